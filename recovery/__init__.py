@@ -1,0 +1,1 @@
+"""Finding it again: operators, solvers, network fitting."""

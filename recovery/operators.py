@@ -1,0 +1,469 @@
+"""Linear operators A that are never formed: dense, gated and column-scaled ones.
+
+The gated operator is A = [D_1 X, ..., D_p X] with D_j = diag(gate_j); column ``j * d + i`` is
+gate j times feature i. Its products need the gates and X alone:
+
+- adjoint: A' r as one matrix product, M' (X * r) with M the (n, p) gates;
+- forward on an s-sparse w: the s columns X[:, i] * M[:, j], in blocks;
+- Gram matrix of a few columns: from those columns.
+
+Everything is kept feature-major ((d, n) and (p, n)), so that a column of A is contiguous.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from planted import arrays
+from planted.checks import check_array, check_integer, check_number
+from recovery.generators import GeneratorSource, SeededGenerators, StoredGenerators
+
+__all__ = ["DenseOperator", "GatedOperator", "Operator", "ScaledOperator", "as_operator", "dottest", "normalise"]
+
+BLOCK_BYTES = 64 * 2**20
+"""Target size of a temporary block, in bytes."""
+
+
+class Operator:
+    """Base of the operators: what a solver may ask for, and what follows from it.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (n, N).
+    dtype : numpy.dtype
+        Type of the columns.
+    xp : module
+        Namespace of the arrays it takes and returns.
+    """
+
+    shape: tuple[int, int]
+    dtype: np.dtype
+    xp: Any
+
+    def rmatvec_blocks(self, r: Any) -> Iterator[tuple[int, Any]]:
+        """Yield (start, A[:, start:start+b]' r) block by block, for streaming selection."""
+        raise NotImplementedError
+
+    def columns(self, idx: Any) -> Any:
+        """Return the columns `idx` as an (n, k) array."""
+        raise NotImplementedError
+
+    def matvec(self, x: Any) -> Any:
+        """Return A x for a full vector x of shape (N,)."""
+        raise NotImplementedError
+
+    def column_norms(self) -> Any:
+        """Return the Euclidean norms of all columns, shape (N,)."""
+        raise NotImplementedError
+
+    def rmatvec(self, r: Any) -> Any:
+        """Return A' r, shape (N,)."""
+        parts = [block for _, block in self.rmatvec_blocks(r)]
+        return parts[0] if len(parts) == 1 else self.xp.concatenate(parts)
+
+    def matvec_support(self, idx: Any, values: Any) -> Any:
+        """Return sum_k values_k A[:, idx_k] in column blocks: O(n k) time, O(n b) memory."""
+        out = self.xp.zeros(self.shape[0], dtype=values.dtype)
+        step = self.block_width
+        for start in range(0, int(idx.shape[0]), step):
+            stop = start + step
+            out = out + self.columns(idx[start:stop]) @ values[start:stop]
+        return out
+
+    def gram(self, idx: Any) -> Any:
+        """Return A_S' A_S for the columns `idx`, shape (k, k)."""
+        columns = self.columns(idx)
+        return columns.T @ columns
+
+    @property
+    def block_width(self) -> int:
+        """Number of columns that fill a block of :data:`BLOCK_BYTES`."""
+        return max(1, BLOCK_BYTES // (self.dtype.itemsize * max(1, self.shape[0])))
+
+    def aslinearoperator(self) -> Any:
+        """Return the operator as a ``scipy.sparse.linalg.LinearOperator`` on NumPy arrays."""
+        from scipy.sparse.linalg import LinearOperator
+
+        def forward(x: np.ndarray) -> np.ndarray:
+            return arrays.to_numpy(self.matvec(self.xp.asarray(np.ravel(x), dtype=self.dtype)))
+
+        def adjoint(r: np.ndarray) -> np.ndarray:
+            return arrays.to_numpy(self.rmatvec(self.xp.asarray(np.ravel(r), dtype=self.dtype)))
+
+        return LinearOperator(self.shape, matvec=forward, rmatvec=adjoint, dtype=self.dtype)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(shape={self.shape}, dtype={self.dtype})"
+
+
+class DenseOperator(Operator):
+    """A matrix as an operator.
+
+    Parameters
+    ----------
+    A : array, shape (n, N)
+        The matrix; float32 stays float32, other types become float64.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `A` is not a finite, non-empty matrix of real numbers.
+    """
+
+    def __init__(self, A: Any) -> None:
+        self.A = check_array(A, "A", ndim=2)
+        self.xp = arrays.namespace(self.A)
+        self.shape = (int(self.A.shape[0]), int(self.A.shape[1]))
+        self.dtype = np.dtype(self.A.dtype)
+        self._norms: Any = None
+
+    def matvec(self, x: Any) -> Any:
+        """Return A x."""
+        return self.A @ x
+
+    def rmatvec(self, r: Any) -> Any:
+        """Return A' r."""
+        return self.A.T @ r
+
+    def rmatvec_blocks(self, r: Any) -> Iterator[tuple[int, Any]]:
+        """Yield A' r as one block."""
+        yield 0, self.rmatvec(r)
+
+    def columns(self, idx: Any) -> Any:
+        """Return the columns `idx`, shape (n, k)."""
+        return self.A[:, idx]
+
+    def column_norms(self) -> Any:
+        """Return the column norms, computed once."""
+        if self._norms is None:
+            self._norms = self.xp.sqrt((self.A * self.A).sum(axis=0))
+        return self._norms
+
+
+class GatedOperator(Operator):
+    """The sensing matrix of gated linear units, A = [D_1 X, ..., D_p X], never formed.
+
+    Parameters
+    ----------
+    X : array, shape (n, d)
+        Inputs; float32 stays float32, other types become float64.
+    gates : array of bool or 0/1, shape (n, p)
+        Column j holds the diagonal of D_j.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a finite matrix, `gates` holds other values than 0 and 1, or the
+        rows do not match.
+
+    See Also
+    --------
+    GatedOperator.from_generators : gates 1{X h_j >= 0} from generators.
+    GatedOperator.from_seed : generators drawn from a seed and never stored.
+    recovery.reference.GatedReference : the same operator written out plainly.
+
+    Notes
+    -----
+    Memory: X, and the gates at one byte each (none with recomputed gates). The adjoint costs
+    2 n d p operations in one matrix product a block, and as many again where gates are recomputed.
+    """
+
+    def __init__(self, X: Any, gates: Any) -> None:
+        self._set_inputs(X)
+        gates = check_array(gates, "gates", ndim=2, dtype=None)
+        if gates.shape[0] != self.shape[0]:
+            raise ValueError(
+                f"gates has shape {tuple(gates.shape)}; expected ({self.shape[0]}, p) to match the rows of X"
+            )
+        if not bool(((gates == 0) | (gates == 1)).all()):
+            raise ValueError("gates holds values other than 0 and 1; expected a 0/1 or bool array")
+        if arrays.namespace(gates) is not self.xp:
+            raise TypeError("X and gates live on different devices; move them to one device first")
+        self._gates: Any = self.xp.ascontiguousarray(gates.T != 0)
+        self._source: GeneratorSource | None = None
+        self._set_count(int(gates.shape[1]))
+
+    @classmethod
+    def from_generators(cls, X: Any, H: Any, strict: bool = False, *, store: bool = True) -> GatedOperator:
+        """Build the operator with gates 1{X h_j >= 0} from generators h_j.
+
+        Parameters
+        ----------
+        X : array, shape (n, d)
+            Inputs.
+        H : array, shape (d, p), or GeneratorSource
+            One generator a column.
+        strict : bool, default False
+            Use ``> 0`` instead of ``>= 0``; they differ where X h_j = 0, which blank pixels
+            and zero generators make common.
+        store : bool, default True
+            Keep the (n, p) gates, one byte each; False recomputes them block by block.
+
+        Returns
+        -------
+        GatedOperator
+            An operator of shape (n, d p).
+        """
+        self = cls.__new__(cls)
+        self._set_inputs(X)
+        if isinstance(H, (StoredGenerators, SeededGenerators)):
+            source: GeneratorSource = H
+        else:
+            H = check_array(H, "H", ndim=2)
+            if arrays.namespace(H) is not self.xp:
+                raise TypeError("X and H live on different devices; move them to one device first")
+            source = StoredGenerators(H.astype(self.dtype))
+        if source.n_features != self.n_features:
+            raise ValueError(
+                f"H has {source.n_features} rows and X has {self.n_features} columns; expected equally many"
+            )
+        self._strict = bool(strict)
+        self._source = source
+        self._gates = None
+        self._set_count(source.count)
+        if store:
+            blocks = [self._recompute(source.block(a, b)) for a, b in self._ranges()]
+            self._gates = blocks[0] if len(blocks) == 1 else self.xp.concatenate(blocks)
+            self._source = None
+        return self
+
+    @classmethod
+    def from_seed(cls, X: Any, n_gates: int, seed: int, strict: bool = False) -> GatedOperator:
+        """Build the operator with standard normal generators that are re-drawn, never stored.
+
+        Parameters
+        ----------
+        X : array, shape (n, d)
+            Inputs.
+        n_gates : int
+            p.
+        seed : int
+            Seed of the generators, see :class:`recovery.generators.SeededGenerators`.
+        strict : bool, default False
+            Use ``> 0`` instead of ``>= 0``.
+
+        Returns
+        -------
+        GatedOperator
+            An operator of shape (n, d p) whose memory does not grow with p.
+        """
+        X = check_array(X, "X", ndim=2)
+        source = SeededGenerators(int(X.shape[1]), n_gates, seed, like=X)
+        return cls.from_generators(X, source, strict, store=False)
+
+    def gates(self, start: int = 0, stop: int | None = None) -> Any:
+        """Return the gates `start` to `stop` (exclusive) as a bool array of shape (n, stop - start)."""
+        return self._gate_rows(start, self.n_gates if stop is None else stop).T
+
+    def matvec(self, x: Any) -> Any:
+        """Return A x for a full vector x: one matrix product and one sum a block of gates."""
+        weights = x.reshape(self.n_gates, self.n_features)
+        out = self.xp.zeros(self.shape[0], dtype=weights.dtype)
+        for start, stop in self._ranges():
+            out = out + ((weights[start:stop] @ self._Xt) * self._gate_rows(start, stop)).sum(axis=0)
+        return out
+
+    def rmatvec_blocks(self, r: Any) -> Iterator[tuple[int, Any]]:
+        """Yield (start, block of A' r); each block is one matrix product."""
+        weighted = (self._Xt * r).T
+        for start, stop in self._ranges():
+            product = self._gate_rows(start, stop).astype(self.dtype) @ weighted
+            yield start * self.n_features, product.ravel()
+
+    def columns(self, idx: Any) -> Any:
+        """Return the columns `idx`, shape (n, k), each contiguous in memory."""
+        gate, feature = idx // self.n_features, idx % self.n_features
+        if self._gates is not None:
+            rows = self._gates[gate]
+        else:
+            assert self._source is not None
+            distinct, inverse = self.xp.unique(gate, return_inverse=True)
+            rows = self._recompute(self._source.rows(distinct))[inverse.ravel()]
+        return (self._Xt[feature] * rows).T
+
+    def column_norms(self) -> Any:
+        """Return the column norms: one matrix product with the squared inputs."""
+        squares = (self._Xt * self._Xt).T
+        parts = [self._gate_rows(a, b).astype(self.dtype) @ squares for a, b in self._ranges()]
+        return self.xp.sqrt(self.xp.concatenate(parts).ravel())
+
+    @property
+    def block_width(self) -> int:
+        """Number of gates (or columns) that fill a block of :data:`BLOCK_BYTES`."""
+        return max(1, BLOCK_BYTES // (self.dtype.itemsize * max(1, self.shape[0])))
+
+    def _set_inputs(self, X: Any) -> None:
+        X = check_array(X, "X", ndim=2)
+        self.xp = arrays.namespace(X)
+        self.dtype = np.dtype(X.dtype)
+        self.n_features = int(X.shape[1])
+        self._Xt = self.xp.ascontiguousarray(X.T)
+        self.shape = (int(X.shape[0]), 0)
+        self._strict = False
+
+    def _set_count(self, count: int) -> None:
+        self.n_gates = count
+        self.shape = (self.shape[0], count * self.n_features)
+
+    def _ranges(self) -> Iterator[tuple[int, int]]:
+        step = self.block_width
+        for start in range(0, self.n_gates, step):
+            yield start, min(start + step, self.n_gates)
+
+    def _recompute(self, generators: Any) -> Any:
+        activation = generators @ self._Xt
+        return activation > 0 if self._strict else activation >= 0
+
+    def _gate_rows(self, start: int, stop: int) -> Any:
+        if self._gates is not None:
+            return self._gates[start:stop]
+        assert self._source is not None
+        return self._recompute(self._source.block(start, stop))
+
+
+class ScaledOperator(Operator):
+    """An operator with its columns multiplied by given factors, A diag(factor).
+
+    Parameters
+    ----------
+    base : Operator
+        A.
+    factor : array, shape (N,)
+        The factors.
+    """
+
+    def __init__(self, base: Operator, factor: Any) -> None:
+        self.base, self.factor = base, factor
+        self.shape, self.dtype, self.xp = base.shape, base.dtype, base.xp
+
+    @property
+    def block_width(self) -> int:
+        """Block width of the underlying operator."""
+        return self.base.block_width
+
+    def matvec(self, x: Any) -> Any:
+        """Return A (factor * x)."""
+        return self.base.matvec(self.factor * x)
+
+    def rmatvec(self, r: Any) -> Any:
+        """Return factor * A' r."""
+        return self.factor * self.base.rmatvec(r)
+
+    def rmatvec_blocks(self, r: Any) -> Iterator[tuple[int, Any]]:
+        """Yield blocks of factor * A' r."""
+        for start, block in self.base.rmatvec_blocks(r):
+            yield start, self.factor[start : start + block.shape[0]] * block
+
+    def columns(self, idx: Any) -> Any:
+        """Return the scaled columns `idx`."""
+        return self.base.columns(idx) * self.factor[idx]
+
+    def matvec_support(self, idx: Any, values: Any) -> Any:
+        """Return the product with the scaled columns `idx`."""
+        return self.base.matvec_support(idx, self.factor[idx] * values)
+
+    def column_norms(self) -> Any:
+        """Return |factor| times the norms of the underlying columns."""
+        return self.xp.abs(self.factor) * self.base.column_norms()
+
+
+def as_operator(A: Any) -> Operator:
+    """Return `A` itself if it is an operator, else a :class:`DenseOperator` of it.
+
+    Parameters
+    ----------
+    A : Operator or array, shape (n, N)
+        What a caller passed as sensing matrix.
+
+    Returns
+    -------
+    Operator
+        An operator.
+    """
+    return A if isinstance(A, Operator) else DenseOperator(A)
+
+
+def normalise(A: Any) -> tuple[Operator, Any]:
+    """Scale the columns of an operator to unit Euclidean norm.
+
+    Parameters
+    ----------
+    A : Operator or array, shape (n, N)
+        The operator.
+
+    Returns
+    -------
+    operator : Operator
+        A diag(1 / scale), of unit columns; zero columns stay zero.
+    scale : array, shape (N,)
+        The column norms, 1 for zero columns: ``x = z / scale`` solves A x = y when z solves
+        the normalised system.
+    """
+    operator = as_operator(A)
+    norms = operator.column_norms()
+    scale = operator.xp.where(norms > 0, norms, 1.0).astype(operator.dtype)
+    return ScaledOperator(operator, 1.0 / scale), scale
+
+
+def dottest(A: Any, *, n_trials: int = 3, tol: float | None = None, rng: Any = None) -> float:
+    """Check that an operator's products belong to one matrix: <A x, r> = <x, A' r>, columns and Gram.
+
+    Parameters
+    ----------
+    A : Operator or array, shape (n, N)
+        The operator.
+    n_trials : int, default 3
+        Number of random vectors.
+    tol : float, optional
+        Largest accepted relative error; 1e4 machine epsilons of the dtype by default.
+    rng : int, numpy.random.Generator or None
+        Source of the vectors.
+
+    Returns
+    -------
+    float
+        The largest relative error that was seen.
+
+    Raises
+    ------
+    AssertionError
+        If an identity fails; the sentence says which one and by how much.
+    """
+    operator = as_operator(A)
+    n_trials = check_integer(n_trials, "n_trials", minimum=1)
+    eps = float(np.finfo(operator.dtype).eps)
+    tol = 1e4 * eps if tol is None else check_number(tol, "tol", minimum=0.0)
+    draw, xp, (n, size) = arrays.generator(rng), operator.xp, operator.shape
+    worst = 0.0
+
+    def compare(name: str, one: Any, other: Any, scale: Any) -> None:
+        nonlocal worst
+        error = float(xp.abs(one - other).max() / (scale + 1e-300))
+        worst = max(worst, error)
+        if not error <= tol:
+            raise AssertionError(f"{operator!r} fails the dot test: {name} differ by {error:.2e} (tolerance {tol:.0e})")
+
+    for _ in range(n_trials):
+        x = xp.asarray(draw.standard_normal(size), dtype=operator.dtype)
+        r = xp.asarray(draw.standard_normal(n), dtype=operator.dtype)
+        forward, adjoint = operator.matvec(x), operator.rmatvec(r)
+        scale = xp.sqrt((forward * forward).sum() * (r * r).sum())
+        compare("<Ax, r> and <x, A'r>", (forward * r).sum(), (x * adjoint).sum(), scale)
+        idx = xp.asarray(np.sort(draw.choice(size, size=min(size, 5), replace=False)))
+        picked = operator.columns(idx)
+        compare("columns and A'r", picked.T @ r, adjoint[idx], xp.abs(adjoint).max())
+        sparse = xp.zeros(size, dtype=operator.dtype)
+        sparse[idx] = x[idx]
+        compare(
+            "matvec_support and matvec",
+            operator.matvec_support(idx, x[idx]),
+            operator.matvec(sparse),
+            xp.abs(forward).max(),
+        )
+        compare("gram and columns", operator.gram(idx), picked.T @ picked, xp.abs(picked.T @ picked).max())
+        compare("column_norms and columns", operator.column_norms()[idx], xp.sqrt((picked * picked).sum(axis=0)), 1.0)
+    return worst

@@ -1,0 +1,65 @@
+"""Fixtures that every test folder uses: array backends, data, and reasons for skipping."""
+
+from __future__ import annotations
+
+import os
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import standin
+from hypothesis import HealthCheck, settings
+
+from planted import arrays
+
+mpl.use("Agg")
+settings.register_profile("fast", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("slow", max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
+
+
+class Backend:
+    """One array type: how to put values there and how to bring them back."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def __repr__(self):
+        return self.name
+
+    def put(self, values):
+        """Return `values` as an array of this backend; NumPy arrays are made read-only."""
+        if self.name == "numpy":
+            array = np.array(values)
+            array.flags.writeable = False
+            return array
+        if self.name == "standin":
+            array = np.array(values)
+            array.flags.writeable = False
+            return standin.StandInArray(array)
+        return arrays.asarray(values, "gpu")
+
+    def get(self, values):
+        """Return an array of this backend as a NumPy array, and refuse one of another kind."""
+        if self.name == "numpy":
+            assert isinstance(values, (np.ndarray, np.generic)), type(values)
+        elif self.name == "standin":
+            assert isinstance(values, standin.StandInArray), type(values)
+        else:
+            assert arrays.device_of(values) == "gpu", type(values)
+        return arrays.to_numpy(values)
+
+
+@pytest.fixture(params=["numpy", "standin"])
+def backend(request):
+    """Read-only NumPy arrays, and the strict stand-in for CuPy arrays."""
+    return Backend(request.param)
+
+
+@pytest.fixture
+def gpu():
+    """The CuPy backend; the test is skipped, with the reason, where there is no device."""
+    available, sentence = arrays.gpu_status()
+    if not available:
+        pytest.skip(f"no GPU: {sentence}")
+    return Backend("cupy")
