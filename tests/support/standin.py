@@ -105,6 +105,23 @@ def _binary(function, swap=False):
     return method
 
 
+def _inplace(function):
+    def method(self, other):
+        if not isinstance(other, (StandInArray, int, float, bool, np.generic)):
+            raise TypeError(f"Unsupported type {type(other)}")
+        self._a = function(self._a, _unwrap(other))
+        return self
+
+    return method
+
+
+def _unary(function):
+    def method(self):
+        return _wrap(function(self._a))
+
+    return method
+
+
 class StandInArray:
     """A device array of the tests."""
 
@@ -212,22 +229,11 @@ for _name in (
     setattr(StandInArray, f"__{_name}__", _binary(_function))
     setattr(StandInArray, f"__r{_name}__", _binary(_function, swap=True))
     if _name != "matmul":
-
-        def _inplace(self, other, _operate=getattr(operator, f"__i{_name}__")):
-            if not isinstance(other, (StandInArray, int, float, bool, np.generic)):
-                raise TypeError(f"Unsupported type {type(other)}")
-            self._a = _operate(self._a, _unwrap(other))
-            return self
-
-        setattr(StandInArray, f"__i{_name}__", _inplace)
+        setattr(StandInArray, f"__i{_name}__", _inplace(getattr(operator, f"__i{_name}__")))
 for _name in ("lt", "le", "eq", "ne", "gt", "ge"):
     setattr(StandInArray, f"__{_name}__", _binary(getattr(operator, f"__{_name}__")))
 for _name in ("neg", "pos", "abs", "invert"):
-
-    def _unary(self, _operate=getattr(operator, f"__{_name}__")):
-        return _wrap(_operate(self._a))
-
-    setattr(StandInArray, f"__{_name}__", _unary)
+    setattr(StandInArray, f"__{_name}__", _unary(getattr(operator, f"__{_name}__")))
 for _name in (
     "all any argmax argmin argpartition argsort astype clip conj copy cumsum dot fill flatten max mean min prod ravel "
     "repeat reshape round searchsorted sort squeeze std sum take trace transpose var view swapaxes"
