@@ -1,0 +1,105 @@
+"""Planted models with fixed gates: y = A w for a sparse w, A = [D_1 X, ..., D_p X]."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from planted import arrays
+from planted.checks import check_choice, check_integer
+
+__all__ = ["gated_model"]
+
+MAX_ROUNDS = 50
+"""Rounds of re-drawing generators before giving up."""
+
+
+def gated_model(
+    n: int,
+    d: int,
+    p: int,
+    k: int,
+    *,
+    values: str = "normal",
+    rng: Any = None,
+    dtype: Any = "float64",
+    device: str = "cpu",
+) -> tuple[Any, Any, Any, Any]:
+    """Draw inputs, gate generators, sparse fused weights and labels y = A w.
+
+    Parameters
+    ----------
+    n, d : int
+        Samples and inputs.
+    p : int
+        Number of gates.
+    k : int
+        Number of non-zero fused weights, uniform over all d p of them.
+    values : {"normal", "signs"}, default "normal"
+        Non-zeros from N(0, 1), or +1 and -1 with equal chance.
+    rng : int, Generator or None
+        Source of randomness.
+    dtype : {"float64", "float32"}, default "float64"
+        Type of the results; they are drawn, and y is computed, in float64.
+    device : {"cpu", "gpu"}, default "cpu"
+        Where the results live.
+
+    Returns
+    -------
+    X : array, shape (n, d)
+        Standard normal inputs.
+    H : array, shape (d, p)
+        Standard normal generators; gate j is 1{X h_j >= 0}. No two gates are equal and no two are each other's
+        complement.
+    w : array, shape (d p,)
+        Fused weights; entry ``j * d + i`` is that of gate j and input i.
+    y : array, shape (n,)
+        Labels A w, without noise.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a size does not fit, or n and d allow fewer than p such gates (found by drawing).
+
+    Notes
+    -----
+    Equal gates make columns of A equal. Two complementary pairs make four columns dependent,
+    D(h) + D(-h) = I, so that a 2-sparse w is not unique (derived here; a test shows it). Generators
+    that would bring either are drawn again.
+    """
+    n, d = check_integer(n, "n", minimum=1), check_integer(d, "d", minimum=1)
+    p = check_integer(p, "p", minimum=1)
+    k = check_integer(k, "k", minimum=0, maximum=d * p)
+    check_choice(values, "values", ("normal", "signs"))
+    rng = arrays.generator(rng)
+    X = rng.standard_normal((n, d))
+    H, gates = _generators(X, p, rng)
+    support = rng.choice(d * p, size=k, replace=False)
+    w = np.zeros(d * p)
+    w[support] = rng.standard_normal(k) if values == "normal" else rng.choice([-1.0, 1.0], size=k)
+    y = np.zeros(n)
+    for column in np.sort(support):
+        gate, feature = divmod(int(column), d)
+        y += w[column] * X[:, feature] * gates[:, gate]
+    put = [arrays.asarray(part, device, dtype) for part in (X, H, w, y)]
+    return put[0], put[1], put[2], put[3]
+
+
+def _generators(X: np.ndarray, p: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    n, d = X.shape
+    H = rng.standard_normal((d, p))
+    gates = X @ H >= 0
+    for _ in range(MAX_ROUNDS):
+        # a gate and its complement get one key: the pattern that begins with True
+        keys = np.packbits(gates == gates[0], axis=0)
+        _, first = np.unique(keys, axis=1, return_index=True)
+        repeated = np.setdiff1d(np.arange(p), first)
+        if repeated.size == 0:
+            return H, gates
+        H[:, repeated] = rng.standard_normal((d, repeated.size))
+        gates[:, repeated] = X @ H[:, repeated] >= 0
+    raise ValueError(
+        f"p={p} gates without an equal or complementary pair were not found on n={n} samples of d={d} inputs in "
+        f"{MAX_ROUNDS} rounds of drawing; expected a smaller p, or more samples"
+    )

@@ -1,0 +1,335 @@
+"""ReLU networks without biases, and sparse random ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from planted import arrays
+from planted.checks import check_array, check_choice, check_integer
+from planted.kinks import KinkForm, kink_form_of
+
+__all__ = ["ReLUNetwork", "sparse_network"]
+
+BLOCK_BYTES = 64 * 2**20
+"""Target size of the hidden activations that are held at a time, in bytes."""
+
+
+class ReLUNetwork:
+    """A feed-forward ReLU network without biases, f(x) = V' relu(W_L' ... relu(W_1' x)).
+
+    Parameters
+    ----------
+    layers : sequence of array
+        ``[(d, m_1), (m_1, m_2), ..., (m_L, k)]``; the last one may be of shape ``(m_L,)``, then
+        the output is a scalar. The arrays are copied; float32 is kept if all of them are
+        float32, else they become float64. A width of 0 gives the zero function.
+
+    Attributes
+    ----------
+    layers : tuple of array
+        The weights; NumPy arrays are read-only.
+
+    Raises
+    ------
+    TypeError
+        If `layers` is not a sequence of real arrays on one device.
+    ValueError
+        If there are fewer than two layers, the shapes do not chain, or a weight is not finite.
+
+    Notes
+    -----
+    Networks are meant to be immutable: nothing here changes the weights.
+    """
+
+    def __init__(self, layers: Sequence[Any]) -> None:
+        if arrays.is_array(layers) or not isinstance(layers, Sequence) or isinstance(layers, (str, bytes)):
+            raise TypeError(f"layers is of type {type(layers).__name__}; expected a list of weight arrays")
+        if len(layers) < 2:
+            raise ValueError(f"layers has {len(layers)} array(s); expected at least two, (d, m) and (m,) or (m, k)")
+        last = len(layers) - 1
+        checked = [
+            check_array(layer, f"layers[{i}]", ndim=(1, 2) if i == last else 2, allow_empty=True)
+            for i, layer in enumerate(layers)
+        ]
+        for i in range(last):
+            if checked[i].shape[1] != checked[i + 1].shape[0]:
+                raise ValueError(
+                    f"layers[{i + 1}] has shape {tuple(checked[i + 1].shape)}; expected {checked[i].shape[1]} row(s) "
+                    f"to follow layers[{i}] of shape {tuple(checked[i].shape)}"
+                )
+        if checked[0].shape[0] == 0:
+            raise ValueError(f"layers[0] has shape {tuple(checked[0].shape)}; expected at least one input")
+        self._xp = arrays.namespace(*checked)
+        dtype = np.result_type(*(layer.dtype for layer in checked))
+        self.layers = tuple(_frozen(layer.astype(dtype)) for layer in checked)
+
+    def __call__(self, X: Any) -> Any:
+        """Evaluate the network.
+
+        Parameters
+        ----------
+        X : array, shape (n, d)
+            Inputs, on the network's device.
+
+        Returns
+        -------
+        array, shape (n,) or (n, k)
+            Outputs. Rows go through in blocks, so that the hidden activations of at most
+            :data:`BLOCK_BYTES` are held at a time.
+
+        Raises
+        ------
+        TypeError
+            If `X` lives on another device.
+        ValueError
+            If `X` is not a finite (n, d) matrix.
+        """
+        X = check_array(X, "X", ndim=2, shape=(None, self.n_inputs))
+        arrays.namespace(X, *self.layers)
+        widest = max(int(layer.shape[1]) for layer in self.layers[:-1])
+        rows = max(1, BLOCK_BYTES // (8 * max(1, widest)))
+        parts = [self._forward(X[start : start + rows]) for start in range(0, int(X.shape[0]), rows)]
+        return parts[0] if len(parts) == 1 else self._xp.concatenate(parts)
+
+    def kink_form(self, angle_tol: float = 1e-9, drop_tol: float = 1e-12) -> KinkForm:
+        """Return what the function determines of a network with one hidden layer.
+
+        Parameters
+        ----------
+        angle_tol : float, default 1e-9
+            Neurons whose directions differ by at most this angle (radians, up to sign) are one line.
+        drop_tol : float, default 1e-12
+            Lines whose strength is at most `drop_tol` times the largest |u_j| |v_j| are dropped.
+
+        Returns
+        -------
+        KinkForm
+            Lines, signed strengths and linear part, in float64, on the network's device.
+
+        Raises
+        ------
+        ValueError
+            If the network has more than one hidden layer or a tolerance is negative.
+
+        Notes
+        -----
+        f(x) = sum_l strengths_l |directions_l . x| / 2 + linear' x with strengths_l = sum of
+        |u_j| v_j over the neurons on line l and linear = (1/2) sum_j u_j v_j', from
+        relu(z) = (|z| + z) / 2. Derived in ``docs/derivations.md``, "The kink form".
+        """
+        if self.depth != 1:
+            raise ValueError(f"the network has {self.depth} hidden layers; expected one, as the kink form needs")
+        return kink_form_of(self.hidden, self.output, angle_tol=angle_tol, drop_tol=drop_tol)
+
+    def to(self, device: str, dtype: Any = None) -> ReLUNetwork:
+        """Return the network on a device.
+
+        Parameters
+        ----------
+        device : {"cpu", "gpu"}
+            Where to.
+        dtype : dtype, optional
+            float32 or float64; unchanged by default.
+
+        Returns
+        -------
+        ReLUNetwork
+            A copy.
+
+        Raises
+        ------
+        ValueError
+            If `device` is not known.
+        RuntimeError
+            If ``"gpu"`` is asked for and there is none.
+        """
+        return ReLUNetwork([arrays.asarray(layer, device, dtype) for layer in self.layers])
+
+    @property
+    def hidden(self) -> Any:
+        """Weights of the first layer, shape (d, m); column j is the neuron u_j."""
+        return self.layers[0]
+
+    @property
+    def output(self) -> Any:
+        """Weights of the last layer, shape (m,) or (m, k)."""
+        return self.layers[-1]
+
+    @property
+    def depth(self) -> int:
+        """Number of hidden layers."""
+        return len(self.layers) - 1
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of inputs, d."""
+        return int(self.layers[0].shape[0])
+
+    @property
+    def n_neurons(self) -> int:
+        """Width of the first hidden layer, m."""
+        return int(self.layers[0].shape[1])
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of outputs, k; 1 for a scalar output."""
+        return 1 if self.output.ndim == 1 else int(self.output.shape[1])
+
+    @property
+    def sparsity(self) -> int:
+        """Number of non-zero weights of all layers but the output one."""
+        return sum(int(self._xp.count_nonzero(layer)) for layer in self.layers[:-1])
+
+    @property
+    def namespace(self) -> Any:
+        """Module of the weights: ``numpy``, ``cupy`` or a work-alike."""
+        return self._xp
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the weights."""
+        return np.dtype(self.layers[0].dtype)
+
+    @property
+    def device(self) -> str:
+        """Where the weights live, ``"cpu"`` or ``"gpu"``."""
+        return arrays.device_of(self.layers[0])
+
+    def __repr__(self) -> str:
+        widths = " -> ".join(str(int(layer.shape[0])) for layer in self.layers)
+        return (
+            f"ReLUNetwork({widths} -> {self.n_outputs}, {self.sparsity} non-zero hidden weights, "
+            f"{self.dtype}, {self.device})"
+        )
+
+    def _forward(self, rows: Any) -> Any:
+        for layer in self.layers[:-1]:
+            rows = self._xp.maximum(rows @ layer, 0)
+        return rows @ self.output
+
+
+def sparse_network(
+    d: int,
+    m: int,
+    s: int,
+    *,
+    n_outputs: int = 1,
+    depth: int = 1,
+    signs: str = "positive",
+    values: str = "normal",
+    support: str = "uniform",
+    rng: Any = None,
+) -> ReLUNetwork:
+    """Draw a network with s non-zero hidden weights.
+
+    Parameters
+    ----------
+    d, m : int
+        Number of inputs, and width of each hidden layer.
+    s : int
+        Number of non-zero hidden weights, over all hidden layers: `.sparsity` of the result.
+    n_outputs : int, default 1
+        1 gives a scalar output, shape (n,).
+    depth : int, default 1
+        Number of hidden layers.
+    signs : {"positive", "mixed"}, default "positive"
+        Signs of the output weights. ``"mixed"`` has at least one of each, on neurons that carry
+        weight where there are two of them.
+    values : {"normal", "binary"}, default "normal"
+        Non-zero hidden weights from N(0, 1), or all 1.
+    support : {"uniform", "per-neuron"}, default "uniform"
+        Positions uniform over all weights of a layer, as in the paper's planted experiments, or the same
+        number in each neuron.
+    rng : int, Generator or None
+        Source of randomness.
+
+    Returns
+    -------
+    ReLUNetwork
+        float64, on the CPU.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a size does not fit: s beyond the number of weights, ``"mixed"`` with m = 1,
+        ``"per-neuron"`` with a share that m does not divide.
+
+    Notes
+    -----
+    With several hidden layers s is split evenly over them; what a layer cannot hold goes to the others.
+    A scalar output has weights +1 (or +-1). For vector outputs the output layer is dense: +-1 with binary
+    values, else |N(0, 1)| with the signs asked for; its weights are not counted in s. (The
+    paper's vector-output experiments count the output layer in s and make it sparse too: see
+    :func:`planted.release_instance`.)
+    """
+    d, m = check_integer(d, "d", minimum=1), check_integer(m, "m", minimum=1)
+    depth = check_integer(depth, "depth", minimum=1)
+    n_outputs = check_integer(n_outputs, "n_outputs", minimum=1)
+    capacity = [d * m] + [m * m] * (depth - 1)
+    s = check_integer(s, "s", minimum=0, maximum=sum(capacity))
+    check_choice(signs, "signs", ("positive", "mixed"))
+    check_choice(values, "values", ("normal", "binary"))
+    check_choice(support, "support", ("uniform", "per-neuron"))
+    if signs == "mixed" and m < 2:
+        raise ValueError(f"signs='mixed' needs one neuron of each sign, and m={m}; expected m >= 2")
+    shares = _even_shares(s, capacity)
+    for i, share in enumerate(shares):
+        if support == "per-neuron" and share % m:
+            raise ValueError(
+                f"s={s} with support='per-neuron' gives hidden layer {i + 1} {share} weights for m={m} neurons; "
+                f"expected a multiple of {m}"
+            )
+    rng = arrays.generator(rng)
+    layers = [
+        _sparse_layer(size // m, m, share, values, support, rng) for size, share in zip(capacity, shares, strict=True)
+    ]
+    layers.append(_output_layer(layers[-1], n_outputs, signs, values, rng))
+    return ReLUNetwork(layers)
+
+
+def _sparse_layer(rows: int, m: int, share: int, values: str, support: str, rng: np.random.Generator) -> np.ndarray:
+    layer = np.zeros((rows, m))
+    drawn = rng.standard_normal(share) if values == "normal" else np.ones(share)
+    if support == "uniform":
+        layer.reshape(-1)[rng.choice(rows * m, size=share, replace=False)] = drawn
+    else:
+        each = share // m
+        places = rng.permuted(np.tile(np.arange(rows), (m, 1)), axis=1)[:, :each]
+        layer[places.ravel(), np.repeat(np.arange(m), each)] = drawn
+    return layer
+
+
+def _output_layer(hidden: np.ndarray, n_outputs: int, signs: str, values: str, rng: np.random.Generator) -> np.ndarray:
+    m = hidden.shape[1]
+    size = (m, n_outputs)
+    magnitude = np.ones(size) if n_outputs == 1 or values == "binary" else np.abs(rng.standard_normal(size))
+    if signs == "mixed":
+        sign = rng.choice([-1.0, 1.0], size=size)
+        live = np.flatnonzero(np.any(hidden != 0, axis=0))
+        candidates = live if live.size >= 2 else np.arange(m)
+        for output in range(n_outputs):
+            here = sign[candidates, output]
+            if np.all(here == here[0]):
+                sign[rng.choice(candidates), output] *= -1
+        magnitude = magnitude * sign
+    return magnitude[:, 0] if n_outputs == 1 else magnitude
+
+
+def _even_shares(total: int, capacity: Sequence[int]) -> list[int]:
+    shares = [0] * len(capacity)
+    left = total
+    # the smallest layer first: what it cannot hold is shared by the larger ones
+    for rank, i in enumerate(sorted(range(len(capacity)), key=lambda i: capacity[i])):
+        shares[i] = min(capacity[i], left // (len(capacity) - rank))
+        left -= shares[i]
+    return shares
+
+
+def _frozen(array: Any) -> Any:
+    if isinstance(array, np.ndarray):
+        array = np.array(array)
+        array.flags.writeable = False
+    return array
