@@ -1,0 +1,269 @@
+"""``recovery.solve``: one door to all solvers."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from planted import arrays
+from planted.checks import check_array, check_integer, check_number
+from recovery.operators import DenseOperator, Operator
+from recovery.results import RecoveryResult, Status
+from recovery.solvers.base import Problem, Solver, State
+from recovery.thresholding import top_s
+
+__all__ = ["SolverInfo", "list_solvers", "solve", "solver_class"]
+
+_SOLVERS = {
+    "htp": ("htp", "HTP"),
+    "iht": ("iht", "IHT"),
+    "niht": ("niht", "NIHT"),
+    "aiht": ("aiht", "AIHT"),
+    "cosamp": ("cosamp", "CoSaMP"),
+    "omp": ("omp", "OMP"),
+    "l1": ("l1", "L1"),
+    "group_l1": ("group_l1", "GroupL1"),
+}
+
+
+@dataclass(frozen=True)
+class SolverInfo:
+    """What :func:`list_solvers` says of one solver.
+
+    Parameters
+    ----------
+    name : str
+        The string for ``solve(..., solver=name)``.
+    requires : tuple of str
+        Methods the operator must have.
+    options : dict
+        Options and their defaults.
+    summary : str
+        One line.
+    """
+
+    name: str
+    requires: tuple[str, ...]
+    options: dict[str, Any]
+    summary: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.summary}; requires {', '.join(self.requires)}"
+
+
+def solver_class(name: str) -> type[Solver]:
+    """Return the class of a solver by its name.
+
+    Parameters
+    ----------
+    name : str
+        One of the names in :func:`list_solvers`.
+
+    Returns
+    -------
+    type
+        A subclass of :class:`recovery.solvers.base.Solver`.
+
+    Raises
+    ------
+    ValueError
+        If there is no such solver.
+    """
+    if name not in _SOLVERS:
+        raise ValueError(f"solver={name!r} is not known; expected one of {', '.join(sorted(_SOLVERS))}")
+    module, attribute = _SOLVERS[name]
+    found: type[Solver] = getattr(importlib.import_module(f"recovery.solvers.{module}"), attribute)
+    return found
+
+
+def list_solvers() -> list[SolverInfo]:
+    """Return the solvers, what each requires of the operator, and its options.
+
+    Returns
+    -------
+    list of SolverInfo
+        In the order in which they should be tried.
+    """
+    found = []
+    for name in _SOLVERS:
+        cls = solver_class(name)
+        options = {item.name: item.default for item in fields(cls)}
+        found.append(SolverInfo(name, cls.requires, options, cls.summary))
+    return found
+
+
+def solve(
+    A: Any,
+    y: Any,
+    sparsity: int,
+    solver: str = "htp",
+    *,
+    x0: Any = None,
+    tol: float | None = None,
+    max_iter: int | None = None,
+    callback: Callable[[State], Any] | None = None,
+    time_limit: float | None = None,
+    **options: Any,
+) -> RecoveryResult:
+    """Find x with at most `sparsity` non-zeros and A x close to y.
+
+    Parameters
+    ----------
+    A : Operator or array, shape (n, N)
+        The sensing matrix, dense or never formed; float32 stays float32 (tolerances are then no
+        smaller than 8 machine epsilons, 1e-6), other types become float64.
+    y : array, shape (n,)
+        Data, on the device of A; taken to the dtype of A.
+    sparsity : int
+        s, from 0 to N.
+    solver : str, default "htp"
+        A name from :func:`list_solvers`.
+    x0 : array, shape (N,), optional
+        Warm start; its s entries of largest magnitude are used. Zero by default.
+    tol : float, optional
+        Relative tolerance: a residual of at most tol |y| ends the run, and so does, for the
+        gradient solvers, a move of at most tol |x|. 1e-12 by default (1e-8 for the cvxpy solvers).
+    max_iter : int, optional
+        Largest number of steps; each solver has its default.
+    callback : callable, optional
+        Called after each step with a state (``n_iter``, ``objective``, ``support``, ``values``,
+        ``step``); returning True stops the run. The cvxpy solvers never call it.
+    time_limit : float, optional
+        Seconds, looked at after each step.
+    **options
+        Options of the solver.
+
+    Returns
+    -------
+    RecoveryResult
+        ``x, support, objective, n_iter, status, message, history``.
+
+    Raises
+    ------
+    TypeError
+        If an argument is of the wrong kind, devices are mixed, the operator lacks a method that the
+        solver requires, or an option is not known.
+    ValueError
+        If a value is out of range, NaN or infinite, a shape does not fit, or the solver is not known.
+
+    Notes
+    -----
+    Minimises 1/2 |A x - y|^2 over |x|_0 <= s, which is NP-hard in general: the status says how a
+    run ended, not that x is the minimiser. All solvers but IHT with a given step are equivariant
+    under (A, y) -> (c A, c y) and (c A, y).
+
+    Examples
+    --------
+    >>> import numpy as np, recovery
+    >>> A = np.random.default_rng(0).standard_normal((40, 100))
+    >>> result = recovery.solve(A, A[:, 7] - 2 * A[:, 30], 2)
+    >>> result.support.tolist(), result.status.name
+    ([7, 30], 'CONVERGED')
+    """
+    cls = solver_class(solver)
+    valid = [item.name for item in fields(cls)]
+    unknown = sorted(set(options) - set(valid))
+    if unknown:
+        raise TypeError(
+            f"solver {solver!r} has no option {', '.join(map(repr, unknown))}; it has {', '.join(valid) or 'none'}"
+        )
+    operator = _as_operator(A, cls)
+    n, size = operator.shape
+    y = check_array(y, "y", ndim=1)
+    if y.shape[0] != n:
+        raise ValueError(f"y has {y.shape[0]} entries and A has {n} rows; expected equally many")
+    if arrays.namespace(y) is not operator.xp:
+        raise TypeError("A and y live on different devices; move them to one device first")
+    y = y.astype(operator.dtype)
+    sparsity = check_integer(sparsity, "sparsity", minimum=0, maximum=size)
+    tol = cls.tol if tol is None else check_number(tol, "tol", minimum=0.0)
+    tol = max(tol, 8 * float(np.finfo(operator.dtype).eps)) if operator.dtype.itemsize < 8 else tol
+    max_iter = cls.max_iter if max_iter is None else check_integer(max_iter, "max_iter", minimum=1)
+    time_limit = None if time_limit is None else check_number(time_limit, "time_limit", minimum=0.0)
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback={callback!r} cannot be called; expected a function of one state")
+    support, values = _start(operator, x0, sparsity)
+    problem = Problem(operator, y, sparsity, support, values, tol, max_iter, callback, time_limit)
+    chosen = cls(**options)
+    chosen.check(problem)
+    y_square = float((y * y).sum())
+    if not (sparsity and y_square):
+        return _zero(operator, y_square, Status.ZERO_SPARSITY if sparsity == 0 else Status.ZERO_DATA)
+    return chosen.run(problem)
+
+
+def _start(operator: Operator, x0: Any, s: int) -> tuple[Any, Any]:
+    xp = operator.xp
+    if x0 is None:
+        return xp.zeros(0, dtype=xp.int64), xp.zeros(0, dtype=operator.dtype)
+    x0 = check_array(x0, "x0", ndim=1, shape=(operator.shape[1],))
+    if arrays.namespace(x0) is not xp:
+        raise TypeError("A and x0 live on different devices; move them to one device first")
+    support = top_s(x0, s)
+    support = support[x0[support] != 0]
+    return support, x0[support].astype(operator.dtype)
+
+
+def _zero(operator: Operator, y_square: float, status: Status) -> RecoveryResult:
+    xp = operator.xp
+    history: dict[str, list[float]] = {"objective": [], "step": [], "support_change": []}
+    values = xp.zeros(0, dtype=operator.dtype)
+    x = xp.zeros(operator.shape[1], dtype=operator.dtype)
+    return RecoveryResult(
+        x, xp.zeros(0, dtype=xp.int64), 0.5 * y_square, 0, status, status.value, history, values
+    )
+
+
+def _as_operator(A: Any, cls: type[Solver]) -> Operator:
+    """Return `A` as an operator that has the methods `cls` requires, or refuse it with a sentence."""
+    if not isinstance(A, Operator):
+        if arrays.is_array(A) or not (hasattr(A, "shape") and (hasattr(A, "matvec") or hasattr(A, "columns"))):
+            return DenseOperator(A)
+    missing = [name for name in cls.requires if not _offers(A, name)]
+    if missing:
+        raise TypeError(
+            f"A ({type(A).__name__}) has no method {', '.join(map(repr, missing))}, which solver {cls.name!r} requires "
+            f"({', '.join(cls.requires)}); pass a recovery operator or an array"
+        )
+    return A if isinstance(A, Operator) else _Adapter(A)
+
+
+def _offers(A: Any, name: str) -> bool:
+    method = getattr(type(A), name, None) or getattr(A, name, None)
+    abstract = getattr(Operator, name, None) if name in ("columns", "matvec", "rmatvec_blocks", "column_norms") else None
+    if name == "rmatvec" and method is Operator.rmatvec:
+        return _offers(A, "rmatvec_blocks")
+    return callable(method) and method is not abstract
+
+
+class _Adapter(Operator):
+    """Another library's operator with ``rmatvec`` and ``columns`` in the place of one of ours."""
+
+    def __init__(self, A: Any) -> None:
+        self._A = A
+        self.shape = (int(A.shape[0]), int(A.shape[1]))
+        probe = A.columns(np.zeros(1, dtype=np.int64))
+        self.xp, self.dtype = arrays.namespace(probe), np.dtype(probe.dtype)
+
+    def columns(self, idx: Any) -> Any:
+        return self._A.columns(idx)
+
+    def rmatvec(self, r: Any) -> Any:
+        return self._A.rmatvec(r)
+
+    def rmatvec_blocks(self, r: Any) -> Any:
+        yield 0, self.rmatvec(r)
+
+    def column_norms(self) -> Any:
+        if hasattr(self._A, "column_norms"):
+            return self._A.column_norms()
+        xp, step = self.xp, self.block_width
+        parts = [self.columns(xp.arange(a, min(a + step, self.shape[1]))) for a in range(0, self.shape[1], step)]
+        return xp.concatenate([xp.sqrt((part * part).sum(axis=0)) for part in parts])
+
+    def matvec(self, x: Any) -> Any:
+        return self.matvec_support(self.xp.arange(self.shape[1]), x)

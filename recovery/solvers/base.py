@@ -1,0 +1,205 @@
+"""What all solvers share: the problem, the record of a run, and the base class that declares needs and options."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from planted import arrays
+from recovery.operators import Operator
+from recovery.results import RecoveryResult, Status
+
+__all__ = ["Problem", "Run", "SeenSupports", "Solver", "State", "entered", "to_host"]
+
+DIVERGENCE = 1e12
+"""A run has diverged when its objective exceeds that of x = 0 by this factor."""
+
+
+@dataclass(frozen=True)
+class State:
+    """What a callback sees after each step.
+
+    Parameters
+    ----------
+    n_iter : int
+        Steps made so far.
+    objective : float
+        1/2 |A x - y|^2.
+    support : array of int64, shape (s,)
+        The selected indices, ascending.
+    values : array, shape (s,)
+        The entries of x there (in units of normalised columns where the solver normalises).
+    step : float
+        Step size of this step.
+    """
+
+    n_iter: int
+    objective: float
+    support: Any
+    values: Any
+    step: float
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A validated recovery problem: find x with at most s non-zeros and A x close to y.
+
+    Parameters
+    ----------
+    operator : Operator
+        A.
+    y : array, shape (n,)
+        Data, of the operator's dtype.
+    s : int
+        Sparsity, 1 <= s <= N.
+    support, values : array
+        The start: at most s indices (ascending) and the entries there; empty for x = 0.
+    tol : float
+        Relative tolerance of the stop rules.
+    max_iter : int
+        Largest number of steps.
+    callback : callable or None
+        Called with a :class:`State` after each step; True stops the run.
+    time_limit : float or None
+        Seconds.
+    """
+
+    operator: Operator
+    y: Any
+    s: int
+    support: Any
+    values: Any
+    tol: float
+    max_iter: int
+    callback: Callable[[State], Any] | None = None
+    time_limit: float | None = None
+
+
+class Run:
+    """The record of one run: stop rules, history, best iterate, and the result made of them."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.started = time.perf_counter()
+        y = problem.y
+        (self.y_square,) = to_host(arrays.namespace(y), (y * y).sum())
+        self.target = 0.5 * problem.tol**2 * self.y_square
+        self.history: dict[str, list[float]] = {"objective": [], "step": [], "support_change": []}
+        self.best: tuple[float, Any, Any] = (float("inf"), problem.support, problem.values)
+
+    @property
+    def n_iter(self) -> int:
+        """Number of steps on record."""
+        return len(self.history["objective"])
+
+    def record(
+        self, objective: float, support: Any, values: Any, *, step: float, change: float, **extra: float
+    ) -> Status | None:
+        """Put a step on record and return the status that ends the run, or None to go on."""
+        for key, value in {"objective": objective, "step": step, "support_change": change, **extra}.items():
+            self.history.setdefault(key, []).append(float(value))
+        if objective < self.best[0]:
+            self.best = (objective, support, values)
+        if not objective <= DIVERGENCE * max(self.y_square, 1e-300):
+            return Status.DIVERGED
+        stop = None
+        if self.problem.callback is not None:
+            stop = self.problem.callback(State(self.n_iter, objective, support, values, float(step)))
+        if objective <= self.target:
+            return Status.CONVERGED
+        if stop is True:
+            return Status.STOPPED
+        if self.problem.time_limit is not None and time.perf_counter() - self.started > self.problem.time_limit:
+            return Status.TIME_LIMIT
+        return Status.STEP_LIMIT if self.n_iter >= self.problem.max_iter else None
+
+    def finish(
+        self, status: Status, support: Any, values: Any, *, note: str = "", scale: Any = None, sparse: bool = False
+    ) -> RecoveryResult:
+        """Return the result for the iterate with the given support and values.
+
+        `scale` holds the column norms where the run was on normalised columns; `sparse` leaves the
+        full vector out.
+        """
+        problem = self.problem
+        operator, xp = problem.operator, problem.operator.xp
+        if scale is not None:
+            values = values / scale[support]
+        keep = values != 0
+        support, values = support[keep], values[keep]
+        residual = problem.y - operator.matvec_support(support, values)
+        (square,) = to_host(xp, (residual * residual).sum())
+        x = None
+        if not sparse:
+            x = xp.zeros(operator.shape[1], dtype=operator.dtype)
+            x[support] = values
+        message = status.value + (f"; {note}" if note else "")
+        return RecoveryResult(x, support, 0.5 * square, self.n_iter, status, message, self.history, values)
+
+
+@dataclass(frozen=True)
+class Solver(ABC):
+    """Base of the solvers: the fields of a subclass are its options, with their defaults.
+
+    Attributes
+    ----------
+    name : str
+        The string that chooses it in :func:`recovery.solve`.
+    requires : tuple of str
+        Methods the operator must have.
+    summary : str
+        One line for :func:`recovery.list_solvers`.
+    max_iter, tol : int, float
+        Defaults of these arguments of :func:`recovery.solve`.
+    syncs_per_iteration : int
+        Largest number of times a step waits for the device (reads a scalar, or the length of a selection).
+    """
+
+    name: ClassVar[str]
+    requires: ClassVar[tuple[str, ...]] = ("rmatvec", "columns")
+    summary: ClassVar[str]
+    max_iter: ClassVar[int] = 1000
+    tol: ClassVar[float] = 1e-12
+    syncs_per_iteration: ClassVar[int]
+
+    def check(self, problem: Problem) -> None:
+        """Refuse option values that do not suit the problem, before any work."""
+
+    @abstractmethod
+    def run(self, problem: Problem) -> RecoveryResult:
+        """Solve the problem."""
+
+
+def to_host(xp: Any, *scalars: Any) -> tuple[float, ...]:
+    """Bring scalars back from the device together, with one synchronisation."""
+    return tuple(float(value) for value in arrays.to_numpy(xp.stack(scalars)))
+
+
+def entered(xp: Any, new: Any, old: Any) -> int:
+    """Count the indices of the sorted set `new` that are not in the sorted set `old` (one synchronisation)."""
+    if not old.shape[0]:
+        return int(new.shape[0])
+    place = xp.minimum(xp.searchsorted(old, new), int(old.shape[0]) - 1)
+    return int((old[place] != new).sum())
+
+
+@dataclass
+class SeenSupports:
+    """Remembers supports by their objective, to notice at no extra synchronisation that one comes back.
+
+    Equal supports give bitwise equal objectives because every computation here is deterministic;
+    the converse is checked on the supports themselves.
+    """
+
+    _seen: dict[float, tuple[int, Any]] = field(default_factory=dict)
+
+    def period(self, objective: float, support: Any, step: int) -> int:
+        """Return after how many steps `support` came back, 0 if it is new, and remember it."""
+        found = self._seen.get(objective)
+        self._seen[objective] = (step, support)
+        if found is None or found[1].shape != support.shape or not bool((found[1] == support).all()):
+            return 0
+        return step - found[0]

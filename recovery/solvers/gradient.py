@@ -1,0 +1,102 @@
+"""The hard-thresholded gradient step that IHT, NIHT and AIHT share, whole or streamed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from planted import arrays
+from recovery.operators import Operator
+from recovery.thresholding import StreamingTopS, select_top
+
+__all__ = ["power_iteration", "thresholded_step", "top_of_gradient"]
+
+
+def thresholded_step(
+    operator: Operator, support: Any, values: Any, residual: Any, step: Any, s: int, *, stream: bool = False
+) -> tuple[Any, Any]:
+    """Return H_s(x + step A' residual) as its indices and entries.
+
+    Parameters
+    ----------
+    operator : Operator
+        A.
+    support, values : array, shape (k,)
+        x.
+    residual : array, shape (n,)
+        y - A x.
+    step : float or array of shape ()
+        Step size.
+    s : int
+        Sparsity.
+    stream : bool, default False
+        Go block by block with O(n b + s) extra memory, never a vector of length N.
+
+    Returns
+    -------
+    support : array of int64, shape (s,)
+        Ascending.
+    values : array, shape (s,)
+        The entries there.
+    """
+    if not stream:
+        point = step * operator.rmatvec(residual)
+        if support.shape[0]:
+            point[support] = point[support] + values
+        chosen = select_top(point, s)
+        return chosen, point[chosen]
+    xp = operator.xp
+    top = StreamingTopS(s)
+    known = arrays.to_numpy(support)
+    for start, block in operator.rmatvec_blocks(residual):
+        low, high = np.searchsorted(known, (start, start + int(block.shape[0])))
+        piece = step * block
+        if high > low:
+            here = support[int(low) : int(high)] - start
+            piece[here] = piece[here] + values[int(low) : int(high)]
+        top.feed(start, piece)
+    del xp
+    return top.result()
+
+
+def top_of_gradient(operator: Operator, residual: Any, s: int, *, stream: bool = False) -> tuple[Any, Any]:
+    """Return the indices and entries of the s largest entries of A' residual."""
+    empty = operator.xp.zeros(0, dtype=operator.xp.int64)
+    return thresholded_step(operator, empty, empty, residual, 1.0, s, stream=stream)
+
+
+def power_iteration(operator: Operator, y: Any, *, n_iter: int = 100, tol: float = 1e-3) -> float:
+    """Estimate the largest eigenvalue of A'A from below.
+
+    Parameters
+    ----------
+    operator : Operator
+        A, with ``matvec``.
+    y : array, shape (n,)
+        The start is y in the space of the rows, so the estimate is deterministic and moves with
+        the columns when they are permuted.
+    n_iter : int, default 100
+        Largest number of products with A A'.
+    tol : float, default 1e-3
+        Relative change of the estimate at which the iteration ends.
+
+    Returns
+    -------
+    float
+        |A A' u| / |u| of the last u: at most |A|^2. 0 if A'y = 0.
+    """
+    xp = operator.xp
+    u = y / xp.sqrt((y * y).sum())
+    estimate = 0.0
+    for _ in range(n_iter):
+        u = operator.matvec(operator.rmatvec(u))
+        norm = xp.sqrt((u * u).sum())
+        now = float(norm)
+        if now == 0.0:
+            return 0.0
+        u = u / norm
+        if abs(now - estimate) <= tol * now:
+            return max(now, estimate)
+        estimate = now
+    return estimate
