@@ -1,0 +1,78 @@
+"""A heat map over (sparsity, width), with the values written into the cells where there is room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+__all__ = ["heatmap"]
+
+IMPOSSIBLE = "0.85"
+
+
+def heatmap(
+    axes: Any,
+    values: Sequence[Sequence[float | None]],
+    possible: Sequence[Sequence[bool]],
+    widths: Sequence[int],
+    sparsities: Sequence[int],
+    limits: tuple[float, float],
+    label: Callable[[float], str],
+) -> Any:
+    """Draw one panel.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Where.
+    values : list of lists of float or None, shape (len(widths), len(sparsities))
+        Values; None where nothing was computed.
+    possible : list of lists of bool, same shape
+        False where no network of this width has that many weights; these cells are grey.
+    widths, sparsities : sequence of int
+        The rows, from the bottom, and the columns.
+    limits : (float, float)
+        Ends of the colour scale; values beyond them take the end's colour, their labels stay true.
+    label : callable
+        Text of a value.
+
+    Returns
+    -------
+    matplotlib.image.AxesImage
+        The image, for a colour bar.
+    """
+    numbers = np.array([[np.nan if value is None else value for value in row] for row in values], dtype=float)
+    colours = np.ma.masked_invalid(np.where(np.isposinf(numbers), limits[1], numbers))
+    axes.set_facecolor("white")
+    grey = np.ma.masked_where(np.asarray(possible), np.zeros(numbers.shape))
+    axes.imshow(grey, cmap=_flat(IMPOSSIBLE), origin="lower", aspect="auto", interpolation="nearest")
+    image = axes.imshow(colours, vmin=limits[0], vmax=limits[1], origin="lower", aspect="auto", interpolation="nearest")
+    axes.set_xticks(range(len(sparsities)), [str(value) for value in sparsities])
+    axes.set_yticks(range(len(widths)), [str(value) for value in widths])
+    axes.set_xlabel("non-zero hidden weights s")
+    axes.tick_params(length=0)
+    for side in axes.spines.values():
+        side.set_visible(False)
+    size = _font_size(len(sparsities))
+    for (row, column), value in np.ndenumerate(numbers):
+        if not possible[row][column]:
+            continue
+        if np.isnan(value):
+            axes.text(column, row, "×", ha="center", va="center", fontsize=size, color="0.4")
+            continue
+        share = (min(value, limits[1]) - limits[0]) / (limits[1] - limits[0])
+        colour = "black" if share > 0.6 else "white"
+        axes.text(column, row, label(value), ha="center", va="center", fontsize=size, color=colour)
+    return image
+
+
+def _flat(colour: str) -> Any:
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap([colour])
+
+
+def _font_size(columns: int) -> float:
+    return 7.0 if columns <= 6 else 6.0 if columns <= 8 else 5.0

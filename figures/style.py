@@ -1,0 +1,35 @@
+"""The look of all figures: one style file, used inside a context, and colours that the colour-blind can tell apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import matplotlib as mpl
+
+__all__ = ["COLOURS", "WIDTH", "style"]
+
+WIDTH = 6.9
+"""Width of a figure in inches: two columns of a paper."""
+
+COLOURS = {
+    "blue": "#0072b2",
+    "orange": "#d55e00",
+    "green": "#009e73",
+    "purple": "#cc79a7",
+    "yellow": "#e69f00",
+    "grey": "#7f7f7f",
+}
+"""The palette of Okabe and Ito."""
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw with the project's style, whatever the user's settings are, and put these back afterwards."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(
+            mpl.rc_params_from_file(Path(__file__).with_name("paper.mplstyle"), use_default_template=False)
+        )
+        yield

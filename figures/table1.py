@@ -1,0 +1,111 @@
+"""Table 1 as a figure: what updating the gates every k steps does to the fit, and when the active columns settle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from figures.style import COLOURS, WIDTH
+
+__all__ = ["draw", "layout", "panels", "size"]
+
+_LOOK = {"float64": ("blue", "o", -0.13), "float32": ("orange", "s", 0.13)}
+
+
+def panels(summary: dict[str, Any]) -> int:
+    """Return the number of panels: two rows, one column a method."""
+    return 2 * len(summary["methods"])
+
+
+def size(summary: dict[str, Any]) -> tuple[float, float]:
+    """Return width and height in inches."""
+    return WIDTH, 4.6
+
+
+def layout(figure: Any, count: int) -> list[Any]:
+    """Return the axes of the panels, row by row."""
+    return list(figure.subplots(2, count // 2, sharex=True, sharey="row", squeeze=False).ravel())
+
+
+def draw(axes: list[Any], summary: dict[str, Any]) -> None:
+    """Draw PSNR above and the settling step below, a point a seed and a line through the medians."""
+    columns = len(summary["methods"])
+    for position, method in enumerate(summary["methods"]):
+        above, below = axes[position], axes[columns + position]
+        _points(above, summary, method, "psnr_db")
+        _points(below, summary, method, "settled")
+        above.set_title(summary["labels"][method])
+        if summary["paper"]:
+            _paper(above, below, summary)
+        _exact(above, summary, method)
+        never = summary["n_iter_long"] * 1.35
+        below.axhline(summary["n_iter_long"], color=COLOURS["grey"], linestyle=":", linewidth=0.8)
+        below.set_yscale("log")
+        below.set_ylim(0.8, never * 1.4)
+        below.set_xticks(range(len(summary["k"])), [str(value) for value in summary["k"]])
+        below.set_xlim(-0.5, len(summary["k"]) - 0.5)
+        below.set_xlabel("gates updated every k steps")
+        if position == 0:
+            above.set_ylabel(f"PSNR after {summary['n_iter']} steps (dB)")
+            below.set_ylabel("step at which the\nactive columns settle")
+    handles, texts = axes[0].get_legend_handles_labels()
+    axes[columns].figure.legend(handles, texts, loc="outside lower center", ncols=len(texts))
+
+
+def _points(panel: Any, summary: dict[str, Any], method: str, quantity: str) -> None:
+    never = summary["n_iter_long"] * 1.35
+    for labels in summary["label_types"]:
+        colour, marker, shift = _LOOK[labels]
+        medians = []
+        for index, seeds in enumerate(summary[quantity][method][labels]):
+            values = np.array([never if value is None else value for value in seeds], dtype=float)
+            medians.append(np.median(values) if values.size else np.nan)
+            spread = np.linspace(-0.08, 0.08, values.size) if values.size > 1 else np.zeros(values.size)
+            hollow = np.array([value is None for value in seeds], dtype=bool)
+            for part, face in ((~hollow, COLOURS[colour]), (hollow, "white")):
+                panel.scatter(
+                    (index + shift + spread)[part],
+                    values[part],
+                    s=11,
+                    marker=marker,
+                    facecolor=face,
+                    edgecolor=COLOURS[colour],
+                    linewidth=0.6,
+                    alpha=0.8,
+                    zorder=3,
+                )
+        panel.plot(
+            np.arange(len(medians)) + shift,
+            medians,
+            color=COLOURS[colour],
+            marker=marker,
+            markersize=0,
+            label=f"median, labels in {labels}",
+        )
+
+
+def _paper(above: Any, below: Any, summary: dict[str, Any]) -> None:
+    places = {k: index for index, k in enumerate(summary["k"])}
+    look = {"marker": "D", "color": "black", "linestyle": "none", "markersize": 4.5, "fillstyle": "none", "zorder": 4}
+    rows = [row for row in summary["paper"] if row["k"] in places]
+    above.plot([places[row["k"]] for row in rows], [row["psnr_db"] for row in rows], label="paper", **look)
+    settled = [row for row in rows if row.get("settled") is not None]
+    below.plot([places[row["k"]] for row in settled], [row["settled"] for row in settled], **look)
+
+
+def _exact(panel: Any, summary: dict[str, Any], method: str) -> None:
+    """Write above each k how many seeds gave the planted network itself."""
+    for index, text in enumerate(summary["exact"][method]):
+        panel.annotate(
+            text,
+            (index, 1.0),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, -2),
+            textcoords="offset points",
+            ha="center",
+            va="top",
+            fontsize=6.5,
+            color="0.25",
+        )
+    panel.margins(y=0.15)

@@ -1,0 +1,190 @@
+"""The command ``paper-repro``: list, run, show, doctor."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from paper_repro import experiment as experiments
+from paper_repro import render, results, sweep
+from paper_repro.experiment import PRESETS, Experiment, UnknownName
+from paper_repro.store import StoreError
+from planted import arrays
+
+__all__ = ["main"]
+
+OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments after the command's name; those of the process by default.
+
+    Returns
+    -------
+    int
+        0 on success, 1 when cells failed or something is missing, 2 for a wrong argument, 130 after Ctrl-C.
+    """
+    options = _parser().parse_args(argv)
+    try:
+        return int(options.function(options))
+    except KeyboardInterrupt:
+        return _complain("interrupted", INTERRUPTED)
+    except sweep.Interrupted as stop:
+        return _complain(str(stop), INTERRUPTED)
+    except UnknownName as error:
+        return _complain(str(error), USAGE)
+    except (StoreError, FileNotFoundError) as error:
+        return _complain(str(error), FAILED)
+    except BrokenPipeError:  # the reader of a pipe, such as head, has had enough
+        sys.stderr.close()
+        return OK
+
+
+def _complain(sentence: str, code: int) -> int:
+    print(f"paper-repro: {sentence}", file=sys.stderr)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="paper-repro", description="Regenerate the papers' figures and tables, and look at the results."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    where = argparse.ArgumentParser(add_help=False)
+    where.add_argument(
+        "--results",
+        type=Path,
+        default=Path(results.DEFAULT_FOLDER),
+        metavar="DIR",
+        help="folder of the store and the figures (default: %(default)s)",
+    )
+    which = argparse.ArgumentParser(add_help=False)
+    which.add_argument(
+        "--preset",
+        choices=PRESETS,
+        default="quick",
+        help="size: smoke takes seconds, quick minutes on 2 cores, cpu a night on 16, paper is the paper's "
+        "(default: %(default)s)",
+    )
+    which.add_argument("--seed", type=_seed, default=0, metavar="S", help="seed of the first trial (default: 0)")
+
+    add = commands.add_parser("list", parents=[where], help="name the figures, and how much of each is computed")
+    add.set_defaults(function=_list)
+
+    add = commands.add_parser("run", parents=[where, which], help="compute what is missing, and draw")
+    add.add_argument("figures", nargs="*", metavar="FIG", help="which (default: all)")
+    add.add_argument(
+        "--device", choices=("auto", "cpu", "gpu"), default="auto", help="where to compute (default: auto)"
+    )
+    add.add_argument(
+        "--jobs",
+        type=_jobs,
+        metavar="N",
+        help="worker processes, one thread each (default: one a core, or one for a GPU)",
+    )
+    add.set_defaults(function=_run)
+
+    add = commands.add_parser("show", parents=[where, which], help="print the table of a figure and where it lies")
+    add.add_argument("figure", metavar="FIG", help="which")
+    add.set_defaults(function=_show)
+
+    add = commands.add_parser("doctor", parents=[where], help="print versions, BLAS, GPU and the data that is found")
+    add.set_defaults(function=_doctor)
+    return parser
+
+
+def _seed(text: str) -> int:
+    return _integer(text, 0)
+
+
+def _jobs(text: str) -> int:
+    return _integer(text, 1)
+
+
+def _integer(text: str, minimum: int) -> int:
+    if not text.isdecimal() or int(text) < minimum:
+        raise argparse.ArgumentTypeError(f"{text!r} is not understood; expected an integer of at least {minimum}")
+    return int(text)
+
+
+def _list(options: argparse.Namespace) -> int:
+    for name in experiments.names():
+        experiment = experiments.get(name)
+        print(f"{name}: {experiment.title}")
+        for preset in experiment.presets:
+            cells = [experiment.cell(one) for one in experiment.cells(preset, 0)]
+            store = results.store_of(options.results)
+            there = sum(store.path(cell).exists() for cell in cells)
+            print(f"  {preset:<6} {len(cells):>5} cells, {there} of them in {options.results}")
+    return OK
+
+
+def _run(options: argparse.Namespace) -> int:
+    chosen = [experiments.get(name) for name in options.figures or experiments.names()]
+    for experiment in chosen:
+        experiment.check_preset(options.preset)
+    device = options.device
+    if device == "auto":
+        device = "gpu" if arrays.gpu_available() else "cpu"
+    elif device == "gpu" and not arrays.gpu_available():
+        return _complain(f"--device gpu was asked for, but {arrays.gpu_status()[1]}", FAILED)
+    failures = [_run_one(experiment, options, device) for experiment in chosen]
+    if any(failures):
+        print(f"paper-repro: {sum(failures)} cells failed; the same command tries them again", file=sys.stderr)
+        return FAILED
+    return OK
+
+
+def _run_one(experiment: Experiment, options: argparse.Namespace, device: str) -> int:
+    started = time.perf_counter()
+    cells = experiment.cells(options.preset, options.seed)
+    outcome = sweep.run(
+        experiment, cells, results.store_of(options.results), jobs=options.jobs, device=device, progress=sys.stderr
+    )
+    for sentence in outcome.repaired:
+        print(f"{experiment.name}: computed again, because {sentence}", file=sys.stderr)
+    for settings, message in outcome.failed:
+        print(f"{experiment.name}: a cell failed: {message}\n  {settings}", file=sys.stderr)
+    found, records = results.collect(experiment, options.preset, options.results, options.seed)
+    print(f"{experiment.name}: {outcome.computed} cells computed, {outcome.reused} reused", end="")
+    if not records:
+        print("; nothing to draw")
+        return len(outcome.failed)
+    files = render.render(experiment, found, records, options.results)
+    verb = "drawn" if files.drawn else "up to date"
+    print(f", {verb}, {time.perf_counter() - started:.1f} s")
+    for path in files.paths:
+        print(f"  {path}")
+    return len(outcome.failed)
+
+
+def _show(options: argparse.Namespace) -> int:
+    experiment = experiments.get(options.figure)
+    found = results.load(options.figure, options.preset, options.results, seed=options.seed)
+    meta = found.meta
+    print(f"{meta['title']} ({meta['preset']}: {len(found.records)} of {meta['cells']} cells)\n")
+    print(render.markdown(meta["summary"]["table"]))
+    for note in meta["summary"].get("notes", []):
+        print(f"\n{note}")
+    for failure in meta["failed"]:
+        print(f"\nfailed: {failure['message']}\n  {failure['settings']}")
+    there = [
+        path for path in render.files_of(experiment, options.preset, options.results, options.seed) if path.exists()
+    ]
+    print("\n" + ("\n".join(str(path) for path in there) or "not drawn yet: `paper-repro run` draws it"))
+    return OK
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from paper_repro import doctor
+
+    print(doctor.report(options.results))
+    return OK

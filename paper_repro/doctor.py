@@ -1,0 +1,69 @@
+"""What ``paper-repro doctor`` prints: versions, linear algebra, GPU, data."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from paper_repro import machine
+from planted import arrays, datasets
+
+__all__ = ["report"]
+
+
+def report(results: Path) -> str:
+    """Return what there is on this machine, and what is missing, as text.
+
+    Parameters
+    ----------
+    results : path
+        The results folder.
+
+    Returns
+    -------
+    str
+        Several lines.
+    """
+    found = machine.versions()
+    missing = [name for name in machine.PACKAGES if name not in found]
+    what = machine.description()
+    lines = ["versions"]
+    lines += [f"  {name:<20} {version}" for name, version in found.items()]
+    if missing:
+        lines.append(f"  not installed: {', '.join(missing)}")
+    lines += ["machine", f"  {what['system']}", f"  {what['processor']}, {what['cores']} cores usable"]
+    lines += ["linear algebra", *(f"  {line}" for line in _blas())]
+    available, sentence = arrays.gpu_status()
+    lines += ["GPU", f"  {sentence}" if available else f"  none: {sentence}"]
+    lines += ["data", *(f"  {line}" for line in _data())]
+    writable = os.access(_nearest(results), os.W_OK)
+    lines += ["results", f"  {results.absolute()} ({'writable' if writable else 'NOT writable'})"]
+    lines += ["python", f"  {sys.executable}"]
+    return "\n".join(lines)
+
+
+def _blas() -> list[str]:
+    import numpy.linalg
+    import scipy.linalg
+    from threadpoolctl import threadpool_info
+
+    assert numpy.linalg is not None
+    assert scipy.linalg is not None  # both are imported so that their libraries are loaded and listed
+    lines = [
+        f"{item.get('internal_api', '?')} {item.get('version') or ''} ({item.get('user_api', '?')}), "
+        f"{item.get('num_threads', '?')} threads"
+        for item in threadpool_info()
+    ]
+    lines.append("sweeps run one process a core (--jobs), each with one thread")
+    return sorted(set(lines[:-1])) + lines[-1:]
+
+
+def _data() -> list[str]:
+    return [datasets.status()]
+
+
+def _nearest(path: Path) -> Path:
+    """Return the folder itself or the first one above it that exists."""
+    path = path.absolute()
+    return next(folder for folder in (path, *path.parents) if folder.exists())

@@ -1,0 +1,128 @@
+"""What an experiment is, and the list of those that the command line knows."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+
+from paper_repro.store import Cell, Record
+
+__all__ = ["PRESETS", "Experiment", "UnknownName", "get", "names", "register"]
+
+PRESETS = ("smoke", "quick", "cpu", "paper")
+"""From seconds, over minutes on two cores and a night on sixteen, to the size of the paper."""
+
+
+class UnknownName(ValueError):
+    """A figure or preset of that name does not exist; the message lists those that do."""
+
+
+Outcome = tuple[dict[str, Any], dict[str, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A figure or table: which cells it has, how one is computed, and what they amount to.
+
+    Parameters
+    ----------
+    name : str
+        Name on the command line and of the files.
+    version : int
+        To be raised whenever a cell's numbers would change; older results are then left alone.
+    title : str
+        One line that says what is shown.
+    module : str
+        Import path of the module that holds this object as ``EXPERIMENT``; worker processes import it.
+    settings : type
+        Frozen dataclass of JSON values with the fields ``seed`` and ``dtype``; one instance is one cell.
+    presets : dict
+        What ``cells`` is given for each name of :data:`PRESETS`.
+    cells : callable
+        ``cells(preset, seed) -> list of settings``; trials use the seeds ``seed``, ``seed + 1``, ...
+    cost : callable
+        ``cost(settings) -> float``, proportional to the time a cell takes; long cells start first.
+    compute : callable
+        ``compute(settings, device) -> (metrics, arrays)``; depends on its settings alone.
+    summarise : callable
+        ``summarise(preset, seed, records) -> dict`` of what the figure shows, with the printed table
+        as ``{"table": {"columns": [...], "rows": [[...], ...]}}``.
+    """
+
+    name: str
+    version: int
+    title: str
+    module: str
+    settings: type
+    presets: Mapping[str, Any]
+    cells: Callable[[str, int], Sequence[Any]]
+    cost: Callable[[Any], float]
+    compute: Callable[[Any, str], Outcome]
+    summarise: Callable[[str, int, Sequence[Record]], dict[str, Any]]
+
+    def cell(self, settings: Any) -> Cell:
+        """Return the store's name for settings of this experiment."""
+        return Cell(self.name, self.version, asdict(settings))
+
+    def check_preset(self, preset: str) -> None:
+        """Refuse, with a sentence, a preset that this experiment does not have."""
+        if preset not in self.presets:
+            listed = ", ".join(self.presets)
+            raise UnknownName(f"preset={preset!r} is not known for {self.name}; expected one of {listed}")
+
+
+_BUILT_IN = {
+    "fig1": "paper_repro.experiments.fig1",
+    "table1": "paper_repro.experiments.table1",
+    "fig3-binary": "paper_repro.experiments.fig3_binary",
+}
+_registered: dict[str, Experiment] = {}
+
+
+def register(experiment: Experiment) -> None:
+    """Make an experiment known to :func:`get`, and so to the command line.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        A name that is already taken is replaced.
+    """
+    _registered[experiment.name] = experiment
+
+
+def names() -> list[str]:
+    """Return the names of all experiments, in the order in which ``run`` takes them."""
+    return [*_BUILT_IN, *(name for name in _registered if name not in _BUILT_IN)]
+
+
+def get(name: str) -> Experiment:
+    """Return an experiment by name.
+
+    Parameters
+    ----------
+    name : str
+        One of :func:`names`.
+
+    Returns
+    -------
+    Experiment
+        The experiment.
+
+    Raises
+    ------
+    UnknownName
+        If there is none of that name; the sentence lists those there are.
+    """
+    if name in _registered:
+        return _registered[name]
+    if name not in _BUILT_IN:
+        near = get_close_matches(name, names(), n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise UnknownName(f"there is no figure {name!r}{hint}; expected one of {', '.join(names())}")
+    experiment: Experiment = importlib.import_module(_BUILT_IN[name]).EXPERIMENT
+    return experiment

@@ -1,0 +1,1 @@
+"""Experiments, one module a figure or table; each has an object ``EXPERIMENT``."""

@@ -1,0 +1,74 @@
+"""What a result was computed with: versions of packages, and the machine."""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+
+__all__ = ["PACKAGES", "cores", "description", "versions"]
+
+PACKAGES = ("numpy", "scipy", "matplotlib", "scikit-learn", "cvxpy", "sympy", "python-flint", "cupy", "pandas")
+"""Packages whose versions are recorded; CuPy is looked for under the names of its wheels too."""
+
+BLAS_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
+
+
+def cores() -> int:
+    """Return the number of cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not offered on every system
+        return os.cpu_count() or 1
+
+
+@functools.cache
+def versions() -> dict[str, str]:
+    """Return the versions of Python, of this project and of the packages it computes with.
+
+    Returns
+    -------
+    dict
+        Packages that are not installed are left out; nothing is imported.
+    """
+    found = {"python": platform.python_version()}
+    for name in ("sparse-recovery-lab", *PACKAGES):
+        candidates = (name, "cupy-cuda13x", "cupy-cuda12x") if name == "cupy" else (name,)
+        for candidate in candidates:
+            try:
+                found[name] = metadata.version(candidate)
+                break
+            except metadata.PackageNotFoundError:
+                continue
+    return found
+
+
+@functools.cache
+def description() -> dict[str, str | int]:
+    """Return the system, the processor and the number of cores.
+
+    Returns
+    -------
+    dict
+        Nothing that names the machine or its user.
+    """
+    return {"system": platform.platform(), "processor": _processor(), "cores": cores()}
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

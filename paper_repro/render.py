@@ -1,0 +1,187 @@
+"""From stored results to files: PNG, SVG, the table as Markdown and CSV, and a JSON file of how they came about."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import importlib.util
+import io
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from paper_repro.experiment import Experiment
+from paper_repro.results import Results
+from paper_repro.store import Record, comparable, encode, write_whole
+
+__all__ = ["Files", "files_of", "markdown", "render"]
+
+
+@dataclass(frozen=True)
+class Files:
+    """What belongs to one figure.
+
+    Parameters
+    ----------
+    paths : list of path
+        PNG and SVG (where the experiment has a drawing), Markdown, CSV and JSON.
+    drawn : bool
+        False when all of them were up to date already.
+    """
+
+    paths: list[Path]
+    drawn: bool
+
+
+def files_of(experiment: Experiment, preset: str, folder: Path, seed: int) -> list[Path]:
+    """Return the names of a figure's files, in the order PNG, SVG, Markdown, CSV, JSON."""
+    stem = f"{experiment.name}-{preset}" + (f"-seed{seed}" if seed else "")
+    endings = (["png", "svg"] if _has_drawing(experiment) else []) + ["md", "csv", "json"]
+    return [folder / f"{stem}.{ending}" for ending in endings]
+
+
+def render(experiment: Experiment, results: Results, records: Sequence[Record], folder: Path) -> Files:
+    """Draw a figure and write its files, unless they are up to date.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Which.
+    results : Results
+        Its results.
+    records : sequence of Record
+        The stored cells behind them.
+    folder : path
+        Where the files go.
+
+    Returns
+    -------
+    Files
+        Their names.
+
+    Raises
+    ------
+    StoreError
+        If they cannot be written.
+
+    Notes
+    -----
+    From one store and one version of the packages, the files have the same bytes whenever they are
+    drawn. The JSON file is written last and holds the hashes of the others; a set of files is up to
+    date when these hashes, and the hash of what they are drawn from, still hold.
+    """
+    meta = results.meta
+    paths = files_of(experiment, meta["preset"], folder, meta["seed"])
+    document = _document(results, records)
+    source = hashlib.sha256((json.dumps(document, sort_keys=True) + _drawing_version()).encode()).hexdigest()
+    if _up_to_date(paths, source):
+        return Files(paths, False)
+    table = meta["summary"]["table"]
+    contents: dict[str, bytes] = {}
+    if _has_drawing(experiment):
+        import figures  # matplotlib takes its time, and is not needed when all is up to date
+
+        contents.update(figures.render(figures.draw(experiment.name, results)))
+    contents["md"] = f"# {meta['title']} ({meta['preset']})\n\n{markdown(table)}\n".encode()
+    contents["csv"] = _csv(table).encode()
+    document["source"] = source
+    document["files"] = {path.name: _hash(contents[path.suffix[1:]]) for path in paths[:-1]}
+    contents["json"] = (json.dumps(document, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
+    for path in paths:
+        write_whole(path, contents[path.suffix[1:]])
+    return Files(paths, True)
+
+
+def markdown(table: dict[str, Any]) -> str:
+    """Return a table as Markdown, its columns aligned so that it also reads well in a terminal.
+
+    Parameters
+    ----------
+    table : dict
+        ``columns``, a list of str, and ``rows``, a list of lists of str, numbers or None.
+
+    Returns
+    -------
+    str
+        Lines without a line break at the end.
+    """
+    rows = [[str(item) for item in table["columns"]], *([_show(item) for item in row] for row in table["rows"])]
+    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
+    lines = [
+        "| " + " | ".join(item.ljust(width) for item, width in zip(row, widths, strict=True)) + " |" for row in rows
+    ]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join(lines)
+
+
+def _show(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return str(value)
+        return f"{value:.4f}".rstrip("0").rstrip(".") if abs(value) < 10 else f"{value:.2f}"
+    return str(value)
+
+
+def _csv(table: dict[str, Any]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(table["columns"])
+    writer.writerows(table["rows"])
+    return text.getvalue()
+
+
+def _document(results: Results, records: Sequence[Record]) -> dict[str, Any]:
+    """Return what the JSON file says; nothing in it depends on when it is written."""
+    meta = results.meta
+    runs = [record.run for record in records]
+    return {
+        **{name: meta[name] for name in ("experiment", "version", "title", "preset", "seed", "cells", "failed")},
+        "seeds": sorted({record.cell.settings["seed"] for record in records}),
+        "wall_s": sum(run.get("wall_s", 0.0) for run in runs),
+        "versions": _distinct(run.get("versions") for run in runs),
+        "machines": _distinct(run.get("machine") for run in runs),
+        "devices": _distinct(run.get("device") for run in runs),
+        "warnings": sorted({text for run in runs for text in run.get("warnings", [])}),
+        "table": encode(meta["summary"]["table"]),
+        "records": [
+            {**comparable(record), "wall_s": record.run.get("wall_s")}
+            for record in sorted(records, key=lambda record: record.cell.key)
+        ],
+    }
+
+
+def _distinct(values: Any) -> list[Any]:
+    seen = {json.dumps(value, sort_keys=True): value for value in values if value is not None}
+    return [seen[key] for key in sorted(seen)]
+
+
+def _has_drawing(experiment: Experiment) -> bool:
+    return importlib.util.find_spec(f"figures.{experiment.name.replace('-', '_')}") is not None
+
+
+def _drawing_version() -> str:
+    """Return a text that changes when the code that draws changes."""
+    spec = importlib.util.find_spec("figures")
+    folder = Path(spec.origin).parent if spec is not None and spec.origin else Path()
+    sources = [*sorted(folder.glob("*.py")), *sorted(folder.glob("*.mplstyle")), Path(__file__)]
+    return metadata.version("matplotlib") + "".join(_hash(path.read_bytes()) for path in sources)
+
+
+def _up_to_date(paths: Sequence[Path], source: str) -> bool:
+    try:
+        document = json.loads(paths[-1].read_bytes())
+        return bool(document["source"] == source) and all(
+            _hash(path.read_bytes()) == document["files"][path.name] for path in paths[:-1]
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

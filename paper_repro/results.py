@@ -1,0 +1,157 @@
+"""Reading results back: what ``paper_repro.load`` returns."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from paper_repro import experiment as experiments
+from paper_repro.store import DamagedCell, Record, Store
+
+__all__ = ["DEFAULT_FOLDER", "Results", "collect", "load"]
+
+DEFAULT_FOLDER = "results"
+
+
+@dataclass(frozen=True)
+class Results:
+    """The results of an experiment, as figures and notebooks take them.
+
+    Parameters
+    ----------
+    records : list of dict
+        One a finished cell, in the order of the preset: its settings and metrics in one flat
+        dict, with the cell's ``key`` and ``wall_s`` (seconds).
+    arrays : dict
+        For each ``key`` the cell's arrays, a dict of numpy.ndarray.
+    meta : dict
+        ``experiment``, ``version``, ``title``, ``preset``, ``seed``, ``cells`` (how many the preset
+        has), ``failed`` (list of settings and message), and ``summary``: what the figure shows.
+    """
+
+    records: list[dict[str, Any]]
+    arrays: dict[str, Mapping[str, np.ndarray]]
+    meta: dict[str, Any]
+
+    def to_pandas(self) -> Any:
+        """Return the records as a pandas data frame, one row a cell.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One column a setting or metric.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        try:
+            pandas = importlib.import_module("pandas")
+        except ImportError as error:
+            raise ImportError("to_pandas needs pandas, which is not installed: pip install pandas") from error
+        return pandas.DataFrame(self.records)
+
+
+def load(name: str, preset: str = "quick", results: str | os.PathLike[str] | None = None, *, seed: int = 0) -> Results:
+    """Load the results of a figure or table from the store.
+
+    Parameters
+    ----------
+    name : str
+        Its name, such as ``"fig1"``; ``paper-repro list`` prints them all.
+    preset : {"smoke", "quick", "cpu", "paper"}, default "quick"
+        Which size.
+    results : path, optional
+        The folder that ``paper-repro run --results`` was given; ``results`` in the current folder by default.
+    seed : int, default 0
+        First seed of the trials, as given to ``run --seed``.
+
+    Returns
+    -------
+    Results
+        What is there; ``meta["cells"]`` tells how many cells a finished run has.
+
+    Raises
+    ------
+    ValueError
+        If `name` or `preset` is not known.
+    FileNotFoundError
+        If no cell of it has been computed; the message says which command does.
+    """
+    experiment = experiments.get(name)
+    experiment.check_preset(preset)
+    folder = Path(DEFAULT_FOLDER if results is None else results)
+    found, pairs = collect(experiment, preset, folder, seed)
+    if not pairs:
+        option = "" if results is None else f" --results {folder}"
+        raise FileNotFoundError(
+            f"no results of {name} at preset {preset} in {folder.absolute()}; "
+            f"`paper-repro run {name} --preset {preset}{option}` computes them"
+        )
+    return found
+
+
+def collect(experiment: experiments.Experiment, preset: str, folder: Path, seed: int) -> tuple[Results, list[Record]]:
+    """Return the results of an experiment and the records they were made from.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Which.
+    preset : str
+        Its preset.
+    folder : path
+        The results folder.
+    seed : int
+        First seed.
+
+    Returns
+    -------
+    results : Results
+        As :func:`load` returns them, also when nothing is there.
+    records : list of Record
+        The finished cells.
+    """
+    store = store_of(folder)
+    cells = {cell.key: cell for cell in map(experiment.cell, experiment.cells(preset, seed))}
+    done: list[Record] = []
+    failed: list[dict[str, Any]] = []
+    for cell in cells.values():
+        try:
+            record = store.read(cell)
+        except DamagedCell as error:
+            failed.append({"settings": dict(cell.settings), "message": str(error)})
+            continue
+        if record is None:
+            continue
+        if record.status == "done":
+            done.append(record)
+        else:
+            failed.append({"settings": dict(cell.settings), "message": record.message})
+    rows = [
+        {**record.cell.settings, **record.metrics, "key": record.cell.key, "wall_s": record.run.get("wall_s")}
+        for record in done
+    ]
+    meta = {
+        "experiment": experiment.name,
+        "version": experiment.version,
+        "title": experiment.title,
+        "preset": preset,
+        "seed": seed,
+        "cells": len(cells),
+        "failed": failed,
+        "summary": experiment.summarise(preset, seed, done) if done else {},
+    }
+    return Results(rows, {record.cell.key: record.arrays for record in done}, meta), done
+
+
+def store_of(folder: Path) -> Store:
+    """Return the store of a results folder (its cells lie in the subfolder ``store``)."""
+    return Store(folder / "store")

@@ -1,0 +1,61 @@
+"""A small experiment for the tests of the sweep: sums of random numbers, with knobs for time and faults."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from paper_repro.experiment import Experiment
+from planted import arrays
+
+
+@dataclass(frozen=True)
+class ToyCell:
+    size: int
+    seed: int
+    seconds: float = 0.0
+    fault: str = ""
+    dtype: str = "float64"
+
+
+def cells(preset, seed):
+    if preset == "faulty":
+        return [ToyCell(3, seed), ToyCell(4, seed, fault="raise"), ToyCell(5, seed, fault="die"), ToyCell(6, seed)]
+    count, seconds = {"smoke": (4, 0.0), "quick": (40, 0.02), "slow": (6, 30.0)}[preset]
+    return [ToyCell(1 + index, seed, seconds) for index in range(count)]
+
+
+def compute(settings, device):
+    log = os.environ.get("TOY_LOG")
+    if log:
+        with Path(log).open("a") as file:
+            file.write(f"{settings.size} {os.environ.get('OPENBLAS_NUM_THREADS')} {os.getpid()}\n")
+    if settings.fault == "raise":
+        raise ValueError("this cell always fails")
+    if settings.fault == "die":
+        os._exit(7)
+    time.sleep(settings.seconds)
+    values = arrays.generator(arrays.seed_sequence("toy", settings.size, settings.seed)).standard_normal(settings.size)
+    print("a cell may print")
+    return {"total": float(values.sum()), "limit": float("inf"), "device": device}, {"values": values}
+
+
+def summarise(preset, seed, records):
+    rows = [[record.cell.settings["size"], record.metrics["total"]] for record in records]
+    return {"sizes": [row[0] for row in rows], "table": {"columns": ["size", "total"], "rows": rows}}
+
+
+EXPERIMENT = Experiment(
+    name="toy",
+    version=1,
+    title="Sums of random numbers",
+    module="toy_experiment",
+    settings=ToyCell,
+    presets={"smoke": None, "quick": None, "slow": None, "faulty": None},
+    cells=cells,
+    cost=lambda settings: settings.size,
+    compute=compute,
+    summarise=summarise,
+)
