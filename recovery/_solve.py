@@ -213,9 +213,7 @@ def _zero(operator: Operator, y_square: float, status: Status) -> RecoveryResult
     history: dict[str, list[float]] = {"objective": [], "step": [], "support_change": []}
     values = xp.zeros(0, dtype=operator.dtype)
     x = xp.zeros(operator.shape[1], dtype=operator.dtype)
-    return RecoveryResult(
-        x, xp.zeros(0, dtype=xp.int64), 0.5 * y_square, 0, status, status.value, history, values
-    )
+    return RecoveryResult(x, xp.zeros(0, dtype=xp.int64), 0.5 * y_square, 0, status, status.value, history, values)
 
 
 def _as_operator(A: Any, cls: type[Solver]) -> Operator:
@@ -234,7 +232,9 @@ def _as_operator(A: Any, cls: type[Solver]) -> Operator:
 
 def _offers(A: Any, name: str) -> bool:
     method = getattr(type(A), name, None) or getattr(A, name, None)
-    abstract = getattr(Operator, name, None) if name in ("columns", "matvec", "rmatvec_blocks", "column_norms") else None
+    abstract = (
+        getattr(Operator, name, None) if name in ("columns", "matvec", "rmatvec_blocks", "column_norms") else None
+    )
     if name == "rmatvec" and method is Operator.rmatvec:
         return _offers(A, "rmatvec_blocks")
     return callable(method) and method is not abstract

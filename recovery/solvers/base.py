@@ -17,6 +17,9 @@ __all__ = ["Problem", "Run", "SeenSupports", "Solver", "State", "entered", "to_h
 DIVERGENCE = 1e12
 """A run has diverged when its objective exceeds that of x = 0 by this factor."""
 
+PATIENCE = 100
+"""A run has stalled when its best objective did not fall in this many steps."""
+
 
 @dataclass(frozen=True)
 class State:
@@ -89,6 +92,7 @@ class Run:
         self.target = 0.5 * problem.tol**2 * self.y_square
         self.history: dict[str, list[float]] = {"objective": [], "step": [], "support_change": []}
         self.best: tuple[float, Any, Any] = (float("inf"), problem.support, problem.values)
+        self._best_at = 0
 
     @property
     def n_iter(self) -> int:
@@ -102,7 +106,7 @@ class Run:
         for key, value in {"objective": objective, "step": step, "support_change": change, **extra}.items():
             self.history.setdefault(key, []).append(float(value))
         if objective < self.best[0]:
-            self.best = (objective, support, values)
+            self.best, self._best_at = (objective, support, values), self.n_iter
         if not objective <= DIVERGENCE * max(self.y_square, 1e-300):
             return Status.DIVERGED
         stop = None
@@ -114,6 +118,8 @@ class Run:
             return Status.STOPPED
         if self.problem.time_limit is not None and time.perf_counter() - self.started > self.problem.time_limit:
             return Status.TIME_LIMIT
+        if self.n_iter - self._best_at >= PATIENCE:
+            return Status.STALLED
         return Status.STEP_LIMIT if self.n_iter >= self.problem.max_iter else None
 
     def finish(
@@ -165,7 +171,7 @@ class Solver(ABC):
     tol: ClassVar[float] = 1e-12
     syncs_per_iteration: ClassVar[int]
 
-    def check(self, problem: Problem) -> None:
+    def check(self, problem: Problem) -> None:  # noqa: B027  (a solver without options has nothing to check)
         """Refuse option values that do not suit the problem, before any work."""
 
     @abstractmethod

@@ -8,9 +8,10 @@ import numpy as np
 
 from planted import arrays
 from recovery.operators import Operator
+from recovery.solvers.least_squares import SupportColumns
 from recovery.thresholding import StreamingTopS, select_top
 
-__all__ = ["power_iteration", "thresholded_step", "top_of_gradient"]
+__all__ = ["gradient_step_size", "power_iteration", "squared_move", "thresholded_step", "top_of_gradient"]
 
 
 def thresholded_step(
@@ -46,7 +47,6 @@ def thresholded_step(
             point[support] = point[support] + values
         chosen = select_top(point, s)
         return chosen, point[chosen]
-    xp = operator.xp
     top = StreamingTopS(s)
     known = arrays.to_numpy(support)
     for start, block in operator.rmatvec_blocks(residual):
@@ -56,7 +56,6 @@ def thresholded_step(
             here = support[int(low) : int(high)] - start
             piece[here] = piece[here] + values[int(low) : int(high)]
         top.feed(start, piece)
-    del xp
     return top.result()
 
 
@@ -64,6 +63,29 @@ def top_of_gradient(operator: Operator, residual: Any, s: int, *, stream: bool =
     """Return the indices and entries of the s largest entries of A' residual."""
     empty = operator.xp.zeros(0, dtype=operator.xp.int64)
     return thresholded_step(operator, empty, empty, residual, 1.0, s, stream=stream)
+
+
+def squared_move(xp: Any, new: Any, new_values: Any, old: Any, old_values: Any) -> tuple[Any, Any]:
+    """Return |x_new - x_old|^2 and the number of indices that entered, without leaving the device.
+
+    Both supports are ascending. No difference of large sums is taken, so that small moves are exact.
+    """
+    if not old.shape[0]:
+        return (new_values * new_values).sum(), xp.asarray(float(new.shape[0]), dtype=new_values.dtype)
+    place = xp.minimum(xp.searchsorted(old, new), int(old.shape[0]) - 1)
+    stayed = old[place] == new
+    inside = new_values - xp.where(stayed, old_values[place], 0.0)
+    back = xp.minimum(xp.searchsorted(new, old), int(new.shape[0]) - 1)
+    left = xp.where(new[back] == old, 0.0, old_values)
+    square = (inside * inside).sum() + (left * left).sum()
+    return square.astype(new_values.dtype), (~stayed).sum().astype(new_values.dtype)
+
+
+def gradient_step_size(columns: SupportColumns, residual: Any) -> tuple[Any, Any]:
+    """Return |g_S|^2 and |A_S g_S|^2 for g_S = A_S' residual, whose ratio is the exact step along g_S."""
+    gradient = columns.adjoint(residual)
+    image = columns.forward(gradient)
+    return (gradient * gradient).sum(), (image * image).sum()
 
 
 def power_iteration(operator: Operator, y: Any, *, n_iter: int = 100, tol: float = 1e-3) -> float:

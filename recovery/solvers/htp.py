@@ -101,7 +101,9 @@ class HTP(Solver):
             best = (run.best[1], run.best[2])
         note = []
         if cycles:
-            note.append(f"{cycles} cycle(s) of supports, the longest of length {longest}, were broken by halving the step")
+            note.append(
+                f"{cycles} cycle(s) of supports, the longest of length {longest}, were broken by halving the step"
+            )
         if escapes:
             note.append(f"{escapes} attempt(s) were made to leave a support that repeated with a residual left")
         return run.finish(status, *best, note="; ".join(note), scale=scale)

@@ -1,0 +1,138 @@
+"""Basis pursuit by cvxpy, cut to s entries and fitted again."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from planted import arrays
+from planted.checks import check_number
+from recovery.operators import Operator, normalise
+from recovery.results import RecoveryResult, Status
+from recovery.solvers.base import Problem, Run, Solver
+from recovery.solvers.least_squares import least_squares
+from recovery.thresholding import select_top
+
+__all__ = ["L1", "cut_and_fit", "solve_program"]
+
+
+@dataclass(frozen=True)
+class L1(Solver):
+    """Basis pursuit: min |z|_1 subject to A z = y, or |A z - y| <= noise; then the top s, and least squares there.
+
+    Parameters
+    ----------
+    noise : float, default 0.0
+        Bound on |A z - y|_2; 0 asks for equality.
+    normalise : bool, default True
+        Penalise the entries in units of normalised columns.
+    backend : str, default "CLARABEL"
+        Name of the cvxpy solver.
+
+    Notes
+    -----
+    The program has no sparsity parameter: its solution is cut to the s entries of largest magnitude
+    (in normalised units) and fitted again on them, so that the answer is s-sparse. Where the
+    program's solution is s-sparse, this only removes its numerical error. A is formed on the CPU, and the data are
+    scaled to unit norm before the call, so tolerances are relative. A warm start is not used.
+
+    References
+    ----------
+    Chen, Donoho and Saunders, "Atomic decomposition by basis pursuit", SIAM Rev. 2001.
+    """
+
+    noise: float = 0.0
+    normalise: bool = True
+    backend: str = "CLARABEL"
+
+    name: ClassVar[str] = "l1"
+    requires: ClassVar[tuple[str, ...]] = ("columns",)
+    summary: ClassVar[str] = "basis pursuit (cvxpy), cut to s entries and fitted again; forms A"
+    max_iter: ClassVar[int] = 200
+    tol: ClassVar[float] = 1e-8
+    syncs_per_iteration: ClassVar[int] = 1
+
+    def check(self, problem: Problem) -> None:
+        """Refuse a negative noise bound."""
+        check_number(self.noise, "noise", minimum=0.0)
+
+    def run(self, problem: Problem) -> RecoveryResult:
+        """Solve the problem."""
+        import cvxpy as cp
+
+        return cut_and_fit(self, problem, lambda z: cp.norm1(z))
+
+
+def cut_and_fit(solver: Any, problem: Problem, penalty: Any) -> RecoveryResult:
+    """Solve the program with the given penalty, keep its s largest entries and fit them."""
+    operator: Operator = problem.operator
+    scale = None
+    if solver.normalise:
+        operator, scale = normalise(operator)
+    run, xp = Run(problem), operator.xp
+    matrix = arrays.to_numpy(operator.columns(xp.arange(operator.shape[1]))).astype(np.float64)
+    z, steps, sentence = solve_program(
+        matrix, arrays.to_numpy(problem.y).astype(np.float64), penalty, solver, problem.max_iter, problem.tol
+    )
+    if z is None:
+        empty = xp.zeros(0, dtype=xp.int64)
+        return run.finish(Status.FAILED, empty, xp.zeros(0, dtype=operator.dtype), note=sentence)
+    support = select_top(xp.asarray(z, dtype=operator.dtype), problem.s)
+    values, _, objective = least_squares(operator, support, problem.y)
+    run.record(objective, support, values, step=1.0, change=float(problem.s), program_steps=steps)
+    return run.finish(Status.OPTIMAL, support, values, note=sentence, scale=scale)
+
+
+def solve_program(
+    matrix: np.ndarray, y: np.ndarray, penalty: Any, solver: Any, max_iter: int, tol: float
+) -> tuple[np.ndarray | None, int, str]:
+    """Minimise penalty(z) subject to the data; return z or None, the solver's steps, and a sentence.
+
+    Parameters
+    ----------
+    matrix : numpy.ndarray, shape (n, N)
+        A.
+    y : numpy.ndarray, shape (n,)
+        Data.
+    penalty : callable
+        Takes a cvxpy variable of shape (N,) and returns a convex expression.
+    solver : L1 or GroupL1
+        ``noise`` and ``backend``.
+    max_iter : int
+        Limit for the solver behind.
+    tol : float
+        Its feasibility and gap tolerance (Clarabel).
+
+    Returns
+    -------
+    z : numpy.ndarray, shape (N,), or None
+        The solution.
+    steps : int
+        Iterations of the solver behind.
+    sentence : str
+        What cvxpy said.
+    """
+    import cvxpy as cp
+
+    size, length = float(np.abs(matrix).max()) or 1.0, float(np.linalg.norm(y))
+    z = cp.Variable(matrix.shape[1])
+    misfit = (matrix / size) @ z - y / length
+    constraint = misfit == 0 if solver.noise == 0 else cp.norm2(misfit) <= solver.noise / length
+    program = cp.Problem(cp.Minimize(penalty(z)), [constraint])
+    options: dict[str, Any] = {}
+    if solver.backend == "CLARABEL":
+        options = {"max_iter": max_iter, "tol_feas": tol, "tol_gap_abs": tol, "tol_gap_rel": tol}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # "may be inaccurate" is in the status, which is reported
+            program.solve(solver=solver.backend, **options)
+    except cp.SolverError as error:
+        return None, 0, f"{solver.backend}: {error}"
+    steps = int(getattr(program.solver_stats, "num_iters", 0) or 0)
+    sentence = f"{solver.backend} through cvxpy: {program.status}"
+    if z.value is None or program.status not in ("optimal", "optimal_inaccurate"):
+        return None, steps, sentence
+    return np.asarray(z.value) * (length / size), steps, sentence
