@@ -1,8 +1,10 @@
 """Ground truth: sparse networks, linear models, inputs and data, and how far an answer is from them."""
 
-from planted import arrays
+from planted import arrays, datasets, designs
 from planted.gated import gated_model
+from planted.inputs import fourier_features, gaussian_inputs, pixel_coordinates
 from planted.kinks import KinkForm
+from planted.linear import linear_model
 from planted.matching import NetworkMatch, SupportMatch, match_networks, match_supports
 from planted.networks import ReLUNetwork, sparse_network
 from planted.release import release_frequencies, release_instance
@@ -13,9 +15,15 @@ __all__ = [
     "ReLUNetwork",
     "SupportMatch",
     "arrays",
+    "datasets",
+    "designs",
+    "fourier_features",
     "gated_model",
+    "gaussian_inputs",
+    "linear_model",
     "match_networks",
     "match_supports",
+    "pixel_coordinates",
     "release_frequencies",
     "release_instance",
     "sparse_network",

@@ -8,6 +8,7 @@ import numpy as np
 
 from planted import arrays
 from planted.checks import check_choice, check_integer
+from planted.inputs import check_placement
 
 __all__ = ["gated_model"]
 
@@ -72,6 +73,7 @@ def gated_model(
     p = check_integer(p, "p", minimum=1)
     k = check_integer(k, "k", minimum=0, maximum=d * p)
     check_choice(values, "values", ("normal", "signs"))
+    check_placement(dtype, device)
     rng = arrays.generator(rng)
     X = rng.standard_normal((n, d))
     H, gates = _generators(X, p, rng)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from planted.checks import check_choice, check_integer
+from planted.inputs import check_placement
 from planted.networks import ReLUNetwork
 
 __all__ = ["release_frequencies", "release_instance"]
@@ -83,8 +84,7 @@ def release_instance(
     n_outputs = check_integer(n_outputs, "n_outputs", minimum=1)
     depth = check_integer(depth, "depth", minimum=1)
     check_choice(labels, "labels", ("float32", "float64"))
-    if dtype not in ("float32", "float64", np.float32, np.float64):
-        raise ValueError(f"dtype={dtype!r} is not known; expected 'float32' or 'float64'")
+    check_placement(dtype, "cpu")
     shapes = [(d, m)] + [(m, m)] * (depth - 1)
     if n_outputs > 1:
         shapes.append((m, n_outputs))

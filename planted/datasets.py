@@ -1,0 +1,292 @@
+"""MNIST and CIFAR-10 in their own file formats, and scikit-learn's digits.
+
+Files are looked for in a folder: the argument `root`, else the environment variable
+``SPARSE_RECOVERY_DATA``, else ``sparse-recovery-lab`` in the user's cache. Nothing is downloaded unless
+``download=True`` is said.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from planted import downloads
+from planted.checks import check_choice, check_integer
+from planted.formats import read_cifar_binary, read_idx
+
+__all__ = ["CIFAR10_CLASSES", "ENVIRONMENT", "Dataset", "binary_pair", "cifar10", "data_folder", "digits", "mnist"]
+
+ENVIRONMENT = "SPARSE_RECOVERY_DATA"
+CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+JPEG_SAMPLE = "JPEG-compressed CIFAR-10 sample"
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images with labels, split into training and test.
+
+    Attributes
+    ----------
+    name : str
+        What a figure's title must call it.
+    x_train, x_test : numpy.ndarray, shape (n, pixels)
+        Images, one a row. uint8 as in the files; float64 from :func:`binary_pair`.
+    y_train, y_test : numpy.ndarray, shape (n,)
+        Labels: class numbers (int64), or 0.0 and 1.0 from :func:`binary_pair`.
+    image_shape : tuple of int
+        What to reshape a row to: (rows, columns), or (colour planes, rows, columns).
+    classes : tuple of str
+        Name of each class.
+    pixel_max : float
+        The largest value a pixel can take.
+    """
+
+    name: str
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+    image_shape: tuple[int, ...]
+    classes: tuple[str, ...]
+    pixel_max: float = 255.0
+
+    def __repr__(self) -> str:
+        return f"Dataset({self.name!r}, {len(self.y_train)} + {len(self.y_test)} images of {self.image_shape})"
+
+
+def data_folder(root: str | Path | None = None) -> Path:
+    """Return the folder where data files are looked for.
+
+    Parameters
+    ----------
+    root : str or Path, optional
+        Overrides the environment variable ``SPARSE_RECOVERY_DATA`` and the user's cache.
+
+    Returns
+    -------
+    Path
+        It need not exist.
+    """
+    chosen = root if root is not None else os.environ.get(ENVIRONMENT)
+    if chosen:
+        return Path(chosen).expanduser()
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "sparse-recovery-lab"
+
+
+def mnist(root: str | Path | None = None, *, download: bool = False) -> Dataset:
+    """Read MNIST from its four IDX files.
+
+    Parameters
+    ----------
+    root : str or Path, optional
+        Folder that holds ``mnist/train-images-idx3-ubyte.gz`` and its three companions, gzipped or not.
+    download : bool, default False
+        Fetch files that are missing, and check them.
+
+    Returns
+    -------
+    Dataset
+        60,000 + 10,000 images of 28 x 28, in the files' order.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a file is missing; the sentence says which one to put where.
+    ValueError
+        If a file is truncated, corrupt or of another kind.
+    RuntimeError
+        If the download fails.
+
+    References
+    ----------
+    .. [1] Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits".
+    """
+    folder = data_folder(root) / "mnist"
+    if download:
+        downloads.fetch_mnist(folder)
+    paths = {name: _find(folder, name, "MNIST", "planted.datasets.mnist") for name in downloads.MNIST_MD5}
+    parts: dict[str, np.ndarray] = {}
+    for split in ("train", "t10k"):
+        image_path, label_path = paths[f"{split}-images-idx3-ubyte"], paths[f"{split}-labels-idx1-ubyte"]
+        images, labels = read_idx(image_path, 3), read_idx(label_path, 1)
+        if images.shape[1:] != (28, 28):
+            raise ValueError(f"{image_path} holds images of {images.shape[1:]}; expected (28, 28)")
+        if len(images) != len(labels):
+            raise ValueError(f"{image_path} holds {len(images)} images and {label_path} {len(labels)} labels")
+        if labels.max(initial=0) > 9:
+            raise ValueError(f"{label_path} has label {labels.max()}; expected 0 to 9")
+        role = "train" if split == "train" else "test"
+        parts[f"x_{role}"], parts[f"y_{role}"] = images.reshape(len(images), -1), labels.astype(np.int64)
+    return Dataset(
+        "MNIST",
+        parts["x_train"],
+        parts["y_train"],
+        parts["x_test"],
+        parts["y_test"],
+        image_shape=(28, 28),
+        classes=tuple("0123456789"),
+    )
+
+
+def cifar10(root: str | Path | None = None, *, download: bool = False) -> Dataset:
+    """Read CIFAR-10 from the files of its binary version.
+
+    Parameters
+    ----------
+    root : str or Path, optional
+        Folder that holds ``cifar10/data_batch_1.bin`` to ``data_batch_5.bin`` and ``test_batch.bin``, gzipped
+        or not; or else ``cifar10-jpeg/`` with ``test_batch.bin`` and any of the data batches, a JPEG-compressed sample.
+    download : bool, default False
+        Fetch the files if they are missing, and check them.
+
+    Returns
+    -------
+    Dataset
+        Rows are red, green, blue planes of 32 x 32. `name` tells the two kinds apart, and must be shown in figures.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a file is missing; the sentence says which one to put where.
+    ValueError
+        If a file is truncated, corrupt or of another kind.
+    RuntimeError
+        If the download fails.
+
+    References
+    ----------
+    .. [1] A. Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
+    """
+    top = data_folder(root)
+    folder, name = top / "cifar10", "CIFAR-10"
+    if download:
+        downloads.fetch_cifar10(folder)
+    batches = [f"data_batch_{i}.bin" for i in range(1, 6)]
+    sample = top / "cifar10-jpeg"
+    if not folder.is_dir() and sample.is_dir():
+        folder, name = sample, JPEG_SAMPLE
+        batches = [batch for batch in batches if _existing(folder, batch)] or batches[:1]
+    found = [_find(folder, batch, "CIFAR-10 (binary version)", "planted.datasets.cifar10") for batch in batches]
+    train = [read_cifar_binary(path) for path in found]
+    test = read_cifar_binary(_find(folder, "test_batch.bin", "CIFAR-10 (binary version)", "planted.datasets.cifar10"))
+    return Dataset(
+        name,
+        np.concatenate([images for images, _ in train]),
+        np.concatenate([labels for _, labels in train]).astype(np.int64),
+        np.array(test[0]),
+        test[1].astype(np.int64),
+        image_shape=(3, 32, 32),
+        classes=CIFAR10_CLASSES,
+    )
+
+
+def digits() -> Dataset:
+    """Return scikit-learn's digits, which need no file: 1,797 images of 8 x 8, pixels 0 to 16.
+
+    Returns
+    -------
+    Dataset
+        The first 1,437 images (80 %) for training, the last 360 for testing: there is no official split.
+
+    References
+    ----------
+    .. [1] E. Alpaydin, C. Kaynak, "Optical recognition of handwritten digits", UCI repository, 1998.
+    """
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    x, y = images.astype(np.uint8), labels.astype(np.int64)
+    cut = 1437
+    classes = tuple("0123456789")
+    return Dataset("scikit-learn digits", x[:cut], y[:cut], x[cut:], y[cut:], (8, 8), classes, pixel_max=16.0)
+
+
+def binary_pair(
+    dataset: Dataset,
+    first: int = 0,
+    second: int = 1,
+    *,
+    n_train: int = 5000,
+    n_test: int = 1000,
+    pixels: str = "unit",
+) -> Dataset:
+    """Make a problem of two classes, as the paper's released code does.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Where from.
+    first, second : int
+        Classes; they get the labels 0.0 and 1.0.
+    n_train, n_test : int, default 5,000 and 1,000
+        Images a class.
+    pixels : {"unit", "raw"}, default "unit"
+        Divide by the largest pixel value, or keep the files' values (the paper's experiments are on raw ones).
+
+    Returns
+    -------
+    Dataset
+        float64 images and labels; the images of `first` come before those of `second`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a class is not there or holds fewer than n_train + n_test images.
+
+    Notes
+    -----
+    Training and test images are pooled per class, in order; the first `n_train` train, the next `n_test` test.
+    For MNIST that is needed: its test file holds 980 zeros. The release reads another file of the same images, so which
+    images are first may differ.
+    """
+    pair = [
+        check_integer(value, name, minimum=0, maximum=len(dataset.classes) - 1)
+        for value, name in ((first, "first"), (second, "second"))
+    ]
+    if pair[0] == pair[1]:
+        raise ValueError(f"first={first} and second={second} are one class; expected two")
+    n_train, n_test = check_integer(n_train, "n_train", minimum=1), check_integer(n_test, "n_test", minimum=0)
+    check_choice(pixels, "pixels", ("unit", "raw"))
+    scale = dataset.pixel_max if pixels == "unit" else 1.0
+    train, test = [], []
+    for label in pair:
+        pooled = np.concatenate([dataset.x_train[dataset.y_train == label], dataset.x_test[dataset.y_test == label]])
+        if len(pooled) < n_train + n_test:
+            raise ValueError(
+                f"{dataset.name} holds {len(pooled)} images of class {dataset.classes[label]!r}; "
+                f"expected at least n_train + n_test = {n_train + n_test}"
+            )
+        train.append(pooled[:n_train] / scale)
+        test.append(pooled[n_train : n_train + n_test] / scale)
+    return Dataset(
+        f"{dataset.name}, {dataset.classes[pair[0]]} against {dataset.classes[pair[1]]}",
+        np.concatenate(train),
+        np.repeat([0.0, 1.0], n_train),
+        np.concatenate(test),
+        np.repeat([0.0, 1.0], n_test),
+        image_shape=dataset.image_shape,
+        classes=(dataset.classes[pair[0]], dataset.classes[pair[1]]),
+        pixel_max=dataset.pixel_max / scale,
+    )
+
+
+def _existing(folder: Path, name: str) -> Path | None:
+    for candidate in (folder / f"{name}.gz", folder / name):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def _find(folder: Path, name: str, what: str, function: str) -> Path:
+    path = _existing(folder, name)
+    if path is None:
+        raise FileNotFoundError(
+            f"{what} needs {name} or {name}.gz, and {folder} does not hold it; put it there, or name another data "
+            f"folder with root= or the environment variable {ENVIRONMENT}, or call {function}(download=True) where "
+            "there is a network"
+        )
+    return path
