@@ -6,8 +6,9 @@ from planted.inputs import fourier_features, gaussian_inputs, pixel_coordinates
 from planted.kinks import KinkForm
 from planted.linear import linear_model
 from planted.matching import NetworkMatch, SupportMatch, match_networks, match_supports
-from planted.networks import ReLUNetwork, sparse_network
+from planted.networks import ReLUNetwork
 from planted.release import release_frequencies, release_instance
+from planted.sampling import sparse_network
 
 __all__ = [
     "KinkForm",

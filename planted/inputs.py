@@ -126,7 +126,7 @@ def fourier_features(
     Notes
     -----
     On integer coordinates a frequency counts modulo 1: with a sigma of 1 or more they are as good as uniform on
-    [0, 1) (to 3e-9), so that sigma = 2 and sigma = 5 give the same law. The paper's experiments use raw integer indices.
+    [0, 1) (to 3e-9), so that sigma = 2 and sigma = 5 give the same law. The paper's experiments do this.
     """
     points = pixel_coordinates(coordinates) if isinstance(coordinates, tuple) else coordinates
     points = check_array(points, "coordinates", ndim=2)
