@@ -384,5 +384,8 @@ def _unpack(path: Path, expected: str) -> dict[str, np.ndarray]:
         raise DamagedCell(f"{path} is missing or cannot be read: {error.strerror}") from error
     if hashlib.sha256(packed).hexdigest() != expected:
         raise DamagedCell(f"{path} is damaged: it is not the file that was written with its cell")
-    with np.load(io.BytesIO(packed), allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
+    try:
+        with np.load(io.BytesIO(packed), allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (ValueError, zipfile.BadZipFile) as error:
+        raise DamagedCell(f"{path} is not an npz file of numbers: {error}") from error

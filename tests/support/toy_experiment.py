@@ -21,9 +21,9 @@ class ToyCell:
 
 
 def cells(preset, seed):
-    if preset == "faulty":
+    if preset == "paper":
         return [ToyCell(3, seed), ToyCell(4, seed, fault="raise"), ToyCell(5, seed, fault="die"), ToyCell(6, seed)]
-    count, seconds = {"smoke": (4, 0.0), "quick": (40, 0.02), "slow": (6, 30.0)}[preset]
+    count, seconds = {"smoke": (4, 0.0), "quick": (40, 0.02), "cpu": (6, 30.0)}[preset]
     return [ToyCell(1 + index, seed, seconds) for index in range(count)]
 
 
@@ -53,7 +53,7 @@ EXPERIMENT = Experiment(
     title="Sums of random numbers",
     module="toy_experiment",
     settings=ToyCell,
-    presets={"smoke": None, "quick": None, "slow": None, "faulty": None},
+    presets={"smoke": None, "quick": None, "cpu": None, "paper": None},
     cells=cells,
     cost=lambda settings: settings.size,
     compute=compute,

@@ -1,0 +1,76 @@
+"""What the experiments share: grids, names of the methods, means over seeds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from paper_repro.store import Record
+from planted import arrays
+
+__all__ = ["LABELS", "METHODS", "PSNR_CAP_DB", "capped", "fit_arrays", "grid_of_means", "series_125", "stream"]
+
+METHODS = ("released", "repaired")
+LABELS = {"released": "IHT as released", "repaired": "IHT, repaired"}
+
+PSNR_CAP_DB = 350.0
+"""An exact fit has an infinite PSNR; in means, medians and tables PSNR counts as at most this."""
+
+
+def series_125(low: int, high: int) -> tuple[int, ...]:
+    """Return 1, 2, 5, 10, 20, 50, ... from `low` to `high`, both included."""
+    numbers = [digit * 10**power for power in range(len(str(high))) for digit in (1, 2, 5)]
+    return tuple(number for number in numbers if low <= number <= high)
+
+
+def capped(psnr_db: float) -> float:
+    """Return a PSNR in dB, at most :data:`PSNR_CAP_DB`."""
+    return min(psnr_db, PSNR_CAP_DB)
+
+
+def stream(*key: int | str) -> np.random.Generator:
+    """Return the random numbers of a cell; equal keys give equal numbers on every machine."""
+    return arrays.generator(arrays.seed_sequence(*key))
+
+
+def fit_arrays(network: Any) -> dict[str, np.ndarray]:
+    """Return a found two-layer network as arrays for the store: positions and values of its non-zero weights."""
+    hidden, output = arrays.to_numpy(network.hidden), arrays.to_numpy(network.output)
+    position = np.flatnonzero(hidden)
+    return {"hidden_position": position, "hidden_value": hidden.ravel()[position], "output": output}
+
+
+def grid_of_means(
+    records: Iterable[Record],
+    rows: Sequence[int],
+    columns: Sequence[int],
+    value: Callable[[Record], float],
+) -> list[list[float | None]]:
+    """Return the mean of `value` over the seeds, for each (m, s) of a grid.
+
+    Parameters
+    ----------
+    records : iterable of Record
+        Cells with settings ``m`` and ``s``.
+    rows, columns : sequence of int
+        Values of m and of s.
+    value : callable
+        What is averaged.
+
+    Returns
+    -------
+    list of lists of float or None
+        None where there is no record.
+    """
+    found: dict[tuple[int, int], list[float]] = {}
+    for record in records:
+        settings = record.cell.settings
+        found.setdefault((settings["m"], settings["s"]), []).append(value(record))
+    return [[_mean(found.get((m, s), [])) for s in columns] for m in rows]
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return math.fsum(values) / len(values) if values else None
