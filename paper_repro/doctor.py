@@ -60,7 +60,18 @@ def _blas() -> list[str]:
 
 
 def _data() -> list[str]:
-    return [datasets.status()]
+    """Return where data is looked for, and what reading each data set gives."""
+    chosen = os.environ.get(datasets.ENVIRONMENT)
+    how = f"set by {datasets.ENVIRONMENT}" if chosen else f"the default; {datasets.ENVIRONMENT} is not set"
+    lines = [f"looked for in {datasets.data_folder()} ({how})"]
+    for name in ("mnist", "cifar10", "digits"):
+        try:
+            found = getattr(datasets, name)()
+        except (OSError, ValueError, ImportError) as error:
+            lines.append(f"{name:<8} not usable: {error}")
+        else:
+            lines.append(f"{name:<8} {found!r}")
+    return lines
 
 
 def _nearest(path: Path) -> Path:

@@ -127,7 +127,7 @@ def compute(cell: Table1Cell, device: str) -> Outcome:
     match = planted.match_networks(fit.network, network)
     metrics = {
         "psnr_db": float(fit.psnr_db),
-        "settled": settling_step(changed),
+        "settled": settling_step(changed, np.asarray(fit.history["start"]), _winner(fit.history), cell.n_iter),
         "steps": int(fit.n_iter),
         "status": fit.status.name,
         "weight_error": match.weight_error,
@@ -139,25 +139,37 @@ def compute(cell: Table1Cell, device: str) -> Outcome:
     return metrics, {**history, **fit_arrays(fit.network)}
 
 
-def settling_step(changed: np.ndarray) -> int | None:
+def settling_step(changed: np.ndarray, start: np.ndarray, winner: int, n_iter: int) -> int | None:
     """Return the step from which the set of active columns no longer changes.
 
     Parameters
     ----------
-    changed : numpy.ndarray, shape (n_iter,)
-        Number of active columns that entered or left at each step.
+    changed : numpy.ndarray, shape (steps,)
+        How much of the set of active columns changed at each step; 0 is nothing.
+    start : numpy.ndarray, shape (steps,)
+        Number of the random start each step belongs to.
+    winner : int
+        The start whose answer was taken; only its steps count.
+    n_iter : int
+        Largest number of steps the fit was allowed.
 
     Returns
     -------
     int or None
-        The last step, counted from 1, at which something changed; None if that is the last step of all,
-        so that nothing tells whether it would have gone on.
+        The last step, counted from 1 over all starts, at which something changed, 0 if nothing ever did; None if
+        the fit was cut off by the step limit while it still changed.
     """
-    steps = np.flatnonzero(changed) + 1
-    if steps.size == 0:
+    own = np.flatnonzero(start == winner)
+    moving = own[changed[own] != 0] + 1
+    if moving.size == 0:
         return 0
-    last = int(steps[-1])
-    return None if last == changed.size else last
+    last = int(moving[-1])
+    return None if last == n_iter else last
+
+
+def _winner(history: dict[str, list[float]]) -> int:
+    """Return the start that came closest to the data."""
+    return int(history["start"][int(np.argmax(history["psnr_db"]))]) if history["start"] else 0
 
 
 def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, Any]:
