@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from planted import arrays
-from planted.checks import check_array, check_integer, check_number
+from planted.checks import check_array, check_finite, check_integer, check_number
 from recovery.generators import GeneratorSource, SeededGenerators, StoredGenerators
 
 __all__ = ["DenseOperator", "GatedOperator", "Operator", "ScaledOperator", "as_operator", "dottest", "normalise"]
@@ -118,11 +118,18 @@ class DenseOperator(Operator):
     """
 
     def __init__(self, A: Any) -> None:
-        self.A = check_array(A, "A", ndim=2)
+        self.A = check_array(A, "A", ndim=2, finite=False)
         self.xp = arrays.namespace(self.A)
         self.shape = (int(self.A.shape[0]), int(self.A.shape[1]))
         self.dtype = np.dtype(self.A.dtype)
-        self._norms: Any = None
+        # one pass over A gives the column norms and shows whether anything is NaN or infinite
+        squares = self.xp.einsum("ij,ij->j", self.A, self.A)
+        self._norms = self.xp.sqrt(squares)
+        if not bool(self.xp.isfinite(squares).all()):
+            check_finite(self.A, "A")
+            largest = self.xp.abs(self.A).max()
+            scaled = self.A / largest
+            self._norms = largest * self.xp.sqrt((scaled * scaled).sum(axis=0))
 
     def matvec(self, x: Any) -> Any:
         """Return A x."""
@@ -141,9 +148,7 @@ class DenseOperator(Operator):
         return self.A[:, idx]
 
     def column_norms(self) -> Any:
-        """Return the column norms, computed once."""
-        if self._norms is None:
-            self._norms = self.xp.sqrt((self.A * self.A).sum(axis=0))
+        """Return the column norms, computed with the operator."""
         return self._norms
 
 
@@ -279,6 +284,41 @@ class GatedOperator(Operator):
         other._set_count(int(H.shape[1]))
         other._store_gates(StoredGenerators(H.astype(self.dtype)))
         return other
+
+    def subset(self, gates: Any) -> GatedOperator:
+        """Return the operator of some of its stored gates.
+
+        Parameters
+        ----------
+        gates : array of int64, shape (q,)
+            Which ones.
+
+        Returns
+        -------
+        GatedOperator
+            Of shape (n, d q); it shares X with this one.
+        """
+        other = object.__new__(GatedOperator)
+        other.__dict__.update(self.__dict__)
+        other._gates = self._gates[gates]
+        other._set_count(int(gates.shape[0]))
+        return other
+
+    def gate_changes(self, other: GatedOperator) -> Any:
+        """Return how many stored gate bits differ from those of another operator, gate by gate.
+
+        Parameters
+        ----------
+        other : GatedOperator
+            With as many gates and rows.
+
+        Returns
+        -------
+        array of int64, shape (p,)
+            On the device.
+        """
+        parts = [(self._gates[:, a:b] != other._gates[:, a:b]).sum(axis=1) for a, b in self._row_ranges(wide=True)]
+        return self.xp.stack(parts).sum(axis=0)
 
     def gates(self, start: int = 0, stop: int | None = None) -> Any:
         """Return the gates `start` to `stop` (exclusive) as a bool array of shape (n, stop - start)."""
