@@ -1,0 +1,139 @@
+"""Hypothesis strategies for property tests of solvers and operators, ours and users' own.
+
+Needs hypothesis, which is imported when a strategy is made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from recovery.operators import DenseOperator, GatedOperator, Operator
+
+__all__ = ["SparseProblem", "draw_problem", "operators", "sparse_problems"]
+
+
+@dataclass(frozen=True)
+class SparseProblem:
+    """A planted problem y = A x, without noise, on NumPy arrays.
+
+    Parameters
+    ----------
+    A : numpy.ndarray, shape (n, N)
+        Gaussian, or the columns of a gated operator.
+    y : numpy.ndarray, shape (n,)
+        Data.
+    x : numpy.ndarray, shape (N,)
+        The planted vector, with `s` non-zeros of magnitude 1 to 2.
+    s : int
+        Sparsity.
+    seed : int
+        What it was drawn from.
+    """
+
+    A: np.ndarray
+    y: np.ndarray
+    x: np.ndarray
+    s: int
+    seed: int
+
+
+def draw_problem(n: int, size: int, s: int, seed: int, *, gated: bool = False) -> SparseProblem:
+    """Draw a planted problem.
+
+    Parameters
+    ----------
+    n, size, s : int
+        Shape of A and number of non-zeros; with `gated` the size is rounded down to a multiple of 5 inputs.
+    seed : int
+        Seed of everything.
+    gated : bool, default False
+        Columns of a gated operator instead of Gaussian ones.
+
+    Returns
+    -------
+    SparseProblem
+        Tie-free with probability 1.
+    """
+    rng = np.random.default_rng(seed)
+    if gated:
+        d = min(5, size)
+        X, H = rng.standard_normal((n, d)), rng.standard_normal((d, max(1, size // d)))
+        A = GatedOperator.from_generators(X, H)
+        matrix = np.ascontiguousarray(A.columns(np.arange(A.shape[1])))
+    else:
+        matrix = rng.standard_normal((n, size)) / np.sqrt(n)
+    x = np.zeros(matrix.shape[1])
+    support = rng.choice(matrix.shape[1], size=s, replace=False)
+    x[support] = rng.choice([-1.0, 1.0], size=s) * (1.0 + rng.random(s))
+    return SparseProblem(matrix, matrix @ x, x, s, seed)
+
+
+def sparse_problems(
+    *, rows: tuple[int, int] = (12, 40), columns: tuple[int, int] = (5, 50), sparsity: tuple[int, int] = (1, 4)
+) -> Any:
+    """Return a strategy of :class:`SparseProblem`, Gaussian and gated, of all aspect ratios.
+
+    Parameters
+    ----------
+    rows, columns, sparsity : tuple of int
+        Inclusive ranges; the sparsity never exceeds the number of columns.
+
+    Returns
+    -------
+    hypothesis strategy
+        Shrinks towards small sizes and seed 0.
+    """
+    from hypothesis import strategies as st
+
+    @st.composite
+    def build(draw: Any) -> SparseProblem:
+        size = draw(st.integers(*columns))
+        gated = draw(st.booleans())
+        width = size if not gated else max(1, size // min(5, size)) * min(5, size)
+        s = draw(st.integers(sparsity[0], min(sparsity[1], width)))
+        return draw_problem(draw(st.integers(*rows)), size, s, draw(st.integers(0, 2**31 - 1)), gated=gated)
+
+    return build()
+
+
+def operators(*, rows: tuple[int, int] = (1, 12), dtype: Any = "float64") -> Any:
+    """Return a strategy of operators on NumPy arrays: dense, gated, gated with re-made gates, scaled.
+
+    Parameters
+    ----------
+    rows : tuple of int
+        Inclusive range of the number of rows.
+    dtype : dtype, default float64
+        Type of the columns.
+
+    Returns
+    -------
+    hypothesis strategy
+        Among them operators with zero columns, equal columns, one row and one column.
+    """
+    from hypothesis import strategies as st
+
+    from recovery.operators import ScaledOperator
+
+    @st.composite
+    def build(draw: Any) -> Operator:
+        rng = np.random.default_rng(draw(st.integers(0, 2**31 - 1)))
+        n, d, p = draw(st.integers(*rows)), draw(st.integers(1, 5)), draw(st.integers(1, 6))
+        kind = draw(st.sampled_from(["dense", "stored", "re-made", "seeded", "scaled"]))
+        # rounded to halves: equal entries, zeros and activations that are exactly 0 do occur
+        X = (np.round(2 * rng.standard_normal((n, d))) / 2).astype(dtype)
+        H = np.round(rng.standard_normal((d, p))).astype(dtype)
+        strict = draw(st.booleans())
+        if kind == "dense":
+            return DenseOperator(X)
+        if kind == "seeded":
+            return GatedOperator.from_seed(X, p, draw(st.integers(0, 1000)), strict)
+        gated = GatedOperator.from_generators(X, H, strict, store=kind != "re-made")
+        if kind == "scaled":
+            return ScaledOperator(gated, rng.standard_normal(d * p).astype(dtype))
+        return gated
+
+    return build()
