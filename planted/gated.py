@@ -12,7 +12,7 @@ from planted.inputs import check_placement
 
 __all__ = ["gated_model"]
 
-MAX_ROUNDS = 50
+MAX_ROUNDS = 500
 """Rounds of re-drawing generators before giving up."""
 
 
