@@ -53,13 +53,14 @@ def draw(name: str, results: Any, axes: Sequence[Any] | None = None) -> Figure:
     module = importlib.import_module(_MODULES[name])
     count: int = module.panels(meta["summary"])
     with style():
+        own = axes is None
         if axes is None:
             figure = Figure(figsize=module.size(meta["summary"]), layout="constrained")
             figure.suptitle(meta["title"] + "\n" + meta["summary"]["subtitle"])
             axes = module.layout(figure, count)
         elif len(axes) < count:
             raise ValueError(f"axes has {len(axes)} element(s); expected at least {count}, one a panel")
-        module.draw(list(axes)[:count], meta["summary"])
+        module.draw(list(axes)[:count], meta["summary"], own)
         drawn: Figure = axes[0].figure
     return drawn
 

@@ -25,7 +25,7 @@ def layout(figure: Any, count: int) -> list[Any]:
     return list(figure.subplots(1, count, sharey=True, squeeze=False)[0])
 
 
-def draw(axes: list[Any], summary: dict[str, Any]) -> None:
+def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
     """Draw the panels and their colour bar."""
     low, high = summary["colour_range_db"]
     image = None

@@ -20,7 +20,7 @@ def panels(summary: dict[str, Any]) -> int:
 
 def size(summary: dict[str, Any]) -> tuple[float, float]:
     """Return width and height in inches."""
-    return WIDTH, 1.6 + 0.2 * max(len(summary["m"]), 6)
+    return WIDTH, 1.9 + 0.2 * max(len(summary["m"]), 6)
 
 
 def layout(figure: Any, count: int) -> list[Any]:
@@ -28,8 +28,8 @@ def layout(figure: Any, count: int) -> list[Any]:
     return list(figure.subplots(1, count, squeeze=False)[0])
 
 
-def draw(axes: list[Any], summary: dict[str, Any]) -> None:
-    """Draw the heat maps, their colour bar, and the comparison."""
+def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
+    """Draw the heat maps, their colour bar, and the comparison; its legend goes below a figure of our own."""
     limits = tuple(summary["colour_range"])
     image = None
     for position, method in enumerate(summary["methods"]):
@@ -45,10 +45,14 @@ def draw(axes: list[Any], summary: dict[str, Any]) -> None:
         axes[position].set_title(summary["labels"][method])
         if position == 0:
             axes[position].set_ylabel("hidden width m")
-    bar = axes[0].figure.colorbar(image, ax=axes[:-1], shrink=0.9, aspect=25, pad=0.02)
+    bar = axes[0].figure.colorbar(image, ax=axes[:-1], extend=summary["extend"], shrink=0.9, aspect=25, pad=0.02)
     bar.set_label("mean test accuracy")
     bar.outline.set_visible(False)
     _compare(axes[-1], summary)
+    if own:
+        axes[-1].figure.legend(loc="outside lower center", ncols=3)
+    else:
+        axes[-1].legend()
 
 
 def _compare(panel: Any, summary: dict[str, Any]) -> None:
@@ -73,8 +77,9 @@ def _compare(panel: Any, summary: dict[str, Any]) -> None:
     for dashes, baseline in zip(_DASHES, summary["baselines"], strict=False):
         panel.axhline(
             baseline["accuracy"],
-            color=COLOURS["grey"],
+            color="0.3",
             linestyle=dashes,
+            linewidth=1.0,
             label=f"{baseline['label']}: {baseline['accuracy']:.4f}",
         )
     panel.set_xscale("log")
@@ -84,5 +89,8 @@ def _compare(panel: Any, summary: dict[str, Any]) -> None:
     panel.set_ylim(*summary["compare_range"])
     panel.set_xlabel("non-zero hidden weights s")
     panel.set_ylabel("test accuracy")
+    panel.yaxis.tick_right()
+    panel.yaxis.set_label_position("right")
+    panel.spines["left"].set_visible(False)
+    panel.spines["right"].set_visible(True)
     panel.set_title("Against simpler models")
-    panel.legend(loc="upper center", bbox_to_anchor=(0.45, -0.28))

@@ -10,6 +10,9 @@ from figures.style import COLOURS, WIDTH
 
 __all__ = ["draw", "layout", "panels", "size"]
 
+NEVER = 1.35
+"""Runs that did not settle are drawn at this multiple of the step limit."""
+
 _LOOK = {"float64": ("blue", "o", -0.13), "float32": ("orange", "s", 0.13)}
 
 
@@ -28,42 +31,47 @@ def layout(figure: Any, count: int) -> list[Any]:
     return list(figure.subplots(2, count // 2, sharex=True, sharey="row", squeeze=False).ravel())
 
 
-def draw(axes: list[Any], summary: dict[str, Any]) -> None:
+def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
     """Draw PSNR above and the settling step below, a point a seed and a line through the medians."""
     columns = len(summary["methods"])
+    limit = summary["n_iter_long"]
     for position, method in enumerate(summary["methods"]):
         above, below = axes[position], axes[columns + position]
-        _points(above, summary, method, "psnr_db")
-        _points(below, summary, method, "settled")
+        _points(above, summary, method, "psnr_db", np.inf)
+        _points(below, summary, method, "settled", limit)
         above.set_title(summary["labels"][method])
         if summary["paper"]:
             _paper(above, below, summary)
         _exact(above, summary, method)
-        never = summary["n_iter_long"] * 1.35
-        below.axhline(summary["n_iter_long"], color=COLOURS["grey"], linestyle=":", linewidth=0.8)
+        below.axhline(limit, color=COLOURS["grey"], linestyle=":", linewidth=0.8)
         below.set_yscale("log")
-        below.set_ylim(0.8, never * 1.4)
+        below.set_ylim(summary["settled_from"], limit * NEVER * 1.4)
         below.set_xticks(range(len(summary["k"])), [str(value) for value in summary["k"]])
         below.set_xlim(-0.5, len(summary["k"]) - 0.5)
         below.set_xlabel("gates updated every k steps")
         if position == 0:
             above.set_ylabel(f"PSNR after {summary['n_iter']} steps (dB)")
             below.set_ylabel("step at which the\nactive columns settle")
+            note = f"hollow: still changing at step {limit}"
+            below.annotate(note, (0.02, 0.04), xycoords="axes fraction", fontsize=7, color="0.25")
     handles, texts = axes[0].get_legend_handles_labels()
-    axes[columns].figure.legend(handles, texts, loc="outside lower center", ncols=len(texts))
+    if own:
+        axes[0].figure.legend(handles, texts, loc="outside lower center", ncols=len(texts))
+    else:
+        axes[0].legend()
 
 
-def _points(panel: Any, summary: dict[str, Any], method: str, quantity: str) -> None:
-    never = summary["n_iter_long"] * 1.35
+def _points(panel: Any, summary: dict[str, Any], method: str, quantity: str, limit: float) -> None:
     for labels in summary["label_types"]:
         colour, marker, shift = _LOOK[labels]
         medians = []
         for index, seeds in enumerate(summary[quantity][method][labels]):
-            values = np.array([never if value is None else value for value in seeds], dtype=float)
-            medians.append(np.median(values) if values.size else np.nan)
+            never = np.array([value is None for value in seeds], dtype=bool)
+            values = np.array([limit * NEVER if value is None else max(value, 1e-9) for value in seeds], dtype=float)
+            median = np.median(values) if values.size else np.nan
+            medians.append(median if median <= limit else np.nan)
             spread = np.linspace(-0.08, 0.08, values.size) if values.size > 1 else np.zeros(values.size)
-            hollow = np.array([value is None for value in seeds], dtype=bool)
-            for part, face in ((~hollow, COLOURS[colour]), (hollow, "white")):
+            for part, face in ((~never, COLOURS[colour]), (never, "white")):
                 panel.scatter(
                     (index + shift + spread)[part],
                     values[part],
@@ -74,15 +82,10 @@ def _points(panel: Any, summary: dict[str, Any], method: str, quantity: str) -> 
                     linewidth=0.6,
                     alpha=0.8,
                     zorder=3,
+                    label=f"labels in {labels}, one seed" if index == 0 and face != "white" else None,
                 )
-        panel.plot(
-            np.arange(len(medians)) + shift,
-            medians,
-            color=COLOURS[colour],
-            marker=marker,
-            markersize=0,
-            label=f"median, labels in {labels}",
-        )
+        places = np.arange(len(medians)) + shift
+        panel.plot(places, medians, color=COLOURS[colour], label=f"labels in {labels}, median")
 
 
 def _paper(above: Any, below: Any, summary: dict[str, Any]) -> None:

@@ -61,7 +61,7 @@ class Fig1Preset:
 
 PRESETS = {
     "smoke": Fig1Preset(m=(1, 5, 20), s=(2, 20), seeds=1, n=500, d=20),
-    "quick": Fig1Preset(m=(1, 2, 5, 10, 20, 50), s=(1, 5, 10, 50, 100, 200), seeds=3, n=3_000, d=50),
+    "quick": Fig1Preset(m=(1, 2, 5, 10, 20, 50), s=(1, 5, 10, 50, 100, 200), seeds=3, n=5_000, d=50),
     "cpu": Fig1Preset(m=series_125(1, 200), s=series_125(1, 500), seeds=3, n=20_000, d=100),
     "paper": Fig1Preset(m=series_125(1, 1000), s=series_125(1, 1000), seeds=3, n=50_000, d=100),
 }

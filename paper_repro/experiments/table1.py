@@ -218,8 +218,8 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
     columns = ["method", "labels", "k", f"PSNR at {size.n_iter} (dB, median)", "min", "max", f"exact at {size.n_iter}"]
     columns += [f"exact at {size.n_iter_long}", "settles at (median)", "settled", "paper (dB)"]
     return {
-        "subtitle": f"n = {size.n:,}, d = {size.d}, m = {size.m}, s = {size.s}; a point a seed "
-        f"({size.seeds} planted networks); above each k: exact, float64 labels",
+        "subtitle": f"n = {size.n:,}, d = {size.d}, m = {size.m}, s = {size.s}, "
+        f"{size.seeds} planted network{'s' if size.seeds > 1 else ''}; fractions: exact, float64 labels",
         "methods": list(METHODS),
         "labels": LABELS,
         "label_types": list(LABEL_TYPES),
@@ -228,6 +228,7 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
         "n_iter_long": size.n_iter_long,
         "psnr_db": psnr,
         "settled": settled,
+        "settled_from": _lowest(settled),
         "exact": exact,
         "paper": list(PAPER) if full_size else [],
         "notes": [
@@ -241,6 +242,12 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
         ],
         "table": {"columns": columns, "rows": rows},
     }
+
+
+def _lowest(settled: dict[str, dict[str, list[list[int | None]]]]) -> float:
+    """Return the lower end of an axis that holds every settling step."""
+    steps = [step for one in settled.values() for lists in one.values() for seeds in lists for step in seeds if step]
+    return 0.6 * min([10, *steps])
 
 
 def _median(values: Sequence[float]) -> float | None:
