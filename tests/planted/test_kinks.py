@@ -68,6 +68,27 @@ def test_two_neurons_by_hand():
     assert repr(form) == "KinkForm(2 lines in 2 inputs, 1 output(s))"
 
 
+@given(st.integers(0, 10**6))
+def test_form_is_read_off_function_values(seed):
+    """Another way to the form: second differences across each line, and the odd part of f."""
+    rng = np.random.default_rng(seed)
+    u, v = tangled(rng)
+    net = planted.ReLUNetwork([u, v])
+    form = net.kink_form()
+    for line, direction in enumerate(form.directions.T):
+        point = rng.standard_normal(5)
+        point -= direction * (direction @ point)  # on this line, and away from all the others
+        distance = np.abs(np.delete(form.directions, line, axis=1).T @ point).min(initial=1.0)
+        if distance < 1e-3:
+            continue
+        step = 0.5 * distance
+        values = net(np.stack([point + step * direction, point, point - step * direction]))
+        jump = (values[0] - 2 * values[1] + values[2]) / step
+        assert jump == pytest.approx(form.strengths[line], rel=1e-9, abs=1e-9)
+    odd = 0.5 * (net(np.eye(5)) - net(-np.eye(5)))
+    np.testing.assert_allclose(odd, form.linear, rtol=1e-12, atol=1e-12)
+
+
 def test_opposite_neurons_cancel_into_a_linear_function():
     u = np.array([[0.3, -0.3], [0.7, -0.7]])
     form = planted.ReLUNetwork([u, np.array([1.0, -1.0])]).kink_form()
