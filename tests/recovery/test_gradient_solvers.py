@@ -1,0 +1,201 @@
+"""IHT, NIHT and AIHT: their steps are the reference steps, their rules hold, streaming changes nothing."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import planted
+import recovery
+from planted import arrays
+from recovery import Status
+from recovery.reference import (
+    GatedReference,
+    lean_loop_step,
+    reference_iht_step,
+    reference_niht_step,
+    released_loop_step,
+)
+from recovery.solvers.aiht import descend_on_support
+from recovery.solvers.gradient import power_iteration, squared_move, thresholded_step
+from recovery.solvers.least_squares import SupportColumns
+from recovery.testing import draw_problem
+
+PROBLEM = draw_problem(30, 50, 4, 0)
+
+
+def iterates(solver, problem, steps, **options):
+    """Return the first iterates as full vectors."""
+    found = []
+
+    def keep(state):
+        x = np.zeros(problem.A.shape[1])
+        x[state.support] = state.values
+        found.append(x)
+
+    recovery.solve(problem.A, problem.y, problem.s, solver=solver, callback=keep, max_iter=steps, **options)
+    return found
+
+
+def test_iht_makes_the_reference_steps():
+    x = np.zeros(50)
+    for found in iterates("iht", PROBLEM, 6, step=0.3):
+        x = reference_iht_step(PROBLEM.A, PROBLEM.y, x, 0.3, 4)
+        np.testing.assert_allclose(found, x, atol=1e-13)
+
+
+def test_niht_makes_the_reference_steps():
+    for seed in range(5):
+        problem, x = draw_problem(20, 60, 5, seed), np.zeros(60)
+        for found in iterates("niht", problem, 8):
+            x = reference_niht_step(problem.A, problem.y, x, 5)
+            np.testing.assert_allclose(found, x, atol=1e-10)
+
+
+def test_all_ways_to_make_a_gated_step_agree():
+    X, H, w, y = planted.gated_model(40, 6, 8, 5, rng=0)
+    x, step, s = np.where(np.abs(w) > 0.5, w, 0.0), 0.01, 7
+    plain = reference_iht_step(GatedReference(X, H).A, y, x, step, s)
+    np.testing.assert_allclose(released_loop_step(X, H, y, x, step, s), plain, atol=1e-12)
+    np.testing.assert_allclose(lean_loop_step(X, H, y, x, step, s), plain, atol=1e-12)
+    operator, support = recovery.GatedOperator.from_generators(X, H), np.flatnonzero(x)
+    residual = y - operator.matvec(x)
+    for stream in (False, True):
+        chosen, values = thresholded_step(operator, support, x[support], residual, step, s, stream=stream)
+        found = np.zeros_like(x)
+        found[chosen] = values
+        np.testing.assert_allclose(found, plain, atol=1e-12)
+
+
+def test_power_iteration_finds_the_largest_eigenvalue(backend):
+    A = backend.put(PROBLEM.A)
+    found = power_iteration(recovery.DenseOperator(A), backend.put(PROBLEM.y))
+    true = np.linalg.norm(PROBLEM.A, 2) ** 2
+    assert 0.9 * true <= found <= true * (1 + 1e-12)
+    assert power_iteration(recovery.DenseOperator(np.eye(3)[:, :1]), np.array([0.0, 1.0, 0.0])) == 0.0
+
+
+def test_squared_move_is_exact_for_small_moves(backend):
+    old, new = np.array([1, 4, 6]), np.array([1, 5, 6])
+    a, b = np.array([1e8, 1e-9, 3.0]), np.array([1e8, 2e-9, 3.0])
+    moved, entered = squared_move(arrays.namespace(backend.put(a)), *map(backend.put, (new, b, old, a)))
+    assert float(moved) == pytest.approx(5e-18, rel=1e-12)
+    assert float(entered) == 1
+
+
+def test_niht_never_raises_its_objective():
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        A = rng.standard_normal((15, 40)) * 10.0 ** rng.uniform(-1, 1, 40)  # columns of very different norms
+        history = recovery.solve(A, rng.standard_normal(15), 4, solver="niht", max_iter=300).history
+        assert np.all(np.diff(history["objective"]) <= 0)
+    assert history["refused"]
+
+
+def test_niht_refuses_steps_that_are_too_long():
+    refused = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        result = recovery.solve(rng.standard_normal((12, 40)), rng.standard_normal(12), 4, solver="niht", max_iter=200)
+        refused += sum(result.history["refused"])
+    assert refused > 0
+
+
+def test_niht_leaves_a_stationary_point_of_a_wrong_support():
+    e = 0.3  # g_S = 0 at x0 = e2 / e, where the textbook step is 0/0
+    A = np.linalg.cholesky(np.array([[1, e], [e, 1]])).T
+    x0 = np.array([0.0, e])  # least squares on the wrong column
+    assert abs(A[:, 1] @ (A[:, 0] - A @ x0)) < 1e-16
+    result = recovery.solve(A, A[:, 0], 1, solver="niht", x0=x0)
+    np.testing.assert_allclose(result.x, [1.0, 0.0], atol=1e-10)
+
+
+def test_fixed_points_satisfy_their_condition():
+    rng = np.random.default_rng(3)
+    A, y = rng.standard_normal((30, 50)), rng.standard_normal(30)
+    step = 1 / np.linalg.norm(A, 2) ** 2
+    result = recovery.solve(A, y, 5, solver="iht", step=step)
+    assert result.status.success or result.status is Status.STALLED
+    np.testing.assert_allclose(reference_iht_step(A, y, result.x, step, 5), result.x, atol=1e-7)
+
+
+def test_iht_with_a_step_that_is_too_long_says_that_it_diverged():
+    result = recovery.solve(PROBLEM.A, PROBLEM.y, 4, solver="iht", step=50.0)
+    assert result.status is Status.DIVERGED
+    assert np.isfinite(result.x).all()
+    assert result.objective == pytest.approx(min(result.history["objective"]), rel=1e-9)
+
+
+def test_armijo_in_closed_form_equals_the_loop():
+    rng = np.random.default_rng(4)
+    A, y, start = rng.standard_normal((12, 5)), rng.standard_normal(12), rng.standard_normal(5)
+    columns = SupportColumns(recovery.DenseOperator(A), np.arange(5))
+    for step in (1e-3, 0.3, 3.0, 30.0, 1e4):
+        v, size, failed = start.copy(), step, False
+        for _ in range(10):
+            r = y - A @ v
+            g, halvings = A.T @ r, 0
+            while np.sum((y - A @ (v + size * g)) ** 2) > r @ r - 0.9 * size * (g @ g):
+                size, halvings = size / 2, halvings + 1
+            failed |= halvings > 10
+            v = v + size * g
+        expected = start if failed else v
+        values, residual = descend_on_support(columns, start, y, step, 10)
+        np.testing.assert_allclose(values, expected, atol=1e-12)
+        np.testing.assert_allclose(residual, y - A @ expected, atol=1e-12)
+
+
+def test_aiht_converges_in_fewer_steps_than_niht():
+    fast = recovery.solve(PROBLEM.A, PROBLEM.y, 4, solver="aiht")
+    slow = recovery.solve(PROBLEM.A, PROBLEM.y, 4, solver="niht")
+    np.testing.assert_allclose(fast.x, PROBLEM.x, atol=1e-10)
+    assert fast.n_iter < slow.n_iter
+
+
+@pytest.mark.parametrize("solver", ["iht", "aiht"])
+def test_streaming_makes_the_same_steps(solver, monkeypatch):
+    X, H, _, y = planted.gated_model(60, 6, 12, 3, rng=1)
+    options = {"step": 0.01} if solver == "iht" else {}
+    A = recovery.GatedOperator.from_generators(X, H)
+    whole = recovery.solve(A, y, 3, solver=solver, max_iter=20, **options)
+    monkeypatch.setattr("recovery.operators.TILE_GATES", 5)
+    monkeypatch.setattr("recovery.operators.BLOCK_BYTES", 8 * 60 * 2)
+    parts = recovery.GatedOperator.from_generators(X, H, store=False)
+    streamed = recovery.solve(parts, y, 3, solver=solver, max_iter=20, stream=True, **options)
+    assert streamed.x is None
+    np.testing.assert_array_equal(streamed.support, whole.support)
+    np.testing.assert_allclose(streamed.values, whole.values, rtol=1e-9)
+    np.testing.assert_allclose(
+        streamed.history["objective"], whole.history["objective"], rtol=1e-9, atol=1e-15 * (y @ y)
+    )
+
+
+def test_streaming_on_the_device(backend):
+    X, H, _, y = planted.gated_model(60, 6, 12, 3, rng=1)
+    A = recovery.GatedOperator.from_generators(backend.put(X), backend.put(H), store=False)
+    found = recovery.solve(A, backend.put(y), 3, solver="aiht", stream=True, max_iter=5)
+    plain = recovery.solve(recovery.GatedOperator.from_generators(X, H), y, 3, solver="aiht", max_iter=5)
+    np.testing.assert_array_equal(backend.get(found.support), plain.support)
+    np.testing.assert_allclose(backend.get(found.values), plain.values, rtol=1e-10)
+
+
+def test_streaming_memory_does_not_grow_with_the_number_of_columns(monkeypatch):
+    monkeypatch.setattr("recovery.operators.BLOCK_BYTES", 2**16)
+    monkeypatch.setattr("recovery.operators.TILE_GATES", 128)
+    X = np.random.default_rng(5).standard_normal((64, 20))
+    y = np.random.default_rng(6).standard_normal(64)
+
+    def peak(gates, stream):
+        A = recovery.GatedOperator.from_seed(X, gates, 0)
+        tracemalloc.start()
+        recovery.solve(A, y, 10, solver="aiht", stream=stream, max_iter=2)
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    peak(100, True)  # imports and caches
+    small, large = peak(300, True), peak(3000, True)
+    assert large < small + 8 * 2700 * 20 / 10
+    assert peak(3000, False) > large + 8 * 3000 * 20

@@ -1,0 +1,104 @@
+"""CoSaMP and OMP, and the cvxpy solvers on one instance each."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.linear_model import orthogonal_mp
+
+import recovery
+from recovery import Status
+from recovery.reference import reference_top_s
+from recovery.testing import draw_problem
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_omp_selects_what_scikit_learn_selects(seed):
+    rng = np.random.default_rng(seed)
+    A, y = rng.standard_normal((30, 60)), rng.standard_normal(30)
+    A /= np.linalg.norm(A, axis=0)
+    result = recovery.solve(A, y, 8, solver="omp")
+    np.testing.assert_allclose(result.x, orthogonal_mp(A, y, n_nonzero_coefs=8), atol=1e-10)
+    assert result.status is Status.SUPPORT_COMPLETE
+    assert np.all(np.diff(result.history["objective"]) < 0)
+
+
+def test_omp_is_wrong_where_theory_says_so():
+    m = 0.4  # Gram [[1,-m,m],[-m,1,m],[m,m,1]], w = (1,1,0): the third atom is first for 1/3 < m <= 1/2
+    for m, first in ((0.4, 2), (0.3, 0)):
+        gram = np.array([[1, -m, m], [-m, 1, m], [m, m, 1]])
+        A = np.linalg.cholesky(gram).T
+        y = A[:, 0] + A[:, 1]
+        result = recovery.solve(A, y, 1, solver="omp")
+        assert (result.support[0] == 2) == (first == 2)
+
+
+def test_omp_ends_when_nothing_is_left():
+    A = np.zeros((5, 6))
+    A[0, :4] = 1.0, 2.0, -1.0, 3.0  # one direction only
+    result = recovery.solve(A, np.array([2.0, 1, 0, 0, 0]), 3, solver="omp")
+    assert result.status is Status.STALLED
+    assert "no column is left" in result.message
+    assert result.support.shape == (1,)
+    assert result.objective == pytest.approx(0.5)
+
+
+def test_omp_starts_from_the_warm_support():
+    problem = draw_problem(40, 60, 3, 0)
+    x0 = np.where(np.arange(60) == np.flatnonzero(problem.x)[1], 1.0, 0.0)
+    result = recovery.solve(problem.A, problem.y, 3, solver="omp", x0=x0)
+    np.testing.assert_allclose(result.x, problem.x, atol=1e-12)
+
+
+def test_cosamp_makes_its_step():
+    rng = np.random.default_rng(1)
+    A, y, s = rng.standard_normal((30, 60)), rng.standard_normal(30), 3
+    A /= np.linalg.norm(A, axis=0)
+    union = reference_top_s(A.T @ y, 2 * s)
+    fitted = np.linalg.lstsq(A[:, union], y, rcond=None)[0]
+    support = union[reference_top_s(fitted, s)]
+    result = recovery.solve(A, y, s, solver="cosamp", max_iter=1)
+    np.testing.assert_array_equal(result.support, support)
+    np.testing.assert_allclose(result.values, np.linalg.lstsq(A[:, support], y, rcond=None)[0], atol=1e-12)
+
+
+def test_cosamp_names_its_cycles_and_returns_the_best():
+    ends = set()
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        result = recovery.solve(rng.standard_normal((12, 40)), rng.standard_normal(12), 4, solver="cosamp")
+        ends.add(result.status)
+        if result.status is Status.CYCLE:
+            assert result.objective == pytest.approx(min(result.history["objective"]), rel=1e-9)
+    assert ends == {Status.CYCLE, Status.SUPPORT_STABLE}
+
+
+def test_group_l1_groups_by_gate():
+    rng = np.random.default_rng(2)
+    A = recovery.GatedOperator.from_generators(rng.standard_normal((30, 4)), rng.standard_normal((4, 8)))
+    w = np.zeros(32)
+    w[8:12] = 1.0, -2.0, 1.5, 1.0  # one whole neuron
+    y = A.matvec(w)
+    result = recovery.solve(A, y, 4, solver="group_l1")
+    np.testing.assert_allclose(result.x, w, atol=1e-10)
+    labels = np.repeat(np.arange(8), 4)
+    by_label = recovery.solve(A.columns(np.arange(32)), y, 4, solver="group_l1", groups=labels)
+    np.testing.assert_allclose(by_label.x, w, atol=1e-10)
+
+
+def test_l1_with_a_noise_bound():
+    problem = draw_problem(40, 60, 3, 1)
+    noise = 1e-3 * np.random.default_rng(3).standard_normal(40)
+    result = recovery.solve(problem.A, problem.y + noise, 3, solver="l1", noise=float(np.linalg.norm(noise)))
+    assert result.status is Status.OPTIMAL
+    np.testing.assert_array_equal(result.support, np.flatnonzero(problem.x))
+    assert np.abs(result.x - problem.x).max() < 5e-3
+
+
+def test_an_infeasible_program_is_reported():
+    A = np.zeros((3, 4))
+    A[0] = 1.0
+    result = recovery.solve(A, np.array([1.0, 1.0, 0.0]), 1, solver="l1")
+    assert result.status is Status.FAILED
+    assert "infeasible" in result.message
+    assert not result.x.any()
