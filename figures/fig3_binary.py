@@ -20,12 +20,12 @@ def panels(summary: dict[str, Any]) -> int:
 
 def size(summary: dict[str, Any]) -> tuple[float, float]:
     """Return width and height in inches."""
-    return WIDTH, 1.9 + 0.2 * max(len(summary["m"]), 6)
+    return WIDTH, 2.05 + 0.2 * max(len(summary["m"]), 6)
 
 
 def layout(figure: Any, count: int) -> list[Any]:
     """Return the axes of the panels, side by side."""
-    return list(figure.subplots(1, count, squeeze=False)[0])
+    return list(figure.subplots(1, count, squeeze=False, width_ratios=[1.3] * (count - 1) + [1])[0])
 
 
 def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
@@ -83,7 +83,7 @@ def _compare(panel: Any, summary: dict[str, Any]) -> None:
             label=f"{baseline['label']}: {baseline['accuracy']:.4f}",
         )
     panel.set_xscale("log")
-    ticks = summary["s"]
+    ticks = summary["s"] if len(summary["s"]) <= 5 else summary["s"][1::2]
     panel.set_xticks(ticks, [str(value) for value in ticks])
     panel.minorticks_off()
     panel.set_ylim(*summary["compare_range"])

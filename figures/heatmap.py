@@ -55,7 +55,8 @@ def heatmap(
     axes.tick_params(length=0)
     for side in axes.spines.values():
         side.set_visible(False)
-    size = _font_size(len(sparsities))
+    longest = max((len(label(value)) for value in numbers[np.isfinite(numbers)]), default=1)
+    size = _font_size(len(sparsities) * longest)
     for (row, column), value in np.ndenumerate(numbers):
         if not possible[row][column]:
             continue
@@ -74,5 +75,6 @@ def _flat(colour: str) -> Any:
     return ListedColormap([colour])
 
 
-def _font_size(columns: int) -> float:
-    return 7.0 if columns <= 6 else 6.0 if columns <= 8 else 5.0
+def _font_size(characters: int) -> float:
+    """Return a size in points at which this many characters fit into a row of a panel."""
+    return 7.0 if characters <= 20 else 6.0 if characters <= 26 else 5.0 if characters <= 30 else 4.4

@@ -53,10 +53,11 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
             above.set_ylabel(f"PSNR after {summary['n_iter']} steps (dB)")
             below.set_ylabel("step at which the\nactive columns settle")
             note = f"hollow: still changing at step {limit}"
-            below.annotate(note, (0.02, 0.04), xycoords="axes fraction", fontsize=7, color="0.25")
+            place = (0.01, limit * NEVER)
+            below.annotate(note, place, xycoords=("axes fraction", "data"), va="center", fontsize=6.5, color="0.25")
     handles, texts = axes[0].get_legend_handles_labels()
     if own:
-        axes[0].figure.legend(handles, texts, loc="outside lower center", ncols=len(texts))
+        axes[0].figure.legend(handles, texts, loc="outside lower center", ncols=3)
     else:
         axes[0].legend()
 

@@ -180,7 +180,7 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
     rows += [[baseline["label"], None, *[baseline["accuracy"]] * len(grid.s)] for baseline in baselines]
     seeds = ", ".join(str(seed + trial) for trial in range(grid.seeds))
     return {
-        "subtitle": f"{TITLES[data]}: {2 * settings['n_train']:,} training and {2 * settings['n_test']:,} test images, "
+        "subtitle": f"{TITLES[data]}\n{2 * settings['n_train']:,} training and {2 * settings['n_test']:,} test images, "
         f"{settings['epochs']} epochs, seed{'s' if grid.seeds > 1 else ''} {seeds}",
         "data": data,
         "methods": list(METHODS),

@@ -1,0 +1,148 @@
+"""Drawing: the same bytes each time, labels with units, nothing of matplotlib's state changed."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import fabricated
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+import figures
+import paper_repro
+from figures.style import style
+
+NAMES = ["fig1", "table1", "fig3-binary"]
+
+
+@pytest.fixture
+def results(tmp_path):
+    """A function that returns made-up results of a figure."""
+
+    def make(name, preset="smoke", leave_out=0):
+        fabricated.fill(tmp_path, name, preset, leave_out)
+        return paper_repro.load(name, preset, tmp_path)
+
+    return make
+
+
+def texts(figure):
+    return [item.get_text() for item in figure.findobj(mpl.text.Text) if item.get_text()]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_drawing_twice_gives_the_same_bytes_and_leaves_matplotlib_as_it_was(results, name):
+    found = results(name)
+    before = dict(mpl.rcParams)
+    first = figures.render(figures.draw(name, found))
+    with mpl.rc_context({"font.size": 20, "svg.hashsalt": "other", "image.cmap": "jet", "savefig.dpi": 30}):
+        second = figures.render(figures.draw(name, found))
+    assert first == second
+    assert dict(mpl.rcParams) == before
+    assert first["png"].startswith(b"\x89PNG")
+    assert b"<svg" in first["svg"]
+    assert b"dc:date" not in first["svg"]
+    assert "matplotlib.pyplot" not in sys.modules or not mpl.pyplot.get_fignums()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("preset", ["smoke", "paper"])
+def test_each_panel_is_labelled_and_nothing_is_clipped(results, name, preset):
+    found = results(name, preset)
+    figure = figures.draw(name, found)
+    with style():
+        figure.draw_without_rendering()
+        box = figure.get_tightbbox()  # around every label, tick, legend and title, in inches
+    width, height = figure.get_size_inches()
+    assert box.x0 > -0.01
+    assert box.y0 > -0.01
+    assert box.x1 < width + 0.01
+    assert box.y1 < height + 0.01
+    labels = {axes.get_xlabel() for axes in figure.axes} - {""}
+    labels |= {axes.get_ylabel() for axes in figure.axes} - {""}
+    assert (
+        labels
+        >= {
+            "fig1": {"non-zero hidden weights s", "hidden width m", "mean PSNR (dB)"},
+            "fig3-binary": {"non-zero hidden weights s", "hidden width m", "mean test accuracy", "test accuracy"},
+            "table1": {"gates updated every k steps", f"PSNR after {20 if preset == 'smoke' else 100} steps (dB)"},
+        }[name]
+    )
+
+
+def test_the_title_of_figure_3_names_its_data(results, monkeypatch, tmp_path):
+    for folder, words in (
+        (tmp_path / "none", "scikit-learn digits (MNIST was not found)"),
+        (tmp_path, "MNIST, 0 against"),
+    ):
+        if folder == tmp_path:
+            (tmp_path / "mnist").mkdir()
+            for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
+                (tmp_path / "mnist" / f"{name}-ubyte.gz").write_bytes(b"")
+        monkeypatch.setenv("SPARSE_RECOVERY_DATA", str(folder))
+        assert words in figures.draw("fig3-binary", results("fig3-binary")).get_suptitle()
+
+
+def test_figure_3_shows_the_simpler_models_with_their_numbers(results):
+    found = results("fig3-binary")
+    shown = "\n".join(texts(figures.draw("fig3-binary", found)))
+    assert len(found.meta["summary"]["baselines"]) == 3
+    for baseline in found.meta["summary"]["baselines"]:
+        assert f"{baseline['label']}: {baseline['accuracy']:.4f}" in shown
+    assert "one neuron, 10 pixels" in shown
+
+
+def test_the_paper_is_shown_only_beside_its_own_size(results):
+    for preset, there in (("smoke", False), ("paper", True)):
+        assert ("paper" in texts(figures.draw("table1", results("table1", preset)))) is there
+
+
+def test_cells_that_cannot_exist_are_grey_and_missing_ones_are_crossed(results):
+    found = results("fig1", leave_out=1)  # the first cell is (m, s) = (1, 2) of the first method
+    figure = figures.draw("fig1", found)
+    crosses = [[item.get_text() for item in axes.texts].count("×") for axes in figure.axes[:2]]
+    assert crosses == [1, 0]
+    summary = results("fig1", "quick").meta["summary"]
+    values = figures.draw("fig1", results("fig1", "quick")).axes[0].texts
+    assert len(values) == np.sum(summary["possible"]) < np.size(summary["possible"])
+    assert "350" in {item.get_text() for item in values}  # an exact fit, at the documented cap
+
+
+def test_colours_are_clipped_and_numbers_are_not(results):
+    figure = figures.draw("fig1", results("fig1"))
+    images = [image for axes in figure.axes[:2] for image in axes.images if image.get_clim() == (-20.0, 50.0)]
+    assert len(images) == 2
+    assert max(float(image.get_array().max()) for image in images) > 50
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_axes_of_the_caller_are_used(results, name):
+    found = results(name)
+    figure = Figure(figsize=(10, 6))
+    axes = figure.subplots(2, 2).ravel()
+    assert figures.draw(name, found, axes=list(axes)) is figure
+    assert axes[0].get_title() == "IHT as released"
+    with pytest.raises(ValueError, match=r"axes has 1 element\(s\); expected at least [234]"):
+        figures.draw(name, found, axes=[axes[0]])
+
+
+def test_wrong_names_and_empty_results_are_sentences(results):
+    found = results("fig1")
+    with pytest.raises(ValueError, match=r"name='fig9' is not a figure .* expected one of fig1"):
+        figures.draw("fig9", found)
+    with pytest.raises(ValueError, match=r"results are those of 'fig1'; expected those of 'table1'"):
+        figures.draw("table1", found)
+    found.meta["summary"] = {}
+    with pytest.raises(ValueError, match="no finished cell"):
+        figures.draw("fig1", found)
+
+
+def test_drawing_imports_neither_the_computing_packages_nor_pyplot():
+    code = (
+        "import sys, figures, figures.fig1, figures.table1, figures.fig3_binary; "
+        "print(sorted({'paper_repro', 'planted', 'recovery', 'scipy', 'matplotlib.pyplot'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    assert done.stdout.strip() == "[]", done.stderr

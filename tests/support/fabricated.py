@@ -1,0 +1,34 @@
+"""Records of experiments with made-up numbers, so that drawing can be tested without computing."""
+
+import numpy as np
+
+from paper_repro import experiment as experiments
+from paper_repro.results import store_of
+from paper_repro.store import Record
+
+
+def metrics(name, settings):
+    draw = np.random.default_rng([settings["seed"], settings["m"], settings["s"], len(settings["method"])])
+    if name == "fig3-binary":
+        return {"accuracy": float(draw.uniform(0.97, 1.0)), "train_accuracy": 1.0}
+    values = {"psnr_db": float(draw.uniform(10, 60)), "exact": False, "weight_error": 0.5, "status": "STEP_LIMIT"}
+    if name == "fig1":
+        return {**values, "psnr_db": float("inf") if settings["m"] == 1 else values["psnr_db"]}
+    values.update(settled=int(draw.integers(5, 20)) if settings["k"] < 20 else None, exact=settings["k"] < 3)
+    return values
+
+
+def records(name, preset, seed=0):
+    """Return one record a cell of a preset."""
+    experiment = experiments.get(name)
+    cells = map(experiment.cell, experiment.cells(preset, seed))
+    run = {"wall_s": 0.5, "versions": {"numpy": "2"}, "machine": {"cores": 2}, "device": "cpu", "warnings": []}
+    return [Record(cell, "done", "", metrics(name, cell.settings), {"a": np.arange(3.0)}, run) for cell in cells]
+
+
+def fill(folder, name, preset, leave_out=0):
+    """Put the records of a preset into the store of a results folder, but for the first few."""
+    store = store_of(folder)
+    for record in records(name, preset)[leave_out:]:
+        store.write(record)
+    return experiments.get(name)
