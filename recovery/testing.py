@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from planted import gated_model
 from recovery.operators import DenseOperator, GatedOperator, Operator
 
 __all__ = ["SparseProblem", "draw_problem", "operators", "sparse_problems"]
@@ -55,12 +56,12 @@ def draw_problem(n: int, size: int, s: int, seed: int, *, gated: bool = False) -
     Returns
     -------
     SparseProblem
-        Tie-free with probability 1.
+        Tie-free with probability 1, unless a gate lets less than two rows through.
     """
     rng = np.random.default_rng(seed)
     if gated:
         d = min(5, size)
-        X, H = rng.standard_normal((n, d)), rng.standard_normal((d, max(1, size // d)))
+        X, H, _, _ = gated_model(n, d, max(1, size // d), 0, rng=rng)
         A = GatedOperator.from_generators(X, H)
         matrix = np.ascontiguousarray(A.columns(np.arange(A.shape[1])))
     else:
@@ -72,7 +73,7 @@ def draw_problem(n: int, size: int, s: int, seed: int, *, gated: bool = False) -
 
 
 def sparse_problems(
-    *, rows: tuple[int, int] = (12, 40), columns: tuple[int, int] = (5, 50), sparsity: tuple[int, int] = (1, 4)
+    *, rows: tuple[int, int] = (20, 40), columns: tuple[int, int] = (5, 50), sparsity: tuple[int, int] = (1, 4)
 ) -> Any:
     """Return a strategy of :class:`SparseProblem`, Gaussian and gated, of all aspect ratios.
 

@@ -97,6 +97,7 @@ def least_squares(operator: Operator, idx: Any, y: Any, start: Any = None) -> tu
             if fine == 1.0 and square == square:
                 return values, residual, 0.5 * square
     values = xp.linalg.lstsq(matrix, y, rcond=16 * eps * max(count, operator.shape[0]))[0]
+    values = xp.where((matrix != 0).any(axis=0), values, 0.0)  # the SVD leaves rounding on zero columns
     residual = y - matrix @ values
     (square,) = to_host(xp, (residual * residual).sum())
     return values, residual, 0.5 * square
