@@ -1,0 +1,179 @@
+"""The command line: what it prints, what it returns, and that a second run has nothing to do."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import fabricated
+import pytest
+import toy_experiment
+
+from paper_repro import cli, experiment, machine, sweep
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    """Make the toy experiment known for the time of a test."""
+    monkeypatch.setattr(experiment, "_registered", {})
+    experiment.register(toy_experiment.EXPERIMENT)
+
+
+@pytest.fixture
+def command(capsys, tmp_path):
+    """A function that runs a command on a folder of its own and returns (exit code, output, errors)."""
+
+    def run(*arguments):
+        code = cli.main([*arguments, "--results", str(tmp_path / "r")])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def test_run_computes_draws_and_the_second_time_does_neither(toy, command, tmp_path, monkeypatch):
+    monkeypatch.setenv("TOY_LOG", str(tmp_path / "log"))
+    options = ("run", "toy", "--preset", "smoke", "--jobs", "1", "--device", "cpu")
+    code, output, errors = command(*options)
+    assert code == 0
+    assert "toy: 4 cells computed, 0 reused, drawn" in output
+    assert "100%" in errors
+    printed = [Path(line.strip()) for line in output.splitlines()[1:]]
+    assert [path.name for path in printed] == ["toy-smoke.md", "toy-smoke.csv", "toy-smoke.json"]
+    stamps = [path.stat().st_mtime_ns for path in printed]
+    code, output, _ = command(*options)
+    assert code == 0
+    assert "toy: 0 cells computed, 4 reused, up to date" in output
+    assert [path.stat().st_mtime_ns for path in printed] == stamps
+    assert len((tmp_path / "log").read_text().splitlines()) == 4
+
+
+def test_another_seed_is_another_set_of_cells_and_files(toy, command, tmp_path):
+    for seed in ("0", "5"):
+        assert command("run", "toy", "--preset", "smoke", "--jobs", "1", "--device", "cpu", "--seed", seed)[0] == 0
+    assert {path.name for path in (tmp_path / "r").glob("*.csv")} == {"toy-smoke.csv", "toy-smoke-seed5.csv"}
+    assert len(list((tmp_path / "r" / "store" / "toy").glob("*.json"))) == 8
+
+
+def test_failing_cells_give_exit_code_1_a_summary_and_a_figure_of_the_rest(toy, command):
+    code, output, errors = command("run", "toy", "--preset", "paper", "--jobs", "1", "--device", "cpu")
+    assert code == 1
+    assert "4 cells computed" in output
+    assert "a cell failed: ValueError: this cell always fails" in errors
+    assert "2 cells failed; the same command tries them again" in errors
+    code, output, _ = command("show", "toy", "--preset", "paper")
+    assert code == 0
+    assert "2 of 4 cells" in output
+    assert "failed: ValueError" in output
+
+
+def test_show_prints_the_table_and_the_paths(command, tmp_path):
+    fabricated.fill(tmp_path / "r", "fig1", "smoke")
+    code, output, _ = command("show", "fig1", "--preset", "smoke")
+    assert code == 0
+    assert "12 of 12 cells" in output
+    assert "| released | 20" in output
+    assert "not drawn yet" in output
+    assert command("run", "fig1", "--preset", "smoke", "--device", "cpu")[0] == 0  # draws, computes nothing
+    assert str(tmp_path / "r" / "fig1-smoke.png") in command("show", "fig1", "--preset", "smoke")[1]
+
+
+def test_list_names_figures_and_counts_cells(command, tmp_path):
+    fabricated.fill(tmp_path / "r", "fig1", "smoke", leave_out=5)
+    code, output, _ = command("list")
+    assert code == 0
+    for name in ("fig1", "table1", "fig3-binary"):
+        assert f"\n{name}: " in f"\n{output}"
+    assert "smoke     12 cells, 7 of them in" in output
+
+
+def test_doctor_says_what_there_is_and_where_data_is_looked_for(command, tmp_path, monkeypatch):
+    monkeypatch.setenv("SPARSE_RECOVERY_DATA", str(tmp_path / "data"))
+    code, output, _ = command("doctor")
+    assert code == 0
+    for word in ("numpy", "scipy", "matplotlib", "threads", "GPU", "results", str(tmp_path / "data")):
+        assert word in output
+    assert "mnist    not usable: MNIST needs train-images-idx3-ubyte" in output
+    assert "digits   Dataset('scikit-learn digits'" in output
+    assert f"{machine.cores()} cores usable" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["run", "fig7"], "there is no figure 'fig7' (did you mean fig1?); expected one of fig1, table1, fig3-binary"),
+        (["show", "nothing"], "there is no figure 'nothing'; expected one of fig1"),
+    ],
+)
+def test_wrong_names_are_sentences(command, arguments, sentence):
+    code, _, errors = command(*arguments)
+    assert code == 2
+    assert sentence in errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["run", "--preset", "huge"], "invalid choice: 'huge'"),
+        (["run", "--jobs", "0"], "'0' is not understood; expected an integer of at least 1"),
+        (["run", "--seed", "-1"], "'-1' is not understood; expected an integer of at least 0"),
+        (["run", "--device", "tpu"], "invalid choice: 'tpu'"),
+        (["run", "--nonsense"], "unrecognized arguments: --nonsense"),
+        (["dance"], "invalid choice: 'dance'"),
+        ([], "required"),
+    ],
+)
+def test_wrong_options_are_refused_as_argparse_does(capsys, arguments, sentence):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(arguments)
+    assert caught.value.code == 2
+    assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["show", "--help"]])
+def test_help_ends_well(capsys, arguments):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(arguments)
+    assert caught.value.code == 0
+    assert "paper-repro" in capsys.readouterr().out
+
+
+def test_no_results_and_an_unusable_folder_are_sentences(toy, command, tmp_path):
+    code, _, errors = command("show", "toy", "--preset", "smoke")
+    assert code == 1
+    assert "`paper-repro run toy --preset smoke --results" in errors
+    (tmp_path / "r").write_text("in the way")
+    code, _, errors = command("run", "toy", "--preset", "smoke", "--device", "cpu")
+    assert code == 1
+    assert "cannot make the folder" in errors
+    assert "Traceback" not in errors
+
+
+def test_a_gpu_that_is_not_there_is_a_sentence(toy, command, monkeypatch):
+    monkeypatch.setattr(cli.arrays, "gpu_status", lambda: (False, "CuPy is not installed"))
+    code, _, errors = command("run", "toy", "--preset", "smoke", "--device", "gpu")
+    assert code == 1
+    assert "--device gpu was asked for, but CuPy is not installed" in errors
+
+
+def test_an_interrupt_gives_130(toy, command, monkeypatch):
+    def interrupted(*args, **options):
+        raise sweep.Interrupted("interrupted: 1 of 4 cells are in the store")
+
+    monkeypatch.setattr(cli.sweep, "run", interrupted)
+    code, _, errors = command("run", "toy", "--preset", "smoke", "--device", "cpu")
+    assert code == 130
+    assert "interrupted: 1 of 4" in errors
+    monkeypatch.setattr(cli.sweep, "run", lambda *args, **options: (_ for _ in ()).throw(KeyboardInterrupt))
+    assert command("run", "toy", "--preset", "smoke", "--device", "cpu")[0] == 130
+
+
+def test_python_dash_m_is_the_command_and_starts_without_the_heavy_packages():
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "paper_repro", "list"], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode == 0
+    assert "fig1: " in done.stdout
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert imported & {"numpy"}
+    assert not imported & {"matplotlib", "cvxpy", "sympy", "flint", "hypothesis", "sklearn", "pandas", "cupy"}
