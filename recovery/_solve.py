@@ -80,19 +80,19 @@ def solver_class(name: str) -> type[Solver]:
     return found
 
 
-def list_solvers() -> list[SolverInfo]:
+def list_solvers() -> dict[str, SolverInfo]:
     """Return the solvers, what each requires of the operator, and its options.
 
     Returns
     -------
-    list of SolverInfo
-        In the order in which they should be tried.
+    dict of str to SolverInfo
+        By name, in the order in which they should be tried.
     """
-    found = []
+    found = {}
     for name in _SOLVERS:
         cls = solver_class(name)
         options = {item.name: item.default for item in fields(cls)}
-        found.append(SolverInfo(name, cls.requires, options, cls.summary))
+        found[name] = SolverInfo(name, cls.requires, options, cls.summary)
     return found
 
 

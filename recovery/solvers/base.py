@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from recovery.results import RecoveryResult, Status
 __all__ = ["Problem", "Run", "SeenSupports", "Solver", "State", "entered", "to_host"]
 
 DIVERGENCE = 1e12
-"""A run has diverged when its objective exceeds that of x = 0 by this factor."""
+"""A run has diverged when its objective exceeds both its first one and that of x = 0 by this factor."""
 
 PATIENCE = 100
 """A run has stalled when its best objective did not fall in this many steps."""
@@ -107,7 +108,8 @@ class Run:
             self.history.setdefault(key, []).append(float(value))
         if objective < self.best[0]:
             self.best, self._best_at = (objective, support, values), self.n_iter
-        if not objective <= DIVERGENCE * max(self.y_square, 1e-300):
+        first = self.history["objective"][0]
+        if not (math.isfinite(objective) and objective <= DIVERGENCE * max(self.y_square, first)):
             return Status.DIVERGED
         stop = None
         if self.problem.callback is not None:

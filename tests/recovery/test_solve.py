@@ -14,7 +14,7 @@ from recovery import Status
 from recovery._solve import solver_class
 from recovery.testing import draw_problem
 
-NAMES = [info.name for info in recovery.list_solvers()]
+NAMES = list(recovery.list_solvers())
 CONVEX = ("l1", "group_l1")
 FAST = [name for name in NAMES if name not in CONVEX]
 
@@ -24,7 +24,8 @@ def options_for(name, size):
 
 
 def test_list_solvers_says_what_each_requires():
-    found = {info.name: info for info in recovery.list_solvers()}
+    found = recovery.list_solvers()
+    assert all(info.name == name for name, info in found.items())
     assert list(found) == ["htp", "iht", "niht", "aiht", "cosamp", "omp", "l1", "group_l1"]
     assert found["htp"].requires == ("rmatvec", "columns")
     assert found["htp"].options == {"step": 1.0, "normalise": True, "escapes": 5}
@@ -200,6 +201,14 @@ def test_a_warm_start_at_the_answer_ends_at_once(name):
     assert warm.n_iter <= min(cold.n_iter, 1 if name != "omp" else 3)
     dense = problem.x + 1e-3  # a start that is not sparse counts with its s largest entries
     assert recovery.solve(problem.A, problem.y, 3, solver=name, x0=dense).status.success
+
+
+@pytest.mark.parametrize("name", [name for name in FAST if name != "omp"])  # omp keeps its warm support
+def test_a_far_warm_start_is_not_taken_for_divergence(name):
+    problem = draw_problem(40, 60, 3, 5)
+    result = recovery.solve(problem.A, problem.y, 3, solver=name, x0=1e9 * np.eye(60)[7], tol=1e-9)
+    assert result.status is not Status.DIVERGED
+    np.testing.assert_allclose(result.x, problem.x, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", FAST)
