@@ -1,0 +1,44 @@
+"""Cells of the experiments computed on a GPU agree with the CPU: same support, values to 1e-10."""
+
+import numpy as np
+import pytest
+
+from paper_repro import experiment as experiments
+from paper_repro import sweep
+from paper_repro.experiments import fig1, fig3_binary, table1
+from paper_repro.store import Store
+
+pytestmark = pytest.mark.gpu
+
+CELLS = [
+    fig1.Fig1Cell(m=2, s=6, seed=0, method="released", n=600, d=10),
+    fig1.Fig1Cell(m=2, s=6, seed=0, method="repaired", n=600, d=10),
+    table1.Table1Cell(1, 0, "float64", "repaired", 40, m=2, s=6, n=500, d=6),
+    fig3_binary.Fig3Cell(1, 10, 0, "released", "digits", 140, 37, 28, epochs=2),
+    fig3_binary.Fig3Cell(0, 64, 0, "least-squares-signs", "digits", 140, 37, 28),
+]
+
+
+def experiment_of(cell):
+    (found,) = [one for one in map(experiments.get, experiments.names()) if one.settings is type(cell)]
+    return found
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: f"{type(cell).__name__}-{cell.method}")
+def test_a_cell(gpu, cell):
+    compute = experiment_of(cell).compute
+    (metrics, there), (_, here) = compute(cell, "gpu"), compute(cell, "cpu")
+    assert all(isinstance(value, np.ndarray) for value in there.values())
+    if "weights" in here:
+        np.testing.assert_allclose(there["weights"], here["weights"], atol=1e-10)
+        return
+    np.testing.assert_array_equal(there["hidden_position"], here["hidden_position"])
+    np.testing.assert_allclose(there["hidden_value"], here["hidden_value"], atol=1e-10)
+    assert metrics
+
+
+def test_a_sweep_on_the_gpu_uses_one_process_and_says_so(gpu, tmp_path):
+    experiment = experiments.get("fig1")
+    outcome = sweep.run(experiment, CELLS[:2], Store(tmp_path), device="gpu")
+    assert (outcome.computed, outcome.failed) == (2, [])
+    assert {record.run["device"] for record in Store(tmp_path).records()} == {"gpu"}
