@@ -92,7 +92,8 @@ class Run:
         (self.y_square,) = to_host(arrays.namespace(y), (y * y).sum())
         self.target = 0.5 * problem.tol**2 * self.y_square
         self.history: dict[str, list[float]] = {"objective": [], "step": [], "support_change": []}
-        self.best: tuple[float, Any, Any] = (float("inf"), problem.support, problem.values)
+        start = 0.5 * self.y_square if not problem.support.shape[0] else math.inf
+        self.best: tuple[float, Any, Any] = (start, problem.support, problem.values)
         self._best_at = 0
 
     @property

@@ -42,8 +42,13 @@ def noisy(problem):
     return problem.y + 0.1 * np.random.default_rng(problem.seed + 1).standard_normal(problem.y.shape)
 
 
+def few(name, A, y, s):
+    """Return x after at most 25 steps: a map with jumps, iterated long, may blow rounding up."""
+    return run(name, A, y, s, max_iter=25).x
+
+
 def close(found, expected):
-    """Compare up to the rounding that a few hundred steps gather."""
+    """Compare up to the rounding that the steps gather."""
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-7 * (np.abs(expected).max() + 1e-300))
 
 
@@ -111,26 +116,25 @@ def test_no_sparsity_and_full_sparsity(name, problem):
 @given(sparse_problems(), seeds)
 def test_permutation_equivariance(name, problem, seed):
     order, y = np.random.default_rng(seed).permutation(problem.A.shape[1]), noisy(problem)
-    close(run(name, problem.A[:, order], y, problem.s).x, run(name, problem.A, y, problem.s).x[order])
+    close(few(name, problem.A[:, order], y, problem.s), few(name, problem.A, y, problem.s)[order])
 
 
 @table
 @given(sparse_problems(), seeds)
 def test_sign_equivariance(name, problem, seed):
     signs, y = np.random.default_rng(seed).choice([-1.0, 1.0], problem.A.shape[1]), noisy(problem)
-    plain = run(name, problem.A, y, problem.s).x
-    close(run(name, problem.A * signs, y, problem.s).x, signs * plain)
-    np.testing.assert_array_equal(run(name, problem.A, -y, problem.s).x, -plain)
+    plain = few(name, problem.A, y, problem.s)
+    close(few(name, problem.A * signs, y, problem.s), signs * plain)
+    np.testing.assert_array_equal(few(name, problem.A, -y, problem.s), -plain)
 
 
 @pytest.mark.parametrize("name", [name for name in SOLVERS if name not in FIXED_STEP])
 @given(sparse_problems(), scales)
 def test_scale_equivariance(name, problem, c):
     y = noisy(problem)
-    plain = run(name, problem.A, y, problem.s)
-    both = run(name, c * problem.A, c * y, problem.s)
-    close(both.x, plain.x)
-    close(run(name, c * problem.A, y, problem.s).x, plain.x / c)
+    plain = few(name, problem.A, y, problem.s)
+    close(few(name, c * problem.A, c * y, problem.s), plain)
+    close(few(name, c * problem.A, y, problem.s), plain / c)
 
 
 @pytest.mark.parametrize("name", sorted(FIXED_STEP))
