@@ -9,7 +9,8 @@ import numpy as np
 from planted import arrays
 from recovery.operators import Operator
 from recovery.solvers.least_squares import SupportColumns
-from recovery.thresholding import StreamingTopS, select_top
+from recovery.streaming import StreamingTopS
+from recovery.thresholding import select_top
 
 __all__ = ["gradient_step_size", "power_iteration", "squared_move", "thresholded_step", "top_of_gradient"]
 

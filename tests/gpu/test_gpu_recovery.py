@@ -7,8 +7,9 @@ import pytest
 
 import planted
 import recovery
+from recovery.streaming import StreamingTopS
 from recovery.testing import draw_problem
-from recovery.thresholding import StreamingTopS, top_s
+from recovery.thresholding import top_s
 
 pytestmark = pytest.mark.gpu
 
