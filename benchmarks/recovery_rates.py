@@ -15,6 +15,7 @@ import argparse
 import time
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 import planted
 import recovery
@@ -77,4 +78,5 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    main()
+    with threadpool_limits(1):  # on a busy machine a second BLAS thread costs a factor of ten here
+        main()
