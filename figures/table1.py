@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from figures.style import COLOURS, WIDTH
 
@@ -45,6 +46,9 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
         _exact(above, summary, method)
         below.axhline(limit, color=COLOURS["grey"], linestyle=":", linewidth=0.8)
         below.set_yscale("log")
+        below.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        below.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        below.yaxis.set_minor_locator(NullLocator())
         below.set_ylim(summary["settled_from"], limit * NEVER * 1.4)
         below.set_xticks(range(len(summary["k"])), [str(value) for value in summary["k"]])
         below.set_xlim(-0.5, len(summary["k"]) - 0.5)
@@ -57,7 +61,7 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
             below.annotate(note, place, xycoords=("axes fraction", "data"), va="center", fontsize=6.5, color="0.25")
     handles, texts = axes[0].get_legend_handles_labels()
     if own:
-        axes[0].figure.legend(handles, texts, loc="outside lower center", ncols=3)
+        axes[0].figure.legend(handles, texts, loc="outside lower center", ncols=(len(texts) + 1) // 2)
     else:
         axes[0].legend()
 
