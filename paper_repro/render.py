@@ -86,7 +86,9 @@ def render(experiment: Experiment, results: Results, records: Sequence[Record], 
         import figures  # matplotlib takes its time, and is not needed when all is up to date
 
         contents.update(figures.render(figures.draw(experiment.name, results)))
-    contents["md"] = f"# {meta['title']} ({meta['preset']})\n\n{markdown(table)}\n".encode()
+    parts = [f"# {meta['title']} ({meta['preset']})", meta["summary"].get("subtitle", ""), markdown(table)]
+    parts += meta["summary"].get("notes", [])
+    contents["md"] = ("\n\n".join(part for part in parts if part) + "\n").encode()
     contents["csv"] = _csv(table).encode()
     document["source"] = source
     document["files"] = {path.name: _hash(contents[path.suffix[1:]]) for path in paths[:-1]}
@@ -122,8 +124,8 @@ def _show(value: Any) -> str:
     if value is None:
         return "-"
     if isinstance(value, float):
-        if not math.isfinite(value):
-            return str(value)
+        if not math.isfinite(value) or value.is_integer():
+            return f"{value:g}"
         return f"{value:.4f}".rstrip("0").rstrip(".") if abs(value) < 10 else f"{value:.2f}"
     return str(value)
 
@@ -149,6 +151,7 @@ def _document(results: Results, records: Sequence[Record]) -> dict[str, Any]:
         "devices": _distinct(run.get("device") for run in runs),
         "warnings": sorted({text for run in runs for text in run.get("warnings", [])}),
         "table": encode(meta["summary"]["table"]),
+        "notes": meta["summary"].get("notes", []),
         "records": [
             {**comparable(record), "wall_s": record.run.get("wall_s")}
             for record in sorted(records, key=lambda record: record.cell.key)

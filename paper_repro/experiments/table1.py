@@ -26,6 +26,9 @@ __all__ = ["EXPERIMENT", "PAPER", "Table1Cell", "Table1Preset", "settling_step"]
 
 LABEL_TYPES = ("float32", "float64")
 
+FLOOR_DB = 155.0
+"""A fit above this PSNR is at the floor that labels rounded to float32 put under it (158 to 165 dB)."""
+
 PAPER: tuple[dict[str, Any], ...] = (
     {"k": 1, "psnr_db": 160.0, "settled": None, "text": "> 160"},
     {"k": 2, "psnr_db": 160.0, "settled": None, "text": "> 160"},
@@ -179,6 +182,12 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
         tuple(record.cell.settings[name] for name in ("method", "labels", "n_iter", "k", "seed")): record.metrics
         for record in records
     }
+    first = {
+        tuple(record.cell.settings[name] for name in ("method", "labels", "n_iter", "k", "seed")): _first_at_floor(
+            record
+        )
+        for record in records
+    }
     seeds = [seed + trial for trial in range(size.seeds)]
 
     def values(name: str, method: str, labels: str, n_iter: int, k: int) -> list[Any]:
@@ -207,6 +216,14 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
                         _median(psnr[method][labels][index]),
                         min(psnr[method][labels][index], default=None),
                         max(psnr[method][labels][index], default=None),
+                        _share([value > FLOOR_DB for value in psnr[method][labels][index]]),
+                        _median(
+                            [
+                                step
+                                for one in seeds
+                                if (step := first.get((method, labels, size.n_iter_long, k, one))) is not None
+                            ]
+                        ),
                         _share(values("exact", method, labels, size.n_iter, k)),
                         _share(values("exact", method, labels, size.n_iter_long, k)),
                         _median([step for step in settled[method][labels][index] if step is not None]),
@@ -215,7 +232,8 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
                     ]
                 )
         exact[method] = [_share(values("exact", method, "float64", size.n_iter, k)) for k in size.k]
-    columns = ["method", "labels", "k", f"PSNR at {size.n_iter} (dB, median)", "min", "max", f"exact at {size.n_iter}"]
+    columns = ["method", "labels", "k", f"PSNR at {size.n_iter} (dB, median)", "min", "max"]
+    columns += [f"at floor at {size.n_iter}", "first at floor (median)", f"exact at {size.n_iter}"]
     columns += [f"exact at {size.n_iter_long}", "settles at (median)", "settled", "paper (dB)"]
     return {
         "subtitle": f"n = {size.n:,}, d = {size.d}, m = {size.m}, s = {size.s}, "
@@ -235,6 +253,9 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
             "exact: the kink form of the planted network, to 1e-6 (planted.match_networks).",
             "settles at: last step at which a column entered or left the active set, among the runs that settled "
             f"within {size.n_iter_long} steps.",
+            f"at floor: PSNR above {FLOOR_DB:.0f} dB. first at floor: the step at which it first was, among the runs "
+            f"of {size.n_iter_long} steps that got there.",
+            *(_typical(method, psnr[method]["float32"], size) for method in METHODS),
             f"An exact fit has infinite PSNR and counts as {PSNR_CAP_DB:.0f} dB.",
             "The paper's values are of one trajectory each."
             if full_size
@@ -242,6 +263,26 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
         ],
         "table": {"columns": columns, "rows": rows},
     }
+
+
+def _first_at_floor(record: Record) -> int | None:
+    """Return the first step, counted from 1, at which the iterate was at the floor."""
+    history = record.arrays.get("psnr_history_db")
+    reached = np.flatnonzero(history > FLOOR_DB) if history is not None else np.empty(0)
+    return int(reached[0]) + 1 if reached.size else None
+
+
+def _typical(method: str, psnr: Sequence[Sequence[float]], size: Table1Preset) -> str:
+    """Return a sentence on how far one trajectory with k < 5, such as the paper's, speaks for the others."""
+    runs = [value for k, values in zip(size.k, psnr, strict=True) if k < 5 for value in values]
+    if not runs:
+        return f"{LABELS[method]}: no run with k < 5."
+    missed = [value for value in runs if value <= FLOOR_DB]
+    rest = f", the others end between {min(missed):.0f} and {max(missed):.0f} dB" if missed else ""
+    return (
+        f"{LABELS[method]}, float32 labels, k < 5: {len(runs) - len(missed)} of {len(runs)} runs are at the floor after "
+        f"{size.n_iter} steps{rest}. The paper shows one run a k, at the floor."
+    )
 
 
 def _lowest(settled: dict[str, dict[str, list[list[int | None]]]]) -> float:
