@@ -14,9 +14,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from paper_repro.encoding import encode
 from paper_repro.experiment import Experiment
+from paper_repro.files import write_whole
 from paper_repro.results import Results
-from paper_repro.store import Record, comparable, encode, write_whole
+from paper_repro.store import Record, comparable
 
 __all__ = ["Files", "files_of", "markdown", "render"]
 

@@ -10,13 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import json
-import math
 import os
-import platform
-import time
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,18 +19,13 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["FORMAT", "Cell", "DamagedCell", "Record", "Store", "StoreError", "comparable", "decode", "encode"]
+from paper_repro.encoding import decode, encode
+from paper_repro.files import DamagedCell, StoreError, is_stale, pack, unpack, write_whole
+
+__all__ = ["FORMAT", "Cell", "DamagedCell", "Record", "Store", "StoreError", "comparable"]
 
 FORMAT = 1
 """Number of the file format; a store written in another one is reported, not guessed at."""
-
-
-class StoreError(RuntimeError):
-    """The store cannot be used; the message is a sentence for the user."""
-
-
-class DamagedCell(StoreError):
-    """A cell's file exists but is not what was written; computing the cell again repairs it."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +132,7 @@ class Store:
         }
         self.prepare(record.cell.experiment)
         if record.arrays:
-            packed = _pack(record.arrays)
+            packed = pack(record.arrays)
             document["arrays"] = hashlib.sha256(packed).hexdigest()
             write_whole(path.with_suffix(".npz"), packed)
         document["checksum"] = _checksum(document)
@@ -200,7 +190,7 @@ class Store:
         with contextlib.suppress(OSError):
             probe.unlink()
         for leftover in folder.glob(".*.tmp"):
-            if _is_stale(leftover):
+            if is_stale(leftover):
                 with contextlib.suppress(OSError):
                     leftover.unlink()
 
@@ -228,7 +218,7 @@ class Store:
         cell = Cell(document["experiment"], document["version"], document["settings"])
         if path.stem != cell.key or document["key"] != cell.key:
             raise DamagedCell(f"{path} is not named after the cell it holds ({cell.key})")
-        arrays = {} if document["arrays"] is None else _unpack(path.with_suffix(".npz"), document["arrays"])
+        arrays = {} if document["arrays"] is None else unpack(path.with_suffix(".npz"), document["arrays"])
         return Record(
             cell, document["status"], document["message"], decode(document["metrics"]), arrays, decode(document["run"])
         )
@@ -262,94 +252,6 @@ def comparable(record: Record) -> dict[str, Any]:
     }
 
 
-def encode(value: Any) -> Any:
-    """Return `value` as JSON values; infinities and NaN become ``{"float": "inf"}`` and the like."""
-    if isinstance(value, Mapping):
-        return {str(key): encode(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [encode(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return {"float": repr(value)}
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    raise TypeError(f"{value!r} is of type {type(value).__name__}; a metric is a number, a string, a list or a dict")
-
-
-def decode(value: Any) -> Any:
-    """Undo :func:`encode`."""
-    if isinstance(value, dict):
-        if set(value) == {"float"} and value["float"] in ("inf", "-inf", "nan"):
-            return float(value["float"])
-        return {key: decode(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [decode(item) for item in value]
-    return value
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all, even if the machine stops.
-
-    Parameters
-    ----------
-    path : path
-        The file; its folder must exist.
-    data : bytes
-        Its content.
-
-    Raises
-    ------
-    StoreError
-        If it cannot be written, for instance because the disk is full.
-    """
-    temporary = path.with_name(f".{path.name}.{platform.node() or 'host'}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise StoreError(
-            f"cannot write {path}: {error.strerror}; what is already there is kept. Make room or choose another "
-            "folder with --results, and run the same command again"
-        ) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":  # folders cannot be opened there; the rename itself is journalled
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _is_stale(temporary: Path) -> bool:
-    """Tell whether a temporary file's writer is gone (or, on another machine, a day old)."""
-    host, _, process = temporary.name.removesuffix(".tmp").rpartition(".")
-    if not process.isdigit():
-        return False
-    if host.endswith(platform.node() or "host"):
-        if int(process) == os.getpid():
-            return True
-        try:
-            os.kill(int(process), 0)
-        except ProcessLookupError:
-            return True
-        except OSError:
-            return False
-        return False
-    with contextlib.suppress(OSError):
-        return time.time() - temporary.stat().st_mtime > 86_400
-    return False
-
-
 def _canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
@@ -361,31 +263,3 @@ def _checksum(document: Mapping[str, Any]) -> str:
 def _digest(array: np.ndarray) -> str:
     head = f"{array.dtype.str}{array.shape}".encode()
     return hashlib.sha256(head + np.ascontiguousarray(array).tobytes()).hexdigest()
-
-
-def _pack(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """Return the arrays as the bytes of an npz file; the same arrays give the same bytes."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, value in sorted(arrays.items()):
-            array = np.asarray(value)
-            if array.dtype.hasobject:
-                raise TypeError(f"array {name!r} holds Python objects; the store keeps numbers only")
-            part = io.BytesIO()
-            np.lib.format.write_array(part, array, allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), part.getvalue(), zipfile.ZIP_DEFLATED)
-    return buffer.getvalue()
-
-
-def _unpack(path: Path, expected: str) -> dict[str, np.ndarray]:
-    try:
-        packed = path.read_bytes()
-    except OSError as error:
-        raise DamagedCell(f"{path} is missing or cannot be read: {error.strerror}") from error
-    if hashlib.sha256(packed).hexdigest() != expected:
-        raise DamagedCell(f"{path} is damaged: it is not the file that was written with its cell")
-    try:
-        with np.load(io.BytesIO(packed), allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (ValueError, zipfile.BadZipFile) as error:
-        raise DamagedCell(f"{path} is not an npz file of numbers: {error}") from error

@@ -8,9 +8,10 @@ import pytest
 
 import planted
 from paper_repro import experiment as experiments
+from paper_repro.encoding import encode
 from paper_repro.experiment import PRESETS
 from paper_repro.experiments import common, fig1, fig3_binary, table1
-from paper_repro.store import Record, encode
+from paper_repro.store import Record
 
 NAMES = ["fig1", "table1", "fig3-binary"]
 

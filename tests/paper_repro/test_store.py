@@ -7,8 +7,10 @@ import os
 import numpy as np
 import pytest
 
+from paper_repro import files
 from paper_repro import store as store_module
-from paper_repro.store import FORMAT, Cell, DamagedCell, Record, Store, StoreError, comparable, decode, encode
+from paper_repro.encoding import decode, encode
+from paper_repro.store import FORMAT, Cell, DamagedCell, Record, Store, StoreError, comparable
 
 CELL = Cell("toy", 1, {"m": 3, "s": 5, "seed": 0, "dtype": "float64"})
 
@@ -165,7 +167,7 @@ def test_a_full_disk_is_a_sentence_and_keeps_what_is_there(tmp_path, monkeypatch
     def full(descriptor):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(store_module.os, "fsync", full)
+    monkeypatch.setattr(files.os, "fsync", full)
     with pytest.raises(StoreError, match=r"cannot write .*: No space left on device.*--results"):
         store.write(record(metrics={"new": 1}, arrays={}))
     monkeypatch.undo()
@@ -183,7 +185,7 @@ def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path):
 def test_files_left_by_killed_writers_are_swept_out_and_those_of_live_ones_kept(tmp_path):
     store = Store(tmp_path)
     store.prepare("toy")
-    host = store_module.platform.node() or "host"
+    host = files.platform.node() or "host"
     dead, alive = (tmp_path / "toy" / f".x.json.{host}.{process}.tmp" for process in (2**22 + 1, os.getppid()))
     elsewhere = tmp_path / "toy" / ".x.json.another-host.1.tmp"
     for path in (dead, alive, elsewhere):

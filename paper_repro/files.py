@@ -1,0 +1,116 @@
+"""Files of the store: written whole or not at all, and npz files of numbers without a trace of pickle."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+import platform
+import time
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+__all__ = ["DamagedCell", "StoreError", "is_stale", "pack", "unpack", "write_whole"]
+
+
+class StoreError(RuntimeError):
+    """The store cannot be used; the message is a sentence for the user."""
+
+
+class DamagedCell(StoreError):
+    """A cell's file exists but is not what was written; computing the cell again repairs it."""
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that it is there whole or not at all, even if the machine stops.
+
+    Parameters
+    ----------
+    path : path
+        The file; its folder must exist.
+    data : bytes
+        Its content.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be written, for instance because the disk is full.
+    """
+    temporary = path.with_name(f".{path.name}.{platform.node() or 'host'}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise StoreError(
+            f"cannot write {path}: {error.strerror}; what is already there is kept. Make room or choose another "
+            "folder with --results, and run the same command again"
+        ) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":  # folders cannot be opened there; the rename itself is journalled
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def is_stale(temporary: Path) -> bool:
+    """Tell whether a temporary file's writer is gone (or, on another machine, a day old)."""
+    host, _, process = temporary.name.removesuffix(".tmp").rpartition(".")
+    if not process.isdigit():
+        return False
+    if host.endswith(platform.node() or "host"):
+        if int(process) == os.getpid():
+            return True
+        try:
+            os.kill(int(process), 0)
+        except ProcessLookupError:
+            return True
+        except OSError:
+            return False
+        return False
+    with contextlib.suppress(OSError):
+        return time.time() - temporary.stat().st_mtime > 86_400
+    return False
+
+
+def pack(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Return the arrays as the bytes of an npz file; the same arrays give the same bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, value in sorted(arrays.items()):
+            array = np.asarray(value)
+            if array.dtype.hasobject:
+                raise TypeError(f"array {name!r} holds Python objects; the store keeps numbers only")
+            part = io.BytesIO()
+            np.lib.format.write_array(part, array, allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), part.getvalue(), zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def unpack(path: Path, expected: str) -> dict[str, np.ndarray]:
+    """Return the arrays of an npz file whose SHA-256 is `expected`, or raise DamagedCell."""
+    try:
+        packed = path.read_bytes()
+    except OSError as error:
+        raise DamagedCell(f"{path} is missing or cannot be read: {error.strerror}") from error
+    if hashlib.sha256(packed).hexdigest() != expected:
+        raise DamagedCell(f"{path} is damaged: it is not the file that was written with its cell")
+    try:
+        with np.load(io.BytesIO(packed), allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (ValueError, zipfile.BadZipFile) as error:
+        raise DamagedCell(f"{path} is not an npz file of numbers: {error}") from error
