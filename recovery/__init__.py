@@ -1,18 +1,23 @@
 """Finding it again: operators, solvers, network fitting."""
 
 from recovery._solve import list_solvers, solve
+from recovery.networks import FitState, NetworkFit, fit_network, psnr
 from recovery.operators import DenseOperator, GatedOperator, Operator, as_operator, dottest, normalise
 from recovery.results import RecoveryResult, Status
 
 __all__ = [
     "DenseOperator",
     "GatedOperator",
+    "FitState",
+    "NetworkFit",
     "Operator",
     "RecoveryResult",
     "Status",
     "as_operator",
     "dottest",
+    "fit_network",
     "list_solvers",
     "normalise",
+    "psnr",
     "solve",
 ]

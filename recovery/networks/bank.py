@@ -1,0 +1,148 @@
+"""A bank of neurons: gates, generators, output signs and fused weights, and how it grows and shrinks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from planted import arrays
+from recovery.networks.consolidate import consolidate
+from recovery.operators import GatedOperator
+from recovery.thresholding import select_top
+
+__all__ = ["MERGE_ANGLES", "Bank"]
+
+MERGE_ANGLES = (1e-9, 1e-4, 1e-2, 3e-2, 1e-1)
+"""Angles (radians) within which neurons are tried as one; the network that fits best is taken."""
+
+
+class Bank:
+    """Neurons with their generators: row j of the weights is w_j = v_j u_j with v_j = signs_j.
+
+    Parameters
+    ----------
+    base : GatedOperator
+        The inputs.
+    y : array, shape (n,)
+        Targets.
+    generators : array, shape (d, K)
+        h_j, which give the gates.
+    signs : array, shape (K,)
+        Output weights, +1 or -1.
+    weights : array, shape (K d,), optional
+        Fused weights; 0 by default.
+
+    Attributes
+    ----------
+    A : GatedOperator
+        Operator of the current gates, shape (n, K d).
+    residual : array, shape (n,)
+        y - A weights.
+    support : array of int64 or None
+        Selected columns of the last step.
+    seen : set of bytes
+        Supports since the gates last moved.
+    """
+
+    def __init__(self, base: GatedOperator, y: Any, generators: Any, signs: Any, weights: Any = None) -> None:
+        self.xp, self.d, self.dtype = base.xp, base.n_features, base.dtype
+        self.y, self.generators, self.signs = y, generators, signs
+        self.A = base.regate(generators)
+        self.weights = self.xp.zeros(self.A.shape[1], dtype=self.dtype) if weights is None else weights
+        self.residual = y if weights is None else y - self.A.matvec(weights)
+        self.support: Any = None
+        self.seen: set[bytes] = set()
+
+    @property
+    def size(self) -> int:
+        """Number of neurons, with and without weights."""
+        return self.A.n_gates
+
+    @property
+    def rows(self) -> Any:
+        """Fused weights, one neuron a row, shape (K, d)."""
+        return self.weights.reshape(-1, self.d)
+
+    @property
+    def hidden(self) -> Any:
+        """Hidden weights u_j of the network, shape (d, K)."""
+        return self.rows.T * self.signs
+
+    def show(self, base: GatedOperator, y: Any) -> None:
+        """Put other rows of data under the same neurons."""
+        self.y, self.A = y, base.regate(self.generators)
+        self.residual = y - self.A.matvec(self.weights)
+        self.seen = set()
+
+    def set_weights(self, support: Any, values: Any) -> None:
+        """Replace the weights."""
+        self.support = support
+        self.weights = self.xp.zeros(self.A.shape[1], dtype=self.dtype)
+        self.weights[support] = values
+
+    def move_gates(self, fresh: Any) -> Any:
+        """Let the gates follow the weights, h_j = u_j, and give neurons without weights the generators `fresh`.
+
+        Returns the number of gate bits that flipped on neurons that carry weight (on the device).
+        """
+        carries = (self.rows != 0).any(axis=1)
+        before = self.A
+        self.generators = self.xp.where(carries, self.hidden, fresh)
+        self.A = before.regate(self.generators)
+        self.residual = self.y - self.A.matvec(self.weights)
+        self.seen = set()
+        return (self.A.gate_changes(before) * carries).sum()
+
+    def keep_strongest(self, count: int) -> None:
+        """Drop all but the `count` neurons whose outputs A_j w_j have the largest bound on their energy."""
+        xp = self.xp
+        if self.size <= count:
+            return
+        energy = ((self.A.column_norms().reshape(-1, self.d) * self.rows) ** 2).sum(axis=1)
+        keep = select_top(energy, count)
+        place = xp.full(self.size, -1, dtype=xp.int64)
+        place[keep] = xp.arange(count, dtype=xp.int64)
+        self.weights = self.rows[keep].ravel()
+        self.A = self.A.subset(keep)
+        self.signs, self.generators = self.signs[keep], self.generators[:, keep]
+        if self.support is not None:
+            gate = place[self.support // self.d]
+            stays = xp.flatnonzero(gate >= 0)
+            self.support = gate[stays] * self.d + (self.support % self.d)[stays]
+        self.residual = self.y - self.A.matvec(self.weights)
+        self.seen = set()
+
+    def merge(self, base: GatedOperator, n_neurons: int, sparsity: int) -> None:
+        """Become the consolidated network of at most the given size that fits best (small arrays, on the CPU)."""
+        hidden, output = arrays.to_numpy(self.hidden), arrays.to_numpy(self.signs)
+        best: tuple[float, Bank] | None = None
+        for angle in MERGE_ANGLES:
+            merged, signs = _cut(*consolidate(hidden, output, angle), n_neurons, sparsity)
+            if signs.size == 0:
+                continue
+            generators = self.xp.asarray(merged, dtype=self.dtype)
+            trial = Bank(
+                base,
+                self.y,
+                generators,
+                self.xp.asarray(signs, dtype=self.dtype),
+                self.xp.asarray(np.ascontiguousarray((merged * signs).T).ravel(), dtype=self.dtype),
+            )
+            square = float((trial.residual * trial.residual).sum())
+            if best is None or square < best[0]:
+                best = square, trial
+        if best is not None:
+            self.__dict__.update(best[1].__dict__)
+
+
+def _cut(hidden: np.ndarray, output: np.ndarray, n_neurons: int, sparsity: int) -> tuple[np.ndarray, np.ndarray]:
+    strongest = np.sort(np.argsort(-np.linalg.norm(hidden, axis=0), kind="stable")[:n_neurons])
+    hidden, output = hidden[:, strongest], output[strongest]
+    if hidden.size > sparsity:
+        flat = np.zeros(hidden.size)
+        picked = select_top(hidden.ravel(), sparsity)
+        flat[picked] = hidden.ravel()[picked]
+        hidden = flat.reshape(hidden.shape)
+    alive = (hidden != 0).any(axis=0)
+    return hidden[:, alive], output[alive]

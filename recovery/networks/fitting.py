@@ -1,0 +1,155 @@
+"""``recovery.fit_network``: fit a sparse two-layer ReLU network by sequential convex gates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from planted import arrays
+from planted.checks import check_array, check_choice, check_integer, check_number, check_same_rows
+from planted.networks import ReLUNetwork
+from recovery.networks.batches import Batches
+from recovery.networks.metrics import psnr
+from recovery.networks.record import FitState, NetworkFit, Record
+from recovery.networks.released import fit_released
+from recovery.networks.repaired import fit_repaired
+from recovery.results import Status
+
+__all__ = ["fit_network"]
+
+
+def fit_network(
+    X: Any,
+    y: Any,
+    *,
+    n_neurons: int,
+    sparsity: int,
+    method: str = "repaired",
+    solver: str | None = None,
+    n_iter: int = 100,
+    gate_update: int | None = 1,
+    batch_size: int | None = None,
+    restarts: int = 10,
+    time_limit: float | None = None,
+    tol: float = 1e-6,
+    rng: Any = None,
+    callback: Callable[[FitState], Any] | None = None,
+) -> NetworkFit:
+    """Fit y = sum_j v_j relu(x . u_j) with few neurons and few non-zero weights.
+
+    Parameters
+    ----------
+    X : array, shape (n, d)
+        Inputs. The computation is in float32 if X and y are both float32 (the floor of the fit is
+        then about 120 dB), else in float64.
+    y : array, shape (n,)
+        Targets, on the device of X.
+    n_neurons : int
+        m >= 1, the largest number of hidden neurons of the answer.
+    sparsity : int
+        s, the largest number of non-zero hidden weights of the answer, from 0 to d m.
+    method : {"repaired", "released"}, default "repaired"
+        ``"released"`` is the paper's released method, faults included: positive output weights
+        only, and a neuron that loses all its weights never comes back. ``"repaired"`` has neither
+        fault, see Notes.
+    solver : str, optional
+        A name from :func:`recovery.list_solvers`: that solver is run on the gated operator, from the
+        last iterate, in place of the repaired method's own step. ``"repaired"`` with all rows only.
+    n_iter : int, default 100
+        Number of steps in all, over all starts and batches.
+    gate_update : int or None, default 1
+        The gates follow the weights after every `gate_update`-th step; None keeps the first,
+        random gates.
+    batch_size : int, optional
+        Rows a step sees; all of them by default.
+    restarts : int, default 10
+        Largest number of further random starts of the repaired method; a new start is made while steps
+        are left, the last start has stalled, and the fit is not exact. The start of smallest residual wins.
+    time_limit : float, optional
+        Seconds, looked at after each step.
+    tol : float, default 1e-6
+        A fit with |r| <= tol |y| counts as exact: no further start is made.
+    rng : int, numpy.random.Generator or None
+        Source of the random generators and of the order of the rows.
+    callback : callable, optional
+        Called with a :class:`recovery.networks.FitState` after each step; returning True stops the fit.
+
+    Returns
+    -------
+    NetworkFit
+        ``network, psnr_db, n_iter, status, message, history``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of range, NaN or infinite, of the wrong kind or shape, or on another device.
+
+    Notes
+    -----
+    With fixed gates D_j = diag(1{X h_j >= 0}) the model is linear, y = sum_j D_j X w_j with w_j = u_j v_j,
+    and sparse recovery applies; the gates are then moved to where the weights point, h_j = u_j, and
+    so on. ``"repaired"`` keeps 2 m neurons of either output sign and 2 s weights during the search, takes
+    least squares on the support as its step (a Gauss-Newton step once the gates follow the weights),
+    re-draws the generator of every neuron that lost its weights, and cuts back to m neurons and s weights
+    at the end of each start. Derived here; its success rates stand in ``docs/networks.md``.
+
+    Examples
+    --------
+    >>> import planted, recovery
+    >>> X = planted.gaussian_inputs(2000, 10, rng=0)
+    >>> truth = planted.sparse_network(10, 3, 9, signs="mixed", rng=1)
+    >>> fit = recovery.fit_network(X, truth(X), n_neurons=3, sparsity=9, rng=2)
+    >>> planted.match_networks(fit.network, truth, atol=1e-10).exact
+    True
+    """
+    X = check_array(X, "X", ndim=2)
+    y = check_array(y, "y", ndim=1)
+    check_same_rows(X, "X", y, "y")
+    xp = arrays.namespace(X, y)
+    dtype = np.result_type(X.dtype, y.dtype)
+    X, y = X.astype(dtype), y.astype(dtype)
+    n_neurons = check_integer(n_neurons, "n_neurons", minimum=1)
+    sparsity = check_integer(sparsity, "sparsity", minimum=0, maximum=n_neurons * int(X.shape[1]))
+    check_choice(method, "method", ("repaired", "released"))
+    n_iter = check_integer(n_iter, "n_iter", minimum=1)
+    if gate_update is not None:
+        gate_update = check_integer(gate_update, "gate_update", minimum=1)
+    if batch_size is not None:
+        batch_size = check_integer(batch_size, "batch_size", minimum=1)
+    restarts = check_integer(restarts, "restarts", minimum=0)
+    if time_limit is not None:
+        time_limit = check_number(time_limit, "time_limit", minimum=0.0)
+    tol = check_number(tol, "tol", minimum=0.0)
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback={callback!r} cannot be called; expected a function of one state")
+    _check_solver(solver, method, batch_size)
+    draw = arrays.generator(rng)
+    record = Record(n_iter, time_limit, callback)
+    empty = ReLUNetwork([xp.zeros((X.shape[1], 0), dtype=dtype), xp.zeros(0, dtype=dtype)])
+    if sparsity == 0 or not bool((y != 0).any()):
+        status = Status.ZERO_SPARSITY if sparsity == 0 else Status.ZERO_DATA
+        return NetworkFit(empty, psnr(xp.zeros_like(y), y), 0, status, status.value, record.history)
+    batches = Batches(X, y, batch_size, draw)
+    if method == "released":
+        network, status, note = fit_released(batches, n_neurons, sparsity, gate_update, record, draw)
+    else:
+        network, status, note = fit_repaired(
+            batches, n_neurons, sparsity, gate_update, record, draw, restarts=restarts, tol=tol, solver=solver
+        )
+    message = status.value + (f"; {note}" if note else "")
+    return NetworkFit(network, psnr(network(X), y), record.n_iter, status, message, record.history)
+
+
+def _check_solver(solver: str | None, method: str, batch_size: int | None) -> None:
+    if solver is None:
+        return
+    from recovery._solve import solver_class
+
+    solver_class(solver)
+    if method != "repaired" or batch_size is not None:
+        raise ValueError(
+            f"solver={solver!r} was given with method={method!r} and batch_size={batch_size}; "
+            "expected solver=None except for method='repaired' on all rows"
+        )

@@ -1,0 +1,62 @@
+"""Peak signal-to-noise ratio, the paper's measure of fit."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from planted import arrays
+from planted.checks import check_array
+
+__all__ = ["psnr", "psnr_of"]
+
+
+def psnr(prediction: Any, target: Any) -> float:
+    """Return the peak signal-to-noise ratio of a prediction, in dB.
+
+    Parameters
+    ----------
+    prediction, target : array, shape (n,) or (n, k)
+        Equal shapes, on one device.
+
+    Returns
+    -------
+    float
+        20 log10(max |target|) - 10 log10(mean squared error), in dB; ``inf`` for an exact
+        prediction and ``nan`` if the target is zero and the prediction is not.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the arrays are not finite, of equal shape, or on one device.
+
+    Notes
+    -----
+    The definition of the paper's released experiments: the peak is the largest absolute target of
+    the very data that the error is taken over.
+    """
+    target = check_array(target, "target", ndim=(1, 2))
+    prediction = check_array(prediction, "prediction", ndim=(1, 2), shape=tuple(target.shape))
+    xp = arrays.namespace(prediction, target)
+    error = prediction - target
+    return psnr_of(float((error * error).mean()), float(xp.abs(target).max()))
+
+
+def psnr_of(mean_square: float, peak: float) -> float:
+    """Return 20 log10(peak) - 10 log10(mean_square), in dB, with its limits.
+
+    Parameters
+    ----------
+    mean_square : float
+        Mean squared error.
+    peak : float
+        Largest absolute target.
+
+    Returns
+    -------
+    float
+        PSNR in dB.
+    """
+    if peak == 0:
+        return math.nan if mean_square else math.inf
+    return math.inf if mean_square == 0 else 20 * math.log10(peak) - 10 * math.log10(mean_square)

@@ -1,0 +1,134 @@
+"""What a network fit returns, and the record that is kept while it runs."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from planted import arrays
+from planted.networks import ReLUNetwork
+from recovery.networks.metrics import psnr_of
+from recovery.results import Status
+
+__all__ = ["FitState", "NetworkFit", "Record"]
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkFit:
+    """The answer of :func:`recovery.fit_network`.
+
+    Parameters
+    ----------
+    network : planted.ReLUNetwork
+        At most ``n_neurons`` hidden neurons and ``sparsity`` non-zero hidden weights, output weights +-1.
+    psnr_db : float
+        PSNR of this very network on all of the data, in dB.
+    n_iter : int
+        Steps that were made, over all starts.
+    status : Status
+        How the fit ended.
+    message : str
+        The status' sentence, with what else is worth knowing.
+    history : dict of list
+        One entry a step: ``psnr_db`` and ``objective`` (1/2 |r|^2) of the iterate after the step, which
+        during the search of ``method="repaired"`` may be larger than the answer is allowed to be;
+        ``support_change`` (weights that entered or left), ``gate_change`` (gate bits of neurons that carry
+        weight that flipped), ``active``, their sum (0 means that the active columns are what they were
+        a step ago), ``nonzeros``, ``neurons`` (that carry weight), and ``start`` (0, 1, ...).
+    """
+
+    network: ReLUNetwork
+    psnr_db: float
+    n_iter: int
+    status: Status
+    message: str
+    history: dict[str, list[float]] = field(repr=False, default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FitState:
+    """What a callback of :func:`recovery.fit_network` sees after each step.
+
+    Parameters
+    ----------
+    n_iter : int
+        Steps made so far, over all starts.
+    start : int
+        Number of the start, from 0.
+    psnr_db : float
+        PSNR of the iterate on the data of this step (the batch, if there are batches), in dB.
+    objective : float
+        1/2 |r|^2 on the same data.
+    nonzeros, neurons : int
+        Size of the iterate.
+    """
+
+    n_iter: int
+    start: int
+    psnr_db: float
+    objective: float
+    nonzeros: int
+    neurons: int
+
+
+class Record:
+    """Counts steps, keeps the history, and says when to stop.
+
+    Parameters
+    ----------
+    n_iter : int
+        Steps that may be made in all.
+    time_limit : float or None
+        Seconds that may pass in all.
+    callback : callable or None
+        Called with a :class:`FitState` after each step; True stops the fit.
+    """
+
+    KEYS = ("psnr_db", "objective", "support_change", "gate_change", "active", "nonzeros", "neurons", "start")
+
+    def __init__(self, n_iter: int, time_limit: float | None, callback: Callable[[FitState], Any] | None) -> None:
+        self.limit, self.time_limit, self.callback = n_iter, time_limit, callback
+        self.history: dict[str, list[float]] = {key: [] for key in self.KEYS}
+        self.start = 0
+        self.stop: Status | None = None
+        self._began = time.perf_counter()
+
+    @property
+    def n_iter(self) -> int:
+        """Number of steps on record."""
+        return len(self.history["objective"])
+
+    @property
+    def left(self) -> int:
+        """Number of steps that may still be made; 0 after a stop."""
+        return 0 if self.stop is not None else self.limit - self.n_iter
+
+    def add(
+        self, residual: Any, peak: float, support_change: Any, gate_change: Any, nonzeros: int, neurons: Any
+    ) -> float:
+        """Put a step on record (one synchronisation) and return its objective."""
+        xp = arrays.namespace(residual)
+        numbers = xp.stack(
+            [
+                (residual * residual).sum().astype("float64"),
+                xp.asarray(support_change).astype("float64"),
+                xp.asarray(gate_change).astype("float64"),
+                xp.asarray(neurons).astype("float64"),
+            ]
+        )
+        square, support, gates, live = arrays.to_numpy(numbers).tolist()
+        mean = square / residual.shape[0]
+        ratio = psnr_of(mean, peak) if math.isfinite(mean) else -math.inf
+        row = (ratio, 0.5 * square, support, gates, support + gates, float(nonzeros), live, float(self.start))
+        for key, value in zip(self.KEYS, row, strict=True):
+            self.history[key].append(value)
+        if self.callback is not None:
+            state = FitState(self.n_iter, self.start, ratio, 0.5 * square, int(nonzeros), int(live))
+            if self.callback(state) is True:
+                self.stop = Status.STOPPED
+        if self.time_limit is not None and time.perf_counter() - self._began > self.time_limit:
+            self.stop = self.stop or Status.TIME_LIMIT
+        return 0.5 * square

@@ -1,0 +1,252 @@
+"""The repaired method: a bank of neurons of either sign, least squares on the support, re-drawn generators."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from planted import arrays
+from planted.networks import ReLUNetwork
+from recovery.networks.bank import Bank
+from recovery.networks.batches import Batches
+from recovery.networks.least_squares import fit_support
+from recovery.networks.record import Record
+from recovery.networks.signature import sign_counts
+from recovery.results import Status
+from recovery.thresholding import select_top
+
+__all__ = ["fit_repaired"]
+
+BANK = 2
+"""Neurons of the search for each neuron of the answer."""
+SURPLUS = 3.0
+"""Weights of the search for each weight of the answer (at most halfway to all weights of the bank)."""
+CONTRACTION = 10
+"""Steps kept for cutting back to the size of the answer."""
+PATIENCE, PATIENCE_SMALL, PATIENCE_NEAR = 15, 8, 3
+"""A search, a small iterate, and either near a fit, has stalled when in so many steps its residual kept."""
+ROUNDS = 3
+"""A small iterate is grown again at most so often, while that halves its squared residual."""
+NEAR, MERGE_BELOW = 1e-5, 1e-3
+"""Relative residuals below which a search only polishes, and below which parallel neurons are merged."""
+DAMPING, BATCH_DAMPING = 1e-2, 1e-1
+"""Damping of least squares: times the relative residual, and on a batch, where it is fixed."""
+
+
+@dataclass(frozen=True)
+class _Small:
+    """A network of the size that was asked for, and its 1/2 |r|^2 on all rows."""
+
+    objective: float
+    hidden: Any
+    output: Any
+
+
+def fit_repaired(
+    batches: Batches,
+    n_neurons: int,
+    sparsity: int,
+    gate_update: int | None,
+    record: Record,
+    rng: np.random.Generator,
+    *,
+    restarts: int,
+    tol: float,
+    solver: str | None,
+) -> tuple[ReLUNetwork, Status, str]:
+    """Fit sum_j v_j relu(x . u_j), v_j = +-1; see :func:`recovery.fit_network` for the arguments.
+
+    Returns
+    -------
+    network, status, note
+        The network of smallest residual over all starts.
+    """
+    search = _Search(batches, n_neurons, sparsity, gate_update, record, rng, solver, tol)
+    shares = _positive_shares(batches, rng)
+    best: _Small | None = None
+    for start in range(restarts + 1):
+        record.start = start
+        found = search.start(shares[start % len(shares)])
+        best = found if best is None or found.objective < best.objective else best
+        if search.relative(best.objective) <= tol or not record.left:
+            break
+    assert best is not None
+    if search.relative(best.objective) <= tol:
+        status = Status.CONVERGED
+    else:
+        status = record.stop or (Status.STALLED if record.left else Status.STEP_LIMIT)
+    note = f"start {record.start + 1} of at most {restarts + 1}"
+    return ReLUNetwork([best.hidden, best.output]), status, note
+
+
+class _Search:
+    """One fit: the data, what is asked for, and the record of all its starts."""
+
+    def __init__(
+        self,
+        batches: Batches,
+        n_neurons: int,
+        sparsity: int,
+        gate_update: int | None,
+        record: Record,
+        rng: np.random.Generator,
+        solver: str | None,
+        tol: float,
+    ) -> None:
+        self.batches, self.m, self.s, self.every = batches, n_neurons, sparsity, gate_update
+        self.record, self.rng, self.solver, self.tol = record, rng, solver, tol
+        self.xp, self.d, self.dtype = batches.xp, batches.full.n_features, batches.full.dtype
+        self.scale = float(self.xp.sqrt((batches.y * batches.y).sum()))
+        self.base, self.y = batches.first()
+        self.eps = 100 * float(np.finfo(self.dtype).eps)
+        self.count = BANK * n_neurons
+        room = sparsity + (self.count * self.d - sparsity) // 2
+        # half as many weights as rows at most: a search that interpolates learns nothing
+        self.surplus = max(sparsity, min(math.ceil(SURPLUS * sparsity), room, int(self.y.shape[0]) // 2))
+        self.settled = False
+        self.last = self.scale
+
+    def relative(self, objective: float) -> float:
+        """Return |r| / |y| on all rows."""
+        return math.sqrt(2 * objective) / self.scale
+
+    def start(self, positive_share: float) -> _Small:
+        """Search, cut back, and grow again from the small network while that pays."""
+        positive = round(positive_share * self.count)
+        if self.count > 2:
+            positive = min(self.count - 1, max(1, positive))
+        signs = np.where(np.arange(self.count) < positive, 1.0, -1.0)
+        bank = Bank(self.base, self.y, self._draw(self.count), self.xp.asarray(signs, dtype=self.dtype))
+        best: _Small | None = None
+        for _ in range(ROUNDS):
+            self.settled = False
+            self._search(bank)
+            found = self._contract(bank)
+            pays = best is None or found.objective < 0.5 * best.objective
+            best = found if best is None or found.objective < best.objective else best
+            if not pays or not self.record.left or self.relative(best.objective) <= self.tol:
+                break
+            if self.every is None or self.batches.minibatch:
+                break
+            bank = self._grow(best, signs)
+        assert best is not None
+        return best
+
+    def _search(self, bank: Bank) -> None:
+        """Make steps with the full bank until one of them fits, or no longer pays, or steps run short."""
+        left = self.record.left
+        limit = left - min(CONTRACTION, max(1, left // 3))
+        best, gained = math.inf, 0
+        for made in range(1, limit + 1):
+            objective = self._step(bank, self.surplus, redraw=True)
+            if objective < 0.98 * best:
+                best, gained = objective, made
+            relative = self.relative(objective)
+            if not self.record.left or relative < self.eps or self.settled:
+                return
+            patience = PATIENCE_NEAR if relative < NEAR else PATIENCE
+            if not self.batches.minibatch and made - gained >= patience * (self.every or 1):
+                return
+
+    def _contract(self, bank: Bank) -> _Small:
+        """Cut back to m neurons and s weights, at once near a fit, else in geometric steps; then settle."""
+        rounds, width = max(1, min(6, self.record.left - 2)), bank.size
+        if self.relative(self.last) < MERGE_BELOW and not self.batches.minibatch and self.every is not None:
+            bank.merge(self.base, self.m, self.s)
+            rounds = 1
+        best: _Small | None = None
+        step = since = 0
+        while best is None or self.record.left:
+            step += 1
+            part = min(1.0, step / rounds)
+            bank.keep_strongest(max(self.m, round(width ** (1 - part) * self.m**part)))
+            size = round(self.surplus ** (1 - part) * self.s**part)
+            objective = self._step(bank, min(size, bank.A.shape[1]), redraw=False)
+            if part < 1:
+                continue
+            found = self._small(bank, objective)
+            since = 0 if best is None or found.objective < 0.98 * best.objective else since + 1
+            best = found if best is None or found.objective < best.objective else best
+            relative = self.relative(best.objective)
+            if relative < self.eps or self.settled:
+                break
+            patience = PATIENCE_NEAR if relative < NEAR else PATIENCE_SMALL
+            if not self.batches.minibatch and since >= patience * (self.every or 1):
+                break
+        return best
+
+    def _grow(self, small: _Small, signs: np.ndarray) -> Bank:
+        """Return a full bank that holds a small network and fresh neurons."""
+        xp, extra = self.xp, self.count - int(small.hidden.shape[1])
+        fresh = xp.asarray(self.rng.permutation(signs)[:extra], dtype=self.dtype)
+        weights = xp.zeros((self.count, self.d), dtype=self.dtype)
+        weights[: self.count - extra] = (small.hidden * small.output).T
+        generators = xp.concatenate([small.hidden, self._draw(extra)], axis=1)
+        return Bank(self.base, self.y, generators, xp.concatenate([small.output, fresh]), weights.ravel())
+
+    def _step(self, bank: Bank, size: int, *, redraw: bool) -> float:
+        """Select `size` weights, fit them, move the gates if it is time, and put the step on record."""
+        xp = self.xp
+        if self.batches.minibatch and self.record.n_iter:
+            self.base, self.y = self.batches.next()
+            bank.show(self.base, self.y)
+        before = bank.support
+        bank.set_weights(*self._linear_step(bank, size))
+        picked = bank.support
+        change = int(picked.shape[0]) - (0 if before is None else xp.isin(picked, before).sum())
+        carries = (bank.rows != 0).any(axis=1).sum()
+        if self.every is not None and (self.record.n_iter + 1) % self.every == 0:
+            flips: Any = bank.move_gates(self._draw(bank.size) if redraw else bank.generators)
+            shown = bank.residual
+        else:
+            flips, bank.residual = 0, bank.y - bank.A.matvec(bank.weights)
+            shown = bank.y - bank.A.regate(bank.hidden).matvec(bank.weights)
+        self.last = self.record.add(shown, self.batches.peak, change, flips, int(picked.shape[0]), carries)
+        return self.last
+
+    def _linear_step(self, bank: Bank, size: int) -> tuple[Any, Any]:
+        """Return `size` columns and the values there for the present gates: a step of HTP, or of a solver."""
+        xp, A = self.xp, bank.A
+        if self.solver is not None:
+            from recovery._solve import solve
+
+            found = solve(A, bank.y, size, self.solver, x0=bank.weights)
+            self.settled = self.every is None
+            return found.support, found.values
+        norms = A.column_norms()
+        move = A.rmatvec(bank.residual) / xp.where(norms > 0, norms, 1.0)
+        picked = select_top(norms * bank.weights + move, size)
+        if self.batches.minibatch:
+            return picked, fit_support(A, picked, bank.y, bank.weights[picked], BATCH_DAMPING)
+        # with gates at rest a support that comes back is a fixed point or a cycle: stay until they move
+        key = arrays.to_numpy(picked).tobytes()
+        if key in bank.seen:
+            self.settled = self.every is None
+            return bank.support, bank.weights[bank.support]
+        bank.seen.add(key)
+        damping = DAMPING * min(1.0, self.relative(self.last)) if self.every is not None else 0.0
+        return picked, fit_support(A, picked, bank.y, bank.weights[picked], damping)
+
+    def _small(self, bank: Bank, objective: float) -> _Small:
+        keep = self.xp.flatnonzero((bank.rows != 0).any(axis=1))
+        hidden, output = bank.hidden[:, keep], bank.signs[keep]
+        if self.batches.minibatch:
+            residual = self.batches.y - ReLUNetwork([hidden, output])(self.batches.X)
+            objective = 0.5 * float((residual * residual).sum())
+        return _Small(objective, hidden, output)
+
+    def _draw(self, count: int) -> Any:
+        return self.xp.asarray(self.rng.standard_normal((self.d, count)), dtype=self.dtype)
+
+
+def _positive_shares(batches: Batches, rng: np.random.Generator) -> list[float]:
+    """Return shares of positive neurons in the bank to try, the likeliest first."""
+    positive, negative = sign_counts(batches.X, batches.y, rng)
+    guess = 0.5
+    if positive + negative:
+        # three tenths of the answer's neurons to spare on either side
+        guess = (positive / (positive + negative) + 0.3) / 1.6
+    return [guess, 0.5, 0.8, 0.2]
