@@ -7,8 +7,8 @@ from recovery.results import RecoveryResult, Status
 
 __all__ = [
     "DenseOperator",
-    "GatedOperator",
     "FitState",
+    "GatedOperator",
     "NetworkFit",
     "Operator",
     "RecoveryResult",

@@ -23,7 +23,7 @@ __all__ = ["fit_repaired"]
 BANK = 2
 """Neurons of the search for each neuron of the answer."""
 SURPLUS = 3.0
-"""Weights of the search for each weight of the answer (at most halfway to all weights of the bank)."""
+"""Weights of the search for each weight of the answer (at most a quarter of the way to all weights of the bank)."""
 CONTRACTION = 10
 """Steps kept for cutting back to the size of the answer."""
 PATIENCE, PATIENCE_SMALL, PATIENCE_NEAR = 15, 8, 3
@@ -103,7 +103,7 @@ class _Search:
         self.base, self.y = batches.first()
         self.eps = 100 * float(np.finfo(self.dtype).eps)
         self.count = BANK * n_neurons
-        room = sparsity + (self.count * self.d - sparsity) // 2
+        room = sparsity + (self.count * self.d - sparsity) // 4
         # half as many weights as rows at most: a search that interpolates learns nothing
         self.surplus = max(sparsity, min(math.ceil(SURPLUS * sparsity), room, int(self.y.shape[0]) // 2))
         self.settled = False
