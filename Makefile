@@ -1,0 +1,55 @@
+# The two commands: `make figures` and `make test`. Both first make .venv, from the hashed lock, if it is not there yet.
+# Another interpreter: make PYTHON=python3.12 figures
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+CORES = $(shell $(BIN)/python -c "from paper_repro.machine import cores; print(cores())")
+PIP = $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet
+# One BLAS thread a process: the matrices of the tests are small, and a second thread slows them down.
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_MAXIMUM_THREADS=1
+
+.PHONY: figures test test-slow lint bench setup clean
+
+# Figures and tables of preset quick, in results/. What is there already is not computed again.
+figures: $(READY)
+	$(BIN)/paper-repro run --preset quick --jobs $(CORES)
+
+test: lint
+	$(ONE_THREAD) $(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(READY)
+	$(ONE_THREAD) HYPOTHESIS_PROFILE=slow $(BIN)/python -m pytest -m slow
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks
+
+setup: $(READY)
+
+# Leaves results/ alone: they may have taken a night.
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# setuptools, which the last line builds with, is in the lock: nothing that has no hash is fetched.
+# Without --no-compile, pip spends a third of its time on modules that are never imported.
+$(READY): requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null 2>&1 || { \
+	  echo "make: there is no '$(PYTHON)' here; install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || { \
+	  echo "make: '$(PYTHON)' is $$($(PYTHON) --version 2>&1), Python 3.11 or newer is needed; name one: make PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -c "import ensurepip, venv" 2>/dev/null || { \
+	  echo "make: '$(PYTHON)' lacks venv or ensurepip; on Debian and Ubuntu they are in the package python3-venv" >&2; exit 1; }
+	@test -x $(BIN)/python && $(BIN)/python -c "" 2>/dev/null || { \
+	  echo "making $(VENV) with $$($(PYTHON) --version), and filling it from requirements.lock (once, a minute or two)"; \
+	  $(PYTHON) -m venv --clear $(VENV); }
+	@$(PIP) --no-compile --require-hashes -r requirements.lock || { \
+	  echo "make: the packages of requirements.lock could not be installed; see the lines above (no network, or no wheels for this machine?)" >&2; exit 1; }
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
