@@ -218,6 +218,15 @@ class _Search:
             return found.support, found.values
         norms = A.column_norms()
         move = A.rmatvec(bank.residual) / xp.where(norms > 0, norms, 1.0)
+        if bank.support is not None:
+            # the step of NIHT on unit columns, |g_S|^2 / |A_S g_S|^2: coherent inputs (pixels) need a small one
+            inside = xp.zeros(A.shape[1], dtype=self.dtype)
+            inside[bank.support] = move[bank.support] / xp.where(norms > 0, norms, 1.0)[bank.support]
+            image, gradient = A.matvec(inside), move[bank.support]
+            square, curvature = (gradient * gradient).sum(), (image * image).sum()
+            # 0/0 on a support whose least squares are solved: there a unit step is as good as any
+            solved = curvature <= float(np.finfo(self.dtype).tiny)
+            move = move * xp.where(solved, 1.0, square / xp.where(solved, 1.0, curvature))
         picked = select_top(norms * bank.weights + move, size)
         if self.batches.minibatch:
             return picked, fit_support(A, picked, bank.y, bank.weights[picked], BATCH_DAMPING)
