@@ -48,9 +48,7 @@ def main() -> None:
         cells = [cell for cell in every if cell.k == k]
         if not options.print_only:
             sweep.run(experiment, cells, store, jobs=options.jobs, progress=sys.stderr)
-    print(
-        "| labels | steps | k | method | paper, dB | runs | median dB (min, max) | >= 155 dB | exact | first step there |"
-    )
+    print("| labels | steps | k | method | paper, dB | runs | median dB (min, max) | >= 155 dB | exact | first step |")
     print("|---|---|---|---|---|---|---|---|---|---|")
     for labels in options.labels:
         for steps in options.steps:
@@ -75,7 +73,8 @@ def _row(labels: str, steps: int, k: int, method: str, records: list) -> str:
     paper = PAPER_DB.get(k, "not known")
     floor = int((psnr >= FLOOR_DB).sum())
     count = len(records)
-    return f"| {labels} | {steps} | {k} | {method} | {paper} | {count} | {spread} | {floor}/{count} | {exact}/{count} | {when} |"
+    cells = (labels, steps, k, method, paper, count, spread, f"{floor}/{count}", f"{exact}/{count}", when)
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"
 
 
 if __name__ == "__main__":
