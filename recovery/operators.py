@@ -12,7 +12,7 @@ Everything is kept feature-major ((d, n) and (p, n)), so that a column of A is c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ import numpy as np
 from planted import arrays
 from planted.checks import check_array, check_finite, check_integer, check_number
 from recovery.generators import GeneratorSource, SeededGenerators, StoredGenerators
+from recovery.supports import GatedSupport
 
 __all__ = ["DenseOperator", "GatedOperator", "Operator", "ScaledOperator", "as_operator", "dottest", "normalise"]
 
@@ -320,6 +321,25 @@ class GatedOperator(Operator):
         parts = [(self._gates[:, a:b] != other._gates[:, a:b]).sum(axis=1) for a, b in self._row_ranges(wide=True)]
         return self.xp.stack(parts).sum(axis=0)
 
+    @property
+    def inputs(self) -> Any:
+        """The inputs feature by feature, X' as a contiguous (d, n) array."""
+        return self._Xt
+
+    @property
+    def tile_rows(self) -> int:
+        """Rows of a tile of :data:`TILE_GATES` gates."""
+        return self._tile_rows
+
+    def gate_rows(self, which: Any) -> Callable[[int, int], Any]:
+        """Return a function of a range of rows that gives the gates `which` there, as a bool array (q, rows)."""
+        if self._gates is not None:
+            stored = self._gates
+            return lambda a, b: stored[:, a:b][which]
+        assert self._source is not None
+        generators = self._source.rows(which)
+        return lambda a, b: self._compare(generators @ self._Xt[:, a:b])
+
     def gates(self, start: int = 0, stop: int | None = None) -> Any:
         """Return the gates `start` to `stop` (exclusive) as a bool array of shape (n, stop - start)."""
         stop = self.n_gates if stop is None else stop
@@ -349,6 +369,20 @@ class GatedOperator(Operator):
         """Return the columns `idx`, shape (n, k), each contiguous in memory."""
         gate, feature = idx // self.n_features, idx % self.n_features
         return (self._Xt[feature] * self._rows_of(gate)).T
+
+    def matvec_support(self, idx: Any, values: Any) -> Any:
+        """Return sum_k values_k A[:, idx_k] for distinct indices, in tiles: O(n k) time, O(b) memory."""
+        if self._gates is None:
+            return GatedSupport(self, idx).forward(values)
+        out = self.xp.zeros(self.shape[0], dtype=values.dtype)
+        gate, feature = idx // self.n_features, idx % self.n_features
+        for first in range(0, int(idx.shape[0]), TILE_GATES):
+            here = slice(first, first + TILE_GATES)
+            for a, b in self._row_ranges():
+                tile = self._Xt[:, a:b][feature[here]]
+                tile *= self._gates[:, a:b][gate[here]]
+                out[a:b] += values[here] @ tile
+        return out
 
     def gram(self, idx: Any, dtype: Any = None) -> Any:
         """Return A_S' A_S for the columns `idx`, in tiles of rows: O(k^2 + k b) extra memory.

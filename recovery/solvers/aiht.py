@@ -8,13 +8,16 @@ from typing import Any, ClassVar
 import numpy as np
 
 from planted.checks import check_integer
-from recovery.operators import Operator, normalise
+from recovery.operators import BLOCK_BYTES, GatedOperator, Operator, normalise
 from recovery.results import RecoveryResult, Status
 from recovery.solvers.base import Problem, Run, Solver, to_host
 from recovery.solvers.gradient import gradient_step_size, squared_move, thresholded_step, top_of_gradient
 from recovery.solvers.least_squares import SupportColumns
+from recovery.supports import GatedSupport
 
 __all__ = ["AIHT", "descend_on_support"]
+
+Columns = SupportColumns | GatedSupport
 
 ARMIJO = 0.9
 MAX_HALVINGS = 10
@@ -75,21 +78,20 @@ class AIHT(Solver):
             operator, scale = normalise(operator)
             values = scale[support] * values
         run, xp, y, s = Run(problem), operator.xp, problem.y, problem.s
-        limit = 0 if self.stream else None
-        columns: SupportColumns | None = None
+        columns: Columns | None = None
         residual = y
         if support.shape[0]:
-            columns = SupportColumns(operator, support, limit)
+            columns = _columns(operator, support, self.stream)
             residual = y - columns.forward(values)
         status: Status | None = None
         while status is None:
-            step = _step(operator, columns, residual, s, limit, self.stream)
+            step = _step(operator, columns, residual, s, self.stream)
             if step == 0.0:
                 status = Status.FIXED_POINT
                 break
             old, old_values = support, values
             support, values = thresholded_step(operator, old, old_values, residual, step, s, stream=self.stream)
-            columns = SupportColumns(operator, support, limit)
+            columns = _columns(operator, support, self.stream)
             values, residual = descend_on_support(columns, values, y, step, self.inner)
             moved, change = squared_move(xp, support, values, old, old_values)
             square, moved, size, change = to_host(
@@ -102,12 +104,12 @@ class AIHT(Solver):
         return run.finish(status, *answer, scale=scale, sparse=self.stream)
 
 
-def descend_on_support(columns: SupportColumns, values: Any, y: Any, step: float, inner: int) -> tuple[Any, Any]:
+def descend_on_support(columns: Columns, values: Any, y: Any, step: float, inner: int) -> tuple[Any, Any]:
     """Make gradient steps on |y - A_S v|^2 with Armijo's rule in closed form.
 
     Parameters
     ----------
-    columns : SupportColumns
+    columns : SupportColumns or GatedSupport
         A_S.
     values : array, shape (k,)
         The start.
@@ -148,14 +150,19 @@ def descend_on_support(columns: SupportColumns, values: Any, y: Any, step: float
     return values, residual
 
 
-def _step(
-    operator: Operator, columns: SupportColumns | None, residual: Any, s: int, limit: int | None, stream: bool
-) -> float:
+def _columns(operator: Operator, support: Any, stream: bool) -> Columns:
+    """Return A_S: stored if it fits, or in tiles with its gates as bits, no larger than a block of columns."""
+    if stream and isinstance(operator, GatedOperator):
+        return GatedSupport(operator, support, keep_bytes=BLOCK_BYTES)
+    return SupportColumns(operator, support, 0 if stream else None)
+
+
+def _step(operator: Operator, columns: Columns | None, residual: Any, s: int, stream: bool) -> float:
     xp = operator.xp
     if columns is not None:
         top, bottom = to_host(xp, *gradient_step_size(columns, residual))
         if bottom > 0.0:
             return top / bottom
     chosen, _ = top_of_gradient(operator, residual, s, stream=stream)
-    top, bottom = to_host(xp, *gradient_step_size(SupportColumns(operator, chosen, limit), residual))
+    top, bottom = to_host(xp, *gradient_step_size(_columns(operator, chosen, stream), residual))
     return top / bottom if bottom > 0.0 else 0.0

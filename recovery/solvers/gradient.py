@@ -10,6 +10,7 @@ from planted import arrays
 from recovery.operators import Operator
 from recovery.solvers.least_squares import SupportColumns
 from recovery.streaming import StreamingTopS
+from recovery.supports import GatedSupport
 from recovery.thresholding import select_top
 
 __all__ = ["gradient_step_size", "power_iteration", "squared_move", "thresholded_step", "top_of_gradient"]
@@ -82,7 +83,7 @@ def squared_move(xp: Any, new: Any, new_values: Any, old: Any, old_values: Any) 
     return square.astype(new_values.dtype), (~stayed).sum().astype(new_values.dtype)
 
 
-def gradient_step_size(columns: SupportColumns, residual: Any) -> tuple[Any, Any]:
+def gradient_step_size(columns: SupportColumns | GatedSupport, residual: Any) -> tuple[Any, Any]:
     """Return |g_S|^2 and |A_S g_S|^2 for g_S = A_S' residual, whose ratio is the exact step along g_S."""
     gradient = columns.adjoint(residual)
     image = columns.forward(gradient)
