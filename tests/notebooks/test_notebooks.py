@@ -1,0 +1,61 @@
+"""The notebooks run from top to bottom, and are committed without outputs."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def test_there_are_notebooks():
+    assert "01_plant_and_recover" in {path.stem for path in NOTEBOOKS}
+
+
+@each_notebook
+def test_it_is_committed_without_outputs(path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert 10 <= len(notebook.cells) <= 15
+    for cell in code_cells(notebook):
+        assert cell.outputs == []
+        assert cell.execution_count is None
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+
+
+@pytest.fixture
+def executed(tmp_path, monkeypatch):
+    """Return a function that runs a notebook and gives it back with its outputs."""
+    for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / name.lower()))  # nothing of the user's own settings
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+
+    def execute(path):
+        import nbclient
+
+        notebook = nbformat.read(path, as_version=4)
+        client = nbclient.NotebookClient(
+            notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+        )
+        client.execute()
+        return notebook
+
+    return execute
+
+
+@each_notebook
+def test_it_runs_and_draws(path, executed):
+    outputs = [output for cell in code_cells(executed(path)) for output in cell.outputs]
+    assert not [output.text for output in outputs if output.get("name") == "stderr"]
+    assert any("image/png" in output.get("data", {}) for output in outputs)
+    text = "".join(output.text for output in outputs if output.output_type == "stream")
+    if path.stem == "01_plant_and_recover":  # what its prose says
+        assert "htp     10 of 10" in text
+        assert "repaired: exact True" in text
+        assert "released: exact False" in text
