@@ -43,6 +43,8 @@ class Bank:
         Selected columns of the last step.
     seen : set of bytes
         Supports since the gates last moved.
+    dropped : int
+        Selected columns that went with their neurons since the last step.
     """
 
     def __init__(self, base: GatedOperator, y: Any, generators: Any, signs: Any, weights: Any = None) -> None:
@@ -53,6 +55,7 @@ class Bank:
         self.residual = y if weights is None else y - self.A.matvec(weights)
         self.support: Any = None
         self.seen: set[bytes] = set()
+        self.dropped = 0
 
     @property
     def size(self) -> int:
@@ -77,7 +80,7 @@ class Bank:
 
     def set_weights(self, support: Any, values: Any) -> None:
         """Replace the weights."""
-        self.support = support
+        self.support, self.dropped = support, 0
         self.weights = self.xp.zeros(self.A.shape[1], dtype=self.dtype)
         self.weights[support] = values
 
@@ -109,6 +112,7 @@ class Bank:
         if self.support is not None:
             gate = place[self.support // self.d]
             stays = xp.flatnonzero(gate >= 0)
+            self.dropped += int(gate.shape[0]) - int(stays.shape[0])
             self.support = gate[stays] * self.d + (self.support % self.d)[stays]
         self.residual = self.y - self.A.matvec(self.weights)
         self.seen = set()

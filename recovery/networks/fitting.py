@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,9 @@ from recovery.networks.repaired import fit_repaired
 from recovery.results import Status
 
 __all__ = ["fit_network"]
+
+EXACT_ONLY = ("l1", "group_l1")
+"""Solvers with equality constraints."""
 
 
 def fit_network(
@@ -56,7 +60,8 @@ def fit_network(
         fault, see Notes.
     solver : str, optional
         A name from :func:`recovery.list_solvers`: that solver is run on the gated operator, from the
-        last iterate, in place of the repaired method's own step. ``"repaired"`` with all rows only.
+        last iterate, in place of the repaired method's own step. ``"repaired"`` with all rows only; not
+        ``"l1"`` and ``"group_l1"``, which need gates under which an exact fit exists.
     n_iter : int, default 100
         Number of steps in all, over all starts and batches.
     gate_update : int or None, default 1
@@ -74,7 +79,8 @@ def fit_network(
     rng : int, numpy.random.Generator or None
         Source of the random generators and of the order of the rows.
     callback : callable, optional
-        Called with a :class:`recovery.networks.FitState` after each step; returning True stops the fit.
+        Called with a :class:`recovery.networks.FitState` after each step; returning True stops the fit. The
+        repaired method then (and after `time_limit`) makes one more step, to cut back to the size asked for.
 
     Returns
     -------
@@ -126,20 +132,42 @@ def fit_network(
         raise TypeError(f"callback={callback!r} cannot be called; expected a function of one state")
     _check_solver(solver, method, batch_size)
     draw = arrays.generator(rng)
-    record = Record(n_iter, time_limit, callback)
     empty = ReLUNetwork([xp.zeros((X.shape[1], 0), dtype=dtype), xp.zeros(0, dtype=dtype)])
     if sparsity == 0 or not bool((y != 0).any()):
         status = Status.ZERO_SPARSITY if sparsity == 0 else Status.ZERO_DATA
-        return NetworkFit(empty, psnr(xp.zeros_like(y), y), 0, status, status.value, record.history)
-    batches = Batches(X, y, batch_size, draw)
+        return NetworkFit(empty, psnr(xp.zeros_like(y), y), 0, status, status.value, Record(0, None, None).history)
+    # powers of two are exact: the repaired method works on numbers near 1, whose squares stay in range
+    unit_X, unit_y = (_exponent(X), _exponent(y)) if method == "repaired" else (0, 0)
+    if abs(unit_y - unit_X) >= np.finfo(dtype).maxexp - 4:
+        raise ValueError(
+            f"max |y| is near 2^{unit_y} and max |X| near 2^{unit_X}; expected a ratio that {dtype} can hold, "
+            "as the hidden weights are of that size"
+        )
+    small, target = (xp.ldexp(X, -unit_X), xp.ldexp(y, -unit_y)) if unit_X or unit_y else (X, y)
+    record = Record(n_iter, time_limit, callback, _power(unit_y))
+    batches = Batches(small, target, batch_size, draw)
     if method == "released":
         network, status, note = fit_released(batches, n_neurons, sparsity, gate_update, record, draw)
     else:
         network, status, note = fit_repaired(
             batches, n_neurons, sparsity, gate_update, record, draw, restarts=restarts, tol=tol, solver=solver
         )
+    if unit_y != unit_X:
+        network = ReLUNetwork([xp.ldexp(network.hidden, unit_y - unit_X), network.output])
     message = status.value + (f"; {note}" if note else "")
     return NetworkFit(network, psnr(network(X), y), record.n_iter, status, message, record.history)
+
+
+def _exponent(values: Any) -> int:
+    """Return e with 2^(e-1) <= max |values| < 2^e; 0 for zeros."""
+    return math.frexp(float(arrays.namespace(values).abs(values).max()))[1]
+
+
+def _power(exponent: int) -> float:
+    try:
+        return math.ldexp(1.0, exponent)
+    except OverflowError:
+        return math.inf
 
 
 def _check_solver(solver: str | None, method: str, batch_size: int | None) -> None:
@@ -148,6 +176,11 @@ def _check_solver(solver: str | None, method: str, batch_size: int | None) -> No
     from recovery._solve import solver_class
 
     solver_class(solver)
+    if solver in EXACT_ONLY:
+        raise ValueError(
+            f"solver={solver!r} asks for A z = y, which no z satisfies while the gates are wrong; expected one of the "
+            "solvers that minimise |A z - y|, such as 'htp'"
+        )
     if method != "repaired" or batch_size is not None:
         raise ValueError(
             f"solver={solver!r} was given with method={method!r} and batch_size={batch_size}; "

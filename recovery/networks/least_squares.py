@@ -45,11 +45,11 @@ def fit_support(A: GatedOperator, idx: Any, y: Any, start: Any, damping: float =
     Normal equations with unit diagonal, a jitter of 1e3 machine epsilons against dependent columns, and
     two steps of iterative refinement with the true residual, which take back what the jitter and
     the squared condition number cost. The Gram matrix is summed over tiles of rows: O(k^2) memory, the
-    columns are never stored together. Without damping, more than :data:`DIRECT_COLUMNS` columns go
-    to CGLS.
+    columns are never stored together. More than :data:`DIRECT_COLUMNS` columns go to
+    :data:`CGLS_STEPS` steps of CGLS, which stop short of `start` by themselves: the damping is left out there.
     """
     xp, dtype, k = A.xp, A.dtype, int(idx.shape[0])
-    if k > DIRECT_COLUMNS and damping == 0.0:
+    if k > DIRECT_COLUMNS:
         return restricted_cgls(SupportColumns(A, idx), y, start, max_iter=CGLS_STEPS)[0]
     single = damping >= SINGLE_DAMPING and dtype == np.float64
     gram = A.gram(idx, np.float32 if single else None).astype(dtype)

@@ -38,8 +38,11 @@ def psnr(prediction: Any, target: Any) -> float:
     target = check_array(target, "target", ndim=(1, 2))
     prediction = check_array(prediction, "prediction", ndim=(1, 2), shape=tuple(target.shape))
     xp = arrays.namespace(prediction, target)
-    error = prediction - target
-    return psnr_of(float((error * error).mean()), float(xp.abs(target).max()))
+    peak = float(xp.abs(target).max())
+    if peak == 0:
+        return psnr_of(float(xp.abs(prediction).max()), 0.0)
+    error = (prediction - target) / peak  # so that no square leaves the range of the numbers
+    return psnr_of(float((error * error).mean()), 1.0)
 
 
 def psnr_of(mean_square: float, peak: float) -> float:

@@ -35,7 +35,7 @@ class NetworkFit:
     history : dict of list
         One entry a step: ``psnr_db`` and ``objective`` (1/2 |r|^2) of the iterate after the step, which
         during the search of ``method="repaired"`` may be larger than the answer is allowed to be;
-        ``support_change`` (weights that entered or left), ``gate_change`` (gate bits of neurons that carry
+        ``support_change`` (weights that entered or, if more, left), ``gate_change`` (gate bits of neurons that carry
         weight that flipped), ``active``, their sum (0 means that the active columns are what they were
         a step ago), ``nonzeros``, ``neurons`` (that carry weight), and ``start`` (0, 1, ...).
     """
@@ -85,11 +85,20 @@ class Record:
         Seconds that may pass in all.
     callback : callable or None
         Called with a :class:`FitState` after each step; True stops the fit.
+    unit : float, default 1
+        What the targets were divided by: objectives are put on record in the caller's units.
     """
 
     KEYS = ("psnr_db", "objective", "support_change", "gate_change", "active", "nonzeros", "neurons", "start")
 
-    def __init__(self, n_iter: int, time_limit: float | None, callback: Callable[[FitState], Any] | None) -> None:
+    def __init__(
+        self,
+        n_iter: int,
+        time_limit: float | None,
+        callback: Callable[[FitState], Any] | None,
+        unit: float = 1.0,
+    ) -> None:
+        self.unit = unit
         self.limit, self.time_limit, self.callback = n_iter, time_limit, callback
         self.history: dict[str, list[float]] = {key: [] for key in self.KEYS}
         self.start = 0
@@ -109,7 +118,7 @@ class Record:
     def add(
         self, residual: Any, peak: float, support_change: Any, gate_change: Any, nonzeros: int, neurons: Any
     ) -> float:
-        """Put a step on record (one synchronisation) and return its objective."""
+        """Put a step on record (one synchronisation) and return its objective, in units of the data given."""
         xp = arrays.namespace(residual)
         numbers = xp.stack(
             [
@@ -122,11 +131,12 @@ class Record:
         square, support, gates, live = arrays.to_numpy(numbers).tolist()
         mean = square / residual.shape[0]
         ratio = psnr_of(mean, peak) if math.isfinite(mean) else -math.inf
-        row = (ratio, 0.5 * square, support, gates, support + gates, float(nonzeros), live, float(self.start))
+        objective = 0.5 * square * self.unit * self.unit
+        row = (ratio, objective, support, gates, support + gates, float(nonzeros), live, float(self.start))
         for key, value in zip(self.KEYS, row, strict=True):
             self.history[key].append(value)
-        if self.callback is not None:
-            state = FitState(self.n_iter, self.start, ratio, 0.5 * square, int(nonzeros), int(live))
+        if self.callback is not None and self.stop is None:
+            state = FitState(self.n_iter, self.start, ratio, objective, int(nonzeros), int(live))
             if self.callback(state) is True:
                 self.stop = Status.STOPPED
         if self.time_limit is not None and time.perf_counter() - self._began > self.time_limit:

@@ -28,6 +28,7 @@ MAX_HALVINGS = 10
 """More halvings than this in one inner step fall back to the thresholded point."""
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def fit_released(
     batches: Batches, n_neurons: int, sparsity: int, gate_update: int | None, record: Record, rng: np.random.Generator
 ) -> tuple[ReLUNetwork, Status, str]:
@@ -50,7 +51,7 @@ def fit_released(
     Returns
     -------
     network, status, note
-        The network's output weights are all 1.
+        The network's output weights are all 1. After a step that left the range of the numbers, the one before.
 
     Notes
     -----
@@ -64,14 +65,17 @@ def fit_released(
     xp, d = A.xp, A.n_features
     generators = xp.asarray(rng.standard_normal((n_neurons, d)), dtype=A.dtype).T
     A = A.regate(generators, strict=True)
-    s = min(sparsity, A.shape[1])
     weights, support, residual = xp.zeros(A.shape[1], dtype=A.dtype), None, y
     while record.left:
         if batches.minibatch and record.n_iter:
             base, y = batches.next()
             A = base.regate(generators, strict=True)
             residual = y - A.matvec(weights)
+        previous, s = weights, min(sparsity, A.shape[1])
         weights, picked, residual = _aiht_step(A, y, residual, weights, support, s)
+        if not bool(xp.isfinite(weights).all()):
+            record.stop, weights = Status.DIVERGED, previous
+            break
         change = s if support is None else s - xp.isin(picked, support).sum()
         support = picked
         rows, step = weights.reshape(-1, d), record.n_iter + 1
@@ -82,7 +86,12 @@ def fit_released(
             shown, flips = y - A.regate(rows.T, strict=True).matvec(weights), 0
         else:
             keep = xp.flatnonzero(carries)
+            if int(keep.shape[0]) == 0:  # nothing can come back
+                record.add(y, batches.peak, change, 0, s, neurons)
+                record.stop = record.stop or Status.STALLED
+                break
             if int(keep.shape[0]) < A.n_gates:  # a neuron without weights is dead for ever: leave it out
+                support = support[xp.flatnonzero(carries[support // d])]  # a blank input may be selected
                 place = xp.cumsum(carries) - 1
                 support = place[support // d] * d + support % d
                 rows, A = rows[keep], A.subset(keep)
@@ -93,7 +102,7 @@ def fit_released(
             residual = shown = y - A.matvec(weights)
         objective = record.add(shown, batches.peak, change, flips, s, neurons)
         if not math.isfinite(objective):
-            record.stop = Status.DIVERGED
+            record.stop, weights = Status.DIVERGED, previous
     hidden = weights.reshape(-1, d).T
     hidden = hidden[:, xp.flatnonzero((hidden != 0).any(axis=0))]
     network = ReLUNetwork([hidden, xp.ones(hidden.shape[1], dtype=A.dtype)])

@@ -79,7 +79,7 @@ def fit_repaired(
     else:
         status = record.stop or (Status.STALLED if record.left else Status.STEP_LIMIT)
     note = f"start {record.start + 1} of at most {restarts + 1}"
-    return ReLUNetwork([best.hidden, best.output]), status, note
+    return _no_worse_than_zero(ReLUNetwork([best.hidden, best.output]), batches, best.objective), status, note
 
 
 class _Search:
@@ -107,7 +107,7 @@ class _Search:
         # half as many weights as rows at most: a search that interpolates learns nothing
         self.surplus = max(sparsity, min(math.ceil(SURPLUS * sparsity), room, int(self.y.shape[0]) // 2))
         self.settled = False
-        self.last = self.scale
+        self.last = 0.5 * self.scale**2
 
     def relative(self, objective: float) -> float:
         """Return |r| / |y| on all rows."""
@@ -115,6 +115,7 @@ class _Search:
 
     def start(self, positive_share: float) -> _Small:
         """Search, cut back, and grow again from the small network while that pays."""
+        self.last = 0.5 * self.scale**2
         positive = round(positive_share * self.count)
         if self.count > 2:
             positive = min(self.count - 1, max(1, positive))
@@ -154,6 +155,7 @@ class _Search:
     def _contract(self, bank: Bank) -> _Small:
         """Cut back to m neurons and s weights, at once near a fit, else in geometric steps; then settle."""
         rounds, width = max(1, min(6, self.record.left - 2)), bank.size
+        self.settled = False  # what came to rest was a larger iterate
         if self.relative(self.last) < MERGE_BELOW and not self.batches.minibatch and self.every is not None:
             bank.merge(self.base, self.m, self.s)
             rounds = 1
@@ -193,10 +195,12 @@ class _Search:
         if self.batches.minibatch and self.record.n_iter:
             self.base, self.y = self.batches.next()
             bank.show(self.base, self.y)
-        before = bank.support
+        before, dropped = bank.support, bank.dropped
         bank.set_weights(*self._linear_step(bank, size))
         picked = bank.support
-        change = int(picked.shape[0]) - (0 if before is None else xp.isin(picked, before).sum())
+        # as many as entered or, where the support shrank, as left; with those that went with their neurons
+        stayed: Any = 0 if before is None else xp.isin(picked, before).sum()
+        change = max(int(picked.shape[0]), 0 if before is None else int(before.shape[0]) + dropped) - stayed
         carries = (bank.rows != 0).any(axis=1).sum()
         if self.every is not None and (self.record.n_iter + 1) % self.every == 0:
             flips: Any = bank.move_gates(self._draw(bank.size) if redraw else bank.generators)
@@ -249,6 +253,25 @@ class _Search:
 
     def _draw(self, count: int) -> Any:
         return self.xp.asarray(self.rng.standard_normal((self.d, count)), dtype=self.dtype)
+
+
+def _no_worse_than_zero(network: ReLUNetwork, batches: Batches, objective: float) -> ReLUNetwork:
+    """Return the network, or t times it, t >= 0, where it fits badly and that lowers 1/2 |y - t f|^2.
+
+    Gates that moved after the last least squares can leave a fit that is worse than the zero network, t = 0;
+    the best t makes that impossible.
+    """
+    if objective < 0.125 * float((batches.y * batches.y).sum()):
+        return network
+    fitted = network(batches.X)
+    square, product = float((fitted * fitted).sum()), float((fitted * batches.y).sum())
+    length = max(0.0, product / square) if square > 0 else 0.0
+    residual = batches.y - length * fitted
+    if 0.5 * float((residual * residual).sum()) >= objective:
+        return network
+    if length == 0.0:
+        return ReLUNetwork([network.hidden[:, :0], network.output[:0]])
+    return ReLUNetwork([network.hidden * length, network.output])
 
 
 def _positive_shares(batches: Batches, rng: np.random.Generator) -> list[float]:
