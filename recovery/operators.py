@@ -278,13 +278,30 @@ class GatedOperator(Operator):
         GatedOperator
             It shares X with this one.
         """
-        other = object.__new__(GatedOperator)
-        other.__dict__.update(self.__dict__)
-        other._strict = self._strict if strict is None else bool(strict)
-        other._source = None
-        other._set_count(int(H.shape[1]))
-        other._store_gates(StoredGenerators(H.astype(self.dtype)))
-        return other
+        return self._regated(H, strict)
+
+    def follow(self, H: Any, strict: bool | None = None) -> tuple[GatedOperator, Any]:
+        """Return the operator with gates that follow the weights, and its product with these weights.
+
+        The activations X h_j give both, gate by comparison and product as sum_j relu(X h_j), so this costs
+        no more than :meth:`regate` alone.
+
+        Parameters
+        ----------
+        H : array, shape (d, p)
+            The weights, one neuron a column, which are the generators too. Not checked: this is an inner loop.
+        strict : bool, optional
+            Use ``> 0`` instead of ``>= 0``; as before by default.
+
+        Returns
+        -------
+        operator : GatedOperator
+            ``self.regate(H, strict)``.
+        product : array, shape (n,)
+            ``operator.matvec(H.T.ravel())``, bit for bit.
+        """
+        product = self.xp.zeros(self.shape[0], dtype=self.dtype)
+        return self._regated(H, strict, product), product
 
     def subset(self, gates: Any) -> GatedOperator:
         """Return the operator of some of its stored gates.
@@ -436,12 +453,27 @@ class GatedOperator(Operator):
         for start in range(0, self.shape[0], step):
             yield start, min(start + step, self.shape[0])
 
-    def _store_gates(self, source: GeneratorSource) -> None:
+    def _regated(self, H: Any, strict: bool | None, product: Any = None) -> GatedOperator:
+        other = object.__new__(GatedOperator)
+        other.__dict__.update(self.__dict__)
+        other._strict = self._strict if strict is None else bool(strict)
+        other._source = None
+        other._set_count(int(H.shape[1]))
+        other._store_gates(StoredGenerators(H.astype(self.dtype)), product)
+        return other
+
+    def _store_gates(self, source: GeneratorSource, product: Any = None) -> None:
+        """Compute and keep the gates; add the sum of the gated activations to `product`."""
         self._gates = self.xp.empty((self.n_gates, self.shape[0]), dtype=bool)
         for g0, g1 in self._gate_ranges():
             generators = source.block(g0, g1)
             for a, b in self._row_ranges():
-                self._gates[g0:g1, a:b] = self._compare(generators @ self._Xt[:, a:b])
+                tile = generators @ self._Xt[:, a:b]
+                gates = self._compare(tile)
+                self._gates[g0:g1, a:b] = gates
+                if product is not None:
+                    tile *= gates
+                    product[a:b] += tile.sum(axis=0)
 
     def _compare(self, activation: Any) -> Any:
         return activation > 0 if self._strict else activation >= 0

@@ -83,7 +83,7 @@ def fit_released(
         neurons = carries.sum()
         late = batches.epoch > 0 if batches.minibatch else step >= 2
         if gate_update is None or not late or step % gate_update:
-            shown, flips = y - A.regate(rows.T, strict=True).matvec(weights), 0
+            shown, flips = y - A.follow(rows.T, strict=True)[1], 0
         else:
             keep = xp.flatnonzero(carries)
             if int(keep.shape[0]) == 0:  # nothing can come back
@@ -97,9 +97,9 @@ def fit_released(
                 rows, A = rows[keep], A.subset(keep)
                 weights = rows.ravel()
             generators, before = rows.T, A
-            A = A.regate(generators, strict=True)
+            A, product = A.follow(generators, strict=True)
             flips = A.gate_changes(before).sum()
-            residual = shown = y - A.matvec(weights)
+            residual = shown = y - product
         objective = record.add(shown, batches.peak, change, flips, s, neurons)
         if not math.isfinite(objective):
             record.stop, weights = Status.DIVERGED, previous

@@ -119,6 +119,22 @@ def test_float32_stays_float32(backend):
     assert A.rmatvec(backend.put(np.ones(3, dtype=np.float32))).dtype == np.float32
 
 
+@pytest.mark.parametrize("strict", [False, True])
+def test_gates_that_follow_the_weights_come_with_their_product(backend, strict, monkeypatch):
+    monkeypatch.setattr("recovery.operators.TILE_GATES", 2)
+    monkeypatch.setattr("recovery.operators.TILE_ROWS", {"cpu": 4, "gpu": 4})
+    rng = np.random.default_rng(6)
+    X, H = np.round(2 * rng.standard_normal((9, 4))) / 2, np.round(rng.standard_normal((4, 5)))
+    H[:, 3] = 0.0  # a neuron without weights: its gates are all False, or all True
+    base = recovery.GatedOperator(backend.put(X), backend.put(np.ones((9, 1))))
+    operator, product = base.follow(backend.put(H), strict)
+    same = base.regate(backend.put(H), strict)
+    np.testing.assert_array_equal(backend.get(operator.gates()), backend.get(same.gates()))
+    np.testing.assert_array_equal(backend.get(operator.gates())[:, 3], not strict)
+    np.testing.assert_array_equal(backend.get(product), backend.get(same.matvec(backend.put(H.T.ravel()))))
+    np.testing.assert_allclose(backend.get(product), np.maximum(X @ H, 0).sum(axis=1), atol=1e-13)
+
+
 def test_refusals_name_the_argument():
     X = np.ones((3, 2))
     with pytest.raises(ValueError, match="gates holds values other than 0 and 1"):
