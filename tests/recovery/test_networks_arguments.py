@@ -1,0 +1,246 @@
+"""``fit_network`` at its limits: refused arguments, small and degenerate data, stop rules, the size of the answer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import planted
+import recovery
+from recovery import Status
+
+METHODS = ("repaired", "released")
+MODES = ({}, {"gate_update": 3}, {"gate_update": None}, {"batch_size": 17}, {"batch_size": 17, "gate_update": None})
+
+
+def problem(n=200, d=5, m=2, s=6, seed=0, signs="mixed"):
+    X = planted.gaussian_inputs(n, d, rng=seed)
+    truth = planted.sparse_network(d, m, s, signs=signs, rng=seed + 1)
+    return X, truth(X), truth
+
+
+def fit(X, y, m=2, s=6, **options):
+    options = {"n_iter": 12, "rng": 0, **options}
+    found = recovery.fit_network(X, y, n_neurons=m, sparsity=s, **options)
+    assert found.network.n_neurons <= m
+    assert found.network.sparsity <= s
+    assert found.n_iter <= options["n_iter"]
+    assert set(np.abs(found.network.output)) <= {1.0}
+    assert {len(column) for column in found.history.values()} == {found.n_iter}
+    return found
+
+
+def zero_db(y):
+    return recovery.psnr(np.zeros_like(y), y)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"X": None}, TypeError, "X=None is not an array"),
+        ({"X": np.zeros(3)}, ValueError, r"X has shape \(3,\); expected 2"),
+        ({"X": np.zeros((0, 3))}, ValueError, "X is empty"),
+        ({"X": np.full((200, 5), np.nan)}, ValueError, "X has 1000 element.* NaN or infinite"),
+        ({"X": np.zeros((200, 5), dtype=complex)}, TypeError, "X has dtype complex128; expected real"),
+        ({"X": np.zeros((7, 5))}, ValueError, "X has 7 rows and y has 200; expected equally many"),
+        ({"y": np.zeros((200, 1))}, ValueError, r"y has shape \(200, 1\); expected 1"),
+        ({"y": np.r_[np.inf, np.zeros(199)]}, ValueError, "y has 1 element.* inf at index"),
+        ({"n_neurons": 0}, ValueError, "n_neurons=0.*1"),
+        ({"n_neurons": 2.0}, TypeError, "n_neurons=2.0 is of type float; expected an integer"),
+        ({"sparsity": -1}, ValueError, "sparsity=-1.*0"),
+        ({"sparsity": 11}, ValueError, "sparsity=11.*10"),
+        ({"method": "paper"}, ValueError, "method='paper'.*'repaired'.*'released'"),
+        ({"solver": "lasso"}, ValueError, "solver='lasso'.*htp"),
+        ({"solver": "htp", "method": "released"}, ValueError, "solver='htp'.*method='released'.*expected"),
+        ({"solver": "htp", "batch_size": 10}, ValueError, "solver='htp'.*batch_size=10.*expected"),
+        ({"solver": "l1"}, ValueError, "solver='l1'.*expected"),
+        ({"n_iter": 0}, ValueError, "n_iter=0.*1"),
+        ({"n_iter": True}, TypeError, "n_iter=True.*expected an integer"),
+        ({"gate_update": 0}, ValueError, "gate_update=0.*1"),
+        ({"batch_size": 0}, ValueError, "batch_size=0.*1"),
+        ({"restarts": -1}, ValueError, "restarts=-1.*0"),
+        ({"time_limit": -1.0}, ValueError, "time_limit=-1.*0"),
+        ({"time_limit": np.nan}, ValueError, "time_limit=nan"),
+        ({"tol": -1e-3}, ValueError, "tol=-0.001.*0"),
+        ({"tol": "small"}, TypeError, "tol='small'.*expected"),
+        ({"rng": "seed"}, TypeError, "rng='seed'.*expected"),
+        ({"rng": -1}, ValueError, "rng=-1.*expected"),
+        ({"callback": 3}, TypeError, "callback=3 cannot be called; expected a function"),
+    ],
+)
+def test_bad_arguments_are_refused_with_a_sentence(change, error, words):
+    X, y, _ = problem()
+    options = {"X": X, "y": y, "n_neurons": 2, "sparsity": 6, **change}
+    with pytest.raises(error, match=words):
+        recovery.fit_network(options.pop("X"), options.pop("y"), **options)
+
+
+def test_a_ratio_of_scales_that_no_weight_can_hold_is_refused():
+    X, y, _ = problem()
+    with pytest.raises(ValueError, match="max .y. is near 2.* expected a ratio that float64 can hold"):
+        fit(X * 1e-200, y * 1e200)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_nothing_to_find(method):
+    X, y, _ = problem()
+    for found, status in (
+        (fit(X, y, s=0, method=method), Status.ZERO_SPARSITY),
+        (fit(X, 0 * y, method=method), Status.ZERO_DATA),
+    ):
+        assert found.status is status
+        assert found.n_iter == found.network.n_neurons == 0
+        assert not found.network(X).any()
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("n_iter", [1, 2, 3])
+def test_a_few_steps(method, n_iter):
+    X, y, _ = problem()
+    found = fit(X, y, n_iter=n_iter, method=method)
+    assert found.n_iter == n_iter
+    assert found.status is Status.STEP_LIMIT
+
+
+def degenerate():
+    X, y, _ = problem()
+    column = np.arange(5) == 2
+    return {
+        "fewer rows than weights": (X[:4], y[:4], 2, 9),
+        "fewer rows than inputs": (X[:3], y[:3], 2, 4),
+        "one row": (X[:1], y[:1], 2, 4),
+        "one input": (X[:, :1], y, 3, 2),
+        "one positive input": (np.abs(X[:, :1]), np.abs(y), 3, 3),
+        "one neuron": (X, y, 1, 3),
+        "all weights": (X, y, 2, 10),
+        "a constant input": (np.where(column, 1.0, X), y, 2, 6),
+        "a blank input": (np.where(column, 0.0, X), y, 2, 6),
+        "a blank input, all weights": (np.where(column, 0.0, X), y, 2, 10),
+        "inputs twice": (np.where(column, X[:, :1], X), y, 2, 6),
+        "blank inputs": (0 * X, y, 2, 6),
+        "constant inputs": (0 * X + 1, y, 2, 6),
+        "a constant target": (X, 0 * y + 1, 2, 6),
+        "a negative target": (X, -np.abs(y), 2, 6),
+        "one input of another scale": (np.where(column, 1e25 * X, X), y, 2, 6),
+    }
+
+
+@pytest.mark.parametrize("name", degenerate())
+@pytest.mark.parametrize("method", METHODS)
+def test_degenerate_data_give_a_fit_of_the_right_size(name, method):
+    X, y, m, s = degenerate()[name]
+    for rng in range(6 if X.shape[1] == 1 else 2):
+        found = fit(X, y, m, s, method=method, rng=rng)
+        if method == "repaired":
+            assert found.psnr_db >= zero_db(y) - 1e-9
+
+
+def test_a_released_fit_whose_neurons_are_all_dead_says_so():
+    X, y, _ = problem()
+    found = fit(0 * X, y, method="released", n_iter=30)
+    assert found.status is Status.STALLED
+    assert found.network.n_neurons == 0
+
+
+@pytest.mark.parametrize("exponent", [-300, -150, -20, 20, 150, 300])
+@pytest.mark.parametrize("method", METHODS)
+def test_tiny_and_huge_numbers(exponent, method):
+    X, y, truth = problem()
+    for found in (
+        fit(X * 10.0**exponent, y, n_iter=30, method=method),
+        fit(X, y * 10.0**exponent, n_iter=30, method=method),
+    ):
+        assert np.isfinite(found.network.hidden).all()
+        if method == "repaired":
+            assert found.status is Status.CONVERGED
+    if method == "released" and exponent > 100:
+        assert fit(X * 10.0**exponent, y, method=method).status is Status.DIVERGED
+    if method == "repaired":
+        unscaled = planted.ReLUNetwork([found.network.hidden / 10.0**exponent, found.network.output])
+        assert planted.match_networks(unscaled, truth, atol=1e-10).exact
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("n_iter", [2, 5, 15])
+def test_a_repaired_fit_is_never_worse_than_the_zero_network(mode, n_iter):
+    rng = np.random.default_rng(n_iter)
+    X, noise = rng.standard_normal((150, 10)), rng.standard_normal(150)
+    for s in (5, 40, 100):
+        assert fit(X, noise, 10, s, n_iter=n_iter, **mode).psnr_db >= zero_db(noise) - 1e-9
+    X, y, _ = problem(600, 30, 30, 60)
+    assert fit(X, y, 30, 60, n_iter=n_iter, **mode).psnr_db >= zero_db(y) - 1e-9
+
+
+@settings(max_examples=40)
+@given(data=st.data())
+def test_the_answer_is_never_larger_than_asked_for(data):
+    draw = data.draw
+    n, d, m = draw(st.integers(1, 40)), draw(st.integers(1, 5)), draw(st.integers(1, 4))
+    seed = draw(st.integers(0, 10**6))
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, d)) if draw(st.booleans()) else rng.integers(-1, 2, (n, d)).astype(float)
+    y = rng.standard_normal(n)
+    options = dict(draw(st.sampled_from(MODES)), n_iter=draw(st.integers(1, 9)), rng=seed)
+    options["method"] = draw(st.sampled_from(METHODS))
+    if options["method"] == "repaired" and "batch_size" not in options:
+        options["solver"] = draw(st.sampled_from([None, "htp", "niht", "omp"]))
+    fit(X, y, m, draw(st.integers(0, m * d)), **options)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("mode", MODES)
+def test_arguments_are_left_alone_and_a_seed_gives_the_same_bits(method, mode):
+    X, y, _ = problem()
+    X.flags.writeable = y.flags.writeable = False
+    first, again, other = (fit(X, y, method=method, n_iter=4, rng=rng, **mode) for rng in (3, 3, 4))
+    assert first.network.hidden.tobytes() == again.network.hidden.tobytes()
+    assert first.history == again.history
+    assert first.network.hidden.tobytes() != other.network.hidden.tobytes()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_float32_in_and_out(method):
+    X, y, truth = problem(signs="positive")
+    single = fit(X.astype(np.float32), y.astype(np.float32), method=method)
+    assert single.network.dtype == np.float32
+    assert fit(X.astype(np.float32), y, method=method).network.dtype == np.float64
+    assert fit((10 * X).astype(int), (10 * y).astype(int), method=method).network.dtype == np.float64
+    if method == "repaired":
+        assert single.status is Status.CONVERGED
+        assert single.psnr_db > 110
+        wide = single.network.to("cpu", np.float64).kink_form(1e-5, 1e-5)
+        np.testing.assert_allclose(np.sort(wide.strengths), np.sort(truth.kink_form().strengths), rtol=1e-5)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_time_limit_and_callback_stop_a_fit(method):
+    X, y, _ = problem(s=7)
+    found = fit(X, y, method=method, s=3, time_limit=0)
+    assert found.status is Status.TIME_LIMIT
+    assert found.n_iter <= 2  # a repaired fit makes one more step, to cut back
+    states = []
+
+    def stop(state):
+        states.append(state)
+        return state.n_iter == 3
+
+    found = fit(X, y, method=method, s=3, callback=stop)
+    assert found.status is Status.STOPPED
+    assert [state.n_iter for state in states] == [1, 2, 3]  # not called again
+    assert found.n_iter <= 4
+    assert [state.psnr_db for state in states] == found.history["psnr_db"][:3]
+    assert states[-1].nonzeros == found.history["nonzeros"][2]
+    assert fit(X, y, method=method, s=3, callback=lambda state: 1).status is not Status.STOPPED
+
+
+def test_restarts_are_counted_and_can_be_forbidden():
+    X, y, _ = problem(300, 8, 4, 20, seed=5)
+    once = fit(X, y, 2, 5, n_iter=400, restarts=0)
+    more = fit(X, y, 2, 5, n_iter=400, restarts=2)
+    assert once.status is Status.STALLED
+    assert set(once.history["start"]) == {0.0}
+    assert set(more.history["start"]) == {0.0, 1.0, 2.0}
+    assert "start 3 of at most 3" in more.message
+    assert more.psnr_db >= once.psnr_db
