@@ -38,7 +38,7 @@ clean:
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # setuptools, which the last line builds with, is in the lock: nothing that has no hash is fetched.
-# Without --no-compile, pip spends a third of its time on modules that are never imported.
+# Without --no-compile, pip spends half of its time on modules that are never imported.
 $(READY): requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null 2>&1 || { \
 	  echo "make: there is no '$(PYTHON)' here; install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }

@@ -1,0 +1,188 @@
+"""What the repository says of itself is true: commands, versions, names, and nothing of any one machine."""
+
+import importlib
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+TOP = ("planted", "recovery", "linear_lottery", "figures", "paper_repro")
+HEAVY = ("cvxpy", "sympy", "flint", "sklearn", "hypothesis", "dask", "cupy", "matplotlib")
+# written in pieces, so that this file does not find itself
+BESIDE = "../" + "shared"
+MACHINE = re.compile("(?<![A-Za-z0-9_.<~-])/(?:" + "work|root|home|Users)/")
+ADDRESS = re.compile(r"https?://|--(?:extra-)?index-url|--find-links|file:")
+
+
+def committed():
+    """Return the text files that git knows, or all files of the source tree where there is no git."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if listed.returncode == 0:
+        paths = [ROOT / name for name in listed.stdout.split("\0") if name]
+    else:
+        folders = (*TOP, "tests", "docs", "notebooks", "benchmarks", ".ci")
+        paths = [path for folder in folders for path in (ROOT / folder).rglob("*") if "__pycache__" not in path.parts]
+        paths += list(ROOT.glob("*.*"))
+    return sorted(path for path in paths if path.is_file() and path.suffix not in (".png", ".svg", ".pyc"))
+
+
+FILES = committed()
+
+
+def targets():
+    """Return the names of the Makefile's targets."""
+    return set(re.findall(r"(?m)^([a-z][a-z-]*):", (ROOT / "Makefile").read_text()))
+
+
+def test_the_list_of_files_is_not_empty():
+    names = {str(path.relative_to(ROOT)) for path in FILES}
+    assert {"README.md", "Makefile", "pyproject.toml", "requirements.lock", "planted/arrays.py", ".ci/run"} <= names
+
+
+def test_nothing_names_a_folder_beside_the_checkout():
+    naming = [str(path.relative_to(ROOT)) for path in FILES if BESIDE in path.read_text()]
+    assert naming == [".ci/run"]
+
+
+def test_nothing_names_a_folder_of_one_machine():
+    assert MACHINE.search("x = '/" + "work/main'")
+    assert [
+        (str(path.relative_to(ROOT)), found.group()) for path in FILES if (found := MACHINE.search(path.read_text()))
+    ] == []
+
+
+def test_the_lock_is_hashed_and_names_no_index():
+    lock = (ROOT / "requirements.lock").read_text()
+    assert not ADDRESS.search(lock)
+    entries = re.split(r"(?m)^(?=[A-Za-z0-9])", lock)
+    pinned = {re.match(r"[A-Za-z0-9._-]+", entry).group().lower() for entry in entries if entry.strip()}
+    assert all("==" in entry and "--hash=sha256:" in entry for entry in entries if entry.strip())
+    options = PROJECT["project"]["optional-dependencies"]
+    wanted = [
+        *PROJECT["project"]["dependencies"],
+        *options["dev"],
+        *options["cluster"],
+        *PROJECT["build-system"]["requires"],
+    ]
+    assert {re.match(r"[A-Za-z0-9._-]+", one).group().lower() for one in wanted} <= pinned
+    assert not any("cupy" in name for name in pinned)
+
+
+def test_every_target_is_phony():
+    text = (ROOT / "Makefile").read_text()
+    phony = set(re.search(r"(?m)^\.PHONY: (.*)$", text).group(1).split())
+    assert phony == targets()
+    assert {"figures", "test", "test-slow", "lint", "bench", "clean"} <= phony
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_the_commands_of_the_documents_exist(name):
+    text = (ROOT / name).read_text()
+    makes = set(re.findall(r"\bmake (?:PYTHON=\S+ )?([a-z][a-z-]+)(?=[`\s]*(?:$|[`#]))", text, re.MULTILINE))
+    assert makes
+    assert makes <= targets()
+    modules = set(re.findall(r"python -m ([a-z_.]+)", text))
+    assert all((ROOT / (module.replace(".", "/") + ".py")).is_file() for module in modules), modules
+    for path in re.findall(r"`((?:planted|recovery|figures|paper_repro|tests|docs|notebooks)/[A-Za-z0-9_/.]+)`", text):
+        if "NAME" not in path:
+            assert (ROOT / path).exists(), path
+    for link in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (ROOT / link).is_file(), link
+
+
+def test_the_calls_of_the_command_line_are_understood():
+    from paper_repro import cli, experiment
+
+    text = (ROOT / "README.md").read_text()
+    calls = re.findall(r"(?m)^    \.venv/bin/paper-repro (.*?)(?: +#.*)?$", text)
+    assert len(calls) >= 4
+    for call in calls:
+        options = cli._parser().parse_args(call.split())
+        named = [*getattr(options, "figures", []), *([options.figure] if hasattr(options, "figure") else [])]
+        assert set(named) <= set(experiment.names())
+    assert set(re.findall(r"(?m)^\| `([a-z0-9-]+)` \| [A-Za-z]", text)) >= set(experiment.names())
+
+
+def test_the_example_of_the_readme_runs():
+    (source,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    names = {}
+    exec(source, names)
+    assert names["planted"].match_networks(names["fit"].network, names["truth"]).exact
+    assert set(names["result"].support) == set(names["w"].nonzero()[0])
+
+
+def test_the_readme_knows_every_solver():
+    import recovery
+
+    text = (ROOT / "README.md").read_text()
+    assert [name for name in recovery.list_solvers() if f"`{name}`" not in text] == []
+
+
+def test_the_version_is_said_once():
+    version = PROJECT["project"]["version"]
+    assert re.search(r"(?m)^version: (.*)$", (ROOT / "CITATION.cff").read_text()).group(1).strip('"') == version
+    newest = re.search(r"(?m)^## (\S+)", (ROOT / "CHANGELOG.md").read_text()).group(1)
+    assert newest in (version, "Unreleased")
+    assert "BSD 3-Clause" in (ROOT / "LICENSE").read_text()
+
+
+def test_every_folder_with_modules_is_packaged():
+    there = {".".join(path.parent.relative_to(ROOT).parts) for top in TOP for path in (ROOT / top).rglob("*.py")}
+    assert there == set(PROJECT["tool"]["setuptools"]["packages"])
+    assert all((ROOT / top / "py.typed").is_file() for top in TOP)
+    assert set(PROJECT["tool"]["mypy"]["files"]) == set(TOP)
+
+
+def test_test_files_have_names_of_their_own():
+    files = list((ROOT / "tests").rglob("*.py"))
+    assert not [path for path in files if path.name == "__init__.py"]
+    names = [path.name for path in files]
+    assert sorted(names) == sorted(set(names))
+
+
+@pytest.mark.parametrize("top", TOP)
+def test_public_names_can_be_imported_and_are_documented(top):
+    package = importlib.import_module(top)
+    assert package.__all__
+    assert package.__doc__
+    for name in package.__all__:
+        assert getattr(package, name).__doc__, name
+
+
+CONTRACT = {
+    "planted": "ReLUNetwork sparse_network gaussian_inputs release_instance linear_model designs gated_model "
+    "match_networks NetworkMatch KinkForm datasets fourier_features",
+    "recovery": "DenseOperator GatedOperator normalise solve list_solvers RecoveryResult Status fit_network NetworkFit "
+    "psnr",
+    "linear_lottery": "gradient_flow",
+    "paper_repro": "load Results",
+    "figures": "draw",
+}
+
+
+@pytest.mark.parametrize("top", TOP)
+def test_the_names_that_others_rely_on_are_public(top):
+    assert set(CONTRACT[top].split()) <= set(importlib.import_module(top).__all__)
+
+
+@pytest.mark.parametrize("top", ["planted", "recovery", "linear_lottery"])
+def test_importing_is_light(top):
+    code = f"import sys, time, {top}; print([name for name in {HEAVY} if name in sys.modules], time.process_time())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    loaded, seconds = done.stdout.strip().rsplit(" ", 1)
+    assert loaded == "[]"
+    assert float(seconds) < 1.5  # of the processor, so that a busy machine does not matter
+
+
+def test_the_ci_script_is_a_script_that_can_be_run():
+    script = ROOT / ".ci" / "run"
+    assert script.stat().st_mode & 0o111
+    assert script.read_text().startswith("#!/usr/bin/env bash\n")
+    assert subprocess.run(["bash", "-n", str(script)], check=False).returncode == 0
