@@ -25,7 +25,7 @@ BANK = 2
 SURPLUS = 3.0
 """Weights of the search for each weight of the answer (at most a quarter of the way to all weights of the bank)."""
 CONTRACTION = 10
-"""Steps kept for cutting back to the size of the answer."""
+"""Steps kept for cutting back to the size of the answer; half of all steps with batches, whose steps are noisy."""
 PATIENCE, PATIENCE_SMALL, PATIENCE_NEAR = 15, 8, 3
 """A search, a small iterate, and either near a fit, has stalled when in so many steps its residual kept."""
 ROUNDS = 3
@@ -139,7 +139,8 @@ class _Search:
     def _search(self, bank: Bank) -> None:
         """Make steps with the full bank until one of them fits, or no longer pays, or steps run short."""
         left = self.record.left
-        limit = left - min(CONTRACTION, max(1, left // 3))
+        settling = left // 2 if self.batches.minibatch else min(CONTRACTION, max(1, left // 3))
+        limit = left - settling
         best, gained = math.inf, 0
         for made in range(1, limit + 1):
             objective = self._step(bank, self.surplus, redraw=True)
