@@ -167,10 +167,10 @@ def test_tiny_and_huge_numbers(exponent, method):
 def test_a_repaired_fit_is_never_worse_than_the_zero_network(mode, n_iter):
     rng = np.random.default_rng(n_iter)
     X, noise = rng.standard_normal((150, 10)), rng.standard_normal(150)
-    for s in (5, 40, 100):
+    for s in (5, 60):
         assert fit(X, noise, 10, s, n_iter=n_iter, **mode).psnr_db >= zero_db(noise) - 1e-9
-    X, y, _ = problem(600, 30, 30, 60)
-    assert fit(X, y, 30, 60, n_iter=n_iter, **mode).psnr_db >= zero_db(y) - 1e-9
+    X, y, _ = problem(300, 15, 15, 30)
+    assert fit(X, y, 15, 30, n_iter=n_iter, **mode).psnr_db >= zero_db(y) - 1e-9
 
 
 @settings(max_examples=40)
