@@ -5,16 +5,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
-CORES = $(shell $(BIN)/python -c "from paper_repro.machine import cores; print(cores())")
 PIP = $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet
 # One BLAS thread a process: the matrices of the tests are small, and a second thread slows them down.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_MAXIMUM_THREADS=1
 
 .PHONY: figures test test-slow lint bench setup clean
 
-# Figures and tables of preset quick, in results/. What is there already is not computed again.
+# Figures and tables of preset quick, in results/, with one process a core. What is there already is not computed again.
 figures: $(READY)
-	$(BIN)/paper-repro run --preset quick --jobs $(CORES)
+	$(BIN)/paper-repro run --preset quick
 
 test: lint
 	$(ONE_THREAD) $(BIN)/python -m pytest -m "not slow"
