@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from standin import count_syncs
+import standin
 
 import planted
 import recovery
 from recovery import Status
+from recovery.networks.fitting import SYNCS_PER_CUT, SYNCS_PER_STEP
 
 SIZE = {"n_neurons": 4, "sparsity": 16}
 
@@ -108,22 +109,21 @@ def test_every_array_type_gives_the_same_fit(backend, mode):
     assert there.psnr_db == here.psnr_db
 
 
-@pytest.mark.parametrize(("method", "most"), [("repaired", 12), ("released", 18)])
-def test_synchronisations_a_step(backend, method, most):
-    if backend.name != "standin":
-        pytest.skip("only the stand-in counts synchronisations")
-    X, y, _ = problem(2, "positive", 400, 8, 3, 8)
-    options = {"n_neurons": 3, "sparsity": 8, "rng": 3, "method": method, "tol": 0.0}
-    spent, seen = [], []
-    with count_syncs():
-        X, y = backend.put(X + 1e-3), backend.put(y)
-    import standin
-
-    recovery.fit_network(X, y, n_iter=20, callback=lambda state: seen.append(sum(standin.syncs.values())), **options)
+@pytest.mark.parametrize("method", ["repaired", "released"])
+@pytest.mark.parametrize(("n", "d", "m", "s"), [(400, 8, 3, 8), (300, 90, 50, 100)])
+def test_synchronisations_a_step(method, n, d, m, s):
+    X, y, _ = problem(2, "positive", n, d, m, s)
+    options = {"n_neurons": m, "sparsity": s, "rng": 3, "method": method, "tol": 0.0, "n_iter": 14}
+    seen = []
+    fit = recovery.fit_network(
+        standin.device(X), standin.device(y), callback=lambda state: seen.append(sum(standin.syncs.values())), **options
+    )
     spent = np.diff(seen)
-    assert len(spent) >= 8
-    assert np.median(spent) > 2  # the counter does count
-    assert np.median(spent) <= most, spent
+    searching = np.array(fit.history["nonzeros"])[1:] > s if method == "repaired" else np.ones(spent.size, dtype=bool)
+    assert searching.sum() > 4
+    assert spent.min() >= 2  # the counter does count
+    assert spent[searching].max() <= SYNCS_PER_STEP[method], spent
+    assert spent.max() <= SYNCS_PER_CUT, spent
 
 
 def test_history_of_a_fit_that_came_to_rest():
@@ -157,11 +157,11 @@ def test_active_is_zero_while_gates_and_support_rest_and_counts_what_leaves():
     assert (np.array(history["active"])[shrinks] >= -np.diff(sizes)[shrinks - 1]).all()
 
 
-def test_fixed_gates_of_the_truth_are_solved_by_any_solver():
+def test_fixed_gates_stay_fixed_and_the_fit_is_scored_as_a_network():
     # gates that never move: what is returned is the network of the fitted weights, not the gated model
-    X, y, _ = problem(5, n=500)
-    for solver in (None, "htp", "niht"):
-        fit = recovery.fit_network(X, y, **SIZE, n_iter=30, gate_update=None, solver=solver, rng=0, restarts=1)
+    X, y, _ = problem(5, n=300)
+    for solver in (None, "htp"):
+        fit = recovery.fit_network(X, y, **SIZE, n_iter=5, gate_update=None, solver=solver, rng=0)
         assert not any(fit.history["gate_change"])
         assert fit.psnr_db == recovery.psnr(fit.network(X), y)
 
