@@ -6,8 +6,9 @@ Run from the repository root::
     python -m benchmarks.memory --full     # d p up to 1e7, s up to 1e5
 
 n = 5000, d = 100, generators re-drawn from their seed. "Peak" is what ``tracemalloc`` (which sees every NumPy
-array) counts above X and y while :func:`recovery.solve` makes two steps; "time" is that of one more step, measured
-without ``tracemalloc``. A plot is written beside the results.
+array) counts above X and y while :func:`recovery.solve` makes two steps. "Time" is the processor time of a later
+step on one thread, without ``tracemalloc``; other programs on the machine do not change it much. A plot is written
+beside the results.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ MIB = 2**20
 
 
 def peak_and_time(A, y, s, stream, timed=True):
-    """Return peak extra bytes of two steps, and the seconds of the second step."""
+    """Return peak extra bytes of two steps, and the CPU seconds of a later step."""
     recovery.solve(A, y, 1, solver="aiht", stream=stream, max_iter=1)  # imports and caches
     tracemalloc.start()
     try:
@@ -42,7 +43,7 @@ def peak_and_time(A, y, s, stream, timed=True):
         return peak, float("nan")
     clock = []
     recovery.solve(
-        A, y, s, solver="aiht", stream=stream, max_iter=3, callback=lambda _: clock.append(time.perf_counter())
+        A, y, s, solver="aiht", stream=stream, max_iter=3, callback=lambda _: clock.append(time.process_time())
     )
     return peak, statistics.median(np.diff(clock))
 
@@ -115,7 +116,7 @@ def main(arguments=None):
         (f"{size:.0e}", s, f"{peak / MIB:.1f}", f"{seconds:.2f}", f"{generator_bytes(size // D, 'float64') / MIB:.1f}")
         for size, s, peak, seconds in (*by_size, *by_s)
     ]
-    header = ("d p", "s", "peak extra memory (MiB)", "seconds a step", "stored generators would add (MiB)")
+    header = ("d p", "s", "peak extra memory (MiB)", "CPU seconds a step", "stored generators would add (MiB)")
     print(table(header, rows))
     print(f"\nPeak against s at d p = {by_s[0][0]:.0e}: {fit[0]:.0f} bytes per non-zero + {fit[1] / MIB:.1f} MiB,")
     print(f"R^2 = {fit[2]:.4f}. A_S as a matrix would take {8 * N} bytes per non-zero.")

@@ -26,6 +26,8 @@ __all__ = ["DenseOperator", "GatedOperator", "Operator", "ScaledOperator", "as_o
 
 BLOCK_BYTES = 64 * 2**20
 """Target size of a temporary block of columns, in bytes."""
+NORM_COLUMNS = 1024
+"""Columns whose norms are summed together on a CPU: the sums stay in the fastest cache."""
 TILE_GATES = 512
 TILE_ROWS = {"cpu": 1024, "gpu": 2**18}
 """Gates times rows of a tile: on a CPU it stays in cache between the two products that use it."""
@@ -124,7 +126,9 @@ class DenseOperator(Operator):
         self.shape = (int(self.A.shape[0]), int(self.A.shape[1]))
         self.dtype = np.dtype(self.A.dtype)
         # one pass over A gives the column norms and shows whether anything is NaN or infinite
-        squares = self.xp.einsum("ij,ij->j", self.A, self.A)
+        step = NORM_COLUMNS if arrays.device_of(self.A) == "cpu" else self.shape[1]
+        blocks = [self.A[:, a : a + step] for a in range(0, self.shape[1], step)]
+        squares = self.xp.concatenate([self.xp.einsum("ij,ij->j", block, block) for block in blocks])
         self._norms = self.xp.sqrt(squares)
         if not bool(self.xp.isfinite(squares).all()):
             check_finite(self.A, "A")

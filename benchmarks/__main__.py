@@ -1,0 +1,27 @@
+"""Run all benchmarks at sizes that finish in minutes on two cores: ``python -m benchmarks``, or ``make bench``.
+
+Each also runs alone; ``--full`` (where there is one) gives the sizes of docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+from threadpoolctl import threadpool_limits
+
+from benchmarks import htp_vs_omp, memory, recovery_rates, step_speed
+
+
+def main():
+    """Print all tables."""
+    print("## Recovery rates\n")
+    with threadpool_limits(1):
+        recovery_rates.main([])
+    print("\n## Hard thresholding pursuit against orthogonal matching pursuit\n")
+    htp_vs_omp.main([])
+    print("\n## One gradient step\n")
+    step_speed.main([])
+    print("\n## Memory of a streamed step\n")
+    memory.main([])
+
+
+if __name__ == "__main__":
+    main()
