@@ -34,10 +34,11 @@ class AIHT(Solver):
     normalise : bool, default False
         Work on columns of unit norm.
     stream : bool, default False
-        Select block by block and apply A_S in column blocks: the extra memory is O(n b + s), b the
-        operator's block width; no vector of length N and no (n, s) matrix is formed. The result has
-        ``x = None``; ``support`` and ``values`` hold the answer. Pair it with
-        :meth:`recovery.GatedOperator.from_seed`, which stores no generators.
+        Select block by block and apply A_S in tiles of columns and rows: the extra memory is O(n b + s),
+        b the operator's block width; no vector of length N and no (n, s) matrix is formed. The gates of the
+        support are kept as bits during a step if they fit in such a block, and computed again for
+        every product otherwise. The result has ``x = None``; ``support`` and ``values`` hold the answer.
+        Pair it with :meth:`recovery.GatedOperator.from_seed`, which stores no generators.
 
     Notes
     -----
