@@ -473,11 +473,9 @@ class GatedOperator(Operator):
             generators = source.block(g0, g1)
             for a, b in self._row_ranges():
                 tile = generators @ self._Xt[:, a:b]
-                gates = self._compare(tile)
-                self._gates[g0:g1, a:b] = gates
+                self._gates[g0:g1, a:b] = self._compare(tile)
                 if product is not None:
-                    tile *= gates
-                    product[a:b] += tile.sum(axis=0)
+                    product[a:b] += self.xp.maximum(tile, 0, out=tile).sum(axis=0)
 
     def _compare(self, activation: Any) -> Any:
         return activation > 0 if self._strict else activation >= 0
