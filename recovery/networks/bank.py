@@ -97,6 +97,14 @@ class Bank:
         self.seen = set()
         return (self.A.gate_changes(before) * carries).sum()
 
+    def orient(self, moment: Any) -> None:
+        """Give each neuron the sign with which u_j = v_j w_j agrees with its gate: that of h_j' X'X w_j.
+
+        `moment` is X'X. D_j X w_j is v_j relu(X u_j) where u_j points along h_j.
+        """
+        agreement = ((moment @ self.generators) * self.rows.T).sum(axis=0)
+        self.signs = self.xp.where(agreement < 0, -1.0, 1.0).astype(self.dtype)
+
     def keep_strongest(self, count: int) -> None:
         """Drop all but the `count` neurons whose outputs A_j w_j have the largest bound on their energy."""
         xp = self.xp
@@ -137,7 +145,9 @@ class Bank:
             if best is None or square < best[0]:
                 best = square, trial
         if best is not None:
+            gone = 0 if self.support is None else int(self.support.shape[0])
             self.__dict__.update(best[1].__dict__)
+            self.dropped = gone  # merged neurons are new ones: all former columns left
 
 
 def _cut(hidden: np.ndarray, output: np.ndarray, n_neurons: int, sparsity: int) -> tuple[np.ndarray, np.ndarray]:

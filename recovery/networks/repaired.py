@@ -108,6 +108,8 @@ class _Search:
         self.surplus = max(sparsity, min(math.ceil(SURPLUS * sparsity), room, int(self.y.shape[0]) // 2))
         self.settled = False
         self.last = 0.5 * self.scale**2
+        # while gates rest, weights can turn against their generators: then the sign follows the agreement
+        self.moment = None if gate_update == 1 else batches.X.T @ batches.X
 
     def relative(self, objective: float) -> float:
         """Return |r| / |y| on all rows."""
@@ -201,8 +203,10 @@ class _Search:
         picked = bank.support
         # as many as entered or, where the support shrank, as left; with those that went with their neurons
         stayed: Any = 0 if before is None else xp.isin(picked, before).sum()
-        change = max(int(picked.shape[0]), 0 if before is None else int(before.shape[0]) + dropped) - stayed
+        change = max(int(picked.shape[0]), dropped + (0 if before is None else int(before.shape[0]))) - stayed
         carries = (bank.rows != 0).any(axis=1).sum()
+        if self.moment is not None:
+            bank.orient(self.moment)
         if self.every is not None and (self.record.n_iter + 1) % self.every == 0:
             flips: Any = bank.move_gates(self._draw(bank.size) if redraw else bank.generators)
             shown = bank.residual
