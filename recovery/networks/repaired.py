@@ -30,6 +30,8 @@ PATIENCE, PATIENCE_SMALL, PATIENCE_NEAR = 15, 8, 3
 """A search, a small iterate, and either near a fit, has stalled when in so many steps its residual kept."""
 ROUNDS = 3
 """A small iterate is grown again at most so often, while that halves its squared residual."""
+POLISH = 3
+"""Steps on all rows that end a start on batches, at most; they are not counted as steps."""
 NEAR, MERGE_BELOW = 1e-5, 1e-3
 """Relative residuals below which a search only polishes, and below which parallel neurons are merged."""
 DAMPING, BATCH_DAMPING = 1e-2, 1e-1
@@ -136,7 +138,25 @@ class _Search:
                 break
             bank = self._grow(best, signs)
         assert best is not None
-        return best
+        return self._polish(best) if self.batches.minibatch else best
+
+    def _polish(self, small: _Small) -> _Small:
+        """Make a few steps on all rows, which no step on a batch saw, while they lower the residual."""
+        bank = Bank(
+            self.batches.full, self.batches.y, small.hidden, small.output, (small.hidden * small.output).T.ravel()
+        )
+        if bank.size == 0:
+            return small
+        bank.support = self.xp.flatnonzero(bank.weights)
+        for _ in range(POLISH):
+            self.last = small.objective
+            bank.set_weights(*self._linear_step(bank, min(self.s, bank.A.shape[1]), on_batch=False))
+            bank.move_gates(bank.generators)
+            found = self._small(bank, math.inf)
+            if not found.objective < small.objective:
+                break
+            small = found
+        return small
 
     def _search(self, bank: Bank) -> None:
         """Make steps with the full bank until one of them fits, or no longer pays, or steps run short."""
@@ -199,7 +219,7 @@ class _Search:
             self.base, self.y = self.batches.next()
             bank.show(self.base, self.y)
         before, dropped = bank.support, bank.dropped
-        bank.set_weights(*self._linear_step(bank, size))
+        bank.set_weights(*self._linear_step(bank, size, self.batches.minibatch))
         picked = bank.support
         # as many as entered or, where the support shrank, as left; with those that went with their neurons
         stayed: Any = 0 if before is None else xp.isin(picked, before).sum()
@@ -216,7 +236,7 @@ class _Search:
         self.last = self.record.add(shown, self.batches.peak, change, flips, int(picked.shape[0]), carries)
         return self.last
 
-    def _linear_step(self, bank: Bank, size: int) -> tuple[Any, Any]:
+    def _linear_step(self, bank: Bank, size: int, on_batch: bool) -> tuple[Any, Any]:
         """Return `size` columns and the values there for the present gates: a step of HTP, or of a solver."""
         xp, A = self.xp, bank.A
         if self.solver is not None:
@@ -237,7 +257,7 @@ class _Search:
             solved = curvature <= float(np.finfo(self.dtype).tiny)
             move = move * xp.where(solved, 1.0, square / xp.where(solved, 1.0, curvature))
         picked = select_top(norms * bank.weights + move, size)
-        if self.batches.minibatch:
+        if on_batch:
             return picked, fit_support(A, picked, bank.y, bank.weights[picked], BATCH_DAMPING)
         # with gates at rest a support that comes back is a fixed point or a cycle: stay until they move
         key = arrays.to_numpy(picked).tobytes()

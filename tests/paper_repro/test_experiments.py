@@ -120,7 +120,8 @@ def test_cells_of_figure_3_beat_guessing_and_the_linear_models_agree_with_the_no
     for cell in cells:
         if cell.method in fig3_binary.LINEAR or (cell.m, cell.s) == (1, 10):
             metrics, arrays = fig3_binary.compute(cell, "cpu")
-            assert 0.9 < metrics["accuracy"] <= 1.0
+            # 74 test images: three standard errors below a true accuracy of .9
+            assert 0.9 - 3 * (0.9 * 0.1 / 74) ** 0.5 < metrics["accuracy"] <= 1.0
             assert 0.9 < metrics["train_accuracy"] <= 1.0
             if cell.method == "least-squares":
                 X, y = fig3_binary._images(cell.data, cell.n_train, cell.n_test, cell.dtype)[:2]
