@@ -173,6 +173,11 @@ def test_values_that_are_not_finite_are_refused(name, bad, where, place):
 def test_easy_instances_are_solved_so_any_two_solvers_agree(name, seed):
     problem = draw_problem(120, 60, 2, seed)
     result = run(name, problem.A, problem.y, 2, max_iter=2000)
+    if name == "iht, given step" and result.objective > 1e-12 * (problem.y @ problem.y):
+        # a given step has no guarantee: a small one has wrong fixed points x = H_s(x + step g), which the
+        # residual gives away and which must not be called a fit
+        assert result.status is Status.FIXED_POINT
+        return
     np.testing.assert_allclose(result.x, problem.x, atol=1e-7)
     np.testing.assert_array_equal(result.support, np.flatnonzero(problem.x))
     assert result.status.success
