@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 
 import recovery
 from benchmarks.machine import machine, table
-from recovery import operators, supports
+from recovery import gated, operator_base, supports
 
 N, D = 5000, 100
 MIB = 2**20
@@ -110,8 +110,10 @@ def main(arguments=None):
         by_size, by_s = measure(X, y, sizes, sparsities, 1000, 10**6 if options.full else 3 * 10**5)
     fit = line(np.array([row[1] for row in by_s]), np.array([row[2] for row in by_s]))
     print(f"Streamed AIHT, n = {N}, d = {D}, float64, one BLAS thread; {machine()}\n")
-    print(f"Tiles: {operators.TILE_GATES} gates by {operators.TILE_ROWS['cpu']} rows; gates of the support are kept")
-    print(f"as bits up to {operators.BLOCK_BYTES // MIB} MiB; products in chunks of {supports.CHUNK_GATES} gates.\n")
+    print(f"Tiles: {gated.TILE_GATES} gates by {gated.TILE_ROWS['cpu']} rows; gates of the support are kept")
+    print(
+        f"as bits up to {operator_base.BLOCK_BYTES // MIB} MiB; products in chunks of {supports.CHUNK_GATES} gates.\n"
+    )
     rows = [
         (f"{size:.0e}", s, f"{peak / MIB:.1f}", f"{seconds:.2f}", f"{generator_bytes(size // D, 'float64') / MIB:.1f}")
         for size, s, peak, seconds in (*by_size, *by_s)

@@ -14,7 +14,8 @@ from recovery.networks.bank import Bank
 from recovery.networks.batches import Batches
 from recovery.networks.least_squares import fit_support
 from recovery.networks.record import Record
-from recovery.networks.signature import sign_counts
+from recovery.networks.scaling import no_worse_than_zero
+from recovery.networks.signature import positive_shares
 from recovery.results import Status
 from recovery.thresholding import select_top
 
@@ -67,7 +68,7 @@ def fit_repaired(
         The network of smallest residual over all starts.
     """
     search = _Search(batches, n_neurons, sparsity, gate_update, record, rng, solver, tol)
-    shares = _positive_shares(batches, rng)
+    shares = positive_shares(batches.X, batches.y, rng)
     best: _Small | None = None
     for start in range(restarts + 1):
         record.start = start
@@ -81,7 +82,7 @@ def fit_repaired(
     else:
         status = record.stop or (Status.STALLED if record.left else Status.STEP_LIMIT)
     note = f"start {record.start + 1} of at most {restarts + 1}"
-    return _no_worse_than_zero(ReLUNetwork([best.hidden, best.output]), batches, best.objective), status, note
+    return no_worse_than_zero(ReLUNetwork([best.hidden, best.output]), batches, best.objective), status, note
 
 
 class _Search:
@@ -278,32 +279,3 @@ class _Search:
 
     def _draw(self, count: int) -> Any:
         return self.xp.asarray(self.rng.standard_normal((self.d, count)), dtype=self.dtype)
-
-
-def _no_worse_than_zero(network: ReLUNetwork, batches: Batches, objective: float) -> ReLUNetwork:
-    """Return the network, or t times it, t >= 0, where it fits badly and that lowers 1/2 |y - t f|^2.
-
-    Gates that moved after the last least squares can leave a fit that is worse than the zero network, t = 0;
-    the best t makes that impossible.
-    """
-    if objective < 0.125 * float((batches.y * batches.y).sum()):
-        return network
-    fitted = network(batches.X)
-    square, product = float((fitted * fitted).sum()), float((fitted * batches.y).sum())
-    length = max(0.0, product / square) if square > 0 else 0.0
-    residual = batches.y - length * fitted
-    if 0.5 * float((residual * residual).sum()) >= objective:
-        return network
-    if length == 0.0:
-        return ReLUNetwork([network.hidden[:, :0], network.output[:0]])
-    return ReLUNetwork([network.hidden * length, network.output])
-
-
-def _positive_shares(batches: Batches, rng: np.random.Generator) -> list[float]:
-    """Return shares of positive neurons in the bank to try, the likeliest first."""
-    positive, negative = sign_counts(batches.X, batches.y, rng)
-    guess = 0.5
-    if positive + negative:
-        # three tenths of the answer's neurons to spare on either side
-        guess = (positive / (positive + negative) + 0.3) / 1.6
-    return [guess, 0.5, 0.8, 0.2]

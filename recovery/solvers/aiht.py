@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from planted.checks import check_integer
-from recovery.operators import BLOCK_BYTES, GatedOperator, Operator, normalise
+from recovery.operator_base import BLOCK_BYTES
+from recovery.operators import GatedOperator, Operator, normalise
 from recovery.results import RecoveryResult, Status
 from recovery.solvers.base import Problem, Run, Solver, to_host
 from recovery.solvers.gradient import gradient_step_size, squared_move, thresholded_step, top_of_gradient

@@ -161,8 +161,8 @@ def test_streaming_makes_the_same_steps(solver, monkeypatch):
     options = {"step": 0.01} if solver == "iht" else {}
     A = recovery.GatedOperator.from_generators(X, H)
     whole = recovery.solve(A, y, 3, solver=solver, max_iter=20, **options)
-    monkeypatch.setattr("recovery.operators.TILE_GATES", 5)
-    monkeypatch.setattr("recovery.operators.BLOCK_BYTES", 8 * 60 * 2)
+    monkeypatch.setattr("recovery.gated.TILE_GATES", 5)
+    monkeypatch.setattr("recovery.operator_base.BLOCK_BYTES", 8 * 60 * 2)
     parts = recovery.GatedOperator.from_generators(X, H, store=False)
     streamed = recovery.solve(parts, y, 3, solver=solver, max_iter=20, stream=True, **options)
     assert streamed.x is None
@@ -183,8 +183,8 @@ def test_streaming_on_the_device(backend):
 
 
 def test_streaming_memory_does_not_grow_with_the_number_of_columns(monkeypatch):
-    monkeypatch.setattr("recovery.operators.BLOCK_BYTES", 2**16)
-    monkeypatch.setattr("recovery.operators.TILE_GATES", 128)
+    monkeypatch.setattr("recovery.operator_base.BLOCK_BYTES", 2**16)
+    monkeypatch.setattr("recovery.gated.TILE_GATES", 128)
     X = np.random.default_rng(5).standard_normal((64, 20))
     y = np.random.default_rng(6).standard_normal(64)
 

@@ -16,7 +16,7 @@ from recovery.supports import GatedSupport
 def small_tiles(monkeypatch):
     monkeypatch.setattr("recovery.supports.CHUNK_GATES", 3)
     monkeypatch.setattr("recovery.supports.FEWEST_ROWS", 2)
-    monkeypatch.setattr("recovery.operators.TILE_ROWS", {"cpu": 4, "gpu": 4})
+    monkeypatch.setattr("recovery.gated.TILE_ROWS", {"cpu": 4, "gpu": 4})
 
 
 @pytest.mark.usefixtures("small_tiles")

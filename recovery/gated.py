@@ -1,0 +1,378 @@
+"""The gated operator A = [D_1 X, ..., D_p X] with D_j = diag(gate_j), never formed.
+
+Column ``j * d + i`` is gate j times feature i. The products need the gates and X alone:
+
+- adjoint: A' r as one matrix product, M' (X * r) with M the (n, p) gates;
+- forward on an s-sparse w: the s columns X[:, i] * M[:, j], in blocks;
+- Gram matrix of a few columns: from those columns.
+
+Everything is kept feature-major ((d, n) and (p, n)), so that a column of A is contiguous.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from planted import arrays
+from planted.checks import check_array
+from recovery.generators import GeneratorSource, SeededGenerators, StoredGenerators
+from recovery.operator_base import Operator
+from recovery.supports import GatedSupport
+
+__all__ = ["GatedOperator"]
+
+TILE_GATES = 512
+TILE_ROWS = {"cpu": 1024, "gpu": 2**18}
+"""Gates times rows of a tile: on a CPU it stays in cache between the two products that use it."""
+
+
+class GatedOperator(Operator):
+    """The sensing matrix of gated linear units, A = [D_1 X, ..., D_p X], never formed.
+
+    Parameters
+    ----------
+    X : array, shape (n, d)
+        Inputs; float32 stays float32, other types become float64.
+    gates : array of bool or 0/1, shape (n, p)
+        Column j holds the diagonal of D_j.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a finite matrix, `gates` holds other values than 0 and 1, or the
+        rows do not match.
+
+    See Also
+    --------
+    GatedOperator.from_generators : gates 1{X h_j >= 0} from generators.
+    GatedOperator.from_seed : generators drawn from a seed and never stored.
+    recovery.reference.GatedReference : the same operator written out plainly.
+
+    Notes
+    -----
+    Memory: X, and the gates at one byte each (none with recomputed gates). The adjoint costs
+    2 n d p operations in one matrix product a block, and as many again where gates are recomputed.
+    """
+
+    def __init__(self, X: Any, gates: Any) -> None:
+        self._set_inputs(X)
+        gates = check_array(gates, "gates", ndim=2, dtype=None)
+        if gates.shape[0] != self.shape[0]:
+            raise ValueError(
+                f"gates has shape {tuple(gates.shape)}; expected ({self.shape[0]}, p) to match the rows of X"
+            )
+        if not bool(((gates == 0) | (gates == 1)).all()):
+            raise ValueError("gates holds values other than 0 and 1; expected a 0/1 or bool array")
+        if arrays.namespace(gates) is not self.xp:
+            raise TypeError("X and gates live on different devices; move them to one device first")
+        self._gates: Any = self.xp.ascontiguousarray(gates.T != 0)
+        self._source: GeneratorSource | None = None
+        self._set_count(int(gates.shape[1]))
+
+    @classmethod
+    def from_generators(cls, X: Any, H: Any, strict: bool = False, *, store: bool = True) -> GatedOperator:
+        """Build the operator with gates 1{X h_j >= 0} from generators h_j.
+
+        Parameters
+        ----------
+        X : array, shape (n, d)
+            Inputs.
+        H : array, shape (d, p), or GeneratorSource
+            One generator a column.
+        strict : bool, default False
+            Use ``> 0`` instead of ``>= 0``; they differ where X h_j = 0, which blank pixels
+            and zero generators make common.
+        store : bool, default True
+            Keep the (n, p) gates, one byte each; False recomputes them block by block.
+
+        Returns
+        -------
+        GatedOperator
+            An operator of shape (n, d p).
+        """
+        self = cls.__new__(cls)
+        self._set_inputs(X)
+        if isinstance(H, (StoredGenerators, SeededGenerators)):
+            source: GeneratorSource = H
+        else:
+            H = check_array(H, "H", ndim=2)
+            if arrays.namespace(H) is not self.xp:
+                raise TypeError("X and H live on different devices; move them to one device first")
+            source = StoredGenerators(H.astype(self.dtype))
+        if source.n_features != self.n_features:
+            raise ValueError(
+                f"H has {source.n_features} rows and X has {self.n_features} columns; expected equally many"
+            )
+        self._strict = bool(strict)
+        self._source = source
+        self._gates = None
+        self._set_count(source.count)
+        if store:
+            self._store_gates(source)
+            self._source = None
+        return self
+
+    @classmethod
+    def from_seed(cls, X: Any, n_gates: int, seed: int, strict: bool = False) -> GatedOperator:
+        """Build the operator with standard normal generators that are re-drawn, never stored.
+
+        Parameters
+        ----------
+        X : array, shape (n, d)
+            Inputs.
+        n_gates : int
+            p.
+        seed : int
+            Seed of the generators, see :class:`recovery.generators.SeededGenerators`.
+        strict : bool, default False
+            Use ``> 0`` instead of ``>= 0``.
+
+        Returns
+        -------
+        GatedOperator
+            An operator of shape (n, d p) whose memory does not grow with p.
+        """
+        X = check_array(X, "X", ndim=2)
+        source = SeededGenerators(int(X.shape[1]), n_gates, seed, like=X)
+        return cls.from_generators(X, source, strict, store=False)
+
+    def regate(self, H: Any, strict: bool | None = None) -> GatedOperator:
+        """Return the operator of the same inputs with gates from other generators, kept as bits.
+
+        Parameters
+        ----------
+        H : array, shape (d, p)
+            One generator a column, on the device of X. Not checked: this is an inner loop.
+        strict : bool, optional
+            Use ``> 0`` instead of ``>= 0``; as before by default.
+
+        Returns
+        -------
+        GatedOperator
+            It shares X with this one.
+        """
+        return self._regated(H, strict)
+
+    def follow(self, H: Any, strict: bool | None = None) -> tuple[GatedOperator, Any]:
+        """Return the operator with gates that follow the weights, and its product with these weights.
+
+        The activations X h_j give both, gate by comparison and product as sum_j relu(X h_j), so this costs
+        no more than :meth:`regate` alone.
+
+        Parameters
+        ----------
+        H : array, shape (d, p)
+            The weights, one neuron a column, which are the generators too. Not checked: this is an inner loop.
+        strict : bool, optional
+            Use ``> 0`` instead of ``>= 0``; as before by default.
+
+        Returns
+        -------
+        operator : GatedOperator
+            ``self.regate(H, strict)``.
+        product : array, shape (n,)
+            ``operator.matvec(H.T.ravel())``, bit for bit.
+        """
+        product = self.xp.zeros(self.shape[0], dtype=self.dtype)
+        return self._regated(H, strict, product), product
+
+    def subset(self, gates: Any) -> GatedOperator:
+        """Return the operator of some of its stored gates.
+
+        Parameters
+        ----------
+        gates : array of int64, shape (q,)
+            Which ones.
+
+        Returns
+        -------
+        GatedOperator
+            Of shape (n, d q); it shares X with this one.
+        """
+        other = object.__new__(GatedOperator)
+        other.__dict__.update(self.__dict__)
+        other._gates = self._gates[gates]
+        other._set_count(int(gates.shape[0]))
+        return other
+
+    def gate_changes(self, other: GatedOperator) -> Any:
+        """Return how many stored gate bits differ from those of another operator, gate by gate.
+
+        Parameters
+        ----------
+        other : GatedOperator
+            With as many gates and rows.
+
+        Returns
+        -------
+        array of int64, shape (p,)
+            On the device.
+        """
+        parts = [(self._gates[:, a:b] != other._gates[:, a:b]).sum(axis=1) for a, b in self._row_ranges(wide=True)]
+        return self.xp.stack(parts).sum(axis=0)
+
+    @property
+    def inputs(self) -> Any:
+        """The inputs feature by feature, X' as a contiguous (d, n) array."""
+        return self._Xt
+
+    @property
+    def tile_rows(self) -> int:
+        """Rows of a tile of :data:`TILE_GATES` gates."""
+        return self._tile_rows
+
+    def gate_rows(self, which: Any) -> Callable[[int, int], Any]:
+        """Return a function of a range of rows that gives the gates `which` there, as a bool array (q, rows)."""
+        if self._gates is not None:
+            stored = self._gates
+            return lambda a, b: stored[:, a:b][which]
+        assert self._source is not None
+        generators = self._source.rows(which)
+        return lambda a, b: self._compare(generators @ self._Xt[:, a:b])
+
+    def gates(self, start: int = 0, stop: int | None = None) -> Any:
+        """Return the gates `start` to `stop` (exclusive) as a bool array of shape (n, stop - start)."""
+        stop = self.n_gates if stop is None else stop
+        if self._gates is not None:
+            return self._gates[start:stop].T
+        assert self._source is not None
+        return self._compare(self._source.block(start, stop) @ self._Xt).T
+
+    def matvec(self, x: Any) -> Any:
+        """Return A x for a full vector x: one matrix product and one sum a tile."""
+        xp, weights = self.xp, x.reshape(self.n_gates, self.n_features)
+        out = xp.zeros(self.shape[0], dtype=weights.dtype)
+        for g0, g1 in self._gate_ranges():
+            generators = None if self._source is None else self._source.block(g0, g1)
+            for a, b in self._row_ranges():
+                tile = weights[g0:g1] @ self._Xt[:, a:b]
+                tile *= self._gate_tile(generators, g0, g1, a, b)
+                out[a:b] += tile.sum(axis=0)
+        return out
+
+    def rmatvec_blocks(self, r: Any) -> Iterator[tuple[int, Any]]:
+        """Yield (start, block of A' r); each block is one matrix product, done in tiles of rows."""
+        for g0, g1 in self._gate_ranges():
+            yield g0 * self.n_features, self._gates_times(r, g0, g1).ravel()
+
+    def columns(self, idx: Any) -> Any:
+        """Return the columns `idx`, shape (n, k), each contiguous in memory."""
+        gate, feature = idx // self.n_features, idx % self.n_features
+        return (self._Xt[feature] * self._rows_of(gate)).T
+
+    def matvec_support(self, idx: Any, values: Any) -> Any:
+        """Return sum_k values_k A[:, idx_k] for distinct indices, in tiles: O(n k) time, O(b) memory."""
+        if self._gates is None:
+            return GatedSupport(self, idx).forward(values)
+        out = self.xp.zeros(self.shape[0], dtype=values.dtype)
+        gate, feature = idx // self.n_features, idx % self.n_features
+        for first in range(0, int(idx.shape[0]), TILE_GATES):
+            here = slice(first, first + TILE_GATES)
+            for a, b in self._row_ranges():
+                tile = self._Xt[:, a:b][feature[here]]
+                tile *= self._gates[:, a:b][gate[here]]
+                out[a:b] += values[here] @ tile
+        return out
+
+    def gram(self, idx: Any, dtype: Any = None) -> Any:
+        """Return A_S' A_S for the columns `idx`, in tiles of rows: O(k^2 + k b) extra memory.
+
+        `dtype` float32 halves the time; the entries then carry errors of about 1e-6 of the squared norms.
+        """
+        xp, k = self.xp, int(idx.shape[0])
+        dtype = self.dtype if dtype is None else np.dtype(dtype)
+        inputs = self._inputs_as(dtype)
+        gate, feature = idx // self.n_features, idx % self.n_features
+        bits, row = (self._gates, gate) if self._gates is not None else (self._rows_of(gate), xp.arange(k))
+        out = xp.zeros((k, k), dtype=dtype)
+        for a, b in self._row_ranges():
+            tile = inputs[:, a:b][feature]
+            tile *= bits[:, a:b][row]
+            out += tile @ tile.T
+        return out
+
+    def column_norms(self) -> Any:
+        """Return the column norms: one matrix product with the squared inputs."""
+        parts = [self._gates_times(None, g0, g1) for g0, g1 in self._gate_ranges()]
+        return self.xp.sqrt(self.xp.concatenate(parts).ravel())
+
+    def _set_inputs(self, X: Any) -> None:
+        X = check_array(X, "X", ndim=2)
+        self.xp = arrays.namespace(X)
+        self.dtype = np.dtype(X.dtype)
+        self.n_features = int(X.shape[1])
+        self._Xt = self.xp.ascontiguousarray(X.T)
+        self._copies: dict[Any, Any] = {self.dtype: self._Xt}  # by dtype; shared by operators of the same X
+        self._tile_rows = TILE_ROWS[arrays.device_of(X)]
+        self.shape = (int(X.shape[0]), 0)
+        self._strict = False
+
+    def _inputs_as(self, dtype: np.dtype) -> Any:
+        if dtype not in self._copies:
+            self._copies[dtype] = self._Xt.astype(dtype)
+        return self._copies[dtype]
+
+    def _set_count(self, count: int) -> None:
+        self.n_gates = count
+        self.shape = (self.shape[0], count * self.n_features)
+
+    def _gate_ranges(self) -> Iterator[tuple[int, int]]:
+        for start in range(0, self.n_gates, TILE_GATES):
+            yield start, min(start + TILE_GATES, self.n_gates)
+
+    def _row_ranges(self, wide: bool = False) -> Iterator[tuple[int, int]]:
+        few = max(1, TILE_GATES // max(1, self.n_gates))  # few gates leave room for more rows
+        step = self._tile_rows * (4 if wide else min(8, few))
+        for start in range(0, self.shape[0], step):
+            yield start, min(start + step, self.shape[0])
+
+    def _regated(self, H: Any, strict: bool | None, product: Any = None) -> GatedOperator:
+        other = object.__new__(GatedOperator)
+        other.__dict__.update(self.__dict__)
+        other._strict = self._strict if strict is None else bool(strict)
+        other._source = None
+        other._set_count(int(H.shape[1]))
+        other._store_gates(StoredGenerators(H.astype(self.dtype)), product)
+        return other
+
+    def _store_gates(self, source: GeneratorSource, product: Any = None) -> None:
+        """Compute and keep the gates; add the sum of the gated activations to `product`."""
+        self._gates = self.xp.empty((self.n_gates, self.shape[0]), dtype=bool)
+        for g0, g1 in self._gate_ranges():
+            generators = source.block(g0, g1)
+            for a, b in self._row_ranges():
+                tile = generators @ self._Xt[:, a:b]
+                self._gates[g0:g1, a:b] = self._compare(tile)
+                if product is not None:
+                    product[a:b] += self.xp.maximum(tile, 0, out=tile).sum(axis=0)
+
+    def _compare(self, activation: Any) -> Any:
+        return activation > 0 if self._strict else activation >= 0
+
+    def _gate_tile(self, generators: Any, g0: int, g1: int, a: int, b: int) -> Any:
+        """Return 0/1 gates as numbers for one tile; recomputed gates overwrite their activation."""
+        if self._gates is not None:
+            return self._gates[g0:g1, a:b].astype(self.dtype)
+        tile = generators @ self._Xt[:, a:b]
+        compare = self.xp.greater if self._strict else self.xp.greater_equal
+        return compare(tile, 0, out=tile)
+
+    def _gates_times(self, r: Any, g0: int, g1: int) -> Any:
+        """Return gates' (X * r), or gates' (X * X) for r = None, summed over tiles of rows."""
+        generators = None if self._source is None else self._source.block(g0, g1)
+        out = self.xp.zeros((g1 - g0, self.n_features), dtype=self.dtype)
+        for a, b in self._row_ranges():
+            inputs = self._Xt[:, a:b]
+            inputs = inputs * (inputs if r is None else r[a:b])
+            out += self._gate_tile(generators, g0, g1, a, b) @ inputs.T
+        return out
+
+    def _rows_of(self, gate: Any) -> Any:
+        if self._gates is not None:
+            return self._gates[gate]
+        assert self._source is not None
+        distinct, inverse = self.xp.unique(gate, return_inverse=True)
+        return self._compare(self._source.rows(distinct) @ self._Xt)[inverse.ravel()]

@@ -1,0 +1,88 @@
+"""What a solver may ask of an operator, and what follows from its columns and products."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from planted import arrays
+
+__all__ = ["Operator"]
+
+BLOCK_BYTES = 64 * 2**20
+"""Target size of a temporary block of columns, in bytes."""
+
+
+class Operator:
+    """Base of the operators: what a solver may ask for, and what follows from it.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (n, N).
+    dtype : numpy.dtype
+        Type of the columns.
+    xp : module
+        Namespace of the arrays it takes and returns.
+    """
+
+    shape: tuple[int, int]
+    dtype: np.dtype
+    xp: Any
+
+    def rmatvec_blocks(self, r: Any) -> Iterator[tuple[int, Any]]:
+        """Yield (start, A[:, start:start+b]' r) block by block, for streaming selection."""
+        raise NotImplementedError
+
+    def columns(self, idx: Any) -> Any:
+        """Return the columns `idx` as an (n, k) array."""
+        raise NotImplementedError
+
+    def matvec(self, x: Any) -> Any:
+        """Return A x for a full vector x of shape (N,)."""
+        raise NotImplementedError
+
+    def column_norms(self) -> Any:
+        """Return the Euclidean norms of all columns, shape (N,)."""
+        raise NotImplementedError
+
+    def rmatvec(self, r: Any) -> Any:
+        """Return A' r, shape (N,)."""
+        parts = [block for _, block in self.rmatvec_blocks(r)]
+        return parts[0] if len(parts) == 1 else self.xp.concatenate(parts)
+
+    def matvec_support(self, idx: Any, values: Any) -> Any:
+        """Return sum_k values_k A[:, idx_k] in column blocks: O(n k) time, O(n b) memory."""
+        out = self.xp.zeros(self.shape[0], dtype=values.dtype)
+        step = self.block_width
+        for start in range(0, int(idx.shape[0]), step):
+            stop = start + step
+            out = out + self.columns(idx[start:stop]) @ values[start:stop]
+        return out
+
+    def gram(self, idx: Any) -> Any:
+        """Return A_S' A_S for the columns `idx`, shape (k, k)."""
+        columns = self.columns(idx)
+        return columns.T @ columns
+
+    @property
+    def block_width(self) -> int:
+        """Number of columns that fill a block of :data:`BLOCK_BYTES`."""
+        return max(1, BLOCK_BYTES // (self.dtype.itemsize * max(1, self.shape[0])))
+
+    def aslinearoperator(self) -> Any:
+        """Return the operator as a ``scipy.sparse.linalg.LinearOperator`` on NumPy arrays."""
+        from scipy.sparse.linalg import LinearOperator
+
+        def forward(x: np.ndarray) -> np.ndarray:
+            return arrays.to_numpy(self.matvec(self.xp.asarray(np.ravel(x), dtype=self.dtype)))
+
+        def adjoint(r: np.ndarray) -> np.ndarray:
+            return arrays.to_numpy(self.rmatvec(self.xp.asarray(np.ravel(r), dtype=self.dtype)))
+
+        return LinearOperator(self.shape, matvec=forward, rmatvec=adjoint, dtype=self.dtype)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(shape={self.shape}, dtype={self.dtype})"
