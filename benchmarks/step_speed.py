@@ -66,8 +66,8 @@ def following_step(base, y, x, s):
     d = base.n_features
     rows = x.reshape(-1, d)
     live = np.flatnonzero((rows != 0).any(axis=1))
-    A, product = base.follow(rows[live].T, strict=True)
-    point = rows[live].ravel() + x.dtype.type(STEP) * A.rmatvec(y - product)
+    _, _, gradient = base.follow_gradient(rows[live].T, y)
+    point = rows[live].ravel() + x.dtype.type(STEP) * gradient
     chosen = select_top(point, s)
     out = np.zeros_like(x)
     out.reshape(-1, d)[live[chosen // d], chosen % d] = point[chosen]

@@ -179,6 +179,52 @@ class GatedOperator(Operator):
         product = self.xp.zeros(self.shape[0], dtype=self.dtype)
         return self._regated(H, strict, product), product
 
+    def follow_gradient(self, H: Any, y: Any) -> tuple[GatedOperator, Any, Any]:
+        """Let strict gates follow the weights and return the residual and its gradient too, in one pass over X.
+
+        Parameters
+        ----------
+        H : array, shape (d, p)
+            The weights, one neuron a column, which are the generators too. Not checked: this is an inner loop.
+        y : array, shape (n,)
+            Targets.
+
+        Returns
+        -------
+        operator : GatedOperator
+            ``self.regate(H, strict=True)``.
+        residual : array, shape (n,)
+            ``y - operator.matvec(H.T.ravel())``.
+        gradient : array, shape (p d,)
+            ``operator.rmatvec(residual)``, up to the order of summation.
+
+        Notes
+        -----
+        A tile holds all neurons for a few rows, so that the activations give the gates, the residual
+        of these rows and their part of the gradient while they are in cache.
+        """
+        xp, other = self.xp, object.__new__(GatedOperator)
+        other.__dict__.update(self.__dict__)
+        other._strict, other._source = True, None
+        other._set_count(int(H.shape[1]))
+        other._gates = xp.empty((other.n_gates, self.shape[0]), dtype=bool)
+        rows = xp.ascontiguousarray(H.T).astype(self.dtype)
+        residual = xp.empty(self.shape[0], dtype=self.dtype)
+        gradient = xp.zeros((other.n_gates, self.n_features), dtype=self.dtype)
+        ones = xp.ones(other.n_gates, dtype=self.dtype)
+        step = max(1, TILE_GATES * self._tile_rows // max(1, other.n_gates))
+        for a in range(0, self.shape[0], step):
+            inputs = self._Xt[:, a : a + step]
+            tile = rows @ inputs
+            xp.maximum(tile, 0, out=tile)
+            part = y[a : a + step] - ones @ tile
+            residual[a : a + step] = part
+            bits = tile > 0
+            other._gates[:, a : a + step] = bits
+            tile[...] = bits
+            gradient += tile @ (inputs * part).T
+        return other, residual, gradient.ravel()
+
     def subset(self, gates: Any) -> GatedOperator:
         """Return the operator of some of its stored gates.
 

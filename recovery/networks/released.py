@@ -66,13 +66,15 @@ def fit_released(
     generators = xp.asarray(rng.standard_normal((n_neurons, d)), dtype=A.dtype).T
     A = A.regate(generators, strict=True)
     weights, support, residual = xp.zeros(A.shape[1], dtype=A.dtype), None, y
+    gradient: Any = None  # known ahead of a step where the gates have just moved on the same rows
     while record.left:
         if batches.minibatch and record.n_iter:
             base, y = batches.next()
             A = base.regate(generators, strict=True)
-            residual = y - A.matvec(weights)
+            residual, gradient = y - A.matvec(weights), None
         previous, s = weights, min(sparsity, A.shape[1])
-        weights, picked, residual = _aiht_step(A, y, residual, weights, support, s)
+        weights, picked, residual = _aiht_step(A, y, residual, gradient, weights, support, s)
+        gradient = None
         if not bool(xp.isfinite(weights).all()):
             record.stop, weights = Status.DIVERGED, previous
             break
@@ -97,9 +99,8 @@ def fit_released(
                 rows, A = rows[keep], A.subset(keep)
                 weights = rows.ravel()
             generators, before = rows.T, A
-            A, product = A.follow(generators, strict=True)
-            flips = A.gate_changes(before).sum()
-            residual = shown = y - product
+            A, residual, gradient = A.follow_gradient(generators, y)
+            flips, shown = A.gate_changes(before).sum(), residual
         objective = record.add(shown, batches.peak, change, flips, s, neurons)
         if not math.isfinite(objective):
             record.stop, weights = Status.DIVERGED, previous
@@ -109,10 +110,12 @@ def fit_released(
     return network, record.stop or Status.STEP_LIMIT, ""
 
 
-def _aiht_step(A: GatedOperator, y: Any, residual: Any, weights: Any, support: Any, s: int) -> tuple[Any, Any, Any]:
+def _aiht_step(
+    A: GatedOperator, y: Any, residual: Any, gradient: Any, weights: Any, support: Any, s: int
+) -> tuple[Any, Any, Any]:
     """Return new weights, support and residual after one selection and its inner gradient steps."""
     xp = A.xp
-    gradient = A.rmatvec(residual)
+    gradient = A.rmatvec(residual) if gradient is None else gradient
     if support is None:
         mu: Any = xp.asarray(FIRST_STEP, dtype=A.dtype)
     else:

@@ -143,3 +143,19 @@ def test_refusals_name_the_argument():
         recovery.GatedOperator(X, np.ones((4, 2)))
     with pytest.raises(ValueError, match="H has 3 rows and X has 2 columns"):
         recovery.GatedOperator.from_generators(X, np.ones((3, 2)))
+
+
+def test_one_pass_gives_the_gates_the_residual_and_the_gradient(backend, monkeypatch):
+    monkeypatch.setattr("recovery.gated.TILE_GATES", 2)
+    monkeypatch.setattr("recovery.gated.TILE_ROWS", {"cpu": 9, "gpu": 9})
+    rng = np.random.default_rng(0)
+    X, H, y = rng.standard_normal((31, 4)), rng.standard_normal((4, 5)), rng.standard_normal(31)
+    H[:, 2] = 0.0  # a strict gate that is nowhere open
+    base = GatedOperator.from_generators(backend.put(X), backend.put(np.ones((4, 1))))
+    operator, residual, gradient = base.follow_gradient(backend.put(H), backend.put(y))
+    gates = X @ H > 0
+    np.testing.assert_array_equal(backend.get(operator.gates()), gates)
+    expected = y - np.maximum(X @ H, 0).sum(axis=1)
+    np.testing.assert_allclose(backend.get(residual), expected, atol=1e-13)
+    slow = np.concatenate([(gates[:, [j]] * X).T @ expected for j in range(5)])
+    np.testing.assert_allclose(backend.get(gradient), slow, atol=1e-12)
