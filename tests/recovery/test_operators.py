@@ -151,7 +151,7 @@ def test_one_pass_gives_the_gates_the_residual_and_the_gradient(backend, monkeyp
     rng = np.random.default_rng(0)
     X, H, y = rng.standard_normal((31, 4)), rng.standard_normal((4, 5)), rng.standard_normal(31)
     H[:, 2] = 0.0  # a strict gate that is nowhere open
-    base = GatedOperator.from_generators(backend.put(X), backend.put(np.ones((4, 1))))
+    base = recovery.GatedOperator.from_generators(backend.put(X), backend.put(np.ones((4, 1))))
     operator, residual, gradient = base.follow_gradient(backend.put(H), backend.put(y))
     gates = X @ H > 0
     np.testing.assert_array_equal(backend.get(operator.gates()), gates)
