@@ -120,13 +120,7 @@ class Store:
         path = self.path(record.cell)
         document: dict[str, Any] = {
             "format": FORMAT,
-            "key": record.cell.key,
-            "experiment": record.cell.experiment,
-            "version": record.cell.version,
-            "settings": dict(record.cell.settings),
-            "status": record.status,
-            "message": record.message,
-            "metrics": encode(dict(record.metrics)),
+            **_contents(record),
             "arrays": None,
             "run": encode(dict(record.run)),
         }
@@ -241,6 +235,14 @@ def comparable(record: Record) -> dict[str, Any]:
         JSON values; arrays appear as the hash of their dtype, shape and bytes.
     """
     return {
+        **_contents(record),
+        "arrays": {name: _digest(value) for name, value in sorted(record.arrays.items())},
+    }
+
+
+def _contents(record: Record) -> dict[str, Any]:
+    """Return what a record says of its cell, as JSON values: all but arrays and the circumstances of the run."""
+    return {
         "key": record.cell.key,
         "experiment": record.cell.experiment,
         "version": record.cell.version,
@@ -248,7 +250,6 @@ def comparable(record: Record) -> dict[str, Any]:
         "status": record.status,
         "message": record.message,
         "metrics": encode(dict(record.metrics)),
-        "arrays": {name: _digest(value) for name, value in sorted(record.arrays.items())},
     }
 
 

@@ -67,7 +67,8 @@ def fit_network(
         last iterate, in place of the repaired method's own step. ``"repaired"`` with all rows only; not
         ``"l1"`` and ``"group_l1"``, which need gates under which an exact fit exists.
     n_iter : int, default 100
-        Number of steps in all, over all starts and batches.
+        Number of steps in all, over all starts and batches. A repaired fit on batches ends with at most three
+        steps on all rows, which are not counted.
     gate_update : int or None, default 1
         The gates follow the weights after every `gate_update`-th step; None keeps the first,
         random gates.
@@ -100,7 +101,7 @@ def fit_network(
     -----
     With fixed gates D_j = diag(1{X h_j >= 0}) the model is linear, y = sum_j D_j X w_j with w_j = u_j v_j,
     and sparse recovery applies; the gates are then moved to where the weights point, h_j = u_j, and
-    so on. ``"repaired"`` keeps 2 m neurons of either output sign and 2 s weights during the search, takes
+    so on. ``"repaired"`` keeps 2 m neurons of either output sign and up to 3 s weights during the search, takes
     least squares on the support as its step (a Gauss-Newton step once the gates follow the weights),
     re-draws the generator of every neuron that lost its weights, and cuts back to m neurons and s weights
     at the end of each start. A search step on all rows synchronises with a GPU at most 8 times, a step

@@ -247,11 +247,12 @@ class _Search:
             self.settled = self.every is None
             return found.support, found.values
         norms = A.column_norms()
-        move = A.rmatvec(bank.residual) / xp.where(norms > 0, norms, 1.0)
+        safe = xp.where(norms > 0, norms, 1.0)
+        move = A.rmatvec(bank.residual) / safe
         if bank.support is not None:
             # the step of NIHT on unit columns, |g_S|^2 / |A_S g_S|^2: coherent inputs (pixels) need a small one
             inside = xp.zeros(A.shape[1], dtype=self.dtype)
-            inside[bank.support] = move[bank.support] / xp.where(norms > 0, norms, 1.0)[bank.support]
+            inside[bank.support] = move[bank.support] / safe[bank.support]
             image, gradient = A.matvec(inside), move[bank.support]
             square, curvature = (gradient * gradient).sum(), (image * image).sum()
             # 0/0 on a support whose least squares are solved: there a unit step is as good as any
