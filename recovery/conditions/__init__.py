@@ -1,0 +1,1 @@
+"""Numbers about an operator that recovery guarantees ask for."""
