@@ -1,6 +1,8 @@
 """Finding it again: operators, solvers, network fitting."""
 
 from recovery._solve import list_solvers, solve
+from recovery.instances import Instance
+from recovery.laws import NoiseLaw
 from recovery.networks import FitState, NetworkFit, fit_network, psnr
 from recovery.operators import DenseOperator, GatedOperator, Operator, as_operator, dottest, normalise
 from recovery.results import RecoveryResult, Status
@@ -9,7 +11,9 @@ __all__ = [
     "DenseOperator",
     "FitState",
     "GatedOperator",
+    "Instance",
     "NetworkFit",
+    "NoiseLaw",
     "Operator",
     "RecoveryResult",
     "Status",

@@ -1,0 +1,232 @@
+"""What a guarantee is: hypotheses that a program checks on an instance, and a conclusion it checks afterwards."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from planted.checks import check_choice, check_number
+from recovery.instances import Instance
+
+__all__ = ["KINDS", "Guarantee", "Judgement", "Verdict", "all_of", "exceeds"]
+
+KINDS = ("implication", "equivalence", "probability")
+ROUNDING = 1e-12
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer to a yes-or-no question, with how clear it is.
+
+    Parameters
+    ----------
+    status : {"holds", "fails", "unknown"}
+        Never a guess: ``unknown`` when a field is missing, the question is out of reach, or rounding decides it.
+    margin : float
+        How far from the boundary, relative: 0.05 for a left side 5 % larger than the right side it has to
+        exceed; negative when it fails, NaN when it is not known.
+    reason : str
+        A sentence with the numbers.
+    """
+
+    status: str
+    margin: float
+    reason: str
+
+    def __post_init__(self) -> None:
+        check_choice(self.status, "status", ("holds", "fails", "unknown"))
+
+    def __bool__(self) -> bool:
+        raise TypeError(
+            "a Verdict is neither true nor false; compare verdict.status with 'holds', 'fails' or 'unknown'"
+        )
+
+    @staticmethod
+    def unknown(reason: str, margin: float = math.nan) -> Verdict:
+        """Return the verdict ``unknown``."""
+        return Verdict("unknown", margin, reason)
+
+    @staticmethod
+    def of(truth: bool, reason: str, margin: float | None = None) -> Verdict:
+        """Return ``holds`` or ``fails`` for something that is decided exactly; the margin is +-inf by default."""
+        default = math.inf if truth else -math.inf
+        return Verdict("holds" if truth else "fails", default if margin is None else margin, reason)
+
+
+def exceeds(left: float, right: float, reason: str, rounding: float = ROUNDING) -> Verdict:
+    """Return whether left > right >= 0, with the margin left / right - 1.
+
+    Parameters
+    ----------
+    left, right : float
+        Two numbers that are not negative; right may be infinite.
+    reason : str
+        What they are; the numbers are appended.
+    rounding : float, default 1e-12
+        Relative error of the two numbers: closer than this the verdict is ``unknown``. 0 for exact numbers.
+
+    Returns
+    -------
+    Verdict
+        ``unknown`` also where one of them is NaN.
+    """
+    left, right = float(left), float(right)
+    reason = f"{reason}: {left:.6g} against {right:.6g}"
+    if math.isnan(left) or math.isnan(right):
+        return Verdict.unknown(reason)
+    if math.isinf(right):
+        return Verdict("fails", -1.0, reason)
+    margin = left / right - 1.0 if right > 0.0 else (math.inf if left > 0.0 else 0.0)
+    if right > 0.0 and abs(left - right) <= rounding * max(left, right):
+        return Verdict.unknown(reason + "; too close for rounding", margin)
+    return Verdict("holds" if left > right else "fails", margin, reason)
+
+
+def all_of(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the conjunction: one that fails decides, then one that is unknown; else the smallest margin counts."""
+    listed = list(verdicts)
+    for status in ("fails", "unknown"):
+        found = [verdict for verdict in listed if verdict.status == status]
+        if found:
+            return min(found, key=lambda verdict: math.inf if math.isnan(verdict.margin) else verdict.margin)
+    if not listed:
+        return Verdict("holds", math.inf, "nothing is asked")
+    return min(listed, key=lambda verdict: verdict.margin)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A guarantee looked at on one instance.
+
+    Parameters
+    ----------
+    check : Verdict
+        Whether the hypotheses hold.
+    conclusion : Verdict or None
+        Whether the conclusion does; None where it was not asked for.
+    violated : bool
+        For an implication: held, and the conclusion fails. For an equivalence: one of them holds and
+        the other fails. For a statement with a probability: held, and this draw of the noise failed,
+        which is a violation only if it happens too often.
+    """
+
+    check: Verdict
+    conclusion: Verdict | None
+    violated: bool
+
+
+@dataclass(frozen=True)
+class Guarantee:
+    """A theorem as a program.
+
+    Parameters
+    ----------
+    name : str
+        Short and unique, words joined by hyphens.
+    kind : {"implication", "equivalence", "probability"}
+        How it can be wrong; see :class:`Judgement`.
+    statement : str
+        The theorem in one or two sentences, in the symbols of the glossary.
+    source : str
+        The paper it is from, or "derived here" and where.
+    evidence : str
+        Proved where, tested where.
+    hypotheses : callable
+        Instance -> :class:`Verdict`. For an equivalence, the predicate.
+    outcome : callable
+        Instance -> :class:`Verdict`: runs the method and looks. Shares no code with `hypotheses`.
+    needs : tuple of str
+        Fields of the instance, or names of options, without which the answer is ``unknown``.
+    sampler : callable, optional
+        ``sampler(rng) -> Instance``: random instances on which the hypotheses are in play.
+    steer : {"noise", "signal", None}
+        Scaling this factor moves the margin through 0; None where nothing does.
+    delta : float, optional
+        For a probability: the conclusion fails with at most this probability over the noise law.
+
+    Raises
+    ------
+    ValueError
+        If `kind` is not known, or `delta` is missing or out of place.
+    """
+
+    name: str
+    kind: str
+    statement: str
+    source: str
+    evidence: str
+    hypotheses: Callable[[Instance], Verdict] = field(repr=False)
+    outcome: Callable[[Instance], Verdict] = field(repr=False)
+    needs: tuple[str, ...] = ("x", "noise")
+    sampler: Callable[[np.random.Generator], Instance] | None = field(default=None, repr=False)
+    steer: str | None = "noise"
+    delta: float | None = None
+
+    def __post_init__(self) -> None:
+        check_choice(self.kind, "kind", KINDS)
+        check_choice(self.steer, "steer", ("noise", "signal", None))
+        if (self.kind == "probability") != (self.delta is not None):
+            raise ValueError(f"delta={self.delta} with kind={self.kind!r}; expected delta for a probability, else None")
+        if self.delta is not None:
+            check_number(self.delta, "delta", minimum=0.0, maximum=1.0)
+
+    def check(self, instance: Instance) -> Verdict:
+        """Return whether the hypotheses hold on an instance.
+
+        Parameters
+        ----------
+        instance : Instance
+            The problem.
+
+        Returns
+        -------
+        Verdict
+            ``unknown`` when a field in :attr:`needs` is missing.
+        """
+        missing = self._missing(instance)
+        return missing if missing is not None else self.hypotheses(instance)
+
+    def conclusion(self, instance: Instance) -> Verdict:
+        """Return whether the conclusion holds on an instance, hypotheses or not.
+
+        Parameters
+        ----------
+        instance : Instance
+            The problem.
+
+        Returns
+        -------
+        Verdict
+            ``unknown`` when a field in :attr:`needs` is missing.
+        """
+        missing = self._missing(instance)
+        return missing if missing is not None else self.outcome(instance)
+
+    def judge(self, instance: Instance) -> Judgement:
+        """Check hypotheses and conclusion.
+
+        Parameters
+        ----------
+        instance : Instance
+            The problem.
+
+        Returns
+        -------
+        Judgement
+            Both verdicts, and whether they contradict the theorem.
+        """
+        check, conclusion = self.check(instance), self.conclusion(instance)
+        pair = check.status, conclusion.status
+        wrong = {("holds", "fails")} | ({("fails", "holds")} if self.kind == "equivalence" else set())
+        return Judgement(check, conclusion, pair in wrong)
+
+    def _missing(self, instance: Instance) -> Verdict | None:
+        for name in self.needs:
+            value: Any = getattr(instance, name, None) if hasattr(instance, name) else instance.options.get(name)
+            if value is None:
+                return Verdict.unknown(f"{name} is not known of this instance")
+        return None

@@ -1,0 +1,243 @@
+"""One recovery problem, with what is known about its truth."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from planted import arrays
+from planted.checks import check_array, check_integer, check_number
+from recovery.laws import NoiseLaw
+
+__all__ = ["Instance"]
+
+_ARRAYS = ("y", "x", "noise", "x0")
+_CONSISTENT = 1e-8
+
+
+@dataclass(frozen=True, eq=False)
+class Instance:
+    """A problem y = A x + noise, and whatever is known of x, the noise and its law.
+
+    Parameters
+    ----------
+    A : array or Operator, shape (n, N)
+        Sensing matrix or design.
+    y : array, shape (n,)
+        Data.
+    sparsity : int
+        s, from 0 to N.
+    x : array, shape (N,), optional
+        The planted vector.
+    noise : array, shape (n,), optional
+        The noise that was added; zeros say that there is none, None that it is not known.
+    x0 : array, shape (N,), optional
+        Where an iteration starts, or the initial weights.
+    law : NoiseLaw, optional
+        The law that the noise was drawn from, independently of A and x.
+    options : mapping, optional
+        What else a guarantee asks for (``"t"``, ``"tau"``, ``"lam"``, ``"schedule"``, ...) and where the
+        instance comes from (``"design"``, ``"seed"``): numbers, strings, bools and None.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a shape does not fit, a number is not finite, or y differs from A x + noise although
+        both are given.
+
+    Notes
+    -----
+    Guarantees are checked on the CPU in float64: arrays of a GPU are copied over, and an operator is
+    written out (:attr:`matrix`), which costs n N numbers.
+    """
+
+    A: Any
+    y: Any
+    sparsity: int
+    x: Any = None
+    noise: Any = None
+    x0: Any = None
+    law: NoiseLaw | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        shape = getattr(self.A, "shape", None)
+        if not (hasattr(self.A, "columns") and hasattr(self.A, "rmatvec")):
+            object.__setattr__(self, "A", check_array(self.A, "A", ndim=2))
+            shape = self.A.shape
+        n, size = (int(length) for length in shape)  # type: ignore[union-attr]
+        for name, length in zip(_ARRAYS, (n, size, n, size), strict=True):
+            value = getattr(self, name)
+            if value is not None:
+                value = arrays.to_numpy(check_array(value, name, ndim=1, shape=(length,))).astype(np.float64)
+                object.__setattr__(self, name, value)
+        if self.y is None:
+            raise TypeError("y=None is not an array; expected the data, an array of real numbers")
+        check_integer(self.sparsity, "sparsity", minimum=0, maximum=size)
+        if self.law is not None and not isinstance(self.law, NoiseLaw):
+            raise TypeError(f"law={self.law!r} is of type {type(self.law).__name__}; expected a NoiseLaw or None")
+        if self.x is not None and self.noise is not None:
+            there = self.matrix @ self.x + self.noise
+            size_of = np.abs(self.matrix) @ np.abs(self.x) + np.abs(self.noise)
+            if np.any(np.abs(self.y - there) > _CONSISTENT * size_of):
+                worst = float(np.max(np.abs(self.y - there)))
+                raise ValueError(f"y differs from A x + noise by up to {worst:.3g}; expected y = A x + noise")
+
+    @classmethod
+    def planted(cls, A: Any, x: Any, noise: Any = None, sparsity: int | None = None, **known: Any) -> Instance:
+        """Return the instance y = A x + noise.
+
+        Parameters
+        ----------
+        A : array or Operator, shape (n, N)
+            Sensing matrix.
+        x : array, shape (N,)
+            The planted vector.
+        noise : array, shape (n,), optional
+            None plants without noise.
+        sparsity : int, optional
+            Number of non-zeros of x by default.
+        **known
+            ``x0``, ``law``, ``options``.
+
+        Returns
+        -------
+        Instance
+            With `x` and `noise` known.
+        """
+        x = arrays.to_numpy(check_array(x, "x", ndim=1))
+        matrix = _matrix(A)
+        noise = np.zeros(matrix.shape[0]) if noise is None else arrays.to_numpy(check_array(noise, "noise", ndim=1))
+        if x.shape[0] != matrix.shape[1] or noise.shape[0] != matrix.shape[0]:
+            raise ValueError(
+                f"A has shape {matrix.shape}, x has {x.shape[0]} entries and noise has {noise.shape[0]}; "
+                "expected x to have one a column of A, and noise one a row"
+            )
+        count = int(np.count_nonzero(x)) if sparsity is None else sparsity
+        return cls(A, matrix @ x + noise, count, x=x, noise=noise, **known)
+
+    @cached_property
+    def matrix(self) -> np.ndarray:
+        """A as a dense matrix of float64 on the CPU, shape (n, N)."""
+        return _matrix(self.A)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of A."""
+        return int(self.A.shape[0]), int(self.A.shape[1])
+
+    @property
+    def support(self) -> np.ndarray:
+        """Where the planted vector is not 0, ascending; needs `x`."""
+        if self.x is None:
+            raise ValueError("x=None has no support; expected an instance whose planted vector is known")
+        return np.flatnonzero(self.x)
+
+    @property
+    def noise_free(self) -> bool:
+        """Whether the noise is known to be exactly 0."""
+        return self.noise is not None and not np.any(self.noise)
+
+    def replace(self, **changes: Any) -> Instance:
+        """Return a copy with other fields; y follows if A, x or noise change and all are known.
+
+        Parameters
+        ----------
+        **changes
+            Fields and their new values; ``options`` replaces all options.
+
+        Returns
+        -------
+        Instance
+            The copy.
+        """
+        values = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)} | changes
+        planted = values["x"] is not None and values["noise"] is not None
+        if "y" not in changes and planted and changes.keys() & {"A", "x", "noise"}:
+            values["y"] = _matrix(values["A"]) @ values["x"] + values["noise"]
+        return Instance(**values)
+
+    def with_options(self, **options: Any) -> Instance:
+        """Return a copy with some options set."""
+        return self.replace(options={**self.options, **options})
+
+    def scaled(self, *, signal: float = 1.0, noise: float = 1.0) -> Instance:
+        """Return a copy with planted vector and noise (and its law) multiplied by factors.
+
+        Parameters
+        ----------
+        signal, noise : float, default 1
+            Factors; needs `x` and `noise`.
+
+        Returns
+        -------
+        Instance
+            The copy.
+        """
+        signal, noise = check_number(signal, "signal"), check_number(noise, "noise", minimum=0.0)
+        if self.x is None or self.noise is None:
+            raise ValueError("x or noise is None; expected an instance whose planted vector and noise are known")
+        law = None if self.law is None else NoiseLaw(self.law.name, noise * self.law.sigma)
+        return self.replace(x=signal * self.x, noise=noise * self.noise, law=law)
+
+    def redrawn(self, rng: Any = None) -> Instance:
+        """Return a copy with fresh noise from its law."""
+        if self.law is None:
+            raise ValueError("law=None cannot be drawn from; expected an instance with a NoiseLaw")
+        return self.replace(noise=self.law.draw(self.shape[0], rng))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the instance to an npz file that :meth:`load` reads without unpickling anything.
+
+        Parameters
+        ----------
+        path : path
+            File name, ending in ``.npz``.
+        """
+        known = {name: getattr(self, name) for name in _ARRAYS if getattr(self, name) is not None}
+        law = None if self.law is None else [self.law.name, self.law.sigma]
+        about = {"sparsity": int(self.sparsity), "law": law, "options": dict(self.options)}
+        np.savez(path, A=self.matrix, about=np.array(json.dumps(about)), **known)
+
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> Instance:
+        """Read an instance that :meth:`save` wrote.
+
+        Parameters
+        ----------
+        path : path
+            File name.
+
+        Returns
+        -------
+        Instance
+            Equal in every number.
+
+        Raises
+        ------
+        ValueError
+            If the file holds something else.
+        """
+        with np.load(path, allow_pickle=False) as stored:
+            if "about" not in stored or "A" not in stored:
+                raise ValueError(f"{os.fspath(path)} holds {', '.join(stored.files)}; expected a saved Instance")
+            about = json.loads(str(stored["about"]))
+            known = {name: stored[name] for name in _ARRAYS if name in stored}
+            law = None if about["law"] is None else NoiseLaw(*about["law"])
+            return Instance(stored["A"], sparsity=about["sparsity"], law=law, options=about["options"], **known)
+
+
+def _matrix(A: Any) -> np.ndarray:
+    """Return a dense float64 matrix on the CPU, of an array or an operator."""
+    if hasattr(A, "columns") and hasattr(A, "rmatvec"):
+        first = A.columns(np.arange(0)) if not hasattr(A, "xp") else None
+        xp = A.xp if first is None else arrays.namespace(first)
+        A = A.columns(xp.arange(int(A.shape[1])))
+    return np.asarray(arrays.to_numpy(check_array(A, "A", ndim=2)), dtype=np.float64)
