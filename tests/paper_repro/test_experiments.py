@@ -13,7 +13,7 @@ from paper_repro.experiment import PRESETS
 from paper_repro.experiments import common, fig1, fig3_binary, table1
 from paper_repro.store import Record
 
-NAMES = ["fig1", "table1", "fig3-binary"]
+NAMES = experiments.names()
 
 
 @pytest.fixture(autouse=True)
