@@ -1,5 +1,55 @@
 """Theorems as programs: hypotheses that are checked on an instance, and conclusions that are checked afterwards."""
 
-from recovery.guarantees.base import Guarantee, Judgement, Verdict, all_of, exceeds
+from __future__ import annotations
 
-__all__ = ["Guarantee", "Judgement", "Verdict", "all_of", "exceeds"]
+import importlib
+
+from recovery.guarantees._ledger import Ledger, ledger
+from recovery.guarantees.base import Guarantee, Judgement, Verdict, all_of, exceeds
+from recovery.guarantees.sampling import draw, linear_instance, steer
+from recovery.guarantees.tally import Tally, failure_rate_bound
+
+__all__ = [
+    "Guarantee",
+    "Judgement",
+    "Ledger",
+    "Tally",
+    "Verdict",
+    "all_of",
+    "catalogue",
+    "draw",
+    "exceeds",
+    "failure_rate_bound",
+    "ledger",
+    "linear_instance",
+    "steer",
+]
+
+_FAMILIES: dict[str, tuple[str, ...]] = {
+    "linear": (),
+}
+"""Modules of each family, imported when they are asked for; each has ``guarantees() -> list of Guarantee``."""
+
+
+def catalogue(family: str | None = None) -> list[Guarantee]:
+    """Return the guarantees of this package.
+
+    Parameters
+    ----------
+    family : {"linear"}, optional
+        ``"linear"``: about sparse linear models y = X w + noise. All by default.
+
+    Returns
+    -------
+    list of Guarantee
+        Names are unique.
+
+    Raises
+    ------
+    ValueError
+        If the family is not known.
+    """
+    if family is not None and family not in _FAMILIES:
+        raise ValueError(f"family={family!r} is not known; expected one of {', '.join(map(repr, _FAMILIES))} or None")
+    modules = [name for key, listed in _FAMILIES.items() if family in (None, key) for name in listed]
+    return [guarantee for name in modules for guarantee in importlib.import_module(name).guarantees()]

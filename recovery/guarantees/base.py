@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ __all__ = ["KINDS", "Guarantee", "Judgement", "Verdict", "all_of", "exceeds"]
 
 KINDS = ("implication", "equivalence", "probability")
 ROUNDING = 1e-12
+_FIELDS = frozenset(item.name for item in dataclasses.fields(Instance))
 
 
 @dataclass(frozen=True)
@@ -226,7 +228,7 @@ class Guarantee:
 
     def _missing(self, instance: Instance) -> Verdict | None:
         for name in self.needs:
-            value: Any = getattr(instance, name, None) if hasattr(instance, name) else instance.options.get(name)
+            value: Any = getattr(instance, name) if name in _FIELDS else instance.options.get(name)
             if value is None:
                 return Verdict.unknown(f"{name} is not known of this instance")
         return None
