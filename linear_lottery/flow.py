@@ -87,10 +87,10 @@ def gradient_flow(X: Any, y: Any, w0: Any, t: float = math.inf, mask: Any = None
     dtype = np.result_type(X.dtype, y.dtype, w0.dtype)
     X, y, w0 = (value.astype(dtype) if value.dtype != dtype else value for value in (X, y, w0))
     if active is None:
-        return _flow(xp, X, y, w0, t)
+        return trained(xp, X, y, w0, t)[0]
     weights = xp.zeros(w0.shape, dtype=dtype)
     if active.shape[0]:
-        weights[active] = _flow(xp, X[:, active], y, w0[active], t)
+        weights[active] = trained(xp, X[:, active], y, w0[active], t)[0]
     return weights
 
 
@@ -103,8 +103,12 @@ def _active(X: Any, mask: Any) -> Any:
     return xp.nonzero(mask)[0]
 
 
-def _flow(xp: Any, X: Any, y: Any, w0: Any, t: float) -> Any:
-    """Return the weights at time `t` where all of them are trained and all arrays have one dtype."""
+def trained(xp: Any, X: Any, y: Any, w0: Any, t: float) -> tuple[Any, Any, Any]:
+    """Return the weights at time `t` where all of them are trained and all arrays have one dtype, without checks.
+
+    Also what a change of y does to them: they are affine in y, with the matrix V diag(gain) U', and the rows of V'
+    and the gains, shape (min(n, m),), come second and third. For t to infinity it is the pseudo-inverse of X.
+    """
     n, m = X.shape
     U, s, Vt = xp.linalg.svd(X, full_matrices=False)
     moving = s > max(n, m) * float(np.finfo(s.dtype).eps) * s[0]
@@ -115,4 +119,4 @@ def _flow(xp: Any, X: Any, y: Any, w0: Any, t: float) -> Any:
         # root^2 = lambda t; squared here and not before, so that tiny and huge X do not under- or overflow
         root = xp.minimum(s * (math.sqrt(t) / math.sqrt(n)), xp.full_like(s, _SATURATED))
         moved = xp.where(moving, -xp.expm1(-root * root), xp.zeros_like(s))
-    return w0 + ((U.T @ y) / divisor - Vt @ w0) * moved @ Vt
+    return w0 + ((U.T @ y) / divisor - Vt @ w0) * moved @ Vt, Vt, moved / divisor

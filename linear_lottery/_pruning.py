@@ -1,0 +1,170 @@
+"""What all pruning routes share: who goes next when magnitudes tie, and how a path is put together."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from typing import Any
+
+import numpy as np
+
+from linear_lottery.flow import trained
+from linear_lottery.path import PruningPath
+from planted import arrays
+from planted.checks import check_array, check_same_rows
+
+__all__ = ["Problem", "Refits", "assemble", "first_to_go"]
+
+TIE = 8.0
+"""Magnitudes count as equal up to so many times the rounding error that :func:`Problem.tolerance` expects."""
+
+SAFE_EXPONENT = {8: 200, 4: 20}
+"""X and y are used as they are if their largest entries lie between 2^-e and 2^e, by bytes a number."""
+
+
+class Problem:
+    """Checked data of a pruning run, on a scale where squares neither overflow nor underflow.
+
+    Scaling is by powers of two, which is exact: with X 2^-a and y 2^-b the weights are scaled by 2^(a - b), and
+    time by 2^(2 a). Data of usual size are not copied.
+    """
+
+    def __init__(self, X: Any, y: Any, w0: Any, t: float) -> None:
+        X = check_array(X, "X", ndim=2)
+        y = check_array(y, "y", ndim=1)
+        check_same_rows(X, "X", y, "y")
+        xp = arrays.namespace(X, y)
+        if w0 is None:
+            w0 = xp.zeros(X.shape[1], dtype=np.result_type(X.dtype, y.dtype))
+        w0 = check_array(w0, "w0", ndim=1, shape=(X.shape[1],))
+        self.xp = xp = arrays.namespace(X, y, w0)
+        self.dtype = np.result_type(X.dtype, y.dtype, w0.dtype)
+        X, y, w0 = (value.astype(self.dtype) if value.dtype != self.dtype else value for value in (X, y, w0))
+        self.start = w0
+        self.n, self.d = X.shape
+        self.eps = float(np.finfo(self.dtype).eps)
+        self.X, self.y, self.w0, self.t = self._scaled(X, y, w0, t)
+        self.norms = xp.sqrt((self.X * self.X).sum(axis=0))
+        self.y_norm = xp.sqrt((self.y * self.y).sum())
+
+    def _scaled(self, X: Any, y: Any, w0: Any, t: float) -> tuple[Any, Any, Any, float]:
+        largest = self.xp.stack([abs(value).max() for value in (X, y, w0)])
+        x_size, y_size, w_size = (math.frexp(value)[1] if value else None for value in largest.tolist())
+        safe = SAFE_EXPONENT[self.dtype.itemsize]
+        a = x_size or 0
+        sizes = [size for size in (y_size, None if w_size is None else w_size + a) if size is not None]
+        b = max(sizes, default=0)
+        self.exponent = 0
+        if abs(a) <= safe and abs(b) <= safe and abs(b - a) <= safe:
+            return X, y, w0, t
+        self.exponent = b - a
+        try:
+            t = math.ldexp(t, 2 * a)
+        except OverflowError:  # modes that move at all have long arrived
+            t = math.inf
+        return self._times(X, -a), self._times(y, -b), self._times(w0, a - b), t
+
+    def _times(self, values: Any, exponent: int) -> Any:
+        """Return values * 2^exponent, in steps that are numbers of the dtype."""
+        largest = 1000 if self.dtype.itemsize == 8 else 120
+        while exponent:
+            step = max(-largest, min(largest, exponent))
+            values, exponent = values * 2.0**step, exponent - step
+        return values
+
+    def unscaled(self, weights: Any) -> Any:
+        """Return weights on the caller's scale."""
+        return self._times(weights, self.exponent)
+
+    def tolerance(self, gain: Any, weights: Any, norms: Any) -> Any:
+        """Return the difference of magnitudes that rounding can make, shape ().
+
+        `gain` is the largest row norm of the matrix that takes y to the weights, `norms` are those of the columns.
+        """
+        xp = self.xp
+        reach = norms * weights
+        error = gain * (self.y_norm + xp.sqrt((reach * reach).sum())) + xp.abs(weights).max()
+        return (TIE * self.eps) * error
+
+
+def first_to_go(magnitude: np.ndarray, count: int, tolerance: float) -> np.ndarray:
+    """Return the positions of the `count` smallest magnitudes, in the order in which they go.
+
+    One after another the smallest goes, and of those that exceed it by no more than `tolerance` the one with the
+    largest position, so that of equals those with the smaller index stay.
+    """
+    if count == 1:  # the same rule without sorting; most of the time is spent here
+        return np.flatnonzero(magnitude <= magnitude.min() + tolerance)[-1:]
+    rank = np.argsort(magnitude, kind="stable")
+    ascending = magnitude[rank]
+    if not np.any(np.diff(ascending[: count + 1]) <= tolerance):
+        return rank[:count]
+    gone = np.zeros(len(rank), dtype=bool)
+    equals: list[int] = []
+    picked: list[int] = []
+    low = high = 0
+    while len(picked) < count:
+        while gone[rank[low]]:
+            low += 1
+        while high < len(rank) and ascending[high] <= ascending[low] + tolerance:
+            heapq.heappush(equals, -int(rank[high]))
+            high += 1
+        picked.append(-heapq.heappop(equals))
+        gone[picked[-1]] = True
+    return np.array(picked, dtype=np.int64)
+
+
+class Refits:
+    """Training from the start in every round: right for every X, every start and every time."""
+
+    name = "refit"
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.kept = np.arange(problem.d)
+        self._train()
+
+    def _train(self) -> None:
+        problem, xp = self.problem, self.problem.xp
+        if len(self.kept) == problem.d:
+            self.index, X, w0, norms = None, problem.X, problem.w0, problem.norms
+        else:
+            self.index = index = xp.asarray(self.kept)
+            X, w0, norms = problem.X[:, index], problem.w0[index], problem.norms[index]
+        self.weights, Vt, gain = trained(xp, X, problem.y, w0, problem.t)
+        rows = xp.sqrt(((Vt * Vt) * (gain * gain)[:, None]).sum(axis=0))
+        self.tolerance = problem.tolerance(rows.max(), self.weights, norms)
+
+    def write(self, row: Any) -> None:
+        """Write the weights into a row of zeros, shape (d,)."""
+        row[... if self.index is None else self.index] = self.weights
+
+    def magnitudes(self) -> tuple[np.ndarray, float]:
+        """Return |w| of the survivors on the CPU, and what counts as a tie; one synchronisation."""
+        xp = self.problem.xp
+        host = arrays.to_numpy(xp.concatenate([xp.abs(self.weights), self.tolerance.reshape(1)]))
+        return host[:-1], float(host[-1])
+
+    def remove(self, positions: np.ndarray) -> None:
+        """Prune survivors by their positions, and train the rest; nothing is trained when nothing is left."""
+        self.kept = np.delete(self.kept, positions)
+        if len(self.kept):
+            self._train()
+
+
+def assemble(problem: Problem, route: str, weights: Any, order: list[int], sizes: list[int]) -> PruningPath:
+    """Return the path of weights that were pruned in a known order."""
+    xp, d = problem.xp, problem.d
+    rounds = np.repeat(np.arange(1, len(sizes)), -np.diff(sizes))
+    gone_by = np.full(d, len(sizes))
+    gone_by[order] = rounds
+    masks = xp.asarray(gone_by)[None, :] > xp.arange(len(sizes))[:, None]
+    return PruningPath(
+        masks=masks,
+        weights=problem.unscaled(weights),
+        order=xp.asarray(np.array(order, dtype=np.int64)),
+        support=xp.asarray(np.flatnonzero(gone_by == len(sizes)).astype(np.int64)),
+        w0=problem.start,
+        sizes=tuple(sizes),
+        route=route,
+    )
