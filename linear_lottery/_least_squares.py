@@ -1,0 +1,36 @@
+"""Projections and ranks that the closed forms share."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+__all__ = ["independent", "project", "smallest_singular_value"]
+
+
+def project(part: np.ndarray, vector: np.ndarray) -> np.ndarray:
+    """Return the projection of a vector on the range of a matrix, whatever its rank."""
+    if not part.shape[1]:
+        return np.zeros_like(vector)
+    U, s, _ = np.linalg.svd(part, full_matrices=False)
+    U = U[:, s > s[0] * max(part.shape) * np.finfo(float).eps]
+    return U @ (U.T @ vector)
+
+
+def smallest_singular_value(part: np.ndarray) -> float:
+    """Return the smallest singular value, 0 without full column rank, and infinity without columns."""
+    n, m = part.shape
+    if m == 0:
+        return math.inf
+    if n < m:
+        return 0.0
+    s = np.linalg.svd(part, compute_uv=False)
+    return float(s[-1]) if s[-1] > s[0] * max(n, m) * np.finfo(float).eps else 0.0
+
+
+def independent(part: np.ndarray, name: str) -> np.ndarray:
+    """Return the matrix, or refuse it if its columns are dependent."""
+    if smallest_singular_value(part) == 0:
+        raise ValueError(f"{name}, of shape {part.shape}, has no full column rank; expected independent columns")
+    return part
