@@ -1,0 +1,103 @@
+"""What all conditions start from: columns, Gram matrices and supports, checked, in float64."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from planted import arrays
+from planted.checks import check_array
+from recovery.operators import Operator, as_operator
+
+__all__ = ["all_columns", "check_signs", "check_support", "host_gram", "orthogonalise", "unit_columns"]
+
+EPS = float(np.finfo(np.float64).eps)
+
+
+def all_columns(A: Any) -> Any:
+    """Return an operator or array as a plain float64 matrix on its own device, shape (n, N)."""
+    operator: Operator = as_operator(A)
+    columns = operator.columns(operator.xp.arange(operator.shape[1]))
+    return columns if columns.dtype == np.float64 else columns.astype(np.float64)
+
+
+def unit_columns(A: Any) -> Any:
+    """Return the columns of A scaled to unit norm, float64; zero columns are refused with a sentence."""
+    columns = all_columns(A)
+    xp = arrays.namespace(columns)
+    largest = xp.abs(columns).max(axis=0)
+    zero = largest == 0
+    if bool(zero.any()):
+        first = int(xp.argmax(zero))
+        raise ValueError(
+            f"A has {int(zero.sum())} zero column(s), the first at index {first}; expected columns that can be scaled "
+            "to unit norm"
+        )
+    columns = columns / largest  # so that no square under- or overflows
+    return columns / xp.sqrt((columns * columns).sum(axis=0))
+
+
+def host_gram(A: Any) -> tuple[np.ndarray, int]:
+    """Return A'A on the CPU, shape (N, N), and the number of rows of A.
+
+    An entry of the computed A'A is off by at most about n eps |a_i| |a_j|, so that with the eigenvalue routine's own
+    error an eigenvalue of a block of s columns is off by about (n + 8 s) eps times the sum of their squared norms.
+    """
+    columns = arrays.to_numpy(all_columns(A))
+    with np.errstate(over="ignore", invalid="ignore"):
+        gram = columns.T @ columns
+    if not np.isfinite(gram).all():
+        raise ValueError("A has columns whose inner products overflow; expected columns of norm below 1e154")
+    return gram, int(columns.shape[0])
+
+
+def check_support(support: Any, size: int, name: str = "support") -> np.ndarray:
+    """Return a support as ascending int64 indices on the CPU, or refuse it with a sentence."""
+    if not arrays.is_array(support):
+        support = np.asarray(support)
+        support = support.astype(np.int64) if support.size == 0 else support
+    kind = np.dtype(support.dtype).kind
+    if kind not in "iu" or support.ndim != 1:
+        raise TypeError(
+            f"{name} has dtype {support.dtype} and shape {tuple(support.shape)}; expected a vector of integer indices"
+        )
+    found = np.sort(arrays.to_numpy(support).astype(np.int64))
+    if found.size and (found[0] < 0 or found[-1] >= size):
+        raise ValueError(f"{name} has indices from {found[0]} to {found[-1]}; expected them between 0 and {size - 1}")
+    if np.any(found[1:] == found[:-1]):
+        raise ValueError(
+            f"{name} names index {found[:-1][found[1:] == found[:-1]][0]} twice; expected distinct indices"
+        )
+    return found
+
+
+def check_signs(signs: Any, support: Any, columns: Any) -> Any:
+    """Return signs in the order of the ascending support, on the device of `columns`, or refuse them."""
+    xp = arrays.namespace(columns)
+    order = np.argsort(arrays.to_numpy(support) if arrays.is_array(support) else np.asarray(support), kind="stable")
+    signs = check_array(signs, "signs", ndim=1, shape=(order.shape[0],), dtype=np.float64, allow_empty=True)
+    host = arrays.to_numpy(signs)
+    if np.any(np.abs(host) != 1.0):
+        raise ValueError(f"signs holds {host[np.abs(host) != 1.0][0]}; expected the numbers 1 and -1 only")
+    return xp.asarray(host[order])
+
+
+def orthogonalise(columns: Any) -> tuple[Any, Any] | None:
+    """Return Q and R of A_S = Q R, or None where the columns are dependent up to rounding.
+
+    The rank is judged on columns of unit norm, so that their scales do not matter; singular values below
+    max(n, k) eps times the largest count as 0.
+    """
+    xp = arrays.namespace(columns)
+    n, k = columns.shape
+    if k > n:
+        return None
+    norms = xp.sqrt((columns * columns).sum(axis=0))
+    if bool((norms == 0).any()):
+        return None
+    Q, R = xp.linalg.qr(columns)
+    spectrum = xp.linalg.svd(R / norms, compute_uv=False)
+    if bool(spectrum[-1] <= max(n, k) * EPS * spectrum[0]):
+        return None
+    return Q, R
