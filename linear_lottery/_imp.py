@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from linear_lottery._deflation import Deflation
 from linear_lottery._pruning import Problem, Refits, assemble, first_to_go
 from linear_lottery.path import PruningPath
 from planted.checks import check_integer, check_number
@@ -91,7 +92,8 @@ def imp(
     t = check_number(t, "t", minimum=0, finite=False)
     problem = Problem(X, y, w0, t)
     check_integer(keep, "keep", minimum=0, maximum=problem.d)
-    return prune_to(Refits(problem), keep, schedule)
+    route = Deflation.of(problem) if math.isinf(t) else None
+    return prune_to(route or Refits(problem), keep, schedule)
 
 
 def prune_to(route: Any, keep: int, schedule: str | float | int) -> PruningPath:

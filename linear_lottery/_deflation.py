@@ -1,0 +1,170 @@
+"""Least squares on shrinking sets of columns by deflation: a whole pruning path in O(n d^2 + d^3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from linear_lottery._pruning import Problem
+from planted import arrays
+
+__all__ = ["Deflation", "triangular_inverse"]
+
+PANEL = 48
+"""So many deflations are kept apart and then subtracted in one matrix product."""
+
+SHRINK = 0.6
+"""The survivors are factored anew when they are so few of those at the last factorisation."""
+
+GUARD = 1e-2
+"""... or when the largest row of W has lost so much of its length, so that no more than two digits are lost."""
+
+BLOCK = 0.1
+"""A round that prunes more than this share of the survivors factors anew, instead of deflating one by one."""
+
+LEAF = 64
+"""Triangles of up to this size are inverted by back substitution."""
+
+
+class Deflation:
+    """Least-squares weights of the survivors, updated when some are pruned.
+
+    Notes
+    -----
+    From X_M = Q R take z = Q'y and W = R^-1, so that w_M = W z, and the rows W_i are those of the pseudo-inverse in the
+    basis Q. Pruning j takes the direction u = W_j / |W_j| out of all rows,
+
+        w <- w - (W u) w_j / |W_j|,      W <- W - (W u) u',
+
+    after which row j is 0. Up to PANEL directions wait: row j is corrected for them when it is needed, and W u needs no
+    correction, since the directions are orthonormal. The errors are about eps |W_i| of the last factorisation. When
+    the largest |W_i| has shrunk, or enough weights have gone, the columns of R that are left are factored anew (R has d
+    rows, not n), which brings the errors back to those of a refit and the arrays to their present size.
+    """
+
+    name = "deflation"
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.kept = np.arange(problem.d)  # one a row of W; some of them are gone, as `alive` says
+        self._factor(problem.X, problem.y)
+
+    @classmethod
+    def of(cls, problem: Problem) -> Deflation | None:
+        """Return the route, or None unless X has full column rank for certain."""
+        if problem.n < problem.d:
+            return None
+        with np.errstate(all="ignore"):  # whatever goes wrong in a singular X, the condition tells
+            route = cls(problem)
+            limit = 1 / (8 * max(problem.n, problem.d) * problem.eps)
+            return route if route.sound and _norm(problem.xp, route.R) * _norm(problem.xp, route.W) <= limit else None
+
+    def _factor(self, A: Any, z: Any) -> None:
+        """Start from the columns of A, one for each of `kept`."""
+        xp, m = self.problem.xp, A.shape[1]
+        T = xp.linalg.qr(xp.concatenate([A, z[:, None]], axis=1), mode="r")  # its last column is Q'z: no Q is formed
+        self.R, self.z = T[:m, :m], T[:m, m]
+        diagonal = xp.abs(xp.diagonal(self.R))
+        self.sound = bool(diagonal.min() > self.problem.eps * diagonal.max())
+        if not self.sound:
+            return
+        self.W = triangular_inverse(xp, self.R)
+        self.index, self.columns = xp.asarray(self.kept), np.arange(m)
+        self.alive = np.ones(m, dtype=bool)
+        self.norms = self.problem.norms[self.index]
+        self.weights = self.W @ self.z
+        self.squares = (self.W * self.W).sum(axis=1)
+        self.longest = float(self.squares.max())
+        self.U = xp.zeros((PANEL, m), dtype=self.W.dtype)
+        self.C = xp.zeros((PANEL, m), dtype=self.W.dtype)
+        self.waiting = 0
+
+    def _factor_again(self) -> None:
+        left = self.columns[self.alive]
+        self.kept = self.kept[self.alive]
+        self._factor(self.R[:, self.problem.xp.asarray(left)], self.z)
+
+    def write(self, row: Any) -> None:
+        """Write the weights into a row of zeros, shape (d,)."""
+        row[self.index] = self.weights
+
+    def magnitudes(self) -> tuple[np.ndarray, float]:
+        """Return |w| on the CPU, infinite where pruned, and what counts as a tie; one synchronisation."""
+        host = self._fetch()
+        if host[-1] < GUARD * GUARD * self.longest:
+            self._factor_again()
+            host = self._fetch()
+        magnitude = host[:-2]
+        magnitude[~self.alive] = np.inf
+        return magnitude, float(host[-2])
+
+    def _fetch(self) -> np.ndarray:
+        xp = self.problem.xp
+        longest = self.squares.max()
+        tolerance = self.problem.tolerance(xp.sqrt(longest), self.weights, self.norms)
+        return arrays.to_numpy(xp.concatenate([xp.abs(self.weights), xp.stack([tolerance, longest])]))
+
+    def remove(self, positions: np.ndarray) -> None:
+        """Prune rows by their positions."""
+        before = int(self.alive.sum())
+        self.alive[positions] = False
+        left = before - len(positions)
+        if not left:
+            return
+        if left <= SHRINK * self.W.shape[1] or len(positions) > BLOCK * before:
+            self._factor_again()
+            return
+        for position in positions.tolist():
+            self._deflate(position)
+        if len(self.alive) - left >= PANEL:
+            self._drop_dead_rows()
+
+    def _deflate(self, j: int) -> None:
+        xp = self.problem.xp
+        if self.waiting == PANEL:
+            self.W -= self.C.T @ self.U
+            self.waiting = 0
+        k = self.waiting
+        U, C = self.U[:k], self.C[:k]
+        direction = self.W[j] - C[:, j] @ U
+        direction = direction - (U @ direction) @ U  # twice is enough: orthogonal to the others up to rounding
+        length = xp.sqrt(direction @ direction)
+        direction = direction / length
+        change = self.W @ direction
+        self.weights = self.weights - change * (self.weights[j] / length)
+        self.squares = self.squares - change * change
+        self.weights[j] = 0.0
+        self.squares[j] = 0.0
+        self.U[k], self.C[k] = direction, change
+        self.waiting = k + 1
+
+    def _drop_dead_rows(self) -> None:
+        left = self.problem.xp.asarray(np.flatnonzero(self.alive))
+        self.W, self.C = self.W[left], self.C[:, left]
+        self.weights, self.squares, self.norms = self.weights[left], self.squares[left], self.norms[left]
+        self.index = self.index[left]
+        self.kept, self.columns = self.kept[self.alive], self.columns[self.alive]
+        self.alive = self.alive[self.alive]
+
+
+def triangular_inverse(xp: Any, R: Any) -> Any:
+    """Return the inverse of an upper triangular matrix, shape (m, m), nearly all of it by matrix products."""
+    m = R.shape[0]
+    if m <= LEAF:
+        return xp.linalg.solve(R, xp.eye(m, dtype=R.dtype))  # LU finds nothing to eliminate: this is back substitution
+    half = m // 2
+    upper, lower = triangular_inverse(xp, R[:half, :half]), triangular_inverse(xp, R[half:, half:])
+    inverse = xp.zeros((m, m), dtype=R.dtype)
+    inverse[:half, :half], inverse[half:, half:] = upper, lower
+    inverse[:half, half:] = -(upper @ (R[:half, half:] @ lower))
+    return inverse
+
+
+def _norm(xp: Any, A: Any) -> float:
+    """Return |A|_2, or a little less: a few power iterations from the row of largest norm."""
+    v = A[xp.argmax((A * A).sum(axis=1))]
+    for _ in range(4):
+        v = v / xp.sqrt(v @ v)
+        v = A.T @ (A @ v)
+    return float(xp.sqrt(xp.sqrt(v @ v)))
