@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib
 
+from recovery.guarantees._attack import attack
 from recovery.guarantees._ledger import Ledger, ledger
 from recovery.guarantees.base import Guarantee, Judgement, Verdict, all_of, exceeds
+from recovery.guarantees.contradiction import contradicts
 from recovery.guarantees.sampling import draw, linear_instance, steer
+from recovery.guarantees.shrinking import as_code, shrink
 from recovery.guarantees.tally import Tally, failure_rate_bound
 
 __all__ = [
@@ -16,12 +19,16 @@ __all__ = [
     "Tally",
     "Verdict",
     "all_of",
+    "as_code",
+    "attack",
     "catalogue",
+    "contradicts",
     "draw",
     "exceeds",
     "failure_rate_bound",
     "ledger",
     "linear_instance",
+    "shrink",
     "steer",
 ]
 

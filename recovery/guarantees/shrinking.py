@@ -1,0 +1,226 @@
+"""From an instance that contradicts a guarantee to a small one that a person can read and paste."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from planted.checks import check_number
+from recovery.guarantees.base import Guarantee
+from recovery.guarantees.contradiction import afresh, contradicts
+from recovery.instances import Instance
+
+__all__ = ["as_code", "shrink"]
+
+_REJECTED = (ValueError, ArithmeticError, IndexError, np.linalg.LinAlgError)
+_PARTS = ("A", "x", "noise", "x0")
+_DIGITS = (1, 2, 3, 4, 6, 8)
+
+
+def shrink(guarantee: Guarantee, instance: Instance, seconds: float = 10.0, rng: Any = 0) -> Instance:
+    """Make an instance that contradicts a guarantee smaller, as long as it still does.
+
+    Parameters
+    ----------
+    guarantee : Guarantee
+        Which.
+    instance : Instance
+        Contradicts it.
+    seconds : float, default 10
+        Time to spend.
+    rng : int or Generator, default 0
+        Source of the noise for a probability; an int asks all candidates with the same draws.
+
+    Returns
+    -------
+    Instance
+        Fewer rows, columns and non-zeros, numbers of about 1 with few digits, zeros in the noise; options that
+        the guarantee does not need are gone. One step less and, up to `seconds`, it is no contradiction.
+
+    Raises
+    ------
+    ValueError
+        If `instance` is no contradiction.
+    """
+    deadline = time.monotonic() + check_number(seconds, "seconds", minimum=0.0)
+
+    def wrong(candidate: Instance) -> bool:
+        try:
+            return contradicts(guarantee, candidate, rng)
+        except _REJECTED:
+            return False
+
+    if not wrong(instance):
+        raise ValueError(f"instance does not contradict {guarantee.name!r}; expected one that does")
+    best = afresh(instance)
+    needed = {name: value for name, value in best.options.items() if name in guarantee.needs}
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        best = _try(best, iter([lambda here: here.replace(options=needed)]), wrong, deadline)
+        best = _try(best, iter([lambda here: here.replace(x0=None)]), wrong, deadline)
+        best = _try(best, iter([lambda here: here.replace(law=None)]), wrong, deadline)
+        while True:
+            before = best
+            for steps in (_smaller, _of_size_one, _rounded, _zeros, _simple):
+                best = _try(best, steps(best), wrong, deadline)
+            if best is before or time.monotonic() > deadline:
+                return best
+
+
+Step = Callable[[Instance], Instance]
+
+
+def _try(best: Instance, steps: Iterator[Step], wrong: Callable[[Instance], bool], deadline: float) -> Instance:
+    """Take each step that leaves a contradiction; steps that no longer fit are passed over."""
+    for step in steps:
+        if time.monotonic() > deadline:
+            break
+        try:
+            candidate = step(best)
+        except _REJECTED:
+            continue
+        if not _same(candidate, best) and wrong(candidate):
+            best = candidate
+    return best
+
+
+def _smaller(instance: Instance) -> Iterator[Step]:
+    """Drop rows and columns: the second half, then one by one from the end, so that places stay valid."""
+    for axis, length in enumerate(instance.shape):
+        if length > 3:
+            yield partial(_kept, axis=axis, places=frozenset(range(length // 2)))
+        for place in reversed(range(length)):
+            yield partial(_kept, axis=axis, places=frozenset(range(length)) - {place})
+
+
+def _kept(instance: Instance, axis: int, places: frozenset[int]) -> Instance:
+    keep = np.array([place in places for place in range(instance.shape[axis])])
+    if keep.all() or not keep.any():
+        raise ValueError("nothing to drop, or nothing left")
+    cut = {0: ("y", "noise"), 1: ("x", "x0")}[axis]
+    parts = {name: getattr(instance, name)[keep] for name in cut if getattr(instance, name) is not None}
+    matrix = instance.matrix[keep] if axis == 0 else instance.matrix[:, keep]
+    return _with_sparsity(instance, A=matrix, **parts)
+
+
+def _of_size_one(instance: Instance) -> Iterator[Step]:
+    """Scale A, x and the noise together so that the largest entries of A and x are 1."""
+
+    def matrix(here: Instance) -> Instance:
+        size = float(np.max(np.abs(here.matrix)))
+        return here.scaled(noise=1.0 / size).replace(A=here.matrix / size)
+
+    def vector(here: Instance) -> Instance:
+        size = float(np.max(np.abs(here.x)))
+        moved = here.scaled(signal=1.0 / size, noise=1.0 / size)
+        return moved if here.x0 is None else moved.replace(x0=here.x0 / size)
+
+    if instance.x is not None and instance.noise is not None:
+        yield matrix
+        yield vector
+
+
+def _rounded(instance: Instance) -> Iterator[Step]:
+    """Keep few significant digits: of everything, then of one array after the other; the fewest that will do."""
+    for names in (_PARTS, *((name,) for name in _PARTS)):
+        for digits in reversed(_DIGITS):
+            yield partial(_mapped, names=names, digits=digits)
+
+
+def _zeros(instance: Instance) -> Iterator[Step]:
+    for name in ("x", "noise", "x0", "A"):
+        value = _part(instance, name)
+        for place in range(0 if value is None else value.size):
+            yield partial(_set, name=name, place=place, change=lambda value: 0.0)
+
+
+def _simple(instance: Instance) -> Iterator[Step]:
+    """Make single entries +-1, or give them one or two digits."""
+    for name in _PARTS:
+        value = _part(instance, name)
+        for place in range(0 if value is None else value.size):
+            for change in (np.sign, partial(_shorter, digits=1), partial(_shorter, digits=2)):
+                yield partial(_set, name=name, place=place, change=change)
+
+
+def _shorter(value: float, digits: int) -> float:
+    """Return a number of fewer digits; one that has so few stays."""
+    return value if len(repr(value)) <= 3 else float(f"{value:.{digits - 1}e}")
+
+
+def _part(instance: Instance, name: str) -> Any:
+    return instance.matrix if name == "A" else getattr(instance, name)
+
+
+def _set(instance: Instance, name: str, place: int, change: Callable[[float], float]) -> Instance:
+    value = np.array(_part(instance, name))
+    value.flat[place] = change(float(value.flat[place])) + 0.0  # no -0.0
+    return _with_sparsity(instance, **{name: value})
+
+
+def _mapped(instance: Instance, names: tuple[str, ...], digits: int) -> Instance:
+    known = {name: _part(instance, name) for name in names}
+    parts = {name: _significant(value, digits) for name, value in known.items() if value is not None}
+    return _with_sparsity(instance, **parts)
+
+
+def _with_sparsity(instance: Instance, **changes: Any) -> Instance:
+    """Replace parts; a sparsity that was the number of non-zeros stays it."""
+    x, size = changes.get("x", instance.x), (changes["A"] if "A" in changes else instance.matrix).shape[1]
+    sparsity = min(instance.sparsity, size)
+    if x is not None and instance.sparsity == np.count_nonzero(instance.x):
+        sparsity = int(np.count_nonzero(x))
+    if instance.x is not None and instance.noise is not None:
+        changes.pop("y", None)  # it follows from the rest
+    return instance.replace(**changes, sparsity=sparsity)
+
+
+def _significant(values: np.ndarray, digits: int) -> np.ndarray:
+    return np.array([float(f"{value:.{digits - 1}e}") for value in values.ravel()]).reshape(values.shape) + 0.0
+
+
+def _same(first: Instance, second: Instance) -> bool:
+    if first is second:
+        return True
+    pairs = [(_part(first, name), _part(second, name)) for name in _PARTS]
+    equal = all((a is None) == (b is None) and (a is None or np.array_equal(a, b)) for a, b in pairs)
+    return equal and first.law == second.law and dict(first.options) == dict(second.options)
+
+
+def as_code(instance: Instance) -> str:
+    """Return Python code that makes the instance again, in every bit.
+
+    Parameters
+    ----------
+    instance : Instance
+        The problem.
+
+    Returns
+    -------
+    str
+        To paste: ``instance = Instance...``.
+    """
+    lines = ["import numpy as np", "from recovery import Instance, NoiseLaw", ""]
+    planted = instance.x is not None and instance.noise is not None
+    parts = ("x", "noise", "x0") if planted else ("y", "x", "noise", "x0")
+    lines.append("instance = Instance.planted(" if planted else "instance = Instance(")
+    rows = ",\n        ".join(_listed(row) for row in instance.matrix)
+    lines.append(f"    A=np.array([\n        {rows},\n    ]),")
+    for name in parts:
+        if getattr(instance, name) is not None:
+            lines.append(f"    {name}=np.array({_listed(getattr(instance, name))}),")
+    lines.append(f"    sparsity={int(instance.sparsity)},")
+    if instance.law is not None:
+        lines.append(f"    law=NoiseLaw({instance.law.name!r}, {float(instance.law.sigma)!r}),")
+    if instance.options:
+        lines.append(f"    options={dict(instance.options)!r},")
+    return "\n".join([*lines, ")"])
+
+
+def _listed(row: np.ndarray) -> str:
+    return "[" + ", ".join(repr(float(value)) for value in row) + "]"
