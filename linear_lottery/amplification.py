@@ -47,9 +47,8 @@ def null_amplification(X: Any, support: Any, *, limit: int = 16) -> float | None
 
     The row Sg_jR Sg_RR^-1 says how the least-squares noise of weight j changes when R is pruned:
     eta^M = eta_M - Sg_MR Sg_RR^-1 eta_R, so |eta^M|_inf <= (1 + kappa) |eta|_inf for every set M that
-    contains S, with R the rest. All sets are visited by sweeping the null weights in or out of Sg one after the other, d^2
-    operations a set: 2^(d-k) d^2 in all, against (d - k)^3 and more a set if each system were solved anew.
-    The error is about cond(X'X) eps, relative.
+    contains S, with R the rest. All sets are visited by sweeping null weights into Sg one after the other, d^2
+    operations a set: 2^(d-k) d^2 in all. The error is about cond(X'X) eps, relative.
 
     References
     ----------

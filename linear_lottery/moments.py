@@ -55,8 +55,7 @@ def fixed_mask_risk(
 
     References
     ----------
-    Moments of the inverse Wishart law (from memory of the literature, verified by tests/linear_lottery/test_risks.py)
-    and docs/derivations.md, "Risk on a fixed mask".
+    Derived here: docs/derivations.md, "Risk on a fixed mask".
     """
     n = check_integer(n, "n", minimum=1)
     m = numbers(m, "m", minimum=0.0)
