@@ -1,0 +1,90 @@
+"""Backward elimination: drop the weight whose loss costs least, by the deflation that magnitude pruning uses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from linear_lottery._deflation import GUARD, Deflation
+from linear_lottery._imp import prune_to
+from linear_lottery._pruning import TIE, Problem
+from linear_lottery.selection import Selection, checked
+from planted import arrays
+
+__all__ = ["backward_elimination"]
+
+
+def backward_elimination(X: Any, y: Any, k: int) -> Selection:
+    """Drop one weight after another, always the one whose loss raises the squared error least, until k are left.
+
+    Parameters
+    ----------
+    X : array, shape (n, d)
+        Features with full column rank, n >= d.
+    y : array, shape (n,)
+        Targets.
+    k : int
+        How many weights survive, from 0 to d.
+
+    Returns
+    -------
+    Selection
+        ``order`` holds the d - k dropped weights, the first to go first.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument does not fit, or X has no full column rank (cond(X) estimated at more than 1 / (8 n eps)).
+
+    Notes
+    -----
+    Without weight j and with the others fitted anew, |y - X w|^2 rises by w_j^2 / [(X_M'X_M)^-1]_jj: the saliency of
+    optimal brain surgeon, which :func:`linear_lottery.imp` replaces by w_j^2. With W = R^-1 from X_M = Q R it is
+    (w_j / |W_j|)^2, and the whole path is the deflation of ``imp``, O(n d^2 + d^3). Saliencies whose roots
+    differ by at most 8 eps (|y| + |(|x_j| w_j)_j|) tie, and the smaller index stays; others closer than about
+    eps cond(X_M) |y| may go in either order. One synchronisation a weight on a GPU, and a few for each time
+    that the triangle is factored anew.
+
+    References
+    ----------
+    Couvreur and Bresler, SIAM J. Matrix Anal. Appl. 2000; the saliency: docs/derivations.md, and
+    :func:`linear_lottery.closed_forms.obs_saliency`. Checked against refits by
+    tests/linear_lottery/test_comparators_backward.py.
+    """
+    X, y, k = checked(X, y, k)
+    route = _BySaliency.of(Problem(X, y, None, np.inf))
+    if route is None:
+        raise ValueError(f"X of shape {tuple(X.shape)} has no full column rank; expected independent columns, n >= d")
+    path = prune_to(route, k, "one-by-one")
+    return Selection("backward", path.support, path.w, path.order)
+
+
+class _BySaliency(Deflation):
+    """The deflation of magnitude pruning, ordered by the roots of saliencies, |w_j| / |W_j|."""
+
+    def _factor(self, A: Any, z: Any) -> None:
+        super()._factor(A, z)
+        if self.sound:
+            self.first_squares = self.problem.xp.zeros(self.problem.d, dtype=self.squares.dtype)
+            self.first_squares[self.index] = self.squares
+
+    def magnitudes(self) -> tuple[np.ndarray, float]:
+        """Return roots of saliencies on the CPU, infinite where dropped, and what counts as a tie."""
+        weights, squares, first, tolerance = self._saliencies()
+        # |W_j|^2 is kept up to eps times its value at the last factorisation, and must not fall near that
+        if np.any(squares < GUARD**2 * first) or squares.max() < GUARD**2 * self.longest:
+            self._factor_again()
+            weights, squares, first, tolerance = self._saliencies()
+        roots = np.full(len(self.alive), np.inf)
+        roots[self.alive] = weights / np.sqrt(squares)
+        return roots, tolerance
+
+    def _saliencies(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+        xp, problem = self.problem.xp, self.problem
+        reach = self.norms * self.weights
+        tolerance = TIE * problem.eps * (problem.y_norm + xp.sqrt((reach * reach).sum()))
+        parts = (xp.abs(self.weights), self.squares, self.first_squares[self.index], tolerance.reshape(1))
+        host = arrays.to_numpy(xp.concatenate(parts))
+        weights, squares, first = host[:-1].reshape(3, -1)[:, self.alive]
+        return weights, squares, first, float(host[-1])

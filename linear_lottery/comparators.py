@@ -1,0 +1,235 @@
+"""Other ways to select k of d weights, on the same problems as magnitude pruning: X, y, k in, a `Selection` out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from linear_lottery._arguments import places
+from linear_lottery.backward import backward_elimination
+from linear_lottery.lasso_paths import LassoPath, lasso, lasso_best, lasso_path
+from linear_lottery.selection import Selection, checked, refitted
+from planted import arrays
+from recovery import solve
+from recovery.thresholding import select_top
+
+__all__ = [
+    "COMPARATORS",
+    "ORACLES",
+    "LassoPath",
+    "Selection",
+    "backward_elimination",
+    "holp",
+    "htp",
+    "lasso",
+    "lasso_best",
+    "lasso_path",
+    "least_squares_oracle",
+    "marginal_screening",
+    "omp",
+]
+
+
+def omp(X: Any, y: Any, k: int) -> Selection:
+    """Take up k weights, always the one whose feature has the largest correlation with the residual.
+
+    Parameters
+    ----------
+    X : array, shape (n, d)
+        Features; their norms do not matter.
+    y : array, shape (n,)
+        Targets.
+    k : int
+        How many weights, from 0 to d.
+
+    Returns
+    -------
+    Selection
+        Fewer than k weights where the residual vanishes before, or k > n.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument does not fit.
+
+    Notes
+    -----
+    ``recovery.solve`` with solver ``"omp"``.
+
+    References
+    ----------
+    As :class:`recovery.solvers.omp.OMP`.
+    """
+    X, y, k = checked(X, y, k)
+    return refitted("omp", X, y, solve(X, y, k, solver="omp").support)
+
+
+def htp(X: Any, y: Any, k: int) -> Selection:
+    """Select k weights by hard thresholding pursuit.
+
+    Parameters
+    ----------
+    X : array, shape (n, d)
+        Features; their norms do not matter.
+    y : array, shape (n,)
+        Targets.
+    k : int
+        How many weights, from 0 to d.
+
+    Returns
+    -------
+    Selection
+        The best support the run saw.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument does not fit.
+
+    Notes
+    -----
+    ``recovery.solve`` with solver ``"htp"``: unlike pruning, it takes dropped weights up again.
+
+    References
+    ----------
+    As :class:`recovery.solvers.htp.HTP`.
+    """
+    X, y, k = checked(X, y, k)
+    return refitted("htp", X, y, solve(X, y, k, solver="htp").support)
+
+
+def marginal_screening(X: Any, y: Any, k: int, *, normalise: bool = False) -> Selection:
+    """Select the k features with the largest |x_j'y|.
+
+    Parameters
+    ----------
+    X : array, shape (n, d)
+        Features.
+    y : array, shape (n,)
+        Targets.
+    k : int
+        How many weights, from 0 to d.
+    normalise : bool, default False
+        Divide by |x_j|, so that the norms of the features do not matter; zero features come last.
+
+    Returns
+    -------
+    Selection
+        Of equal values those with the smaller index are kept.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument does not fit.
+
+    Notes
+    -----
+    Magnitude pruning does the same if the features are orthogonal and of equal norm.
+
+    References
+    ----------
+    Genovese, Jin, Wasserman and Yao, JMLR 2012 (its abstract; the method is one line).
+    """
+    X, y, k = checked(X, y, k)
+    xp = arrays.namespace(X, y)
+    values = X.T @ y
+    if normalise:
+        norms = xp.sqrt((X * X).sum(axis=0))
+        values = values / xp.where(norms > 0, norms, 1.0).astype(X.dtype)
+    return refitted("marginal", X, y, select_top(values, k))
+
+
+def holp(X: Any, y: Any, k: int) -> Selection:
+    """Select the k largest weights of the least-norm interpolation, |X'(X X')^-1 y|.
+
+    Parameters
+    ----------
+    X : array, shape (n, d)
+        Features with independent rows, n <= d.
+    y : array, shape (n,)
+        Targets.
+    k : int
+        How many weights, from 0 to d.
+
+    Returns
+    -------
+    Selection
+        Of equal values those with the smaller index are kept.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument does not fit, or the rows of X are dependent up to rounding.
+
+    Notes
+    -----
+    With X' = Q R the vector is Q R'^-1 y. It is what the first round of magnitude pruning looks at if it starts from
+    w0 = 0; one-shot pruning keeps the same weights.
+
+    References
+    ----------
+    Wang and Leng, "High dimensional ordinary least squares projection", JRSS B 2016 (its abstract, arXiv:1506.01782).
+    """
+    X, y, k = checked(X, y, k)
+    xp = arrays.namespace(X, y)
+    n, d = X.shape
+    if n > d:
+        raise ValueError(
+            f"X has shape {(n, d)}; expected at most as many rows as columns, since X X' must be invertible"
+        )
+    Q, R = xp.linalg.qr(X.T)
+    spectrum = xp.linalg.svd(R, compute_uv=False)
+    if bool(spectrum[-1] <= d * float(np.finfo(X.dtype).eps) * spectrum[0]):
+        raise ValueError(f"X of shape {(n, d)} has dependent rows up to rounding; expected independent ones")
+    return refitted("holp", X, y, select_top(Q @ xp.linalg.solve(R.T, y), k))
+
+
+def least_squares_oracle(X: Any, y: Any, support: Any) -> Selection:
+    """Return least squares on the planted support: no method that has to find it does better on average.
+
+    Parameters
+    ----------
+    X : array, shape (n, d)
+        Features.
+    y : array, shape (n,)
+        Targets.
+    support : array of int
+        The planted support, in any order.
+
+    Returns
+    -------
+    Selection
+        The support as given, ascending.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument does not fit.
+
+    Notes
+    -----
+    Its risk is sigma^2 tr (X_S'X_S)^-1.
+
+    References
+    ----------
+    Derived here: docs/derivations.md, with :func:`linear_lottery.closed_forms.oracle_risk`.
+    """
+    X, y, _ = checked(X, y)
+    chosen = places(support, "support", X.shape[1])
+    return refitted("ols", X, y, arrays.from_numpy_like(chosen, X))
+
+
+COMPARATORS: dict[str, Callable[[Any, Any, int], Selection]] = {
+    "backward": backward_elimination,
+    "omp": omp,
+    "htp": htp,
+    "lasso": lasso,
+    "marginal": marginal_screening,
+    "holp": holp,
+}
+"""Methods that are told X, y and k. ``backward`` needs n >= d, ``holp`` n <= d."""
+
+ORACLES: dict[str, Callable[[Any, Any, Any], Selection]] = {"lasso-best": lasso_best, "ols": least_squares_oracle}
+"""Methods that are told X, y and the planted support: bounds of what others can do."""

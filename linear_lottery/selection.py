@@ -1,0 +1,59 @@
+"""What a comparator returns, and what all of them do with their arguments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from planted import arrays
+from planted.checks import check_array, check_integer, check_same_rows
+from recovery.operators import DenseOperator
+from recovery.solvers.least_squares import least_squares
+
+__all__ = ["Selection", "checked", "refitted"]
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """The weights that a method selects.
+
+    Parameters
+    ----------
+    method : str
+        Which method.
+    support : array of int64, shape (at most k,)
+        Selected weights, ascending, on the device of the data. Fewer than k where the method finds no more.
+    weights : array, shape (d,)
+        Least squares on the support, whatever the method's own weights are, so that methods compare; exactly 0
+        elsewhere.
+    order : array of int64, optional
+        Where the method has one, the order in which it took weights up, or dropped them; its docstring says which.
+    """
+
+    method: str
+    support: Any
+    weights: Any = field(repr=False)
+    order: Any = field(repr=False, default=None)
+
+
+def checked(X: Any, y: Any, k: Any = 0) -> tuple[Any, Any, int]:
+    """Return X, y (of one dtype, on one device) and k, or refuse them with a sentence."""
+    X = check_array(X, "X", ndim=2)
+    y = check_array(y, "y", ndim=1)
+    check_same_rows(X, "X", y, "y")
+    arrays.namespace(X, y)  # which refuses mixed devices
+    k = check_integer(k, "k", minimum=0, maximum=int(X.shape[1]))
+    dtype = np.result_type(X.dtype, y.dtype)
+    X, y = (value.astype(dtype) if value.dtype != dtype else value for value in (X, y))
+    return X, y, k
+
+
+def refitted(method: str, X: Any, y: Any, support: Any, order: Any = None) -> Selection:
+    """Return the selection of a support (ascending, on the device of X), with least squares on it."""
+    xp = arrays.namespace(X, y, support)
+    weights = xp.zeros(X.shape[1], dtype=X.dtype)
+    if support.shape[0]:
+        weights[support] = least_squares(DenseOperator(X), support, y)[0]
+    return Selection(method, support, weights, order)
