@@ -1,4 +1,4 @@
-"""The command ``paper-repro``: list, run, show, doctor."""
+"""The command ``paper-repro``: list, run, show, verify, doctor."""
 
 from __future__ import annotations
 
@@ -96,6 +96,33 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("figure", metavar="FIG", help="which")
     add.set_defaults(function=_show)
 
+    add = commands.add_parser("verify", parents=[where], help="try to break the guarantees, and print the table")
+    add.add_argument("names", nargs="*", metavar="NAME", help="groups (linear, recovery) or guarantees (default: all)")
+    add.add_argument(
+        "--held",
+        type=_count,
+        default=1000,
+        metavar="N",
+        help="instances on which each guarantee's hypotheses must hold (default: %(default)s)",
+    )
+    add.add_argument(
+        "--instances",
+        type=_count,
+        default=10_000,
+        metavar="N",
+        help="instances in all, at least (default: %(default)s)",
+    )
+    add.add_argument(
+        "--seconds",
+        type=_seconds,
+        default=3.0,
+        metavar="S",
+        help="time to attack each guarantee (default: %(default)s)",
+    )
+    add.add_argument("--seed", type=_seed, default=0, metavar="S", help="seed of the instances (default: 0)")
+    add.add_argument("--jobs", type=_jobs, metavar="N", help="worker processes, one thread each (default: one a core)")
+    add.set_defaults(function=_verify)
+
     add = commands.add_parser("doctor", parents=[where], help="print versions, BLAS, GPU and the data that is found")
     add.set_defaults(function=_doctor)
     return parser
@@ -107,6 +134,20 @@ def _seed(text: str) -> int:
 
 def _jobs(text: str) -> int:
     return _integer(text, 1)
+
+
+def _count(text: str) -> int:
+    return _integer(text, 1)
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0.0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not understood; expected a number of seconds, at least 0")
+    return value
 
 
 def _integer(text: str, minimum: int) -> int:
@@ -181,6 +222,28 @@ def _show(options: argparse.Namespace) -> int:
     ]
     print("\n" + ("\n".join(str(path) for path in there) or "not drawn yet: `paper-repro run` draws it"))
     return OK
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from paper_repro import verify
+
+    report = verify.verify(
+        options.names,
+        held=options.held,
+        instances=options.instances,
+        seconds=options.seconds,
+        seed=options.seed,
+        jobs=options.jobs,
+        folder=options.results,
+        progress=sys.stderr,
+    )
+    print(report.table())
+    for paragraph in report.complaints():
+        print(f"\n{paragraph}")
+    print(f"\n{report.last_line()}")
+    if report.missing:
+        return INTERRUPTED
+    return OK if report.passed else FAILED
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import importlib
 
 from recovery.guarantees._attack import attack
-from recovery.guarantees._ledger import Ledger, ledger
+from recovery.guarantees._ledger import Ledger, ledger, markdown
 from recovery.guarantees.base import Guarantee, Judgement, Verdict, all_of, exceeds
 from recovery.guarantees.contradiction import contradicts
 from recovery.guarantees.sampling import draw, linear_instance, steer
 from recovery.guarantees.shrinking import as_code, shrink
-from recovery.guarantees.tally import Tally, failure_rate_bound
+from recovery.guarantees.tally import NEAR, Tally, failure_rate_bound
 
 __all__ = [
+    "NEAR",
     "Guarantee",
     "Judgement",
     "Ledger",
@@ -28,6 +29,7 @@ __all__ = [
     "failure_rate_bound",
     "ledger",
     "linear_instance",
+    "markdown",
     "shrink",
     "steer",
 ]

@@ -12,7 +12,7 @@ import numpy as np
 from planted import arrays
 from planted.checks import check_number
 from recovery.guarantees.base import Guarantee
-from recovery.guarantees.contradiction import afresh, contradicts
+from recovery.guarantees.contradiction import afresh, contradicts, failing_draw
 from recovery.guarantees.moves import move
 from recovery.guarantees.sampling import steer
 from recovery.guarantees.tally import CONFIDENCE
@@ -89,7 +89,7 @@ def _descend(guarantee: Guarantee, rng: np.random.Generator, deadline: float, co
     while time.monotonic() < deadline:
         if best < min(0.0, tried):  # once for each progress
             if contradicts(guarantee, here, rng, confidence=confidence):
-                return _failing_draw(guarantee, afresh(here), rng)
+                return failing_draw(guarantee, afresh(here), rng)
             tried = best
         if idle >= _PATIENCE or not movable or math.isnan(best):
             return None
@@ -136,13 +136,3 @@ class _Cost:
             lean += 0.0 if math.isnan(conclusion.margin) else math.tanh(conclusion.margin)
         share = delta - failures / _REDRAWS
         return share if share < 0.0 else share + 1e-3 * (1.0 + lean / _REDRAWS)
-
-
-def _failing_draw(guarantee: Guarantee, instance: Instance, rng: np.random.Generator) -> Instance:
-    """Return the instance, for a probability with a noise that fails."""
-    if guarantee.delta is None:
-        return instance
-    while True:  # it fails with a probability above delta
-        drawn = instance.redrawn(rng)
-        if guarantee.judge(drawn).violated:
-            return drawn

@@ -149,6 +149,9 @@ class Guarantee:
         Scaling this factor moves the margin through 0; None where nothing does.
     delta : float, optional
         For a probability: the conclusion fails with at most this probability over the noise law.
+    vacuous : str, optional
+        Where it is proved that the hypotheses never hold with x != 0. No such instance is asked for
+        then, and one on which they do hold is a violation.
 
     Raises
     ------
@@ -167,6 +170,7 @@ class Guarantee:
     sampler: Callable[[np.random.Generator], Instance] | None = field(default=None, repr=False)
     steer: str | None = "noise"
     delta: float | None = None
+    vacuous: str = ""
 
     def __post_init__(self) -> None:
         check_choice(self.kind, "kind", KINDS)

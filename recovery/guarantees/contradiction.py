@@ -13,7 +13,7 @@ from recovery.guarantees.base import Guarantee
 from recovery.guarantees.tally import CONFIDENCE, failure_rate_bound
 from recovery.instances import Instance
 
-__all__ = ["afresh", "contradicts"]
+__all__ = ["afresh", "contradicts", "failing_draw"]
 
 _FEWEST, _MOST = 200, 4000
 
@@ -88,3 +88,27 @@ def contradicts(
             if failure_rate_bound(best, draws, confidence) <= guarantee.delta:
                 return False
     return failure_rate_bound(failures, draws, confidence) > guarantee.delta
+
+
+def failing_draw(guarantee: Guarantee, instance: Instance, rng: Any = None) -> Instance:
+    """Return the instance with a noise that makes the conclusion fail, if the guarantee is a probability.
+
+    Parameters
+    ----------
+    guarantee : Guarantee
+        Which.
+    instance : Instance
+        Contradicts it in the sense of :func:`contradicts`.
+    rng : int, Generator or None
+        Source of the noise.
+
+    Returns
+    -------
+    Instance
+        `instance` itself for an implication or equivalence, or where 10,000 draws found none.
+    """
+    if guarantee.delta is None:
+        return instance
+    rng = arrays.generator(rng)
+    drawn = (instance.redrawn(rng) for _ in range(10_000))
+    return next((one for one in drawn if guarantee.judge(one).violated), instance)

@@ -12,7 +12,7 @@ import numpy as np
 
 from planted.checks import check_number
 from recovery.guarantees.base import Guarantee
-from recovery.guarantees.contradiction import afresh, contradicts
+from recovery.guarantees.contradiction import afresh, contradicts, failing_draw
 from recovery.instances import Instance
 
 __all__ = ["as_code", "shrink"]
@@ -69,7 +69,7 @@ def shrink(guarantee: Guarantee, instance: Instance, seconds: float = 10.0, rng:
             for steps in (_smaller, _of_size_one, _rounded, _zeros, _simple):
                 best = _try(best, steps(best), wrong, deadline)
             if best is before or time.monotonic() > deadline:
-                return best
+                return failing_draw(guarantee, best, rng)
 
 
 Step = Callable[[Instance], Instance]

@@ -175,12 +175,13 @@ class Tally:
 
     @property
     def violations(self) -> int:
-        """How often the statement was contradicted; for a probability 1 if it fails too often, else 0."""
-        bound = self.rate_bound
-        if bound is None:
-            return self.contradicted
-        assert self.guarantee.delta is not None
-        return int(bound > self.guarantee.delta)
+        """How often the statement was contradicted; for a probability 1 if it fails too often, else 0.
+
+        Hypotheses that hold although they are proved vacuous contradict too.
+        """
+        bound, delta = self.rate_bound, self.guarantee.delta
+        wrong = self.contradicted if bound is None or delta is None else int(bound > delta)
+        return wrong + (self.held if self.guarantee.vacuous else 0)
 
     @property
     def vacuous_share(self) -> float:

@@ -1,0 +1,179 @@
+"""One guarantee on trial: instances are drawn until enough hypotheses held, then it is attacked."""
+
+from __future__ import annotations
+
+import importlib
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from planted import arrays
+from recovery import Instance
+from recovery.guarantees import Guarantee, Tally, as_code, attack, contradicts, draw, shrink
+
+__all__ = ["DESIGNS", "Trial", "guarantees_of", "run"]
+
+DESIGNS = 3
+_NEAR_SHARE = 10
+_CAP = 20
+_SHRINKING = 10.0
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What to do with one guarantee.
+
+    Parameters
+    ----------
+    source : str
+        Where it is listed; see :func:`guarantees_of`.
+    name : str
+        Its name.
+    held : int
+        On so many instances with x != 0 the hypotheses must hold: at least half of them with two
+        non-zeros or more, a tenth of `held` within 5 % of the boundary, over 3 designs.
+    instances : int
+        Draw at least so many, and at most 20 times `held` or this.
+    seconds : float
+        Time for the attack.
+    seed : int
+        Instances belong to the seeds ``seed * 1000000``, ``seed * 1000000 + 1``, ...
+    folder : str
+        Where counter-examples are saved.
+    """
+
+    source: str
+    name: str
+    held: int
+    instances: int
+    seconds: float
+    seed: int
+    folder: str
+
+
+def guarantees_of(source: str) -> list[Guarantee]:
+    """Return the guarantees that a function lists.
+
+    Parameters
+    ----------
+    source : str
+        ``"module:function"``, or ``"module:function/argument"``.
+
+    Returns
+    -------
+    list of Guarantee
+        What it returns.
+    """
+    module, _, call = source.partition(":")
+    function, _, argument = call.partition("/")
+    found: list[Guarantee] = getattr(importlib.import_module(module), function)(*([argument] if argument else []))
+    return found
+
+
+def run(trial: Trial) -> dict[str, Any]:
+    """Try one guarantee.
+
+    Parameters
+    ----------
+    trial : Trial
+        What to do.
+
+    Returns
+    -------
+    dict
+        The record of its tally, with ``wall_s``, ``missed`` (a sentence for each quota that was not reached), ``error``
+        (a sentence if its code raised) and ``found`` (a dict for each counter-example: how, sentence, code, path).
+    """
+    started = time.perf_counter()
+    guarantee = next(one for one in guarantees_of(trial.source) if one.name == trial.name)
+    tally = Tally(guarantee)
+    found: list[dict[str, Any]] = []
+    error, seed = "", trial.seed * 1_000_000
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of single instances among thousands
+        try:
+            while not _enough(tally, trial):
+                tally.add(draw(guarantee, seed))
+                seed += 1
+            if tally.violations:
+                found += _examples(tally, trial)
+            if trial.seconds > 0.0 and not guarantee.vacuous:
+                rng = arrays.generator(arrays.seed_sequence("attack", guarantee.name, trial.seed))
+                broken = attack(guarantee, trial.seconds, rng)
+                if broken is not None:
+                    found.append(_written_up(guarantee, broken, "the attack", trial))
+        except Exception as problem:  # one guarantee that raises must not end the run of the others
+            error = f"{type(problem).__name__} at seed {seed}: {problem}"
+    extra = {"missed": missed(tally, trial.held), "error": error, "found": found}
+    return tally.record() | extra | {"wall_s": time.perf_counter() - started}
+
+
+def missed(tally: Tally, held: int) -> list[str]:
+    """Return a sentence for each quota that is not reached.
+
+    Parameters
+    ----------
+    tally : Tally
+        What was counted.
+    held : int
+        The quota of instances.
+
+    Returns
+    -------
+    list of str
+        Nothing for a guarantee that is proved vacuous; without a boundary none need be near to it.
+    """
+    near = -(-held // _NEAR_SHARE)
+    names = ", ".join(sorted(tally.designs))
+    quotas: Sequence[tuple[bool, str]] = (
+        (tally.held < held, f"hypotheses held on {tally.held} instances with x != 0, {held} are asked for"),
+        (2 * tally.plural < tally.held, f"only {tally.plural} of {tally.held} that held have two non-zeros or more"),
+        (tally.bounded and tally.near < near, f"{tally.near} held within 5 % of the boundary, {near} are asked for"),
+        (len(tally.designs) < DESIGNS, f"designs that held: {names or 'none'}; {DESIGNS} are asked for"),
+    )
+    return [] if tally.guarantee.vacuous else [sentence for short, sentence in quotas if short]
+
+
+def _enough(tally: Tally, trial: Trial) -> bool:
+    """Whether to stop drawing: all is reached, or it will not be."""
+    drawn, cap = tally.instances, max(_CAP * trial.held, trial.instances)
+    if drawn >= cap:
+        return True
+    if drawn < max(trial.instances, trial.held) or drawn % 16:
+        return False
+    if not missed(tally, trial.held):
+        return True
+    near = -(-trial.held // _NEAR_SHARE)
+    reach = cap / drawn
+    hopeless = tally.held * reach < trial.held or (tally.bounded and tally.near * reach < near)
+    return hopeless and drawn >= 2 * trial.held
+
+
+def _examples(tally: Tally, trial: Trial) -> list[dict[str, Any]]:
+    """Write up the first instance that contradicts by itself, else the first that failed."""
+    examples = tally.examples
+    if not examples:
+        return []
+    first = next((one for one in examples if contradicts(tally.guarantee, one, 0)), examples[0])
+    return [_written_up(tally.guarantee, first, f"seed {first.options.get('seed')}", trial)]
+
+
+def _written_up(guarantee: Guarantee, instance: Instance, how: str, trial: Trial) -> dict[str, Any]:
+    """Shrink a counter-example, save it, and say what it shows."""
+    small = instance
+    if contradicts(guarantee, instance, 0):
+        small = shrink(guarantee, instance, _SHRINKING)
+    judgement = guarantee.judge(small)
+    assert judgement.conclusion is not None
+    folder = Path(trial.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{guarantee.name}-{how.replace('the ', '').replace(' ', '')}.npz"
+    small.save(path)
+    sentence = (
+        f"hypotheses: {judgement.check.status} ({judgement.check.reason}); "
+        f"conclusion: {judgement.conclusion.status} ({judgement.conclusion.reason})"
+    )
+    return {"how": how, "sentence": sentence, "code": as_code(small), "path": str(path)}

@@ -1,0 +1,224 @@
+"""All guarantees on trial: which, in which processes, and what is printed and stored about it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import IO, Any
+
+from paper_repro import machine, processes, trials
+from paper_repro.experiment import UnknownName
+from paper_repro.files import StoreError, write_whole
+from recovery.guarantees import NEAR, markdown
+
+__all__ = ["GROUPS", "Report", "chosen", "verify"]
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "linear": ("linear_lottery.guarantees:catalogue", "recovery.guarantees:catalogue/linear"),
+    "recovery": ("recovery.guarantees:catalogue",),
+}
+"""What a name on the command line may stand for: the functions that list its guarantees."""
+
+
+@dataclass
+class Report:
+    """What a run found.
+
+    Parameters
+    ----------
+    settings : dict
+        What was asked for.
+    records : list of dict
+        What :func:`paper_repro.trials.run` returned for each guarantee, in the order of the catalogue.
+    missing : list of str
+        Guarantees that were not reached before an interrupt.
+    wall_s : float
+        Seconds.
+    """
+
+    settings: dict[str, Any]
+    records: list[dict[str, Any]] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    wall_s: float = 0.0
+
+    @property
+    def instances(self) -> int:
+        """Instances drawn in all."""
+        return sum(record["instances"] for record in self.records)
+
+    @property
+    def violations(self) -> int:
+        """Violations among the drawn instances, and guarantees that the attack broke."""
+        attacked = sum(one["how"] == "the attack" for record in self.records for one in record["found"])
+        return attacked + sum(record["violations"] for record in self.records)
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing was violated, missed, raised or left out."""
+        bad = any(record["missed"] or record["error"] or record["found"] for record in self.records)
+        return not (bad or self.violations or self.missing)
+
+    def complaints(self) -> list[str]:
+        """Return a paragraph for each thing that is wrong."""
+        lines = []
+        for record in self.records:
+            for one in record["found"]:
+                head = f"{record['name']} is VIOLATED, found by {one['how']} and made small, in {one['path']}"
+                lines.append(f"{head}\n{one['sentence']}\n{one['code']}")
+            if record["violations"] and not record["found"]:
+                lines.append(f"{record['name']} is VIOLATED {record['violations']} times")
+            lines += [f"{record['name']} missed a quota: {sentence}" for sentence in record["missed"]]
+            if record["error"]:
+                lines.append(f"{record['name']} stopped: {record['error']}")
+        if self.missing:
+            lines.append(f"interrupted before {', '.join(self.missing)}")
+        return lines
+
+    def table(self) -> str:
+        """Return the table as Markdown, with what its columns mean."""
+        note = (
+            f"near: the hypotheses hold with a margin of at most {100 * NEAR:g} %. tightest: smallest margin at which "
+            "the conclusion still held. failed up to: largest margin at which it failed; near 0 from below, the "
+            "hypotheses are tight."
+        )
+        return f"{markdown(self.records)}\n\n{note}"
+
+    def last_line(self) -> str:
+        """Return the sentence that ends the report."""
+        missed = sum(len(record["missed"]) for record in self.records)
+        return (
+            f"{len(self.records)} guarantees, {self.instances} instances, {self.violations} violations, "
+            f"{missed} quotas missed, {self.wall_s:.0f} s"
+        )
+
+
+def chosen(names: Sequence[str]) -> dict[str, str]:
+    """Return the guarantees that names stand for.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Groups and names of guarantees; none stands for all.
+
+    Returns
+    -------
+    dict
+        Name of each guarantee -> the function that lists it, in the order of the catalogues.
+
+    Raises
+    ------
+    UnknownName
+        If a name is neither; the sentence names the nearest.
+    """
+    sources: dict[str, str] = {}
+    groups: dict[str, list[str]] = {}
+    for group, listing in GROUPS.items():
+        groups[group] = []
+        for source in listing:
+            for guarantee in trials.guarantees_of(source):
+                sources.setdefault(guarantee.name, source)
+                groups[group].append(guarantee.name)
+    wanted: list[str] = []
+    for name in names or groups:
+        if name in groups:
+            wanted += groups[name]
+        elif name in sources:
+            wanted.append(name)
+        else:
+            near = get_close_matches(name, [*groups, *sources], n=1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            expected = f"expected a group ({', '.join(groups)}) or one of {', '.join(sources) or 'no guarantees'}"
+            raise UnknownName(f"there is no guarantee {name!r}{hint}; {expected}")
+    return {name: source for name, source in sources.items() if name in wanted}
+
+
+def verify(
+    names: Sequence[str] = (),
+    *,
+    held: int = 1000,
+    instances: int = 10_000,
+    seconds: float = 3.0,
+    seed: int = 0,
+    jobs: int | None = None,
+    folder: Path = Path("results"),
+    progress: IO[str] | None = None,
+) -> Report:
+    """Draw instances for guarantees, attack them, and store what came out.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Groups and guarantees; none stands for all.
+    held : int, default 1000
+        Instances with x != 0 on which the hypotheses of each guarantee must hold.
+    instances : int, default 10,000
+        Instances in all, at least.
+    seconds : float, default 3
+        Time to attack each guarantee.
+    seed : int, default 0
+        The same seed draws the same instances, whatever the number of jobs.
+    jobs : int, optional
+        Worker processes, one BLAS thread each; one a core by default.
+    folder : path, default "results"
+        The table, as Markdown and JSON, and counter-examples go to ``verify`` in it.
+    progress : text stream, optional
+        Gets a line for each guarantee that is done.
+
+    Returns
+    -------
+    Report
+        After Ctrl-C, of what was done until then.
+    """
+    started = time.perf_counter()
+    sources = chosen(names)
+    each = -(-instances // max(len(sources), 1))
+    settings = {"names": list(names), "held": held, "instances": instances, "seconds": seconds, "seed": seed}
+    report = Report(settings)
+    where = folder / "verify"
+    tasks = [trials.Trial(source, name, held, each, seconds, seed, str(where)) for name, source in sources.items()]
+    done: dict[str, dict[str, Any]] = {}
+    try:
+        for task, outcome in processes.each(trials.run, tasks, jobs or machine.cores()):
+            done[task.name] = _of_the_dead(task, outcome) if isinstance(outcome, processes.Died) else outcome
+            if progress is not None:
+                record = done[task.name]
+                counts = f"{record['held']} held of {record['instances']}, {record['violations']} violations"
+                print(f"{task.name}: {counts}, {record['wall_s']:.1f} s", file=progress, flush=True)
+    except KeyboardInterrupt:
+        report.missing = [task.name for task in tasks if task.name not in done]
+    report.records = [done[task.name] for task in tasks if task.name in done]
+    report.wall_s = time.perf_counter() - started
+    _store(report, where)
+    return report
+
+
+def _of_the_dead(task: trials.Trial, problem: Exception) -> dict[str, Any]:
+    """Return the record of a guarantee whose process died: nothing is known but that."""
+    guarantee = next(one for one in trials.guarantees_of(task.source) if one.name == task.name)
+    empty = trials.Tally(guarantee)
+    return empty.record() | {"missed": [], "error": str(problem), "found": [], "wall_s": 0.0}
+
+
+def _store(report: Report, folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"cannot make the folder {folder}: {error.strerror}; choose another one with --results"
+        ) from error
+    stem = "-".join(report.settings["names"])[:80] or "all"
+    if report.settings["seed"]:
+        stem += f"-seed{report.settings['seed']}"
+    content = {
+        "settings": report.settings,
+        "passed": report.passed,
+        "records": report.records,
+        "missing": report.missing,
+        "run": {"wall_s": report.wall_s, "versions": machine.versions(), "machine": machine.description()},
+    }
+    write_whole(folder / f"{stem}.json", (json.dumps(content, indent=1) + "\n").encode())
+    write_whole(folder / f"{stem}.md", (report.table() + "\n").encode())
