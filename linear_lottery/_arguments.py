@@ -22,6 +22,7 @@ def numbers(
     finite: bool = True,
 ) -> np.ndarray:
     """Return a number, or an array of numbers of any shape, as float64; refuse what is out of bounds."""
+    value = np.asarray(value) if isinstance(value, np.generic) else value
     found = np.asarray(arrays.to_numpy(check_array(value, name, ndim=tuple(range(9)), finite=finite)), dtype=float)
     bad = np.isnan(found)
     wanted: list[str] = []

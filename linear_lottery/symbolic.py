@@ -1,4 +1,4 @@
-"""The flow and least squares under masks derived a second time, in SymPy, each from another starting point than the code.
+"""Flow and least squares under masks, derived a second time in SymPy, each from another starting point than the code.
 
 Every function returns SymPy expressions whose symbols carry the names in its docstring. They exist for the tests, which
 compare them with the numeric code at random rationals, and for readers who want to see a formula come out. SymPy is
