@@ -1,6 +1,6 @@
-"""Hypothesis strategies for property tests of solvers and operators, ours and users' own.
+"""Hypothesis strategies and assertions for property tests of solvers, operators and guarantees, ours and users' own.
 
-Needs hypothesis, which is imported when a strategy is made.
+The strategies need hypothesis, which is imported when one is made.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from planted import gated_model
+from recovery.guarantees import Guarantee, Judgement, as_code, linear_instance
+from recovery.instances import Instance
 from recovery.operators import DenseOperator, GatedOperator, Operator
 
-__all__ = ["SparseProblem", "draw_problem", "operators", "sparse_problems"]
+__all__ = ["SparseProblem", "assert_guarantee", "draw_problem", "instances", "operators", "sparse_problems"]
 
 
 @dataclass(frozen=True)
@@ -138,3 +140,85 @@ def operators(*, rows: tuple[int, int] = (1, 12), dtype: Any = "float64") -> Any
         return gated
 
     return build()
+
+
+def instances(
+    *,
+    rows: tuple[int, int] = (1, 8),
+    columns: tuple[int, int] = (1, 6),
+    sparsity: tuple[int, int] = (0, 3),
+    tall: bool = True,
+    start: bool = False,
+) -> Any:
+    """Return a strategy of small sparse linear models y = A x + noise.
+
+    Parameters
+    ----------
+    rows, columns, sparsity : tuple of int
+        Inclusive ranges; the sparsity never exceeds the number of columns.
+    tall : bool, default True
+        At least as many rows as columns.
+    start : bool, default False
+        With x0.
+
+    Returns
+    -------
+    hypothesis strategy
+        Of :class:`recovery.Instance`. Half of them are written out entry by entry, in halves from -2 to 2 (ties,
+        zero columns and zero noise do occur): these shrink towards few rows and columns, zeros and ones. The
+        other half are seeds of :func:`recovery.guarantees.linear_instance`, of all designs and laws.
+    """
+    from hypothesis import strategies as st
+
+    halves = st.integers(-4, 4).map(lambda value: value / 2)
+
+    @st.composite
+    def build(draw: Any) -> Instance:
+        if draw(st.booleans()):
+            k_range = (max(1, sparsity[0]), max(1, sparsity[1]))
+            rng = np.random.default_rng(draw(st.integers(0, 2**31 - 1)))
+            return linear_instance(rng, n_range=rows, d_range=columns, k_range=k_range, tall=tall, start=start)
+        d = draw(st.integers(*columns))
+        n = draw(st.integers(max(rows[0], d) if tall else rows[0], max(rows[1], d if tall else 1)))
+        k = draw(st.integers(min(sparsity[0], d), min(sparsity[1], d)))
+        A = np.array(draw(st.lists(halves, min_size=n * d, max_size=n * d))).reshape(n, d)
+        x = np.zeros(d)
+        places = draw(st.permutations(range(d)))[:k]
+        x[places] = draw(st.lists(halves.filter(bool), min_size=k, max_size=k))
+        noise = np.array(draw(st.lists(halves, min_size=n, max_size=n))) * draw(st.sampled_from([0.0, 0.01, 0.1, 1.0]))
+        x0 = np.array(draw(st.lists(halves, min_size=d, max_size=d))) if start else None
+        return Instance.planted(A, x, noise, x0=x0, options={"design": "written out"})
+
+    return build()
+
+
+def assert_guarantee(guarantee: Guarantee, instance: Instance) -> Judgement:
+    """Fail if an instance contradicts a guarantee.
+
+    Parameters
+    ----------
+    guarantee : Guarantee
+        An implication or an equivalence. One draw cannot contradict a probability: it is judged, and never fails.
+    instance : Instance
+        The problem.
+
+    Returns
+    -------
+    Judgement
+        What was found.
+
+    Raises
+    ------
+    AssertionError
+        With both reasons, and code that makes the instance again.
+    """
+    judgement = guarantee.judge(instance)
+    if judgement.violated and guarantee.delta is None:
+        check, conclusion = judgement.check, judgement.conclusion
+        assert conclusion is not None
+        raise AssertionError(
+            f"{guarantee.name} ({guarantee.kind}) is contradicted: {guarantee.statement}\n"
+            f"hypotheses: {check.status} ({check.reason})\n"
+            f"conclusion: {conclusion.status} ({conclusion.reason})\n{as_code(instance)}"
+        )
+    return judgement

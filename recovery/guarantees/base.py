@@ -65,7 +65,7 @@ def exceeds(left: float, right: float, reason: str, rounding: float = ROUNDING) 
     Parameters
     ----------
     left, right : float
-        Two numbers that are not negative; right may be infinite.
+        Two numbers that are not negative; infinities are welcome.
     reason : str
         What they are; the numbers are appended.
     rounding : float, default 1e-12
@@ -74,16 +74,18 @@ def exceeds(left: float, right: float, reason: str, rounding: float = ROUNDING) 
     Returns
     -------
     Verdict
-        ``unknown`` also where one of them is NaN.
+        ``unknown`` also where one of them is NaN, or both are infinite.
     """
     left, right = float(left), float(right)
     reason = f"{reason}: {left:.6g} against {right:.6g}"
-    if math.isnan(left) or math.isnan(right):
+    if math.isnan(left) or math.isnan(right) or left == right == math.inf:
         return Verdict.unknown(reason)
+    if math.isinf(left):
+        return Verdict("holds", math.inf, reason)
     if math.isinf(right):
         return Verdict("fails", -1.0, reason)
     margin = left / right - 1.0 if right > 0.0 else (math.inf if left > 0.0 else 0.0)
-    if right > 0.0 and abs(left - right) <= rounding * max(left, right):
+    if right > 0.0 and rounding > 0.0 and abs(left - right) <= rounding * max(left, right):
         return Verdict.unknown(reason + "; too close for rounding", margin)
     return Verdict("holds" if left > right else "fails", margin, reason)
 

@@ -81,7 +81,16 @@ def linear_instance(
     -------
     Instance
         With x, noise and, unless aimed, its law; ``options["design"]`` says the design and its parameters.
+        A design that does not fit the size drawn (orthogonal with n < d, two equal columns of one) is gaussian.
+
+    Raises
+    ------
+    ValueError
+        If a range is empty, or a design, law or kind of sign is not known.
     """
+    for argument, (low, high) in (("n_range", n_range), ("d_range", d_range), ("k_range", k_range)):
+        if not 1 <= low <= high:
+            raise ValueError(f"{argument}={(low, high)}; expected two integers, 1 <= first <= last")
     d = int(rng.integers(d_range[0], d_range[1] + 1))
     n = int(rng.integers(n_range[0], n_range[1] + 1))
     if tall:
@@ -263,6 +272,8 @@ def _matrix(
             A[:d] += 4.0 * d * np.eye(d)  # diagonally dominant
         A[0] += np.where(np.any(A != 0.0, axis=0), 0.0, 1.0)  # no column is 0
         return A, "integer"
+    if name not in DESIGNS:
+        raise ValueError(f"designs has {name!r}; expected names of {', '.join(DESIGNS)}")
     law = {
         "toeplitz": lambda: planted.toeplitz(rng.uniform(-0.95, 0.95)),
         "equicorrelated": lambda: planted.equicorrelated(rng.uniform(0.0, 0.95)),

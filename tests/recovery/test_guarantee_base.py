@@ -1,0 +1,113 @@
+"""Verdicts, and how a guarantee puts two of them together."""
+
+import math
+
+import numpy as np
+import pytest
+
+from recovery import Instance
+from recovery.guarantees import Guarantee, Verdict, all_of, catalogue, exceeds
+
+ONE = Instance.planted(np.eye(2), np.array([1.0, 0.0]))
+
+
+def guarantee(check, conclusion, kind="implication", **more):
+    def says(status):
+        return lambda instance: Verdict(status, 0.0, status)
+
+    return Guarantee("toy", kind, "", "", "", says(check), says(conclusion), **more)
+
+
+def test_a_verdict_is_neither_true_nor_false():
+    with pytest.raises(TypeError, match="neither true nor false"):
+        bool(Verdict.of(True, ""))
+    with pytest.raises(ValueError, match="status='perhaps' is not known"):
+        Verdict("perhaps", 0.0, "")
+    assert Verdict.of(True, "").margin == math.inf
+    assert Verdict.of(False, "").margin == -math.inf
+    assert Verdict.unknown("why").status == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "status", "margin"),
+    [
+        (2.0, 1.0, "holds", 1.0),
+        (1.0, 2.0, "fails", -0.5),
+        (1.0, 1.0 + 1e-14, "unknown", pytest.approx(0.0, abs=1e-13)),
+        (1.0, 1.0 - 1e-9, "holds", pytest.approx(1e-9, rel=1e-6)),
+        (1.0, 0.0, "holds", math.inf),
+        (0.0, 0.0, "fails", 0.0),
+        (0.0, 1.0, "fails", -1.0),
+        (1.0, math.inf, "fails", -1.0),
+        (math.inf, 1.0, "holds", math.inf),
+    ],
+)
+def test_exceeds_is_strict_relative_and_knows_rounding(left, right, status, margin):
+    found = exceeds(left, right, "these")
+    assert (found.status, found.margin) == (status, margin)
+    assert found.reason.startswith("these: ")
+
+
+def test_exceeds_does_not_guess():
+    assert exceeds(math.nan, 1.0, "").status == exceeds(1.0, math.nan, "").status == "unknown"
+    assert exceeds(math.inf, math.inf, "").status == "unknown"
+    assert exceeds(3.0, 3.0, "", rounding=0.0).status == "fails"
+    assert exceeds(1.0, 1.0 - 1e-9, "", rounding=1e-6).status == "unknown"
+
+
+def test_all_of_takes_the_worst():
+    good, better = Verdict("holds", 0.1, "a"), Verdict("holds", 2.0, "b")
+    bad, worse, open_ = Verdict("fails", -0.2, "c"), Verdict("fails", -0.7, "d"), Verdict.unknown("e")
+    assert all_of([better, good]) is good
+    assert all_of([good, bad, open_, worse]) is worse
+    assert all_of([good, open_]) is open_
+    assert all_of([]).status == "holds"
+    assert all_of(iter([good, better])) is good
+
+
+@pytest.mark.parametrize("kind", ["implication", "equivalence", "probability"])
+@pytest.mark.parametrize("check", ["holds", "fails", "unknown"])
+@pytest.mark.parametrize("conclusion", ["holds", "fails", "unknown"])
+def test_what_contradicts_a_guarantee(kind, check, conclusion):
+    more = {"delta": 0.1} if kind == "probability" else {}
+    found = guarantee(check, conclusion, kind, **more).judge(ONE)
+    wrong = (check, conclusion) == ("holds", "fails")
+    wrong |= kind == "equivalence" and (check, conclusion) == ("fails", "holds")
+    assert found.violated == wrong
+
+
+def test_a_missing_field_or_option_is_unknown():
+    bare = Instance(np.eye(2), np.ones(2), 1)
+    judged = guarantee("holds", "fails").judge(bare)
+    assert judged.check.status == judged.conclusion.status == "unknown"
+    assert judged.check.reason == "x is not known of this instance"
+    assert not judged.violated
+    timed = guarantee("holds", "holds", needs=("x", "t"))
+    assert timed.check(ONE).reason == "t is not known of this instance"
+    assert timed.check(ONE.with_options(t=1.0)).status == "holds"
+    # an option may be called what a method of the instance is called
+    assert guarantee("holds", "holds", needs=("scaled",)).check(ONE).status == "unknown"
+    assert guarantee("holds", "holds", needs=("law",)).check(ONE).status == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        ({"kind": "conjecture"}, "kind='conjecture' is not known"),
+        ({"kind": "probability"}, "delta=None with kind='probability'"),
+        ({"delta": 0.1}, "delta=0.1 with kind='implication'"),
+        ({"kind": "probability", "delta": 1.5}, "delta=1.5 is out of range"),
+        ({"steer": "both"}, "steer='both' is not known"),
+    ],
+)
+def test_wrong_guarantees_are_sentences(more, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        guarantee("holds", "holds", **more)
+
+
+def test_names_in_the_catalogue_are_unique():
+    names = [one.name for one in catalogue()]
+    assert len(set(names)) == len(names)
+    assert [one.name for one in catalogue("linear")] == [name for name in names if name in set(names)]
+    with pytest.raises(ValueError, match="family='nonlinear' is not known"):
+        catalogue("nonlinear")

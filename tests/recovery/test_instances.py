@@ -1,0 +1,121 @@
+"""Instances: y follows from the rest, copies do not share, files bring every bit back, wrong parts are refused."""
+
+import re
+
+import numpy as np
+import pytest
+
+from planted import gated_model
+from recovery import GatedOperator, Instance, NoiseLaw
+
+
+@pytest.fixture
+def instance():
+    rng = np.random.default_rng(0)
+    x = np.array([0.0, 1.5, 0.0, -2.0])
+    law = NoiseLaw("gaussian", 0.1)
+    options = {"tau": 0.5, "schedule": "one-shot", "design": "gaussian", "keep": None, "exact": True}
+    return Instance.planted(
+        rng.standard_normal((6, 4)), x, law.draw(6, rng), x0=rng.standard_normal(4), law=law, options=options
+    )
+
+
+def test_planted_is_a_x_plus_noise_on_every_backend(backend):
+    rng = np.random.default_rng(1)
+    A, x, noise = rng.standard_normal((5, 3)), np.array([1.0, 0.0, -2.0]), rng.standard_normal(5)
+    made = Instance.planted(backend.put(A), backend.put(x), backend.put(noise))
+    np.testing.assert_allclose(made.y, A @ x + noise, rtol=1e-14)
+    assert made.sparsity == 2
+    assert made.shape == (5, 3)
+    assert isinstance(made.matrix, np.ndarray)
+    np.testing.assert_array_equal(made.matrix, A)
+    np.testing.assert_array_equal(made.support, [0, 2])
+    assert not made.noise_free
+    assert Instance.planted(backend.put(A), backend.put(x)).noise_free
+
+
+def test_an_operator_is_written_out():
+    X, H, w, y = gated_model(8, 3, 2, 2, rng=0)
+    A = GatedOperator.from_generators(X, H)
+    made = Instance(A, y, 2, x=w.ravel(), noise=np.zeros(8))
+    np.testing.assert_allclose(made.matrix @ made.x, y, atol=1e-12)
+    assert made.matrix.shape == A.shape
+
+
+def test_replace_lets_y_follow_unless_it_is_given(instance):
+    doubled = instance.replace(A=2.0 * instance.matrix)
+    np.testing.assert_allclose(doubled.y, 2.0 * instance.matrix @ instance.x + instance.noise, rtol=1e-14)
+    np.testing.assert_array_equal(instance.replace(sparsity=1).y, instance.y)
+    fewer = instance.replace(x=None, y=np.zeros(6))
+    np.testing.assert_array_equal(fewer.y, np.zeros(6))
+    assert fewer.x is None
+    assert instance.with_options(t=2.0).options == {**instance.options, "t": 2.0}
+    assert "t" not in instance.options
+
+
+def test_scaling_scales_the_law_too(instance):
+    scaled = instance.scaled(signal=-2.0, noise=3.0)
+    np.testing.assert_allclose(scaled.x, -2.0 * instance.x)
+    np.testing.assert_allclose(scaled.noise, 3.0 * instance.noise)
+    np.testing.assert_allclose(scaled.y, instance.matrix @ scaled.x + scaled.noise, rtol=1e-13)
+    assert scaled.law == NoiseLaw("gaussian", 3.0 * 0.1)
+
+
+def test_redrawn_noise_is_fresh_reproducible_and_of_the_law(instance):
+    one, two = instance.redrawn(4), instance.redrawn(4)
+    np.testing.assert_array_equal(one.noise, two.noise)
+    np.testing.assert_array_equal(one.noise, instance.law.draw(6, 4))
+    assert not np.array_equal(one.noise, instance.noise)
+    np.testing.assert_allclose(one.y - instance.matrix @ instance.x, one.noise, atol=1e-14)
+
+
+def test_save_and_load_bring_every_bit_back(instance, tmp_path):
+    for number, one in enumerate((instance, Instance(instance.matrix, instance.y, 0), instance.replace(law=None))):
+        path = tmp_path / f"{number}.npz"
+        one.save(path)
+        back = Instance.load(path)
+        for name in ("y", "x", "noise", "x0"):
+            np.testing.assert_array_equal(getattr(back, name), getattr(one, name))
+        np.testing.assert_array_equal(back.matrix, one.matrix)
+        assert (back.sparsity, back.law, dict(back.options)) == (one.sparsity, one.law, dict(one.options))
+
+
+def test_load_refuses_another_file(tmp_path):
+    np.savez(tmp_path / "other.npz", B=np.zeros(2))
+    with pytest.raises(ValueError, match=r"other.npz holds B; expected a saved Instance"):
+        Instance.load(tmp_path / "other.npz")
+
+
+def test_arguments_are_not_written_into_and_dtypes_become_float64(backend):
+    A, x = backend.put(np.eye(3, dtype=np.float32)), backend.put(np.array([1, 0, 2]))
+    made = Instance.planted(A, x)
+    assert made.matrix.dtype == made.x.dtype == made.y.dtype == np.float64
+    np.testing.assert_array_equal(backend.get(A), np.eye(3))
+
+
+A = np.eye(3)
+Y = np.array([1.0, 0.0, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "sentence"),
+    [
+        (lambda: Instance(A, np.zeros(2), 1), ValueError, "y has shape (2,); expected (3)"),
+        (lambda: Instance(A, None, 1), TypeError, "y=None is not an array"),
+        (lambda: Instance(A, Y, 4), ValueError, "sparsity=4 is out of range"),
+        (lambda: Instance(A, Y, 1.0), TypeError, "sparsity=1.0 is of type float"),
+        (lambda: Instance(A, np.array([np.nan, 0, 0]), 1), ValueError, "y has 1 element(s) that are NaN"),
+        (lambda: Instance(np.full((3, 3), np.inf), Y, 1), ValueError, "A has 9 element(s)"),
+        (lambda: Instance(A, Y, 1, x=np.zeros(2)), ValueError, "x has shape (2,)"),
+        (lambda: Instance(A, Y, 1, law="gaussian"), TypeError, "law='gaussian' is of type str; expected a NoiseLaw"),
+        (lambda: Instance(A, Y, 1, x=Y, noise=Y), ValueError, "y differs from A x + noise by up to 1"),
+        (lambda: Instance.planted(A, np.ones(2)), ValueError, "A has shape (3, 3), x has 2 entries"),
+        (lambda: Instance(A, Y, 1).support, ValueError, "x=None has no support"),
+        (lambda: Instance(A, Y, 1).scaled(noise=2.0), ValueError, "x or noise is None"),
+        (lambda: Instance.planted(A, Y).scaled(noise=-1.0), ValueError, "noise=-1.0 is out of range"),
+        (lambda: Instance(A, Y, 1).redrawn(), ValueError, "law=None cannot be drawn from"),
+    ],
+)
+def test_wrong_parts_are_sentences(make, error, sentence):
+    with pytest.raises(error, match=re.escape(sentence)):
+        make()
