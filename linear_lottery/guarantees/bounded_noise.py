@@ -1,0 +1,143 @@
+"""How large the noise may be for IMP, and backward elimination, to find the planted support for sure."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from itertools import combinations
+
+import numpy as np
+
+from linear_lottery.backward import backward_elimination
+from linear_lottery.guarantees import samplers
+from linear_lottery.guarantees.facts import SOURCE, Facts, facts, full_column_rank, planted_shape, smallest_signal
+from linear_lottery.guarantees.runs import SCHEDULES, recovers
+from recovery.guarantees import Guarantee, Verdict, all_of, exceeds
+from recovery.instances import Instance
+
+__all__ = ["BOUNDED_NOISE"]
+
+LARGEST = 12
+"""So many zero weights are enumerated at most: all their subsets are."""
+
+
+def _bounded_noise(instance: Instance, constant: float) -> Verdict:
+    """Return whether min |w*| > constant |P_X xi| / sigma_min(X)."""
+    known = facts(instance)
+    shape = planted_shape(known, instance)
+    if shape.status != "holds":
+        return shape
+    low, length = smallest_signal(instance), float(np.linalg.norm(known.U.T @ instance.noise))
+    ratios = float(np.linalg.norm(instance.x)) / low, float(np.linalg.norm(instance.noise)) / length if length else 0.0
+    reason = f"min |w*|, and {constant:.6g} |P_X xi| / sigma_min(X)"
+    return all_of([shape, exceeds(low, constant * length / known.smallest, reason, known.rounding(*ratios))])
+
+
+def _largest_noise(known: Facts, instance: Instance) -> float:
+    """Return the largest |eta^M|_inf over all M that contain the support properly."""
+    Q, R = np.linalg.qr(known.X)
+    b, null, worst = Q.T @ instance.noise, np.flatnonzero(instance.x == 0.0), 0.0
+    for size in range(1, len(null) + 1):
+        chosen = np.array(list(combinations(null, size)), dtype=np.int64)
+        base = np.broadcast_to(instance.support, (len(chosen), instance.sparsity))
+        blocks = np.moveaxis(R[:, np.concatenate([base, chosen], axis=1)], 0, 1)
+        # a QR of each block: normal equations would square the condition number
+        q, r = np.linalg.qr(blocks)
+        right = np.einsum("cnm,n->cm", q, b)
+        worst = max(worst, float(np.abs(np.linalg.solve(r, right[:, :, None])).max()))
+    return worst
+
+
+def _sup_noise_hypotheses(instance: Instance) -> Verdict:
+    known = facts(instance)
+    shape = planted_shape(known, instance)
+    if shape.status != "holds":
+        return shape
+    if len(instance.x) - instance.sparsity > LARGEST:
+        return Verdict.unknown(f"{len(instance.x) - instance.sparsity} zero weights have too many subsets to enumerate")
+    low, high = smallest_signal(instance), _largest_noise(known, instance)
+    inside = float(np.linalg.norm(instance.noise)) / (known.smallest * high) if high else 0.0
+    ratios = float(np.linalg.norm(instance.x)) / low, inside
+    return all_of([shape, exceeds(low, 2.0 * high, "min |w*|, and 2 max |eta^M|_inf", known.rounding(*ratios))])
+
+
+def _backward_outcome(instance: Instance) -> Verdict:
+    known = facts(instance)
+    rank = full_column_rank(known)
+    if rank.status != "holds":
+        return Verdict.unknown("backward elimination does not run: " + rank.reason)
+    found = backward_elimination(instance.matrix, instance.y, instance.sparsity)
+    mask, worst = np.ones(len(instance.x), dtype=bool), math.inf
+    good = instance.x != 0.0
+    for gone in np.asarray(found.order):
+        # the increase of the residual that each column's loss causes, by its distance from the others
+        columns = np.flatnonzero(mask)
+        R = np.linalg.qr(known.X[:, columns], mode="r")
+        inverse = np.linalg.inv(R)
+        w = np.linalg.lstsq(known.X[:, columns], known.y, rcond=None)[0]
+        lengths = np.linalg.norm(inverse, axis=1)
+        rise = np.abs(w) / lengths
+        low, high = float(rise[good[columns]].min()), float(rise[~good[columns]].min())
+        worst = min(worst, low / high - 1.0 if high > 0.0 else math.inf)
+        if good[gone]:
+            if abs(low - high) <= 4.0 * known.weight_error(instance.x) / float(lengths.min()):
+                return Verdict.unknown("a true weight was pruned, which rounding decides", worst)
+            return Verdict(
+                "fails", min(worst, 0.0), f"pruned the true weight {int(gone)}: {low:.6g} against {high:.6g}"
+            )
+        mask[gone] = False
+    right = np.array_equal(np.asarray(found.support), instance.support)
+    return Verdict("holds" if right else "fails", worst if right else -1.0, "support of backward elimination")
+
+
+_RELATED = (
+    SOURCE + "; Ament and Gomes 2021 (arXiv:2106.03235) give, by their abstract, a bound of this kind for backward "
+    "regression that extends to magnitude pruning"
+)
+_EVIDENCE = (
+    'docs/derivations.md, "A bound that can be checked, with its best constant"; '
+    "tests/linear_lottery/test_guarantees_bounded_noise.py"
+)
+
+BOUNDED_NOISE = (
+    Guarantee(
+        name="smallest-singular-value",
+        kind="implication",
+        statement=(
+            "X of full column rank and min over S of |w*_i| > sqrt(2) |P_X xi|_2 / sigma_min(X): IMP with any schedule "
+            "ends with S. The constant is the best one."
+        ),
+        source=_RELATED,
+        evidence=_EVIDENCE,
+        hypotheses=partial(_bounded_noise, constant=math.sqrt(2.0)),
+        outcome=recovers(SCHEDULES),
+        sampler=samplers.tall,
+    ),
+    Guarantee(
+        name="largest-noise",
+        kind="implication",
+        statement=(
+            "X of full column rank and min over S of |w*_i| > 2 max over M containing S of |eta^M|_inf: IMP with any "
+            "schedule ends with S."
+        ),
+        source=SOURCE,
+        evidence=_EVIDENCE,
+        hypotheses=_sup_noise_hypotheses,
+        outcome=recovers(SCHEDULES),
+        sampler=samplers.tall,
+    ),
+    Guarantee(
+        name="backward-elimination",
+        kind="implication",
+        statement=(
+            "X of full column rank and min over S of |w*_i| > 2 |P_X xi|_2 / sigma_min(X): backward elimination (the "
+            "smallest rise of the residual goes first) ends with S."
+        ),
+        source=_RELATED,
+        evidence=_EVIDENCE,
+        hypotheses=partial(_bounded_noise, constant=2.0),
+        outcome=_backward_outcome,
+        sampler=samplers.tall,
+    ),
+)
+"""Guarantees for one noise vector."""

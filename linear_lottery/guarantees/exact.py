@@ -1,0 +1,146 @@
+"""When exactly IMP finds the planted support: no condition on the design but its rank."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from linear_lottery.guarantees import samplers
+from linear_lottery.guarantees.facts import SOURCE, Facts, facts, planted_shape, smallest_signal
+from linear_lottery.guarantees.runs import SCHEDULES, recovers
+from recovery.guarantees import Guarantee, Verdict, all_of, exceeds
+from recovery.instances import Instance
+
+__all__ = ["EXACT"]
+
+MOST_MASKS = 256
+"""So many masks are visited at most where ties within rounding make branches."""
+
+
+def _stage(known: Facts, instance: Instance, mask: np.ndarray) -> tuple[Verdict, np.ndarray]:
+    """Return whether the smallest noise on a null weight stays below all true weights, and which nulls may go.
+
+    More than one may go where rounding decides which is the smallest.
+    """
+    w = np.zeros(len(mask))
+    # least squares commutes with adding X w*: the weights are w* + eta on any mask that contains the support
+    w[mask] = np.linalg.lstsq(known.X[:, mask], instance.noise, rcond=None)[0]
+    null = np.flatnonzero(mask & (instance.x == 0.0))
+    eta = np.abs(w[null])
+    w += instance.x
+    error = 2.0 * known.weight_error(w)
+    low, high = float(np.abs(w[instance.support]).min()), float(eta.min())
+    verdict = exceeds(low, high, f"with {int(mask.sum())} weights, the smallest true and the smallest null one", 0.0)
+    if abs(low - high) <= error:
+        verdict = Verdict.unknown(verdict.reason + ", which rounding decides", verdict.margin)
+    return verdict, null[eta <= high + error]
+
+
+def _one_by_one_hypotheses(instance: Instance) -> Verdict:
+    known = facts(instance)
+    shape = planted_shape(known, instance)
+    if shape.status != "holds":
+        return Verdict.unknown("nothing is said of this instance: " + shape.reason)
+    return _walk(known, instance, np.ones(known.X.shape[1], dtype=bool), {})
+
+
+def _walk(known: Facts, instance: Instance, mask: np.ndarray, seen: dict[bytes, Verdict]) -> Verdict:
+    """Return the predicate from a mask on: ``unknown`` where ties within rounding lead to different answers."""
+    if mask.sum() == instance.sparsity:
+        return Verdict.of(True, "only the support is left")
+    if mask.tobytes() in seen:
+        return seen[mask.tobytes()]
+    if len(seen) > MOST_MASKS:
+        return Verdict.unknown(f"ties within rounding lead to more than {MOST_MASKS} masks")
+    here, candidates = _stage(known, instance, mask)
+    if here.status == "holds":
+        branches = []
+        for j in candidates:
+            after = mask.copy()
+            after[j] = False
+            branches.append(_walk(known, instance, after, seen))
+        later = all_of(branches)
+        if len({branch.status for branch in branches}) > 1:
+            later = Verdict.unknown("ties of null weights within rounding lead to different ends", later.margin)
+        here = all_of([here, later])
+    seen[mask.tobytes()] = here
+    return here
+
+
+def _one_shot_hypotheses(instance: Instance) -> Verdict:
+    known = facts(instance)
+    shape = planted_shape(known, instance)
+    if shape.status != "holds":
+        return Verdict.unknown("nothing is said of this instance: " + shape.reason)
+    if instance.sparsity == len(instance.x):
+        return Verdict.of(True, "all weights stay")
+    eta = np.linalg.lstsq(known.X, instance.noise, rcond=None)[0]
+    w = instance.x + eta
+    low, high = float(np.abs(w[instance.support]).min()), float(np.abs(eta[instance.x == 0.0]).max())
+    verdict = exceeds(low, high, "smallest true weight, and largest null one", 0.0)
+    if abs(low - high) <= 2.0 * known.weight_error(w):
+        return Verdict.unknown(verdict.reason + ", which rounding decides", verdict.margin)
+    return verdict
+
+
+def _noise_free_hypotheses(instance: Instance) -> Verdict:
+    if not instance.noise_free:
+        return Verdict.of(False, "there is noise")
+    known = facts(instance)
+    shape = planted_shape(known, instance)
+    error = 4.0 * known.weight_error(instance.x)
+    if shape.status == "holds" and smallest_signal(instance) <= error:
+        return Verdict.unknown(f"rounding of y alone makes weights of {error:.3g}, as large as the smallest true one")
+    return shape
+
+
+def _continuous(rng: np.random.Generator) -> Instance:
+    return samplers.tall(rng, laws=samplers.CONTINUOUS)
+
+
+def _noise_free_model(rng: np.random.Generator) -> Instance:
+    instance = samplers.tall(rng)
+    return instance.replace(noise=np.zeros(instance.shape[0]), law=None)
+
+
+_EVIDENCE = 'docs/derivations.md, "When IMP finds the planted support"; tests/linear_lottery/test_guarantees_exact.py'
+
+EXACT = (
+    Guarantee(
+        name="exact-one-by-one",
+        kind="equivalence",
+        statement=(
+            "X of full column rank: IMP one by one ends with S if and only if, at each mask M that it visits, "
+            "min over M \\ S of |eta^M_j| < min over S of |w*_i + eta^M_i|, where eta^M = X_M^+ xi."
+        ),
+        source=SOURCE,
+        evidence=_EVIDENCE,
+        hypotheses=_one_by_one_hypotheses,
+        outcome=recovers(("one-by-one",)),
+        sampler=_continuous,
+    ),
+    Guarantee(
+        name="exact-one-shot",
+        kind="equivalence",
+        statement=(
+            "X of full column rank: IMP in one shot ends with S if and only if max over S^c of |eta_j| < min over S of "
+            "|w*_i + eta_i|, where eta = X^+ xi."
+        ),
+        source=SOURCE,
+        evidence=_EVIDENCE,
+        hypotheses=_one_shot_hypotheses,
+        outcome=recovers(("one-shot",)),
+        sampler=_continuous,
+    ),
+    Guarantee(
+        name="noise-free",
+        kind="implication",
+        statement="Without noise IMP with any schedule ends with S, for every X of full column rank.",
+        source=SOURCE,
+        evidence=_EVIDENCE,
+        hypotheses=_noise_free_hypotheses,
+        outcome=recovers(SCHEDULES),
+        sampler=_noise_free_model,
+        steer=None,
+    ),
+)
+"""Exact characterisations of the recovery of a planted support."""

@@ -1,0 +1,137 @@
+"""How long IMP has to train until it prunes as if it had trained to convergence."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from linear_lottery.guarantees import samplers
+from linear_lottery.guarantees.columns import equal_norms, norms, orthogonal, projections
+from linear_lottery.guarantees.facts import EPS, SOURCE, Facts, facts, full_column_rank
+from linear_lottery.guarantees.runs import all_follow, follows, prune
+from recovery.guarantees import Guarantee, Verdict, all_of, exceeds
+from recovery.instances import Instance
+
+__all__ = ["FINITE_TIME"]
+
+
+def _ranking_hypotheses(instance: Instance) -> Verdict:
+    known = facts(instance)
+    shape = all_of([orthogonal(known), equal_norms(known)])
+    if shape.status != "holds":
+        return shape
+    c, w0 = np.abs(projections(known)), np.abs(instance.x0)
+    above = c[:, None] - c
+    asked = ~np.eye(len(c), dtype=bool) & (above >= 0.0)
+    if not asked.any():
+        return all_of([shape])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = (w0[:, None] + w0)[asked] / above[asked]
+    if np.any(above[asked] <= 2.0 * known.weight_error(c)):
+        return Verdict.unknown("two |c| are equal within rounding")
+    rate = float(norms(known)[0]) ** 2 / known.X.shape[0]
+    needed = math.log1p(float(ratios.max()))
+    error = 16.0 * known.X.shape[1] * EPS + 4.0 * known.weight_error(c) / float(above[asked].min())
+    return all_of([shape, exceeds(rate * float(instance.options["t"]), needed, "lambda t, and the time needed", error)])
+
+
+def _ranking_sampler(rng: np.random.Generator) -> Instance:
+    n, d, k = samplers.sizes(rng)
+    name, X = samplers.orthogonal(n, d, rng, scaled=False)
+    w = rng.standard_normal(d)
+    w0 = samplers.start(rng, d, 1.0)
+    if rng.random() < 0.5:
+        # the bound is attained if the larger of a close pair starts against its target, the other one beyond its own
+        second, first = np.argsort(np.abs(w))[-2:]
+        w[first] = np.sign(w[first]) * np.abs(w[second]) * (1.0 + 10.0 ** rng.uniform(-3.0, 0.0))
+        w0[first], w0[second] = -np.sign(w[first]) * np.abs(w0[first]), np.sign(w[second]) * np.abs(w0[second])
+    size = np.abs(w)
+    i, j = np.triu_indices(d, 1)
+    needed = np.log1p(np.max((np.abs(w0[i]) + np.abs(w0[j])) / np.abs(size[i] - size[j])))
+    t = float(needed * (1.0 + samplers.gaps(rng)) * X.shape[0] / (X[:, 0] @ X[:, 0]))
+    return samplers.column_model(X, w, k, rng, design=name, t=t).replace(x0=w0)
+
+
+def _ranking_outcome(instance: Instance) -> Verdict:
+    return all_follow(instance, t=float(instance.options["t"]))
+
+
+def _limit(known: Facts, w0: np.ndarray) -> np.ndarray:
+    return w0 + np.linalg.lstsq(known.X, known.y - known.X @ w0, rcond=None)[0]
+
+
+def _first_hypotheses(instance: Instance) -> Verdict:
+    known = facts(instance)
+    rank = full_column_rank(known)
+    n, d = known.X.shape
+    if rank.status != "holds":
+        return rank
+    if d < 2:
+        return Verdict.of(False, "one weight has no rival")
+    w = _limit(known, instance.x0)
+    low, second = np.sort(np.abs(w))[:2]
+    decay = known.smallest**2 / n * float(instance.options["t"])
+    right = math.sqrt(2.0) * math.exp(-decay) * float(np.linalg.norm(instance.x0 - w))
+    away = known.weight_error(w) + 8.0 * EPS * known.cond * float(np.linalg.norm(instance.x0))
+    error = 2.0 * away / float(second - low) if second > low else math.inf
+    reason = "gap of the two smallest |w(inf)|, and sqrt(2) times the distance left"
+    return exceeds(float(second - low), right, reason, error + decay * known.rounding())
+
+
+def _first_outcome(instance: Instance) -> Verdict:
+    known = facts(instance)
+    w = _limit(known, instance.x0)
+    path = prune(instance, len(w) - 1, "one-by-one", w0=instance.x0, t=float(instance.options["t"]))
+    away = known.weight_error(w) + 8.0 * EPS * known.cond * float(np.linalg.norm(instance.x0))
+    return follows(path, np.abs(w), 2.0 * away)
+
+
+def _first_sampler(rng: np.random.Generator) -> Instance:
+    instance = samplers.tall(rng, start=True)
+    known = facts(instance)
+    w = _limit(known, instance.x0)
+    low, second = np.sort(np.abs(w))[:2]
+    gap = float(second - low) or 1.0
+    distance = float(np.linalg.norm(instance.x0 - w))
+    # the time in which the distance falls to gap / sqrt(2), and a little more
+    time = math.log(math.sqrt(2.0) * distance * (1.0 + samplers.gaps(rng)) / gap) * known.X.shape[0] / known.smallest**2
+    return instance.with_options(t=max(time, 0.0))
+
+
+_EVIDENCE = 'docs/derivations.md, "Training for a finite time"; tests/linear_lottery/test_guarantees_finite_time.py'
+
+FINITE_TIME = (
+    Guarantee(
+        name="order-finite-time-orthonormal",
+        kind="implication",
+        statement=(
+            "If X'X / n = lambda I and lambda t > log(1 + (|w0_i| + |w0_j|) / (|c_i| - |c_j|)) for all pairs with "
+            "|c_i| > |c_j|, IMP that trains for a time t prunes in the order of rising |c_j|, with any schedule."
+        ),
+        source=SOURCE,
+        evidence=_EVIDENCE,
+        hypotheses=_ranking_hypotheses,
+        outcome=_ranking_outcome,
+        needs=("y", "x0", "t"),
+        sampler=_ranking_sampler,
+        steer=None,
+    ),
+    Guarantee(
+        name="order-finite-time",
+        kind="implication",
+        statement=(
+            "If X has full column rank and sqrt(2) exp(-lam_min(X'X / n) t) |w0 - w(inf)| is below the gap of the two "
+            "smallest |w_j(inf)|, the first weight that IMP prunes after training for a time t is the one it prunes "
+            "after training to convergence."
+        ),
+        source=SOURCE,
+        evidence=_EVIDENCE,
+        hypotheses=_first_hypotheses,
+        outcome=_first_outcome,
+        needs=("y", "x0", "t"),
+        sampler=_first_sampler,
+        steer=None,
+    ),
+)
+"""Guarantees about finite training times."""

@@ -1,0 +1,111 @@
+"""In which order IMP prunes features that are orthogonal: by the projection onto the data."""
+
+from __future__ import annotations
+
+import math
+from itertools import combinations
+
+import numpy as np
+
+from linear_lottery.guarantees import samplers
+from linear_lottery.guarantees.columns import apart, equal_norms, norms, orthogonal, projections
+from linear_lottery.guarantees.facts import EPS, SOURCE, facts
+from linear_lottery.guarantees.runs import SCHEDULES, all_follow, prune
+from recovery.guarantees import Guarantee, Verdict, all_of, exceeds
+from recovery.instances import Instance
+
+__all__ = ["ORDER"]
+
+LARGEST = 20_000
+"""So many subsets are enumerated at most for the best one."""
+
+
+def _order_hypotheses(instance: Instance) -> Verdict:
+    known = facts(instance)
+    shape = orthogonal(known)
+    if shape.status != "holds":
+        return shape
+    return all_of([shape, apart(projections(known), 0, known.X.shape[1] - instance.sparsity, known)])
+
+
+def _order_sampler(rng: np.random.Generator) -> Instance:
+    n, d, k = samplers.sizes(rng)
+    name, X = samplers.orthogonal(n, d, rng, scaled=bool(rng.random() < 0.6))
+    w = rng.standard_normal(d)
+    if rng.random() < 0.7:
+        # neighbours everywhere at a distance that is drawn
+        w = rng.permutation(np.cumprod(np.full(d, 1.0 + abs(samplers.gaps(rng))))) * rng.choice([-1.0, 1.0], d)
+    return samplers.column_model(X, w, k, rng, design=name).replace(x0=samplers.start(rng, d, 1.0))
+
+
+def _best_hypotheses(instance: Instance) -> Verdict:
+    known = facts(instance)
+    d, k = known.X.shape[1], instance.sparsity
+    shape = all_of([orthogonal(known), equal_norms(known)])
+    if shape.status != "holds":
+        return shape
+    if math.comb(d, k) > LARGEST:
+        return Verdict.unknown(f"{math.comb(d, k)} subsets are more than {LARGEST}")
+    return all_of([shape, apart(projections(known), d - k - 1, 1, known)] if 0 < k < d else [shape])
+
+
+def _best_outcome(instance: Instance) -> Verdict:
+    known = facts(instance)
+    k = instance.sparsity
+    unit = known.X / norms(known)
+    gram, b = unit.T @ unit, unit.T @ known.y
+    sets = np.array(list(combinations(range(known.X.shape[1]), k)), dtype=np.int64)
+    blocks = gram[sets[:, :, None], sets[:, None, :]]
+    explained = np.einsum("si,si->s", b[sets], np.linalg.solve(blocks, b[sets][:, :, None])[:, :, 0])
+    found = []
+    for schedule in SCHEDULES:
+        mine = np.all(sets == prune(instance, k, schedule).support, axis=1)
+        others = float(explained[~mine].max(initial=0.0))
+        left = float(explained[mine][0])
+        error = 32.0 * known.X.shape[0] * EPS * float(known.y @ known.y) / max(left, others, 1e-300)
+        found.append(exceeds(left, others, f"schedule {schedule!r}: explained by the survivors and by others", error))
+    return all_of(found)
+
+
+def _best_sampler(rng: np.random.Generator) -> Instance:
+    n, d, k = samplers.sizes(rng, most=7)
+    name, X = samplers.orthogonal(n, d, rng, scaled=False)
+    low = np.sort(rng.uniform(0.0, 1.0, d - k))
+    high = low[-1] * (1.0 + abs(samplers.gaps(rng))) * np.append(1.0, 1.0 + rng.exponential(1.0, k - 1))
+    w = rng.permutation(np.concatenate([low, high])) * rng.choice([-1.0, 1.0], d)
+    return samplers.column_model(X, w, k, rng, design=name)
+
+
+ORDER = (
+    Guarantee(
+        name="order-orthogonal",
+        kind="implication",
+        statement=(
+            "If the columns of X are orthogonal and the c_j = <x_j, y> / |x_j|^2 differ in magnitude, IMP with any "
+            "schedule and any start prunes in the order of rising |c_j|."
+        ),
+        source=SOURCE,
+        evidence='docs/derivations.md, "The order in which IMP prunes"; tests/linear_lottery/test_guarantees_order.py',
+        hypotheses=_order_hypotheses,
+        outcome=all_follow,
+        needs=("y",),
+        sampler=_order_sampler,
+        steer=None,
+    ),
+    Guarantee(
+        name="order-best-subset",
+        kind="implication",
+        statement=(
+            "If the columns of X are orthogonal with equal norms and the k-th and (k+1)-st largest |<x_j, y>| differ, "
+            "the k survivors of IMP, with any schedule, are the k columns that explain y best."
+        ),
+        source=SOURCE,
+        evidence='docs/derivations.md, "The order in which IMP prunes"; tests/linear_lottery/test_guarantees_order.py',
+        hypotheses=_best_hypotheses,
+        outcome=_best_outcome,
+        needs=("y",),
+        sampler=_best_sampler,
+        steer=None,
+    ),
+)
+"""Guarantees about the order of pruning, orthogonal features."""
