@@ -63,7 +63,7 @@ def recovery_probability(d: int, k: int, amplitude: Any, s: Any = 1.0) -> Any:
         return scalar_or_array(np.ones(ratio.shape))
     t, weights = panels(np.arange(0.0, _reach(d - k) + PANEL, PANEL))
     signal = np.logaddexp(log_ndtr(ratio[..., None] - t), log_ndtr(-ratio[..., None] - t))
-    return scalar_or_array(np.exp(_log_largest_density(t, d - k) + k * signal) @ weights)
+    return scalar_or_array(np.minimum(np.exp(_log_largest_density(t, d - k) + k * signal) @ weights, 1.0))
 
 
 def gaussian_recovery_probability(means: Any, deviations: Any, n_null: int, null_deviation: float) -> float:
@@ -108,7 +108,7 @@ def gaussian_recovery_probability(means: Any, deviations: Any, n_null: int, null
     logs = _log_largest_density(t, n_null)
     for (mean, deviation), count in zip(pairs.T, counts, strict=True):
         logs = logs + count * np.logaddexp(log_ndtr((mean - t) / deviation), log_ndtr((-mean - t) / deviation))
-    return float(np.exp(logs) @ weights)
+    return min(float(np.exp(logs) @ weights), 1.0)
 
 
 def asymptotic_transition(d: int, k: int) -> float:
@@ -213,7 +213,7 @@ def threshold_recovery_probability(d: int, k: int, amplitude: Any, tau: Any, s: 
     s = numbers(s, "s", above=0.0)
     a, t = np.abs(numbers(amplitude, "amplitude")) / s, numbers(tau, "tau", minimum=0.0) / s
     nulls = np.zeros(t.shape) if d == k else (d - k) * log_erf(t / math.sqrt(2))
-    return scalar_or_array(np.exp(nulls + k * np.logaddexp(log_ndtr(a - t), log_ndtr(-a - t))))
+    return scalar_or_array(np.exp(np.minimum(nulls + k * np.logaddexp(log_ndtr(a - t), log_ndtr(-a - t)), 0.0)))
 
 
 def _reach(n_null: int) -> float:
