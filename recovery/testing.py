@@ -179,15 +179,16 @@ def instances(
             rng = np.random.default_rng(draw(st.integers(0, 2**31 - 1)))
             return linear_instance(rng, n_range=rows, d_range=columns, k_range=k_range, tall=tall, start=start)
         d = draw(st.integers(*columns))
-        n = draw(st.integers(max(rows[0], d) if tall else rows[0], max(rows[1], d if tall else 1)))
+        least, most = (max(rows[0], d), max(rows[1], d)) if tall else rows
+        # a row and its noise are drawn together, so that shrinking can take out both
+        drawn = np.array(draw(st.lists(st.tuples(*[halves] * (d + 1)), min_size=least, max_size=most)))
+        noise = drawn[:, d] * draw(st.sampled_from([0.0, 0.01, 0.1, 1.0]))
         k = draw(st.integers(min(sparsity[0], d), min(sparsity[1], d)))
-        A = np.array(draw(st.lists(halves, min_size=n * d, max_size=n * d))).reshape(n, d)
         x = np.zeros(d)
         places = draw(st.permutations(range(d)))[:k]
         x[places] = draw(st.lists(halves.filter(bool), min_size=k, max_size=k))
-        noise = np.array(draw(st.lists(halves, min_size=n, max_size=n))) * draw(st.sampled_from([0.0, 0.01, 0.1, 1.0]))
         x0 = np.array(draw(st.lists(halves, min_size=d, max_size=d))) if start else None
-        return Instance.planted(A, x, noise, x0=x0, options={"design": "written out"})
+        return Instance.planted(drawn[:, :d], x, noise, x0=x0, options={"design": "written out"})
 
     return build()
 
