@@ -176,9 +176,7 @@ def holp(X: Any, y: Any, k: int) -> Selection:
     xp = arrays.namespace(X, y)
     n, d = X.shape
     if n > d:
-        raise ValueError(
-            f"X has shape {(n, d)}; expected at most as many rows as columns, since X X' must be invertible"
-        )
+        raise ValueError(f"X has shape {(n, d)}; expected n <= d, since X X' must be invertible")
     Q, R = xp.linalg.qr(X.T)
     spectrum = xp.linalg.svd(R, compute_uv=False)
     if bool(spectrum[-1] <= d * float(np.finfo(X.dtype).eps) * spectrum[0]):
