@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -154,3 +155,21 @@ def catalogue():
 def false_catalogue():
     """Return a true and a false one."""
     return [projection_bound(math.sqrt(2.0), name="toy-true"), projection_bound(0.7, name="toy-false")]
+
+
+def poor_catalogue():
+    """Return guarantees that cannot be tried as asked for."""
+
+    def raises(instance):
+        raise ZeroDivisionError("on purpose")
+
+    def fails(instance):
+        return Verdict("fails", -0.5, "never holds")
+
+    base = projection_bound(2.0)
+    return [
+        replace(sign_rule(1), name="one-design"),
+        replace(base, name="never-holds", hypotheses=fails),
+        replace(base, name="declared-vacuous", hypotheses=fails, vacuous="shown in the derivations"),
+        replace(base, name="raises", hypotheses=raises),
+    ]

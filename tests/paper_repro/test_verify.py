@@ -1,0 +1,201 @@
+"""`paper-repro verify`: quotas, violations, exit codes, files, and that nothing depends on the number of processes."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import toy_guarantees
+
+from paper_repro import cli, processes, trials, verify
+from recovery import Instance
+from recovery.guarantees import Tally, contradicts
+
+ROOT = Path(__file__).parents[2]
+QUICK = ("--held", "40", "--instances", "60", "--seconds", "0.1", "--jobs", "1")
+
+
+@pytest.fixture
+def toys(monkeypatch):
+    """Make toy catalogues the only ones."""
+    groups = {"toy": ("toy_guarantees:catalogue",), "bad": ("toy_guarantees:false_catalogue",)}
+    monkeypatch.setattr(verify, "GROUPS", groups)
+
+
+@pytest.fixture
+def command(capsys, tmp_path):
+    """A function that runs `verify` on a folder of its own and returns (exit code, output, errors)."""
+
+    def run(*arguments):
+        code = cli.main(["verify", *arguments, "--results", str(tmp_path / "r")])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def test_true_guarantees_pass_and_leave_a_table(toys, command, tmp_path):
+    code, output, errors = command("toy", *QUICK)
+    assert code == 0
+    assert "| toy-projection | implication " in output
+    assert "2 guarantees, " in output
+    assert " 0 violations, 0 quotas missed, " in output
+    assert re.search(r"toy-tail: \d+ held of \d+, 0 violations", errors)
+    stored = json.loads((tmp_path / "r" / "verify" / "toy.json").read_text())
+    assert stored["passed"] is True
+    assert stored["settings"]["held"] == 40
+    assert [record["name"] for record in stored["records"]] == ["toy-projection", "toy-tail"]
+    assert (tmp_path / "r" / "verify" / "toy.md").read_text() in output
+
+
+def test_a_violation_prints_seed_and_code_that_reproduces_it(toys, command, tmp_path):
+    code, output, _ = command("toy-false", *QUICK)
+    assert code == 1
+    head = re.search(r"toy-false is VIOLATED, found by seed (\d+) and made small, in (\S+)", output)
+    assert head
+    assert "found by the attack" in output
+    assert "hypotheses: holds (signal: " in output
+    guarantee = toy_guarantees.false_catalogue()[1]
+    there = {}
+    exec(output[output.index("import numpy") : output.index("\n)\n") + 3], there)
+    assert guarantee.judge(there["instance"]).violated
+    saved = Instance.load(head.group(2))
+    np.testing.assert_array_equal(saved.matrix, there["instance"].matrix)
+    assert contradicts(guarantee, saved)
+    stored = json.loads((tmp_path / "r" / "verify" / "toy-false.json").read_text())
+    assert stored["passed"] is False
+    assert stored["records"][0]["violations"] > 0
+
+
+def test_the_same_seed_gives_the_same_table_in_any_number_of_processes(toys, tmp_path):
+    def table(jobs, seed):
+        options = {"held": 30, "instances": 100, "seconds": 0.0, "jobs": jobs, "seed": seed}
+        return verify.verify(["toy"], folder=tmp_path / f"{jobs}-{seed}", **options).table()
+
+    assert table(1, 0) == table(2, 0)
+    assert table(1, 3) != table(1, 0)
+    assert (tmp_path / "1-3" / "verify" / "toy-seed3.md").exists()
+
+
+def test_quotas_that_are_missed_are_said_and_fail(monkeypatch, command):
+    monkeypatch.setattr(verify, "GROUPS", {"poor": ("toy_guarantees:poor_catalogue",)})
+    code, output, _ = command("--held", "30", "--instances", "30", "--seconds", "0", "--jobs", "1")
+    assert code == 1
+    assert "one-design missed a quota: designs that held: identity; 3 are asked for" in output
+    assert "never-holds missed a quota: hypotheses held on 0 instances with x != 0, 30 are asked for" in output
+    assert "never-holds missed a quota: 0 held within 5 % of the boundary, 3 are asked for" in output
+    assert "raises stopped: ZeroDivisionError at seed 0: on purpose" in output
+    assert "0 violations" in output
+    # it gives up early where nothing will come
+    assert re.search(r"never-holds +\| implication +\| \d\d ", output)
+    assert "declared-vacuous missed" not in output
+
+
+def test_quotas_count_what_they_say():
+    tally = Tally(toy_guarantees.projection_bound(2.0))
+    tally.held, tally.plural, tally.near, tally.bounded = 100, 50, 10, True
+    tally.designs = {"a", "b", "c"}
+    assert trials.missed(tally, 100) == []
+    assert len(trials.missed(tally, 101)) == 2  # one more, and a tenth of it near
+    tally.plural = 49
+    assert trials.missed(tally, 100) == ["only 49 of 100 that held have two non-zeros or more"]
+    tally.plural, tally.near, tally.bounded = 50, 0, False
+    assert trials.missed(tally, 100) == []
+
+
+def test_unknown_names_are_sentences_with_the_nearest(toys, command):
+    code, _, errors = command("toy-projektion")
+    assert code == 2
+    assert "there is no guarantee 'toy-projektion' (did you mean toy-projection?)" in errors
+    assert "expected a group (toy, bad) or one of toy-projection, toy-tail, toy-true, toy-false" in errors
+
+
+def test_names_may_be_groups_and_guarantees_and_none_is_all(toys):
+    assert list(verify.chosen([])) == ["toy-projection", "toy-tail", "toy-true", "toy-false"]
+    assert list(verify.chosen(["toy-false", "toy"])) == ["toy-projection", "toy-tail", "toy-false"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--held", "0"], "'0' is not understood; expected an integer of at least 1"),
+        (["--seconds", "-1"], "'-1' is not understood; expected a number of seconds"),
+        (["--seconds", "inf"], "'inf' is not understood; expected a number of seconds"),
+        (["--seconds", "soon"], "'soon' is not understood"),
+        (["--jobs", "0"], "'0' is not understood"),
+    ],
+)
+def test_wrong_options_are_refused(capsys, arguments, sentence):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["verify", *arguments])
+    assert caught.value.code == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_an_interrupt_prints_what_is_done(toys, command, monkeypatch):
+    def interrupted(function, tasks, jobs):
+        yield tasks[0], function(tasks[0])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(processes, "each", interrupted)
+    code, output, _ = command(*QUICK)
+    assert code == 130
+    assert "interrupted before toy-tail, toy-true, toy-false" in output
+    assert "1 guarantees, " in output
+
+
+def test_an_unusable_folder_is_a_sentence(toys, command, tmp_path):
+    (tmp_path / "r").write_text("in the way")
+    code, _, errors = command("toy", *QUICK)
+    assert code == 1
+    assert "cannot make the folder" in errors
+
+
+def square(task):
+    """What a worker does in the tests below."""
+    if task == 13:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return task * task, os.environ.get("OPENBLAS_NUM_THREADS"), os.getpid()
+
+
+def test_processes_survive_the_death_of_one_and_have_one_thread(monkeypatch):
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
+    found = dict(processes.each(square, [1, 13, 2, 3], 2))
+    assert isinstance(found.pop(13), processes.Died)
+    assert {task: result[0] for task, result in found.items()} == {1: 1, 2: 4, 3: 9}
+    assert {result[1] for result in found.values()} == {"1"}
+    assert os.getpid() not in {result[2] for result in found.values()}
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "2"
+    here = dict(processes.each(square, [4, 5], 1))
+    assert {result[2] for result in here.values()} == {os.getpid()}
+
+
+def test_a_guarantee_whose_process_died_is_a_failure(toys, command, monkeypatch):
+    monkeypatch.setattr(
+        processes, "each", lambda function, tasks, jobs: ((one, processes.Died("it died")) for one in tasks)
+    )
+    code, output, _ = command("toy", *QUICK)
+    assert code == 1
+    assert "toy-tail stopped: it died" in output
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_ctrl_c_ends_all_processes(tmp_path):
+    done = subprocess.Popen(
+        [sys.executable, "-m", "paper_repro", "verify", "--seconds", "60", "--results", str(tmp_path)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(8.0)
+    done.send_signal(signal.SIGINT)
+    output, _ = done.communicate(timeout=20)
+    assert done.returncode == 130
+    assert "interrupted before" in output
