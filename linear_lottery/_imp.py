@@ -61,10 +61,12 @@ def imp(
 
     *Ties.* The smallest magnitude goes first, and of all that exceed it by no more than a tolerance the one with the
     largest index; so equal weights keep the smaller index, and constant or duplicated columns are pruned in the
-    same order on every machine. The tolerance is the difference that rounding can make: with c_j the norms of the
-    columns in M and g the largest row norm of the matrix that takes y to w_M (for t to infinity X_M^+), it is
-    8 eps (g (|y| + |(c_j w_j)_j|) + max |w|). Weights that are 0 in exact arithmetic (noise-free targets) tie as well.
-    Two weights that differ by about the tolerance may be ordered either way on another machine.
+    same order on every machine, and so are weights that are 0 but for rounding, as with noise-free targets. The
+    tolerance is the difference that rounding can make, q eps (g (|y| + |(c_j w_j)_j|) + max |w|): by deflation q = 4,
+    c_j is the norm of column j, and g the largest row norm of X_M^+; in refits q = 20, c_j is the largest norm of a
+    column, and g the norm of the matrix that takes y to w_M (for t to infinity X_M^+). It is of the order of
+    cond(X_M) eps max |w|. Two weights whose difference is about the tolerance may go in either order on another
+    machine or another route.
 
     *Routes.* If n >= d, X has full column rank, and `t` is infinite, then w_M is ordinary least squares and `w0` does
     not matter; the whole path costs O(n d^2 + d^3), by deflation of the inverse of the triangular factor of X. In all
@@ -92,7 +94,7 @@ def imp(
     t = check_number(t, "t", minimum=0, finite=False)
     problem = Problem(X, y, w0, t)
     check_integer(keep, "keep", minimum=0, maximum=problem.d)
-    route = Deflation.of(problem) if math.isinf(t) else None
+    route: Any = Deflation.of(problem) if math.isinf(t) else None
     return prune_to(route or Refits(problem), keep, schedule)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from linear_lottery._deflation import Deflation
 from linear_lottery._pruning import Problem, Refits, assemble
 from linear_lottery.path import PruningPath
 from planted.checks import check_integer, check_number
@@ -55,7 +56,8 @@ def threshold_prune(
     |w*_j| > 2 tau on the support and all errors of the first and of the last least-squares fit within tau, the
     first round drops exactly the other weights and the second finds nothing to drop.
 
-    Every round costs one singular value decomposition; on a GPU there are two synchronisations a round.
+    The routes are those of :func:`imp`; on a GPU there is one synchronisation a round, and a few for each
+    factorisation.
 
     References
     ----------
@@ -76,7 +78,7 @@ def threshold_prune(
         max_rounds = check_integer(max_rounds, "max_rounds", minimum=0)
     problem = Problem(X, y, w0, t)
     limit = math.ldexp(tau, -problem.exponent)
-    route = Refits(problem)
+    route: Any = (Deflation.of(problem) if math.isinf(t) else None) or Refits(problem)
     rows, order, sizes = [], [], [problem.d]
     while True:
         row = problem.xp.zeros(problem.d, dtype=problem.dtype)

@@ -103,11 +103,11 @@ def _active(X: Any, mask: Any) -> Any:
     return xp.nonzero(mask)[0]
 
 
-def trained(xp: Any, X: Any, y: Any, w0: Any, t: float) -> tuple[Any, Any, Any]:
+def trained(xp: Any, X: Any, y: Any, w0: Any, t: float) -> tuple[Any, Any]:
     """Return the weights at time `t` where all of them are trained and all arrays have one dtype, without checks.
 
-    Also what a change of y does to them: they are affine in y, with the matrix V diag(gain) U', and the rows of V'
-    and the gains, shape (min(n, m),), come second and third. For t to infinity it is the pseudo-inverse of X.
+    And what a change of y does to them: they are affine in y, and the singular values of the matrix that takes y to
+    the weights, shape (min(n, m),), come second. For t to infinity it is the pseudo-inverse of X.
     """
     n, m = X.shape
     U, s, Vt = xp.linalg.svd(X, full_matrices=False)
@@ -119,4 +119,4 @@ def trained(xp: Any, X: Any, y: Any, w0: Any, t: float) -> tuple[Any, Any, Any]:
         # root^2 = lambda t; squared here and not before, so that tiny and huge X do not under- or overflow
         root = xp.minimum(s * (math.sqrt(t) / math.sqrt(n)), xp.full_like(s, _SATURATED))
         moved = xp.where(moving, -xp.expm1(-root * root), xp.zeros_like(s))
-    return w0 + ((U.T @ y) / divisor - Vt @ w0) * moved @ Vt, Vt, moved / divisor
+    return w0 + ((U.T @ y) / divisor - Vt @ w0) * moved @ Vt, moved / divisor
