@@ -7,13 +7,13 @@ from linear_lottery._threshold import threshold_prune
 from linear_lottery.flow import gradient_flow
 from linear_lottery.path import PruningPath
 
-__all__ = ["PruningPath", "closed_forms", "gradient_flow", "imp", "threshold_prune"]
+__all__ = ["PruningPath", "closed_forms", "comparators", "gradient_flow", "imp", "threshold_prune"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import `closed_forms` when it is asked for: it needs SciPy, which algorithms do without."""
-    if name == "closed_forms":
+    """Import `closed_forms` and `comparators` when asked for: they need more packages than the algorithms do."""
+    if name in ("closed_forms", "comparators"):
         import importlib
 
-        return importlib.import_module("linear_lottery.closed_forms")
+        return importlib.import_module(f"linear_lottery.{name}")
     raise AttributeError(f"module 'linear_lottery' has no attribute {name!r}")

@@ -1,5 +1,6 @@
 """Finding it again: operators, solvers, network fitting."""
 
+from recovery import conditions
 from recovery._solve import list_solvers, solve
 from recovery.instances import Instance
 from recovery.laws import NoiseLaw
@@ -18,6 +19,7 @@ __all__ = [
     "RecoveryResult",
     "Status",
     "as_operator",
+    "conditions",
     "dottest",
     "fit_network",
     "list_solvers",

@@ -78,7 +78,7 @@ def test_the_order_is_that_of_60_digits(cond):
 
 
 def test_long_rows_do_not_hide_that_others_have_shrunk():
-    # five nearly equal pairs: the signal keeps the first one to the end, and its |W_j|^2 of 1e14; of each other pair one
+    # five nearly equal pairs: the signal keeps the first to the end, and its |W_j|^2 of 1e14; of each other pair one
     # member goes early, whereupon |W_j|^2 of its partner falls from 1e14 to 1e-2
     for seed in (0, 1, 3):
         rng = np.random.default_rng(seed)
