@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from threadpoolctl import threadpool_limits
 
-from benchmarks import htp_vs_omp, memory, recovery_rates, step_speed
+from benchmarks import htp_vs_omp, linear_numbers, memory, recovery_rates, step_speed
 
 
 def main():
@@ -21,6 +21,9 @@ def main():
     step_speed.main([])
     print("\n## Memory of a streamed step\n")
     memory.main([])
+    print("\n## Numbers of pruning in linear models\n")
+    with threadpool_limits(1):
+        linear_numbers.main(["--trials", "500"])
 
 
 if __name__ == "__main__":
