@@ -8,11 +8,14 @@ import numpy as np
 
 from linear_lottery._deflation import GUARD, Deflation
 from linear_lottery._imp import prune_to
-from linear_lottery._pruning import TIE, Problem
+from linear_lottery._pruning import Problem
 from linear_lottery.selection import Selection, checked
 from planted import arrays
 
 __all__ = ["backward_elimination"]
+
+TIE = 8.0
+"""Roots of saliencies count as equal up to so many times eps (|y| + |(|x_j| w_j)_j|)."""
 
 
 def backward_elimination(X: Any, y: Any, k: int) -> Selection:

@@ -94,8 +94,9 @@ def worst_exact_recovery_coefficient(A: Any, k: int, *, limit: int = LIMIT) -> I
 
     References
     ----------
-    The bound by the Babel function: Tropp 2004 (from memory of the literature; the line above is its proof, by the
-    Neumann series; verified numerically by tests/recovery/test_conditions_supports.py).
+    The bound by the Babel function: Tropp 2004 (from memory of the literature; proved in docs/derivations.md, "Bounds
+    of restricted eigenvalues and of the recovery coefficient", and verified numerically by
+    tests/recovery/test_conditions_supports.py).
     """
     columns = arrays.to_numpy(unit_columns(A))
     n, size = columns.shape

@@ -47,8 +47,8 @@ def irrepresentable(A: Any, support: Any, signs: Any) -> float:
     References
     ----------
     Zhao and Yu, "On model selection consistency of Lasso", JMLR 2006 (the definition is from memory of the
-    literature; both directions follow from :func:`primal_dual_witness` and are verified numerically by
-    tests/recovery/test_conditions_lasso.py).
+    literature; both directions are derived in docs/derivations.md, "When the Lasso has a given support", and verified
+    numerically by tests/recovery/test_conditions_lasso.py).
     """
     columns = all_columns(A)
     xp = arrays.namespace(columns)
@@ -138,8 +138,9 @@ def primal_dual_witness(A: Any, y: Any, lam: float, support: Any, signs: Any) ->
 
     References
     ----------
-    The optimality conditions of the Lasso; the construction is that of Wainwright, IEEE Trans. Inf. Theory 2009 (from
-    memory of the literature, verified against scikit-learn's solver by tests/recovery/test_conditions_lasso.py).
+    Derived here: docs/derivations.md, "When the Lasso has a given support"; verified against scikit-learn's solver by
+    tests/recovery/test_conditions_lasso.py. The construction is that of Wainwright, IEEE Trans. Inf. Theory 2009 (from
+    memory of the literature).
     """
     columns = all_columns(A)
     y = check_array(y, "y", ndim=1, dtype=np.float64)

@@ -117,8 +117,8 @@ def restricted_eigenvalues(A: Any, s: int, method: str = "enumerate", *, limit: 
 
     References
     ----------
-    Gershgorin's theorem and Cauchy interlacing (from memory of the literature), verified numerically against plain
-    loops by tests/recovery/test_conditions_restricted.py.
+    Derived here: docs/derivations.md, "Bounds of restricted eigenvalues and of the recovery coefficient"; verified
+    numerically against plain loops by tests/recovery/test_conditions_restricted.py.
 
     Examples
     --------
