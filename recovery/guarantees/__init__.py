@@ -35,7 +35,12 @@ __all__ = [
 ]
 
 _FAMILIES: dict[str, tuple[str, ...]] = {
-    "linear": (),
+    "linear": (
+        "recovery.guarantees.omp",
+        "recovery.guarantees.lasso",
+        "recovery.guarantees.hard_thresholding",
+        "recovery.guarantees.screening",
+    ),
 }
 """Modules of each family, imported when they are asked for; each has ``guarantees() -> list of Guarantee``."""
 
