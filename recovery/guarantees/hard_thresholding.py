@@ -28,7 +28,7 @@ def iht_rate(limit: float) -> Rate:
 
 
 def htp_rate(limit: float) -> Rate:
-    """Return delta -> sqrt(2 delta^2 / (1 - delta^2)), which is 1 at 1 / sqrt(3), stretched so that it is 1 at the limit."""
+    """Return delta -> sqrt(2 delta^2 / (1 - delta^2)), 1 at 1 / sqrt(3), stretched so that it is 1 at the limit."""
 
     def rate(delta: float) -> float:
         delta = delta / (limit * math.sqrt(3.0))
@@ -169,7 +169,8 @@ def guarantees() -> list[Guarantee]:
             "htp-restricted-isometry",
             "implication",
             "Without noise: delta_{3s} < 1 / sqrt(3), x0 and x s-sparse => HTP with unit steps has |x_t - x| <= r^t "
-            "|x0 - x| with r = sqrt(2 delta^2 / (1 - delta^2)), and x_t = x from the first t >= 1 on with r^t |x0 - x| < min |x_S|.",
+            "|x0 - x| with r = sqrt(2 delta^2 / (1 - delta^2)), and x_t = x from the first t >= 1 on with r^t |x0 - x| < "
+            "min |x_S|.",
             f"Foucart, SIAM J. Numer. Anal. 2011 {memory}; {proved}",
             tests,
             isometry_rule(limit),
