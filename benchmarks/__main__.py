@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from threadpoolctl import threadpool_limits
 
-from benchmarks import htp_vs_omp, linear_numbers, memory, recovery_rates, step_speed
+from benchmarks import htp_vs_omp, imp_path, memory, recovery_rates, step_speed
 
 
 def main():
@@ -19,6 +19,8 @@ def main():
     htp_vs_omp.main([])
     print("\n## One gradient step\n")
     step_speed.main([])
+    print("\n## The path of magnitude pruning\n")
+    imp_path.main([])
     print("\n## Memory of a streamed step\n")
     memory.main([])
     print("\n## Numbers of pruning in linear models\n")

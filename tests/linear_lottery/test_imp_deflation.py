@@ -65,7 +65,7 @@ def compare_with_digits(design, n, d, exponents, seeds):
     return left_out
 
 
-# neighbours at a distance e have weights of about 1 / e that differ by about 1: at e = 1e-8 that is a tie to within cond eps
+# neighbours at a distance e have weights near 1 / e that differ by about 1: at e = 1e-8 that is a tie within cond eps
 CASES = [(graded, (2, 6, 8)), (pairs, (2, 4, 6)), (steps, (2, 6, 8))]
 
 
