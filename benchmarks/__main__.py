@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from threadpoolctl import threadpool_limits
 
-from benchmarks import htp_vs_omp, imp_path, memory, recovery_rates, step_speed
+from benchmarks import htp_vs_omp, imp_path, linear_numbers, memory, recovery_rates, step_speed
 
 
 def main():

@@ -1,8 +1,8 @@
 """The whole path of one-by-one magnitude pruning, against refits and against downdates of the Gram inverse.
 
 Run from the repository root: ``python -m benchmarks.imp_path [--full] [--threads 2]``. All methods start from X and y
-and end with the order of all d weights, on one Gaussian problem and in one run; orders are compared. A second table says
-up to which condition number the orders are those of ``lstsq`` refits.
+and end with the order of all d weights, on one Gaussian problem and in one run; orders are compared. A second table
+says up to which condition number the orders are those of ``lstsq`` refits.
 """
 
 from __future__ import annotations
