@@ -12,7 +12,7 @@ __all__ = ["draw", "layout", "panels", "size"]
 
 _LOOK = tuple(zip([*COLOURS.values(), "black"], "os^vDP*", strict=False))
 _ROUNDING_COLOUR = "0.85"
-_MIDDLE = (0.03, 0.54)
+_MIDDLE = (0.03, 0.5)
 
 
 def panels(summary: dict[str, Any]) -> int:
@@ -94,7 +94,7 @@ def _frame(axes: list[Any], summary: dict[str, Any]) -> None:
         panel.set_ylim(-2, 50 * rounding)
     excess.set_title("Barrier of the loss: 0 at every step")
     excess.set_ylabel("loss - chord (loss of zero weights = 1)")
-    words = f"hollow: highest (barrier)\nfilled: lowest, median and quartiles\ngrey: rounding, ±{rounding:.0e}"
+    words = f"hollow: highest (barrier)\nfilled: lowest, median\nand quartiles\ngrey: rounding, ±{rounding:.0e}"
     _note(excess, words, _MIDDLE)
     fine = np.linspace(0, 1, 101)
     shape.plot(fine, -fine * (1 - fine), color="black", linewidth=0.8, zorder=1)

@@ -226,7 +226,7 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
 EXPERIMENT = Experiment(
     name="imp-controls",
     version=1,
-    title="Controls that are zero in linear models: loss barrier between IMP solutions, growth of the condition number",
+    title="Controls that are zero in linear models: barrier of the loss, growth of the condition number",
     module=__name__,
     settings=ControlsCell,
     presets=PRESETS,

@@ -70,7 +70,7 @@ def summarise_orders(
             found = _pool(records, "order", law, size)
             if found:
                 tau = kendall(found["imp"], found[rule])
-                points.append({"n": size, "tau": float(tau.mean()), "interval": mean_interval(tau.tolist()), "same": _same(tau)})
+                points.append({"n": size, "tau": float(tau.mean()), "interval": mean_interval(tau.tolist())})
                 low, high = points[-1]["interval"] or (None, None)
                 rows.append(["order", laws[law], rules[rule], size, len(tau), points[-1]["tau"], low, high])
         curves.append({"law": law, "rule": rule, "label": f"{laws[law]}: {_SHORT[rule]}", "points": points})
@@ -120,11 +120,6 @@ def _pool(records: Sequence[Record], task: str, law: str, n: int) -> dict[str, n
     return {name: np.concatenate([one[name] for one in found]) for name in (found[0] if found else ())}
 
 
-def _same(tau: np.ndarray) -> float:
-    """Return the share of trials with the very same order."""
-    return float((tau == 1.0).mean())
-
-
 def _density(records: Sequence[Record], law: str, rule: str, n: int, label: str, words: str) -> dict[str, Any]:
     """Return the share of problems for each pair of ranks, at the largest n, and the mean of tau."""
     found = _pool(records, "order", law, n)
@@ -132,7 +127,8 @@ def _density(records: Sequence[Record], law: str, rule: str, n: int, label: str,
         return {"label": label, "rule": words, "n": n, "share": None, "tau": None, "interval": None}
     trials, d = found["imp"].shape
     share = np.zeros((d, d))
-    np.add.at(share, (found["imp"].ravel(), found[rule].ravel()), 1.0 / trials)
+    np.add.at(share, (found["imp"].ravel(), found[rule].ravel()), 1)
+    share /= trials
     tau = kendall(found["imp"], found[rule])
     return {
         "label": label,
