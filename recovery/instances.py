@@ -200,11 +200,16 @@ class Instance:
         ----------
         path : path
             File name, ending in ``.npz``.
+
+        Raises
+        ------
+        TypeError
+            If an option is no number, string, bool or None.
         """
         known = {name: getattr(self, name) for name in _ARRAYS if getattr(self, name) is not None}
         law = None if self.law is None else [self.law.name, self.law.sigma]
         about = {"sparsity": int(self.sparsity), "law": law, "options": dict(self.options)}
-        np.savez(path, A=self.matrix, about=np.array(json.dumps(about)), **known)
+        np.savez(path, A=self.matrix, about=np.array(json.dumps(about, default=_plain)), **known)
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Instance:
@@ -232,6 +237,13 @@ class Instance:
             known = {name: stored[name] for name in _ARRAYS if name in stored}
             law = None if about["law"] is None else NoiseLaw(*about["law"])
             return Instance(stored["A"], sparsity=about["sparsity"], law=law, options=about["options"], **known)
+
+
+def _plain(value: Any) -> Any:
+    """Return a NumPy number as one of Python."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"an option is {value!r}; expected numbers, strings, bools and None, which a file can hold")
 
 
 def _matrix(A: Any) -> np.ndarray:

@@ -149,6 +149,7 @@ def instances(
     sparsity: tuple[int, int] = (0, 3),
     tall: bool = True,
     start: bool = False,
+    seeded: bool = True,
 ) -> Any:
     """Return a strategy of small sparse linear models y = A x + noise.
 
@@ -160,6 +161,8 @@ def instances(
         At least as many rows as columns.
     start : bool, default False
         With x0.
+    seeded : bool, default True
+        Also those that are drawn from a seed; they are nastier, and do not shrink.
 
     Returns
     -------
@@ -174,7 +177,7 @@ def instances(
 
     @st.composite
     def build(draw: Any) -> Instance:
-        if draw(st.booleans()):
+        if seeded and draw(st.booleans()):
             k_range = (max(1, sparsity[0]), max(1, sparsity[1]))
             rng = np.random.default_rng(draw(st.integers(0, 2**31 - 1)))
             return linear_instance(rng, n_range=rows, d_range=columns, k_range=k_range, tall=tall, start=start)

@@ -80,6 +80,14 @@ def test_save_and_load_bring_every_bit_back(instance, tmp_path):
         assert (back.sparsity, back.law, dict(back.options)) == (one.sparsity, one.law, dict(one.options))
 
 
+def test_options_of_numpy_are_saved_as_plain_numbers_and_others_refused(instance, tmp_path):
+    instance.with_options(count=np.int64(3), tau=np.float64(0.1), exact=np.bool_(True)).save(tmp_path / "a.npz")
+    back = Instance.load(tmp_path / "a.npz").options
+    assert (back["count"], back["tau"], back["exact"]) == (3, 0.1, True)
+    with pytest.raises(TypeError, match="an option is array"):
+        instance.with_options(mask=np.ones(2)).save(tmp_path / "b.npz")
+
+
 def test_load_refuses_another_file(tmp_path):
     np.savez(tmp_path / "other.npz", B=np.zeros(2))
     with pytest.raises(ValueError, match=r"other.npz holds B; expected a saved Instance"):
