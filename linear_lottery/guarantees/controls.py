@@ -171,22 +171,20 @@ def _guarantee(
     )
 
 
-_PATHS = "What holds on every path"
-
 CONTROLS = (
     _guarantee(
         "residual-accounting",
         "pruning R and training again raises |y - X w|^2 by w_R' [Sg_RR]^-1 w_R, Sg = (X_M'X_M)^-1, which lies between "
         "sigma_min(X)^2 |w_R|^2 and |X_R w_R|^2 <= sigma_max(X)^2 |w_R|^2.",
         _rss_outcome,
-        _PATHS,
+        "What pruning costs",
     ),
     _guarantee(
         "threshold-training-error",
         "threshold pruning at tau that ends with m weights raises the mean squared training error by at most "
         "lam_max(X'X / n) tau^2 (d - m).",
         _run_outcome,
-        _PATHS,
+        "What pruning costs",
         needs=("y", "tau"),
         full_rank=False,
     ),
@@ -194,27 +192,27 @@ CONTROLS = (
         "start-irrelevant",
         "trained to convergence, the weights of every round of IMP are the same from any start.",
         _start_outcome,
-        _PATHS,
+        "Pruning by magnitude",
         needs=("y", "x0"),
     ),
     _guarantee(
         "conditioning-improves",
         "the condition number of X_M never rises along a path of IMP, with any schedule.",
         _conditioning_outcome,
-        _PATHS,
+        "Conditioning and connectivity along a path",
     ),
     _guarantee(
         "no-barrier",
         "the loss on the segment between the solutions of two successive rounds never exceeds its chord.",
         _barrier_outcome,
-        _PATHS,
+        "Conditioning and connectivity along a path",
         full_rank=False,
     ),
     _guarantee(
         "prediction-split",
         "on every mask of a path of IMP |X w - X w*|^2 = |(I - P_M) X w*|^2 + |P_M xi|^2.",
         _split_outcome,
-        _PATHS,
+        "Errors of predictions",
         needs=("x", "noise"),
     ),
 )

@@ -99,7 +99,7 @@ def _first_sampler(rng: np.random.Generator) -> Instance:
     return instance.with_options(t=max(time, 0.0))
 
 
-_EVIDENCE = 'docs/derivations.md, "Training for a finite time"; tests/linear_lottery/test_guarantees_finite_time.py'
+_EVIDENCE = 'docs/derivations.md, "When two weights are ranked"; tests/linear_lottery/test_guarantees_finite_time.py'
 
 FINITE_TIME = (
     Guarantee(
