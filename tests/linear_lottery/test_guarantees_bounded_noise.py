@@ -32,7 +32,7 @@ def at_the_boundary(guarantee, seeds):
         yield steer(guarantee, draw(guarantee, seed, steered=False), 1.0 / scale - 1.0)
 
 
-@pytest.mark.parametrize("seeds", [range(500), pytest.param(range(500, 10_500), marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seeds", [range(1000), pytest.param(range(1000, 11_000), marks=pytest.mark.slow)])
 def test_the_noise_at_nine_tenths_of_the_bound_and_more(seeds):
     held = 0
     for instance in at_the_boundary(SMALLEST, seeds):
@@ -74,10 +74,10 @@ def test_the_counter_example_is_of_any_size_and_condition():
 
 def test_a_lowered_constant_is_noticed():
     false = with_constant(SMALLEST, 1.2)
-    judged = [false.judge(draw(false, seed)) for seed in range(400)]
-    assert sum(one.violated for one in judged) >= 3
+    judged = [false.judge(draw(false, seed)) for seed in range(150)]
+    assert sum(one.violated for one in judged) >= 1
     assert attack(false, 2.0, 0) is not None
-    assert attack(SMALLEST, 1.0, 0) is None
+    assert attack(SMALLEST, 0.3, 0) is None
 
 
 def test_backward_elimination_needs_2_and_not_sqrt_2():

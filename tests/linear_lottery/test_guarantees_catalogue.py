@@ -29,7 +29,7 @@ WITHOUT_BOUNDARY = {
     "no-barrier",
     "prediction-split",
 }
-N = 80
+N = 24
 
 
 def judged(guarantee, seeds):
@@ -38,7 +38,7 @@ def judged(guarantee, seeds):
 
 
 def test_names_and_texts():
-    assert len(set(NAMES)) == len(NAMES) == 26
+    assert len(set(NAMES)) == len(NAMES) == 27
     documented = set(re.findall(r"(?m)^## (.*)$", (ROOT / "docs/derivations.md").read_text()))
     for guarantee in CATALOGUE:
         assert "derived in this project, for the phenomenon studied in Elesedy et al. 2020" in guarantee.source
@@ -68,7 +68,7 @@ def test_on_its_own_instances(guarantee):
     else:
         assert violations == 0
     undecided = sum("unknown" in (one.check.status, one.conclusion.status) for _, one in table)
-    assert undecided <= 0.03 * N
+    assert undecided <= 1
 
 
 @pytest.mark.slow
@@ -148,12 +148,12 @@ def test_the_largest_first_is_noticed(guarantee, monkeypatch):
             "linear_lottery.guarantees.bounded_noise.backward_elimination",
             lambda X, y, k: reversed_imp(X, y, k, schedule="one-by-one"),
         )
-    table = judged(guarantee, range(30))
+    table = judged(guarantee, range(12))
     violations = sum(one.violated for _, one in table)
     if guarantee.name in WITHOUT_BOUNDARY - {"noise-free", "threshold-training-error", "probable-prediction"}:
         assert violations == 0  # these are true of every path, whichever weights it prunes
     else:
-        assert violations >= 5
+        assert violations >= 3
 
 
 @pytest.mark.parametrize(
@@ -170,8 +170,8 @@ def test_wrong_weights_are_noticed(name, monkeypatch):
         return dataclasses.replace(path, weights=path.weights * (1 + 1e-6 * np.arange(len(path.weights[0]))))
 
     monkeypatch.setattr(linear_lottery, "imp", inexact)
-    violations = sum(one.violated for _, one in judged(guarantee, range(30)))
-    assert violations == 0 if name == "no-barrier" else violations >= 10
+    violations = sum(one.violated for _, one in judged(guarantee, range(12)))
+    assert violations == 0 if name == "no-barrier" else violations >= 5
 
 
 def test_verdicts_do_not_depend_on_units():

@@ -26,7 +26,7 @@ def mismatches(pairs):
 
 
 @pytest.mark.parametrize("guarantee", [ONE_BY_ONE, ONE_SHOT], ids=["one by one", "one shot"])
-@pytest.mark.parametrize("seeds", [range(400), pytest.param(range(400, 2500), marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seeds", [range(250), pytest.param(range(250, 2500), marks=pytest.mark.slow)])
 def test_predicate_and_algorithm_agree(guarantee, seeds):
     pairs = judge_all(guarantee, seeds)
     assert mismatches(pairs) == 0
@@ -36,12 +36,12 @@ def test_predicate_and_algorithm_agree(guarantee, seeds):
 
 
 def test_the_predicate_of_one_schedule_is_not_that_of_the_other():
-    instances = [draw(ONE_BY_ONE, seed, steered=False) for seed in range(400)]
+    instances = [draw(ONE_BY_ONE, seed, steered=False) for seed in range(150)]
     pairs = [(ONE_SHOT.check(one).status, ONE_BY_ONE.conclusion(one).status) for one in instances]
-    assert mismatches(pairs) >= 3
+    assert mismatches(pairs) >= 2
     # retraining turns the largest null weight of one round into the smallest of several, but not always for the better
     pairs = [(ONE_BY_ONE.check(one).status, ONE_SHOT.conclusion(one).status) for one in instances]
-    assert pairs.count(("holds", "fails")) >= 3
+    assert pairs.count(("holds", "fails")) >= 2
 
 
 def test_the_predicate_does_not_run_the_algorithm(monkeypatch):
@@ -89,7 +89,7 @@ def test_rank_deficiency_is_left_open():
 
 def test_without_noise_every_schedule_recovers_from_any_design():
     rng = np.random.default_rng(4)
-    for _ in range(60):
+    for _ in range(25):
         instance = linear_instance(rng, d_range=(2, 10))
         instance = instance.replace(noise=np.zeros(instance.shape[0]), law=None)
         verdict = NOISE_FREE.check(instance)

@@ -117,7 +117,7 @@ def test_laws(guarantee, name):
 
 def test_the_error_after_success():
     """Its failure rate is that of a chi-square variable where the columns are orthonormal: below delta, above 0."""
-    k, n = 3, 400
+    k, n = 3, 200
     bound = math.sqrt(k) + math.sqrt(2 * math.log(1 / DELTA))
     rate = stats.chi2.sf(bound**2, k)
     assert 0 < rate < DELTA

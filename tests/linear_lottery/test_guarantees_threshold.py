@@ -38,7 +38,7 @@ def test_exact_recovery_is_frequent_and_takes_two_rounds():
         instance = steer(EXACT, draw(EXACT, seed, steered=False), 1e-3)
         if EXACT.check(instance).status != "holds":
             continue
-        for _ in range(8):
+        for _ in range(6):
             failed += EXACT.conclusion(instance.redrawn(rng)).status == "fails"
             count += 1
     assert count >= 200
@@ -98,7 +98,7 @@ def test_false_bounds_are_noticed():
 
     for guarantee in (ESTIMATE, PREDICTION):
         false = dataclasses.replace(guarantee, name="false", hypotheses=easier)
-        assert sum(false.judge(draw(false, seed)).violated for seed in range(150)) >= 5
+        assert sum(false.judge(draw(false, seed)).violated for seed in range(60)) >= 3
 
 
 def test_the_probable_prediction():
