@@ -169,8 +169,8 @@ def guarantees() -> list[Guarantee]:
             "htp-restricted-isometry",
             "implication",
             "Without noise: delta_{3s} < 1 / sqrt(3), x0 and x s-sparse => HTP with unit steps has |x_t - x| <= r^t "
-            "|x0 - x| with r = sqrt(2 delta^2 / (1 - delta^2)), and x_t = x from the first t >= 1 on with r^t |x0 - x| < "
-            "min |x_S|.",
+            "|x0 - x| with r = sqrt(2 delta^2 / (1 - delta^2)), and x_t = x from the first t >= 1 on with r^t |x0 - x| "
+            "< min |x_S|.",
             f"Foucart, SIAM J. Numer. Anal. 2011 {memory}; {proved}",
             tests,
             isometry_rule(limit),

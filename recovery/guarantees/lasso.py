@@ -90,8 +90,10 @@ def irrepresentable_rule(limit: float) -> Rule:
 
     def hypotheses(instance: Instance) -> Verdict:
         bad = _bad_penalty(instance)
-        if bad is not None or not instance.noise_free:
-            return bad or Verdict.of(False, "there is noise; the statement is about data without noise")
+        if bad is not None:
+            return bad
+        if not instance.noise_free:
+            return Verdict.of(False, "there is noise; the statement is about data without noise")
         if not len(instance.support):
             return Verdict.of(True, "x = 0, and so is the Lasso")
         value, inverse, smallest, spread = _support_facts(instance)
@@ -115,8 +117,10 @@ def gaussian_rule(delta: float, factor: float = 1.0) -> Rule:
     def hypotheses(instance: Instance) -> Verdict:
         bad = _bad_penalty(instance)
         assert instance.law is not None
-        if bad is not None or not instance.law.is_gaussian:
-            return bad or Verdict.of(False, f"the noise is {instance.law.name}, not Gaussian")
+        if bad is not None:
+            return bad
+        if not instance.law.is_gaussian:
+            return Verdict.of(False, f"the noise is {instance.law.name}, not Gaussian")
         A, S, lam, sigma = instance.matrix, instance.support, _lam(instance), factor * instance.law.sigma
         n, k, others = len(A), len(S), A.shape[1] - len(S)
         value, inverse, smallest, spread = _support_facts(instance) if k else (0.0, 0.0, 1.0, 1.0)
@@ -174,8 +178,10 @@ def near_truth(constant: float = 3.0) -> Rule:
     def outcome(instance: Instance) -> Verdict:
         bad = _bad_penalty(instance)
         kappa = _kappa(instance.matrix)
-        if bad is not None or kappa is None:
-            return bad or Verdict.unknown("lam_min(A'A / n) = 0 within rounding: there are no bounds")
+        if bad is not None:
+            return bad
+        if kappa is None:
+            return Verdict.unknown("lam_min(A'A / n) = 0 within rounding: there are no bounds")
         A, lam = instance.matrix, _lam(instance)
         found = lasso_solution(A, instance.y, lam)
         if found is None:

@@ -225,7 +225,7 @@ def guarantees() -> list[Guarantee]:
             f"Cai and Wang, IEEE Trans. Inf. Theory 2011 {memory}",
             f"{tests}, which also compares P(|xi| > b) with 1 / n",
             gaussian_rule,
-            picks_support(),
+            picks_support(bound=_chi_square),
             needs=("x", "noise", "law"),
             sampler=samplers.gaussian,
             delta=DELTA,

@@ -1,0 +1,86 @@
+"""What all guarantees of the comparators have in common: samplers, missing fields, odd instances, no violations."""
+
+import numpy as np
+import pytest
+
+from recovery import Instance
+from recovery.guarantees import attack, catalogue, draw, ledger
+
+MODULES = ("omp", "lasso", "hard_thresholding", "screening")
+GUARANTEES = {
+    one.name: one
+    for one in catalogue("linear")
+    if one.name.split("-")[0] in ("omp", "lasso", "iht", "htp", "screening")
+}
+ALL = pytest.mark.parametrize("name", GUARANTEES)
+
+
+def test_the_catalogue_lists_every_family():
+    assert len(GUARANTEES) == 13
+    for one in GUARANTEES.values():
+        assert "tests/recovery/test_guarantees_" in one.evidence
+        assert one.sampler is not None
+
+
+@ALL
+def test_no_violation_and_enough_instances_of_every_kind(name):
+    count = 120
+    [tally] = ledger([GUARANTEES[name]], [draw(GUARANTEES[name], seed) for seed in range(count)])
+    assert tally.violations == 0
+    assert tally.held >= 0.45 * count  # 1,000 of 2,000, and so on
+    assert tally.plural >= 0.5 * tally.held
+    assert tally.near >= 0.05 * count
+    assert len(tally.designs) >= 3
+    assert tally.vacuous >= 1
+    assert tally.unknown <= 0.03 * count
+    assert tally.undecided <= 0.03 * tally.held
+
+
+@ALL
+def test_a_missing_field_is_unknown(name):
+    guarantee = GUARANTEES[name]
+    instance = next(
+        one for one in map(lambda seed: draw(guarantee, seed), range(99)) if guarantee.check(one).status == "holds"
+    )
+    for field in guarantee.needs:
+        if field == "lam":
+            lacking = instance.replace(options={})
+        else:
+            lacking = instance.replace(**{field: None, "y": instance.y})
+        for verdict in (guarantee.check(lacking), guarantee.conclusion(lacking)):
+            assert verdict.status == "unknown"
+            assert field in verdict.reason
+
+
+@ALL
+def test_odd_instances_have_verdicts(name):
+    guarantee = GUARANTEES[name]
+    rng = np.random.default_rng(0)
+    law = draw(guarantee, 0).law
+    A = rng.standard_normal((6, 4))
+    noise = 0.1 * rng.standard_normal(6)
+    with_zero = A * [1.0, 0.0, 1.0, 1.0]
+    twice = A[:, [0, 1, 0, 2]]
+    x = np.array([1.0, -1.0, 0.0, 0.0])
+    for matrix, planted, added in (
+        (A, np.zeros(4), noise),
+        (A, np.zeros(4), np.zeros(6)),
+        (A, np.ones(4), np.zeros(6)),
+        (with_zero, x, noise),
+        (with_zero, np.roll(x, 2), np.zeros(6)),
+        (twice, x, np.zeros(6)),
+        (twice, np.roll(x, 1), noise),
+        (A[:2], x, np.zeros(2)),
+        (A[:, :1], np.array([2.0]), np.zeros(6)),
+        (np.zeros((3, 2)), np.array([1.0, 0.0]), np.zeros(3)),
+    ):
+        for lam in (0.1, 1e3, -1.0):
+            instance = Instance.planted(matrix, planted, added, law=law, options={"lam": lam})
+            judgement = guarantee.judge(instance)
+            assert guarantee.kind == "probability" or not judgement.violated, (matrix, planted, added, judgement)
+
+
+@pytest.mark.slow
+@ALL
+def test_an_attack_finds_nothing(name):
+    assert attack(GUARANTEES[name], seconds=20.0, rng=1) is None
