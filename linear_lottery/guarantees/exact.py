@@ -12,8 +12,8 @@ from recovery.instances import Instance
 
 __all__ = ["EXACT"]
 
-MOST_MASKS = 256
-"""So many masks are visited at most where ties within rounding make branches."""
+MOST_MASKS = 100
+"""So many masks of one size are visited at most where ties within rounding make branches."""
 
 
 def _stage(known: Facts, instance: Instance, mask: np.ndarray) -> tuple[Verdict, np.ndarray]:
@@ -40,30 +40,26 @@ def _one_by_one_hypotheses(instance: Instance) -> Verdict:
     shape = planted_shape(known, instance)
     if shape.status != "holds":
         return Verdict.unknown("nothing is said of this instance: " + shape.reason)
-    return _walk(known, instance, np.ones(known.X.shape[1], dtype=bool), {})
-
-
-def _walk(known: Facts, instance: Instance, mask: np.ndarray, seen: dict[bytes, Verdict]) -> Verdict:
-    """Return the predicate from a mask on: ``unknown`` where ties within rounding lead to different answers."""
-    if mask.sum() == instance.sparsity:
-        return Verdict.of(True, "only the support is left")
-    if mask.tobytes() in seen:
-        return seen[mask.tobytes()]
-    if len(seen) > MOST_MASKS:
-        return Verdict.unknown(f"ties within rounding lead to more than {MOST_MASKS} masks")
-    here, candidates = _stage(known, instance, mask)
-    if here.status == "holds":
-        branches = []
-        for j in candidates:
-            after = mask.copy()
-            after[j] = False
-            branches.append(_walk(known, instance, after, seen))
-        later = all_of(branches)
-        if len({branch.status for branch in branches}) > 1:
-            later = Verdict.unknown("ties of null weights within rounding lead to different ends", later.margin)
-        here = all_of([here, later])
-    seen[mask.tobytes()] = here
-    return here
+    masks, found = [np.ones(known.X.shape[1], dtype=bool)], [shape]
+    for _ in range(known.X.shape[1] - instance.sparsity):
+        # one mask, unless ties within rounding make branches
+        stages = [_stage(known, instance, mask) for mask in masks]
+        here = all_of([verdict for verdict, _ in stages])
+        if len({verdict.status for verdict, _ in stages}) > 1:
+            here = Verdict.unknown("ties of null weights within rounding lead to different ends", here.margin)
+        found.append(here)
+        if here.status != "holds":
+            break
+        after: dict[bytes, np.ndarray] = {}
+        for mask, (_, candidates) in zip(masks, stages, strict=True):
+            for j in candidates:
+                smaller = mask.copy()
+                smaller[j] = False
+                after[smaller.tobytes()] = smaller
+        masks = list(after.values())
+        if len(masks) > MOST_MASKS:
+            return Verdict.unknown(f"ties within rounding lead to more than {MOST_MASKS} masks", all_of(found).margin)
+    return all_of(found)
 
 
 def _one_shot_hypotheses(instance: Instance) -> Verdict:

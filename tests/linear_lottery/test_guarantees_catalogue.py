@@ -170,8 +170,8 @@ def test_wrong_weights_are_noticed(name, monkeypatch):
         return dataclasses.replace(path, weights=path.weights * (1 + 1e-6 * np.arange(len(path.weights[0]))))
 
     monkeypatch.setattr(linear_lottery, "imp", inexact)
-    violations = sum(one.violated for _, one in judged(guarantee, range(12)))
-    assert violations == 0 if name == "no-barrier" else violations >= 5
+    violations = sum(one.violated for _, one in judged(guarantee, range(30)))
+    assert violations == 0 if name == "no-barrier" else violations >= 10
 
 
 def test_verdicts_do_not_depend_on_units():
