@@ -13,7 +13,18 @@ from figures.style import style
 
 __all__ = ["draw", "names", "render"]
 
-_MODULES = {"fig1": "figures.fig1", "fig3-binary": "figures.fig3_binary", "table1": "figures.table1"}
+_MODULES = {
+    "fig1": "figures.fig1",
+    "fig3-binary": "figures.fig3_binary",
+    "table1": "figures.table1",
+    "imp-phase": "figures.imp_phase",
+    "imp-decoy": "figures.imp_decoy",
+    "imp-init": "figures.imp_init",
+    "imp-risk": "figures.imp_risk",
+    "imp-controls": "figures.imp_controls",
+    "imp-margin": "figures.imp_margin",
+    "imp-order": "figures.imp_order",
+}
 
 
 def names() -> list[str]:

@@ -80,6 +80,13 @@ _BUILT_IN = {
     "fig1": "paper_repro.experiments.fig1",
     "table1": "paper_repro.experiments.table1",
     "fig3-binary": "paper_repro.experiments.fig3_binary",
+    "imp-phase": "paper_repro.experiments.imp_phase",
+    "imp-decoy": "paper_repro.experiments.imp_decoy",
+    "imp-init": "paper_repro.experiments.imp_init",
+    "imp-risk": "paper_repro.experiments.imp_risk",
+    "imp-controls": "paper_repro.experiments.imp_controls",
+    "imp-margin": "paper_repro.experiments.imp_margin",
+    "imp-order": "paper_repro.experiments.imp_order",
 }
 _registered: dict[str, Experiment] = {}
 

@@ -48,8 +48,9 @@ def test_drawing_twice_gives_the_same_bytes_and_leaves_matplotlib_as_it_was(resu
     assert "matplotlib.pyplot" not in sys.modules or not mpl.pyplot.get_fignums()
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("preset", ["smoke", "paper"])
+@pytest.mark.parametrize(
+    ("name", "preset"), [(name, size) for name in NAMES for size in ("smoke", "paper" if name in NETWORKS else "quick")]
+)
 def test_each_panel_is_labelled_and_nothing_is_clipped(results, name, preset):
     found = results(name, preset)
     figure = figures.draw(name, found)
