@@ -17,11 +17,14 @@ TIE = 4.0
 PANEL = 48
 """So many deflations are kept apart and then subtracted in one matrix product."""
 
+GRAM = 10.0
+"""Up to this condition number R comes from X'X, at half the time of a QR and the loss of at most a digit."""
+
 SHRINK = 0.6
 """The survivors are factored anew when they are so few of those at the last factorisation."""
 
-GUARD = 1e-2
-"""... or when the largest row of W has lost so much of its length, so that no more than two digits are lost."""
+GUARD = 0.1
+"""... or when the largest row of W has shrunk to so much of its length, so that no more than a digit is lost."""
 
 BLOCK = 0.1
 """A round that prunes more than this share of the survivors factors anew, instead of deflating one by one."""
@@ -44,6 +47,9 @@ class Deflation:
     correction, since the directions are orthonormal. The errors are about eps |W_i| of the last factorisation. When
     the largest |W_i| has shrunk, or enough weights have gone, the columns of R that are left are factored anew (R has d
     rows, not n), which brings the errors back to those of a refit and the arrays to their present size.
+
+    The first R is the Cholesky factor of X'X where that costs at most a digit, else it comes from Householder's QR of
+    X; later ones always come from a QR. docs/derivations.md, "Pruning by magnitude", has the reasons.
     """
 
     name = "deflation"
@@ -51,7 +57,11 @@ class Deflation:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.kept = np.arange(problem.d)  # one a row of W; some of them are gone, as `alive` says
-        self._factor(problem.X, problem.y)
+        self._factor(problem.X, problem.y, by_gram=True)
+        self.loss = self.condition
+        if not self.loss <= GRAM:
+            self._factor(problem.X, problem.y)
+            self.loss = 1.0
 
     @classmethod
     def of(cls, problem: Problem) -> Deflation | None:
@@ -60,28 +70,44 @@ class Deflation:
             return None
         with np.errstate(all="ignore"):  # whatever goes wrong in a singular X, the condition tells
             route = cls(problem)
-            limit = 1 / (8 * max(problem.n, problem.d) * problem.eps)
-            return route if route.sound and _norm(problem.xp, route.R) * _norm(problem.xp, route.W) <= limit else None
+        return route if route.condition <= 1 / (8 * max(problem.n, problem.d) * problem.eps) else None
 
-    def _factor(self, A: Any, z: Any) -> None:
+    @property
+    def condition(self) -> float:
+        """An estimate of the condition number at the last factorisation, at most a little too small."""
+        xp = self.problem.xp
+        return _norm(xp, self.R) * _norm(xp, self.W) if self.sound else float("inf")
+
+    def _factor(self, A: Any, z: Any, by_gram: bool = False) -> None:
         """Start from the columns of A, one for each of `kept`."""
         xp, m = self.problem.xp, A.shape[1]
-        T = xp.linalg.qr(xp.concatenate([A, z[:, None]], axis=1), mode="r")  # its last column is Q'z: no Q is formed
+        self.sound = False
+        T = xp.concatenate([A, z[:, None]], axis=1)  # the last column of its triangle is Q'z: no Q is formed
+        if by_gram:
+            gram = T.T @ T
+            gram[m, m] = 2 * gram[m, m] + gram[0, 0]  # only the last pivot sees it, which is 0 if A fits z
+            try:
+                T = xp.linalg.cholesky(gram).T
+            except np.linalg.LinAlgError:
+                return
+        else:
+            T = xp.linalg.qr(T, mode="r")
         self.R, self.z = T[:m, :m], T[:m, m]
-        diagonal = xp.abs(xp.diagonal(self.R))
+        diagonal = xp.diagonal(self.R) if by_gram else xp.abs(xp.diagonal(self.R))
         self.sound = bool(diagonal.min() > self.problem.eps * diagonal.max())
         if not self.sound:
             return
         self.W = triangular_inverse(xp, self.R)
         self.index, self.columns = xp.asarray(self.kept), np.arange(m)
         self.alive, self.living = np.ones(m, dtype=bool), xp.ones(m, dtype=self.W.dtype)  # on the CPU, and as factors
-        self.norms = self.problem.norms[self.index]
         self.weights = self.W @ self.z
         self.squares = (self.W * self.W).sum(axis=1)
-        self.longest = float(self.squares.max())
+        longest = self.squares.max()
+        rounding = self.problem.rounding(xp.sqrt(longest), self.weights, self.problem.norms[self.index])
+        self.tolerance, self.longest = xp.stack([TIE * rounding, longest]).tolist()
         self.U = xp.zeros((PANEL, m), dtype=self.W.dtype)
         self.C = xp.zeros((PANEL, m), dtype=self.W.dtype)
-        self.waiting = 0
+        self.waiting, self.left = 0, m
 
     def _factor_again(self) -> None:
         """Factor the survivors' columns of R, whose condition is no larger than before (interlacing)."""
@@ -99,21 +125,18 @@ class Deflation:
         if host[-1] < GUARD * GUARD * self.longest:
             self._factor_again()
             host = self._fetch()
-        magnitude = host[:-2]
+        magnitude = host[:-1]
         magnitude[~self.alive] = np.inf
-        return magnitude, float(host[-2])
+        return magnitude, self.tolerance * self.loss
 
     def _fetch(self) -> np.ndarray:
         xp = self.problem.xp
-        longest = self.squares.max()
-        tolerance = TIE * self.problem.rounding(xp.sqrt(longest), self.weights, self.norms)
-        return arrays.to_numpy(xp.concatenate([xp.abs(self.weights), xp.stack([tolerance, longest])]))
+        return arrays.to_numpy(xp.concatenate([xp.abs(self.weights), self.squares.max().reshape(1)]))
 
     def remove(self, positions: np.ndarray) -> None:
         """Prune rows by their positions."""
-        before = int(self.alive.sum())
-        self.alive[positions] = False
-        left = before - len(positions)
+        before, left = self.left, self.left - len(positions)
+        self.alive[positions], self.left = False, left
         if not left:
             return
         if left <= SHRINK * self.W.shape[1] or len(positions) > BLOCK * before:
@@ -138,8 +161,8 @@ class Deflation:
         length = xp.sqrt(direction @ direction)
         direction = direction / length
         change = (self.W @ direction) * self.living  # rows of the pruned stay 0 to the last bit
-        self.weights = self.weights - change * (self.weights[j] / length)
-        self.squares = self.squares - change * change
+        self.weights -= change * (self.weights[j] / length)
+        self.squares -= change * change
         self.weights[j] = 0.0
         self.squares[j] = 0.0
         self.living[j] = 0.0
@@ -149,7 +172,7 @@ class Deflation:
     def _drop_dead_rows(self) -> None:
         left = self.problem.xp.asarray(np.flatnonzero(self.alive))
         self.W, self.C = self.W[left], self.C[:, left]
-        self.weights, self.squares, self.norms = self.weights[left], self.squares[left], self.norms[left]
+        self.weights, self.squares = self.weights[left], self.squares[left]
         self.index, self.living = self.index[left], self.living[left]
         self.kept, self.columns = self.kept[self.alive], self.columns[self.alive]
         self.alive = self.alive[self.alive]

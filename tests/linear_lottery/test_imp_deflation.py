@@ -129,6 +129,25 @@ def test_accuracy_comes_back_when_the_ill_conditioned_direction_is_gone():
     assert np.abs(row[kept] - np.linalg.lstsq(X[:, kept], y, rcond=None)[0]).max() <= 1e-13
 
 
+def test_the_first_factor_comes_from_the_gram_matrix_only_where_that_is_harmless(monkeypatch):
+    rng = np.random.default_rng(0)
+    for exponent, gram in ((0.0, True), (0.9, True), (1.1, False), (8.0, False)):
+        X = graded(rng, 60, 30, exponent)
+        w, xi = rng.standard_normal(30), rng.standard_normal(60)
+        for y in (X @ w + xi, X @ w, np.zeros(60)):  # an exact fit is no reason for a QR
+            route = Deflation.of(Problem(X, y, None, math.inf))
+            assert route.loss == pytest.approx(10**exponent if gram else 1.0, rel=0.1)
+            assert route.condition == pytest.approx(10**exponent, rel=0.3)
+        if gram:
+            path = imp(X, X @ w + xi, 0)
+            with monkeypatch.context() as patch:
+                patch.setattr(_deflation, "GRAM", 0.0)
+                by_qr = imp(X, X @ w + xi, 0)
+            assert np.array_equal(path.order, by_qr.order)
+            assert not np.array_equal(path.weights, by_qr.weights)
+            assert np.abs(path.weights - by_qr.weights).max() <= 1e-13 * np.abs(by_qr.weights).max()
+
+
 def test_a_round_may_be_longer_than_a_panel():
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((1200, 900)), rng.standard_normal(1200)
