@@ -65,8 +65,8 @@ def imp(
     tolerance is the difference that rounding can make, q eps (g (|y| + |(c_j w_j)_j|) + max |w|). By deflation q = 4
     (up to 40 where cond(X) <= 10), c_j is the norm of column j, g the largest row norm of X_M^+, and M the survivors at
     the last factorisation. In refits q = 20, c_j is the largest norm of a column, and g the norm of the matrix that
-    takes y to w_M, for t to infinity X_M^+. It is of the order of cond(X_M) eps max |w|. Two weights whose difference is
-    about the tolerance may go in either order on another machine or another route.
+    takes y to w_M, for t to infinity X_M^+. It is of the order of cond(X_M) eps max |w|. Two weights whose difference
+    is about the tolerance may go in either order on another machine or another route.
 
     *Routes.* If n >= d, X has full column rank, and `t` is infinite, then w_M is ordinary least squares and `w0` does
     not matter; the whole path costs O(n d^2 + d^3), by deflation of the inverse of the triangular factor of X. In all
