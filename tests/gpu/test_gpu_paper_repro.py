@@ -5,7 +5,7 @@ import pytest
 
 from paper_repro import experiment as experiments
 from paper_repro import sweep
-from paper_repro.experiments import fig1, fig3_binary, table1
+from paper_repro.experiments import fig1, fig3_binary, imp_decoy, imp_init, imp_phase, imp_risk, table1
 from paper_repro.store import Store
 
 pytestmark = pytest.mark.gpu
@@ -35,6 +35,26 @@ def test_a_cell(gpu, cell):
     np.testing.assert_array_equal(there["hidden_position"], here["hidden_position"])
     np.testing.assert_allclose(there["hidden_value"], here["hidden_value"], atol=1e-10)
     assert metrics
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        imp_phase.PhaseCell(30, 0.9, 0, 5),
+        imp_phase.PhaseCell(100, 0.5, 0, 5),
+        imp_decoy.DecoyCell(0.6, 0.3, 0, 5),
+        imp_init.InitCell(0.2, 0, 2),
+        imp_risk.RiskCell(60, 30, 0.0, 0, 2, k=3),
+        imp_risk.RiskCell(30, 60, 0.1, 0, 2, k=3),
+    ],
+    ids=lambda cell: f"{type(cell).__name__}-{cell.n}-{cell.d}",
+)
+def test_a_cell_of_pruning_in_linear_models(gpu, cell):
+    compute = experiment_of(cell).compute
+    (metrics, there), (_, here) = compute(cell, "gpu"), compute(cell, "cpu")
+    assert metrics["trials"] == cell.trials
+    for name, values in here.items():
+        np.testing.assert_allclose(there[name], values, rtol=1e-7)
 
 
 def test_a_sweep_on_the_gpu_uses_one_process_and_says_so(gpu, tmp_path):
