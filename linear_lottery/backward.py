@@ -66,8 +66,8 @@ def backward_elimination(X: Any, y: Any, k: int) -> Selection:
 class _BySaliency(Deflation):
     """The deflation of magnitude pruning, ordered by the roots of saliencies, |w_j| / |W_j|."""
 
-    def _factor(self, A: Any, z: Any) -> None:
-        super()._factor(A, z)
+    def _factor(self, A: Any, z: Any, by_gram: bool = False) -> None:
+        super()._factor(A, z, by_gram)
         if self.sound:
             self.first_squares = self.problem.xp.zeros(self.problem.d, dtype=self.squares.dtype)
             self.first_squares[self.index] = self.squares
@@ -85,8 +85,8 @@ class _BySaliency(Deflation):
 
     def _saliencies(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
         xp, problem = self.problem.xp, self.problem
-        reach = self.norms * self.weights
-        tolerance = TIE * problem.eps * (problem.y_norm + xp.sqrt((reach * reach).sum()))
+        reach = problem.norms[self.index] * self.weights
+        tolerance = TIE * self.loss * problem.eps * (problem.y_norm + xp.sqrt((reach * reach).sum()))
         parts = (xp.abs(self.weights), self.squares, self.first_squares[self.index], tolerance.reshape(1))
         host = arrays.to_numpy(xp.concatenate(parts))
         weights, squares, first = host[:-1].reshape(3, -1)[:, self.alive]

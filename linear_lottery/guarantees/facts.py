@@ -48,8 +48,13 @@ class Facts:
         """Condition number of X, inf if n < d."""
         return float(self.s[0]) / self.smallest if self.smallest > 0.0 else math.inf
 
+    @property
+    def _unit(self) -> float:
+        """8 (d + 10) eps cond(X): d for the rounds of a path, 10 for what a factor from X'X may lose (`imp`)."""
+        return 8.0 * (self.X.shape[1] + 10.0) * EPS * self.cond
+
     def rounding(self, *ratios: float) -> float:
-        """Return 8 d eps cond(X) (1 + the ratios): the relative error of quantities that are divided by sigma_min.
+        """Return 8 (d + 10) eps cond(X) (1 + the ratios): the relative error of what is divided by sigma_min.
 
         Parameters
         ----------
@@ -61,7 +66,7 @@ class Facts:
         float
             The error, inf if a ratio is NaN.
         """
-        size = 8.0 * self.X.shape[1] * EPS * self.cond * (1.0 + sum(ratios))
+        size = self._unit * (1.0 + sum(ratios))
         return math.inf if math.isnan(size) else size
 
     def weight_error(self, w: np.ndarray) -> float:
@@ -75,15 +80,15 @@ class Facts:
         Returns
         -------
         float
-            8 d eps cond(X) (norm of w + norm of y - X w over sigma_min(X)): the perturbation bound of least
-            squares (Wedin) with backward errors of 8 d eps, and cond(X) for that of the columns in the mask,
+            8 (d + 10) eps cond(X) (norm of w + norm of y - X w over sigma_min(X)): the perturbation bound of least
+            squares (Wedin) with backward errors of 8 (d + 10) eps, and cond(X) for that of the columns in the mask,
             which is smaller.
         """
         if self.smallest == 0.0:
             return math.inf
         residual = float(np.linalg.norm(self.y - self.X @ w))
         size = float(np.linalg.norm(w))
-        return 8.0 * self.X.shape[1] * EPS * self.cond * (size + residual / self.smallest)
+        return self._unit * (size + residual / self.smallest)
 
 
 def facts(instance: Instance) -> Facts:
