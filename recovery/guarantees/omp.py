@@ -147,10 +147,14 @@ def picks_support(*, normalise: bool = True, bound: Callable[[Instance], float] 
             length = float(np.linalg.norm(residual))
             if length <= max(error, 2e-12 * float(np.linalg.norm(y))):
                 return Verdict.unknown(f"what is left after {step} steps is rounding", worst)
-            if length <= stop:
-                return Verdict(
-                    "fails", length / stop - 1.0, f"the residual is below the noise bound after {step} steps"
+            if stop > 0.0 and length / stop - 1.0 < worst:
+                worst, where = (
+                    length / stop - 1.0,
+                    f"; after {step} steps the residual is {length:.6g}, bound {stop:.6g}",
                 )
+            if length <= stop + error:
+                early = "unknown" if length >= stop - error else "fails"
+                return Verdict(early, worst, f"the residual is below the noise bound after {step} steps{where}")
             error *= float(np.linalg.norm(unit, axis=0).max())
             score = np.abs(unit.T @ residual)
             score[chosen] = 0.0

@@ -18,7 +18,7 @@ def incoherent(rng: np.random.Generator, *, aimed: bool = True, rows: int = 0) -
     """Draw columns whose coherence is a given share of 1 / (2 k - 1): nearly 1 if aimed, else any."""
     while True:
         k, size = frames.sizes(rng)
-        share = 1.0 / (1.0 + frames.aim(rng)) if aimed else rng.uniform(0.0, 0.95)
+        share = 1.0 / (1.0 + frames.aim(rng)) if aimed else 0.95 * rng.choice([0.0, 1.0, 1.0, 1.0]) * rng.random() ** 2
         name, E = frames.pattern(rng, size)
         gram = np.eye(size) + min(share / (2 * k - 1), 1.0) * E
         A = frames.columns(rng, gram, extra=max(4, rows))
@@ -53,12 +53,15 @@ def exact(rng: np.random.Generator) -> Instance:
 
 
 def _noisy(rng: np.random.Generator, instance: Instance) -> Instance:
-    """Return the instance with noise: normal, or along a column outside the support against one inside."""
+    """Return the instance with noise: normal, or against the weakest atom, or that and towards one outside."""
     A, y = instance.matrix, instance.y
     noise = rng.standard_normal(len(y))
-    if rng.random() < 0.6:
-        unit = A / np.linalg.norm(A, axis=0)
-        weak = int(np.argmin(np.where(instance.x != 0.0, np.abs(instance.x) * np.linalg.norm(A, axis=0), np.inf)))
+    kind = rng.random()
+    unit = A / np.linalg.norm(A, axis=0)
+    weak = int(np.argmin(np.where(instance.x != 0.0, np.abs(instance.x) * np.linalg.norm(A, axis=0), np.inf)))
+    if kind < 0.3:  # the residual before the last step becomes small, where the stop rule looks
+        noise = -np.sign(instance.x[weak]) * unit[:, weak]
+    elif kind < 0.7:
         decoy = int(rng.choice(np.flatnonzero(instance.x == 0.0)))
         # its inner products: those of the weakest planted atom are lowered, those of the decoy raised
         wish = np.zeros(len(instance.x))
@@ -84,7 +87,7 @@ def isometric(rng: np.random.Generator) -> Instance:
     while True:
         k, size = frames.sizes(rng, others=4)
         noisy = bool(rng.random() < 0.5)
-        share = rng.uniform(0.0, 0.95) if noisy else 1.0 / (1.0 + frames.aim(rng))
+        share = 0.95 * rng.choice([0.0, 1.0, 1.0, 1.0]) * rng.random() ** 2 if noisy else 1.0 / (1.0 + frames.aim(rng))
         drawn = isometric_columns(rng, size, k + 1, share / math.sqrt(k + 1))
         if drawn is not None:
             name, A = drawn

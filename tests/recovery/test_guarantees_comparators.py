@@ -1,10 +1,13 @@
 """What all guarantees of the comparators have in common: samplers, missing fields, odd instances, no violations."""
 
+import dataclasses
+import math
+
 import numpy as np
 import pytest
 
 from recovery import Instance
-from recovery.guarantees import attack, catalogue, draw, ledger
+from recovery.guarantees import attack, catalogue, draw, hard_thresholding, lasso, ledger, omp, screening
 
 MODULES = ("omp", "lasso", "hard_thresholding", "screening")
 GUARANTEES = {
@@ -84,3 +87,33 @@ def test_odd_instances_have_verdicts(name):
 @ALL
 def test_an_attack_finds_nothing(name):
     assert attack(GUARANTEES[name], seconds=20.0, rng=1) is None
+
+
+FALSE = {
+    "omp-coherence": {"hypotheses": omp.coherence_rule(lambda k: 1.1 / (2 * k - 1) if k > 1 else 1.0)},
+    "omp-exact-recovery": {"hypotheses": omp.coefficient_rule(1.05)},
+    "omp-bounded-noise": {"hypotheses": omp.noise_rule(1.9, omp._norm)},
+    "omp-restricted-isometry": {"hypotheses": omp.isometry_rule(lambda k: 1.05 / math.sqrt(k + 1))},
+    "lasso-irrepresentable": {"hypotheses": lasso.irrepresentable_rule(1.02)},
+    "lasso-gaussian-noise": {"hypotheses": lasso.gaussian_rule(lasso.DELTA, 0.4)},
+    "lasso-restricted-eigenvalue": {"hypotheses": lasso.penalty_rule(0.5)},
+    "iht-restricted-isometry": {
+        "hypotheses": hard_thresholding.isometry_rule(0.7),
+        "outcome": hard_thresholding.converges("iht", hard_thresholding.iht_rate(0.7)),
+    },
+    "htp-restricted-isometry": {
+        "hypotheses": hard_thresholding.isometry_rule(0.7),
+        "outcome": hard_thresholding.converges("htp", hard_thresholding.htp_rate(0.7), escapes=0),
+    },
+    "screening-noise": {"hypotheses": screening.separated_rule(1.9)},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FALSE)
+def test_an_attack_breaks_what_is_a_little_too_weak(name):
+    false = dataclasses.replace(GUARANTEES[name], **FALSE[name])
+    found = attack(false, seconds=120.0, rng=0)
+    assert found is not None
+    assert false.kind == "probability" or false.judge(found).violated
+    assert false.kind == "probability" or not GUARANTEES[name].judge(found).violated
