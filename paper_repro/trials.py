@@ -107,7 +107,7 @@ def run(trial: Trial) -> dict[str, Any]:
                     found.append(_written_up(guarantee, broken, "the attack", trial))
         except Exception as problem:  # one guarantee that raises must not end the run of the others
             error = f"{type(problem).__name__} at seed {seed}: {problem}"
-    extra = {"missed": missed(tally, trial.held), "error": error, "found": found}
+    extra = {"missed": [] if error else missed(tally, trial.held), "error": error, "found": found}
     return tally.record() | extra | {"wall_s": time.perf_counter() - started}
 
 

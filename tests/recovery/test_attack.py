@@ -45,7 +45,7 @@ def test_what_is_true_is_not_broken(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TRUE)
 def test_what_is_true_is_not_broken_in_a_longer_time_either(name):
-    assert attack(TRUE[name], 30.0, 1) is None
+    assert attack(TRUE[name], 15.0, 1) is None
 
 
 def test_the_known_counter_example_of_omp():
