@@ -27,7 +27,7 @@ def test_the_catalogue_lists_every_family():
 
 @ALL
 def test_no_violation_and_enough_instances_of_every_kind(name):
-    count = 120
+    count = 80
     [tally] = ledger([GUARANTEES[name]], [draw(GUARANTEES[name], seed) for seed in range(count)])
     assert tally.violations == 0
     assert tally.held >= 0.45 * count  # 1,000 of 2,000, and so on

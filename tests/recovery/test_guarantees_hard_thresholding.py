@@ -38,7 +38,7 @@ def textbook(method, A, y, s, x0, steps):
 @BOTH
 def test_the_rate_is_that_of_a_plain_loop(method):
     held = plural = finite = 0
-    for seed in range(150):
+    for seed in range(80):
         instance = draw(KNOWN[method], seed)
         A, s, x = instance.matrix, instance.sparsity, instance.x
         constant = delta(A, 3 * s)
@@ -59,9 +59,9 @@ def test_the_rate_is_that_of_a_plain_loop(method):
                 finite += 1
         held += 1
         plural += s >= 2
-    assert held >= 100
+    assert held >= 50
     assert plural >= held / 2
-    assert finite > 500 or method == "iht"
+    assert finite > 250 or method == "iht"
 
 
 def two_atoms(d, start):
@@ -138,7 +138,7 @@ def test_too_many_supports_are_unknown(monkeypatch):
 def test_frames_have_what_was_asked_for():
     rng = np.random.default_rng(0)
     names, wide = set(), 0
-    for _ in range(300):
+    for _ in range(150):
         k, size = frames.sizes(rng)
         name, E = frames.pattern(rng, size, unit=bool(rng.random() < 0.5))
         names.add(name.removesuffix("_unequal"))

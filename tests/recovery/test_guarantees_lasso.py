@@ -133,7 +133,7 @@ def test_gaussian_noise_at_the_boundary_and_far_beyond():
 
 def test_wainwrights_condition_implies_this_one_for_unit_noise():
     held = 0
-    for seed in range(200):
+    for seed in range(80):
         rng = np.random.default_rng(seed)
         n, size, k = 400, 12, int(rng.integers(1, 5))
         A = rng.standard_normal((n, size)) + 0.2 * rng.standard_normal((n, 1))
@@ -152,7 +152,7 @@ def test_wainwrights_condition_implies_this_one_for_unit_noise():
         assert 4 * (size - k) / lasso.DELTA <= size**4
         assert lasso.gaussian_rule(lasso.DELTA)(instance).status == "holds"
         held += 1
-    assert held > 100
+    assert held > 40
 
 
 def test_the_constants_of_the_error():
