@@ -9,7 +9,7 @@ from figures.style import WIDTH
 
 __all__ = ["draw", "layout", "panels", "size"]
 
-SIZES = {"imp-1": 7.0, "one-shot": 5.6, "backward": 4.4, "htp": 3.2}
+SIZES = {"imp-1": 7.5, "one-shot": 6.2, "backward": 5.2, "htp": 4.2}
 """The curves of these methods lie on each other: with markers inside each other all of them can be seen."""
 
 
@@ -39,7 +39,7 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
         for method in methods:
             found = summary["curves"][f"{noise:g}"][method]
             label = summary["labels"][method]
-            curve(panel, found["correlation"], found, method, label, markersize=SIZES.get(method, 3.6))
+            curve(panel, found["correlation"], found, method, label, markersize=SIZES.get(method, 4.2))
         _limits(panel, summary)
         panel.set_ylim(-0.03, 1.05)
         panel.set_title(f"noise {noise:g}")

@@ -36,7 +36,7 @@ def curve(
     method: str,
     label: str | None,
     middle: str = "rate",
-    markersize: float = 3.2,
+    markersize: float = 4.0,
 ) -> None:
     """Draw a curve with its band.
 
@@ -54,13 +54,13 @@ def curve(
         Text of the legend.
     middle : str, default "rate"
         What the line shows.
-    markersize: float, default 3.2
+    markersize: float, default 4
         In points; where curves lie on each other, sizes that fall let all of them be seen.
     """
     colour, marker, dashes = LOOK[method]
-    panel.fill_between(places, numbers(found["low"]), numbers(found["high"]), color=colour, alpha=0.15, linewidth=0)
+    panel.fill_between(places, numbers(found["low"]), numbers(found["high"]), color=colour, alpha=0.13, linewidth=0)
     look = {"color": colour, "marker": marker, "linestyle": dashes, "markersize": markersize, "linewidth": 1.1}
-    look |= {"markeredgecolor": "white", "markeredgewidth": 0.3}
+    look |= {"markeredgecolor": "white", "markeredgewidth": 0.25}
     panel.plot(places, numbers(found[middle]), label=label, **look)
 
 
