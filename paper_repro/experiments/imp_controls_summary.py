@@ -91,7 +91,7 @@ def summarise_paths(records: Sequence[Record], labels: Mapping[str, str], k: int
                 "barrier > rounding",
                 "largest excess inside",
                 "deepest dip (median)",
-                "largest |excess - closed form|",
+                "largest deviation from the closed form",
                 "cond grew > rounding",
                 "largest growth (log10)",
                 "cond(X'X) at d (median)",

@@ -36,9 +36,9 @@ LAWS = {
     "equicorrelated": f"equicorrelated, ρ = {RHO:g}",
 }
 RULES = {
-    "projection": "projection |⟨x_j, y⟩| / ‖x_j‖",
-    "coefficient": "|⟨x_j, y⟩| / ‖x_j‖²",
-    "population": "|c_j - const|, equicorrelated population",
+    "projection": "projection ⟨x_j, y⟩ / ‖x_j‖",
+    "coefficient": "coefficient ⟨x_j, y⟩ / ‖x_j‖²",
+    "population": "c_j - const, equicorrelated population",
 }
 COUNTER = (2.0, 1.75, -1.5, 0.0)
 """Weights of the counter-example; the null feature is the last one, the smallest projection that of the third."""

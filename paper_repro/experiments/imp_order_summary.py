@@ -92,8 +92,8 @@ def summarise_orders(
             "First to go: share of problems in which IMP prunes the null feature of the counter-example first, and in "
             "which the smallest projection is that of a signal feature; Wilson's 95 % intervals.",
             "Best subset: share of problems (orthogonal columns, d = 8, k = 3) in which IMP's survivors are the best "
-            "subset, by largest over smallest norm. The share depends on the spread of the norms: the 28 % that this "
-            "project's notes give for unequal norms is what a ratio of about 5 gives.",
+            "subset, by largest over smallest norm. It depends on the spread of the norms: 28 % belongs to a ratio of "
+            "about 5.",
         ],
         "table": {
             "columns": ["task", "features", "rule or event", "n", "problems", "tau or share", "low", "high"],

@@ -15,7 +15,7 @@ def code_cells(notebook):
 
 
 def test_there_are_notebooks():
-    assert "01_plant_and_recover" in {path.stem for path in NOTEBOOKS}
+    assert {"01_plant_and_recover", "02_tickets_in_a_real_table"} <= {path.stem for path in NOTEBOOKS}
 
 
 @each_notebook
@@ -59,3 +59,10 @@ def test_it_runs_and_draws(path, executed):
         assert "htp     10 of 10" in text
         assert "repaired: exact True" in text
         assert "released: exact False" in text
+    if path.stem == "02_tickets_in_a_real_table":
+        assert "four survivors: bmi s1 s2 s5" in text
+        assert "IMP drops                age s6 s3 s4 sex bp s2 s1 s5 bmi" in text
+        assert "holds  start-irrelevant" in text
+        assert "fails  order-coherence" in text
+        assert "raw units of the columns sex bmi s4 s5" in text
+        assert text.count(" bmi s1 s2 s5\n") >= 5  # neither start nor schedule matters
