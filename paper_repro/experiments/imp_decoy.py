@@ -171,7 +171,8 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
             + (f"over the designs drawn is 1 at c = {measured:.3f}." if measured else "here does not reach 1."),
             "Irrepresentable value: Zhao and Yu 2006; for equal weights the exact recovery coefficient of OMP "
             "(Tropp 2004) has the same population value.",
-            _above(records),
+            "With a value above 1 and signs as planted, the Lasso needs noise that pushes the null column one way, the "
+            "same for all λ: at most every second draw. " + _above(records),
             "All methods are told k; the Lasso counts as right if any λ on its path gives exactly the support.",
             f"Earlier trial: c = {EARLIER_CORRELATION}, other code and other seeds.",
         ],
