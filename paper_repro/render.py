@@ -113,7 +113,7 @@ def markdown(table: dict[str, Any]) -> str:
     str
         Lines without a line break at the end.
     """
-    rows = [[str(item) for item in table["columns"]], *([_show(item) for item in row] for row in table["rows"])]
+    rows = [[_show(item) for item in table["columns"]], *([_show(item) for item in row] for row in table["rows"])]
     widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
     lines = [
         "| " + " | ".join(item.ljust(width) for item, width in zip(row, widths, strict=True)) + " |" for row in rows
@@ -128,8 +128,10 @@ def _show(value: Any) -> str:
     if isinstance(value, float):
         if not math.isfinite(value) or value.is_integer():
             return f"{value:g}"
+        if not 1e-3 <= abs(value) < 1e5:  # fixed digits would show a rounding error as 0
+            return f"{value:.2e}"
         return f"{value:.4f}".rstrip("0").rstrip(".") if abs(value) < 10 else f"{value:.2f}"
-    return str(value)
+    return str(value).replace("|", "\\|")
 
 
 def _csv(table: dict[str, Any]) -> str:

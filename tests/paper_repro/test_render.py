@@ -131,3 +131,14 @@ def test_damaged_and_failed_cells_are_listed_and_the_rest_is_loaded(tmp_path):
     assert len(found.records) == 10
     assert [bool(failure["message"]) for failure in found.meta["failed"]] == [True, True]
     assert "so it is" in found.meta["failed"][1]["message"]
+
+
+def test_tables_keep_small_numbers_and_bars():
+    table = {"columns": ["|x|", "b"], "rows": [[1.5, -2e-15], [0.0, 3e-4], ["a|b", 1234567.8], [12.345, None]]}
+    text = render.markdown(table)
+    assert "-2.00e-15" in text
+    assert "3.00e-04" in text
+    assert "1.23e+06" in text
+    assert "12.35" in text or "12.34" in text
+    # a bar inside a cell would open a new column
+    assert [line.replace("\\|", "").count("|") for line in text.splitlines()] == [3] * 6
