@@ -29,8 +29,8 @@ def check_array(
     Parameters
     ----------
     value : array or nested sequence
-        The argument. Sequences become NumPy arrays; integer and bool arrays become float64
-        unless `dtype` says otherwise; float32 stays float32.
+        The argument. Sequences, NumPy scalars and subclasses of NumPy's array become plain NumPy arrays; integer and
+        bool arrays, float16 and long double become float64 unless `dtype` says otherwise; float32 stays float32.
     name : str
         The argument's name, for the sentence.
     ndim : int or sequence of int
@@ -52,7 +52,7 @@ def check_array(
     Raises
     ------
     TypeError
-        If `value` is not an array of real numbers.
+        If `value` is not an array of real numbers, or is a masked array.
     ValueError
         If its dimensions, shape or values are not as expected.
     """
@@ -65,6 +65,12 @@ def check_array(
             raise TypeError(
                 f"{name} cannot be made into an array ({error}); expected an array of real numbers"
             ) from error
+    elif isinstance(value, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name} is a masked array, whose mask would be ignored; expected an array without missing values"
+        )
+    elif isinstance(value, np.generic) or (isinstance(value, np.ndarray) and type(value) is not np.ndarray):
+        value = np.asarray(value)  # scalars have no namespace of arrays, and in np.matrix * is not elementwise
     kind = np.dtype(value.dtype).kind
     if kind not in "fiub":
         raise TypeError(f"{name} has dtype {value.dtype}; expected real numbers")
@@ -81,7 +87,7 @@ def check_array(
             raise ValueError(f"{name} has shape {tuple(value.shape)}; expected {pretty}")
     if not allow_empty and value.size == 0:
         raise ValueError(f"{name} is empty (shape {tuple(value.shape)}); expected at least one element")
-    if dtype is None and (kind != "f" or np.dtype(value.dtype).itemsize < 4):
+    if dtype is None and (kind != "f" or np.dtype(value.dtype).itemsize not in (4, 8)):
         dtype = np.float64
     if dtype is not None and value.dtype != dtype:
         value = value.astype(dtype)
