@@ -7,12 +7,12 @@ from linear_lottery._threshold import threshold_prune
 from linear_lottery.flow import gradient_flow
 from linear_lottery.path import PruningPath
 
-__all__ = ["PruningPath", "closed_forms", "comparators", "gradient_flow", "imp", "threshold_prune"]
+__all__ = ["PruningPath", "closed_forms", "comparators", "gradient_flow", "guarantees", "imp", "threshold_prune"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import `closed_forms` and `comparators` when asked for: they need more packages than the algorithms do."""
-    if name in ("closed_forms", "comparators"):
+    """Import these modules when asked for: they need more packages than the algorithms do."""
+    if name in ("closed_forms", "comparators", "guarantees"):
         import importlib
 
         return importlib.import_module(f"linear_lottery.{name}")

@@ -1,5 +1,7 @@
 """Finding it again: operators, solvers, network fitting."""
 
+from typing import Any
+
 from recovery import conditions
 from recovery._solve import list_solvers, solve
 from recovery.instances import Instance
@@ -22,8 +24,19 @@ __all__ = [
     "conditions",
     "dottest",
     "fit_network",
+    "guarantees",
     "list_solvers",
     "normalise",
     "psnr",
     "solve",
+    "testing",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import these modules when asked for: finding a vector or a network does not need them."""
+    if name in ("guarantees", "testing"):
+        import importlib
+
+        return importlib.import_module(f"recovery.{name}")
+    raise AttributeError(f"module 'recovery' has no attribute {name!r}")

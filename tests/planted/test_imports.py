@@ -89,6 +89,20 @@ def test_planted_loads_nothing_heavy():
     assert not loaded & (HEAVY | {"scipy", "matplotlib", "recovery"})
 
 
+def test_guarantees_are_there_when_asked_for_and_not_before():
+    script = (
+        "import sys, recovery, linear_lottery\n"
+        "early = [name for name in sys.modules if name.endswith(('.guarantees', '.testing')) and 'numpy' not in name]\n"
+        "counts = [len(package.guarantees.catalogue()) for package in (recovery, linear_lottery)]\n"
+        "print([early, counts, recovery.testing.assert_guarantee.__name__])"
+    )
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
+    early, counts, name = ast.literal_eval(found.stdout)
+    assert early == []
+    assert min(counts) > 0
+    assert name == "assert_guarantee"
+
+
 def test_public_names_do_not_hide_modules():
     import planted
 
