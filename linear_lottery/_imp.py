@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from fractions import Fraction
-from numbers import Integral, Real
+from numbers import Integral, Rational, Real
 from typing import Any
 
 import numpy as np
@@ -60,13 +60,14 @@ def imp(
     drops the smallest |w_j|.
 
     *Ties.* The smallest magnitude goes first, and of all that exceed it by no more than a tolerance the one with the
-    largest index; so equal weights keep the smaller index, and constant or duplicated columns are pruned in the
-    same order on every machine, and so are weights that are 0 but for rounding, as with noise-free targets. The
-    tolerance is the difference that rounding can make, q eps (g (|y| + |(c_j w_j)_j|) + max |w|). By deflation q = 4
-    (up to 40 where cond(X) <= 10), c_j is the norm of column j, g the largest row norm of X_M^+, and M the survivors at
-    the last factorisation. In refits q = 20, c_j is the largest norm of a column, and g the norm of the matrix that
-    takes y to w_M, for t to infinity X_M^+. It is of the order of cond(X_M) eps max |w|. Two weights whose difference
-    is about the tolerance may go in either order on another machine or another route.
+    largest index; so equal weights keep the smaller index, and constant or duplicated columns are pruned in the same
+    order on every machine, and so are weights that are 0 but for rounding, as with noise-free targets. The tolerance
+    is the difference that rounding can make, q eps (g (|y| + |(c_j w_j)_j|) + max |w|). By deflation q = 4 (up to 40
+    where cond(X) <= 10), c_j is the norm of column j, g the largest row norm of X_M^+, and M the survivors at the
+    last factorisation. In refits q = 20, c_j is the largest norm of a column, g the norm of the matrix that takes y
+    to w_M, for t to infinity X_M^+, and w_M is continued by (w0)_M. It is of the order of cond(X_M) eps times the
+    largest weight or start. A large residual adds an error that grows with cond(X_M)^2, which is left out. Two
+    weights whose difference is about the tolerance may go in either order on another machine or another route.
 
     *Routes.* If n >= d, X has full column rank, and `t` is infinite, then w_M is ordinary least squares and `w0` does
     not matter; the whole path costs O(n d^2 + d^3), by deflation of the inverse of the triangular factor of X. In all
@@ -141,5 +142,5 @@ def _check_schedule(schedule: Any) -> Callable[[int], int]:
     if not 0 < fraction < 1:
         raise ValueError(f"schedule={schedule} is out of range; {expected}")
     # the decimal that is meant: 0.07 * 100 is 7.000000000000001 in floating point, and would prune 8
-    exact = Fraction(repr(fraction))
+    exact = Fraction(schedule) if isinstance(schedule, Rational) else Fraction(str(schedule))
     return lambda m: math.ceil(exact * m)

@@ -72,6 +72,14 @@ class Problem:
             values, exponent = values * 2.0**step, exponent - step
         return values
 
+    def scaled(self, size: float) -> float:
+        """Return a magnitude of weights, at least 0, on the scale of the problem."""
+        largest = float(np.finfo(self.dtype).max)
+        try:
+            return min(math.ldexp(size, -self.exponent), largest)
+        except OverflowError:
+            return largest
+
     def unscaled(self, weights: Any) -> Any:
         """Return weights on the caller's scale."""
         return self._times(weights, self.exponent)
@@ -132,7 +140,9 @@ class Refits:
             self.index = index = xp.asarray(self.kept)
             X, w0, norms = problem.X[:, index], problem.w0[index], problem.norms[index]
         self.weights, gain = trained(xp, X, problem.y, w0, problem.t)
-        self.tolerance = TIE * problem.rounding(gain.max(), self.weights, norms.max())
+        # what the start adds in the row space is taken away again, up to rounding
+        size = xp.concatenate([self.weights, w0])
+        self.tolerance = TIE * problem.rounding(gain.max(), size, norms.max())
 
     def write(self, row: Any) -> None:
         """Write the weights into a row of zeros, shape (d,)."""

@@ -77,7 +77,7 @@ def threshold_prune(
     if max_rounds is not None:
         max_rounds = check_integer(max_rounds, "max_rounds", minimum=0)
     problem = Problem(X, y, w0, t)
-    limit = math.ldexp(tau, -problem.exponent)
+    limit = problem.scaled(tau)
     route: Any = (Deflation.of(problem) if math.isinf(t) else None) or Refits(problem)
     rows, order, sizes = [], [], [problem.d]
     while True:

@@ -15,6 +15,9 @@ __all__ = ["gradient_flow"]
 _SATURATED = 30.0
 """exp(-30^2) is far below one unit in the last place of 1: larger roots of lambda t change nothing."""
 
+_LINEAR = 1e-9
+"""1 - exp(-x^2) is x^2 to the last bit for smaller x."""
+
 
 def gradient_flow(X: Any, y: Any, w0: Any, t: float = math.inf, mask: Any = None) -> Any:
     """Train linear weights by gradient flow for a time `t`, from `w0`, under a mask.
@@ -115,8 +118,13 @@ def trained(xp: Any, X: Any, y: Any, w0: Any, t: float) -> tuple[Any, Any]:
     divisor = xp.where(moving, s, xp.ones_like(s))
     if math.isinf(t):
         moved = moving.astype(s.dtype)
+        gain = moved / divisor
     else:
-        # root^2 = lambda t; squared here and not before, so that tiny and huge X do not under- or overflow
-        root = xp.minimum(s * (math.sqrt(t) / math.sqrt(n)), xp.full_like(s, _SATURATED))
-        moved = xp.where(moving, -xp.expm1(-root * root), xp.zeros_like(s))
-    return w0 + ((U.T @ y) / divisor - Vt @ w0) * moved @ Vt, moved / divisor
+        # root^2 = lambda t; squared here and not before, and in float64, so that no tiny or huge X under- or overflows
+        root_t = math.sqrt(t) / math.sqrt(n)
+        root = root_t * xp.minimum(s.astype(np.float64), _SATURATED / root_t if root_t else math.inf)
+        moved = xp.where(moving, -xp.expm1(-root * root), 0.0)
+        # root^2 / s is root_t root, also where root^2 is too small for a float
+        gain = xp.where(moving & (root < _LINEAR), root_t * root, moved / divisor).astype(s.dtype)
+        moved = moved.astype(s.dtype)
+    return w0 + ((U.T @ y) * gain - (Vt @ w0) * moved) @ Vt, gain

@@ -185,6 +185,18 @@ def test_scale_equivariance(c, t):
     assert np.abs(gradient_flow(X, c * y, c * w0, t) / c - plain).max() <= 1e-12
 
 
+@pytest.mark.parametrize("c", [1e-160, 1e-250])
+def test_where_lambda_t_is_too_small_for_a_float(c):
+    X, y, w0 = problem(tall)
+    w = gradient_flow(c * X, y, 0 * w0, 3.0)
+    assert np.allclose(w, 3.0 / len(y) * ((c * X).T @ y), rtol=1e-13, atol=0)
+
+
+def test_the_limit_is_reached_where_lambda_t_is_too_large_for_a_float():
+    X, y, w0 = problem(tall)
+    assert np.allclose(gradient_flow(1e200 * X, y, w0, 1e300), gradient_flow(1e200 * X, y, w0), rtol=1e-12, atol=0)
+
+
 def test_a_mask_of_ones_of_nothing_and_of_integers():
     X, y, w0 = problem(wide)
     assert np.allclose(gradient_flow(X, y, w0, 3.0, np.ones(20, dtype=bool)), gradient_flow(X, y, w0, 3.0), atol=1e-13)

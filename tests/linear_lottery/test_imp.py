@@ -1,6 +1,7 @@
 """Iterative magnitude pruning: against a plain loop, over schedules, starts, times, ties, types and bad input."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -119,6 +120,9 @@ def test_schedules_prune_as_many_as_they_say():
     assert imp(X, y, 0, schedule=0.9).sizes == (12, 1, 0)
     # in floating point 0.07 * 100 exceeds 7, but 7 of 100 are meant
     assert imp(np.eye(100), np.arange(1.0, 101.0), 90, schedule=0.07).sizes == (100, 93, 90)
+    # the float32 next to 0.2 exceeds it, and as float64 prints as 0.20000000298
+    assert imp(np.eye(10), np.arange(10.0), 6, schedule=np.float32(0.2)).sizes == (10, 8, 6)
+    assert imp(np.eye(6), np.arange(6.0), 0, schedule=Fraction(5, 6)).sizes == (6, 1, 0)
 
 
 @pytest.mark.parametrize("t", [0.0, 1e-300])
@@ -176,6 +180,18 @@ def test_duplicates_among_others_go_with_the_larger_index_first():
             order = imp(X, rng.standard_normal(len(X)), 0).order.tolist()
             assert order.index(8) < order.index(6) < order.index(2)
             assert order.index(7) < order.index(0)
+
+
+@pytest.mark.parametrize("t", [50.0, math.inf])
+def test_duplicates_tie_also_where_a_large_start_cancels(t):
+    """The part of the start in the row space goes away in training, but its rounding errors stay."""
+    for size in (1.0, 1e8):
+        for seed in range(12):
+            rng = np.random.default_rng(seed)
+            base = rng.standard_normal((30, 6))
+            X, start = np.concatenate([base, base], axis=1), size * np.tile(rng.standard_normal(6), 2)
+            order = imp(X, rng.standard_normal(30), 0, w0=start, t=t).order.tolist()
+            assert all(order.index(j + 6) < order.index(j) for j in range(6)), (size, seed)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)

@@ -104,6 +104,12 @@ def test_the_threshold_has_the_unit_of_the_weights(c):
     assert np.array_equal(threshold_prune(c * X, y, 0.12 / c).masks, plain.masks)
 
 
+def test_a_threshold_beyond_all_numbers_on_the_scale_of_the_data():
+    X, y, _ = problem((40, 12), 3)
+    assert threshold_prune(1e150 * X, 1e-150 * y, 1e200).sizes == (12, 0)
+    assert threshold_prune(X.astype(np.float32), y.astype(np.float32), 1e300).sizes == (12, 0)
+
+
 @pytest.mark.parametrize("shape", [(40, 12), (9, 25)])
 def test_every_backend_computes_the_same(backend, shape):
     X, y, w0 = problem(shape, 3)
