@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass, field
 from typing import Any
@@ -84,7 +85,8 @@ def lasso_path(X: Any, y: Any) -> LassoPath:
     scikit-learn's ``lars_path``, method ``"lasso"``. Supports are those of the open stretches between knots, so the
     limit of penalty 0 is left out: there the solution is least squares, and without noise it has the planted support
     for trivial reasons (n >= d). Where the path breaks down before 0, as rounding makes it do without noise or with
-    dependent columns, the stretches up to there are returned.
+    dependent columns, the stretches up to there are returned. Data are scaled first, by powers of two, since
+    scikit-learn ends a path at a penalty of 1.2e-7, whatever the units: here that is 2.4e-7 of the largest one at most.
 
     References
     ----------
@@ -97,10 +99,14 @@ def lasso_path(X: Any, y: Any) -> LassoPath:
     X, y, _ = checked(X, y)
     X = np.asarray(arrays.to_numpy(X), dtype=np.float64)
     y = np.asarray(arrays.to_numpy(y), dtype=np.float64)
+    X, x_exponent = _scaled(X, float(np.abs(X).max()))
+    y, y_exponent = _scaled(y, float(np.abs(y).max()))
+    y, penalty_exponent = _scaled(y, float(np.abs(X.T @ y).max()) / len(y))  # now the first knot is 1/2 to 1
+    y_exponent += penalty_exponent
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         knots, _, weights = lars_path(X, y, method="lasso", max_iter=ENOUGH)
-    weights = weights.T
+    knots, weights = np.ldexp(knots, x_exponent + y_exponent), np.ldexp(weights.T, y_exponent - x_exponent)
     left = np.zeros(weights.shape, dtype=bool)
     # a weight that has just come down to 0 is left at rounding, and is exactly 0 at the next knot
     left[1:-1] = (weights[2:] == 0) & (np.abs(weights[1:-1]) <= 1e-12 * np.abs(weights[:-2]))
@@ -182,6 +188,12 @@ def lasso_best(X: Any, y: Any, support: Any) -> Selection:
     path = lasso_path(X, y)
     chosen = wanted if path.visits(wanted) else _first_of_size(path, len(wanted))
     return _selected("lasso-best", X, y, chosen)
+
+
+def _scaled(values: np.ndarray, size: float) -> tuple[np.ndarray, int]:
+    """Return values * 2^-e and e, such that size * 2^-e is between 1/2 and 1, or e = 0 for size 0."""
+    exponent = math.frexp(size)[1] if size else 0
+    return np.ldexp(values, -exponent), exponent
 
 
 def _first_of_size(path: LassoPath, k: int) -> np.ndarray:

@@ -61,7 +61,7 @@ def recovery_probability(d: int, k: int, amplitude: Any, s: Any = 1.0) -> Any:
     ratio = np.abs(numbers(amplitude, "amplitude")) / numbers(s, "s", above=0.0)
     if k in (0, d):
         return scalar_or_array(np.ones(ratio.shape))
-    t, weights = panels(np.arange(0.0, _reach(d - k) + PANEL, PANEL))
+    t, weights = panels(np.union1d(np.arange(0.0, _reach(d - k) + PANEL, PANEL), _near_zero(k)))
     signal = np.logaddexp(log_ndtr(ratio[..., None] - t), log_ndtr(-ratio[..., None] - t))
     return scalar_or_array(np.minimum(np.exp(_log_largest_density(t, d - k) + k * signal) @ weights, 1.0))
 
@@ -104,7 +104,7 @@ def gaussian_recovery_probability(means: Any, deviations: Any, n_null: int, null
     if n_null == 0:
         return 1.0
     pairs, counts = np.unique(np.stack([means, np.broadcast_to(deviations, means.shape)]), axis=1, return_counts=True)
-    t, weights = panels(_edges(pairs, _reach(n_null)))
+    t, weights = panels(_edges(pairs, means.size, _reach(n_null)))
     logs = _log_largest_density(t, n_null)
     for (mean, deviation), count in zip(pairs.T, counts, strict=True):
         logs = logs + count * np.logaddexp(log_ndtr((mean - t) / deviation), log_ndtr((-mean - t) / deviation))
@@ -221,9 +221,14 @@ def _reach(n_null: int) -> float:
     return math.sqrt(2 * math.log(n_null) + 84.0)
 
 
-def _edges(pairs: np.ndarray, reach: float) -> np.ndarray:
+def _near_zero(k: float) -> np.ndarray:
+    """Return edges between 0 and the first panel's end: k signals near 0 all exceed t only for t of about 1 / k."""
+    return PANEL * 2.0 ** -np.arange(1.0, 2.0 + math.ceil(math.log2(k)))
+
+
+def _edges(pairs: np.ndarray, k: int, reach: float) -> np.ndarray:
     """Return edges of panels that resolve the nulls, and signals that are narrower than they are."""
-    edges = [np.arange(0.0, reach + PANEL, PANEL)]
+    edges = [np.arange(0.0, reach + PANEL, PANEL), _near_zero(k / np.clip(pairs[1].min(), 1e-30, 1.0))]
     for mean, deviation in pairs.T:
         if deviation < 1:
             edges.append(mean + deviation * np.arange(-40.0, 40.0 + PANEL, 2 * PANEL))

@@ -118,6 +118,20 @@ def test_the_first_support_of_a_size():
     assert lasso_best(X, np.zeros(40), [1]).support.shape == (0,)
 
 
+@pytest.mark.parametrize("x_scale", [2.0**-40, 2.0**-13, 2.0**300])
+@pytest.mark.parametrize("y_scale", [2.0**-60, 2.0**-13, 2.0**20])
+def test_units_do_not_matter(x_scale, y_scale):
+    """scikit-learn's path ends at a penalty of 1.2e-7, and without scaling small data have no path at all."""
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((40, 8))
+    y = X[:, :3] @ np.array([3.0, -2.0, 1.5]) + 0.1 * rng.standard_normal(40)
+    plain, path = lasso_path(X, y), lasso_path(x_scale * X, y_scale * y)
+    assert plain.sizes[-1] == 8
+    assert np.array_equal(path.masks, plain.masks)
+    assert np.array_equal(path.knots, plain.knots * x_scale * y_scale)
+    assert np.array_equal(path.weights, plain.weights * (y_scale / x_scale))
+
+
 def test_the_decoy_design_misleads_it():
     """Panel B: a null column that is nearly the sum of those in the support."""
     hits = 0

@@ -48,8 +48,12 @@ def test_recovery_probability_against_30_digits(d, k, a):
 
 
 def test_recovery_probability_in_cases_with_an_answer():
+    for d, k in ((5, 2), (30, 4), (12, 11), (1002, 1000), (100_001, 100_000)):
+        assert forms.recovery_probability(d, k, 0.0) == pytest.approx(1 / comb(d, k), rel=1e-11)
+        assert forms.gaussian_recovery_probability(np.zeros(k), 1.0, d - k, 1.0) == pytest.approx(
+            1 / comb(d, k), rel=1e-11
+        )
     for d, k in ((5, 2), (30, 4), (12, 11)):
-        assert forms.recovery_probability(d, k, 0.0) == pytest.approx(1 / comb(d, k), rel=1e-12)
         assert forms.recovery_probability(d, k, 60.0) == pytest.approx(1.0, abs=1e-13)
     assert forms.recovery_probability(5, 0, 1.0) == 1.0 == forms.recovery_probability(5, 5, 0.0)
     # scale, sign, and more than one at a time
