@@ -6,7 +6,12 @@ import math
 
 import numpy as np
 
-__all__ = ["independent", "project", "smallest_singular_value"]
+__all__ = ["independent", "of_unit_size", "project", "smallest_singular_value"]
+
+
+def of_unit_size(X: np.ndarray) -> np.ndarray:
+    """Return X times the power of two that makes its largest entry 1/2 to 1, so that no square under- or overflows."""
+    return np.ldexp(X, -math.frexp(float(np.abs(X).max()))[1])
 
 
 def project(part: np.ndarray, vector: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from linear_lottery._arguments import mask_of, matrix, places, vector
-from linear_lottery._least_squares import independent, project
+from linear_lottery._least_squares import independent, of_unit_size, project
 from planted.checks import check_integer, check_number
 
 __all__ = ["obs_saliency", "prunes_like_obs", "rss_bounds", "rss_increase", "threshold_loss_increase"]
@@ -188,7 +188,7 @@ def prunes_like_obs(X: Any, *, rtol: float = 1e-10) -> bool:
     ----------
     Derived here: docs/derivations.md, "When IMP is optimal brain surgery".
     """
-    X = independent(matrix(X), "X")
+    X = of_unit_size(independent(matrix(X), "X"))
     gram, d = X.T @ X, X.shape[1]
     allowed = check_number(rtol, "rtol", minimum=0.0) * float(gram.diagonal().max())
     off = gram - np.diag(gram.diagonal())

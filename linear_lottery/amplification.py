@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from linear_lottery._arguments import matrix, places
+from linear_lottery._least_squares import of_unit_size
 from planted.checks import check_integer, check_number
 
 __all__ = ["equicorrelated_amplification", "null_amplification", "null_amplification_bound"]
@@ -139,8 +140,8 @@ def _singular_values(X: np.ndarray) -> np.ndarray:
 
 
 def _inverse_gram(X: Any, support: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return (X'X)^-1, from a decomposition of X, and the indices outside the support."""
-    X = matrix(X)
+    """Return a multiple of (X'X)^-1, from a decomposition of X, and the indices outside the support."""
+    X = of_unit_size(matrix(X))  # kappa does not depend on the scale
     _singular_values(X)
     inverse = np.linalg.solve(np.linalg.qr(X, mode="r"), np.eye(X.shape[1]))
     return inverse @ inverse.T, np.setdiff1d(np.arange(X.shape[1]), places(support, "support", X.shape[1]))

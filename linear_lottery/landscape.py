@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from linear_lottery._arguments import mask_of, matrix, numbers, scalar_or_array, vector
+from linear_lottery._least_squares import of_unit_size
 from planted import arrays
 from planted.checks import check_array
 
@@ -80,7 +81,7 @@ def condition_numbers(X: Any, masks: Any) -> np.ndarray:
     ----------
     Cauchy's interlacing theorem; docs/derivations.md, "Conditioning and connectivity along a path".
     """
-    smallest, largest = gram_extremes(X, masks)
+    smallest, largest = gram_extremes(of_unit_size(matrix(X)), masks)
     found = np.full(smallest.shape, math.inf)
     np.divide(largest, smallest, out=found, where=smallest > 0)
     found[np.isinf(smallest)] = 1.0

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
-from scipy.special import betainc, gammaln, ndtr, ndtri, xlog1py, xlogy
+from scipy.special import betainc, gammaln, ndtr, ndtri, xlogy
 
 from linear_lottery._arguments import numbers, scalar_or_array
 from linear_lottery._quadrature import panels
@@ -90,7 +90,8 @@ def top_m_risk(d: int, k: int, m: int, amplitude: float = math.inf, s: float = 1
     -----
     A weight of magnitude x is kept if at most m - 1 of the others are larger. Their number is a sum of two independent
     binomials, of nulls with p(x) = P(|N(0,1)| > x) and of signals with Q(x) = P(|N(A,1)| > x), A = a / s. So the
-    risk is a one-dimensional integral over x, computed to about 1e-12 relative by Gauss-Legendre panels.
+    risk is a one-dimensional integral over x, computed to about 1e-12 relative by Gauss-Legendre panels around 0 for
+    the nulls and around A for the signals.
 
     References
     ----------
@@ -100,23 +101,27 @@ def top_m_risk(d: int, k: int, m: int, amplitude: float = math.inf, s: float = 1
     A, nulls = check_number(amplitude, "amplitude", minimum=0.0, finite=False) / s, d - k
     if math.isinf(A) and m < k:
         return math.inf
-    strong = math.isinf(A)
-    reach = REACH if strong else REACH + A
     # the kept ones turn into pruned ones over a width of about 1 / sqrt(d) around a quantile
-    x, weights = panels(np.linspace(0.0, reach, 1 + math.ceil(reach / min(0.25, 2 / math.sqrt(d)))))
-    p = 2 * ndtr(-x)
-    if strong:
-        kept = _binomial_cdf(m - k - 1, nulls - 1, p)
-        signal = float(k)
-    else:
-        q = ndtr(A - x) + ndtr(-A - x)
-        kept = _two_binomials_cdf(m - 1, nulls - 1, p, k, q) if nulls else np.zeros_like(x)
-        stay = _two_binomials_cdf(m - 1, nulls, p, k - 1, q) if k else np.zeros_like(x)
-        lost = A**2 * (1 - stay)
-        signal = k * float(
-            (((x - A) ** 2 * stay + lost) * _phi(x - A) + ((x + A) ** 2 * stay + lost) * _phi(x + A)) @ weights
-        )
-    return s**2 * (signal + nulls * float((x**2 * 2 * _phi(x) * kept) @ weights))
+    width = min(0.25, 2 / math.sqrt(d))
+    risk = 0.0
+    if nulls:
+        x, weights = panels(np.linspace(0.0, REACH, 1 + math.ceil(REACH / width)))
+        kept = _two_binomials_cdf(m - 1, nulls - 1, *_tails(x, 0.0), k, *_tails(x, A))
+        risk += nulls * float((x**2 * 2 * _phi(x) * kept) @ weights)
+    if math.isinf(A):
+        return s**2 * (risk + k)
+    if k:
+        # a signal of magnitude A + z is one of noise z, or of -(2 A + z), which never happens for a large A
+        low = -min(A, REACH)
+        z, weights = panels(np.linspace(low, REACH, 1 + math.ceil((REACH - low) / width)))
+        far = np.minimum(2 * A + z, 40.0)
+        (p, not_p), (q, not_q) = _tails(A + z, 0.0), (ndtr(-z) + ndtr(-far), ndtr(z) - ndtr(-far))
+        # pruned where m of the others are larger: so few of them are not, which is known with all digits
+        pruned = _two_binomials_cdf(d - 1 - m, nulls, not_p, p, k - 1, not_q, q)
+        lost = (A * np.sqrt(pruned)) ** 2
+        cost = (z**2 * (1 - pruned) + lost) * _phi(z) + (far**2 * (1 - pruned) + lost) * _phi(far)
+        risk += k * float(cost @ weights)
+    return s**2 * risk
 
 
 def top_m_risk_asymptotic(d: int, k: int, m: Any, s: Any = 1.0) -> Any:
@@ -164,11 +169,10 @@ def _phi(x: Any) -> Any:
 
 
 def _unit_risk(A: np.ndarray, T: np.ndarray) -> np.ndarray:
-    """Return r(a) / s^2."""
-    finite = np.where(np.isinf(T), 0.0, T)
-    bells = (finite - A) * _phi(finite - A) + (finite + A) * _phi(finite + A)
-    kept = ndtr(A - T) + ndtr(-T - A) + np.where(np.isinf(T), 0.0, bells)
-    return A**2 * (ndtr(T - A) - ndtr(-T - A)) + kept
+    """Return r(a) / s^2, for a finite or infinite T; A^2 is not formed where that signal is never pruned."""
+    near, far = np.clip(T - A, -40.0, 40.0), np.minimum(T + A, 40.0)
+    kept = ndtr(-near) + ndtr(-far) + near * _phi(near) + far * _phi(far)
+    return (A * np.sqrt(ndtr(near) - ndtr(-far))) ** 2 + kept
 
 
 def _sizes(d: int, k: int, m: int, s: float) -> tuple[int, int, int, float]:
@@ -177,17 +181,24 @@ def _sizes(d: int, k: int, m: int, s: float) -> tuple[int, int, int, float]:
     return d, k, m, float(numbers(check_number(s, "s"), "s", above=0.0))
 
 
-def _binomial_cdf(r: int, size: int, p: np.ndarray) -> np.ndarray:
+def _tails(x: np.ndarray, A: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return P(|N(A, 1)| > x) and P(|N(A, 1)| <= x) for x >= 0."""
+    return ndtr(A - x) + ndtr(-A - x), np.maximum(ndtr(x - A) - ndtr(-A - x), 0.0)
+
+
+def _binomial_cdf(r: int, size: int, p: np.ndarray, not_p: np.ndarray) -> np.ndarray:
     """Return the probability of at most r successes in `size` trials, whatever the sign of r and of `size` - r."""
     if r < 0:
         return np.zeros_like(p)
-    return np.ones_like(p) if r >= size else betainc(size - r, r + 1, 1 - p)
+    return np.ones_like(p) if r >= size else betainc(size - r, r + 1, not_p)
 
 
-def _two_binomials_cdf(r: int, size: int, p: np.ndarray, other: int, q: np.ndarray) -> np.ndarray:
+def _two_binomials_cdf(
+    r: int, size: int, p: np.ndarray, not_p: np.ndarray, other: int, q: np.ndarray, not_q: np.ndarray
+) -> np.ndarray:
     """Return the probability that two independent binomials, (size, p) and (other, q), sum to at most r."""
     found = np.zeros_like(p)
     for j in range(min(other, r) + 1):
-        log_mass = gammaln(other + 1) - gammaln(j + 1) - gammaln(other - j + 1) + xlogy(j, q) + xlog1py(other - j, -q)
-        found += np.exp(log_mass) * _binomial_cdf(r - j, size, p)
+        log_mass = gammaln(other + 1) - gammaln(j + 1) - gammaln(other - j + 1) + xlogy(j, q) + xlogy(other - j, not_q)
+        found += np.exp(log_mass) * _binomial_cdf(r - j, size, p, not_p)
     return found

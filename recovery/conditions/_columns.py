@@ -14,6 +14,9 @@ __all__ = ["all_columns", "check_signs", "check_support", "host_gram", "orthogon
 
 EPS = float(np.finfo(np.float64).eps)
 
+TINY = 1e-280
+"""Gram matrices below this lose digits to underflow, or are 0."""
+
 
 def all_columns(A: Any) -> Any:
     """Return an operator or array as a plain float64 matrix on its own device, shape (n, N)."""
@@ -49,6 +52,8 @@ def host_gram(A: Any) -> tuple[np.ndarray, int]:
         gram = columns.T @ columns
     if not np.isfinite(gram).all():
         raise ValueError("A has columns whose inner products overflow; expected columns of norm below 1e154")
+    if gram.diagonal().max() < TINY and columns.any():
+        raise ValueError("A has columns whose inner products underflow; expected a column of norm above 1e-140")
     return gram, int(columns.shape[0])
 
 
@@ -93,11 +98,12 @@ def orthogonalise(columns: Any) -> tuple[Any, Any] | None:
     n, k = columns.shape
     if k > n:
         return None
-    norms = xp.sqrt((columns * columns).sum(axis=0))
-    if bool((norms == 0).any()):
+    largest = xp.abs(columns).max(axis=0)
+    if bool((largest == 0).any()):
         return None
     Q, R = xp.linalg.qr(columns)
-    spectrum = xp.linalg.svd(R / norms, compute_uv=False)
+    units = R / largest  # so that no square under- or overflows
+    spectrum = xp.linalg.svd(units / xp.sqrt((units * units).sum(axis=0)), compute_uv=False)
     if bool(spectrum[-1] <= max(n, k) * EPS * spectrum[0]):
         return None
     return Q, R

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,9 @@ def restricted_eigenvalue(
         raise ValueError("support is empty; expected at least one index, since the cone of an empty support is {0}")
     cone = check_number(cone, "cone", minimum=0.0)
     starts, n_iter = check_integer(starts, "starts", minimum=0), check_integer(n_iter, "n_iter", minimum=0)
+    # on a scale where squares and inverses neither under- nor overflow
+    exponent = math.frexp(float(np.abs(columns).max()))[1]
+    columns = np.ldexp(columns, -exponent)
     gram = columns.T @ columns / n
     spectrum, basis = np.linalg.eigh(gram)
     part = np.linalg.eigh(gram[np.ix_(chosen, chosen)])
@@ -94,6 +98,7 @@ def restricted_eigenvalue(
             break
     best = int(np.argmin(values))
     upper = max(float(values[best]) + slack, lower)
+    lower, upper = (float(np.ldexp(bound, 2 * exponent)) for bound in (lower, upper))
     return Interval(lower, upper, lower == 0.0, False, vectors[:, best])
 
 

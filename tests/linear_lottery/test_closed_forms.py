@@ -56,6 +56,15 @@ def test_condition_numbers_without_full_rank_are_infinite():
     assert np.isinf(forms.condition_numbers(twins, [[1, 1]])).all()
 
 
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_what_has_no_unit_does_not_depend_on_the_scale(scale):
+    X = np.random.default_rng(1).standard_normal((20, 6))
+    Q = np.linalg.qr(X)[0]
+    assert [forms.prunes_like_obs(scale * X), forms.prunes_like_obs(scale * Q)] == [False, True]
+    assert forms.condition_numbers(scale * X, np.ones((1, 6))) == pytest.approx(np.linalg.cond(X) ** 2, rel=1e-12)
+    assert forms.null_amplification(scale * X, [0, 1]) == pytest.approx(forms.null_amplification(X, [0, 1]), rel=1e-12)
+
+
 def test_there_is_no_barrier_between_two_solutions():
     for seed in range(20):
         rng, X, y, w0 = draw(seed)

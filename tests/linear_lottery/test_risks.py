@@ -139,6 +139,11 @@ def test_keeping_the_largest_in_cases_with_an_answer():
         assert forms.top_m_risk(d, k, k + 1, 25.0) == pytest.approx(forms.top_m_risk(d, k, k + 1), rel=1e-11)
         assert forms.top_m_risk(d, k, k - 1) == math.inf
     assert forms.top_m_risk(6, 6, 2, 3.0) > forms.top_m_risk(6, 6, 5, 3.0) > 0
+    # A^2 times the probability of a loss: with all digits also where that is nearly 0, and in little memory
+    for A in (1e2, 1e4, 1e9, 1e30):
+        assert forms.top_m_risk(100, 10, 20, A) == pytest.approx(forms.top_m_risk(100, 10, 20), rel=1e-13)
+        assert forms.top_m_risk(100, 10, 4, A) == pytest.approx(6 * A**2 + 4, rel=1e-3)
+    assert forms.threshold_risk(10, 2, 1e160, 1.0) == forms.threshold_risk(10, 2, 1e3, 1.0)
     # all nulls: the squares of the order statistics add up
     parts = [forms.top_m_risk(400, 0, m) for m in range(0, 401, 20)]
     assert np.all(np.diff(parts) > 0)

@@ -81,6 +81,14 @@ def test_the_oracle_bound_of_the_lasso_holds_with_the_lower_bound():
         assert in_cone(error, np.arange(k), 3.0)
 
 
+@pytest.mark.parametrize("exponent", [-400, 400])
+def test_the_scale_of_the_columns_does_not_matter(exponent):
+    X = np.random.default_rng(2).standard_normal((30, 8))
+    plain, scaled = restricted_eigenvalue(X, [0, 1]), restricted_eigenvalue(2.0**exponent * X, [0, 1])
+    assert scaled.lower == np.ldexp(plain.lower, 2 * exponent)
+    assert scaled.upper == np.ldexp(plain.upper, 2 * exponent)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [({"support": []}, "support is empty"), ({"cone": -1.0}, "cone=-1.0"), ({"starts": -1}, "starts=-1")],

@@ -169,9 +169,12 @@ def test_bad_input_is_refused(arguments, words):
         restricted_eigenvalues(np.eye(3), *arguments)
 
 
-def test_overflow_is_refused():
+def test_overflow_and_underflow_are_refused():
     with pytest.raises(ValueError, match="overflow"):
         restricted_eigenvalues(np.eye(3) * 1e200, 2)
+    with pytest.raises(ValueError, match="underflow"):  # not a condition number of infinity
+        restricted_eigenvalues(np.eye(3) * 1e-170, 2)
+    assert restricted_eigenvalues(np.zeros((3, 3)), 2).largest.lower == 0.0
 
 
 def test_supports_come_in_order_and_in_blocks():

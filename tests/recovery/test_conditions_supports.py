@@ -125,6 +125,13 @@ def test_bad_supports_are_refused(support, words):
         exact_recovery_coefficient(np.eye(3), support)
 
 
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_the_rank_of_tiny_and_huge_columns_is_seen(scale):
+    A = np.random.default_rng(1).standard_normal((12, 6))
+    found = exact_recovery_coefficient(scale * A, [0, 3], normalise=False)
+    assert found == pytest.approx(exact_recovery_coefficient(A, [0, 3], normalise=False), rel=1e-13)
+
+
 def test_other_bad_input_is_refused():
     with pytest.raises(ValueError, match="zero column"):
         exact_recovery_coefficient(np.zeros((2, 2)), [0])
