@@ -55,7 +55,8 @@ class Instance:
     Notes
     -----
     Guarantees are checked on the CPU in float64: arrays of a GPU are copied over, and an operator is
-    written out (:attr:`matrix`), which costs n N numbers.
+    written out (:attr:`matrix`), which costs n N numbers. Arrays and options are copied, and the copies that NumPy
+    holds are read-only, so that what was found out about an instance stays true of it; an operator is not copied.
     """
 
     A: Any
@@ -70,14 +71,17 @@ class Instance:
     def __post_init__(self) -> None:
         shape = getattr(self.A, "shape", None)
         if not (hasattr(self.A, "columns") and hasattr(self.A, "rmatvec")):
-            object.__setattr__(self, "A", check_array(self.A, "A", ndim=2))
+            object.__setattr__(self, "A", _frozen(check_array(self.A, "A", ndim=2).copy()))
             shape = self.A.shape
+        if not isinstance(self.options, Mapping):
+            raise TypeError(f"options={self.options!r} is of type {type(self.options).__name__}; expected a mapping")
+        object.__setattr__(self, "options", dict(self.options))
         n, size = (int(length) for length in shape)  # type: ignore[union-attr]
         for name, length in zip(_ARRAYS, (n, size, n, size), strict=True):
             value = getattr(self, name)
             if value is not None:
                 value = arrays.to_numpy(check_array(value, name, ndim=1, shape=(length,))).astype(np.float64)
-                object.__setattr__(self, name, value)
+                object.__setattr__(self, name, _frozen(value))
         if self.y is None:
             raise TypeError("y=None is not an array; expected the data, an array of real numbers")
         check_integer(self.sparsity, "sparsity", minimum=0, maximum=size)
@@ -88,7 +92,8 @@ class Instance:
             size_of = np.abs(self.matrix) @ np.abs(self.x) + np.abs(self.noise)
             if np.any(np.abs(self.y - there) > _CONSISTENT * size_of):
                 worst = float(np.max(np.abs(self.y - there)))
-                raise ValueError(f"y differs from A x + noise by up to {worst:.3g}; expected y = A x + noise")
+                expected = "expected y = A x + noise in float64, as Instance.planted computes it"
+                raise ValueError(f"y differs from A x + noise by up to {worst:.3g}; {expected}")
 
     @classmethod
     def planted(cls, A: Any, x: Any, noise: Any = None, sparsity: int | None = None, **known: Any) -> Instance:
@@ -126,7 +131,7 @@ class Instance:
     @cached_property
     def matrix(self) -> np.ndarray:
         """A as a dense matrix of float64 on the CPU, shape (n, N)."""
-        return _matrix(self.A)
+        return _frozen(_matrix(self.A))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -244,6 +249,13 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"an option is {value!r}; expected numbers, strings, bools and None, which a file can hold")
+
+
+def _frozen(values: Any) -> Any:
+    """Return an array of our own, read-only if it is NumPy's (CuPy has no such flag)."""
+    if isinstance(values, np.ndarray):
+        values.setflags(write=False)
+    return values
 
 
 def _matrix(A: Any) -> np.ndarray:

@@ -101,6 +101,19 @@ def test_arguments_are_not_written_into_and_dtypes_become_float64(backend):
     np.testing.assert_array_equal(backend.get(A), np.eye(3))
 
 
+def test_an_instance_stays_what_it_was():
+    A, x, noise, options = np.eye(3), np.array([1.0, 0.0, 2.0]), np.zeros(3), {"tau": 1.0}
+    made = Instance.planted(A, x, noise, options=options)
+    A[0, 0] = x[0] = noise[0] = 7.0
+    options["tau"] = 2.0
+    np.testing.assert_array_equal(made.matrix, np.eye(3))
+    np.testing.assert_array_equal(made.y, [1.0, 0.0, 2.0])
+    assert (made.x[0], made.noise[0], made.options) == (1.0, 0.0, {"tau": 1.0})
+    for values in (made.A, made.matrix, made.y, made.x, made.noise):
+        with pytest.raises(ValueError, match="read-only"):
+            values[0] = 3.0
+
+
 A = np.eye(3)
 Y = np.array([1.0, 0.0, 0.0])
 
@@ -118,6 +131,7 @@ Y = np.array([1.0, 0.0, 0.0])
         (lambda: Instance(A, Y, 1, law="gaussian"), TypeError, "law='gaussian' is of type str; expected a NoiseLaw"),
         (lambda: Instance(A, Y, 1, x=Y, noise=Y), ValueError, "y differs from A x + noise by up to 1"),
         (lambda: Instance.planted(A, np.ones(2)), ValueError, "A has shape (3, 3), x has 2 entries"),
+        (lambda: Instance(A, Y, 1, options=[1]), TypeError, "options=[1] is of type list; expected a mapping"),
         (lambda: Instance(A, Y, 1).support, ValueError, "x=None has no support"),
         (lambda: Instance(A, Y, 1).scaled(noise=2.0), ValueError, "x or noise is None"),
         (lambda: Instance.planted(A, Y).scaled(noise=-1.0), ValueError, "noise=-1.0 is out of range"),
