@@ -66,6 +66,8 @@ def _backward_outcome(instance: Instance) -> Verdict:
     rank = full_column_rank(known)
     if rank.status != "holds":
         return Verdict.unknown("backward elimination does not run: " + rank.reason)
+    if not len(instance.support):
+        return Verdict.of(True, "x = 0: there is nothing to lose")
     found = backward_elimination(instance.matrix, instance.y, instance.sparsity)
     mask, worst = np.ones(len(instance.x), dtype=bool), math.inf
     good = instance.x != 0.0
@@ -117,7 +119,7 @@ BOUNDED_NOISE = (
         name="largest-noise",
         kind="implication",
         statement=(
-            "X of full column rank and min over S of |w*_i| > 2 max over M containing S of |eta^M|_inf: IMP with any "
+            "X of full column rank and min over S of |w*_i| > 2 max over M larger than S of |eta^M|_inf: IMP with any "
             "schedule ends with S."
         ),
         source=SOURCE,

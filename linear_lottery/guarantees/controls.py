@@ -12,7 +12,7 @@ import numpy as np
 import linear_lottery
 from linear_lottery.closed_forms import condition_numbers, prediction_split, threshold_loss_increase
 from linear_lottery.guarantees import samplers
-from linear_lottery.guarantees.facts import EPS, SOURCE, Facts, facts, full_column_rank
+from linear_lottery.guarantees.facts import EPS, SOURCE, Facts, facts, full_column_rank, option
 from linear_lottery.guarantees.runs import SCHEDULES, prune
 from recovery.guarantees import Guarantee, Verdict, all_of, exceeds
 from recovery.guarantees.sampling import DESIGNS, linear_instance
@@ -70,7 +70,7 @@ def _rss_outcome(instance: Instance) -> Verdict:
 
 
 def _run_outcome(instance: Instance) -> Verdict:
-    known, tau = facts(instance), float(instance.options["tau"])
+    known, tau = facts(instance), option(instance, "tau")
     path = linear_lottery.threshold_prune(known.X, known.y, tau, w0=instance.x0)
     n, d = known.X.shape
     rise = (_rss(known, path.w) - _rss(known, path.weights[0])) / n

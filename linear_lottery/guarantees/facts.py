@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from planted.checks import check_number
 from recovery.guarantees import Verdict
 from recovery.instances import Instance
 
-__all__ = ["EPS", "SOURCE", "Facts", "facts", "full_column_rank", "planted_shape", "smallest_signal"]
+__all__ = ["EPS", "SOURCE", "Facts", "facts", "full_column_rank", "option", "planted_shape", "smallest_signal"]
 
 EPS = float(np.finfo(np.float64).eps)
 SOURCE = "condition derived in this project, for the phenomenon studied in Elesedy et al. 2020"
@@ -121,3 +122,8 @@ def planted_shape(known: Facts, instance: Instance) -> Verdict:
 def smallest_signal(instance: Instance) -> float:
     """Return the smallest magnitude of a planted weight."""
     return float(np.abs(instance.x[instance.support]).min())
+
+
+def option(instance: Instance, name: str) -> float:
+    """Return an option that is a number of at least 0, or refuse it."""
+    return check_number(instance.options[name], f"options[{name!r}]", minimum=0.0, finite=False)

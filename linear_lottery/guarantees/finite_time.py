@@ -8,7 +8,7 @@ import numpy as np
 
 from linear_lottery.guarantees import samplers
 from linear_lottery.guarantees.columns import equal_norms, norms, orthogonal, projections
-from linear_lottery.guarantees.facts import EPS, SOURCE, Facts, facts, full_column_rank
+from linear_lottery.guarantees.facts import EPS, SOURCE, Facts, facts, full_column_rank, option
 from linear_lottery.guarantees.runs import all_follow, follows, prune
 from recovery.guarantees import Guarantee, Verdict, all_of, exceeds
 from recovery.instances import Instance
@@ -33,7 +33,7 @@ def _ranking_hypotheses(instance: Instance) -> Verdict:
     rate = float(norms(known)[0]) ** 2 / known.X.shape[0]
     needed = math.log1p(float(ratios.max()))
     error = 16.0 * known.X.shape[1] * EPS + 4.0 * known.weight_error(c) / float(above[asked].min())
-    return all_of([shape, exceeds(rate * float(instance.options["t"]), needed, "lambda t, and the time needed", error)])
+    return all_of([shape, exceeds(rate * option(instance, "t"), needed, "lambda t, and the time needed", error)])
 
 
 def _ranking_sampler(rng: np.random.Generator) -> Instance:
@@ -54,7 +54,7 @@ def _ranking_sampler(rng: np.random.Generator) -> Instance:
 
 
 def _ranking_outcome(instance: Instance) -> Verdict:
-    return all_follow(instance, t=float(instance.options["t"]))
+    return all_follow(instance, t=option(instance, "t"))
 
 
 def _limit(known: Facts, w0: np.ndarray) -> np.ndarray:
@@ -71,7 +71,7 @@ def _first_hypotheses(instance: Instance) -> Verdict:
         return Verdict.of(False, "one weight has no rival")
     w = _limit(known, instance.x0)
     low, second = np.sort(np.abs(w))[:2]
-    decay = known.smallest**2 / n * float(instance.options["t"])
+    decay = known.smallest**2 / n * option(instance, "t")
     right = math.sqrt(2.0) * math.exp(-decay) * float(np.linalg.norm(instance.x0 - w))
     away = known.weight_error(w) + 8.0 * EPS * known.cond * float(np.linalg.norm(instance.x0))
     error = 2.0 * away / float(second - low) if second > low else math.inf
@@ -82,7 +82,7 @@ def _first_hypotheses(instance: Instance) -> Verdict:
 def _first_outcome(instance: Instance) -> Verdict:
     known = facts(instance)
     w = _limit(known, instance.x0)
-    path = prune(instance, len(w) - 1, "one-by-one", w0=instance.x0, t=float(instance.options["t"]))
+    path = prune(instance, len(w) - 1, "one-by-one", w0=instance.x0, t=option(instance, "t"))
     away = known.weight_error(w) + 8.0 * EPS * known.cond * float(np.linalg.norm(instance.x0))
     return follows(path, np.abs(w), 2.0 * away)
 

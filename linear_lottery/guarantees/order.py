@@ -9,7 +9,7 @@ import numpy as np
 
 from linear_lottery.guarantees import samplers
 from linear_lottery.guarantees.columns import apart, equal_norms, norms, orthogonal, projections
-from linear_lottery.guarantees.facts import EPS, SOURCE, facts
+from linear_lottery.guarantees.facts import EPS, SOURCE, facts, full_column_rank
 from linear_lottery.guarantees.runs import SCHEDULES, all_follow, prune
 from recovery.guarantees import Guarantee, Verdict, all_of, exceeds
 from recovery.instances import Instance
@@ -25,7 +25,9 @@ def _order_hypotheses(instance: Instance) -> Verdict:
     shape = orthogonal(known)
     if shape.status != "holds":
         return shape
-    return all_of([shape, apart(projections(known), 0, known.X.shape[1] - instance.sparsity, known)])
+    d = known.X.shape[1]
+    # the last weight that goes has no neighbour above it
+    return all_of([shape, apart(projections(known), 0, min(d - instance.sparsity, d - 1), known)])
 
 
 def _order_sampler(rng: np.random.Generator) -> Instance:
@@ -52,6 +54,11 @@ def _best_hypotheses(instance: Instance) -> Verdict:
 def _best_outcome(instance: Instance) -> Verdict:
     known = facts(instance)
     k = instance.sparsity
+    if k in (0, known.X.shape[1]):
+        return Verdict.of(True, f"k = {k}: there is one subset")
+    rank = full_column_rank(known)
+    if rank.status != "holds":
+        return Verdict.unknown("what dependent columns explain is not computed: " + rank.reason)
     unit = known.X / norms(known)
     gram, b = unit.T @ unit, unit.T @ known.y
     sets = np.array(list(combinations(range(known.X.shape[1]), k)), dtype=np.int64)

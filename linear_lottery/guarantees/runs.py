@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import linear_lottery
-from linear_lottery.guarantees.columns import projections
+from linear_lottery.guarantees.columns import norms, projections
 from linear_lottery.guarantees.facts import EPS, Facts, facts
 from recovery.guarantees import Verdict, all_of
 from recovery.instances import Instance
@@ -135,6 +135,8 @@ def all_follow(instance: Instance, **options: Any) -> Verdict:
         See :func:`follows`.
     """
     known = facts(instance)
+    if np.any(norms(known) == 0.0):
+        return Verdict.unknown("a column is 0 and has no projection")
     c = projections(known)
     starts = [None] if instance.x0 is None else [None, instance.x0]
     found = []

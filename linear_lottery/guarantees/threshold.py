@@ -11,7 +11,7 @@ import numpy as np
 import linear_lottery
 from linear_lottery.closed_forms import prediction_bound, prediction_risk_bound
 from linear_lottery.guarantees import samplers
-from linear_lottery.guarantees.facts import EPS, SOURCE, Facts, facts, planted_shape, smallest_signal
+from linear_lottery.guarantees.facts import EPS, SOURCE, Facts, facts, option, planted_shape, smallest_signal
 from linear_lottery.guarantees.probable import DELTA, law_holds, level
 from recovery.guarantees import Guarantee, Verdict, all_of, exceeds
 from recovery.instances import Instance
@@ -24,7 +24,9 @@ def _run(instance: Instance, tau: float, max_rounds: int | None = None) -> Any:
 
 
 def _compare(left: float, right: float, reason: str, error: float) -> Verdict:
-    """Return whether left > right, where both may be off by an absolute error."""
+    """Return whether left > right or both are 0 (where there is no noise), both up to an absolute error."""
+    if left == right == 0.0:
+        return Verdict.of(True, reason + ": both are 0", 0.0)
     return exceeds(left, right, reason, error / max(left, right) if max(left, right) > 0.0 else 0.0)
 
 
@@ -49,6 +51,9 @@ def _exact_hypotheses(instance: Instance) -> Verdict:
 
 def _exact_outcome(instance: Instance) -> Verdict:
     known = facts(instance)
+    shape = planted_shape(known, instance)
+    if shape.status != "holds":
+        return Verdict.unknown("there is no threshold: " + shape.reason)
     tau = _exact_tau(known, instance)
     path = _run(instance, tau)
     good, first = instance.x != 0.0, np.abs(path.weights[0])
@@ -73,7 +78,7 @@ def _event(instance: Instance) -> Verdict:
         return shape
     eta = np.linalg.lstsq(known.X, instance.noise, rcond=None)[0]
     error = known.weight_error(instance.x + eta)
-    tau = float(instance.options["tau"])
+    tau = option(instance, "tau")
     return all_of([shape, _compare(tau, float(np.abs(eta).max()), "tau, and |eta|_inf", error)])
 
 
@@ -91,7 +96,7 @@ def _one_round(instance: Instance, tau: float) -> tuple[Any, np.ndarray, Verdict
 
 
 def _estimate_outcome(instance: Instance) -> Verdict:
-    tau = float(instance.options["tau"])
+    tau = option(instance, "tau")
     path, kept, pure = _one_round(instance, tau)
     off = float(np.linalg.norm(np.where(kept, path.weights[0], 0.0) - instance.x))
     bound = 2.0 * tau * math.sqrt(len(instance.support))
@@ -119,7 +124,7 @@ def _prediction(instance: Instance, tau: float, bound: Callable[[np.ndarray], fl
 
 
 def _prediction_outcome(instance: Instance) -> Verdict:
-    tau = float(instance.options["tau"])
+    tau = option(instance, "tau")
     X, noise = instance.matrix, instance.noise
     return _prediction(instance, tau, lambda kept: prediction_bound(X, instance.support, kept, tau, noise))
 
@@ -130,6 +135,9 @@ def _probable_hypotheses(instance: Instance) -> Verdict:
 
 def _probable_outcome(instance: Instance) -> Verdict:
     known = facts(instance)
+    shape = planted_shape(known, instance)
+    if shape.status != "holds":
+        return Verdict.unknown("there is no threshold: " + shape.reason)
     law = instance.law
     assert law is not None  # needs says so
     tau = _tau(known, instance, DELTA / 2.0, len(instance.x))

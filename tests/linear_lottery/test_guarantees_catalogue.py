@@ -115,6 +115,41 @@ def test_more_columns_than_rows_is_never_an_error(guarantee):
         assert guarantee.conclusion(instance).status == "holds"
 
 
+ODD = {
+    "x = 0": (np.eye(3), np.zeros(3), np.array([0.1, -0.2, 0.3])),
+    "x = 0, no noise": (np.eye(3), np.zeros(3), np.zeros(3)),
+    "no noise": (np.eye(3), np.array([1.0, -1.0, 0.0]), np.zeros(3)),
+    "no zero": (np.diag([1.0, 2.0, 3.0]), np.array([1.0, -1.0, 2.0]), np.array([0.1, -0.2, 0.3])),
+    "one weight": (np.array([[2.0]]), np.array([1.0]), np.array([0.1])),
+    "one weight, 0": (np.array([[2.0]]), np.array([0.0]), np.array([0.1])),
+    "X = 0": (np.zeros((3, 2)), np.array([1.0, 0.0]), np.zeros(3)),
+    "a column is 0": (np.diag([1.0, 1.0, 0.0]), np.array([1.0, 0.0, 0.0]), np.array([0.1, -0.2, 0.3])),
+    "equal columns": (np.ones((4, 3)), np.array([1.0, 1.0, 0.0]), np.array([0.1, -0.2, 0.3, 0.4])),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("guarantee", CATALOGUE, ids=NAMES)
+def test_odd_instances_have_verdicts_that_do_not_contradict(guarantee, name):
+    X, x, noise = ODD[name]
+    law = NoiseLaw("gaussian", 0.2 if noise.any() else 0.0)
+    instance = Instance.planted(X, x, noise, x0=np.ones(len(x)), law=law, options={"t": 3.0, "tau": 0.1})
+    judgement = guarantee.judge(instance)
+    # one draw contradicts no probability, but without noise there is one draw only
+    assert not judgement.violated or (guarantee.kind == "probability" and noise.any())
+
+
+@pytest.mark.parametrize("value", [-1.0, "long"])
+@pytest.mark.parametrize(
+    "guarantee", [one for one in CATALOGUE if {"t", "tau"} & set(one.needs)], ids=lambda one: one.name
+)
+def test_an_option_that_is_no_number_is_a_sentence(guarantee, value):
+    [name] = {"t", "tau"} & set(guarantee.needs)
+    instance = draw(guarantee, 0).with_options(**{name: value})
+    with pytest.raises((TypeError, ValueError), match=rf"options\['{name}'\]={value!r}"):
+        guarantee.judge(instance)
+
+
 @pytest.mark.parametrize("guarantee", CATALOGUE, ids=NAMES)
 def test_the_largest_first_is_noticed(guarantee, monkeypatch):
     """An algorithm that prunes the wrong end breaks every guarantee about which weights stay."""
