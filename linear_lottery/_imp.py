@@ -65,9 +65,11 @@ def imp(
     is the difference that rounding can make, q eps (g (|y| + |(c_j w_j)_j|) + max |w|). By deflation q = 4 (up to 40
     where cond(X) <= 10), c_j is the norm of column j, g the largest row norm of X_M^+, and M the survivors at the
     last factorisation. In refits q = 20, c_j is the largest norm of a column, g the norm of the matrix that takes y
-    to w_M, for t to infinity X_M^+, and w_M is continued by (w0)_M. It is of the order of cond(X_M) eps times the
-    largest weight or start. A large residual adds an error that grows with cond(X_M)^2, which is left out. Two
-    weights whose difference is about the tolerance may go in either order on another machine or another route.
+    to w_M, for t to infinity X_M^+, and w_M is continued by (w0)_M. It is of the order of q cond(X_M) eps times the
+    length of w_M or w0, or more where the residual is large: negligible in float64 up to condition 1e10 or so, but a
+    quarter of that length for refits in float32 at condition 1e5. Rounding errors that a residual makes in proportion
+    to cond(X_M)^2 are left out. Two weights whose difference is about the tolerance may go in either order on another
+    machine or another route.
 
     *Routes.* If n >= d, X has full column rank, and `t` is infinite, then w_M is ordinary least squares and `w0` does
     not matter; the whole path costs O(n d^2 + d^3), by deflation of the inverse of the triangular factor of X. In all

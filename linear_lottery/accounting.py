@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from linear_lottery._arguments import mask_of, matrix, places, vector
-from linear_lottery._least_squares import independent, of_unit_size, project
+from linear_lottery._least_squares import independent, of_unit_size, project, smallest_singular_value
 from planted.checks import check_integer, check_number
 
 __all__ = ["obs_saliency", "prunes_like_obs", "rss_bounds", "rss_increase", "threshold_loss_increase"]
@@ -71,7 +71,7 @@ def rss_bounds(X: Any, w: Any, removed: Any, mask: Any = None) -> tuple[float, f
     -------
     lower, without_retraining, upper : float
         sigma_min(X_M)^2 |w_R|^2 <= increase <= |X_R w_R|^2 <= sigma_max(X_M)^2 |w_R|^2. The second is the increase
-        without retraining. sigma_min counts as 0 for fewer rows than weights.
+        without retraining. sigma_min counts as 0 without full column rank.
 
     Raises
     ------
@@ -84,9 +84,11 @@ def rss_bounds(X: Any, w: Any, removed: Any, mask: Any = None) -> tuple[float, f
     """
     X, moved, stay, gone = _removal(X, w, removed, mask)
     length = float(vector(w, "w", X.shape[1])[gone] @ vector(w, "w", X.shape[1])[gone])
-    s = np.linalg.svd(X[:, stay | gone], compute_uv=False) if (stay | gone).any() else np.zeros(1)
-    low = float(s[-1]) if X.shape[0] >= (stay | gone).sum() else 0.0
-    return low**2 * length, float(moved @ moved), float(s[0]) ** 2 * length
+    if not gone.any():
+        return 0.0, 0.0, 0.0
+    part = X[:, stay | gone]
+    low, high = smallest_singular_value(part), float(np.linalg.norm(part, 2))
+    return low**2 * length, float(moved @ moved), high**2 * length
 
 
 def obs_saliency(X: Any, w: Any, mask: Any = None) -> np.ndarray:

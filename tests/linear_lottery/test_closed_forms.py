@@ -56,6 +56,20 @@ def test_condition_numbers_without_full_rank_are_infinite():
     assert np.isinf(forms.condition_numbers(twins, [[1, 1]])).all()
 
 
+def test_nothing_settles_where_nothing_moves():
+    assert forms.settling_time(np.zeros((3, 2)), np.ones(3), [1.0, 2.0]) == 0.0
+    assert forms.settling_time(np.zeros((3, 2)), np.ones(3), [1.0, 1.0]) == 0.0  # equal, and equal at all times
+
+
+def test_bounds_on_dependent_columns():
+    """Pruning one of two twins costs nothing, so that the lower bound must be 0 and not what rounding leaves of it."""
+    X = np.random.default_rng(0).standard_normal((9, 4))
+    X = np.column_stack([X, X[:, 0]])
+    low, plain, high = forms.rss_bounds(X, np.ones(5), [4])
+    assert low == 0.0 < plain < high
+    assert forms.rss_bounds(X, np.ones(5), []) == (0.0, 0.0, 0.0)
+
+
 @pytest.mark.parametrize("scale", [1e-200, 1e200])
 def test_what_has_no_unit_does_not_depend_on_the_scale(scale):
     X = np.random.default_rng(1).standard_normal((20, 6))

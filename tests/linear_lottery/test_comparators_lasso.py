@@ -118,6 +118,15 @@ def test_the_first_support_of_a_size():
     assert lasso_best(X, np.zeros(40), [1]).support.shape == (0,)
 
 
+def test_a_stretch_of_no_length_does_not_count():
+    """Two columns enter at one penalty: no penalty has one of them alone."""
+    path = lasso_path(np.eye(3), [1.0, 1.0, 0.5])
+    assert path.sizes.tolist() == [2, 3]
+    assert not path.visits([0])
+    assert not path.visits([1])
+    assert np.all(np.diff(path.knots) < 0)
+
+
 @pytest.mark.parametrize("x_scale", [2.0**-40, 2.0**-13, 2.0**300])
 @pytest.mark.parametrize("y_scale", [2.0**-60, 2.0**-13, 2.0**20])
 def test_units_do_not_matter(x_scale, y_scale):
