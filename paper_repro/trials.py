@@ -18,6 +18,7 @@ __all__ = ["DESIGNS", "Trial", "guarantees_of", "run"]
 
 DESIGNS = 3
 _NEAR_SHARE = 10
+_UNKNOWN_SHARE = 20
 _CAP = 20
 _SHRINKING = 10.0
 
@@ -33,8 +34,9 @@ class Trial:
     name : str
         Its name.
     held : int
-        On so many instances with x != 0 the hypotheses must hold: at least half of them with two
-        non-zeros or more, a tenth of `held` within 5 % of the boundary, over 3 designs.
+        On so many instances with x != 0 the hypotheses must hold and the conclusion be decided: at least half of them
+        with two non-zeros or more, a tenth of `held` within 5 % of the boundary, over 3 designs. Hypotheses may be
+        unknown on 1 instance in 20.
     instances : int
         Draw at least so many, and at most 20 times `held` or this.
     seconds : float
@@ -130,6 +132,14 @@ def missed(tally: Tally, held: int) -> list[str]:
     names = ", ".join(sorted(tally.designs))
     quotas: Sequence[tuple[bool, str]] = (
         (tally.held < held, f"hypotheses held on {tally.held} instances with x != 0, {held} are asked for"),
+        (
+            tally.held >= held > tally.held - tally.undecided,
+            f"the conclusion was unknown on {tally.undecided} of {tally.held} that held, decided on fewer than {held}",
+        ),
+        (
+            _UNKNOWN_SHARE * tally.unknown > tally.instances,
+            f"hypotheses were unknown on {tally.unknown} of {tally.instances} instances, 1 in {_UNKNOWN_SHARE} may be",
+        ),
         (2 * tally.plural < tally.held, f"only {tally.plural} of {tally.held} that held have two non-zeros or more"),
         (tally.bounded and tally.near < near, f"{tally.near} held within 5 % of the boundary, {near} are asked for"),
         (len(tally.designs) < DESIGNS, f"designs that held: {names or 'none'}; {DESIGNS} are asked for"),
@@ -148,7 +158,7 @@ def _enough(tally: Tally, trial: Trial) -> bool:
         return True
     near = -(-trial.held // _NEAR_SHARE)
     reach = cap / drawn
-    hopeless = tally.held * reach < trial.held or (tally.bounded and tally.near * reach < near)
+    hopeless = (tally.held - tally.undecided) * reach < trial.held or (tally.bounded and tally.near * reach < near)
     return hopeless and drawn >= 2 * trial.held
 
 

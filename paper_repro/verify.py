@@ -179,6 +179,7 @@ def verify(
     settings = {"names": list(names), "held": held, "instances": instances, "seconds": seconds, "seed": seed}
     report = Report(settings)
     where = folder / "verify"
+    _make(where)  # minutes of work are not lost on a folder that cannot be written to
     tasks = [trials.Trial(source, name, held, each, seconds, seed, str(where)) for name, source in sources.items()]
     done: dict[str, dict[str, Any]] = {}
     try:
@@ -203,13 +204,16 @@ def _of_the_dead(task: trials.Trial, problem: Exception) -> dict[str, Any]:
     return empty.record() | {"missed": [], "error": str(problem), "found": [], "wall_s": 0.0}
 
 
-def _store(report: Report, folder: Path) -> None:
+def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(
             f"cannot make the folder {folder}: {error.strerror}; choose another one with --results"
         ) from error
+
+
+def _store(report: Report, folder: Path) -> None:
     stem = "-".join(report.settings["names"])[:80] or "all"
     if report.settings["seed"]:
         stem += f"-seed{report.settings['seed']}"

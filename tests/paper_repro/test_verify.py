@@ -106,6 +106,22 @@ def test_quotas_count_what_they_say():
     assert trials.missed(tally, 100) == ["only 49 of 100 that held have two non-zeros or more"]
     tally.plural, tally.near, tally.bounded = 50, 0, False
     assert trials.missed(tally, 100) == []
+    tally.undecided = 1
+    [sentence] = trials.missed(tally, 100)
+    assert sentence == "the conclusion was unknown on 1 of 100 that held, decided on fewer than 100"
+    assert trials.missed(tally, 99) == []
+    tally.instances, tally.unknown = 200, 10
+    assert trials.missed(tally, 99) == []
+    tally.unknown = 11
+    assert trials.missed(tally, 99) == ["hypotheses were unknown on 11 of 200 instances, 1 in 20 may be"]
+
+
+def test_a_guarantee_that_never_decides_does_not_pass(monkeypatch, command):
+    monkeypatch.setattr(verify, "GROUPS", {"poor": ("toy_guarantees:silent_catalogue",)})
+    code, output, _ = command("--held", "30", "--instances", "30", "--seconds", "0", "--jobs", "1")
+    assert code == 1
+    assert re.search(r"silent-outcome missed a quota: the conclusion was unknown on (\d+) of \1 that held", output)
+    assert re.search(r"silent-predicate missed a quota: hypotheses were unknown on \d+ of \d+ instances", output)
 
 
 def test_unknown_names_are_sentences_with_the_nearest(toys, command):
@@ -154,6 +170,7 @@ def test_an_unusable_folder_is_a_sentence(toys, command, tmp_path):
     code, _, errors = command("toy", *QUICK)
     assert code == 1
     assert "cannot make the folder" in errors
+    assert "held of" not in errors  # said before any work
 
 
 def square(task):

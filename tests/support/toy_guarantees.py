@@ -173,3 +173,16 @@ def poor_catalogue():
         replace(base, name="declared-vacuous", hypotheses=fails, vacuous="shown in the derivations"),
         replace(base, name="raises", hypotheses=raises),
     ]
+
+
+def silent_catalogue():
+    """Return guarantees that nothing contradicts because they do not say anything."""
+
+    def silent(instance):
+        return Verdict.unknown("does not say")
+
+    base = projection_bound(2.0)
+    return [
+        replace(base, name="silent-outcome", outcome=silent),
+        replace(base, name="silent-predicate", hypotheses=silent),
+    ]
