@@ -246,8 +246,8 @@ def guarantees() -> list[Guarantee]:
             "xi ~ N(0, sigma^2 I), irrepresentable value 1 - gamma, gamma n lam > sigma max_{S^c}|a_j| "
             "sqrt(2 log(4 (N - k) / delta)), min|x_S| > lam |G_SS^-1|_inf + sigma sqrt(2 log(4 k / delta) / (n "
             f"lam_min(G_SS))) => the Lasso has the support and signs of x with probability 1 - delta = {1 - DELTA:g}.",
-            "of the kind of Wainwright, IEEE Trans. Inf. Theory 2009, Theorem 1; with this probability derived here: "
-            f"{derived} The Lasso with Gaussian noise",
+            "of the kind of Wainwright, IEEE Trans. Inf. Theory 2009 (from memory of the literature); with this "
+            f"probability derived here: {derived} The Lasso with Gaussian noise",
             tests,
             gaussian_rule(DELTA),
             has_signs,

@@ -2,6 +2,8 @@
 
 import dataclasses
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from recovery import Instance
 from recovery.guarantees import attack, catalogue, draw, hard_thresholding, lasso, ledger, omp, screening
 
+ROOT = Path(__file__).parents[2]
 MODULES = ("omp", "lasso", "hard_thresholding", "screening")
 GUARANTEES = {
     one.name: one
@@ -23,6 +26,19 @@ def test_the_catalogue_lists_every_family():
     for one in GUARANTEES.values():
         assert "tests/recovery/test_guarantees_" in one.evidence
         assert one.sampler is not None
+
+
+def test_what_they_refer_to_exists_and_no_theorem_is_numbered():
+    documented = set(re.findall(r"(?m)^## (.*)$", (ROOT / "docs/derivations.md").read_text()))
+    for one in GUARANTEES.values():
+        text = one.source + "; " + one.evidence
+        named = re.findall(r"tests/\w+/\w+\.py", text)
+        assert named, one.name
+        assert all((ROOT / name).is_file() for name in named)
+        sections = re.findall(r"docs/derivations\.md, section ([^;,]+)", text)
+        assert set(sections) <= documented, sections
+        assert sections or "from memory of the literature" in text or "immediate" in text
+        assert not re.search(r"(?i)(theorem|lemma|proposition|corollary) \d", text + one.statement)
 
 
 @ALL
