@@ -154,3 +154,10 @@ def test_dependent_columns_are_refused(columns):
     X = X if columns[-1] == 3 else np.concatenate([X, X + 1.0])
     with pytest.raises(ValueError, match=r"no full column rank; expected independent columns"):
         backward_elimination(X, np.ones(X.shape[0]), 2)
+
+
+def test_saliencies_that_are_zero_but_for_rounding_tie():
+    for seed in range(10):
+        X = np.random.default_rng(seed).standard_normal((40, 12)) * np.logspace(0, 3, 12)
+        found = backward_elimination(X, X[:, 1] - 2.0 * X[:, 6], 2)
+        assert found.order.tolist() == [11, 10, 9, 8, 7, 5, 4, 3, 2, 0]

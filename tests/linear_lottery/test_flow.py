@@ -185,6 +185,11 @@ def test_scale_equivariance(c, t):
     assert np.abs(gradient_flow(X, c * y, c * w0, t) / c - plain).max() <= 1e-12
 
 
+def test_singular_values_count_down_to_rounding():
+    X = np.diag([1.0, 1e-14, 1e-17])
+    assert gradient_flow(X, X @ np.ones(3), np.full(3, 5.0)).tolist() == pytest.approx([1.0, 1.0, 5.0], rel=1e-14)
+
+
 @pytest.mark.parametrize("c", [1e-160, 1e-250])
 def test_where_lambda_t_is_too_small_for_a_float(c):
     X, y, w0 = problem(tall)

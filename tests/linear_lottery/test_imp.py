@@ -205,6 +205,34 @@ def test_without_noise_nulls_tie_and_the_truth_survives(schedule):
             assert path.order.tolist() == [10, 9, 8, 6, 5, 4, 3, 2, 0]
 
 
+def test_nulls_tie_under_a_residual_that_is_much_larger_than_the_signal():
+    """Rounding errors are those of y, not of its part in the range of X."""
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        X, w = rng.standard_normal((60, 12)), np.where(np.isin(np.arange(12), [1, 4, 7]), 2.0, 0.0)
+        residual = np.linalg.qr(X, mode="complete")[0][:, 12:] @ rng.standard_normal(48)
+        for start in (None, np.ones(12)):
+            for t in (math.inf, 1e6):  # by deflation and in refits
+                path = imp(X, X @ w + 1e6 * residual, 3, w0=start, t=t)
+                assert path.order.tolist() == [11, 10, 9, 8, 6, 5, 3, 2, 0]
+
+
+def test_nulls_tie_where_the_first_factor_comes_from_the_gram_matrix():
+    """At condition 9 its rounding errors are larger than those of a QR, and so is the tolerance."""
+    for seed in range(15):
+        rng = np.random.default_rng(seed)
+        X = rng.integers(-1, 2, (5000, 10)) + 2.3
+        assert imp(X, X[:, 0] - 10.0 ** (seed % 3) * X[:, 1], 2).order.tolist() == [9, 8, 7, 6, 5, 4, 3, 2]
+
+
+@pytest.mark.parametrize("design", [tall, wide])
+@pytest.mark.parametrize("scale", [1e-25, 1e25])
+def test_scales_do_not_matter_in_float32_either(design, scale):
+    X, y, w0 = (value.astype(np.float32) for value in problem(design))
+    wanted = imp(X, y, 0, w0=w0).order
+    assert np.array_equal(imp(np.float32(scale) * X, y, 0, w0=w0 / np.float32(scale)).order, wanted)
+
+
 @pytest.mark.parametrize("c", [1e-120, 1e-6, 1e120])
 @pytest.mark.parametrize("design", [tall, wide])
 def test_scales_do_not_matter(c, design):
