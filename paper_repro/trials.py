@@ -69,10 +69,15 @@ def guarantees_of(source: str) -> list[Guarantee]:
     list of Guarantee
         What it returns.
     """
+    module, function, arguments = _parts(source)
+    found: list[Guarantee] = getattr(importlib.import_module(module), function)(*arguments)
+    return found
+
+
+def _parts(source: str) -> tuple[str, str, list[str]]:
     module, _, call = source.partition(":")
     function, _, argument = call.partition("/")
-    found: list[Guarantee] = getattr(importlib.import_module(module), function)(*([argument] if argument else []))
-    return found
+    return module, function, [argument] if argument else []
 
 
 def run(trial: Trial) -> dict[str, Any]:
@@ -87,7 +92,8 @@ def run(trial: Trial) -> dict[str, Any]:
     -------
     dict
         The record of its tally, with ``wall_s``, ``missed`` (a sentence for each quota that was not reached), ``error``
-        (a sentence if its code raised) and ``found`` (a dict for each counter-example: how, sentence, code, path).
+        (a sentence if its code raised) and ``found`` (a dict for each counter-example: how, sentence, path, and code that
+        makes and judges it).
     """
     started = time.perf_counter()
     guarantee = next(one for one in guarantees_of(trial.source) if one.name == trial.name)
@@ -186,4 +192,20 @@ def _written_up(guarantee: Guarantee, instance: Instance, how: str, trial: Trial
         f"hypotheses: {judgement.check.status} ({judgement.check.reason}); "
         f"conclusion: {judgement.conclusion.status} ({judgement.conclusion.reason})"
     )
-    return {"how": how, "sentence": sentence, "code": as_code(small), "path": str(path)}
+    code = f"{as_code(small)}\n{_judging(guarantee, trial.source)}"
+    return {"how": how, "sentence": sentence, "code": code, "path": str(path)}
+
+
+def _judging(guarantee: Guarantee, source: str) -> str:
+    """Return code that judges `instance`; for a probability on fresh draws, since one draw shows nothing."""
+    module, function, arguments = _parts(source)
+    given = ", ".join(map(repr, arguments))
+    lines = [
+        f"from {module} import {function}",
+        "from recovery.guarantees import contradicts",
+        "",
+        f"guarantee = next(one for one in {function}({given}) if one.name == {guarantee.name!r})",
+        "print(guarantee.judge(instance))",
+        "print(contradicts(guarantee, instance, 0))",
+    ]
+    return "\n".join(lines)

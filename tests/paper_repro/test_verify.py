@@ -53,7 +53,7 @@ def test_true_guarantees_pass_and_leave_a_table(toys, command, tmp_path):
     assert (tmp_path / "r" / "verify" / "toy.md").read_text() in output
 
 
-def test_a_violation_prints_seed_and_code_that_reproduces_it(toys, command, tmp_path):
+def test_a_violation_prints_seed_and_code_that_reproduces_it(toys, command, tmp_path, capsys):
     code, output, _ = command("toy-false", *QUICK)
     assert code == 1
     head = re.search(r"toy-false is VIOLATED, found by seed (\d+) and made small, in (\S+)", output)
@@ -62,8 +62,12 @@ def test_a_violation_prints_seed_and_code_that_reproduces_it(toys, command, tmp_
     assert "hypotheses: holds (signal: " in output
     guarantee = toy_guarantees.false_catalogue()[1]
     there = {}
-    exec(output[output.index("import numpy") : output.index("\n)\n") + 3], there)
+    last = "print(contradicts(guarantee, instance, 0))\n"
+    exec(output[output.index("import numpy") : output.index(last) + len(last)], there)
     assert guarantee.judge(there["instance"]).violated
+    printed = capsys.readouterr().out
+    assert "violated=True" in printed
+    assert printed.endswith("True\n")
     saved = Instance.load(head.group(2))
     np.testing.assert_array_equal(saved.matrix, there["instance"].matrix)
     assert contradicts(guarantee, saved)
