@@ -92,8 +92,8 @@ def run(trial: Trial) -> dict[str, Any]:
     -------
     dict
         The record of its tally, with ``wall_s``, ``missed`` (a sentence for each quota that was not reached), ``error``
-        (a sentence if its code raised) and ``found`` (a dict for each counter-example: how, sentence, path, and code that
-        makes and judges it).
+        (a sentence if its code raised) and ``found`` (a dict for each counter-example: how, sentence, path, and
+        code that makes and judges it).
     """
     started = time.perf_counter()
     guarantee = next(one for one in guarantees_of(trial.source) if one.name == trial.name)
