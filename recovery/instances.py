@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -235,13 +236,18 @@ class Instance:
         ValueError
             If the file holds something else.
         """
-        with np.load(path, allow_pickle=False) as stored:
-            if "about" not in stored or "A" not in stored:
-                raise ValueError(f"{os.fspath(path)} holds {', '.join(stored.files)}; expected a saved Instance")
-            about = json.loads(str(stored["about"]))
-            known = {name: stored[name] for name in _ARRAYS if name in stored}
-            law = None if about["law"] is None else NoiseLaw(*about["law"])
-            return Instance(stored["A"], sparsity=about["sparsity"], law=law, options=about["options"], **known)
+        with open(path, "rb") as file:
+            try:
+                stored = np.load(file, allow_pickle=False)
+                known = {name: stored[name] for name in stored.files}
+            except (ValueError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+                raise ValueError(f"{os.fspath(path)} is no npz file; expected a saved Instance") from error
+        if "about" not in known or "A" not in known:
+            raise ValueError(f"{os.fspath(path)} holds {', '.join(known)}; expected a saved Instance")
+        about = json.loads(str(known["about"]))
+        parts = {name: known[name] for name in _ARRAYS if name in known}
+        law = None if about["law"] is None else NoiseLaw(*about["law"])
+        return Instance(known["A"], sparsity=about["sparsity"], law=law, options=about["options"], **parts)
 
 
 def _plain(value: Any) -> Any:

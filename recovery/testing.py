@@ -12,6 +12,7 @@ import numpy as np
 
 from planted import gated_model
 from recovery.guarantees import Guarantee, Judgement, as_code, linear_instance
+from recovery.guarantees.base import check_guarantee
 from recovery.instances import Instance
 from recovery.operators import DenseOperator, GatedOperator, Operator
 
@@ -216,7 +217,7 @@ def assert_guarantee(guarantee: Guarantee, instance: Instance) -> Judgement:
     AssertionError
         With both reasons, and code that makes the instance again.
     """
-    judgement = guarantee.judge(instance)
+    judgement = check_guarantee(guarantee).judge(instance)
     if judgement.violated and guarantee.delta is None:
         check, conclusion = judgement.check, judgement.conclusion
         assert conclusion is not None

@@ -11,7 +11,7 @@ import numpy as np
 
 from planted import arrays
 from planted.checks import check_number
-from recovery.guarantees.base import Guarantee
+from recovery.guarantees.base import Guarantee, check_guarantee
 from recovery.guarantees.contradiction import afresh, contradicts, failing_draw
 from recovery.guarantees.moves import move
 from recovery.guarantees.sampling import steer
@@ -60,6 +60,7 @@ def attack(
     share of failures over 40 draws of the noise is raised, and confirmed on fresh draws.
     """
     seconds = check_number(seconds, "seconds", minimum=0.0)
+    check_guarantee(guarantee)
     if guarantee.sampler is None:
         raise ValueError(f"guarantee={guarantee.name!r} has no sampler; expected one that draws its own instances")
     rng = arrays.generator(rng)

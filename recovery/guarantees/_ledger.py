@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from recovery.guarantees.base import Guarantee
+from recovery.guarantees.base import Guarantee, check_guarantee
 from recovery.guarantees.tally import CONFIDENCE, Tally
 from recovery.instances import Instance
 
@@ -100,10 +100,12 @@ def ledger(
     >>> from recovery.guarantees import draw, ledger
     >>> print(ledger(guarantees, lambda one: (draw(one, seed) for seed in range(1000))))  # doctest: +SKIP
     """
+    if isinstance(guarantees, Guarantee):
+        raise TypeError(f"guarantees is the single guarantee {guarantees.name!r}; expected a sequence of them")
     shared: Sequence[Instance] | None = None if callable(instances) else list(instances)
     tallies = []
     for guarantee in guarantees:
-        tally = Tally(guarantee, confidence)
+        tally = Tally(check_guarantee(guarantee, "guarantees"), confidence)
         for instance in instances(guarantee) if callable(instances) else shared or ():
             tally.add(instance)
         tallies.append(tally)

@@ -13,7 +13,7 @@ import numpy as np
 from planted.checks import check_choice, check_number
 from recovery.instances import Instance
 
-__all__ = ["KINDS", "Guarantee", "Judgement", "Verdict", "all_of", "exceeds"]
+__all__ = ["KINDS", "Guarantee", "Judgement", "Verdict", "all_of", "check_guarantee", "exceeds"]
 
 KINDS = ("implication", "equivalence", "probability")
 ROUNDING = 1e-12
@@ -233,8 +233,17 @@ class Guarantee:
         return Judgement(check, conclusion, pair in wrong)
 
     def _missing(self, instance: Instance) -> Verdict | None:
+        if not isinstance(instance, Instance):
+            raise TypeError(f"instance is of type {type(instance).__name__}; expected a recovery.Instance")
         for name in self.needs:
             value: Any = getattr(instance, name) if name in _FIELDS else instance.options.get(name)
             if value is None:
                 return Verdict.unknown(f"{name} is not known of this instance")
         return None
+
+
+def check_guarantee(value: Any, name: str = "guarantee") -> Guarantee:
+    """Return `value` if it is a guarantee, or refuse it."""
+    if not isinstance(value, Guarantee):
+        raise TypeError(f"{name}={value!r} is of type {type(value).__name__}; expected a Guarantee of a catalogue")
+    return value

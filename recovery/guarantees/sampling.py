@@ -10,7 +10,7 @@ import numpy as np
 from planted import arrays
 from planted import designs as laws_of_designs
 from planted.checks import check_choice, check_integer, check_number
-from recovery.guarantees.base import Guarantee
+from recovery.guarantees.base import Guarantee, check_guarantee
 from recovery.instances import Instance
 from recovery.laws import LAWS, NoiseLaw
 
@@ -38,7 +38,7 @@ _CHECKS = 12
 
 
 def linear_instance(
-    rng: np.random.Generator,
+    rng: np.random.Generator | int | None = None,
     *,
     designs: Sequence[str] = TALL_DESIGNS,
     n_range: tuple[int, int] = (2, 24),
@@ -55,7 +55,7 @@ def linear_instance(
 
     Parameters
     ----------
-    rng : numpy.random.Generator
+    rng : int, Generator or None
         Source of randomness.
     designs : sequence of str, default :data:`TALL_DESIGNS`
         Laws of A, each as likely: names of :data:`planted.designs.BY_NAME` with random parameters, ``"collinear"``
@@ -88,6 +88,10 @@ def linear_instance(
     ValueError
         If a range is empty, or a design, law or kind of sign is not known.
     """
+    rng = arrays.generator(rng)
+    for argument, choices in (("designs", designs), ("laws", laws), ("signs", signs)):
+        if isinstance(choices, str) or not choices:
+            raise ValueError(f"{argument}={choices!r}; expected a sequence of at least one name")
     for argument, (low, high) in (("n_range", n_range), ("d_range", d_range), ("k_range", k_range)):
         if not 1 <= low <= high:
             raise ValueError(f"{argument}={(low, high)}; expected two integers, 1 <= first <= last")
@@ -147,6 +151,7 @@ def draw(guarantee: Guarantee, seed: int, *, steered: bool = True) -> Instance:
         If the guarantee has no sampler.
     """
     check_integer(seed, "seed", minimum=0)
+    check_guarantee(guarantee)
     if guarantee.sampler is None:
         raise ValueError(f"guarantee={guarantee.name!r} has no sampler; expected one that draws its own instances")
     rng = arrays.generator(arrays.seed_sequence("guarantee", guarantee.name, int(seed)))

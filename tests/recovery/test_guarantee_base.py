@@ -1,12 +1,14 @@
 """Verdicts, and how a guarantee puts two of them together."""
 
 import math
+import re
 
 import numpy as np
 import pytest
 
 from recovery import Instance
-from recovery.guarantees import Guarantee, Verdict, all_of, catalogue, exceeds
+from recovery.guarantees import Guarantee, Verdict, all_of, attack, catalogue, draw, exceeds, ledger, linear_instance
+from recovery.testing import assert_guarantee
 
 ONE = Instance.planted(np.eye(2), np.array([1.0, 0.0]))
 
@@ -111,3 +113,28 @@ def test_names_in_the_catalogue_are_unique():
     assert [one.name for one in catalogue("linear")] == [name for name in names if name in set(names)]
     with pytest.raises(ValueError, match="family='nonlinear' is not known"):
         catalogue("nonlinear")
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "sentence"),
+    [
+        (lambda: guarantee("holds", "holds").check(np.eye(2)), TypeError, "instance is of type ndarray; expected a"),
+        (lambda: guarantee("holds", "holds").conclusion(None), TypeError, "instance is of type NoneType; expected a"),
+        (lambda: attack("bound", 1.0), TypeError, "guarantee='bound' is of type str; expected a Guarantee"),
+        (lambda: draw("bound", 1), TypeError, "guarantee='bound' is of type str; expected a Guarantee"),
+        (lambda: assert_guarantee("bound", ONE), TypeError, "guarantee='bound' is of type str; expected a Guarantee"),
+        (lambda: ledger(["bound"], [ONE]), TypeError, "guarantees='bound' is of type str; expected a Guarantee"),
+        (lambda: ledger(guarantee("holds", "holds"), [ONE]), TypeError, "guarantees is the single guarantee 'toy'"),
+        (lambda: ledger([guarantee("holds", "holds")], [3]), TypeError, "instance is of type int; expected a"),
+        (lambda: linear_instance(0, designs=()), ValueError, "designs=(); expected a sequence of at least one name"),
+        (lambda: linear_instance(0, laws="gaussian"), ValueError, "laws='gaussian'; expected a sequence of at least"),
+    ],
+)
+def test_wrong_arguments_are_sentences(call, error, sentence):
+    with pytest.raises(error, match=re.escape(sentence)):
+        call()
+
+
+def test_a_model_may_be_drawn_from_a_seed():
+    one, two = linear_instance(3), linear_instance(np.random.default_rng(3))
+    np.testing.assert_array_equal(one.matrix, two.matrix)

@@ -92,6 +92,11 @@ def test_load_refuses_another_file(tmp_path):
     np.savez(tmp_path / "other.npz", B=np.zeros(2))
     with pytest.raises(ValueError, match=r"other.npz holds B; expected a saved Instance"):
         Instance.load(tmp_path / "other.npz")
+    np.save(tmp_path / "one.npy", np.zeros(2))
+    for content in (b"", b"text", b"PK\x03\x04cut", (tmp_path / "one.npy").read_bytes()):
+        (tmp_path / "other.npz").write_bytes(content)
+        with pytest.raises(ValueError, match=r"other.npz is no npz file; expected a saved Instance"):
+            Instance.load(tmp_path / "other.npz")
 
 
 def test_arguments_are_not_written_into_and_dtypes_become_float64(backend):
