@@ -81,7 +81,8 @@ def _first_hypotheses(instance: Instance) -> Verdict:
 
 def _first_outcome(instance: Instance) -> Verdict:
     known = facts(instance)
-    w = _limit(known, instance.x0)
+    # the weights that IMP itself has when it converged, and not those of the hypothesis
+    w = prune(instance, len(instance.x0), "one-by-one", w0=instance.x0).weights[0]
     path = prune(instance, len(w) - 1, "one-by-one", w0=instance.x0, t=option(instance, "t"))
     away = known.weight_error(w) + 8.0 * EPS * known.cond * float(np.linalg.norm(instance.x0))
     return follows(path, np.abs(w), 2.0 * away)

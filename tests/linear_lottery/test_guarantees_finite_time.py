@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from linear_lottery.closed_forms import ranking_time, settling_time
+from linear_lottery.guarantees import finite_time
 from linear_lottery.guarantees.finite_time import FINITE_TIME
 from recovery import Instance
 from recovery.guarantees import draw
@@ -70,3 +71,13 @@ def test_what_fails_and_what_is_unknown():
     assert ORTHONORMAL.check(tied).status == GENERAL.check(tied).status == "unknown"
     alone = Instance(np.ones((2, 1)), np.ones(2), 1, x0=np.ones(1), options={"t": 5.0})
     assert GENERAL.check(alone).status == "fails"
+
+
+def test_a_wrong_limit_in_the_hypothesis_is_noticed(monkeypatch):
+    """The outcome takes the limit from the algorithm, so that an error in the predicate's own cannot hide."""
+    limit = finite_time._limit
+    [first] = [one for one in FINITE_TIME if one.name == "order-finite-time"]
+    instances = [draw(first, seed) for seed in range(40)]
+    before = [first.conclusion(one).status for one in instances]
+    monkeypatch.setattr(finite_time, "_limit", lambda known, w0: limit(known, w0)[::-1])
+    assert [first.conclusion(one).status for one in instances] == before
