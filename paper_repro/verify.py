@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Sequence
@@ -214,7 +215,9 @@ def _make(folder: Path) -> None:
 
 
 def _store(report: Report, folder: Path) -> None:
-    stem = "-".join(report.settings["names"])[:80] or "all"
+    stem = "-".join(report.settings["names"]) or "all"
+    if len(stem) > 80:  # file systems have limits, and two long lists must not share a file
+        stem = f"{stem[:70]}-{hashlib.sha256(stem.encode()).hexdigest()[:9]}"
     if report.settings["seed"]:
         stem += f"-seed{report.settings['seed']}"
     content = {

@@ -110,12 +110,21 @@ def test_the_calls_of_the_command_line_are_understood():
     assert set(re.findall(r"(?m)^\| `([a-z0-9-]+)` \| [A-Za-z]", text)) >= set(experiment.names())
 
 
-def test_the_example_of_the_readme_runs():
-    (source,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+def test_the_examples_of_the_readme_run(capsys):
+    network, pruning, theory = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     names = {}
-    exec(source, names)
+    exec(network, names)
     assert names["planted"].match_networks(names["fit"].network, names["truth"]).exact
     assert set(names["result"].support) == set(names["w"].nonzero()[0])
+    exec(pruning, names)
+    planted_support = names["w"].nonzero()[0].tolist()
+    assert names["path"].support.tolist() == planted_support
+    assert names["ll"].threshold_prune(names["X"], names["y"], tau=0.5).support.tolist() == planted_support
+    assert names["omp"](names["X"], names["y"], 3).support.tolist() != planted_support
+    exec(theory, names)
+    said = capsys.readouterr().out
+    assert "smallest-singular-value holds" in said
+    assert "probable-one-shot unknown" in said  # no law of the noise was given
 
 
 def test_the_readme_knows_every_solver():

@@ -31,6 +31,8 @@ def _anything(instance: Instance) -> Verdict:
 
 def _within(difference: float, error: float, reason: str) -> Verdict:
     """Return whether two numbers that should be equal are so within rounding; the margin is error / difference - 1."""
+    if not math.isfinite(difference) or not math.isfinite(error):
+        return Verdict.unknown(f"{reason}: a square leaves the range of the numbers")
     return exceeds(error, difference, reason, 0.0) if difference > 0.0 else Verdict.of(True, reason)
 
 
@@ -47,7 +49,7 @@ def _rss(known: Facts, w: np.ndarray) -> float:
 def _rss_error(known: Facts, w: np.ndarray) -> float:
     """Return the rounding error of a residual sum of squares: cancellation in y - X w, and that of w squared."""
     largest, size = float(known.s[0]), float(np.linalg.norm(known.y)) + float(known.s[0] * np.linalg.norm(w))
-    return 16.0 * sum(known.X.shape) * EPS * size**2 + (largest * known.weight_error(w)) ** 2
+    return 16.0 * sum(known.X.shape) * EPS * size * size + (largest * known.weight_error(w)) ** 2
 
 
 def _rss_outcome(instance: Instance) -> Verdict:
@@ -63,9 +65,10 @@ def _rss_outcome(instance: Instance) -> Verdict:
             error = 2.0 * (_rss_error(known, w) + _rss_error(known, path.weights[r + 1])) + known.rounding() * rise
             found.append(_within(abs(seen - rise), error, "rise of the residual, and w_R' [Sg_RR]^-1 w_R"))
             length, moved = float(w[gone] @ w[gone]), known.X[:, gone] @ w[gone]
-            steps = [known.smallest**2 * length, seen, float(moved @ moved), float(known.s[0]) ** 2 * length]
-            for low, high in pairwise(steps):
-                found.append(_within(max(low - high, 0.0), error, "bounds of the rise of the residual, in order"))
+            low, high = known.smallest, float(known.s[0])
+            steps = [low * low * length, seen, float(moved @ moved), high * high * length]
+            for less, more in pairwise(steps):
+                found.append(_within(max(less - more, 0.0), error, "bounds of the rise of the residual, in order"))
     return all_of(found)
 
 
@@ -75,7 +78,7 @@ def _run_outcome(instance: Instance) -> Verdict:
     n, d = known.X.shape
     rise = (_rss(known, path.w) - _rss(known, path.weights[0])) / n
     size = float(np.linalg.norm(known.y)) + float(known.s[0]) * float(np.linalg.norm(path.weights, axis=1).max())
-    error = 64.0 * (n + d) * EPS * size**2 / n
+    error = 64.0 * (n + d) * EPS * size * size / n
     bound = threshold_loss_increase(known.X, tau, d - path.keep)
     reason = "lam_max(G) tau^2 (d - m), and rise of the training error"
     if rise <= error:
@@ -114,7 +117,7 @@ def _barrier_outcome(instance: Instance) -> Verdict:
             size = float(np.linalg.norm(known.y)) + float(known.s[0]) * float(
                 max(np.linalg.norm(first), np.linalg.norm(second))
             )
-            error = 16.0 * sum(known.X.shape) * EPS * size**2
+            error = 16.0 * sum(known.X.shape) * EPS * size * size
             for s in (0.25, 0.5, 0.75):
                 above = _rss(known, (1.0 - s) * first + s * second) - (1.0 - s) * ends[0] - s * ends[1]
                 found.append(_within(max(above, 0.0), error, "loss above the chord of two solutions"))

@@ -84,3 +84,12 @@ def test_the_error_of_weights_covers_what_rounding_does(cond):
                 exact = np.array([float(one) for one in mpmath.lu_solve(A.T * A, A.T * b)])
             worst = max(worst, float(np.linalg.norm(w[mask] - exact)) / known.weight_error(w))
     assert 1e-4 < worst < 0.5
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("control", [RESIDUAL, BARRIER, SPLIT], ids=lambda one: one.name)
+def test_squares_beyond_the_range_of_numbers_are_unknown(control):
+    instance = draw(control, 3)
+    beyond = instance.replace(A=1e160 * instance.matrix, noise=1e160 * instance.noise)
+    assert control.conclusion(instance).status == "holds"
+    assert control.conclusion(beyond).status == "unknown"

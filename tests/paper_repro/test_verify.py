@@ -220,3 +220,12 @@ def test_ctrl_c_ends_all_processes(tmp_path):
     output, _ = done.communicate(timeout=20)
     assert done.returncode == 130
     assert "interrupted before" in output
+
+
+def test_long_lists_of_names_do_not_share_a_file(tmp_path):
+    for last in "ab":
+        report = verify.Report({"names": ["x" * 90, last], "seed": 0})
+        verify._store(report, tmp_path)
+    stems = {path.stem for path in tmp_path.iterdir()}
+    assert len(stems) == 2
+    assert max(map(len, stems)) <= 80
