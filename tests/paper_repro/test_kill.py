@@ -3,11 +3,11 @@
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 
+import interrupts
 import pytest
 import toy_experiment as toy
 
@@ -20,13 +20,8 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT 
 
 
 def start(folder, *options):
-    return subprocess.Popen(
-        [*COMMAND, "run", "toy", "--results", str(folder), "--device", "cpu", "--jobs", "2", *options],
-        env={**ENVIRONMENT, "TOY_LOG": f"{folder}.log"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    command = [*COMMAND, "run", "toy", "--results", str(folder), "--device", "cpu", "--jobs", "2", *options]
+    return interrupts.popen(command, env={**ENVIRONMENT, "TOY_LOG": f"{folder}.log"})
 
 
 def workers(folder):

@@ -4,11 +4,11 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 
+import interrupts
 import numpy as np
 import pytest
 import toy_guarantees
@@ -208,16 +208,14 @@ def test_a_guarantee_whose_process_died_is_a_failure(toys, command, monkeypatch)
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_ctrl_c_ends_all_processes(tmp_path):
-    done = subprocess.Popen(
-        [sys.executable, "-m", "paper_repro", "verify", "--seconds", "60", "--results", str(tmp_path)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    time.sleep(8.0)
-    done.send_signal(signal.SIGINT)
-    output, _ = done.communicate(timeout=20)
+    command = [sys.executable, "-m", "paper_repro", "verify", "--seconds", "60", "--results", str(tmp_path)]
+    done = interrupts.popen(command, cwd=ROOT)
+    try:
+        time.sleep(8.0)
+        done.send_signal(signal.SIGINT)
+        output, _ = done.communicate(timeout=20)
+    finally:
+        done.kill()
     assert done.returncode == 130
     assert "interrupted before" in output
 
