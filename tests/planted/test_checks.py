@@ -42,3 +42,8 @@ def test_other_numbers_become_float64(dtype):
 def test_what_fits_is_handed_through():
     for value in (np.ones(3), np.ones(3, dtype=np.float32)):
         assert check_array(value, "X", ndim=1) is value
+
+
+def test_a_shape_of_one_dimension_is_written_as_python_does():
+    with pytest.raises(ValueError, match=r"x has shape \(3,\); expected \(8,\)"):
+        check_array(np.ones(3), "x", ndim=1, shape=(8,))
