@@ -83,7 +83,8 @@ def check_array(
             want is None or want == have for want, have in zip(shape, value.shape, strict=True)
         )
         if not fits:
-            pretty = "(" + ", ".join("any" if item is None else str(item) for item in shape) + (",)" if len(shape) == 1 else ")")
+            listed = ", ".join("any" if item is None else str(item) for item in shape)
+            pretty = f"({listed},)" if len(shape) == 1 else f"({listed})"
             raise ValueError(f"{name} has shape {tuple(value.shape)}; expected {pretty}")
     if not allow_empty and value.size == 0:
         raise ValueError(f"{name} is empty (shape {tuple(value.shape)}); expected at least one element")
