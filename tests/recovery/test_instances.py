@@ -126,7 +126,7 @@ Y = np.array([1.0, 0.0, 0.0])
 @pytest.mark.parametrize(
     ("make", "error", "sentence"),
     [
-        (lambda: Instance(A, np.zeros(2), 1), ValueError, "y has shape (2,); expected (3)"),
+        (lambda: Instance(A, np.zeros(2), 1), ValueError, "y has shape (2,); expected (3,)"),
         (lambda: Instance(A, None, 1), TypeError, "y=None is not an array"),
         (lambda: Instance(A, Y, 4), ValueError, "sparsity=4 is out of range"),
         (lambda: Instance(A, Y, 1.0), TypeError, "sparsity=1.0 is of type float"),

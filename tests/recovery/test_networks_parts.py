@@ -139,7 +139,7 @@ def test_psnr():
         assert recovery.psnr(factor * (target + 0.1), factor * target) == pytest.approx(
             recovery.psnr(target + 0.1, target)
         )
-    with pytest.raises(ValueError, match=r"prediction has shape \(2,\); expected \(4\)"):
+    with pytest.raises(ValueError, match=r"prediction has shape \(2,\); expected \(4,\)"):
         recovery.psnr(target[:2], target)
 
 

@@ -55,7 +55,7 @@ def test_import_is_light():
         ({"A": np.ones(6)}, ValueError, r"A has shape \(6,\); expected 2 dimension"),
         ({"A": np.ones((0, 8))}, ValueError, r"A is empty"),
         ({"A": "matrix"}, TypeError, r"A='matrix' is not an array"),
-        ({"x0": np.ones(7)}, ValueError, r"x0 has shape \(7,\); expected \(8\)"),
+        ({"x0": np.ones(7)}, ValueError, r"x0 has shape \(7,\); expected \(8,\)"),
         ({"x0": np.full(8, np.inf)}, ValueError, r"x0 has 8 element\(s\)"),
         ({"tol": -1.0}, ValueError, r"tol=-1\.0 is out of range"),
         ({"max_iter": 0}, ValueError, r"max_iter=0 is out of range"),
