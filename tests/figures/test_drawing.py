@@ -4,29 +4,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-import fabricated
 import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
 import figures
-import paper_repro
 from figures.style import style
 
 NAMES = figures.names()
 NETWORKS = ["fig1", "table1", "fig3-binary"]
-
-
-@pytest.fixture
-def results(tmp_path):
-    """A function that returns made-up results of a figure."""
-
-    def make(name, preset="smoke", leave_out=0):
-        fabricated.fill(tmp_path, name, preset, leave_out)
-        return paper_repro.load(name, preset, tmp_path)
-
-    return make
 
 
 def texts(figure):

@@ -1,21 +1,10 @@
 """The drawings of controls, margin and order: what they must show, and that they fit into axes of the caller."""
 
-import fabricated
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
 import figures
-import paper_repro
-
-
-@pytest.fixture
-def results(tmp_path):
-    def make(name, preset="smoke", leave_out=0):
-        fabricated.fill(tmp_path, name, preset, leave_out)
-        return paper_repro.load(name, preset, tmp_path)
-
-    return make
 
 
 def labels(figure):

@@ -1,6 +1,5 @@
 """What the figures on recovery and risk of pruning show: labels, bands, lines of theory, and the caller's axes."""
 
-import fabricated
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -16,17 +15,6 @@ LABELS = {
     "imp-init": {"standard deviation alpha of the start (weights = 1)", "share recovered"},
     "imp-risk": {"survivors m", "excess test error |w - w*|²"},
 }
-
-
-@pytest.fixture
-def results(tmp_path):
-    """A function that returns made-up results of a figure."""
-
-    def make(name, preset="smoke", leave_out=0):
-        fabricated.fill(tmp_path, name, preset, leave_out)
-        return paper_repro.load(name, preset, tmp_path)
-
-    return make
 
 
 def legend_of(figure):
