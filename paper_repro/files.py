@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["DamagedCell", "StoreError", "is_stale", "pack", "unpack", "write_whole"]
+__all__ = ["DamagedCell", "StoreError", "is_stale", "make_folder", "pack", "unpack", "write_whole"]
 
 
 class StoreError(RuntimeError):
@@ -65,6 +65,25 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, or say that it cannot be made.
+
+    Parameters
+    ----------
+    folder : path
+        May be there already.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot make the folder {folder}: {error.strerror}; choose another with --results") from error
 
 
 def is_stale(temporary: Path) -> bool:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from paper_repro.encoding import decode, encode
-from paper_repro.files import DamagedCell, StoreError, is_stale, pack, unpack, write_whole
+from paper_repro.files import DamagedCell, StoreError, is_stale, make_folder, pack, unpack, write_whole
 
 __all__ = ["FORMAT", "Cell", "DamagedCell", "Record", "Store", "StoreError", "comparable"]
 
@@ -166,14 +166,8 @@ class Store:
             If the folder cannot be made or written to.
         """
         folder = self.folder / experiment
-        if folder.is_dir():
-            return
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(
-                f"cannot make the folder {folder}: {error.strerror}; choose another with --results"
-            ) from error
+        if not folder.is_dir():
+            make_folder(folder)
 
     def check_writable(self, experiment: str) -> None:
         """Refuse, with a sentence, a folder that cannot be written to; remove stale temporary files."""

@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from paper_repro import machine, processes, trials
 from paper_repro.experiment import UnknownName
-from paper_repro.files import StoreError, write_whole
+from paper_repro.files import make_folder, write_whole
 from recovery.guarantees import NEAR, markdown
 
 __all__ = ["GROUPS", "Report", "chosen", "verify"]
@@ -180,7 +180,7 @@ def verify(
     settings = {"names": list(names), "held": held, "instances": instances, "seconds": seconds, "seed": seed}
     report = Report(settings)
     where = folder / "verify"
-    _make(where)  # minutes of work are not lost on a folder that cannot be written to
+    make_folder(where)  # minutes of work are not lost on a folder that cannot be written to
     tasks = [trials.Trial(source, name, held, each, seconds, seed, str(where)) for name, source in sources.items()]
     done: dict[str, dict[str, Any]] = {}
     try:
@@ -203,15 +203,6 @@ def _of_the_dead(task: trials.Trial, problem: Exception) -> dict[str, Any]:
     guarantee = next(one for one in trials.guarantees_of(task.source) if one.name == task.name)
     empty = trials.Tally(guarantee)
     return empty.record() | {"missed": [], "error": str(problem), "found": [], "wall_s": 0.0}
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(
-            f"cannot make the folder {folder}: {error.strerror}; choose another one with --results"
-        ) from error
 
 
 def _store(report: Report, folder: Path) -> None:
