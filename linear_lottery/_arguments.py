@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from planted import arrays
-from planted.checks import check_array
+from planted.checks import check_array, check_mask
 
 __all__ = ["mask_of", "matrix", "numbers", "places", "scalar_or_array", "vector"]
 
@@ -22,7 +22,6 @@ def numbers(
     finite: bool = True,
 ) -> np.ndarray:
     """Return a number, or an array of numbers of any shape, as float64; refuse what is out of bounds."""
-    value = np.asarray(value) if isinstance(value, np.generic) else value
     found = np.asarray(arrays.to_numpy(check_array(value, name, ndim=tuple(range(9)), finite=finite)), dtype=float)
     bad = np.isnan(found)
     wanted: list[str] = []
@@ -52,10 +51,7 @@ def mask_of(value: Any, name: str, d: int) -> np.ndarray:
     """Return a mask over d weights as bool; None is all of them."""
     if value is None:
         return np.ones(d, dtype=bool)
-    found = np.asarray(arrays.to_numpy(check_array(value, name, ndim=1, shape=(d,))))
-    if not ((found == 0) | (found == 1)).all():
-        raise ValueError(f"{name} holds values other than 0 and 1; expected a bool array, or one of zeros and ones")
-    return found == 1
+    return np.asarray(arrays.to_numpy(check_mask(value, name, d)))
 
 
 def places(value: Any, name: str, d: int) -> np.ndarray:

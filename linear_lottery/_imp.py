@@ -114,14 +114,11 @@ def prune_to(route: Any, keep: int, schedule: str | float | int) -> PruningPath:
         if size:
             route.write(weights[r])
         if r + 1 < len(sizes):
-            positions = first_to_go(*_in_order(route.magnitudes(), size - sizes[r + 1]))
+            magnitude, tolerance = route.magnitudes()
+            positions = first_to_go(magnitude, size - sizes[r + 1], tolerance)
             order.extend(route.kept[positions].tolist())
             route.remove(positions)
     return assemble(problem, route.name, weights, order, sizes)
-
-
-def _in_order(found: tuple[np.ndarray, float], count: int) -> tuple[np.ndarray, int, float]:
-    return found[0], count, found[1]
 
 
 def _check_schedule(schedule: Any) -> Callable[[int], int]:

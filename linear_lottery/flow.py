@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from planted import arrays
-from planted.checks import check_array, check_number, check_same_rows
+from planted.checks import check_array, check_mask, check_number, check_same_rows
 
 __all__ = ["gradient_flow"]
 
@@ -99,11 +99,8 @@ def gradient_flow(X: Any, y: Any, w0: Any, t: float = math.inf, mask: Any = None
 
 def _active(X: Any, mask: Any) -> Any:
     """Return the positions of the weights in the mask, shape (m,)."""
-    mask = check_array(mask, "mask", ndim=1, shape=(X.shape[1],))
-    xp = arrays.namespace(X, mask)
-    if not bool(((mask == 0) | (mask == 1)).all()):
-        raise ValueError("mask holds values other than 0 and 1; expected a bool array, or one of zeros and ones")
-    return xp.nonzero(mask)[0]
+    mask = check_mask(mask, "mask", int(X.shape[1]))
+    return arrays.namespace(X, mask).nonzero(mask)[0]
 
 
 def trained(xp: Any, X: Any, y: Any, w0: Any, t: float) -> tuple[Any, Any]:

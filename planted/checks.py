@@ -11,7 +11,15 @@ import numpy as np
 
 from planted import arrays
 
-__all__ = ["check_array", "check_choice", "check_finite", "check_integer", "check_number", "check_same_rows"]
+__all__ = [
+    "check_array",
+    "check_choice",
+    "check_finite",
+    "check_integer",
+    "check_mask",
+    "check_number",
+    "check_same_rows",
+]
 
 
 def check_array(
@@ -122,6 +130,34 @@ def check_finite(value: Any, name: str) -> None:
         f"{name} has {int(bad.sum())} element(s) that are NaN or infinite, the first {host[where]} at index {where}; "
         "expected finite numbers"
     )
+
+
+def check_mask(value: Any, name: str, size: int) -> Any:
+    """Return `value` as an array of bool on its own device, or refuse it.
+
+    Parameters
+    ----------
+    value : array or nested sequence, shape (size,)
+        The argument: bools, or zeros and ones.
+    name : str
+        Its name.
+    size : int
+        Expected length.
+
+    Returns
+    -------
+    array of bool, shape (size,)
+        The mask.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no such array.
+    """
+    value = check_array(value, name, ndim=1, shape=(size,))
+    if not bool(((value == 0) | (value == 1)).all()):
+        raise ValueError(f"{name} holds values other than 0 and 1; expected a bool array, or one of zeros and ones")
+    return value == 1
 
 
 def check_integer(value: Any, name: str, *, minimum: int | None = None, maximum: int | None = None) -> int:
