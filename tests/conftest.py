@@ -66,3 +66,17 @@ def gpu():
     if not available:
         pytest.skip(f"no GPU: {sentence}")
     return Backend("cupy")
+
+
+@pytest.fixture
+def results(tmp_path):
+    """A function that returns made-up results of a figure."""
+    import fabricated
+
+    import paper_repro
+
+    def make(name, preset="smoke", leave_out=0):
+        fabricated.fill(tmp_path, name, preset, leave_out)
+        return paper_repro.load(name, preset, tmp_path)
+
+    return make
