@@ -21,6 +21,7 @@ __all__ = [
     "RecoveryResult",
     "Status",
     "as_operator",
+    "certificates",
     "conditions",
     "dottest",
     "fit_network",
@@ -35,7 +36,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import these modules when asked for: finding a vector or a network does not need them."""
-    if name in ("guarantees", "testing"):
+    if name in ("certificates", "guarantees", "testing"):
         import importlib
 
         return importlib.import_module(f"recovery.{name}")

@@ -15,6 +15,7 @@ import numpy as np
 
 from planted import arrays
 from planted.checks import check_array, check_integer, check_number
+from recovery.gated import GatedOperator
 from recovery.laws import NoiseLaw
 
 __all__ = ["Instance"]
@@ -134,6 +135,14 @@ class Instance:
         """A as a dense matrix of float64 on the CPU, shape (n, N)."""
         return _frozen(_matrix(self.A))
 
+    @cached_property
+    def gated(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """X (n, d), float64, and the gates (n, p), bool, on the CPU, where A is a GatedOperator; else None."""
+        if not isinstance(self.A, GatedOperator):
+            return None
+        X = arrays.to_numpy(self.A.inputs).T.astype(np.float64)
+        return _frozen(np.ascontiguousarray(X)), _frozen(np.ascontiguousarray(arrays.to_numpy(self.A.gates()) != 0))
+
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of A."""
@@ -202,6 +211,8 @@ class Instance:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the instance to an npz file that :meth:`load` reads without unpickling anything.
 
+        A gated operator is written as X and its gates and stays one, any other as its matrix.
+
         Parameters
         ----------
         path : path
@@ -215,7 +226,10 @@ class Instance:
         known = {name: getattr(self, name) for name in _ARRAYS if getattr(self, name) is not None}
         law = None if self.law is None else [self.law.name, self.law.sigma]
         about = {"sparsity": int(self.sparsity), "law": law, "options": dict(self.options)}
-        np.savez(path, A=self.matrix, about=np.array(json.dumps(about, default=_plain)), **known)
+        sensing: dict[str, Any] = (
+            {"A": self.matrix} if self.gated is None else dict(zip(("X", "gates"), self.gated, strict=True))
+        )
+        np.savez(path, about=np.array(json.dumps(about, default=_plain)), **sensing, **known)
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Instance:
@@ -242,12 +256,13 @@ class Instance:
                 known = {name: stored[name] for name in stored.files}
             except (ValueError, AttributeError, EOFError, zipfile.BadZipFile) as error:
                 raise ValueError(f"{os.fspath(path)} is no npz file; expected a saved Instance") from error
-        if "about" not in known or "A" not in known:
+        if "about" not in known or not ("A" in known or {"X", "gates"} <= known.keys()):
             raise ValueError(f"{os.fspath(path)} holds {', '.join(known)}; expected a saved Instance")
         about = json.loads(str(known["about"]))
         parts = {name: known[name] for name in _ARRAYS if name in known}
         law = None if about["law"] is None else NoiseLaw(*about["law"])
-        return Instance(known["A"], sparsity=about["sparsity"], law=law, options=about["options"], **parts)
+        A = known["A"] if "A" in known else GatedOperator(known["X"], known["gates"])
+        return Instance(A, sparsity=about["sparsity"], law=law, options=about["options"], **parts)
 
 
 def _plain(value: Any) -> Any:

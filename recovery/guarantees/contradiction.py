@@ -9,6 +9,7 @@ import numpy as np
 
 from planted import arrays
 from planted.checks import check_integer, check_number
+from recovery.gated import GatedOperator
 from recovery.guarantees.base import Guarantee
 from recovery.guarantees.tally import CONFIDENCE, failure_rate_bound
 from recovery.instances import Instance
@@ -35,9 +36,11 @@ def afresh(instance: Instance) -> Instance:
         name: None if getattr(instance, name) is None else np.array(getattr(instance, name))
         for name in ("y", "x", "noise", "x0")
     }
-    A = np.array(instance.matrix)
+    A: Any = np.array(instance.matrix)
     if known["x"] is not None and known["noise"] is not None:
         known["y"] = A @ known["x"] + known["noise"]
+    if instance.gated is not None:
+        A = GatedOperator(*(np.array(part) for part in instance.gated))
     return Instance(A, sparsity=instance.sparsity, law=instance.law, options=dict(instance.options), **known)
 
 

@@ -146,3 +146,21 @@ Y = np.array([1.0, 0.0, 0.0])
 def test_wrong_parts_are_sentences(make, error, sentence):
     with pytest.raises(error, match=re.escape(sentence)):
         make()
+
+
+def test_a_gated_instance_stays_gated_in_a_file_and_judged_afresh(tmp_path):
+    from recovery import GatedOperator
+    from recovery.guarantees.contradiction import afresh
+
+    rng = np.random.default_rng(0)
+    X, gates = rng.standard_normal((5, 2)), rng.random((5, 3)) < 0.5
+    x = np.array([0.0, 1.0, 0.0, 0.0, -2.0, 0.0])
+    instance = Instance.planted(GatedOperator(X, gates), x)
+    instance.save(tmp_path / "gated.npz")
+    for other in (instance, Instance.load(tmp_path / "gated.npz"), afresh(instance)):
+        assert isinstance(other.A, GatedOperator)
+        assert other.gated is not None
+        np.testing.assert_array_equal(other.gated[0], X)
+        np.testing.assert_array_equal(other.gated[1], gates)
+        np.testing.assert_array_equal(other.y, instance.y)
+    assert Instance.planted(X, np.ones(2)).gated is None

@@ -1,0 +1,171 @@
+"""What a certificate is: a claim, the data it is about, and a proof that exact arithmetic can follow."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from planted.checks import check_choice
+
+__all__ = ["FORMAT", "KINDS", "Certificate", "exact", "exact_matrix"]
+
+FORMAT = "recovery-certificate"
+VERSION = 1
+KINDS = (
+    "largest-eigenvalue",
+    "smallest-eigenvalue",
+    "largest-eigenvalue-witness",
+    "smallest-eigenvalue-witness",
+    "isometry",
+    "null-space",
+    "null-space-witness",
+    "l1-dual",
+)
+"""What can be proved; ``paper-repro check`` knows the rule of each."""
+
+
+def exact(value: Any) -> str:
+    """Return a number as ``"p"`` or ``"p/q"``, exactly; a float is the rational number it stands for.
+
+    Parameters
+    ----------
+    value : int, float, Fraction or NumPy number
+        Finite.
+
+    Returns
+    -------
+    str
+        What ``fractions.Fraction`` reads.
+
+    Raises
+    ------
+    ValueError
+        If it is NaN or infinite.
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    try:
+        return str(Fraction(value))
+    except (OverflowError, ValueError) as error:
+        raise ValueError(f"value={value!r} is no rational number; expected a finite number") from error
+
+
+def exact_matrix(values: Any) -> list[Any]:
+    """Return an array of numbers as nested lists of exact strings.
+
+    Parameters
+    ----------
+    values : array of numbers
+        Of any dimension, NumPy (a list of Fractions will do).
+
+    Returns
+    -------
+    list
+        Nested as the array is.
+    """
+    if isinstance(values, np.ndarray):
+        values = values.tolist()
+    return [exact_matrix(row) if isinstance(row, (list, tuple)) else exact(row) for row in values]
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A number that was proved, with all that is needed to prove it again.
+
+    Parameters
+    ----------
+    kind : str
+        One of :data:`KINDS`; it says what `claim`, `data` and `proof` hold (docs/certificates.md).
+    claim : mapping
+        The statement, such as ``{"s": 4, "bound": "1471/1000"}``.
+    data : mapping
+        What it is about, such as ``{"A": [[...], ...]}``; numbers as exact strings (:func:`exact`).
+    proof : mapping
+        What the checker needs beside the data, such as ``{"U": [[...], ...]}``.
+    made_by : mapping
+        How it was found (solver, settings, time); never looked at by the checker.
+
+    Raises
+    ------
+    ValueError
+        If `kind` is not known.
+    """
+
+    kind: str
+    claim: Mapping[str, Any]
+    data: Mapping[str, Any] = field(repr=False)
+    proof: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    made_by: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        check_choice(self.kind, "kind", KINDS)
+
+    def to_json(self) -> str:
+        """Return the certificate as JSON text."""
+        content = {
+            "format": FORMAT,
+            "version": VERSION,
+            "kind": self.kind,
+            "claim": dict(self.claim),
+            "data": dict(self.data),
+            "proof": dict(self.proof),
+            "made_by": dict(self.made_by),
+        }
+        return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the certificate to a JSON file.
+
+        Parameters
+        ----------
+        path : path
+            File name.
+        """
+        Path(path).write_text(self.to_json(), encoding="utf-8")
+
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> Certificate:
+        """Read a certificate; this does not check it.
+
+        Parameters
+        ----------
+        path : path
+            A file that :meth:`save` wrote.
+
+        Returns
+        -------
+        Certificate
+            Equal in every part.
+
+        Raises
+        ------
+        ValueError
+            If the file holds something else.
+        """
+        try:
+            content = json.loads(Path(path).read_text(encoding="utf-8"))
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise ValueError(f"{os.fspath(path)} holds no JSON; expected a saved certificate") from error
+        if not isinstance(content, dict) or content.get("format") != FORMAT or content.get("version") != VERSION:
+            raise ValueError(f"{os.fspath(path)} holds no certificate of format {FORMAT!r}, version {VERSION}")
+        parts = {name: content.get(name, {}) for name in ("claim", "data", "proof", "made_by")}
+        return Certificate(str(content.get("kind")), **parts)
+
+    def check(self) -> Any:
+        """Verify the certificate by exact arithmetic, by the checker that shares no code with what made it.
+
+        Returns
+        -------
+        recovery.certificates.checker.Report
+            ``.valid`` and ``.reason``.
+        """
+        checker = importlib.import_module("recovery.certificates.checker")
+        return checker.check_text(self.to_json())
