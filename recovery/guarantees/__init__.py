@@ -9,8 +9,9 @@ from recovery.guarantees._ledger import Ledger, ledger, markdown
 from recovery.guarantees.base import Guarantee, Judgement, Verdict, all_of, exceeds
 from recovery.guarantees.contradiction import contradicts
 from recovery.guarantees.sampling import draw, linear_instance, steer
-from recovery.guarantees.shrinking import as_code, shrink
+from recovery.guarantees.shrinking import shrink
 from recovery.guarantees.tally import NEAR, Tally, failure_rate_bound
+from recovery.guarantees.writing import as_code
 
 __all__ = [
     "NEAR",

@@ -11,14 +11,17 @@ from typing import Any
 import numpy as np
 
 from planted.checks import check_number
+from recovery.gated import GatedOperator
 from recovery.guarantees.base import Guarantee
 from recovery.guarantees.contradiction import afresh, contradicts, failing_draw
+from recovery.guarantees.moves import follow
 from recovery.instances import Instance
 
-__all__ = ["as_code", "shrink"]
+__all__ = ["shrink"]
 
 _REJECTED = (ValueError, ArithmeticError, IndexError, np.linalg.LinAlgError)
-_PARTS = ("A", "x", "noise", "x0")
+_PARTS = ("A", "X", "gates", "x", "noise", "x0")
+"""Arrays of an instance; one with a gated operator has X and gates, any other one A."""
 _DIGITS = (1, 2, 3, 4, 6, 8)
 
 
@@ -41,6 +44,7 @@ def shrink(guarantee: Guarantee, instance: Instance, seconds: float = 10.0, rng:
     Instance
         Fewer rows, columns and non-zeros, numbers of about 1 with few digits, zeros in the noise; options that
         the guarantee does not need are gone. One step less and, up to `seconds`, it is no contradiction.
+        A gated operator becomes its matrix if that will do; else it loses rows, gates and inputs.
 
     Raises
     ------
@@ -64,6 +68,7 @@ def shrink(guarantee: Guarantee, instance: Instance, seconds: float = 10.0, rng:
         best = _try(best, iter([lambda here: here.replace(options=needed)]), wrong, deadline)
         best = _try(best, iter([lambda here: here.replace(x0=None)]), wrong, deadline)
         best = _try(best, iter([lambda here: here.replace(law=None)]), wrong, deadline)
+        best = _try(best, iter([lambda here: here.replace(A=here.matrix)]), wrong, deadline)
         while True:
             before = best
             for steps in (_smaller, _of_size_one, _rounded, _zeros, _simple):
@@ -84,28 +89,51 @@ def _try(best: Instance, steps: Iterator[Step], wrong: Callable[[Instance], bool
             candidate = step(best)
         except _REJECTED:
             continue
-        if not _same(candidate, best) and wrong(candidate):
-            best = candidate
+        for one in (candidate, *_following(candidate, best)):
+            if not _same(one, best) and wrong(one):
+                best = one
+                break
     return best
 
 
+def _following(candidate: Instance, best: Instance) -> Iterator[Instance]:
+    """Yield the candidate with gates that still are the patterns of the planted neurons, if they were before."""
+    if candidate.gated is None or best.gated is None or candidate.x is None or candidate.shape != best.shape:
+        return
+    before, parts = ({"X": one.gated[0], "gates": np.array(one.gated[1]), "x": one.x} for one in (best, candidate))  # type: ignore[index]
+    follow(parts, before)
+    yield _with_sparsity(candidate, gates=parts["gates"])
+
+
 def _smaller(instance: Instance) -> Iterator[Step]:
-    """Drop rows and columns: the second half, then one by one from the end, so that places stay valid."""
-    for axis, length in enumerate(instance.shape):
+    """Drop rows and columns, or rows, gates and inputs: half, then one by one from the end, so that places stay."""
+    for axis, length in enumerate(_lengths(instance)):
         if length > 3:
             yield partial(_kept, axis=axis, places=frozenset(range(length // 2)))
         for place in reversed(range(length)):
             yield partial(_kept, axis=axis, places=frozenset(range(length)) - {place})
 
 
+def _lengths(instance: Instance) -> tuple[int, ...]:
+    """Return rows and columns, or rows, gates and inputs."""
+    return instance.shape if instance.gated is None else (*instance.gated[1].shape, instance.gated[0].shape[1])
+
+
 def _kept(instance: Instance, axis: int, places: frozenset[int]) -> Instance:
-    keep = np.array([place in places for place in range(instance.shape[axis])])
+    lengths = _lengths(instance)
+    keep = np.array([place in places for place in range(lengths[axis])])
     if keep.all() or not keep.any():
         raise ValueError("nothing to drop, or nothing left")
-    cut = {0: ("y", "noise"), 1: ("x", "x0")}[axis]
-    parts = {name: getattr(instance, name)[keep] for name in cut if getattr(instance, name) is not None}
-    matrix = instance.matrix[keep] if axis == 0 else instance.matrix[:, keep]
-    return _with_sparsity(instance, A=matrix, **parts)
+    cut = {name: getattr(instance, name) for name in (("y", "noise") if axis == 0 else ("x", "x0"))}
+    if instance.gated is None:
+        columns, sensing = keep, {"A": instance.matrix[keep] if axis == 0 else instance.matrix[:, keep]}
+    else:
+        X, gates = instance.gated
+        columns = np.repeat(keep, lengths[2]) if axis == 1 else np.tile(keep, lengths[1])
+        X, gates = (X[keep], gates[keep]) if axis == 0 else (X, gates[:, keep]) if axis == 1 else (X[:, keep], gates)
+        sensing = {"X": X, "gates": gates}
+    chosen = keep if axis == 0 else columns
+    return _with_sparsity(instance, **sensing, **{k: value[chosen] for k, value in cut.items() if value is not None})
 
 
 def _of_size_one(instance: Instance) -> Iterator[Step]:
@@ -113,7 +141,8 @@ def _of_size_one(instance: Instance) -> Iterator[Step]:
 
     def matrix(here: Instance) -> Instance:
         size = float(np.max(np.abs(here.matrix)))
-        return here.scaled(noise=1.0 / size).replace(A=here.matrix / size)
+        sensing = {"A": here.matrix / size} if here.gated is None else {"X": here.gated[0] / size}
+        return _with_sparsity(here.scaled(noise=1.0 / size), **sensing)
 
     def vector(here: Instance) -> Instance:
         size = float(np.max(np.abs(here.x)))
@@ -133,18 +162,19 @@ def _rounded(instance: Instance) -> Iterator[Step]:
 
 
 def _zeros(instance: Instance) -> Iterator[Step]:
-    for name in ("x", "noise", "x0", "A"):
+    for name in ("x", "noise", "x0", "A", "X"):
         value = _part(instance, name)
         for place in range(0 if value is None else value.size):
             yield partial(_set, name=name, place=place, change=lambda value: 0.0)
 
 
 def _simple(instance: Instance) -> Iterator[Step]:
-    """Make single entries +-1, or give them one or two digits."""
+    """Make single entries +-1, or give them one or two digits, and bits 0."""
     for name in _PARTS:
         value = _part(instance, name)
         for place in range(0 if value is None else value.size):
-            for change in (np.sign, partial(_shorter, digits=1), partial(_shorter, digits=2)):
+            numbers = (np.sign, partial(_shorter, digits=1), partial(_shorter, digits=2))
+            for change in numbers if name != "gates" else (lambda bit: 0.0,):
                 yield partial(_set, name=name, place=place, change=change)
 
 
@@ -154,7 +184,11 @@ def _shorter(value: float, digits: int) -> float:
 
 
 def _part(instance: Instance, name: str) -> Any:
-    return instance.matrix if name == "A" else getattr(instance, name)
+    if name in ("X", "gates"):
+        return None if instance.gated is None else instance.gated[name == "gates"]
+    if name == "A":
+        return instance.matrix if instance.gated is None else None
+    return getattr(instance, name)
 
 
 def _set(instance: Instance, name: str, place: int, change: Callable[[float], float]) -> Instance:
@@ -164,14 +198,17 @@ def _set(instance: Instance, name: str, place: int, change: Callable[[float], fl
 
 
 def _mapped(instance: Instance, names: tuple[str, ...], digits: int) -> Instance:
-    known = {name: _part(instance, name) for name in names}
+    known = {name: _part(instance, name) for name in names if name != "gates"}
     parts = {name: _significant(value, digits) for name, value in known.items() if value is not None}
     return _with_sparsity(instance, **parts)
 
 
 def _with_sparsity(instance: Instance, **changes: Any) -> Instance:
-    """Replace parts; a sparsity that was the number of non-zeros stays it."""
-    x, size = changes.get("x", instance.x), (changes["A"] if "A" in changes else instance.matrix).shape[1]
+    """Replace parts; a sparsity that was the number of non-zeros stays it, and a gated operator stays one."""
+    if changes.keys() & {"X", "gates"}:
+        X, gates = (changes.pop(name, _part(instance, name)) for name in ("X", "gates"))
+        changes["A"] = GatedOperator(X, gates)
+    x, size = changes.get("x", instance.x), (changes["A"] if "A" in changes else instance).shape[1]
     sparsity = min(instance.sparsity, size)
     if x is not None and instance.sparsity == np.count_nonzero(instance.x):
         sparsity = int(np.count_nonzero(x))
@@ -187,40 +224,8 @@ def _significant(values: np.ndarray, digits: int) -> np.ndarray:
 def _same(first: Instance, second: Instance) -> bool:
     if first is second:
         return True
+    if first.shape != second.shape:
+        return False
     pairs = [(_part(first, name), _part(second, name)) for name in _PARTS]
     equal = all((a is None) == (b is None) and (a is None or np.array_equal(a, b)) for a, b in pairs)
     return equal and first.law == second.law and dict(first.options) == dict(second.options)
-
-
-def as_code(instance: Instance) -> str:
-    """Return Python code that makes the instance again, in every bit.
-
-    Parameters
-    ----------
-    instance : Instance
-        The problem.
-
-    Returns
-    -------
-    str
-        To paste: ``instance = Instance...``.
-    """
-    lines = ["import numpy as np", "from recovery import Instance, NoiseLaw", ""]
-    planted = instance.x is not None and instance.noise is not None
-    parts = ("x", "noise", "x0") if planted else ("y", "x", "noise", "x0")
-    lines.append("instance = Instance.planted(" if planted else "instance = Instance(")
-    rows = ",\n        ".join(_listed(row) for row in instance.matrix)
-    lines.append(f"    A=np.array([\n        {rows},\n    ]),")
-    for name in parts:
-        if getattr(instance, name) is not None:
-            lines.append(f"    {name}=np.array({_listed(getattr(instance, name))}),")
-    lines.append(f"    sparsity={int(instance.sparsity)},")
-    if instance.law is not None:
-        lines.append(f"    law=NoiseLaw({instance.law.name!r}, {float(instance.law.sigma)!r}),")
-    if instance.options:
-        lines.append(f"    options={dict(instance.options)!r},")
-    return "\n".join([*lines, ")"])
-
-
-def _listed(row: np.ndarray) -> str:
-    return "[" + ", ".join(repr(float(value)) for value in row) + "]"
