@@ -28,6 +28,7 @@ __all__ = [
     "guarantees",
     "list_solvers",
     "normalise",
+    "population",
     "psnr",
     "solve",
     "testing",
@@ -36,7 +37,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import these modules when asked for: finding a vector or a network does not need them."""
-    if name in ("certificates", "guarantees", "testing"):
+    if name in ("certificates", "guarantees", "population", "testing"):
         import importlib
 
         return importlib.import_module(f"recovery.{name}")

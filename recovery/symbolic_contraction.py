@@ -1,0 +1,184 @@
+"""How fast the iterative methods contract, and the constants at which they stop doing so, derived in SymPy.
+
+Symbols: ``delta`` is an isometry constant, ``kappa`` a condition number of restricted eigenvalues. The proofs in words
+are in docs/derivations.md, "Unit-step thresholding" and "Contraction factors and their thresholds". SymPy is imported
+when a function is called. Results are cached: treat them as immutable.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+__all__ = [
+    "delta_of_kappa",
+    "grades_fixed_point",
+    "grades_rate",
+    "htp_rate",
+    "iht_rate",
+    "iht_rate_sharp",
+    "thresholds",
+    "two_atoms_fixed_point",
+]
+
+
+@cache
+def iht_rate() -> Any:
+    """Return the contraction factor of unit-step IHT as in Foucart's proof, sqrt(3) delta.
+
+    Returns
+    -------
+    sympy.Expr
+        Of ``delta`` = delta_{3s}. With p and q the norms of v = (I - A'A) e on the entries that are wrongly taken and
+        wrongly left, |e+|^2 <= p^2 + (p + q)^2 (and what both supports share) and p^2 + q^2 <= delta^2 |e|^2. Here (p +
+        q)^2 is replaced by 2 (p^2 + q^2), its bound by Cauchy's inequality.
+    """
+    import sympy as sp
+
+    p, q = sp.symbols("p q", positive=True)
+    return _largest(p**2 + 2 * (p**2 + q**2))
+
+
+@cache
+def iht_rate_sharp() -> Any:
+    """Return the best factor that the same split of the error gives, (1 + sqrt(5)) / 2 delta.
+
+    Returns
+    -------
+    sympy.Expr
+        Of ``delta`` = delta_{3s}: p^2 + (p + q)^2 is maximised as it is.
+    """
+    import sympy as sp
+
+    p, q = sp.symbols("p q", positive=True)
+    return _largest(p**2 + (p + q) ** 2)
+
+
+@cache
+def htp_rate() -> Any:
+    """Return the contraction factor of hard thresholding pursuit with unit step.
+
+    Returns
+    -------
+    sympy.Expr
+        Of ``delta``: sqrt(D / E) from D = M + T, where D = |e+|^2, E = |e|^2, the missed entries M = (p + q)^2 are at
+        most 2 delta^2 E, and the error on the chosen support T at most delta^2 D.
+    """
+    import sympy as sp
+
+    delta, D, E = sp.symbols("delta D E", positive=True)
+    p, q = sp.symbols("p q", positive=True)
+    missed = _largest((p + q) ** 2) ** 2 * E
+    (solved,) = sp.solve(sp.Eq(D, missed + delta**2 * D), D)
+    return sp.sqrt(sp.factor(solved / E))
+
+
+@cache
+def grades_rate() -> Any:
+    """Return the factor by which a step 1 / beta lowers the objective, kappa - 1.
+
+    Returns
+    -------
+    sympy.Expr
+        Of ``kappa`` = beta_{2s} / alpha_{2s}: f+ <= f + <g, u> + beta |u|^2 / 2, which the thresholded step minimises
+        over s-sparse points. So it is at most its value at the truth, u = x - x_t: <g, u> = -2 f for a quadratic
+        without noise, and |u|^2 <= 2 f / alpha.
+    """
+    import sympy as sp
+
+    kappa, alpha, f = sp.symbols("kappa alpha f", positive=True)
+    beta = kappa * alpha
+    slope, square = -2 * f, 2 * f / alpha
+    return sp.expand(sp.simplify((f + slope + beta * square / 2) / f))
+
+
+@cache
+def delta_of_kappa() -> Any:
+    """Return the isometry constant of the best multiple of A.
+
+    Returns
+    -------
+    sympy.Expr
+        Of ``kappa``: c^2 that makes 1 - c^2 alpha and c^2 beta - 1 equal, inserted, with beta = kappa alpha.
+    """
+    import sympy as sp
+
+    kappa, alpha, c = sp.symbols("kappa alpha c", positive=True)
+    (square,) = sp.solve(sp.Eq(1 - c * alpha, c * kappa * alpha - 1), c)
+    return sp.simplify(1 - square * alpha)
+
+
+@cache
+def thresholds() -> dict[str, Any]:
+    """Return where each factor is 1.
+
+    Returns
+    -------
+    dict
+        For ``iht``, ``iht-sharp``, ``htp`` and ``grades`` a pair (delta, kappa): the two are bound to each other by
+        :func:`delta_of_kappa`, at the order of that method's condition.
+    """
+    import sympy as sp
+
+    delta, kappa = sp.symbols("delta kappa", positive=True)
+    found = {}
+    for name, rate in {"iht": iht_rate(), "iht-sharp": iht_rate_sharp(), "htp": htp_rate()}.items():
+        one = sp.Eq(rate, 1) if rate.is_polynomial(delta) else sp.Eq(rate**2, 1)
+        (limit,) = (sp.radsimp(root) for root in sp.solve(one, delta) if root.is_positive)
+        (ratio,) = sp.solve(sp.Eq(delta_of_kappa(), limit), kappa)
+        found[name] = (limit, sp.radsimp(ratio))
+    (ratio,) = sp.solve(sp.Eq(grades_rate(), 1), kappa)
+    found["grades"] = (delta_of_kappa().subs(kappa, ratio), ratio)
+    return found
+
+
+@cache
+def two_atoms_fixed_point() -> Any:
+    """Return the delta from which a wrong point of two atoms is fixed under unit-step IHT and HTP.
+
+    Returns
+    -------
+    sympy.Expr
+        A number. The Gram matrix is [[1, delta], [delta, 1]], the truth e_1, the point delta e_2: the next point before
+        thresholding is computed, and its two entries are set equal.
+    """
+    import sympy as sp
+
+    delta = sp.symbols("delta", positive=True)
+    gram, truth, point = sp.Matrix([[1, delta], [delta, 1]]), sp.Matrix([1, 0]), sp.Matrix([0, delta])
+    moved = (point + gram * (truth - point)).applyfunc(sp.expand)
+    if sp.simplify(moved[1] - delta) != 0:
+        raise ArithmeticError("the point is not fixed on its own support")
+    (limit,) = (root for root in sp.solve(sp.Eq(moved[0], moved[1]), delta) if root.is_positive)
+    return limit
+
+
+@cache
+def grades_fixed_point() -> Any:
+    """Return the kappa from which steps of length 1 / beta have a wrong fixed point for one atom of two.
+
+    Returns
+    -------
+    sympy.Expr
+        A number. The Gram matrix has the eigenvalues 1 and 1 / kappa at 45 degrees, the truth is e_1, and the point is
+        the minimiser on e_2; the entries of the next point before thresholding are set equal.
+    """
+    import sympy as sp
+
+    kappa = sp.symbols("kappa", positive=True)
+    turn = sp.Matrix([[1, 1], [1, -1]]) / sp.sqrt(2)
+    gram = turn * sp.diag(1, 1 / kappa) * turn.T
+    truth, point = sp.Matrix([1, 0]), sp.Matrix([0, gram[0, 1] / gram[1, 1]])
+    moved = (point + gram * (truth - point)).applyfunc(sp.simplify)
+    roots = sp.solve(sp.Eq(moved[0], moved[1]), kappa)
+    (limit,) = (root for root in roots if root > 1)
+    return limit
+
+
+def _largest(form: Any) -> Any:
+    """Return delta times the root of the largest value of a quadratic form of p and q on the unit circle."""
+    import sympy as sp
+
+    p, q, delta = sp.symbols("p q delta", positive=True)
+    values = sp.Matrix(sp.hessian(form, (p, q)) / 2).eigenvals(multiple=True)
+    return sp.expand(sp.sqrtdenest(sp.sqrt(max(values, key=sp.N)))) * delta
