@@ -24,6 +24,8 @@ _MODULES = {
     "imp-controls": "figures.imp_controls",
     "imp-margin": "figures.imp_margin",
     "imp-order": "figures.imp_order",
+    "rsc": "figures.rsc",
+    "centred": "figures.centred",
 }
 
 

@@ -87,6 +87,8 @@ _BUILT_IN = {
     "imp-controls": "paper_repro.experiments.imp_controls",
     "imp-margin": "paper_repro.experiments.imp_margin",
     "imp-order": "paper_repro.experiments.imp_order",
+    "rsc": "paper_repro.experiments.rsc",
+    "centred": "paper_repro.experiments.centred",
 }
 _registered: dict[str, Experiment] = {}
 

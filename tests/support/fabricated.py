@@ -1,5 +1,6 @@
 """Records of experiments with made-up numbers, so that drawing can be tested without computing."""
 
+import fabricated_conditions
 import fabricated_controls
 import fabricated_imp
 import numpy as np
@@ -8,7 +9,7 @@ from paper_repro import experiment as experiments
 from paper_repro.results import store_of
 from paper_repro.store import Record
 
-OUTCOMES = {**fabricated_imp.OUTCOMES, **fabricated_controls.OUTCOMES}
+OUTCOMES = {**fabricated_imp.OUTCOMES, **fabricated_controls.OUTCOMES, **fabricated_conditions.OUTCOMES}
 """For experiments of other kinds than networks: settings of a cell -> its made-up (metrics, arrays)."""
 
 

@@ -1,0 +1,182 @@
+"""Does it help to remove the linear part first: the same planted networks, sought with raw and with centred gates.
+
+A gate 1{x.h >= 0} is 1/2 + sign(x.h) / 2, so every block D_j X of A = [D_1 X, ..., D_p X] holds a half of X itself,
+which makes blocks resemble each other. Centring projects y and the columns of A off the columns of X: what remains of
+a block is its sign part. Every instance is solved both ways, by the same solvers with the same sparsity, on columns of
+unit norm, with the same step rules.
+
+The generators are all e_a + e_b and e_a - e_b: one of each pair +-h, in both arms. A planted network has k of these
+as neurons, y = sum_j v_j relu(X h_j), so that w has s = 2 k non-zeros.
+
+What counts as success is the same in both arms. After centring, the linear part is fitted to what is left, b = X^+
+(y - A w), and the answer is (w, b); the raw arm answers (w, 0), and the truth is (w*, 0). An answer is right if its
+distance from the truth is at most 1e-4 of |w*|. So the centred arm is not credited for other weights that fit up to a
+linear function.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import recovery
+from paper_repro.experiment import Experiment, Outcome
+from paper_repro.experiments.centred_summary import summarise_arms
+from paper_repro.experiments.common import stream
+from paper_repro.store import Record
+from planted import arrays
+
+__all__ = ["ARMS", "EXPERIMENT", "SIGNS", "SOLVERS", "CentredCell", "CentredPreset", "draw_problem", "pair_generators"]
+
+ARMS = ("raw", "centred")
+SIGNS = ("positive", "mixed")
+SOLVERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "niht": ("niht", {"normalise": True, "max_iter": 1000}),
+    "htp-plain": ("htp", {"escapes": 0}),
+    "htp": ("htp", {}),
+}
+"""The names that records use -> solver and options. ``htp-plain`` has no escapes: Foucart's method, cycles broken."""
+
+TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class CentredCell:
+    """`trials` networks of k neurons, each sought in both arms by all solvers."""
+
+    n: int
+    k: int
+    signs: str
+    seed: int
+    trials: int
+    d: int = 8
+    dtype: str = "float64"
+
+
+@dataclass(frozen=True)
+class CentredPreset:
+    """Sizes, and how many cells of `trials` networks a point has for each kind of output weights."""
+
+    n: tuple[int, ...]
+    k: tuple[int, ...]
+    chunks: dict[str, int]
+    trials: int
+    d: int = 8
+
+
+PRESETS = {
+    "smoke": CentredPreset((60, 120), (1, 2), {"positive": 1, "mixed": 1}, trials=4, d=5),
+    "quick": CentredPreset((250, 400, 800), (1, 2, 3), {"positive": 3, "mixed": 1}, trials=40),
+    "cpu": CentredPreset((150, 250, 400, 800, 1600), (1, 2, 3, 4), {"positive": 20, "mixed": 20}, trials=50),
+    "paper": CentredPreset((150, 250, 400, 800, 1600, 3200), (1, 2, 3, 4, 5), {"positive": 40, "mixed": 40}, trials=50),
+}
+
+
+def cells(preset: str, seed: int) -> list[CentredCell]:
+    """Return the cells of a preset; the chunks of a point differ in their seed."""
+    grid = PRESETS[preset]
+    return [
+        CentredCell(n, k, signs, seed + chunk, grid.trials, grid.d)
+        for n in grid.n
+        for k in grid.k
+        for signs in SIGNS
+        for chunk in range(grid.chunks[signs])
+    ]
+
+
+def cost(cell: CentredCell) -> float:
+    """Return what a cell costs: steps of NIHT, of which a larger k needs more."""
+    return cell.trials * cell.n * cell.d**3 * (1.0 + cell.k)
+
+
+def pair_generators(d: int) -> np.ndarray:
+    """Return all e_a + e_b and e_a - e_b with a < b as columns, shape (d, d (d - 1)): no two are h and -h."""
+    H = np.zeros((d, d * (d - 1)))
+    for pair, (a, b) in enumerate(itertools.combinations(range(d), 2)):
+        H[a, 2 * pair : 2 * pair + 2] = 1.0
+        H[b, 2 * pair : 2 * pair + 2] = 1.0, -1.0
+    return H
+
+
+def draw_problem(cell: CentredCell, trial: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return inputs X (n, d), all columns A (n, d p), fused weights w (d p,) and labels y = A w (n,) of a trial."""
+    rng = stream("centred", "instance", cell.n, cell.d, cell.k, cell.signs, cell.seed, trial)
+    H = pair_generators(cell.d)
+    X = rng.standard_normal((cell.n, cell.d))
+    chosen = rng.choice(H.shape[1], size=cell.k, replace=False)
+    outputs = rng.choice([-1.0, 1.0], size=cell.k) if cell.signs == "mixed" else np.ones(cell.k)
+    blocks = np.zeros((H.shape[1], cell.d))
+    blocks[chosen] = outputs[:, None] * H[:, chosen].T
+    gates = X @ H >= 0
+    A = (gates[:, :, None] * X[:, None, :]).reshape(cell.n, -1)
+    w = blocks.ravel()
+    return X, A, w, A @ w
+
+
+def compute(cell: CentredCell, device: str) -> Outcome:
+    """Seek every network in both arms.
+
+    Parameters
+    ----------
+    cell : CentredCell
+        The settings.
+    device : {"cpu", "gpu"}
+        Where the solvers run; instances are drawn and centred on the CPU.
+
+    Returns
+    -------
+    metrics : dict
+        ``trials``, and under ``"SOLVER ARM"`` how many of them were right.
+    arrays : dict
+        Under ``"SOLVER ARM"`` the outcome a trial, bool, shape (trials,), and under ``"SOLVER ARM other"`` whether
+        other weights fit the labels to 1e-6 of their norm; under ``"ratio ARM"`` the ratio of the extreme eigenvalues
+        on the planted columns of unit norm.
+    """
+    found: dict[str, list[Any]] = {}
+    for trial in range(cell.trials):
+        X, A, w, y = draw_problem(cell, trial)
+        basis, triangle = np.linalg.qr(X)
+        problems = {"raw": (A, y), "centred": (A - basis @ (basis.T @ A), y - basis @ (basis.T @ y))}
+        planted = np.flatnonzero(w)
+        for arm, (columns, labels) in problems.items():
+            columns, labels = columns.astype(cell.dtype, copy=False), labels.astype(cell.dtype, copy=False)
+            units = columns[:, planted] / np.linalg.norm(columns[:, planted], axis=0)
+            spectrum = np.linalg.eigvalsh(units.T @ units)
+            found.setdefault(f"ratio {arm}", []).append(float(spectrum[-1] / spectrum[0]))
+            there = arrays.asarray(columns, device), arrays.asarray(labels, device)
+            for name, (solver, options) in SOLVERS.items():
+                result = recovery.solve(*there, 2 * cell.k, solver=solver, **options)
+                x = arrays.to_numpy(result.x)
+                rest = y - A @ x
+                linear = np.linalg.solve(triangle, basis.T @ rest) if arm == "centred" else np.zeros(cell.d)
+                right = np.hypot(np.linalg.norm(x - w), np.linalg.norm(linear)) <= TOLERANCE * np.linalg.norm(w)
+                fits = np.linalg.norm(rest - X @ linear) <= 1e-6 * np.linalg.norm(y)
+                found.setdefault(f"{name} {arm}", []).append(bool(right))
+                found.setdefault(f"{name} {arm} other", []).append(bool(fits and not right))
+    outcomes = {key: np.array(values) for key, values in found.items()}
+    counts = {f"{name} {arm}": int(outcomes[f"{name} {arm}"].sum()) for name in SOLVERS for arm in ARMS}
+    return {"trials": cell.trials, **counts}, outcomes
+
+
+def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, Any]:
+    """Return what the figure and the table show."""
+    grid = PRESETS[preset]
+    return summarise_arms(grid.n, grid.k, grid.d, SIGNS, tuple(SOLVERS), records)
+
+
+EXPERIMENT = Experiment(
+    name="centred",
+    version=1,
+    title="Our experiment: planted networks sought with raw and with centred gates",
+    module=__name__,
+    settings=CentredCell,
+    presets=PRESETS,
+    cells=cells,
+    cost=cost,
+    compute=compute,
+    summarise=summarise,
+)

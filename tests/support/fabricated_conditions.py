@@ -1,0 +1,31 @@
+"""Made-up outcomes of the experiments on conditions and recovery: smooth curves, drawn without solving anything."""
+
+import numpy as np
+
+from paper_repro.experiments import centred
+
+
+def rsc(settings):
+    draw = np.random.default_rng([settings["seed"], settings["m"], settings["s"]])
+    spectrum = np.sort(draw.uniform(1.0 / settings["s"], 3.0, size=settings["s"]))
+    # the widest networks have a seed with two equal columns
+    dependent = settings["m"] >= 5 and settings["seed"] % 2
+    return {"alpha": 0.0 if dependent else float(spectrum[0]), "beta": float(spectrum[-1]), "s": settings["s"]}, {
+        "spectrum": spectrum
+    }
+
+
+def both_arms(settings):
+    trials = settings["trials"]
+    draw = np.random.default_rng([settings["seed"], settings["n"], settings["k"], len(settings["signs"])])
+    found = {}
+    luck = draw.random(trials)
+    for place, solver in enumerate(centred.SOLVERS):
+        for arm, gain in zip(centred.ARMS, (0.0, 0.4), strict=True):
+            found[f"{solver} {arm}"] = luck < (0.3 + gain + place / 10) / settings["k"]
+            found[f"{solver} {arm} other"] = np.zeros(trials, dtype=bool)
+    found |= {f"ratio {arm}": 1.0 + draw.random(trials) for arm in centred.ARMS}
+    return {"trials": trials}, found
+
+
+OUTCOMES = {"rsc": rsc, "centred": both_arms}
