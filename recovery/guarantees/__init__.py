@@ -42,6 +42,11 @@ _FAMILIES: dict[str, tuple[str, ...]] = {
         "recovery.guarantees.hard_thresholding",
         "recovery.guarantees.screening",
     ),
+    "sparse": (
+        "recovery.guarantees.basis_pursuit",
+        "recovery.guarantees.uniqueness",
+    ),
+    "gated": ("recovery.guarantees.neural_isometry",),
 }
 """Modules of each family, imported when they are asked for; each has ``guarantees() -> list of Guarantee``."""
 
@@ -51,8 +56,10 @@ def catalogue(family: str | None = None) -> list[Guarantee]:
 
     Parameters
     ----------
-    family : {"linear"}, optional
-        ``"linear"``: about sparse linear models y = X w + noise. All by default.
+    family : {"linear", "sparse", "gated"}, optional
+        ``"linear"``: about sparse linear models y = X w + noise, most with noise. ``"sparse"``: about any sensing matrix
+        A without noise, its solvers and its null space. ``"gated"``: about A = [D_1 X, ..., D_p X] of ReLU networks.
+        All by default.
 
     Returns
     -------

@@ -1,7 +1,17 @@
 """Fitting sparse two-layer ReLU networks by sequential convex gates."""
 
+from recovery.networks.convex import ConeFit, GroupFit, cone_program, group_program
 from recovery.networks.fitting import fit_network
 from recovery.networks.metrics import psnr
 from recovery.networks.record import FitState, NetworkFit
 
-__all__ = ["FitState", "NetworkFit", "fit_network", "psnr"]
+__all__ = [
+    "ConeFit",
+    "FitState",
+    "GroupFit",
+    "NetworkFit",
+    "cone_program",
+    "fit_network",
+    "group_program",
+    "psnr",
+]

@@ -1,0 +1,204 @@
+"""The neural isometry conditions: when a gated network is the only minimiser of the group program."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from planted import arrays
+from planted.checks import check_array, check_choice
+from recovery._cones import flattest_dual
+from recovery.conditions._columns import EPS, orthogonalise
+from recovery.gated import GatedOperator
+
+__all__ = ["NeuralIsometry", "neural_isometry"]
+
+KINDS = ("linear", "single", "multiple")
+SOLVER_ERROR = 1e-7
+"""What the best dual vector's value is off by at most, as a multiple of 1: the interior point method's tolerance."""
+
+
+@dataclass(frozen=True, eq=False)
+class NeuralIsometry:
+    """What :func:`neural_isometry` found.
+
+    Parameters
+    ----------
+    value : float
+        The largest norm of a gate that is not planted; the condition is value < 1. 0 if there is none, ``inf`` where
+        there is no dual vector.
+    holds : bool or None
+        None where rounding decides.
+    norms : numpy.ndarray, shape (p,)
+        |X' D_j lambda|_2 of every gate (1 for planted ones), or |U_j' lambda|_2; NaN where there is no dual vector.
+    dual : numpy.ndarray, shape (n,), or None
+        lambda.
+    planted : tuple of int
+        The gates with w_j != 0; none for a planted linear part.
+    rounding : float
+        Estimate of what rounding changes the value by.
+    reason : str
+        A sentence with the numbers.
+    """
+
+    value: float
+    holds: bool | None
+    norms: np.ndarray
+    dual: np.ndarray | None
+    planted: tuple[int, ...]
+    rounding: float
+    reason: str
+
+    @property
+    def margin(self) -> float:
+        """1 - value."""
+        return 1.0 - self.value
+
+
+def neural_isometry(
+    X: Any, gates: Any, w: Any, *, kind: str = "multiple", normalised: bool = False, dual: str = "minimum-norm"
+) -> NeuralIsometry:
+    """Check whether the planted w has a dual certificate that it is the only minimiser of the group program.
+
+    Parameters
+    ----------
+    X : array, shape (n, d)
+        Inputs; all of this is computed on the CPU in float64.
+    gates : array of bool or 0/1, shape (n, p)
+        Column j holds the diagonal of D_j.
+    w : array, shape (d p,) or (p, d); (d,) for the kind "linear"
+        Fused weights, w_j of gate j in entries j d to (j + 1) d. Only the directions of the w_j matter.
+    kind : {"multiple", "single", "linear"}, default "multiple"
+        NIC-k, any number of planted gates; NIC-1, exactly one; NIC-L, a linear part beside the gates (D = I), and no
+        gate is planted.
+    normalised : bool, default False
+        For the program that minimises sum_j |D_j X w_j|_2 instead of sum_j |w_j|_2.
+    dual : {"minimum-norm", "best"}, default "minimum-norm"
+        Which dual vector: the shortest one, a formula, or the one with the least value, a cone program.
+
+    Returns
+    -------
+    NeuralIsometry
+        If it holds, w is the only minimiser of sum_j |w_j|_2 among all w with its own data y = sum_j D_j X w_j. If
+        it does not, w may be or may not be.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is no finite array of a shape that fits, or w has not as many planted gates as `kind` says.
+
+    Notes
+    -----
+    M = [D_j X] over the planted j needs full column rank, lambda = M (M'M)^-1 [w_j / |w_j|], and the value is the
+    maximum over the other j of |X' D_j lambda|_2. Normalised: the left singular vectors U_j of D_j X take its place,
+    and U_j' D_j X w_j that of w_j. A gate that repeats a planted one has the norm 1 exactly. lambda lives on the rows
+    of planted gates, so that a complement of the only planted gate has the norm 0. The best dual vector keeps
+    X' D_j lambda = w_j / |w_j| on the planted gates; its value is off by up to 1e-7 and is no proof. Where even that
+    is above 1, w is not a minimiser.
+
+    References
+    ----------
+    Wang, Hua, Candes and Pilanci, arXiv:2209.15265 (the formulas from memory of the literature; derived here:
+    docs/derivations.md, section "Neural isometry", and compared with the programs' solutions by
+    tests/recovery/test_conditions_neural.py).
+    """
+    operator = GatedOperator(X, gates)
+    check_choice(kind, "kind", KINDS)
+    check_choice(dual, "dual", ("minimum-norm", "best"))
+    inputs = np.ascontiguousarray(arrays.to_numpy(operator.inputs).T.astype(np.float64))
+    open_ = np.asarray(arrays.to_numpy(operator.gates()) != 0)
+    weights = _weights(w, inputs.shape[1], open_.shape[1], kind)
+    if kind == "linear":  # a gate that is open on all rows, before the others
+        open_ = np.concatenate([np.ones((len(inputs), 1), dtype=bool), open_], axis=1)
+        weights = np.concatenate([weights, np.zeros((open_.shape[1] - 1, inputs.shape[1]))])
+    planted = [int(j) for j in np.flatnonzero(np.any(weights != 0.0, axis=1))]
+    found = _find(inputs, open_, weights, planted, normalised, dual)
+    if kind != "linear":
+        return found
+    return NeuralIsometry(found.value, found.holds, found.norms[1:], found.dual, (), found.rounding, found.reason)
+
+
+def _find(
+    X: np.ndarray, gates: np.ndarray, weights: np.ndarray, planted: list[int], normalised: bool, which: str
+) -> NeuralIsometry:
+    n, count = gates.shape
+    if not planted:
+        why = "no gate is planted: w = 0 is the only minimiser for y = 0"
+        return NeuralIsometry(0.0, True, np.zeros(count), np.zeros(n), (), 0.0, why)
+    blocks = [X * gates[:, [j]] for j in range(count)]
+    sharpness = 1.0
+    if normalised:
+        bases = [_left(block) for block in blocks]
+        blocks, sharpness = [left for left, _ in bases], max(ratio for _, ratio in bases)
+    M = np.concatenate([X * gates[:, [j]] for j in planted], axis=1)
+    factors = orthogonalise(M)
+    if factors is None:
+        why = f"the {M.shape[1]} columns of the planted gates {planted} are dependent on these {n} rows"
+        nothing = np.full(count, math.nan)
+        return NeuralIsometry(math.inf, False, nothing, None, tuple(planted), 0.0, why)
+    if normalised:
+        M = np.concatenate([blocks[j] for j in planted], axis=1)
+        factors = np.linalg.qr(M)
+        directions = {j: blocks[j].T @ (X @ _unit(weights[j])) for j in planted}
+        directions = {j: _unit(direction) for j, direction in directions.items()}
+    else:
+        directions = {j: _unit(weights[j]) for j in planted}
+    Q, R = factors
+    goal = np.concatenate([directions[j] for j in planted])
+    lam = Q @ np.linalg.solve(R.T, goal)
+    largest = max(float(np.linalg.norm(block)) for block in blocks)
+    rounding = (
+        8.0 * (n + M.shape[1]) * EPS * sharpness * float(np.linalg.cond(R)) * largest * float(np.linalg.norm(lam))
+    )
+    others = [j for j in range(count) if j not in planted]
+    if which == "best" and others:
+        best, flat, _ = flattest_dual(blocks, directions)
+        # the solver minimises up to its tolerance; where it gave up, the shortest vector is still one
+        if flat is not None and best < max(float(np.linalg.norm(blocks[j].T @ lam)) for j in others):
+            lam = flat
+        rounding += SOLVER_ERROR
+    norms = np.array([1.0 if j in planted else float(np.linalg.norm(blocks[j].T @ lam)) for j in range(count)])
+    seen = np.any(X != 0.0, axis=1)
+    copies = [j for j in others if any(np.array_equal(gates[seen, j], gates[seen, i]) for i in planted)]
+    norms[copies] = 1.0
+    value = float(norms[others].max(initial=0.0))
+    if not others:
+        return NeuralIsometry(0.0, True, norms, lam, tuple(planted), rounding, "every gate is planted")
+    worst = others[int(np.argmax(norms[others]))]
+    reason = f"gate {worst} has the largest norm, {value:.6g}, against 1"
+    holds: bool | None = value < 1.0
+    if copies:
+        holds, reason = False, f"gate {copies[0]} repeats a planted one, which makes its norm 1"
+    elif abs(value - 1.0) <= rounding:
+        holds, reason = None, reason + "; too close for rounding"
+    return NeuralIsometry(value, holds, norms, lam, tuple(planted), rounding, reason)
+
+
+def _weights(w: Any, d: int, p: int, kind: str) -> np.ndarray:
+    """Return the planted weights as rows, one a gate, on the CPU."""
+    if kind == "linear":
+        return np.asarray(arrays.to_numpy(check_array(w, "w", ndim=1, shape=(d,))), dtype=np.float64)[None]
+    w = check_array(w, "w", ndim=(1, 2))
+    if tuple(w.shape) not in ((p * d,), (p, d)):
+        raise ValueError(f"w has shape {tuple(w.shape)}; expected ({p * d},) or ({p}, {d}) for {p} gates of {d} inputs")
+    rows = np.asarray(arrays.to_numpy(w), dtype=np.float64).reshape(p, d)
+    count = int(np.any(rows != 0.0, axis=1).sum())
+    if kind == "single" and count != 1:
+        raise ValueError(f'w has weights at {count} gates; expected one for kind="single"')
+    return rows
+
+
+def _unit(vector: np.ndarray) -> np.ndarray:
+    """Return the vector at length 1, without squares that under- or overflow."""
+    scaled = vector / float(np.abs(vector).max())
+    return np.asarray(scaled / float(np.linalg.norm(scaled)))
+
+
+def _left(block: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return the left singular vectors of a matrix, and its condition number without singular values that are 0."""
+    left, values, _ = np.linalg.svd(block, full_matrices=False)
+    kept = values > max(block.shape) * EPS * values[0]
+    return left[:, kept], float(values[0] / values[kept][-1]) if kept.any() else 1.0

@@ -1,0 +1,206 @@
+"""Convex training of gated networks: the group program, and the cone program whose solution is a ReLU network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from planted import ReLUNetwork, arrays
+from planted.checks import check_array, check_integer, check_number
+from recovery._cones import LeastNorms, least_norms
+from recovery.gated import GatedOperator
+
+__all__ = ["ConeFit", "GroupFit", "cone_program", "group_program"]
+
+DROP = 1e-6
+"""Neurons shorter than this share of the longest are the solver's error."""
+
+
+@dataclass(frozen=True, eq=False)
+class GroupFit:
+    """The answer of :func:`group_program`.
+
+    Parameters
+    ----------
+    w : numpy.ndarray, shape (d p,), or None
+        The minimiser as the solver returns it; entry ``j * d + i`` is gate j, feature i. None where it has none.
+    dual : numpy.ndarray, shape (n,), or None
+        lambda, the multiplier of the data.
+    objective : float
+        sum_j |w_j|_2, or sum_j |D_j X w_j|_2; ``inf`` without an answer.
+    residual : float
+        |sum_j D_j X w_j - y|_2.
+    status : str
+        Clarabel's word: ``"Solved"``, ``"AlmostSolved"`` (less near than `tol`) or why there is no answer.
+    steps : int
+        Its iterations.
+    """
+
+    w: np.ndarray | None
+    dual: np.ndarray | None
+    objective: float
+    residual: float
+    status: str
+    steps: int
+
+
+@dataclass(frozen=True, eq=False)
+class ConeFit(GroupFit):
+    """The answer of :func:`cone_program`: the fields of :class:`GroupFit`, w_j = u_j - v_j, and what follows.
+
+    Parameters
+    ----------
+    positive, negative : numpy.ndarray, shape (p, d), or None
+        u_j and v_j.
+    outside : float
+        By how much the cones are left at most: the largest -(2 D_j - I) x_i . u_j / (|x_i| max |u|), at least 0.
+    network : ReLUNetwork or None
+        sum_j relu(X u_j) - relu(X v_j), one neuron for each u_j and v_j longer than 1e-6 of the longest,
+        with |hidden weights| = |output weight| for each.
+    """
+
+    positive: np.ndarray | None
+    negative: np.ndarray | None
+    outside: float
+    network: ReLUNetwork | None
+
+
+def group_program(
+    X: Any, gates: Any, y: Any, *, normalised: bool = False, tol: float = 1e-10, max_iter: int = 200
+) -> GroupFit:
+    """Minimise sum_j |w_j|_2 subject to sum_j D_j X w_j = y, and return the program's own solution.
+
+    Parameters
+    ----------
+    X : array, shape (n, d)
+        Inputs; the program is solved on the CPU.
+    gates : array of bool or 0/1, shape (n, p)
+        Column j holds the diagonal of D_j.
+    y : array, shape (n,)
+        Data.
+    normalised : bool, default False
+        Minimise sum_j |D_j X w_j|_2 instead; of the w_j with equal D_j X w_j the shortest is returned.
+    tol : float, default 1e-10
+        Feasibility and gap that the solver is asked for, relative to data of unit norm.
+    max_iter : int, default 200
+        Limit of its steps.
+
+    Returns
+    -------
+    GroupFit
+        NumPy arrays.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is no finite array of a shape that fits, or out of range.
+
+    See Also
+    --------
+    recovery.solve : ``solver="group_l1"`` cuts the solution to s entries and fits them again.
+    recovery.conditions.neural_isometry : when a planted w is the only minimiser.
+
+    Notes
+    -----
+    A is formed, n d p numbers, and Clarabel is an interior point method: for small problems. Singular values of D_j X
+    below max(n, d) eps times the largest count as 0 where `normalised` is set.
+
+    References
+    ----------
+    Pilanci and Ergen, "Neural networks are convex regularizers", ICML 2020 (from memory of the literature; the
+    programs and their optimality conditions are derived in docs/derivations.md, section "Neural isometry").
+    """
+    X, gates, y = _checked(X, gates, y)
+    tol, max_iter = check_number(tol, "tol", minimum=0.0), check_integer(max_iter, "max_iter", minimum=1)
+    blocks = [X * gates[:, [j]] for j in range(gates.shape[1])]
+    if not normalised:
+        found = least_norms(blocks, y, tol=tol, max_iter=max_iter)
+        w = None if found.parts is None else np.concatenate(found.parts)
+        return _fit(found, w)
+    factors = [_thin(block) for block in blocks]
+    found = least_norms([left for left, _ in factors], y, tol=tol, max_iter=max_iter)
+    if found.parts is None:
+        return _fit(found, None)
+    return _fit(found, np.concatenate([back @ z for (_, back), z in zip(factors, found.parts, strict=True)]))
+
+
+def cone_program(X: Any, gates: Any, y: Any, *, tol: float = 1e-10, max_iter: int = 200) -> ConeFit:
+    """Minimise sum_j |u_j|_2 + |v_j|_2 subject to sum_j D_j X (u_j - v_j) = y, (2 D_j - I) X u_j, v_j >= 0.
+
+    Parameters
+    ----------
+    X : array, shape (n, d)
+        Inputs; the program is solved on the CPU.
+    gates : array of bool or 0/1, shape (n, p)
+        Column j holds the diagonal of D_j.
+    y : array, shape (n,)
+        Data.
+    tol : float, default 1e-10
+        Feasibility and gap that the solver is asked for, relative to data of unit norm.
+    max_iter : int, default 200
+        Limit of its steps.
+
+    Returns
+    -------
+    ConeFit
+        NumPy arrays, the fused w and the network without gates.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is no finite array of a shape that fits, or out of range.
+
+    Notes
+    -----
+    In its cone D_j X u_j = relu(X u_j), so that every feasible point is a ReLU network that fits the data. With all
+    gates of X in the list, this is training with weight decay, (sum_j |hidden_j|^2 + output_j^2) / 2, of a network that
+    is wide enough. The dual vector of this program has multipliers of the cones beside it; `dual` is the data's alone.
+
+    References
+    ----------
+    As for :func:`group_program`.
+    """
+    X, gates, y = _checked(X, gates, y)
+    tol, max_iter = check_number(tol, "tol", minimum=0.0), check_integer(max_iter, "max_iter", minimum=1)
+    d, p = X.shape[1], gates.shape[1]
+    blocks = [X * gates[:, [j]] for j in range(p)]
+    inside = [X * (2.0 * gates[:, [j]] - 1.0) for j in range(p)]
+    found = least_norms(
+        [*blocks, *(-block for block in blocks)], y, inside=[*inside, *inside], tol=tol, max_iter=max_iter
+    )
+    if found.parts is None:
+        return ConeFit(**vars(_fit(found, None)), positive=None, negative=None, outside=float("inf"), network=None)
+    both = np.reshape(found.parts, (2, p, d))
+    lengths = np.linalg.norm(both, axis=2)
+    rows = np.linalg.norm(X, axis=1)
+    scale = np.where(rows > 0.0, rows, 1.0) * (float(lengths.max()) or 1.0)
+    outside = max(
+        0.0, max(float(np.max(-part @ both[side, j] / scale)) for side in (0, 1) for j, part in enumerate(inside))
+    )
+    kept = lengths > DROP * lengths.max()
+    share = np.sqrt(lengths[kept])
+    hidden = (both[kept] / share[:, None]).T
+    network = ReLUNetwork([hidden, share * np.repeat([1.0, -1.0], kept.sum(axis=1))])
+    fit = _fit(found, np.ravel(both[0] - both[1]))
+    return ConeFit(**vars(fit), positive=both[0], negative=both[1], outside=outside, network=network)
+
+
+def _checked(X: Any, gates: Any, y: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return X, the gates and y on the CPU, float64, bool and float64."""
+    operator = GatedOperator(X, gates)
+    y = arrays.to_numpy(check_array(y, "y", ndim=1, shape=(operator.shape[0],))).astype(np.float64)
+    X = np.ascontiguousarray(arrays.to_numpy(operator.inputs).T.astype(np.float64))
+    return X, np.asarray(arrays.to_numpy(operator.gates()) != 0), y
+
+
+def _fit(found: LeastNorms, w: np.ndarray | None) -> GroupFit:
+    return GroupFit(w, found.dual, found.objective, found.residual, found.status, found.steps)
+
+
+def _thin(block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return U and V S^-1 of block = U S V', singular values that are 0 left out."""
+    left, values, right = np.linalg.svd(block, full_matrices=False)
+    kept = values > max(block.shape) * np.finfo(np.float64).eps * values[0]
+    return left[:, kept], right[kept].T / values[kept]
