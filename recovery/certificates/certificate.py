@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from planted.checks import check_choice
+from recovery.certificates.rounding import outward
 
 __all__ = ["FORMAT", "KINDS", "Certificate", "exact", "exact_matrix"]
 
@@ -107,6 +109,20 @@ class Certificate:
 
     def __post_init__(self) -> None:
         check_choice(self.kind, "kind", KINDS)
+
+    @property
+    def bound(self) -> float:
+        """The claimed bound as a float, rounded to the side on which it stays true.
+
+        Raises
+        ------
+        ValueError
+            If a claim of this kind has no bound.
+        """
+        if "bound" not in self.claim:
+            raise ValueError(f"a certificate of kind {self.kind!r} claims no bound")
+        upper = self.kind in ("largest-eigenvalue", "smallest-eigenvalue-witness", "null-space")
+        return outward(Fraction(self.claim["bound"]), math.inf if upper else -math.inf)
 
     def to_json(self) -> str:
         """Return the certificate as JSON text."""

@@ -1,0 +1,261 @@
+"""The dual bound of restricted eigenvalues: any symmetric U gives one, and rigorous arithmetic proves it."""
+
+from __future__ import annotations
+
+import math
+import time
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from planted import arrays
+from planted.checks import check_array, check_choice, check_integer, check_number
+from recovery.certificates.certificate import Certificate, exact, exact_matrix
+from recovery.certificates.cholesky import _tightest, proves_positive_definite
+from recovery.certificates.gram import ExactGram, GramEnclosure, enclose_gram, exact_gram, host_columns
+from recovery.certificates.proposals import SOLVERS, Proposal, bound, clipped, first_order, with_cvxpy
+from recovery.certificates.rounding import UNIT, outward
+from recovery.certificates.semidefinite import is_positive_semidefinite
+
+__all__ = ["SIDES", "dual_bound"]
+
+SIDES = ("largest", "smallest")
+EXACT_SIZE, EXACT_BITS, EXACT_DENOMINATOR = 40, 64, 720
+"""Up to which size, and for how long numbers in the Gram matrix, a tight bound is tried exactly."""
+
+
+def dual_bound(
+    A: Any,
+    s: int,
+    side: str = "largest",
+    U: Any = None,
+    *,
+    solver: str | None = "first-order",
+    max_iter: int = 3000,
+    tol: float = 1e-8,
+) -> Certificate:
+    """Prove an upper bound of the largest, or a lower bound of the smallest, eigenvalue of A_S'A_S over |S| <= s.
+
+    Parameters
+    ----------
+    A : Operator or array, shape (n, N)
+        The columns as they are: neither scaled to unit norm nor divided by sqrt(n). Copied to the CPU; its
+        floats are taken as exact.
+    s : int
+        Largest number of columns, from 1 to N.
+    side : {"largest", "smallest"}, default "largest"
+        L_s or m_s.
+    U : array, shape (N, N), optional
+        A symmetric matrix to prove the bound with, instead of a proposal.
+    solver : {"first-order", "CLARABEL", "SCS", None}, default "first-order"
+        Who proposes U. None takes the best of simple matrices, at no cost.
+    max_iter : int, default 3000
+        Steps of the first-order method.
+    tol : float, default 1e-8
+        Gap of the relaxation, relative to the largest entry of A'A, at which the first-order method stops.
+
+    Returns
+    -------
+    Certificate
+        Of kind "largest-eigenvalue" or "smallest-eigenvalue"; ``.bound`` is a float on the safe side of the rational
+        claim. ``made_by["relaxation"]`` is an interval, not proved, of what the best U would give.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If A is not a finite matrix, `s` or `side` is not as expected, or U is not symmetric and finite.
+
+    Notes
+    -----
+    With G = A'A, any symmetric U and x with at most s non-zeros,
+
+        x'G x = x'(G + U) x - x'U x,    |x'U x| <= max|U| |x|_1^2 <= s max|U| |x|^2,
+
+    so that L_s <= lambda_max(G + U) + s max|U| and m_s >= lambda_min(G + U) - s max|U|. The eigenvalue bound is proved
+    by a Cholesky factorisation of an enclosure of G. Where the entries of G are short rational numbers and the
+    bound looks like one, that number is tried too, in exact arithmetic: then it can be equal to L_s. No bound
+    of m_s is below 0, which U = 0 proves.
+
+    References
+    ----------
+    The dual of the relaxation of d'Aspremont, El Ghaoui, Jordan and Lanckriet (2007). Derived here:
+    docs/derivations.md, "The dual bound of restricted eigenvalues".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> certificate = dual_bound(np.eye(3), 2)
+    >>> certificate.bound, certificate.claim["bound"]
+    (1.0, '1')
+    """
+    begin = time.perf_counter()
+    check_choice(side, "side", SIDES)
+    check_choice(solver, "solver", (*SOLVERS, None))
+    max_iter, tol = check_integer(max_iter, "max_iter", minimum=0), check_number(tol, "tol", minimum=0.0)
+    columns = host_columns(A)
+    size = columns.shape[1]
+    s = check_integer(s, "s", minimum=1, maximum=size)
+    if U is not None:
+        U = _checked(U, size)
+    gram = enclose_gram(columns)
+    proposal = propose(gram, s, side, U, solver, max_iter, tol)
+    found: Any = proposal.W
+    tau = proved_shift(gram, side, proposal.W)
+    value = None if tau is None else _with_spread(tau, found, s, side)
+    arithmetic = "Cholesky factorisation with an error bound"
+    if U is None:
+        short = _short_numbers(columns)
+        better = None if short is None else _exactly_tight(short, s, side, found, value)
+        if better is not None:
+            value, found = better
+            arithmetic = "exact elimination"
+        elif side == "smallest" and (value is None or value <= 0):
+            found, value, arithmetic = _without_perturbation(gram)
+    if value is None or (side == "smallest" and value < 0 and U is None):
+        raise ArithmeticError(f"no bound could be proved for A of shape {columns.shape}: its numbers are out of range")
+    made_by = {
+        "solver": "given" if U is not None else (solver or "simple"),
+        "message": proposal.message,
+        "n_iter": proposal.n_iter,
+        "relaxation": _relaxation(proposal, side),
+        "arithmetic": arithmetic,
+        "seconds": round(time.perf_counter() - begin, 3),
+    }
+    data = {"A": exact_matrix(columns)}
+    proof = {"method": "dual", "U": exact_matrix(found)}
+    return Certificate(f"{side}-eigenvalue", {"s": s, "bound": exact(value)}, data, proof, made_by)
+
+
+def propose(
+    gram: GramEnclosure, s: int, side: str, U: np.ndarray | None, solver: str | None, max_iter: int, tol: float
+) -> Proposal:
+    """Return a proposal in the signs and the scale of G: ``.W`` is U, of few bits."""
+    H = gram.approximate
+    if not np.isfinite(H).all():
+        raise ValueError("A has columns whose inner products overflow; expected columns of norm below 1e154")
+    sign = 1.0 if side == "largest" else -1.0
+    scale = math.ldexp(1.0, math.frexp(float(np.abs(H).max()))[1])  # a power of two, so that scaling is exact
+    H = sign * (H / scale)
+    if U is not None:
+        with np.errstate(over="ignore"):
+            dual = bound(H, sign * U / scale, s) * scale
+        return Proposal(U, dual, message="U was given")
+    out = clipped(H, s)
+    if solver == "first-order":
+        out = first_order(H, s, start=out, max_iter=max_iter, tol=tol)
+    elif solver is not None:
+        other = with_cvxpy(H, s, solver)
+        out = (
+            other
+            if other.dual <= out.dual
+            else Proposal(out.W, out.dual, other.primal, other.Z, other.n_iter, f"{other.message}; {out.message}")
+        )
+    # a matrix of few bits makes a short certificate; any matrix is a legal proposal
+    W = np.ldexp(np.rint(np.ldexp(out.W, 40)), -40)
+    return Proposal(sign * W * scale, out.dual * scale, out.primal * scale, out.Z, out.n_iter, out.message)
+
+
+def proved_shift(gram: GramEnclosure, side: str, U: np.ndarray | None) -> float | None:
+    """Return a tau near the extreme eigenvalue of G + U that bounds it: above (largest) or below (smallest)."""
+    M = gram.approximate if U is None else gram.approximate + U
+    if not np.isfinite(M).all():
+        return None
+    spectrum = np.linalg.eigvalsh(M)
+    direction, guess = (1.0, float(spectrum[-1])) if side == "largest" else (-1.0, float(spectrum[0]))
+
+    def proved(tau: float) -> bool:
+        enclosed = gram.shifted(side, U, tau)
+        return enclosed is not None and proves_positive_definite(*enclosed)
+
+    scale = max(abs(float(spectrum[0])), abs(float(spectrum[-1])), float(gram.approximate.diagonal().max()))
+    tau = _tightest(proved, guess, scale, direction)
+    return tau if math.isfinite(tau) else None
+
+
+def _without_perturbation(gram: GramEnclosure) -> tuple[np.ndarray, Fraction, str]:
+    """Return a lower bound of lambda_min(G), good in relative terms also for columns of very different norms."""
+    zero = np.zeros(gram.middle.shape)
+    highest = float(gram.approximate.diagonal().min())
+    if highest > 0:
+        # lambda_min(G) <= min |a_j|^2: down from there by halves, since eigenvalue routines lose small ones
+        for halvings in range(1, 61):
+            tau = math.ldexp(highest, -halvings)
+            enclosed = gram.shifted("smallest", None, tau) if tau > 0 else None
+            if enclosed is not None and proves_positive_definite(*enclosed):
+                return zero, Fraction(tau), "Cholesky factorisation with an error bound"
+    return zero, Fraction(0), "a Gram matrix has no negative eigenvalue"
+
+
+def _with_spread(tau: float, U: np.ndarray, s: int, side: str) -> Fraction:
+    """Return tau +- s max|U|, on the safe side and of few digits."""
+    spread = s * Fraction(float(np.abs(U).max()))
+    towards = math.inf if side == "largest" else -math.inf
+    value = outward(Fraction(tau) + spread if side == "largest" else Fraction(tau) - spread, towards)
+    if not math.isfinite(value):
+        raise ValueError("U has entries whose bound overflows; expected a matrix of the size of A'A")
+    return Fraction(value)
+
+
+def _exactly_tight(
+    gram: ExactGram, s: int, side: str, U: np.ndarray, value: Fraction | None
+) -> tuple[Fraction, list[list[Fraction]]] | None:
+    """Return a short rational bound better than `value`, and its U, if exact arithmetic proves one nearby."""
+    if value is None:
+        return None
+    size = len(gram.exponents)
+    entries = gram.block(range(size))
+    scale = max(abs(entry) for row in entries for entry in row) or Fraction(1)
+    near = value.limit_denominator(EXACT_DENOMINATOR)
+    if abs(near - value) > scale / 10**7 or (near >= value if side == "largest" else near <= value):
+        return None
+    sign = 1 if side == "largest" else -1
+    levels = sorted({abs(entry) for row in entries for entry in row})
+    level = Fraction(float(np.abs(U).max()))
+    nearby = [t for t in levels if abs(t - level) <= scale / 100][:3]
+    trials = [[[Fraction(0)] * size for _ in range(size)]]
+    trials += [[[-sign * max(-t, min(t, sign * e)) for e in row] for row in entries] for t in nearby if t]
+    step = Fraction(float(scale)) / 24
+    for denominator in (1, 24):
+        unit = Fraction(1, denominator) if denominator == 1 else step
+        trials.append([[round(Fraction(float(u)) / unit) * unit for u in row] for row in U])
+    for trial in trials:
+        spread = s * max(abs(entry) for row in trial for entry in row)
+        if is_positive_semidefinite(gram.shifted(side, trial, near - sign * spread)):
+            return near, trial
+    return None
+
+
+def _short_numbers(columns: np.ndarray) -> ExactGram | None:
+    """Return the exact Gram matrix where its entries are short numbers, such as those of an integer matrix."""
+    if columns.shape[1] > EXACT_SIZE:
+        return None
+    # floats with many digits are told from the first column, cheaply
+    mantissas = np.ldexp(np.frexp(columns)[0], 26)
+    if np.any(mantissas != np.rint(mantissas)):
+        return None
+    gram = exact_gram(columns)
+    longest = max(abs(entry).bit_length() for row in gram.integers for entry in row)
+    widest = max(abs(power) for power in gram.exponents)
+    return gram if longest <= EXACT_BITS and widest <= EXACT_BITS else None
+
+
+def _relaxation(proposal: Proposal, side: str) -> list[float | None]:
+    """Return the interval of the relaxation's optimum, in the signs of the side."""
+    low, high = proposal.primal, proposal.dual
+    ends = (low, high) if side == "largest" else (-high, -low)
+    return [float(end) if math.isfinite(end) else None for end in ends]
+
+
+def _checked(U: Any, size: int) -> np.ndarray:
+    """Return a given U on the CPU, or refuse it."""
+    U = arrays.to_numpy(check_array(U, "U", ndim=2, shape=(size, size), dtype=np.float64))
+    if not np.array_equal(U, U.T):
+        i, j = (int(k) for k in np.argwhere(U != U.T)[0])
+        raise ValueError(
+            f"U is not symmetric: {U[i, j]} at ({i}, {j}) and {U[j, i]} at ({j}, {i}); expected a symmetric matrix, "
+            "such as (U + U') / 2"
+        )
+    if float(np.abs(U).max()) > 1.0 / UNIT**18:
+        raise ValueError(f"U has entries up to {float(np.abs(U).max()):.3g}; expected a matrix of the size of A'A")
+    return U

@@ -1,0 +1,166 @@
+"""Restricted eigenvalues proved support by support, in batches; exact arithmetic decides where floats cannot."""
+
+from __future__ import annotations
+
+import math
+import time
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from planted.checks import check_choice, check_integer
+from recovery.certificates.certificate import Certificate, exact, exact_matrix
+from recovery.certificates.cholesky import blocks_proved
+from recovery.certificates.dual import EXACT_DENOMINATOR, SIDES, _short_numbers
+from recovery.certificates.gram import ExactGram, GramEnclosure, enclose_gram, exact_gram, host_columns
+from recovery.certificates.rounding import UNIT
+from recovery.certificates.semidefinite import is_positive_semidefinite
+from recovery.conditions.enumeration import LIMIT, extreme_blocks, supports
+
+__all__ = ["enumeration_bound", "proved_over_supports"]
+
+BLOCK = 2**17
+"""Entries of the blocks that are factorised together."""
+EXACT_BLOCKS = 5000
+"""Distinct blocks that exact arithmetic looks at for one bound."""
+
+
+def enumeration_bound(A: Any, s: int, side: str = "largest", *, limit: int = LIMIT) -> Certificate:
+    """Prove the largest, or the smallest, eigenvalue of A_S'A_S over |S| <= s by looking at every support.
+
+    Parameters
+    ----------
+    A : Operator or array, shape (n, N)
+        The columns as they are. Copied to the CPU; its floats are taken as exact.
+    s : int
+        Largest number of columns, from 1 to N.
+    side : {"largest", "smallest"}, default "largest"
+        An upper bound of L_s or a lower bound of m_s.
+    limit : int, default 2,000,000
+        Number of supports up to which they are enumerated.
+
+    Returns
+    -------
+    Certificate
+        Of kind "largest-eigenvalue" or "smallest-eigenvalue" with the proof {"method": "enumeration"}. The bound is
+        the exact value where that is a short rational number, and otherwise above or below it by rounding errors.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If A is not a finite matrix, `s` or `side` is not as expected, or there are too many supports.
+
+    Notes
+    -----
+    A float eigenvalue routine proposes t. For each support t I - A_S'A_S (or its negative) is proved to be positive
+    definite by a Cholesky factorisation with an error bound, all supports at once; what that leaves open, such as the
+    extreme supports of an integer matrix at t = L_s exactly, is decided by exact elimination.
+    """
+    begin = time.perf_counter()
+    check_choice(side, "side", SIDES)
+    columns = host_columns(A)
+    size = columns.shape[1]
+    s = check_integer(s, "s", minimum=1, maximum=size)
+    count = math.comb(size, s)
+    if count > check_integer(limit, "limit", minimum=1):
+        raise ValueError(f"C({size}, {s}) = {count} supports exceed limit={limit}; raise limit, or use dual_bound")
+    gram = enclose_gram(columns)
+    if not np.isfinite(gram.approximate).all():
+        raise ValueError("A has columns whose inner products overflow; expected columns of norm below 1e154")
+    low, low_at, high, high_at = extreme_blocks(gram.approximate, s)
+    value, at = (high, high_at) if side == "largest" else (low, low_at)
+    bound = _proved_value(columns, gram, s, side, value)
+    made_by = {
+        "supports": count,
+        "extreme": [int(i) for i in at],
+        "seconds": round(time.perf_counter() - begin, 3),
+    }
+    claim = {"s": s, "bound": exact(bound)}
+    return Certificate(f"{side}-eigenvalue", claim, {"A": exact_matrix(columns)}, {"method": "enumeration"}, made_by)
+
+
+def _proved_value(columns: np.ndarray, gram: GramEnclosure, s: int, side: str, value: float) -> Fraction:
+    """Return a proved bound near `value`."""
+    if side == "smallest" and s > columns.shape[0]:
+        return Fraction(0)
+    norms = gram.approximate.diagonal()
+    scale = float(norms.max())
+    short = _short_numbers(columns)
+    if short is not None:
+        near = Fraction(value).limit_denominator(EXACT_DENOMINATOR)
+        if (
+            abs(float(near) - value) <= 1e-9 * scale
+            and (side == "largest" or near > 0)
+            and proved_over_supports(columns, gram, s, side, near, short)
+        ):
+            return near
+    direction, margin = (1.0 if side == "largest" else -1.0), 64.0 * s * UNIT * scale
+    for _ in range(20):
+        t = value + direction * margin
+        if side == "smallest" and t <= 0:
+            break
+        if proved_over_supports(columns, gram, s, side, Fraction(t), None):
+            return Fraction(t)
+        margin *= 4.0
+    if side == "largest":
+        raise ArithmeticError("no bound could be proved: the numbers of A are out of range")
+    # small eigenvalues among large ones: down by halves from the smallest norm, which bounds them
+    lowest = float(norms.min())
+    for halvings in range(1, 61):
+        t = math.ldexp(lowest, -halvings)
+        if t > 0 and proved_over_supports(columns, gram, s, side, Fraction(t), None):
+            return Fraction(t)
+    return Fraction(0)
+
+
+def proved_over_supports(
+    columns: np.ndarray, gram: GramEnclosure, s: int, side: str, t: Fraction, short: ExactGram | None
+) -> bool:
+    """Say whether t was proved to bound the eigenvalues of all blocks of s columns.
+
+    Parameters
+    ----------
+    columns : numpy.ndarray, shape (n, N)
+        A.
+    gram : GramEnclosure
+        Of A.
+    s : int
+        Size of the blocks.
+    side : {"largest", "smallest"}
+        Whether t is an upper or a lower bound.
+    t : Fraction
+        A float as a rational number, or any rational number if `short` is given.
+    short : ExactGram or None
+        The Gram matrix of A, to decide exactly what floats leave open; None leaves it open.
+
+    Returns
+    -------
+    bool
+        True is a proof.
+    """
+    size = columns.shape[1]
+    enclosed = gram.shifted(side, None, float(t)) if float(t) == t else None
+    seen: dict[tuple[int, ...], bool] = {}
+    for chosen in supports(size, s, max(1, BLOCK // (s * s))):
+        undecided = chosen if enclosed is None else chosen[~blocks_proved(*enclosed, chosen)]
+        if len(undecided) and short is None:
+            return False
+        for support in undecided.tolist():
+            assert short is not None
+            # equal blocks are common where numbers are short
+            key = tuple(short.integers[i][j] for i in support for j in support) + tuple(
+                short.exponents[i] for i in support
+            )
+            if key not in seen:
+                if len(seen) >= EXACT_BLOCKS:
+                    return False
+                seen[key] = is_positive_semidefinite(short.shifted(side, None, t, support))
+            if not seen[key]:
+                return False
+    return True
+
+
+def block_gram(columns: np.ndarray, support: np.ndarray) -> ExactGram:
+    """Return the exact Gram matrix of a few columns."""
+    return exact_gram(columns, support)

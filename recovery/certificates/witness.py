@@ -1,0 +1,144 @@
+"""Bounds that an example shows: a sparse vector of rational numbers whose Rayleigh quotient is computed exactly."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from planted.checks import check_choice, check_integer
+from recovery.certificates.certificate import Certificate, exact, exact_matrix
+from recovery.certificates.dual import SIDES
+from recovery.certificates.gram import enclose_gram, exact_gram, host_columns
+from recovery.certificates.rounding import outward
+from recovery.conditions._columns import check_support
+
+__all__ = ["extreme_support", "witness_bound"]
+
+SHORT = 2**20
+"""Denominators up to which a quotient is stated exactly; others are rounded to a float on the safe side."""
+
+
+def witness_bound(A: Any, s: int, side: str = "largest", support: Any = None, *, Z: Any = None) -> Certificate:
+    """Prove a lower bound of the largest, or an upper bound of the smallest, eigenvalue of A_S'A_S over |S| <= s.
+
+    Parameters
+    ----------
+    A : Operator or array, shape (n, N)
+        The columns as they are. Copied to the CPU; its floats are taken as exact.
+    s : int
+        Largest number of columns, from 1 to N.
+    side : {"largest", "smallest"}, default "largest"
+        L_s or m_s.
+    support : array of int, shape (at most s,), optional
+        Where to look; by default a local search finds a support.
+    Z : array, shape (N, N), optional
+        A solution of the relaxation, which helps the search.
+
+    Returns
+    -------
+    Certificate
+        Of kind "largest-eigenvalue-witness" or "smallest-eigenvalue-witness".
+
+    Raises
+    ------
+    TypeError, ValueError
+        If A is not a finite matrix, or `s`, `side` or `support` is not as expected.
+
+    Notes
+    -----
+    The vector is the extreme eigenvector of A_S'A_S in floats, with the largest entry 1 and the others rounded to 30
+    binary digits. Its quotient x'A'A x / x'x, a rational number, is off the eigenvalue by the square of that.
+    """
+    check_choice(side, "side", SIDES)
+    columns = host_columns(A)
+    s = check_integer(s, "s", minimum=1, maximum=columns.shape[1])
+    G = enclose_gram(columns).approximate
+    if support is None:
+        support = extreme_support(G, s, side, Z)
+    support = check_support(support, columns.shape[1])
+    if not 1 <= len(support) <= s:
+        raise ValueError(f"support has {len(support)} indices; expected between 1 and s={s}")
+    vectors = np.linalg.eigh(G[np.ix_(support, support)])[1]
+    vector = vectors[:, -1 if side == "largest" else 0]
+    whole = np.rint(np.ldexp(vector / vector[np.argmax(np.abs(vector))], 30)).astype(np.int64).tolist()
+    shared = math.gcd(*whole)
+    x = [value // shared for value in whole]
+    gram = exact_gram(columns, support)
+    total = sum((gram.entry(i, j) * x[i] * x[j] for i in range(len(x)) for j in range(len(x))), Fraction(0))
+    quotient = total / sum(value * value for value in x)
+    if quotient.denominator > SHORT:
+        quotient = Fraction(outward(quotient, -math.inf if side == "largest" else math.inf))
+    return Certificate(
+        f"{side}-eigenvalue-witness",
+        {"s": s, "bound": exact(quotient)},
+        {"A": exact_matrix(columns)},
+        {"method": "witness", "support": [int(i) for i in support], "vector": [exact(value) for value in x]},
+        {"found by": "local search and the eigenvector of the block"},
+    )
+
+
+def extreme_support(G: np.ndarray, s: int, side: str, Z: Any = None, keep: int = 6) -> np.ndarray:
+    """Return a support of s indices on which G has an extreme eigenvalue, as far as a local search finds one.
+
+    Parameters
+    ----------
+    G : numpy.ndarray, shape (N, N)
+        Symmetric.
+    s : int
+        Size of the support.
+    side : {"largest", "smallest"}
+        Which eigenvalue.
+    Z : numpy.ndarray, shape (N, N), optional
+        A solution of the relaxation.
+    keep : int, default 6
+        Starts that are improved by exchanges.
+
+    Returns
+    -------
+    numpy.ndarray of int64, shape (s,)
+        Ascending; no exchange of one index improves it.
+    """
+    size = G.shape[0]
+    scale = float(np.abs(G).max()) or 1.0
+    H = G / scale if side == "largest" else -G / scale
+    spectrum, vectors = np.linalg.eigh(H)
+    # convex after the shift, so that truncated power steps ascend
+    shift = H + max(0.0, -float(spectrum[0])) * np.eye(size)
+    starts = [np.eye(size), vectors[:, -1:]]
+    if Z is not None:
+        starts.append(np.linalg.eigh(Z)[1][:, -1:])
+    now = np.column_stack(starts)
+    for _ in range(15):
+        now = shift @ now
+        drop = np.argsort(-np.abs(now), axis=0)[s:]
+        np.put_along_axis(now, drop, 0.0, axis=0)
+        norms = np.linalg.norm(now, axis=0)
+        now = now / np.where(norms > 0, norms, 1.0)
+    found = np.unique(np.sort(np.argsort(-np.abs(now), axis=0)[:s].T, axis=1), axis=0)
+    values = _top(H, found)
+    best = max((_exchanged(H, found[at], values[at]) for at in np.argsort(-values)[:keep]), key=lambda pair: pair[0])
+    return np.sort(best[1]).astype(np.int64)
+
+
+def _exchanged(H: np.ndarray, support: np.ndarray, value: float) -> tuple[float, np.ndarray]:
+    """Exchange one index at a time for the best other, while that helps."""
+    size, s = H.shape[0], len(support)
+    others = np.setdiff1d(np.arange(size), support)
+    while len(others):
+        trials = np.tile(support, (s * len(others), 1))
+        trials[np.arange(len(trials)), np.repeat(np.arange(s), len(others))] = np.tile(others, s)
+        values = _top(H, trials)
+        at = int(np.argmax(values))
+        if values[at] <= value + 1e-13:
+            break
+        value, support = float(values[at]), trials[at]
+        others = np.setdiff1d(np.arange(size), support)
+    return float(value), support
+
+
+def _top(H: np.ndarray, supports: np.ndarray) -> np.ndarray:
+    """Return the largest eigenvalue of each block."""
+    return np.asarray(np.linalg.eigvalsh(H[supports[:, :, None], supports[:, None, :]])[:, -1])
