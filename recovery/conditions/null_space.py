@@ -1,0 +1,272 @@
+"""The null-space constant of l1 recovery: linear programs from above, null vectors from below."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from planted import arrays
+from planted.checks import check_choice, check_integer
+from recovery.conditions._columns import EPS, all_columns
+from recovery.conditions.enumeration import LIMIT, supports
+from recovery.conditions.intervals import Interval
+
+__all__ = ["null_space_constant", "null_space_multipliers"]
+
+PROGRAMS = 5000
+"""Linear programs that an exact search may solve by default: about 10 seconds for 40 columns."""
+
+
+def null_space_constant(A: Any, s: int, method: str = "decoupled", *, limit: int = PROGRAMS) -> Interval:
+    """Return bounds of alpha_s, the largest share of |z|_1 that s entries of a null vector z of A can hold.
+
+    Parameters
+    ----------
+    A : Operator or array, shape (n, N)
+        The columns as they are: their scales matter. The work is done on the CPU.
+    s : int
+        Number of entries, from 1 to N.
+    method : {"decoupled", "joint", "exact"}, default "decoupled"
+        ``"decoupled"`` bounds by N small linear programs, the best for s = 1; ``"joint"`` by one large program for
+        this s, never worse up to rounding; ``"exact"`` solves one program for each support and signs that the bounds
+        so far do not rule out.
+    limit : int, default 5000
+        For ``"exact"``: after so many programs, or beyond 2,000,000 supports with signs, it stops, and the interval
+        is what is known by then: no guess.
+
+    Returns
+    -------
+    Interval
+        Both ends are certified where the flags say so: the upper one by evaluating I - Y'A with proved rounding
+        errors, the lower one by a null vector in exact arithmetic, which is the witness, shape (N,), float64. With
+        independent columns it is [0, 0].
+
+    Raises
+    ------
+    TypeError, ValueError
+        If A is not a finite matrix, `s` is out of range, or the method is not known.
+
+    Notes
+    -----
+    alpha_s = max over A z = 0, |K| = s of |z_K|_1 / |z|_1. Minimal l1 norm recovers every s-sparse x from A x if and
+    only if alpha_s < 1/2. For any Y, alpha_s <= max over j of the sum of the s largest |entries| of column j of
+    I - Y'A (at most s times the bound of alpha_1). A support K with signs e gives the program max e'z_K over
+    A z = 0, |z|_1 <= 1, whose dual is min over y of |e - A'y|_inf. From below, programs are solved in turns: the
+    largest entries of a solution, with their signs, are the next program.
+
+    References
+    ----------
+    Juditsky and Nemirovski 2011 (arXiv:0809.2650); the enumeration from above is that of Cho and Xu (arXiv:1306.2665,
+    from memory of the literature). Derived here: docs/derivations.md, "The null-space constant"; verified
+    numerically by tests/recovery/test_null_space.py.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> alpha = null_space_constant(np.array([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5]]), 1)
+    >>> round(alpha.lower, 9), round(alpha.upper, 9), alpha.upper_certified
+    (0.5, 0.5, True)
+    """
+    check_choice(method, "method", ("decoupled", "joint", "exact"))
+    columns = arrays.to_numpy(all_columns(A))
+    size = columns.shape[1]
+    s = check_integer(s, "s", minimum=1, maximum=size)
+    limit = check_integer(limit, "limit", minimum=0)
+    programs = _Programs(columns)
+    if programs.rank == size:
+        return _interval(columns, np.zeros(size), s, 1.0)
+    duals, primals = zip(*(programs.solve(unit) for unit in np.eye(size)), strict=True)
+    Y = np.stack(duals, axis=1)
+    upper = _bound(columns, Y, s)
+    best = _climb(programs, np.array(primals), s)
+    if method == "joint" and s > 1:
+        upper = min(upper, _bound(columns, programs.joint(s), s))
+    if method == "exact":  # multipliers of single entries rule out more programs than those of the joint one
+        best, found = _enumerate(programs, columns, Y, s, best, limit)
+        upper = min(upper, found)
+    return _interval(columns, best, s, upper)
+
+
+def null_space_multipliers(A: Any, s: int, method: str = "decoupled") -> np.ndarray:
+    """Return multipliers Y for which the s largest |entries| of each column of I - Y'A add up to little.
+
+    Parameters
+    ----------
+    A : Operator or array, shape (n, N)
+        The matrix; it goes to the CPU.
+    s : int
+        Number of entries, from 1 to N.
+    method : {"decoupled", "joint"}, default "decoupled"
+        The programs of :func:`null_space_constant`.
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (n, N)
+        What :func:`recovery.certificates.null_space_certificate` takes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If A is not a finite matrix, `s` is out of range, or the method is not known.
+    """
+    check_choice(method, "method", ("decoupled", "joint"))
+    columns = arrays.to_numpy(all_columns(A))
+    s = check_integer(s, "s", minimum=1, maximum=columns.shape[1])
+    programs = _Programs(columns)
+    if method == "joint":
+        return programs.joint(s)
+    return np.stack([programs.solve(unit)[0] for unit in np.eye(columns.shape[1])], axis=1)
+
+
+class _Programs:
+    """Linear programs over the null space of A, on an orthonormal basis of its rows."""
+
+    def __init__(self, A: np.ndarray) -> None:
+        scale = np.abs(A).max(axis=1, keepdims=True)  # of a row: it does not change the null space
+        scale[scale == 0.0] = 1.0
+        left, values, right = np.linalg.svd(A / scale, full_matrices=True)
+        self.rank = int(np.sum(values > max(A.shape) * EPS * values[0]))
+        self.rows, self.null = right[: self.rank], right[self.rank :]
+        self.back = left[:, : self.rank] / values[: self.rank] / scale  # from multipliers of the basis to those of A
+
+    def solve(self, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return y, shape (n,), of least |target - A'y|_inf, and z, shape (N,), of largest target'z with |z|_1 = 1."""
+        from scipy.optimize import linprog
+
+        size = target.size
+        equations = np.vstack([np.hstack([self.rows, -self.rows]), np.ones(2 * size)])
+        right = np.zeros(self.rank + 1)
+        right[-1] = 1.0
+        found = linprog(-np.concatenate([target, -target]), A_eq=equations, b_eq=right, method="highs")
+        if found.x is None:
+            return np.zeros(self.back.shape[0]), np.zeros(size)
+        return self.back @ -found.eqlin.marginals[:-1], found.x[:size] - found.x[size:]
+
+    def joint(self, s: int) -> np.ndarray:
+        """Return Y of least max over j of the s largest |entries| of column j of R = I - Y'A.
+
+        R = P - Q with P, Q >= 0 and R Z = Z for a basis Z of the null space. The s largest entries of a column of
+        P + Q add up to at most t if P + Q <= l_j + M and s l_j + sum_i M_ij <= t for some M, l >= 0.
+        """
+        from scipy import sparse
+        from scipy.optimize import linprog
+
+        size, free = self.rows.shape[1], self.null.shape[0]
+        entries, identity = size * size, sparse.identity(size)
+        both = sparse.identity(entries)  # entry (i, j) is number i N + j
+        keep = sparse.kron(identity, self.null)  # row i of R times the columns of Z
+        # P, Q and M by entries, l by columns, t
+        shared, summed = sparse.kron(np.ones((size, 1)), identity), sparse.kron(np.ones((1, size)), identity)
+        top: Any = [both, both, -both, -shared, sparse.csr_matrix((entries, 1))]
+        low: Any = [sparse.csr_matrix((size, 2 * entries)), summed, s * identity, -np.ones((size, 1))]
+        equal: Any = [keep, -keep, sparse.csr_matrix((size * free, entries + size + 1))]
+        cost = np.zeros(3 * entries + size + 1)
+        cost[-1] = 1.0
+        found = linprog(
+            cost,
+            A_ub=sparse.vstack([sparse.hstack(top), sparse.hstack(low)], format="csr"),
+            b_ub=np.zeros(entries + size),
+            A_eq=sparse.hstack(equal, format="csr"),
+            b_eq=self.null.T.ravel(),
+            method="highs-ipm",
+        )
+        if found.x is None:
+            return np.zeros((self.back.shape[0], size))
+        residual = (found.x[:entries] - found.x[entries : 2 * entries]).reshape(size, size)
+        return self.back @ (self.rows @ (np.eye(size) - residual).T)
+
+
+def _bound(A: np.ndarray, Y: np.ndarray, s: int) -> float:
+    """Return a proved upper bound of alpha_s from multipliers."""
+    from recovery.certificates.null_space import enclosed_residual
+
+    residual, radius = enclosed_residual(A, Y, np.eye(A.shape[1]))
+    sizes = np.sort(np.abs(residual) + radius, axis=0)[-s:]
+    return min(1.0, float(sizes.sum(axis=0).max()) * (1.0 + (s + 4) * EPS))
+
+
+def _interval(A: np.ndarray, z: np.ndarray, s: int, upper: float) -> Interval:
+    """Return the interval whose lower end is proved by an exact null vector near z."""
+    from recovery.certificates.rational import null_vector
+    from recovery.certificates.rounding import outward
+
+    exact = null_vector(A, z)
+    if exact is None:  # independent columns
+        return Interval(0.0, 0.0, True, True)
+    sizes = sorted(map(abs, exact), reverse=True)
+    lower = outward(Fraction(sum(sizes[:s]), sum(sizes)), -math.inf)
+    witness = np.array([float(Fraction(one, sizes[0])) for one in exact])
+    return Interval(lower, upper, True, True, witness)
+
+
+def _climb(programs: _Programs, starts: np.ndarray, s: int) -> np.ndarray:
+    """Return a null vector with a large share on s entries: from each start, programs in turns while they gain."""
+    best, share = starts[0], -1.0
+    for z in starts:
+        reached = _share(z, s)
+        for _ in range(20):
+            candidate = programs.solve(_signs(z, s))[1]
+            if _share(candidate, s) <= reached * (1.0 + 1e-9):
+                break
+            z, reached = candidate, _share(candidate, s)
+        if reached > share:
+            best, share = z, reached
+    return best
+
+
+def _share(z: np.ndarray, s: int) -> float:
+    sizes = np.sort(np.abs(z))
+    total = float(sizes.sum())
+    return float(sizes[-s:].sum()) / total if total > 0.0 else 0.0
+
+
+def _signs(z: np.ndarray, s: int) -> np.ndarray:
+    """Return the signs of the s largest entries, 0 elsewhere."""
+    target = np.zeros(z.size)
+    chosen = np.argsort(-np.abs(z), kind="stable")[:s]
+    target[chosen] = np.where(z[chosen] < 0.0, -1.0, 1.0)
+    return target
+
+
+def _enumerate(
+    programs: _Programs, A: np.ndarray, Y: np.ndarray, s: int, best: np.ndarray, limit: int
+) -> tuple[np.ndarray, float]:
+    """Return the best null vector and a proved bound, over all supports and signs (of which -e and e are one).
+
+    With R = I - Y'A, e'z_K = (e'R_K) z <= max_j |e'R_K|_j |z|_1 bounds a program without solving it; programs are
+    solved from the largest bound on, until the next is below what a null vector reaches.
+    """
+    from recovery.certificates.null_space import enclosed_residual
+
+    size = A.shape[1]
+    signs = np.array([(1.0, *rest) for rest in product((1.0, -1.0), repeat=s - 1)])
+    if math.comb(size, s) * len(signs) > LIMIT:
+        return best, 1.0
+    residual, radius = enclosed_residual(A, Y, np.eye(size))
+    chosen = np.concatenate(list(supports(size, s, 4096)))
+    bounds = np.empty((len(chosen), len(signs)))
+    for first in range(0, len(chosen), 4096):
+        block = slice(first, first + 4096)
+        spread = (radius + s * EPS * np.abs(residual))[chosen[block]].sum(axis=1)
+        for number, one in enumerate(signs):
+            reach = np.abs(np.einsum("k,ckj->cj", one, residual[chosen[block]])) + spread
+            bounds[block, number] = reach.max(axis=1) * (1.0 + (2 * s + 8) * EPS)
+    order = np.argsort(-bounds, axis=None, kind="stable")
+    share, solved = _share(best, s), 0.0
+    for count, place in enumerate(order):
+        bound = float(bounds.flat[place])
+        if bound <= share or count >= limit:
+            return best, max(solved, bound)
+        support, number = divmod(int(place), len(signs))
+        target = np.zeros(size)
+        target[chosen[support]] = signs[number]
+        y, z = programs.solve(target)
+        line, width = enclosed_residual(A, y[:, None], target[None, :])
+        solved = max(solved, min(bound, float((np.abs(line) + width).max()) * (1.0 + 4 * EPS)))
+        if _share(z, s) > share:
+            best, share = z, _share(z, s)
+    return best, solved
