@@ -8,17 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from recovery._solve import solve
 from recovery.guarantees import frames
 from recovery.guarantees.base import Guarantee, Verdict
 from recovery.guarantees.isometry import isometric_columns, isometry, smaller
+from recovery.guarantees.iterative import STEPS, Trace, held_to, least_entry, nothing_to_run, outside, trace
 from recovery.instances import Instance
 
-__all__ = ["guarantees"]
+__all__ = ["contracts", "converges", "guarantees", "htp_rate", "iht_rate", "isometry_rule"]
 
-STEPS = 40
-FLOOR = 1e-9
-"""Errors below this share of |x| count as 0."""
 Rate = Callable[[float], float]
 
 
@@ -41,15 +38,9 @@ def isometry_rule(limit: float) -> Callable[[Instance], Verdict]:
     """Return the hypothesis delta_{3s} < limit, without noise and from a start with at most s non-zeros."""
 
     def hypotheses(instance: Instance) -> Verdict:
-        s = instance.sparsity
-        if not instance.noise_free:
-            return Verdict.of(False, "there is noise; the statement is about data without noise")
-        if len(instance.support) > s:
-            return Verdict.of(False, f"x has {len(instance.support)} non-zeros, more than s = {s}")
-        if instance.x0 is not None and np.count_nonzero(instance.x0) > s:
-            return Verdict.of(False, f"x0 has {np.count_nonzero(instance.x0)} non-zeros, more than s = {s}")
-        if s == 0:
-            return Verdict.of(True, "s = 0: every iterate is 0")
+        s, aside = instance.sparsity, outside(instance)
+        if aside is not None:
+            return aside
         # at most N columns are in play, whatever s is
         return smaller(isometry(instance.matrix, 3 * s).delta_raw, limit, f"the limit against delta_{3 * s}")
 
@@ -60,62 +51,46 @@ def converges(solver: str, rate: Rate, **options: Any) -> Callable[[Instance], V
     """Return the outcome "an error is at most rate^t times the first one"; with a rate of 1 or more "it ends at x"."""
 
     def outcome(instance: Instance) -> Verdict:
-        s, x = instance.sparsity, instance.x
-        if s == 0:
-            return Verdict.of(not np.any(x), "s = 0: every iterate is 0")
-        start = np.zeros(len(x)) if instance.x0 is None else instance.x0
-        errors, steps = [float(np.linalg.norm(start - x))], []
-
-        def watch(state: Any) -> None:
-            point = np.zeros(len(x))
-            point[state.support] = state.values
-            errors.append(float(np.linalg.norm(point - x)))
-            steps.append(state.step)
-
-        result = solve(
-            instance.matrix, instance.y, s, solver, x0=instance.x0, max_iter=STEPS, step=1.0, normalise=False,
-            callback=watch, **options,
-        )  # fmt: skip
-        floor = FLOOR * max(float(np.linalg.norm(x)), errors[0] * 1e-3)
-        if steps and steps[-1] != 1.0:
-            return Verdict("fails", -1.0, "the supports repeat in a cycle of unit steps")
-        if not np.any(instance.y):  # the solver does not start
-            return Verdict.unknown("y = 0: the run has no steps")
-        slope = rate(isometry(instance.matrix, 3 * s).delta_raw.upper)
-        if not slope < 1.0:
-            done = errors[-1] <= floor
-            return Verdict(
-                "holds" if done else "fails", 1.0 if done else -1.0, f"after {result.n_iter} steps {errors[-1]:.3g}"
-            )
-        return _compare(errors, slope, floor, x, result.n_iter, finite=solver == "htp")
+        aside = nothing_to_run(instance)
+        if aside is not None:
+            return aside
+        run = trace(instance, solver, step=1.0, **options)
+        slope = rate(isometry(instance.matrix, 3 * instance.sparsity).delta_raw.upper)
+        return contracts(run, 1.0, slope, least_entry(instance.x) if solver == "htp" else None)
 
     return outcome
 
 
-def _compare(errors: list[float], slope: float, floor: float, x: np.ndarray, n_iter: int, finite: bool) -> Verdict:
-    """Compare errors with slope^t times the first; a run that ended stays where it is."""
-    ended = n_iter < STEPS
-    worst, at = math.inf, 0
-    for t in range(1, STEPS + 1):
-        error = errors[min(t, len(errors) - 1)]
-        bound = errors[0] * slope**t
-        if bound <= floor:
-            break
-        margin = bound / error - 1.0 if error > floor else math.inf
-        if margin < worst:
-            worst, at = margin, t
-    reason = f"after {at} steps the error is nearest to {slope:.6g}^{at} of the first"
-    if abs(worst) <= 1e-9:
-        return Verdict.unknown(reason + "; too close for rounding", worst)
-    if worst < 0.0:
-        return Verdict("fails", worst, reason)
-    least = float(np.min(np.abs(x[x != 0.0]), initial=math.inf))
-    if finite and least > 10.0 * floor:
-        # the support is complete once every missing entry would cost more than the error that is left
-        needed = 1 if errors[0] * slope < least else math.floor(math.log(least / errors[0]) / math.log(slope)) + 1
-        if (ended or needed < len(errors)) and errors[min(needed, len(errors) - 1)] > floor:
-            return Verdict("fails", -1.0, f"not at x after {needed} steps")
-    return Verdict("holds", worst, reason)
+def contracts(run: Trace, step: float, slope: float, finite: float | None = None) -> Verdict:
+    """Return whether all errors of a run with one step size are at most slope^t times the first.
+
+    Parameters
+    ----------
+    run : Trace
+        What happened.
+    step : float
+        A cycle of supports makes HTP shorten it: then the run is that of another method.
+    slope : float
+        With 1 or more it is asked instead whether the run ends at x.
+    finite : float, optional
+        The run is to be at x once the bound is below this number.
+
+    Returns
+    -------
+    Verdict
+        The margin is that of the tightest step.
+    """
+    if run.steps and run.steps[-1] != step:
+        return Verdict("fails", -1.0, "the supports repeat in a cycle")
+    if not slope < 1.0:
+        done = run.errors[-1] <= run.floor
+        return Verdict(
+            "holds" if done else "fails",
+            1.0 if done else -1.0,
+            f"after {run.result.n_iter} steps {run.errors[-1]:.3g}",
+        )
+    bounds = [run.errors[0] * slope**t for t in range(STEPS + 1)]
+    return held_to(run.errors, bounds, run.floor, f"the error with rate {slope:.6g}", finite)
 
 
 def _sampler(rng: np.random.Generator, limit: float = 1.0 / math.sqrt(3.0)) -> Instance:

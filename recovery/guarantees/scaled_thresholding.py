@@ -1,0 +1,128 @@
+"""When hard thresholding with the best step for columns of any scale converges to the planted vector."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from recovery.guarantees.base import Guarantee, Verdict
+from recovery.guarantees.hard_thresholding import Rate, contracts, htp_rate, iht_rate
+from recovery.guarantees.isometry import isometry, smaller
+from recovery.guarantees.iterative import extremes, least_entry, nothing_to_run, outside, trace
+from recovery.guarantees.iterative_samplers import instance_with, kappa_of_delta
+from recovery.instances import Instance
+
+__all__ = ["GOLDEN", "converges_scaled", "guarantees", "scaled_rule"]
+
+GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
+"""0.618: two columns of unit norm with a larger inner product have a wrong fixed point."""
+
+
+def scaled_rule(limit: float) -> Callable[[Instance], Verdict]:
+    """Return the hypothesis delta_{3s} < limit, with A in the scale that makes delta smallest."""
+
+    def hypotheses(instance: Instance) -> Verdict:
+        aside = outside(instance)
+        if aside is not None:
+            return aside
+        order = 3 * instance.sparsity
+        found = isometry(instance.matrix, order).delta_scaled
+        return smaller(found, limit, f"the limit against delta_{order} of A in its best scale")
+
+    return hypotheses
+
+
+def converges_scaled(solver: str, rate: Rate, **options: Any) -> Callable[[Instance], Verdict]:
+    """Return the outcome "with step 2 / (alpha_{3s} + beta_{3s}) an error is at most rate(delta_{3s})^t |x0 - x|"."""
+
+    def outcome(instance: Instance) -> Verdict:
+        aside = nothing_to_run(instance)
+        if aside is not None:
+            return aside
+        low, high = extremes(instance.matrix, 3 * instance.sparsity)
+        step = 2.0 / (low + high)
+        run = trace(instance, solver, step=step, **options)
+        finite = least_entry(instance.x) if solver == "htp" else None
+        return contracts(run, step, rate((high - low) / (high + low)), finite)
+
+    return outcome
+
+
+def sampler(rng: np.random.Generator, limit: float = GOLDEN) -> Instance:
+    """Draw columns with delta_{3s} near the limit."""
+    return instance_with(rng, lambda s: 3 * s, lambda s, margin: kappa_of_delta(limit / (1.0 + margin)))
+
+
+def guarantees() -> list[Guarantee]:
+    """Return the guarantees of hard thresholding with the step 2 / (alpha_{3s} + beta_{3s}).
+
+    Returns
+    -------
+    list of Guarantee
+        delta_{3s} = (beta_{3s} - alpha_{3s}) / (beta_{3s} + alpha_{3s}) is the isometry constant of A in its best
+        scale, so that nothing depends on the scale of A. The runs are those of :func:`recovery.solve` with
+        ``normalise=False``, from x0 (zero if None).
+    """
+    tests = "tests/recovery/test_guarantees_scaled_thresholding.py"
+    third = 1.0 / math.sqrt(3.0)
+    proof = "docs/derivations.md, section Thresholding with the best step"
+    memory = f"(from memory of the literature, verified numerically by {tests})"
+    step = "step 2 / (alpha_{3s} + beta_{3s}), delta_{3s} that of A in its best scale"
+
+    def near(limit: float) -> Callable[[np.random.Generator], Instance]:
+        return lambda rng: sampler(rng, limit)
+
+    return [
+        Guarantee(
+            "iht-scaled-golden-ratio",
+            "implication",
+            f"Without noise: delta_{{3s}} < (sqrt(5) - 1) / 2, x0 and x s-sparse => IHT with {step}, has |x_t - x| <= "
+            "(delta_{3s} (sqrt(5) + 1) / 2)^t |x0 - x|. The constant is the best one.",
+            f"Zhao and Luo 2023 {memory}; proved in {proof}",
+            tests,
+            scaled_rule(GOLDEN),
+            converges_scaled("iht", iht_rate(GOLDEN)),
+            sampler=near(GOLDEN),
+            steer=None,
+        ),
+        Guarantee(
+            "iht-scaled-isometry",
+            "implication",
+            f"Without noise: delta_{{3s}} < 1 / sqrt(3), x0 and x s-sparse => IHT with {step}, has |x_t - x| <= "
+            "(sqrt(3) delta_{3s})^t |x0 - x|.",
+            f"Foucart, SIAM J. Numer. Anal. 2011 {memory}; proved in {proof}",
+            tests,
+            scaled_rule(third),
+            converges_scaled("iht", iht_rate(third)),
+            sampler=near(third),
+            steer=None,
+        ),
+        Guarantee(
+            "iht-scaled-isometry-half",
+            "implication",
+            f"Without noise: delta_{{3s}} < 1 / 2, x0 and x s-sparse => IHT with {step}, has |x_t - x| <= (2 "
+            "delta_{3s})^t |x0 - x|.",
+            f"Foucart 2010, Sparse recovery algorithms, by the abstract; proved in {proof}",
+            tests,
+            scaled_rule(0.5),
+            converges_scaled("iht", iht_rate(0.5)),
+            sampler=near(0.5),
+            steer=None,
+        ),
+        Guarantee(
+            "htp-scaled-isometry",
+            "implication",
+            f"Without noise: delta_{{3s}} < 1 / sqrt(3), x0 and x s-sparse => HTP with {step}, has |x_t - x| <= r^t "
+            "|x0 - x| with r = sqrt(2 delta^2 / (1 - delta^2)), and x_t = x from the first t >= 1 on with r^t "
+            "|x0 - x| < min |x_S|.",
+            f"Foucart, SIAM J. Numer. Anal. 2011 {memory}; proved in {proof}",
+            tests,
+            scaled_rule(third),
+            converges_scaled("htp", htp_rate(third), escapes=0),
+            sampler=near(third),
+            steer=None,
+        ),
+    ]
