@@ -1,24 +1,60 @@
 """Numbers about an operator that recovery guarantees ask for."""
 
+from recovery.conditions.arrangements import Patterns, cover_count, enumerate_patterns, pattern_bound
 from recovery.conditions.coherence import babel, mutual_coherence
 from recovery.conditions.cone import restricted_eigenvalue
+from recovery.conditions.coverage import (
+    GateSpread,
+    energy_coverage,
+    expected_separation,
+    gate_coverage,
+    gate_separation,
+    gate_spread,
+    probable_spread,
+)
 from recovery.conditions.exact_recovery import exact_recovery_coefficient, worst_exact_recovery_coefficient
 from recovery.conditions.intervals import Interval
 from recovery.conditions.lasso import PrimalDualWitness, irrepresentable, primal_dual_witness
 from recovery.conditions.neural import NeuralIsometry, neural_isometry
+from recovery.conditions.patterns import (
+    GatePair,
+    RankReport,
+    complementary_pairs,
+    equal_gates,
+    gated_rank,
+)
+from recovery.conditions.reduced_gates import ReducedGates, one_per_pair
 from recovery.conditions.restricted import RestrictedEigenvalues, restricted_eigenvalues
 
 __all__ = [
+    "GatePair",
+    "GateSpread",
     "Interval",
     "NeuralIsometry",
+    "Patterns",
     "PrimalDualWitness",
+    "RankReport",
+    "ReducedGates",
     "RestrictedEigenvalues",
     "babel",
+    "complementary_pairs",
+    "cover_count",
+    "energy_coverage",
+    "enumerate_patterns",
+    "equal_gates",
     "exact_recovery_coefficient",
+    "expected_separation",
+    "gate_coverage",
+    "gate_separation",
+    "gate_spread",
+    "gated_rank",
     "irrepresentable",
     "mutual_coherence",
     "neural_isometry",
+    "one_per_pair",
+    "pattern_bound",
     "primal_dual_witness",
+    "probable_spread",
     "restricted_eigenvalue",
     "restricted_eigenvalues",
     "worst_exact_recovery_coefficient",

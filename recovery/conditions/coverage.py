@@ -1,0 +1,244 @@
+"""How much of the data each gate lets through, and how far apart gates are."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from planted import arrays
+from planted.checks import check_array, check_integer, check_number
+from recovery.conditions._gates import check_gated, check_gates
+
+__all__ = [
+    "GateSpread",
+    "energy_coverage",
+    "expected_separation",
+    "gate_coverage",
+    "gate_separation",
+    "gate_spread",
+    "probable_spread",
+]
+
+
+def gate_coverage(gates: Any) -> Any:
+    """Return the share of rows that each gate lets through, tr(D_j) / n.
+
+    Parameters
+    ----------
+    gates : array of bool or 0/1, shape (n, p), or GatedOperator
+        The diagonals of D_1, ..., D_p.
+
+    Returns
+    -------
+    array, shape (p,)
+        float64, on the device of the gates.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `gates` is not a matrix of zeros and ones.
+    """
+    gates = check_gates(gates)
+    return gates.astype(np.float64).mean(axis=0)
+
+
+def gate_separation(gates: Any) -> Any:
+    """Return the share of rows on which two gates differ, for all pairs.
+
+    Parameters
+    ----------
+    gates : array of bool or 0/1, shape (n, p), or GatedOperator
+        The diagonals of D_1, ..., D_p.
+
+    Returns
+    -------
+    array, shape (p, p)
+        Hamming distances over n, float64, on the device of the gates; the diagonal is 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `gates` is not a matrix of zeros and ones.
+
+    Notes
+    -----
+    |D_i - D_j|_1 = tr D_i + tr D_j - 2 tr D_i D_j: one matrix product of integers, exact in float64.
+    """
+    ones = check_gates(gates).astype(np.float64)
+    both, on = ones.T @ ones, ones.sum(axis=0)
+    return (on[:, None] + on[None, :] - 2.0 * both) / float(ones.shape[0])
+
+
+def expected_separation(H: Any) -> Any:
+    """Return the angles between generators over pi: the expected separation of their gates on Gaussian data.
+
+    Parameters
+    ----------
+    H : array, shape (d, p)
+        Generators, one a column, none of them 0.
+
+    Returns
+    -------
+    array, shape (p, p)
+        theta_ij / pi, from 0 to 1, float64, on the device of H. Accurate to about 1e-16, also near 0 and 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If H is not a finite matrix or a column is 0.
+
+    Notes
+    -----
+    For x ~ N(0, I) the two half-spaces h.x >= 0 and g.x >= 0 differ with probability theta / pi: in the plane of h and
+    g the direction of x is uniform, and the two wedges where the signs differ have angle theta each. theta = 2
+    atan2(|u - v|, |u + v|) for the unit vectors, which keeps its digits where arccos does not.
+
+    References
+    ----------
+    Derived here; Monte Carlo in tests/recovery/test_conditions_coverage.py.
+    """
+    H = check_array(H, "H", ndim=2).astype(np.float64)
+    xp = arrays.namespace(H)
+    largest = xp.abs(H).max(axis=0)
+    if bool((largest == 0.0).any()):
+        raise ValueError(f"H has a zero column at index {int(xp.argmin(largest))}; expected generators other than 0")
+    units = H / largest
+    units = (units / xp.sqrt((units * units).sum(axis=0))).T
+    # one row of pairs at a time: p^2 d numbers would not fit for many generators
+    rows = [
+        2.0 * xp.arctan2(xp.sqrt(((unit - units) ** 2).sum(axis=1)), xp.sqrt(((unit + units) ** 2).sum(axis=1)))
+        for unit in units
+    ]
+    return xp.stack(rows) / math.pi
+
+
+def energy_coverage(A: Any) -> Any:
+    """Return the share of a feature's energy that a gate lets through, |D_j x_a|^2 / |x_a|^2.
+
+    Parameters
+    ----------
+    A : GatedOperator, shape (n, d p)
+        The operator.
+
+    Returns
+    -------
+    array, shape (p, d)
+        float64, on the device of A; NaN for a feature that is 0 on all rows, which has no columns to speak of.
+
+    Raises
+    ------
+    TypeError
+        If A has no gates.
+
+    Notes
+    -----
+    This, and not tr(D_j) / n, is what bounds restricted smoothness from below: if all entries are at least e, then
+    t columns of one feature give beta_t / alpha_t >= e t for t <= p. A gate that switches off the few rows which
+    carry a feature has a large tr(D_j) / n and next to no energy.
+
+    References
+    ----------
+    Derived here: docs/derivations.md, section "Why the sparsity that thresholding asks for is out of reach".
+    """
+    A = check_gated(A)
+    xp = A.xp
+    X = A.inputs.astype(np.float64)
+    largest = xp.abs(X).max(axis=1)
+    blank = largest == 0.0
+    squares = (X / xp.where(blank, 1.0, largest)[:, None]) ** 2
+    kept = A.gates().T.astype(np.float64) @ squares.T
+    whole = squares.sum(axis=1)
+    shares = xp.minimum(kept / xp.where(blank, 1.0, whole), 1.0)
+    return xp.where(blank, xp.asarray(math.nan), shares)
+
+
+@dataclass(frozen=True)
+class GateSpread:
+    """How the gates spread over the rows (Assumption 2 of the paper): coverage and separation.
+
+    Parameters
+    ----------
+    coverage : float
+        eps: every gate lets at least eps n rows through.
+    separation : float
+        gamma: two different gates differ on at least gamma n rows; ``inf`` for one gate.
+    delta : float
+        Probability that this is wrong; 0 for gates that were counted.
+    """
+
+    coverage: float
+    separation: float
+    delta: float = 0.0
+
+
+def gate_spread(gates: Any) -> GateSpread:
+    """Return the coverage and separation that these gates have.
+
+    Parameters
+    ----------
+    gates : array of bool or 0/1, shape (n, p), or GatedOperator
+        The diagonals of D_1, ..., D_p.
+
+    Returns
+    -------
+    GateSpread
+        The smallest of :func:`gate_coverage` and of the entries of :func:`gate_separation` off the diagonal.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `gates` is not a matrix of zeros and ones.
+    """
+    gates = check_gates(gates)
+    return GateSpread(float(gate_coverage(gates).min()), _smallest_pair(gate_separation(gates)))
+
+
+def probable_spread(H: Any, n: int, delta: float) -> GateSpread:
+    """Return a coverage and separation that gates of n standard normal rows have with probability 1 - delta.
+
+    Parameters
+    ----------
+    H : array, shape (d, p)
+        Generators, fixed before the rows are drawn, none of them 0.
+    n : int
+        Rows.
+    delta : float
+        Between 0 and 1.
+
+    Returns
+    -------
+    GateSpread
+        eps = 1/2 - t and gamma = theta_min / pi - t with t = sqrt(log((p + p^2 / 2) / delta) / (2 n)); they say
+        nothing where they are negative.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If H is not a finite matrix, a column is 0, or a number is out of range.
+
+    Notes
+    -----
+    n tr(D_j) / n is binomial with chance 1/2, a Hamming distance is binomial with chance theta / pi. Hoeffding's
+    inequality gives exp(-2 n t^2) for each of the p + p (p - 1) / 2 events. Binary generators with supports of one
+    size s' have theta_min >= arccos(1 - 1/s'); of sizes up to s', arcsin(1 / sqrt(s')).
+
+    References
+    ----------
+    Derived here: docs/derivations.md, section "Coverage and separation of Gaussian gates". The paper's appendix D has a
+    statement of this kind with constants of its own.
+    """
+    separation = expected_separation(H)
+    n, p = check_integer(n, "n", minimum=1), int(separation.shape[0])
+    delta = check_number(delta, "delta", minimum=0.0, maximum=1.0)
+    if delta == 0.0:
+        raise ValueError("delta=0.0 is out of range; expected a probability above 0")
+    t = math.sqrt(max(0.0, math.log((p + 0.5 * p * p) / delta)) / (2.0 * n))
+    return GateSpread(0.5 - t, _smallest_pair(separation) - t, delta)
+
+
+def _smallest_pair(matrix: Any) -> float:
+    xp, p = arrays.namespace(matrix), int(matrix.shape[0])
+    return float((matrix + xp.diag(xp.asarray(np.full(p, math.inf)))).min()) if p > 1 else math.inf
