@@ -7,16 +7,23 @@ from recovery.certificates.cholesky import (
     smallest_eigenvalue_bound,
 )
 from recovery.certificates.dual import dual_bound
+from recovery.certificates.dual_vector import dual_vector_certificate
 from recovery.certificates.enumerated import enumeration_bound
+from recovery.certificates.isometry import isometry_certificate
+from recovery.certificates.null_space import null_space_certificate, null_space_witness
 from recovery.certificates.semidefinite import is_positive_semidefinite
 from recovery.certificates.witness import witness_bound
 
 __all__ = [
     "Certificate",
     "dual_bound",
+    "dual_vector_certificate",
     "enumeration_bound",
     "is_positive_semidefinite",
+    "isometry_certificate",
     "largest_eigenvalue_bound",
+    "null_space_certificate",
+    "null_space_witness",
     "proves_positive_definite",
     "smallest_eigenvalue_bound",
     "witness_bound",

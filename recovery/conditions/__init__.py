@@ -14,8 +14,10 @@ from recovery.conditions.coverage import (
 )
 from recovery.conditions.exact_recovery import exact_recovery_coefficient, worst_exact_recovery_coefficient
 from recovery.conditions.intervals import Interval
+from recovery.conditions.l1_dual import DualCertificate, dual_certificate
 from recovery.conditions.lasso import PrimalDualWitness, irrepresentable, primal_dual_witness
 from recovery.conditions.neural import NeuralIsometry, neural_isometry
+from recovery.conditions.null_space import null_space_constant, null_space_multipliers
 from recovery.conditions.patterns import (
     GatePair,
     RankReport,
@@ -25,8 +27,10 @@ from recovery.conditions.patterns import (
 )
 from recovery.conditions.reduced_gates import ReducedGates, one_per_pair
 from recovery.conditions.restricted import RestrictedEigenvalues, restricted_eigenvalues
+from recovery.conditions.spark import spark_bounds
 
 __all__ = [
+    "DualCertificate",
     "GatePair",
     "GateSpread",
     "Interval",
@@ -39,6 +43,7 @@ __all__ = [
     "babel",
     "complementary_pairs",
     "cover_count",
+    "dual_certificate",
     "energy_coverage",
     "enumerate_patterns",
     "equal_gates",
@@ -51,11 +56,14 @@ __all__ = [
     "irrepresentable",
     "mutual_coherence",
     "neural_isometry",
+    "null_space_constant",
+    "null_space_multipliers",
     "one_per_pair",
     "pattern_bound",
     "primal_dual_witness",
     "probable_spread",
     "restricted_eigenvalue",
     "restricted_eigenvalues",
+    "spark_bounds",
     "worst_exact_recovery_coefficient",
 ]

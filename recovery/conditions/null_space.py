@@ -15,7 +15,7 @@ from recovery.conditions._columns import EPS, all_columns
 from recovery.conditions.enumeration import LIMIT, supports
 from recovery.conditions.intervals import Interval
 
-__all__ = ["null_space_constant", "null_space_multipliers"]
+__all__ = ["Programs", "null_space_constant", "null_space_multipliers"]
 
 PROGRAMS = 5000
 """Linear programs that an exact search may solve by default: about 10 seconds for 40 columns."""
@@ -76,7 +76,7 @@ def null_space_constant(A: Any, s: int, method: str = "decoupled", *, limit: int
     size = columns.shape[1]
     s = check_integer(s, "s", minimum=1, maximum=size)
     limit = check_integer(limit, "limit", minimum=0)
-    programs = _Programs(columns)
+    programs = Programs(columns)
     if programs.rank == size:
         return _interval(columns, np.zeros(size), s, 1.0)
     duals, primals = zip(*(programs.solve(unit) for unit in np.eye(size)), strict=True)
@@ -116,13 +116,13 @@ def null_space_multipliers(A: Any, s: int, method: str = "decoupled") -> np.ndar
     check_choice(method, "method", ("decoupled", "joint"))
     columns = arrays.to_numpy(all_columns(A))
     s = check_integer(s, "s", minimum=1, maximum=columns.shape[1])
-    programs = _Programs(columns)
+    programs = Programs(columns)
     if method == "joint":
         return programs.joint(s)
     return np.stack([programs.solve(unit)[0] for unit in np.eye(columns.shape[1])], axis=1)
 
 
-class _Programs:
+class Programs:
     """Linear programs over the null space of A, on an orthonormal basis of its rows."""
 
     def __init__(self, A: np.ndarray) -> None:
@@ -145,6 +145,18 @@ class _Programs:
         if found.x is None:
             return np.zeros(self.back.shape[0]), np.zeros(size)
         return self.back @ -found.eqlin.marginals[:-1], found.x[:size] - found.x[size:]
+
+    def sparsest(self, i: int) -> np.ndarray | None:
+        """Return z, shape (N,), of least |z|_1 with A z = 0 and z_i = 1, a vertex; None if there is none."""
+        from scipy.optimize import linprog
+
+        size = self.rows.shape[1]
+        picked = np.zeros((1, 2 * size))
+        picked[0, i], picked[0, size + i] = 1.0, -1.0
+        equations = np.vstack([np.hstack([self.rows, -self.rows]), picked])
+        right = np.append(np.zeros(self.rank), 1.0)
+        found = linprog(np.ones(2 * size), A_eq=equations, b_eq=right, method="highs")
+        return None if found.x is None else found.x[:size] - found.x[size:]
 
     def joint(self, s: int) -> np.ndarray:
         """Return Y of least max over j of the s largest |entries| of column j of R = I - Y'A.
@@ -203,7 +215,7 @@ def _interval(A: np.ndarray, z: np.ndarray, s: int, upper: float) -> Interval:
     return Interval(lower, upper, True, True, witness)
 
 
-def _climb(programs: _Programs, starts: np.ndarray, s: int) -> np.ndarray:
+def _climb(programs: Programs, starts: np.ndarray, s: int) -> np.ndarray:
     """Return a null vector with a large share on s entries: from each start, programs in turns while they gain."""
     best, share = starts[0], -1.0
     for z in starts:
@@ -233,7 +245,7 @@ def _signs(z: np.ndarray, s: int) -> np.ndarray:
 
 
 def _enumerate(
-    programs: _Programs, A: np.ndarray, Y: np.ndarray, s: int, best: np.ndarray, limit: int
+    programs: Programs, A: np.ndarray, Y: np.ndarray, s: int, best: np.ndarray, limit: int
 ) -> tuple[np.ndarray, float]:
     """Return the best null vector and a proved bound, over all supports and signs (of which -e and e are one).
 

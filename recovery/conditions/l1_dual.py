@@ -1,0 +1,180 @@
+"""Whether minimal l1 norm recovers all vectors with one support and signs: a dual vector, or a null vector."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from planted import arrays
+from recovery.conditions._columns import all_columns, check_signs, check_support, orthogonalise
+
+__all__ = ["DualCertificate", "dual_certificate"]
+
+MARGIN = 1e-9
+"""How far below 1 the dual vector should be off the support before it is made exact."""
+
+
+@dataclass(frozen=True, eq=False)
+class DualCertificate:
+    """Whether x is the only minimiser of |x|_1 given A x, for every x with a support and signs.
+
+    Parameters
+    ----------
+    unique : bool or None
+        True and False are proved in exact arithmetic; None where the numbers are too close to 1.
+    coefficient : float
+        Least max over j off S of |a_j'q| over A_S'q = signs, computed: below 1 if and only if unique, where the
+        columns of S are independent; ``inf`` where no q meets the equations.
+    minimum_norm : float
+        The same of the q of least norm, A_S (A_S'A_S)^-1 signs: what the neural isometry and irrepresentability
+        conditions look at; ``inf`` where the columns of S are dependent up to rounding.
+    q : numpy.ndarray of float64, shape (n,), or None
+        The dual vector, rounded, where it is proved.
+    null_vector : numpy.ndarray of float64, shape (N,), or None
+        z != 0 with A z = 0 and signs'z_S >= |z_off|_1, rounded, where uniqueness is refuted.
+    certificate : recovery.certificates.Certificate or None
+        Of kind ``"l1-dual"``, where unique.
+    """
+
+    unique: bool | None
+    coefficient: float
+    minimum_norm: float
+    q: np.ndarray | None = field(default=None, repr=False)
+    null_vector: np.ndarray | None = field(default=None, repr=False)
+    certificate: Any = field(default=None, repr=False)
+
+
+def dual_certificate(A: Any, support: Any, signs: Any) -> DualCertificate:
+    """Decide whether minimal l1 norm recovers every x with a given support and signs from A x.
+
+    Parameters
+    ----------
+    A : Operator or array, shape (n, N)
+        The columns as they are. The work is done on the CPU.
+    support : array of int, shape (k,)
+        S, in any order; it may be empty.
+    signs : array, shape (k,)
+        1 or -1, in the order of `support`.
+
+    Returns
+    -------
+    DualCertificate
+        ``.unique`` is proved either way, or None; ``.certificate`` can be saved and checked again.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If A is not a finite matrix, or support and signs do not fit.
+
+    Notes
+    -----
+    x with sgn x_S = e is the only minimiser of |x|_1 over A x = y if and only if A_S has independent columns and some
+    q has A_S'q = e and |a_j'q| < 1 off S. The q that keeps max |a_j'q| least is one linear program; that of least norm
+    is tried first. It is not unique if and only if some z != 0 has A z = 0 and e'z_S >= |z_off|_1. Floating-point
+    solutions of either are made exact, and then compared exactly.
+
+    References
+    ----------
+    Fuchs 2004 and Tropp 2005 (from memory of the literature; proved in docs/derivations.md, "When minimal l1 norm
+    recovers one sign pattern", and verified numerically by tests/recovery/test_dual_certificate.py).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = dual_certificate(np.array([[1.0, 0.0, 0.5], [0.0, 1.0, 0.25]]), [0], [1])
+    >>> found.unique, found.certificate.check().valid
+    (True, True)
+    """
+    from recovery.certificates.dual_vector import dual_vector_certificate
+
+    original = all_columns(A)
+    chosen = check_support(support, original.shape[1])
+    wanted = arrays.to_numpy(check_signs(signs, support, original))
+    columns = arrays.to_numpy(original)
+    factors = orthogonalise(columns[:, chosen]) if chosen.size else None
+    if chosen.size and factors is not None:
+        Q, R = factors
+        least = Q @ np.linalg.solve(R.T, wanted)
+    else:
+        least = np.zeros(columns.shape[0])
+    outside = np.setdiff1d(np.arange(columns.shape[1]), chosen)
+    dependent = bool(chosen.size) and factors is None
+    minimum_norm = math.inf if dependent else _largest(columns[:, outside], least)
+    coefficient, q, z = _program(columns, chosen, outside, wanted)
+    # the margin of the program's solution is the larger one; but in a tie the plain one is closer to a short number
+    proposals = [least, q] if minimum_norm <= coefficient + MARGIN else [q, least]
+    integers = [int(one) for one in wanted]
+    for proposal in proposals:
+        if proposal is None or _largest(columns[:, outside], proposal) >= 1.0:
+            continue
+        found = dual_vector_certificate(columns, chosen, integers, proposal)
+        if found is not None:
+            return DualCertificate(True, coefficient, minimum_norm, proposal, None, found)
+    against = _refutation(columns, chosen, outside, integers, z)
+    if against is None and dependent:
+        against = _dependence(columns, chosen, wanted)
+    return DualCertificate(None if against is None else False, coefficient, minimum_norm, None, against)
+
+
+def _largest(columns: np.ndarray, q: np.ndarray) -> float:
+    return float(np.abs(columns.T @ q).max(initial=0.0))
+
+
+def _program(
+    A: np.ndarray, chosen: np.ndarray, outside: np.ndarray, wanted: np.ndarray
+) -> tuple[float, np.ndarray | None, np.ndarray]:
+    """Return the least max |a_j'q| off S with A_S'q = signs, a q that has it, and z with the largest e'z_S.
+
+    Solved as max e'z_S over A z = 0, |z_off|_1 <= 1, whose multipliers are q; it is unbounded if no q meets the
+    equations.
+    """
+    from scipy.optimize import linprog
+
+    size = A.shape[1]
+    scale = np.abs(A).max(axis=1)
+    scale[scale == 0.0] = 1.0
+    rows = A / scale[:, None]
+    cost = np.zeros(2 * size)
+    cost[chosen], cost[size + chosen] = -wanted, wanted
+    off = np.zeros(2 * size)
+    off[outside] = off[size + outside] = 1.0
+    found = linprog(
+        cost, A_ub=off[None, :], b_ub=[1.0], A_eq=np.hstack([rows, -rows]), b_eq=np.zeros(len(rows)), method="highs"
+    )
+    if found.x is not None:
+        return max(0.0, -float(found.fun or 0.0)), -found.eqlin.marginals / scale, found.x[:size] - found.x[size:]
+    return math.inf, None, np.zeros(size)  # then the columns of S are dependent
+
+
+def _refutation(
+    A: np.ndarray, chosen: np.ndarray, outside: np.ndarray, signs: list[int], near: np.ndarray
+) -> np.ndarray | None:
+    """Return z != 0, rounded, of which A z = 0 and e'z_S >= |z_off|_1 were shown exactly, or None."""
+    from recovery.certificates.rational import null_vector
+
+    if not np.any(near):
+        return None
+    exact = null_vector(A, near)
+    if exact is None:
+        return None
+    gain = sum(sign * exact[i] for sign, i in zip(signs, chosen, strict=True))
+    if abs(gain) < sum(abs(exact[j]) for j in outside):  # -z is a null vector, too
+        return None
+    largest = max(map(abs, exact))
+    return np.array([(1.0 if gain >= 0 else -1.0) * (one / largest) for one in exact])
+
+
+def _dependence(A: np.ndarray, chosen: np.ndarray, wanted: np.ndarray) -> np.ndarray | None:
+    """Return z != 0, rounded, on S with A z = 0 exactly and e'z >= 0, or None."""
+    from recovery.certificates.rational import null_vector
+
+    exact = null_vector(A[:, chosen], np.ones(chosen.size))
+    if exact is None:
+        return None
+    largest = max(map(abs, exact))
+    z = np.zeros(A.shape[1])
+    z[chosen] = [one / largest for one in exact]
+    return z if sum(int(sign) * one for sign, one in zip(wanted, exact, strict=True)) >= 0 else -z
