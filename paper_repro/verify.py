@@ -20,9 +20,11 @@ __all__ = ["GROUPS", "Report", "chosen", "verify"]
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "linear": ("linear_lottery.guarantees:catalogue", "recovery.guarantees:catalogue/linear"),
+    "sparse": ("recovery.guarantees:catalogue/sparse",),
+    "gated": ("recovery.guarantees:catalogue/gated",),
     "recovery": ("recovery.guarantees:catalogue",),
 }
-"""What a name on the command line may stand for: the functions that list its guarantees."""
+"""What a name on the command line may stand for: the functions that list its guarantees. ``all`` stands for all."""
 
 
 @dataclass

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from recovery.guarantees import omp, omp_samplers
+from functools import partial
+
+from recovery.guarantees import basis_pursuit, l1_program, omp, omp_samplers, wide_samplers
 from recovery.guarantees.base import Guarantee
 
 __all__ = ["controls"]
@@ -31,7 +33,7 @@ def controls() -> list[tuple[Guarantee, float]]:
                 outcome=omp.picks_support(),
                 sampler=omp_samplers.incoherent,
             ),
-            10.0,
+            20.0,
         ),
         (
             _false(
@@ -42,7 +44,29 @@ def controls() -> list[tuple[Guarantee, float]]:
                 outcome=omp.picks_support(),
                 sampler=omp_samplers.exact,
             ),
-            10.0,
+            20.0,
+        ),
+        (
+            _false(
+                "l1-one-sign-pattern",
+                "Without noise: |A_{S^c}'A_S (A_S'A_S)^-1 1|_inf < 1 => basis pursuit returns x, whatever its signs.",
+                "the irrepresentable value depends on the signs",
+                hypotheses=basis_pursuit.irrepresentable_rule(planted_signs=False),
+                outcome=l1_program.recovers(normalise=False),
+                sampler=partial(wide_samplers.near, ratio=basis_pursuit.irrepresentable_ratio, scales=False),
+            ),
+            20.0,
+        ),
+        (
+            _false(
+                "l1-restricted-isometry",
+                "Without noise: delta_{2k} < 0.85 in the best scale => basis pursuit returns x.",
+                "three columns with the null vector (2 + e, 1, 1): delta_2 is 5 / 7 and a little",
+                hypotheses=basis_pursuit.isometry_rule(0.85),
+                outcome=l1_program.recovers(normalise=False),
+                sampler=partial(wide_samplers.near, ratio=basis_pursuit.isometry_ratio, scales=False),
+            ),
+            20.0,
         ),
     ]
 
