@@ -1,4 +1,4 @@
-"""The command ``paper-repro``: list, run, show, verify, doctor."""
+"""The command ``paper-repro``: list, run, show, verify, check, doctor."""
 
 from __future__ import annotations
 
@@ -123,6 +123,10 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--jobs", type=_jobs, metavar="N", help="worker processes, one thread each (default: one a core)")
     add.set_defaults(function=_verify)
 
+    add = commands.add_parser("check", help="verify certificates again, by exact arithmetic alone")
+    add.add_argument("files", nargs="+", metavar="FILE", help="certificates, as JSON files")
+    add.set_defaults(function=_check)
+
     add = commands.add_parser("doctor", parents=[where], help="print versions, BLAS, GPU and the data that is found")
     add.set_defaults(function=_doctor)
     return parser
@@ -244,6 +248,24 @@ def _verify(options: argparse.Namespace) -> int:
     if report.missing:
         return INTERRUPTED
     return OK if report.passed else FAILED
+
+
+def _check(options: argparse.Namespace) -> int:
+    from recovery.certificates import checker
+
+    code = OK
+    for path in options.files:
+        try:
+            report = checker.check_file(path)
+        except OSError as error:
+            code = _complain(f"{path} cannot be read ({error.strerror}); expected the file of a certificate", FAILED)
+            continue
+        print(f"{path}: verified" if report.valid else f"{path}: NOT verified: {report.reason}")
+        if report.valid:
+            print(f"  {report.statement}")
+        else:
+            code = FAILED
+    return code
 
 
 def _doctor(options: argparse.Namespace) -> int:

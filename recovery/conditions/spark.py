@@ -42,9 +42,9 @@ def spark_bounds(A: Any, *, limit: int = LIMIT) -> Interval:
     -----
     A vector with at most s non-zeros is determined by A x for every such x if and only if spark > 2 s. From below:
     spark >= 1 + 1 / mu, and, at least as good, spark > k if mu_1(k - 1) < 1 (Gershgorin's discs of the Gram matrix);
-    then all supports of 2, 3, ... columns, decided in exact arithmetic unless the smallest eigenvalue of the Gram matrix
-    of the unit columns is above 1e-9, and above a bound of its rounding errors. From above: null vectors of least l1 norm, made exact,
-    and rank + 1.
+    then all supports of 2, 3, ... columns, decided in exact arithmetic unless the smallest eigenvalue of the Gram
+    matrix of their unit columns is above 1e-9, and above a bound of its rounding errors. From above: null vectors of
+    least l1 norm, made exact, of which one has at most rank + 1 entries.
 
     References
     ----------
