@@ -24,8 +24,10 @@ _MODULES = {
     "imp-controls": "figures.imp_controls",
     "imp-margin": "figures.imp_margin",
     "imp-order": "figures.imp_order",
+    "phase": "figures.phase",
     "rsc": "figures.rsc",
     "centred": "figures.centred",
+    "gram": "figures.gram",
 }
 
 

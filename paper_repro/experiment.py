@@ -87,8 +87,10 @@ _BUILT_IN = {
     "imp-controls": "paper_repro.experiments.imp_controls",
     "imp-margin": "paper_repro.experiments.imp_margin",
     "imp-order": "paper_repro.experiments.imp_order",
+    "phase": "paper_repro.experiments.phase",
     "rsc": "paper_repro.experiments.rsc",
     "centred": "paper_repro.experiments.centred",
+    "gram": "paper_repro.experiments.gram",
 }
 _registered: dict[str, Experiment] = {}
 
