@@ -10,7 +10,13 @@ import numpy as np
 from planted.checks import check_array
 from recovery.certificates.rounding import NEGLIGIBLE, UNIT, gamma, sum_above
 
-__all__ = ["blocks_proved", "largest_eigenvalue_bound", "proves_positive_definite", "smallest_eigenvalue_bound"]
+__all__ = [
+    "blocks_proved",
+    "largest_eigenvalue_bound",
+    "proves_positive_definite",
+    "smallest_eigenvalue_bound",
+    "tightest",
+]
 
 
 def proves_positive_definite(M: Any, radius: Any = 0.0) -> bool:
@@ -116,7 +122,7 @@ def largest_eigenvalue_bound(M: Any, radius: Any = 0.0) -> float:
         # one rounding on the diagonal, none elsewhere
         return proves_positive_definite(middle, radius + 2.0 * UNIT * np.abs(np.diag(middle.diagonal())))
 
-    return _tightest(proved, guess, scale, 1.0)
+    return tightest(proved, guess, scale, 1.0)
 
 
 def smallest_eigenvalue_bound(M: Any, radius: Any = 0.0) -> float:
@@ -137,8 +143,25 @@ def smallest_eigenvalue_bound(M: Any, radius: Any = 0.0) -> float:
     return -largest_eigenvalue_bound(-check_array(M, "M", ndim=2, dtype=np.float64), radius)
 
 
-def _tightest(proved: Any, guess: float, scale: float, direction: float, steps: int = 6) -> float:
-    """Return a t near `guess` for which ``proved(t)``: outward by growing steps, then back by bisection."""
+def tightest(proved: Any, guess: float, scale: float, direction: float, steps: int = 6) -> float:
+    """Return a t near `guess` for which ``proved(t)``: outward by growing steps, then back by bisection.
+
+    Parameters
+    ----------
+    proved : callable
+        From a float to bool; True is a proof.
+    guess, scale : float
+        Where to start, and the size of the numbers whose rounding errors matter.
+    direction : {1.0, -1.0}
+        Towards which t is easier to prove.
+    steps : int, default 6
+        Bisections.
+
+    Returns
+    -------
+    float
+        Infinite, in the direction, where nothing was proved.
+    """
     margin = max(4.0 * UNIT * scale, math.ulp(0.0))
     failed, t = guess, guess
     for _ in range(60):

@@ -12,17 +12,19 @@ import numpy as np
 from planted import arrays
 from planted.checks import check_array, check_choice, check_integer, check_number
 from recovery.certificates.certificate import Certificate, exact, exact_matrix
-from recovery.certificates.cholesky import _tightest, proves_positive_definite
-from recovery.certificates.gram import ExactGram, GramEnclosure, enclose_gram, exact_gram, host_columns
+from recovery.certificates.cholesky import proves_positive_definite, tightest
+from recovery.certificates.gram import ExactGram, GramEnclosure, enclose_gram, host_columns, short_gram
 from recovery.certificates.proposals import SOLVERS, Proposal, bound, clipped, first_order, with_cvxpy
-from recovery.certificates.rounding import UNIT, outward
+from recovery.certificates.rounding import outward
 from recovery.certificates.semidefinite import is_positive_semidefinite
 
-__all__ = ["SIDES", "dual_bound"]
+__all__ = ["SIDES", "dual_bound", "proved_dual"]
 
 SIDES = ("largest", "smallest")
-EXACT_SIZE, EXACT_BITS, EXACT_DENOMINATOR = 40, 64, 720
-"""Up to which size, and for how long numbers in the Gram matrix, a tight bound is tried exactly."""
+LARGEST = 1e290
+"""Above all entries of a U that can be of use: inner products of columns of norm up to 1e145."""
+DENOMINATOR = 720
+"""Largest denominator of a bound that is tried exactly."""
 
 
 def dual_bound(
@@ -90,30 +92,8 @@ def dual_bound(
     (1.0, '1')
     """
     begin = time.perf_counter()
-    check_choice(side, "side", SIDES)
-    check_choice(solver, "solver", (*SOLVERS, None))
-    max_iter, tol = check_integer(max_iter, "max_iter", minimum=0), check_number(tol, "tol", minimum=0.0)
-    columns = host_columns(A)
-    size = columns.shape[1]
-    s = check_integer(s, "s", minimum=1, maximum=size)
-    if U is not None:
-        U = _checked(U, size)
-    gram = enclose_gram(columns)
-    proposal = propose(gram, s, side, U, solver, max_iter, tol)
-    found: Any = proposal.W
-    tau = proved_shift(gram, side, proposal.W)
-    value = None if tau is None else _with_spread(tau, found, s, side)
-    arithmetic = "Cholesky factorisation with an error bound"
-    if U is None:
-        short = _short_numbers(columns)
-        better = None if short is None else _exactly_tight(short, s, side, found, value)
-        if better is not None:
-            value, found = better
-            arithmetic = "exact elimination"
-        elif side == "smallest" and (value is None or value <= 0):
-            found, value, arithmetic = _without_perturbation(gram)
-    if value is None or (side == "smallest" and value < 0 and U is None):
-        raise ArithmeticError(f"no bound could be proved for A of shape {columns.shape}: its numbers are out of range")
+    columns, s, U = _arguments(A, s, side, U, solver, max_iter, tol)
+    value, found, proposal, arithmetic = proved_dual(columns, s, side, U, solver, max_iter, tol)
     made_by = {
         "solver": "given" if U is not None else (solver or "simple"),
         "message": proposal.message,
@@ -122,12 +102,57 @@ def dual_bound(
         "arithmetic": arithmetic,
         "seconds": round(time.perf_counter() - begin, 3),
     }
-    data = {"A": exact_matrix(columns)}
-    proof = {"method": "dual", "U": exact_matrix(found)}
+    data, proof = {"A": exact_matrix(columns)}, {"method": "dual", "U": exact_matrix(found)}
     return Certificate(f"{side}-eigenvalue", {"s": s, "bound": exact(value)}, data, proof, made_by)
 
 
-def propose(
+def proved_dual(
+    columns: np.ndarray,
+    s: int,
+    side: str,
+    U: np.ndarray | None = None,
+    solver: str | None = "first-order",
+    max_iter: int = 3000,
+    tol: float = 1e-8,
+) -> tuple[Fraction, Any, Proposal, str]:
+    """Return a proved dual bound, the U that proves it, the proposal behind it and the kind of arithmetic.
+
+    Parameters
+    ----------
+    columns : numpy.ndarray of float64, shape (n, N)
+        A, on the CPU and checked.
+    s, side, U, solver, max_iter, tol
+        As for :func:`dual_bound`, checked.
+
+    Returns
+    -------
+    value : Fraction
+        The bound.
+    U : numpy.ndarray or list of list of Fraction, shape (N, N)
+        Exactly symmetric.
+    proposal : Proposal
+        What U was made from.
+    arithmetic : str
+        How the bound was proved.
+    """
+    gram = enclose_gram(columns)
+    proposal = _propose(gram, s, side, U, solver, max_iter, tol)
+    tau = _proved_shift(gram, side, proposal.W)
+    value = None if tau is None else _with_spread(tau, proposal.W, s, side)
+    if U is None:
+        short = short_gram(columns)
+        tight = None if short is None else _exactly_tight(short, s, side, proposal.W, value)
+        if tight is not None:
+            return tight[0], tight[1], proposal, "exact elimination"
+        if side == "smallest" and (value is None or value <= 0):
+            zero = np.zeros_like(gram.middle)
+            return _relative_floor(gram), zero, proposal, "Cholesky factorisation with an error bound, U = 0"
+    if value is None:
+        raise ArithmeticError(f"no bound could be proved for A of shape {columns.shape}: its numbers are out of range")
+    return value, proposal.W, proposal, "Cholesky factorisation with an error bound"
+
+
+def _propose(
     gram: GramEnclosure, s: int, side: str, U: np.ndarray | None, solver: str | None, max_iter: int, tol: float
 ) -> Proposal:
     """Return a proposal in the signs and the scale of G: ``.W`` is U, of few bits."""
@@ -156,7 +181,7 @@ def propose(
     return Proposal(sign * W * scale, out.dual * scale, out.primal * scale, out.Z, out.n_iter, out.message)
 
 
-def proved_shift(gram: GramEnclosure, side: str, U: np.ndarray | None) -> float | None:
+def _proved_shift(gram: GramEnclosure, side: str, U: np.ndarray | None) -> float | None:
     """Return a tau near the extreme eigenvalue of G + U that bounds it: above (largest) or below (smallest)."""
     M = gram.approximate if U is None else gram.approximate + U
     if not np.isfinite(M).all():
@@ -169,22 +194,20 @@ def proved_shift(gram: GramEnclosure, side: str, U: np.ndarray | None) -> float 
         return enclosed is not None and proves_positive_definite(*enclosed)
 
     scale = max(abs(float(spectrum[0])), abs(float(spectrum[-1])), float(gram.approximate.diagonal().max()))
-    tau = _tightest(proved, guess, scale, direction)
+    tau = tightest(proved, guess, scale, direction)
     return tau if math.isfinite(tau) else None
 
 
-def _without_perturbation(gram: GramEnclosure) -> tuple[np.ndarray, Fraction, str]:
-    """Return a lower bound of lambda_min(G), good in relative terms also for columns of very different norms."""
-    zero = np.zeros(gram.middle.shape)
+def _relative_floor(gram: GramEnclosure) -> Fraction:
+    """Return a lower bound of lambda_min(G), 0 or more, good in relative terms for columns of very different norms."""
     highest = float(gram.approximate.diagonal().min())
-    if highest > 0:
-        # lambda_min(G) <= min |a_j|^2: down from there by halves, since eigenvalue routines lose small ones
-        for halvings in range(1, 61):
-            tau = math.ldexp(highest, -halvings)
-            enclosed = gram.shifted("smallest", None, tau) if tau > 0 else None
-            if enclosed is not None and proves_positive_definite(*enclosed):
-                return zero, Fraction(tau), "Cholesky factorisation with an error bound"
-    return zero, Fraction(0), "a Gram matrix has no negative eigenvalue"
+    # lambda_min(G) <= min |a_j|^2: down from there by halves, since eigenvalue routines lose small ones
+    for halvings in range(1, 61) if highest > 0 else ():
+        tau = math.ldexp(highest, -halvings)
+        enclosed = gram.shifted("smallest", None, tau) if tau > 0 else None
+        if enclosed is not None and proves_positive_definite(*enclosed):
+            return Fraction(tau)
+    return Fraction(0)
 
 
 def _with_spread(tau: float, U: np.ndarray, s: int, side: str) -> Fraction:
@@ -206,7 +229,7 @@ def _exactly_tight(
     size = len(gram.exponents)
     entries = gram.block(range(size))
     scale = max(abs(entry) for row in entries for entry in row) or Fraction(1)
-    near = value.limit_denominator(EXACT_DENOMINATOR)
+    near = value.limit_denominator(DENOMINATOR)
     if abs(near - value) > scale / 10**7 or (near >= value if side == "largest" else near <= value):
         return None
     sign = 1 if side == "largest" else -1
@@ -226,20 +249,6 @@ def _exactly_tight(
     return None
 
 
-def _short_numbers(columns: np.ndarray) -> ExactGram | None:
-    """Return the exact Gram matrix where its entries are short numbers, such as those of an integer matrix."""
-    if columns.shape[1] > EXACT_SIZE:
-        return None
-    # floats with many digits are told from the first column, cheaply
-    mantissas = np.ldexp(np.frexp(columns)[0], 26)
-    if np.any(mantissas != np.rint(mantissas)):
-        return None
-    gram = exact_gram(columns)
-    longest = max(abs(entry).bit_length() for row in gram.integers for entry in row)
-    widest = max(abs(power) for power in gram.exponents)
-    return gram if longest <= EXACT_BITS and widest <= EXACT_BITS else None
-
-
 def _relaxation(proposal: Proposal, side: str) -> list[float | None]:
     """Return the interval of the relaxation's optimum, in the signs of the side."""
     low, high = proposal.primal, proposal.dual
@@ -247,15 +256,25 @@ def _relaxation(proposal: Proposal, side: str) -> list[float | None]:
     return [float(end) if math.isfinite(end) else None for end in ends]
 
 
-def _checked(U: Any, size: int) -> np.ndarray:
-    """Return a given U on the CPU, or refuse it."""
-    U = arrays.to_numpy(check_array(U, "U", ndim=2, shape=(size, size), dtype=np.float64))
-    if not np.array_equal(U, U.T):
-        i, j = (int(k) for k in np.argwhere(U != U.T)[0])
-        raise ValueError(
-            f"U is not symmetric: {U[i, j]} at ({i}, {j}) and {U[j, i]} at ({j}, {i}); expected a symmetric matrix, "
-            "such as (U + U') / 2"
-        )
-    if float(np.abs(U).max()) > 1.0 / UNIT**18:
-        raise ValueError(f"U has entries up to {float(np.abs(U).max()):.3g}; expected a matrix of the size of A'A")
-    return U
+def _arguments(
+    A: Any, s: Any, side: Any, U: Any, solver: Any, max_iter: Any, tol: Any
+) -> tuple[np.ndarray, int, np.ndarray | None]:
+    """Return A and U on the CPU, and s, or refuse what is not as expected."""
+    check_choice(side, "side", SIDES)
+    check_choice(solver, "solver", (*SOLVERS, None))
+    check_integer(max_iter, "max_iter", minimum=0)
+    check_number(tol, "tol", minimum=0.0)
+    columns = host_columns(A)
+    size = columns.shape[1]
+    s = check_integer(s, "s", minimum=1, maximum=size)
+    if U is not None:
+        U = arrays.to_numpy(check_array(U, "U", ndim=2, shape=(size, size), dtype=np.float64))
+        if not np.array_equal(U, U.T):
+            i, j = (int(k) for k in np.argwhere(U != U.T)[0])
+            raise ValueError(
+                f"U is not symmetric: {U[i, j]} at ({i}, {j}) and {U[j, i]} at ({j}, {i}); expected a symmetric "
+                "matrix, such as (U + U') / 2"
+            )
+        if float(np.abs(U).max()) > LARGEST:
+            raise ValueError(f"U has entries up to {float(np.abs(U).max()):.3g}; expected them below {LARGEST:.3g}")
+    return columns, s, U

@@ -12,13 +12,13 @@ import numpy as np
 from planted.checks import check_choice, check_integer
 from recovery.certificates.certificate import Certificate, exact, exact_matrix
 from recovery.certificates.cholesky import blocks_proved
-from recovery.certificates.dual import EXACT_DENOMINATOR, SIDES, _short_numbers
-from recovery.certificates.gram import ExactGram, GramEnclosure, enclose_gram, exact_gram, host_columns
+from recovery.certificates.dual import DENOMINATOR, SIDES
+from recovery.certificates.gram import ExactGram, GramEnclosure, enclose_gram, host_columns, short_gram
 from recovery.certificates.rounding import UNIT
 from recovery.certificates.semidefinite import is_positive_semidefinite
 from recovery.conditions.enumeration import LIMIT, extreme_blocks, supports
 
-__all__ = ["enumeration_bound", "proved_over_supports"]
+__all__ = ["enumeration_bound", "proved_enumeration", "proved_over_supports"]
 
 BLOCK = 2**17
 """Entries of the blocks that are factorised together."""
@@ -65,12 +65,7 @@ def enumeration_bound(A: Any, s: int, side: str = "largest", *, limit: int = LIM
     count = math.comb(size, s)
     if count > check_integer(limit, "limit", minimum=1):
         raise ValueError(f"C({size}, {s}) = {count} supports exceed limit={limit}; raise limit, or use dual_bound")
-    gram = enclose_gram(columns)
-    if not np.isfinite(gram.approximate).all():
-        raise ValueError("A has columns whose inner products overflow; expected columns of norm below 1e154")
-    low, low_at, high, high_at = extreme_blocks(gram.approximate, s)
-    value, at = (high, high_at) if side == "largest" else (low, low_at)
-    bound = _proved_value(columns, gram, s, side, value)
+    bound, at = proved_enumeration(columns, s, (side,))[side]
     made_by = {
         "supports": count,
         "extreme": [int(i) for i in at],
@@ -80,15 +75,42 @@ def enumeration_bound(A: Any, s: int, side: str = "largest", *, limit: int = LIM
     return Certificate(f"{side}-eigenvalue", claim, {"A": exact_matrix(columns)}, {"method": "enumeration"}, made_by)
 
 
+def proved_enumeration(
+    columns: np.ndarray, s: int, sides: tuple[str, ...] = SIDES
+) -> dict[str, tuple[Fraction, np.ndarray]]:
+    """Return proved bounds of the extreme eigenvalues over all supports, and the supports that a float routine names.
+
+    Parameters
+    ----------
+    columns : numpy.ndarray of float64, shape (n, N)
+        A, on the CPU and checked.
+    s : int
+        Size of the supports.
+    sides : tuple of {"largest", "smallest"}
+        Which bounds.
+
+    Returns
+    -------
+    dict
+        Of each side the bound and the support, ascending indices of shape (s,).
+    """
+    gram = enclose_gram(columns)
+    if not np.isfinite(gram.approximate).all():
+        raise ValueError("A has columns whose inner products overflow; expected columns of norm below 1e154")
+    low, low_at, high, high_at = extreme_blocks(gram.approximate, s)
+    found = {"largest": (high, high_at), "smallest": (low, low_at)}
+    return {side: (_proved_value(columns, gram, s, side, found[side][0]), found[side][1]) for side in sides}
+
+
 def _proved_value(columns: np.ndarray, gram: GramEnclosure, s: int, side: str, value: float) -> Fraction:
     """Return a proved bound near `value`."""
     if side == "smallest" and s > columns.shape[0]:
         return Fraction(0)
     norms = gram.approximate.diagonal()
     scale = float(norms.max())
-    short = _short_numbers(columns)
+    short = short_gram(columns)
     if short is not None:
-        near = Fraction(value).limit_denominator(EXACT_DENOMINATOR)
+        near = Fraction(value).limit_denominator(DENOMINATOR)
         if (
             abs(float(near) - value) <= 1e-9 * scale
             and (side == "largest" or near > 0)
@@ -159,8 +181,3 @@ def proved_over_supports(
             if not seen[key]:
                 return False
     return True
-
-
-def block_gram(columns: np.ndarray, support: np.ndarray) -> ExactGram:
-    """Return the exact Gram matrix of a few columns."""
-    return exact_gram(columns, support)

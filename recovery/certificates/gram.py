@@ -12,7 +12,10 @@ from planted import arrays
 from recovery.certificates.rounding import NEGLIGIBLE, UNIT, column_scaled, gamma
 from recovery.conditions._columns import all_columns
 
-__all__ = ["ExactGram", "GramEnclosure", "enclose_gram", "exact_gram", "host_columns"]
+__all__ = ["ExactGram", "GramEnclosure", "enclose_gram", "exact_gram", "host_columns", "short_gram"]
+
+EXACT_SIZE, EXACT_BITS = 40, 64
+"""Columns, and binary digits of inner products, up to which bounds are tried exactly."""
 
 
 def host_columns(A: Any) -> np.ndarray:
@@ -184,6 +187,30 @@ def exact_gram(A: np.ndarray, columns: Any = None) -> ExactGram:
         for j in range(i, size):
             out[i][j] = out[j][i] = sum(a * b for a, b in zip(C[i], C[j], strict=True) if a)
     return ExactGram(out, lowest)
+
+
+def short_gram(columns: np.ndarray) -> ExactGram | None:
+    """Return the exact Gram matrix where its entries are short numbers, such as those of an integer matrix.
+
+    Parameters
+    ----------
+    columns : numpy.ndarray of float64, shape (n, N)
+        A.
+
+    Returns
+    -------
+    ExactGram or None
+        None where numbers have more than 26 binary digits, or N is large: there a bound that is exactly tight
+        would be a coincidence, or its proof slow.
+    """
+    if columns.shape[1] > EXACT_SIZE:
+        return None
+    mantissas = np.ldexp(np.frexp(columns)[0], 26)
+    if np.any(mantissas != np.rint(mantissas)):
+        return None
+    gram = exact_gram(columns)
+    longest = max(abs(entry).bit_length() for row in gram.integers for entry in row)
+    return gram if max(longest, *(abs(power) for power in gram.exponents)) <= EXACT_BITS else None
 
 
 def _zeros(value: int) -> int:

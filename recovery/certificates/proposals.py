@@ -104,8 +104,8 @@ def first_order(
 
     Notes
     -----
-    With Z = Y and a multiplier L, the Lagrangian's minimum over Z, Y is -(lambda_max(H - L) + s max|L|): each multiplier
-    is a proposal W = -L. A Z with sum |Z_ij| > s becomes feasible when its off-diagonal part shrinks, since
+    With Z = Y and a multiplier L, the Lagrangian's minimum over Z, Y is -(lambda_max(H - L) + s max|L|): each
+    multiplier is a proposal W = -L. A Z with sum |Z_ij| > s becomes feasible when its off-diagonal part shrinks, since
     sum |diag Z| = 1 <= s. The penalty follows the ratio of the residuals (Boyd et al. 2011, section 3.4.1).
 
     References

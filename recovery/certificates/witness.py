@@ -15,7 +15,7 @@ from recovery.certificates.gram import enclose_gram, exact_gram, host_columns
 from recovery.certificates.rounding import outward
 from recovery.conditions._columns import check_support
 
-__all__ = ["extreme_support", "witness_bound"]
+__all__ = ["extreme_support", "proved_witness", "witness_bound"]
 
 SHORT = 2**20
 """Denominators up to which a quotient is stated exactly; others are rounded to a float on the safe side."""
@@ -55,12 +55,46 @@ def witness_bound(A: Any, s: int, side: str = "largest", support: Any = None, *,
     check_choice(side, "side", SIDES)
     columns = host_columns(A)
     s = check_integer(s, "s", minimum=1, maximum=columns.shape[1])
+    if support is not None:
+        support = check_support(support, columns.shape[1])
+        if not 1 <= len(support) <= s:
+            raise ValueError(f"support has {len(support)} indices; expected between 1 and s={s}")
+    quotient, support, x = proved_witness(columns, s, side, support, Z)
+    return Certificate(
+        f"{side}-eigenvalue-witness",
+        {"s": s, "bound": exact(quotient)},
+        {"A": exact_matrix(columns)},
+        {"method": "witness", "support": [int(i) for i in support], "vector": [exact(value) for value in x]},
+        {"found by": "local search and the eigenvector of the block"},
+    )
+
+
+def proved_witness(
+    columns: np.ndarray, s: int, side: str, support: np.ndarray | None = None, Z: Any = None
+) -> tuple[Fraction, np.ndarray, list[int]]:
+    """Return a bound that a sparse vector shows, its support and its entries.
+
+    Parameters
+    ----------
+    columns : numpy.ndarray of float64, shape (n, N)
+        A, on the CPU and checked.
+    s, side, support, Z
+        As for :func:`witness_bound`, checked.
+
+    Returns
+    -------
+    quotient : Fraction
+        Its Rayleigh quotient, or a float on the safe side of it.
+    support : numpy.ndarray of int64, shape (at most s,)
+        Ascending.
+    vector : list of int
+        The entries on the support.
+    """
     G = enclose_gram(columns).approximate
+    if not np.isfinite(G).all():
+        raise ValueError("A has columns whose inner products overflow; expected columns of norm below 1e154")
     if support is None:
         support = extreme_support(G, s, side, Z)
-    support = check_support(support, columns.shape[1])
-    if not 1 <= len(support) <= s:
-        raise ValueError(f"support has {len(support)} indices; expected between 1 and s={s}")
     vectors = np.linalg.eigh(G[np.ix_(support, support)])[1]
     vector = vectors[:, -1 if side == "largest" else 0]
     whole = np.rint(np.ldexp(vector / vector[np.argmax(np.abs(vector))], 30)).astype(np.int64).tolist()
@@ -71,13 +105,7 @@ def witness_bound(A: Any, s: int, side: str = "largest", support: Any = None, *,
     quotient = total / sum(value * value for value in x)
     if quotient.denominator > SHORT:
         quotient = Fraction(outward(quotient, -math.inf if side == "largest" else math.inf))
-    return Certificate(
-        f"{side}-eigenvalue-witness",
-        {"s": s, "bound": exact(quotient)},
-        {"A": exact_matrix(columns)},
-        {"method": "witness", "support": [int(i) for i in support], "vector": [exact(value) for value in x]},
-        {"found by": "local search and the eigenvector of the block"},
-    )
+    return quotient, support, x
 
 
 def extreme_support(G: np.ndarray, s: int, side: str, Z: Any = None, keep: int = 6) -> np.ndarray:
