@@ -153,7 +153,7 @@ def flattest_dual(
     lengths = [len(part) for part in multipliers]
     starts = n + 1 + np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(int)
     columns = n + 1 + sum(lengths)  # lambda, the maximum, the multipliers
-    equal, right, cones, kinds = [], [], [], []
+    equal, right, cones, kinds = [np.zeros((0, columns))], [np.zeros(0)], [], []
     for j, block in enumerate(blocks):
         row = np.zeros((block.shape[1], columns))
         row[:, :n] = block.T / size
@@ -164,23 +164,32 @@ def flattest_dual(
         else:
             head = np.zeros((1, columns))
             head[0, n] = 1.0
-            cones += [-head, -row]
+            cones += [head, row]
             kinds.append(_cone_of(block.shape[1]))
     signs = np.zeros((sum(lengths), columns))
-    signs[:, n + 1 :] = -np.eye(sum(lengths))
-    rows = [*equal, signs, *cones]
-    bound = np.concatenate([*right, np.zeros(sum(len(part) for part in rows[len(equal) :]))])
-    kinds = [("zero", sum(map(len, equal))), ("nonnegative", len(signs)), *kinds]
-    cost = np.zeros(columns)
-    cost[n] = 1.0
-    if not cones:  # the maximum of nothing is unbounded below
-        rows, bound, kinds = [*rows, -cost[None]], np.append(bound, 0.0), [*kinds, ("nonnegative", 1)]
-    found = _clarabel(cost, np.concatenate(rows), bound, [kind for kind in kinds if kind[1]], tol, max_iter)
+    signs[:, n + 1 :] = np.eye(sum(lengths))
+    # Clarabel often breaks off on the equations; all that solves them is one solution and a null space
+    demands, goal = np.concatenate(equal), np.concatenate(right)
+    start, free = _solutions(demands, goal)
+    if np.linalg.norm(demands @ start - goal) > 1e-9 * max(float(np.linalg.norm(goal)), 1.0):
+        return float("inf"), None, "the planted directions contradict each other"
+    if not cones:
+        return 0.0, start[:n] / size, "Solved"
+    rows = np.concatenate([signs, *cones])
+    kinds = [kind for kind in (("nonnegative", len(signs)), *kinds) if kind[1]]
+    found = _clarabel(free[n], -rows @ free, rows @ start, kinds, tol, max_iter)
     status = str(found.status)
     if status not in _ACCEPTED:
         return float("inf"), None, status
-    x = np.array(found.x)
+    x = start + free @ np.array(found.x)
     return max(float(x[n]), 0.0), x[:n] / size, status
+
+
+def _solutions(E: np.ndarray, e: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the shortest x with E x = e, or nearest to it, and an orthonormal basis of the null space of E."""
+    left, values, right = np.linalg.svd(E)
+    rank = int(np.sum(values > max(E.shape) * np.finfo(np.float64).eps * values.max(initial=0.0)))
+    return right[:rank].T @ ((left[:, :rank].T @ e) / values[:rank]), right[rank:].T
 
 
 def _cone_of(width: int) -> tuple[str, int]:

@@ -14,7 +14,7 @@ from recovery.conditions.neural import neural_isometry
 from recovery.guarantees.base import Guarantee, Verdict, all_of, exceeds
 from recovery.guarantees.neural_samplers import gated_instance
 from recovery.instances import Instance
-from recovery.networks.convex import cone_program, group_program
+from recovery.networks.convex import GroupFit, cone_program, group_program
 
 __all__ = ["guarantees"]
 
@@ -71,8 +71,11 @@ def _in_cone(X: np.ndarray, gate: np.ndarray, w: np.ndarray) -> Verdict:
     )
 
 
-def recovers(*, cone: bool = False, normalised: bool = False) -> Rule:
-    """Return the outcome "the program's solution is w"; the margin is that of the best dual vector, 1 / value - 1."""
+def recovers(*, cone: bool = False, linear: bool = False, normalised: bool = False) -> Rule:
+    """Return the outcome "the program's solution is w"; the margin is that of the best dual vector, 1 / value - 1.
+
+    With `cone` and `linear` the planted gate is left out of the list, and its block is a linear part without a cone.
+    """
 
     def outcome(instance: Instance) -> Verdict:
         if instance.gated is None:
@@ -81,23 +84,27 @@ def recovers(*, cone: bool = False, normalised: bool = False) -> Rule:
         w, y = np.reshape(instance.x, (gates.shape[1], X.shape[1])), instance.y
         if not np.any(w):
             return Verdict.of(not np.any(y), "w = 0: the program's solution for y = 0 is 0")
-        found = (
-            cone_program(X, gates, y, tol=TOL) if cone else group_program(X, gates, y, normalised=normalised, tol=TOL)
-        )
+        free = int(np.flatnonzero(np.any(w != 0.0, axis=1))[0]) if cone and linear else None
+        if free is not None:  # the planted block comes first
+            w = np.concatenate([w[[free]], np.delete(w, free, axis=0)])
+            gates = np.delete(gates, free, axis=1)
+        if cone:
+            found: GroupFit = cone_program(X, gates, y, linear=free is not None, tol=TOL)
+        else:
+            found = group_program(X, gates, y, normalised=normalised, tol=TOL)
         if found.w is None or found.dual is None:
             return Verdict.unknown(f"the solver behind gave no answer: {found.status}")
-        got, there = np.reshape(found.w, w.shape), w
+        got, there = np.reshape(found.w, (-1, X.shape[1])), w
+        if found.linear is not None:
+            got = np.concatenate([found.linear[None], got])
         if normalised:
-            outputs = instance.matrix.reshape(len(y), *w.shape)
-            got, there = (np.einsum("njd,jd->jn", outputs, one) for one in (got, w))
+            got, there = ((X @ one.T).T * gates.T for one in (got, there))
         error = float(np.linalg.norm(got - there) / np.linalg.norm(there))
         aim = float(np.linalg.norm(there, axis=1).sum())
         # what a residual can do to the objective is at most |lambda| times its length
         lower = (aim - found.objective - float(np.linalg.norm(found.dual)) * found.residual) / aim
         margin = _margin(X, gates, w, cone, normalised)
-        reason = (
-            f"error {error:.3g} of |w|, the objective {found.objective:.9g} against {aim:.9g} of w ({found.status})"
-        )
+        reason = f"error {error:.3g}, the objective {found.objective:.9g} against {aim:.9g} of w ({found.status})"
         if error <= EXACT:
             return Verdict("holds", max(margin, 0.0), reason)
         if lower > LOWER:
@@ -108,25 +115,31 @@ def recovers(*, cone: bool = False, normalised: bool = False) -> Rule:
 
 
 def _margin(X: np.ndarray, gates: np.ndarray, w: np.ndarray, cone: bool, normalised: bool) -> float:
-    """Return 1 / value - 1 for the dual vector of the least value: positive where it proves that w is a minimiser."""
-    blocks = [X * gates[:, [j]] for j in range(gates.shape[1])]
+    """Return 1 / value - 1 for the dual vector of the least value: positive where it proves that w is a minimiser.
+
+    If w has a row more than there are gates, the first is a linear part.
+    """
+    skip = len(w) - gates.shape[1]
+    blocks = [X] * skip + [X * gates[:, [j]] for j in range(gates.shape[1])]
     directions = {int(j): w[j] / np.linalg.norm(w[j]) for j in np.flatnonzero(np.any(w != 0.0, axis=1))}
-    inside = None
-    tight: dict[int, np.ndarray] = {}
     if normalised:
         bases = [np.linalg.svd(block, full_matrices=False) for block in blocks]
         kept = [left[:, values > max(X.shape) * EPS * values[0]] for left, values, _ in bases]
         outputs = {j: kept[j].T @ (blocks[j] @ w[j]) for j in directions}
         blocks, directions = kept, {j: z / np.linalg.norm(z) for j, z in outputs.items()}
-    if cone:
-        p = len(blocks)
-        half = [X * (2.0 * gates[:, [j]] - 1.0) for j in range(p)]
+    if not cone:
+        value, _, _ = flattest_dual(blocks, directions)
+        return 1.0 / value - 1.0 if value > 1e-9 else math.inf
+    half = [np.zeros((0, X.shape[1]))] * skip + [X * (2.0 * gate[:, None] - 1.0) for gate in gates.T]
+    known, tight = {}, {}
+    for j, direction in directions.items():
+        products = half[j] @ w[j]
         # u_j = w_j, or v_j = -w_j, whichever lies in the cone
-        own = {j: j if np.sum(half[j] @ w[j]) >= 0.0 else p + j for j in directions}
-        tight = {own[j]: np.abs(half[j] @ w[j]) <= 4 * len(w[j]) * EPS * (np.abs(X) @ np.abs(w[j])) for j in own}
-        directions = {own[j]: direction if own[j] < p else -direction for j, direction in directions.items()}
-        blocks, inside = [*blocks, *(-block for block in blocks)], [*half, *half]
-    value, _, _ = flattest_dual(blocks, directions, inside=inside, tight=tight)
+        place = j if j < skip or products.sum() >= 0.0 else j + gates.shape[1]
+        known[place] = direction if place == j else -direction
+        tight[place] = np.abs(products) <= 4.0 * len(w[j]) * EPS * (np.abs(half[j]) @ np.abs(w[j]))
+    blocks, inside = [*blocks, *(-block for block in blocks[skip:])], [*half, *half[skip:]]
+    value, _, _ = flattest_dual(blocks, known, inside=inside, tight=tight)
     return 1.0 / value - 1.0 if value > 1e-9 else math.inf
 
 
@@ -147,15 +160,16 @@ def guarantees() -> list[Guarantee]:
     group = "min sum_j |w_j|_2 subject to sum_j D_j X w_j = y"
 
     def one(name: str, statement: str, source: str, planted: tuple[int, int], **kind: bool) -> Guarantee:
-        drawn = {key: value for key, value in kind.items() if key != "single"}
-        solved = {key: value for key, value in drawn.items() if key != "linear"}
+        solved = {key: value for key, value in kind.items() if key != "single"}
+        free = kind.get("linear", False)  # a linear part has no cone
+        drawn = solved | ({"cone": False} if free else {})
         return Guarantee(
             name,
             "implication",
             statement,
             f"{source}; {proof}",
             tests,
-            isometry_rule(1.0, **kind),
+            isometry_rule(1.0, **(kind | ({"cone": False} if free else {}))),
             recovers(**solved),
             sampler=partial(gated_instance, planted=planted, **drawn),
             steer=None,
@@ -169,6 +183,16 @@ def guarantees() -> list[Guarantee]:
             source,
             (1, 1),
             linear=True,
+        ),
+        one(
+            "nic-linear-cone",
+            "Without noise: y = X w, X of full column rank, |X'D_j X (X'X)^-1 w / |w||_2 < 1 for all gates j => "
+            "min |w_0|_2 + sum_j |u_j|_2 + |v_j|_2 subject to X w_0 + sum_j D_j X (u_j - v_j) = y, "
+            "(2 D_j - I) X u_j >= 0, (2 D_j - I) X v_j >= 0 finds w_0 = w.",
+            source,
+            (1, 1),
+            linear=True,
+            cone=True,
         ),
         one(
             "nic-1",

@@ -26,12 +26,14 @@ class GroupFit:
     ----------
     w : numpy.ndarray, shape (d p,), or None
         The minimiser as the solver returns it; entry ``j * d + i`` is gate j, feature i. None where it has none.
+    linear : numpy.ndarray, shape (d,), or None
+        w_0 of the linear part; None where none was asked for.
     dual : numpy.ndarray, shape (n,), or None
         lambda, the multiplier of the data.
     objective : float
-        sum_j |w_j|_2, or sum_j |D_j X w_j|_2; ``inf`` without an answer.
+        What was minimised; ``inf`` without an answer.
     residual : float
-        |sum_j D_j X w_j - y|_2.
+        Length of what the data and the model's outputs differ by.
     status : str
         Clarabel's word: ``"Solved"``, ``"AlmostSolved"`` (less near than `tol`) or why there is no answer.
     steps : int
@@ -39,6 +41,7 @@ class GroupFit:
     """
 
     w: np.ndarray | None
+    linear: np.ndarray | None
     dual: np.ndarray | None
     objective: float
     residual: float
@@ -57,8 +60,8 @@ class ConeFit(GroupFit):
     outside : float
         By how much the cones are left at most: the largest -(2 D_j - I) x_i . u_j / (|x_i| max |u|), at least 0.
     network : ReLUNetwork or None
-        sum_j relu(X u_j) - relu(X v_j), one neuron for each u_j and v_j longer than 1e-6 of the longest,
-        with |hidden weights| = |output weight| for each.
+        sum_j relu(X u_j) - relu(X v_j), one neuron for each u_j and v_j longer than 1e-6 of the longest, with
+        |hidden weights| = |output weight| for each; a linear part is two neurons, X w_0 = relu(X w_0) - relu(-X w_0).
     """
 
     positive: np.ndarray | None
@@ -68,7 +71,14 @@ class ConeFit(GroupFit):
 
 
 def group_program(
-    X: Any, gates: Any, y: Any, *, normalised: bool = False, tol: float = 1e-10, max_iter: int = 200
+    X: Any,
+    gates: Any,
+    y: Any,
+    *,
+    linear: bool = False,
+    normalised: bool = False,
+    tol: float = 1e-10,
+    max_iter: int = 200,
 ) -> GroupFit:
     """Minimise sum_j |w_j|_2 subject to sum_j D_j X w_j = y, and return the program's own solution.
 
@@ -80,6 +90,8 @@ def group_program(
         Column j holds the diagonal of D_j.
     y : array, shape (n,)
         Data.
+    linear : bool, default False
+        Add a linear part, X w_0, that costs |w_0|_2.
     normalised : bool, default False
         Minimise sum_j |D_j X w_j|_2 instead; of the w_j with equal D_j X w_j the shortest is returned.
     tol : float, default 1e-10
@@ -114,19 +126,20 @@ def group_program(
     """
     X, gates, y = _checked(X, gates, y)
     tol, max_iter = check_number(tol, "tol", minimum=0.0), check_integer(max_iter, "max_iter", minimum=1)
-    blocks = [X * gates[:, [j]] for j in range(gates.shape[1])]
+    blocks = [X] * linear + [X * gates[:, [j]] for j in range(gates.shape[1])]
     if not normalised:
         found = least_norms(blocks, y, tol=tol, max_iter=max_iter)
-        w = None if found.parts is None else np.concatenate(found.parts)
-        return _fit(found, w)
+        return _fit(found, found.parts, linear)
     factors = [_thin(block) for block in blocks]
     found = least_norms([left for left, _ in factors], y, tol=tol, max_iter=max_iter)
     if found.parts is None:
-        return _fit(found, None)
-    return _fit(found, np.concatenate([back @ z for (_, back), z in zip(factors, found.parts, strict=True)]))
+        return _fit(found, None, linear)
+    return _fit(found, [back @ z for (_, back), z in zip(factors, found.parts, strict=True)], linear)
 
 
-def cone_program(X: Any, gates: Any, y: Any, *, tol: float = 1e-10, max_iter: int = 200) -> ConeFit:
+def cone_program(
+    X: Any, gates: Any, y: Any, *, linear: bool = False, tol: float = 1e-10, max_iter: int = 200
+) -> ConeFit:
     """Minimise sum_j |u_j|_2 + |v_j|_2 subject to sum_j D_j X (u_j - v_j) = y, (2 D_j - I) X u_j, v_j >= 0.
 
     Parameters
@@ -137,6 +150,8 @@ def cone_program(X: Any, gates: Any, y: Any, *, tol: float = 1e-10, max_iter: in
         Column j holds the diagonal of D_j.
     y : array, shape (n,)
         Data.
+    linear : bool, default False
+        Add a linear part, X w_0, that costs |w_0|_2 and has no cone: a network with a skip connection.
     tol : float, default 1e-10
         Feasibility and gap that the solver is asked for, relative to data of unit norm.
     max_iter : int, default 200
@@ -168,23 +183,37 @@ def cone_program(X: Any, gates: Any, y: Any, *, tol: float = 1e-10, max_iter: in
     blocks = [X * gates[:, [j]] for j in range(p)]
     inside = [X * (2.0 * gates[:, [j]] - 1.0) for j in range(p)]
     found = least_norms(
-        [*blocks, *(-block for block in blocks)], y, inside=[*inside, *inside], tol=tol, max_iter=max_iter
+        [X] * linear + blocks + [-block for block in blocks],
+        y,
+        inside=[np.zeros((0, d))] * linear + inside + inside,
+        tol=tol,
+        max_iter=max_iter,
     )
     if found.parts is None:
-        return ConeFit(**vars(_fit(found, None)), positive=None, negative=None, outside=float("inf"), network=None)
-    both = np.reshape(found.parts, (2, p, d))
-    lengths = np.linalg.norm(both, axis=2)
+        nothing = _fit(found, None, linear)
+        return ConeFit(**vars(nothing), positive=None, negative=None, outside=float("inf"), network=None)
+    free, both = found.parts[:linear], np.reshape(found.parts[linear:], (2, p, d))
+    longest = max(float(np.linalg.norm(part)) for part in found.parts)
     rows = np.linalg.norm(X, axis=1)
-    scale = np.where(rows > 0.0, rows, 1.0) * (float(lengths.max()) or 1.0)
-    outside = max(
-        0.0, max(float(np.max(-part @ both[side, j] / scale)) for side in (0, 1) for j, part in enumerate(inside))
+    scale = np.where(rows > 0.0, rows, 1.0) * (longest or 1.0)
+    left = max(float(np.max(-(inside[j] @ part) / scale)) for side in both for j, part in enumerate(side))
+    neurons = [(part, 1.0) for part in both[0]] + [(part, -1.0) for part in both[1]]
+    neurons += [(sign * part, sign) for part in free for sign in (1.0, -1.0)]
+    fit = _fit(found, [*free, *(both[0] - both[1])], linear)
+    return ConeFit(
+        **vars(fit),
+        positive=both[0],
+        negative=both[1],
+        outside=max(left, 0.0),
+        network=_network(neurons, DROP * longest, d),
     )
-    kept = lengths > DROP * lengths.max()
-    share = np.sqrt(lengths[kept])
-    hidden = (both[kept] / share[:, None]).T
-    network = ReLUNetwork([hidden, share * np.repeat([1.0, -1.0], kept.sum(axis=1))])
-    fit = _fit(found, np.ravel(both[0] - both[1]))
-    return ConeFit(**vars(fit), positive=both[0], negative=both[1], outside=outside, network=network)
+
+
+def _network(neurons: list[tuple[np.ndarray, float]], shortest: float, d: int) -> ReLUNetwork:
+    """Return the network of the neurons that are longer than the shortest, weights balanced."""
+    kept = [(u, sign, float(np.sqrt(np.linalg.norm(u)))) for u, sign in neurons if np.linalg.norm(u) > shortest]
+    hidden = np.reshape([u / share for u, _, share in kept], (len(kept), d)).T
+    return ReLUNetwork([hidden, np.array([sign * share for _, sign, share in kept])])
 
 
 def _checked(X: Any, gates: Any, y: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -195,8 +224,10 @@ def _checked(X: Any, gates: Any, y: Any) -> tuple[np.ndarray, np.ndarray, np.nda
     return X, np.asarray(arrays.to_numpy(operator.gates()) != 0), y
 
 
-def _fit(found: LeastNorms, w: np.ndarray | None) -> GroupFit:
-    return GroupFit(w, found.dual, found.objective, found.residual, found.status, found.steps)
+def _fit(found: LeastNorms, parts: list[np.ndarray] | None, linear: bool) -> GroupFit:
+    w = None if parts is None else np.concatenate(parts[linear:])
+    free = parts[0] if linear and parts is not None else None
+    return GroupFit(w, free, found.dual, found.objective, found.residual, found.status, found.steps)
 
 
 def _thin(block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
