@@ -9,6 +9,7 @@ from recovery.laws import NoiseLaw
 from recovery.networks import FitState, NetworkFit, fit_network, psnr
 from recovery.operators import DenseOperator, GatedOperator, Operator, as_operator, dottest, normalise
 from recovery.results import RecoveryResult, Status
+from recovery.unfusing import unfuse
 
 __all__ = [
     "DenseOperator",
@@ -32,6 +33,7 @@ __all__ = [
     "psnr",
     "solve",
     "testing",
+    "unfuse",
 ]
 
 
