@@ -15,7 +15,7 @@ _ENTRIES = {
     "h, g": (COLOURS["orange"], "s", r"between the two, $h^\top\! B g$"),
     "outside": (COLOURS["green"], "^", "outside their plane"),
 }
-_DESIGNS = {"relu": (COLOURS["blue"], "ReLU"), "gaussian": (COLOURS["grey"], "dense Gaussian")}
+_DESIGNS = {"relu": (COLOURS["blue"], "ReLU"), "gaussian": (COLOURS["grey"], "Gaussian")}
 _LIMIT = {"linestyle": (0, (4, 2)), "linewidth": 0.9}
 
 
@@ -52,10 +52,10 @@ def _entries(panel: Any, summary: dict[str, Any]) -> None:
         found = np.array([point[name] for point in summary["points"]]).reshape(-1, 2)
         panel.errorbar(places, found[:, 0], 2 * found[:, 1], fmt=marker, color=colour, label=label, **_look(colour))
     panel.set_xticks([0, np.pi / 4, np.pi / 2, 3 * np.pi / 4, np.pi], ["0", "π/4", "π/2", "3π/4", "π"])
-    panel.set_xlabel("angle θ of the generators h and g")
-    panel.set_ylabel("entry of B")
-    panel.set_title(r"$B = \mathrm{E}[1\{h\cdot x\geq 0\}\,1\{g\cdot x\geq 0\}\,x x^\top]$: closed form, samples")
-    panel.legend()
+    panel.set_xlabel("angle of the generators h and g")
+    panel.set_ylabel("entry of the block B")
+    panel.set_title("One block of the limit: formula, samples ± 2 s.e.")
+    panel.legend(title=r"$B = \mathrm{E}[1\{h\cdot x\geq 0\}\,1\{g\cdot x\geq 0\}\,x x^\top]$", title_fontsize=7)
 
 
 def _constants(panel: Any, summary: dict[str, Any]) -> None:
@@ -64,7 +64,7 @@ def _constants(panel: Any, summary: dict[str, Any]) -> None:
             ("delta_3", "o", "full", r"$\delta_3$"),
             ("delta_2", "s", "none", r"$\delta_2$ = coherence"),
         ):
-            _points(panel, summary, design, name, colour, marker, f"{word}, {label}", full)
+            _points(panel, summary, design, name, colour, marker, f"{word}: {label}", full)
             if design == "relu":
                 panel.axhline(summary["limits"][name], color=colour, zorder=0, **_LIMIT)
     panel.axhline(summary["iht_limit"], color="black", linewidth=0.9, linestyle=":", zorder=0)
@@ -78,10 +78,23 @@ def _constants(panel: Any, summary: dict[str, Any]) -> None:
         va="bottom",
         fontsize=6.5,
     )
-    panel.set_ylim(0, 1.02)
+    hits, trials = summary["recovered"]["relu"]
+    panel.annotate(
+        f"ReLU: HTP still finds {hits} of {trials}\nplanted vectors of {summary['planted']} non-zeros",
+        (1, summary["iht_limit"]),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, -4),
+        textcoords="offset points",
+        ha="right",
+        va="top",
+        fontsize=6.5,
+        color=_DESIGNS["relu"][0],
+    )
+    panel.set_ylim(0, 1.28)
+    panel.set_yticks(np.arange(0, 1.01, 0.2))
     panel.set_ylabel("isometry constant, best scaling")
-    panel.set_title("stays: isometry constants (dashed: limit)")
-    panel.legend(loc="lower left", fontsize=6.5)
+    panel.set_title("What stays: isometry constants (dashed: limit)")
+    panel.legend(loc="upper right", ncols=2, fontsize=6.5, columnspacing=1.0, handlelength=1.6)
 
 
 def _condition(panel: Any, summary: dict[str, Any]) -> None:
@@ -89,8 +102,8 @@ def _condition(panel: Any, summary: dict[str, Any]) -> None:
         _points(panel, summary, design, "condition", colour, "o", word)
     for limit, colour in ((summary["limits"]["condition"], COLOURS["blue"]), (1.0, COLOURS["grey"])):
         panel.axhline(limit, color=colour, zorder=0, **_LIMIT)
-    panel.set_ylabel("largest / smallest eigenvalue")
-    panel.set_title(f"converges: conditioning of one support, |S| = {summary['support']}")
+    panel.set_ylabel(r"condition number of $A_S^\top A_S$")
+    panel.set_title(f"What converges: a support of {summary['support']} (dashed: limit)")
     panel.set_ylim(bottom=0)
     panel.legend()
 
@@ -114,9 +127,15 @@ def _distance(panel: Any, summary: dict[str, Any]) -> None:
             va="top",
         )
     panel.set_yscale("log")
+    low, high = panel.get_ylim()
+    high *= 2  # room for the legend
+    panel.set_ylim(low, high)
+    ticks = [tick for tick in (0.003, 0.01, 0.03, 0.1, 0.3, 1.0) if low <= tick <= high]
+    panel.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    panel.set_yticks([], minor=True)
     panel.set_ylabel(r"largest entry of $|A^\top\! A - \mathrm{limit}|$")
-    panel.set_title("converges: the Gram matrix, but not to I")
-    panel.legend()
+    panel.set_title("What converges: the Gram matrix, but not to I")
+    panel.legend(loc="upper right")
 
 
 def _points(

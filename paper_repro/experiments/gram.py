@@ -57,12 +57,12 @@ class GramPreset:
     chunks: int = 1
     d: int = 8
     p: int = 5
-    s: int = 5
-    k: int = 2
+    s: int = 10
+    k: int = 4
 
 
 PRESETS = {
-    "smoke": GramPreset(samples=2_000, angles=4, rows=(50, 200), trials=2, d=4, p=3, s=3),
+    "smoke": GramPreset(samples=2_000, angles=4, rows=(50, 200), trials=2, d=4, p=3, s=4, k=2),
     "quick": GramPreset(samples=10_000, angles=13, rows=(100, 300, 1000, 3000, 10_000), trials=20),
     "cpu": GramPreset(samples=40_000, angles=17, rows=(100, 300, 1000, 3000, 10_000, 30_000, 100_000), trials=50),
     "paper": GramPreset(
@@ -219,7 +219,8 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
     H, support = draw_gates(first)
     return {
         "subtitle": "this project's experiment; closed form of the limit derived in this project\n"
-        f"d = {size.d} features, p = {size.p} gates, {size.d * size.p} columns of unit norm, X standard normal",
+        f"d = {size.d}, p = {size.p} gates on standard normal X, and a dense Gaussian matrix; "
+        f"{size.d * size.p} unit columns each",
         **summarise_cells(records, constants(population_gram(H, unit=True), support), size.rows, size.s, size.k),
     }
 

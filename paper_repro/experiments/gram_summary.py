@@ -96,6 +96,8 @@ def summarise_cells(
         "limits": limit,
         "iht_limit": IHT_LIMIT,
         "support": s,
+        "planted": k,
+        "recovered": {design: _recovered(records, design) for design in DESIGNS},
         "notes": _notes(deviations, limit, records, s, k),
         "table": {
             "columns": [
@@ -155,10 +157,19 @@ def _notes(deviations: Sequence[float], limit: Any, records: Sequence[Record], s
             f"In the limit δ2 = {limit['delta_2']:.3f}, above 1/√3 = .577: since δ3s >= δ2, no more data will make the "
             "theorems on IHT and HTP apply, for any s."
         )
-    found = [r for r in records if r.cell.settings["part"] == "operator" and r.cell.settings["design"] == "relu"]
-    hits, trials = (sum(record.metrics[name] for record in found) for name in ("recovered", "trials"))
+    elif limit["delta_2"] >= 1 / 3:
+        notes.append(
+            f"In the limit δ2 = {limit['delta_2']:.3f}, above 1/3: κ2 is above 2, and GraDeS's condition κ2s < 2 fails."
+        )
+    hits, trials = _recovered(records, "relu")
     if trials:
         notes.append(
             f"On the ReLU operator HTP finds {hits} of {trials} planted vectors of {k} non-zeros, all n together."
         )
     return notes
+
+
+def _recovered(records: Sequence[Record], design: str) -> list[int]:
+    """Return how many planted vectors were found, and of how many, over all numbers of rows."""
+    found = [r for r in records if (r.cell.settings["part"], r.cell.settings["design"]) == ("operator", design)]
+    return [sum(record.metrics[name] for record in found) for name in ("recovered", "trials")]

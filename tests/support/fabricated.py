@@ -2,6 +2,7 @@
 
 import fabricated_conditions
 import fabricated_controls
+import fabricated_gram
 import fabricated_imp
 import numpy as np
 
@@ -9,7 +10,12 @@ from paper_repro import experiment as experiments
 from paper_repro.results import store_of
 from paper_repro.store import Record
 
-OUTCOMES = {**fabricated_imp.OUTCOMES, **fabricated_controls.OUTCOMES, **fabricated_conditions.OUTCOMES}
+OUTCOMES = {
+    **fabricated_imp.OUTCOMES,
+    **fabricated_controls.OUTCOMES,
+    **fabricated_conditions.OUTCOMES,
+    **fabricated_gram.OUTCOMES,
+}
 """For experiments of other kinds than networks: settings of a cell -> its made-up (metrics, arrays)."""
 
 
