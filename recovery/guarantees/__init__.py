@@ -44,6 +44,7 @@ _FAMILIES: dict[str, tuple[str, ...]] = {
     ),
     "sparse": (
         "recovery.guarantees.basis_pursuit",
+        "recovery.guarantees.null_space",
         "recovery.guarantees.uniqueness",
     ),
     "gated": ("recovery.guarantees.neural_isometry",),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from recovery.guarantees import basis_pursuit, l1_program, omp, omp_samplers, wide_samplers
+from recovery.guarantees import basis_pursuit, l1_program, null_space, omp, omp_samplers, wide_samplers
 from recovery.guarantees.base import Guarantee
 
 __all__ = ["controls"]
@@ -65,6 +65,17 @@ def controls() -> list[tuple[Guarantee, float]]:
                 hypotheses=basis_pursuit.isometry_rule(0.85),
                 outcome=l1_program.recovers(normalise=False),
                 sampler=partial(wide_samplers.near, ratio=basis_pursuit.isometry_ratio, scales=False),
+            ),
+            20.0,
+        ),
+        (
+            _false(
+                "l1-null-space",
+                "Without noise: k alpha_1 < 0.6 => basis pursuit returns x.",
+                "above 1/2 there is an x with one non-zero that is not returned",
+                hypotheses=null_space.null_space_rule(0.6, order=1),
+                outcome=l1_program.recovers(normalise=False),
+                sampler=null_space.adversarial,
             ),
             20.0,
         ),

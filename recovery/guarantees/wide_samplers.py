@@ -97,12 +97,12 @@ def twin(rng: Rng, k: int, spare: int) -> Instance:
 
 
 def _place(rng: Rng, value: Callable[[float], float], goal: float) -> float | None:
-    """Return where a path crosses the goal, a random place if all of it is below, or None if its start is not."""
+    """Return where a path crosses the goal, else None, or now and then a random place if all of it is below."""
     first, last = value(0.0), value(1.0)
     if not (math.isfinite(first) and first < goal * (1.0 - 1e-9)):
         return None
     if not last >= goal:
-        return float(rng.random())
+        return float(rng.random()) if rng.random() < 0.3 else None
     low, high = 0.0, 1.0
     ends = first - goal, (last if math.isfinite(last) else 1e3) - goal
     f_low, f_high = ends
