@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 from matplotlib.patheffects import Normal, Stroke
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from figures.lottery import curve, legend_below, numbers
+from figures.maps import log_axis, log_edges
 from figures.style import WIDTH
 
 __all__ = ["draw", "layout", "panels", "size"]
@@ -72,7 +72,7 @@ def _map(panel: Any, summary: dict[str, Any], method: str) -> Any:
     ratio = np.array(summary["n"]) / summary["d"]
     amplitude = np.array(summary["amplitude"])
     values = np.ma.masked_invalid([numbers(row) for row in summary["rates"][method]])
-    image = panel.pcolormesh(_edges(ratio), _edges(amplitude), values, vmin=0, vmax=1, rasterized=True)
+    image = panel.pcolormesh(log_edges(ratio), log_edges(amplitude), values, vmin=0, vmax=1, rasterized=True)
     half = np.array(summary["half"][method]).reshape(-1, 2)
     look = {"marker": "o", "markersize": 2.6, "markeredgecolor": "black", "markeredgewidth": 0.5, "linewidth": 1.0}
     outline = [Stroke(linewidth=2.0, foreground="black"), Normal()]
@@ -83,27 +83,12 @@ def _map(panel: Any, summary: dict[str, Any], method: str) -> Any:
         points = summary["approximated_half"]
         for part in ([p for p in points if p[0] < 1], [p for p in points if p[0] > 1]):
             panel.plot([x for x, _ in part], numbers([a for _, a in part]), **APPROXIMATED)
-    panel.set_xlim(*_edges(ratio)[[0, -1]])
-    panel.set_ylim(*_edges(amplitude)[[0, -1]])
-    _log_axis(panel, "x", RATIO_TICKS)
-    _log_axis(panel, "y", AMPLITUDE_TICKS)
+    panel.set_xlim(*log_edges(ratio)[[0, -1]])
+    panel.set_ylim(*log_edges(amplitude)[[0, -1]])
+    log_axis(panel, "x", RATIO_TICKS)
+    log_axis(panel, "y", AMPLITUDE_TICKS)
     panel.set_xlabel("n / d")
     return image
-
-
-def _edges(centres: np.ndarray) -> np.ndarray:
-    """Return the edges of cells around centres on a logarithmic axis."""
-    logs = np.log(centres)
-    middle = (logs[1:] + logs[:-1]) / 2
-    return np.exp(np.concatenate(([2 * logs[0] - middle[0]], middle, [2 * logs[-1] - middle[-1]])))
-
-
-def _log_axis(panel: Any, name: str, ticks: tuple[float, ...]) -> None:
-    panel.set(**{f"{name}scale": "log"})
-    axis = getattr(panel, f"{name}axis")
-    axis.set_major_locator(FixedLocator(ticks))
-    axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def _slice(panel: Any, summary: dict[str, Any], cut: dict[str, Any]) -> None:
@@ -114,7 +99,7 @@ def _slice(panel: Any, summary: dict[str, Any], cut: dict[str, Any]) -> None:
         panel.plot(cut["line"], cut["exact"], **EXACT)
     if cut["approximated"]:
         panel.plot(cut["line"], cut["approximated"], label="one-shot, approximated", **APPROXIMATED)
-    _log_axis(panel, "x", AMPLITUDE_TICKS)
+    log_axis(panel, "x", AMPLITUDE_TICKS)
     panel.set_ylim(-0.03, 1.03)
     panel.set_xlabel("size of a weight (noise = 1)")
     panel.set_title(f"n = {cut['n']}, n / d = {cut['n'] / summary['d']:g}")

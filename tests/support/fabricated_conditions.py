@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from paper_repro.experiments import centred
+from paper_repro.experiments import centred, phase
 
 
 def rsc(settings):
@@ -28,4 +28,16 @@ def both_arms(settings):
     return {"trials": trials}, found
 
 
-OUTCOMES = {"rsc": rsc, "centred": both_arms}
+def transition(settings):
+    draw = np.random.default_rng([settings["seed"], settings["n"], settings["s"], len(settings["operator"])])
+    metrics, errors = {}, {}
+    for place, method in enumerate(phase.METHODS):
+        trials = settings["slow"] if method in phase.SLOW else settings["trials"]
+        odds = (settings["n"] / (3 + place) / settings["s"]) ** 3
+        found = draw.random(trials) < odds / (1 + odds)
+        metrics |= {method: int(found.sum()), f"{method} trials": trials}
+        errors[method] = np.where(found, 0.0, 1.0)
+    return metrics, errors
+
+
+OUTCOMES = {"phase": transition, "rsc": rsc, "centred": both_arms}
