@@ -14,7 +14,7 @@ from recovery.certificates.certificate import Certificate, exact, exact_matrix
 from recovery.certificates.rational import exact_products, null_vector, rounded
 from recovery.conditions._columns import all_columns
 
-__all__ = ["enclosed_residual", "null_space_certificate", "null_space_witness"]
+__all__ = ["enclosed_residual", "null_space_certificate", "null_space_witness", "proved_bound"]
 
 EPS = float(np.finfo(np.float64).eps)
 
@@ -51,6 +51,26 @@ def enclosed_residual(A: np.ndarray, Y: np.ndarray, C: np.ndarray) -> tuple[np.n
         radius = (n + 4) * EPS * size + (n + 1) * 2.0**-1072
     bad = ~(np.isfinite(residual) & np.isfinite(radius))
     return np.where(bad, 0.0, residual), np.where(bad, math.inf, radius)
+
+
+def proved_bound(A: np.ndarray, Y: np.ndarray, s: int) -> float:
+    """Return a proved upper bound of alpha_s, at most 1, from any multipliers, in floating point.
+
+    Parameters
+    ----------
+    A, Y : numpy.ndarray of float64, shape (n, N)
+        The matrix and the multipliers.
+    s : int
+        Number of entries, from 1 to N.
+
+    Returns
+    -------
+    float
+        What :func:`null_space_certificate` proves of them in exact arithmetic, plus some roundings.
+    """
+    residual, radius = enclosed_residual(A, Y, np.eye(A.shape[1]))
+    sizes = np.sort(np.abs(residual) + radius, axis=0)[-s:]
+    return min(1.0, float(sizes.sum(axis=0).max()) * (1.0 + (s + 4) * EPS))
 
 
 def null_space_certificate(A: Any, s: int, Y: Any, *, bits: int = 32, made_by: Any = None) -> Certificate:

@@ -71,6 +71,8 @@ def null_space_constant(A: Any, s: int, method: str = "decoupled", *, limit: int
     >>> round(alpha.lower, 9), round(alpha.upper, 9), alpha.upper_certified
     (0.5, 0.5, True)
     """
+    from recovery.certificates.null_space import proved_bound
+
     check_choice(method, "method", ("decoupled", "joint", "exact"))
     columns = arrays.to_numpy(all_columns(A))
     size = columns.shape[1]
@@ -81,10 +83,10 @@ def null_space_constant(A: Any, s: int, method: str = "decoupled", *, limit: int
         return _interval(columns, np.zeros(size), s, 1.0)
     duals, primals = zip(*(programs.solve(unit) for unit in np.eye(size)), strict=True)
     Y = np.stack(duals, axis=1)
-    upper = _bound(columns, Y, s)
+    upper = proved_bound(columns, Y, s)
     best = _climb(programs, np.array(primals), s)
     if method == "joint" and s > 1:
-        upper = min(upper, _bound(columns, programs.joint(s), s))
+        upper = min(upper, proved_bound(columns, programs.joint(s), s))
     if method == "exact":  # multipliers of single entries rule out more programs than those of the joint one
         best, found = _enumerate(programs, columns, Y, s, best, limit)
         upper = min(upper, found)
@@ -190,15 +192,6 @@ class Programs:
             return np.zeros((self.back.shape[0], size))
         residual = (found.x[:entries] - found.x[entries : 2 * entries]).reshape(size, size)
         return self.back @ (self.rows @ (np.eye(size) - residual).T)
-
-
-def _bound(A: np.ndarray, Y: np.ndarray, s: int) -> float:
-    """Return a proved upper bound of alpha_s from multipliers."""
-    from recovery.certificates.null_space import enclosed_residual
-
-    residual, radius = enclosed_residual(A, Y, np.eye(A.shape[1]))
-    sizes = np.sort(np.abs(residual) + radius, axis=0)[-s:]
-    return min(1.0, float(sizes.sum(axis=0).max()) * (1.0 + (s + 4) * EPS))
 
 
 def _interval(A: np.ndarray, z: np.ndarray, s: int, upper: float) -> Interval:
