@@ -20,7 +20,7 @@ from typing import Any
 __all__ = ["Report", "check_file", "check_text"]
 
 LONGEST_TEXT, LONGEST_NUMBER = 100_000_000, 4000  # characters
-MOST_BITS, MOST_WORK = 2**21, 10**15  # of a number; steps times squared bits, about 10 minutes
+MOST_BITS, MOST_WORK = 2**18, 10**15  # of a number; steps times squared bits, about 10 minutes
 NUMBER = re.compile(r"-?[0-9]+(/[0-9]*[1-9][0-9]*)?")
 Matrix = list[list[Fraction]]
 HALF = Fraction(1, 2)

@@ -1,0 +1,346 @@
+"""The checker: it verifies what is true, refuses what is false, and survives whatever a file may hold."""
+
+import ast
+import copy
+import itertools
+import json
+import math
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recovery.certificates import checker
+from recovery.certificates.certificate import KINDS, Certificate, exact, exact_matrix
+
+RNG = np.random.default_rng(5)
+A = RNG.integers(-3, 4, (6, 5)).astype(float)
+G = A.T @ A
+SPECTRA = [np.linalg.eigvalsh(G[np.ix_(S, S)]) for S in itertools.combinations(range(5), 2)]
+L2, M2 = max(one[-1] for one in SPECTRA), min(one[0] for one in SPECTRA)
+WIDE = np.array([[2.0, 0.0, 1.0, 1.0], [0.0, 2.0, 1.0, -1.0]])  # null vectors (1, 1, -2, 0) and (1, -1, 0, -2)
+
+
+def up(value):
+    return str(Fraction(math.ceil(value * 1000), 1000))
+
+
+def down(value):
+    return str(Fraction(math.floor(value * 1000), 1000))
+
+
+def extreme(end):
+    """A support of two columns and an integer vector close to its extreme eigenvector, with its exact quotient."""
+    pairs = list(itertools.combinations(range(5), 2))
+    values = [np.linalg.eigh(G[np.ix_(S, S)]) for S in pairs]
+    at = int(np.argmax([one[0][-1] if end else -one[0][0] for one in values]))
+    x = [int(one) for one in np.rint(1000 * values[at][1][:, -1 if end else 0])]
+    S = pairs[at]
+    form = sum(int(G[S[a], S[b]]) * x[a] * x[b] for a in range(2) for b in range(2))
+    return {"support": list(S), "vector": [str(one) for one in x]}, Fraction(form, sum(one * one for one in x))
+
+
+def valid():
+    """A valid certificate of each kind and method, as dictionaries."""
+    data = {"A": exact_matrix(A)}
+    U = -np.clip(G - np.diag(np.diag(G)), -4.0, 4.0)
+    spectrum = np.linalg.eigvalsh(G + U)
+    top, low = extreme(1), extreme(0)
+    dual = {"method": "dual", "U": exact_matrix(U)}
+    upper, lower = up(spectrum[-1] + 8 + 1e-9), down(spectrum[0] - 8 - 1e-9)
+    enumerated = {"method": "enumeration"}
+    delta = Fraction(up(L2)) - Fraction(down(M2))
+    delta /= Fraction(up(L2)) + Fraction(down(M2))
+    Y = exact_matrix(np.array([[0.375, 0, 0.25, 0.25], [0, 0.375, 0.25, -0.25]]))
+    made = {
+        "largest, dual": ("largest-eigenvalue", {"s": 2, "bound": upper}, data, dual),
+        "largest, enumerated": ("largest-eigenvalue", {"s": 2, "bound": up(L2)}, data, enumerated),
+        "largest of G": ("largest-eigenvalue", {"s": 2, "bound": up(L2)}, {"G": exact_matrix(G)}, enumerated),
+        "smallest, dual": ("smallest-eigenvalue", {"s": 2, "bound": lower}, data, dual),
+        "smallest, enumerated": ("smallest-eigenvalue", {"s": 2, "bound": down(M2)}, data, enumerated),
+        "largest, witness": (
+            "largest-eigenvalue-witness",
+            {"s": 2, "bound": exact(top[1])},
+            data,
+            {"method": "witness", **top[0]},
+        ),
+        "smallest, witness": (
+            "smallest-eigenvalue-witness",
+            {"s": 2, "bound": exact(low[1])},
+            data,
+            {"method": "witness", **low[0]},
+        ),
+        "isometry": (
+            "isometry",
+            {"s": 2, "quantity": "delta_scaled", "relation": "<=", "threshold": exact(delta**2), "power": 2},
+            data,
+            {"largest": {**enumerated, "bound": up(L2)}, "smallest": {**enumerated, "bound": down(M2)}},
+        ),
+        "isometry, refuted": (
+            "isometry",
+            {"s": 2, "quantity": "kappa", "relation": ">=", "threshold": exact(top[1] / low[1]), "power": 1},
+            data,
+            {
+                "largest": {"method": "witness", "bound": exact(top[1]), **top[0]},
+                "smallest": {"method": "witness", "bound": exact(low[1]), **low[0]},
+            },
+        ),
+        "null space": (
+            "null-space",
+            {"s": 1, "bound": "1/2"},
+            {"A": exact_matrix(WIDE)},
+            {"method": "juditsky-nemirovski", "Y": Y},
+        ),
+        "null space, witness": (
+            "null-space-witness",
+            {"s": 1, "bound": "1/2"},
+            {"A": exact_matrix(WIDE)},
+            {"vector": ["1", "1", "-2", "0"]},
+        ),
+        "l1": (
+            "l1-dual",
+            {"support": [3, 2], "signs": [-1, 1]},
+            {"A": exact_matrix(WIDE * [1, 1, 3, 3])},
+            {"q": ["0", "1/3"]},
+        ),
+    }
+    return {name: json.loads(Certificate(*parts).to_json()) for name, parts in made.items()}
+
+
+VALID = valid()
+
+
+def check(content):
+    return checker.check_text(json.dumps(content))
+
+
+def changed(name, path, value):
+    """Return a valid certificate with one entry, at a path of keys, replaced."""
+    content = copy.deepcopy(VALID[name])
+    part = content
+    for key in path[:-1]:
+        part = part[key]
+    part[path[-1]] = value(part[path[-1]]) if callable(value) else value
+    return content
+
+
+@pytest.mark.parametrize("name", VALID)
+def test_true_certificates_are_verified(name):
+    report = check(VALID[name])
+    assert report.valid, report.reason
+    assert report.kind == VALID[name]["kind"]
+    assert "matrix" in report.statement
+
+
+def test_every_kind_is_known_and_tried():
+    assert set(checker.RULES) == set(KINDS) == {one["kind"] for one in VALID.values()}
+
+
+def shift(by):
+    return lambda text: exact(Fraction(text) + Fraction(by))
+
+
+# bounds moved past the truth by as little as an entry allows; other data or another proof for the same claim
+FALSE = [
+    ("largest, dual", ("claim", "bound"), down(L2)),
+    ("largest, dual", ("claim", "s"), 3),
+    ("largest, dual", ("proof", "U", 0, 0), shift(30)),
+    ("largest, dual", ("data", "A", 0, 0), "50"),
+    ("largest, enumerated", ("claim", "bound"), shift("-1/500")),
+    ("largest, enumerated", ("claim", "s"), 3),
+    ("largest, enumerated", ("data", "A", 1, 1), "9"),
+    ("largest of G", ("data", "G", 2, 2), "100"),
+    ("smallest, dual", ("claim", "bound"), up(M2)),
+    ("smallest, dual", ("proof", "U", 1, 1), shift(-30)),
+    ("smallest, enumerated", ("claim", "bound"), shift("1/500")),
+    ("smallest, enumerated", ("data", "A"), [["1"] * 5] * 6),
+    ("largest, witness", ("claim", "bound"), shift(Fraction(1, 10**30))),
+    ("largest, witness", ("claim", "s"), 1),
+    ("largest, witness", ("proof", "vector", 0), "0"),
+    ("largest, witness", ("proof", "vector"), ["0", "0"]),
+    ("largest, witness", ("data", "A"), [["0"] * 5] * 6),
+    ("smallest, witness", ("claim", "bound"), shift(Fraction(-1, 10**30))),
+    ("smallest, witness", ("proof", "support"), [0, 0]),
+    ("isometry", ("claim", "threshold"), shift(Fraction(-1, 10**30))),
+    ("isometry", ("claim", "relation"), "<"),
+    ("isometry", ("claim", "relation"), ">"),
+    ("isometry", ("claim", "power"), 1),
+    ("isometry", ("claim", "quantity"), "delta_raw"),
+    ("isometry", ("claim", "s"), 3),
+    ("isometry", ("proof", "largest", "bound"), shift("-1/500")),
+    ("isometry", ("proof", "smallest", "bound"), shift("1/500")),
+    ("isometry", ("proof", "smallest", "bound"), "0"),
+    ("isometry, refuted", ("claim", "threshold"), shift(Fraction(1, 10**30))),
+    ("isometry, refuted", ("claim", "relation"), ">"),
+    ("isometry, refuted", ("claim", "relation"), "<="),
+    ("isometry, refuted", ("proof", "largest", "bound"), shift("1/1000")),
+    ("isometry, refuted", ("proof", "largest", "bound"), "-1"),
+    ("isometry, refuted", ("proof", "smallest", "vector", 0), "0"),
+    ("null space", ("claim", "bound"), "499999999/1000000000"),
+    ("null space", ("claim", "s"), 2),
+    ("null space", ("proof", "Y", 0, 0), "0"),
+    ("null space", ("data", "A", 0, 0), "1"),
+    ("null space, witness", ("claim", "bound"), "500000001/1000000000"),
+    ("null space, witness", ("proof", "vector", 0), "1000000001/1000000000"),
+    ("null space, witness", ("proof", "vector"), ["0"] * 4),
+    ("null space, witness", ("data", "A", 0, 2), "1000000001/1000000000"),
+    ("l1", ("claim", "signs"), [1, 1]),
+    ("l1", ("claim", "support"), [3]),
+    ("l1", ("claim", "support"), [3, 1]),
+    ("l1", ("proof", "q", 1), "333333333/1000000000"),
+    ("l1", ("proof", "q", 0), "1/1000000000"),
+    ("l1", ("data", "A", 1, 1), "3"),
+]
+
+
+@pytest.mark.parametrize(("name", "path", "value"), FALSE)
+def test_what_was_tampered_with_is_refused(name, path, value):
+    content = changed(name, path, value)
+    assert content != VALID[name]
+    report = check(content)
+    assert not report.valid
+    assert report.reason
+    assert report.statement == ""
+
+
+def test_a_false_claim_passes_with_no_proof_whatever():
+    # the truth lies between up(L2) - 1/1000 and up(L2): any U at all proves no more
+    false = changed("largest, dual", ("claim", "bound"), down(L2))
+    for scale in (0.0, 0.5, 1.0, 3.0):
+        U = RNG.standard_normal((5, 5)) * scale
+        false["proof"]["U"] = exact_matrix(U + U.T)
+        assert not check(false).valid
+
+
+def test_dependent_columns_on_the_support_are_refused():
+    doubled = Certificate("l1-dual", {"support": [0, 1], "signs": [1, 1]}, {"A": [["1", "1", "0"]]}, {"q": ["1"]})
+    assert doubled.check().reason == "the columns of the support are dependent"
+    tight = Certificate("l1-dual", {"support": [0], "signs": [1]}, {"A": [["1", "1", "0"]]}, {"q": ["1"]})
+    assert "between -1 and 1, for index 1" in tight.check().reason
+
+
+def test_bounds_that_are_exactly_tight_are_verified():
+    # singular pivots: equal columns have L_2 = 2 |a|^2 and m_2 = 0; the unit matrix has both 1
+    for matrix, low, high in (([["3", "3"], ["4", "4"]], "0", "50"), ([["1", "0"], ["0", "1"]], "1", "1")):
+        for kind, bound, past in (("largest", high, -1), ("smallest", low, 1)):
+            for proof in ({"method": "enumeration"}, {"method": "dual", "U": [["0", "0"], ["0", "0"]]}):
+                made = Certificate(f"{kind}-eigenvalue", {"s": 2, "bound": bound}, {"A": matrix}, proof)
+                assert made.check().valid
+                moved = exact(Fraction(bound) + past * Fraction(1, 10**60))
+                made = Certificate(f"{kind}-eigenvalue", {"s": 2, "bound": moved}, {"A": matrix}, proof)
+                assert not made.check().valid
+
+
+def test_elimination_agrees_with_minors_on_small_integer_matrices():
+    rng = np.random.default_rng(0)
+    seen = set()
+    for _ in range(600):
+        B = rng.integers(-2, 3, (3, rng.integers(1, 5)))
+        M = B @ B.T - rng.integers(0, 2) * np.diag(rng.integers(0, 3, 3))
+        minors = [round(np.linalg.det(M[np.ix_(S, S)])) for k in (1, 2, 3) for S in itertools.combinations(range(3), k)]
+        leading = [round(np.linalg.det(M[:k, :k])) for k in (1, 2, 3)]
+        rows = M.tolist()
+        assert checker._semidefinite(copy.deepcopy(rows)) == (min(minors) >= 0)
+        assert checker._semidefinite(rows, strictly=True) == (min(leading) > 0)
+        seen.add((min(minors) >= 0, min(leading) > 0))
+    assert seen == {(True, True), (True, False), (False, False)}
+
+
+HOSTILE = ["NaN", "inf", "1e5", "0x1", "1/0", "1/-2", " 1", "", "1_0", "٣", "9" * 5000, "1/" + "9" * 5000]
+STRANGE = [*HOSTILE, None, True, 7, 1.5, [], {}, [["1"]], -7, 10**18]
+
+
+@pytest.mark.parametrize("name", VALID)
+def test_no_entry_may_be_something_strange(name):
+    """Every entry of every part is replaced by what is no number, list or choice."""
+
+    def paths(part, at=()):
+        if isinstance(part, dict):
+            for key in part:
+                yield (*at, key)
+                yield from paths(part[key], (*at, key))
+        if isinstance(part, list) and part:
+            yield (*at, 0)
+            yield from paths(part[0], (*at, 0))
+
+    tried = 0
+    for path in paths({key: VALID[name][key] for key in ("format", "version", "kind", "claim", "data", "proof")}):
+        for strange in STRANGE:
+            report = check(changed(name, path, strange))
+            assert not report.valid, (path, strange)
+            tried += 1
+    assert tried > 100
+
+
+@pytest.mark.parametrize("name", VALID)
+def test_nothing_may_be_missing_ragged_or_added(name):
+    for part in ("claim", "data", "proof"):
+        for key in VALID[name][part]:
+            content = copy.deepcopy(VALID[name])
+            del content[part][key]
+            assert not check(content).valid
+        content = copy.deepcopy(VALID[name])
+        content[part]["more"] = "1"
+        assert check(content).valid == (part == "proof")
+    content = copy.deepcopy(VALID[name])
+    next(iter(content["data"].values()))[-1].pop()
+    assert not check(content).valid
+    content = copy.deepcopy(VALID[name])
+    del content["format"]
+    assert not check(content).valid
+    content = {**VALID[name], "approved": True}
+    assert not check(content).valid
+
+
+def test_matrices_of_proofs_have_the_right_shape():
+    assert "U is not symmetric" in check(changed("largest, dual", ("proof", "U", 0, 1), "1/7")).reason
+    assert not check(changed("largest of G", ("data", "G", 0, 1), "1/7")).valid
+    assert not check(changed("largest, dual", ("proof", "U"), [["0"] * 4] * 4)).valid
+    assert not check(changed("largest, dual", ("proof", "U", 2), ["0"] * 6)).valid
+    assert not check(changed("null space", ("proof", "Y"), [["0"] * 4])).valid
+    assert not check(changed("largest, dual", ("claim", "s"), 0)).valid
+    assert not check(changed("largest, dual", ("claim", "s"), 6)).valid
+
+
+TEXTS = {
+    "empty": "",
+    "list": "[]",
+    "number": "1",
+    "nesting": "[" * 200_000,
+    "digits": "9" * 100_000,
+    "constant": '{"format": NaN}',
+    "surrogates": '{"kind": "\\ud800"}',
+    "twice": json.dumps(VALID["l1"]).replace('"claim":', '"claim": {"support": [], "signs": []}, "claim":'),
+    "cut": json.dumps(VALID["l1"])[:-20],
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_any_text_gets_an_answer(name):
+    report = checker.check_text(TEXTS[name])
+    assert not report.valid
+    assert report.reason
+    report.reason.encode("utf-8")
+
+
+def test_what_would_take_hours_is_refused_at_once():
+    primes = [p for p in range(10**6, 10**6 + 4000) if all(p % k for k in range(2, 1001))]
+    row = [f"1/{p**600}" for p in primes[:200]]  # their common denominator has 2 million bits
+    wide = Certificate("null-space-witness", {"s": 1, "bound": "0"}, {"A": [row]}, {"vector": row})
+    many = Certificate("largest-eigenvalue", {"s": 30, "bound": "99"}, {"A": [["1"] * 60]}, {"method": "enumeration"})
+    for made in (wide, many):
+        assert made.check().reason == "the arithmetic would take too long"
+
+
+def test_it_imports_the_standard_library_alone_and_is_short():
+    source = Path(checker.__file__).read_text()
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        if isinstance(node, ast.ImportFrom):
+            names.add(node.module.split(".")[0])
+    assert names <= sys.stdlib_module_names
+    assert sum(bool(line.strip()) for line in source.splitlines()) <= 250
