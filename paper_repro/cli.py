@@ -97,7 +97,17 @@ def _parser() -> argparse.ArgumentParser:
     add.set_defaults(function=_show)
 
     add = commands.add_parser("verify", parents=[where], help="try to break the guarantees, and print the table")
-    add.add_argument("names", nargs="*", metavar="NAME", help="groups (linear, recovery) or guarantees (default: all)")
+    add.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="groups (all, linear, sparse, gated, recovery), guarantees, or controls (default: all)",
+    )
+    add.add_argument(
+        "--controls",
+        action="store_true",
+        help="put the search itself on trial: false statements that it must break on four seeds",
+    )
     add.add_argument(
         "--held",
         type=_count,
@@ -229,8 +239,12 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from paper_repro import verify
+    from paper_repro import controls, verify
 
+    if options.controls:
+        tried = controls.try_controls(options.names, jobs=options.jobs, folder=options.results, progress=sys.stderr)
+        print(f"{tried.table()}\n\n{tried.last_line()}")
+        return OK if tried.passed else FAILED
     report = verify.verify(
         options.names,
         held=options.held,
@@ -244,6 +258,8 @@ def _verify(options: argparse.Namespace) -> int:
     print(report.table())
     for paragraph in report.complaints():
         print(f"\n{paragraph}")
+    if report.records:
+        print(f"\n{report.cost()}")
     print(f"\n{report.last_line()}")
     if report.missing:
         return INTERRUPTED

@@ -5,16 +5,18 @@ from __future__ import annotations
 import importlib
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from paper_repro.experiment import UnknownName
 from planted import arrays
 from recovery import Instance
 from recovery.guarantees import Guarantee, Tally, as_code, attack, contradicts, draw, shrink
 
-__all__ = ["DESIGNS", "Trial", "guarantees_of", "run"]
+__all__ = ["DESIGNS", "Trial", "guarantees_of", "listed", "run", "unknown_name"]
 
 DESIGNS = 3
 _NEAR_SHARE = 10
@@ -69,9 +71,21 @@ def guarantees_of(source: str) -> list[Guarantee]:
     list of Guarantee
         What it returns.
     """
+    return listed(source)
+
+
+def listed(source: str) -> list[Any]:
+    """Return what a function lists, named ``"module:function"`` or ``"module:function/argument"``."""
     module, function, arguments = _parts(source)
-    found: list[Guarantee] = getattr(importlib.import_module(module), function)(*arguments)
+    found: list[Any] = getattr(importlib.import_module(module), function)(*arguments)
     return found
+
+
+def unknown_name(name: str, noun: str, known: Iterable[str], expected: str) -> UnknownName:
+    """Return the error that there is no such thing, with the nearest name."""
+    near = get_close_matches(name, list(known), n=1)
+    hint = f" (did you mean {near[0]}?)" if near else ""
+    return UnknownName(f"there is no {noun} {name!r}{hint}; {expected}")
 
 
 def _parts(source: str) -> tuple[str, str, list[str]]:

@@ -7,12 +7,10 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import IO, Any
 
 from paper_repro import machine, processes, trials
-from paper_repro.experiment import UnknownName
 from paper_repro.files import make_folder, write_whole
 from recovery.guarantees import NEAR, markdown
 
@@ -24,7 +22,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "gated": ("recovery.guarantees:catalogue/gated",),
     "recovery": ("recovery.guarantees:catalogue",),
 }
-"""What a name on the command line may stand for: the functions that list its guarantees. ``all`` stands for all."""
+"""What a name on the command line may stand for: the functions that list its guarantees."""
 
 
 @dataclass
@@ -98,6 +96,13 @@ class Report:
             f"{missed} quotas missed, {self.wall_s:.0f} s"
         )
 
+    def cost(self) -> str:
+        """Return the sentence that says what the run cost, and where the time went."""
+        slowest = sorted(self.records, key=lambda record: -record["wall_s"])[:5]
+        work = sum(record["wall_s"] for record in self.records)
+        most = ", ".join(f"{record['name']} {record['wall_s']:.0f} s" for record in slowest)
+        return f"{work:.0f} s of work in {self.settings['jobs']} processes, most of it in {most}"
+
 
 def chosen(names: Sequence[str]) -> dict[str, str]:
     """Return the guarantees that names stand for.
@@ -105,7 +110,7 @@ def chosen(names: Sequence[str]) -> dict[str, str]:
     Parameters
     ----------
     names : sequence of str
-        Groups and names of guarantees; none stands for all.
+        Groups (``all`` among them) and names of guarantees; none stands for all.
 
     Returns
     -------
@@ -118,13 +123,14 @@ def chosen(names: Sequence[str]) -> dict[str, str]:
         If a name is neither; the sentence names the nearest.
     """
     sources: dict[str, str] = {}
-    groups: dict[str, list[str]] = {}
+    groups: dict[str, list[str]] = {"all": []}
     for group, listing in GROUPS.items():
         groups[group] = []
         for source in listing:
             for guarantee in trials.guarantees_of(source):
                 sources.setdefault(guarantee.name, source)
                 groups[group].append(guarantee.name)
+    groups["all"] = list(sources)
     wanted: list[str] = []
     for name in names or groups:
         if name in groups:
@@ -132,10 +138,8 @@ def chosen(names: Sequence[str]) -> dict[str, str]:
         elif name in sources:
             wanted.append(name)
         else:
-            near = get_close_matches(name, [*groups, *sources], n=1)
-            hint = f" (did you mean {near[0]}?)" if near else ""
             expected = f"expected a group ({', '.join(groups)}) or one of {', '.join(sources) or 'no guarantees'}"
-            raise UnknownName(f"there is no guarantee {name!r}{hint}; {expected}")
+            raise trials.unknown_name(name, "guarantee", [*groups, *sources], expected)
     return {name: source for name, source in sources.items() if name in wanted}
 
 
@@ -179,14 +183,16 @@ def verify(
     started = time.perf_counter()
     sources = chosen(names)
     each = -(-instances // max(len(sources), 1))
-    settings = {"names": list(names), "held": held, "instances": instances, "seconds": seconds, "seed": seed}
+    jobs = jobs or machine.cores()
+    asked = {"held": held, "instances": instances, "seconds": seconds, "seed": seed, "jobs": jobs}
+    settings = {"names": list(names), **asked}
     report = Report(settings)
     where = folder / "verify"
     make_folder(where)  # minutes of work are not lost on a folder that cannot be written to
     tasks = [trials.Trial(source, name, held, each, seconds, seed, str(where)) for name, source in sources.items()]
     done: dict[str, dict[str, Any]] = {}
     try:
-        for task, outcome in processes.each(trials.run, tasks, jobs or machine.cores()):
+        for task, outcome in processes.each(trials.run, tasks, jobs):
             done[task.name] = _of_the_dead(task, outcome) if isinstance(outcome, processes.Died) else outcome
             if progress is not None:
                 record = done[task.name]

@@ -58,9 +58,9 @@ def catalogue(family: str | None = None) -> list[Guarantee]:
     Parameters
     ----------
     family : {"linear", "sparse", "gated"}, optional
-        ``"linear"``: about sparse linear models y = X w + noise, most with noise. ``"sparse"``: about any sensing matrix
-        A without noise, its solvers and its null space. ``"gated"``: about A = [D_1 X, ..., D_p X] of ReLU networks.
-        All by default.
+        ``"linear"``: about sparse linear models y = X w + noise, most with noise. ``"sparse"``: about any sensing
+        matrix A without noise, its solvers and its null space. ``"gated"``: about A = [D_1 X, ..., D_p X] of ReLU
+        networks. All by default.
 
     Returns
     -------

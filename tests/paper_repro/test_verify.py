@@ -132,7 +132,7 @@ def test_unknown_names_are_sentences_with_the_nearest(toys, command):
     code, _, errors = command("toy-projektion")
     assert code == 2
     assert "there is no guarantee 'toy-projektion' (did you mean toy-projection?)" in errors
-    assert "expected a group (toy, bad) or one of toy-projection, toy-tail, toy-true, toy-false" in errors
+    assert "expected a group (all, toy, bad) or one of toy-projection, toy-tail, toy-true, toy-false" in errors
 
 
 def test_names_may_be_groups_and_guarantees_and_none_is_all(toys):

@@ -186,3 +186,8 @@ def silent_catalogue():
         replace(base, name="silent-outcome", outcome=silent),
         replace(base, name="silent-predicate", hypotheses=silent),
     ]
+
+
+def control_list():
+    """Return a false statement that is broken at once, and a true one that never is."""
+    return [(coherence_bound(0.5, name="false-toy"), 20.0), (projection_bound(math.sqrt(2.0), name="true-toy"), 0.05)]

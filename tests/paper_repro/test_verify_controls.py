@@ -1,0 +1,42 @@
+"""`paper-repro verify --controls`: what is false is broken, what is not is said, and the exit code follows."""
+
+import re
+from functools import partial
+
+import pytest
+
+from paper_repro import cli, controls
+
+
+@pytest.fixture
+def toys(monkeypatch):
+    """Make the toy statements the only controls."""
+    monkeypatch.setattr(controls, "try_controls", partial(controls.try_controls, source="toy_guarantees:control_list"))
+
+
+def test_what_breaks_passes_and_is_written_down(toys, capsys, tmp_path):
+    assert cli.main(["verify", "--controls", "false-toy", "--jobs", "1", "--results", str(tmp_path)]) == 0
+    output, errors = capsys.readouterr()
+    assert re.search(r"\| false-toy \| 20 s (\| \d+\.\d\d s ){4}\| mu < limit", output)
+    assert "1 false statements, broken in 4 of 4 attacks, " in output
+    assert re.search(r"false-toy, seed 3: broken in \d+\.\d\d s", errors)
+    assert (tmp_path / "verify" / "controls.md").read_text() == output
+
+
+def test_what_does_not_break_fails(toys, capsys, tmp_path):
+    assert cli.main(["verify", "--controls", "true-toy", "--jobs", "1", "--results", str(tmp_path)]) == 1
+    output = capsys.readouterr().out
+    assert "| true-toy | 0.05 s | not broken in 0.05 s |" in output
+    assert "broken in 0 of 4 attacks" in output
+
+
+def test_unknown_controls_are_sentences(toys, capsys, tmp_path):
+    assert cli.main(["verify", "--controls", "false-toi", "--results", str(tmp_path)]) == 2
+    assert "there is no control 'false-toi' (did you mean false-toy?); expected some of" in capsys.readouterr().err
+
+
+def test_the_controls_of_the_package_have_unique_names_and_times():
+    listed = controls._listed(controls.SOURCE)
+    names = [guarantee.name for guarantee, _ in listed]
+    assert len(names) == len(set(names)) >= 5
+    assert all(0.0 < seconds <= 60.0 for _, seconds in listed)
