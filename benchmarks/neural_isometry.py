@@ -89,8 +89,8 @@ def share(results, column):
 
 
 def conditions(held, seed):
-    """Return the rows of the first table, and the number of violations."""
-    rows, violations = [], 0
+    """Print the rows of the first table as they come, and return the number of violations."""
+    violations = 0
     for row, (name, count, normalised) in enumerate(ROWS):
         rng = np.random.default_rng([seed, row])
         results = []
@@ -102,8 +102,9 @@ def conditions(held, seed):
         bad = [one for one in results if one[0] < 0.0]
         violations += sum((not one[2]) + (one[3] is False) for one in good)
         cells = [share(part, column) for part in (good, bad) for column in (2, 3)]
-        rows.append([name, len(results), len(good), *cells[:2], len(bad), *cells[2:], share(bad, 1)])
-    return rows, violations
+        line = [name, len(results), len(good), *cells[:2], len(bad), *cells[2:], share(bad, 1)]
+        print("| " + " | ".join(map(str, line)) + " |", flush=True)
+    return violations
 
 
 def threshold(trials, seed):
@@ -135,19 +136,10 @@ def main(arguments=None):
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     print(machine() + "\n")
-    spent, (rows, violations) = seconds(lambda: conditions(options.held, options.seed))
-    head = [
-        "condition",
-        "usable",
-        f"held (margin >= {MARGIN:g})",
-        "group",
-        "cone",
-        "failed",
-        "group",
-        "cone",
-        "best dual holds",
-    ]
-    print(table(head, rows))
+    held = f"held (margin >= {MARGIN:g})"
+    head = ["condition", "usable", held, "group", "cone", "failed", "group", "cone", "best dual holds"]
+    print(table(head, []))
+    spent, violations = seconds(lambda: conditions(options.held, options.seed))
     print(f"\n{violations} violations; {spent:.0f} s\n")
     spent, rows = seconds(lambda: threshold(options.trials, options.seed))
     print(table(["d", "n", "n / d", "NIC-L holds", "best dual holds", "group program recovers"], rows))

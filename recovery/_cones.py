@@ -14,6 +14,7 @@ import numpy as np
 __all__ = ["LeastNorms", "flattest_dual", "least_norms"]
 
 _ACCEPTED = ("Solved", "AlmostSolved")
+_MET = 1e-9
 Blocks = Sequence[np.ndarray]
 
 
@@ -171,18 +172,24 @@ def flattest_dual(
     # Clarabel often breaks off on the equations; all that solves them is one solution and a null space
     demands, goal = np.concatenate(equal), np.concatenate(right)
     start, free = _solutions(demands, goal)
-    if np.linalg.norm(demands @ start - goal) > 1e-9 * max(float(np.linalg.norm(goal)), 1.0):
+    if np.linalg.norm(demands @ start - goal) > _MET:
         return float("inf"), None, "the planted directions contradict each other"
     if not cones:
         return 0.0, start[:n] / size, "Solved"
     rows = np.concatenate([signs, *cones])
+    # a direction of lambda that no block sees would be unbounded
+    _, seen, turn = np.linalg.svd(rows @ free, full_matrices=False)
+    free = free @ turn[seen > 1e-12 * seen.max(initial=0.0)].T
     kinds = [kind for kind in (("nonnegative", len(signs)), *kinds) if kind[1]]
     found = _clarabel(free[n], -rows @ free, rows @ start, kinds, tol, max_iter)
     status = str(found.status)
     if status not in _ACCEPTED:
         return float("inf"), None, status
     x = start + free @ np.array(found.x)
-    return max(float(x[n]), 0.0), x[:n] / size, status
+    if np.linalg.norm(demands @ x - goal) > _MET or np.min(signs @ x, initial=0.0) < -_MET:
+        return float("inf"), None, f"{status}, but not within {_MET:g} of the planted directions"
+    reached = [float(np.linalg.norm(row @ x)) for row in cones[1::2]]
+    return max(reached), x[:n] / size, status
 
 
 def _solutions(E: np.ndarray, e: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -94,8 +94,9 @@ def neural_isometry(
     -----
     M = [D_j X] over the planted j needs full column rank, lambda = M (M'M)^-1 [w_j / |w_j|], and the value is the
     maximum over the other j of |X' D_j lambda|_2. Normalised: the left singular vectors U_j of D_j X take its place,
-    and U_j' D_j X w_j that of w_j. A gate that repeats a planted one has the norm 1 exactly. lambda lives on the rows
-    of planted gates, so that a complement of the only planted gate has the norm 0. The best dual vector keeps
+    and U_j' D_j X w_j that of w_j. A gate that repeats a planted one has the norm 1 exactly; so has any gate that is
+    open on all rows where the only planted gate is, since lambda lives on these rows (not in the normalised form). A
+    complement of the only planted gate has the norm 0. The best dual vector keeps
     X' D_j lambda = w_j / |w_j| on the planted gates; its value is off by up to 1e-7 and is no proof. Where even that
     is above 1, w is not a minimiser.
 
@@ -163,7 +164,10 @@ def _find(
     norms = np.array([1.0 if j in planted else float(np.linalg.norm(blocks[j].T @ lam)) for j in range(count)])
     seen = np.any(X != 0.0, axis=1)
     copies = [j for j in others if any(np.array_equal(gates[seen, j], gates[seen, i]) for i in planted)]
-    norms[copies] = 1.0
+    if len(planted) == 1 and not normalised and which == "minimum-norm":
+        copies = [j for j in others if np.all(gates[seen, j] >= gates[seen, planted[0]])]
+    if copies:  # known without rounding, and enough to decide
+        norms[copies], rounding = 1.0, 0.0
     value = float(norms[others].max(initial=0.0))
     if not others:
         return NeuralIsometry(0.0, True, norms, lam, tuple(planted), rounding, "every gate is planted")
@@ -171,7 +175,7 @@ def _find(
     reason = f"gate {worst} has the largest norm, {value:.6g}, against 1"
     holds: bool | None = value < 1.0
     if copies:
-        holds, reason = False, f"gate {copies[0]} repeats a planted one, which makes its norm 1"
+        holds, reason = False, f"gate {copies[0]} is open where a planted one is, which makes its norm 1"
     elif abs(value - 1.0) <= rounding:
         holds, reason = None, reason + "; too close for rounding"
     return NeuralIsometry(value, holds, norms, lam, tuple(planted), rounding, reason)
