@@ -9,9 +9,10 @@ import numpy as np
 
 from planted import arrays
 from planted.checks import check_array, check_choice
+from recovery.conditions.coverage import expected_separation
 from recovery.operators import DenseOperator
 
-__all__ = ["arc_cosine_kernel", "coherence_floor", "expected_separation", "population_gram", "population_operator"]
+__all__ = ["arc_cosine_kernel", "coherence_floor", "population_gram", "population_operator"]
 
 
 def population_gram(H: Any, columns: Any = None, *, strict: bool = False, unit: bool = False) -> Any:
@@ -127,48 +128,6 @@ def population_operator(H: Any, columns: Any = None, *, strict: bool = False, un
     return DenseOperator(xp.sqrt(xp.where(values > 0, values, 0.0))[:, None] * vectors.T)
 
 
-def expected_separation(H: Any, *, strict: bool = False) -> Any:
-    """Return the expected share of rows on which two gates differ, for Gaussian rows.
-
-    Parameters
-    ----------
-    H : array, shape (d, p)
-        One generator a column.
-    strict : bool, default False
-        Gates ``> 0`` instead of ``>= 0``; no share depends on it.
-
-    Returns
-    -------
-    array of float64, shape (p, p)
-        theta / pi for generators at angle theta; 1/2 if one of the two is 0, and 0 if both are.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If H is not a finite matrix.
-
-    Notes
-    -----
-    Two half-spaces differ on two opposite wedges of angle theta each.
-
-    References
-    ----------
-    Derived here: docs/derivations.md, "The population Gram matrix of gates".
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> expected_separation(np.array([[1.0, 0.0, -1.0], [0.0, 1.0, 0.0]])).tolist()[0]
-    [0.0, 0.5, 1.0]
-    """
-    U, live = _unit(H)
-    xp = arrays.namespace(U)
-    together, apart = _lengths(U)
-    share = 2.0 * xp.arctan2(apart, together) / math.pi
-    both, none = live[:, None] & live, ~(live[:, None] | live)
-    return xp.where(both, share, xp.where(none, 0.0, 0.5))
-
-
 def arc_cosine_kernel(H: Any, order: int = 1) -> Any:
     """Return the arc-cosine kernel of order 0 or 1 between the columns of H.
 
@@ -256,12 +215,9 @@ def coherence_floor(H: Any) -> float:
     >>> coherence_floor(np.eye(3))
     0.5
     """
-    U, live = _unit(H)
-    if U.shape[1] < 2:
-        raise ValueError(f"H has {U.shape[1]} column(s); expected at least 2 generators")
-    if not bool(live.all()):
-        raise ValueError(f"H has {int((~live).sum())} column(s) of zeros; expected vectors with a direction")
     share = arrays.to_numpy(expected_separation(H))
+    if share.shape[0] < 2:
+        raise ValueError(f"H has {share.shape[0]} column(s); expected at least 2 generators")
     return 1.0 - float(share[np.triu_indices(share.shape[0], 1)].min())
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from recovery import population
-from recovery.population import arc_cosine_kernel, coherence_floor, expected_separation, population_gram
+from recovery.conditions import expected_separation
+from recovery.population import arc_cosine_kernel, coherence_floor, population_gram
 
 TEXT = (Path(__file__).parents[2] / "docs" / "derivations.md").read_text()
 EQUATIONS = [

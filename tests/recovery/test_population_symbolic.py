@@ -7,8 +7,9 @@ import pytest
 import sympy as sp
 
 from recovery import symbolic, symbolic_contraction, symbolic_families
+from recovery.conditions import expected_separation
 from recovery.conditions.enumeration import extreme_blocks
-from recovery.population import arc_cosine_kernel, expected_separation, population_gram
+from recovery.population import arc_cosine_kernel, population_gram
 
 RANDOM = np.random.default_rng(21)
 ANGLES = [sp.Rational(int(k), 100) for k in RANDOM.integers(1, 314, 8)]
