@@ -114,7 +114,8 @@ def largest_eigenvalue_bound(M: Any, radius: Any = 0.0) -> float:
     """
     M = check_array(M, "M", ndim=2, dtype=np.float64)
     size = M.shape[0]
-    guess = float(np.linalg.eigvalsh(M)[-1])
+    spread = np.broadcast_to(np.asarray(radius, dtype=np.float64), M.shape).sum(axis=1).max()
+    guess = float(np.linalg.eigvalsh(M)[-1]) + float(spread)
     scale = max(abs(guess), float(np.abs(M).max()))
 
     def proved(t: float) -> bool:

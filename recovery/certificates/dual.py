@@ -34,8 +34,8 @@ def dual_bound(
     U: Any = None,
     *,
     solver: str | None = "first-order",
-    max_iter: int = 3000,
-    tol: float = 1e-8,
+    max_iter: int = 2000,
+    tol: float = 1e-7,
 ) -> Certificate:
     """Prove an upper bound of the largest, or a lower bound of the smallest, eigenvalue of A_S'A_S over |S| <= s.
 
@@ -52,9 +52,9 @@ def dual_bound(
         A symmetric matrix to prove the bound with, instead of a proposal.
     solver : {"first-order", "CLARABEL", "SCS", None}, default "first-order"
         Who proposes U. None takes the best of simple matrices, at no cost.
-    max_iter : int, default 3000
+    max_iter : int, default 2000
         Steps of the first-order method.
-    tol : float, default 1e-8
+    tol : float, default 1e-7
         Gap of the relaxation, relative to the largest entry of A'A, at which the first-order method stops.
 
     Returns
@@ -112,8 +112,8 @@ def proved_dual(
     side: str,
     U: np.ndarray | None = None,
     solver: str | None = "first-order",
-    max_iter: int = 3000,
-    tol: float = 1e-8,
+    max_iter: int = 2000,
+    tol: float = 1e-7,
 ) -> tuple[Fraction, Any, Proposal, str]:
     """Return a proved dual bound, the U that proves it, the proposal behind it and the kind of arithmetic.
 

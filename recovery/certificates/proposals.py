@@ -78,7 +78,7 @@ def clipped(H: np.ndarray, s: int, count: int = 12) -> Proposal:
 
 
 def first_order(
-    H: np.ndarray, s: int, *, start: Proposal, max_iter: int = 3000, tol: float = 1e-8, check_every: int = 10
+    H: np.ndarray, s: int, *, start: Proposal, max_iter: int = 2000, tol: float = 1e-7, check_every: int = 10
 ) -> Proposal:
     """Solve max <H, Z> over tr Z = 1, sum |Z_ij| <= s, Z >= 0 by alternating directions.
 
@@ -90,9 +90,9 @@ def first_order(
         Non-zeros of x.
     start : Proposal
         Where to start; the result is never worse.
-    max_iter : int, default 3000
+    max_iter : int, default 2000
         Steps; each costs one eigendecomposition.
-    tol : float, default 1e-8
+    tol : float, default 1e-7
         Stop when the gap is at most this multiple of the largest entry of H.
     check_every : int, default 10
         Steps between evaluations of the gap.

@@ -161,7 +161,7 @@ def test_operators_and_zero_columns():
         ((0,), "s=0"),
         ((4,), "s=4"),
         ((1.0,), "integer"),
-        ((2, "dual"), "method='dual' is not known; expected one of 'enumerate', 'coherence'"),
+        ((2, "guess"), "method='guess' is not known; expected one of 'enumerate', 'coherence'"),
     ],
 )
 def test_bad_input_is_refused(arguments, words):
