@@ -32,6 +32,11 @@ class GroupL1(Solver):
     backend : str, default "CLARABEL"
         Name of the cvxpy solver.
 
+    See Also
+    --------
+    recovery.networks.group_program : the program's own solution of gated data, before any cut, and its dual vector.
+    recovery.networks.cone_program : the same with the cones in which gates are those of a ReLU network.
+
     Notes
     -----
     The same cut to s entries and the same fit as :class:`recovery.solvers.l1.L1`.
