@@ -21,6 +21,7 @@ from recovery.instances import Instance
 __all__ = ["attack"]
 
 _PATIENCE = 150
+_FIRST = 10
 _REDRAWS = 40
 _REJECTED = (ValueError, ArithmeticError, np.linalg.LinAlgError)  # a change that makes no valid instance
 
@@ -80,10 +81,8 @@ def _descend(guarantee: Guarantee, rng: np.random.Generator, deadline: float, co
     two_sided = guarantee.kind == "equivalence" and rng.random() < 0.5
     target = (-1.0 if two_sided else 1.0) * 10.0 ** rng.uniform(-6.0, math.log10(0.05))
     cost = _Cost(guarantee, "fails" if two_sided else "holds", int(rng.integers(2**31)))
-    try:
-        here = steer(guarantee, guarantee.sampler(rng), target)
-        best = cost(here)
-    except _REJECTED:
+    here, best = _begin(guarantee, rng, target, cost)
+    if here is None:
         return None
     movable = here.x is not None and here.noise is not None
     idle, tried = 0, math.inf
@@ -105,6 +104,23 @@ def _descend(guarantee: Guarantee, rng: np.random.Generator, deadline: float, co
             idle = 0 if value < best - 1e-9 * abs(best) else idle
             here, best = changed, value
     return None
+
+
+def _begin(guarantee: Guarantee, rng: np.random.Generator, target: float, cost: _Cost) -> tuple[Instance | None, float]:
+    """Draw an instance on the right side of the boundary: steered there, or else the nearest to failing of a few."""
+    assert guarantee.sampler is not None
+    here, best = None, math.nan
+    for _ in range(_FIRST if guarantee.steer is None else 1):
+        try:
+            drawn = steer(guarantee, guarantee.sampler(rng), target)
+            value = cost(drawn)
+        except _REJECTED:
+            continue
+        if here is None or math.isnan(best) or value < best:
+            here, best = drawn, value
+        if best < 0.0:
+            break
+    return here, best
 
 
 class _Cost:

@@ -46,11 +46,13 @@ def two(count: int, rng: Rng) -> tuple[int, int]:
 
 
 def perturb(name: str) -> Change:
-    """Return the change that adds normal numbers to all entries, or to one; zeros of x stay."""
+    """Return the change that adds normal numbers to all entries, or to one; zeros of x stay, those of x0 mostly."""
 
     def change(parts: Arrays, rng: Rng) -> None:
         values = parts[name]
-        mask = values != 0.0 if name == "x" else np.ones(values.shape, dtype=bool)
+        # a sparse start mostly stays one
+        sparse = name == "x" or (name == "x0" and rng.random() < 0.75)
+        mask = values != 0.0 if sparse else np.ones(values.shape, dtype=bool)
         if rng.random() < 0.5:  # one entry alone
             places = np.flatnonzero(mask)
             if places.size == 0:
@@ -115,6 +117,27 @@ def of_matrix(name: str) -> tuple[Change, ...]:
     return (*entries, scale_column, lean_column, rotate_rows, swap_columns)
 
 
+def _stretch(parts: Arrays, rng: Rng) -> None:
+    """Move all eigenvalues of the Gram matrix away from their mean, or towards it, by the same factor."""
+    A = parts["A"]
+    spectrum, basis = np.linalg.eigh(A.T @ A)
+    mean = float(spectrum.mean())
+    moved = mean + math.exp(step(rng) * rng.standard_normal()) * (spectrum - mean)
+    there = spectrum > 1e-12 * spectrum[-1]
+    factors = np.sqrt(np.maximum(moved[there], 0.0) / spectrum[there])
+    A[:] = (A @ basis[:, there] * factors) @ basis[:, there].T
+
+
+def _stationary_start(parts: Arrays, rng: Rng) -> None:
+    """Start from least squares on as many columns, most of them not in the support of x: wrong fixed points are so."""
+    A, x, x0 = parts["A"], parts["x"], parts["x0"]
+    count = int(np.count_nonzero(x0)) or int(np.count_nonzero(x))
+    order = np.argsort((x != 0.0) + 1.5 * rng.random(len(x)))
+    chosen = order[:count]
+    x0[:] = 0.0
+    x0[chosen] = np.linalg.lstsq(A[:, chosen], A @ x)[0]
+
+
 def _noise_along_column(parts: Arrays, rng: Rng) -> None:
     A, noise = parts["A"], parts["noise"]
     column = A[:, int(rng.integers(A.shape[1]))]
@@ -128,8 +151,8 @@ def _noise_in_range(parts: Arrays, rng: Rng) -> None:
 
 
 CHANGES: dict[str, tuple[Change, ...]] = {
-    "A": of_matrix("A"),
+    "A": (*of_matrix("A"), _stretch),
     "x": (perturb("x"), copy_entry("x")),
     "noise": (perturb("noise"), perturb("noise"), copy_entry("noise"), _noise_along_column, _noise_in_range),
-    "x0": (perturb("x0"), copy_entry("x0"), no_entry("x0")),
+    "x0": (perturb("x0"), copy_entry("x0"), no_entry("x0"), _stationary_start),
 }

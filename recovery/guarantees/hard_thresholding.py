@@ -14,7 +14,7 @@ from recovery.guarantees.isometry import isometric_columns, isometry, smaller
 from recovery.guarantees.iterative import STEPS, Trace, held_to, least_entry, nothing_to_run, outside, trace
 from recovery.instances import Instance
 
-__all__ = ["contracts", "converges", "guarantees", "htp_rate", "iht_rate", "isometry_rule"]
+__all__ = ["contracts", "converges", "guarantees", "htp_rate", "iht_rate", "isometry_rule", "sampler"]
 
 Rate = Callable[[float], float]
 
@@ -93,7 +93,8 @@ def contracts(run: Trace, step: float, slope: float, finite: float | None = None
     return held_to(run.errors, bounds, run.floor, f"the error with rate {slope:.6g}", finite)
 
 
-def _sampler(rng: np.random.Generator, limit: float = 1.0 / math.sqrt(3.0)) -> Instance:
+def sampler(rng: np.random.Generator, limit: float = 1.0 / math.sqrt(3.0)) -> Instance:
+    """Draw columns with delta_{3s} near the limit, and starts from which a unit step leads astray."""
     while True:
         s, size = frames.sizes(rng, others=6)
         target = limit / (1.0 + frames.aim(rng))
@@ -137,7 +138,7 @@ def guarantees() -> list[Guarantee]:
             tests,
             isometry_rule(limit),
             converges("iht", iht_rate(limit)),
-            sampler=_sampler,
+            sampler=sampler,
             steer=None,
         ),
         Guarantee(
@@ -150,7 +151,7 @@ def guarantees() -> list[Guarantee]:
             tests,
             isometry_rule(limit),
             converges("htp", htp_rate(limit), escapes=0),
-            sampler=_sampler,
+            sampler=sampler,
             steer=None,
         ),
     ]

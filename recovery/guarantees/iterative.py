@@ -53,11 +53,6 @@ class Trace:
     floor: float
     result: RecoveryResult
 
-    @property
-    def ended(self) -> bool:
-        """Whether the solver stopped by itself."""
-        return self.result.n_iter < STEPS
-
 
 def outside(instance: Instance, most: int | None = None) -> Verdict | None:
     """Return why a statement about data without noise does not apply to an instance, or None if it does.
@@ -91,8 +86,8 @@ def nothing_to_run(instance: Instance) -> Verdict | None:
     return None
 
 
-def trace(instance: Instance, solver: str, *, sparsity: int | None = None, **options: Any) -> Trace:
-    """Run a solver from the instance's x0 for at most 40 steps and keep what it went through.
+def trace(instance: Instance, solver: str, *, sparsity: int | None = None, steps: int = STEPS, **options: Any) -> Trace:
+    """Run a solver from the instance's x0 for at most so many steps and keep what it went through.
 
     Parameters
     ----------
@@ -102,6 +97,8 @@ def trace(instance: Instance, solver: str, *, sparsity: int | None = None, **opt
         Name for :func:`recovery.solve`.
     sparsity : int, optional
         What the solver keeps; the instance's by default.
+    steps : int, default 40
+        Steps, fewer if the solver ends by itself.
     **options
         Of the solver, which must not normalise columns.
 
@@ -114,7 +111,7 @@ def trace(instance: Instance, solver: str, *, sparsity: int | None = None, **opt
     start = np.zeros(len(x)) if instance.x0 is None else instance.x0
     first = A @ start - y
     errors, objectives = [float(np.linalg.norm(start - x))], [0.5 * float(first @ first)]
-    supports, steps = [np.flatnonzero(start)], []
+    supports, sizes = [np.flatnonzero(start)], []
 
     def watch(state: Any) -> None:
         error = -np.array(x)
@@ -125,14 +122,14 @@ def trace(instance: Instance, solver: str, *, sparsity: int | None = None, **opt
         errors.append(float(np.linalg.norm(error)))
         objectives.append(0.5 * float(image @ image))
         supports.append(np.array(state.support))
-        steps.append(float(state.step))
+        sizes.append(float(state.step))
 
     result = solve(
-        A, y, instance.sparsity if sparsity is None else sparsity, solver, x0=instance.x0, max_iter=STEPS,
+        A, y, instance.sparsity if sparsity is None else sparsity, solver, x0=instance.x0, max_iter=steps,
         normalise=False, callback=watch, **options,
     )  # fmt: skip
     floor = FLOOR * max(float(np.linalg.norm(x)), errors[0] * 1e-3)
-    return Trace(errors, objectives, supports, steps, floor, result)
+    return Trace(errors, objectives, supports, sizes, floor, result)
 
 
 def extremes(A: np.ndarray, order: int) -> tuple[float, float]:
