@@ -119,8 +119,7 @@ def separation() -> Any:
     """
     import sympy as sp
 
-    theta, phi, r = angle(), sp.Symbol("phi", real=True), sp.Symbol("r", positive=True)
-    mass = sp.integrate(r * sp.exp(-(r**2) / 2) / (2 * sp.pi), (r, 0, sp.oo))
+    theta, phi, mass = angle(), sp.Symbol("phi", real=True), _moment(1)
     # h is open and g closed at angles of -pi/2 to theta - pi/2, and the other way round opposite to that
     only_h = sp.integrate(mass, (phi, -sp.pi / 2, theta - sp.pi / 2))
     only_g = sp.integrate(mass, (phi, sp.pi / 2, theta + sp.pi / 2))
@@ -143,8 +142,7 @@ def arc_cosine(order: int) -> Any:
     """
     import sympy as sp
 
-    theta, phi, r = angle(), sp.Symbol("phi", real=True), sp.Symbol("r", positive=True)
-    radial = sp.integrate(r ** (2 * order + 1) * sp.exp(-(r**2) / 2) / (2 * sp.pi), (r, 0, sp.oo))
+    theta, phi, radial = angle(), sp.Symbol("phi", real=True), _moment(2 * order + 1)
     product = sp.expand_trig(sp.cos(phi - theta)) * sp.cos(phi)
     angular = sp.integrate(sp.expand(product**order), (phi, theta - sp.pi / 2, sp.pi / 2))
     return sp.simplify(2 * radial * angular)
@@ -171,13 +169,21 @@ def wedge(start: Any, end: Any) -> Any:
         In the coordinates of :func:`gate_block`.
     """
     import sympy as sp
+    from sympy.simplify.fu import TR8
 
-    phi, r = sp.Symbol("phi", real=True), sp.Symbol("r", positive=True)
-    density = r * sp.exp(-(r**2) / 2) / (2 * sp.pi)
-    mass = sp.integrate(density, (r, 0, sp.oo))
-    second = sp.integrate(r**2 * density, (r, 0, sp.oo))
+    phi = sp.Symbol("phi", real=True)
     c, s = sp.cos(phi), sp.sin(phi)
-    plane = [[c * c, c * s, 0], [c * s, s * s, 0], [0, 0, 0]]
-    inside = sp.Matrix(3, 3, lambda i, j: sp.integrate(second * plane[i][j], (phi, start, end)))
-    inside[2, 2] = mass * (end - start)  # the coordinate outside the plane is independent and has variance 1
-    return inside.applyfunc(sp.simplify)
+    plane = sp.Matrix([[c * c, c * s, 0], [c * s, s * s, 0], [0, 0, 0]])
+    # products of two cosines as sums: the integral is then that of single terms
+    inside = plane.applyfunc(lambda entry: _moment(3) * sp.integrate(TR8(entry), (phi, start, end)))
+    inside[2, 2] = _moment(1) * (end - start)  # the coordinate outside the plane is independent and has variance 1
+    return inside.applyfunc(lambda entry: sp.expand(sp.expand_trig(entry)))
+
+
+@cache
+def _moment(power: int) -> Any:
+    """Return the integral of r^power exp(-r^2 / 2) / (2 pi) over r > 0."""
+    import sympy as sp
+
+    r = sp.Symbol("r", positive=True)
+    return sp.integrate(r**power * sp.exp(-(r**2) / 2) / (2 * sp.pi), (r, 0, sp.oo))

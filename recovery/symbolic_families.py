@@ -40,7 +40,7 @@ def one_feature() -> Any:
     half = sp.Rational(1, 2)
     first, second = sp.Matrix([[half, entry], [entry, half]]).eigenvals(multiple=True)
     low, high = (first, second) if sp.simplify(first + entry - half) == 0 else (second, first)  # the entry is positive
-    mean = sp.simplify(sp.integrate(sp.expand_trig(entry), (alpha, 0, 2 * sp.pi)) / (2 * sp.pi))
+    mean = sp.simplify(sp.integrate(sp.expand(entry), (alpha, 0, 2 * sp.pi)) / (2 * sp.pi))
     return {"entry": entry, "smallest": low, "largest": high, "mean": mean}
 
 
@@ -97,7 +97,7 @@ def two_gates() -> Any:
     for sign, part, v in signed:
         values.append(sp.Rational(1, 2) + sign * part)
         z = sp.Matrix([*v, *(sign * v)])
-        residual.extend(sp.simplify(one) for one in gram * z - values[-1] * z)
+        residual.extend(sp.expand(one.rewrite(sp.exp)) for one in gram * z - values[-1] * z)
     return {"gram": sp.ImmutableMatrix(gram), "eigenvalues": values, "residual": residual}
 
 
@@ -131,7 +131,7 @@ def complement_pairs() -> Any:
     rows = [
         [alone[j] if j == k else blocks.get((j, k), blocks.get((k, j))) for k in order] for j in order
     ]  # blocks are symmetric
-    return sp.ImmutableMatrix(sp.Matrix(sp.BlockMatrix(rows).as_explicit()).applyfunc(sp.simplify))
+    return sp.ImmutableMatrix(sp.BlockMatrix(rows).as_explicit())
 
 
 @cache
@@ -142,10 +142,19 @@ def one_gate_a_pair() -> Any:
     -------
     sympy.Expr
         Of ``theta``: positive inside (0, pi), so that one gate a pair and an ungated block lose no rank.
+
+    Notes
+    -----
+    The ungated block is eliminated. What is left, [[I/2, B], [B, I/2]] less 1/4 in all four places, has the eigenvalues
+    b and 1/2 - b for each eigenvalue b of B, on differences and sums of the two gates.
     """
     import sympy as sp
 
-    block = gate_block()
     alone, whole = wedge(-sp.pi / 2, sp.pi / 2), wedge(0, 2 * sp.pi)
-    rows = [[whole, alone, alone], [alone, alone, block], [alone, block, alone]]
-    return sp.simplify(sp.Matrix(sp.BlockMatrix(rows).as_explicit()).det(method="berkowitz"))
+    taken = alone * whole.inv() * alone  # I / 4
+    determinant = whole.det()
+    for name, b in block_spectrum().items():
+        corner = {"sum": 0, "difference": 1, "outside": 2}[name]
+        own, other = alone[corner, corner] - taken[corner, corner], b - taken[corner, corner]
+        determinant *= (own - other) * (own + other)
+    return sp.factor(determinant)
