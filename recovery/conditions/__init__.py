@@ -22,10 +22,12 @@ from recovery.conditions.patterns import (
     GatePair,
     RankReport,
     complementary_pairs,
+    dependent_gates,
     equal_gates,
     gated_rank,
 )
 from recovery.conditions.reduced_gates import ReducedGates, one_per_pair
+from recovery.conditions.relaxation import Theorem1Report, theorem1_report
 from recovery.conditions.restricted import RestrictedEigenvalues, restricted_eigenvalues
 from recovery.conditions.spark import spark_bounds
 
@@ -40,9 +42,11 @@ __all__ = [
     "RankReport",
     "ReducedGates",
     "RestrictedEigenvalues",
+    "Theorem1Report",
     "babel",
     "complementary_pairs",
     "cover_count",
+    "dependent_gates",
     "dual_certificate",
     "energy_coverage",
     "enumerate_patterns",
@@ -65,5 +69,6 @@ __all__ = [
     "restricted_eigenvalue",
     "restricted_eigenvalues",
     "spark_bounds",
+    "theorem1_report",
     "worst_exact_recovery_coefficient",
 ]

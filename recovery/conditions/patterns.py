@@ -16,7 +16,7 @@ from planted.checks import check_integer
 from recovery.conditions._columns import EPS
 from recovery.conditions._gates import check_gated, check_gates
 
-__all__ = ["GatePair", "RankReport", "complementary_pairs", "equal_gates", "gated_rank", "keys"]
+__all__ = ["GatePair", "RankReport", "complementary_pairs", "dependent_gates", "equal_gates", "gated_rank", "keys"]
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,52 @@ def equal_gates(gates: Any) -> list[list[int]]:
     for j, key in enumerate(keys(arrays.to_numpy(check_gates(gates)))):
         groups.setdefault(key, []).append(j)
     return [group for group in groups.values() if len(group) > 1]
+
+
+def dependent_gates(gates: Any) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """Return two sets of at most two gates with the same sum, if there are any.
+
+    Parameters
+    ----------
+    gates : array of bool or 0/1, shape (n, p), or GatedOperator
+        The diagonals of D_1, ..., D_p.
+
+    Returns
+    -------
+    tuple of two tuples of int, or None
+        ((i, j), (k, l)) with D_i + D_j = D_k + D_l, ((i, j), (k,)) with D_i + D_j = D_k, two equal gates ((i,), (j,)),
+        or an empty gate ((i,), ()). The difference times x_a is 0 for every feature a: so many columns of A are
+        dependent, and the smallest restricted eigenvalue of that order is 0, exactly.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `gates` is not a matrix of zeros and ones.
+
+    Notes
+    -----
+    Two pairs of exact complements are the usual case; so are two pairs h, -h with X h = 0 on the same rows. Sums of
+    two gates are compared by a hash, and equal ones in full: O(p^2 log p + n p).
+    """
+    G = arrays.to_numpy(check_gates(gates))
+    p = G.shape[1]
+    if not G.any(axis=0).all():
+        return (int(np.argmin(G.any(axis=0))),), ()
+    equal = equal_gates(G)
+    if equal:
+        return (equal[0][0],), (equal[0][1],)
+    counts = np.concatenate([G, np.zeros((len(G), 1), dtype=bool)], axis=1).astype(np.int64)  # the last one is empty
+    # any weights will do, and sums may wrap around
+    hashes = (np.random.default_rng(0).integers(-(2**62), 2**62, size=(len(G), 1)) * counts).sum(axis=0)
+    first, second = np.triu_indices(p + 1, k=1)
+    sums = hashes[first] + hashes[second]
+    order = np.argsort(sums, kind="stable")
+    for place in np.flatnonzero(sums[order][1:] == sums[order][:-1]):
+        sides = [(int(first[at]), int(second[at])) for at in order[place : place + 2]]
+        if np.array_equal(*(counts[:, side].sum(axis=1) for side in sides)):
+            one, other = sorted((tuple(at for at in side if at < p) for side in sides), key=len, reverse=True)
+            return one, other
+    return None
 
 
 @dataclass(frozen=True)

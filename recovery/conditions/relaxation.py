@@ -1,0 +1,158 @@
+"""What the recovery theorem for ReLU networks asks of a gated operator, and whether any sparsity can satisfy it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from planted import arrays
+from planted.checks import check_integer
+from recovery.conditions._columns import check_support
+from recovery.conditions._gates import check_gated
+from recovery.conditions.coverage import energy_coverage, gate_spread
+from recovery.conditions.patterns import dependent_gates
+
+__all__ = ["CONSTANT", "Theorem1Report", "theorem1_report"]
+
+CONSTANT = 32.0
+"""Of s~ >= 32 (beta / alpha)^2 s."""
+
+
+@dataclass(frozen=True)
+class Theorem1Report:
+    """What s~ >= 32 (beta / alpha)^2 s, with beta and alpha of order 2 s~ + s, comes to on an operator.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        n, d and p.
+    s : int
+        Non-zeros of the planted weights.
+    coverage : float
+        eps of Assumption 2, the smallest tr(D_j) / n.
+    separation : float
+        gamma of Assumption 2, the smallest share of rows on which two gates differ.
+    energy : float
+        e, the smallest |D_j x_a|^2 / |x_a|^2 over gates and features that are not 0 everywhere.
+    support_ratio : float or None
+        beta / alpha of the columns of the given support alone, with unit norm; ``inf`` where they are dependent.
+    dependent : tuple or None
+        Gates of up to four dependent columns, see :func:`recovery.conditions.dependent_gates`.
+    asked : float
+        The smallest s~ that satisfies the inequality with a lower bound in place of beta / alpha: the theorem asks for
+        at least so many. ``inf`` if none up to d p does.
+    vacuous : bool
+        Whether it is shown that no s~ from s to d p can satisfy the hypothesis. False says nothing.
+    reason : str
+        By which inequality, or what is missing.
+    """
+
+    shape: tuple[int, int, int]
+    s: int
+    coverage: float
+    separation: float
+    energy: float
+    support_ratio: float | None
+    dependent: tuple[tuple[int, ...], tuple[int, ...]] | None
+    asked: float
+    vacuous: bool
+    reason: str
+
+
+def theorem1_report(A: Any, s: int, support: Any = None) -> Theorem1Report:
+    """Return what the recovery theorem asks of this operator, and whether that can be had.
+
+    Parameters
+    ----------
+    A : GatedOperator, shape (n, d p)
+        The operator; columns are taken with unit norm. Worked out on the CPU.
+    s : int
+        Non-zeros of the planted weights, from 1 to d p.
+    support : array of int, optional
+        Where they are, to take the condition number of these columns into account.
+
+    Returns
+    -------
+    Theorem1Report
+        See there.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If A has no gates, or `s` or `support` does not fit.
+
+    Notes
+    -----
+    beta_t / alpha_t, of order t = min(2 s~ + s, d p), is bounded from below by three things: it is infinite where t
+    columns are dependent; the columns of one feature in q <= t gates give (sum_j sqrt(r_j))^2 / q, r_j = |D_j x_a|^2 /
+    |x_a|^2, so at least e q; and it is at least the ratio of the given support if that has at most t columns. With e
+    alone: the hypothesis is empty if e >= 1 / (64 s) and 32 e^2 p s > d. What exactly the theorem of the paper asks for
+    (order, normalisation) is not known to us; this is the order at which the theorem of Jain, Tewari and Kar, on which
+    it rests, is proved.
+
+    References
+    ----------
+    Derived here: docs/derivations.md, section "Why the sparsity that thresholding asks for is out of reach".
+    """
+    A = check_gated(A)
+    n, d, p = int(A.shape[0]), A.n_features, A.n_gates
+    s = check_integer(s, "s", minimum=1, maximum=d * p)
+    shares = arrays.to_numpy(energy_coverage(A))
+    shares = shares[:, ~np.isnan(shares).any(axis=0)]
+    e = float(shares.min(initial=1.0))
+    spread, dependent = gate_spread(A), dependent_gates(A)
+    ratio, size = None, 0
+    if support is not None:
+        chosen = check_support(support, d * p)
+        ratio, size = _ratio(arrays.to_numpy(A.columns(A.xp.asarray(chosen)))), chosen.size
+    kept = np.arange(s, d * p + 1)
+    order = np.minimum(2 * kept + s, d * p)
+    coherent = np.maximum.accumulate(_one_feature(shares))[np.minimum(order, p) - 1]
+    of_support = np.where(order >= size, 1.0 if ratio is None else ratio, 1.0)
+    independent = np.where((sum(map(len, dependent)) if dependent else math.inf) > order, 1.0, math.inf)
+
+    def satisfied(bound: np.ndarray) -> np.ndarray:
+        return kept >= CONSTANT * np.maximum(bound, 1.0) ** 2 * s
+
+    ways = (
+        (independent, f"columns of the gates {dependent} are dependent, so that alpha = 0"),
+        (e * np.minimum(order, p), f"beta / alpha >= e min(2 s~ + s, p), e = {e:.4g}, p = {p}, d = {d}"),
+        (coherent, "the columns of one feature have too large a beta"),
+        (of_support, f"the support alone has beta / alpha = {math.nan if ratio is None else ratio:.4g}"),
+    )
+    fitting = np.logical_and.reduce([satisfied(bound) for bound, _ in ways])
+    asked = float(kept[fitting][0]) if fitting.any() else math.inf
+    reasons = [sentence for bound, sentence in ways if not satisfied(bound).any()]
+    if CONSTANT * s > d * p:
+        reasons = [f"32 s = {CONSTANT * s:.0f} exceeds d p = {d * p}, and beta / alpha >= 1"]
+    if fitting.any():
+        reason = (
+            f"not shown to be empty: s~ = {asked:.0f} of d p = {d * p} passes the bounds; beta / alpha is not known"
+        )
+    else:
+        reason = reasons[0] if reasons else "the bounds together leave no s~"
+    return Theorem1Report(
+        (n, d, p), s, spread.coverage, spread.separation, e, ratio, dependent, asked, not fitting.any(), reason
+    )
+
+
+def _one_feature(shares: np.ndarray) -> np.ndarray:
+    """Return for q = 1, ..., p the largest (sum of the q largest sqrt(r_j))^2 / q of a feature."""
+    if not shares.size:
+        return np.ones(shares.shape[0])
+    roots = -np.sort(-np.sqrt(shares), axis=0)
+    return np.asarray((np.cumsum(roots, axis=0) ** 2 / np.arange(1, len(roots) + 1)[:, None]).max(axis=1))
+
+
+def _ratio(columns: np.ndarray) -> float:
+    """Return the ratio of the extreme eigenvalues of A_S'A_S for unit columns."""
+    norms = np.linalg.norm(columns, axis=0)
+    if not columns.size:
+        return 1.0
+    if columns.shape[1] > columns.shape[0] or not norms.all():
+        return math.inf
+    spectrum = np.linalg.svd(columns / norms, compute_uv=False)
+    return float((spectrum[0] / spectrum[-1]) ** 2) if spectrum[-1] > 0.0 else math.inf

@@ -1,0 +1,190 @@
+"""The recovery theorem for ReLU networks with fixed gates: its hypotheses as they can be checked, what they leave."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from recovery.conditions.arrangements import enumerate_patterns
+from recovery.conditions.coverage import expected_separation, gate_separation, gate_spread
+from recovery.conditions.patterns import dependent_gates
+from recovery.guarantees.base import Guarantee, Verdict, all_of, exceeds
+from recovery.guarantees.iterative import STEPS, extremes, nothing_to_run, outside, trace
+from recovery.guarantees.relaxed import jain_tewari_kar_rule
+from recovery.guarantees.theorem1_samplers import few_gates, gaussian_gates, half_spaces
+from recovery.instances import Instance
+
+__all__ = ["guarantees"]
+
+DELTA = 0.1
+SHARE = 1e-6
+"""eps is this share of f(x_0): within the 40 steps of a run for the kappa that the hypotheses allow."""
+
+
+def separated(instance: Instance) -> Verdict:
+    """Return whether no gate is empty and no two are equal: Assumption 2 with some eps > 0 and gamma > 0."""
+    if instance.gated is None:
+        return Verdict.unknown("A is no GatedOperator; the statement is about gates")
+    spread = gate_spread(instance.gated[1])
+    reason = f"eps = {spread.coverage:.4g}, gamma = {spread.separation:.4g}"
+    return Verdict.of(spread.coverage > 0.0 and spread.separation > 0.0, reason)
+
+
+def recovers_with(instance: Instance) -> Verdict:
+    """Return the conjunction of separated gates and s~ >= 32 (beta / alpha)^2 s, without noise."""
+    first = separated(instance)
+    return first if first.status != "holds" else all_of([first, jain_tewari_kar_rule(instance)])
+
+
+def recovers_with_all(instance: Instance) -> Verdict:
+    """Return the same where the gates are all patterns of s'-sparse generators, s' >= 2, that let a row through."""
+    if instance.gated is None:
+        return Verdict.unknown("A is no GatedOperator; the statement is about gates")
+    if outside(instance, int(instance.options["relaxed"])) is not None:
+        return Verdict.of(False, "there is noise, x0 is dense, or s = 0")
+    X, gates = instance.gated
+    d = X.shape[1]
+    most = int(instance.options["generators"])
+    if not 2 <= most <= d:
+        return Verdict.of(False, f"s' = {most} is not between 2 and d = {d}")
+    every = enumerate_patterns(X, most).gates
+    every = every[:, every.any(axis=0)]
+    if {bytes(column) for column in every.T} != {bytes(column) for column in gates.T}:
+        return Verdict.of(False, f"the gates are not the {every.shape[1]} patterns of {most}-sparse generators")
+    dependent = dependent_gates(gates)
+    if dependent is not None:
+        return Verdict.of(False, f"the gates {dependent[0]} and {dependent[1]} have equal sums: alpha_4 = 0")
+    return all_of([separated(instance), jain_tewari_kar_rule(instance)])
+
+
+def arrives(instance: Instance) -> Verdict:
+    """Return whether f(x_K) <= eps and |x_K - x|^2 <= 2 eps / alpha after K = (9 kappa / 5) log(f(x_0) / eps) steps."""
+    aside = nothing_to_run(instance)
+    if aside is not None:
+        return aside
+    kept = int(instance.options["relaxed"])
+    low, high = extremes(instance.matrix, 2 * kept + instance.sparsity)
+    if low <= 0.0:
+        return Verdict.unknown("alpha is not above 0, so that the number of steps is not finite")
+    steps = math.ceil(1.8 * high / low * math.log(1.0 / SHARE))
+    if steps > STEPS:
+        return Verdict.unknown(f"{steps} steps are more than the {STEPS} of a run")
+    run = trace(instance, "iht", sparsity=kept, step=2.0 / (3.0 * high))
+    if run.objectives[0] <= 0.5 * high * run.floor**2:
+        return Verdict("holds", math.inf, "the start is x")
+    eps, last = SHARE * run.objectives[0], min(steps, len(run.errors) - 1)
+    reason = f"after {last} of {steps} steps"
+    return all_of(
+        [
+            exceeds(eps, run.objectives[last], f"{reason} eps against f", 1e-9),
+            exceeds(2.0 * eps / low, run.errors[last] ** 2, f"{reason} 2 eps / alpha against the squared error", 1e-9),
+        ]
+    )
+
+
+def spread_rule(delta: float) -> object:
+    """Return the hypothesis (p + p^2 / 2) exp(-2 n t^2) <= delta, about data that are the noise of the instance."""
+
+    def hypotheses(instance: Instance) -> Verdict:
+        H = _generators(instance)
+        if H is None:
+            return Verdict.of(False, "the instance is not X = noise, standard normal, with A = 0 and x the generators")
+        (d, p), t = H.shape, float(instance.options["t"])
+        n = instance.shape[0] // d
+        if t <= 0.0:
+            return Verdict.of(False, f"t = {t} is not above 0")
+        return exceeds(delta, (p + 0.5 * p * p) * math.exp(-2.0 * n * t * t), "delta against the union bound")
+
+    return hypotheses
+
+
+def is_spread(instance: Instance) -> Verdict:
+    """Return whether all gates have the coverage and all pairs the separation that they are to have."""
+    H = _generators(instance)
+    if H is None:
+        return Verdict.unknown("the instance does not hold X and generators")
+    X = instance.y.reshape(-1, H.shape[0])
+    gates, t = X @ H >= 0.0, float(instance.options["t"])
+    lean = float(np.min(gate_spread(gates).coverage - (0.5 - t)))
+    apart = gate_separation(gates) - (expected_separation(H) - t)
+    margin = min(lean, float(apart[np.triu_indices(H.shape[1], 1)].min(initial=math.inf)))
+    rounding = 1e-12
+    if abs(margin) <= rounding:
+        return Verdict.unknown("a share is within rounding of its bound", margin)
+    return Verdict("holds" if margin > 0.0 else "fails", margin, f"the smallest surplus is {margin:.4g}")
+
+
+def _generators(instance: Instance) -> np.ndarray | None:
+    """Return the generators (d, p) of an instance y = 0 x + vec(X), or None if it is no such thing."""
+    d = int(instance.options["inputs"])
+    rows, size = instance.shape
+    fitting = d >= 1 and rows % d == 0 and size % d == 0 and instance.gated is None and not instance.matrix.any()
+    if not fitting or instance.law is None or instance.law.name != "gaussian":
+        return None
+    H = instance.x.reshape(-1, d).T
+    return H if H.any(axis=0).all() else None
+
+
+def guarantees() -> list[Guarantee]:
+    """Return the guarantees around Theorem 1 of the paper on ReLU networks, in the wording known to us.
+
+    Returns
+    -------
+    list of Guarantee
+        The option ``"relaxed"`` is s~, ``"generators"`` s'. The exact wording of the theorem and its lemma (order,
+        normalisation, class of supports) is not known to us. ``gaussian-spread`` is about random X: X is the noise of
+        an instance with A = 0, row after row; x holds the generators and the options ``"inputs"`` d and ``"t"`` t.
+    """
+    tests = "tests/recovery/test_guarantees_theorem1.py"
+    known = "Fridovich-Keil and Pilanci, arXiv:2509.20323, Theorem 1 as texts about the paper report it"
+    section = "docs/derivations.md, section Why the sparsity that thresholding asks for is out of reach"
+    run = (
+        "s~ >= 32 (beta / alpha)^2 s at order 2 s~ + s => IHT that keeps s~ entries with step 2 / (3 beta) has f(x_K) "
+        "<= eps and |x_K - x|^2 <= 2 eps / alpha after K = (9 beta / (5 alpha)) log(f(x_0) / eps) steps, eps = 1e-6 "
+        "f(x_0)."
+    )
+    return [
+        Guarantee(
+            "theorem1-all-patterns",
+            "implication",
+            "Without noise, the gates are all patterns but the empty one of generators with at most s' >= 2 non-zeros: "
+            + run,
+            f"{known}; the number of steps is derived here: docs/derivations.md, section Keeping more entries",
+            tests,
+            recovers_with_all,
+            arrives,
+            needs=("x", "noise", "relaxed", "generators"),
+            sampler=half_spaces,
+            steer=None,
+            vacuous=f"alpha_4 = 0 for every X: {section}",
+        ),
+        Guarantee(
+            "theorem1-few-gates",
+            "implication",
+            "Without noise, gates that are not empty and differ: " + run,
+            f"{known}, for any gates; the number of steps is derived here: docs/derivations.md, section Keeping more "
+            "entries",
+            tests,
+            recovers_with,
+            arrives,
+            needs=("x", "noise", "relaxed"),
+            sampler=few_gates,
+            steer=None,
+        ),
+        Guarantee(
+            "gaussian-spread",
+            "probability",
+            "h_1, ..., h_p != 0 fixed, X with n independent rows N(0, I), (p + p^2 / 2) exp(-2 n t^2) < 0.1 => tr(D_j) "
+            ">= (1/2 - t) n and Hamming(D_i, D_j) >= (theta_ij / pi - t) n for all i != j, with probability 0.9.",
+            "derived here: docs/derivations.md, section Coverage and separation of Gaussian gates; appendix D of the "
+            "paper has a statement of this kind with constants of its own",
+            tests,
+            spread_rule(DELTA),  # type: ignore[arg-type]
+            is_spread,
+            needs=("x", "noise", "law", "inputs", "t"),
+            sampler=gaussian_gates,
+            steer=None,
+            delta=DELTA,
+        ),
+    ]
