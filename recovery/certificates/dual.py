@@ -157,8 +157,6 @@ def _propose(
 ) -> Proposal:
     """Return a proposal in the signs and the scale of G: ``.W`` is U, of few bits."""
     H = gram.approximate
-    if not np.isfinite(H).all():
-        raise ValueError("A has columns whose inner products overflow; expected columns of norm below 1e154")
     sign = 1.0 if side == "largest" else -1.0
     scale = math.ldexp(1.0, math.frexp(float(np.abs(H).max()))[1])  # a power of two, so that scaling is exact
     H = sign * (H / scale)
@@ -237,7 +235,11 @@ def _exactly_tight(
     level = Fraction(float(np.abs(U).max()))
     nearby = [t for t in levels if abs(t - level) <= scale / 100][:3]
     trials = [[[Fraction(0)] * size for _ in range(size)]]
-    trials += [[[-sign * max(-t, min(t, sign * e)) for e in row] for row in entries] for t in nearby if t]
+    for t in nearby if level else ():
+        clipped_rows = [[-max(-t, min(t, entry)) for entry in row] for row in entries]
+        for i in range(size):
+            clipped_rows[i][i] = -sign * t
+        trials.append(clipped_rows)
     step = Fraction(float(scale)) / 24
     for denominator in (1, 24):
         unit = Fraction(1, denominator) if denominator == 1 else step

@@ -96,6 +96,11 @@ def enclose_gram(A: np.ndarray) -> GramEnclosure:
     GramEnclosure
         With radius about n u |B|'|B|, B the columns scaled by powers of two.
 
+    Raises
+    ------
+    ValueError
+        If G itself overflows.
+
     Notes
     -----
     An inner product of n terms, summed in any order, is off by at most gamma_n |b_i|'|b_j|, and the computed
@@ -114,6 +119,9 @@ def enclose_gram(A: np.ndarray) -> GramEnclosure:
     radius = 1.01 * gamma(rows + 2) * np.maximum(sizes, sizes.T) + NEGLIGIBLE
     zero = ~A.any(axis=0)
     radius[zero] = radius[:, zero] = 0.0
+    largest = np.frexp(middle.diagonal())[1] + 2 * exponents
+    if largest.max() > 1023:
+        raise ValueError("A has columns whose inner products overflow; expected columns of norm below 1e154")
     return GramEnclosure(middle, radius, exponents)
 
 

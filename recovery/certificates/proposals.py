@@ -48,7 +48,7 @@ def bound(H: np.ndarray, W: np.ndarray, s: int) -> float:
 
 
 def clipped(H: np.ndarray, s: int, count: int = 12) -> Proposal:
-    """Return the best of W = 0 and W = -clip(H, -t, t) for some thresholds t among the entries of H.
+    """Return the best W = -clip(H, -t, t), with -t on the diagonal, for t = 0 and some entries of H.
 
     Parameters
     ----------
@@ -62,8 +62,8 @@ def clipped(H: np.ndarray, s: int, count: int = 12) -> Proposal:
     Returns
     -------
     Proposal
-        Never above lambda_max(H), nor above 1 + (s - 1) mu for unit columns (t = mu). Both are tight for designs with
-        equal inner products.
+        Never above lambda_max(H) (t = 0), nor, with the largest entry off the diagonal for t, above the largest on the
+        diagonal + (s - 1) t. Both are tight for columns with equal norms and inner products.
     """
     # equal numbers but for rounding count once
     sizes = np.unique(np.abs(H))
@@ -71,8 +71,10 @@ def clipped(H: np.ndarray, s: int, count: int = 12) -> Proposal:
     off = np.abs(H - np.diag(H.diagonal())).max()
     at = np.linspace(0, len(sizes) - 1, min(count, len(sizes))).astype(int)
     thresholds = np.unique(np.append(sizes[at], [0.0, off]))
-    trials = [-np.clip(H, -t, t) for t in thresholds]
-    values = np.linalg.eigvalsh(H + np.array(trials))[:, -1] + s * np.array([np.abs(W).max() for W in trials])
+    trials = -np.clip(H, -thresholds[:, None, None], thresholds[:, None, None])
+    at = np.arange(len(H))
+    trials[:, at, at] = -thresholds[:, None]
+    values = np.linalg.eigvalsh(H + trials)[:, -1] + s * thresholds
     best = int(np.argmin(values))
     return Proposal(trials[best], float(values[best]), message="clipped Gram matrix")
 

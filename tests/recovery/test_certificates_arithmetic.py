@@ -149,7 +149,7 @@ def test_positive_definite_matrices_are_proved_unless_nearly_singular():
         M = V.T @ V
         assert proves_positive_definite(M)
         d = 10.0 ** rng.uniform(-120, 120, size)
-        assert proves_positive_definite(M * d[:, None] * d)  # scaling does not matter
+        assert proves_positive_definite(M * np.outer(d, d))  # scaling does not matter
         low = np.linalg.eigvalsh(M)[0]
         assert proves_positive_definite(M - (1 - 1e-9) * low * np.eye(size))
         assert not proves_positive_definite(M - (1 + 1e-9) * low * np.eye(size))
