@@ -55,7 +55,7 @@ def test_it_is_unique_where_l1_recovers_and_not_elsewhere():
 
 
 def test_all_patterns_are_unique_if_and_only_if_the_null_space_constant_is_below_one_half():
-    for null, below in (((1.0, 1.1, -0.9, 1.0, 1.2), True), ((1.0, 0.2, -0.9, 0.4, 0.1), False)):
+    for null, below in (((1.0, 1.1, -0.9, 1.0, 1.2), True), ((1.0, 0.2, -0.9, 0.45, 0.1), False)):
         A = np.linalg.svd([null])[2][1:]  # its null vectors are multiples of that one
         patterns = [
             dual_certificate(A, support, signs).unique
