@@ -41,12 +41,12 @@ def test_the_family_is_in_the_catalogue():
 
 @pytest.mark.parametrize("name", KINDS)
 def test_no_violation_and_instances_where_it_matters(name):
-    found = ledger([KNOWN[name]], [draw(KNOWN[name], seed) for seed in range(60)])[name]
+    found = ledger([KNOWN[name]], [draw(KNOWN[name], seed) for seed in range(40)])[name]
     assert found.violations == 0
     assert found.undecided <= 1
-    assert found.held > 25
-    assert found.near > 5
-    assert found.vacuous > 5
+    assert found.held > 15
+    assert found.near > 2
+    assert found.vacuous > 2
     assert len(found.designs) >= 5
 
 
