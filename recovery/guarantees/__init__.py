@@ -47,7 +47,11 @@ _FAMILIES: dict[str, tuple[str, ...]] = {
         "recovery.guarantees.null_space",
         "recovery.guarantees.uniqueness",
     ),
-    "gated": ("recovery.guarantees.neural_isometry",),
+    "gated": (
+        "recovery.guarantees.neural_isometry",
+        "recovery.guarantees.theorem1",
+        "recovery.guarantees.unfusing",
+    ),
 }
 """Modules of each family, imported when they are asked for; each has ``guarantees() -> list of Guarantee``."""
 
