@@ -21,7 +21,8 @@ from recovery.instances import Instance
 __all__ = ["attack"]
 
 _PATIENCE = 150
-_FIRST = 10
+_PROGRESS = 1e-2  # a descent that creeps is left: the next one starts elsewhere
+_FIRST = 25
 _REDRAWS = 40
 _REJECTED = (ValueError, ArithmeticError, np.linalg.LinAlgError)  # a change that makes no valid instance
 
@@ -85,7 +86,7 @@ def _descend(guarantee: Guarantee, rng: np.random.Generator, deadline: float, co
     if here is None:
         return None
     movable = here.x is not None and here.noise is not None
-    idle, tried = 0, math.inf
+    idle, tried, goal = 0, math.inf, best - _PROGRESS * abs(best)
     while time.monotonic() < deadline:
         if best < min(0.0, tried):  # once for each progress
             if contradicts(guarantee, here, rng, confidence=confidence):
@@ -101,8 +102,9 @@ def _descend(guarantee: Guarantee, rng: np.random.Generator, deadline: float, co
         except _REJECTED:
             continue
         if value <= best:
-            idle = 0 if value < best - 1e-9 * abs(best) else idle
             here, best = changed, value
+            if best < goal:
+                idle, goal = 0, best - _PROGRESS * abs(best)
     return None
 
 
