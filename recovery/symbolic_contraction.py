@@ -16,7 +16,9 @@ __all__ = [
     "grades_rate",
     "htp_rate",
     "iht_rate",
+    "iht_rate_relaxed",
     "iht_rate_sharp",
+    "relaxed_sparsity",
     "thresholds",
     "two_atoms_fixed_point",
 ]
@@ -52,6 +54,44 @@ def iht_rate_sharp() -> Any:
 
     p, q = sp.symbols("p q", positive=True)
     return _largest(p**2 + (p + q) ** 2)
+
+
+@cache
+def iht_rate_relaxed() -> Any:
+    """Return the contraction factor of unit-step IHT that keeps more entries than the truth has.
+
+    Returns
+    -------
+    sympy.Expr
+        Of ``delta`` = delta_{2s~ + s} and ``rho`` = s / s~: the entries wrongly left are at most s, those wrongly taken
+        at least s~ - s more and none of them smaller, so that |u_{S \\ T}|^2 <= rho |u_{T \\ S}|^2, and p^2 +
+        (q + sqrt(rho) p)^2 is maximised.
+    """
+    import sympy as sp
+
+    p, q, rho = sp.symbols("p q rho", positive=True)
+    return _largest(p**2 + (q + sp.sqrt(rho) * p) ** 2)
+
+
+@cache
+def relaxed_sparsity() -> Any:
+    """Return the s~ / s from which IHT with relaxed sparsity contracts at any condition number.
+
+    Returns
+    -------
+    sympy.Expr
+        Of ``kappa``, of order 2 s~ + s: the inverse of the rho at which :func:`iht_rate_relaxed` is 1.
+    """
+    import sympy as sp
+
+    kappa, delta, rho = sp.symbols("kappa delta rho", positive=True)
+    tau = 1 / delta_of_kappa()
+    # tau^2 is the larger eigenvalue of a matrix of trace 2 + rho and determinant 1
+    (found,) = sp.solve(sp.Eq(tau**2 + 1 / tau**2, 2 + rho), rho)
+    at_three = iht_rate_relaxed().subs(delta, delta_of_kappa()).subs(rho, found).subs(kappa, 3)
+    if sp.simplify(at_three - 1) != 0:
+        raise ArithmeticError("the factor is not 1 there")
+    return sp.factor(1 / found)
 
 
 @cache

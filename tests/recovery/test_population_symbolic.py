@@ -132,6 +132,20 @@ def test_the_thresholds():
     assert symbolic_contraction.grades_fixed_point() == 3
 
 
+def test_relaxed_sparsity():
+    kappa, delta, rho = (sp.Symbol(name, positive=True) for name in ("kappa", "delta", "rho"))
+    needed = symbolic_contraction.relaxed_sparsity()
+    assert sp.simplify(needed - (kappa - 1 / kappa) ** 2 / 16) == 0
+    rate = symbolic_contraction.iht_rate_relaxed()
+    assert sp.simplify(rate.subs(rho, 1) - symbolic_contraction.iht_rate_sharp()) == 0
+    assert sp.limit(rate, rho, 0) == delta  # with many entries kept nothing is lost by the choice
+    golden = symbolic_contraction.thresholds()["iht-sharp"][1]
+    assert sp.simplify(needed.subs(kappa, golden) - 1) == 0  # no relaxation is needed below this
+    for value in (sp.Rational(7, 2), sp.Integer(9), sp.Integer(40)):
+        at_limit = rate.subs({delta: symbolic_contraction.delta_of_kappa().subs(kappa, value)})
+        assert float(at_limit.subs(rho, 1 / needed.subs(kappa, value))) == pytest.approx(1, abs=1e-14)
+
+
 def test_the_rates_are_those_of_the_guarantees():
     from recovery.guarantees.hard_thresholding import htp_rate, iht_rate
 
