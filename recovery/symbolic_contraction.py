@@ -63,8 +63,8 @@ def iht_rate_relaxed() -> Any:
     Returns
     -------
     sympy.Expr
-        Of ``delta`` = delta_{2s~ + s} and ``rho`` = s / s~: the entries wrongly left are at most s, those wrongly taken
-        at least s~ - s more and none of them smaller, so that |u_{S \\ T}|^2 <= rho |u_{T \\ S}|^2, and p^2 +
+        Of ``delta`` = delta_{2s~ + s} and ``rho`` = s / s~: for each entry wrongly left at least 1 / rho are wrongly
+        taken and none of them is smaller, so that their norms have |u_left|^2 <= rho |u_taken|^2, and p^2 +
         (q + sqrt(rho) p)^2 is maximised.
     """
     import sympy as sp
