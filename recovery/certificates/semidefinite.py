@@ -48,8 +48,8 @@ def is_positive_semidefinite(M: Any, *, strict: bool = False, backend: str = "au
 
     References
     ----------
-    Derived here: docs/derivations.md, "Rigorous arithmetic"; verified against SymPy's eigenvalues and characteristic
-    polynomials by tests/recovery/test_certificates_semidefinite.py.
+    Derived here: docs/derivations.md, "Rigorous arithmetic"; verified against characteristic polynomials
+    by tests/recovery/test_certificates_semidefinite.py.
     """
     check_choice(backend, "backend", ("auto", "flint", "python"))
     work: list[list[Any]] = _integers(rational_matrix(M))
