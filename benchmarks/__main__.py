@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from threadpoolctl import threadpool_limits
 
-from benchmarks import htp_vs_omp, imp_path, linear_numbers, memory, recovery_rates, step_speed
+from benchmarks import htp_vs_omp, imp_path, linear_numbers, memory, null_space, recovery_rates, step_speed
 
 
 def main():
@@ -26,6 +26,9 @@ def main():
     print("\n## Numbers of pruning in linear models\n")
     with threadpool_limits(1):
         linear_numbers.main(["--trials", "500"])
+    print("\n## The null-space constant of l1\n")
+    with threadpool_limits(1):
+        null_space.main(["--draws", "4"])
 
 
 if __name__ == "__main__":

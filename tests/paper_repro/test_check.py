@@ -1,8 +1,10 @@
 """The command that verifies certificates again: what it prints and returns, without NumPy too."""
 
+import itertools
 import json
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +72,18 @@ def test_the_examples_of_the_documents_are_valid(capsys):
     assert "delta_scaled of order 4 is > 9/10" in said
     matrices = {json.dumps(json.loads(path.read_text())["data"]["A"]) for path in EXAMPLES}
     assert len(matrices) == 1  # all about one matrix
+
+
+def test_the_matrix_of_the_examples_is_that_of_five_gates_on_eight_inputs():
+    rows = json.loads(EXAMPLES[0].read_text())["data"]["A"]
+    blocks = np.array([[float(Fraction(one)) for one in row] for row in rows]).reshape(30, 5, 8).transpose(1, 0, 2)
+    gates = blocks.any(axis=2)
+    assert len({gate.tobytes() for gate in gates}) == 5
+    np.testing.assert_allclose(np.linalg.norm(blocks, axis=1), 1.0, atol=0.06)
+    for one, other in itertools.combinations(range(5), 2):
+        both = gates[one] & gates[other]
+        first, second = blocks[one][both], blocks[other][both]
+        np.testing.assert_allclose(first * np.abs(second).sum(axis=0), second * np.abs(first).sum(axis=0), rtol=1e-12)
 
 
 def test_the_checker_runs_alone(certificate):
