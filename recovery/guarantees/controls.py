@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from functools import partial
 
-from recovery.guarantees import basis_pursuit, l1_program, null_space, omp, omp_samplers, wide_samplers
+from recovery.guarantees import (
+    basis_pursuit,
+    iterative_controls,
+    l1_program,
+    null_space,
+    omp,
+    omp_samplers,
+    wide_samplers,
+)
 from recovery.guarantees.base import Guarantee
 
 __all__ = ["controls"]
@@ -24,6 +32,7 @@ def controls() -> list[tuple[Guarantee, float]]:
     with its constant a little too weak, or a plausible one that is wrong.
     """
     return [
+        *iterative_controls.controls(),
         (
             _false(
                 "omp-coherence",
