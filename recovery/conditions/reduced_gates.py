@@ -74,7 +74,8 @@ def one_per_pair(gates: Any) -> ReducedGates:
     ReducedGates
         The first gate of each pair, or group of equal ones, is kept; gates that let all rows through, or none, become
         the ungated block. A = [D_1 X, ..., D_p X] and the new operator have the same range if the old gates hold a
-        pair; :meth:`ReducedGates.fold` says how.
+        pair; :meth:`ReducedGates.fold` says how. The new operator has not full rank where two of its gates, or one and
+        the complement of another, differ on fewer than d rows.
 
     Raises
     ------
