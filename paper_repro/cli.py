@@ -137,6 +137,16 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("files", nargs="+", metavar="FILE", help="certificates, as JSON files")
     add.set_defaults(function=_check)
 
+    add = commands.add_parser(
+        "diagnose", help="say which guarantees hold for a matrix of your own, and what would help"
+    )
+    add.add_argument(
+        "file", metavar="FILE.npz", help="arrays A, or X with gates or generators H; perhaps y, x and s (integer)"
+    )
+    add.add_argument("--sparsity", type=_count, metavar="S", help="non-zeros asked about (default: that of the file)")
+    add.add_argument("--no-changes", action="store_true", help="do not try changes of the matrix, which takes longest")
+    add.set_defaults(function=_diagnose)
+
     add = commands.add_parser("doctor", parents=[where], help="print versions, BLAS, GPU and the data that is found")
     add.set_defaults(function=_doctor)
     return parser
@@ -282,6 +292,16 @@ def _check(options: argparse.Namespace) -> int:
         else:
             code = FAILED
     return code
+
+
+def _diagnose(options: argparse.Namespace) -> int:
+    from paper_repro import diagnose
+
+    try:
+        print(diagnose.report(options.file, sparsity=options.sparsity, improve=not options.no_changes))
+    except diagnose.BadFile as error:
+        return _complain(str(error), FAILED)
+    return OK
 
 
 def _doctor(options: argparse.Namespace) -> int:

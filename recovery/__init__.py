@@ -13,6 +13,7 @@ from recovery.unfusing import unfuse
 
 __all__ = [
     "DenseOperator",
+    "Diagnosis",
     "FitState",
     "GatedOperator",
     "Instance",
@@ -24,6 +25,7 @@ __all__ = [
     "as_operator",
     "certificates",
     "conditions",
+    "diagnose",
     "dottest",
     "fit_network",
     "guarantees",
@@ -43,4 +45,8 @@ def __getattr__(name: str) -> Any:
         import importlib
 
         return importlib.import_module(f"recovery.{name}")
+    if name in ("Diagnosis", "diagnose"):
+        from recovery import diagnosis
+
+        return getattr(diagnosis, name)
     raise AttributeError(f"module 'recovery' has no attribute {name!r}")

@@ -15,8 +15,9 @@ from recovery.guarantees.isometry import smaller
 from recovery.guarantees.l1_program import descent, recovers
 from recovery.instances import Instance
 
-__all__ = ["adversarial", "guarantees", "null_space_rule"]
+__all__ = ["adversarial", "clear_rows", "guarantees", "null_space_rule"]
 
+EPS = float(np.finfo(np.float64).eps)
 LIMIT = 500
 """So many programs are solved at most for the exact null-space constant; then its bounds decide or do not."""
 _ANGLES = 2.0 * math.pi * np.arange(720) / 720.0
@@ -30,15 +31,36 @@ def _noise_free(instance: Instance) -> Verdict | None:
     return None
 
 
+def clear_rows(A: np.ndarray) -> np.ndarray:
+    """Return A, or where rounding could have made singular values of it, as many rows as there are clear ones.
+
+    Parameters
+    ----------
+    A : numpy.ndarray, shape (n, N)
+        The columns.
+
+    Returns
+    -------
+    numpy.ndarray, shape (at most n, N)
+        With the null space that A has up to rounding. In exact arithmetic columns that should be dependent are not,
+        once they were computed, and what is proved of them is true of the numbers but says nothing about the program.
+    """
+    _, spectrum, right = np.linalg.svd(A, full_matrices=False)
+    clear = spectrum > 1e3 * max(A.shape) * EPS * spectrum[0]
+    return A if clear.all() or not clear.any() else np.ascontiguousarray(spectrum[clear, None] * right[clear])
+
+
 def dual_rule(instance: Instance) -> Verdict:
     """Whether a dual vector is strictly feasible and A_S has full column rank, decided in exact arithmetic."""
     decided = _noise_free(instance)
     if decided is not None:
         return decided
     S = instance.support
-    found = dual_certificate(instance.matrix, S, np.sign(instance.x[S]))
+    rows = clear_rows(instance.matrix)
+    found = dual_certificate(rows, S, np.sign(instance.x[S]))
     reason = f"the least |A_{{S^c}}'q|_inf is {found.coefficient:.6g}"
-    if found.unique is None:
+    close = rows is not instance.matrix and abs(found.coefficient - 1.0) <= 1e-9
+    if found.unique is None or close:
         return Verdict.unknown(reason)
     margin = 1.0 / found.coefficient - 1.0 if found.coefficient > 0.0 else math.inf
     # proved either way: a margin that rounding gave the other sign is 0
@@ -55,7 +77,7 @@ def null_space_rule(limit: float = 0.5, *, order: int | None = None) -> Callable
         k = len(instance.support)
         s = order or k
         method = "exact" if s > 1 else "decoupled"
-        alpha = null_space_constant(instance.matrix, s, method, limit=LIMIT)
+        alpha = null_space_constant(clear_rows(instance.matrix), s, method, limit=LIMIT)
         return smaller(alpha, limit * s / k, f"the limit against alpha_{s}")
 
     return hypotheses

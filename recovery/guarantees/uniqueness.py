@@ -19,7 +19,7 @@ from recovery.instances import Instance
 __all__ = ["guarantees", "only_sparse", "spark_rule"]
 
 EPS = float(np.finfo(np.float64).eps)
-LIMIT = 20_000
+LIMIT = 100_000
 """So many supports are looked at at most."""
 _CLEAR = 1e-7
 

@@ -91,6 +91,16 @@ def test_missing_fields_noise_and_odd_matrices(name):
             assert not guarantee.judge(Instance.planted(matrix, x)).violated
 
 
+def test_columns_that_only_rounding_makes_independent_count_as_dependent():
+    A = np.random.default_rng(0).standard_normal((6, 4))
+    A[:, 3] = (0.1 * A[:, 0] + 0.2 * A[:, 1]) / 0.4  # exact arithmetic finds these independent
+    for guarantee in (DUAL, SHARE):
+        for x, status in ((np.array([0, 0, 0, 1.0]), "fails"), (np.array([0, 0, 1.0, 0]), "holds")):
+            judgement = guarantee.judge(Instance.planted(A, x))
+            assert judgement.conclusion.status == status
+            assert judgement.check.status == (status if guarantee is DUAL else "fails")
+
+
 def test_the_programs_of_hypothesis_and_conclusion_share_no_code():
     """The conclusion looks at the null space by its own program: a wrong dual vector would be seen."""
     instance = Instance.planted(null(2.1, 1, 1), np.array([-1.0, 0, 0]))

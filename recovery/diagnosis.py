@@ -1,0 +1,373 @@
+"""What can be guaranteed for a sensing matrix at hand, up to which sparsity, and what would help."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from planted import arrays
+from planted.checks import check_array, check_integer
+from recovery._improvements import changes
+from recovery._solve import solve
+from recovery._uniform import CONDITIONS, Numbers, largest
+from recovery.conditions import complementary_pairs, equal_gates, gate_coverage, gate_spread, gated_rank
+from recovery.conditions.coverage import energy_coverage
+from recovery.gated import GatedOperator
+from recovery.guarantees import Guarantee, Verdict, catalogue
+from recovery.instances import Instance
+from recovery.operators import as_operator
+
+__all__ = ["Diagnosis", "Effect", "Finding", "diagnose"]
+
+LIMIT = 200_000
+PROGRAMS = 120
+MOST = 12
+NOISE_FREE = 1e-10
+"""y is taken for A x without noise if it differs by less than this share of its norm."""
+_SLOW = {"l1-null-space", "unique-spark", "unique-coherence"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One condition on A alone, or one guarantee on the planted vector.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Guarantees of the catalogue.
+    method : str
+        What then finds x; empty for a guarantee about the planted vector.
+    text : str
+        The condition.
+    verdict : Verdict
+        At the sparsity asked for, else at 1.
+    covers : int or None
+        Largest s for which it holds for every x with s non-zeros; None for a guarantee about the planted vector.
+    """
+
+    names: tuple[str, ...]
+    method: str
+    text: str
+    verdict: Verdict
+    covers: int | None = None
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A change of A and what the conditions say then.
+
+    Parameters
+    ----------
+    name, note : str
+        What to do, and what it costs.
+    measured : bool
+        Whether it was made on the data at hand; else it is predicted.
+    covers : tuple of int
+        Largest s of each condition in :data:`recovery._uniform.CONDITIONS`, spark left out.
+    coherence, kappa, share : float
+        mu, kappa_2 and the upper bound of alpha_1 (NaN where it was not computed).
+    """
+
+    name: str
+    note: str
+    measured: bool
+    covers: tuple[int, ...]
+    coherence: float
+    kappa: float
+    share: float
+
+    @property
+    def best(self) -> int:
+        """Largest s that any method is guaranteed for."""
+        return max(self.covers)
+
+
+@dataclass
+class Diagnosis:
+    """What :func:`diagnose` found; ``str()`` of it is the report.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows and columns of A.
+    sparsity : int or None
+        What was asked about.
+    numbers : list of (str, str)
+        Facts about A.
+    uniform : list of Finding
+        Guarantees for every x of a sparsity.
+    planted : list of Finding
+        Guarantees about the x that was given or found; empty where there is none.
+    effects : list of Effect
+        A as it is, then changed.
+    notes : list of str
+        Sentences.
+    """
+
+    shape: tuple[int, int]
+    sparsity: int | None
+    numbers: list[tuple[str, str]] = field(default_factory=list)
+    uniform: list[Finding] = field(default_factory=list)
+    planted: list[Finding] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def covers(self) -> int:
+        """Largest s for which some method provably finds every x with s non-zeros."""
+        return max((one.covers or 0 for one in self.uniform if one.names != ("unique-spark",)), default=0)
+
+    def advice(self) -> str:
+        """Return the sentence on the cheapest change that helps."""
+        if not self.effects:
+            return "No change was tried."
+        here, others = self.effects[0], [one for one in self.effects[1:] if one.measured]
+        more = next((one for one in self.effects[1:] if not one.measured), None)
+        tail = "" if more is None else f" With many more rows, by prediction: s = {more.best}."
+        for one in others:
+            if one.best > here.best:
+                raised = f"The cheapest change that raises what is guaranteed, from s = {here.best} to {one.best}"
+                return f"{raised}: {one.name} ({one.note})." + tail
+        better = [one for one in others if _score(one) < 0.99 * _score(here)]
+        if not better:
+            return "None of the changes that were tried helps." + tail
+        best = min(better, key=_score)
+        what = "alpha_1" if not math.isnan(here.share) else "the coherence"
+        return (
+            f"None of the changes raises s = {here.best}; {what} falls most, from {_score(here):.3g} to "
+            f"{_score(best):.3g}, with: {best.name}." + tail
+        )
+
+    def table(self) -> str:
+        """Return the report as Markdown."""
+        from recovery._report import written
+
+        return written(self)
+
+    def __str__(self) -> str:
+        return self.table()
+
+
+def _score(effect: Effect) -> float:
+    return effect.coherence if math.isnan(effect.share) else effect.share
+
+
+def diagnose(
+    A: Any,
+    y: Any = None,
+    *,
+    sparsity: int | None = None,
+    x: Any = None,
+    generators: Any = None,
+    guarantees: Sequence[Guarantee] | None = None,
+    limit: int = LIMIT,
+    programs: int = PROGRAMS,
+    improve: bool = True,
+) -> Diagnosis:
+    """Say which guarantees hold for a sensing matrix, which fail, which cannot be known, and what would help.
+
+    Parameters
+    ----------
+    A : Operator or array, shape (n, N)
+        The matrix; a :class:`GatedOperator` for one made of inputs and gates. It is written out on the CPU.
+    y : array, shape (n,), optional
+        Data. With `sparsity` and without `x`, a vector is looked for that explains them.
+    sparsity : int, optional
+        s; by default the number of non-zeros of `x`, or every s is tried from 1 on.
+    x : array, shape (N,), optional
+        The planted vector: guarantees about one vector, its support and signs are then looked at too.
+    generators : array, shape (d, p), optional
+        Of the gates, for what many more rows would bring.
+    guarantees : sequence of Guarantee, optional
+        Those looked at for the planted vector; the catalogue of :mod:`recovery.guarantees` by default.
+    limit : int, default 200,000
+        Supports are enumerated up to this number; beyond, bounds may decide or the answer is unknown.
+    programs : int, default 120
+        Linear programs for null space and spark are solved up to this number of columns.
+    improve : bool, default True
+        Whether to measure what changes of A would bring.
+
+    Returns
+    -------
+    Diagnosis
+        ``print`` it. Numbers are floating-point estimates unless they say that they are proved.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not an array of finite numbers, shapes do not fit, or A has only zeros.
+
+    Notes
+    -----
+    For every x with s non-zeros: the conditions look at A alone, without noise. Each is tried for s = 1, 2, ..., at
+    most 12, until it does not hold. For the planted vector: hypotheses of the catalogue, with noise y - A x;
+    differences within 1e-10 of |A x| are rounding and count as no noise. Changes are made and the conditions looked at
+    again; many more rows alone are predicted, by the population Gram matrix of the generators.
+    """
+    operator = as_operator(A)
+    n, size = (int(one) for one in operator.shape)
+    limit, programs = check_integer(limit, "limit", minimum=0), check_integer(programs, "programs", minimum=0)
+    if sparsity is not None:
+        sparsity = check_integer(sparsity, "sparsity", minimum=1, maximum=size)
+    if y is not None:
+        y = arrays.to_numpy(check_array(y, "y", ndim=1, shape=(n,))).astype(np.float64)
+    if x is not None:
+        x = arrays.to_numpy(check_array(x, "x", ndim=1, shape=(size,))).astype(np.float64)
+    gated = operator if isinstance(operator, GatedOperator) else None
+    if generators is not None:
+        if gated is None:
+            raise ValueError("generators were given, but A has no gates; expected a GatedOperator")
+        p = size // gated.n_features
+        generators = arrays.to_numpy(check_array(generators, "generators", ndim=2, shape=(gated.n_features, p)))
+    instance = Instance(operator, np.zeros(n) if y is None else y, 0)
+    matrix = instance.matrix
+    norms = np.linalg.norm(matrix, axis=0)
+    if not np.any(norms > 0.0):
+        raise ValueError(f"A of shape {(n, size)} has only zeros; expected columns that carry something")
+    if x is not None and sparsity is None:
+        sparsity = int(np.count_nonzero(x)) or None
+    report = Diagnosis((n, size), sparsity)
+    zeros = int(np.sum(norms == 0.0))
+    columns = matrix[:, norms > 0.0]
+    if zeros:
+        report.notes.append(
+            f"{zeros} of {size} columns are 0: no data can show what x is there. All below is about the other "
+            f"{size - zeros} columns."
+        )
+    numbers = Numbers(columns, limit, programs)
+    _describe(report, numbers, instance)
+    _uniform(report, numbers)
+    truth = _truth(report, instance, y, x, columns.shape[1] < size)
+    if truth is not None:
+        _planted(report, truth, guarantees, programs)
+    if improve:
+        _improve(report, numbers, instance, generators)
+    return report
+
+
+def _describe(report: Diagnosis, numbers: Numbers, instance: Instance) -> None:
+    """Add facts about A."""
+    s = report.sparsity or 1
+    add = report.numbers.append
+    add(("rank", f"{np.linalg.matrix_rank(numbers.matrix)} of {numbers.size} columns, {report.shape[0]} rows"))
+    add(("coherence mu", f"{numbers.coherence:.6g}"))
+    add((f"Babel function mu_1({s})", f"{numbers.similarity(s):.6g}"))
+    for order in dict.fromkeys((2 * s, 3 * s)):
+        found = numbers.eigenvalues(order)
+        kappa, delta = found.kappa, found.delta_scaled
+        exact = " (bounds; not enumerated)" if found.message.startswith("not") else ""
+        add((f"kappa_{order}", _range(kappa.lower, kappa.upper) + exact))
+        add((f"delta_{order}, best scale", _range(delta.lower, delta.upper) + exact))
+    spark, share = numbers.spark, numbers.share(1)
+    if spark is not None:
+        add(("spark, proved", _range(spark.lower, spark.upper)))
+    if share is not None:
+        add(("alpha_1 of the null space, proved", _range(share.lower, share.upper)))
+    if instance.gated is None:
+        return
+    X, gates = instance.gated
+    spread = gate_spread(gates)
+    energy = np.asarray(arrays.to_numpy(energy_coverage(instance.A)))
+    add(("gates p, features d", f"{gates.shape[1]}, {X.shape[1]}"))
+    add(("coverage tr(D_j) / n", f"{spread.coverage:.3g} to {float(np.max(gate_coverage(gates))):.3g}"))
+    add(("energy coverage, least", f"{float(np.nanmin(energy)):.3g}"))
+    add(("separation of gates, least", f"{spread.separation:.3g} of the rows"))
+    equal, pairs = equal_gates(gates), complementary_pairs(gates)
+    near = [one for one in complementary_pairs(gates, max(1, len(X) // 20)) if one.both + one.neither]
+    add(("equal gates", "; ".join(map(str, equal)) or "none"))
+    add(("complementary pairs", ", ".join(f"({one.first}, {one.second})" for one in pairs) or "none"))
+    if near:
+        shown = ", ".join(f"({one.first}, {one.second}) but for {one.both + one.neither} rows" for one in near[:5])
+        add(("nearly complementary", shown))
+    rank = gated_rank(instance.A)
+    add(("rank lost within single features", f"{rank.lost_within_features} of {rank.shape[1]} columns"))
+
+
+def _range(low: float, high: float) -> str:
+    close = high - low <= 1e-6 * max(abs(high), 1e-300) if math.isfinite(high) else low == high
+    return f"{high:.6g}" if close else f"{low:.6g} to {high:.6g}"
+
+
+def _uniform(report: Diagnosis, numbers: Numbers) -> None:
+    """Add what holds for every x with s non-zeros."""
+    most = max(1, min(MOST, numbers.size - 1))
+    for condition in CONDITIONS:
+        covers = largest(condition, numbers, most)
+        verdict = condition.rule(numbers, min(report.sparsity or 1, numbers.size))
+        report.uniform.append(Finding(condition.names, condition.method, condition.text, verdict, covers))
+
+
+def _truth(report: Diagnosis, instance: Instance, y: Any, x: Any, zeros: bool) -> Instance | None:
+    """Return the instance with a vector that is known or found, or None and a note why there is none."""
+    if x is None and y is not None and report.sparsity is not None:
+        for solver in ("htp", "omp", "iht"):
+            found = solve(instance.matrix, y, report.sparsity, solver)
+            left_over = float(np.linalg.norm(y - instance.matrix @ found.x)) / (float(np.linalg.norm(y)) or 1.0)
+            if left_over <= NOISE_FREE:
+                x = arrays.to_numpy(found.x)
+                only = report.uniform[0].verdict.status == "holds" and not zeros
+                meaning = "no other one does" if only else "whether another one does is not known"
+                report.notes.append(
+                    f"x was not given; {solver} found one with {np.count_nonzero(x)} non-zeros that explains y to "
+                    f"{left_over:.1g}, and {meaning}. What is said of the planted vector is said of this one."
+                )
+                break
+        else:
+            report.notes.append(
+                f"x was not given, and no vector with {report.sparsity} non-zeros was found that explains y: noise, or "
+                "the methods failed. Guarantees about one vector are unknown."
+            )
+    if x is None:
+        if y is None or report.sparsity is None:
+            report.notes.append(
+                "Guarantees about one vector (its support, signs, sizes, noise) need x, or y and the sparsity."
+            )
+        return None
+    if not np.any(x):
+        report.notes.append("x = 0: every guarantee about it holds trivially.")
+        return None
+    s = max(int(np.count_nonzero(x)), report.sparsity or 0)
+    there = instance.matrix @ x
+    noise = np.zeros(len(there)) if y is None else y - there
+    if float(np.linalg.norm(noise)) <= NOISE_FREE * float(np.linalg.norm(there)):
+        return Instance.planted(instance.A, x, sparsity=s)
+    report.notes.append(
+        f"y differs from A x by {np.linalg.norm(noise) / np.linalg.norm(there):.3g} of its norm: noise."
+    )
+    return Instance.planted(instance.A, x, noise, sparsity=s)
+
+
+def _planted(report: Diagnosis, truth: Instance, guarantees: Sequence[Guarantee] | None, programs: int) -> None:
+    """Add what the guarantees of the catalogue say about one vector."""
+    for guarantee in catalogue() if guarantees is None else guarantees:
+        if truth.shape[1] > programs and guarantee.name in _SLOW:
+            verdict = Verdict.unknown(f"{truth.shape[1]} columns are more than the {programs} it is tried for")
+        else:
+            try:
+                with np.errstate(all="ignore"):
+                    verdict = guarantee.check(truth)
+            except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
+                verdict = Verdict.unknown(f"its code stopped: {error}")
+        report.planted.append(Finding((guarantee.name,), "", guarantee.statement, verdict))
+
+
+def _improve(report: Diagnosis, numbers: Numbers, instance: Instance, generators: Any) -> None:
+    """Measure changes."""
+    report.effects.append(_effect("as it is", "", True, numbers))
+    for change in changes(instance.matrix, instance.gated, generators):
+        if change.matrix.shape[1] < 2:
+            continue
+        changed = Numbers(change.matrix, numbers.limit, numbers.programs)
+        report.effects.append(_effect(change.name, change.note, change.measured, changed))
+
+
+def _effect(name: str, note: str, measured: bool, numbers: Numbers) -> Effect:
+    most = max(1, min(MOST, numbers.size - 1))
+    covers = tuple(largest(one, numbers, most) for one in CONDITIONS if one.names != ("unique-spark",))
+    share = numbers.share(1)
+    kappa = numbers.eigenvalues(2).kappa.upper
+    return Effect(name, note, measured, covers, numbers.coherence, kappa, math.nan if share is None else share.upper)

@@ -1,0 +1,118 @@
+"""`paper-repro diagnose`: what a file may hold, and sentences for what it may not."""
+
+import numpy as np
+import pytest
+
+from paper_repro import cli, diagnose
+from recovery import GatedOperator, Instance
+
+RNG = np.random.default_rng(0)
+A = np.eye(7)[:, :5] + 0.05 * RNG.standard_normal((7, 5))
+X, H = RNG.standard_normal((12, 2)), RNG.standard_normal((2, 3))
+
+
+@pytest.fixture
+def command(capsys, tmp_path):
+    """A function that stores arrays, runs the command on them, and returns (exit code, output, errors)."""
+
+    def run(*options, **named):
+        np.savez(tmp_path / "mine.npz", **named)
+        code = cli.main(["diagnose", str(tmp_path / "mine.npz"), *options])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def test_a_matrix_with_data(command):
+    y = A @ np.array([0, 2.0, 0, 0, -1.0])
+    code, output, errors = command(A=A, y=y, s=np.array(2), other=np.ones(3))
+    assert (code, errors) == (0, "")
+    assert "# Diagnosis of a 7 x 5 matrix, s = 2" in output
+    assert "htp found one with 2 non-zeros" in output
+    assert "| l1-irrepresentable | holds | " in output
+    assert "smallest-singular-value" in output  # guarantees of pruning are looked at, too
+    assert "## What would help" in output
+    assert "Not used: other." in output
+
+
+def test_inputs_with_gates_or_generators(command):
+    first = command("--sparsity", "1", "--no-changes", X=X, H=H)
+    second = command("--sparsity", "1", "--no-changes", X=X, gates=X @ H >= 0)
+    assert first[0] == second[0] == 0
+    assert first[1] == second[1]
+    assert "| gates p, features d | 3, 2 |" in first[1]
+    assert "## What would help" not in first[1]
+    predicted = command(X=X, generators=H)[1]
+    assert "| many more rows | predicted |" in predicted
+    assert "| many more rows |" not in command(X=X, gates=X @ H >= 0)[1]
+
+
+def test_a_saved_instance(command, capsys, tmp_path):
+    path = tmp_path / "instance.npz"
+    Instance.planted(GatedOperator.from_generators(X, H), np.eye(6)[1]).save(path)
+    assert cli.main(["diagnose", str(path), "--no-changes"]) == 0
+    output = capsys.readouterr().out
+    assert "6 matrix, s = 1" in output
+    assert "## For the planted vector" in output
+
+
+@pytest.mark.parametrize(
+    ("arrays", "sentence"),
+    [
+        ({"B": A}, "holds B; expected A, or X with gates or generators H"),
+        ({"A": np.where(A > 1, np.nan, A) * np.nan}, "A has 35 element(s) that are NaN or infinite"),
+        ({"A": np.array([[1, "a"]], dtype=object)}, "A holds objects, which are not unpickled"),
+        ({"A": np.array([["a", "b"]])}, "A has dtype <U1; expected real numbers"),
+        ({"A": np.ones(3)}, "A has shape (3,); expected 2 dimension(s)"),
+        ({"A": np.zeros((3, 2))}, "has only zeros"),
+        ({"A": A, "y": np.ones(3)}, "y has shape (3,); expected (7,)"),
+        ({"A": A, "x": np.ones(3)}, "x has shape (3,); expected (5,)"),
+        ({"A": A, "s": np.array(9)}, "sparsity=9"),
+        ({"A": A, "s": np.array(1.5)}, "s is array(1.5); expected one integer"),
+        ({"X": X, "gates": np.ones((3, 2))}, "gates has shape (3, 2); expected (12, p)"),
+        ({"X": X, "gates": 2 * np.ones((12, 2))}, "gates holds values other than 0 and 1"),
+        ({"X": X, "H": np.ones((3, 2))}, "H has shape (3, 2); expected (2, any)"),
+        ({"X": X, "H": H, "gates": np.ones((12, 2))}, "generators has shape (2, 3); expected (2, 2)"),
+    ],
+)
+def test_bad_arrays_are_sentences(command, arrays, sentence):
+    code, output, errors = command("--no-changes", **arrays)
+    assert (code, output) == (1, "")
+    assert errors.startswith("paper-repro: ")
+    assert sentence in errors
+    assert errors.count("\n") == 1
+
+
+def test_files_that_are_none(capsys, tmp_path):
+    (tmp_path / "text.npz").write_text("hello")
+    (tmp_path / "cut.npz").write_bytes(b"PK\x03\x04" + bytes(40))
+    (tmp_path / "empty.npz").write_bytes(b"")
+    np.save(tmp_path / "one.npy", A)
+    np.savez(tmp_path / "about.npz", about=np.array("{"), A=A)
+    for name, sentence in (
+        ("missing.npz", "there is no file"),
+        ("text.npz", "is no npz file"),
+        ("cut.npz", "is no npz file"),
+        ("empty.npz", "is no npz file"),
+        ("one.npy", "holds one array without a name"),
+        ("about.npz", "about.npz: "),
+        (".", "cannot be read"),
+    ):
+        assert cli.main(["diagnose", str(tmp_path / name)]) == 1
+        errors = capsys.readouterr().err
+        assert sentence in errors, name
+        assert errors.count("\n") == 1
+
+
+def test_a_wrong_sparsity_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["diagnose", "x.npz", "--sparsity", "0"])
+    assert "expected an integer of at least 1" in capsys.readouterr().err
+
+
+def test_arguments_are_read_without_change(tmp_path):
+    np.savez(tmp_path / "a.npz", A=A, sparsity=np.int64(2), junk=np.ones(2))
+    arguments, ignored = diagnose.read(tmp_path / "a.npz")
+    np.testing.assert_array_equal(arguments["A"], A)
+    assert arguments["sparsity"] == 2
+    assert ignored == ["junk"]
