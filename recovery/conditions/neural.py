@@ -100,6 +100,9 @@ def neural_isometry(
     X' D_j lambda = w_j / |w_j| on the planted gates; its value is off by up to 1e-7 and is no proof. Where even that
     is above 1, w is not a minimiser.
 
+    With the shortest dual vector the plain form costs one product of n d p operations and the factors of M; the others
+    form A, n d p numbers.
+
     References
     ----------
     Wang, Hua, Candes and Pilanci, arXiv:2209.15265 (the formulas from memory of the literature; derived here:
@@ -129,18 +132,17 @@ def _find(
     if not planted:
         why = "no gate is planted: w = 0 is the only minimiser for y = 0"
         return NeuralIsometry(0.0, True, np.zeros(count), np.zeros(n), (), 0.0, why)
-    blocks = [X * gates[:, [j]] for j in range(count)]
-    sharpness = 1.0
-    if normalised:
-        bases = [_left(block) for block in blocks]
-        blocks, sharpness = [left for left, _ in bases], max(ratio for _, ratio in bases)
     M = np.concatenate([X * gates[:, [j]] for j in planted], axis=1)
     factors = orthogonalise(M)
     if factors is None:
         why = f"the {M.shape[1]} columns of the planted gates {planted} are dependent on these {n} rows"
         nothing = np.full(count, math.nan)
         return NeuralIsometry(math.inf, False, nothing, None, tuple(planted), 0.0, why)
+    blocks: list[np.ndarray] = []
+    sharpness = 1.0
     if normalised:
+        bases = [_left(X * gates[:, [j]]) for j in range(count)]
+        blocks, sharpness = [left for left, _ in bases], max(ratio for _, ratio in bases)
         M = np.concatenate([blocks[j] for j in planted], axis=1)
         factors = np.linalg.qr(M)
         directions = {j: blocks[j].T @ (X @ _unit(weights[j])) for j in planted}
@@ -150,18 +152,19 @@ def _find(
     Q, R = factors
     goal = np.concatenate([directions[j] for j in planted])
     lam = Q @ np.linalg.solve(R.T, goal)
-    largest = max(float(np.linalg.norm(block)) for block in blocks)
+    largest = math.sqrt(X.shape[1]) if normalised else float(np.sqrt(np.max((X * X).sum(axis=1) @ gates)))
     rounding = (
         8.0 * (n + M.shape[1]) * EPS * sharpness * float(np.linalg.cond(R)) * largest * float(np.linalg.norm(lam))
     )
     others = [j for j in range(count) if j not in planted]
+    norms = _norms(X, gates, blocks, lam)
     if which == "best" and others:
-        best, flat, _ = flattest_dual(blocks, directions)
+        best, flat, _ = flattest_dual(blocks or [X * gates[:, [j]] for j in range(count)], directions)
         # the solver minimises up to its tolerance; where it gave up, the shortest vector is still one
-        if flat is not None and best < max(float(np.linalg.norm(blocks[j].T @ lam)) for j in others):
-            lam = flat
+        if flat is not None and best < norms[others].max():
+            lam, norms = flat, _norms(X, gates, blocks, flat)
         rounding += SOLVER_ERROR
-    norms = np.array([1.0 if j in planted else float(np.linalg.norm(blocks[j].T @ lam)) for j in range(count)])
+    norms[planted] = 1.0
     seen = np.any(X != 0.0, axis=1)
     copies = [j for j in others if any(np.array_equal(gates[seen, j], gates[seen, i]) for i in planted)]
     if len(planted) == 1 and not normalised and which == "minimum-norm":
@@ -179,6 +182,13 @@ def _find(
     elif abs(value - 1.0) <= rounding:
         holds, reason = None, reason + "; too close for rounding"
     return NeuralIsometry(value, holds, norms, lam, tuple(planted), rounding, reason)
+
+
+def _norms(X: np.ndarray, gates: np.ndarray, blocks: list[np.ndarray], lam: np.ndarray) -> np.ndarray:
+    """Return |X' D_j lambda| of all gates by one product, or |U_j' lambda| of the blocks U_j where there are any."""
+    if blocks:
+        return np.array([float(np.linalg.norm(block.T @ lam)) for block in blocks])
+    return np.asarray(np.linalg.norm((X * lam[:, None]).T @ gates, axis=0))
 
 
 def _weights(w: Any, d: int, p: int, kind: str) -> np.ndarray:
