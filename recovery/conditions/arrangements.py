@@ -17,7 +17,7 @@ from recovery.conditions._integer_rows import Row, basis, independent_columns, i
 __all__ = ["Patterns", "cover_count", "enumerate_patterns", "pattern_bound"]
 
 LIMIT = 200_000
-"""Intersections of hyperplanes up to which patterns are enumerated by default: about 10 seconds for s = 3, n = 30."""
+"""Intersections of hyperplanes up to which patterns are enumerated: half a minute for s = 3, n = 30, d = 15."""
 
 Signs = tuple[int, int]
 """A sign vector as two bit masks: the rows with a positive and with a negative product."""

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from fractions import Fraction
 
 import numpy as np
 
 from planted import ReLUNetwork
 from recovery.guarantees.base import Guarantee, Verdict, exceeds
+from recovery.guarantees.gate_signs import TOL, exact_signs, fits
 from recovery.guarantees.unfusing_samplers import network_instance, noisy_network
 from recovery.instances import Instance
 from recovery.unfusing import unfuse
 
 __all__ = ["guarantees", "planted_signs"]
 
-TOL = 1e-8
-"""What :func:`recovery.unfuse` takes for rounding: it decides nothing below, and nor do the hypotheses."""
 Rule = Callable[[Instance], Verdict]
 
 
@@ -26,23 +24,6 @@ def _blocks(instance: Instance) -> tuple[np.ndarray, np.ndarray, np.ndarray] | V
         return Verdict.unknown("A is no GatedOperator; the statement is about gates")
     X, gates = instance.gated
     return X, gates, instance.x.reshape(gates.shape[1], X.shape[1])
-
-
-def exact_signs(X: np.ndarray, u: np.ndarray) -> np.ndarray | None:
-    """Return the signs of X u, decided with fractions where rounding could; None if one is not 0 but below TOL."""
-    value, size = X @ u, np.abs(X) @ np.abs(u)
-    signs = np.sign(value)
-    for i in np.flatnonzero(np.abs(value) <= 2.0 * TOL * size):
-        exact = sum((Fraction(float(a)) * Fraction(float(b)) for a, b in zip(X[i], u, strict=True)), Fraction(0))
-        if exact:
-            return None
-        signs[i] = 0.0
-    return signs
-
-
-def fits(signs: np.ndarray, gate: np.ndarray) -> bool:
-    """Return whether relu(X u) = D X u, from the signs of X u: where it is 0, any bit will do."""
-    return bool(np.all((signs > 0.0)[signs != 0.0] == gate[signs != 0.0]))
 
 
 def planted_signs(instance: Instance) -> list[float] | None:

@@ -7,7 +7,8 @@ import pytest
 
 from recovery import GatedOperator, Instance
 from recovery.guarantees import Tally, attack, contradicts, draw, ledger
-from recovery.guarantees.unfusing import clear_of_the_data, exact_signs, guarantees, planted_signs
+from recovery.guarantees.gate_signs import exact_signs
+from recovery.guarantees.unfusing import clear_of_the_data, guarantees, planted_signs
 from recovery.guarantees.unfusing_samplers import DESIGNS, network_instance
 
 BY_NAME = {one.name: one for one in guarantees()}
