@@ -11,7 +11,7 @@ import numpy as np
 from planted import arrays
 from planted.checks import check_array
 from recovery.certificates.certificate import Certificate, exact_matrix
-from recovery.certificates.rational import exact_products, integer_matrix, reduced_echelon, rounded
+from recovery.certificates.rational import exact_products, integer_matrix, reduced_echelon, rounded, too_long
 from recovery.conditions._columns import all_columns, check_support
 
 __all__ = ["dual_vector_certificate"]
@@ -40,7 +40,8 @@ def dual_vector_certificate(
     Returns
     -------
     Certificate or None
-        Of kind ``"l1-dual"``. None if the columns of S are dependent, or some |a_j'q| >= 1 off S in exact arithmetic.
+        Of kind ``"l1-dual"``. None if the columns of S are dependent, some |a_j'q| >= 1 off S in exact arithmetic,
+        or q has numbers of more than 4,000 digits, as for rows of extremely different scales.
 
     Raises
     ------
@@ -73,6 +74,8 @@ def dual_vector_certificate(
         multiplier = [one + more for one, more in zip(multiplier, change, strict=True)]
     outside = np.setdiff1d(np.arange(columns.shape[1]), chosen)
     if outside.size and max(map(abs, exact_products([multiplier], columns[:, outside].T)[0])) >= 1:
+        return None
+    if too_long(multiplier):
         return None
     claim = {"support": chosen.tolist(), "signs": wanted}
     return Certificate("l1-dual", claim, {"A": exact_matrix(columns)}, {"q": exact_matrix(multiplier)}, made_by or {})

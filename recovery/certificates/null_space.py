@@ -11,7 +11,7 @@ import numpy as np
 from planted import arrays
 from planted.checks import check_array, check_integer
 from recovery.certificates.certificate import Certificate, exact, exact_matrix
-from recovery.certificates.rational import exact_products, null_vector, rounded
+from recovery.certificates.rational import exact_products, null_vector, rounded, too_long
 from recovery.conditions._columns import all_columns
 
 __all__ = ["enclosed_residual", "null_space_certificate", "null_space_witness", "proved_bound"]
@@ -142,7 +142,8 @@ def null_space_witness(A: Any, s: int, z: Any, *, made_by: Any = None) -> Certif
     -------
     Certificate or None
         Of kind ``"null-space-witness"``: alpha_s >= bound, the exact share of the s largest entries. None if the
-        columns of A are independent: then there is no null vector, and alpha_s = 0.
+        columns of A are independent: then there is no null vector, and alpha_s = 0. None, too, if the null vector has
+        numbers of more than 4,000 digits, as from hundreds of rows of floats.
 
     Raises
     ------
@@ -153,7 +154,7 @@ def null_space_witness(A: Any, s: int, z: Any, *, made_by: Any = None) -> Certif
     s = check_integer(s, "s", minimum=1, maximum=columns.shape[1])
     near = arrays.to_numpy(check_array(z, "z", ndim=1, shape=(columns.shape[1],), dtype=np.float64))
     found = null_vector(columns, near)
-    if found is None:
+    if found is None or too_long(found):
         return None
     sizes = sorted(map(abs, found), reverse=True)
     share = Fraction(sum(sizes[:s]), sum(sizes))

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 from math import gcd, lcm
 from typing import Any
 
 import numpy as np
 
-__all__ = ["exact_products", "integer_matrix", "null_vector", "reduced_echelon", "rounded"]
+__all__ = ["LONGEST", "exact_products", "integer_matrix", "null_vector", "reduced_echelon", "rounded", "too_long"]
 
 Integers = list[list[int]]
+
+LONGEST = 13_000
+"""Bits of numerator and denominator together that fit into the 4,000 characters that a file may have for a number."""
+
+
+def too_long(values: Iterable[Fraction | int]) -> bool:
+    """Say whether a number has more than `LONGEST` bits, so that a certificate could not be checked."""
+    return any(one.numerator.bit_length() + one.denominator.bit_length() > LONGEST for one in values)
 
 
 def integer_matrix(values: Any) -> tuple[Integers, int]:

@@ -94,21 +94,24 @@ def dual_certificate(A: Any, support: Any, signs: Any) -> DualCertificate:
     chosen = check_support(support, original.shape[1])
     wanted = arrays.to_numpy(check_signs(signs, support, original))
     columns = arrays.to_numpy(original)
-    factors = orthogonalise(columns[:, chosen]) if chosen.size else None
-    if chosen.size and factors is not None:
+    exponent = int(np.frexp(np.abs(columns).max())[1])
+    level = np.ldexp(columns, -exponent)  # so that no square overflows
+    factors = orthogonalise(level[:, chosen]) if chosen.size else None
+    least = np.zeros(columns.shape[0])
+    if factors is not None:
         Q, R = factors
         least = Q @ np.linalg.solve(R.T, wanted)
-    else:
-        least = np.zeros(columns.shape[0])
     outside = np.setdiff1d(np.arange(columns.shape[1]), chosen)
     dependent = bool(chosen.size) and factors is None
-    minimum_norm = math.inf if dependent else _largest(columns[:, outside], least)
+    minimum_norm = math.inf if dependent else _largest(level[:, outside], least)
+    with np.errstate(over="ignore"):
+        least = np.ldexp(least, -exponent)
     coefficient, q, z = _program(columns, chosen, outside, wanted)
     # the margin of the program's solution is the larger one; but in a tie the plain one is closer to a short number
     proposals = [least, q] if minimum_norm <= coefficient + MARGIN else [q, least]
     integers = [int(one) for one in wanted]
     for proposal in proposals:
-        if proposal is None or _largest(columns[:, outside], proposal) >= 1.0:
+        if proposal is None or not _largest(columns[:, outside], proposal) < 1.0:
             continue
         found = dual_vector_certificate(columns, chosen, integers, proposal)
         if found is not None:
@@ -120,7 +123,10 @@ def dual_certificate(A: Any, support: Any, signs: Any) -> DualCertificate:
 
 
 def _largest(columns: np.ndarray, q: np.ndarray) -> float:
-    return float(np.abs(columns.T @ q).max(initial=0.0))
+    """Return max |a_j'q|; infinite where q, or a product, is no finite number."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = float(np.abs(columns.T @ q).max(initial=0.0))
+    return found if np.isfinite(q).all() and not math.isnan(found) else math.inf
 
 
 def _program(
@@ -145,7 +151,9 @@ def _program(
         cost, A_ub=off[None, :], b_ub=[1.0], A_eq=np.hstack([rows, -rows]), b_eq=np.zeros(len(rows)), method="highs"
     )
     if found.x is not None:
-        return max(0.0, -float(found.fun or 0.0)), -found.eqlin.marginals / scale, found.x[:size] - found.x[size:]
+        with np.errstate(over="ignore"):
+            q = -found.eqlin.marginals / scale
+        return max(0.0, -float(found.fun or 0.0)), q, found.x[:size] - found.x[size:]
     return math.inf, None, np.zeros(size)  # then the columns of S are dependent
 
 

@@ -79,6 +79,7 @@ def null_space_constant(A: Any, s: int, method: str = "decoupled", *, limit: int
     s = check_integer(s, "s", minimum=1, maximum=size)
     limit = check_integer(limit, "limit", minimum=0)
     programs = Programs(columns)
+    columns = programs.matrix
     if programs.rank == size:
         return _interval(columns, np.zeros(size), s, 1.0)
     duals, primals = zip(*(programs.solve(unit) for unit in np.eye(size)), strict=True)
@@ -120,20 +121,35 @@ def null_space_multipliers(A: Any, s: int, method: str = "decoupled") -> np.ndar
     s = check_integer(s, "s", minimum=1, maximum=columns.shape[1])
     programs = Programs(columns)
     if method == "joint":
-        return programs.joint(s)
-    return np.stack([programs.solve(unit)[0] for unit in np.eye(columns.shape[1])], axis=1)
+        return programs.unscaled(programs.joint(s))
+    return programs.unscaled(np.stack([programs.solve(unit)[0] for unit in np.eye(columns.shape[1])], axis=1))
 
 
 class Programs:
-    """Linear programs over the null space of A, on an orthonormal basis of its rows."""
+    """Linear programs over the null space of A, on an orthonormal basis of its rows.
+
+    Rows are scaled by powers of two, which does not change the null space: what is small enough to lose digits, or
+    large enough to overflow, is brought to order 1. ``matrix`` is A with `exponents` taken off its rows, exactly.
+    """
 
     def __init__(self, A: np.ndarray) -> None:
-        scale = np.abs(A).max(axis=1, keepdims=True)  # of a row: it does not change the null space
+        exponents = np.frexp(np.abs(A).max(axis=1))[1]
+        scaled = np.ldexp(A, -exponents[:, None])
+        kept = (np.ldexp(scaled, exponents[:, None]) == A).all(axis=1)  # no digit was lost
+        self.matrix = np.where(kept[:, None], scaled, A)
+        self.exponents = np.where(kept, exponents, 0)
+        scale = np.abs(self.matrix).max(axis=1, keepdims=True)
         scale[scale == 0.0] = 1.0
-        left, values, right = np.linalg.svd(A / scale, full_matrices=True)
+        left, values, right = np.linalg.svd(self.matrix / scale, full_matrices=True)
         self.rank = int(np.sum(values > max(A.shape) * EPS * values[0]))
         self.rows, self.null = right[: self.rank], right[self.rank :]
         self.back = left[:, : self.rank] / values[: self.rank] / scale  # from multipliers of the basis to those of A
+
+    def unscaled(self, Y: np.ndarray) -> np.ndarray:
+        """Return multipliers of A from those of `matrix`; what overflows becomes 0, which is legal, and of no use."""
+        with np.errstate(over="ignore", under="ignore"):
+            found = np.ldexp(Y, -self.exponents[:, None])
+        return np.where(np.isfinite(found), found, 0.0)
 
     def solve(self, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return y, shape (n,), of least |target - A'y|_inf, and z, shape (N,), of largest target'z with |z|_1 = 1."""

@@ -158,3 +158,15 @@ def test_wrong_arguments_are_sentences():
         dual_certificate(A, [0, 1], [1])
     with pytest.raises(ValueError, match="signs="):
         dual_vector_certificate(A, [0, 1], [1], np.ones(3))
+
+
+def test_numbers_at_the_edges_of_floats_are_answered_or_left_open():
+    answers = []
+    for seed in range(12):
+        A, support, signs, rng = draw(seed, n=5, size=7, k=2)
+        for exponents in (np.full((5, 1), -310.0), np.full((5, 1), 300.0), rng.integers(-300, 300, (5, 1)) * 1.0):
+            found = dual_certificate(A * 10.0**exponents, support, signs)
+            assert (found.certificate is not None) == (found.unique is True)
+            assert found.unique is not True or found.certificate.check().valid
+            answers.append(found.unique)
+    assert {True, False} <= set(answers)

@@ -242,3 +242,14 @@ def test_wrong_arguments_are_sentences():
         null_space_constant(A * np.nan, 1)
     with pytest.raises(ValueError, match="z has shape"):
         null_space_witness(A, 1, np.ones(2))
+
+
+def test_numbers_at_the_edges_of_floats_do_not_matter():
+    A = np.random.default_rng(11).standard_normal((3, 6))
+    for exponents in (np.full((3, 1), -1030), np.full((3, 1), 1000), np.array([[-900], [0], [1000]])):
+        scaled = np.ldexp(A, exponents)
+        plain = null_space_constant(np.ldexp(scaled, -exponents), 2, "exact")
+        found = null_space_constant(scaled, 2, "exact")
+        assert (found.lower, found.upper) == (plain.lower, plain.upper)
+        assert null_space_certificate(scaled, 2, null_space_multipliers(scaled, 2)).check().valid
+        assert null_space_witness(scaled, 2, found.witness).check().valid
