@@ -24,7 +24,7 @@ def null(*entries):
 def test_the_program_agrees_with_that_of_a_modelling_language():
     rng = np.random.default_rng(0)
     both = set()
-    for _ in range(12):
+    for _ in range(8):
         A, x = rng.standard_normal((5, 9)) * np.exp(rng.standard_normal(9)), np.zeros(9)
         x[:3] = rng.choice([-1.0, 1.0], 3)
         weights = np.linalg.norm(A, axis=0)
@@ -137,15 +137,15 @@ def test_noise_is_refused_and_a_missing_field_is_unknown():
 
 @ALL
 def test_no_violation_and_enough_instances_of_every_kind(name):
-    count = 40
+    count = 24
     instances = [draw(KNOWN[name], seed) for seed in range(count)]
     [tally] = ledger([KNOWN[name]], instances)
     assert tally.violations == 0
     assert tally.held >= 0.5 * count
     assert tally.plural >= 0.5 * tally.held
-    assert not tally.bounded or tally.near >= 0.05 * count
-    assert {"gated_blank_rows", "null_vector", "simplex"} <= {one.options["design"] for one in instances}
-    assert tally.unknown + tally.undecided <= 0.05 * count
+    assert not tally.bounded or tally.near >= 1
+    assert len({one.options["design"] for one in instances}) >= 3
+    assert tally.unknown + tally.undecided <= 1
     assert 2 * sum(one.shape[0] < one.shape[1] for one in instances) > count / 2
 
 
@@ -158,6 +158,8 @@ def test_gated_designs_are_gated_and_their_gates_come_from_generators():
     X, gates = instance.gated
     np.testing.assert_array_equal(gates, np.column_stack([X[:, -1] >= 0, -X[:, -1] >= 0]))
     assert 1 <= (X[:, -1] == 0).sum() <= 2  # rows that both switch on
+    drawn = [draw(KNOWN["l1-exact-recovery"], seed) for seed in range(30)]
+    assert sum(one.gated is not None for one in drawn) >= 5
     assert operator.shape[0] <= operator.shape[1]
 
 
