@@ -145,8 +145,11 @@ def flattest_dual(
     status : str
         Clarabel's word.
     """
-    n = blocks[0].shape[0]
     size = max(float(np.abs(block).max(initial=0.0)) for block in blocks) or 1.0
+    # a direction of lambda that no block sees would be unbounded
+    left, values, _ = np.linalg.svd(np.concatenate(list(blocks), axis=1) / size, full_matrices=False)
+    seen = left[:, values > max(left.shape) * np.finfo(np.float64).eps * values.max(initial=0.0)]
+    n = seen.shape[1]
     multipliers: list[np.ndarray] = [np.zeros((0, block.shape[1])) for block in blocks]
     if inside is not None:
         loose = {j: np.zeros(len(inside[j]), dtype=bool) for j in planted} | dict(tight or {})
@@ -157,7 +160,7 @@ def flattest_dual(
     equal, right, cones, kinds = [np.zeros((0, columns))], [np.zeros(0)], [], []
     for j, block in enumerate(blocks):
         row = np.zeros((block.shape[1], columns))
-        row[:, :n] = block.T / size
+        row[:, :n] = block.T @ seen / size
         row[:, starts[j] : starts[j] + lengths[j]] = multipliers[j].T / size
         if j in planted:
             equal.append(row)
@@ -175,11 +178,8 @@ def flattest_dual(
     if np.linalg.norm(demands @ start - goal) > _MET:
         return float("inf"), None, "the planted directions contradict each other"
     if not cones:
-        return 0.0, start[:n] / size, "Solved"
+        return 0.0, seen @ start[:n] / size, "Solved"
     rows = np.concatenate([signs, *cones])
-    # a direction of lambda that no block sees would be unbounded
-    _, seen, turn = np.linalg.svd(rows @ free, full_matrices=False)
-    free = free @ turn[seen > 1e-12 * seen.max(initial=0.0)].T
     kinds = [kind for kind in (("nonnegative", len(signs)), *kinds) if kind[1]]
     found = _clarabel(free[n], -rows @ free, rows @ start, kinds, tol, max_iter)
     status = str(found.status)
@@ -189,7 +189,7 @@ def flattest_dual(
     if np.linalg.norm(demands @ x - goal) > _MET or np.min(signs @ x, initial=0.0) < -_MET:
         return float("inf"), None, f"{status}, but not within {_MET:g} of the planted directions"
     reached = [float(np.linalg.norm(row @ x)) for row in cones[1::2]]
-    return max(reached), x[:n] / size, status
+    return max(reached), seen @ x[:n] / size, status
 
 
 def _solutions(E: np.ndarray, e: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
