@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from recovery.instances import Instance
 
 __all__ = ["guarantees"]
 
+Rule = Callable[[Instance], Verdict]
 DELTA = 0.1
 SHARE = 1e-6
 """eps is this share of f(x_0): within the 40 steps of a run for the kappa that the hypotheses allow."""
@@ -58,32 +60,36 @@ def recovers_with_all(instance: Instance) -> Verdict:
     return all_of([separated(instance), jain_tewari_kar_rule(instance)])
 
 
-def arrives(instance: Instance) -> Verdict:
-    """Return whether f(x_K) <= eps and |x_K - x|^2 <= 2 eps / alpha after K = (9 kappa / 5) log(f(x_0) / eps) steps."""
-    aside = nothing_to_run(instance)
-    if aside is not None:
-        return aside
-    kept = int(instance.options["relaxed"])
-    low, high = extremes(instance.matrix, 2 * kept + instance.sparsity)
-    if low <= 0.0:
-        return Verdict.unknown("alpha is not above 0, so that the number of steps is not finite")
-    steps = math.ceil(1.8 * high / low * math.log(1.0 / SHARE))
-    if steps > STEPS:
-        return Verdict.unknown(f"{steps} steps are more than the {STEPS} of a run")
-    run = trace(instance, "iht", sparsity=kept, step=2.0 / (3.0 * high))
-    if run.objectives[0] <= 0.5 * high * run.floor**2:
-        return Verdict("holds", math.inf, "the start is x")
-    eps, last = SHARE * run.objectives[0], min(steps, len(run.errors) - 1)
-    reason = f"after {last} of {steps} steps"
-    return all_of(
-        [
-            exceeds(eps, run.objectives[last], f"{reason} eps against f", 1e-9),
-            exceeds(2.0 * eps / low, run.errors[last] ** 2, f"{reason} 2 eps / alpha against the squared error", 1e-9),
-        ]
-    )
+def arrives(factor: float = 1.8) -> Rule:
+    """Return the outcome f(x_K) <= eps, |x_K - x|^2 <= 2 eps / alpha after K = factor kappa log(f(x_0) / eps) steps."""
+
+    def outcome(instance: Instance) -> Verdict:
+        aside = nothing_to_run(instance)
+        if aside is not None:
+            return aside
+        kept = int(instance.options["relaxed"])
+        low, high = extremes(instance.matrix, 2 * kept + instance.sparsity)
+        if low <= 0.0:
+            return Verdict.unknown("alpha is not above 0, so that the number of steps is not finite")
+        steps = math.ceil(factor * high / low * math.log(1.0 / SHARE))
+        if steps > STEPS:
+            return Verdict.unknown(f"{steps} steps are more than the {STEPS} of a run")
+        run = trace(instance, "iht", sparsity=kept, step=2.0 / (3.0 * high))
+        if run.objectives[0] <= 0.5 * high * run.floor**2:
+            return Verdict("holds", math.inf, "the start is x")
+        eps, last = SHARE * run.objectives[0], min(steps, len(run.errors) - 1)
+        reason = f"after {last} of {steps} steps"
+        return all_of(
+            [
+                exceeds(eps, run.objectives[last], f"{reason} eps against f", 1e-9),
+                exceeds(2.0 * eps / low, run.errors[last] ** 2, f"{reason} 2 eps / alpha against |x_K - x|^2", 1e-9),
+            ]
+        )
+
+    return outcome
 
 
-def spread_rule(delta: float) -> object:
+def spread_rule(delta: float) -> Rule:
     """Return the hypothesis (p + p^2 / 2) exp(-2 n t^2) <= delta, about data that are the noise of the instance."""
 
     def hypotheses(instance: Instance) -> Verdict:
@@ -153,7 +159,7 @@ def guarantees() -> list[Guarantee]:
             f"{known}; the number of steps is derived here: docs/derivations.md, section Keeping more entries",
             tests,
             recovers_with_all,
-            arrives,
+            arrives(),
             needs=("x", "noise", "relaxed", "generators"),
             sampler=half_spaces,
             steer=None,
@@ -167,7 +173,7 @@ def guarantees() -> list[Guarantee]:
             "entries",
             tests,
             recovers_with,
-            arrives,
+            arrives(),
             needs=("x", "noise", "relaxed"),
             sampler=few_gates,
             steer=None,
@@ -180,7 +186,7 @@ def guarantees() -> list[Guarantee]:
             "derived here: docs/derivations.md, section Coverage and separation of Gaussian gates; appendix D of the "
             "paper has a statement of this kind with constants of its own",
             tests,
-            spread_rule(DELTA),  # type: ignore[arg-type]
+            spread_rule(DELTA),
             is_spread,
             needs=("x", "noise", "law", "inputs", "t"),
             sampler=gaussian_gates,

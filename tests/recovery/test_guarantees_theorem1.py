@@ -8,7 +8,7 @@ import pytest
 from recovery import GatedOperator, Instance, NoiseLaw
 from recovery.conditions import dependent_gates, enumerate_patterns, theorem1_report
 from recovery.guarantees import Tally, attack, contradicts, draw
-from recovery.guarantees.theorem1 import guarantees, spread_rule
+from recovery.guarantees.theorem1 import arrives, guarantees, spread_rule
 from recovery.guarantees.theorem1_samplers import few_gates, half_spaces
 
 ALL, FEW, SPREAD = guarantees()
@@ -38,6 +38,15 @@ def test_few_gates_where_it_holds_and_where_it_does_not():
     assert FEW.check(empty).status == "fails"
     assert "eps = 0" in FEW.check(empty).reason
     assert FEW.check(good.replace(A=np.array(good.matrix))).status == "unknown"
+
+
+def test_too_few_steps_would_be_noticed():
+    # on orthonormal columns a step of 2 / (3 beta) leaves a ninth of f, so that 1e-6 takes 7 steps
+    good = orthonormal()
+    assert arrives(0.51)(good).status == "holds"  # 8 steps
+    assert arrives(0.43)(good).status == "fails"  # 6 steps
+    assert contradicts(replace(FEW, outcome=arrives(0.43)), good)
+    assert "40 of a run" in arrives(20.0)(good).reason
 
 
 def test_drawn_instances_hold_near_the_boundary_and_recover():
