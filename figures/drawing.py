@@ -25,6 +25,7 @@ _MODULES = {
     "imp-margin": "figures.imp_margin",
     "imp-order": "figures.imp_order",
     "phase": "figures.phase",
+    "conditions": "figures.conditions",
     "rsc": "figures.rsc",
     "centred": "figures.centred",
     "gram": "figures.gram",

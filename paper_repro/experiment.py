@@ -88,6 +88,7 @@ _BUILT_IN = {
     "imp-margin": "paper_repro.experiments.imp_margin",
     "imp-order": "paper_repro.experiments.imp_order",
     "phase": "paper_repro.experiments.phase",
+    "conditions": "paper_repro.experiments.conditions",
     "rsc": "paper_repro.experiments.rsc",
     "centred": "paper_repro.experiments.centred",
     "gram": "paper_repro.experiments.gram",
