@@ -199,6 +199,13 @@ def test_blocks_are_proved_as_one_by_one():
     assert 0 < found.sum() < len(found)
     singly = [proves_positive_definite(middle[np.ix_(S, S)], radius[np.ix_(S, S)]) for S in chosen]
     np.testing.assert_array_equal(found, singly)
+    # a radius counts in full: rows of `radius` may all err in one direction
+    for wide in (0.02, 0.1, 0.5):
+        proved = cholesky.blocks_proved(middle, radius + wide, chosen)
+        singular = np.array([np.linalg.eigvalsh(middle[np.ix_(S, S)] - wide)[0] <= 0 for S in chosen])
+        assert not (proved & singular).any()
+        assert singular.any()
+    assert not cholesky._succeeds(np.array([[math.inf]]))
 
 
 def test_eigenvalue_bounds_are_true_and_near():

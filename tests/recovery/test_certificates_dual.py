@@ -9,6 +9,7 @@ import pytest
 
 from recovery.certificates import (
     Certificate,
+    dual,
     dual_bound,
     enumeration_bound,
     is_positive_semidefinite,
@@ -16,7 +17,8 @@ from recovery.certificates import (
     proposals,
     witness_bound,
 )
-from recovery.certificates.gram import exact_gram
+from recovery.certificates.enumerated import proved_over_supports
+from recovery.certificates.gram import enclose_gram, exact_gram, short_gram
 from recovery.certificates.witness import extreme_support
 from recovery.conditions import Interval, mutual_coherence, restricted_eigenvalues
 
@@ -60,7 +62,7 @@ def awkward(rng):
 @pytest.mark.parametrize("side", SIDES)
 def test_no_bound_crosses_the_exact_value(side):
     rng, sign = np.random.default_rng(0), 1 if side == "largest" else -1
-    for A in (A for _ in range(2) for A in awkward(rng)):
+    for A in awkward(rng):
         size = A.shape[1]
         for s in {1, min(3, size), size}:
             U = rng.standard_normal((size, size)) * np.abs(A).max() ** 2
@@ -82,6 +84,29 @@ def test_no_bound_crosses_the_exact_value(side):
             # a hair beyond what a vector reaches is refused: the truth is between
             beyond = reached - sign * Fraction(1, 10**9) * (abs(reached) or 1)
             assert not bounds_all_blocks(A, s, side, beyond)
+
+
+def test_the_spread_is_added_in_full_and_rounded_outward():
+    rng = np.random.default_rng(3)
+    for _ in range(50):
+        tau, top, s = float(rng.standard_normal()), float(rng.standard_normal()), int(rng.integers(1, 9))
+        U = np.array([[top, 0.0], [0.0, top / 2]])
+        exact = s * abs(Fraction(top))
+        assert 0 <= dual._with_spread(tau, U, s, "largest") - (Fraction(tau) + exact) < 1e-14
+        assert 0 <= Fraction(tau) - exact - dual._with_spread(tau, U, s, "smallest") < 1e-14
+
+
+def test_enumeration_in_exact_arithmetic_is_exact():
+    A = np.repeat(np.eye(4), 2, axis=1) + np.eye(4, 8)
+    gram, short = enclose_gram(A), short_gram(A)
+    for side in SIDES:
+        bound = Fraction(enumeration_bound(A, 2, side).claim["bound"])
+        hair = Fraction(1, 10**12) * (1 if side == "largest" else -1)
+        for t, truth in ((bound, True), (bound + hair, True)):
+            assert proved_over_supports(A, gram, 2, side, t, short) == truth
+        reached = Fraction(witness_bound(A, 2, side).claim["bound"])
+        assert not proved_over_supports(A, gram, 2, side, reached - 2 * hair, short)
+        assert not proved_over_supports(A, gram, 2, side, reached - 2 * hair, None)
 
 
 def test_integer_matrices_are_bounded_by_the_exact_value_itself():
