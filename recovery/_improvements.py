@@ -12,7 +12,7 @@ from planted import arrays
 from recovery.conditions import complementary_pairs, equal_gates, one_per_pair
 from recovery.population import population_operator
 
-__all__ = ["Change", "changes", "looks_normal", "written_out"]
+__all__ = ["Change", "changes", "looks_normal", "parallel", "written_out"]
 
 EPS = float(np.finfo(np.float64).eps)
 
@@ -37,6 +37,27 @@ class Change:
     note: str
     matrix: np.ndarray
     measured: bool = True
+
+
+def parallel(A: np.ndarray) -> np.ndarray:
+    """Return the columns that are multiples of an earlier one, to 1e-12.
+
+    Parameters
+    ----------
+    A : numpy.ndarray, shape (n, N)
+        Columns other than 0.
+
+    Returns
+    -------
+    numpy.ndarray of int64
+        Their indices, ascending.
+    """
+    unit = A / np.linalg.norm(A, axis=0)
+    close = np.triu(np.abs(unit.T @ unit) >= 1.0 - 1e-10, k=1)
+    first, second = np.nonzero(close)
+    signs = np.sign((unit[:, first] * unit[:, second]).sum(axis=0))
+    same = np.abs(unit[:, first] - signs * unit[:, second]).max(axis=0, initial=0.0) <= 1e-12
+    return np.unique(second[same])
 
 
 def written_out(X: np.ndarray, gates: np.ndarray) -> np.ndarray:
@@ -65,6 +86,10 @@ def changes(A: np.ndarray, gated: tuple[np.ndarray, np.ndarray] | None, H: Any =
     if np.any(norms == 0.0):
         yield Change("drop zero columns", f"{int(np.sum(norms == 0.0))} columns say nothing about x", A[:, norms > 0.0])
         A, norms = A[:, norms > 0.0], norms[norms > 0.0]
+    repeated = parallel(A)
+    if 0 < len(repeated) < A.shape[1] - 1:
+        note = f"{len(repeated)} columns are multiples of an earlier one; no data can tell their weights apart"
+        yield Change("drop parallel columns", note, np.delete(A, repeated, axis=1))
     if norms.max() > norms.min() * (1.0 + 1e-9):
         yield Change("unit columns", "free: x_j becomes |a_j| x_j, with the same support", A / norms)
     left, spectrum, right = np.linalg.svd(A, full_matrices=False)

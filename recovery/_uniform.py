@@ -62,7 +62,9 @@ class Numbers:
 
     @cached_property
     def spark(self) -> Interval | None:
-        """Bounds of the spark; None beyond the limit of programs."""
+        """Bounds of the spark; None beyond the limit of programs, where columns are dependent."""
+        if self.independent and self.size > self.programs:
+            return Interval(math.inf, math.inf)
         return spark_bounds(self.matrix, limit=self.limit) if self.size <= self.programs else None
 
     def _similarity(self, s: int) -> float:
@@ -74,7 +76,15 @@ class Numbers:
     def _coefficient(self, s: int) -> Interval:
         return worst_exact_recovery_coefficient(self.matrix, min(s, self.size), limit=self.limit)
 
+    @cached_property
+    def independent(self) -> bool:
+        """Whether all columns are, clearly."""
+        unit = self.matrix / np.linalg.norm(self.matrix, axis=0)
+        return self.size <= len(unit) and clear_rows(unit) is unit
+
     def _share(self, s: int) -> Interval | None:
+        if self.independent and self.size > self.programs:
+            return Interval(0.0, 0.0)
         if self.size > self.programs:
             return None
         if s >= self.size:

@@ -11,10 +11,10 @@ import numpy as np
 
 from planted import arrays
 from planted.checks import check_array, check_integer
-from recovery._improvements import changes
+from recovery._improvements import changes, parallel
 from recovery._solve import solve
 from recovery._uniform import CONDITIONS, Numbers, largest
-from recovery.conditions import complementary_pairs, equal_gates, gate_coverage, gate_spread, gated_rank
+from recovery.conditions import Interval, complementary_pairs, equal_gates, gate_coverage, gate_spread, gated_rank
 from recovery.conditions.coverage import energy_coverage
 from recovery.gated import GatedOperator
 from recovery.guarantees import Guarantee, Verdict, catalogue
@@ -264,9 +264,11 @@ def _describe(report: Diagnosis, numbers: Numbers, instance: Instance) -> None:
         add((f"delta_{order}, best scale", _range(delta.lower, delta.upper) + exact))
     spark, share = numbers.spark, numbers.share(1)
     if spark is not None:
-        add(("spark, proved", _range(spark.lower, spark.upper)))
+        add(("spark" + _proved(spark), _range(spark.lower, spark.upper)))
     if share is not None:
-        add(("alpha_1 of the null space, proved", _range(share.lower, share.upper)))
+        add(("alpha_1 of the null space" + _proved(share), _range(share.lower, share.upper)))
+    repeated = parallel(numbers.matrix)
+    add(("columns parallel to an earlier one", f"{len(repeated)}" if len(repeated) else "none"))
     if instance.gated is None:
         return
     X, gates = instance.gated
@@ -285,6 +287,10 @@ def _describe(report: Diagnosis, numbers: Numbers, instance: Instance) -> None:
         add(("nearly complementary", shown))
     rank = gated_rank(instance.A)
     add(("rank lost within single features", f"{rank.lost_within_features} of {rank.shape[1]} columns"))
+
+
+def _proved(value: Interval) -> str:
+    return ", proved" if value.lower_certified and value.upper_certified else ""
 
 
 def _range(low: float, high: float) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 import recovery
 from recovery import GatedOperator, Instance
-from recovery._improvements import changes, looks_normal
+from recovery._improvements import changes, looks_normal, parallel
 from recovery._uniform import CONDITIONS, Numbers
 from recovery.conditions import mutual_coherence, restricted_eigenvalues
 from recovery.guarantees import basis_pursuit, cosamp, descent, null_space, omp, scaled_thresholding, uniqueness
@@ -161,6 +161,24 @@ def test_zero_columns_are_said_and_dropped():
     found = recovery.diagnose(A)
     assert "1 of 6 columns are 0" in found.notes[0]
     assert found.effects[1].name == "drop zero columns"
+
+
+def test_parallel_columns_are_counted_and_dropped():
+    A = next(matrices())
+    A = np.column_stack([A, -3.0 * A[:, 0], A[:, 1] / 3.0, A[:, 2] + 1e-6])
+    assert list(parallel(A)) == [6, 7]
+    found = recovery.diagnose(A, **SMALL)
+    assert dict(found.numbers)["columns parallel to an earlier one"] == "2"
+    effect = next(one for one in found.effects if one.name == "drop parallel columns")
+    assert effect.best > found.effects[0].best == 0
+
+
+def test_independent_columns_need_no_programs():
+    A = np.random.default_rng(0).standard_normal((12, 6))
+    found = recovery.diagnose(A, programs=0, improve=False)
+    by_name = {one.names[0]: one for one in found.uniform}
+    assert by_name["l1-null-space"].covers == by_name["unique-spark"].covers == 5
+    assert "spark" in dict(found.numbers)  # without the word that it is proved
 
 
 def test_beyond_the_limits_answers_are_unknown():
