@@ -46,6 +46,11 @@ _FAMILIES: dict[str, tuple[str, ...]] = {
         "recovery.guarantees.basis_pursuit",
         "recovery.guarantees.null_space",
         "recovery.guarantees.uniqueness",
+        "recovery.guarantees.scaled_thresholding",
+        "recovery.guarantees.descent",
+        "recovery.guarantees.cosamp",
+        "recovery.guarantees.relaxed",
+        "recovery.guarantees.trajectory",
     ),
     "gated": (
         "recovery.guarantees.neural_isometry",
