@@ -356,3 +356,67 @@ def test_it_imports_the_standard_library_alone_and_is_short():
             names.add(node.module.split(".")[0])
     assert names <= sys.stdlib_module_names
     assert sum(bool(line.strip()) for line in source.splitlines()) <= 250
+
+
+def isometry(matrix, quantity, relation, threshold, high, low, s=2):
+    claim = {"s": s, "quantity": quantity, "relation": relation, "threshold": threshold, "power": 1}
+    return Certificate("isometry", claim, {"A": matrix}, {"largest": high, "smallest": low}).check().valid
+
+
+def test_both_sides_of_an_isometry_count():
+    enumerated = {"method": "enumeration"}
+    for matrix, high, low in (([["2", "0"], ["0", "1"]], 4, 1), ([["1", "0"], ["0", "1/2"]], 1, Fraction(1, 4))):
+        parts = [{**enumerated, "bound": str(bound)} for bound in (high, low)]
+        raw = max(1 - low, high - 1)
+        for quantity, value in (("delta_raw", raw), ("kappa", high / low), ("delta_scaled", Fraction(3, 5))):
+            value = Fraction(value)
+            assert isometry(matrix, quantity, "<=", str(value), *parts)
+            assert not isometry(matrix, quantity, "<", str(value), *parts)
+            assert not isometry(matrix, quantity, "<=", str(value - Fraction(1, 10**20)), *parts)
+
+
+def test_trivial_bounds_of_an_eigenvalue_prove_nothing():
+    unit = [["1", "0"], ["0", "1"]]
+    high, low = ({"method": "enumeration", "bound": bound} for bound in ("1", "-1000"))
+    for quantity in ("kappa", "delta_scaled"):
+        assert not isometry(unit, quantity, "<", "1/10", high, low)
+    # true bounds, and a quotient of two negative numbers
+    high, low = ({"method": "witness", "support": [0], "vector": ["1"], "bound": bound} for bound in ("-1", "1"))
+    assert not isometry(unit, "kappa", ">", "-2", high, low)
+    high["bound"] = "-1/2"
+    assert not isometry(unit, "delta_scaled", ">", "-4", high, low)
+
+
+def test_dependent_columns_have_an_infinite_condition_number():
+    equal = [["1", "1"], ["1", "1"]]
+    high = {"method": "witness", "support": [0, 1], "vector": ["1", "1"], "bound": "4"}
+    low = {"method": "witness", "support": [0, 1], "vector": ["1", "-1"], "bound": "0"}
+    assert isometry(equal, "kappa", ">", "1000000", high, low)
+    assert not isometry(equal, "kappa", "<", "1000000", high, low)
+    assert isometry(equal, "delta_scaled", ">=", "1", high, low)
+    assert not isometry(equal, "delta_scaled", ">", "1", high, low)
+
+
+@pytest.mark.parametrize("sign", [2, 0, -1, True])
+def test_signs_are_signs(sign):
+    q = [str(int(sign))]
+    made = Certificate("l1-dual", {"support": [0], "signs": [sign]}, {"A": [["1", "0"]]}, {"q": q})
+    assert made.check().valid == (sign == -1)
+
+
+def test_what_follows_for_l1_is_said_where_it_follows():
+    said = {}
+    for kind, bound in (("null-space", "1/2"), ("null-space", "3/4"), ("null-space-witness", "1/2")):
+        name = "null space" if kind == "null-space" else "null space, witness"
+        report = check(changed(name, ("claim", "bound"), bound))
+        assert report.valid
+        said[kind, bound] = "least l1 norm" in report.statement
+    assert said == {("null-space", "1/2"): False, ("null-space", "3/4"): False, ("null-space-witness", "1/2"): True}
+    # of the null vector (1, 1, 1) each entry holds a third
+    third = {"A": [["1", "-1", "0"], ["0", "1", "-1"]]}
+    lower = Certificate("null-space-witness", {"s": 1, "bound": "1/3"}, third, {"vector": ["1", "1", "1"]})
+    Y = [["2/3", "-1/3", "-1/3"], ["1/3", "1/3", "-2/3"]]
+    upper = Certificate("null-space", {"s": 1, "bound": "1/3"}, third, {"method": "juditsky-nemirovski", "Y": Y})
+    assert lower.check().valid
+    assert "least l1 norm" not in lower.check().statement
+    assert "least l1 norm recovers every x with at most 1 non-zeros" in upper.check().statement
