@@ -21,28 +21,28 @@ GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 """0.618: two columns of unit norm with a larger inner product have a wrong fixed point."""
 
 
-def scaled_rule(limit: float) -> Callable[[Instance], Verdict]:
-    """Return the hypothesis delta_{3s} < limit, with A in the scale that makes delta smallest."""
+def scaled_rule(limit: float, times: int = 3) -> Callable[[Instance], Verdict]:
+    """Return the hypothesis delta_{3s} < limit (or of `times` s), with A in the scale that makes delta smallest."""
 
     def hypotheses(instance: Instance) -> Verdict:
         aside = outside(instance)
         if aside is not None:
             return aside
-        order = 3 * instance.sparsity
+        order = times * instance.sparsity
         found = isometry(instance.matrix, order).delta_scaled
         return smaller(found, limit, f"the limit against delta_{order} of A in its best scale")
 
     return hypotheses
 
 
-def converges_scaled(solver: str, rate: Rate, **options: Any) -> Callable[[Instance], Verdict]:
+def converges_scaled(solver: str, rate: Rate, times: int = 3, **options: Any) -> Callable[[Instance], Verdict]:
     """Return the outcome "with step 2 / (alpha_{3s} + beta_{3s}) an error is at most rate(delta_{3s})^t |x0 - x|"."""
 
     def outcome(instance: Instance) -> Verdict:
         aside = nothing_to_run(instance)
         if aside is not None:
             return aside
-        low, high = extremes(instance.matrix, 3 * instance.sparsity)
+        low, high = extremes(instance.matrix, times * instance.sparsity)
         step = 2.0 / (low + high)
         run = trace(instance, solver, step=step, **options)
         finite = least_entry(instance.x) if solver == "htp" else None
@@ -51,18 +51,23 @@ def converges_scaled(solver: str, rate: Rate, **options: Any) -> Callable[[Insta
     return outcome
 
 
-def sampler(rng: np.random.Generator, limit: float = GOLDEN) -> Instance:
-    """Draw columns with delta_{3s} near the limit."""
-    return instance_with(rng, lambda s: 3 * s, lambda s, margin: kappa_of_delta(limit / (1.0 + margin)))
+def pursuit_rate(delta: float) -> float:
+    """Return sqrt(6 delta^2 / (1 - delta^2)), which is 1 at 1 / sqrt(7)."""
+    return math.sqrt(6.0) * delta / math.sqrt(1.0 - delta * delta) if delta < 1.0 else math.inf
+
+
+def sampler(rng: np.random.Generator, limit: float = GOLDEN, times: int = 3) -> Instance:
+    """Draw columns with delta_{3s} near the limit (or of `times` s)."""
+    return instance_with(rng, lambda s: times * s, lambda s, margin: kappa_of_delta(limit / (1.0 + margin)))
 
 
 def guarantees() -> list[Guarantee]:
-    """Return the guarantees of hard thresholding with the step 2 / (alpha_{3s} + beta_{3s}).
+    """Return the guarantees of hard thresholding with the best step, 2 / (alpha + beta) of order 3s or 2s.
 
     Returns
     -------
     list of Guarantee
-        delta_{3s} = (beta_{3s} - alpha_{3s}) / (beta_{3s} + alpha_{3s}) is the isometry constant of A in its best
+        delta = (beta - alpha) / (beta + alpha), all three of the same order, is the isometry constant of A in its best
         scale, so that nothing depends on the scale of A. The runs are those of :func:`recovery.solve` with
         ``normalise=False``, from x0 (zero if None).
     """
@@ -72,8 +77,11 @@ def guarantees() -> list[Guarantee]:
     memory = f"(from memory of the literature, verified numerically by {tests})"
     step = "step 2 / (alpha_{3s} + beta_{3s}), delta_{3s} that of A in its best scale"
 
-    def near(limit: float) -> Callable[[np.random.Generator], Instance]:
-        return lambda rng: sampler(rng, limit)
+    pairs = "step 2 / (alpha_{2s} + beta_{2s}), delta_{2s} that of A in its best scale"
+    xie = f"Xie, IEEE Signal Process. Lett. 2023, by the abstract; proved in {proof}"
+
+    def near(limit: float, times: int = 3) -> Callable[[np.random.Generator], Instance]:
+        return lambda rng: sampler(rng, limit, times)
 
     return [
         Guarantee(
@@ -123,6 +131,31 @@ def guarantees() -> list[Guarantee]:
             scaled_rule(third),
             converges_scaled("htp", htp_rate(third), escapes=0),
             sampler=near(third),
+            steer=None,
+        ),
+        Guarantee(
+            "iht-scaled-isometry-2s",
+            "implication",
+            "Without noise: delta_{2s} < (sqrt(5) - 1) / (2 sqrt(3)) = 0.3568, x0 and x s-sparse => IHT with "
+            f"{pairs}, has |x_t - x| <= (delta_{{2s}} sqrt(3) (sqrt(5) + 1) / 2)^t |x0 - x|.",
+            xie,
+            tests,
+            scaled_rule(GOLDEN / math.sqrt(3.0), 2),
+            converges_scaled("iht", iht_rate(GOLDEN / math.sqrt(3.0)), 2),
+            sampler=near(GOLDEN / math.sqrt(3.0), 2),
+            steer=None,
+        ),
+        Guarantee(
+            "htp-scaled-isometry-2s",
+            "implication",
+            "Without noise: delta_{2s} < 1 / sqrt(7) = 0.3780, x0 and x s-sparse => HTP with "
+            f"{pairs}, has |x_t - x| <= r^t |x0 - x| with r = sqrt(6 delta^2 / (1 - delta^2)), and x_t = x from the "
+            "first t >= 1 on with r^t |x0 - x| < min |x_S|.",
+            xie,
+            tests,
+            scaled_rule(1.0 / math.sqrt(7.0), 2),
+            converges_scaled("htp", pursuit_rate, 2, escapes=0),
+            sampler=near(1.0 / math.sqrt(7.0), 2),
             steer=None,
         ),
     ]

@@ -38,6 +38,8 @@ RATES = {
     "iht-scaled-isometry": (1 / math.sqrt(3), lambda d: d * math.sqrt(3)),
     "iht-scaled-isometry-half": (0.5, lambda d: 2 * d),
     "htp-scaled-isometry": (1 / math.sqrt(3), lambda d: math.sqrt(2 * d * d / (1 - d * d))),
+    "iht-scaled-isometry-2s": (GOLDEN / math.sqrt(3), lambda d: d * math.sqrt(3) * (math.sqrt(5) + 1) / 2),
+    "htp-scaled-isometry-2s": (1 / math.sqrt(7), lambda d: math.sqrt(6 * d * d / (1 - d * d))),
 }
 
 
@@ -48,7 +50,7 @@ def test_the_rate_is_that_of_a_plain_loop(name):
     for seed in range(25):
         instance = draw(KNOWN[name], seed)
         A, s, x = instance.matrix, instance.sparsity, instance.x
-        low, high = spectrum(A, 3 * s)
+        low, high = spectrum(A, (2 if name.endswith("2s") else 3) * s)
         delta = (high - low) / (high + low)
         verdict = KNOWN[name].check(instance)
         assert verdict.margin == pytest.approx(limit / delta - 1, abs=1e-8)
