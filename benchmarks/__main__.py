@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from threadpoolctl import threadpool_limits
 
-from benchmarks import htp_vs_omp, imp_path, linear_numbers, memory, null_space, recovery_rates, step_speed
+from benchmarks import (
+    htp_vs_omp,
+    imp_path,
+    linear_numbers,
+    memory,
+    neural_isometry,
+    null_space,
+    recovery_rates,
+    step_speed,
+)
 
 
 def main():
@@ -29,6 +38,9 @@ def main():
     print("\n## The null-space constant of l1\n")
     with threadpool_limits(1):
         null_space.main(["--draws", "4"])
+    print("\n## Neural isometry and the convex programs\n")
+    with threadpool_limits(1):
+        neural_isometry.main(["--held", "30", "--trials", "10"])
 
 
 if __name__ == "__main__":
