@@ -10,6 +10,7 @@ from typing import IO
 
 from paper_repro import machine, processes, trials
 from paper_repro.files import make_folder, write_whole
+from planted import arrays
 from recovery.guarantees import Guarantee, attack, contradicts
 
 __all__ = ["SOURCE", "Controls", "try_controls"]
@@ -35,7 +36,7 @@ class Controls:
     statements : list of (str, str, float)
         Name, statement and budget in seconds.
     times : dict
-        (name, seed) -> seconds until the statement was broken, or a sentence where it was not.
+        (name, seed) -> seconds of the processor until the statement was broken, or a sentence where it was not.
     wall_s : float
         Seconds in all.
     """
@@ -79,11 +80,13 @@ def _listed(source: str) -> list[tuple[Guarantee, float]]:
 
 
 def _attack(task: _Task) -> float | str:
-    """Attack one statement; return the seconds it took to break it, or a sentence."""
+    """Attack one statement; return the processor's seconds it took to break it, or a sentence."""
     guarantee, budget = next(one for one in _listed(task.source) if one[0].name == task.name)
-    started = time.perf_counter()
-    found = attack(guarantee, budget, task.seed)
-    seconds = time.perf_counter() - started
+    started, found, rng = time.process_time(), None, arrays.generator(task.seed)
+    seconds = 0.0
+    while found is None and seconds < 0.99 * budget:  # on a busy machine the clock runs faster than the work
+        found = attack(guarantee, budget - seconds, rng)
+        seconds = time.process_time() - started
     if found is None:
         return f"not broken in {budget:g} s"
     return seconds if contradicts(guarantee, found, task.seed) else "an instance that does not contradict it"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
+import numpy as np
+
 from recovery.guarantees import (
     basis_pursuit,
     iterative_controls,
@@ -62,7 +64,7 @@ def controls() -> list[tuple[Guarantee, float]]:
                 "the irrepresentable value depends on the signs",
                 hypotheses=basis_pursuit.irrepresentable_rule(planted_signs=False),
                 outcome=l1_program.recovers(normalise=False),
-                sampler=partial(wide_samplers.near, ratio=basis_pursuit.irrepresentable_ratio, scales=False),
+                sampler=partial(wide_samplers.near, ratio=_with_positive_signs, scales=False),
             ),
             20.0,
         ),
@@ -89,6 +91,10 @@ def controls() -> list[tuple[Guarantee, float]]:
             20.0,
         ),
     ]
+
+
+def _with_positive_signs(A: np.ndarray, x: np.ndarray) -> float:
+    return basis_pursuit.irrepresentable_ratio(A, np.abs(x))
 
 
 def _false(name: str, statement: str, why: str, **parts: object) -> Guarantee:
