@@ -13,18 +13,16 @@ from planted import arrays
 from planted.checks import check_array, check_choice, check_integer, check_number
 from recovery.certificates.certificate import Certificate, exact, exact_matrix
 from recovery.certificates.cholesky import proves_positive_definite, tightest
-from recovery.certificates.gram import ExactGram, GramEnclosure, enclose_gram, host_columns, short_gram
+from recovery.certificates.gram import GramEnclosure, enclose_gram, host_columns, short_gram
 from recovery.certificates.proposals import SOLVERS, Proposal, bound, clipped, first_order, with_cvxpy
 from recovery.certificates.rounding import outward
-from recovery.certificates.semidefinite import is_positive_semidefinite
+from recovery.certificates.tight import exactly_tight
 
 __all__ = ["SIDES", "dual_bound", "proved_dual"]
 
 SIDES = ("largest", "smallest")
 LARGEST = 1e290
 """Above all entries of a U that can be of use: inner products of columns of norm up to 1e145."""
-DENOMINATOR = 720
-"""Largest denominator of a bound that is tried exactly."""
 
 
 def dual_bound(
@@ -144,7 +142,7 @@ def proved_dual(
     value = None if tau is None else _with_spread(tau, proposal.W, s, side)
     if U is None:
         short = short_gram(columns)
-        tight = None if short is None else _exactly_tight(short, s, side, proposal.W, value)
+        tight = None if short is None else exactly_tight(short, s, side, proposal.W, value)
         if tight is not None:
             return tight[0], tight[1], proposal, "exact elimination"
         if side == "smallest" and (value is None or value <= 0):
@@ -219,39 +217,6 @@ def _with_spread(tau: float, U: np.ndarray, s: int, side: str) -> Fraction:
     if not math.isfinite(value):
         raise ValueError("U has entries whose bound overflows; expected a matrix of the size of A'A")
     return Fraction(value)
-
-
-def _exactly_tight(
-    gram: ExactGram, s: int, side: str, U: np.ndarray, value: Fraction | None
-) -> tuple[Fraction, list[list[Fraction]]] | None:
-    """Return a short rational bound better than `value`, and its U, if exact arithmetic proves one nearby."""
-    if value is None:
-        return None
-    size = len(gram.exponents)
-    entries = gram.block(range(size))
-    scale = max(abs(entry) for row in entries for entry in row) or Fraction(1)
-    near = value.limit_denominator(DENOMINATOR)
-    if abs(near - value) > scale / 10**7 or (near >= value if side == "largest" else near <= value):
-        return None
-    sign = 1 if side == "largest" else -1
-    levels = sorted({abs(entry) for row in entries for entry in row})
-    level = Fraction(float(np.abs(U).max()))
-    nearby = [t for t in levels if abs(t - level) <= scale / 100][:3]
-    trials = [[[Fraction(0)] * size for _ in range(size)]]
-    for t in nearby if level else ():
-        clipped_rows = [[-max(-t, min(t, entry)) for entry in row] for row in entries]
-        for i in range(size):
-            clipped_rows[i][i] = -sign * t
-        trials.append(clipped_rows)
-    step = Fraction(float(scale)) / 24
-    for denominator in (1, 24):
-        unit = Fraction(1, denominator) if denominator == 1 else step
-        trials.append([[round(Fraction(float(u)) / unit) * unit for u in row] for row in U])
-    for trial in trials:
-        spread = s * max(abs(entry) for row in trial for entry in row)
-        if is_positive_semidefinite(gram.shifted(side, trial, near - sign * spread)):
-            return near, trial
-    return None
 
 
 def _relaxation(proposal: Proposal, side: str) -> list[float | None]:
