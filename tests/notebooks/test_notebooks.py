@@ -15,7 +15,11 @@ def code_cells(notebook):
 
 
 def test_there_are_notebooks():
-    assert {"01_plant_and_recover", "02_tickets_in_a_real_table"} <= {path.stem for path in NOTEBOOKS}
+    assert {path.stem for path in NOTEBOOKS} >= {
+        "01_plant_and_recover",
+        "02_tickets_in_a_real_table",
+        "03_which_guarantee_holds",
+    }
 
 
 @each_notebook
@@ -66,3 +70,15 @@ def test_it_runs_and_draws(path, executed):
         assert "fails  order-coherence" in text
         assert "raw units of the columns sex bmi s4 s5" in text
         assert text.count(" bmi s1 s2 s5\n") >= 5  # neither start nor schedule matters
+    if path.stem == "03_which_guarantee_holds":
+        assert "3 of 64 pixels are blank" in text
+        assert "delta_2 of the digits: 0.89 at n = 60, 0.87 at n = 1437" in text
+        assert "limit for Gaussian inputs 0.73, floor 0.67" in text
+        assert "pixel 12 behind gate 0, pixel 12 behind gate 1" in text
+        held = [line.split()[0] for line in text.split("\n") if "n = 200: holds" in line]
+        assert {"l1-dual-certificate", "residual-certificate", "nic-1", "nic-k"} <= set(held)
+        silent = text[text.index("silent at n = 200:") : text.index("n = 60: found by")]
+        named = {"iht-restricted-isometry", "htp-scaled-isometry", "iht-condition-number", "iht-trajectory"}
+        assert named <= set(silent.replace(",", "").split())
+        assert "n = 200: found by htp, cosamp, omp, l1, group_l1\n" in text  # neither IHT nor NIHT
+        assert "between 0.247 and 0.286, proved" in text
