@@ -162,6 +162,24 @@ def test_a_cell_finds_no_violation(operator):
     assert (found["isometry-iht"] == 1).all() == (operator == "gaussian")
 
 
+def test_all_solvers_of_a_trial_are_given_the_same_labels(monkeypatch):
+    seen = {}
+
+    def look(method, A, w, width):
+        seen.setdefault(np.count_nonzero(w), {})[method] = (A, A @ w)
+        return 0.0
+
+    monkeypatch.setattr(conditions, "relative_error", look)
+    monkeypatch.setattr(conditions, "as_prescribed", lambda *given: 0.0)
+    conditions.compute(conditions.ConditionsCell("relu", 10, 0, 1, s_max=2, d=4, p=3), "cpu")
+    for given in seen.values():
+        assert set(given) == set(GUARANTEES)
+        for method, (A, y) in given.items():
+            np.testing.assert_allclose(y, given["htp"][1], rtol=1e-12, atol=1e-12)
+            units = np.allclose(np.linalg.norm(A, axis=0), 1.0)
+            assert units == (method != "group-l1")  # that program is about the columns as they are
+
+
 def made(**changed):
     shape = (4, 3)
     found = {name: np.zeros(shape, dtype=np.int8) for name in CONDITIONS}
