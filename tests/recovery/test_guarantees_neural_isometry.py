@@ -7,7 +7,7 @@ import pytest
 
 from recovery import GatedOperator, Instance
 from recovery.conditions import neural_isometry as condition
-from recovery.guarantees import catalogue, contradicts, draw, ledger, neural_isometry
+from recovery.guarantees import attack, catalogue, contradicts, draw, ledger, neural_isometry
 from recovery.guarantees.neural_samplers import gated_instance
 
 KNOWN = {one.name: one for one in neural_isometry.guarantees()}
@@ -68,6 +68,14 @@ def test_a_limit_above_one_is_broken(name, limit, seeds):
         assert (judgement.check.status, judgement.conclusion.status) == ("fails", "fails")
         assert judgement.conclusion.margin < 0
         assert contradicts(false, one, 0)
+
+
+@pytest.mark.parametrize("name", ["nic-linear", "nic-1"])
+def test_the_attack_breaks_a_limit_above_one(name):
+    found = attack(weaker(name, 1.1), 60.0, 0)
+    assert found is not None
+    assert found.gated is not None
+    assert KNOWN[name].check(found).status == "fails"
 
 
 def test_one_and_two_neurons_by_hand():
