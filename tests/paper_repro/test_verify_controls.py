@@ -35,6 +35,16 @@ def test_unknown_controls_are_sentences(toys, capsys, tmp_path):
     assert "there is no control 'false-toi' (did you mean false-toy?); expected some of" in capsys.readouterr().err
 
 
+NAMES = [guarantee.name for guarantee, _ in controls._listed(controls.SOURCE)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(controls.SEEDS))
+@pytest.mark.parametrize("name", NAMES)
+def test_every_control_breaks_on_every_seed_in_its_time(name, seed):
+    assert isinstance(controls._attack(controls._Task(controls.SOURCE, name, seed)), float)
+
+
 def test_the_controls_of_the_package_have_unique_names_and_times():
     listed = controls._listed(controls.SOURCE)
     names = [guarantee.name for guarantee, _ in listed]
