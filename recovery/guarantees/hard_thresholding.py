@@ -93,10 +93,12 @@ def contracts(run: Trace, step: float, slope: float, finite: float | None = None
     return held_to(run.errors, bounds, run.floor, f"the error with rate {slope:.6g}", finite)
 
 
-def sampler(rng: np.random.Generator, limit: float = 1.0 / math.sqrt(3.0)) -> Instance:
-    """Draw columns with delta_{3s} near the limit, and starts from which a unit step leads astray."""
+def sampler(
+    rng: np.random.Generator, limit: float = 1.0 / math.sqrt(3.0), sizes: tuple[int, int] | None = None
+) -> Instance:
+    """Draw columns with delta_{3s} near the limit, s and N if given, and starts from which a unit step leads astray."""
     while True:
-        s, size = frames.sizes(rng, others=6)
+        s, size = sizes or frames.sizes(rng, others=6)
         target = limit / (1.0 + frames.aim(rng))
         drawn = isometric_columns(rng, size, min(3 * s, size), target)
         if drawn is not None:

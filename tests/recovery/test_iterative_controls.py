@@ -13,7 +13,7 @@ FALSE = {guarantee.name: (guarantee, seconds) for guarantee, seconds in iterativ
 @pytest.mark.parametrize("name", ["false-iht-restricted-isometry-from-zero", "false-htp-scaled-isometry"])
 def test_one_seed_is_broken_soon(name):
     guarantee, seconds = FALSE[name]
-    found = attack(guarantee, seconds, 2)
+    found = attack(guarantee, seconds, 1)
     assert found is not None
     assert contradicts(guarantee, found)
 
