@@ -14,6 +14,7 @@ from benchmarks import (
     memory,
     neural_isometry,
     null_space,
+    population_gram,
     recovery_rates,
     step_speed,
 )
@@ -41,6 +42,9 @@ def main():
     print("\n## Neural isometry and the convex programs\n")
     with threadpool_limits(1):
         neural_isometry.main(["--held", "30", "--trials", "10"])
+    print("\n## The population Gram matrix of gates\n")
+    with threadpool_limits(1):
+        population_gram.main([])
 
 
 if __name__ == "__main__":
