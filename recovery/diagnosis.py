@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from planted import arrays
 from planted.checks import check_array, check_integer
 from recovery._improvements import changes, parallel
+from recovery._report import Diagnosis, Effect, Finding
 from recovery._solve import solve
 from recovery._uniform import CONDITIONS, Numbers, largest
 from recovery.conditions import Interval, complementary_pairs, equal_gates, gate_coverage, gate_spread, gated_rank
@@ -29,131 +29,6 @@ MOST = 12
 NOISE_FREE = 1e-10
 """y is taken for A x without noise if it differs by less than this share of its norm."""
 _SLOW = {"l1-null-space", "unique-spark", "unique-coherence"}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One condition on A alone, or one guarantee on the planted vector.
-
-    Parameters
-    ----------
-    names : tuple of str
-        Guarantees of the catalogue.
-    method : str
-        What then finds x; empty for a guarantee about the planted vector.
-    text : str
-        The condition.
-    verdict : Verdict
-        At the sparsity asked for, else at 1.
-    covers : int or None
-        Largest s for which it holds for every x with s non-zeros; None for a guarantee about the planted vector.
-    """
-
-    names: tuple[str, ...]
-    method: str
-    text: str
-    verdict: Verdict
-    covers: int | None = None
-
-
-@dataclass(frozen=True)
-class Effect:
-    """A change of A and what the conditions say then.
-
-    Parameters
-    ----------
-    name, note : str
-        What to do, and what it costs.
-    measured : bool
-        Whether it was made on the data at hand; else it is predicted.
-    covers : tuple of int
-        Largest s of each condition in :data:`recovery._uniform.CONDITIONS`, spark left out.
-    coherence, kappa, share : float
-        mu, kappa_2 and the upper bound of alpha_1 (NaN where it was not computed).
-    """
-
-    name: str
-    note: str
-    measured: bool
-    covers: tuple[int, ...]
-    coherence: float
-    kappa: float
-    share: float
-
-    @property
-    def best(self) -> int:
-        """Largest s that any method is guaranteed for."""
-        return max(self.covers)
-
-
-@dataclass
-class Diagnosis:
-    """What :func:`diagnose` found; ``str()`` of it is the report.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Rows and columns of A.
-    sparsity : int or None
-        What was asked about.
-    numbers : list of (str, str)
-        Facts about A.
-    uniform : list of Finding
-        Guarantees for every x of a sparsity.
-    planted : list of Finding
-        Guarantees about the x that was given or found; empty where there is none.
-    effects : list of Effect
-        A as it is, then changed.
-    notes : list of str
-        Sentences.
-    """
-
-    shape: tuple[int, int]
-    sparsity: int | None
-    numbers: list[tuple[str, str]] = field(default_factory=list)
-    uniform: list[Finding] = field(default_factory=list)
-    planted: list[Finding] = field(default_factory=list)
-    effects: list[Effect] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def covers(self) -> int:
-        """Largest s for which some method provably finds every x with s non-zeros."""
-        return max((one.covers or 0 for one in self.uniform if one.names != ("unique-spark",)), default=0)
-
-    def advice(self) -> str:
-        """Return the sentence on the cheapest change that helps."""
-        if not self.effects:
-            return "No change was tried."
-        here, others = self.effects[0], [one for one in self.effects[1:] if one.measured]
-        more = next((one for one in self.effects[1:] if not one.measured), None)
-        tail = "" if more is None else f" With many more rows, by prediction: s = {more.best}."
-        for one in others:
-            if one.best > here.best:
-                raised = f"The cheapest change that raises what is guaranteed, from s = {here.best} to {one.best}"
-                return f"{raised}: {one.name} ({one.note})." + tail
-        better = [one for one in others if _score(one) < 0.99 * _score(here)]
-        if not better:
-            return "None of the changes that were tried helps." + tail
-        best = min(better, key=_score)
-        what = "alpha_1" if not math.isnan(here.share) else "the coherence"
-        return (
-            f"None of the changes raises s = {here.best}; {what} falls most, from {_score(here):.3g} to "
-            f"{_score(best):.3g}, with: {best.name}." + tail
-        )
-
-    def table(self) -> str:
-        """Return the report as Markdown."""
-        from recovery._report import written
-
-        return written(self)
-
-    def __str__(self) -> str:
-        return self.table()
-
-
-def _score(effect: Effect) -> float:
-    return effect.coherence if math.isnan(effect.share) else effect.share
 
 
 def diagnose(
