@@ -11,8 +11,9 @@ import numpy as np
 from planted import arrays
 from planted.checks import check_array
 from recovery.certificates.certificate import Certificate, exact_matrix
+from recovery.certificates.gram import host_columns
 from recovery.certificates.rational import exact_products, integer_matrix, reduced_echelon, rounded, too_long
-from recovery.conditions._columns import all_columns, check_support
+from recovery.conditions._columns import check_support
 
 __all__ = ["dual_vector_certificate"]
 
@@ -52,7 +53,7 @@ def dual_vector_certificate(
     -----
     q + A_S (A_S'A_S)^-1 (signs - A_S'q), exactly, meets A_S'q = signs.
     """
-    columns = arrays.to_numpy(all_columns(A))
+    columns = host_columns(A)
     chosen = check_support(support, columns.shape[1])
     near = arrays.to_numpy(check_array(q, "q", ndim=1, shape=(columns.shape[0],), dtype=np.float64))
     multiplier = [Fraction(one) for one in rounded(near, bits).tolist()]

@@ -19,8 +19,23 @@ EXACT_SIZE, EXACT_BITS = 40, 64
 
 
 def host_columns(A: Any) -> np.ndarray:
-    """Return an operator or array as a float64 matrix on the CPU, shape (n, N); float32 numbers stay the same."""
-    return np.ascontiguousarray(arrays.to_numpy(all_columns(A)))
+    """Return an operator or array as a float64 matrix on the CPU, shape (n, N), with the same numbers.
+
+    Integers above 2**53 and long doubles that no float64 can hold are refused: what is proved would be proved of others.
+    """
+    columns = np.ascontiguousarray(arrays.to_numpy(all_columns(A)))
+    given = None if hasattr(A, "columns") else arrays.to_numpy(A) if arrays.is_array(A) else np.asarray(A)
+    if given is not None:
+        if given.dtype.kind in "iu":
+            same = -(2**53) <= int(given.min()) and int(given.max()) <= 2**53
+        else:
+            same = given.dtype.itemsize <= 8 or bool((given == columns).all())
+        if not same:
+            raise ValueError(
+                f"A holds numbers of type {given.dtype} that float64 would round; expected integers up to 2**53, or "
+                "floats"
+            )
+    return columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,8 +135,9 @@ def enclose_gram(A: np.ndarray) -> GramEnclosure:
     zero = ~A.any(axis=0)
     radius[zero] = radius[:, zero] = 0.0
     largest = np.frexp(middle.diagonal())[1] + 2 * exponents
-    if largest.max() > 1023:
-        raise ValueError("A has columns whose inner products overflow; expected columns of norm below 1e154")
+    # no eigenvalue is above the trace
+    if largest.max() + len(exponents).bit_length() > 1023:
+        raise ValueError("A has columns whose inner products overflow; expected columns of norm below 1e150")
     return GramEnclosure(middle, radius, exponents)
 
 

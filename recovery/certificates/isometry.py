@@ -78,6 +78,8 @@ def isometry_certificate(
     parts = {side: prove(A, s, side, **(options if below else {})) for side in ("largest", "smallest")}
     high, low = (Fraction(parts[side].claim["bound"]) for side in ("largest", "smallest"))
     value = _quantity(quantity, high, low)
+    if below and low <= 0 and quantity == "delta_scaled":
+        return None  # at most 1, unless all numbers are 0: nothing is known
     if value is None and not below and quantity == "kappa" and high > 0:
         value = abs(limit) + 1  # dependent columns: beyond any threshold
     if value is None or not _holds(value**power, relation, limit):

@@ -11,8 +11,8 @@ import numpy as np
 from planted import arrays
 from planted.checks import check_array, check_integer
 from recovery.certificates.certificate import Certificate, exact, exact_matrix
+from recovery.certificates.gram import host_columns
 from recovery.certificates.rational import exact_products, null_vector, rounded, too_long
-from recovery.conditions._columns import all_columns
 
 __all__ = ["enclosed_residual", "null_space_certificate", "null_space_witness", "proved_bound"]
 
@@ -108,7 +108,7 @@ def null_space_certificate(A: Any, s: int, Y: Any, *, bits: int = 32, made_by: A
     ----------
     Juditsky and Nemirovski 2011 (arXiv:0809.2650); derived here: docs/derivations.md, "The null-space constant".
     """
-    columns = arrays.to_numpy(all_columns(A))
+    columns = host_columns(A)
     s = check_integer(s, "s", minimum=1, maximum=columns.shape[1])
     bits = check_integer(bits, "bits", minimum=1, maximum=53)
     Y = rounded(arrays.to_numpy(check_array(Y, "Y", ndim=2, shape=columns.shape, dtype=np.float64)), bits)
@@ -150,7 +150,7 @@ def null_space_witness(A: Any, s: int, z: Any, *, made_by: Any = None) -> Certif
     TypeError, ValueError
         If a shape does not fit or a number is not finite.
     """
-    columns = arrays.to_numpy(all_columns(A))
+    columns = host_columns(A)
     s = check_integer(s, "s", minimum=1, maximum=columns.shape[1])
     near = arrays.to_numpy(check_array(z, "z", ndim=1, shape=(columns.shape[1],), dtype=np.float64))
     found = null_vector(columns, near)

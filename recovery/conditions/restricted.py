@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -43,8 +44,8 @@ class RestrictedEigenvalues:
         """Condition number largest / smallest; infinite where a support has dependent columns."""
         low, high = self.smallest, self.largest
         return Interval(
-            max(1.0, down(_ratio(high.lower, low.upper))),
-            max(1.0, up(_ratio(high.upper, low.lower))),
+            max(1.0, _ratio(high.lower, low.upper, -math.inf)),
+            max(1.0, _ratio(high.upper, low.lower, math.inf)),
             high.lower_certified and low.upper_certified,
             high.upper_certified and low.lower_certified,
         )
@@ -65,8 +66,8 @@ class RestrictedEigenvalues:
         """Isometry constant of the best multiple of A, (largest - smallest) / (largest + smallest)."""
         low, high = self.smallest, self.largest
         return Interval(
-            max(0.0, _scaled(high.lower, low.upper, down)),
-            min(1.0, _scaled(high.upper, low.lower, up)),
+            max(0.0, _scaled(high.lower, low.upper, -math.inf)),
+            min(1.0, _scaled(high.upper, low.lower, math.inf)),
             high.lower_certified and low.upper_certified,
             high.upper_certified and low.lower_certified,
         )
@@ -165,8 +166,9 @@ def _certified(A: Any, s: int, method: str, limit: int) -> RestrictedEigenvalues
     """Return intervals whose ends were proved."""
     # not at the top: certificates are built on conditions
     from recovery.certificates.eigenvalues import certified_intervals
+    from recovery.certificates.gram import host_columns
 
-    columns = arrays.to_numpy(all_columns(A))
+    columns = host_columns(A)
     count = math.comb(columns.shape[1], s)
     beyond = method == "enumerate" and count > limit
     smallest, largest, message = certified_intervals(columns, s, "dual" if beyond else method)
@@ -232,16 +234,27 @@ _METHODS: dict[str, Callable[[np.ndarray, int, int], tuple[Interval, Interval, s
 """Each takes the Gram matrix, s and the limit; rounding errors are added to what it returns."""
 
 
-def _ratio(high: float, low: float) -> float:
-    return high / low if low > 0.0 else math.inf
+def _ratio(high: float, low: float, towards: float) -> float:
+    """Return high / low, rounded `towards` an infinity; floats alone would call a large ratio infinite."""
+    if low <= 0.0 or math.isinf(high):
+        return math.inf
+    return 0.0 if math.isinf(low) else _rounded(Fraction(high) / Fraction(low), towards)
 
 
-def _scaled(high: float, low: float, towards: Callable[[float], float]) -> float:
-    """Return (high - low) / (high + low), each operation rounded one float `towards` the outside."""
+def _scaled(high: float, low: float, towards: float) -> float:
+    """Return (high - low) / (high + low), rounded `towards` an infinity; in floats the sum could overflow."""
     if math.isinf(high):
         return 1.0
-    away = up if towards is down else down
-    total = away(high + low)
-    if total <= 0.0:
-        return 0.0 if towards is down else 1.0
-    return towards(towards(high - low) / total)
+    if math.isinf(low):
+        return 0.0
+    total = Fraction(high) + Fraction(low)
+    if total <= 0:
+        return 0.0 if towards < 0 else 1.0
+    return _rounded((Fraction(high) - Fraction(low)) / total, towards)
+
+
+def _rounded(value: Fraction, towards: float) -> float:
+    # not at the top: certificates are built on conditions
+    from recovery.certificates.rounding import outward
+
+    return outward(value, towards)
