@@ -23,7 +23,6 @@ from paper_repro.experiments.common import stream
 from paper_repro.experiments.conditions_judge import (
     CONDITIONS,
     GUARANTEES,
-    Spreads,
     as_prescribed,
     compress,
     judge,
@@ -31,6 +30,7 @@ from paper_repro.experiments.conditions_judge import (
 )
 from paper_repro.experiments.conditions_summary import summarise_conditions
 from paper_repro.experiments.solvers import TOLERANCE, relative_error, unit_norm
+from paper_repro.experiments.spreads import Spreads
 from paper_repro.store import Record
 from planted import arrays
 from recovery import GatedOperator

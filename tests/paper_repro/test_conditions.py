@@ -9,9 +9,10 @@ import pytest
 
 import planted
 from paper_repro import experiment as experiments
-from paper_repro.experiments import conditions, conditions_judge, conditions_summary
-from paper_repro.experiments.conditions_judge import CONDITIONS, GUARANTEES, Spreads
+from paper_repro.experiments import conditions, conditions_judge, conditions_summary, spreads
+from paper_repro.experiments.conditions_judge import CONDITIONS, GUARANTEES
 from paper_repro.experiments.solvers import unit_norm
+from paper_repro.experiments.spreads import Spreads
 from paper_repro.store import Record
 from recovery import GatedOperator, Instance
 from recovery.conditions import neural_isometry, null_space_constant
@@ -47,12 +48,12 @@ def test_verdicts_are_those_of_the_guarantees():
     kinds = {name: set() for name in NAMED}
     for seed in range(8):
         A = columns(seed, n=(9, 12, 40, 300)[seed % 4], mix=0.3 * (seed // 4))
-        spreads, multipliers = Spreads(A), conditions_judge.multipliers_of(A)
+        multipliers = conditions_judge.multipliers_of(A)
         rng = np.random.default_rng(seed)
         for s in (1, 2):
             w = np.zeros(8)
             w[rng.permutation(8)[:s]] = rng.choice([-1.0, 2.0], s)
-            verdicts = conditions_judge.judge(A, w, A, 4, spreads, multipliers)
+            verdicts = conditions_judge.judge(A, w, A, 4, Spreads(A), multipliers)
             assert set(verdicts) == set(CONDITIONS)
             for name, other in NAMED.items():
                 holds = verdicts[name] is not False
@@ -83,11 +84,11 @@ def test_restricted_ratios_are_those_of_all_supports(n):
 def test_what_is_out_of_reach_is_unknown_and_not_guessed(monkeypatch):
     A = columns(1, n=30, size=10)
     limit = 1.01 * np.divide(*Spreads(A).below(5, 1000.0)[::-1])  # above the ratio of the whole spectrum
-    low, high = conditions_judge.Spreads(A)._enumerate(5)
+    low, high = Spreads(A)._enumerate(5)
     limit = (high / low + limit) / 2  # between the two: only enumeration decides
     assert isinstance(Spreads(A).below(5, limit), tuple)
-    monkeypatch.setattr(conditions_judge, "ENUMERATED", 50)
-    monkeypatch.setattr(conditions_judge, "CHEAP", 50)
+    monkeypatch.setattr(spreads, "ENUMERATED", 50)
+    monkeypatch.setattr(spreads, "CHEAP", 50)
     assert Spreads(A).below(5, limit) is None
     assert Spreads(A).below(5, 1.1) is False  # pairs of columns refute it
     assert isinstance(Spreads(A).below(5, 1000.0), tuple)  # the whole spectrum shows it
