@@ -157,12 +157,6 @@ def arc_cosine_kernel(H: Any, order: int = 1) -> Any:
     ----------
     Cho and Saul, "Kernel methods for deep learning", 2009 (from memory of the literature, verified numerically by
     tests/recovery/test_population.py and derived by :func:`recovery.symbolic.arc_cosine`).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> arc_cosine_kernel(np.eye(2), order=1).round(4).tolist()
-    [[1.0, 0.3183], [0.3183, 1.0]]
     """
     check_choice(order, "order", (0, 1))
     U, live = _unit(H)

@@ -21,6 +21,7 @@ __all__ = [
     "relaxed_sparsity",
     "thresholds",
     "two_atoms_fixed_point",
+    "two_s_rates",
 ]
 
 
@@ -114,6 +115,25 @@ def htp_rate() -> Any:
 
 
 @cache
+def two_s_rates() -> dict[str, Any]:
+    """Return the factors of unit-step IHT and HTP in terms of delta_{2s}.
+
+    Returns
+    -------
+    dict
+        ``iht`` and ``htp``, of ``delta``. On the truth's support |v| <= delta |e|, and beside it |v| <= delta (|e_S| +
+        |e_rest|), whose largest value on |e| = 1 is taken: together they are the bound of |v| in place of delta_{3s}.
+    """
+    import sympy as sp
+
+    p, q, delta, D = sp.symbols("p q delta D", positive=True)
+    reach = sp.sqrt(delta**2 + _largest((p + q) ** 2) ** 2)
+    missed = (_largest((p + q) ** 2) ** 2).subs(delta, reach)
+    (solved,) = sp.solve(sp.Eq(D, missed + delta**2 * D), D)
+    return {"iht": sp.expand(iht_rate_sharp().subs(delta, reach)), "htp": sp.sqrt(sp.factor(solved))}
+
+
+@cache
 def grades_rate() -> Any:
     """Return the factor by which a step 1 / beta lowers the objective, kappa - 1.
 
@@ -155,14 +175,16 @@ def thresholds() -> dict[str, Any]:
     Returns
     -------
     dict
-        For ``iht``, ``iht-sharp``, ``htp`` and ``grades`` a pair (delta, kappa): the two are bound to each other by
-        :func:`delta_of_kappa`, at the order of that method's condition.
+        For ``iht``, ``iht-sharp``, ``htp``, ``iht-2s``, ``htp-2s`` and ``grades`` a pair (delta, kappa): the two are
+        bound to each other by :func:`delta_of_kappa`, at the order of that method's condition.
     """
     import sympy as sp
 
     delta, kappa = sp.symbols("delta kappa", positive=True)
     found = {}
-    for name, rate in {"iht": iht_rate(), "iht-sharp": iht_rate_sharp(), "htp": htp_rate()}.items():
+    rates = {"iht": iht_rate(), "iht-sharp": iht_rate_sharp(), "htp": htp_rate()}
+    rates |= {f"{name}-2s": rate for name, rate in two_s_rates().items()}
+    for name, rate in rates.items():
         one = sp.Eq(rate, 1) if rate.is_polynomial(delta) else sp.Eq(rate**2, 1)
         (limit,) = (sp.radsimp(root) for root in sp.solve(one, delta) if root.is_positive)
         (ratio,) = sp.solve(sp.Eq(delta_of_kappa(), limit), kappa)

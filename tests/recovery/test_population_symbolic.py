@@ -127,6 +127,8 @@ def test_the_thresholds():
     assert sp.simplify(limits["iht-sharp"][0] - golden) == 0
     assert sp.simplify(limits["iht-sharp"][1] - 2 - sp.sqrt(5)) == 0
     assert limits["grades"] == (sp.Rational(1, 3), 2)
+    assert sp.simplify(limits["iht-2s"][0] - golden / sp.sqrt(3)) == 0  # .3568 and .3780, as in Xie's abstract (2023)
+    assert sp.simplify(limits["htp-2s"][0] - 1 / sp.sqrt(7)) == 0
     # no better constant is possible for one atom of two, and for GraDeS none above 3
     assert sp.simplify(symbolic_contraction.two_atoms_fixed_point() - golden) == 0
     assert symbolic_contraction.grades_fixed_point() == 3
