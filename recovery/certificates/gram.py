@@ -21,7 +21,7 @@ EXACT_SIZE, EXACT_BITS = 40, 64
 def host_columns(A: Any) -> np.ndarray:
     """Return an operator or array as a float64 matrix on the CPU, shape (n, N), with the same numbers.
 
-    Integers above 2**53 and long doubles that no float64 can hold are refused: what is proved would be proved of others.
+    Integers above 2**53 and long doubles that no float64 can hold are refused: others would take their place in proofs.
     """
     columns = np.ascontiguousarray(arrays.to_numpy(all_columns(A)))
     given = None if hasattr(A, "columns") else arrays.to_numpy(A) if arrays.is_array(A) else np.asarray(A)

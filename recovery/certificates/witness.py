@@ -14,8 +14,9 @@ from recovery.certificates.dual import SIDES
 from recovery.certificates.gram import enclose_gram, exact_gram, host_columns
 from recovery.certificates.rounding import outward
 from recovery.conditions._columns import check_support
+from recovery.conditions.search import extreme_support
 
-__all__ = ["extreme_support", "proved_witness", "witness_bound"]
+__all__ = ["proved_witness", "witness_bound"]
 
 SHORT = 2**20
 """Denominators up to which a quotient is stated exactly; others are rounded to a float on the safe side."""
@@ -104,67 +105,3 @@ def proved_witness(
     if quotient.denominator > SHORT:
         quotient = Fraction(outward(quotient, -math.inf if side == "largest" else math.inf))
     return quotient, support, x
-
-
-def extreme_support(G: np.ndarray, s: int, side: str, Z: Any = None, keep: int = 6) -> np.ndarray:
-    """Return a support of s indices on which G has an extreme eigenvalue, as far as a local search finds one.
-
-    Parameters
-    ----------
-    G : numpy.ndarray, shape (N, N)
-        Symmetric.
-    s : int
-        Size of the support.
-    side : {"largest", "smallest"}
-        Which eigenvalue.
-    Z : numpy.ndarray, shape (N, N), optional
-        A solution of the relaxation.
-    keep : int, default 6
-        Starts that are improved by exchanges.
-
-    Returns
-    -------
-    numpy.ndarray of int64, shape (s,)
-        Ascending; no exchange of one index improves it.
-    """
-    size = G.shape[0]
-    scale = float(np.abs(G).max()) or 1.0
-    H = G / scale if side == "largest" else -G / scale
-    spectrum, vectors = np.linalg.eigh(H)
-    # convex after the shift, so that truncated power steps ascend
-    shift = H + max(0.0, -float(spectrum[0])) * np.eye(size)
-    starts = [np.eye(size), vectors[:, -1:]]
-    if Z is not None:
-        starts.append(np.linalg.eigh(Z)[1][:, -1:])
-    now = np.column_stack(starts)
-    for _ in range(15):
-        now = shift @ now
-        drop = np.argsort(-np.abs(now), axis=0)[s:]
-        np.put_along_axis(now, drop, 0.0, axis=0)
-        norms = np.linalg.norm(now, axis=0)
-        now = now / np.where(norms > 0, norms, 1.0)
-    found = np.unique(np.sort(np.argsort(-np.abs(now), axis=0)[:s].T, axis=1), axis=0)
-    values = _top(H, found)
-    best = max((_exchanged(H, found[at], values[at]) for at in np.argsort(-values)[:keep]), key=lambda pair: pair[0])
-    return np.sort(best[1]).astype(np.int64)
-
-
-def _exchanged(H: np.ndarray, support: np.ndarray, value: float) -> tuple[float, np.ndarray]:
-    """Exchange one index at a time for the best other, while that helps."""
-    size, s = H.shape[0], len(support)
-    others = np.setdiff1d(np.arange(size), support)
-    while len(others):
-        trials = np.tile(support, (s * len(others), 1))
-        trials[np.arange(len(trials)), np.repeat(np.arange(s), len(others))] = np.tile(others, s)
-        values = _top(H, trials)
-        at = int(np.argmax(values))
-        if values[at] <= value + 1e-13:
-            break
-        value, support = float(values[at]), trials[at]
-        others = np.setdiff1d(np.arange(size), support)
-    return float(value), support
-
-
-def _top(H: np.ndarray, supports: np.ndarray) -> np.ndarray:
-    """Return the largest eigenvalue of each block."""
-    return np.asarray(np.linalg.eigvalsh(H[supports[:, :, None], supports[:, None, :]])[:, -1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 from planted.checks import check_number
@@ -111,3 +112,35 @@ def down(value: float) -> float:
 def up(value: float) -> float:
     """Return the next larger float: a bound above the exact result of one correctly rounded operation."""
     return value if math.isinf(value) else math.nextafter(value, math.inf)
+
+
+def ratio(high: float, low: float, towards: float) -> float:
+    """Return high / low for numbers that are not negative, rounded `towards` an infinity; infinite for low = 0.
+
+    Of exact numbers: a division of floats would call a large quotient infinite.
+    """
+    if low <= 0.0 or math.isinf(high):
+        return math.inf
+    return 0.0 if math.isinf(low) else _rounded(Fraction(high) / Fraction(low), towards)
+
+
+def contrast(high: float, low: float, towards: float) -> float:
+    """Return (high - low) / (high + low), rounded `towards` an infinity; at 0 / 0 what is farthest that way, 0 or 1.
+
+    Of exact numbers: a sum of floats could overflow.
+    """
+    if math.isinf(high):
+        return 1.0
+    if math.isinf(low):
+        return 0.0
+    total = Fraction(high) + Fraction(low)
+    if total <= 0:
+        return 0.0 if towards < 0 else 1.0
+    return _rounded((Fraction(high) - Fraction(low)) / total, towards)
+
+
+def _rounded(value: Fraction, towards: float) -> float:
+    # not at the top: certificates are built on conditions
+    from recovery.certificates.rounding import outward
+
+    return outward(value, towards)

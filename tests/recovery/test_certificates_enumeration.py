@@ -8,8 +8,8 @@ import pytest
 from recovery.certificates import enumeration_bound, isometry_certificate, witness_bound
 from recovery.certificates.enumerated import proved_over_supports
 from recovery.certificates.gram import enclose_gram, short_gram
-from recovery.certificates.witness import extreme_support
 from recovery.conditions import Interval, restricted_eigenvalues
+from recovery.conditions.search import extreme_support
 
 SIDES = ("largest", "smallest")
 
