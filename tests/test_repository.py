@@ -110,8 +110,9 @@ def test_the_calls_of_the_command_line_are_understood():
     assert set(re.findall(r"(?m)^\| `([a-z0-9-]+)` \| [A-Za-z]", text)) >= set(experiment.names())
 
 
-def test_the_examples_of_the_readme_run(capsys):
-    network, pruning, theory = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+def test_the_examples_of_the_readme_run(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # one of them writes a file
+    network, pruning, theory, proof = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     names = {}
     exec(network, names)
     assert names["planted"].match_networks(names["fit"].network, names["truth"]).exact
@@ -125,6 +126,11 @@ def test_the_examples_of_the_readme_run(capsys):
     said = capsys.readouterr().out
     assert "smallest-singular-value holds" in said
     assert "probable-one-shot unknown" in said  # no law of the noise was given
+    exec(proof, names)
+    assert names["found"].largest.upper_certified
+    assert names["certificate"].check().valid
+    assert (tmp_path / "largest.json").is_file()
+    assert "omp-coherence" in capsys.readouterr().out
 
 
 def test_the_readme_knows_every_solver():
