@@ -25,33 +25,35 @@ _ROUNDING = 1e-9
 _DESIGNS = ("gaussian", "orthogonal", "toeplitz", "equicorrelated", "block", "heavy_tailed")
 
 
-def visited(instance: Instance) -> tuple[list[np.ndarray], float]:
+def visited(instance: Instance, steps: int = STEPS) -> tuple[list[np.ndarray], float]:
     """Run IHT and return the sets it went through, and its step.
 
     Parameters
     ----------
     instance : Instance
         With x. The step is the option ``"step"``; without it, the solver's own.
+    steps : int, default 40
+        Largest number of steps.
 
     Returns
     -------
     sets : list of numpy.ndarray of int64
-        The supports of x, x_t and x_{t+1} together, for each of at most 40 steps; ascending indices.
+        The supports of x, x_t and x_{t+1} together, for each step; ascending indices.
     step : float
         The step size.
     """
-    supports, steps = [np.flatnonzero(instance.x0) if instance.x0 is not None else np.arange(0)], []
+    supports, sizes = [np.flatnonzero(instance.x0) if instance.x0 is not None else np.arange(0)], []
 
     def watch(state: Any) -> None:
         supports.append(np.array(state.support))
-        steps.append(float(state.step))
+        sizes.append(float(state.step))
 
     solve(
-        instance.matrix, instance.y, instance.sparsity, "iht", x0=instance.x0, max_iter=STEPS,
+        instance.matrix, instance.y, instance.sparsity, "iht", x0=instance.x0, max_iter=steps,
         step=instance.options.get("step"), callback=watch,
     )  # fmt: skip
     there = instance.support
-    return [np.union1d(np.union1d(there, a), b) for a, b in pairwise(supports)], steps[0]
+    return [np.union1d(np.union1d(there, a), b) for a, b in pairwise(supports)], sizes[0]
 
 
 def visited_rule(instance: Instance, limit: float = GOLDEN) -> Verdict:
@@ -164,8 +166,8 @@ def visited_sampler(rng: np.random.Generator, limit: float = GOLDEN) -> Instance
         steps = _steps(instance.matrix, [instance.support], goal)
         if steps:
             instance = instance.with_options(step=float(steps[int(rng.integers(len(steps)))]))
-            steps = _steps(instance.matrix, visited(instance)[0], goal)
-        if steps:  # the next run mostly visits the same sets
+            steps = _steps(instance.matrix, visited(instance, 10)[0], goal)
+        if steps:  # most sets come early, and the next run mostly visits the same ones
             instance = instance.with_options(step=float(steps[int(rng.integers(len(steps)))]))
             break
     return instance
