@@ -9,7 +9,16 @@ import numpy as np
 
 from recovery.guarantees.base import Guarantee, Verdict
 from recovery.guarantees.isometry import isometry, smaller
-from recovery.guarantees.iterative import STEPS, extremes, held_to, least_entry, nothing_to_run, outside, trace
+from recovery.guarantees.iterative import (
+    STEPS,
+    ends_low,
+    extremes,
+    held_to,
+    least_entry,
+    nothing_to_run,
+    outside,
+    trace,
+)
 from recovery.guarantees.iterative_samplers import instance_with, kappa_of_delta
 from recovery.instances import Instance
 
@@ -58,8 +67,7 @@ def pursues(limit: float) -> Callable[[Instance], Verdict]:
         run = trace(instance, "cosamp")
         again = later_rate(delta)
         if not again < 1.0:
-            done = run.errors[-1] <= run.floor
-            return Verdict("holds" if done else "fails", 1.0 if done else -1.0, f"it ends at {run.errors[-1]:.3g}")
+            return ends_low(run, run.errors[-1], run.floor, "the error")
         begun = instance.x0 is not None and bool(np.any(instance.x0))
         first = first_rate(delta) if begun else again
         bounds = [run.errors[0], *(run.errors[0] * first * again**t for t in range(STEPS))]

@@ -8,7 +8,7 @@ import numpy as np
 
 from recovery.guarantees.base import Guarantee, Verdict
 from recovery.guarantees.isometry import isometry, smaller
-from recovery.guarantees.iterative import STEPS, Trace, extremes, held_to, nothing_to_run, outside, trace
+from recovery.guarantees.iterative import STEPS, Trace, ends_low, extremes, held_to, nothing_to_run, outside, trace
 from recovery.guarantees.iterative_samplers import instance_with
 from recovery.instances import Instance
 
@@ -93,8 +93,7 @@ def _falls(run: Trace, slope: float, largest: float) -> Verdict:
     """Compare objectives with slope^t times the first; with a slope of 1 or more ask whether the run ends at 0."""
     first, floor = run.objectives[0], 0.5 * largest * run.floor**2
     if not slope < 1.0:
-        done = run.objectives[-1] <= floor
-        return Verdict("holds" if done else "fails", 1.0 if done else -1.0, f"it ends at f = {run.objectives[-1]:.3g}")
+        return ends_low(run, run.objectives[-1], floor, "the objective")
     bounds = [first * max(slope, 0.0) ** t for t in range(STEPS + 1)]
     return held_to(run.objectives, bounds, floor, f"the objective with rate {slope:.6g}")
 

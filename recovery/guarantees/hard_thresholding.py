@@ -11,7 +11,7 @@ import numpy as np
 from recovery.guarantees import frames
 from recovery.guarantees.base import Guarantee, Verdict
 from recovery.guarantees.isometry import isometric_columns, isometry, smaller
-from recovery.guarantees.iterative import STEPS, Trace, held_to, least_entry, nothing_to_run, outside, trace
+from recovery.guarantees.iterative import STEPS, Trace, ends_low, held_to, least_entry, nothing_to_run, outside, trace
 from recovery.instances import Instance
 
 __all__ = ["contracts", "converges", "guarantees", "htp_rate", "iht_rate", "isometry_rule", "sampler"]
@@ -83,12 +83,7 @@ def contracts(run: Trace, step: float, slope: float, finite: float | None = None
     if run.steps and run.steps[-1] != step:
         return Verdict("fails", -1.0, "the supports repeat in a cycle")
     if not slope < 1.0:
-        done = run.errors[-1] <= run.floor
-        return Verdict(
-            "holds" if done else "fails",
-            1.0 if done else -1.0,
-            f"after {run.result.n_iter} steps {run.errors[-1]:.3g}",
-        )
+        return ends_low(run, run.errors[-1], run.floor, "the error")
     bounds = [run.errors[0] * slope**t for t in range(STEPS + 1)]
     return held_to(run.errors, bounds, run.floor, f"the error with rate {slope:.6g}", finite)
 

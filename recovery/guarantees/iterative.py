@@ -16,7 +16,7 @@ from recovery.guarantees.isometry import isometry
 from recovery.instances import Instance
 from recovery.results import RecoveryResult
 
-__all__ = ["STEPS", "Trace", "extremes", "held_to", "least_entry", "nothing_to_run", "outside", "trace"]
+__all__ = ["STEPS", "Trace", "ends_low", "extremes", "held_to", "least_entry", "nothing_to_run", "outside", "trace"]
 
 STEPS = 40
 """Steps of a run."""
@@ -162,6 +162,18 @@ def extremes(A: np.ndarray, order: int) -> tuple[float, float]:
 def least_entry(x: np.ndarray) -> float:
     """Return the smallest size of a non-zero entry, infinite if there is none."""
     return float(np.min(np.abs(x[x != 0.0]), initial=math.inf))
+
+
+def ends_low(run: Trace, value: float, floor: float, what: str) -> Verdict:
+    """Return whether a run without a rate ended at 0; ``unknown`` where it had not ended after its 40 steps."""
+    reason = f"after {run.result.n_iter} steps {what} is {value:.3g}"
+    if value <= floor:
+        return Verdict("holds", 1.0, reason)
+    return (
+        Verdict("fails", -1.0, reason)
+        if run.result.n_iter < STEPS
+        else Verdict.unknown(reason + ", and it has not ended")
+    )
 
 
 def held_to(

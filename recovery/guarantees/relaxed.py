@@ -12,7 +12,7 @@ from recovery.gated import GatedOperator
 from recovery.guarantees import frames
 from recovery.guarantees.base import Guarantee, Verdict
 from recovery.guarantees.isometry import isometry, smaller
-from recovery.guarantees.iterative import STEPS, extremes, held_to, nothing_to_run, outside, trace
+from recovery.guarantees.iterative import STEPS, ends_low, extremes, held_to, nothing_to_run, outside, trace
 from recovery.guarantees.iterative_samplers import instance_with, matrix_of, start
 from recovery.instances import Instance
 
@@ -125,8 +125,7 @@ def approaches(limit_of: Callable[[int, int], float]) -> Callable[[Instance], Ve
         limit = limit_of(s, kept)
         slope = (high - low) / (high + low) * (limit + 1.0) / (limit - 1.0)
         if not slope < 1.0:
-            done = run.errors[-1] <= run.floor
-            return Verdict("holds" if done else "fails", 1.0 if done else -1.0, f"it ends at {run.errors[-1]:.3g}")
+            return ends_low(run, run.errors[-1], run.floor, "the error")
         bounds = [run.errors[0] * slope**t for t in range(STEPS + 1)]
         return held_to(run.errors, bounds, run.floor, f"the error with rate {slope:.6g}")
 
