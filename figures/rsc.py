@@ -13,8 +13,6 @@ from figures.style import WIDTH
 
 __all__ = ["draw", "layout", "panels", "size"]
 
-EARLIER = {"color": "#e3170a", "marker": "x", "linestyle": "none", "markersize": 5.5, "markeredgewidth": 1.2}
-
 
 def panels(summary: dict[str, Any]) -> int:
     """Return the number of panels: the ratio, and what is asked for."""
@@ -32,7 +30,7 @@ def layout(figure: Any, count: int) -> list[Any]:
 
 
 def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
-    """Draw medians with bars over the seeds, the values of an earlier trial, and the line that all weights make."""
+    """Draw medians with bars over the seeds, and the line that all weights make."""
     ratio, asked = axes
     curves = summary["curves"]
     sparsities = sorted({s for curve in curves for s in curve["s"]})
@@ -43,10 +41,7 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
         label = f"m = {curve['m']}"
         _bars(ratio, curve, ("median", "low", "high"), shift, look, label)
         _bars(asked, curve, ("asked", "asked_low", "asked_high"), shift, look, None)
-    for panel, column in ((ratio, 2), (asked, 3)):
-        points = [(point[1], point[column]) for point in summary["earlier"]]
-        if points:
-            panel.plot(*zip(*points, strict=True), label="earlier trial, one seed", **EARLIER, zorder=4)
+    for panel in axes:
         panel.set_xscale("log")
         panel.set_yscale("log")
         panel.set_xlabel("planted non-zero weights s")

@@ -11,20 +11,9 @@ from paper_repro.experiments.intervals import wilson
 from paper_repro.experiments.lottery import SOURCE, rate_text
 from paper_repro.store import Record
 
-__all__ = ["EARLIER", "LABELS", "paired_test", "summarise_arms"]
+__all__ = ["LABELS", "paired_test", "summarise_arms"]
 
 LABELS = {"niht": "NIHT", "htp-plain": "HTP, plain", "htp": "HTP, with escapes"}
-
-EARLIER = {
-    ("niht", 1, 250): (0.55, 0.80),
-    ("niht", 1, 400): (0.55, 1.0),
-    ("niht", 1, 800): (0.70, 1.0),
-    ("niht", 2, 400): (0.45, 0.80),
-    ("niht", 2, 800): (0.80, 0.80),
-    ("niht", 3, 400): (0.10, 0.25),
-    ("htp-plain", 1, 400): (0.20, 0.95),
-}
-"""Rates (raw, centred) of an earlier trial of 20 runs with other code, d = 8: (solver, k, n)."""
 
 
 def paired_test(gained: int, lost: int) -> float:
@@ -123,9 +112,8 @@ def summarise_arms(
             f"Answers with other weights that fit all labels: raw {other['raw']}, centred (up to a linear function) "
             f"{other['centred']}. They count as failures.",
             *_pooled_notes(points, signs, solvers),
-            "Earlier trial: 20 runs a point with other code; its step rule for HTP is not known.",
         ],
-        "table": _table(points, pooled, d),
+        "table": _table(points, pooled),
     }
 
 
@@ -176,18 +164,15 @@ def _pooled_notes(
 def _table(
     points: Mapping[tuple[str, str, int, int], dict[str, Any]],
     pooled: Mapping[tuple[str, int, int], Mapping[str, np.ndarray]],
-    d: int,
 ) -> dict[str, Any]:
     columns = ["solver", "outputs", "k", "n", "trials", "raw", "centred", "only centred", "only raw", "p"]
-    columns += ["beta/alpha, raw", "centred", "earlier trial: raw -> centred"]
+    columns += ["beta/alpha, raw", "beta/alpha, centred"]
     rows = []
     for (solver, kind, k, n), point in points.items():
-        earlier = EARLIER.get((solver, k, n)) if d == 8 and kind == "positive" else None
         ratios = [float(np.median(pooled[kind, k, n][f"ratio {arm}"])) for arm in ("raw", "centred")]
         row = [LABELS[solver], kind, k, n, point["trials"], rate_text(point["raw"]), rate_text(point["centred"])]
-        row += [point["gained"], point["lost"], f"{point['p']:.1e}", *ratios]
-        rows.append([*row, f"{earlier[0]:.2f} -> {earlier[1]:.2f}" if earlier else None])
-    return {"columns": columns, "rows": sorted(rows, key=lambda row: row[-1] is None)}
+        rows.append([*row, point["gained"], point["lost"], f"{point['p']:.1e}", *ratios])
+    return {"columns": columns, "rows": rows}
 
 
 def _range(counts: Sequence[int]) -> str:

@@ -9,10 +9,7 @@ from typing import Any
 from paper_repro.experiments.lottery import SOURCE
 from paper_repro.store import Record
 
-__all__ = ["EARLIER", "asked_for", "summarise_ratios"]
-
-EARLIER = {(1, 50): 1.2, (2, 50): 3.2, (5, 50): 7.4, (10, 100): 12.9, (10, 500): 27.8, (100, 500): 3588.0}
-"""beta / alpha of an earlier trial with other code, n = 50,000, d = 100, seed 0: (m, s) -> ratio."""
+__all__ = ["asked_for", "summarise_ratios"]
 
 
 def asked_for(ratio: float, s: int) -> float:
@@ -78,8 +75,6 @@ def summarise_ratios(
                 "asked_high": [_share(max(ratios), s, m * d) for s, ratios in points],
             }
         )
-    paper = (n, d) == (50_000, 100)
-    earlier = {place: ratio for place, ratio in EARLIER.items() if paper and place in found}
     seeds = max(map(len, found.values()), default=0)
     least = min((asked_for(ratio, s) / (m * d) for (m, s), ratios in found.items() for ratio in ratios), default=None)
     return {
@@ -87,7 +82,6 @@ def summarise_ratios(
         "range; arrow: infinite for some (two neurons share a column), no dot: for most",
         "d": d,
         "curves": curves,
-        "earlier": [[m, s, ratio, asked_for(ratio, s) / (m * d)] for (m, s), ratio in earlier.items()],
         "least": least,
         "notes": [
             SOURCE + " Networks, inputs and seeds are those of the paper's planted experiments.",
@@ -98,22 +92,21 @@ def summarise_ratios(
             else "",
             "Dependent: seeds on which planted columns coincide (two neurons with the same single weight); their ratio "
             "is infinite.",
-            "Earlier trial: one seed, other code.",
         ],
-        "table": _table(found, d, earlier),
+        "table": _table(found, d),
     }
 
 
-def _table(found: dict[tuple[int, int], list[float]], d: int, earlier: dict[tuple[int, int], float]) -> dict[str, Any]:
+def _table(found: dict[tuple[int, int], list[float]], d: int) -> dict[str, Any]:
     columns = ["m", "s", "seeds", "dependent", "beta/alpha: median", "smallest", "largest"]
-    columns += ["32 (beta/alpha)^2 s: median", "d m", "asked / (d m): median", "earlier trial: beta/alpha"]
+    columns += ["32 (beta/alpha)^2 s: median", "d m", "asked / (d m): median"]
     rows = []
-    for (m, s), ratios in sorted(found.items(), key=lambda item: (item[0] not in earlier, item[0])):
+    for (m, s), ratios in sorted(found.items()):
         middle = _middle(ratios)
         dependent = sum(math.isinf(ratio) for ratio in ratios)
         asked = asked_for(middle, s)
         row: list[Any] = [m, s, len(ratios), dependent, middle, min(ratios), max(ratios)]
-        rows.append([*row, asked, d * m, asked / (d * m), earlier.get((m, s))])
+        rows.append([*row, asked, d * m, asked / (d * m)])
     return {"columns": columns, "rows": rows}
 
 
