@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,7 @@ class NeuralIsometry:
     norms : numpy.ndarray, shape (p,)
         |X' D_j lambda|_2 of every gate (1 for planted ones), or |U_j' lambda|_2; NaN where there is no dual vector.
     dual : numpy.ndarray, shape (n,), or None
-        lambda.
+        lambda; ``inf`` where X is so small that it overflows.
     planted : tuple of int
         The gates with w_j != 0; none for a planted linear part.
     rounding : float
@@ -113,6 +113,9 @@ def neural_isometry(
     check_choice(kind, "kind", KINDS)
     check_choice(dual, "dual", ("minimum-norm", "best"))
     inputs = np.ascontiguousarray(arrays.to_numpy(operator.inputs).T.astype(np.float64))
+    # by a power of two, so that no square under- or overflows: norms and blocks' bases do not change
+    exponent = int(np.frexp(np.abs(inputs).max())[1])
+    inputs = np.ldexp(inputs, -exponent)
     open_ = np.asarray(arrays.to_numpy(operator.gates()) != 0)
     weights = _weights(w, inputs.shape[1], open_.shape[1], kind)
     if kind == "linear":  # a gate that is open on all rows, before the others
@@ -120,9 +123,13 @@ def neural_isometry(
         weights = np.concatenate([weights, np.zeros((open_.shape[1] - 1, inputs.shape[1]))])
     planted = [int(j) for j in np.flatnonzero(np.any(weights != 0.0, axis=1))]
     found = _find(inputs, open_, weights, planted, normalised, dual)
-    if kind != "linear":
-        return found
-    return NeuralIsometry(found.value, found.holds, found.norms[1:], found.dual, (), found.rounding, found.reason)
+    lam = found.dual
+    if lam is not None and not normalised:  # in units of 1 / X
+        with np.errstate(over="ignore"):
+            lam = np.ldexp(lam, -exponent)
+    if kind == "linear":
+        found = replace(found, norms=found.norms[1:], planted=())
+    return replace(found, dual=lam)
 
 
 def _find(

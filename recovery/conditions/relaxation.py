@@ -149,10 +149,11 @@ def _one_feature(shares: np.ndarray) -> np.ndarray:
 
 def _ratio(columns: np.ndarray) -> float:
     """Return the ratio of the extreme eigenvalues of A_S'A_S for unit columns."""
-    norms = np.linalg.norm(columns, axis=0)
     if not columns.size:
         return 1.0
-    if columns.shape[1] > columns.shape[0] or not norms.all():
+    largest = np.abs(columns).max(axis=0)
+    if columns.shape[1] > columns.shape[0] or not largest.all():
         return math.inf
-    spectrum = np.linalg.svd(columns / norms, compute_uv=False)
+    columns = np.ldexp(columns, -np.frexp(largest)[1])  # so that no square under- or overflows
+    spectrum = np.linalg.svd(columns / np.linalg.norm(columns, axis=0), compute_uv=False)
     return float((spectrum[0] / spectrum[-1]) ** 2) if spectrum[-1] > 0.0 else math.inf

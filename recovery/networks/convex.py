@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -124,17 +124,19 @@ def group_program(
     Pilanci and Ergen, "Neural networks are convex regularizers", ICML 2020 (from memory of the literature; the
     programs and their optimality conditions are derived in docs/derivations.md, section "Neural isometry").
     """
-    X, gates, y = _checked(X, gates, y)
+    X, gates, y, inputs, data = _checked(X, gates, y)
     tol, max_iter = check_number(tol, "tol", minimum=0.0), check_integer(max_iter, "max_iter", minimum=1)
     blocks = [X] * linear + [X * gates[:, [j]] for j in range(gates.shape[1])]
     if not normalised:
         found = least_norms(blocks, y, tol=tol, max_iter=max_iter)
-        return _fit(found, found.parts, linear)
+        return _fit(found, found.parts, linear, inputs, data)
     factors = [_thin(block) for block in blocks]
     found = least_norms([left for left, _ in factors], y, tol=tol, max_iter=max_iter)
-    if found.parts is None:
-        return _fit(found, None, linear)
-    return _fit(found, [back @ z for (_, back), z in zip(factors, found.parts, strict=True)], linear)
+    parts = found.parts
+    if parts is not None:
+        parts = [back @ z for (_, back), z in zip(factors, parts, strict=True)]
+    fit = _fit(found, parts, linear, inputs, data)
+    return replace(fit, dual=found.dual, objective=_times(found.objective, data))  # bases have no unit
 
 
 def cone_program(
@@ -177,7 +179,7 @@ def cone_program(
     ----------
     As for :func:`group_program`.
     """
-    X, gates, y = _checked(X, gates, y)
+    X, gates, y, inputs, data = _checked(X, gates, y)
     tol, max_iter = check_number(tol, "tol", minimum=0.0), check_integer(max_iter, "max_iter", minimum=1)
     d, p = X.shape[1], gates.shape[1]
     blocks = [X * gates[:, [j]] for j in range(p)]
@@ -190,7 +192,7 @@ def cone_program(
         max_iter=max_iter,
     )
     if found.parts is None:
-        nothing = _fit(found, None, linear)
+        nothing = _fit(found, None, linear, inputs, data)
         return ConeFit(**vars(nothing), positive=None, negative=None, outside=float("inf"), network=None)
     free, both = found.parts[:linear], np.reshape(found.parts[linear:], (2, p, d))
     longest = max(float(np.linalg.norm(part)) for part in found.parts)
@@ -199,13 +201,14 @@ def cone_program(
     left = max(float(np.max(-(inside[j] @ part) / scale)) for side in both for j, part in enumerate(side))
     neurons = [(part, 1.0) for part in both[0]] + [(part, -1.0) for part in both[1]]
     neurons += [(sign * part, sign) for part in free for sign in (1.0, -1.0)]
-    fit = _fit(found, [*free, *(both[0] - both[1])], linear)
+    fit = _fit(found, [*free, *(both[0] - both[1])], linear, inputs, data)
+    network = _network(neurons, DROP * longest, d)
     return ConeFit(
         **vars(fit),
-        positive=both[0],
-        negative=both[1],
+        positive=_times(both[0], data - inputs),
+        negative=_times(both[1], data - inputs),
         outside=max(left, 0.0),
-        network=_network(neurons, DROP * longest, d),
+        network=ReLUNetwork([_times(layer, (data - inputs) // 2) for layer in network.layers]),
     )
 
 
@@ -216,18 +219,34 @@ def _network(neurons: list[tuple[np.ndarray, float]], shortest: float, d: int) -
     return ReLUNetwork([hidden, np.array([sign * share for _, sign, share in kept])])
 
 
-def _checked(X: Any, gates: Any, y: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return X, the gates and y on the CPU, float64, bool and float64."""
+def _checked(X: Any, gates: Any, y: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, int, int]:
+    """Return X, the gates and y on the CPU, float64, bool and float64, and the powers of two taken off X and y.
+
+    No square then under- or overflows. The difference of the powers is even, so that a network can share it.
+    """
     operator = GatedOperator(X, gates)
     y = arrays.to_numpy(check_array(y, "y", ndim=1, shape=(operator.shape[0],))).astype(np.float64)
     X = np.ascontiguousarray(arrays.to_numpy(operator.inputs).T.astype(np.float64))
-    return X, np.asarray(arrays.to_numpy(operator.gates()) != 0), y
+    inputs, data = (int(np.frexp(np.abs(one).max())[1]) for one in (X, y))
+    data += (data - inputs) % 2
+    gates = np.asarray(arrays.to_numpy(operator.gates()) != 0)
+    return np.ldexp(X, -inputs), gates, np.ldexp(y, -data), inputs, data
 
 
-def _fit(found: LeastNorms, parts: list[np.ndarray] | None, linear: bool) -> GroupFit:
-    w = None if parts is None else np.concatenate(parts[linear:])
-    free = parts[0] if linear and parts is not None else None
-    return GroupFit(w, free, found.dual, found.objective, found.residual, found.status, found.steps)
+def _times(value: Any, exponent: int) -> Any:
+    """Return a number or array times a power of two; what overflows is infinite."""
+    with np.errstate(over="ignore", under="ignore"):
+        found = np.ldexp(value, exponent)
+    return float(found) if np.ndim(found) == 0 else found
+
+
+def _fit(found: LeastNorms, parts: list[np.ndarray] | None, linear: bool, inputs: int, data: int) -> GroupFit:
+    """Return the answer in the units of X and y."""
+    w = None if parts is None else _times(np.concatenate(parts[linear:]), data - inputs)
+    free = _times(parts[0], data - inputs) if linear and parts is not None else None
+    dual = None if found.dual is None else _times(found.dual, -inputs)
+    objective, residual = _times(found.objective, data - inputs), _times(found.residual, data)
+    return GroupFit(w, free, dual, objective, residual, found.status, found.steps)
 
 
 def _thin(block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

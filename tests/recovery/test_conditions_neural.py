@@ -206,3 +206,16 @@ def test_bad_input_is_refused(change, words):
     X, gates, w = model(0)
     with pytest.raises((TypeError, ValueError), match=words):
         neural_isometry(**({"X": X, "gates": gates, "w": w} | change))
+
+
+@pytest.mark.parametrize("exponent", [-1040, -600, 600, 1010])
+@pytest.mark.parametrize("options", [{}, {"normalised": True}, {"dual": "best"}])
+def test_the_unit_of_the_inputs_does_not_matter(exponent, options):
+    X, gates, w = model(3)
+    plain = neural_isometry(X, gates, w, **options)
+    found = neural_isometry(np.ldexp(X, exponent), gates, w, **options)
+    assert found.holds == plain.holds
+    assert found.value == pytest.approx(plain.value, rel=1e-5, abs=1e-12)  # below 2^-1022 inputs lose bits
+    if -1000 < exponent < 1000:
+        unit = 0 if "normalised" in options else exponent
+        np.testing.assert_allclose(np.ldexp(found.dual, unit), plain.dual, rtol=1e-6, atol=1e-9)

@@ -127,3 +127,15 @@ def test_blank_features_are_left_out():
         theorem1_report(X, 1)
     with pytest.raises(ValueError, match="s=0 is out of range"):
         theorem1_report(A, 0)
+
+
+@pytest.mark.parametrize("exponent", [-1000, -600, 600, 1000])
+def test_small_or_large_inputs_do_not_make_a_support_dependent(exponent):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((30, 3))
+    gates = X @ rng.standard_normal((3, 4)) >= 0
+    plain = theorem1_report(GatedOperator(X, gates), 1, [0, 4, 7])
+    found = theorem1_report(GatedOperator(np.ldexp(X, exponent), gates), 1, [0, 4, 7])
+    assert plain.support_ratio > 1
+    assert found.support_ratio == pytest.approx(plain.support_ratio, rel=1e-12)
+    assert found.reason == plain.reason

@@ -166,3 +166,23 @@ def test_bad_input_is_refused(change, words):
     for program in (group_program, cone_program):
         with pytest.raises((TypeError, ValueError), match=words):
             program(**({"X": X, "gates": gates, "y": y} | change))
+
+
+@pytest.mark.parametrize("exponents", [(0, -700), (-560, -560), (600, 301), (-1060, 0)])
+def test_units_of_the_inputs_and_data_do_not_matter(exponents):
+    X, gates, y = model(2)
+    inputs, data = exponents
+    for program, options in ((group_program, {}), (group_program, {"normalised": True}), (cone_program, {})):
+        plain = program(X, gates, y, **options)
+        fit = program(np.ldexp(X, inputs), gates, np.ldexp(y, data), **options)
+        # below 2^-1022 inputs lose bits
+        rel = 1e-9 if inputs > -1022 else 1e-3
+        size = data if options else data - inputs
+        with np.errstate(over="ignore"):
+            wanted = np.ldexp(plain.objective, size)
+        assert fit.status == plain.status
+        assert fit.objective == pytest.approx(wanted, rel=rel)
+        assert fit.w is not None and fit.w.any()
+        if program is cone_program and np.isfinite(wanted):
+            outputs = fit.network(np.ldexp(X, inputs))
+            np.testing.assert_allclose(np.ldexp(outputs, -data), y, atol=1e-6)
