@@ -1,0 +1,90 @@
+"""No certified bound crosses the exact value; and a campaign that would notice if one did."""
+
+import numpy as np
+import pytest
+
+from benchmarks import no_false_certificate as campaign
+from recovery.certificates import cholesky, dual, gram, null_space, tight
+from recovery.certificates.gram import GramEnclosure
+
+
+def judge(outcomes):
+    """The bars: nothing crossed, 99 % received, everything checked again valid, everything moved refused."""
+    crossed = [one for one in outcomes if one.crossed]
+    assert not crossed, crossed[:5]
+    assert campaign.received(outcomes) >= 0.99
+    checked = [one for one in outcomes if one.checked is not None]
+    assert all(one.checked for one in checked)
+    assert all(one.tampered_refused for one in checked)
+    print(campaign.summary(outcomes))
+    return checked
+
+
+def test_no_false_certificate_among_two_thousand():
+    outcomes = list(campaign.campaign(2000))
+    checked = judge(outcomes)
+    assert len(checked) >= 70
+    assert len({one.family for one in outcomes}) >= len(campaign.FAMILIES)
+    # never certifying much is no pass: where U was sought, bounds are near the truth
+    sought = [one for one in outcomes if one.prover != "any symmetric" and not one.refused]
+    for family in ("gaussian", "relu", "integers", "duplicated", "nearly dependent"):
+        assert np.median([one.slack for one in sought if one.family == family]) <= 0.02
+    for family in ("equicorrelated integers", "duplicated integers"):
+        assert np.median([one.slack for one in sought if one.family == family]) == 0.0
+    enumerated = [one for one in sought if one.prover == "enumeration" and one.family not in campaign.DEGENERATE]
+    assert np.quantile([one.slack for one in enumerated], 0.99) <= 1e-11
+
+
+@pytest.mark.slow
+def test_no_false_certificate_among_twenty_thousand():
+    outcomes = list(campaign.campaign(20_000, seed=1, solvers=600, null_space=600))
+    checked = judge(outcomes)
+    assert len(checked) >= 700
+    assert sum(one.prover == "cvxpy" and not one.refused for one in outcomes) >= 1000
+    assert sum(one.side == "alpha" for one in outcomes) >= 500
+
+
+def broken_spread(monkeypatch):
+    """The bound without s max|U|."""
+    monkeypatch.setattr(dual, "_with_spread", lambda tau, U, s, side: dual.Fraction(tau))
+
+
+def broken_rounding(monkeypatch):
+    """No bound of rounding errors at all: a float factorisation is believed."""
+    whole = gram.enclose_gram
+
+    def believed(A):
+        found = whole(A)
+        return GramEnclosure(found.middle, 0.0 * found.radius, found.exponents)
+
+    monkeypatch.setattr(dual, "enclose_gram", believed)
+    monkeypatch.setattr(cholesky, "_lowered", lambda M, norm: np.array(M))
+
+
+def broken_factorisation(monkeypatch):
+    """A factorisation that looks at the diagonal alone."""
+    monkeypatch.setattr(
+        cholesky, "_succeeds", lambda work: (work[np.arange(len(work)), np.arange(len(work))] > 0).all(0)
+    )
+
+
+def broken_exactness(monkeypatch):
+    """Exact arithmetic that calls everything semidefinite."""
+    monkeypatch.setattr(tight, "is_positive_semidefinite", lambda M: True)
+
+
+def broken_order(monkeypatch):
+    """The bound of alpha_1 in place of that of alpha_s."""
+    whole = null_space.proved_bound
+    monkeypatch.setattr(null_space, "proved_bound", lambda A, Y, s: whole(A, Y, 1))
+
+
+BROKEN = (broken_spread, broken_rounding, broken_factorisation, broken_exactness, broken_order)
+
+
+@pytest.mark.parametrize("breaking", BROKEN, ids=lambda breaking: breaking.__name__)
+def test_the_campaign_notices_what_is_broken(breaking, monkeypatch):
+    breaking(monkeypatch)
+    about_null_spaces = breaking is broken_order
+    outcomes = campaign.campaign(190, solvers=0, null_space=190 if about_null_spaces else 0)
+    assert any(one.crossed for one in outcomes)  # stops at the first

@@ -1,0 +1,171 @@
+"""Exact truth about small matrices of floats, by integers of Python; it shares no code with what makes certificates.
+
+Restricted eigenvalues: t bounds all blocks A_S'A_S if and only if no t I - A_S'A_S (or its negative) has a negative
+eigenvalue. The eigenvalues of a symmetric matrix are real, so that, by the rule of signs, none is negative if and only
+if no elementary symmetric function of them is: these are integers here, by the method of Faddeev and LeVerrier. A
+float eigenvalue decides first wherever it is farther from 0 than its error can be (Weyl).
+
+Null-space constant: the share |z_K|_1 / |z|_1 is largest at a vertex of {A z = 0, |z|_1 <= 1}, a null vector whose
+support is minimal; all of them are found by elimination in fractions.
+"""
+
+from fractions import Fraction
+from itertools import chain, combinations
+
+import numpy as np
+
+UNIT = 2.0**-53
+
+
+def integer_columns(A):
+    """Return, column by column, integers c and one exponent k: the column is c 2**k."""
+    out = []
+    for column in A.T.tolist():
+        ratios = [value.as_integer_ratio() for value in column]
+        k = max(q.bit_length() - 1 for _, q in ratios)  # denominators are powers of two
+        out.append(([p << (k - q.bit_length() + 1) for p, q in ratios], -k))
+    return out
+
+
+class Blocks:
+    """All blocks of s columns of A: which of them, if any, a number does not bound."""
+
+    def __init__(self, A, s):
+        self.A, self.s = A, s
+        self.columns = integer_columns(A)
+        self.supports = np.array(list(combinations(range(A.shape[1]), s)))
+        # exponents of the largest entries; of zeros, far below everything
+        tops = np.abs(A).max(axis=0)
+        self.tops = np.where(tops > 0, np.frexp(tops)[1].astype(np.int64), -5000)
+        self.exact_checks = 0
+        self._inner = {}
+
+    def values(self):
+        """Return the smallest and the largest eigenvalue of a block as floats divided by the scale, and the scale."""
+        scale = int(self.tops.max())
+        if scale == -5000:
+            return 0.0, 0.0, Fraction(1)
+        B = np.ldexp(self.A, -scale)
+        spectrum = np.linalg.eigvalsh(self._blocks(B.T @ B))
+        return float(spectrum[:, 0].min()), float(spectrum[:, -1].max()), Fraction(4) ** scale
+
+    def crossed(self, side, t):
+        """Return a support on which the rational t is no bound of the eigenvalues on a side, or None: t is one."""
+        t = Fraction(t)
+        if side == "smallest" and t <= 0:
+            return None  # no Gram matrix has a negative eigenvalue
+        least, error = self._float_gaps(side, t)
+        if (least < -error).any():
+            return tuple(self.supports[int(np.argmin(least + error))].tolist())
+        for support in self.supports[least <= error].tolist():
+            if min(self.elementary(side, t, support)) < 0:
+                return tuple(support)
+        return None
+
+    def reached(self, side, t, support):
+        """Say whether the block of a support has an eigenvalue of at least t (side "largest") or at most t."""
+        # not so if and only if the shifted block is positive definite
+        return min(self.elementary(side, Fraction(t), list(support))) <= 0
+
+    def elementary(self, side, t, support):
+        """Return the elementary symmetric functions of the eigenvalues of t I - A_S'A_S, or its negative, congruent.
+
+        Rows and columns are scaled by powers of two, which keeps signs: the numbers become integers.
+        """
+        self.exact_checks += 1
+        sign = 1 if side == "largest" else -1
+        lowest = min(self.columns[i][1] for i in support)
+        size, M = len(support), []
+        for i in support:
+            up = self.columns[i][1] - lowest
+            M.append([-sign * t.denominator * self.inner(i, j) << (up + self.columns[j][1] - lowest) for j in support])
+        for a in range(size):
+            # everything is multiplied by 2**(-2 lowest) and the denominator of t
+            shift = -2 * lowest
+            M[a][a] = M[a][a] * (1 << max(0, -shift)) + sign * t.numerator * (1 << max(0, shift))
+            if shift < 0:
+                M[a] = [value if b == a else value << -shift for b, value in enumerate(M[a])]
+        out, power = [], [[int(a == b) for b in range(size)] for a in range(size)]
+        for k in range(1, size + 1):
+            product = [[sum(M[a][c] * power[c][b] for c in range(size)) for b in range(size)] for a in range(size)]
+            value, rest = divmod(sum(product[a][a] for a in range(size)), k)
+            assert rest == 0
+            out.append(value)
+            power = [[value * (a == b) - product[a][b] for b in range(size)] for a in range(size)]
+        return out
+
+    def inner(self, i, j):
+        """Return the inner product of two columns of integers."""
+        if (i, j) not in self._inner:
+            product = sum(map(int.__mul__, self.columns[i][0], self.columns[j][0]))
+            self._inner[i, j] = self._inner[j, i] = product
+        return self._inner[i, j]
+
+    def _float_gaps(self, side, t):
+        """Return the smallest eigenvalue of each shifted block in floats, scaled, and a bound of its error."""
+        rows, s = self.A.shape[0], self.s
+        half = (_bits(abs(t)) + 1) // 2 if t else -5000
+        x = np.maximum(self.tops, half)
+        x = np.where(x == -5000, 0, x)
+        C = np.ldexp(self.A, -x)
+        shift = np.array([float(t / Fraction(4) ** int(e)) for e in x])
+        M = C.T @ C
+        M = np.diag(shift) - M if side == "largest" else M - np.diag(shift)
+        blocks = self._blocks(M)
+        sizes = ((C * C).sum(axis=0) + np.abs(shift))[self.supports].sum(axis=1)
+        # rounding of C'C, of the shift, of its subtraction, and of the eigenvalue routine, with room to spare
+        error = 32.0 * (rows + s * s + 8) * UNIT * sizes + 2.0**-900
+        return np.linalg.eigvalsh(blocks)[:, 0], error
+
+    def _blocks(self, M):
+        return M[self.supports[:, :, None], self.supports[:, None, :]]
+
+
+def null_space_constants(A, orders):
+    """Return alpha_s exactly for each s of `orders`, by all null vectors of minimal support.
+
+    Parameters
+    ----------
+    A : numpy.ndarray of float64, shape (n, N)
+        Small: elimination for each set of columns of size up to rank + 1.
+    orders : sequence of int
+        s.
+
+    Returns
+    -------
+    list of Fraction
+        0 where the columns are independent.
+    """
+    columns = [[Fraction(value) for value in column] for column in A.T.tolist()]
+    best, circuits = [Fraction(0)] * len(orders), []
+    sets = chain.from_iterable(combinations(range(len(columns)), k) for k in range(1, A.shape[0] + 2))
+    for chosen in sets:
+        if any(known <= set(chosen) for known in circuits):
+            continue
+        z = _dependence([columns[i] for i in chosen])
+        if z is not None:  # no smaller set is dependent, so that no entry is 0
+            circuits.append(set(chosen))
+            sizes = sorted(map(abs, z), reverse=True)
+            best = [max(old, sum(sizes[:s]) / sum(sizes)) for old, s in zip(best, orders, strict=True)]
+    return best
+
+
+def _dependence(columns):
+    """Return the coefficients of a relation between columns all of whose proper subsets are independent, or None."""
+    rows = [list(row) for row in zip(*columns, strict=True)]
+    size = len(columns)
+    for k in range(size - 1):
+        place = next(i for i in range(k, len(rows)) if rows[i][k])  # independent: there is a pivot
+        rows[k], rows[place] = rows[place], rows[k]
+        rows[k] = [value / rows[k][k] for value in rows[k]]
+        for i, row in enumerate(rows):
+            if i != k and row[k]:
+                rows[i] = [a - row[k] * b for a, b in zip(row, rows[k], strict=True)]
+    if any(row[-1] for row in rows[size - 1 :]):
+        return None
+    return [-row[-1] for row in rows[: size - 1]] + [Fraction(1)]
+
+
+def _bits(value):
+    """Return e with value < 2**e."""
+    return value.numerator.bit_length() - value.denominator.bit_length() + 1
