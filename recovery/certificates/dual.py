@@ -13,10 +13,11 @@ from planted import arrays
 from planted.checks import check_array, check_choice, check_integer, check_number
 from recovery.certificates.certificate import Certificate, exact, exact_matrix
 from recovery.certificates.cholesky import proves_positive_definite, tightest
-from recovery.certificates.gram import GramEnclosure, enclose_gram, host_columns, short_gram
+from recovery.certificates.gram import GramEnclosure, enclose_gram, short_gram
 from recovery.certificates.proposals import SOLVERS, Proposal, bound, clipped, first_order, with_cvxpy
 from recovery.certificates.rounding import outward
 from recovery.certificates.tight import exactly_tight
+from recovery.conditions._columns import host_columns
 
 __all__ = ["SIDES", "dual_bound", "proved_dual"]
 

@@ -11,9 +11,8 @@ import numpy as np
 from planted import arrays
 from planted.checks import check_array
 from recovery.certificates.certificate import Certificate, exact_matrix
-from recovery.certificates.gram import host_columns
 from recovery.certificates.rational import exact_products, integer_matrix, reduced_echelon, rounded, too_long
-from recovery.conditions._columns import check_support
+from recovery.conditions._columns import check_support, host_columns
 
 __all__ = ["dual_vector_certificate"]
 

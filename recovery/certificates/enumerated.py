@@ -13,10 +13,11 @@ from planted.checks import check_choice, check_integer
 from recovery.certificates.certificate import Certificate, exact, exact_matrix
 from recovery.certificates.cholesky import blocks_proved
 from recovery.certificates.dual import SIDES
-from recovery.certificates.gram import ExactGram, GramEnclosure, enclose_gram, host_columns, short_gram
+from recovery.certificates.gram import ExactGram, GramEnclosure, enclose_gram, short_gram
 from recovery.certificates.rounding import UNIT
 from recovery.certificates.semidefinite import is_positive_semidefinite
 from recovery.certificates.tight import DENOMINATOR
+from recovery.conditions._columns import host_columns
 from recovery.conditions.enumeration import LIMIT, extreme_blocks, supports
 
 __all__ = ["enumeration_bound", "proved_enumeration", "proved_over_supports"]

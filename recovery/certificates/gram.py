@@ -8,34 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from planted import arrays
 from recovery.certificates.rounding import NEGLIGIBLE, UNIT, column_scaled, gamma
-from recovery.conditions._columns import all_columns
 
-__all__ = ["ExactGram", "GramEnclosure", "enclose_gram", "exact_gram", "host_columns", "short_gram"]
+__all__ = ["ExactGram", "GramEnclosure", "enclose_gram", "exact_gram", "short_gram"]
 
 EXACT_SIZE, EXACT_BITS = 40, 64
 """Columns, and binary digits of inner products, up to which bounds are tried exactly."""
-
-
-def host_columns(A: Any) -> np.ndarray:
-    """Return an operator or array as a float64 matrix on the CPU, shape (n, N), with the same numbers.
-
-    Integers above 2**53 and long doubles that no float64 can hold are refused: others would take their place in proofs.
-    """
-    columns = np.ascontiguousarray(arrays.to_numpy(all_columns(A)))
-    given = None if hasattr(A, "columns") else arrays.to_numpy(A) if arrays.is_array(A) else np.asarray(A)
-    if given is not None:
-        if given.dtype.kind in "iu":
-            same = -(2**53) <= int(given.min()) and int(given.max()) <= 2**53
-        else:
-            same = given.dtype.itemsize <= 8 or bool((given == columns).all())
-        if not same:
-            raise ValueError(
-                f"A holds numbers of type {given.dtype} that float64 would round; expected integers up to 2**53, or "
-                "floats"
-            )
-    return columns
 
 
 @dataclass(frozen=True, eq=False)

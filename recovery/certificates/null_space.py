@@ -11,8 +11,8 @@ import numpy as np
 from planted import arrays
 from planted.checks import check_array, check_integer
 from recovery.certificates.certificate import Certificate, exact, exact_matrix
-from recovery.certificates.gram import host_columns
 from recovery.certificates.rational import exact_products, null_vector, rounded, too_long
+from recovery.conditions._columns import host_columns
 
 __all__ = ["enclosed_residual", "null_space_certificate", "null_space_witness", "proved_bound"]
 

@@ -11,9 +11,9 @@ import numpy as np
 from planted.checks import check_choice, check_integer
 from recovery.certificates.certificate import Certificate, exact, exact_matrix
 from recovery.certificates.dual import SIDES
-from recovery.certificates.gram import enclose_gram, exact_gram, host_columns
+from recovery.certificates.gram import enclose_gram, exact_gram
 from recovery.certificates.rounding import outward
-from recovery.conditions._columns import check_support
+from recovery.conditions._columns import check_support, host_columns
 from recovery.conditions.search import extreme_support
 
 __all__ = ["proved_witness", "witness_bound"]

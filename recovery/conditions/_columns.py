@@ -10,7 +10,7 @@ from planted import arrays
 from planted.checks import check_array
 from recovery.operators import Operator, as_operator
 
-__all__ = ["all_columns", "check_signs", "check_support", "host_gram", "orthogonalise", "unit_columns"]
+__all__ = ["all_columns", "check_signs", "check_support", "host_columns", "host_gram", "orthogonalise", "unit_columns"]
 
 EPS = float(np.finfo(np.float64).eps)
 
@@ -23,6 +23,26 @@ def all_columns(A: Any) -> Any:
     operator: Operator = as_operator(A)
     columns = operator.columns(operator.xp.arange(operator.shape[1]))
     return columns if columns.dtype == np.float64 else columns.astype(np.float64)
+
+
+def host_columns(A: Any) -> np.ndarray:
+    """Return an operator or array as a float64 matrix on the CPU, shape (n, N), with the same numbers.
+
+    Integers above 2**53 and long doubles that no float64 can hold are refused: others would take their place in proofs.
+    """
+    columns = np.ascontiguousarray(arrays.to_numpy(all_columns(A)))
+    given = None if hasattr(A, "columns") else arrays.to_numpy(A) if arrays.is_array(A) else np.asarray(A)
+    if given is not None:
+        if given.dtype.kind in "iu":
+            same = -(2**53) <= int(given.min()) and int(given.max()) <= 2**53
+        else:
+            same = given.dtype.itemsize <= 8 or bool((given == columns).all())
+        if not same:
+            raise ValueError(
+                f"A holds numbers of type {given.dtype} that float64 would round; expected integers up to 2**53, or "
+                "floats"
+            )
+    return columns
 
 
 def unit_columns(A: Any) -> Any:

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from planted import arrays
 from planted.checks import check_choice, check_integer
-from recovery.conditions._columns import EPS, all_columns
+from recovery.conditions._columns import EPS, host_columns
 from recovery.conditions.enumeration import LIMIT, supports
 from recovery.conditions.intervals import Interval
 
@@ -74,7 +73,7 @@ def null_space_constant(A: Any, s: int, method: str = "decoupled", *, limit: int
     from recovery.certificates.null_space import proved_bound
 
     check_choice(method, "method", ("decoupled", "joint", "exact"))
-    columns = arrays.to_numpy(all_columns(A))
+    columns = host_columns(A)
     size = columns.shape[1]
     s = check_integer(s, "s", minimum=1, maximum=size)
     limit = check_integer(limit, "limit", minimum=0)
@@ -117,7 +116,7 @@ def null_space_multipliers(A: Any, s: int, method: str = "decoupled") -> np.ndar
         If A is not a finite matrix, `s` is out of range, or the method is not known.
     """
     check_choice(method, "method", ("decoupled", "joint"))
-    columns = arrays.to_numpy(all_columns(A))
+    columns = host_columns(A)
     s = check_integer(s, "s", minimum=1, maximum=columns.shape[1])
     programs = Programs(columns)
     if method == "joint":

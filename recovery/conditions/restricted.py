@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from planted.checks import check_choice, check_integer
-from recovery.conditions._columns import EPS, host_gram
+from recovery.conditions._columns import EPS, host_columns, host_gram
 from recovery.conditions.enumeration import LIMIT, extreme_blocks
 from recovery.conditions.intervals import Interval, contrast, down, ratio, up
 from recovery.conditions.search import extreme_support
@@ -168,7 +168,6 @@ def _certified(A: Any, s: int, method: str, limit: int) -> RestrictedEigenvalues
     """Return intervals whose ends were proved."""
     # not at the top: certificates are built on conditions
     from recovery.certificates.eigenvalues import certified_intervals
-    from recovery.certificates.gram import host_columns
 
     columns = host_columns(A)
     count = math.comb(columns.shape[1], s)

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from planted import arrays
 from planted.checks import check_integer
-from recovery.conditions._columns import EPS, all_columns
+from recovery.conditions._columns import EPS, host_columns
 from recovery.conditions.enumeration import BLOCK_ENTRIES, LIMIT, supports
 from recovery.conditions.intervals import Interval
 
@@ -58,7 +57,7 @@ def spark_bounds(A: Any, *, limit: int = LIMIT) -> Interval:
     >>> spark.lower, spark.upper, spark.witness.tolist()
     (2.0, 2.0, [0, 3])
     """
-    columns = arrays.to_numpy(all_columns(A))
+    columns = host_columns(A)
     limit = check_integer(limit, "limit", minimum=0)
     n, size = columns.shape
     peaks = np.abs(columns).max(axis=0)

@@ -14,7 +14,14 @@ from recovery.certificates import (
     null_space_certificate,
     witness_bound,
 )
-from recovery.conditions import Interval, RestrictedEigenvalues, restricted_eigenvalues
+from recovery.conditions import (
+    Interval,
+    RestrictedEigenvalues,
+    dual_certificate,
+    null_space_constant,
+    restricted_eigenvalues,
+    spark_bounds,
+)
 
 PROVED = ({"method": "dual"}, {"certify": True})
 
@@ -73,6 +80,9 @@ def test_integers_that_float64_would_round_are_refused(value, backend):
         null_space_certificate(A, 1, np.zeros((2, 2)))
     with pytest.raises(ValueError, match="float64 would round"):
         dual_vector_certificate([[value]], [0], [1], [1.0])
+    for decide in (lambda A: null_space_constant(A, 1), spark_bounds, lambda A: dual_certificate(A, [0], [1])):
+        with pytest.raises(ValueError, match="float64 would round"):
+            decide(A)
     exact = dual_bound(backend.put(np.array([[2**53]])), 1)
     assert 2**106 <= Fraction(exact.claim["bound"]) <= 2**106 * Fraction(1 + 1e-13)
 
