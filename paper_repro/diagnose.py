@@ -15,8 +15,6 @@ from recovery import GatedOperator, Instance
 
 __all__ = ["BadFile", "read", "report"]
 
-_KNOWN = ("A", "X", "gates", "H", "generators", "y", "x", "s", "sparsity")
-
 
 class BadFile(ValueError):
     """A file does not hold what is asked for; the message is a sentence."""
@@ -56,17 +54,19 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], list[str]]:
         raise FileNotFoundError(f"there is no file {name}") from None
     except OSError as error:
         raise BadFile(f"{name} cannot be read ({error.strerror or error}); expected an npz file") from error
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+    except MemoryError as error:
+        raise BadFile(f"{name} holds an array that is too large for the memory here ({error})") from error
+    except (ValueError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
         if isinstance(error, BadFile):
             raise
         raise BadFile(f"{name} is no npz file; expected one as numpy.savez writes it") from error
     if "about" in found:
         return _instance(path, name), []
     try:
-        arguments = _arguments(found, name)
+        arguments = _arguments(found)
     except (TypeError, ValueError) as error:
         raise BadFile(f"{name}: {error}") from error
-    return arguments, sorted(set(found) - set(_KNOWN))
+    return arguments, sorted(set(found) - _used(found))
 
 
 def report(path: str | os.PathLike[str], *, sparsity: int | None = None, improve: bool = True) -> str:
@@ -119,7 +119,14 @@ def _instance(path: str | os.PathLike[str], name: str) -> dict[str, Any]:
     return {"A": there.A, "y": there.y, "x": there.x, "sparsity": there.sparsity or None}
 
 
-def _arguments(found: dict[str, np.ndarray], name: str) -> dict[str, Any]:
+def _used(found: dict[str, np.ndarray]) -> set[str]:
+    """Return the names that :func:`_arguments` looks at: A before X, H before generators, sparsity before s."""
+    choices = [("sparsity", "s"), ("y",), ("x",)]
+    choices += [("A",)] if "A" in found else [("X",), ("H", "generators"), ("gates",)]
+    return {next(name for name in names if name in found) for names in choices if any(n in found for n in names)}
+
+
+def _arguments(found: dict[str, np.ndarray]) -> dict[str, Any]:
     arguments: dict[str, Any] = {}
     if "A" in found:
         arguments["A"] = check_array(found["A"], "A", ndim=2)
@@ -137,7 +144,7 @@ def _arguments(found: dict[str, np.ndarray], name: str) -> dict[str, Any]:
             arguments["A"] = X  # a linear model
     else:
         listed = ", ".join(found) or "nothing"
-        raise BadFile(f"{name} holds {listed}; expected A, or X with gates or generators H")
+        raise ValueError(f"it holds {listed}; expected A, or X with gates or generators H")
     for key in ("y", "x"):
         if key in found:
             arguments[key] = check_array(found[key], key, ndim=1)
@@ -145,6 +152,6 @@ def _arguments(found: dict[str, np.ndarray], name: str) -> dict[str, Any]:
         if key in found:
             value = found[key]
             if value.shape != () or value.dtype.kind not in "iu":
-                raise BadFile(f"{name}: {key} is {value!r}; expected one integer")
+                raise ValueError(f"{key} is {value!r}; expected one integer")
             arguments["sparsity"] = int(value)
     return arguments

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from recovery._uniform import CONDITIONS
+from recovery._uniform import CONDITIONS, MOST
 from recovery.guarantees.base import Verdict
 
 __all__ = ["Diagnosis", "Effect", "Finding"]
 
 _ORDER = {"holds": 0, "unknown": 1, "fails": 2}
+_LISTED = [one.names[0] for one in CONDITIONS if one.names != ("unique-spark",)]
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,14 @@ class Diagnosis:
                 return f"{raised}: {one.name} ({one.note})." + tail
         better = [one for one in others if _score(one) < 0.99 * _score(here)]
         if not better:
-            return "None of the changes that were tried helps." + tail
+            wider = next((one for one in others if sum(one.covers) > sum(here.covers)), None)
+            if wider is None:
+                return "None of the changes that were tried helps." + tail
+            pairs = zip(_LISTED, here.covers, wider.covers, strict=True)
+            raised = ", ".join(f"{name} from {old} to {new}" for name, old, new in pairs if new > old)
+            return (
+                f"None of the changes raises s = {here.best}, but {wider.name} ({wider.note}) raises {raised}." + tail
+            )
         best = min(better, key=_score)
         what = "alpha_1" if not math.isnan(here.share) else "the coherence"
         return (
@@ -158,7 +166,6 @@ def _written(found: Diagnosis) -> str:
         head = ["guarantee", "hypotheses", "margin", "why"]
         parts.append("## For the planted vector\n\n" + _table(head, rows))
     if found.effects:
-        names = [one.names[0] for one in CONDITIONS if one.names != ("unique-spark",)]
         rows = [
             [
                 one.name,
@@ -167,7 +174,7 @@ def _written(found: Diagnosis) -> str:
                 f"{one.kappa:.4g}",
                 "-" if math.isnan(one.share) else f"{one.share:.4g}",
                 str(one.best),
-                ", ".join(f"{name} {s}" for name, s in zip(names, one.covers, strict=True) if s) or "none",
+                ", ".join(f"{name} {s}" for name, s in zip(_LISTED, one.covers, strict=True) if s) or "none",
                 one.note,
             ]
             for one in found.effects
@@ -179,6 +186,8 @@ def _written(found: Diagnosis) -> str:
 
 def _summary(found: Diagnosis) -> str:
     sentence = f"Some method provably finds every x with s <= {found.covers} non-zeros."
+    if found.covers >= MOST:
+        sentence = sentence[:-1] + "; larger s were not tried."
     if not found.covers:
         sentence = "No method is proved to find every x with even one non-zero; single vectors may well be found."
     return sentence

@@ -23,9 +23,11 @@ from recovery.guarantees.base import Verdict, exceeds
 from recovery.guarantees.isometry import smaller
 from recovery.guarantees.null_space import clear_rows
 
-__all__ = ["CONDITIONS", "Condition", "Numbers", "largest"]
+__all__ = ["CONDITIONS", "MOST", "Condition", "Numbers", "largest"]
 
 Rule = Callable[["Numbers", int], Verdict]
+MOST = 12
+"""No condition is looked at for more non-zeros."""
 HALF, SHARP, THIRD = 0.5, 1.0 / math.sqrt(2.0), 1.0 / math.sqrt(3.0)
 GOLDEN, COSAMP = (math.sqrt(5.0) - 1.0) / 2.0, math.sqrt((math.sqrt(57.0) - 7.0) / 2.0)
 
@@ -95,6 +97,11 @@ class Numbers:
         return alpha
 
     @cached_property
+    def rough(self) -> Numbers:
+        """The same matrix without enumeration or programs: bounds that may already show that a condition holds."""
+        return Numbers(self.matrix, 0, 0)
+
+    @cached_property
     def _rows(self) -> np.ndarray:
         """Rows with the null space that the matrix has up to rounding."""
         return clear_rows(self.matrix)
@@ -140,7 +147,8 @@ def largest(condition: Condition, numbers: Numbers, most: int) -> int:
         0 if it does not hold for 1; it may hold beyond what cannot be known.
     """
     for s in range(1, most + 1):
-        if condition.rule(numbers, s).status != "holds":
+        # where bounds do, enumeration would be the slower the better the matrix is
+        if condition.rule(numbers.rough, s).status != "holds" and condition.rule(numbers, s).status != "holds":
             return s - 1
     return most
 
@@ -149,7 +157,10 @@ def _spark(numbers: Numbers, s: int) -> Verdict:
     spark = numbers.spark
     if spark is None:
         return Verdict.unknown(f"{numbers.size} columns: the spark is not looked for beyond {numbers.programs}")
-    reason = f"the spark is between {spark.lower:g} and {spark.upper:g}; more than {2 * s} is asked for"
+    size = f"is {spark.lower:g}" if spark.lower == spark.upper else f"is between {spark.lower:g} and {spark.upper:g}"
+    reason = f"the spark {size}; more than {2 * s} is asked for"
+    if spark.lower == math.inf:
+        reason = "all columns are independent: the spark is infinite"
     if spark.lower > 2 * s:
         return Verdict("holds", spark.lower / (2 * s) - 1.0, reason)
     return Verdict("fails", spark.upper / (2 * s) - 1.0, reason) if spark.upper <= 2 * s else Verdict.unknown(reason)

@@ -13,7 +13,7 @@ from planted.checks import check_array, check_integer
 from recovery._improvements import changes, parallel
 from recovery._report import Diagnosis, Effect, Finding
 from recovery._solve import solve
-from recovery._uniform import CONDITIONS, Numbers, largest
+from recovery._uniform import CONDITIONS, MOST, Numbers, largest
 from recovery.conditions import Interval, complementary_pairs, equal_gates, gate_coverage, gate_spread, gated_rank
 from recovery.conditions.coverage import energy_coverage
 from recovery.gated import GatedOperator
@@ -25,7 +25,6 @@ __all__ = ["Diagnosis", "Effect", "Finding", "diagnose"]
 
 LIMIT = 200_000
 PROGRAMS = 120
-MOST = 12
 NOISE_FREE = 1e-10
 """y is taken for A x without noise if it differs by less than this share of its norm."""
 _SLOW = {"l1-null-space", "unique-spark", "unique-coherence"}

@@ -1,5 +1,8 @@
 """`paper-repro diagnose`: what a file may hold, and sentences for what it may not."""
 
+import io
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -116,3 +119,24 @@ def test_arguments_are_read_without_change(tmp_path):
     np.testing.assert_array_equal(arguments["A"], A)
     assert arguments["sparsity"] == 2
     assert ignored == ["junk"]
+
+
+def test_what_is_not_used_is_said(command):
+    output = command("--no-changes", A=A, X=X, gates=X @ H >= 0, s=np.array(1), sparsity=np.array(1))[1]
+    assert "Not used: X, gates, s." in output
+    assert "Not used: generators." in command("--no-changes", X=X, H=H, generators=H)[1]
+
+
+def test_sentences_name_the_file_once(command, capsys):
+    assert command("--no-changes", B=A)[2].count("mine.npz") == 1
+    assert command("--no-changes", A=A, s=np.array(1.5))[2].count("mine.npz") == 1
+
+
+def test_an_array_that_does_not_fit_into_memory_is_a_sentence(capsys, tmp_path):
+    header = io.BytesIO()
+    about = {"descr": "<f8", "fortran_order": False, "shape": (10**8, 10**8)}
+    np.lib.format.write_array_header_1_0(header, about)
+    with zipfile.ZipFile(tmp_path / "huge.npz", "w") as archive:
+        archive.writestr("A.npy", header.getvalue() + bytes(80))
+    assert cli.main(["diagnose", str(tmp_path / "huge.npz")]) == 1
+    assert "too large" in capsys.readouterr().err

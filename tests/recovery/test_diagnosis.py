@@ -10,8 +10,8 @@ import pytest
 import recovery
 from recovery import GatedOperator, Instance
 from recovery._improvements import changes, looks_normal, parallel
-from recovery._uniform import CONDITIONS, Numbers
-from recovery.conditions import mutual_coherence, restricted_eigenvalues
+from recovery._uniform import CONDITIONS, Numbers, largest
+from recovery.conditions import mutual_coherence, restricted, restricted_eigenvalues
 from recovery.guarantees import basis_pursuit, cosamp, descent, null_space, omp, scaled_thresholding, uniqueness
 
 MODULES = (basis_pursuit, cosamp, descent, null_space, omp, scaled_thresholding, uniqueness)
@@ -179,6 +179,27 @@ def test_independent_columns_need_no_programs():
     by_name = {one.names[0]: one for one in found.uniform}
     assert by_name["l1-null-space"].covers == by_name["unique-spark"].covers == 5
     assert "spark" in dict(found.numbers)  # without the word that it is proved
+
+
+def test_a_change_that_only_helps_other_methods_is_named():
+    report = recovery.diagnose(np.random.default_rng(0).standard_normal((40, 20)))
+    assert report.covers == 12
+    assert "larger s were not tried" in report.table()
+    assert report.uniform[0].verdict.reason == "all columns are independent: the spark is infinite"
+    advice = report.advice()
+    assert advice.startswith("None of the changes raises s = 12, but precondition the rows (")
+    assert "iht-condition-number from 0 to 12" in advice
+
+
+def test_bounds_that_suffice_save_the_enumeration(monkeypatch):
+    # orthonormal columns meet every condition for every s, and every size would have to be enumerated
+    def refused(gram, s):
+        raise AssertionError(f"{s} columns are enumerated")
+
+    monkeypatch.setattr(restricted, "extreme_blocks", refused)
+    numbers = Numbers(np.eye(30)[:, :20], 200_000, 120)
+    for condition in CONDITIONS:
+        assert largest(condition, numbers, 4) == 4
 
 
 def test_beyond_the_limits_answers_are_unknown():
