@@ -5,7 +5,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from exact_oracle import Blocks, integer_columns, null_space_constants
+from exact_oracle import Blocks, integer_columns, minimal_null_vectors, null_space_constant, recovers
 
 
 def plain_elementary(M):
@@ -93,6 +93,24 @@ def test_floats_decide_as_exact_arithmetic_does():
             assert (blocks.crossed(side, t) is not None) == (truth and (side == "largest" or t > 0))
             undecided += blocks.exact_checks - before
     assert undecided > 20
+
+
+def null_space_constants(A, orders):
+    circuits = minimal_null_vectors(A)
+    return [null_space_constant(circuits, s) for s in orders]
+
+
+def test_uniqueness_in_l1_of_known_matrices():
+    circuits = minimal_null_vectors(np.array([[1.0, 0.0, 0.75], [0.0, 1.0, 0.5]]))  # z = (3/4, 1/2, -1)
+    assert len(circuits) == 1
+    assert recovers(circuits, [0], [1])  # 1/2 + 1 > 3/4
+    assert recovers(circuits, [2], [1])  # 3/4 + 1/2 > 1
+    assert not recovers(circuits, [0, 1], [1, 1])  # 1 < 3/4 + 1/2
+    assert recovers(circuits, [0, 1], [1, -1])  # 1 > 3/4 - 1/2
+    assert not recovers(circuits, [0, 1, 2], [1, 1, 1])  # dependent columns
+    assert recovers(circuits, [], [])
+    tie = minimal_null_vectors(np.array([[1.0, 1.0]]))
+    assert not recovers(tie, [0], [1])
 
 
 def test_null_space_constants_of_known_matrices():

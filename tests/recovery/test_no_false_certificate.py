@@ -1,10 +1,14 @@
 """No certified bound crosses the exact value; and a campaign that would notice if one did."""
 
+from fractions import Fraction
+
+import exact_oracle
 import numpy as np
 import pytest
 
 from benchmarks import no_false_certificate as campaign
-from recovery.certificates import cholesky, dual, gram, null_space, tight
+from recovery.certificates import Certificate, cholesky, dual, gram, null_space, tight
+from recovery.certificates.certificate import exact, exact_matrix
 from recovery.certificates.gram import GramEnclosure
 
 
@@ -42,6 +46,28 @@ def test_no_false_certificate_among_twenty_thousand():
     assert len(checked) >= 700
     assert sum(one.prover == "cvxpy" and not one.refused for one in outcomes) >= 1000
     assert sum(one.side == "alpha" for one in outcomes) >= 500
+
+
+def test_the_independent_checker_agrees_with_the_oracle():
+    accepted = refused = 0
+    for number in range(152):
+        rng = np.random.default_rng([5, number])
+        A = np.asarray(list(campaign.FAMILIES.values())[number % 19](rng), dtype=np.float64)[:, :7]
+        s = int(rng.integers(1, min(3, A.shape[1]) + 1))
+        blocks = exact_oracle.Blocks(A, s)
+        low, high, scale = blocks.values()
+        for side, value in (("largest", high), ("smallest", low)):
+            # at the extreme value, a hair away, or anywhere: no rounding of a prover keeps a distance here
+            near = Fraction(round(value)) if rng.uniform() < 0.3 else Fraction(value)
+            t = near * scale * (1 + Fraction(float(rng.choice([0.0, 1.0, -1.0]) * 10.0 ** rng.uniform(-18, 0))))
+            claim, data = {"s": s, "bound": exact(t)}, {"A": exact_matrix(A)}
+            by_enumeration = Certificate(f"{side}-eigenvalue", claim, data, {"method": "enumeration"}).check().valid
+            assert by_enumeration == (blocks.crossed(side, t) is None)
+            U = exact_matrix(campaign.any_symmetric(A, rng))
+            by_dual = Certificate(f"{side}-eigenvalue", claim, data, {"method": "dual", "U": U}).check().valid
+            assert by_enumeration or not by_dual
+            accepted, refused = accepted + by_enumeration, refused + (not by_enumeration)
+    assert min(accepted, refused) > 50
 
 
 def broken_spread(monkeypatch):

@@ -5,8 +5,8 @@ eigenvalue. The eigenvalues of a symmetric matrix are real, so that, by the rule
 if no elementary symmetric function of them is: these are integers here, by the method of Faddeev and LeVerrier. A
 float eigenvalue decides first wherever it is farther from 0 than its error can be (Weyl).
 
-Null-space constant: the share |z_K|_1 / |z|_1 is largest at a vertex of {A z = 0, |z|_1 <= 1}, a null vector whose
-support is minimal; all of them are found by elimination in fractions.
+Null space: the share |z_K|_1 / |z|_1 is largest at a vertex of {A z = 0, |z|_1 <= 1}, a null vector whose support is
+minimal; all of them are found by elimination in fractions. They decide the spark and uniqueness in l1, too.
 """
 
 from fractions import Fraction
@@ -121,33 +121,43 @@ class Blocks:
         return M[self.supports[:, :, None], self.supports[:, None, :]]
 
 
-def null_space_constants(A, orders):
-    """Return alpha_s exactly for each s of `orders`, by all null vectors of minimal support.
+def minimal_null_vectors(A):
+    """Return all null vectors of minimal support, one of z and -z, as dicts from indices to Fractions.
 
     Parameters
     ----------
     A : numpy.ndarray of float64, shape (n, N)
-        Small: elimination for each set of columns of size up to rank + 1.
-    orders : sequence of int
-        s.
-
-    Returns
-    -------
-    list of Fraction
-        0 where the columns are independent.
+        Small: elimination for each set of columns of size up to n + 1.
     """
     columns = [[Fraction(value) for value in column] for column in A.T.tolist()]
-    best, circuits = [Fraction(0)] * len(orders), []
-    sets = chain.from_iterable(combinations(range(len(columns)), k) for k in range(1, A.shape[0] + 2))
-    for chosen in sets:
-        if any(known <= set(chosen) for known in circuits):
+    circuits = []
+    for chosen in chain.from_iterable(combinations(range(len(columns)), k) for k in range(1, A.shape[0] + 2)):
+        if any(known.keys() <= set(chosen) for known in circuits):
             continue
         z = _dependence([columns[i] for i in chosen])
         if z is not None:  # no smaller set is dependent, so that no entry is 0
-            circuits.append(set(chosen))
-            sizes = sorted(map(abs, z), reverse=True)
-            best = [max(old, sum(sizes[:s]) / sum(sizes)) for old, s in zip(best, orders, strict=True)]
-    return best
+            circuits.append(dict(zip(chosen, z, strict=True)))
+    return circuits
+
+
+def null_space_constant(circuits, s):
+    """Return alpha_s exactly, from all null vectors of minimal support; 0 where there are none."""
+    shares = (sorted(map(abs, z.values()), reverse=True) for z in circuits)
+    return max((sum(sizes[:s]) / sum(sizes) for sizes in shares), default=Fraction(0))
+
+
+def recovers(circuits, support, signs):
+    """Say whether minimal l1 norm recovers every x with a signed support, from all null vectors of minimal support.
+
+    So if and only if |z off S|_1 > |signs'z_S| for every z != 0 with A z = 0; every z is a sum of vectors of minimal
+    support whose signs agree with its own, so that these suffice.
+    """
+    wanted = dict(zip(support, signs, strict=True))
+    return all(
+        sum(abs(value) for i, value in z.items() if i not in wanted)
+        > abs(sum(wanted[i] * z[i] for i in wanted if i in z))
+        for z in circuits
+    )
 
 
 def _dependence(columns):
