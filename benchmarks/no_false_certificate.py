@@ -316,7 +316,7 @@ def eigenvalue_instance(family, A, s, rng, number, folder, solver=None):
         one.slack = max(0.0, (1 if side == "largest" else -1) * (_float(t / scale) - value)) / (high or 1.0)
         if side == "smallest" and low > 1e-9 * high:
             one.positive = t > 0
-        if number % 10 == 5:
+        if number % 20 == 5:
             one.crossed |= _interval_crossed(blocks, A, s, side, rng)
         if number % EVERY == 0:
             shown = witness_bound(A, s, side)
@@ -421,7 +421,7 @@ def _null_matrix(rng, n, N):
     return "rows 1e-150 to 1e150", A * 10.0 ** rng.uniform(-150, 150, (n, 1))
 
 
-def campaign(count, seed=0, *, solvers=8, null_space=20):
+def campaign(count, seed=0, *, solvers=8, null_space=12):
     """Yield the outcomes of `count` instances, of which some are bounded by cvxpy's U and some are null spaces.
 
     Parameters

@@ -148,7 +148,9 @@ def proved_dual(
             return tight[0], tight[1], proposal, "exact elimination"
         if side == "smallest" and (value is None or value <= 0):
             zero = np.zeros_like(gram.middle)
-            return _relative_floor(gram), zero, proposal, "Cholesky factorisation with an error bound, U = 0"
+            # with more columns than rows G itself is singular
+            floor = _relative_floor(gram) if columns.shape[1] <= columns.shape[0] else Fraction(0)
+            return floor, zero, proposal, "Cholesky factorisation with an error bound, U = 0"
     if value is None:
         raise ArithmeticError(f"no bound could be proved for A of shape {columns.shape}: its numbers are out of range")
     return value, proposal.W, proposal, "Cholesky factorisation with an error bound"
