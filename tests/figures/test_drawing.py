@@ -120,7 +120,7 @@ def test_axes_of_the_caller_are_used(results, name):
 
 def test_wrong_names_and_empty_results_are_sentences(results):
     found = results("fig1")
-    with pytest.raises(ValueError, match=r"name='fig9' is not a figure .* expected one of fig1"):
+    with pytest.raises(ValueError, match=r"name='fig9' is not a figure .* expected one of .*fig1"):
         figures.draw("fig9", found)
     with pytest.raises(ValueError, match=r"results are those of 'fig1'; expected those of 'table1'"):
         figures.draw("table1", found)
