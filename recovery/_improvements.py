@@ -137,11 +137,13 @@ def _gates(X: np.ndarray, gates: np.ndarray) -> Iterator[Change]:
 
 def _inputs(X: np.ndarray, gates: np.ndarray, H: Any) -> Iterator[Change]:
     n, d = X.shape
-    left, spectrum, _ = np.linalg.svd(X, full_matrices=False)
+    left, spectrum, right = np.linalg.svd(X, full_matrices=False)
     full = n > d and spectrum[-1] > n * EPS * spectrum[0]
     if full:
-        white = np.sqrt(n) * left
-        note = "same gates, other features: weights are sparse in the whitened ones, not in those at hand"
+        white = np.sqrt(n) * left @ right  # of all whitened features the closest to those at hand
+        note = (
+            "features X (X'X / n)^(-1/2), same gates: weights are sparse in the whitened features, not in those at hand"
+        )
         yield Change("whiten X", note, _nonzero(written_out(white, gates)))
     centred = written_out(X, gates)
     centred = centred - left @ (left.T @ centred)

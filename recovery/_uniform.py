@@ -90,7 +90,7 @@ class Numbers:
         if self.size > self.programs:
             return None
         if s >= self.size:
-            return Interval(0.0, 1.0)
+            return Interval(0.0, 0.0) if self.independent else Interval(0.0, 1.0)
         alpha = null_space_constant(self._rows, s)
         if s > 1 and alpha.below(HALF) is None:
             alpha = alpha & null_space_constant(self._rows, s, "exact", limit=4 * self.size)

@@ -25,6 +25,8 @@ __all__ = ["Diagnosis", "Effect", "Finding", "diagnose"]
 
 LIMIT = 200_000
 PROGRAMS = 120
+TINY = 1e-140
+"""Where squares of the largest entry of a column would leave the range of floats, or come near its ends."""
 NOISE_FREE = 1e-10
 """y is taken for A x without noise if it differs by less than this share of its norm."""
 _SLOW = {"l1-null-space", "unique-spark", "unique-coherence"}
@@ -73,7 +75,8 @@ def diagnose(
     Raises
     ------
     TypeError, ValueError
-        If an argument is not an array of finite numbers, shapes do not fit, or A has only zeros.
+        If an argument is not an array of finite numbers, shapes do not fit, or A has only zeros or columns whose
+        largest entry is below 1e-140 or beyond 1e140.
 
     Notes
     -----
@@ -99,9 +102,16 @@ def diagnose(
         generators = arrays.to_numpy(check_array(generators, "generators", ndim=2, shape=(gated.n_features, p)))
     instance = Instance(operator, np.zeros(n) if y is None else y, 0)
     matrix = instance.matrix
-    norms = np.linalg.norm(matrix, axis=0)
-    if not np.any(norms > 0.0):
+    if not np.any(matrix):
         raise ValueError(f"A of shape {(n, size)} has only zeros; expected columns that carry something")
+    reach = np.abs(matrix).max(axis=0)
+    extreme = np.flatnonzero((reach > 0.0) & ((reach < TINY) | (reach > 1.0 / TINY)))
+    if len(extreme):
+        raise ValueError(
+            f"the largest |entry| of column {extreme[0]} of A is {reach[extreme[0]]:.3g}; expected 0, or a value from "
+            f"{TINY:g} to {1.0 / TINY:g}: squares have to be floats, too"
+        )
+    norms = np.linalg.norm(matrix, axis=0)
     if x is not None and sparsity is None:
         sparsity = int(np.count_nonzero(x)) or None
     report = Diagnosis((n, size), sparsity)
@@ -184,9 +194,11 @@ def _uniform(report: Diagnosis, numbers: Numbers) -> None:
 def _truth(report: Diagnosis, instance: Instance, y: Any, x: Any, zeros: bool) -> Instance | None:
     """Return the instance with a vector that is known or found, or None and a note why there is none."""
     if x is None and y is not None and report.sparsity is not None:
+        closest = (math.inf, "")
         for solver in ("htp", "omp", "iht"):
             found = solve(instance.matrix, y, report.sparsity, solver)
             left_over = float(np.linalg.norm(y - instance.matrix @ found.x)) / (float(np.linalg.norm(y)) or 1.0)
+            closest = min(closest, (left_over, solver))
             if left_over <= NOISE_FREE:
                 x = arrays.to_numpy(found.x)
                 only = report.uniform[0].verdict.status == "holds" and not zeros
@@ -198,8 +210,9 @@ def _truth(report: Diagnosis, instance: Instance, y: Any, x: Any, zeros: bool) -
                 break
         else:
             report.notes.append(
-                f"x was not given, and no vector with {report.sparsity} non-zeros was found that explains y: noise, or "
-                "the methods failed. Guarantees about one vector are unknown."
+                f"x was not given, and no vector with {report.sparsity} non-zeros was found that explains y: the "
+                f"closest leaves {closest[0]:.2g} of its norm ({closest[1]}). There is noise or rounding, or the methods "
+                "failed. Guarantees about one vector are unknown."
             )
     if x is None:
         if y is None or report.sparsity is None:

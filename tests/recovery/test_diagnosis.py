@@ -1,6 +1,7 @@
 """The diagnosis says what the guarantees say, changes are what their names say, and refusals are sentences."""
 
 import itertools
+import re
 import subprocess
 import sys
 
@@ -114,7 +115,10 @@ def test_changes_are_what_they_say(gated):
     assert np.allclose(spectrum[:9], 1.0)
     assert np.abs(rows @ np.r_[np.zeros(3), 1, 0, 0, np.zeros(3), -1, 0, 0]).max() < 1e-12  # the null space stays
     white = made["whiten X"].matrix
-    assert np.allclose(white[:, :3] + white[:, 6:9], np.sqrt(14) * np.linalg.svd(X, full_matrices=False)[0])
+    root = white[:, :3] + white[:, 6:9]  # X (X'X / n)^(-1/2): the symmetric root turns no feature into another
+    assert np.allclose(root.T @ root / 14, np.eye(3))
+    assert np.allclose(X.T @ root, root.T @ X)
+    assert np.linalg.eigvalsh(X.T @ root).min() > 0
     assert np.abs(X.T @ made["remove the linear part"].matrix).max() < 1e-10
     limit = made["many more rows"]
     assert not limit.measured
@@ -212,6 +216,21 @@ def test_beyond_the_limits_answers_are_unknown():
     assert "not enumerated" in str(found)
 
 
+def test_labels_with_rounding_are_told_how_far_the_closest_vector_is():
+    A = np.random.default_rng(3).standard_normal((20, 8))
+    y = (A @ np.eye(8)[2]).astype(np.float32)
+    note = next(note for note in recovery.diagnose(A, y, sparsity=1, improve=False).notes if "was found" in note)
+    assert re.search(r"the closest leaves \d(\.\d)?e-08 of its norm \(htp\)", note)
+
+
+def test_one_column_has_no_null_space():
+    report = recovery.diagnose(np.ones((3, 1)))
+    assert ("alpha_1 of the null space, proved", "0") in report.numbers or (
+        "alpha_1 of the null space",
+        "0",
+    ) in report.numbers
+
+
 def test_normal_rows_are_told_from_others():
     rng = np.random.default_rng(0)
     assert "is compatible" in looks_normal(3.0 * rng.standard_normal((400, 6)))
@@ -225,6 +244,8 @@ def test_normal_rows_are_told_from_others():
     [
         ({"A": np.zeros((3, 4))}, "has only zeros"),
         ({"A": np.full((3, 4), np.nan)}, "NaN or infinite"),
+        ({"A": np.diag([1.0, 1e-200, 2.0])}, r"column 1 of A is 1e-200; expected 0, or a value from"),
+        ({"A": np.diag([1.0, 2.0, 1e200])}, r"column 2 of A is 1e\+200; expected 0, or a value from"),
         ({"A": np.eye(3), "y": np.ones(4)}, r"y has shape \(4,\); expected \(3,\)"),
         ({"A": np.eye(3), "x": np.ones(2)}, r"x has shape \(2,\); expected \(3,\)"),
         ({"A": np.eye(3), "sparsity": 4}, "sparsity=4"),
