@@ -211,8 +211,8 @@ def _truth(report: Diagnosis, instance: Instance, y: Any, x: Any, zeros: bool) -
         else:
             report.notes.append(
                 f"x was not given, and no vector with {report.sparsity} non-zeros was found that explains y: the "
-                f"closest leaves {closest[0]:.2g} of its norm ({closest[1]}). There is noise or rounding, or the methods "
-                "failed. Guarantees about one vector are unknown."
+                f"closest leaves {closest[0]:.2g} of its norm ({closest[1]}). There is noise or rounding, or the "
+                "methods failed. Guarantees about one vector are unknown."
             )
     if x is None:
         if y is None or report.sparsity is None:

@@ -224,11 +224,8 @@ def test_labels_with_rounding_are_told_how_far_the_closest_vector_is():
 
 
 def test_one_column_has_no_null_space():
-    report = recovery.diagnose(np.ones((3, 1)))
-    assert ("alpha_1 of the null space, proved", "0") in report.numbers or (
-        "alpha_1 of the null space",
-        "0",
-    ) in report.numbers
+    numbers = dict(recovery.diagnose(np.ones((3, 1))).numbers)
+    assert next(value for name, value in numbers.items() if name.startswith("alpha_1")) == "0"
 
 
 def test_normal_rows_are_told_from_others():
