@@ -86,6 +86,8 @@ def recovers(*, cone: bool = False, linear: bool = False, normalised: bool = Fal
             return Verdict.of(not np.any(y), "w = 0: the program's solution for y = 0 is 0")
         free = int(np.flatnonzero(np.any(w != 0.0, axis=1))[0]) if cone and linear else None
         if free is not None:  # the planted block comes first
+            if gates.shape[1] == 1:
+                return Verdict.unknown("the planted gate is the only one: nothing is left beside the linear part")
             w = np.concatenate([w[[free]], np.delete(w, free, axis=0)])
             gates = np.delete(gates, free, axis=1)
         if cone:
@@ -99,6 +101,8 @@ def recovers(*, cone: bool = False, linear: bool = False, normalised: bool = Fal
             got = np.concatenate([found.linear[None], got])
         if normalised:
             got, there = ((X @ one.T).T * gates.T for one in (got, there))
+            if not there.any():
+                return Verdict.unknown("no planted gate lets anything through: y = 0")
         error = float(np.linalg.norm(got - there) / np.linalg.norm(there))
         aim = float(np.linalg.norm(there, axis=1).sum())
         # what a residual can do to the objective is at most |lambda| times its length

@@ -120,6 +120,8 @@ def approaches(limit_of: Callable[[int, int], float]) -> Callable[[Instance], Ve
         if aside is not None:
             return aside
         kept, s = int(instance.options["relaxed"]), instance.sparsity
+        if not s <= kept <= instance.shape[1]:
+            return Verdict.unknown(f"s~ = {kept} is not between s = {s} and N = {instance.shape[1]}")
         low, high = extremes(instance.matrix, 2 * kept + s)
         run = trace(instance, "iht", sparsity=kept, step=2.0 / (low + high))
         limit = limit_of(s, kept)
@@ -137,8 +139,10 @@ def descends_relaxed(instance: Instance) -> Verdict:
     aside = nothing_to_run(instance)
     if aside is not None:
         return aside
-    kept = int(instance.options["relaxed"])
-    low, high = extremes(instance.matrix, 2 * kept + instance.sparsity)
+    kept, s = int(instance.options["relaxed"]), instance.sparsity
+    if not s <= kept <= instance.shape[1]:
+        return Verdict.unknown(f"s~ = {kept} is not between s = {s} and N = {instance.shape[1]}")
+    low, high = extremes(instance.matrix, 2 * kept + s)
     run = trace(instance, "iht", sparsity=kept, step=2.0 / (3.0 * high))
     slope = 1.0 - 5.0 * low / (9.0 * high)
     bounds = [run.objectives[0] * slope**t for t in range(STEPS + 1)]

@@ -124,3 +124,11 @@ def test_counts_and_refusals():
         enumerate_patterns([[1.0, np.nan]], 1)
     with pytest.raises(ValueError, match=r"s=0 is out of range"):
         cover_count(3, 0)
+
+
+def test_rows_that_are_blank_on_the_support_are_on_in_every_cell():
+    X = np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 5.0], [0.0, 1.0, 0.0]])
+    found = enumerate_patterns(X, 2, boundary=False)
+    assert found.gates[0].all()
+    assert {tuple(gate[1:]) for gate in found.gates.T} == set(product([False, True], repeat=2))
+    assert found.counts.tolist() == [4, 2, 4]

@@ -139,3 +139,14 @@ def test_small_or_large_inputs_do_not_make_a_support_dependent(exponent):
     assert plain.support_ratio > 1
     assert found.support_ratio == pytest.approx(plain.support_ratio, rel=1e-12)
     assert found.reason == plain.reason
+
+
+@pytest.mark.parametrize(("size", "asked"), [(65, math.inf), (66, 32.0)])
+def test_a_support_counts_from_the_order_that_holds_it(size, asked):
+    X = np.eye(100)
+    X[0, 1], X[1, 1] = 1 / 3, math.sqrt(8) / 3  # two columns at an angle: ratio 2, so that 128 of 100 would be asked
+    A = GatedOperator(X, np.ones((100, 1), dtype=bool))
+    report = theorem1_report(A, 1, np.arange(size))
+    assert report.support_ratio == pytest.approx(2)
+    assert report.asked == asked  # with 32 the order is 65
+    assert report.vacuous == (asked == math.inf)

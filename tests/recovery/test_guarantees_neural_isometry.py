@@ -172,3 +172,21 @@ def test_the_sampler_is_reproducible_and_in_the_cones():
             if w.any():
                 signed = np.where(gate, 1, -1) * (X @ w) / (np.linalg.norm(X, axis=1) * np.linalg.norm(w) + 1e-300)
                 assert signed.min() >= -1e-12 or signed.max() <= 1e-12
+
+
+def test_a_gate_that_is_closed_somewhere_is_no_linear_part():
+    instance = easy()
+    assert not instance.gated[1][:, 0].all()
+    assert KNOWN["nic-1"].check(instance).status == "holds"
+    for name in ("nic-linear", "nic-linear-cone"):
+        assert KNOWN[name].check(instance).status == "fails"
+
+
+def test_nothing_beside_the_planted_gate_and_nothing_behind_it():
+    X, w = np.random.default_rng(0).standard_normal((9, 2)), np.array([1.0, -2.0])
+    alone = Instance.planted(GatedOperator(X, np.ones((9, 1), dtype=bool)), w)
+    assert KNOWN["nic-linear"].judge(alone).conclusion.status == "holds"
+    assert KNOWN["nic-linear-cone"].judge(alone).conclusion.status == "unknown"
+    closed = Instance.planted(GatedOperator(X, np.eye(9, 2, dtype=bool)[::-1] & False), np.append(w, [0.0, 0.0]))
+    for guarantee in KNOWN.values():
+        assert not guarantee.judge(closed).violated

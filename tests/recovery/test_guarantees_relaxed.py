@@ -165,3 +165,12 @@ def test_the_published_constant_needs_many_columns():
     assert jain_tewari_kar_rule(instance.with_options(relaxed=31)).status == "fails"
     assert jain_tewari_kar_rule(instance.with_options(relaxed=33)).status == "holds"
     assert relaxed_rule(None)(instance.with_options(relaxed=1)).status == "holds"
+
+
+@pytest.mark.parametrize("known", [RELAXED, JTK], ids=["relaxed", "jtk"])
+@pytest.mark.parametrize("kept", [0, 1, 1000])
+def test_a_sparsity_that_no_run_can_have_is_no_error(known, kept):
+    instance = draw(RELAXED, 0)
+    changed = instance.replace(sparsity=2).with_options(relaxed=kept)
+    judgement = known.judge(changed)
+    assert (judgement.check.status, judgement.conclusion.status) == ("fails", "unknown")

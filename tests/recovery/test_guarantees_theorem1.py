@@ -128,3 +128,26 @@ def test_a_spread_that_is_promised_too_often_is_broken():
     assert SPREAD.check(fair).status == "holds"
     assert not contradicts(SPREAD, fair, 0)
     assert attack(SPREAD, 0.3, 0) is None
+
+
+def test_the_error_is_held_to_twice_eps_over_alpha(monkeypatch):
+    from recovery.guarantees import theorem1
+
+    instance, plain = orthonormal(), theorem1.trace
+    for factor, status in ((1.9, "holds"), (2.1, "fails")):
+
+        def other(*args, factor=factor, **options):
+            run = plain(*args, **options)
+            size = np.sqrt(factor * theorem1.SHARE * run.objectives[0])  # alpha = 1
+            return replace(run, errors=[size] * len(run.errors))
+
+        monkeypatch.setattr(theorem1, "trace", other)
+        assert FEW.conclusion(instance).status == status
+
+
+def test_the_union_bound_is_the_stated_one():
+    instance = draw(SPREAD, 0)
+    d, t = instance.options["inputs"], instance.options["t"]
+    n, p = instance.shape[0] // d, instance.shape[1] // d
+    events = (p + p * (p - 1) / 2 + p / 2) * np.exp(-2 * n * t**2)
+    assert SPREAD.check(instance).margin == pytest.approx(0.1 / events - 1, rel=1e-9)

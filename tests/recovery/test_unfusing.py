@@ -111,3 +111,10 @@ def test_rounding_does_not_turn_a_gate_and_nothing_is_no_network():
     empty = unfuse(np.zeros(3), X, gates, "unit")
     assert empty.hidden.shape == (3, 0)
     np.testing.assert_array_equal(empty(X), np.zeros(3))
+
+
+def test_values_that_differ_by_more_than_the_tolerance_are_refused():
+    X, gates = np.ones((3, 2)), np.ones((3, 1), dtype=bool)
+    assert unfuse(np.array([1.0, 1.0 + 1e-8]), X, gates).output[0] == pytest.approx(1)
+    with pytest.raises(ValueError, match="gate 0; expected one common value"):
+        unfuse(np.array([1.0, 1.0 + 1e-7]), X, gates)
