@@ -16,7 +16,15 @@ from recovery.guarantees.base import check_guarantee
 from recovery.instances import Instance
 from recovery.operators import DenseOperator, GatedOperator, Operator
 
-__all__ = ["SparseProblem", "assert_guarantee", "draw_problem", "instances", "operators", "sparse_problems"]
+__all__ = [
+    "SparseProblem",
+    "assert_guarantee",
+    "draw_problem",
+    "gated_instances",
+    "instances",
+    "operators",
+    "sparse_problems",
+]
 
 
 @dataclass(frozen=True)
@@ -193,6 +201,55 @@ def instances(
         x[places] = draw(st.lists(halves.filter(bool), min_size=k, max_size=k))
         x0 = np.array(draw(st.lists(halves, min_size=d, max_size=d))) if start else None
         return Instance.planted(drawn[:, :d], x, noise, x0=x0, options={"design": "written out"})
+
+    return build()
+
+
+def gated_instances(
+    *,
+    rows: tuple[int, int] = (1, 10),
+    inputs: tuple[int, int] = (1, 3),
+    gates: tuple[int, int] = (1, 4),
+    sparsity: tuple[int, int] = (0, 3),
+    start: bool = False,
+) -> Any:
+    """Return a strategy of small gated models y = sum_j D_j X w_j without noise.
+
+    Parameters
+    ----------
+    rows, inputs, gates, sparsity : tuple of int
+        Inclusive ranges of n, d, p and the non-zeros of w; the sparsity never exceeds d p.
+    start : bool, default False
+        With x0.
+
+    Returns
+    -------
+    hypothesis strategy
+        Of :class:`recovery.Instance` whose A is a :class:`recovery.GatedOperator`. Entries of X and w are halves from
+        -2 to 2, so that blank rows and inputs, equal and complementary gates, all of them open or shut, and rows on
+        the boundary of a gate do occur. Three in four have the gates 1{X h >= 0} of integer generators, the others any
+        0 and 1. Shrinks towards few rows, inputs and gates, zeros and ones.
+    """
+    from hypothesis import strategies as st
+
+    halves = st.integers(-4, 4).map(lambda value: value / 2)
+
+    @st.composite
+    def build(draw: Any) -> Instance:
+        d, p = draw(st.integers(*inputs)), draw(st.integers(*gates))
+        X = np.array(draw(st.lists(st.tuples(*[halves] * d), min_size=rows[0], max_size=rows[1])))
+        if draw(st.sampled_from([True, True, True, False])):
+            H = np.array(draw(st.lists(st.tuples(*[st.integers(-2, 2)] * d), min_size=p, max_size=p)))
+            mask = X @ H.T >= 0
+        else:
+            count = len(X) * p
+            mask = np.array(draw(st.lists(st.booleans(), min_size=count, max_size=count))).reshape(len(X), p)
+        k = draw(st.integers(min(sparsity[0], d * p), min(sparsity[1], d * p)))
+        x = np.zeros(d * p)
+        places = draw(st.permutations(range(d * p)))[:k]
+        x[places] = draw(st.lists(halves.filter(bool), min_size=k, max_size=k))
+        x0 = np.array(draw(st.lists(halves, min_size=d * p, max_size=d * p))) if start else None
+        return Instance.planted(GatedOperator(X, mask), x, x0=x0, options={"design": "gates written out"})
 
     return build()
 
