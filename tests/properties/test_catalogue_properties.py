@@ -1,4 +1,4 @@
-"""Every guarantee of the catalogue on instances written out entry by entry: ties, blank rows, equal columns and gates."""
+"""Every guarantee of the catalogue on instances written out entry by entry: ties, blank rows, equal columns, gates."""
 
 import numpy as np
 import pytest
