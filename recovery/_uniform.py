@@ -28,6 +28,8 @@ __all__ = ["CONDITIONS", "MOST", "Condition", "Numbers", "largest"]
 Rule = Callable[["Numbers", int], Verdict]
 MOST = 12
 """No condition is looked at for more non-zeros."""
+UNIT, PLAIN = "l1 on unit columns, OMP", "l1 on the columns as they are"
+"""Of columns of different norms l1 prefers the long ones; ``solve(..., "l1")`` scales them by default."""
 HALF, SHARP, THIRD = 0.5, 1.0 / math.sqrt(2.0), 1.0 / math.sqrt(3.0)
 GOLDEN, COSAMP = (math.sqrt(5.0) - 1.0) / 2.0, math.sqrt((math.sqrt(57.0) - 7.0) / 2.0)
 
@@ -211,11 +213,13 @@ def _cosamp(numbers: Numbers, s: int) -> Verdict:
 
 CONDITIONS = (
     Condition(("unique-spark",), "none: x is the sparsest solution", "spark > 2 s", _spark),
-    Condition(("l1-coherence", "omp-coherence", "unique-coherence"), "l1, OMP", "mu < 1 / (2 s - 1)", _coherence),
-    Condition(("l1-babel", "omp-babel"), "l1, OMP", "mu_1(s - 1) + mu_1(s) < 1", _babel),
-    Condition(("l1-exact-recovery", "omp-exact-recovery"), "l1, OMP", "|A_S^+ a_j|_1 < 1 for all S", _coefficient),
-    Condition(("l1-null-space",), "l1 (necessary, too)", "alpha_s < 1/2", _share),
-    Condition(("l1-restricted-isometry",), "l1", "delta_2s < 1 / sqrt(2)", _isometry(lambda s: 2 * s, lambda s: SHARP)),
+    Condition(("l1-coherence", "omp-coherence", "unique-coherence"), UNIT, "mu < 1 / (2 s - 1)", _coherence),
+    Condition(("l1-babel", "omp-babel"), UNIT, "mu_1(s - 1) + mu_1(s) < 1", _babel),
+    Condition(("l1-exact-recovery", "omp-exact-recovery"), UNIT, "|A_S^+ a_j|_1 < 1 for all S", _coefficient),
+    Condition(("l1-null-space",), f"{PLAIN} (necessary, too)", "alpha_s < 1/2", _share),
+    Condition(
+        ("l1-restricted-isometry",), PLAIN, "delta_2s < 1 / sqrt(2)", _isometry(lambda s: 2 * s, lambda s: SHARP)
+    ),
     Condition(
         ("omp-restricted-isometry",),
         "OMP",

@@ -223,6 +223,19 @@ def test_labels_with_rounding_are_told_how_far_the_closest_vector_is():
     assert re.search(r"the closest leaves \d(\.\d)?e-08 of its norm \(htp\)", note)
 
 
+def test_which_l1_is_meant_is_said():
+    # one column is so short that l1 on the columns as they are prefers the others; on unit columns it does not
+    A = np.array([[1.0, 0.0, 0.1], [0.0, 1.0, 0.1]])
+    found = {one.names[0]: one for one in recovery.diagnose(A, sparsity=1, improve=False).uniform}
+    assert (found["l1-coherence"].verdict.status, found["l1-null-space"].verdict.status) == ("holds", "fails")
+    assert "unit columns" in found["l1-coherence"].method
+    assert "as they are" in found["l1-null-space"].method
+    x = np.array([0.0, 0.0, 1.0])
+    for normalise in (True, False):
+        right = np.allclose(recovery.solve(A, A @ x, 1, solver="l1", normalise=normalise).x, x, atol=1e-6)
+        assert right == normalise
+
+
 def test_one_column_has_no_null_space():
     numbers = dict(recovery.diagnose(np.ones((3, 1))).numbers)
     assert next(value for name, value in numbers.items() if name.startswith("alpha_1")) == "0"
