@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 from recovery.certificates import (
+    cholesky,
     dual_bound,
     dual_vector_certificate,
     enumeration_bound,
     isometry_certificate,
     null_space_certificate,
+    proves_positive_definite,
     witness_bound,
 )
 from recovery.conditions import (
@@ -103,3 +105,20 @@ def test_no_isometry_certificate_is_made_that_the_checker_refuses():
                 for threshold in (0, 1, 2, 10):
                     made = isometry_certificate(A, 2, quantity, relation, threshold)
                     assert made is None or made.check().valid
+
+
+def test_singular_matrices_are_never_proved_and_a_twentieth_of_the_constant_would_not_do(monkeypatch):
+    rng, whole, share = np.random.default_rng(1), cholesky._lowered, 1.0
+
+    def lowered(M, norm):
+        return M + share * (whole(M, norm) - M)
+
+    monkeypatch.setattr(cholesky, "_lowered", lowered)
+    singular = []
+    for _ in range(1000):
+        n = int(rng.integers(2, 8))
+        B = rng.integers(-(10**6), 10**6, (n, n - 1)).astype(float)
+        singular.append(B @ B.T)  # exact: integers below 2**53
+    assert not any(proves_positive_definite(M) for M in singular)
+    share = 0.05
+    assert sum(proves_positive_definite(M) for M in singular) > 5
