@@ -34,6 +34,7 @@ __all__ = [
     "population",
     "psnr",
     "solve",
+    "symbolic",
     "testing",
     "unfuse",
 ]
@@ -41,7 +42,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import these modules when asked for: finding a vector or a network does not need them."""
-    if name in ("certificates", "guarantees", "population", "testing"):
+    if name in ("certificates", "guarantees", "population", "symbolic", "testing"):
         import importlib
 
         return importlib.import_module(f"recovery.{name}")
