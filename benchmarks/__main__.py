@@ -8,6 +8,7 @@ from __future__ import annotations
 from threadpoolctl import threadpool_limits
 
 from benchmarks import (
+    certificates,
     htp_vs_omp,
     imp_path,
     linear_numbers,
@@ -36,6 +37,9 @@ def main():
     print("\n## Numbers of pruning in linear models\n")
     with threadpool_limits(1):
         linear_numbers.main(["--trials", "500"])
+    print("\n## Certificates of restricted eigenvalues\n")
+    with threadpool_limits(1):
+        certificates.main([])
     print("\n## The null-space constant of l1\n")
     with threadpool_limits(1):
         null_space.main(["--draws", "4"])

@@ -111,7 +111,7 @@ def test_magnitude_pruning_is_the_same_for_equicorrelated_features_only():
         X = rng.standard_normal((12, 8))
         y = rng.standard_normal(12)
         agree += np.array_equal(backward_elimination(X, y, 3).support, linear_lottery.imp(X, y, 3).support)
-    assert 30 <= agree <= 70  # the notes have 48 %
+    assert 30 <= agree <= 70  # 48 % in an earlier trial
 
 
 def test_ties_keep_the_smaller_index(backend):

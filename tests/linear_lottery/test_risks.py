@@ -1,4 +1,4 @@
-"""Probabilities and risks of pruning: the notes' numbers, 30 digits, sampling, exact small cases, and their laws."""
+"""Probabilities and risks of pruning: numbers of other code, 30 digits, sampling, exact small cases, and their laws."""
 
 import math
 
