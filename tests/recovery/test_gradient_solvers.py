@@ -200,3 +200,16 @@ def test_streaming_memory_does_not_grow_with_the_number_of_columns(monkeypatch):
     small, large = peak(300, True), peak(3000, True)
     assert large < small + 8 * 2700 * 20 / 10
     assert peak(3000, False) > large + 8 * 3000 * 20
+
+
+@pytest.mark.parametrize("solver", ["iht", "niht"])
+@pytest.mark.parametrize("scale", [1e-120, 1e-60, 1e80, 1e140])  # squares of residuals limit it
+def test_the_scale_of_the_columns_does_not_matter(backend, solver, scale):
+    rng = np.random.default_rng(0)
+    A = rng.standard_normal((40, 30)) / 6
+    x = np.zeros(30)
+    x[[1, 5, 9]] = [1, -2, 1.5]
+    plain = recovery.solve(backend.put(A), backend.put(A @ x), 3, solver, normalise=False)
+    found = recovery.solve(backend.put(A * scale), backend.put(A @ x * scale), 3, solver, normalise=False)
+    np.testing.assert_allclose(backend.get(found.x), x, atol=1e-10)
+    assert found.n_iter == plain.n_iter
