@@ -146,7 +146,8 @@ def arc_cosine_kernel(H: Any, order: int = 1) -> Any:
     Raises
     ------
     TypeError, ValueError
-        If H is not a finite matrix without zero columns, or the order is another one.
+        If H is not a finite matrix without zero columns, a product of two lengths overflows for order 1, or the order
+        is another one.
 
     Notes
     -----
@@ -169,9 +170,14 @@ def arc_cosine_kernel(H: Any, order: int = 1) -> Any:
         return left / math.pi
     H = check_array(H, "H", ndim=2).astype(np.float64)
     largest = xp.abs(H).max(axis=0)
-    lengths = largest * xp.sqrt(((H / largest) ** 2).sum(axis=0))
     # sin(theta) = sin(left), cos(theta) = -cos(left)
-    return lengths[:, None] * lengths * (together * apart / 2 - left * xp.cos(left)) / math.pi
+    shares = (together * apart / 2 - left * xp.cos(left)) / math.pi
+    with np.errstate(over="ignore"):
+        lengths = largest * xp.sqrt(((H / largest) ** 2).sum(axis=0))
+        products = lengths[:, None] * lengths
+    if not bool(xp.isfinite(products).all()):
+        raise ValueError("H has columns whose inner products overflow; expected columns of norm below 1e150")
+    return products * shares
 
 
 def coherence_floor(H: Any) -> float:

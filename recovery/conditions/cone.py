@@ -98,7 +98,12 @@ def restricted_eigenvalue(
             break
     best = int(np.argmin(values))
     upper = max(float(values[best]) + slack, lower)
-    lower, upper = (float(np.ldexp(bound, 2 * exponent)) for bound in (lower, upper))
+    positive = upper > 0.0
+    with np.errstate(over="ignore"):
+        lower, upper = (float(np.ldexp(bound, 2 * exponent)) for bound in (lower, upper))
+    if math.isinf(upper):
+        raise ValueError("A has columns whose inner products overflow; expected columns of norm below 1e150")
+    upper = max(upper, math.ulp(0.0)) if positive else upper  # what underflows is not 0
     return Interval(lower, upper, lower == 0.0, False, vectors[:, best])
 
 

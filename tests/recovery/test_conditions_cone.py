@@ -96,3 +96,12 @@ def test_the_scale_of_the_columns_does_not_matter(exponent):
 def test_bad_input_is_refused(options, words):
     with pytest.raises((TypeError, ValueError), match=words):
         restricted_eigenvalue(np.eye(3), **({"support": [0]} | options))
+
+
+def test_what_underflows_is_not_0_and_what_overflows_is_refused():
+    A = np.random.default_rng(0).standard_normal((9, 6))
+    tiny = restricted_eigenvalue(A * 1e-170, [0, 1], rng=0)
+    assert tiny.upper > 0  # the exact number is: an upper bound of 0 would be wrong
+    assert tiny.lower == 0
+    with pytest.raises(ValueError, match="A has columns whose inner products overflow; expected columns of norm below"):
+        restricted_eigenvalue(A * 1e170, [0, 1])

@@ -209,3 +209,10 @@ def test_sentences_for_what_does_not_fit():
 def test_the_module_is_found_when_asked_for():
     assert population.population_gram is population_gram
     assert arrays.device_of(population_gram(np.eye(2))) == "cpu"
+
+
+def test_a_kernel_that_overflows_is_refused():
+    H = 1e160 * np.eye(2)
+    assert population.arc_cosine_kernel(H, 0)[0, 1] == pytest.approx(0.5)
+    with pytest.raises(ValueError, match="H has columns whose inner products overflow"):
+        population.arc_cosine_kernel(H, 1)
