@@ -68,6 +68,8 @@ def arrives(factor: float = 1.8) -> Rule:
         if aside is not None:
             return aside
         kept = int(instance.options["relaxed"])
+        if not instance.sparsity <= kept <= instance.shape[1]:
+            return Verdict.unknown(f"s~ = {kept} is not between s = {instance.sparsity} and N = {instance.shape[1]}")
         low, high = extremes(instance.matrix, 2 * kept + instance.sparsity)
         if low <= 0.0:
             return Verdict.unknown("alpha is not above 0, so that the number of steps is not finite")

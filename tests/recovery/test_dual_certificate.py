@@ -170,3 +170,9 @@ def test_numbers_at_the_edges_of_floats_are_answered_or_left_open():
             assert found.unique is not True or found.certificate.check().valid
             answers.append(found.unique)
     assert {True, False} <= set(answers)
+
+
+def test_a_dual_vector_that_is_1_off_the_support_proves_nothing():
+    A = np.array([[1.0, 1.0, 0.5]])
+    assert dual_vector_certificate(A[:, [0, 2]], [0], [1], [1.0]) is not None
+    assert dual_vector_certificate(A, [0], [1], [1.0]) is None

@@ -151,3 +151,9 @@ def test_the_union_bound_is_the_stated_one():
     n, p = instance.shape[0] // d, instance.shape[1] // d
     events = (p + p * (p - 1) / 2 + p / 2) * np.exp(-2 * n * t**2)
     assert SPREAD.check(instance).margin == pytest.approx(0.1 / events - 1, rel=1e-9)
+
+
+@pytest.mark.parametrize("kept", [0, 1000])
+def test_a_sparsity_that_no_run_can_have_is_no_error(kept):
+    judgement = FEW.judge(orthonormal(kept=kept))
+    assert (judgement.check.status, judgement.conclusion.status) == ("fails", "unknown")

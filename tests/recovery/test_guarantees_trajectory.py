@@ -125,3 +125,19 @@ def test_half_of_the_bound_is_too_little():
     assert RESIDUAL.check(instance).status == "fails"
     assert residual_rule(instance, 0.4).status == "holds"
     assert RESIDUAL.conclusion(instance).status == "fails"
+
+
+def test_the_bounds_are_the_products_over_the_visited_sets(monkeypatch):
+    from recovery.guarantees import trajectory
+
+    seen, plain = [], trajectory.held_to
+    monkeypatch.setattr(trajectory, "held_to", lambda *parts: seen.append(parts[1]) or plain(*parts))
+    instance = draw(VISITED, 0)
+    step = instance.options["step"]
+    assert VISITED.conclusion(instance).status == "holds"
+    start = np.zeros(instance.shape[1]) if instance.x0 is None else instance.x0
+    bound = np.linalg.norm(start - instance.x)
+    for both, found in zip(visited(instance)[0][:5], seen[0][1:], strict=False):
+        values = step * np.linalg.eigvalsh(instance.matrix[:, both].T @ instance.matrix[:, both])
+        bound *= max(1 - values[0], values[-1] - 1) * (math.sqrt(5) + 1) / 2
+        assert found == pytest.approx(bound, rel=1e-6)

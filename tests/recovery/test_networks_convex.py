@@ -186,3 +186,17 @@ def test_units_of_the_inputs_and_data_do_not_matter(exponents):
         if program is cone_program and np.isfinite(wanted):
             outputs = fit.network(np.ldexp(X, inputs))
             np.testing.assert_allclose(np.ldexp(outputs, -data), y, atol=1e-6)
+
+
+def test_what_leaves_the_cones_is_shown():
+    seen = []
+    for seed in range(6):
+        X, gates, y = model(seed)
+        fit = cone_program(X, gates, y, tol=1e-2)
+        parts = [(j, part) for side in (fit.positive, fit.negative) for j, part in enumerate(side)]
+        largest = max(np.linalg.norm(part) for _, part in parts)
+        rows = np.linalg.norm(X, axis=1)
+        left = [np.max(-(2.0 * gates[:, j] - 1) * (X @ part) / rows) / largest for j, part in parts]
+        assert fit.outside == pytest.approx(max(0.0, *left), rel=1e-9, abs=1e-15)
+        seen.append(fit.outside)
+    assert max(seen) > 1e-9

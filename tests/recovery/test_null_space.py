@@ -253,3 +253,17 @@ def test_numbers_at_the_edges_of_floats_do_not_matter():
         assert (found.lower, found.upper) == (plain.lower, plain.upper)
         assert null_space_certificate(scaled, 2, null_space_multipliers(scaled, 2)).check().valid
         assert null_space_witness(scaled, 2, found.witness).check().valid
+
+
+def test_the_search_counts_what_rounding_may_have_done(monkeypatch):
+    from recovery.certificates import null_space as proofs
+
+    A = np.random.default_rng(1).standard_normal((5, 8))
+    plain, enclosed = null_space_constant(A, 2, "exact", limit=0), proofs.enclosed_residual
+
+    def rougher(*parts):
+        residual, radius = enclosed(*parts)
+        return residual, radius + 0.01
+
+    monkeypatch.setattr(proofs, "enclosed_residual", rougher)
+    assert null_space_constant(A, 2, "exact", limit=0).upper == pytest.approx(plain.upper + 0.02, rel=1e-12)
