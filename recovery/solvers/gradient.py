@@ -116,7 +116,7 @@ def power_iteration(operator: Operator, y: Any, *, n_iter: int = 100, tol: float
     for _ in range(n_iter):
         u = operator.matvec(operator.rmatvec(u))
         peak = xp.abs(u).max()
-        u = u / xp.where(peak > 0.0, peak, 1.0)  # so that no square under- or overflows
+        u = u / xp.where(peak > 0.0, peak, 1.0).astype(u.dtype)  # so that no square under- or overflows
         norm = xp.sqrt((u * u).sum())
         now = float(peak * norm)
         if now == 0.0:

@@ -118,7 +118,8 @@ def _step(operator: Operator, gradient: Any, support: Any, s: int) -> tuple[bool
     """Return whether the step belongs to the current support, and |g_S|^2 / |A_S g_S|^2."""
     xp = operator.xp
     peak = xp.abs(gradient).max()
-    gradient = gradient / xp.where(peak > 0.0, peak, 1.0)  # the ratio is the same, and no square under- or overflows
+    # the ratio is the same, and no square under- or overflows
+    gradient = gradient / xp.where(peak > 0.0, peak, 1.0).astype(gradient.dtype)
     if support.shape[0]:
         part = gradient[support]
         image = operator.matvec_support(support, part)
