@@ -14,13 +14,20 @@ from figures.style import style
 
 NAMES = figures.names()
 NETWORKS = ["fig1", "table1", "fig3-binary"]
+FAST = ["fig1", "table1", "imp-phase", "gram"]
+"""Drawn twice in the fast tier; the slow tier does so with all."""
+
+
+def slow_but(fast, *case):
+    """Return a case for pytest, marked slow unless it is a fast one."""
+    return pytest.param(*case, marks=[] if fast else pytest.mark.slow)
 
 
 def texts(figure):
     return [item.get_text() for item in figure.findobj(mpl.text.Text) if item.get_text()]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [slow_but(name in FAST, name) for name in NAMES])
 def test_drawing_twice_gives_the_same_bytes_and_leaves_matplotlib_as_it_was(results, name):
     found = results(name)
     before = dict(mpl.rcParams)
@@ -36,7 +43,12 @@ def test_drawing_twice_gives_the_same_bytes_and_leaves_matplotlib_as_it_was(resu
 
 
 @pytest.mark.parametrize(
-    ("name", "preset"), [(name, size) for name in NAMES for size in ("smoke", "paper" if name in NETWORKS else "quick")]
+    ("name", "preset"),
+    [
+        slow_but(size != "smoke" or name in FAST, name, size)
+        for name in NAMES
+        for size in ("smoke", "paper" if name in NETWORKS else "quick")
+    ],
 )
 def test_each_panel_is_labelled_and_nothing_is_clipped(results, name, preset):
     found = results(name, preset)
