@@ -1,16 +1,16 @@
-"""The command ``paper-repro``: list, run, show, verify, check, doctor."""
+"""The command ``paper-repro``: list, run, show, verify, check, diagnose, doctor."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import time
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 from paper_repro import experiment as experiments
 from paper_repro import render, results, sweep
-from paper_repro.experiment import PRESETS, Experiment, UnknownName
+from paper_repro.arguments import parser
+from paper_repro.experiment import Experiment, UnknownName
 from paper_repro.store import StoreError
 from planted import arrays
 
@@ -32,9 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         0 on success, 1 when cells failed or something is missing, 2 for a wrong argument, 130 after Ctrl-C.
     """
-    options = _parser().parse_args(argv)
+    options = parser().parse_args(argv)
     try:
-        return int(options.function(options))
+        return _COMMANDS[options.command](options)
     except KeyboardInterrupt:
         return _complain("interrupted", INTERRUPTED)
     except sweep.Interrupted as stop:
@@ -51,133 +51,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _complain(sentence: str, code: int) -> int:
     print(f"paper-repro: {sentence}", file=sys.stderr)
     return code
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="paper-repro", description="Regenerate the papers' figures and tables, and look at the results."
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    where = argparse.ArgumentParser(add_help=False)
-    where.add_argument(
-        "--results",
-        type=Path,
-        default=Path(results.DEFAULT_FOLDER),
-        metavar="DIR",
-        help="folder of the store and the figures (default: %(default)s)",
-    )
-    which = argparse.ArgumentParser(add_help=False)
-    which.add_argument(
-        "--preset",
-        choices=PRESETS,
-        default="quick",
-        help="size: smoke takes seconds, quick minutes on 2 cores, cpu a night on 16, paper is the paper's "
-        "(default: %(default)s)",
-    )
-    which.add_argument("--seed", type=_seed, default=0, metavar="S", help="seed of the first trial (default: 0)")
-
-    add = commands.add_parser("list", parents=[where], help="name the figures, and how much of each is computed")
-    add.set_defaults(function=_list)
-
-    add = commands.add_parser("run", parents=[where, which], help="compute what is missing, and draw")
-    add.add_argument("figures", nargs="*", metavar="FIG", help="which (default: all)")
-    add.add_argument(
-        "--device", choices=("auto", "cpu", "gpu"), default="auto", help="where to compute (default: auto)"
-    )
-    add.add_argument(
-        "--jobs",
-        type=_jobs,
-        metavar="N",
-        help="worker processes, one thread each (default: one a core, or one for a GPU)",
-    )
-    add.set_defaults(function=_run)
-
-    add = commands.add_parser("show", parents=[where, which], help="print the table of a figure and where it lies")
-    add.add_argument("figure", metavar="FIG", help="which")
-    add.set_defaults(function=_show)
-
-    add = commands.add_parser("verify", parents=[where], help="try to break the guarantees, and print the table")
-    add.add_argument(
-        "names",
-        nargs="*",
-        metavar="NAME",
-        help="groups (all, linear, sparse, gated, recovery), guarantees, or controls (default: all)",
-    )
-    add.add_argument(
-        "--controls",
-        action="store_true",
-        help="put the search itself on trial: false statements that it must break on four seeds",
-    )
-    add.add_argument(
-        "--held",
-        type=_count,
-        default=1000,
-        metavar="N",
-        help="instances on which each guarantee's hypotheses must hold (default: %(default)s)",
-    )
-    add.add_argument(
-        "--instances",
-        type=_count,
-        default=10_000,
-        metavar="N",
-        help="instances in all, at least (default: %(default)s)",
-    )
-    add.add_argument(
-        "--seconds",
-        type=_seconds,
-        default=3.0,
-        metavar="S",
-        help="time to attack each guarantee (default: %(default)s)",
-    )
-    add.add_argument("--seed", type=_seed, default=0, metavar="S", help="seed of the instances (default: 0)")
-    add.add_argument("--jobs", type=_jobs, metavar="N", help="worker processes, one thread each (default: one a core)")
-    add.set_defaults(function=_verify)
-
-    add = commands.add_parser("check", help="verify certificates again, by exact arithmetic alone")
-    add.add_argument("files", nargs="+", metavar="FILE", help="certificates, as JSON files")
-    add.set_defaults(function=_check)
-
-    add = commands.add_parser(
-        "diagnose", help="say which guarantees hold for a matrix of your own, and what would help"
-    )
-    add.add_argument(
-        "file", metavar="FILE.npz", help="arrays A, or X with gates or generators H; perhaps y, x and s (integer)"
-    )
-    add.add_argument("--sparsity", type=_count, metavar="S", help="non-zeros asked about (default: that of the file)")
-    add.add_argument("--no-changes", action="store_true", help="do not try changes of the matrix, which takes longest")
-    add.set_defaults(function=_diagnose)
-
-    add = commands.add_parser("doctor", parents=[where], help="print versions, BLAS, GPU and the data that is found")
-    add.set_defaults(function=_doctor)
-    return parser
-
-
-def _seed(text: str) -> int:
-    return _integer(text, 0)
-
-
-def _jobs(text: str) -> int:
-    return _integer(text, 1)
-
-
-def _count(text: str) -> int:
-    return _integer(text, 1)
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0.0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not understood; expected a number of seconds, at least 0")
-    return value
-
-
-def _integer(text: str, minimum: int) -> int:
-    if not text.isdecimal() or int(text) < minimum:
-        raise argparse.ArgumentTypeError(f"{text!r} is not understood; expected an integer of at least {minimum}")
-    return int(text)
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -309,3 +182,14 @@ def _doctor(options: argparse.Namespace) -> int:
 
     print(doctor.report(options.results))
     return OK
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "list": _list,
+    "run": _run,
+    "show": _show,
+    "verify": _verify,
+    "check": _check,
+    "diagnose": _diagnose,
+    "doctor": _doctor,
+}

@@ -98,13 +98,13 @@ def test_the_commands_of_the_documents_exist(name):
 
 
 def test_the_calls_of_the_command_line_are_understood():
-    from paper_repro import cli, experiment
+    from paper_repro import arguments, experiment
 
     text = (ROOT / "README.md").read_text()
     calls = re.findall(r"(?m)^    \.venv/bin/paper-repro (.*?)(?: +#.*)?$", text)
     assert len(calls) >= 4
     for call in calls:
-        options = cli._parser().parse_args(call.split())
+        options = arguments.parser().parse_args(call.split())
         named = [*getattr(options, "figures", []), *([options.figure] if hasattr(options, "figure") else [])]
         assert set(named) <= set(experiment.names())
     assert set(re.findall(r"(?m)^\| `([a-z0-9-]+)` \| [A-Za-z]", text)) >= set(experiment.names())
