@@ -98,7 +98,7 @@ def _independent_by_babel(gram: np.ndarray, rows: int) -> int:
 def _short_dependence(columns: np.ndarray) -> np.ndarray | None:
     """Return where an exact null vector is not 0, as few columns as the search finds; None if there are none."""
     from recovery.certificates.rational import null_vector
-    from recovery.conditions.null_space import Programs
+    from recovery.conditions.null_programs import Programs
 
     exact = null_vector(columns, np.zeros(columns.shape[1]))
     if exact is None:
