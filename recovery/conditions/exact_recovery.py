@@ -32,7 +32,7 @@ def exact_recovery_coefficient(A: Any, support: Any, *, normalise: bool = True) 
     Returns
     -------
     float
-        0 where S is empty or everything; ``inf`` where the columns of S are dependent up to rounding.
+        0 where S is empty; ``inf`` where the columns of S are dependent up to rounding; else 0 where S is everything.
         The relative error is about n eps cond(A_S).
 
     Raises
@@ -54,11 +54,13 @@ def exact_recovery_coefficient(A: Any, support: Any, *, normalise: bool = True) 
     xp = arrays.namespace(columns)
     chosen = check_support(support, columns.shape[1])
     rest = np.setdiff1d(np.arange(columns.shape[1]), chosen)
-    if not (chosen.size and rest.size):
+    if not chosen.size:
         return 0.0
     factors = orthogonalise(columns[:, xp.asarray(chosen)])
     if factors is None:
         return math.inf
+    if not rest.size:
+        return 0.0
     Q, R = factors
     coefficients = xp.linalg.solve(R, Q.T @ columns[:, xp.asarray(rest)])
     return float(xp.abs(coefficients).sum(axis=0).max())
@@ -104,7 +106,8 @@ def worst_exact_recovery_coefficient(A: Any, k: int, *, limit: int = LIMIT) -> I
     limit = check_integer(limit, "limit", minimum=0)
     gram = columns.T @ columns
     if k == size:
-        return Interval(0.0, 0.0, witness=np.arange(size))
+        worst = exact_recovery_coefficient(columns, np.arange(size), normalise=False)
+        return Interval(worst, worst, witness=np.arange(size))
     if math.comb(size, k) > limit:
         return _bounds(columns, gram, k)
     worst, witness = -1.0, np.arange(k)

@@ -30,8 +30,8 @@ def irrepresentable(A: Any, support: Any, signs: Any) -> float:
     Returns
     -------
     float
-        0 where S is empty or everything; ``inf`` where the columns of S are dependent up to rounding. The relative
-        error is about n eps cond(A_S).
+        0 where S is empty; ``inf`` where the columns of S are dependent up to rounding; else 0 where S is everything.
+        The relative error is about n eps cond(A_S).
 
     Raises
     ------
@@ -55,11 +55,13 @@ def irrepresentable(A: Any, support: Any, signs: Any) -> float:
     chosen = check_support(support, columns.shape[1])
     signs = check_signs(signs, support, columns)
     rest = np.setdiff1d(np.arange(columns.shape[1]), chosen)
-    if not (chosen.size and rest.size):
+    if not chosen.size:
         return 0.0
     factors = orthogonalise(columns[:, xp.asarray(chosen)])
     if factors is None:
         return math.inf
+    if not rest.size:
+        return 0.0
     Q, R = factors
     return float(xp.abs(columns[:, xp.asarray(rest)].T @ (Q @ xp.linalg.solve(R.T, signs))).max())
 

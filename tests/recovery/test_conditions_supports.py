@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 
 import recovery
-from recovery.conditions import babel, exact_recovery_coefficient, mutual_coherence, worst_exact_recovery_coefficient
+from recovery.conditions import (
+    babel,
+    exact_recovery_coefficient,
+    irrepresentable,
+    mutual_coherence,
+    worst_exact_recovery_coefficient,
+)
 
 
 def direct(A, support):
@@ -113,7 +119,7 @@ def test_dependent_columns_make_the_worst_infinite():
     assert found.witness.tolist() == [1, 3]
     assert worst_exact_recovery_coefficient(A, 1).lower == pytest.approx(1.0)
     everything = worst_exact_recovery_coefficient(A, 6)
-    assert everything.upper == 0.0
+    assert everything.lower == math.inf
 
 
 @pytest.mark.parametrize(
@@ -139,3 +145,12 @@ def test_other_bad_input_is_refused():
     for k in (0, 4, 1.5):
         with pytest.raises((TypeError, ValueError), match="k="):
             worst_exact_recovery_coefficient(np.eye(3), k)
+
+
+def test_dependent_columns_recover_nothing_also_where_they_are_all_there_are():
+    A = np.array([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    assert exact_recovery_coefficient(A, [0, 1, 2]) == math.inf
+    assert irrepresentable(A, [0, 1, 2], [1, 1, 1]) == math.inf
+    assert worst_exact_recovery_coefficient(A, 3).lower == math.inf
+    assert exact_recovery_coefficient(A[:, 1:], [0, 1]) == irrepresentable(A[:, 1:], [0, 1], [1, 1]) == 0.0
+    assert exact_recovery_coefficient(A, []) == 0.0
