@@ -14,7 +14,7 @@ from figures.style import style
 
 NAMES = figures.names()
 NETWORKS = ["fig1", "table1", "fig3-binary"]
-FAST = ["fig1", "table1", "imp-phase", "gram"]
+FAST = ["fig1", "gram"]
 """Drawn twice in the fast tier; the slow tier does so with all."""
 
 

@@ -184,6 +184,7 @@ def test_recovery_of_one_signal_among_two_weights():
         close(forms.recovery_probability(2, 1, float(a)), at(symbolic_risks.two_weight_recovery(), a=a))
 
 
+@pytest.mark.slow
 def test_threshold_pruning():
     for _ in range(10):
         A, T, s, k, d = rational(1, 4), rational(1, 4), rational(1, 3), int(RANDOM.integers(0, 5)), 7

@@ -25,7 +25,10 @@ def bytes_of(paths):
     return {path.name: path.read_bytes() for path in paths}
 
 
-@pytest.mark.parametrize("name", ["fig1", "table1", "fig3-binary"])
+@pytest.mark.parametrize(
+    "name",
+    ["fig1", pytest.param("table1", marks=pytest.mark.slow), pytest.param("fig3-binary", marks=pytest.mark.slow)],
+)
 def test_two_stores_with_the_same_cells_give_the_same_files(tmp_path, name):
     drawn = []
     for folder in (tmp_path / "a", tmp_path / "b"):
