@@ -112,19 +112,27 @@ jain_tewari_kar_rule = relaxed_rule(CONSTANT)
 """s~ >= 32 kappa^2 s, kappa of order 2 s~ + s: the hypothesis that Theorem 1 about ReLU networks builds on."""
 
 
+def _setting(instance: Instance) -> Verdict | tuple[int, float, float]:
+    """Return s~ and the extreme eigenvalues of order 2 s~ + s, or the verdict where there is nothing to run."""
+    aside = nothing_to_run(instance)
+    if aside is not None:
+        return aside
+    kept, s = int(instance.options["relaxed"]), instance.sparsity
+    if not s <= kept <= instance.shape[1]:
+        return Verdict.unknown(f"s~ = {kept} is not between s = {s} and N = {instance.shape[1]}")
+    return kept, *extremes(instance.matrix, 2 * kept + s)
+
+
 def approaches(limit_of: Callable[[int, int], float]) -> Callable[[Instance], Verdict]:
     """Return the outcome "with the best step the errors are at most (tau delta)^t |x0 - x|"."""
 
     def outcome(instance: Instance) -> Verdict:
-        aside = nothing_to_run(instance)
-        if aside is not None:
-            return aside
-        kept, s = int(instance.options["relaxed"]), instance.sparsity
-        if not s <= kept <= instance.shape[1]:
-            return Verdict.unknown(f"s~ = {kept} is not between s = {s} and N = {instance.shape[1]}")
-        low, high = extremes(instance.matrix, 2 * kept + s)
+        setting = _setting(instance)
+        if isinstance(setting, Verdict):
+            return setting
+        kept, low, high = setting
         run = trace(instance, "iht", sparsity=kept, step=2.0 / (low + high))
-        limit = limit_of(s, kept)
+        limit = limit_of(instance.sparsity, kept)
         slope = (high - low) / (high + low) * (limit + 1.0) / (limit - 1.0)
         if not slope < 1.0:
             return ends_low(run, run.errors[-1], run.floor, "the error")
@@ -136,13 +144,10 @@ def approaches(limit_of: Callable[[int, int], float]) -> Callable[[Instance], Ve
 
 def descends_relaxed(instance: Instance) -> Verdict:
     """Return whether the objectives with step 2 / (3 L) are at most (1 - 5 / (9 kappa))^t times the first."""
-    aside = nothing_to_run(instance)
-    if aside is not None:
-        return aside
-    kept, s = int(instance.options["relaxed"]), instance.sparsity
-    if not s <= kept <= instance.shape[1]:
-        return Verdict.unknown(f"s~ = {kept} is not between s = {s} and N = {instance.shape[1]}")
-    low, high = extremes(instance.matrix, 2 * kept + s)
+    setting = _setting(instance)
+    if isinstance(setting, Verdict):
+        return setting
+    kept, low, high = setting
     run = trace(instance, "iht", sparsity=kept, step=2.0 / (3.0 * high))
     slope = 1.0 - 5.0 * low / (9.0 * high)
     bounds = [run.objectives[0] * slope**t for t in range(STEPS + 1)]
