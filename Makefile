@@ -15,8 +15,9 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_
 figures: $(READY)
 	$(BIN)/paper-repro run --preset quick
 
+# One process a core, up to eight.
 test: lint
-	$(ONE_THREAD) $(BIN)/python -m pytest -m "not slow"
+	$(ONE_THREAD) $(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 8
 
 test-slow: $(READY)
 	$(ONE_THREAD) HYPOTHESIS_PROFILE=slow $(BIN)/python -m pytest -m slow

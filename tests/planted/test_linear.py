@@ -37,7 +37,7 @@ def covariance(design, d=12, n=40_000):
         (designs.block(rho=0.8, size=5), lambda i, j: 1.0 if i == j else 0.8 * (i // 5 == j // 5)),
         (designs.heavy_tailed(df=6.0), lambda i, j: i == j),
     ],
-    ids=str,
+    ids=["gaussian", "toeplitz-positive", "toeplitz-negative", "equicorrelated", "block", "heavy-tailed"],
 )
 def test_covariances(design, expected):
     target = np.array([[float(expected(i, j)) for j in range(12)] for i in range(12)])
