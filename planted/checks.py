@@ -15,6 +15,7 @@ __all__ = [
     "check_array",
     "check_choice",
     "check_finite",
+    "check_gates",
     "check_integer",
     "check_mask",
     "check_number",
@@ -154,10 +155,37 @@ def check_mask(value: Any, name: str, size: int) -> Any:
     TypeError, ValueError
         If it is no such array.
     """
-    value = check_array(value, name, ndim=1, shape=(size,))
+    return _bits(check_array(value, name, ndim=1, shape=(size,)), name)
+
+
+def check_gates(value: Any, name: str = "gates") -> Any:
+    """Return `value` as a matrix of bool on its own device, or refuse it.
+
+    Parameters
+    ----------
+    value : array or nested sequence, shape (n, p)
+        The argument: bools, or zeros and ones; column j is the diagonal of D_j.
+    name : str, default "gates"
+        Its name.
+
+    Returns
+    -------
+    array of bool, shape (n, p)
+        The gates.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no such array.
+    """
+    return _bits(check_array(value, name, ndim=2), name)
+
+
+def _bits(value: Any, name: str) -> Any:
+    """Return an array of zeros and ones as bools, or refuse it."""
     if not bool(((value == 0) | (value == 1)).all()):
         raise ValueError(f"{name} holds values other than 0 and 1; expected a bool array, or one of zeros and ones")
-    return value == 1
+    return value != 0
 
 
 def check_integer(value: Any, name: str, *, minimum: int | None = None, maximum: int | None = None) -> int:

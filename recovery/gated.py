@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from planted import arrays
-from planted.checks import check_array
+from planted.checks import check_array, check_gates
 from recovery.generators import GeneratorSource, SeededGenerators, StoredGenerators
 from recovery.operator_base import Operator
 from recovery.supports import GatedSupport
@@ -59,16 +59,14 @@ class GatedOperator(Operator):
 
     def __init__(self, X: Any, gates: Any) -> None:
         self._set_inputs(X)
-        gates = check_array(gates, "gates", ndim=2, dtype=None)
+        gates = check_gates(gates)
         if gates.shape[0] != self.shape[0]:
             raise ValueError(
                 f"gates has shape {tuple(gates.shape)}; expected ({self.shape[0]}, p) to match the rows of X"
             )
-        if not bool(((gates == 0) | (gates == 1)).all()):
-            raise ValueError("gates holds values other than 0 and 1; expected a 0/1 or bool array")
         if arrays.namespace(gates) is not self.xp:
             raise TypeError("X and gates live on different devices; move them to one device first")
-        self._gates: Any = self.xp.ascontiguousarray(gates.T != 0)
+        self._gates: Any = self.xp.ascontiguousarray(gates.T)
         self._source: GeneratorSource | None = None
         self._set_count(int(gates.shape[1]))
 

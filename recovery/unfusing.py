@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from planted import ReLUNetwork, arrays
-from planted.checks import check_array, check_choice, check_number, check_same_rows
+from planted.checks import check_array, check_choice, check_gates, check_number, check_same_rows
 
 __all__ = ["unfuse"]
 
@@ -55,7 +55,7 @@ def unfuse(w: Any, X: Any, gates: Any, assumption: str = "binary", *, tol: float
     Derived here: docs/derivations.md, section "Un-fusing".
     """
     w, X = check_array(w, "w", ndim=1, dtype=np.float64), check_array(X, "X", ndim=2, dtype=np.float64)
-    gates = check_array(gates, "gates", ndim=2)
+    gates = check_gates(gates)
     check_choice(assumption, "assumption", ASSUMPTIONS)
     tol = check_number(tol, "tol", minimum=0.0)
     check_same_rows(X, "X", gates, "gates")
@@ -66,7 +66,7 @@ def unfuse(w: Any, X: Any, gates: Any, assumption: str = "binary", *, tol: float
     blocks = w.reshape(p, d).T
     live = np.flatnonzero(arrays.to_numpy((blocks != 0.0).any(axis=0)))
     blocks = blocks[:, xp.asarray(live)]
-    on = gates[:, xp.asarray(live)] != 0
+    on = gates[:, xp.asarray(live)]
     if assumption == "binary":
         hidden, output = _common(blocks, live, tol)
         for j, rows in zip(live, _misfits(X, hidden, on, tol)[0], strict=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from planted.checks import check_array
+from planted import checks
 from recovery.gated import GatedOperator
 
 __all__ = ["check_gated", "check_gates"]
@@ -14,10 +14,7 @@ def check_gates(value: Any) -> Any:
     """Return the gates of an operator, or an array of zeros and ones as bool, shape (n, p); else refuse."""
     if isinstance(value, GatedOperator):
         return value.gates() != 0
-    gates = check_array(value, "gates", ndim=2)
-    if not bool(((gates == 0) | (gates == 1)).all()):
-        raise ValueError("gates holds values other than 0 and 1; expected a 0/1 or bool array")
-    return gates != 0
+    return checks.check_gates(value)
 
 
 def check_gated(value: Any) -> GatedOperator:

@@ -97,6 +97,8 @@ def test_refusals_say_which_gate_and_why():
         unfuse(np.ones(5), X, gates)
     with pytest.raises(ValueError, match=r"assumption='ternary' is not known"):
         unfuse(w, X, gates, "ternary")
+    with pytest.raises(ValueError, match="gates holds values other than 0 and 1"):
+        unfuse(np.zeros(6), np.ones((30, 3)), np.full((30, 2), 0.5))
     with pytest.raises(ValueError, match="X has 30 rows and gates has 29"):
         unfuse(w, X, gates[1:])
 
