@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -51,7 +51,11 @@ class Experiment:
         ``compute(settings, device) -> (metrics, arrays)``; depends on its settings alone.
     summarise : callable
         ``summarise(preset, seed, records) -> dict`` of what the figure shows, with the printed table
-        as ``{"table": {"columns": [...], "rows": [[...], ...]}}``.
+        as ``{"table": {"columns": [...], "rows": [[...], ...]}}``; see :mod:`paper_repro.experiments.grids` for
+        further tables, rows of panels and claims.
+    cells_of : str, optional
+        Name of another experiment whose cells these are: a companion shows more of the same results and computes
+        nothing that is there. Its `version`, `module`, `settings`, `cells` and `compute` are those of the other.
     """
 
     name: str
@@ -64,10 +68,22 @@ class Experiment:
     cost: Callable[[Any], float]
     compute: Callable[[Any, str], Outcome]
     summarise: Callable[[str, int, Sequence[Record]], dict[str, Any]]
+    cells_of: str | None = None
+
+    @property
+    def store_name(self) -> str:
+        """Name of the store's folder that holds the cells."""
+        return self.cells_of or self.name
+
+    def companion(
+        self, name: str, title: str, summarise: Callable[[str, int, Sequence[Record]], dict[str, Any]]
+    ) -> Experiment:
+        """Return an experiment that shows more of the same cells."""
+        return replace(self, name=name, title=title, summarise=summarise, cells_of=self.store_name)
 
     def cell(self, settings: Any) -> Cell:
         """Return the store's name for settings of this experiment."""
-        return Cell(self.name, self.version, asdict(settings))
+        return Cell(self.store_name, self.version, asdict(settings))
 
     def check_preset(self, preset: str) -> None:
         """Refuse, with a sentence, a preset that this experiment does not have."""

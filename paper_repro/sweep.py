@@ -83,7 +83,7 @@ def run(
     """
     check_choice(device, "device", ("cpu", "gpu"))
     jobs = (machine.cores() if device == "cpu" else 1) if jobs is None else check_integer(jobs, "jobs", minimum=1)
-    store.check_writable(experiment.name)
+    store.check_writable(experiment.store_name)
     sweep = Sweep()
     todo: list[tuple[float, Cell]] = []
     seen: set[str] = set()
