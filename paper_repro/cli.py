@@ -112,6 +112,10 @@ def _show(options: argparse.Namespace) -> int:
     print(render.markdown(meta["summary"]["table"]))
     for note in meta["summary"].get("notes", []):
         print(f"\n{note}")
+    for further in meta["summary"].get("tables", []):
+        print(f"\n{further['title']}\n\n{render.markdown(further)}")
+    for paragraph in render.claims_markdown(meta["summary"].get("claims", [])):
+        print(f"\n{paragraph}")
     for failure in meta["failed"]:
         print(f"\nfailed: {failure['message']}\n  {failure['settings']}")
     there = [

@@ -20,7 +20,7 @@ from paper_repro.files import write_whole
 from paper_repro.results import Results
 from paper_repro.store import Record, comparable
 
-__all__ = ["Files", "files_of", "markdown", "render"]
+__all__ = ["Files", "claims_markdown", "files_of", "markdown", "render", "shown"]
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,9 @@ def render(experiment: Experiment, results: Results, records: Sequence[Record], 
         contents.update(figures.render(figures.draw(experiment.name, results)))
     parts = [f"# {meta['title']} ({meta['preset']})", meta["summary"].get("subtitle", ""), markdown(table)]
     parts += meta["summary"].get("notes", [])
+    for further in meta["summary"].get("tables", []):
+        parts += [f"## {further['title']}", markdown(further)]
+    parts += claims_markdown(meta["summary"].get("claims", []))
     contents["md"] = ("\n\n".join(part for part in parts if part) + "\n").encode()
     contents["csv"] = _csv(table).encode()
     document["source"] = source
@@ -113,7 +116,7 @@ def markdown(table: dict[str, Any]) -> str:
     str
         Lines without a line break at the end.
     """
-    rows = [[_show(item) for item in table["columns"]], *([_show(item) for item in row] for row in table["rows"])]
+    rows = [[shown(item).replace("|", "\\|") for item in row] for row in (table["columns"], *table["rows"])]
     widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
     lines = [
         "| " + " | ".join(item.ljust(width) for item, width in zip(row, widths, strict=True)) + " |" for row in rows
@@ -122,7 +125,21 @@ def markdown(table: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _show(value: Any) -> str:
+def claims_markdown(claims: Sequence[dict[str, str]]) -> list[str]:
+    """Return a paper's claims and what was measured as paragraphs of Markdown; none without claims."""
+    parts = ["## Claims"] if claims else []
+    for claim in claims:
+        parts.append(
+            f"**{claim['figure']}: {claim['claim']}** {claim['verdict']}. {claim['measured']}.\n"
+            f"Against a fair IMP: {claim['fair']}"
+            + (f". {claim['fair_measured']}." if claim["fair_measured"] else ".")
+            + f"\nCounted: {claim['rule']}"
+        )
+    return parts
+
+
+def shown(value: Any) -> str:
+    """Return an entry of a table as text: a dash for None, and four significant digits or so of a number."""
     if value is None:
         return "-"
     if isinstance(value, float):
@@ -131,7 +148,7 @@ def _show(value: Any) -> str:
         if not 1e-3 <= abs(value) < 1e5:  # fixed digits would show a rounding error as 0
             return f"{value:.2e}"
         return f"{value:.4f}".rstrip("0").rstrip(".") if abs(value) < 10 else f"{value:.2f}"
-    return str(value).replace("|", "\\|")
+    return str(value)
 
 
 def _csv(table: dict[str, Any]) -> str:
@@ -156,6 +173,8 @@ def _document(results: Results, records: Sequence[Record]) -> dict[str, Any]:
         "warnings": sorted({text for run in runs for text in run.get("warnings", [])}),
         "table": encode(meta["summary"]["table"]),
         "notes": meta["summary"].get("notes", []),
+        "tables": encode(meta["summary"].get("tables", [])),
+        "claims": meta["summary"].get("claims", []),
         "records": [
             {**comparable(record), "wall_s": record.run.get("wall_s")}
             for record in sorted(records, key=lambda record: record.cell.key)

@@ -14,7 +14,7 @@ import numpy as np
 from paper_repro import experiment as experiments
 from paper_repro.store import DamagedCell, Record, Store
 
-__all__ = ["DEFAULT_FOLDER", "Results", "collect", "load"]
+__all__ = ["DEFAULT_FOLDER", "Results", "collect", "load", "rows_of"]
 
 DEFAULT_FOLDER = "results"
 
@@ -26,8 +26,8 @@ class Results:
     Parameters
     ----------
     records : list of dict
-        One a finished cell, in the order of the preset: its settings and metrics in one flat
-        dict, with the cell's ``key`` and ``wall_s`` (seconds).
+        One a finished cell (or fit, where one cell holds several), in the order of the preset: its settings and metrics
+        in one flat dict, with the cell's ``key`` and ``wall_s`` (seconds).
     arrays : dict
         For each ``key`` the cell's arrays, a dict of numpy.ndarray.
     meta : dict
@@ -136,8 +136,9 @@ def collect(experiment: experiments.Experiment, preset: str, folder: Path, seed:
         else:
             failed.append({"settings": dict(cell.settings), "message": record.message})
     rows = [
-        {**record.cell.settings, **record.metrics, "key": record.cell.key, "wall_s": record.run.get("wall_s")}
+        {**row, "key": record.cell.key, "wall_s": record.run.get("wall_s")}
         for record in done
+        for row in rows_of(record)
     ]
     meta = {
         "experiment": experiment.name,
@@ -150,6 +151,24 @@ def collect(experiment: experiments.Experiment, preset: str, folder: Path, seed:
         "summary": experiment.summarise(preset, seed, done) if done else {},
     }
     return Results(rows, {record.cell.key: record.arrays for record in done}, meta), done
+
+
+def rows_of(record: Record) -> list[dict[str, Any]]:
+    """Return the settings and metrics of a cell, one flat dict a fit.
+
+    Parameters
+    ----------
+    record : Record
+        A finished cell. Where its metrics have ``fits``, a list of dicts (one pass of pruning serves several
+        sparsities), there is one row for each of them, and what it says stands above the cell's own settings.
+
+    Returns
+    -------
+    list of dict
+        Rows for tables and data frames.
+    """
+    shared = {**record.cell.settings, **{name: value for name, value in record.metrics.items() if name != "fits"}}
+    return [{**shared, **fit} for fit in record.metrics["fits"]] if "fits" in record.metrics else [shared]
 
 
 def store_of(folder: Path) -> Store:

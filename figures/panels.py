@@ -1,0 +1,73 @@
+"""Rows of heat maps over (sparsity, width): one row a quantity and depth, one column a method, a colour bar a row."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from figures.heatmap import heatmap
+from figures.style import WIDTH
+
+__all__ = ["draw", "layout", "panels", "size"]
+
+
+def panels(summary: dict[str, Any]) -> int:
+    """Return the number of panels."""
+    return sum(len(row["panels"]) for row in summary["rows"])
+
+
+def size(summary: dict[str, Any]) -> tuple[float, float]:
+    """Return width and height in inches: larger grids make a larger figure, so that the numbers stay readable."""
+    columns = max(len(row["panels"]) for row in summary["rows"])
+    characters = max(_characters(row, panel) for row in summary["rows"] for panel in row["panels"])
+    width = max(WIDTH, 1.2 + columns * max(1.25, 0.062 * characters))
+    heights = [0.62 + 0.21 * max(5, *(len(panel["m"]) for panel in row["panels"])) for row in summary["rows"]]
+    return width, 0.9 + sum(heights)
+
+
+def layout(figure: Any, count: int) -> list[Any]:
+    """Return the axes of the panels, row by row; four methods stand side by side."""
+    columns = 4 if count % 4 == 0 else count
+    return list(figure.subplots(count // columns, columns, squeeze=False).ravel())
+
+
+def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
+    """Draw all rows with their colour bars."""
+    rest = list(axes)
+    for number, row in enumerate(summary["rows"]):
+        here, rest = rest[: len(row["panels"])], rest[len(row["panels"]) :]
+        low, high = row["limits"]
+        digits = int(row["digits"])
+        image = None
+        for position, (panel, content) in enumerate(zip(here, row["panels"], strict=True)):
+            image = heatmap(
+                panel,
+                content["values"],
+                content["possible"],
+                content["m"],
+                content["s"],
+                (low, high),
+                partial(_text, digits=digits),
+            )
+            if number == 0:
+                panel.set_title(content["title"])
+            if number < len(summary["rows"]) - 1:
+                panel.set_xlabel("")
+            if position == 0:
+                panel.set_ylabel(f"{row['name']}\nhidden width m")
+            else:
+                panel.set_yticklabels([])
+        bar = here[0].figure.colorbar(image, ax=here, extend=row["extend"], shrink=0.92, aspect=18, pad=0.012)
+        bar.set_label(row["unit"])
+        bar.outline.set_visible(False)
+
+
+def _characters(row: dict[str, Any], panel: dict[str, Any]) -> int:
+    texts = [_text(value, row["digits"]) for line in panel["values"] for value in line if value is not None]
+    longest = max((len(text) for text in texts), default=1)
+    return int((longest + 1) * len(panel["s"]))
+
+
+def _text(value: float, digits: int) -> str:
+    text = f"{value:.{digits}f}"
+    return text.removeprefix("0") if digits and value < 1 else text

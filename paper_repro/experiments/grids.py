@@ -1,0 +1,306 @@
+"""What the paper's five figures share: four methods on grids of width and sparsity, for one and two hidden layers.
+
+A summary of this kind has, besides ``table`` and ``notes``:
+
+- ``rows``: rows of panels for :mod:`figures.panels`, each ``{"name", "unit", "limits", "extend", "digits", "panels"}``
+  with one panel a method: ``{"title", "m", "s", "possible", "values"}`` (values[i][j] for m[i], s[j], or None);
+- ``tables``: further tables, each ``{"title", "columns", "rows"}``;
+- ``claims``: see :mod:`paper_repro.claims`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import recovery
+from paper_repro.experiments.common import capped
+from paper_repro.results import rows_of
+from paper_repro.store import Record
+
+__all__ = [
+    "DEPTH_NAMES",
+    "LABELS",
+    "METHODS",
+    "Grid",
+    "extras_table",
+    "fits",
+    "means_of",
+    "panel_row",
+    "statistics",
+    "values_table",
+]
+
+METHODS = ("released", "repaired", "imp-paper", "imp-fair")
+LABELS = {
+    "released": "IHT as released",
+    "repaired": "IHT, repaired",
+    "imp-paper": "IMP as in the paper",
+    "imp-fair": "IMP, fair",
+}
+DEPTH_NAMES = {1: "one hidden layer", 2: "two hidden layers"}
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Widths and sparsities of the panels of one depth.
+
+    Parameters
+    ----------
+    depth : int
+        Number of hidden layers.
+    m, s : tuple of int
+        Widths (of every hidden layer) and sparsities.
+    """
+
+    depth: int
+    m: tuple[int, ...]
+    s: tuple[int, ...]
+
+
+def fits(
+    method: str,
+    X: Any,
+    y: Any,
+    *,
+    m: int,
+    depth: int,
+    sparsities: Sequence[int],
+    n_iter: int,
+    imp_updates: int | None = None,
+    loss: str = "squared",
+    batch_size: int | None = None,
+    rng: Callable[[], Any],
+) -> list[Any]:
+    """Fit by one of :data:`METHODS`, once for each sparsity; a pass of IMP serves all of them.
+
+    Parameters
+    ----------
+    method : str
+        One of :data:`METHODS`.
+    X, y : array
+        Data, on one device.
+    m, depth : int
+        Width and number of hidden layers.
+    sparsities : sequence of int
+        What is asked for.
+    n_iter : int
+        Steps of IHT (for each layer), and updates a round of IMP as in the paper.
+    imp_updates : int, optional
+        Updates a round of the fair IMP; its recipe's default where None.
+    loss, batch_size
+        As in :func:`recovery.fit_network`; a fair IMP chooses its own batches.
+    rng : callable
+        Returns a fresh generator of the cell's random numbers, the same each time.
+
+    Returns
+    -------
+    list of recovery.NetworkFit
+        One a sparsity, in their order.
+    """
+    widths = m if depth == 1 else [m] * depth
+    if method.startswith("imp-"):
+        recipe = method.removeprefix("imp-")
+        paper = recipe == "paper"
+        found: list[Any] = recovery.imp(
+            X,
+            y,
+            n_neurons=widths,
+            sparsity=list(sparsities),
+            recipe=recipe,
+            loss=loss,
+            n_iter=n_iter if paper else imp_updates,
+            batch_size=batch_size if paper else None,
+            rng=rng(),
+        )
+        return found
+    return [
+        recovery.fit_network(
+            X,
+            y,
+            n_neurons=widths,
+            sparsity=s,
+            method=method,
+            loss=loss,
+            n_iter=n_iter,
+            batch_size=batch_size,
+            rng=rng(),
+        )
+        for s in sparsities
+    ]
+
+
+def statistics(records: Iterable[Record], value: str, depth: int, method: str) -> dict[tuple[int, int], list[float]]:
+    """Return the values of all seeds for each (m, s); a PSNR is capped so that means exist.
+
+    Parameters
+    ----------
+    records : iterable of Record
+        Cells with settings ``m``, ``s``, ``depth`` and ``method``; cells of several sparsities have
+        ``metrics["fits"]`` (see :func:`paper_repro.results.rows_of`).
+    value : str
+        Name of the metric, such as ``"psnr_db"``; rows without it (or with None) are left out.
+    depth, method
+        Which panel.
+
+    Returns
+    -------
+    dict
+        (m, s) -> values over the seeds.
+    """
+    found: dict[tuple[int, int], list[float]] = {}
+    for record in records:
+        if record.cell.settings["method"] != method or record.cell.settings.get("depth", 1) != depth:
+            continue
+        for row in rows_of(record):
+            if row.get(value) is not None:
+                number = float(row[value])
+                found.setdefault((row["m"], row["s"]), []).append(capped(number) if "psnr" in value else number)
+    return found
+
+
+def means_of(values: dict[tuple[int, int], list[float]]) -> dict[tuple[int, int], float]:
+    """Return the mean of each grid point."""
+    return {key: math.fsum(numbers) / len(numbers) for key, numbers in values.items()}
+
+
+def deviations_of(values: dict[tuple[int, int], list[float]]) -> dict[tuple[int, int], float]:
+    """Return the standard deviation of each grid point over the seeds (divided by their number); 0 for one seed."""
+    found = {}
+    for key, numbers in values.items():
+        mean = math.fsum(numbers) / len(numbers)
+        found[key] = math.sqrt(math.fsum((number - mean) ** 2 for number in numbers) / len(numbers))
+    return found
+
+
+def panel_row(
+    name: str,
+    unit: str,
+    limits: tuple[float, float],
+    grid: Grid,
+    points: dict[str, dict[tuple[int, int], float]],
+    possible: Callable[[int, int], bool],
+    *,
+    extend: str = "both",
+    digits: int = 0,
+    labels: dict[str, str] = LABELS,
+) -> dict[str, Any]:
+    """Return a row of panels, one a method.
+
+    Parameters
+    ----------
+    name : str
+        Of the row, such as ``"one hidden layer"``.
+    unit : str
+        Text of the colour bar, such as ``"mean PSNR (dB)"``.
+    limits : (float, float)
+        Ends of the colours.
+    grid : Grid
+        Rows and columns of each panel.
+    points : dict
+        method -> (m, s) -> value.
+    possible : callable
+        ``possible(m, s)``: False where no such network exists (drawn in grey).
+    extend : {"neither", "both", "min", "max"}
+        Whether values can lie beyond the limits.
+    digits : int
+        Digits after the point in the cells.
+    labels : dict
+        Titles of the methods.
+
+    Returns
+    -------
+    dict
+        What :mod:`figures.panels` draws.
+    """
+    panels = [
+        {
+            "title": labels[method],
+            "method": method,
+            "m": list(grid.m),
+            "s": list(grid.s),
+            "possible": [[possible(m, s) for s in grid.s] for m in grid.m],
+            "values": [[values.get((m, s)) for s in grid.s] for m in grid.m],
+        }
+        for method, values in points.items()
+    ]
+    return {
+        "name": name,
+        "unit": unit,
+        "limits": list(limits),
+        "extend": extend,
+        "digits": digits,
+        "panels": panels,
+    }
+
+
+def values_table(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the numbers of rows of panels as one table; all panels must have the same sparsities or are padded.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        As :func:`panel_row` returns them.
+
+    Returns
+    -------
+    dict
+        ``columns`` and ``rows``.
+    """
+    sparsities = sorted({s for row in rows for panel in row["panels"] for s in panel["s"]})
+    lines: list[list[Any]] = []
+    for row in rows:
+        for panel in row["panels"]:
+            for m, values in zip(panel["m"], panel["values"], strict=True):
+                known = dict(zip(panel["s"], values, strict=True))
+                lines.append([row["name"], row["unit"], panel["title"], m, *(known.get(s) for s in sparsities)])
+    return {"columns": ["panels", "shown", "method", "m \\ s", *(str(s) for s in sparsities)], "rows": lines}
+
+
+def extras_table(
+    records: Sequence[Record], depths: Sequence[int], extras: dict[str, str], methods: Sequence[str] = METHODS
+) -> dict[str, Any]:
+    """Return what the paper does not show: means over all cells of a method and depth.
+
+    Parameters
+    ----------
+    records : sequence of Record
+        Finished cells.
+    depths : sequence of int
+        Numbers of hidden layers.
+    extras : dict
+        metric -> heading, such as ``{"test_psnr_db": "test PSNR (dB)", "exact": "exact recovery (share)"}``.
+    methods : sequence of str
+        Methods, in order.
+
+    Returns
+    -------
+    dict
+        ``title``, ``columns`` and ``rows``; seconds are processor-bound wall seconds a fit, memory is the largest
+        peak of a worker process in MiB.
+    """
+    lines: list[list[Any]] = []
+    for depth in depths:
+        for method in methods:
+            own = [
+                record
+                for record in records
+                if record.cell.settings["method"] == method and record.cell.settings.get("depth", 1) == depth
+            ]
+            if not own:
+                continue
+            rows = [row for record in own for row in rows_of(record)]
+            line: list[Any] = [DEPTH_NAMES[depth], LABELS[method], len(rows)]
+            for name in extras:
+                known = [float(row[name]) for row in rows if row.get(name) is not None]
+                line.append(math.fsum(map(capped, known)) / len(known) if known else None)
+            seconds = [float(record.run["wall_s"]) for record in own if record.run.get("wall_s") is not None]
+            peaks = [float(record.run["peak_bytes"]) for record in own if record.run.get("peak_bytes")]
+            line += [math.fsum(seconds) / len(rows) if seconds else None, max(peaks) / 2**20 if peaks else None]
+            lines.append(line)
+    columns = ["network", "method", "fits", *extras.values(), "wall time (s a fit)", "peak memory (MiB)"]
+    return {"title": "Beyond the paper: means over all fits", "columns": columns, "rows": lines}
