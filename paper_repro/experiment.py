@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from typing import Any
@@ -56,6 +56,12 @@ class Experiment:
     cells_of : str, optional
         Name of another experiment whose cells these are: a companion shows more of the same results and computes
         nothing that is there. Its `version`, `module`, `settings`, `cells` and `compute` are those of the other.
+    compute_many : callable, optional
+        ``compute_many(sequence of settings, device) -> list`` of what `compute` returns for each of them, in their
+        order and equal to it; for cells that share work or that a GPU fits in one call. It need not guard against
+        running out of memory: the batch is then halved.
+    batch_key : callable, optional
+        ``batch_key(settings)``: cells with equal keys may be computed in one call of `compute_many`. Both or none.
     """
 
     name: str
@@ -69,6 +75,12 @@ class Experiment:
     compute: Callable[[Any, str], Outcome]
     summarise: Callable[[str, int, Sequence[Record]], dict[str, Any]]
     cells_of: str | None = None
+    compute_many: Callable[[Sequence[Any], str], list[Outcome]] | None = None
+    batch_key: Callable[[Any], Hashable] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.compute_many is None) != (self.batch_key is None):
+            raise ValueError(f"experiment {self.name!r} has one of compute_many and batch_key; expected both or none")
 
     @property
     def store_name(self) -> str:
