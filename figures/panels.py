@@ -51,8 +51,8 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
             )
             if number == 0:
                 panel.set_title(content["title"])
-            if number < len(summary["rows"]) - 1:
-                panel.set_xlabel("")
+            last = number == len(summary["rows"]) - 1
+            panel.set_xlabel("non-zero weights s" if last else "")  # four panels leave no room for more words
             if position == 0:
                 panel.set_ylabel(f"{row['name']}\nhidden width m")
             else:
@@ -69,5 +69,5 @@ def _characters(row: dict[str, Any], panel: dict[str, Any]) -> int:
 
 
 def _text(value: float, digits: int) -> str:
-    text = f"{value:.{digits}f}"
+    text = f"{value + 0.0 if round(value, digits) else 0.0:.{digits}f}"
     return text.removeprefix("0") if digits and value < 1 else text
