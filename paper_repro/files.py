@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["DamagedCell", "StoreError", "is_stale", "make_folder", "pack", "unpack", "write_whole"]
+__all__ = ["DamagedCell", "StoreError", "is_stale", "make_folder", "pack", "read_bytes", "unpack", "write_whole"]
 
 
 class StoreError(RuntimeError):
@@ -120,12 +120,10 @@ def pack(arrays: Mapping[str, np.ndarray]) -> bytes:
     return buffer.getvalue()
 
 
-def unpack(path: Path, expected: str) -> dict[str, np.ndarray]:
-    """Return the arrays of an npz file whose SHA-256 is `expected`, or raise DamagedCell."""
-    try:
-        packed = path.read_bytes()
-    except OSError as error:
-        raise DamagedCell(f"{path} is missing or cannot be read: {error.strerror}") from error
+def unpack(packed: bytes | None, expected: str, path: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of an npz file whose SHA-256 is `expected`, or raise DamagedCell; `path` is for messages."""
+    if packed is None:
+        raise DamagedCell(f"{path} is missing")
     if hashlib.sha256(packed).hexdigest() != expected:
         raise DamagedCell(f"{path} is damaged: it is not the file that was written with its cell")
     try:
@@ -133,3 +131,19 @@ def unpack(path: Path, expected: str) -> dict[str, np.ndarray]:
             return {name: archive[name] for name in archive.files}
     except (ValueError, zipfile.BadZipFile) as error:
         raise DamagedCell(f"{path} is not an npz file of numbers: {error}") from error
+
+
+def read_bytes(path: Path) -> bytes | None:
+    """Return what a file holds, or None where there is none.
+
+    Raises
+    ------
+    StoreError
+        If it is there and cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}") from error

@@ -12,73 +12,28 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from paper_repro.encoding import decode, encode
-from paper_repro.files import DamagedCell, StoreError, is_stale, make_folder, pack, unpack, write_whole
+from paper_repro.files import DamagedCell, StoreError, is_stale, make_folder, pack, read_bytes, unpack, write_whole
+from paper_repro.record import Cell, Record, checksum, comparable, contents
 
-__all__ = ["FORMAT", "Cell", "DamagedCell", "Record", "Store", "StoreError", "comparable"]
+__all__ = [
+    "FORMAT",
+    "Cell",
+    "DamagedCell",
+    "Record",
+    "Store",
+    "StoreError",
+    "comparable",
+    "from_files",
+    "to_files",
+]
 
 FORMAT = 1
 """Number of the file format; a store written in another one is reported, not guessed at."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One unit of work: an experiment's name and version, and its settings.
-
-    Parameters
-    ----------
-    experiment : str
-        Name of the experiment.
-    version : int
-        Version of its computation; results of other versions are other cells.
-    settings : dict
-        Everything the result depends on, among it ``dtype`` and ``seed``; JSON values only.
-    """
-
-    experiment: str
-    version: int
-    settings: Mapping[str, Any]
-
-    @property
-    def key(self) -> str:
-        """Name of the cell: 32 hexadecimal digits of the hash of what defines it."""
-        text = _canonical({"experiment": self.experiment, "version": self.version, "settings": dict(self.settings)})
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-@dataclass(frozen=True)
-class Record:
-    """What the store knows of a cell.
-
-    Parameters
-    ----------
-    cell : Cell
-        What was computed.
-    status : {"done", "failed"}
-        How it ended.
-    message : str
-        Why it failed; empty otherwise.
-    metrics : dict
-        Numbers and strings that depend on the settings alone.
-    arrays : dict of numpy.ndarray
-        Larger results that depend on the settings alone.
-    run : dict
-        What may differ from run to run: wall time in seconds, versions, machine, device, warnings.
-    """
-
-    cell: Cell
-    status: str
-    message: str = ""
-    metrics: Mapping[str, Any] = field(default_factory=dict)
-    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
-    run: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Store:
@@ -117,20 +72,35 @@ class Store:
         TypeError
             If an array holds Python objects.
         """
-        path = self.path(record.cell)
-        document: dict[str, Any] = {
-            "format": FORMAT,
-            **_contents(record),
-            "arrays": None,
-            "run": encode(dict(record.run)),
-        }
-        self.prepare(record.cell.experiment)
-        if record.arrays:
-            packed = pack(record.arrays)
-            document["arrays"] = hashlib.sha256(packed).hexdigest()
+        return self._put(self.path(record.cell), *to_files(record))
+
+    def put(self, raw: bytes, packed: bytes | None) -> Record:
+        """Write the files of a record as another store or machine has them, byte for byte.
+
+        Parameters
+        ----------
+        raw, packed : bytes
+            The JSON file, and the npz file or None, as :func:`to_files` returns them.
+
+        Returns
+        -------
+        Record
+            What they hold.
+
+        Raises
+        ------
+        StoreError
+            If they are damaged, of another format, or cannot be written.
+        """
+        record = from_files(raw, packed, Path("a record that was sent"))
+        self._put(self.path(record.cell), raw, packed)
+        return record
+
+    def _put(self, path: Path, raw: bytes, packed: bytes | None) -> Path:
+        self.prepare(path.parent.name)
+        if packed is not None:
             write_whole(path.with_suffix(".npz"), packed)
-        document["checksum"] = _checksum(document)
-        write_whole(path, (json.dumps(document, indent=1, sort_keys=True, allow_nan=False) + "\n").encode())
+        write_whole(path, raw)
         return path
 
     def read(self, cell: Cell) -> Record | None:
@@ -183,78 +153,71 @@ class Store:
                     leftover.unlink()
 
     def _read_file(self, path: Path) -> Record | None:
-        try:
-            raw = path.read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
+        raw = read_bytes(path)
+        if raw is None:
             return None
-        except OSError as error:
-            raise StoreError(f"cannot read {path}: {error.strerror}") from error
-        try:
-            document = json.loads(raw)
-        except ValueError as error:
-            raise DamagedCell(f"{path} is damaged: it is not a JSON document ({error})") from error
-        if not isinstance(document, dict) or "format" not in document:
-            raise DamagedCell(f"{path} is damaged: it is not a cell of this store")
-        if document["format"] != FORMAT:
-            raise StoreError(
-                f"{path} is written in format {document['format']!r} and this version reads format {FORMAT}; "
-                "use the version that wrote it, or another folder with --results"
-            )
-        claimed = document.pop("checksum", None)
-        if claimed != _checksum(document):
-            raise DamagedCell(f"{path} is damaged: its checksum does not match its content")
-        cell = Cell(document["experiment"], document["version"], document["settings"])
-        if path.stem != cell.key or document["key"] != cell.key:
-            raise DamagedCell(f"{path} is not named after the cell it holds ({cell.key})")
-        arrays = {} if document["arrays"] is None else unpack(path.with_suffix(".npz"), document["arrays"])
-        return Record(
-            cell, document["status"], document["message"], decode(document["metrics"]), arrays, decode(document["run"])
-        )
+        record = from_files(raw, read_bytes(path.with_suffix(".npz")), path)
+        if path.stem != record.cell.key:
+            raise DamagedCell(f"{path} is not named after the cell it holds ({record.cell.key})")
+        return record
 
 
-def comparable(record: Record) -> dict[str, Any]:
-    """Return the part of a record that depends on its settings alone.
+def to_files(record: Record) -> tuple[bytes, bytes | None]:
+    """Return the JSON file of a record, and its npz file or None; equal records give equal bytes.
 
-    Two stores are equal when their cells are equal in this sense: wall time, versions, machine,
-    device and warnings (``record.run``) are left out, everything else is compared bit for bit.
+    Raises
+    ------
+    TypeError
+        If a metric is no JSON value, or an array holds Python objects.
+    """
+    document: dict[str, Any] = {
+        "format": FORMAT,
+        **contents(record),
+        "arrays": None,
+        "run": encode(dict(record.run)),
+    }
+    packed = pack(record.arrays) if record.arrays else None
+    if packed is not None:
+        document["arrays"] = hashlib.sha256(packed).hexdigest()
+    document["checksum"] = checksum(document)
+    return (json.dumps(document, indent=1, sort_keys=True, allow_nan=False) + "\n").encode(), packed
+
+
+def from_files(raw: bytes, packed: bytes | None, path: Path) -> Record:
+    """Return the record of a JSON file and its npz file; nothing is unpickled.
 
     Parameters
     ----------
-    record : Record
-        A record.
+    raw, packed : bytes
+        The two files; an npz file that is not asked for is passed over.
+    path : path
+        What messages call the JSON file.
 
-    Returns
-    -------
-    dict
-        JSON values; arrays appear as the hash of their dtype, shape and bytes.
+    Raises
+    ------
+    DamagedCell
+        If they are not what was written.
+    StoreError
+        If they were written in another format.
     """
-    return {
-        **_contents(record),
-        "arrays": {name: _digest(value) for name, value in sorted(record.arrays.items())},
-    }
-
-
-def _contents(record: Record) -> dict[str, Any]:
-    """Return what a record says of its cell, as JSON values: all but arrays and the circumstances of the run."""
-    return {
-        "key": record.cell.key,
-        "experiment": record.cell.experiment,
-        "version": record.cell.version,
-        "settings": dict(record.cell.settings),
-        "status": record.status,
-        "message": record.message,
-        "metrics": encode(dict(record.metrics)),
-    }
-
-
-def _canonical(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def _checksum(document: Mapping[str, Any]) -> str:
-    return hashlib.sha256(_canonical(document).encode()).hexdigest()
-
-
-def _digest(array: np.ndarray) -> str:
-    head = f"{array.dtype.str}{array.shape}".encode()
-    return hashlib.sha256(head + np.ascontiguousarray(array).tobytes()).hexdigest()
+    try:
+        document = json.loads(raw)
+    except ValueError as error:
+        raise DamagedCell(f"{path} is damaged: it is not a JSON document ({error})") from error
+    if not isinstance(document, dict) or "format" not in document:
+        raise DamagedCell(f"{path} is damaged: it is not a cell of this store")
+    if document["format"] != FORMAT:
+        raise StoreError(
+            f"{path} is written in format {document['format']!r} and this version reads format {FORMAT}; "
+            "use the version that wrote it, or another folder with --results"
+        )
+    claimed = document.pop("checksum", None)
+    if claimed != checksum(document):
+        raise DamagedCell(f"{path} is damaged: its checksum does not match its content")
+    cell = Cell(document["experiment"], document["version"], document["settings"])
+    if document["key"] != cell.key:
+        raise DamagedCell(f"{path} is not named after the cell it holds ({cell.key})")
+    arrays = {} if document["arrays"] is None else unpack(packed, document["arrays"], path.with_suffix(".npz"))
+    return Record(
+        cell, document["status"], document["message"], decode(document["metrics"]), arrays, decode(document["run"])
+    )

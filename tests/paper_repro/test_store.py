@@ -154,7 +154,7 @@ def test_nothing_is_unpickled(tmp_path):
     document = json.loads(path.read_text())
     del document["checksum"]
     document["arrays"] = store_module.hashlib.sha256(path.with_suffix(".npz").read_bytes()).hexdigest()
-    document["checksum"] = store_module._checksum(document)
+    document["checksum"] = store_module.checksum(document)
     path.write_text(json.dumps(document))
     with pytest.raises(DamagedCell, match="allow_pickle"):
         store.read(CELL)
