@@ -14,9 +14,19 @@ import numpy as np
 
 from planted import downloads
 from planted.formats import read_cifar_binary, read_idx
-from planted.images import Dataset, binary_pair
+from planted.images import Dataset, all_classes, binary_pair
 
-__all__ = ["CIFAR10_CLASSES", "ENVIRONMENT", "Dataset", "binary_pair", "cifar10", "data_folder", "digits", "mnist"]
+__all__ = [
+    "CIFAR10_CLASSES",
+    "ENVIRONMENT",
+    "Dataset",
+    "all_classes",
+    "binary_pair",
+    "cifar10",
+    "data_folder",
+    "digits",
+    "mnist",
+]
 
 ENVIRONMENT = "SPARSE_RECOVERY_DATA"
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -74,7 +84,7 @@ def mnist(root: str | Path | None = None, *, download: bool = False) -> Dataset:
     folder = data_folder(root) / "mnist"
     if download:
         downloads.fetch_mnist(folder)
-    paths = {name: _find(folder, name, "MNIST", "planted.datasets.mnist") for name in downloads.MNIST_MD5}
+    paths = {name: find(folder, name, "MNIST", "planted.datasets.mnist") for name in downloads.MNIST_MD5}
     parts: dict[str, np.ndarray] = {}
     for split in ("train", "t10k"):
         image_path, label_path = paths[f"{split}-images-idx3-ubyte"], paths[f"{split}-labels-idx1-ubyte"]
@@ -136,9 +146,9 @@ def cifar10(root: str | Path | None = None, *, download: bool = False) -> Datase
     if not folder.is_dir() and sample.is_dir():
         folder, name = sample, JPEG_SAMPLE
         batches = [batch for batch in batches if _existing(folder, batch)] or batches[:1]
-    found = [_find(folder, batch, "CIFAR-10 (binary version)", "planted.datasets.cifar10") for batch in batches]
+    found = [find(folder, batch, "CIFAR-10 (binary version)", "planted.datasets.cifar10") for batch in batches]
     train = [read_cifar_binary(path) for path in found]
-    test = read_cifar_binary(_find(folder, "test_batch.bin", "CIFAR-10 (binary version)", "planted.datasets.cifar10"))
+    test = read_cifar_binary(find(folder, "test_batch.bin", "CIFAR-10 (binary version)", "planted.datasets.cifar10"))
     return Dataset(
         name,
         np.concatenate([images for images, _ in train]),
@@ -178,7 +188,28 @@ def _existing(folder: Path, name: str) -> Path | None:
     return None
 
 
-def _find(folder: Path, name: str, what: str, function: str) -> Path:
+def find(folder: Path, name: str, what: str, function: str) -> Path:
+    """Return a data file, gzipped or not, or refuse with a sentence that says what to put where.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it is looked for.
+    name : str
+        Its name without ``.gz``.
+    what, function : str
+        For the sentence: what needs the file, and the function that downloads it.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is not there.
+    """
     path = _existing(folder, name)
     if path is None:
         raise FileNotFoundError(

@@ -1,4 +1,4 @@
-"""Labelled images, and the problems of two classes made of them."""
+"""Labelled images, and the problems of two or all classes made of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from planted.checks import check_choice, check_integer
 
-__all__ = ["Dataset", "binary_pair"]
+__all__ = ["Dataset", "all_classes", "binary_pair"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +20,7 @@ class Dataset:
     name : str
         What a figure's title must call it.
     x_train, x_test : numpy.ndarray, shape (n, pixels)
-        Images, one a row. uint8 as in the files; float64 from :func:`binary_pair`.
+        Images, one a row. uint8 as in the files; floats from :func:`binary_pair` and :func:`all_classes`.
     y_train, y_test : numpy.ndarray, shape (n,)
         Labels: class numbers (int64), or 0.0 and 1.0 from :func:`binary_pair`.
     image_shape : tuple of int
@@ -91,23 +91,81 @@ def binary_pair(
     n_train, n_test = check_integer(n_train, "n_train", minimum=1), check_integer(n_test, "n_test", minimum=0)
     check_choice(pixels, "pixels", ("unit", "raw"))
     scale = dataset.pixel_max if pixels == "unit" else 1.0
-    train, test = [], []
-    for label in pair:
+    x_train, x_test = _pooled(dataset, pair, n_train, n_test, scale, "float64")
+    return Dataset(
+        f"{dataset.name}, {dataset.classes[pair[0]]} against {dataset.classes[pair[1]]}",
+        x_train,
+        np.repeat([0.0, 1.0], n_train),
+        x_test,
+        np.repeat([0.0, 1.0], n_test),
+        image_shape=dataset.image_shape,
+        classes=(dataset.classes[pair[0]], dataset.classes[pair[1]]),
+        pixel_max=dataset.pixel_max / scale,
+    )
+
+
+def all_classes(
+    dataset: Dataset, *, n_train: int = 5000, n_test: int = 1000, pixels: str = "unit", dtype: str = "float64"
+) -> Dataset:
+    """Make a problem of all classes, equally many images of each.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Where from.
+    n_train, n_test : int, default 5,000 and 1,000
+        Images a class.
+    pixels : {"unit", "raw"}, default "unit"
+        Divide by the largest pixel value, or keep the files' values.
+    dtype : {"float64", "float32"}, default "float64"
+        Type of the images.
+
+    Returns
+    -------
+    Dataset
+        Images sorted by class; labels are class numbers (int64).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a class holds fewer than n_train + n_test images.
+
+    Notes
+    -----
+    The images are pooled and split as in :func:`binary_pair`.
+    """
+    n_train, n_test = check_integer(n_train, "n_train", minimum=1), check_integer(n_test, "n_test", minimum=0)
+    check_choice(pixels, "pixels", ("unit", "raw"))
+    check_choice(dtype, "dtype", ("float64", "float32"))
+    scale = dataset.pixel_max if pixels == "unit" else 1.0
+    labels = list(range(len(dataset.classes)))
+    x_train, x_test = _pooled(dataset, labels, n_train, n_test, scale, dtype)
+    return Dataset(
+        f"{dataset.name}, {len(labels)} classes",
+        x_train,
+        np.repeat(labels, n_train),
+        x_test,
+        np.repeat(labels, n_test),
+        image_shape=dataset.image_shape,
+        classes=dataset.classes,
+        pixel_max=dataset.pixel_max / scale,
+    )
+
+
+def _pooled(
+    dataset: Dataset, labels: list[int], n_train: int, n_test: int, scale: float, dtype: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return training and test images divided by `scale`, class after class."""
+    pixels = dataset.x_train.shape[1]
+    train = np.empty((len(labels) * n_train, pixels), dtype=dtype)
+    test = np.empty((len(labels) * n_test, pixels), dtype=dtype)
+    for place, label in enumerate(labels):
         pooled = np.concatenate([dataset.x_train[dataset.y_train == label], dataset.x_test[dataset.y_test == label]])
         if len(pooled) < n_train + n_test:
             raise ValueError(
                 f"{dataset.name} holds {len(pooled)} images of class {dataset.classes[label]!r}; "
                 f"expected at least n_train + n_test = {n_train + n_test}"
             )
-        train.append(pooled[:n_train] / scale)
-        test.append(pooled[n_train : n_train + n_test] / scale)
-    return Dataset(
-        f"{dataset.name}, {dataset.classes[pair[0]]} against {dataset.classes[pair[1]]}",
-        np.concatenate(train),
-        np.repeat([0.0, 1.0], n_train),
-        np.concatenate(test),
-        np.repeat([0.0, 1.0], n_test),
-        image_shape=dataset.image_shape,
-        classes=(dataset.classes[pair[0]], dataset.classes[pair[1]]),
-        pixel_max=dataset.pixel_max / scale,
-    )
+        train[place * n_train : (place + 1) * n_train] = pooled[:n_train] / scale
+        test[place * n_test : (place + 1) * n_test] = pooled[n_train : n_train + n_test] / scale
+    return train, test

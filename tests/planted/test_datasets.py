@@ -210,6 +210,39 @@ def test_bad_pairs_get_a_sentence(args, options, words):
         datasets.binary_pair(datasets.digits(), *args, **options)
 
 
+def test_all_classes_pools_training_and_test_images(tmp_path):
+    written = imagefiles.write_mnist(tmp_path)  # 4 + 2 images a class
+    found = datasets.all_classes(datasets.mnist(tmp_path), n_train=4, n_test=2, pixels="raw", dtype="float32")
+    assert (found.x_train.dtype, found.name, found.pixel_max) == (np.float32, "MNIST, 10 classes", 255.0)
+    np.testing.assert_array_equal(found.y_train, np.repeat(np.arange(10), 4))
+    for digit in range(10):
+        np.testing.assert_array_equal(
+            found.x_train[found.y_train == digit], written["x_train"][written["y_train"] == digit].reshape(4, -1)
+        )
+        np.testing.assert_array_equal(
+            found.x_test[found.y_test == digit], written["x_test"][written["y_test"] == digit].reshape(2, -1)
+        )
+    two = datasets.all_classes(datasets.digits(), n_train=140, n_test=34)
+    pair = datasets.binary_pair(datasets.digits(), n_train=140, n_test=34)
+    np.testing.assert_array_equal(two.x_train[:280], pair.x_train)
+    np.testing.assert_array_equal(two.x_test[two.y_test < 2], pair.x_test)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({}, "of class '0'; expected at least n_train \\+ n_test = 6000"),
+        ({"n_train": 0}, "n_train=0"),
+        ({"n_test": -1}, "n_test=-1"),
+        ({"pixels": "log"}, "pixels='log'"),
+        ({"dtype": "float16"}, "dtype='float16'"),
+    ],
+)
+def test_bad_splits_of_all_classes_get_a_sentence(options, words):
+    with pytest.raises(ValueError, match=words):
+        datasets.all_classes(datasets.digits(), **options)
+
+
 def test_real_mnist_holds_what_the_paper_used():
     if "SPARSE_RECOVERY_DATA" not in os.environ:
         pytest.skip("SPARSE_RECOVERY_DATA is not set, so there is no real MNIST to read")
