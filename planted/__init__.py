@@ -3,6 +3,7 @@
 from planted import arrays, datasets, designs
 from planted.gated import gated_model
 from planted.inputs import fourier_features, gaussian_inputs, pixel_coordinates
+from planted.inr import INR_SOURCES, INRImage, inr_image, inr_source
 from planted.kinks import KinkForm
 from planted.linear import linear_model
 from planted.matching import NetworkMatch, SupportMatch, match_networks, match_supports
@@ -11,6 +12,8 @@ from planted.release import release_frequencies, release_instance
 from planted.sampling import sparse_network
 
 __all__ = [
+    "INR_SOURCES",
+    "INRImage",
     "KinkForm",
     "NetworkMatch",
     "ReLUNetwork",
@@ -21,6 +24,8 @@ __all__ = [
     "fourier_features",
     "gated_model",
     "gaussian_inputs",
+    "inr_image",
+    "inr_source",
     "linear_model",
     "match_networks",
     "match_supports",

@@ -1,0 +1,146 @@
+"""The images of the implicit neural representations: the paper's two, and a photograph that stands in for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from planted import datasets, downloads
+from planted.checks import check_choice
+from planted.formats import read_cifar_binary
+
+__all__ = ["INR_SOURCES", "INRImage", "inr_image", "inr_source"]
+
+INR_SOURCES = {"grey": ("mnist", "photo-grey"), "colour": ("cifar10", "cifar10-jpeg", "photo-colour")}
+"""Kind of image -> where it can come from, best first; the last one needs no file."""
+ITEM = 1000
+"""Which test image the paper's released code takes."""
+CORNER, GREY_SIZE, COLOUR_SIZE = (28, 190), 28, 32
+"""Of the crops of the photograph: their upper left pixel and their sides."""
+LUMA = (0.299, 0.587, 0.114)
+"""Shares of red, green and blue in the grey value (ITU-R BT.601)."""
+
+
+@dataclass(frozen=True, eq=False)
+class INRImage:
+    """An image that a network is to represent.
+
+    Attributes
+    ----------
+    name : str
+        Which image it is; figures must say it.
+    pixels : numpy.ndarray, shape (rows, columns) or (rows, columns, 3)
+        float64 values between 0 and 1.
+    """
+
+    name: str
+    pixels: np.ndarray
+
+    def __repr__(self) -> str:
+        return f"INRImage({self.name!r}, {self.pixels.shape})"
+
+
+def inr_source(kind: str, root: str | Path | None = None) -> str:
+    """Return the best source of an image that is there; files are looked for, not read.
+
+    Parameters
+    ----------
+    kind : {"grey", "colour"}
+        What the paper takes from MNIST, or from CIFAR-10.
+    root : str or Path, optional
+        Data folder, as in :func:`planted.datasets.mnist`.
+
+    Returns
+    -------
+    str
+        One of ``INR_SOURCES[kind]``, for :func:`inr_image`. A caller who takes it accepts the stand-in, and has to
+        say so.
+
+    Raises
+    ------
+    ValueError
+        If there is no such kind.
+    """
+    check_choice(kind, "kind", tuple(INR_SOURCES))
+    folder = datasets.data_folder(root)
+
+    def there(part: str, name: str) -> bool:
+        return (folder / part / name).is_file() or (folder / part / f"{name}.gz").is_file()
+
+    if kind == "grey":
+        return "mnist" if all(there("mnist", name) for name in downloads.MNIST_MD5) else "photo-grey"
+    found = [part for part in ("cifar10", "cifar10-jpeg") if there(part, "test_batch.bin")]
+    return found[0] if found else "photo-colour"
+
+
+def inr_image(source: str, root: str | Path | None = None) -> INRImage:
+    """Return the image of one source; nothing stands in for it here.
+
+    Parameters
+    ----------
+    source : {"mnist", "photo-grey", "cifar10", "cifar10-jpeg", "photo-colour"}
+        Where from; see :func:`inr_source`.
+    root : str or Path, optional
+        Data folder, as in :func:`planted.datasets.mnist`.
+
+    Returns
+    -------
+    INRImage
+        28 x 28 grey values, or 32 x 32 x 3 colours.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the files are not there; the sentence says which one to put where.
+    ValueError
+        If there is no such source, or the files hold too few images or are damaged.
+
+    Notes
+    -----
+    ``"mnist"``: as the paper's released code counts, the classes 0, 1, ... with 1,000 test images each, item 1000: the
+    first test image of a one, where training and test images are pooled per class and the first 5,000 train (the
+    release reads another file of the same images, whose order may differ). ``"cifar10"``: the test images of
+    airplanes and automobiles in the file's order, item 1000. ``"cifar10-jpeg"``: the first of these in the sample,
+    which holds fewer. ``"photo-..."``: crops of a photograph that scikit-learn ships, the top of a pagoda's roof.
+
+    References
+    ----------
+    .. [1] S. Fridovich-Keil, M. Pilanci, "A Recovery Guarantee for Sparse Neural Networks", arXiv:2509.20323; which
+       images these are is read in the authors' public code (github.com/voilalab/MLP-IHT).
+    """
+    check_choice(source, "source", sum(INR_SOURCES.values(), ()))
+    if source == "mnist":
+        pair = datasets.binary_pair(datasets.mnist(root), 0, 1)
+        return INRImage(f"MNIST test image {ITEM:,} of the class-sorted ones (a 1)", pair.x_test[ITEM].reshape(28, 28))
+    if source.startswith("cifar10"):
+        return _cifar(source, datasets.data_folder(root) / source)
+    return _photograph(source)
+
+
+def _cifar(source: str, folder: Path) -> INRImage:
+    path = datasets.find(folder, "test_batch.bin", "CIFAR-10 (binary version)", "planted.datasets.cifar10")
+    images, labels = read_cifar_binary(path)
+    chosen = np.flatnonzero(labels < 2)
+    item = ITEM if source == "cifar10" else 0
+    if len(chosen) <= item:
+        raise ValueError(f"{path} holds {len(chosen)} airplanes and automobiles; expected more than {item}")
+    what = datasets.CIFAR10_CLASSES[int(labels[chosen[item]])]
+    name = (
+        f"CIFAR-10 test image {ITEM:,} of airplanes and automobiles (an {what})"
+        if source == "cifar10"
+        else f"first airplane or automobile (an {what}) of the {datasets.JPEG_SAMPLE}'s test images"
+    )
+    return INRImage(name, images[chosen[item]].reshape(3, 32, 32).transpose(1, 2, 0) / 255.0)
+
+
+def _photograph(source: str) -> INRImage:
+    from sklearn.datasets import load_sample_image
+
+    (top, left), grey = CORNER, source == "photo-grey"
+    size = GREY_SIZE if grey else COLOUR_SIZE
+    crop = load_sample_image("china.jpg")[top : top + size, left : left + size] / 255.0
+    missing = "MNIST" if grey else "CIFAR-10"
+    name = f"{size} x {size} {'grey' if grey else 'colour'} crop of scikit-learn's china.jpg ({missing} was not found)"
+    return INRImage(name, crop @ np.asarray(LUMA) if grey else crop)
