@@ -55,6 +55,14 @@ def parser() -> argparse.ArgumentParser:
     add.add_argument("figure", metavar="FIG", help="which")
     add.set_defaults(command="show")
 
+    add = commands.add_parser(
+        "report", parents=[where, which], help="write one HTML page of all figures, tables and claims"
+    )
+    add.add_argument(
+        "--output", type=Path, metavar="FILE", help="the page (default: report-PRESET.html in the results folder)"
+    )
+    add.set_defaults(command="report")
+
     add = commands.add_parser("verify", parents=[where], help="try to break the guarantees, and print the table")
     add.add_argument(
         "names",

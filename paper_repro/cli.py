@@ -1,4 +1,4 @@
-"""The command ``paper-repro``: list, run, show, verify, check, diagnose, doctor."""
+"""The command ``paper-repro``: list, run, show, report, verify, check, diagnose, doctor."""
 
 from __future__ import annotations
 
@@ -125,6 +125,16 @@ def _show(options: argparse.Namespace) -> int:
     return OK
 
 
+def _report(options: argparse.Namespace) -> int:
+    from paper_repro import report
+
+    path, failures = report.write_report(options.preset, options.results, options.output, seed=options.seed)
+    print(f"report: {path}")
+    if failures:
+        return _complain(f"{failures} cells failed; the report lists them under Failures", FAILED)
+    return OK
+
+
 def _verify(options: argparse.Namespace) -> int:
     from paper_repro import controls, verify
 
@@ -192,6 +202,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "list": _list,
     "run": _run,
     "show": _show,
+    "report": _report,
     "verify": _verify,
     "check": _check,
     "diagnose": _diagnose,

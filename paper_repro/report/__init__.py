@@ -1,0 +1,6 @@
+"""The report: one HTML page that holds every figure and table of a preset, and needs no other file to be read."""
+
+from paper_repro.report.gather import Section, gather
+from paper_repro.report.page import write_report
+
+__all__ = ["Section", "gather", "write_report"]

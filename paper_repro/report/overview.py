@@ -1,0 +1,165 @@
+"""The top of the report: contents, all claims, all figures with their state, failures and machines."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from paper_repro.report.gather import Circumstances, Section
+from paper_repro.report.markup import Markup, element, join, prose
+from paper_repro.report.tables import settings, table
+from paper_repro.report.words import anchor, badge, command, count, duration, is_of_the_paper, label
+
+__all__ = ["overview"]
+
+
+def overview(
+    sections: Sequence[Section], machines: Sequence[Circumstances], preset: str, folder: Path, seed: int
+) -> Markup:
+    """Return what stands above the figures.
+
+    Parameters
+    ----------
+    sections : sequence of Section
+        All figures.
+    machines : sequence of Circumstances
+        Where they were computed.
+    preset, folder, seed
+        What was asked for.
+
+    Returns
+    -------
+    Markup
+        Contents, claims, states, failures, machines.
+    """
+    keys = {record.cell.key: float(record.run.get("wall_s") or 0.0) for one in sections for record in one.records}
+    if not any(one.records or one.failures for one in sections):
+        state = prose(
+            f"Nothing is computed yet: there are no results of preset {preset} in the folder `{folder}`. "
+            f"`{command('', preset, folder, seed)}` computes them, and the same report command fills this page."
+        )
+    else:
+        computed = sum(bool(one.records) for one in sections)
+        state = join(
+            [
+                f"{computed} of {len(sections)} figures and tables have results: {count(len(keys), 'cell')}, "
+                f"{duration(sum(keys.values()))} of wall time, summed over the cells."
+            ]
+        )
+    parts: list[Markup | None] = [
+        element("p", state, class_="lead"),
+        element("p", "Each figure has its table, its settings and the files it was drawn from.", class_="quiet"),
+        _contents(sections),
+        _claims(sections),
+        _states(sections),
+        _failures(sections),
+        _machines(machines),
+    ]
+    return join(parts)
+
+
+def _contents(sections: Sequence[Section]) -> Markup:
+    parts = [element("h2", "Contents", id="contents")]
+    for heading, group in (
+        ("Figures and tables of the paper", [one for one in sections if is_of_the_paper(one.experiment.name)]),
+        ("Further experiments", [one for one in sections if not is_of_the_paper(one.experiment.name)]),
+    ):
+        items = [
+            element(
+                "li", element("a", label(one.experiment.name), href=_href(one)), element("span", one.experiment.title)
+            )
+            for one in group
+        ]
+        parts += [element("h3", heading), element("ul", *items)] if items else []
+    return element("nav", *parts, aria_label="Contents")
+
+
+def _claims(sections: Sequence[Section]) -> Markup | None:
+    claims = [(one, claim) for one in sections for claim in one.summary.get("claims", [])]
+    if not claims:
+        return None
+    rows = [
+        [
+            element("a", claim["figure"], href=_href(one)),
+            claim["claim"],
+            badge(claim["verdict"]),
+            claim["measured"],
+            badge(claim["fair"]),
+            claim["fair_measured"],
+        ]
+        for one, claim in claims
+    ]
+    counted = Counter(claim["verdict"] for _, claim in claims)
+    fair = Counter(claim["fair"] for _, claim in claims)
+    return join(
+        [
+            element("h2", "The paper's claims, and what was measured"),
+            element("p", f"As the paper compares: {_counts(counted)}. Against a fair IMP: {_counts(fair)}."),
+            table(
+                ["Figure", "Claim", "Verdict", "Measured", "Against a fair IMP", "Measured against it"],
+                rows,
+                "Claims and what was measured",
+                "claims",
+            ),
+        ]
+    )
+
+
+def _counts(counted: Counter[str]) -> str:
+    return ", ".join(f"{counted[verdict]} {verdict}" for verdict in ("held", "not held", "not measured"))
+
+
+def _states(sections: Sequence[Section]) -> Markup:
+    rows = []
+    for one in sections:
+        wall = sum(float(record.run.get("wall_s") or 0.0) for record in one.records)
+        shared = one.experiment.cells_of
+        rows.append(
+            [
+                element("a", label(one.experiment.name), href=_href(one)),
+                one.status,
+                len(one.records),
+                one.results.meta["cells"],
+                round(wall, 1) if one.records and not shared else None,
+                f"cells of {label(shared)}" if shared else "",
+            ]
+        )
+    columns = ["Figure", "State", "Cells done", "Cells in all", "Wall time (s)", "Remarks"]
+    if not any(row[-1] for row in rows):
+        columns, rows = columns[:-1], [row[:-1] for row in rows]
+    return join([element("h2", "State of the figures"), table(columns, rows, "State of the figures", "states")])
+
+
+def _failures(sections: Sequence[Section]) -> Markup | None:
+    failing = [one for one in sections if one.failures]
+    if not failing:
+        return None
+    items = [
+        element(
+            "li", element("a", label(one.experiment.name), href=_href(one)), ": ", count(len(one.failures), "failure")
+        )
+        for one in failing
+    ]
+    return join([element("h2", "Failures"), element("ul", *items, class_="failures")])
+
+
+def _machines(found: Sequence[Circumstances]) -> Markup | None:
+    if not found:
+        return None
+    parts = [element("h2", "Machines and versions", id="machines")]
+    for place, one in enumerate(found, start=1):
+        facts = {
+            **one.machine,
+            "device": one.device,
+            "computed": f"{count(len(one.keys), 'cell')} in {duration(sum(one.keys.values()))} of wall time",
+            "figures": ", ".join(map(label, one.figures)),
+            "versions": ", ".join(f"{name} {version}" for name, version in one.versions.items()),
+        }
+        heading = element("h3", f"Machine {place}") if len(found) > 1 else None
+        parts += [part for part in (heading, settings(facts)) if part is not None]
+    return join(parts)
+
+
+def _href(one: Section) -> str:
+    return "#" + anchor(one.experiment.name)

@@ -1,0 +1,164 @@
+"""A figure's section of the report: picture, claims, tables, notes, failures, settings and cells."""
+
+from __future__ import annotations
+
+import base64
+import os
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from paper_repro.report.alternatives import alternative
+from paper_repro.report.gather import Circumstances, Section, preset_of, settings_of
+from paper_repro.report.markup import Markup, element, join, prose
+from paper_repro.report.tables import settings, table
+from paper_repro.report.words import anchor, badge, command, count, duration, label, span_of_dates
+
+__all__ = ["section"]
+
+
+def section(
+    one: Section, machines: Sequence[Circumstances], preset: str, folder: Path, output: Path, seed: int = 0
+) -> Markup:
+    """Return the section of a figure.
+
+    Parameters
+    ----------
+    one : Section
+        The figure.
+    machines : sequence of Circumstances
+        Those of the whole page, in the order in which it numbers them.
+    preset, folder, seed
+        What was asked for.
+    output : path
+        Where the page will lie.
+
+    Returns
+    -------
+    Markup
+        The section; of a figure that is not computed it says how to compute it.
+    """
+    name = one.experiment.name
+    heading = element("h2", element("span", label(name), class_="name"), one.experiment.title)
+    parts: list[Markup | None] = [heading]
+    if one.records:
+        parts += [element("p", prose(text), class_="quiet") for text in [one.summary.get("subtitle")] if text]
+        parts += [_picture(one), _claims(one)]
+        parts += _tables(one)
+        parts += [element("p", prose(note)) for note in one.summary.get("notes", [])]
+    parts.append(_failures(one))
+    if one.missing and not one.trouble:
+        said = "Not computed" if not one.records else f"{count(one.missing, 'cell')} not computed yet"
+        parts.append(element("p", prose(f"{said}: `{command(name, preset, folder, seed)}`")))
+    parts += [_origin(one, machines), _settings(one, preset), _cells(one, output)]
+    parts.append(element("p", element("a", "Back to the contents", href="#contents"), class_="back"))
+    return element("section", *parts, class_="figure", id=anchor(name))
+
+
+def _picture(one: Section) -> Markup | None:
+    if not one.pictures:
+        return None
+    kinds = {"png": "image/png", "svg": "image/svg+xml"}
+    kind = min(one.pictures, key=lambda kind: (len(one.pictures[kind]), kind))
+    width, height = struct.unpack(">II", one.pictures["png"][16:24])  # its size keeps the page from jumping
+    source = f"data:{kinds[kind]};base64,{base64.b64encode(one.pictures[kind]).decode()}"
+    text = alternative(one.experiment.title, one.summary)
+    image = element("img", src=source, alt=text, width=width, height=height, decoding="async")
+    region = f"{label(one.experiment.name)}, picture"
+    return element("div", image, class_="picture scroll", tabindex=0, role="region", aria_label=region)
+
+
+def _claims(one: Section) -> Markup | None:
+    claims = one.summary.get("claims", [])
+    if not claims:
+        return None
+    return join([element("h3", "Claims"), *(_claim(claim) for claim in claims)])
+
+
+def _claim(claim: dict[str, Any]) -> Markup:
+    facts = {
+        "As in the paper": join([badge(claim["verdict"]), " ", claim["measured"]]),
+        "Against a fair IMP": join([badge(claim["fair"]), " ", claim["fair_measured"]]),
+    }
+    if claim.get("rule"):
+        facts["Counted"] = join([claim["rule"]])
+    listed = element("dl", *(join([element("dt", key), element("dd", value)]) for key, value in facts.items()))
+    return element("div", element("p", f"{claim['figure']}: {claim['claim']}"), listed, class_="claim")
+
+
+def _tables(one: Section) -> list[Markup]:
+    first = one.summary["table"]
+    name = label(one.experiment.name)
+    parts = [element("h3", "Table"), table(first["columns"], first["rows"], f"{name}: table of the figure")]
+    for further in one.summary.get("tables", []):
+        parts.append(element("h3", further["title"]))
+        parts.append(table(further["columns"], further["rows"], f"{name}: {further['title']}"))
+    return parts
+
+
+def _failures(one: Section) -> Markup | None:
+    if not one.failures:
+        return None
+    items = []
+    for failure in one.failures:
+        told = ", ".join(f"{key} = {value}" for key, value in failure["settings"].items())
+        items.append(
+            element("li", failure["message"], element("br"), element("span", told, class_="quiet") if told else None)
+        )
+    return join([element("h3", "Failures"), element("ul", *items, class_="failures")])
+
+
+def _origin(one: Section, machines: Sequence[Circumstances]) -> Markup | None:
+    if not one.records:
+        return None
+    places = [str(place) for place, found in enumerate(machines, start=1) if one.experiment.name in found.figures]
+    wall = sum(float(record.run.get("wall_s") or 0.0) for record in one.records)
+    warnings = sorted({text for record in one.records for text in record.run.get("warnings", [])})
+    facts: dict[str, Any] = {
+        "Cells": f"{len(one.records):,} of {one.results.meta['cells']:,} computed, version {one.experiment.version}",
+        "Wall time": f"{duration(wall)}, summed over the cells",
+        "Finished": span_of_dates([str(record.run.get("finished", "")) for record in one.records]) or None,
+        "Machines": join([element("a", ", ".join(places), href="#machines")]),
+        "Warnings": "; ".join(warnings) or None,
+    }
+    if one.experiment.cells_of:
+        facts["Shares its cells with"] = label(one.experiment.cells_of)
+    told = {key: value for key, value in facts.items() if value is not None}
+    items = (join([element("dt", key), element("dd", value)]) for key, value in told.items())
+    return join([element("h3", "How it was computed"), element("dl", *items)])
+
+
+def _settings(one: Section, preset: str) -> Markup:
+    common, varying, _ = settings_of(one)
+    parts = [element("summary", f"Settings of preset {preset}"), settings(preset_of(one.experiment, preset))]
+    if common:
+        parts += [element("h3", "The same in all cells"), settings(common)]
+    if varying:
+        parts += [element("h3", "What varies"), element("p", ", ".join(varying))]
+    return element("details", *parts)
+
+
+def _cells(one: Section, output: Path) -> Markup | None:
+    if not one.records:
+        return None
+    named = settings_of(one)[2]
+    links = [
+        element("li", element("a", text, href=_relative(path, output)))
+        for path, text in zip(one.cells, named, strict=True)
+    ]
+    drawn = [
+        element("li", element("a", path.name, href=_relative(path, output))) for path in one.files if path.exists()
+    ]
+    files = [element("h3", "Files of the figure"), element("ul", *drawn, class_="cells")] if drawn else []
+    heading = element("summary", f"Files: {count(len(links), 'cell')} as JSON, and what was drawn from them")
+    return element("details", heading, *files, element("h3", "Cells"), element("ul", *links, class_="cells"))
+
+
+def _relative(path: Path, output: Path) -> str:
+    """Return a link from the page to a file; a full address where no relative one exists."""
+    try:
+        return quote(Path(os.path.relpath(path.absolute(), output.absolute().parent)).as_posix())
+    except ValueError:  # another drive
+        return path.absolute().as_uri()
