@@ -18,7 +18,7 @@ class Batches:
     ----------
     X : array, shape (n, d)
         Inputs.
-    y : array, shape (n,)
+    y : array, shape (n,) or (n, k)
         Targets.
     batch_size : int or None
         Rows a step sees; None, or n and more, means all.
@@ -54,14 +54,22 @@ class Batches:
 
     def next(self) -> tuple[GatedOperator, Any]:
         """Return the next batch as (operator without gates of its own, targets)."""
+        X, y = self.next_rows()
+        return GatedOperator.from_generators(X, _zero_generator(X)), y
+
+    def rows(self) -> tuple[Any, Any]:
+        """Return the first batch (or all of the data) as (inputs, targets)."""
+        return self.next_rows() if self.minibatch else (self.X, self.y)
+
+    def next_rows(self) -> tuple[Any, Any]:
+        """Return the next batch as (inputs, targets)."""
         if not self._queue:
             order = self._rng.permutation(int(self.X.shape[0]))
             count = max(1, len(order) // self.size)
             self._queue = np.split(order, [self.size * i for i in range(1, count)])
             self.epoch += 1
         rows = self.xp.asarray(np.sort(self._queue.pop(0)))
-        X = self.X[rows]
-        return GatedOperator.from_generators(X, _zero_generator(X)), self.y[rows]
+        return self.X[rows], self.y[rows]
 
 
 def _zero_generator(X: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,12 @@ from planted import arrays
 from planted.checks import check_array, check_choice, check_integer, check_number, check_same_rows
 from planted.networks import ReLUNetwork
 from recovery.networks.batches import Batches
+from recovery.networks.losses import LOSSES, class_targets, softmax
 from recovery.networks.metrics import psnr
 from recovery.networks.record import FitState, NetworkFit, Record
 from recovery.networks.released import fit_released
 from recovery.networks.repaired import fit_repaired
+from recovery.networks.several import check_widths, count_weights, empty_network, fit_several
 from recovery.results import Status
 
 __all__ = ["fit_network"]
@@ -32,9 +34,10 @@ def fit_network(
     X: Any,
     y: Any,
     *,
-    n_neurons: int,
+    n_neurons: int | Sequence[int],
     sparsity: int,
     method: str = "repaired",
+    loss: str = "squared",
     solver: str | None = None,
     n_iter: int = 100,
     gate_update: int | None = 1,
@@ -117,13 +120,15 @@ def fit_network(
     True
     """
     X = check_array(X, "X", ndim=2)
-    y = check_array(y, "y", ndim=1)
+    classes = loss == "cross_entropy"
+    y = class_targets(y, loss, X.dtype) if classes else check_array(y, "y", ndim=(1, 2))
+    check_choice(loss, "loss", LOSSES)
     check_same_rows(X, "X", y, "y")
     xp = arrays.namespace(X, y)
     dtype = np.result_type(X.dtype, y.dtype)
     X, y = X.astype(dtype), y.astype(dtype)
-    n_neurons = check_integer(n_neurons, "n_neurons", minimum=1)
-    sparsity = check_integer(sparsity, "sparsity", minimum=0, maximum=n_neurons * int(X.shape[1]))
+    widths = check_widths(n_neurons)
+    sparsity = check_integer(sparsity, "sparsity", minimum=0, maximum=count_weights(X, y, widths))
     check_choice(method, "method", ("repaired", "released"))
     n_iter = check_integer(n_iter, "n_iter", minimum=1)
     if gate_update is not None:
@@ -136,12 +141,31 @@ def fit_network(
     tol = check_number(tol, "tol", minimum=0.0)
     if callback is not None and not callable(callback):
         raise TypeError(f"callback={callback!r} cannot be called; expected a function of one state")
-    _check_solver(solver, method, batch_size)
+    _check_solver(solver, method, batch_size, scalar=len(widths) == 1 and y.ndim == 1)
     draw = arrays.generator(rng)
-    empty = ReLUNetwork([xp.zeros((X.shape[1], 0), dtype=dtype), xp.zeros(0, dtype=dtype)])
     if sparsity == 0 or not bool((y != 0).any()):
         status = Status.ZERO_SPARSITY if sparsity == 0 else Status.ZERO_DATA
-        return NetworkFit(empty, psnr(xp.zeros_like(y), y), 0, status, status.value, Record(0, None, None).history)
+        zero = softmax(xp.zeros_like(y)) if classes else xp.zeros_like(y)
+        history = Record(0, None, None).history
+        return NetworkFit(empty_network(X, y, len(widths)), psnr(zero, y), 0, status, status.value, history)
+    if len(widths) > 1 or y.ndim == 2:
+        return fit_several(
+            X,
+            y,
+            widths,
+            sparsity,
+            method,
+            loss,
+            n_iter,
+            gate_update,
+            batch_size,
+            restarts,
+            time_limit,
+            tol,
+            draw,
+            callback,
+        )
+    n_neurons = widths[0]
     # powers of two are exact: the repaired method works on numbers near 1, whose squares stay in range
     unit_X, unit_y = (_exponent(X), _exponent(y)) if method == "repaired" else (0, 0)
     if abs(unit_y - unit_X) >= np.finfo(dtype).maxexp - 4:
@@ -176,7 +200,7 @@ def _power(exponent: int) -> float:
         return math.inf
 
 
-def _check_solver(solver: str | None, method: str, batch_size: int | None) -> None:
+def _check_solver(solver: str | None, method: str, batch_size: int | None, scalar: bool) -> None:
     if solver is None:
         return
     from recovery._solve import solver_class
@@ -191,4 +215,9 @@ def _check_solver(solver: str | None, method: str, batch_size: int | None) -> No
         raise ValueError(
             f"solver={solver!r} was given with method={method!r} and batch_size={batch_size}; "
             "expected solver=None except for method='repaired' on all rows"
+        )
+    if not scalar:
+        raise ValueError(
+            f"solver={solver!r} was given for several outputs or hidden layers, where no linear problem is solved; "
+            "expected solver=None"
         )

@@ -116,9 +116,19 @@ class Record:
         return 0 if self.stop is not None else self.limit - self.n_iter
 
     def add(
-        self, residual: Any, peak: float, support_change: Any, gate_change: Any, nonzeros: int, neurons: Any
+        self,
+        residual: Any,
+        peak: float,
+        support_change: Any,
+        gate_change: Any,
+        nonzeros: Any,
+        neurons: Any,
+        objective: Any = None,
     ) -> float:
-        """Put a step on record (one synchronisation) and return its objective, in units of the data given."""
+        """Put a step on record (one synchronisation) and return its objective, in units of the data given.
+
+        The objective is 1/2 |r|^2 unless one is given, which is then not scaled back by the unit of the targets.
+        """
         xp = arrays.namespace(residual)
         numbers = xp.stack(
             [
@@ -126,19 +136,21 @@ class Record:
                 xp.asarray(support_change).astype("float64"),
                 xp.asarray(gate_change).astype("float64"),
                 xp.asarray(neurons).astype("float64"),
+                xp.asarray(nonzeros).astype("float64"),
+                xp.asarray(0 if objective is None else objective).astype("float64"),
             ]
         )
-        square, support, gates, live = arrays.to_numpy(numbers).tolist()
-        mean = square / residual.shape[0]
+        square, support, gates, live, size, given = arrays.to_numpy(numbers).tolist()
+        mean = square / residual.size
         ratio = psnr_of(mean, peak) if math.isfinite(mean) else -math.inf
-        objective = 0.5 * square * self.unit * self.unit
-        row = (ratio, objective, support, gates, support + gates, float(nonzeros), live, float(self.start))
+        shown = given if objective is not None else 0.5 * square * self.unit * self.unit
+        row = (ratio, shown, support, gates, support + gates, size, live, float(self.start))
         for key, value in zip(self.KEYS, row, strict=True):
             self.history[key].append(value)
         if self.callback is not None and self.stop is None:
-            state = FitState(self.n_iter, self.start, ratio, objective, int(nonzeros), int(live))
+            state = FitState(self.n_iter, self.start, ratio, shown, int(size), int(live))
             if self.callback(state) is True:
                 self.stop = Status.STOPPED
         if self.time_limit is not None and time.perf_counter() - self._began > self.time_limit:
             self.stop = self.stop or Status.TIME_LIMIT
-        return 0.5 * square
+        return 0.5 * square if objective is None else given

@@ -45,7 +45,7 @@ def zero_db(y):
         ({"X": np.full((200, 5), np.nan)}, ValueError, "X has 1000 element.* NaN or infinite"),
         ({"X": np.zeros((200, 5), dtype=complex)}, TypeError, "X has dtype complex128; expected real"),
         ({"X": np.zeros((7, 5))}, ValueError, "X has 7 rows and y has 200; expected equally many"),
-        ({"y": np.zeros((200, 1))}, ValueError, r"y has shape \(200, 1\); expected 1"),
+        ({"y": np.zeros((200, 1, 1))}, ValueError, r"y has shape \(200, 1, 1\); expected 1 or 2"),
         ({"y": np.r_[np.inf, np.zeros(199)]}, ValueError, "y has 1 element.* inf at index"),
         ({"n_neurons": 0}, ValueError, "n_neurons=0.*1"),
         ({"n_neurons": 2.0}, TypeError, "n_neurons=2.0 is of type float; expected an integer"),

@@ -1,0 +1,123 @@
+"""Levenberg-Marquardt on a fixed support, for a network of any depth, without storing its Jacobian."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from planted import arrays
+from recovery.networks.chain import column_scales, curved, derivative, forward, gradients, join, split
+from recovery.networks.losses import loss_and_gradient
+from recovery.networks.record import Record
+
+__all__ = ["CG_STEPS", "Polisher"]
+
+CG_STEPS = 30
+"""Steps of conjugate gradients inside one step of Levenberg-Marquardt."""
+DAMPING_START, DAMPING_LEAST = 1e-2, 1e-12
+"""Damping, relative to the squared size of each column: at first, and at least."""
+
+
+class Polisher:
+    """Steps of Levenberg-Marquardt on the non-zero weights of a network.
+
+    Parameters
+    ----------
+    layers : sequence of array
+        Weights, (d, m_1), ..., (m_L, k).
+    X, y : array, shapes (n, d), (n, k)
+        The data, all of them.
+    loss : {"squared", "cross_entropy"}
+        Which loss.
+    frozen : int, default 0
+        So many of the last layers keep their weights.
+
+    Attributes
+    ----------
+    layers : list of array
+        The best weights so far.
+    value : float
+        Their mean loss.
+
+    Notes
+    -----
+    A step solves (H + lambda C) p = -g by preconditioned conjugate gradients on the support; H is the Gauss-Newton
+    matrix J' L'' J, its products are one derivative forward and one backward, and C the squares of
+    :func:`recovery.networks.chain.column_scales`. A step is taken if the loss falls, and then lambda falls too; else
+    lambda rises. C makes the step equivariant under rescaling of inputs, outputs and neurons. Gates follow
+    the weights: near a planted network they rest, and the steps converge as Gauss-Newton's do.
+    """
+
+    def __init__(self, layers: Sequence[Any], X: Any, y: Any, loss: str, frozen: int = 0) -> None:
+        self.xp, self.X, self.y, self.loss, self.frozen = arrays.namespace(X), X, y, loss, frozen
+        self.layers = list(layers)
+        self.shapes = [(int(layer.shape[0]), int(layer.shape[1])) for layer in layers]
+        free = [layer != 0 for layer in layers]
+        for level in range(len(free) - frozen, len(free)):
+            free[level] = self.xp.zeros_like(free[level])
+        self.free = join(free).astype(X.dtype)
+        self.nonzeros = self.free.sum()
+        self.damping = DAMPING_START
+        self.flips: Any = 0
+        self.values = forward(self.layers, X)
+        self.found = loss_and_gradient(self.values[-1], y, loss)
+        self.value = float(self.found.value)
+
+    def step(self) -> bool:
+        """Make one step; tell whether the loss fell (one synchronisation)."""
+        xp = self.xp
+        outputs = self.values[-1]
+        gradient = join(gradients(self.layers, self.values, self.found.gradient)) * self.free
+        squares = join(column_scales(self.layers, self.values)) ** 2
+        tiny = float(np.finfo(self.X.dtype).tiny)
+        weight = xp.where(squares > tiny, squares, 1.0)
+
+        def product(direction: Any) -> Any:
+            slope = derivative(self.layers, self.values, split(direction, self.shapes))
+            back = gradients(self.layers, self.values, curved(slope, outputs, self.loss))
+            return join(back) * self.free + self.damping * weight * direction
+
+        move = _conjugate_gradients(product, -gradient, (1 + self.damping) * weight, tiny)
+        trial = split(join(self.layers) + move, self.shapes)
+        values = forward(trial, self.X)
+        found = loss_and_gradient(values[-1], self.y, self.loss)
+        value = float(found.value)
+        self.flips = 0
+        if not value < self.value:
+            self.damping *= 8.0
+            return False
+        pairs = zip(values[1:-1], self.values[1:-1], strict=True)
+        self.flips = sum(((new > 0) != (old > 0)).sum() for new, old in pairs)
+        self.layers, self.values, self.found, self.value = trial, values, found, value
+        self.damping = max(DAMPING_LEAST, self.damping / 5.0)
+        return True
+
+    def write(self, record: Record, peak: float) -> None:
+        """Put the present weights on record (one synchronisation)."""
+        n = int(self.y.shape[0])
+        neurons = sum(columns for _, columns in self.shapes[:-1])
+        objective = None if self.loss == "squared" else self.found.value * n
+        record.add(self.found.gradient * n, peak, 0, self.flips, self.nonzeros, neurons, objective)
+
+
+def _conjugate_gradients(product: Any, right: Any, diagonal: Any, tiny: float) -> Any:
+    """Return an approximate solution from 0, after :data:`CG_STEPS` steps without a synchronisation."""
+    xp = arrays.namespace(right)
+    solution = xp.zeros_like(right)
+    rest = right
+    scaled = rest / diagonal
+    direction, inner = scaled, (rest * scaled).sum()
+    for _ in range(CG_STEPS):
+        image = product(direction)
+        curvature = (direction * image).sum()
+        # a solved system has no direction left: stay
+        length = xp.where(curvature > tiny, inner / xp.maximum(curvature, tiny), 0.0)
+        solution = solution + length * direction
+        rest = rest - length * image
+        scaled = rest / diagonal
+        fresh = (rest * scaled).sum()
+        direction = scaled + xp.where(inner > tiny, fresh / xp.maximum(inner, tiny), 0.0) * direction
+        inner = fresh
+    return solution

@@ -1,0 +1,126 @@
+"""Fits of networks with several outputs or several hidden layers: sizes, units, and which method does the work."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from planted import arrays
+from planted.checks import check_integer
+from planted.networks import ReLUNetwork
+from recovery.networks.batches import Batches
+from recovery.networks.layerwise import fit_released_layers, fit_repaired_layers
+from recovery.networks.losses import softmax
+from recovery.networks.metrics import psnr
+from recovery.networks.record import FitState, NetworkFit, Record
+from recovery.networks.vector_released import fit_released_vector
+from recovery.networks.vector_repaired import fit_repaired_vector
+
+__all__ = ["check_widths", "count_weights", "empty_network", "fit_several"]
+
+
+def check_widths(n_neurons: Any) -> tuple[int, ...]:
+    """Return the hidden widths as a tuple, one a hidden layer, or refuse them.
+
+    Parameters
+    ----------
+    n_neurons : int or sequence of int
+        One width, or one a hidden layer.
+
+    Returns
+    -------
+    tuple of int
+        The widths.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is none, or one is not an integer of at least 1.
+    """
+    if not isinstance(n_neurons, Sequence) or isinstance(n_neurons, (str, bytes)):
+        return (check_integer(n_neurons, "n_neurons", minimum=1),)
+    if len(n_neurons) == 0:
+        raise ValueError(f"n_neurons={n_neurons!r} is empty; expected at least one width")
+    return tuple(check_integer(width, f"n_neurons[{i}]", minimum=1) for i, width in enumerate(n_neurons))
+
+
+def count_weights(X: Any, y: Any, widths: Sequence[int]) -> int:
+    """Return how many weights count: those of all layers, but not the output layer of a scalar network."""
+    sizes = [int(X.shape[1]), *widths, *([int(y.shape[1])] if y.ndim == 2 else [])]
+    return sum(rows * columns for rows, columns in itertools.pairwise(sizes))
+
+
+def empty_network(X: Any, y: Any, depth: int) -> ReLUNetwork:
+    """Return the zero network without neurons, with the inputs and outputs of the data."""
+    xp, dtype = arrays.namespace(X), np.result_type(X.dtype, y.dtype)
+    last: tuple[int, ...] = (0,) if y.ndim == 1 else (0, int(y.shape[1]))
+    shapes = [(int(X.shape[1]), 0), *[(0, 0)] * (depth - 1), last]
+    return ReLUNetwork([xp.zeros(shape, dtype=dtype) for shape in shapes])
+
+
+def fit_several(
+    X: Any,
+    y: Any,
+    widths: tuple[int, ...],
+    sparsity: int,
+    method: str,
+    loss: str,
+    n_iter: int,
+    gate_update: int | None,
+    batch_size: int | None,
+    restarts: int,
+    time_limit: float | None,
+    tol: float,
+    rng: np.random.Generator,
+    callback: Callable[[FitState], Any] | None,
+) -> NetworkFit:
+    """Fit a network with several outputs or hidden layers; :func:`recovery.fit_network` has checked the arguments."""
+    xp = arrays.namespace(X)
+    repaired = method == "repaired"
+    # powers of two are exact: the repaired method works on inputs and targets of size about 1
+    unit_X = _exponent(X) if repaired else 0
+    unit_y = _exponent(y) if repaired and loss == "squared" else 0
+    limit = np.finfo(X.dtype).maxexp - 4
+    for name, unit in (("X", unit_X), ("y", unit_y)):
+        if abs(unit) >= limit:
+            raise ValueError(f"{name} is of size 2^{unit}; expected a size whose inverse {X.dtype} can hold")
+    small, target = (xp.ldexp(X, -unit_X), xp.ldexp(y, -unit_y)) if unit_X or unit_y else (X, y)
+    phases = len(widths) + (repaired and len(widths) > 1)
+    record = Record(n_iter * phases, time_limit, callback, math.ldexp(1.0, unit_y))
+    batches = Batches(small, target, batch_size, rng)
+    if len(widths) > 1:
+        if repaired:
+            network, status, note = fit_repaired_layers(
+                batches, widths, sparsity, loss, gate_update, record, rng, n_iter, restarts=restarts, tol=tol
+            )
+        else:
+            network, status, note = fit_released_layers(
+                batches, widths, sparsity, loss, gate_update, record, rng, n_iter
+            )
+    elif repaired:
+        network, status, note = fit_repaired_vector(batches, widths[0], sparsity, loss, record, rng, tol)
+    else:
+        network, status, note = fit_released_vector(batches, widths[0], sparsity, loss, gate_update, record, rng)
+    if unit_X or unit_y:
+        layers = list(network.layers)
+        last = len(layers) - (1 if y.ndim == 2 else 2)
+        layers[0] = xp.ldexp(layers[0], -unit_X)
+        layers[last] = xp.ldexp(layers[last], unit_y)
+        network = ReLUNetwork(layers)
+    outputs = network(X)
+    score = psnr(softmax(outputs) if loss == "cross_entropy" else outputs, y)
+    return NetworkFit(
+        network, score, record.n_iter, status, status.value + (f"; {note}" if note else ""), record.history
+    )
+
+
+def _exponent(values: Any) -> int:
+    """Return the e with 2^(e-1) <= root mean square < 2^e; 0 for zeros."""
+    xp = arrays.namespace(values)
+    top = math.frexp(float(xp.abs(values).max()))[1]
+    scaled = xp.ldexp(values, -top)  # so that no square leaves the range of the numbers
+    return top + math.frexp(float(xp.sqrt((scaled * scaled).mean())))[1] if bool((values != 0).any()) else 0
