@@ -6,7 +6,7 @@ from recovery import conditions
 from recovery._solve import list_solvers, solve
 from recovery.instances import Instance
 from recovery.laws import NoiseLaw
-from recovery.networks import FitState, NetworkFit, fit_network, psnr
+from recovery.networks import FitState, NetworkFit, fit_network, imp, psnr
 from recovery.operators import DenseOperator, GatedOperator, Operator, as_operator, dottest, normalise
 from recovery.results import RecoveryResult, Status
 from recovery.unfusing import unfuse
@@ -29,6 +29,7 @@ __all__ = [
     "dottest",
     "fit_network",
     "guarantees",
+    "imp",
     "list_solvers",
     "normalise",
     "population",

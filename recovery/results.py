@@ -16,6 +16,7 @@ class Status(Enum):
     FIXED_POINT = "converged: the iterate moves by less than tol times its norm"
     SUPPORT_STABLE = "support stable: the support repeated itself, and x is the least-squares solution on it"
     SUPPORT_COMPLETE = "complete: the requested number of columns was selected"
+    PRUNED = "pruned: the requested number of weights is left"
     OPTIMAL = "optimal: the convex program was solved to the solver's own tolerance"
     STALLED = "stalled: the objective no longer falls"
     CYCLE = "cycle: the supports repeat in a cycle that could not be broken; the best iterate is returned"
@@ -42,6 +43,7 @@ _SUCCESS = frozenset(
         Status.FIXED_POINT,
         Status.SUPPORT_STABLE,
         Status.SUPPORT_COMPLETE,
+        Status.PRUNED,
         Status.OPTIMAL,
         Status.ZERO_SPARSITY,
         Status.ZERO_DATA,

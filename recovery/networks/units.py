@@ -1,0 +1,48 @@
+"""Units in which training works: inputs and targets of size 1, and networks brought back to the caller's units."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from planted import arrays
+
+__all__ = ["check_ratio", "power", "unit_inputs", "unit_targets"]
+
+
+def unit_inputs(X: Any) -> tuple[Any, int]:
+    """Return X / 2^e and e, for a root mean square of the entries near 1; exact."""
+    xp = arrays.namespace(X)
+    top = math.frexp(float(xp.abs(X).max()))[1]
+    small = xp.ldexp(X, -top)
+    mean = float(xp.sqrt((small * small).mean()))
+    exponent = top + (round(math.log2(mean)) if mean > 0 else 0)
+    return xp.ldexp(X, -exponent), exponent
+
+
+def unit_targets(columns: Any, peak: float) -> tuple[Any, tuple[float, int]]:
+    """Return targets of root mean square 1, and what they were divided by as (m, e), m 2^e."""
+    xp = arrays.namespace(columns)
+    top = math.frexp(peak)[1]
+    small = xp.ldexp(columns, -top)
+    mean = float(xp.sqrt((small * small).mean()))
+    return small / mean, (mean, top)
+
+
+def power(mantissa: float, exponent: int) -> float:
+    """Return mantissa 2^exponent, or infinity where that is out of range."""
+    try:
+        return math.ldexp(mantissa, exponent)
+    except OverflowError:
+        return math.inf
+
+
+def check_ratio(unit_y: int, unit_X: int, dtype: Any) -> None:
+    """Refuse targets and inputs of sizes 2^unit_y and 2^unit_X between which no weight can be a number of `dtype`."""
+    if abs(unit_y - unit_X) >= np.finfo(dtype).maxexp - 4:
+        raise ValueError(
+            f"max |y| is near 2^{unit_y} and max |X| near 2^{unit_X}; expected a ratio that {dtype} can hold, "
+            "as the hidden weights are of that size"
+        )
