@@ -43,13 +43,35 @@ def parser() -> argparse.ArgumentParser:
     add.add_argument(
         "--device", choices=("auto", "cpu", "gpu"), default="auto", help="where to compute (default: auto)"
     )
-    add.add_argument(
+    where_to = add.add_mutually_exclusive_group()
+    where_to.add_argument(
         "--jobs",
         type=_jobs,
         metavar="N",
         help="worker processes, one thread each (default: one a core, or one for a GPU)",
     )
+    where_to.add_argument(
+        "--dask",
+        metavar="ADDRESS",
+        help="compute on the workers of a Dask scheduler, such as tcp://host:8786 (--device auto is then the CPU)",
+    )
+    add.add_argument(
+        "--batch",
+        type=_count,
+        metavar="N",
+        help="cells in one call at most, where cells can be joined (default: 1; GPU: 16)",
+    )
+    add.add_argument(
+        "--shard",
+        type=_shard,
+        metavar="I/N",
+        help="compute the I-th of N shares only, and draw nothing; `merge` joins the shares",
+    )
     add.set_defaults(command="run")
+
+    add = commands.add_parser("merge", parents=[where], help="add the results of other folders to that of --results")
+    add.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="results folders, which are only read")
+    add.set_defaults(command="merge")
 
     add = commands.add_parser("show", parents=[where, which], help="print the table of a figure and where it lies")
     add.add_argument("figure", metavar="FIG", help="which")
@@ -129,6 +151,13 @@ def _jobs(text: str) -> int:
 
 def _count(text: str) -> int:
     return _integer(text, 1)
+
+
+def _shard(text: str) -> tuple[int, int]:
+    parts = text.split("/")
+    if len(parts) == 2 and all(part.isdecimal() for part in parts) and 1 <= int(parts[0]) <= int(parts[1]):
+        return int(parts[0]), int(parts[1])
+    raise argparse.ArgumentTypeError(f"{text!r} is not understood; expected a share such as 2/5, from 1/5 to 5/5")
 
 
 def _seconds(text: str) -> float:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from paper_repro import experiment as experiments
 from paper_repro import render, results, sweep
 from paper_repro.arguments import parser
+from paper_repro.cluster import ClusterError
 from paper_repro.experiment import Experiment, UnknownName
 from paper_repro.store import StoreError
 from planted import arrays
@@ -38,10 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _complain("interrupted", INTERRUPTED)
     except sweep.Interrupted as stop:
-        return _complain(str(stop), INTERRUPTED)
+        return _complain(str(stop), stop.code)
     except UnknownName as error:
         return _complain(str(error), USAGE)
-    except (StoreError, FileNotFoundError) as error:
+    except (StoreError, ClusterError, FileNotFoundError) as error:
         return _complain(str(error), FAILED)
     except BrokenPipeError:  # the reader of a pipe, such as head, has had enough
         sys.stderr.close()
@@ -70,7 +71,9 @@ def _run(options: argparse.Namespace) -> int:
     for experiment in chosen:
         experiment.check_preset(options.preset)
     device = options.device
-    if device == "auto":
+    if options.dask is not None:  # what there is on this machine is of no matter
+        device = "cpu" if device == "auto" else device
+    elif device == "auto":
         device = "gpu" if arrays.gpu_available() else "cpu"
     elif device == "gpu" and not arrays.gpu_available():
         return _complain(f"--device gpu was asked for, but {arrays.gpu_status()[1]}", FAILED)
@@ -85,14 +88,25 @@ def _run_one(experiment: Experiment, options: argparse.Namespace, device: str) -
     started = time.perf_counter()
     cells = experiment.cells(options.preset, options.seed)
     outcome = sweep.run(
-        experiment, cells, results.store_of(options.results), jobs=options.jobs, device=device, progress=sys.stderr
+        experiment,
+        cells,
+        results.store_of(options.results),
+        jobs=options.jobs,
+        device=device,
+        dask=options.dask,
+        batch=options.batch,
+        shard=options.shard,
+        progress=sys.stderr,
     )
     for sentence in outcome.repaired:
         print(f"{experiment.name}: computed again, because {sentence}", file=sys.stderr)
     for settings, message in outcome.failed:
         print(f"{experiment.name}: a cell failed: {message}\n  {settings}", file=sys.stderr)
-    found, records = results.collect(experiment, options.preset, options.results, options.seed)
     print(f"{experiment.name}: {outcome.computed} cells computed, {outcome.reused} reused", end="")
+    if options.shard is not None:
+        print(f"; share {options.shard[0]} of {options.shard[1]}, nothing drawn")
+        return len(outcome.failed)
+    found, records = results.collect(experiment, options.preset, options.results, options.seed)
     if not records:
         print("; nothing to draw")
         return len(outcome.failed)
@@ -133,6 +147,16 @@ def _report(options: argparse.Namespace) -> int:
     if failures:
         return _complain(f"{failures} cells failed; the report lists them under Failures", FAILED)
     return OK
+
+
+def _merge(options: argparse.Namespace) -> int:
+    from paper_repro import merge
+
+    merged = merge.merge(options.folders, options.results)
+    print(f"{options.results}: {merged}")
+    for sentence in merged.complaints:
+        _complain(sentence, FAILED)
+    return FAILED if merged.complaints else OK
 
 
 def _verify(options: argparse.Namespace) -> int:
@@ -203,6 +227,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "run": _run,
     "show": _show,
     "report": _report,
+    "merge": _merge,
     "verify": _verify,
     "check": _check,
     "diagnose": _diagnose,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import importlib.util
 import os
 import platform
 from importlib import metadata
 from pathlib import Path
 
-__all__ = ["PACKAGES", "cores", "description", "versions"]
+__all__ = ["PACKAGES", "cores", "description", "fingerprint", "versions"]
 
 PACKAGES = ("numpy", "scipy", "matplotlib", "scikit-learn", "cvxpy", "sympy", "python-flint", "cupy", "pandas")
 """Packages whose versions are recorded; CuPy is looked for under the names of its wheels too."""
@@ -50,6 +52,28 @@ def versions() -> dict[str, str]:
             except metadata.PackageNotFoundError:
                 continue
     return found
+
+
+def fingerprint() -> dict[str, str]:
+    """Return what two machines must have in common for their results to be equal.
+
+    Returns
+    -------
+    dict
+        Versions of Python (without the last part), NumPy, SciPy and this project, and as ``"source files"`` a hash
+        of the project's files that compute, as they are on the disk now: development versions share a number.
+    """
+    found = versions()
+    wanted = {name: found.get(name, "not installed") for name in ("sparse-recovery-lab", "numpy", "scipy")}
+    digest = hashlib.sha256()
+    for package in ("planted", "recovery", "linear_lottery", "paper_repro"):
+        spec = importlib.util.find_spec(package)
+        folder = Path(spec.origin).parent if spec is not None and spec.origin else Path()
+        for path in sorted(folder.rglob("*.py")):
+            digest.update(f"{package}/{path.relative_to(folder).as_posix()}".encode())
+            digest.update(path.read_bytes())
+    python = found["python"].rpartition(".")[0]
+    return {"python": python, **wanted, "source files": digest.hexdigest()[:12]}
 
 
 @functools.cache

@@ -1,35 +1,36 @@
-"""Worker processes that compute cells, each with BLAS pinned to one thread."""
+"""Worker processes on this machine, each served by a thread that hands it one batch of cells at a time."""
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
 import queue
-import subprocess
-import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from paper_repro import machine
+from paper_repro.child import Child
 from paper_repro.experiment import Experiment
 from paper_repro.store import Cell, Record, Store, StoreError
 
-__all__ = ["Pool"]
+__all__ = ["POLL_S", "Pool", "Reply", "task_of"]
+
+Reply = tuple[Sequence[Cell], list[dict[str, Any]]]
+"""Cells, and of each ``status`` ("done", "failed", or "store" when the sweep must end) and ``message``."""
+
+POLL_S = 0.1
+"""Seconds that a reply is waited for before signals and new workers are looked for."""
 
 
 class Pool:
-    """Worker processes, each served by a thread that hands it one cell at a time."""
+    """Where cells are computed on this machine; :class:`paper_repro.cluster.Cluster` is used in the same way."""
 
     def __init__(self, experiment: Experiment, store: Store, device: str, count: int) -> None:
-        self.experiment, self.store, self.device = experiment, store, device
-        self.tasks: queue.SimpleQueue[Cell | None] = queue.SimpleQueue()
-        self._replies: queue.SimpleQueue[tuple[Cell, dict[str, Any]]] = queue.SimpleQueue()
+        self.experiment, self.store, self.device, self.count = experiment, store, device, count
+        self._tasks: queue.SimpleQueue[Sequence[Cell] | None] = queue.SimpleQueue()
+        self._replies: queue.SimpleQueue[Reply] = queue.SimpleQueue()
         self._closing = False
-        self._processes: set[subprocess.Popen[str]] = set()
-        self._lock = threading.Lock()
-        self._threads = [threading.Thread(target=self._serve, daemon=True) for _ in range(count)]
+        self._children = [Child() for _ in range(count)]
+        self._threads = [threading.Thread(target=self._serve, args=(one,), daemon=True) for one in self._children]
 
     def __enter__(self) -> Pool:
         for thread in self._threads:
@@ -37,96 +38,51 @@ class Pool:
         return self
 
     def __exit__(self, *unused: object) -> None:
-        with self._lock:
-            self._closing = True
-            for process in self._processes:
-                process.kill()
+        self._closing = True
+        for child in self._children:
+            child.kill()
         for _ in self._threads:
-            self.tasks.put(None)
+            self._tasks.put(None)
         for thread in self._threads:
             thread.join()
 
-    def next_reply(self) -> tuple[Cell, dict[str, Any]]:
-        """Return the next finished cell; short waits, so that Ctrl-C is heard on every system."""
-        while True:
-            with contextlib.suppress(queue.Empty):
-                return self._replies.get(timeout=0.5)
+    def slots(self) -> int:
+        """Return how many batches can be computed at once now."""
+        return self.count
 
-    def _serve(self) -> None:
-        process: subprocess.Popen[str] | None = None
+    def submit(self, cells: Sequence[Cell]) -> None:
+        """Have a batch computed and written to the store."""
+        self._tasks.put(cells)
+
+    def next_reply(self) -> Reply | None:
+        """Return the next finished batch, or None if there is none within :data:`POLL_S`."""
+        try:
+            return self._replies.get(timeout=POLL_S)
+        except queue.Empty:
+            return None
+
+    def _serve(self, child: Child) -> None:
+        folder = str(Path(self.store.folder).absolute())
         while True:
-            cell = self.tasks.get()
-            if cell is None or self._closing:
+            cells = self._tasks.get()
+            if cells is None or self._closing:
                 break
-            try:
-                if process is None:
-                    process = self._start()
-                reply = self._ask(process, cell)
-            except Exception as error:
-                self._replies.put((cell, {"status": "store", "message": f"cannot start a worker process: {error}"}))
-                continue
-            if reply is None:
-                code = self._stop(process)
-                process = None
-                if self._closing:
-                    break
-                reply = self._record_death(cell, code)
-            self._replies.put((cell, reply))
-        if process is not None:
-            self._stop(process)
-
-    def _start(self) -> subprocess.Popen[str]:
-        environment = dict(os.environ)
-        environment.update(dict.fromkeys(machine.BLAS_VARIABLES, "1"))
-        environment["PYTHONPATH"] = os.pathsep.join(item or os.getcwd() for item in sys.path)
-        with self._lock:
+            replies = child.compute(task_of(self.experiment, cells, self.device) | {"store": folder})
             if self._closing:
-                raise RuntimeError("the sweep is ending")
-            process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "paper_repro.worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env=environment,
-                text=True,
-                start_new_session=True,  # Ctrl-C in a terminal reaches the parent only
-            )
-            self._processes.add(process)
-        return process
+                break
+            self._replies.put((cells, [self._heard(*pair) for pair in zip(cells, replies, strict=True)]))
+        child.close()
 
-    def _ask(self, process: subprocess.Popen[str], cell: Cell) -> dict[str, Any] | None:
-        """Return the worker's reply, or None if it died."""
-        task = {
-            "module": self.experiment.module,
-            "settings": dict(cell.settings),
-            "device": self.device,
-            "store": str(Path(self.store.folder).absolute()),
-        }
-        assert process.stdin is not None
-        assert process.stdout is not None
+    def _heard(self, cell: Cell, reply: dict[str, Any]) -> dict[str, Any]:
+        if reply["status"] != "died":
+            return reply
         try:
-            process.stdin.write(json.dumps(task) + "\n")
-            process.stdin.flush()
-            line = process.stdout.readline()
-        except OSError:
-            return None
-        if not line.endswith("\n"):
-            return None
-        reply: dict[str, Any] = json.loads(line)
-        return reply
-
-    def _stop(self, process: subprocess.Popen[str]) -> int:
-        for stream in (process.stdin, process.stdout):
-            if stream is not None:
-                with contextlib.suppress(OSError):
-                    stream.close()
-        with self._lock:
-            self._processes.discard(process)
-        return process.wait()
-
-    def _record_death(self, cell: Cell, code: int) -> dict[str, Any]:
-        message = f"the worker process died with exit code {code} (killed, or out of memory?)"
-        try:
-            self.store.write(Record(cell, "failed", message))
+            self.store.write(Record(cell, "failed", reply["message"]))
         except StoreError as error:
             return {"status": "store", "message": str(error)}
-        return {"status": "failed", "message": message}
+        return {"status": "failed", "message": reply["message"]}
+
+
+def task_of(experiment: Experiment, cells: Sequence[Cell], device: str) -> dict[str, Any]:
+    """Return what a worker process is told, all but where to write."""
+    return {"module": experiment.module, "settings": [dict(cell.settings) for cell in cells], "device": device}

@@ -1,7 +1,8 @@
-"""Running the cells of an experiment that are not in the store yet, in worker processes."""
+"""Running the cells of an experiment that are not in the store yet, in worker processes or on a Dask cluster."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any
@@ -9,16 +10,15 @@ from typing import IO, Any
 from tqdm import tqdm
 
 from paper_repro import machine
+from paper_repro.cluster import Cluster
 from paper_repro.experiment import Experiment
+from paper_repro.plan import GPU_BATCH, Job, in_batches, in_order
 from paper_repro.pool import Pool
-from paper_repro.store import Cell, DamagedCell, Store, StoreError
+from paper_repro.stopping import Interrupted, Signals
+from paper_repro.store import DamagedCell, Store, StoreError
 from planted.checks import check_choice, check_integer
 
 __all__ = ["Interrupted", "Sweep", "run"]
-
-
-class Interrupted(Exception):
-    """The user stopped the sweep; what was finished is in the store."""
 
 
 @dataclass
@@ -49,6 +49,9 @@ def run(
     *,
     jobs: int | None = None,
     device: str = "cpu",
+    dask: str | None = None,
+    batch: int | None = None,
+    shard: tuple[int, int] | None = None,
     progress: IO[str] | None = None,
 ) -> Sweep:
     """Compute the cells that the store does not hold, the longest first.
@@ -63,11 +66,19 @@ def run(
         Where results are looked for and put. Failed and damaged cells are tried again.
     jobs : int, optional
         Number of worker processes, each with one BLAS thread; by default one a core on the CPU, and
-        one on the GPU.
+        one on the GPU. Of no effect with `dask`.
     device : {"cpu", "gpu"}, default "cpu"
         Where the cells compute.
+    dask : str, optional
+        Address of a Dask scheduler, such as ``tcp://host:8786``; its workers compute the cells, and this process
+        writes the store.
+    batch : int, optional
+        Cells that may be computed in one call, where the experiment can; by default 1 on the CPU and
+        :data:`paper_repro.plan.GPU_BATCH` on the GPU.
+    shard : (int, int), optional
+        ``(i, n)`` for the i-th of n machines, as :func:`paper_repro.plan.in_order` takes it.
     progress : text stream, optional
-        Where the progress bar goes; None for no bar.
+        Where the progress bar goes, and what is said meanwhile; None for neither.
 
     Returns
     -------
@@ -77,59 +88,97 @@ def run(
     Raises
     ------
     Interrupted
-        On Ctrl-C; running cells are dropped, finished ones are in the store.
+        On Ctrl-C and on SIGTERM: the first ends the sweep when the running cells are finished, the second drops them.
     StoreError
         If nothing can be written, or a cell was written in another format.
+    ClusterError
+        If the cluster cannot be used.
     """
     check_choice(device, "device", ("cpu", "gpu"))
     jobs = (machine.cores() if device == "cpu" else 1) if jobs is None else check_integer(jobs, "jobs", minimum=1)
+    batch = (GPU_BATCH if device == "gpu" else 1) if batch is None else check_integer(batch, "batch", minimum=1)
+    if shard is not None and not 1 <= shard[0] <= shard[1]:
+        raise ValueError(f"shard={shard!r} is not understood; expected (i, n) with 1 <= i <= n")
     store.check_writable(experiment.store_name)
     sweep = Sweep()
-    todo: list[tuple[float, Cell]] = []
-    seen: set[str] = set()
-    for one in settings:
-        cell = experiment.cell(one)
-        if cell.key in seen:
-            continue
-        seen.add(cell.key)
+    todo: list[Job] = []
+    for job in in_order(experiment, settings, shard):
+        sweep.total += 1
         try:
-            record = store.read(cell)
+            record = store.read(job.cell)
         except DamagedCell as error:
             sweep.repaired.append(str(error))
             record = None
         if record is not None and record.status == "done":
             sweep.reused += 1
         else:
-            todo.append((max(float(experiment.cost(one)), 1e-9), cell))
-    sweep.total = len(seen)
+            todo.append(job)
     if not todo:
         return sweep
-    todo.sort(key=lambda pair: (-pair[0], pair[1].key))
-    with Pool(experiment, store, device, min(jobs, len(todo))) as pool:
-        for _, cell in todo:
-            pool.tasks.put(cell)
-        with _bar(experiment, sum(cost for cost, _ in todo), progress) as bar:
-            _collect(pool, todo, sweep, bar)
+    with Signals() as signals, _bar(experiment, sum(job.cost for job in todo), progress) as bar:
+
+        def say(sentence: str) -> None:
+            if progress is not None:
+                bar.write(f"{experiment.name}: {sentence}", file=progress)
+
+        with (
+            Pool(experiment, store, device, min(jobs, len(todo)))
+            if dask is None
+            else Cluster(experiment, store, device, dask, say)
+        ) as place:
+            batches = in_batches(experiment, todo, batch, max(place.slots(), 1))
+            _Collection(place, batches, sweep, bar, say, signals).run()
     return sweep
 
 
-def _collect(pool: Pool, todo: list[tuple[float, Cell]], sweep: Sweep, bar: Any) -> None:
-    costs = {cell.key: cost for cost, cell in todo}
-    try:
-        for finished in range(1, len(todo) + 1):
-            cell, reply = pool.next_reply()
+class _Collection:
+    """Handing out batches and hearing what became of them, until all are done or a signal comes."""
+
+    def __init__(
+        self, place: Pool | Cluster, batches: list[list[Job]], sweep: Sweep, bar: Any, say: Any, signals: Signals
+    ) -> None:
+        self.place, self.sweep, self.bar, self.say, self.signals = place, sweep, bar, say, signals
+        self.waiting = deque(batches)
+        self.costs = {job.cell.key: job.cost for batch in batches for job in batch}
+        self.running: dict[str, int] = {}  # key of a batch's first cell -> number of its cells
+
+    def run(self) -> None:
+        told = False
+        while self.running or (self.waiting and not self.signals.count):
+            if self.signals.count > 1:
+                break
+            if self.signals.count and not told:
+                told = True
+                count = sum(self.running.values())
+                which = "the running cell" if count == 1 else f"{count} running cells"
+                self.say(f"finishing {which}; {self.signals.name} again drops {'it' if count == 1 else 'them'}")
+            while self.waiting and not self.signals.count and len(self.running) < self.place.slots():
+                cells = [job.cell for job in self.waiting.popleft()]
+                self.running[cells[0].key] = len(cells)
+                self.place.submit(cells)
+            self._hear()
+        if self.signals.count:
+            there = self.sweep.reused + self.sweep.computed - len(self.sweep.failed)
+            raise Interrupted(
+                f"interrupted: {there} of {self.sweep.total} cells are in the store; "
+                "the same command goes on from there",
+                128 + self.signals.last,
+            )
+
+    def _hear(self) -> None:
+        heard = self.place.next_reply()
+        if heard is None:
+            return
+        cells, replies = heard
+        del self.running[cells[0].key]
+        for cell, reply in zip(cells, replies, strict=True):
             if reply["status"] == "store":
                 raise StoreError(reply["message"])
-            sweep.computed += 1
+            self.sweep.computed += 1
             if reply["status"] == "failed":
-                sweep.failed.append((dict(cell.settings), reply["message"]))
-            bar.set_postfix_str(f"{finished}/{len(todo)} cells", refresh=False)
-            bar.update(costs[cell.key])
-    except KeyboardInterrupt:
-        raise Interrupted(
-            f"interrupted: {sweep.reused + sweep.computed} of {sweep.total} cells are in the store; "
-            "the same command goes on from there"
-        ) from None
+                self.sweep.failed.append((dict(cell.settings), reply["message"]))
+            self.bar.set_postfix_str(f"{self.sweep.computed}/{len(self.costs)} cells", refresh=False)
+            self.bar.update(self.costs[cell.key])
 
 
 def _bar(experiment: Experiment, total: float, progress: IO[str] | None) -> Any:

@@ -1,9 +1,9 @@
-"""A worker process: reads cells from its standard input, computes them, writes them to the store.
+"""A worker process: reads cells from its standard input, computes them, writes them to a store.
 
 It is started as ``python -m paper_repro.worker`` with BLAS pinned to one thread in its
-environment, before NumPy is imported. One JSON line comes in for a cell and one goes out. It
-ends when its standard input is closed, which also happens when the parent process is killed,
-so that no orphan goes on computing.
+environment, before NumPy is imported. One JSON line comes in for a batch of cells and one goes
+out. It ends when its standard input is closed, which also happens when the parent process is
+killed, so that no orphan goes on computing.
 """
 
 from __future__ import annotations
@@ -15,79 +15,63 @@ import queue
 import signal
 import sys
 import threading
-import time
-import traceback
-import warnings
 from typing import IO, Any
 
-import numpy as np
-
-from paper_repro import machine
+from paper_repro.evaluate import evaluate, sentence
 from paper_repro.experiment import Experiment
-from paper_repro.store import Record, Store, StoreError
+from paper_repro.record import Record
+from paper_repro.store import Store, StoreError
 
-__all__ = ["compute_cell", "main"]
+__all__ = ["compute_cells", "main"]
 
 
-def compute_cell(task: dict[str, Any]) -> dict[str, Any]:
-    """Compute one cell and write it.
+def compute_cells(task: dict[str, Any]) -> list[dict[str, Any]]:
+    """Compute the cells of a task and write them.
 
     Parameters
     ----------
     task : dict
-        ``module``, ``settings``, ``device`` and ``store`` (a folder).
+        ``module``, ``settings`` (a list with the settings of each cell), ``device`` and ``store`` (a folder).
 
     Returns
     -------
-    dict
-        ``status`` ("done", "failed", or "store" when nothing can be written), ``message`` and ``wall_s``.
+    list of dict
+        For each cell ``status`` ("done", "failed", or "store" when nothing can be written) and ``message``.
     """
-    started = time.perf_counter()
     try:
         experiment: Experiment = importlib.import_module(task["module"]).EXPERIMENT
-        settings = experiment.settings(**task["settings"])
-        cell = experiment.cell(settings)
+        settings = [experiment.settings(**one) for one in task["settings"]]
+        for one in settings:
+            experiment.cell(one)
     except Exception as error:  # a cell that cannot even be named is a fault of the program, and is said as such
-        return {"status": "store", "message": f"{task['module']}: {_sentence(error)}", "wall_s": 0.0}
-    status, message = "done", ""
-    metrics: dict[str, Any] = {}
-    arrays: dict[str, np.ndarray] = {}
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            metrics, arrays = experiment.compute(settings, task["device"])
-        except Exception as error:  # one failing cell must not end a sweep of a night
-            status, message = "failed", _sentence(error)
-    wall = time.perf_counter() - started
-    run = {
-        "wall_s": wall,
-        "device": task["device"],
-        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "versions": machine.versions(),
-        "machine": machine.description(),
-        "warnings": sorted({f"{item.category.__name__}: {item.message}" for item in caught}),
-    }
+        return [{"status": "store", "message": f"{task['module']}: {sentence(error)}"} for _ in task["settings"]]
     store = Store(task["store"])
+    return [_write(store, record) for record in evaluate(experiment, settings, task["device"])]
+
+
+def _write(store: Store, record: Record) -> dict[str, Any]:
     try:
         try:
-            store.write(Record(cell, status, message, metrics, arrays, run))
+            store.write(record)
         except (TypeError, ValueError) as error:  # a metric that JSON cannot hold
-            status, message = "failed", f"the result cannot be stored: {error}"
-            store.write(Record(cell, status, message, run=run))
+            message = f"the result cannot be stored: {error}"
+            record = Record(record.cell, "failed", message, run=record.run)
+            store.write(record)
     except StoreError as error:
-        return {"status": "store", "message": str(error), "wall_s": wall}
-    return {"status": status, "message": message, "wall_s": wall}
+        return {"status": "store", "message": str(error)}
+    return {"status": record.status, "message": record.message}
 
 
 def main() -> None:
-    """Serve cells until the standard input is closed."""
+    """Serve tasks until the standard input is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a cell prints goes to standard error, not between the replies
     tasks: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(sys.stdin, tasks), daemon=True).start()
     while True:
-        reply = compute_cell(json.loads(tasks.get()))
+        reply = compute_cells(json.loads(tasks.get()))
         replies.write(json.dumps(reply) + "\n")
         replies.flush()
 
@@ -96,12 +80,6 @@ def _listen(source: IO[str], tasks: queue.SimpleQueue[str]) -> None:
     for line in source:
         tasks.put(line)
     os._exit(0)  # also in the middle of a cell: nobody waits for it any more
-
-
-def _sentence(error: BaseException) -> str:
-    frame = traceback.extract_tb(error.__traceback__)[-1:]
-    where = f" ({os.path.basename(frame[0].filename)}, line {frame[0].lineno})" if frame else ""
-    return f"{type(error).__name__}: {error}{where}"
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import numpy as np
 __all__ = [
     "asarray",
     "device_of",
+    "free_memory",
     "from_numpy_like",
     "generator",
     "gpu_available",
@@ -26,6 +27,7 @@ __all__ = [
     "namespace",
     "namespace_of_device",
     "out_of_memory_errors",
+    "pool_bytes",
     "seed_sequence",
     "to_numpy",
 ]
@@ -306,6 +308,30 @@ def out_of_memory_errors() -> tuple[type[BaseException], ...]:
         cupy = sys.modules["cupy"]
         return MemoryError, cupy.cuda.memory.OutOfMemoryError
     return (MemoryError,)
+
+
+def free_memory() -> None:
+    """Hand back the GPU memory that CuPy's pools keep for later; nothing happens where CuPy is not loaded."""
+    import sys
+
+    if "cupy" in sys.modules:
+        cupy = sys.modules["cupy"]
+        cupy.get_default_memory_pool().free_all_blocks()
+        cupy.get_default_pinned_memory_pool().free_all_blocks()
+
+
+def pool_bytes() -> int:
+    """Return how much GPU memory CuPy's pool holds, in use or kept for later.
+
+    Returns
+    -------
+    int
+        Bytes; 0 where CuPy is not loaded. The pool gives nothing back by itself, so this is the largest use since
+        :func:`free_memory`.
+    """
+    import sys
+
+    return int(sys.modules["cupy"].get_default_memory_pool().total_bytes()) if "cupy" in sys.modules else 0
 
 
 def _is_cupy(value: object) -> bool:

@@ -6,7 +6,7 @@ import pytest
 import toy_experiment as toy
 
 from paper_repro import sweep
-from paper_repro.store import Record, Store, StoreError, comparable
+from paper_repro.store import Cell, Record, Store, StoreError, comparable
 
 
 def contents(store):
@@ -68,7 +68,7 @@ def test_a_damaged_cell_is_computed_again_and_said_so(tmp_path):
 
 def test_other_versions_are_left_alone(tmp_path):
     store, cells = Store(tmp_path), toy.cells("smoke", 0)
-    older = Record(sweep.Cell("toy", 0, toy.EXPERIMENT.cell(cells[0]).settings), "done", metrics={"total": 99.0})
+    older = Record(Cell("toy", 0, toy.EXPERIMENT.cell(cells[0]).settings), "done", metrics={"total": 99.0})
     store.write(older)
     assert sweep.run(toy.EXPERIMENT, cells, store, jobs=1).computed == 4
     assert len(contents(store)) == 5

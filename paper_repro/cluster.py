@@ -1,0 +1,185 @@
+"""Computing cells on a Dask cluster: the same sweep, with the cells computed elsewhere and the store written here.
+
+Dask needs no shared file system for that: a worker returns the bytes of a cell's two files, they
+are checked and written here. Cells of lost workers are computed again by others.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import logging
+import queue
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from paper_repro import machine, remote
+from paper_repro.experiment import Experiment
+from paper_repro.pool import POLL_S, Reply, task_of
+from paper_repro.store import Cell, Record, Store, to_files
+
+__all__ = ["Cluster", "ClusterError"]
+
+CONNECT_S = 10.0
+"""Seconds in which the scheduler must answer, and have a worker."""
+
+
+class ClusterError(RuntimeError):
+    """The cluster cannot be used; the message is a sentence for the user."""
+
+
+class Cluster:
+    """Where cells are computed on a Dask cluster; used like :class:`paper_repro.pool.Pool`.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        What is computed.
+    store : Store
+        Where this process writes the results.
+    device : {"cpu", "gpu"}
+        Device of the workers.
+    address : str
+        Address of the scheduler.
+    say : callable
+        Takes a sentence for the user.
+
+    Notes
+    -----
+    As many batches are handed out as the workers have threads, so that the order is decided here and an interrupt
+    finds nothing queued elsewhere.
+    """
+
+    def __init__(
+        self, experiment: Experiment, store: Store, device: str, address: str, say: Callable[[str], None]
+    ) -> None:
+        self.experiment, self.store, self.device, self.address, self.say = experiment, store, device, address, say
+        self._sweep = f"{experiment.name}-{uuid.uuid4().hex}"
+        self._fingerprint = machine.fingerprint()
+        self._finished: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._cells: dict[str, Sequence[Cell]] = {}
+        self._futures: dict[str, Any] = {}
+        self._slots, self._asked = 0, -1.0
+
+    def __enter__(self) -> Cluster:
+        self._distributed = _distributed()
+        # what goes wrong is said here in a sentence; Dask would add a traceback
+        for name in ("distributed", "distributed.client", "distributed.core", "distributed.comm"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        try:
+            self._client = self._distributed.Client(self.address, timeout=CONNECT_S, set_as_default=False)
+        except (OSError, ValueError, RuntimeError) as error:
+            raise ClusterError(
+                f"no Dask scheduler answers at {self.address} ({_line(error)}); start one with `dask scheduler`, "
+                "and name the address that it prints"
+            ) from error
+        try:
+            self._check_workers()
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        if self._futures:  # dropped in the middle
+            with contextlib.suppress(Exception):
+                self._client.cancel(list(self._futures.values()), force=True)
+                self._client.sync(self._client._run, remote.drop, self._sweep, on_error="ignore", callback_timeout=5.0)
+        self._close()
+
+    def slots(self) -> int:
+        """Return how many batches can be computed at once now: the threads of all workers."""
+        now = time.monotonic()
+        if now - self._asked > 1.0:
+            try:
+                slots = sum(self._client.nthreads().values())
+            except Exception as error:  # Dask has many kinds for a connection that is gone
+                raise self._lost() from error
+            if not slots and self._slots:
+                self.say(f"no worker is left at {self.address}; waiting for new ones")
+            self._slots, self._asked = slots, now
+        return self._slots
+
+    def submit(self, cells: Sequence[Cell]) -> None:
+        """Have a batch computed; :meth:`next_reply` writes it to the store."""
+        task = task_of(self.experiment, cells, self.device)
+        heads = [(cell.experiment, cell.version) for cell in cells]
+        key = f"{self._sweep}-{cells[0].key}"
+        self._cells[key] = cells
+        future = self._client.submit(remote.compute, task, heads, self._sweep, self._fingerprint, key=key, pure=False)
+        self._futures[key] = future
+        future.add_done_callback(self._finished.put)
+
+    def next_reply(self) -> Reply | None:
+        """Return the next finished batch, now in the store, or None if there is none within :data:`POLL_S`."""
+        try:
+            future = self._finished.get(timeout=POLL_S)
+        except queue.Empty:
+            return None
+        cells = self._cells[future.key]
+        try:
+            answers: list[remote.Answer] = future.result(timeout=2.0)
+        except TimeoutError:  # its worker was lost meanwhile, and it is computed again
+            self._finished.put(future)
+            return None
+        except self._distributed.scheduler.KilledWorker as error:
+            answers = [self._killed(cell, error.allowed_failures + 1) for cell in cells]
+        except Exception as error:
+            if future.status in ("cancelled", "lost") or isinstance(error, OSError):
+                raise self._lost() from error
+            raise ClusterError(f"a worker of {self.address} could not compute a cell: {_line(error)}") from error
+        for _, raw, packed in answers:
+            if raw is not None:
+                self.store.put(raw, packed)
+        del self._futures[future.key], self._cells[future.key]
+        return cells, [reply for reply, _, _ in answers]
+
+    def _killed(self, cell: Cell, times: int) -> remote.Answer:
+        message = f"{times} workers were lost while they computed it (killed, or out of memory?)"
+        return {"status": "failed", "message": message}, *to_files(Record(cell, "failed", message))
+
+    def _lost(self) -> ClusterError:
+        return ClusterError(
+            f"the connection to the Dask scheduler at {self.address} was lost; finished cells are in the store, "
+            "and the same command goes on from there"
+        )
+
+    def _check_workers(self) -> None:
+        try:
+            self._client.wait_for_workers(1, timeout=CONNECT_S)
+        except TimeoutError as error:
+            raise ClusterError(
+                f"the Dask scheduler at {self.address} has no worker; start some with `dask worker {self.address}`"
+            ) from error
+        found = self._client.run(remote.describe, self.device, on_error="return")
+        for worker, description in found.items():
+            if isinstance(description, Exception):
+                raise ClusterError(
+                    f"the worker {worker} cannot use this package ({_line(description)}); install the same on both"
+                )
+            different = remote.differences(self._fingerprint, description["fingerprint"])
+            if different:
+                raise ClusterError(f"the worker {worker} has other versions: {different}; install the same on both")
+            if description["missing"]:
+                raise ClusterError(f"--device gpu was asked for, but on the worker {worker} {description['missing']}")
+
+    def _close(self) -> None:
+        with contextlib.suppress(Exception):
+            self._client.close(timeout=5.0)
+
+
+def _distributed() -> Any:
+    try:
+        return importlib.import_module("distributed")
+    except ImportError as error:
+        raise ClusterError(
+            "--dask needs Dask, which is not installed: pip install 'sparse-recovery-lab[cluster]'"
+        ) from error
+
+
+def _line(error: BaseException) -> str:
+    """Return an exception's kind and the first line of its message."""
+    text = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

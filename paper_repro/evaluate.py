@@ -1,0 +1,143 @@
+"""Computing cells in this process: one, or several in one call, with what went wrong said in a sentence."""
+
+from __future__ import annotations
+
+import gc
+import os
+import time
+import traceback
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from paper_repro import machine, memory
+from paper_repro.experiment import Experiment, Outcome
+from paper_repro.record import Record
+from planted import arrays
+
+__all__ = ["evaluate", "sentence"]
+
+
+def evaluate(experiment: Experiment, settings: Sequence[Any], device: str) -> list[Record]:
+    """Compute cells, and return a record for each of them, whatever happens.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        What is computed.
+    settings : sequence
+        Its cells; several only where the experiment has a `compute_many`, and with equal batch keys.
+    device : {"cpu", "gpu"}
+        Where.
+
+    Returns
+    -------
+    list of Record
+        In the order of `settings`. ``run`` has ``wall_s`` (a batch's time shared out evenly), ``peak_bytes`` (of the
+        whole batch), and for a batch its size as ``batch``.
+
+    Notes
+    -----
+    A batch that runs out of memory is halved; one that raises anything else is computed one at a time. A single cell
+    that runs out of memory is tried once more after everything that could be freed was freed. All of it is said
+    in ``run["warnings"]``.
+    """
+    return _evaluate(experiment, list(settings), device, [])
+
+
+def _evaluate(experiment: Experiment, settings: list[Any], device: str, said: list[str]) -> list[Record]:
+    if len(settings) == 1:
+        return [_alone(experiment, settings[0], device, said)]
+    attempt = _Attempt(device)
+    try:
+        with attempt:
+            assert experiment.compute_many is not None
+            outcomes = list(experiment.compute_many(settings, device))
+            if len(outcomes) != len(settings):
+                raise RuntimeError(f"compute_many returned {len(outcomes)} results for {len(settings)} cells")
+    except arrays.out_of_memory_errors():
+        half = (len(settings) + 1) // 2
+        said = [*said, f"a batch of {len(settings)} cells ran out of memory on the {device} and was halved"]
+        parts: Sequence[list[Any]] = (settings[:half], settings[half:])
+    except Exception as error:
+        said = [*said, f"a batch of {len(settings)} cells raised {sentence(error)}; they were computed one at a time"]
+        parts = [[one] for one in settings]
+    else:
+        run = attempt.run(said) | {"wall_s": attempt.wall_s / len(settings), "batch": len(settings)}
+        return [
+            Record(experiment.cell(one), "done", "", *outcome, run)
+            for one, outcome in zip(settings, outcomes, strict=True)
+        ]
+    gc.collect()  # what the failed attempt left in reference cycles
+    return [record for part in parts for record in _evaluate(experiment, part, device, said)]
+
+
+def _alone(experiment: Experiment, settings: Any, device: str, said: list[str]) -> Record:
+    cell = experiment.cell(settings)
+    for last in (False, True):
+        attempt = _Attempt(device)
+        outcome: Outcome = {}, {}
+        try:
+            with attempt:
+                outcome = experiment.compute(settings, device)
+            return Record(cell, "done", "", *outcome, attempt.run(said))
+        except arrays.out_of_memory_errors() as error:
+            if last:
+                message = (
+                    f"out of memory on the {device}, twice, the second time with all freed that could be: "
+                    f"{sentence(error)}. {_ADVICE[device]}"
+                )
+                return Record(cell, "failed", message, run=attempt.run(said))
+            said = [*said, f"ran out of memory on the {device} once and was computed again"]
+        except Exception as error:  # one failing cell must not end a sweep of a night
+            return Record(cell, "failed", sentence(error), run=attempt.run(said))
+        gc.collect()
+    raise AssertionError("the second attempt returns")
+
+
+_ADVICE = {
+    "cpu": "Fewer processes (--jobs) leave more memory for each, and smaller presets need less",
+    "gpu": "Give it a GPU that nothing else uses (--jobs 1), or compute it with --device cpu",
+}
+
+
+class _Attempt:
+    """What one attempt took and which warnings it gave; a context manager around the computation."""
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+        self.wall_s = 0.0
+        self._peak: int | None = None
+        self._caught: list[warnings.WarningMessage] = []
+
+    def __enter__(self) -> None:
+        memory.reset_peak()
+        self._filter = warnings.catch_warnings(record=True)
+        self._caught = self._filter.__enter__() or []
+        warnings.simplefilter("always")
+        self._started = time.perf_counter()
+
+    def __exit__(self, *unused: object) -> None:
+        self.wall_s = time.perf_counter() - self._started
+        self._peak = memory.peak_bytes(self.device)
+        self._filter.__exit__(None, None, None)
+
+    def run(self, said: Sequence[str]) -> dict[str, Any]:
+        """Return what the record says of the circumstances."""
+        texts = {f"{item.category.__name__}: {item.message}" for item in self._caught}
+        return {
+            "wall_s": self.wall_s,
+            "peak_bytes": self._peak,
+            "device": self.device,
+            "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "versions": machine.versions(),
+            "machine": machine.description(),
+            "warnings": sorted({*texts, *said}),
+        }
+
+
+def sentence(error: BaseException) -> str:
+    """Return an exception's kind, message and the line that raised it."""
+    frame = traceback.extract_tb(error.__traceback__)[-1:]
+    where = f" ({os.path.basename(frame[0].filename)}, line {frame[0].lineno})" if frame else ""
+    return f"{type(error).__name__}: {error}{where}"
