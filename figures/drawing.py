@@ -15,6 +15,9 @@ __all__ = ["draw", "names", "render"]
 
 _MODULES = {
     "fig1": "figures.fig1",
+    "fig2": "figures.fig2",
+    "fig6": "figures.fig6",
+    "fig7": "figures.fig7",
     "fig3-binary": "figures.fig3_binary",
     "table1": "figures.table1",
     "imp-phase": "figures.imp_phase",

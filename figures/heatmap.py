@@ -20,6 +20,7 @@ def heatmap(
     sparsities: Sequence[int],
     limits: tuple[float, float],
     label: Callable[[float], str],
+    longest: float | None = None,
 ) -> Any:
     """Draw one panel.
 
@@ -37,6 +38,9 @@ def heatmap(
         Ends of the colour scale; values beyond them take the end's colour, their labels stay true.
     label : callable
         Text of a value.
+    longest : float, optional
+        Characters of the longest text, where panels that stand side by side are to have one font size; by default
+        that of this panel.
 
     Returns
     -------
@@ -55,7 +59,8 @@ def heatmap(
     axes.tick_params(length=0)
     for side in axes.spines.values():
         side.set_visible(False)
-    longest = max((len(label(value)) for value in numbers[np.isfinite(numbers)]), default=1)
+    if longest is None:
+        longest = max((len(label(value)) for value in numbers[np.isfinite(numbers)]), default=1)
     size = _font_size(len(sparsities) * longest)
     for (row, column), value in np.ndenumerate(numbers):
         if not possible[row][column]:
@@ -75,6 +80,6 @@ def _flat(colour: str) -> Any:
     return ListedColormap([colour])
 
 
-def _font_size(characters: int) -> float:
+def _font_size(characters: float) -> float:
     """Return a size in points at which this many characters fit into a row of a panel."""
     return 7.0 if characters <= 20 else 6.0 if characters <= 26 else 5.0 if characters <= 30 else 4.4

@@ -10,6 +10,9 @@ from figures.style import WIDTH
 
 __all__ = ["draw", "layout", "panels", "size"]
 
+PANEL_INCHES = 1.75
+"""A quarter of a page: the width, with its labels, for which the font sizes of heat maps are made."""
+
 
 def panels(summary: dict[str, Any]) -> int:
     """Return the number of panels."""
@@ -38,7 +41,9 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
         here, rest = rest[: len(row["panels"])], rest[len(row["panels"]) :]
         low, high = row["limits"]
         digits = int(row["digits"])
-        image = None
+        image, inches = None, here[0].figure.get_size_inches()[0] / len(row["panels"])
+        # one font size a row; wider panels have room for more
+        longest = max(_longest(row, panel) for panel in row["panels"]) * PANEL_INCHES / max(PANEL_INCHES, inches)
         for position, (panel, content) in enumerate(zip(here, row["panels"], strict=True)):
             image = heatmap(
                 panel,
@@ -48,6 +53,7 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
                 content["s"],
                 (low, high),
                 partial(_text, digits=digits),
+                longest,
             )
             if number == 0:
                 panel.set_title(content["title"])
@@ -63,9 +69,12 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
 
 
 def _characters(row: dict[str, Any], panel: dict[str, Any]) -> int:
+    return (_longest(row, panel) + 1) * len(panel["s"])
+
+
+def _longest(row: dict[str, Any], panel: dict[str, Any]) -> int:
     texts = [_text(value, row["digits"]) for line in panel["values"] for value in line if value is not None]
-    longest = max((len(text) for text in texts), default=1)
-    return int((longest + 1) * len(panel["s"]))
+    return max((len(text) for text in texts), default=1)
 
 
 def _text(value: float, digits: int) -> str:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,8 @@ __all__ = [
 
 HELD, NOT_HELD, NOT_MEASURED = "held", "not held", "not measured"
 
-Means = Mapping[tuple[int, int], float]
+Means = Mapping[Any, float]
+"""(m, s), or (depth, m, s), -> mean."""
 
 
 @dataclass(frozen=True)
@@ -74,18 +76,24 @@ class Comparison:
         Points where the first method is above the second by more than the margin.
     median_difference : float
         Median of first minus second; NaN without points.
+    margin : float, default 0
+        What was allowed for.
     """
 
     cells: int
     above: int
     median_difference: float
+    margin: float = 0.0
 
     def text(self, unit: str = "dB", digits: int = 1) -> str:
         """Return the numbers as a phrase."""
         if not self.cells:
             return "no common cells"
         middle = f"{self.median_difference:+.{digits}f} {unit}"
-        return f"above in {self.above} of {self.cells} cells, median difference {middle}"
+        allowed = "" if not self.margin else f" by {self.margin:g} {unit}"
+        if self.margin < 0:
+            allowed = f", or less than {-self.margin:g} {unit} below,"
+        return f"above{allowed} in {self.above} of {self.cells} cells, median difference {middle}"
 
 
 def compare(first: Means, second: Means, margin: float = 0.0) -> Comparison:
@@ -106,7 +114,7 @@ def compare(first: Means, second: Means, margin: float = 0.0) -> Comparison:
     pairs = [(first[key], second[key]) for key in first if key in second]
     differences = [0.0 if a == b else a - b for a, b in pairs]
     above = sum(difference > margin for difference in differences)
-    return Comparison(len(pairs), above, median(differences) if differences else math.nan)
+    return Comparison(len(pairs), above, median(differences) if differences else math.nan, margin)
 
 
 def slopes_per_decade(means: Means) -> dict[int, float]:

@@ -106,6 +106,9 @@ class Experiment:
 
 _BUILT_IN = {
     "fig1": "paper_repro.experiments.fig1",
+    "fig2": "paper_repro.experiments.fig2",
+    "fig6": "paper_repro.experiments.fig6",
+    "fig7": "paper_repro.experiments.fig7",
     "table1": "paper_repro.experiments.table1",
     "fig3-binary": "paper_repro.experiments.fig3_binary",
     "imp-phase": "paper_repro.experiments.imp_phase",

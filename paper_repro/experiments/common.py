@@ -37,10 +37,28 @@ def stream(*key: int | str) -> np.random.Generator:
 
 
 def fit_arrays(network: Any) -> dict[str, np.ndarray]:
-    """Return a found two-layer network as arrays for the store: positions and values of its non-zero weights."""
-    hidden, output = arrays.to_numpy(network.hidden), arrays.to_numpy(network.output)
-    position = np.flatnonzero(hidden)
-    return {"hidden_position": position, "hidden_value": hidden.ravel()[position], "output": output}
+    """Return a found network as arrays for the store: positions and values of its non-zero hidden weights.
+
+    Parameters
+    ----------
+    network : planted.ReLUNetwork
+        On any device.
+
+    Returns
+    -------
+    dict
+        ``hidden_position`` and ``hidden_value`` of the first layer in row-major order, ``hidden2_position`` and so on
+        of further ones, which come with the ``widths`` of all hidden layers; ``output``, whole.
+    """
+    found: dict[str, np.ndarray] = {}
+    for number, layer in enumerate(network.layers[:-1], start=1):
+        hidden = arrays.to_numpy(layer)
+        name = "hidden" if number == 1 else f"hidden{number}"
+        found[f"{name}_position"] = np.flatnonzero(hidden)
+        found[f"{name}_value"] = hidden.ravel()[found[f"{name}_position"]]
+    if network.depth > 1:
+        found["widths"] = np.array([int(layer.shape[1]) for layer in network.layers[:-1]])
+    return {**found, "output": arrays.to_numpy(network.output)}
 
 
 def grid_of_means(

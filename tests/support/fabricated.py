@@ -4,6 +4,7 @@ import fabricated_conditions
 import fabricated_controls
 import fabricated_gram
 import fabricated_imp
+import fabricated_planted
 import numpy as np
 
 from paper_repro import experiment as experiments
@@ -15,6 +16,7 @@ OUTCOMES = {
     **fabricated_controls.OUTCOMES,
     **fabricated_conditions.OUTCOMES,
     **fabricated_gram.OUTCOMES,
+    **fabricated_planted.OUTCOMES,
 }
 """For experiments of other kinds than networks: settings of a cell -> its made-up (metrics, arrays)."""
 
@@ -24,8 +26,6 @@ def metrics(name, settings):
     if name == "fig3-binary":
         return {"accuracy": float(draw.uniform(0.97, 1.0)), "train_accuracy": 1.0}
     values = {"psnr_db": float(draw.uniform(10, 60)), "exact": False, "weight_error": 0.5, "status": "STEP_LIMIT"}
-    if name == "fig1":
-        return {**values, "psnr_db": float("inf") if settings["m"] == 1 else values["psnr_db"]}
     values.update(settled=int(draw.integers(5, 20)) if settings["k"] < 20 else None, exact=settings["k"] < 3)
     return values
 

@@ -1,0 +1,92 @@
+"""Figure 2: how well planted networks with 10 outputs are fitted, over width m and sparsity s.
+
+The paper's grids are those of Figure 1, with 50,000 samples of 100 inputs and 100 epochs of batches of 5,000 samples
+(preset ``paper``). The output weights are planted too, and share the sparsity with the hidden ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from paper_repro.claims import Claim
+from paper_repro.experiment import Experiment
+from paper_repro.experiments.fig1 import CPU_GRIDS, PAPER_GRIDS, grids
+from paper_repro.experiments.planted_grids import PlantedCell, PlantedPreset, cells_of, compute, cost
+from paper_repro.experiments.planted_summary import Points, claims_by_depth, summarise_companion, summarise_figure
+from paper_repro.store import Record
+
+__all__ = ["EXPERIMENT", "Fig2Cell", "companion"]
+
+MARGIN_DB = 3.0
+"""IHT counts as competitive where it is at most this much below IMP."""
+
+
+@dataclass(frozen=True)
+class Fig2Cell(PlantedCell):
+    """One fit of a planted network with several outputs."""
+
+
+PRESETS = {
+    "smoke": PlantedPreset(
+        grids((2, 5), (10, 20), (2, 5), (10, 20)),
+        seeds=1,
+        n=400,
+        d=20,
+        epochs=10,
+        batch_size=200,
+        n_outputs=3,
+        imp_updates=20,
+    ),
+    "quick": PlantedPreset(
+        grids((2, 5, 20), (20, 50, 100), (5, 20), (50, 100)),
+        seeds=3,
+        n=2_000,
+        d=30,
+        epochs=100,
+        batch_size=500,
+        n_outputs=10,
+        imp_updates=100,
+    ),
+    "cpu": PlantedPreset(CPU_GRIDS, seeds=3, n=20_000, d=100, epochs=100, batch_size=5_000, n_outputs=10),
+    "paper": PlantedPreset(PAPER_GRIDS, seeds=3, n=50_000, d=100, epochs=100, batch_size=5_000, n_outputs=10),
+}
+
+
+def cells(preset: str, seed: int) -> list[Fig2Cell]:
+    """Return the cells of a preset."""
+    return cells_of(PRESETS[preset], seed, Fig2Cell)
+
+
+def claims(means: dict[int, Points]) -> list[Claim]:
+    """Return the claim "IHT is competitive with IMP", for each depth and for both together."""
+    rule = (
+        f"mean PSNR over the seeds of IHT as released more than that of IMP as in the paper minus {MARGIN_DB:.0f} dB "
+        "in more than half of the cells (m, s) that both have"
+    )
+    return claims_by_depth("Figure 2", "IHT is competitive with IMP.", rule, means, -MARGIN_DB)
+
+
+def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, Any]:
+    """Return mean PSNR and rate of exact recovery, a grid point and method."""
+    return summarise_figure(PRESETS[preset], seed, records, claims)
+
+
+def companion(preset: str, seed: int, records: Sequence[Record]) -> dict[str, Any]:
+    """Return what Figure 7 shows: standard deviations above means."""
+    return summarise_companion(PRESETS[preset], seed, records)
+
+
+EXPERIMENT = Experiment(
+    name="fig2",
+    version=1,
+    title="Planted ReLU networks, vector output: PSNR of the fit",
+    module=__name__,
+    settings=Fig2Cell,
+    presets=PRESETS,
+    cells=cells,
+    cost=cost,
+    compute=compute,
+    summarise=summarise,
+)

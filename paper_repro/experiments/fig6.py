@@ -1,0 +1,11 @@
+"""Figure 6: the standard deviation over the seeds of Figure 1, above its means."""
+
+from __future__ import annotations
+
+from paper_repro.experiments import fig1
+
+__all__ = ["EXPERIMENT"]
+
+EXPERIMENT = fig1.EXPERIMENT.companion(
+    "fig6", "Planted ReLU networks, scalar output: spread of the PSNR over the seeds", fig1.companion
+)
