@@ -156,7 +156,9 @@ def preset_of(experiment: Experiment, preset: str) -> dict[str, Any]:
     chosen = experiment.presets[preset]
     if dataclasses.is_dataclass(chosen) and not isinstance(chosen, type):
         return {one.name: getattr(chosen, one.name) for one in dataclasses.fields(chosen)}
-    return dict(chosen) if isinstance(chosen, Mapping) else {"preset": chosen}
+    if isinstance(chosen, Mapping):
+        return dict(chosen)
+    return {} if chosen is None else {"preset": chosen}
 
 
 def _section(experiment: Experiment, preset: str, folder: Path, seed: int) -> Section:

@@ -83,10 +83,8 @@ def _claims(sections: Sequence[Section]) -> Markup | None:
         [
             element("a", claim["figure"], href=_href(one)),
             claim["claim"],
-            badge(claim["verdict"]),
-            claim["measured"],
-            badge(claim["fair"]),
-            claim["fair_measured"],
+            _judged(claim["verdict"], claim["measured"]),
+            _judged(claim["fair"], claim["fair_measured"]),
         ]
         for one, claim in claims
     ]
@@ -97,13 +95,18 @@ def _claims(sections: Sequence[Section]) -> Markup | None:
             element("h2", "The paper's claims, and what was measured"),
             element("p", f"As the paper compares: {_counts(counted)}. Against a fair IMP: {_counts(fair)}."),
             table(
-                ["Figure", "Claim", "Verdict", "Measured", "Against a fair IMP", "Measured against it"],
+                ["Figure", "Claim", "As the paper compares", "Against a fair IMP"],
                 rows,
-                "Claims and what was measured",
+                "Claims and verdicts",
                 "claims",
             ),
         ]
     )
+
+
+def _judged(verdict: str, measured: str) -> Markup:
+    # on a phone the numbers are left to the section of the figure
+    return join([badge(verdict), element("span", " " + measured, class_="wide") if measured else None])
 
 
 def _counts(counted: Counter[str]) -> str:
@@ -119,13 +122,12 @@ def _states(sections: Sequence[Section]) -> Markup:
             [
                 element("a", label(one.experiment.name), href=_href(one)),
                 one.status,
-                len(one.records),
-                one.results.meta["cells"],
+                f"{len(one.records)} of {one.results.meta['cells']}",
                 round(wall, 1) if one.records and not shared else None,
                 f"cells of {label(shared)}" if shared else "",
             ]
         )
-    columns = ["Figure", "State", "Cells done", "Cells in all", "Wall time (s)", "Remarks"]
+    columns = ["Figure", "State", "Cells", "Wall time (s)", "Remarks"]
     if not any(row[-1] for row in rows):
         columns, rows = columns[:-1], [row[:-1] for row in rows]
     return join([element("h2", "State of the figures"), table(columns, rows, "State of the figures", "states")])
@@ -137,7 +139,9 @@ def _failures(sections: Sequence[Section]) -> Markup | None:
         return None
     items = [
         element(
-            "li", element("a", label(one.experiment.name), href=_href(one)), ": ", count(len(one.failures), "failure")
+            "li",
+            element("a", label(one.experiment.name), href=_href(one)),
+            f": {count(len(one.failures), 'failure')}, first: {one.failures[0]['message']}",
         )
         for one in failing
     ]

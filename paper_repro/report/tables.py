@@ -12,10 +12,12 @@ from paper_repro.report.markup import Markup, element, join
 
 __all__ = ["leading_number", "table"]
 
-LONG = 32
-"""Characters of a text that gets a wider column."""
+MEDIUM, LONG = 12, 32
+"""Characters of texts beyond which a column is wider."""
 
-_NUMBER = re.compile(r"(?P<number>[-−+]?(?:\d{1,3}(?:,\d{3})+|\d+)?\.?\d+(?:[eE][-+]?\d+)?)(?=$|[\s%±(\[])")
+_NUMBER = re.compile(
+    r"(?P<number>[-−+]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?)(?=$|[\s%±(\[])"
+)
 
 
 def table(columns: Sequence[Any], rows: Sequence[Sequence[Any]], label: str, classes: str = "") -> Markup:
@@ -38,7 +40,7 @@ def table(columns: Sequence[Any], rows: Sequence[Sequence[Any]], label: str, cla
         The box with the table.
     """
     columns_of = [[row[place] for row in rows] for place in range(len(columns))]
-    kinds = ["number" if _is_numeric(values) else "long" if _is_long(values) else None for values in columns_of]
+    kinds = ["number" if _is_numeric(values) else _width(values) for values in columns_of]
     head = element(
         "tr",
         *(element("th", title, scope="col", class_=kind) for title, kind in zip(columns, kinds, strict=True)),
@@ -85,8 +87,10 @@ def _is_numeric(values: Sequence[Any]) -> bool:
     return bool(there) and all(leading_number(value) is not None for value in there)
 
 
-def _is_long(values: Sequence[Any]) -> bool:
-    return any(isinstance(value, str) and not isinstance(value, Markup) and len(value) > LONG for value in values)
+def _width(values: Sequence[Any]) -> str | None:
+    texts = [value for value in values if isinstance(value, str) and not isinstance(value, Markup)]
+    longest = max(map(len, texts), default=0)
+    return "long" if longest > LONG else "medium" if longest > MEDIUM else None
 
 
 def _is_missing(value: Any) -> bool:
