@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import shutil
+import subprocess
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -287,3 +288,21 @@ def test_the_default_name_depends_on_preset_and_seed(few):
 
     assert report_path("quick", Path("results")) == Path("results/report-quick.html")
     assert report_path("paper", Path("x"), 7) == Path("x/report-paper-seed7.html")
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="no make here")
+@pytest.mark.parametrize(
+    ("ran", "reported", "calls", "code"),
+    [(0, 0, 2, 0), (1, 1, 2, 2), (1, 0, 2, 2), (0, 1, 2, 2), (130, 0, 1, 2)],
+)
+def test_make_figures_ends_with_the_report_and_tells_of_failures(tmp_path, ran, reported, calls, code):
+    log = tmp_path / "log"
+    (tmp_path / "bin").mkdir()
+    stub = tmp_path / "bin" / "paper-repro"
+    stub.write_text(f'#!/bin/sh\necho "$*" >> "{log}"\ntest "$1" = run && exit {ran}\nexit {reported}\n')
+    stub.chmod(0o755)
+    (tmp_path / "ready").touch()
+    root = Path(__file__).parents[2]
+    done = subprocess.run(["make", "figures", f"VENV={tmp_path}"], cwd=root, capture_output=True, check=False)
+    assert log.read_text().splitlines() == ["run --preset quick", "report --preset quick"][:calls]
+    assert done.returncode == code

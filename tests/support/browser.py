@@ -87,7 +87,8 @@ class Browser:
     def press(self, name):
         """Press and release a key, as a user does."""
         self._call("Input.dispatchKeyEvent", type="keyDown", **KEYS[name])
-        self._call("Input.dispatchKeyEvent", type="keyUp", **KEYS[name])
+        if name != "Tab":  # which acts when it goes down
+            self._call("Input.dispatchKeyEvent", type="keyUp", **KEYS[name])
 
     def click(self, element):
         """Click into the middle of the element that a JavaScript expression names."""
