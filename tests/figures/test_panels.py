@@ -1,0 +1,66 @@
+"""Rows of panels: what stands in the cells, one font size a row, sizes that grow with the grid."""
+
+import re
+
+import pytest
+from matplotlib.figure import Figure
+
+from figures import panels
+from paper_repro.experiments.grids import METHODS, Grid, panel_row
+
+
+def row(values, *, m=(1, 10), s=(2, 20), limits=(0.0, 50.0), digits=0, name="one hidden layer", extend="both"):
+    points = {method: {(a, b): value for a in m for b in s} for method, value in zip(METHODS, values, strict=True)}
+    return panel_row(name, "mean PSNR (dB)", limits, Grid(1, m, s), points, lambda m, s: (m, s) != (1, 20),
+                     extend=extend, digits=digits)  # fmt: skip
+
+
+def drawn(summary, size=None):
+    figure = Figure(figsize=size or panels.size(summary), layout="constrained")
+    axes = panels.layout(figure, panels.panels(summary))
+    panels.draw(axes, summary, True)
+    figure.draw_without_rendering()
+    return figure, axes
+
+
+def test_four_methods_stand_side_by_side_with_titles_once():
+    summary = {"rows": [row([1, 2, 3, 4]), row([5, 6, 7, 8], name="two hidden layers")]}
+    assert panels.panels(summary) == 8
+    figure, axes = drawn(summary)
+    assert [one.get_title() for one in axes] == [panel["title"] for panel in summary["rows"][0]["panels"]] + [""] * 4
+    assert [one.get_ylabel() for one in axes[::4]] == [
+        "one hidden layer\nhidden width m",
+        "two hidden layers\nhidden width m",
+    ]
+    assert [bool(one.get_xlabel()) for one in axes] == [False] * 4 + [True] * 4
+    bars = [one for one in figure.axes if one not in axes]
+    assert [bar.get_ylabel() for bar in bars] == ["mean PSNR (dB)"] * 2
+    assert {text.get_text() for text in axes[5].texts} == {"6"}
+    assert len(axes[5].texts) == 3  # one of the four cells cannot exist
+
+
+def test_the_longest_text_of_a_row_sets_its_font_size():
+    summary = {"rows": [row([350.0, -12.0, 1.0, 2.0], s=tuple(range(2, 12))), row([1, 2, 3, 4])]}
+    _, axes = drawn(summary, size=(6.9, 4.0))
+    sizes = [{text.get_fontsize() for text in one.texts} for one in axes]
+    assert sizes[0] == sizes[1] == sizes[2] == sizes[3]
+    assert max(sizes[0]) < max(sizes[4])
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "expected"), [(0.98, 2, ".98"), (1.0, 2, "1.00"), (-3.6, 0, "-4"), (0.4, 0, "0")]
+)
+def test_texts_of_values(value, digits, expected):
+    _, axes = drawn({"rows": [row([value] * 4, digits=digits)]})
+    assert {text.get_text() for text in axes[0].texts} == {expected}
+
+
+def test_larger_grids_make_larger_figures_whose_texts_stay_in_their_cells():
+    small, large = {"rows": [row([123.0] * 4)]}, {"rows": [row([123.0] * 4, m=range(1, 12), s=range(2, 22))]}
+    assert panels.size(large)[0] > panels.size(small)[0]
+    assert panels.size(large)[1] > panels.size(small)[1]
+    _, axes = drawn(large)
+    panel = axes[0].get_window_extent().width / 20
+    widths = [text.get_window_extent().width for text in axes[0].texts]
+    assert max(widths) < panel
+    assert all(re.fullmatch("123", text.get_text()) for text in axes[0].texts)
