@@ -31,6 +31,7 @@ class _Run:
 
     def __init__(self, problem: int, wanted: list[int], start: Any, masks: Masks, rng: np.random.Generator) -> None:
         self.problem, self.rng, self.masks = problem, rng, masks
+        self.entropy = int(rng.integers(2**63))
         self.rewound = self.trained = start
         self.left = sorted(set(wanted) - {0}, reverse=True)
         self.n_iter = 0
@@ -186,7 +187,11 @@ class Pass:
             cut.history["fine_tuned_psnr_db"] = []
         cuts = [cut for cut in cuts if cut.answers]
         if recipe.fine_tune and self.stop is None and cuts:
-            tuned = [Job(cut.job.problem, cut.job.weights, cut.job.keep, cut.job.rng) for cut in cuts]
+            tuned = []
+            for cut in cuts:
+                # an order of the rows of its own: no answer depends on what else was asked for
+                rng = np.random.default_rng([cut.run.entropy, cut.masks.count])
+                tuned.append(Job(cut.job.problem, cut.job.weights, cut.job.keep, rng))
             steps = range(recipe.fine_tune)
             self.trainer.train(tuned, steps, lambda step: recipe.rate(step, len(steps), fine=True), self.clock)
             before, _ = self._measure([cut.job for cut in cuts])
