@@ -9,23 +9,16 @@ import numpy as np
 
 from planted.networks import ReLUNetwork
 from recovery.networks.batches import Batches
+from recovery.networks.inner import SupportProducts, descend
 from recovery.networks.record import Record
 from recovery.operators import GatedOperator
 from recovery.results import Status
 from recovery.thresholding import select_top
 
-__all__ = ["ARMIJO", "INNER_STEPS", "fit_released"]
+__all__ = ["FIRST_STEP", "fit_released"]
 
-INNER_STEPS = 10
-"""Gradient steps on the new support after each selection."""
-ARMIJO = 0.9
-"""An inner step t is accepted when F(new) <= F - ARMIJO t |g|^2, F = |r|^2."""
 FIRST_STEP = 1e-14
 """Step size while the support is empty: the first step only selects."""
-COLUMN_COST, COLUMN_BYTES = 16, 2**30
-"""The columns of a support are stored if they are this many times fewer than d p, and at most so many bytes."""
-MAX_HALVINGS = 10
-"""More halvings than this in one inner step fall back to the thresholded point."""
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -58,8 +51,8 @@ def fit_released(
     Kept as the released method has it, faults included: gates are strict (``> 0``), so a neuron that
     lost its weights never comes back and is left out of all products from then on; only positive
     output weights can be represented; the step size is |g_S|^2 / (|A_S g_S|^2 + 1e-8), which is not scale
-    equivariant; no stop rule looks at the data. The inner line search is written with the exact quadratic
-    |r - t A g|^2 = |r|^2 - 2 t |g|^2 + t^2 |A g|^2, so that it stays meaningful near the floor of rounding.
+    equivariant; no stop rule looks at the data. :func:`recovery.networks.reference.released_loop` is the same
+    method, slow and plain.
     """
     A, y = batches.first()
     xp, d = A.xp, A.n_features
@@ -67,13 +60,15 @@ def fit_released(
     A = A.regate(generators, strict=True)
     weights, support, residual = xp.zeros(A.shape[1], dtype=A.dtype), None, y
     gradient: Any = None  # known ahead of a step where the gates have just moved on the same rows
+    products: SupportProducts | None = None
     while record.left:
         if batches.minibatch and record.n_iter:
             base, y = batches.next()
             A = base.regate(generators, strict=True)
             residual, gradient = y - A.matvec(weights), None
         previous, s = weights, min(sparsity, A.shape[1])
-        weights, picked, residual = _aiht_step(A, y, residual, gradient, weights, support, s)
+        gradient = A.rmatvec(residual) if gradient is None else gradient
+        weights, picked, products = _aiht_step(A, y, gradient, weights, support, s, products)
         gradient = None
         if not bool(xp.isfinite(weights).all()):
             record.stop, weights = Status.DIVERGED, previous
@@ -83,11 +78,12 @@ def fit_released(
         rows, step = weights.reshape(-1, d), record.n_iter + 1
         carries = (rows != 0).any(axis=1)
         neurons = carries.sum()
+        keep = xp.flatnonzero(carries)
         late = batches.epoch > 0 if batches.minibatch else step >= 2
         if gate_update is None or not late or step % gate_update:
-            shown, flips = y - A.follow(rows.T, strict=True)[1], 0
+            residual = y - products.forward(weights[products.idx])
+            shown, flips = y - A.follow(rows[keep].T, strict=True)[1], 0
         else:
-            keep = xp.flatnonzero(carries)
             if int(keep.shape[0]) == 0:  # nothing can come back
                 record.add(y, batches.peak, change, 0, s, neurons)
                 record.stop = record.stop or Status.STALLED
@@ -111,57 +107,22 @@ def fit_released(
 
 
 def _aiht_step(
-    A: GatedOperator, y: Any, residual: Any, gradient: Any, weights: Any, support: Any, s: int
-) -> tuple[Any, Any, Any]:
-    """Return new weights, support and residual after one selection and its inner gradient steps."""
+    A: GatedOperator, y: Any, gradient: Any, weights: Any, support: Any, s: int, space: SupportProducts | None
+) -> tuple[Any, Any, SupportProducts]:
+    """Return new weights, support and the products with its columns, after one selection and its inner steps."""
     xp = A.xp
-    gradient = A.rmatvec(residual) if gradient is None else gradient
+    products = None
     if support is None:
         mu: Any = xp.asarray(FIRST_STEP, dtype=A.dtype)
     else:
         inside = gradient[support]
-        image = _Columns(A, support).forward(inside)
-        mu = (inside * inside).sum() / ((image * image).sum() + 1e-8)
+        products = SupportProducts(A, support, space)
+        mu = (inside @ inside) / (products.curvature(inside) + 1e-8)
     trial = weights + mu * gradient
     picked = select_top(trial, s)
-    columns = _Columns(A, picked)
-    start = trial[picked]
-    first = y - columns.forward(start)
-    values, residual = start, first
-    for _ in range(INNER_STEPS):
-        descent = columns.adjoint(residual)
-        image = columns.forward(descent)
-        square, curvature = (descent * descent).sum(), (image * image).sum()
-        # F(new) <= F - ARMIJO t |g|^2 is t |A g|^2 <= (2 - ARMIJO) |g|^2: count the halvings that takes
-        ratio = mu * curvature / xp.maximum((2.0 - ARMIJO) * square, float(np.finfo(A.dtype).tiny))
-        halvings = xp.ceil(xp.log2(xp.maximum(ratio, 1.0)))
-        if bool(halvings > MAX_HALVINGS):
-            values, residual = start, first
-            break
-        mu = mu * 2.0**-halvings
-        values = values + mu * descent
-        residual = residual - mu * image
+    products = SupportProducts(A, picked) if products is None else products.moved(picked)
+    start = trial[products.idx]
+    values = descend(products, start, products.adjoint(y - products.forward(start)), mu)
     weights = xp.zeros(A.shape[1], dtype=A.dtype)
-    weights[picked] = values
-    return weights, picked, residual
-
-
-class _Columns:
-    """A_S for a support S: its columns, or, where they outnumber what the gates need, whole products."""
-
-    def __init__(self, A: GatedOperator, idx: Any) -> None:
-        self.A, self.idx = A, idx
-        # a product with stored columns reads n s numbers, one with all gates does 2 n d p operations
-        few = COLUMN_COST * int(idx.shape[0]) < A.shape[1]
-        fits = int(idx.shape[0]) * A.shape[0] * A.dtype.itemsize <= COLUMN_BYTES
-        self.matrix = A.columns(idx) if few and fits else None
-
-    def forward(self, values: Any) -> Any:
-        if self.matrix is not None:
-            return self.matrix @ values
-        full = self.A.xp.zeros(self.A.shape[1], dtype=values.dtype)
-        full[self.idx] = values
-        return self.A.matvec(full)
-
-    def adjoint(self, r: Any) -> Any:
-        return self.matrix.T @ r if self.matrix is not None else self.A.rmatvec(r)[self.idx]
+    weights[products.idx] = values
+    return weights, picked, products
