@@ -38,15 +38,15 @@ CPU_GRIDS = grids(series_125(1, 200), series_125(1, 500), series_125(2, 200), se
 PRESETS = {
     "smoke": PlantedPreset(grids((1, 5), (2, 20), (2, 5), (10, 20)), seeds=1, n=500, d=20, epochs=15, imp_updates=30),
     "quick": PlantedPreset(
-        grids((1, 2, 5, 10, 20, 50), (1, 5, 10, 50, 100, 200), (2, 5, 10, 20, 50), (10, 20, 50, 100, 200)),
+        grids((1, 2, 5, 10, 20, 50), (1, 10, 50, 100, 200), (2, 5, 10, 20, 50), (10, 50, 100, 200)),
         seeds=3,
         n=5_000,
         d=50,
         epochs=15,
-        imp_updates=200,
+        imp_updates=400,
     ),
-    "cpu": PlantedPreset(CPU_GRIDS, seeds=3, n=20_000, d=100, epochs=15),
-    "paper": PlantedPreset(PAPER_GRIDS, seeds=3, n=50_000, d=100, epochs=15),
+    "cpu": PlantedPreset(CPU_GRIDS, seeds=3, n=20_000, d=100, epochs=15, imp_updates=1_000),
+    "paper": PlantedPreset(PAPER_GRIDS, seeds=3, n=50_000, d=100, epochs=15, imp_updates=1_000),
 }
 
 

@@ -40,17 +40,22 @@ PRESETS = {
         imp_updates=20,
     ),
     "quick": PlantedPreset(
-        grids((2, 5, 20), (20, 50, 100), (5, 20), (50, 100)),
+        grids((2, 5, 20), (10, 50, 100, 200), (5, 20), (50, 100, 200)),
         seeds=3,
         n=2_000,
         d=30,
         epochs=100,
-        batch_size=500,
+        batch_size=200,
         n_outputs=10,
-        imp_updates=100,
+        imp_updates=400,
     ),
-    "cpu": PlantedPreset(CPU_GRIDS, seeds=3, n=20_000, d=100, epochs=100, batch_size=5_000, n_outputs=10),
-    "paper": PlantedPreset(PAPER_GRIDS, seeds=3, n=50_000, d=100, epochs=100, batch_size=5_000, n_outputs=10),
+    # batches of a tenth of the samples, as in the paper: the step of the released method is fixed, so steps count
+    "cpu": PlantedPreset(
+        CPU_GRIDS, seeds=3, n=20_000, d=100, epochs=100, batch_size=2_000, n_outputs=10, imp_updates=1_000
+    ),
+    "paper": PlantedPreset(
+        PAPER_GRIDS, seeds=3, n=50_000, d=100, epochs=100, batch_size=5_000, n_outputs=10, imp_updates=1_000
+    ),
 }
 
 

@@ -8,6 +8,7 @@ nothing is fitted, and they count nowhere.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -215,14 +216,13 @@ def _nonzeros(network: Any, n_outputs: int) -> int:
 
 
 def cost(cell: PlantedCell) -> float:
-    """Return about how many operations a cell costs; the factors are ratios of times measured on one core."""
-    size = cell.d * cell.m + (cell.depth - 1) * cell.m**2 + cell.m * cell.n_outputs
+    """Return about how many seconds a cell takes on one core; the factors were measured on small cells."""
+    rows, scalar = cell.batch_size or cell.n, cell.n_outputs == 1
+    size = weights(cell.d, cell.m, cell.depth, cell.n_outputs)
     if cell.method.startswith("imp-"):
-        rounds = max(1.0, np.log(size / max(1, cell.s)) / -np.log(0.9))
-        rows, updates = cell.batch_size or cell.n, cell.n_iter
-        if cell.method == "imp-fair":
-            rows, updates = min(cell.n, 500), cell.imp_updates or 1_000
-        return float(rounds * updates * (rows * (6.0 * size + 30.0 * cell.m) + 1e5))
-    width = cell.m if cell.method == "released" else 2 * cell.m
-    rows = cell.batch_size or cell.n
-    return float(cell.depth * cell.n_iter * (rows * (2.0 * cell.d * width + 8.0 * cell.s + 2_000.0) + 1e6))
+        fair = cell.method == "imp-fair"
+        rounds = 1.0 + math.log(max(1.0, size / cell.s)) / -math.log(0.8 if fair else 0.9)
+        updates = rounds * (cell.imp_updates or 400) + 2_000 if fair else rounds * cell.n_iter
+        return updates * (6e-5 + 1e-10 * size * (500 if fair else rows))
+    step = 1e-3 + rows * (1e-10 * size + (8e-9 if scalar else 1e-9) * cell.s)
+    return cell.depth * cell.n_iter * step * (1.0 if cell.method == "released" else 2.0)
