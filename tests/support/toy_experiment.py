@@ -1,8 +1,13 @@
-"""A small experiment for the tests of the sweep: sums of random numbers, with knobs for time and faults."""
+"""A small experiment for the tests of the sweep: sums of random numbers, with knobs for time and faults.
+
+TOY_LOG names a file that gets a line a computation, TOY_ROOM the largest batch for which there is
+memory, TOY_SECONDS overrides the time of each cell.
+"""
 
 from __future__ import annotations
 
 import os
+import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,10 +41,24 @@ def compute(settings, device):
         raise ValueError("this cell always fails")
     if settings.fault == "die":
         os._exit(7)
-    time.sleep(settings.seconds)
+    if settings.fault == "kill-parent":
+        os.kill(os.getppid(), signal.SIGKILL)
+    if settings.fault == "memory":
+        raise MemoryError("Unable to allocate 7.28 TiB")
+    time.sleep(float(os.environ.get("TOY_SECONDS", settings.seconds)))
     values = arrays.generator(arrays.seed_sequence("toy", settings.size, settings.seed)).standard_normal(settings.size)
     print("a cell may print")
     return {"total": float(values.sum()), "limit": float("inf"), "device": device}, {"values": values}
+
+
+def compute_many(batch, device):
+    log = os.environ.get("TOY_LOG")
+    if log:
+        with Path(log).open("a") as file:
+            file.write(f"batch {len(batch)} {os.getpid()}\n")
+    if len(batch) > int(os.environ.get("TOY_ROOM", "1000")):
+        raise MemoryError("Unable to allocate 7.28 TiB")
+    return [compute(settings, device) for settings in batch]
 
 
 def summarise(preset, seed, records):
@@ -58,4 +77,6 @@ EXPERIMENT = Experiment(
     cost=lambda settings: settings.size,
     compute=compute,
     summarise=summarise,
+    compute_many=compute_many,
+    batch_key=lambda settings: settings.seed,
 )
