@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paper_repro.experiments.common import LABELS, METHODS, PSNR_CAP_DB, capped
+from paper_repro.experiments.table1_claims import psnr_claims
 from paper_repro.store import Record
 
 if TYPE_CHECKING:
     from paper_repro.experiments.table1 import Table1Preset
 
-__all__ = ["FLOOR_DB", "LABEL_TYPES", "PAPER", "summarise_runs"]
+__all__ = ["FLOOR_DB", "LABEL_TYPES", "PAPER", "is_full_size", "size_in_words", "summarise_runs"]
 
 LABEL_TYPES = ("float32", "float64")
 
@@ -29,6 +30,16 @@ PAPER: tuple[dict[str, Any], ...] = (
     {"k": 100, "psnr_db": 19.88, "settled": None, "text": "19.88"},
 )
 """The paper's values, one trajectory each; those of k = 10 and 20 are not known to us."""
+
+
+def is_full_size(size: Table1Preset) -> bool:
+    """Return whether a preset plants networks of the paper's size."""
+    return (size.m, size.s, size.n, size.d) == (10, 500, 50_000, 100)
+
+
+def size_in_words(size: Table1Preset) -> str:
+    """Return the size of the planted networks, for a sentence."""
+    return f"n={size.n:,}, d={size.d}, m={size.m}, s={size.s}"
 
 
 def summarise_runs(size: Table1Preset, seed: int, records: Sequence[Record]) -> dict[str, Any]:
@@ -53,7 +64,7 @@ def summarise_runs(size: Table1Preset, seed: int, records: Sequence[Record]) -> 
     settled: dict[str, dict[str, list[list[int | None]]]] = {}
     exact: dict[str, list[str]] = {}
     rows = []
-    full_size = (size.m, size.s, size.n, size.d) == (10, 500, 50_000, 100)
+    full_size = is_full_size(size)
     texts = {row["k"]: row["text"] for row in PAPER} if full_size else {}
     for method in METHODS:
         psnr[method], settled[method] = {}, {}
@@ -87,6 +98,14 @@ def summarise_runs(size: Table1Preset, seed: int, records: Sequence[Record]) -> 
                     ]
                 )
         exact[method] = [_share(values("exact", method, "float64", size.n_iter, k)) for k in size.k]
+    claims = psnr_claims(
+        dict(zip(size.k, psnr["released"]["float32"], strict=True)),
+        dict(zip(size.k, settled["released"]["float32"], strict=True)),
+        size.n_iter,
+        size.n_iter_long,
+        size_in_words(size),
+        full_size,
+    )
     columns = ["method", "labels", "k", f"PSNR at {size.n_iter} (dB, median)", "min", "max"]
     columns += [f"at floor at {size.n_iter}", "first at floor (median)", f"exact at {size.n_iter}"]
     columns += [f"exact at {size.n_iter_long}", "settles at (median)", "settled", "paper (dB)"]
@@ -104,6 +123,7 @@ def summarise_runs(size: Table1Preset, seed: int, records: Sequence[Record]) -> 
         "settled_from": _lowest(settled),
         "exact": exact,
         "paper": list(PAPER) if full_size else [],
+        "claims": [claim.as_dict() for claim in claims],
         "notes": [
             "exact: the kink form of the planted network, to 1e-6 (planted.match_networks).",
             "settles at: last step at which a column entered or left the active set, among the runs that settled "

@@ -1,0 +1,103 @@
+"""Table 2 as a figure: the step at which the active columns stop changing, over k, a panel a method."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+from figures.style import COLOURS, WIDTH
+
+__all__ = ["draw", "layout", "panels", "size"]
+
+BEYOND = 1.35
+"""Runs that were cut off are drawn at this multiple of the step limit."""
+
+_LOOK = {"float64": ("blue", "o", -0.13), "float32": ("orange", "s", 0.13)}
+
+
+def panels(summary: dict[str, Any]) -> int:
+    """Return the number of panels."""
+    return len(summary["methods"])
+
+
+def size(summary: dict[str, Any]) -> tuple[float, float]:
+    """Return width and height in inches."""
+    return WIDTH, 3.2
+
+
+def layout(figure: Any, count: int) -> list[Any]:
+    """Return the axes of the panels, side by side."""
+    return list(figure.subplots(1, count, sharey=True, squeeze=False)[0])
+
+
+def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
+    """Draw a point a run and a line through the medians."""
+    limit, ticks = summary["limit"], range(len(summary["k"]))
+    known = [step for method in summary["steps"].values() for runs in method.values() for run in runs for step in run]
+    lowest = min((max(step, 1) for step in known if step is not None), default=1)
+    for panel, method in zip(axes, summary["methods"], strict=True):
+        for labels in summary["label_types"]:
+            _runs(panel, summary, method, labels)
+        places = {k: index for index, k in enumerate(summary["k"])}
+        if summary["paper"] and method == "released":
+            panel.plot(
+                [places[row["k"]] for row in summary["paper"]],
+                [row["step"] for row in summary["paper"]],
+                marker="D",
+                color="black",
+                linestyle="none",
+                markersize=4.5,
+                fillstyle="none",
+                zorder=4,
+                label="paper, one run",
+            )
+        panel.axhline(limit, color=COLOURS["grey"], linestyle=":", linewidth=0.8)
+        panel.set_yscale("log")
+        panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        panel.yaxis.set_minor_locator(NullLocator())
+        panel.set_ylim(0.6 * lowest, limit * BEYOND * 1.4)
+        panel.set_xticks(ticks, [str(k) for k in summary["k"]])
+        panel.set_xlim(-0.5, len(summary["k"]) - 0.5)
+        panel.set_xlabel("gates updated every k steps")
+        panel.set_title(summary["labels"][method])
+    axes[0].set_ylabel("step at which the\nactive columns stop changing")
+    axes[0].annotate(
+        f"hollow: still changing at step {limit}",
+        (0.01, limit * BEYOND),
+        xycoords=("axes fraction", "data"),
+        va="center",
+        fontsize=6.5,
+        color="0.25",
+    )
+    handles, texts = axes[0].get_legend_handles_labels()
+    if own:
+        axes[0].figure.legend(handles, texts, loc="outside lower center", ncols=3)
+    else:
+        axes[0].legend()
+
+
+def _runs(panel: Any, summary: dict[str, Any], method: str, labels: str) -> None:
+    colour, marker, shift = _LOOK[labels]
+    for index, runs in enumerate(summary["steps"][method][labels]):
+        cut = np.array([step is None for step in runs], dtype=bool)
+        heights = np.array([summary["limit"] * BEYOND if step is None else max(step, 1) for step in runs], dtype=float)
+        spread = np.linspace(-0.08, 0.08, len(runs)) if len(runs) > 1 else np.zeros(len(runs))
+        for part, face in ((~cut, COLOURS[colour]), (cut, "white")):
+            panel.scatter(
+                (index + shift + spread)[part],
+                heights[part],
+                s=11,
+                marker=marker,
+                facecolor=face,
+                edgecolor=COLOURS[colour],
+                linewidth=0.6,
+                alpha=0.8,
+                zorder=3,
+                label=f"labels in {labels}, one seed" if index == 0 and face != "white" else None,
+            )
+    medians = [np.nan if value is None else max(value, 1.0) for value in summary["medians"][method][labels]]
+    places = np.arange(len(medians)) + shift
+    panel.plot(places, medians, color=COLOURS[colour], label=f"labels in {labels}, median")
