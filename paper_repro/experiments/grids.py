@@ -72,6 +72,7 @@ def fits(
     sparsities: Sequence[int],
     n_iter: int,
     imp_updates: int | None = None,
+    imp_fine_tune: int | None = None,
     loss: str = "squared",
     batch_size: int | None = None,
     rng: Callable[[], Any],
@@ -92,6 +93,8 @@ def fits(
         Steps of IHT (for each layer), and updates a round of IMP as in the paper.
     imp_updates : int, optional
         Updates a round of the fair IMP; its recipe's default where None.
+    imp_fine_tune : int, optional
+        Updates of the fair IMP after the last pruning, for each sparsity; its recipe's default where None.
     loss, batch_size
         As in :func:`recovery.fit_network`; a fair IMP chooses its own batches.
     rng : callable
@@ -114,6 +117,7 @@ def fits(
             recipe=recipe,
             loss=loss,
             n_iter=n_iter if paper else imp_updates,
+            fine_tune=None if paper else imp_fine_tune,
             batch_size=batch_size if paper else None,
             rng=rng(),
         )
@@ -257,7 +261,8 @@ def values_table(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         for panel in row["panels"]:
             for m, values in zip(panel["m"], panel["values"], strict=True):
                 known = dict(zip(panel["s"], values, strict=True))
-                lines.append([row["name"], row["unit"], panel["title"], m, *(known.get(s) for s in sparsities)])
+                shown = " ".join(row["unit"].split())  # a long unit has a line break for the colour bar
+                lines.append([row["name"], shown, panel["title"], m, *(known.get(s) for s in sparsities)])
     return {"columns": ["panels", "shown", "method", "m \\ s", *(str(s) for s in sparsities)], "rows": lines}
 
 
