@@ -36,8 +36,10 @@ def few(monkeypatch):
 def original(tmp_path_factory):
     """Made-up cells of three of them, written once."""
     folder = tmp_path_factory.mktemp("original")
-    for name in NAMES[:3]:
-        fabricated.fill(folder, name, "smoke")
+    with pytest.MonkeyPatch.context() as patch:
+        blank_figures.install(patch)
+        for name in NAMES[:3]:
+            fabricated.fill(folder, name, "smoke")
     return folder
 
 

@@ -32,12 +32,12 @@ def page(tmp_path_factory):
     if path is None:
         pytest.skip(f"no Chromium: none of {', '.join(browser.NAMES)} is there; on Debian, apt-get install chromium")
     folder = tmp_path_factory.mktemp("report")
-    for name in experiment.names():
-        fabricated.fill(folder, name, "smoke")
     cell = fabricated.records("phase", "smoke")[0].cell
-    store_of(folder).write(Record(cell, "failed", "ValueError: <script>document.title = 'taken'</script>"))
     with pytest.MonkeyPatch.context() as patch:
         install(patch, but=REAL)
+        for name in experiment.names():
+            fabricated.fill(folder, name, "smoke")
+        store_of(folder).write(Record(cell, "failed", "ValueError: <script>document.title = 'taken'</script>"))
         one = experiment.get("rsc")
         told = dataclasses.replace(one, summarise=lambda *a: {**one.summarise(*a), "claims": [CLAIM]})
         patch.setitem(experiment._registered, "rsc", told)
