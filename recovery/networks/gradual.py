@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from recovery.networks.batches import Batches
@@ -12,14 +13,35 @@ from recovery.networks.losses import loss_and_gradient
 from recovery.networks.record import Record
 from recovery.thresholding import select_top
 
-__all__ = ["Gradual"]
+__all__ = ["RECIPES", "Gradual", "Recipe"]
 
-DENSE_UNTIL, SPARSE_FROM = 0.15, 0.6
-"""Shares of the steps: before the first the network is dense, from the second on it has the size of the answer."""
-BETA1, BETA2, EPSILON = 0.9, 0.99, 1e-12
-"""Decay of the mean gradient and of the mean square, and what keeps 0 / 0 out."""
-RATE, LAST_RATE = 0.03, 0.01
-"""Step of a weight whose gradient keeps its sign, at first; and its share that is left at the end (cosine)."""
+
+@dataclass(frozen=True)
+class Recipe:
+    """Constants of a search.
+
+    Parameters
+    ----------
+    rate : float
+        Step of a weight whose gradient keeps its sign, at first.
+    beta2 : float
+        Decay of the mean square of the gradient.
+    dense_until, sparse_from : float
+        Shares of the steps: before the first the network is dense, from the second on it has the size of the answer.
+    """
+
+    rate: float
+    beta2: float
+    dense_until: float
+    sparse_from: float
+
+
+RECIPES = {"squared": Recipe(0.2, 0.95, 0.15, 0.6), "cross_entropy": Recipe(0.01, 0.999, 0.15, 0.8)}
+"""Chosen by the measurements of ``docs/networks.md``, "Several outputs, and two hidden layers"."""
+BETA1, EPSILON, LAST_RATE = 0.9, 1e-12, 0.01
+"""Decay of the mean gradient, what keeps 0 / 0 out, and the share of the rate that is left at the end (cosine)."""
+COMPACT_EVERY, COMPACT_BELOW = 16, 0.9
+"""Neurons without incoming weights leave the arrays after so many steps, if this share or less would stay."""
 
 
 class Gradual:
@@ -41,8 +63,6 @@ class Gradual:
         Where steps are put.
     frozen : int, default 0
         So many of the last layers keep their weights, and do not count.
-    size : int, optional
-        Non-zeros of the iterate in the first steps; all weights by default.
 
     Attributes
     ----------
@@ -54,8 +74,9 @@ class Gradual:
     A step is w <- H_{s_t}(w - rate m / sqrt(v)), m and v the decaying means of the gradient and of its square over
     all weights, selected or not: a weight that is zero enters when its gradient keeps its sign, not when one batch has
     a large one. H keeps the top s_t of |w| times :func:`recovery.networks.chain.column_scales`, a weight's share of the
-    outputs. s_t falls geometrically, and so do the neurons, between :data:`DENSE_UNTIL` and
-    :data:`SPARSE_FROM` of the steps; the rate falls as a cosine.
+    outputs. s_t falls geometrically, and so do the neurons, between two shares of the steps (:data:`RECIPES`); the rate
+    falls as a cosine. A neuron that lost all incoming weights has no gradient: it leaves the arrays, which changes
+    nothing. At most 5 + 3 L synchronisations a step.
     """
 
     def __init__(
@@ -68,7 +89,6 @@ class Gradual:
         record: Record,
         *,
         frozen: int = 0,
-        size: int | None = None,
     ) -> None:
         self.xp, self.batches, self.loss, self.record = batches.xp, batches, loss, record
         free = len(layers) - frozen
@@ -76,9 +96,10 @@ class Gradual:
         self.shapes = [(int(layer.shape[0]), int(layer.shape[1])) for layer in layers[:free]]
         self.vector = join(layers[:free])
         total = int(self.vector.shape[0])
-        self.s, self.size = min(sparsity, total), total if size is None else min(total, max(size, sparsity))
-        self.widths = [min(want, int(layer.shape[1])) for want, layer in zip(widths, layers, strict=False)]
-        self.full_widths = [int(layer.shape[1]) for layer in layers[:-1]]
+        self.s, self.size = min(sparsity, total), total
+        self.bank = [int(layer.shape[1]) for layer in layers[:-1]]
+        self.widths = [min(want, have) for want, have in zip(widths, self.bank, strict=True)]
+        self.recipe = RECIPES[loss]
         self.mask: Any = None
 
     @property
@@ -86,9 +107,9 @@ class Gradual:
         """Weights of the iterate, (d, K_1), ..., (K_L, k)."""
         return split(self.vector, self.shapes) + self.fixed
 
-    def run(self, steps: int, rate: float = RATE) -> None:
+    def run(self, steps: int) -> None:
         """Make so many steps, fewer if the record says stop."""
-        xp, batches = self.xp, self.batches
+        xp, batches, recipe = self.xp, self.batches, self.recipe
         mean, square = xp.zeros_like(self.vector), xp.zeros_like(self.vector)
         X, y = batches.rows()
         values = forward(self.layers, X)
@@ -96,11 +117,13 @@ class Gradual:
         for made in range(1, steps + 1):
             slope = join(gradients(self.layers, values, found.gradient)[: len(self.shapes)])
             mean = BETA1 * mean + (1 - BETA1) * slope
-            square = BETA2 * square + (1 - BETA2) * (slope * slope)
-            length = rate * max(LAST_RATE, 0.5 * (1 + math.cos(math.pi * (made - 1) / steps)))
-            root = xp.sqrt(square / (1 - BETA2**made)) + EPSILON
+            square = recipe.beta2 * square + (1 - recipe.beta2) * (slope * slope)
+            length = recipe.rate * max(LAST_RATE, 0.5 * (1 + math.cos(math.pi * (made - 1) / steps)))
+            root = xp.sqrt(square / (1 - recipe.beta2**made)) + EPSILON
             self._cut(self.vector - (length / (1 - BETA1**made)) * (mean / root), values, made / steps)
             before = values
+            if made % COMPACT_EVERY == 0:
+                mean, square, before = self._compact(mean, square, before)
             if batches.minibatch:
                 X, y = batches.next_rows()
             values = forward(self.layers, X)
@@ -117,7 +140,8 @@ class Gradual:
     def _cut(self, vector: Any, values: list[Any], part: float) -> None:
         """Keep the weights and the neurons with the largest share of the outputs."""
         xp = self.xp
-        progress = min(1.0, max(0.0, (part - DENSE_UNTIL) / (SPARSE_FROM - DENSE_UNTIL)))
+        recipe = self.recipe
+        progress = min(1.0, max(0.0, (part - recipe.dense_until) / (recipe.sparse_from - recipe.dense_until)))
         total = int(vector.shape[0])
         size = round(self.size ** (1 - progress) * self.s**progress)
         before = self.mask
@@ -126,8 +150,8 @@ class Gradual:
             layers = split(vector, self.shapes) + self.fixed
             scales = column_scales(layers, values)
             shares = [xp.abs(layer) * scale for layer, scale in zip(layers, scales, strict=True)]
-            for level, (have, want) in enumerate(zip(self.full_widths, self.widths, strict=True)):
-                width = round(have ** (1 - progress) * want**progress)
+            for level, (bank, want) in enumerate(zip(self.bank, self.widths, strict=True)):
+                width, have = round(bank ** (1 - progress) * want**progress), int(layers[level].shape[1])
                 if width < have:
                     strong = select_top((shares[level + 1] ** 2).sum(axis=1), width)
                     stays = xp.zeros(have, dtype=vector.dtype)
@@ -147,9 +171,28 @@ class Gradual:
         self.vector = vector
         self.change = (self.mask & ~before).sum() if before is not None else size
 
+    def _compact(self, mean: Any, square: Any, values: list[Any]) -> tuple[Any, Any, list[Any]]:
+        """Drop neurons without incoming weights, which never move again; return the shorter arrays."""
+        xp, values = self.xp, list(values)
+        parts = [split(vector, self.shapes) for vector in (self.vector, mean, square, self.mask)]
+        for level in range(len(self.bank)):
+            keep = xp.flatnonzero((parts[0][level] != 0).any(axis=0))
+            if int(keep.shape[0]) > COMPACT_BELOW * int(parts[0][level].shape[1]):
+                continue
+            for layers in parts:
+                layers[level] = layers[level][:, keep]
+                if level + 1 < len(layers):
+                    layers[level + 1] = layers[level + 1][keep]
+            if level + 1 == len(self.shapes):
+                self.fixed[0] = self.fixed[0][keep]
+            values[level + 1] = values[level + 1][:, keep]
+        self.shapes = [(int(layer.shape[0]), int(layer.shape[1])) for layer in parts[0]]
+        self.vector, mean, square, self.mask = (join(layers) for layers in parts)
+        return mean, square, values
+
     def _write(self, before: list[Any], values: list[Any], found: Any, y: Any) -> None:
         xp, n = self.xp, int(y.shape[0])
-        carries = [(layer != 0).any(axis=0) for layer in split(self.vector, self.shapes)[: len(self.full_widths)]]
+        carries = [(layer != 0).any(axis=0) for layer in split(self.vector, self.shapes)[: len(self.bank)]]
         flips: Any = 0
         if not self.batches.minibatch:  # of other rows than a step ago there is nothing to compare
             for level, live in enumerate(carries, start=1):

@@ -14,13 +14,13 @@ from recovery.networks.record import Record
 from recovery.networks.released import fit_released
 from recovery.networks.repaired import fit_repaired
 from recovery.networks.vector_released import fit_released_vector
-from recovery.networks.vector_repaired import fit_repaired_vector, joint_phase, trim
+from recovery.networks.vector_repaired import fit_repaired_vector, joint_search, polished, random_start, trim
 from recovery.results import Status
 
 __all__ = ["fit_released_layers", "fit_repaired_layers"]
 
-JOINT_SURPLUS = 3.0
-"""Weights of the first joint iterates for each weight of the answer."""
+LONG = 40
+"""A joint phase of at least so many steps spends a quarter on the layers found, the rest on a joint search."""
 
 
 def fit_released_layers(
@@ -113,24 +113,24 @@ def fit_repaired_layers(
     record.limit = record.n_iter + n_iter
     if record.stop is not None or min(int(layer.shape[1]) for layer in network.layers[:-1]) == 0:
         return network, status, note
-    frozen = 1 if network.output.ndim == 1 else 0
+    scalar = network.output.ndim == 1
+    together = _with_columns(batches, rng)
     layers = [layer if layer.ndim == 2 else layer[:, None] for layer in network.layers]
-    start = _value(layers, batches, loss)
-    found, joint = joint_phase(
-        layers,
-        _column_targets(batches, rng),
-        widths,
-        sparsity,
-        loss,
-        record,
-        tol,
-        frozen=frozen,
-        size=round(JOINT_SURPLUS * sparsity),
+    options = {"frozen": int(scalar)}
+    best, joint = polished(
+        layers, together, sparsity, loss, record, tol, steps=n_iter if n_iter < LONG else n_iter // 4, **options
     )
-    if not _value(found, batches, loss) < start:
-        return network, joint, "the layers one after the other fit best"
-    found = trim(found)
-    return ReLUNetwork([*found[:-1], found[-1][:, 0] if frozen else found[-1]]), joint, "the joint phase fits best"
+    words = "the layers were fitted one after the other, then together"
+    if record.left:
+        start = random_start(together, widths, int(together.y.shape[1]), sparsity, rng)
+        if scalar:
+            signs = np.where(rng.permutation(int(start[-1].shape[0])) % 2, 1.0, -1.0)
+            start[-1] = batches.xp.asarray(signs[:, None], dtype=batches.X.dtype)
+        other, ended = joint_search(start, together, widths, sparsity, loss, record, tol, **options)
+        if _value(other, together, loss) < _value(best, together, loss):
+            best, joint, words = other, ended, "the layers were fitted together from the start"
+    best = trim(best)
+    return ReLUNetwork([*best[:-1], best[-1][:, 0] if scalar else best[-1]]), joint, words
 
 
 def _one_after_the_other(
@@ -170,7 +170,7 @@ def _zero(batches: Batches, depth: int) -> ReLUNetwork:
     return empty_network(batches.X, batches.y, depth)
 
 
-def _column_targets(batches: Batches, rng: np.random.Generator) -> Batches:
+def _with_columns(batches: Batches, rng: np.random.Generator) -> Batches:
     if batches.y.ndim == 2:
         return batches
     return Batches(batches.X, batches.y[:, None], batches.size if batches.minibatch else None, rng)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,6 +41,8 @@ class Polisher:
         The best weights so far.
     value : float
         Their mean loss.
+    counted, free : array, shape (N,)
+        Weights that are not frozen, as bools; weights that may move, as 1 and 0.
 
     Notes
     -----
@@ -54,15 +57,23 @@ class Polisher:
         self.xp, self.X, self.y, self.loss, self.frozen = arrays.namespace(X), X, y, loss, frozen
         self.layers = list(layers)
         self.shapes = [(int(layer.shape[0]), int(layer.shape[1])) for layer in layers]
-        free = [layer != 0 for layer in layers]
-        for level in range(len(free) - frozen, len(free)):
-            free[level] = self.xp.zeros_like(free[level])
-        self.free = join(free).astype(X.dtype)
+        last = len(layers) - frozen
+        self.counted = join([self.xp.ones_like(w) * (level < last) for level, w in enumerate(layers)]) != 0
+        self.free = ((join(layers) != 0) & self.counted).astype(X.dtype)
+        self._evaluate()
+
+    def with_weights(self, weights: Any, free: Any) -> Polisher:
+        """Return a polisher of other weights (one vector) with their support given, on the same data."""
+        other = copy.copy(self)
+        other.layers, other.free = split(weights, self.shapes), free
+        other._evaluate()
+        return other
+
+    def _evaluate(self) -> None:
+        self.damping, self.flips = DAMPING_START, 0
         self.nonzeros = self.free.sum()
-        self.damping = DAMPING_START
-        self.flips: Any = 0
-        self.values = forward(self.layers, X)
-        self.found = loss_and_gradient(self.values[-1], y, loss)
+        self.values = forward(self.layers, self.X)
+        self.found = loss_and_gradient(self.values[-1], self.y, self.loss)
         self.value = float(self.found.value)
 
     def step(self) -> bool:

@@ -1,4 +1,4 @@
-"""The repaired method for several outputs: all weights searched together, cut to size, then polished."""
+"""The repaired method for several outputs: all weights searched together, cut to size, polished, and exchanged."""
 
 from __future__ import annotations
 
@@ -8,32 +8,28 @@ from typing import Any
 
 import numpy as np
 
+from planted import arrays
 from planted.networks import ReLUNetwork
 from recovery.networks.batches import Batches
+from recovery.networks.exchange import polish_and_exchange
 from recovery.networks.gradual import Gradual
 from recovery.networks.losses import loss_and_gradient
 from recovery.networks.polishing import Polisher
 from recovery.networks.record import Record
 from recovery.results import Status
 
-__all__ = ["fit_repaired_vector", "joint_phase", "trim"]
+__all__ = ["fit_repaired_vector", "joint_search", "polished", "random_start", "trim"]
 
-BANK = 2
-"""Neurons of the search for each neuron of the answer."""
-LEAST_BANK = 16
-"""A search has at least so many neurons, or the bank, and no more than the answer could carry."""
-POLISH_SHARE, POLISH_MOST = 0.15, 20
-"""Share of the steps that is kept for polishing, and the most of them."""
+BANK, LEAST_BANK = 2, 16
+"""Neurons of the search for each neuron of the answer; no more than the answer could carry, or this many."""
+POLISH_SHARE = 0.15
+"""Share of the steps that is kept for polishing and exchange, on all rows."""
+POLISH_ROWS = 1e10
+"""Cross-entropy on batches is polished if a product with all rows takes fewer operations than this."""
 
 
 def fit_repaired_vector(
-    batches: Batches,
-    n_neurons: int,
-    sparsity: int,
-    loss: str,
-    record: Record,
-    rng: np.random.Generator,
-    tol: float,
+    batches: Batches, n_neurons: int, sparsity: int, loss: str, record: Record, rng: np.random.Generator, tol: float
 ) -> tuple[ReLUNetwork, Status, str]:
     """Fit f(x) = W2' relu(W1' x) with at most s non-zeros in W1 and W2 together.
 
@@ -57,17 +53,27 @@ def fit_repaired_vector(
     network, status, note
         Never worse than the zero network.
     """
-    xp, dtype = batches.xp, batches.X.dtype
-    d, k = int(batches.X.shape[1]), int(batches.y.shape[1])
-    # a neuron of the answer has two weights at least
-    width = max(1, min(BANK * n_neurons, max(LEAST_BANK, sparsity // 2)))
-    hidden = xp.asarray(rng.standard_normal((width, d)) / math.sqrt(d), dtype=dtype).T
-    start = [hidden, xp.zeros((width, k), dtype=dtype)]
-    layers, status = joint_phase(start, batches, (n_neurons,), sparsity, loss, record, tol)
+    start = random_start(batches, (n_neurons,), int(batches.y.shape[1]), sparsity, rng)
+    layers, status = joint_search(start, batches, (n_neurons,), sparsity, loss, record, tol)
     return ReLUNetwork(trim(layers)), status, ""
 
 
-def joint_phase(
+def random_start(
+    batches: Batches, widths: Sequence[int], n_outputs: int, sparsity: int, rng: np.random.Generator
+) -> list[Any]:
+    """Return dense layers for a search: normal hidden weights that keep the size of the features, no output weights."""
+    # a neuron of the answer has two weights at least
+    banks = [max(1, min(BANK * width, max(LEAST_BANK, sparsity // 2))) for width in widths]
+    sizes = [int(batches.X.shape[1]), *banks]
+    layers = []
+    for level, width in enumerate(banks):
+        drawn = rng.standard_normal((width, sizes[level])) * math.sqrt((1 if level == 0 else 2) / sizes[level])
+        layers.append(batches.xp.asarray(drawn, dtype=batches.X.dtype).T)
+    layers.append(batches.xp.zeros((banks[-1], n_outputs), dtype=batches.X.dtype))
+    return layers
+
+
+def joint_search(
     start: Sequence[Any],
     batches: Batches,
     widths: Sequence[int],
@@ -77,9 +83,8 @@ def joint_phase(
     tol: float,
     *,
     frozen: int = 0,
-    size: int | None = None,
 ) -> tuple[list[Any], Status]:
-    """Search from given layers over all weights together, cut to size, and polish on all rows.
+    """Search from dense layers over all weights together, cut to size, and polish on all rows.
 
     Returns
     -------
@@ -87,37 +92,44 @@ def joint_phase(
         At most `widths` neurons and `sparsity` non-zeros in the free layers; zeros if that fits better.
     """
     left = record.left
-    polish = min(POLISH_MOST, int(POLISH_SHARE * left)) if left > 1 else 0
-    search = Gradual(start, batches, loss, sparsity, widths, record, frozen=frozen, size=size)
+    polish = round(POLISH_SHARE * left) if left > 1 else 0
+    if loss == "cross_entropy" and batches.minibatch:
+        polish = 0
+    search = Gradual(start, batches, loss, sparsity, widths, record, frozen=frozen)
     search.run(left - polish)
-    layers = search.layers
-    if record.stop is not None:
-        layers = search.small()
+    layers = search.layers if record.stop is None else search.small()
+    return polished(layers, batches, sparsity, loss, record, tol, frozen=frozen, steps=polish)
+
+
+def polished(
+    layers: Sequence[Any],
+    batches: Batches,
+    sparsity: int,
+    loss: str,
+    record: Record,
+    tol: float,
+    *,
+    frozen: int = 0,
+    steps: int,
+) -> tuple[list[Any], Status]:
+    """Polish layers of the size of the answer, and exchange weights; zeros if that fits better."""
     polisher = Polisher(trim(layers), batches.X, batches.y, loss, frozen)
-    norm = float((batches.y * batches.y).sum())
-    n = int(batches.y.shape[0])
-    exact = False
-    while record.left:
-        polisher.step()
-        exact = loss == "squared" and 2 * n * polisher.value <= tol * tol * norm
-        polisher.write(record, batches.peak)
-        if exact or polisher.damping > 1e6:
-            break
+    square = float((batches.y * batches.y).sum())
+    target = 0.5 * tol * tol * square / int(batches.y.shape[0]) if loss == "squared" else 0.0
+    exact = polish_and_exchange(polisher, sparsity, record, batches.peak, target, steps)
     status = record.stop or (Status.CONVERGED if exact else Status.STALLED if record.left else Status.STEP_LIMIT)
     zero = float(loss_and_gradient(batches.xp.zeros_like(batches.y), batches.y, loss).value)
     if not polisher.value < zero:
-        return [layer * 0 if i < len(layers) - frozen else layer for i, layer in enumerate(layers)], status
+        return [layer * 0 for layer in polisher.layers], status
     return polisher.layers, status
 
 
 def trim(layers: Sequence[Any]) -> list[Any]:
     """Return the layers without neurons that have no weights on one side."""
-    from planted import arrays
-
-    xp, layers = arrays.namespace(*layers), list(layers)
-    for _ in layers:  # a neuron that goes may leave another without weights
-        for level in range(len(layers) - 1):
-            carries = (layers[level] != 0).any(axis=0) & (layers[level + 1] != 0).any(axis=1)
+    xp, found = arrays.namespace(*layers), list(layers)
+    for _ in found:  # a neuron that goes may leave another without weights
+        for level in range(len(found) - 1):
+            carries = (found[level] != 0).any(axis=0) & (found[level + 1] != 0).any(axis=1)
             keep = xp.flatnonzero(carries)
-            layers[level], layers[level + 1] = layers[level][:, keep], layers[level + 1][keep]
-    return layers
+            found[level], found[level + 1] = found[level][:, keep], found[level + 1][keep]
+    return found
