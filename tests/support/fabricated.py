@@ -4,6 +4,8 @@ import fabricated_conditions
 import fabricated_controls
 import fabricated_gram
 import fabricated_imp
+import fabricated_inr
+import fabricated_mnist
 import fabricated_planted
 import numpy as np
 
@@ -13,9 +15,11 @@ from paper_repro.store import Record
 
 OUTCOMES = {
     **fabricated_imp.OUTCOMES,
+    **fabricated_inr.OUTCOMES,
     **fabricated_controls.OUTCOMES,
     **fabricated_conditions.OUTCOMES,
     **fabricated_gram.OUTCOMES,
+    **fabricated_mnist.OUTCOMES,
     **fabricated_planted.OUTCOMES,
 }
 """For experiments of other kinds than networks: settings of a cell -> its made-up (metrics, arrays)."""
@@ -23,8 +27,6 @@ OUTCOMES = {
 
 def metrics(name, settings):
     draw = np.random.default_rng([settings["seed"], settings["m"], settings["s"], len(settings["method"])])
-    if name == "fig3-binary":
-        return {"accuracy": float(draw.uniform(0.97, 1.0)), "train_accuracy": 1.0}
     values = {"psnr_db": float(draw.uniform(10, 60)), "exact": False, "weight_error": 0.5, "status": "STEP_LIMIT"}
     values.update(settled=int(draw.integers(5, 20)) if settings["k"] < 20 else None, exact=settings["k"] < 3)
     return values

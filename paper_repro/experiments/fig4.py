@@ -1,0 +1,62 @@
+"""Figure 4: how well sparse networks of Fourier features represent a grey image of 784 pixels; see :mod:`.inr`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import planted
+from paper_repro.experiment import Experiment
+from paper_repro.experiments import inr
+from paper_repro.experiments.grids import Grid
+from paper_repro.experiments.inr import INRCell, INRPreset
+from paper_repro.experiments.inr_summary import flat_claims, spreads_of, summary_of
+from paper_repro.store import Record
+
+__all__ = ["COMPANION", "EXPERIMENT"]
+
+
+def _both(m: tuple[int, ...], s: tuple[int, ...]) -> tuple[Grid, ...]:
+    return Grid(1, m, s), Grid(2, m, s)
+
+
+PRESETS = {
+    "smoke": INRPreset(_both((2, 5, 10), (10, 50)), seeds=1, shown=(10, 50), n_features=60, n_iter=20, imp_updates=40),
+    "quick": INRPreset(_both((2, 10, 50), (10, 50, 200)), seeds=3, shown=(50, 50), n_features=200, imp_updates=200),
+    "cpu": INRPreset(_both((2, 5, 10, 20, 50, 100, 200), (2, 10, 50, 200, 1000)), seeds=3, shown=(200, 200)),
+    "paper": INRPreset(
+        _both((2, 5, 10, 20, 50, 100, 200), (2, 5, 10, 20, 50, 100, 200, 500, 1000)), seeds=3, shown=(200, 200)
+    ),
+}
+
+
+def cells(preset: str, seed: int) -> list[INRCell]:
+    """Return the cells of a preset, for the best image that is there."""
+    return inr.cells_of(PRESETS[preset], planted.inr_source("grey"), seed)
+
+
+def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, Any]:
+    """Return the mean PSNR on the grids, the images, and the claim with its verdicts."""
+    return summary_of(PRESETS[preset], seed, records, flat_claims)
+
+
+def summarise_spread(preset: str, seed: int, records: Sequence[Record]) -> dict[str, Any]:
+    """Return the standard deviation over the seeds, above the means."""
+    return spreads_of(PRESETS[preset], seed, records)
+
+
+EXPERIMENT = Experiment(
+    name="fig4",
+    version=1,
+    title="A grey image as a sparse network of its coordinates: PSNR",
+    module=__name__,
+    settings=INRCell,
+    presets=PRESETS,
+    cells=cells,
+    cost=inr.cost,
+    compute=inr.compute("fig4"),
+    summarise=summarise,
+)
+COMPANION = EXPERIMENT.companion(
+    "fig9", "A grey image as a sparse network of its coordinates: spread over the seeds", summarise_spread
+)
