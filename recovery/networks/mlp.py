@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,8 +14,10 @@ from recovery.networks.losses import loss_and_gradient
 
 __all__ = ["Passes", "Shapes"]
 
-CPU_BLOCK_BYTES, GPU_BLOCK_BYTES = 2**22, 2**29
+CPU_BLOCK_BYTES, GPU_BLOCK_BYTES = 2**20, 2**29
 """Hidden activations that are held at a time, in bytes: near the size of a cache, or plenty for a GPU."""
+LEAST_BLOCK_ROWS = 64
+"""Blocks are not made smaller than this."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ class Passes:
     -----
     f(x) = V' relu(W_L' ... relu(W_1' x)), no biases; the derivative of relu at 0 is 0. With shared inputs the
     first layers of all B networks are one product with a (d, B m) matrix, and so are their gradients. Nothing here
-    synchronises with a GPU.
+    synchronises with a GPU. Where memory runs out the blocks of rows are halved, with a warning.
     """
 
     def __init__(
@@ -88,7 +91,7 @@ class Passes:
         widths = [b for _, b in shapes.layers[:-1]]
         limit = GPU_BLOCK_BYTES if arrays.device_of(like) == "gpu" else CPU_BLOCK_BYTES
         per_row = self.count * sum(widths) * self.dtype.itemsize
-        self.block_rows = block_rows or max(64, limit // max(1, per_row))
+        self.block_rows = block_rows or max(LEAST_BLOCK_ROWS, limit // max(1, per_row))
         self._buffers: dict[tuple[str, int, int], Any] = {}
 
     def outputs(self, weights: Any, X: Any) -> Any:
@@ -107,8 +110,12 @@ class Passes:
             A new array.
         """
         layers = self.shapes.split(weights)
-        parts = [self._forward(layers, X[..., rows, :])[-1] for rows in self._blocks(int(X.shape[-2]))]
-        return parts[0] if len(parts) == 1 else self.xp.concatenate(parts, axis=1)
+        while True:
+            try:
+                parts = [self._forward(layers, X[..., rows, :])[-1] for rows in self._blocks(int(X.shape[-2]))]
+                return parts[0] if len(parts) == 1 else self.xp.concatenate(parts, axis=1)
+            except arrays.out_of_memory_errors():
+                self._use_smaller_blocks(int(X.shape[-2]))
 
     def gradient(self, weights: Any, X: Any, targets: Any) -> tuple[Any, Any]:
         """Return the losses of all networks and their gradients.
@@ -130,12 +137,31 @@ class Passes:
             `factor` times its gradient, in work space that the next call overwrites.
         """
         layers, n = self.shapes.split(weights), int(X.shape[-2])
-        total: Any = None
-        for rows in self._blocks(n):
-            part = (rows.stop - rows.start) / n
-            value = self._accumulate(layers, X[..., rows, :], targets[..., rows, :], part, total is None)
-            total = value if total is None else total + value
-        return total, self._gradient
+        while True:
+            try:
+                total: Any = None
+                for rows in self._blocks(n):
+                    part = (rows.stop - rows.start) / n
+                    value = self._accumulate(layers, X[..., rows, :], targets[..., rows, :], part, total is None)
+                    total = value if total is None else total + value
+                return total, self._gradient
+            except arrays.out_of_memory_errors():
+                self._use_smaller_blocks(n)
+
+    def _use_smaller_blocks(self, n: int) -> None:
+        """Halve the blocks after memory ran out, and say so; raise where they are as small as they get."""
+        used = min(self.block_rows, n)
+        if used <= LEAST_BLOCK_ROWS:
+            raise MemoryError(f"the activations of {used} rows of {self.count} network(s) do not fit into memory")
+        self.block_rows = max(LEAST_BLOCK_ROWS, used // 2)
+        self._buffers.clear()
+        arrays.free_memory()
+        warnings.warn(
+            f"the activations of {used} rows of {self.count} network(s) did not fit into memory; "
+            f"going on with blocks of {self.block_rows} rows",
+            RuntimeWarning,
+            stacklevel=3,
+        )
 
     def _blocks(self, n: int) -> Iterator[slice]:
         count = max(1, math.ceil(n / self.block_rows))

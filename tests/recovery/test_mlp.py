@@ -104,6 +104,31 @@ def test_blocks_of_rows_change_nothing(loss, widths, k):
         np.testing.assert_allclose(parts.outputs(weights, X), whole.outputs(weights, X), atol=1e-13)
 
 
+def test_where_memory_runs_out_smaller_blocks_are_used_and_said_so(monkeypatch):
+    shapes, weights, X, targets = problem("squared", (4,), 2, n=300)
+    expected = Passes(shapes, weights).gradient(weights, X, targets)[1].copy()
+    outputs, forward = Passes(shapes, weights).outputs(weights, X), Passes._forward
+
+    def scarce(self, layers, rows):
+        if rows.shape[-2] > limit:
+            raise MemoryError("no room")
+        return forward(self, layers, rows)
+
+    monkeypatch.setattr(Passes, "_forward", scarce)
+    limit, passes = 150, Passes(shapes, weights)
+    with pytest.warns(RuntimeWarning, match="300 rows of 2 network.* did not fit .* blocks of 150 rows"):
+        _, gradient = passes.gradient(weights, X, targets)
+    np.testing.assert_allclose(gradient, expected, atol=1e-13)
+    assert passes.block_rows == 150
+    passes = Passes(shapes, weights)
+    with pytest.warns(RuntimeWarning, match="did not fit"):
+        found = passes.outputs(weights, X)
+    np.testing.assert_allclose(found, outputs, atol=1e-13)
+    limit = 10
+    with pytest.warns(RuntimeWarning, match="did not fit"), pytest.raises(MemoryError, match="64 rows of 2 network"):
+        passes.gradient(weights, X, targets)
+
+
 def test_outputs_are_those_of_a_relu_network():
     shapes, weights, X, _ = problem("squared", (4, 3), 2)
     network = planted.ReLUNetwork(shapes.split(weights[1]))
