@@ -163,7 +163,9 @@ class Cluster:
             if different:
                 raise ClusterError(f"the worker {worker} has other versions: {different}; install the same on both")
             if description["missing"]:
-                raise ClusterError(f"--device gpu was asked for, but on the worker {worker} {description['missing']}")
+                raise ClusterError(
+                    f"--device gpu was asked for, but the worker {worker} has none: {description['missing']}"
+                )
 
     def _close(self) -> None:
         with contextlib.suppress(Exception):

@@ -61,19 +61,17 @@ def compute(
     list of Answer
         One a cell; files of finished and failed cells.
     """
-    mine = machine.fingerprint()
-    different = differences(fingerprint, mine)
-    if different:
+    child, different = _take(sweep, fingerprint)
+    if child is None:
         message = f"a worker of the cluster has other versions: {different}; install the same on both"
         return [({"status": "store", "message": message}, None, None) for _ in cells]
-    child = _take(sweep, mine)
     try:
         with tempfile.TemporaryDirectory(prefix="paper-repro-") as folder:
             replies = child.compute(task | {"store": folder})
             named = [Cell(*head, settings) for head, settings in zip(cells, task["settings"], strict=True)]
             return [_answer(Store(folder), cell, reply) for cell, reply in zip(named, replies, strict=True)]
     finally:
-        _give_back(sweep, mine, child)
+        _give_back(sweep, fingerprint, child)
 
 
 def drop(sweep: str) -> None:
@@ -93,17 +91,22 @@ def _answer(store: Store, cell: Cell, reply: dict[str, Any]) -> Answer:
     return reply, path.read_bytes(), arrays_path.read_bytes() if arrays_path.exists() else None
 
 
-def _take(sweep: str, fingerprint: dict[str, str]) -> Child:
+def _take(sweep: str, wanted: dict[str, str]) -> tuple[Child | None, str]:
+    """Return a process with the wanted fingerprint, which is that of the files it imported, or why there is none."""
     with _lock:
-        while _idle:
+        child = None
+        while child is None and _idle:
             known, child = _idle.pop()
-            if known == fingerprint:
-                break
-            child.close()  # it has imported files that were changed since
-        else:
+            if known != wanted:  # files were changed since it was started
+                child.close()
+                child = None
+        if child is None:
+            different = differences(wanted, machine.fingerprint())
+            if different:
+                return None, different
             child = Child()
         _busy.setdefault(sweep, set()).add(child)
-        return child
+        return child, ""
 
 
 def _give_back(sweep: str, fingerprint: dict[str, str], child: Child) -> None:

@@ -1,7 +1,7 @@
 """A small experiment for the tests of the sweep: sums of random numbers, with knobs for time and faults.
 
 TOY_LOG names a file that gets a line a computation, TOY_ROOM the largest batch for which there is
-memory, TOY_SECONDS overrides the time of each cell.
+memory, TOY_SECONDS overrides the time of each cell, TOY_DIE the fault of the cell that dies.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ class ToyCell:
 
 def cells(preset, seed):
     if preset == "paper":
-        return [ToyCell(3, seed), ToyCell(4, seed, fault="raise"), ToyCell(5, seed, fault="die"), ToyCell(6, seed)]
+        death = os.environ.get("TOY_DIE", "die")
+        return [ToyCell(3, seed), ToyCell(4, seed, fault="raise"), ToyCell(5, seed, fault=death), ToyCell(6, seed)]
     count, seconds = {"smoke": (4, 0.0), "quick": (40, 0.02), "cpu": (6, 30.0)}[preset]
     return [ToyCell(1 + index, seed, seconds) for index in range(count)]
 
