@@ -2,6 +2,7 @@
 
 from recovery.networks.convex import ConeFit, GroupFit, cone_program, group_program
 from recovery.networks.fitting import fit_network
+from recovery.networks.many import fit_many
 from recovery.networks.masks import Masks
 from recovery.networks.metrics import psnr
 from recovery.networks.pruning import imp, imp_many
@@ -14,6 +15,7 @@ __all__ = [
     "Masks",
     "NetworkFit",
     "cone_program",
+    "fit_many",
     "fit_network",
     "group_program",
     "imp",

@@ -141,9 +141,24 @@ class Record:
             ]
         )
         square, support, gates, live, size, given = arrays.to_numpy(numbers).tolist()
-        mean = square / residual.size
+        count = int(residual.size)
+        return self.put(square, count, peak, support, gates, size, live, given if objective is not None else None)
+
+    def put(
+        self,
+        square: float,
+        count: int,
+        peak: float,
+        support: float,
+        gates: float,
+        size: float,
+        live: float,
+        given: float | None = None,
+    ) -> float:
+        """Put a step on record whose numbers are on the host already: |r|^2 over `count` residuals, and so on."""
+        mean = square / count
         ratio = psnr_of(mean, peak) if math.isfinite(mean) else -math.inf
-        shown = given if objective is not None else 0.5 * square * self.unit * self.unit
+        shown = given if given is not None else 0.5 * square * self.unit * self.unit
         row = (ratio, shown, support, gates, support + gates, size, live, float(self.start))
         for key, value in zip(self.KEYS, row, strict=True):
             self.history[key].append(value)
@@ -153,4 +168,4 @@ class Record:
                 self.stop = Status.STOPPED
         if self.time_limit is not None and time.perf_counter() - self._began > self.time_limit:
             self.stop = self.stop or Status.TIME_LIMIT
-        return 0.5 * square if objective is None else given
+        return 0.5 * square if given is None else given

@@ -1,0 +1,208 @@
+"""Figure 1's panel of iterative hard thresholding, cell by cell, against the loop in the shape of the released code.
+
+    python -m benchmarks.fig1_grid [--seeds 5] [--widths 1 10 100 1000]    both, in one run, on the named grid
+    python -m benchmarks.fig1_grid --paper [--sample] [--depths 1 2]        the paper preset's row, in processes
+    python -m benchmarks.fig1_grid --gpu                                   the same on a GPU
+
+The named grid is m and s in {1, 10, 100, 1000} where s <= d m, with d = 100, n = 5,000, 15 steps, float64. Both
+methods start from the same generators and take turns; the clock counts processor time of one thread, which other
+programs change less than wall time (they still share its memory). The loop is
+``recovery.networks.reference.released_loop``, with one evaluation of the network at the end.
+
+``--paper`` computes the cells of ``paper-repro run fig1 --preset paper`` whose method is ``released`` into a results
+folder: it can be interrupted and goes on, and the figure finds them there. ``--sample`` computes a few of them, keeps
+nothing, and estimates the rest by interpolation in (log m, log s); the loop's time is estimated from one step
+at three of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+import planted
+import recovery
+from benchmarks.machine import machine, seconds, table
+from recovery.networks.reference import released_loop
+
+GRID = (1, 10, 100, 1000)
+GOALS = {100: 30, 1000: 50, "total": 20}
+
+
+def ours(X, y, m, s, n_iter, seed):
+    """Return the PSNR of a fit."""
+    options = {"n_neurons": m, "sparsity": s, "n_iter": n_iter, "rng": seed}
+    return recovery.fit_network(X, y, method="released", **options).psnr_db
+
+
+def loop(X, y, m, s, n_iter, seed):
+    """Return the PSNR of the loop's last iterate; the network is evaluated block by block, too."""
+    *_, weights = released_loop(X, y, n_neurons=m, sparsity=s, n_iter=n_iter, rng=seed)
+    out = np.zeros_like(y)
+    for row in weights:
+        out = out + ((X @ row > 0)[:, None] * X) @ row
+    return recovery.psnr(out, y)
+
+
+def compare(m, s, seeds, n, d, n_iter, repeats):
+    """Return seconds and PSNR of both, one number a seed."""
+    spent, reached = {"ours": [], "loop": []}, {"ours": [], "loop": []}
+    for seed in range(seeds):
+        X, y, _ = planted.release_instance(m, s, seed, n=n, d=d)
+        arguments = (X, y, m, s, n_iter, seed)
+        first, fast = seconds(partial(ours, *arguments), time.process_time)
+        slow_time, slow = seconds(partial(loop, *arguments), time.process_time)
+        later = [seconds(partial(ours, *arguments), time.process_time)[0] for _ in range(repeats - 1)]
+        spent["ours"].append(statistics.median([first, *later]))
+        spent["loop"].append(slow_time)
+        reached["ours"].append(fast)
+        reached["loop"].append(slow)
+    return spent, reached
+
+
+def grid(widths, sparsities, seeds, n, d, n_iter, repeats=3):
+    """Print the table of the named grid, and return the sums of seconds (loop, ours) a width and in all."""
+    rows, sums = [], {}
+    for m in widths:
+        for s in (s for s in sparsities if s <= d * m):
+            spent, reached = compare(m, s, seeds, n, d, n_iter, repeats)
+            slow, fast = (statistics.median(spent[name]) for name in ("loop", "ours"))
+            theirs, found = (statistics.median(reached[name]) for name in ("loop", "ours"))
+            each = [a / b for a, b in zip(spent["loop"], spent["ours"], strict=True)]
+            ratio = f"{slow / fast:.1f} ({min(each):.1f}-{max(each):.1f})"
+            row = (m, s, f"{slow:.3f}", f"{fast:.4f}", ratio, f"{theirs:.2f}", f"{found:.2f}", f"{found - theirs:+.2f}")
+            rows.append(row)
+            print(*row, file=sys.stderr, flush=True)
+            sums.setdefault(m, []).append((slow, fast))
+    sums["total"] = [pair for pairs in sums.values() for pair in pairs]
+    print(f"n = {n:,}, d = {d}, {n_iter} steps, {seeds} seeds, medians; seconds are processor time of one thread\n")
+    header = ("m", "s", "loop, s", "ours, s", "ratio (range)", "loop, dB", "ours, dB", "difference, dB")
+    print(table(header, rows))
+    print("\n" + table(("m", "loop, s", "ours, s", "ratio of sums", "median ratio of cells", "goal"), _sums(sums)))
+    return sums
+
+
+def _sums(sums):
+    for key, pairs in sums.items():
+        slow, fast = (sum(side) for side in zip(*pairs, strict=True))
+        middle = statistics.median(a / b for a, b in pairs)
+        yield key, f"{slow:.2f}", f"{fast:.3f}", f"{slow / fast:.1f}", f"{middle:.1f}", GOALS.get(key, "")
+
+
+def paper_cells(depths):
+    """Return Figure 1's experiment and the cells of its paper preset that the released method computes."""
+    from paper_repro.experiment import get
+
+    experiment = get("fig1")
+    cells = [cell for cell in experiment.cells("paper", 0) if cell.method == "released" and cell.depth in depths]
+    return experiment, cells
+
+
+def run_paper(depths, results, jobs):
+    """Compute the whole row in processes and print its time, of all cells that are there."""
+    from paper_repro import sweep
+    from paper_repro.results import store_of
+
+    experiment, cells = paper_cells(depths)
+    store = store_of(results)
+    began = time.perf_counter()
+    sweep.run(experiment, cells, store, jobs=jobs, progress=sys.stderr)
+    wall = time.perf_counter() - began
+    spent = [store.read(experiment.cell(cell)).run["wall_s"] for cell in cells]
+    print(f"{len(cells)} cells, {wall:.0f} s now; sum of the cells' own seconds {sum(spent):.0f}")
+    rows = []
+    for depth in depths:
+        for m in sorted({cell.m for cell in cells if cell.depth == depth}):
+            here = [t for t, cell in zip(spent, cells, strict=True) if (cell.depth, cell.m) == (depth, m)]
+            rows.append((depth, m, len(here), f"{sum(here):.0f}", f"{max(here):.1f}"))
+    print(table(("hidden layers", "m", "cells", "sum, s", "longest, s"), rows))
+
+
+def log_interpolation(points, wanted):
+    """Return values at (m, s), linear in the logarithms; outside of the hull those of the nearest point."""
+    from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator
+
+    where, values = np.log(np.array(list(points))), np.log(np.array(list(points.values())))
+    asked = np.log(np.array(wanted, dtype=float))
+    inside = LinearNDInterpolator(where, values)(asked) if len(points) > 3 else np.full(len(wanted), np.nan)
+    return np.exp(np.where(np.isnan(inside), NearestNDInterpolator(where, values)(asked), inside))
+
+
+def loop_model(n, d, places):
+    """Return a function (m, s) -> seconds of one step of the loop: blocks it forms times b, plus columns times c."""
+    lines, taken = [], []
+    for m, s in places:
+        X, y, _ = planted.release_instance(m, s, 0, n=n, d=d)
+        steps = released_loop(X, y, n_neurons=m, sparsity=s, n_iter=2, rng=0)
+        next(steps)
+        lines.append((_blocks(m, s), s))
+        taken.append(seconds(partial(next, steps), time.process_time)[0])
+    cost = np.linalg.lstsq(np.array(lines, dtype=float), np.array(taken), rcond=None)[0]
+    return lambda m, s: float(cost @ (_blocks(m, s), s)), dict(zip(places, taken, strict=True)), cost
+
+
+def _blocks(m, s):
+    """Return the blocks of a step: all neurons once, those with weights (of s weights put at random) twice more."""
+    return m + 2 * m * (1 - (1 - 1 / m) ** s)
+
+
+def sample_paper(depths, places, loop_places):
+    """Print an estimate of the whole row's processor time, and of the loop's."""
+    experiment, cells = paper_cells(depths)
+    n, d, n_iter = cells[0].n, cells[0].d, cells[0].n_iter
+    for depth in depths:
+        here = [cell for cell in cells if cell.depth == depth]
+        found, rows = {}, []
+        for m, s in places:
+            chosen = [cell for cell in here if (cell.m, cell.s, cell.seed) == (m, s, 0)]
+            for cell in chosen:
+                found[m, s] = seconds(partial(experiment.compute, cell, "cpu"), time.process_time)[0]
+                rows.append((depth, m, s, f"{found[m, s]:.2f}"))
+                print(*rows[-1], file=sys.stderr, flush=True)
+        total = log_interpolation(found, [(cell.m, cell.s) for cell in here]).sum()
+        print(table(("hidden layers", "m", "s", "processor seconds, with instance and scores"), rows))
+        print(f"\n{len(here)} cells with {depth} hidden layer(s): about {total:.0f} processor seconds in all.\n")
+        if depth == 1 and loop_places:
+            step, taken, cost = loop_model(n, d, loop_places)
+            whole = n_iter * sum(step(cell.m, cell.s) for cell in here)
+            listed = ", ".join(f"m={m}, s={s}: {t:.2f} s" for (m, s), t in taken.items())
+            print(
+                f"One step of the loop: {listed}; {1e3 * cost[0]:.1f} ms a block, {1e3 * cost[1]:.2f} ms a column. "
+                f"All cells: about {whole:.0f} processor seconds, {whole / total:.0f} times as many.\n"
+            )
+
+
+def main(arguments=None):
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--widths", type=int, nargs="*", default=GRID)
+    parser.add_argument("--sparsities", type=int, nargs="*", default=GRID)
+    parser.add_argument("--samples", type=int, default=5_000, help="n of the named grid")
+    parser.add_argument("--paper", action="store_true", help="compute the paper preset's row")
+    parser.add_argument("--sample", action="store_true", help="with --paper: estimate it from a few cells")
+    parser.add_argument("--depths", type=int, nargs="*", default=[1])
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    parser.add_argument("--jobs", type=int, default=None)
+    options = parser.parse_args(arguments)
+    print(f"{machine()}\n")
+    if options.paper and not options.sample:
+        run_paper(options.depths, options.results, options.jobs)
+        return
+    with threadpool_limits(1):
+        if options.paper:
+            places = [(m, s) for m in options.widths for s in options.sparsities]
+            sample_paper(options.depths, places, [(10, 10), (10, 1000), (50, 100)])
+        else:
+            grid(options.widths, options.sparsities, options.seeds, options.samples, 100, 15)
+
+
+if __name__ == "__main__":
+    main()
