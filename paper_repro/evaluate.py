@@ -113,7 +113,9 @@ class _Attempt:
     def __enter__(self) -> None:
         memory.reset_peak()
         self._filter = warnings.catch_warnings(record=True)
-        self._caught = self._filter.__enter__() or []
+        caught = self._filter.__enter__()
+        assert caught is not None
+        self._caught = caught
         warnings.simplefilter("always")
         self._started = time.perf_counter()
 
