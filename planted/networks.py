@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from planted import arrays
+from planted.blocks import in_smaller_blocks
 from planted.checks import check_array
 from planted.kinks import KinkForm, kink_form_of
 
@@ -86,13 +87,18 @@ class ReLUNetwork:
             If `X` lives on another device.
         ValueError
             If `X` is not a finite (n, d) matrix.
+
+        Warns
+        -----
+        RuntimeWarning
+            If the device ran out of memory and smaller blocks were taken.
         """
         X = check_array(X, "X", ndim=2, shape=(None, self.n_inputs))
         arrays.namespace(X, *self.layers)
         widest = max(int(layer.shape[1]) for layer in self.layers[:-1])
         rows = max(1, BLOCK_BYTES // (8 * max(1, widest)))
-        parts = [self._forward(X[start : start + rows]) for start in range(0, int(X.shape[0]), rows)]
-        return parts[0] if len(parts) == 1 else self._xp.concatenate(parts)
+        rows = min(rows, max(1, int(X.shape[0])))
+        return in_smaller_blocks(lambda size: self._in_blocks(X, size), rows, f"the output of {self!r}")[0]
 
     def kink_form(self, angle_tol: float = 1e-9, drop_tol: float = 1e-12) -> KinkForm:
         """Return what the function determines of a network with one hidden layer.
@@ -204,6 +210,10 @@ class ReLUNetwork:
             f"ReLUNetwork({widths} -> {self.n_outputs}, {self.sparsity} non-zero hidden weights, "
             f"{self.dtype}, {self.device})"
         )
+
+    def _in_blocks(self, X: Any, rows: int) -> Any:
+        parts = [self._forward(X[start : start + rows]) for start in range(0, int(X.shape[0]), rows)]
+        return parts[0] if len(parts) == 1 else self._xp.concatenate(parts)
 
     def _forward(self, rows: Any) -> Any:
         for layer in self.layers[:-1]:

@@ -11,12 +11,14 @@ Everything is kept feature-major ((d, n) and (p, n)), so that a column of A is c
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from planted import arrays
+from planted.blocks import in_smaller_blocks
 from planted.checks import check_array, check_gates
 from recovery.generators import GeneratorSource, SeededGenerators, StoredGenerators
 from recovery.operator_base import Operator
@@ -30,6 +32,28 @@ TILE_ROWS = {"cpu": 1024, "gpu": 2**18}
 
 SPARSE_FACTOR = 12
 """One entry of a sparse matrix costs as much in a product as so many of a dense one."""
+
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+
+
+def _in_tiles_that_fit(method: _Method) -> _Method:
+    """Let a product start again with half as many rows a tile where memory ran out; later ones keep that size."""
+
+    @functools.wraps(method)
+    def shrinking(self: GatedOperator, *args: Any, **options: Any) -> Any:
+        rows = self._blocks["rows"]
+
+        def work(size: int) -> Any:
+            self._blocks["rows"] = size
+            return method(self, *args, **options)
+
+        try:
+            return in_smaller_blocks(work, rows, f"{method.__name__.strip('_')} of {self!r}")[0]
+        except BaseException:
+            self._blocks["rows"] = rows  # whatever it was, smaller tiles were no help
+            raise
+
+    return cast(_Method, shrinking)
 
 
 class GatedOperator(Operator):
@@ -58,6 +82,7 @@ class GatedOperator(Operator):
     -----
     Memory: X, and the gates at one byte each (none with recomputed gates). The adjoint costs
     2 n d p operations in one matrix product a block, and as many again where gates are recomputed.
+    Where a device runs out of memory, products go on in smaller tiles, with a RuntimeWarning.
     """
 
     def __init__(self, X: Any, gates: Any) -> None:
@@ -180,6 +205,7 @@ class GatedOperator(Operator):
         product = self.xp.zeros(self.shape[0], dtype=self.dtype)
         return self._regated(H, strict, product), product
 
+    @_in_tiles_that_fit
     def follow_gradient(self, H: Any, y: Any) -> tuple[GatedOperator, Any, Any]:
         """Let strict gates follow the weights and return the residual and its gradient too, in one pass over X.
 
@@ -213,7 +239,7 @@ class GatedOperator(Operator):
         residual = xp.empty(self.shape[0], dtype=self.dtype)
         gradient = xp.zeros((other.n_gates, self.n_features), dtype=self.dtype)
         ones = xp.ones(other.n_gates, dtype=self.dtype)
-        step = max(1, TILE_GATES * self._tile_rows // max(1, other.n_gates))
+        step = max(1, TILE_GATES * self.tile_rows // max(1, other.n_gates))
         for a in range(0, self.shape[0], step):
             inputs = self._Xt[:, a : a + step]
             tile = rows @ inputs
@@ -268,8 +294,8 @@ class GatedOperator(Operator):
 
     @property
     def tile_rows(self) -> int:
-        """Rows of a tile of :data:`TILE_GATES` gates."""
-        return self._tile_rows
+        """Rows of a tile of :data:`TILE_GATES` gates; fewer than at first if memory ran out."""
+        return self._blocks["rows"]
 
     def gate_rows(self, which: Any) -> Callable[[int, int], Any]:
         """Return a function of a range of rows that gives the gates `which` there, as a bool array (q, rows)."""
@@ -288,6 +314,7 @@ class GatedOperator(Operator):
         assert self._source is not None
         return self._compare(self._source.block(start, stop) @ self._Xt).T
 
+    @_in_tiles_that_fit
     def matvec(self, x: Any) -> Any:
         """Return A x for a full vector x: one matrix product and one sum a tile."""
         xp, weights = self.xp, x.reshape(self.n_gates, self.n_features)
@@ -310,17 +337,19 @@ class GatedOperator(Operator):
         gate, feature = idx // self.n_features, idx % self.n_features
         return (self._Xt[feature] * self._rows_of(gate)).T
 
+    @_in_tiles_that_fit
     def fill_columns(self, idx: Any, out: Any) -> Any:
         """Write the columns `idx` of stored gates into the rows of a (k, n) array, some at a time, and return it."""
         xp = self.xp
         gate, feature = idx // self.n_features, idx % self.n_features
-        step = max(1, TILE_GATES * self._tile_rows // (8 * self.shape[0]))
+        step = max(1, TILE_GATES * self.tile_rows // (8 * self.shape[0]))
         for a in range(0, int(idx.shape[0]), step):
             here = slice(a, a + step)
             block = _rows(xp, self._Xt, feature[here], out[here])
             xp.multiply(block, _rows(xp, self._gates, gate[here]), out=out[here])
         return out
 
+    @_in_tiles_that_fit
     def normal(self, x: Any) -> tuple[Any, Any]:
         """Return A' A x and |A x|^2 for a full vector x and stored gates, in one pass over X.
 
@@ -330,7 +359,7 @@ class GatedOperator(Operator):
         out = xp.zeros((self.n_gates, self.n_features), dtype=self.dtype)
         square = xp.zeros((), dtype=self.dtype)
         ones = xp.ones(self.n_gates, dtype=self.dtype)
-        step = max(1, TILE_GATES * self._tile_rows // max(1, self.n_gates))
+        step = max(1, TILE_GATES * self.tile_rows // max(1, self.n_gates))
         for a in range(0, self.shape[0], step):
             inputs = self._Xt[:, a : a + step]
             bits = self._gates[:, a : a + step].astype(self.dtype)
@@ -341,6 +370,7 @@ class GatedOperator(Operator):
             out += bits @ (inputs * image).T
         return out.ravel(), square
 
+    @_in_tiles_that_fit
     def matvec_support(self, idx: Any, values: Any) -> Any:
         """Return sum_k values_k A[:, idx_k] for distinct indices, in tiles: O(n k) time, O(b) memory."""
         if self._gates is None:
@@ -355,6 +385,7 @@ class GatedOperator(Operator):
                 out[a:b] += values[here] @ tile
         return out
 
+    @_in_tiles_that_fit
     def gram(self, idx: Any, dtype: Any = None) -> Any:
         """Return A_S' A_S for the columns `idx`, in tiles of rows: O(k^2 + k b) extra memory.
 
@@ -384,7 +415,7 @@ class GatedOperator(Operator):
         self.n_features = int(X.shape[1])
         self._Xt = self.xp.ascontiguousarray(X.T)
         self._copies: dict[Any, Any] = {self.dtype: self._Xt}  # by dtype; shared by operators of the same X
-        self._tile_rows = TILE_ROWS[arrays.device_of(X)]
+        self._blocks = {"rows": TILE_ROWS[arrays.device_of(X)]}  # shared by operators of the same X
         self.shape = (int(X.shape[0]), 0)
         self._strict = False
 
@@ -403,7 +434,7 @@ class GatedOperator(Operator):
 
     def _row_ranges(self, wide: bool = False) -> Iterator[tuple[int, int]]:
         few = max(1, TILE_GATES // max(1, self.n_gates))  # few gates leave room for more rows
-        step = self._tile_rows * (4 if wide else min(8, few))
+        step = self.tile_rows * (4 if wide else min(8, few))
         for start in range(0, self.shape[0], step):
             yield start, min(start + step, self.shape[0])
 
@@ -416,9 +447,12 @@ class GatedOperator(Operator):
         other._store_gates(StoredGenerators(H.astype(self.dtype)), product)
         return other
 
+    @_in_tiles_that_fit
     def _store_gates(self, source: GeneratorSource, product: Any = None) -> None:
         """Compute and keep the gates; add the sum of the gated activations to `product`."""
         self._gates = self.xp.empty((self.n_gates, self.shape[0]), dtype=bool)
+        if product is not None:
+            product[...] = 0  # also after a try that ran out of memory half-way
         for g0, g1 in self._gate_ranges():
             generators = source.block(g0, g1)
             for a, b in self._row_ranges():
@@ -438,6 +472,7 @@ class GatedOperator(Operator):
         compare = self.xp.greater if self._strict else self.xp.greater_equal
         return compare(tile, 0, out=tile)
 
+    @_in_tiles_that_fit
     def _gates_times(self, r: Any, g0: int, g1: int) -> Any:
         """Return gates' (X * r), or gates' (X * X) for r = None, summed over tiles of rows."""
         generators = None if self._source is None else self._source.block(g0, g1)
