@@ -27,7 +27,8 @@ class Results:
     ----------
     records : list of dict
         One a finished cell (or fit, where one cell holds several), in the order of the preset: its settings and metrics
-        in one flat dict, with the cell's ``key`` and ``wall_s`` (seconds).
+        in one flat dict, with the cell's ``key``, ``wall_s`` (seconds) and ``peak_bytes`` (memory; None where it was
+        not measured).
     arrays : dict
         For each ``key`` the cell's arrays, a dict of numpy.ndarray.
     meta : dict
@@ -136,7 +137,7 @@ def collect(experiment: experiments.Experiment, preset: str, folder: Path, seed:
         else:
             failed.append({"settings": dict(cell.settings), "message": record.message})
     rows = [
-        {**row, "key": record.cell.key, "wall_s": record.run.get("wall_s")}
+        {**row, "key": record.cell.key, **{name: record.run.get(name) for name in ("wall_s", "peak_bytes")}}
         for record in done
         for row in rows_of(record)
     ]

@@ -166,7 +166,7 @@ def test_workers_that_would_not_give_the_same_results_are_refused():
         cluster.ClusterError, match=r"worker:0 cannot use this package \(ModuleNotFoundError: No module"
     ):
         check(ModuleNotFoundError("No module named 'paper_repro'"))
-    with pytest.raises(cluster.ClusterError, match=r"--device gpu .* worker:0 has none: CuPy is not installed"):
+    with pytest.raises(cluster.ClusterError, match=r"--device gpu .*worker:0 has none: CuPy is not installed"):
         check({**same, "missing": "CuPy is not installed"})
     with pytest.raises(cluster.ClusterError, match=r"has no worker; start some with `dask worker tcp://here:1`"):
         check()
