@@ -73,6 +73,7 @@ def fits(
     n_iter: int,
     imp_updates: int | None = None,
     imp_fine_tune: int | None = None,
+    imp_batch_size: int | None = None,
     loss: str = "squared",
     batch_size: int | None = None,
     rng: Callable[[], Any],
@@ -95,8 +96,10 @@ def fits(
         Updates a round of the fair IMP; its recipe's default where None.
     imp_fine_tune : int, optional
         Updates of the fair IMP after the last pruning, for each sparsity; its recipe's default where None.
+    imp_batch_size : int, optional
+        Rows of a batch of the fair IMP; its recipe's default where None.
     loss, batch_size
-        As in :func:`recovery.fit_network`; a fair IMP chooses its own batches.
+        As in :func:`recovery.fit_network`.
     rng : callable
         Returns a fresh generator of the cell's random numbers, the same each time.
 
@@ -118,7 +121,7 @@ def fits(
             loss=loss,
             n_iter=n_iter if paper else imp_updates,
             fine_tune=None if paper else imp_fine_tune,
-            batch_size=batch_size if paper else None,
+            batch_size=batch_size if paper else imp_batch_size,
             rng=rng(),
         )
         return found

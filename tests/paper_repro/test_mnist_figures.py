@@ -1,0 +1,219 @@
+"""Figure 3 and its companions: cells, one of each method and depth, simpler models, claims."""
+
+import fabricated
+import numpy as np
+import pytest
+
+import planted
+from paper_repro import experiment as experiments
+from paper_repro.encoding import encode
+from paper_repro.experiments import fig3_binary, fig3_digits, mnist, mnist_linear, mnist_summary
+from paper_repro.experiments.grids import METHODS
+from planted import datasets
+
+KINDS = {"binary": fig3_binary.BinaryCell, "digits": fig3_digits.DigitsCell}
+NAMES = [f"fig{number}-{task}" for number in (3, 8) for task in KINDS]
+
+
+@pytest.fixture(autouse=True)
+def no_mnist(tmp_path, monkeypatch):
+    """Look for data in an empty folder, so that the tests are the same on every machine."""
+    monkeypatch.setenv("SPARSE_RECOVERY_DATA", str(tmp_path))
+
+
+def cell_of(task, method, depth=1, s=(20, 60), m=4, seed=0, **options):
+    sizes = {"n_train": 60, "n_test": 34, "batch_size": 60 if task == "digits" else 12, "epochs": 4}
+    if method == "imp-fair":
+        sizes.update(imp_updates=20, fine_tune=30)
+    kind = KINDS[task]
+    return kind(m, depth, s, seed, method, "digits", **{"pixels": kind.scaling, **sizes, **options})
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("task", KINDS)
+def test_a_cell_says_of_its_networks_what_they_do(task, method, depth):
+    cell = cell_of(task, method, depth)
+    metrics, arrays = mnist.compute(cell, "cpu")
+    again, arrays_again = mnist.compute(cell, "cpu")
+    assert encode(metrics) == encode(again)
+    assert all(np.array_equal(arrays[name], arrays_again[name]) for name in arrays)
+    assert [fit["s"] for fit in metrics["fits"]] == [20, 60]
+    X, y, X_test, y_test = mnist.images("digits", len(cell.classes), 60, 34, cell.pixels, "float64")
+    for fit in metrics["fits"]:
+        output = arrays[f"s{fit['s']}_output"]
+        widths = arrays[f"s{fit['s']}_widths"] if depth == 2 else [len(output)]
+        layers, rows = [], X.shape[1]
+        for number, columns in enumerate(widths, start=1):
+            name = f"s{fit['s']}_hidden{'' if number == 1 else number}"
+            layer = np.zeros(rows * columns)
+            layer[arrays[f"{name}_position"]] = arrays[f"{name}_value"]
+            layers.append(layer.reshape(rows, columns))
+            rows = columns
+        network = planted.ReLUNetwork([*layers, output])
+        hidden = sum(map(np.count_nonzero, layers))
+        assert fit["hidden_nonzeros"] == hidden
+        assert fit["nonzeros"] == hidden + np.count_nonzero(output)
+        # the budget is that of the hidden layers for one output, and that of all layers for ten
+        counted = fit["nonzeros"] if task == "digits" or method == "imp-paper" else hidden
+        assert counted <= fit["s"]
+        for name, images, labels in (("accuracy", X_test, y_test), ("train_accuracy", X, y)):
+            said = network(images)
+            found = (said > 0.5) if task == "binary" else said.argmax(axis=1)
+            assert fit[name] == pytest.approx(np.mean(found == labels), abs=1e-12)
+
+
+def test_networks_learn():
+    """Two digits are told apart by all but IMP as in the paper, which trains too little; ten by the repaired IHT."""
+    sizes = {"n_train": 140, "batch_size": 28, "epochs": 6}
+    for method, options in (("released", {}), ("repaired", {}), ("imp-fair", {"imp_updates": 100, "fine_tune": 300})):
+        metrics, _ = mnist.compute(cell_of("binary", method, s=(20,), **sizes, **options), "cpu")
+        assert metrics["fits"][0]["accuracy"] > 0.9
+    metrics, _ = mnist.compute(cell_of("digits", "repaired", m=20, s=(300,), n_train=140, epochs=10), "cpu")
+    assert metrics["fits"][0]["train_accuracy"] > 0.8
+
+
+def test_the_papers_size(monkeypatch):
+    monkeypatch.setattr(mnist, "data_name", lambda: "mnist")
+    series = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+    for module, m, s, sizes in (
+        (fig3_binary, series, (1, 2, 5, 10, 20, 50, 100, 200), (5000, 1000, 1000, 15)),
+        (fig3_digits, series[3:], (100, 200, 500, 1000, 2000), (5000, 1000, 5000, 50)),
+    ):
+        cells = [cell for cell in module.cells("paper", 0) if cell.method in METHODS]
+        assert {(cell.n_train, cell.n_test, cell.batch_size, cell.epochs) for cell in cells} == {sizes}
+        assert {cell.m for cell in cells} == set(m)
+        assert {cell.seed for cell in cells} == {0, 1, 2}
+        for method in METHODS:
+            for depth in (1, 2):
+                own = [cell for cell in cells if (cell.method, cell.depth) == (method, depth)]
+                assert {one for cell in own for one in cell.s} == set(s)
+                asked = {(cell.m, one, cell.seed) for cell in own for one in cell.s if cell.m > 1}
+                assert len(asked) == 3 * len(s) * len([width for width in m if width > 1])
+                if method.startswith("imp-"):  # one pass serves all sparsities
+                    assert len(own) == 3 * len(m)
+    assert fig3_binary.limits("paper", "mnist") == (0.5, 1.0)
+    assert fig3_digits.LIMITS == (0.1, 1.0)
+    assert {cell.batches * cell.epochs for cell in fig3_binary.cells("paper", 0)} == {150}
+    assert {cell.batches * cell.epochs for cell in fig3_digits.cells("paper", 0)} == {500}
+
+
+@pytest.mark.parametrize("task", KINDS)
+def test_linear_models_agree_with_their_conditions_of_optimality(task):
+    classes = len(KINDS[task].classes)
+    X, y, *_ = mnist.images("digits", classes, 100, 34, "unit", "float64")
+    A = np.hstack([X, np.ones((len(X), 1))])
+    wanted = y if classes == 2 else np.eye(10)[y.astype(int)]
+    threshold = 0.5 if classes == 2 else None
+    for method in mnist_linear.LINEAR[task]:
+        predict, weights = mnist_linear.fit_linear(method, X, y, threshold)
+        said = predict(X)
+        assert said.shape == wanted.shape
+        if method == "least-squares":
+            np.testing.assert_allclose(A.T @ (said - wanted), 0, atol=1e-8)
+        elif method == "least-squares-signs":
+            np.testing.assert_allclose(X.T @ (2 * said - 1 - (2 * y - 1)), 0, atol=1e-8)
+        else:
+            logits = A @ weights
+            if classes == 2:
+                slope = X.T @ (1 / (1 + np.exp(-logits)) - y) + weights[:-1]
+            else:
+                shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+                slope = X.T @ (shares / shares.sum(axis=1, keepdims=True) - wanted) + weights[:-1]
+            assert np.abs(slope).max() <= 1e-4 * len(X)  # the stop rule is on the mean over the images
+        decided = said > 0.5 if classes == 2 else said.argmax(axis=1)
+        assert np.mean(decided == y) > 0.9
+        metrics, arrays = mnist.compute(cell_of(task, method, m=0, s=(64,), n_train=100, pixels="unit"), "cpu")
+        assert metrics["train_accuracy"] == np.mean(decided == y)
+        np.testing.assert_array_equal(arrays["weights"], weights)
+
+
+def test_least_squares_runs_on_the_strict_stand_in(backend):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((60, 5)), rng.integers(0, 3, 60).astype(float)
+    for method, labels, threshold in (
+        ("least-squares", y, None),
+        ("least-squares", y > 1, 0.5),
+        ("least-squares-signs", y > 1, 0.5),
+        ("logistic", y, None),
+    ):
+        values = backend.put(np.asarray(labels, dtype=float))
+        predict, weights = mnist_linear.fit_linear(method, backend.put(X), values, threshold)
+        again, _ = mnist_linear.fit_linear(method, X, np.asarray(labels, dtype=float), threshold)
+        assert isinstance(weights, np.ndarray)
+        np.testing.assert_allclose(backend.get(predict(backend.put(X))), again(X), atol=1e-12)
+
+
+def test_pixels_are_raw_for_ten_classes_and_unit_for_linear_models():
+    for task, kind in KINDS.items():
+        cells = experiments.get(f"fig3-{task}").cells("smoke", 0)
+        assert {cell.pixels for cell in cells if cell.method in METHODS} == {kind.scaling}
+        assert {cell.pixels for cell in cells if cell.method not in METHODS} == {"unit"}
+    X, y, X_test, y_test = mnist.images("digits", 10, 140, 34, "raw", "float32")
+    assert (X.shape, X_test.shape, X.dtype, X.max()) == ((1400, 64), (340, 64), np.float32, 16)
+    assert np.bincount(y.astype(int)).tolist() == [140] * 10
+    whole = datasets.digits()
+    assert set(np.unique(y_test)) == set(np.unique(whole.y_train))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "verdict", "text"),
+    [
+        ({}, {(1, 1): 0.5}, None, "no common cells"),
+        ({(1, 1): 0.9, (2, 1): 0.8}, {(1, 1): 0.9, (2, 1): 0.7}, True, "2 of 2 cells, worst cell 0.800 against 0.700"),
+        ({(1, 1): 0.9, (2, 1): 0.6}, {(1, 1): 0.8, (2, 1): 0.7}, False, "1 of 2 cells, worst cell 0.600 against 0.700"),
+        ({(1, 1): 0.9, (2, 1): 0.5}, {(1, 1): 0.8, (2, 1): 0.5}, False, "2 of 2 cells, worst cell 0.500 against 0.500"),
+        ({(1, 1): 0.7, (2, 1): 0.7}, {(1, 1): 0.8, (2, 1): 0.6}, False, "1 of 2 cells, worst cell 0.700 against 0.600"),
+    ],
+)
+def test_robustness_needs_most_cells_and_the_better_worst_one(first, second, verdict, text):
+    found = mnist_summary.robust(first, second)
+    assert found[0] is verdict
+    assert text in found[1]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_summaries_show_all_panels(name):
+    experiment, records = experiments.get(name), fabricated.records(name, "quick")
+    summary = experiment.summarise("quick", 0, records)
+    rows = summary["rows"]
+    assert [len(row["panels"]) for row in rows] == [4] * (2 if name.startswith("fig3") else 4)
+    assert "scikit-learn digits (MNIST was not found)" in summary["subtitle"]
+    assert all(
+        (value is None) is (not there)
+        for row in rows
+        for panel in row["panels"]
+        for line, ok in zip(panel["values"], panel["possible"], strict=True)
+        for value, there in zip(line, ok, strict=True)
+    )
+    assert all(len(row) == len(summary["table"]["columns"]) for row in summary["table"]["rows"])
+    if name.startswith("fig3"):
+        assert [claim["verdict"] for claim in summary["claims"]] == ["held", "held"]
+        assert {claim["fair"] for claim in summary["claims"]} <= {"held", "not held"}
+        assert [model["accuracy"] for model in summary["baselines"]] == sorted(
+            (model["accuracy"] for model in summary["baselines"]), reverse=True
+        )
+        assert sum("above the best linear model (0.9700)" in note for note in summary["notes"]) == 2
+        line = next(one for one in summary["compare"] if one["label"] == "IHT, repaired" and one["depth"] == 2)
+        assert line["mean"] == [pytest.approx(np.mean(values)) for values in line["seeds"]]
+    else:
+        assert [row["unit"] for row in rows] == ["standard deviation", "mean test accuracy"] * 2
+        values = mnist_summary.statistics(records, "accuracy", 1, "released")
+        m, s = rows[0]["panels"][0]["m"][0], rows[0]["panels"][0]["s"][0]
+        assert rows[0]["panels"][0]["values"][0][0] == pytest.approx(np.std(values[m, s]))
+
+
+def test_companions_compute_nothing_of_their_own():
+    for task in KINDS:
+        figure, companion = experiments.get(f"fig3-{task}"), experiments.get(f"fig8-{task}")
+        cells = [one.cell(settings).key for one in (figure, companion) for settings in one.cells("quick", 0)]
+        assert cells[: len(cells) // 2] == cells[len(cells) // 2 :]
+        assert companion.store_name == f"fig3-{task}"
+
+
+def test_summaries_of_few_cells_have_gaps():
+    records = fabricated.records("fig3-binary", "smoke")
+    some = [record for record in records if record.cell.settings["method"] == "imp-paper"]
+    summary = experiments.get("fig3-binary").summarise("smoke", 0, some)
+    assert [claim["verdict"] for claim in summary["claims"]] == ["not measured"] * 2
+    assert summary["baselines"] == []
