@@ -67,7 +67,7 @@ def test_each_panel_is_labelled_and_nothing_is_clipped(results, name, preset):
         labels
         >= {
             "fig1": {"non-zero hidden weights s", "hidden width m", "mean PSNR (dB)"},
-            "fig3-binary": {"non-zero hidden weights s", "hidden width m", "mean test accuracy", "test accuracy"},
+            "fig3-binary": {"non-zero weights s", "two hidden layers\nhidden width m", "mean test accuracy"},
             "table1": {"gates updated every k steps", f"PSNR after {20 if preset == 'smoke' else 100} steps (dB)"},
         }.get(name, set())  # those of the others are looked at in tests of their own
     )
@@ -90,7 +90,7 @@ def test_the_title_of_figure_3_names_its_data(results, monkeypatch, tmp_path):
 def test_figure_3_shows_the_simpler_models_with_their_numbers(results):
     found = results("fig3-binary")
     shown = "\n".join(texts(figures.draw("fig3-binary", found)))
-    assert len(found.meta["summary"]["baselines"]) == 3
+    assert len(found.meta["summary"]["baselines"]) == 4
     for baseline in found.meta["summary"]["baselines"]:
         assert f"{baseline['label']}: {baseline['accuracy']:.4f}" in shown
     assert "one neuron, 10 pixels" in shown
@@ -102,38 +102,39 @@ def test_the_paper_is_shown_only_beside_its_own_size(results):
 
 
 def test_cells_that_cannot_exist_are_grey_and_missing_ones_are_crossed(results):
-    found = results("fig1", leave_out=1)  # the first cell is (m, s) = (1, 2) of the first method
+    found = results("fig1", leave_out=1)  # the first cell is (m, s) = (1, 2) of the first method and depth
     figure = figures.draw("fig1", found)
-    crosses = [[item.get_text() for item in axes.texts].count("×") for axes in figure.axes[:2]]
-    assert crosses == [1, 0]
-    summary = results("fig1", "quick").meta["summary"]
-    values = figures.draw("fig1", results("fig1", "quick")).axes[0].texts
-    assert len(values) == np.sum(summary["possible"]) < np.size(summary["possible"])
+    crosses = [[item.get_text() for item in axes.texts].count("×") for axes in figure.axes[:12]]
+    # one in the first of four panels of PSNR, and in that of exact recovery, two rows below
+    assert crosses == [1, *[0] * 7, 1, *[0] * 3]
+    possible = results("fig1", "quick").meta["summary"]["rows"][0]["panels"][1]["possible"]
+    values = figures.draw("fig1", results("fig1", "quick")).axes[1].texts
+    assert len(values) == np.sum(possible) < np.size(possible)
     assert "350" in {item.get_text() for item in values}  # an exact fit, at the documented cap
 
 
 def test_colours_are_clipped_and_numbers_are_not(results):
     figure = figures.draw("fig1", results("fig1"))
-    images = [image for axes in figure.axes[:2] for image in axes.images if image.get_clim() == (-20.0, 50.0)]
-    assert len(images) == 2
+    images = [image for axes in figure.axes[:8] for image in axes.images if image.get_clim() == (-20.0, 50.0)]
+    assert len(images) == 8
     assert max(float(image.get_array().max()) for image in images) > 50
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_axes_of_the_caller_are_used(results, name):
     found = results(name)
-    figure = Figure(figsize=(10, 6))
-    axes = figure.subplots(2, 2).ravel()
+    figure = Figure(figsize=(10, 9))
+    axes = figure.subplots(3, 4).ravel()
     assert figures.draw(name, found, axes=list(axes)) is figure
     assert axes[0].get_title() == "IHT as released"
-    with pytest.raises(ValueError, match=r"axes has 1 element\(s\); expected at least [234]"):
+    with pytest.raises(ValueError, match=r"axes has 1 element\(s\); expected at least ([234]|10|12)"):
         figures.draw(name, found, axes=[axes[0]])
 
 
 def test_wrong_names_and_empty_results_are_sentences(results):
     found = results("fig1")
-    with pytest.raises(ValueError, match=r"name='fig9' is not a figure .* expected one of .*fig1"):
-        figures.draw("fig9", found)
+    with pytest.raises(ValueError, match=r"name='fig11' is not a figure .* expected one of .*fig1"):
+        figures.draw("fig11", found)
     with pytest.raises(ValueError, match=r"results are those of 'fig1'; expected those of 'table1'"):
         figures.draw("table1", found)
     found.meta["summary"] = {}

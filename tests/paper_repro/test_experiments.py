@@ -6,11 +6,9 @@ import json
 import numpy as np
 import pytest
 
-import planted
 from paper_repro import experiment as experiments
-from paper_repro.encoding import encode
 from paper_repro.experiment import PRESETS
-from paper_repro.experiments import common, fig1, fig3_binary, table1
+from paper_repro.experiments import table1
 from paper_repro.store import Record
 
 NAMES = experiments.names()
@@ -40,17 +38,6 @@ def test_cells_are_distinct_frozen_and_storable(name, preset):
     assert shifted == {seed + 7 for seed in {cell.seed for cell in cells}}
 
 
-def test_figure_1_at_the_papers_size():
-    cells = fig1.cells("paper", 0)
-    series = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-    assert common.series_125(1, 1000) == series
-    wanted = {(m, s, seed) for m in series for s in series for seed in (0, 1, 2) if s <= 100 * m}
-    for method in ("released", "repaired"):
-        assert {(cell.m, cell.s, cell.seed) for cell in cells if cell.method == method} == wanted
-    assert {(cell.n, cell.d, cell.n_iter) for cell in cells} == {(50_000, 100, 15)}
-    assert fig1.COLOUR_RANGE_DB == (-20, 50)
-
-
 def test_table_1_at_the_papers_size():
     cells = table1.cells("paper", 0)
     assert {(cell.n, cell.d, cell.m, cell.s) for cell in cells} == {(50_000, 100, 10, 500)}
@@ -58,33 +45,6 @@ def test_table_1_at_the_papers_size():
     assert {cell.n_iter for cell in cells} == {100, 400}
     assert {cell.labels for cell in cells} == {"float32", "float64"}
     assert len({cell.seed for cell in cells}) == 10
-
-
-def test_figure_3_at_the_papers_size(monkeypatch):
-    monkeypatch.setattr(fig3_binary, "data_name", lambda: "mnist")
-    cells = [cell for cell in fig3_binary.cells("paper", 0) if cell.method == "released"]
-    assert {(cell.n_train, cell.n_test, cell.batch_size, cell.epochs) for cell in cells} == {(5000, 1000, 1000, 15)}
-    assert {cell.m for cell in cells} == {1, 2, 5, 10, 20, 50, 100, 200, 500, 1000}
-    assert {cell.s for cell in cells} == {1, 2, 5, 10, 20, 50, 100, 200}
-    assert {cell.seed for cell in cells} == {0, 1, 2}
-
-
-@pytest.mark.parametrize("method", common.METHODS)
-def test_a_cell_of_figure_1(method):
-    cell = fig1.Fig1Cell(m=2, s=4, seed=0, method=method, n=400, d=8)
-    metrics, arrays = fig1.compute(cell, "cpu")
-    again, arrays_again = fig1.compute(cell, "cpu")
-    assert encode(metrics) == encode(again)
-    assert all(np.array_equal(arrays[name], arrays_again[name]) for name in arrays)
-    X, y, truth = planted.release_instance(2, 4, 0, n=400, d=8)
-    hidden = np.zeros(8 * len(arrays["output"]))
-    hidden[arrays["hidden_position"]] = arrays["hidden_value"]
-    assert np.count_nonzero(hidden) <= 4
-    found = planted.ReLUNetwork([hidden.reshape(8, -1), arrays["output"]])
-    error = np.mean((found(X) - y) ** 2)
-    assert 20 * np.log10(np.abs(y).max()) - 10 * np.log10(error) == pytest.approx(metrics["psnr_db"], abs=1e-6)
-    assert planted.match_networks(found, truth).exact == metrics["exact"]
-    assert 0 < len(arrays["psnr_history_db"]) <= 15
 
 
 @pytest.mark.parametrize("labels", table1.LABEL_TYPES)
@@ -112,34 +72,6 @@ def test_a_cell_of_table_1(labels):
 )
 def test_the_settling_step(changed, start, winner, n_iter, expected):
     assert table1.settling_step(np.array(changed), np.array(start), winner, n_iter) == expected
-
-
-def test_cells_of_figure_3_beat_guessing_and_the_linear_models_agree_with_the_normal_equations():
-    cells = fig3_binary.cells("smoke", 0)
-    assert {cell.data for cell in cells} == {"digits"}
-    for cell in cells:
-        if cell.method in fig3_binary.LINEAR or (cell.m, cell.s) == (1, 10):
-            metrics, arrays = fig3_binary.compute(cell, "cpu")
-            # 74 test images: three standard errors below a true accuracy of .9
-            assert 0.9 - 3 * (0.9 * 0.1 / 74) ** 0.5 < metrics["accuracy"] <= 1.0
-            assert 0.9 < metrics["train_accuracy"] <= 1.0
-            if cell.method == "least-squares":
-                X, y = fig3_binary._images(cell.data, cell.n_train, cell.n_test, cell.dtype)[:2]
-                residual = X @ arrays["weights"][:-1] + arrays["weights"][-1] - y
-                np.testing.assert_allclose(X.T @ residual, 0, atol=1e-9)
-                assert abs(residual.sum()) < 1e-9
-
-
-def test_means_are_over_seeds_and_an_exact_fit_counts_as_the_cap():
-    def record(m, seed, value):
-        cell = experiments.get("fig1").cell(fig1.Fig1Cell(m, 2, seed, "released", 500, 20))
-        return Record(cell, "done", "", {"psnr_db": value})
-
-    records = [record(1, 0, float("inf")), record(1, 1, 150.0), record(5, 0, -7.0)]
-    summary = fig1.summarise("smoke", 0, records)
-    assert summary["mean_psnr_db"]["released"] == [[250.0, None], [-7.0, None], [None, None]]
-    assert summary["mean_psnr_db"]["repaired"] == [[None, None]] * 3
-    assert "350 dB" in summary["notes"][0]
 
 
 def test_the_table_of_table_1_counts_what_the_records_say():
