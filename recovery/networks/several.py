@@ -88,7 +88,9 @@ def fit_several(
     for name, unit in (("X", unit_X), ("y", unit_y)):
         if abs(unit) >= limit:
             raise ValueError(f"{name} is of size 2^{unit}; expected a size whose inverse {X.dtype} can hold")
-    small, target = (xp.ldexp(X, -unit_X), xp.ldexp(y, -unit_y)) if unit_X or unit_y else (X, y)
+    used = xp.flatnonzero((X != 0).any(axis=0)) if repaired else None  # blank pixels get no weights
+    small = X if used is None or int(used.shape[0]) in (0, X.shape[1]) else X[:, used]
+    small, target = (xp.ldexp(small, -unit_X), xp.ldexp(y, -unit_y)) if unit_X or unit_y else (small, y)
     phases = len(widths) + (repaired and len(widths) > 1)
     record = Record(n_iter * phases, time_limit, callback, math.ldexp(1.0, unit_y))
     batches = Batches(small, target, batch_size, rng)
@@ -111,11 +113,27 @@ def fit_several(
         layers[0] = xp.ldexp(layers[0], -unit_X)
         layers[last] = xp.ldexp(layers[last], unit_y)
         network = ReLUNetwork(layers)
-    outputs = network(X)
-    score = psnr(softmax(outputs) if loss == "cross_entropy" else outputs, y)
+    if int(small.shape[1]) < int(X.shape[1]):
+        first = xp.zeros((int(X.shape[1]), network.n_neurons), dtype=X.dtype)
+        first[used] = network.hidden
+        network = ReLUNetwork([first, *network.layers[1:]])
     return NetworkFit(
-        network, score, record.n_iter, status, status.value + (f"; {note}" if note else ""), record.history
+        network,
+        _score(network, X, y, loss),
+        record.n_iter,
+        status,
+        status.value + (f"; {note}" if note else ""),
+        record.history,
     )
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def _score(network: ReLUNetwork, X: Any, y: Any, loss: str) -> float:
+    """Return the PSNR in dB; -inf where the outputs of a diverged fit leave the range of the numbers."""
+    outputs = network(X)
+    if not bool(arrays.namespace(outputs).isfinite(outputs).all()):
+        return -math.inf
+    return psnr(softmax(outputs) if loss == "cross_entropy" else outputs, y)
 
 
 def _exponent(values: Any) -> int:

@@ -129,7 +129,7 @@ def fit_released_vector(
                 hidden, output = xp.zeros_like(hidden), xp.zeros_like(output)
             break
         change = sparsity if support is None else sparsity - xp.isin(picked, support).sum()
-        before, support = hidden, picked
+        before, kept, support = hidden, output, picked
         hidden, output = vector[: d * m].reshape(m, d).T, vector[d * m :].reshape(m, k)
         live = xp.flatnonzero((hidden != 0).any(axis=0))
         shown = X @ hidden[:, live]
@@ -141,7 +141,7 @@ def fit_released_vector(
             found.gradient * n, batches.peak, change, flips, xp.count_nonzero(vector), live.shape[0], total
         )
         if not math.isfinite(objective):
-            record.stop = Status.DIVERGED
+            record.stop, hidden, output = Status.DIVERGED, before, kept
     carries = (hidden != 0).any(axis=0) & (output != 0).any(axis=1)
     keep = xp.flatnonzero(carries)
     network = ReLUNetwork([hidden[:, keep], output[keep]])

@@ -14,7 +14,7 @@ from recovery.networks.batches import Batches
 from recovery.networks.exchange import polish_and_exchange
 from recovery.networks.gradual import Gradual
 from recovery.networks.losses import loss_and_gradient
-from recovery.networks.polishing import Polisher
+from recovery.networks.polishing import CG_STEPS, Polisher
 from recovery.networks.record import Record
 from recovery.results import Status
 
@@ -24,8 +24,8 @@ BANK, LEAST_BANK = 2, 16
 """Neurons of the search for each neuron of the answer; no more than the answer could carry, or this many."""
 POLISH_SHARE = 0.15
 """Share of the steps that is kept for polishing and exchange, on all rows."""
-POLISH_ROWS = 1e10
-"""Cross-entropy on batches is polished if a product with all rows takes fewer operations than this."""
+POLISH_LEAST, POLISH_WORK, POLISH_CLASSES = 10, 4.0, 20
+"""At least so many of them, or so many times the operations of the search; at most so many for cross-entropy."""
 
 
 def fit_repaired_vector(
@@ -93,11 +93,15 @@ def joint_search(
     """
     left = record.left
     polish = round(POLISH_SHARE * left) if left > 1 else 0
-    if loss == "cross_entropy" and batches.minibatch:
-        polish = 0
+    if loss == "cross_entropy":
+        polish = min(polish, POLISH_CLASSES)
     search = Gradual(start, batches, loss, sparsity, widths, record, frozen=frozen)
     search.run(left - polish)
     layers = search.layers if record.stop is None else search.small()
+    # a step on a batch reads all weights of the bank, one of polishing the live ones, for all rows and many times
+    once = 6 * batches.size * sum(int(layer.size) for layer in start)
+    again = 6 * CG_STEPS * int(batches.X.shape[0]) * sum(int(layer.size) for layer in trim(layers))
+    polish = min(polish, max(POLISH_LEAST, int(POLISH_WORK * once * (left - polish) / max(1, again))))
     return polished(layers, batches, sparsity, loss, record, tol, frozen=frozen, steps=polish)
 
 
