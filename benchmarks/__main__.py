@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks import (
     certificates,
+    fig1_grid,
     htp_vs_omp,
     imp_path,
     linear_numbers,
@@ -30,6 +31,8 @@ def main():
     htp_vs_omp.main([])
     print("\n## One gradient step\n")
     step_speed.main([])
+    print("\n## Figure 1, cell by cell\n")
+    fig1_grid.main(["--seeds", "1", "--widths", "1", "10", "100"])
     print("\n## The path of magnitude pruning\n")
     imp_path.main([])
     print("\n## Memory of a streamed step\n")

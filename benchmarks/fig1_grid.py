@@ -30,6 +30,8 @@ from threadpoolctl import threadpool_limits
 import planted
 import recovery
 from benchmarks.machine import machine, seconds, table
+from planted import arrays
+from recovery.networks.many import fit_many
 from recovery.networks.reference import released_loop
 
 GRID = (1, 10, 100, 1000)
@@ -179,6 +181,85 @@ def sample_paper(depths, places, loop_places):
             )
 
 
+def gpu_grid(put, widths, sparsities, n, d, n_iter, problems=16):
+    """Print how long fits take on a device, whether the supports are the CPU's, and what batches gain.
+
+    Parameters
+    ----------
+    put : callable
+        Moves a NumPy array to the device.
+    widths, sparsities, n, d, n_iter
+        The grid.
+    problems : int
+        Fits that are made together, of sparsities of the grid and seeds 0, 1, ... in turn.
+
+    Returns
+    -------
+    bool
+        Whether all supports were equal.
+    """
+    rows, equal = [], []
+    for m in widths:
+        for s in (s for s in sparsities if s <= d * m):
+            X, y, _ = planted.release_instance(m, s, 0, n=n, d=d)
+            options = {"n_neurons": m, "sparsity": s, "method": "released", "n_iter": n_iter, "rng": 0}
+            slow, here = seconds(partial(recovery.fit_network, X, y, **options))
+            on_device = put(X), put(y)
+            recovery.fit_network(*on_device, **options)  # kernels are compiled at the first call
+            fast, there = seconds(partial(recovery.fit_network, *on_device, **options))  # ends with a read of the PSNR
+            equal.append(same_support(here, there))
+            row = (m, s, f"{slow:.3f}", f"{fast:.3f}", f"{here.psnr_db:.2f}", f"{there.psnr_db:.2f}", equal[-1])
+            rows.append(row)
+            print(*row, file=sys.stderr, flush=True)
+    print(f"n = {n:,}, d = {d}, {n_iter} steps, seconds are wall time\n")
+    print(table(("m", "s", "CPU, s", "device, s", "CPU, dB", "device, dB", "equal supports"), rows))
+    rows = []
+    for m in widths:
+        rows.append((m, *adjoint_share(put, n, d, m)))
+    print("\n" + table(("m", "adjoint, GFLOP/s", "square product, GFLOP/s", "share"), rows) + "\n")
+    rows = []
+    for m in widths:
+        sizes = [s for s in sparsities if s <= d * m]
+        sizes = [sizes[b % len(sizes)] for b in range(problems)]
+        drawn = [planted.release_instance(m, s, 0, n=n, d=d)[:2] for s in sizes]  # equal seeds: equal inputs
+        X, Y = put(drawn[0][0]), put(np.stack([y for _, y in drawn]))
+        options = {"n_neurons": m, "sparsities": sizes, "n_iter": n_iter, "rngs": range(problems)}
+        fit_many(X, Y, together=True, **options)
+        alone, first = seconds(partial(fit_many, X, Y, together=False, **options))
+        both, second = seconds(partial(fit_many, X, Y, together=True, **options))
+        equal += [same_support(a, b) for a, b in zip(first, second, strict=True)]
+        rows.append(
+            (m, f"{problems / alone:.1f}", f"{problems / both:.1f}", f"{alone / both:.1f}", all(equal[-problems:]))
+        )
+    print(table(("m", "cells a second alone", f"{problems} together", "times as many", "equal supports"), rows))
+    return all(equal)
+
+
+def same_support(one, other):
+    """Return whether two fits have the same non-zero weights, neuron by neuron."""
+    first, second = (arrays.to_numpy(fit.network.hidden) != 0 for fit in (one, other))
+    return first.shape == second.shape and bool((first == second).all())
+
+
+def adjoint_share(put, n, d, m, repeats=10):
+    """Return the rate of A' r with stored gates, that of a square product of as many operations, and their ratio."""
+    rng = np.random.default_rng(0)
+    A = recovery.GatedOperator.from_generators(put(rng.standard_normal((n, d))), put(rng.standard_normal((d, m))))
+    r, side = put(rng.standard_normal(n)), max(8, round((n * d * m) ** (1 / 3)))
+    square = put(rng.standard_normal((side, side)))
+    rates = []
+    for job, operations in ((partial(A.rmatvec, r), 2.0 * n * d * m), (lambda: square @ square, 2.0 * side**3)):
+        arrays.to_numpy(job().ravel()[:1])
+
+        def several(job=job):
+            for _ in range(repeats):
+                out = job()
+            return arrays.to_numpy(out.ravel()[:1])  # a read waits for the device
+
+        rates.append(repeats * operations / seconds(several)[0] / 1e9)
+    return f"{rates[0]:.1f}", f"{rates[1]:.1f}", f"{rates[0] / rates[1]:.0%}"
+
+
 def main(arguments=None):
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -188,11 +269,20 @@ def main(arguments=None):
     parser.add_argument("--samples", type=int, default=5_000, help="n of the named grid")
     parser.add_argument("--paper", action="store_true", help="compute the paper preset's row")
     parser.add_argument("--sample", action="store_true", help="with --paper: estimate it from a few cells")
+    parser.add_argument("--gpu", action="store_true", help="compare the CPU with a GPU")
+    parser.add_argument("--problems", type=int, default=16, help="with --gpu: fits that are made together")
     parser.add_argument("--depths", type=int, nargs="*", default=[1])
     parser.add_argument("--results", type=Path, default=Path("results"))
     parser.add_argument("--jobs", type=int, default=None)
     options = parser.parse_args(arguments)
     print(f"{machine()}\n")
+    if options.gpu:
+        available, sentence = arrays.gpu_status()
+        print(f"{sentence}\n")
+        if available:
+            put = partial(arrays.asarray, device="gpu")
+            gpu_grid(put, options.widths, options.sparsities, options.samples, 100, 15, options.problems)
+        return
     if options.paper and not options.sample:
         run_paper(options.depths, options.results, options.jobs)
         return

@@ -74,7 +74,7 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
     )
     handles, texts = axes[0].get_legend_handles_labels()
     if own:
-        axes[0].figure.legend(handles, texts, loc="outside lower center", ncols=3)
+        axes[0].figure.legend(handles, texts, loc="outside lower center", ncols=(len(texts) + 1) // 2)
     else:
         axes[0].legend()
 
