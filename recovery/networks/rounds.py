@@ -246,7 +246,12 @@ class Pass:
         layers = self.shapes.split(run.trained)
         found = layers[: self.counted]
         if self.fused:
-            found[-1] = found[-1] * layers[-1][:, 0]
+            output = layers[-1][:, 0]
+            if self.counted > 1:
+                # small output weights would rank all of this layer below the first one, and the first round prune it
+                square = (output * output).mean()
+                output = output / self.xp.sqrt(self.xp.where(square > 0, square, 1.0))
+            found[-1] = found[-1] * output
         return found
 
     def _keep(self, masks: Masks) -> Any:
