@@ -15,7 +15,7 @@ from paper_repro.experiment import Experiment
 from paper_repro.results import Results, collect, store_of
 from paper_repro.store import Record, StoreError
 
-__all__ = ["Circumstances", "Section", "circumstances", "gather"]
+__all__ = ["Circumstances", "Section", "circumstances", "gather", "preset_of", "settings_of"]
 
 
 @dataclass(frozen=True)

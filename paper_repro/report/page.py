@@ -15,7 +15,7 @@ from paper_repro.report.markup import element, join
 from paper_repro.report.overview import overview
 from paper_repro.report.sections import section
 
-__all__ = ["page", "report_path", "write_report"]
+__all__ = ["check_output", "page", "report_path", "write_report"]
 
 
 def report_path(preset: str, folder: Path, seed: int = 0) -> Path:

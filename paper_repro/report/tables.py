@@ -10,7 +10,7 @@ from typing import Any
 from paper_repro.render import shown
 from paper_repro.report.markup import Markup, element, join
 
-__all__ = ["leading_number", "table"]
+__all__ = ["leading_number", "settings", "table"]
 
 MEDIUM, LONG = 12, 32
 """Characters of texts beyond which a column is wider."""
