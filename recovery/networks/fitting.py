@@ -24,8 +24,8 @@ __all__ = ["fit_network"]
 
 EXACT_ONLY = ("l1", "group_l1")
 """Solvers with equality constraints."""
-SYNCS_PER_STEP = {"repaired": 8, "released": 20}
-"""Most synchronisations with a GPU in a step on all rows, without ties; 4 and 15 as a rule."""
+SYNCS_PER_STEP = {"repaired": 8, "released": 8}
+"""Most synchronisations with a GPU in a step on all rows, without ties; 4 and 5 as a rule."""
 SYNCS_PER_CUT = 20
 """The same in a step of the repaired method that cuts back to the size of the answer."""
 
@@ -107,8 +107,8 @@ def fit_network(
     so on. ``"repaired"`` keeps 2 m neurons of either output sign and up to 3 s weights during the search, takes
     least squares on the support as its step (a Gauss-Newton step once the gates follow the weights),
     re-draws the generator of every neuron that lost its weights, and cuts back to m neurons and s weights
-    at the end of each start. A search step on all rows synchronises with a GPU at most 8 times, a step
-    that cuts back 20 times, a released step 20 times. Derived here; its success rates stand in ``docs/networks.md``.
+    at the end of each start. A search step on all rows and a released step synchronise with a GPU at most 8 times,
+    a step that cuts back 20 times. Derived here; its success rates stand in ``docs/networks.md``.
 
     Examples
     --------
