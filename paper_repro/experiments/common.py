@@ -17,7 +17,7 @@ METHODS = ("released", "repaired")
 LABELS = {"released": "IHT as released", "repaired": "IHT, repaired"}
 
 PSNR_CAP_DB = 350.0
-"""An exact fit has an infinite PSNR; in means, medians and tables PSNR counts as at most this."""
+"""An exact fit has an infinite PSNR, and a diverged one minus that; in means and tables PSNR is between -+ this."""
 
 
 def series_125(low: int, high: int) -> tuple[int, ...]:
@@ -27,8 +27,8 @@ def series_125(low: int, high: int) -> tuple[int, ...]:
 
 
 def capped(psnr_db: float) -> float:
-    """Return a PSNR in dB, at most :data:`PSNR_CAP_DB`."""
-    return min(psnr_db, PSNR_CAP_DB)
+    """Return a PSNR in dB, at most :data:`PSNR_CAP_DB` and at least minus that."""
+    return max(-PSNR_CAP_DB, min(psnr_db, PSNR_CAP_DB))
 
 
 def stream(*key: int | str) -> np.random.Generator:

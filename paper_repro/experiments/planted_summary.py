@@ -169,11 +169,12 @@ def _frame(size: PlantedPreset, seed: int, rows: list[dict[str, Any]]) -> dict[s
     seeds = f"seed{'s' if size.seeds > 1 else ''} " + ", ".join(str(seed + trial) for trial in range(size.seeds))
     return {
         "subtitle": f"n = {size.n:,} samples, d = {size.d} Gaussian inputs{outputs}, {seeds}\n"
-        f"{size.epochs} epochs{batches}{updates}; grey: fewer than s weights, or labels all 0",
+        f"{size.epochs} epochs{batches}{updates}; grey: no such network, or labels all 0",
         "rows": rows,
         "table": values_table(rows),
         "notes": [
-            f"PSNR in dB on the samples that were fitted; an exact fit counts as {PSNR_CAP_DB:.0f} dB in means. "
+            f"PSNR in dB on the samples that were fitted; in means an exact fit counts as {PSNR_CAP_DB:.0f} dB, "
+            f"a diverged one as at least -{PSNR_CAP_DB:.0f} dB. "
             "Planted networks whose labels are all 0 are left out."
         ],
     }

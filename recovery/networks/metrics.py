@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from planted import arrays
 from planted.checks import check_array
 
@@ -23,7 +25,8 @@ def psnr(prediction: Any, target: Any) -> float:
     -------
     float
         20 log10(max |target|) - 10 log10(mean squared error), in dB; ``inf`` for an exact
-        prediction and ``nan`` if the target is zero and the prediction is not.
+        prediction, ``-inf`` where squares leave the range of the numbers, and ``nan`` if the target is
+        zero and the prediction is not.
 
     Raises
     ------
@@ -42,7 +45,8 @@ def psnr(prediction: Any, target: Any) -> float:
     if peak == 0:
         return psnr_of(float(xp.abs(prediction).max()), 0.0)
     error = (prediction - target) / peak  # so that no square leaves the range of the numbers
-    return psnr_of(float((error * error).mean()), 1.0)
+    with np.errstate(over="ignore"):  # a diverged prediction has -inf dB
+        return psnr_of(float((error * error).mean()), 1.0)
 
 
 def psnr_of(mean_square: float, peak: float) -> float:

@@ -60,4 +60,6 @@ def test_a_sweep_on_the_gpu_uses_one_process_and_says_so(gpu, tmp_path):
     experiment = experiments.get("fig1")
     outcome = sweep.run(experiment, CELLS[:2], Store(tmp_path), device="gpu")
     assert (outcome.computed, outcome.failed) == (2, [])
-    assert {record.run["device"] for record in Store(tmp_path).records()} == {"gpu"}
+    runs = [record.run for record in Store(tmp_path).records()]
+    assert {run["device"] for run in runs} == {"gpu"}
+    assert all(run["peak_bytes"] > 0 for run in runs)

@@ -103,10 +103,11 @@ def test_a_row_of_panels_and_its_table():
     assert first["possible"] == [[True, True, False], [True, True, True]]
     assert (row["limits"], row["extend"], row["digits"]) == ([0.0, 1.0], "both", 2)
     other = grids.panel_row("two", "dB", (0.0, 1.0), grids.Grid(2, (2,), (4, 9)), {"released": {(2, 9): 8.0}}, max)
+    other["unit"] = "standard deviation\nof PSNR (dB)"
     table = grids.values_table([row, other])
     assert table["columns"] == ["panels", "shown", "method", "m \\ s", "3", "4", "5", "9"]
     assert table["rows"][0] == ["one hidden layer", "dB", "IHT as released", 1, 1.5, None, None, None]
-    assert table["rows"][-1] == ["two", "dB", "IHT as released", 2, None, None, None, 8.0]
+    assert table["rows"][-1] == ["two", "standard deviation of PSNR (dB)", "IHT as released", 2, None, None, None, 8.0]
     assert len(table["rows"]) == 5
 
 

@@ -133,6 +133,7 @@ def test_psnr():
     target = np.array([1.0, -2.0, 0.5, 0.0])
     assert recovery.psnr(target + 0.1, target) == pytest.approx(20 * np.log10(2) - 10 * np.log10(0.01))
     assert recovery.psnr(target, target) == np.inf
+    assert recovery.psnr(1e300 * target, target) == -np.inf  # what a diverged fit may say
     assert np.isnan(recovery.psnr(target, 0 * target))
     assert recovery.psnr(0 * target, 0 * target) == np.inf
     for factor in (1e-300, 1e200):  # no square leaves the range
