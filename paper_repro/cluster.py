@@ -10,6 +10,7 @@ import contextlib
 import importlib
 import logging
 import queue
+import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -84,9 +85,9 @@ class Cluster:
 
     def __exit__(self, *unused: object) -> None:
         if self._futures:  # dropped in the middle
-            with contextlib.suppress(Exception):
-                self._client.cancel(list(self._futures.values()), force=True)
-                self._client.sync(self._client._run, remote.drop, self._sweep, on_error="ignore", callback_timeout=5.0)
+            stopper = threading.Thread(target=self._drop, daemon=True)
+            stopper.start()
+            stopper.join(timeout=5.0)  # a worker that does not answer holds nobody up
         self._close()
 
     def slots(self) -> int:
@@ -120,7 +121,7 @@ class Cluster:
             return None
         cells = self._cells[future.key]
         try:
-            answers: list[remote.Answer] = future.result(timeout=2.0)
+            answers: list[remote.Answer] = future.result(timeout=10.0)
         except TimeoutError:  # its worker was lost meanwhile, and it is computed again
             self._finished.put(future)
             return None
@@ -145,6 +146,11 @@ class Cluster:
             f"the connection to the Dask scheduler at {self.address} was lost; finished cells are in the store, "
             "and the same command goes on from there"
         )
+
+    def _drop(self) -> None:
+        with contextlib.suppress(Exception):
+            self._client.cancel(list(self._futures.values()), force=True)
+            self._client.run(remote.drop, self._sweep, on_error="ignore")
 
     def _check_workers(self) -> None:
         try:

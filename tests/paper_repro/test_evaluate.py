@@ -1,6 +1,8 @@
 """Computing cells in one process: batches, memory that runs out, and how much was used at the peak."""
 
 import dataclasses
+import sys
+import types
 import warnings
 
 import numpy as np
@@ -131,6 +133,33 @@ def test_the_peak_falls_back_to_the_largest_use_since_the_process_began(monkeypa
     assert memory.peak_bytes("cpu") > 2**24
     monkeypatch.setattr(memory.importlib, "import_module", lambda name: (_ for _ in ()).throw(ImportError(name)))
     assert memory.peak_bytes("cpu") is None
+
+
+class FakePool:
+    def __init__(self, kept):
+        self.kept = kept
+
+    def free_all_blocks(self):
+        self.kept = 0
+
+    def total_bytes(self):
+        return self.kept
+
+
+def test_on_a_gpu_the_peak_is_that_of_the_memory_pool_which_is_emptied_before(monkeypatch):
+    pool, pinned = FakePool(500), FakePool(7)
+    cupy = types.ModuleType("cupy")
+    cupy.get_default_memory_pool, cupy.get_default_pinned_memory_pool = lambda: pool, lambda: pinned
+    cupy.cuda = types.SimpleNamespace(memory=types.SimpleNamespace(OutOfMemoryError=StandInOutOfMemory))
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+
+    def compute(settings, device):
+        pool.kept += 1000
+        return {"total": 1.0}, {}
+
+    (record,) = evaluate(changed(compute=compute), CELLS[:1], "gpu")
+    assert record.run["peak_bytes"] == 1000
+    assert pinned.kept == 0
 
 
 def test_a_sweep_in_batches_fills_the_same_store(tmp_path, monkeypatch):
