@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -107,8 +108,11 @@ def _cell(value: Any, kind: str | None) -> Markup:
 
 
 def _flat(value: Any) -> str:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = {one.name: getattr(value, one.name) for one in dataclasses.fields(value)}
     if isinstance(value, Mapping):
-        return ", ".join(f"{key}: {_flat(item)}" for key, item in value.items())
+        return "; ".join(f"{key}: {_flat(item)}" for key, item in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(map(_flat, value)) or "none"
+        simple = all(isinstance(item, str | int | float) for item in value)
+        return ", ".join(_flat(item) if simple else f"({_flat(item)})" for item in value) or "none"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else shown(value)

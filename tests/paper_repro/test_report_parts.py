@@ -1,5 +1,6 @@
 """The parts of the report: escaping, numbers in tables, text alternatives, words."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from pages import Page
 
 from paper_repro.report.alternatives import alternative
 from paper_repro.report.markup import Markup, element, join, prose
-from paper_repro.report.tables import leading_number, table
+from paper_repro.report.tables import leading_number, settings, table
 from paper_repro.report.words import anchor, badge, command, count, duration, label, span_of_dates
 
 
@@ -69,6 +70,16 @@ def test_a_column_is_numeric_when_all_that_is_there_is_a_number():
     assert [text for _, text in body[3::4]] == ["0.1235", "nan", "1.00e-09"]
     assert [has.get("class") for has, _ in page.all("th")] == ["number", None, "number", "number"]
     assert [has["aria-label"] for has, _ in (*page.all("div"), *page.all("table"))] == ["some <numbers>"] * 2
+
+
+def test_settings_are_told_without_the_names_of_classes():
+    @dataclasses.dataclass
+    class Grid:
+        depth: int
+        m: tuple
+
+    page = Page(settings({"n": 50_000, "seeds": (0, 1), "grids": (Grid(1, (2, 5)), Grid(2, (10,))), "none": ()}))
+    assert [text for _, text in page.all("dd")] == ["50,000", "0, 1", "(depth: 1; m: 2, 5), (depth: 2; m: 10)", "none"]
 
 
 def test_a_table_without_rows_is_one():
