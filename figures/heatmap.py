@@ -53,7 +53,9 @@ def heatmap(
     grey = np.ma.masked_where(np.asarray(possible), np.zeros(numbers.shape))
     axes.imshow(grey, cmap=_flat(IMPOSSIBLE), origin="lower", aspect="auto", interpolation="nearest")
     image = axes.imshow(colours, vmin=limits[0], vmax=limits[1], origin="lower", aspect="auto", interpolation="nearest")
-    axes.set_xticks(range(len(sparsities)), [str(value) for value in sparsities])
+    # 9 numbers of up to 4 digits, as on the paper's grids, would touch
+    crowded = len(sparsities) * max(len(str(value)) for value in sparsities) > 28
+    axes.set_xticks(range(len(sparsities)), [str(value) for value in sparsities], rotation=90 if crowded else 0)
     axes.set_yticks(range(len(widths)), [str(value) for value in widths])
     axes.set_xlabel("non-zero hidden weights s")
     axes.tick_params(length=0)

@@ -12,7 +12,7 @@ __all__ = ["draw", "layout", "panels", "size"]
 
 MAPS, IMAGES = 4, 5
 """Panels in a row of heat maps, one a method, and in a row of images, where the original comes first."""
-IMAGE_INCHES = 1.55
+IMAGE_INCHES = 1.6
 """Height of a row of images, with its titles and numbers."""
 
 
@@ -49,16 +49,17 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
     maps = heat.panels(summary)
     heat.draw(axes[:maps], summary, own)
     rest = axes[maps:]
-    for row in summary["images"]:
+    for number, row in enumerate(summary["images"]):
         for position, (here, content) in enumerate(zip(rest, row["panels"], strict=False)):
             _image(here, content)
+            if number == 0:
+                here.set_title(content["title"])
             if position == 0:
                 here.set_ylabel(row["name"])
         rest = rest[len(row["panels"]) :]
 
 
 def _image(axes: Any, content: dict[str, Any]) -> None:
-    axes.set_title(content["title"])
     axes.set_xlabel(content["text"])
     axes.set_xticks([])
     axes.set_yticks([])

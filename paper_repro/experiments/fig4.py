@@ -21,12 +21,20 @@ def _both(m: tuple[int, ...], s: tuple[int, ...]) -> tuple[Grid, ...]:
 
 
 PRESETS = {
-    "smoke": INRPreset(_both((2, 5, 10), (10, 50)), seeds=1, shown=(10, 50), n_features=60, n_iter=20, imp_updates=40),
-    "quick": INRPreset(_both((2, 10, 50), (10, 50, 200)), seeds=3, shown=(50, 50), n_features=200, imp_updates=200),
-    "cpu": INRPreset(_both((2, 5, 10, 20, 50, 100, 200), (2, 10, 50, 200, 1000)), seeds=3, shown=(200, 200)),
-    "paper": INRPreset(
-        _both((2, 5, 10, 20, 50, 100, 200), (2, 5, 10, 20, 50, 100, 200, 500, 1000)), seeds=3, shown=(200, 200)
+    "smoke": INRPreset(
+        _both((2, 5, 10), (10, 50)), 1, (10, 50), block=4, n_features=94, n_iter=20, imp_updates=40, imp_fine_tune=100
     ),
+    "quick": INRPreset(
+        _both((2, 5, 10, 20, 50), (5, 20, 50, 200)),
+        3,
+        (50, 50),
+        block=2,
+        n_features=376,
+        imp_updates=200,
+        imp_fine_tune=500,
+    ),
+    "cpu": INRPreset(_both((2, 5, 10, 20, 50, 100, 200), (2, 10, 50, 200, 1000)), 3, (200, 200)),
+    "paper": INRPreset(_both((2, 5, 10, 20, 50, 100, 200), (2, 5, 10, 20, 50, 100, 200, 500, 1000)), 3, (200, 200)),
 }
 
 

@@ -21,11 +21,21 @@ def _both(m: tuple[int, ...], s: tuple[int, ...]) -> tuple[Grid, ...]:
 
 
 PRESETS = {
-    "smoke": INRPreset(_both((1, 2, 5), (10, 50)), seeds=1, shown=(5, 50), n_features=60, n_iter=20, imp_updates=40),
-    "quick": INRPreset(_both((1, 5, 20), (20, 100, 500)), seeds=3, shown=(20, 500), n_features=200, imp_updates=200),
-    "cpu": INRPreset(_both((1, 2, 5, 10, 20, 50, 100, 200), (5, 20, 100, 500, 2000)), seeds=3, shown=(200, 2000)),
+    "smoke": INRPreset(
+        _both((1, 2, 5), (10, 50)), 1, (5, 50), block=4, n_features=94, n_iter=20, imp_updates=40, imp_fine_tune=100
+    ),
+    "quick": INRPreset(
+        _both((1, 2, 5, 20), (5, 20, 100, 500)),
+        3,
+        (20, 500),
+        block=2,
+        n_features=376,
+        imp_updates=200,
+        imp_fine_tune=500,
+    ),
+    "cpu": INRPreset(_both((1, 2, 5, 10, 20, 50, 100, 200), (5, 20, 100, 500, 2000)), 3, (200, 2000)),
     "paper": INRPreset(
-        _both((1, 2, 5, 10, 20, 50, 100, 200), (5, 10, 20, 50, 100, 200, 500, 1000, 2000)), seeds=3, shown=(200, 2000)
+        _both((1, 2, 5, 10, 20, 50, 100, 200), (5, 10, 20, 50, 100, 200, 500, 1000, 2000)), 3, (200, 2000)
     ),
 }
 

@@ -27,7 +27,8 @@ __all__ = ["SIGMAS", "INRCell", "INRPreset", "cells_of", "compute", "cost", "pos
 SIGMAS = {"grey": (2.0, 2.0), "colour": (5.0, 5.0, 0.05)}
 """Standard deviation of the frequencies along rows, columns and colour planes, in the paper's release."""
 SHAPES = {"grey": (28, 28), "colour": (32, 32, 3)}
-PEAK = 1.0
+PEAK, HALF_STEP = 1.0, 0.5 / 255
+"""Largest value of a pixel, and half of the step between two values of a file."""
 DTYPES = {"released": "float64", "repaired": "float64", "imp-paper": "float32", "imp-fair": "float32"}
 """As in the release: IHT on CuPy's float64, pruning in PyTorch's float32."""
 
@@ -150,8 +151,9 @@ def compute(name: str) -> Callable[[INRCell, str], Outcome]:
     -------
     callable
         ``(cell, device) -> (metrics, arrays)``. For each sparsity ``psnr_db``, ``clipped`` (share of the outputs
-        outside of [0, 1], which a screen cannot show), ``nonzeros`` (of all layers), ``n_iter`` and ``status``; the
-        outputs themselves, float32 and unclipped, are the array ``outputs``, shape (fits, pixels).
+        outside of [0, 1] by more than rounding to a pixel's value explains), ``nonzeros`` (that the budget counts),
+        ``n_iter`` and ``status``; the outputs themselves, float32 and unclipped, are the array ``outputs``, shape
+        (fits, pixels).
     """
 
     def computed(cell: INRCell, device: str) -> Outcome:
@@ -179,7 +181,7 @@ def compute(name: str) -> Callable[[INRCell, str], Outcome]:
                 {
                     "s": s,
                     "psnr_db": psnr_of(error, PEAK),
-                    "clipped": float(np.mean((output < 0) | (output > PEAK))),
+                    "clipped": float(np.mean((output < -HALF_STEP) | (output > PEAK + HALF_STEP))),
                     "nonzeros": _nonzeros(cell, fit.network),
                     "n_iter": fit.n_iter,
                     "status": fit.status.name,

@@ -232,5 +232,5 @@ def _output(
         place = list(settings["s"]).index(s)
         row = rows_of(record)[place]
         ratio = f"{row['psnr_db']:.1f} dB" if math.isfinite(row["psnr_db"]) else "exact"
-        return np.asarray(record.arrays["outputs"][place]), f"{ratio}, {100 * row['clipped']:.0f} % clipped"
+        return np.asarray(record.arrays["outputs"][place]), f"{ratio}\n{100 * row['clipped']:.0f} % clipped"
     return None
