@@ -75,9 +75,9 @@ class Recipe:
 
 
 PAPER = Recipe("paper", 15, None, 1e-3, 0.1, 0.0, 0, "pytorch", "all", 1.0, 1.0, False, False, True)
-FAIR = Recipe("fair", 400, 500, 1e-2, 0.2, 0.2, 2000, "small", "hidden", 0.1, 1e-3, True, True, False)
+FAIR = Recipe("fair", 2000, 256, 1e-2, 0.3, 0.2, 2000, "small", "hidden", 1.0, 1e-3, True, True, False)
 RECIPES = {"paper": PAPER, "fair": FAIR}
-HIDDEN_START, OUTPUT_START = 0.1, 0.0
+HIDDEN_START, OUTPUT_START = 0.5, 0.0
 """Small start: standard deviation of a neuron's input for inputs of unit variance, and of an output weight."""
 
 

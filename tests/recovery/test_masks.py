@@ -114,3 +114,16 @@ def test_a_share_drops_as_many_as_pytorch_rounds_to_and_at_least_one():
     assert pruned_count(5, 0.1) == 4  # round(0.5) is 0, which would go on for ever
     assert pruned_count(1, 0.1) == pruned_count(0, 0.1) == 0
     assert Masks.full(layers()).prune(layers(), share=0.5).count == 9
+
+
+def test_counts_are_those_of_pytorchs_global_pruning_as_long_as_it_prunes():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    from torch.nn.utils import prune
+
+    module = torch.nn.Linear(51, 5, bias=False)
+    masks, weights = Masks.full([np.ones((51, 5))]), module.weight.detach().numpy().T.copy()
+    for _ in range(36):
+        prune.global_unstructured([(module, "weight")], prune.L1Unstructured, amount=0.1)
+        masks = masks.prune([weights], share=0.1)
+        np.testing.assert_array_equal(masks.layers[0], module.weight_mask.numpy().T == 1)
+    assert masks.count == 5  # PyTorch stays here
