@@ -14,6 +14,7 @@ __all__ = [
     "HELD",
     "NOT_HELD",
     "NOT_MEASURED",
+    "NO_RIVAL",
     "Claim",
     "Comparison",
     "against",
@@ -24,6 +25,8 @@ __all__ = [
 ]
 
 HELD, NOT_HELD, NOT_MEASURED = "held", "not held", "not measured"
+NO_RIVAL = "does not apply"
+"""What a claim that IMP has no part in says of a fair IMP."""
 
 Means = Mapping[Any, float]
 """(m, s), or (depth, m, s), -> mean."""
@@ -45,7 +48,7 @@ class Claim:
         The claim as the paper tests it.
     measured : str
         The numbers behind it.
-    fair : {"held", "not held", "not measured"}, optional
+    fair : {"held", "not held", "not measured", "does not apply"}, optional
         The same against IMP that is given enough updates.
     fair_measured : str, optional
         The numbers behind that.
@@ -56,7 +59,7 @@ class Claim:
     rule: str
     verdict: str
     measured: str
-    fair: str = NOT_MEASURED
+    fair: str = NO_RIVAL
     fair_measured: str = ""
 
     def as_dict(self) -> dict[str, str]:
