@@ -112,7 +112,9 @@ def test_the_calls_of_the_command_line_are_understood():
 
 def test_the_examples_of_the_readme_run(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # one of them writes a file
-    network, pruning, theory, proof = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    network, pruning, theory, proof, tickets = re.findall(
+        r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL
+    )
     names = {}
     exec(network, names)
     assert names["planted"].match_networks(names["fit"].network, names["truth"]).exact
@@ -131,6 +133,9 @@ def test_the_examples_of_the_readme_run(capsys, tmp_path, monkeypatch):
     assert names["certificate"].check().valid
     assert (tmp_path / "largest.json").is_file()
     assert "omp-coherence" in capsys.readouterr().out
+    exec(tickets, names)
+    assert (names["small"].network.sparsity, names["large"].network.sparsity) == (9, 20)
+    assert names["large"].psnr_db > 60
 
 
 def test_the_readme_knows_every_solver():
