@@ -193,8 +193,8 @@ def _head(preset: inr.INRPreset, seed: int, data: str) -> dict[str, Any]:
         samples, features = f"{samples} ({image.pixels.size * preset.block**2:,} in the paper)", f"{features} (1,500)"
     updates = "" if preset.imp_updates is None else f" ({preset.imp_updates:,} Adam updates a round of the fair IMP)"
     return {
-        "subtitle": f"{image.name[0].upper()}{image.name[1:]}\n{samples}, {features}, {preset.n_iter} steps{updates}, "
-        f"seed{'s' if preset.seeds > 1 else ''} {seeds}",
+        "subtitle": f"{image.name[0].upper()}{image.name[1:]}\n{samples}, {features}\n"
+        f"{preset.n_iter} steps{updates}, seed{'s' if preset.seeds > 1 else ''} {seeds}",
         "data": data,
         "notes": [
             f"Data: {image.name}. PSNR with the peak 1, in dB, over the pixels that were fitted; a fit of more than "
