@@ -110,7 +110,7 @@ def fit_repaired_layers(
     shares = [sparsity // len(widths)] * len(widths)
     shares[-1] += sparsity - sum(shares)
     network, status, note = _one_after_the_other(batches, widths, shares, record, n_iter, rng, fit)
-    record.limit = record.n_iter + n_iter
+    record.begin(n_iter)
     if record.stop is not None or min(int(layer.shape[1]) for layer in network.layers[:-1]) == 0:
         return network, status, note
     scalar = network.output.ndim == 1
@@ -142,12 +142,12 @@ def _one_after_the_other(
     rng: np.random.Generator,
     fit: Any,
 ) -> tuple[ReLUNetwork, Status, str]:
-    xp, data, layers, began = batches.xp, batches, [], record.n_iter
+    xp, data, layers = batches.xp, batches, []
     size = batches.size if batches.minibatch else None
     sentence = ""
     for level, (width, share) in enumerate(zip(widths, shares, strict=True)):
         d, k = int(data.X.shape[1]), (int(data.y.shape[1]) if data.y.ndim == 2 else 0)
-        record.limit = began + (level + 1) * n_iter
+        record.begin(n_iter)
         share = min(share, width * (d + k))
         network, status = _zero(batches, 1), Status.STALLED
         if share and bool((data.X != 0).any()):

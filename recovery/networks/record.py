@@ -101,7 +101,7 @@ class Record:
         self.unit = unit
         self.limit, self.time_limit, self.callback = n_iter, time_limit, callback
         self.history: dict[str, list[float]] = {key: [] for key in self.KEYS}
-        self.start = 0
+        self.start, self.begun = 0, 0
         self.stop: Status | None = None
         self._began = time.perf_counter()
 
@@ -109,6 +109,16 @@ class Record:
     def n_iter(self) -> int:
         """Number of steps on record."""
         return len(self.history["objective"])
+
+    @property
+    def made(self) -> int:
+        """Number of steps of the present phase, such as a hidden layer."""
+        return self.n_iter - self.begun
+
+    def begin(self, steps: int) -> None:
+        """Begin a phase of so many steps."""
+        self.begun = self.n_iter
+        self.limit = self.n_iter + steps
 
     @property
     def left(self) -> int:

@@ -62,7 +62,7 @@ def fit_released(
     gradient: Any = None  # known ahead of a step where the gates have just moved on the same rows
     products: SupportProducts | None = None
     while record.left:
-        if batches.minibatch and record.n_iter:
+        if batches.minibatch and record.made:
             base, y = batches.next()
             A = base.regate(generators, strict=True)
             residual, gradient = y - A.matvec(weights), None
@@ -75,7 +75,7 @@ def fit_released(
             break
         change = s if support is None else s - xp.isin(picked, support).sum()
         support = picked
-        rows, step = weights.reshape(-1, d), record.n_iter + 1
+        rows, step = weights.reshape(-1, d), record.made + 1
         carries = (rows != 0).any(axis=1)
         neurons = carries.sum()
         keep = xp.flatnonzero(carries)

@@ -216,7 +216,7 @@ class _Search:
     def _step(self, bank: Bank, size: int, *, redraw: bool) -> float:
         """Select `size` weights, fit them, move the gates if it is time, and put the step on record."""
         xp = self.xp
-        if self.batches.minibatch and self.record.n_iter:
+        if self.batches.minibatch and self.record.made:
             self.base, self.y = self.batches.next()
             bank.show(self.base, self.y)
         before, dropped = bank.support, bank.dropped
@@ -228,7 +228,7 @@ class _Search:
         carries = (bank.rows != 0).any(axis=1).sum()
         if self.moment is not None:
             bank.orient(self.moment)
-        if self.every is not None and (self.record.n_iter + 1) % self.every == 0:
+        if self.every is not None and (self.record.made + 1) % self.every == 0:
             flips: Any = bank.move_gates(self._draw(bank.size) if redraw else bank.generators)
             shown = bank.residual
         else:

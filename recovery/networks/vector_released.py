@@ -104,9 +104,9 @@ def fit_released_vector(
     gates = X @ generators > 0
     sums = gates * (X @ hidden)
     while record.left:
-        if batches.minibatch and record.n_iter:
+        if batches.minibatch and record.made:
             X, y = batches.next_rows()
-        made = record.n_iter
+        made = record.made
         if made:
             late = batches.epoch > 0 if batches.minibatch else True
             if gate_update is not None and late and made % gate_update == 0:
@@ -125,8 +125,6 @@ def fit_released_vector(
         vector[picked] = xp.concatenate([hidden.T.ravel(), output.ravel()])[picked] + update[picked]
         if not bool(xp.isfinite(vector).all()):
             record.stop = Status.DIVERGED
-            if support is None:
-                hidden, output = xp.zeros_like(hidden), xp.zeros_like(output)
             break
         change = sparsity if support is None else sparsity - xp.isin(picked, support).sum()
         before, kept, support = hidden, output, picked
@@ -142,6 +140,8 @@ def fit_released_vector(
         )
         if not math.isfinite(objective):
             record.stop, hidden, output = Status.DIVERGED, before, kept
+    if support is None:  # no step was made: the dense start is no answer
+        hidden, output = xp.zeros_like(hidden), xp.zeros_like(output)
     carries = (hidden != 0).any(axis=0) & (output != 0).any(axis=1)
     keep = xp.flatnonzero(carries)
     network = ReLUNetwork([hidden[:, keep], output[keep]])
