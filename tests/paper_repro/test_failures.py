@@ -3,30 +3,49 @@
 import json
 import os
 import subprocess
-import sys
 
 import pytest
 import toy_experiment as toy
-from toy_runs import COMMAND, ENVIRONMENT, ROOT, contents, stored
+from toy_runs import COMMAND, ENVIRONMENT, contents, stored
 
-from paper_repro import sweep
+from paper_repro import cli, experiment
+from paper_repro.evaluate import evaluate
 from paper_repro.store import FORMAT, Store
 from planted import downloads
 
 
-def command(folder, *options, figure="toy", preset="smoke", verb="run", before=None, **environment):
-    """Run the command to its end; return (exit code, output, errors)."""
-    words = [*COMMAND, verb, *([figure] if figure else []), "--results", str(folder)]
-    words += ["--preset", preset, *(["--device", "cpu", "--jobs", "1"] if verb == "run" else []), *options]
+@pytest.fixture
+def command(capsys, monkeypatch):
+    """A function that runs the command, with `before` in a process of its own; it returns (code, output, errors)."""
+    monkeypatch.setattr(experiment, "_registered", {})
+    experiment.register(toy.EXPERIMENT)
+
+    def run(folder, *options, figure="toy", preset="smoke", verb="run", before=None, **environment):
+        words = [verb, figure, "--results", str(folder), "--preset", preset, *options]
+        words += ["--device", "cpu", "--jobs", "1"] if verb == "run" else []
+        if before is None:
+            for name, value in environment.items():
+                monkeypatch.setenv(name, value)
+            found = cli.main(words), *capsys.readouterr()
+        else:
+            found = in_a_process(words, before)
+        assert "Traceback" not in found[2]
+        return found
+
+    return run
+
+
+def in_a_process(words, before):
     done = subprocess.run(
-        words, capture_output=True, text=True, timeout=120, env={**ENVIRONMENT, **environment}, preexec_fn=before
+        [*COMMAND, *words], capture_output=True, text=True, timeout=120, env=ENVIRONMENT, preexec_fn=before
     )
-    assert "Traceback" not in done.stderr
     return done.returncode, done.stdout, done.stderr
 
 
-def filled(folder, preset="smoke"):
-    sweep.run(toy.EXPERIMENT, toy.cells(preset, 0), Store(folder / "store"), jobs=1)
+def filled(folder):
+    for cell in toy.cells("smoke", 0):
+        for record in evaluate(toy.EXPERIMENT, [cell], "cpu"):
+            Store(folder / "store").write(record)
     return contents(folder)
 
 
@@ -40,7 +59,7 @@ def small_files(limit):
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
 
 
-def test_a_disk_without_room_stops_the_sweep_and_room_lets_it_go_on(tmp_path):
+def test_a_disk_without_room_stops_the_sweep_and_room_lets_it_go_on(command, tmp_path):
     folder = tmp_path / "r"
     code, _, errors = command(folder, before=small_files(300))  # an npz file fits, a cell's JSON file does not
     assert code == 1
@@ -54,7 +73,7 @@ def test_a_disk_without_room_stops_the_sweep_and_room_lets_it_go_on(tmp_path):
     assert contents(folder) == filled(tmp_path / "straight")
 
 
-def test_a_disk_that_is_full_when_figures_are_drawn_keeps_the_cells(tmp_path):
+def test_a_disk_that_is_full_when_figures_are_drawn_keeps_the_cells(command, tmp_path):
     filled(tmp_path / "r")
     code, _, errors = command(tmp_path / "r", before=small_files(100))
     assert code == 1
@@ -65,7 +84,7 @@ def test_a_disk_that_is_full_when_figures_are_drawn_keeps_the_cells(tmp_path):
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs a folder in which nobody can write")
-def test_a_folder_that_cannot_be_written_to_is_found_out_before_any_work(tmp_path):
+def test_a_folder_that_cannot_be_written_to_is_found_out_before_any_work(command, tmp_path):
     code, _, errors = command("/proc/self/results", TOY_LOG=str(tmp_path / "log"))
     assert code == 1
     assert "paper-repro: cannot make the folder /proc/self/results/store/toy" in errors
@@ -73,7 +92,7 @@ def test_a_folder_that_cannot_be_written_to_is_found_out_before_any_work(tmp_pat
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_without_the_right_to_write_is_found_out_before_any_work(tmp_path):
+def test_a_folder_without_the_right_to_write_is_found_out_before_any_work(command, tmp_path):
     (tmp_path / "store" / "toy").mkdir(parents=True)
     (tmp_path / "store" / "toy").chmod(0o500)
     code, _, errors = command(tmp_path, TOY_LOG=str(tmp_path / "log"))
@@ -83,7 +102,7 @@ def test_a_folder_without_the_right_to_write_is_found_out_before_any_work(tmp_pa
     assert not (tmp_path / "log").exists()
 
 
-def test_a_store_of_another_format_is_left_alone(tmp_path):
+def test_a_store_of_another_format_is_left_alone(command, tmp_path):
     filled(tmp_path)
     path = files(tmp_path, "json")[0]
     path.write_text(json.dumps({**json.loads(path.read_text()), "format": FORMAT + 1}))
@@ -121,7 +140,7 @@ def remove(path):
     ],
     ids=lambda value: getattr(value, "__name__", value if isinstance(value, str) and len(value) < 5 else ""),
 )
-def test_a_corrupt_cell_is_said_and_computed_again(tmp_path, ending, damage, sentence):
+def test_a_corrupt_cell_is_said_and_computed_again(command, tmp_path, ending, damage, sentence):
     before = filled(tmp_path)
     damage(files(tmp_path, ending)[1])
     code, output, errors = command(tmp_path)
@@ -131,7 +150,7 @@ def test_a_corrupt_cell_is_said_and_computed_again(tmp_path, ending, damage, sen
     assert contents(tmp_path) == before
 
 
-def test_a_cell_that_runs_out_of_memory_is_a_failure_that_says_what_to_do(tmp_path):
+def test_a_cell_that_runs_out_of_memory_is_a_failure_that_says_what_to_do(command, tmp_path):
     code, output, errors = command(tmp_path, preset="paper", TOY_DIE="memory")
     assert code == 1
     assert "a cell failed: out of memory on the cpu, twice, the second time with all freed that could be" in errors
@@ -145,7 +164,7 @@ def test_a_cell_that_runs_out_of_memory_is_a_failure_that_says_what_to_do(tmp_pa
     ]
 
 
-def test_batches_at_the_command_line_fill_the_same_store_and_say_when_they_are_halved(tmp_path):
+def test_batches_at_the_command_line_fill_the_same_store_and_say_when_they_are_halved(command, tmp_path):
     before = filled(tmp_path / "straight")
     code, _, errors = command(tmp_path / "r", "--batch", "4", TOY_ROOM="2")
     assert code == 0, errors
@@ -155,7 +174,7 @@ def test_batches_at_the_command_line_fill_the_same_store_and_say_when_they_are_h
 
 
 @pytest.mark.slow
-def test_data_that_is_missing_has_a_stand_in_and_every_file_says_so(tmp_path):
+def test_data_that_is_missing_has_a_stand_in_and_every_file_says_so(command, tmp_path):
     data = tmp_path / "data"
     code, _, errors = command(tmp_path, figure="fig3-binary", SPARSE_RECOVERY_DATA=str(data))
     assert code == 0, errors
@@ -165,7 +184,7 @@ def test_data_that_is_missing_has_a_stand_in_and_every_file_says_so(tmp_path):
 
 
 @pytest.mark.slow
-def test_data_that_is_damaged_is_not_replaced_by_the_stand_in(tmp_path):
+def test_data_that_is_damaged_is_not_replaced_by_the_stand_in(command, tmp_path):
     (tmp_path / "data" / "mnist").mkdir(parents=True)
     for name in downloads.MNIST_MD5:
         (tmp_path / "data" / "mnist" / name).write_bytes(b"half of a download")
@@ -176,8 +195,8 @@ def test_data_that_is_damaged_is_not_replaced_by_the_stand_in(tmp_path):
     assert "ubyte" in errors
 
 
-def test_options_that_exclude_each_other():
-    words = [sys.executable, "-m", "paper_repro", "run", "--dask", "tcp://h:1", "--jobs", "2"]
-    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, env=ENVIRONMENT)
-    assert done.returncode == 2
-    assert "argument --jobs: not allowed with argument --dask" in done.stderr
+def test_options_that_exclude_each_other(capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["run", "--dask", "tcp://h:1", "--jobs", "2"])
+    assert caught.value.code == 2
+    assert "argument --jobs: not allowed with argument --dask" in capsys.readouterr().err
