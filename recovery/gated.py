@@ -239,7 +239,7 @@ class GatedOperator(Operator):
         residual = xp.empty(self.shape[0], dtype=self.dtype)
         gradient = xp.zeros((other.n_gates, self.n_features), dtype=self.dtype)
         ones = xp.ones(other.n_gates, dtype=self.dtype)
-        step = max(1, TILE_GATES * self.tile_rows // max(1, other.n_gates))
+        step = self._rows_of_all_gates(other.n_gates)
         for a in range(0, self.shape[0], step):
             inputs = self._Xt[:, a : a + step]
             tile = rows @ inputs
@@ -359,7 +359,7 @@ class GatedOperator(Operator):
         out = xp.zeros((self.n_gates, self.n_features), dtype=self.dtype)
         square = xp.zeros((), dtype=self.dtype)
         ones = xp.ones(self.n_gates, dtype=self.dtype)
-        step = max(1, TILE_GATES * self.tile_rows // max(1, self.n_gates))
+        step = self._rows_of_all_gates(self.n_gates)
         for a in range(0, self.shape[0], step):
             inputs = self._Xt[:, a : a + step]
             bits = self._gates[:, a : a + step].astype(self.dtype)
@@ -431,6 +431,10 @@ class GatedOperator(Operator):
     def _gate_ranges(self) -> Iterator[tuple[int, int]]:
         for start in range(0, self.n_gates, TILE_GATES):
             yield start, min(start + TILE_GATES, self.n_gates)
+
+    def _rows_of_all_gates(self, count: int) -> int:
+        """Return the rows of a tile of all gates that is used for two products: half as large, so that both fit."""
+        return max(1, TILE_GATES * self.tile_rows // (2 * max(1, count)))
 
     def _row_ranges(self, wide: bool = False) -> Iterator[tuple[int, int]]:
         few = max(1, TILE_GATES // max(1, self.n_gates))  # few gates leave room for more rows

@@ -17,7 +17,7 @@ ARMIJO = 0.9
 """An inner step t is accepted when F(new) <= F - ARMIJO t |g|^2, F = |r|^2."""
 MAX_HALVINGS = 10
 """More halvings than this in one inner step go back to the thresholded point."""
-COLUMN_COST, COLUMN_BYTES = 8, 2**30
+COLUMN_COST, COLUMN_BYTES = 4, 2**30
 """The columns of a support are stored if they are this many times fewer than d p, and at most so many bytes."""
 GRAM_COLUMNS = 160
 """For up to so many columns their Gram matrix costs less than the products it replaces."""
@@ -37,7 +37,7 @@ class SupportProducts:
 
     Notes
     -----
-    Few columns are stored, and their Gram matrix too if they are very few; many (more than an eighth of d p, so that
+    Few columns are stored, and their Gram matrix too if they are very few; many (a fourth of d p and more, so that
     products with all gates cost less, or more than 1 GiB) never are.
     """
 
