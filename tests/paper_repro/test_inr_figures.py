@@ -166,6 +166,15 @@ def test_the_rule_of_figure_4(ours, paper, fair, verdicts):
     assert f"median slope {ours:+.1f}" in claim.measured
 
 
+def test_slopes_are_also_told_as_the_colours_show_them():
+    values = {(1, "released"): {(m, 5): 40.0 + 20 * place for place, m in enumerate((1, 10, 100))}}
+    (claim,) = inr_summary.flat_claims(lambda depth, method: values.get((depth, method), {}), [1])
+    # 40, 60, 80 dB rise by 20 a decade; 40, 50, 50 by 5
+    assert (
+        "median slope +20.0, median |slope| 20.0 dB a decade (PSNR cut to 0 to 50 dB: +5.0 and 5.0)" in claim.measured
+    )
+
+
 def test_figure_5_counts_each_depth_and_both():
     slopes = {(1, "released"): 1.0, (1, "imp-paper"): 0.0, (2, "released"): 0.0, (2, "imp-paper"): 3.0}
     claims = inr_summary.above_claims(lines(slopes), [1, 2])
