@@ -1,4 +1,4 @@
-"""``recovery.fit_network``: fit a sparse two-layer ReLU network by sequential convex gates."""
+"""``recovery.fit_network``: fit a sparse ReLU network by sequential convex gates, or by IHT on all its weights."""
 
 from __future__ import annotations
 
@@ -55,31 +55,38 @@ def fit_network(
     X : array, shape (n, d)
         Inputs. The computation is in float32 if X and y are both float32 (the floor of the fit is
         then about 120 dB), else in float64.
-    y : array, shape (n,)
-        Targets, on the device of X.
-    n_neurons : int
-        m >= 1, the largest number of hidden neurons of the answer.
+    y : array, shape (n,) or (n, k)
+        Targets, on the device of X. (n,) gives a network with one output and output weights +-1; (n, k), also with
+        k = 1, one whose output weights are fitted. For cross-entropy: class numbers 0, 1, ... of
+        shape (n,), or rows of probabilities of shape (n, k).
+    n_neurons : int or sequence of int
+        m >= 1, the largest number of hidden neurons of the answer; a sequence of L widths for L hidden layers.
     sparsity : int
-        s, the largest number of non-zero hidden weights of the answer, from 0 to d m.
+        s, the largest number of non-zero weights of the answer, from 0 to all there are: of the hidden layers for
+        one output, of all layers together, the output layer too, for targets (n, k) and for cross-entropy.
     method : {"repaired", "released"}, default "repaired"
         ``"released"`` is the paper's released method, faults included: positive output weights
         only, and a neuron that loses all its weights never comes back. ``"repaired"`` has neither
         fault, see Notes.
+    loss : {"squared", "cross_entropy"}, default "squared"
+        Which loss is made small. ``psnr_db`` is then that of softmax(outputs) against the rows of targets.
     solver : str, optional
         A name from :func:`recovery.list_solvers`: that solver is run on the gated operator, from the
         last iterate, in place of the repaired method's own step. ``"repaired"`` with all rows only; not
-        ``"l1"`` and ``"group_l1"``, which need gates under which an exact fit exists.
+        ``"l1"`` and ``"group_l1"``, which need gates under which an exact fit exists. One output, one hidden layer.
     n_iter : int, default 100
         Number of steps in all, over all starts and batches. A repaired fit on batches ends with at most three
-        steps on all rows, which are not counted.
+        steps on all rows, which are not counted. Several hidden layers: each layer makes so many, and so does the
+        repaired method's joint phase.
     gate_update : int or None, default 1
         The gates follow the weights after every `gate_update`-th step; None keeps the first,
-        random gates.
+        random gates. The repaired method for several outputs, and its joint phase, always let them follow.
     batch_size : int, optional
         Rows a step sees; all of them by default.
     restarts : int, default 10
         Largest number of further random starts of the repaired method; a new start is made while steps
-        are left, the last start has stalled, and the fit is not exact. The start of smallest residual wins.
+        are left, the last start has stalled, and the fit is not exact. The start of smallest residual wins. For
+        several outputs one start takes all steps.
     time_limit : float, optional
         Seconds, looked at after each step.
     tol : float, default 1e-6
@@ -109,6 +116,18 @@ def fit_network(
     re-draws the generator of every neuron that lost its weights, and cuts back to m neurons and s weights
     at the end of each start. A search step on all rows and a released step synchronise with a GPU at most 8 times,
     a step that cuts back 20 times. Derived here; its success rates stand in ``docs/networks.md``.
+
+    Several outputs, f(x) = W2' relu(W1' x): nothing is fused, and one budget covers W1 and W2. ``"released"`` makes the
+    fixed steps of the authors' released code and selects by a Count Sketch of all updates
+    (:mod:`recovery.networks.vector_released` lists what it keeps and what it does not). ``"repaired"`` searches from a
+    dense network: Adam's step, then exactly the top s_t weights by their share of the outputs, s_t falling to s; then
+    Levenberg-Marquardt on the support and exchanges of weights, on all rows. It is equivariant under scaling of X
+    and y (powers of two change no bit) and under reordering of the outputs.
+
+    Several hidden layers: ``"released"`` fits one layer after the other with s // L weights each, on the features of the
+    layers before; with several outputs the temporary output layers, and their weights, are lost.
+    ``"repaired"`` does so too, then fits all layers together under one budget, also from a dense start, and returns
+    the best of these.
 
     Examples
     --------

@@ -23,9 +23,10 @@ class NetworkFit:
     Parameters
     ----------
     network : planted.ReLUNetwork
-        At most ``n_neurons`` hidden neurons and ``sparsity`` non-zero hidden weights, output weights +-1.
+        At most ``n_neurons`` hidden neurons and ``sparsity`` non-zero hidden weights, output weights +-1; for several
+        outputs, at most ``sparsity`` non-zero weights in all layers.
     psnr_db : float
-        PSNR of this very network on all of the data, in dB.
+        PSNR of this very network on all of the data, in dB; for cross-entropy, of softmax(outputs).
     n_iter : int
         Steps that were made, over all starts.
     status : Status
@@ -34,9 +35,10 @@ class NetworkFit:
         The status' sentence, with what else is worth knowing.
     history : dict of list
         One entry a step: ``psnr_db`` and ``objective`` (1/2 |r|^2) of the iterate after the step, which
-        during the search of ``method="repaired"`` may be larger than the answer is allowed to be;
+        during the search of ``method="repaired"`` may be larger than the answer is allowed to be (for cross-entropy
+        the objective is its sum over the samples);
         ``support_change`` (weights that entered or, if more, left), ``gate_change`` (gate bits of neurons that carry
-        weight that flipped), ``active``, their sum (0 means that the active columns are what they were
+        weight that flipped; 0 with several outputs on batches, where it is not counted), ``active``, their sum (0 means that the active columns are what they were
         a step ago), ``nonzeros``, ``neurons`` (that carry weight), and ``start`` (0, 1, ...).
     """
 
