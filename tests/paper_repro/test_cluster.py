@@ -172,6 +172,23 @@ def test_workers_that_would_not_give_the_same_results_are_refused():
         check()
 
 
+def test_workers_that_come_and_go_change_how_much_is_handed_out(monkeypatch):
+    said = []
+    place = cluster.Cluster(toy.EXPERIMENT, Store("unused"), "cpu", "tcp://here:1", said.append)
+    clock, threads = [10.0], [{"a": 2, "b": 1}, {}, {}, {"c": 4}]
+    monkeypatch.setattr(cluster.time, "monotonic", lambda: clock[0])
+    place._client = FakeClient()
+    place._client.nthreads = lambda: threads.pop(0)
+    counts = []
+    for _ in range(4):
+        counts += [place.slots(), place.slots()]  # asked again after a second only
+        clock[0] += 2.0
+    assert counts == [3, 3, 0, 0, 0, 0, 4, 4]
+    assert said == ["no worker is left at tcp://here:1; waiting for new ones"]
+    with pytest.raises(cluster.ClusterError, match="the connection to the Dask scheduler at tcp://here:1 was lost"):
+        place.slots()
+
+
 def test_a_changed_source_file_changes_the_fingerprint(tmp_path, monkeypatch):
     before = machine.fingerprint()
     assert before == machine.fingerprint()
