@@ -124,8 +124,8 @@ def fit_network(
     Levenberg-Marquardt on the support and exchanges of weights, on all rows. It is equivariant under scaling of X
     and y (powers of two change no bit) and under reordering of the outputs.
 
-    Several hidden layers: ``"released"`` fits one layer after the other with s // L weights each, on the features of the
-    layers before; with several outputs the temporary output layers, and their weights, are lost.
+    Several hidden layers: ``"released"`` fits one layer after the other with s // L weights each, on the features of
+    the layers before; with several outputs the temporary output layers, and their weights, are lost.
     ``"repaired"`` does so too, then fits all layers together under one budget, also from a dense start, and returns
     the best of these.
 

@@ -38,8 +38,9 @@ class NetworkFit:
         during the search of ``method="repaired"`` may be larger than the answer is allowed to be (for cross-entropy
         the objective is its sum over the samples);
         ``support_change`` (weights that entered or, if more, left), ``gate_change`` (gate bits of neurons that carry
-        weight that flipped; 0 with several outputs on batches, where it is not counted), ``active``, their sum (0 means that the active columns are what they were
-        a step ago), ``nonzeros``, ``neurons`` (that carry weight), and ``start`` (0, 1, ...).
+        weight that flipped; 0 with several outputs on batches, where it is not counted), ``active``, their sum (0 means
+        that the active columns are what they were a step ago), ``nonzeros``, ``neurons`` (that carry weight), and
+        ``start`` (0, 1, ...).
     """
 
     network: ReLUNetwork
