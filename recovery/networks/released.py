@@ -82,7 +82,9 @@ def fit_released(
         late = batches.epoch > 0 if batches.minibatch else step >= 2
         if gate_update is None or not late or step % gate_update:
             residual = y - products.forward(weights[products.idx])
-            shown, flips = y - A.follow(rows[keep].T, strict=True)[1], 0
+            shown, flips = y, 0
+            if int(keep.shape[0]):
+                shown = y - A.follow(rows[keep].T, strict=True)[1]
         else:
             if int(keep.shape[0]) == 0:  # nothing can come back
                 record.add(y, batches.peak, change, 0, s, neurons)

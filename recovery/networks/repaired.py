@@ -143,11 +143,11 @@ class _Search:
 
     def _polish(self, small: _Small) -> _Small:
         """Make a few steps on all rows, which no step on a batch saw, while they lower the residual."""
+        if int(small.hidden.shape[1]) == 0:
+            return small
         bank = Bank(
             self.batches.full, self.batches.y, small.hidden, small.output, (small.hidden * small.output).T.ravel()
         )
-        if bank.size == 0:
-            return small
         bank.support = self.xp.flatnonzero(bank.weights)
         for _ in range(POLISH):
             self.last = small.objective
