@@ -81,12 +81,18 @@ class Comparison:
         Median of first minus second; NaN without points.
     margin : float, default 0
         What was allowed for.
+    level : int, optional
+        Points where the two are within `tie` of each other; None where no `tie` was given.
+    tie : float, default 0
+        What counts as level.
     """
 
     cells: int
     above: int
     median_difference: float
     margin: float = 0.0
+    level: int | None = None
+    tie: float = 0.0
 
     def text(self, unit: str = "dB", digits: int = 1) -> str:
         """Return the numbers as a phrase."""
@@ -96,10 +102,11 @@ class Comparison:
         allowed = "" if not self.margin else f" by {self.margin:g} {unit}"
         if self.margin < 0:
             allowed = f", or less than {-self.margin:g} {unit} below,"
-        return f"above{allowed} in {self.above} of {self.cells} cells, median difference {middle}"
+        level = "" if self.level is None else f" (within {self.tie:g} {unit} of each other in {self.level})"
+        return f"above{allowed} in {self.above} of {self.cells} cells{level}, median difference {middle}"
 
 
-def compare(first: Means, second: Means, margin: float = 0.0) -> Comparison:
+def compare(first: Means, second: Means, margin: float = 0.0, tie: float | None = None) -> Comparison:
     """Compare two methods on the grid points that both have.
 
     Parameters
@@ -108,6 +115,8 @@ def compare(first: Means, second: Means, margin: float = 0.0) -> Comparison:
         Means over the seeds; infinities count as equal to each other.
     margin : float, default 0
         The first counts as above where first > second + margin; negative for "not worse by more than".
+    tie : float, optional
+        Points that are at most this far apart are counted besides, as level.
 
     Returns
     -------
@@ -117,7 +126,9 @@ def compare(first: Means, second: Means, margin: float = 0.0) -> Comparison:
     pairs = [(first[key], second[key]) for key in first if key in second]
     differences = [0.0 if a == b else a - b for a, b in pairs]
     above = sum(difference > margin for difference in differences)
-    return Comparison(len(pairs), above, median(differences) if differences else math.nan, margin)
+    middle = median(differences) if differences else math.nan
+    level = None if tie is None else sum(abs(difference) <= tie for difference in differences)
+    return Comparison(len(pairs), above, middle, margin, level, tie or 0.0)
 
 
 def slopes_per_decade(means: Means) -> dict[int, float]:
@@ -160,6 +171,7 @@ def against(
     *,
     judge: Callable[[Comparison], bool | None] = most,
     margin: float = 0.0,
+    tie: float | None = None,
     unit: str = "dB",
     digits: int = 1,
     ours: Sequence[str] = ("released", "repaired"),
@@ -174,7 +186,7 @@ def against(
         ``means(method) -> mapping of (m, s) to mean``; empty where nothing was computed.
     judge : callable
         Comparison -> True, False or None.
-    margin, unit, digits
+    margin, tie, unit, digits
         As in :func:`compare` and :meth:`Comparison.text`.
     ours : sequence of str
         The paper's method first, then the repaired one, which is reported beside it.
@@ -188,7 +200,7 @@ def against(
     verdicts: dict[str, bool | None] = {}
     for rival, phrases in texts.items():
         for method in ours:
-            found = compare(means(method), means(rival), margin)
+            found = compare(means(method), means(rival), margin, tie)
             if method == ours[0]:
                 verdicts[rival] = judge(found)
             phrases.append(

@@ -15,7 +15,8 @@ from paper_repro.claims import Claim
 from paper_repro.experiment import Experiment
 from paper_repro.experiments.common import series_125
 from paper_repro.experiments.grids import Grid
-from paper_repro.experiments.planted_grids import PlantedCell, PlantedPreset, cells_of, compute, cost
+from paper_repro.experiments.planted_fits import batch_key, compute, compute_many
+from paper_repro.experiments.planted_grids import PlantedCell, PlantedPreset, cells_of, cost
 from paper_repro.experiments.planted_summary import Points, claims_by_depth, summarise_companion, summarise_figure
 from paper_repro.store import Record
 
@@ -85,4 +86,6 @@ EXPERIMENT = Experiment(
     cost=cost,
     compute=compute,
     summarise=summarise,
+    compute_many=compute_many,
+    batch_key=batch_key,
 )

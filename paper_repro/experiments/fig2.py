@@ -13,7 +13,8 @@ from typing import Any
 from paper_repro.claims import Claim
 from paper_repro.experiment import Experiment
 from paper_repro.experiments.fig1 import CPU_GRIDS, PAPER_GRIDS, grids
-from paper_repro.experiments.planted_grids import PlantedCell, PlantedPreset, cells_of, compute, cost
+from paper_repro.experiments.planted_fits import batch_key, compute, compute_many
+from paper_repro.experiments.planted_grids import PlantedCell, PlantedPreset, cells_of, cost
 from paper_repro.experiments.planted_summary import Points, claims_by_depth, summarise_companion, summarise_figure
 from paper_repro.store import Record
 
@@ -94,4 +95,6 @@ EXPERIMENT = Experiment(
     cost=cost,
     compute=compute,
     summarise=summarise,
+    compute_many=compute_many,
+    batch_key=batch_key,
 )

@@ -165,9 +165,13 @@ def statistics(records: Iterable[Record], value: str, depth: int, method: str) -
             continue
         for row in rows_of(record):
             if row.get(value) is not None:
-                number = float(row[value])
-                found.setdefault((row["m"], row["s"]), []).append(capped(number) if "psnr" in value else number)
+                found.setdefault((row["m"], row["s"]), []).append(_counted(value, row[value]))
     return found
+
+
+def _counted(name: str, value: Any) -> float:
+    """Return a metric as it goes into means: a PSNR is capped."""
+    return capped(float(value)) if "psnr" in name else float(value)
 
 
 def means_of(values: dict[tuple[int, int], list[float]]) -> dict[tuple[int, int], float]:
@@ -304,8 +308,8 @@ def extras_table(
             rows = [row for record in own for row in rows_of(record)]
             line: list[Any] = [DEPTH_NAMES[depth], LABELS[method], len(rows)]
             for name in extras:
-                known = [float(row[name]) for row in rows if row.get(name) is not None]
-                line.append(math.fsum(map(capped, known)) / len(known) if known else None)
+                known = [_counted(name, row[name]) for row in rows if row.get(name) is not None]
+                line.append(math.fsum(known) / len(known) if known else None)
             seconds = [float(record.run["wall_s"]) for record in own if record.run.get("wall_s") is not None]
             peaks = [float(record.run["peak_bytes"]) for record in own if record.run.get("peak_bytes")]
             line += [math.fsum(seconds) / len(rows) if seconds else None, max(peaks) / 2**20 if peaks else None]

@@ -1,10 +1,4 @@
-"""Cells of Figures 1 and 2: networks that are planted in random inputs and found again, by four methods.
-
-A cell is one fit. All methods of a grid point and seed see the same instance, the one of
-:func:`planted.release_instance`, and are scored on it (the paper's measure) and on fresh inputs. The released code
-draws so few weights into wide networks that some of them connect no input with an output; their labels are all 0,
-nothing is fitted, and they count nowhere.
-"""
+"""Cells of Figures 1 and 2: networks that are planted in random inputs and found again, by four methods."""
 
 from __future__ import annotations
 
@@ -12,16 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
+from paper_repro.experiments.grids import METHODS, Grid
 
-import planted
-import recovery
-from paper_repro.experiment import Outcome
-from paper_repro.experiments.common import fit_arrays, stream
-from paper_repro.experiments.grids import METHODS, Grid, fits
-from planted import arrays
-
-__all__ = ["PlantedCell", "PlantedPreset", "cells_of", "compute", "cost", "possible", "weights"]
+__all__ = ["PlantedCell", "PlantedPreset", "cells_of", "cost", "possible", "weights"]
 
 
 @dataclass(frozen=True)
@@ -128,95 +115,6 @@ def cells_of(size: PlantedPreset, seed: int, kind: type[PlantedCell]) -> list[An
         for trial in range(size.seeds)
         if possible(size, grid.depth, m, s)
     ]
-
-
-def compute(cell: PlantedCell, device: str) -> Outcome:
-    """Plant, fit, and score a cell.
-
-    Parameters
-    ----------
-    cell : PlantedCell
-        The settings.
-    device : {"cpu", "gpu"}
-        Where the fit runs; the instance is drawn on the CPU.
-
-    Returns
-    -------
-    metrics : dict
-        ``psnr_db`` of the returned network on the samples it was fitted to (the paper's measure), ``test_psnr_db`` on
-        as many fresh ones, ``nonzeros`` that were found and ``planted_nonzeros``, how the fit ended, and for one hidden
-        layer how far the network is from the planted one: ``weight_error``, ``exact``, ``support_recall``. All but the
-        last count is None where the labels are all 0.
-    arrays : dict
-        ``psnr_history_db`` a step, and the network that was found.
-    """
-    X, y, network = planted.release_instance(
-        cell.m,
-        cell.s,
-        cell.seed,
-        n=cell.n,
-        d=cell.d,
-        n_outputs=cell.n_outputs,
-        depth=cell.depth,
-        dtype=cell.dtype,
-    )
-    drawn = _nonzeros(network, cell.n_outputs)
-    if not y.any():
-        return {**dict.fromkeys(SCORES), "planted_nonzeros": drawn, "status": "ZERO_DATA"}, {}
-    (fit,) = fits(
-        cell.method,
-        arrays.asarray(X, device),
-        arrays.asarray(y, device),
-        m=cell.m,
-        depth=cell.depth,
-        sparsities=[cell.s],
-        n_iter=cell.n_iter,
-        imp_updates=cell.imp_updates,
-        batch_size=cell.batch_size,
-        rng=lambda: stream("planted", "fit", cell.n_outputs, cell.depth, cell.m, cell.s, cell.seed),
-    )
-    metrics = {
-        "psnr_db": float(fit.psnr_db),
-        "test_psnr_db": _test_psnr(cell, fit.network, network),
-        "nonzeros": _nonzeros(fit.network, cell.n_outputs),
-        "planted_nonzeros": drawn,
-        "n_iter": int(fit.n_iter),
-        "status": fit.status.name,
-        **_closeness(cell, fit.network, network),
-    }
-    history = np.asarray(fit.history.get("psnr_db", []), dtype=float)
-    return metrics, {"psnr_history_db": history, **fit_arrays(fit.network)}
-
-
-SCORES = ("psnr_db", "test_psnr_db", "nonzeros", "n_iter", "weight_error", "exact", "support_recall")
-
-
-def _test_psnr(cell: PlantedCell, found: Any, truth: Any) -> float | None:
-    """Return the PSNR on as many fresh inputs, of labels rounded as the training labels are."""
-    X = stream("planted", "test", cell.d, cell.seed).standard_normal((cell.n, cell.d)).astype(np.float32)
-    X = X.astype(cell.dtype)
-    y = truth(X).astype(np.float32).astype(cell.dtype)
-    if not y.any():  # the planted network is 0 on all of them
-        return None
-    with np.errstate(over="ignore", invalid="ignore"):  # a diverged fit
-        outputs = found(arrays.asarray(X, found.device))
-        if not bool(found.namespace.isfinite(outputs).all()):
-            return -math.inf
-    return recovery.psnr(outputs, arrays.asarray(y, found.device))
-
-
-def _closeness(cell: PlantedCell, found: Any, truth: Any) -> dict[str, Any]:
-    """Return how far the kink forms are from each other; nothing of that kind is known for deeper networks."""
-    if cell.depth > 1:
-        return dict.fromkeys(("weight_error", "exact", "support_recall"))
-    match = planted.match_networks(found, truth)
-    return {"weight_error": match.weight_error, "exact": bool(match.exact), "support_recall": match.support_recall}
-
-
-def _nonzeros(network: Any, n_outputs: int) -> int:
-    """Return the non-zero weights of the layers that are planted; for one output its weights are not among them."""
-    layers = network.layers if n_outputs > 1 else network.layers[:-1]
-    return sum(int(network.namespace.count_nonzero(layer)) for layer in layers)
 
 
 def cost(cell: PlantedCell) -> float:

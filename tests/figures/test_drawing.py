@@ -66,7 +66,7 @@ def test_each_panel_is_labelled_and_nothing_is_clipped(results, name, preset):
     assert (
         labels
         >= {
-            "fig1": {"non-zero hidden weights s", "hidden width m", "mean PSNR (dB)"},
+            "fig1": {"non-zero weights s", "two hidden layers\nhidden width m", "mean PSNR (dB)"},
             "fig3-binary": {"non-zero weights s", "two hidden layers\nhidden width m", "mean test accuracy"},
             "table1": {"gates updated every k steps", f"PSNR after {20 if preset == 'smoke' else 100} steps (dB)"},
         }.get(name, set())  # those of the others are looked at in tests of their own

@@ -26,6 +26,13 @@ def test_a_margin_is_allowed_for_and_named():
     assert "above by 3 dB in 1 of 3" in claims.compare(HIGH, LOW, margin=3.0).text()
 
 
+def test_ties_are_counted_besides_and_change_no_verdict():
+    found = claims.compare({(1, 1): 1.0, (1, 2): 2.0, (1, 3): 9.0}, {(1, 1): 0.5, (1, 2): 3.0, (1, 3): 2.0}, tie=1.0)
+    assert (found.above, found.level) == (2, 2)
+    assert found.text() == "above in 2 of 3 cells (within 1 dB of each other in 2), median difference +0.5 dB"
+    assert claims.compare(HIGH, LOW).level is None
+
+
 def test_infinities_are_equal_to_each_other():
     found = claims.compare({(1, 1): math.inf, (1, 2): math.inf}, {(1, 1): math.inf, (1, 2): 3.0})
     assert (found.cells, found.above) == (2, 1)

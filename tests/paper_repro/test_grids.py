@@ -114,15 +114,22 @@ def test_a_row_of_panels_and_its_table():
 def test_the_table_of_extras_has_means_seconds_a_fit_and_the_largest_peak():
     passes = {"fits": [{"s": 1, "exact": True}, {"s": 2, "exact": False}], "test_psnr_db": math.inf}
     records = [
-        record(1, 2, 0, {"exact": True, "test_psnr_db": 10.0}, wall_s=1.0, peak=2**20),
+        record(1, 2, 0, {"exact": True, "test_psnr_db": 10.0, "n_iter": 1_000}, wall_s=1.0, peak=2**20),
         record(1, 2, 1, {"exact": False, "test_psnr_db": 20.0}, wall_s=4.0, peak=3 * 2**20),
         record(1, 0, 0, passes, wall_s=5.0, method="imp-fair"),
         record(1, 2, 0, {"exact": None}, depth=2),
     ]
-    table = grids.extras_table(records, (1, 2), {"test_psnr_db": "test PSNR (dB)", "exact": "exact"})
-    assert table["columns"][2:] == ["fits", "test PSNR (dB)", "exact", "wall time (s a fit)", "peak memory (MiB)"]
+    table = grids.extras_table(records, (1, 2), {"test_psnr_db": "test PSNR (dB)", "exact": "exact", "n_iter": "steps"})
+    assert table["columns"][2:] == [
+        "fits",
+        "test PSNR (dB)",
+        "exact",
+        "steps",
+        "wall time (s a fit)",
+        "peak memory (MiB)",
+    ]
     assert table["rows"] == [
-        ["one hidden layer", "IHT as released", 2, 15.0, 0.5, 2.5, 3.0],
-        ["one hidden layer", "IMP, fair", 2, 350.0, 0.5, 2.5, None],
-        ["two hidden layers", "IHT as released", 1, None, None, 2.0, None],
+        ["one hidden layer", "IHT as released", 2, 15.0, 0.5, 1_000.0, 2.5, 3.0],
+        ["one hidden layer", "IMP, fair", 2, 350.0, 0.5, None, 2.5, None],
+        ["two hidden layers", "IHT as released", 1, None, None, None, 2.0, None],
     ]

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 import planted
+import recovery
 from paper_repro import experiment as experiments
 from paper_repro.encoding import encode
-from paper_repro.experiments import common, fig1, fig2, planted_grids, planted_summary
+from paper_repro.experiments import common, fig1, fig2, planted_fits, planted_summary
 from paper_repro.experiments.grids import METHODS
 from paper_repro.store import Record
 
@@ -65,8 +66,8 @@ def test_wide_cells_of_pruning_start_first():
 @pytest.mark.parametrize("kind", SIZES, ids=lambda kind: kind.__name__)
 def test_a_cell(kind, method, depth):
     cell = cell_of(kind, method, depth)
-    metrics, arrays = planted_grids.compute(cell, "cpu")
-    again, arrays_again = planted_grids.compute(cell, "cpu")
+    metrics, arrays = planted_fits.compute(cell, "cpu")
+    again, arrays_again = planted_fits.compute(cell, "cpu")
     assert encode(metrics) == encode(again)
     assert all(np.array_equal(arrays[name], arrays_again[name]) for name in arrays)
     X, y, truth = planted.release_instance(cell.m, cell.s, 0, n=cell.n, d=cell.d, n_outputs=cell.n_outputs, depth=depth)
@@ -91,13 +92,17 @@ def test_a_cell(kind, method, depth):
         assert metrics["exact"] is metrics["weight_error"] is None
 
 
-def test_a_fit_that_diverges_has_the_lowest_score_and_does_not_fail():
-    # fewer than 6 m^0.536 weights a layer: the authors' fixed step is 2 in place of 0.005
-    cell = cell_of(fig2.Fig2Cell, "released", 2, s=18, n_iter=200)
-    metrics, _ = planted_grids.compute(cell, "cpu")
+@pytest.mark.parametrize("size", [1e100, 1e250])  # squares leave the range of the numbers, or outputs do
+def test_a_fit_that_diverged_has_the_lowest_score_and_does_not_fail(monkeypatch, size):
+    network = planted.ReLUNetwork([np.full((8, 3), size), np.full((3, 4), size)])
+    fit = recovery.NetworkFit(network, -math.inf, 7, recovery.Status.DIVERGED, "")
+    monkeypatch.setattr(planted_fits, "fits", lambda *args, **options: [fit])
+    cell = cell_of(fig2.Fig2Cell, "released", 1)
+    metrics, _ = planted_fits.compute(cell, "cpu")
     assert metrics["psnr_db"] == metrics["test_psnr_db"] == -math.inf
+    assert (metrics["status"], metrics["exact"]) == ("DIVERGED", False)
     record = Record(experiments.get("fig2").cell(cell), "done", "", metrics)
-    assert planted_summary.means_by_depth(fig2.PRESETS["smoke"], [record])[2]["released"] == {(3, 18): -350.0}
+    assert planted_summary.means_by_depth(fig2.PRESETS["smoke"], [record])[1]["released"] == {(3, 24): -350.0}
 
 
 def stored_network(arrays, d):
@@ -114,7 +119,7 @@ def stored_network(arrays, d):
 
 
 def test_the_planted_network_is_found_and_said_to_be():
-    metrics, _ = planted_grids.compute(cell_of(fig1.Fig1Cell, "repaired", 1, m=2, s=4, n_iter=15), "cpu")
+    metrics, _ = planted_fits.compute(cell_of(fig1.Fig1Cell, "repaired", 1, m=2, s=4, n_iter=15), "cpu")
     assert metrics["exact"]
     assert metrics["support_recall"] == 1.0
     assert metrics["test_psnr_db"] > 140  # the floor of labels rounded to float32, on fresh inputs too
@@ -122,7 +127,7 @@ def test_the_planted_network_is_found_and_said_to_be():
 
 def test_a_network_without_output_is_not_fitted():
     # floor(1 / 2) weights a layer
-    metrics, arrays = planted_grids.compute(cell_of(fig2.Fig2Cell, "released", 1, s=1), "cpu")
+    metrics, arrays = planted_fits.compute(cell_of(fig2.Fig2Cell, "released", 1, s=1), "cpu")
     assert metrics["status"] == "ZERO_DATA"
     assert metrics["psnr_db"] is metrics["exact"] is metrics["nonzeros"] is None
     assert (metrics["planted_nonzeros"], arrays) == (0, {})
