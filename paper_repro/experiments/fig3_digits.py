@@ -39,7 +39,7 @@ def _grids(m: tuple[int, ...], s: tuple[int, ...]) -> tuple[Grid, ...]:
 
 PRESETS = {
     "smoke": MnistPreset(_grids((10, 20), (100, 200)), 1, 50, 100, 250, 2, 5, 20, (50, 34, 250)),
-    "quick": MnistPreset(_grids((10, 20, 50), (100, 500)), 2, 200, 200, 200, 15, 100, 300, STANDIN, "float32"),
+    "quick": MnistPreset(_grids((10, 50), (100, 500, 2000)), 2, 200, 200, 200, 15, 200, 600, STANDIN, "float32"),
     "cpu": MnistPreset(
         _grids((10, 20, 50, 100, 200), (100, 200, 500, 1000, 2000)), 3, 1_000, 1_000, 1_000, 50, 200, 1_000, STANDIN
     ),

@@ -151,7 +151,7 @@ def subtitle(kind: type[MnistCell], grid: MnistPreset, seed: int, record: Record
     one = kind(**record.cell.settings)
     classes = len(one.classes)
     return (
-        f"{TITLES[one.data]}, {words}: {classes * one.n_train:,} training and {classes * one.n_test:,} test images, "
+        f"{TITLES[one.data]}, {words}\n{classes * one.n_train:,} training and {classes * one.n_test:,} test images, "
         f"{one.epochs} epochs of {one.batches} batches, {_seeds(grid, seed)}\n"
         f"IMP as in the paper: {one.epochs * one.batches:,} updates a round; fair IMP: {grid.imp_updates:,}, "
         f"and {grid.fine_tune:,} in the end"
