@@ -18,9 +18,10 @@ from paper_repro.experiments.mnist_summary import linear_models, summary_of
 from paper_repro.results import rows_of
 from paper_repro.store import Record
 
-__all__ = ["EXPERIMENT", "NEURON_PIXELS", "PRESETS", "WORDS", "BinaryCell", "limits"]
+__all__ = ["EXPERIMENT", "LIMITS", "NEURON_PIXELS", "PRESETS", "WORDS", "BinaryCell"]
 
 WORDS = "0 against 1"
+LIMITS = (0.5, 1.0)
 NEURON_PIXELS = 10
 STANDIN = (140, 37, 28)
 
@@ -55,11 +56,6 @@ def cells(preset: str, seed: int) -> list[MnistCell]:
     return cells_of(BinaryCell, PRESETS[preset], seed, [(1, NEURON_PIXELS)])
 
 
-def limits(preset: str, data: str) -> tuple[float, float]:
-    """Return the ends of the colours: the paper's, or narrower ones where these show nothing."""
-    return (0.5, 1.0) if data == "digits" or preset == "paper" else (0.9, 1.0)
-
-
 def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, Any]:
     """Return heat maps of mean accuracies, the comparison with simpler models, tables and claims."""
     neuron = [
@@ -79,7 +75,7 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
         seed,
         records,
         words=WORDS,
-        limits=limits(preset, str(records[0].cell.settings["data"])),
+        limits=LIMITS,
         baselines=sorted(simple, key=lambda model: -model["accuracy"]),
     )
 

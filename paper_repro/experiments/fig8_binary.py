@@ -20,7 +20,7 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
         seed,
         records,
         words=fig3_binary.WORDS,
-        limits=fig3_binary.limits(preset, str(records[0].cell.settings["data"])),
+        limits=fig3_binary.LIMITS,
     )
 
 

@@ -80,7 +80,7 @@ def summary_of(
         See :mod:`paper_repro.experiments.grids`; and ``compare``, one panel a depth of accuracy against s at one width.
     """
     data = str(records[0].cell.settings["data"])
-    values = {(part.depth, method): statistics(records, "accuracy", part.depth, method) for part, method in _all(grid)}
+    values = _values(grid, records)
     means = {key: means_of(found) for key, found in values.items()}
     rows = [_row(kind, data, part, means, "mean test accuracy", limits) for part in grid.grids]
     shown = [
@@ -126,7 +126,7 @@ def companion_of(
 ) -> dict[str, Any]:
     """Return the companion: for each depth the standard deviations over the seeds above the means."""
     data = str(records[0].cell.settings["data"])
-    values = {(part.depth, method): statistics(records, "accuracy", part.depth, method) for part, method in _all(grid)}
+    values = _values(grid, records)
     means = {key: means_of(found) for key, found in values.items()}
     spread = {key: deviations_of(found) for key, found in values.items()}
     largest = max((value for found in spread.values() for value in found.values()), default=0.0)
@@ -204,6 +204,15 @@ def _claim(words: str, depth: int, means: dict[tuple[int, str], Means]) -> Claim
     )
 
 
+def _values(grid: MnistPreset, records: Sequence[Record]) -> dict[tuple[int, str], dict[tuple[int, int], list[float]]]:
+    """Return the accuracies of all seeds on the grid; networks beside it, which are simpler models, are left out."""
+    found = {}
+    for part, method in _all(grid):
+        values = statistics(records, "accuracy", part.depth, method)
+        found[part.depth, method] = {(m, s): values[m, s] for m, s in values if m in part.m and s in part.s}
+    return found
+
+
 def _all(grid: MnistPreset) -> list[tuple[Grid, str]]:
     return [(part, method) for part in grid.grids for method in METHODS]
 
@@ -226,7 +235,7 @@ def _row(
         {method: points[part.depth, method] for method in METHODS},
         lambda m, s: possible(kind, data, part.depth, m, s),
         extend="both" if below and above else "min" if below else "max" if above else "neither",
-        digits=3 if unit == "standard deviation" or limits[0] >= 0.9 else 2,
+        digits=3 if unit == "standard deviation" or len(kind.classes) == 2 else 2,
     )
 
 

@@ -92,7 +92,7 @@ def test_the_papers_size(monkeypatch):
                 assert len(asked) == 3 * len(s) * len([width for width in m if width > 1])
                 if method.startswith("imp-"):  # one pass serves all sparsities
                     assert len(own) == 3 * len(m)
-    assert fig3_binary.limits("paper", "mnist") == (0.5, 1.0)
+    assert fig3_binary.LIMITS == (0.5, 1.0)
     assert fig3_digits.LIMITS == (0.1, 1.0)
     assert {cell.batches * cell.epochs for cell in fig3_binary.cells("paper", 0)} == {150}
     assert {cell.batches * cell.epochs for cell in fig3_digits.cells("paper", 0)} == {500}
@@ -194,6 +194,8 @@ def test_summaries_show_all_panels(name):
             (model["accuracy"] for model in summary["baselines"]), reverse=True
         )
         assert sum("above the best linear model (0.9700)" in note for note in summary["notes"]) == 2
+        there = sum(sum(line) for line in rows[0]["panels"][0]["possible"])
+        assert any(f"IHT as released 0 of {there}," in note for note in summary["notes"])  # one neuron is no cell
         line = next(one for one in summary["compare"] if one["label"] == "IHT, repaired" and one["depth"] == 2)
         assert line["mean"] == [pytest.approx(np.mean(values)) for values in line["seeds"]]
     else:
