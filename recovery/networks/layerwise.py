@@ -159,7 +159,12 @@ def _one_after_the_other(
         if record.stop is Status.DIVERGED:
             record.stop = None  # the layer before it left the range is good for features
         if level < len(widths) - 1:
-            data = Batches(xp.maximum(data.X @ network.hidden, 0), data.y, size, rng)
+            with np.errstate(over="ignore", invalid="ignore"):
+                features = xp.maximum(data.X @ network.hidden, 0)
+            if not bool(xp.isfinite(features).all()):
+                note = f"the outputs of hidden layer {level + 1} leave the range of the numbers; the network is zero"
+                return _zero(batches, len(widths)), Status.DIVERGED, note
+            data = Batches(features, data.y, size, rng)
     layers.append(network.output)
     return ReLUNetwork(layers), status, sentence
 

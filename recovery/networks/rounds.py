@@ -20,7 +20,7 @@ from recovery.networks.mlp import Shapes
 from recovery.networks.recipes import Recipe, initial_weights
 from recovery.networks.record import FitState, NetworkFit
 from recovery.networks.training import Clock, Job, Trainer
-from recovery.networks.units import check_ratio, power, unit_inputs, unit_targets
+from recovery.networks.units import check_ratio, check_unit, power, scale_layers, unit_inputs, unit_targets
 from recovery.results import Status
 
 __all__ = ["Pass"]
@@ -35,6 +35,7 @@ class _Run:
         self.rewound = self.trained = start
         self.left = sorted(set(wanted) - {0}, reverse=True)
         self.n_iter = 0
+        self.stop: Status | None = None
         self.history: dict[str, list[float]] = {
             key: [] for key in ("objective", "psnr_db", "nonzeros", "pruned_psnr_db")
         }
@@ -90,6 +91,8 @@ class Pass:
         inputs = self.X
         if recipe.scaled:
             inputs, self.unit_X = unit_inputs(self.X)
+            if not (self.fused and len(widths) == 1):
+                check_unit("X", self.unit_X, dtype)
             if loss == "squared":
                 columns = columns.copy()
                 for i in range(len(targets)):
@@ -134,15 +137,16 @@ class Pass:
         steps = range(recipe.n_iter) if number == 0 else range(kept_at, recipe.n_iter)
         at = kept_at if number == 0 and kept_at else None
         self.trainer.train(jobs, steps, lambda step: recipe.rate(step, recipe.n_iter), self.clock, at)
-        objectives, ratios = self._measure(jobs)
-        for run, job, objective, ratio in zip(active, jobs, objectives, ratios, strict=True):
+        values, ratios = self._measure(jobs)
+        for run, job, value, ratio in zip(active, jobs, values, ratios, strict=True):
             run.n_iter += job.n_iter
-            if math.isfinite(objective):
+            if math.isfinite(value):
                 run.trained = job.weights
-            else:
-                self.stop, run.trained = Status.DIVERGED, run.rewound
-            if job.snapshot is not None and self.stop is not Status.DIVERGED:
+            else:  # this problem only: the others go on
+                run.stop, run.trained = Status.DIVERGED, run.rewound
+            if job.snapshot is not None and run.stop is None:
                 run.rewound = job.snapshot
+            objective = self._in_units(value, run.problem)
             run.history["objective"].append(objective)
             run.history["psnr_db"].append(ratio)
             if self.callback is not None and self.stop is None:
@@ -161,7 +165,7 @@ class Pass:
             if answered:
                 cuts.append(self._cut(run, run.masks, answered))
         layers = self._magnitudes(run)
-        if self.stop is not None or recipe.prune_share == 0:
+        if self._stop(run) is not None or recipe.prune_share == 0:
             for s in run.take(0):
                 cuts.append(self._cut(run, run.masks.prune(layers, count=min(s, run.masks.count)), [s]))
         elif run.left:
@@ -186,17 +190,18 @@ class Pass:
                 cut.history["pruned_psnr_db"].append(ratio)
             cut.history["fine_tuned_psnr_db"] = []
         cuts = [cut for cut in cuts if cut.answers]
-        if recipe.fine_tune and self.stop is None and cuts:
+        worth = [cut for cut in cuts if self._stop(cut.run) is None]
+        if recipe.fine_tune and worth:
             tuned = []
-            for cut in cuts:
+            for cut in worth:
                 # an order of the rows of its own: no answer depends on what else was asked for
                 rng = np.random.default_rng([cut.run.entropy, cut.masks.count])
                 tuned.append(Job(cut.job.problem, cut.job.weights, cut.job.keep, rng))
             steps = range(recipe.fine_tune)
             self.trainer.train(tuned, steps, lambda step: recipe.rate(step, len(steps), fine=True), self.clock)
-            before, _ = self._measure([cut.job for cut in cuts])
+            before, _ = self._measure([cut.job for cut in worth])
             after, ratios = self._measure(tuned)
-            for cut, job, old, new, ratio in zip(cuts, tuned, before, after, ratios, strict=True):
+            for cut, job, old, new, ratio in zip(worth, tuned, before, after, ratios, strict=True):
                 cut.n_iter = job.n_iter
                 cut.history["fine_tuned_psnr_db"].append(ratio)
                 if new < old:
@@ -208,7 +213,7 @@ class Pass:
     def _fit(self, cut: _Cut) -> NetworkFit:
         run, recipe = cut.run, self.recipe
         network = self._network(cut.job.weights, run.problem)
-        status = self.stop or Status.PRUNED
+        status = self._stop(run) or Status.PRUNED
         total = sum(a * b for a, b in self.shapes.layers[: self.counted])
         message = (
             f"{status.value}; {cut.masks.count} of {total} weights are left after {len(cut.history['objective'])} "
@@ -226,12 +231,7 @@ class Pass:
             layers[-1] = xp.sign(layers[-1])
         scaled = len(layers) - 2 if self.fused else len(layers) - 1
         layers[scaled] = layers[scaled] * mantissa
-        # powers of two go to one layer together: their product may be in range where each is not
-        if scaled == 0:
-            layers[0] = xp.ldexp(layers[0], exponent - self.unit_X)
-        else:
-            layers[0] = xp.ldexp(layers[0], -self.unit_X)
-            layers[scaled] = xp.ldexp(layers[scaled], exponent)
+        layers = scale_layers(layers, scaled, self.unit_X, exponent)
         alive = live_neurons([arrays.to_numpy(layer != 0) for layer in layers])
         for i, keep in enumerate(alive[1:-1]):
             places = xp.asarray(np.flatnonzero(keep))
@@ -264,9 +264,9 @@ class Pass:
         return _Cut(run, masks, answers, Job(run.problem, weights, keep, run.rng))
 
     def _measure(self, jobs: list[Job]) -> tuple[list[float], list[float]]:
-        """Return objectives, in the caller's units, and PSNRs (dB) on all rows."""
+        """Return n times the mean losses, in the units of the training, and PSNRs (dB) on all rows."""
         xp, outputs = self.xp, self.trainer.outputs(jobs)
-        objectives = self.trainer.losses(jobs, outputs).tolist()
+        values = self.trainer.losses(jobs, outputs).tolist()
         which = xp.asarray(np.array([job.problem for job in jobs]))
         shown = softmax(outputs) if self.loss == "cross_entropy" else outputs
         error = shown - self.columns[which]
@@ -274,9 +274,16 @@ class Pass:
         ratios = []
         for i, job in enumerate(jobs):
             ratios.append(psnr_of(squares[i], self.tops[job.problem]) if math.isfinite(squares[i]) else -math.inf)
-            mantissa, exponent = self.scales[job.problem]
-            objectives[i] *= power(mantissa, exponent) ** 2 if self.loss == "squared" else 1.0
-        return objectives, ratios
+        return values, ratios
+
+    def _in_units(self, value: float, problem: int) -> float:
+        """Return an objective in the caller's units, infinity where that is out of range."""
+        unit = power(*self.scales[problem]) if self.loss == "squared" else 1.0
+        return value * unit * unit  # ** would raise
+
+    def _stop(self, run: _Run) -> Status | None:
+        """Return why a run, or all of them, ended before it was done."""
+        return run.stop or self.stop
 
     def _psnr(self, network: ReLUNetwork, problem: int) -> float:
         fitted = network(self.X)

@@ -17,6 +17,7 @@ from recovery.networks.layerwise import fit_released_layers, fit_repaired_layers
 from recovery.networks.losses import softmax
 from recovery.networks.metrics import psnr
 from recovery.networks.record import FitState, NetworkFit, Record
+from recovery.networks.units import check_unit, scale_layers
 from recovery.networks.vector_released import fit_released_vector
 from recovery.networks.vector_repaired import fit_repaired_vector
 
@@ -84,10 +85,8 @@ def fit_several(
     # powers of two are exact: the repaired method works on inputs and targets of size about 1
     unit_X = _exponent(X) if repaired else 0
     unit_y = _exponent(y) if repaired and loss == "squared" else 0
-    limit = np.finfo(X.dtype).maxexp - 4
-    for name, unit in (("X", unit_X), ("y", unit_y)):
-        if abs(unit) >= limit:
-            raise ValueError(f"{name} is of size 2^{unit}; expected a size whose inverse {X.dtype} can hold")
+    check_unit("X", unit_X, X.dtype)
+    check_unit("y", unit_y, X.dtype)
     used = xp.flatnonzero((X != 0).any(axis=0)) if repaired else None  # blank pixels get no weights
     small = X if used is None or int(used.shape[0]) in (0, X.shape[1]) else X[:, used]
     small, target = (xp.ldexp(small, -unit_X), xp.ldexp(y, -unit_y)) if unit_X or unit_y else (small, y)
@@ -110,9 +109,7 @@ def fit_several(
     if unit_X or unit_y:
         layers = list(network.layers)
         last = len(layers) - (1 if y.ndim == 2 else 2)
-        layers[0] = xp.ldexp(layers[0], -unit_X)
-        layers[last] = xp.ldexp(layers[last], unit_y)
-        network = ReLUNetwork(layers)
+        network = ReLUNetwork(scale_layers(layers, last, unit_X, unit_y))
     if int(small.shape[1]) < int(X.shape[1]):
         first = xp.zeros((int(X.shape[1]), network.n_neurons), dtype=X.dtype)
         first[used] = network.hidden

@@ -9,7 +9,7 @@ import numpy as np
 
 from planted import arrays
 
-__all__ = ["check_ratio", "power", "unit_inputs", "unit_targets"]
+__all__ = ["check_ratio", "check_unit", "power", "scale_layers", "unit_inputs", "unit_targets"]
 
 
 def unit_inputs(X: Any) -> tuple[Any, int]:
@@ -46,3 +46,27 @@ def check_ratio(unit_y: int, unit_X: int, dtype: Any) -> None:
             f"max |y| is near 2^{unit_y} and max |X| near 2^{unit_X}; expected a ratio that {dtype} can hold, "
             "as the hidden weights are of that size"
         )
+
+
+def check_unit(name: str, unit: int, dtype: Any) -> None:
+    """Refuse an array of size 2^unit whose inverse is no number of `dtype`."""
+    if abs(unit) >= np.finfo(dtype).maxexp - 4:
+        raise ValueError(f"{name} is of size 2^{unit}; expected a size whose inverse {dtype} can hold")
+
+
+def scale_layers(layers: list[Any], last: int, unit_X: int, unit_y: int) -> list[Any]:
+    """Return layers of the same function times 2^unit_y, of inputs times 2^unit_X.
+
+    Layer 0 is divided by the unit of the inputs and layer `last` multiplied by that of the targets; at the ends of
+    the range as much of the first power as does not fit goes to layer `last`, which gives the same function.
+    """
+    xp, found = arrays.namespace(*layers), list(layers)
+    if last == 0:
+        found[0] = xp.ldexp(layers[0], unit_y - unit_X)  # each alone may be out of range
+        return found
+    first, most = -unit_X, int(np.finfo(layers[0].dtype).maxexp)
+    if 2 * first > most and layers[0].size:
+        first = min(first, most - 1 - math.frexp(float(xp.abs(layers[0]).max()))[1])
+    found[0] = xp.ldexp(layers[0], first)
+    found[last] = xp.ldexp(layers[last], unit_y - unit_X - first)
+    return found

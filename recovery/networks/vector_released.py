@@ -99,6 +99,7 @@ def fit_released_vector(
     output = xp.asarray(rng.uniform(-1, 1, (m, k)) / math.sqrt(m * k), dtype=dtype)
     sketch = CountSketch(d * m + m * k, sketch_width(d * m + m * k, sparsity), rng, xp)
     support: Any = None
+    start = hidden
     alive = xp.arange(m)  # neurons that are open somewhere
     X, y = batches.rows()
     gates = X @ generators > 0
@@ -140,7 +141,7 @@ def fit_released_vector(
         )
         if not math.isfinite(objective):
             record.stop, hidden, output = Status.DIVERGED, before, kept
-    if support is None:  # no step was made: the dense start is no answer
+    if hidden is start:  # no step was made that counts: the dense start is no answer
         hidden, output = xp.zeros_like(hidden), xp.zeros_like(output)
     carries = (hidden != 0).any(axis=0) & (output != 0).any(axis=1)
     keep = xp.flatnonzero(carries)

@@ -302,6 +302,32 @@ def test_a_pass_that_leaves_the_range_of_the_numbers_says_so():
     assert np.isfinite(fit.network.hidden).all()
 
 
+def test_a_problem_that_diverges_leaves_the_others_alone():
+    X, y, _ = problem()
+    options = {"n_neurons": 4, "recipe": "paper", "n_iter": 5}
+    many = imp_many(X, [y, 1e200 * y], sparsities=[[9, 3], [9]], rngs=[0, 1], **options)
+    assert many[1][0].status is Status.DIVERGED
+    for found, one in zip(many[0], recovery.imp(X, y, sparsity=[9, 3], rng=0, **options), strict=True):
+        assert found.status is one.status is Status.PRUNED
+        np.testing.assert_allclose(found.network(X), one.network(X), rtol=1e-9)
+
+
+@pytest.mark.parametrize("k", [None, 2])
+@pytest.mark.parametrize("exponent", [-1010, 1000])
+def test_targets_whose_squares_leave_the_range_are_fitted_all_the_same(k, exponent):
+    X, y, _ = problem(k=k)
+    one, other = (recovery.imp(X, np.ldexp(y, e), n_neurons=4, sparsity=9, rng=0, **QUICK) for e in (0, exponent))
+    assert other.status is Status.PRUNED
+    assert other.history["objective"][0] == (np.inf if exponent > 0 else 0)
+    np.testing.assert_array_equal(np.ldexp(other.network(X), -exponent), one.network(X))
+
+
+def test_inputs_whose_inverse_is_no_number_are_refused():
+    X, y, _ = problem()
+    with pytest.raises(ValueError, match="X is of size"):
+        recovery.imp(1e-310 * X, np.where(y > 0, 1, 0), n_neurons=4, sparsity=5, loss="cross_entropy", rng=0)
+
+
 def test_nothing_to_find():
     X, y, _ = problem()
     fits = recovery.imp(X, 0 * y, n_neurons=[4, 3], sparsity=[3, 0], rng=0)

@@ -94,6 +94,14 @@ def test_released_gates_wait_for_the_second_epoch_and_a_diverged_fit_is_finite()
     assert all(np.isfinite(layer).all() for layer in huge.network.layers)
 
 
+@pytest.mark.parametrize("m", [4, (3, 2)])
+def test_released_does_not_answer_with_its_dense_start_if_the_first_step_diverges(m):
+    X, y, _ = problem()
+    found = recovery.fit_network(1e100 * X, y, n_neurons=m, sparsity=6, method="released", n_iter=5, rng=0)
+    assert found.status is Status.DIVERGED
+    assert found.network.sparsity == 0
+
+
 @pytest.mark.parametrize("batch_size", [None, 100])
 def test_repaired_finds_planted_networks_and_released_does_not(batch_size):
     found = {}
