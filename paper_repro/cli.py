@@ -102,17 +102,21 @@ def _run_one(experiment: Experiment, options: argparse.Namespace, device: str) -
         print(f"{experiment.name}: computed again, because {sentence}", file=sys.stderr)
     for settings, message in outcome.failed:
         print(f"{experiment.name}: a cell failed: {message}\n  {settings}", file=sys.stderr)
-    print(f"{experiment.name}: {outcome.computed} cells computed, {outcome.reused} reused", end="")
+    counted = f"{experiment.name}: {outcome.computed} cells computed, {outcome.reused} reused"
     if options.shard is not None:
-        print(f"; share {options.shard[0]} of {options.shard[1]}, nothing drawn")
+        print(f"{counted}; share {options.shard[0]} of {options.shard[1]}, nothing drawn")
         return len(outcome.failed)
-    found, records = results.collect(experiment, options.preset, options.results, options.seed)
-    if not records:
-        print("; nothing to draw")
+    try:
+        found, records = results.collect(experiment, options.preset, options.results, options.seed)
+        files = render.render(experiment, found, records, options.results) if records else None
+    except BaseException:  # Ctrl-C and a full disk, too, leave a whole line
+        print(f"{counted}; nothing drawn", flush=True)
+        raise
+    if files is None:
+        print(f"{counted}; nothing to draw")
         return len(outcome.failed)
-    files = render.render(experiment, found, records, options.results)
     verb = "drawn" if files.drawn else "up to date"
-    print(f", {verb}, {time.perf_counter() - started:.1f} s")
+    print(f"{counted}, {verb}, {time.perf_counter() - started:.1f} s")
     for path in files.paths:
         print(f"  {path}")
     return len(outcome.failed)

@@ -70,6 +70,14 @@ class Cluster:
         for name in ("distributed", "distributed.client", "distributed.core", "distributed.comm"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
+            # a client that could not even read its address would hang when it is thrown away
+            self._distributed.comm.get_address_host_port(self.address, strict=True)
+        except ValueError as error:
+            raise ClusterError(
+                f"--dask {self.address} is not an address ({_line(error)}); expected one such as tcp://127.0.0.1:8786, "
+                "which `dask scheduler` prints"
+            ) from error
+        try:
             self._client = self._distributed.Client(self.address, timeout=CONNECT_S, set_as_default=False)
         except (OSError, ValueError, RuntimeError) as error:
             raise ClusterError(

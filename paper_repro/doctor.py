@@ -37,8 +37,11 @@ def report(results: Path) -> str:
     available, sentence = arrays.gpu_status()
     lines += ["GPU", f"  {sentence}" if available else f"  none: {sentence}"]
     lines += ["data", *(f"  {line}" for line in _data())]
-    writable = os.access(_nearest(results), os.W_OK)
-    lines += ["results", f"  {results.absolute()} ({'writable' if writable else 'NOT writable'})"]
+    nearest = _nearest(results)
+    state = "writable" if os.access(nearest, os.W_OK) else "NOT writable"
+    if not nearest.is_dir():
+        state = f"NOT usable: {nearest} is not a folder"
+    lines += ["results", f"  {results.absolute()} ({state})"]
     lines += ["python", f"  {sys.executable}"]
     return "\n".join(lines)
 

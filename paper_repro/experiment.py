@@ -107,16 +107,16 @@ class Experiment:
 _BUILT_IN = {
     "fig1": "paper_repro.experiments.fig1",
     "fig2": "paper_repro.experiments.fig2",
-    "fig6": "paper_repro.experiments.fig6",
-    "fig7": "paper_repro.experiments.fig7",
-    "table1": "paper_repro.experiments.table1",
-    "table2": "paper_repro.experiments.table2",
     "fig3-binary": "paper_repro.experiments.fig3_binary",
     "fig3-digits": "paper_repro.experiments.fig3_digits",
-    "fig8-binary": "paper_repro.experiments.fig8_binary",
-    "fig8-digits": "paper_repro.experiments.fig8_digits",
     "fig4": "paper_repro.experiments.fig4",
     "fig5": "paper_repro.experiments.fig5",
+    "table1": "paper_repro.experiments.table1",
+    "table2": "paper_repro.experiments.table2",
+    "fig6": "paper_repro.experiments.fig6",
+    "fig7": "paper_repro.experiments.fig7",
+    "fig8-binary": "paper_repro.experiments.fig8_binary",
+    "fig8-digits": "paper_repro.experiments.fig8_digits",
     "fig9": "paper_repro.experiments.fig9",
     "fig10": "paper_repro.experiments.fig10",
     "imp-phase": "paper_repro.experiments.imp_phase",
@@ -172,8 +172,8 @@ def get(name: str) -> Experiment:
     if name in _registered:
         return _registered[name]
     if name not in _BUILT_IN:
-        near = get_close_matches(name, names(), n=1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
+        near = [one for one in names() if name and one.startswith(name + "-")] or get_close_matches(name, names(), n=1)
+        hint = f" (did you mean {' or '.join(near)}?)" if near else ""
         raise UnknownName(f"there is no figure {name!r}{hint}; expected one of {', '.join(names())}")
     experiment: Experiment = importlib.import_module(_BUILT_IN[name]).EXPERIMENT
     return experiment

@@ -48,9 +48,11 @@ def write_whole(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
         _sync_folder(path.parent)
-    except OSError as error:
+    except BaseException as error:  # Ctrl-C leaves nothing half-written either
         with contextlib.suppress(OSError):
             temporary.unlink()
+        if not isinstance(error, OSError):
+            raise
         raise StoreError(
             f"cannot write {path}: {error.strerror}; what is already there is kept. Make room or choose another "
             "folder with --results, and run the same command again"

@@ -85,4 +85,10 @@ class Pool:
 
 def task_of(experiment: Experiment, cells: Sequence[Cell], device: str) -> dict[str, Any]:
     """Return what a worker process is told, all but where to write."""
-    return {"module": experiment.module, "settings": [dict(cell.settings) for cell in cells], "device": device}
+    return {
+        "module": experiment.module,
+        "experiment": experiment.store_name,
+        "version": experiment.version,
+        "settings": [dict(cell.settings) for cell in cells],
+        "device": device,
+    }

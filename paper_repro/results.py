@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,9 +92,11 @@ def load(name: str, preset: str = "quick", results: str | os.PathLike[str] | Non
     folder = Path(DEFAULT_FOLDER if results is None else results)
     found, pairs = collect(experiment, preset, folder, seed)
     if not pairs:
-        option = "" if results is None else f" --results {folder}"
+        option = "" if results is None else f" --results {shlex.quote(str(folder))}"
+        first = f" and seed {seed}" if seed else ""
+        option += f" --seed {seed}" if seed else ""
         raise FileNotFoundError(
-            f"no results of {name} at preset {preset} in {folder.absolute()}; "
+            f"no results of {name} at preset {preset}{first} in {folder.absolute()}; "
             f"`paper-repro run {name} --preset {preset}{option}` computes them"
         )
     return found

@@ -202,7 +202,7 @@ def from_files(raw: bytes, packed: bytes | None, path: Path) -> Record:
     """
     try:
         document = json.loads(raw)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DamagedCell(f"{path} is damaged: it is not a JSON document ({error})") from error
     if not isinstance(document, dict) or "format" not in document:
         raise DamagedCell(f"{path} is damaged: it is not a cell of this store")
@@ -211,8 +211,11 @@ def from_files(raw: bytes, packed: bytes | None, path: Path) -> Record:
             f"{path} is written in format {document['format']!r} and this version reads format {FORMAT}; "
             "use the version that wrote it, or another folder with --results"
         )
-    claimed = document.pop("checksum", None)
-    if claimed != checksum(document):
+    try:
+        whole = document.pop("checksum", None) == checksum(document)
+    except (ValueError, RecursionError):  # NaN and infinities, which are no JSON
+        whole = False
+    if not whole:
         raise DamagedCell(f"{path} is damaged: its checksum does not match its content")
     cell = Cell(document["experiment"], document["version"], document["settings"])
     if document["key"] != cell.key:

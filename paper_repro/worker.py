@@ -19,7 +19,7 @@ from typing import IO, Any
 
 from paper_repro.evaluate import evaluate, sentence
 from paper_repro.experiment import Experiment
-from paper_repro.record import Record
+from paper_repro.record import Cell, Record
 from paper_repro.store import Store, StoreError
 
 __all__ = ["compute_cells", "main"]
@@ -31,7 +31,8 @@ def compute_cells(task: dict[str, Any]) -> list[dict[str, Any]]:
     Parameters
     ----------
     task : dict
-        ``module``, ``settings`` (a list with the settings of each cell), ``device`` and ``store`` (a folder).
+        ``module``, ``experiment`` and ``version`` (as the store names them), ``settings`` (a list with the settings
+        of each cell), ``device`` and ``store`` (a folder).
 
     Returns
     -------
@@ -41,10 +42,16 @@ def compute_cells(task: dict[str, Any]) -> list[dict[str, Any]]:
     try:
         experiment: Experiment = importlib.import_module(task["module"]).EXPERIMENT
         settings = [experiment.settings(**one) for one in task["settings"]]
-        for one in settings:
-            experiment.cell(one)
+        wanted = [Cell(task["experiment"], task["version"], one).key for one in task["settings"]]
+        same = wanted == [experiment.cell(one).key for one in settings]
     except Exception as error:  # a cell that cannot even be named is a fault of the program, and is said as such
         return [{"status": "store", "message": f"{task['module']}: {sentence(error)}"} for _ in task["settings"]]
+    if not same:  # under other names, nobody would find what is computed here
+        message = (
+            f"the source files of {task['module']} were changed while it was computed; what is finished is kept, and "
+            "the same command goes on with the new ones"
+        )
+        return [{"status": "store", "message": message} for _ in task["settings"]]
     store = Store(task["store"])
     return [_write(store, record) for record in evaluate(experiment, settings, task["device"])]
 

@@ -105,7 +105,7 @@ def flat_claims(means: Means, depths: Sequence[int]) -> list[Claim]:
         found.append(
             Claim(
                 _name("Figure 4", chosen),
-                "the PSNR of IHT is nearly flat in m, that of IMP falls as m grows",
+                "The PSNR of IHT is nearly flat in m, that of IMP falls as m grows.",
                 f"for each s the least-squares slope of the mean PSNR in log10 m; IHT is flat if the median of |slope| "
                 f"over s is at most {FLAT_DB:g} dB a decade, IMP falls if its median slope is at most {FALL_DB:g} dB a "
                 "decade; both must be so",
@@ -131,7 +131,7 @@ def above_claims(means: Means, depths: Sequence[int]) -> list[Claim]:
         found.append(
             against(
                 _name("Figure 5", chosen),
-                "the PSNR of IHT is above that of IMP",
+                "The PSNR of IHT is above that of IMP.",
                 "the mean PSNR of IHT as released is higher in more than half of the cells (m, s)",
                 together,
             )

@@ -195,7 +195,7 @@ def _claim(words: str, depth: int, means: dict[tuple[int, str], Means]) -> Claim
     }
     return Claim(
         "Figure 3",
-        f"{CLAIM} ({words}, {DEPTH_NAMES[depth]})",
+        f"{CLAIM} ({words}, {DEPTH_NAMES[depth]}).",
         RULE,
         verdict(found["imp-paper", "released"][0]),
         texts["imp-paper"],

@@ -120,10 +120,12 @@ def claims_by_depth(
         return {(depth, *key): value for depth, points in means.items() for key, value in points[method].items()}
 
     found = [
-        against(figure, f"{DEPTH_NAMES[depth]}: {claim}", rule, points.__getitem__, margin=margin, tie=TIE_DB)
+        against(
+            figure, f"{DEPTH_NAMES[depth].capitalize()}: {claim}", rule, points.__getitem__, margin=margin, tie=TIE_DB
+        )
         for depth, points in means.items()
     ]
-    return [*found, against(figure, f"both depths: {claim}", rule, together, margin=margin, tie=TIE_DB)]
+    return [*found, against(figure, f"Both depths: {claim}", rule, together, margin=margin, tie=TIE_DB)]
 
 
 def means_by_depth(size: PlantedPreset, records: Sequence[Record]) -> dict[int, Points]:

@@ -89,7 +89,7 @@ def convergence_claim(steps: Steps, limit: int, size: str) -> Claim:
         pairs = list(pairwise(numbers))
         judged = all(a <= b for a, b in pairs) and any(a < b for a, b in pairs)
     listed = ", ".join(
-        f"k={k}: {f'not within {limit} steps' if value is None else f'{value:g}'}" for k, value in medians.items()
+        f"k={k}: {f'not within {limit} steps' if value is None else f'step {value:g}'}" for k, value in medians.items()
     )
     ranks = rank_correlation(steps)
     cut = sum(step is None for found in steps.values() for step in found)
@@ -137,7 +137,7 @@ def psnr_claims(
     shown = f"medians at {size} after {n_iter} steps: " + ", ".join(f"k={k} {v:.1f} dB" for k, v in middle.items())
     before = [settled[k] for k in settled if k < 5]
     later = _after(settled[5], before) if 5 in settled and before else None
-    stands = {k: f"not within {limit}" if value is None else f"{value:g}" for k, value in settled.items()}
+    stands = {k: f"not within {limit} steps" if value is None else f"at step {value:g}" for k, value in settled.items()}
     return [
         Claim(
             "Table 1",
@@ -153,7 +153,7 @@ def psnr_claims(
             "IHT as released, float32 labels: median step at which the active columns stop changing at k = 5 above "
             "that of each k < 5; a run that was cut off counts as later than every step",
             verdict(later),
-            shown + "; columns stop changing at " + ", ".join(f"k={k} {text}" for k, text in stands.items()),
+            shown + "; the columns stop changing: " + ", ".join(f"k={k} {text}" for k, text in stands.items()),
         ),
         Claim(
             "Table 1",

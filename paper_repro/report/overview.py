@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from paper_repro.claims import HELD, NO_RIVAL, NOT_HELD, NOT_MEASURED
 from paper_repro.report.gather import Circumstances, Section
 from paper_repro.report.markup import Markup, element, join, prose
 from paper_repro.report.tables import settings, table
@@ -110,7 +111,10 @@ def _judged(verdict: str, measured: str) -> Markup:
 
 
 def _counts(counted: Counter[str]) -> str:
-    return ", ".join(f"{counted[verdict]} {verdict}" for verdict in ("held", "not held", "not measured"))
+    told = [f"{counted[verdict]} {verdict}" for verdict in (HELD, NOT_HELD, NOT_MEASURED)]
+    if counted[NO_RIVAL]:  # claims that say nothing of IMP
+        told.append(f"{counted[NO_RIVAL]} without IMP")
+    return ", ".join(told)
 
 
 def _states(sections: Sequence[Section]) -> Markup:
@@ -123,7 +127,7 @@ def _states(sections: Sequence[Section]) -> Markup:
                 element("a", label(one.experiment.name), href=_href(one)),
                 one.status,
                 f"{len(one.records)} of {one.results.meta['cells']}",
-                round(wall, 1) if one.records and not shared else None,
+                f"{wall:.1f}" if one.records and not shared else None,
                 f"cells of {label(shared)}" if shared else "",
             ]
         )

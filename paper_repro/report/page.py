@@ -128,4 +128,6 @@ def _reason(error: Exception) -> str:
 
 def _cause(error: Exception) -> str:
     cause = error.__cause__
+    if isinstance(cause, FileExistsError):
+        return f"{cause.filename} is not a folder"
     return cause.strerror or str(cause) if isinstance(cause, OSError) else str(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -42,7 +43,10 @@ def badge(verdict: str) -> Markup:
 def command(name: str, preset: str, folder: Path, seed: int) -> str:
     """Return the command that computes a figure; all figures without a name."""
     parts = ["paper-repro run", name, f"--preset {preset}" if preset != "quick" else ""]
-    parts += [f"--results {folder}" if folder != Path(DEFAULT_FOLDER) else "", f"--seed {seed}" if seed else ""]
+    parts += [
+        f"--results {shlex.quote(str(folder))}" if folder != Path(DEFAULT_FOLDER) else "",
+        f"--seed {seed}" if seed else "",
+    ]
     return " ".join(part for part in parts if part)
 
 

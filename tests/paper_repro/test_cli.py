@@ -8,7 +8,7 @@ import fabricated
 import pytest
 import toy_experiment
 
-from paper_repro import cli, experiment, machine, sweep
+from paper_repro import cli, experiment, load, machine, sweep
 
 ROOT = Path(__file__).parents[2]
 
@@ -102,6 +102,10 @@ def test_doctor_says_what_there_is_and_where_data_is_looked_for(command, tmp_pat
     ("arguments", "sentence"),
     [
         (["run", "fig11"], "there is no figure 'fig11' (did you mean fig1?); expected one of fig1, "),
+        (
+            ["run", "fig3"],
+            "there is no figure 'fig3' (did you mean fig3-binary or fig3-digits?); expected one of fig1, ",
+        ),
         (["show", "nothing"], "there is no figure 'nothing'; expected one of fig1"),
     ],
 )
@@ -142,7 +146,11 @@ def test_no_results_and_an_unusable_folder_are_sentences(toy, command, tmp_path)
     code, _, errors = command("show", "toy", "--preset", "smoke")
     assert code == 1
     assert "`paper-repro run toy --preset smoke --results" in errors
+    spaced = tmp_path / "a folder"
+    with pytest.raises(FileNotFoundError, match=f"smoke and seed 5 in .*smoke --results '{spaced}' --seed 5`"):
+        load("toy", "smoke", spaced, seed=5)
     (tmp_path / "r").write_text("in the way")
+    assert f"{tmp_path / 'r'} (NOT usable: {tmp_path / 'r'} is not a folder)" in command("doctor")[1]
     code, _, errors = command("run", "toy", "--preset", "smoke", "--device", "cpu")
     assert code == 1
     assert "cannot make the folder" in errors
@@ -166,6 +174,13 @@ def test_an_interrupt_gives_130(toy, command, monkeypatch):
     assert "interrupted: 1 of 4" in errors
     monkeypatch.setattr(cli.sweep, "run", lambda *args, **options: (_ for _ in ()).throw(KeyboardInterrupt))
     assert command("run", "toy", "--preset", "smoke", "--device", "cpu")[0] == 130
+
+
+def test_what_is_counted_stands_on_a_line_of_its_own_also_when_drawing_is_cut_off(toy, command, monkeypatch):
+    monkeypatch.setattr(cli.render, "render", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt))
+    code, output, _ = command("run", "toy", "--preset", "smoke", "--device", "cpu")
+    assert code == 130
+    assert output.endswith("4 cells computed, 0 reused; nothing drawn\n")
 
 
 def test_python_dash_m_is_the_command_and_starts_without_the_heavy_packages():

@@ -124,6 +124,15 @@ def test_an_address_at_which_nothing_answers_is_a_sentence(registered, tmp_path,
     assert "start one with `dask scheduler`" in errors
 
 
+@pytest.mark.parametrize("address", ["nonsense", "127.0.0.1:8786", "tcp://127.0.0.1", "http://127.0.0.1:8786"])
+def test_what_is_no_address_is_a_sentence_before_dask_is_asked(registered, tmp_path, capsys, monkeypatch, address):
+    monkeypatch.setattr("distributed.Client", None)  # one that cannot read its address hangs when it is thrown away
+    code, errors = command(tmp_path, capsys, "--dask", address)
+    assert code == 1
+    assert f"--dask {address} is not an address (ValueError: " in errors
+    assert "expected one such as tcp://127.0.0.1:8786" in errors
+
+
 def test_dask_that_is_not_installed_is_a_sentence(registered, tmp_path, capsys, monkeypatch):
     def missing(name):
         raise ImportError(name)

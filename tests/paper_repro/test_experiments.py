@@ -103,6 +103,13 @@ def test_the_table_of_table_1_counts_what_the_records_say():
     assert row["settles at (median)"] is None
 
 
+def test_companions_come_after_the_figures_whose_cells_they_show():
+    assert NAMES[:6] == ["fig1", "fig2", "fig3-binary", "fig3-digits", "fig4", "fig5"]
+    for name in NAMES:
+        host = experiments.get(name).cells_of
+        assert host is None or NAMES.index(host) < NAMES.index(name)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_the_smoke_preset_runs_whole(name, tmp_path):

@@ -199,7 +199,7 @@ def test_claims_are_judged_for_each_depth_and_together():
         return {"psnr_db": levels.get((settings["method"], settings["depth"]), 15.0)}
 
     found = fig1.summarise("smoke", 0, made_up("fig1", "smoke", change))["claims"]
-    assert [claim["claim"].split(":")[0] for claim in found] == ["one hidden layer", "two hidden layers", "both depths"]
+    assert [claim["claim"].split(":")[0] for claim in found] == ["One hidden layer", "Two hidden layers", "Both depths"]
     # equally many cells of either depth: half of them is not most
     assert [claim["verdict"] for claim in found] == ["held", "not held", "not held"]
     assert [claim["fair"] for claim in found] == ["held", "not held", "not held"]

@@ -119,6 +119,18 @@ def test_damage_is_noticed_and_writing_again_repairs(tmp_path, ending, how):
     assert same(store.read(CELL), record())
 
 
+@pytest.mark.parametrize("number", ["NaN", "1e999"])
+def test_a_number_that_is_no_json_is_damage(tmp_path, number):
+    store = Store(tmp_path)
+    path = store.write(record(metrics={"psnr_db": 31.0}, arrays={}))
+    path.write_text(path.read_text().replace("31.0", number))
+    with pytest.raises(DamagedCell, match="checksum"):
+        store.read(CELL)
+    path.write_text("[" * 100_000)
+    with pytest.raises(DamagedCell, match="not a JSON document"):
+        store.read(CELL)
+
+
 def test_an_edited_number_or_a_renamed_file_is_noticed(tmp_path):
     store = Store(tmp_path)
     path = store.write(record(metrics={"psnr_db": 31.0}, arrays={}))
@@ -173,6 +185,16 @@ def test_a_full_disk_is_a_sentence_and_keeps_what_is_there(tmp_path, monkeypatch
     monkeypatch.undo()
     assert store.read(CELL).metrics == {"old": 1}
     assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_ctrl_c_while_a_file_is_written_leaves_nothing_of_it(tmp_path, monkeypatch):
+    def interrupted(descriptor):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(files.os, "fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        files.write_whole(tmp_path / "figure.png", b"new")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path):

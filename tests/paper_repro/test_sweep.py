@@ -1,5 +1,6 @@
 """Sweeps: every cell once, failures reported, damage repaired, the number of processes of no matter."""
 
+import dataclasses
 import io
 
 import pytest
@@ -73,6 +74,15 @@ def test_other_versions_are_left_alone(tmp_path):
     assert sweep.run(toy.EXPERIMENT, cells, store, jobs=1).computed == 4
     assert len(contents(store)) == 5
     assert comparable(store.read(older.cell)) == comparable(older)
+
+
+def test_source_files_that_change_in_mid_run_stop_the_sweep(tmp_path, log):
+    store = Store(tmp_path)
+    before = dataclasses.replace(toy.EXPERIMENT, version=0)  # the worker process imports version 1
+    with pytest.raises(StoreError, match="the source files of toy_experiment were changed while it was computed"):
+        sweep.run(before, toy.cells("smoke", 0), store, jobs=1)
+    assert log() == []
+    assert contents(store) == {}
 
 
 def test_a_folder_that_cannot_be_used_stops_the_sweep_with_a_sentence(tmp_path, log):
