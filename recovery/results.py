@@ -22,7 +22,7 @@ class Status(Enum):
     CYCLE = "cycle: the supports repeat in a cycle that could not be broken; the best iterate is returned"
     STEP_LIMIT = "step limit: max_iter steps were made before a stop rule held"
     TIME_LIMIT = "time limit: time_limit seconds passed before a stop rule held"
-    DIVERGED = "diverged: the objective grew without bound; the best iterate is returned"
+    DIVERGED = "diverged: the objective grew without bound; a finite iterate from before is returned"
     STOPPED = "stopped: the callback asked for it"
     ZERO_SPARSITY = "nothing to find: sparsity is 0, so x is 0"
     ZERO_DATA = "nothing to find: y is 0, so x is 0"

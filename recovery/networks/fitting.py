@@ -145,7 +145,8 @@ def fit_network(
     check_same_rows(X, "X", y, "y")
     xp = arrays.namespace(X, y)
     dtype = np.result_type(X.dtype, y.dtype)
-    X, y = X.astype(dtype), y.astype(dtype)
+    # in one memory order, so that products, and with them every bit, do not depend on the caller's
+    X, y = X.astype(dtype, order="C"), y.astype(dtype, order="C")
     widths = check_widths(n_neurons)
     sparsity = check_integer(sparsity, "sparsity", minimum=0, maximum=count_weights(X, y, widths))
     check_choice(method, "method", ("repaired", "released"))

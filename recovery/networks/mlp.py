@@ -115,7 +115,8 @@ class Passes:
                 parts = [self._forward(layers, X[..., rows, :])[-1] for rows in self._blocks(int(X.shape[-2]))]
                 return parts[0] if len(parts) == 1 else self.xp.concatenate(parts, axis=1)
             except arrays.out_of_memory_errors():
-                self._use_smaller_blocks(int(X.shape[-2]))
+                pass  # outside of the handler what the failed try held is let go
+            self._use_smaller_blocks(int(X.shape[-2]))
 
     def gradient(self, weights: Any, X: Any, targets: Any) -> tuple[Any, Any]:
         """Return the losses of all networks and their gradients.
@@ -146,7 +147,8 @@ class Passes:
                     total = value if total is None else total + value
                 return total, self._gradient
             except arrays.out_of_memory_errors():
-                self._use_smaller_blocks(n)
+                total = None
+            self._use_smaller_blocks(n)
 
     def _use_smaller_blocks(self, n: int) -> None:
         """Halve the blocks after memory ran out, and say so; raise where they are as small as they get."""

@@ -235,7 +235,7 @@ def _widths(n_neurons: Any) -> tuple[int, ...]:
 
 
 def _sparsities(values: Any) -> list[int]:
-    if isinstance(values, (str, bytes)) or not hasattr(values, "__len__"):
+    if isinstance(values, (str, bytes)) or not hasattr(values, "__len__") or getattr(values, "shape", None) == ():
         raise TypeError(f"sparsity={values!r} is not understood; expected an integer, or a sequence of integers")
     if len(values) == 0:
         raise ValueError("sparsity is empty; expected at least one integer")

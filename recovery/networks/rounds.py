@@ -79,7 +79,7 @@ class Pass:
         self.loss, self.clock, self.callback = loss, clock, callback
         self.stop: Status | None = None
         dtype, self.scalar = targets[0].dtype, targets[0].ndim == 1
-        self.X = X.astype(dtype)
+        self.X = X.astype(dtype, order="C")  # no bit depends on the caller's memory order
         outputs = 1 if self.scalar else int(targets[0].shape[1])
         self.shapes = Shapes.of_widths(int(X.shape[1]), widths, outputs)
         counted = self.shapes.layers if recipe.count == "all" else self.shapes.layers[:-1]

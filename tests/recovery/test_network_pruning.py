@@ -347,6 +347,8 @@ def test_arguments_are_left_alone_a_seed_gives_the_same_bits_and_float32_stays(r
     assert first.network.hidden.tobytes() == again.network.hidden.tobytes()
     assert first.history == again.history
     assert first.history != other.history
+    turned = recovery.imp(np.asfortranarray(X), y, rng=3, **options)
+    assert turned.history == first.history
     assert recovery.imp(X.astype(np.float32), y.astype(np.float32), **options).network.dtype == np.float32
     assert recovery.imp(X.astype(np.float32), y, **options).network.dtype == np.float64
 
@@ -375,6 +377,7 @@ def test_degenerate_data(recipe):
         ({"sparsity": -1}, ValueError, "sparsity=-1"),
         ({"sparsity": []}, ValueError, "sparsity is empty"),
         ({"sparsity": 2.5}, TypeError, "sparsity=2.5"),
+        ({"sparsity": np.array(3)}, TypeError, r"sparsity=array\(3\).*expected an integer"),
         ({"sparsity": [2, 2.5]}, TypeError, "sparsity=2.5"),
         ({"recipe": "lottery"}, ValueError, "recipe='lottery'.*'fair'|recipe='lottery'.*'paper'"),
         ({"loss": "mse"}, ValueError, "loss='mse'.*'squared'"),

@@ -238,6 +238,17 @@ def test_synchronisations_a_step(method, most):
     assert np.median(spent) <= 6, spent
 
 
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("m", [4, (3, 2)])
+def test_no_bit_depends_on_the_order_of_the_memory(method, m):
+    X, y, _ = problem()
+    options = {"n_neurons": m, "sparsity": 12, "method": method, "n_iter": 20, "rng": 0}
+    wide = np.repeat(np.repeat(X, 2, axis=0), 2, axis=1)
+    one = recovery.fit_network(X, y, **options)
+    for inputs, targets in ((np.asfortranarray(X), np.asfortranarray(y)), (wide[::2, ::2], y[::-1][::-1])):
+        assert recovery.fit_network(inputs, targets, **options).history == one.history
+
+
 def test_float32_stays_float32():
     X, y, _ = problem()
     for method in METHODS:
