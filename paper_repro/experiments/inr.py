@@ -113,8 +113,10 @@ def cost(cell: INRCell) -> float:
     if cell.method.startswith("imp-"):
         rounds = 1 + math.log(max(weights / min(cell.s), 1.0)) / math.log(1 / 0.9)
         return 3.0 * rounds * max(cell.n_iter, cell.imp_updates or 0) * n * weights
-    wide = 2.0 if cell.method == "repaired" else 1.0
-    return cell.n_iter * n * (2.0 * wide * weights + 20.0 * cell.s[0])
+    if cell.method == "repaired":  # least squares on up to three times s columns, and a joint phase for two layers
+        columns = max(cell.s[0], min(3 * cell.s[0], n / 2))
+        return cell.n_iter * cell.depth * n * (4.0 * weights + columns**2 / 4)
+    return cell.n_iter * n * (2.0 * weights + 20.0 * cell.s[0])
 
 
 def kind_of(data: str) -> str:
