@@ -121,8 +121,9 @@ def fit_network(
     fixed steps of the authors' released code and selects by a Count Sketch of all updates
     (:mod:`recovery.networks.vector_released` lists what it keeps and what it does not). ``"repaired"`` searches from a
     dense network: Adam's step, then exactly the top s_t weights by their share of the outputs, s_t falling to s; then
-    Levenberg-Marquardt on the support and exchanges of weights, on all rows. It is equivariant under scaling of X
-    and y (powers of two change no bit) and under reordering of the outputs.
+    Levenberg-Marquardt on the support and exchanges of weights, on all rows. It is equivariant under
+    reordering of the outputs. X and y are divided by powers of two first, so powers of two change no bit; other factors
+    change the search as another seed would.
 
     Several hidden layers: ``"released"`` fits one layer after the other with s // L weights each, on the features of
     the layers before; with several outputs the temporary output layers, and their weights, are lost.
