@@ -113,12 +113,12 @@ def test_a_companion_shows_the_deviation_above_the_mean():
         fit["psnr_db"]
         for record in records
         for fit in record.metrics["fits"]
-        if (record.cell.settings["m"], fit["s"]) == (5, 20)
+        if (record.cell.settings["m"], fit["s"]) == (10, 20)
         and (record.cell.settings["method"], record.cell.settings["depth"]) == ("imp-fair", 2)
     ]
-    assert len(own) == 3
+    assert len(own) == 2
     panels = [row["panels"][3] for row in rows[2:]]
-    shown = [panel["values"][panel["m"].index(5)][panel["s"].index(20)] for panel in panels]
+    shown = [panel["values"][panel["m"].index(10)][panel["s"].index(20)] for panel in panels]
     assert shown == pytest.approx([np.std(own), np.mean(own)])
     assert rows[2]["unit"].startswith("std")
     assert experiments.get("fig9").store_name == "fig4"
