@@ -73,6 +73,13 @@ class Passes:
         Times the gradient.
     block_rows : int, optional
         Rows that go through at a time; by default as many as :data:`CPU_BLOCK_BYTES` hold.
+    limit : int, optional
+        Bytes of activations at a time, in place of :data:`CPU_BLOCK_BYTES` or :data:`GPU_BLOCK_BYTES`.
+
+    Attributes
+    ----------
+    limit : int
+        As given; less after memory ran out.
 
     Notes
     -----
@@ -82,16 +89,22 @@ class Passes:
     """
 
     def __init__(
-        self, shapes: Shapes, like: Any, loss: str = "squared", factor: float = 1.0, block_rows: int | None = None
+        self,
+        shapes: Shapes,
+        like: Any,
+        loss: str = "squared",
+        factor: float = 1.0,
+        block_rows: int | None = None,
+        limit: int | None = None,
     ) -> None:
         self.xp, self.shapes, self.loss, self.factor = arrays.namespace(like), shapes, loss, factor
         self.count, self.dtype = int(like.shape[0]), like.dtype
         self._gradient = self.xp.zeros_like(like)
         self._parts = shapes.split(self._gradient)
         widths = [b for _, b in shapes.layers[:-1]]
-        limit = GPU_BLOCK_BYTES if arrays.device_of(like) == "gpu" else CPU_BLOCK_BYTES
-        per_row = self.count * sum(widths) * self.dtype.itemsize
-        self.block_rows = block_rows or max(LEAST_BLOCK_ROWS, limit // max(1, per_row))
+        self.limit = limit or (GPU_BLOCK_BYTES if arrays.device_of(like) == "gpu" else CPU_BLOCK_BYTES)
+        self._per_row = max(1, self.count * sum(widths) * self.dtype.itemsize)
+        self.block_rows = block_rows or max(LEAST_BLOCK_ROWS, self.limit // self._per_row)
         self._buffers: dict[tuple[str, int, int], Any] = {}
 
     def outputs(self, weights: Any, X: Any) -> Any:
@@ -156,6 +169,7 @@ class Passes:
         if used <= LEAST_BLOCK_ROWS:
             raise MemoryError(f"the activations of {used} rows of {self.count} network(s) do not fit into memory")
         self.block_rows = max(LEAST_BLOCK_ROWS, used // 2)
+        self.limit = min(self.limit, self.block_rows * self._per_row)
         self._buffers.clear()
         arrays.free_memory()
         warnings.warn(

@@ -185,6 +185,9 @@ def imp_many(
     check_choice(loss, "loss", LOSSES)
     targets = _targets(X, Y, loss)
     widths = _widths(n_neurons)
+    for name, value in (("sparsities", sparsities), ("rngs", rngs)):
+        if value is not None and not hasattr(value, "__len__"):
+            raise TypeError(f"{name}={value!r} is not a sequence; expected one entry for each problem")
     if len(sparsities) != len(targets):
         raise ValueError(f"sparsities has {len(sparsities)} entries; expected {len(targets)}, one for each problem")
     wanted = [_sparsities(row) for row in sparsities]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -104,6 +104,8 @@ def resolve(name: str, scalar: bool, **given: Any) -> Recipe:
         If a value is out of range.
     """
     recipe = RECIPES[check_choice(name, "recipe", tuple(RECIPES))]
+    for option in given:
+        check_choice(option, "option", tuple(field.name for field in fields(Recipe)))
     if name == "fair" and not scalar:
         recipe = replace(recipe, count="all")
     recipe = replace(recipe, **{key: value for key, value in given.items() if value is not None})

@@ -101,6 +101,7 @@ class Trainer:
         self.n = int(X.shape[0])
         self.size = self.n if batch_size is None else min(batch_size, self.n)
         self.compact = compact
+        self._limit: int | None = None  # of bytes of activations, once memory ran out
 
     def train(
         self,
@@ -141,7 +142,7 @@ class Trainer:
         jobs = live
         whole = xp.stack([job.weights for job in jobs])
         weights = small.gather(whole)
-        passes = Passes(small.shapes, weights, self.loss, self.factor)
+        passes = Passes(small.shapes, weights, self.loss, self.factor, limit=self._limit)
         adam = Adam(weights, small.mask.astype(weights.dtype))
         X, which = small.inputs_of(self.X), [job.problem for job in jobs]
         targets = self._targets(which)
@@ -164,6 +165,7 @@ class Trainer:
                 wanted = targets[number, rows]
             _, gradient = passes.gradient(weights, inputs, wanted)
             adam.step(weights, gradient, rate(step))
+        self._limit = passes.limit
         whole = small.scatter(weights, whole)
         for i, job in enumerate(jobs):
             job.weights = whole[i]
@@ -177,8 +179,9 @@ class Trainer:
         found = xp.zeros((len(jobs), self.n, self.shapes.layers[-1][1]), dtype=self.X.dtype)
         if live:
             weights = small.gather(xp.stack([job.weights for job in live]))
-            passes = Passes(small.shapes, weights, self.loss)
+            passes = Passes(small.shapes, weights, self.loss, limit=self._limit)
             result = passes.outputs(weights, small.inputs_of(self.X))
+            self._limit = passes.limit
             place = {id(job): i for i, job in enumerate(live)}
             for i, job in enumerate(jobs):
                 if id(job) in place:

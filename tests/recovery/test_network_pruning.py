@@ -13,7 +13,7 @@ import recovery
 from recovery import Status
 from recovery.networks import imp_many, rounds
 from recovery.networks.masks import pruned_count
-from recovery.networks.mlp import Shapes
+from recovery.networks.mlp import Passes, Shapes
 from recovery.networks.recipes import FAIR, PAPER, initial_weights
 from recovery.networks.training import Trainer
 
@@ -322,6 +322,23 @@ def test_targets_whose_squares_leave_the_range_are_fitted_all_the_same(k, expone
     np.testing.assert_array_equal(np.ldexp(other.network(X), -exponent), one.network(X))
 
 
+def test_a_pass_remembers_that_memory_ran_out(monkeypatch):
+    X, y, _ = problem()
+    options = {"n_neurons": 4, "sparsity": 3, "recipe": "paper", "n_iter": 4, "rng": 0}
+    expected, forward = recovery.imp(X, y, **options), Passes._forward
+
+    def scarce(self, layers, rows):
+        if rows.shape[-2] * self._per_row > 100 * 4 * 8:  # room for 100 rows of the dense network
+            raise MemoryError("no room")
+        return forward(self, layers, rows)
+
+    monkeypatch.setattr(Passes, "_forward", scarce)
+    with pytest.warns(RuntimeWarning, match="150 rows of 1 network.* did not fit") as caught:
+        found = recovery.imp(X, y, **options)
+    assert len(caught) == 1
+    np.testing.assert_allclose(found.network(X), expected.network(X), atol=1e-12)
+
+
 def test_inputs_whose_inverse_is_no_number_are_refused():
     X, y, _ = problem()
     with pytest.raises(ValueError, match="X is of size"):
@@ -407,6 +424,10 @@ def test_many_refuses_problems_that_do_not_fit_together():
     X, y, _ = problem()
     with pytest.raises(ValueError, match="sparsities has 1 entries; expected 2"):
         imp_many(X, [y, y], n_neurons=2, sparsities=[[3]])
+    with pytest.raises(TypeError, match="sparsities=3 is not a sequence"):
+        imp_many(X, [y, y], n_neurons=2, sparsities=3)
+    with pytest.raises(ValueError, match=r"option='momentum' is not known; expected one of .*'n_iter'"):
+        imp_many(X, [y], n_neurons=2, sparsities=[[3]], momentum=0.9)
     with pytest.raises(ValueError, match="rngs has 1 entries; expected 2"):
         imp_many(X, [y, y], n_neurons=2, sparsities=[[3], [3]], rngs=[0])
     with pytest.raises(ValueError, match=r"Y\[1\] has shape \(150, 1\); expected \(150,\)"):
