@@ -24,6 +24,7 @@ __all__ = [
     "DEPTH_NAMES",
     "LABELS",
     "METHODS",
+    "SPREAD_NOTE",
     "Grid",
     "extras_table",
     "fits",
@@ -41,6 +42,9 @@ LABELS = {
     "imp-fair": "IMP, fair",
 }
 DEPTH_NAMES = {1: "one hidden layer", 2: "two hidden layers"}
+
+SPREAD_NOTE = "Standard deviations are over the seeds, divided by their number; a cell with one seed has none (×)."
+"""What the companions, figures 6 to 10, say of their upper rows."""
 
 Row = dict[str, Any]
 
@@ -180,9 +184,11 @@ def means_of(values: dict[tuple[int, int], list[float]]) -> dict[tuple[int, int]
 
 
 def deviations_of(values: dict[tuple[int, int], list[float]]) -> dict[tuple[int, int], float]:
-    """Return the standard deviation of each grid point over the seeds (divided by their number); 0 for one seed."""
+    """Return the standard deviation over the seeds (divided by their number) of each grid point with two or more."""
     found = {}
     for key, numbers in values.items():
+        if len(numbers) < 2:
+            continue
         mean = math.fsum(numbers) / len(numbers)
         found[key] = math.sqrt(math.fsum((number - mean) ** 2 for number in numbers) / len(numbers))
     return found

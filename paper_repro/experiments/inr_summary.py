@@ -15,6 +15,7 @@ from paper_repro.experiments.grids import (
     DEPTH_NAMES,
     LABELS,
     METHODS,
+    SPREAD_NOTE,
     deviations_of,
     extras_table,
     means_of,
@@ -91,7 +92,8 @@ def spreads_of(preset: inr.INRPreset, seed: int, records: Sequence[Record]) -> d
         means = {key: means_of(found) for key, found in values.items()}
         rows.append(_row(preset, grid, name, "std of PSNR (dB)", SPREAD_DB, "max", spread, digits=1))
         rows.append(_row(preset, grid, name, "mean PSNR (dB)", COLOURS_DB, "both", means))
-    return {**_head(preset, seed, data), "rows": rows, "table": values_table(rows)}
+    head = _head(preset, seed, data)
+    return {**head, "rows": rows, "notes": [*head["notes"], SPREAD_NOTE], "table": values_table(rows)}
 
 
 def flat_claims(means: Means, depths: Sequence[int]) -> list[Claim]:

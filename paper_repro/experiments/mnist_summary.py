@@ -11,6 +11,7 @@ from paper_repro.experiments.grids import (
     DEPTH_NAMES,
     LABELS,
     METHODS,
+    SPREAD_NOTE,
     Grid,
     deviations_of,
     extras_table,
@@ -139,8 +140,9 @@ def companion_of(
         "data": data,
         "rows": rows,
         "notes": [
-            f"Data: {TITLES[data]}, {words}. Standard deviations of the test accuracy over {_seeds(grid, seed)} "
-            "(divided by the number of seeds), above the means."
+            f"Data: {TITLES[data]}, {words}. Standard deviations of the test accuracy over {_seeds(grid, seed)}, "
+            "above the means.",
+            SPREAD_NOTE,
         ],
         "table": values_table(rows),
     }

@@ -10,6 +10,7 @@ from paper_repro.experiments.common import PSNR_CAP_DB
 from paper_repro.experiments.grids import (
     DEPTH_NAMES,
     METHODS,
+    SPREAD_NOTE,
     deviations_of,
     extras_table,
     means_of,
@@ -92,7 +93,7 @@ def summarise_companion(size: PlantedPreset, seed: int, records: Sequence[Record
         )
         rows.append(_row(size, records, grid.depth, means[grid.depth], "mean PSNR (dB)", COLOUR_RANGE_DB))
     summary = _frame(size, seed, rows)
-    summary["notes"].append(f"Standard deviations are over {size.seeds} seed(s), divided by their number.")
+    summary["notes"].append(SPREAD_NOTE)
     return summary
 
 
