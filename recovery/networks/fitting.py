@@ -122,8 +122,8 @@ def fit_network(
     (:mod:`recovery.networks.vector_released` lists what it keeps and what it does not). ``"repaired"`` searches from a
     dense network: Adam's step, then exactly the top s_t weights by their share of the outputs, s_t falling to s; then
     Levenberg-Marquardt on the support and exchanges of weights, on all rows. It is equivariant under
-    reordering of the outputs. X and y are divided by powers of two first, so powers of two change no bit; other factors
-    change the search as another seed would.
+    reordering of the outputs, and under scaling of X and y, which are divided by their root mean squares first: powers
+    of two change no bit; other factors change the rounding, which a long search amplifies.
 
     Several hidden layers: ``"released"`` fits one layer after the other with s // L weights each, on the features of
     the layers before; with several outputs the temporary output layers, and their weights, are lost.

@@ -82,16 +82,19 @@ def fit_several(
     """Fit a network with several outputs or hidden layers; :func:`recovery.fit_network` has checked the arguments."""
     xp = arrays.namespace(X)
     repaired = method == "repaired"
-    # powers of two are exact: the repaired method works on inputs and targets of size about 1
-    unit_X = _exponent(X) if repaired else 0
-    unit_y = _exponent(y) if repaired and loss == "squared" else 0
+    # the repaired method's steps are of one length, so it works on inputs and targets of root mean square 1; the powers
+    # of two in that are taken out first and exactly, which keeps every square in range
+    unit_X, part_X = _size(X) if repaired else (0, 1.0)
+    unit_y, part_y = _size(y) if repaired and loss == "squared" else (0, 1.0)
     check_unit("X", unit_X, X.dtype)
     check_unit("y", unit_y, X.dtype)
     used = xp.flatnonzero((X != 0).any(axis=0)) if repaired else None  # blank pixels get no weights
     small = X if used is None or int(used.shape[0]) in (0, X.shape[1]) else X[:, used]
     small, target = (xp.ldexp(small, -unit_X), xp.ldexp(y, -unit_y)) if unit_X or unit_y else (small, y)
+    if repaired:
+        small, target = small / part_X, target / part_y
     phases = len(widths) + (repaired and len(widths) > 1)
-    record = Record(n_iter * phases, time_limit, callback, math.ldexp(1.0, unit_y))
+    record = Record(n_iter * phases, time_limit, callback, math.ldexp(part_y, unit_y))
     batches = Batches(small, target, batch_size, rng)
     if len(widths) > 1:
         if repaired:
@@ -106,9 +109,11 @@ def fit_several(
         network, status, note = fit_repaired_vector(batches, widths[0], sparsity, loss, record, rng, tol)
     else:
         network, status, note = fit_released_vector(batches, widths[0], sparsity, loss, gate_update, record, rng)
-    if unit_X or unit_y:
+    if repaired:
         layers = list(network.layers)
         last = len(layers) - (1 if y.ndim == 2 else 2)
+        layers[0] = layers[0] / part_X
+        layers[last] = layers[last] * part_y
         network = ReLUNetwork(scale_layers(layers, last, unit_X, unit_y))
     if int(small.shape[1]) < int(X.shape[1]):
         first = xp.zeros((int(X.shape[1]), network.n_neurons), dtype=X.dtype)
@@ -133,9 +138,10 @@ def _score(network: ReLUNetwork, X: Any, y: Any, loss: str) -> float:
     return psnr(softmax(outputs) if loss == "cross_entropy" else outputs, y)
 
 
-def _exponent(values: Any) -> int:
-    """Return the e with 2^(e-1) <= root mean square < 2^e; 0 for zeros."""
+def _size(values: Any) -> tuple[int, float]:
+    """Return e and r with root mean square 2^e r and 1/2 <= r < 1; (0, 1) for zeros."""
     xp = arrays.namespace(values)
     top = math.frexp(float(xp.abs(values).max()))[1]
     scaled = xp.ldexp(values, -top)  # so that no square leaves the range of the numbers
-    return top + math.frexp(float(xp.sqrt((scaled * scaled).mean())))[1] if bool((values != 0).any()) else 0
+    part, power = math.frexp(float(xp.sqrt((scaled * scaled).mean())))
+    return (top + power, part) if part else (0, 1.0)

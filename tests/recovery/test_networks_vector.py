@@ -141,6 +141,15 @@ def test_powers_of_two_change_no_bit(loss, batch_size):
         np.testing.assert_array_equal(found.network.output, plain.network.output * factor)
 
 
+@pytest.mark.parametrize(("a", "b"), [(3.0, 0.7), (0.6, 1.0), (1.0, 1.9)])
+def test_other_factors_change_rounding_only(a, b):
+    X, y, _ = problem()
+    plain, found = fit(X, y, n_iter=20), fit(X * a, y * b, n_iter=20)
+    np.testing.assert_allclose(found.network.hidden * a, plain.network.hidden, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(found.network.output, plain.network.output * b, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(found.history["objective"], np.multiply(plain.history["objective"], b * b), rtol=1e-6)
+
+
 def test_outputs_in_another_order_give_the_same_network():
     X, y, _ = problem()
     order = [2, 0, 1]
@@ -316,9 +325,9 @@ def test_polishing_is_quadratic_near_a_fit_and_keeps_the_support():
 
 def test_leaving_out_dead_neurons_changes_nothing(monkeypatch):
     X, y, _ = problem(20, 30, d=20)
-    plain = fit(X, y, 20, 30, n_iter=100)
+    plain = fit(X, y, 20, 30, n_iter=60)
     monkeypatch.setattr("recovery.networks.gradual.COMPACT_EVERY", 10**6)
-    whole = fit(X, y, 20, 30, n_iter=100)
+    whole = fit(X, y, 20, 30, n_iter=60)
     for mine, theirs in zip(plain.network.layers, whole.network.layers, strict=True):
         np.testing.assert_allclose(mine, theirs, atol=1e-7)
     assert Gradual.__doc__
