@@ -86,7 +86,7 @@ def companion(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
 
 EXPERIMENT = Experiment(
     name="fig2",
-    version=1,
+    version=2,
     title="Planted ReLU networks, vector output: PSNR of the fit",
     module=__name__,
     settings=Fig2Cell,

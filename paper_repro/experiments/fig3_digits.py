@@ -69,7 +69,7 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
 
 EXPERIMENT = Experiment(
     name="fig3-digits",
-    version=1,
+    version=2,
     title="Telling ten digits apart with few weights: test accuracy",
     module=__name__,
     settings=DigitsCell,
