@@ -33,6 +33,10 @@ ROUNDS = 3
 """A small iterate is grown again at most so often, while that halves its squared residual."""
 POLISH = 3
 """Steps on all rows that end a start on batches, at most; they are not counted as steps."""
+PILOT, PILOT_SHARE = 5, 10
+"""Steps of a trial of another width, which is made where they are at most this part of all steps."""
+NARROWER = 0.5
+"""One neuron in place of all is gone on with where its trial leaves at most so much of their squared residual."""
 NEAR, MERGE_BELOW = 1e-5, 1e-3
 """Relative residuals below which a search only polishes, and below which parallel neurons are merged."""
 DAMPING, BATCH_DAMPING = 1e-2, 1e-1
@@ -105,14 +109,23 @@ class _Search:
         self.scale = float(self.xp.sqrt((batches.y * batches.y).sum()))
         self.base, self.y = batches.first()
         self.eps = 100 * float(np.finfo(self.dtype).eps)
-        self.count = BANK * n_neurons
-        room = sparsity + (self.count * self.d - sparsity) // 4
-        # half as many weights as rows at most: a search that interpolates learns nothing
-        self.surplus = max(sparsity, min(math.ceil(SURPLUS * sparsity), room, int(self.y.shape[0]) // 2))
+        self.most = n_neurons
+        self._set_width(n_neurons)
+        self.pilots = gate_update == 1 and n_neurons > 1 and PILOT_SHARE * PILOT <= record.left
         self.settled = False
+        # a batch may show one row of an input that is mostly blank, whose column is then short and fits that row
+        self.lengths = self.xp.sqrt((batches.X * batches.X).sum(axis=0)) if batches.minibatch else None
         self.last = 0.5 * self.scale**2
         # while gates rest, weights can turn against their generators: then the sign follows the agreement
         self.moment = None if gate_update == 1 else batches.X.T @ batches.X
+
+    def _set_width(self, n_neurons: int) -> None:
+        """Search with `BANK * n_neurons` neurons and cut back to as many of them as the answer may have."""
+        self.width, self.count = n_neurons, BANK * n_neurons
+        self.m = min(self.count, self.most)
+        room = self.s + max(0, self.count * self.d - self.s) // 4
+        # half as many weights as rows at most: a search that interpolates learns nothing
+        self.surplus = max(self.s, min(math.ceil(SURPLUS * self.s), room, int(self.y.shape[0]) // 2))
 
     def relative(self, objective: float) -> float:
         """Return |r| / |y| on all rows."""
@@ -120,12 +133,8 @@ class _Search:
 
     def start(self, positive_share: float) -> _Small:
         """Search, cut back, and grow again from the small network while that pays."""
-        self.last = 0.5 * self.scale**2
-        positive = round(positive_share * self.count)
-        if self.count > 2:
-            positive = min(self.count - 1, max(1, positive))
-        signs = np.where(np.arange(self.count) < positive, 1.0, -1.0)
-        bank = Bank(self.base, self.y, self._draw(self.count), self.xp.asarray(signs, dtype=self.dtype))
+        bank = self._choose_width(positive_share) if self.pilots else self._bank(positive_share)
+        signs = arrays.to_numpy(bank.signs)
         best: _Small | None = None
         for _ in range(ROUNDS):
             self.settled = False
@@ -139,7 +148,44 @@ class _Search:
                 break
             bank = self._grow(best, signs)
         assert best is not None
+        if self.width < self.most:  # the next start has more neurons
+            self._set_width(min(2 * self.width, self.most))
         return self._polish(best) if self.batches.minibatch else best
+
+    def _bank(self, positive_share: float) -> Bank:
+        """Return a bank without weights."""
+        self.last = 0.5 * self.scale**2
+        positive = round(positive_share * self.count)
+        if self.count > 2:
+            positive = min(self.count - 1, max(1, positive))
+        signs = np.where(np.arange(self.count) < positive, 1.0, -1.0)
+        return Bank(self.base, self.y, self._draw(self.count), self.xp.asarray(signs, dtype=self.dtype))
+
+    def _choose_width(self, positive_share: float) -> Bank:
+        """Try all neurons, and one; where one fits much better, twice as many while that fits better still."""
+        self.pilots = False
+        width = self.most
+        bank, objective = self._pilot(width, positive_share)
+        last, trial, bound = self.last, 1, NARROWER * objective
+        while trial < self.most and self.record.left > PILOT and self.relative(objective) > self.tol:
+            other, found = self._pilot(trial, positive_share)
+            if not found < bound:
+                break
+            bank, width, bound, objective, last = other, trial, found, found, self.last
+            trial *= 2
+        self._set_width(width)
+        self.last = last
+        return bank
+
+    def _pilot(self, width: int, positive_share: float) -> tuple[Bank, float]:
+        """Return a bank after its first steps, and the smallest of their objectives."""
+        self._set_width(width)
+        bank, best = self._bank(positive_share), math.inf
+        for _ in range(PILOT):
+            best = min(best, self._step(bank, min(self.surplus, bank.A.shape[1]), redraw=True))
+            if not self.record.left or self.relative(best) < self.eps:
+                break
+        return bank, best
 
     def _polish(self, small: _Small) -> _Small:
         """Make a few steps on all rows, which no step on a batch saw, while they lower the residual."""
@@ -166,7 +212,7 @@ class _Search:
         limit = left - settling
         best, gained = math.inf, 0
         for made in range(1, limit + 1):
-            objective = self._step(bank, self.surplus, redraw=True)
+            objective = self._step(bank, min(self.surplus, bank.A.shape[1]), redraw=True)
             if objective < 0.98 * best:
                 best, gained = objective, made
             relative = self.relative(objective)
@@ -246,7 +292,7 @@ class _Search:
             found = solve(A, bank.y, size, self.solver, x0=bank.weights)
             self.settled = self.every is None
             return found.support, found.values
-        norms = A.column_norms()
+        norms = xp.tile(self.lengths, A.n_gates) if on_batch else A.column_norms()
         safe = xp.where(norms > 0, norms, 1.0)
         move = A.rmatvec(bank.residual) / safe
         if bank.support is not None:

@@ -1,0 +1,98 @@
+"""The repaired method where few neurons fit better than many (coherent inputs), and where inputs are mostly blank."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import standin
+
+import planted
+import recovery
+from recovery.networks.fitting import SYNCS_PER_CUT
+from recovery.networks.repaired import PILOT, PILOT_SHARE
+
+STEPS = PILOT * PILOT_SHARE
+
+
+def image_problem(side=12, features=160, seed=0):
+    """Few neurons fit: relu(X u) with 10 weights, over Fourier features of places, more of them than rows."""
+    frequencies = planted.release_frequencies(features // 2, (2.0, 2.0), seed)
+    X = planted.fourier_features((side, side), frequencies=frequencies)
+    rng = np.random.default_rng(seed)
+    hidden = np.zeros(X.shape[1])
+    hidden[rng.choice(X.shape[1], 10, replace=False)] = rng.standard_normal(10)
+    return X, np.maximum(0.0, X @ hidden)
+
+
+@pytest.mark.parametrize("s", [20, 60])
+def test_coherent_inputs_are_fitted_as_well_as_by_the_released_method(s):
+    worse = []
+    for seed in range(3):
+        X, y = image_problem(seed=seed)
+        options = {"n_neurons": 20, "sparsity": s, "n_iter": 100, "rng": seed}
+        mended = recovery.fit_network(X, y, **options)
+        released = recovery.fit_network(X, y, method="released", **options)
+        assert mended.n_iter <= 100
+        assert mended.network.sparsity <= s
+        worse.append(released.psnr_db - mended.psnr_db)
+    assert max(worse) < 3, worse
+
+
+def test_a_narrow_search_takes_over_only_where_it_fits_better():
+    X, y = image_problem()
+    narrow = recovery.fit_network(X, y, n_neurons=20, sparsity=60, n_iter=STEPS, rng=0)
+    short = recovery.fit_network(X, y, n_neurons=20, sparsity=60, n_iter=STEPS - 1, rng=0)
+    assert max(narrow.history["neurons"][2 * PILOT :]) <= 8
+    assert max(short.history["neurons"][2 * PILOT :]) > 20  # trials would cost more than a tenth of the steps
+    X = planted.gaussian_inputs(1000, 20, rng=1)
+    y = planted.sparse_network(20, 4, 16, signs="mixed", rng=2)(X)
+    wide = recovery.fit_network(X, y, n_neurons=4, sparsity=16, n_iter=STEPS, rng=0).history
+    assert max(wide["neurons"][PILOT : 2 * PILOT]) <= 2 < max(wide["neurons"][:PILOT])
+    assert wide["neurons"][2 * PILOT] > 2
+
+
+def test_trials_of_a_width_on_every_array_type(backend):
+    X, y = image_problem(8, 60)
+    options = {"n_neurons": 8, "sparsity": 12, "n_iter": STEPS, "rng": 0}
+    here = recovery.fit_network(X, y, **options)
+    there = recovery.fit_network(backend.put(X), backend.put(y), **options)
+    np.testing.assert_array_equal(backend.get(there.network.hidden), here.network.hidden)
+    assert there.history == here.history
+
+
+def test_synchronisations_of_a_trial():
+    X, y = image_problem(8, 60)
+    seen = []
+    recovery.fit_network(
+        standin.device(X),
+        standin.device(y),
+        n_neurons=8,
+        sparsity=12,
+        n_iter=STEPS,
+        rng=0,
+        callback=lambda state: seen.append(sum(standin.syncs.values())),
+    )
+    assert max(np.diff(seen)) <= SYNCS_PER_CUT
+
+
+def test_a_callback_stops_a_trial():
+    X, y = image_problem(8, 60)
+    for stop in (2, PILOT + 2):
+        fit = recovery.fit_network(
+            X, y, n_neurons=8, sparsity=12, n_iter=STEPS, rng=0, callback=lambda state, stop=stop: state.n_iter == stop
+        )
+        assert fit.n_iter == stop + 1  # one more, to cut back
+        assert fit.network.sparsity <= 12
+        assert fit.network.n_neurons <= 8
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_inputs_that_a_batch_hardly_shows(seed):
+    # a hundred inputs are lit in one row of two hundred each: on a batch such a column fits its one row exactly
+    rng = np.random.default_rng(seed)
+    y = (np.arange(1000) % 2).astype(float)
+    clear = np.clip(0.9 * y[:, None] + 0.1 * rng.standard_normal((1000, 10)), 0, 1)
+    stray = (rng.random((1000, 100)) < 0.005) * rng.random((1000, 100))
+    X = np.hstack([stray, clear])
+    fit = recovery.fit_network(X, y, n_neurons=10, sparsity=5, n_iter=STEPS, batch_size=50, rng=seed)
+    assert np.mean((fit.network(X) > 0.5) == (y > 0.5)) > 0.99
