@@ -130,7 +130,8 @@ def _margin(X: np.ndarray, gates: np.ndarray, w: np.ndarray, cone: bool, normali
         bases = [np.linalg.svd(block, full_matrices=False) for block in blocks]
         kept = [left[:, values > max(X.shape) * EPS * values[0]] for left, values, _ in bases]
         outputs = {j: kept[j].T @ (blocks[j] @ w[j]) for j in directions}
-        blocks, directions = kept, {j: z / np.linalg.norm(z) for j, z in outputs.items()}
+        # a planted w_j that its gate lets nothing of through has no part in y, and no direction
+        blocks, directions = kept, {j: z / np.linalg.norm(z) for j, z in outputs.items() if z.any()}
     if not cone:
         value, _, _ = flattest_dual(blocks, directions)
         return 1.0 / value - 1.0 if value > 1e-9 else math.inf

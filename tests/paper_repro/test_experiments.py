@@ -117,5 +117,5 @@ def test_the_smoke_preset_runs_whole(name, tmp_path):
 
     assert cli.main(["run", name, "--preset", "smoke", "--results", str(tmp_path), "--device", "cpu"]) == 0
     found = load(name, "smoke", tmp_path)
-    assert len(found.records) == found.meta["cells"]
+    assert len({record["key"] for record in found.records}) == found.meta["cells"]  # a cell may hold several fits
     assert (tmp_path / f"{name}-smoke.png").stat().st_size > 10_000

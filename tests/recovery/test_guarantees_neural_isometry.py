@@ -129,6 +129,16 @@ def test_signs_of_activations_are_exact():
     assert (inside.status, outside.status) == ("holds", "fails")
 
 
+def test_a_planted_gate_that_lets_nothing_through_has_no_direction():
+    # the first neuron reads an input that is 0, so all of y is the second one's
+    operator = GatedOperator(np.array([[0.5, 0.0, 0.0]]), np.ones((1, 2), dtype=bool))
+    instance = Instance.planted(operator, np.array([0.0, 0.0, 0.5, 0.5, 0.0, 0.0]))
+    judgement = KNOWN["nic-k-normalised"].judge(instance)
+    assert judgement.check.status == "fails"
+    assert judgement.conclusion.status in ("holds", "fails", "unknown")
+    assert not contradicts(KNOWN["nic-k-normalised"], instance)
+
+
 def test_what_is_not_known_or_not_meant():
     instance = easy()
     X, gates = instance.gated
