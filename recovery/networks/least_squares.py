@@ -19,7 +19,7 @@ CGLS_STEPS = 60
 """Steps of CGLS from the last iterate: an inexact step is enough while gates still move."""
 
 
-def fit_support(A: GatedOperator, idx: Any, y: Any, start: Any, damping: float = 0.0) -> Any:
+def fit_support(A: GatedOperator, idx: Any, y: Any, start: Any, damping: float = 0.0, least: Any = None) -> Any:
     """Minimise |A_S v - y|^2 + damping * sum_k |a_k|^2 (v_k - start_k)^2 over v.
 
     Parameters
@@ -34,6 +34,8 @@ def fit_support(A: GatedOperator, idx: Any, y: Any, start: Any, damping: float =
         Where the damping pulls to, and the first guess of CGLS.
     damping : float, default 0
         Relative to the squared column norms; keeps a step on few rows near the last iterate.
+    least : array, shape (k,), optional
+        Lengths that damping is relative to where the column is shorter.
 
     Returns
     -------
@@ -57,8 +59,9 @@ def fit_support(A: GatedOperator, idx: Any, y: Any, start: Any, damping: float =
     scale = xp.where(diagonal > 0, 1.0 / xp.sqrt(xp.where(diagonal > 0, diagonal, 1.0)), 0.0).astype(dtype)
     gram = gram * scale[:, None] * scale
     jitter = max(1e3 * float(np.finfo(dtype).eps), damping)
+    extra: Any = jitter if least is None else jitter * xp.maximum(1.0, (least * scale) ** 2)
     # zero columns get a unit diagonal and no right-hand side, hence the value 0
-    gram = gram + xp.diag(xp.where(diagonal > 0, jitter, 1.0 + jitter).astype(dtype))
+    gram = gram + xp.diag(xp.where(diagonal > 0, extra, 1.0 + jitter).astype(dtype))
     full = xp.zeros(A.shape[1], dtype=dtype)
     values = start if damping else xp.zeros(k, dtype=dtype)
     for _ in range(1 if damping else 3):

@@ -111,10 +111,15 @@ class _Search:
         self.eps = 100 * float(np.finfo(self.dtype).eps)
         self.most = n_neurons
         self._set_width(n_neurons)
-        self.pilots = gate_update == 1 and n_neurons > 1 and PILOT_SHARE * PILOT <= record.left
+        # a trial on batches compares losses of different rows
+        self.pilots = (
+            gate_update == 1 and not batches.minibatch and n_neurons > 1 and PILOT_SHARE * PILOT <= record.left
+        )
         self.settled = False
-        # a batch may show one row of an input that is mostly blank, whose column is then short and fits that row
-        self.lengths = self.xp.sqrt((batches.X * batches.X).sum(axis=0)) if batches.minibatch else None
+        # what a batch shows of an input on average: one that is mostly blank has a short column there, which fits
+        # the few rows that it is lit in, and only damping in proportion to its usual length keeps its weight small
+        share = int(self.y.shape[0]) / int(batches.X.shape[0])
+        self.lengths = self.xp.sqrt((batches.X * batches.X).sum(axis=0) * share) if batches.minibatch else None
         self.last = 0.5 * self.scale**2
         # while gates rest, weights can turn against their generators: then the sign follows the agreement
         self.moment = None if gate_update == 1 else batches.X.T @ batches.X
@@ -292,7 +297,7 @@ class _Search:
             found = solve(A, bank.y, size, self.solver, x0=bank.weights)
             self.settled = self.every is None
             return found.support, found.values
-        norms = xp.tile(self.lengths, A.n_gates) if on_batch else A.column_norms()
+        norms = A.column_norms()
         safe = xp.where(norms > 0, norms, 1.0)
         move = A.rmatvec(bank.residual) / safe
         if bank.support is not None:
@@ -306,7 +311,9 @@ class _Search:
             move = move * xp.where(solved, 1.0, square / xp.where(solved, 1.0, curvature))
         picked = select_top(norms * bank.weights + move, size)
         if on_batch:
-            return picked, fit_support(A, picked, bank.y, bank.weights[picked], BATCH_DAMPING)
+            return picked, fit_support(
+                A, picked, bank.y, bank.weights[picked], BATCH_DAMPING, self.lengths[picked % self.d]
+            )
         # with gates at rest a support that comes back is a fixed point or a cycle: stay until they move
         key = arrays.to_numpy(picked).tobytes()
         if key in bank.seen:

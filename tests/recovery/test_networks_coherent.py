@@ -1,4 +1,4 @@
-"""The repaired method where few neurons fit better than many (coherent inputs), and where inputs are mostly blank."""
+"""The repaired method where few neurons fit better than many (coherent inputs), and damping of short columns."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import standin
 import planted
 import recovery
 from recovery.networks.fitting import SYNCS_PER_CUT
+from recovery.networks.least_squares import fit_support
 from recovery.networks.repaired import PILOT, PILOT_SHARE
 
 STEPS = PILOT * PILOT_SHARE
@@ -86,13 +87,16 @@ def test_a_callback_stops_a_trial():
         assert fit.network.n_neurons <= 8
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_inputs_that_a_batch_hardly_shows(seed):
-    # a hundred inputs are lit in one row of two hundred each: on a batch such a column fits its one row exactly
-    rng = np.random.default_rng(seed)
-    y = (np.arange(1000) % 2).astype(float)
-    clear = np.clip(0.9 * y[:, None] + 0.1 * rng.standard_normal((1000, 10)), 0, 1)
-    stray = (rng.random((1000, 100)) < 0.005) * rng.random((1000, 100))
-    X = np.hstack([stray, clear])
-    fit = recovery.fit_network(X, y, n_neurons=10, sparsity=5, n_iter=STEPS, batch_size=50, rng=seed)
-    assert np.mean((fit.network(X) > 0.5) == (y > 0.5)) > 0.99
+def test_a_short_column_is_damped_by_the_length_it_is_given():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((60, 4)), rng.standard_normal(60)
+    X[:, 1] *= rng.random(60) < 0.05  # lit in few rows of this batch
+    A = recovery.GatedOperator(X, np.ones((60, 1)))
+    start, least = rng.standard_normal(4), np.full(4, 5.0)
+    lengths = np.maximum(np.linalg.norm(X, axis=0), least)
+    assert (lengths > np.linalg.norm(X, axis=0)).sum() == 1
+    stacked = np.vstack([X, np.sqrt(0.1) * np.diag(lengths)])
+    expected = np.linalg.lstsq(stacked, np.r_[y, np.sqrt(0.1) * lengths * start], rcond=None)[0]
+    found = fit_support(A, np.arange(4), y, start, 0.1, least)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert np.abs(found - fit_support(A, np.arange(4), y, start, 0.1)).max() > 0.01
