@@ -82,7 +82,7 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
 
 EXPERIMENT = Experiment(
     name="fig3-binary",
-    version=2,
+    version=3,
     title="Telling two digits apart with few weights: test accuracy",
     module=__name__,
     settings=BinaryCell,

@@ -48,7 +48,7 @@ def summarise_spread(preset: str, seed: int, records: Sequence[Record]) -> dict[
 
 EXPERIMENT = Experiment(
     name="fig4",
-    version=1,
+    version=2,
     title="A grey image as a sparse network of its coordinates: PSNR",
     module=__name__,
     settings=INRCell,

@@ -57,7 +57,7 @@ def summarise_spread(preset: str, seed: int, records: Sequence[Record]) -> dict[
 
 EXPERIMENT = Experiment(
     name="fig5",
-    version=2,
+    version=3,
     title="A colour image as a sparse network of its coordinates: PSNR",
     module=__name__,
     settings=INRCell,

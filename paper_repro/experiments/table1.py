@@ -168,7 +168,7 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
 
 EXPERIMENT = Experiment(
     name="table1",
-    version=2,
+    version=3,
     title="Planted ReLU networks: updating the gates every k steps",
     module=__name__,
     settings=Table1Cell,
