@@ -111,15 +111,14 @@ class _Search:
         self.eps = 100 * float(np.finfo(self.dtype).eps)
         self.most = n_neurons
         self._set_width(n_neurons)
-        # a trial on batches compares losses of different rows
-        self.pilots = (
-            gate_update == 1 and not batches.minibatch and n_neurons > 1 and PILOT_SHARE * PILOT <= record.left
-        )
+        # a trial on batches would compare losses of different rows
+        enough = not batches.minibatch and PILOT_SHARE * PILOT <= record.left
+        self.pilots = gate_update == 1 and n_neurons > 1 and enough
         self.settled = False
         # what a batch shows of an input on average: one that is mostly blank has a short column there, which fits
         # the few rows that it is lit in, and only damping in proportion to its usual length keeps its weight small
         share = int(self.y.shape[0]) / int(batches.X.shape[0])
-        self.lengths = self.xp.sqrt((batches.X * batches.X).sum(axis=0) * share) if batches.minibatch else None
+        self.lengths: Any = self.xp.sqrt((batches.X * batches.X).sum(axis=0) * share) if batches.minibatch else None
         self.last = 0.5 * self.scale**2
         # while gates rest, weights can turn against their generators: then the sign follows the agreement
         self.moment = None if gate_update == 1 else batches.X.T @ batches.X
@@ -311,9 +310,8 @@ class _Search:
             move = move * xp.where(solved, 1.0, square / xp.where(solved, 1.0, curvature))
         picked = select_top(norms * bank.weights + move, size)
         if on_batch:
-            return picked, fit_support(
-                A, picked, bank.y, bank.weights[picked], BATCH_DAMPING, self.lengths[picked % self.d]
-            )
+            least = self.lengths[picked % self.d]
+            return picked, fit_support(A, picked, bank.y, bank.weights[picked], BATCH_DAMPING, least)
         # with gates at rest a support that comes back is a fixed point or a cycle: stay until they move
         key = arrays.to_numpy(picked).tobytes()
         if key in bank.seen:
