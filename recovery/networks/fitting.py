@@ -115,8 +115,8 @@ def fit_network(
     least squares on the support as its step (a Gauss-Newton step once the gates follow the weights),
     re-draws the generator of every neuron that lost its weights, and cuts back to m neurons and s weights
     at the end of each start. With 50 steps and more on all rows it first tries whether few neurons fit better than
-    2 m, which they do on coherent inputs. A search step on all rows and a released step synchronise with a GPU at most 8 times,
-    a step that cuts back 20 times. Derived here; its success rates stand in ``docs/networks.md``.
+    2 m, which they do on coherent inputs. A search step on all rows and a released step synchronise with a GPU at
+    most 8 times, a step that cuts back 20 times. Derived here; its success rates stand in ``docs/networks.md``.
 
     Several outputs, f(x) = W2' relu(W1' x): nothing is fused, and one budget covers W1 and W2. ``"released"`` makes the
     fixed steps of the authors' released code and selects by a Count Sketch of all updates
