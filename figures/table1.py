@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from figures.runs import LOOK, scatter_seeds
 from figures.style import COLOURS, WIDTH
 
 __all__ = ["draw", "layout", "panels", "size"]
 
 NEVER = 1.35
 """Runs that did not settle are drawn at this multiple of the step limit."""
-
-_LOOK = {"float64": ("blue", "o", -0.13), "float32": ("orange", "s", 0.13)}
 
 
 def panels(summary: dict[str, Any]) -> int:
@@ -68,27 +67,14 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
 
 def _points(panel: Any, summary: dict[str, Any], method: str, quantity: str, limit: float) -> None:
     for labels in summary["label_types"]:
-        colour, marker, shift = _LOOK[labels]
+        colour, _, shift = LOOK[labels]
         medians = []
         for index, seeds in enumerate(summary[quantity][method][labels]):
             never = np.array([value is None for value in seeds], dtype=bool)
             values = np.array([limit * NEVER if value is None else max(value, 1e-9) for value in seeds], dtype=float)
             median = np.median(values) if values.size else np.nan
             medians.append(median if median <= limit else np.nan)
-            spread = np.linspace(-0.08, 0.08, values.size) if values.size > 1 else np.zeros(values.size)
-            for part, face in ((~never, COLOURS[colour]), (never, "white")):
-                panel.scatter(
-                    (index + shift + spread)[part],
-                    values[part],
-                    s=11,
-                    marker=marker,
-                    facecolor=face,
-                    edgecolor=COLOURS[colour],
-                    linewidth=0.6,
-                    alpha=0.8,
-                    zorder=3,
-                    label=f"labels in {labels}, one seed" if index == 0 and face != "white" else None,
-                )
+            scatter_seeds(panel, index, values, never, labels)
         places = np.arange(len(medians)) + shift
         panel.plot(places, medians, color=COLOURS[colour], label=f"labels in {labels}, median")
 

@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from figures.runs import LOOK, scatter_seeds
 from figures.style import COLOURS, WIDTH
 
 __all__ = ["draw", "layout", "panels", "size"]
 
 BEYOND = 1.35
 """Runs that were cut off are drawn at this multiple of the step limit."""
-
-_LOOK = {"float64": ("blue", "o", -0.13), "float32": ("orange", "s", 0.13)}
 
 
 def panels(summary: dict[str, Any]) -> int:
@@ -80,24 +79,11 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
 
 
 def _runs(panel: Any, summary: dict[str, Any], method: str, labels: str) -> None:
-    colour, marker, shift = _LOOK[labels]
+    colour, _, shift = LOOK[labels]
     for index, runs in enumerate(summary["steps"][method][labels]):
         cut = np.array([step is None for step in runs], dtype=bool)
         heights = np.array([summary["limit"] * BEYOND if step is None else max(step, 1) for step in runs], dtype=float)
-        spread = np.linspace(-0.08, 0.08, len(runs)) if len(runs) > 1 else np.zeros(len(runs))
-        for part, face in ((~cut, COLOURS[colour]), (cut, "white")):
-            panel.scatter(
-                (index + shift + spread)[part],
-                heights[part],
-                s=11,
-                marker=marker,
-                facecolor=face,
-                edgecolor=COLOURS[colour],
-                linewidth=0.6,
-                alpha=0.8,
-                zorder=3,
-                label=f"labels in {labels}, one seed" if index == 0 and face != "white" else None,
-            )
+        scatter_seeds(panel, index, heights, cut, labels)
     medians = [np.nan if value is None else max(value, 1.0) for value in summary["medians"][method][labels]]
     places = np.arange(len(medians)) + shift
     panel.plot(places, medians, color=COLOURS[colour], label=f"labels in {labels}, median")

@@ -18,6 +18,7 @@ from recovery.networks.record import FitState, NetworkFit, Record
 from recovery.networks.released import fit_released
 from recovery.networks.repaired import fit_repaired
 from recovery.networks.several import check_widths, count_weights, empty_network, fit_several
+from recovery.networks.units import check_ratio, power
 from recovery.results import Status
 
 __all__ = ["fit_network"]
@@ -190,13 +191,9 @@ def fit_network(
     n_neurons = widths[0]
     # powers of two are exact: the repaired method works on numbers near 1, whose squares stay in range
     unit_X, unit_y = (_exponent(X), _exponent(y)) if method == "repaired" else (0, 0)
-    if abs(unit_y - unit_X) >= np.finfo(dtype).maxexp - 4:
-        raise ValueError(
-            f"max |y| is near 2^{unit_y} and max |X| near 2^{unit_X}; expected a ratio that {dtype} can hold, "
-            "as the hidden weights are of that size"
-        )
+    check_ratio(unit_y, unit_X, dtype)
     small, target = (xp.ldexp(X, -unit_X), xp.ldexp(y, -unit_y)) if unit_X or unit_y else (X, y)
-    record = Record(n_iter, time_limit, callback, _power(unit_y))
+    record = Record(n_iter, time_limit, callback, power(1.0, unit_y))
     batches = Batches(small, target, batch_size, draw)
     if method == "released":
         network, status, note = fit_released(batches, n_neurons, sparsity, gate_update, record, draw)
@@ -213,13 +210,6 @@ def fit_network(
 def _exponent(values: Any) -> int:
     """Return e with 2^(e-1) <= max |values| < 2^e; 0 for zeros."""
     return math.frexp(float(arrays.namespace(values).abs(values).max()))[1]
-
-
-def _power(exponent: int) -> float:
-    try:
-        return math.ldexp(1.0, exponent)
-    except OverflowError:
-        return math.inf
 
 
 def _check_solver(solver: str | None, method: str, batch_size: int | None, scalar: bool) -> None:
