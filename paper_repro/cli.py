@@ -1,4 +1,4 @@
-"""The command ``paper-repro``: list, run, show, report, verify, check, diagnose, doctor."""
+"""The command ``paper-repro``: list, run, merge, show, report, verify, check, diagnose, doctor."""
 
 from __future__ import annotations
 

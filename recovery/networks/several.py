@@ -17,7 +17,7 @@ from recovery.networks.layerwise import fit_released_layers, fit_repaired_layers
 from recovery.networks.losses import softmax
 from recovery.networks.metrics import psnr
 from recovery.networks.record import FitState, NetworkFit, Record
-from recovery.networks.units import check_unit, scale_layers
+from recovery.networks.units import check_unit, root_mean_square, scale_layers
 from recovery.networks.vector_released import fit_released_vector
 from recovery.networks.vector_repaired import fit_repaired_vector
 
@@ -140,8 +140,6 @@ def _score(network: ReLUNetwork, X: Any, y: Any, loss: str) -> float:
 
 def _size(values: Any) -> tuple[int, float]:
     """Return e and r with root mean square 2^e r and 1/2 <= r < 1; (0, 1) for zeros."""
-    xp = arrays.namespace(values)
-    top = math.frexp(float(xp.abs(values).max()))[1]
-    scaled = xp.ldexp(values, -top)  # so that no square leaves the range of the numbers
-    part, power = math.frexp(float(xp.sqrt((scaled * scaled).mean())))
+    top = math.frexp(float(arrays.namespace(values).abs(values).max()))[1]
+    part, power = math.frexp(root_mean_square(values, top))
     return (top + power, part) if part else (0, 1.0)

@@ -9,26 +9,30 @@ import numpy as np
 
 from planted import arrays
 
-__all__ = ["check_ratio", "check_unit", "power", "scale_layers", "unit_inputs", "unit_targets"]
+__all__ = ["check_ratio", "check_unit", "power", "root_mean_square", "scale_layers", "unit_inputs", "unit_targets"]
 
 
 def unit_inputs(X: Any) -> tuple[Any, int]:
     """Return X / 2^e and e, for a root mean square of the entries near 1; exact."""
     xp = arrays.namespace(X)
     top = math.frexp(float(xp.abs(X).max()))[1]
-    small = xp.ldexp(X, -top)
-    mean = float(xp.sqrt((small * small).mean()))
+    mean = root_mean_square(X, top)
     exponent = top + (round(math.log2(mean)) if mean > 0 else 0)
     return xp.ldexp(X, -exponent), exponent
 
 
 def unit_targets(columns: Any, peak: float) -> tuple[Any, tuple[float, int]]:
     """Return targets of root mean square 1, and what they were divided by as (m, e), m 2^e."""
-    xp = arrays.namespace(columns)
     top = math.frexp(peak)[1]
-    small = xp.ldexp(columns, -top)
-    mean = float(xp.sqrt((small * small).mean()))
-    return small / mean, (mean, top)
+    mean = root_mean_square(columns, top)
+    return arrays.namespace(columns).ldexp(columns, -top) / mean, (mean, top)
+
+
+def root_mean_square(values: Any, top: int) -> float:
+    """Return the root mean square of values / 2^top: with 2^top near the largest, no square leaves the range."""
+    xp = arrays.namespace(values)
+    small = xp.ldexp(values, -top)
+    return float(xp.sqrt((small * small).mean()))
 
 
 def power(mantissa: float, exponent: int) -> float:
