@@ -27,13 +27,16 @@ class NetworkMatch:
     support_precision, support_recall : float
         Share of the found (true) non-zero entries of lines that are in the matched line of the other; 1 where
         there are none.
+    same_function : bool
+        ``weight_error <= atol``: the two networks compute the same function to that accuracy.
     exact : bool
-        As many lines, the same supports, and ``weight_error <= atol``.
+        The same network: `same_function`, as many lines, and the same supports.
     """
 
     weight_error: float
     support_precision: float
     support_recall: float
+    same_function: bool
     exact: bool
 
 
@@ -76,7 +79,7 @@ def match_networks(
     Returns
     -------
     NetworkMatch
-        Weight error, support precision and recall, and `exact`.
+        Weight error, support precision and recall, `same_function` and `exact`.
 
     Raises
     ------
@@ -126,6 +129,7 @@ def match_networks(
         weight_error=error,
         support_precision=common / n_left if n_left else 1.0,
         support_recall=common / n_right if n_right else 1.0,
+        same_function=error <= atol,
         exact=bool(left.q == right.q and same_supports and error <= atol),
     )
 

@@ -134,6 +134,7 @@ def test_a_tiny_extra_entry_or_line_is_not_exact():
     for found in (entry, line):
         match = planted.match_networks(found, truth)
         assert match.weight_error < 1e-8
+        assert match.same_function
         assert not match.exact
         assert match.support_precision < 1.0
         assert match.support_recall == 1.0
@@ -152,9 +153,9 @@ def test_zero_functions():
     zero = planted.ReLUNetwork([np.zeros((2, 0)), np.zeros(0)])
     also_zero = planted.ReLUNetwork([np.zeros((2, 5)), np.ones(5)])
     net = planted.ReLUNetwork([np.eye(2), np.ones(2)])
-    assert planted.match_networks(zero, also_zero) == planted.NetworkMatch(0.0, 1.0, 1.0, True)
-    assert planted.match_networks(net, zero) == planted.NetworkMatch(np.inf, 0.0, 1.0, False)
-    assert planted.match_networks(zero, net) == planted.NetworkMatch(1.0, 1.0, 0.0, False)
+    assert planted.match_networks(zero, also_zero) == planted.NetworkMatch(0.0, 1.0, 1.0, True, True)
+    assert planted.match_networks(net, zero) == planted.NetworkMatch(np.inf, 0.0, 1.0, False, False)
+    assert planted.match_networks(zero, net) == planted.NetworkMatch(1.0, 1.0, 0.0, False, False)
 
 
 def test_forms_and_devices(backend):
