@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,12 +10,18 @@ import numpy as np
 
 from planted import arrays
 from planted.checks import check_array, check_number
+from planted.lines import ExactForm, exact_form
 
-__all__ = ["KinkForm", "kink_form_of"]
+__all__ = ["KinkForm", "Reading", "host_weights", "kink_form_of", "reading_of"]
 
 SUPPORT_TOL = 1e-12
 """Entries of a unit direction up to this size count as zero in :attr:`KinkForm.supports`."""
 BLOCK_BYTES = 64 * 2**20
+EPS = float(np.finfo(np.float64).eps)
+ROUNDING = 8
+"""Bound, in eps, of how far c u u' is from its rounded value: 2.5 for c, 5 for u u' (see :func:`reading_of`)."""
+MIN_POWER, MAX_POWER = -900, 1000
+"""Powers of two of a form whose numbers float64 holds with all their digits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +37,10 @@ class KinkForm:
         Signed strength of each line, never zero.
     linear : array, shape (d,) or (d, k)
         The linear part.
+    slack : float, default 0.0
+        Bound of how far the form is from that of the network it was made of, because close lines became one and weak
+        lines were dropped: the sum of |c u u' - c w w'|_F over the lines (c, u) that became part of a line w, plus
+        the strengths that were dropped. :func:`match_networks` adds it to the error.
 
     Notes
     -----
@@ -40,6 +51,7 @@ class KinkForm:
     directions: Any
     strengths: Any
     linear: Any
+    slack: float = 0.0
 
     def __call__(self, X: Any) -> Any:
         """Evaluate the function.
@@ -103,14 +115,96 @@ def kink_form_of(hidden: Any, output: Any, *, angle_tol: float = 1e-9, drop_tol:
     output : array, shape (m,) or (m, k)
         v_j.
     angle_tol : float, default 1e-9
-        Largest angle (radians) between neurons of one line. Networks stored in float32 need about 1e-6.
+        Largest angle (radians) between lines that become one. Networks stored in float32 need about 1e-6.
     drop_tol : float, default 1e-12
-        Lines with |strength| at most this times the largest |u_j| |v_j| are dropped.
+        Lines with |strength| at most this times the largest strength, or the norm of the linear part where that is
+        larger, are dropped.
 
     Returns
     -------
     KinkForm
-        In float64, on the device of `hidden`.
+        In float64, on the device of `hidden`. What merging and dropping may have changed is its `slack`.
+
+    Raises
+    ------
+    ValueError
+        If a tolerance is out of range, or the form's largest number is outside the range of float64.
+
+    Notes
+    -----
+    The work is done on the CPU, with integers until neurons on one line have been added up (:mod:`planted.lines`):
+    neurons that cancel leave nothing behind, and products of weights that leave the range of float64 do no harm.
+    Closeness is transitive: lines linked by a chain of small angles become one, whose direction is the mean of
+    theirs, weighted by |strength|.
+    """
+    u, v = host_weights(hidden, output)
+    form = reading_of(exact_form(u, v), angle_tol=angle_tol, drop_tol=drop_tol)
+    if form.largest > 0 and not MIN_POWER <= form.power <= MAX_POWER:
+        raise ValueError(
+            f"the network's strengths or linear part are about 2^{form.power}; the kink form needs a power between "
+            f"{MIN_POWER} and {MAX_POWER}, so multiply the output weights by a power of two first"
+        )
+    scalar = arrays.to_numpy(output).ndim == 1
+    strengths, linear = np.ldexp(form.strengths, form.power), np.ldexp(form.linear, form.power)
+    return KinkForm(
+        directions=arrays.from_numpy_like(form.directions, hidden),
+        strengths=arrays.from_numpy_like(strengths[:, 0] if scalar else strengths, hidden),
+        linear=arrays.from_numpy_like(linear[:, 0] if scalar else linear, hidden),
+        slack=math.ldexp(form.slack, form.power),
+    )
+
+
+def host_weights(hidden: Any, output: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return directions and outputs as float64 on the CPU, of shapes (d, m) and (m, k)."""
+    u = arrays.to_numpy(hidden).astype(np.float64)
+    v = arrays.to_numpy(output).astype(np.float64)
+    return u, v[:, None] if v.ndim == 1 else v
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """An exact kink form in float64, with close lines merged and weak ones dropped.
+
+    Attributes
+    ----------
+    directions, strengths, linear : numpy.ndarray, shapes (d, q), (q, k) and (d, k)
+        As in :class:`KinkForm`; strengths and linear part in units of 2^power.
+    power : int
+        The unit; the largest of those numbers is between 1/2 and the root of d.
+    slack : float
+        In the same unit: bound of what merging, dropping and rounding in merged lines changed.
+    largest : float
+        Largest |strength| before lines were dropped, or the norm of the linear part where that is larger.
+    """
+
+    directions: np.ndarray
+    strengths: np.ndarray
+    linear: np.ndarray
+    power: int
+    slack: float
+    largest: float
+
+    @property
+    def norm(self) -> float:
+        """Root of the sum of squares of strengths and linear part, in units of 2^power."""
+        return float(np.sqrt((self.strengths**2).sum() + (self.linear**2).sum()))
+
+
+def reading_of(form: ExactForm, *, angle_tol: float, drop_tol: float) -> Reading:
+    """Round an exact kink form to float64, merge lines that are close, and drop those that are weak.
+
+    Parameters
+    ----------
+    form : ExactForm
+        Lines and linear part in integers.
+    angle_tol, drop_tol : float
+        As in :func:`kink_form_of`.
+
+    Returns
+    -------
+    Reading
+        Equal lines of two networks give equal numbers, to the last bit. Each strength is within 2.5 eps of the
+        exact one, relative to it, and each direction within 2.5 eps, where nothing was merged.
 
     Raises
     ------
@@ -119,36 +213,69 @@ def kink_form_of(hidden: Any, output: Any, *, angle_tol: float = 1e-9, drop_tol:
 
     Notes
     -----
-    The work is done on the CPU: (m, m) products and a graph search, nothing that a GPU would help with.
-    Closeness is transitive: neurons linked by a chain of small angles become one line, whose
-    direction is that of its heaviest neuron.
+    A line (u, c) that became part of one with direction w changed c u u' by at most sqrt(2) |c| |u - w| in the
+    Frobenius norm, and a line that was dropped by |c|. `slack` is the sum of these, so lines that are strong, close
+    and of opposite signs do not vanish without a trace.
     """
     angle_tol = check_number(angle_tol, "angle_tol", minimum=0.0, maximum=1.0)
     drop_tol = check_number(drop_tol, "drop_tol", minimum=0.0)
-    u = arrays.to_numpy(hidden).astype(np.float64)
-    v = arrays.to_numpy(output).astype(np.float64)
-    scalar = v.ndim == 1
-    if scalar:
-        v = v[:, None]
-    linear = 0.5 * (u @ v)
-    lengths = _column_norms(u)
-    weight = lengths * _column_norms(v.T)
-    live = weight > 0
-    u, v, lengths, weight = u[:, live], v[live], lengths[live], weight[live]
-    units = _canonical(u / lengths)
-    label, count = _lines(units, angle_tol)
-    strengths = np.zeros((count, v.shape[1]))
-    np.add.at(strengths, label, lengths[:, None] * v)
-    heaviest = np.zeros(count, dtype=np.intp)
-    order = np.argsort(weight, kind="stable")
-    heaviest[label[order]] = order  # the last write wins: the heaviest neuron of each line
-    kept = _column_norms(strengths.T) > drop_tol * weight.max(initial=0.0)
-    strengths, directions = strengths[kept], units[:, heaviest[kept]]
-    return KinkForm(
-        directions=arrays.from_numpy_like(directions, hidden),
-        strengths=arrays.from_numpy_like(strengths[:, 0] if scalar else strengths, hidden),
-        linear=arrays.from_numpy_like(linear[:, 0] if scalar else linear, hidden),
+    d, k, q = form.n_inputs, form.n_outputs, len(form.lines)
+    units, lengths = np.zeros((d, q)), np.zeros(q)
+    products: list[list[int]] = []
+    for line, ((rows, entries), numbers) in enumerate(form.lines.items()):
+        largest = max(map(abs, entries))
+        ratios = np.array([entry / largest for entry in entries])
+        lengths[line] = math.sqrt(math.fsum(ratios**2))
+        units[rows, line] = ratios / lengths[line]
+        products.append([number * largest for number in numbers])
+    everything = [number for numbers in (*products, *form.linear.values()) for number in numbers]
+    bits = max((abs(number).bit_length() for number in everything), default=0)
+    strengths = np.array([[_over(number, bits) for number in numbers] for numbers in products]).reshape(q, k)
+    strengths *= lengths[:, None]
+    linear = np.zeros((d, k))
+    for i, numbers in form.linear.items():
+        linear[i] = [_over(number, bits) for number in numbers]
+    units, strengths, slack = _merged(_canonical(units), strengths, angle_tol)
+    sizes = _column_norms(strengths.T)
+    largest_size = max(sizes.max(initial=0.0), float(np.sqrt((linear**2).sum())))
+    kept = sizes > drop_tol * largest_size
+    return Reading(
+        directions=units[:, kept],
+        strengths=strengths[kept],
+        linear=linear,
+        power=form.exponent + bits,
+        slack=(slack + float(sizes[~kept].sum())) * (1 + 64 * EPS),
+        largest=largest_size,
     )
+
+
+def _over(number: int, bits: int) -> float:
+    # the quotient of two integers is rounded correctly, however long they are
+    return number / (1 << bits)
+
+
+def _merged(units: np.ndarray, strengths: np.ndarray, angle_tol: float) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return directions and strengths with close lines added up, and a bound of what that changed."""
+    label, count = _lines(units, angle_tol)
+    if count == units.shape[1]:
+        return units, strengths, 0.0
+    slack = 0.0
+    directions, sums = np.zeros((units.shape[0], count)), np.zeros((count, strengths.shape[1]))
+    sizes = _column_norms(strengths.T)
+    for line in range(count):
+        members = np.flatnonzero(label == line)
+        if members.size == 1:
+            directions[:, line], sums[line] = units[:, members[0]], strengths[members[0]]
+            continue
+        here, weights = units[:, members], sizes[members]
+        here = here * np.where(here[:, weights.argmax()] @ here < 0, -1.0, 1.0)
+        mean = here @ (weights / weights.max())
+        mean /= _column_norms(mean[:, None])[0]
+        directions[:, line] = mean
+        sums[line] = [math.fsum(column) for column in strengths[members].T]
+        chords = _column_norms(here - mean[:, None])
+        slack += float((weights * (math.sqrt(2.0) * chords + ROUNDING * EPS)).sum())
+    return _canonical(directions), sums, slack
 
 
 def _column_norms(columns: np.ndarray) -> np.ndarray:

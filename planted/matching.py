@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from planted import arrays
 from planted.checks import check_number
-from planted.kinks import KinkForm
+from planted.kinks import EPS, ROUNDING, SUPPORT_TOL, KinkForm, Reading, host_weights, reading_of
+from planted.lines import ExactForm, exact_form
 from planted.networks import ReLUNetwork
 
 __all__ = ["NetworkMatch", "SupportMatch", "match_networks", "match_supports"]
@@ -23,14 +24,16 @@ class NetworkMatch:
     Attributes
     ----------
     weight_error : float
-        Relative distance of the kink forms; ``inf`` if the truth is the zero function and the found one is not.
+        Relative distance of the kink forms, a bound from above; ``inf`` if the truth is the zero function and the
+        found one is not.
     support_precision, support_recall : float
         Share of the found (true) non-zero entries of lines that are in the matched line of the other; 1 where
         there are none.
     same_function : bool
-        ``weight_error <= atol``: the two networks compute the same function to that accuracy.
+        ``weight_error <= atol``: the two networks compute the same function to that accuracy. Weights that the
+        function does not need, such as neurons that cancel or entries of size 1e-9, do no harm.
     exact : bool
-        The same network: `same_function`, as many lines, and the same supports.
+        The same network: `same_function`, and also as many lines with the same supports.
     """
 
     weight_error: float
@@ -72,9 +75,9 @@ def match_networks(
     found, truth : ReLUNetwork or KinkForm
         Networks with equally many inputs and outputs; they may differ in width and in device.
     atol : float, default 1e-6
-        Largest weight error of an exact match. It is relative to the truth's norm.
+        Largest weight error of a match. It is relative to the truth's norm.
     angle_tol, drop_tol : float
-        Passed to :meth:`ReLUNetwork.kink_form`.
+        As in :meth:`ReLUNetwork.kink_form`, applied to both.
 
     Returns
     -------
@@ -92,45 +95,54 @@ def match_networks(
     -----
     With lines u_l of strength c_l (a vector for vector outputs) and linear part b, and stars for the truth,
 
-        weight_error^2 = (sum_l |c_l u_l u_l' - c*_l u*_l u*_l'|_F^2 + |b - b*|_F^2)
-                         / (sum_l |c*_l|^2 + |b*|_F^2),
+        distance^2 = sum_l |c_l u_l u_l' - c*_l u*_l u*_l'|_F^2 + |b - b*|_F^2,
+        norm^2 = sum_l |c*_l|^2 + |b*|_F^2,
+        weight_error = (distance + slack + slack* + rounding) / norm,
 
-    the sum over the pairs of the best one-to-one assignment, with |c_l|^2 or |c*_l|^2 for lines left
+    the first sum over the pairs of the best one-to-one assignment, with |c_l|^2 or |c*_l|^2 for lines left
     alone. A line is known up to sign, and u u' forgets it. A pair that would cost as much as its two
     lines apart is left apart. Derived here, with the form used for pairs, in ``docs/derivations.md``,
     "The distance of two kink forms".
+
+    **What is exact.** Neurons on one line, and the linear part, are added up in integers (a float is an integer times
+    a power of two). So neurons that cancel leave nothing behind, weights may have any size, and two networks whose
+    functions are equal as functions of real numbers, without any tolerance, have a weight error of exactly 0.
+
+    **What is a bound.** Otherwise the error is a bound from above. Lines within `angle_tol` of each other are counted
+    as one, and lines up to `drop_tol` times the largest as none; what that changed, `slack`
+    (:class:`KinkForm`), is added for both networks. So is the rounding of this comparison, 8 eps (norm of the found
+    form + norm). Hence `same_function` and `exact` are never true by rounding, and two networks that differ
+    in their last bits have an error of a few eps, not 0. The other way round there is no such promise: two lines
+    further apart than `angle_tol` that together do what one line of the truth does are two lines.
+
+    **What it says about outputs.** A pair of lines differs by at most sqrt(2) |c u u' - c* u* u*'|_F |x| / 2 at x, so
+    with p pairs and lines alone the outputs of two networks differ, for every x, by at most
+    sqrt(p + 1) weight_error norm |x|.
     """
     atol = check_number(atol, "atol", minimum=0.0)
-    left, right = _form(found, "found", angle_tol, drop_tol), _form(truth, "truth", angle_tol, drop_tol)
-    for what, one, two in (("inputs", left.d, right.d), ("outputs", left.k, right.k)):
-        if one != two:
-            raise ValueError(f"found has {one} {what} and truth has {two}; expected equally many")
+    one, two = _exact(found, "found"), _exact(truth, "truth")
+    for what, left_size, right_size in (
+        ("inputs", one.form.n_inputs, two.form.n_inputs),
+        ("outputs", one.form.n_outputs, two.form.n_outputs),
+    ):
+        if left_size != right_size:
+            raise ValueError(f"found has {left_size} {what} and truth has {right_size}; expected equally many")
+    left = reading_of(one.form, angle_tol=angle_tol, drop_tol=drop_tol)
+    right = reading_of(two.form, angle_tol=angle_tol, drop_tol=drop_tol)
+    if one.form == two.form and one.slack == two.slack == 0:
+        return NetworkMatch(0.0, 1.0, 1.0, same_function=True, exact=True)
     rows, cols = _assign(left, right)
-    # scaled by the largest number, so that squares neither overflow nor vanish
-    scale = max((np.abs(part).max(initial=0.0) for part in (left.c, left.b, right.c, right.b)), default=0.0)
-    scale = scale if scale > 0 else 1.0
-    alone_left = np.setdiff1d(np.arange(left.q), rows)
-    alone_right = np.setdiff1d(np.arange(right.q), cols)
-    squared = (
-        _pair_cost(left, right, rows, cols, scale).sum()
-        + ((left.c[alone_left] / scale) ** 2).sum()
-        + ((right.c[alone_right] / scale) ** 2).sum()
-        + (((left.b - right.b) / scale) ** 2).sum()
-    )
-    norm = ((right.c / scale) ** 2).sum() + ((right.b / scale) ** 2).sum()
-    if norm > 0:
-        error = math.sqrt(float(squared / norm))
-    else:
-        error = 0.0 if squared == 0 else math.inf
-    common = int((left.active[:, rows] & right.active[:, cols]).sum())
-    n_left, n_right = int(left.active.sum()), int(right.active.sum())
-    same_supports = common == n_left == n_right
+    error = _weight_error(left, right, rows, cols, one.slack, two.slack)
+    active_left, active_right = np.abs(left.directions) > SUPPORT_TOL, np.abs(right.directions) > SUPPORT_TOL
+    common = int((active_left[:, rows] & active_right[:, cols]).sum())
+    n_left, n_right = int(active_left.sum()), int(active_right.sum())
+    same_lines = left.directions.shape[1] == right.directions.shape[1] and common == n_left == n_right
     return NetworkMatch(
         weight_error=error,
         support_precision=common / n_left if n_left else 1.0,
         support_recall=common / n_right if n_right else 1.0,
         same_function=error <= atol,
-        exact=bool(left.q == right.q and same_supports and error <= atol),
+        exact=bool(error <= atol and same_lines),
     )
 
 
@@ -166,47 +178,98 @@ def match_supports(found: Any, truth: Any) -> SupportMatch:
     )
 
 
-class _HostForm:
-    """A kink form on the CPU, with strengths and linear part of shapes (q, k) and (d, k)."""
+class _Given(NamedTuple):
+    """An argument of match_networks: its exact form, and the slack that it came with."""
 
-    def __init__(self, form: KinkForm) -> None:
-        self.u = arrays.to_numpy(form.directions).astype(np.float64)
-        self.d, self.q = self.u.shape
-        self.k = form.n_outputs
-        self.c = arrays.to_numpy(form.strengths).astype(np.float64).reshape(self.q, self.k)
-        self.b = arrays.to_numpy(form.linear).astype(np.float64).reshape(self.d, self.k)
-        self.active = np.zeros((self.d, self.q), dtype=bool)
-        for line, support in enumerate(form.supports):
-            self.active[list(support), line] = True
+    form: ExactForm
+    slack: float
 
 
-def _form(value: Any, name: str, angle_tol: float, drop_tol: float) -> _HostForm:
+def _exact(value: Any, name: str) -> _Given:
     if isinstance(value, ReLUNetwork):
-        value = value.kink_form(angle_tol=angle_tol, drop_tol=drop_tol)
+        if value.depth != 1:
+            raise ValueError(f"{name} has {value.depth} hidden layers; expected one, as the kink form needs")
+        return _Given(exact_form(*host_weights(value.hidden, value.output)), 0.0)
     if not isinstance(value, KinkForm):
         raise TypeError(f"{name} is of type {type(value).__name__}; expected a ReLUNetwork or a KinkForm")
-    return _HostForm(value)
+    directions, strengths = host_weights(value.directions, value.strengths)
+    linear = arrays.to_numpy(value.linear).astype(np.float64)
+    return _Given(exact_form(directions, strengths, linear.reshape(directions.shape[0], -1)), value.slack)
 
 
-def _assign(left: _HostForm, right: _HostForm) -> tuple[np.ndarray, np.ndarray]:
+def _weight_error(
+    left: Reading, right: Reading, rows: np.ndarray, cols: np.ndarray, left_slack: float, right_slack: float
+) -> float:
+    norm = right.norm
+    if norm == 0.0:
+        return math.inf  # the truth is the zero function, and the found one is not
+    # in the larger of the two units, so that squares do not overflow; what vanishes there is smaller than rounding
+    power = max(left.power, right.power)
+    shrink_left, shrink_right = math.ldexp(1.0, left.power - power), math.ldexp(1.0, right.power - power)
+    c_left, c_right = left.strengths * shrink_left, right.strengths * shrink_right
+    alone_left = np.setdiff1d(np.arange(c_left.shape[0]), rows)
+    alone_right = np.setdiff1d(np.arange(c_right.shape[0]), cols)
+    squared = (
+        _pair_cost(left.directions[:, rows], right.directions[:, cols], c_left[rows], c_right[cols]).sum()
+        + (c_left[alone_left] ** 2).sum()
+        + (c_right[alone_right] ** 2).sum()
+        + ((left.linear * shrink_left - right.linear * shrink_right) ** 2).sum()
+    )
+    bound = (
+        math.sqrt(float(squared)) * (1 + 16 * EPS)
+        + left.slack * shrink_left
+        + right.slack * shrink_right
+        + ROUNDING * EPS * (left.norm * shrink_left + norm * shrink_right)
+    )
+    try:
+        given = math.ldexp(left_slack, -power) + math.ldexp(right_slack, -power)
+        return math.ldexp((bound + given) / norm, power - right.power)
+    except OverflowError:
+        return math.inf
+
+
+def _assign(left: Reading, right: Reading) -> tuple[np.ndarray, np.ndarray]:
+    """Pair lines so that the sum of their gains is as large as possible; pairs without gain are left apart.
+
+    |M - M*|^2 = |c|^2 + |c*|^2 - 2 gain, so the gain alone decides. A pair that gains at least as much as the best
+    other choices of both its lines together belongs to a best assignment, by exchange. Such pairs are taken first:
+    beside strong lines, weak ones would drown in the rounding of the general method.
+    """
     from scipy.optimize import linear_sum_assignment
 
-    if left.q == 0 or right.q == 0:
+    if left.strengths.size == 0 or right.strengths.size == 0:
         return np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.intp)
-    one = left.c / np.abs(left.c).max()
-    two = right.c / np.abs(right.c).max()
-    # |M - M*|^2 = |c|^2 + |c*|^2 - 2 gain: the gain alone decides who goes with whom
-    gain = np.maximum((one @ two.T) * (left.u.T @ right.u) ** 2, 0.0)
-    rows, cols = linear_sum_assignment(gain, maximize=True)
-    useful = gain[rows, cols] > 0
-    return rows[useful], cols[useful]
+    one = left.strengths / np.abs(left.strengths).max()
+    two = right.strengths / np.abs(right.strengths).max()
+    gain = np.maximum((one @ two.T) * (left.directions.T @ right.directions) ** 2, 0.0)
+    rows, cols = [], []
+    free = gain.copy()
+    everyone = np.arange(free.shape[0])
+    while True:
+        best = free.argmax(axis=1)
+        value = free[everyone, best]
+        rest = free.copy()
+        rest[everyone, best] = 0.0
+        in_row = rest.max(axis=1)
+        first, second = np.sort(np.vstack([np.zeros_like(free[:2]), free]), axis=0)[:-3:-1]
+        in_column = np.where(free.argmax(axis=0)[best] == everyone, second[best], first[best])
+        sure = np.flatnonzero((value > 0) & (value >= in_row + in_column))
+        _, unique = np.unique(best[sure], return_index=True)  # two lines that tie for one
+        sure = sure[unique]
+        if sure.size == 0:
+            break
+        rows.append(sure)
+        cols.append(best[sure])
+        free[sure] = 0.0
+        free[:, best[sure]] = 0.0
+    more_rows, more_cols = linear_sum_assignment(free, maximize=True)
+    useful = free[more_rows, more_cols] > 0
+    return np.concatenate([*rows, more_rows[useful]]), np.concatenate([*cols, more_cols[useful]])
 
 
-def _pair_cost(left: _HostForm, right: _HostForm, rows: np.ndarray, cols: np.ndarray, scale: float) -> np.ndarray:
+def _pair_cost(u: np.ndarray, v: np.ndarray, one: np.ndarray, two: np.ndarray) -> np.ndarray:
     # |c u u' - c* v v'|_F^2 = |c - c*|^2 + 2 (c . c*) sin^2(angle): a sum of terms that are not
     # negative (pairs with c . c* < 0 are never matched), so that nothing cancels
-    u, v = left.u[:, rows], right.u[:, cols]
-    one, two = left.c[rows] / scale, right.c[cols] / scale
     squared_chord = np.minimum(((u - v) ** 2).sum(axis=0), ((u + v) ** 2).sum(axis=0))
     squared_sine = squared_chord * (1.0 - 0.25 * squared_chord)
     return ((one - two) ** 2).sum(axis=1) + 2.0 * (one * two).sum(axis=1) * squared_sine
