@@ -22,6 +22,8 @@ ROUNDING = 8
 """Bound, in eps, of how far c u u' is from its rounded value: 2.5 for c, 5 for u u' (see :func:`reading_of`)."""
 MIN_POWER, MAX_POWER = -900, 1000
 """Powers of two of a form whose numbers float64 holds with all their digits."""
+ZERO_POWER = -(10**6)
+"""Unit of the zero function: below that of any other."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +36,7 @@ class KinkForm:
         Unit vectors, one a line; the entry of largest magnitude is positive (the first of them
         where two are equally large).
     strengths : array, shape (q,) or (q, k)
-        Signed strength of each line, never zero.
+        Signed strength of each line; not zero, unless strong lines were merged that cancel.
     linear : array, shape (d,) or (d, k)
         The linear part.
     slack : float, default 0.0
@@ -118,7 +120,8 @@ def kink_form_of(hidden: Any, output: Any, *, angle_tol: float = 1e-9, drop_tol:
         Largest angle (radians) between lines that become one. Networks stored in float32 need about 1e-6.
     drop_tol : float, default 1e-12
         Lines with |strength| at most this times the largest strength, or the norm of the linear part where that is
-        larger, are dropped.
+        larger, are dropped. For lines that were merged, what the merging changed counts as strength here: strong
+        lines that nearly cancel are kept.
 
     Returns
     -------
@@ -139,7 +142,7 @@ def kink_form_of(hidden: Any, output: Any, *, angle_tol: float = 1e-9, drop_tol:
     """
     u, v = host_weights(hidden, output)
     form = reading_of(exact_form(u, v), angle_tol=angle_tol, drop_tol=drop_tol)
-    if form.largest > 0 and not MIN_POWER <= form.power <= MAX_POWER:
+    if form.power != ZERO_POWER and not MIN_POWER <= form.power <= MAX_POWER:
         raise ValueError(
             f"the network's strengths or linear part are about 2^{form.power}; the kink form needs a power between "
             f"{MIN_POWER} and {MAX_POWER}, so multiply the output weights by a power of two first"
@@ -170,19 +173,23 @@ class Reading:
     directions, strengths, linear : numpy.ndarray, shapes (d, q), (q, k) and (d, k)
         As in :class:`KinkForm`; strengths and linear part in units of 2^power.
     power : int
-        The unit; the largest of those numbers is between 1/2 and the root of d.
+        The unit: before lines were merged, the largest of those numbers was between 1/2 and the root of d;
+        :data:`ZERO_POWER` for the zero function.
+    active : numpy.ndarray of bool, shape (d, q)
+        Inputs each line depends on: entries above :data:`SUPPORT_TOL` in the direction of any line merged into it.
     slack : float
         In the same unit: bound of what merging, dropping and rounding in merged lines changed.
-    largest : float
-        Largest |strength| before lines were dropped, or the norm of the linear part where that is larger.
+    decided : bool
+        False if a kept line may have strength 0, since it was merged from lines that nearly cancel.
     """
 
     directions: np.ndarray
     strengths: np.ndarray
     linear: np.ndarray
     power: int
+    active: np.ndarray
     slack: float
-    largest: float
+    decided: bool
 
     @property
     def norm(self) -> float:
@@ -235,17 +242,18 @@ def reading_of(form: ExactForm, *, angle_tol: float, drop_tol: float) -> Reading
     linear = np.zeros((d, k))
     for i, numbers in form.linear.items():
         linear[i] = [_over(number, bits) for number in numbers]
-    units, strengths, slack = _merged(_canonical(units), strengths, angle_tol)
+    units, strengths, active, slacks = _merged(_canonical(units), strengths, angle_tol)
     sizes = _column_norms(strengths.T)
-    largest_size = max(sizes.max(initial=0.0), float(np.sqrt((linear**2).sum())))
-    kept = sizes > drop_tol * largest_size
+    scale = max(float(sizes.max(initial=0.0)), float(np.sqrt((linear**2).sum())))
+    kept = sizes + slacks > drop_tol * scale
     return Reading(
         directions=units[:, kept],
         strengths=strengths[kept],
         linear=linear,
-        power=form.exponent + bits,
-        slack=(slack + float(sizes[~kept].sum())) * (1 + 64 * EPS),
-        largest=largest_size,
+        power=form.exponent + bits if bits else ZERO_POWER,
+        active=active[:, kept],
+        slack=float(slacks.sum() + sizes[~kept].sum()) * (1 + 16 * EPS),
+        decided=bool((sizes > slacks)[kept].all()),
     )
 
 
@@ -254,16 +262,21 @@ def _over(number: int, bits: int) -> float:
     return number / (1 << bits)
 
 
-def _merged(units: np.ndarray, strengths: np.ndarray, angle_tol: float) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return directions and strengths with close lines added up, and a bound of what that changed."""
+def _merged(
+    units: np.ndarray, strengths: np.ndarray, angle_tol: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Add up close lines: return directions, strengths, active inputs, and a bound of what that changed in each."""
     label, count = _lines(units, angle_tol)
+    active = np.abs(units) > SUPPORT_TOL
+    slacks = np.zeros(count)
     if count == units.shape[1]:
-        return units, strengths, 0.0
-    slack = 0.0
+        return units, strengths, active, slacks
     directions, sums = np.zeros((units.shape[0], count)), np.zeros((count, strengths.shape[1]))
+    together = np.zeros(directions.shape, dtype=bool)
     sizes = _column_norms(strengths.T)
     for line in range(count):
         members = np.flatnonzero(label == line)
+        together[:, line] = active[:, members].any(axis=1)
         if members.size == 1:
             directions[:, line], sums[line] = units[:, members[0]], strengths[members[0]]
             continue
@@ -274,8 +287,8 @@ def _merged(units: np.ndarray, strengths: np.ndarray, angle_tol: float) -> tuple
         directions[:, line] = mean
         sums[line] = [math.fsum(column) for column in strengths[members].T]
         chords = _column_norms(here - mean[:, None])
-        slack += float((weights * (math.sqrt(2.0) * chords + ROUNDING * EPS)).sum())
-    return _canonical(directions), sums, slack
+        slacks[line] = (weights * (math.sqrt(2.0) * chords + ROUNDING * EPS)).sum()
+    return _canonical(directions), sums, together, slacks
 
 
 def _column_norms(columns: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The kink form in integers: a float is an integer times a power of two, so nothing is rounded and nothing overflows."""
+"""Kink forms in integers: a float is an integer times a power of two, so nothing is rounded and nothing overflows."""
 
 from __future__ import annotations
 

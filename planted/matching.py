@@ -10,7 +10,7 @@ import numpy as np
 
 from planted import arrays
 from planted.checks import check_number
-from planted.kinks import EPS, ROUNDING, SUPPORT_TOL, KinkForm, Reading, host_weights, reading_of
+from planted.kinks import EPS, ROUNDING, KinkForm, Reading, host_weights, reading_of
 from planted.lines import ExactForm, exact_form
 from planted.networks import ReLUNetwork
 
@@ -109,11 +109,12 @@ def match_networks(
     functions are equal as functions of real numbers, without any tolerance, have a weight error of exactly 0.
 
     **What is a bound.** Otherwise the error is a bound from above. Lines within `angle_tol` of each other are counted
-    as one, and lines up to `drop_tol` times the largest as none; what that changed, `slack`
-    (:class:`KinkForm`), is added for both networks. So is the rounding of this comparison, 8 eps (norm of the found
-    form + norm). Hence `same_function` and `exact` are never true by rounding, and two networks that differ
-    in their last bits have an error of a few eps, not 0. The other way round there is no such promise: two lines
-    further apart than `angle_tol` that together do what one line of the truth does are two lines.
+    as one, and lines up to `drop_tol` times the largest as none; what that changed, `slack` (:class:`KinkForm`), is
+    added for both networks. So is the rounding of this comparison, 8 eps (norm of the found form + norm). Strong lines
+    that nearly cancel, so that rounding decides whether a line is left, are never `exact`. Hence `same_function` and
+    `exact` are never true by rounding, and two networks that differ in their last bits have an error of a few eps, not
+    0. There is no such promise the other way round: two lines further apart than `angle_tol` that together do what one
+    line of the truth does are two lines.
 
     **What it says about outputs.** A pair of lines differs by at most sqrt(2) |c u u' - c* u* u*'|_F |x| / 2 at x, so
     with p pairs and lines alone the outputs of two networks differ, for every x, by at most
@@ -133,16 +134,15 @@ def match_networks(
         return NetworkMatch(0.0, 1.0, 1.0, same_function=True, exact=True)
     rows, cols = _assign(left, right)
     error = _weight_error(left, right, rows, cols, one.slack, two.slack)
-    active_left, active_right = np.abs(left.directions) > SUPPORT_TOL, np.abs(right.directions) > SUPPORT_TOL
-    common = int((active_left[:, rows] & active_right[:, cols]).sum())
-    n_left, n_right = int(active_left.sum()), int(active_right.sum())
-    same_lines = left.directions.shape[1] == right.directions.shape[1] and common == n_left == n_right
+    common = int((left.active[:, rows] & right.active[:, cols]).sum())
+    n_left, n_right = int(left.active.sum()), int(right.active.sum())
+    same_lines = left.active.shape[1] == right.active.shape[1] and common == n_left == n_right
     return NetworkMatch(
         weight_error=error,
         support_precision=common / n_left if n_left else 1.0,
         support_recall=common / n_right if n_right else 1.0,
         same_function=error <= atol,
-        exact=bool(error <= atol and same_lines),
+        exact=bool(error <= atol and same_lines and left.decided and right.decided),
     )
 
 
@@ -202,7 +202,7 @@ def _weight_error(
 ) -> float:
     norm = right.norm
     if norm == 0.0:
-        return math.inf  # the truth is the zero function, and the found one is not
+        return math.inf  # the truth is the zero function, or not to be told from it, and the found one is another
     # in the larger of the two units, so that squares do not overflow; what vanishes there is smaller than rounding
     power = max(left.power, right.power)
     shrink_left, shrink_right = math.ldexp(1.0, left.power - power), math.ldexp(1.0, right.power - power)

@@ -155,7 +155,9 @@ def test_zero_functions():
     net = planted.ReLUNetwork([np.eye(2), np.ones(2)])
     assert planted.match_networks(zero, also_zero) == planted.NetworkMatch(0.0, 1.0, 1.0, True, True)
     assert planted.match_networks(net, zero) == planted.NetworkMatch(np.inf, 0.0, 1.0, False, False)
-    assert planted.match_networks(zero, net) == planted.NetworkMatch(1.0, 1.0, 0.0, False, False)
+    lost = planted.match_networks(zero, net)
+    assert 1.0 <= lost.weight_error < 1.0 + 25 * np.finfo(float).eps  # 1 and the rounding of the comparison
+    assert lost == planted.NetworkMatch(lost.weight_error, 1.0, 0.0, False, False)
 
 
 def test_forms_and_devices(backend):
@@ -165,6 +167,134 @@ def test_forms_and_devices(backend):
     assert planted.match_networks(moved.kink_form(), net.kink_form(), atol=0.0).exact
     column = planted.ReLUNetwork([net.hidden, net.output[:, None]])
     assert planted.match_networks(column, net).exact  # one output, kept as a column
+
+
+def network(u, v):
+    return planted.ReLUNetwork([np.array(u, dtype=float), np.array(v, dtype=float)])
+
+
+@pytest.mark.parametrize("swap", [False, True])
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_neurons_that_cancel_do_not_hide_others(swap, outputs):
+    # relu(x2) beside +-1e12 relu(x1), against the linear function x2 / 2
+    ones = np.ones((1, outputs))
+    found = network([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]], np.array([[1e12], [-1e12], [1.0]]) * ones)
+    truth = network([[0.0, 0.0], [0.5, -0.5]], np.array([[1.0], [-1.0]]) * ones)
+    match = planted.match_networks(*((truth, found) if swap else (found, truth)))
+    # the line of strength 1 against |b| = 1/2, or against the root of 1 + 1/4
+    assert match.weight_error == pytest.approx(np.sqrt(0.8) if swap else 2.0, rel=1e-12)
+    assert not match.same_function
+    assert not match.exact
+    assert found.kink_form().n_lines == 1
+    line = network([[0.0], [1.0]], ones)
+    assert planted.match_networks(found, line, atol=0.0).exact
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(1.1e154, 1.1e154), (1e-200, 1e-200), (5e-324, 5e-324), (1.7e308, 1.7e308)]
+)
+def test_products_of_weights_that_leave_the_range(first, second):
+    u, v = np.full((4, 1), first), [second]
+    net, mirror = network(u, v), network(-u, v)
+    assert planted.match_networks(net, network(u, v), atol=0.0).exact
+    match = planted.match_networks(mirror, net)
+    assert match.weight_error == pytest.approx(np.sqrt(0.8), rel=1e-12)  # |b - b*|^2 = c^2 against c^2 + c^2 / 4
+    assert not match.same_function
+    off = planted.match_networks(network(u, [second * (1 - 0.25)]), net)
+    assert off.weight_error == pytest.approx(0.0 if second == 5e-324 else 0.25, rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize("power", [-1000, -500, 500, 1000])
+def test_layers_may_differ_in_scale(power):
+    net = planted.sparse_network(6, 4, 12, signs="mixed", rng=3)
+    moved = network(np.ldexp(net.hidden, power), np.ldexp(net.output, -power))
+    assert planted.match_networks(moved, net, atol=0.0).exact
+    louder = network(np.ldexp(net.hidden, power), np.ldexp(net.output, min(power, 0)))
+    match = planted.match_networks(louder, net)
+    assert match.weight_error == pytest.approx(2.0**power if power > 0 else 1.0)
+
+
+def test_equal_functions_have_no_error_at_all():
+    # u (7 v) is rounded nowhere: whole numbers, lists of different lengths
+    net = network([[3.0, -6.0, 1.0], [9.0, 2.0, 0.0]], [5.0, 1.0, -2.0])
+    other = network(
+        [[1.0, -3.0, 3.0, -3.0, 1.0, 1e200, 1e200], [3.0, 1.0, 9.0, 1.0, 0.0, 1.0, 1.0]],
+        [3.0, 1.0, 4.0, 1.0, -2.0, 1e100, -1e100],
+    )
+    assert planted.match_networks(other, net, atol=0.0) == planted.NetworkMatch(0.0, 1.0, 1.0, True, True)
+    last_bit = network(other.hidden, [3.0, 1.0, 4.0, 1.0, -2.0, 1e100, np.nextafter(-1e100, 0)])
+    assert not planted.match_networks(last_bit, net).same_function  # 1e84 are left
+
+
+def test_strong_lines_that_nearly_cancel_enter_the_error():
+    # 1e9 (|x1| - |x1 + 1e-10 x2|) / 2 is of size 0.05, and its lines count as one of strength 0
+    u = [[1.0, 1.0, 0.0], [0.0, 1e-10, 1.0]]
+    match = planted.match_networks(network(u, [1e9, -1e9, 1.0]), network([[0.0], [1.0]], [1.0]))
+    assert match.weight_error > 0.05
+    assert not match.same_function
+    strong = network([[0.0], [1.0]], [1e7])
+    match = planted.match_networks(network(u, [1e9, -1e9, 1e7]), strong)
+    assert match.same_function  # 0.14 against 1e7
+    assert not match.exact
+
+
+def test_lines_that_may_cancel_are_not_exact():
+    # strengths 1e7 of opposite signs in directions equal to 1e-17: whether 1e-9 or nothing is left, rounding decides
+    u = np.array([[0.1], [0.2], [0.3]])
+    found = network(np.hstack([u, 3 * u, [[1.0], [0.0], [0.0]]]), [3e7, -1e7, 10.0])
+    match = planted.match_networks(found, network([[1.0], [0.0], [0.0]], [10.0]))
+    assert match.same_function
+    assert not match.exact
+
+
+def test_merging_and_dropping_are_paid_for():
+    net = network([[1.0, 0.0], [0.0, 1.0]], [1.0, 1.0])
+    halves = network([[1.0, 1.0, 0.0], [5e-10, 0.0, 1.0]], [0.5, 0.5, 1.0])
+    match = planted.match_networks(halves, net)
+    # the mean direction is off by 2.5e-10 (pair and slack), the linear part by as much
+    assert 2.5e-10 < match.weight_error < 1e-9
+    assert match.same_function
+    assert not match.exact  # one of the two halves depends on both inputs
+    assert not planted.match_networks(halves, net, atol=1e-10).same_function
+    weak = network([[1.0, 0.0, 1e-13], [0.0, 1.0, 1e-13]], [1.0, 1.0, 1.0])
+    match = planted.match_networks(weak, net)
+    assert match.exact
+    assert match.weight_error > 1e-13 * np.sqrt(2) / np.sqrt(2.5)
+    assert not planted.match_networks(weak, net, drop_tol=0.0).exact
+    assert weak.kink_form().slack == pytest.approx(1e-13 * np.sqrt(2), rel=1e-10)
+    assert planted.match_networks(weak.kink_form(), net).weight_error == pytest.approx(match.weight_error, rel=0.02)
+
+
+def test_weights_that_a_budget_allows_and_the_data_do_not_need():
+    truth = planted.sparse_network(20, 4, 30, rng=5)
+    spare = np.array(truth.hidden)
+    spare[np.nonzero(spare == 0)[0][:5], np.nonzero(spare == 0)[1][:5]] = 2e-8
+    match = planted.match_networks(network(spare, truth.output), truth)
+    assert match.same_function
+    assert not match.exact
+    assert match.support_recall == 1.0
+
+
+def test_weak_lines_are_paired_beside_strong_ones():
+    strengths = np.logspace(0, -9, 6)
+    u = np.linalg.qr(np.random.default_rng(2).standard_normal((6, 6)))[0] + 0.3
+    net = network(u, strengths)
+    order = np.random.default_rng(1).permutation(6)
+    match = planted.match_networks(network((u * 3)[:, order], (strengths / 3)[order]), net, atol=1e-14)
+    assert match.exact
+    assert (match.support_precision, match.support_recall) == (1.0, 1.0)
+
+
+@given(st.integers(0, 10**6))
+def test_outputs_differ_by_no_more_than_the_error_says(seed):
+    rng = np.random.default_rng(seed)
+    truth = planted.sparse_network(4, 3, 8, signs="mixed", rng=rng)
+    found = network(truth.hidden + 10.0 ** rng.uniform(-9, 0) * rng.standard_normal((4, 3)), truth.output)
+    match, form = planted.match_networks(found, truth), truth.kink_form()
+    X = np.vstack([np.eye(4), rng.standard_normal((50, 4)), found.hidden.T, truth.hidden.T])
+    norm = np.sqrt((form.strengths**2).sum() + (form.linear**2).sum())
+    bound = np.sqrt(7) * match.weight_error * norm * np.linalg.norm(X, axis=1)
+    assert (np.abs(found(X) - truth(X)) <= bound + 1e-13).all()
 
 
 @pytest.mark.parametrize(
