@@ -173,7 +173,7 @@ def assemble(problem: Problem, route: str, weights: Any, order: list[int], sizes
         weights=problem.unscaled(weights),
         order=xp.asarray(np.array(order, dtype=np.int64)),
         support=xp.asarray(np.flatnonzero(gone_by == len(sizes)).astype(np.int64)),
-        w0=problem.start,
+        w0=problem.start.copy(),  # the caller may change the array that was passed
         sizes=tuple(sizes),
         route=route,
     )

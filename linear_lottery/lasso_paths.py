@@ -12,6 +12,7 @@ import numpy as np
 from linear_lottery._arguments import places
 from linear_lottery.selection import Selection, checked, refitted
 from planted import arrays
+from planted.values import by_value
 
 __all__ = ["LassoPath", "lasso", "lasso_best", "lasso_path"]
 
@@ -19,6 +20,7 @@ ENOUGH = 10**6
 """Knots after which a path would be cut; paths have about as many as min(n, d)."""
 
 
+@by_value
 @dataclass(frozen=True, eq=False)
 class LassoPath:
     """All solutions of min |y - X w|^2 / (2 n) + lam |w|_1, lam > 0.

@@ -7,6 +7,7 @@ from typing import Any
 
 from planted import arrays
 from planted.checks import check_array, check_integer, check_same_rows
+from planted.values import by_value
 
 __all__ = ["PruningPath"]
 
@@ -14,6 +15,7 @@ BLOCK = 1 << 24
 """Predictions are formed for so many numbers at a time, so that the loss of a long path needs no large array."""
 
 
+@by_value
 @dataclass(frozen=True, eq=False, repr=False)
 class PruningPath:
     """The path of :func:`linear_lottery.imp` and :func:`linear_lottery.threshold_prune`.

@@ -9,12 +9,14 @@ import numpy as np
 
 from planted import arrays
 from planted.checks import check_array, check_integer, check_same_rows
+from planted.values import by_value
 from recovery.operators import DenseOperator
 from recovery.solvers.least_squares import least_squares
 
 __all__ = ["Selection", "checked", "refitted"]
 
 
+@by_value
 @dataclass(frozen=True, eq=False)
 class Selection:
     """The weights that a method selects.

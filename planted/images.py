@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from planted.checks import check_choice, check_integer
+from planted.values import by_value
 
 __all__ = ["Dataset", "all_classes", "binary_pair"]
 
 
+@by_value
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Images with labels, split into training and test.

@@ -10,6 +10,7 @@ import numpy as np
 from planted import datasets, downloads
 from planted.checks import check_choice
 from planted.formats import read_cifar_binary
+from planted.values import by_value
 
 __all__ = ["INR_SOURCES", "INRImage", "inr_image", "inr_source"]
 
@@ -23,6 +24,7 @@ LUMA = (0.299, 0.587, 0.114)
 """Shares of red, green and blue in the grey value (ITU-R BT.601)."""
 
 
+@by_value
 @dataclass(frozen=True, eq=False)
 class INRImage:
     """An image that a network is to represent.

@@ -11,6 +11,7 @@ import numpy as np
 from planted import arrays
 from planted.checks import check_array, check_number
 from planted.lines import ExactForm, exact_form
+from planted.values import by_value, frozen
 
 __all__ = ["KinkForm", "Reading", "host_weights", "kink_form_of", "reading_of"]
 
@@ -26,6 +27,7 @@ ZERO_POWER = -(10**6)
 """Unit of the zero function: below that of any other."""
 
 
+@by_value
 @dataclass(frozen=True, eq=False)
 class KinkForm:
     """Lines where a piecewise linear function bends, how strongly, and its linear part.
@@ -46,6 +48,8 @@ class KinkForm:
 
     Notes
     -----
+    The arrays are copied. NumPy's are read-only, and two forms are equal (``==``) if their arrays and slacks are.
+
     f(x) = sum_l strengths_l |directions_l . x| / 2 + linear' x. Two networks compute the same function if and only if
     their kink forms are equal up to the order of the lines (``docs/derivations.md``, "The kink form").
     """
@@ -54,6 +58,30 @@ class KinkForm:
     strengths: Any
     linear: Any
     slack: float = 0.0
+
+    def __post_init__(self) -> None:
+        directions = check_array(self.directions, "directions", ndim=2, dtype=np.float64, allow_empty=True)
+        d, q = directions.shape
+        strengths = check_array(self.strengths, "strengths", ndim=(1, 2), dtype=np.float64, allow_empty=True)
+        if strengths.shape[0] != q:
+            raise ValueError(
+                f"strengths has shape {tuple(strengths.shape)}; expected {q} row(s), as many as directions"
+            )
+        linear = check_array(
+            self.linear,
+            "linear",
+            ndim=strengths.ndim,
+            dtype=np.float64,
+            allow_empty=True,
+            shape=(d, *strengths.shape[1:]),
+        )
+        arrays.namespace(directions, strengths, linear)
+        object.__setattr__(self, "slack", check_number(self.slack, "slack", minimum=0.0))
+        for name, value in (("directions", directions), ("strengths", strengths), ("linear", linear)):
+            object.__setattr__(self, name, frozen(value))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.directions, self.strengths, self.linear, self.slack)
 
     def __call__(self, X: Any) -> Any:
         """Evaluate the function.

@@ -13,10 +13,12 @@ from planted.checks import check_number
 from planted.kinks import EPS, ROUNDING, KinkForm, Reading, host_weights, reading_of
 from planted.lines import ExactForm, exact_form
 from planted.networks import ReLUNetwork
+from planted.values import by_value
 
 __all__ = ["NetworkMatch", "SupportMatch", "match_networks", "match_supports"]
 
 
+@by_value
 @dataclass(frozen=True)
 class NetworkMatch:
     """How a found network compares with the true one.
@@ -43,6 +45,7 @@ class NetworkMatch:
     exact: bool
 
 
+@by_value
 @dataclass(frozen=True)
 class SupportMatch:
     """How a found set of indices compares with the true one.

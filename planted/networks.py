@@ -11,6 +11,7 @@ from planted import arrays
 from planted.blocks import in_smaller_blocks
 from planted.checks import check_array
 from planted.kinks import KinkForm, kink_form_of
+from planted.values import by_value, frozen
 
 __all__ = ["ReLUNetwork"]
 
@@ -18,6 +19,7 @@ BLOCK_BYTES = 64 * 2**20
 """Target size of the hidden activations that are held at a time, in bytes."""
 
 
+@by_value
 class ReLUNetwork:
     """A feed-forward ReLU network without biases, f(x) = V' relu(W_L' ... relu(W_1' x)).
 
@@ -42,7 +44,9 @@ class ReLUNetwork:
 
     Notes
     -----
-    Networks are meant to be immutable: nothing here changes the weights.
+    Networks are meant to be immutable: nothing here changes the weights. Two networks are equal (``==``) if their
+    layers are: same device, dtype and shapes, equal weights. That is more than the same function
+    (:func:`match_networks`). They can be pickled and copied.
     """
 
     def __init__(self, layers: Sequence[Any]) -> None:
@@ -63,9 +67,9 @@ class ReLUNetwork:
                 )
         if checked[0].shape[0] == 0:
             raise ValueError(f"layers[0] has shape {tuple(checked[0].shape)}; expected at least one input")
-        self._xp = arrays.namespace(*checked)
+        arrays.namespace(*checked)
         dtype = np.result_type(*(layer.dtype for layer in checked))
-        self.layers = tuple(_frozen(layer.astype(dtype)) for layer in checked)
+        self.layers = tuple(frozen(layer.astype(dtype, copy=False)) for layer in checked)
 
     def __call__(self, X: Any) -> Any:
         """Evaluate the network.
@@ -187,12 +191,12 @@ class ReLUNetwork:
     @property
     def sparsity(self) -> int:
         """Number of non-zero weights of all layers but the output one."""
-        return sum(int(self._xp.count_nonzero(layer)) for layer in self.layers[:-1])
+        return sum(int(self.namespace.count_nonzero(layer)) for layer in self.layers[:-1])
 
     @property
     def namespace(self) -> Any:
         """Module of the weights: ``numpy``, ``cupy`` or a work-alike."""
-        return self._xp
+        return arrays.namespace(self.layers[0])
 
     @property
     def dtype(self) -> np.dtype:
@@ -213,16 +217,16 @@ class ReLUNetwork:
 
     def _in_blocks(self, X: Any, rows: int) -> Any:
         parts = [self._forward(X[start : start + rows]) for start in range(0, int(X.shape[0]), rows)]
-        return parts[0] if len(parts) == 1 else self._xp.concatenate(parts)
+        return parts[0] if len(parts) == 1 else self.namespace.concatenate(parts)
 
     def _forward(self, rows: Any) -> Any:
+        xp = self.namespace
         for layer in self.layers[:-1]:
-            rows = self._xp.maximum(rows @ layer, 0)
+            rows = xp.maximum(rows @ layer, 0)
         return rows @ self.output
 
+    def _parts(self) -> tuple[Any, ...]:
+        return self.layers
 
-def _frozen(array: Any) -> Any:
-    if isinstance(array, np.ndarray):
-        array = np.array(array)
-        array.flags.writeable = False
-    return array
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (list(self.layers),)

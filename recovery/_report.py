@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from planted.values import by_value
 from recovery._uniform import CONDITIONS, MOST
 from recovery.guarantees.base import Verdict
 
@@ -14,6 +15,7 @@ _ORDER = {"holds": 0, "unknown": 1, "fails": 2}
 _LISTED = [one.names[0] for one in CONDITIONS if one.names != ("unique-spark",)]
 
 
+@by_value
 @dataclass(frozen=True)
 class Finding:
     """One condition on A alone, or one guarantee on the planted vector.
@@ -39,6 +41,7 @@ class Finding:
     covers: int | None = None
 
 
+@by_value
 @dataclass(frozen=True)
 class Effect:
     """A change of A and what the conditions say then.
@@ -69,6 +72,7 @@ class Effect:
         return max(self.covers)
 
 
+@by_value
 @dataclass
 class Diagnosis:
     """What :func:`diagnose` found; ``str()`` of it is the report.

@@ -20,6 +20,7 @@ import numpy as np
 from planted import arrays
 from planted.blocks import in_smaller_blocks
 from planted.checks import check_array, check_gates
+from planted.values import by_value
 from recovery.generators import GeneratorSource, SeededGenerators, StoredGenerators
 from recovery.operator_base import Operator
 from recovery.supports import GatedSupport
@@ -56,6 +57,7 @@ def _in_tiles_that_fit(method: _Method) -> _Method:
     return cast(_Method, shrinking)
 
 
+@by_value
 class GatedOperator(Operator):
     """The sensing matrix of gated linear units, A = [D_1 X, ..., D_p X], never formed.
 
@@ -80,6 +82,9 @@ class GatedOperator(Operator):
 
     Notes
     -----
+    The inputs are not copied where X' is contiguous already; do not change them afterwards. Two operators are equal
+    (``==``) if their inputs are, and their gates, stored or recomputed from equal generators.
+
     Memory: X, and the gates at one byte each (none with recomputed gates). The adjoint costs
     2 n d p operations in one matrix product a block, and as many again where gates are recomputed.
     Where a device runs out of memory, products go on in smaller tiles, with a RuntimeWarning.
@@ -287,6 +292,18 @@ class GatedOperator(Operator):
         parts = [(self._gates[:, a:b] != other._gates[:, a:b]).sum(axis=1) for a, b in self._row_ranges(wide=True)]
         return self.xp.stack(parts).sum(axis=0)
 
+    def _parts(self) -> tuple[Any, ...]:
+        return self._Xt, self._gates, self._source, self._strict if self._gates is None else None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # copies in other dtypes are made again when they are needed
+        return {**self.__dict__, "_copies": {self.dtype: self._Xt}}
+
+    @property
+    def xp(self) -> Any:
+        """Namespace of the inputs."""
+        return arrays.namespace(self._Xt)
+
     @property
     def inputs(self) -> Any:
         """The inputs feature by feature, X' as a contiguous (d, n) array."""
@@ -410,10 +427,9 @@ class GatedOperator(Operator):
 
     def _set_inputs(self, X: Any) -> None:
         X = check_array(X, "X", ndim=2)
-        self.xp = arrays.namespace(X)
         self.dtype = np.dtype(X.dtype)
         self.n_features = int(X.shape[1])
-        self._Xt = self.xp.ascontiguousarray(X.T)
+        self._Xt = arrays.namespace(X).ascontiguousarray(X.T)
         self._copies: dict[Any, Any] = {self.dtype: self._Xt}  # by dtype; shared by operators of the same X
         self._blocks = {"rows": TILE_ROWS[arrays.device_of(X)]}  # shared by operators of the same X
         self.shape = (int(X.shape[0]), 0)

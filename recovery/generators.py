@@ -8,6 +8,7 @@ import numpy as np
 
 from planted import arrays
 from planted.checks import check_array, check_integer
+from planted.values import by_value
 
 __all__ = ["GeneratorSource", "SeededGenerators", "StoredGenerators"]
 
@@ -25,6 +26,7 @@ class GeneratorSource(Protocol):
         """Return the generators with the given indices as rows, shape (k, d)."""
 
 
+@by_value
 class StoredGenerators:
     """Generators kept in memory (d p numbers).
 
@@ -41,6 +43,9 @@ class StoredGenerators:
         self.count = int(H.shape[1])
         self.n_features = int(H.shape[0])
 
+    def _parts(self) -> tuple[Any, ...]:
+        return (self._rows,)
+
     def block(self, start: int, stop: int) -> Any:
         """Return generators `start` to `stop` (exclusive) as rows."""
         return self._rows[start:stop]
@@ -50,6 +55,7 @@ class StoredGenerators:
         return self._rows[indices]
 
 
+@by_value
 class SeededGenerators:
     """Standard normal generators that are re-drawn from their seed on every use.
 
@@ -75,7 +81,11 @@ class SeededGenerators:
         self.n_features = check_integer(n_features, "n_features", minimum=1)
         self.count = check_integer(count, "count", minimum=1)
         self.seed = check_integer(seed, "seed", minimum=0)
-        self._like = np.empty(0) if like is None else like[:0]
+        # an array of its own: a view would keep all of `like` in memory
+        self._like = np.empty(0) if like is None else like[:0].copy()
+
+    def _parts(self) -> tuple[Any, ...]:
+        return self.n_features, self.count, self.seed, self._like
 
     def block(self, start: int, stop: int) -> Any:
         """Return generators `start` to `stop` (exclusive) as rows."""

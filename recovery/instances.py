@@ -15,6 +15,7 @@ import numpy as np
 
 from planted import arrays
 from planted.checks import check_array, check_integer, check_number
+from planted.values import by_value
 from recovery.gated import GatedOperator
 from recovery.laws import NoiseLaw
 
@@ -24,6 +25,7 @@ _ARRAYS = ("y", "x", "noise", "x0")
 _CONSISTENT = 1e-8
 
 
+@by_value
 @dataclass(frozen=True, eq=False)
 class Instance:
     """A problem y = A x + noise, and whatever is known of x, the noise and its law.
@@ -96,6 +98,15 @@ class Instance:
                 worst = float(np.max(np.abs(self.y - there)))
                 expected = "expected y = A x + noise in float64, as Instance.planted computes it"
                 raise ValueError(f"y differs from A x + noise by up to {worst:.3g}; {expected}")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            if isinstance(value, np.ndarray):
+                value.flags.writeable = False
+            self.__dict__[name] = value
 
     @classmethod
     def planted(cls, A: Any, x: Any, noise: Any = None, sparsity: int | None = None, **known: Any) -> Instance:

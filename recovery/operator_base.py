@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
-from typing import Any
+from types import ModuleType
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,6 +15,12 @@ __all__ = ["Operator"]
 
 BLOCK_BYTES = 64 * 2**20
 """Target size of a temporary block of columns, in bytes."""
+
+
+class _Module(NamedTuple):
+    """A module in a pickle."""
+
+    name: str
 
 
 class Operator:
@@ -26,11 +34,26 @@ class Operator:
         Type of the columns.
     xp : module
         Namespace of the arrays it takes and returns.
+
+    Notes
+    -----
+    The operators of this package can be pickled and copied, and are equal (``==``) if the arrays that define them are.
+    A subclass gets the first two too: modules among its attributes, such as `xp`, are pickled by their names.
     """
 
     shape: tuple[int, int]
     dtype: np.dtype
     xp: Any
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            name: _Module(value.__name__) if isinstance(value, ModuleType) else value
+            for name, value in self.__dict__.items()
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            self.__dict__[name] = importlib.import_module(value.name) if isinstance(value, _Module) else value
 
     def rmatvec_blocks(self, r: Any) -> Iterator[tuple[int, Any]]:
         """Yield (start, A[:, start:start+b]' r) block by block, for streaming selection."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from planted import arrays
 from planted.checks import check_array, check_finite
+from planted.values import by_value
 from recovery.gated import GatedOperator
 from recovery.operator_base import Operator
 from recovery.operator_checks import dottest
@@ -19,13 +20,16 @@ NORM_COLUMNS = 1024
 """Columns whose norms are summed together on a CPU: the sums stay in the fastest cache."""
 
 
+@by_value
 class DenseOperator(Operator):
     """A matrix as an operator.
 
     Parameters
     ----------
     A : array, shape (n, N)
-        The matrix; float32 stays float32, other types become float64.
+        The matrix; float32 stays float32, other types become float64. An array of either type is not copied: large
+        matrices would need twice the memory. Do not change it afterwards, since the column norms are computed once.
+        A pickled or copied operator has a matrix of its own.
 
     Raises
     ------
@@ -35,7 +39,6 @@ class DenseOperator(Operator):
 
     def __init__(self, A: Any) -> None:
         self.A = check_array(A, "A", ndim=2, finite=False)
-        self.xp = arrays.namespace(self.A)
         self.shape = (int(self.A.shape[0]), int(self.A.shape[1]))
         self.dtype = np.dtype(self.A.dtype)
         # one pass over A gives the column norms and shows whether anything is NaN or infinite
@@ -48,6 +51,14 @@ class DenseOperator(Operator):
             largest = self.xp.abs(self.A).max()
             scaled = self.A / largest
             self._norms = largest * self.xp.sqrt((scaled * scaled).sum(axis=0))
+
+    @property
+    def xp(self) -> Any:
+        """Namespace of the matrix."""
+        return arrays.namespace(self.A)
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self.A,)
 
     def matvec(self, x: Any) -> Any:
         """Return A x."""
@@ -70,6 +81,7 @@ class DenseOperator(Operator):
         return self._norms
 
 
+@by_value
 class ScaledOperator(Operator):
     """An operator with its columns multiplied by given factors, A diag(factor).
 
@@ -83,7 +95,15 @@ class ScaledOperator(Operator):
 
     def __init__(self, base: Operator, factor: Any) -> None:
         self.base, self.factor = base, factor
-        self.shape, self.dtype, self.xp = base.shape, base.dtype, base.xp
+        self.shape, self.dtype = base.shape, base.dtype
+
+    @property
+    def xp(self) -> Any:
+        """Namespace of the underlying operator."""
+        return self.base.xp
+
+    def _parts(self) -> tuple[Any, ...]:
+        return self.base, self.factor
 
     @property
     def block_width(self) -> int:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from planted.values import by_value
+
 __all__ = ["RecoveryResult", "Status"]
 
 
@@ -51,6 +53,7 @@ _SUCCESS = frozenset(
 )
 
 
+@by_value
 @dataclass(frozen=True, eq=False)
 class RecoveryResult:
     """The answer of :func:`recovery.solve`.

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from planted import gated_model
+from planted.values import by_value
 from recovery.guarantees import Guarantee, Judgement, as_code, linear_instance
 from recovery.guarantees.base import check_guarantee
 from recovery.instances import Instance
@@ -27,6 +28,7 @@ __all__ = [
 ]
 
 
+@by_value
 @dataclass(frozen=True)
 class SparseProblem:
     """A planted problem y = A x, without noise, on NumPy arrays.

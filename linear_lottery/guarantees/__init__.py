@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recovery.guarantees import Guarantee
+from recovery.guarantees.base import Guarantee, at_home
 
 __all__ = ["catalogue"]
 
@@ -45,4 +45,4 @@ def catalogue() -> list[Guarantee]:
     from linear_lottery.guarantees.threshold import THRESHOLD
 
     families = (ORDER, FINITE_TIME, NEAR_ORTHOGONAL, EXACT, BOUNDED_NOISE, PROBABLE, THRESHOLD, CONTROLS)
-    return [guarantee for family in families for guarantee in family]
+    return at_home((guarantee for family in families for guarantee in family), "linear_lottery.guarantees:catalogue")

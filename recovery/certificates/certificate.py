@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from planted.checks import check_choice
+from planted.values import by_value
 from recovery.certificates.rounding import outward
 
 __all__ = ["FORMAT", "KINDS", "Certificate", "exact", "exact_matrix"]
@@ -78,6 +79,7 @@ def exact_matrix(values: Any) -> list[Any]:
     return [exact_matrix(row) if isinstance(row, (list, tuple)) else exact(row) for row in values]
 
 
+@by_value
 @dataclass(frozen=True)
 class Certificate:
     """A number that was proved, with all that is needed to prove it again.

@@ -12,6 +12,7 @@ import numpy as np
 
 from planted import arrays
 from planted.checks import check_array, check_integer
+from planted.values import by_value
 from recovery.conditions._integer_rows import Row, basis, independent_columns, integers, orthogonal
 
 __all__ = ["Patterns", "cover_count", "enumerate_patterns", "pattern_bound"]
@@ -71,6 +72,7 @@ def pattern_bound(n: int, d: int, s: int) -> int:
     return math.comb(d, check_integer(s, "s", minimum=1, maximum=d)) * cover_count(n, s)
 
 
+@by_value
 @dataclass(frozen=True)
 class Patterns:
     """All patterns of sparse generators.

@@ -10,6 +10,7 @@ import numpy as np
 
 from planted import arrays
 from planted.checks import check_array, check_integer, check_number
+from planted.values import by_value
 from recovery.conditions._gates import check_gated, check_gates
 
 __all__ = [
@@ -155,6 +156,7 @@ def energy_coverage(A: Any) -> Any:
     return xp.where(blank, xp.asarray(math.nan), shares)
 
 
+@by_value
 @dataclass(frozen=True)
 class GateSpread:
     """How the gates spread over the rows (Assumption 2 of the paper): coverage and separation.

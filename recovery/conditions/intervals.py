@@ -8,10 +8,12 @@ from fractions import Fraction
 from typing import Any
 
 from planted.checks import check_number
+from planted.values import by_value
 
 __all__ = ["Interval"]
 
 
+@by_value
 @dataclass(frozen=True, eq=False)
 class Interval:
     """Bounds of a number, each with the word whether it was proved.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from planted import arrays
+from planted.values import by_value
 from recovery.conditions._columns import all_columns, check_signs, check_support, host_columns, orthogonalise
 
 __all__ = ["DualCertificate", "dual_certificate"]
@@ -17,6 +18,7 @@ MARGIN = 1e-9
 """How far below 1 the dual vector should be off the support before it is made exact."""
 
 
+@by_value
 @dataclass(frozen=True, eq=False)
 class DualCertificate:
     """Whether x is the only minimiser of |x|_1 given A x, for every x with a support and signs.

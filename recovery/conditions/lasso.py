@@ -10,6 +10,7 @@ import numpy as np
 
 from planted import arrays
 from planted.checks import check_array, check_number, check_same_rows
+from planted.values import by_value
 from recovery.conditions._columns import EPS, all_columns, check_signs, check_support, orthogonalise
 
 __all__ = ["PrimalDualWitness", "irrepresentable", "primal_dual_witness"]
@@ -66,6 +67,7 @@ def irrepresentable(A: Any, support: Any, signs: Any) -> float:
     return float(xp.abs(columns[:, xp.asarray(rest)].T @ (Q @ xp.linalg.solve(R.T, signs))).max())
 
 
+@by_value
 @dataclass(frozen=True, eq=False)
 class PrimalDualWitness:
     """Whether the Lasso has a support and signs, with both margins.

@@ -10,6 +10,7 @@ import numpy as np
 
 from planted import arrays
 from planted.checks import check_array, check_choice
+from planted.values import by_value
 from recovery._cones import flattest_dual
 from recovery.conditions._columns import EPS, orthogonalise
 from recovery.gated import GatedOperator
@@ -21,6 +22,7 @@ SOLVER_ERROR = 1e-7
 """What the best dual vector's value is off by at most, as a multiple of 1: the interior point method's tolerance."""
 
 
+@by_value
 @dataclass(frozen=True, eq=False)
 class NeuralIsometry:
     """What :func:`neural_isometry` found.

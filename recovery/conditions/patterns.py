@@ -13,12 +13,14 @@ import numpy as np
 
 from planted import arrays
 from planted.checks import check_integer
+from planted.values import by_value
 from recovery.conditions._columns import EPS
 from recovery.conditions._gates import check_gated, check_gates
 
 __all__ = ["GatePair", "RankReport", "complementary_pairs", "dependent_gates", "equal_gates", "gated_rank", "keys"]
 
 
+@by_value
 @dataclass(frozen=True)
 class GatePair:
     """Two gates that are each other's complement, up to some rows.
@@ -144,6 +146,7 @@ def dependent_gates(gates: Any) -> tuple[tuple[int, ...], tuple[int, ...]] | Non
     return None
 
 
+@by_value
 @dataclass(frozen=True)
 class RankReport:
     """The rank of a gated operator, and how much of what it lacks is due to the gates of single features.

@@ -9,12 +9,14 @@ import numpy as np
 
 from planted import arrays
 from planted.checks import check_array
+from planted.values import by_value
 from recovery.conditions._gates import check_gates
 from recovery.conditions.patterns import keys
 
 __all__ = ["ReducedGates", "one_per_pair"]
 
 
+@by_value
 @dataclass(frozen=True)
 class ReducedGates:
     """One gate of each complementary pair, and an ungated block that makes up for the other.

@@ -10,6 +10,7 @@ import numpy as np
 
 from planted import arrays
 from planted.checks import check_integer
+from planted.values import by_value
 from recovery.conditions._columns import check_support
 from recovery.conditions._gates import check_gated
 from recovery.conditions.coverage import energy_coverage, gate_spread
@@ -21,6 +22,7 @@ CONSTANT = 32.0
 """Of s~ >= 32 (beta / alpha)^2 s."""
 
 
+@by_value
 @dataclass(frozen=True)
 class Theorem1Report:
     """What s~ >= 32 (beta / alpha)^2 s, with beta and alpha of order 2 s~ + s, comes to on an operator.

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from planted.checks import check_choice, check_integer
+from planted.values import by_value
 from recovery.conditions._columns import EPS, host_columns, host_gram
 from recovery.conditions.enumeration import LIMIT, extreme_blocks
 from recovery.conditions.intervals import Interval, contrast, down, ratio, up
@@ -18,6 +19,7 @@ from recovery.conditions.search import extreme_support
 __all__ = ["RestrictedEigenvalues", "restricted_eigenvalues"]
 
 
+@by_value
 @dataclass(frozen=True, eq=False)
 class RestrictedEigenvalues:
     """Bounds of the extreme eigenvalues of A_S'A_S over |S| <= s.

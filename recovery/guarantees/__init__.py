@@ -6,7 +6,7 @@ import importlib
 
 from recovery.guarantees._attack import attack
 from recovery.guarantees._ledger import Ledger, ledger, markdown
-from recovery.guarantees.base import Guarantee, Judgement, Verdict, all_of, exceeds
+from recovery.guarantees.base import Guarantee, Judgement, Verdict, all_of, at_home, exceeds
 from recovery.guarantees.contradiction import contradicts
 from recovery.guarantees.sampling import draw, linear_instance, steer
 from recovery.guarantees.shrinking import shrink
@@ -84,4 +84,5 @@ def catalogue(family: str | None = None) -> list[Guarantee]:
     if family is not None and family not in _FAMILIES:
         raise ValueError(f"family={family!r} is not known; expected one of {', '.join(map(repr, _FAMILIES))} or None")
     modules = [name for key, listed in _FAMILIES.items() if family in (None, key) for name in listed]
-    return [guarantee for name in modules for guarantee in importlib.import_module(name).guarantees()]
+    found = [guarantee for name in modules for guarantee in importlib.import_module(name).guarantees()]
+    return at_home(found, "recovery.guarantees:catalogue")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from planted.values import by_value
 from recovery.guarantees.base import Guarantee, check_guarantee
 from recovery.guarantees.tally import CONFIDENCE, Tally
 from recovery.instances import Instance
@@ -33,6 +34,7 @@ within 5 % of the boundary, `concluded` and `failed` their conclusions, `unknown
 the held) that were not decided."""
 
 
+@by_value
 @dataclass(frozen=True)
 class Ledger:
     """Guarantees and what happened to them.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import importlib
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -11,15 +13,17 @@ from typing import Any
 import numpy as np
 
 from planted.checks import check_choice, check_number
+from planted.values import by_value
 from recovery.instances import Instance
 
-__all__ = ["KINDS", "Guarantee", "Judgement", "Verdict", "all_of", "check_guarantee", "exceeds"]
+__all__ = ["KINDS", "Guarantee", "Judgement", "Verdict", "all_of", "at_home", "check_guarantee", "exceeds"]
 
 KINDS = ("implication", "equivalence", "probability")
 ROUNDING = 1e-12
 _FIELDS = frozenset(item.name for item in dataclasses.fields(Instance))
 
 
+@by_value
 @dataclass(frozen=True)
 class Verdict:
     """The answer to a yes-or-no question, with how clear it is.
@@ -102,6 +106,7 @@ def all_of(verdicts: Iterable[Verdict]) -> Verdict:
     return min(listed, key=lambda verdict: verdict.margin)
 
 
+@by_value
 @dataclass(frozen=True)
 class Judgement:
     """A guarantee looked at on one instance.
@@ -123,7 +128,8 @@ class Judgement:
     violated: bool
 
 
-@dataclass(frozen=True)
+@by_value
+@dataclass(frozen=True, eq=False)
 class Guarantee:
     """A theorem as a program.
 
@@ -159,6 +165,12 @@ class Guarantee:
     ------
     ValueError
         If `kind` is not known, or `delta` is missing or out of place.
+
+    Notes
+    -----
+    A guarantee of a catalogue is pickled as the name of the catalogue and its own. Any other one is pickled as its
+    fields, so its functions have to be found by their names: functions of a module, or ``functools.partial`` of
+    such functions. Two guarantees are equal (``==``) if they are the same one of a catalogue, or if all fields are equal.
     """
 
     name: str
@@ -181,6 +193,18 @@ class Guarantee:
             raise ValueError(f"delta={self.delta} with kind={self.kind!r}; expected delta for a probability, else None")
         if self.delta is not None:
             check_number(self.delta, "delta", minimum=0.0, maximum=1.0)
+
+    _home: str = field(init=False, repr=False, compare=False, default="")
+
+    def _parts(self) -> tuple[Any, ...]:
+        if self._home:
+            return self.name, self._home
+        return tuple(getattr(self, item.name) for item in dataclasses.fields(self) if item.init)
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        if self._home:
+            return _of_catalogue, (self._home, self.name)
+        return type(self), self._parts()
 
     def check(self, instance: Instance) -> Verdict:
         """Return whether the hypotheses hold on an instance.
@@ -240,6 +264,40 @@ class Guarantee:
             if value is None:
                 return Verdict.unknown(f"{name} is not known of this instance")
         return None
+
+
+def at_home(guarantees: Iterable[Guarantee], home: str) -> list[Guarantee]:
+    """Return the guarantees of a catalogue, marked so that they are pickled by name.
+
+    Parameters
+    ----------
+    guarantees : iterable of Guarantee
+        All with different names.
+    home : str
+        ``"module:function"``: the function, called without arguments, returns them.
+
+    Returns
+    -------
+    list of Guarantee
+        The same objects.
+    """
+    listed = list(guarantees)
+    for guarantee in listed:
+        object.__setattr__(guarantee, "_home", home)
+    return listed
+
+
+def _of_catalogue(home: str, name: str) -> Guarantee:
+    for guarantee in _catalogue(home):
+        if guarantee.name == name:
+            return guarantee
+    raise LookupError(f"{home} has no guarantee {name!r}; it was pickled by another version")
+
+
+@functools.cache
+def _catalogue(home: str) -> list[Guarantee]:
+    module, _, function = home.partition(":")
+    return list(getattr(importlib.import_module(module), function)())
 
 
 def check_guarantee(value: Any, name: str = "guarantee") -> Guarantee:

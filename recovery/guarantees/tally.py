@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from planted.checks import check_integer, check_number
+from planted.values import by_value
 from recovery.guarantees.base import Guarantee, Judgement
 from recovery.instances import Instance
 
@@ -57,6 +58,7 @@ def failure_rate_bound(failures: int, trials: int, confidence: float = CONFIDENC
     return float(betaincinv(failures, trials - failures + 1, 1.0 - confidence))
 
 
+@by_value
 @dataclass
 class Tally:
     """Counts of one guarantee; :meth:`add` looks at one more instance.

@@ -9,6 +9,7 @@ import numpy as np
 
 from planted import ReLUNetwork, arrays
 from planted.checks import check_array, check_integer, check_number
+from planted.values import by_value
 from recovery._cones import LeastNorms, least_norms
 from recovery.gated import GatedOperator
 
@@ -18,6 +19,7 @@ DROP = 1e-6
 """Neurons shorter than this share of the longest are the solver's error."""
 
 
+@by_value
 @dataclass(frozen=True, eq=False)
 class GroupFit:
     """The answer of :func:`group_program`.
@@ -49,6 +51,7 @@ class GroupFit:
     steps: int
 
 
+@by_value
 @dataclass(frozen=True, eq=False)
 class ConeFit(GroupFit):
     """The answer of :func:`cone_program`: the fields of :class:`GroupFit`, w_j = u_j - v_j, and what follows.

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import numpy as np
-
 from planted import arrays
 from planted.checks import check_array, check_gates, check_integer, check_number
+from planted.values import by_value, frozen
 from recovery.thresholding import refuse_nan, select_top
 
 __all__ = ["Masks", "pruned_count"]
 
 
+@by_value
 class Masks:
     """Which weights of a list of layers may be non-zero.
 
@@ -46,7 +46,7 @@ class Masks:
         if not checked:
             raise ValueError("layers is empty; expected at least one mask")
         arrays.namespace(*checked)
-        self.layers = tuple(_frozen(layer) for layer in checked)
+        self.layers = tuple(frozen(layer) for layer in checked)
         self._count: int | None = None
 
     @classmethod
@@ -132,12 +132,18 @@ class Masks:
             pruned.append(kept[start : start + size].reshape(shape))
             start += size
         found = Masks.__new__(Masks)
-        found.layers, found._count = tuple(_frozen(layer) for layer in pruned), count
+        found.layers, found._count = tuple(frozen(layer) for layer in pruned), count
         return found
 
     def __repr__(self) -> str:
         sizes = ", ".join("x".join(map(str, shape)) for shape in self.shapes)
         return f"Masks({sizes}; {self.count} of {sum(a * b for a, b in self.shapes)} kept)"
+
+    def _parts(self) -> tuple[Any, ...]:
+        return self.layers
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (list(self.layers),)
 
     def _checked(self, weights: Sequence[Any]) -> list[Any]:
         if len(weights) != len(self.layers):
@@ -171,10 +177,3 @@ def pruned_count(count: int, share: float) -> int:
     count = check_integer(count, "count", minimum=0)
     share = check_number(share, "share", minimum=0.0, maximum=1.0)
     return max(0, count - max(1, round(share * count)))
-
-
-def _frozen(layer: Any) -> Any:
-    layer = layer.copy()
-    if isinstance(layer, np.ndarray):
-        layer.flags.writeable = False
-    return layer

@@ -10,12 +10,14 @@ from typing import Any
 
 from planted import arrays
 from planted.networks import ReLUNetwork
+from planted.values import by_value
 from recovery.networks.metrics import psnr_of
 from recovery.results import Status
 
 __all__ = ["FitState", "NetworkFit", "Record"]
 
 
+@by_value
 @dataclass(frozen=True, eq=False)
 class NetworkFit:
     """The answer of :func:`recovery.fit_network`.
@@ -51,6 +53,7 @@ class NetworkFit:
     history: dict[str, list[float]] = field(repr=False, default_factory=dict)
 
 
+@by_value
 @dataclass(frozen=True)
 class FitState:
     """What a callback of :func:`recovery.fit_network` sees after each step.

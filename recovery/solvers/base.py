@@ -38,6 +38,10 @@ class State:
         The entries of x there (in units of normalised columns where the solver normalises).
     step : float
         Step size of this step.
+
+    Notes
+    -----
+    The arrays are copies: a callback may keep them and write into them.
     """
 
     n_iter: int
@@ -114,7 +118,9 @@ class Run:
             return Status.DIVERGED
         stop = None
         if self.problem.callback is not None:
-            stop = self.problem.callback(State(self.n_iter, objective, support, values, float(step)))
+            # copies, so that a callback that writes into them does not change the run
+            state = State(self.n_iter, objective, support.copy(), values.copy(), float(step))
+            stop = self.problem.callback(state)
         if objective <= self.target:
             return Status.CONVERGED
         if stop is True:
