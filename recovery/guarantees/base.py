@@ -170,7 +170,8 @@ class Guarantee:
     -----
     A guarantee of a catalogue is pickled as the name of the catalogue and its own. Any other one is pickled as its
     fields, so its functions have to be found by their names: functions of a module, or ``functools.partial`` of
-    such functions. Two guarantees are equal (``==``) if they are the same one of a catalogue, or if all fields are equal.
+    such functions. Two guarantees are equal (``==``) if they are the same one of a catalogue, or if all of their
+    fields are equal.
     """
 
     name: str
