@@ -119,9 +119,8 @@ def match_networks(
     0. There is no such promise the other way round: two lines further apart than `angle_tol` that together do what one
     line of the truth does are two lines.
 
-    **What it says about outputs.** A pair of lines differs by at most sqrt(2) |c u u' - c* u* u*'|_F |x| / 2 at x, so
-    with p pairs and lines alone the outputs of two networks differ, for every x, by at most
-    sqrt(p + 1) weight_error norm |x|.
+    **What it says about outputs.** The outputs of a pair of lines differ by at most |c u u' - c* u* u*'|_F |x|, so with
+    p pairs and lines alone those of the two networks differ, for every x, by at most sqrt(p + 1) weight_error norm |x|.
     """
     atol = check_number(atol, "atol", minimum=0.0)
     one, two = _exact(found, "found"), _exact(truth, "truth")

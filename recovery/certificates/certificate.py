@@ -95,7 +95,7 @@ class Certificate:
     proof : mapping
         What the checker needs beside the data, such as ``{"U": [[...], ...]}``.
     made_by : mapping
-        How it was found (solver, settings, time); never looked at by the checker.
+        How it was found (solver, settings, time); never looked at by the checker, nor by ``==``.
 
     Raises
     ------
@@ -107,7 +107,7 @@ class Certificate:
     claim: Mapping[str, Any]
     data: Mapping[str, Any] = field(repr=False)
     proof: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    made_by: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    made_by: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         check_choice(self.kind, "kind", KINDS)

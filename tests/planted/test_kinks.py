@@ -131,6 +131,45 @@ def test_extreme_scales_do_not_overflow():
     np.testing.assert_allclose(form.strengths, [5.0, 5.0], rtol=1e-14)
 
 
+@pytest.mark.parametrize(("u", "v", "power"), [(1.1e154, 1.1e154, 1024), (1e-200, 1e-200, -1328), (5e-324, 1.0, -1073)])
+def test_a_form_outside_the_range_is_refused(u, v, power):
+    net = planted.ReLUNetwork([np.array([[u]]), np.array([v])])
+    with pytest.raises(ValueError, match=rf"about 2\^{power}; the kink form needs a power between -900 and 1000"):
+        net.kink_form()
+    cancelled = planted.ReLUNetwork([np.array([[u, u, 1.0]]), np.array([v, -v, 1.0])])
+    assert cancelled.kink_form().n_lines == 1
+
+
+def test_what_merging_and_dropping_changed_is_the_slack():
+    u = np.array([[1.0, 1.0, 0.0], [0.0, 3e-10, 1e-14]])
+    form = planted.ReLUNetwork([u, np.array([1.0, 2.0, 1.0])]).kink_form()
+    # mean direction 2e-10: 1 at distance 2e-10 and 2 at distance 1e-10, and the line of strength 1e-14 is dropped
+    np.testing.assert_allclose(form.directions, [[1.0], [2e-10]], rtol=1e-14)
+    assert form.slack == pytest.approx(np.sqrt(2) * 4e-10 + 1e-14, rel=1e-4)
+    clean = planted.ReLUNetwork([u, np.array([1.0, 2.0, 1.0])]).kink_form(angle_tol=0.0, drop_tol=0.0)
+    assert (clean.n_lines, clean.slack) == (3, 0.0)
+    opposed = planted.ReLUNetwork([u[:, :2], np.array([1e10, -1e10])]).kink_form()
+    assert opposed.slack > 3.0  # 1e10 3e-10: the line is kept, though its strength is 0 to rounding
+    assert opposed.n_lines == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"directions": np.ones(3)}, "directions has shape"),
+        ({"strengths": np.ones(3)}, "strengths has shape"),
+        ({"linear": np.ones(2)}, "linear has shape"),
+        ({"linear": np.ones((3, 1))}, "linear has shape"),
+        ({"strengths": np.array([1.0, np.nan])}, "strengths has 1 element"),
+        ({"slack": -1.0}, "slack=-1"),
+    ],
+)
+def test_forms_that_do_not_fit_are_refused(change, words):
+    parts = {"directions": np.eye(3)[:, :2], "strengths": np.ones(2), "linear": np.ones(3), **change}
+    with pytest.raises(ValueError, match=words):
+        planted.KinkForm(**parts)
+
+
 def test_form_lives_where_the_network_does(backend, monkeypatch):
     u, v = tangled(np.random.default_rng(1), outputs=2)
     form = planted.ReLUNetwork([backend.put(u), backend.put(v)]).kink_form()
