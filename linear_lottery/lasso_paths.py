@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from linear_lottery._arguments import places
 from linear_lottery.selection import Selection, checked, refitted
 from planted import arrays
+from planted.quiet import quiet
 from planted.values import by_value
 
 __all__ = ["LassoPath", "lasso", "lasso_best", "lasso_path"]
@@ -105,8 +105,7 @@ def lasso_path(X: Any, y: Any) -> LassoPath:
     y, y_exponent = _scaled(y, float(np.abs(y).max()))
     y, penalty_exponent = _scaled(y, float(np.abs(X.T @ y).max()) / len(y))  # now the first knot is 1/2 to 1
     y_exponent += penalty_exponent
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with quiet(ConvergenceWarning):
         knots, _, weights = lars_path(X, y, method="lasso", max_iter=ENOUGH)
     knots, weights = np.ldexp(knots, x_exponent + y_exponent), np.ldexp(weights.T, y_exponent - x_exponent)
     left = np.zeros(weights.shape, dtype=bool)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from planted import arrays
+from planted.quiet import quiet
 
 __all__ = ["LINEAR", "fit_linear"]
 
@@ -67,15 +68,12 @@ def fit_linear(method: str, X: Any, y: Any, threshold: float | None) -> tuple[Ca
 
 
 def _logistic(X: np.ndarray, y: np.ndarray, two: bool) -> np.ndarray:
-    import warnings
-
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(max_iter=LOGISTIC_STEPS)
-    with warnings.catch_warnings():
-        # the accuracy is settled long before the weights are, which is all that a line in a figure needs
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    # the accuracy is settled long before the weights are, which is all that a line in a figure needs
+    with quiet(ConvergenceWarning):
         model.fit(X, y.astype(np.int64))
     weights = np.concatenate([model.coef_.T, model.intercept_[None, :]]).astype(X.dtype)
     return weights[:, 0] if two else weights

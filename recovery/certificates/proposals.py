@@ -5,11 +5,12 @@ Nothing here is proved, and nothing that is proved trusts it: any symmetric W gi
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from planted.quiet import quiet
 
 __all__ = ["SOLVERS", "Proposal", "clipped", "first_order", "with_cvxpy"]
 
@@ -171,8 +172,7 @@ def with_cvxpy(H: np.ndarray, s: int, solver: str, **options: Any) -> Proposal:
     W, t, u = cp.Variable((size, size), symmetric=True), cp.Variable(), cp.Variable()
     constraint = t * np.eye(size) - H / scale - W >> 0
     problem = cp.Problem(cp.Minimize(t + s * u), [constraint, cp.abs(W) <= u])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with quiet():  # "may be inaccurate": a proposal is checked in any case
         try:
             problem.solve(solver=solver, **options)
         except cp.SolverError as error:

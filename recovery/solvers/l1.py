@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from planted import arrays
 from planted.checks import check_number
+from planted.quiet import quiet
 from recovery.operators import Operator, normalise
 from recovery.results import RecoveryResult, Status
 from recovery.solvers.base import Problem, Run, Solver
@@ -126,8 +126,7 @@ def solve_program(
     if solver.backend == "CLARABEL":
         options = {"max_iter": max_iter, "tol_feas": tol, "tol_gap_abs": tol, "tol_gap_rel": tol}
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # "may be inaccurate" is in the status, which is reported
+        with quiet():  # "may be inaccurate" is in the status, which is reported
             program.solve(solver=solver.backend, **options)
     except cp.SolverError as error:
         return None, 0, f"{solver.backend}: {error}"
