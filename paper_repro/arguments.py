@@ -107,16 +107,21 @@ def parser() -> argparse.ArgumentParser:
     add.add_argument(
         "--instances",
         type=_count,
-        default=10_000,
+        default=0,
         metavar="N",
-        help="instances in all, at least (default: %(default)s)",
+        help="instances in all, at least (default: what --held needs)",
+    )
+    add.add_argument(
+        "--evaluations",
+        type=_evaluations,
+        metavar="N",
+        help="instances that the attack on each guarantee tries, 0 for no attack (default: 3000, or a control's own)",
     )
     add.add_argument(
         "--seconds",
         type=_seconds,
-        default=3.0,
         metavar="S",
-        help="time to attack each guarantee (default: %(default)s)",
+        help="time for each guarantee at most (default: no limit, so that a seed gives one result on all machines)",
     )
     add.add_argument("--seed", type=_seed, default=0, metavar="S", help="seed of the instances (default: 0)")
     add.add_argument("--jobs", type=_jobs, metavar="N", help="worker processes, one thread each (default: one a core)")
@@ -147,6 +152,10 @@ def _seed(text: str) -> int:
 
 def _jobs(text: str) -> int:
     return _integer(text, 1)
+
+
+def _evaluations(text: str) -> int:
+    return _integer(text, 0)
 
 
 def _count(text: str) -> int:

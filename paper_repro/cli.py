@@ -167,13 +167,22 @@ def _verify(options: argparse.Namespace) -> int:
     from paper_repro import controls, verify
 
     if options.controls:
-        tried = controls.try_controls(options.names, jobs=options.jobs, folder=options.results, progress=sys.stderr)
+        tried = controls.try_controls(
+            options.names,
+            evaluations=options.evaluations,
+            seconds=options.seconds,
+            seed=options.seed,
+            jobs=options.jobs,
+            folder=options.results,
+            progress=sys.stderr,
+        )
         print(f"{tried.table()}\n\n{tried.last_line()}")
         return OK if tried.passed else FAILED
     report = verify.verify(
         options.names,
         held=options.held,
         instances=options.instances,
+        evaluations=verify.EVALUATIONS if options.evaluations is None else options.evaluations,
         seconds=options.seconds,
         seed=options.seed,
         jobs=options.jobs,

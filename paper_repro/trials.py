@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 import time
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from paper_repro.experiment import UnknownName
 from planted import arrays
@@ -22,7 +23,6 @@ DESIGNS = 3
 _NEAR_SHARE = 10
 _UNKNOWN_SHARE = 20
 _CAP = 20
-_SHRINKING = 10.0
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,10 @@ class Trial:
         unknown on 1 instance in 20.
     instances : int
         Draw at least so many, and at most 20 times `held` or this.
-    seconds : float
-        Time for the attack.
+    evaluations : int
+        Instances that the attack tries; 0 for no attack.
+    seconds : float or None
+        Drawing, attacking and shrinking stop after so many, wherever they are; None for no limit.
     seed : int
         Instances belong to the seeds ``seed * 1000000``, ``seed * 1000000 + 1``, ...
     folder : str
@@ -53,7 +55,8 @@ class Trial:
     name: str
     held: int
     instances: int
-    seconds: float
+    evaluations: int
+    seconds: float | None
     seed: int
     folder: str
 
@@ -105,32 +108,51 @@ def run(trial: Trial) -> dict[str, Any]:
     Returns
     -------
     dict
-        The record of its tally, with ``wall_s``, ``missed`` (a sentence for each quota that was not reached), ``error``
+        The record of its tally and of the attack, with ``wall_s``, ``missed`` (a sentence for each quota that was not
+        reached), ``error``
         (a sentence if its code raised) and ``found`` (a dict for each counter-example: how, sentence, path, and
         code that makes and judges it).
     """
     started = time.perf_counter()
+    clock = _Clock(trial.seconds)
     guarantee = next(one for one in guarantees_of(trial.source) if one.name == trial.name)
     tally = Tally(guarantee)
     found: list[dict[str, Any]] = []
     error, seed = "", trial.seed * 1_000_000
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # of single instances among thousands
+    late = False
+    with np.errstate(all="ignore"):  # of single instances among thousands
         try:
             while not _enough(tally, trial):
+                late = clock.left() == 0.0
+                if late:
+                    break
                 tally.add(draw(guarantee, seed))
                 seed += 1
             if tally.violations:
-                found += _examples(tally, trial)
-            if trial.seconds > 0.0 and not guarantee.vacuous:
-                rng = arrays.generator(arrays.seed_sequence("attack", guarantee.name, trial.seed))
-                broken = attack(guarantee, trial.seconds, rng)
-                if broken is not None:
-                    found.append(_written_up(guarantee, broken, "the attack", trial))
+                found += _examples(tally, trial, clock)
+            if trial.evaluations and not guarantee.vacuous:
+                rng = arrays.seed_sequence("attack", guarantee.name, trial.seed)
+                tally.attack = attack(guarantee, evaluations=trial.evaluations, seconds=clock.left(), rng=rng)
+                if tally.attack.instance is not None:
+                    found.append(_written_up(guarantee, tally.attack.instance, "the attack", trial, clock))
         except Exception as problem:  # one guarantee that raises must not end the run of the others
             error = f"{type(problem).__name__} at seed {seed}: {problem}"
-    extra = {"missed": [] if error else missed(tally, trial.held), "error": error, "found": found}
+    short = [] if error else missed(tally, trial.held)
+    if late:
+        short.append(f"--seconds {trial.seconds:g} ended the drawing after {tally.instances} instances")
+    extra = {"missed": short, "error": error, "found": found}
     return tally.record() | extra | {"wall_s": time.perf_counter() - started}
+
+
+class _Clock:
+    """What is left of a time that the user may have set."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self.end = None if seconds is None else time.monotonic() + seconds
+
+    def left(self) -> float | None:
+        """Return the seconds that are left, None where there is no limit."""
+        return None if self.end is None else max(self.end - time.monotonic(), 0.0)
 
 
 def missed(tally: Tally, held: int) -> list[str]:
@@ -163,6 +185,10 @@ def missed(tally: Tally, held: int) -> list[str]:
         (2 * tally.plural < tally.held, f"only {tally.plural} of {tally.held} that held have two non-zeros or more"),
         (tally.bounded and tally.near < near, f"{tally.near} held within 5 % of the boundary, {near} are asked for"),
         (len(tally.designs) < DESIGNS, f"designs that held: {names or 'none'}; {DESIGNS} are asked for"),
+        (
+            tally.attack is not None and tally.attack.status in ("undecided", "never held"),
+            f"the attack learnt nothing: {tally.attack}",
+        ),
     )
     return [] if tally.guarantee.vacuous else [sentence for short, sentence in quotas if short]
 
@@ -182,20 +208,20 @@ def _enough(tally: Tally, trial: Trial) -> bool:
     return hopeless and drawn >= 2 * trial.held
 
 
-def _examples(tally: Tally, trial: Trial) -> list[dict[str, Any]]:
+def _examples(tally: Tally, trial: Trial, clock: _Clock) -> list[dict[str, Any]]:
     """Write up the first instance that contradicts by itself, else the first that failed."""
     examples = tally.examples
     if not examples:
         return []
     first = next((one for one in examples if contradicts(tally.guarantee, one, 0)), examples[0])
-    return [_written_up(tally.guarantee, first, f"seed {first.options.get('seed')}", trial)]
+    return [_written_up(tally.guarantee, first, f"seed {first.options.get('seed')}", trial, clock)]
 
 
-def _written_up(guarantee: Guarantee, instance: Instance, how: str, trial: Trial) -> dict[str, Any]:
+def _written_up(guarantee: Guarantee, instance: Instance, how: str, trial: Trial, clock: _Clock) -> dict[str, Any]:
     """Shrink a counter-example, save it, and say what it shows."""
     small = instance
     if contradicts(guarantee, instance, 0):
-        small = shrink(guarantee, instance, _SHRINKING)
+        small = shrink(guarantee, instance, seconds=clock.left())
     judgement = guarantee.judge(small)
     assert judgement.conclusion is not None
     folder = Path(trial.folder)

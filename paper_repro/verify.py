@@ -14,7 +14,10 @@ from paper_repro import machine, processes, trials
 from paper_repro.files import make_folder, write_whole
 from recovery.guarantees import NEAR, markdown
 
-__all__ = ["GROUPS", "Report", "chosen", "verify"]
+__all__ = ["EVALUATIONS", "GROUPS", "Report", "chosen", "verify"]
+
+EVALUATIONS = 3_000
+"""Instances that the attack on each guarantee tries by default."""
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "linear": ("linear_lottery.guarantees:catalogue", "recovery.guarantees:catalogue/linear"),
@@ -84,7 +87,8 @@ class Report:
         note = (
             f"near: the hypotheses hold with a margin of at most {100 * NEAR:g} %. tightest: smallest margin at which "
             "the conclusion still held. failed up to: largest margin at which it failed; near 0 from below, the "
-            "hypotheses are tight."
+            "hypotheses are tight. attack: on how many of the instances that it tried the hypotheses held and the "
+            "conclusion was decided."
         )
         return f"{markdown(self.records)}\n\n{note}"
 
@@ -147,8 +151,9 @@ def verify(
     names: Sequence[str] = (),
     *,
     held: int = 1000,
-    instances: int = 10_000,
-    seconds: float = 3.0,
+    instances: int = 0,
+    evaluations: int = EVALUATIONS,
+    seconds: float | None = None,
     seed: int = 0,
     jobs: int | None = None,
     folder: Path = Path("results"),
@@ -162,12 +167,15 @@ def verify(
         Groups and guarantees; none stands for all.
     held : int, default 1000
         Instances with x != 0 on which the hypotheses of each guarantee must hold.
-    instances : int, default 10,000
-        Instances in all, at least.
-    seconds : float, default 3
-        Time to attack each guarantee.
+    instances : int, default 0
+        Instances in all, at least; as a rule the quotas need more.
+    evaluations : int, default 3,000
+        Instances that the attack on each guarantee tries; 0 for no attack.
+    seconds : float, optional
+        Time for each guarantee at most, for drawing, attack and shrinking together. Where it runs out, the quotas that
+        are missed are said, and the result depends on the machine.
     seed : int, default 0
-        The same seed draws the same instances, whatever the number of jobs.
+        The same seed gives the same table, whatever the number of jobs and however busy the machine.
     jobs : int, optional
         Worker processes, one BLAS thread each; one a core by default.
     folder : path, default "results"
@@ -184,12 +192,16 @@ def verify(
     sources = chosen(names)
     each = -(-instances // max(len(sources), 1))
     jobs = jobs or machine.cores()
-    asked = {"held": held, "instances": instances, "seconds": seconds, "seed": seed, "jobs": jobs}
+    asked: dict[str, Any] = {"held": held, "instances": instances, "evaluations": evaluations}
+    asked |= {"seconds": seconds, "seed": seed, "jobs": jobs}
     settings = {"names": list(names), **asked}
     report = Report(settings)
     where = folder / "verify"
     make_folder(where)  # minutes of work are not lost on a folder that cannot be written to
-    tasks = [trials.Trial(source, name, held, each, seconds, seed, str(where)) for name, source in sources.items()]
+    tasks = [
+        trials.Trial(source, name, held, each, evaluations, seconds, seed, str(where))
+        for name, source in sources.items()
+    ]
     done: dict[str, dict[str, Any]] = {}
     try:
         for task, outcome in processes.each(trials.run, tasks, jobs):

@@ -6,6 +6,7 @@ import importlib
 
 from recovery.guarantees._attack import attack
 from recovery.guarantees._ledger import Ledger, ledger, markdown
+from recovery.guarantees.attack_results import AttackResult
 from recovery.guarantees.base import Guarantee, Judgement, Verdict, all_of, at_home, exceeds
 from recovery.guarantees.contradiction import contradicts
 from recovery.guarantees.sampling import draw, linear_instance, steer
@@ -15,6 +16,7 @@ from recovery.guarantees.writing import as_code
 
 __all__ = [
     "NEAR",
+    "AttackResult",
     "Guarantee",
     "Judgement",
     "Ledger",

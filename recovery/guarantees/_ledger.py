@@ -28,10 +28,12 @@ COLUMNS = (
     "vacuous",
     "tightest",
     "failed up to",
+    "attack",
 )
 """Columns of the table; `held` to `designs` count instances with x != 0 on which the hypotheses hold, `near` those
 within 5 % of the boundary, `concluded` and `failed` their conclusions, `unknown` hypotheses (and conclusions among
-the held) that were not decided."""
+the held) that were not decided, `attack` what an attack came to: after `survived` stands on how many of the instances
+that it tried the hypotheses held and the conclusion was decided."""
 
 
 @by_value
@@ -128,7 +130,7 @@ def cells(record: dict[str, Any]) -> list[str]:
         counts[-1] = "no boundary"
     outcome = [str(len(record["designs"])), str(record["concluded"]), str(record["failed"]), unknown, violations]
     tail = ["-" if share is None else f"{100 * share:.0f} %", _margin(record["tightest"])]
-    return [record["name"], kind, *counts, *outcome, *tail, _margin(record["failed_up_to"])]
+    return [record["name"], kind, *counts, *outcome, *tail, _margin(record["failed_up_to"]), _attack(record["attack"])]
 
 
 def markdown(records: Sequence[dict[str, Any]]) -> str:
@@ -140,6 +142,15 @@ def markdown(records: Sequence[dict[str, Any]]) -> str:
     ]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(lines)
+
+
+def _attack(record: dict[str, Any] | None) -> str:
+    if record is None:
+        return "-"
+    status, tried = record["status"], record["n_evaluations"]
+    if status == "survived":
+        return f"survived {record['n_decided']} of {tried}"
+    return "not tried" if status == "not tried" else f"{status} in {tried}"
 
 
 def _margin(value: float | None) -> str:

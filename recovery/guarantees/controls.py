@@ -19,14 +19,16 @@ from recovery.guarantees.base import Guarantee
 
 __all__ = ["controls"]
 
+EVALUATIONS = iterative_controls.EVALUATIONS
 
-def controls() -> list[tuple[Guarantee, float]]:
-    """Return statements that are known to be false, and the time in which the attack must break each of them.
+
+def controls() -> list[tuple[Guarantee, int]]:
+    """Return statements that are known to be false, and the evaluations within which the attack must break each.
 
     Returns
     -------
-    list of (Guarantee, float)
-        Names begin with ``false-``; seconds of :func:`recovery.guarantees.attack`, for each of the seeds 0 to 3.
+    list of (Guarantee, int)
+        Names begin with ``false-``; evaluations of :func:`recovery.guarantees.attack`, for each of the seeds 0 to 3.
 
     Notes
     -----
@@ -44,7 +46,7 @@ def controls() -> list[tuple[Guarantee, float]]:
                 outcome=omp.picks_support(),
                 sampler=omp_samplers.incoherent,
             ),
-            20.0,
+            EVALUATIONS,
         ),
         (
             _false(
@@ -55,7 +57,7 @@ def controls() -> list[tuple[Guarantee, float]]:
                 outcome=omp.picks_support(),
                 sampler=omp_samplers.exact,
             ),
-            20.0,
+            EVALUATIONS,
         ),
         (
             _false(
@@ -66,7 +68,7 @@ def controls() -> list[tuple[Guarantee, float]]:
                 outcome=l1_program.recovers(normalise=False),
                 sampler=partial(wide_samplers.near, ratio=_with_positive_signs, scales=False),
             ),
-            20.0,
+            EVALUATIONS,
         ),
         (
             _false(
@@ -77,7 +79,7 @@ def controls() -> list[tuple[Guarantee, float]]:
                 outcome=l1_program.recovers(normalise=False),
                 sampler=partial(wide_samplers.near, ratio=basis_pursuit.isometry_ratio, scales=False),
             ),
-            20.0,
+            EVALUATIONS,
         ),
         (
             _false(
@@ -88,7 +90,7 @@ def controls() -> list[tuple[Guarantee, float]]:
                 outcome=l1_program.recovers(normalise=False),
                 sampler=null_space.adversarial,
             ),
-            20.0,
+            EVALUATIONS,
         ),
     ]
 

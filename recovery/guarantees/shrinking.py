@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from planted.checks import check_number
+from planted.checks import check_integer, check_number
 from recovery.gated import GatedOperator
-from recovery.guarantees.base import Guarantee
+from recovery.guarantees.base import Guarantee, check_guarantee
 from recovery.guarantees.contradiction import afresh, contradicts, failing_draw
 from recovery.guarantees.moves import follow
 from recovery.instances import Instance
 
-__all__ = ["shrink"]
+__all__ = ["SHRINKINGS", "shrink"]
+
+SHRINKINGS = 5_000
+"""Candidates that are tried by default, each simpler than the instance so far."""
 
 _REJECTED = (ValueError, ArithmeticError, IndexError, np.linalg.LinAlgError)
 _PARTS = ("A", "X", "gates", "x", "noise", "x0")
@@ -25,7 +28,14 @@ _PARTS = ("A", "X", "gates", "x", "noise", "x0")
 _DIGITS = (1, 2, 3, 4, 6, 8)
 
 
-def shrink(guarantee: Guarantee, instance: Instance, seconds: float = 10.0, rng: Any = 0) -> Instance:
+def shrink(
+    guarantee: Guarantee,
+    instance: Instance,
+    *,
+    evaluations: int = SHRINKINGS,
+    seconds: float | None = None,
+    rng: Any = 0,
+) -> Instance:
     """Make an instance that contradicts a guarantee smaller, as long as it still does.
 
     Parameters
@@ -34,8 +44,10 @@ def shrink(guarantee: Guarantee, instance: Instance, seconds: float = 10.0, rng:
         Which.
     instance : Instance
         Contradicts it.
-    seconds : float, default 10
-        Time to spend.
+    evaluations : int, default 5,000
+        Candidates to judge at most; for a probability, each on many draws of the noise.
+    seconds : float, optional
+        Time to spend at most. With it the result depends on the machine and on what else that does.
     rng : int or Generator, default 0
         Source of the noise for a probability; an int asks all candidates with the same draws.
 
@@ -43,17 +55,22 @@ def shrink(guarantee: Guarantee, instance: Instance, seconds: float = 10.0, rng:
     -------
     Instance
         Fewer rows, columns and non-zeros, numbers of about 1 with few digits, zeros in the noise; options that
-        the guarantee does not need are gone. One step less and, up to `seconds`, it is no contradiction.
+        the guarantee does not need are gone. One step less and, up to the budget, it is no contradiction.
         A gated operator becomes its matrix if that will do; else it loses rows, gates and inputs.
 
     Raises
     ------
     ValueError
-        If `instance` is no contradiction.
+        If `instance` is no contradiction, or an argument does not fit.
     """
-    deadline = time.monotonic() + check_number(seconds, "seconds", minimum=0.0)
+    check_guarantee(guarantee)
+    budget = _Budget(
+        check_integer(evaluations, "evaluations", minimum=0),
+        None if seconds is None else check_number(seconds, "seconds", minimum=0.0),
+    )
 
     def wrong(candidate: Instance) -> bool:
+        budget.used += 1
         try:
             return contradicts(guarantee, candidate, rng)
         except _REJECTED:
@@ -61,29 +78,42 @@ def shrink(guarantee: Guarantee, instance: Instance, seconds: float = 10.0, rng:
 
     if not wrong(instance):
         raise ValueError(f"instance does not contradict {guarantee.name!r}; expected one that does")
+    budget.used = 0
     best = afresh(instance)
     needed = {name: value for name, value in best.options.items() if name in guarantee.needs}
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        best = _try(best, iter([lambda here: here.replace(options=needed)]), wrong, deadline)
-        best = _try(best, iter([lambda here: here.replace(x0=None)]), wrong, deadline)
-        best = _try(best, iter([lambda here: here.replace(law=None)]), wrong, deadline)
-        best = _try(best, iter([lambda here: here.replace(A=here.matrix)]), wrong, deadline)
+    with np.errstate(all="ignore"):  # overflow on the way is no news
+        best = _try(best, iter([lambda here: here.replace(options=needed)]), wrong, budget)
+        best = _try(best, iter([lambda here: here.replace(x0=None)]), wrong, budget)
+        best = _try(best, iter([lambda here: here.replace(law=None)]), wrong, budget)
+        best = _try(best, iter([lambda here: here.replace(A=here.matrix)]), wrong, budget)
         while True:
             before = best
             for steps in (_smaller, _of_size_one, _rounded, _zeros, _simple):
-                best = _try(best, steps(best), wrong, deadline)
-            if best is before or time.monotonic() > deadline:
+                best = _try(best, steps(best), wrong, budget)
+            if best is before or budget.over:
                 return failing_draw(guarantee, best, rng)
+
+
+class _Budget:
+    """How many candidates may be judged, and until when."""
+
+    def __init__(self, evaluations: int, seconds: float | None) -> None:
+        self.limit, self.used = evaluations, 0
+        self.deadline = math.inf if seconds is None else time.monotonic() + seconds
+
+    @property
+    def over(self) -> bool:
+        """Whether it is used up; the clock is looked at only if there is a limit."""
+        return self.used >= self.limit or (self.deadline < math.inf and time.monotonic() >= self.deadline)
 
 
 Step = Callable[[Instance], Instance]
 
 
-def _try(best: Instance, steps: Iterator[Step], wrong: Callable[[Instance], bool], deadline: float) -> Instance:
+def _try(best: Instance, steps: Iterator[Step], wrong: Callable[[Instance], bool], budget: _Budget) -> Instance:
     """Take each step that leaves a contradiction; steps that no longer fit are passed over."""
     for step in steps:
-        if time.monotonic() > deadline:
+        if budget.over:
             break
         try:
             candidate = step(best)

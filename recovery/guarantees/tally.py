@@ -9,7 +9,11 @@ from typing import Any
 import numpy as np
 
 from planted.checks import check_integer, check_number
+<<<<<<< HEAD
 from planted.values import by_value
+=======
+from recovery.guarantees.attack_results import AttackResult
+>>>>>>> 3aeabd6 (An attack counts evaluations and says what it came to; a clock is only an upper limit)
 from recovery.guarantees.base import Guarantee, Judgement
 from recovery.instances import Instance
 
@@ -98,6 +102,8 @@ class Tally:
         Whether a finite margin was seen: there is a boundary to be near to.
     examples : list of Instance
         The first few that contradict.
+    attack : AttackResult or None
+        What an attack on the guarantee came to, if there was one; :meth:`add` does not touch it.
     """
 
     guarantee: Guarantee
@@ -118,6 +124,7 @@ class Tally:
     bounded: bool = False
     designs: set[str] = field(default_factory=set)
     examples: list[Instance] = field(default_factory=list)
+    attack: AttackResult | None = None
 
     def add(self, instance: Instance) -> Judgement:
         """Judge an instance and count it.
@@ -203,6 +210,7 @@ class Tally:
         floats = {name: _finite(getattr(self, name)) for name in ("tightest", "failed_up_to", "vacuous_share")}
         head = {"name": self.guarantee.name, "kind": self.guarantee.kind, "delta": self.guarantee.delta}
         tail = {"rate_bound": self.rate_bound, "bounded": self.bounded, "designs": sorted(self.designs)}
+        tail["attack"] = None if self.attack is None else self.attack.record()
         return head | numbers | floats | tail
 
 

@@ -76,8 +76,8 @@ def test_a_lowered_constant_is_noticed():
     false = with_constant(SMALLEST, 1.2)
     judged = [false.judge(draw(false, seed)) for seed in range(150)]
     assert sum(one.violated for one in judged) >= 1
-    assert attack(false, 2.0, 0) is not None
-    assert attack(SMALLEST, 0.3, 0) is None
+    assert attack(false, rng=0).status == "broken"
+    assert attack(SMALLEST, evaluations=200, rng=0).status == "survived"
 
 
 def test_backward_elimination_needs_2_and_not_sqrt_2():

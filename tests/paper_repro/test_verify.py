@@ -1,5 +1,7 @@
 """`paper-repro verify`: quotas, violations, exit codes, files, and that nothing depends on the number of processes."""
 
+import dataclasses
+import itertools
 import json
 import os
 import re
@@ -15,10 +17,10 @@ import toy_guarantees
 
 from paper_repro import cli, processes, trials, verify
 from recovery import Instance
-from recovery.guarantees import Tally, contradicts
+from recovery.guarantees import Tally, Verdict, attack, contradicts
 
 ROOT = Path(__file__).parents[2]
-QUICK = ("--held", "40", "--instances", "60", "--seconds", "0.1", "--jobs", "1")
+QUICK = ("--held", "40", "--instances", "60", "--evaluations", "200", "--jobs", "1")
 
 
 @pytest.fixture
@@ -49,6 +51,12 @@ def test_true_guarantees_pass_and_leave_a_table(toys, command, tmp_path):
     stored = json.loads((tmp_path / "r" / "verify" / "toy.json").read_text())
     assert stored["passed"] is True
     assert stored["settings"]["held"] == 40
+    assert (stored["settings"]["evaluations"], stored["settings"]["seconds"]) == (200, None)
+    for record in stored["records"]:
+        assert record["attack"]["status"] == "survived"
+        assert 0 < record["attack"]["n_decided"] <= record["attack"]["n_evaluations"] <= 200
+        shown = f"survived {record['attack']['n_decided']} of {record['attack']['n_evaluations']}"
+        assert re.search(rf"\| {record['name']} .*\| {shown} +\|", output)
     assert [record["name"] for record in stored["records"]] == ["toy-projection", "toy-tail"]
     assert (tmp_path / "r" / "verify" / "toy.md").read_text() in output
 
@@ -59,6 +67,7 @@ def test_a_violation_prints_seed_and_code_that_reproduces_it(toys, command, tmp_
     head = re.search(r"toy-false is VIOLATED, found by seed (\d+) and made small, in (\S+)", output)
     assert head
     assert "found by the attack" in output
+    assert re.search(r"\| toy-false .*\| broken in \d+ +\|", output)
     assert "hypotheses: holds (signal: " in output
     guarantee = toy_guarantees.false_catalogue()[1]
     there = {}
@@ -78,7 +87,7 @@ def test_a_violation_prints_seed_and_code_that_reproduces_it(toys, command, tmp_
 
 def test_the_same_seed_gives_the_same_table_in_any_number_of_processes(toys, tmp_path):
     def table(jobs, seed):
-        options = {"held": 30, "instances": 100, "seconds": 0.0, "jobs": jobs, "seed": seed}
+        options = {"held": 30, "instances": 100, "evaluations": 90, "jobs": jobs, "seed": seed}
         return verify.verify(["toy"], folder=tmp_path / f"{jobs}-{seed}", **options).table()
 
     assert table(1, 0) == table(2, 0)
@@ -86,9 +95,45 @@ def test_the_same_seed_gives_the_same_table_in_any_number_of_processes(toys, tmp
     assert (tmp_path / "1-3" / "verify" / "toy-seed3.md").exists()
 
 
+def test_one_guarantee_draws_what_its_quotas_need_and_no_more(toys, command):
+    code, output, _ = command("toy-tail", "--held", "40", "--evaluations", "0", "--jobs", "1")
+    assert code == 0
+    [drawn] = re.findall(r"1 guarantees, (\d+) instances", output)
+    assert 40 <= int(drawn) < 80
+    _, output, _ = command("toy-tail", "--held", "40", "--instances", "200", "--evaluations", "0", "--jobs", "1")
+    assert "1 guarantees, 208 instances" in output  # the next multiple of 16
+
+
+@pytest.mark.parametrize("names", [["toy-projection"], ["toy", "bad"]])
+def test_seconds_limit_drawing_attack_and_shrinking_of_each(toys, command, monkeypatch, names):
+    now = itertools.count()
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(now)))
+    code, output, _ = command(*names, "--seconds", "30", "--held", "1000", "--evaluations", "100000", "--jobs", "1")
+    assert code == 1
+    assert "toy-projection missed a quota: --seconds 30 ended the drawing after 29 instances" in output
+    assert re.search(r"\| toy-projection .*\| not tried +\|", output)
+    code, output, _ = command(*names, "--seconds", "99", "--held", "30", "--evaluations", "100000", "--jobs", "1")
+    assert "ended the drawing" not in output
+    for tried in re.findall(r"survived \d+ of (\d+)", output):
+        assert 0 < int(tried) < 70 * 40  # a look at the clock for each of the 40 draws of a probability
+
+
+def test_an_attack_that_learns_nothing_is_a_missed_quota():
+    tally = Tally(toy_guarantees.projection_bound(2.0))
+    tally.held, tally.plural, tally.near, tally.designs = 100, 50, 10, {"a", "b", "c"}
+    mute = dataclasses.replace(tally.guarantee, outcome=lambda one: Verdict.unknown("mute"))
+    tally.attack = attack(mute, evaluations=20, rng=0)
+    [sentence] = trials.missed(tally, 100)
+    assert sentence.startswith(
+        "the attack learnt nothing: projection-bound-2 was not put on trial: the hypotheses held"
+    )
+    tally.attack = attack(tally.guarantee, evaluations=20, rng=0)
+    assert trials.missed(tally, 100) == []
+
+
 def test_quotas_that_are_missed_are_said_and_fail(monkeypatch, command):
     monkeypatch.setattr(verify, "GROUPS", {"poor": ("toy_guarantees:poor_catalogue",)})
-    code, output, _ = command("--held", "30", "--instances", "30", "--seconds", "0", "--jobs", "1")
+    code, output, _ = command("--held", "30", "--instances", "30", "--evaluations", "0", "--jobs", "1")
     assert code == 1
     assert "one-design missed a quota: designs that held: identity; 3 are asked for" in output
     assert "never-holds missed a quota: hypotheses held on 0 instances with x != 0, 30 are asked for" in output
@@ -122,7 +167,7 @@ def test_quotas_count_what_they_say():
 
 def test_a_guarantee_that_never_decides_does_not_pass(monkeypatch, command):
     monkeypatch.setattr(verify, "GROUPS", {"poor": ("toy_guarantees:silent_catalogue",)})
-    code, output, _ = command("--held", "30", "--instances", "30", "--seconds", "0", "--jobs", "1")
+    code, output, _ = command("--held", "30", "--instances", "30", "--evaluations", "0", "--jobs", "1")
     assert code == 1
     assert re.search(r"silent-outcome missed a quota: the conclusion was unknown on (\d+) of \1 that held", output)
     assert re.search(r"silent-predicate missed a quota: hypotheses were unknown on \d+ of \d+ instances", output)
@@ -147,6 +192,8 @@ def test_names_may_be_groups_and_guarantees_and_none_is_all(toys):
         (["--seconds", "-1"], "'-1' is not understood; expected a number of seconds"),
         (["--seconds", "inf"], "'inf' is not understood; expected a number of seconds"),
         (["--seconds", "soon"], "'soon' is not understood"),
+        (["--evaluations", "-1"], "'-1' is not understood; expected an integer of at least 0"),
+        (["--evaluations", "1e3"], "'1e3' is not understood; expected an integer of at least 0"),
         (["--jobs", "0"], "'0' is not understood"),
     ],
 )
@@ -208,14 +255,15 @@ def test_a_guarantee_whose_process_died_is_a_failure(toys, command, monkeypatch)
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_ctrl_c_ends_all_processes(tmp_path):
-    command = [sys.executable, "-m", "paper_repro", "verify", "--seconds", "60", "--results", str(tmp_path)]
-    done = interrupts.popen(command, cwd=ROOT)
+    options = ["--held", "1", "--evaluations", "0", "--results", str(tmp_path)]
+    done = interrupts.popen([sys.executable, "-m", "paper_repro", "verify", *options], cwd=ROOT)
     try:
-        time.sleep(8.0)
+        first = done.stderr.readline()
         done.send_signal(signal.SIGINT)
-        output, _ = done.communicate(timeout=20)
+        output, _ = done.communicate(timeout=60)
     finally:
         done.kill()
+    assert " held of " in first
     assert done.returncode == 130
     assert "interrupted before" in output
 

@@ -1,13 +1,18 @@
 """The attack breaks what is false, on every seed, and leaves alone what is true."""
 
+import dataclasses
+import itertools
+import json
 import math
+import pickle
+import time
 
 import numpy as np
 import pytest
 import toy_guarantees as toy
 
 from recovery import Instance
-from recovery.guarantees import attack, contradicts
+from recovery.guarantees import Verdict, attack, contradicts
 from recovery.guarantees.contradiction import afresh
 from recovery.guarantees.moves import move
 
@@ -31,21 +36,30 @@ TRUE = {
 @pytest.mark.parametrize("name", FALSE)
 def test_what_is_false_is_broken_on_every_seed(name, seed):
     guarantee = FALSE[name]
-    found = attack(guarantee, 20.0, seed)  # takes well under a second
-    assert found is not None
-    assert contradicts(guarantee, found, 123)
-    assert guarantee.judge(afresh(found)).violated
+    found = attack(guarantee, rng=seed)
+    assert (found.status, found.seed, found.guarantee) == ("broken", seed, guarantee.name)
+    assert contradicts(guarantee, found.instance, 123)
+    assert guarantee.judge(afresh(found.instance)).violated
+    assert found.best_margin < 0.0
+    assert 0 < found.n_decided <= found.n_evaluations
+    assert found.n_decided <= found.n_held or guarantee.kind == "equivalence"
+    assert str(found) == (
+        f"{guarantee.name} is broken: instance {found.n_evaluations:,} of at most 10,000 contradicts it (seed {seed})"
+    )
 
 
 @pytest.mark.parametrize("name", TRUE)
 def test_what_is_true_is_not_broken(name):
-    assert attack(TRUE[name], 0.3, 0) is None
+    found = attack(TRUE[name], evaluations=200, rng=0)
+    assert (found.status, found.instance) == ("survived", None)
+    assert 0 < found.n_decided <= found.n_evaluations <= 200
+    assert found.best_margin >= 0.0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TRUE)
-def test_what_is_true_is_not_broken_in_a_longer_time_either(name):
-    assert attack(TRUE[name], 15.0, 1) is None
+def test_what_is_true_is_not_broken_by_more_tries_either(name):
+    assert attack(TRUE[name], evaluations=20_000, rng=1).status == "survived"
 
 
 def test_the_known_counter_example_of_omp():
@@ -56,12 +70,117 @@ def test_the_known_counter_example_of_omp():
     assert not contradicts(toy.coherence_bound(1 / 3), known)
 
 
-def test_no_time_no_sampler():
-    assert attack(FALSE["equivalence"], 0.0, 0) is None
+def facts(found):
+    parts = () if found.instance is None else (found.instance.matrix, found.instance.x, found.instance.noise)
+    return found.record(), [part.tobytes() for part in parts]
+
+
+@pytest.mark.parametrize("guarantee", [FALSE["OMP, mu < 1/k"], TRUE["equivalence"], TRUE["probability"]])
+def test_the_same_seed_gives_the_same_result_on_a_clock_that_races(guarantee, monkeypatch):
+    first = attack(guarantee, evaluations=130, rng=3)
+    now = itertools.count(0.0, 1e6)  # a machine so busy that each look at the clock takes eleven days
+    monkeypatch.setattr(time, "monotonic", lambda: next(now))
+    assert facts(attack(guarantee, evaluations=130, rng=3)) == facts(first)
+
+
+def test_a_result_without_a_seed_says_which_it_drew():
+    first = attack(FALSE["equivalence"])
+    assert first.seed is not None
+    assert facts(attack(FALSE["equivalence"], rng=first.seed)) == facts(first)
+    assert attack(FALSE["equivalence"], rng=np.random.default_rng(0)).seed is None
+
+
+def test_seconds_are_an_upper_limit_and_are_said(monkeypatch):
+    now = itertools.count()
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(now)))
+    found = attack(TRUE["OMP, mu < 1/3"], evaluations=1000, seconds=20, rng=0)
+    assert found.status == "survived"
+    assert 0 < found.n_evaluations <= 20
+    assert "; seconds=20 ended it before evaluations=1000 (seed 0)" in found.message
+
+
+def test_a_budget_of_nothing_is_said():
+    for options in ({"evaluations": 0}, {"seconds": 0.0}):
+        found = attack(FALSE["equivalence"], rng=0, **options)
+        assert (found.status, found.n_evaluations, found.best_margin) == ("not tried", 0, math.inf)
+        assert "sign-rule was not put on trial: no instance was tried" in found.message
+    few = attack(FALSE["probability"], evaluations=39, rng=0)
+    assert few.status == "not tried"
+    assert "one takes 40 evaluations" in few.message
+
+
+def test_wrong_arguments_are_refused():
     with pytest.raises(ValueError, match="has no sampler"):
-        attack(toy.projection_bound(1.0, sampler=None), 1.0)
+        attack(toy.projection_bound(1.0, sampler=None))
     with pytest.raises(ValueError, match=r"seconds=-1.0 is out of range"):
-        attack(FALSE["equivalence"], -1.0)
+        attack(FALSE["equivalence"], seconds=-1.0)
+    with pytest.raises(ValueError, match=r"evaluations=-1"):
+        attack(FALSE["equivalence"], evaluations=-1)
+    with pytest.raises(TypeError):
+        attack(FALSE["equivalence"], 20.0)  # what once were seconds
+    with pytest.raises(ValueError, match=r"confidence=2"):
+        attack(FALSE["equivalence"], confidence=2.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "sentence"),
+    [
+        ({"hypotheses": lambda one: Verdict.of(False, "never")}, "never held", "hypotheses: fails (never)"),
+        ({"hypotheses": lambda one: Verdict.unknown("dark")}, "never held", "hypotheses: unknown (dark)"),
+        ({"needs": ("x", "noise", "lamda")}, "never held", "lamda is not known of this instance"),
+        ({"outcome": lambda one: Verdict.unknown("mute")}, "undecided", "conclusion: unknown (mute)"),
+    ],
+)
+def test_what_was_never_on_trial_did_not_survive(changes, status, sentence):
+    found = attack(dataclasses.replace(FALSE["OMP, mu < 1/k"], **changes), evaluations=60, rng=0)
+    assert (found.status, found.n_evaluations, found.n_decided, found.instance) == (status, 60, 0, None)
+    assert found.best_margin == math.inf
+    assert (found.n_held > 0) == (status == "undecided")
+    assert sentence in found.message
+    assert "was not put on trial" in found.message
+
+
+def test_a_probability_without_a_law_or_a_decided_draw_was_not_on_trial():
+    base = FALSE["probability"]
+    lawless = dataclasses.replace(
+        base, needs=("x", "noise"), hypotheses=lambda one: Verdict.of(True, "always"), sampler=toy.plain, steer=None
+    )
+    found = attack(lawless, evaluations=100, rng=0)
+    assert found.status == "undecided"
+    assert "the law of the noise is not known of this instance" in found.message
+    mute = dataclasses.replace(base, outcome=lambda one: Verdict.unknown("mute"))
+    found = attack(mute, evaluations=100, rng=0)
+    assert (found.status, found.n_evaluations, found.n_held) == ("undecided", 80, 80)
+
+
+def test_code_that_raises_is_no_survival():
+    def fragile(instance):
+        raise ZeroDivisionError("on purpose")
+
+    always = dataclasses.replace(FALSE["OMP, mu < 1/k"], hypotheses=fragile)
+    with pytest.raises(ZeroDivisionError, match="on purpose") as caught:
+        attack(always, evaluations=30, rng=0)
+    assert caught.value.__notes__ == ["coherence-bound raised on every one of the 30 instances tried"]
+    calls = itertools.count()
+
+    def seldom(instance):
+        if next(calls) % 3 == 2:
+            raise ZeroDivisionError("on purpose")
+        return TRUE["OMP, mu < 1/3"].hypotheses(instance)
+
+    found = attack(dataclasses.replace(TRUE["OMP, mu < 1/3"], hypotheses=seldom), evaluations=90, rng=0)
+    assert (found.status, found.n_errors) == ("survived", 30)
+    assert "its code raised on 30 of them, first ZeroDivisionError: on purpose" in found.message
+
+
+def test_a_result_is_no_truth_value_and_can_be_stored():
+    found = attack(TRUE["equivalence"], evaluations=20, rng=0)
+    with pytest.raises(TypeError, match=r"neither true nor false; compare result\.status"):
+        bool(found)
+    assert json.loads(json.dumps(found.record()))["status"] == "survived"
+    assert pickle.loads(pickle.dumps(found)) == found
+    unheard = attack(TRUE["equivalence"], evaluations=0, rng=0)
+    assert unheard.record()["best_margin"] is None
 
 
 def test_a_probability_is_contradicted_by_its_rate_not_by_a_draw():

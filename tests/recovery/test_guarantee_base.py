@@ -122,7 +122,7 @@ def test_the_families_make_up_the_catalogue_and_names_are_unique():
     [
         (lambda: guarantee("holds", "holds").check(np.eye(2)), TypeError, "instance is of type ndarray; expected a"),
         (lambda: guarantee("holds", "holds").conclusion(None), TypeError, "instance is of type NoneType; expected a"),
-        (lambda: attack("bound", 1.0), TypeError, "guarantee='bound' is of type str; expected a Guarantee"),
+        (lambda: attack("bound"), TypeError, "guarantee='bound' is of type str; expected a Guarantee"),
         (lambda: draw("bound", 1), TypeError, "guarantee='bound' is of type str; expected a Guarantee"),
         (lambda: assert_guarantee("bound", ONE), TypeError, "guarantee='bound' is of type str; expected a Guarantee"),
         (lambda: ledger(["bound"], [ONE]), TypeError, "guarantees='bound' is of type str; expected a Guarantee"),

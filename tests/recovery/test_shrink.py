@@ -1,6 +1,9 @@
 """Counter-examples become small, stay counter-examples, and can be pasted."""
 
+import dataclasses
+import itertools
 import math
+import time
 
 import numpy as np
 import pytest
@@ -61,7 +64,7 @@ def test_code_is_exact_for_every_part():
 
 @pytest.mark.parametrize("guarantee", [toy.coherence_bound(0.5), toy.sign_rule(3)], ids=lambda one: one.name)
 def test_what_the_attack_finds_can_be_shrunk(guarantee):
-    found = attack(guarantee, 20.0, 0)
+    found = attack(guarantee, rng=0).instance
     small = shrink(guarantee, found)
     assert contradicts(guarantee, small)
     assert small.matrix.size <= found.matrix.size
@@ -71,16 +74,34 @@ def test_what_the_attack_finds_can_be_shrunk(guarantee):
 def test_a_probability_stays_one_and_shows_a_noise_that_fails():
     guarantee = toy.tail_bound(0.1, 0.5)
     start = next(one for one in (draw(guarantee, seed) for seed in range(99)) if contradicts(guarantee, one, 0))
-    small = shrink(guarantee, start, 3.0)
+    small = shrink(guarantee, start)
     assert contradicts(guarantee, small, 0)
     assert guarantee.judge(small).violated
     assert small.shape[0] <= start.shape[0]
     assert small.law.name == "gaussian"
 
 
-def test_no_time_leaves_the_instance_and_no_contradiction_is_refused():
+@pytest.mark.parametrize("options", [{"evaluations": 0}, {"seconds": 0.0}])
+def test_no_budget_leaves_the_instance_and_no_contradiction_is_refused(options):
     start = large_counter_example()
-    same = shrink(toy.projection_bound(1.2), start, 0.0)
+    same = shrink(toy.projection_bound(1.2), start, **options)
     np.testing.assert_array_equal(same.matrix, start.matrix)
     with pytest.raises(ValueError, match=r"instance does not contradict 'projection-bound-1\.41'"):
         shrink(toy.projection_bound(math.sqrt(2.0)), start)
+
+
+def test_the_budget_counts_candidates_and_no_clock_decides(monkeypatch):
+    guarantee, start = toy.projection_bound(1.2), large_counter_example()
+    free = shrink(guarantee, start)
+    now = itertools.count(0.0, 1e6)
+    monkeypatch.setattr(time, "monotonic", lambda: next(now))
+    assert as_code(shrink(guarantee, start)) == as_code(free)
+    judged = []
+    counted = dataclasses.replace(guarantee, outcome=lambda one: judged.append(one) or guarantee.outcome(one))
+    some = shrink(counted, start, evaluations=10)
+    assert len(judged) == 11  # and the one that was handed in
+    assert free.matrix.size < some.matrix.size < start.matrix.size
+    with pytest.raises(ValueError, match="evaluations=-1"):
+        shrink(guarantee, start, evaluations=-1)
+    with pytest.raises(TypeError, match="expected a Guarantee"):
+        shrink("bound", start)

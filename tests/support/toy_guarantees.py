@@ -190,4 +190,4 @@ def silent_catalogue():
 
 def control_list():
     """Return a false statement that is broken at once, and a true one that never is."""
-    return [(coherence_bound(0.5, name="false-toy"), 20.0), (projection_bound(math.sqrt(2.0), name="true-toy"), 0.05)]
+    return [(coherence_bound(0.5, name="false-toy"), 20_000), (projection_bound(math.sqrt(2.0), name="true-toy"), 100)]
