@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,10 +25,16 @@ COLOURS = {
 """The palette of Okabe and Ito."""
 
 
+_drawing = threading.RLock()
+
+
 @contextmanager
 def style() -> Iterator[None]:
-    """Draw with the project's style, whatever the user's settings are, and put these back afterwards."""
-    with mpl.rc_context():
+    """Draw with the project's style, whatever the user's settings are, and put these back afterwards.
+
+    The settings are those of the whole process: one thread draws at a time, so that no other one's are put back.
+    """
+    with _drawing, mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(
             mpl.rc_params_from_file(Path(__file__).with_name("paper.mplstyle"), use_default_template=False)

@@ -44,9 +44,7 @@ def each(function: Callable[[Any], Any], tasks: Sequence[Any], jobs: int) -> Ite
     killed. They do not hear Ctrl-C: this process decides what it means.
     """
     if jobs == 1 or len(tasks) <= 1:
-        from threadpoolctl import threadpool_limits
-
-        with threadpool_limits(1):
+        with _one_thread():
             for task in tasks:
                 yield task, function(task)
         return
@@ -75,6 +73,29 @@ def each(function: Callable[[Any], Any], tasks: Sequence[Any], jobs: int) -> Ite
             process.kill()
 
 
+_starting = threading.Lock()
+_limiting = threading.Lock()
+_limited: list[Any] = []
+"""The limit that was set, and one entry for each user of it."""
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let BLAS use one thread; of users that overlap, in threads or suspended, the last puts back what was before."""
+    from threadpoolctl import threadpool_limits
+
+    with _limiting:
+        limit = _limited[0] if _limited else threadpool_limits(1)
+        _limited.append(limit)
+    try:
+        yield
+    finally:
+        with _limiting:
+            _limited.pop()
+            if not _limited:
+                limit.restore_original_limits()
+
+
 def _hand_out(left: deque[Any], busy: dict[Connection, tuple[Any, Any]], process: Any, pipe: Connection) -> None:
     task = left.popleft()
     busy[pipe] = process, task
@@ -86,13 +107,14 @@ def _start(function: Callable[[Any], Any]) -> tuple[Any, Connection]:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(function, theirs), daemon=True)
-    before = {name: os.environ.get(name) for name in machine.BLAS_VARIABLES}
-    os.environ.update(dict.fromkeys(machine.BLAS_VARIABLES, "1"))  # read when the worker imports NumPy
-    try:
-        process.start()
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
+    with _starting:  # two threads that each put back what they found would leave the other's values
+        before = {name: os.environ.get(name) for name in machine.BLAS_VARIABLES}
+        os.environ.update(dict.fromkeys(machine.BLAS_VARIABLES, "1"))  # read when the worker imports NumPy
+        try:
+            process.start()
+        finally:
+            for name, value in before.items():
+                os.environ.pop(name) if value is None else os.environ.update({name: value})
     theirs.close()  # so that its death closes the pipe
     return process, ours
 

@@ -109,34 +109,34 @@ def run(trial: Trial) -> dict[str, Any]:
     -------
     dict
         The record of its tally and of the attack, with ``wall_s``, ``missed`` (a sentence for each quota that was not
-        reached), ``error``
-        (a sentence if its code raised) and ``found`` (a dict for each counter-example: how, sentence, path, and
-        code that makes and judges it).
+        reached), ``error`` (a sentence if its code raised) and ``found`` (a dict for each counter-example: how,
+        sentence, path, and code that makes and judges it).
     """
     started = time.perf_counter()
     clock = _Clock(trial.seconds)
     guarantee = next(one for one in guarantees_of(trial.source) if one.name == trial.name)
     tally = Tally(guarantee)
     found: list[dict[str, Any]] = []
-    error, seed = "", trial.seed * 1_000_000
-    late = False
+    error, seed, place, late = "", trial.seed * 1_000_000, "", False
     with np.errstate(all="ignore"):  # of single instances among thousands
         try:
             while not _enough(tally, trial):
                 late = clock.left() == 0.0
                 if late:
                     break
+                place = f"at seed {seed}"
                 tally.add(draw(guarantee, seed))
                 seed += 1
+            place = "in the attack"
             if tally.violations:
                 found += _examples(tally, trial, clock)
             if trial.evaluations and not guarantee.vacuous:
-                rng = arrays.seed_sequence("attack", guarantee.name, trial.seed)
+                rng = int(arrays.seed_sequence("attack", guarantee.name, trial.seed).generate_state(1)[0])
                 tally.attack = attack(guarantee, evaluations=trial.evaluations, seconds=clock.left(), rng=rng)
                 if tally.attack.instance is not None:
                     found.append(_written_up(guarantee, tally.attack.instance, "the attack", trial, clock))
         except Exception as problem:  # one guarantee that raises must not end the run of the others
-            error = f"{type(problem).__name__} at seed {seed}: {problem}"
+            error = f"{type(problem).__name__} {place}: {problem}"
     short = [] if error else missed(tally, trial.held)
     if late:
         short.append(f"--seconds {trial.seconds:g} ended the drawing after {tally.instances} instances")

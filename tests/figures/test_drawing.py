@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import matplotlib as mpl
@@ -40,6 +41,25 @@ def test_drawing_twice_gives_the_same_bytes_and_leaves_matplotlib_as_it_was(resu
     assert b"<svg" in first["svg"]
     assert b"dc:date" not in first["svg"]
     assert "matplotlib.pyplot" not in sys.modules or not mpl.pyplot.get_fignums()
+
+
+def test_two_threads_that_draw_leave_matplotlib_as_it_was():
+    before = dict(mpl.rcParams)
+    entered, leave = threading.Event(), threading.Event()
+
+    def other():
+        with style():
+            entered.set()
+            leave.wait(10)
+
+    thread = threading.Thread(target=other)
+    with style():
+        thread.start()
+        entered.wait(0.5)  # with the settings of the first for what was before, it would put these back
+    leave.set()
+    thread.join()
+    assert entered.is_set()
+    assert dict(mpl.rcParams) == before
 
 
 @pytest.mark.parametrize(

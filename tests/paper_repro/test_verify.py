@@ -3,16 +3,19 @@
 import dataclasses
 import itertools
 import json
+import multiprocessing
 import os
 import re
 import signal
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import interrupts
 import numpy as np
 import pytest
+import threadpoolctl
 import toy_guarantees
 
 from paper_repro import cli, processes, trials, verify
@@ -241,6 +244,37 @@ def test_processes_survive_the_death_of_one_and_have_one_thread(monkeypatch):
     assert os.environ["OPENBLAS_NUM_THREADS"] == "2"
     here = dict(processes.each(square, [4, 5], 1))
     assert {result[2] for result in here.values()} == {os.getpid()}
+
+
+def test_runs_that_overlap_leave_the_number_of_threads():
+    with threadpoolctl.threadpool_limits(2):
+        before = [pool["num_threads"] for pool in threadpoolctl.threadpool_info()]
+        first, second = (processes.each(square, [4, 5], 1) for _ in range(2))
+        next(first)
+        next(second)
+        first.close()  # the order in which limits that nest cannot be put back
+        assert {pool["num_threads"] for pool in threadpoolctl.threadpool_info()} == {1}
+        second.close()
+        assert [pool["num_threads"] for pool in threadpoolctl.threadpool_info()] == before
+
+
+def test_threads_that_start_workers_leave_the_environment(monkeypatch):
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
+    seen, real = [], multiprocessing.get_context("spawn").Process.start
+
+    def start(process):
+        seen.append(os.environ["OPENBLAS_NUM_THREADS"])
+        time.sleep(0.05)  # so that the other thread has its turn
+        real(process)
+
+    monkeypatch.setattr(multiprocessing.get_context("spawn").Process, "start", start)
+    with ThreadPoolExecutor(2) as pool:
+        started = list(pool.map(lambda _: processes._start(square), range(2)))
+    for process, pipe in started:
+        process.kill()
+        pipe.close()
+    assert seen == ["1", "1"]
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "2"
 
 
 def test_a_guarantee_whose_process_died_is_a_failure(toys, command, monkeypatch):
