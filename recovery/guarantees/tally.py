@@ -210,8 +210,8 @@ class Tally:
         floats = {name: _finite(getattr(self, name)) for name in ("tightest", "failed_up_to", "vacuous_share")}
         head = {"name": self.guarantee.name, "kind": self.guarantee.kind, "delta": self.guarantee.delta}
         tail = {"rate_bound": self.rate_bound, "bounded": self.bounded, "designs": sorted(self.designs)}
-        tail["attack"] = None if self.attack is None else self.attack.record()
-        return head | numbers | floats | tail
+        attack = None if self.attack is None else self.attack.record()
+        return head | numbers | floats | tail | {"attack": attack}
 
 
 def _finite(value: float) -> float | None:

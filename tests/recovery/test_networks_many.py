@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 import standin
@@ -118,16 +116,13 @@ def test_problems_that_end_early_do_not_disturb_the_others(backend):
     same(fits[4], alone[4], backend.get)
 
 
-def test_the_cpu_takes_them_one_by_one_bit_for_bit():
+def test_the_cpu_takes_them_one_by_one_bit_for_bit(monkeypatch):
     X, Y = problems(True, n=400, d=20, sizes=(5, 60, 100), m=20)
-    begin = time.process_time()
     alone = one_at_a_time(X, Y, (5, 60, 100), 15, m=20)
-    middle = time.process_time()
+    monkeypatch.setattr(many, "BatchedReleased", None)  # together they would need it
     fits = fit_many(X, Y, n_neurons=20, sparsities=(5, 60, 100), n_iter=15, rngs=range(3))
-    end = time.process_time()
     for fit, other in zip(fits, alone, strict=True):
         np.testing.assert_array_equal(fit.network.hidden, other.network.hidden)
-    assert end - middle < 3 * (middle - begin)  # the same work; a factor of two for a busy machine
 
 
 def test_less_memory_takes_fewer_at_once(monkeypatch):
