@@ -130,7 +130,15 @@ def cells(record: dict[str, Any]) -> list[str]:
         counts[-1] = "no boundary"
     outcome = [str(len(record["designs"])), str(record["concluded"]), str(record["failed"]), unknown, violations]
     tail = ["-" if share is None else f"{100 * share:.0f} %", _margin(record["tightest"])]
-    return [record["name"], kind, *counts, *outcome, *tail, _margin(record["failed_up_to"]), _attack(record["attack"])]
+    return [
+        record["name"],
+        kind,
+        *counts,
+        *outcome,
+        *tail,
+        _margin(record["failed_up_to"]),
+        _attack(record.get("attack")),
+    ]
 
 
 def markdown(records: Sequence[dict[str, Any]]) -> str:

@@ -5,6 +5,7 @@ import pickle
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -129,6 +130,18 @@ def test_many_threads():
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(hush, range(64)))
     assert warnings.filters == before
+
+
+def test_nothing_else_changes_the_filters_of_the_process():
+    """But for the process of its own in which a cell is computed, and whose warnings are collected."""
+    root = Path(__file__).parents[2]
+    found = set()
+    for package in ("planted", "recovery", "linear_lottery", "figures", "paper_repro"):
+        for path in (root / package).rglob("*.py"):
+            text = path.read_text()
+            if any(call + "(" in text for call in ("catch_warnings", "simplefilter", "filterwarnings", "seterr")):
+                found.add(path.relative_to(root).as_posix())
+    assert found == {"paper_repro/evaluate.py"}
 
 
 def test_filters_can_be_copied_while_a_thread_is_quiet():
