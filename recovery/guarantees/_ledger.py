@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from planted.checks import check_integer
 from planted.values import by_value
+from recovery.guarantees._attack import attack
 from recovery.guarantees.base import Guarantee, check_guarantee
 from recovery.guarantees.tally import CONFIDENCE, Tally
 from recovery.instances import Instance
@@ -81,8 +83,10 @@ def ledger(
     instances: Iterable[Instance] | Callable[[Guarantee], Iterable[Instance]],
     *,
     confidence: float = CONFIDENCE,
+    evaluations: int = 0,
+    rng: int = 0,
 ) -> Ledger:
-    """Judge guarantees on instances and count.
+    """Judge guarantees on instances and count, and perhaps attack them.
 
     Parameters
     ----------
@@ -93,6 +97,11 @@ def ledger(
     confidence : float, default 1 - 1e-6
         Level of the Clopper-Pearson bound for statements with a probability. Their instances must be
         independent, and chosen without a look at the noise.
+    evaluations : int, default 0
+        Instances that an attack (:func:`recovery.guarantees.attack`) tries on each guarantee that has a sampler and is
+        not proved vacuous; 0 for no attack.
+    rng : int, default 0
+        Seed of the attacks.
 
     Returns
     -------
@@ -106,12 +115,15 @@ def ledger(
     """
     if isinstance(guarantees, Guarantee):
         raise TypeError(f"guarantees is the single guarantee {guarantees.name!r}; expected a sequence of them")
+    evaluations = check_integer(evaluations, "evaluations", minimum=0)
     shared: Sequence[Instance] | None = None if callable(instances) else list(instances)
     tallies = []
     for guarantee in guarantees:
         tally = Tally(check_guarantee(guarantee, "guarantees"), confidence)
         for instance in instances(guarantee) if callable(instances) else shared or ():
             tally.add(instance)
+        if evaluations and guarantee.sampler is not None and not guarantee.vacuous:
+            tally.attack = attack(guarantee, evaluations=evaluations, rng=rng, confidence=confidence)
         tallies.append(tally)
     return Ledger(tuple(tallies))
 

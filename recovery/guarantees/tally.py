@@ -9,11 +9,8 @@ from typing import Any
 import numpy as np
 
 from planted.checks import check_integer, check_number
-<<<<<<< HEAD
 from planted.values import by_value
-=======
 from recovery.guarantees.attack_results import AttackResult
->>>>>>> 3aeabd6 (An attack counts evaluations and says what it came to; a clock is only an upper limit)
 from recovery.guarantees.base import Guarantee, Judgement
 from recovery.instances import Instance
 
@@ -186,11 +183,12 @@ class Tally:
     def violations(self) -> int:
         """How often the statement was contradicted; for a probability 1 if it fails too often, else 0.
 
-        Hypotheses that hold although they are proved vacuous contradict too.
+        Hypotheses that hold although they are proved vacuous contradict too, and so does what an attack found.
         """
         bound, delta = self.rate_bound, self.guarantee.delta
         wrong = self.contradicted if bound is None or delta is None else int(bound > delta)
-        return wrong + (self.held if self.guarantee.vacuous else 0)
+        attacked = self.attack is not None and self.attack.status == "broken"
+        return wrong + (self.held if self.guarantee.vacuous else 0) + attacked
 
     @property
     def vacuous_share(self) -> float:

@@ -1,6 +1,7 @@
 """The ledger: what is counted, when a failure rate is too large, and the table."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -139,3 +140,25 @@ def test_nothing_to_judge():
     assert math.isnan(tally.vacuous_share)
     assert Tally(verdicts("c", "o")).record()["vacuous_share"] is None
     assert "-" in ledger([verdicts("c", "o")], []).markdown()
+
+
+def test_a_ledger_may_attack_and_says_what_came_of_it():
+    true, false = toy.coherence_bound(1 / 3, name="true"), toy.coherence_bound(0.5, name="false")
+    alone = replace(true, name="alone", sampler=None)
+    mute = replace(true, name="mute", outcome=lambda one: Verdict.unknown("mute"))
+    vacuous = replace(true, name="vacuous", vacuous="shown")
+    found = ledger([true, false, alone, mute, vacuous], [], evaluations=200)
+    assert found["true"].attack.status == "survived"
+    rows = {row.split("|")[1].strip(): row.split("|")[-2].strip() for row in found.markdown().splitlines()[2:]}
+    counts = {name: found[name].attack for name in ("true", "false")}
+    assert rows == {
+        "true": f"survived {counts['true'].n_decided} of 200",
+        "false": f"broken in {counts['false'].n_evaluations}",
+        "alone": "-",
+        "mute": "undecided in 200",
+        "vacuous": "-",
+    }
+    assert (found["true"].violations, found["false"].violations, found.violations) == (0, 1, 1)
+    assert ledger([true], [])["true"].attack is None
+    with pytest.raises(ValueError, match="evaluations=-1"):
+        ledger([true], [], evaluations=-1)
