@@ -17,8 +17,8 @@ from recovery.instances import Instance
 __all__ = ["controls"]
 
 LONG = 120
-EVALUATIONS = 20_000
-"""Budget of each; most need some hundred."""
+EVALUATIONS = 50_000
+"""Budget of each. Most need some hundred, the slowest 200 to 11,000, by the seed and the last bits of BLAS."""
 
 
 def controls() -> list[tuple[Guarantee, int]]:
