@@ -156,6 +156,8 @@ ON_CPU = {
     "ReducedGates": lambda: conditions.one_per_pair(np.array([[1, 0], [0, 1], [1, 0]])),
     "RestrictedEigenvalues": lambda: conditions.restricted_eigenvalues(SMALL, 1),
     "Theorem1Report": lambda: conditions.theorem1_report(gated(), 1),
+    "AttackResult": lambda: guarantees.attack(guarantees.catalogue("linear")[0], evaluations=5, rng=0),
+    "AttackResult[broken]": lambda: guarantees.AttackResult("own", "broken", 1, 1, 1, 0, -0.5, "", None, instance()),
     "Guarantee": lambda: guarantees.catalogue()[0],
     "Guarantee[own]": own_guarantee,
     "Judgement": lambda: own_guarantee().judge(instance()),

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from planted.values import by_value
 from recovery.instances import Instance
 
 __all__ = ["STATUSES", "AttackResult"]
@@ -13,6 +14,7 @@ __all__ = ["STATUSES", "AttackResult"]
 STATUSES = ("broken", "survived", "undecided", "never held", "not tried")
 
 
+@by_value
 @dataclass(frozen=True)
 class AttackResult:
     """What :func:`recovery.guarantees.attack` found.
