@@ -116,7 +116,10 @@ def cancelling(rng, u, v):
     extra = _join((w, big), (w, -big)) if rng.random() < 0.6 else _join((w, big), (-w, -big))
     if rng.random() < 0.3:
         extra = _join((3 * w, big), (w, -3 * big))  # 3 * 10^p is rounded: now and then not equal
-    return _shuffled(rng, *_join((u, v), extra)), (u, v)
+    truth = u, v
+    if rng.random() < 0.3:  # the linear part alone: the lines are missing, and must not be taken for small ones
+        truth = _join((u, v / 2), (-u, -v / 2))
+    return _shuffled(rng, *_join((u, v), extra)), truth
 
 
 def nearly_cancelling(rng, u, v):

@@ -45,7 +45,7 @@ def by_value(cls: _Class) -> _Class:
     else:
 
         def parts(self: Any) -> tuple[Any, ...]:
-            return self._parts()  # type: ignore[no-any-return]
+            return tuple(self._parts())
 
     def __eq__(self: Any, other: Any) -> Any:
         if type(self) is not type(other):
