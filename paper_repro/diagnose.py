@@ -10,7 +10,7 @@ import numpy as np
 
 import linear_lottery
 import recovery
-from planted.checks import check_array
+from planted.exactness import check_exact
 from recovery import GatedOperator, Instance
 
 __all__ = ["BadFile", "read", "report"]
@@ -41,7 +41,8 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], list[str]]:
     FileNotFoundError
         If there is no such file.
     BadFile
-        If it is no npz file, holds objects, or arrays are missing or do not fit.
+        If it is no npz file, holds objects, arrays are missing or do not fit, or float64 would round a number: what is
+        proved is proved of the numbers of the file.
     """
     name = os.fspath(path)
     try:
@@ -129,12 +130,12 @@ def _used(found: dict[str, np.ndarray]) -> set[str]:
 def _arguments(found: dict[str, np.ndarray]) -> dict[str, Any]:
     arguments: dict[str, Any] = {}
     if "A" in found:
-        arguments["A"] = check_array(found["A"], "A", ndim=2)
+        arguments["A"] = check_exact(found["A"], "A", ndim=2)
     elif "X" in found:
-        X = check_array(found["X"], "X", ndim=2)
+        X = check_exact(found["X"], "X", ndim=2)
         H = found.get("H", found.get("generators"))
         if H is not None:
-            H = check_array(H, "H", ndim=2, shape=(int(X.shape[1]), None))
+            H = check_exact(H, "H", ndim=2, shape=(int(X.shape[1]), None))
             arguments["generators"] = H
         if "gates" in found:
             arguments["A"] = GatedOperator(X, found["gates"])
@@ -147,7 +148,7 @@ def _arguments(found: dict[str, np.ndarray]) -> dict[str, Any]:
         raise ValueError(f"it holds {listed}; expected A, or X with gates or generators H")
     for key in ("y", "x"):
         if key in found:
-            arguments[key] = check_array(found[key], key, ndim=1)
+            arguments[key] = check_exact(found[key], key, ndim=1)
     for key in ("s", "sparsity"):
         if key in found:
             value = found[key]

@@ -9,17 +9,19 @@ from typing import Any
 import numpy as np
 
 from planted import arrays
-from planted.checks import check_array, check_integer
+from planted.checks import check_integer
+from planted.exactness import check_exact
 from recovery._improvements import changes, parallel
 from recovery._report import Diagnosis, Effect, Finding
 from recovery._solve import solve
 from recovery._uniform import CONDITIONS, MOST, Numbers, largest
 from recovery.conditions import Interval, complementary_pairs, equal_gates, gate_coverage, gate_spread, gated_rank
+from recovery.conditions._columns import refuse_rounded
 from recovery.conditions.coverage import energy_coverage
 from recovery.gated import GatedOperator
 from recovery.guarantees import Guarantee, Verdict, catalogue
 from recovery.instances import Instance
-from recovery.operators import as_operator
+from recovery.operators import Operator, as_operator
 
 __all__ = ["Diagnosis", "Effect", "Finding", "diagnose"]
 
@@ -75,8 +77,8 @@ def diagnose(
     Raises
     ------
     TypeError, ValueError
-        If an argument is not an array of finite numbers, shapes do not fit, or A has only zeros or columns whose
-        largest entry is below 1e-140 or beyond 1e140.
+        If an argument is not an array of finite numbers that float64 holds exactly, shapes do not fit, or A has only
+        zeros or columns whose largest entry is below 1e-140 or beyond 1e140.
 
     Notes
     -----
@@ -85,21 +87,21 @@ def diagnose(
     differences within 1e-10 of |A x| are rounding and count as no noise. Changes are made and the conditions looked at
     again; many more rows alone are predicted, by the population Gram matrix of the generators.
     """
-    operator = as_operator(A)
+    operator = _given(A)
     n, size = (int(one) for one in operator.shape)
     limit, programs = check_integer(limit, "limit", minimum=0), check_integer(programs, "programs", minimum=0)
     if sparsity is not None:
         sparsity = check_integer(sparsity, "sparsity", minimum=1, maximum=size)
     if y is not None:
-        y = arrays.to_numpy(check_array(y, "y", ndim=1, shape=(n,))).astype(np.float64)
+        y = arrays.to_numpy(check_exact(y, "y", ndim=1, shape=(n,))).astype(np.float64)
     if x is not None:
-        x = arrays.to_numpy(check_array(x, "x", ndim=1, shape=(size,))).astype(np.float64)
+        x = arrays.to_numpy(check_exact(x, "x", ndim=1, shape=(size,))).astype(np.float64)
     gated = operator if isinstance(operator, GatedOperator) else None
     if generators is not None:
         if gated is None:
             raise ValueError("generators were given, but A has no gates; expected a GatedOperator")
         p = size // gated.n_features
-        generators = arrays.to_numpy(check_array(generators, "generators", ndim=2, shape=(gated.n_features, p)))
+        generators = arrays.to_numpy(check_exact(generators, "generators", ndim=2, shape=(gated.n_features, p)))
     instance = Instance(operator, np.zeros(n) if y is None else y, 0)
     matrix = instance.matrix
     if not np.any(matrix):
@@ -131,6 +133,14 @@ def diagnose(
     if improve:
         _improve(report, numbers, instance, generators)
     return report
+
+
+def _given(A: Any) -> Operator:
+    """Return A as an operator of the caller's own numbers; what was, or would be, rounded is refused."""
+    if not (hasattr(A, "columns") and hasattr(A, "rmatvec")):
+        return as_operator(check_exact(A, "A", ndim=2))
+    refuse_rounded(A)
+    return as_operator(A)
 
 
 def _describe(report: Diagnosis, numbers: Numbers, instance: Instance) -> None:

@@ -20,6 +20,7 @@ import numpy as np
 from planted import arrays
 from planted.blocks import in_smaller_blocks
 from planted.checks import check_array, check_gates
+from planted.exactness import inexact
 from planted.values import by_value
 from recovery.generators import GeneratorSource, SeededGenerators, StoredGenerators
 from recovery.operator_base import Operator
@@ -64,7 +65,8 @@ class GatedOperator(Operator):
     Parameters
     ----------
     X : array, shape (n, d)
-        Inputs; float32 stays float32, other types become float64.
+        Inputs; float32 stays float32, other types become float64. Where that rounds a number, solvers go on, and what
+        proves something refuses the operator.
     gates : array of bool or 0/1, shape (n, p)
         Column j holds the diagonal of D_j.
 
@@ -166,8 +168,8 @@ class GatedOperator(Operator):
         GatedOperator
             An operator of shape (n, d p) whose memory does not grow with p.
         """
-        X = check_array(X, "X", ndim=2)
-        source = SeededGenerators(int(X.shape[1]), n_gates, seed, like=X)
+        checked = check_array(X, "X", ndim=2)
+        source = SeededGenerators(int(checked.shape[1]), n_gates, seed, like=checked)
         return cls.from_generators(X, source, strict, store=False)
 
     def regate(self, H: Any, strict: bool | None = None) -> GatedOperator:
@@ -426,6 +428,7 @@ class GatedOperator(Operator):
         return self.xp.sqrt(self.xp.concatenate(parts).ravel())
 
     def _set_inputs(self, X: Any) -> None:
+        self.inexact = inexact(X, "X")
         X = check_array(X, "X", ndim=2)
         self.dtype = np.dtype(X.dtype)
         self.n_features = int(X.shape[1])

@@ -15,6 +15,7 @@ import numpy as np
 
 from planted import arrays
 from planted.checks import check_array, check_integer, check_number
+from planted.exactness import InexactNumber, check_exact
 from planted.values import by_value
 from recovery.gated import GatedOperator
 from recovery.laws import NoiseLaw
@@ -75,8 +76,10 @@ class Instance:
     def __post_init__(self) -> None:
         shape = getattr(self.A, "shape", None)
         if not (hasattr(self.A, "columns") and hasattr(self.A, "rmatvec")):
-            object.__setattr__(self, "A", _frozen(check_array(self.A, "A", ndim=2).copy()))
+            object.__setattr__(self, "A", _frozen(check_exact(self.A, "A", ndim=2).copy()))
             shape = self.A.shape
+        else:
+            _refuse_rounded(self.A)
         if not isinstance(self.options, Mapping):
             raise TypeError(f"options={self.options!r} is of type {type(self.options).__name__}; expected a mapping")
         object.__setattr__(self, "options", dict(self.options))
@@ -283,6 +286,15 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"an option is {value!r}; expected numbers, strings, bools and None, which a file can hold")
 
 
+def _refuse_rounded(operator: Any) -> None:
+    """Refuse an operator that was made of numbers which float64 rounded; products of a scaled one are what they are."""
+    while hasattr(operator, "base"):
+        operator = operator.base
+    why = getattr(operator, "inexact", None)
+    if why is not None:
+        raise InexactNumber(why)
+
+
 def _frozen(values: Any) -> Any:
     """Return an array of our own, read-only if it is NumPy's (CuPy has no such flag)."""
     if isinstance(values, np.ndarray):
@@ -296,4 +308,4 @@ def _matrix(A: Any) -> np.ndarray:
         first = A.columns(np.arange(0)) if not hasattr(A, "xp") else None
         xp = A.xp if first is None else arrays.namespace(first)
         A = A.columns(xp.arange(int(A.shape[1])))
-    return np.asarray(arrays.to_numpy(check_array(A, "A", ndim=2)), dtype=np.float64)
+    return np.asarray(arrays.to_numpy(check_exact(A, "A", ndim=2)), dtype=np.float64)

@@ -44,6 +44,8 @@ class Operator:
     shape: tuple[int, int]
     dtype: np.dtype
     xp: Any
+    inexact: str | None = None
+    """Why the columns are not the numbers that the caller gave, a sentence; None where they are."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {

@@ -9,6 +9,7 @@ import numpy as np
 
 from planted import arrays
 from planted.checks import check_array, check_finite
+from planted.exactness import inexact
 from planted.values import by_value
 from recovery.gated import GatedOperator
 from recovery.operator_base import Operator
@@ -27,9 +28,10 @@ class DenseOperator(Operator):
     Parameters
     ----------
     A : array, shape (n, N)
-        The matrix; float32 stays float32, other types become float64. An array of either type is not copied: large
-        matrices would need twice the memory. Do not change it afterwards, since the column norms are computed once.
-        A pickled or copied operator has a matrix of its own.
+        The matrix; float32 stays float32, other types become float64: where that rounds a number, solvers go on, and
+        what proves something refuses the operator. An array of either type is not copied: large matrices would need
+        twice the memory. Do not change it afterwards, since the column norms are computed once. A pickled or copied
+        operator has a matrix of its own.
 
     Raises
     ------
@@ -38,6 +40,7 @@ class DenseOperator(Operator):
     """
 
     def __init__(self, A: Any) -> None:
+        self.inexact = inexact(A, "A")
         self.A = check_array(A, "A", ndim=2, finite=False)
         self.shape = (int(self.A.shape[0]), int(self.A.shape[1]))
         self.dtype = np.dtype(self.A.dtype)
@@ -104,6 +107,23 @@ class ScaledOperator(Operator):
 
     def _parts(self) -> tuple[Any, ...]:
         return self.base, self.factor
+
+    @property
+    def inexact(self) -> str | None:  # type: ignore[override]
+        """Why the columns are no exact products: factors that are no powers of two, or what the base says."""
+        if self.base.inexact is not None:
+            return self.base.inexact
+        xp, every = self.xp, self.xp.arange(self.shape[1])
+        factor = xp.where(self.factor == 0, 1.0, self.factor)
+        base = self.base.columns(every)
+        powers = xp.abs(xp.frexp(factor)[0]) == 0.5
+        kept = (self.columns(every) / factor == xp.where(self.factor == 0, 0.0, base)).all(axis=0)
+        if bool((powers & kept).all()):
+            return None
+        return (
+            "A is a ScaledOperator whose products are rounded; expected factors that are powers of two, or the matrix "
+            "itself, such as A.columns(range(N)) as an array, about which something can be proved"
+        )
 
     @property
     def block_width(self) -> int:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from planted.checks import check_choice
+from planted.exactness import exact_numbers
 from planted.values import by_value
 from recovery.certificates.rounding import outward
 
@@ -40,8 +41,8 @@ def exact(value: Any) -> str:
 
     Parameters
     ----------
-    value : int, float, Fraction or NumPy number
-        Finite.
+    value : int, float, Fraction, Decimal, NumPy number or str
+        Finite; a string is what ``fractions.Fraction`` reads.
 
     Returns
     -------
@@ -50,15 +51,18 @@ def exact(value: Any) -> str:
 
     Raises
     ------
-    ValueError
-        If it is NaN or infinite.
+    TypeError, ValueError
+        If it is no real number, NaN or infinite.
     """
-    if isinstance(value, np.generic):
-        value = value.item()
-    try:
-        return str(Fraction(value))
-    except (OverflowError, ValueError) as error:
-        raise ValueError(f"value={value!r} is no rational number; expected a finite number") from error
+    if isinstance(value, str):
+        try:
+            return str(Fraction(value))
+        except (ValueError, ZeroDivisionError) as error:
+            raise ValueError(f"value={value!r} is no rational number; expected one such as '1/3'") from error
+    number = exact_numbers(value, "value")
+    if number.ndim:
+        raise ValueError(f"value has shape {number.shape}; expected one number, or exact_matrix for more")
+    return _text(number.item() if number.dtype.kind != "f" else number[()])
 
 
 def exact_matrix(values: Any) -> list[Any]:
@@ -66,17 +70,33 @@ def exact_matrix(values: Any) -> list[Any]:
 
     Parameters
     ----------
-    values : array of numbers
-        Of any dimension, NumPy (a list of Fractions will do).
+    values : array, frame or nested sequence of numbers
+        Of any dimension; integers of any size, Fractions and floats are taken as they are.
 
     Returns
     -------
     list
         Nested as the array is.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is something that is no finite real number.
     """
-    if isinstance(values, np.ndarray):
-        values = values.tolist()
-    return [exact_matrix(row) if isinstance(row, (list, tuple)) else exact(row) for row in values]
+    found = exact_numbers(values, "values")
+    return _nested(found.tolist())
+
+
+def _nested(values: Any) -> Any:
+    return [_nested(one) for one in values] if isinstance(values, list) else _text(values)
+
+
+def _text(value: Any) -> str:
+    try:
+        numerator, denominator = value.as_integer_ratio()
+    except (OverflowError, ValueError) as error:
+        raise ValueError(f"value={value!r} is no rational number; expected a finite number") from error
+    return str(numerator) if denominator == 1 else f"{numerator}/{denominator}"
 
 
 @by_value

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from planted.checks import check_array
+from planted import arrays
+from planted.exactness import check_exact, exactly
 from recovery.certificates.rounding import NEGLIGIBLE, UNIT, gamma, sum_above
 
 __all__ = [
@@ -54,12 +55,12 @@ def proves_positive_definite(M: Any, radius: Any = 0.0) -> bool:
     The idea is that of S. M. Rump, Verification of positive definiteness, BIT 46 (2006); the constant is derived here:
     docs/derivations.md, "Rigorous arithmetic".
     """
-    M = check_array(M, "M", ndim=2, dtype=np.float64, finite=False)
+    M = _matrix(M, finite=False)
     if M.shape[0] != M.shape[1]:
         raise ValueError(f"M has shape {M.shape}; expected a square matrix")
     if not np.array_equal(M, M.T, equal_nan=True):
         raise ValueError("M is not symmetric; expected a symmetric matrix")
-    radius = np.broadcast_to(np.asarray(radius, dtype=np.float64), M.shape)
+    radius = np.broadcast_to(np.asarray(arrays.to_numpy(exactly(radius, "radius")), dtype=np.float64), M.shape)
     if not (radius >= 0).all():
         raise ValueError("radius has entries that are negative or NaN; expected numbers that are not negative")
     diagonal = M.diagonal()
@@ -112,7 +113,7 @@ def largest_eigenvalue_bound(M: Any, radius: Any = 0.0) -> float:
         t with t I - P proved to be positive definite; infinite where nothing was proved. Above the
         largest eigenvalue by about n^2 u times the largest entry, and the radius.
     """
-    M = check_array(M, "M", ndim=2, dtype=np.float64)
+    M, radius = _matrix(M), arrays.to_numpy(exactly(radius, "radius"))
     size = M.shape[0]
     spread = np.broadcast_to(np.asarray(radius, dtype=np.float64), M.shape).sum(axis=1).max()
     guess = float(np.linalg.eigvalsh(M)[-1]) + float(spread)
@@ -141,7 +142,7 @@ def smallest_eigenvalue_bound(M: Any, radius: Any = 0.0) -> float:
     float
         Minus infinity where nothing was proved.
     """
-    return -largest_eigenvalue_bound(-check_array(M, "M", ndim=2, dtype=np.float64), radius)
+    return -largest_eigenvalue_bound(-_matrix(M), radius)
 
 
 def tightest(proved: Any, guess: float, scale: float, direction: float, steps: int = 6) -> float:
@@ -183,6 +184,11 @@ def tightest(proved: Any, guess: float, scale: float, direction: float, steps: i
         else:
             failed = middle
     return t
+
+
+def _matrix(M: Any, finite: bool = True) -> np.ndarray:
+    """Return a matrix of the caller's own numbers in float64 on the CPU, or refuse it."""
+    return np.asarray(arrays.to_numpy(check_exact(M, "M", ndim=2, finite=finite)), dtype=np.float64)
 
 
 def _lowered(M: np.ndarray, norm: float) -> np.ndarray:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from collections.abc import Sequence
 from fractions import Fraction
 from functools import cache
 from typing import Any
 
 from planted.checks import check_choice
+from planted.exactness import exact_numbers
 
 __all__ = ["is_positive_semidefinite", "rational_matrix"]
 
@@ -95,14 +95,14 @@ def rational_matrix(M: Any, name: str = "M") -> list[list[Fraction]]:
     TypeError, ValueError
         If it is not a symmetric matrix of finite rational numbers.
     """
-    rows = M.tolist() if hasattr(M, "tolist") else M
-    if not isinstance(rows, Sequence) or not rows or not all(isinstance(row, Sequence) for row in rows):
-        raise TypeError(f"{name} is no matrix; expected rows of rational numbers")
-    if any(len(row) != len(rows) for row in rows):
-        raise ValueError(f"{name} has {len(rows)} rows and one of another length; expected a square matrix")
+    found = exact_numbers(M, name)
+    if found.ndim != 2 or not found.size:
+        raise TypeError(f"{name} is no matrix (its shape is {found.shape}); expected rows of rational numbers")
+    if found.shape[0] != found.shape[1]:
+        raise ValueError(f"{name} has shape {found.shape}; expected a square matrix")
     try:
-        out = [[Fraction(value.item() if hasattr(value, "item") else value) for value in row] for row in rows]
-    except (TypeError, ValueError, OverflowError) as error:
+        out = [[Fraction(*value.as_integer_ratio()) for value in row] for row in found.tolist()]
+    except (ValueError, OverflowError) as error:
         raise ValueError(f"{name} has an entry that is no rational number ({error}); expected finite numbers") from None
     for i, row in enumerate(out):
         for j in range(i):

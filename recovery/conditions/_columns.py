@@ -8,9 +8,18 @@ import numpy as np
 
 from planted import arrays
 from planted.checks import check_array
-from recovery.operators import Operator, as_operator
+from planted.exactness import InexactNumber, check_exact
 
-__all__ = ["all_columns", "check_signs", "check_support", "host_columns", "host_gram", "orthogonalise", "unit_columns"]
+__all__ = [
+    "all_columns",
+    "check_signs",
+    "check_support",
+    "host_columns",
+    "host_gram",
+    "orthogonalise",
+    "refuse_rounded",
+    "unit_columns",
+]
 
 EPS = float(np.finfo(np.float64).eps)
 
@@ -19,30 +28,36 @@ TINY = 1e-280
 
 
 def all_columns(A: Any) -> Any:
-    """Return an operator or array as a plain float64 matrix on its own device, shape (n, N)."""
-    operator: Operator = as_operator(A)
-    columns = operator.columns(operator.xp.arange(operator.shape[1]))
+    """Return an operator or array as a plain float64 matrix on its own device, shape (n, N), with the same numbers.
+
+    This is the door of every condition and certificate. What float64 would round, such as integers beyond 2**53, is
+    refused: others would take the place of the caller's numbers in proofs. So is an operator that was made of such
+    numbers, or whose columns are products that are rounded.
+    """
+    if hasattr(A, "columns") and hasattr(A, "rmatvec"):
+        return operator_columns(A)
+    columns = check_exact(A, "A", ndim=2)
     return columns if columns.dtype == np.float64 else columns.astype(np.float64)
 
 
-def host_columns(A: Any) -> np.ndarray:
-    """Return an operator or array as a float64 matrix on the CPU, shape (n, N), with the same numbers.
+def operator_columns(A: Any) -> Any:
+    """Return the columns of an operator as :func:`all_columns` does."""
+    refuse_rounded(A)
+    xp = A.xp if hasattr(A, "xp") else arrays.namespace(A.columns(np.arange(0)))
+    columns = check_exact(A.columns(xp.arange(int(A.shape[1]))), "A", ndim=2)
+    return columns if columns.dtype == np.float64 else columns.astype(np.float64)
 
-    Integers above 2**53 and long doubles that no float64 can hold are refused: others would take their place in proofs.
-    """
-    columns = np.ascontiguousarray(arrays.to_numpy(all_columns(A)))
-    given = None if hasattr(A, "columns") else arrays.to_numpy(A) if arrays.is_array(A) else np.asarray(A)
-    if given is not None:
-        if given.dtype.kind in "iu":
-            same = -(2**53) <= int(given.min()) and int(given.max()) <= 2**53
-        else:
-            same = given.dtype.itemsize <= 8 or bool((given == columns).all())
-        if not same:
-            raise ValueError(
-                f"A holds numbers of type {given.dtype} that float64 would round; expected integers up to 2**53, or "
-                "floats"
-            )
-    return columns
+
+def refuse_rounded(A: Any) -> None:
+    """Refuse an operator whose numbers are not those that the caller gave, with the sentence that says why."""
+    why = getattr(A, "inexact", None)
+    if why is not None:
+        raise InexactNumber(why)
+
+
+def host_columns(A: Any) -> np.ndarray:
+    """Return what :func:`all_columns` returns as a contiguous matrix on the CPU."""
+    return np.ascontiguousarray(arrays.to_numpy(all_columns(A)))
 
 
 def unit_columns(A: Any) -> Any:
@@ -61,13 +76,12 @@ def unit_columns(A: Any) -> Any:
     return columns / xp.sqrt((columns * columns).sum(axis=0))
 
 
-def host_gram(A: Any) -> tuple[np.ndarray, int]:
-    """Return A'A on the CPU, shape (N, N), and the number of rows of A.
+def host_gram(columns: np.ndarray) -> tuple[np.ndarray, int]:
+    """Return A'A of a matrix on the CPU, shape (N, N), and the number of rows of A.
 
     An entry of the computed A'A is off by at most about n eps |a_i| |a_j|, so that with the eigenvalue routine's own
     error an eigenvalue of a block of s columns is off by about (n + 8 s) eps times the sum of their squared norms.
     """
-    columns = arrays.to_numpy(all_columns(A))
     with np.errstate(over="ignore", invalid="ignore"):
         gram = columns.T @ columns
         finite = np.isfinite(gram).all() and np.isfinite(2.0 * gram.trace())  # no eigenvalue is above the trace

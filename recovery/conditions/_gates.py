@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from planted import checks
+from recovery.conditions._columns import refuse_rounded
 from recovery.gated import GatedOperator
 
 __all__ = ["check_gated", "check_gates"]
@@ -18,9 +19,10 @@ def check_gates(value: Any) -> Any:
 
 
 def check_gated(value: Any) -> GatedOperator:
-    """Return a GatedOperator, or refuse."""
+    """Return a GatedOperator of the caller's own numbers, or refuse."""
     if not isinstance(value, GatedOperator):
         raise TypeError(
             f"A is of type {type(value).__name__}; expected a recovery.GatedOperator, which knows its gates"
         )
+    refuse_rounded(value)
     return value

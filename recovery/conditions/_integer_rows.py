@@ -14,9 +14,9 @@ Row = tuple[int, ...]
 
 
 def integers(row: np.ndarray) -> Row:
-    """Return a row times a power of 2 that makes it integer."""
-    parts = [Fraction(float(value)) for value in row]
-    scale = max(part.denominator for part in parts)  # all are powers of 2
+    """Return a row times the positive number that makes it integer without a common divisor."""
+    parts = [Fraction(*value.as_integer_ratio()) for value in row.tolist()]
+    scale = math.lcm(*(part.denominator for part in parts))
     whole = [int(part * scale) for part in parts]
     common = math.gcd(*whole) or 1
     return tuple(value // common for value in whole)

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from planted import arrays
 from planted.checks import check_array, check_integer
+from planted.exactness import exact_numbers
 from planted.values import by_value
 from recovery.conditions._integer_rows import Row, basis, independent_columns, integers, orthogonal
 
@@ -98,7 +98,7 @@ def enumerate_patterns(X: Any, s: int, *, boundary: bool = True, limit: int = LI
     Parameters
     ----------
     X : array, shape (n, d)
-        Inputs; taken as the exact binary fractions that they are, on the CPU.
+        Inputs, taken as the exact numbers that they are, on the CPU: integers of any size, Fractions, floats.
     s : int
         Non-zeros of a generator, from 1 to d. Meant for small ones: the work grows like C(d, s) C(n, s - 1) n.
     boundary : bool, default True
@@ -121,7 +121,7 @@ def enumerate_patterns(X: Any, s: int, *, boundary: bool = True, limit: int = LI
     Notes
     -----
     For each support the sign vectors of X_S h, h in R^s, are worked out by recursion over the dimension, in integers
-    (rows scaled by powers of 2): every face of the arrangement has a ray in its closure, on which s - 1 independent
+    (rows scaled by positive numbers): every face of the arrangement has a ray in its closure, on which s - 1 independent
     rows are 0; around a ray the rows that are 0 on it form an arrangement of dimension one less, and the others keep
     their signs. A row that is 0 on the support has the product 0 and is on.
 
@@ -129,8 +129,8 @@ def enumerate_patterns(X: Any, s: int, *, boundary: bool = True, limit: int = LI
     ----------
     Derived here: docs/derivations.md, section "How many patterns there are".
     """
-    values = arrays.to_numpy(check_array(X, "X", ndim=2)).astype(np.float64)
-    n, d = values.shape
+    rows = _integer_rows(X)
+    n, d = len(rows), len(rows[0])
     s = check_integer(s, "s", minimum=1, maximum=d)
     work = math.comb(d, s) * math.comb(n, s - 1)
     if work > check_integer(limit, "limit", minimum=0):
@@ -138,7 +138,6 @@ def enumerate_patterns(X: Any, s: int, *, boundary: bool = True, limit: int = LI
             f"s={s} with X of shape {(n, d)} needs {work} intersections of hyperplanes, limit={limit}; expected a "
             "smaller problem, or a larger limit"
         )
-    rows = [integers(row) for row in values]
     everything = (1 << n) - 1
     found: dict[int, None] = {}
     counts = []
@@ -156,6 +155,17 @@ def enumerate_patterns(X: Any, s: int, *, boundary: bool = True, limit: int = LI
         found.update(dict.fromkeys(sorted(here)))
     bits = np.array([[pattern >> i & 1 for pattern in found] for i in range(n)], dtype=bool).reshape(n, len(found))
     return Patterns(bits, np.array(counts, dtype=np.int64), pattern_bound(n, d, s))
+
+
+def _integer_rows(X: Any) -> list[Row]:
+    """Return the rows of X, each times a positive number that makes it integer: nothing is rounded."""
+    given = exact_numbers(X, "X")
+    if given.dtype.kind == "f" or given.ndim != 2 or not given.size:
+        check_array(X, "X", ndim=2)  # dimensions, and NaN
+    try:
+        return [integers(row) for row in given]
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"X has an entry that is NaN or infinite ({error}); expected finite numbers") from error
 
 
 def _sign_vectors(rows: list[tuple[int, Row]]) -> set[Signs]:

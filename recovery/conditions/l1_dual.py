@@ -10,7 +10,7 @@ import numpy as np
 
 from planted import arrays
 from planted.values import by_value
-from recovery.conditions._columns import all_columns, check_signs, check_support, host_columns, orthogonalise
+from recovery.conditions._columns import all_columns, check_signs, check_support, orthogonalise
 
 __all__ = ["DualCertificate", "dual_certificate"]
 
@@ -95,7 +95,7 @@ def dual_certificate(A: Any, support: Any, signs: Any) -> DualCertificate:
     original = all_columns(A)
     chosen = check_support(support, original.shape[1])
     wanted = arrays.to_numpy(check_signs(signs, support, original))
-    columns = host_columns(A)
+    columns = np.ascontiguousarray(arrays.to_numpy(original))
     exponent = int(np.frexp(np.abs(columns).max())[1])
     level = np.ldexp(columns, -exponent)  # so that no square overflows
     factors = orthogonalise(level[:, chosen]) if chosen.size else None

@@ -10,6 +10,7 @@ import numpy as np
 
 from planted import arrays
 from planted.checks import check_array, check_choice
+from planted.exactness import exactly
 from planted.values import by_value
 from recovery._cones import flattest_dual
 from recovery.conditions._columns import EPS, orthogonalise
@@ -111,7 +112,7 @@ def neural_isometry(
     docs/derivations.md, section "Neural isometry", and compared with the programs' solutions by
     tests/recovery/test_conditions_neural.py).
     """
-    operator = GatedOperator(X, gates)
+    operator = GatedOperator(exactly(X, "X"), gates)
     check_choice(kind, "kind", KINDS)
     check_choice(dual, "dual", ("minimum-norm", "best"))
     inputs = np.ascontiguousarray(arrays.to_numpy(operator.inputs).T.astype(np.float64))

@@ -145,12 +145,13 @@ def restricted_eigenvalues(
         raise ValueError(
             f"certify={certify!r} with method={method!r}; expected a bool, and False for 'coherence', a float estimate"
         )
-    gram, rows = host_gram(A)
+    columns = host_columns(A)
+    gram, rows = host_gram(columns)
     size = gram.shape[0]
     s = check_integer(s, "s", minimum=1, maximum=size)
     limit = check_integer(limit, "limit", minimum=0)
     if method == "dual" or certify:
-        return _certified(A, s, method, limit)
+        return _certified(columns, s, method, limit)
     largest_norms = np.sort(np.diag(gram))[size - s :]
     slack = (rows + 8 * s) * EPS * float(largest_norms.sum())
     smallest, largest, message = _METHODS[method](gram, s, limit)
@@ -166,12 +167,11 @@ def restricted_eigenvalues(
     )
 
 
-def _certified(A: Any, s: int, method: str, limit: int) -> RestrictedEigenvalues:
+def _certified(columns: np.ndarray, s: int, method: str, limit: int) -> RestrictedEigenvalues:
     """Return intervals whose ends were proved."""
     # not at the top: certificates are built on conditions
     from recovery.certificates.eigenvalues import certified_intervals
 
-    columns = host_columns(A)
     count = math.comb(columns.shape[1], s)
     beyond = method == "enumerate" and count > limit
     smallest, largest, message = certified_intervals(columns, s, "dual" if beyond else method)

@@ -10,6 +10,7 @@ minimal; all of them are found by elimination in fractions. They decide the spar
 """
 
 from fractions import Fraction
+from functools import cmp_to_key
 from itertools import chain, combinations
 
 import numpy as np
@@ -158,6 +159,41 @@ def recovers(circuits, support, signs):
         > abs(sum(wanted[i] * z[i] for i in wanted if i in z))
         for z in circuits
     )
+
+
+def plane_patterns(rows):
+    """Return all patterns (row . h >= 0 for each row) of h != 0 in the plane, from the directions where one changes.
+
+    Parameters
+    ----------
+    rows : list of pairs of int, float or Fraction
+        At least one of them not 0.
+
+    Returns
+    -------
+    set of tuple of bool
+        A pattern changes only at directions orthogonal to a row: these, sorted by angle in exact arithmetic, and one
+        direction between any two neighbours are all there is to look at.
+    """
+    rows = [tuple(map(Fraction, row)) for row in rows]
+    edges = [(sign * -b, sign * a) for a, b in rows if (a, b) != (0, 0) for sign in (1, -1)]
+    edges.sort(key=cmp_to_key(_by_angle))
+    edges = [edge for k, edge in enumerate(edges) if k == 0 or _by_angle(edges[k - 1], edge)]
+    between = []
+    for (a, b), (c, d) in zip(edges, edges[1:] + edges[:1], strict=True):
+        # a quarter turn from opposite directions, the sum of positive multiples of all others
+        p, q = abs(a) + abs(b), abs(c) + abs(d)
+        between.append((-b, a) if a * d == b * c else (a / p + c / q, b / p + d / q))
+    return {tuple(x * h + y * g >= 0 for x, y in rows) for h, g in edges + between}
+
+
+def _by_angle(one, other):
+    """Compare two directions by their angles from 0 to a whole turn."""
+    halves = [(y < 0 or (y == 0 and x < 0)) for x, y in (one, other)]
+    if halves[0] != halves[1]:
+        return -1 if halves[1] else 1
+    cross = one[0] * other[1] - one[1] * other[0]
+    return -1 if cross > 0 else int(cross < 0)
 
 
 def _dependence(columns):
