@@ -129,6 +129,9 @@ def parser() -> argparse.ArgumentParser:
 
     add = commands.add_parser("check", help="verify certificates again, by exact arithmetic alone")
     add.add_argument("files", nargs="+", metavar="FILE", help="certificates, as JSON files")
+    limit = "what is expected to take more %s is refused before it begins (default: %%(default)s)"
+    add.add_argument("--seconds", type=_seconds, default=120.0, metavar="S", help=limit % "time a file")
+    add.add_argument("--gigabytes", type=_gigabytes, default=2.0, metavar="G", help=limit % "memory")
     add.set_defaults(command="check")
 
     add = commands.add_parser(
@@ -177,6 +180,13 @@ def _seconds(text: str) -> float:
     if not 0.0 <= value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is not understood; expected a number of seconds, at least 0")
     return value
+
+
+def _gigabytes(text: str) -> float:
+    try:
+        return _seconds(text)
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not understood; expected gigabytes, at least 0") from None
 
 
 def _integer(text: str, minimum: int) -> int:

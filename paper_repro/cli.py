@@ -206,7 +206,7 @@ def _check(options: argparse.Namespace) -> int:
     code = OK
     for path in options.files:
         try:
-            report = checker.check_file(path)
+            report = checker.check_file(path, options.seconds, options.gigabytes)
         except OSError as error:
             code = _complain(f"{path} cannot be read ({error.strerror}); expected the file of a certificate", FAILED)
             continue

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from planted.checks import check_choice
+from planted.checks import check_choice, check_number
 from planted.exactness import exact_numbers
 from planted.values import by_value
 from recovery.certificates.rounding import outward
@@ -197,8 +197,14 @@ class Certificate:
         parts = {name: content.get(name, {}) for name in ("claim", "data", "proof", "made_by")}
         return Certificate(str(content.get("kind")), **parts)
 
-    def check(self) -> Any:
+    def check(self, *, seconds: float | None = None, gigabytes: float | None = None) -> Any:
         """Verify the certificate by exact arithmetic, by the checker that shares no code with what made it.
+
+        Parameters
+        ----------
+        seconds, gigabytes : float, optional
+            What the check may take; by default what :mod:`recovery.certificates.checker` allows. What is expected to
+            take more is refused before it begins.
 
         Returns
         -------
@@ -206,4 +212,8 @@ class Certificate:
             ``.valid`` and ``.reason``.
         """
         checker = importlib.import_module("recovery.certificates.checker")
-        return checker.check_text(self.to_json())
+        return checker.check_text(
+            self.to_json(),
+            checker.SECONDS if seconds is None else check_number(seconds, "seconds", minimum=0.0),
+            checker.GIGABYTES if gigabytes is None else check_number(gigabytes, "gigabytes", minimum=0.0),
+        )

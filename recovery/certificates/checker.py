@@ -1,29 +1,32 @@
-"""Check a certificate from its file alone, by exact arithmetic with integers and fractions.
+"""Check a certificate from its file alone, by exact arithmetic with integers.
 
 It uses the standard library only and nothing of what makes certificates, so that a sceptic need read this file alone:
 ``python -I recovery/certificates/checker.py FILE`` runs without NumPy. Why each rule proves its claim is in
-docs/certificates.md. Whatever is malformed, or would take hours, proves nothing.
+docs/certificates.md. What is malformed, or would take more time or memory than was allowed, proves nothing; the cost
+is estimated before the work begins.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
-from math import comb, lcm
+from math import ceil, comb, gcd, inf, lcm, lgamma
 from typing import Any
 
-__all__ = ["Report", "check_file", "check_text"]
+__all__ = ["GIGABYTES", "SECONDS", "Report", "check_file", "check_text"]
 
-LONGEST_TEXT, LONGEST_NUMBER = 100_000_000, 4000  # characters
-MOST_BITS, MOST_WORK = 2**18, 10**15  # of a number; steps times squared bits, about 10 minutes
+SECONDS, GIGABYTES = 120.0, 2.0
+"""What a check may take, unless more is allowed."""
+LONGEST_TEXT, LONGEST_NUMBER = 200_000_000, 4000  # characters
 NUMBER = re.compile(r"-?[0-9]+(/[0-9]*[1-9][0-9]*)?")
-Matrix = list[list[Fraction]]
-HALF = Fraction(1, 2)
+Integers = list[list[int]]
 
 
 class Refused(Exception):
@@ -32,29 +35,39 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Report:
-    """Whether a certificate is valid, its kind, the statement that it proves, and the reason if it proves none."""
+    """Whether a certificate is valid, its kind, the statement that it proves, and the reason if it proves none.
+
+    `seconds` and `gigabytes` are what the check was expected to take, as far as it was planned.
+    """
 
     valid: bool
     kind: str
     statement: str
     reason: str
+    seconds: float = 0.0
+    gigabytes: float = 0.0
 
 
-def check_file(path: str | os.PathLike[str]) -> Report:
+def check_file(path: str | os.PathLike[str], seconds: float = SECONDS, gigabytes: float = GIGABYTES) -> Report:
     """Check the certificate in a file; a file that cannot be read raises OSError."""
     with open(path, "rb") as file:
         content = file.read(LONGEST_TEXT + 1)
-    return check_text(content.decode("utf-8", errors="replace"))
+    return check_text(content.decode("utf-8", errors="replace"), seconds, gigabytes)
 
 
-def check_text(text: str) -> Report:
-    """Check a certificate given as JSON text."""
-    kind = "unknown"
+def check_text(text: str, seconds: float = SECONDS, gigabytes: float = GIGABYTES) -> Report:
+    """Check a certificate given as JSON text, if that is expected to stay within so many seconds and gigabytes."""
+    kind, budget = "unknown", Budget(seconds, gigabytes)
+    valid, statement, reason = False, "", ""
     try:
         _need(
             isinstance(text, str) and len(text) <= LONGEST_TEXT, f"it is no text of at most {LONGEST_TEXT} characters"
         )
-        content = json.loads(text, object_pairs_hook=_once, parse_constant=_refuse_constant)
+        values = text.count('"') / 2 + text.count("[") + text.count("{")
+        budget.plan(4e-7 * values + 2e-8 * len(text), 65 * values + 8 * text.count(",") + 2 * len(text))
+        content = json.loads(
+            text, object_pairs_hook=_once, parse_constant=_refuse, parse_int=_integer, parse_float=_float
+        )
         _keys(content, "the certificate", ("format", "version", "kind", "claim", "data", "proof"), ("made_by",))
         _need(content["format"] == "recovery-certificate", "format is not 'recovery-certificate'")
         _need(type(content["version"]) is int and content["version"] == 1, "version is not 1")
@@ -62,29 +75,30 @@ def check_text(text: str) -> Report:
         kind = content["kind"]
         parts = [content[part] for part in ("claim", "data", "proof")]
         _need(all(isinstance(part, dict) for part in parts), "claim, data and proof are not all objects")
-        statement = RULES[kind](kind, *parts)
+        statement = RULES[kind](kind, *parts, budget)
+        valid, reason = True, "every step was checked in exact arithmetic"
     except Refused as error:
-        return Report(False, kind, "", str(error))
-    except Exception as error:  # no JSON, integers of thousands of digits, nesting without end: nothing is proved
-        return Report(False, kind, "", f"it cannot be read: {type(error).__name__}: {error}"[:300])
-    return Report(True, kind, statement, "every step was checked in exact arithmetic")
+        reason = str(error)
+    except Exception as error:  # no JSON, nesting without end: nothing is proved
+        reason = f"it cannot be read: {type(error).__name__}: {error}"[:300]
+    return Report(valid, kind, statement, reason, budget.seconds, budget.bytes / 1e9)
 
 
 # ---- the claims, and what proves them ---------------------------------------------------------------------------
 
 
-def _eigenvalue(kind: str, claim: dict, data: dict, proof: dict) -> str:
+def _eigenvalue(kind: str, claim: dict, data: dict, proof: dict, budget: Budget) -> str:
     """Check that x'G x <= (or >=) bound x'x for all x with at most s non-zeros, or (witness) that some x reaches it."""
     _keys(claim, "claim", ("s", "bound"))
-    G, s, bound = _gram(data), claim["s"], _number(claim["bound"])
+    form, s, bound = Form(data, budget), claim["s"], _number(claim["bound"])
     largest, witness = kind.startswith("largest"), kind.endswith("witness")
-    _check_bound(G, s, bound, proof, largest, witness)
-    square, relation = "|A x|^2" if "A" in data else "x'G x", "<=" if largest != witness else ">="
-    who = "some x other than 0" if witness else "every x"
-    return f"{who} with at most {s} non-zeros has {square} {relation} {_show(bound)} |x|^2, for {_name(data)}"
+    _planned_bound(form, s, bound, proof, largest, witness, budget)()
+    square, below = "|A x|^2" if "A" in data else "x'G x", largest != witness
+    who, relation = "some x other than 0" if witness else "every x", "<=" if below else ">="
+    return f"{who} with at most {s} non-zeros has {square} {relation} {_show(bound, below)} |x|^2, for {_name(data)}"
 
 
-def _isometry(kind: str, claim: dict, data: dict, proof: dict) -> str:
+def _isometry(kind: str, claim: dict, data: dict, proof: dict, budget: Budget) -> str:
     """Check on which side of a threshold a number made of the extreme eigenvalues is, from a bound of each."""
     _keys(claim, "claim", ("s", "quantity", "relation", "threshold", "power"))
     _keys(data, "data", ("A",))
@@ -92,13 +106,15 @@ def _isometry(kind: str, claim: dict, data: dict, proof: dict) -> str:
     _need(quantity in ("kappa", "delta_scaled", "delta_raw"), "quantity is not known")
     _need(relation in ("<", "<=", ">", ">="), "relation is not known")
     _need(type(power) is int and power in (1, 2), "power is neither 1 nor 2")
-    threshold, below, G = _number(claim["threshold"]), "<" in relation, _gram(data)
-    bounds = {}
+    threshold, below, form = _number(claim["threshold"]), "<" in relation, Form(data, budget)
+    bounds, steps = {}, []
     for side in ("largest", "smallest"):
         part = proof.get(side, {})
         _need(isinstance(part, dict), f"the part {side!r} of the proof is no object")
         bounds[side] = _number(part.get("bound"))
-        _check_bound(G, s, bounds[side], part, side == "largest", not below)
+        steps.append(_planned_bound(form, s, bounds[side], part, side == "largest", not below, budget))
+    for step in steps:
+        step()
     high, low = bounds["largest"], bounds["smallest"]
     if quantity == "delta_raw":
         value = max(1 - low, high - 1)
@@ -110,77 +126,121 @@ def _isometry(kind: str, claim: dict, data: dict, proof: dict) -> str:
             value = high / low if low > 0 else abs(threshold) + 1
     value = max(value, Fraction(0)) ** power
     beyond = {"<": value < threshold, "<=": value <= threshold, ">": value > threshold, ">=": value >= threshold}
-    _need(beyond[relation], f"the two bounds give {_show(value)}, which is not {relation} the threshold")
-    return f"{quantity}{'^2' * (power - 1)} of order {s} is {relation} {_show(threshold)}, for {_name(data)}"
+    _need(beyond[relation], f"the two bounds give {_show(value, below)}, which is not {relation} the threshold")
+    return f"{quantity}{'^2' * (power - 1)} of order {s} is {relation} {_show(threshold, below)}, for {_name(data)}"
 
 
-def _check_bound(G: Matrix, s: Any, bound: Fraction, proof: dict, largest: bool, witness: bool) -> None:
-    """Check a bound of an extreme eigenvalue; `witness`: that a vector reaches it, else that none goes beyond."""
-    method, sign, size = proof.get("method"), 1 if largest else -1, len(G)
+def _planned_bound(
+    form: Form, s: Any, bound: Fraction, proof: dict, largest: bool, witness: bool, budget: Budget
+) -> Callable[[], None]:
+    """Plan the check of a bound of an extreme eigenvalue (`witness`: that a vector reaches it), and return the check.
+
+    All is multiplied by positive numbers until it is integer: sign (bound I - G) by the common denominator.
+    """
+    method, sign, size = proof.get("method"), 1 if largest else -1, form.size
     _need(type(s) is int and 1 <= s <= size, f"s is no integer from 1 to {size}")
     _need(method in (("witness",) if witness else ("dual", "enumeration")), "the method of proof does not fit")
     if method == "witness":
         support = _indices(proof.get("support"), size)
-        x = _vector(proof.get("vector"), len(support))
+        x = _vector(proof.get("vector"), len(support), budget)[0]
         _need(len(support) <= s and any(x), "the witness is 0 or has more than s entries")
-        value = sum(G[i][j] * x[a] * x[b] for a, i in enumerate(support) for b, j in enumerate(support))
-        _need(sign * (value - bound * sum(one * one for one in x)) >= 0, "the witness does not reach the bound")
-        return
+        budget.plan(*form.cost_of_value(len(support), _bits([x])))
+
+        def reaches() -> None:
+            value = bound.denominator * form.value(support, x)
+            most = bound.numerator * form.denominator * sum(one * one for one in x)
+            _need(sign * (value - most) >= 0, "the witness does not reach the bound")
+
+        return reaches
+    U, spread, block = [[0]], 1, s
     if method == "dual":  # x'G x = x'(G + U) x - x'U x, and |x'U x| <= s max|U| x'x
-        U = _matrix(proof.get("U"), size, size)
+        U, spread = _matrix(proof.get("U"), budget, size, size)
         _need(U == _transposed(U), "U is not symmetric")
-        bound -= sign * s * max(abs(u) for row in U for u in row)
-        G = [[g + u for g, u in zip(*rows, strict=True)] for rows in zip(G, U, strict=True)]
-    else:  # blocks of s columns have the extremes of all smaller ones
-        size = s
-    M = _integers([[sign * ((bound if i == j else 0) - g) for j, g in enumerate(row)] for i, row in enumerate(G)])[0]
-    _afford(comb(len(G), size) * size**3, size * _bits(M))
-    for chosen in combinations(range(len(G)), size):
-        positive = _semidefinite([[M[i][j] for j in chosen] for i in chosen])
-        _need(positive, f"the bound does not follow by {method}: a matrix has a negative eigenvalue")
+        bound -= sign * s * Fraction(max(abs(u) for row in U for u in row), spread)
+        block = size
+    common = lcm(bound.denominator, form.denominator, spread)
+    shift, gram, other = (
+        sign * bound.numerator * (common // bound.denominator),
+        -sign * (common // form.denominator),
+        -sign * (common // spread),
+    )
+    bits = 2 + max(
+        shift.bit_length(), gram.bit_length() + form.bits, other.bit_length() + _bits(U) if method == "dual" else 0
+    )
+    count = _many(size, block)  # blocks of s columns have the extremes of all smaller ones
+    pairs = size if block == 1 else size * (size + 1) // 2
+    budget.plan(*form.cost_of_entries(pairs, bits))
+    budget.plan(count * (_elimination(block, bits)[0] + 2e-6 + 1e-7 * block * block), _elimination(block, bits)[1])
+
+    def holds() -> None:
+        near = 1 if block == 1 else size
+        M = [[gram * form.entry(i, j) for j in range(i, min(size, i + near))] for i in range(size)]
+        for i, row in enumerate(M):
+            row[0] += shift
+            if method == "dual":
+                row[:] = [one + other * u for one, u in zip(row, U[i][i:], strict=True)]
+        _divide(M)
+        for chosen in combinations(range(size), block):
+            positive = _semidefinite([[M[i][j - i] for j in chosen[a:]] for a, i in enumerate(chosen)])
+            _need(positive, f"the bound does not follow by {method}: a matrix has a negative eigenvalue")
+
+    return holds
 
 
-def _null_space(kind: str, claim: dict, data: dict, proof: dict) -> str:
+def _null_space(kind: str, claim: dict, data: dict, proof: dict, budget: Budget) -> str:
     """Check a bound of alpha_s, the largest share of |z|_1 that s entries of a z with A z = 0 hold, or an example."""
     _keys(claim, "claim", ("s", "bound"))
     _keys(data, "data", ("A",))
-    A, s, bound = _matrix(data["A"]), claim["s"], _number(claim["bound"])
+    (A, scale), s, bound = _matrix(data["A"], budget), claim["s"], _number(claim["bound"])
     n, N = len(A), len(A[0])
     _need(type(s) is int and 1 <= s <= N, f"s is no integer from 1 to {N}")
     if kind == "null-space-witness":
-        z = _vector(proof.get("vector"), N)
-        _need(any(z) and not any(_products([z], A)[0]), "the vector is 0, or A times the vector is not")
+        z = _vector(proof.get("vector"), N, budget)[0]
+        budget.plan(n * N * _multiplication(_bits(A), _bits([z])))
+        zero = not any(sum(map(int.__mul__, row, z)) for row in A)
+        _need(any(z) and zero, "the vector is 0, or A times the vector is not")
         sizes = sorted(map(abs, z), reverse=True)
-        _need(sum(sizes[:s]) >= bound * sum(sizes), "the witness does not reach the bound")
-        so = f"; so least l1 norm fails for some x with at most {s} non-zeros" if bound >= HALF else ""
-        some = f"some z other than 0 with A z = 0 has {_show(bound)} or more of |z|_1 on {s} entries"
+        reached = sum(sizes[:s]) * bound.denominator >= bound.numerator * sum(sizes)
+        _need(reached, "the witness does not reach the bound")
+        so = f"; so least l1 norm fails for some x with at most {s} non-zeros" if bound >= Fraction(1, 2) else ""
+        some = f"some z other than 0 with A z = 0 has {_show(bound, False)} or more of |z|_1 on {s} entries"
         return f"{some}{so}, for {_name(data)}"
     _need(proof.get("method") == "juditsky-nemirovski", "the method of proof is not known")
-    products = _products(_transposed(A), _transposed(_matrix(proof.get("Y"), n, N)))
-    for j, column in enumerate(products):  # z = (I - Y'A) z: s entries of z hold at most those of a column
-        sizes = sorted((abs((i == j) - one) for i, one in enumerate(column)), reverse=True)
-        _need(sum(sizes[:s]) <= bound, f"{s} entries of column {j} of I - Y'A add up to more than the bound")
-    so = f"; so least l1 norm recovers every x with at most {s} non-zeros" if bound < HALF else ""
-    return f"every z with A z = 0 has at most {_show(bound)} of |z|_1 on any {s} entries{so}, for {_name(data)}"
+    Y, other = _matrix(proof.get("Y"), budget, n, N)
+    bits = _bits(A) + _bits(Y) + n.bit_length() + bound.denominator.bit_length()
+    budget.plan(N * N * (n * _multiplication(_bits(A), _bits(Y)) + 1e-6 + 1e-10 * bits), _room(bits) * N)
+    unit, multipliers = scale * other, _transposed(Y)
+    for j, column in enumerate(_transposed(A)):  # z = (I - Y'A) z: s entries of z hold at most those of a column
+        entries = [sum(map(int.__mul__, row, column)) - unit * (i == j) for i, row in enumerate(multipliers)]
+        total = sum(sorted(map(abs, entries), reverse=True)[:s]) * bound.denominator
+        _need(total <= bound.numerator * unit, f"{s} entries of column {j} of I - Y'A add up to more than the bound")
+    so = f"; so least l1 norm recovers every x with at most {s} non-zeros" if bound < Fraction(1, 2) else ""
+    return f"every z with A z = 0 has at most {_show(bound, True)} of |z|_1 on any {s} entries{so}, for {_name(data)}"
 
 
-def _l1_dual(kind: str, claim: dict, data: dict, proof: dict) -> str:
+def _l1_dual(kind: str, claim: dict, data: dict, proof: dict, budget: Budget) -> str:
     """Check A_S'q = signs, |a_j'q| < 1 off S, and independent columns on S."""
     _keys(claim, "claim", ("support", "signs"))
     _keys(data, "data", ("A",))
-    A, signs = _matrix(data["A"]), claim["signs"]
+    (A, scale), signs = _matrix(data["A"], budget), claim["signs"]
     support = _indices(claim["support"], len(A[0]))
     right = isinstance(signs, list) and all(type(one) is int and one in (1, -1) for one in signs)
     _need(right and len(signs) == len(support), "signs are not 1 or -1 for each index of the support")
     wanted = dict(zip(support, signs, strict=True))
-    for j, value in enumerate(_products([_vector(proof.get("q"), len(A))], _transposed(A))[0]):
-        right = value == wanted[j] if j in wanted else abs(value) < 1
+    q, other = _vector(proof.get("q"), len(A), budget)
+    size, bits = len(support), 2 * _bits(A) + len(A).bit_length()
+    budget.plan(len(A) * len(A[0]) * _multiplication(_bits(A), _bits([q])))
+    budget.plan(len(A) * size * size * _multiplication(_bits(A), _bits(A)))
+    budget.plan(*_elimination(size, bits))
+    unit, columns = scale * other, _transposed(A)
+    for j, column in enumerate(columns):
+        value = sum(map(int.__mul__, column, q))
+        right = value == wanted[j] * unit if j in wanted else abs(value) < unit
         _need(right, f"a_{j}'q is not {'the sign of entry' if j in wanted else 'between -1 and 1, for index'} {j}")
-    if support:
-        columns = [[row[i] for row in A] for i in support]
-        gram = _integers(_products(columns, columns))[0]
-        _afford(len(gram) ** 3, len(gram) * _bits(gram))
-        _need(_semidefinite(gram, strictly=True), "the columns of the support are dependent")
+    chosen = [columns[i] for i in support]
+    gram = [[sum(map(int.__mul__, one, two)) for two in chosen[a:]] for a, one in enumerate(chosen)]
+    _divide(gram)
+    _need(_semidefinite(gram, strictly=True), "the columns of the support are dependent")
     places = ", ".join(f"{'+' if wanted[i] > 0 else '-'}{i}" for i in sorted(wanted))
     return f"every x with the signed support [{places}] is the only minimiser of |x|_1 given A x, for {_name(data)}"
 
@@ -188,60 +248,137 @@ def _l1_dual(kind: str, claim: dict, data: dict, proof: dict) -> str:
 # ---- exact arithmetic -------------------------------------------------------------------------------------------
 
 
-def _semidefinite(M: list[list[int]], strictly: bool = False) -> bool:
-    """Say if all pivots of a symmetric matrix, overwritten by Bareiss' elimination, are >= 0 (strictly: > 0)."""
+class Form:
+    """The quadratic form x'G x of the data, times `denominator`: G = A'A, or a symmetric G given in its place."""
+
+    def __init__(self, data: dict, budget: Budget) -> None:
+        _keys(data, "data", ("G",) if "G" in data else ("A",))
+        self.given = "G" in data
+        rows, scale = _matrix(data["G" if self.given else "A"], budget)
+        if self.given:
+            _need(rows == _transposed(rows), "G is not symmetric")
+        self.rows = rows if self.given else _transposed(rows)  # columns of A
+        self.size, self.terms, self.denominator = len(self.rows), len(self.rows[0]), scale if self.given else scale**2
+        self.short = _bits(rows)
+        self.bits = self.short if self.given else 2 * self.short + self.terms.bit_length()
+
+    def entry(self, i: int, j: int) -> int:
+        return self.rows[i][j] if self.given else sum(map(int.__mul__, self.rows[i], self.rows[j]))
+
+    def cost_of_entries(self, count: int, bits: int) -> tuple[float, float]:
+        """Return seconds and bytes of so many entries, which are then multiplied until they have so many bits."""
+        terms = 0 if self.given else self.terms
+        each = terms * _multiplication(self.short, self.short) + _multiplication(bits // 2, bits // 2)
+        return count * (each + 6e-7 + 5e-10 * bits), count * _room(bits)
+
+    def value(self, support: list[int], x: list[int]) -> int:
+        """Return x'G x for x on a support."""
+        if self.given:
+            return sum(self.rows[i][j] * x[a] * x[b] for a, i in enumerate(support) for b, j in enumerate(support))
+        product = [0] * self.terms
+        for i, one in zip(support, x, strict=True):
+            product = [total + one * entry for total, entry in zip(product, self.rows[i], strict=True)]
+        return sum(one * one for one in product)
+
+    def cost_of_value(self, count: int, bits: int) -> tuple[float, float]:
+        terms, long = count if self.given else self.terms, self.short + bits
+        return terms * (count * 2 * _multiplication(self.short, bits) + _multiplication(long, long)), 0.0
+
+
+def _semidefinite(M: Integers, strictly: bool = False) -> bool:
+    """Say if all pivots of a symmetric matrix are >= 0 (strictly: > 0): Bareiss' elimination of its upper triangle.
+
+    Row k holds the entries from column k on; it is overwritten.
+    """
     last = 1
     for k, row in enumerate(M):
-        pivot = row[k]
-        if pivot < 0 or (pivot == 0 and (strictly or any(row[k + 1 :]))):
+        pivot = row[0]
+        if pivot < 0 or (pivot == 0 and (strictly or any(row))):
             return False  # with a pivot 0 and another entry in its row, x'M x takes both signs
         if pivot == 0:
             continue
         for i in range(k + 1, len(M)):
-            factor, target = row[i], M[i]
-            for j in range(i, len(M)):
-                target[j] = (pivot * target[j] - factor * row[j]) // last  # without remainder
+            factor = row[i - k]
+            rest = zip(M[i], row[i - k :], strict=True)
+            M[i] = [(pivot * one - factor * two) // last for one, two in rest]  # without remainder
         last = pivot
     return True
 
 
-def _integers(M: Matrix) -> tuple[list[list[int]], int]:
-    """Return M times its common denominator, and that."""
-    common = 1
-    for denominator in {one.denominator for row in M for one in row}:
-        common = lcm(common, denominator)
-        _afford(1, common.bit_length())
-    return [[one.numerator * (common // one.denominator) for one in row] for row in M], common
+def _divide(M: Integers) -> None:
+    """Divide by what all entries have in common."""
+    common = 0
+    for row in M:
+        common = gcd(common, *row)
+        if common == 1:
+            return
+    if common:
+        M[:] = [[one // common for one in row] for row in M]
 
 
-def _products(left: Matrix, right: Matrix) -> Matrix:
-    """Return the inner products of the rows of `left` with the rows of `right`."""
-    (a, scale), (b, other) = _integers(left), _integers(right)
-    _afford(len(a) * len(b) * len(a[0]), max(_bits(a), _bits(b)))
-    return [[Fraction(sum(map(int.__mul__, x, y)), scale * other) for y in b] for x in a]
-
-
-def _transposed(M: Matrix) -> Matrix:
+def _transposed(M: Integers) -> Integers:
     return [list(column) for column in zip(*M, strict=True)]
 
 
-def _bits(M: list[list[int]]) -> int:
-    return max(abs(one).bit_length() for row in M for one in row)
+def _bits(M: Integers) -> int:
+    return max((max(max(row), -min(row)).bit_length() for row in M if row), default=0)
 
 
-def _afford(steps: int, bits: int) -> None:
-    _need(bits <= MOST_BITS and steps * max(bits, 1000) ** 2 <= MOST_WORK, "the arithmetic would take too long")
+# ---- what it will take ------------------------------------------------------------------------------------------
 
 
-def _gram(data: dict) -> Matrix:
-    """Return A'A of the data, or the symmetric G given in its place."""
-    _keys(data, "data", ("G",) if "G" in data else ("A",))
-    if "A" in data:
-        columns = _transposed(_matrix(data["A"]))
-        return _products(columns, columns)
-    G = _matrix(data["G"])
-    _need(G == _transposed(G), "G is not symmetric")
-    return G
+class Budget:
+    """What was planned, in seconds and bytes, and what may be; estimates of a core of about the year 2020."""
+
+    def __init__(self, seconds: float, gigabytes: float) -> None:
+        self.most_seconds, self.most_bytes = seconds, 1e9 * gigabytes
+        self.seconds = self.bytes = 0.0
+
+    def plan(self, seconds: float, bytes: float = 0.0) -> None:
+        """Add a step, or refuse before it begins."""
+        self.seconds, self.bytes = self.seconds + seconds, self.bytes + bytes
+        fits = self.seconds <= self.most_seconds and self.bytes <= self.most_bytes
+        _need(
+            fits,
+            f"the arithmetic would take too long: about {_amount(self.seconds)} s and {_amount(self.bytes / 1e9)} GB; "
+            f"allowed are {_amount(self.most_seconds)} s and {_amount(self.most_bytes / 1e9)} GB",
+        )
+
+
+def _multiplication(one: int, two: int) -> float:
+    """Return the seconds of a product of two numbers of so many bits, and its place in a sum."""
+    short, long = sorted((one / 30 + 1, two / 30 + 1))
+    products = short * long if short <= 70 else long / short * 4900 * (short / 70) ** 1.585  # Karatsuba's method
+    return 1e-9 * (70 + 0.3 * long + products)
+
+
+def _elimination(size: int, bits: int) -> tuple[float, float]:
+    """Return the seconds and bytes of Bareiss' elimination: at step k all numbers are minors of order k + 1."""
+    if size > 20_000:
+        return inf, inf
+    seconds = room = 0.0
+    for k in range(size):
+        left, long = size - k - 1, (k + 1) * (bits + (k + 1).bit_length() / 2)
+        entries = left * (left + 1) / 2
+        quotient = 2e-9 * (long / 30 + 1) ** 2
+        seconds += entries * (2 * _multiplication(int(long), int(long)) + quotient + 1e-7)
+        room = max(room, (entries + left) * _room(long))
+    return seconds, room
+
+
+def _room(bits: float) -> float:
+    """Return the bytes of a number in a list."""
+    return 40 + bits / 7.5
+
+
+def _many(size: int, block: int) -> float:
+    """Return the number of blocks, or infinity: far beyond what can be looked at."""
+    size_of = lgamma(size + 1) - lgamma(block + 1) - lgamma(size - block + 1)
+    return float(comb(size, block)) if size_of < 60 else inf
+
+
+def _amount(value: float) -> str:
+    return f"{value:.3g}" if value < 1e15 else "far too many"
 
 
 # ---- reading ----------------------------------------------------------------------------------------------------
@@ -253,12 +390,23 @@ def _need(fact: Any, sentence: str) -> None:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict:
-    _need(len(dict(pairs)) == len(pairs), "a key occurs twice in one object")
-    return dict(pairs)
+    found = dict(pairs)
+    _need(len(found) == len(pairs), "a key occurs twice in one object")
+    return found
 
 
-def _refuse_constant(name: str) -> None:
-    raise Refused(f"{name} is no number")
+def _refuse(name: str) -> None:
+    raise Refused(f"{name[:40]} is no number")
+
+
+def _integer(text: str) -> int:
+    _need(len(text) <= 400, f"{text[:40]}... is an integer of {len(text)} digits")
+    return int(text)
+
+
+def _float(text: str) -> float:
+    _need(len(text) <= 400, f"{text[:40]}... is a number of {len(text)} digits")
+    return float(text)
 
 
 def _keys(part: Any, name: str, wanted: tuple, optional: tuple = ()) -> None:
@@ -272,15 +420,48 @@ def _number(text: Any) -> Fraction:
     return Fraction(text)
 
 
-def _vector(part: Any, length: int) -> list[Fraction]:
+def _vector(part: Any, length: int, budget: Budget) -> tuple[list[int], int]:
+    """Return numbers as integers and their common denominator."""
     _need(isinstance(part, list) and len(part) == length, f"a vector or row is no list of {length} numbers")
-    return [_number(one) for one in part]
+    (row,), common = _whole([part], budget)
+    return row, common
 
 
-def _matrix(part: Any, rows: int | None = None, columns: int | None = None) -> Matrix:
+def _matrix(part: Any, budget: Budget, rows: int | None = None, columns: int | None = None) -> tuple[Integers, int]:
+    """Return a matrix of numbers as integers and their common denominator."""
     fits = isinstance(part, list) and part and isinstance(part[0], list) and part[0]
     _need(fits and rows in (None, len(part)), "a matrix is no list of as many rows as expected")
-    return [_vector(row, columns or len(part[0])) for row in part]
+    length = columns or len(part[0])
+    for row in part:
+        _need(isinstance(row, list) and len(row) == length, f"a vector or row is no list of {length} numbers")
+    return _whole(part, budget)
+
+
+def _whole(part: list[list[Any]], budget: Budget) -> tuple[Integers, int]:
+    """Return rows of strings as integers and their common denominator; the numbers need not be in lowest terms."""
+    count = sum(map(len, part))
+    budget.plan(1.2e-6 * count)
+    longest = 0
+    for row in part:
+        for text in row:
+            fits = isinstance(text, str) and len(text) <= LONGEST_NUMBER and NUMBER.fullmatch(text)
+            _need(fits, f"a number is missing or no string 'p' or 'p/q' of at most {LONGEST_NUMBER} characters")
+            longest = max(longest, len(text))
+    budget.plan(count * (6e-7 + 3e-11 * longest**2), count * _room(3.4 * longest))
+    pairs = [[text.partition("/")[::2] for text in row] for row in part]
+    known = {text: int(text or 1) for text in {below for row in pairs for _, below in row}}
+    odd = {below >> (_twos(below)) for below in known.values()}
+    most = sum(one.bit_length() for one in odd if one > 1)
+    budget.plan(5e-9 * len(odd) * (longest / 9 + 3) * (most / 30 + 1))
+    common = lcm(*odd) << max((_twos(below) for below in known.values()), default=0)
+    bits = common.bit_length()
+    budget.plan(count * 2 * _multiplication(bits, int(3.4 * longest)), count * bits / 7.5 if bits > 60 else 0.0)
+    times = {text: common // below for text, below in known.items()}
+    return [[int(above) * times[below] for above, below in row] for row in pairs], common
+
+
+def _twos(value: int) -> int:
+    return (value & -value).bit_length() - 1
 
 
 def _indices(part: Any, N: int) -> list[int]:
@@ -289,15 +470,41 @@ def _indices(part: Any, N: int) -> list[int]:
     return part
 
 
+# ---- writing ----------------------------------------------------------------------------------------------------
+
+
 def _name(data: dict) -> str:
     name = "A" if "A" in data else "G"
     return f"the {len(data[name])} x {len(data[name][0])} matrix {name} of the file"
 
 
-def _show(value: Fraction) -> str:
+def _show(value: Fraction, up: bool) -> str:
+    """Return a number, exactly if it is short and else with 12 digits, rounded up or down: never past what is proved."""
     if max(abs(value.numerator), value.denominator) < 10**12:
         return str(value)
-    return f"{float(value):.12g}... (in full in the file)" if abs(value) < 10**300 else "a huge number"
+    above, below = abs(value.numerator), value.denominator
+    exponent = (above.bit_length() - below.bit_length()) * 30103 // 100000  # of ten, off by one or two at most
+    digits = _scaled(above, below, 11 - exponent)
+    while digits >= 10**12:
+        exponent, digits = exponent + 1, _scaled(above, below, 10 - exponent)
+    while digits < 10**11:
+        exponent, digits = exponent - 1, _scaled(above, below, 12 - exponent)
+    if up == (value > 0):
+        digits = ceil(digits)
+        exponent, digits = (exponent + 1, 10**11) if digits == 10**12 else (exponent, digits)
+    text = str(int(digits)).rstrip("0")
+    sign, way = "-" if value < 0 else "", "up" if up else "down"
+    number = f"{sign}{text[0]}.{text[1:] or '0'}e{exponent:+}"
+    if -5 <= exponent < 12:
+        whole = str(int(digits)).rjust(12 - min(exponent, 0), "0")
+        point = max(exponent, 0) + 1
+        number = f"{sign}{whole[:point]}.{whole[point:].rstrip('0') or '0'}"
+    return f"{number}... (rounded {way}; in full in the file)"
+
+
+def _scaled(above: int, below: int, power: int) -> Fraction:
+    """Return above / below times a power of ten."""
+    return Fraction(above * 10**power, below) if power >= 0 else Fraction(above, below * 10**-power)
 
 
 RULES = {
@@ -312,6 +519,14 @@ RULES = {
 }
 
 if __name__ == "__main__":
-    for name in sys.argv[1:]:
-        found = check_file(name)
+    parser = argparse.ArgumentParser(description="Check certificates by exact arithmetic.")
+    parser.add_argument("files", nargs="+", metavar="FILE")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="most time a file may take (default: %(default)s)")
+    parser.add_argument("--gigabytes", type=float, default=GIGABYTES, help="most memory (default: %(default)s)")
+    options = parser.parse_args()
+    code = 0
+    for name in options.files:
+        found = check_file(name, options.seconds, options.gigabytes)
         print(f"{name}: {'verified: ' + found.statement if found.valid else 'NOT verified: ' + found.reason}")
+        code = code if found.valid else 1
+    sys.exit(code)

@@ -99,3 +99,22 @@ def test_the_checker_runs_alone(certificate):
     lines = done.stdout.splitlines()
     assert "good.json: verified: " in lines[0]
     assert "bad.json: NOT verified: " in lines[1]
+
+
+def test_what_a_check_may_take_is_an_option(tmp_path, capsys):
+    made = Certificate(
+        "largest-eigenvalue", {"s": 2, "bound": "2"}, {"A": [["1"] * 200]}, {"method": "enumeration"}
+    )
+    made.save(tmp_path / "file.json")
+    assert cli.main(["check", "--seconds", "0.001", str(tmp_path / "file.json")]) == 1
+    assert "NOT verified: the arithmetic would take too long: about" in capsys.readouterr().out
+    assert cli.main(["check", "--gigabytes", "0.0001", str(tmp_path / "file.json")]) == 1
+    assert cli.main(["check", "--seconds", "60", "--gigabytes", "1", str(tmp_path / "file.json")]) == 0
+    with pytest.raises(SystemExit):
+        cli.main(["check", "--gigabytes", "much", str(tmp_path / "file.json")])
+    assert "'much' is not understood; expected gigabytes" in capsys.readouterr().err
+
+
+def test_the_defaults_are_those_of_the_checker():
+    options = arguments.parser().parse_args(["check", "file.json"])
+    assert (options.seconds, options.gigabytes) == (checker.SECONDS, checker.GIGABYTES)

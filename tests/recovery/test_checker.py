@@ -2,10 +2,13 @@
 
 import ast
 import copy
+import dataclasses
 import itertools
 import json
 import math
+import subprocess
 import sys
+import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -233,6 +236,10 @@ def test_bounds_that_are_exactly_tight_are_verified():
                 assert not made.check().valid
 
 
+def triangle(M):
+    return [row[k:] for k, row in enumerate(M.tolist())]
+
+
 def test_elimination_agrees_with_minors_on_small_integer_matrices():
     rng = np.random.default_rng(0)
     seen = set()
@@ -241,9 +248,8 @@ def test_elimination_agrees_with_minors_on_small_integer_matrices():
         M = B @ B.T - rng.integers(0, 2) * np.diag(rng.integers(0, 3, 3))
         minors = [round(np.linalg.det(M[np.ix_(S, S)])) for k in (1, 2, 3) for S in itertools.combinations(range(3), k)]
         leading = [round(np.linalg.det(M[:k, :k])) for k in (1, 2, 3)]
-        rows = M.tolist()
-        assert checker._semidefinite(copy.deepcopy(rows)) == (min(minors) >= 0)
-        assert checker._semidefinite(rows, strictly=True) == (min(leading) > 0)
+        assert checker._semidefinite(triangle(M)) == (min(minors) >= 0)
+        assert checker._semidefinite(triangle(M), strictly=True) == (min(leading) > 0)
         seen.add((min(minors) >= 0, min(leading) > 0))
     assert seen == {(True, True), (True, False), (False, False)}
 
@@ -304,6 +310,56 @@ def test_matrices_of_proofs_have_the_right_shape():
     assert not check(changed("largest, dual", ("claim", "s"), 6)).valid
 
 
+EXTREME = {
+    "exponent": '"bound": "1e999999999"',
+    "number with an exponent": '"bound": 1e999999999',
+    "digits": '"bound": "' + "9" * 100_000 + '"',
+    "integer": '"bound": ' + "9" * 100_000,
+    "s without end": '"bound": "1", "s": ' + "9" * 4000,
+    "s as float": '"bound": "1", "s": 1e300',
+    "infinity": '"bound": Infinity',
+    "minus infinity": '"bound": -Infinity',
+    "not a number": '"bound": NaN',
+    "minus zero over zero": '"bound": "-0/0"',
+    "hexadecimal": '"bound": "0x1p3"',
+    "nested": '"bound": ' + "[" * 100_000,
+    "nested and closed": '"bound": ' + "[" * 100_000 + "]" * 100_000,
+    "twice": '"bound": "1", "bound": "2"',
+}
+
+
+@pytest.mark.parametrize("integers", [0, 4300])
+@pytest.mark.parametrize("name", EXTREME)
+def test_extreme_numbers_are_refused_with_a_sentence_and_at_once(name, integers):
+    """Also where the host program has lifted Python's limit of digits."""
+    text = '{"format": "recovery-certificate", "version": 1, "kind": "largest-eigenvalue", "claim": {"s": 1, %s}, '
+    text = text % EXTREME[name] + '"data": {"A": [["1"]]}, "proof": {"method": "enumeration"}}'
+    before, begin = sys.get_int_max_str_digits(), time.process_time()
+    sys.set_int_max_str_digits(integers)
+    try:
+        report = checker.check_text(text)
+    finally:
+        sys.set_int_max_str_digits(before)
+    assert time.process_time() - begin < 1.0
+    assert not report.valid
+    assert 10 < len(report.reason) <= 300
+
+
+def test_numbers_need_not_be_in_lowest_terms():
+    for bound, zero in (("2/2", "0/7"), ("-0/5", "0"), ("4/2", "-0")):
+        value = Fraction(bound)
+        matrix = [["6/6" if value == 1 else str(value), zero]]
+        made = Certificate("largest-eigenvalue", {"s": 1, "bound": str(value**2)}, {"A": matrix}, {"method": "enumeration"})
+        assert made.check().valid
+        assert not dataclasses.replace(made, claim={"s": 1, "bound": str(value**2 - Fraction(1, 10**9))}).check().valid
+
+
+def test_a_text_that_would_fill_the_memory_is_refused_unread():
+    for text in ('["11",' * 1_000_000, "[[]," * 1_000_000):
+        report = checker.check_text(text, gigabytes=0.05)
+        assert report.reason.startswith("the arithmetic would take too long")
+
+
 TEXTS = {
     "empty": "",
     "list": "[]",
@@ -337,16 +393,120 @@ def test_a_character_more_less_or_other_never_raises(name):
                 assert report.statement == check(VALID[name]).statement
 
 
-def test_what_would_take_hours_is_refused_at_once():
+def enumerated(row, s, bound="1"):
+    return Certificate("largest-eigenvalue", {"s": s, "bound": bound}, {"A": [row]}, {"method": "enumeration"})
+
+
+def test_what_would_take_long_is_refused_at_once():
     primes = [p for p in range(10**6, 10**6 + 4000) if all(p % k for k in range(2, 1001))]
     row = [f"1/{p**600}" for p in primes[:200]]  # their common denominator has 2 million bits
     wide = Certificate("null-space-witness", {"s": 1, "bound": "0"}, {"A": [row]}, {"vector": row})
-    many = Certificate("largest-eigenvalue", {"s": 30, "bound": "99"}, {"A": [["1"] * 60]}, {"method": "enumeration"})
-    for made in (wide, many):
-        assert made.check().reason == "the arithmetic would take too long"
+    sums = Certificate("null-space", {"s": 1, "bound": "1"}, {"A": [["1"] * 3000]}, nothing(3000))
+    for made in (wide, enumerated(["1"] * 60, 30), enumerated(["1"] * 3000, 2), sums, enumerated(["1"] * 60_000, 30_000)):
+        begin = time.process_time()
+        report = made.check(seconds=1.0)
+        assert time.process_time() - begin < 1.0
+        assert not report.valid
+        assert report.reason.startswith("the arithmetic would take too long: about ")
+        assert report.reason.endswith(" GB; allowed are 1 s and 2 GB")
+        assert report.seconds > 1.0
 
 
-def test_it_imports_the_standard_library_alone_and_is_short():
+def nothing(N):
+    return {"method": "juditsky-nemirovski", "Y": [["0"] * N]}
+
+
+def test_memory_is_bounded_too():
+    made = enumerated(["1"] * 2000, 2, "2")
+    assert "allowed are 1e+06 s and 0.05 GB" in made.check(seconds=1e6, gigabytes=0.05).reason
+    report = enumerated(["1"] * 300, 2, "2").check()
+    assert report.valid
+    assert 0.0 < report.gigabytes < 0.1
+
+
+@pytest.mark.parametrize(("N", "seconds"), [(3000, 1.0), (8000, 2.0)])
+def test_one_row_and_one_column_at_a_time_is_quick(N, seconds):
+    begin = time.process_time()
+    report = enumerated(["1"] * N, 1).check(seconds=seconds)
+    assert report.valid, report.reason
+    assert time.process_time() - begin < 2 * seconds
+    assert not enumerated(["1"] * (N - 1) + ["2"], 1).check().valid
+
+
+def test_more_may_be_allowed():
+    made = enumerated(["1"] * 300, 2, "2")
+    assert not made.check(seconds=0.01).valid
+    assert made.check(seconds=5.0).valid
+
+
+NEAR = [  # (value, up, shown)
+    (Fraction(10**12 + 1, 10**12), True, "1.00000000001"),
+    (Fraction(10**12 + 1, 10**12), False, "1.0"),
+    (Fraction(-(10**12) - 1, 10**12), True, "-1.0"),
+    (Fraction(-(10**12) - 1, 10**12), False, "-1.00000000001"),
+    (Fraction(-(10**400)), True, "-1.0e+400"),
+    (Fraction(-(10**400) - 1), True, "-1.0e+400"),
+    (Fraction(-(10**400) - 1), False, "-1.00000000001e+400"),
+    (Fraction(10**400 - 1), True, "1.0e+400"),
+    (Fraction(10**400 - 1), False, "9.99999999999e+399"),
+    (Fraction(1, 10**400 + 1), True, "1.0e-400"),
+    (Fraction(1, 10**400 + 1), False, "9.99999999999e-401"),
+    (Fraction(0), True, "0"),
+    (Fraction(-3, 7), False, "-3/7"),
+    (Fraction(0.1), False, "0.1"),
+    (Fraction(0.1), True, "0.100000000001"),
+    (Fraction(123456789012345678), True, "1.23456789013e+17"),
+    (Fraction(123456789012), False, "123456789012"),
+    (Fraction(1234567890123, 10), True, "123456789013.0"),
+    (Fraction(1, 10**12) + Fraction(1, 10**30), True, "1.00000000001e-12"),
+    (Fraction(10**30 + 1, 10**33), True, "0.00100000000001"),
+]
+
+
+@pytest.mark.parametrize(("value", "up", "text"), NEAR)
+def test_numbers_are_shown_on_the_safe_side(value, up, text):
+    shown = checker._show(value, up)
+    assert shown.split("...")[0] == text
+    assert (Fraction(text) >= value) if up else (Fraction(text) <= value)
+    assert ("rounded" in shown) == (Fraction(text) != value) or value == 10**400 * -1
+
+
+def test_any_number_is_shown_on_the_safe_side():
+    rng = np.random.default_rng(0)
+    for _ in range(3000):
+        value = Fraction(float(rng.standard_normal())) * Fraction(10) ** int(rng.integers(-600, 600))
+        for up in (True, False):
+            text = Fraction(checker._show(value, up).split("...")[0])
+            assert (text >= value) if up else (text <= value)
+            assert abs(text - value) <= abs(value) / 10**11
+
+
+def test_the_statement_has_the_sign_and_the_side_of_what_was_proved():
+    zero = {"A": [["0", "0"]]}
+    low = Certificate("smallest-eigenvalue", {"s": 1, "bound": str(-(10**310) - 7)}, zero, {"method": "enumeration"})
+    assert "|A x|^2 >= -1.00000000001e+310... (rounded down; in full in the file) |x|^2" in low.check().statement
+    third = Fraction(1, 3) + Fraction(1, 10**40)
+    above = Certificate("largest-eigenvalue", {"s": 1, "bound": str(third)}, zero, {"method": "enumeration"})
+    assert "<= 0.333333333334..." in above.check().statement
+    witness = {"method": "witness", "support": [0], "vector": ["1"]}
+    unit = {"A": [["1"]]}
+    shown = Certificate("largest-eigenvalue-witness", {"s": 1, "bound": str(1 - third)}, unit, witness)
+    assert ">= 0.666666666666..." in shown.check().statement
+    shown = Certificate("smallest-eigenvalue-witness", {"s": 1, "bound": str(1 + third)}, unit, witness)
+    assert "<= 1.33333333334..." in shown.check().statement
+    bound = changed("null space", ("claim", "bound"), str(Fraction(1, 2) + third / 10**6))
+    assert "at most 0.500000333334..." in check(bound).statement
+    bound = changed("null space, witness", ("claim", "bound"), str(Fraction(1, 2) - third / 10**6))
+    assert "has 0.499999666666... (rounded down; in full in the file) or more" in check(bound).statement
+    delta = Fraction(VALID["isometry"]["claim"]["threshold"]) + third / 10**20
+    said = check(changed("isometry", ("claim", "threshold"), str(delta))).statement
+    assert Fraction(said.split("<= ")[1].split("...")[0]) >= delta
+    kappa = Fraction(VALID["isometry, refuted"]["claim"]["threshold"]) - third / 10**20
+    said = check(changed("isometry, refuted", ("claim", "threshold"), str(kappa))).statement
+    assert Fraction(said.split(">= ")[1].split("...")[0]) <= kappa
+
+
+def test_it_imports_the_standard_library_alone_and_can_be_read_in_one_sitting():
     source = Path(checker.__file__).read_text()
     names = set()
     for node in ast.walk(ast.parse(source)):
@@ -355,7 +515,22 @@ def test_it_imports_the_standard_library_alone_and_is_short():
         if isinstance(node, ast.ImportFrom):
             names.add(node.module.split(".")[0])
     assert names <= sys.stdlib_module_names
-    assert sum(bool(line.strip()) for line in source.splitlines()) <= 250
+    assert sum(bool(line.strip()) for line in source.splitlines()) <= 450
+
+
+def test_it_runs_alone_and_its_exit_code_says_whether_all_were_verified(tmp_path):
+    good, bad = tmp_path / "good.json", tmp_path / "bad.json"
+    good.write_text(json.dumps(VALID["l1"]))
+    enumerated(["1"] * 200, 2, "2").save(bad)
+    run = [sys.executable, "-I", checker.__file__]
+    for arguments, code, said in (
+        ([good], 0, "good.json: verified: every x with"),
+        ([good, bad, "--seconds", "0.01"], 1, "bad.json: NOT verified: the arithmetic would take too long"),
+        ([bad], 0, "bad.json: verified"),
+    ):
+        done = subprocess.run([*run, *arguments], capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stderr
+        assert said in done.stdout
 
 
 def isometry(matrix, quantity, relation, threshold, high, low, s=2):
