@@ -96,7 +96,8 @@ class Numbers:
         alpha = null_space_constant(self._rows, s)
         if s > 1 and alpha.below(HALF) is None:
             alpha = alpha & null_space_constant(self._rows, s, "exact", limit=4 * self.size)
-        return alpha
+        # what is proved of other rows is no proof about this matrix
+        return alpha if self._rows is self.matrix else Interval(alpha.lower, alpha.upper, witness=alpha.witness)
 
     @cached_property
     def rough(self) -> Numbers:

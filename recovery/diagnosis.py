@@ -18,6 +18,7 @@ from recovery._uniform import CONDITIONS, MOST, Numbers, largest
 from recovery.conditions import Interval, complementary_pairs, equal_gates, gate_coverage, gate_spread, gated_rank
 from recovery.conditions._columns import refuse_rounded
 from recovery.conditions.coverage import energy_coverage
+from recovery.conditions.intervals import written
 from recovery.gated import GatedOperator
 from recovery.guarantees import Guarantee, Verdict, catalogue
 from recovery.instances import Instance
@@ -158,9 +159,9 @@ def _describe(report: Diagnosis, numbers: Numbers, instance: Instance) -> None:
         add((f"delta_{order}, best scale", _range(delta.lower, delta.upper) + exact))
     spark, share = numbers.spark, numbers.share(1)
     if spark is not None:
-        add(("spark" + _proved(spark), _range(spark.lower, spark.upper)))
+        add(("spark" + _proved(spark), _ends(spark)))
     if share is not None:
-        add(("alpha_1 of the null space" + _proved(share), _range(share.lower, share.upper)))
+        add(("alpha_1 of the null space" + _proved(share), _ends(share)))
     repeated = parallel(numbers.matrix)
     add(("columns parallel to an earlier one", f"{len(repeated)}" if len(repeated) else "none"))
     if instance.gated is None:
@@ -185,6 +186,14 @@ def _describe(report: Diagnosis, numbers: Numbers, instance: Instance) -> None:
 
 def _proved(value: Interval) -> str:
     return ", proved" if value.lower_certified and value.upper_certified else ""
+
+
+def _ends(value: Interval) -> str:
+    """Return both ends; outward where they are proved."""
+    if not _proved(value):
+        return _range(value.lower, value.upper)
+    low, high = written(value.lower, False), written(value.upper, True)
+    return low if low == high else f"{low} to {high}"
 
 
 def _range(low: float, high: float) -> str:

@@ -170,7 +170,7 @@ def _planned_bound(
     count = _many(size, block)  # blocks of s columns have the extremes of all smaller ones
     pairs = size if block == 1 else size * (size + 1) // 2
     budget.plan(*form.cost_of_entries(pairs, bits))
-    budget.plan(count * (_elimination(block, bits)[0] + 2e-6 + 1e-7 * block * block), _elimination(block, bits)[1])
+    budget.plan(count * (_elimination(block, bits)[0] + 4e-6 + 4e-7 * block * block), _elimination(block, bits)[1])
 
     def holds() -> None:
         near = 1 if block == 1 else size
@@ -208,7 +208,7 @@ def _null_space(kind: str, claim: dict, data: dict, proof: dict, budget: Budget)
     _need(proof.get("method") == "juditsky-nemirovski", "the method of proof is not known")
     Y, other = _matrix(proof.get("Y"), budget, n, N)
     bits = _bits(A) + _bits(Y) + n.bit_length() + bound.denominator.bit_length()
-    budget.plan(N * N * (n * _multiplication(_bits(A), _bits(Y)) + 1e-6 + 1e-10 * bits), _room(bits) * N)
+    budget.plan(N * N * (n * 1.5 * _multiplication(_bits(A), _bits(Y)) + 2e-6 + 1e-10 * bits), _room(bits) * N)
     unit, multipliers = scale * other, _transposed(Y)
     for j, column in enumerate(_transposed(A)):  # z = (I - Y'A) z: s entries of z hold at most those of a column
         entries = [sum(map(int.__mul__, row, column)) - unit * (i == j) for i, row in enumerate(multipliers)]
@@ -349,7 +349,7 @@ def _multiplication(one: int, two: int) -> float:
     """Return the seconds of a product of two numbers of so many bits, and its place in a sum."""
     short, long = sorted((one / 30 + 1, two / 30 + 1))
     products = short * long if short <= 70 else long / short * 4900 * (short / 70) ** 1.585  # Karatsuba's method
-    return 1e-9 * (70 + 0.3 * long + products)
+    return 1e-9 * (90 + 0.3 * long + 1.2 * products)
 
 
 def _elimination(size: int, bits: int) -> tuple[float, float]:
@@ -361,7 +361,7 @@ def _elimination(size: int, bits: int) -> tuple[float, float]:
         left, long = size - k - 1, (k + 1) * (bits + (k + 1).bit_length() / 2)
         entries = left * (left + 1) / 2
         quotient = 2e-9 * (long / 30 + 1) ** 2
-        seconds += entries * (2 * _multiplication(int(long), int(long)) + quotient + 1e-7)
+        seconds += entries * (2 * _multiplication(int(long), int(long)) + quotient + 2e-7)
         room = max(room, (entries + left) * _room(long))
     return seconds, room
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
 from typing import Any
 
 from planted.checks import check_number
 from planted.values import by_value
+import numpy as np
 
-__all__ = ["Interval"]
+from planted.checks import check_number
+from planted.exactness import exact_numbers
+
+__all__ = ["Interval", "written"]
 
 
 @by_value
@@ -21,17 +26,22 @@ class Interval:
     Parameters
     ----------
     lower, upper : float
-        The number lies between them; infinities are legal, NaN is not.
+        The number lies between them; infinities are legal, NaN is not. What no float holds, such as a Fraction, is
+        rounded outward.
     lower_certified, upper_certified : bool, default False
         Whether the bound was proved by rigorous arithmetic. Floating-point results, also complete
-        enumerations, are not proofs.
+        enumerations, are not proofs. A word of whoever makes the interval: nothing is proved again.
     witness : object, optional
         What shows the bound that an example can show, such as a support or a vector.
 
     Raises
     ------
     TypeError, ValueError
-        If a bound is not a number, or the lower one is above the upper one.
+        If a bound is not a number, a flag is no bool, or the lower bound is above the upper one.
+
+    Notes
+    -----
+    ``repr`` writes decimals on the safe side that still are the same floats: 0.1 below, 0.10000000000000001 above.
     """
 
     lower: float
@@ -42,15 +52,30 @@ class Interval:
 
     def __post_init__(self) -> None:
         """Refuse bounds that do not enclose a number."""
-        lower = check_number(self.lower, "lower", finite=False)
-        upper = check_number(self.upper, "upper", finite=False)
+        for name in ("lower_certified", "upper_certified"):
+            if not isinstance(getattr(self, name), (bool, np.bool_)):
+                raise TypeError(f"{name}={getattr(self, name)!r}; expected a bool")
+            object.__setattr__(self, name, bool(getattr(self, name)))
+        lower, upper = _end(self.lower, "lower", -math.inf), _end(self.upper, "upper", math.inf)
         if lower > upper:
             raise ValueError(f"lower={lower} is above upper={upper}; expected bounds in ascending order")
+        object.__setattr__(self, "lower", lower)
+        object.__setattr__(self, "upper", upper)
+
+    def __repr__(self) -> str:
+        return (
+            f"Interval(lower={_same_float(self.lower, False)}, upper={_same_float(self.upper, True)}, "
+            f"lower_certified={self.lower_certified}, upper_certified={self.upper_certified})"
+        )
 
     @property
     def width(self) -> float:
-        """The difference of the bounds."""
-        return 0.0 if self.lower == self.upper else self.upper - self.lower
+        """The difference of the bounds, rounded up."""
+        if self.lower == self.upper:
+            return 0.0
+        if math.isinf(self.lower) or math.isinf(self.upper):
+            return math.inf
+        return _rounded(Fraction(self.upper) - Fraction(self.lower), math.inf)
 
     def below(self, threshold: float) -> bool | None:
         """Say whether the number is smaller than a threshold.
@@ -104,6 +129,55 @@ class Interval:
             any(part.upper == upper and part.upper_certified for part in parts),
             first.witness if first.witness is not None else second.witness,
         )
+
+
+def written(value: float, up: bool, digits: int = 6) -> str:
+    """Return a number with a few digits, rounded up or down.
+
+    Parameters
+    ----------
+    value : float
+        An end of an interval; infinities are legal.
+    up : bool
+        Upward, as upper bounds are to be, or downward.
+    digits : int, default 6
+        Digits that count.
+
+    Returns
+    -------
+    str
+        A decimal that is not below (up), or not above, the exact value of the float.
+    """
+    if math.isinf(value) or value == 0.0:
+        return f"{value:g}" if value else "0"
+    rounding = ROUND_CEILING if up else ROUND_FLOOR
+    near = Context(prec=digits, rounding=rounding).plus(Decimal(value)).normalize()
+    if -5 <= near.adjusted() < max(digits, 6):
+        return format(near, "f")
+    mantissa = format(near.scaleb(-near.adjusted()).normalize(), "f")
+    return f"{mantissa}e{near.adjusted():+03d}"
+
+
+def _same_float(value: float, up: bool) -> str:
+    """Return the shortest decimal on the safe side that is read as the same float."""
+    if math.isinf(value) or (Decimal(repr(value)) >= Decimal(value) if up else Decimal(repr(value)) <= Decimal(value)):
+        return repr(value)
+    texts = (written(value, up, digits) for digits in range(16, 800))
+    return next(text for text in texts if float(text) == value)
+
+
+def _end(value: Any, name: str, towards: float) -> float:
+    """Return a bound as a float, rounded outward where it is none."""
+    if isinstance(value, (bool, np.bool_, float)) or value is None or isinstance(value, (str, complex)):
+        return check_number(value, name, finite=False)
+    found = exact_numbers(value, name)
+    if found.ndim:
+        raise TypeError(f"{name} has shape {found.shape}; expected a number")
+    number = found.item() if found.dtype.kind != "f" else found[()]
+    try:
+        return _rounded(Fraction(*number.as_integer_ratio()), towards)
+    except (ValueError, OverflowError):  # NaN or infinite
+        return check_number(float(number), name, finite=False)
 
 
 def down(value: float) -> float:

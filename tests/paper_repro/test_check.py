@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from paper_repro import cli
-from recovery.certificates import null_space_certificate
+from paper_repro import arguments, cli
+from recovery.certificates import Certificate, checker, null_space_certificate
 from recovery.conditions import null_space_multipliers
 
 ROOT = Path(__file__).parents[2]

@@ -12,6 +12,7 @@ import recovery
 from paper_repro import diagnose as command
 from recovery import DenseOperator, GatedOperator, Instance, certificates, conditions
 from recovery.certificates.certificate import exact, exact_matrix
+from recovery.conditions.intervals import written
 from recovery.operators import ScaledOperator
 
 pd = pytest.importorskip("pandas")
@@ -219,3 +220,61 @@ def test_float32_is_proved_about_as_it_is():
     for given in (A, DenseOperator(A), GatedOperator(A, np.ones((2, 1), dtype=bool))):
         made = certificates.dual_bound(given, 2, solver=None)
         assert made.data["A"] == exact_matrix(A.astype(np.float64))
+
+
+def test_ends_that_no_float_holds_are_rounded_outward():
+    third = Fraction(1, 3)
+    for low, high in ((third, 2 * third), (-third, third), (BIG, BIG), (Decimal("0.1"), Decimal("0.2"))):
+        found = conditions.Interval(low, high, True, True)
+        assert type(found.lower) is type(found.upper) is float
+        assert Fraction(found.lower) <= low <= high <= Fraction(found.upper)
+        assert Fraction(found.width) >= Fraction(high) - Fraction(low)
+    assert conditions.Interval(10**400, 10**401).upper == np.inf
+    assert conditions.Interval(np.int64(3), np.float32(4)).upper == 4.0
+    if np.finfo(np.longdouble).nmant > 52:
+        assert conditions.Interval(LONG, LONG).lower == 2.0**53 < conditions.Interval(LONG, LONG).upper
+    with pytest.raises(TypeError, match="upper_certified='yes'; expected a bool"):
+        conditions.Interval(0.0, 1.0, True, "yes")
+    for bad in ("1", None, [1.0], 1j):
+        with pytest.raises(TypeError, match="lower"):
+            conditions.Interval(bad, 2.0)
+
+
+VALUES = [0.1, 0.3, 1 / 3, 2 / 3, 1e23, 5e-324, 1.7976931348623157e308, 4.35, 1e-5, 123456789.123, 2.0**60, 7.0]
+
+
+@pytest.mark.parametrize("value", [*VALUES, *(-one for one in VALUES)])
+def test_what_is_written_is_not_past_what_is_proved(value):
+    text = repr(conditions.Interval(value, value, True, True))
+    low, high = (part.split("=")[1] for part in text[len("Interval(") : -1].split(", ")[:2])
+    assert Fraction(low) <= Fraction(value) <= Fraction(high)
+    assert float(low) == float(high) == value
+    for digits in (1, 3, 6, 12):
+        low, high = (written(value, up, digits) for up in (False, True))
+        assert Fraction(low) <= Fraction(value) <= Fraction(high)
+        assert Fraction(high) - Fraction(low) <= abs(Fraction(value)) * Fraction(10) ** (1 - digits)
+
+
+def test_what_is_written_of_round_numbers_is_short():
+    assert [written(one, True) for one in (2.0, 0.0, np.inf, 1e20, 0.5)] == ["2", "0", "inf", "1e+20", "0.5"]
+    assert repr(conditions.Interval(0.1, 0.1)).startswith("Interval(lower=0.1, upper=0.10000000000000001, ")
+    assert (written(1 / 3, False), written(1 / 3, True)) == ("0.333333", "0.333334")
+
+
+def test_a_diagnosis_prints_proved_numbers_outward():
+    A = np.array([[1.0, 0.0, 0.5], [0.0, 1.0, 0.3]])
+    numbers = dict(recovery.diagnose(A, sparsity=1, improve=False).numbers)
+    exact = Fraction(1) / (1 + Fraction(0.5) + Fraction(0.3))  # of the null vector (-.5, -.3, 1)
+    low, high = map(Fraction, numbers["alpha_1 of the null space, proved"].split(" to "))
+    assert low <= exact <= high
+    assert numbers["spark, proved"] == "3"
+
+
+def test_what_is_proved_of_clear_rows_is_not_called_proved_of_the_matrix():
+    # the third column is a combination of the others but for rounding
+    A = np.array([[1.0, 0.3, 0.1 + 0.3], [0.0, 0.7, 0.1 * 7], [1.0, 1.0, 0.0]])
+    A[2, 2] = A[2, 0] + np.nextafter(1.0, 2.0) * A[2, 1]
+    A[:2, 2] = A[:2, 0] + A[:2, 1]
+    numbers = dict(recovery.diagnose(A, sparsity=1, improve=False).numbers)
+    assert conditions.null_space_constant(A, 1).upper == 0.0  # independent, exactly
+    assert "alpha_1 of the null space" in numbers
