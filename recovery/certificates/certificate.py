@@ -6,6 +6,7 @@ import importlib
 import json
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -19,10 +20,12 @@ from planted.exactness import exact_numbers
 from planted.values import by_value
 from recovery.certificates.rounding import outward
 
-__all__ = ["FORMAT", "KINDS", "Certificate", "exact", "exact_matrix"]
+__all__ = ["FORMAT", "KINDS", "Certificate", "exact", "exact_matrix", "rational"]
 
 FORMAT = "recovery-certificate"
 VERSION = 1
+LONGEST = 4000
+"""Characters of a number in a file."""
 KINDS = (
     "largest-eigenvalue",
     "smallest-eigenvalue",
@@ -55,10 +58,7 @@ def exact(value: Any) -> str:
         If it is no real number, NaN or infinite.
     """
     if isinstance(value, str):
-        try:
-            return str(Fraction(value))
-        except (ValueError, ZeroDivisionError) as error:
-            raise ValueError(f"value={value!r} is no rational number; expected one such as '1/3'") from error
+        return str(rational(value, "value"))
     number = exact_numbers(value, "value")
     if number.ndim:
         raise ValueError(f"value has shape {number.shape}; expected one number, or exact_matrix for more")
@@ -85,6 +85,38 @@ def exact_matrix(values: Any) -> list[Any]:
     """
     found = exact_numbers(values, "values")
     return _nested(found.tolist())
+
+
+def rational(text: Any, name: str) -> Fraction:
+    """Return the Fraction that a string of at most 4,000 characters stands for.
+
+    Parameters
+    ----------
+    text : str
+        Such as ``"1/3"``, ``"-7"`` or ``"0.25"``; exponents of at most four digits, since a file may hold
+        ``"1e999999999"``, an integer that fills the memory.
+    name : str
+        The argument's name, for the sentence.
+
+    Returns
+    -------
+    Fraction
+        Exact.
+
+    Raises
+    ------
+    ValueError
+        If it is something else.
+    """
+    exponent = re.search(r"[eE][+-]?([0-9_]+)", text) if isinstance(text, str) else None
+    if isinstance(text, str) and len(text) <= LONGEST and (exponent is None or len(exponent[1]) <= 4):
+        try:
+            return Fraction(text)
+        except (ValueError, ZeroDivisionError):
+            pass
+    raise ValueError(
+        f"{name}={repr(text)[:60]} is no rational number; expected a string such as '1/3' of at most {LONGEST} characters"
+    )
 
 
 def _nested(values: Any) -> Any:
@@ -143,8 +175,9 @@ class Certificate:
         """
         if "bound" not in self.claim:
             raise ValueError(f"a certificate of kind {self.kind!r} claims no bound")
+        claimed = rational(self.claim["bound"], "bound")
         upper = self.kind in ("largest-eigenvalue", "smallest-eigenvalue-witness", "null-space")
-        return outward(Fraction(self.claim["bound"]), math.inf if upper else -math.inf)
+        return outward(claimed, math.inf if upper else -math.inf)
 
     def to_json(self) -> str:
         """Return the certificate as JSON text."""
@@ -189,12 +222,14 @@ class Certificate:
             If the file holds something else.
         """
         try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise ValueError(f"{os.fspath(path)} holds no JSON; expected a saved certificate") from error
+            content = json.loads(Path(path).read_text(encoding="utf-8"), object_pairs_hook=_once)
+        except (ValueError, RecursionError) as error:  # integers of thousands of digits and nesting without end, too
+            raise ValueError(f"{os.fspath(path)} holds no JSON ({error}); expected a saved certificate") from error
         if not isinstance(content, dict) or content.get("format") != FORMAT or content.get("version") != VERSION:
             raise ValueError(f"{os.fspath(path)} holds no certificate of format {FORMAT!r}, version {VERSION}")
         parts = {name: content.get(name, {}) for name in ("claim", "data", "proof", "made_by")}
+        if not all(isinstance(part, dict) for part in parts.values()):
+            raise ValueError(f"{os.fspath(path)} holds no certificate: {', '.join(parts)} have to be objects")
         return Certificate(str(content.get("kind")), **parts)
 
     def check(self, *, seconds: float | None = None, gigabytes: float | None = None) -> Any:
@@ -217,3 +252,11 @@ class Certificate:
             checker.SECONDS if seconds is None else check_number(seconds, "seconds", minimum=0.0),
             checker.GIGABYTES if gigabytes is None else check_number(gigabytes, "gigabytes", minimum=0.0),
         )
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON in which no key occurs twice: two readers could take different ones."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key occurs twice in one object")
+    return found

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from planted.checks import check_choice, check_integer
-from recovery.certificates.certificate import Certificate, exact
+from recovery.certificates.certificate import Certificate, exact, rational
 from recovery.certificates.dual import dual_bound
 from recovery.certificates.enumerated import enumeration_bound
 from recovery.certificates.witness import witness_bound
@@ -69,10 +69,7 @@ def isometry_certificate(
     check_choice(relation, "relation", RELATIONS)
     check_choice(method, "method", ("enumeration", "dual"))
     power = check_integer(power, "power", minimum=1, maximum=2)
-    try:
-        limit = Fraction(exact(threshold)) if not isinstance(threshold, str) else Fraction(threshold)
-    except (TypeError, ValueError, ZeroDivisionError):
-        raise ValueError(f"threshold={threshold!r} is no rational number; expected one such as '1/3' or 0.5") from None
+    limit = rational(threshold if isinstance(threshold, str) else _exact_threshold(threshold), "threshold")
     below = relation in ("<", "<=")
     prove: Any = (enumeration_bound if method == "enumeration" else dual_bound) if below else witness_bound
     parts = {side: prove(A, s, side, **(options if below else {})) for side in ("largest", "smallest")}
@@ -93,6 +90,13 @@ def isometry_certificate(
     }
     proof = {side: {"bound": part.claim["bound"], **part.proof} for side, part in parts.items()}
     return Certificate("isometry", claim, parts["largest"].data, proof, {s: dict(p.made_by) for s, p in parts.items()})
+
+
+def _exact_threshold(threshold: Any) -> str:
+    try:
+        return exact(threshold)
+    except (TypeError, ValueError):
+        raise ValueError(f"threshold={threshold!r} is no rational number; expected one such as '1/3' or 0.5") from None
 
 
 def _quantity(quantity: str, high: Fraction, low: Fraction) -> Fraction | None:

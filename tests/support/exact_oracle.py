@@ -12,6 +12,7 @@ minimal; all of them are found by elimination in fractions. They decide the spar
 from fractions import Fraction
 from functools import cmp_to_key
 from itertools import chain, combinations
+from math import lcm
 
 import numpy as np
 
@@ -120,6 +121,43 @@ class Blocks:
 
     def _blocks(self, M):
         return M[self.supports[:, :, None], self.supports[:, None, :]]
+
+
+class ExactBlocks(Blocks):
+    """The same of rational numbers of any size, ints, floats or Fractions, by exact arithmetic alone."""
+
+    def __init__(self, rows, s):
+        rows = [list(map(Fraction, row)) for row in rows]
+        self.unit = lcm(*(value.denominator for row in rows for value in row))
+        columns = [[int(value * self.unit) for value in column] for column in zip(*rows, strict=True)]
+        self.columns = [(column, 0) for column in columns]
+        self.s, self.exact_checks, self._inner = s, 0, {}
+        self.supports = list(combinations(range(len(columns)), s))
+
+    def crossed(self, side, t):
+        """Return a support on which the rational t is no bound of the eigenvalues on a side, or None: t is one."""
+        t = Fraction(t)
+        if side == "smallest" and t <= 0:
+            return None
+        return next((one for one in self.supports if min(self.elementary(side, t, one)) < 0), None)
+
+    def elementary(self, side, t, support):
+        """Return what :meth:`Blocks.elementary` returns, of the columns times their common denominator."""
+        return super().elementary(side, Fraction(t) * self.unit**2, support)
+
+    def near(self, side, steps=80):
+        """Return two rationals, close to each other, between which the extreme eigenvalue on a side lies."""
+        most = max(self.inner(i, i) for i in range(len(self.columns)))
+        low, high = Fraction(0), Fraction(self.s * most, self.unit**2)
+        for _ in range(steps):
+            middle = (low + high) / 2
+            above = self.crossed("largest", middle) is not None if side == "largest" else not self._below(middle)
+            low, high = (middle, high) if above else (low, middle)
+        return low, high
+
+    def _below(self, t):
+        """Say whether some block has an eigenvalue below t."""
+        return self.crossed("smallest", t) is not None
 
 
 def minimal_null_vectors(A):
