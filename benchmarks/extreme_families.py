@@ -1,7 +1,8 @@
 """Three families for benchmarks.no_false_certificate: integers beyond floats, numbers at 1e+-300, and forged files.
 
-Each instance is judged by tests/support/exact_oracle.py on the numbers that were drawn, as integers and Fractions, however
-they were handed over. A refusal in a sentence is no fault; a bound on the wrong side is, and so is anything that is neither.
+Each instance is judged by tests/support/exact_oracle.py on the numbers that were drawn, as integers and Fractions,
+however they were handed over. A refusal in a sentence is no fault; a bound on the wrong side is, and so is anything
+that is neither.
 """
 
 from __future__ import annotations
@@ -61,7 +62,9 @@ def _large_integers(rng):
     for i in range(n):
         for j in range(N):
             if rng.uniform() < 0.5:
-                rows[i][j] = int(rng.choice([1, -1])) * (2**top + int(rng.integers(-2, 3)) * (2 ** (top - 52) if held else 1))
+                rows[i][j] = int(rng.choice([1, -1])) * (
+                    2**top + int(rng.integers(-2, 3)) * (2 ** (top - 52) if held else 1)
+                )
     if rng.uniform() < 0.5:  # a column that is another one but for 1
         for i in range(n):
             rows[i][-1] = rows[i][0]
@@ -272,7 +275,11 @@ def _interval(found, blocks, s):
     for side in SIDES:
         one = getattr(found, side)
         outer, inner = (one.upper, one.lower) if side == "largest" else (one.lower, one.upper)
-        proved = (one.upper_certified, one.lower_certified) if side == "largest" else (one.lower_certified, one.upper_certified)
+        proved = (
+            (one.upper_certified, one.lower_certified)
+            if side == "largest"
+            else (one.lower_certified, one.upper_certified)
+        )
         if proved[0] and abs(outer) < float("inf"):
             _need(blocks.crossed(side, Fraction(outer)) is None, f"{side}: {one}")
         if proved[1]:
@@ -286,7 +293,10 @@ def _interval(found, blocks, s):
         for name, value in known.items():
             one = getattr(found, name)
             _need(not one.lower_certified or _at_most(one.lower, value), f"{name}: {one}")
-            _need(not one.upper_certified or not one.upper < float("inf") or Fraction(one.upper) >= value, f"{name}: {one}")
+            _need(
+                not one.upper_certified or not one.upper < float("inf") or Fraction(one.upper) >= value,
+                f"{name}: {one}",
+            )
 
 
 def _at_most(lower, value):
@@ -300,12 +310,37 @@ def _need(fact, sentence):
 
 # ---- forged files ------------------------------------------------------------------------------------------------
 
-HUGE = ("1" + "0" * 300, "-1" + "0" * 300, "1/1" + "0" * 300, "-7/3" + "0" * 310, "9" * 4000, "-" + "9" * 3998, "1/" + "7" * 3000)
+HUGE = (
+    "1" + "0" * 300,
+    "-1" + "0" * 300,
+    "1/1" + "0" * 300,
+    "-7/3" + "0" * 310,
+    "9" * 4000,
+    "-" + "9" * 3998,
+    "1/" + "7" * 3000,
+)
 FORGED = (
-    *HUGE, *HUGE, "0", "-0", "0/1", "6/2", "-1", "1e999999999", "1e300", "-1e-300", "NaN", "Infinity", "-Infinity", "0x1p1000",
-    "", " 1", "1 ", "+1", "1/0", "0/0", "1/-3", "１", "9" * 4001, "1" * 100_000, "1_000", "1.5", "--1",
+    *HUGE, *HUGE, "0", "-0", "0/1", "6/2", "-1", "1e999999999", "1e300", "-1e-300", "NaN", "Infinity", "-Infinity",
+    "0x1p1000", "", " 1", "1 ", "+1", "1/0", "0/0", "1/-3", "\uff11", "9" * 4001, "1" * 100_000, "1_000", "1.5", "--1",
 )  # fmt: skip
-STRANGE = (None, True, False, 1.5, 10**300, -1, 0, 2**63, [], {}, [[]], [["1"]], "1", float("nan"), float("inf"), "dual")
+STRANGE = (
+    None,
+    True,
+    False,
+    1.5,
+    10**300,
+    -1,
+    0,
+    2**63,
+    [],
+    {},
+    [[]],
+    [["1"]],
+    "1",
+    float("nan"),
+    float("inf"),
+    "dual",
+)
 
 
 def _valid(rng):
@@ -340,7 +375,7 @@ def _places(part, at=()):
 
 
 def forged(rng, number, folder):
-    """Forge a file with extreme numbers; whatever the checker then verifies has to be true, and said on the safe side."""
+    """Forge a file with extreme numbers: whatever is then verified has to be true, and said on the safe side."""
     made = _valid(rng)
     content = json.loads(made.to_json())
     del content["made_by"]
@@ -468,7 +503,8 @@ def _printed(statement, content):
     found = re.search(before + r" ?(-?[0-9][0-9./]*(?:e[+-]?[0-9]+)?)", statement)
     if found is None:
         return f"no number in {statement!r}"
-    shown = Fraction(Decimal(found[2])) if "/" not in found[2] else Fraction(found[2])
+    number = found[2].rstrip(".")  # of "0.333333333334... (rounded up; in full in the file)"
+    shown = Fraction(Decimal(number)) if "/" not in number else Fraction(number)
     upper = found[1] in ("<=", "<", "at most")
     return "" if (shown >= value if upper else shown <= value) else f"{found[0]} is past {value}"
 

@@ -1,12 +1,13 @@
 """Try to get a false certificate: thousands of small awkward matrices, every certified bound against the exact value.
 
 Run from the repository root: ``python -m benchmarks.no_false_certificate`` (2,000 instances, two minutes) or with
-``--full`` (20,000), ``--jobs 2`` and ``--store FILE``, which it goes on from. An instance is a matrix and a sparsity; both of its restricted eigenvalues are bounded, by
-complete enumeration or with a dual matrix: simple ones, those of the first-order method or of cvxpy's solvers, and any
-symmetric matrix at all. The exact value is decided in integers by code that shares nothing with the certificates. One
-certificate in 50 goes through a file and the independent checker, and is then moved past the truth, which the checker
-must refuse. Three families more, of integers beyond floats, numbers at 1e+-300 and forged files, are in
-benchmarks/extreme_families.py. The null-space bounds of l1 are compared with all null vectors of minimal support, in fractions.
+``--full`` (20,000), ``--jobs 2`` and ``--store FILE``, which it goes on from. An instance is a matrix and a sparsity;
+both of its restricted eigenvalues are bounded, by complete enumeration or with a dual matrix: simple ones, those of
+the first-order method or of cvxpy's solvers, and any symmetric matrix at all. The exact value is decided in integers
+by code that shares nothing with the certificates. One certificate in 50 goes through a file and the independent
+checker, and is then moved past the truth, which the checker must refuse. Three families more, of integers beyond
+floats, numbers at 1e+-300 and forged files, are in benchmarks/extreme_families.py. The null-space bounds of l1 are
+compared with all null vectors of minimal support, in fractions.
 """
 
 from __future__ import annotations
@@ -462,9 +463,7 @@ def pieces(count, solvers, null_space, beyond, range_, forged):
     """Return the kind of instances, and the numbers of the first and beyond the last, of parts of at most CHUNK."""
     sizes = {"matrices": count - solvers - null_space, "solvers": solvers, "null space": null_space}
     sizes |= {"beyond": beyond, "range": range_, "forged": forged}
-    return [
-        (kind, start, min(start + CHUNK, size)) for kind, size in sizes.items() for start in range(0, size, CHUNK)
-    ]
+    return [(kind, start, min(start + CHUNK, size)) for kind, size in sizes.items() for start in range(0, size, CHUNK)]
 
 
 def piece(seed, kind, start, stop):
@@ -508,7 +507,10 @@ def in_parallel(wanted, seed, jobs, store):
     """
     known = {}
     if store is not None and store.exists():
-        for line in store.read_text(encoding="utf-8").splitlines():
+        text = store.read_text(encoding="utf-8")
+        if text and not text.endswith("\n"):  # cut off
+            store.write_text(f"{text}\n", encoding="utf-8")
+        for line in text.splitlines():
             try:
                 key, outcomes = json.loads(line)
             except ValueError:
@@ -595,7 +597,9 @@ def _float(value):
 def main(arguments=None):
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--full", action="store_true", help="20,000 matrices, 600 with cvxpy's U, and 2,000 of each besides")
+    parser.add_argument(
+        "--full", action="store_true", help="20,000 matrices, 600 with cvxpy's U, and 2,000 of each besides"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1, help="processes (default: 1)")
     parser.add_argument("--store", type=Path, help="a file to go on from after an interruption")

@@ -60,9 +60,7 @@ def exactly(value: Any, name: str) -> Any:
     found = value if _device_array(value) else exact_numbers(value, name)
     kind = np.dtype(found.dtype).kind
     if kind == "O":
-        flat = [
-            _as_float(one, name, index) for index, one in zip(np.ndindex(found.shape), found.ravel(), strict=True)
-        ]
+        flat = [_as_float(one, name, index) for index, one in zip(np.ndindex(found.shape), found.ravel(), strict=True)]
         return np.array(flat, dtype=np.float64).reshape(found.shape)
     if kind in "iu" and found.size and np.dtype(found.dtype).itemsize > 4:
         if int(found.min()) < -WHOLE or int(found.max()) > WHOLE:
@@ -166,9 +164,7 @@ def exact_numbers(value: Any, name: str) -> np.ndarray:
     except InexactNumber:
         raise
     except (TypeError, ValueError) as error:
-        raise TypeError(
-            f"{name} cannot be made into an array ({error}); expected an array of real numbers"
-        ) from error
+        raise TypeError(f"{name} cannot be made into an array ({error}); expected an array of real numbers") from error
     if found.dtype.kind == "O":
         for index, one in zip(np.ndindex(found.shape), found.ravel(), strict=True):
             if isinstance(one, (list, tuple, np.ndarray)):

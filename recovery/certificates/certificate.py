@@ -13,8 +13,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from planted.checks import check_choice, check_number
 from planted.exactness import exact_numbers
 from planted.values import by_value
@@ -115,7 +113,8 @@ def rational(text: Any, name: str) -> Fraction:
         except (ValueError, ZeroDivisionError):
             pass
     raise ValueError(
-        f"{name}={repr(text)[:60]} is no rational number; expected a string such as '1/3' of at most {LONGEST} characters"
+        f"{name}={repr(text)[:60]} is no rational number; expected a string such as '1/3', of at most {LONGEST} "
+        "characters"
     )
 
 

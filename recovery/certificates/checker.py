@@ -479,7 +479,7 @@ def _name(data: dict) -> str:
 
 
 def _show(value: Fraction, up: bool) -> str:
-    """Return a number, exactly if it is short and else with 12 digits, rounded up or down: never past what is proved."""
+    """Return a number, exactly if it is short, else with 12 digits, rounded up or down: never past what is proved."""
     if max(abs(value.numerator), value.denominator) < 10**12:
         return str(value)
     above, below = abs(value.numerator), value.denominator
@@ -521,7 +521,9 @@ RULES = {
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Check certificates by exact arithmetic.")
     parser.add_argument("files", nargs="+", metavar="FILE")
-    parser.add_argument("--seconds", type=float, default=SECONDS, help="most time a file may take (default: %(default)s)")
+    parser.add_argument(
+        "--seconds", type=float, default=SECONDS, help="most time a file may take (default: %(default)s)"
+    )
     parser.add_argument("--gigabytes", type=float, default=GIGABYTES, help="most memory (default: %(default)s)")
     options = parser.parse_args()
     code = 0

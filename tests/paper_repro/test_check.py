@@ -102,9 +102,7 @@ def test_the_checker_runs_alone(certificate):
 
 
 def test_what_a_check_may_take_is_an_option(tmp_path, capsys):
-    made = Certificate(
-        "largest-eigenvalue", {"s": 2, "bound": "2"}, {"A": [["1"] * 200]}, {"method": "enumeration"}
-    )
+    made = Certificate("largest-eigenvalue", {"s": 2, "bound": "2"}, {"A": [["1"] * 200]}, {"method": "enumeration"})
     made.save(tmp_path / "file.json")
     assert cli.main(["check", "--seconds", "0.001", str(tmp_path / "file.json")]) == 1
     assert "NOT verified: the arithmetic would take too long: about" in capsys.readouterr().out

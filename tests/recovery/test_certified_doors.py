@@ -124,9 +124,9 @@ def test_what_float64_holds_passes_unchanged(door):
 @pytest.mark.parametrize("kind", [kind for kind in ROUNDED if "perator" not in kind and kind != "scaled"])
 @pytest.mark.parametrize("door", MATRICES)
 def test_matrices_that_are_proved_about_are_the_callers_own(door, kind):
-    with pytest.raises(ValueError, match="M holds .* that float64 would round to"):
+    with pytest.raises(ValueError, match=r"M holds .* that float64 would round to"):
         MATRICES[door](ROUNDED[kind])
-    with pytest.raises(ValueError, match="radius holds .* that float64 would round to"):
+    with pytest.raises(ValueError, match=r"radius holds .* that float64 would round to"):
         MATRICES[door](PLAIN, Fraction(1, 3))
     assert MATRICES[door](HELD[kind]) == MATRICES[door](PLAIN)
 

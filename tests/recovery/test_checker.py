@@ -349,7 +349,9 @@ def test_numbers_need_not_be_in_lowest_terms():
     for bound, zero in (("2/2", "0/7"), ("-0/5", "0"), ("4/2", "-0")):
         value = Fraction(bound)
         matrix = [["6/6" if value == 1 else str(value), zero]]
-        made = Certificate("largest-eigenvalue", {"s": 1, "bound": str(value**2)}, {"A": matrix}, {"method": "enumeration"})
+        made = Certificate(
+            "largest-eigenvalue", {"s": 1, "bound": str(value**2)}, {"A": matrix}, {"method": "enumeration"}
+        )
         assert made.check().valid
         assert not dataclasses.replace(made, claim={"s": 1, "bound": str(value**2 - Fraction(1, 10**9))}).check().valid
 
@@ -402,7 +404,13 @@ def test_what_would_take_long_is_refused_at_once():
     row = [f"1/{p**600}" for p in primes[:200]]  # their common denominator has 2 million bits
     wide = Certificate("null-space-witness", {"s": 1, "bound": "0"}, {"A": [row]}, {"vector": row})
     sums = Certificate("null-space", {"s": 1, "bound": "1"}, {"A": [["1"] * 3000]}, nothing(3000))
-    for made in (wide, enumerated(["1"] * 60, 30), enumerated(["1"] * 3000, 2), sums, enumerated(["1"] * 60_000, 30_000)):
+    for made in (
+        wide,
+        enumerated(["1"] * 60, 30),
+        enumerated(["1"] * 3000, 2),
+        sums,
+        enumerated(["1"] * 60_000, 30_000),
+    ):
         begin = time.process_time()
         report = made.check(seconds=1.0)
         assert time.process_time() - begin < 1.0

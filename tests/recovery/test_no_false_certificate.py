@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks import no_false_certificate as campaign
-from recovery.certificates import Certificate, cholesky, dual, gram, null_space, tight
+from recovery.certificates import Certificate, checker, cholesky, dual, gram, null_space, tight
 from recovery.certificates.certificate import exact, exact_matrix
 from recovery.certificates.gram import GramEnclosure
 
@@ -114,3 +114,59 @@ def test_the_campaign_notices_what_is_broken(breaking, monkeypatch):
     about_null_spaces = breaking is broken_order
     outcomes = campaign.campaign(190, solvers=0, null_space=190 if about_null_spaces else 0)
     assert any(one.crossed for one in outcomes)  # stops at the first
+
+
+BESIDES = {"beyond": 60, "range": 60, "forged": 250}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", BESIDES)
+def test_no_false_certificate_at_the_ends_of_what_numbers_can_be(kind):
+    outcomes = list(campaign.piece(0, kind, 0, BESIDES[kind]))
+    assert [one for one in outcomes if one.crossed] == []
+    # refusing everything is no pass
+    assert sum(not one.refused for one in outcomes) >= 0.1 * len(outcomes)
+    assert len({one.family for one in outcomes}) >= {"beyond": 8, "range": 5, "forged": 1}[kind]
+
+
+def rounded_lists(monkeypatch):
+    """A gate that makes arrays before it looks at the numbers."""
+    from recovery.conditions import _columns
+
+    monkeypatch.setattr(
+        _columns,
+        "check_exact",
+        lambda A, name, **expected: _columns.check_array(np.asarray(A, dtype=float), name, **expected),
+    )
+
+
+def forgetful_operators(monkeypatch):
+    """Operators that round and do not say so."""
+    from recovery.conditions import _columns
+
+    monkeypatch.setattr(_columns, "refuse_rounded", lambda A: None)
+
+
+def shown_to_nearest(monkeypatch):
+    """A checker that prints numbers to nearest."""
+    monkeypatch.setattr(checker, "_show", lambda value, up: f"{float(value):.4g}")
+
+
+@pytest.mark.parametrize("breaking", [rounded_lists, forgetful_operators, shown_to_nearest])
+def test_the_campaign_notices_a_gate_that_is_open(breaking, monkeypatch):
+    breaking(monkeypatch)
+    kind = "forged" if breaking is shown_to_nearest else "beyond"
+    assert any(one.crossed for one in campaign.piece(0, kind, 0, 250))  # stops at the first
+
+
+@pytest.mark.slow
+def test_an_interrupted_campaign_goes_on_and_ends_as_one_that_was_not(tmp_path, capsys):
+    wanted = campaign.pieces(30, 0, 4, 2, 2, 5)
+    assert [stop - start for _, start, stop in wanted] == [26, 4, 2, 2, 5]
+    whole = [one for part in wanted for one in campaign.piece(3, *part)]
+    store = tmp_path / "pieces.jsonl"
+    campaign.in_parallel(wanted[2:], 3, 1, store)
+    store.write_text(store.read_text() + '[[3, "matrices", 0, 26], [{"fam')  # cut off
+    assert repr(campaign.in_parallel(wanted, 3, 2, store)) == repr(whole)
+    assert repr(campaign.in_parallel(wanted, 3, 1, store)) == repr(whole)
+    assert capsys.readouterr().out.splitlines()[-1] == "5 of 5 pieces are stored"
