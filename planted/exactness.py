@@ -72,8 +72,8 @@ def exactly(value: Any, name: str) -> Any:
         with np.errstate(over="ignore", under="ignore"):
             changed = (found.astype(np.float64) != found) & ~np.isnan(found)
         if changed.any():
-            at = tuple(int(i) for i in np.argwhere(changed)[0])
-            _as_float(found[at], name, at)
+            place = tuple(int(i) for i in np.argwhere(changed)[0])
+            _as_float(found[place], name, place)
     elif kind not in "fiub":
         raise TypeError(f"{name} has dtype {found.dtype}; expected real numbers")
     return found.astype(np.float64) if kind != "f" or np.dtype(found.dtype).itemsize not in (4, 8) else found

@@ -490,8 +490,8 @@ def _show(value: Fraction, up: bool) -> str:
     while digits < 10**11:
         exponent, digits = exponent - 1, _scaled(above, below, 12 - exponent)
     if up == (value > 0):
-        digits = ceil(digits)
-        exponent, digits = (exponent + 1, 10**11) if digits == 10**12 else (exponent, digits)
+        digits = Fraction(ceil(digits))
+        exponent, digits = (exponent + 1, digits / 10) if digits == 10**12 else (exponent, digits)
     text = str(int(digits)).rstrip("0")
     sign, way = "-" if value < 0 else "", "up" if up else "down"
     number = f"{sign}{text[0]}.{text[1:] or '0'}e{exponent:+}"
@@ -507,7 +507,7 @@ def _scaled(above: int, below: int, power: int) -> Fraction:
     return Fraction(above * 10**power, below) if power >= 0 else Fraction(above, below * 10**-power)
 
 
-RULES = {
+RULES: dict[str, Callable[..., str]] = {
     "largest-eigenvalue": _eigenvalue,
     "smallest-eigenvalue": _eigenvalue,
     "largest-eigenvalue-witness": _eigenvalue,

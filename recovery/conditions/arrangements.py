@@ -122,8 +122,8 @@ def enumerate_patterns(X: Any, s: int, *, boundary: bool = True, limit: int = LI
     -----
     For each support the sign vectors of X_S h, h in R^s, are worked out by recursion over the dimension, in integers
     (rows scaled by positive numbers): every face of the arrangement has a ray in its closure, on which s - 1
-    independent rows are 0; around a ray the rows that are 0 on it form an arrangement of dimension one less, and the others keep
-    their signs. A row that is 0 on the support has the product 0 and is on.
+    independent rows are 0; around a ray the rows that are 0 on it form an arrangement of dimension one less, and
+    the others keep their signs. A row that is 0 on the support has the product 0 and is on.
 
     References
     ----------

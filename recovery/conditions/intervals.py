@@ -173,7 +173,7 @@ def _end(value: Any, name: str, towards: float) -> float:
     found = exact_numbers(value, name)
     if found.ndim:
         raise TypeError(f"{name} has shape {found.shape}; expected a number")
-    number = found.item() if found.dtype.kind != "f" else found[()]
+    number: Any = found.item() if found.dtype.kind != "f" else found[()]
     try:
         return _rounded(Fraction(*number.as_integer_ratio()), towards)
     except (ValueError, OverflowError):  # NaN or infinite
