@@ -247,7 +247,9 @@ def _claims(given, truth, s, rng, blocks, vectors, alpha, number, folder):
     def definite():
         gram = [[sum(a * b for a, b in zip(x, y, strict=True)) for y in truth] for x in truth]
         low = exact_oracle.ExactBlocks([list(row) for row in zip(*truth, strict=True)], len(truth))
-        lowered = [[one - (i == j) * Fraction(gram[0][0], 2) for j, one in enumerate(row)] for i, row in enumerate(gram)]
+        lowered = [
+            [one - (i == j) * Fraction(gram[0][0], 2) for j, one in enumerate(row)] for i, row in enumerate(gram)
+        ]
         known = low.crossed("smallest", Fraction(gram[0][0], 2)) is None
         _need(is_positive_semidefinite(lowered) == known, "semidefinite")
         _need(not proves_positive_definite(lowered) or known, "definite")

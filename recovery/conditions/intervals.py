@@ -8,12 +8,11 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
 from typing import Any
 
-from planted.checks import check_number
-from planted.values import by_value
 import numpy as np
 
 from planted.checks import check_number
 from planted.exactness import exact_numbers
+from planted.values import by_value
 
 __all__ = ["Interval", "written"]
 

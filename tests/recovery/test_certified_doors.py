@@ -1,6 +1,8 @@
 """Every function that proves something, and every kind of number: what float64 would round is refused at the door."""
 
+import copy
 import inspect
+import pickle
 from decimal import Decimal
 from fractions import Fraction
 
@@ -96,6 +98,8 @@ def kinds(rows):
         "DenseOperator of a list": DenseOperator([[rows[0][0], float(rows[0][1])], rows[1]]),
         "GatedOperator": GatedOperator(np.array(rows), np.ones((2, 1), dtype=bool)),
         "GatedOperator of a frame": GatedOperator(frame(rows), np.ones((2, 1), dtype=bool)),
+        "pickled": pickle.loads(pickle.dumps(DenseOperator(np.array(rows)))),
+        "copied": copy.deepcopy(GatedOperator(np.array(rows), np.ones((2, 1), dtype=bool))),
         "scaled": ScaledOperator(DenseOperator(np.array(rows)), np.ones(2)),
     }
     if np.finfo(np.longdouble).nmant > 52:
@@ -121,7 +125,9 @@ def test_what_float64_holds_passes_unchanged(door):
         assert repr(DOORS[door](A)) == repr(expected) or "gates" in str(DOORS[door](A)), kind
 
 
-@pytest.mark.parametrize("kind", [kind for kind in ROUNDED if "perator" not in kind and kind != "scaled"])
+@pytest.mark.parametrize(
+    "kind", [kind for kind in ROUNDED if "perator" not in kind and kind not in ("scaled", "pickled", "copied")]
+)
 @pytest.mark.parametrize("door", MATRICES)
 def test_matrices_that_are_proved_about_are_the_callers_own(door, kind):
     with pytest.raises(ValueError, match=r"M holds .* that float64 would round to"):
