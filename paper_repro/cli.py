@@ -11,6 +11,7 @@ from paper_repro import experiment as experiments
 from paper_repro import render, results, sweep
 from paper_repro.arguments import parser
 from paper_repro.cluster import ClusterError
+from paper_repro.console import printable
 from paper_repro.experiment import Experiment, UnknownName
 from paper_repro.store import StoreError
 from planted import arrays
@@ -33,6 +34,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         0 on success, 1 when cells failed or something is missing, 2 for a wrong argument, 130 after Ctrl-C.
     """
+    with printable():
+        return _main(argv)
+
+
+def _main(argv: Sequence[str] | None) -> int:
     options = parser().parse_args(argv)
     try:
         return _COMMANDS[options.command](options)

@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from paper_repro import machine
+from paper_repro.console import printable
 
 __all__ = ["Died", "each"]
 
@@ -129,6 +130,6 @@ def _serve(function: Callable[[Any], Any], pipe: Connection) -> None:
         os._exit(0)
 
     threading.Thread(target=watch, daemon=True).start()
-    with contextlib.suppress(EOFError, OSError):
+    with contextlib.suppress(EOFError, OSError), printable():
         while True:
             pipe.send(function(pipe.recv()))

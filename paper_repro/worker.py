@@ -17,6 +17,7 @@ import sys
 import threading
 from typing import IO, Any
 
+from paper_repro.console import printable
 from paper_repro.evaluate import evaluate, sentence
 from paper_repro.experiment import Experiment
 from paper_repro.record import Cell, Record
@@ -77,10 +78,11 @@ def main() -> None:
     os.dup2(2, 1)  # what a cell prints goes to standard error, not between the replies
     tasks: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(sys.stdin, tasks), daemon=True).start()
-    while True:
-        reply = compute_cells(json.loads(tasks.get()))
-        replies.write(json.dumps(reply) + "\n")
-        replies.flush()
+    with printable():  # a cell may print what the terminal cannot show
+        while True:
+            reply = compute_cells(json.loads(tasks.get()))
+            replies.write(json.dumps(reply) + "\n")
+            replies.flush()
 
 
 def _listen(source: IO[str], tasks: queue.SimpleQueue[str]) -> None:
