@@ -9,7 +9,7 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check --no-input install --quie
 # One BLAS thread a process: the matrices of the tests are small, and a second thread slows them down.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_MAXIMUM_THREADS=1
 
-.PHONY: figures test test-slow lint bench setup clean
+.PHONY: figures test test-kernels test-slow lint bench setup clean
 
 # Figures and tables of preset quick and the report, in results/, with one process a core. What is there already is not
 # computed again. Where cells failed, the report is written all the same, and make says that it failed.
@@ -20,6 +20,10 @@ figures: $(READY)
 # One process a core, up to eight.
 test: lint
 	$(ONE_THREAD) $(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 8
+
+# The numeric ones of these tests again, under two other kinds of BLAS kernels than this machine's and with two threads.
+test-kernels: $(READY)
+	$(BIN)/python tests/support/kernels.py
 
 test-slow: $(READY)
 	$(ONE_THREAD) HYPOTHESIS_PROFILE=slow $(BIN)/python -m pytest -m slow

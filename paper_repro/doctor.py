@@ -47,19 +47,17 @@ def report(results: Path) -> str:
 
 
 def _blas() -> list[str]:
-    import numpy.linalg
-    import scipy.linalg
-    from threadpoolctl import threadpool_info
-
-    assert numpy.linalg is not None
-    assert scipy.linalg is not None  # both are imported so that their libraries are loaded and listed
     lines = [
-        f"{item.get('internal_api', '?')} {item.get('version') or ''} ({item.get('user_api', '?')}), "
-        f"{item.get('num_threads', '?')} threads"
-        for item in threadpool_info()
+        f"{one['library']}: {one['api']} {one['version'] or '(version unknown)'}, "
+        f"{one['kernel'] or 'unknown'} kernels, {one['threads']} thread{'' if one['threads'] == 1 else 's'}"
+        for one in machine.blas()
     ]
+    lines = lines or ["no library that threadpoolctl knows, so its kernels and threads cannot be told"]
+    chosen = os.environ.get("OPENBLAS_CORETYPE")
+    if chosen:
+        lines.append(f"OPENBLAS_CORETYPE={chosen} is set; without it the processor decides which kernels are used")
     lines.append("sweeps run one process a core (--jobs), each with one thread")
-    return sorted(set(lines[:-1])) + lines[-1:]
+    return lines
 
 
 def _data() -> list[str]:

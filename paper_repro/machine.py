@@ -9,8 +9,9 @@ import os
 import platform
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
-__all__ = ["PACKAGES", "cores", "description", "fingerprint", "versions"]
+__all__ = ["PACKAGES", "blas", "cores", "description", "fingerprint", "versions"]
 
 PACKAGES = ("numpy", "scipy", "matplotlib", "scikit-learn", "cvxpy", "sympy", "python-flint", "cupy", "pandas")
 """Packages whose versions are recorded; CuPy is looked for under the names of its wheels too."""
@@ -31,6 +32,41 @@ def cores() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not offered on every system
         return os.cpu_count() or 1
+
+
+def blas() -> list[dict[str, Any]]:
+    """Return what is known of each BLAS library that this process uses.
+
+    Returns
+    -------
+    list of dict
+        ``"library"`` (its file's name), ``"api"`` (``"openblas"``, ``"mkl"``, ``"blis"``, ...), ``"version"``,
+        ``"kernel"`` (the processor family that its kernels are made for) and ``"threads"``, sorted by library. What a
+        library does not say is None. NumPy and SciPy are imported, since each may bring a library of its own.
+
+    Notes
+    -----
+    OpenBLAS chooses its kernels by the processor, or as the environment variable ``OPENBLAS_CORETYPE`` says. Results
+    differ between kernels in their last bits.
+    """
+    import numpy.linalg
+    import scipy.linalg
+    from threadpoolctl import threadpool_info
+
+    assert numpy.linalg is not None
+    assert scipy.linalg is not None
+    found = [
+        {
+            "library": Path(one["filepath"]).name,
+            "api": one["internal_api"],
+            "version": one.get("version"),
+            "kernel": one.get("architecture"),
+            "threads": one.get("num_threads"),
+        }
+        for one in threadpool_info()
+        if one["user_api"] == "blas"
+    ]
+    return sorted(found, key=lambda one: str(one["library"]))
 
 
 @functools.cache

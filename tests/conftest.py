@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
+import kernels
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -19,6 +21,36 @@ settings.register_profile(
 )
 settings.register_profile("slow", max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
+
+
+NUMERIC = ("linear_lottery", "planted", "properties", "recovery")
+"""Folders whose tests are all marked `numeric`; elsewhere a test that needs the mark has it itself."""
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("BLAS")
+    group.addoption("--blas-kernel", metavar="NAME", help="fail unless all BLAS libraries use these kernels")
+    group.addoption("--blas-threads", metavar="N", type=int, help="fail unless all BLAS libraries use N threads")
+
+
+def pytest_configure(config):
+    kernel, threads = config.getoption("--blas-kernel"), config.getoption("--blas-threads")
+    if kernel is not None or threads is not None:  # in every process of the run
+        complaint = kernels.complaint(kernels.libraries(), kernel, threads)
+        if complaint:
+            raise pytest.UsageError(complaint)
+
+
+def pytest_report_header(config):
+    return kernels.words(kernels.libraries())
+
+
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
+def pytest_collection_modifyitems(items):
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here) and item.path.relative_to(here).parts[0] in NUMERIC:
+            item.add_marker(pytest.mark.numeric)
 
 
 class Backend:

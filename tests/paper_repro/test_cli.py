@@ -91,11 +91,41 @@ def test_doctor_says_what_there_is_and_where_data_is_looked_for(command, tmp_pat
     monkeypatch.setenv("SPARSE_RECOVERY_DATA", str(tmp_path / "data"))
     code, output, _ = command("doctor")
     assert code == 0
-    for word in ("numpy", "scipy", "matplotlib", "threads", "GPU", "results", str(tmp_path / "data")):
+    for word in ("numpy", "scipy", "matplotlib", "thread", "GPU", "results", str(tmp_path / "data")):
         assert word in output
     assert "mnist    not usable: MNIST needs train-images-idx3-ubyte" in output
     assert "digits   Dataset('scikit-learn digits'" in output
     assert f"{machine.cores()} cores usable" in output
+
+
+def test_doctor_names_the_kernels_of_every_blas_library(command, monkeypatch):
+    from threadpoolctl import threadpool_info
+
+    def architecture(path, one):
+        return {"filepath": path, "user_api": "blas", "internal_api": "openblas", "version": "0.3.30", **one}
+
+    found = [
+        architecture("a/libscipy_openblas.so", {"architecture": "Haswell", "num_threads": 1}),
+        architecture("b/libscipy_openblas64_.so", {"architecture": "SkylakeX", "num_threads": 2}),
+        {"filepath": "c/libblas.so", "user_api": "blas", "internal_api": "blis", "version": None, "num_threads": 4},
+        {"filepath": "d/libgomp.so", "user_api": "openmp", "internal_api": "openmp", "num_threads": 2},
+    ]
+    with monkeypatch.context() as patch:
+        patch.setattr("threadpoolctl.threadpool_info", lambda: found)
+        patch.setenv("OPENBLAS_CORETYPE", "Zen")
+        output = command("doctor")[1]
+    assert "  libscipy_openblas.so: openblas 0.3.30, Haswell kernels, 1 thread\n" in output
+    assert "  libscipy_openblas64_.so: openblas 0.3.30, SkylakeX kernels, 2 threads\n" in output
+    assert "  libblas.so: blis (version unknown), unknown kernels, 4 threads\n" in output
+    assert "libgomp" not in output
+    assert "OPENBLAS_CORETYPE=Zen is set" in output
+    monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
+    output = command("doctor")[1]
+    assert "CORETYPE" not in output
+    for one in threadpool_info():
+        if one["user_api"] == "blas":
+            assert Path(one["filepath"]).name in output
+            assert f"{one.get('architecture') or 'unknown'} kernels" in output
 
 
 @pytest.mark.parametrize(

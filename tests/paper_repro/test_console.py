@@ -107,7 +107,9 @@ def calls(tmp_path, monkeypatch):
     }
 
 
-@pytest.mark.parametrize("encoding", ["cp1252", "iso-8859-1", "ascii"])
+@pytest.mark.parametrize(
+    "encoding", ["cp1252", *(pytest.param(name, marks=pytest.mark.slow) for name in ("iso-8859-1", "ascii"))]
+)
 def test_every_command_prints_in_every_encoding(streams, calls, encoding):
     assert set(calls) == set(cli._COMMANDS)
     for name, (expected, *arguments) in calls.items():
