@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from tqdm import tqdm
-
 from paper_repro import machine
 from paper_repro.cluster import Cluster
 from paper_repro.experiment import Experiment
 from paper_repro.plan import GPU_BATCH, Job, in_batches, in_order
 from paper_repro.pool import Pool
+from paper_repro.progress import Progress
 from paper_repro.stopping import Interrupted, Signals
 from paper_repro.store import DamagedCell, Store, StoreError
 from planted.checks import check_choice, check_integer
@@ -115,19 +114,16 @@ def run(
             todo.append(job)
     if not todo:
         return sweep
-    with Signals() as signals, _bar(experiment, sum(job.cost for job in todo), progress) as bar:
-
-        def say(sentence: str) -> None:
-            if progress is not None:
-                bar.write(f"{experiment.name}: {sentence}", file=progress)
-
-        with (
-            Pool(experiment, store, device, min(jobs, len(todo)))
-            if dask is None
-            else Cluster(experiment, store, device, dask, say)
-        ) as place:
-            batches = in_batches(experiment, todo, batch, max(place.slots(), 1))
-            _Collection(place, batches, sweep, bar, say, signals).run()
+    with (
+        Signals() as signals,
+        Progress(experiment.name, progress) as shown,
+        Pool(experiment, store, device, min(jobs, len(todo)))
+        if dask is None
+        else Cluster(experiment, store, device, dask, shown.say) as place,
+    ):
+        batches = in_batches(experiment, todo, batch, max(place.slots(), 1))
+        shown.plan(batches)
+        _Collection(place, batches, sweep, shown, signals).run()
     return sweep
 
 
@@ -135,11 +131,10 @@ class _Collection:
     """Handing out batches and hearing what became of them, until all are done or a signal comes."""
 
     def __init__(
-        self, place: Pool | Cluster, batches: list[list[Job]], sweep: Sweep, bar: Any, say: Any, signals: Signals
+        self, place: Pool | Cluster, batches: list[list[Job]], sweep: Sweep, progress: Progress, signals: Signals
     ) -> None:
-        self.place, self.sweep, self.bar, self.say, self.signals = place, sweep, bar, say, signals
+        self.place, self.sweep, self.progress, self.signals = place, sweep, progress, signals
         self.waiting = deque(batches)
-        self.costs = {job.cell.key: job.cost for batch in batches for job in batch}
         self.running: dict[str, int] = {}  # key of a batch's first cell -> number of its cells
 
     def run(self) -> None:
@@ -151,10 +146,13 @@ class _Collection:
                 told = True
                 count = sum(self.running.values())
                 which = "the running cell" if count == 1 else f"{count} running cells"
-                self.say(f"finishing {which}; {self.signals.name} again drops {'it' if count == 1 else 'them'}")
+                self.progress.say(
+                    f"finishing {which}; {self.signals.name} again drops {'it' if count == 1 else 'them'}"
+                )
             while self.waiting and not self.signals.count and len(self.running) < self.place.slots():
                 cells = [job.cell for job in self.waiting.popleft()]
                 self.running[cells[0].key] = len(cells)
+                self.progress.start(cells[0].key)
                 self.place.submit(cells)
             self._hear()
         if self.signals.count:
@@ -168,6 +166,7 @@ class _Collection:
     def _hear(self) -> None:
         heard = self.place.next_reply()
         if heard is None:
+            self.progress.wait(self.place.slots())
             return
         cells, replies = heard
         del self.running[cells[0].key]
@@ -177,18 +176,6 @@ class _Collection:
             self.sweep.computed += 1
             if reply["status"] == "failed":
                 self.sweep.failed.append((dict(cell.settings), reply["message"]))
-            self.bar.set_postfix_str(f"{self.sweep.computed}/{len(self.costs)} cells", refresh=False)
-            self.bar.update(self.costs[cell.key])
-
-
-def _bar(experiment: Experiment, total: float, progress: IO[str] | None) -> Any:
-    # the bar advances by estimated cost, not by cells, so that the time left means something
-    # although long cells start first
-    return tqdm(
-        total=total,
-        desc=experiment.name,
-        file=progress,
-        disable=progress is None,
-        bar_format="{desc}: {percentage:3.0f}%|{bar:30}| {elapsed} gone, {remaining} left{postfix}",
-        mininterval=0.2 if progress is not None and progress.isatty() else 5.0,
-    )
+        done = all(reply["status"] == "done" for reply in replies)
+        seconds = sum(reply["seconds"] for reply in replies) if done else None
+        self.progress.finish(cells[0].key, len(cells), self.place.slots(), seconds)

@@ -38,7 +38,8 @@ def compute_cells(task: dict[str, Any]) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        For each cell ``status`` ("done", "failed", or "store" when nothing can be written) and ``message``.
+        For each cell ``status`` ("done", "failed", or "store" when nothing can be written) and ``message``, and
+        where it was computed ``seconds``, which the start of the process is no part of.
     """
     try:
         experiment: Experiment = importlib.import_module(task["module"]).EXPERIMENT
@@ -67,7 +68,7 @@ def _write(store: Store, record: Record) -> dict[str, Any]:
             store.write(record)
     except StoreError as error:
         return {"status": "store", "message": str(error)}
-    return {"status": record.status, "message": record.message}
+    return {"status": record.status, "message": record.message, "seconds": record.run["wall_s"]}
 
 
 def main() -> None:

@@ -1,0 +1,176 @@
+"""How long a sweep will still take: the experiment's estimates of cost, corrected by what has been measured.
+
+Estimates of cost are in no unit, are wrong by a factor that differs between methods, and forget what every cell takes
+however small it is. So the time of a cell is forecast from those that are finished, and from how long those that run
+have been running.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+__all__ = ["Forecast", "Task"]
+
+MEMORY = 0.95
+"""Weight of a finished task against that of the next one of its kind to finish: cells are done by falling cost, so the
+latest are most like those that wait."""
+SLOPE_PRIOR = 0.5
+"""How firmly time is held to be proportional to cost, as a sum of squares of log cost."""
+KIND_PRIOR = 0.3
+"""How firmly kinds are held to be alike: this many finished tasks with the factor of all kinds together."""
+SPREAD_PRIOR = 0.3
+"""Standard deviation of the log of a time about its forecast, before anything is known; it counts as one task."""
+NEW_SPREAD = 0.7
+"""The same for a kind of which no task is finished."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """Cells that are computed in one call.
+
+    Parameters
+    ----------
+    key : hashable
+        Which they are.
+    kind : hashable
+        Tasks of one kind take about as long a unit of cost.
+    cost : float
+        Estimated, positive, in any unit.
+    """
+
+    key: Hashable
+    kind: Hashable
+    cost: float
+
+
+def _exp(value: float) -> float:
+    return math.exp(min(value, 600.0))
+
+
+@dataclass(frozen=True)
+class _Law:
+    """log(seconds) = factor + slope log(cost), and the standard deviation of what is left over."""
+
+    factor: float
+    slope: float
+    spread: float
+
+    def middle(self, cost: float) -> float:
+        return self.factor + self.slope * math.log(cost)
+
+    def mean(self, cost: float) -> float:
+        return _exp(self.middle(cost) + self.spread**2 / 2)
+
+    def left(self, cost: float, elapsed: float) -> float:
+        """Return the mean time that is left of a task that has been running for `elapsed` seconds.
+
+        Notes
+        -----
+        The conditional mean of a log-normal time T with parameters mu, s: E[T | T > e] = exp(mu + s^2 / 2)
+        Phi(s - z) / Phi(-z) with z = (log(e) - mu) / s, of which e is taken off; derived here. A task that is more
+        than two standard deviations beyond its forecast refutes it: s is then raised until z = 2, so that the time
+        left grows with e, up to e itself. What has taken long will take long.
+        """
+        if elapsed <= 0.0:
+            return self.mean(cost)
+        beyond = math.log(elapsed) - self.middle(cost)
+        spread = max(self.spread, beyond / 2.0)
+        z = beyond / spread
+        mean = _exp(self.middle(cost) + spread**2 / 2)
+        total = mean * math.erfc((z - spread) / math.sqrt(2)) / math.erfc(z / math.sqrt(2))
+        return max(min(total - elapsed, max(elapsed, mean)), 0.0)
+
+
+class Forecast:
+    """The time left of a list of tasks that several workers take in order.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+        In the order in which they are started.
+
+    Notes
+    -----
+    The log of a task's time is taken to be linear in the log of its cost, with one line a kind: weighted least squares
+    over the finished tasks, the slope drawn towards 1 and the factor towards that of all kinds. A running task that is
+    beyond its forecast counts with the time that it is now expected to take, so that it corrects those of its kind
+    that wait. The time left is that of the tasks handed out to the workers in order, each to the first that is free.
+    """
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        self._waiting = {task.key: task for task in tasks}
+        self._running: dict[Hashable, tuple[Task, float]] = {}
+        self._done: list[tuple[Task, float]] = []
+
+    def start(self, key: Hashable, now: float) -> None:
+        """Note that a task has begun at a time, in seconds."""
+        self._running[key] = self._waiting.pop(key), now
+
+    def finish(self, key: Hashable, seconds: float | None) -> None:
+        """Note that a task has ended, and what it took; None where that says nothing of others, as when it failed."""
+        task, _ = self._running.pop(key)
+        if seconds is not None:
+            self._done.append((task, max(seconds, 1e-6)))
+
+    def left(self, now: float, workers: int) -> float | None:
+        """Return the time until all tasks are finished.
+
+        Parameters
+        ----------
+        now : float
+            The time, in seconds, by the clock of `start`.
+        workers : int
+            How many tasks run at once; those that run already count among them.
+
+        Returns
+        -------
+        float or None
+            Seconds; None as long as nothing has been measured that it could be told from.
+        """
+        if not self._running and not self._waiting:
+            return 0.0
+        if not self._done:
+            return None
+        laws = self._laws(self._done)
+        overdue = [
+            (task, now - started + laws[task.kind].left(task.cost, now - started))
+            for task, started in self._running.values()
+            if now - started > _exp(laws[task.kind].middle(task.cost))
+        ]
+        if overdue:
+            laws = self._laws([*self._done, *overdue])
+        free = [laws[task.kind].left(task.cost, now - started) for task, started in self._running.values()]
+        free += [0.0] * (max(workers, 1) - len(free))
+        heapq.heapify(free)
+        for task in self._waiting.values():
+            heapq.heapreplace(free, free[0] + laws[task.kind].mean(task.cost))
+        return max(free)
+
+    def _laws(self, measured: Sequence[tuple[Task, float]]) -> dict[Hashable, _Law]:
+        """Return the law of every kind there is."""
+        kinds: dict[Hashable, list[tuple[float, float]]] = {task.kind: [] for task in self._waiting.values()}
+        kinds |= {task.kind: [] for task, _ in self._running.values()}
+        for task, seconds in measured:
+            kinds.setdefault(task.kind, []).append((math.log(task.cost), math.log(seconds)))
+        common = sum(math.log(seconds / task.cost) for task, seconds in measured) / len(measured)
+        return {kind: _line(points, common) for kind, points in kinds.items()}
+
+
+def _line(points: Sequence[tuple[float, float]], common: float) -> _Law:
+    """Fit the line of one kind; `common` is the log factor of all kinds together."""
+    if not points:
+        return _Law(common, 1.0, NEW_SPREAD)
+    weights = [MEMORY**age for age in reversed(range(len(points)))]
+    total = sum(weights)
+    x_mean = sum(w * x for w, (x, _) in zip(weights, points, strict=True)) / total
+    y_mean = sum(w * y for w, (_, y) in zip(weights, points, strict=True)) / total
+    y_mean = (total * y_mean + KIND_PRIOR * (common + x_mean)) / (total + KIND_PRIOR)
+    squares = sum(w * (x - x_mean) ** 2 for w, (x, _) in zip(weights, points, strict=True))
+    products = sum(w * (x - x_mean) * (y - y_mean) for w, (x, y) in zip(weights, points, strict=True))
+    slope = min(max((products + SLOPE_PRIOR) / (squares + SLOPE_PRIOR), 0.0), 2.0)
+    factor = y_mean - slope * x_mean
+    rest = sum(w * (y - factor - slope * x) ** 2 for w, (x, y) in zip(weights, points, strict=True))
+    return _Law(factor, slope, min(math.sqrt((rest + SPREAD_PRIOR**2) / (total + 1.0)), 1.0))

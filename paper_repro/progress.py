@@ -1,0 +1,104 @@
+"""The progress bar of a sweep: the share of its time that is gone, and what is left by the forecast."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import IO, Any
+
+from tqdm import tqdm
+
+from paper_repro.forecast import Forecast, Task
+from paper_repro.plan import Job
+
+__all__ = ["Progress"]
+
+TERMINAL_S, FILE_S = 0.2, 5.0
+"""Seconds between two states of the bar, where a cell is finished; on a terminal also where none is."""
+QUIET_S = 60.0
+"""Seconds between two states in a file while no cell is finished."""
+
+
+class Progress:
+    """A bar, and what is said meanwhile; without a stream neither.
+
+    Parameters
+    ----------
+    name : str
+        What is computed.
+    stream : text stream, optional
+        Where to.
+    clock : callable, optional
+        Returns the time in seconds.
+
+    Notes
+    -----
+    The bar shows elapsed / (elapsed + left), which a corrected forecast may take back.
+    """
+
+    def __init__(self, name: str, stream: IO[str] | None, clock: Callable[[], float] = time.monotonic) -> None:
+        self.name, self.stream, self.clock = name, stream, clock
+        self.cells, self.finished = 0, 0
+        self.forecast = Forecast([])
+        self._begun = self._shown = clock()
+        self._costs_s = 0.0
+        self._often = TERMINAL_S if stream is not None and stream.isatty() else FILE_S
+        self._bar: Any = None
+
+    def __enter__(self) -> Progress:
+        if self.stream is not None:
+            self._bar = tqdm(total=1.0, desc=self.name, file=self.stream, bar_format=self._format(None))
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def plan(self, batches: Sequence[Sequence[Job]]) -> None:
+        """Set what is to be computed: batches in the order in which they are started, called by their first cells."""
+        self.cells = sum(map(len, batches))
+        self.forecast = Forecast(
+            [Task(one[0].cell.key, _kind(one[0]), sum(job.cost for job in one)) for one in batches]
+        )
+
+    def say(self, sentence: str) -> None:
+        """Print a sentence above the bar."""
+        if self._bar is not None:
+            self._bar.write(f"{self.name}: {sentence}", file=self.stream)
+
+    def start(self, key: str) -> None:
+        """Note that a batch has begun."""
+        self.forecast.start(key, self.clock())
+
+    def finish(self, key: str, cells: int, workers: int, seconds: float | None) -> None:
+        """Note that a batch of some cells has ended, what it took, and how many can now be computed at once."""
+        self.forecast.finish(key, seconds)
+        self.finished += cells
+        self._show(workers, self._often, always=self.finished == self.cells)
+
+    def wait(self, workers: int) -> None:
+        """Note that time goes by while no batch ends."""
+        self._show(workers, TERMINAL_S if self._often == TERMINAL_S else QUIET_S)
+
+    def _show(self, workers: int, interval: float, always: bool = False) -> None:
+        now = self.clock()
+        # a forecast of ten thousand cells takes some hundredths of a second: a fiftieth of the time at most
+        if self._bar is None or (now - self._shown < max(interval, 50 * self._costs_s) and not always):
+            return
+        left = self.forecast.left(now, workers)
+        self._shown = self.clock()
+        self._costs_s = self._shown - now
+        if left is not None:
+            gone = max(now - self._begun, 1e-9)
+            self._bar.n = gone / (gone + left)
+        self._bar.bar_format = self._format(left, now - self._begun)
+        self._bar.refresh()
+
+    def _format(self, left: float | None, gone: float = 0.0) -> str:
+        times = f"{tqdm.format_interval(gone)} gone, {'?' if left is None else tqdm.format_interval(left)} left"
+        return "{desc}: {percentage:3.0f}%|{bar:30}| " + f"{times}, {self.finished}/{self.cells} cells"
+
+
+def _kind(job: Job) -> tuple[Any, ...]:
+    """Return what is not a number in a cell's settings, such as its method."""
+    return tuple((name, value) for name, value in sorted(job.cell.settings.items()) if isinstance(value, (str, bool)))
