@@ -45,7 +45,7 @@ def executed(tmp_path, monkeypatch):
 
         notebook = nbformat.read(path, as_version=4)
         client = nbclient.NotebookClient(
-            notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+            notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
         )
         client.execute()
         return notebook

@@ -37,7 +37,7 @@ def command(capsys, monkeypatch):
 
 def in_a_process(words, before):
     done = subprocess.run(
-        [*COMMAND, *words], capture_output=True, text=True, timeout=120, env=ENVIRONMENT, preexec_fn=before
+        [*COMMAND, *words], capture_output=True, text=True, timeout=600, env=ENVIRONMENT, preexec_fn=before
     )
     return done.returncode, done.stdout, done.stderr
 

@@ -29,7 +29,7 @@ def kill_and_resume(tmp_path, kills, seed):
         cut += process.returncode == -signal.SIGKILL
     assert gone(workers(folder))
     process = start(folder, "--preset", "quick", "--jobs", "2")
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=600)
     assert process.returncode == 0, errors
     return folder, cut
 

@@ -136,7 +136,7 @@ class Browser:
     def _reply_to(self, number):
         return next((event for event in self.events[-50:] if event.get("id") == number), None)
 
-    def _until(self, condition, seconds=30.0):
+    def _until(self, condition, seconds=300.0):
         end = time.monotonic() + seconds
         while not (found := condition()):
             ready, _, _ = select.select([self._replies], [], [], max(0.0, end - time.monotonic()))

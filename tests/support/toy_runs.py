@@ -31,7 +31,7 @@ def stored(folder):
     return len(list(folder.glob("store/toy/*.json")))
 
 
-def wait_for(condition, seconds=60.0):
+def wait_for(condition, seconds=600.0):
     """Wait until a condition holds, and return whether it does."""
     end = time.monotonic() + seconds
     while time.monotonic() < end and not condition():
@@ -40,8 +40,8 @@ def wait_for(condition, seconds=60.0):
 
 
 def gone(processes):
-    """Wait until none of the processes is there, for ten seconds at most."""
-    return wait_for(lambda: not any(Path(f"/proc/{process}").exists() for process in processes), 10.0)
+    """Wait until none of the processes is there, for a hundred seconds at most."""
+    return wait_for(lambda: not any(Path(f"/proc/{process}").exists() for process in processes), 100.0)
 
 
 def whole(folder):
