@@ -144,7 +144,17 @@ def parser() -> argparse.ArgumentParser:
     add.add_argument("--no-changes", action="store_true", help="do not try changes of the matrix, which takes longest")
     add.set_defaults(command="diagnose")
 
-    add = commands.add_parser("doctor", parents=[where], help="print versions, BLAS, GPU and the data that is found")
+    add = commands.add_parser(
+        "data",
+        help="list the data sets that figures need, check the files that are there, and fetch those that are not",
+    )
+    add.add_argument("names", nargs="*", metavar="NAME", help="mnist or cifar10 (default: both)")
+    add.add_argument("--download", action="store_true", help="fetch the files that are missing, and check them")
+    add.set_defaults(command="data")
+
+    add = commands.add_parser(
+        "doctor", parents=[where], help="print versions, BLAS and its kernels, GPU and the data that is found"
+    )
     add.set_defaults(command="doctor")
     return whole
 

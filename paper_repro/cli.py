@@ -1,4 +1,4 @@
-"""The command ``paper-repro``: list, run, merge, show, report, verify, check, diagnose, doctor."""
+"""The command ``paper-repro``: list, run, merge, show, report, verify, check, diagnose, data, doctor."""
 
 from __future__ import annotations
 
@@ -91,8 +91,12 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _run_one(experiment: Experiment, options: argparse.Namespace, device: str) -> int:
+    from paper_repro import data
+
     started = time.perf_counter()
     cells = experiment.cells(options.preset, options.seed)
+    for sentence in data.stand_ins(cells):
+        print(f"{experiment.name}: {sentence}", file=sys.stderr)
     outcome = sweep.run(
         experiment,
         cells,
@@ -234,6 +238,16 @@ def _diagnose(options: argparse.Namespace) -> int:
     return OK
 
 
+def _data(options: argparse.Namespace) -> int:
+    from paper_repro import data
+
+    unknown = [name for name in options.names if name not in data.DATA_SETS]
+    if unknown:
+        listed = " or ".join(data.DATA_SETS)
+        return _complain(f"there is no data set {unknown[0]!r}; expected {listed}", USAGE)
+    return OK if data.report(options.names, download=options.download, say=print) else FAILED
+
+
 def _doctor(options: argparse.Namespace) -> int:
     from paper_repro import doctor
 
@@ -250,5 +264,6 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "verify": _verify,
     "check": _check,
     "diagnose": _diagnose,
+    "data": _data,
     "doctor": _doctor,
 }

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from paper_repro import machine
+from paper_repro import data, machine
 from planted import arrays, datasets
 
 __all__ = ["report"]
@@ -62,9 +62,7 @@ def _blas() -> list[str]:
 
 def _data() -> list[str]:
     """Return where data is looked for, and what reading each data set gives."""
-    chosen = os.environ.get(datasets.ENVIRONMENT)
-    how = f"set by {datasets.ENVIRONMENT}" if chosen else f"the default; {datasets.ENVIRONMENT} is not set"
-    lines = [f"looked for in {datasets.data_folder()} ({how})"]
+    lines = [f"looked for in {data.folder_words()}", "`paper-repro data` says which figures need what, and fetches it"]
     for name in ("mnist", "cifar10", "digits"):
         try:
             found = getattr(datasets, name)()

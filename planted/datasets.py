@@ -145,7 +145,7 @@ def cifar10(root: str | Path | None = None, *, download: bool = False) -> Datase
     sample = top / "cifar10-jpeg"
     if not folder.is_dir() and sample.is_dir():
         folder, name = sample, JPEG_SAMPLE
-        batches = [batch for batch in batches if _existing(folder, batch)] or batches[:1]
+        batches = [batch for batch in batches if existing(folder, batch)] or batches[:1]
     found = [find(folder, batch, "CIFAR-10 (binary version)", "planted.datasets.cifar10") for batch in batches]
     train = [read_cifar_binary(path) for path in found]
     test = read_cifar_binary(find(folder, "test_batch.bin", "CIFAR-10 (binary version)", "planted.datasets.cifar10"))
@@ -181,7 +181,8 @@ def digits() -> Dataset:
     return Dataset("scikit-learn digits", x[:cut], y[:cut], x[cut:], y[cut:], (8, 8), classes, pixel_max=16.0)
 
 
-def _existing(folder: Path, name: str) -> Path | None:
+def existing(folder: Path, name: str) -> Path | None:
+    """Return a data file that is there, gzipped or not, or None."""
     for candidate in (folder / f"{name}.gz", folder / name):
         if candidate.is_file():
             return candidate
@@ -210,11 +211,11 @@ def find(folder: Path, name: str, what: str, function: str) -> Path:
     FileNotFoundError
         If it is not there.
     """
-    path = _existing(folder, name)
+    path = existing(folder, name)
     if path is None:
         raise FileNotFoundError(
             f"{what} needs {name} or {name}.gz, and {folder} does not hold it; put it there, or name another data "
-            f"folder with root= or the environment variable {ENVIRONMENT}, or call {function}(download=True) where "
-            "there is a network"
+            f"folder with root= or the environment variable {ENVIRONMENT}, or call {function}(download=True), as "
+            "`paper-repro data --download` does, where there is a network"
         )
     return path

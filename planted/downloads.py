@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import tarfile
 from pathlib import Path
+from urllib.parse import urlsplit
 
-__all__ = ["CIFAR10_MD5", "CIFAR10_URL", "MNIST_MD5", "MNIST_URL", "fetch_cifar10", "fetch_mnist"]
+__all__ = [
+    "CIFAR10_FILES",
+    "CIFAR10_IMAGES",
+    "CIFAR10_MD5",
+    "CIFAR10_URL",
+    "MNIST_MD5",
+    "MNIST_URL",
+    "fetch_cifar10",
+    "fetch_mnist",
+    "write_whole",
+]
 
 MNIST_URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 MNIST_MD5 = {
@@ -17,6 +28,9 @@ MNIST_MD5 = {
 """MD5 of the gzipped files, as published with them."""
 CIFAR10_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 CIFAR10_MD5 = "c32a1d4ab5d03f1284b67883e8d87530"
+CIFAR10_FILES = (*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin")
+CIFAR10_IMAGES = 10_000
+"""In each file."""
 
 
 def fetch_mnist(folder: Path) -> None:
@@ -50,8 +64,9 @@ def fetch_cifar10(folder: Path) -> None:
     RuntimeError
         If the archive cannot be fetched or its checksum is wrong.
     """
-    wanted = [f"data_batch_{i}.bin" for i in range(1, 6)] + ["test_batch.bin"]
-    missing = [name for name in wanted if not (folder / name).is_file() and not (folder / f"{name}.gz").is_file()]
+    missing = [
+        name for name in CIFAR10_FILES if not (folder / name).is_file() and not (folder / f"{name}.gz").is_file()
+    ]
     if not missing:
         return
     archive = _retrieve(CIFAR10_URL, CIFAR10_MD5, folder, "cifar-10-binary.tar.gz")
@@ -61,7 +76,7 @@ def fetch_cifar10(folder: Path) -> None:
             stream = tar.extractfile(member) if name in missing else None
             if stream is not None:
                 # written by hand, under names of our own: an archive's paths are not to be trusted
-                _write(folder / name, stream.read())
+                write_whole(folder / name, stream.read())
     archive.unlink()
 
 
@@ -72,13 +87,23 @@ def _retrieve(url: str, md5: str, folder: Path, name: str) -> Path:
         return Path(pooch.retrieve(url, known_hash=f"md5:{md5}", fname=name, path=folder))
     except Exception as error:  # requests and the operating system raise many kinds
         raise RuntimeError(
-            f"{name} could not be downloaded from {url} ({type(error).__name__}: {error}); "
+            f"{name} could not be downloaded from {url} ({_reason(url, error)}); "
             f"get it on another machine and put it in {folder}"
         ) from error
 
 
-def _write(path: Path, content: bytes) -> None:
-    # under another name first: a reader never sees half a file
+def _reason(url: str, error: Exception) -> str:
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    host = urlsplit(url).hostname
+    if "Timeout" in kinds:
+        return f"{host} does not answer"
+    if "ConnectionError" in kinds:  # that of requests is a page long
+        return f"there is no connection to {host}: no network, a proxy or a firewall between, or the host is down"
+    return f"{type(error).__name__}: {error}"
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file under another name first, so that a reader never sees half of it."""
     partial = path.with_name(path.name + ".part")
     with open(partial, "wb") as file:
         file.write(content)

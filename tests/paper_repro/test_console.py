@@ -90,6 +90,7 @@ def calls(tmp_path, monkeypatch):
     certificate, matrix = folder / "μ.json", folder / "μ.npz"
     certificate.write_bytes(CERTIFICATE.read_bytes())
     np.savez(matrix, A=np.eye(5)[:, :4] + 0.01, s=np.array(1))
+    monkeypatch.setenv("SPARSE_RECOVERY_DATA", str(folder / "data"))
     where = ("--results", folder)
     return {
         "list": (0, *where),
@@ -103,6 +104,7 @@ def calls(tmp_path, monkeypatch):
         ),
         "check": (0, certificate),
         "diagnose": (0, matrix, "--no-changes"),
+        "data": (0,),
         "doctor": (0, *where),
     }
 
