@@ -18,9 +18,9 @@ MEMORY = 0.95
 """Weight of a finished task against that of the next one of its kind to finish: cells are done by falling cost, so the
 latest are most like those that wait."""
 SLOPE_PRIOR = 0.5
-"""How firmly time is held to be proportional to cost, as a sum of squares of log cost."""
+"""How firmly a slope is held to be half-way between 1 and that of all kinds, as a sum of squares of log cost."""
 KIND_PRIOR = 0.3
-"""How firmly kinds are held to be alike: this many finished tasks with the factor of all kinds together."""
+"""How firmly kinds are held to be alike: this many finished tasks on the line of all kinds together."""
 SPREAD_PRIOR = 0.3
 """Standard deviation of the log of a time about its forecast, before anything is known; it counts as one task."""
 NEW_SPREAD = 0.7
@@ -95,7 +95,7 @@ class Forecast:
     Notes
     -----
     The log of a task's time is taken to be linear in the log of its cost, with one line a kind: weighted least squares
-    over the finished tasks, the slope drawn towards 1 and the factor towards that of all kinds. A running task that is
+    over the finished tasks, drawn towards the line of all kinds, and its slope towards 1. A running task that is
     beyond its forecast counts with the time that it is now expected to take, so that it corrects those of its kind
     that wait. The time left is that of the tasks handed out to the workers in order, each to the first that is free.
     """
@@ -153,24 +153,26 @@ class Forecast:
         """Return the law of every kind there is."""
         kinds: dict[Hashable, list[tuple[float, float]]] = {task.kind: [] for task in self._waiting.values()}
         kinds |= {task.kind: [] for task, _ in self._running.values()}
-        for task, seconds in measured:
-            kinds.setdefault(task.kind, []).append((math.log(task.cost), math.log(seconds)))
-        common = sum(math.log(seconds / task.cost) for task, seconds in measured) / len(measured)
-        return {kind: _line(points, common) for kind, points in kinds.items()}
+        points = [(math.log(task.cost), math.log(seconds)) for task, seconds in measured]
+        for (task, _), point in zip(measured, points, strict=True):
+            kinds.setdefault(task.kind, []).append(point)
+        proportional = _Law(sum(y - x for x, y in points) / len(points), 1.0, NEW_SPREAD)
+        common = _line(points, proportional)
+        return {kind: _line(own, common) for kind, own in kinds.items()}
 
 
-def _line(points: Sequence[tuple[float, float]], common: float) -> _Law:
-    """Fit the line of one kind; `common` is the log factor of all kinds together."""
+def _line(points: Sequence[tuple[float, float]], prior: _Law) -> _Law:
+    """Fit a line to (log cost, log seconds), drawn towards another law, which it is where there are no points."""
     if not points:
-        return _Law(common, 1.0, NEW_SPREAD)
+        return _Law(prior.factor, prior.slope, NEW_SPREAD)
     weights = [MEMORY**age for age in reversed(range(len(points)))]
     total = sum(weights)
     x_mean = sum(w * x for w, (x, _) in zip(weights, points, strict=True)) / total
     y_mean = sum(w * y for w, (_, y) in zip(weights, points, strict=True)) / total
-    y_mean = (total * y_mean + KIND_PRIOR * (common + x_mean)) / (total + KIND_PRIOR)
+    y_mean = (total * y_mean + KIND_PRIOR * (prior.factor + prior.slope * x_mean)) / (total + KIND_PRIOR)
     squares = sum(w * (x - x_mean) ** 2 for w, (x, _) in zip(weights, points, strict=True))
     products = sum(w * (x - x_mean) * (y - y_mean) for w, (x, y) in zip(weights, points, strict=True))
-    slope = min(max((products + SLOPE_PRIOR) / (squares + SLOPE_PRIOR), 0.0), 2.0)
+    slope = min(max((products + SLOPE_PRIOR * (1.0 + prior.slope) / 2.0) / (squares + SLOPE_PRIOR), 0.0), 2.0)
     factor = y_mean - slope * x_mean
     rest = sum(w * (y - factor - slope * x) ** 2 for w, (x, y) in zip(weights, points, strict=True))
     return _Law(factor, slope, min(math.sqrt((rest + SPREAD_PRIOR**2) / (total + 1.0)), 1.0))

@@ -14,6 +14,25 @@ from paper_repro.progress import Progress
 
 COSTS = [1000 * 0.965**index for index in range(200)]
 
+# fmt: off
+FIG4 = [
+    ("imp-fair", 2895.31, 10.15), ("imp-fair", 2790.93, 5.44), ("imp-paper", 1447.66, 13.80),
+    ("imp-paper", 1395.47, 16.11), ("imp-fair", 453.85, 2.80), ("imp-fair", 450.40, 2.44),
+    ("imp-paper", 226.93, 5.66), ("imp-paper", 225.20, 6.31), ("imp-fair", 68.63, 1.35), ("imp-fair", 68.52, 1.24),
+    ("repaired", 58.41, 8.41), ("repaired", 52.14, 7.31), ("repaired", 48.75, 4.14), ("imp-paper", 34.32, 2.03),
+    ("imp-paper", 34.26, 1.83), ("repaired", 28.42, 3.00), ("repaired", 25.28, 2.29), ("repaired", 23.59, 1.86),
+    ("repaired", 19.27, 6.66), ("repaired", 13.00, 7.77), ("released", 12.94, 1.63), ("released", 12.54, 1.69),
+    ("released", 12.31, 0.93), ("released", 12.18, 0.69), ("released", 11.92, 0.71), ("released", 11.79, 0.56),
+    ("repaired", 11.68, 6.27), ("repaired", 9.61, 4.62), ("repaired", 9.60, 2.96), ("repaired", 6.47, 2.10),
+    ("repaired", 5.84, 2.65), ("repaired", 5.41, 5.49), ("repaired", 4.77, 1.54), ("released", 3.15, 1.13),
+    ("released", 3.14, 1.31), ("repaired", 2.70, 2.10), ("released", 2.52, 0.80), ("released", 2.51, 0.75),
+    ("released", 2.40, 0.75), ("released", 2.38, 0.65), ("repaired", 2.03, 5.09), ("released", 1.26, 0.84),
+    ("released", 1.25, 1.14), ("repaired", 1.01, 1.73), ("released", 0.63, 0.84), ("released", 0.63, 0.77),
+    ("released", 0.50, 0.67), ("released", 0.50, 0.65),
+]
+"""Cells of ``fig4 --preset quick``, one seed, in their order: method, estimated cost, seconds measured (one thread)."""
+# fmt: on
+
 
 def noise(scale, seed=0):
     return np.exp(scale * np.random.default_rng(seed).standard_normal(len(COSTS))).tolist()
@@ -62,7 +81,7 @@ def test_costs_in_proportion_to_times_are_forecast_from_the_first_cell_on():
 @pytest.mark.parametrize("seed", range(5))
 def test_times_that_scatter_about_their_costs(scale, seed):
     rows = [("one", cost, 0.05 * cost * factor) for cost, factor in zip(COSTS, noise(scale, seed), strict=True)]
-    assert max(worst(played(rows), 0.1)) < (1.6 if scale == 0.2 else 4.0)
+    assert max(worst(played(rows), 0.1)) < (2.0 if scale == 0.2 else 4.0)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -83,8 +102,17 @@ def test_a_method_that_is_slower_than_its_estimate_says(seed):
         rows.append(("slow", cost / 10, 0.05 * cost * factor) if slow else ("fast", cost, 0.01 * cost * factor))
     rows.sort(key=lambda row: -row[1])
     seen = played(rows)
-    assert max(worst(seen, 0.35)) < 2.0
-    assert min(proportional / true for share, _, true, proportional in seen if share >= 0.35) < 1 / 4
+    assert max(worst(seen, 0.45)) < 2.5
+    assert min(proportional / true for share, _, true, proportional in seen if share >= 0.45) < 1 / 8
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_figure_4_as_it_was_measured(seeds):
+    seen = played([row for row in FIG4 for _ in range(seeds)])
+    assert max(worst(seen, 0.45)) < 3.0
+    late = [(left / true, proportional / true) for share, left, true, proportional in seen if 0.6 < share < 0.95]
+    assert all(left > 0.5 for left, _ in late)
+    assert all(proportional < 0.05 for _, proportional in late)
 
 
 def test_a_running_cell_that_is_overdue_corrects_those_of_its_kind_that_wait():
