@@ -68,6 +68,10 @@ def check_array(
     if not arrays.is_array(value):
         if value is None or isinstance(value, (str, bytes, dict)):
             raise TypeError(f"{name}={value!r} is not an array; expected an array of real numbers")
+        if type(value).__module__.startswith("scipy.sparse") and hasattr(value, "toarray"):
+            raise TypeError(
+                f"{name} is a sparse matrix ({type(value).__name__}); expected a dense array, such as {name}.toarray()"
+            )
         try:
             value = np.asarray(value)
         except (TypeError, ValueError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
@@ -10,13 +11,19 @@ import numpy as np
 
 from planted import arrays
 from planted.checks import check_array, check_integer, check_number
+from recovery._powers import exponent_of, power, shifted
 from recovery._registry import list_solvers, solver_class
+from recovery._units import Units
 from recovery.operators import DenseOperator, Operator
+from recovery.rescaled import RescaledOperator
 from recovery.results import RecoveryResult, Status
 from recovery.solvers.base import Problem, Solver, State
 from recovery.thresholding import top_s
 
 __all__ = ["list_solvers", "solve", "solver_class"]
+
+_SCALED = frozenset({"matvec", "rmatvec", "rmatvec_blocks", "matvec_support", "columns", "column_norms", "gram"})
+"""What :class:`recovery.rescaled.RescaledOperator` offers."""
 
 
 def solve(
@@ -36,9 +43,9 @@ def solve(
 
     Parameters
     ----------
-    A : Operator or array, shape (n, N)
+    A : Operator, array or data frame, shape (n, N)
         The sensing matrix, dense or never formed; float32 stays float32 (tolerances are then no
-        smaller than 8 machine epsilons, 1e-6), other types become float64.
+        smaller than 8 machine epsilons, 1e-6), other types become float64. A frame must hold numbers only.
     y : array, shape (n,)
         Data, on the device of A; taken to the dtype of A.
     sparsity : int
@@ -76,8 +83,13 @@ def solve(
     Notes
     -----
     Minimises 1/2 |A x - y|^2 over |x|_0 <= s, which is NP-hard in general: the status says how a
-    run ended, not that x is the minimiser. All solvers but IHT with a given step are equivariant
-    under (A, y) -> (c A, c y) and (c A, y).
+    run ended, not that x is the minimiser.
+
+    Units do not matter: (A, y) -> (a A, b y) gives x b / a, for powers of two bit for bit over the whole range of the
+    dtype, for other factors up to rounding. Only IHT, and HTP on raw columns, with a given step are bound to the units
+    of A. Inside, A and y are divided by powers of two; A is not copied. Objectives beyond float64 come back infinite
+    or 0. Where entries of x are beyond its dtype, the status is ``OUT_OF_RANGE``. Nothing is promised for columns of
+    one A that differ in length by more than about 1e9 (float32: 1e5) on solvers without ``normalise``.
 
     Examples
     --------
@@ -101,7 +113,6 @@ def solve(
         raise ValueError(f"y has {y.shape[0]} entries and A has {n} rows; expected equally many")
     if arrays.namespace(y) is not operator.xp:
         raise TypeError("A and y live on different devices; move them to one device first")
-    y = y.astype(operator.dtype)
     sparsity = check_integer(sparsity, "sparsity", minimum=0, maximum=size)
     tol = cls.tol if tol is None else check_number(tol, "tol", minimum=0.0)
     tol = max(tol, 8 * float(np.finfo(operator.dtype).eps)) if operator.dtype.itemsize < 8 else tol
@@ -109,40 +120,93 @@ def solve(
     time_limit = None if time_limit is None else check_number(time_limit, "time_limit", minimum=0.0)
     if callback is not None and not callable(callback):
         raise TypeError(f"callback={callback!r} cannot be called; expected a function of one state")
-    support, values = _start(operator, x0, sparsity)
-    problem = Problem(operator, y, sparsity, support, values, tol, max_iter, callback, time_limit)
+    if x0 is not None:
+        x0 = check_array(x0, "x0", ndim=1, shape=(size,))
+        if arrays.namespace(x0) is not operator.xp:
+            raise TypeError("A and x0 live on different devices; move them to one device first")
     chosen = cls(**options)
-    chosen.check(problem)
-    y_square = float((y * y).sum())
-    if not (sparsity and y_square):
-        return _zero(operator, y_square, Status.ZERO_SPARSITY if sparsity == 0 else Status.ZERO_DATA)
-    return chosen.run(problem)
+    nothing = operator.xp.zeros(0, dtype=operator.dtype)
+    bare = Problem(operator, y, sparsity, nothing.astype(operator.xp.int64), nothing, tol, max_iter)
+    chosen.check(bare)
+    b = exponent_of(y)
+    small = shifted(y, -b).astype(operator.dtype)
+    square = float((small * small).sum())
+    if sparsity == 0 or square == 0.0:
+        return _zero(operator, power(0.5 * square, 2 * b), Status.ZERO_SPARSITY if sparsity == 0 else Status.ZERO_DATA)
+    a = _size_of(operator, small, cls)
+    units = Units(a, b, chosen)
+    support, values = _start(operator, x0, sparsity, units)
+    scaled = RescaledOperator(operator, a) if a else operator
+    problem = Problem(
+        scaled, small, sparsity, support, values, tol, max_iter, units.translated(callback), time_limit
+    )
+    return units.result(chosen.in_units(a, b).run(problem), problem)
 
 
-def _start(operator: Operator, x0: Any, s: int) -> tuple[Any, Any]:
+def _size_of(operator: Operator, y: Any, cls: type[Solver]) -> int:
+    """Return e with the size of A near 2^e: known, or taken from A'y, which costs one adjoint and no vector of length N.
+
+    Solvers that require products which this package does not know, and so could not scale, get A as it is.
+    """
+    if not set(cls.requires) <= _SCALED:
+        return 0
+    known = operator.size_exponent()
+    if known is not None:
+        return known
+    if "rmatvec" not in cls.requires:
+        # these solvers form A
+        xp, (_, size), step = operator.xp, operator.shape, operator.block_width
+        return max(exponent_of(operator.columns(xp.arange(c, min(c + step, size)))) for c in range(0, size, step))
+    before = 0
+    for _ in range(4):
+        # where the sums may have left the range, once more with the power found so far on the vector
+        largest = max(float(operator.xp.abs(block).max()) for _, block in operator.rmatvec_blocks(shifted(y, -before)))
+        info = np.finfo(operator.dtype)
+        if largest == math.inf or largest != largest:
+            before += info.maxexp // 2
+        elif largest == 0.0:
+            if before < 0:
+                return 0
+            before -= info.maxexp // 2
+        else:
+            found = math.frexp(largest)[1]
+            if abs(found) <= info.maxexp // 4:
+                return found + before
+            before += found // 2
+    return before
+
+
+def _start(operator: Operator, x0: Any, s: int, units: Units) -> tuple[Any, Any]:
+    """Return the support and the values, in units of the scaled problem, that a run starts from."""
     xp = operator.xp
     if x0 is None:
         return xp.zeros(0, dtype=xp.int64), xp.zeros(0, dtype=operator.dtype)
-    x0 = check_array(x0, "x0", ndim=1, shape=(operator.shape[1],))
-    if arrays.namespace(x0) is not xp:
-        raise TypeError("A and x0 live on different devices; move them to one device first")
     support = top_s(x0, s)
-    support = support[x0[support] != 0]
-    return support, x0[support].astype(operator.dtype)
+    with np.errstate(over="ignore", under="ignore"):
+        values = shifted(x0[support], -units.x).astype(operator.dtype)
+    if not bool(xp.isfinite(values).all()):
+        raise ValueError(
+            f"x0 has entries out of proportion: beside A near 2^{units.a} and y near 2^{units.b}, {operator.dtype} "
+            "cannot hold them; expected a start near the size of a solution, or x0=None"
+        )
+    kept = values != 0
+    return support[kept], values[kept]
 
 
-def _zero(operator: Operator, y_square: float, status: Status) -> RecoveryResult:
+def _zero(operator: Operator, objective: float, status: Status) -> RecoveryResult:
     xp = operator.xp
     history: dict[str, list[float]] = {"objective": [], "step": [], "support_change": []}
     values = xp.zeros(0, dtype=operator.dtype)
     x = xp.zeros(operator.shape[1], dtype=operator.dtype)
-    return RecoveryResult(x, xp.zeros(0, dtype=xp.int64), 0.5 * y_square, 0, status, status.value, history, values)
+    return RecoveryResult(x, xp.zeros(0, dtype=xp.int64), objective, 0, status, status.value, history, values)
 
 
 def _as_operator(A: Any, cls: type[Solver]) -> Operator:
     """Return `A` as an operator that has the methods `cls` requires, or refuse it with a sentence."""
     if not isinstance(A, Operator):
-        if arrays.is_array(A) or not (hasattr(A, "shape") and (hasattr(A, "matvec") or hasattr(A, "columns"))):
+        # `columns` of a data frame are names, no method
+        methods = any(callable(getattr(A, name, None)) for name in ("matvec", "columns"))
+        if arrays.is_array(A) or not (hasattr(A, "shape") and methods):
             return DenseOperator(A)
     missing = [name for name in cls.requires if not _offers(A, name)]
     if missing:
@@ -184,9 +248,7 @@ class _Adapter(Operator):
     def column_norms(self) -> Any:
         if hasattr(self._A, "column_norms"):
             return self._A.column_norms()
-        xp, step = self.xp, self.block_width
-        parts = [self.columns(xp.arange(a, min(a + step, self.shape[1]))) for a in range(0, self.shape[1], step)]
-        return xp.concatenate([xp.sqrt((part * part).sum(axis=0)) for part in parts])
+        return self.norms_of_columns()
 
     def matvec(self, x: Any) -> Any:
         return self.matvec_support(self.xp.arange(self.shape[1]), x)

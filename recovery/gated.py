@@ -12,6 +12,7 @@ Everything is kept feature-major ((d, n) and (p, n)), so that a column of A is c
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
 
@@ -22,7 +23,8 @@ from planted.blocks import in_smaller_blocks
 from planted.checks import check_array, check_gates
 from planted.exactness import inexact
 from planted.values import by_value
-from recovery.generators import GeneratorSource, SeededGenerators, StoredGenerators
+from recovery._powers import shifted
+from recovery.generators import GeneratorSource, RescaledGenerators, SeededGenerators, StoredGenerators
 from recovery.operator_base import Operator
 from recovery.supports import GatedSupport
 
@@ -34,6 +36,9 @@ TILE_ROWS = {"cpu": 1024, "gpu": 2**18}
 
 SPARSE_FACTOR = 12
 """One entry of a sparse matrix costs as much in a product as so many of a dense one."""
+
+FAR = {np.dtype("float32"): 32, np.dtype("float64"): 256}
+"""Exponents of inputs beyond which products and squares may leave the range: a quarter of it."""
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
@@ -140,11 +145,13 @@ class GatedOperator(Operator):
                 f"H has {source.n_features} rows and X has {self.n_features} columns; expected equally many"
             )
         self._strict = bool(strict)
-        self._source = source
+        # a gate is a sign: far from 1, generators take half of the size of X away, so that no product leaves the range
+        exponent = self.size_exponent()
+        self._source = RescaledGenerators(source, -(exponent // 2)) if abs(exponent) > FAR[self.dtype] else source
         self._gates = None
         self._set_count(source.count)
         if store:
-            self._store_gates(source)
+            self._store_gates(self._source)
             self._source = None
         return self
 
@@ -424,8 +431,38 @@ class GatedOperator(Operator):
 
     def column_norms(self) -> Any:
         """Return the column norms: one matrix product with the squared inputs."""
-        parts = [self._gates_times(None, g0, g1) for g0, g1 in self._gate_ranges()]
-        return self.xp.sqrt(self.xp.concatenate(parts).ravel())
+        return self.norms_over(0)
+
+    def norms_over(self, exponent: int) -> Any:
+        """Return 2^-exponent times the column norms, which may be in range where the norms are not."""
+        exponents = self._feature_exponents() if self._wide() else None
+        parts = [self._gates_times(None, g0, g1, exponents) for g0, g1 in self._gate_ranges()]
+        norms = self.xp.sqrt(self.xp.concatenate(parts))
+        if exponents is None:
+            return shifted(norms.ravel(), -exponent)
+        return self.xp.ldexp(norms, exponents - exponent).ravel()
+
+    def size_exponent(self) -> int:
+        """Return e with 2^(e-1) <= max |X| < 2^e; one look at X, which all operators of the same X share."""
+        self._feature_exponents()
+        return int(self._shared["size"])
+
+    def _feature_exponents(self) -> Any:
+        """Return e_i with 2^(e_i - 1) <= max |X[:, i]| < 2^e_i; 0 for features that are zero."""
+        if "exponents" not in self._shared:
+            xp = self.xp
+            peaks = xp.maximum(self._Xt.max(axis=1), -self._Xt.min(axis=1))
+            largest, smallest = (float(v) for v in (peaks.max(), xp.where(peaks > 0, peaks, xp.inf).min()))
+            self._shared["size"] = math.frexp(largest)[1]
+            low = math.frexp(smallest)[1] if math.isfinite(smallest) else self._shared["size"]
+            # squares of the entries that matter are in range where all sizes are within this
+            self._shared["wide"] = max(abs(low), abs(self._shared["size"])) > FAR[self.dtype]
+            self._shared["exponents"] = xp.frexp(peaks)[1]
+        return self._shared["exponents"]
+
+    def _wide(self) -> bool:
+        self._feature_exponents()
+        return bool(self._shared["wide"])
 
     def _set_inputs(self, X: Any) -> None:
         self.inexact = inexact(X, "X")
@@ -435,6 +472,7 @@ class GatedOperator(Operator):
         self._Xt = arrays.namespace(X).ascontiguousarray(X.T)
         self._copies: dict[Any, Any] = {self.dtype: self._Xt}  # by dtype; shared by operators of the same X
         self._blocks = {"rows": TILE_ROWS[arrays.device_of(X)]}  # shared by operators of the same X
+        self._shared: dict[str, Any] = {}  # what was found out about X, shared too
         self.shape = (int(X.shape[0]), 0)
         self._strict = False
 
@@ -496,12 +534,17 @@ class GatedOperator(Operator):
         return compare(tile, 0, out=tile)
 
     @_in_tiles_that_fit
-    def _gates_times(self, r: Any, g0: int, g1: int) -> Any:
-        """Return gates' (X * r), or gates' (X * X) for r = None, summed over tiles of rows."""
+    def _gates_times(self, r: Any, g0: int, g1: int, exponents: Any = None) -> Any:
+        """Return gates' (X * r), or gates' (X * X) for r = None, summed over tiles of rows.
+
+        Feature i is divided by 2^e_i first where `exponents` are given.
+        """
         generators = None if self._source is None else self._source.block(g0, g1)
         out = self.xp.zeros((g1 - g0, self.n_features), dtype=self.dtype)
         for a, b in self._row_ranges():
             inputs = self._Xt[:, a:b]
+            if exponents is not None:
+                inputs = self.xp.ldexp(inputs, -exponents[:, None])
             inputs = inputs * (inputs if r is None else r[a:b])
             out += self._gate_tile(generators, g0, g1, a, b) @ inputs.T
         return out

@@ -9,8 +9,9 @@ import numpy as np
 from planted import arrays
 from planted.checks import check_array, check_integer
 from planted.values import by_value
+from recovery._powers import shifted
 
-__all__ = ["GeneratorSource", "SeededGenerators", "StoredGenerators"]
+__all__ = ["GeneratorSource", "RescaledGenerators", "SeededGenerators", "StoredGenerators"]
 
 
 class GeneratorSource(Protocol):
@@ -53,6 +54,34 @@ class StoredGenerators:
     def rows(self, indices: Any) -> Any:
         """Return the generators with the given indices as rows."""
         return self._rows[indices]
+
+
+@by_value
+class RescaledGenerators:
+    """Generators times a power of two, which changes no gate.
+
+    Parameters
+    ----------
+    base : GeneratorSource
+        The generators.
+    exponent : int
+        Of the power of two.
+    """
+
+    def __init__(self, base: GeneratorSource, exponent: int) -> None:
+        self._base, self._exponent = base, exponent
+        self.count, self.n_features = base.count, base.n_features
+
+    def _parts(self) -> tuple[Any, ...]:
+        return self._base, self._exponent
+
+    def block(self, start: int, stop: int) -> Any:
+        """Return generators `start` to `stop` (exclusive) as rows."""
+        return shifted(self._base.block(start, stop), self._exponent)
+
+    def rows(self, indices: Any) -> Any:
+        """Return the generators with the given indices as rows."""
+        return shifted(self._base.rows(indices), self._exponent)
 
 
 @by_value

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from planted import arrays
+from recovery._powers import shifted
 
 __all__ = ["Operator"]
 
@@ -72,6 +73,25 @@ class Operator:
     def column_norms(self) -> Any:
         """Return the Euclidean norms of all columns, shape (N,)."""
         raise NotImplementedError
+
+    def norms_over(self, exponent: int) -> Any:
+        """Return 2^-exponent times the column norms, which may be in range where the norms, or their squares, are not."""
+        if abs(exponent) <= np.finfo(self.dtype).maxexp // 4:
+            return shifted(self.column_norms(), -exponent)
+        return self.norms_of_columns(exponent)
+
+    def norms_of_columns(self, exponent: int = 0) -> Any:
+        """Return 2^-exponent times the column norms, from the columns themselves in blocks."""
+        xp, step = self.xp, self.block_width
+        norms = []
+        for start in range(0, self.shape[1], step):
+            block = shifted(self.columns(xp.arange(start, min(start + step, self.shape[1]))), -exponent)
+            norms.append(xp.sqrt((block * block).sum(axis=0)))
+        return xp.concatenate(norms)
+
+    def size_exponent(self) -> int | None:
+        """Return e with the size of A near 2^e (its largest entry, or column norm), or None where that is not cheap."""
+        return None
 
     def rmatvec(self, r: Any) -> Any:
         """Return A' r, shape (N,)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,14 +12,19 @@ from planted import arrays
 from planted.checks import check_array, check_finite
 from planted.exactness import inexact
 from planted.values import by_value
+from recovery._powers import exponent_of, shifted
 from recovery.gated import GatedOperator
 from recovery.operator_base import Operator
 from recovery.operator_checks import dottest
+from recovery.rescaled import RescaledOperator
 
 __all__ = ["DenseOperator", "GatedOperator", "Operator", "ScaledOperator", "as_operator", "dottest", "normalise"]
 
 NORM_COLUMNS = 1024
 """Columns whose norms are summed together on a CPU: the sums stay in the fastest cache."""
+
+NORM_ROWS = 128
+"""Rows whose squares are added in float32, as in NumPy's own pairwise sums."""
 
 
 @by_value
@@ -44,16 +50,43 @@ class DenseOperator(Operator):
         self.A = check_array(A, "A", ndim=2, finite=False)
         self.shape = (int(self.A.shape[0]), int(self.A.shape[1]))
         self.dtype = np.dtype(self.A.dtype)
-        # one pass over A gives the column norms and shows whether anything is NaN or infinite
-        step = NORM_COLUMNS if arrays.device_of(self.A) == "cpu" else self.shape[1]
-        blocks = [self.A[:, a : a + step] for a in range(0, self.shape[1], step)]
-        squares = self.xp.concatenate([self.xp.einsum("ij,ij->j", block, block) for block in blocks])
-        self._norms = self.xp.sqrt(squares)
-        if not bool(self.xp.isfinite(squares).all()):
+        self._norms, self._exponent = self._measure()
+
+    def _measure(self) -> tuple[Any, int]:
+        """Return the column norms over 2^e, the largest between 1/2 and 1, and e; refuse NaN and infinities.
+
+        One pass over A gives the squares of the norms and shows whether anything is NaN or infinite. Where they are out
+        of range, or may have lost digits, they are computed again from A over a power of two, column by column where
+        one power does not suit all. The order of the sums is the same, so a power of two in A changes no bit.
+        """
+        xp = self.xp
+        widest = np.finfo(self.dtype).maxexp // 16  # squares of the largest norm within 2^+-2 of this: no entry matters
+        squares = self._squares(0)
+        largest = float(squares.max())
+        shift = 0
+        if not 4.0**-widest < largest < 4.0**widest:
             check_finite(self.A, "A")
-            largest = self.xp.abs(self.A).max()
-            scaled = self.A / largest
-            self._norms = largest * self.xp.sqrt((scaled * scaled).sum(axis=0))
+            shift = exponent_of(self.A)
+            if shift != 0:
+                squares = self._squares(shift)
+                largest = float(squares.max())
+        top = math.frexp(math.sqrt(largest))[1]
+        norms = shifted(xp.sqrt(squares), -top).astype(self.dtype)
+        # an entry whose square is below `tiny` is lost: n of them must not matter beside a column's square
+        short = xp.flatnonzero(norms < 2.0 ** -(np.finfo(self.dtype).maxexp // 4))
+        if short.shape[0] and largest > 0.0:
+            columns = shifted(self.A[:, short], -shift)
+            peaks = xp.frexp(xp.abs(columns).max(axis=0))[1]
+            columns = xp.ldexp(columns, -peaks)
+            norms[short] = xp.ldexp(xp.sqrt((columns * columns).sum(axis=0)), peaks - top)
+        return norms, shift + top
+
+    def _squares(self, shift: int) -> Any:
+        """Return the squared norms of the columns of A / 2^shift."""
+        step = NORM_COLUMNS if arrays.device_of(self.A) == "cpu" else self.shape[1]
+        blocks = (shifted(self.A[:, a : a + step], -shift) for a in range(0, self.shape[1], step))
+        with np.errstate(over="ignore", under="ignore"):
+            return self.xp.concatenate([_squared_norms(self.xp, block) for block in blocks])
 
     @property
     def xp(self) -> Any:
@@ -80,8 +113,16 @@ class DenseOperator(Operator):
         return self.A[:, idx]
 
     def column_norms(self) -> Any:
-        """Return the column norms, computed with the operator."""
-        return self._norms
+        """Return the column norms, computed with the operator; infinite where they are out of range."""
+        return shifted(self._norms, self._exponent)
+
+    def norms_over(self, exponent: int) -> Any:
+        """Return 2^-exponent times the column norms."""
+        return shifted(self._norms, self._exponent - exponent)
+
+    def size_exponent(self) -> int:
+        """Return e with the largest column norm in [2^(e-1), 2^e]; known from the start."""
+        return self._exponent
 
 
 @by_value
@@ -156,6 +197,19 @@ class ScaledOperator(Operator):
         return self.xp.abs(self.factor) * self.base.column_norms()
 
 
+def _squared_norms(xp: Any, block: Any) -> Any:
+    """Return the sums of squares of the columns; of float32 in runs of rows that are then added in float64.
+
+    Row after row in float32, a sum over n rows of one size is off by up to n eps: a million equal entries lose percents.
+    """
+    runs = int(block.shape[0]) // NORM_ROWS if block.dtype.itemsize < 8 else 0
+    if runs == 0:
+        return xp.einsum("ij,ij->j", block, block)
+    split = block[: runs * NORM_ROWS].reshape(runs, NORM_ROWS, -1)
+    rest = block[runs * NORM_ROWS :]
+    return xp.einsum("kij,kij->kj", split, split).astype(xp.float64).sum(axis=0) + xp.einsum("ij,ij->j", rest, rest)
+
+
 def as_operator(A: Any) -> Operator:
     """Return `A` itself if it is an operator, else a :class:`DenseOperator` of it.
 
@@ -189,6 +243,21 @@ def normalise(A: Any) -> tuple[Operator, Any]:
         the normalised system.
     """
     operator = as_operator(A)
-    norms = operator.column_norms()
-    scale = operator.xp.where(norms > 0, norms, 1.0).astype(operator.dtype)
-    return ScaledOperator(operator, 1.0 / scale), scale
+    xp, info = operator.xp, np.finfo(operator.dtype)
+    norms = small = operator.column_norms()
+    if not isinstance(operator, RescaledOperator):
+        top = float(norms.max())
+        if not math.isfinite(top):
+            raise ValueError(f"A has columns whose norm {operator.dtype} cannot hold; expected shorter ones")
+        exponent = math.frexp(top)[1]
+        if abs(exponent) > info.maxexp // 4:  # 1 / norm may not be a number; a power of two changes no bit
+            operator = RescaledOperator(operator, exponent)
+            small = operator.column_norms()
+    # a column that is this much shorter than the longest one keeps a norm below 1, as 1 / norm is no number
+    scale = xp.where(small > 0, xp.maximum(small, 4.0 * float(info.tiny)), 1.0).astype(operator.dtype)
+    shown = scale if small is norms else xp.where(norms > 0, norms, 1.0).astype(operator.dtype)
+    if isinstance(operator, RescaledOperator) and operator.near:
+        factor = shifted(1.0 / scale, -operator.exponent)
+        if bool(xp.isfinite(factor).all()):  # one product instead of two
+            return ScaledOperator(operator.base, factor), shown
+    return ScaledOperator(operator, 1.0 / scale), shown

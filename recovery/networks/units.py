@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from planted import arrays
+from recovery._powers import power
 
 __all__ = ["check_ratio", "check_unit", "power", "root_mean_square", "scale_layers", "unit_inputs", "unit_targets"]
 
@@ -33,14 +34,6 @@ def root_mean_square(values: Any, top: int) -> float:
     xp = arrays.namespace(values)
     small = xp.ldexp(values, -top)
     return float(xp.sqrt((small * small).mean()))
-
-
-def power(mantissa: float, exponent: int) -> float:
-    """Return mantissa 2^exponent, or infinity where that is out of range."""
-    try:
-        return math.ldexp(mantissa, exponent)
-    except OverflowError:
-        return math.inf
 
 
 def check_ratio(unit_y: int, unit_X: int, dtype: Any) -> None:

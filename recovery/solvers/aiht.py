@@ -8,17 +8,19 @@ from typing import Any, ClassVar
 import numpy as np
 
 from planted.checks import check_integer
+from recovery._powers import normalised_power
 from recovery.operator_base import BLOCK_BYTES
 from recovery.operators import GatedOperator, Operator, normalise
+from recovery.rescaled import RescaledOperator, RescaledSupport
 from recovery.results import RecoveryResult, Status
 from recovery.solvers.base import Problem, Run, Solver, to_host
-from recovery.solvers.gradient import gradient_step_size, squared_move, thresholded_step, top_of_gradient
+from recovery.solvers.gradient import gradient_step_size, relative_move, thresholded_step, top_of_gradient
 from recovery.solvers.least_squares import SupportColumns
 from recovery.supports import GatedSupport
 
 __all__ = ["AIHT", "descend_on_support"]
 
-Columns = SupportColumns | GatedSupport
+Columns = SupportColumns | GatedSupport | RescaledSupport
 
 ARMIJO = 0.9
 MAX_HALVINGS = 10
@@ -63,6 +65,7 @@ class AIHT(Solver):
     name: ClassVar[str] = "aiht"
     summary: ClassVar[str] = "accelerated iterative hard thresholding: inner steps on the support; can stream"
     max_iter: ClassVar[int] = 2000
+    makes_steps: ClassVar[bool] = True
     syncs_per_iteration: ClassVar[int] = 6
     """When streaming, two a block more."""
 
@@ -95,12 +98,10 @@ class AIHT(Solver):
             support, values = thresholded_step(operator, old, old_values, residual, step, s, stream=self.stream)
             columns = _columns(operator, support, self.stream)
             values, residual = descend_on_support(columns, values, y, step, self.inner)
-            moved, change = squared_move(xp, support, values, old, old_values)
-            square, moved, size, change = to_host(
-                xp, (residual * residual).sum(), moved, (values * values).sum(), change
-            )
+            moved, change = relative_move(xp, support, values, old, old_values)
+            square, moved, change = to_host(xp, (residual * residual).sum(), moved, change)
             status = run.record(0.5 * square, support, values, step=step, change=change)
-            if status in (None, Status.STEP_LIMIT) and moved <= problem.tol**2 * size:
+            if status in (None, Status.STEP_LIMIT) and moved <= problem.tol:
                 status = Status.FIXED_POINT
         answer = (support, values) if status.success or not run.n_iter else run.best[1:]
         return run.finish(status, *answer, scale=scale, sparse=self.stream)
@@ -111,7 +112,7 @@ def descend_on_support(columns: Columns, values: Any, y: Any, step: float, inner
 
     Parameters
     ----------
-    columns : SupportColumns or GatedSupport
+    columns : SupportColumns, GatedSupport or RescaledSupport
         A_S.
     values : array, shape (k,)
         The start.
@@ -135,7 +136,7 @@ def descend_on_support(columns: Columns, values: Any, y: Any, step: float, inner
     size: Any = step
     failed: Any = None
     for _ in range(inner):
-        gradient = columns.adjoint(residual)
+        gradient, size_of = normalised_power(columns.adjoint(residual))
         image = columns.forward(gradient)
         top, bottom = (gradient * gradient).sum(), (image * image).sum()
         # F(v + t g) = F - 2 t |g|^2 + t^2 |A g|^2 falls by 0.9 t |g|^2 iff t |A g|^2 <= 1.1 |g|^2
@@ -144,8 +145,8 @@ def descend_on_support(columns: Columns, values: Any, y: Any, step: float, inner
         over = halvings > MAX_HALVINGS
         failed = over if failed is None else failed | over
         size = size * xp.exp2(-halvings)
-        values = values + size * gradient
-        residual = residual - size * image
+        values = values + (size * size_of) * gradient
+        residual = residual - (size * size_of) * image
     if failed is not None:
         values = xp.where(failed, first, values)
         residual = y - columns.forward(values)
@@ -156,6 +157,8 @@ def _columns(operator: Operator, support: Any, stream: bool) -> Columns:
     """Return A_S: stored if it fits, or in tiles with its gates as bits, no larger than a block of columns."""
     if stream and isinstance(operator, GatedOperator):
         return GatedSupport(operator, support, keep_bytes=BLOCK_BYTES)
+    if stream and isinstance(operator, RescaledOperator) and isinstance(operator.base, GatedOperator):
+        return RescaledSupport(GatedSupport(operator.base, support, keep_bytes=BLOCK_BYTES), operator)
     return SupportColumns(operator, support, 0 if stream else None)
 
 

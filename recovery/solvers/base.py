@@ -159,6 +159,10 @@ class Run:
 class Solver(ABC):
     """Base of the solvers: the fields of a subclass are its options, with their defaults.
 
+    :func:`recovery.solve` divides A and y by powers of two before `run`, so that the largest entry of y, and the size
+    of A, are near 1. What comes back is converted: x, the objective, and the steps of solvers that make some (on columns
+    of unit norm they are pure numbers, else multiples of 1 / |A|^2). Options with a unit are converted by `in_units`.
+
     Attributes
     ----------
     name : str
@@ -169,6 +173,8 @@ class Solver(ABC):
         One line for :func:`recovery.list_solvers`.
     max_iter, tol : int, float
         Defaults of these arguments of :func:`recovery.solve`.
+    makes_steps : bool
+        Whether ``history["step"]`` is the size of a step along the gradient, and not a mere 1.
     syncs_per_iteration : int
         Largest number of times a step waits for the device (reads a scalar, or the length of a selection).
     """
@@ -178,7 +184,28 @@ class Solver(ABC):
     summary: ClassVar[str]
     max_iter: ClassVar[int] = 1000
     tol: ClassVar[float] = 1e-12
+    makes_steps: ClassVar[bool] = False
     syncs_per_iteration: ClassVar[int]
+
+    def in_units(self, a: int, b: int) -> Solver:
+        """Return this solver for A / 2^a and y / 2^b: with those options converted that have a unit.
+
+        Parameters
+        ----------
+        a, b : int
+            Exponents of the powers of two that :func:`recovery.solve` divides A and y by.
+
+        Returns
+        -------
+        Solver
+            The solver itself if none of its options has a unit.
+        """
+        return self
+
+    @property
+    def unit_columns(self) -> bool:
+        """Whether it works on columns of unit norm, so that its steps are pure numbers: its option ``normalise``."""
+        return bool(getattr(self, "normalise", False))
 
     def check(self, problem: Problem) -> None:  # noqa: B027  (a solver without options has nothing to check)
         """Refuse option values that do not suit the problem, before any work."""

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
 
 from planted import arrays
+from recovery._powers import normalised_power, power
 from recovery.operators import Operator
+from recovery.rescaled import RescaledSupport
 from recovery.solvers.least_squares import SupportColumns
 from recovery.streaming import StreamingTopS
 from recovery.supports import GatedSupport
 from recovery.thresholding import select_top
 
-__all__ = ["gradient_step_size", "power_iteration", "squared_move", "thresholded_step", "top_of_gradient"]
+__all__ = [
+    "gradient_step_size",
+    "power_iteration",
+    "relative_move",
+    "squared_move",
+    "step_in_units",
+    "thresholded_step",
+    "top_of_gradient",
+]
 
 
 def thresholded_step(
@@ -83,9 +94,29 @@ def squared_move(xp: Any, new: Any, new_values: Any, old: Any, old_values: Any) 
     return square.astype(new_values.dtype), (~stayed).sum().astype(new_values.dtype)
 
 
-def gradient_step_size(columns: SupportColumns | GatedSupport, residual: Any) -> tuple[Any, Any]:
-    """Return |g_S|^2 and |A_S g_S|^2 for g_S = A_S' residual, whose ratio is the exact step along g_S."""
-    gradient = columns.adjoint(residual)
+def relative_move(xp: Any, new: Any, new_values: Any, old: Any, old_values: Any) -> tuple[Any, Any]:
+    """Return |x_new - x_old| / |x_new|, and the number of indices that entered, without leaving the device.
+
+    No square leaves the range, so that a move of tiny numbers is none of 0, and one of huge numbers none of infinity by
+    infinity. Infinite where x_new = 0 and x_old is not; 0 where both are 0.
+    """
+    _, unit = normalised_power(xp.concatenate([new_values, old_values]))
+    new_values, old_values = new_values / unit, old_values / unit
+    moved, change = squared_move(xp, new, new_values, old, old_values)
+    size = (new_values * new_values).sum()
+    some = size > 0.0
+    ratio = xp.sqrt(moved / xp.where(some, size, 1.0))
+    return xp.where(some | (moved == 0.0), ratio, xp.inf).astype(new_values.dtype), change
+
+
+def step_in_units(step: float, a: int) -> float:
+    """Return a step size for A / 2^a, which is 2^(2 a) times that for A, as a number greater than 0."""
+    return min(max(power(step, 2 * a), sys.float_info.min), sys.float_info.max)
+
+
+def gradient_step_size(columns: SupportColumns | GatedSupport | RescaledSupport, residual: Any) -> tuple[Any, Any]:
+    """Return |g_S|^2 and |A_S g_S|^2 for g_S = A_S' residual, over one power of two; the exact step is their ratio."""
+    gradient, _ = normalised_power(columns.adjoint(residual))
     image = columns.forward(gradient)
     return (gradient * gradient).sum(), (image * image).sum()
 

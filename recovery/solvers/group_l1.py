@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
 from planted.checks import check_number
+from recovery._powers import power
 from recovery.results import RecoveryResult
 from recovery.solvers.base import Problem, Solver
 from recovery.solvers.l1 import cut_and_fit
@@ -62,6 +63,10 @@ class GroupL1(Solver):
         """Refuse groups that do not name one group for each column."""
         check_number(self.noise, "noise", minimum=0.0)
         self._labels(problem)
+
+    def in_units(self, a: int, b: int) -> GroupL1:
+        """Convert the bound on |A z - y|, which has the unit of y."""
+        return replace(self, noise=power(self.noise, -b)) if self.noise else self
 
     def run(self, problem: Problem) -> RecoveryResult:
         """Solve the problem."""

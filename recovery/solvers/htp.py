@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from planted.checks import check_integer, check_number
 from recovery.operators import Operator, normalise
 from recovery.results import RecoveryResult, Status
 from recovery.solvers.base import Problem, Run, SeenSupports, Solver, entered
+from recovery.solvers.gradient import step_in_units
 from recovery.solvers.least_squares import least_squares
 from recovery.thresholding import select_top
 
@@ -53,12 +54,17 @@ class HTP(Solver):
     name: ClassVar[str] = "htp"
     summary: ClassVar[str] = "hard thresholding pursuit: top s of a gradient step, least squares there; the default"
     max_iter: ClassVar[int] = 300
+    makes_steps: ClassVar[bool] = True
     syncs_per_iteration: ClassVar[int] = 6
 
     def check(self, problem: Problem) -> None:
         """Refuse a step that is not positive and a negative number of escapes."""
         check_number(self.step, "step", minimum=1e-300)
         check_integer(self.escapes, "escapes", minimum=0)
+
+    def in_units(self, a: int, b: int) -> HTP:
+        """Convert the step, a multiple of 1 / |A|^2 unless the columns have unit norm."""
+        return self if self.normalise else replace(self, step=step_in_units(self.step, a))
 
     def run(self, problem: Problem) -> RecoveryResult:
         """Solve the problem."""

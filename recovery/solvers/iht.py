@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from planted.checks import check_number
 from recovery.operators import normalise
 from recovery.results import RecoveryResult, Status
 from recovery.solvers.base import Problem, Run, Solver, to_host
-from recovery.solvers.gradient import power_iteration, squared_move, thresholded_step
+from recovery.solvers.gradient import power_iteration, relative_move, step_in_units, thresholded_step
 
 __all__ = ["IHT"]
 
@@ -50,6 +50,7 @@ class IHT(Solver):
     requires: ClassVar[tuple[str, ...]] = ("rmatvec", "columns", "matvec")
     summary: ClassVar[str] = "iterative hard thresholding with a fixed step, given or from a power iteration"
     max_iter: ClassVar[int] = 5000
+    makes_steps: ClassVar[bool] = True
     syncs_per_iteration: ClassVar[int] = 5
 
     def check(self, problem: Problem) -> None:
@@ -58,6 +59,10 @@ class IHT(Solver):
             check_number(self.step, "step", minimum=1e-300)
         if self.stream and self.normalise:
             raise ValueError("stream=True and normalise=True: the column norms are N numbers; expected one of the two")
+
+    def in_units(self, a: int, b: int) -> IHT:
+        """Convert a given step, a multiple of 1 / |A|^2 unless the columns have unit norm."""
+        return self if self.step is None or self.normalise else replace(self, step=step_in_units(self.step, a))
 
     def run(self, problem: Problem) -> RecoveryResult:
         """Solve the problem."""
@@ -77,12 +82,10 @@ class IHT(Solver):
             old, old_values = support, values
             support, values = thresholded_step(operator, old, old_values, residual, step, problem.s, stream=self.stream)
             residual = y - operator.matvec_support(support, values)
-            moved, change = squared_move(xp, support, values, old, old_values)
-            square, moved, size, change = to_host(
-                xp, (residual * residual).sum(), moved, (values * values).sum(), change
-            )
+            moved, change = relative_move(xp, support, values, old, old_values)
+            square, moved, change = to_host(xp, (residual * residual).sum(), moved, change)
             status = run.record(0.5 * square, support, values, step=step, change=change)
-            if status in (None, Status.STEP_LIMIT) and moved <= problem.tol**2 * size:
+            if status in (None, Status.STEP_LIMIT) and moved <= problem.tol:
                 status = Status.FIXED_POINT
         answer: tuple[Any, Any] = (support, values) if status.success else run.best[1:]
         return run.finish(status, *answer, scale=scale, sparse=self.stream)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from planted import arrays
 from planted.checks import check_number
 from planted.quiet import quiet
+from recovery._powers import power
 from recovery.operators import Operator, normalise
 from recovery.results import RecoveryResult, Status
 from recovery.solvers.base import Problem, Run, Solver
@@ -58,6 +59,10 @@ class L1(Solver):
     def check(self, problem: Problem) -> None:
         """Refuse a negative noise bound."""
         check_number(self.noise, "noise", minimum=0.0)
+
+    def in_units(self, a: int, b: int) -> L1:
+        """Convert the bound on |A z - y|, which has the unit of y."""
+        return replace(self, noise=power(self.noise, -b)) if self.noise else self
 
     def run(self, problem: Problem) -> RecoveryResult:
         """Solve the problem."""

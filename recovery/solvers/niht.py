@@ -11,7 +11,7 @@ from planted.checks import check_number
 from recovery.operators import Operator, normalise
 from recovery.results import RecoveryResult, Status
 from recovery.solvers.base import Problem, Run, Solver, to_host
-from recovery.solvers.gradient import squared_move
+from recovery.solvers.gradient import relative_move, squared_move
 from recovery.thresholding import select_top
 
 __all__ = ["NIHT"]
@@ -55,6 +55,7 @@ class NIHT(Solver):
     name: ClassVar[str] = "niht"
     summary: ClassVar[str] = "iterative hard thresholding with Blumensath and Davies' adaptive, checked step"
     max_iter: ClassVar[int] = 5000
+    makes_steps: ClassVar[bool] = True
     syncs_per_iteration: ClassVar[int] = 6
     """With one to five more for each step that is refused (``history["refused"]``)."""
 
@@ -91,25 +92,21 @@ class NIHT(Solver):
                 new_values = point[new]
                 new_residual = y - operator.matvec_support(new, new_values)
                 moved, change = squared_move(xp, new, new_values, support, values)
+                relative, _ = relative_move(xp, new, new_values, support, values)
                 image = residual - new_residual
-                new_square, moved, image_square, change, size = to_host(
-                    xp,
-                    (new_residual * new_residual).sum(),
-                    moved,
-                    (image * image).sum(),
-                    change,
-                    (new_values * new_values).sum(),
+                new_square, moved, image_square, change, relative = to_host(
+                    xp, (new_residual * new_residual).sum(), moved, (image * image).sum(), change, relative
                 )
                 if (base and change == 0) or step * image_square <= (1 - self.c) * moved or refused == MAX_SHRINKS:
                     break
                 step, refused = step / (self.kappa * (1 - self.c)), refused + 1
             if new_square > square:
                 # only rounding brings this about: keep what is better
-                status = Status.FIXED_POINT if moved <= 1e-16 * size else Status.STALLED
+                status = Status.FIXED_POINT if relative <= 1e-8 else Status.STALLED
                 break
             support, values, residual, square = new, new_values, new_residual, new_square
             status = run.record(0.5 * square, support, values, step=step, change=change, refused=refused)
-            if status in (None, Status.STEP_LIMIT) and moved <= problem.tol**2 * size:
+            if status in (None, Status.STEP_LIMIT) and relative <= problem.tol:
                 status = Status.FIXED_POINT
         return run.finish(status, support, values, scale=scale)
 

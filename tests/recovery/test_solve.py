@@ -218,3 +218,27 @@ def test_float32_is_kept(name):
     assert result.x.dtype == np.float32
     np.testing.assert_allclose(result.x, problem.x, atol=1e-4)
     assert result.status.success
+
+
+def test_data_frames_are_taken_and_sentences_about_other_containers_are_true():
+    pd, sparse = pytest.importorskip("pandas"), pytest.importorskip("scipy.sparse")
+    problem = draw_problem(40, 30, 3, 6)
+    plain = recovery.solve(problem.A, problem.y, 3)
+    frame, series = pd.DataFrame(problem.A), pd.Series(problem.y, index=range(100, 140))
+    for A, y in ((frame, series), (frame, problem.y), (problem.A.tolist(), series), (problem.A, problem.y.tolist())):
+        assert recovery.solve(A, y, 3).x.tobytes() == plain.x.tobytes()
+    for A, sentence in (
+        (frame.assign(name="a"), "A has dtype object; expected real numbers"),
+        (sparse.csr_matrix(problem.A), r"A is a sparse matrix \(csr_matrix\); expected a dense array, such as A.toarray"),
+        (sparse.coo_array(problem.A), r"A is a sparse matrix \(coo_array\)"),
+        (problem.A + 0j, "A has dtype complex128; expected real numbers"),
+        (np.ma.array(problem.A), "A is a masked array"),
+        (sparse.linalg.aslinearoperator(problem.A), "has no method 'columns', which solver 'htp' requires"),
+    ):
+        with pytest.raises(TypeError, match=sentence):
+            recovery.solve(A, problem.y, 3)
+    with pytest.raises(ValueError, match=r"y has shape \(40, 1\); expected 1 dimension"):
+        recovery.solve(problem.A, pd.DataFrame(problem.y), 3)
+    whole = np.rint(8 * problem.A).astype(int)
+    other = recovery.solve(np.asfortranarray(whole), problem.y, 3)
+    assert other.x.tobytes() == recovery.solve(whole.astype(float), problem.y, 3).x.tobytes()
