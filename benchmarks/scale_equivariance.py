@@ -187,7 +187,10 @@ def by_factors(name, kind, dtype, draws, seed=0):
             options["step"] = options["step"] / one / one
         scaled = (X.astype(float) * one).astype(dtype), (A.astype(float) * one).astype(dtype)
         found = recovery.solve(
-            operator(kind, scaled[0], H, scaled[1], 0, dtype), (y.astype(float) * other).astype(dtype), SPARSITY, **options
+            operator(kind, scaled[0], H, scaled[1], 0, dtype),
+            (y.astype(float) * other).astype(dtype),
+            SPARSITY,
+            **options,
         )
         count += 1
         ratio = np.zeros(COLUMNS)
@@ -220,7 +223,9 @@ def main(arguments=None):
                         print(f"{name}, {dtype}, {kind}: {item}")
     heads = ("solver", "dtype", "operator", "powers of two", "mismatches", "other factors", "mismatches")
     print(table(heads, rows))
-    print(f"\n{sum(row[3] for row in rows)} pairs of powers of two, {sum(row[5] for row in rows)} of other factors: {bad} mismatches.")
+    print(
+        f"\n{sum(row[3] for row in rows)} pairs of powers of two, {sum(row[5] for row in rows)} of other factors: {bad} mismatches."
+    )
     return bad
 
 

@@ -137,9 +137,7 @@ def solve(
     units = Units(a, b, chosen)
     support, values = _start(operator, x0, sparsity, units)
     scaled = RescaledOperator(operator, a) if a else operator
-    problem = Problem(
-        scaled, small, sparsity, support, values, tol, max_iter, units.translated(callback), time_limit
-    )
+    problem = Problem(scaled, small, sparsity, support, values, tol, max_iter, units.translated(callback), time_limit)
     return units.result(chosen.in_units(a, b).run(problem), problem)
 
 

@@ -72,7 +72,6 @@ class RescaledOperator(Operator):
         """Return the norms of the scaled columns."""
         return self.base.norms_over(self.exponent)
 
-
     def size_exponent(self) -> int | None:
         """Return the size of the scaled operator."""
         size = self.base.size_exponent()

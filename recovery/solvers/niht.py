@@ -103,6 +103,8 @@ class NIHT(Solver):
             if new_square > square:
                 # only rounding brings this about: keep what is better
                 status = Status.FIXED_POINT if relative <= 1e-8 else Status.STALLED
+                if 0.5 * square <= run.target:  # a start that fits already
+                    status = Status.CONVERGED
                 break
             support, values, residual, square = new, new_values, new_residual, new_square
             status = run.record(0.5 * square, support, values, step=step, change=change, refused=refused)

@@ -17,13 +17,22 @@ from recovery.testing import draw_problem
 FAST = [name for name in campaign.VARIANTS if name not in campaign.CONVEX]
 
 
+def few_or_slow(names):
+    """Return all pairs of solver and operator; those that take long and show little more are slow."""
+    quick = {"htp", "iht", "aiht", "omp"}
+    return [
+        pytest.param(name, kind, marks=[] if name in quick or kind == "dense" else pytest.mark.slow)
+        for name in names
+        for kind in campaign.OPERATORS
+    ]
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("kind", campaign.OPERATORS)
-@pytest.mark.parametrize("name", FAST)
+@pytest.mark.parametrize(("name", "kind"), few_or_slow(FAST))
 def test_powers_of_two_change_no_bit(name, kind, dtype):
-    every = {"float32": 61, "float64": 509}[dtype]
+    every = {"float32": 131, "float64": 1031}[dtype]
     tried, wrong = campaign.by_powers(name, kind, dtype, every)
-    assert tried > 20
+    assert tried >= 10
     assert wrong == []
 
 
@@ -33,14 +42,13 @@ def test_powers_of_two_change_no_bit(name, kind, dtype):
 @pytest.mark.parametrize("name", campaign.CONVEX)
 def test_powers_of_two_change_no_bit_of_convex_programs(name, kind, dtype):
     pytest.importorskip("cvxpy")
-    tried, wrong = campaign.by_powers(name, kind, dtype, {"float32": 61, "float64": 509}[dtype])
-    assert tried > 20
+    tried, wrong = campaign.by_powers(name, kind, dtype, {"float32": 131, "float64": 1031}[dtype])
+    assert tried >= 10
     assert wrong == []
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("kind", campaign.OPERATORS)
-@pytest.mark.parametrize("name", FAST)
+@pytest.mark.parametrize(("name", "kind"), few_or_slow(FAST))
 def test_other_factors_change_the_rounding_only(name, kind, dtype):
     tried, wrong = campaign.by_factors(name, kind, dtype, 4)
     assert tried == 4
@@ -58,7 +66,9 @@ def test_scales_at_which_answers_were_wrong(backend, name, dtype, factor):
     result = recovery.solve(backend.put(A), backend.put(y), 3, name)
     assert result.status.success
     # all three stop at |r| <= 8 eps |y| at the latest, which the condition of these columns (below 3) multiplies
-    np.testing.assert_allclose(backend.get(result.x), problem.x, atol=100 * np.finfo(dtype).eps * np.abs(problem.x).max())
+    np.testing.assert_allclose(
+        backend.get(result.x), problem.x, atol=100 * np.finfo(dtype).eps * np.abs(problem.x).max()
+    )
     only_y = recovery.solve(problem.A.astype(dtype), y, 3, name)
     np.testing.assert_allclose(only_y.x / factor, problem.x, rtol=1e-3, atol=1e-5)
     streams = {"aiht", "iht"}
@@ -93,10 +103,10 @@ def test_an_answer_that_is_no_number_of_the_dtype_is_named(name, up, down, entry
 def test_digits_that_are_lost_are_named_when_they_matter():
     """One entry rounds to a subnormal number: beside the other it is nothing; alone it is the answer."""
     A, tiny = np.eye(3), np.finfo(np.float64).smallest_subnormal
-    both = recovery.solve(2.0**20 * A, np.array([1.0, 1.75 * tiny * 2.0**20, 0.0]), 2)
+    both = recovery.solve(2.0**20 * A, np.array([1.0, math.ldexp(1.75, 20 - 1074), 0.0]), 2)
     assert both.status is not Status.OUT_OF_RANGE
     assert both.x.tolist() == [2.0**-20, 2 * tiny, 0.0]
-    alone = recovery.solve(2.0**20 * A, np.array([0.0, 1.75 * tiny * 2.0**20, 0.0]), 1)
+    alone = recovery.solve(2.0**20 * A, np.array([0.0, math.ldexp(1.75, 20 - 1074), 0.0]), 1)
     assert alone.status is Status.OUT_OF_RANGE
     assert alone.x.tolist() == [0.0, 2 * tiny, 0.0]
 
@@ -122,6 +132,7 @@ def test_callbacks_and_histories_are_in_the_units_of_the_caller(e, name, unit):
     assert results[e].history["objective"] == results[0].history["objective"]
 
 
+@pytest.mark.slow
 def test_convex_bounds_have_the_unit_of_y():
     pytest.importorskip("cvxpy")
     problem = draw_problem(20, 25, 2, 4)
@@ -145,13 +156,13 @@ def test_column_norms_over_the_whole_range(dtype):
     for e in (info.minexp - info.nmant, info.minexp, -70, 0, 70, info.maxexp - 7):
         found = recovery.DenseOperator(np.ldexp(plain, e)).column_norms()
         np.testing.assert_array_equal(found, np.ldexp(expected, e))
-        gated = recovery.GatedOperator(np.ldexp(X, e), gates).column_norms()
-        np.testing.assert_allclose(np.ldexp(gated.astype(float), -e), exact[[0, 1, 3, 4]], rtol=40 * info.eps)
+        gated = recovery.GatedOperator(np.ldexp(X, e), gates).norms_over(e)  # subnormal norms have few digits
+        np.testing.assert_allclose(gated, exact[[0, 1, 3, 4]], rtol=40 * info.eps)
         unit, scale = recovery.normalise(np.ldexp(plain, e))
         np.testing.assert_array_equal(scale, np.where(expected > 0, np.ldexp(expected, e), 1.0))
         np.testing.assert_allclose(unit.column_norms(), np.where(expected > 0, 1.0, 0.0), rtol=4 * info.eps)
     # columns of one matrix that are worlds apart
-    wide = plain * np.ldexp(np.ones(5, dtype=dtype), [0, info.minexp // 2, 0, 20, info.minexp - 10]).astype(dtype)
+    wide = plain * np.ldexp(np.ones(5, dtype=dtype), [0, info.minexp // 2, 0, 20, info.minexp + 40]).astype(dtype)
     wide_exact = np.sqrt(((wide.astype(np.longdouble)) ** 2).sum(axis=0))
     np.testing.assert_allclose(recovery.DenseOperator(wide).column_norms(), wide_exact, rtol=40 * info.eps)
 
