@@ -5,8 +5,8 @@ Run from the repository root: ``python -m benchmarks.scale_equivariance`` (``--e
 The entries of A and y have few bits, so that every power of two tried is exact, down to the smallest subnormal number
 and up to the largest. Tried are (2^t A, 2^t y), (2^t A, y), (A, 2^t y) and (2^t A, 2^-t y) for all t for which the
 data are numbers of the dtype. Support, entries of x, steps, objective, history and status must be those of (A, y) times
-the right power of two, bit for bit; where x itself is no number of the dtype, the status must say so. Then other factors: A and y
-times random numbers of any size, on data that a sparse x fits, where x must agree to rounding.
+the right power of two, bit for bit; where x itself is no number of the dtype, the status must say so. Then other
+factors: A and y times random numbers of any size, on data that a sparse x fits, where x must agree to rounding.
 
 Operators: a dense matrix; a gated one with stored gates; the same with gates recomputed from generators, streamed where
 the solver can; and a foreign object with ``rmatvec``, ``columns`` and ``matvec`` alone, of whose size nothing is known.
@@ -53,12 +53,15 @@ class Foreign:
         self._A, self.shape = A, A.shape
 
     def columns(self, idx):
+        """Return columns."""
         return self._A[:, idx]
 
     def rmatvec(self, r):
+        """Return A' r."""
         return self._A.T @ r
 
     def matvec(self, x):
+        """Return A x."""
         return self._A @ x
 
 
@@ -174,7 +177,7 @@ def by_powers(name, kind, dtype, every, seed=0):
 
 def by_factors(name, kind, dtype, draws, seed=0):
     """Try other factors on data that a sparse x fits; return how many there were and the list of what is wrong."""
-    X, H, A, y, x = problem(dtype, seed, noise=False)
+    X, H, A, y, _ = problem(dtype, seed, noise=False)
     rng, top = np.random.default_rng(seed), 0.8 * np.finfo(dtype).maxexp * math.log10(2)
     plain = recovery.solve(operator(kind, X, H, A, 0, dtype), y, SPARSITY, **options_of(name, kind, 0))
     tolerance = 1e-9 if dtype == "float64" else 1e-3
@@ -223,9 +226,8 @@ def main(arguments=None):
                         print(f"{name}, {dtype}, {kind}: {item}")
     heads = ("solver", "dtype", "operator", "powers of two", "mismatches", "other factors", "mismatches")
     print(table(heads, rows))
-    print(
-        f"\n{sum(row[3] for row in rows)} pairs of powers of two, {sum(row[5] for row in rows)} of other factors: {bad} mismatches."
-    )
+    powers, factors = (sum(row[column] for row in rows) for column in (3, 5))
+    print(f"\n{powers} pairs of powers of two, {factors} of other factors: {bad} mismatches.")
     return bad
 
 

@@ -142,7 +142,7 @@ def solve(
 
 
 def _size_of(operator: Operator, y: Any, cls: type[Solver]) -> int:
-    """Return e with the size of A near 2^e: known, or taken from A'y, which costs one adjoint and no vector of length N.
+    """Return e with the size of A near 2^e: known, or from A'y, which costs one adjoint and no vector of length N.
 
     Solvers that require products which this package does not know, and so could not scale, get A as it is.
     """

@@ -75,7 +75,7 @@ class Operator:
         raise NotImplementedError
 
     def norms_over(self, exponent: int) -> Any:
-        """Return 2^-exponent times the column norms, which may be in range where the norms, or their squares, are not."""
+        """Return 2^-exponent times the column norms; in range also where the norms, or their squares, are not."""
         if abs(exponent) <= np.finfo(self.dtype).maxexp // 4:
             return shifted(self.column_norms(), -exponent)
         return self.norms_of_columns(exponent)

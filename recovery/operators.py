@@ -200,7 +200,7 @@ class ScaledOperator(Operator):
 def _squared_norms(xp: Any, block: Any) -> Any:
     """Return the sums of squares of the columns; of float32 in runs of rows that are then added in float64.
 
-    Row after row in float32, a sum over n rows of one size is off by up to n eps: a million equal entries lose percents.
+    Row after row in float32, a sum over n rows of one size is off by up to n eps, percents where n is a million.
     """
     runs = int(block.shape[0]) // NORM_ROWS if block.dtype.itemsize < 8 else 0
     if runs == 0:

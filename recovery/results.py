@@ -22,7 +22,8 @@ class Status(Enum):
     OPTIMAL = "optimal: the convex program was solved to the solver's own tolerance"
     STALLED = "stalled: the objective no longer falls"
     CYCLE = "cycle: the supports repeat in a cycle that could not be broken; the best iterate is returned"
-    STEP_LIMIT = "step limit: max_iter steps were made before a stop rule held"
+    NO_GAIN = "no further gain: a further search led to nothing better, and the residual looks like noise"
+    STEP_LIMIT = "step limit: all steps that were allowed were made before a stop rule held"
     TIME_LIMIT = "time limit: time_limit seconds passed before a stop rule held"
     DIVERGED = "diverged: the objective grew without bound; a finite iterate from before is returned"
     STOPPED = "stopped: the callback asked for it"
@@ -44,6 +45,7 @@ _SUCCESS = frozenset(
     {
         Status.CONVERGED,
         Status.FIXED_POINT,
+        Status.NO_GAIN,
         Status.SUPPORT_STABLE,
         Status.SUPPORT_COMPLETE,
         Status.PRUNED,

@@ -21,7 +21,7 @@ GAIN = 0.9
 
 def polish_and_exchange(
     polisher: Polisher, sparsity: int, record: Record, peak: float, target: float, steps: int
-) -> bool:
+) -> tuple[bool, bool]:
     """Polish while that pays, then exchange weights of all layers; the polisher ends with the best network.
 
     Parameters
@@ -41,8 +41,8 @@ def polish_and_exchange(
 
     Returns
     -------
-    bool
-        Whether the fit is exact.
+    exact, rests : bool
+        Whether the fit is exact; whether not even the exchange of one weight paid any more.
 
     Notes
     -----
@@ -68,7 +68,7 @@ def polish_and_exchange(
             share /= 2
         if trial.value < polisher.value:
             polisher.__dict__.update(trial.__dict__)
-    return polisher.value <= target
+    return polisher.value <= target, share * sparsity < 1
 
 
 def _polish(polisher: Polisher, record: Record, peak: float, target: float, most: int, left: Any) -> None:

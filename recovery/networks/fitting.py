@@ -14,7 +14,7 @@ from planted.networks import ReLUNetwork
 from recovery.networks.batches import Batches
 from recovery.networks.losses import LOSSES, class_targets, softmax
 from recovery.networks.metrics import psnr
-from recovery.networks.record import FitState, NetworkFit, Record
+from recovery.networks.record import FitState, NetworkFit, Record, sentence
 from recovery.networks.released import fit_released
 from recovery.networks.repaired import fit_repaired
 from recovery.networks.several import check_widths, count_weights, empty_network, fit_several
@@ -86,8 +86,9 @@ def fit_network(
         Rows a step sees; all of them by default.
     restarts : int, default 10
         Largest number of further random starts of the repaired method; a new start is made while steps
-        are left, the last start has stalled, and the fit is not exact. The start of smallest residual wins. For
-        several outputs one start takes all steps.
+        are left, the last start has stalled, the fit is not exact, and no two starts have ended in one network with
+        a residual that looks like noise. The start of smallest residual wins. For several outputs one start takes all
+        steps.
     time_limit : float, optional
         Seconds, looked at after each step.
     tol : float, default 1e-6
@@ -118,6 +119,11 @@ def fit_network(
     at the end of each start. With 50 steps and more on all rows it first tries whether few neurons fit better than
     2 m, which they do on coherent inputs. A search step on all rows and a released step synchronise with a GPU at
     most 8 times, a step that cuts back 20 times. Derived here; its success rates stand in ``docs/networks.md``.
+
+    Data with noise have no exact fit. Such a fit of the repaired method ends with ``NO_GAIN`` where a further search
+    (from another start, from the best network and fresh neurons, or an exchange of weights) led to nothing better and
+    the residual depends on the inputs no more than noise would (:mod:`recovery.networks.gain` has the rule); with
+    ``STALLED`` or ``STEP_LIMIT`` otherwise. The released method has no such rule: it makes its `n_iter` steps.
 
     Several outputs, f(x) = W2' relu(W1' x): nothing is fused, and one budget covers W1 and W2. ``"released"`` makes the
     fixed steps of the authors' released code and selects by a Count Sketch of all updates
@@ -203,7 +209,7 @@ def fit_network(
         )
     if unit_y != unit_X:
         network = ReLUNetwork([xp.ldexp(network.hidden, unit_y - unit_X), network.output])
-    message = status.value + (f"; {note}" if note else "")
+    message = sentence(status, n_iter, note)
     return NetworkFit(network, psnr(network(X), y), record.n_iter, status, message, record.history)
 
 

@@ -14,7 +14,7 @@ from planted.networks import ReLUNetwork
 from recovery.networks.batched import BatchedReleased
 from recovery.networks.fitting import fit_network
 from recovery.networks.metrics import psnr
-from recovery.networks.record import NetworkFit, Record
+from recovery.networks.record import NetworkFit, Record, sentence
 from recovery.results import Status
 
 __all__ = ["fit_many"]
@@ -207,5 +207,6 @@ def _fit_together(
         network = ReLUNetwork([hidden, xp.ones(hidden.shape[1], dtype=X.dtype)])
         status = ended[i] or Status.STEP_LIMIT
         quality = psnr(network(X if X.ndim == 2 else X[b]), y[i])
-        found[b] = NetworkFit(network, quality, records[i].n_iter, status, status.value, records[i].history)
+        message = sentence(status, n_iter)
+        found[b] = NetworkFit(network, quality, records[i].n_iter, status, message, records[i].history)
     return found

@@ -14,7 +14,7 @@ from planted.values import by_value
 from recovery.networks.metrics import psnr_of
 from recovery.results import Status
 
-__all__ = ["FitState", "NetworkFit", "Record"]
+__all__ = ["FitState", "NetworkFit", "Record", "sentence"]
 
 
 @by_value
@@ -78,6 +78,12 @@ class FitState:
     objective: float
     nonzeros: int
     neurons: int
+
+
+def sentence(status: Status, n_iter: int, note: str = "") -> str:
+    """Return the status' sentence; with the argument `n_iter` where the fit ended with its steps, and a note."""
+    limit = f" (n_iter={n_iter})" if status is Status.STEP_LIMIT else ""
+    return status.value + limit + (f"; {note}" if note else "")
 
 
 class Record:

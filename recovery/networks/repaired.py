@@ -12,6 +12,7 @@ from planted import arrays
 from planted.networks import ReLUNetwork
 from recovery.networks.bank import Bank
 from recovery.networks.batches import Batches
+from recovery.networks.gain import looks_like_noise
 from recovery.networks.least_squares import fit_support
 from recovery.networks.record import Record
 from recovery.networks.scaling import no_worse_than_zero
@@ -74,19 +75,27 @@ def fit_repaired(
     search = _Search(batches, n_neurons, sparsity, gate_update, record, rng, solver, tol)
     shares = positive_shares(batches.X, batches.y, rng)
     best: _Small | None = None
+    exact = rests = False
     for start in range(restarts + 1):
         record.start = start
         found = search.start(shares[start % len(shares)])
+        again = best is not None and search.same(found, best)
+        search.idle = search.idle or (best is not None and not search.gains(found, best))
         best = found if best is None or found.objective < best.objective else best
-        if search.relative(best.objective) <= tol or not record.left:
+        exact = search.relative(best.objective) <= tol
+        rests = again and looks_like_noise(batches.X, batches.y, ReLUNetwork([best.hidden, best.output]))
+        if exact or rests or not record.left:
             break
     assert best is not None
-    if search.relative(best.objective) <= tol:
+    network = no_worse_than_zero(ReLUNetwork([best.hidden, best.output]), batches, best.objective)
+    if exact:
         status = Status.CONVERGED
+    elif record.stop is None and (rests or (search.idle and looks_like_noise(batches.X, batches.y, network))):
+        status = Status.NO_GAIN
     else:
         status = record.stop or (Status.STALLED if record.left else Status.STEP_LIMIT)
     note = f"start {record.start + 1} of at most {restarts + 1}"
-    return no_worse_than_zero(ReLUNetwork([best.hidden, best.output]), batches, best.objective), status, note
+    return network, status, note
 
 
 class _Search:
@@ -115,6 +124,7 @@ class _Search:
         enough = not batches.minibatch and PILOT_SHARE * PILOT <= record.left
         self.pilots = gate_update == 1 and n_neurons > 1 and enough
         self.settled = False
+        self.idle = False  # whether a search that ended has found nothing better than an earlier one
         # what a batch shows of an input on average: one that is mostly blank has a short column there, which fits
         # the few rows that it is lit in, and only damping in proportion to its usual length keeps its weight small
         share = int(self.y.shape[0]) / int(batches.X.shape[0])
@@ -135,6 +145,20 @@ class _Search:
         """Return |r| / |y| on all rows."""
         return math.sqrt(2 * objective) / self.scale
 
+    def same(self, one: _Small, other: _Small) -> bool:
+        """Tell whether two starts ended in one network: f_1 and f_2 differ by less than one weight gains from noise.
+
+        Of residuals r that are noise, a weight that means nothing explains |r|^2 / n on average. Starts are
+        independent, so an end that comes back is what the search has to offer.
+        """
+        first, second = (ReLUNetwork([small.hidden, small.output])(self.batches.X) for small in (one, other))
+        gap = float(((first - second) ** 2).sum())
+        return gap * int(first.shape[0]) <= 2.0 * min(one.objective, other.objective)
+
+    def gains(self, found: _Small, best: _Small) -> bool:
+        """Tell whether a network fits better than another by more than one weight gains from noise, |r|^2 / n."""
+        return found.objective < best.objective * (1.0 - 1.0 / int(self.batches.y.shape[0]))
+
     def start(self, positive_share: float) -> _Small:
         """Search, cut back, and grow again from the small network while that pays."""
         bank = self._choose_width(positive_share) if self.pilots else self._bank(positive_share)
@@ -144,6 +168,7 @@ class _Search:
             self.settled = False
             self._search(bank)
             found = self._contract(bank)
+            self.idle = self.idle or (best is not None and not self.gains(found, best))
             pays = best is None or found.objective < 0.5 * best.objective
             best = found if best is None or found.objective < best.objective else best
             if not pays or not self.record.left or self.relative(best.objective) <= self.tol:

@@ -16,7 +16,7 @@ from recovery.networks.batches import Batches
 from recovery.networks.layerwise import fit_released_layers, fit_repaired_layers
 from recovery.networks.losses import softmax
 from recovery.networks.metrics import psnr
-from recovery.networks.record import FitState, NetworkFit, Record
+from recovery.networks.record import FitState, NetworkFit, Record, sentence
 from recovery.networks.units import check_unit, root_mean_square, scale_layers
 from recovery.networks.vector_released import fit_released_vector
 from recovery.networks.vector_repaired import fit_repaired_vector
@@ -124,7 +124,7 @@ def fit_several(
         _score(network, X, y, loss),
         record.n_iter,
         status,
-        status.value + (f"; {note}" if note else ""),
+        sentence(status, n_iter, note),
         record.history,
     )
 

@@ -12,6 +12,7 @@ from planted import arrays
 from planted.networks import ReLUNetwork
 from recovery.networks.batches import Batches
 from recovery.networks.exchange import polish_and_exchange
+from recovery.networks.gain import looks_like_noise
 from recovery.networks.gradual import Gradual
 from recovery.networks.losses import loss_and_gradient
 from recovery.networks.polishing import CG_STEPS, Polisher
@@ -120,8 +121,13 @@ def polished(
     polisher = Polisher(trim(layers), batches.X, batches.y, loss, frozen)
     square = float((batches.y * batches.y).sum())
     target = 0.5 * tol * tol * square / int(batches.y.shape[0]) if loss == "squared" else 0.0
-    exact = polish_and_exchange(polisher, sparsity, record, batches.peak, target, steps)
-    status = record.stop or (Status.CONVERGED if exact else Status.STALLED if record.left else Status.STEP_LIMIT)
+    exact, rests = polish_and_exchange(polisher, sparsity, record, batches.peak, target, steps)
+    if record.stop is not None or exact:
+        status = record.stop or Status.CONVERGED
+    elif rests and loss == "squared" and looks_like_noise(batches.X, batches.y, ReLUNetwork(polisher.layers)):
+        status = Status.NO_GAIN
+    else:
+        status = Status.STALLED if record.left else Status.STEP_LIMIT
     zero = float(loss_and_gradient(batches.xp.zeros_like(batches.y), batches.y, loss).value)
     if not polisher.value < zero:
         return [layer * 0 for layer in polisher.layers], status

@@ -151,7 +151,8 @@ class Run:
         if not sparse:
             x = xp.zeros(operator.shape[1], dtype=operator.dtype)
             x[support] = values
-        message = status.value + (f"; {note}" if note else "")
+        limit = f" (max_iter={problem.max_iter})" if status is Status.STEP_LIMIT else ""
+        message = status.value + limit + (f"; {note}" if note else "")
         return RecoveryResult(x, support, 0.5 * square, self.n_iter, status, message, self.history, values)
 
 
@@ -160,8 +161,8 @@ class Solver(ABC):
     """Base of the solvers: the fields of a subclass are its options, with their defaults.
 
     :func:`recovery.solve` divides A and y by powers of two before `run`, so that the largest entry of y, and the size
-    of A, are near 1. What comes back is converted: x, the objective, and the steps of solvers that make some (on columns
-    of unit norm they are pure numbers, else multiples of 1 / |A|^2). Options with a unit are converted by `in_units`.
+    of A, are near 1. What comes back is converted: x, the objective, and the steps of solvers that make some (pure
+    numbers on columns of unit norm, else multiples of 1 / |A|^2). Options with a unit are converted by `in_units`.
 
     Attributes
     ----------

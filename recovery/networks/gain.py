@@ -1,0 +1,73 @@
+"""Whether anything is left to gain from a fit: its residual is compared with noise of its own size."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from planted import arrays
+from planted.networks import ReLUNetwork
+
+__all__ = ["looks_like_noise"]
+
+SPREADS = 3.0
+"""The comparison is made where half of a structured residual would stand out by so many standard deviations."""
+
+
+def looks_like_noise(X: Any, y: Any, network: ReLUNetwork) -> bool:
+    """Tell whether what a network leaves of y depends on the inputs no more than it would with random signs.
+
+    Parameters
+    ----------
+    X : array, shape (n, d)
+        Inputs of size near 1.
+    y : array, shape (n,) or (n, k)
+        Targets of size near 1.
+    network : planted.ReLUNetwork
+        The fit; the gates of its first layer, and the gate that is always open, make the columns.
+
+    Returns
+    -------
+    bool
+        False also where the rows are too few to tell.
+
+    Notes
+    -----
+    With the unit columns a_j of [X, D_1 X, ..., D_q X], T(r) = sum_j (a_j' r)^2 is what all single columns together
+    explain of r. Errors that are independent of X, and as often positive as negative, give r and e * r, e independent
+    signs, the same law, and E T(e * r) = sum_i r_i^2 sum_j a_ij^2 (derived here: the mixed terms vanish). The rule is
+    T(r) <= E T(e * r). A residual A w of N columns of independent entries has T near (1 + n / N) E T(e * r), and
+    T(e * r) a spread near sqrt(2 (1 + n / N) / n) of it (from memory of the literature on sample covariances; verified
+    numerically by tests/recovery/test_networks_gain.py). As many gates are used, strongest neurons first, as leave
+    half of that excess three spreads wide. A fit may hide structure: s of N weights, chosen for their fit, take
+    about s + 2 s log(N / s) degrees of freedom, and more than half of the rows must be left. Outputs count together.
+    What these columns cannot see, such as gates that are wrong in a few rows, goes unnoticed.
+    """
+    xp, hidden = arrays.namespace(X, y), network.hidden
+    n, d = (int(length) for length in X.shape)
+    fitted = int((hidden != 0).sum())
+    freedom = fitted * (1.0 + 2.0 * math.log(max(1.0, d * int(hidden.shape[1]) / max(fitted, 1))))
+    count = _gates_that_tell(n, d, int(hidden.shape[1]))
+    if n < 2 * freedom or count < 0:
+        return False
+    residual = (y - network(X).reshape(y.shape)).reshape(n, -1)
+    chosen = hidden[:, xp.argsort(-(hidden * hidden).sum(axis=0))[:count]]
+    gates = xp.concatenate([xp.ones((n, 1), dtype=X.dtype), (X @ chosen > 0).astype(X.dtype)], axis=1)
+    squares = X * X
+    norms = squares.T @ gates
+    inverse = xp.where(norms > 0, 1.0 / xp.where(norms > 0, norms, 1.0), 0.0).astype(X.dtype)
+    explained = 0.0
+    for k in range(int(residual.shape[1])):
+        products = (X * residual[:, k : k + 1]).T @ gates
+        explained = explained + (products * products * inverse).sum()
+    by_chance = ((residual * residual).sum(axis=1) * ((squares @ inverse) * gates).sum(axis=1)).sum()
+    return bool(explained <= by_chance)
+
+
+def _gates_that_tell(n: int, d: int, m: int) -> int:
+    """Return how many gates of m, beside the open one, leave enough rows for a verdict; -1 if even none is too many."""
+    for count in range(m, -1, -1):
+        rows_each = n / (d * (count + 1))
+        if 0.5 * rows_each >= SPREADS * math.sqrt(2 * (1 + rows_each) / n):
+            return count
+    return -1
