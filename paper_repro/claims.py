@@ -1,35 +1,34 @@
-"""A paper's claims beside what was measured: held, not held, or not measured; and whether they survive a fair IMP."""
+"""A paper's claims beside what was measured, and whether they survive a fair IMP; the judge is in ``verdicts``."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
 import numpy as np
 
+from paper_repro import verdicts
+from paper_repro.verdicts import HELD, NOT_HELD, NOT_MEASURED, TOO_CLOSE, Measured, Trials
+
 __all__ = [
     "HELD",
     "NOT_HELD",
     "NOT_MEASURED",
     "NO_RIVAL",
+    "TOO_CLOSE",
     "Claim",
     "Comparison",
     "against",
     "compare",
-    "most",
     "slopes_per_decade",
-    "verdict",
 ]
 
-HELD, NOT_HELD, NOT_MEASURED = "held", "not held", "not measured"
 NO_RIVAL = "does not apply"
 """What a claim that IMP has no part in says of a fair IMP."""
-
-Means = Mapping[Any, float]
-"""(m, s), or (depth, m, s), -> mean."""
+OURS = {"released": "IHT as released", "repaired": "IHT, repaired"}
 
 
 @dataclass(frozen=True)
@@ -44,14 +43,20 @@ class Claim:
         The claim, in our words.
     rule : str
         What was counted, so that "held" has one meaning; fixed before the numbers were seen.
-    verdict : {"held", "not held", "not measured"}
+    verdict : {"held", "not held", "too close to call", "not measured"}
         The claim as the paper tests it.
     measured : str
         The numbers behind it.
-    fair : {"held", "not held", "not measured", "does not apply"}, optional
-        The same against IMP that is given enough updates.
+    fair : str, optional
+        The same against IMP that is given enough updates: one of these verdicts, or ``"does not apply"``.
     fair_measured : str, optional
         The numbers behind that.
+    data : str
+        Which data, and of what size: a verdict is about no other.
+    interval, fair_interval : str, optional
+        What was compared with its limit, with its interval: ``"0.93 [0.85, 1.00] against 0.50"``.
+    basis : str
+        How an interval becomes a verdict, in one sentence.
     """
 
     figure: str
@@ -61,6 +66,10 @@ class Claim:
     measured: str
     fair: str = NO_RIVAL
     fair_measured: str = ""
+    data: str = ""
+    interval: str = ""
+    fair_interval: str = ""
+    basis: str = verdicts.BASIS
 
     def as_dict(self) -> dict[str, str]:
         """Return the fields, for a summary (``summary["claims"]``)."""
@@ -69,149 +78,161 @@ class Claim:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two methods on the grid points that both have.
+    """Two methods on the trials, a cell and a seed each, that both have.
 
     Parameters
     ----------
-    cells : int
-        Number of common grid points.
+    trials : int
+        Number of common trials.
     above : int
-        Points where the first method is above the second by more than the margin.
+        Trials in which the first method is above the second, by more than the margin and what counts as level.
+    level : int
+        Trials in which the two are level.
     median_difference : float
-        Median of first minus second; NaN without points.
-    margin : float, default 0
-        What was allowed for.
-    level : int, optional
-        Points where the two are within `tie` of each other; None where no `tie` was given.
-    tie : float, default 0
-        What counts as level.
+        Median of first minus second; NaN without trials.
+    share : Measured
+        Share of the trials in which the first is above, those that are level counting half.
+    margin, tie : float, default 0
+        What was allowed for, and what counts as level.
     """
 
-    cells: int
+    trials: int
     above: int
+    level: int
     median_difference: float
+    share: Measured
     margin: float = 0.0
-    level: int | None = None
     tie: float = 0.0
 
     def text(self, unit: str = "dB", digits: int = 1) -> str:
         """Return the numbers as a phrase."""
-        if not self.cells:
-            return "no common cells"
-        middle = f"{self.median_difference:+.{digits}f} {unit}"
+        if not self.trials:
+            return "no common fits"
         allowed = "" if not self.margin else f" by {self.margin:g} {unit}"
         if self.margin < 0:
             allowed = f", or less than {-self.margin:g} {unit} below,"
-        level = "" if self.level is None else f" (within {self.tie:g} {unit} of each other in {self.level})"
-        return f"above{allowed} in {self.above} of {self.cells} cells{level}, median difference {middle}"
+        cells = f"{self.share.cells} cell{'s' * (self.share.cells != 1)}"
+        where = "that" if self.margin else "each other"
+        level = f" and within {self.tie:g} {unit} of {where} in {self.level}" if self.level else ""
+        return (
+            f"above{allowed} in {self.above}{level} of {self.trials} pairs of fits in {cells}, "
+            f"share {self.share.interval()}, median difference {self.median_difference:+.{digits}f} {unit}"
+        )
 
 
-def compare(first: Means, second: Means, margin: float = 0.0, tie: float | None = None) -> Comparison:
-    """Compare two methods on the grid points that both have.
+def compare(first: Trials, second: Trials, margin: float = 0.0, tie: float = 0.0) -> Comparison:
+    """Compare two methods on the trials that both have.
 
     Parameters
     ----------
-    first, second : mapping of (m, s) to float
-        Means over the seeds; infinities count as equal to each other.
+    first, second : mapping of cell to mapping of seed to float
+        Values; equal infinities are level.
     margin : float, default 0
         The first counts as above where first > second + margin; negative for "not worse by more than".
-    tie : float, optional
-        Points that are at most this far apart are counted besides, as level.
+    tie : float, default 0
+        Trials that are at most this far from the margin are level: rounding may decide them.
 
     Returns
     -------
     Comparison
-        Counts and the median difference.
+        Counts, the share with its interval, and the median difference.
     """
-    pairs = [(first[key], second[key]) for key in first if key in second]
-    differences = [0.0 if a == b else a - b for a, b in pairs]
-    above = sum(difference > margin for difference in differences)
-    middle = median(differences) if differences else math.nan
-    level = None if tie is None else sum(abs(difference) <= tie for difference in differences)
-    return Comparison(len(pairs), above, middle, margin, level, tie or 0.0)
+    _, _, (ours, theirs) = verdicts.paired(first, second)
+    score = verdicts.scores(ours, theirs, margin, tie)
+    known = ~np.isnan(score)
+    differences = [0.0 if a == b else float(a - b) for a, b in zip(ours[known], theirs[known], strict=True)]
+    return Comparison(
+        len(differences),
+        int((score == 1.0).sum()),
+        int((score == 0.5).sum()),
+        median(differences) if differences else math.nan,
+        verdicts.share(score),
+        margin,
+        tie,
+    )
 
 
-def slopes_per_decade(means: Means) -> dict[int, float]:
-    """Return for each sparsity the least-squares slope of the mean in log10 of the width.
+def slopes_per_decade(values: Trials) -> dict[Any, dict[int, float]]:
+    """Return for each sparsity and seed the least-squares slope in log10 of the width.
 
     Parameters
     ----------
-    means : mapping of (m, s) to float
-        Finite means.
+    values : mapping of (m, s) or (depth, m, s) to mapping of seed to float
+        Finite values count.
 
     Returns
     -------
     dict
-        s -> change for ten times the width; only where there are at least three widths.
+        s, or (depth, s), -> seed -> change for ten times the width; only where there are at least three widths.
     """
-    found: dict[int, float] = {}
-    for s in sorted({s for _, s in means}):
-        points = sorted((m, value) for (m, other), value in means.items() if other == s and math.isfinite(value))
-        if len(points) >= 3:
-            x, y = np.log10([m for m, _ in points]), np.array([value for _, value in points])
-            found[s] = float(np.polyfit(x, y, 1)[0])
+    lines: dict[Any, dict[int, list[tuple[int, float]]]] = {}
+    for (*rest, m, s), seeds in values.items():
+        for seed, value in seeds.items():
+            if math.isfinite(value):
+                lines.setdefault((*rest, s) if rest else s, {}).setdefault(seed, []).append((m, value))
+    found: dict[Any, dict[int, float]] = {}
+    for key in sorted(lines):
+        for seed, points in sorted(lines[key].items()):
+            if len(points) >= 3:
+                x, y = np.log10([m for m, _ in points]), np.array([value for _, value in points])
+                found.setdefault(key, {})[seed] = float(np.polyfit(x, y, 1)[0])
     return found
-
-
-def verdict(condition: bool | None) -> str:
-    """Return the word for True, False, or None (nothing to judge by)."""
-    return NOT_MEASURED if condition is None else HELD if condition else NOT_HELD
-
-
-def most(comparison: Comparison) -> bool | None:
-    """Return whether the first method is above in more than half of the cells; None without cells."""
-    return None if not comparison.cells else comparison.above > comparison.cells / 2
 
 
 def against(
     figure: str,
     claim: str,
     rule: str,
-    means: Callable[[str], Means],
+    trials: Callable[[str], Trials],
     *,
-    judge: Callable[[Comparison], bool | None] = most,
+    data: str,
     margin: float = 0.0,
-    tie: float | None = None,
+    tie: float = 0.0,
     unit: str = "dB",
     digits: int = 1,
-    ours: Sequence[str] = ("released", "repaired"),
+    beside: Mapping[str, Callable[[Trials, Trials], tuple[Measured, str]]] | None = None,
 ) -> Claim:
     """Return the claim "IHT is above IMP", judged as the paper does and against a fair IMP.
 
     Parameters
     ----------
-    figure, claim, rule : str
+    figure, claim, rule, data : str
         As in :class:`Claim`.
-    means : callable
-        ``means(method) -> mapping of (m, s) to mean``; empty where nothing was computed.
-    judge : callable
-        Comparison -> True, False or None.
+    trials : callable
+        ``trials(method) -> cell -> seed -> value``; empty where nothing was computed.
     margin, tie, unit, digits
         As in :func:`compare` and :meth:`Comparison.text`.
-    ours : sequence of str
-        The paper's method first, then the repaired one, which is reported beside it.
+    beside : mapping of str to callable, optional
+        Further conditions of the claim, all of which must hold: name -> what is measured of the two methods, and its
+        numbers as a phrase.
 
     Returns
     -------
     Claim
         The verdict is on the released method; the repaired one is in the text.
     """
-    texts: dict[str, list[str]] = {"imp-paper": [], "imp-fair": []}
-    verdicts: dict[str, bool | None] = {}
-    for rival, phrases in texts.items():
-        for method in ours:
-            found = compare(means(method), means(rival), margin, tie)
-            if method == ours[0]:
-                verdicts[rival] = judge(found)
-            phrases.append(
-                f"{'IHT as released' if method == 'released' else 'IHT, repaired'}: {found.text(unit, digits)}"
-            )
-    return Claim(
-        figure,
-        claim,
-        rule,
-        verdict(verdicts["imp-paper"]),
-        "; ".join(texts["imp-paper"]),
-        verdict(verdicts["imp-fair"]),
-        "; ".join(texts["imp-fair"]),
-    )
+    sides = [_side(trials, rival, margin, tie, unit, digits, beside or {}) for rival in ("imp-paper", "imp-fair")]
+    (verdict, measured, interval), (fair, fair_measured, fair_interval) = sides
+    return Claim(figure, claim, rule, verdict, measured, fair, fair_measured, data, interval, fair_interval)
+
+
+def _side(
+    trials: Callable[[str], Trials],
+    rival: str,
+    margin: float,
+    tie: float,
+    unit: str,
+    digits: int,
+    beside: Mapping[str, Callable[[Trials, Trials], tuple[Measured, str]]],
+) -> tuple[str, str, str]:
+    """Return verdict, numbers and intervals against one rival."""
+    verdict, interval, phrases = "", "", []
+    for method, label in OURS.items():
+        found = compare(trials(method), trials(rival), margin, tie)
+        further = {name: of(trials(method), trials(rival)) for name, of in beside.items()} if found.trials else {}
+        if method == "released":
+            verdict = verdicts.all_of(found.share, *(part for part, _ in further.values()))
+            named = {"share": found.share, **{name: part for name, (part, _) in further.items()}}
+            interval = "; ".join(f"{name} {part.interval()}" for name, part in named.items()) if found.trials else ""
+        phrases.append(f"{label}: " + ", ".join([found.text(unit, digits), *(text for _, text in further.values())]))
+    return verdict, "; ".join(phrases), interval

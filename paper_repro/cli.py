@@ -68,7 +68,8 @@ def _list(options: argparse.Namespace) -> int:
             cells = [experiment.cell(one) for one in experiment.cells(preset, 0)]
             store = results.store_of(options.results)
             there = sum(store.path(cell).exists() for cell in cells)
-            print(f"  {preset:<6} {len(cells):>5} cells, {there} of them in {options.results}")
+            data = "" if experiment.data is None else f"; {experiment.data(preset)}"
+            print(f"  {preset:<6} {len(cells):>5} cells, {there} of them in {options.results}{data}")
     return OK
 
 

@@ -62,6 +62,8 @@ class Experiment:
         running out of memory: the batch is then halved.
     batch_key : callable, optional
         ``batch_key(settings)``: cells with equal keys may be computed in one call of `compute_many`. Both or none.
+    data : callable, optional
+        ``data(preset) -> str``: which data a run of this preset uses, and of what size, in a few words.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Experiment:
     cells_of: str | None = None
     compute_many: Callable[[Sequence[Any], str], list[Outcome]] | None = None
     batch_key: Callable[[Any], Hashable] | None = None
+    data: Callable[[str], str] | None = None
 
     def __post_init__(self) -> None:
         if (self.compute_many is None) != (self.batch_key is None):

@@ -20,7 +20,11 @@ from paper_repro.files import write_whole
 from paper_repro.results import Results
 from paper_repro.store import Record, comparable
 
-__all__ = ["Files", "claims_markdown", "files_of", "markdown", "render", "shown"]
+__all__ = ["BESIDE", "Files", "claims_markdown", "files_of", "markdown", "render", "shown"]
+
+
+BESIDE = {"Data and size": "data", "Counted": "rule", "Verdict": "basis"}
+"""What stands beside every verdict: the name of the line and of the claim's field."""
 
 
 @dataclass(frozen=True)
@@ -129,12 +133,17 @@ def claims_markdown(claims: Sequence[dict[str, str]]) -> list[str]:
     """Return a paper's claims and what was measured as paragraphs of Markdown; none without claims."""
     parts = ["## Claims"] if claims else []
     for claim in claims:
-        parts.append(
-            f"**{claim['figure']}: {claim['claim']}** {claim['verdict']}. {claim['measured']}.\n"
-            f"Against a fair IMP: {claim['fair']}"
-            + (f". {claim['fair_measured']}." if claim["fair_measured"] else ".")
-            + f"\nCounted: {claim['rule']}"
-        )
+        lines = [f"**{claim['figure']}: {claim['claim']}** {claim['verdict']}. {claim['measured']}."]
+        if claim.get("interval"):
+            lines[0] += f" Judged: {claim['interval']}."
+        against = f"Against a fair IMP: {claim['fair']}."
+        if claim["fair_measured"]:
+            against += f" {claim['fair_measured']}."
+        if claim.get("fair_interval"):
+            against += f" Judged: {claim['fair_interval']}."
+        lines.append(against)
+        lines += [f"{name}: {claim[key]}." for name, key in BESIDE.items() if claim.get(key)]
+        parts.append("\n".join(lines))
     return parts
 
 

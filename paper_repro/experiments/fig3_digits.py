@@ -14,7 +14,7 @@ from paper_repro.experiment import Experiment
 from paper_repro.experiments.common import series_125
 from paper_repro.experiments.grids import Grid
 from paper_repro.experiments.mnist import MnistCell, MnistPreset, cells_of, compute, cost
-from paper_repro.experiments.mnist_summary import linear_models, summary_of
+from paper_repro.experiments.mnist_summary import data_of, linear_models, summary_of
 from paper_repro.store import Record
 
 __all__ = ["EXPERIMENT", "LIMITS", "PRESETS", "WORDS", "DigitsCell"]
@@ -78,4 +78,5 @@ EXPERIMENT = Experiment(
     cost=cost,
     compute=compute,
     summarise=summarise,
+    data=lambda preset: data_of(DigitsCell, PRESETS[preset]),
 )

@@ -10,7 +10,7 @@ from paper_repro.experiment import Experiment
 from paper_repro.experiments import inr
 from paper_repro.experiments.grids import Grid
 from paper_repro.experiments.inr import INRCell, INRPreset
-from paper_repro.experiments.inr_summary import above_claims, spreads_of, summary_of
+from paper_repro.experiments.inr_summary import above_claims, data_of, spreads_of, summary_of
 from paper_repro.store import Record
 
 __all__ = ["COMPANION", "EXPERIMENT"]
@@ -46,12 +46,12 @@ def cells(preset: str, seed: int) -> list[INRCell]:
 
 
 def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, Any]:
-    """Return the mean PSNR on the grids, the images, and the claim with its verdicts."""
+    """Return the median PSNR on the grids, the images, and the claim with its verdicts."""
     return summary_of(PRESETS[preset], seed, records, above_claims)
 
 
 def summarise_spread(preset: str, seed: int, records: Sequence[Record]) -> dict[str, Any]:
-    """Return the standard deviation over the seeds, above the means."""
+    """Return the standard deviation over the seeds, above the medians."""
     return spreads_of(PRESETS[preset], seed, records)
 
 
@@ -66,6 +66,7 @@ EXPERIMENT = Experiment(
     cost=inr.cost,
     compute=inr.compute("fig5"),
     summarise=summarise,
+    data=lambda preset: data_of("colour", PRESETS[preset]),
 )
 COMPANION = EXPERIMENT.companion(
     "fig10", "A colour image as a sparse network of its coordinates: spread over the seeds", summarise_spread

@@ -11,12 +11,13 @@ A summary of this kind has, besides ``table`` and ``notes``:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 import recovery
-from paper_repro.experiments.common import capped
+from paper_repro.experiments.common import EXACT_DB, capped
 from paper_repro.results import rows_of
 from paper_repro.store import Record
 
@@ -26,11 +27,16 @@ __all__ = [
     "METHODS",
     "SPREAD_NOTE",
     "Grid",
+    "compared",
+    "deviations_of",
     "extras_table",
     "fits",
     "means_of",
+    "medians_of",
     "panel_row",
+    "shares_above",
     "statistics",
+    "trials",
     "values_table",
 ]
 
@@ -145,8 +151,8 @@ def fits(
     ]
 
 
-def statistics(records: Iterable[Record], value: str, depth: int, method: str) -> dict[tuple[int, int], list[float]]:
-    """Return the values of all seeds for each (m, s); a PSNR is capped so that means exist.
+def trials(records: Iterable[Record], value: str, depth: int, method: str) -> dict[tuple[int, int], dict[int, float]]:
+    """Return the value of each seed for each (m, s); a PSNR is capped so that means exist.
 
     Parameters
     ----------
@@ -161,16 +167,26 @@ def statistics(records: Iterable[Record], value: str, depth: int, method: str) -
     Returns
     -------
     dict
-        (m, s) -> values over the seeds.
+        (m, s) -> seed -> value.
     """
-    found: dict[tuple[int, int], list[float]] = {}
+    found: dict[tuple[int, int], dict[int, float]] = {}
     for record in records:
         if record.cell.settings["method"] != method or record.cell.settings.get("depth", 1) != depth:
             continue
         for row in rows_of(record):
             if row.get(value) is not None:
-                found.setdefault((row["m"], row["s"]), []).append(_counted(value, row[value]))
+                found.setdefault((row["m"], row["s"]), {})[row["seed"]] = _counted(value, row[value])
     return found
+
+
+def statistics(records: Iterable[Record], value: str, depth: int, method: str) -> dict[tuple[int, int], list[float]]:
+    """Return the values of :func:`trials` over the seeds, (m, s) -> list."""
+    return {key: list(seeds.values()) for key, seeds in trials(records, value, depth, method).items()}
+
+
+def compared(values: Mapping[Any, Mapping[int, float]]) -> dict[Any, dict[int, float]]:
+    """Return PSNR as methods are compared by it: two exact fits are level, whatever rounding makes of them."""
+    return {key: {seed: min(value, EXACT_DB) for seed, value in seeds.items()} for key, seeds in values.items()}
 
 
 def _counted(name: str, value: Any) -> float:
@@ -181,6 +197,16 @@ def _counted(name: str, value: Any) -> float:
 def means_of(values: dict[tuple[int, int], list[float]]) -> dict[tuple[int, int], float]:
     """Return the mean of each grid point."""
     return {key: math.fsum(numbers) / len(numbers) for key, numbers in values.items()}
+
+
+def medians_of(values: dict[tuple[int, int], list[float]]) -> dict[tuple[int, int], float]:
+    """Return the median of each grid point, which one exact fit among others does not move far."""
+    return {key: float(median(numbers)) for key, numbers in values.items()}
+
+
+def shares_above(values: dict[tuple[int, int], list[float]], level: float) -> dict[tuple[int, int], float]:
+    """Return for each grid point the share of its values above a level, in %."""
+    return {key: 100 * sum(number > level for number in numbers) / len(numbers) for key, numbers in values.items()}
 
 
 def deviations_of(values: dict[tuple[int, int], list[float]]) -> dict[tuple[int, int], float]:
@@ -213,7 +239,7 @@ def panel_row(
     name : str
         Of the row, such as ``"one hidden layer"``.
     unit : str
-        Text of the colour bar, such as ``"mean PSNR (dB)"``.
+        Text of the colour bar, such as ``"median PSNR (dB)"``.
     limits : (float, float)
         Ends of the colours.
     grid : Grid
@@ -280,9 +306,13 @@ def values_table(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def extras_table(
-    records: Sequence[Record], depths: Sequence[int], extras: dict[str, str], methods: Sequence[str] = METHODS
+    records: Sequence[Record],
+    depths: Sequence[int],
+    extras: dict[str, str],
+    methods: Sequence[str] = METHODS,
+    above: tuple[float, str] | None = None,
 ) -> dict[str, Any]:
-    """Return what the paper does not show: means over all cells of a method and depth.
+    """Return what the paper does not show: medians of PSNR and means of the rest over all fits of a method and depth.
 
     Parameters
     ----------
@@ -291,9 +321,11 @@ def extras_table(
     depths : sequence of int
         Numbers of hidden layers.
     extras : dict
-        metric -> heading, such as ``{"test_psnr_db": "test PSNR (dB)", "exact": "exact recovery (share)"}``.
+        metric -> heading, such as ``{"test_psnr_db": "test PSNR (dB, median)", "nonzeros": "non-zeros found"}``.
     methods : sequence of str
         Methods, in order.
+    above : (float, str), optional
+        A PSNR in dB, and the heading of a column with the share of the fits above it.
 
     Returns
     -------
@@ -313,12 +345,22 @@ def extras_table(
                 continue
             rows = [row for record in own for row in rows_of(record)]
             line: list[Any] = [DEPTH_NAMES[depth], LABELS[method], len(rows)]
+            if above is not None:
+                scored = [float(row["psnr_db"] > above[0]) for row in rows if row.get("psnr_db") is not None]
+                line.append(math.fsum(scored) / len(scored) if scored else None)
             for name in extras:
                 known = [_counted(name, row[name]) for row in rows if row.get(name) is not None]
-                line.append(math.fsum(known) / len(known) if known else None)
+                middle = median if "psnr" in name else _mean
+                line.append(float(middle(known)) if known else None)
             seconds = [float(record.run["wall_s"]) for record in own if record.run.get("wall_s") is not None]
             peaks = [float(record.run["peak_bytes"]) for record in own if record.run.get("peak_bytes")]
             line += [math.fsum(seconds) / len(rows) if seconds else None, max(peaks) / 2**20 if peaks else None]
             lines.append(line)
-    columns = ["network", "method", "fits", *extras.values(), "wall time (s a fit)", "peak memory (MiB)"]
-    return {"title": "Beyond the paper: means over all fits", "columns": columns, "rows": lines}
+    shares = [] if above is None else [above[1]]
+    columns = ["network", "method", "fits", *shares, *extras.values(), "wall time (s a fit)", "peak memory (MiB)"]
+    title = "Beyond the paper: all fits of a method, medians of PSNR and means of the rest"
+    return {"title": title, "columns": columns, "rows": lines}
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)

@@ -25,7 +25,7 @@ from planted import arrays
 
 __all__ = ["batch_key", "compute", "compute_many"]
 
-SCORES = ("psnr_db", "test_psnr_db", "nonzeros", "n_iter", "weight_error", "exact", "support_recall")
+SCORES = ("psnr_db", "test_psnr_db", "nonzeros", "n_iter", "weight_error", "same_function", "exact", "support_recall")
 
 
 def compute(cell: PlantedCell, device: str) -> Outcome:
@@ -43,8 +43,9 @@ def compute(cell: PlantedCell, device: str) -> Outcome:
     metrics : dict
         ``psnr_db`` of the returned network on the samples it was fitted to (the paper's measure), ``test_psnr_db`` on
         as many fresh ones, ``nonzeros`` that were found and ``planted_nonzeros``, how the fit ended, and for one hidden
-        layer how far the network is from the planted one: ``weight_error``, ``exact``, ``support_recall``. All but the
-        count of planted weights is None where the labels are all 0.
+        layer how far the network is from the planted one: ``weight_error``, ``same_function`` and ``exact`` (the same
+        network; see :class:`planted.NetworkMatch`), ``support_recall``. All but the count of planted weights is None
+        where the labels are all 0.
     arrays : dict
         ``psnr_history_db`` a step, and the network that was found.
     """
@@ -187,11 +188,16 @@ def _test_psnr(cell: PlantedCell, found: Any, truth: Any, device: str) -> float 
 def _closeness(cell: PlantedCell, fit: Any, truth: Any) -> dict[str, Any]:
     """Return how far the kink forms are from each other; nothing of that kind is known for deeper networks."""
     if cell.depth > 1:
-        return dict.fromkeys(("weight_error", "exact", "support_recall"))
+        return dict.fromkeys(("weight_error", "same_function", "exact", "support_recall"))
     if fit.psnr_db == -math.inf:  # products of such weights leave the range of the numbers
-        return {"weight_error": math.inf, "exact": False, "support_recall": None}
+        return {"weight_error": math.inf, "same_function": False, "exact": False, "support_recall": None}
     match = planted.match_networks(fit.network, truth)
-    return {"weight_error": match.weight_error, "exact": bool(match.exact), "support_recall": match.support_recall}
+    return {
+        "weight_error": match.weight_error,
+        "same_function": bool(match.same_function),
+        "exact": bool(match.exact),
+        "support_recall": match.support_recall,
+    }
 
 
 def _nonzeros(network: Any, n_outputs: int) -> int:

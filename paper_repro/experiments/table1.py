@@ -18,7 +18,7 @@ import planted
 import recovery
 from paper_repro.experiment import Experiment, Outcome
 from paper_repro.experiments.common import METHODS, fit_arrays, stream
-from paper_repro.experiments.table1_summary import LABEL_TYPES, summarise_runs
+from paper_repro.experiments.table1_summary import LABEL_TYPES, data_in_words, summarise_runs
 from paper_repro.store import Record
 from planted import arrays
 
@@ -122,6 +122,7 @@ def compute(cell: Table1Cell, device: str) -> Outcome:
         "weight_error": match.weight_error,
         "support_precision": match.support_precision,
         "support_recall": match.support_recall,
+        "same_function": bool(match.same_function),
         "exact": bool(match.exact),
     }
     history = {"psnr_history_db": np.asarray(fit.history["psnr_db"], dtype=float), "changed_columns": changed}
@@ -168,7 +169,7 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
 
 EXPERIMENT = Experiment(
     name="table1",
-    version=3,
+    version=4,
     title="Planted ReLU networks: updating the gates every k steps",
     module=__name__,
     settings=Table1Cell,
@@ -177,4 +178,5 @@ EXPERIMENT = Experiment(
     cost=cost,
     compute=compute,
     summarise=summarise,
+    data=lambda preset: data_in_words(PRESETS[preset]),
 )

@@ -11,7 +11,7 @@ from typing import Any
 from paper_repro.experiments import table1
 from paper_repro.experiments.common import LABELS, METHODS
 from paper_repro.experiments.table1_claims import convergence_claim, median_step, rank_correlation
-from paper_repro.experiments.table1_summary import LABEL_TYPES, PAPER, is_full_size, size_in_words
+from paper_repro.experiments.table1_summary import LABEL_TYPES, PAPER, data_in_words, is_full_size, size_in_words
 from paper_repro.store import Record
 
 __all__ = ["EXPERIMENT", "summarise"]
@@ -26,15 +26,19 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
         for record in records
     }
     seeds = [seed + trial for trial in range(size.seeds)]
-    steps: dict[str, dict[str, dict[int, list[int | None]]]] = {
+    each: dict[str, dict[str, dict[int, dict[int, int | None]]]] = {
         method: {
             labels: {
-                k: [found[key]["settled"] for one in seeds if (key := (method, labels, limit, k, one)) in found]
+                k: {one: found[key]["settled"] for one in seeds if (key := (method, labels, limit, k, one)) in found}
                 for k in size.k
             }
             for labels in LABEL_TYPES
         }
         for method in METHODS
+    }
+    steps = {
+        method: {labels: {k: list(runs.values()) for k, runs in part.items()} for labels, part in kinds.items()}
+        for method, kinds in each.items()
     }
     full_size = is_full_size(size)
     texts = {row["k"]: row["settled"] for row in PAPER if row["settled"] is not None} if full_size else {}
@@ -45,7 +49,7 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
         for k, runs in steps[method][labels].items()
     ]
     ranks = {method: {labels: rank_correlation(steps[method][labels]) for labels in LABEL_TYPES} for method in METHODS}
-    claim = convergence_claim(steps["released"]["float32"], limit, size_in_words(size))
+    claim = convergence_claim(each["released"]["float32"], limit, size_in_words(size), data_in_words(size))
     return {
         "subtitle": f"n = {size.n:,}, d = {size.d}, m = {size.m}, s = {size.s}, {limit} steps, "
         f"{size.seeds} planted network{'s' if size.seeds > 1 else ''}",

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from paper_repro.claims import HELD, NO_RIVAL, NOT_HELD, NOT_MEASURED
+from paper_repro.claims import NO_RIVAL
 from paper_repro.report.gather import Circumstances, Section
 from paper_repro.report.markup import Markup, element, join, prose
 from paper_repro.report.tables import settings, table
 from paper_repro.report.words import anchor, badge, command, count, duration, is_of_the_paper, label
+from paper_repro.verdicts import VERDICTS
 
 __all__ = ["overview"]
 
@@ -84,19 +86,23 @@ def _claims(sections: Sequence[Section]) -> Markup | None:
         [
             element("a", claim["figure"], href=_href(one)),
             claim["claim"],
-            _judged(claim["verdict"], claim["measured"]),
-            _judged(claim["fair"], claim["fair_measured"]),
+            claim.get("data") or None,
+            _judged(claim["verdict"], claim.get("interval") or claim["measured"]),
+            _judged(claim["fair"], claim.get("fair_interval") or claim["fair_measured"]),
         ]
         for one, claim in claims
     ]
     counted = Counter(claim["verdict"] for _, claim in claims)
     fair = Counter(claim["fair"] for _, claim in claims)
+    bases = dict.fromkeys(claim.get("basis", "") for _, claim in claims)
     return join(
         [
             element("h2", "The paper's claims, and what was measured"),
             element("p", f"As the paper compares: {_counts(counted)}. Against a fair IMP: {_counts(fair)}."),
+            element("p", _judged_on(claims)),
+            *(element("p", f"Verdict: {basis}.", class_="quiet") for basis in bases if basis),
             table(
-                ["Figure", "Claim", "As the paper compares", "Against a fair IMP"],
+                ["Figure", "Claim", "Data and size", "As the paper compares", "Against a fair IMP"],
                 rows,
                 "Claims and verdicts",
                 "claims",
@@ -105,13 +111,22 @@ def _claims(sections: Sequence[Section]) -> Markup | None:
     )
 
 
+def _judged_on(claims: Sequence[tuple[Section, dict[str, Any]]]) -> str:
+    """Return which figures were judged on which data and size: a verdict is about no other."""
+    groups: dict[str, dict[str, None]] = {}
+    for one, claim in claims:
+        groups.setdefault(claim.get("data", ""), {})[label(one.experiment.name)] = None
+    told = "; ".join(f"{' and '.join(names)} on {data}" for data, names in groups.items() if data)
+    return f"Judged: {told}." if told else ""
+
+
 def _judged(verdict: str, measured: str) -> Markup:
     # on a phone the numbers are left to the section of the figure
     return join([badge(verdict), element("span", " " + measured, class_="wide") if measured else None])
 
 
 def _counts(counted: Counter[str]) -> str:
-    told = [f"{counted[verdict]} {verdict}" for verdict in (HELD, NOT_HELD, NOT_MEASURED)]
+    told = [f"{counted[verdict]} {verdict}" for verdict in VERDICTS]
     if counted[NO_RIVAL]:  # claims that say nothing of IMP
         told.append(f"{counted[NO_RIVAL]} without IMP")
     return ", ".join(told)

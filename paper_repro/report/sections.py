@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from paper_repro.render import BESIDE
 from paper_repro.report.alternatives import alternative
 from paper_repro.report.gather import Circumstances, Section, preset_of, settings_of
 from paper_repro.report.markup import Markup, element, join, prose
@@ -79,13 +80,17 @@ def _claims(one: Section) -> Markup | None:
 
 def _claim(claim: dict[str, Any]) -> Markup:
     facts = {
-        "As in the paper": join([badge(claim["verdict"]), " ", claim["measured"]]),
-        "Against a fair IMP": join([badge(claim["fair"]), " ", claim["fair_measured"]]),
+        "As in the paper": _judged(claim, "verdict", "measured", "interval"),
+        "Against a fair IMP": _judged(claim, "fair", "fair_measured", "fair_interval"),
     }
-    if claim.get("rule"):
-        facts["Counted"] = join([claim["rule"]])
+    facts |= {name: join([claim[key]]) for name, key in BESIDE.items() if claim.get(key)}
     listed = element("dl", *(join([element("dt", key), element("dd", value)]) for key, value in facts.items()))
     return element("div", element("p", f"{claim['figure']}: {claim['claim']}"), listed, class_="claim")
+
+
+def _judged(claim: dict[str, Any], verdict: str, measured: str, interval: str) -> Markup:
+    judged = f". Judged: {claim[interval]}" if claim.get(interval) else ""
+    return join([badge(claim[verdict]), " ", claim[measured], judged])
 
 
 def _tables(one: Section) -> list[Markup]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from paper_repro.report.markup import Markup, element
 from paper_repro.results import DEFAULT_FOLDER
+from paper_repro.verdicts import HELD, NOT_HELD, TOO_CLOSE
 
 __all__ = ["anchor", "badge", "command", "count", "duration", "is_of_the_paper", "label", "span_of_dates"]
 
@@ -36,7 +37,7 @@ def anchor(name: str) -> str:
 
 def badge(verdict: str) -> Markup:
     """Return a verdict as a coloured word; the word alone says it, too."""
-    kind = verdict.replace(" ", "-") if verdict in ("held", "not held") else "not-measured"
+    kind = verdict.replace(" ", "-") if verdict in (HELD, NOT_HELD, TOO_CLOSE) else "not-measured"
     return element("span", verdict, class_=f"verdict {kind}")
 
 
