@@ -183,7 +183,7 @@ def _medians(size: PlantedPreset, records: Sequence[Record], depth: int) -> dict
 
 def _exact_fits(size: PlantedPreset, records: Sequence[Record], depth: int) -> dict[str, Any]:
     points = {method: shares_above(statistics(records, "psnr_db", depth, method), EXACT_DB) for method in METHODS}
-    unit = f"above {EXACT_DB:g} dB\n(% of the seeds)"
+    unit = f"exact fits, > {EXACT_DB:g} dB\n(% of the seeds)"
     return _row(size, records, depth, points, unit, (0.0, 100.0), extend="neither")
 
 
@@ -232,7 +232,8 @@ def _frame(size: PlantedPreset, seed: int, rows: list[dict[str, Any]]) -> dict[s
         "notes": [
             f"PSNR in dB on the samples that were fitted, between -{PSNR_CAP_DB:.0f} (a diverged fit) and "
             f"{PSNR_CAP_DB:.0f} dB, median over the seeds. Above {EXACT_DB:.0f} dB a fit is exact: down to the "
-            "rounding of the labels. The paper shows means; means of fits some of which are exact say little, and depend on the "
-            "last bits of the processor's arithmetic. Planted networks whose labels are all 0 are left out."
+            "rounding of the labels. The paper shows means; means of fits some of which are exact say little, and "
+            "depend on the last bits of the processor's arithmetic. Planted networks whose labels are all 0 are left "
+            "out."
         ],
     }

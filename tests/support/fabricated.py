@@ -30,7 +30,8 @@ OUTCOMES = {
 def metrics(name, settings):
     draw = np.random.default_rng([settings["seed"], settings["m"], settings["s"], len(settings["method"])])
     values = {"psnr_db": float(draw.uniform(10, 60)), "exact": False, "weight_error": 0.5, "status": "STEP_LIMIT"}
-    values.update(settled=int(draw.integers(5, 20)) if settings["k"] < 20 else None, exact=settings["k"] < 3)
+    values.update(settled=int(draw.integers(5, 20)) if settings["k"] < 20 else None)
+    values.update(same_function=settings["k"] < 5, exact=settings["k"] < 3)
     return values
 
 

@@ -21,6 +21,7 @@ def planted(settings):
         "n_iter": settings["n_iter"],
         "status": "STEP_LIMIT",
         "weight_error": 10 ** (-score / 20) if one_layer else None,
+        "same_function": exact if one_layer else None,
         "exact": exact if one_layer else None,
         "support_recall": 0.5 if one_layer else None,
     }
