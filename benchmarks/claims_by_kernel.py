@@ -1,4 +1,4 @@
-"""The paper's claims of a preset, computed twice: do the verdicts depend on the kernels of the linear algebra library?
+"""The paper's claims of a preset, computed under two kernels of the linear algebra library, and which verdicts differ.
 
     OPENBLAS_CORETYPE=Haswell  paper-repro run --preset quick --results results-haswell
     OPENBLAS_CORETYPE=SkylakeX paper-repro run --preset quick --results results-skylakex

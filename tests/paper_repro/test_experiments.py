@@ -82,7 +82,12 @@ def test_the_table_of_table_1_counts_what_the_records_say():
             experiment.cell(cell),
             "done",
             "",
-            {"psnr_db": 160.0 / cell.k, "settled": None if cell.k > 1 else 12, "exact": cell.method == "repaired"},
+            {
+                "psnr_db": 160.0 / cell.k,
+                "settled": None if cell.k > 1 else 12,
+                "same_function": cell.k == 1,
+                "exact": cell.method == "repaired" and cell.k == 1,
+            },
             {"psnr_history_db": np.array([3.0, 40.0, 156.0, 160.0]) / cell.k},
         )
         for cell in cells
@@ -92,10 +97,15 @@ def test_the_table_of_table_1_counts_what_the_records_say():
     rows = {tuple(row[:3]): dict(zip(table["columns"], row, strict=True)) for row in table["rows"]}
     assert len(rows) == 2 * 2 * 2
     row = rows["repaired", "float64", 1]
-    assert (row["PSNR at 20 (dB, median)"], row["exact at 20"], row["settles at (median)"]) == (160.0, "1/1", 12.0)
+    assert (row["PSNR at 20 (dB, median)"], row["settles at (median)"]) == (160.0, 12.0)
+    assert (row["same function at 20"], row["same network at 20"]) == ("1/1", "1/1")
+    # the same function, by weights that the planted network does not have
+    other = rows["released", "float64", 1]
+    assert (other["same function at 40"], other["same network at 40"]) == ("1/1", "0/1")
+    assert summary["exact"]["released"][0] == "1/1"
     assert (row["at floor at 20"], row["first at floor (median)"]) == ("1/1", 3.0)
     row = rows["released", "float32", 10]
-    assert (row["PSNR at 20 (dB, median)"], row["exact at 40"], row["settled"]) == (16.0, "0/1", "0/1")
+    assert (row["PSNR at 20 (dB, median)"], row["same network at 40"], row["settled"]) == (16.0, "0/1", "0/1")
     assert (row["at floor at 20"], row["first at floor (median)"]) == ("0/1", None)
     assert any(
         "IHT as released, float32 labels, k < 5: 1 of 1 runs are at the floor" in note for note in summary["notes"]

@@ -111,7 +111,7 @@ def test_a_row_of_panels_and_its_table():
     assert len(table["rows"]) == 5
 
 
-def test_the_table_of_extras_has_means_seconds_a_fit_and_the_largest_peak():
+def test_the_table_of_extras_has_medians_of_psnr_means_seconds_a_fit_and_the_largest_peak():
     passes = {"fits": [{"s": 1, "exact": True}, {"s": 2, "exact": False}], "test_psnr_db": math.inf}
     records = [
         record(1, 2, 0, {"exact": True, "test_psnr_db": 10.0, "n_iter": 1_000}, wall_s=1.0, peak=2**20),
@@ -128,8 +128,29 @@ def test_the_table_of_extras_has_means_seconds_a_fit_and_the_largest_peak():
         "wall time (s a fit)",
         "peak memory (MiB)",
     ]
+    assert "medians of PSNR" in table["title"]
     assert table["rows"] == [
         ["one hidden layer", "IHT as released", 2, 15.0, 0.5, 1_000.0, 2.5, 3.0],
         ["one hidden layer", "IMP, fair", 2, 350.0, 0.5, None, 2.5, None],
         ["two hidden layers", "IHT as released", 1, None, None, None, 2.0, None],
     ]
+
+
+def test_psnr_is_told_by_its_median_and_by_the_share_of_exact_fits():
+    records = [record(1, 2, seed, {"psnr_db": value}) for seed, value in enumerate((164.0, 21.0, 28.0))]
+    extras = {"psnr_db": "PSNR (dB, median)"}
+    table = grids.extras_table(
+        [*records, record(1, 2, 9, {"psnr_db": None})], (1,), extras, above=(150.0, "exact fits")
+    )
+    row = dict(zip(table["columns"], table["rows"][0], strict=True))
+    assert (row["PSNR (dB, median)"], row["exact fits"]) == (28.0, pytest.approx(1 / 3))
+    values = grids.statistics(records, "psnr_db", 1, "released")
+    assert grids.medians_of(values) == {(1, 2): 28.0}
+    assert grids.shares_above(values, 150.0) == {(1, 2): pytest.approx(100 / 3)}
+
+
+def test_trials_keep_their_seeds_and_exact_fits_are_level():
+    records = [record(1, 2, 7, {"psnr_db": math.inf}), record(1, 2, 3, {"psnr_db": 40.0})]
+    found = grids.trials(records, "psnr_db", 1, "released")
+    assert found == {(1, 2): {7: 350.0, 3: 40.0}}
+    assert grids.compared(found) == {(1, 2): {7: 150.0, 3: 40.0}}

@@ -101,14 +101,14 @@ def test_summaries_show_every_panel(name):
     assert "china.jpg" in summary["subtitle"]
     assert "(1,500)" in summary["subtitle"]
     assert "in the paper" in summary["subtitle"]
-    shown = [row for row in summary["rows"] if row["unit"].startswith("mean")]  # one seed has no spread
+    shown = [row for row in summary["rows"] if row["unit"].startswith("median")]  # one seed has no spread
     values = [value for row in shown for panel in row["panels"] for line in panel["values"] for value in line]
     assert values
     assert None not in values
     json.dumps(summary, allow_nan=False)
 
 
-def test_a_companion_shows_the_deviation_above_the_mean():
+def test_a_companion_shows_the_deviation_above_the_median():
     records = fabricated.records("fig9", "quick")
     rows = experiments.get("fig9").summarise("quick", 0, records)["rows"]
     own = [
@@ -121,7 +121,7 @@ def test_a_companion_shows_the_deviation_above_the_mean():
     assert len(own) == 2
     panels = [row["panels"][3] for row in rows[2:]]
     shown = [panel["values"][panel["m"].index(10)][panel["s"].index(20)] for panel in panels]
-    assert shown == pytest.approx([np.std(own), np.mean(own)])
+    assert shown == pytest.approx([np.std(own), np.median(own)])
     assert rows[2]["unit"].startswith("std")
     assert experiments.get("fig9").store_name == "fig4"
 
@@ -142,10 +142,15 @@ def test_images_are_those_of_the_first_seed_and_missing_ones_are_named():
         assert "% clipped" in row["panels"][3]["text"]
 
 
+SPARSITIES = (5, 10, 20, 50, 100, 200)
+
+
 def lines(slopes):
-    """Return means over m = 1, 10, 100 for two sparsities, with a slope for each method and depth."""
+    """Return trials over m = 1, 10, 100 for six sparsities and two seeds, with a slope for each method and depth."""
     found = {
-        (depth, method): {(m, s): 20 + slope * np.log10(m) for m in (1, 10, 100) for s in (5, 50)}
+        (depth, method): {
+            (m, s): {seed: 20 + slope * np.log10(m) for seed in (0, 1)} for m in (1, 10, 100) for s in SPARSITIES
+        }
         for (depth, method), slope in slopes.items()
     }
     return lambda depth, method: found.get((depth, method), {})
@@ -162,15 +167,29 @@ def lines(slopes):
 )
 def test_the_rule_of_figure_4(ours, paper, fair, verdicts):
     slopes = {(1, "released"): ours, (1, "imp-paper"): paper, (1, "imp-fair"): fair}
-    (claim,) = inr_summary.flat_claims(lines({key: slope for key, slope in slopes.items() if slope is not None}), [1])
+    values = lines({key: slope for key, slope in slopes.items() if slope is not None})
+    (claim,) = inr_summary.flat_claims(values, [1], "which image")
     assert (claim.verdict, claim.fair) == verdicts
-    assert claim.figure == "Figure 4, one hidden layer"
+    assert (claim.figure, claim.data) == ("Figure 4, one hidden layer", "which image")
     assert f"median slope {ours:+.1f}" in claim.measured
+    assert claim.fair_interval.startswith("IHT flat: ")
+
+
+def test_slopes_that_agree_in_half_of_the_cases_decide_nothing():
+    falling = lines({(1, "imp-paper"): -9.0})(1, "imp-paper")
+    mixed = {
+        (m, s): {seed: (9.0 if s < 50 else 0.0) * np.log10(m) for seed in seeds} for (m, s), seeds in falling.items()
+    }
+    values = {"released": mixed, "imp-paper": falling}
+    (claim,) = inr_summary.flat_claims(lambda depth, method: values.get(method, {}), [1], "")
+    assert claim.verdict == "too close to call"
+    assert claim.interval.startswith("IHT flat: 0.50 [")
+    assert claim.interval.endswith("IMP falls: 1.00 [1.00, 1.00] against 0.50")
 
 
 def test_slopes_are_also_told_as_the_colours_show_them():
-    values = {(1, "released"): {(m, 5): 40.0 + 20 * place for place, m in enumerate((1, 10, 100))}}
-    (claim,) = inr_summary.flat_claims(lambda depth, method: values.get((depth, method), {}), [1])
+    values = {(1, "released"): {(m, 5): {0: 40.0 + 20 * place} for place, m in enumerate((1, 10, 100))}}
+    (claim,) = inr_summary.flat_claims(lambda depth, method: values.get((depth, method), {}), [1], "")
     # 40, 60, 80 dB rise by 20 a decade; 40, 50, 50 by 5
     assert (
         "median slope +20.0, median |slope| 20.0 dB a decade (PSNR cut to 0 to 50 dB: +5.0 and 5.0)" in claim.measured
@@ -178,9 +197,23 @@ def test_slopes_are_also_told_as_the_colours_show_them():
 
 
 def test_figure_5_counts_each_depth_and_both():
-    slopes = {(1, "released"): 1.0, (1, "imp-paper"): 0.0, (2, "released"): 0.0, (2, "imp-paper"): 3.0}
-    claims = inr_summary.above_claims(lines(slopes), [1, 2])
+    slopes = {(1, "released"): 4.0, (1, "imp-paper"): 0.0, (2, "released"): 0.0, (2, "imp-paper"): 4.0}
+    claims = inr_summary.above_claims(lines(slopes), [1, 2], "which image")
     assert [claim.figure.split(", ")[1] for claim in claims] == ["one hidden layer", "two hidden layers", "both depths"]
-    assert [claim.verdict for claim in claims] == ["held", "not held", "not held"]
-    assert "above in 4 of 12 cells" in claims[2].measured  # of each six, those with m = 1 are equal
+    assert [claim.verdict for claim in claims] == ["held", "not held", "too close to call"]
+    # of each 36, the 12 with m = 1 are equal
+    assert "above in 24 and within 1 dB of each other in 24 of 72 pairs of fits in 36 cells" in claims[2].measured
     assert {claim.fair for claim in claims} == {"not measured"}
+    assert {claim.data for claim in claims} == {"which image"}
+
+
+@pytest.mark.parametrize("name", ["fig4", "fig5"])
+def test_claims_and_presets_name_the_image_and_its_size(name):
+    experiment = experiments.get(name)
+    summary = experiment.summarise("smoke", 0, fabricated.records(name, "smoke"))
+    (data,) = {claim["data"] for claim in summary["claims"]}
+    assert data == experiment.data("smoke")
+    samples = {"fig4": "49 samples", "fig5": "192 samples"}[name]
+    assert data.startswith("stand-in: ")
+    assert samples in data
+    assert "94 features, 1 seed (the paper: " in data

@@ -7,7 +7,7 @@ import pytest
 import planted
 from paper_repro import experiment as experiments
 from paper_repro.encoding import encode
-from paper_repro.experiments import fig3_binary, fig3_digits, mnist, mnist_linear, mnist_summary
+from paper_repro.experiments import fig3_binary, fig3_digits, grids, mnist, mnist_linear, mnist_summary
 from paper_repro.experiments.grids import METHODS
 from planted import datasets
 
@@ -158,20 +158,39 @@ def test_pixels_are_raw_for_ten_classes_and_unit_for_linear_models():
     assert set(np.unique(y_test)) == set(np.unique(whole.y_train))
 
 
+def accuracies(*cells):
+    """Return trials of two seeds for cells of these accuracies."""
+    return {(m, 1): {0: value, 1: value} for m, value in enumerate(cells)}
+
+
 @pytest.mark.parametrize(
     ("first", "second", "verdict", "text"),
     [
-        ({}, {(1, 1): 0.5}, None, "no common cells"),
-        ({(1, 1): 0.9, (2, 1): 0.8}, {(1, 1): 0.9, (2, 1): 0.7}, True, "2 of 2 cells, worst cell 0.800 against 0.700"),
-        ({(1, 1): 0.9, (2, 1): 0.6}, {(1, 1): 0.8, (2, 1): 0.7}, False, "1 of 2 cells, worst cell 0.600 against 0.700"),
-        ({(1, 1): 0.9, (2, 1): 0.5}, {(1, 1): 0.8, (2, 1): 0.5}, False, "2 of 2 cells, worst cell 0.500 against 0.500"),
-        ({(1, 1): 0.7, (2, 1): 0.7}, {(1, 1): 0.8, (2, 1): 0.6}, False, "1 of 2 cells, worst cell 0.700 against 0.600"),
+        ((0.9,) * 9, (0.8,) * 9, "held", "worst cell 0.900 against 0.800, difference 0.100 [0.100, 0.100]"),
+        ((0.8,) * 9, (0.9,) * 9, "not held", "worst cell 0.800 against 0.900"),
+        ((0.9,) * 9, (0.897,) * 9, "too close to call", "worst cell 0.900 against 0.897"),  # less than half a percent
+        ((0.9,) * 8 + (0.5,), (0.9,) * 8 + (0.5,), "too close to call", "worst cell 0.500 against 0.500"),
+        (
+            (0.9,) * 9,
+            (0.9,) * 8 + (0.5,),
+            "too close to call",
+            "worst cell 0.900 against 0.500",
+        ),  # it hangs on one cell
+        ((0.9,) * 9, (0.9,) * 4 + (0.5,) * 5, "held", "worst cell 0.900 against 0.500"),
+        ((0.9,) * 2, (0.5,) * 2, "too close to call", "no interval from 2 cells, 2 seeds"),
     ],
 )
-def test_robustness_needs_most_cells_and_the_better_worst_one(first, second, verdict, text):
-    found = mnist_summary.robust(first, second)
-    assert found[0] is verdict
-    assert text in found[1]
+def test_the_worst_cells_are_compared(first, second, verdict, text):
+    found, said = mnist_summary.robust(accuracies(*first), accuracies(*second), 2_000)
+    assert found.verdict == verdict
+    assert text in said
+
+
+def test_one_test_image_is_no_difference():
+    assert mnist_summary.level_of(2_000) == 0.005
+    assert mnist_summary.level_of(74) > 1 / 74
+    first, second = accuracies(*(0.9,) * 9), accuracies(*(0.9 - 1 / 74,) * 9)
+    assert mnist_summary.robust(first, second, 74)[0].verdict == "too close to call"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -190,8 +209,12 @@ def test_summaries_show_all_panels(name):
     )
     assert all(len(row) == len(summary["table"]["columns"]) for row in summary["table"]["rows"])
     if name.startswith("fig3"):
-        assert [claim["verdict"] for claim in summary["claims"]] == ["held", "held"]
-        assert {claim["fair"] for claim in summary["claims"]} <= {"held", "not held"}
+        # with ten classes the stand-in has five cells with one hidden layer: too few
+        few = "too close to call" if name == "fig3-digits" else "held"
+        assert [claim["verdict"] for claim in summary["claims"]] == [few, few]
+        assert {claim["fair"] for claim in summary["claims"]} <= {"not held", "too close to call"}
+        assert {claim["data"] for claim in summary["claims"]} == {experiment.data("quick")}
+        assert experiment.data("quick").startswith("stand-in: scikit-learn digits, 8 x 8 pixels, ")
         assert [model["accuracy"] for model in summary["baselines"]] == sorted(
             (model["accuracy"] for model in summary["baselines"]), reverse=True
         )
@@ -202,7 +225,7 @@ def test_summaries_show_all_panels(name):
         assert line["mean"] == [pytest.approx(np.mean(values)) for values in line["seeds"]]
     else:
         assert [row["unit"] for row in rows] == ["standard deviation", "mean test accuracy"] * 2
-        values = mnist_summary.statistics(records, "accuracy", 1, "released")
+        values = grids.statistics(records, "accuracy", 1, "released")
         m, s = rows[0]["panels"][0]["m"][0], rows[0]["panels"][0]["s"][0]
         assert rows[0]["panels"][0]["values"][0][0] == pytest.approx(np.std(values[m, s]))
 

@@ -17,7 +17,7 @@ import pytest
 import toy_experiment
 from pages import Page
 
-from paper_repro import claims, cli, experiment, render, report
+from paper_repro import claims, cli, experiment, render, report, verdicts
 from paper_repro.results import store_of
 from paper_repro.store import Record, StoreError
 
@@ -62,8 +62,19 @@ def sections(page):
 def with_claims(monkeypatch, name="rsc"):
     one = experiment.get(name)
     made = [
-        claims.Claim("Figure 3", "a < b", "what was counted", "held", "4 of 4 cells", "not held", "1 of 4 cells"),
-        claims.Claim("Figure 3", "c", "and that", "not measured", "nothing"),
+        claims.Claim(
+            "Figure 3",
+            "a < b",
+            "what was counted",
+            "held",
+            "4 of 4 cells",
+            "not held",
+            "1 of 4 cells",
+            data="digits of 8 x 8 (the paper: MNIST)",
+            interval="share 1.00 [0.90, 1.00] against 0.50",
+        ),
+        claims.Claim("Figure 3", "c", "and that", "not measured", "nothing", data="no data"),
+        claims.Claim("Figure 3", "d", "and this", "too close to call", "2 of 4 cells", data="no data"),
     ]
 
     def summarise(*arguments):
@@ -145,15 +156,27 @@ def test_claims_stand_at_the_top_and_beside_their_figure(filled, monkeypatch):
     page = written(filled)
     ((_, top),) = page.all("table", class_="sortable claims")
     assert "a < b" in top
-    assert "4 of 4 cells" in top
+    assert "share 1.00 [0.90, 1.00] against 0.50" in top
+    assert "digits of 8 x 8 (the paper: MNIST)" in top
     (header,) = (text for _, text in page.all("header"))
     assert (
-        "1 held, 0 not held, 1 not measured. Against a fair IMP: 0 held, 1 not held, 0 not measured, 1 without IMP"
-        in header
+        "1 held, 0 not held, 1 too close to call, 1 not measured. Against a fair IMP: 0 held, 1 not held, "
+        "0 too close to call, 0 not measured, 2 without IMP" in header
     )
+    assert "Judged: rsc on digits of 8 x 8 (the paper: MNIST); rsc on no data." in header
+    assert verdicts.BASIS in header
+    assert [has["class"] for has, text in page.all("span") if text == "too close to call"] == [
+        "verdict too-close-to-call"
+    ] * 2
     own = sections(page)["figure-rsc"]
     assert "More numbers" in own
-    for text in ("Figure 3: a < b", "held 4 of 4 cells", "not held 1 of 4 cells", "Countedwhat was counted"):
+    for text in (
+        "Figure 3: a < b",
+        "held 4 of 4 cells",
+        "not held 1 of 4 cells",
+        "Countedwhat was counted",
+        "Data and sizedigits of 8",
+    ):
         assert text in own
     assert "Claims" not in sections(page)["figure-phase"]
     assert [has["class"] for has, text in page.all("span") if text == "not held"] == ["verdict not-held"] * 2

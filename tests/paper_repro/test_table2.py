@@ -9,10 +9,10 @@ import pytest
 
 import figures
 from paper_repro import experiment as experiments
-from paper_repro.claims import HELD, NOT_HELD, NOT_MEASURED
 from paper_repro.experiments import table1, table2
 from paper_repro.experiments.table1_claims import convergence_claim, median_step, psnr_claims, rank_correlation
 from paper_repro.store import Record
+from paper_repro.verdicts import BASIS_SEEDS, HELD, NOT_HELD, NOT_MEASURED, TOO_CLOSE
 
 
 def test_it_shares_the_cells_of_table_1():
@@ -37,39 +37,56 @@ def test_median_and_rank_correlation_without_runs():
     assert rank_correlation({1: [9], 2: [5], 5: [1]}) == pytest.approx(-1.0)
 
 
+def by_seed(runs):
+    """Return k -> seed -> step of lists of runs."""
+    return {k: dict(enumerate(steps)) for k, steps in runs.items()}
+
+
 @pytest.mark.parametrize(
     ("steps", "expected"),
     [
-        ({1: [20, 30, 25], 2: [40, 41, 42], 100: [None, None, 90]}, HELD),
-        ({1: [20], 2: [20], 5: [21]}, HELD),
-        ({1: [20], 2: [20]}, NOT_HELD),
-        ({1: [30], 2: [20], 5: [100]}, NOT_HELD),
-        ({1: [30], 2: [None], 5: [100]}, NOT_HELD),
-        ({1: [30], 2: [None], 5: [None]}, NOT_MEASURED),
+        ({1: [20, 30, 25] * 3, 2: [40, 41, 42] * 3, 100: [None, None, 90] * 3}, HELD),
+        ({1: [20] * 9, 2: [20] * 9, 5: [21] * 9}, TOO_CLOSE),  # equal steps speak for neither
+        ({1: [30] * 9, 2: [20] * 9, 5: [100] * 9}, NOT_HELD),
+        ({1: [30] * 9, 2: [None] * 9, 5: [100] * 9}, NOT_HELD),
+        ({1: [30] * 9, 2: [None] * 9, 5: [None] * 9}, TOO_CLOSE),
+        ({1: [20] * 3, 2: [30] * 3}, TOO_CLOSE),  # three networks decide nothing
+        ({1: [20] * 6, 2: [30] * 6}, HELD),
+        ({1: [20, 30] * 5, 2: [30, 20] * 5}, TOO_CLOSE),
         ({1: [], 2: []}, NOT_MEASURED),
     ],
 )
 def test_the_claim_of_table_2(steps, expected):
-    claim = convergence_claim(steps, 200, "n=10")
+    claim = convergence_claim(by_seed(steps), 200, "n=10", "which networks")
     assert claim.verdict == expected
+    assert (claim.data, claim.basis) == ("which networks", BASIS_SEEDS)
     assert ("not within 200 steps" in claim.measured) == any(
         runs and sum(step is None for step in runs) * 2 > len(runs) for runs in steps.values()
     )
 
 
 def test_the_claims_of_table_1_are_judged_in_db_at_the_papers_size_alone():
-    psnr = {1: [161.0, 162.0], 2: [161.0, 170.0], 5: [36.0, 37.0], 100: [20.0, 19.0]}
-    steps = {1: [60, 70], 2: [80, 90], 5: [130, None], 100: [None, None]}
-    at_size = psnr_claims(psnr, steps, 100, 400, "n=50,000", True)
-    assert [claim.verdict for claim in at_size] == [HELD, HELD, HELD]
-    elsewhere = psnr_claims(psnr, steps, 100, 400, "n=4,000", False)
+    psnr = by_seed({1: [161.0, 162.0] * 5, 2: [161.0, 170.0] * 5, 5: [36.0, 37.0] * 5, 100: [20.0, 19.0] * 5})
+    steps = by_seed({1: [60, 70] * 5, 2: [80, 90] * 5, 5: [130, None] * 5, 100: [None, None] * 5})
+
+    def found(psnr, steps, full_size=True):
+        made = psnr_claims(psnr, steps, 100, 400, "n=50,000", "which networks", full_size)
+        assert {claim.data for claim in made} == {"which networks"}
+        return made
+
+    assert [claim.verdict for claim in found(psnr, steps)] == [HELD, HELD, HELD]
+    elsewhere = found(psnr, steps, False)
     assert [claim.verdict for claim in elsewhere] == [NOT_MEASURED, HELD, NOT_MEASURED]
     assert "k=5 36.5 dB" in elsewhere[0].measured
-    worse = psnr_claims({**psnr, 2: [161.0, 30.0], 100: [30.0]}, {**steps, 5: [75, 75]}, 100, 400, "", True)
-    assert [claim.verdict for claim in worse] == [NOT_HELD, NOT_HELD, NOT_HELD]
-    cut = psnr_claims(psnr, {**steps, 1: [None, None], 5: [None]}, 100, 400, "", True)
-    assert cut[1].verdict == NOT_MEASURED
-    assert [claim.verdict for claim in psnr_claims({}, {}, 100, 400, "", True)] == [NOT_MEASURED] * 3
+    assert elsewhere[0].interval == ""
+    assert elsewhere[1].interval == "smallest share 1.00 [1.00, 1.00] against 0.50"
+    changed = {**psnr, **by_seed({2: [30.0] * 10, 100: [30.0] * 10})}
+    assert [claim.verdict for claim in found(changed, {**steps, **by_seed({5: [75] * 10})})] == [NOT_HELD] * 3
+    # a run that ends at 161 or at 30 dB by its last bits decides nothing
+    assert found({**psnr, **by_seed({2: [161.0, 30.0] * 5})}, steps)[0].verdict == TOO_CLOSE
+    three = [{k: dict(list(runs.items())[:3]) for k, runs in part.items()} for part in (psnr, steps)]
+    assert [claim.verdict for claim in found(*three)] == [TOO_CLOSE] * 3
+    assert [claim.verdict for claim in found({}, {})] == [NOT_MEASURED] * 3
 
 
 def made_up(preset, settled):
@@ -96,7 +113,9 @@ def test_the_table_shows_medians_ranges_and_what_was_cut_off():
         "0/3",
         "other size",
     ]
-    assert summary["claims"][0]["verdict"] == HELD
+    (claim,) = summary["claims"]
+    assert (claim["verdict"], claim["interval"][:19]) == (TOO_CLOSE, "smallest share 0.67")  # seed 2 from k = 5 to 20
+    assert "3 planted networks, n=4,000" in claim["data"]
     assert summary["medians"]["released"]["float64"][-1] is None
     assert summary["paper"] == []
     assert table2.summarise("paper", 0, [])["paper"] == [{"k": 5, "step": 135}]
