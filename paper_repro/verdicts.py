@@ -55,7 +55,7 @@ BASIS_SEEDS = (
     "seeds anew; with fewer than six seeds it is too close to call"
 )
 """The rule where a claim is about each of a few settings, such as every k < 5, which are then not drawn anew."""
-EXACT = "an exact statement: one counter-example refutes it, and no interval is needed"
+EXACT = "an exact statement, which one counter-example refutes: it is judged without an interval"
 
 Trials = Mapping[Any, Mapping[int, float]]
 """Cell -> seed -> value."""

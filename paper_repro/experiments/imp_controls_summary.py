@@ -9,6 +9,7 @@ import numpy as np
 
 from paper_repro.experiments.intervals import quartiles
 from paper_repro.store import Record
+from paper_repro.verdicts import EXACT
 
 __all__ = ["CLEAR", "CONDITION_ROUNDING", "LOSS_ROUNDING", "log_growth", "summarise_paths"]
 
@@ -82,6 +83,7 @@ def summarise_paths(records: Sequence[Record], labels: Mapping[str, str], k: int
             "Growth: log10 of cond(X_M'X_M) after a step over before it; up to "
             f"{CONDITION_ROUNDING:.0f} eps cond(X_M) it counts as rounding. By interlacing it is at most 0.",
             "Nothing is set to zero: the columns show the largest signed numbers.",
+            f"That both are 0 is {EXACT}.",
         ],
         "table": {
             "columns": [

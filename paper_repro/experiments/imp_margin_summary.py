@@ -10,6 +10,7 @@ import numpy as np
 
 from paper_repro.experiments.intervals import wilson
 from paper_repro.store import Record
+from paper_repro.verdicts import EXACT
 
 __all__ = ["LIMIT", "bins", "summarise_trials"]
 
@@ -112,7 +113,7 @@ def summarise_trials(
         "notes": [
             *([f"VIOLATION: {wrong} failures lie right of sqrt(2); the condition is wrong."] if wrong else []),
             f"{count} problems, {right} of them right of sqrt(2), each pruned with {len(schedules)} schedules: {wrong} "
-            f"failures there{below}.",
+            f"failures there{below}. That there is none is {EXACT}.",
             "Rates are pooled over the designs, which have equally many problems; bands are Wilson's 95 % intervals. "
             f"The rug: for each kind of noise the {RUG} failures nearest to the line, and {2 * RUG} of the others.",
             "The last columns give the largest margin at which a problem failed, over sqrt(2): 1 is the most that the "

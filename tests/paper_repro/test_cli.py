@@ -85,6 +85,9 @@ def test_list_names_figures_and_counts_cells(command, tmp_path):
     for name in ("fig1", "table1", "fig3-binary"):
         assert f"\n{name}: " in f"\n{output}"
     assert "smoke     32 cells, 27 of them in" in output
+    assert "; planted networks, n = 5,000, d = 50, 3 seeds (the paper: n = 50,000, d = 100)\n" in output
+    assert "; stand-in: scikit-learn digits, 8 x 8 pixels, " in output  # tests see no MNIST
+    assert "; 10 planted networks, n=50,000, d=100, m=10, s=500 (the paper's size)\n" in output
 
 
 def test_doctor_says_what_there_is_and_where_data_is_looked_for(command, tmp_path, monkeypatch):
