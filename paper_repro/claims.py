@@ -108,14 +108,12 @@ class Comparison:
         """Return the numbers as a phrase."""
         if not self.trials:
             return "no common fits"
-        allowed = "" if not self.margin else f" by {self.margin:g} {unit}"
-        if self.margin < 0:
-            allowed = f", or less than {-self.margin:g} {unit} below,"
+        what = f"difference above {self.margin:+g} {unit}" if self.margin else "above"
         cells = f"{self.share.cells} cell{'s' * (self.share.cells != 1)}"
         where = "that" if self.margin else "each other"
         level = f" and within {self.tie:g} {unit} of {where} in {self.level}" if self.level else ""
         return (
-            f"above{allowed} in {self.above}{level} of {self.trials} pairs of fits in {cells}, "
+            f"{what} in {self.above}{level} of {self.trials} pairs of fits in {cells}, "
             f"share {self.share.interval()}, median difference {self.median_difference:+.{digits}f} {unit}"
         )
 

@@ -28,9 +28,9 @@ def test_a_margin_is_allowed_for_and_named():
     assert claims.compare(HIGH, LOW, margin=3.0).share.value == 0.5  # 4 is level with 1 + 3
     assert claims.compare(HIGH, LOW, margin=-1.1).above == 3
     text = claims.compare(HIGH, LOW, margin=-3.0, tie=3.0).text("dB", 2)
-    assert text.startswith("above, or less than 3 dB below, in 2 and within 3 dB of that in 1 of 3 pairs of fits")
+    assert text.startswith("difference above -3 dB in 2 and within 3 dB of that in 1 of 3 pairs of fits")
     assert text.endswith("median difference +3.00 dB")
-    assert "above by 3 dB in 1" in claims.compare(HIGH, LOW, margin=3.0).text()
+    assert "difference above +3 dB in 1 and" in claims.compare(HIGH, LOW, margin=3.0).text()
 
 
 def test_level_fits_count_half():
