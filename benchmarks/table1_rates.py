@@ -48,8 +48,9 @@ def main() -> None:
         cells = [cell for cell in every if cell.k == k]
         if not options.print_only:
             sweep.run(experiment, cells, store, jobs=options.jobs, progress=sys.stderr)
-    print("| labels | steps | k | method | paper, dB | runs | median dB (min, max) | >= 155 dB | exact | first step |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    head = ("labels", "steps", "k", "method", "paper, dB", "runs", "median dB (min, max)", ">= 155 dB")
+    print("| " + " | ".join((*head, "same function", "same network", "first step")) + " |")
+    print("|---" * (len(head) + 3) + "|")
     for labels in options.labels:
         for steps in options.steps:
             for k in sorted(options.k):
@@ -63,7 +64,7 @@ def main() -> None:
 
 def _row(labels: str, steps: int, k: int, method: str, records: list) -> str:
     psnr = np.array([record.metrics["psnr_db"] for record in records])
-    exact = sum(record.metrics["exact"] for record in records)
+    function, network = (sum(record.metrics[name] for record in records) for name in ("same_function", "exact"))
     first = []
     for record in records:
         reached = np.flatnonzero(record.arrays["psnr_history_db"] >= FLOOR_DB)
@@ -73,7 +74,8 @@ def _row(labels: str, steps: int, k: int, method: str, records: list) -> str:
     paper = PAPER_DB.get(k, "not known")
     floor = int((psnr >= FLOOR_DB).sum())
     count = len(records)
-    cells = (labels, steps, k, method, paper, count, spread, f"{floor}/{count}", f"{exact}/{count}", when)
+    shares = (f"{hits}/{count}" for hits in (floor, function, network))
+    cells = (labels, steps, k, method, paper, count, spread, *shares, when)
     return "| " + " | ".join(str(cell) for cell in cells) + " |"
 
 
