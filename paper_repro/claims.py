@@ -108,13 +108,14 @@ class Comparison:
         """Return the numbers as a phrase."""
         if not self.trials:
             return "no common fits"
-        what = f"difference above {self.margin:+g} {unit}" if self.margin else "above"
+        unit = f" {unit}" if unit else ""
+        what = f"difference above {self.margin:+g}{unit}" if self.margin else "above"
         cells = f"{self.share.cells} cell{'s' * (self.share.cells != 1)}"
         where = "that" if self.margin else "each other"
-        level = f" and within {self.tie:g} {unit} of {where} in {self.level}" if self.level else ""
+        level = f" and within {self.tie:g}{unit} of {where} in {self.level}" if self.level else ""
         return (
             f"{what} in {self.above}{level} of {self.trials} pairs of fits in {cells}, "
-            f"share {self.share.interval()}, median difference {self.median_difference:+.{digits}f} {unit}"
+            f"share {self.share.interval()}, median difference {self.median_difference:+.{digits}f}{unit}"
         )
 
 

@@ -46,7 +46,7 @@ def test_a_missing_image_leaves_an_empty_panel(results):
     assert [item.get_text() for item in axes[0].texts].count("×") == 6
 
 
-@pytest.mark.parametrize(("name", "unit"), [("fig4", "mean PSNR (dB)"), ("fig10", "std of PSNR (dB)")])
+@pytest.mark.parametrize(("name", "unit"), [("fig4", "median PSNR (dB)"), ("fig10", "std of PSNR (dB)")])
 def test_nothing_touches_the_edge_and_bars_have_units(results, name, unit):
     figure = figures.draw(name, results(name))
     with style():

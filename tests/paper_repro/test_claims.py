@@ -38,6 +38,9 @@ def test_level_fits_count_half():
     found = claims.compare(first, {(1, 1): {0: 0.5}, (1, 2): {0: 3.0}, (1, 3): {0: 2.0}}, tie=1.0)
     assert (found.above, found.level, found.share.value) == (1, 2, pytest.approx(2 / 3))
     assert "above in 1 and within 1 dB of each other in 2 of 3 pairs" in found.text()
+    text = found.text(unit="", digits=3)
+    assert "within 1 of each other" in text
+    assert text.endswith("median difference +0.500")
 
 
 def test_infinities_are_equal_to_each_other():
