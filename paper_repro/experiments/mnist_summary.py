@@ -203,8 +203,8 @@ def robust(first: Trials, second: Trials, images: int) -> tuple[Measured, str]:
     """
     _, _, (ours, theirs) = verdicts.paired(first, second)
     found = verdicts.worst_difference(ours, theirs, slack=level_of(images))
-    worst = (float(np.nanmean(part, axis=1).min()) for part in (ours, theirs))
-    return found, "worst cell {:.3f} against {:.3f}, difference {}".format(*worst, found.interval(3))
+    one, other = (float(np.nanmean(part, axis=1).min()) for part in (ours, theirs))
+    return found, f"worst cell {one:.3f} against {other:.3f}, difference {found.interval(3)}"
 
 
 def level_of(images: int) -> float:
