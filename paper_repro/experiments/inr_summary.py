@@ -44,6 +44,7 @@ second."""
 TIE_DB = 1.0
 """Fits of two methods that are this close are level."""
 PAPER_FEATURES = 1500
+OWN_SIZE = "the paper's image and size"
 IMAGES = {
     "mnist": "MNIST, one test image",
     "cifar10": "CIFAR-10, one test image",
@@ -257,9 +258,10 @@ def data_in_words(preset: inr.INRPreset, data: str) -> str:
     seeds = f"{preset.seeds} seed{'s' if preset.seeds > 1 else ''}"
     own = planted.INR_SOURCES[inr.kind_of(data)][0]
     same = data == own and (preset.block, preset.n_features) == (1, PAPER_FEATURES)
-    paper = "the paper's image and size" if same else f"the paper: {IMAGES[own]}, {whole:,}, {PAPER_FEATURES:,}"
-    samples = f"{whole // preset.block**2:,} samples, {preset.n_features:,} features"
-    return f"{IMAGES[data]}, {samples}, {seeds} ({paper})"
+    sizes = "{:,} samples, {:,} features".format
+    asked = f"the paper: {IMAGES[own]}, {sizes(whole, PAPER_FEATURES)}"
+    used = sizes(whole // preset.block**2, preset.n_features)
+    return f"{IMAGES[data]}, {used}, {seeds} ({OWN_SIZE if same else asked})"
 
 
 def _head(preset: inr.INRPreset, seed: int, data: str) -> dict[str, Any]:

@@ -233,7 +233,7 @@ def data_in_words(kind: type[MnistCell], data: str, sizes: tuple[int, int, int],
     """
     classes = len(kind.classes)
     name = "MNIST" if data == "mnist" else "stand-in: scikit-learn digits, 8 x 8 pixels"
-    size = f"{classes * sizes[0]:,} training and {classes * sizes[1]:,} test images, {seeds} seeds"
+    size = f"{classes * sizes[0]:,} training and {classes * sizes[1]:,} test images, {seeds} seed{'s' * (seeds != 1)}"
     same = data == "mnist" and sizes[:2] == PAPER
     paper = "the paper's size" if same else f"the paper: MNIST, {classes * PAPER[0]:,} training images"
     return f"{name}, {size} ({paper})"
