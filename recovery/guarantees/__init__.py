@@ -7,7 +7,8 @@ import importlib
 from recovery.guarantees._attack import attack
 from recovery.guarantees._ledger import Ledger, ledger, markdown
 from recovery.guarantees.attack_results import AttackResult
-from recovery.guarantees.base import Guarantee, Judgement, Verdict, all_of, at_home, exceeds
+from recovery.guarantees.base import Guarantee, Judgement, Verdict, all_of, at_home, exceeds, vanishes
+from recovery.guarantees.bounded import Bounded, constant
 from recovery.guarantees.contradiction import contradicts
 from recovery.guarantees.sampling import draw, linear_instance, steer
 from recovery.guarantees.shrinking import shrink
@@ -17,6 +18,7 @@ from recovery.guarantees.writing import as_code
 __all__ = [
     "NEAR",
     "AttackResult",
+    "Bounded",
     "Guarantee",
     "Judgement",
     "Ledger",
@@ -26,6 +28,7 @@ __all__ = [
     "as_code",
     "attack",
     "catalogue",
+    "constant",
     "contradicts",
     "draw",
     "exceeds",
@@ -35,6 +38,7 @@ __all__ = [
     "markdown",
     "shrink",
     "steer",
+    "vanishes",
 ]
 
 _FAMILIES: dict[str, tuple[str, ...]] = {

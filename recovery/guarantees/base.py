@@ -8,15 +8,17 @@ import importlib
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from planted.checks import check_choice, check_number
 from planted.values import by_value
+from recovery.guarantees.bounded import Bounded, number
 from recovery.instances import Instance
 
-__all__ = ["KINDS", "Guarantee", "Judgement", "Verdict", "all_of", "at_home", "check_guarantee", "exceeds"]
+__all__ = ["KINDS", "Guarantee", "Judgement", "Verdict", "all_of", "at_home", "check_guarantee", "exceeds", "vanishes"]
 
 KINDS = ("implication", "equivalence", "probability")
 ROUNDING = 1e-12
@@ -63,35 +65,125 @@ class Verdict:
         return Verdict("holds" if truth else "fails", default if margin is None else margin, reason)
 
 
-def exceeds(left: float, right: float, reason: str, rounding: float = ROUNDING) -> Verdict:
-    """Return whether left > right >= 0, with the margin left / right - 1.
+def exceeds(
+    left: Any,
+    right: Any,
+    reason: str,
+    rounding: float = ROUNDING,
+    *,
+    left_error: float | None = None,
+    right_error: float | None = None,
+) -> Verdict:
+    """Return whether left > right >= 0, for numbers whose errors are known: the one comparison of all guarantees.
 
     Parameters
     ----------
-    left, right : float
-        Two numbers that are not negative; infinities are welcome.
+    left, right : Bounded, int, Fraction or float
+        Two numbers that are not negative. A :class:`~recovery.guarantees.Bounded` brings its error along, an int or
+        Fraction is exact, and a float is taken with the error that is stated.
     reason : str
         What they are; the numbers are appended.
     rounding : float, default 1e-12
-        Relative error of the two numbers: closer than this the verdict is ``unknown``. 0 for exact numbers.
+        Relative error of two floats of which no error is stated. It says nothing about a number that is compared with
+        0: then the verdict is ``unknown``, unless `rounding` is 0, for exact numbers.
+    left_error, right_error : float, optional
+        Bound of the absolute error of a side that is a float.
 
     Returns
     -------
     Verdict
-        ``unknown`` also where one of them is NaN, or both are infinite.
+        ``holds`` or ``fails`` only if it does so for all numbers within the errors; ``unknown`` also where a side is
+        NaN or left the range of float64, or both are infinite. The margin is left / right - 1. It is infinite only if the
+        right side is exactly 0, or the left side infinite by definition; against a right side of 0 that may be wrong by
+        e it is left / e - 1.
+
+    Raises
+    ------
+    TypeError
+        If one side is a Bounded and the other a float without an error: write :func:`~recovery.guarantees.constant`
+        for a constant of a theorem, and :class:`~recovery.guarantees.Bounded` for what was computed.
     """
-    left, right = float(left), float(right)
-    reason = f"{reason}: {left:.6g} against {right:.6g}"
-    if math.isnan(left) or math.isnan(right) or left == right == math.inf:
+    if isinstance(left, (int, Fraction)) and isinstance(right, (int, Fraction)):
+        margin = float(Fraction(left) / Fraction(right) - 1) if right > 0 else math.inf if left > right else 0.0
+        return Verdict("holds" if left > right else "fails", margin, f"{reason}: {left} against {right}, exactly")
+    first, second = _side(left, left_error, "left"), _side(right, right_error, "right")
+    if first is None or second is None:
+        if isinstance(left, Bounded) or isinstance(right, Bounded):
+            side = "left" if first is None else "right"
+            raise TypeError(
+                f"the error of the {side} side is not stated; expected a Bounded, constant(...) or {side}_error"
+            )
+        return _unstated(left, right, reason, rounding, first, second)
+    return _compared(first, second, reason)
+
+
+def _side(value: Any, error: float | None, name: str) -> Bounded | None:
+    """Return a side with its error, or None where none is stated."""
+    if error is not None:
+        if isinstance(value, Bounded):
+            raise TypeError(f"{name} is a Bounded, which has its error; expected {name}_error=None")
+        return Bounded(float(value), check_number(error, f"{name}_error", minimum=0.0))
+    if isinstance(value, (Bounded, int, Fraction)) and not isinstance(value, bool):
+        return number(value)
+    return None
+
+
+def _unstated(
+    left: Any, right: Any, reason: str, rounding: float, first: Bounded | None, second: Bounded | None
+) -> Verdict:
+    """Compare floats of which only a relative error is known."""
+    a, b = float(left), float(right)
+    error = 0.5 * rounding * max(abs(a), abs(b))
+    if math.isinf(error):  # an infinity is meant as one
+        first, second = Bounded(a, 0.0), Bounded(b, 0.0)
+    first = Bounded(a, error) if first is None else first
+    second = Bounded(b, error) if second is None else second
+    if rounding > 0.0 and b == 0.0 and math.isfinite(error):
+        return Verdict.unknown(f"{reason}: {a:.6g} against {b:.6g}; the error of what is compared with 0 is not stated")
+    return _compared(first, second, reason)
+
+
+def _compared(left: Bounded, right: Bounded, reason: str) -> Verdict:
+    a, b = float(left.value), float(right.value)
+    reason = f"{reason}: {a:.6g} against {b:.6g}"
+    if math.isnan(a) or math.isnan(b) or a == b == math.inf:
         return Verdict.unknown(reason)
-    if math.isinf(left):
-        return Verdict("holds", math.inf, reason)
-    if math.isinf(right):
-        return Verdict("fails", -1.0, reason)
-    margin = left / right - 1.0 if right > 0.0 else (math.inf if left > 0.0 else 0.0)
-    if right > 0.0 and rounding > 0.0 and abs(left - right) <= rounding * max(left, right):
-        return Verdict.unknown(reason + "; too close for rounding", margin)
-    return Verdict("holds" if left > right else "fails", margin, reason)
+    if math.isinf(left.error) or math.isinf(right.error):
+        return Verdict.unknown(reason + "; the error of these numbers is not bounded")
+    if math.isinf(a) or math.isinf(b):
+        return Verdict("holds", math.inf, reason) if a > b else Verdict("fails", -1.0, reason)
+    size = b if b > 0.0 else float(right.error)
+    margin = max(a / size - 1.0, -1.0) if size > 0.0 else (math.inf if a > 0.0 else -1.0 if a < 0.0 else 0.0)
+    exact = left.error == 0.0 == right.error
+    if a - b > left.error + right.error or (exact and a > b):
+        return Verdict("holds", margin, reason)
+    if b - a > left.error + right.error or (exact and a <= b):
+        return Verdict("fails", margin, reason)
+    finite = margin if math.isfinite(margin) else 0.0
+    return Verdict.unknown(f"{reason}; within the rounding error {left.error + right.error:.3g}", finite)
+
+
+def vanishes(value: Any, reason: str) -> Verdict:
+    """Return whether a number, or each of an array, is 0: ``holds`` only where it is so exactly.
+
+    Parameters
+    ----------
+    value : Bounded, int or Fraction
+        What was computed.
+    reason : str
+        What it is.
+
+    Returns
+    -------
+    Verdict
+        ``fails`` where an entry is larger than its error, ``unknown`` where rounding could have made it.
+    """
+    found = number(value)
+    size, error = np.abs(np.atleast_1d(found.value)), np.atleast_1d(found.error)
+    worst = f"{reason}: up to {float(np.max(size, initial=0.0)):.3g}"
+    if np.any(size > error):
+        return Verdict("fails", -1.0, worst)
+    return Verdict.of(True, worst) if not np.any(error) else Verdict.unknown(worst + ", which may be rounding")
 
 
 def all_of(verdicts: Iterable[Verdict]) -> Verdict:
