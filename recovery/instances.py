@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 import zipfile
 from collections.abc import Mapping
@@ -23,7 +24,7 @@ from recovery.laws import NoiseLaw
 __all__ = ["Instance"]
 
 _ARRAYS = ("y", "x", "noise", "x0")
-_CONSISTENT = 1e-8
+_TINY = math.ulp(0.0)
 
 
 @by_value
@@ -36,13 +37,14 @@ class Instance:
     A : array or Operator, shape (n, N)
         Sensing matrix or design.
     y : array, shape (n,)
-        Data.
+        Data; with `x` and `noise` A x + noise, as rounding leaves it.
     sparsity : int
         s, from 0 to N.
     x : array, shape (N,), optional
         The planted vector.
     noise : array, shape (n,), optional
-        The noise that was added; zeros say that there is none, None that it is not known.
+        The noise that was added; zeros say that there is none, None that it is not known. Where y is float32, what
+        its rounding left is noise, too, and added to this.
     x0 : array, shape (N,), optional
         Where an iteration starts, or the initial weights.
     law : NoiseLaw, optional
@@ -54,7 +56,7 @@ class Instance:
     Raises
     ------
     TypeError, ValueError
-        If a shape does not fit, a number is not finite, or y differs from A x + noise although
+        If a shape does not fit, a number is not finite, or y differs from A x + noise by more than rounding although
         both are given.
 
     Notes
@@ -62,6 +64,12 @@ class Instance:
     Guarantees are checked on the CPU in float64: arrays of a GPU are copied over, and an operator is
     written out (:attr:`matrix`), which costs n N numbers. Arrays and options are copied, and the copies that NumPy
     holds are read-only, so that what was found out about an instance stays true of it; an operator is not copied.
+
+    The truth of an instance is one thing: y = A x + noise. A sum of k products and the noise is computed in any order
+    with an error of at most (k + 1) u (|A| |x| + |noise|), u = 2^-53, entry by entry; y and the sum that it is
+    compared with have one each, and two roundings more are granted for weights that were multiplied out of a network.
+    What is further away is refused. What is left is the :attr:`misfit`, by which hypotheses about the noise, which read
+    `noise`, and conclusions, which read `y`, may differ. It is computed in units in which nothing leaves the range.
     """
 
     A: Any
@@ -84,23 +92,68 @@ class Instance:
             raise TypeError(f"options={self.options!r} is of type {type(self.options).__name__}; expected a mapping")
         object.__setattr__(self, "options", dict(self.options))
         n, size = (int(length) for length in shape)  # type: ignore[union-attr]
+        single = False
         for name, length in zip(_ARRAYS, (n, size, n, size), strict=True):
             value = getattr(self, name)
             if value is not None:
-                value = arrays.to_numpy(check_array(value, name, ndim=1, shape=(length,))).astype(np.float64)
-                object.__setattr__(self, name, _frozen(value))
+                checked = check_array(value, name, ndim=1, shape=(length,))
+                single |= name == "y" and checked.dtype == np.float32
+                object.__setattr__(self, name, _frozen(arrays.to_numpy(checked).astype(np.float64)))
         if self.y is None:
             raise TypeError("y=None is not an array; expected the data, an array of real numbers")
         check_integer(self.sparsity, "sparsity", minimum=0, maximum=size)
         if self.law is not None and not isinstance(self.law, NoiseLaw):
             raise TypeError(f"law={self.law!r} is of type {type(self.law).__name__}; expected a NoiseLaw or None")
+        object.__setattr__(self, "_misfit", None)
         if self.x is not None and self.noise is not None:
-            there = self.matrix @ self.x + self.noise
-            size_of = np.abs(self.matrix) @ np.abs(self.x) + np.abs(self.noise)
-            if np.any(np.abs(self.y - there) > _CONSISTENT * size_of):
-                worst = float(np.max(np.abs(self.y - there)))
-                expected = "expected y = A x + noise in float64, as Instance.planted computes it"
+            off, size_of, exponent = self._difference()
+            if single and np.any(np.abs(off) > self._rounding(size_of, 2.0**-52, exponent)):
+                if np.all(np.abs(off) <= self._rounding(size_of, 2.0**-23, exponent)):
+                    object.__setattr__(self, "noise", _frozen(self.noise + np.ldexp(off, exponent)))
+                    off, size_of, exponent = self._difference()
+            allowed = self._rounding(size_of, 2.0**-52, exponent)
+            if not np.all(np.abs(off) <= allowed):
+                worst = float(np.max(np.ldexp(np.abs(off), exponent)))
+                expected = "expected y = A x + noise up to rounding in float64, as Instance.planted computes it"
                 raise ValueError(f"y differs from A x + noise by up to {worst:.3g}; {expected}")
+            with np.errstate(over="ignore", under="ignore"):
+                rounded = np.zeros(n) if exponent == 0 and self._whole(size_of) else 0.5 * allowed
+                misfit = np.ldexp(np.abs(off) + rounded, exponent)
+            object.__setattr__(self, "_misfit", _frozen(misfit))
+
+    def _difference(self) -> tuple[np.ndarray, np.ndarray, int]:
+        """Return y - (A x + noise) and |A| |x| + |noise| as mantissas, and their common exponent."""
+        matrix, x, noise, y = self.matrix, self.x, self.noise, self.y
+        columns = np.flatnonzero(x)
+        part = matrix[:, columns] if 4 * len(columns) < len(x) else matrix
+        x = x[columns] if part is not matrix else x
+        each = np.frexp(np.max(np.abs(part), axis=0, initial=0.0))[1]
+        tops = [math.frexp(float(np.max(np.abs(values), initial=0.0)))[1] for values in (noise, y)]
+        tops.append(int(np.max((each + np.frexp(x)[1])[x != 0.0], initial=-5000)))
+        exponent = max((top for top in tops if top), default=0)
+        if max(abs(exponent), int(np.max(np.abs(each), initial=0))) <= 300:
+            exponent = 0
+        else:
+            part, x = np.ldexp(part, -each), np.ldexp(x, each - exponent)
+            noise, y = np.ldexp(noise, -exponent), np.ldexp(y, -exponent)
+        return y - (part @ x + noise), np.abs(part) @ np.abs(x) + np.abs(noise), exponent
+
+    def _whole(self, size: np.ndarray) -> bool:
+        """Return whether A x + noise is a sum of integers below 2^53, so that nothing was rounded."""
+        parts = (self.x, self.noise, self.matrix[:, self.support])
+        return bool(np.all(size < 2.0**53)) and all(np.array_equal(part, np.floor(part)) for part in parts)
+
+    def _rounding(self, size: np.ndarray, eps: float, exponent: int) -> np.ndarray:
+        """Return how far two ways of computing A x + noise may be apart, in a format of 2 u = eps; as mantissas."""
+        terms = int(np.count_nonzero(self.x)) + 3
+        with np.errstate(over="ignore", under="ignore"):
+            lost = float(np.ldexp(2.0 * _TINY, -exponent)) + 2.0 * _TINY  # below the range, in either unit
+        return terms * (eps * size + lost)
+
+    @property
+    def misfit(self) -> np.ndarray | None:
+        """Bound of |y - A x - noise|, shape (n,): what rounding left. None where x or the noise is not known."""
+        return self._misfit  # type: ignore[no-any-return, attr-defined]
 
     def __getstate__(self) -> dict[str, Any]:
         return {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}

@@ -16,6 +16,7 @@ import numpy as np
 from planted.checks import check_choice, check_number
 from planted.values import by_value
 from recovery.guarantees.bounded import Bounded, number
+from recovery.guarantees.units import SCALES, in_range
 from recovery.instances import Instance
 
 __all__ = ["KINDS", "Guarantee", "Judgement", "Verdict", "all_of", "at_home", "check_guarantee", "exceeds", "vanishes"]
@@ -93,9 +94,9 @@ def exceeds(
     -------
     Verdict
         ``holds`` or ``fails`` only if it does so for all numbers within the errors; ``unknown`` also where a side is
-        NaN or left the range of float64, or both are infinite. The margin is left / right - 1. It is infinite only if the
-        right side is exactly 0, or the left side infinite by definition; against a right side of 0 that may be wrong by
-        e it is left / e - 1.
+        NaN or left the range of float64, or both are infinite. The margin is left / right - 1. It is infinite only if
+        the right side is exactly 0, or the left side infinite by definition; against a right side of 0 that may be
+        wrong by e it is left / e - 1.
 
     Raises
     ------
@@ -252,6 +253,11 @@ class Guarantee:
     vacuous : str, optional
         Where it is proved that the hypotheses never hold with x != 0. No such instance is asked for
         then, and one on which they do hold is a violation.
+    scales : tuple of {"data", "matrix", "columns"}, default ()
+        What may be multiplied by a power of two without changing the truth of hypotheses and conclusion: ``"data"``, y
+        with x, the noise, its law and x0; ``"matrix"``, A, with x divided by it; ``"columns"``, any column of A, with
+        its entry of x divided by it. Instances far from 1 are brought near it in this way before they are looked at
+        (with the options lam, tau, t and step in their units), so that nothing leaves the range of float64.
 
     Raises
     ------
@@ -278,9 +284,12 @@ class Guarantee:
     steer: str | None = "noise"
     delta: float | None = None
     vacuous: str = ""
+    scales: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_choice(self.kind, "kind", KINDS)
+        for scale in self.scales:
+            check_choice(scale, "scales", SCALES)
         check_choice(self.steer, "steer", ("noise", "signal", None))
         if (self.kind == "probability") != (self.delta is not None):
             raise ValueError(f"delta={self.delta} with kind={self.kind!r}; expected delta for a probability, else None")
@@ -310,10 +319,9 @@ class Guarantee:
         Returns
         -------
         Verdict
-            ``unknown`` when a field in :attr:`needs` is missing.
+            ``unknown`` when a field in :attr:`needs` is missing, or numbers range over more than float64 holds.
         """
-        missing = self._missing(instance)
-        return missing if missing is not None else self.hypotheses(instance)
+        return self._asked(self.hypotheses, instance)
 
     def conclusion(self, instance: Instance) -> Verdict:
         """Return whether the conclusion holds on an instance, hypotheses or not.
@@ -326,10 +334,9 @@ class Guarantee:
         Returns
         -------
         Verdict
-            ``unknown`` when a field in :attr:`needs` is missing.
+            ``unknown`` when a field in :attr:`needs` is missing, or numbers range over more than float64 holds.
         """
-        missing = self._missing(instance)
-        return missing if missing is not None else self.outcome(instance)
+        return self._asked(self.outcome, instance)
 
     def judge(self, instance: Instance) -> Judgement:
         """Check hypotheses and conclusion.
@@ -348,6 +355,17 @@ class Guarantee:
         pair = check.status, conclusion.status
         wrong = {("holds", "fails")} | ({("fails", "holds")} if self.kind == "equivalence" else set())
         return Judgement(check, conclusion, pair in wrong)
+
+    def _asked(self, rule: Callable[[Instance], Verdict], instance: Instance) -> Verdict:
+        missing = self._missing(instance)
+        if missing is not None:
+            return missing
+        ready = in_range(instance, self.scales)
+        if isinstance(ready, str):
+            return Verdict.unknown(ready)
+        # what leaves the range becomes inf or NaN, of which every comparison knows that it is unknown
+        with np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
+            return rule(ready)
 
     def _missing(self, instance: Instance) -> Verdict | None:
         if not isinstance(instance, Instance):

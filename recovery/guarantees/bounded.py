@@ -22,6 +22,7 @@ __all__ = [
     "matmul",
     "maximum",
     "minimum",
+    "noise_of",
     "norm",
     "number",
     "singular_values",
@@ -205,6 +206,11 @@ def data(values: Any) -> Bounded:
     """Return numbers of an instance, which are what they are."""
     values = np.asarray(values, dtype=np.float64)
     return Bounded(values if values.ndim else float(values), np.zeros(values.shape) if values.ndim else 0.0)
+
+
+def noise_of(instance: Any) -> Bounded:
+    """Return the noise of an instance, as far as y and A x say what it is: its error is the misfit of the instance."""
+    return Bounded(np.asarray(instance.noise), 0.0 if instance.misfit is None else instance.misfit)
 
 
 def number(value: Any) -> Bounded:

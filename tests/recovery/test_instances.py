@@ -1,6 +1,7 @@
 """Instances: y follows from the rest, copies do not share, files bring every bit back, wrong parts are refused."""
 
 import re
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -164,3 +165,91 @@ def test_a_gated_instance_stays_gated_in_a_file_and_judged_afresh(tmp_path):
         np.testing.assert_array_equal(other.gated[1], gates)
         np.testing.assert_array_equal(other.y, instance.y)
     assert Instance.planted(X, np.ones(2)).gated is None
+
+
+HADAMARD = np.array([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]) / 2.0
+
+
+def exact_difference(instance):
+    """|y - A x - noise| in fractions."""
+    rows = [[Fraction(float(a)) for a in row] for row in instance.matrix]
+    x = [Fraction(float(v)) for v in instance.x]
+    return [
+        abs(Fraction(float(y)) - sum(a * b for a, b in zip(row, x, strict=True)) - Fraction(float(e)))
+        for row, y, e in zip(rows, instance.y, instance.noise, strict=True)
+    ]
+
+
+def test_data_that_rounding_does_not_explain_are_refused():
+    x = np.array([1.0, 1.0, 1e-10, 0.0])
+    y = HADAMARD @ x
+    for off in (0.4e-8 * HADAMARD[:, 3], np.array([0.0, 0.0, 0.0, 1e-14])):
+        with pytest.raises(ValueError, match="y differs from A x \\+ noise"):
+            Instance(HADAMARD, y + off, 3, x=x, noise=np.zeros(4))
+    gates = np.array([[True], [True], [True], [False]])
+    gated = GatedOperator(HADAMARD, gates)
+    with pytest.raises(ValueError, match="y differs from A x \\+ noise"):
+        Instance(gated, (HADAMARD * gates) @ x + 1e-14, 3, x=x, noise=np.zeros(4))
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e150, 1e-150, 1e-300])
+@pytest.mark.parametrize("kind", ["dense", "gated", "integer"])
+def test_the_misfit_bounds_what_rounding_left(kind, scale):
+    rng = np.random.default_rng(3)
+    for _ in range(20):
+        x = rng.standard_normal(4) * 10.0 ** rng.uniform(-6, 6, 4)
+        x[rng.integers(4)] = 0.0
+        A, noise = rng.standard_normal((5, 4)), rng.standard_normal(5) * 10.0 ** rng.uniform(-20, 3)
+        if kind == "gated":
+            A = GatedOperator(scale * A[:, :2], rng.random((5, 2)) < 0.5)
+        elif kind == "integer":
+            A, x, noise = np.rint(9 * A), np.rint(x % 99), np.rint(9 * noise)
+            scale = 1.0
+        else:
+            A = scale * A
+        noise = noise if kind == "integer" else noise * min(scale, 1e150)
+        made = Instance.planted(A, x, noise)
+        # any order of summation is as good
+        order = rng.permutation(4)
+        other = made.matrix[:, order] @ made.x[order] + noise
+        for one in (made, Instance(A, other, made.sparsity, x=x, noise=noise)):
+            true = exact_difference(one)
+            assert all(d <= Fraction(float(m)) for d, m in zip(true, one.misfit, strict=True))
+            size = np.abs(one.matrix) @ np.abs(one.x) + np.abs(one.noise)
+            assert np.all(one.misfit <= 1e-14 * size + 1e-320)
+        if kind == "integer":
+            assert not made.misfit.any()
+
+
+def test_products_that_leave_the_range_on_their_way_are_compared_in_other_units():
+    A, x = np.array([[1e200, 1e-200], [1e-150, 1.0]]), np.array([1e-200, 1e180])
+    made = Instance.planted(A, x)
+    assert np.all(np.isfinite(made.misfit))
+    assert np.all(made.misfit <= 1e-14 * (np.abs(A) @ np.abs(x)))
+    small = Instance.planted(np.full((2, 2), 1e-200), np.array([1e-200, 0.0]))
+    assert not small.y.any()
+    assert all(d <= Fraction(float(m)) for d, m in zip(exact_difference(small), small.misfit, strict=True))
+
+
+def test_what_float32_rounded_is_noise():
+    rng = np.random.default_rng(5)
+    A, x = rng.standard_normal((6, 4)).astype(np.float32), np.array([1.0, 0.0, -3.0, 0.0], dtype=np.float32)
+    y = A @ x
+    assert y.dtype == np.float32
+    made = Instance(A, y, 2, x=x, noise=np.zeros(6, dtype=np.float32))
+    assert not made.noise_free
+    np.testing.assert_allclose(made.noise, made.y - made.matrix @ made.x, rtol=0, atol=1e-14)
+    assert np.all(made.misfit < 1e-14)
+    assert all(d <= Fraction(float(m)) for d, m in zip(exact_difference(made), made.misfit, strict=True))
+    # numbers that float32 holds exactly stay free of noise
+    assert Instance(np.eye(4, dtype=np.float32), x, 2, x=x, noise=np.zeros(4)).noise_free
+    with pytest.raises(ValueError, match="y differs from A x \\+ noise"):
+        Instance(A, y * np.float32(1.0 + 1e-5), 2, x=x, noise=np.zeros(6))
+    with pytest.raises(ValueError, match="y differs from A x \\+ noise"):
+        Instance(A, y.astype(np.float64), 2, x=x, noise=np.zeros(6))
+
+
+def test_a_misfit_needs_the_truth(instance):
+    assert instance.misfit is not None
+    assert instance.replace(x=None, y=instance.y).misfit is None
+    assert instance.replace(noise=None, y=instance.y).misfit is None
