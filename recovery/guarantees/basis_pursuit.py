@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from recovery.conditions import babel, exact_recovery_coefficient, irrepresentable, mutual_coherence
+from recovery.guarantees import bounded
 from recovery.guarantees import wide_samplers as samplers
 from recovery.guarantees.base import Guarantee, Verdict, exceeds
 from recovery.guarantees.isometry import isometry, smaller
@@ -26,7 +27,6 @@ __all__ = [
     "isometry_rule",
 ]
 
-EPS = float(np.finfo(np.float64).eps)
 SHARP = 1.0 / math.sqrt(2.0)
 Rule = Callable[[Instance], Verdict]
 
@@ -55,9 +55,9 @@ def babel_rule(limit: float = 1.0) -> Rule:
         trivial = _trivial(instance)
         if trivial is not None:
             return trivial
-        k = len(instance.support)
-        error = 8.0 * k * sum(instance.shape) * EPS
-        return exceeds(limit, babel_sum(instance.matrix, k), f"the limit against mu_1({k - 1}) + mu_1({k})", error)
+        A, k = instance.matrix, len(instance.support)
+        value = bounded.babel(A, k - 1) + bounded.babel(A, k)
+        return exceeds(bounded.constant(limit), value, f"the limit against mu_1({k - 1}) + mu_1({k})")
 
     return hypotheses
 
@@ -71,12 +71,8 @@ def irrepresentable_rule(limit: float = 1.0, *, planted_signs: bool = True) -> R
             return trivial
         S, A = instance.support, instance.matrix
         signs = np.sign(instance.x[S]) if planted_signs else np.ones(len(S))
-        value = irrepresentable(A, S, signs)
-        if math.isinf(value):
-            return Verdict("fails", -1.0, "the columns of S are dependent")
-        error = 8.0 * sum(A.shape) * EPS * float(np.linalg.cond(A[:, S])) * math.sqrt(len(S))
-        spread = float(np.linalg.norm(A, axis=0).max() / np.linalg.norm(A[:, S], axis=0).min())
-        return exceeds(limit, value, "the limit against the irrepresentable value", error * max(spread, 1.0))
+        value = bounded.extra(A, S, signs)
+        return exceeds(bounded.constant(limit), value, "the limit against the irrepresentable value")
 
     return hypotheses
 
@@ -99,8 +95,10 @@ def independent(rule: Rule) -> Rule:
 
     def hypotheses(instance: Instance) -> Verdict:
         S, A = instance.support, instance.matrix
-        if len(S) and np.linalg.matrix_rank(A[:, S] / np.maximum(np.abs(A[:, S]).max(axis=0), 1e-300)) < len(S):
-            return Verdict("fails", -1.0, "the columns of S are dependent")
+        if len(S) > A.shape[0]:
+            return Verdict("fails", -1.0, f"{len(S)} columns in {A.shape[0]} dimensions are dependent")
+        if len(S) and not bounded.least_squares(A[:, S], np.zeros(A.shape[0])).independent:
+            return Verdict.unknown("the columns of S may be dependent")
         return rule(instance)
 
     return hypotheses
@@ -148,6 +146,7 @@ def guarantees() -> list[Guarantee]:
         return Guarantee(
             name, "implication", statement, source, tests, rule, recovers(normalise=scaled),
             sampler=partial(samplers.near, ratio=ratio, scales=scaled), steer=None,
+            scales=("data", "columns" if scaled else "matrix"),
         )  # fmt: skip
 
     return [
@@ -204,5 +203,6 @@ def guarantees() -> list[Guarantee]:
             picks_support(),
             sampler=partial(samplers.near, ratio=_babel_ratio),
             steer=None,
+            scales=("data", "columns"),
         ),
     ]

@@ -13,11 +13,16 @@ __all__ = [
     "EPS",
     "Bounded",
     "LeastSquares",
+    "babel",
+    "coherence",
     "constant",
     "cosines",
     "data",
+    "data_of",
     "eigenvalues",
     "exponents",
+    "extra",
+    "inverse_gram",
     "least_squares",
     "matmul",
     "maximum",
@@ -213,6 +218,11 @@ def noise_of(instance: Any) -> Bounded:
     return Bounded(np.asarray(instance.noise), 0.0 if instance.misfit is None else instance.misfit)
 
 
+def data_of(instance: Any) -> Bounded:
+    """Return y = A x + noise of an instance: the data, which rounding may have moved by the misfit."""
+    return Bounded(np.asarray(instance.y), 0.0 if instance.misfit is None else instance.misfit)
+
+
 def number(value: Any) -> Bounded:
     """Return a number with its error: an array is data, int and Fraction are exact, a float is a constant."""
     if isinstance(value, Bounded):
@@ -330,8 +340,53 @@ def cosines(A: np.ndarray) -> Bounded:
     gram = matmul(unit.T, unit)
     lengths = Bounded(np.diag(gram.value).copy(), np.diag(gram.error).copy()).sqrt()
     found = abs(gram) / (lengths[:, None] * lengths[None, :])
-    off = 1.0 - np.eye(A.shape[1])
-    return Bounded(found.value * off, found.error * off)
+    off = ~np.eye(A.shape[1], dtype=bool)
+    return Bounded(np.where(off, found.value, 0.0), np.where(off, found.error, 0.0))
+
+
+def coherence(A: np.ndarray) -> Bounded:
+    """Return mu, the largest |cosine| of two columns, 0 for a single one; the columns must not be 0."""
+    return cosines(A).max(0.0)
+
+
+def babel(A: np.ndarray, s: int) -> Bounded:
+    """Return mu_1(s), the largest sum of |cosines| between one column and s others, of all where there are fewer."""
+    found = cosines(A)
+    s = min(s, A.shape[1] - 1)
+    if s <= 0:
+        return Bounded(0.0, 0.0)
+    # each of the s largest is off by at most the largest error of its row
+    rows = total(-np.sort(-found.value, axis=1)[:, :s], axis=1)
+    return Bounded(rows.value, rows.error + s * np.max(found.error, axis=1)).max(0.0)
+
+
+def extra(A: np.ndarray, support: np.ndarray, signs: np.ndarray | None = None, *, unit: bool = False) -> Bounded:
+    """Return how strongly columns outside a support lean on those inside, at most.
+
+    Parameters
+    ----------
+    A : numpy.ndarray, shape (n, N)
+        The columns, exact numbers.
+    support : numpy.ndarray of int, shape (k,)
+        S, not empty.
+    signs : numpy.ndarray, shape (k,), optional
+        For the irrepresentable value max |sgn'A_S^+ a_j|; without them the coefficient max |A_S^+ a_j|_1.
+    unit : bool, default False
+        For columns scaled to unit norm.
+
+    Returns
+    -------
+    Bounded
+        0 where S is everything. Of unbounded error where the columns of S may be dependent.
+    """
+    inside = np.zeros(A.shape[1], dtype=bool)
+    inside[support] = True
+    found = least_squares(A[:, support], A[:, ~inside]).weights
+    if unit:
+        lengths = norm(A, 0)
+        found = found * lengths[support][:, None] / lengths[~inside][None, :]
+    leaning = total(abs(found), 0) if signs is None else abs(total(found * np.asarray(signs)[:, None], 0))
+    return leaning.max(0.0)
 
 
 def singular_values(A: np.ndarray) -> Bounded:
@@ -457,6 +512,33 @@ def least_squares(A: np.ndarray, b: Any) -> LeastSquares:
     if flat:
         return LeastSquares(weights[:, 0], residual[:, 0], lengths[0], smallest)
     return LeastSquares(weights, residual, lengths, smallest)
+
+
+def inverse_gram(A: np.ndarray) -> Bounded:
+    """Return (A'A)^-1, shape (k, k), with an error bound that is computed from the residual.
+
+    Notes
+    -----
+    Derived here. With X the computed inverse and E = I - A'A X, (A'A)^-1 = X (I - E)^-1, so that an entry of row i is
+    off by at most the sum of |X_i| times rho / (1 - rho), rho the largest row sum of |E|. The columns are brought to a
+    largest entry of 1 to 2 first. Errors are ``inf`` where rho >= 1: the columns may be dependent.
+    """
+    size = A.shape[1]
+    shift = exponents(A)
+    scaled = np.ldexp(A, -shift)
+    gram = matmul(scaled.T, scaled)
+    try:
+        found = np.linalg.inv(gram.value)
+    except np.linalg.LinAlgError:
+        found = np.full((size, size), np.nan)
+    if not np.all(np.isfinite(found)):
+        return Bounded(np.zeros((size, size)), np.inf)
+    off = matmul(gram, found) - np.eye(size)
+    rho = float(np.max(np.sum(np.abs(off.value) + off.error, axis=1), initial=0.0))
+    rows = np.sum(np.abs(found), axis=1)[:, None] * (rho / (1.0 - rho) if rho < 1.0 else math.inf)
+    power = -(shift[:, None] + shift)
+    with np.errstate(**_QUIET):  # type: ignore[arg-type]
+        return _made(np.ldexp(found, power), np.ldexp(np.broadcast_to(rows, found.shape), power))
 
 
 def _qr_error(A: np.ndarray) -> float:

@@ -106,5 +106,6 @@ def guarantees() -> list[Guarantee]:
             pursues(LIMIT),
             sampler=sampler,
             steer=None,
+            scales=("data", "matrix"),
         ),
     ]

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from recovery.guarantees.base import Guarantee, Verdict
+from recovery.guarantees.base import Guarantee, Verdict, exceeds
+from recovery.guarantees.bounded import Bounded
 from recovery.guarantees.isometry import isometry, smaller
 from recovery.guarantees.iterative import STEPS, Trace, ends_low, extremes, held_to, nothing_to_run, outside, trace
 from recovery.guarantees.iterative_samplers import instance_with
@@ -82,8 +83,15 @@ def normalised_descends(limit: float) -> Callable[[Instance], Verdict]:
         low, high = extremes(instance.matrix, 2 * instance.sparsity)
         slope = 2.0 * kappa * high / (limit * low) - 1.0 if low > 0.0 else np.inf
         run = trace(instance, "niht", kappa=kappa, c=c)
-        if run.steps and min(run.steps) < (1.0 - 1e-9) / (kappa * high):
-            return Verdict("fails", min(run.steps) * kappa * high - 1.0, "a step is below 1 / (kappa beta)")
+        # a step is a quotient of two squares, which are rounding once the error is
+        steps = [step for step, error in zip(run.steps, run.errors, strict=False) if error > 1e3 * run.floor]
+        if not steps and run.errors[0] <= 1e3 * run.floor:
+            return Verdict.unknown("the start is x, up to rounding: there is no step to look at")
+        if steps:
+            least, bound = min(steps), 1.0 / (kappa * high)
+            enough = exceeds(Bounded(least, 1e-9 * least), Bounded(bound, 1e-9 * bound), "a step and 1 / (kappa beta)")
+            if enough.status == "fails":
+                return Verdict("fails", enough.margin, "a step is below 1 / (kappa beta)")
         return _falls(run, slope, high)
 
     return outcome
@@ -136,6 +144,7 @@ def guarantees() -> list[Guarantee]:
             descends(2.0),
             sampler=grades_sampler,
             steer=None,
+            scales=("data", "matrix"),
         ),
         Guarantee(
             "niht-condition-number",
@@ -149,5 +158,6 @@ def guarantees() -> list[Guarantee]:
             normalised_descends(2.0),
             sampler=normalised_sampler,
             steer=None,
+            scales=("data", "matrix"),
         ),
     ]

@@ -137,6 +137,7 @@ def guarantees() -> list[Guarantee]:
             converges("iht", iht_rate(limit)),
             sampler=sampler,
             steer=None,
+            scales=("data",),
         ),
         Guarantee(
             "htp-restricted-isometry",
@@ -150,5 +151,6 @@ def guarantees() -> list[Guarantee]:
             converges("htp", htp_rate(limit), escapes=0),
             sampler=sampler,
             steer=None,
+            scales=("data",),
         ),
     ]

@@ -11,16 +11,35 @@ from recovery.conditions.intervals import Interval
 from recovery.conditions.restricted import RestrictedEigenvalues, restricted_eigenvalues
 from recovery.guarantees import frames
 from recovery.guarantees.base import Verdict, exceeds
+from recovery.guarantees.bounded import Bounded, constant, exponents
 
 __all__ = ["LIMIT", "isometric_columns", "isometry", "smaller"]
 
 LIMIT = 200_000
 """So many supports are enumerated at most; beyond, bounds that need no enumeration may still decide."""
+_COMFORT = 64
+"""Exponents of the largest entry up to this are left alone."""
 
 
 def isometry(A: np.ndarray, s: int) -> RestrictedEigenvalues:
-    """Return the extreme eigenvalues of A_T'A_T over at most s (and at most all) columns."""
-    return restricted_eigenvalues(A, min(max(s, 1), A.shape[1]), limit=LIMIT)
+    """Return the extreme eigenvalues of A_T'A_T over at most s (and at most all) columns.
+
+    The ends are outside of what rounding can have moved them by. Columns far from 1 are looked at in other units.
+    """
+    s = min(max(s, 1), A.shape[1])
+    shift = int(exponents(A, None))
+    if abs(shift) <= _COMFORT:
+        return restricted_eigenvalues(A, s, limit=LIMIT)
+    found = restricted_eigenvalues(np.ldexp(A, -shift), s, limit=LIMIT)
+    ends = [Interval(*(_times(end, 2 * shift) for end in (one.lower, one.upper)))  # type: ignore[arg-type]
+            for one in (found.smallest, found.largest)]  # fmt: skip
+    ends = [Interval(math.nextafter(one.lower, 0.0), math.nextafter(one.upper, math.inf)) for one in ends]
+    return RestrictedEigenvalues(s, *ends, found.message)
+
+
+def _times(value: float, power: int) -> float:
+    with np.errstate(over="ignore", under="ignore"):
+        return float(np.ldexp(value, power))
 
 
 def smaller(value: Interval, limit: float, reason: str) -> Verdict:
@@ -40,10 +59,11 @@ def smaller(value: Interval, limit: float, reason: str) -> Verdict:
     Verdict
         Margin limit / value - 1.
     """
-    sure = exceeds(limit, value.upper, reason)
+    bound = constant(limit)
+    sure = exceeds(bound, Bounded(value.upper, 0.0), reason)
     if sure.status == "holds":
         return sure
-    never = exceeds(limit, value.lower, reason)
+    never = exceeds(bound, Bounded(value.lower, 0.0), reason)
     if never.status == "fails":
         return never
     return Verdict.unknown(f"{reason}: {limit:.6g} against {value.lower:.6g} to {value.upper:.6g}", sure.margin)

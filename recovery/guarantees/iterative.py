@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from recovery._solve import solve
-from recovery.guarantees.base import Verdict
+from recovery.guarantees.base import Verdict, exceeds
+from recovery.guarantees.bounded import Bounded
 from recovery.guarantees.isometry import isometry
 from recovery.instances import Instance
 from recovery.results import RecoveryResult
@@ -23,6 +24,7 @@ STEPS = 40
 FLOOR = 1e-9
 """Errors below this share of |x| count as 0."""
 TOO_CLOSE = 1e-9
+"""Relative error of bounds, which come from singular values, and of errors of iterates above the floor."""
 _ENUMERATED = 20_000
 
 
@@ -199,18 +201,22 @@ def held_to(
     Verdict
         Its margin is the smallest bound / value - 1.
     """
-    worst, at = math.inf, 0
+    worst, at, status = math.inf, 0, "holds"
     for t, bound in enumerate(bounds[1:], 1):
         if bound <= floor:
             break
         value = values[min(t, len(values) - 1)]
-        margin = bound / value - 1.0 if value > floor else math.inf
-        if margin < worst:
-            worst, at = margin, t
+        if value <= floor:
+            continue
+        # what rounding does to an iterate is far below the floor
+        sides = Bounded(bound, TOO_CLOSE * bound), Bounded(value, TOO_CLOSE * value + 1e-3 * floor)
+        found = exceeds(*sides, what)
+        if found.margin < worst:
+            worst, at, status = found.margin, t, found.status
     reason = f"{what} is nearest to its bound after {at} steps"
-    if abs(worst) <= TOO_CLOSE:
+    if status == "unknown":
         return Verdict.unknown(reason + "; too close for rounding", worst)
-    if worst < 0.0:
+    if status == "fails":
         return Verdict("fails", worst, reason)
     if done is not None and done > 10.0 * floor:
         needed = next((t for t, bound in enumerate(bounds) if t > 0 and bound < done), None)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from recovery.guarantees.base import Verdict
+from recovery.guarantees.bounded import norm
 from recovery.instances import Instance
 
 __all__ = ["Comparison", "compare", "descent", "recovers"]
@@ -19,6 +20,8 @@ TOLERANCE = 1e-9
 """Relative: entries that agree to it are equal, and l1 norms that differ by less are not told apart."""
 DOUBT = 1e-7
 """Margins smaller than this are within what the linear programs' own tolerances decide."""
+_SHORTEST = 1e-8
+"""Columns are at least this share of the longest, or 0: beside others the programs' tolerances are larger than they."""
 _OPTIONS = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
 
 
@@ -45,7 +48,13 @@ class Comparison:
 
 
 def _null_basis(A: np.ndarray) -> np.ndarray | None:
-    """Return an orthonormal basis of the null space, shape (N, N - rank); None where the rank is not clear."""
+    """Return an orthonormal basis of the null space, shape (N, N - rank); None where the rank is not clear.
+
+    Columns of very different norms are not: what is small beside the largest singular value may be a short column.
+    """
+    lengths = norm(A, 0).value
+    if np.any(lengths[lengths > 0.0] < _SHORTEST * lengths.max(initial=0.0)):
+        return None
     _, spectrum, Vt = np.linalg.svd(A)
     top = float(spectrum[0]) if spectrum.size else 0.0
     floor = 64.0 * max(A.shape) * EPS * top
@@ -75,7 +84,9 @@ def compare(A: np.ndarray, x: np.ndarray, weights: np.ndarray | None = None) -> 
     scale = np.ones(len(x)) if weights is None else np.asarray(weights, dtype=np.float64)
     Z = _null_basis(A / scale)
     if Z is None:
-        return Comparison(None, math.nan, math.nan, "the rank of A is not clear")
+        return Comparison(
+            None, math.nan, math.nan, "the rank of A is not clear, or its columns differ too much in norm"
+        )
     target = scale * x / float(np.abs(scale * x).max())
     size, free = Z.shape
     if free == 0:
@@ -176,7 +187,7 @@ def recovers(*, normalise: bool = True) -> Callable[[Instance], Verdict]:
             return Verdict.of(True, "x = 0: 0 is the only minimiser")
         weights: Any = None
         if normalise:
-            weights = np.linalg.norm(A, axis=0)
+            weights = norm(A, 0).value
             if not np.all(weights > 0.0):
                 return Verdict.unknown("a column is 0")
         found = compare(A, instance.x, weights)

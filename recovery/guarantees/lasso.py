@@ -8,15 +8,28 @@ from typing import Any
 
 import numpy as np
 
-from recovery.conditions import irrepresentable, primal_dual_witness
 from recovery.guarantees import lasso_samplers as samplers
 from recovery.guarantees.base import Guarantee, Verdict, all_of, exceeds
+from recovery.guarantees.bounded import (
+    EPS,
+    Bounded,
+    constant,
+    data,
+    data_of,
+    extra,
+    inverse_gram,
+    least_squares,
+    matmul,
+    noise_of,
+    norm,
+    singular_values,
+    total,
+)
 from recovery.guarantees.lasso_reference import CLEAR, lasso_solution
 from recovery.instances import Instance
 
 __all__ = ["guarantees"]
 
-EPS = float(np.finfo(np.float64).eps)
 DELTA = 0.1
 Rule = Callable[[Instance], Verdict]
 
@@ -44,45 +57,69 @@ def has_signs(instance: Instance) -> Verdict:
     signs = np.sign(instance.x)
     size = float(np.max(np.abs(w), initial=0.0)) or 1.0
     slack = 1.0 - np.abs(z)
+    weight, dual = _doubt(instance, w)
     # an entry counts by its weight, or by how far its dual is from the sign it should have
     inside = np.where(w != 0.0, signs * w / size, -np.abs(1.0 - signs * z))[there]
     outside = np.where(w != 0.0, -np.abs(w) / size, slack)[~there]
-    parts = np.concatenate([inside, outside])
+    doubt = np.where(w != 0.0, weight / size, dual) + CLEAR
+    parts, doubts = np.concatenate([inside, outside]), np.concatenate([doubt[there], doubt[~there]])
     margin = float(parts.min()) if len(parts) else math.inf
-    if np.any(np.abs(parts) <= CLEAR):
+    if np.any(np.abs(parts) <= doubts):
         return Verdict.unknown("an entry or a dual slack is 0 within rounding", margin)
     return Verdict("holds" if margin > 0.0 else "fails", margin, f"support and signs, the closest entry {margin:.3g}")
+
+
+def _doubt(instance: Instance, w: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return how far weights, and dual entries, may be off, as y may be by its misfit and residuals by rounding."""
+    A = instance.matrix
+    fit = matmul(A, w)
+    off = fit.error + EPS * (np.abs(fit.value) + np.abs(instance.y)) + data_of(instance).error
+    active = np.flatnonzero(w)
+    least = singular_values(A[:, active]).min().lower if len(active) else math.inf
+    weight = float(np.linalg.norm(off)) / least if least > 0.0 else math.inf
+    return weight, np.abs(A).T @ off / (len(A) * _lam(instance))
 
 
 def _witness(instance: Instance) -> Verdict:
     bad = _bad_penalty(instance)
     if bad is not None:
         return Verdict.unknown(bad.reason)
-    S, lam = instance.support, _lam(instance)
-    signs = np.sign(instance.x[S])
-    found = primal_dual_witness(instance.matrix, instance.y, lam, S, signs)
+    A, S, lam = instance.matrix, instance.support, _lam(instance)
+    n, signs = len(A), np.sign(instance.x[S])
+    rest = np.setdiff1d(np.arange(A.shape[1]), S)
+    if len(S) > n:
+        return Verdict("fails", -1.0, "the columns of S are dependent")
+    fit = least_squares(A[:, S], data_of(instance))
+    if not fit.independent:
+        return Verdict.unknown("the columns of S may be dependent")
+    weights = fit.weights - n * constant(lam) * matmul(inverse_gram(A[:, S]), signs)
+    primal = (weights * signs).min()
+    dual = matmul(A[:, rest].T, fit.residual) / (n * constant(lam))
+    if len(S):
+        dual = dual + total(least_squares(A[:, S], A[:, rest]).weights * signs[:, None], 0)
+    largest = abs(dual).max(0.0)
     size = 1.0
-    if len(S) and found.weights is not None:
-        size = float(np.max(np.abs(found.weights - instance.x[S])) + np.max(np.abs(instance.x[S])))
-    primal = found.primal_margin / size
-    dual = 1.0 / (1.0 - found.dual_margin) - 1.0 if found.dual_margin < 1.0 else math.inf
-    reason = f"signed weights from {found.primal_margin:.6g}, dual entries up to {1.0 - found.dual_margin:.6g}"
-    if found.holds is None:
-        return Verdict.unknown(reason + ", which rounding decides", min(primal, dual))
-    return Verdict("holds" if found.holds else "fails", min(primal, dual), reason)
+    if len(S):
+        size = float(np.max(np.abs(weights.value - instance.x[S])) + np.max(np.abs(instance.x[S])))
+    reason = f"signed weights from {primal.value:.6g}, dual entries up to {largest.value:.6g}"
+    asked = [exceeds(primal, 0, reason), exceeds(1, largest, reason)]
+    margin = min(primal.value / size, asked[1].margin)
+    status = all_of(asked).status
+    if status == "unknown":
+        return Verdict.unknown(f"{reason}, which rounding decides", margin)
+    return Verdict(status, margin, reason)
 
 
-def _support_facts(instance: Instance) -> tuple[float, float, float, float]:
-    """Return the irrepresentable value, |G_SS^-1|_inf, lam_min(G_SS) with G = A'A / n, and the condition of A_S."""
+def _support_facts(instance: Instance) -> tuple[Bounded, Bounded, Bounded] | None:
+    """Return the irrepresentable value, |G_SS^-1|_inf and lam_min(G_SS), G = A'A / n; None if A_S may be singular."""
     A, S = instance.matrix, instance.support
-    value = irrepresentable(A, S, np.sign(instance.x[S]))
-    norms = np.linalg.norm(A[:, S], axis=0)
-    if math.isinf(value) or len(S) > len(A) or np.any(norms == 0.0) or np.linalg.cond(A[:, S] / norms) > 1e7:
-        return math.inf, math.inf, 0.0, math.inf
-    gram = A[:, S].T @ A[:, S] / len(A)
-    spectrum = np.linalg.eigvalsh(gram)
-    spread = float(spectrum[-1] / spectrum[0])
-    return value, float(np.abs(np.linalg.inv(gram)).sum(axis=1).max()), float(spectrum[0]), spread
+    if len(S) > len(A):
+        return None
+    least = singular_values(A[:, S]).min()
+    inverse = total(abs(inverse_gram(A[:, S])), 1).max() * len(A)
+    if not least.lower > 0.0 or not math.isfinite(inverse.error):
+        return None
+    return extra(A, S, np.sign(instance.x[S])), inverse, least.square() / len(A)
 
 
 def irrepresentable_rule(limit: float) -> Rule:
@@ -96,15 +133,15 @@ def irrepresentable_rule(limit: float) -> Rule:
             return Verdict.of(False, "there is noise; the statement is about data without noise")
         if not len(instance.support):
             return Verdict.of(True, "x = 0, and so is the Lasso")
-        value, inverse, smallest, spread = _support_facts(instance)
-        if smallest <= 0.0:
+        found = _support_facts(instance)
+        if found is None:
             return Verdict.unknown("the columns of the support are dependent, nearly")
-        error = 32.0 * sum(instance.shape) * EPS * spread
-        signal = float(np.min(np.abs(instance.x[instance.support])))
+        value, inverse, _ = found
+        signal = data(float(np.min(np.abs(instance.x[instance.support]))))
         return all_of(
             [
-                exceeds(limit, value, "the limit against the irrepresentable value", error),
-                exceeds(signal, _lam(instance) * inverse, "min|x| against lam |G_SS^-1|_inf", error),
+                exceeds(constant(limit), value, "the limit against the irrepresentable value"),
+                exceeds(signal, data(_lam(instance)) * inverse, "min|x| against lam |G_SS^-1|_inf"),
             ]
         )
 
@@ -121,58 +158,65 @@ def gaussian_rule(delta: float, factor: float = 1.0) -> Rule:
             return bad
         if not instance.law.is_gaussian:
             return Verdict.of(False, f"the noise is {instance.law.name}, not Gaussian")
-        A, S, lam, sigma = instance.matrix, instance.support, _lam(instance), factor * instance.law.sigma
+        A, S, lam, sigma = instance.matrix, instance.support, data(_lam(instance)), factor * instance.law.sigma
         n, k, others = len(A), len(S), A.shape[1] - len(S)
-        value, inverse, smallest, spread = _support_facts(instance) if k else (0.0, 0.0, 1.0, 1.0)
-        if smallest <= 0.0:
+        none = data(0.0), data(0.0), data(1.0)
+        found = _support_facts(instance) if k else none
+        if found is None:
             return Verdict.unknown("the columns of the support are dependent, nearly")
-        error = 64.0 * sum(A.shape) * EPS * spread
+        value, inverse, smallest = found
+        off = float(norm(noise_of(instance).error).upper)  # of the data, by rounding: noise without a law
         asked = []
         if others:
-            longest = float(np.max(np.linalg.norm(np.delete(A, S, axis=1), axis=0)))
-            needed = sigma * longest * math.sqrt(2.0 * math.log(4.0 * others / delta))
-            if value >= 1.0:
-                return Verdict("fails", 1.0 / value - 1.0, f"the irrepresentable value is {value:.6g}")
-            asked.append(exceeds((1.0 - value) * n * lam, needed, "gamma n lam and noise", error / (1.0 - value)))
+            longest = norm(np.delete(A, S, axis=1), 0).max()
+            needed = longest * _law(sigma * math.sqrt(2.0 * math.log(4.0 * others / delta)), off)
+            if exceeds(1, value, "").status == "fails":
+                return Verdict("fails", 1.0 / value.value - 1.0, f"the irrepresentable value is {value.value:.6g}")
+            asked.append(exceeds((1 - value) * n * lam, needed, "gamma n lam and noise"))
         if k:
-            room = float(np.min(np.abs(instance.x[S]))) - lam * inverse
-            needed = sigma * math.sqrt(2.0 * math.log(4.0 * k / delta) / (n * smallest))
-            if room <= 0.0:
-                return Verdict("fails", -1.0, f"min|x| - lam |G_SS^-1|_inf = {room:.6g} is not positive")
-            asked.append(
-                exceeds(room, needed, "min|x| - lam |G_SS^-1|_inf and noise", error * (1 + lam * inverse / room))
-            )
+            room = data(float(np.min(np.abs(instance.x[S])))) - lam * inverse
+            needed = _law(sigma * math.sqrt(2.0 * math.log(4.0 * k / delta)), off) / (smallest * n).sqrt()
+            if room.upper <= 0.0:
+                return Verdict("fails", -1.0, f"min|x| - lam |G_SS^-1|_inf = {room.value:.6g} is not positive")
+            asked.append(exceeds(room, needed, "min|x| - lam |G_SS^-1|_inf and noise"))
         return all_of(asked)
 
     return hypotheses
 
 
-def penalty_rule(constant: float) -> Rule:
-    """Return the hypothesis lam > constant |A'xi|_inf / n with lam_min(A'A / n) > 0."""
+def _law(value: float, off: float) -> Bounded:
+    """Return a quantile of a law, a few roundings away from the formula, and what else may move the data."""
+    return Bounded(value, 8.0 * EPS * value + off)
+
+
+def penalty_rule(factor: float) -> Rule:
+    """Return the hypothesis lam > factor |A'xi|_inf / n with lam_min(A'A / n) > 0."""
 
     def hypotheses(instance: Instance) -> Verdict:
         bad = _bad_penalty(instance)
         if bad is not None:
             return bad
-        A, kappa = instance.matrix, _kappa(instance.matrix)
-        if kappa is None:
-            return Verdict.of(False, "lam_min(A'A / n) = 0 within rounding: the bounds are infinite")
-        noise = np.abs(A.T @ instance.noise) / len(A)
-        size = np.linalg.norm(A, axis=0) * np.linalg.norm(instance.noise) / len(A)
-        error = 4.0 * len(A) * EPS * float(size.max() / noise.max()) if noise.max() > 0.0 else 0.0
-        return exceeds(_lam(instance), constant * float(noise.max()), "lam against 2 |A'xi|_inf / n", error)
+        A = instance.matrix
+        if A.shape[0] < A.shape[1]:
+            return Verdict.of(False, "lam_min(A'A / n) = 0: the bounds are infinite")
+        if _kappa(A) is None:
+            return Verdict.unknown("lam_min(A'A / n) = 0 within rounding: there may be no bounds")
+        noise = abs(matmul(A.T, noise_of(instance))).max(0.0) / len(A)
+        return exceeds(data(_lam(instance)), constant(factor) * noise, "lam against 2 |A'xi|_inf / n")
 
     return hypotheses
 
 
-def _kappa(A: np.ndarray) -> float | None:
-    s = np.linalg.svd(A, compute_uv=False)
-    if A.shape[0] < A.shape[1] or s[-1] <= 1e-6 * s[0]:
+def _kappa(A: np.ndarray) -> Bounded | None:
+    """Return lam_min(A'A / n), None where it is 0 or not clear of it."""
+    if A.shape[0] < A.shape[1]:
         return None
-    return float(s[-1]) ** 2 / len(A)
+    spectrum = singular_values(A)
+    least, most = spectrum[-1], float(spectrum.value[0])
+    return least.square() / len(A) if least.lower > 1e-6 * most else None
 
 
-def near_truth(constant: float = 3.0) -> Rule:
+def near_truth(factor: float = 3.0) -> Rule:
     """Return the outcome |w - x| <= c sqrt(k) lam / kappa and |A (w - x)|^2 / n <= c^2 k lam^2 / kappa."""
 
     def outcome(instance: Instance) -> Verdict:
@@ -182,20 +226,26 @@ def near_truth(constant: float = 3.0) -> Rule:
             return bad
         if kappa is None:
             return Verdict.unknown("lam_min(A'A / n) = 0 within rounding: there are no bounds")
-        A, lam = instance.matrix, _lam(instance)
-        found = lasso_solution(A, instance.y, lam)
+        A, lam = instance.matrix, data(_lam(instance))
+        found = lasso_solution(A, instance.y, _lam(instance))
         if found is None:
             return Verdict.unknown("no solution passed the optimality conditions")
         off, k = found[0] - instance.x, len(instance.support)
         if k == 0:
             return Verdict.of(not np.any(off), "x = 0: the Lasso is 0")
-        image = A @ off
-        bound = constant * math.sqrt(k) * lam / kappa
+        weight, _ = _doubt(instance, found[0])
+        size = float(np.linalg.norm(off))
+        image = matmul(A, Bounded(off, 0.0))
+        bound = constant(factor) * constant(math.sqrt(k)) * lam / kappa
+        length = norm(image)
+        longest = float(singular_values(A).max().upper)
         return all_of(
             [
-                exceeds(bound, float(np.linalg.norm(off)), "3 sqrt(k) lam / kappa against |w - x|", CLEAR),
+                exceeds(bound, Bounded(size, CLEAR * size + weight), "3 sqrt(k) lam / kappa against |w - x|"),
                 exceeds(
-                    bound**2 * kappa, float(image @ image) / len(A), "9 k lam^2 / kappa and |A (w - x)|^2 / n", CLEAR
+                    bound * bound * kappa,
+                    Bounded(length.value, CLEAR * length.value + length.error + longest * weight).square() / len(A),
+                    "9 k lam^2 / kappa and |A (w - x)|^2 / n",
                 ),
             ]
         )
@@ -214,7 +264,8 @@ def guarantees() -> list[Guarantee]:
     """
     tests = "tests/recovery/test_guarantees_lasso.py"
     derived = "docs/derivations.md, section"
-    known: dict[str, Any] = {"needs": ("x", "noise", "lam"), "steer": None}
+    scales = ("data", "matrix")
+    known: dict[str, Any] = {"needs": ("x", "noise", "lam"), "steer": None, "scales": scales}
     return [
         Guarantee(
             "lasso-primal-dual-witness",
@@ -254,6 +305,7 @@ def guarantees() -> list[Guarantee]:
             needs=("x", "noise", "law", "lam"),
             sampler=samplers.gaussian,
             delta=DELTA,
+            scales=scales,
         ),
         Guarantee(
             "lasso-restricted-eigenvalue",
@@ -267,5 +319,6 @@ def guarantees() -> list[Guarantee]:
             near_truth(),
             needs=("x", "noise", "lam"),
             sampler=samplers.penalised,
+            scales=scales,
         ),
     ]

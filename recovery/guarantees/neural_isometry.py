@@ -12,6 +12,7 @@ import numpy as np
 from recovery._cones import flattest_dual
 from recovery.conditions.neural import neural_isometry
 from recovery.guarantees.base import Guarantee, Verdict, all_of, exceeds
+from recovery.guarantees.bounded import EPS, Bounded, constant
 from recovery.guarantees.neural_samplers import gated_instance
 from recovery.instances import Instance
 from recovery.networks.convex import GroupFit, cone_program, group_program
@@ -24,7 +25,6 @@ TOL = 1e-12
 """What the solver is asked for: it stops near 1e-13 where it can, and the error is this over the margin."""
 LOWER = 1e-7
 """An objective lower than that of the planted w by this share of it is lower."""
-EPS = float(np.finfo(np.float64).eps)
 Rule = Callable[[Instance], Verdict]
 
 
@@ -50,7 +50,7 @@ def isometry_rule(
         found = neural_isometry(X, gates, w, normalised=normalised)
         if found.dual is None:
             return Verdict.of(False, found.reason)
-        asked = exceeds(limit, found.value, found.reason, found.rounding)
+        asked = exceeds(constant(limit), Bounded(found.value, found.rounding), found.reason)
         return all_of([asked, *(_in_cone(X, gates[:, j], w[j]) for j in planted)]) if cone else asked
 
     return hypotheses
@@ -178,6 +178,7 @@ def guarantees() -> list[Guarantee]:
             recovers(**solved),
             sampler=partial(gated_instance, planted=planted, **drawn),
             steer=None,
+            scales=("data", "matrix"),
         )
 
     return [

@@ -9,8 +9,10 @@ from functools import partial
 import numpy as np
 
 from recovery.conditions import dual_certificate, null_space_constant
+from recovery.conditions.intervals import Interval
 from recovery.guarantees import wide_samplers as samplers
 from recovery.guarantees.base import Guarantee, Verdict
+from recovery.guarantees.bounded import norm
 from recovery.guarantees.isometry import smaller
 from recovery.guarantees.l1_program import descent, recovers
 from recovery.instances import Instance
@@ -20,6 +22,8 @@ __all__ = ["adversarial", "clear_rows", "guarantees", "null_space_rule"]
 EPS = float(np.finfo(np.float64).eps)
 LIMIT = 500
 """So many programs are solved at most for the exact null-space constant; then its bounds decide or do not."""
+_SOLVED = 1e-8
+"""Relative error of a bound that linear programs found and nothing proved."""
 _ANGLES = 2.0 * math.pi * np.arange(720) / 720.0
 
 
@@ -52,11 +56,14 @@ def clear_rows(A: np.ndarray) -> np.ndarray:
 
 def dual_rule(instance: Instance) -> Verdict:
     """Whether a dual vector is strictly feasible and A_S has full column rank, decided in exact arithmetic."""
-    decided = _noise_free(instance)
-    if decided is not None:
-        return decided
+    if not instance.noise_free:  # an equivalence says nothing here, not even "fails"
+        return Verdict.unknown("there is noise; the statement is about data without noise")
+    if not len(instance.support):
+        return Verdict.of(True, "x = 0: 0 is the only minimiser")
     S = instance.support
     rows = clear_rows(instance.matrix)
+    if rows is not instance.matrix and _uneven(instance.matrix):
+        return Verdict.unknown("the rank of A is not clear: its columns differ too much in norm")
     found = dual_certificate(rows, S, np.sign(instance.x[S]))
     reason = f"the least |A_{{S^c}}'q|_inf is {found.coefficient:.6g}"
     close = rows is not instance.matrix and abs(found.coefficient - 1.0) <= 1e-9
@@ -77,10 +84,21 @@ def null_space_rule(limit: float = 0.5, *, order: int | None = None) -> Callable
         k = len(instance.support)
         s = order or k
         method = "exact" if s > 1 else "decoupled"
-        alpha = null_space_constant(clear_rows(instance.matrix), s, method, limit=LIMIT)
-        return smaller(alpha, limit * s / k, f"the limit against alpha_{s}")
+        rows = clear_rows(instance.matrix)
+        if rows is not instance.matrix and _uneven(instance.matrix):
+            return Verdict.unknown("the rank of A is not clear: its columns differ too much in norm")
+        alpha = null_space_constant(rows, s, method, limit=LIMIT)
+        low = alpha.lower if alpha.lower_certified else alpha.lower * (1.0 - _SOLVED)
+        high = alpha.upper if alpha.upper_certified else alpha.upper * (1.0 + _SOLVED)
+        return smaller(Interval(low, high), limit * s / k, f"the limit against alpha_{s}")
 
     return hypotheses
+
+
+def _uneven(A: np.ndarray) -> bool:
+    """Return whether a column is so short beside another that a singular value near 0 may be it."""
+    lengths = norm(A, 0).value
+    return bool(np.any(lengths[lengths > 0.0] < 1e-6 * lengths.max(initial=0.0)))
 
 
 def _share_ratio(A: np.ndarray, x: np.ndarray) -> float:
@@ -145,6 +163,7 @@ def guarantees() -> list[Guarantee]:
             recovers(normalise=False),
             sampler=partial(samplers.near, ratio=_descent_ratio, scales=False),
             steer=None,
+            scales=("data", "matrix"),
         ),
         Guarantee(
             "l1-null-space",
@@ -157,5 +176,6 @@ def guarantees() -> list[Guarantee]:
             recovers(normalise=False),
             sampler=adversarial,
             steer=None,
+            scales=("data", "matrix"),
         ),
     ]

@@ -9,15 +9,26 @@ from typing import Any
 import numpy as np
 
 from recovery._solve import solve
-from recovery.conditions import exact_recovery_coefficient, mutual_coherence
 from recovery.guarantees import omp_samplers as samplers
-from recovery.guarantees.base import Guarantee, Verdict, exceeds
+from recovery.guarantees.base import Guarantee, Verdict, all_of, exceeds
+from recovery.guarantees.bounded import (
+    EPS,
+    Bounded,
+    coherence,
+    constant,
+    data_of,
+    exponents,
+    extra,
+    least_squares,
+    matmul,
+    noise_of,
+    norm,
+)
 from recovery.guarantees.isometry import isometry, smaller
 from recovery.instances import Instance
 
 __all__ = ["guarantees"]
 
-EPS = float(np.finfo(np.float64).eps)
 DELTA = 0.1
 Rule = Callable[[Instance], Verdict]
 
@@ -41,7 +52,8 @@ def coherence_rule(limit: Callable[[int], float]) -> Rule:
         if refused is not None:
             return refused
         k = len(instance.support)
-        return exceeds(limit(k), mutual_coherence(instance.matrix), f"the limit for k = {k} against the coherence")
+        reason = f"the limit for k = {k} against the coherence"
+        return exceeds(constant(limit(k)), coherence(instance.matrix), reason)
 
     return hypotheses
 
@@ -53,39 +65,38 @@ def coefficient_rule(limit: float) -> Rule:
         refused = _refused(instance, noise_free=True)
         if refused is not None:
             return refused
-        value = exact_recovery_coefficient(instance.matrix, instance.support)
-        unit = instance.matrix / np.linalg.norm(instance.matrix, axis=0)
-        error = 8.0 * sum(instance.shape) * EPS * float(np.linalg.cond(unit[:, instance.support]))
-        return exceeds(limit, value, "the limit against the exact recovery coefficient", error)
+        value = extra(instance.matrix, instance.support, unit=True)
+        return exceeds(constant(limit), value, "the limit against the exact recovery coefficient")
 
     return hypotheses
 
 
-def _norm(instance: Instance) -> float:
-    return float(np.linalg.norm(instance.noise))
+def _norm(instance: Instance) -> Bounded:
+    return norm(noise_of(instance))
 
 
-def _chi_square(instance: Instance) -> float:
+def _chi_square(instance: Instance) -> Bounded:
     """Return sigma sqrt(n + 2 sqrt(n log n)), which |xi| exceeds with probability at most 1 / n."""
     assert instance.law is not None
     n = instance.shape[0]
-    return instance.law.sigma * math.sqrt(n + 2.0 * math.sqrt(n * math.log(n)))
+    bound = instance.law.sigma * math.sqrt(n + 2.0 * math.sqrt(n * math.log(n)))
+    # the data may be off by rounding, too
+    return Bounded(bound, 8.0 * EPS * bound + float(norm(noise_of(instance).error).upper))
 
 
-def noise_rule(constant: float, bound: Callable[[Instance], float]) -> Rule:
-    """Return the hypothesis mu < 1 / (2 k - 1) and min |x_j| |a_j| > constant b / (1 - (2 k - 1) mu)."""
+def noise_rule(factor: float, bound: Callable[[Instance], Bounded]) -> Rule:
+    """Return the hypothesis mu < 1 / (2 k - 1) and min |x_j| |a_j| > factor b / (1 - (2 k - 1) mu)."""
 
     def hypotheses(instance: Instance) -> Verdict:
         refused = _refused(instance, noise_free=False)
         if refused is not None:
             return refused
         S = instance.support
-        left_over = 1.0 - (2 * len(S) - 1) * mutual_coherence(instance.matrix)
-        if left_over <= 0.0:
-            return Verdict("fails", -1.0, f"1 - (2 k - 1) mu = {left_over:.6g} is not positive")
-        signal = float(np.min(np.abs(instance.x[S]) * np.linalg.norm(instance.matrix[:, S], axis=0)))
-        error = 8.0 * len(S) * sum(instance.shape) * EPS / left_over
-        return exceeds(signal * left_over, constant * bound(instance), "min|x| (1 - (2 k - 1) mu) and noise", error)
+        left_over = 1 - (2 * len(S) - 1) * coherence(instance.matrix)
+        if left_over.upper <= 0.0:
+            return Verdict("fails", -1.0, f"1 - (2 k - 1) mu = {left_over.value:.6g} is not positive")
+        signal = (np.abs(instance.x[S]) * norm(instance.matrix[:, S], 0)).min()
+        return exceeds(signal * left_over, factor * bound(instance), "min|x| (1 - (2 k - 1) mu) and noise")
 
     return hypotheses
 
@@ -100,8 +111,8 @@ def gaussian_rule(instance: Instance) -> Verdict:
     return noise_rule(2.0, _chi_square)(instance)
 
 
-def isometry_rule(limit: Callable[[int], float], constant: float = 2.0) -> Rule:
-    """Return the hypothesis delta_{k+1} < limit(k) and min|x| > constant b / (1 - delta_{k+1} / limit(k))."""
+def isometry_rule(limit: Callable[[int], float], factor: float = 2.0) -> Rule:
+    """Return the hypothesis delta_{k+1} < limit(k) and min|x| > factor b / (1 - delta_{k+1} / limit(k))."""
 
     def hypotheses(instance: Instance) -> Verdict:
         refused = _refused(instance, noise_free=False)
@@ -109,70 +120,86 @@ def isometry_rule(limit: Callable[[int], float], constant: float = 2.0) -> Rule:
             return refused
         k = len(instance.support)
         found = isometry(instance.matrix, k + 1)
-        delta, b = found.delta_scaled, constant * _norm(instance)
+        delta = found.delta_scaled
         asked = smaller(delta, limit(k), f"the limit for k = {k} against delta_{k + 1}")
-        if asked.status == "fails" or b == 0.0:
+        if asked.status == "fails":
             return asked
         # x in the units of the scaled columns; these bounds are far apart only where nothing was enumerated
         middle = (found.smallest.upper + found.largest.lower) / 2.0
-        signal = float(np.min(np.abs(instance.x[instance.support]))) * math.sqrt(middle)
-        if found.smallest.width + found.largest.width > 1e-9 * middle:
+        loose = found.smallest.width + found.largest.width
+        if loose > 1e-6 * middle:
             return Verdict.unknown(f"delta_{k + 1} is not known well enough: {found.message}")
         if asked.status == "unknown":
             return asked
-        left_over = 1.0 - delta.upper / limit(k)
-        return exceeds(signal * left_over, b, "min|x| (1 - delta / limit) and noise", 1e-9 / left_over)
+        signal = np.abs(instance.x[instance.support]).min() * Bounded(middle, loose + EPS * middle).sqrt()
+        left_over = 1 - Bounded(delta.upper, delta.width) / constant(limit(k))
+        noise = exceeds(signal * left_over, factor * _norm(instance), "min|x| (1 - delta / limit) and noise")
+        return asked if instance.noise_free and noise.status == "holds" else all_of([asked, noise])
 
     return hypotheses
 
 
-def picks_support(*, normalise: bool = True, bound: Callable[[Instance], float] | None = None) -> Rule:
-    """Return the outcome "k steps of OMP pick the support", and with `bound` "no residual is below it before"."""
+def picks_support(*, normalise: bool = True, bound: Callable[[Instance], Bounded] | None = None) -> Rule:
+    """Return the outcome "k steps of OMP pick the support", and with `bound` "no residual is below it before".
+
+    The scores are computed again with their errors: what y lost by rounding, what the residual did, and 16 (n + N) eps
+    cond(A_T) |y| for the solver's own residual, whose weights come from a factorisation that is updated.
+    """
 
     def outcome(instance: Instance) -> Verdict:
-        S, A, y = instance.support, instance.matrix, instance.y
+        S, A = instance.support, instance.matrix
         if not len(S):
             return Verdict.of(True, "x = 0: there is nothing to pick")
+        y = data_of(instance)
+        size = float(norm(y).upper)
         picked: list[Any] = []
-        solve(A, y, len(S), "omp", normalise=normalise, callback=lambda state: picked.append(state.support))
-        norms = np.linalg.norm(A, axis=0)
-        unit = A / np.where(norms > 0.0, norms, 1.0) if normalise else A
-        stop = -1.0 if bound is None else bound(instance)
+        solve(A, instance.y, len(S), "omp", normalise=normalise, callback=lambda state: picked.append(state.support))
+        lengths = norm(A, 0)
+        units = Bounded(np.where(lengths.value > 0.0, lengths.value, 1.0), lengths.error) if normalise else None
+        stop = None if bound is None else bound(instance)
         chosen = np.zeros(0, dtype=np.int64)
         worst, where = math.inf, ""
         for step in range(len(S)):
-            residual = y - A[:, chosen] @ np.linalg.lstsq(A[:, chosen], y, rcond=None)[0] if step else y
-            spread = float(np.linalg.cond(unit[:, chosen])) if step else 1.0
-            error = 16.0 * sum(A.shape) * EPS * spread * float(np.linalg.norm(y))
-            length = float(np.linalg.norm(residual))
-            if length <= max(error, 2e-12 * float(np.linalg.norm(y))):
+            fit = least_squares(A[:, chosen], y)
+            slack = 16.0 * sum(A.shape) * EPS * _spread(A, chosen) * size
+            if not math.isfinite(fit.residual_norm.error):
+                return Verdict.unknown(f"the columns picked in {step} steps may be dependent", worst)
+            length = Bounded(fit.residual_norm.value, fit.residual_norm.error + slack)
+            if length.value <= max(length.error, 2e-12 * size):
                 return Verdict.unknown(f"what is left after {step} steps is rounding", worst)
-            if stop > 0.0 and length / stop - 1.0 < worst:
-                worst, where = (
-                    length / stop - 1.0,
-                    f"; after {step} steps the residual is {length:.6g}, bound {stop:.6g}",
-                )
-            if length <= stop + error:
-                early = "unknown" if length >= stop - error else "fails"
-                return Verdict(early, worst, f"the residual is below the noise bound after {step} steps{where}")
-            error *= float(np.linalg.norm(unit, axis=0).max())
-            score = np.abs(unit.T @ residual)
-            score[chosen] = 0.0
-            good = float(score[S].max())
-            bad = float(np.delete(score, S).max(initial=0.0))
-            margin = good / bad - 1.0 if bad > 0.0 else math.inf
-            if margin < worst:
-                worst, where = margin, f"; the closest call was {good:.6g} against {bad:.6g} in step {step + 1}"
+            if stop is not None:
+                above = exceeds(length, stop, f"the residual after {step} steps, and the noise bound")
+                if above.margin < worst:
+                    worst, where = above.margin, f"; {above.reason}"
+                if above.status != "holds":
+                    return Verdict(above.status, worst, above.reason)
+            score = abs(matmul(A.T, fit.residual)) if units is None else abs(matmul(A.T, fit.residual)) / units
+            score = score + Bounded(np.zeros(A.shape[1]), slack * (lengths.upper if units is None else 1.0))
+            others = np.ones(A.shape[1], dtype=bool)
+            others[S] = False
+            good = score[np.setdiff1d(S, chosen)].max(0.0)
+            bad = score[others].max(0.0)
+            call = exceeds(good, bad, f"the closest call in step {step + 1}")
+            if call.margin < worst:
+                worst, where = call.margin, f"; {call.reason}"
             now = picked[step] if step < len(picked) else chosen
             if len(now) == len(chosen) or not np.all(np.isin(now, S)):
-                reason = f"step {step + 1} picked {np.setdiff1d(now, chosen).tolist()}: {good:.6g} against {bad:.6g}"
-                if abs(good - bad) <= error or max(good, bad) <= error:
-                    return Verdict.unknown(reason + ", which rounding decides", margin)
-                return Verdict("fails", min(margin, 0.0), reason)
+                reason = f"step {step + 1} picked {np.setdiff1d(now, chosen).tolist()}: {call.reason}"
+                if call.status == "unknown" or good.upper <= slack:
+                    return Verdict.unknown(reason + ", which rounding decides", call.margin)
+                return Verdict("fails", min(call.margin, 0.0), reason)
             chosen = now
         return Verdict("holds", worst, f"the support was picked{where}")
 
     return outcome
+
+
+def _spread(A: np.ndarray, chosen: np.ndarray) -> float:
+    """Return the condition number of some columns, scaled to a largest entry of 1 to 2."""
+    if not len(chosen):
+        return 1.0
+    part = A[:, chosen]
+    return float(np.linalg.cond(np.linalg.qr(np.ldexp(part, -exponents(part)), mode="r")))
 
 
 def guarantees() -> list[Guarantee]:
@@ -186,6 +213,7 @@ def guarantees() -> list[Guarantee]:
     """
     tests = "tests/recovery/test_guarantees_omp.py"
     memory = f"(from memory of the literature, verified numerically by {tests})"
+    unit = ("data", "columns")
     return [
         Guarantee(
             "omp-coherence",
@@ -196,6 +224,7 @@ def guarantees() -> list[Guarantee]:
             coherence_rule(lambda k: 1.0 / (2 * k - 1)),
             picks_support(),
             sampler=samplers.incoherent,
+            scales=unit,
             steer=None,
         ),
         Guarantee(
@@ -207,6 +236,7 @@ def guarantees() -> list[Guarantee]:
             coefficient_rule(1.0),
             picks_support(),
             sampler=samplers.exact,
+            scales=unit,
             steer=None,
         ),
         Guarantee(
@@ -219,6 +249,7 @@ def guarantees() -> list[Guarantee]:
             noise_rule(2.0, _norm),
             picks_support(bound=_norm),
             sampler=samplers.bounded,
+            scales=unit,
         ),
         Guarantee(
             "omp-gaussian-noise",
@@ -233,6 +264,7 @@ def guarantees() -> list[Guarantee]:
             needs=("x", "noise", "law"),
             sampler=samplers.gaussian,
             delta=DELTA,
+            scales=unit,
         ),
         Guarantee(
             "omp-restricted-isometry",
@@ -245,5 +277,6 @@ def guarantees() -> list[Guarantee]:
             isometry_rule(lambda k: 1.0 / math.sqrt(k + 1)),
             picks_support(normalise=False, bound=_norm),
             sampler=samplers.isometric,
+            scales=("data", "matrix"),
         ),
     ]

@@ -237,6 +237,7 @@ def guarantees() -> list[Guarantee]:
             needs=("x", "noise", "relaxed"),
             sampler=relaxed_sampler,
             steer=None,
+            scales=("data", "matrix"),
         ),
         Guarantee(
             "iht-jain-tewari-kar",
@@ -252,5 +253,6 @@ def guarantees() -> list[Guarantee]:
             needs=("x", "noise", "relaxed"),
             sampler=orthonormal_sampler,
             steer=None,
+            scales=("data", "matrix"),
         ),
     ]

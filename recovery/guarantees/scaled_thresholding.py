@@ -95,6 +95,7 @@ def guarantees() -> list[Guarantee]:
             converges_scaled("iht", iht_rate(GOLDEN)),
             sampler=near(GOLDEN),
             steer=None,
+            scales=("data", "matrix"),
         ),
         Guarantee(
             "iht-scaled-isometry",
@@ -107,6 +108,7 @@ def guarantees() -> list[Guarantee]:
             converges_scaled("iht", iht_rate(third)),
             sampler=near(third),
             steer=None,
+            scales=("data", "matrix"),
         ),
         Guarantee(
             "iht-scaled-isometry-half",
@@ -119,6 +121,7 @@ def guarantees() -> list[Guarantee]:
             converges_scaled("iht", iht_rate(0.5)),
             sampler=near(0.5),
             steer=None,
+            scales=("data", "matrix"),
         ),
         Guarantee(
             "htp-scaled-isometry",
@@ -132,6 +135,7 @@ def guarantees() -> list[Guarantee]:
             converges_scaled("htp", htp_rate(third), escapes=0),
             sampler=near(third),
             steer=None,
+            scales=("data", "matrix"),
         ),
         Guarantee(
             "iht-scaled-isometry-2s",
@@ -144,6 +148,7 @@ def guarantees() -> list[Guarantee]:
             converges_scaled("iht", iht_rate(GOLDEN / math.sqrt(3.0)), 2),
             sampler=near(GOLDEN / math.sqrt(3.0), 2),
             steer=None,
+            scales=("data", "matrix"),
         ),
         Guarantee(
             "htp-scaled-isometry-2s",
@@ -157,5 +162,6 @@ def guarantees() -> list[Guarantee]:
             converges_scaled("htp", pursuit_rate, 2, escapes=0),
             sampler=near(1.0 / math.sqrt(7.0), 2),
             steer=None,
+            scales=("data", "matrix"),
         ),
     ]

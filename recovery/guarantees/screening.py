@@ -9,23 +9,19 @@ import numpy as np
 
 from recovery.guarantees import frames
 from recovery.guarantees.base import Guarantee, Verdict, exceeds
+from recovery.guarantees.bounded import Bounded, constant, data_of, matmul, noise_of
 from recovery.guarantees.sampling import linear_instance
 from recovery.instances import Instance
 
 __all__ = ["guarantees"]
 
-EPS = float(np.finfo(np.float64).eps)
 
-
-def _correlations(instance: Instance) -> tuple[float, float, float]:
-    """Return the smallest |A_i'A x| on the support, the largest off it, and their relative rounding error."""
+def _correlations(instance: Instance) -> tuple[Bounded, Bounded]:
+    """Return the smallest |A_i'A x| on the support, and the largest off it."""
     A, x, S = instance.matrix, instance.x, instance.support
-    gram = A.T @ A[:, S]
-    found = np.abs(gram @ x[S])
+    found = abs(matmul(matmul(A.T, A[:, S]), x[S]))
     there = x != 0.0
-    low, high = float(found[there].min()), float(found[~there].max())
-    size = float(np.max(np.linalg.norm(A, axis=0))) * float(np.linalg.norm(A[:, S], axis=0) @ np.abs(x[S]))
-    return low, high, 4.0 * sum(A.shape) * EPS * size / max(low, high, 1e-300)
+    return found[there].min(), found[~there].max()
 
 
 def _nothing_to_tell(instance: Instance) -> Verdict | None:
@@ -39,23 +35,24 @@ def _faithful(instance: Instance) -> Verdict:
     trivial = _nothing_to_tell(instance)
     if trivial is not None:
         return trivial
-    low, high, error = _correlations(instance)
-    return exceeds(low, high, "min |G_SS x_S| against max |G_{S^c S} x_S|", error)
+    low, high = _correlations(instance)
+    return exceeds(low, high, "min |G_SS x_S| against max |G_{S^c S} x_S|")
 
 
-def separated_rule(constant: float) -> Callable[[Instance], Verdict]:
+def separated_rule(factor: float) -> Callable[[Instance], Verdict]:
     """Return the hypothesis with noise; 2 is the proved constant, tests lower it."""
 
     def hypotheses(instance: Instance) -> Verdict:
         trivial = _nothing_to_tell(instance)
         if trivial is not None:
             return trivial
-        low, high, error = _correlations(instance)
-        disturbance = constant * float(np.max(np.abs(instance.matrix.T @ instance.noise)))
-        if low <= high:
-            return Verdict("fails", low / high - 1.0 if high > 0.0 else -1.0, "screening fails without noise")
-        error = error * low / (low - high) + 4.0 * sum(instance.shape) * EPS
-        return exceeds(low - high, disturbance, "the gap of the correlations against the noise's", error)
+        low, high = _correlations(instance)
+        disturbance = constant(factor) * abs(matmul(instance.matrix.T, noise_of(instance))).max()
+        gap = low - high
+        if gap.upper <= 0.0:
+            worse = low.value / high.value - 1.0 if high.value > 0.0 else -1.0
+            return Verdict("fails", worse, "screening fails without noise")
+        return exceeds(gap, disturbance, "the gap of the correlations against the noise's")
 
     return hypotheses
 
@@ -64,16 +61,10 @@ def _screen(instance: Instance) -> Verdict:
     trivial = _nothing_to_tell(instance)
     if trivial is not None:
         return trivial
-    A = instance.matrix
-    score = np.abs(A.T @ instance.y)
-    first = np.sort(np.argsort(-score, kind="stable")[: len(instance.support)])
+    score = abs(matmul(instance.matrix.T, data_of(instance)))
+    first = np.sort(np.argsort(-score.value, kind="stable")[: len(instance.support)])
     there = instance.x != 0.0
-    low, high = float(score[there].min()), float(score[~there].max())
-    size = float(np.max(np.linalg.norm(A, axis=0)))
-    size *= float(np.abs(A) @ np.abs(instance.x) @ np.ones(len(A)) + np.linalg.norm(instance.noise))
-    verdict = exceeds(
-        low, high, "weakest wanted against strongest other", 4.0 * sum(A.shape) * EPS * size / max(low, high, 1e-300)
-    )
+    verdict = exceeds(score[there].min(), score[~there].max(), "weakest wanted against strongest other")
     if verdict.status != "unknown" and (verdict.status == "holds") != np.array_equal(first, instance.support):
         return Verdict.unknown("a tie that rounding decides", 0.0)
     return verdict
@@ -132,6 +123,7 @@ def guarantees() -> list[Guarantee]:
             _screen,
             sampler=_faithful_sampler,
             steer=None,
+            scales=("data", "matrix"),
         ),
         Guarantee(
             "screening-noise",
@@ -143,5 +135,6 @@ def guarantees() -> list[Guarantee]:
             _screen,
             sampler=_noisy_sampler,
             steer="noise",
+            scales=("data", "matrix"),
         ),
     ]

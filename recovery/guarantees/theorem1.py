@@ -11,7 +11,8 @@ from recovery.conditions.arrangements import enumerate_patterns
 from recovery.conditions.coverage import expected_separation, gate_separation, gate_spread
 from recovery.conditions.patterns import dependent_gates
 from recovery.guarantees.base import Guarantee, Verdict, all_of, exceeds
-from recovery.guarantees.iterative import STEPS, extremes, nothing_to_run, outside, trace
+from recovery.guarantees.bounded import EPS, Bounded, constant
+from recovery.guarantees.iterative import STEPS, TOO_CLOSE, extremes, nothing_to_run, outside, trace
 from recovery.guarantees.relaxed import jain_tewari_kar_rule
 from recovery.guarantees.theorem1_samplers import few_gates, gaussian_gates, half_spaces
 from recovery.instances import Instance
@@ -83,12 +84,19 @@ def arrives(factor: float = 1.8) -> Rule:
         reason = f"after {last} of {steps} steps"
         return all_of(
             [
-                exceeds(eps, run.objectives[last], f"{reason} eps against f", 1e-9),
-                exceeds(2.0 * eps / low, run.errors[last] ** 2, f"{reason} 2 eps / alpha against |x_K - x|^2", 1e-9),
+                _above(eps, run.objectives[last], 0.5 * high * run.floor**2, f"{reason} eps against f"),
+                _above(
+                    2.0 * eps / low, run.errors[last] ** 2, run.floor**2, f"{reason} 2 eps / alpha against |x_K - x|^2"
+                ),
             ]
         )
 
     return outcome
+
+
+def _above(bound: float, value: float, floor: float, reason: str) -> Verdict:
+    """Return whether a number of a run is below a bound; both are known to 1e-9, the number to its floor."""
+    return exceeds(Bounded(bound, TOO_CLOSE * bound), Bounded(value, TOO_CLOSE * value + floor), reason)
 
 
 def spread_rule(delta: float) -> Rule:
@@ -102,7 +110,10 @@ def spread_rule(delta: float) -> Rule:
         n = instance.shape[0] // d
         if t <= 0.0:
             return Verdict.of(False, f"t = {t} is not above 0")
-        return exceeds(delta, (p + 0.5 * p * p) * math.exp(-2.0 * n * t * t), "delta against the union bound")
+        power = 2.0 * n * t * t
+        bound = (p + 0.5 * p * p) * math.exp(-power)
+        rounding = 8.0 * EPS * (1.0 + power) * bound
+        return exceeds(constant(delta), Bounded(bound, rounding), "delta against the union bound")
 
     return hypotheses
 
@@ -165,6 +176,7 @@ def guarantees() -> list[Guarantee]:
             needs=("x", "noise", "relaxed", "generators"),
             sampler=half_spaces,
             steer=None,
+            scales=("data", "matrix"),
             vacuous=f"alpha_4 = 0 for every X: {section}",
         ),
         Guarantee(
@@ -179,6 +191,7 @@ def guarantees() -> list[Guarantee]:
             needs=("x", "noise", "relaxed"),
             sampler=few_gates,
             steer=None,
+            scales=("data", "matrix"),
         ),
         Guarantee(
             "gaussian-spread",

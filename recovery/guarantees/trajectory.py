@@ -12,6 +12,7 @@ from recovery._solve import solve
 from recovery.gated import GatedOperator
 from recovery.guarantees import frames
 from recovery.guarantees.base import Guarantee, Verdict, exceeds
+from recovery.guarantees.bounded import EPS, Bounded, constant, eigenvalues, matmul, maximum
 from recovery.guarantees.isometry import isometry
 from recovery.guarantees.iterative import STEPS, extremes, held_to, least_entry, nothing_to_run, outside, trace
 from recovery.guarantees.iterative_samplers import start
@@ -22,6 +23,8 @@ from recovery.instances import Instance
 __all__ = ["guarantees", "residual_error", "residual_rule", "visited", "visited_rule"]
 
 _ROUNDING = 1e-9
+_LOOSE = 5e-7
+"""Relative error of the two sides of the outcome, which come from singular values and from the solver's answer."""
 _DESIGNS = ("gaussian", "orthogonal", "toeplitz", "equicorrelated", "block", "heavy_tailed")
 
 
@@ -64,12 +67,13 @@ def visited_rule(instance: Instance, limit: float = GOLDEN) -> Verdict:
     if not np.any(instance.y):
         return Verdict.unknown("y = 0: the run has no steps")
     sets, step = visited(instance)
-    gram = instance.matrix.T @ instance.matrix
-    worst = 0.0
+    found = []
     for there in _distinct(sets):
-        spectrum = np.linalg.eigvalsh(gram[np.ix_(there, there)])
-        worst = max(worst, 1.0 - step * float(spectrum[0]), step * float(spectrum[-1]) - 1.0)
-    return exceeds(limit, worst, f"the limit against |1 - step lambda| on {len(sets)} visited sets", _ROUNDING)
+        columns = instance.matrix[:, there]
+        spectrum = constant(step) * eigenvalues(matmul(columns.T, columns))
+        found += [1 - spectrum[0], spectrum[-1] - 1]
+    worst = maximum(0, *found)
+    return exceeds(constant(limit), worst, f"the limit against |1 - step lambda| on {len(sets)} visited sets")
 
 
 def _distinct(sets: list[np.ndarray]) -> list[np.ndarray]:
@@ -95,8 +99,8 @@ def follows(instance: Instance, limit: float = GOLDEN) -> Verdict:
     if nearer < 1e-10:
         return Verdict("fails", min(nearer, -1e-10), "a step does not come nearer to x")
     verdict = held_to(run.errors, bounds, run.floor, "the error")
-    if verdict.status != "fails" and bounds[-1] < least_entry(instance.x):
-        # an index of x that is missing would cost at least this entry
+    if verdict.status != "fails" and 10.0 * run.floor < bounds[-1] < least_entry(instance.x):
+        # an index of x that is missing would cost at least this entry; below the floor y may not know it
         missing = np.setdiff1d(instance.support, run.supports[-1])
         if missing.size:
             return Verdict("fails", -1.0, f"index {missing[0]} of x is not in the last support")
@@ -123,9 +127,10 @@ def residual_error(instance: Instance) -> tuple[np.ndarray, float, str]:
     found = np.asarray(solve(instance.matrix, instance.y, instance.sparsity, "htp").x)
     order = 2 * max(instance.sparsity, 1)
     alpha = isometry(instance.matrix, order).smallest.lower
-    # the rounding of the residual itself
+    # the rounding of the residual itself, and of the data, if x is about what was found
     size = float(np.linalg.norm(np.abs(instance.matrix) @ np.abs(found) + np.abs(instance.y)))
-    residual = float(np.linalg.norm(instance.y - instance.matrix @ found)) + 1e-14 * size
+    residual = float(np.linalg.norm(instance.y - instance.matrix @ found))
+    residual = residual * (1.0 + len(instance.y) * EPS) + 4.0 * (instance.sparsity + 4) * EPS * size
     total = residual + float(np.linalg.norm(instance.noise))
     bound = total / math.sqrt(alpha) if alpha > 0.0 else math.inf
     return found, bound, f"residual {residual:.3g}, alpha_{order} >= {alpha:.3g}"
@@ -139,7 +144,10 @@ def residual_rule(instance: Instance, factor: float = 1.0) -> Verdict:
     found, bound, message = residual_error(instance)
     if np.count_nonzero(found) < s:
         return Verdict.of(False, f"HTP's answer has {np.count_nonzero(found)} non-zeros, fewer than s = {s}")
-    return exceeds(least_entry(found), factor * bound, f"smallest entry found against its error ({message})", _ROUNDING)
+    small, error = least_entry(found), factor * bound
+    reason = f"smallest entry found against its error ({message})"
+    rounding = 0.0 if math.isinf(error) else 64.0 * EPS * error  # its parts are upper bounds already
+    return exceeds(Bounded(small, 0.0), Bounded(error, rounding), reason)
 
 
 def residual_outcome(instance: Instance) -> Verdict:
@@ -155,7 +163,9 @@ def residual_outcome(instance: Instance) -> Verdict:
         return Verdict("holds", 1.0, "the error is within rounding")
     smallest, _ = extremes(A, 2 * s)
     total = float(np.linalg.norm(instance.y - A @ answer.x) + np.linalg.norm(instance.noise))
-    return exceeds(total / math.sqrt(smallest) if smallest > 0.0 else math.inf, error, "bound against error", 1e-6)
+    bound = total / math.sqrt(smallest) if smallest > 0.0 else math.inf
+    rounding = 0.0 if math.isinf(bound) else _LOOSE * bound
+    return exceeds(Bounded(bound, rounding), Bounded(error, _LOOSE * error), "bound against error")
 
 
 def visited_sampler(rng: np.random.Generator, limit: float = GOLDEN) -> Instance:
@@ -230,6 +240,7 @@ def guarantees() -> list[Guarantee]:
             follows,
             sampler=visited_sampler,
             steer=None,
+            scales=("data", "matrix"),
         ),
         Guarantee(
             "residual-certificate",
@@ -242,5 +253,6 @@ def guarantees() -> list[Guarantee]:
             residual_outcome,
             needs=("noise",),
             sampler=residual_sampler,
+            scales=("data", "matrix"),
         ),
     ]

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from planted import ReLUNetwork
-from recovery.guarantees.base import Guarantee, Verdict, exceeds
+from recovery.guarantees.base import Guarantee, Verdict, all_of, exceeds
+from recovery.guarantees.bounded import Bounded, constant, data_of, least_squares, matmul, norm
 from recovery.guarantees.gate_signs import TOL, exact_signs, fits
 from recovery.guarantees.unfusing_samplers import network_instance, noisy_network
 from recovery.instances import Instance
@@ -16,6 +17,8 @@ from recovery.unfusing import unfuse
 __all__ = ["guarantees", "planted_signs"]
 
 Rule = Callable[[Instance], Verdict]
+_TAKEN = 1e-6
+"""Share to which distances from hyperplanes are looked at: :func:`recovery.unfuse` takes less for rounding."""
 
 
 def _blocks(instance: Instance) -> tuple[np.ndarray, np.ndarray, np.ndarray] | Verdict:
@@ -165,17 +168,24 @@ def clear_of_the_data(factor: float) -> Rule:
         if isinstance(found, Verdict):
             return found
         X, _, W = found
-        estimate = _least_squares(instance)
-        if planted_signs(instance) is None or estimate is None:
+        if planted_signs(instance) is None or _least_squares(instance) is None:
             return Verdict.of(False, "the planted neurons are not determined, or their columns dependent")
-        ratio = np.inf
-        for w, error in zip(W, estimate.reshape(W.shape) - W, strict=True):
-            looked = np.linalg.norm(X * (w != 0.0), axis=1)
-            rows = looked > 0.0
-            clear = float(np.min(np.abs(X @ w)[rows] / looked[rows], initial=np.inf))
-            size = float(np.linalg.norm(error))
-            ratio = min(ratio, clear / size if size > 0.0 else np.inf)
-        return exceeds(ratio, factor, "distance of the data from the neurons' hyperplanes over the error", 1e-6)
+        S = instance.support
+        fit = least_squares(instance.matrix[:, S], data_of(instance)).weights - instance.x[S]
+        value, error = np.zeros(instance.shape[1]), np.zeros(instance.shape[1])
+        value[S], error[S] = fit.value, fit.error
+        asked = []
+        for j, w in enumerate(W):
+            place = slice(j * X.shape[1], (j + 1) * X.shape[1])
+            looked = norm(X * (w != 0.0), 1)
+            rows = looked.value > 0.0
+            if not np.any(w) or not rows.any():
+                continue
+            clear = (abs(matmul(X[rows], w)) / looked[rows]).min()
+            clear = Bounded(clear.value, clear.error + _TAKEN * abs(clear.value))
+            off = constant(factor) * norm(Bounded(value[place], error[place]))
+            asked.append(exceeds(clear, off, f"distance of the data from the hyperplane of gate {j} over the error"))
+        return all_of(asked)
 
     return hypotheses
 
@@ -219,6 +229,7 @@ def guarantees() -> list[Guarantee]:
             "Each w_j != 0 is v_j u_j with u_j = 1{w_j != 0} and D_j X u_j = relu(X u_j) <=> un-fusing w under binary "
             "hidden weights returns a network, namely these u_j and v_j.",
             source, tests, determined(True), returns("binary"), sampler=network_instance, steer=None,
+            scales=("data", "matrix"),
         ),
         Guarantee(
             "unfuse-signs",
@@ -226,12 +237,14 @@ def guarantees() -> list[Guarantee]:
             "For each w_j != 0 exactly one sign v_j has D_j X w_j v_j = relu(X w_j v_j) <=> un-fusing w under output "
             "weights +-1, and with |u_j| = 1, returns networks, namely with these signs.",
             source, tests, determined(False), returns("signs", "unit"), sampler=network_instance, steer=None,
+            scales=("data", "matrix"),
         ),
         Guarantee(
             "unfused-outputs",
             "implication",
             "Un-fusing returns a network => its weights fuse to w and its outputs on X are A w.",
             source, tests, _some_return, _all_right, sampler=network_instance, steer=None,
+            scales=("data", "matrix"),
         ),
         Guarantee(
             "unfuse-least-squares",
@@ -239,5 +252,6 @@ def guarantees() -> list[Guarantee]:
             "w^ least squares on the support of w, |x_i . w_j| > |w^_j - w_j| |x_{i,S_j}| for all neurons j and rows i "
             "with x_{i,S_j} != 0 => un-fusing w^ with |u_j| = 1 returns the signs v_j of w, and outputs A w^.",
             source, tests, clear_of_the_data(1.0), keeps_signs, sampler=noisy_network,
+            scales=("data", "matrix"),
         ),
     ]  # fmt: skip

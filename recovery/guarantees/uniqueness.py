@@ -47,7 +47,8 @@ def spark_rule(order: int = 2) -> Callable[[Instance], Verdict]:
         smallest = float(least.min())
         reason = f"the smallest singular value of {many} unit columns is {smallest:.3g}"
         if smallest <= max(instance.shape) * EPS * 8.0:
-            return Verdict.of(False, reason)
+            twins = many > 1 and len(np.unique(instance.matrix, axis=1).T) < size
+            return Verdict.of(False, reason + ": two are equal") if twins else Verdict.unknown(reason)
         if smallest <= _CLEAR:
             return Verdict.unknown(reason)
         return Verdict.of(True, reason)
@@ -67,7 +68,9 @@ def only_sparse(instance: Instance) -> Verdict:
     -------
     Verdict
         The margin is the distance from y to the nearest other span, over |y|, minus the rounding; for other solutions
-        on S itself the smallest singular value of the unit columns of S. ``unknown`` between 1e-12 and 1e-7.
+        on S itself the smallest singular value of the unit columns of S. ``unknown`` between 1e-12 and 1e-7, and below
+        where an entry of x that the other support lacks weighs less than 1e-4 |y|: the span is near because the entry
+        is small. With a larger one a distance of 1e-12 is a dependence, a singular value of at most 1e-8.
     """
     S, size = instance.support, instance.shape[1]
     k = len(S)
@@ -78,6 +81,7 @@ def only_sparse(instance: Instance) -> Verdict:
     norms = np.linalg.norm(instance.matrix, axis=0)
     columns = instance.matrix / np.where(norms > 0.0, norms, 1.0)
     y = instance.y / (float(np.linalg.norm(instance.y)) or 1.0)
+    weight = np.abs(instance.x) * norms / (float(np.linalg.norm(instance.y)) or 1.0)
     nearest, where = math.inf, S
     if k <= instance.shape[0]:
         # within S another solution is x plus a null vector
@@ -93,7 +97,8 @@ def only_sparse(instance: Instance) -> Verdict:
         if left_over < nearest:
             nearest, where = left_over, np.array(T)
     reason = f"y is {nearest:.3g} |y| away from the span of columns {where.tolist()}"
-    if nearest <= 1e-12:
+    lacking = np.setdiff1d(S, where)
+    if nearest <= 1e-12 and np.all(weight[lacking] >= 1e-4):
         return Verdict("fails", min(-nearest, -1e-15), reason)
     if nearest <= _CLEAR:
         return Verdict.unknown(reason, nearest)
@@ -135,6 +140,7 @@ def guarantees() -> list[Guarantee]:
             only_sparse,
             sampler=_spark,
             steer=None,
+            scales=("data", "columns"),
         ),
         Guarantee(
             "unique-coherence",
@@ -146,5 +152,6 @@ def guarantees() -> list[Guarantee]:
             only_sparse,
             sampler=partial(samplers.near, ratio=_coherence_ratio),
             steer=None,
+            scales=("data", "columns"),
         ),
     ]

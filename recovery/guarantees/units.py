@@ -80,7 +80,10 @@ def in_range(instance: Instance, scales: tuple[str, ...]) -> Instance | str:
             options[name] = float(times(float(value), -of_matrix * a - of_data * b))
     if not exact[0]:
         return "the numbers of this instance range over more than float64 can hold in any units"
-    return Instance(A, sparsity=instance.sparsity, law=law, options=options, **known)
+    try:
+        return Instance(A, sparsity=instance.sparsity, law=law, options=options, **known)
+    except ValueError:  # y lost digits below the range, which these units would have kept
+        return "the data of this instance lost digits at the end of the range of float64"
 
 
 def _largest(instance: Instance, columns: np.ndarray) -> int:

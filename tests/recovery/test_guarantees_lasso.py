@@ -9,7 +9,7 @@ from sklearn.linear_model import Lasso
 
 from recovery import Instance, NoiseLaw
 from recovery.conditions import irrepresentable
-from recovery.guarantees import contradicts, draw, exceeds, lasso, lasso_reference, ledger
+from recovery.guarantees import Bounded, contradicts, draw, exceeds, lasso, lasso_reference, ledger
 
 KNOWN = {one.name: one for one in lasso.guarantees()}
 solution = lasso_reference.lasso_solution
@@ -89,7 +89,7 @@ def test_half_of_the_witness_is_not_enough():
         gram = A[:, S].T @ A[:, S]
         lam = len(A) * instance.options["lam"]
         w = np.linalg.lstsq(A[:, S], instance.y)[0] - lam * np.linalg.solve(gram, np.sign(instance.x[S]))
-        return exceeds(float(max(np.min(w * np.sign(instance.x[S])), 0.0)), 0.0, "weights")
+        return exceeds(Bounded(max(np.min(w * np.sign(instance.x[S])), 0.0), 1e-12), 0, "weights")
 
     witness = KNOWN["lasso-primal-dual-witness"]
     found = ledger([weaker(witness.name, primal_only), witness], [draw(witness, seed) for seed in range(80)])

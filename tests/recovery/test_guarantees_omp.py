@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from recovery import Instance, NoiseLaw, solve
-from recovery.guarantees import contradicts, draw, ledger, omp
+from recovery.guarantees import constant, contradicts, draw, ledger, omp
 
 KNOWN = {one.name: one for one in omp.guarantees()}
 
@@ -104,7 +104,7 @@ def test_a_bound_of_gaussian_noise_that_is_too_small_is_found_out():
     instance = Instance.planted(np.eye(10), np.eye(10)[0], law.draw(10, 0), law=law)
     assert gaussian.check(instance).status == "fails"
     small = dataclasses.replace(
-        gaussian, hypotheses=omp.noise_rule(1.0, lambda one: one.law.sigma), outcome=omp.picks_support()
+        gaussian, hypotheses=omp.noise_rule(1.0, lambda one: constant(one.law.sigma)), outcome=omp.picks_support()
     )
     assert small.check(instance).status == "holds"
     assert contradicts(small, instance, 0)

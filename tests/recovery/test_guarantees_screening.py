@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recovery import Instance
-from recovery.guarantees import draw, exceeds, ledger, screening
+from recovery.guarantees import Bounded, draw, exceeds, ledger, screening
 
 FAITHFUL, NOISY = screening.guarantees()
 
@@ -29,7 +29,7 @@ def test_screening_fails_once_two_small_correlations_exceed_one_weight():
 
 def test_the_weights_themselves_decide_nothing():
     def sizes_only(instance):
-        return exceeds(float(np.min(np.abs(instance.x[instance.support]))), 0.0, "weights")
+        return exceeds(Bounded(np.min(np.abs(instance.x[instance.support])), 0.0), 0, "weights")
 
     wrong = dataclasses.replace(FAITHFUL, hypotheses=sizes_only)
     found = ledger([wrong, FAITHFUL], [draw(FAITHFUL, seed) for seed in range(200)])
