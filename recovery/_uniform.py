@@ -20,6 +20,7 @@ from recovery.conditions import (
     worst_exact_recovery_coefficient,
 )
 from recovery.guarantees.base import Verdict, exceeds
+from recovery.guarantees.bounded import EPS, Bounded, constant
 from recovery.guarantees.isometry import smaller
 from recovery.guarantees.null_space import clear_rows
 
@@ -170,12 +171,19 @@ def _spark(numbers: Numbers, s: int) -> Verdict:
 
 
 def _coherence(numbers: Numbers, s: int) -> Verdict:
-    return exceeds(1.0 / (2 * s - 1), numbers.coherence, f"1 / (2 s - 1) for s = {s} against the coherence")
+    value = Bounded(numbers.coherence, _cosine_error(numbers))
+    return exceeds(constant(1.0 / (2 * s - 1)), value, f"1 / (2 s - 1) for s = {s} against the coherence")
 
 
 def _babel(numbers: Numbers, s: int) -> Verdict:
     value = numbers.similarity(s - 1) + numbers.similarity(s)
-    return exceeds(1.0, value, f"1 against mu_1({s - 1}) + mu_1({s})")
+    error = (2 * s - 1) * _cosine_error(numbers)
+    return exceeds(1, Bounded(value, error), f"1 against mu_1({s - 1}) + mu_1({s})")
+
+
+def _cosine_error(numbers: Numbers) -> float:
+    """Return what rounding can do to a cosine of two columns: n EPS for the product, (n + 10) EPS for the norms."""
+    return (2 * numbers.matrix.shape[0] + 16) * EPS
 
 
 def _coefficient(numbers: Numbers, s: int) -> Verdict:

@@ -86,6 +86,8 @@ def normalised_descends(limit: float) -> Callable[[Instance], Verdict]:
         # a step is a quotient of two squares, which are rounding once the error is
         steps = [step for step, error in zip(run.steps, run.errors, strict=False) if error > 1e3 * run.floor]
         if not steps and run.errors[0] <= 1e3 * run.floor:
+            if max(run.errors) <= 1e3 * run.floor:
+                return Verdict("holds", 1.0, "the start is x, up to rounding, and the run stays there")
             return Verdict.unknown("the start is x, up to rounding: there is no step to look at")
         if steps:
             least, bound = min(steps), 1.0 / (kappa * high)

@@ -10,7 +10,7 @@ from recovery.conditions.enumeration import extreme_blocks
 from recovery.conditions.intervals import Interval
 from recovery.conditions.restricted import RestrictedEigenvalues, restricted_eigenvalues
 from recovery.guarantees import frames
-from recovery.guarantees.base import Verdict, exceeds
+from recovery.guarantees.base import ROUNDING, Verdict, exceeds
 from recovery.guarantees.bounded import Bounded, constant, exponents
 
 __all__ = ["LIMIT", "isometric_columns", "isometry", "smaller"]
@@ -60,13 +60,18 @@ def smaller(value: Interval, limit: float, reason: str) -> Verdict:
         Margin limit / value - 1.
     """
     bound = constant(limit)
-    sure = exceeds(bound, Bounded(value.upper, 0.0), reason)
+    sure = exceeds(bound, _end(value.upper, value.upper_certified), reason)
     if sure.status == "holds":
         return sure
-    never = exceeds(bound, Bounded(value.lower, 0.0), reason)
+    never = exceeds(bound, _end(value.lower, value.lower_certified), reason)
     if never.status == "fails":
         return never
     return Verdict.unknown(f"{reason}: {limit:.6g} against {value.lower:.6g} to {value.upper:.6g}", sure.margin)
+
+
+def _end(value: float, certified: bool) -> Bounded:
+    """Return an end of an interval: one that is not proved is known to 1e-12 of itself."""
+    return Bounded(value, 0.0 if certified or math.isinf(value) else ROUNDING * abs(value))
 
 
 def isometric_columns(rng: np.random.Generator, size: int, s: int, delta: float) -> tuple[str, np.ndarray] | None:

@@ -9,6 +9,7 @@ from itertools import combinations
 
 import numpy as np
 
+from recovery.certificates.rational import null_vector
 from recovery.conditions import mutual_coherence
 from recovery.conditions._columns import unit_columns
 from recovery.guarantees import wide_samplers as samplers
@@ -22,6 +23,8 @@ EPS = float(np.finfo(np.float64).eps)
 LIMIT = 100_000
 """So many supports are looked at at most."""
 _CLEAR = 1e-7
+_EXACT = 200
+"""Up to so many rows it is decided in exact arithmetic whether columns are dependent."""
 
 
 def spark_rule(order: int = 2) -> Callable[[Instance], Verdict]:
@@ -47,8 +50,9 @@ def spark_rule(order: int = 2) -> Callable[[Instance], Verdict]:
         smallest = float(least.min())
         reason = f"the smallest singular value of {many} unit columns is {smallest:.3g}"
         if smallest <= max(instance.shape) * EPS * 8.0:
-            twins = many > 1 and len(np.unique(instance.matrix, axis=1).T) < size
-            return Verdict.of(False, reason + ": two are equal") if twins else Verdict.unknown(reason)
+            worst = instance.matrix[:, chosen[int(np.argmin(least))]]
+            dependent = len(worst) <= _EXACT and null_vector(worst, np.linalg.svd(worst)[2][-1]) is not None
+            return Verdict.of(False, reason) if dependent else Verdict.unknown(reason)
         if smallest <= _CLEAR:
             return Verdict.unknown(reason)
         return Verdict.of(True, reason)
