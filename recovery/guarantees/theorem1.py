@@ -51,7 +51,10 @@ def recovers_with_all(instance: Instance) -> Verdict:
     most = int(instance.options["generators"])
     if not 2 <= most <= d:
         return Verdict.of(False, f"s' = {most} is not between 2 and d = {d}")
-    every = enumerate_patterns(X, most).gates
+    try:
+        every = enumerate_patterns(X, most).gates
+    except ValueError as error:
+        return Verdict.unknown(str(error))
     every = every[:, every.any(axis=0)]
     if {bytes(column) for column in every.T} != {bytes(column) for column in gates.T}:
         return Verdict.of(False, f"the gates are not the {every.shape[1]} patterns of {most}-sparse generators")
@@ -139,7 +142,8 @@ def _generators(instance: Instance) -> np.ndarray | None:
     d = int(instance.options["inputs"])
     rows, size = instance.shape
     fitting = d >= 1 and rows % d == 0 and size % d == 0 and instance.gated is None and not instance.matrix.any()
-    if not fitting or instance.law is None or instance.law.name != "gaussian":
+    law = instance.law  # gates do not depend on its scale, but where it is 0 there is no X
+    if not fitting or law is None or law.name != "gaussian" or law.sigma == 0.0:
         return None
     H = instance.x.reshape(-1, d).T
     return H if H.any(axis=0).all() else None
