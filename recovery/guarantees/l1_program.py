@@ -55,7 +55,8 @@ def _null_basis(A: np.ndarray) -> np.ndarray | None:
     lengths = norm(A, 0).value
     if np.any(lengths[lengths > 0.0] < _SHORTEST * lengths.max(initial=0.0)):
         return None
-    _, spectrum, Vt = np.linalg.svd(A)
+    # all of V, but never all of U, which has n^2 entries
+    _, spectrum, Vt = np.linalg.svd(np.linalg.qr(A, mode="r") if A.shape[0] > A.shape[1] else A)
     top = float(spectrum[0]) if spectrum.size else 0.0
     floor = 64.0 * max(A.shape) * EPS * top
     if np.any((spectrum > floor) & (spectrum < 1e4 * floor)):

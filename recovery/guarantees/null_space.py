@@ -12,7 +12,7 @@ from recovery.conditions import dual_certificate, null_space_constant
 from recovery.conditions.intervals import Interval
 from recovery.guarantees import wide_samplers as samplers
 from recovery.guarantees.base import Guarantee, Verdict
-from recovery.guarantees.bounded import norm
+from recovery.guarantees.bounded import least_squares, norm
 from recovery.guarantees.isometry import smaller
 from recovery.guarantees.l1_program import descent, recovers
 from recovery.instances import Instance
@@ -22,6 +22,8 @@ __all__ = ["adversarial", "clear_rows", "guarantees", "null_space_rule"]
 EPS = float(np.finfo(np.float64).eps)
 LIMIT = 500
 """So many programs are solved at most for the exact null-space constant; then its bounds decide or do not."""
+_TALL = 2_000
+"""More rows than this, n^2 numbers, are not worked on where columns may be dependent."""
 _SOLVED = 1e-8
 """Relative error of a bound that linear programs found and nothing proved."""
 _ANGLES = 2.0 * math.pi * np.arange(720) / 720.0
@@ -61,6 +63,10 @@ def dual_rule(instance: Instance) -> Verdict:
     if not len(instance.support):
         return Verdict.of(True, "x = 0: 0 is the only minimiser")
     S = instance.support
+    if _independent(instance.matrix):
+        return Verdict.of(True, "the columns are independent: A_{S^c}'q = 0 for some q with A_S'q = sgn_S")
+    if len(instance.matrix) > _TALL:
+        return Verdict.unknown(f"{len(instance.matrix)} rows, and columns that may be dependent")
     rows = clear_rows(instance.matrix)
     if rows is not instance.matrix and _uneven(instance.matrix):
         return Verdict.unknown("the rank of A is not clear: its columns differ too much in norm")
@@ -83,6 +89,10 @@ def null_space_rule(limit: float = 0.5, *, order: int | None = None) -> Callable
             return decided
         k = len(instance.support)
         s = order or k
+        if _independent(instance.matrix):
+            return Verdict.of(True, "the columns are independent: there is no null vector")
+        if len(instance.matrix) > _TALL:
+            return Verdict.unknown(f"{len(instance.matrix)} rows, and columns that may be dependent")
         method = "exact" if s > 1 else "decoupled"
         rows = clear_rows(instance.matrix)
         if rows is not instance.matrix and _uneven(instance.matrix):
@@ -93,6 +103,11 @@ def null_space_rule(limit: float = 0.5, *, order: int | None = None) -> Callable
         return smaller(Interval(low, high), limit * s / k, f"the limit against alpha_{s}")
 
     return hypotheses
+
+
+def _independent(A: np.ndarray) -> bool:
+    """Return whether the columns are independent, for sure."""
+    return A.shape[0] >= A.shape[1] and least_squares(A, np.zeros(len(A))).independent
 
 
 def _uneven(A: np.ndarray) -> bool:

@@ -43,7 +43,7 @@ def visited(instance: Instance, steps: int = STEPS) -> tuple[list[np.ndarray], f
     sets : list of numpy.ndarray of int64
         The supports of x, x_t and x_{t+1} together, for each step; ascending indices.
     step : float
-        The step size.
+        The step size, NaN where there was none.
     """
     supports, sizes = [np.flatnonzero(instance.x0) if instance.x0 is not None else np.arange(0)], []
 
@@ -56,7 +56,7 @@ def visited(instance: Instance, steps: int = STEPS) -> tuple[list[np.ndarray], f
         step=instance.options.get("step"), callback=watch,
     )  # fmt: skip
     there = instance.support
-    return [np.union1d(np.union1d(there, a), b) for a, b in pairwise(supports)], sizes[0]
+    return [np.union1d(np.union1d(there, a), b) for a, b in pairwise(supports)], sizes[0] if sizes else math.nan
 
 
 def visited_rule(instance: Instance, limit: float = GOLDEN) -> Verdict:
@@ -67,6 +67,8 @@ def visited_rule(instance: Instance, limit: float = GOLDEN) -> Verdict:
     if not np.any(instance.y):
         return Verdict.unknown("y = 0: the run has no steps")
     sets, step = visited(instance)
+    if not sets:
+        return Verdict.unknown("the run has no steps")
     found = []
     for there in _distinct(sets):
         columns = instance.matrix[:, there]
@@ -86,6 +88,8 @@ def follows(instance: Instance, limit: float = GOLDEN) -> Verdict:
     if aside is not None:
         return aside
     run = trace(instance, "iht", step=instance.options.get("step"))
+    if not run.steps:
+        return Verdict.unknown("the run has no steps")
     bounds = [run.errors[0]]
     for before, after in pairwise(run.supports):
         columns = instance.matrix[:, sorted({*before.tolist(), *after.tolist(), *instance.support.tolist()})]

