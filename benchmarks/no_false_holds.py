@@ -33,7 +33,7 @@ from recovery.guarantees import failure_rate_bound
 
 CHUNK = 250
 TALL = (1_000, 1_000, 1_000, 10_000, 100_000)
-"""Rows of one tall instance in 20; the others have 400."""
+"""Rows of one tall instance in 33; the others have about 100."""
 
 
 def rebuilt(instance, *, A=None, X=None, gates=None, x=None, noise=None, x0=None, sigma=None, options=None):
@@ -126,8 +126,8 @@ def tall(rng, instance):
     rows = instance.shape[0]
     if instance.options.get("inputs") is not None:
         return None
-    usual = 400 if instance.gated is None else 60  # cone programs and enumerations grow with the rows
-    times = max(2, int(TALL[rng.integers(len(TALL))] if rng.random() < 0.05 else usual) // rows)
+    usual = 120 if instance.gated is None else 60  # cone programs and enumerations grow with the rows
+    times = max(2, int(TALL[rng.integers(len(TALL))] if rng.random() < 0.03 else usual) // rows)
     if instance.gated is not None:
         times = min(times, max(2, 1_000 // rows))
     times = min(times, 4_000_000 // max(rows * instance.shape[1], 1) + 2)

@@ -70,16 +70,19 @@ class Bounded:
     __hash__ = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
-        with np.errstate(**_QUIET):  # type: ignore[arg-type]
-            if isinstance(self.value, np.ndarray):
-                error = np.broadcast_to(np.asarray(self.error, dtype=np.float64), self.value.shape) * _UP
+        if isinstance(self.value, np.ndarray):
+            error = np.multiply(self.error, _UP)
+            if np.shape(error) != self.value.shape:
+                error = np.full(self.value.shape, error, dtype=np.float64)
+            if not (np.isfinite(self.value).all() and np.isfinite(error).all()):
                 lost = np.isnan(error) | np.isnan(self.value) | (np.isinf(self.value) & (error != 0.0))
-                object.__setattr__(self, "error", np.where(lost, np.inf, error))
-            else:
-                value, error = float(self.value), float(self.error) * _UP
-                lost = math.isnan(error) or math.isnan(value) or (math.isinf(value) and error != 0.0)
-                object.__setattr__(self, "value", value)
-                object.__setattr__(self, "error", math.inf if lost else error)
+                error = np.where(lost, np.inf, error)
+            object.__setattr__(self, "error", error)
+        else:
+            value, error = float(self.value), float(self.error) * _UP
+            lost = math.isnan(error) or math.isnan(value) or (math.isinf(value) and error != 0.0)
+            object.__setattr__(self, "value", value)
+            object.__setattr__(self, "error", math.inf if lost else error)
 
     @property
     def lower(self) -> Any:
@@ -193,6 +196,8 @@ def _product(left: Any, right: Any) -> Any:
 def _made(value: Any, error: Any, *parents: Bounded) -> Bounded:
     """Return a result; an infinity that no exact infinity brought in has left the range."""
     value = np.asarray(value, dtype=np.float64)
+    if np.isfinite(value).all():
+        return Bounded(_plain(value), error if value.ndim else float(error))
     meant = np.zeros(value.shape, dtype=bool)
     for parent in parents:
         meant |= np.broadcast_to(np.isinf(parent.value) & (np.asarray(parent.error) == 0.0), value.shape)
