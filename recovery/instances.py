@@ -104,22 +104,17 @@ class Instance:
         check_integer(self.sparsity, "sparsity", minimum=0, maximum=size)
         if self.law is not None and not isinstance(self.law, NoiseLaw):
             raise TypeError(f"law={self.law!r} is of type {type(self.law).__name__}; expected a NoiseLaw or None")
-        object.__setattr__(self, "_misfit", None)
         if self.x is not None and self.noise is not None:
             off, size_of, exponent = self._difference()
             if single and np.any(np.abs(off) > self._rounding(size_of, 2.0**-52, exponent)):
                 if np.all(np.abs(off) <= self._rounding(size_of, 2.0**-23, exponent)):
                     object.__setattr__(self, "noise", _frozen(self.noise + np.ldexp(off, exponent)))
                     off, size_of, exponent = self._difference()
-            allowed = self._rounding(size_of, 2.0**-52, exponent)
-            if not np.all(np.abs(off) <= allowed):
+            if not np.all(np.abs(off) <= self._rounding(size_of, 2.0**-52, exponent)):
                 worst = float(np.max(np.ldexp(np.abs(off), exponent)))
                 expected = "expected y = A x + noise up to rounding in float64, as Instance.planted computes it"
                 raise ValueError(f"y differs from A x + noise by up to {worst:.3g}; {expected}")
-            with np.errstate(over="ignore", under="ignore"):
-                rounded = np.zeros(n) if exponent == 0 and self._whole(size_of) else 0.5 * allowed
-                misfit = np.ldexp(np.abs(off) + rounded, exponent)
-            object.__setattr__(self, "_misfit", _frozen(misfit))
+            self.__dict__["misfit"] = self._left(off, size_of, exponent)
 
     def _difference(self) -> tuple[np.ndarray, np.ndarray, int]:
         """Return y - (A x + noise) and |A| |x| + |noise| as mantissas, and their common exponent."""
@@ -150,10 +145,16 @@ class Instance:
             lost = float(np.ldexp(2.0 * _TINY, -exponent)) + 2.0 * _TINY  # below the range, in either unit
         return terms * (eps * size + lost)
 
-    @property
+    def _left(self, off: np.ndarray, size: np.ndarray, exponent: int) -> np.ndarray:
+        """Return a bound of |y - A x - noise|: the computed difference, and how far that may be off."""
+        rounded: Any = 0.0 if exponent == 0 and self._whole(size) else 0.5 * self._rounding(size, 2.0**-52, exponent)
+        with np.errstate(over="ignore", under="ignore"):
+            return np.asarray(_frozen(np.ldexp(np.abs(off) + rounded, exponent)))
+
+    @cached_property
     def misfit(self) -> np.ndarray | None:
         """Bound of |y - A x - noise|, shape (n,): what rounding left. None where x or the noise is not known."""
-        return self._misfit  # type: ignore[no-any-return, attr-defined]
+        return None if self.x is None or self.noise is None else self._left(*self._difference())
 
     def __getstate__(self) -> dict[str, Any]:
         return {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}

@@ -163,6 +163,7 @@ ON_CPU = {
     "Judgement": lambda: own_guarantee().judge(instance()),
     "Ledger": lambda: guarantees.ledger([own_guarantee()], [instance()]),
     "Tally": lambda: guarantees.ledger([own_guarantee()], [instance()]).tallies[0],
+    "Bounded": lambda: guarantees.Bounded(np.array([1.0, 2.0]), 0.5),
     "Verdict": lambda: guarantees.Verdict.unknown("nothing is known"),
     "SparseProblem": lambda: recovery.testing.SparseProblem(X, Y, np.zeros(6), 3, 0),
     "LassoPath": lambda: comparators.lasso_path(X, Y),

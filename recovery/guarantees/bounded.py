@@ -9,6 +9,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from planted.values import same
+
 __all__ = [
     "EPS",
     "Bounded",
@@ -67,7 +69,6 @@ class Bounded:
     error: Any
 
     __array_ufunc__ = None  # so that array * Bounded asks Bounded
-    __hash__ = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         if isinstance(self.value, np.ndarray):
@@ -171,10 +172,18 @@ class Bounded:
     def __lt__(self, *other: Any) -> NoReturn:
         raise TypeError("two computed numbers are compared by recovery.guarantees.exceeds, which knows their errors")
 
-    __le__ = __gt__ = __ge__ = __bool__ = __lt__  # type: ignore[assignment]
+    __le__ = __gt__ = __ge__ = __bool__ = __lt__
 
-    def __eq__(self, other: object) -> NoReturn:
-        self.__lt__(other)
+    def __eq__(self, other: object) -> Any:
+        """Return whether value and error are the same as another's; numbers are not compared like this."""
+        if isinstance(other, (int, float, Fraction, np.ndarray, np.generic)):
+            self.__lt__(other)
+        if not isinstance(other, Bounded):
+            return NotImplemented
+        return same((self.value, self.error), (other.value, other.error))
+
+    def __hash__(self) -> int:
+        return hash((Bounded, np.shape(self.value)))
 
 
 def _outward(value: Any, error: Any, sign: float) -> Any:
@@ -382,11 +391,14 @@ def extra(A: np.ndarray, support: np.ndarray, signs: np.ndarray | None = None, *
     Returns
     -------
     Bounded
-        0 where S is everything. Of unbounded error where the columns of S may be dependent.
+        0 where S is everything and independent. Of unbounded error where the columns of S may be dependent.
     """
     inside = np.zeros(A.shape[1], dtype=bool)
     inside[support] = True
-    found = least_squares(A[:, support], A[:, ~inside]).weights
+    fit = least_squares(A[:, support], A[:, ~inside])
+    if not fit.independent:
+        return Bounded(0.0, math.inf)
+    found = fit.weights
     if unit:
         lengths = norm(A, 0)
         found = found * lengths[support][:, None] / lengths[~inside][None, :]

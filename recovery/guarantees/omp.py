@@ -230,7 +230,8 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "omp-exact-recovery",
             "implication",
-            "Without noise: max over j outside S of |A_S^+ a_j|_1 < 1 => OMP picks the support in k steps.",
+            "Without noise: A_S of full column rank, max over j outside S of |A_S^+ a_j|_1 < 1 => OMP picks the "
+            "support in k steps.",
             f"Tropp, IEEE Trans. Inf. Theory 2004 {memory}",
             tests,
             coefficient_rule(1.0),

@@ -1,5 +1,7 @@
 """Instances: y follows from the rest, copies do not share, files bring every bit back, wrong parts are refused."""
 
+import copy
+import pickle
 import re
 from fractions import Fraction
 
@@ -253,3 +255,9 @@ def test_a_misfit_needs_the_truth(instance):
     assert instance.misfit is not None
     assert instance.replace(x=None, y=instance.y).misfit is None
     assert instance.replace(noise=None, y=instance.y).misfit is None
+
+
+def test_the_misfit_survives_copies(instance):
+    for copied in (pickle.loads(pickle.dumps(instance)), copy.deepcopy(instance)):
+        np.testing.assert_array_equal(copied.misfit, instance.misfit)
+        assert not copied.misfit.flags.writeable

@@ -171,6 +171,13 @@ def test_odd_instances_neither_violate_nor_raise(name):
             assert guarantee.delta is not None or not found.violated, (seed, changes, found)
 
 
+def test_a_support_of_everything_still_has_to_be_independent():
+    A = np.eye(3)[:, [0, 1, 1]]
+    instance = Instance.planted(A, np.array([1.0, 2.0, 3.0]))
+    for name in ("omp-exact-recovery", "l1-exact-recovery", "l1-irrepresentable"):
+        assert KNOWN[name].check(instance).status != "holds"
+
+
 def test_numbers_that_no_units_hold_are_unknown():
     A = np.array([[1e300, 0.0, 1.0], [0.0, 1e-300, 1.0]])
     instance = Instance.planted(A, np.array([0.0, 1e-10, 0.0]))
