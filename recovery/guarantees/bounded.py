@@ -452,12 +452,15 @@ class LeastSquares:
     smallest : Bounded
         The smallest singular value of A with columns whose largest entry was brought to 1 to 2 by powers of two.
         A has full column rank for sure where its lower side is positive.
+    condition : float
+        The largest over the smallest, at most; 1 without columns.
     """
 
     weights: Bounded
     residual: Bounded
     residual_norm: Bounded
     smallest: Bounded
+    condition: float
 
     @property
     def independent(self) -> bool:
@@ -493,7 +496,7 @@ def least_squares(A: np.ndarray, b: Any) -> LeastSquares:
     B, eB = (b.value[:, None], b.error[:, None]) if flat else (b.value, b.error)
     if size == 0:
         weights = data(np.zeros((0,) if flat else (0, B.shape[1])))
-        return LeastSquares(weights, b, norm(b, 0), Bounded(math.inf, 0.0))
+        return LeastSquares(weights, b, norm(b, 0), Bounded(math.inf, 0.0), 1.0)
     shift = exponents(A)
     scaled = np.ldexp(A, -shift)
     with np.errstate(**_QUIET):  # type: ignore[arg-type]
@@ -509,7 +512,8 @@ def least_squares(A: np.ndarray, b: Any) -> LeastSquares:
         if not s > 0.0 or not np.all(np.isfinite(B)):
             nothing = Bounded(np.zeros((size, B.shape[1])), np.inf), Bounded(np.zeros(B.shape), np.inf)
             w, r = nothing if not flat else (nothing[0][:, 0], nothing[1][:, 0])
-            return LeastSquares(w, r, Bounded(*(2 * (math.inf,))) if flat else norm(r, 0), smallest)
+            return LeastSquares(w, r, Bounded(0.0, math.inf) if flat else norm(r, 0), smallest, math.inf)
+        condition = float(spectrum.upper[0]) / s
         z = np.linalg.solve(R, Q.T @ B)
         for _ in range(2):  # refinement makes the answer as good as its residual
             z = z + np.linalg.solve(R, Q.T @ (B - scaled @ z))
@@ -527,8 +531,8 @@ def least_squares(A: np.ndarray, b: Any) -> LeastSquares:
         lengths = norm(data(r), 0)
         lengths = _made(np.ldexp(lengths.value, level), np.ldexp(lengths.error + left, level))
     if flat:
-        return LeastSquares(weights[:, 0], residual[:, 0], lengths[0], smallest)
-    return LeastSquares(weights, residual, lengths, smallest)
+        return LeastSquares(weights[:, 0], residual[:, 0], lengths[0], smallest, condition)
+    return LeastSquares(weights, residual, lengths, smallest, condition)
 
 
 def inverse_gram(A: np.ndarray) -> Bounded:

@@ -17,7 +17,6 @@ from recovery.guarantees.bounded import (
     coherence,
     constant,
     data_of,
-    exponents,
     extra,
     least_squares,
     matmul,
@@ -161,9 +160,9 @@ def picks_support(*, normalise: bool = True, bound: Callable[[Instance], Bounded
         worst, where = math.inf, ""
         for step in range(len(S)):
             fit = least_squares(A[:, chosen], y)
-            slack = 16.0 * sum(A.shape) * EPS * _spread(A, chosen) * size
-            if not math.isfinite(fit.residual_norm.error):
+            if not fit.independent:
                 return Verdict.unknown(f"the columns picked in {step} steps may be dependent", worst)
+            slack = 16.0 * sum(A.shape) * EPS * fit.condition * size
             length = Bounded(fit.residual_norm.value, fit.residual_norm.error + slack)
             if length.value <= max(length.error, 2e-12 * size):
                 return Verdict.unknown(f"what is left after {step} steps is rounding", worst)
@@ -192,14 +191,6 @@ def picks_support(*, normalise: bool = True, bound: Callable[[Instance], Bounded
         return Verdict("holds", worst, f"the support was picked{where}")
 
     return outcome
-
-
-def _spread(A: np.ndarray, chosen: np.ndarray) -> float:
-    """Return the condition number of some columns, scaled to a largest entry of 1 to 2."""
-    if not len(chosen):
-        return 1.0
-    part = A[:, chosen]
-    return float(np.linalg.cond(np.linalg.qr(np.ldexp(part, -exponents(part)), mode="r")))
 
 
 def guarantees() -> list[Guarantee]:
