@@ -31,10 +31,13 @@ def isometry(A: np.ndarray, s: int) -> RestrictedEigenvalues:
     if abs(shift) <= _COMFORT:
         return restricted_eigenvalues(A, s, limit=LIMIT)
     found = restricted_eigenvalues(np.ldexp(A, -shift), s, limit=LIMIT)
-    ends = [Interval(*(_times(end, 2 * shift) for end in (one.lower, one.upper)))  # type: ignore[arg-type]
-            for one in (found.smallest, found.largest)]  # fmt: skip
-    ends = [Interval(math.nextafter(one.lower, 0.0), math.nextafter(one.upper, math.inf)) for one in ends]
-    return RestrictedEigenvalues(s, *ends, found.message)
+    smallest, largest = (
+        Interval(
+            math.nextafter(_times(one.lower, 2 * shift), 0.0), math.nextafter(_times(one.upper, 2 * shift), math.inf)
+        )
+        for one in (found.smallest, found.largest)
+    )
+    return RestrictedEigenvalues(s, smallest, largest, found.message)
 
 
 def _times(value: float, power: int) -> float:
