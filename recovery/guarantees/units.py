@@ -42,7 +42,8 @@ def in_range(instance: Instance, scales: tuple[str, ...]) -> Instance | str:
     if not scales:
         return instance
     matrix = instance.matrix
-    a = int(exponents(matrix, None)) if "matrix" in scales else 0
+    # where each column may be scaled all of them may, and blocks of gates share their columns
+    a = int(exponents(matrix, None)) if "matrix" in scales or "columns" in scales else 0
     columns: Any = exponents(matrix) if "columns" in scales and instance.gated is None else np.full(matrix.shape[1], a)
     if np.all(np.abs(columns) <= _COMFORT):
         a, columns = 0, np.zeros(matrix.shape[1], dtype=np.int64)

@@ -10,6 +10,7 @@ import pytest
 
 from recovery import GatedOperator, Instance, NoiseLaw
 from recovery.guarantees import Bounded, base, catalogue, draw
+from recovery.guarantees.units import in_range
 
 KNOWN = {guarantee.name: guarantee for guarantee in catalogue()}
 SLOW = {name for name in KNOWN if name.startswith(("nic-", "theorem1", "iht-jain", "gaussian-spread"))}
@@ -176,6 +177,16 @@ def test_a_support_of_everything_still_has_to_be_independent():
     instance = Instance.planted(A, np.array([1.0, 2.0, 3.0]))
     for name in ("omp-exact-recovery", "l1-exact-recovery", "l1-irrepresentable"):
         assert KNOWN[name].check(instance).status != "holds"
+
+
+def test_gated_columns_far_from_one_are_brought_near_it():
+    rng = np.random.default_rng(6)
+    X, gates = 1e300 * rng.standard_normal((12, 2)), rng.random((12, 3)) < 0.6
+    for name in ("unique-spark", "omp-exact-recovery", "l1-coherence", "nic-k"):
+        instance = Instance.planted(GatedOperator(X, gates), np.array([1e-300, 2e-300, 0.0, 0.0, 0.0, 0.0]))
+        ready = in_range(instance, KNOWN[name].scales)
+        assert 0.5 < np.abs(ready.matrix).max() <= 2.0
+        assert not KNOWN[name].judge(instance).violated
 
 
 def test_numbers_that_no_units_hold_are_unknown():
