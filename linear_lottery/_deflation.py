@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from linear_lottery._pruning import Problem
+from linear_lottery._pruning import EPS, Problem
 from planted import arrays
+from recovery.ranks import column_norms, gram, rank_tolerance, triangle, triangular_inverse, unit_columns
 
-__all__ = ["Deflation", "triangular_inverse"]
+__all__ = ["Deflation"]
 
 TIE = 4.0
 """Magnitudes are equal up to so many times :func:`Problem.rounding`; noise-free targets showed errors of 1.45."""
@@ -28,10 +29,6 @@ GUARD = 0.1
 
 BLOCK = 0.1
 """A round that prunes more than this share of the survivors factors anew, instead of deflating one by one."""
-
-LEAF = 64
-"""Triangles of up to this size are inverted by back substitution."""
-
 
 class Deflation:
     """Least-squares weights of the survivors, updated when some are pruned.
@@ -60,7 +57,7 @@ class Deflation:
         self._factor(problem.X, problem.y, by_gram=True)
         self.loss = self.condition
         if not self.loss <= GRAM:
-            self._factor(problem.X, problem.y)
+            self._factor(*problem.reduced)
             self.loss = 1.0
 
     @classmethod
@@ -70,31 +67,34 @@ class Deflation:
             return None
         with np.errstate(all="ignore"):  # whatever goes wrong in a singular X, the condition tells
             route = cls(problem)
-        return route if route.condition <= 1 / (8 * max(problem.n, problem.d) * problem.eps) else None
+        return route if route.condition <= 1 / (8 * rank_tolerance(problem.d, problem.dtype)) else None
 
     @property
     def condition(self) -> float:
-        """An estimate of the condition number at the last factorisation, at most a little too small."""
+        """An estimate of the condition number of the columns with norm 1, at most a little too small."""
         xp = self.problem.xp
-        return _norm(xp, self.R) * _norm(xp, self.W) if self.sound else float("inf")
+        if not self.sound:
+            return float("inf")
+        unit, norms = unit_columns(xp, self.R)
+        return _norm(xp, unit) * _norm(xp, self.W * norms[:, None])
 
     def _factor(self, A: Any, z: Any, by_gram: bool = False) -> None:
         """Start from the columns of A, one for each of `kept`."""
         xp, m = self.problem.xp, A.shape[1]
         self.sound = False
-        T = xp.concatenate([A, z[:, None]], axis=1)  # the last column of its triangle is Q'z: no Q is formed
+        # the last column of the triangle is Q'z: no Q is formed
         if by_gram:
-            gram = T.T @ T
-            gram[m, m] = 2 * gram[m, m] + gram[0, 0]  # only the last pivot sees it, which is 0 if A fits z
+            T = gram(xp, A, z)
+            T[m, m] = 2 * T[m, m] + T[0, 0]  # only the last pivot sees it, which is 0 if A fits z
             try:
-                T = xp.linalg.cholesky(gram).T
+                T = xp.linalg.cholesky(T).T
             except np.linalg.LinAlgError:
                 return
         else:
-            T = xp.linalg.qr(T, mode="r")
+            T = triangle(xp, A, z)
         self.R, self.z = T[:m, :m], T[:m, m]
-        diagonal = xp.diagonal(self.R) if by_gram else xp.abs(xp.diagonal(self.R))
-        self.sound = bool(diagonal.min() > self.problem.eps * diagonal.max())
+        norms = column_norms(xp, self.R)
+        self.sound = bool((xp.abs(xp.diagonal(self.R)) > EPS * norms).all())
         if not self.sound:
             return
         self.W = triangular_inverse(xp, self.R)
@@ -103,7 +103,9 @@ class Deflation:
         self.weights = self.W @ self.z
         self.squares = (self.W * self.W).sum(axis=1)
         longest = self.squares.max()
-        rounding = self.problem.rounding(xp.sqrt(longest), self.weights, self.problem.norms[self.index])
+        if m == self.problem.d:
+            self.norms = norms
+        rounding = self.problem.rounding(xp.sqrt(longest), self.weights, norms)
         self.tolerance, self.longest = xp.stack([TIE * rounding, longest]).tolist()
         self.U = xp.zeros((PANEL, m), dtype=self.W.dtype)
         self.C = xp.zeros((PANEL, m), dtype=self.W.dtype)
@@ -176,19 +178,6 @@ class Deflation:
         self.index, self.living = self.index[left], self.living[left]
         self.kept, self.columns = self.kept[self.alive], self.columns[self.alive]
         self.alive = self.alive[self.alive]
-
-
-def triangular_inverse(xp: Any, R: Any) -> Any:
-    """Return the inverse of an upper triangular matrix, shape (m, m), nearly all of it by matrix products."""
-    m = R.shape[0]
-    if m <= LEAF:
-        return xp.linalg.solve(R, xp.eye(m, dtype=R.dtype))  # LU finds nothing to eliminate: this is back substitution
-    half = m // 2
-    upper, lower = triangular_inverse(xp, R[:half, :half]), triangular_inverse(xp, R[half:, half:])
-    inverse = xp.zeros((m, m), dtype=R.dtype)
-    inverse[:half, :half], inverse[half:, half:] = upper, lower
-    inverse[:half, half:] = -(upper @ (R[:half, half:] @ lower))
-    return inverse
 
 
 def _norm(xp: Any, A: Any) -> float:

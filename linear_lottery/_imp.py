@@ -108,7 +108,7 @@ def prune_to(route: Any, keep: int, schedule: str | float | int) -> PruningPath:
     sizes = [problem.d]
     while sizes[-1] > keep:
         sizes.append(max(keep, sizes[-1] - how_many(sizes[-1])))
-    weights = problem.xp.zeros((len(sizes), problem.d), dtype=problem.dtype)
+    weights = problem.xp.zeros((len(sizes), problem.d))
     order: list[int] = []
     for r, size in enumerate(sizes):
         if size:

@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 
+from recovery.ranks import rank, rank_tolerance, unit_columns
+
 __all__ = ["independent", "of_unit_size", "project", "smallest_singular_value"]
 
 
@@ -18,9 +20,9 @@ def project(part: np.ndarray, vector: np.ndarray) -> np.ndarray:
     """Return the projection of a vector on the range of a matrix, whatever its rank."""
     if not part.shape[1]:
         return np.zeros_like(vector)
-    U, s, _ = np.linalg.svd(part, full_matrices=False)
-    U = U[:, s > s[0] * max(part.shape) * np.finfo(float).eps]
-    return U @ (U.T @ vector)
+    U, s, _ = np.linalg.svd(unit_columns(np, part)[0], full_matrices=False)
+    U = U[:, s > rank_tolerance(len(s), part.dtype)]
+    return np.asarray(U @ (U.T @ vector))
 
 
 def smallest_singular_value(part: np.ndarray) -> float:
@@ -30,8 +32,7 @@ def smallest_singular_value(part: np.ndarray) -> float:
         return math.inf
     if n < m:
         return 0.0
-    s = np.linalg.svd(part, compute_uv=False)
-    return float(s[-1]) if s[-1] > s[0] * max(n, m) * np.finfo(float).eps else 0.0
+    return float(np.linalg.svd(part, compute_uv=False)[-1]) if rank(part) == m else 0.0
 
 
 def independent(part: np.ndarray, name: str) -> np.ndarray:

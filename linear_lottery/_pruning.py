@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import heapq
 import math
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from linear_lottery.flow import trained
+from linear_lottery.flow import reduced, trained
 from linear_lottery.path import PruningPath
 from planted import arrays
 from planted.checks import check_array, check_same_rows
+from recovery.ranks import column_norms
 
 __all__ = ["Problem", "Refits", "assemble", "first_to_go"]
 
 TIE = 20.0
 """Magnitudes of refits are equal up to so many times :func:`Problem.rounding`; duplicated columns differed by 7.4."""
 
-SAFE_EXPONENT = {8: 200, 4: 20}
-"""X and y are used as they are if their largest entries lie between 2^-e and 2^e, by bytes a number."""
+EPS = float(np.finfo(np.float64).eps)
+"""All is computed in float64, whatever the type of the data."""
+
+SAFE_EXPONENT = 200
+"""X and y are used as they are if their largest entries lie between 2^-e and 2^e: all is computed in float64."""
 
 
 class Problem:
@@ -42,15 +47,19 @@ class Problem:
         X, y, w0 = (value.astype(self.dtype) if value.dtype != self.dtype else value for value in (X, y, w0))
         self.start = w0
         self.n, self.d = X.shape
-        self.eps = float(np.finfo(self.dtype).eps)
         self.X, self.y, self.w0, self.t = self._scaled(X, y, w0, t)
-        self.norms = xp.sqrt((self.X * self.X).sum(axis=0))
-        self.y_norm = xp.sqrt((self.y * self.y).sum())
+        long = self.y.astype(np.float64)
+        self.y_norm = xp.sqrt((long * long).sum())
+
+    @cached_property
+    def reduced(self) -> tuple[Any, Any]:
+        """X and y in float64, or a triangle and Q'y that train alike where n > d; no round works on n rows."""
+        return reduced(self.xp, self.X, self.y)
 
     def _scaled(self, X: Any, y: Any, w0: Any, t: float) -> tuple[Any, Any, Any, float]:
         largest = self.xp.stack([abs(value).max() for value in (X, y, w0)])
         x_size, y_size, w_size = (math.frexp(value)[1] if value else None for value in largest.tolist())
-        safe = SAFE_EXPONENT[self.dtype.itemsize]
+        safe = SAFE_EXPONENT
         a = x_size or 0
         sizes = [size for size in (y_size, None if w_size is None else w_size + a) if size is not None]
         b = max(sizes, default=0)
@@ -65,8 +74,8 @@ class Problem:
         return self._times(X, -a), self._times(y, -b), self._times(w0, a - b), t
 
     def _times(self, values: Any, exponent: int) -> Any:
-        """Return values * 2^exponent, in steps that are numbers of the dtype."""
-        largest = 1000 if self.dtype.itemsize == 8 else 120
+        """Return values * 2^exponent, in float64."""
+        values, largest = values.astype(np.float64), 1000
         while exponent:
             step = max(-largest, min(largest, exponent))
             values, exponent = values * 2.0**step, exponent - step
@@ -74,7 +83,7 @@ class Problem:
 
     def scaled(self, size: float) -> float:
         """Return a magnitude of weights, at least 0, on the scale of the problem."""
-        largest = float(np.finfo(self.dtype).max)
+        largest = float(np.finfo(np.float64).max)
         try:
             return min(math.ldexp(size, -self.exponent), largest)
         except OverflowError:
@@ -87,12 +96,12 @@ class Problem:
     def rounding(self, gain: Any, weights: Any, norms: Any) -> Any:
         """Return the size of rounding errors in weights, shape ().
 
-        `gain` is the norm of the matrix that takes y to the weights, or the largest of its rows'; `norms` are those of
-        the columns.
+        `gain` is the largest norm of a row of the matrix that takes y to the weights, and `norms` are those of the
+        columns.
         """
         xp = self.xp
         reach = norms * weights
-        return self.eps * (gain * (self.y_norm + xp.sqrt((reach * reach).sum())) + xp.abs(weights).max())
+        return EPS * (gain * (self.y_norm + xp.sqrt((reach * reach).sum())) + xp.abs(weights).max())
 
 
 def first_to_go(magnitude: np.ndarray, count: int, tolerance: float) -> np.ndarray:
@@ -134,15 +143,15 @@ class Refits:
 
     def _train(self) -> None:
         problem, xp = self.problem, self.problem.xp
-        if len(self.kept) == problem.d:
-            self.index, X, w0, norms = None, problem.X, problem.w0, problem.norms
-        else:
+        (X, y), w0 = problem.reduced, problem.w0.astype(np.float64)
+        self.index = None
+        if len(self.kept) < problem.d:
             self.index = index = xp.asarray(self.kept)
-            X, w0, norms = problem.X[:, index], problem.w0[index], problem.norms[index]
-        self.weights, gain = trained(xp, X, problem.y, w0, problem.t)
+            X, w0 = X[:, index], w0[index]
+        self.weights, gain = trained(xp, X, y, w0, problem.t, problem.n, problem.dtype)
         # what the start adds in the row space is taken away again, up to rounding
         size = xp.concatenate([self.weights, w0])
-        self.tolerance = TIE * problem.rounding(gain.max(), size, norms.max())
+        self.tolerance = TIE * problem.rounding(gain.max(), size, column_norms(xp, X).max())
 
     def write(self, row: Any) -> None:
         """Write the weights into a row of zeros, shape (d,)."""
@@ -170,7 +179,7 @@ def assemble(problem: Problem, route: str, weights: Any, order: list[int], sizes
     masks = xp.asarray(gone_by)[None, :] > xp.arange(len(sizes))[:, None]
     return PruningPath(
         masks=masks,
-        weights=problem.unscaled(weights),
+        weights=problem.unscaled(weights).astype(problem.dtype),
         order=xp.asarray(np.array(order, dtype=np.int64)),
         support=xp.asarray(np.flatnonzero(gone_by == len(sizes)).astype(np.int64)),
         w0=problem.start.copy(),  # the caller may change the array that was passed

@@ -81,7 +81,7 @@ def threshold_prune(
     route: Any = (Deflation.of(problem) if math.isinf(t) else None) or Refits(problem)
     rows, order, sizes = [], [], [problem.d]
     while True:
-        row = problem.xp.zeros(problem.d, dtype=problem.dtype)
+        row = problem.xp.zeros(problem.d)
         rows.append(row)
         if sizes[-1] == 0:
             break

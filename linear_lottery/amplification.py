@@ -11,6 +11,7 @@ import numpy as np
 from linear_lottery._arguments import matrix, places
 from linear_lottery._least_squares import of_unit_size
 from planted.checks import check_integer, check_number
+from recovery.ranks import rank
 
 __all__ = ["equicorrelated_amplification", "null_amplification", "null_amplification_bound"]
 
@@ -132,11 +133,9 @@ def equicorrelated_amplification(d: int, k: int, rho: float) -> float:
 
 def _singular_values(X: np.ndarray) -> np.ndarray:
     """Return the singular values of X, which must be of full column rank."""
-    n, d = X.shape
-    s = np.linalg.svd(X, compute_uv=False)
-    if n < d or not s[-1] > s[0] * max(n, d) * np.finfo(float).eps:
+    if rank(X) < X.shape[1]:
         raise ValueError(f"X of shape {X.shape} has no full column rank; expected independent columns")
-    return s
+    return np.linalg.svd(X, compute_uv=False)
 
 
 def _inverse_gram(X: Any, support: Any) -> tuple[np.ndarray, np.ndarray]:

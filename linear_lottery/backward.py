@@ -8,7 +8,7 @@ import numpy as np
 
 from linear_lottery._deflation import GUARD, Deflation
 from linear_lottery._imp import prune_to
-from linear_lottery._pruning import Problem
+from linear_lottery._pruning import EPS, Problem
 from linear_lottery.selection import Selection, checked
 from planted import arrays
 
@@ -38,7 +38,7 @@ def backward_elimination(X: Any, y: Any, k: int) -> Selection:
     Raises
     ------
     TypeError, ValueError
-        If an argument does not fit, or X has no full column rank (cond(X) estimated at more than 1 / (8 n eps)).
+        If an argument does not fit, or X has no full column rank (the rule of :func:`linear_lottery.imp`).
 
     Notes
     -----
@@ -85,8 +85,8 @@ class _BySaliency(Deflation):
 
     def _saliencies(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
         xp, problem = self.problem.xp, self.problem
-        reach = problem.norms[self.index] * self.weights
-        tolerance = TIE * self.loss * problem.eps * (problem.y_norm + xp.sqrt((reach * reach).sum()))
+        reach = self.norms[self.index] * self.weights
+        tolerance = TIE * self.loss * EPS * (problem.y_norm + xp.sqrt((reach * reach).sum()))
         parts = (xp.abs(self.weights), self.squares, self.first_squares[self.index], tolerance.reshape(1))
         host = arrays.to_numpy(xp.concatenate(parts))
         weights, squares, first = host[:-1].reshape(3, -1)[:, self.alive]

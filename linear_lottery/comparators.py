@@ -13,6 +13,7 @@ from linear_lottery.lasso_paths import LassoPath, lasso, lasso_best, lasso_path
 from linear_lottery.selection import Selection, checked, refitted
 from planted import arrays
 from recovery import solve
+from recovery.ranks import rank
 from recovery.thresholding import select_top
 
 __all__ = [
@@ -177,11 +178,10 @@ def holp(X: Any, y: Any, k: int) -> Selection:
     n, d = X.shape
     if n > d:
         raise ValueError(f"X has shape {(n, d)}; expected n <= d, since X X' must be invertible")
-    Q, R = xp.linalg.qr(X.T)
-    spectrum = xp.linalg.svd(R, compute_uv=False)
-    if bool(spectrum[-1] <= d * float(np.finfo(X.dtype).eps) * spectrum[0]):
+    Q, R = xp.linalg.qr(X.astype(np.float64).T)
+    if rank(R, X.dtype) < n:
         raise ValueError(f"X of shape {(n, d)} has dependent rows up to rounding; expected independent ones")
-    return refitted("holp", X, y, select_top(Q @ xp.linalg.solve(R.T, y), k))
+    return refitted("holp", X, y, select_top(Q @ xp.linalg.solve(R.T, y.astype(np.float64)), k))
 
 
 def least_squares_oracle(X: Any, y: Any, support: Any) -> Selection:

@@ -9,6 +9,7 @@ import numpy as np
 
 from planted import arrays
 from planted.checks import check_array, check_mask, check_number, check_same_rows
+from recovery.ranks import nearest_solution, rank, triangle
 
 __all__ = ["gradient_flow"]
 
@@ -39,7 +40,7 @@ def gradient_flow(X: Any, y: Any, w0: Any, t: float = math.inf, mask: Any = None
     -------
     array, shape (d,)
         The weights at time `t`, on the device of `X`; exactly 0 outside the mask. float32 if all arrays
-        are, which keeps about 7 - log10(cond X_M) digits instead of 16 - log10(cond X_M).
+        are; all is computed in float64, so what float32 costs is the rounding of its numbers.
 
     Raises
     ------
@@ -61,10 +62,12 @@ def gradient_flow(X: Any, y: Any, w0: Any, t: float = math.inf, mask: Any = None
     nearest to `w0`: the part of w0_M in the null space of X_M stays, so it is the solution of least norm
     only if that part is 0. 1 - exp is computed by ``expm1``, so short times keep their digits.
 
-    Singular values up to max(n, number of weights in M) eps s_1 count as 0, at every `t`: rounding cannot
-    tell them from exact rank deficiency, and modes of exact 0 never move. The error in a mode is about
-    eps s_1 / s_i relative to the weights. Cost: one decomposition of X_M, O(n m min(n, m)) for m weights
-    in M; on a GPU a mask costs one synchronisation besides those of the checks.
+    As many modes count as exact zeros, which never move, as the columns of X_M (the rows, if there are fewer) lack
+    in rank when they have norm 1: singular values up to sqrt(m) (eps + 16 eps(float64)) then, eps that of the data's
+    type (:func:`recovery.ranks.rank_tolerance`). Neither n nor the unit of a feature has a say in that. For t to
+    infinity the solution is computed from columns of norm 1 too; at a finite `t` the error in a mode is about
+    eps(float64) s_1 / s_i relative to the weights. Cost: one triangle of X_M, O(n m min(n, m)) for m weights
+    in M, and a few decompositions of it; on a GPU a few synchronisations besides those of the checks.
 
     References
     ----------
@@ -88,13 +91,28 @@ def gradient_flow(X: Any, y: Any, w0: Any, t: float = math.inf, mask: Any = None
     xp = arrays.namespace(X, y, w0)
     active = None if mask is None else _active(X, mask)
     dtype = np.result_type(X.dtype, y.dtype, w0.dtype)
-    X, y, w0 = (value.astype(dtype) if value.dtype != dtype else value for value in (X, y, w0))
-    if active is None:
-        return trained(xp, X, y, w0, t)[0]
+    n = int(X.shape[0])
+    if active is not None:
+        X, start = X[:, active], w0[active]
+    else:
+        start = w0
     weights = xp.zeros(w0.shape, dtype=dtype)
-    if active.shape[0]:
-        weights[active] = trained(xp, X[:, active], y, w0[active], t)[0]
+    if start.shape[0]:
+        X, y = reduced(xp, X, y)
+        found = trained(xp, X, y, start.astype(np.float64), t, n, dtype)[0].astype(dtype)
+        if active is None:
+            return found
+        weights[active] = found
     return weights
+
+
+def reduced(xp: Any, X: Any, y: Any) -> tuple[Any, Any]:
+    """Return X and y in float64, or, where X has more rows than columns, a triangle R and Q'y that train alike."""
+    n, d = X.shape
+    if n <= d:
+        return X.astype(np.float64), y.astype(np.float64)
+    T = triangle(xp, X, y)
+    return T[:d, :d], T[:d, d]
 
 
 def _active(X: Any, mask: Any) -> Any:
@@ -103,25 +121,27 @@ def _active(X: Any, mask: Any) -> Any:
     return arrays.namespace(X, mask).nonzero(mask)[0]
 
 
-def trained(xp: Any, X: Any, y: Any, w0: Any, t: float) -> tuple[Any, Any]:
-    """Return the weights at time `t` where all of them are trained and all arrays have one dtype, without checks.
+def trained(xp: Any, X: Any, y: Any, w0: Any, t: float, n: int, dtype: Any) -> tuple[Any, Any]:
+    """Return the weights at time `t` where all of them are trained, without checks, all in float64.
 
-    And what a change of y does to them: they are affine in y, and the singular values of the matrix that takes y to
-    the weights, shape (min(n, m),), come second. For t to infinity it is the pseudo-inverse of X.
+    X and y are the data of n samples, given in `dtype`, or a triangle with the same Gram matrix and X'y. What a change
+    of y does to a weight comes second, shape (m,): norms of the rows of the matrix that takes y to the weights. For t
+    to infinity it is the pseudo-inverse of X.
     """
-    n, m = X.shape
-    U, s, Vt = xp.linalg.svd(X, full_matrices=False)
-    moving = s > max(n, m) * float(np.finfo(s.dtype).eps) * s[0]
-    divisor = xp.where(moving, s, xp.ones_like(s))
     if math.isinf(t):
-        moved = moving.astype(s.dtype)
-        gain = moved / divisor
-    else:
-        # root^2 = lambda t; squared here and not before, and in float64, so that no tiny or huge X under- or overflows
-        root_t = math.sqrt(t) / math.sqrt(n)
-        root = root_t * xp.minimum(s.astype(np.float64), _SATURATED / root_t if root_t else math.inf)
-        moved = xp.where(moving, -xp.expm1(-root * root), 0.0)
-        # root^2 / s is root_t root, also where root^2 is too small for a float
-        gain = xp.where(moving & (root < _LINEAR), root_t * root, moved / divisor).astype(s.dtype)
-        moved = moved.astype(s.dtype)
-    return w0 + ((U.T @ y) * gain - (Vt @ w0) * moved) @ Vt, gain
+        return nearest_solution(xp, X, y, w0, dtype)
+    if X.shape[0] > X.shape[1]:
+        T, m = triangle(xp, X, y), X.shape[1]
+        X, y = T[:m, :m], T[:m, m]
+    U, s, Vt = xp.linalg.svd(X, full_matrices=False)
+    moving = xp.arange(s.shape[0]) < rank(X, dtype)
+    divisor = xp.where(moving, s, xp.ones_like(s))
+    # root^2 = lambda t; squared here and not before, so that no tiny or huge X under- or overflows
+    root_t = math.sqrt(t) / math.sqrt(n)
+    root = root_t * xp.minimum(s, _SATURATED / root_t if root_t else math.inf)
+    moved = xp.where(moving, -xp.expm1(-root * root), 0.0)
+    # root^2 / s is root_t root, also where root^2 is too small for a float
+    gain = xp.where(moving & (root < _LINEAR), root_t * root, moved / divisor)
+    moved = xp.where(moving, moved, 0.0)
+    rows = Vt.T * gain
+    return w0 + ((U.T @ y) * gain - (Vt @ w0) * moved) @ Vt, xp.sqrt((rows * rows).sum(axis=1))

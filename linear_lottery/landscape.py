@@ -11,6 +11,7 @@ from linear_lottery._arguments import mask_of, matrix, numbers, scalar_or_array,
 from linear_lottery._least_squares import of_unit_size
 from planted import arrays
 from planted.checks import check_array
+from recovery.ranks import rank
 
 __all__ = ["barrier", "condition_numbers", "gram_extremes", "segment_excess"]
 
@@ -51,8 +52,7 @@ def gram_extremes(X: Any, masks: Any) -> tuple[np.ndarray, np.ndarray]:
         M = mask_of(row, "masks", X.shape[1])
         if M.any():
             s = np.linalg.svd(X[:, M], compute_uv=False) / math.sqrt(X.shape[0])
-            rank = s > s[0] * max(X.shape[0], int(M.sum())) * np.finfo(float).eps
-            full = int(rank.sum()) == M.sum()
+            full = rank(X[:, M]) == M.sum()
             smallest[place], largest[place] = (s[-1] ** 2 if full else 0.0), s[0] ** 2
     return smallest, largest
 

@@ -9,15 +9,12 @@ from typing import Any
 import numpy as np
 
 from linear_lottery._arguments import places
+from linear_lottery._homotopy import stretches
 from linear_lottery.selection import Selection, checked, refitted
 from planted import arrays
-from planted.quiet import quiet
 from planted.values import by_value
 
 __all__ = ["LassoPath", "lasso", "lasso_best", "lasso_path"]
-
-ENOUGH = 10**6
-"""Knots after which a path would be cut; paths have about as many as min(n, d)."""
 
 
 @by_value
@@ -84,38 +81,35 @@ def lasso_path(X: Any, y: Any) -> LassoPath:
 
     Notes
     -----
-    scikit-learn's ``lars_path``, method ``"lasso"``. Supports are those of the open stretches between knots, so the
-    limit of penalty 0 is left out: there the solution is least squares, and without noise it has the planted support
-    for trivial reasons (n >= d). Where the path breaks down before 0, as rounding makes it do without noise or with
-    dependent columns, the stretches up to there are returned. Data are scaled first, by powers of two, since
-    scikit-learn ends a path at a penalty of 1.2e-7, whatever the units: here that is 2.4e-7 of the largest one at most.
+    :func:`linear_lottery._homotopy.stretches`: any number of columns may join or leave at one penalty, and columns may
+    be equal or dependent; of several solutions the one that uses the columns with the smaller index is taken. Supports
+    are those of the open stretches between knots, so the limit of penalty 0 is left out: there the solution is least
+    squares, and without noise it has the planted support for trivial reasons (n >= d). Columns whose correlations
+    with the residual differ from the penalty by less than rounding tie.
 
     References
     ----------
-    Efron, Hastie, Johnstone and Tibshirani, Ann. Statist. 2004 (scikit-learn's implementation; the supports are
-    verified against the primal-dual witness by tests/linear_lottery/test_comparators_lasso.py).
+    Osborne, Presnell and Turlach, IMA J. Numer. Anal. 2000; Efron, Hastie, Johnstone and Tibshirani, Ann. Statist.
+    2004. Verified against cvxpy, all sign patterns and the primal-dual witness by
+    tests/linear_lottery/test_comparators_lasso.py and test_homotopy.py.
     """
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import lars_path
-
     X, y, _ = checked(X, y)
     X = np.asarray(arrays.to_numpy(X), dtype=np.float64)
     y = np.asarray(arrays.to_numpy(y), dtype=np.float64)
+    n, d = X.shape
     X, x_exponent = _scaled(X, float(np.abs(X).max()))
     y, y_exponent = _scaled(y, float(np.abs(y).max()))
-    y, penalty_exponent = _scaled(y, float(np.abs(X.T @ y).max()) / len(y))  # now the first knot is 1/2 to 1
-    y_exponent += penalty_exponent
-    with quiet(ConvergenceWarning):
-        knots, _, weights = lars_path(X, y, method="lasso", max_iter=ENOUGH)
-    knots, weights = np.ldexp(knots, x_exponent + y_exponent), np.ldexp(weights.T, y_exponent - x_exponent)
-    left = np.zeros(weights.shape, dtype=bool)
-    # a weight that has just come down to 0 is left at rounding, and is exactly 0 at the next knot
-    left[1:-1] = (weights[2:] == 0) & (np.abs(weights[1:-1]) <= 1e-12 * np.abs(weights[:-2]))
-    weights = np.where(left, 0.0, weights)
-    real = knots[:-1] > knots[1:]
-    masks = ((weights[:-1] != 0) | (weights[1:] != 0))[real]
-    kept = np.append(np.flatnonzero(real), len(knots) - 1)
-    return LassoPath(knots[kept], weights[kept], masks)
+    found = list(stretches(X, y))
+    last = [found[-1].low] if found else [0.0]
+    knots = np.array([one.high for one in found] + last)
+    weights = np.array([one.first for one in found] + [found[-1].last if found else np.zeros(d)])
+    masks = np.zeros((len(found), d), dtype=bool)
+    for row, one in zip(masks, found, strict=True):
+        row[one.support] = True
+    # what has just come up from 0, or down to it, is 0 at the knot itself
+    both = np.concatenate([masks[:1] & False, masks[:-1] & masks[1:], masks[-1:]]) if found else weights != 0
+    weights = np.where(both, weights, 0.0)
+    return LassoPath(np.ldexp(knots / n, x_exponent + y_exponent), np.ldexp(weights, y_exponent - x_exponent), masks)
 
 
 def lasso(X: Any, y: Any, k: int) -> Selection:

@@ -10,6 +10,7 @@ import numpy as np
 from linear_lottery._arguments import mask_of, matrix, numbers, scalar_or_array, vector
 from linear_lottery.flow import gradient_flow
 from planted.checks import check_number
+from recovery.ranks import rank
 
 __all__ = ["equicorrelated_weights", "population_weights", "ranking_time", "settling_time"]
 
@@ -103,9 +104,8 @@ def settling_time(X: Any, y: Any, w0: Any, mask: Any = None) -> float:
         return 0.0
     if gap == 0:
         return math.inf
-    s = np.linalg.svd(X[:, M], compute_uv=False)
-    moving = s[s > s[0] * max(X.shape[0], limit.size) * np.finfo(float).eps]
-    return max(0.0, math.log(math.sqrt(2) * distance / gap) / (float(moving[-1]) ** 2 / X.shape[0]))
+    slowest = float(np.linalg.svd(X[:, M], compute_uv=False)[rank(X[:, M]) - 1])
+    return max(0.0, math.log(math.sqrt(2) * distance / gap) / (slowest**2 / X.shape[0]))
 
 
 def population_weights(covariance: Any, c: Any, mask: Any = None) -> np.ndarray:

@@ -7,9 +7,13 @@ from typing import Any
 import numpy as np
 
 from recovery.operators import Operator
+from recovery.ranks import gram, nearest_solution, rank_tolerance, triangle, triangular_inverse, unit_columns
 from recovery.solvers.base import to_host
 
 __all__ = ["QR_BYTES", "QR_COLUMNS", "SupportColumns", "least_squares", "restricted_cgls"]
+
+FLOAT = np.dtype(np.float64)
+EPS = float(np.finfo(FLOAT).eps)
 
 QR_COLUMNS = 2000
 """Supports of more columns than this are solved by CGLS."""
@@ -77,56 +81,74 @@ def least_squares(operator: Operator, idx: Any, y: Any, start: Any = None) -> tu
 
     Notes
     -----
+    All small factors are computed in float64, and for float32 so is all that leads to them, in blocks of rows.
     Well-conditioned columns, :data:`QR_COLUMNS` and :data:`QR_BYTES` at most: Cholesky factor of the
-    Gram matrix of the scaled columns, with one refinement by the residual (Bjorck's corrected
+    Gram matrix of the scaled columns, in float64 with one refinement by the residual (Bjorck's corrected
     semi-normal equations; from memory of the literature, verified by tests/recovery/test_least_squares.py),
     half the work of QR and as exact while eps cond^2 is small. Where the smallest pivot is below
-    eps^(1/4), QR; where the diagonal of R falls below eps^(3/4) of its largest entry, SVD. One synchronisation each.
+    eps^(1/4), QR; where that does not prove full rank (:func:`recovery.ranks.rank_tolerance`), an SVD of the triangle.
+    One synchronisation each.
     """
     count = int(idx.shape[0])
     columns = SupportColumns(operator, idx)
     if columns.matrix is None or count > QR_COLUMNS:
         return restricted_cgls(columns, y, start)
-    xp, matrix = operator.xp, columns.matrix
-    eps = float(np.finfo(operator.dtype).eps)
+    xp, matrix, dtype = operator.xp, columns.matrix, operator.dtype
     if count <= operator.shape[0]:
-        for attempt in (_by_cholesky, _by_qr):
-            values, sound = attempt(xp, matrix, y, eps)
-            residual = y - matrix @ values
-            square, fine = to_host(xp, (residual * residual).sum(), sound.astype(operator.dtype))
-            if fine == 1.0 and square == square:
-                return values, residual, 0.5 * square
-    values = xp.linalg.lstsq(matrix, y, rcond=16 * eps * max(count, operator.shape[0]))[0]
-    values = xp.where((matrix != 0).any(axis=0), values, 0.0)  # the SVD leaves rounding on zero columns
+        values, sound = _by_cholesky(xp, matrix, y)
+        found = _checked(xp, matrix, y, values, sound)
+        if found is not None:
+            return found
+        T = triangle(xp, matrix, y)
+        values, sound = _by_triangle(xp, T[:count, :count], T[:count, count], dtype)
+        found = _checked(xp, matrix, y, values, sound)
+        if found is not None:
+            return found
+        least = nearest_solution(xp, T[:count, :count], T[:count, count], xp.zeros(count), dtype)[0]
+    else:
+        least = nearest_solution(xp, matrix.astype(FLOAT), y.astype(FLOAT), xp.zeros(count), dtype)[0]
+    values = least.astype(dtype)
     residual = y - matrix @ values
     (square,) = to_host(xp, (residual * residual).sum())
     return values, residual, 0.5 * square
 
 
-def _by_cholesky(xp: Any, matrix: Any, y: Any, eps: float) -> tuple[Any, Any]:
-    gram = matrix.T @ matrix
-    norms = xp.sqrt(xp.diag(gram))
+def _checked(xp: Any, matrix: Any, y: Any, values: Any, sound: Any) -> tuple[Any, Any, float] | None:
+    """Return values, residual and objective, or None where an attempt was not sound; one synchronisation."""
+    values = values.astype(matrix.dtype)
+    residual = y - matrix @ values
+    square, fine = to_host(xp, (residual * residual).sum(), sound.astype(matrix.dtype))
+    return (values, residual, 0.5 * square) if fine == 1.0 and square == square else None
+
+
+def _by_cholesky(xp: Any, matrix: Any, y: Any) -> tuple[Any, Any]:
+    double, count = matrix.dtype == FLOAT, matrix.shape[1]
+    G = gram(xp, matrix) if double else gram(xp, matrix, y)  # a right-hand side in float32 would lose digits
+    G, right = (G, matrix.T @ y) if double else (G[:count, :count], G[:count, count])
+    norms = xp.sqrt(xp.diag(G))
     scale = 1.0 / xp.where(norms > 0, norms, 1.0)
     try:
-        lower = xp.linalg.cholesky(scale[:, None] * gram * scale)
+        lower = xp.linalg.cholesky(scale[:, None] * G * scale)
     except xp.linalg.LinAlgError:
-        return xp.zeros(matrix.shape[1], dtype=matrix.dtype), xp.zeros((), dtype=bool)
-    sound = xp.diag(lower).min() > eps**0.25  # False where CuPy left NaN
+        return xp.zeros(count), xp.zeros((), dtype=bool)
+    sound = xp.diag(lower).min() > EPS**0.25  # False where CuPy left NaN
     inverse = xp.linalg.solve(lower, xp.diag(scale))
-    values = inverse.T @ (inverse @ (matrix.T @ y))
+    values = inverse.T @ (inverse @ right)
+    if not double:  # the error, eps(float64) cond^2, is below the rounding of the values
+        return values, sound
     # each refinement multiplies the error by eps cond^2, at most about 1e-8
     return values + inverse.T @ (inverse @ (matrix.T @ (y - matrix @ values))), sound
 
 
-def _by_qr(xp: Any, matrix: Any, y: Any, eps: float) -> tuple[Any, Any]:
-    q, r = xp.linalg.qr(matrix)
-    diagonal = xp.abs(xp.diag(r))
-    # without pivoting the last diagonal entry of dependent columns is rounding times the condition of the others,
-    # so it can be well above eps: leave all doubtful cases to the SVD
-    sound = diagonal > eps**0.75 * diagonal.max()
+def _by_triangle(xp: Any, R: Any, z: Any, dtype: Any) -> tuple[Any, Any]:
+    unit, norms = unit_columns(xp, R)
+    some = xp.abs(xp.diag(unit)) > EPS
+    unit = unit + xp.diag(xp.where(some, 0.0, 1.0))
+    inverse = triangular_inverse(xp, unit)
+    # a lower bound of the smallest singular value; without pivoting the diagonal of R alone says nothing of the rank
+    smallest = 1.0 / xp.sqrt((inverse * inverse).sum())
     # R is upper triangular, so LU finds nothing to eliminate: this is back substitution
-    patched = r + xp.diag(xp.where(sound, 0.0, 1.0).astype(matrix.dtype))
-    return xp.linalg.solve(patched, q.T @ y), sound.all()
+    return xp.linalg.solve(unit, z) / norms, some.all() & (smallest > rank_tolerance(int(R.shape[0]), dtype))
 
 
 def restricted_cgls(

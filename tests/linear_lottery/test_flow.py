@@ -186,8 +186,13 @@ def test_scale_equivariance(c, t):
 
 
 def test_singular_values_count_down_to_rounding():
+    """Of columns with norm 1: the unit of a feature does not matter, two features that are one up to rounding do."""
     X = np.diag([1.0, 1e-14, 1e-17])
-    assert gradient_flow(X, X @ np.ones(3), np.full(3, 5.0)).tolist() == pytest.approx([1.0, 1.0, 5.0], rel=1e-14)
+    assert gradient_flow(X, X @ np.ones(3), np.full(3, 5.0)).tolist() == pytest.approx([1.0, 1.0, 1.0], rel=1e-14)
+    for apart, wanted in ((2.0**-40, [1.0, 1.0, 1.0]), (2.0**-52, [-1.0, 3.0, 1.0])):
+        X = np.array([[1.0, 1.0, 0.0], [0.0, apart, 0.0], [0.0, 0.0, 1.0]])
+        found = gradient_flow(X, X @ np.ones(3), np.array([2.0, 6.0, 0.0]))
+        assert found.tolist() == pytest.approx(wanted, abs=100 * 2.0**-52 / 2.0**-40)
 
 
 @pytest.mark.parametrize("c", [1e-160, 1e-250])
