@@ -140,6 +140,8 @@ def trained(xp: Any, X: Any, y: Any, w0: Any, t: float, n: int, dtype: Any) -> t
     root_t = math.sqrt(t) / math.sqrt(n)
     root = root_t * xp.minimum(s, _SATURATED / root_t if root_t else math.inf)
     moved = xp.where(moving, -xp.expm1(-root * root), 0.0)
+    if bool(xp.where(moving, root, _SATURATED).min() >= _SATURATED):  # all that moves has arrived
+        return nearest_solution(xp, X, y, w0, dtype)
     # root^2 / s is root_t root, also where root^2 is too small for a float
     gain = xp.where(moving & (root < _LINEAR), root_t * root, moved / divisor)
     moved = xp.where(moving, moved, 0.0)

@@ -129,6 +129,8 @@ def triangle(xp: Any, X: Any, y: Any = None) -> Any:
 
 def column_norms(xp: Any, T: Any) -> Any:
     """Return the norms of columns, shape (k,), also where their squares leave the range of the numbers."""
+    if not T.shape[0]:
+        return xp.zeros(T.shape[1])
     largest = xp.abs(T).max(axis=0)
     unit = T / xp.where(largest > 0, largest, 1.0)
     return largest * xp.sqrt((unit * unit).sum(axis=0))
@@ -215,7 +217,7 @@ def nearest_solution(xp: Any, A: Any, b: Any, start: Any, dtype: Any) -> tuple[A
         Q, R = xp.linalg.qr(A.T)
         U, _, G = _inverse(xp, R, dtype)
         inverse = Q @ (U @ G.T)
-        return start + inverse @ (b - A @ start), xp.sqrt((inverse * inverse).sum(axis=1))
+        return start + inverse @ (b - A @ start), column_norms(xp, inverse.T)
     if p > q:
         T = triangle(xp, A, b)
         A, b = T[:q, :q], T[:q, q]
@@ -223,7 +225,7 @@ def nearest_solution(xp: Any, A: Any, b: Any, start: Any, dtype: Any) -> tuple[A
     w = G @ (U.T @ b)
     if N is not None:
         w = w + N @ (N.T @ (start - w))
-    return w, xp.sqrt((G * G).sum(axis=1))
+    return w, column_norms(xp, G.T)
 
 
 def _inverse(xp: Any, T: Any, dtype: Any) -> tuple[Any, Any, Any]:
