@@ -30,6 +30,7 @@ GUARD = 0.1
 BLOCK = 0.1
 """A round that prunes more than this share of the survivors factors anew, instead of deflating one by one."""
 
+
 class Deflation:
     """Least-squares weights of the survivors, updated when some are pruned.
 

@@ -61,21 +61,23 @@ def imp(
 
     *Ties.* The smallest magnitude goes first, and of all that exceed it by no more than a tolerance the one with the
     largest index; so equal weights keep the smaller index, and constant or duplicated columns are pruned in the same
-    order on every machine, and so are weights that are 0 but for rounding, as with noise-free targets. The tolerance
-    is the difference that rounding can make, q eps (g (|y| + |(c_j w_j)_j|) + max |w|). By deflation q = 4 (up to 40
-    where cond(X) <= 10), c_j is the norm of column j, g the largest row norm of X_M^+, and M the survivors at the
-    last factorisation. In refits q = 20, c_j is the largest norm of a column, g the norm of the matrix that takes y
-    to w_M, for t to infinity X_M^+, and w_M is continued by (w0)_M. It is of the order of q cond(X_M) eps times the
-    length of w_M or w0, or more where the residual is large: negligible in float64 up to condition 1e10 or so, but a
-    quarter of that length for refits in float32 at condition 1e5. Rounding errors that a residual makes in proportion
+    order on every machine, and so are weights that are 0 but for rounding, as with noise-free targets in float64.
+    The tolerance is the difference that rounding can make, q eps (g (|y| + |(c_j w_j)_j|) + max |w|), eps that of
+    float64, since all is computed in it. By deflation q = 4 (up to 40 where cond <= 10), c_j is the norm of column j,
+    g the largest row norm of X_M^+, and M the survivors at the last factorisation. In refits q = 20, c_j is the largest
+    norm of a column, g the largest row norm of the matrix that takes y to w_M, for t to infinity X_M^+, and w_M is
+    continued by (w0)_M. It is of the order of q cond(X_M) eps times the length of w_M or w0, or more where the residual
+    is large: negligible up to condition 1e10 or so. Rounding errors that a residual makes in proportion
     to cond(X_M)^2 are left out. Two weights whose difference is about the tolerance may go in either order on another
     machine or another route.
 
     *Routes.* If n >= d, X has full column rank, and `t` is infinite, then w_M is ordinary least squares and `w0` does
     not matter; the whole path costs O(n d^2 + d^3), by deflation of the inverse of the triangular factor of X. In all
     other cases every round costs one singular value decomposition of X_M. X counts as having full column rank
-    if cond(X) is estimated at no more than 1 / (8 max(n, d) eps). On a GPU there is one synchronisation a round,
-    and a few for each halving of the number of weights.
+    if its columns, with norm 1, have a condition number that is estimated at no more than 1 / (8 tol), tol that of
+    :func:`recovery.ranks.rank_tolerance`: neither n nor the unit of a feature has a say. All routes compute in float64,
+    from a triangle of [X, y] where n > d. On a GPU there is one synchronisation a round by deflation, and a few for
+    each halving of the number of weights; a refit has a few.
 
     References
     ----------

@@ -10,9 +10,17 @@ import numpy as np
 
 from linear_lottery.backward import backward_elimination
 from linear_lottery.guarantees import samplers
-from linear_lottery.guarantees.facts import SOURCE, Facts, facts, full_column_rank, planted_shape, smallest_signal
+from linear_lottery.guarantees.facts import (
+    SOURCE,
+    Facts,
+    clearly,
+    facts,
+    full_column_rank,
+    planted_shape,
+    smallest_signal,
+)
 from linear_lottery.guarantees.runs import SCHEDULES, recovers
-from recovery.guarantees import Guarantee, Verdict, all_of, exceeds
+from recovery.guarantees import Guarantee, Verdict, all_of
 from recovery.instances import Instance
 
 __all__ = ["BOUNDED_NOISE"]
@@ -27,16 +35,15 @@ def _bounded_noise(instance: Instance, constant: float) -> Verdict:
     shape = planted_shape(known, instance)
     if shape.status != "holds":
         return shape
-    low, length = smallest_signal(instance), float(np.linalg.norm(known.U.T @ instance.noise))
-    ratios = float(np.linalg.norm(instance.x)) / low, float(np.linalg.norm(instance.noise)) / length if length else 0.0
+    low, right = smallest_signal(instance), constant * float(np.linalg.norm(known.xi)) / known.smallest
     reason = f"min |w*|, and {constant:.6g} |P_X xi| / sigma_min(X)"
-    return all_of([shape, exceeds(low, constant * length / known.smallest, reason, known.rounding(*ratios))])
+    return all_of([shape, clearly(low, right, reason, known.rounding(), left_error=known.run_error(instance))])
 
 
 def _largest_noise(known: Facts, instance: Instance) -> float:
     """Return the largest |eta^M|_inf over all M that contain the support properly."""
-    Q, R = np.linalg.qr(known.X)
-    b, null, worst = Q.T @ instance.noise, np.flatnonzero(instance.x == 0.0), 0.0
+    R = known.R
+    b, null, worst = known.xi, np.flatnonzero(instance.x == 0.0), 0.0
     for size in range(1, len(null) + 1):
         chosen = np.array(list(combinations(null, size)), dtype=np.int64)
         base = np.broadcast_to(instance.support, (len(chosen), instance.sparsity))
@@ -44,7 +51,10 @@ def _largest_noise(known: Facts, instance: Instance) -> float:
         # a QR of each block: normal equations would square the condition number
         q, r = np.linalg.qr(blocks)
         right = np.einsum("cnm,n->cm", q, b)
-        worst = max(worst, float(np.abs(np.linalg.solve(r, right[:, :, None])).max()))
+        try:
+            worst = max(worst, float(np.abs(np.linalg.solve(r, right[:, :, None])).max()))
+        except np.linalg.LinAlgError:
+            return math.inf
     return worst
 
 
@@ -56,9 +66,8 @@ def _sup_noise_hypotheses(instance: Instance) -> Verdict:
     if len(instance.x) - instance.sparsity > LARGEST:
         return Verdict.unknown(f"{len(instance.x) - instance.sparsity} zero weights have too many subsets to enumerate")
     low, high = smallest_signal(instance), _largest_noise(known, instance)
-    inside = float(np.linalg.norm(instance.noise)) / (known.smallest * high) if high else 0.0
-    ratios = float(np.linalg.norm(instance.x)) / low, inside
-    return all_of([shape, exceeds(low, 2.0 * high, "min |w*|, and 2 max |eta^M|_inf", known.rounding(*ratios))])
+    error = known.run_error(instance)
+    return all_of([shape, clearly(low, 2.0 * high, "min |w*|, and 2 max |eta^M|_inf", left_error=error)])
 
 
 def _backward_outcome(instance: Instance) -> Verdict:
@@ -74,9 +83,9 @@ def _backward_outcome(instance: Instance) -> Verdict:
     for gone in np.asarray(found.order):
         # the increase of the residual that each column's loss causes, by its distance from the others
         columns = np.flatnonzero(mask)
-        R = np.linalg.qr(known.X[:, columns], mode="r")
+        R = np.linalg.qr(known.R[:, columns], mode="r")
         inverse = np.linalg.inv(R)
-        w = np.linalg.lstsq(known.X[:, columns], known.y, rcond=None)[0]
+        w = np.linalg.lstsq(known.R[:, columns], known.z, rcond=None)[0]
         lengths = np.linalg.norm(inverse, axis=1)
         rise = np.abs(w) / lengths
         low, high = float(rise[good[columns]].min()), float(rise[~good[columns]].min())
@@ -114,6 +123,7 @@ BOUNDED_NOISE = (
         hypotheses=partial(_bounded_noise, constant=math.sqrt(2.0)),
         outcome=recovers(SCHEDULES),
         sampler=samplers.tall,
+        scales=("data", "matrix"),
     ),
     Guarantee(
         name="largest-noise",
@@ -127,6 +137,7 @@ BOUNDED_NOISE = (
         hypotheses=_sup_noise_hypotheses,
         outcome=recovers(SCHEDULES),
         sampler=samplers.tall,
+        scales=("data", "matrix"),
     ),
     Guarantee(
         name="backward-elimination",
@@ -140,6 +151,7 @@ BOUNDED_NOISE = (
         hypotheses=partial(_bounded_noise, constant=2.0),
         outcome=_backward_outcome,
         sampler=samplers.tall,
+        scales=("data", "matrix"),
     ),
 )
 """Guarantees for one noise vector."""

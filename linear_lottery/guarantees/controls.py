@@ -171,6 +171,7 @@ def _guarantee(
         needs=needs,
         sampler=_tall if full_rank else _any,
         steer=None,
+        scales=("data", "matrix"),
     )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from linear_lottery.guarantees import samplers
-from linear_lottery.guarantees.facts import SOURCE, Facts, facts, planted_shape, smallest_signal
+from linear_lottery.guarantees.facts import SOURCE, Facts, clearly, facts, planted_shape, smallest_signal
 from linear_lottery.guarantees.runs import SCHEDULES, recovers
-from recovery.guarantees import Guarantee, Verdict, all_of, exceeds
+from recovery.guarantees import Guarantee, Verdict, all_of
 from recovery.instances import Instance
 
 __all__ = ["EXACT"]
@@ -23,16 +23,14 @@ def _stage(known: Facts, instance: Instance, mask: np.ndarray) -> tuple[Verdict,
     """
     w = np.zeros(len(mask))
     # least squares commutes with adding X w*: the weights are w* + eta on any mask that contains the support
-    w[mask] = np.linalg.lstsq(known.X[:, mask], instance.noise, rcond=None)[0]
+    w[mask] = np.linalg.lstsq(known.R[:, mask], known.xi, rcond=None)[0]
     null = np.flatnonzero(mask & (instance.x == 0.0))
     eta = np.abs(w[null])
     w += instance.x
-    error = 2.0 * known.weight_error(w)
+    error = 4.0 * known.weight_error(w)
     low, high = float(np.abs(w[instance.support]).min()), float(eta.min())
-    verdict = exceeds(low, high, f"with {int(mask.sum())} weights, the smallest true and the smallest null one", 0.0)
-    if abs(low - high) <= error:
-        verdict = Verdict.unknown(verdict.reason + ", which rounding decides", verdict.margin)
-    return verdict, null[eta <= high + error]
+    reason = f"with {int(mask.sum())} weights, the smallest true and the smallest null one"
+    return clearly(low, high, reason, left_error=error / 2, right_error=error / 2), null[eta <= high + error]
 
 
 def _one_by_one_hypotheses(instance: Instance) -> Verdict:
@@ -69,13 +67,11 @@ def _one_shot_hypotheses(instance: Instance) -> Verdict:
         return Verdict.unknown("nothing is said of this instance: " + shape.reason)
     if instance.sparsity == len(instance.x):
         return Verdict.of(True, "all weights stay")
-    eta = np.linalg.lstsq(known.X, instance.noise, rcond=None)[0]
+    eta = np.linalg.lstsq(known.R, known.xi, rcond=None)[0]
     w = instance.x + eta
     low, high = float(np.abs(w[instance.support]).min()), float(np.abs(eta[instance.x == 0.0]).max())
-    verdict = exceeds(low, high, "smallest true weight, and largest null one", 0.0)
-    if abs(low - high) <= 2.0 * known.weight_error(w):
-        return Verdict.unknown(verdict.reason + ", which rounding decides", verdict.margin)
-    return verdict
+    error = 2.0 * known.weight_error(w)
+    return clearly(low, high, "smallest true weight, and largest null one", left_error=error, right_error=error)
 
 
 def _noise_free_hypotheses(instance: Instance) -> Verdict:
@@ -113,6 +109,7 @@ EXACT = (
         hypotheses=_one_by_one_hypotheses,
         outcome=recovers(("one-by-one",)),
         sampler=_continuous,
+        scales=("data", "matrix"),
     ),
     Guarantee(
         name="exact-one-shot",
@@ -126,6 +123,7 @@ EXACT = (
         hypotheses=_one_shot_hypotheses,
         outcome=recovers(("one-shot",)),
         sampler=_continuous,
+        scales=("data", "matrix"),
     ),
     Guarantee(
         name="noise-free",
@@ -137,6 +135,7 @@ EXACT = (
         outcome=recovers(SCHEDULES),
         sampler=_noise_free_model,
         steer=None,
+        scales=("data", "matrix"),
     ),
 )
 """Exact characterisations of the recovery of a planted support."""

@@ -8,12 +8,24 @@ from dataclasses import dataclass
 import numpy as np
 
 from planted.checks import check_number
-from recovery.guarantees import Verdict
+from recovery.guarantees import Bounded, Verdict, exceeds
 from recovery.instances import Instance
+from recovery.ranks import rank_tolerance, triangle, unit_columns
 
-__all__ = ["EPS", "SOURCE", "Facts", "facts", "full_column_rank", "option", "planted_shape", "smallest_signal"]
+__all__ = [
+    "EPS",
+    "SOURCE",
+    "Facts",
+    "clearly",
+    "facts",
+    "full_column_rank",
+    "option",
+    "planted_shape",
+    "smallest_signal",
+]
 
 EPS = float(np.finfo(np.float64).eps)
+_LEAST = 2.0**-400
 SOURCE = "condition derived in this project, for the phenomenon studied in Elesedy et al. 2020"
 
 
@@ -27,16 +39,24 @@ class Facts:
         Features.
     y : numpy.ndarray, shape (n,)
         Data.
-    U : numpy.ndarray, shape (n, min(n, d))
-        Left singular vectors of X.
+    R : numpy.ndarray, shape (min(n, d), d)
+        X in an orthonormal basis Q of its range, where n >= d a triangle: errors of sums over n rows stay out.
+    z, xi : numpy.ndarray, shape (min(n, d),)
+        y and the noise in that basis; zeros for a noise that is not known.
     s : numpy.ndarray, shape (min(n, d),)
         Singular values of X, falling.
+    misfit : float
+        How far y may be from X w + xi, by rounding alone; inf, so that nothing is decided, where squares of the
+        numbers leave the range of float64 although units were chosen well.
     """
 
     X: np.ndarray
     y: np.ndarray
-    U: np.ndarray
+    R: np.ndarray
+    z: np.ndarray
+    xi: np.ndarray
     s: np.ndarray
+    misfit: float
 
     @property
     def smallest(self) -> float:
@@ -83,20 +103,50 @@ class Facts:
         float
             8 (d + 10) eps cond(X) (norm of w + norm of y - X w over sigma_min(X)): the perturbation bound of least
             squares (Wedin) with backward errors of 8 (d + 10) eps, and cond(X) for that of the columns in the mask,
-            which is smaller.
+            which is smaller. And what rounding of y makes of the weights: the misfit over sigma_min(X).
         """
         if self.smallest == 0.0:
             return math.inf
-        residual = float(np.linalg.norm(self.y - self.X @ w))
-        size = float(np.linalg.norm(w))
-        return self._unit * (size + residual / self.smallest)
+        with np.errstate(over="ignore", invalid="ignore"):
+            residual = float(np.linalg.norm(self.y - self.X @ w))
+            found = self._unit * (float(np.linalg.norm(w)) + residual / self.smallest) + self.misfit / self.smallest
+        return math.inf if math.isnan(found) else found
+
+    def run_error(self, instance: Instance) -> float:
+        """Return how far apart two weights must be so that no run confuses them, on any mask that holds the support.
+
+        Parameters
+        ----------
+        instance : Instance
+            With x and noise.
+
+        Returns
+        -------
+        float
+            4 times :meth:`weight_error` for weights w* + eta, whose residual is no longer than the noise: twice for
+            the two weights, and as much for what :func:`linear_lottery.imp` takes as a tie.
+        """
+        noise = float(np.linalg.norm(instance.noise)) / self.smallest if self.smallest > 0.0 else math.inf
+        found = 4.0 * self._unit * (float(np.linalg.norm(instance.x)) + 2.0 * noise)
+        found += 4.0 * self.misfit / self.smallest if self.smallest > 0.0 else math.inf
+        return math.inf if math.isnan(found) else found
 
 
 def facts(instance: Instance) -> Facts:
     """Decompose an instance (on the CPU, float64)."""
-    X = instance.matrix
-    U, s, _ = np.linalg.svd(X, full_matrices=False)
-    return Facts(X, np.asarray(instance.y), U, s)
+    X, y = instance.matrix, np.asarray(instance.y)
+    n, d = X.shape
+    noise = np.zeros(n) if instance.noise is None else instance.noise
+    T = triangle(np, np.column_stack([X, y, noise]))[: min(n, d)]
+    misfit = 0.0 if instance.misfit is None else float(np.linalg.norm(instance.misfit))
+    if any(_far(part) for part in (X, y, instance.noise, instance.x)):
+        misfit = math.inf
+    return Facts(X, y, T[:, :d], T[:, d], T[:, d + 1], np.linalg.svd(T[:, :d], compute_uv=False), misfit)
+
+
+def _far(values: np.ndarray | None) -> bool:
+    size = 0.0 if values is None else float(np.max(np.abs(values), initial=0.0))
+    return size != 0.0 and not _LEAST <= size <= 1.0 / _LEAST
 
 
 def full_column_rank(known: Facts) -> Verdict:
@@ -104,7 +154,9 @@ def full_column_rank(known: Facts) -> Verdict:
     n, d = known.X.shape
     if n < d:
         return Verdict.of(False, f"X is {n} x {d}, so its columns are dependent")
-    if known.smallest <= 8.0 * max(n, d) * EPS * float(known.s[0]):
+    clear = 8.0 * rank_tolerance(d, np.float64)
+    unit = np.linalg.svd(unit_columns(np, known.R)[0], compute_uv=False)
+    if float(unit[-1]) <= clear or not known.smallest > clear * float(known.s[0]):
         return Verdict.unknown(f"sigma_min(X) = {known.smallest:.3g} is 0 within rounding")
     return Verdict.of(True, f"X has full column rank, sigma_min(X) = {known.smallest:.6g}")
 
@@ -117,6 +169,19 @@ def planted_shape(known: Facts, instance: Instance) -> Verdict:
     if k == 0:
         return Verdict.of(False, "x is 0, so there is nothing to recover")
     return full_column_rank(known)
+
+
+def clearly(
+    left: float, right: float, reason: str, relative: float = 0.0, *, left_error: float = 0.0, right_error: float = 0.0
+) -> Verdict:
+    """Return whether left > right, where both have a relative error and absolute ones: see :func:`exceeds`."""
+    first = Bounded(left, _times(relative, left) + left_error)
+    return exceeds(first, Bounded(right, _times(relative, right) + right_error), reason)
+
+
+def _times(relative: float, size: float) -> float:
+    """Return an absolute error; none of 0, whatever is relative to it."""
+    return relative * abs(size) if size != 0.0 else 0.0
 
 
 def smallest_signal(instance: Instance) -> float:

@@ -7,11 +7,12 @@ import math
 import numpy as np
 
 from linear_lottery.guarantees import samplers
-from linear_lottery.guarantees.columns import equal_norms, norms, orthogonal, projections
-from linear_lottery.guarantees.facts import EPS, SOURCE, Facts, facts, full_column_rank, option
+from linear_lottery.guarantees.columns import equal_norms, leaning, norms, orthogonal, projections, spread
+from linear_lottery.guarantees.facts import EPS, SOURCE, Facts, clearly, facts, full_column_rank, option
 from linear_lottery.guarantees.runs import all_follow, follows, prune
-from recovery.guarantees import Guarantee, Verdict, all_of, exceeds
+from recovery.guarantees import Guarantee, Verdict, all_of
 from recovery.instances import Instance
+from recovery.ranks import nearest_solution
 
 __all__ = ["FINITE_TIME"]
 
@@ -33,7 +34,16 @@ def _ranking_hypotheses(instance: Instance) -> Verdict:
     rate = float(norms(known)[0]) ** 2 / known.X.shape[0]
     needed = math.log1p(float(ratios.max()))
     error = 16.0 * known.X.shape[1] * EPS + 4.0 * known.weight_error(c) / float(above[asked].min())
-    return all_of([shape, exceeds(rate * option(instance, "t"), needed, "lambda t, and the time needed", error)])
+    time = rate * option(instance, "t")
+    # and what orthogonality up to rounding can do: |exp(-t G) - exp(-t lambda)| <= |G / lambda - I| / e
+    size = float(np.linalg.norm(instance.x0) + np.linalg.norm(c))
+    away = 4.0 * (leaning(known) + 2.0 * spread(known)) * size + 4.0 * known.weight_error(c) + 64.0 * EPS * size
+    lead = -math.expm1(-time) * above[asked] - math.exp(-time) * (w0[:, None] + w0)[asked]
+    ahead = clearly(max(float(lead.min()), 0.0), 0.0, "lead of the larger weight at time t", left_error=away)
+    late = clearly(time, needed, "lambda t, and the time needed", error)
+    if late.status == "holds" and ahead.status != "holds":
+        return Verdict.unknown(ahead.reason, late.margin)
+    return all_of([shape, late])
 
 
 def _ranking_sampler(rng: np.random.Generator) -> Instance:
@@ -58,7 +68,7 @@ def _ranking_outcome(instance: Instance) -> Verdict:
 
 
 def _limit(known: Facts, w0: np.ndarray) -> np.ndarray:
-    return w0 + np.linalg.lstsq(known.X, known.y - known.X @ w0, rcond=None)[0]
+    return np.asarray(nearest_solution(np, known.R, known.z, w0, np.float64)[0])
 
 
 def _first_hypotheses(instance: Instance) -> Verdict:
@@ -74,9 +84,9 @@ def _first_hypotheses(instance: Instance) -> Verdict:
     decay = known.smallest**2 / n * option(instance, "t")
     right = math.sqrt(2.0) * math.exp(-decay) * float(np.linalg.norm(instance.x0 - w))
     away = known.weight_error(w) + 8.0 * EPS * known.cond * float(np.linalg.norm(instance.x0))
-    error = 2.0 * away / float(second - low) if second > low else math.inf
     reason = "gap of the two smallest |w(inf)|, and sqrt(2) times the distance left"
-    return exceeds(float(second - low), right, reason, error + decay * known.rounding())
+    right_error = right * (known.rounding() * (1.0 + decay)) + away
+    return clearly(float(second - low), right, reason, left_error=4.0 * away, right_error=right_error)
 
 
 def _first_outcome(instance: Instance) -> Verdict:
@@ -117,6 +127,7 @@ FINITE_TIME = (
         needs=("y", "x0", "t"),
         sampler=_ranking_sampler,
         steer=None,
+        scales=("data", "matrix"),
     ),
     Guarantee(
         name="order-finite-time",
@@ -133,6 +144,7 @@ FINITE_TIME = (
         needs=("y", "x0", "t"),
         sampler=_first_sampler,
         steer=None,
+        scales=("data", "matrix"),
     ),
 )
 """Guarantees about finite training times."""

@@ -7,10 +7,18 @@ import math
 import numpy as np
 
 from linear_lottery.guarantees import samplers
-from linear_lottery.guarantees.columns import correlations, equal_norms, norms, projections, top
-from linear_lottery.guarantees.facts import EPS, SOURCE, facts, full_column_rank
+from linear_lottery.guarantees.columns import (
+    correlations,
+    equal_norms,
+    leaning,
+    norms,
+    projections,
+    spread,
+    top,
+)
+from linear_lottery.guarantees.facts import EPS, SOURCE, clearly, facts, full_column_rank
 from linear_lottery.guarantees.runs import SCHEDULES, keeps_exactly, prune
-from recovery.guarantees import Guarantee, Verdict, all_of, exceeds
+from recovery.guarantees import Guarantee, Verdict, all_of
 from recovery.instances import Instance
 
 __all__ = ["NEAR_ORTHOGONAL"]
@@ -18,7 +26,7 @@ __all__ = ["NEAR_ORTHOGONAL"]
 
 def _top_outcome(instance: Instance) -> Verdict:
     known = facts(instance)
-    wanted, _ = top(known.X.T @ known.y, instance.sparsity)
+    wanted, _ = top(known.R.T @ known.z, instance.sparsity)
     return all_of(keeps_exactly(prune(instance, instance.sparsity, one), wanted, known) for one in SCHEDULES)
 
 
@@ -31,13 +39,19 @@ def _coherence_hypotheses(instance: Instance) -> Verdict:
     if shape.status != "holds":
         return shape
     room = (d - 1) * float(correlations(known).max(initial=0.0))
-    small = exceeds(1.0, room, "1 and (d - 1) mu")
+    small = clearly(1.0, room, "1 and (d - 1) mu", right_error=8.0 * d * (d + 10) * EPS)
     if small.status != "holds":
         return small
     c = projections(known)
-    error = known.rounding(float(np.linalg.norm(known.y) / (np.abs(c).max() * norms(known)[0] or 1.0)))
-    right = 2.0 * room / (1.0 - room) * float(np.abs(c).max())
-    return exceeds(top(c, instance.sparsity)[1], right, "gap in |c|, and 2 rho |c|_inf", error / (1.0 - room))
+    gap, size = top(c, instance.sparsity)[1], float(np.abs(c).max())
+    right = 2.0 * room / (1.0 - room) * size
+    # norms that are equal up to rounding move c by as much; 2 rho with the correlations that rounding allows
+    away = 4.0 * known.weight_error(c) + 8.0 * spread(known) * size + 2.0 * leaning(known) * spread(known) * size
+    off = max(2.0 * leaning(known) * size - right, 0.0)
+    reason = "gap in |c|, and 2 rho |c|_inf"
+    if math.isinf(gap):
+        return Verdict.of(True, reason + ": all or none stay")
+    return clearly(gap, right, reason, left_error=away, right_error=off)
 
 
 def _coherence_sampler(rng: np.random.Generator) -> Instance:
@@ -53,16 +67,19 @@ def _operator_hypotheses(instance: Instance) -> Verdict:
     rank = full_column_rank(known)
     if rank.status != "holds":
         return rank
-    c = known.X.T @ known.y
+    c = known.R.T @ known.z
     _, gap = top(c, instance.sparsity)
     if math.isinf(gap):
         return all_of([rank])
     length = float(np.linalg.norm(c))
     right = math.sqrt(2.0) * (known.cond - 1.0) * (known.cond + 1.0) / (known.cond**2 + 1.0) * length
     # errors of the correlations, and of the condition number, absolute: both sides may be near 0
-    error = 16.0 * sum(known.X.shape) * EPS * (float(known.s[0] * np.linalg.norm(known.y)) + known.cond * length)
+    d, largest = known.X.shape[1], float(known.s[0])
+    error = 16.0 * (d + 10) * EPS * (float(largest * np.linalg.norm(known.y)) + known.cond * length)
+    # what a run may confuse, in the units of c
+    error += 4.0 * largest**2 * known.weight_error(c / largest**2)
     reason = "gap in |X'y|, and sqrt(2) (cond - 1) / (cond + 1) |X'y|_2 with cond = cond(X'X)"
-    return exceeds(gap, right, reason, error / max(gap, right, 1e-300))
+    return clearly(gap, right, reason, left_error=error, right_error=error)
 
 
 def _operator_sampler(rng: np.random.Generator) -> Instance:
@@ -118,6 +135,7 @@ NEAR_ORTHOGONAL = (
         needs=("y",),
         sampler=_coherence_sampler,
         steer=None,
+        scales=("data", "matrix"),
     ),
     Guarantee(
         name="order-operator-norm",
@@ -133,6 +151,7 @@ NEAR_ORTHOGONAL = (
         needs=("y",),
         sampler=_operator_sampler,
         steer=None,
+        scales=("data", "matrix"),
     ),
 )
 """Guarantees about the survivors, nearly orthogonal features."""

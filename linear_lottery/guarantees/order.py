@@ -8,11 +8,12 @@ from itertools import combinations
 import numpy as np
 
 from linear_lottery.guarantees import samplers
-from linear_lottery.guarantees.columns import apart, equal_norms, norms, orthogonal, projections
-from linear_lottery.guarantees.facts import EPS, SOURCE, facts, full_column_rank
+from linear_lottery.guarantees.columns import apart, equal_norms, leaning, orthogonal, projections, spread
+from linear_lottery.guarantees.facts import EPS, SOURCE, clearly, facts, full_column_rank
 from linear_lottery.guarantees.runs import SCHEDULES, all_follow, prune
-from recovery.guarantees import Guarantee, Verdict, all_of, exceeds
+from recovery.guarantees import Guarantee, Verdict, all_of
 from recovery.instances import Instance
+from recovery.ranks import unit_columns
 
 __all__ = ["ORDER"]
 
@@ -48,7 +49,15 @@ def _best_hypotheses(instance: Instance) -> Verdict:
         return shape
     if math.comb(d, k) > LARGEST:
         return Verdict.unknown(f"{math.comb(d, k)} subsets are more than {LARGEST}")
-    return all_of([shape, apart(projections(known), d - k - 1, 1, known)] if 0 < k < d else [shape])
+    if not 0 < k < d:
+        return shape
+    c = projections(known)
+    size = np.sort(np.abs(c))
+    # what k columns explain is sum (c_j |x_j|)^2, up to a factor 1 +- rho for their correlations and one for the norms
+    off = (2.0 * (leaning(known) + 2.0 * spread(known)) * k + 8.0 * (d + 10) * EPS) * float(size[-1]) ** 2
+    low, high = float(size[d - k - 1]), float(size[d - k])
+    explains = clearly(high**2, low**2, "what the k-th and the next column explain", right_error=off)
+    return all_of([shape, apart(c, d - k - 1, 1, known), explains])
 
 
 def _best_outcome(instance: Instance) -> Verdict:
@@ -59,18 +68,18 @@ def _best_outcome(instance: Instance) -> Verdict:
     rank = full_column_rank(known)
     if rank.status != "holds":
         return Verdict.unknown("what dependent columns explain is not computed: " + rank.reason)
-    unit = known.X / norms(known)
-    gram, b = unit.T @ unit, unit.T @ known.y
     sets = np.array(list(combinations(range(known.X.shape[1]), k)), dtype=np.int64)
-    blocks = gram[sets[:, :, None], sets[:, None, :]]
-    explained = np.einsum("si,si->s", b[sets], np.linalg.solve(blocks, b[sets][:, :, None])[:, :, 0])
+    # projections, and no normal equations, whose matrix can be singular where that of the columns is not
+    Q = np.linalg.qr(np.moveaxis(unit_columns(np, known.R)[0][:, sets], 1, 0))[0]
+    explained = (np.einsum("snk,n->sk", Q, known.z) ** 2).sum(axis=1)
     found = []
     for schedule in SCHEDULES:
         mine = np.all(sets == prune(instance, k, schedule).support, axis=1)
         others = float(explained[~mine].max(initial=0.0))
         left = float(explained[mine][0])
-        error = 32.0 * known.X.shape[0] * EPS * float(known.y @ known.y) / max(left, others, 1e-300)
-        found.append(exceeds(left, others, f"schedule {schedule!r}: explained by the survivors and by others", error))
+        error = known.rounding() * float(known.z @ known.z)
+        reason = f"schedule {schedule!r}: explained by the survivors and by others"
+        found.append(clearly(left, others, reason, left_error=error, right_error=error))
     return all_of(found)
 
 
@@ -98,6 +107,7 @@ ORDER = (
         needs=("y",),
         sampler=_order_sampler,
         steer=None,
+        scales=("data", "matrix"),
     ),
     Guarantee(
         name="order-best-subset",
@@ -113,6 +123,7 @@ ORDER = (
         needs=("y",),
         sampler=_best_sampler,
         steer=None,
+        scales=("data", "matrix"),
     ),
 )
 """Guarantees about the order of pruning, orthogonal features."""

@@ -9,9 +9,9 @@ import numpy as np
 
 from linear_lottery.closed_forms import null_amplification, null_amplification_bound, oracle_error_bound
 from linear_lottery.guarantees import samplers
-from linear_lottery.guarantees.facts import EPS, SOURCE, Facts, facts, planted_shape, smallest_signal
+from linear_lottery.guarantees.facts import EPS, SOURCE, Facts, clearly, facts, planted_shape, smallest_signal
 from linear_lottery.guarantees.runs import SCHEDULES, prune, recovers
-from recovery.guarantees import Guarantee, Verdict, all_of, exceeds
+from recovery.guarantees import Guarantee, Verdict, all_of
 from recovery.instances import Instance
 
 __all__ = ["DELTA", "PROBABLE", "law_holds", "level"]
@@ -61,7 +61,8 @@ def _strong_enough(
     shape = all_of([planted_shape(known, instance), law_holds(instance, gaussian=gaussian)])
     if shape.status != "holds":
         return shape
-    return all_of([shape, exceeds(smallest_signal(instance), needed(known, instance), reason, known.rounding())])
+    low, error = smallest_signal(instance), known.run_error(instance)
+    return all_of([shape, clearly(low, needed(known, instance), reason, known.rounding(), left_error=error)])
 
 
 def _sigma(instance: Instance) -> float:
@@ -100,12 +101,13 @@ def _kappa_hypotheses(instance: Instance) -> Verdict:
         return shape
     low, tau = smallest_signal(instance), level(known, _sigma(instance), DELTA, known.X.shape[1])
     # kappa is computed from the inverse Gram matrix, whose condition number is that of X squared
-    error = known.rounding() + 8.0 * known.X.shape[1] * EPS * known.cond**2
+    error, away = known.rounding() + 8.0 * known.X.shape[1] * EPS * known.cond**2, known.run_error(instance)
     cheap = 2.0 * (1.0 + null_amplification_bound(known.X, instance.support)) * tau
-    first = exceeds(low, cheap, "min |w*|, and 2 (1 + bound of kappa) tau0", error)
+    first = clearly(low, cheap, "min |w*|, and 2 (1 + bound of kappa) tau0", error, left_error=away)
     kappa = null_amplification(known.X, instance.support, limit=LARGEST)
     if kappa is not None:
-        return all_of([shape, exceeds(low, 2.0 * (1.0 + kappa) * tau, "min |w*|, and 2 (1 + kappa) tau0", error)])
+        right = 2.0 * (1.0 + kappa) * tau
+        return all_of([shape, clearly(low, right, "min |w*|, and 2 (1 + kappa) tau0", error, left_error=away)])
     if first.status == "holds":
         return all_of([shape, first])
     return Verdict.unknown(f"kappa is out of reach with {known.X.shape[1] - instance.sparsity} zero weights")
@@ -130,7 +132,7 @@ def _success_outcome(instance: Instance) -> Verdict:
         if off == bound == 0.0:
             found.append(Verdict.of(True, "there is no noise, and no error", 0.0))
             continue
-        found.append(exceeds(bound, off, "bound and error of the weights", error / max(off, bound, 1e-300)))
+        found.append(clearly(bound, off, "bound and error of the weights", left_error=error))
     return all_of(found)
 
 
@@ -163,6 +165,7 @@ def _guarantee(
         sampler=sampler,
         steer=steer,
         delta=DELTA,
+        scales=("data", "matrix"),
     )
 
 

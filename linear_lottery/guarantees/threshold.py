@@ -11,9 +11,9 @@ import numpy as np
 import linear_lottery
 from linear_lottery.closed_forms import prediction_bound, prediction_risk_bound
 from linear_lottery.guarantees import samplers
-from linear_lottery.guarantees.facts import EPS, SOURCE, Facts, facts, option, planted_shape, smallest_signal
+from linear_lottery.guarantees.facts import EPS, SOURCE, Facts, clearly, facts, option, planted_shape, smallest_signal
 from linear_lottery.guarantees.probable import DELTA, law_holds, level
-from recovery.guarantees import Guarantee, Verdict, all_of, exceeds
+from recovery.guarantees import Guarantee, Verdict, all_of
 from recovery.instances import Instance
 
 __all__ = ["THRESHOLD"]
@@ -27,7 +27,7 @@ def _compare(left: float, right: float, reason: str, error: float) -> Verdict:
     """Return whether left > right or both are 0 (where there is no noise), both up to an absolute error."""
     if left == right == 0.0:
         return Verdict.of(True, reason + ": both are 0", 0.0)
-    return exceeds(left, right, reason, error / max(left, right) if max(left, right) > 0.0 else 0.0)
+    return clearly(left, right, reason, left_error=error)
 
 
 def _tau(known: Facts, instance: Instance, delta: float, coordinates: float) -> float:
@@ -45,8 +45,12 @@ def _exact_hypotheses(instance: Instance) -> Verdict:
     shape = all_of([planted_shape(known, instance), law_holds(instance, gaussian=False)])
     if shape.status != "holds":
         return shape
-    right = 2.0 * _exact_tau(known, instance)
-    return all_of([shape, exceeds(smallest_signal(instance), right, "min |w*|, and 2 tau", known.rounding())])
+    tau, error = _exact_tau(known, instance), known.run_error(instance)
+    signal = clearly(smallest_signal(instance), 2.0 * tau, "min |w*|, and 2 tau", known.rounding(), left_error=error)
+    if len(instance.support) == len(instance.x):
+        return all_of([shape, signal])
+    # a threshold of the size of rounding prunes by rounding
+    return all_of([shape, signal, clearly(tau, 0.0, "tau, and the rounding of null weights", right_error=error)])
 
 
 def _exact_outcome(instance: Instance) -> Verdict:
@@ -76,10 +80,10 @@ def _event(instance: Instance) -> Verdict:
     shape = planted_shape(known, instance)
     if shape.status != "holds":
         return shape
-    eta = np.linalg.lstsq(known.X, instance.noise, rcond=None)[0]
-    error = known.weight_error(instance.x + eta)
+    eta = np.linalg.lstsq(known.R, known.xi, rcond=None)[0]
+    error = 2.0 * known.weight_error(instance.x + eta)
     tau = option(instance, "tau")
-    return all_of([shape, _compare(tau, float(np.abs(eta).max()), "tau, and |eta|_inf", error)])
+    return all_of([shape, clearly(tau, float(np.abs(eta).max()), "tau, and |eta|_inf", left_error=error)])
 
 
 def _one_round(instance: Instance, tau: float) -> tuple[Any, np.ndarray, Verdict]:
@@ -182,6 +186,7 @@ THRESHOLD = (
         sampler=_sub_gaussian,
         steer="signal",
         delta=DELTA,
+        scales=("data", "matrix"),
     ),
     Guarantee(
         name="threshold-estimate",
@@ -197,6 +202,7 @@ THRESHOLD = (
         needs=("x", "noise", "tau"),
         sampler=_with_tau,
         steer="noise",
+        scales=("data", "matrix"),
     ),
     Guarantee(
         name="threshold-prediction",
@@ -212,6 +218,7 @@ THRESHOLD = (
         needs=("x", "noise", "tau"),
         sampler=_with_tau,
         steer="noise",
+        scales=("data", "matrix"),
     ),
     Guarantee(
         name="probable-prediction",
@@ -230,6 +237,7 @@ THRESHOLD = (
         sampler=_gaussian,
         steer=None,
         delta=DELTA,
+        scales=("data", "matrix"),
     ),
 )
 """Guarantees of threshold pruning."""

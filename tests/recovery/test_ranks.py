@@ -103,7 +103,8 @@ def test_the_nearest_solution_is_that_of_the_pseudo_inverse(backend, shape, kind
     steep = np.linalg.norm(inverse, 2)
     wanted = start + inverse @ (b - A @ start)
     size = np.linalg.norm(b) + np.linalg.norm(A, 2) * (np.linalg.norm(wanted) + np.linalg.norm(start))
-    w, gain = nearest_solution(arrays.namespace(backend.put(A)), backend.put(A), backend.put(b), backend.put(start), A.dtype)
+    known = [backend.put(value) for value in (A, b, start)]
+    w, gain = nearest_solution(arrays.namespace(*known), *known, A.dtype)
     error = 2 * rank_tolerance(min(shape), A.dtype) * (1 + steep * np.linalg.norm(A, 2))
     assert np.abs(backend.get(w) - wanted).max() <= error * (1 + steep * size)
     assert np.abs(backend.get(gain) - np.linalg.norm(inverse, axis=1)).max() <= error * steep
