@@ -110,6 +110,8 @@ def first_to_go(magnitude: np.ndarray, count: int, tolerance: float) -> np.ndarr
     One after another the smallest goes, and of those that exceed it by no more than `tolerance` the one with the
     largest position, so that of equals those with the smaller index stay.
     """
+    if not tolerance < np.inf:  # weights out of range: nothing is known
+        tolerance = np.inf
     if count == 1:  # the same rule without sorting; most of the time is spent here
         return np.flatnonzero(magnitude <= magnitude.min() + tolerance)[-1:]
     rank = np.argsort(magnitude, kind="stable")

@@ -40,6 +40,7 @@ LEAF = 64
 """Triangles of up to this size are inverted by back substitution."""
 
 FLOAT = np.dtype(np.float64)
+LEAST = float(np.finfo(FLOAT).tiny)
 
 
 def rank_tolerance(k: int, dtype: Any) -> float:
@@ -146,10 +147,14 @@ def column_norms(xp: Any, T: Any) -> Any:
 
 
 def unit_columns(xp: Any, T: Any) -> tuple[Any, Any]:
-    """Return the columns with norm 1, and the norms; those of zero columns are 1."""
+    """Return the columns with norm 1, and the norms; those of zero columns are 1.
+
+    Columns of subnormal numbers, which have lost their digits, count as zero.
+    """
     largest = xp.abs(T).max(axis=0)
-    largest = xp.where(largest > 0, largest, 1.0)
-    unit = T / largest  # by steps: neither a square nor a reciprocal may leave the range of the numbers
+    some = largest >= LEAST
+    largest = xp.where(some, largest, 1.0)
+    unit = xp.where(some, T, 0.0) / largest  # by steps: neither a square nor a reciprocal may leave the range of the numbers
     length = xp.sqrt((unit * unit).sum(axis=0))
     length = xp.where(length > 0, length, 1.0)
     return unit / length, largest * length
@@ -247,7 +252,7 @@ def _inverse(xp: Any, T: Any, dtype: Any) -> tuple[Any, Any, Any]:
     G = (Vt[:r].T / s[:r]) / norms[:, None]
     if r == k:
         return U, None, G
-    used = xp.abs(T).max(axis=0) > 0
+    used = xp.abs(T).max(axis=0) >= LEAST
     if not bool(used.all()):  # a zero column has no unit, and its weight moves nowhere
         return _inverse_without_zeros(xp, T, used, dtype)
     # scaled as a whole: directions count, not lengths
