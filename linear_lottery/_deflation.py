@@ -56,10 +56,10 @@ class Deflation:
         self.problem = problem
         self.kept = np.arange(problem.d)  # one a row of W; some of them are gone, as `alive` says
         self._factor(problem.X, problem.y, by_gram=True)
-        self.loss = self.condition
+        self.first_condition = self.loss = self.condition
         if not self.loss <= GRAM:
             self._factor(*problem.reduced)
-            self.loss = 1.0
+            self.first_condition, self.loss = self.condition, 1.0
 
     @classmethod
     def of(cls, problem: Problem) -> Deflation | None:
@@ -68,7 +68,7 @@ class Deflation:
             return None
         with np.errstate(all="ignore"):  # whatever goes wrong in a singular X, the condition tells
             route = cls(problem)
-        return route if route.condition <= 1 / (8 * rank_tolerance(problem.d, problem.dtype)) else None
+        return route if route.first_condition <= 1 / (8 * rank_tolerance(problem.d, problem.dtype)) else None
 
     @property
     def condition(self) -> float:

@@ -154,7 +154,8 @@ def unit_columns(xp: Any, T: Any) -> tuple[Any, Any]:
     largest = xp.abs(T).max(axis=0)
     some = largest >= LEAST
     largest = xp.where(some, largest, 1.0)
-    unit = xp.where(some, T, 0.0) / largest  # by steps: neither a square nor a reciprocal may leave the range of the numbers
+    # by steps: neither a square nor a reciprocal may leave the range of the numbers
+    unit = xp.where(some, T, 0.0) / largest
     length = xp.sqrt((unit * unit).sum(axis=0))
     length = xp.where(length > 0, length, 1.0)
     return unit / length, largest * length

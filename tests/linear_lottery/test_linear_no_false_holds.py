@@ -1,4 +1,4 @@
-"""No false ``holds``, no false alarm and no traceback on instances that hurt arithmetic: ties, copies, tall, far from 1."""
+"""No false ``holds``, no false alarm, no traceback where arithmetic hurts: ties, copies, tall data, far from 1."""
 
 from collections import Counter
 
