@@ -134,8 +134,8 @@ class Record:
 
     @property
     def left(self) -> int:
-        """Number of steps that may still be made; 0 after a stop."""
-        return 0 if self.stop is not None else self.limit - self.n_iter
+        """Number of steps that may still be made; 0 after a stop, and after a step beyond the limit."""
+        return 0 if self.stop is not None else max(0, self.limit - self.n_iter)
 
     def add(
         self,

@@ -181,3 +181,15 @@ def test_bad_arguments_are_refused_with_a_sentence(change, error, words):
     X, y, _ = problem()
     with pytest.raises(error, match=words):
         recovery.fit_network(X, y, **{"n_neurons": (5, 5), "sparsity": 30, **change})
+
+
+@pytest.mark.parametrize("widths", [4, (4, 3)])
+@pytest.mark.parametrize("n_iter", [1, 2, 3])
+def test_a_fit_on_batches_ends_where_its_steps_end_before_it_has_cut_back(n_iter, widths):
+    # cutting back needs one step more than were left: the number left must not pass 0 and count down for ever
+    def stop(state):
+        assert state.n_iter <= 100
+
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((8, 2)), rng.standard_normal(8)
+    recovery.fit_network(X, y, n_neurons=widths, sparsity=3, batch_size=7, n_iter=n_iter, rng=0, callback=stop)
