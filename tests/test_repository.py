@@ -1,6 +1,6 @@
 """What the repository says of itself is true: commands, versions, names, and nothing of any one machine."""
 
-import importlib
+import importlib.util
 import re
 import subprocess
 import sys
@@ -82,14 +82,30 @@ def test_every_target_is_phony():
     assert {"figures", "test", "test-slow", "lint", "bench", "clean"} <= phony
 
 
+def can_be_run(module):
+    """Say whether `python -m module` finds something: a file of ours, or what is installed."""
+    ours = ROOT.joinpath(*module.split("."))
+    if (ROOT / module.partition(".")[0]).is_dir():
+        return ours.with_suffix(".py").is_file() or (ours / "__main__.py").is_file()
+    return importlib.util.find_spec(module) is not None
+
+
+def test_a_module_that_is_not_there_cannot_be_run():
+    assert can_be_run("pytest")
+    assert can_be_run("benchmarks")
+    assert can_be_run("benchmarks.recovery_rates")
+    assert not can_be_run("benchmarks.no_such_table")
+    assert not can_be_run("no_such_program")
+
+
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
 def test_the_commands_of_the_documents_exist(name):
     text = (ROOT / name).read_text()
     makes = set(re.findall(r"\bmake (?:PYTHON=\S+ )?([a-z][a-z-]+)(?=[`\s]*(?:$|[`#]))", text, re.MULTILINE))
     assert makes
     assert makes <= targets()
-    modules = set(re.findall(r"python -m ([a-z_.]+)", text))
-    assert all((ROOT / (module.replace(".", "/") + ".py")).is_file() for module in modules), modules
+    modules = set(re.findall(r"python -m ([a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)*)", text))
+    assert [module for module in modules if not can_be_run(module)] == []
     for path in re.findall(r"`((?:planted|recovery|figures|paper_repro|tests|docs|notebooks)/[A-Za-z0-9_/.]+)`", text):
         if "NAME" not in path:
             assert (ROOT / path).exists(), path
