@@ -113,6 +113,17 @@ def test_the_commands_of_the_documents_exist(name):
         assert (ROOT / link).is_file(), link
 
 
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
+def test_what_a_page_names_is_there(page):
+    text = page.read_text()
+    modules = set(re.findall(r"python -m ([a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)*)", text))
+    assert [module for module in modules if not can_be_run(module)] == []
+    paths = re.findall(rf"`((?:{'|'.join(TOP)}|tests|docs|notebooks|benchmarks)/[A-Za-z0-9_/.]+?)(?:::\w+)?`", text)
+    links = re.findall(r"\]\(([^)#:]+)\)", text)
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+    assert [link for link in links if not (page.parent / link).is_file()] == []
+
+
 def test_the_calls_of_the_command_line_are_understood():
     from paper_repro import arguments, experiment
 
