@@ -397,8 +397,9 @@ def forged(rng, number, folder):
             part.pop()
         else:
             part[path[-1]] = STRANGE[int(rng.integers(len(STRANGE)))]
-        if draw > 0.97 and isinstance(content.get("data"), dict) and "A" in content["data"]:
-            content["data"]["A"] = content["data"]["A"] * 2
+        data = content.get("data")
+        if draw > 0.97 and isinstance(data, dict) and isinstance(data.get("A"), list):
+            data["A"] = data["A"] * 2  # more rows than the data had
     if rng.uniform() < 0.15:  # everything of the data and of the claim on another scale
         content = _rescaled(json.loads(made.to_json()), int(rng.choice([300, -300, 600])))
     text = json.dumps(content)
