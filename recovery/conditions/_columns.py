@@ -9,6 +9,7 @@ import numpy as np
 from planted import arrays
 from planted.checks import check_array
 from planted.exactness import InexactNumber, check_exact
+from recovery.operators import ScaledOperator
 
 __all__ = [
     "all_columns",
@@ -27,22 +28,26 @@ TINY = 1e-280
 """Gram matrices below this lose digits to underflow, or are 0."""
 
 
-def all_columns(A: Any) -> Any:
+def all_columns(A: Any, proves: bool = True) -> Any:
     """Return an operator or array as a plain float64 matrix on its own device, shape (n, N), with the same numbers.
 
     This is the door of every condition and certificate. What float64 would round, such as integers beyond 2**53, is
     refused: others would take the place of the caller's numbers in proofs. So is an operator that was made of such
-    numbers, or whose columns are products that are rounded.
+    numbers, or whose columns are products that are rounded. Where nothing is proved (`proves` is False), the rounded
+    products of a scaled operator are taken as they are: the computation makes errors of that size anyway.
     """
     if hasattr(A, "columns") and hasattr(A, "rmatvec"):
-        return operator_columns(A)
+        return operator_columns(A, proves)
     columns = check_exact(A, "A", ndim=2)
     return columns if columns.dtype == np.float64 else columns.astype(np.float64)
 
 
-def operator_columns(A: Any) -> Any:
+def operator_columns(A: Any, proves: bool = True) -> Any:
     """Return the columns of an operator as :func:`all_columns` does."""
-    refuse_rounded(A)
+    given = A
+    while not proves and isinstance(given, ScaledOperator):
+        given = given.base
+    refuse_rounded(given)
     xp = A.xp if hasattr(A, "xp") else arrays.namespace(A.columns(np.arange(0)))
     columns = check_exact(A.columns(xp.arange(int(A.shape[1]))), "A", ndim=2)
     return columns if columns.dtype == np.float64 else columns.astype(np.float64)
@@ -55,14 +60,14 @@ def refuse_rounded(A: Any) -> None:
         raise InexactNumber(why)
 
 
-def host_columns(A: Any) -> np.ndarray:
+def host_columns(A: Any, proves: bool = True) -> np.ndarray:
     """Return what :func:`all_columns` returns as a contiguous matrix on the CPU."""
-    return np.ascontiguousarray(arrays.to_numpy(all_columns(A)))
+    return np.ascontiguousarray(arrays.to_numpy(all_columns(A, proves)))
 
 
 def unit_columns(A: Any) -> Any:
     """Return the columns of A scaled to unit norm, float64; zero columns are refused with a sentence."""
-    columns = all_columns(A)
+    columns = all_columns(A, proves=False)  # norms are rounded
     xp = arrays.namespace(columns)
     largest = xp.abs(columns).max(axis=0)
     zero = largest == 0

@@ -145,7 +145,7 @@ def restricted_eigenvalues(
         raise ValueError(
             f"certify={certify!r} with method={method!r}; expected a bool, and False for 'coherence', a float estimate"
         )
-    columns = host_columns(A)
+    columns = host_columns(A, proves=bool(certify) or method == "dual")
     gram, rows = host_gram(columns)
     size = gram.shape[0]
     s = check_integer(s, "s", minimum=1, maximum=size)

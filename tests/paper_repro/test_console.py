@@ -99,7 +99,7 @@ def calls(tmp_path, monkeypatch):
         "report": (0, "--preset", "smoke", *where),
         "merge": (0, folder, "--results", folder.with_name("ζ")),
         "verify": (
-            *(0, "toy-projection", "--held", "9", "--instances", "9", "--seconds", "0", "--jobs", "1"),
+            *(0, "toy-projection", "--held", "9", "--instances", "9", "--evaluations", "20", "--jobs", "1"),
             *("--results", folder.with_name("η")),
         ),
         "check": (0, certificate),

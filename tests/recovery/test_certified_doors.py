@@ -12,6 +12,7 @@ import pytest
 
 import recovery
 from paper_repro import diagnose as command
+from planted.exactness import InexactNumber
 from recovery import DenseOperator, GatedOperator, Instance, certificates, conditions
 from recovery.certificates.certificate import exact, exact_matrix
 from recovery.conditions.intervals import written
@@ -283,3 +284,19 @@ def test_what_is_proved_of_clear_rows_is_not_called_proved_of_the_matrix():
     assert numbers["alpha_1 of the null space"].startswith("0.33333")  # of the rows that are clear
     exact = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
     assert "alpha_1 of the null space, proved" in dict(recovery.diagnose(exact, sparsity=1, improve=False).numbers)
+
+
+def test_what_proves_nothing_takes_columns_of_unit_norm():
+    rng = np.random.default_rng(0)
+    A = recovery.GatedOperator.from_generators(rng.standard_normal((60, 3)), rng.standard_normal((3, 4)))
+    unit, _ = recovery.normalise(A)
+    columns = unit.columns(np.arange(12))
+    for method in ("enumerate", "coherence", "search"):
+        found = conditions.restricted_eigenvalues(unit, 2, method)
+        assert found == conditions.restricted_eigenvalues(columns, 2, method)
+        assert not found.largest.upper_certified
+    assert conditions.mutual_coherence(unit) == conditions.mutual_coherence(columns)
+    with pytest.raises(InexactNumber, match="ScaledOperator"):
+        conditions.restricted_eigenvalues(unit, 2, certify=True)
+    with pytest.raises(InexactNumber, match="ScaledOperator"):
+        conditions.null_space_constant(unit, 2)

@@ -85,6 +85,9 @@ def test_the_rate_is_the_stated_one(monkeypatch, name):
         seen.clear()
         if SPARSE[name].check(instance).status != "holds" or SPARSE[name].conclusion(instance).status == "unknown":
             continue
+        if instance.x0 is not None and np.allclose(instance.x0, instance.x, rtol=1e-14, atol=0.0):
+            assert seen == []  # what a step does there is rounding
+            continue
         (bounds,) = seen
         if rate is not None:
             ratios = [rate(instance)] * 3
