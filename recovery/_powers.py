@@ -36,7 +36,11 @@ def shifted(values: Any, exponent: int) -> Any:
 
 
 def normalised_power(values: Any) -> tuple[Any, Any]:
-    """Return 2^-e values with a largest magnitude in [1, 2), and 2^e as an array of shape (): no synchronisation."""
+    """Return values / u with a largest magnitude in [1, 2), and u, a power of two of shape (): no synchronisation.
+
+    Where all values are below the smallest normal number, u is that number, and the magnitude is below 1.
+    """
     xp = arrays.namespace(values)
-    exponent = xp.frexp(xp.abs(values).max())[1] - 1
-    return xp.ldexp(values, -exponent), xp.ldexp(xp.ones((), dtype=values.dtype), exponent)
+    peak = xp.maximum(xp.abs(values).max(), np.finfo(values.dtype).tiny)
+    unit = peak / (2.0 * xp.frexp(peak)[0])  # exact: the peak is its mantissa times a power of two
+    return values / unit, unit

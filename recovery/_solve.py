@@ -25,6 +25,9 @@ __all__ = ["list_solvers", "solve", "solver_class"]
 _SCALED = frozenset({"matvec", "rmatvec", "rmatvec_blocks", "matvec_support", "columns", "column_norms", "gram"})
 """What :class:`recovery.rescaled.RescaledOperator` offers."""
 
+_NEAR = {np.dtype("float32"): 4, np.dtype("float64"): 16}
+"""An A of size within 2^+-this is left as it is, which saves the products with powers of two and changes no bit."""
+
 
 def solve(
     A: Any,
@@ -134,6 +137,7 @@ def solve(
     if sparsity == 0 or square == 0.0:
         return _zero(operator, power(0.5 * square, 2 * b), Status.ZERO_SPARSITY if sparsity == 0 else Status.ZERO_DATA)
     a = _size_of(operator, small, cls)
+    a = 0 if abs(a) <= _NEAR.get(np.dtype(operator.dtype), 0) else a
     units = Units(a, b, chosen)
     support, values = _start(operator, x0, sparsity, units)
     scaled = RescaledOperator(operator, a) if a else operator

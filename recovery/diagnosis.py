@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from planted import arrays
-from planted.checks import check_integer
+from planted.checks import check_array, check_integer
 from planted.exactness import check_exact
 from recovery._improvements import changes, parallel
 from recovery._report import Diagnosis, Effect, Finding
@@ -30,6 +30,8 @@ LIMIT = 200_000
 PROGRAMS = 120
 TINY = 1e-140
 """Where squares of the largest entry of a column would leave the range of floats, or come near its ends."""
+FAR = 400
+"""Exponents of y beyond which it is divided by a power of two, x too."""
 NOISE_FREE = 1e-10
 """y is taken for A x without noise if it differs by less than this share of its norm."""
 _SLOW = {"l1-null-space", "unique-spark", "unique-coherence"}
@@ -97,6 +99,13 @@ def diagnose(
         y = arrays.to_numpy(check_exact(y, "y", ndim=1, shape=(n,))).astype(np.float64)
     if x is not None:
         x = arrays.to_numpy(check_exact(x, "x", ndim=1, shape=(size,))).astype(np.float64)
+    if y is not None and np.any(y):
+        far = int(np.frexp(np.abs(y).max())[1])
+        if abs(far) > FAR:  # squares would leave the range; verdicts do not depend on the unit of y and x
+            y = np.ldexp(y, -far)
+            if x is not None:
+                with np.errstate(over="ignore"):
+                    x = check_array(np.ldexp(x, -far), f"x over max |y|, which is near 2^{far},", ndim=1)
     gated = operator if isinstance(operator, GatedOperator) else None
     if generators is not None:
         if gated is None:

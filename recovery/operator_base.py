@@ -11,6 +11,7 @@ import numpy as np
 
 from planted import arrays
 from recovery._powers import shifted
+from recovery._sums import column_squares
 
 __all__ = ["Operator"]
 
@@ -86,7 +87,8 @@ class Operator:
         norms = []
         for start in range(0, self.shape[1], step):
             block = shifted(self.columns(xp.arange(start, min(start + step, self.shape[1]))), -exponent)
-            norms.append(xp.sqrt((block * block).sum(axis=0)))
+            square = column_squares(block) if block.dtype.itemsize < 8 else (block * block).sum(axis=0)
+            norms.append(xp.sqrt(square).astype(block.dtype))
         return xp.concatenate(norms)
 
     def size_exponent(self) -> int | None:

@@ -13,6 +13,7 @@ from planted.checks import check_array, check_finite
 from planted.exactness import inexact
 from planted.values import by_value
 from recovery._powers import exponent_of, shifted
+from recovery._sums import adjoint, column_squares
 from recovery.gated import GatedOperator
 from recovery.operator_base import Operator
 from recovery.operator_checks import dottest
@@ -22,9 +23,6 @@ __all__ = ["DenseOperator", "GatedOperator", "Operator", "ScaledOperator", "as_o
 
 NORM_COLUMNS = 1024
 """Columns whose norms are summed together on a CPU: the sums stay in the fastest cache."""
-
-NORM_ROWS = 128
-"""Rows whose squares are added in float32, as in NumPy's own pairwise sums."""
 
 
 @by_value
@@ -78,7 +76,7 @@ class DenseOperator(Operator):
             columns = shifted(self.A[:, short], -shift)
             peaks = xp.frexp(xp.abs(columns).max(axis=0))[1]
             columns = xp.ldexp(columns, -peaks)
-            norms[short] = xp.ldexp(xp.sqrt((columns * columns).sum(axis=0)), peaks - top)
+            norms[short] = xp.ldexp(xp.sqrt(column_squares(columns)), peaks - top)
         return norms, shift + top
 
     def _squares(self, shift: int) -> Any:
@@ -86,7 +84,7 @@ class DenseOperator(Operator):
         step = NORM_COLUMNS if arrays.device_of(self.A) == "cpu" else self.shape[1]
         blocks = (shifted(self.A[:, a : a + step], -shift) for a in range(0, self.shape[1], step))
         with np.errstate(over="ignore", under="ignore"):
-            return self.xp.concatenate([_squared_norms(self.xp, block) for block in blocks])
+            return self.xp.concatenate([column_squares(block) for block in blocks])
 
     @property
     def xp(self) -> Any:
@@ -102,7 +100,7 @@ class DenseOperator(Operator):
 
     def rmatvec(self, r: Any) -> Any:
         """Return A' r."""
-        return self.A.T @ r
+        return adjoint(self.A, r)
 
     def rmatvec_blocks(self, r: Any) -> Iterator[tuple[int, Any]]:
         """Yield A' r as one block."""
@@ -195,19 +193,6 @@ class ScaledOperator(Operator):
     def column_norms(self) -> Any:
         """Return |factor| times the norms of the underlying columns."""
         return self.xp.abs(self.factor) * self.base.column_norms()
-
-
-def _squared_norms(xp: Any, block: Any) -> Any:
-    """Return the sums of squares of the columns; of float32 in runs of rows that are then added in float64.
-
-    Row after row in float32, a sum over n rows of one size is off by up to n eps, percents where n is a million.
-    """
-    runs = int(block.shape[0]) // NORM_ROWS if block.dtype.itemsize < 8 else 0
-    if runs == 0:
-        return xp.einsum("ij,ij->j", block, block)
-    split = block[: runs * NORM_ROWS].reshape(runs, NORM_ROWS, -1)
-    rest = block[runs * NORM_ROWS :]
-    return xp.einsum("kij,kij->kj", split, split).astype(xp.float64).sum(axis=0) + xp.einsum("ij,ij->j", rest, rest)
 
 
 def as_operator(A: Any) -> Operator:

@@ -29,7 +29,7 @@ class Status(Enum):
     STOPPED = "stopped: the callback asked for it"
     ZERO_SPARSITY = "nothing to find: sparsity is 0, so x is 0"
     ZERO_DATA = "nothing to find: y is 0, so x is 0"
-    OUT_OF_RANGE = "out of range: x has entries that its dtype cannot hold; give A or y in other units, or in float64"
+    OUT_OF_RANGE = "out of range: the answer has numbers that its dtype cannot hold; try other units, or float64"
     FAILED = "failed: the solver behind gave no answer"
 
     @property

@@ -79,9 +79,10 @@ def unfuse(w: Any, X: Any, gates: Any, assumption: str = "binary", *, tol: float
         output = xp.asarray(_signs(X, blocks, on, live, tol))
         hidden = blocks * output
         if assumption == "unit":
-            largest = xp.abs(blocks).max(axis=0) if live.size else output
-            norms = largest * xp.sqrt(((blocks / largest) ** 2).sum(axis=0))
-            hidden, output = hidden / norms, output * norms
+            unit = _units(blocks, axis=0)
+            small = blocks / unit
+            norms = xp.sqrt((small * small).sum(axis=0))
+            hidden, output = small * output / norms, output * norms * unit[0]
     return ReLUNetwork([hidden, output])
 
 
@@ -120,6 +121,8 @@ def _signs(X: Any, blocks: Any, on: Any, live: np.ndarray, tol: float) -> np.nda
 def _misfits(X: Any, neurons: Any, on: Any, tol: float) -> tuple[np.ndarray, np.ndarray]:
     """Return on how many rows the gates differ from 1{X u >= 0} and from 1{-X u >= 0}; rows with X u = 0 pass."""
     xp = arrays.namespace(X)
+    # signs have no unit, and no product leaves the range, where rows and neurons are near 1
+    X, neurons = X / _units(X, axis=1), neurons / _units(neurons, axis=0)
     activation = X @ neurons
     decided = xp.abs(activation) > tol * (xp.abs(X) @ xp.abs(neurons))
     positive = activation > 0.0
@@ -127,3 +130,10 @@ def _misfits(X: Any, neurons: Any, on: Any, tol: float) -> tuple[np.ndarray, np.
         arrays.to_numpy((decided & (positive != on)).sum(axis=0)),
         arrays.to_numpy((decided & (positive == on)).sum(axis=0)),
     )
+
+
+def _units(matrix: Any, axis: int) -> Any:
+    """Return the powers of two near the largest magnitudes along an axis, which is kept; 1 for zeros."""
+    xp = arrays.namespace(matrix)
+    peaks = xp.abs(matrix).max(axis=axis, keepdims=True) if matrix.size else matrix[:1] if axis == 0 else matrix[:, :1]
+    return xp.where(peaks > 0.0, peaks / (2.0 * xp.where(peaks > 0.0, xp.frexp(peaks)[0], 1.0)), 1.0)

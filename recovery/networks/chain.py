@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from planted import arrays
+from recovery._sums import adjoint, column_means
 from recovery.networks.losses import softmax
 
 __all__ = ["column_scales", "curved", "derivative", "forward", "gradients", "join", "split"]
@@ -67,7 +68,7 @@ def gradients(layers: Sequence[Any], values: Sequence[Any], outward: Any) -> lis
     """
     found = []
     for level in reversed(range(len(layers))):
-        found.append(values[level].T @ outward)
+        found.append(adjoint(values[level], outward))
         if level:
             outward = (outward @ layers[level].T) * (values[level] > 0)
     return found[::-1]
@@ -120,7 +121,7 @@ def column_scales(layers: Sequence[Any], values: Sequence[Any]) -> list[Any]:
     found = []
     for level in reversed(range(len(layers))):
         activation = values[level]
-        read = xp.sqrt((activation * activation).mean(axis=0))
+        read = xp.sqrt(column_means(activation * activation))
         found.append(read[:, None] * slope)
         if level:
             open_share = (activation > 0).mean(axis=0).astype(slope.dtype)

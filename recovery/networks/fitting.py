@@ -18,7 +18,7 @@ from recovery.networks.record import FitState, NetworkFit, Record, sentence
 from recovery.networks.released import fit_released
 from recovery.networks.repaired import fit_repaired
 from recovery.networks.several import check_widths, count_weights, empty_network, fit_several
-from recovery.networks.units import check_ratio, power
+from recovery.networks.units import check_ratio, in_range, power
 from recovery.results import Status
 
 __all__ = ["fit_network"]
@@ -208,7 +208,10 @@ def fit_network(
             batches, n_neurons, sparsity, gate_update, record, draw, restarts=restarts, tol=tol, solver=solver
         )
     if unit_y != unit_X:
-        network = ReLUNetwork([xp.ldexp(network.hidden, unit_y - unit_X), network.output])
+        layers, held = in_range([network.hidden, network.output], 0, unit_X, unit_y, small, target)
+        network = ReLUNetwork(layers)
+        if not held:
+            status, note = Status.OUT_OF_RANGE, f"before that: {sentence(status, n_iter, note)}"
     message = sentence(status, n_iter, note)
     return NetworkFit(network, psnr(network(X), y), record.n_iter, status, message, record.history)
 

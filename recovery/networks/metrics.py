@@ -44,9 +44,23 @@ def psnr(prediction: Any, target: Any) -> float:
     peak = float(xp.abs(target).max())
     if peak == 0:
         return psnr_of(float(xp.abs(prediction).max()), 0.0)
-    error = (prediction - target) / peak  # so that no square leaves the range of the numbers
-    with np.errstate(over="ignore"):  # a diverged prediction has -inf dB
-        return psnr_of(float((error * error).mean()), 1.0)
+    with np.errstate(over="ignore", under="ignore"):  # a diverged prediction has -inf dB
+        error = (prediction - target) / peak  # so that no square of an ordinary error leaves the range of the numbers
+        mean = float((error * error).mean())
+        if not math.isfinite(mean):  # perhaps the difference alone is out of range
+            error = 4.0 * ((0.25 * prediction - 0.25 * target) / peak)
+            mean = float((error * error).mean())
+    info = np.finfo(error.dtype)
+    if mean < float(info.tiny) / float(info.eps):  # squares may be 0, or have lost digits, though the errors are not 0
+        error = prediction - target
+        largest = float(xp.abs(error).max())
+        if largest == 0.0:
+            return math.inf
+        exponent = math.frexp(largest)[1]
+        error = xp.ldexp(error, -exponent)
+        ratio = math.frexp(peak)[0] / float(xp.sqrt((error * error).mean()))
+        return 20 * (math.log10(ratio) + (math.frexp(peak)[1] - exponent) * math.log10(2.0))
+    return psnr_of(mean, 1.0) if math.isfinite(mean) else -math.inf
 
 
 def psnr_of(mean_square: float, peak: float) -> float:

@@ -20,7 +20,7 @@ from recovery.networks.mlp import Shapes
 from recovery.networks.recipes import Recipe, initial_weights
 from recovery.networks.record import FitState, NetworkFit
 from recovery.networks.training import Clock, Job, Trainer
-from recovery.networks.units import check_ratio, check_unit, power, scale_layers, unit_inputs, unit_targets
+from recovery.networks.units import check_ratio, check_unit, in_range, power, unit_inputs, unit_targets
 from recovery.results import Status
 
 __all__ = ["Pass"]
@@ -212,8 +212,9 @@ class Pass:
 
     def _fit(self, cut: _Cut) -> NetworkFit:
         run, recipe = cut.run, self.recipe
-        network = self._network(cut.job.weights, run.problem)
+        network, held = self._network(cut.job.weights, run.problem)
         status = self._stop(run) or Status.PRUNED
+        status = status if held else Status.OUT_OF_RANGE
         total = sum(a * b for a, b in self.shapes.layers[: self.counted])
         message = (
             f"{status.value}; {cut.masks.count} of {total} weights are left after {len(cut.history['objective'])} "
@@ -222,8 +223,8 @@ class Pass:
         ratio = self._psnr(network, run.problem)
         return NetworkFit(network, ratio, run.n_iter + cut.n_iter, status, message, cut.history)
 
-    def _network(self, weights: Any, problem: int) -> ReLUNetwork:
-        """Return a network in the caller's units, without neurons that receive or send nothing."""
+    def _network(self, weights: Any, problem: int) -> tuple[ReLUNetwork, bool]:
+        """Return a network in the caller's units, without neurons that receive or send nothing; and whether it fits."""
         xp, layers = self.xp, self.shapes.split(weights)
         mantissa, exponent = self.scales[problem]
         if self.fused:
@@ -231,7 +232,8 @@ class Pass:
             layers[-1] = xp.sign(layers[-1])
         scaled = len(layers) - 2 if self.fused else len(layers) - 1
         layers[scaled] = layers[scaled] * mantissa
-        layers = scale_layers(layers, scaled, self.unit_X, exponent)
+        inputs, targets = self.trainer.X, self.columns[problem]
+        layers, held = in_range(layers, scaled, self.unit_X, exponent, inputs, targets)
         alive = live_neurons([arrays.to_numpy(layer != 0) for layer in layers])
         for i, keep in enumerate(alive[1:-1]):
             places = xp.asarray(np.flatnonzero(keep))
@@ -239,7 +241,7 @@ class Pass:
             layers[i + 1] = layers[i + 1][places]
         if self.scalar:
             layers[-1] = layers[-1][:, 0]
-        return ReLUNetwork(layers)
+        return ReLUNetwork(layers), held
 
     def _magnitudes(self, run: _Run) -> list[Any]:
         """Return what the counted layers' weights are ranked by."""

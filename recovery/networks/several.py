@@ -17,9 +17,10 @@ from recovery.networks.layerwise import fit_released_layers, fit_repaired_layers
 from recovery.networks.losses import softmax
 from recovery.networks.metrics import psnr
 from recovery.networks.record import FitState, NetworkFit, Record, sentence
-from recovery.networks.units import check_unit, root_mean_square, scale_layers
+from recovery.networks.units import check_unit, in_range, root_mean_square
 from recovery.networks.vector_released import fit_released_vector
 from recovery.networks.vector_repaired import fit_repaired_vector
+from recovery.results import Status
 
 __all__ = ["check_widths", "count_weights", "empty_network", "fit_several"]
 
@@ -114,7 +115,10 @@ def fit_several(
         last = len(layers) - (1 if y.ndim == 2 else 2)
         layers[0] = layers[0] / part_X
         layers[last] = layers[last] * part_y
-        network = ReLUNetwork(scale_layers(layers, last, unit_X, unit_y))
+        layers, held = in_range(layers, last, unit_X, unit_y, batches.X, batches.y)
+        network = ReLUNetwork(layers)
+        if not held:
+            status, note = Status.OUT_OF_RANGE, f"before that: {sentence(status, n_iter, note)}"
     if int(small.shape[1]) < int(X.shape[1]):
         first = xp.zeros((int(X.shape[1]), network.n_neurons), dtype=X.dtype)
         first[used] = network.hidden

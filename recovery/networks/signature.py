@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from planted import arrays
+from recovery._sums import column_means
 
 __all__ = ["positive_shares", "sign_counts"]
 
@@ -41,7 +42,7 @@ def sign_counts(X: Any, y: Any, rng: np.random.Generator) -> tuple[int, int]:
     n, d = int(X.shape[0]), int(X.shape[1])
     if n <= d:
         return 0, 0
-    centred = X - X.mean(axis=0)
+    centred = X - column_means(X)
     spread, axes = xp.linalg.eigh(centred.T @ centred / n)
     keep = spread > 1e-10 * spread.max()
     scale = xp.where(keep, 1.0 / xp.sqrt(xp.where(keep, spread, 1.0)), 0.0)

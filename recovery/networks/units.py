@@ -8,9 +8,19 @@ from typing import Any
 import numpy as np
 
 from planted import arrays
+from planted.networks import ReLUNetwork
 from recovery._powers import power
 
-__all__ = ["check_ratio", "check_unit", "power", "root_mean_square", "scale_layers", "unit_inputs", "unit_targets"]
+__all__ = [
+    "check_ratio",
+    "check_unit",
+    "in_range",
+    "power",
+    "root_mean_square",
+    "scale_layers",
+    "unit_inputs",
+    "unit_targets",
+]
 
 
 def unit_inputs(X: Any) -> tuple[Any, int]:
@@ -57,13 +67,56 @@ def scale_layers(layers: list[Any], last: int, unit_X: int, unit_y: int) -> list
     Layer 0 is divided by the unit of the inputs and layer `last` multiplied by that of the targets; at the ends of
     the range as much of the first power as does not fit goes to layer `last`, which gives the same function.
     """
-    xp, found = arrays.namespace(*layers), list(layers)
+    xp = arrays.namespace(*layers)
+    powers = _powers(layers, last, unit_X, unit_y)
+    return [xp.ldexp(layer, power) if power else layer for layer, power in zip(layers, powers, strict=True)]
+
+
+def _powers(layers: list[Any], last: int, unit_X: int, unit_y: int) -> list[int]:
+    """Return the exponent that each layer is multiplied by."""
+    xp, found = arrays.namespace(*layers), [0] * len(layers)
     if last == 0:
-        found[0] = xp.ldexp(layers[0], unit_y - unit_X)  # each alone may be out of range
+        found[0] = unit_y - unit_X  # each alone may be out of range
         return found
     first, most = -unit_X, int(np.finfo(layers[0].dtype).maxexp)
     if 2 * first > most and layers[0].size:
         first = min(first, most - 1 - math.frexp(float(xp.abs(layers[0]).max()))[1])
-    found[0] = xp.ldexp(layers[0], first)
-    found[last] = xp.ldexp(layers[last], unit_y - unit_X - first)
+    found[0], found[last] = first, unit_y - unit_X - first
     return found
+
+
+def in_range(layers: list[Any], last: int, unit_X: int, unit_y: int, X: Any, y: Any) -> tuple[list[Any], bool]:
+    """Return what :func:`scale_layers` does, and whether the dtype holds these numbers.
+
+    Parameters
+    ----------
+    layers : list of array
+        Weights of a network for X and y.
+    last : int
+        The layer that takes the unit of the targets.
+    unit_X, unit_y : int
+        Exponents of what the caller's inputs and targets were divided by.
+    X, y : array
+        Inputs and targets in the units of the fit.
+
+    Returns
+    -------
+    layers : list of array
+        Zeros where weights would be infinite.
+    held : bool
+        False also where weights that became 0, or lost digits, change the outputs by more than the rounding of y.
+    """
+    xp, dtype = arrays.namespace(X), layers[0].dtype
+    powers = _powers(layers, last, unit_X, unit_y)
+    with np.errstate(over="ignore", under="ignore"):
+        found = scale_layers(layers, last, unit_X, unit_y)
+        if max(map(abs, powers)) <= np.finfo(dtype).maxexp // 4:
+            return found, True  # what is lost is nothing beside y, as X is near 1 here
+        if not all(bool(xp.isfinite(layer).all()) for layer in found):
+            return [xp.zeros_like(layer) for layer in layers], False
+        back = [xp.ldexp(layer, -power) for layer, power in zip(found, powers, strict=True)]
+    if not any(bool((one != other).any()) for one, other in zip(back, layers, strict=True)):
+        return found, True
+    error = ReLUNetwork(back)(X) - ReLUNetwork(layers)(X)
+    slack = 4 * float(np.finfo(dtype).eps) * float(xp.abs(y).max())
+    return found, float(xp.abs(error).max()) <= slack

@@ -145,8 +145,9 @@ def descend_on_support(columns: Columns, values: Any, y: Any, step: float, inner
         over = halvings > MAX_HALVINGS
         failed = over if failed is None else failed | over
         size = size * xp.exp2(-halvings)
-        values = values + (size * size_of) * gradient
-        residual = residual - (size * size_of) * image
+        length = size * size_of
+        values = values + length * gradient
+        residual = residual - length * image
     if failed is not None:
         values = xp.where(failed, first, values)
         residual = y - columns.forward(values)

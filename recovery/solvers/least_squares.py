@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from recovery._sums import adjoint
 from recovery.operators import Operator
 from recovery.ranks import gram, nearest_solution, rank_tolerance, triangle, triangular_inverse, unit_columns
 from recovery.solvers.base import to_host
@@ -49,10 +50,10 @@ class SupportColumns:
     def adjoint(self, r: Any) -> Any:
         """Return A_S' r, shape (k,)."""
         if self.matrix is not None:
-            return self.matrix.T @ r
+            return adjoint(self.matrix, r)
         step = self.operator.block_width
         starts = range(0, int(self.idx.shape[0]), step)
-        parts = [self.operator.columns(self.idx[a : a + step]).T @ r for a in starts]
+        parts = [adjoint(self.operator.columns(self.idx[a : a + step]), r) for a in starts]
         return self.operator.xp.concatenate(parts)
 
 

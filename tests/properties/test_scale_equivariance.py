@@ -95,7 +95,7 @@ def test_an_answer_that_is_no_number_of_the_dtype_is_named(name, up, down, entry
     result = recovery.solve(up * problem.A, down * problem.y, 3, name)
     assert result.status is Status.OUT_OF_RANGE
     assert not result.status.success
-    assert result.message.startswith("out of range: x has entries that its dtype cannot hold")
+    assert result.message.startswith("out of range: the answer has numbers that its dtype cannot hold")
     assert set(np.abs(result.x)) <= {0.0, entry}
     np.testing.assert_array_equal(result.support, np.flatnonzero(result.x))
 
