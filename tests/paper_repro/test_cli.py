@@ -78,7 +78,8 @@ def test_show_prints_the_table_and_the_paths(command, tmp_path):
     assert str(tmp_path / "r" / "fig1-smoke.png") in command("show", "fig1", "--preset", "smoke")[1]
 
 
-def test_list_names_figures_and_counts_cells(command, tmp_path):
+def test_list_names_figures_and_counts_cells(command, tmp_path, monkeypatch):
+    monkeypatch.setenv("SPARSE_RECOVERY_DATA", str(tmp_path / "data"))
     fabricated.fill(tmp_path / "r", "fig1", "smoke", leave_out=5)
     code, output, _ = command("list")
     assert code == 0
@@ -86,7 +87,7 @@ def test_list_names_figures_and_counts_cells(command, tmp_path):
         assert f"\n{name}: " in f"\n{output}"
     assert "smoke     32 cells, 27 of them in" in output
     assert "; planted networks, n = 5,000, d = 50, 3 seeds (the paper: n = 50,000, d = 100)\n" in output
-    assert "; stand-in: scikit-learn digits, 8 x 8 pixels, " in output  # tests see no MNIST
+    assert "; stand-in: scikit-learn digits, 8 x 8 pixels, " in output
     assert "; 10 planted networks, n=50,000, d=100, m=10, s=500 (the paper's size)\n" in output
 
 
