@@ -82,10 +82,16 @@ def only_sparse(instance: Instance) -> Verdict:
         return Verdict.of(True, "x = 0: nothing is sparser")
     if math.comb(size, k) > LIMIT:
         return Verdict.unknown(f"there are {math.comb(size, k)} supports")
-    norms = np.linalg.norm(instance.matrix, axis=0)
-    columns = instance.matrix / np.where(norms > 0.0, norms, 1.0)
-    y = instance.y / (float(np.linalg.norm(instance.y)) or 1.0)
-    weight = np.abs(instance.x) * norms / (float(np.linalg.norm(instance.y)) or 1.0)
+    # in units of their largest entries: squares of a short column would vanish beside a long one
+    longest = np.abs(instance.matrix).max(axis=0)
+    columns = instance.matrix / np.where(longest > 0.0, longest, 1.0)
+    norms = np.linalg.norm(columns, axis=0)
+    columns = columns / np.where(norms > 0.0, norms, 1.0)
+    largest = float(np.abs(instance.y).max()) or 1.0
+    y = instance.y / largest
+    size_of_y = float(np.linalg.norm(y)) or 1.0
+    y = y / size_of_y
+    weight = np.abs(instance.x) * (longest / largest) * (norms / size_of_y)
     nearest, where = math.inf, S
     if k <= instance.shape[0]:
         # within S another solution is x plus a null vector

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from recovery import GatedOperator, Instance, NoiseLaw
-from recovery.guarantees import Bounded, base, catalogue, draw
+from recovery.guarantees import Bounded, base, catalogue, draw, uniqueness
 from recovery.guarantees.units import in_range
 
 KNOWN = {guarantee.name: guarantee for guarantee in catalogue()}
@@ -61,6 +61,15 @@ def test_small_weights_are_no_second_solution():
     twins = Instance.planted(np.eye(4)[:, [0, 1, 1, 2]], np.array([1.0, 1.0, 0.0, 0.0]))
     assert KNOWN["unique-spark"].judge(twins).check.status == "fails"
     assert KNOWN["unique-spark"].judge(twins).conclusion.status == "fails"
+
+
+@pytest.mark.parametrize("short", [1e-200, 1e-300])
+def test_a_short_column_beside_a_long_one_is_not_dependent(short):
+    # the square of its norm is 0, so that it was taken for a multiple of the other one
+    A = np.random.default_rng(0).standard_normal((6, 4))
+    A[:, 0], A[0, 0], A[0, 1] = 0.0, short, 0.0
+    verdict = uniqueness.only_sparse(Instance.planted(A, np.array([1.0, 1.0, 0.0, 0.0])))
+    assert verdict.status == "unknown"  # the second column alone explains y, up to rounding
 
 
 def test_long_and_short_columns_have_no_clear_null_space():
