@@ -14,10 +14,10 @@ from planted.networks import ReLUNetwork
 from recovery.networks.batches import Batches
 from recovery.networks.losses import LOSSES, class_targets, softmax
 from recovery.networks.metrics import psnr
-from recovery.networks.record import FitState, NetworkFit, Record, sentence
+from recovery.networks.record import FitState, NetworkFit, Record, empty_network, sentence
 from recovery.networks.released import fit_released
 from recovery.networks.repaired import fit_repaired
-from recovery.networks.several import check_widths, count_weights, empty_network, fit_several
+from recovery.networks.several import check_widths, count_weights, fit_several
 from recovery.networks.units import check_ratio, in_range, power
 from recovery.results import Status
 

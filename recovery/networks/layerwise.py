@@ -10,7 +10,7 @@ import numpy as np
 from planted.networks import ReLUNetwork
 from recovery.networks.batches import Batches
 from recovery.networks.losses import loss_and_gradient
-from recovery.networks.record import Record
+from recovery.networks.record import Record, empty_network
 from recovery.networks.released import fit_released
 from recovery.networks.repaired import fit_repaired
 from recovery.networks.vector_released import fit_released_vector
@@ -170,8 +170,6 @@ def _one_after_the_other(
 
 
 def _zero(batches: Batches, depth: int) -> ReLUNetwork:
-    from recovery.networks.several import empty_network
-
     return empty_network(batches.X, batches.y, depth)
 
 

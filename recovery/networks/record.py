@@ -8,13 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from planted import arrays
 from planted.networks import ReLUNetwork
 from planted.values import by_value
 from recovery.networks.metrics import psnr_of
 from recovery.results import Status
 
-__all__ = ["FitState", "NetworkFit", "Record", "sentence"]
+__all__ = ["FitState", "NetworkFit", "Record", "empty_network", "sentence"]
 
 
 @by_value
@@ -191,3 +193,11 @@ class Record:
         if self.time_limit is not None and time.perf_counter() - self._began > self.time_limit:
             self.stop = self.stop or Status.TIME_LIMIT
         return 0.5 * square if given is None else given
+
+
+def empty_network(X: Any, y: Any, depth: int) -> ReLUNetwork:
+    """Return the zero network without neurons, with the inputs and outputs of the data."""
+    xp, dtype = arrays.namespace(X), np.result_type(X.dtype, y.dtype)
+    last: tuple[int, ...] = (0,) if y.ndim == 1 else (0, int(y.shape[1]))
+    shapes = [(int(X.shape[1]), 0), *[(0, 0)] * (depth - 1), last]
+    return ReLUNetwork([xp.zeros(shape, dtype=dtype) for shape in shapes])

@@ -22,7 +22,7 @@ from recovery.networks.vector_released import fit_released_vector
 from recovery.networks.vector_repaired import fit_repaired_vector
 from recovery.results import Status
 
-__all__ = ["check_widths", "count_weights", "empty_network", "fit_several"]
+__all__ = ["check_widths", "count_weights", "fit_several"]
 
 
 def check_widths(n_neurons: Any) -> tuple[int, ...]:
@@ -54,14 +54,6 @@ def count_weights(X: Any, y: Any, widths: Sequence[int]) -> int:
     """Return how many weights count: those of all layers, but not the output layer of a scalar network."""
     sizes = [int(X.shape[1]), *widths, *([int(y.shape[1])] if y.ndim == 2 else [])]
     return sum(rows * columns for rows, columns in itertools.pairwise(sizes))
-
-
-def empty_network(X: Any, y: Any, depth: int) -> ReLUNetwork:
-    """Return the zero network without neurons, with the inputs and outputs of the data."""
-    xp, dtype = arrays.namespace(X), np.result_type(X.dtype, y.dtype)
-    last: tuple[int, ...] = (0,) if y.ndim == 1 else (0, int(y.shape[1]))
-    shapes = [(int(X.shape[1]), 0), *[(0, 0)] * (depth - 1), last]
-    return ReLUNetwork([xp.zeros(shape, dtype=dtype) for shape in shapes])
 
 
 def fit_several(
