@@ -20,9 +20,9 @@ import recovery
 from benchmarks.machine import machine, table
 from recovery.certificates import dual_bound
 from recovery.certificates.dual import proved_dual
-from recovery.certificates.enumerated import proved_enumeration
+from recovery.certificates.eigenvalues import proved_enumeration
 from recovery.conditions import restricted_eigenvalues
-from recovery.conditions.enumeration import extreme_blocks
+from recovery.exact.enumeration import extreme_blocks
 
 
 def relu_operator(n, d, p, seed):

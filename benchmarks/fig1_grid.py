@@ -7,7 +7,7 @@
 The named grid is m and s in {1, 10, 100, 1000} where s <= d m, with d = 100, n = 5,000, 15 steps, float64. Both
 methods start from the same generators and take turns; the clock counts processor time of one thread, which other
 programs change less than wall time (they still share its memory). The loop is
-``recovery.networks.reference.released_loop``, with one evaluation of the network at the end.
+``tests.oracles.paper_loop.released_loop``, with one evaluation of the network at the end.
 
 ``--paper`` computes the cells of ``paper-repro run fig1 --preset paper`` whose method is ``released`` into a results
 folder: it can be interrupted and goes on, and the figure finds them there. ``--sample`` computes a few of them, keeps
@@ -30,9 +30,9 @@ from threadpoolctl import threadpool_limits
 import planted
 import recovery
 from benchmarks.machine import machine, seconds, table
-from planted import arrays
+from planted.base import arrays
 from recovery.networks.many import fit_many
-from recovery.networks.reference import released_loop
+from tests.oracles.paper_loop import released_loop
 
 GRID = (1, 10, 100, 1000)
 GOALS = {100: 30, 1000: 50, "total": 20}

@@ -24,7 +24,8 @@ from threadpoolctl import threadpool_limits
 
 import recovery
 from benchmarks.machine import machine, table
-from recovery import gated, operator_base, supports
+from recovery.operators import base, gated
+from recovery.operators import gated as supports
 
 N, D = 5000, 100
 MIB = 2**20
@@ -111,9 +112,7 @@ def main(arguments=None):
     fit = line(np.array([row[1] for row in by_s]), np.array([row[2] for row in by_s]))
     print(f"Streamed AIHT, n = {N}, d = {D}, float64, one BLAS thread; {machine()}\n")
     print(f"Tiles: {gated.TILE_GATES} gates by {gated.TILE_ROWS['cpu']} rows; gates of the support are kept")
-    print(
-        f"as bits up to {operator_base.BLOCK_BYTES // MIB} MiB; products in chunks of {supports.CHUNK_GATES} gates.\n"
-    )
+    print(f"as bits up to {base.BLOCK_BYTES // MIB} MiB; products in chunks of {supports.CHUNK_GATES} gates.\n")
     rows = [
         (f"{size:.0e}", s, f"{peak / MIB:.1f}", f"{seconds:.2f}", f"{generator_bytes(size // D, 'float64') / MIB:.1f}")
         for size, s, peak, seconds in (*by_size, *by_s)

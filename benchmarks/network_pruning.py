@@ -22,8 +22,8 @@ from threadpoolctl import threadpool_limits
 
 import planted
 import recovery
-from recovery.networks import recipes, rounds
-from recovery.networks.training import Trainer
+from recovery.mlp.training import Trainer
+from recovery.pruning import recipes, rounds
 
 CELLS = ((5, 10), (5, 50), (20, 10), (20, 50))
 ABLATED = ((5, 10), (20, 50))

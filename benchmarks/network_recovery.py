@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 
 import planted
 import recovery
-from recovery.networks import bank, repaired
+from recovery.networks.scalar import bank, repaired
 
 CELLS = (
     # (n, d, m, s, signs, seeds, methods)

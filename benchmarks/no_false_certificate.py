@@ -36,7 +36,7 @@ from recovery.certificates import (
     null_space_witness,
     witness_bound,
 )
-from recovery.certificates.proposals import with_cvxpy
+from recovery.certificates.null_space import with_cvxpy
 from recovery.conditions import (
     dual_certificate,
     null_space_constant,

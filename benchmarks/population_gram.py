@@ -21,8 +21,8 @@ from scipy.stats import norm as normal
 from threadpoolctl import threadpool_limits
 
 from benchmarks.machine import machine
-from recovery import symbolic
-from recovery.population import population_gram
+from recovery.conditions.population import population_gram
+from recovery.symbolic import gram
 
 ANGLES = np.array([0.02, *np.linspace(0.1, np.pi - 0.1, 18), np.pi - 0.02])
 ENTRIES = tuple(zip(*np.triu_indices(3), strict=True))
@@ -42,7 +42,7 @@ def deviations(samples, seed, block=None):
     `block` is SymPy's matrix of theta in the coordinates of two generators; by default the derived one.
     """
     rng = np.random.default_rng(seed)
-    form = sp.lambdify(sp.Symbol("theta", positive=True), symbolic.gate_block() if block is None else block, "numpy")
+    form = sp.lambdify(sp.Symbol("theta", positive=True), gram.gate_block() if block is None else block, "numpy")
     pairs = [(theta, frame(rng)) for theta in ANGLES]
     plane = [np.stack([Q[:, 0], np.cos(t) * Q[:, 0] + np.sin(t) * Q[:, 1]], axis=1) for t, Q in pairs]
     exact = np.array([Q @ form(t) @ Q.T for t, Q in pairs])

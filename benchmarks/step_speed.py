@@ -32,9 +32,9 @@ from threadpoolctl import threadpool_limits
 
 import recovery
 from benchmarks.machine import machine, medians, seconds, table
-from recovery.reference import lean_loop_step, released_loop_step
+from recovery.operators.thresholding import select_top
 from recovery.solvers.gradient import thresholded_step
-from recovery.thresholding import select_top
+from tests.oracles.operators import lean_loop_step, released_loop_step
 
 STEP = 1e-6
 

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from linear_lottery._imp import imp
-from linear_lottery._threshold import threshold_prune
+from linear_lottery._imp import imp, threshold_prune
 from linear_lottery.flow import gradient_flow
 from linear_lottery.path import PruningPath
 

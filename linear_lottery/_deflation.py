@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from linear_lottery._pruning import EPS, Problem
-from planted import arrays
+from planted.base import arrays
 from recovery.ranks import column_norms, gram, rank_tolerance, triangle, triangular_inverse, unit_columns
 
 __all__ = ["Deflation"]

@@ -10,7 +10,7 @@ from linear_lottery._deflation import GUARD, Deflation
 from linear_lottery._imp import prune_to
 from linear_lottery._pruning import EPS, Problem
 from linear_lottery.selection import Selection, checked
-from planted import arrays
+from planted.base import arrays
 
 __all__ = ["backward_elimination"]
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from linear_lottery._arguments import places
 from linear_lottery.backward import backward_elimination
+from linear_lottery.closed_forms.arguments import places
 from linear_lottery.lasso_paths import LassoPath, lasso, lasso_best, lasso_path
 from linear_lottery.selection import Selection, checked, refitted
-from planted import arrays
+from planted.base import arrays
 from recovery import solve
+from recovery.operators.thresholding import select_top
 from recovery.ranks import rank
-from recovery.thresholding import select_top
 
 __all__ = [
     "COMPARATORS",

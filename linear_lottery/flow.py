@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from planted import arrays
-from planted.checks import check_array, check_mask, check_number, check_same_rows
+from planted.base import arrays
+from planted.base.checks import check_array, check_mask, check_number, check_same_rows
 from recovery.ranks import nearest_solution, rank, triangle
 
 __all__ = ["gradient_flow"]

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from linear_lottery._arguments import places
 from linear_lottery._homotopy import stretches
+from linear_lottery.closed_forms.arguments import places
 from linear_lottery.selection import Selection, checked, refitted
-from planted import arrays
-from planted.values import by_value
+from planted.base import arrays
+from planted.base.values import by_value
 
 __all__ = ["LassoPath", "lasso", "lasso_best", "lasso_path"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from planted import arrays
-from planted.checks import check_array, check_integer, check_same_rows
-from planted.values import by_value
+from planted.base import arrays
+from planted.base.checks import check_array, check_integer, check_same_rows
+from planted.base.values import by_value
 
 __all__ = ["PruningPath"]
 

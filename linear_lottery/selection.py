@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from planted import arrays
-from planted.checks import check_array, check_integer, check_same_rows
-from planted.values import by_value
-from recovery.operators import DenseOperator
+from planted.base import arrays
+from planted.base.checks import check_array, check_integer, check_same_rows
+from planted.base.values import by_value
+from recovery.operators.dense import DenseOperator
 from recovery.solvers.least_squares import least_squares
 
 __all__ = ["Selection", "checked", "refitted"]

@@ -14,7 +14,7 @@ from paper_repro.cluster import ClusterError
 from paper_repro.console import printable
 from paper_repro.experiment import Experiment, UnknownName
 from paper_repro.store import StoreError
-from planted import arrays
+from planted.base import arrays
 
 __all__ = ["main"]
 

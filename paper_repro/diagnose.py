@@ -10,7 +10,7 @@ import numpy as np
 
 import linear_lottery
 import recovery
-from planted.exactness import check_exact
+from planted.base.exactness import check_exact
 from recovery import GatedOperator, Instance
 
 __all__ = ["BadFile", "read", "report"]

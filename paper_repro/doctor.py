@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 from paper_repro import data, machine
-from planted import arrays, datasets
+from planted import datasets
+from planted.base import arrays
 
 __all__ = ["report"]
 

@@ -13,7 +13,7 @@ from typing import Any
 from paper_repro import machine, memory
 from paper_repro.experiment import Experiment, Outcome
 from paper_repro.record import Record
-from planted import arrays
+from planted.base import arrays
 
 __all__ = ["evaluate", "sentence"]
 

@@ -6,7 +6,7 @@ import importlib
 import sys
 from pathlib import Path
 
-from planted import arrays
+from planted.base import arrays
 
 __all__ = ["peak_bytes", "reset_peak"]
 

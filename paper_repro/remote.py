@@ -16,7 +16,7 @@ from paper_repro import machine
 from paper_repro.child import Child
 from paper_repro.record import Cell, Record
 from paper_repro.store import Store, to_files
-from planted import arrays
+from planted.base import arrays
 
 __all__ = ["Answer", "compute", "describe", "differences", "drop"]
 

@@ -15,7 +15,7 @@ from paper_repro.pool import Pool
 from paper_repro.progress import Progress
 from paper_repro.stopping import Interrupted, Signals
 from paper_repro.store import DamagedCell, Store, StoreError
-from planted.checks import check_choice, check_integer
+from planted.base.checks import check_choice, check_integer
 
 __all__ = ["Interrupted", "Sweep", "run"]
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from paper_repro.experiment import UnknownName
-from planted import arrays
+from planted.base import arrays
 from recovery import Instance
 from recovery.guarantees import Guarantee, Tally, as_code, attack, contradicts, draw, shrink
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from planted import arrays
+from planted.base import arrays
 
 __all__ = [
     "BASIS",

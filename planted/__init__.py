@@ -1,6 +1,7 @@
 """Ground truth: sparse networks, linear models, inputs and data, and how far an answer is from them."""
 
-from planted import arrays, datasets, designs
+from planted import datasets, designs
+from planted.base import arrays
 from planted.gated import gated_model
 from planted.inputs import fourier_features, gaussian_inputs, pixel_coordinates
 from planted.inr import INR_SOURCES, INRImage, inr_image, inr_source

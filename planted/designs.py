@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from planted import arrays
-from planted.checks import check_integer, check_number
+from planted.base import arrays
+from planted.base.checks import check_integer, check_number
 from planted.design_laws import DRAW
 
 __all__ = [

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from planted import arrays
-from planted.checks import check_choice, check_integer
+from planted.base import arrays
+from planted.base.checks import check_choice, check_integer
 from planted.inputs import check_placement
 
 __all__ = ["gated_model"]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from planted.checks import check_choice, check_integer
-from planted.values import by_value
+from planted.base.checks import check_choice, check_integer
+from planted.base.values import by_value
 
 __all__ = ["Dataset", "all_classes", "binary_pair"]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from planted import arrays
-from planted.checks import check_array, check_integer, check_number
+from planted.base import arrays
+from planted.base.checks import check_array, check_integer, check_number
 
 __all__ = ["fourier_features", "gaussian_inputs", "pixel_coordinates"]
 

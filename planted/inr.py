@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from planted import datasets, downloads
-from planted.checks import check_choice
+from planted.base.checks import check_choice
+from planted.base.values import by_value
 from planted.formats import read_cifar_binary
-from planted.values import by_value
 
 __all__ = ["INR_SOURCES", "INRImage", "inr_image", "inr_source"]
 

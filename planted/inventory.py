@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from planted import datasets, downloads
-from planted.checks import check_choice
+from planted.base.checks import check_choice
 from planted.formats import read_bytes, read_cifar_binary
 
 __all__ = ["DATA_SETS", "STANDS_FOR", "SUMS", "DataSet", "FileState", "check", "download", "missing"]

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from planted import arrays, designs
-from planted.checks import check_choice, check_integer, check_number
+from planted import designs
+from planted.base import arrays
+from planted.base.checks import check_choice, check_integer, check_number
 from planted.inputs import check_placement
 
 __all__ = ["linear_model"]

@@ -8,12 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from planted import arrays
-from planted.checks import check_number
-from planted.kinks import EPS, ROUNDING, KinkForm, Reading, host_weights, reading_of
-from planted.lines import ExactForm, exact_form
+from planted.base import arrays
+from planted.base.checks import check_number
+from planted.base.values import by_value
+from planted.kinks import EPS, ROUNDING, ExactForm, KinkForm, Reading, exact_form, host_weights, reading_of
 from planted.networks import ReLUNetwork
-from planted.values import by_value
 
 __all__ = ["NetworkMatch", "SupportMatch", "match_networks", "match_supports"]
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from planted import arrays
-from planted.blocks import in_smaller_blocks
-from planted.checks import check_array
+from planted.base import arrays
+from planted.base.blocks import in_smaller_blocks
+from planted.base.checks import check_array
+from planted.base.values import by_value, frozen
 from planted.kinks import KinkForm, kink_form_of
-from planted.values import by_value, frozen
 
 __all__ = ["ReLUNetwork"]
 

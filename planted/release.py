@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from planted.checks import check_choice, check_integer
+from planted.base.checks import check_choice, check_integer
 from planted.inputs import check_placement
 from planted.networks import ReLUNetwork
 

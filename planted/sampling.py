@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from planted import arrays
-from planted.checks import check_choice, check_integer
+from planted.base import arrays
+from planted.base.checks import check_choice, check_integer
 from planted.networks import ReLUNetwork
 
 __all__ = ["sparse_network"]

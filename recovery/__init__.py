@@ -3,13 +3,12 @@
 from typing import Any
 
 from recovery import conditions
-from recovery._solve import list_solvers, solve
-from recovery.instances import Instance
-from recovery.laws import NoiseLaw
+from recovery.guarantees.engine.instance import Instance, NoiseLaw
 from recovery.networks import FitState, NetworkFit, fit_network, imp, psnr
-from recovery.operators import DenseOperator, GatedOperator, Operator, as_operator, dottest, normalise
-from recovery.results import RecoveryResult, Status
-from recovery.unfusing import unfuse
+from recovery.networks.scalar.unfuse import unfuse
+from recovery.operators.dense import DenseOperator, GatedOperator, Operator, as_operator, dottest, normalise
+from recovery.solvers.base import RecoveryResult, Status
+from recovery.solvers.solve import list_solvers, solve
 
 __all__ = [
     "DenseOperator",
@@ -48,7 +47,7 @@ def __getattr__(name: str) -> Any:
 
         return importlib.import_module(f"recovery.{name}")
     if name in ("Diagnosis", "diagnose"):
-        from recovery import diagnosis
+        from recovery.diagnosis import assess
 
-        return getattr(diagnosis, name)
+        return getattr(assess, name)
     raise AttributeError(f"module 'recovery' has no attribute {name!r}")

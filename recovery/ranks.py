@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from planted import arrays
+from planted.base import arrays
 
 __all__ = [
     "column_norms",

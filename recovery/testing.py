@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 
 from planted import gated_model
-from planted.values import by_value
+from planted.base.values import by_value
 from recovery.guarantees import Guarantee, Judgement, as_code, linear_instance
-from recovery.guarantees.base import check_guarantee
-from recovery.instances import Instance
-from recovery.operators import DenseOperator, GatedOperator, Operator
+from recovery.guarantees.engine.base import check_guarantee
+from recovery.guarantees.engine.instance import Instance
+from recovery.operators.base import Operator
+from recovery.operators.dense import DenseOperator
+from recovery.operators.gated import GatedOperator
 
 __all__ = [
     "SparseProblem",
@@ -130,7 +132,7 @@ def operators(*, rows: tuple[int, int] = (1, 12), dtype: Any = "float64") -> Any
     """
     from hypothesis import strategies as st
 
-    from recovery.operators import ScaledOperator
+    from recovery.operators.dense import ScaledOperator
 
     @st.composite
     def build(draw: Any) -> Operator:

@@ -12,7 +12,7 @@ import pytest
 import standin
 from hypothesis import HealthCheck, settings
 
-from planted import arrays
+from planted.base import arrays
 
 mpl.use("Agg")
 # the fast tier gives one commit one answer; the slow tier (HYPOTHESIS_PROFILE=slow) goes on looking for new examples

@@ -18,12 +18,12 @@ import linear_lottery
 import planted
 import recovery
 from linear_lottery import comparators
-from planted import arrays
-from planted.values import same
+from planted.base import arrays
+from planted.base.values import same
 from recovery import certificates, conditions, guarantees, networks
-from recovery._registry import solver_class
-from recovery.generators import SeededGenerators, StoredGenerators
-from recovery.operators import ScaledOperator
+from recovery.operators.dense import ScaledOperator
+from recovery.operators.generators import SeededGenerators, StoredGenerators
+from recovery.solvers.solve import solver_class
 
 PACKAGES = (planted, recovery, linear_lottery)
 SUBPACKAGES = ("recovery.networks", "recovery.certificates", "recovery.conditions", "recovery.guarantees")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recovery.guarantees.base import Guarantee, at_home
+from recovery.guarantees.engine.base import Guarantee, at_home
 
 __all__ = ["catalogue"]
 

@@ -21,7 +21,7 @@ from linear_lottery.guarantees.facts import (
 )
 from linear_lottery.guarantees.runs import SCHEDULES, recovers
 from recovery.guarantees import Guarantee, Verdict, all_of
-from recovery.instances import Instance
+from recovery.guarantees.engine.instance import Instance
 
 __all__ = ["BOUNDED_NOISE"]
 

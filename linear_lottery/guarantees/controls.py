@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 
 import linear_lottery
-from linear_lottery.closed_forms import condition_numbers, prediction_split, threshold_loss_increase
+from linear_lottery.closed_forms.accounting import threshold_loss_increase
+from linear_lottery.closed_forms.landscape import condition_numbers
+from linear_lottery.closed_forms.predictions import prediction_split
 from linear_lottery.guarantees import samplers
 from linear_lottery.guarantees.facts import EPS, SOURCE, Facts, facts, full_column_rank, option
 from linear_lottery.guarantees.runs import SCHEDULES, prune
 from recovery.guarantees import Guarantee, Verdict, all_of, exceeds
-from recovery.guarantees.sampling import DESIGNS, linear_instance
-from recovery.instances import Instance
+from recovery.guarantees.engine.instance import Instance
+from recovery.guarantees.engine.sampling import DESIGNS, linear_instance
 
 __all__ = ["CONTROLS"]
 

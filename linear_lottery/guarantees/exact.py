@@ -8,7 +8,7 @@ from linear_lottery.guarantees import samplers
 from linear_lottery.guarantees.facts import SOURCE, Facts, clearly, facts, planted_shape, smallest_signal
 from linear_lottery.guarantees.runs import SCHEDULES, recovers
 from recovery.guarantees import Guarantee, Verdict, all_of
-from recovery.instances import Instance
+from recovery.guarantees.engine.instance import Instance
 
 __all__ = ["EXACT"]
 

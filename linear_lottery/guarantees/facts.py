@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from planted.checks import check_number
+from planted.base.checks import check_number
 from recovery.guarantees import Bounded, Verdict, exceeds
-from recovery.instances import Instance
+from recovery.guarantees.engine.instance import Instance
 from recovery.ranks import rank_tolerance, triangle, unit_columns
 
 __all__ = [

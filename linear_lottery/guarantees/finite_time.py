@@ -11,7 +11,7 @@ from linear_lottery.guarantees.columns import equal_norms, leaning, norms, ortho
 from linear_lottery.guarantees.facts import EPS, SOURCE, Facts, clearly, facts, full_column_rank, option
 from linear_lottery.guarantees.runs import all_follow, follows, prune
 from recovery.guarantees import Guarantee, Verdict, all_of
-from recovery.instances import Instance
+from recovery.guarantees.engine.instance import Instance
 from recovery.ranks import nearest_solution
 
 __all__ = ["FINITE_TIME"]

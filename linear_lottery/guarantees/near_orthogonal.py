@@ -7,19 +7,11 @@ import math
 import numpy as np
 
 from linear_lottery.guarantees import samplers
-from linear_lottery.guarantees.columns import (
-    correlations,
-    equal_norms,
-    leaning,
-    norms,
-    projections,
-    spread,
-    top,
-)
+from linear_lottery.guarantees.columns import correlations, equal_norms, leaning, norms, projections, spread, top
 from linear_lottery.guarantees.facts import EPS, SOURCE, clearly, facts, full_column_rank
 from linear_lottery.guarantees.runs import SCHEDULES, keeps_exactly, prune
 from recovery.guarantees import Guarantee, Verdict, all_of
-from recovery.instances import Instance
+from recovery.guarantees.engine.instance import Instance
 
 __all__ = ["NEAR_ORTHOGONAL"]
 

@@ -12,7 +12,7 @@ from linear_lottery.guarantees.columns import apart, equal_norms, leaning, ortho
 from linear_lottery.guarantees.facts import EPS, SOURCE, clearly, facts, full_column_rank
 from linear_lottery.guarantees.runs import SCHEDULES, all_follow, prune
 from recovery.guarantees import Guarantee, Verdict, all_of
-from recovery.instances import Instance
+from recovery.guarantees.engine.instance import Instance
 from recovery.ranks import unit_columns
 
 __all__ = ["ORDER"]

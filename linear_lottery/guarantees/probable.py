@@ -7,12 +7,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from linear_lottery.closed_forms import null_amplification, null_amplification_bound, oracle_error_bound
+from linear_lottery.closed_forms.amplification import null_amplification, null_amplification_bound
+from linear_lottery.closed_forms.predictions import oracle_error_bound
 from linear_lottery.guarantees import samplers
 from linear_lottery.guarantees.facts import EPS, SOURCE, Facts, clearly, facts, planted_shape, smallest_signal
 from linear_lottery.guarantees.runs import SCHEDULES, prune, recovers
 from recovery.guarantees import Guarantee, Verdict, all_of
-from recovery.instances import Instance
+from recovery.guarantees.engine.instance import Instance
 
 __all__ = ["DELTA", "PROBABLE", "law_holds", "level"]
 

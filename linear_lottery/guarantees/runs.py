@@ -13,7 +13,7 @@ import linear_lottery
 from linear_lottery.guarantees.columns import norms, projections
 from linear_lottery.guarantees.facts import EPS, Facts, facts
 from recovery.guarantees import Verdict, all_of
-from recovery.instances import Instance
+from recovery.guarantees.engine.instance import Instance
 
 __all__ = ["SCHEDULES", "all_follow", "follows", "keeps_exactly", "prune", "recovers"]
 

@@ -8,8 +8,8 @@ import numpy as np
 import scipy.linalg
 
 from planted import designs
-from recovery.guarantees.sampling import linear_instance
-from recovery.instances import Instance
+from recovery.guarantees.engine.instance import Instance
+from recovery.guarantees.engine.sampling import linear_instance
 
 __all__ = ["CONTINUOUS", "SUB_GAUSSIAN", "column_model", "correlated", "gaps", "orthogonal", "sizes", "start", "tall"]
 

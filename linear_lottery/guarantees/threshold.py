@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 import linear_lottery
-from linear_lottery.closed_forms import prediction_bound, prediction_risk_bound
+from linear_lottery.closed_forms.predictions import prediction_bound, prediction_risk_bound
 from linear_lottery.guarantees import samplers
 from linear_lottery.guarantees.facts import EPS, SOURCE, Facts, clearly, facts, option, planted_shape, smallest_signal
 from linear_lottery.guarantees.probable import DELTA, law_holds, level
 from recovery.guarantees import Guarantee, Verdict, all_of
-from recovery.instances import Instance
+from recovery.guarantees.engine.instance import Instance
 
 __all__ = ["THRESHOLD"]
 

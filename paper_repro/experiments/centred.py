@@ -28,7 +28,7 @@ from paper_repro.experiment import Experiment, Outcome
 from paper_repro.experiments.centred_summary import summarise_arms
 from paper_repro.experiments.common import stream
 from paper_repro.store import Record
-from planted import arrays
+from planted.base import arrays
 
 __all__ = ["ARMS", "EXPERIMENT", "SIGNS", "SOLVERS", "CentredCell", "CentredPreset", "draw_problem", "pair_generators"]
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from paper_repro.store import Record
-from planted import arrays
+from planted.base import arrays
 
 __all__ = [
     "EXACT_DB",

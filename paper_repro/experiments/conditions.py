@@ -32,7 +32,7 @@ from paper_repro.experiments.conditions_summary import summarise_conditions
 from paper_repro.experiments.solvers import TOLERANCE, relative_error, unit_norm
 from paper_repro.experiments.spreads import Spreads
 from paper_repro.store import Record
-from planted import arrays
+from planted.base import arrays
 from recovery import GatedOperator
 
 __all__ = ["EXPERIMENT", "OPERATORS", "ConditionsCell", "ConditionsPreset", "draw_problem"]

@@ -21,9 +21,9 @@ from paper_repro.experiment import Experiment, Outcome
 from paper_repro.experiments.common import stream
 from paper_repro.experiments.gram_summary import DIRECTIONS, summarise_cells
 from paper_repro.store import Record
-from planted import arrays
-from recovery.conditions.enumeration import extreme_blocks
-from recovery.population import population_gram
+from planted.base import arrays
+from recovery.conditions.population import population_gram
+from recovery.exact.enumeration import extreme_blocks
 
 __all__ = ["EXPERIMENT", "GramCell", "GramPreset", "constants", "draw_gates", "draw_operator"]
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from paper_repro.experiments.intervals import wilson
 from paper_repro.store import Record
-from recovery.population import population_gram
+from recovery.conditions.population import population_gram
 
 __all__ = ["DIRECTIONS", "IHT_LIMIT", "closed_form", "summarise_cells"]
 

@@ -18,12 +18,13 @@ import numpy as np
 
 import linear_lottery
 import planted
-from linear_lottery.closed_forms import condition_numbers, segment_excess
+from linear_lottery.closed_forms.landscape import condition_numbers, segment_excess
 from paper_repro.experiment import Experiment, Outcome
 from paper_repro.experiments.common import stream
 from paper_repro.experiments.imp_controls_summary import CLEAR, log_growth, summarise_paths
 from paper_repro.store import Record
-from planted import arrays, designs
+from planted import designs
+from planted.base import arrays
 
 __all__ = ["EXPERIMENT", "ControlsCell", "ControlsPreset"]
 

@@ -22,7 +22,7 @@ from paper_repro.experiments.common import stream
 from paper_repro.experiments.intervals import crossing, quartiles
 from paper_repro.experiments.lottery import LABELS, SOURCE, pooled, rate_text, recovers
 from paper_repro.store import Record
-from planted import arrays
+from planted.base import arrays
 
 __all__ = ["EARLIER", "EXPERIMENT", "METHODS", "DecoyCell", "DecoyPreset"]
 

@@ -15,13 +15,13 @@ import numpy as np
 
 import linear_lottery
 import planted
-from linear_lottery import moments
+from linear_lottery.closed_forms import moments
 from paper_repro.experiment import Experiment, Outcome
 from paper_repro.experiments.common import stream
 from paper_repro.experiments.intervals import mean_interval
 from paper_repro.experiments.lottery import LABELS, SCHEDULES, SOURCE, pooled, rate_text
 from paper_repro.store import Record
-from planted import arrays
+from planted.base import arrays
 
 __all__ = ["EARLIER", "EXPERIMENT", "METHODS", "InitCell", "InitPreset"]
 

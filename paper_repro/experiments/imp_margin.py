@@ -21,7 +21,8 @@ from paper_repro.experiment import Experiment, Outcome
 from paper_repro.experiments.common import stream
 from paper_repro.experiments.imp_margin_summary import summarise_trials
 from paper_repro.store import Record
-from planted import arrays, designs
+from planted import designs
+from planted.base import arrays
 
 __all__ = ["CASES", "EXPERIMENT", "LAWS", "SCHEDULES", "MarginCell", "MarginPreset", "draw_problem", "margin"]
 

@@ -17,13 +17,14 @@ from typing import Any
 import numpy as np
 
 import linear_lottery
-from linear_lottery.closed_forms import equicorrelated_weights
+from linear_lottery.closed_forms.ranking import equicorrelated_weights
 from paper_repro.experiment import Experiment, Outcome
 from paper_repro.experiments.common import stream
 from paper_repro.experiments.imp_order_rules import best_subset, ranks, sequential_ranks
 from paper_repro.experiments.imp_order_summary import summarise_orders
 from paper_repro.store import Record
-from planted import arrays, designs
+from planted import designs
+from planted.base import arrays
 
 __all__ = ["COUNTER", "EXPERIMENT", "LAWS", "RHO", "RULES", "OrderCell", "OrderPreset", "draw_problem"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from linear_lottery.closed_forms import equicorrelated_weights
+from linear_lottery.closed_forms.ranking import equicorrelated_weights
 from paper_repro.experiments.intervals import mean_interval, quartiles, wilson
 from paper_repro.store import Record
 

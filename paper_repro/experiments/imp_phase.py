@@ -20,7 +20,7 @@ from paper_repro.experiments.common import stream
 from paper_repro.experiments.imp_phase_summary import summarise_rates
 from paper_repro.experiments.lottery import recovers
 from paper_repro.store import Record
-from planted import arrays
+from planted.base import arrays
 
 __all__ = ["EXPERIMENT", "METHODS", "PhaseCell", "PhasePreset"]
 

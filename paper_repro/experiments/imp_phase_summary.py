@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from linear_lottery import moments, probabilities
+from linear_lottery.closed_forms import moments, probabilities
 from paper_repro.experiments.intervals import crossing
 from paper_repro.experiments.lottery import LABELS, SOURCE, pooled, rate_text
 from paper_repro.store import Record
@@ -44,8 +44,8 @@ def approximated_one_shot(n: int, d: int, k: int, amplitude: float, noise: float
     Returns
     -------
     float or None
-        ``linear_lottery.moments.one_shot_recovery_approximation``; None for abs(n - d) < 2, where the variance of a
-        weight is infinite.
+        ``linear_lottery.closed_forms.moments.one_shot_recovery_approximation``; None for abs(n - d) < 2,
+        where the variance of a weight is infinite.
     """
     if abs(n - d) < 2:
         return None

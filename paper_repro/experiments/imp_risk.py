@@ -20,7 +20,7 @@ from paper_repro.experiment import Experiment, Outcome
 from paper_repro.experiments.common import stream
 from paper_repro.experiments.imp_risk_summary import summarise_risks
 from paper_repro.store import Record
-from planted import arrays
+from planted.base import arrays
 
 __all__ = ["EXPERIMENT", "RiskCell", "RiskPreset"]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from linear_lottery import moments, risks
+from linear_lottery.closed_forms import moments, risks
 from paper_repro.experiments.intervals import mean_interval, median_interval
 from paper_repro.experiments.lottery import SOURCE, pooled, rate_text
 from paper_repro.store import Record

@@ -19,8 +19,8 @@ import planted
 from paper_repro.experiment import Outcome
 from paper_repro.experiments.common import stream
 from paper_repro.experiments.grids import METHODS, Grid, fits
-from planted import arrays
-from recovery.networks.metrics import psnr_of
+from planted.base import arrays
+from recovery.mlp.losses import psnr_of
 
 __all__ = ["SIGMAS", "INRCell", "INRPreset", "cells_of", "compute", "cost", "possible"]
 

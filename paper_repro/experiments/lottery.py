@@ -11,7 +11,7 @@ import linear_lottery
 from linear_lottery import comparators
 from paper_repro.experiments.intervals import wilson
 from paper_repro.store import Record
-from planted import arrays
+from planted.base import arrays
 
 __all__ = ["LABELS", "SCHEDULES", "SOURCE", "Rate", "pooled", "rate_text", "recovers"]
 

@@ -18,7 +18,8 @@ from paper_repro.experiment import Outcome
 from paper_repro.experiments.common import fit_arrays, stream
 from paper_repro.experiments.grids import METHODS, Grid, fits
 from paper_repro.experiments.mnist_linear import LINEAR, fit_linear
-from planted import arrays, datasets, downloads
+from planted import datasets, downloads
+from planted.base import arrays
 
 __all__ = ["PIXELS", "MnistCell", "MnistPreset", "cells_of", "compute", "cost", "data_name", "images"]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from planted import arrays
-from planted.quiet import quiet
+from planted.base import arrays
+from planted.base.quiet import quiet
 
 __all__ = ["LINEAR", "fit_linear"]
 

@@ -19,7 +19,7 @@ from paper_repro.experiments.common import stream
 from paper_repro.experiments.phase_summary import summarise_phases
 from paper_repro.experiments.solvers import LABELS, TOLERANCE, relative_error, unit_norm
 from paper_repro.store import Record
-from planted import arrays
+from planted.base import arrays
 from recovery import GatedOperator
 
 __all__ = ["EXPERIMENT", "METHODS", "OPERATORS", "SLOW", "PhaseCell", "PhasePreset", "draw_problem"]

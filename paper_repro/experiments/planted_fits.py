@@ -21,7 +21,7 @@ from paper_repro.experiment import Outcome
 from paper_repro.experiments.common import fit_arrays, stream
 from paper_repro.experiments.grids import fits
 from paper_repro.experiments.planted_grids import PlantedCell
-from planted import arrays
+from planted.base import arrays
 
 __all__ = ["batch_key", "compute", "compute_many"]
 
@@ -120,7 +120,7 @@ def _fit_together(cells: Sequence[PlantedCell], X: Any, Y: Sequence[Any]) -> lis
         stacked = arrays.namespace(X).stack(Y)
         sizes = [cell.s for cell in cells]
         return fit_many(X, stacked, n_neurons=first.m, sparsities=sizes, n_iter=first.n_iter, rngs=streams)
-    from recovery.networks.pruning import imp_many
+    from recovery.pruning.magnitude import imp_many
 
     paper = first.method == "imp-paper"
     pruned = imp_many(

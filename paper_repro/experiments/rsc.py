@@ -20,7 +20,7 @@ from paper_repro.experiment import Experiment, Outcome
 from paper_repro.experiments.common import series_125
 from paper_repro.experiments.rsc_summary import summarise_ratios
 from paper_repro.store import Record
-from planted import arrays
+from planted.base import arrays
 from recovery import GatedOperator
 
 __all__ = ["EXPERIMENT", "RscCell", "RscPreset", "planted_spectrum"]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import recovery
-from planted import arrays
+from planted.base import arrays
 
 __all__ = ["LABELS", "PROGRAMS", "TOLERANCE", "relative_error", "unit_norm"]
 

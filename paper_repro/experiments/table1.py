@@ -20,7 +20,7 @@ from paper_repro.experiment import Experiment, Outcome
 from paper_repro.experiments.common import METHODS, fit_arrays, stream
 from paper_repro.experiments.table1_summary import LABEL_TYPES, data_in_words, summarise_runs
 from paper_repro.store import Record
-from planted import arrays
+from planted.base import arrays
 
 __all__ = ["EXPERIMENT", "Table1Cell", "Table1Preset", "settling_step"]
 

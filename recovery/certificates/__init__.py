@@ -1,18 +1,12 @@
 """Proofs of the numbers that guarantees ask for: a solver proposes, rigorous arithmetic disposes."""
 
 from recovery.certificates.certificate import Certificate
-from recovery.certificates.cholesky import (
-    largest_eigenvalue_bound,
-    proves_positive_definite,
-    smallest_eigenvalue_bound,
-)
-from recovery.certificates.dual import dual_bound
-from recovery.certificates.dual_vector import dual_vector_certificate
-from recovery.certificates.enumerated import enumeration_bound
+from recovery.certificates.cholesky import largest_eigenvalue_bound, proves_positive_definite, smallest_eigenvalue_bound
+from recovery.certificates.dual import dual_bound, dual_vector_certificate
+from recovery.certificates.eigenvalues import enumeration_bound, witness_bound
 from recovery.certificates.isometry import isometry_certificate
 from recovery.certificates.null_space import null_space_certificate, null_space_witness
 from recovery.certificates.semidefinite import is_positive_semidefinite
-from recovery.certificates.witness import witness_bound
 
 __all__ = [
     "Certificate",

@@ -13,10 +13,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from planted.checks import check_choice, check_number
-from planted.exactness import exact_numbers
-from planted.values import by_value
-from recovery.certificates.rounding import outward
+from planted.base.checks import check_choice, check_number
+from planted.base.exactness import exact_numbers
+from planted.base.values import by_value
+from recovery.exact.intervals import outward
 
 __all__ = ["FORMAT", "KINDS", "Certificate", "exact", "exact_matrix", "rational"]
 

@@ -3,18 +3,280 @@
 from __future__ import annotations
 
 import math
+import time
+from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
+from planted.base.checks import check_choice, check_integer
+from recovery.certificates.certificate import Certificate, exact, exact_matrix
+from recovery.certificates.cholesky import ExactGram, GramEnclosure, blocks_proved, enclose_gram, exact_gram, short_gram
 from recovery.certificates.dual import SIDES, proved_dual
-from recovery.certificates.enumerated import proved_enumeration
-from recovery.certificates.gram import enclose_gram
-from recovery.certificates.rounding import outward
-from recovery.certificates.witness import proved_witness
-from recovery.conditions.intervals import Interval
-from recovery.conditions.search import extreme_support
+from recovery.certificates.semidefinite import is_positive_semidefinite
+from recovery.certificates.tight import DENOMINATOR
+from recovery.exact.enumeration import LIMIT, extreme_blocks, extreme_support, supports
+from recovery.exact.intervals import UNIT, Interval, outward
+from recovery.operators.columns import check_support, host_columns
 
-__all__ = ["certified_intervals"]
+__all__ = [
+    "certified_intervals",
+    "enumeration_bound",
+    "proved_enumeration",
+    "proved_over_supports",
+    "proved_witness",
+    "witness_bound",
+]
+
+
+BLOCK = 2**17
+"""Entries of the blocks that are factorised together."""
+EXACT_BLOCKS = 5000
+"""Distinct blocks that exact arithmetic looks at for one bound."""
+
+
+def enumeration_bound(A: Any, s: int, side: str = "largest", *, limit: int = LIMIT) -> Certificate:
+    """Prove the largest, or the smallest, eigenvalue of A_S'A_S over |S| <= s by looking at every support.
+
+    Parameters
+    ----------
+    A : Operator or array, shape (n, N)
+        The columns as they are. Copied to the CPU; its floats are taken as exact.
+    s : int
+        Largest number of columns, from 1 to N.
+    side : {"largest", "smallest"}, default "largest"
+        An upper bound of L_s or a lower bound of m_s.
+    limit : int, default 2,000,000
+        Number of supports up to which they are enumerated.
+
+    Returns
+    -------
+    Certificate
+        Of kind "largest-eigenvalue" or "smallest-eigenvalue" with the proof {"method": "enumeration"}. The bound is
+        the exact value where that is a short rational number, and otherwise above or below it by rounding errors.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If A is not a finite matrix, `s` or `side` is not as expected, or there are too many supports.
+
+    Notes
+    -----
+    A float eigenvalue routine proposes t. For each support t I - A_S'A_S (or its negative) is proved to be positive
+    definite by a Cholesky factorisation with an error bound, all supports at once; what that leaves open, such as the
+    extreme supports of an integer matrix at t = L_s exactly, is decided by exact elimination.
+    """
+    begin = time.perf_counter()
+    check_choice(side, "side", SIDES)
+    columns = host_columns(A)
+    size = columns.shape[1]
+    s = check_integer(s, "s", minimum=1, maximum=size)
+    count = math.comb(size, s)
+    if count > check_integer(limit, "limit", minimum=1):
+        raise ValueError(f"C({size}, {s}) = {count} supports exceed limit={limit}; raise limit, or use dual_bound")
+    bound, at = proved_enumeration(columns, s, (side,))[side]
+    made_by = {
+        "supports": count,
+        "extreme": [int(i) for i in at],
+        "seconds": round(time.perf_counter() - begin, 3),
+    }
+    claim = {"s": s, "bound": exact(bound)}
+    return Certificate(f"{side}-eigenvalue", claim, {"A": exact_matrix(columns)}, {"method": "enumeration"}, made_by)
+
+
+def proved_enumeration(
+    columns: np.ndarray, s: int, sides: tuple[str, ...] = SIDES
+) -> dict[str, tuple[Fraction, np.ndarray]]:
+    """Return proved bounds of the extreme eigenvalues over all supports, and the supports that a float routine names.
+
+    Parameters
+    ----------
+    columns : numpy.ndarray of float64, shape (n, N)
+        A, on the CPU and checked.
+    s : int
+        Size of the supports.
+    sides : tuple of {"largest", "smallest"}
+        Which bounds.
+
+    Returns
+    -------
+    dict
+        Of each side the bound and the support, ascending indices of shape (s,).
+    """
+    gram = enclose_gram(columns)
+    low, low_at, high, high_at = extreme_blocks(gram.approximate, s)
+    found = {"largest": (high, high_at), "smallest": (low, low_at)}
+    return {side: (_proved_value(columns, gram, s, side, found[side][0]), found[side][1]) for side in sides}
+
+
+def _proved_value(columns: np.ndarray, gram: GramEnclosure, s: int, side: str, value: float) -> Fraction:
+    """Return a proved bound near `value`."""
+    if side == "smallest" and s > columns.shape[0]:
+        return Fraction(0)
+    norms = gram.approximate.diagonal()
+    scale = float(norms.max())
+    short = short_gram(columns)
+    if short is not None:
+        near = Fraction(value).limit_denominator(DENOMINATOR)
+        if (
+            abs(float(near) - value) <= 1e-9 * scale
+            and (side == "largest" or near > 0)
+            and proved_over_supports(columns, gram, s, side, near, short)
+        ):
+            return near
+    direction, margin = (1.0 if side == "largest" else -1.0), max(64.0 * s * UNIT * scale, math.ulp(0.0))
+    for _ in range(20):
+        t = value + direction * margin
+        if side == "smallest" and t <= 0:
+            break
+        if proved_over_supports(columns, gram, s, side, Fraction(t), None):
+            return Fraction(t)
+        margin *= 4.0
+    if side == "largest":
+        raise ArithmeticError("no bound could be proved: the numbers of A are out of range")
+    # small eigenvalues among large ones: down by halves from the smallest norm, which bounds them
+    lowest = float(norms.min())
+    for halvings in range(1, 61):
+        t = math.ldexp(lowest, -halvings)
+        if t > 0 and proved_over_supports(columns, gram, s, side, Fraction(t), None):
+            return Fraction(t)
+    return Fraction(0)
+
+
+def proved_over_supports(
+    columns: np.ndarray, gram: GramEnclosure, s: int, side: str, t: Fraction, short: ExactGram | None
+) -> bool:
+    """Say whether t was proved to bound the eigenvalues of all blocks of s columns.
+
+    Parameters
+    ----------
+    columns : numpy.ndarray, shape (n, N)
+        A.
+    gram : GramEnclosure
+        Of A.
+    s : int
+        Size of the blocks.
+    side : {"largest", "smallest"}
+        Whether t is an upper or a lower bound.
+    t : Fraction
+        A float as a rational number, or any rational number if `short` is given.
+    short : ExactGram or None
+        The Gram matrix of A, to decide exactly what floats leave open; None leaves it open.
+
+    Returns
+    -------
+    bool
+        True is a proof.
+    """
+    size = columns.shape[1]
+    enclosed = gram.shifted(side, None, float(t)) if float(t) == t else None
+    seen: dict[tuple[int, ...], bool] = {}
+    for chosen in supports(size, s, max(1, BLOCK // (s * s))):
+        undecided = chosen if enclosed is None else chosen[~blocks_proved(*enclosed, chosen)]
+        if len(undecided) and short is None:
+            return False
+        for support in undecided.tolist():
+            assert short is not None
+            # equal blocks are common where numbers are short
+            key = tuple(short.integers[i][j] for i in support for j in support) + tuple(
+                short.exponents[i] for i in support
+            )
+            if key not in seen:
+                if len(seen) >= EXACT_BLOCKS:
+                    return False
+                seen[key] = is_positive_semidefinite(short.shifted(side, None, t, support))
+            if not seen[key]:
+                return False
+    return True
+
+
+SHORT = 2**20
+"""Denominators up to which a quotient is stated exactly; others are rounded to a float on the safe side."""
+
+
+def witness_bound(A: Any, s: int, side: str = "largest", support: Any = None, *, Z: Any = None) -> Certificate:
+    """Prove a lower bound of the largest, or an upper bound of the smallest, eigenvalue of A_S'A_S over |S| <= s.
+
+    Parameters
+    ----------
+    A : Operator or array, shape (n, N)
+        The columns as they are. Copied to the CPU; its floats are taken as exact.
+    s : int
+        Largest number of columns, from 1 to N.
+    side : {"largest", "smallest"}, default "largest"
+        L_s or m_s.
+    support : array of int, shape (at most s,), optional
+        Where to look; by default a local search finds a support.
+    Z : array, shape (N, N), optional
+        A solution of the relaxation, which helps the search.
+
+    Returns
+    -------
+    Certificate
+        Of kind "largest-eigenvalue-witness" or "smallest-eigenvalue-witness".
+
+    Raises
+    ------
+    TypeError, ValueError
+        If A is not a finite matrix, or `s`, `side` or `support` is not as expected.
+
+    Notes
+    -----
+    The vector is the extreme eigenvector of A_S'A_S in floats, with the largest entry 1 and the others rounded to 30
+    binary digits. Its quotient x'A'A x / x'x, a rational number, is off the eigenvalue by the square of that.
+    """
+    check_choice(side, "side", SIDES)
+    columns = host_columns(A)
+    s = check_integer(s, "s", minimum=1, maximum=columns.shape[1])
+    if support is not None:
+        support = check_support(support, columns.shape[1])
+        if not 1 <= len(support) <= s:
+            raise ValueError(f"support has {len(support)} indices; expected between 1 and s={s}")
+    quotient, support, x = proved_witness(columns, s, side, support, Z)
+    return Certificate(
+        f"{side}-eigenvalue-witness",
+        {"s": s, "bound": exact(quotient)},
+        {"A": exact_matrix(columns)},
+        {"method": "witness", "support": [int(i) for i in support], "vector": [exact(value) for value in x]},
+        {"found by": "local search and the eigenvector of the block"},
+    )
+
+
+def proved_witness(
+    columns: np.ndarray, s: int, side: str, support: np.ndarray | None = None, Z: Any = None
+) -> tuple[Fraction, np.ndarray, list[int]]:
+    """Return a bound that a sparse vector shows, its support and its entries.
+
+    Parameters
+    ----------
+    columns : numpy.ndarray of float64, shape (n, N)
+        A, on the CPU and checked.
+    s, side, support, Z
+        As for :func:`witness_bound`, checked.
+
+    Returns
+    -------
+    quotient : Fraction
+        Its Rayleigh quotient, or a float on the safe side of it.
+    support : numpy.ndarray of int64, shape (at most s,)
+        Ascending.
+    vector : list of int
+        The entries on the support.
+    """
+    G = enclose_gram(columns).approximate
+    if support is None:
+        support = extreme_support(G, s, side, Z)
+    vectors = np.linalg.eigh(G[np.ix_(support, support)])[1]
+    vector = vectors[:, -1 if side == "largest" else 0]
+    whole = np.rint(np.ldexp(vector / vector[np.argmax(np.abs(vector))], 30)).astype(np.int64).tolist()
+    shared = math.gcd(*whole)
+    x = [value // shared for value in whole]
+    gram = exact_gram(columns, support)
+    total = sum((gram.entry(i, j) * x[i] * x[j] for i in range(len(x)) for j in range(len(x))), Fraction(0))
+    quotient = total / sum(value * value for value in x)
+    if quotient.denominator > SHORT:
+        quotient = Fraction(outward(quotient, -math.inf if side == "largest" else math.inf))
+    return quotient, support, x
 
 
 def certified_intervals(columns: np.ndarray, s: int, method: str) -> tuple[Interval, Interval, str]:

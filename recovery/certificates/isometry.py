@@ -5,11 +5,10 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from planted.checks import check_choice, check_integer
+from planted.base.checks import check_choice, check_integer
 from recovery.certificates.certificate import Certificate, exact, rational
 from recovery.certificates.dual import dual_bound
-from recovery.certificates.enumerated import enumeration_bound
-from recovery.certificates.witness import witness_bound
+from recovery.certificates.eigenvalues import enumeration_bound, witness_bound
 
 __all__ = ["QUANTITIES", "RELATIONS", "isometry_certificate"]
 

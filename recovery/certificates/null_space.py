@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from planted import arrays
-from planted.checks import check_array, check_integer
+from planted.base import arrays
+from planted.base.checks import check_array, check_integer
+from planted.base.quiet import quiet
 from recovery.certificates.certificate import Certificate, exact, exact_matrix
-from recovery.certificates.rational import exact_products, null_vector, rounded, too_long
-from recovery.conditions._columns import host_columns
+from recovery.exact.rational import exact_products, null_vector, rounded, too_long
+from recovery.operators.columns import host_columns
 
-__all__ = ["enclosed_residual", "null_space_certificate", "null_space_witness", "proved_bound"]
+__all__ = [
+    "SOLVERS",
+    "Proposal",
+    "clipped",
+    "enclosed_residual",
+    "first_order",
+    "null_space_certificate",
+    "null_space_witness",
+    "proved_bound",
+    "with_cvxpy",
+]
+
 
 EPS = float(np.finfo(np.float64).eps)
 
@@ -134,7 +147,7 @@ def null_space_witness(A: Any, s: int, z: Any, *, made_by: Any = None) -> Certif
     s : int
         Number of entries, from 1 to N.
     z : array, shape (N,)
-        A vector close to the null space; it is moved into it (:func:`recovery.certificates.rational.null_vector`).
+        A vector close to the null space; it is moved into it (:func:`recovery.exact.rational.null_vector`).
     made_by : mapping, optional
         Goes into the certificate.
 
@@ -163,3 +176,208 @@ def null_space_witness(A: Any, s: int, z: Any, *, made_by: Any = None) -> Certif
     proof = {"vector": [exact(one) for one in found]}
     claim = {"s": s, "bound": exact(share)}
     return Certificate("null-space-witness", claim, {"A": exact_matrix(columns)}, proof, made_by or {})
+
+
+SOLVERS = ("first-order", "CLARABEL", "SCS")
+
+
+@dataclass(frozen=True, eq=False)
+class Proposal:
+    """What a method proposes for max over s-sparse unit x of x'H x.
+
+    Parameters
+    ----------
+    W : numpy.ndarray, shape (N, N)
+        Symmetric; in floats, lambda_max(H + W) + s max|W| is `dual`.
+    dual, primal : float
+        The relaxation's optimum lies between them, up to rounding.
+    Z : numpy.ndarray, shape (N, N), optional
+        Feasible for the relaxation with value `primal`.
+    n_iter : int
+        Steps.
+    message : str
+        How it ended.
+    """
+
+    W: np.ndarray
+    dual: float
+    primal: float = -np.inf
+    Z: np.ndarray | None = None
+    n_iter: int = 0
+    message: str = ""
+
+
+def bound(H: np.ndarray, W: np.ndarray, s: int) -> float:
+    """Return lambda_max(H + W) + s max|W| in floats."""
+    return float(np.linalg.eigvalsh(H + W)[-1] + s * np.abs(W).max())
+
+
+def clipped(H: np.ndarray, s: int, count: int = 12) -> Proposal:
+    """Return the best W = -clip(H, -t, t), with -t on the diagonal, for t = 0 and some entries of H.
+
+    Parameters
+    ----------
+    H : numpy.ndarray, shape (N, N)
+        Symmetric.
+    s : int
+        Non-zeros of x.
+    count : int, default 12
+        Number of thresholds.
+
+    Returns
+    -------
+    Proposal
+        Never above lambda_max(H) (t = 0), nor, with the largest entry off the diagonal for t, above the largest on the
+        diagonal + (s - 1) t. Both are tight for columns with equal norms and inner products.
+    """
+    # equal numbers but for rounding count once
+    sizes = np.unique(np.abs(H))
+    sizes = sizes[np.append(True, np.diff(sizes) > 1e-12 * sizes[-1])]
+    off = np.abs(H - np.diag(H.diagonal())).max()
+    at = np.linspace(0, len(sizes) - 1, min(count, len(sizes))).astype(int)
+    thresholds = np.unique(np.append(sizes[at], [0.0, off]))
+    trials = -np.clip(H, -thresholds[:, None, None], thresholds[:, None, None])
+    at = np.arange(len(H))
+    trials[:, at, at] = -thresholds[:, None]
+    values = np.linalg.eigvalsh(H + trials)[:, -1] + s * thresholds
+    best = int(np.argmin(values))
+    return Proposal(trials[best], float(values[best]), message="clipped Gram matrix")
+
+
+def first_order(
+    H: np.ndarray, s: int, *, start: Proposal, max_iter: int = 2000, tol: float = 1e-7, check_every: int = 10
+) -> Proposal:
+    """Solve max <H, Z> over tr Z = 1, sum |Z_ij| <= s, Z >= 0 by alternating directions.
+
+    Parameters
+    ----------
+    H : numpy.ndarray, shape (N, N)
+        Symmetric.
+    s : int
+        Non-zeros of x.
+    start : Proposal
+        Where to start; the result is never worse.
+    max_iter : int, default 2000
+        Steps; each costs one eigendecomposition.
+    tol : float, default 1e-7
+        Stop when the gap is at most this multiple of the largest entry of H.
+    check_every : int, default 10
+        Steps between evaluations of the gap.
+
+    Returns
+    -------
+    Proposal
+        The best W seen, and the best feasible Z.
+
+    Notes
+    -----
+    With Z = Y and a multiplier L, the Lagrangian's minimum over Z, Y is -(lambda_max(H - L) + s max|L|): each
+    multiplier is a proposal W = -L. A Z with sum |Z_ij| > s becomes feasible when its off-diagonal part shrinks, since
+    sum |diag Z| = 1 <= s. The penalty follows the ratio of the residuals (Boyd et al. 2011, section 3.4.1).
+
+    References
+    ----------
+    The relaxation: A. d'Aspremont, L. El Ghaoui, M. Jordan, G. Lanckriet, A direct formulation for sparse PCA, SIAM
+    Review 49 (2007).
+    """
+    size = H.shape[0]
+    scale = float(np.abs(H).max()) or 1.0
+    H = H / scale
+    W, dual, primal, best_Z = start.W / scale, start.dual / scale, -np.inf, None
+    L, Y, penalty = -W, np.zeros((size, size)), 1.0
+    message = f"{max_iter} steps without closing the gap"
+    for step in range(1, max_iter + 1):
+        Z = _spectrahedron(Y + (H - L) / penalty)
+        relaxed = 1.6 * Z - 0.6 * Y  # over-relaxation: a third fewer steps, as measured
+        before, Y = Y, _small_entries(relaxed + L / penalty, float(s))
+        L = L + penalty * (relaxed - Y)
+        if step % check_every == 0 or step == max_iter:
+            trial = bound(H, -L, s)
+            if trial < dual:
+                dual, W = trial, -L
+            value, feasible = _feasible(H, Z, s)
+            if value > primal:
+                primal, best_Z = value, feasible
+            if dual - primal <= tol:
+                message = "gap closed"
+                break
+            off, move = float(np.linalg.norm(Z - Y)), penalty * float(np.linalg.norm(Y - before))
+            if off > 2.0 * move and penalty < 1e6:
+                penalty *= 2.0
+            elif move > 2.0 * off and penalty > 1e-6:
+                penalty /= 2.0
+    W = (W + W.T) / 2.0
+    return Proposal(W * scale, dual * scale, primal * scale, best_Z, step if max_iter else 0, message)
+
+
+def with_cvxpy(H: np.ndarray, s: int, solver: str, **options: Any) -> Proposal:
+    """Solve min t + s u over lambda_max(H + W) <= t, max|W| <= u by a solver of cvxpy.
+
+    Parameters
+    ----------
+    H : numpy.ndarray, shape (N, N)
+        Symmetric.
+    s : int
+        Non-zeros of x.
+    solver : {"CLARABEL", "SCS"}
+        Which.
+    **options
+        What cvxpy's ``solve`` hands to it.
+
+    Returns
+    -------
+    Proposal
+        W = 0 where the solver failed: the message says so.
+    """
+    import cvxpy as cp
+
+    size = H.shape[0]
+    scale = float(np.abs(H).max()) or 1.0
+    W, t, u = cp.Variable((size, size), symmetric=True), cp.Variable(), cp.Variable()
+    constraint = t * np.eye(size) - H / scale - W >> 0
+    problem = cp.Problem(cp.Minimize(t + s * u), [constraint, cp.abs(W) <= u])
+    with quiet():  # "may be inaccurate": a proposal is checked in any case
+        try:
+            problem.solve(solver=solver, **options)
+        except cp.SolverError as error:
+            return Proposal(np.zeros_like(H), float("inf"), message=f"{solver} failed: {error}")
+    if W.value is None or not np.isfinite(W.value).all():
+        return Proposal(np.zeros_like(H), float("inf"), message=f"{solver} ended as {problem.status}")
+    found = (W.value + W.value.T) / 2.0 * scale
+    primal, Z = -np.inf, None
+    if constraint.dual_value is not None:
+        multiplier = np.asarray(constraint.dual_value)
+        Z = _spectrahedron((multiplier + multiplier.T) / 2.0)
+        primal, Z = _feasible(H, Z, s)
+    steps = int(getattr(problem.solver_stats, "num_iters", 0) or 0)
+    return Proposal(found, bound(H, found, s), primal, Z, steps, f"{solver}: {problem.status}")
+
+
+def _spectrahedron(M: np.ndarray) -> np.ndarray:
+    """Return the nearest positive semidefinite matrix of trace 1."""
+    values, vectors = np.linalg.eigh(M)
+    sums = (np.cumsum(values[::-1]) - 1.0) / np.arange(1, len(values) + 1)
+    kept = int(np.flatnonzero(values[::-1] > sums)[-1])
+    weights = np.maximum(values - sums[kept], 0.0)
+    active = vectors[:, len(values) - kept - 1 :]
+    return (active * weights[len(values) - kept - 1 :]) @ active.T
+
+
+def _small_entries(M: np.ndarray, radius: float) -> np.ndarray:
+    """Return the nearest matrix with sum |Y_ij| <= radius."""
+    sizes = np.abs(M)
+    if sizes.sum() <= radius:
+        return M
+    descending = np.sort(sizes, axis=None)[::-1]
+    levels = (np.cumsum(descending) - radius) / np.arange(1, descending.size + 1)
+    level = levels[int(np.flatnonzero(descending > levels)[-1])]
+    return np.copysign(np.maximum(sizes - level, 0.0), M)
+
+
+def _feasible(H: np.ndarray, Z: np.ndarray, s: int) -> tuple[float, np.ndarray]:
+    """Return the value of a feasible matrix near Z (positive semidefinite, trace 1), and the matrix."""
+    diagonal = np.diag(Z.diagonal())
+    total = float(np.abs(Z).sum())
+    share = 1.0 if total <= s else max(0.0, (s - 1.0) / (total - 1.0))
+    feasible = diagonal + share * (Z - diagonal)
+    return float((H * feasible).sum()), feasible

@@ -8,8 +8,8 @@ from fractions import Fraction
 from functools import cache
 from typing import Any
 
-from planted.checks import check_choice
-from planted.exactness import exact_numbers
+from planted.base.checks import check_choice
+from planted.base.exactness import exact_numbers
 
 __all__ = ["is_positive_semidefinite", "rational_matrix"]
 

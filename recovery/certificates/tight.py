@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from recovery.certificates.gram import ExactGram
+from recovery.certificates.cholesky import ExactGram
 from recovery.certificates.semidefinite import is_positive_semidefinite
 
 __all__ = ["DENOMINATOR", "exactly_tight"]

@@ -1,7 +1,11 @@
 """Numbers about an operator that recovery guarantees ask for."""
 
-from recovery.conditions.arrangements import Patterns, cover_count, enumerate_patterns, pattern_bound
-from recovery.conditions.coherence import babel, mutual_coherence
+from recovery.conditions.coherence import (
+    babel,
+    exact_recovery_coefficient,
+    mutual_coherence,
+    worst_exact_recovery_coefficient,
+)
 from recovery.conditions.cone import restricted_eigenvalue
 from recovery.conditions.coverage import (
     GateSpread,
@@ -12,24 +16,28 @@ from recovery.conditions.coverage import (
     gate_spread,
     probable_spread,
 )
-from recovery.conditions.exact_recovery import exact_recovery_coefficient, worst_exact_recovery_coefficient
-from recovery.conditions.intervals import Interval
 from recovery.conditions.l1_dual import DualCertificate, dual_certificate
 from recovery.conditions.lasso import PrimalDualWitness, irrepresentable, primal_dual_witness
 from recovery.conditions.neural import NeuralIsometry, neural_isometry
 from recovery.conditions.null_space import null_space_constant, null_space_multipliers
 from recovery.conditions.patterns import (
     GatePair,
+    Patterns,
     RankReport,
+    ReducedGates,
     complementary_pairs,
+    cover_count,
     dependent_gates,
+    enumerate_patterns,
     equal_gates,
     gated_rank,
+    one_per_pair,
+    pattern_bound,
 )
-from recovery.conditions.reduced_gates import ReducedGates, one_per_pair
 from recovery.conditions.relaxation import Theorem1Report, theorem1_report
 from recovery.conditions.restricted import RestrictedEigenvalues, restricted_eigenvalues
 from recovery.conditions.spark import spark_bounds
+from recovery.exact.intervals import Interval
 
 __all__ = [
     "DualCertificate",

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from planted import arrays
-from planted.checks import check_integer, check_number
-from recovery.conditions._columns import EPS, all_columns, check_support
-from recovery.conditions.intervals import Interval
+from planted.base import arrays
+from planted.base.checks import check_integer, check_number
+from recovery.exact.intervals import Interval
+from recovery.operators.columns import EPS, all_columns, check_support
 
 __all__ = ["restricted_eigenvalue"]
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from planted import arrays
-from planted.checks import check_array, check_integer, check_number
-from planted.values import by_value
-from recovery.conditions._gates import check_gated, check_gates
+from planted.base import arrays
+from planted.base.checks import check_array, check_integer, check_number
+from planted.base.values import by_value
+from recovery.operators.columns import check_gated, check_gates
 
 __all__ = [
     "GateSpread",

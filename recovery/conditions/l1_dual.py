@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from planted import arrays
-from planted.values import by_value
-from recovery.conditions._columns import all_columns, check_signs, check_support, orthogonalise
+from planted.base import arrays
+from planted.base.values import by_value
+from recovery.operators.columns import all_columns, check_signs, check_support, orthogonalise
 
 __all__ = ["DualCertificate", "dual_certificate"]
 
@@ -90,7 +90,7 @@ def dual_certificate(A: Any, support: Any, signs: Any) -> DualCertificate:
     >>> found.unique, found.certificate.check().valid
     (True, True)
     """
-    from recovery.certificates.dual_vector import dual_vector_certificate
+    from recovery.certificates.dual import dual_vector_certificate
 
     original = all_columns(A)
     chosen = check_support(support, original.shape[1])
@@ -163,7 +163,7 @@ def _refutation(
     A: np.ndarray, chosen: np.ndarray, outside: np.ndarray, signs: list[int], near: np.ndarray
 ) -> np.ndarray | None:
     """Return z != 0, rounded, of which A z = 0 and e'z_S >= |z_off|_1 were shown exactly, or None."""
-    from recovery.certificates.rational import null_vector
+    from recovery.exact.rational import null_vector
 
     if not np.any(near):
         return None
@@ -179,7 +179,7 @@ def _refutation(
 
 def _dependence(A: np.ndarray, chosen: np.ndarray, wanted: np.ndarray) -> np.ndarray | None:
     """Return z != 0, rounded, on S with A z = 0 exactly and e'z >= 0, or None."""
-    from recovery.certificates.rational import null_vector
+    from recovery.exact.rational import null_vector
 
     exact = null_vector(A[:, chosen], np.ones(chosen.size))
     if exact is None:

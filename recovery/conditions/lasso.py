@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from planted import arrays
-from planted.checks import check_array, check_number, check_same_rows
-from planted.values import by_value
-from recovery.conditions._columns import EPS, all_columns, check_signs, check_support, orthogonalise
+from planted.base import arrays
+from planted.base.checks import check_array, check_number, check_same_rows
+from planted.base.values import by_value
+from recovery.operators.columns import EPS, all_columns, check_signs, check_support, orthogonalise
 
 __all__ = ["PrimalDualWitness", "irrepresentable", "primal_dual_witness"]
 

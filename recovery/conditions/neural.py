@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from planted import arrays
-from planted.checks import check_array, check_choice
-from planted.exactness import exactly
-from planted.values import by_value
-from recovery._cones import flattest_dual
-from recovery.conditions._columns import EPS, orthogonalise
-from recovery.gated import GatedOperator
+from planted.base import arrays
+from planted.base.checks import check_array, check_choice
+from planted.base.exactness import exactly
+from planted.base.values import by_value
+from recovery.networks.convex import flattest_dual
+from recovery.operators.columns import EPS, orthogonalise
+from recovery.operators.gated import GatedOperator
 
 __all__ = ["NeuralIsometry", "neural_isometry"]
 

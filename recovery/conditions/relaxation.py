@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from planted import arrays
-from planted.checks import check_integer
-from planted.values import by_value
-from recovery.conditions._columns import check_support
-from recovery.conditions._gates import check_gated
+from planted.base import arrays
+from planted.base.checks import check_integer
+from planted.base.values import by_value
 from recovery.conditions.coverage import energy_coverage, gate_spread
 from recovery.conditions.patterns import dependent_gates
+from recovery.operators.columns import check_gated, check_support
 
 __all__ = ["CONSTANT", "Theorem1Report", "theorem1_report"]
 

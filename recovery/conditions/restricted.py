@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from planted.checks import check_choice, check_integer
-from planted.values import by_value
-from recovery.conditions._columns import EPS, host_columns, host_gram
-from recovery.conditions.enumeration import LIMIT, extreme_blocks
-from recovery.conditions.intervals import Interval, contrast, down, ratio, up
-from recovery.conditions.search import extreme_support
+from planted.base.checks import check_choice, check_integer
+from planted.base.values import by_value
+from recovery.exact.enumeration import LIMIT, extreme_blocks, extreme_support
+from recovery.exact.intervals import Interval, contrast, down, ratio, up
+from recovery.operators.columns import EPS, host_columns, host_gram
 
 __all__ = ["RestrictedEigenvalues", "restricted_eigenvalues"]
 

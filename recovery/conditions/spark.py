@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from planted.checks import check_integer
-from recovery.conditions._columns import EPS, host_columns
-from recovery.conditions.enumeration import BLOCK_ENTRIES, LIMIT, supports
-from recovery.conditions.intervals import Interval
+from planted.base.checks import check_integer
+from recovery.exact.enumeration import BLOCK_ENTRIES, LIMIT, supports
+from recovery.exact.intervals import Interval
+from recovery.operators.columns import EPS, host_columns
 
 __all__ = ["spark_bounds"]
 
@@ -97,8 +97,8 @@ def _independent_by_babel(gram: np.ndarray, rows: int) -> int:
 
 def _short_dependence(columns: np.ndarray) -> np.ndarray | None:
     """Return where an exact null vector is not 0, as few columns as the search finds; None if there are none."""
-    from recovery.certificates.rational import null_vector
-    from recovery.conditions.null_programs import Programs
+    from recovery.conditions.null_space import Programs
+    from recovery.exact.rational import null_vector
 
     exact = null_vector(columns, np.zeros(columns.shape[1]))
     if exact is None:
@@ -119,7 +119,7 @@ def _short_dependence(columns: np.ndarray) -> np.ndarray | None:
 
 def _dependent_set(columns: np.ndarray, gram: np.ndarray, k: int) -> np.ndarray | None:
     """Return k dependent columns, where all smaller sets are independent, or None; exact where floats are too close."""
-    from recovery.certificates.rational import null_vector
+    from recovery.exact.rational import null_vector
 
     n, size = columns.shape
     # of the entries of the Gram matrix of the computed unit columns, of their norms, and of the eigenvalue routine

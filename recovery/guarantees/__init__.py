@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import importlib
 
-from recovery.guarantees._attack import attack
-from recovery.guarantees._ledger import Ledger, ledger, markdown
-from recovery.guarantees.attack_results import AttackResult
-from recovery.guarantees.base import Guarantee, Judgement, Verdict, all_of, at_home, exceeds, vanishes
-from recovery.guarantees.bounded import Bounded, constant
-from recovery.guarantees.contradiction import contradicts
-from recovery.guarantees.sampling import draw, linear_instance, steer
-from recovery.guarantees.shrinking import shrink
-from recovery.guarantees.tally import NEAR, Tally, failure_rate_bound
-from recovery.guarantees.writing import as_code
+from recovery.exact.bounded import Bounded, constant
+from recovery.guarantees.engine.attack import attack
+from recovery.guarantees.engine.base import Guarantee, Judgement, Verdict, all_of, at_home, exceeds, vanishes
+from recovery.guarantees.engine.ledger import Ledger, ledger, markdown
+from recovery.guarantees.engine.sampling import draw, linear_instance, steer
+from recovery.guarantees.engine.shrink import as_code, shrink
+from recovery.guarantees.engine.tally import NEAR, AttackResult, Tally, contradicts, failure_rate_bound
 
 __all__ = [
     "NEAR",
@@ -43,25 +40,25 @@ __all__ = [
 
 _FAMILIES: dict[str, tuple[str, ...]] = {
     "linear": (
-        "recovery.guarantees.omp",
-        "recovery.guarantees.lasso",
-        "recovery.guarantees.hard_thresholding",
-        "recovery.guarantees.screening",
+        "recovery.guarantees.linear.omp",
+        "recovery.guarantees.linear.lasso",
+        "recovery.guarantees.linear.hard_thresholding",
+        "recovery.guarantees.linear.screening",
     ),
     "sparse": (
-        "recovery.guarantees.basis_pursuit",
-        "recovery.guarantees.null_space",
-        "recovery.guarantees.uniqueness",
-        "recovery.guarantees.scaled_thresholding",
-        "recovery.guarantees.descent",
-        "recovery.guarantees.cosamp",
-        "recovery.guarantees.relaxed",
-        "recovery.guarantees.trajectory",
+        "recovery.guarantees.linear.basis_pursuit",
+        "recovery.guarantees.linear.null_space",
+        "recovery.guarantees.linear.uniqueness",
+        "recovery.guarantees.linear.scaled_thresholding",
+        "recovery.guarantees.linear.descent",
+        "recovery.guarantees.linear.cosamp",
+        "recovery.guarantees.linear.relaxed",
+        "recovery.guarantees.linear.trajectory",
     ),
     "gated": (
-        "recovery.guarantees.neural_isometry",
-        "recovery.guarantees.theorem1",
-        "recovery.guarantees.unfusing",
+        "recovery.guarantees.gated.neural_isometry",
+        "recovery.guarantees.gated.theorem1",
+        "recovery.guarantees.gated.unfusing",
     ),
 }
 """Modules of each family, imported when they are asked for; each has ``guarantees() -> list of Guarantee``."""

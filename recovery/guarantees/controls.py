@@ -6,16 +6,11 @@ from functools import partial
 
 import numpy as np
 
-from recovery.guarantees import (
-    basis_pursuit,
-    iterative_controls,
-    l1_program,
-    null_space,
-    omp,
-    omp_samplers,
-    wide_samplers,
-)
-from recovery.guarantees.base import Guarantee
+from recovery.guarantees.engine.base import Guarantee
+from recovery.guarantees.linear import basis_pursuit, l1_program, null_space, omp
+from recovery.guarantees.linear import controls as iterative_controls
+from recovery.guarantees.linear import l1_program as wide_samplers
+from recovery.guarantees.linear import omp as omp_samplers
 
 __all__ = ["controls"]
 

@@ -1,12 +1,12 @@
 """Fitting sparse two-layer ReLU networks by sequential convex gates."""
 
+from recovery.mlp.losses import psnr
+from recovery.mlp.masks import Masks
+from recovery.mlp.record import FitState, NetworkFit
 from recovery.networks.convex import ConeFit, GroupFit, cone_program, group_program
 from recovery.networks.fitting import fit_network
 from recovery.networks.many import fit_many
-from recovery.networks.masks import Masks
-from recovery.networks.metrics import psnr
-from recovery.networks.pruning import imp, imp_many
-from recovery.networks.record import FitState, NetworkFit
+from recovery.pruning.magnitude import imp, imp_many
 
 __all__ = [
     "ConeFit",

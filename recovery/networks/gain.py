@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from planted import arrays
+from planted.base import arrays
 from planted.networks import ReLUNetwork
 
 __all__ = ["looks_like_noise"]

@@ -7,16 +7,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from planted.checks import check_integer
-from recovery._powers import normalised_power
-from recovery.operator_base import BLOCK_BYTES
-from recovery.operators import GatedOperator, Operator, normalise
-from recovery.rescaled import RescaledOperator, RescaledSupport
-from recovery.results import RecoveryResult, Status
-from recovery.solvers.base import Problem, Run, Solver, to_host
+from planted.base.checks import check_integer
+from recovery.operators.arithmetic import normalised_power
+from recovery.operators.base import BLOCK_BYTES, Operator, RescaledOperator, RescaledSupport
+from recovery.operators.dense import normalise
+from recovery.operators.gated import GatedOperator, GatedSupport
+from recovery.solvers.base import Problem, RecoveryResult, Run, Solver, Status, to_host
 from recovery.solvers.gradient import gradient_step_size, relative_move, thresholded_step, top_of_gradient
 from recovery.solvers.least_squares import SupportColumns
-from recovery.supports import GatedSupport
 
 __all__ = ["AIHT", "descend_on_support"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from recovery.operators import Operator, normalise
-from recovery.results import RecoveryResult, Status
-from recovery.solvers.base import Problem, Run, SeenSupports, Solver, entered
+from recovery.operators.base import Operator
+from recovery.operators.dense import normalise
+from recovery.operators.thresholding import select_top
+from recovery.solvers.base import Problem, RecoveryResult, Run, SeenSupports, Solver, Status, entered
 from recovery.solvers.least_squares import least_squares
-from recovery.thresholding import select_top
 
 __all__ = ["CoSaMP"]
 

@@ -7,14 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from planted import arrays
-from recovery._powers import normalised_power, power
-from recovery.operators import Operator
-from recovery.rescaled import RescaledSupport
+from planted.base import arrays
+from recovery.operators.arithmetic import normalised_power, power
+from recovery.operators.base import Operator, RescaledSupport
+from recovery.operators.gated import GatedSupport
+from recovery.operators.thresholding import StreamingTopS, select_top
 from recovery.solvers.least_squares import SupportColumns
-from recovery.streaming import StreamingTopS
-from recovery.supports import GatedSupport
-from recovery.thresholding import select_top
 
 __all__ = [
     "gradient_step_size",

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from planted.checks import check_integer, check_number
-from recovery.operators import Operator, normalise
-from recovery.results import RecoveryResult, Status
-from recovery.solvers.base import Problem, Run, SeenSupports, Solver, entered
+from planted.base.checks import check_integer, check_number
+from recovery.operators.base import Operator
+from recovery.operators.dense import normalise
+from recovery.operators.thresholding import select_top
+from recovery.solvers.base import Problem, RecoveryResult, Run, SeenSupports, Solver, Status, entered
 from recovery.solvers.gradient import step_in_units
 from recovery.solvers.least_squares import least_squares
-from recovery.thresholding import select_top
 
 __all__ = ["HTP"]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from recovery._sums import adjoint
-from recovery.operators import Operator
+from recovery.operators.arithmetic import adjoint
+from recovery.operators.base import Operator
 from recovery.ranks import gram, nearest_solution, rank_tolerance, triangle, triangular_inverse, unit_columns
 from recovery.solvers.base import to_host
 

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from recovery.operators import Operator, normalise
-from recovery.results import RecoveryResult, Status
-from recovery.solvers.base import Problem, Run, Solver, to_host
+from recovery.operators.base import Operator
+from recovery.operators.dense import normalise
+from recovery.solvers.base import Problem, RecoveryResult, Run, Solver, Status, to_host
 from recovery.solvers.least_squares import least_squares
 
 __all__ = ["OMP"]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from paper_repro.experiments import gram
-from planted import arrays
-from recovery.population import arc_cosine_kernel, population_gram, population_operator
+from planted.base import arrays
+from recovery.conditions.population import arc_cosine_kernel, population_gram, population_operator
 
 pytestmark = pytest.mark.gpu
 

@@ -7,8 +7,7 @@ import pytest
 
 import planted
 import recovery
-from recovery.networks.least_squares import fit_support
-from recovery.networks.signature import sign_counts
+from recovery.networks.scalar.repaired import fit_support, sign_counts
 
 pytestmark = pytest.mark.gpu
 

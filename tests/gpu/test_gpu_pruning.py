@@ -7,8 +7,8 @@ import pytest
 
 import planted
 import recovery
+from recovery.mlp.passes import Passes, Shapes
 from recovery.networks import imp_many
-from recovery.networks.mlp import Passes, Shapes
 
 pytestmark = pytest.mark.gpu
 

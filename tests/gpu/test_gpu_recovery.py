@@ -7,9 +7,8 @@ import pytest
 
 import planted
 import recovery
-from recovery.streaming import StreamingTopS
+from recovery.operators.thresholding import StreamingTopS, top_s
 from recovery.testing import draw_problem
-from recovery.thresholding import top_s
 
 pytestmark = pytest.mark.gpu
 

@@ -7,7 +7,7 @@ import pytest
 
 import planted
 import recovery
-from recovery.supports import GatedSupport
+from recovery.operators.gated import GatedSupport
 
 pytestmark = pytest.mark.gpu
 

@@ -9,7 +9,7 @@ import planted
 import recovery
 from linear_lottery import comparators
 from linear_lottery.comparators import COMPARATORS, ORACLES
-from planted import arrays
+from planted.base import arrays
 
 ALL = [*COMPARATORS, *ORACLES]
 

@@ -8,8 +8,8 @@ import sympy as sp
 
 from linear_lottery import closed_forms as forms
 from linear_lottery import gradient_flow, symbolic, symbolic_risks
-from linear_lottery.probabilities import _log_largest_density
-from linear_lottery.risks import _unit_risk
+from linear_lottery.closed_forms.probabilities import _log_largest_density
+from linear_lottery.closed_forms.risks import _unit_risk
 
 RANDOM = np.random.default_rng(20)
 START = RANDOM.bit_generator.state

@@ -45,7 +45,7 @@ def test_a_worker_that_is_killed_in_mid_sweep_changes_nothing(dask, tmp_path):
     local, folder = dask(), tmp_path / "r"
     # a quarter of a second for a cell: the slower of two workers starts before the other has computed them all
     process = start(folder, "--preset", "quick", "--dask", local.address, TOY_SECONDS="0.25")
-    assert wait_for(lambda: stored(folder) >= 3 and len(workers(folder)) == 2 or process.poll() is not None)
+    assert wait_for(lambda: (stored(folder) >= 3 and len(workers(folder)) == 2) or process.poll() is not None)
     local.workers[0].kill()
     seen = stored(folder)
     output, errors = process.communicate(timeout=600)

@@ -16,7 +16,7 @@ from paper_repro.experiments.spreads import Spreads
 from paper_repro.store import Record
 from recovery import GatedOperator, Instance
 from recovery.conditions import neural_isometry, null_space_constant
-from recovery.guarantees import basis_pursuit, descent, omp, scaled_thresholding
+from recovery.guarantees.linear import basis_pursuit, descent, omp, scaled_thresholding
 
 NAMED = {
     "coherence": "l1-coherence",

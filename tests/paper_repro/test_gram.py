@@ -10,7 +10,7 @@ from paper_repro import experiment as experiments
 from paper_repro.experiments import gram, gram_summary
 from paper_repro.store import Record
 from recovery import conditions
-from recovery.population import population_gram
+from recovery.conditions.population import population_gram
 
 SIZE = {"theta": 0.0, "gates": 0, "d": 4, "p": 3, "s": 4, "k": 2}
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import planted
-from linear_lottery import moments, risks
+from linear_lottery.closed_forms import moments, risks
 from paper_repro import experiment as experiments
 from paper_repro.experiments import imp_risk
 from paper_repro.experiments.common import stream

@@ -9,12 +9,12 @@ import standin
 from scipy.stats import binomtest
 
 import planted
-from linear_lottery import moments, probabilities
+from linear_lottery.closed_forms import moments, probabilities
 from paper_repro import experiment as experiments
 from paper_repro.experiments import imp_decoy, imp_init, imp_phase, imp_phase_summary, imp_risk, lottery
 from paper_repro.experiments.common import stream
 from paper_repro.store import Record
-from planted import arrays
+from planted.base import arrays
 
 
 def records_of(name, cells):

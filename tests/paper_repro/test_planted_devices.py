@@ -6,7 +6,7 @@ import standin
 
 from paper_repro.experiments import fig1, fig2, planted_fits
 from paper_repro.experiments.grids import METHODS
-from planted import arrays
+from planted.base import arrays
 
 SCALAR = {"m": 3, "seed": 0, "n": 300, "d": 8, "n_outputs": 1, "n_iter": 6}
 VECTOR = {"m": 3, "seed": 0, "n": 300, "d": 8, "n_outputs": 4, "n_iter": 12}

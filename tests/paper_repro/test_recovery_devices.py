@@ -5,7 +5,7 @@ import pytest
 import standin
 
 from paper_repro.experiments import centred, conditions, phase, rsc
-from planted import arrays
+from planted.base import arrays
 
 CELLS = [
     (rsc, rsc.RscCell(3, 8, 0, n=200, d=6)),

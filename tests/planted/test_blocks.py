@@ -12,8 +12,8 @@ import standin
 
 import planted
 import recovery
-from planted.blocks import in_smaller_blocks
-from recovery.reference import GatedReference
+from planted.base.blocks import in_smaller_blocks
+from tests.oracles.operators import GatedReference
 
 
 def small_device(monkeypatch, limit):
@@ -106,8 +106,8 @@ def test_products_of_an_operator_go_on_in_smaller_tiles(monkeypatch):
     rng = np.random.default_rng(0)
     X, H = rng.standard_normal((64, 4)), rng.standard_normal((4, 6))
     plain = GatedReference(X, H, strict=True)
-    monkeypatch.setattr("recovery.gated.TILE_ROWS", {"cpu": 64, "gpu": 64})
-    monkeypatch.setattr("recovery.gated.TILE_GATES", 6)
+    monkeypatch.setattr("recovery.operators.gated.TILE_ROWS", {"cpu": 64, "gpu": 64})
+    monkeypatch.setattr("recovery.operators.gated.TILE_GATES", 6)
     base = recovery.GatedOperator.from_generators(standin.device(X), standin.device(H), strict=True)
     x, r = rng.standard_normal(24), rng.standard_normal(64)
     failures = small_device(monkeypatch, 6 * 20)
@@ -133,8 +133,8 @@ def test_products_of_an_operator_go_on_in_smaller_tiles(monkeypatch):
 def test_each_product_starts_again_from_the_start(name, monkeypatch):
     rng = np.random.default_rng(1)
     X, H, y = rng.standard_normal((64, 4)), rng.standard_normal((4, 6)), rng.standard_normal(64)
-    monkeypatch.setattr("recovery.gated.TILE_ROWS", {"cpu": 32, "gpu": 32})
-    monkeypatch.setattr("recovery.gated.TILE_GATES", 6)
+    monkeypatch.setattr("recovery.operators.gated.TILE_ROWS", {"cpu": 32, "gpu": 32})
+    monkeypatch.setattr("recovery.operators.gated.TILE_GATES", 6)
     base = recovery.GatedOperator.from_generators(standin.device(X), standin.device(H), strict=True)
     call = {
         "regate": lambda: (base.regate(standin.device(H)).gates(),),

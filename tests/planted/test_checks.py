@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from planted.checks import check_array
+from planted.base.checks import check_array
 
 
 @pytest.mark.parametrize("scalar", [np.float64(1.5), np.float32(1.5), np.int64(2), np.bool_(True)])

@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from planted.exactness import InexactNumber, check_exact, exact_numbers, exactly, inexact
+from planted.base.exactness import InexactNumber, check_exact, exact_numbers, exactly, inexact
 
 pd = pytest.importorskip("pandas")
 BIG = 2**53 + 1

@@ -55,7 +55,7 @@ def test_properties(backend):
     net = planted.ReLUNetwork([backend.put(hidden), backend.put(np.eye(2)), backend.put(np.ones((2, 4)))])
     assert (net.n_inputs, net.n_neurons, net.n_outputs, net.depth) == (3, 2, 4, 2)
     assert net.sparsity == 5  # three in the first layer, two in the second, none of the output's eight
-    assert net.namespace is planted.arrays.namespace(backend.put(hidden))
+    assert net.namespace is planted.base.arrays.namespace(backend.put(hidden))
     assert repr(net) == "ReLUNetwork(3 -> 2 -> 2 -> 4, 5 non-zero hidden weights, float64, cpu)"
     np.testing.assert_array_equal(backend.get(net.hidden), hidden)
     np.testing.assert_array_equal(backend.get(net.output), np.ones((2, 4)))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from planted.quiet import quiet
+from planted.base.quiet import quiet
 
 
 def test_a_warning_is_ignored_inside_and_an_error_outside():

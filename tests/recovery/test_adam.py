@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recovery.networks.adam import Adam
+from recovery.mlp.training import Adam
 
 
 def plain(weights, gradients, rate, betas=(0.9, 0.999), eps=1e-8):

@@ -13,8 +13,8 @@ import toy_guarantees as toy
 
 from recovery import Instance
 from recovery.guarantees import Verdict, attack, contradicts
-from recovery.guarantees.contradiction import afresh
-from recovery.guarantees.moves import move
+from recovery.guarantees.engine.attack import move
+from recovery.guarantees.engine.tally import afresh
 
 FALSE = {
     "least squares, 1 in place of sqrt 2": toy.projection_bound(1.0, toy.plain),

@@ -10,8 +10,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from recovery.exact import bounded as b
 from recovery.guarantees import Bounded, constant, exceeds, vanishes
-from recovery.guarantees import bounded as b
 
 EPS = np.finfo(np.float64).eps
 

@@ -13,8 +13,8 @@ from recovery.certificates import (
     proves_positive_definite,
     smallest_eigenvalue_bound,
 )
-from recovery.certificates.gram import enclose_gram, exact_gram, short_gram
-from recovery.certificates.rounding import UNIT, column_scaled, gamma, outward, sum_above
+from recovery.certificates.cholesky import enclose_gram, exact_gram, short_gram
+from recovery.exact.intervals import UNIT, column_scaled, gamma, outward, sum_above
 
 
 def rational(M):

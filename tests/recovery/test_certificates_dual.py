@@ -14,10 +14,10 @@ from recovery.certificates import (
     enumeration_bound,
     is_positive_semidefinite,
     isometry_certificate,
-    proposals,
+    null_space,
     witness_bound,
 )
-from recovery.certificates.gram import exact_gram
+from recovery.certificates.cholesky import exact_gram
 from recovery.conditions import mutual_coherence, restricted_eigenvalues
 
 SIDES = ("largest", "smallest")
@@ -155,11 +155,11 @@ def test_solvers_of_cvxpy_propose_too(solver):
 def test_the_first_order_method_says_when_it_stops():
     A = relu(2)
     G = A.T @ A
-    start = proposals.clipped(G, 3)
-    few = proposals.first_order(G, 3, start=start, max_iter=2)
+    start = null_space.clipped(G, 3)
+    few = null_space.first_order(G, 3, start=start, max_iter=2)
     assert few.dual <= start.dual
     assert "without closing" in few.message
-    done = proposals.first_order(G, 3, start=start)
+    done = null_space.first_order(G, 3, start=start)
     assert done.message == "gap closed"
     Z = done.Z
     assert np.linalg.eigvalsh(Z)[0] >= -1e-12

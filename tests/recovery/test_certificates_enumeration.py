@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from recovery.certificates import enumeration_bound, isometry_certificate, witness_bound
-from recovery.certificates.enumerated import proved_over_supports
-from recovery.certificates.gram import enclose_gram, short_gram
+from recovery.certificates.cholesky import enclose_gram, short_gram
+from recovery.certificates.eigenvalues import proved_over_supports
 from recovery.conditions import Interval, restricted_eigenvalues
-from recovery.conditions.search import extreme_support
+from recovery.exact.enumeration import extreme_support
 
 SIDES = ("largest", "smallest")
 

@@ -12,11 +12,11 @@ import pytest
 
 import recovery
 from paper_repro import diagnose as command
-from planted.exactness import InexactNumber
+from planted.base.exactness import InexactNumber
 from recovery import DenseOperator, GatedOperator, Instance, certificates, conditions
 from recovery.certificates.certificate import exact, exact_matrix
-from recovery.conditions.intervals import written
-from recovery.operators import ScaledOperator
+from recovery.exact.intervals import written
+from recovery.operators.dense import ScaledOperator
 
 pd = pytest.importorskip("pandas")
 BIG = 2**53 + 1

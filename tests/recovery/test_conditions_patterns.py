@@ -4,13 +4,7 @@ import numpy as np
 import pytest
 
 from recovery import GatedOperator
-from recovery.conditions import (
-    complementary_pairs,
-    enumerate_patterns,
-    equal_gates,
-    gated_rank,
-    one_per_pair,
-)
+from recovery.conditions import complementary_pairs, enumerate_patterns, equal_gates, gated_rank, one_per_pair
 
 
 def blank_images(rng, n=40, d=6):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import recovery
 from recovery.conditions import Interval, RestrictedEigenvalues, mutual_coherence, restricted_eigenvalues
-from recovery.conditions.enumeration import supports
+from recovery.exact.enumeration import supports
 from recovery.testing import operators
 
 

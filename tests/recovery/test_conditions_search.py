@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recovery.conditions import restricted_eigenvalues
-from recovery.conditions.search import _grown, extreme_support
+from recovery.exact.enumeration import _grown, extreme_support
 
 SIDES = ("smallest", "largest")
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import planted
-from recovery.networks.consolidate import consolidate
+from recovery.networks.scalar.bank import consolidate
 
 ANGLE = 1e-9
 

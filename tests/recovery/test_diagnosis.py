@@ -10,10 +10,10 @@ import pytest
 
 import recovery
 from recovery import GatedOperator, Instance
-from recovery._improvements import changes, looks_normal, parallel
-from recovery._uniform import CONDITIONS, Numbers, largest
 from recovery.conditions import mutual_coherence, restricted, restricted_eigenvalues
-from recovery.guarantees import basis_pursuit, cosamp, descent, null_space, omp, scaled_thresholding, uniqueness
+from recovery.diagnosis.improvements import changes, looks_normal, parallel
+from recovery.diagnosis.uniform import CONDITIONS, Numbers, largest
+from recovery.guarantees.linear import basis_pursuit, cosamp, descent, null_space, omp, scaled_thresholding, uniqueness
 
 MODULES = (basis_pursuit, cosamp, descent, null_space, omp, scaled_thresholding, uniqueness)
 KNOWN = {one.name: one for module in MODULES for one in module.guarantees()}

@@ -5,9 +5,7 @@ import pytest
 
 from recovery import GatedOperator, Instance, NoiseLaw
 from recovery.guarantees import Guarantee, Verdict, as_code, attack, contradicts, exceeds, shrink
-from recovery.guarantees.changes import of_matrix
-from recovery.guarantees.gated_changes import GATED_CHANGES
-from recovery.guarantees.moves import follow, move
+from recovery.guarantees.engine.attack import GATED_CHANGES, follow, move, of_matrix
 
 
 def planted(rng, *, n=8, d=3, p=3, noise=0.0):

@@ -9,19 +9,19 @@ import pytest
 
 import planted
 import recovery
-from planted import arrays
+from planted.base import arrays
 from recovery import Status
-from recovery.reference import (
+from recovery.solvers.aiht import descend_on_support
+from recovery.solvers.gradient import power_iteration, squared_move, thresholded_step
+from recovery.solvers.least_squares import SupportColumns
+from recovery.testing import draw_problem
+from tests.oracles.operators import (
     GatedReference,
     lean_loop_step,
     reference_iht_step,
     reference_niht_step,
     released_loop_step,
 )
-from recovery.solvers.aiht import descend_on_support
-from recovery.solvers.gradient import power_iteration, squared_move, thresholded_step
-from recovery.solvers.least_squares import SupportColumns
-from recovery.testing import draw_problem
 
 PROBLEM = draw_problem(30, 50, 4, 0)
 
@@ -161,8 +161,8 @@ def test_streaming_makes_the_same_steps(solver, monkeypatch):
     options = {"step": 0.01} if solver == "iht" else {}
     A = recovery.GatedOperator.from_generators(X, H)
     whole = recovery.solve(A, y, 3, solver=solver, max_iter=20, **options)
-    monkeypatch.setattr("recovery.gated.TILE_GATES", 5)
-    monkeypatch.setattr("recovery.operator_base.BLOCK_BYTES", 8 * 60 * 2)
+    monkeypatch.setattr("recovery.operators.gated.TILE_GATES", 5)
+    monkeypatch.setattr("recovery.operators.base.BLOCK_BYTES", 8 * 60 * 2)
     parts = recovery.GatedOperator.from_generators(X, H, store=False)
     streamed = recovery.solve(parts, y, 3, solver=solver, max_iter=20, stream=True, **options)
     assert streamed.x is None
@@ -183,8 +183,8 @@ def test_streaming_on_the_device(backend):
 
 
 def test_streaming_memory_does_not_grow_with_the_number_of_columns(monkeypatch):
-    monkeypatch.setattr("recovery.operator_base.BLOCK_BYTES", 2**16)
-    monkeypatch.setattr("recovery.gated.TILE_GATES", 128)
+    monkeypatch.setattr("recovery.operators.base.BLOCK_BYTES", 2**16)
+    monkeypatch.setattr("recovery.operators.gated.TILE_GATES", 128)
     X = np.random.default_rng(5).standard_normal((64, 20))
     y = np.random.default_rng(6).standard_normal(64)
 

@@ -8,8 +8,8 @@ from sklearn.linear_model import orthogonal_mp
 
 import recovery
 from recovery import Status
-from recovery.reference import reference_top_s
 from recovery.testing import draw_problem
+from tests.oracles.operators import reference_top_s
 
 
 @pytest.mark.parametrize("seed", range(5))

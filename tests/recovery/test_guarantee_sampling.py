@@ -8,7 +8,7 @@ import toy_guarantees as toy
 
 from recovery import Instance
 from recovery.guarantees import Guarantee, Verdict, draw, linear_instance, steer
-from recovery.guarantees.sampling import DESIGNS, TALL_DESIGNS
+from recovery.guarantees.engine.sampling import DESIGNS, TALL_DESIGNS
 
 PROJECTION = toy.projection_bound(math.sqrt(2.0))
 

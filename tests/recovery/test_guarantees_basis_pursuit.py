@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from recovery import GatedOperator, Instance, solve
-from recovery.guarantees import attack, basis_pursuit, controls, draw, l1_program, ledger, uniqueness, wide_samplers
+from recovery.guarantees import attack, controls, draw, ledger
+from recovery.guarantees.linear import basis_pursuit, l1_program, uniqueness
+from recovery.guarantees.linear import l1_program as wide_samplers
 
 ROOT = Path(__file__).parents[2]
 KNOWN = {one.name: one for one in [*basis_pursuit.guarantees(), *uniqueness.guarantees()]}

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from recovery import Instance
-from recovery.guarantees import attack, catalogue, draw, hard_thresholding, lasso, ledger, omp, screening
+from recovery.guarantees import attack, catalogue, draw, ledger
+from recovery.guarantees.linear import hard_thresholding, lasso, omp, screening
 
 ROOT = Path(__file__).parents[2]
 MODULES = ("omp", "lasso", "hard_thresholding", "screening")

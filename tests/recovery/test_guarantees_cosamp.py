@@ -8,7 +8,7 @@ import pytest
 
 from recovery import Instance
 from recovery.guarantees import draw
-from recovery.guarantees.cosamp import LIMIT, first_rate, guarantees, later_rate, pursues
+from recovery.guarantees.linear.cosamp import LIMIT, first_rate, guarantees, later_rate, pursues
 
 (KNOWN,) = guarantees()
 

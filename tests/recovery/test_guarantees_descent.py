@@ -8,7 +8,7 @@ import pytest
 
 from recovery import Instance
 from recovery.guarantees import draw
-from recovery.guarantees.descent import condition_rule, descends, guarantees, normalised_rule
+from recovery.guarantees.linear.descent import condition_rule, descends, guarantees, normalised_rule
 
 GRADES, NIHT = guarantees()
 BOTH = pytest.mark.parametrize("known", [GRADES, NIHT], ids=["grades", "niht"])

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from recovery import Instance
-from recovery.guarantees import draw, frames, hard_thresholding, isometry
+from recovery.guarantees import draw
+from recovery.guarantees.linear import frames, hard_thresholding, iterative
 
 KNOWN = {one.name.split("-")[0]: one for one in hard_thresholding.guarantees()}
 BOTH = pytest.mark.parametrize("method", ["iht", "htp"])
@@ -124,7 +125,7 @@ def test_cycles_of_unit_steps_fail():
 
 
 def test_too_many_supports_are_unknown(monkeypatch):
-    monkeypatch.setattr(isometry, "LIMIT", 3)
+    monkeypatch.setattr(iterative, "LIMIT", 3)
     rng = np.random.default_rng(1)
     A = np.linalg.qr(rng.standard_normal((12, 9)))[0] @ (np.eye(9) + 0.09 * rng.standard_normal((9, 9)))
     x = np.zeros(9)
@@ -151,7 +152,7 @@ def test_frames_have_what_was_asked_for():
         A = frames.columns(rng, gram)
         np.testing.assert_allclose(A.T @ A, gram, atol=1e-9)
         assert np.count_nonzero(frames.plant(rng, gram, k)) == k
-        found = isometry.isometric_columns(rng, size, k + 1, 0.4)
+        found = iterative.isometric_columns(rng, size, k + 1, 0.4)
         if found is not None:
             assert delta(found[1], k + 1) == pytest.approx(0.4, abs=1e-9)
             wide += found[1].shape[0] < size

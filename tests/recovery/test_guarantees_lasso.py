@@ -9,7 +9,9 @@ from sklearn.linear_model import Lasso
 
 from recovery import Instance, NoiseLaw
 from recovery.conditions import irrepresentable
-from recovery.guarantees import Bounded, contradicts, draw, exceeds, lasso, lasso_reference, ledger
+from recovery.guarantees import Bounded, contradicts, draw, exceeds, ledger
+from recovery.guarantees.linear import lasso
+from recovery.guarantees.linear import lasso as lasso_reference
 
 KNOWN = {one.name: one for one in lasso.guarantees()}
 solution = lasso_reference.lasso_solution

@@ -7,8 +7,9 @@ import pytest
 
 from recovery import GatedOperator, Instance
 from recovery.conditions import neural_isometry as condition
-from recovery.guarantees import attack, catalogue, contradicts, draw, ledger, neural_isometry
-from recovery.guarantees.neural_samplers import gated_instance
+from recovery.guarantees import attack, catalogue, contradicts, draw, ledger
+from recovery.guarantees.gated import neural_isometry
+from recovery.guarantees.gated.neural_isometry import gated_instance
 
 KNOWN = {one.name: one for one in neural_isometry.guarantees()}
 KINDS = {

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from recovery import Instance
-from recovery.guarantees import attack, contradicts, draw, l1_program, ledger, null_space, wide_samplers
+from recovery.guarantees import attack, contradicts, draw, ledger
+from recovery.guarantees.linear import l1_program, null_space
+from recovery.guarantees.linear import l1_program as wide_samplers
 
 KNOWN = {one.name: one for one in null_space.guarantees()}
 DUAL, SHARE = KNOWN["l1-dual-certificate"], KNOWN["l1-null-space"]

@@ -8,7 +8,8 @@ import pytest
 from scipy import stats
 
 from recovery import Instance, NoiseLaw, solve
-from recovery.guarantees import constant, contradicts, draw, ledger, omp
+from recovery.guarantees import constant, contradicts, draw, ledger
+from recovery.guarantees.linear import omp
 
 KNOWN = {one.name: one for one in omp.guarantees()}
 
@@ -82,7 +83,7 @@ def test_the_limit_of_the_isometry_constant():
 
 
 def test_too_many_supports_are_unknown(monkeypatch):
-    monkeypatch.setattr("recovery.guarantees.isometry.LIMIT", 3)
+    monkeypatch.setattr("recovery.guarantees.linear.iterative.LIMIT", 3)
     rng = np.random.default_rng(0)
     A = np.linalg.qr(rng.standard_normal((9, 6)))[0] @ (np.eye(6) + 0.06 * rng.standard_normal((6, 6)))
     instance = Instance.planted(A, [1.0, 1, 0, 0, 0, 0], 1e-6 * rng.standard_normal(9))

@@ -7,7 +7,7 @@ import pytest
 
 from recovery import Instance
 from recovery.guarantees import draw
-from recovery.guarantees.relaxed import (
+from recovery.guarantees.linear.relaxed import (
     expansion,
     guarantees,
     jain_tewari_kar_rule,

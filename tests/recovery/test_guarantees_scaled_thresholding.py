@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from recovery import Instance
-from recovery.guarantees import draw, iterative, iterative_samplers
-from recovery.guarantees.scaled_thresholding import GOLDEN, guarantees
+from recovery.guarantees import draw
+from recovery.guarantees.linear import iterative
+from recovery.guarantees.linear import iterative as iterative_samplers
+from recovery.guarantees.linear.scaled_thresholding import GOLDEN, guarantees
 
 KNOWN = {one.name: one for one in guarantees()}
 ALL = pytest.mark.parametrize("name", list(KNOWN))

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from recovery import Instance
-from recovery.guarantees import Bounded, draw, exceeds, ledger, screening
+from recovery.guarantees import Bounded, draw, exceeds, ledger
+from recovery.guarantees.linear import screening
 
 FAITHFUL, NOISY = screening.guarantees()
 

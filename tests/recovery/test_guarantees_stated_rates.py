@@ -6,7 +6,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from recovery.guarantees import catalogue, cosamp, descent, draw, hard_thresholding, relaxed
+from recovery.guarantees import catalogue, draw
+from recovery.guarantees.linear import cosamp, descent, hard_thresholding, relaxed
 
 SPARSE = {one.name: one for family in ("linear", "sparse") for one in catalogue(family)}
 

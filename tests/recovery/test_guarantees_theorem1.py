@@ -8,8 +8,7 @@ import pytest
 from recovery import GatedOperator, Instance, NoiseLaw
 from recovery.conditions import dependent_gates, enumerate_patterns, theorem1_report
 from recovery.guarantees import Tally, attack, contradicts, draw
-from recovery.guarantees.theorem1 import arrives, guarantees, spread_rule
-from recovery.guarantees.theorem1_samplers import few_gates, half_spaces
+from recovery.guarantees.gated.theorem1 import arrives, few_gates, guarantees, half_spaces, spread_rule
 
 ALL, FEW, SPREAD = guarantees()
 
@@ -131,7 +130,7 @@ def test_a_spread_that_is_promised_too_often_is_broken():
 
 
 def test_the_error_is_held_to_twice_eps_over_alpha(monkeypatch):
-    from recovery.guarantees import theorem1
+    from recovery.guarantees.gated import theorem1
 
     instance, plain = orthonormal(), theorem1.trace
     for factor, status in ((1.9, "holds"), (2.1, "fails")):

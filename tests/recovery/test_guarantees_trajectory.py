@@ -8,8 +8,8 @@ import pytest
 from recovery import Instance, solve
 from recovery.conditions import restricted_eigenvalues
 from recovery.guarantees import draw, steer
-from recovery.guarantees.scaled_thresholding import GOLDEN
-from recovery.guarantees.trajectory import guarantees, residual_error, residual_rule, visited
+from recovery.guarantees.linear.scaled_thresholding import GOLDEN
+from recovery.guarantees.linear.trajectory import guarantees, residual_error, residual_rule, visited
 
 VISITED, RESIDUAL = guarantees()
 
@@ -128,7 +128,7 @@ def test_half_of_the_bound_is_too_little():
 
 
 def test_the_bounds_are_the_products_over_the_visited_sets(monkeypatch):
-    from recovery.guarantees import trajectory
+    from recovery.guarantees.linear import trajectory
 
     seen, plain = [], trajectory.held_to
     monkeypatch.setattr(trajectory, "held_to", lambda *parts: seen.append(parts[1]) or plain(*parts))

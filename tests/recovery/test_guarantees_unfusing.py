@@ -7,9 +7,14 @@ import pytest
 
 from recovery import GatedOperator, Instance
 from recovery.guarantees import Tally, attack, contradicts, draw, ledger
-from recovery.guarantees.gate_signs import exact_signs
-from recovery.guarantees.unfusing import clear_of_the_data, guarantees, planted_signs
-from recovery.guarantees.unfusing_samplers import DESIGNS, network_instance
+from recovery.guarantees.gated.unfusing import (
+    DESIGNS,
+    clear_of_the_data,
+    exact_signs,
+    guarantees,
+    network_instance,
+    planted_signs,
+)
 
 BY_NAME = {one.name: one for one in guarantees()}
 

@@ -8,8 +8,8 @@ import pytest
 import planted
 import recovery
 from recovery import Status
-from recovery.reference import reference_htp_step
 from recovery.solvers.base import SeenSupports
+from tests.oracles.operators import reference_htp_step
 
 
 def gated(n, d, p, k, seed, values="signs"):

@@ -153,7 +153,7 @@ def test_wrong_parts_are_sentences(make, error, sentence):
 
 def test_a_gated_instance_stays_gated_in_a_file_and_judged_afresh(tmp_path):
     from recovery import GatedOperator
-    from recovery.guarantees.contradiction import afresh
+    from recovery.guarantees.engine.tally import afresh
 
     rng = np.random.default_rng(0)
     X, gates = rng.standard_normal((5, 2)), rng.random((5, 3)) < 0.5

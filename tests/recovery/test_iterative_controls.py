@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from recovery import Instance
-from recovery.guarantees import attack, contradicts, controls, iterative_controls
-from recovery.guarantees.changes import CHANGES
+from recovery.guarantees import attack, contradicts, controls
+from recovery.guarantees.engine.attack import CHANGES
+from recovery.guarantees.linear import controls as iterative_controls
 
 FALSE = {guarantee.name: (guarantee, evaluations) for guarantee, evaluations in iterative_controls.controls()}
 

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from recovery import NoiseLaw
-from recovery.laws import LAWS
+from recovery.guarantees.engine.instance import LAWS
 
 REFERENCE = {
     "gaussian": stats.norm(scale=2.0),

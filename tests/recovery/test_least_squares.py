@@ -86,7 +86,7 @@ def test_large_supports_go_to_cgls_in_column_blocks(backend, monkeypatch):
     A, y, idx = rng.standard_normal((60, 40)), rng.standard_normal(60), np.arange(0, 40, 2)
     expected = np.linalg.lstsq(A[:, idx], y, rcond=None)[0]
     monkeypatch.setattr(module, "QR_BYTES", 0)
-    monkeypatch.setattr("recovery.operator_base.BLOCK_BYTES", 8 * 60 * 3)
+    monkeypatch.setattr("recovery.operators.base.BLOCK_BYTES", 8 * 60 * 3)
     operator = recovery.DenseOperator(backend.put(A))
     assert SupportColumns(operator, backend.put(idx)).matrix is None
     values, residual, _ = least_squares(operator, backend.put(idx), backend.put(y))

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recovery.mlp.masks import pruned_count
 from recovery.networks import Masks
-from recovery.networks.masks import pruned_count
 
 
 def layers(seed=0, shapes=((4, 3), (3, 2))):

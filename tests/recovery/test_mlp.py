@@ -7,10 +7,10 @@ import pytest
 import standin
 
 import planted
-from recovery.networks.adam import Adam
-from recovery.networks.compaction import Compact, live_neurons
-from recovery.networks.losses import loss_and_gradient
-from recovery.networks.mlp import Passes, Shapes
+from recovery.mlp.losses import loss_and_gradient
+from recovery.mlp.masks import Compact, live_neurons
+from recovery.mlp.passes import Passes, Shapes
+from recovery.mlp.training import Adam
 
 CASES = [
     ("squared", (4,), 1),

@@ -11,11 +11,12 @@ import standin
 import planted
 import recovery
 from recovery import Status
-from recovery.networks import imp_many, rounds
-from recovery.networks.masks import pruned_count
-from recovery.networks.mlp import Passes, Shapes
-from recovery.networks.recipes import FAIR, PAPER, initial_weights
-from recovery.networks.training import Trainer
+from recovery.mlp.masks import pruned_count
+from recovery.mlp.passes import Passes, Shapes
+from recovery.mlp.training import Trainer
+from recovery.networks import imp_many
+from recovery.pruning import rounds
+from recovery.pruning.recipes import FAIR, PAPER, initial_weights
 
 QUICK = {"n_iter": 12, "batch_size": 40, "fine_tune": 15}
 

@@ -9,8 +9,7 @@ import standin
 import planted
 import recovery
 from recovery.networks.fitting import SYNCS_PER_CUT
-from recovery.networks.least_squares import fit_support
-from recovery.networks.repaired import PILOT, PILOT_SHARE
+from recovery.networks.scalar.repaired import PILOT, PILOT_SHARE, fit_support
 
 STEPS = PILOT * PILOT_SHARE
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import recovery
-from recovery._cones import flattest_dual, least_norms
 from recovery.networks import cone_program, group_program
+from recovery.networks.convex import flattest_dual, least_norms
 
 
 def model(seed, n=12, d=3, p=5):

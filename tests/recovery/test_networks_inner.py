@@ -8,10 +8,10 @@ import standin
 
 import planted
 import recovery
-from recovery.networks import inner
-from recovery.networks.inner import SupportProducts, descend
-from recovery.networks.reference import released_loop
-from recovery.reference import GatedReference
+from recovery.networks.scalar import released
+from recovery.networks.scalar.released import SupportProducts, descend
+from tests.oracles.operators import GatedReference
+from tests.oracles.paper_loop import released_loop
 
 
 def operator(put=np.asarray, n=120, d=6, m=5, seed=0):
@@ -23,9 +23,9 @@ def operator(put=np.asarray, n=120, d=6, m=5, seed=0):
 @pytest.fixture(params=["gram", "columns", "gates"])
 def way(request, monkeypatch):
     if request.param != "gram":
-        monkeypatch.setattr(inner, "GRAM_COLUMNS", 0)
+        monkeypatch.setattr(released, "GRAM_COLUMNS", 0)
     if request.param == "gates":
-        monkeypatch.setattr(inner, "COLUMN_BYTES", 0)
+        monkeypatch.setattr(released, "COLUMN_BYTES", 0)
     return request.param
 
 
@@ -54,12 +54,12 @@ def test_products_of_a_support(backend, way):
 
 def written_out(columns, y, start, mu):
     values = start
-    for _ in range(inner.INNER_STEPS):
+    for _ in range(released.INNER_STEPS):
         rest = y - columns @ values
         descent = columns.T @ rest
-        for _ in range(inner.MAX_HALVINGS + 1):
+        for _ in range(released.MAX_HALVINGS + 1):
             new = y - columns @ (values + mu * descent)
-            if new @ new <= rest @ rest - inner.ARMIJO * mu * (descent @ descent):
+            if new @ new <= rest @ rest - released.ARMIJO * mu * (descent @ descent):
                 values = values + mu * descent
                 break
             mu /= 2

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import planted
 import recovery
 from recovery import Status
-from recovery.networks import layerwise
+from recovery.networks.joint import layerwise
 
 METHODS = ("repaired", "released")
 

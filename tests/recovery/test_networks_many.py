@@ -8,9 +8,10 @@ import standin
 
 import planted
 import recovery
-from recovery.networks import batched, many
+from recovery.networks import many
+from recovery.networks import many as batched
 from recovery.networks.many import fit_many
-from recovery.results import Status
+from recovery.solvers.base import Status
 
 M, SIZES = 6, (1, 5, 12, 25, 40)
 

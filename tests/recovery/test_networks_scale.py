@@ -11,7 +11,7 @@ import planted
 import recovery
 import recovery.networks
 from recovery import Status
-from recovery.networks.units import in_range
+from recovery.mlp.units import in_range
 
 EDGES = {"float32": (-118, -60, 60, 118), "float64": (-1015, -500, 500, 1015)}
 
@@ -126,12 +126,12 @@ def test_weights_that_the_dtype_cannot_hold_are_named():
 def test_layers_of_several_outputs_that_the_dtype_cannot_hold_are_named(monkeypatch):
     """A search that ends with weights of 2^90, for targets of size 2^100: their product is beyond float32."""
     from planted import ReLUNetwork
-    from recovery.networks import several
+    from recovery.networks import fitting
 
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((60, 2)).astype("float32"), np.ldexp(rng.standard_normal((60, 1)), 100).astype("float32")
     layers = [np.ones((2, 1), dtype="float32"), np.full((1, 1), 2.0**90, dtype="float32")]
-    monkeypatch.setattr(several, "fit_repaired_vector", lambda *_: (ReLUNetwork(layers), Status.CONVERGED, ""))
+    monkeypatch.setattr(fitting, "fit_repaired_vector", lambda *_: (ReLUNetwork(layers), Status.CONVERGED, ""))
     found = recovery.fit_network(X, y, n_neurons=1, sparsity=3, rng=0)
     assert found.status is Status.OUT_OF_RANGE
     assert "before that: converged" in found.message

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from recovery.networks.units import check_unit, scale_layers
+from recovery.mlp.units import check_unit, scale_layers
 
 
 def layers_of(backend, dtype=np.float64):

@@ -13,12 +13,11 @@ from hypothesis import strategies as st
 import planted
 import recovery
 from recovery import Status
-from recovery.networks import chain
-from recovery.networks.count_sketch import CountSketch, sketch_width
-from recovery.networks.gradual import Gradual
-from recovery.networks.losses import loss_and_gradient, softmax
-from recovery.networks.polishing import Polisher
-from recovery.networks.vector_released import released_step
+from recovery.mlp import passes
+from recovery.mlp.losses import loss_and_gradient, softmax
+from recovery.networks.joint.polishing import Polisher
+from recovery.networks.joint.released import CountSketch, released_step, sketch_width
+from recovery.networks.joint.repaired import Gradual
 
 METHODS = ("repaired", "released")
 KEYS = {"psnr_db", "objective", "support_change", "gate_change", "active", "nonzeros", "neurons", "start"}
@@ -277,35 +276,35 @@ def test_gradients_and_derivatives_are_those_of_finite_differences(loss):
     y = rng.standard_normal((30, 2)) if loss == "squared" else np.eye(2)[rng.integers(2, size=30)]
     shapes = [layer.shape for layer in layers]
     change = [rng.standard_normal(shape) for shape in shapes]
-    values = chain.forward(layers, X)
+    values = passes.forward(layers, X)
     step = 1e-6
 
     def at(t):
-        return chain.forward([w + t * c for w, c in zip(layers, change, strict=True)], X)[-1]
+        return passes.forward([w + t * c for w, c in zip(layers, change, strict=True)], X)[-1]
 
-    slope = chain.derivative(layers, values, change)
+    slope = passes.derivative(layers, values, change)
     np.testing.assert_allclose(slope, (at(step) - at(-step)) / (2 * step), atol=1e-7)
     found = loss_and_gradient(values[-1], y, loss)
-    gradient = chain.join(chain.gradients(layers, values, found.gradient))
+    gradient = passes.join(passes.gradients(layers, values, found.gradient))
     rise = (loss_and_gradient(at(step), y, loss).value - loss_and_gradient(at(-step), y, loss).value) / (2 * step)
-    assert gradient @ chain.join(change) == pytest.approx(rise, abs=1e-7)
-    bend = chain.curved(slope, values[-1], loss)
+    assert gradient @ passes.join(change) == pytest.approx(rise, abs=1e-7)
+    bend = passes.curved(slope, values[-1], loss)
     moved = (loss_and_gradient(values[-1] + step * slope, y, loss).gradient - found.gradient) / step
     np.testing.assert_allclose(bend, moved, atol=1e-6)
-    assert [part.shape for part in chain.split(gradient, shapes)] == shapes
+    assert [part.shape for part in passes.split(gradient, shapes)] == shapes
 
 
 def test_column_scales_are_sizes_of_jacobian_columns_with_one_hidden_layer():
     layers, X, _ = layers_and_data((5, 4, 3))
-    values = chain.forward(layers, X)
-    scales = chain.column_scales(layers, values)
+    values = passes.forward(layers, X)
+    scales = passes.column_scales(layers, values)
     one = np.zeros((4, 3))
     one[2, 1] = 1
-    column = chain.derivative(layers, values, [0 * layers[0], one])
+    column = passes.derivative(layers, values, [0 * layers[0], one])
     assert scales[1][2, 1] == pytest.approx(np.sqrt((column**2).sum() / 30), rel=1e-12)
     # a neuron's incoming weights times 4 and outgoing ones by 4 leave |w| c as they are
     other = [layers[0] * np.array([1, 4, 1, 1]), layers[1] / np.array([[1], [4], [1], [1]])]
-    turned = chain.column_scales(other, chain.forward(other, X))
+    turned = passes.column_scales(other, passes.forward(other, X))
     for w, c, v, b in zip(layers, scales, other, turned, strict=True):
         np.testing.assert_allclose(np.abs(w) * c, np.abs(v) * b, rtol=1e-12)
 
@@ -327,7 +326,7 @@ def test_polishing_is_quadratic_near_a_fit_and_keeps_the_support():
 def test_leaving_out_dead_neurons_changes_nothing(monkeypatch):
     X, y, _ = problem(20, 30, d=20)
     plain = fit(X, y, 20, 30, n_iter=60)
-    monkeypatch.setattr("recovery.networks.gradual.COMPACT_EVERY", 10**6)
+    monkeypatch.setattr("recovery.networks.joint.repaired.COMPACT_EVERY", 10**6)
     whole = fit(X, y, 20, 30, n_iter=60)
     for mine, theirs in zip(plain.network.layers, whole.network.layers, strict=True):
         np.testing.assert_allclose(mine, theirs, atol=1e-7)

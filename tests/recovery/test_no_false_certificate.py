@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from benchmarks import no_false_certificate as campaign
-from recovery.certificates import Certificate, checker, cholesky, dual, gram, null_space, tight
+from recovery.certificates import Certificate, checker, cholesky, dual, null_space, tight
+from recovery.certificates import cholesky as gram
 from recovery.certificates.certificate import exact, exact_matrix
-from recovery.certificates.gram import GramEnclosure
+from recovery.certificates.cholesky import GramEnclosure
 
 
 def judge(outcomes):
@@ -131,20 +132,20 @@ def test_no_false_certificate_at_the_ends_of_what_numbers_can_be(kind):
 
 def rounded_lists(monkeypatch):
     """A gate that makes arrays before it looks at the numbers."""
-    from recovery.conditions import _columns
+    from recovery.operators import columns
 
     monkeypatch.setattr(
-        _columns,
+        columns,
         "check_exact",
-        lambda A, name, **expected: _columns.check_array(np.asarray(A, dtype=float), name, **expected),
+        lambda A, name, **expected: columns.check_array(np.asarray(A, dtype=float), name, **expected),
     )
 
 
 def forgetful_operators(monkeypatch):
     """Operators that round and do not say so."""
-    from recovery.conditions import _columns
+    from recovery.operators import columns
 
-    monkeypatch.setattr(_columns, "refuse_rounded", lambda A: None)
+    monkeypatch.setattr(columns, "refuse_rounded", lambda A: None)
 
 
 def shown_to_nearest(monkeypatch):

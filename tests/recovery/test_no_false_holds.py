@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from recovery import GatedOperator, Instance, NoiseLaw
-from recovery.guarantees import Bounded, base, catalogue, draw, uniqueness
-from recovery.guarantees.units import in_range
+from recovery.guarantees import Bounded, catalogue, draw
+from recovery.guarantees.engine import base
+from recovery.guarantees.engine.instance import in_range
+from recovery.guarantees.linear import uniqueness
 
 KNOWN = {guarantee.name: guarantee for guarantee in catalogue()}
 SLOW = {name for name in KNOWN if name.startswith(("nic-", "theorem1", "iht-jain", "gaussian-spread"))}

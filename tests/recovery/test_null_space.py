@@ -12,8 +12,8 @@ import planted
 import recovery
 from recovery.certificates import null_space_certificate, null_space_witness
 from recovery.certificates.null_space import enclosed_residual, proved_bound
-from recovery.certificates.rational import _eliminate, integer_matrix, null_vector, reduced_echelon, rounded
 from recovery.conditions import null_space_constant, null_space_multipliers
+from recovery.exact.rational import _eliminate, integer_matrix, null_vector, reduced_echelon, rounded
 
 METHODS = ("decoupled", "joint", "exact")
 

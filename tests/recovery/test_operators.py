@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 
 import recovery
-from recovery.reference import DenseReference, GatedReference
 from recovery.testing import operators
+from tests.oracles.operators import DenseReference, GatedReference
 
 
 @given(operators())
@@ -26,9 +26,9 @@ def test_dot_test_finds_a_wrong_adjoint():
 @pytest.mark.parametrize("strict", [False, True])
 @pytest.mark.parametrize("store", [False, True])
 def test_gated_operator_equals_the_reference(backend, strict, store, monkeypatch):
-    monkeypatch.setattr("recovery.gated.TILE_GATES", 2)
-    monkeypatch.setattr("recovery.gated.TILE_ROWS", {"cpu": 4, "gpu": 4})
-    monkeypatch.setattr("recovery.operator_base.BLOCK_BYTES", 8 * 9 * 2)  # two columns
+    monkeypatch.setattr("recovery.operators.gated.TILE_GATES", 2)
+    monkeypatch.setattr("recovery.operators.gated.TILE_ROWS", {"cpu": 4, "gpu": 4})
+    monkeypatch.setattr("recovery.operators.base.BLOCK_BYTES", 8 * 9 * 2)  # two columns
     rng = np.random.default_rng(0)
     X, H = np.round(2 * rng.standard_normal((9, 4))) / 2, np.round(rng.standard_normal((4, 5)))
     assert np.any(X @ H == 0)  # where >= and > differ
@@ -98,7 +98,7 @@ def test_seeded_generators_do_not_depend_on_the_block_width(monkeypatch):
     X = np.random.default_rng(3).standard_normal((20, 4))
     r = np.random.default_rng(4).standard_normal(20)
     whole = recovery.GatedOperator.from_seed(X, 150, 7).rmatvec(r)
-    monkeypatch.setattr("recovery.gated.TILE_GATES", 11)
+    monkeypatch.setattr("recovery.operators.gated.TILE_GATES", 11)
     np.testing.assert_allclose(recovery.GatedOperator.from_seed(X, 150, 7).rmatvec(r), whole, rtol=1e-12, atol=1e-12)
     assert not np.allclose(recovery.GatedOperator.from_seed(X, 150, 8).rmatvec(r), whole)
 
@@ -121,8 +121,8 @@ def test_float32_stays_float32(backend):
 
 @pytest.mark.parametrize("strict", [False, True])
 def test_gates_that_follow_the_weights_come_with_their_product(backend, strict, monkeypatch):
-    monkeypatch.setattr("recovery.gated.TILE_GATES", 2)
-    monkeypatch.setattr("recovery.gated.TILE_ROWS", {"cpu": 4, "gpu": 4})
+    monkeypatch.setattr("recovery.operators.gated.TILE_GATES", 2)
+    monkeypatch.setattr("recovery.operators.gated.TILE_ROWS", {"cpu": 4, "gpu": 4})
     rng = np.random.default_rng(6)
     X, H = np.round(2 * rng.standard_normal((9, 4))) / 2, np.round(rng.standard_normal((4, 5)))
     H[:, 3] = 0.0  # a neuron without weights: its gates are all False, or all True
@@ -146,8 +146,8 @@ def test_refusals_name_the_argument():
 
 
 def test_one_pass_gives_the_gates_the_residual_and_the_gradient(backend, monkeypatch):
-    monkeypatch.setattr("recovery.gated.TILE_GATES", 2)
-    monkeypatch.setattr("recovery.gated.TILE_ROWS", {"cpu": 9, "gpu": 9})
+    monkeypatch.setattr("recovery.operators.gated.TILE_GATES", 2)
+    monkeypatch.setattr("recovery.operators.gated.TILE_ROWS", {"cpu": 9, "gpu": 9})
     rng = np.random.default_rng(0)
     X, H, y = rng.standard_normal((31, 4)), rng.standard_normal((4, 5)), rng.standard_normal(31)
     H[:, 2] = 0.0  # a strict gate that is nowhere open

@@ -7,16 +7,11 @@ import mpmath
 import numpy as np
 import pytest
 
-from planted import arrays
-from recovery import GatedOperator, conditions, population
-from recovery.conditions import expected_separation
-from recovery.conditions.enumeration import extreme_blocks
-from recovery.population import (
-    arc_cosine_kernel,
-    coherence_floor,
-    population_gram,
-    population_operator,
-)
+from planted.base import arrays
+from recovery import GatedOperator, conditions
+from recovery.conditions import expected_separation, population
+from recovery.conditions.population import arc_cosine_kernel, coherence_floor, population_gram, population_operator
+from recovery.exact.enumeration import extreme_blocks
 
 RNG = np.random.default_rng
 

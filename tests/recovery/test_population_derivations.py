@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recovery import population
-from recovery.conditions import expected_separation
-from recovery.population import arc_cosine_kernel, coherence_floor, population_gram
+from recovery.conditions import expected_separation, population
+from recovery.conditions.population import arc_cosine_kernel, coherence_floor, population_gram
 
 TEXT = (Path(__file__).parents[2] / "docs" / "derivations.md").read_text()
 EQUATIONS = [

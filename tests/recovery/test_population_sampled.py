@@ -5,7 +5,7 @@ import pytest
 import sympy as sp
 
 from benchmarks import population_gram as sampled
-from recovery import symbolic
+from recovery.symbolic import gram
 
 
 def test_the_symbolic_form_is_within_four_standard_errors():
@@ -28,7 +28,7 @@ def test_the_symbolic_form_is_within_four_standard_errors_of_four_million_sample
 @pytest.mark.parametrize("wrong", ["no swap", "swap of the other sign", "three per cent"])
 def test_a_wrong_form_is_noticed(wrong):
     theta = sp.Symbol("theta", positive=True)
-    block, plain = symbolic.gate_block(), (sp.pi - theta) * sp.eye(3) / (2 * sp.pi)
+    block, plain = gram.gate_block(), (sp.pi - theta) * sp.eye(3) / (2 * sp.pi)
     other = {
         "no swap": plain,
         "swap of the other sign": 2 * plain - block,

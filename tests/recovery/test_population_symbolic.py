@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from recovery import symbolic, symbolic_contraction, symbolic_families
 from recovery.conditions import expected_separation
-from recovery.conditions.enumeration import extreme_blocks
-from recovery.population import arc_cosine_kernel, population_gram
+from recovery.conditions.population import arc_cosine_kernel, population_gram
+from recovery.exact.enumeration import extreme_blocks
+from recovery.symbolic import contraction
+from recovery.symbolic import gram as symbolic
+from recovery.symbolic import gram as symbolic_families
 
 RANDOM = np.random.default_rng(21)
 ANGLES = [sp.Rational(int(k), 100) for k in RANDOM.integers(1, 314, 8)]
@@ -121,7 +123,7 @@ def test_one_gate_a_pair_and_an_ungated_block_lose_nothing():
 
 
 def test_the_thresholds():
-    limits = symbolic_contraction.thresholds()
+    limits = contraction.thresholds()
     assert limits["iht"] == limits["htp"] == (1 / sp.sqrt(3), 2 + sp.sqrt(3))
     golden = (sp.sqrt(5) - 1) / 2
     assert sp.simplify(limits["iht-sharp"][0] - golden) == 0
@@ -130,33 +132,33 @@ def test_the_thresholds():
     assert sp.simplify(limits["iht-2s"][0] - golden / sp.sqrt(3)) == 0  # .3568 and .3780, as in Xie's abstract (2023)
     assert sp.simplify(limits["htp-2s"][0] - 1 / sp.sqrt(7)) == 0
     # no better constant is possible for one atom of two, and for GraDeS none above 3
-    assert sp.simplify(symbolic_contraction.two_atoms_fixed_point() - golden) == 0
-    assert symbolic_contraction.grades_fixed_point() == 3
+    assert sp.simplify(contraction.two_atoms_fixed_point() - golden) == 0
+    assert contraction.grades_fixed_point() == 3
 
 
 def test_relaxed_sparsity():
     kappa, delta, rho = (sp.Symbol(name, positive=True) for name in ("kappa", "delta", "rho"))
-    needed = symbolic_contraction.relaxed_sparsity()
+    needed = contraction.relaxed_sparsity()
     assert sp.simplify(needed - (kappa - 1 / kappa) ** 2 / 16) == 0
-    rate = symbolic_contraction.iht_rate_relaxed()
-    assert sp.simplify(rate.subs(rho, 1) - symbolic_contraction.iht_rate_sharp()) == 0
+    rate = contraction.iht_rate_relaxed()
+    assert sp.simplify(rate.subs(rho, 1) - contraction.iht_rate_sharp()) == 0
     assert sp.limit(rate, rho, 0) == delta  # with many entries kept nothing is lost by the choice
-    golden = symbolic_contraction.thresholds()["iht-sharp"][1]
+    golden = contraction.thresholds()["iht-sharp"][1]
     assert sp.simplify(needed.subs(kappa, golden) - 1) == 0  # no relaxation is needed below this
     for value in (sp.Rational(7, 2), sp.Integer(9), sp.Integer(40)):
-        at_limit = rate.subs({delta: symbolic_contraction.delta_of_kappa().subs(kappa, value)})
+        at_limit = rate.subs({delta: contraction.delta_of_kappa().subs(kappa, value)})
         assert float(at_limit.subs(rho, 1 / needed.subs(kappa, value))) == pytest.approx(1, abs=1e-14)
 
 
 def test_the_rates_are_those_of_the_guarantees():
-    from recovery.guarantees.hard_thresholding import htp_rate, iht_rate
+    from recovery.guarantees.linear.hard_thresholding import htp_rate, iht_rate
 
     limit = 1 / math.sqrt(3)
     delta = sp.Symbol("delta", positive=True)
     for value in (sp.Rational(1, 7), sp.Rational(2, 5), sp.Rational(4, 7)):
-        wanted = float(symbolic_contraction.iht_rate().subs(delta, value))
+        wanted = float(contraction.iht_rate().subs(delta, value))
         assert iht_rate(limit)(float(value)) == pytest.approx(wanted, rel=1e-14)
-        wanted = float(symbolic_contraction.htp_rate().subs(delta, value))
+        wanted = float(contraction.htp_rate().subs(delta, value))
         assert htp_rate(limit)(float(value)) == pytest.approx(wanted, rel=1e-13)
 
 
@@ -164,9 +166,9 @@ def test_single_steps_contract_as_derived():
     """One step of IHT, HTP and GraDeS from random points against the rates, at the isometry constant enumerated."""
     rng = np.random.default_rng(0)
     kappa, delta = sp.Symbol("kappa", positive=True), sp.Symbol("delta", positive=True)
-    golden = sp.lambdify(delta, symbolic_contraction.iht_rate_sharp())
-    pursuit = sp.lambdify(delta, symbolic_contraction.htp_rate())
-    grades = sp.lambdify(kappa, symbolic_contraction.grades_rate())
+    golden = sp.lambdify(delta, contraction.iht_rate_sharp())
+    pursuit = sp.lambdify(delta, contraction.htp_rate())
+    grades = sp.lambdify(kappa, contraction.grades_rate())
     worst = np.zeros(3)
     for _ in range(400):
         N, s = 6, int(rng.integers(1, 3))
@@ -174,7 +176,7 @@ def test_single_steps_contract_as_derived():
         G = A.T @ A
         low, _, high, _ = extreme_blocks(G, min(3 * s, N))
         G = G * 2 / (low + high)  # the best multiple, whose constant is (kappa - 1) / (kappa + 1)
-        constant = float(symbolic_contraction.delta_of_kappa().subs(kappa, high / low))
+        constant = float(contraction.delta_of_kappa().subs(kappa, high / low))
         truth, start = (np.where(rng.permutation(N) < s, rng.standard_normal(N), 0.0) for _ in range(2))
         error = np.linalg.norm(start - truth)
         moved = start + G @ (truth - start)
@@ -193,7 +195,7 @@ def test_single_steps_contract_as_derived():
     assert np.all(worst > 0.4)  # rates of less than half the size would be seen to be wrong
 
 
-@pytest.mark.parametrize("module", [symbolic, symbolic_families, symbolic_contraction])
+@pytest.mark.parametrize("module", [symbolic, symbolic_families, contraction])
 def test_the_list_of_derivations_is_complete(module):
     made = {name for name, value in vars(module).items() if hasattr(value, "cache_info") and name[0] != "_"}
     own = {name for name in made if getattr(module, name).__module__ == module.__name__}

@@ -8,7 +8,7 @@ import pytest
 import recovery
 from linear_lottery import gradient_flow, imp, threshold_prune
 from linear_lottery.comparators import backward_elimination, holp
-from planted import arrays
+from planted.base import arrays
 from recovery.ranks import gram, nearest_solution, rank, rank_tolerance, triangle, unit_columns
 from recovery.solvers.least_squares import least_squares
 

@@ -11,7 +11,7 @@ from standin import count_syncs
 
 import recovery
 from recovery import Status
-from recovery._registry import solver_class
+from recovery.solvers.solve import solver_class
 from recovery.testing import draw_problem
 
 NAMES = list(recovery.list_solvers())

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import recovery
-from recovery.certificates.rational import _eliminate, integer_matrix
 from recovery.conditions import spark_bounds
+from recovery.exact.rational import _eliminate, integer_matrix
 
 
 def exactly(A):

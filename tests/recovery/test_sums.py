@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 import recovery
-from recovery import _sums
-from recovery.networks.chain import column_scales, forward, gradients
+from recovery.mlp.passes import column_scales, forward, gradients
+from recovery.operators import arithmetic
 
 ROWS = 2**21
 EPS = float(np.finfo("float32").eps)
-RUN = _sums.RUN_ROWS * EPS / 2  # of a sum of numbers of one sign, row after row in each run
-RUN_OF_SQUARES = _sums.NORM_ROWS * EPS / 2
+RUN = arithmetic.RUN_ROWS * EPS / 2  # of a sum of numbers of one sign, row after row in each run
+RUN_OF_SQUARES = arithmetic.NORM_ROWS * EPS / 2
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def test_products_of_a_tall_matrix(tall, order):
     found = recovery.DenseOperator(A).rmatvec(r)
     assert found.dtype == np.float32
     assert relative(found, right) <= RUN + EPS
-    assert relative(_sums.adjoint(A, r[:, None])[:, 0], right) <= RUN + EPS
+    assert relative(arithmetic.adjoint(A, r[:, None])[:, 0], right) <= RUN + EPS
 
 
 class Foreign(recovery.operators.Operator):
@@ -63,7 +63,7 @@ def test_gated_products_are_summed_in_tiles(tall):
     most = 8192 * EPS / 2 + ROWS / 8192 * EPS / 2
     assert relative(A.rmatvec(r), right) <= most
     assert relative(A.column_norms() ** 2, (tall.astype(float) ** 2).sum(axis=0)) <= most
-    from recovery.supports import GatedSupport
+    from recovery.operators.gated import GatedSupport
 
     assert relative(GatedSupport(A, np.arange(2)).adjoint(r), right) <= most
 
@@ -94,7 +94,7 @@ def test_few_rows_keep_their_bits():
     rng = np.random.default_rng(0)
     A, r = (rng.standard_normal(shape).astype("float32") for shape in ((500, 20), 500))
     assert recovery.DenseOperator(A).rmatvec(r).tobytes() == (A.T @ r).tobytes()
-    assert _sums.column_means(A).tobytes() == A.mean(axis=0).tobytes()
+    assert arithmetic.column_means(A).tobytes() == A.mean(axis=0).tobytes()
 
 
 @pytest.mark.parametrize("size", [1e-30, 1.0, 1e15])

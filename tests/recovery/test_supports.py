@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 import recovery
-from recovery.reference import GatedReference
-from recovery.supports import GatedSupport
+from recovery.operators.gated import GatedSupport
+from tests.oracles.operators import GatedReference
 
 
 @pytest.fixture
 def small_tiles(monkeypatch):
-    monkeypatch.setattr("recovery.supports.CHUNK_GATES", 3)
-    monkeypatch.setattr("recovery.supports.FEWEST_ROWS", 2)
-    monkeypatch.setattr("recovery.gated.TILE_ROWS", {"cpu": 4, "gpu": 4})
+    monkeypatch.setattr("recovery.operators.gated.CHUNK_GATES", 3)
+    monkeypatch.setattr("recovery.operators.gated.FEWEST_ROWS", 2)
+    monkeypatch.setattr("recovery.operators.gated.TILE_ROWS", {"cpu": 4, "gpu": 4})
 
 
 @pytest.mark.usefixtures("small_tiles")
@@ -25,7 +25,7 @@ def small_tiles(monkeypatch):
 @pytest.mark.parametrize("store", [False, True])
 @pytest.mark.parametrize("strict", [False, True])
 def test_products_equal_the_plain_columns(backend, dense, keep, store, strict, monkeypatch):
-    monkeypatch.setattr("recovery.supports.DENSE", dense)
+    monkeypatch.setattr("recovery.operators.gated.DENSE", dense)
     rng = np.random.default_rng(0)
     X, H = np.round(2 * rng.standard_normal((13, 4))) / 2, np.round(rng.standard_normal((4, 11)))
     assert np.any(X @ H == 0)

@@ -14,8 +14,9 @@ import toy_guarantees as toy
 import linear_lottery
 import recovery
 from planted import gated_model
-from recovery.certificates import proposals
-from recovery.guarantees import attack, catalogue, draw, lasso_reference, shrink
+from recovery.certificates import null_space
+from recovery.guarantees import attack, catalogue, draw, shrink
+from recovery.guarantees.linear import lasso
 
 ROOT = Path(__file__).parents[2]
 FALSE = toy.projection_bound(1.0)
@@ -43,7 +44,7 @@ def group_l1(seed):
 
 def proposal(seed):
     A, _ = dense(seed)
-    return proposals.with_cvxpy((A.T @ A)[:5, :5], 2, "SCS", max_iters=2)
+    return null_space.with_cvxpy((A.T @ A)[:5, :5], 2, "SCS", max_iters=2)
 
 
 def path(seed):
@@ -53,7 +54,7 @@ def path(seed):
 
 
 def reference(seed):
-    return lasso_reference.lasso_solution(*dense(seed), 0.1)
+    return lasso.lasso_solution(*dense(seed), 0.1)
 
 
 def attacked(seed):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paper_repro.experiment import Experiment
-from planted import arrays
+from planted.base import arrays
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,295 @@
+"""What can be guaranteed for a sensing matrix at hand, up to which sparsity, and what would help."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from planted.base import arrays
+from planted.base.checks import check_array, check_integer
+from planted.base.exactness import check_exact
+from recovery.conditions import Interval, complementary_pairs, equal_gates, gate_coverage, gate_spread, gated_rank
+from recovery.conditions.coverage import energy_coverage
+from recovery.diagnosis.improvements import changes, parallel
+from recovery.diagnosis.report import Diagnosis, Effect, Finding
+from recovery.diagnosis.uniform import CONDITIONS, MOST, Numbers, largest
+from recovery.exact.intervals import written
+from recovery.guarantees import Guarantee, Verdict, catalogue
+from recovery.guarantees.engine.instance import Instance
+from recovery.operators.base import Operator
+from recovery.operators.columns import refuse_rounded
+from recovery.operators.dense import as_operator
+from recovery.operators.gated import GatedOperator
+from recovery.solvers.solve import solve
+
+__all__ = ["Diagnosis", "Effect", "Finding", "diagnose"]
+
+LIMIT = 200_000
+PROGRAMS = 120
+TINY = 1e-140
+"""Where squares of the largest entry of a column would leave the range of floats, or come near its ends."""
+FAR = 400
+"""Exponents of y beyond which it is divided by a power of two, x too."""
+NOISE_FREE = 1e-10
+"""y is taken for A x without noise if it differs by less than this share of its norm."""
+_SLOW = {"l1-null-space", "unique-spark", "unique-coherence"}
+
+
+def diagnose(
+    A: Any,
+    y: Any = None,
+    *,
+    sparsity: int | None = None,
+    x: Any = None,
+    generators: Any = None,
+    guarantees: Sequence[Guarantee] | None = None,
+    limit: int = LIMIT,
+    programs: int = PROGRAMS,
+    improve: bool = True,
+) -> Diagnosis:
+    """Say which guarantees hold for a sensing matrix, which fail, which cannot be known, and what would help.
+
+    Parameters
+    ----------
+    A : Operator or array, shape (n, N)
+        The matrix; a :class:`GatedOperator` for one made of inputs and gates. It is written out on the CPU.
+    y : array, shape (n,), optional
+        Data. With `sparsity` and without `x`, a vector is looked for that explains them.
+    sparsity : int, optional
+        s; by default the number of non-zeros of `x`, or every s is tried from 1 on.
+    x : array, shape (N,), optional
+        The planted vector: guarantees about one vector, its support and signs are then looked at too.
+    generators : array, shape (d, p), optional
+        Of the gates, for what many more rows would bring.
+    guarantees : sequence of Guarantee, optional
+        Those looked at for the planted vector; the catalogue of :mod:`recovery.guarantees` by default.
+    limit : int, default 200,000
+        Supports are enumerated up to this number; beyond, bounds may decide or the answer is unknown.
+    programs : int, default 120
+        Linear programs for null space and spark are solved up to this number of columns.
+    improve : bool, default True
+        Whether to measure what changes of A would bring.
+
+    Returns
+    -------
+    Diagnosis
+        ``print`` it. Numbers are floating-point estimates unless they say that they are proved.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not an array of finite numbers that float64 holds exactly, shapes do not fit, or A has only
+        zeros or columns whose largest entry is below 1e-140 or beyond 1e140.
+
+    Notes
+    -----
+    For every x with s non-zeros: the conditions look at A alone, without noise. Each is tried for s = 1, 2, ..., at
+    most 12, until it does not hold. For the planted vector: hypotheses of the catalogue, with noise y - A x;
+    differences within 1e-10 of |A x| are rounding and count as no noise. Changes are made and the conditions looked at
+    again; many more rows alone are predicted, by the population Gram matrix of the generators.
+    """
+    operator = _given(A)
+    n, size = (int(one) for one in operator.shape)
+    limit, programs = check_integer(limit, "limit", minimum=0), check_integer(programs, "programs", minimum=0)
+    if sparsity is not None:
+        sparsity = check_integer(sparsity, "sparsity", minimum=1, maximum=size)
+    if y is not None:
+        y = arrays.to_numpy(check_exact(y, "y", ndim=1, shape=(n,))).astype(np.float64)
+    if x is not None:
+        x = arrays.to_numpy(check_exact(x, "x", ndim=1, shape=(size,))).astype(np.float64)
+    if y is not None and np.any(y):
+        far = int(np.frexp(np.abs(y).max())[1])
+        if abs(far) > FAR:  # squares would leave the range; verdicts do not depend on the unit of y and x
+            y = np.ldexp(y, -far)
+            if x is not None:
+                with np.errstate(over="ignore"):
+                    x = check_array(np.ldexp(x, -far), f"x over max |y|, which is near 2^{far},", ndim=1)
+    gated = operator if isinstance(operator, GatedOperator) else None
+    if generators is not None:
+        if gated is None:
+            raise ValueError("generators were given, but A has no gates; expected a GatedOperator")
+        p = size // gated.n_features
+        generators = arrays.to_numpy(check_exact(generators, "generators", ndim=2, shape=(gated.n_features, p)))
+    instance = Instance(operator, np.zeros(n) if y is None else y, 0)
+    matrix = instance.matrix
+    if not np.any(matrix):
+        raise ValueError(f"A of shape {(n, size)} has only zeros; expected columns that carry something")
+    reach = np.abs(matrix).max(axis=0)
+    extreme = np.flatnonzero((reach > 0.0) & ((reach < TINY) | (reach > 1.0 / TINY)))
+    if len(extreme):
+        raise ValueError(
+            f"the largest |entry| of column {extreme[0]} of A is {reach[extreme[0]]:.3g}; expected 0, or a value from "
+            f"{TINY:g} to {1.0 / TINY:g}: squares have to be floats, too"
+        )
+    norms = np.linalg.norm(matrix, axis=0)
+    if x is not None and sparsity is None:
+        sparsity = int(np.count_nonzero(x)) or None
+    report = Diagnosis((n, size), sparsity)
+    zeros = int(np.sum(norms == 0.0))
+    columns = matrix[:, norms > 0.0]
+    if zeros:
+        report.notes.append(
+            f"{zeros} of {size} columns are 0: no data can show what x is there. All below is about the other "
+            f"{size - zeros} columns."
+        )
+    numbers = Numbers(columns, limit, programs)
+    _describe(report, numbers, instance)
+    _uniform(report, numbers)
+    truth = _truth(report, instance, y, x, columns.shape[1] < size)
+    if truth is not None:
+        _planted(report, truth, guarantees, programs)
+    if improve:
+        _improve(report, numbers, instance, generators)
+    return report
+
+
+def _given(A: Any) -> Operator:
+    """Return A as an operator of the caller's own numbers; what was, or would be, rounded is refused."""
+    if not (hasattr(A, "columns") and hasattr(A, "rmatvec")):
+        return as_operator(check_exact(A, "A", ndim=2))
+    refuse_rounded(A)
+    return as_operator(A)
+
+
+def _describe(report: Diagnosis, numbers: Numbers, instance: Instance) -> None:
+    """Add facts about A."""
+    s = report.sparsity or 1
+    add = report.numbers.append
+    add(("rank", f"{np.linalg.matrix_rank(numbers.matrix)} of {numbers.size} columns, {report.shape[0]} rows"))
+    add(("coherence mu", f"{numbers.coherence:.6g}"))
+    add((f"Babel function mu_1({s})", f"{numbers.similarity(s):.6g}"))
+    for order in dict.fromkeys((2 * s, 3 * s)):
+        found = numbers.eigenvalues(order)
+        kappa, delta = found.kappa, found.delta_scaled
+        exact = " (bounds; not enumerated)" if found.message.startswith("not") else ""
+        add((f"kappa_{order}", _range(kappa.lower, kappa.upper) + exact))
+        add((f"delta_{order}, best scale", _range(delta.lower, delta.upper) + exact))
+    spark, share = numbers.spark, numbers.share(1)
+    if spark is not None:
+        add(("spark" + _proved(spark), _ends(spark)))
+    if share is not None:
+        add(("alpha_1 of the null space" + _proved(share), _ends(share)))
+    repeated = parallel(numbers.matrix)
+    add(("columns parallel to an earlier one", f"{len(repeated)}" if len(repeated) else "none"))
+    if instance.gated is None:
+        return
+    X, gates = instance.gated
+    spread = gate_spread(gates)
+    energy = np.asarray(arrays.to_numpy(energy_coverage(instance.A)))
+    add(("gates p, features d", f"{gates.shape[1]}, {X.shape[1]}"))
+    add(("coverage tr(D_j) / n", f"{spread.coverage:.3g} to {float(np.max(gate_coverage(gates))):.3g}"))
+    add(("energy coverage, least", f"{float(np.nanmin(energy)):.3g}"))
+    add(("separation of gates, least", f"{spread.separation:.3g} of the rows"))
+    equal, pairs = equal_gates(gates), complementary_pairs(gates)
+    near = [one for one in complementary_pairs(gates, max(1, len(X) // 20)) if one.both + one.neither]
+    add(("equal gates", "; ".join(map(str, equal)) or "none"))
+    add(("complementary pairs", ", ".join(f"({one.first}, {one.second})" for one in pairs) or "none"))
+    if near:
+        shown = ", ".join(f"({one.first}, {one.second}) but for {one.both + one.neither} rows" for one in near[:5])
+        add(("nearly complementary", shown))
+    rank = gated_rank(instance.A)
+    add(("rank lost within single features", f"{rank.lost_within_features} of {rank.shape[1]} columns"))
+
+
+def _proved(value: Interval) -> str:
+    return ", proved" if value.lower_certified and value.upper_certified else ""
+
+
+def _ends(value: Interval) -> str:
+    """Return both ends; outward where they are proved."""
+    if not _proved(value):
+        return _range(value.lower, value.upper)
+    low, high = written(value.lower, False), written(value.upper, True)
+    return low if low == high else f"{low} to {high}"
+
+
+def _range(low: float, high: float) -> str:
+    close = high - low <= 1e-6 * max(abs(high), 1e-300) if math.isfinite(high) else low == high
+    return f"{high:.6g}" if close else f"{low:.6g} to {high:.6g}"
+
+
+def _uniform(report: Diagnosis, numbers: Numbers) -> None:
+    """Add what holds for every x with s non-zeros."""
+    most = max(1, min(MOST, numbers.size - 1))
+    for condition in CONDITIONS:
+        covers = largest(condition, numbers, most)
+        verdict = condition.rule(numbers, min(report.sparsity or 1, numbers.size))
+        report.uniform.append(Finding(condition.names, condition.method, condition.text, verdict, covers))
+
+
+def _truth(report: Diagnosis, instance: Instance, y: Any, x: Any, zeros: bool) -> Instance | None:
+    """Return the instance with a vector that is known or found, or None and a note why there is none."""
+    if x is None and y is not None and report.sparsity is not None:
+        closest = (math.inf, "")
+        for solver in ("htp", "omp", "iht"):
+            found = solve(instance.matrix, y, report.sparsity, solver)
+            left_over = float(np.linalg.norm(y - instance.matrix @ found.x)) / (float(np.linalg.norm(y)) or 1.0)
+            closest = min(closest, (left_over, solver))
+            if left_over <= NOISE_FREE:
+                x = arrays.to_numpy(found.x)
+                only = report.uniform[0].verdict.status == "holds" and not zeros
+                meaning = "no other one does" if only else "whether another one does is not known"
+                report.notes.append(
+                    f"x was not given; {solver} found one with {np.count_nonzero(x)} non-zeros that explains y to "
+                    f"{left_over:.1g}, and {meaning}. What is said of the planted vector is said of this one."
+                )
+                break
+        else:
+            report.notes.append(
+                f"x was not given, and no vector with {report.sparsity} non-zeros was found that explains y: the "
+                f"closest leaves {closest[0]:.2g} of its norm ({closest[1]}). There is noise or rounding, or the "
+                "methods failed. Guarantees about one vector are unknown."
+            )
+    if x is None:
+        if y is None or report.sparsity is None:
+            report.notes.append(
+                "Guarantees about one vector (its support, signs, sizes, noise) need x, or y and the sparsity."
+            )
+        return None
+    if not np.any(x):
+        report.notes.append("x = 0: every guarantee about it holds trivially.")
+        return None
+    s = max(int(np.count_nonzero(x)), report.sparsity or 0)
+    there = instance.matrix @ x
+    noise = np.zeros(len(there)) if y is None else y - there
+    if float(np.linalg.norm(noise)) <= NOISE_FREE * float(np.linalg.norm(there)):
+        return Instance.planted(instance.A, x, sparsity=s)
+    report.notes.append(
+        f"y differs from A x by {np.linalg.norm(noise) / np.linalg.norm(there):.3g} of its norm: noise."
+    )
+    return Instance.planted(instance.A, x, noise, sparsity=s)
+
+
+def _planted(report: Diagnosis, truth: Instance, guarantees: Sequence[Guarantee] | None, programs: int) -> None:
+    """Add what the guarantees of the catalogue say about one vector."""
+    for guarantee in catalogue() if guarantees is None else guarantees:
+        if truth.shape[1] > programs and guarantee.name in _SLOW:
+            verdict = Verdict.unknown(f"{truth.shape[1]} columns are more than the {programs} it is tried for")
+        else:
+            try:
+                with np.errstate(all="ignore"):
+                    verdict = guarantee.check(truth)
+            except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
+                verdict = Verdict.unknown(f"its code stopped: {error}")
+        report.planted.append(Finding((guarantee.name,), "", guarantee.statement, verdict))
+
+
+def _improve(report: Diagnosis, numbers: Numbers, instance: Instance, generators: Any) -> None:
+    """Measure changes."""
+    report.effects.append(_effect("as it is", "", True, numbers))
+    for change in changes(instance.matrix, instance.gated, generators):
+        if change.matrix.shape[1] < 2:
+            continue
+        changed = Numbers(change.matrix, numbers.limit, numbers.programs)
+        report.effects.append(_effect(change.name, change.note, change.measured, changed))
+
+
+def _effect(name: str, note: str, measured: bool, numbers: Numbers) -> Effect:
+    most = max(1, min(MOST, numbers.size - 1))
+    covers = tuple(largest(one, numbers, most) for one in CONDITIONS if one.names != ("unique-spark",))
+    share = numbers.share(1)
+    kappa = numbers.eigenvalues(2).kappa.upper
+    return Effect(name, note, measured, covers, numbers.coherence, kappa, math.nan if share is None else share.upper)

@@ -1,0 +1,208 @@
+"""What a diagnosis holds, and its text."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from planted.base.values import by_value
+from recovery.diagnosis.uniform import CONDITIONS, MOST
+from recovery.guarantees.engine.base import Verdict
+
+__all__ = ["Diagnosis", "Effect", "Finding"]
+
+_ORDER = {"holds": 0, "unknown": 1, "fails": 2}
+_LISTED = [one.names[0] for one in CONDITIONS if one.names != ("unique-spark",)]
+
+
+@by_value
+@dataclass(frozen=True)
+class Finding:
+    """One condition on A alone, or one guarantee on the planted vector.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Guarantees of the catalogue.
+    method : str
+        What then finds x; empty for a guarantee about the planted vector.
+    text : str
+        The condition.
+    verdict : Verdict
+        At the sparsity asked for, else at 1.
+    covers : int or None
+        Largest s for which it holds for every x with s non-zeros; None for a guarantee about the planted vector.
+    """
+
+    names: tuple[str, ...]
+    method: str
+    text: str
+    verdict: Verdict
+    covers: int | None = None
+
+
+@by_value
+@dataclass(frozen=True)
+class Effect:
+    """A change of A and what the conditions say then.
+
+    Parameters
+    ----------
+    name, note : str
+        What to do, and what it costs.
+    measured : bool
+        Whether it was made on the data at hand; else it is predicted.
+    covers : tuple of int
+        Largest s of each condition in :data:`recovery.diagnosis.uniform.CONDITIONS`, spark left out.
+    coherence, kappa, share : float
+        mu, kappa_2 and the upper bound of alpha_1 (NaN where it was not computed).
+    """
+
+    name: str
+    note: str
+    measured: bool
+    covers: tuple[int, ...]
+    coherence: float
+    kappa: float
+    share: float
+
+    @property
+    def best(self) -> int:
+        """Largest s that any method is guaranteed for."""
+        return max(self.covers)
+
+
+@by_value
+@dataclass
+class Diagnosis:
+    """What :func:`diagnose` found; ``str()`` of it is the report.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows and columns of A.
+    sparsity : int or None
+        What was asked about.
+    numbers : list of (str, str)
+        Facts about A.
+    uniform : list of Finding
+        Guarantees for every x of a sparsity.
+    planted : list of Finding
+        Guarantees about the x that was given or found; empty where there is none.
+    effects : list of Effect
+        A as it is, then changed.
+    notes : list of str
+        Sentences.
+    """
+
+    shape: tuple[int, int]
+    sparsity: int | None
+    numbers: list[tuple[str, str]] = field(default_factory=list)
+    uniform: list[Finding] = field(default_factory=list)
+    planted: list[Finding] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def covers(self) -> int:
+        """Largest s for which some method provably finds every x with s non-zeros."""
+        return max((one.covers or 0 for one in self.uniform if one.names != ("unique-spark",)), default=0)
+
+    def advice(self) -> str:
+        """Return the sentence on the cheapest change that helps."""
+        if not self.effects:
+            return "No change was tried."
+        here, others = self.effects[0], [one for one in self.effects[1:] if one.measured]
+        more = next((one for one in self.effects[1:] if not one.measured), None)
+        tail = "" if more is None else f" With many more rows, by prediction: s = {more.best}."
+        for one in others:
+            if one.best > here.best:
+                raised = f"The cheapest change that raises what is guaranteed, from s = {here.best} to {one.best}"
+                return f"{raised}: {one.name} ({one.note})." + tail
+        better = [one for one in others if _score(one) < 0.99 * _score(here)]
+        if not better:
+            wider = next((one for one in others if sum(one.covers) > sum(here.covers)), None)
+            if wider is None:
+                return "None of the changes that were tried helps." + tail
+            pairs = zip(_LISTED, here.covers, wider.covers, strict=True)
+            raised = ", ".join(f"{name} from {old} to {new}" for name, old, new in pairs if new > old)
+            return (
+                f"None of the changes raises s = {here.best}, but {wider.name} ({wider.note}) raises {raised}." + tail
+            )
+        best = min(better, key=_score)
+        what = "alpha_1" if not math.isnan(here.share) else "the coherence"
+        return (
+            f"None of the changes raises s = {here.best}; {what} falls most, from {_score(here):.3g} to "
+            f"{_score(best):.3g}, with: {best.name}." + tail
+        )
+
+    def table(self) -> str:
+        """Return the report as Markdown."""
+        return _written(self)
+
+    def __str__(self) -> str:
+        return self.table()
+
+
+def _score(effect: Effect) -> float:
+    return effect.coherence if math.isnan(effect.share) else effect.share
+
+
+def _written(found: Diagnosis) -> str:
+    """Return the sections: notes, numbers, guarantees for every x, for the planted vector, changes."""
+    n, size = found.shape
+    parts = [f"# Diagnosis of a {n} x {size} matrix" + (f", s = {found.sparsity}" if found.sparsity else "")]
+    parts += [f"{note}" for note in found.notes]
+    parts.append("## Numbers\n\n" + _table(["number", "value"], [list(row) for row in found.numbers]))
+    at = f"s = {found.sparsity}" if found.sparsity else "s = 1"
+    rows = [
+        [", ".join(one.names), one.method, one.text, str(one.covers), *_verdict(one), one.verdict.reason]
+        for one in found.uniform
+    ]
+    head = ["guarantees", "method", "asks for", "largest s", at, "margin", "numbers"]
+    parts.append("## For every x with s non-zeros, without noise\n\n" + _table(head, rows))
+    parts.append(_summary(found))
+    if found.planted:
+        rows = [
+            [one.names[0], *_verdict(one), one.verdict.reason]
+            for one in sorted(found.planted, key=lambda one: _ORDER[one.verdict.status])
+        ]
+        head = ["guarantee", "hypotheses", "margin", "why"]
+        parts.append("## For the planted vector\n\n" + _table(head, rows))
+    if found.effects:
+        rows = [
+            [
+                one.name,
+                "measured" if one.measured else "predicted",
+                f"{one.coherence:.4g}",
+                f"{one.kappa:.4g}",
+                "-" if math.isnan(one.share) else f"{one.share:.4g}",
+                str(one.best),
+                ", ".join(f"{name} {s}" for name, s in zip(_LISTED, one.covers, strict=True) if s) or "none",
+                one.note,
+            ]
+            for one in found.effects
+        ]
+        head = ["change", "how", "mu", "kappa_2", "alpha_1", "largest s", "by", "what it means"]
+        parts.append("## What would help\n\n" + _table(head, rows) + f"\n\n{found.advice()}")
+    return "\n\n".join(parts)
+
+
+def _summary(found: Diagnosis) -> str:
+    sentence = f"Some method provably finds every x with s <= {found.covers} non-zeros."
+    if found.covers >= MOST:
+        sentence = sentence[:-1] + "; larger s were not tried."
+    if not found.covers:
+        sentence = "No method is proved to find every x with even one non-zero; single vectors may well be found."
+    return sentence
+
+
+def _verdict(one: Finding) -> list[str]:
+    margin = one.verdict.margin
+    return [one.verdict.status, "-" if not math.isfinite(margin) else f"{margin:+.3g}"]
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    texts = [[text.replace("|", "\\|") for text in row] for row in (head, *rows)]
+    lines = ["| " + " | ".join(row) + " |" for row in texts]
+    return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:]])

@@ -1,0 +1,254 @@
+"""Guarantees for every x with s non-zeros: what each asks of one matrix, with numbers that are computed once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+import numpy as np
+
+from recovery.conditions import (
+    Interval,
+    RestrictedEigenvalues,
+    babel,
+    mutual_coherence,
+    null_space_constant,
+    restricted_eigenvalues,
+    spark_bounds,
+    worst_exact_recovery_coefficient,
+)
+from recovery.exact.bounded import EPS, Bounded, constant
+from recovery.guarantees.engine.base import Verdict, exceeds
+from recovery.guarantees.linear.iterative import smaller
+from recovery.guarantees.linear.null_space import clear_rows
+
+__all__ = ["CONDITIONS", "MOST", "Condition", "Numbers", "largest"]
+
+Rule = Callable[["Numbers", int], Verdict]
+MOST = 12
+"""No condition is looked at for more non-zeros."""
+UNIT, PLAIN = "l1 on unit columns, OMP", "l1 on the columns as they are"
+"""Of columns of different norms l1 prefers the long ones; ``solve(..., "l1")`` scales them by default."""
+HALF, SHARP, THIRD = 0.5, 1.0 / math.sqrt(2.0), 1.0 / math.sqrt(3.0)
+GOLDEN, COSAMP = (math.sqrt(5.0) - 1.0) / 2.0, math.sqrt((math.sqrt(57.0) - 7.0) / 2.0)
+
+
+class Numbers:
+    """What the conditions ask of a matrix, each number computed when it is first needed.
+
+    Parameters
+    ----------
+    matrix : numpy.ndarray of float64, shape (n, N)
+        The columns, none of them 0.
+    limit : int
+        So many supports are enumerated at most.
+    programs : int
+        Up to so many columns linear programs are solved for the null space and the spark.
+    """
+
+    def __init__(self, matrix: np.ndarray, limit: int, programs: int) -> None:
+        self.matrix, self.limit, self.programs = matrix, limit, programs
+        self.eigenvalues = cache(self._eigenvalues)
+        self.similarity = cache(self._similarity)
+        self.share = cache(self._share)
+        self.coefficient = cache(self._coefficient)
+
+    @property
+    def size(self) -> int:
+        """N."""
+        return int(self.matrix.shape[1])
+
+    @cached_property
+    def coherence(self) -> float:
+        """The mutual coherence."""
+        return mutual_coherence(self.matrix)
+
+    @cached_property
+    def spark(self) -> Interval | None:
+        """Bounds of the spark; None beyond the limit of programs, where columns are dependent."""
+        if self.independent and self.size > self.programs:
+            return Interval(math.inf, math.inf)
+        return spark_bounds(self.matrix, limit=self.limit) if self.size <= self.programs else None
+
+    def _similarity(self, s: int) -> float:
+        return babel(self.matrix, min(s, self.size - 1))
+
+    def _eigenvalues(self, s: int) -> RestrictedEigenvalues:
+        return restricted_eigenvalues(self.matrix, min(s, self.size), limit=self.limit)
+
+    def _coefficient(self, s: int) -> Interval:
+        return worst_exact_recovery_coefficient(self.matrix, min(s, self.size), limit=self.limit)
+
+    @cached_property
+    def independent(self) -> bool:
+        """Whether all columns are, clearly."""
+        unit = self.matrix / np.linalg.norm(self.matrix, axis=0)
+        return self.size <= len(unit) and clear_rows(unit) is unit
+
+    def _share(self, s: int) -> Interval | None:
+        if self.independent and self.size > self.programs:
+            return Interval(0.0, 0.0)
+        if self.size > self.programs:
+            return None
+        if s >= self.size:
+            return Interval(0.0, 0.0) if self.independent else Interval(0.0, 1.0)
+        alpha = null_space_constant(self._rows, s)
+        if s > 1 and alpha.below(HALF) is None:
+            alpha = alpha & null_space_constant(self._rows, s, "exact", limit=4 * self.size)
+        # what is proved of other rows is no proof about this matrix
+        return alpha if self._rows is self.matrix else Interval(alpha.lower, alpha.upper, witness=alpha.witness)
+
+    @cached_property
+    def rough(self) -> Numbers:
+        """The same matrix without enumeration or programs: bounds that may already show that a condition holds."""
+        return Numbers(self.matrix, 0, 0)
+
+    @cached_property
+    def _rows(self) -> np.ndarray:
+        """Rows with the null space that the matrix has up to rounding."""
+        return clear_rows(self.matrix)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One condition on a matrix, and the guarantees of the catalogue that it is the hypothesis of.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Guarantees.
+    method : str
+        What then finds x.
+    text : str
+        The condition.
+    rule : callable
+        ``rule(numbers, s) -> Verdict``.
+    """
+
+    names: tuple[str, ...]
+    method: str
+    text: str
+    rule: Rule
+
+
+def largest(condition: Condition, numbers: Numbers, most: int) -> int:
+    """Return the largest s up to `most` for which a condition holds.
+
+    Parameters
+    ----------
+    condition : Condition
+        One that becomes harder with s.
+    numbers : Numbers
+        Of the matrix.
+    most : int
+        Where to stop.
+
+    Returns
+    -------
+    int
+        0 if it does not hold for 1; it may hold beyond what cannot be known.
+    """
+    for s in range(1, most + 1):
+        # where bounds do, enumeration would be the slower the better the matrix is
+        if condition.rule(numbers.rough, s).status != "holds" and condition.rule(numbers, s).status != "holds":
+            return s - 1
+    return most
+
+
+def _spark(numbers: Numbers, s: int) -> Verdict:
+    spark = numbers.spark
+    if spark is None:
+        return Verdict.unknown(f"{numbers.size} columns: the spark is not looked for beyond {numbers.programs}")
+    size = f"is {spark.lower:g}" if spark.lower == spark.upper else f"is between {spark.lower:g} and {spark.upper:g}"
+    reason = f"the spark {size}; more than {2 * s} is asked for"
+    if spark.lower == math.inf:
+        reason = "all columns are independent: the spark is infinite"
+    if spark.lower > 2 * s:
+        return Verdict("holds", spark.lower / (2 * s) - 1.0, reason)
+    return Verdict("fails", spark.upper / (2 * s) - 1.0, reason) if spark.upper <= 2 * s else Verdict.unknown(reason)
+
+
+def _coherence(numbers: Numbers, s: int) -> Verdict:
+    value = Bounded(numbers.coherence, _cosine_error(numbers))
+    return exceeds(constant(1.0 / (2 * s - 1)), value, f"1 / (2 s - 1) for s = {s} against the coherence")
+
+
+def _babel(numbers: Numbers, s: int) -> Verdict:
+    value = numbers.similarity(s - 1) + numbers.similarity(s)
+    error = (2 * s - 1) * _cosine_error(numbers)
+    return exceeds(1, Bounded(value, error), f"1 against mu_1({s - 1}) + mu_1({s})")
+
+
+def _cosine_error(numbers: Numbers) -> float:
+    """Return what rounding can do to a cosine of two columns: n EPS for the product, (n + 10) EPS for the norms."""
+    return (2 * numbers.matrix.shape[0] + 16) * EPS
+
+
+def _coefficient(numbers: Numbers, s: int) -> Verdict:
+    if s >= numbers.size:
+        return Verdict.unknown(f"s = {s} is every column")
+    return smaller(numbers.coefficient(s), 1.0, f"1 against the worst recovery coefficient of {s} columns")
+
+
+def _share(numbers: Numbers, s: int) -> Verdict:
+    alpha = numbers.share(s)
+    if alpha is None:
+        return Verdict.unknown(f"{numbers.size} columns: no programs are solved beyond {numbers.programs}")
+    return smaller(alpha, HALF, f"1/2 against alpha_{s}")
+
+
+def _isometry(order: Callable[[int], int], limit: Callable[[int], float]) -> Rule:
+    def rule(numbers: Numbers, s: int) -> Verdict:
+        found = numbers.eigenvalues(order(s)).delta_scaled
+        return smaller(found, limit(s), f"{limit(s):.4g} against delta_{order(s)} in the best scale")
+
+    return rule
+
+
+def _condition_number(limit: float) -> Rule:
+    def rule(numbers: Numbers, s: int) -> Verdict:
+        return smaller(numbers.eigenvalues(2 * s).kappa, limit, f"{limit:.4g} against kappa_{2 * s}")
+
+    return rule
+
+
+def _cosamp(numbers: Numbers, s: int) -> Verdict:
+    if numbers.matrix.shape[0] < s + min(2 * s, numbers.size):
+        return Verdict.of(False, f"{numbers.matrix.shape[0]} rows are fewer than 3 s = {3 * s}")
+    return _isometry(lambda s: 4 * s, lambda s: COSAMP)(numbers, s)
+
+
+CONDITIONS = (
+    Condition(("unique-spark",), "none: x is the sparsest solution", "spark > 2 s", _spark),
+    Condition(("l1-coherence", "omp-coherence", "unique-coherence"), UNIT, "mu < 1 / (2 s - 1)", _coherence),
+    Condition(("l1-babel", "omp-babel"), UNIT, "mu_1(s - 1) + mu_1(s) < 1", _babel),
+    Condition(("l1-exact-recovery", "omp-exact-recovery"), UNIT, "|A_S^+ a_j|_1 < 1 for all S", _coefficient),
+    Condition(("l1-null-space",), f"{PLAIN} (necessary, too)", "alpha_s < 1/2", _share),
+    Condition(
+        ("l1-restricted-isometry",), PLAIN, "delta_2s < 1 / sqrt(2)", _isometry(lambda s: 2 * s, lambda s: SHARP)
+    ),
+    Condition(
+        ("omp-restricted-isometry",),
+        "OMP",
+        "delta_{s+1} < 1 / sqrt(s + 1)",
+        _isometry(lambda s: s + 1, lambda s: 1.0 / math.sqrt(s + 1)),
+    ),
+    Condition(("iht-condition-number",), "IHT, step 1 / beta_2s", "kappa_2s < 2", _condition_number(2.0)),
+    Condition(("niht-condition-number",), "NIHT", "1.05 kappa_2s < 2", _condition_number(2.0 / 1.05)),
+    Condition(
+        ("iht-scaled-golden-ratio",),
+        "IHT, best step",
+        "delta_3s < (sqrt(5) - 1) / 2",
+        _isometry(lambda s: 3 * s, lambda s: GOLDEN),
+    ),
+    Condition(
+        ("htp-scaled-isometry",),
+        "HTP, best step",
+        "delta_3s < 1 / sqrt(3)",
+        _isometry(lambda s: 3 * s, lambda s: THIRD),
+    ),
+    Condition(("cosamp-restricted-isometry",), "CoSaMP", "delta_4s < 0.5243", _cosamp),
+)
+"""In the order of the report. delta is that of A in its best scale, which methods with a free step do not notice."""

@@ -1,0 +1,1 @@
+"""Arithmetic that proves: rational numbers, rounding in a known direction, intervals with certified ends."""

@@ -1,0 +1,318 @@
+"""A number that is known to lie between two bounds, and which of them are proved."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from planted.base.checks import check_number
+from planted.base.exactness import exact_numbers
+from planted.base.values import by_value
+
+__all__ = ["NEGLIGIBLE", "UNIT", "Interval", "column_scaled", "gamma", "outward", "sum_above", "written"]
+
+
+@by_value
+@dataclass(frozen=True, eq=False)
+class Interval:
+    """Bounds of a number, each with the word whether it was proved.
+
+    Parameters
+    ----------
+    lower, upper : float
+        The number lies between them; infinities are legal, NaN is not. What no float holds, such as a Fraction, is
+        rounded outward.
+    lower_certified, upper_certified : bool, default False
+        Whether the bound was proved by rigorous arithmetic. Floating-point results, also complete
+        enumerations, are not proofs. A word of whoever makes the interval: nothing is proved again.
+    witness : object, optional
+        What shows the bound that an example can show, such as a support or a vector.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a bound is not a number, a flag is no bool, or the lower bound is above the upper one.
+
+    Notes
+    -----
+    ``repr`` writes decimals on the safe side that still are the same floats: 0.1 below, 0.10000000000000001 above.
+    """
+
+    lower: float
+    upper: float
+    lower_certified: bool = False
+    upper_certified: bool = False
+    witness: Any = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse bounds that do not enclose a number."""
+        for name in ("lower_certified", "upper_certified"):
+            if not isinstance(getattr(self, name), (bool, np.bool_)):
+                raise TypeError(f"{name}={getattr(self, name)!r}; expected a bool")
+            object.__setattr__(self, name, bool(getattr(self, name)))
+        lower, upper = _end(self.lower, "lower", -math.inf), _end(self.upper, "upper", math.inf)
+        if lower > upper:
+            raise ValueError(f"lower={lower} is above upper={upper}; expected bounds in ascending order")
+        object.__setattr__(self, "lower", lower)
+        object.__setattr__(self, "upper", upper)
+
+    def __repr__(self) -> str:
+        return (
+            f"Interval(lower={_same_float(self.lower, False)}, upper={_same_float(self.upper, True)}, "
+            f"lower_certified={self.lower_certified}, upper_certified={self.upper_certified})"
+        )
+
+    @property
+    def width(self) -> float:
+        """The difference of the bounds, rounded up."""
+        if self.lower == self.upper:
+            return 0.0
+        if math.isinf(self.lower) or math.isinf(self.upper):
+            return math.inf
+        return _rounded(Fraction(self.upper) - Fraction(self.lower), math.inf)
+
+    def below(self, threshold: float) -> bool | None:
+        """Say whether the number is smaller than a threshold.
+
+        Parameters
+        ----------
+        threshold : float
+            What to compare with.
+
+        Returns
+        -------
+        bool or None
+            None where the bounds do not decide.
+        """
+        if self.upper < threshold:
+            return True
+        return False if self.lower >= threshold else None
+
+    def __contains__(self, value: float) -> bool:
+        return self.lower <= value <= self.upper
+
+    def __and__(self, other: Interval) -> Interval:
+        """Return the intersection: of each side the tighter bound, with its own certificate.
+
+        Parameters
+        ----------
+        other : Interval
+            Bounds of the same number from another method.
+
+        Returns
+        -------
+        Interval
+            Of equal bounds a proved one counts. The witness of the tighter interval is kept.
+
+        Raises
+        ------
+        ValueError
+            If the intervals are disjoint: then at least one of them is wrong.
+        """
+        if not isinstance(other, Interval):
+            return NotImplemented
+        lower, upper = max(self.lower, other.lower), min(self.upper, other.upper)
+        if lower > upper:
+            raise ValueError(f"{self} and {other} are disjoint; expected two enclosures of the same number")
+        parts = (self, other)
+        first, second = sorted(parts, key=lambda part: (part.width, part.witness is None))
+        return Interval(
+            lower,
+            upper,
+            any(part.lower == lower and part.lower_certified for part in parts),
+            any(part.upper == upper and part.upper_certified for part in parts),
+            first.witness if first.witness is not None else second.witness,
+        )
+
+
+def written(value: float, up: bool, digits: int = 6) -> str:
+    """Return a number with a few digits, rounded up or down.
+
+    Parameters
+    ----------
+    value : float
+        An end of an interval; infinities are legal.
+    up : bool
+        Upward, as upper bounds are to be, or downward.
+    digits : int, default 6
+        Digits that count.
+
+    Returns
+    -------
+    str
+        A decimal that is not below (up), or not above, the exact value of the float.
+    """
+    if math.isinf(value) or value == 0.0:
+        return f"{value:g}" if value else "0"
+    rounding = ROUND_CEILING if up else ROUND_FLOOR
+    near = Context(prec=digits, rounding=rounding).plus(Decimal(value)).normalize()
+    if -5 <= near.adjusted() < max(digits, 6):
+        return format(near, "f")
+    mantissa = format(near.scaleb(-near.adjusted()).normalize(), "f")
+    return f"{mantissa}e{near.adjusted():+03d}"
+
+
+def _same_float(value: float, up: bool) -> str:
+    """Return the shortest decimal on the safe side that is read as the same float."""
+    if math.isinf(value) or (Decimal(repr(value)) >= Decimal(value) if up else Decimal(repr(value)) <= Decimal(value)):
+        return repr(value)
+    texts = (written(value, up, digits) for digits in range(16, 800))
+    return next(text for text in texts if float(text) == value)
+
+
+def _end(value: Any, name: str, towards: float) -> float:
+    """Return a bound as a float, rounded outward where it is none."""
+    if isinstance(value, (bool, np.bool_, float)) or value is None or isinstance(value, (str, complex)):
+        return check_number(value, name, finite=False)
+    found = exact_numbers(value, name)
+    if found.ndim:
+        raise TypeError(f"{name} has shape {found.shape}; expected a number")
+    number: Any = found.item() if found.dtype.kind != "f" else found[()]
+    try:
+        return _rounded(Fraction(*number.as_integer_ratio()), towards)
+    except (ValueError, OverflowError):  # NaN or infinite
+        return check_number(float(number), name, finite=False)
+
+
+def down(value: float) -> float:
+    """Return the next smaller float: a bound below the exact result of one correctly rounded operation."""
+    return value if math.isinf(value) else math.nextafter(value, -math.inf)
+
+
+def up(value: float) -> float:
+    """Return the next larger float: a bound above the exact result of one correctly rounded operation."""
+    return value if math.isinf(value) else math.nextafter(value, math.inf)
+
+
+def ratio(high: float, low: float, towards: float) -> float:
+    """Return high / low for numbers that are not negative, rounded `towards` an infinity; infinite for low = 0.
+
+    Of exact numbers: a division of floats would call a large quotient infinite.
+    """
+    if low <= 0.0 or math.isinf(high):
+        return math.inf
+    return 0.0 if math.isinf(low) else _rounded(Fraction(high) / Fraction(low), towards)
+
+
+def contrast(high: float, low: float, towards: float) -> float:
+    """Return (high - low) / (high + low), rounded `towards` an infinity; at 0 / 0 what is farthest that way, 0 or 1.
+
+    Of exact numbers: a sum of floats could overflow.
+    """
+    if math.isinf(high):
+        return 1.0
+    if math.isinf(low):
+        return 0.0
+    total = Fraction(high) + Fraction(low)
+    if total <= 0:
+        return 0.0 if towards < 0 else 1.0
+    return _rounded((Fraction(high) - Fraction(low)) / total, towards)
+
+
+def _rounded(value: Fraction, towards: float) -> float:
+    # not at the top: certificates are built on conditions
+
+    return outward(value, towards)
+
+
+UNIT = 2.0**-53
+"""Unit roundoff of float64: fl(a op b) = (a op b)(1 + e) with |e| <= UNIT, save underflow."""
+
+NEGLIGIBLE = 2.0**-900
+"""Above all that underflow can do to a sum of up to 2**40 products of numbers of size up to 4, even if subnormal
+results are flushed to 0: each loses less than 2**-1021."""
+
+
+def gamma(count: int) -> float:
+    """Return an upper bound of count u / (1 - count u), the relative error that `count` roundings add up to.
+
+    Parameters
+    ----------
+    count : int
+        Number of roundings, up to 2**40.
+
+    Returns
+    -------
+    float
+        1.01 count u. With count u <= 2**-13 the quotient is at most 1.0002 count u, and the product here is off by
+        a relative error of 2**-51 at most.
+
+    Raises
+    ------
+    ValueError
+        If `count` is larger.
+    """
+    if not 0 <= count <= 2**40:
+        raise ValueError(f"count={count} roundings; expected between 0 and 2**40")
+    return 1.01 * count * UNIT
+
+
+def sum_above(values: Any, axis: int | None = None) -> Any:
+    """Return an upper bound of a sum of numbers that are not negative.
+
+    Parameters
+    ----------
+    values : numpy.ndarray of float64
+        None negative.
+    axis : int, optional
+        As in ``numpy.sum``.
+
+    Returns
+    -------
+    float or numpy.ndarray
+        The computed sum, raised by a bound of its error: a sum in any order is at least (1 - gamma(count)) times the
+        exact one, and additions do not underflow.
+    """
+    count = values.size if axis is None else values.shape[axis]
+    return values.sum(axis=axis) * (1.0 + 2.0 * gamma(count + 3))
+
+
+def outward(value: Fraction, towards: float) -> float:
+    """Return the nearest float on one side of a rational number; the number itself where it is a float.
+
+    Parameters
+    ----------
+    value : Fraction
+        The number.
+    towards : float
+        ``inf`` for a float that is not below `value`, ``-inf`` for one that is not above it.
+
+    Returns
+    -------
+    float
+        Infinite beyond the largest float.
+    """
+    try:
+        nearest = float(value)  # correctly rounded
+    except OverflowError:
+        edge = math.inf if value > 0 else -math.inf
+        return edge if edge == towards else math.copysign(float(np.finfo(np.float64).max), edge)
+    exact = Fraction(nearest)
+    wrong = exact < value if towards > 0 else exact > value
+    return math.nextafter(nearest, towards) if wrong else nearest
+
+
+def column_scaled(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return B and exponents e with A[:, j] = 2**e[j] B[:, j], the largest entry of each column of B in [1/2, 1).
+
+    Parameters
+    ----------
+    A : numpy.ndarray of float64, shape (n, N)
+        Finite.
+
+    Returns
+    -------
+    B : numpy.ndarray of float64, shape (n, N)
+        Exact, save entries below 2**-1022 times the largest of their column, which are off by 2**-1022 at most.
+    exponents : numpy.ndarray of int64, shape (N,)
+        0 for a column of zeros.
+    """
+    exponents = np.frexp(np.abs(A).max(axis=0))[1].astype(np.int64)
+    # in two steps: 2**-e itself overflows for a column of subnormal numbers
+    half = exponents // 2
+    return np.ldexp(np.ldexp(A, -half), half - exponents), exponents

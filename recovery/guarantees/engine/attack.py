@@ -1,0 +1,608 @@
+"""A local search for an instance that contradicts a guarantee."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from planted.base import arrays
+from planted.base.checks import check_integer, check_number
+from recovery.guarantees.engine.base import Guarantee, Verdict, check_guarantee
+from recovery.guarantees.engine.instance import Instance
+from recovery.guarantees.engine.sampling import steer
+from recovery.guarantees.engine.tally import CONFIDENCE, AttackResult, afresh, contradicts, failing_draw
+from recovery.operators.gated import GatedOperator
+
+__all__ = [
+    "CHANGES",
+    "EVALUATIONS",
+    "GATED_CHANGES",
+    "Arrays",
+    "Change",
+    "Rng",
+    "attack",
+    "copy_entry",
+    "follow",
+    "move",
+    "no_entry",
+    "of_matrix",
+    "perturb",
+    "size",
+    "step",
+    "two",
+]
+
+
+Rng = np.random.Generator
+Arrays = dict[str, np.ndarray]
+Change = Callable[[Arrays, Rng], None]
+
+
+def step(rng: Rng) -> float:
+    """Draw the size of a change relative to what is changed, log-uniform in 1e-3 to 1."""
+    return float(10.0 ** rng.uniform(-3.0, 0.0))
+
+
+def size(values: np.ndarray) -> float:
+    """Return the root mean square, 1 where all is 0."""
+    return math.sqrt(float(np.mean(values * values))) or 1.0
+
+
+def two(count: int, rng: Rng) -> tuple[int, int]:
+    """Return two places, different ones if there are two."""
+    first = int(rng.integers(count))
+    return first, (first + 1 + int(rng.integers(max(count - 1, 1)))) % count
+
+
+def perturb(name: str) -> Change:
+    """Return the change that adds normal numbers to all entries, or to one; zeros of x stay, those of x0 mostly."""
+
+    def change(parts: Arrays, rng: Rng) -> None:
+        values = parts[name]
+        # a sparse start mostly stays one
+        sparse = name == "x" or (name == "x0" and rng.random() < 0.75)
+        mask = values != 0.0 if sparse else np.ones(values.shape, dtype=bool)
+        if rng.random() < 0.5:  # one entry alone
+            places = np.flatnonzero(mask)
+            if places.size == 0:
+                return
+            mask = np.zeros(values.shape, dtype=bool)
+            mask.flat[int(places[int(rng.integers(places.size))])] = True
+        values[mask] += step(rng) * size(values) * rng.standard_normal(int(mask.sum()))
+
+    return change
+
+
+def copy_entry(name: str) -> Change:
+    """Return the change that makes an entry equal to another, or to its negative; zeros of x stay."""
+
+    def change(parts: Arrays, rng: Rng) -> None:
+        flat = parts[name].reshape(-1)
+        places = np.flatnonzero(flat) if name == "x" else np.arange(flat.size)
+        if places.size:
+            first, second = two(places.size, rng)
+            flat[places[first]] = flat[places[second]] * (1.0 if rng.random() < 0.5 else -1.0)
+
+    return change
+
+
+def no_entry(name: str) -> Change:
+    """Return the change that makes an entry 0."""
+
+    def change(parts: Arrays, rng: Rng) -> None:
+        flat = parts[name].reshape(-1)
+        flat[int(rng.integers(flat.size))] = 0.0
+
+    return change
+
+
+def of_matrix(name: str) -> tuple[Change, ...]:
+    """Return the changes of a matrix: of entries, of columns, and of the rows two by two."""
+
+    def scale_column(parts: Arrays, rng: Rng) -> None:
+        A = parts[name]
+        A[:, int(rng.integers(A.shape[1]))] *= math.exp(step(rng) * rng.standard_normal())
+
+    def lean_column(parts: Arrays, rng: Rng) -> None:
+        A = parts[name]
+        first, second = two(A.shape[1], rng)
+        A[:, first] += step(rng) * (rng.choice([-1.0, 1.0]) * A[:, second] - A[:, first])
+
+    def rotate_rows(parts: Arrays, rng: Rng) -> None:
+        """Turn two rows into each other: the Gram matrix stays, the noise is seen from another side."""
+        A = parts[name]
+        first, second = two(A.shape[0], rng)
+        if first != second:
+            angle = math.pi * step(rng)
+            c, s = math.cos(angle), math.sin(angle)
+            A[[first, second]] = np.array([[c, -s], [s, c]]) @ A[[first, second]]
+
+    def swap_columns(parts: Arrays, rng: Rng) -> None:
+        A = parts[name]
+        first, second = two(A.shape[1], rng)
+        A[:, [first, second]] = A[:, [second, first]]
+
+    entries = (perturb(name), perturb(name), copy_entry(name), no_entry(name))
+    return (*entries, scale_column, lean_column, rotate_rows, swap_columns)
+
+
+def _stretch(parts: Arrays, rng: Rng) -> None:
+    """Move all eigenvalues of the Gram matrix away from their mean, or towards it, by the same factor."""
+    A = parts["A"]
+    spectrum, basis = np.linalg.eigh(A.T @ A)
+    mean = float(spectrum.mean())
+    moved = mean + math.exp(step(rng) * rng.standard_normal()) * (spectrum - mean)
+    there = spectrum > 1e-12 * spectrum[-1]
+    factors = np.sqrt(np.maximum(moved[there], 0.0) / spectrum[there])
+    A[:] = (A @ basis[:, there] * factors) @ basis[:, there].T
+
+
+def _stationary_start(parts: Arrays, rng: Rng) -> None:
+    """Start from least squares on as many columns, most of them not in the support of x: wrong fixed points are so."""
+    A, x, x0 = parts["A"], parts["x"], parts["x0"]
+    count = int(np.count_nonzero(x0)) or int(np.count_nonzero(x))
+    order = np.argsort((x != 0.0) + 1.5 * rng.random(len(x)))
+    chosen = order[:count]
+    x0[:] = 0.0
+    x0[chosen] = np.linalg.lstsq(A[:, chosen], A @ x)[0]
+
+
+def _noise_along_column(parts: Arrays, rng: Rng) -> None:
+    A, noise = parts["A"], parts["noise"]
+    column = A[:, int(rng.integers(A.shape[1]))]
+    noise += step(rng) * rng.standard_normal() * size(noise) / size(column) * column
+
+
+def _noise_in_range(parts: Arrays, rng: Rng) -> None:
+    """Take away what least squares does not see: it costs hypotheses about |noise| and does nothing."""
+    Q, _ = np.linalg.qr(parts["A"])
+    parts["noise"] += step(rng) * (Q @ (Q.T @ parts["noise"]) - parts["noise"])
+
+
+CHANGES: dict[str, tuple[Change, ...]] = {
+    "A": (*of_matrix("A"), _stretch),
+    "x": (perturb("x"), copy_entry("x")),
+    "noise": (perturb("noise"), perturb("noise"), copy_entry("noise"), _noise_along_column, _noise_in_range),
+    "x0": (perturb("x0"), copy_entry("x0"), no_entry("x0"), _stationary_start),
+}
+
+
+def _scale_row(parts: Arrays, rng: Rng) -> None:
+    X = parts["X"]
+    X[int(rng.integers(X.shape[0]))] *= math.exp(3.0 * step(rng) * rng.standard_normal())
+
+
+def _blank_row(parts: Arrays, rng: Rng) -> None:
+    """Make a sample 0, or 0 on the inputs that one neuron looks at: its activation is then exactly 0."""
+    X, neurons = parts["X"], _neurons(parts)
+    row, gate = int(rng.integers(X.shape[0])), int(rng.integers(neurons.shape[1]))
+    X[row, neurons[:, gate] != 0.0 if rng.random() < 0.5 else slice(None)] = 0.0
+
+
+def _flip_bits(parts: Arrays, rng: Rng) -> None:
+    """Flip one bit, or each bit of a gate with a small chance."""
+    gates = parts["gates"]
+    gate = int(rng.integers(gates.shape[1]))
+    if rng.random() < 0.5:
+        row = int(rng.integers(gates.shape[0]))
+        gates[row, gate] = not gates[row, gate]
+    else:
+        gates[:, gate] ^= rng.random(gates.shape[0]) < step(rng)
+
+
+def _copy_gate(parts: Arrays, rng: Rng) -> None:
+    """Make a gate equal to another one or its complement."""
+    gates = parts["gates"]
+    first, second = two(gates.shape[1], rng)
+    gates[:, first] = gates[:, second] ^ (rng.random() < 0.5)
+
+
+def _swap_gates(parts: Arrays, rng: Rng) -> None:
+    gates = parts["gates"]
+    first, second = two(gates.shape[1], rng)
+    gates[:, [first, second]] = gates[:, [second, first]]
+
+
+def _open_gate(parts: Arrays, rng: Rng) -> None:
+    parts["gates"][:, int(rng.integers(parts["gates"].shape[1]))] = True
+
+
+def _random_generator(parts: Arrays, rng: Rng) -> None:
+    """Take a gate from a sparse or dense random generator."""
+    X, gates = parts["X"], parts["gates"]
+    h = rng.standard_normal(X.shape[1]) * (rng.random(X.shape[1]) < rng.choice([0.3, 1.0]))
+    gates[:, int(rng.integers(gates.shape[1]))] = X @ h >= 0.0
+
+
+def _near_generator(parts: Arrays, rng: Rng) -> None:
+    """Take a gate from a generator that is near plus or minus a planted neuron."""
+    X, gates, neurons = parts["X"], parts["gates"], _neurons(parts)
+    live = np.flatnonzero(neurons.any(axis=0))
+    if live.size:
+        u = neurons[:, int(rng.choice(live))]
+        h = rng.choice([-1.0, 1.0]) * u + step(rng) * float(np.linalg.norm(u)) * rng.standard_normal(u.shape)
+        gates[:, int(rng.integers(gates.shape[1]))] = X @ h >= 0.0
+
+
+def _scale_neuron(parts: Arrays, rng: Rng) -> None:
+    neurons = _neurons(parts)
+    neurons[:, int(rng.integers(neurons.shape[1]))] *= rng.choice([-1.0, 1.0]) * math.exp(
+        step(rng) * rng.standard_normal()
+    )
+
+
+def _level_neuron(parts: Arrays, rng: Rng) -> None:
+    """Make the non-zero weights of a neuron equal, as those of binary hidden weights are."""
+    neurons = _neurons(parts)
+    u = neurons[:, int(rng.integers(neurons.shape[1]))]
+    places = np.flatnonzero(u)
+    if places.size:
+        u[places] = u[places[0]]
+
+
+def _neurons(parts: Arrays) -> np.ndarray:
+    """Return x as a (d, p) view, one planted neuron a column."""
+    return parts["x"].reshape(parts["gates"].shape[1], -1).T
+
+
+GATED_CHANGES: dict[str, tuple[Change, ...]] = {
+    "X": (*of_matrix("X"), _scale_row, _blank_row),
+    "gates": (
+        *(_flip_bits, _flip_bits, _copy_gate, _swap_gates),
+        *(_open_gate, _random_generator, _random_generator, _near_generator),
+    ),
+    **{name: CHANGES[name] for name in ("x", "noise", "x0")},
+    "neurons": (_scale_neuron, _level_neuron),
+}
+
+
+def move(instance: Instance, rng: Rng, *, fixed_noise: bool = False, options: tuple[str, ...] = ()) -> Instance:
+    """Return a changed copy of an instance with as many non-zeros.
+
+    Parameters
+    ----------
+    instance : Instance
+        With x and noise.
+    rng : numpy.random.Generator
+        Source of randomness.
+    fixed_noise : bool, default False
+        Leave the noise and its law alone; otherwise noise that changed has no law any more. Zero noise stays 0.
+    options : tuple of str
+        Options that may be scaled, where they are floats.
+
+    Returns
+    -------
+    Instance
+        One to three changes: entries, columns and rows of A, entries of x, of the noise and of x0, all on
+        scales from 1e-3 of an entry up to its size, and entries made equal to others. A gated operator stays one: X
+        changes, bits of gates and whole gates, and planted neurons. In half of the moves a gate that was the pattern
+        of plus or minus its own planted neuron follows that neuron.
+    """
+    gated = instance.gated
+    parts: Arrays = {"x": np.array(instance.x), "A": np.array(instance.matrix)}
+    if gated is not None:
+        parts.update(zip(("X", "gates"), (np.array(part) for part in gated), strict=True))
+    if not fixed_noise and np.any(instance.noise):  # a statement without noise stays one
+        parts["noise"] = np.array(instance.noise)
+    if instance.x0 is not None:
+        parts["x0"] = np.array(instance.x0)
+    before = {name: np.array(value) for name, value in parts.items()}
+    table = CHANGES if gated is None else GATED_CHANGES
+    names = [name for name in table if name in parts or name == "neurons"]
+    for _ in range(int(rng.integers(1, 4))):
+        changes = table[names[int(rng.integers(len(names)))]]
+        changes[int(rng.integers(len(changes)))](parts, rng)
+    if gated is not None and rng.random() < 0.5:
+        follow(parts, before)
+    changed: dict[str, object] = {
+        name: value for name, value in parts.items() if not np.array_equal(value, before[name])
+    }
+    if changed.keys() & {"X", "gates"}:
+        changed = {name: value for name, value in changed.items() if name not in ("X", "gates")}
+        changed["A"] = GatedOperator(parts["X"], parts["gates"])
+    law = None if "noise" in changed else instance.law
+    return instance.replace(**changed, law=law, options=_scaled(instance.options, options, rng))
+
+
+def follow(parts: Arrays, before: Arrays) -> None:
+    """Let each gate that was 1{X w_j >= 0} or 1{-X w_j >= 0} be so of what X and w_j are now.
+
+    Parameters
+    ----------
+    parts : dict of array
+        X, x and gates, of which the gates are written into.
+    before : dict of array
+        The same before they changed.
+    """
+    p = parts["gates"].shape[1]
+    old, new = (there["X"] @ there["x"].reshape(p, -1).T for there in (before, parts))
+    live = parts["x"].reshape(p, -1).any(axis=1)
+    for sign in (1.0, -1.0):
+        own = live & ((sign * old >= 0.0) == before["gates"]).all(axis=0)
+        parts["gates"][:, own] = sign * new[:, own] >= 0.0
+
+
+def _scaled(options: Mapping[str, object], names: tuple[str, ...], rng: Rng) -> dict[str, object]:
+    found = dict(options)
+    for name in names:
+        value = found.get(name)
+        if isinstance(value, float) and math.isfinite(value) and rng.random() < 0.25:
+            found[name] = value * math.exp(step(rng) * rng.standard_normal())
+    return found
+
+
+EVALUATIONS = 10_000
+"""Instances that an attack tries by default."""
+
+_PATIENCE = 150
+_PROGRESS = 1e-2  # a descent that creeps is left: the next one starts elsewhere
+_FIRST = 25
+_REDRAWS = 40
+_REJECTED = (ValueError, ArithmeticError, np.linalg.LinAlgError)  # a change that makes no valid instance
+
+
+def attack(
+    guarantee: Guarantee,
+    *,
+    evaluations: int = EVALUATIONS,
+    seconds: float | None = None,
+    rng: Any = None,
+    confidence: float = CONFIDENCE,
+) -> AttackResult:
+    """Look for an instance that contradicts a guarantee.
+
+    Parameters
+    ----------
+    guarantee : Guarantee
+        With a sampler.
+    evaluations : int, default 10,000
+        Instances to try at most. An evaluation is one instance: the check of its hypotheses, in up to a dozen scales
+        until they just hold, and of its conclusion. For a probability each draw of the noise is one, and an instance
+        whose hypotheses hold costs 40.
+    seconds : float, optional
+        Time to spend at most. With it the result depends on the machine and on what else that does.
+    rng : int, numpy.random.SeedSequence, Generator or None
+        Source of randomness. The same seed and number of evaluations give the same result, however busy the machine.
+    confidence : float, default 1 - 1e-6
+        Level at which a failure rate counts as too large, for a probability.
+
+    Returns
+    -------
+    AttackResult
+        Its ``status`` says whether the guarantee was broken (``instance`` was judged again from scratch), survived,
+        or never was on trial, and its counts how often it was tried.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument does not fit, or the guarantee has no sampler. What the guarantee's own code raises is raised
+        too, except for ValueError, ArithmeticError and LinAlgError on some of the instances, which are counted.
+
+    Notes
+    -----
+    From a drawn instance whose hypotheses just hold (margin 1e-6 to 0.05; where nothing steers them there, from that
+    one of 25 which comes nearest to failing), a descent on the margin of the conclusion: a random change
+    (``move`` of this module), noise or signal scaled back to the same margin, kept if the hypotheses
+    hold and the conclusion came no further from failing. After 150 changes that gain less than 1 % it starts again.
+    An equivalence is attacked from both sides of its boundary. For a probability the share of failures over 40 draws
+    of the noise is raised, and confirmed on fresh draws, which are not counted.
+
+    Examples
+    --------
+    >>> from recovery.guarantees import attack, catalogue
+    >>> guarantee = next(one for one in catalogue("linear") if one.name == "omp-coherence")
+    >>> print(attack(guarantee, evaluations=100, rng=0).status)
+    survived
+    """
+    evaluations = check_integer(evaluations, "evaluations", minimum=0)
+    seconds = None if seconds is None else check_number(seconds, "seconds", minimum=0.0)
+    confidence = check_number(confidence, "confidence", minimum=0.0, maximum=1.0)
+    check_guarantee(guarantee)
+    if guarantee.sampler is None:
+        raise ValueError(f"guarantee={guarantee.name!r} has no sampler; expected one that draws its own instances")
+    seed = None
+    if rng is None:
+        rng = int(np.random.default_rng().integers(2**63))
+    if isinstance(rng, (int, np.integer)) and not isinstance(rng, bool):
+        seed = int(rng)
+    search = _Search(guarantee, arrays.generator(rng), evaluations, seconds, confidence)
+    with np.errstate(all="ignore"):  # overflow on the way is no news
+        found = None
+        while found is None and not search.over:
+            found = search.descend()
+    return search.result(found, seed)
+
+
+class _Search:
+    """Descents from drawn instances, and the count of what was tried in them."""
+
+    def __init__(
+        self,
+        guarantee: Guarantee,
+        rng: np.random.Generator,
+        evaluations: int,
+        seconds: float | None,
+        confidence: float,
+    ) -> None:
+        self.guarantee, self.rng, self.confidence = guarantee, rng, confidence
+        self.limit, self.seconds = evaluations, seconds
+        self.deadline = math.inf if seconds is None else time.monotonic() + seconds
+        self.tried = self.held = self.decided = self.errors = 0
+        self.each = 1 if guarantee.delta is None else _REDRAWS
+        self.best = math.inf
+        self.error: Exception | None = None
+        self.obstacle = self.silence = ""  # why the last instance, and the last that held, was not on trial
+
+    @property
+    def over(self) -> bool:
+        """Whether the budget is used up."""
+        if self.tried + self.each > self.limit:
+            return True
+        return self.seconds is not None and time.monotonic() >= self.deadline
+
+    def descend(self) -> Instance | None:
+        """Search from one drawn instance."""
+        guarantee, rng = self.guarantee, self.rng
+        two_sided = guarantee.kind == "equivalence" and rng.random() < 0.5
+        target = (-1.0 if two_sided else 1.0) * 10.0 ** rng.uniform(-6.0, math.log10(0.05))
+        cost = _Cost(guarantee, "fails" if two_sided else "holds", int(rng.integers(2**31)))
+        here, best = self._begin(target, cost)
+        if here is None:
+            return None
+        movable = here.x is not None and here.noise is not None
+        idle, seen, goal = 0, math.inf, best - _PROGRESS * abs(best)
+        while True:
+            if best < min(0.0, seen):  # once for each progress, and for the last one too
+                if contradicts(guarantee, here, rng, confidence=self.confidence):
+                    return failing_draw(guarantee, afresh(here), rng)
+                seen = best
+            if self.over or idle >= _PATIENCE or not movable or math.isnan(best):
+                return None
+            idle += 1
+            made = self._evaluate(
+                lambda before=here: move(  # type: ignore[misc]
+                    before, rng, fixed_noise=guarantee.delta is not None, options=guarantee.needs
+                ),
+                target,
+                cost,
+            )
+            if made is not None and made[1] <= best:
+                here, best = made
+                if best < goal:
+                    idle, goal = 0, best - _PROGRESS * abs(best)
+
+    def _begin(self, target: float, cost: _Cost) -> tuple[Instance | None, float]:
+        """Draw an instance on the right side of the boundary: steered there, or else the nearest to failing."""
+        sampler = self.guarantee.sampler
+        assert sampler is not None
+        here, best = None, math.nan
+        for _ in range(_FIRST if self.guarantee.steer is None else 1):
+            made = self._evaluate(lambda: sampler(self.rng), target, cost)
+            if made is not None and (here is None or math.isnan(best) or made[1] < best):
+                here, best = made
+            if best < 0.0 or self.over:
+                break
+        return here, best
+
+    def _evaluate(self, make: Callable[[], Instance], target: float, cost: _Cost) -> tuple[Instance, float] | None:
+        """Make an instance, bring it to the boundary, and return it with its cost; None if it is rejected."""
+        self.tried += 1
+        try:
+            made = make()
+        except _REJECTED as error:
+            self.obstacle = f"no instance could be made ({type(error).__name__}: {error})"
+            return None
+        try:
+            made = steer(self.guarantee, made, target)
+            seen = cost(made)
+        except _REJECTED as error:
+            self.errors += 1
+            self.error = self.error or error
+            return None
+        self.tried += max(seen.held, 1) - 1
+        self.held += seen.held
+        self.decided += seen.decided
+        self.obstacle = seen.obstacle or self.obstacle
+        self.silence = seen.obstacle if seen.held else self.silence
+        if seen.value < self.best:
+            self.best = seen.value
+        return made, seen.value
+
+    def result(self, found: Instance | None, seed: int | None) -> AttackResult:
+        """Return what the search came to."""
+        if self.error is not None and self.errors == self.tried:
+            self.error.add_note(f"{self.guarantee.name} raised on every one of the {self.tried} instances tried")
+            raise self.error
+        if found is not None:
+            status = "broken"
+        elif self.decided:
+            status = "survived"
+        elif not self.tried:
+            status = "not tried"
+        else:
+            status = "undecided" if self.held else "never held"
+        return AttackResult(
+            self.guarantee.name,
+            status,
+            self.tried,
+            self.held,
+            self.decided,
+            self.errors,
+            self.best,
+            self._sentence(status, seed),
+            seed,
+            found,
+        )
+
+    def _sentence(self, status: str, seed: int | None) -> str:
+        name = self.guarantee.name
+        instances = f"{self.tried:,} instance" + ("" if self.tried == 1 else "s")
+        held = f"the hypotheses held on {self.held:,} of the {instances} that were tried"
+        obstacle = f"; on the last of them: {self.silence if self.held else self.obstacle}"
+        text = {
+            "broken": f"{name} is broken: instance {self.tried:,} of at most {self.limit:,} contradicts it",
+            "survived": f"{name} survived: {held}, the conclusion was decided on {self.decided:,} and came within "
+            f"{self.best:.3g} of a contradiction",
+            "undecided": f"{name} was not put on trial: {held}, but its conclusion was decided on none{obstacle}",
+            "never held": f"{name} was not put on trial: its hypotheses held on none of the {instances} that were "
+            f"tried{obstacle}",
+            "not tried": f"{name} was not put on trial: no instance was tried"
+            + (f", since one takes {self.each} evaluations" if 0 < self.limit < self.each else ""),
+        }[status]
+        if self.errors:
+            error = self.error
+            text += f"; its code raised on {self.errors:,} of them, first {type(error).__name__}: {error}"
+        if status != "broken" and self.tried + self.each <= self.limit:
+            text += f"; seconds={self.seconds:g} ended it before evaluations={self.limit}"
+        return text + ("" if seed is None else f" (seed {seed})")
+
+
+class _Seen(NamedTuple):
+    """What was seen of a candidate: its cost, how often hypotheses held, how often a contradiction was possible."""
+
+    value: float
+    held: int
+    decided: int
+    obstacle: str = ""
+
+
+class _Cost:
+    """How far the conclusion is from contradicting: negative where it does, NaN where the side is wrong."""
+
+    def __init__(self, guarantee: Guarantee, side: str, seed: int) -> None:
+        self.guarantee, self.side, self.seed = guarantee, side, seed
+
+    def __call__(self, instance: Instance) -> _Seen:
+        check = self.guarantee.check(instance)
+        held = int(check.status == "holds")
+        if check.status != self.side:
+            return _Seen(math.nan, held, 0, f"hypotheses: {check.status} ({check.reason})")
+        if self.guarantee.delta is not None:
+            return self._rate(instance, self.guarantee.delta)
+        conclusion = self.guarantee.conclusion(instance)
+        if conclusion.status == "unknown":
+            return _Seen(math.nan, held, 0, f"conclusion: unknown ({conclusion.reason})")
+        wrong = (conclusion.status == "fails") == (self.side == "holds")
+        size = abs(conclusion.margin) if not math.isnan(conclusion.margin) else math.inf
+        return _Seen(-max(size, 1e-300) if wrong else size, held, 1)
+
+    def _rate(self, instance: Instance, delta: float) -> _Seen:
+        """Return delta minus the share of failures; the mean margin decides between equal shares."""
+        if instance.law is None:
+            return _Seen(math.nan, 1, 0, "the law of the noise is not known of this instance")
+        rng = arrays.generator(self.seed)  # all instances of a descent see the same random numbers
+        failures, lean, decided = 0, 0.0, 0
+        conclusion = Verdict.unknown("")
+        for _ in range(_REDRAWS):
+            conclusion = self.guarantee.conclusion(instance.redrawn(rng))
+            decided += conclusion.status != "unknown"
+            failures += conclusion.status == "fails"
+            lean += 0.0 if math.isnan(conclusion.margin) else math.tanh(conclusion.margin)
+        obstacle = "" if decided else f"conclusion: unknown ({conclusion.reason})"
+        share = delta - failures / _REDRAWS
+        value = share if share < 0.0 else share + 1e-3 * (1.0 + lean / _REDRAWS)
+        return _Seen(value, _REDRAWS, decided, obstacle)

@@ -1,0 +1,417 @@
+"""What a guarantee is: hypotheses that a program checks on an instance, and a conclusion it checks afterwards."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from planted.base.checks import check_choice, check_number
+from planted.base.values import by_value
+from recovery.exact.bounded import Bounded, number
+from recovery.guarantees.engine.instance import SCALES, Instance, in_range
+
+__all__ = ["KINDS", "Guarantee", "Judgement", "Verdict", "all_of", "at_home", "check_guarantee", "exceeds", "vanishes"]
+
+KINDS = ("implication", "equivalence", "probability")
+ROUNDING = 1e-12
+_FIELDS = frozenset(item.name for item in dataclasses.fields(Instance))
+
+
+@by_value
+@dataclass(frozen=True)
+class Verdict:
+    """The answer to a yes-or-no question, with how clear it is.
+
+    Parameters
+    ----------
+    status : {"holds", "fails", "unknown"}
+        Never a guess: ``unknown`` when a field is missing, the question is out of reach, or rounding decides it.
+    margin : float
+        How far from the boundary, relative: 0.05 for a left side 5 % larger than the right side it has to
+        exceed; negative when it fails, NaN when it is not known.
+    reason : str
+        A sentence with the numbers.
+    """
+
+    status: str
+    margin: float
+    reason: str
+
+    def __post_init__(self) -> None:
+        check_choice(self.status, "status", ("holds", "fails", "unknown"))
+
+    def __bool__(self) -> bool:
+        raise TypeError(
+            "a Verdict is neither true nor false; compare verdict.status with 'holds', 'fails' or 'unknown'"
+        )
+
+    @staticmethod
+    def unknown(reason: str, margin: float = math.nan) -> Verdict:
+        """Return the verdict ``unknown``."""
+        return Verdict("unknown", margin, reason)
+
+    @staticmethod
+    def of(truth: bool, reason: str, margin: float | None = None) -> Verdict:
+        """Return ``holds`` or ``fails`` for something that is decided exactly; the margin is +-inf by default."""
+        default = math.inf if truth else -math.inf
+        return Verdict("holds" if truth else "fails", default if margin is None else margin, reason)
+
+
+def exceeds(
+    left: Any,
+    right: Any,
+    reason: str,
+    rounding: float = ROUNDING,
+    *,
+    left_error: float | None = None,
+    right_error: float | None = None,
+) -> Verdict:
+    """Return whether left > right >= 0, for numbers whose errors are known: the one comparison of all guarantees.
+
+    Parameters
+    ----------
+    left, right : Bounded, int, Fraction or float
+        Two numbers that are not negative. A :class:`~recovery.guarantees.Bounded` brings its error along, an int or
+        Fraction is exact, and a float is taken with the error that is stated.
+    reason : str
+        What they are; the numbers are appended.
+    rounding : float, default 1e-12
+        Relative error of two floats of which no error is stated. It says nothing about a number that is compared with
+        0: then the verdict is ``unknown``, unless `rounding` is 0, for exact numbers.
+    left_error, right_error : float, optional
+        Bound of the absolute error of a side that is a float.
+
+    Returns
+    -------
+    Verdict
+        ``holds`` or ``fails`` only if it does so for all numbers within the errors; ``unknown`` also where a side is
+        NaN or left the range of float64, or both are infinite. The margin is left / right - 1. It is infinite only if
+        the right side is exactly 0, or the left side infinite by definition; against a right side of 0 that may be
+        wrong by e it is left / e - 1.
+
+    Raises
+    ------
+    TypeError
+        If one side is a Bounded and the other a float without an error: write :func:`~recovery.guarantees.constant`
+        for a constant of a theorem, and :class:`~recovery.guarantees.Bounded` for what was computed.
+    """
+    if isinstance(left, (int, Fraction)) and isinstance(right, (int, Fraction)):
+        margin = float(Fraction(left) / Fraction(right) - 1) if right > 0 else math.inf if left > right else 0.0
+        return Verdict("holds" if left > right else "fails", margin, f"{reason}: {left} against {right}, exactly")
+    first, second = _side(left, left_error, "left"), _side(right, right_error, "right")
+    if first is None or second is None:
+        if isinstance(left, Bounded) or isinstance(right, Bounded):
+            side = "left" if first is None else "right"
+            raise TypeError(
+                f"the error of the {side} side is not stated; expected a Bounded, constant(...) or {side}_error"
+            )
+        return _unstated(left, right, reason, rounding, first, second)
+    return _compared(first, second, reason)
+
+
+def _side(value: Any, error: float | None, name: str) -> Bounded | None:
+    """Return a side with its error, or None where none is stated."""
+    if error is not None:
+        if isinstance(value, Bounded):
+            raise TypeError(f"{name} is a Bounded, which has its error; expected {name}_error=None")
+        return Bounded(float(value), check_number(error, f"{name}_error", minimum=0.0))
+    if isinstance(value, (Bounded, int, Fraction)) and not isinstance(value, bool):
+        return number(value)
+    return None
+
+
+def _unstated(
+    left: Any, right: Any, reason: str, rounding: float, first: Bounded | None, second: Bounded | None
+) -> Verdict:
+    """Compare floats of which only a relative error is known."""
+    a, b = float(left), float(right)
+    error = 0.5 * rounding * max(abs(a), abs(b))
+    if math.isinf(error):  # an infinity is meant as one
+        first, second = Bounded(a, 0.0), Bounded(b, 0.0)
+    first = Bounded(a, error) if first is None else first
+    second = Bounded(b, error) if second is None else second
+    if rounding > 0.0 and b == 0.0 and math.isfinite(error):
+        return Verdict.unknown(f"{reason}: {a:.6g} against {b:.6g}; the error of what is compared with 0 is not stated")
+    return _compared(first, second, reason)
+
+
+def _compared(left: Bounded, right: Bounded, reason: str) -> Verdict:
+    a, b = float(left.value), float(right.value)
+    reason = f"{reason}: {a:.6g} against {b:.6g}"
+    if math.isnan(a) or math.isnan(b) or a == b == math.inf:
+        return Verdict.unknown(reason)
+    if math.isinf(left.error) or math.isinf(right.error):
+        return Verdict.unknown(reason + "; the error of these numbers is not bounded")
+    if math.isinf(a) or math.isinf(b):
+        return Verdict("holds", math.inf, reason) if a > b else Verdict("fails", -1.0, reason)
+    size = b if b > 0.0 else float(right.error)
+    margin = max(a / size - 1.0, -1.0) if size > 0.0 else (math.inf if a > 0.0 else -1.0 if a < 0.0 else 0.0)
+    exact = left.error == 0.0 == right.error
+    if a - b > left.error + right.error or (exact and a > b):
+        return Verdict("holds", margin, reason)
+    if b - a > left.error + right.error or (exact and a <= b):
+        return Verdict("fails", margin, reason)
+    finite = margin if math.isfinite(margin) else 0.0
+    return Verdict.unknown(f"{reason}; within the rounding error {left.error + right.error:.3g}", finite)
+
+
+def vanishes(value: Any, reason: str) -> Verdict:
+    """Return whether a number, or each of an array, is 0: ``holds`` only where it is so exactly.
+
+    Parameters
+    ----------
+    value : Bounded, int or Fraction
+        What was computed.
+    reason : str
+        What it is.
+
+    Returns
+    -------
+    Verdict
+        ``fails`` where an entry is larger than its error, ``unknown`` where rounding could have made it.
+    """
+    found = number(value)
+    size, error = np.abs(np.atleast_1d(found.value)), np.atleast_1d(found.error)
+    worst = f"{reason}: up to {float(np.max(size, initial=0.0)):.3g}"
+    if np.any(size > error):
+        return Verdict("fails", -1.0, worst)
+    return Verdict.of(True, worst) if not np.any(error) else Verdict.unknown(worst + ", which may be rounding")
+
+
+def all_of(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the conjunction: one that fails decides, then one that is unknown; else the smallest margin counts."""
+    listed = list(verdicts)
+    for status in ("fails", "unknown"):
+        found = [verdict for verdict in listed if verdict.status == status]
+        if found:
+            return min(found, key=lambda verdict: math.inf if math.isnan(verdict.margin) else verdict.margin)
+    if not listed:
+        return Verdict("holds", math.inf, "nothing is asked")
+    return min(listed, key=lambda verdict: verdict.margin)
+
+
+@by_value
+@dataclass(frozen=True)
+class Judgement:
+    """A guarantee looked at on one instance.
+
+    Parameters
+    ----------
+    check : Verdict
+        Whether the hypotheses hold.
+    conclusion : Verdict or None
+        Whether the conclusion does; None where it was not asked for.
+    violated : bool
+        For an implication: held, and the conclusion fails. For an equivalence: one of them holds and
+        the other fails. For a statement with a probability: held, and this draw of the noise failed,
+        which is a violation only if it happens too often.
+    """
+
+    check: Verdict
+    conclusion: Verdict | None
+    violated: bool
+
+
+@by_value
+@dataclass(frozen=True, eq=False)
+class Guarantee:
+    """A theorem as a program.
+
+    Parameters
+    ----------
+    name : str
+        Short and unique, words joined by hyphens.
+    kind : {"implication", "equivalence", "probability"}
+        How it can be wrong; see :class:`Judgement`.
+    statement : str
+        The theorem in one or two sentences, in the symbols of the glossary.
+    source : str
+        The paper it is from, or "derived here" and where.
+    evidence : str
+        Proved where, tested where.
+    hypotheses : callable
+        Instance -> :class:`Verdict`. For an equivalence, the predicate.
+    outcome : callable
+        Instance -> :class:`Verdict`: runs the method and looks. Shares no code with `hypotheses`.
+    needs : tuple of str
+        Fields of the instance, or names of options, without which the answer is ``unknown``.
+    sampler : callable, optional
+        ``sampler(rng) -> Instance``: random instances on which the hypotheses are in play.
+    steer : {"noise", "signal", None}
+        Scaling this factor moves the margin through 0; None where nothing does.
+    delta : float, optional
+        For a probability: the conclusion fails with at most this probability over the noise law.
+    vacuous : str, optional
+        Where it is proved that the hypotheses never hold with x != 0. No such instance is asked for
+        then, and one on which they do hold is a violation.
+    scales : tuple of {"data", "matrix", "columns"}, default ()
+        What may be multiplied by a power of two without changing the truth of hypotheses and conclusion: ``"data"``, y
+        with x, the noise, its law and x0; ``"matrix"``, A, with x divided by it; ``"columns"``, any column of A, with
+        its entry of x divided by it. Instances far from 1 are brought near it in this way before they are looked at
+        (with the options lam, tau, t and step in their units), so that nothing leaves the range of float64.
+
+    Raises
+    ------
+    ValueError
+        If `kind` is not known, or `delta` is missing or out of place.
+
+    Notes
+    -----
+    A guarantee of a catalogue is pickled as the name of the catalogue and its own. Any other one is pickled as its
+    fields, so its functions have to be found by their names: functions of a module, or ``functools.partial`` of
+    such functions. Two guarantees are equal (``==``) if they are the same one of a catalogue, or if all of their
+    fields are equal.
+    """
+
+    name: str
+    kind: str
+    statement: str
+    source: str
+    evidence: str
+    hypotheses: Callable[[Instance], Verdict] = field(repr=False)
+    outcome: Callable[[Instance], Verdict] = field(repr=False)
+    needs: tuple[str, ...] = ("x", "noise")
+    sampler: Callable[[np.random.Generator], Instance] | None = field(default=None, repr=False)
+    steer: str | None = "noise"
+    delta: float | None = None
+    vacuous: str = ""
+    scales: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_choice(self.kind, "kind", KINDS)
+        for scale in self.scales:
+            check_choice(scale, "scales", SCALES)
+        check_choice(self.steer, "steer", ("noise", "signal", None))
+        if (self.kind == "probability") != (self.delta is not None):
+            raise ValueError(f"delta={self.delta} with kind={self.kind!r}; expected delta for a probability, else None")
+        if self.delta is not None:
+            check_number(self.delta, "delta", minimum=0.0, maximum=1.0)
+
+    _home: str = field(init=False, repr=False, compare=False, default="")
+
+    def _parts(self) -> tuple[Any, ...]:
+        if self._home:
+            return self.name, self._home
+        return tuple(getattr(self, item.name) for item in dataclasses.fields(self) if item.init)
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        if self._home:
+            return _of_catalogue, (self._home, self.name)
+        return type(self), self._parts()
+
+    def check(self, instance: Instance) -> Verdict:
+        """Return whether the hypotheses hold on an instance.
+
+        Parameters
+        ----------
+        instance : Instance
+            The problem.
+
+        Returns
+        -------
+        Verdict
+            ``unknown`` when a field in :attr:`needs` is missing, or numbers range over more than float64 holds.
+        """
+        return self._asked(self.hypotheses, instance)
+
+    def conclusion(self, instance: Instance) -> Verdict:
+        """Return whether the conclusion holds on an instance, hypotheses or not.
+
+        Parameters
+        ----------
+        instance : Instance
+            The problem.
+
+        Returns
+        -------
+        Verdict
+            ``unknown`` when a field in :attr:`needs` is missing, or numbers range over more than float64 holds.
+        """
+        return self._asked(self.outcome, instance)
+
+    def judge(self, instance: Instance) -> Judgement:
+        """Check hypotheses and conclusion.
+
+        Parameters
+        ----------
+        instance : Instance
+            The problem.
+
+        Returns
+        -------
+        Judgement
+            Both verdicts, and whether they contradict the theorem.
+        """
+        check, conclusion = self.check(instance), self.conclusion(instance)
+        pair = check.status, conclusion.status
+        wrong = {("holds", "fails")} | ({("fails", "holds")} if self.kind == "equivalence" else set())
+        return Judgement(check, conclusion, pair in wrong)
+
+    def _asked(self, rule: Callable[[Instance], Verdict], instance: Instance) -> Verdict:
+        missing = self._missing(instance)
+        if missing is not None:
+            return missing
+        ready = in_range(instance, self.scales)
+        if isinstance(ready, str):
+            return Verdict.unknown(ready)
+        # what leaves the range becomes inf or NaN, of which every comparison knows that it is unknown
+        with np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
+            return rule(ready)
+
+    def _missing(self, instance: Instance) -> Verdict | None:
+        if not isinstance(instance, Instance):
+            raise TypeError(f"instance is of type {type(instance).__name__}; expected a recovery.Instance")
+        for name in self.needs:
+            value: Any = getattr(instance, name) if name in _FIELDS else instance.options.get(name)
+            if value is None:
+                return Verdict.unknown(f"{name} is not known of this instance")
+        return None
+
+
+def at_home(guarantees: Iterable[Guarantee], home: str) -> list[Guarantee]:
+    """Return the guarantees of a catalogue, marked so that they are pickled by name.
+
+    Parameters
+    ----------
+    guarantees : iterable of Guarantee
+        All with different names.
+    home : str
+        ``"module:function"``: the function, called without arguments, returns them.
+
+    Returns
+    -------
+    list of Guarantee
+        The same objects.
+    """
+    listed = list(guarantees)
+    for guarantee in listed:
+        object.__setattr__(guarantee, "_home", home)
+    return listed
+
+
+def _of_catalogue(home: str, name: str) -> Guarantee:
+    for guarantee in _catalogue(home):
+        if guarantee.name == name:
+            return guarantee
+    raise LookupError(f"{home} has no guarantee {name!r}; it was pickled by another version")
+
+
+@functools.cache
+def _catalogue(home: str) -> list[Guarantee]:
+    module, _, function = home.partition(":")
+    return list(getattr(importlib.import_module(module), function)())
+
+
+def check_guarantee(value: Any, name: str = "guarantee") -> Guarantee:
+    """Return `value` if it is a guarantee, or refuse it."""
+    if not isinstance(value, Guarantee):
+        raise TypeError(f"{name}={value!r} is of type {type(value).__name__}; expected a Guarantee of a catalogue")
+    return value

@@ -1,0 +1,177 @@
+"""The table of what happened to guarantees on many instances."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from planted.base.checks import check_integer
+from planted.base.values import by_value
+from recovery.guarantees.engine.attack import attack
+from recovery.guarantees.engine.base import Guarantee, check_guarantee
+from recovery.guarantees.engine.instance import Instance
+from recovery.guarantees.engine.tally import CONFIDENCE, Tally
+
+__all__ = ["COLUMNS", "Ledger", "cells", "ledger", "markdown"]
+
+COLUMNS = (
+    "guarantee",
+    "kind",
+    "instances",
+    "held",
+    "k >= 2",
+    "near",
+    "designs",
+    "concluded",
+    "failed",
+    "unknown",
+    "violations",
+    "vacuous",
+    "tightest",
+    "failed up to",
+    "attack",
+)
+"""Columns of the table; `held` to `designs` count instances with x != 0 on which the hypotheses hold, `near` those
+within 5 % of the boundary, `concluded` and `failed` their conclusions, `unknown` hypotheses (and conclusions among
+the held) that were not decided, `attack` what an attack came to: after `survived` stands on how many of the instances
+that it tried the hypotheses held and the conclusion was decided."""
+
+
+@by_value
+@dataclass(frozen=True)
+class Ledger:
+    """Guarantees and what happened to them.
+
+    Parameters
+    ----------
+    tallies : tuple of Tally
+        One a guarantee, in the order given.
+    """
+
+    tallies: tuple[Tally, ...]
+
+    def __iter__(self) -> Iterator[Tally]:
+        return iter(self.tallies)
+
+    def __getitem__(self, name: str) -> Tally:
+        for tally in self.tallies:
+            if tally.guarantee.name == name:
+                return tally
+        listed = ", ".join(tally.guarantee.name for tally in self.tallies)
+        raise KeyError(f"there is no guarantee {name!r} in this ledger; expected one of {listed}")
+
+    @property
+    def violations(self) -> int:
+        """Violations in all, each in the sense of its guarantee's kind."""
+        return sum(tally.violations for tally in self.tallies)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return one dict of JSON values a guarantee."""
+        return [tally.record() for tally in self.tallies]
+
+    def markdown(self) -> str:
+        """Return the table as Markdown."""
+        return markdown(self.records())
+
+    def __str__(self) -> str:
+        return self.markdown()
+
+
+def ledger(
+    guarantees: Iterable[Guarantee],
+    instances: Iterable[Instance] | Callable[[Guarantee], Iterable[Instance]],
+    *,
+    confidence: float = CONFIDENCE,
+    evaluations: int = 0,
+    rng: int = 0,
+) -> Ledger:
+    """Judge guarantees on instances and count, and perhaps attack them.
+
+    Parameters
+    ----------
+    guarantees : iterable of Guarantee
+        Which.
+    instances : iterable of Instance, or callable
+        The same instances for all of them, or ``instances(guarantee)``.
+    confidence : float, default 1 - 1e-6
+        Level of the Clopper-Pearson bound for statements with a probability. Their instances must be
+        independent, and chosen without a look at the noise.
+    evaluations : int, default 0
+        Instances that an attack (:func:`recovery.guarantees.attack`) tries on each guarantee that has a sampler and is
+        not proved vacuous; 0 for no attack.
+    rng : int, default 0
+        Seed of the attacks.
+
+    Returns
+    -------
+    Ledger
+        A table; :meth:`Ledger.records` gives its rows.
+
+    Examples
+    --------
+    >>> from recovery.guarantees import draw, ledger
+    >>> print(ledger(guarantees, lambda one: (draw(one, seed) for seed in range(1000))))  # doctest: +SKIP
+    """
+    if isinstance(guarantees, Guarantee):
+        raise TypeError(f"guarantees is the single guarantee {guarantees.name!r}; expected a sequence of them")
+    evaluations = check_integer(evaluations, "evaluations", minimum=0)
+    shared: Sequence[Instance] | None = None if callable(instances) else list(instances)
+    tallies = []
+    for guarantee in guarantees:
+        tally = Tally(check_guarantee(guarantee, "guarantees"), confidence)
+        for instance in instances(guarantee) if callable(instances) else shared or ():
+            tally.add(instance)
+        if evaluations and guarantee.sampler is not None and not guarantee.vacuous:
+            tally.attack = attack(guarantee, evaluations=evaluations, rng=rng, confidence=confidence)
+        tallies.append(tally)
+    return Ledger(tuple(tallies))
+
+
+def cells(record: dict[str, Any]) -> list[str]:
+    """Return a record of :meth:`Ledger.records` as the texts of :data:`COLUMNS`."""
+    kind = record["kind"]
+    violations = str(record["violations"])
+    if record["delta"] is not None:
+        kind = f"{kind} 1 - {record['delta']:g}"
+        violations += f" (rate >= {record['rate_bound']:.2g})"
+    share = record["vacuous_share"]
+    unknown = str(record["unknown"]) + (f" ({record['undecided']})" if record["undecided"] else "")
+    counts = [str(record[name]) for name in ("instances", "held", "plural", "near")]
+    if not record["bounded"]:
+        counts[-1] = "no boundary"
+    outcome = [str(len(record["designs"])), str(record["concluded"]), str(record["failed"]), unknown, violations]
+    tail = ["-" if share is None else f"{100 * share:.0f} %", _margin(record["tightest"])]
+    return [
+        record["name"],
+        kind,
+        *counts,
+        *outcome,
+        *tail,
+        _margin(record["failed_up_to"]),
+        _attack(record.get("attack")),
+    ]
+
+
+def markdown(records: Sequence[dict[str, Any]]) -> str:
+    """Return records as a Markdown table whose columns are aligned."""
+    rows = [list(COLUMNS), *(cells(record) for record in records)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
+    lines = [
+        "| " + " | ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) + " |" for row in rows
+    ]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join(lines)
+
+
+def _attack(record: dict[str, Any] | None) -> str:
+    if record is None:
+        return "-"
+    status, tried = record["status"], record["n_evaluations"]
+    if status == "survived":
+        return f"survived {record['n_decided']} of {tried}"
+    return "not tried" if status == "not tried" else f"{status} in {tried}"
+
+
+def _margin(value: float | None) -> str:
+    return "-" if value is None else f"{value:+.3g}"

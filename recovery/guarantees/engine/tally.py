@@ -1,0 +1,399 @@
+"""What is counted when one guarantee is looked at on many instances."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from planted.base import arrays
+from planted.base.checks import check_integer, check_number
+from planted.base.values import by_value
+from recovery.guarantees.engine.base import Guarantee, Judgement
+from recovery.guarantees.engine.instance import Instance
+from recovery.operators.gated import GatedOperator
+
+__all__ = [
+    "CONFIDENCE",
+    "NEAR",
+    "STATUSES",
+    "AttackResult",
+    "Tally",
+    "afresh",
+    "contradicts",
+    "failing_draw",
+    "failure_rate_bound",
+]
+
+
+STATUSES = ("broken", "survived", "undecided", "never held", "not tried")
+
+
+@by_value
+@dataclass(frozen=True)
+class AttackResult:
+    """What :func:`recovery.guarantees.attack` found.
+
+    Parameters
+    ----------
+    guarantee : str
+        Name of the guarantee.
+    status : {"broken", "survived", "undecided", "never held", "not tried"}
+        ``"broken"``: `instance` contradicts the guarantee. ``"survived"``: instances were on trial (`n_decided`), and
+        none contradicts it. The other three say that nothing was learnt. ``"undecided"``: hypotheses held, but the
+        conclusion was never decided. ``"never held"``: the hypotheses held on no instance that was tried.
+        ``"not tried"``: the budget allowed no instance.
+    n_evaluations : int
+        Instances that were tried, those among them that could not be made or judged.
+    n_held : int
+        Those on which the hypotheses hold.
+    n_decided : int
+        Those that could have contradicted the guarantee: the hypotheses hold and the conclusion is decided; for an
+        equivalence that is attacked from the other side, the hypotheses fail and the conclusion is decided.
+    n_errors : int
+        Those on which the guarantee's code raised ValueError, ArithmeticError or LinAlgError.
+    best_margin : float
+        How near to a contradiction the search came: the smallest margin of a conclusion among the decided, negative
+        where it is contradicted. For a probability the smallest value of delta minus the share of failures in 40
+        draws. ``inf`` where nothing was decided.
+    message : str
+        A sentence with these numbers.
+    seed : int or None
+        The seed that gives this result again, where it is known: the one that was handed in, or the one that was drawn
+        for ``rng=None``. None for a generator, whose state was the caller's.
+    instance : Instance or None
+        The contradiction, judged again from scratch.
+
+    Raises
+    ------
+    TypeError
+        Where a result is used as a truth value: a guarantee that survived and one that was never on trial are
+        different things. Compare ``result.status``.
+    """
+
+    guarantee: str
+    status: str
+    n_evaluations: int
+    n_held: int
+    n_decided: int
+    n_errors: int
+    best_margin: float
+    message: str
+    seed: int | None
+    instance: Instance | None = field(default=None, repr=False)
+
+    def __bool__(self) -> bool:
+        listed = ", ".join(map(repr, STATUSES))
+        raise TypeError(f"an AttackResult is neither true nor false; compare result.status with one of {listed}")
+
+    def __str__(self) -> str:
+        return self.message
+
+    def record(self) -> dict[str, Any]:
+        """Return all but the instance as a dict of JSON values; an infinite margin becomes None."""
+        margin = self.best_margin if math.isfinite(self.best_margin) else None
+        counts = {name: getattr(self, name) for name in ("n_evaluations", "n_held", "n_decided", "n_errors")}
+        return {"status": self.status, **counts, "best_margin": margin, "message": self.message, "seed": self.seed}
+
+
+CONFIDENCE = 1.0 - 1e-6
+"""Level at which a failure rate counts as too large: hundreds of tests raise a false alarm once in 10,000 runs."""
+NEAR = 0.05
+"""Hypotheses that hold with at most this margin hold near their boundary."""
+_KEPT = 5
+
+
+def failure_rate_bound(failures: int, trials: int, confidence: float = CONFIDENCE) -> float:
+    """Return the Clopper-Pearson lower bound of a failure probability.
+
+    Parameters
+    ----------
+    failures, trials : int
+        Failures among independent trials.
+    confidence : float, default 1 - 1e-6
+        If every trial fails with probability at most p, the bound exceeds p with at most 1 - `confidence`.
+
+    Returns
+    -------
+    float
+        0 without a failure.
+
+    Notes
+    -----
+    The q with P(Binomial(trials, q) >= failures) = 1 - confidence; P(.. >= f) is the regularised incomplete
+    beta function I_q(f, trials - f + 1). The trials need not have one probability: a sum of independent
+    trials with probabilities up to p is stochastically at most Binomial(trials, p).
+
+    References
+    ----------
+    Clopper and Pearson, Biometrika 26, 1934; from memory of the literature, verified numerically by
+    tests/recovery/test_ledger.py against the binomial sum.
+    """
+    trials = check_integer(trials, "trials", minimum=0)
+    failures = check_integer(failures, "failures", minimum=0, maximum=trials)
+    confidence = check_number(confidence, "confidence", minimum=0.0, maximum=1.0)
+    if failures == 0:
+        return 0.0
+    from scipy.special import betaincinv
+
+    return float(betaincinv(failures, trials - failures + 1, 1.0 - confidence))
+
+
+@by_value
+@dataclass
+class Tally:
+    """Counts of one guarantee; :meth:`add` looks at one more instance.
+
+    Parameters
+    ----------
+    guarantee : Guarantee
+        Which.
+    confidence : float, default 1 - 1e-6
+        Level of :func:`failure_rate_bound` for a statement with a probability.
+
+    Attributes
+    ----------
+    instances : int
+        Looked at.
+    held : int
+        Hypotheses hold and x is not 0 (x unknown counts as not 0). The next six count among these.
+    plural : int
+        At least two non-zeros.
+    near : int
+        Margin in (0, 0.05].
+    concluded, failed, undecided : int
+        The conclusion holds, fails, is unknown.
+    trivial : int
+        Hypotheses hold, x = 0.
+    vacuous : int
+        Hypotheses fail.
+    unknown : int
+        Hypotheses are unknown.
+    contradicted : int
+        Judgements that contradict the statement; for a probability, draws that failed although it held.
+    tightest : float
+        Smallest margin of the hypotheses at which the conclusion still held; at most about 0 if they are tight.
+    failed_up_to : float
+        Largest margin of the hypotheses at which the conclusion failed; about 0 if they are tight.
+    bounded : bool
+        Whether a finite margin was seen: there is a boundary to be near to.
+    examples : list of Instance
+        The first few that contradict.
+    attack : AttackResult or None
+        What an attack on the guarantee came to, if there was one; :meth:`add` does not touch it.
+    """
+
+    guarantee: Guarantee
+    confidence: float = CONFIDENCE
+    instances: int = 0
+    held: int = 0
+    plural: int = 0
+    near: int = 0
+    concluded: int = 0
+    failed: int = 0
+    undecided: int = 0
+    trivial: int = 0
+    vacuous: int = 0
+    unknown: int = 0
+    contradicted: int = 0
+    tightest: float = math.inf
+    failed_up_to: float = -math.inf
+    bounded: bool = False
+    designs: set[str] = field(default_factory=set)
+    examples: list[Instance] = field(default_factory=list)
+    attack: AttackResult | None = None
+
+    def add(self, instance: Instance) -> Judgement:
+        """Judge an instance and count it.
+
+        Parameters
+        ----------
+        instance : Instance
+            The problem; ``options["design"]``, up to a bracket, names its design.
+
+        Returns
+        -------
+        Judgement
+            What was found.
+        """
+        judgement = self.guarantee.judge(instance)
+        check, conclusion = judgement.check, judgement.conclusion
+        assert conclusion is not None
+        self.instances += 1
+        self.unknown += check.status == "unknown"
+        self.vacuous += check.status == "fails"
+        self.bounded |= math.isfinite(check.margin)
+        if check.status == "holds":
+            self._add_held(instance, judgement)
+        if check.status != "unknown" and not math.isnan(check.margin):
+            if conclusion.status == "holds":
+                self.tightest = min(self.tightest, check.margin)
+            elif conclusion.status == "fails":
+                self.failed_up_to = max(self.failed_up_to, check.margin)
+        if judgement.violated:
+            self.contradicted += 1
+            if len(self.examples) < _KEPT:
+                self.examples.append(instance)
+        return judgement
+
+    def _add_held(self, instance: Instance, judgement: Judgement) -> None:
+        if instance.x is not None and not np.any(instance.x):
+            self.trivial += 1
+            return
+        count = instance.sparsity if instance.x is None else int(np.count_nonzero(instance.x))
+        self.held += 1
+        self.plural += count >= 2
+        self.near += 0.0 < judgement.check.margin <= NEAR
+        self.designs.add(str(instance.options.get("design", "not named")).partition("(")[0].strip())
+        assert judgement.conclusion is not None
+        status = judgement.conclusion.status
+        self.concluded += status == "holds"
+        self.failed += status == "fails"
+        self.undecided += status == "unknown"
+
+    @property
+    def rate_bound(self) -> float | None:
+        """Lower bound of the failure rate, for a statement with a probability."""
+        if self.guarantee.delta is None:
+            return None
+        # conclusions that are unknown count as successes, so that no guess becomes a violation
+        return failure_rate_bound(self.contradicted, self.held + self.trivial, self.confidence)
+
+    @property
+    def violations(self) -> int:
+        """How often the statement was contradicted; for a probability 1 if it fails too often, else 0.
+
+        Hypotheses that hold although they are proved vacuous contradict too, and so does what an attack found.
+        """
+        bound, delta = self.rate_bound, self.guarantee.delta
+        wrong = self.contradicted if bound is None or delta is None else int(bound > delta)
+        attacked = self.attack is not None and self.attack.status == "broken"
+        return wrong + (self.held if self.guarantee.vacuous else 0) + attacked
+
+    @property
+    def vacuous_share(self) -> float:
+        """Share of hypotheses that fail among those that are known; NaN if none is."""
+        known = self.instances - self.unknown
+        return self.vacuous / known if known else math.nan
+
+    def record(self) -> dict[str, Any]:
+        """Return the counts as a dict of JSON values; infinities and NaN become None."""
+        numbers = {
+            name: getattr(self, name)
+            for name in (
+                *("instances", "held", "plural", "near"),
+                *("concluded", "failed", "undecided", "trivial", "vacuous", "unknown", "contradicted", "violations"),
+            )
+        }
+        floats = {name: _finite(getattr(self, name)) for name in ("tightest", "failed_up_to", "vacuous_share")}
+        head = {"name": self.guarantee.name, "kind": self.guarantee.kind, "delta": self.guarantee.delta}
+        tail = {"rate_bound": self.rate_bound, "bounded": self.bounded, "designs": sorted(self.designs)}
+        attack = None if self.attack is None else self.attack.record()
+        return head | numbers | floats | tail | {"attack": attack}
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+_FEWEST, _MOST = 200, 4000
+
+
+def afresh(instance: Instance) -> Instance:
+    """Return the same problem from copies of its arrays, with y computed again where x and the noise are known.
+
+    Parameters
+    ----------
+    instance : Instance
+        The problem.
+
+    Returns
+    -------
+    Instance
+        Shares nothing with `instance`, and remembers nothing.
+    """
+    known = {
+        name: None if getattr(instance, name) is None else np.array(getattr(instance, name))
+        for name in ("y", "x", "noise", "x0")
+    }
+    A: Any = np.array(instance.matrix)
+    if known["x"] is not None and known["noise"] is not None:
+        known["y"] = A @ known["x"] + known["noise"]
+    if instance.gated is not None:
+        A = GatedOperator(*(np.array(part) for part in instance.gated))
+    return Instance(A, sparsity=instance.sparsity, law=instance.law, options=dict(instance.options), **known)
+
+
+def contradicts(
+    guarantee: Guarantee,
+    instance: Instance,
+    rng: Any = None,
+    *,
+    confidence: float = CONFIDENCE,
+    draws: int | None = None,
+) -> bool:
+    """Tell whether a guarantee is wrong about an instance, judging it from scratch.
+
+    Parameters
+    ----------
+    guarantee : Guarantee
+        Which.
+    instance : Instance
+        The problem; for a probability it needs a law, and its own noise is not used.
+    rng : int, Generator or None
+        Source of the noise for a probability.
+    confidence : float, default 1 - 1e-6
+        Level of the Clopper-Pearson bound.
+    draws : int, optional
+        Fresh draws of the noise; by default 40 / delta, from 200 to 4,000.
+
+    Returns
+    -------
+    bool
+        For an implication or equivalence, whether hypotheses and conclusion contradict it. For a
+        probability, whether the conclusion fails so often over the draws that the bound exceeds delta.
+    """
+    confidence = check_number(confidence, "confidence", minimum=0.0, maximum=1.0)
+    instance = afresh(instance)
+    if guarantee.delta is None:
+        return guarantee.judge(instance).violated
+    if instance.law is None or guarantee.check(instance).status != "holds":
+        return False
+    rng = arrays.generator(rng)
+    if draws is None:
+        draws = int(min(max(_FEWEST, math.ceil(40.0 / max(guarantee.delta, 1e-9))), _MOST))
+    failures = 0
+    for count in range(1, check_integer(draws, "draws", minimum=1) + 1):
+        failures += guarantee.judge(instance.redrawn(rng)).violated
+        # all that is left may fail and it would still be too rare
+        if count % 32 == 0:
+            best = failures + draws - count
+            if failure_rate_bound(best, draws, confidence) <= guarantee.delta:
+                return False
+    return failure_rate_bound(failures, draws, confidence) > guarantee.delta
+
+
+def failing_draw(guarantee: Guarantee, instance: Instance, rng: Any = None) -> Instance:
+    """Return the instance with a noise that makes the conclusion fail, if the guarantee is a probability.
+
+    Parameters
+    ----------
+    guarantee : Guarantee
+        Which.
+    instance : Instance
+        Contradicts it in the sense of :func:`contradicts`.
+    rng : int, Generator or None
+        Source of the noise.
+
+    Returns
+    -------
+    Instance
+        `instance` itself for an implication or equivalence, or where 10,000 draws found none.
+    """
+    if guarantee.delta is None:
+        return instance
+    rng = arrays.generator(rng)
+    drawn = (instance.redrawn(rng) for _ in range(10_000))
+    return next((one for one in drawn if guarantee.judge(one).violated), instance)

@@ -1,0 +1,1 @@
+"""Guarantees about the sensing matrices of ReLU networks."""

@@ -1,0 +1,1 @@
+"""Guarantees about sparse linear models and any sensing matrix: methods, programs, uniqueness."""

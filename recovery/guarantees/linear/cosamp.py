@@ -1,0 +1,113 @@
+"""When compressive sampling matching pursuit converges to the planted vector."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from recovery.guarantees.engine.base import Guarantee, Verdict
+from recovery.guarantees.engine.instance import Instance
+from recovery.guarantees.linear.iterative import (
+    STEPS,
+    ends_low,
+    extremes,
+    held_to,
+    instance_with,
+    isometry,
+    kappa_of_delta,
+    least_entry,
+    nothing_to_run,
+    outside,
+    smaller,
+    trace,
+)
+
+__all__ = ["LIMIT", "guarantees", "later_rate", "pursues", "pursuit_rule", "sampler"]
+
+LIMIT = math.sqrt((math.sqrt(57.0) - 7.0) / 2.0)
+"""0.5243, where :func:`later_rate` is 1."""
+
+
+def first_rate(delta: float) -> float:
+    """Return sqrt(2 delta^2 (1 + delta^2)) / (1 - delta^2), for a step from any start."""
+    square = delta * delta
+    return math.sqrt(2.0 * square * (1.0 + square)) / (1.0 - square) if square < 1.0 else math.inf
+
+
+def later_rate(delta: float) -> float:
+    """Return sqrt(3/2 delta^2 (1 + delta^2)) / (1 - delta^2), for a step from zero or from a least squares solution."""
+    return math.sqrt(0.75) * first_rate(delta)
+
+
+def pursuit_rule(limit: float) -> Callable[[Instance], Verdict]:
+    """Return the hypothesis delta_{4s} < limit, A in its best scale, with rows enough for the solver's selection."""
+
+    def hypotheses(instance: Instance) -> Verdict:
+        aside = outside(instance)
+        if aside is not None:
+            return aside
+        s, (rows, size) = instance.sparsity, instance.shape
+        if rows < s + min(2 * s, size):
+            return Verdict.of(False, f"{rows} rows: the solver would choose fewer than 2 s columns a step")
+        found = isometry(instance.matrix, 4 * s).delta_scaled
+        return smaller(found, limit, f"the limit against delta_{4 * s} of A in its best scale")
+
+    return hypotheses
+
+
+def pursues(limit: float) -> Callable[[Instance], Verdict]:
+    """Return the outcome "the errors fall at the proved rates", stretched so that the later rate is 1 at the limit."""
+
+    def outcome(instance: Instance) -> Verdict:
+        aside = nothing_to_run(instance)
+        if aside is not None:
+            return aside
+        low, high = extremes(instance.matrix, 4 * instance.sparsity)
+        delta = (high - low) / (high + low) * LIMIT / limit
+        run = trace(instance, "cosamp")
+        again = later_rate(delta)
+        if not again < 1.0:
+            return ends_low(run, run.errors[-1], run.floor, "the error")
+        begun = instance.x0 is not None and bool(np.any(instance.x0))
+        first = first_rate(delta) if begun else again
+        bounds = [run.errors[0], *(run.errors[0] * first * again**t for t in range(STEPS))]
+        return held_to(run.errors, bounds, run.floor, f"the error with rate {again:.6g}", least_entry(instance.x))
+
+    return outcome
+
+
+def sampler(rng: np.random.Generator, limit: float = LIMIT) -> Instance:
+    """Draw columns with delta_{4s} near the limit."""
+    return instance_with(rng, lambda s: 4 * s, lambda s, margin: kappa_of_delta(limit / (1.0 + margin)), others=7)
+
+
+def guarantees() -> list[Guarantee]:
+    """Return the guarantee of CoSaMP.
+
+    Returns
+    -------
+    list of Guarantee
+        About the solver as it is, which fits again on the pruned support, on the columns as they are. The method does
+        not depend on the scale of A, so that delta is that of its best scale.
+    """
+    tests = "tests/recovery/test_guarantees_cosamp.py"
+    return [
+        Guarantee(
+            "cosamp-restricted-isometry",
+            "implication",
+            "Without noise: delta = delta_{4s} < sqrt((sqrt(57) - 7) / 2) = 0.5243 (A in its best scale), n >= 3 s, x0 "
+            "and x s-sparse => CoSaMP with a second fit has |x_t - x| <= q r^{t-1} |x0 - x|, r = sqrt(3/2 delta^2 (1 + "
+            "delta^2)) / (1 - delta^2) < 1, q = r if x0 = 0 and sqrt(4/3) r else, and x_t = x once this is below "
+            "min |x_S|.",
+            "derived here: docs/derivations.md, section CoSaMP with a second fit; covers 0.5 (Song, Xia and Liu, "
+            "arXiv:1309.6073) and 0.3843 (Foucart 2010) of the abstracts, which are about the method without that fit",
+            tests,
+            pursuit_rule(LIMIT),
+            pursues(LIMIT),
+            sampler=sampler,
+            steer=None,
+            scales=("data", "matrix"),
+        ),
+    ]

@@ -1,0 +1,364 @@
+"""Forward and backward passes of ReLU networks of any depth, several of one shape at once."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from planted.base import arrays
+from recovery.mlp.losses import loss_and_gradient, softmax
+from recovery.operators.arithmetic import adjoint, column_means
+
+__all__ = ["Passes", "Shapes", "column_scales", "curved", "derivative", "forward", "gradients", "join", "split"]
+
+
+CPU_BLOCK_BYTES, GPU_BLOCK_BYTES = 2**20, 2**29
+"""Hidden activations that are held at a time, in bytes: near the size of a cache, or plenty for a GPU."""
+LEAST_BLOCK_ROWS = 64
+"""Blocks are not made smaller than this."""
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """Shapes of a network's layers, whose weights are kept in one vector.
+
+    Parameters
+    ----------
+    layers : tuple of (int, int)
+        ``(d, m_1), (m_1, m_2), ..., (m_L, k)``; a scalar output counts as k = 1.
+    """
+
+    layers: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def of_widths(cls, n_inputs: int, widths: tuple[int, ...], n_outputs: int) -> Shapes:
+        """Return the shapes of a network with hidden layers of these widths."""
+        sizes = (n_inputs, *widths, n_outputs)
+        return cls(tuple(pairwise(sizes)))
+
+    @property
+    def size(self) -> int:
+        """Number of weights."""
+        return sum(a * b for a, b in self.layers)
+
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """Where each layer starts in the vector, and the vector's length."""
+        found = [0]
+        for a, b in self.layers:
+            found.append(found[-1] + a * b)
+        return tuple(found)
+
+    def split(self, flat: Any) -> list[Any]:
+        """Return views of the layers, shape (..., a, b), of vectors of shape (..., size)."""
+        lead = tuple(flat.shape[:-1])
+        starts = self.offsets
+        return [flat[..., starts[i] : starts[i + 1]].reshape(*lead, *shape) for i, shape in enumerate(self.layers)]
+
+
+class Passes:
+    """Outputs and gradients of B networks of one shape, with work space that is used again.
+
+    Parameters
+    ----------
+    shapes : Shapes
+        The layers.
+    like : array, shape (B, size)
+        Weights; their device, type and number B are what the work space is made for.
+    loss : {"squared", "cross_entropy"}
+        See :func:`recovery.mlp.losses.loss_and_gradient`.
+    factor : float, default 1
+        Times the gradient.
+    block_rows : int, optional
+        Rows that go through at a time; by default as many as :data:`CPU_BLOCK_BYTES` hold.
+    limit : int, optional
+        Bytes of activations at a time, in place of :data:`CPU_BLOCK_BYTES` or :data:`GPU_BLOCK_BYTES`.
+
+    Attributes
+    ----------
+    limit : int
+        As given; less after memory ran out.
+
+    Notes
+    -----
+    f(x) = V' relu(W_L' ... relu(W_1' x)), no biases; the derivative of relu at 0 is 0. With shared inputs the
+    first layers of all B networks are one product with a (d, B m) matrix, and so are their gradients. Nothing here
+    synchronises with a GPU. Where memory runs out the blocks of rows are halved, with a warning.
+    """
+
+    def __init__(
+        self,
+        shapes: Shapes,
+        like: Any,
+        loss: str = "squared",
+        factor: float = 1.0,
+        block_rows: int | None = None,
+        limit: int | None = None,
+    ) -> None:
+        self.xp, self.shapes, self.loss, self.factor = arrays.namespace(like), shapes, loss, factor
+        self.count, self.dtype = int(like.shape[0]), like.dtype
+        self._gradient = self.xp.zeros_like(like)
+        self._parts = shapes.split(self._gradient)
+        widths = [b for _, b in shapes.layers[:-1]]
+        self.limit = limit or (GPU_BLOCK_BYTES if arrays.device_of(like) == "gpu" else CPU_BLOCK_BYTES)
+        self._per_row = max(1, self.count * sum(widths) * self.dtype.itemsize)
+        self.block_rows = block_rows or max(LEAST_BLOCK_ROWS, self.limit // self._per_row)
+        self._buffers: dict[tuple[str, int, int], Any] = {}
+
+    def outputs(self, weights: Any, X: Any) -> Any:
+        """Return the outputs of all networks.
+
+        Parameters
+        ----------
+        weights : array, shape (B, size)
+            One vector a network.
+        X : array, shape (n, d) or (B, n, d)
+            Inputs, shared or of each network.
+
+        Returns
+        -------
+        array, shape (B, n, k)
+            A new array.
+        """
+        layers = self.shapes.split(weights)
+        while True:
+            try:
+                parts = [self._forward(layers, X[..., rows, :])[-1] for rows in self._blocks(int(X.shape[-2]))]
+                return parts[0] if len(parts) == 1 else self.xp.concatenate(parts, axis=1)
+            except arrays.out_of_memory_errors():
+                pass  # outside of the handler what the failed try held is let go
+            self._use_smaller_blocks(int(X.shape[-2]))
+
+    def gradient(self, weights: Any, X: Any, targets: Any) -> tuple[Any, Any]:
+        """Return the losses of all networks and their gradients.
+
+        Parameters
+        ----------
+        weights : array, shape (B, size)
+            One vector a network.
+        X : array, shape (n, d) or (B, n, d)
+            Inputs, shared or of each network.
+        targets : array, shape (n, k) or (B, n, k)
+            Targets.
+
+        Returns
+        -------
+        value : array, shape (B,)
+            Mean loss over the rows.
+        gradient : array, shape (B, size)
+            `factor` times its gradient, in work space that the next call overwrites.
+        """
+        layers, n = self.shapes.split(weights), int(X.shape[-2])
+        while True:
+            try:
+                total: Any = None
+                for rows in self._blocks(n):
+                    part = (rows.stop - rows.start) / n
+                    value = self._accumulate(layers, X[..., rows, :], targets[..., rows, :], part, total is None)
+                    total = value if total is None else total + value
+                return total, self._gradient
+            except arrays.out_of_memory_errors():
+                total = None
+            self._use_smaller_blocks(n)
+
+    def _use_smaller_blocks(self, n: int) -> None:
+        """Halve the blocks after memory ran out, and say so; raise where they are as small as they get."""
+        used = min(self.block_rows, n)
+        if used <= LEAST_BLOCK_ROWS:
+            raise MemoryError(f"the activations of {used} rows of {self.count} network(s) do not fit into memory")
+        self.block_rows = max(LEAST_BLOCK_ROWS, used // 2)
+        self.limit = min(self.limit, self.block_rows * self._per_row)
+        self._buffers.clear()
+        arrays.free_memory()
+        warnings.warn(
+            f"the activations of {used} rows of {self.count} network(s) did not fit into memory; "
+            f"going on with blocks of {self.block_rows} rows",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+
+    def _blocks(self, n: int) -> Iterator[slice]:
+        count = max(1, math.ceil(n / self.block_rows))
+        for i in range(count):
+            yield slice(n * i // count, n * (i + 1) // count)
+
+    def _buffer(self, name: str, rows: int, width: int) -> Any:
+        """Return work space of shape (rows, B width), from a few kept ones."""
+        key = (name, rows, width)
+        if key not in self._buffers:
+            if len(self._buffers) >= 4 * (2 * len(self.shapes.layers) + 1):  # block sizes that no longer come
+                self._buffers.clear()
+            self._buffers[key] = self.xp.empty((rows, self.count * width), dtype=self.dtype)
+        return self._buffers[key]
+
+    def _stacked(self, buffer: Any, width: int) -> Any:
+        """Return (rows, B width) work space as a view of shape (B, rows, width)."""
+        return buffer.reshape(int(buffer.shape[0]), self.count, width).transpose(1, 0, 2)
+
+    def _forward(self, layers: list[Any], X: Any) -> list[Any]:
+        """Return the hidden activations of all layers and the outputs, each (B, rows, width)."""
+        xp, rows = self.xp, int(X.shape[-2])
+        found: list[Any] = []
+        for i, layer in enumerate(layers[:-1]):
+            width = int(layer.shape[-1])
+            buffer = self._buffer(f"hidden {i}", rows, width)
+            stacked = self._stacked(buffer, width)
+            if i == 0 and X.ndim == 2:
+                xp.matmul(X, layer.transpose(1, 0, 2).reshape(int(X.shape[1]), self.count * width), out=buffer)
+            else:
+                xp.matmul(found[-1] if i else X, layer, out=stacked)
+            xp.maximum(buffer, 0, out=buffer)
+            found.append(stacked)
+        found.append(xp.matmul(found[-1], layers[-1]))
+        return found
+
+    def _accumulate(self, layers: list[Any], X: Any, targets: Any, part: float, first: bool) -> Any:
+        """Add a block's share of the gradient to the work space; return its share of the loss."""
+        xp, rows = self.xp, int(X.shape[-2])
+        *hidden, outputs = self._forward(layers, X)
+        value, delta = loss_and_gradient(outputs, targets, self.loss)
+        delta *= part * self.factor
+        for i in range(len(layers) - 1, 0, -1):
+            self._add(i, xp.matmul(hidden[i - 1].swapaxes(-1, -2), delta), first)
+            width = int(layers[i].shape[-2])
+            buffer = self._buffer("delta" if i == 1 else f"delta {i}", rows, width)
+            back = self._stacked(buffer, width)
+            if int(delta.shape[-1]) == 1:
+                xp.multiply(delta, layers[i].swapaxes(-1, -2), out=back)
+            else:
+                xp.matmul(delta, layers[i].swapaxes(-1, -2), out=back)
+            xp.multiply(back, hidden[i - 1] > 0, out=back)
+            delta = back
+        if X.ndim == 2:
+            product = X.T @ buffer
+            self._add(0, product.reshape(int(X.shape[1]), self.count, width).transpose(1, 0, 2), first)
+        else:
+            self._add(0, xp.matmul(X.swapaxes(-1, -2), delta), first)
+        return value * part
+
+    def _add(self, i: int, product: Any, first: bool) -> None:
+        if first:
+            self._parts[i][...] = product
+        else:
+            self._parts[i] += product
+
+
+def split(vector: Any, shapes: Sequence[tuple[int, int]]) -> list[Any]:
+    """Return the layers, as views, of the vector that holds them one after the other, each in row-major order."""
+    layers, start = [], 0
+    for rows, columns in shapes:
+        layers.append(vector[start : start + rows * columns].reshape(rows, columns))
+        start += rows * columns
+    return layers
+
+
+def join(layers: Sequence[Any]) -> Any:
+    """Return layers as one vector, the inverse of :func:`split`."""
+    return arrays.namespace(*layers).concatenate([layer.ravel() for layer in layers])
+
+
+def forward(layers: Sequence[Any], X: Any) -> list[Any]:
+    """Return X, the activations of every hidden layer, and the outputs.
+
+    Parameters
+    ----------
+    layers : sequence of array
+        Weights, (d, m_1), ..., (m_L, k).
+    X : array, shape (n, d)
+        Inputs.
+
+    Returns
+    -------
+    list of array
+        [X, relu(X W_1), ..., outputs].
+    """
+    xp = arrays.namespace(X)
+    found = [X]
+    for layer in layers[:-1]:
+        found.append(xp.maximum(found[-1] @ layer, 0))
+    found.append(found[-1] @ layers[-1])
+    return found
+
+
+def gradients(layers: Sequence[Any], values: Sequence[Any], outward: Any) -> list[Any]:
+    """Return the gradient in every layer from the gradient in the outputs.
+
+    Parameters
+    ----------
+    layers : sequence of array
+        Weights.
+    values : sequence of array
+        What :func:`forward` returned.
+    outward : array, shape (n, k)
+        Gradient of a function of the outputs.
+
+    Returns
+    -------
+    list of array
+        Shapes of the layers. The derivative of relu at 0 is taken as 0.
+    """
+    found = []
+    for level in reversed(range(len(layers))):
+        found.append(adjoint(values[level], outward))
+        if level:
+            outward = (outward @ layers[level].T) * (values[level] > 0)
+    return found[::-1]
+
+
+def derivative(layers: Sequence[Any], values: Sequence[Any], change: Sequence[Any]) -> Any:
+    """Return the derivative of the outputs along a change of the weights, shape (n, k)."""
+    moved: Any = None
+    for level, (layer, step) in enumerate(zip(layers, change, strict=True)):
+        fresh = values[level] @ step
+        moved = fresh if moved is None else moved @ layer + fresh
+        if level < len(layers) - 1:
+            moved = moved * (values[level + 1] > 0)
+    return moved
+
+
+def curved(direction: Any, outputs: Any, loss: str) -> Any:
+    """Return the second derivative of the mean loss in the outputs, applied to a direction, shape (n, k)."""
+    if loss == "squared":
+        return direction / direction.shape[0]
+    chances = softmax(outputs)
+    return chances * (direction - (chances * direction).sum(axis=-1, keepdims=True)) / direction.shape[0]
+
+
+def column_scales(layers: Sequence[Any], values: Sequence[Any]) -> list[Any]:
+    """Return for each weight the size of its term's share of the outputs if the weight is 1.
+
+    Parameters
+    ----------
+    layers : sequence of array
+        Weights.
+    values : sequence of array
+        What :func:`forward` returned.
+
+    Returns
+    -------
+    list of array
+        Shapes of the layers: (root mean square of the activation it reads) times (root mean square slope of the
+        outputs in the unit it writes to).
+
+    Notes
+    -----
+    The slope of unit j of a hidden layer is estimated by b_j^2 = P(j open) sum_l W_jl^2 b_l^2, with b = 1 at the
+    outputs: exact in mean square for the last hidden layer, and deeper down if units open independently. |w| times
+    this does not change when a neuron's incoming weights are multiplied and its outgoing ones divided by the
+    same number, nor with the units of the inputs; that makes weights of different layers comparable.
+    """
+    xp = arrays.namespace(values[0])
+    slope = xp.ones(layers[-1].shape[1], dtype=values[0].dtype)
+    found = []
+    for level in reversed(range(len(layers))):
+        activation = values[level]
+        read = xp.sqrt(column_means(activation * activation))
+        found.append(read[:, None] * slope)
+        if level:
+            open_share = (activation > 0).mean(axis=0).astype(slope.dtype)
+            slope = xp.sqrt(open_share * ((layers[level] * slope) ** 2).sum(axis=1))
+    return found[::-1]

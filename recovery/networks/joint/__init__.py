@@ -1,0 +1,1 @@
+"""Networks with several outputs or several hidden layers, fitted with all their weights at once."""

@@ -1,0 +1,342 @@
+"""The repaired method for several outputs: all weights searched together, cut to size, polished, and exchanged."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from planted.base import arrays
+from planted.networks import ReLUNetwork
+from recovery.mlp.losses import loss_and_gradient
+from recovery.mlp.passes import column_scales, forward, gradients, join, split
+from recovery.mlp.record import Record
+from recovery.mlp.training import Batches
+from recovery.networks.gain import looks_like_noise
+from recovery.networks.joint.polishing import CG_STEPS, Polisher, polish_and_exchange
+from recovery.operators.thresholding import select_top
+from recovery.solvers.base import Status
+
+__all__ = ["RECIPES", "Gradual", "Recipe", "fit_repaired_vector", "joint_search", "polished", "random_start", "trim"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Constants of a search.
+
+    Parameters
+    ----------
+    rate : float
+        Step of a weight whose gradient keeps its sign, at first.
+    beta2 : float
+        Decay of the mean square of the gradient.
+    dense_until, sparse_from : float
+        Shares of the steps: before the first the network is dense, from the second on it has the size of the answer.
+    """
+
+    rate: float
+    beta2: float
+    dense_until: float
+    sparse_from: float
+
+
+RECIPES = {"squared": Recipe(0.2, 0.95, 0.15, 0.6), "cross_entropy": Recipe(0.02, 0.999, 0.05, 0.4)}
+"""Chosen by the measurements of ``docs/networks.md``, "Several outputs, and two hidden layers"."""
+BETA1, EPSILON, LAST_RATE = 0.9, 1e-12, 0.01
+"""Decay of the mean gradient, what keeps 0 / 0 out, and the share of the rate that is left at the end (cosine)."""
+LEAST_REACH, MOST_RATE = 6.0, 0.2
+"""Few steps are longer: a weight can go so far in all of them together, unless that takes a longer step than this."""
+COMPACT_EVERY, COMPACT_BELOW = 16, 0.9
+"""Neurons without incoming weights leave the arrays after so many steps, if this share or less would stay."""
+
+
+class Gradual:
+    """A search over all free layers together, whose iterates shrink from `layers` to the size of the answer.
+
+    Parameters
+    ----------
+    layers : sequence of array
+        Where it starts, (d, K_1), ..., (K_L, k).
+    batches : Batches
+        The data; inputs and targets of size about 1.
+    loss : {"squared", "cross_entropy"}
+        Which loss.
+    sparsity : int
+        s, non-zeros of the answer in its free layers.
+    widths : sequence of int
+        m_1, ..., m_L: most neurons of the answer in each hidden layer.
+    record : Record
+        Where steps are put.
+    frozen : int, default 0
+        So many of the last layers keep their weights, and do not count.
+
+    Attributes
+    ----------
+    layers : list of array
+        The iterate.
+
+    Notes
+    -----
+    A step is w <- H_{s_t}(w - rate m / sqrt(v)), m and v the decaying means of the gradient and of its square over
+    all weights, selected or not: a weight that is zero enters when its gradient keeps its sign, not when one batch has
+    a large one. H keeps the top s_t of |w| times :func:`recovery.mlp.passes.column_scales`, a weight's share of the
+    outputs. s_t falls geometrically, and so do the neurons, between two shares of the steps (:data:`RECIPES`); the rate
+    falls as a cosine. A neuron that lost all incoming weights has no gradient: it leaves the arrays, which changes
+    nothing. At most 5 + 3 L synchronisations a step.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Any],
+        batches: Batches,
+        loss: str,
+        sparsity: int,
+        widths: Sequence[int],
+        record: Record,
+        *,
+        frozen: int = 0,
+    ) -> None:
+        self.xp, self.batches, self.loss, self.record = batches.xp, batches, loss, record
+        free = len(layers) - frozen
+        self.fixed = list(layers[free:])
+        self.shapes = [(int(layer.shape[0]), int(layer.shape[1])) for layer in layers[:free]]
+        self.vector = join(layers[:free])
+        total = int(self.vector.shape[0])
+        self.s, self.size = min(sparsity, total), total
+        self.bank = [int(layer.shape[1]) for layer in layers[:-1]]
+        self.widths = [min(want, have) for want, have in zip(widths, self.bank, strict=True)]
+        self.recipe = RECIPES[loss]
+        self.mask: Any = None
+
+    @property
+    def layers(self) -> list[Any]:
+        """Weights of the iterate, (d, K_1), ..., (K_L, k)."""
+        return split(self.vector, self.shapes) + self.fixed
+
+    def run(self, steps: int) -> None:
+        """Make so many steps, fewer if the record says stop."""
+        xp, batches, recipe = self.xp, self.batches, self.recipe
+        rate = max(recipe.rate, min(MOST_RATE, LEAST_REACH / steps)) if steps else 0.0
+        mean, square = xp.zeros_like(self.vector), xp.zeros_like(self.vector)
+        X, y = batches.rows()
+        values = forward(self.layers, X)
+        found = loss_and_gradient(values[-1], y, self.loss)
+        for made in range(1, steps + 1):
+            slope = join(gradients(self.layers, values, found.gradient)[: len(self.shapes)])
+            mean = BETA1 * mean + (1 - BETA1) * slope
+            square = recipe.beta2 * square + (1 - recipe.beta2) * (slope * slope)
+            length = rate * max(LAST_RATE, 0.5 * (1 + math.cos(math.pi * (made - 1) / steps)))
+            root = xp.sqrt(square / (1 - recipe.beta2**made)) + EPSILON
+            self._cut(self.vector - (length / (1 - BETA1**made)) * (mean / root), values, made / steps)
+            before = values
+            if made % COMPACT_EVERY == 0:
+                mean, square, before = self._compact(mean, square, before)
+            if batches.minibatch:
+                X, y = batches.next_rows()
+            values = forward(self.layers, X)
+            found = loss_and_gradient(values[-1], y, self.loss)
+            self._write(before, values, found, y)
+            if not self.record.left:
+                return
+
+    def small(self) -> list[Any]:
+        """Return the layers of the iterate, cut to the size of the answer at once."""
+        self._cut(self.vector, forward(self.layers, self.batches.rows()[0]), 1.0)
+        return self.layers
+
+    def _cut(self, vector: Any, values: list[Any], part: float) -> None:
+        """Keep the weights and the neurons with the largest share of the outputs."""
+        xp = self.xp
+        recipe = self.recipe
+        progress = min(1.0, max(0.0, (part - recipe.dense_until) / (recipe.sparse_from - recipe.dense_until)))
+        total = int(vector.shape[0])
+        size = round(self.size ** (1 - progress) * self.s**progress)
+        before = self.mask
+        self.mask = xp.ones(total, dtype=bool)
+        if size < total:
+            layers = split(vector, self.shapes) + self.fixed
+            scales = column_scales(layers, values)
+            shares = [xp.abs(layer) * scale for layer, scale in zip(layers, scales, strict=True)]
+            for level, (bank, want) in enumerate(zip(self.bank, self.widths, strict=True)):
+                width, have = round(bank ** (1 - progress) * want**progress), int(layers[level].shape[1])
+                if width < have:
+                    strong = select_top((shares[level + 1] ** 2).sum(axis=1), width)
+                    stays = xp.zeros(have, dtype=vector.dtype)
+                    stays[strong] = 1
+                    shares[level] = shares[level] * stays
+                    shares[level + 1] = shares[level + 1] * stays[:, None]
+                    vector = vector * join(
+                        [
+                            xp.zeros_like(layer) + (stays if i == level else stays[:, None] if i == level + 1 else 1)
+                            for i, layer in enumerate(layers[: len(self.shapes)])
+                        ]
+                    )
+            picked = select_top(join(shares[: len(self.shapes)]), size)
+            self.mask = xp.zeros(total, dtype=bool)
+            self.mask[picked] = True
+            vector = xp.where(self.mask, vector, 0)
+        self.vector = vector
+        self.change = (self.mask & ~before).sum() if before is not None else size
+
+    def _compact(self, mean: Any, square: Any, values: list[Any]) -> tuple[Any, Any, list[Any]]:
+        """Drop neurons without incoming weights, which never move again; return the shorter arrays."""
+        xp, values = self.xp, list(values)
+        parts = [split(vector, self.shapes) for vector in (self.vector, mean, square, self.mask)]
+        for level in range(len(self.bank)):
+            keep = xp.flatnonzero((parts[0][level] != 0).any(axis=0))
+            if int(keep.shape[0]) > COMPACT_BELOW * int(parts[0][level].shape[1]):
+                continue
+            for layers in parts:
+                layers[level] = layers[level][:, keep]
+                if level + 1 < len(layers):
+                    layers[level + 1] = layers[level + 1][keep]
+            if level + 1 == len(self.shapes):
+                self.fixed[0] = self.fixed[0][keep]
+            values[level + 1] = values[level + 1][:, keep]
+        self.shapes = [(int(layer.shape[0]), int(layer.shape[1])) for layer in parts[0]]
+        self.vector, mean, square, self.mask = (join(layers) for layers in parts)
+        return mean, square, values
+
+    def _write(self, before: list[Any], values: list[Any], found: Any, y: Any) -> None:
+        xp, n = self.xp, int(y.shape[0])
+        carries = [(layer != 0).any(axis=0) for layer in split(self.vector, self.shapes)[: len(self.bank)]]
+        flips: Any = 0
+        if not self.batches.minibatch:  # of other rows than a step ago there is nothing to compare
+            for level, live in enumerate(carries, start=1):
+                flips = flips + (((values[level] > 0) != (before[level] > 0)) & live).sum()
+        self.record.add(
+            found.gradient * n,
+            self.batches.peak,
+            self.change,
+            flips,
+            xp.count_nonzero(self.vector),
+            sum(live.sum() for live in carries),
+            None if self.loss == "squared" else found.value * n,
+        )
+
+
+BANK, LEAST_BANK = 2, 16
+"""Neurons of the search for each neuron of the answer; no more than the answer could carry, or this many."""
+POLISH_SHARE = 0.15
+"""Share of the steps that is kept for polishing and exchange, on all rows."""
+POLISH_LEAST, POLISH_WORK, POLISH_CLASSES = 10, 4.0, 20
+"""At least so many of them, or so many times the operations of the search; at most so many for cross-entropy."""
+
+
+def fit_repaired_vector(
+    batches: Batches, n_neurons: int, sparsity: int, loss: str, record: Record, rng: np.random.Generator, tol: float
+) -> tuple[ReLUNetwork, Status, str]:
+    """Fit f(x) = W2' relu(W1' x) with at most s non-zeros in W1 and W2 together.
+
+    Parameters
+    ----------
+    batches : Batches
+        The data; targets of shape (n, k).
+    n_neurons, sparsity : int
+        m and s.
+    loss : {"squared", "cross_entropy"}
+        Which loss.
+    record : Record
+        Where steps are put.
+    rng : numpy.random.Generator
+        Draws the first hidden weights; the first output weights are 0, so that no output is preferred.
+    tol : float
+        A fit with |r| <= tol |y| counts as exact.
+
+    Returns
+    -------
+    network, status, note
+        Never worse than the zero network.
+    """
+    start = random_start(batches, (n_neurons,), int(batches.y.shape[1]), sparsity, rng)
+    layers, status = joint_search(start, batches, (n_neurons,), sparsity, loss, record, tol)
+    return ReLUNetwork(trim(layers)), status, ""
+
+
+def random_start(
+    batches: Batches, widths: Sequence[int], n_outputs: int, sparsity: int, rng: np.random.Generator
+) -> list[Any]:
+    """Return dense layers for a search: normal hidden weights that keep the size of the features, no output weights."""
+    # a neuron of the answer has two weights at least
+    banks = [max(1, min(BANK * width, max(LEAST_BANK, sparsity // 2))) for width in widths]
+    sizes = [int(batches.X.shape[1]), *banks]
+    layers = []
+    for level, width in enumerate(banks):
+        drawn = rng.standard_normal((width, sizes[level])) * math.sqrt((1 if level == 0 else 2) / sizes[level])
+        layers.append(batches.xp.asarray(drawn, dtype=batches.X.dtype).T)
+    layers.append(batches.xp.zeros((banks[-1], n_outputs), dtype=batches.X.dtype))
+    return layers
+
+
+def joint_search(
+    start: Sequence[Any],
+    batches: Batches,
+    widths: Sequence[int],
+    sparsity: int,
+    loss: str,
+    record: Record,
+    tol: float,
+    *,
+    frozen: int = 0,
+) -> tuple[list[Any], Status]:
+    """Search from dense layers over all weights together, cut to size, and polish on all rows.
+
+    Returns
+    -------
+    layers, status
+        At most `widths` neurons and `sparsity` non-zeros in the free layers; zeros if that fits better.
+    """
+    left = record.left
+    polish = round(POLISH_SHARE * left) if left > 1 else 0
+    if loss == "cross_entropy":
+        polish = min(polish, POLISH_CLASSES)
+    search = Gradual(start, batches, loss, sparsity, widths, record, frozen=frozen)
+    search.run(left - polish)
+    layers = search.layers if record.stop is None else search.small()
+    # a step on a batch reads all weights of the bank, one of polishing the live ones, for all rows and many times
+    once = 6 * batches.size * sum(int(layer.size) for layer in start)
+    again = 6 * CG_STEPS * int(batches.X.shape[0]) * sum(int(layer.size) for layer in trim(layers))
+    polish = min(polish, max(POLISH_LEAST, int(POLISH_WORK * once * (left - polish) / max(1, again))))
+    return polished(layers, batches, sparsity, loss, record, tol, frozen=frozen, steps=polish)
+
+
+def polished(
+    layers: Sequence[Any],
+    batches: Batches,
+    sparsity: int,
+    loss: str,
+    record: Record,
+    tol: float,
+    *,
+    frozen: int = 0,
+    steps: int,
+) -> tuple[list[Any], Status]:
+    """Polish layers of the size of the answer, and exchange weights; zeros if that fits better."""
+    polisher = Polisher(trim(layers), batches.X, batches.y, loss, frozen)
+    square = float((batches.y * batches.y).sum())
+    target = 0.5 * tol * tol * square / int(batches.y.shape[0]) if loss == "squared" else 0.0
+    exact, rests = polish_and_exchange(polisher, sparsity, record, batches.peak, target, steps)
+    if record.stop is not None or exact:
+        status = record.stop or Status.CONVERGED
+    elif rests and loss == "squared" and looks_like_noise(batches.X, batches.y, ReLUNetwork(polisher.layers)):
+        status = Status.NO_GAIN
+    else:
+        status = Status.STALLED if record.left else Status.STEP_LIMIT
+    zero = float(loss_and_gradient(batches.xp.zeros_like(batches.y), batches.y, loss).value)
+    if not polisher.value < zero:
+        return [layer * 0 for layer in polisher.layers], status
+    return polisher.layers, status
+
+
+def trim(layers: Sequence[Any]) -> list[Any]:
+    """Return the layers without neurons that have no weights on one side."""
+    xp, found = arrays.namespace(*layers), list(layers)
+    for _ in found:  # a neuron that goes may leave another without weights
+        for level in range(len(found) - 1):
+            carries = (found[level] != 0).any(axis=0) & (found[level + 1] != 0).any(axis=1)
+            keep = xp.flatnonzero(carries)
+            found[level], found[level + 1] = found[level][:, keep], found[level + 1][keep]
+    return found

@@ -1,0 +1,1 @@
+"""Networks with one output and one hidden layer, fitted through their gates."""

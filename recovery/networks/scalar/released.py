@@ -1,0 +1,269 @@
+"""The paper's released method for scalar outputs: AIHT steps with gates that follow the weights."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from planted.base import arrays
+from planted.networks import ReLUNetwork
+from recovery.mlp.record import Record
+from recovery.mlp.training import Batches
+from recovery.operators.gated import GatedOperator
+from recovery.operators.thresholding import select_top
+from recovery.solvers.base import Status
+
+__all__ = ["ARMIJO", "FIRST_STEP", "INNER_STEPS", "SupportProducts", "descend", "fit_released"]
+
+
+INNER_STEPS = 10
+"""Gradient steps on the new support after each selection."""
+ARMIJO = 0.9
+"""An inner step t is accepted when F(new) <= F - ARMIJO t |g|^2, F = |r|^2."""
+MAX_HALVINGS = 10
+"""More halvings than this in one inner step go back to the thresholded point."""
+COLUMN_COST, COLUMN_BYTES = 4, 2**30
+"""The columns of a support are stored if they are this many times fewer than d p, and at most so many bytes."""
+GRAM_COLUMNS = 160
+"""For up to so many columns their Gram matrix costs less than the products it replaces."""
+
+
+class SupportProducts:
+    """A_S for a support S, with what the inner steps ask of it.
+
+    Parameters
+    ----------
+    A : GatedOperator
+        With stored gates.
+    idx : array of int64, shape (k,)
+        The support S, ascending.
+    space : SupportProducts, optional
+        An earlier one that is no longer needed: its memory is used again.
+
+    Notes
+    -----
+    Few columns are stored, and their Gram matrix too if they are very few; many (a fourth of d p and more, so that
+    products with all gates cost less, or more than 1 GiB) never are.
+    """
+
+    def __init__(self, A: GatedOperator, idx: Any, space: SupportProducts | None = None) -> None:
+        self.A, self.idx = A, idx
+        count = int(idx.shape[0])
+        # a product with stored columns reads n s numbers, one with all gates does 2 n d p operations
+        few = count <= GRAM_COLUMNS or COLUMN_COST * count < A.shape[1]
+        fits = count * A.shape[0] * A.dtype.itemsize <= COLUMN_BYTES
+        self.rows: Any = None
+        self._gram: Any = None
+        if few and fits:
+            old = None if space is None else space.rows
+            same = old is not None and old.shape == (count, A.shape[0])
+            self.rows = A.fill_columns(idx, old if same else A.xp.empty((count, A.shape[0]), dtype=A.dtype))
+
+    def moved(self, idx: Any) -> SupportProducts:
+        """Return the products for another support of as many columns; only columns that enter are formed.
+
+        This one's memory is used again: it must not be asked for anything afterwards. One synchronisation.
+        """
+        if self.rows is None or self.idx.shape != idx.shape:
+            return SupportProducts(self.A, idx, self)
+        xp = self.A.xp
+        enters = idx[~xp.isin(idx, self.idx)]
+        count = int(enters.shape[0])
+        other = object.__new__(SupportProducts)
+        other.A, other._gram, other.rows = self.A, None, self.rows
+        other.idx = self.idx
+        if count:
+            # places of the columns that leave come first, in ascending order; as many enter
+            place = xp.argsort(xp.isin(self.idx, idx), kind="stable")[:count]
+            other.idx = self.idx.copy()
+            other.idx[place] = enters
+            other.rows[place] = self.A.fill_columns(enters, xp.empty((count, self.A.shape[0]), dtype=self.A.dtype))
+        return other
+
+    def forward(self, values: Any) -> Any:
+        """Return A_S values."""
+        if self.rows is not None:
+            return values @ self.rows
+        return self.A.matvec(self._full(values))
+
+    def adjoint(self, r: Any) -> Any:
+        """Return A_S' r."""
+        return self.rows @ r if self.rows is not None else self.A.rmatvec(r)[self.idx]
+
+    def curvature(self, values: Any) -> Any:
+        """Return |A_S values|^2."""
+        if self._gram is not None:
+            return values @ (self._gram @ values)
+        image = self.forward(values)
+        return image @ image
+
+    def normal(self, values: Any) -> tuple[Any, Any]:
+        """Return A_S' A_S values and |A_S values|^2."""
+        if self.rows is None:
+            product, square = self.A.normal(self._full(values))
+            return product[self.idx], square
+        if int(self.idx.shape[0]) > GRAM_COLUMNS:
+            image = values @ self.rows
+            return self.rows @ image, image @ image
+        if self._gram is None:
+            self._gram = self.rows @ self.rows.T
+        product = self._gram @ values
+        return product, values @ product
+
+    def _full(self, values: Any) -> Any:
+        full = self.A.xp.zeros(self.A.shape[1], dtype=values.dtype)
+        full[self.idx] = values
+        return full
+
+
+def descend(products: SupportProducts, start: Any, descent: Any, mu: Any) -> Any:
+    """Make the inner gradient steps and return the values they end at; no synchronisation.
+
+    Parameters
+    ----------
+    products : SupportProducts
+        A_S.
+    start, descent : array, shape (k,)
+        Values to start from, and A_S'(y - A_S start).
+    mu : array of shape ()
+        Largest step; it is never enlarged.
+
+    Returns
+    -------
+    array, shape (k,)
+        Values.
+
+    Notes
+    -----
+    |r - t A g|^2 = |r|^2 - 2 t |g|^2 + t^2 |A g|^2, so that Armijo's condition F(new) <= F - ARMIJO t |g|^2 is
+    t |A g|^2 <= (2 - ARMIJO) |g|^2, which stays meaningful near the floor of rounding and says how many
+    halvings it takes. The gradient is carried along: g - t A'A g.
+    """
+    xp = arrays.namespace(start)
+    tiny = float(np.finfo(start.dtype).tiny)
+    values, gradient = start, descent
+    for step in range(INNER_STEPS):
+        last = step == INNER_STEPS - 1
+        product, curvature = (gradient, products.curvature(gradient)) if last else products.normal(gradient)
+        ratio = mu * curvature / xp.maximum((2.0 - ARMIJO) * (gradient @ gradient), tiny)
+        halvings = xp.minimum(xp.ceil(xp.log2(xp.maximum(ratio, 1.0))), MAX_HALVINGS + 1.0)
+        failed = halvings > MAX_HALVINGS
+        mu = mu * 2.0**-halvings
+        values = xp.where(failed, start, values + mu * gradient)
+        gradient = xp.where(failed, descent, gradient - mu * product)
+    return values
+
+
+FIRST_STEP = 1e-14
+"""Step size while the support is empty: the first step only selects."""
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def fit_released(
+    batches: Batches, n_neurons: int, sparsity: int, gate_update: int | None, record: Record, rng: np.random.Generator
+) -> tuple[ReLUNetwork, Status, str]:
+    """Fit sum_j relu(x . w_j) as the paper's released code does.
+
+    Parameters
+    ----------
+    batches : Batches
+        The data.
+    n_neurons, sparsity : int
+        m and s.
+    gate_update : int or None
+        The gates are set to the weights after every `gate_update`-th step from the second one on (once an
+        epoch has passed, with batches); None never does.
+    record : Record
+        Where steps are put.
+    rng : numpy.random.Generator
+        Draws the first generators.
+
+    Returns
+    -------
+    network, status, note
+        The network's output weights are all 1. After a step that left the range of the numbers, the one before.
+
+    Notes
+    -----
+    Kept as the released method has it, faults included: gates are strict (``> 0``), so a neuron that
+    lost its weights never comes back and is left out of all products from then on; only positive
+    output weights can be represented; the step size is |g_S|^2 / (|A_S g_S|^2 + 1e-8), which is not scale
+    equivariant; no stop rule looks at the data. :func:`tests.oracles.paper_loop.released_loop` is the same
+    method, slow and plain.
+    """
+    A, y = batches.first()
+    xp, d = A.xp, A.n_features
+    generators = xp.asarray(rng.standard_normal((n_neurons, d)), dtype=A.dtype).T
+    A = A.regate(generators, strict=True)
+    weights, support, residual = xp.zeros(A.shape[1], dtype=A.dtype), None, y
+    gradient: Any = None  # known ahead of a step where the gates have just moved on the same rows
+    products: SupportProducts | None = None
+    while record.left:
+        if batches.minibatch and record.made:
+            base, y = batches.next()
+            A = base.regate(generators, strict=True)
+            residual, gradient = y - A.matvec(weights), None
+        previous, s = weights, min(sparsity, A.shape[1])
+        gradient = A.rmatvec(residual) if gradient is None else gradient
+        weights, picked, products = _aiht_step(A, y, gradient, weights, support, s, products)
+        gradient = None
+        if not bool(xp.isfinite(weights).all()):
+            record.stop, weights = Status.DIVERGED, previous
+            break
+        change = s if support is None else s - xp.isin(picked, support).sum()
+        support = picked
+        rows, step = weights.reshape(-1, d), record.made + 1
+        carries = (rows != 0).any(axis=1)
+        neurons = carries.sum()
+        keep = xp.flatnonzero(carries)
+        late = batches.epoch > 0 if batches.minibatch else step >= 2
+        if gate_update is None or not late or step % gate_update:
+            residual = y - products.forward(weights[products.idx])
+            shown, flips = y, 0
+            if int(keep.shape[0]):
+                shown = y - A.follow(rows[keep].T, strict=True)[1]
+        else:
+            if int(keep.shape[0]) == 0:  # nothing can come back
+                record.add(y, batches.peak, change, 0, s, neurons)
+                record.stop = record.stop or Status.STALLED
+                break
+            if int(keep.shape[0]) < A.n_gates:  # a neuron without weights is dead for ever: leave it out
+                support = support[xp.flatnonzero(carries[support // d])]  # a blank input may be selected
+                place = xp.cumsum(carries) - 1
+                support = place[support // d] * d + support % d
+                rows, A = rows[keep], A.subset(keep)
+                weights = rows.ravel()
+            generators, before = rows.T, A
+            A, residual, gradient = A.follow_gradient(generators, y)
+            flips, shown = A.gate_changes(before).sum(), residual
+        objective = record.add(shown, batches.peak, change, flips, s, neurons)
+        if not math.isfinite(objective):
+            record.stop, weights = Status.DIVERGED, previous
+    hidden = weights.reshape(-1, d).T
+    hidden = hidden[:, xp.flatnonzero((hidden != 0).any(axis=0))]
+    network = ReLUNetwork([hidden, xp.ones(hidden.shape[1], dtype=A.dtype)])
+    return network, record.stop or Status.STEP_LIMIT, ""
+
+
+def _aiht_step(
+    A: GatedOperator, y: Any, gradient: Any, weights: Any, support: Any, s: int, space: SupportProducts | None
+) -> tuple[Any, Any, SupportProducts]:
+    """Return new weights, support and the products with its columns, after one selection and its inner steps."""
+    xp = A.xp
+    products = None
+    if support is None:
+        mu: Any = xp.asarray(FIRST_STEP, dtype=A.dtype)
+    else:
+        inside = gradient[support]
+        products = SupportProducts(A, support, space)
+        mu = (inside @ inside) / (products.curvature(inside) + 1e-8)
+    trial = weights + mu * gradient
+    picked = select_top(trial, s)
+    products = SupportProducts(A, picked) if products is None else products.moved(picked)
+    start = trial[products.idx]
+    values = descend(products, start, products.adjoint(y - products.forward(start)), mu)
+    weights = xp.zeros(A.shape[1], dtype=A.dtype)
+    weights[products.idx] = values
+    return weights, picked, products

@@ -1,0 +1,100 @@
+"""Scaling by powers of two, which changes no bit of a number that stays in range."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from planted.base import arrays
+
+__all__ = [
+    "TALL",
+    "adjoint",
+    "column_means",
+    "column_squares",
+    "exponent_of",
+    "is_tall",
+    "normalised_power",
+    "power",
+    "shifted",
+]
+
+
+def exponent_of(values: Any) -> int:
+    """Return e with 2^(e-1) <= max |values| < 2^e; 0 for zeros (one synchronisation)."""
+    return math.frexp(float(arrays.namespace(values).abs(values).max()))[1]
+
+
+def power(mantissa: float, exponent: int) -> float:
+    """Return mantissa 2^exponent, or an infinity where that is out of range."""
+    try:
+        return math.ldexp(mantissa, exponent)
+    except OverflowError:
+        return math.copysign(math.inf, mantissa)
+
+
+def shifted(values: Any, exponent: int) -> Any:
+    """Return 2^exponent values, rounded at most once; what leaves the range becomes infinite or 0 without a warning."""
+    if exponent == 0:
+        return values
+    with np.errstate(over="ignore", under="ignore"):
+        if abs(exponent) <= np.finfo(values.dtype).maxexp - 2:  # a product is several times faster than ldexp
+            return values * 2.0**exponent
+        return arrays.namespace(values).ldexp(values, exponent)
+
+
+def normalised_power(values: Any) -> tuple[Any, Any]:
+    """Return values / u with a largest magnitude in [1, 2), and u, a power of two of shape (): no synchronisation.
+
+    Where all values are below the smallest normal number, u is that number, and the magnitude is below 1.
+    """
+    xp = arrays.namespace(values)
+    peak = xp.maximum(xp.abs(values).max(), np.finfo(values.dtype).tiny)
+    unit = peak / (2.0 * xp.frexp(peak)[0])  # exact: the peak is its mantissa times a power of two
+    return values / unit, unit
+
+
+TALL = 2**16
+"""Up to so many rows products and means are left to the library: errors stay below n eps / 2 = 0.4 %, on paper."""
+
+RUN_ROWS = 2**12
+"""Rows of a product in one run: a call of BLAS for each costs little beside it."""
+
+NORM_ROWS = 128
+"""Rows whose squares are added in float32, as in NumPy's own pairwise sums."""
+
+
+def is_tall(matrix: Any) -> bool:
+    """Tell whether sums over the rows need help: float32, more than :data:`TALL` rows, on a CPU (GPUs sum in trees)."""
+    return matrix.dtype.itemsize < 8 and int(matrix.shape[0]) > TALL and arrays.device_of(matrix) == "cpu"
+
+
+def adjoint(matrix: Any, r: Any) -> Any:
+    """Return matrix' r for a matrix of shape (n, k) and r of shape (n,) or (n, q)."""
+    if not is_tall(matrix):
+        return matrix.T @ r
+    total: Any = 0.0
+    for a in range(0, int(matrix.shape[0]), RUN_ROWS):
+        total = total + (matrix[a : a + RUN_ROWS].T @ r[a : a + RUN_ROWS]).astype(np.float64)
+    with np.errstate(over="ignore"):
+        return total.astype(np.result_type(matrix.dtype, r.dtype))
+
+
+def column_means(matrix: Any) -> Any:
+    """Return the means of the columns."""
+    if not is_tall(matrix):
+        return matrix.mean(axis=0)
+    return matrix.mean(axis=0, dtype=np.float64).astype(matrix.dtype)
+
+
+def column_squares(matrix: Any) -> Any:
+    """Return the sums of squares of the columns; of float32 in float64, added up from short runs of rows."""
+    xp = arrays.namespace(matrix)
+    runs = int(matrix.shape[0]) // NORM_ROWS if matrix.dtype.itemsize < 8 else 0
+    if runs == 0:
+        return xp.einsum("ij,ij->j", matrix, matrix)
+    split = matrix[: runs * NORM_ROWS].reshape(runs, NORM_ROWS, -1)
+    rest = matrix[runs * NORM_ROWS :]
+    return xp.einsum("kij,kij->kj", split, split).astype(xp.float64).sum(axis=0) + xp.einsum("ij,ij->j", rest, rest)

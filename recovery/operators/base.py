@@ -1,0 +1,224 @@
+"""What a solver may ask of an operator, and what follows from its columns and products."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from planted.base import arrays
+from recovery.operators.arithmetic import column_squares, shifted
+
+__all__ = ["Operator", "RescaledOperator", "RescaledSupport"]
+
+
+BLOCK_BYTES = 64 * 2**20
+"""Target size of a temporary block of columns, in bytes."""
+
+
+class _Module(NamedTuple):
+    """A module in a pickle."""
+
+    name: str
+
+
+class Operator:
+    """Base of the operators: what a solver may ask for, and what follows from it.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (n, N).
+    dtype : numpy.dtype
+        Type of the columns.
+    xp : module
+        Namespace of the arrays it takes and returns.
+
+    Notes
+    -----
+    The operators of this package can be pickled and copied, and are equal (``==``) if the arrays that define them are.
+    A subclass gets the first two too: modules among its attributes, such as `xp`, are pickled by their names.
+    """
+
+    shape: tuple[int, int]
+    dtype: np.dtype
+    xp: Any
+    inexact: str | None = None
+    """Why the columns are not the numbers that the caller gave, a sentence; None where they are."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            name: _Module(value.__name__) if isinstance(value, ModuleType) else value
+            for name, value in self.__dict__.items()
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            self.__dict__[name] = importlib.import_module(value.name) if isinstance(value, _Module) else value
+
+    def rmatvec_blocks(self, r: Any) -> Iterator[tuple[int, Any]]:
+        """Yield (start, A[:, start:start+b]' r) block by block, for streaming selection."""
+        raise NotImplementedError
+
+    def columns(self, idx: Any) -> Any:
+        """Return the columns `idx` as an (n, k) array."""
+        raise NotImplementedError
+
+    def matvec(self, x: Any) -> Any:
+        """Return A x for a full vector x of shape (N,)."""
+        raise NotImplementedError
+
+    def column_norms(self) -> Any:
+        """Return the Euclidean norms of all columns, shape (N,)."""
+        raise NotImplementedError
+
+    def norms_over(self, exponent: int) -> Any:
+        """Return 2^-exponent times the column norms; in range also where the norms, or their squares, are not."""
+        if abs(exponent) <= np.finfo(self.dtype).maxexp // 4:
+            return shifted(self.column_norms(), -exponent)
+        return self.norms_of_columns(exponent)
+
+    def norms_of_columns(self, exponent: int = 0) -> Any:
+        """Return 2^-exponent times the column norms, from the columns themselves in blocks."""
+        xp, step = self.xp, self.block_width
+        norms = []
+        for start in range(0, self.shape[1], step):
+            block = shifted(self.columns(xp.arange(start, min(start + step, self.shape[1]))), -exponent)
+            square = column_squares(block) if block.dtype.itemsize < 8 else (block * block).sum(axis=0)
+            norms.append(xp.sqrt(square).astype(block.dtype))
+        return xp.concatenate(norms)
+
+    def size_exponent(self) -> int | None:
+        """Return e with the size of A near 2^e (its largest entry, or column norm), or None where that is not cheap."""
+        return None
+
+    def rmatvec(self, r: Any) -> Any:
+        """Return A' r, shape (N,)."""
+        parts = [block for _, block in self.rmatvec_blocks(r)]
+        return parts[0] if len(parts) == 1 else self.xp.concatenate(parts)
+
+    def matvec_support(self, idx: Any, values: Any) -> Any:
+        """Return sum_k values_k A[:, idx_k] in column blocks: O(n k) time, O(n b) memory."""
+        out = self.xp.zeros(self.shape[0], dtype=values.dtype)
+        step = self.block_width
+        for start in range(0, int(idx.shape[0]), step):
+            stop = start + step
+            out = out + self.columns(idx[start:stop]) @ values[start:stop]
+        return out
+
+    def gram(self, idx: Any) -> Any:
+        """Return A_S' A_S for the columns `idx`, shape (k, k)."""
+        columns = self.columns(idx)
+        return columns.T @ columns
+
+    @property
+    def block_width(self) -> int:
+        """Number of columns that fill a block of :data:`BLOCK_BYTES`."""
+        return max(1, BLOCK_BYTES // (self.dtype.itemsize * max(1, self.shape[0])))
+
+    def aslinearoperator(self) -> Any:
+        """Return the operator as a ``scipy.sparse.linalg.LinearOperator`` on NumPy arrays."""
+        from scipy.sparse.linalg import LinearOperator
+
+        def forward(x: np.ndarray) -> np.ndarray:
+            return arrays.to_numpy(self.matvec(self.xp.asarray(np.ravel(x), dtype=self.dtype)))
+
+        def adjoint(r: np.ndarray) -> np.ndarray:
+            return arrays.to_numpy(self.rmatvec(self.xp.asarray(np.ravel(r), dtype=self.dtype)))
+
+        return LinearOperator(self.shape, matvec=forward, rmatvec=adjoint, dtype=self.dtype)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(shape={self.shape}, dtype={self.dtype})"
+
+
+class RescaledOperator(Operator):
+    """2^-exponent A, computed from the products of A.
+
+    Parameters
+    ----------
+    base : Operator
+        A.
+    exponent : int
+        Of the power of two that A is divided by.
+
+    Notes
+    -----
+    Far from 1 half of the power goes to the vector before the product and half to the result, so that no sum in
+    between leaves the range: entries near 2^e meet a vector near 2^(-e/2).
+    """
+
+    def __init__(self, base: Operator, exponent: int) -> None:
+        self.base, self.exponent = base, exponent
+        self.shape, self.dtype, self.xp = base.shape, base.dtype, base.xp
+        self.near = abs(exponent) <= np.finfo(base.dtype).maxexp // 4
+        self._before = 0 if self.near else exponent // 2
+        self._after = exponent - self._before
+        if hasattr(base, "n_features"):  # what the groups of a gated operator are
+            self.n_features = base.n_features
+
+    @property
+    def block_width(self) -> int:
+        """Block width of the underlying operator."""
+        return self.base.block_width
+
+    def matvec(self, x: Any) -> Any:
+        """Return 2^-exponent A x."""
+        return shifted(self.base.matvec(shifted(x, -self._before)), -self._after)
+
+    def rmatvec(self, r: Any) -> Any:
+        """Return 2^-exponent A' r."""
+        return shifted(self.base.rmatvec(shifted(r, -self._before)), -self._after)
+
+    def rmatvec_blocks(self, r: Any) -> Iterator[tuple[int, Any]]:
+        """Yield blocks of 2^-exponent A' r."""
+        for start, block in self.base.rmatvec_blocks(shifted(r, -self._before)):
+            yield start, shifted(block, -self._after)
+
+    def columns(self, idx: Any) -> Any:
+        """Return the columns `idx` times 2^-exponent."""
+        return shifted(self.base.columns(idx), -self.exponent)
+
+    def matvec_support(self, idx: Any, values: Any) -> Any:
+        """Return the product with the scaled columns `idx`."""
+        return shifted(self.base.matvec_support(idx, shifted(values, -self._before)), -self._after)
+
+    def gram(self, idx: Any) -> Any:
+        """Return the Gram matrix of the scaled columns `idx`."""
+        return shifted(self.base.gram(idx), -2 * self.exponent) if self.near else super().gram(idx)
+
+    def column_norms(self) -> Any:
+        """Return the norms of the scaled columns."""
+        return self.base.norms_over(self.exponent)
+
+    def size_exponent(self) -> int | None:
+        """Return the size of the scaled operator."""
+        size = self.base.size_exponent()
+        return None if size is None else size - self.exponent
+
+
+class RescaledSupport:
+    """2^-exponent A_S from an object with the products of A_S.
+
+    Parameters
+    ----------
+    base : GatedSupport
+        A_S.
+    operator : RescaledOperator
+        2^-exponent A.
+    """
+
+    def __init__(self, base: Any, operator: RescaledOperator) -> None:
+        self.base, self.operator = base, operator
+        self._before, self._after = operator._before, operator._after
+
+    def forward(self, values: Any) -> Any:
+        """Return 2^-exponent A_S values, shape (n,)."""
+        return shifted(self.base.forward(shifted(values, -self._before)), -self._after)
+
+    def adjoint(self, r: Any) -> Any:
+        """Return 2^-exponent A_S' r, shape (k,)."""
+        return shifted(self.base.adjoint(shifted(r, -self._before)), -self._after)

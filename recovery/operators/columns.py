@@ -1,0 +1,244 @@
+"""What all conditions start from: columns, Gram matrices and supports, checked, in float64."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from planted.base import arrays, checks
+from planted.base.checks import check_array
+from planted.base.exactness import InexactNumber, check_exact
+from recovery.operators.dense import ScaledOperator
+from recovery.operators.gated import GatedOperator
+
+__all__ = [
+    "Row",
+    "all_columns",
+    "basis",
+    "check_gated",
+    "check_gates",
+    "check_signs",
+    "check_support",
+    "host_columns",
+    "host_gram",
+    "independent_columns",
+    "integers",
+    "orthogonal",
+    "orthogonalise",
+    "refuse_rounded",
+    "unit_columns",
+]
+
+
+EPS = float(np.finfo(np.float64).eps)
+
+TINY = 1e-280
+"""Gram matrices below this lose digits to underflow, or are 0."""
+
+
+def all_columns(A: Any, proves: bool = True) -> Any:
+    """Return an operator or array as a plain float64 matrix on its own device, shape (n, N), with the same numbers.
+
+    This is the door of every condition and certificate. What float64 would round, such as integers beyond 2**53, is
+    refused: others would take the place of the caller's numbers in proofs. So is an operator that was made of such
+    numbers, or whose columns are products that are rounded. Where nothing is proved (`proves` is False), the rounded
+    products of a scaled operator are taken as they are: the computation makes errors of that size anyway.
+    """
+    if hasattr(A, "columns") and hasattr(A, "rmatvec"):
+        return operator_columns(A, proves)
+    columns = check_exact(A, "A", ndim=2)
+    return columns if columns.dtype == np.float64 else columns.astype(np.float64)
+
+
+def operator_columns(A: Any, proves: bool = True) -> Any:
+    """Return the columns of an operator as :func:`all_columns` does."""
+    given = A
+    while not proves and isinstance(given, ScaledOperator):
+        given = given.base
+    refuse_rounded(given)
+    xp = A.xp if hasattr(A, "xp") else arrays.namespace(A.columns(np.arange(0)))
+    columns = check_exact(A.columns(xp.arange(int(A.shape[1]))), "A", ndim=2)
+    return columns if columns.dtype == np.float64 else columns.astype(np.float64)
+
+
+def refuse_rounded(A: Any) -> None:
+    """Refuse an operator whose numbers are not those that the caller gave, with the sentence that says why."""
+    why = getattr(A, "inexact", None)
+    if why is not None:
+        raise InexactNumber(why)
+
+
+def host_columns(A: Any, proves: bool = True) -> np.ndarray:
+    """Return what :func:`all_columns` returns as a contiguous matrix on the CPU."""
+    return np.ascontiguousarray(arrays.to_numpy(all_columns(A, proves)))
+
+
+def unit_columns(A: Any) -> Any:
+    """Return the columns of A scaled to unit norm, float64; zero columns are refused with a sentence."""
+    columns = all_columns(A, proves=False)  # norms are rounded
+    xp = arrays.namespace(columns)
+    largest = xp.abs(columns).max(axis=0)
+    zero = largest == 0
+    if bool(zero.any()):
+        first = int(xp.argmax(zero))
+        raise ValueError(
+            f"A has {int(zero.sum())} zero column(s), the first at index {first}; expected columns that can be scaled "
+            "to unit norm"
+        )
+    columns = columns / largest  # so that no square under- or overflows
+    return columns / xp.sqrt((columns * columns).sum(axis=0))
+
+
+def host_gram(columns: np.ndarray) -> tuple[np.ndarray, int]:
+    """Return A'A of a matrix on the CPU, shape (N, N), and the number of rows of A.
+
+    An entry of the computed A'A is off by at most about n eps |a_i| |a_j|, so that with the eigenvalue routine's own
+    error an eigenvalue of a block of s columns is off by about (n + 8 s) eps times the sum of their squared norms.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        gram = columns.T @ columns
+        finite = np.isfinite(gram).all() and np.isfinite(2.0 * gram.trace())  # no eigenvalue is above the trace
+    if not finite:
+        raise ValueError("A has columns whose inner products overflow; expected columns of norm below 1e150")
+    if gram.diagonal().max() < TINY and columns.any():
+        raise ValueError("A has columns whose inner products underflow; expected a column of norm above 1e-140")
+    return gram, int(columns.shape[0])
+
+
+def check_support(support: Any, size: int, name: str = "support") -> np.ndarray:
+    """Return a support as ascending int64 indices on the CPU, or refuse it with a sentence."""
+    if not arrays.is_array(support):
+        support = np.asarray(support)
+        support = support.astype(np.int64) if support.size == 0 else support
+    kind = np.dtype(support.dtype).kind
+    if kind not in "iu" or support.ndim != 1:
+        raise TypeError(
+            f"{name} has dtype {support.dtype} and shape {tuple(support.shape)}; expected a vector of integer indices"
+        )
+    found = np.sort(arrays.to_numpy(support).astype(np.int64))
+    if found.size and (found[0] < 0 or found[-1] >= size):
+        raise ValueError(f"{name} has indices from {found[0]} to {found[-1]}; expected them between 0 and {size - 1}")
+    if np.any(found[1:] == found[:-1]):
+        raise ValueError(
+            f"{name} names index {found[:-1][found[1:] == found[:-1]][0]} twice; expected distinct indices"
+        )
+    return found
+
+
+def check_signs(signs: Any, support: Any, columns: Any) -> Any:
+    """Return signs in the order of the ascending support, on the device of `columns`, or refuse them."""
+    xp = arrays.namespace(columns)
+    order = np.argsort(arrays.to_numpy(support) if arrays.is_array(support) else np.asarray(support), kind="stable")
+    signs = check_array(signs, "signs", ndim=1, shape=(order.shape[0],), dtype=np.float64, allow_empty=True)
+    host = arrays.to_numpy(signs)
+    if np.any(np.abs(host) != 1.0):
+        raise ValueError(f"signs holds {host[np.abs(host) != 1.0][0]}; expected the numbers 1 and -1 only")
+    return xp.asarray(host[order])
+
+
+def orthogonalise(columns: Any) -> tuple[Any, Any] | None:
+    """Return Q and R of A_S = Q R, or None where the columns are dependent up to rounding.
+
+    The rank is judged on columns of unit norm, so that their scales do not matter; singular values below
+    max(n, k) eps times the largest count as 0.
+    """
+    xp = arrays.namespace(columns)
+    n, k = columns.shape
+    if k > n:
+        return None
+    largest = xp.abs(columns).max(axis=0)
+    if bool((largest == 0).any()):
+        return None
+    Q, R = xp.linalg.qr(columns)
+    units = R / largest  # so that no square under- or overflows
+    spectrum = xp.linalg.svd(units / xp.sqrt((units * units).sum(axis=0)), compute_uv=False)
+    if bool(spectrum[-1] <= max(n, k) * EPS * spectrum[0]):
+        return None
+    return Q, R
+
+
+def check_gates(value: Any) -> Any:
+    """Return the gates of an operator, or an array of zeros and ones as bool, shape (n, p); else refuse."""
+    if isinstance(value, GatedOperator):
+        return value.gates() != 0
+    return checks.check_gates(value)
+
+
+def check_gated(value: Any) -> GatedOperator:
+    """Return a GatedOperator of the caller's own numbers, or refuse."""
+    if not isinstance(value, GatedOperator):
+        raise TypeError(
+            f"A is of type {type(value).__name__}; expected a recovery.GatedOperator, which knows its gates"
+        )
+    refuse_rounded(value)
+    return value
+
+
+Row = tuple[int, ...]
+
+
+def integers(row: np.ndarray) -> Row:
+    """Return a row times the positive number that makes it integer without a common divisor."""
+    parts = [Fraction(*value.as_integer_ratio()) for value in row.tolist()]
+    scale = math.lcm(*(part.denominator for part in parts))
+    whole = [int(part * scale) for part in parts]
+    common = math.gcd(*whole) or 1
+    return tuple(value // common for value in whole)
+
+
+def orthogonal(rows: list[Row], size: int) -> Row:
+    """Return the vector of signed minors, orthogonal to size - 1 rows of length size; 0 if they are dependent."""
+    if size == 1:
+        return (1,)
+    if size == 2:
+        return (-rows[0][1], rows[0][0])
+    if size == 3:
+        (a, b, c), (e, f, g) = rows
+        return (b * g - c * f, c * e - a * g, a * f - b * e)
+    minors = (_determinant([[*row[:j], *row[j + 1 :]] for row in rows]) for j in range(size))
+    return tuple((-1) ** j * minor for j, minor in enumerate(minors))
+
+
+def _determinant(matrix: list[list[int]]) -> int:
+    """Return the determinant by Bareiss' elimination, in integers."""
+    matrix, sign, last = [list(row) for row in matrix], 1, 1
+    for k in range(len(matrix)):
+        pivot = next((i for i in range(k, len(matrix)) if matrix[i][k]), None)
+        if pivot is None:
+            return 0
+        if pivot != k:
+            matrix[k], matrix[pivot], sign = matrix[pivot], matrix[k], -sign
+        for i in range(k + 1, len(matrix)):
+            for j in range(k + 1, len(matrix)):
+                matrix[i][j] = (matrix[i][j] * matrix[k][k] - matrix[i][k] * matrix[k][j]) // last
+        last = matrix[k][k]
+    return sign * last
+
+
+def basis(rows: Iterable[Row]) -> list[int]:
+    """Return the places of a maximal set of independent rows, the first ones."""
+    reduced: list[tuple[int, list[int]]] = []
+    places = []
+    for place, row in enumerate(rows):
+        here = list(row)
+        for pivot, other in reduced:
+            if here[pivot]:
+                a, b = other[pivot], here[pivot]
+                here = [a * x - b * y for x, y in zip(here, other, strict=True)]
+        pivot = next((j for j, value in enumerate(here) if value), -1)
+        if pivot >= 0:
+            common = math.gcd(*here)
+            reduced.append((pivot, [value // common for value in here]))
+            places.append(place)
+            if len(places) == len(row):
+                break
+    return places
+
+
+def independent_columns(rows: list[Row]) -> list[int]:
+    """Return the places of as many independent columns as there are rows, which are independent."""
+    return basis([tuple(row[j] for row in rows) for j in range(len(rows[0]))])

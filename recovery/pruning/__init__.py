@@ -1,0 +1,1 @@
+"""Pruning of ReLU networks: iterative magnitude pruning, its recipes and its rounds."""

@@ -1,0 +1,245 @@
+"""``recovery.imp``: iterative magnitude pruning of ReLU networks, the paper's baseline and a fair one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from planted.base import arrays
+from planted.base.checks import check_array, check_choice, check_integer, check_number, check_same_rows
+from recovery.mlp.losses import LOSSES, class_targets
+from recovery.mlp.record import FitState, NetworkFit
+from recovery.mlp.training import Clock
+from recovery.pruning.recipes import resolve
+from recovery.pruning.rounds import Pass
+
+__all__ = ["imp", "imp_many"]
+
+
+def imp(
+    X: Any,
+    y: Any,
+    *,
+    n_neurons: int | Sequence[int],
+    sparsity: int | Sequence[int],
+    recipe: str = "fair",
+    loss: str = "squared",
+    n_iter: int | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
+    prune_share: float | None = None,
+    rewind: float | None = None,
+    fine_tune: int | None = None,
+    initialisation: str | None = None,
+    count: str | None = None,
+    time_limit: float | None = None,
+    rng: Any = None,
+    callback: Callable[[FitState], Any] | None = None,
+) -> Any:
+    """Fit a sparse ReLU network by iterative magnitude pruning: train, prune, rewind, again.
+
+    Parameters
+    ----------
+    X : array, shape (n, d)
+        Inputs. The computation is in float32 if X and y are both float32, else in float64.
+    y : array, shape (n,) or (n, k)
+        Targets, on the device of X. For ``loss="cross_entropy"`` class numbers of shape (n,), or rows of probabilities.
+    n_neurons : int or sequence of int
+        Widths of the hidden layers; an int is one layer.
+    sparsity : int or sequence of int
+        s >= 0, the number of weights to keep; all of a sequence are served by one pass. It may exceed what exists.
+    recipe : {"fair", "paper"}, default "fair"
+        Where the defaults of all arguments below come from. ``"paper"`` is the paper's baseline, see Notes.
+    loss : {"squared", "cross_entropy"}, default "squared"
+        What training minimises.
+    n_iter : int, optional
+        Adam updates a round.
+    batch_size : int, optional
+        Rows an update sees; n or more means all.
+    learning_rate : float, optional
+        Of Adam.
+    prune_share : float, optional
+        Share of what remains that is pruned in a round, below 1; 0 prunes once, from the dense network.
+    rewind : float, optional
+        Share of the first round after which weights are kept, to rewind to; 0 rewinds to the initialisation.
+    fine_tune : int, optional
+        Updates after the last pruning, with the mask.
+    initialisation : {"small", "pytorch"}, optional
+        Where training starts, see :func:`recovery.pruning.recipes.initial_weights`.
+    count : {"hidden", "all"}, optional
+        Which weights are pruned and counted: those of the hidden layers, or of the output layer too.
+    time_limit : float, optional
+        Seconds; when they are up, what is trained is pruned to the sparsities at once.
+    rng : int, numpy.random.Generator or None
+        Source of the initialisation and of the order of the rows.
+    callback : callable, optional
+        Called with a :class:`recovery.networks.FitState` after each round's training (``start`` is the
+        round, from 0; the loss is on all rows); returning True stops as `time_limit` does.
+
+    Returns
+    -------
+    NetworkFit or list of NetworkFit
+        One for each entry of `sparsity`, in its order. Neurons that receive or send nothing are left out.
+        ``history`` has an entry a round: ``objective`` (n times the mean loss, after training), ``psnr_db``
+        (trained), ``nonzeros`` and ``pruned_psnr_db`` (right after pruning), and ``fine_tuned_psnr_db``, of one entry.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of range, NaN or infinite, of the wrong kind or shape, or on another device.
+
+    Notes
+    -----
+    ``"paper"``: PyTorch's default linear initialisation (its law, not its bits), no biases, a fresh Adam of
+    rate 1e-3 in each round, `n_iter` updates on all rows (15, the epochs of the paper's Figure 1), then 10 % of what
+    remains is pruned by magnitude over all layers, the output layer too, and what is left is rewound to the
+    initialisation. The answer for s is the network of the first round with at most s non-zeros, right after
+    pruning, without training; at least one round is pruned even if the dense network fits.
+    These are the settings of the authors' released code. A round drops at least one weight here, so that the
+    pass ends.
+
+    ``"fair"``: inputs and targets are scaled to unit size, training starts small, on batches, with a falling
+    rate; weights are rewound to an early point of the first round; rounds land on each s exactly, where a copy is
+    fine-tuned. With one output only hidden weights are pruned and counted, as by :func:`recovery.fit_network`:
+    the last hidden layer's are ranked by |u_ij v_j|, and v_j is absorbed, so that output weights are +-1. With several
+    outputs all layers count. The defaults were chosen by the trials in ``docs/networks.md``.
+
+    An update does not synchronise with a GPU; a round does a fixed number of times.
+
+    Examples
+    --------
+    >>> import planted, recovery
+    >>> X = planted.gaussian_inputs(1000, 10, rng=0)
+    >>> truth = planted.sparse_network(10, 3, 9, rng=1)
+    >>> small, large = recovery.imp(X, truth(X), n_neurons=3, sparsity=[9, 20], rng=2)
+    >>> small.network.sparsity, large.network.sparsity
+    (9, 20)
+    """
+    several = not isinstance(sparsity, (int, np.integer))
+    fits = imp_many(
+        X,
+        [y],
+        n_neurons=n_neurons,
+        sparsities=[sparsity] if several else [[sparsity]],  # type: ignore[list-item]
+        recipe=recipe,
+        loss=loss,
+        n_iter=n_iter,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        prune_share=prune_share,
+        rewind=rewind,
+        fine_tune=fine_tune,
+        initialisation=initialisation,
+        count=count,
+        time_limit=time_limit,
+        rngs=[rng],
+        callback=callback,
+    )[0]
+    return fits if several else fits[0]
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def imp_many(
+    X: Any,
+    Y: Sequence[Any],
+    *,
+    n_neurons: int | Sequence[int],
+    sparsities: Sequence[Sequence[int]],
+    recipe: str = "fair",
+    loss: str = "squared",
+    rngs: Sequence[Any] | None = None,
+    time_limit: float | None = None,
+    callback: Callable[[FitState], Any] | None = None,
+    **options: Any,
+) -> list[list[NetworkFit]]:
+    """Prune several networks of one shape at once, which share the inputs: a cell of a sweep each.
+
+    Parameters
+    ----------
+    X : array, shape (n, d)
+        Inputs, shared.
+    Y : sequence of B arrays, each of shape (n,) or (n, k)
+        Targets of each problem, of equal shapes.
+    n_neurons, recipe, loss, time_limit, **options
+        As of :func:`recovery.imp`, for all problems; `time_limit` is for all together.
+    sparsities : sequence of B sequences of int
+        Those asked for, of each problem.
+    rngs : sequence of B, optional
+        Seeds or generators of each problem.
+    callback : callable, optional
+        As of :func:`recovery.imp`; called for one problem after the other, it stops all of them.
+
+    Returns
+    -------
+    list of B lists of NetworkFit
+        What :func:`recovery.imp` returns for each problem, up to the rounding of the products.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`recovery.imp`, and if the lengths or shapes differ.
+    """
+    X = check_array(X, "X", ndim=2)
+    check_choice(loss, "loss", LOSSES)
+    targets = _targets(X, Y, loss)
+    widths = _widths(n_neurons)
+    for name, value in (("sparsities", sparsities), ("rngs", rngs)):
+        if value is not None and not hasattr(value, "__len__"):
+            raise TypeError(f"{name}={value!r} is not a sequence; expected one entry for each problem")
+    if len(sparsities) != len(targets):
+        raise ValueError(f"sparsities has {len(sparsities)} entries; expected {len(targets)}, one for each problem")
+    wanted = [_sparsities(row) for row in sparsities]
+    if rngs is not None and len(rngs) != len(targets):
+        raise ValueError(f"rngs has {len(rngs)} entries; expected {len(targets)}, one for each problem")
+    draws = [arrays.generator(rng) for rng in (rngs if rngs is not None else [None] * len(targets))]
+    settings = resolve(recipe, targets[0].ndim == 1, **options)
+    if time_limit is not None:
+        time_limit = check_number(time_limit, "time_limit", minimum=0.0)
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback={callback!r} cannot be called; expected a function of one state")
+    clock = Clock(time_limit)
+    return Pass(X, targets, widths, wanted, settings, loss, draws, clock, callback).run()
+
+
+def _targets(X: Any, Y: Sequence[Any], loss: str) -> list[Any]:
+    """Return the targets of all problems in one dtype, checked."""
+    if len(Y) == 0:
+        raise ValueError("Y is empty; expected targets of at least one problem")
+    name = "y" if len(Y) == 1 else "Y[{}]"
+    checked = [check_array(y, name.format(i), ndim=(1, 2)) for i, y in enumerate(Y)]
+    for i, y in enumerate(checked):
+        check_same_rows(X, "X", y, name.format(i))
+        arrays.namespace(X, y)
+    kinds = [X.dtype] if loss == "cross_entropy" else [X.dtype, *(y.dtype for y in checked)]
+    dtype = np.result_type(*kinds)
+    found = [class_targets(y, loss, dtype) for y in checked]
+    if loss == "cross_entropy":  # a class may be missing in some of the problems
+        classes = max(int(y.shape[1]) for y in found)
+        found = [
+            class_targets(y, loss, dtype, classes) if y.ndim == 1 else kept
+            for y, kept in zip(checked, found, strict=True)
+        ]
+    for i, y in enumerate(found):
+        if tuple(y.shape) != tuple(found[0].shape):
+            raise ValueError(
+                f"Y[{i}] has shape {tuple(y.shape)}; expected {tuple(found[0].shape)}, as the other targets"
+            )
+    return found
+
+
+def _widths(n_neurons: Any) -> tuple[int, ...]:
+    if isinstance(n_neurons, Sequence) and not isinstance(n_neurons, (str, bytes)):
+        if not n_neurons:
+            raise ValueError("n_neurons is empty; expected at least one width")
+        return tuple(check_integer(width, f"n_neurons[{i}]", minimum=1) for i, width in enumerate(n_neurons))
+    return (check_integer(n_neurons, "n_neurons", minimum=1),)
+
+
+def _sparsities(values: Any) -> list[int]:
+    if isinstance(values, (str, bytes)) or not hasattr(values, "__len__") or getattr(values, "shape", None) == ():
+        raise TypeError(f"sparsity={values!r} is not understood; expected an integer, or a sequence of integers")
+    if len(values) == 0:
+        raise ValueError("sparsity is empty; expected at least one integer")
+    return [check_integer(value, "sparsity", minimum=0) for value in values]

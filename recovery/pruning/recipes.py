@@ -1,0 +1,155 @@
+"""How networks are pruned: the paper's recipe to the letter, and a fair one; where training starts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from planted.base.checks import check_choice, check_integer, check_number
+from recovery.mlp.passes import Shapes
+
+__all__ = ["FAIR", "PAPER", "RECIPES", "Recipe", "initial_weights", "resolve"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that a pass of iterative magnitude pruning needs to know, but the data.
+
+    Parameters
+    ----------
+    name : {"paper", "fair"}
+        Which recipe the rest was taken from.
+    n_iter : int
+        Adam updates a round.
+    batch_size : int or None
+        Rows an update sees; None means all.
+    learning_rate : float
+        Of the first update of a round.
+    prune_share : float
+        Share of the remaining weights that a round drops; 0 prunes once, straight to the sparsity.
+    rewind : float
+        Share of the first round after which the weights are kept, to rewind to; 0 is the initialisation.
+    fine_tune : int
+        Updates after the last pruning.
+    initialisation : {"pytorch", "small"}
+        See :func:`initial_weights`.
+    count : {"all", "hidden"}
+        Which weights are pruned and counted: those of all layers, or of all but the output layer.
+    decay, fine_decay : float
+        Learning rate at the end of a round, and of the fine-tuning, over that at its start.
+    scaled : bool
+        Inputs and targets are scaled to numbers near 1 first.
+    lands : bool
+        A round drops fewer weights where that hits a requested sparsity.
+    mean_outputs : bool
+        The squared loss is the mean of all n k squares, as PyTorch's, not 1 / (2 n) of their sum.
+    """
+
+    name: str
+    n_iter: int
+    batch_size: int | None
+    learning_rate: float
+    prune_share: float
+    rewind: float
+    fine_tune: int
+    initialisation: str
+    count: str
+    decay: float
+    fine_decay: float
+    scaled: bool
+    lands: bool
+    mean_outputs: bool
+
+    @property
+    def rewind_step(self) -> int:
+        """Updates of the first round after which the weights are kept."""
+        return math.floor(self.rewind * self.n_iter)
+
+    def rate(self, step: int, total: int, *, fine: bool = False) -> float:
+        """Return the learning rate of update `step` (from 0) of `total`: it falls geometrically."""
+        decay = self.fine_decay if fine else self.decay
+        return self.learning_rate * decay ** (step / max(1, total - 1))
+
+
+PAPER = Recipe("paper", 15, None, 1e-3, 0.1, 0.0, 0, "pytorch", "all", 1.0, 1.0, False, False, True)
+FAIR = Recipe("fair", 2000, 256, 1e-2, 0.3, 0.2, 2000, "small", "hidden", 1.0, 1e-3, True, True, False)
+RECIPES = {"paper": PAPER, "fair": FAIR}
+HIDDEN_START, OUTPUT_START = 0.5, 0.0
+"""Small start: standard deviation of a neuron's input for inputs of unit variance, and of an output weight."""
+
+
+def resolve(name: str, scalar: bool, **given: Any) -> Recipe:
+    """Return a recipe with its defaults replaced by what was given.
+
+    Parameters
+    ----------
+    name : {"fair", "paper"}
+        The recipe.
+    scalar : bool
+        Whether the networks have one output; the fair recipe counts all layers otherwise.
+    **given : object
+        Fields of :class:`Recipe` by name; None keeps the default.
+
+    Returns
+    -------
+    Recipe
+        Checked.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a value is out of range.
+    """
+    recipe = RECIPES[check_choice(name, "recipe", tuple(RECIPES))]
+    for option in given:
+        check_choice(option, "option", tuple(field.name for field in fields(Recipe)))
+    if name == "fair" and not scalar:
+        recipe = replace(recipe, count="all")
+    recipe = replace(recipe, **{key: value for key, value in given.items() if value is not None})
+    check_integer(recipe.n_iter, "n_iter", minimum=1)
+    if recipe.batch_size is not None:
+        check_integer(recipe.batch_size, "batch_size", minimum=1)
+    if check_number(recipe.learning_rate, "learning_rate", minimum=0.0) == 0:
+        raise ValueError("learning_rate=0.0; expected a positive number")
+    share = check_number(recipe.prune_share, "prune_share", minimum=0.0)
+    if share >= 1:
+        raise ValueError(f"prune_share={share} would leave nothing; expected a share from 0 to below 1")
+    check_number(recipe.rewind, "rewind", minimum=0.0, maximum=1.0)
+    check_integer(recipe.fine_tune, "fine_tune", minimum=0)
+    check_choice(recipe.initialisation, "initialisation", ("pytorch", "small"))
+    check_choice(recipe.count, "count", ("all", "hidden"))
+    return recipe
+
+
+def initial_weights(shapes: Shapes, kind: str, rng: np.random.Generator) -> np.ndarray:
+    """Draw the weights that training starts from.
+
+    Parameters
+    ----------
+    shapes : Shapes
+        The layers.
+    kind : {"pytorch", "small"}
+        ``"pytorch"``: uniform on +-1 / sqrt(fan_in), the default of PyTorch's linear layers (their law,
+        not their bits). ``"small"``: normal, of standard deviation :data:`HIDDEN_START` / sqrt(fan_in) in the hidden
+        layers, and zero in the output layer, whose first update then gives each neuron the sign that lowers the loss.
+    rng : numpy.random.Generator
+        Layers are drawn in order.
+
+    Returns
+    -------
+    numpy.ndarray, shape (shapes.size,)
+        In float64.
+    """
+    parts = []
+    for i, (fan_in, width) in enumerate(shapes.layers):
+        if kind == "pytorch":
+            bound = 1.0 / math.sqrt(fan_in)
+            part = rng.uniform(-bound, bound, (fan_in, width))
+        else:
+            part = rng.standard_normal((fan_in, width))
+            part *= (OUTPUT_START if i == len(shapes.layers) - 1 else HIDDEN_START) / math.sqrt(fan_in)
+        parts.append(part.ravel())
+    return np.concatenate(parts)

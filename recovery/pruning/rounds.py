@@ -1,0 +1,299 @@
+"""One pass of iterative magnitude pruning: rounds of training and pruning, for several problems at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from planted.base import arrays
+from planted.networks import ReLUNetwork
+from recovery.mlp.losses import psnr, psnr_of, softmax
+from recovery.mlp.masks import Masks, live_neurons, pruned_count
+from recovery.mlp.passes import Shapes
+from recovery.mlp.record import FitState, NetworkFit
+from recovery.mlp.training import Clock, Job, Trainer
+from recovery.mlp.units import check_ratio, check_unit, in_range, unit_inputs, unit_targets
+from recovery.operators.arithmetic import power
+from recovery.pruning.recipes import Recipe, initial_weights
+from recovery.solvers.base import Status
+
+__all__ = ["Pass"]
+
+
+class _Run:
+    """The pass of one problem: its weights, masks, and what it has found so far."""
+
+    def __init__(self, problem: int, wanted: list[int], start: Any, masks: Masks, rng: np.random.Generator) -> None:
+        self.problem, self.rng, self.masks = problem, rng, masks
+        self.entropy = int(rng.integers(2**63))
+        self.rewound = self.trained = start
+        self.left = sorted(set(wanted) - {0}, reverse=True)
+        self.n_iter = 0
+        self.stop: Status | None = None
+        self.history: dict[str, list[float]] = {
+            key: [] for key in ("objective", "psnr_db", "nonzeros", "pruned_psnr_db")
+        }
+        self.fits: dict[int, NetworkFit] = {}
+
+    def take(self, count: int) -> list[int]:
+        """Return the sparsities that a network of `count` weights answers, largest first, and forget them."""
+        found = [s for s in self.left if s >= count]
+        self.left = [s for s in self.left if s < count]
+        return found
+
+
+@dataclass
+class _Cut:
+    """A pruned network, and the sparsities it answers."""
+
+    run: _Run
+    masks: Masks
+    answers: list[int]
+    job: Job
+    n_iter: int = 0
+    history: dict[str, list[float]] = field(default_factory=dict)
+
+
+class Pass:
+    """All problems of one call."""
+
+    def __init__(
+        self,
+        X: Any,
+        targets: list[Any],
+        widths: tuple[int, ...],
+        wanted: list[list[int]],
+        recipe: Recipe,
+        loss: str,
+        rngs: list[np.random.Generator],
+        clock: Clock,
+        callback: Callable[[FitState], Any] | None,
+    ) -> None:
+        self.xp, self.targets, self.wanted, self.recipe = arrays.namespace(X), targets, wanted, recipe
+        self.loss, self.clock, self.callback = loss, clock, callback
+        self.stop: Status | None = None
+        dtype, self.scalar = targets[0].dtype, targets[0].ndim == 1
+        self.X = X.astype(dtype, order="C")  # no bit depends on the caller's memory order
+        outputs = 1 if self.scalar else int(targets[0].shape[1])
+        self.shapes = Shapes.of_widths(int(X.shape[1]), widths, outputs)
+        counted = self.shapes.layers if recipe.count == "all" else self.shapes.layers[:-1]
+        self.counted = len(counted)
+        self.fused = recipe.name == "fair" and self.scalar and recipe.count == "hidden"
+        self.peaks = [float(self.xp.abs(y).max()) for y in targets]
+        self.scales, self.unit_X = [(1.0, 0)] * len(targets), 0
+        columns = self.xp.stack([y.reshape(int(y.shape[0]), outputs) for y in targets])
+        inputs = self.X
+        if recipe.scaled:
+            inputs, self.unit_X = unit_inputs(self.X)
+            if not (self.fused and len(widths) == 1):
+                check_unit("X", self.unit_X, dtype)
+            if loss == "squared":
+                columns = columns.copy()
+                for i in range(len(targets)):
+                    columns[i], self.scales[i] = unit_targets(columns[i], self.peaks[i])
+                    check_ratio(self.scales[i][1], self.unit_X, dtype)
+        self.columns = columns
+        self.tops = [float(xp_max) for xp_max in arrays.to_numpy(self.xp.abs(columns).max(axis=(1, 2)))]
+        factor = 2.0 / outputs if recipe.mean_outputs and loss == "squared" else 1.0
+        self.trainer = Trainer(inputs, columns, self.shapes, loss, factor, recipe.batch_size)
+        self.runs = []
+        for i, (rng, values) in enumerate(zip(rngs, wanted, strict=True)):
+            start = self.xp.asarray(initial_weights(self.shapes, recipe.initialisation, rng), dtype=dtype)
+            masks = Masks.full(self.shapes.split(start)[: self.counted])
+            self.runs.append(_Run(i, values, start, masks, rng))
+
+    def run(self) -> list[list[NetworkFit]]:
+        """Return the fits of all problems, in the order asked for."""
+        active = []
+        for run in self.runs:
+            if self.loss == "squared" and self.peaks[run.problem] == 0:
+                run.fits = {s: self._zero(run, Status.ZERO_DATA) for s in run.left}
+            elif run.left:
+                active.append(run)
+            if 0 in self.wanted[run.problem]:
+                run.fits[0] = self._zero(run, Status.ZERO_SPARSITY)
+        number = 0
+        while active:
+            self._train(active, number)
+            self._record([cut for run in active for cut in self._prune(run, number)])
+            number += 1
+            active = [run for run in active if run.left]
+        return [[run.fits[s] for s in self.wanted[run.problem]] for run in self.runs]
+
+    def _train(self, active: list[_Run], number: int) -> None:
+        """Train one round of all runs, put it on record, and ask the callback."""
+        recipe, kept_at = self.recipe, self.recipe.rewind_step
+        jobs = []
+        for run in active:
+            keep = self._keep(run.masks)
+            start = self.xp.where(keep, run.rewound, self.xp.zeros((), dtype=run.rewound.dtype))
+            jobs.append(Job(run.problem, start, keep, run.rng))
+        steps = range(recipe.n_iter) if number == 0 else range(kept_at, recipe.n_iter)
+        at = kept_at if number == 0 and kept_at else None
+        self.trainer.train(jobs, steps, lambda step: recipe.rate(step, recipe.n_iter), self.clock, at)
+        values, ratios = self._measure(jobs)
+        for run, job, value, ratio in zip(active, jobs, values, ratios, strict=True):
+            run.n_iter += job.n_iter
+            if math.isfinite(value):
+                run.trained = job.weights
+            else:  # this problem only: the others go on
+                run.stop, run.trained = Status.DIVERGED, run.rewound
+            if job.snapshot is not None and run.stop is None:
+                run.rewound = job.snapshot
+            objective = self._in_units(value, run.problem)
+            run.history["objective"].append(objective)
+            run.history["psnr_db"].append(ratio)
+            if self.callback is not None and self.stop is None:
+                neurons = int(run.masks.layers[0].any(axis=0).sum())
+                state = FitState(run.n_iter, number, ratio, objective, run.masks.count, neurons)
+                if self.callback(state) is True:
+                    self.stop = Status.STOPPED
+        if self.clock.over:
+            self.stop = self.stop or Status.TIME_LIMIT
+
+    def _prune(self, run: _Run, number: int) -> list[_Cut]:
+        """Prune a run; return its new network, and those of all sparsities that are served beside it."""
+        recipe, cuts = self.recipe, []
+        if recipe.lands and number == 0:
+            answered = run.take(run.masks.count)
+            if answered:
+                cuts.append(self._cut(run, run.masks, answered))
+        layers = self._magnitudes(run)
+        if self._stop(run) is not None or recipe.prune_share == 0:
+            for s in run.take(0):
+                cuts.append(self._cut(run, run.masks.prune(layers, count=min(s, run.masks.count)), [s]))
+        elif run.left:
+            goal = pruned_count(run.masks.count, recipe.prune_share)
+            run.masks = run.masks.prune(layers, count=max(goal, run.left[0]) if recipe.lands else goal)
+            cuts.append(self._cut(run, run.masks, run.take(run.masks.count)))
+        return cuts
+
+    def _record(self, cuts: list[_Cut]) -> None:
+        """Score pruned networks, fine-tune those that answer a sparsity, and keep them."""
+        recipe = self.recipe
+        _, ratios = self._measure([cut.job for cut in cuts])
+        for cut, ratio in zip(cuts, ratios, strict=True):
+            history = cut.run.history
+            if cut.masks is cut.run.masks or not cut.answers:
+                history["nonzeros"].append(float(cut.masks.count))
+                history["pruned_psnr_db"].append(ratio)
+                cut.history = {key: list(values) for key, values in history.items()}
+            else:
+                cut.history = {key: list(values) for key, values in history.items()}
+                cut.history["nonzeros"].append(float(cut.masks.count))
+                cut.history["pruned_psnr_db"].append(ratio)
+            cut.history["fine_tuned_psnr_db"] = []
+        cuts = [cut for cut in cuts if cut.answers]
+        worth = [cut for cut in cuts if self._stop(cut.run) is None]
+        if recipe.fine_tune and worth:
+            tuned = []
+            for cut in worth:
+                # an order of the rows of its own: no answer depends on what else was asked for
+                rng = np.random.default_rng([cut.run.entropy, cut.masks.count])
+                tuned.append(Job(cut.job.problem, cut.job.weights, cut.job.keep, rng))
+            steps = range(recipe.fine_tune)
+            self.trainer.train(tuned, steps, lambda step: recipe.rate(step, len(steps), fine=True), self.clock)
+            before, _ = self._measure([cut.job for cut in worth])
+            after, ratios = self._measure(tuned)
+            for cut, job, old, new, ratio in zip(worth, tuned, before, after, ratios, strict=True):
+                cut.n_iter = job.n_iter
+                cut.history["fine_tuned_psnr_db"].append(ratio)
+                if new < old:
+                    cut.job = job
+        for cut in cuts:
+            fit = self._fit(cut)
+            cut.run.fits.update(dict.fromkeys(cut.answers, fit))
+
+    def _fit(self, cut: _Cut) -> NetworkFit:
+        run, recipe = cut.run, self.recipe
+        network, held = self._network(cut.job.weights, run.problem)
+        status = self._stop(run) or Status.PRUNED
+        status = status if held else Status.OUT_OF_RANGE
+        total = sum(a * b for a, b in self.shapes.layers[: self.counted])
+        message = (
+            f"{status.value}; {cut.masks.count} of {total} weights are left after {len(cut.history['objective'])} "
+            f"round(s) of {recipe.n_iter} updates"
+        )
+        ratio = self._psnr(network, run.problem)
+        return NetworkFit(network, ratio, run.n_iter + cut.n_iter, status, message, cut.history)
+
+    def _network(self, weights: Any, problem: int) -> tuple[ReLUNetwork, bool]:
+        """Return a network in the caller's units, without neurons that receive or send nothing; and whether it fits."""
+        xp, layers = self.xp, self.shapes.split(weights)
+        mantissa, exponent = self.scales[problem]
+        if self.fused:
+            layers[-2] = layers[-2] * xp.abs(layers[-1])[:, 0]
+            layers[-1] = xp.sign(layers[-1])
+        scaled = len(layers) - 2 if self.fused else len(layers) - 1
+        layers[scaled] = layers[scaled] * mantissa
+        inputs, targets = self.trainer.X, self.columns[problem]
+        layers, held = in_range(layers, scaled, self.unit_X, exponent, inputs, targets)
+        alive = live_neurons([arrays.to_numpy(layer != 0) for layer in layers])
+        for i, keep in enumerate(alive[1:-1]):
+            places = xp.asarray(np.flatnonzero(keep))
+            layers[i] = layers[i][:, places]
+            layers[i + 1] = layers[i + 1][places]
+        if self.scalar:
+            layers[-1] = layers[-1][:, 0]
+        return ReLUNetwork(layers), held
+
+    def _magnitudes(self, run: _Run) -> list[Any]:
+        """Return what the counted layers' weights are ranked by."""
+        layers = self.shapes.split(run.trained)
+        found = layers[: self.counted]
+        if self.fused:
+            output = layers[-1][:, 0]
+            if self.counted > 1:
+                # small output weights would rank all of this layer below the first one, and the first round prune it
+                square = (output * output).mean()
+                output = output / self.xp.sqrt(self.xp.where(square > 0, square, 1.0))
+            found[-1] = found[-1] * output
+        return found
+
+    def _keep(self, masks: Masks) -> Any:
+        rest = self.shapes.size - sum(a * b for a, b in masks.shapes)
+        return self.xp.concatenate([masks.flat, self.xp.ones(rest, dtype=bool)]) if rest else masks.flat
+
+    def _cut(self, run: _Run, masks: Masks, answers: list[int]) -> _Cut:
+        keep = self._keep(masks)
+        weights = self.xp.where(keep, run.trained, self.xp.zeros((), dtype=run.trained.dtype))
+        return _Cut(run, masks, answers, Job(run.problem, weights, keep, run.rng))
+
+    def _measure(self, jobs: list[Job]) -> tuple[list[float], list[float]]:
+        """Return n times the mean losses, in the units of the training, and PSNRs (dB) on all rows."""
+        xp, outputs = self.xp, self.trainer.outputs(jobs)
+        values = self.trainer.losses(jobs, outputs).tolist()
+        which = xp.asarray(np.array([job.problem for job in jobs]))
+        shown = softmax(outputs) if self.loss == "cross_entropy" else outputs
+        error = shown - self.columns[which]
+        squares = arrays.to_numpy((error * error).mean(axis=(1, 2))).tolist()
+        ratios = []
+        for i, job in enumerate(jobs):
+            ratios.append(psnr_of(squares[i], self.tops[job.problem]) if math.isfinite(squares[i]) else -math.inf)
+        return values, ratios
+
+    def _in_units(self, value: float, problem: int) -> float:
+        """Return an objective in the caller's units, infinity where that is out of range."""
+        unit = power(*self.scales[problem]) if self.loss == "squared" else 1.0
+        return value * unit * unit  # ** would raise
+
+    def _stop(self, run: _Run) -> Status | None:
+        """Return why a run, or all of them, ended before it was done."""
+        return run.stop or self.stop
+
+    def _psnr(self, network: ReLUNetwork, problem: int) -> float:
+        fitted = network(self.X)
+        return psnr(softmax(fitted) if self.loss == "cross_entropy" else fitted, self.targets[problem])
+
+    def _zero(self, run: _Run, status: Status) -> NetworkFit:
+        widths = [self.shapes.layers[0][0], *[0] * (len(self.shapes.layers) - 1)]
+        layers = [self.xp.zeros(pair, dtype=self.X.dtype) for pair in pairwise(widths)]
+        last = (0,) if self.scalar else (0, self.shapes.layers[-1][1])
+        network = ReLUNetwork([*layers, self.xp.zeros(last, dtype=self.X.dtype)])
+        ratio = self._psnr(network, run.problem)
+        return NetworkFit(network, ratio, 0, status, status.value, {key: [] for key in run.history})

@@ -1,0 +1,424 @@
+"""``recovery.solve``: one door to all solvers."""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from planted.base import arrays
+from planted.base.checks import check_array, check_integer, check_number
+from recovery.operators.arithmetic import exponent_of, power, shifted
+from recovery.operators.base import Operator, RescaledOperator
+from recovery.operators.dense import DenseOperator
+from recovery.operators.thresholding import top_s
+from recovery.solvers.base import Problem, RecoveryResult, Solver, State, Status
+
+__all__ = ["SolverInfo", "Units", "list_solvers", "solve", "solver_class"]
+
+
+_SOLVERS = {
+    "htp": ("htp", "HTP"),
+    "iht": ("iht", "IHT"),
+    "niht": ("niht", "NIHT"),
+    "aiht": ("aiht", "AIHT"),
+    "cosamp": ("cosamp", "CoSaMP"),
+    "omp": ("omp", "OMP"),
+    "l1": ("l1", "L1"),
+    "group_l1": ("group_l1", "GroupL1"),
+}
+
+
+@dataclass(frozen=True)
+class SolverInfo:
+    """What :func:`list_solvers` says of one solver.
+
+    Parameters
+    ----------
+    name : str
+        The string for ``solve(..., solver=name)``.
+    requires : tuple of str
+        Methods the operator must have.
+    options : dict
+        Options and their defaults.
+    summary : str
+        One line.
+    """
+
+    name: str
+    requires: tuple[str, ...]
+    options: dict[str, Any]
+    summary: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.summary}; requires {', '.join(self.requires)}"
+
+
+def solver_class(name: str) -> type[Solver]:
+    """Return the class of a solver by its name.
+
+    Parameters
+    ----------
+    name : str
+        One of the names in :func:`list_solvers`.
+
+    Returns
+    -------
+    type
+        A subclass of :class:`recovery.solvers.base.Solver`.
+
+    Raises
+    ------
+    ValueError
+        If there is no such solver.
+    """
+    if name not in _SOLVERS:
+        raise ValueError(f"solver={name!r} is not known; expected one of {', '.join(sorted(_SOLVERS))}")
+    module, attribute = _SOLVERS[name]
+    found: type[Solver] = getattr(importlib.import_module(f"recovery.solvers.{module}"), attribute)
+    return found
+
+
+def list_solvers() -> dict[str, SolverInfo]:
+    """Return the solvers, what each requires of the operator, and its options.
+
+    Returns
+    -------
+    dict of str to SolverInfo
+        By name, in the order in which they should be tried.
+    """
+    found = {}
+    for name in _SOLVERS:
+        cls = solver_class(name)
+        options = {item.name: item.default for item in fields(cls)}
+        found[name] = SolverInfo(name, cls.requires, options, cls.summary)
+    return found
+
+
+@dataclass(frozen=True)
+class Units:
+    """A = 2^a A', y = 2^b y' with the primed ones near 1, so that x = 2^(b - a) x'.
+
+    Parameters
+    ----------
+    a, b : int
+        The exponents.
+    solver : Solver
+        On columns of unit norm step sizes have no unit, and the values that a callback sees have that of y.
+    """
+
+    a: int
+    b: int
+    solver: Solver
+
+    @property
+    def x(self) -> int:
+        """Exponent of the unit of x."""
+        return self.b - self.a
+
+    @property
+    def step(self) -> int:
+        """Exponent of the unit of a step size."""
+        return -2 * self.a if self.solver.makes_steps and not self.solver.unit_columns else 0
+
+    def translated(self, callback: Callable[[State], Any] | None) -> Callable[[State], Any] | None:
+        """Return the caller's function of a state in the caller's units as one of a state in those of the solver."""
+        if callback is None:
+            return None
+        unit = self.b if self.solver.unit_columns else self.x
+
+        def inside(state: State) -> Any:
+            return callback(
+                replace(
+                    state,
+                    objective=power(state.objective, 2 * self.b),
+                    values=None if state.values is None else shifted(state.values, unit),
+                    step=power(state.step, self.step),
+                )
+            )
+
+        return inside
+
+    def result(self, found: RecoveryResult, problem: Problem) -> RecoveryResult:
+        """Return a solver's result in the caller's units.
+
+        Entries of x that the dtype cannot hold become infinite or 0, or lose digits; where that changes A x by more
+        than the rounding of y, the status says so. The objective is that of the x that is returned.
+        """
+        history = {
+            key: [power(value, {"objective": 2 * self.b, "step": self.step}.get(key, 0)) for value in column]
+            for key, column in found.history.items()
+        }
+        values = shifted(found.values, self.x)
+        if self.x == 0:
+            objective = power(found.objective, 2 * self.b)
+            return replace(found, objective=objective, history=history)
+        xp, operator = problem.operator.xp, problem.operator
+        support, status, message, objective = found.support, found.status, found.message, found.objective
+        back = shifted(values, -self.x)
+        if bool((back != found.values).any()):
+            finite = xp.where(xp.isfinite(back), back, 0.0).astype(back.dtype)
+            lost = operator.matvec_support(support, finite - found.values)
+            if bool(xp.isfinite(values).all()):
+                residual = problem.y - operator.matvec_support(support, back)
+                objective = 0.5 * float((residual * residual).sum())
+            else:
+                objective = float("inf")
+            slack = 4 * float(np.finfo(operator.dtype).eps)
+            if float(xp.sqrt((lost * lost).sum())) > slack * float(xp.sqrt((problem.y * problem.y).sum())):
+                status = Status.OUT_OF_RANGE
+                message = f"{status.value}; before that: {found.message}"
+            keep = values != 0
+            support, values = support[keep], values[keep]
+        x = None
+        if found.x is not None:
+            x = xp.zeros(operator.shape[1], dtype=operator.dtype)
+            x[support] = values
+        return replace(
+            found,
+            x=x,
+            support=support,
+            values=values,
+            objective=power(objective, 2 * self.b),
+            status=status,
+            message=message,
+            history=history,
+        )
+
+
+_SCALED = frozenset({"matvec", "rmatvec", "rmatvec_blocks", "matvec_support", "columns", "column_norms", "gram"})
+"""What :class:`recovery.operators.base.RescaledOperator` offers."""
+
+_NEAR = {np.dtype("float32"): 4, np.dtype("float64"): 16}
+"""An A of size within 2^+-this is left as it is, which saves the products with powers of two and changes no bit."""
+
+
+def solve(
+    A: Any,
+    y: Any,
+    sparsity: int,
+    solver: str = "htp",
+    *,
+    x0: Any = None,
+    tol: float | None = None,
+    max_iter: int | None = None,
+    callback: Callable[[State], Any] | None = None,
+    time_limit: float | None = None,
+    **options: Any,
+) -> RecoveryResult:
+    """Find x with at most `sparsity` non-zeros and A x close to y.
+
+    Parameters
+    ----------
+    A : Operator, array or data frame, shape (n, N)
+        The sensing matrix, dense or never formed; float32 stays float32 (tolerances are then no
+        smaller than 8 machine epsilons, 1e-6), other types become float64. A frame must hold numbers only.
+    y : array, shape (n,)
+        Data, on the device of A; taken to the dtype of A.
+    sparsity : int
+        s, from 0 to N.
+    solver : str, default "htp"
+        A name from :func:`list_solvers`.
+    x0 : array, shape (N,), optional
+        Warm start; its s entries of largest magnitude are used. Zero by default.
+    tol : float, optional
+        Relative tolerance: a residual of at most tol |y| ends the run, and so does, for the
+        gradient solvers, a move of at most tol |x|. 1e-12 by default (1e-8 for the cvxpy solvers).
+    max_iter : int, optional
+        Largest number of steps; each solver has its default.
+    callback : callable, optional
+        Called after each step with a state (``n_iter``, ``objective``, ``support``, ``values``,
+        ``step``); returning True stops the run. The cvxpy solvers never call it.
+    time_limit : float, optional
+        Seconds, looked at after each step.
+    **options
+        Options of the solver.
+
+    Returns
+    -------
+    RecoveryResult
+        ``x, support, objective, n_iter, status, message, history``.
+
+    Raises
+    ------
+    TypeError
+        If an argument is of the wrong kind, devices are mixed, the operator lacks a method that the
+        solver requires, or an option is not known.
+    ValueError
+        If a value is out of range, NaN or infinite, a shape does not fit, or the solver is not known.
+
+    Notes
+    -----
+    Minimises 1/2 |A x - y|^2 over |x|_0 <= s, which is NP-hard in general: the status says how a
+    run ended, not that x is the minimiser.
+
+    Units do not matter: (A, y) -> (a A, b y) gives x b / a, for powers of two bit for bit over the whole range of the
+    dtype, for other factors up to rounding. Only IHT, and HTP on raw columns, with a given step are bound to the units
+    of A. Inside, A and y are divided by powers of two; A is not copied. Objectives beyond float64 come back infinite
+    or 0. Where entries of x are beyond its dtype, the status is ``OUT_OF_RANGE``. Nothing is promised for columns of
+    one A that differ in length by more than about 1e9 (float32: 1e5) on solvers without ``normalise``.
+
+    Examples
+    --------
+    >>> import numpy as np, recovery
+    >>> A = np.random.default_rng(0).standard_normal((40, 100))
+    >>> result = recovery.solve(A, A[:, 7] - 2 * A[:, 30], 2)
+    >>> result.support.tolist(), result.status.name
+    ([7, 30], 'CONVERGED')
+    """
+    cls = solver_class(solver)
+    valid = [item.name for item in fields(cls)]
+    unknown = sorted(set(options) - set(valid))
+    if unknown:
+        raise TypeError(
+            f"solver {solver!r} has no option {', '.join(map(repr, unknown))}; it has {', '.join(valid) or 'none'}"
+        )
+    operator = _as_operator(A, cls)
+    n, size = operator.shape
+    y = check_array(y, "y", ndim=1)
+    if y.shape[0] != n:
+        raise ValueError(f"y has {y.shape[0]} entries and A has {n} rows; expected equally many")
+    if arrays.namespace(y) is not operator.xp:
+        raise TypeError("A and y live on different devices; move them to one device first")
+    sparsity = check_integer(sparsity, "sparsity", minimum=0, maximum=size)
+    tol = cls.tol if tol is None else check_number(tol, "tol", minimum=0.0)
+    tol = max(tol, 8 * float(np.finfo(operator.dtype).eps)) if operator.dtype.itemsize < 8 else tol
+    max_iter = cls.max_iter if max_iter is None else check_integer(max_iter, "max_iter", minimum=1)
+    time_limit = None if time_limit is None else check_number(time_limit, "time_limit", minimum=0.0)
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback={callback!r} cannot be called; expected a function of one state")
+    if x0 is not None:
+        x0 = check_array(x0, "x0", ndim=1, shape=(size,))
+        if arrays.namespace(x0) is not operator.xp:
+            raise TypeError("A and x0 live on different devices; move them to one device first")
+    chosen = cls(**options)
+    nothing = operator.xp.zeros(0, dtype=operator.dtype)
+    bare = Problem(operator, y, sparsity, nothing.astype(operator.xp.int64), nothing, tol, max_iter)
+    chosen.check(bare)
+    b = exponent_of(y)
+    small = shifted(y, -b).astype(operator.dtype)
+    square = float((small * small).sum())
+    if sparsity == 0 or square == 0.0:
+        return _zero(operator, power(0.5 * square, 2 * b), Status.ZERO_SPARSITY if sparsity == 0 else Status.ZERO_DATA)
+    a = _size_of(operator, small, cls)
+    a = 0 if abs(a) <= _NEAR.get(np.dtype(operator.dtype), 0) else a
+    units = Units(a, b, chosen)
+    support, values = _start(operator, x0, sparsity, units)
+    scaled = RescaledOperator(operator, a) if a else operator
+    problem = Problem(scaled, small, sparsity, support, values, tol, max_iter, units.translated(callback), time_limit)
+    return units.result(chosen.in_units(a, b).run(problem), problem)
+
+
+def _size_of(operator: Operator, y: Any, cls: type[Solver]) -> int:
+    """Return e with the size of A near 2^e: known, or from A'y, which costs one adjoint and no vector of length N.
+
+    Solvers that require products which this package does not know, and so could not scale, get A as it is.
+    """
+    if not set(cls.requires) <= _SCALED:
+        return 0
+    known = operator.size_exponent()
+    if known is not None:
+        return known
+    if "rmatvec" not in cls.requires:
+        # these solvers form A
+        xp, (_, size), step = operator.xp, operator.shape, operator.block_width
+        return max(exponent_of(operator.columns(xp.arange(c, min(c + step, size)))) for c in range(0, size, step))
+    before = 0
+    for _ in range(4):
+        # where the sums may have left the range, once more with the power found so far on the vector
+        largest = max(float(operator.xp.abs(block).max()) for _, block in operator.rmatvec_blocks(shifted(y, -before)))
+        info = np.finfo(operator.dtype)
+        if largest == math.inf or largest != largest:
+            before += info.maxexp // 2
+        elif largest == 0.0:
+            if before < 0:
+                return 0
+            before -= info.maxexp // 2
+        else:
+            found = math.frexp(largest)[1]
+            if abs(found) <= info.maxexp // 4:
+                return found + before
+            before += found // 2
+    return before
+
+
+def _start(operator: Operator, x0: Any, s: int, units: Units) -> tuple[Any, Any]:
+    """Return the support and the values, in units of the scaled problem, that a run starts from."""
+    xp = operator.xp
+    if x0 is None:
+        return xp.zeros(0, dtype=xp.int64), xp.zeros(0, dtype=operator.dtype)
+    support = top_s(x0, s)
+    with np.errstate(over="ignore", under="ignore"):
+        values = shifted(x0[support], -units.x).astype(operator.dtype)
+    if not bool(xp.isfinite(values).all()):
+        raise ValueError(
+            f"x0 has entries out of proportion: beside A near 2^{units.a} and y near 2^{units.b}, {operator.dtype} "
+            "cannot hold them; expected a start near the size of a solution, or x0=None"
+        )
+    kept = values != 0
+    return support[kept], values[kept]
+
+
+def _zero(operator: Operator, objective: float, status: Status) -> RecoveryResult:
+    xp = operator.xp
+    history: dict[str, list[float]] = {"objective": [], "step": [], "support_change": []}
+    values = xp.zeros(0, dtype=operator.dtype)
+    x = xp.zeros(operator.shape[1], dtype=operator.dtype)
+    return RecoveryResult(x, xp.zeros(0, dtype=xp.int64), objective, 0, status, status.value, history, values)
+
+
+def _as_operator(A: Any, cls: type[Solver]) -> Operator:
+    """Return `A` as an operator that has the methods `cls` requires, or refuse it with a sentence."""
+    if not isinstance(A, Operator):
+        # `columns` of a data frame are names, no method
+        methods = any(callable(getattr(A, name, None)) for name in ("matvec", "columns"))
+        if arrays.is_array(A) or not (hasattr(A, "shape") and methods):
+            return DenseOperator(A)
+    missing = [name for name in cls.requires if not _offers(A, name)]
+    if missing:
+        raise TypeError(
+            f"A ({type(A).__name__}) has no method {', '.join(map(repr, missing))}, which solver {cls.name!r} requires "
+            f"({', '.join(cls.requires)}); pass a recovery operator or an array"
+        )
+    return A if isinstance(A, Operator) else _Adapter(A)
+
+
+def _offers(A: Any, name: str) -> bool:
+    method = getattr(type(A), name, None) or getattr(A, name, None)
+    abstract = (
+        getattr(Operator, name, None) if name in ("columns", "matvec", "rmatvec_blocks", "column_norms") else None
+    )
+    if name == "rmatvec" and method is Operator.rmatvec:
+        return _offers(A, "rmatvec_blocks")
+    return callable(method) and method is not abstract
+
+
+class _Adapter(Operator):
+    """Another library's operator with ``rmatvec`` and ``columns`` in the place of one of ours."""
+
+    def __init__(self, A: Any) -> None:
+        self._A = A
+        self.shape = (int(A.shape[0]), int(A.shape[1]))
+        probe = A.columns(np.zeros(1, dtype=np.int64))
+        self.xp, self.dtype = arrays.namespace(probe), np.dtype(probe.dtype)
+
+    def columns(self, idx: Any) -> Any:
+        return self._A.columns(idx)
+
+    def rmatvec(self, r: Any) -> Any:
+        return self._A.rmatvec(r)
+
+    def rmatvec_blocks(self, r: Any) -> Any:
+        yield 0, self.rmatvec(r)
+
+    def column_norms(self) -> Any:
+        if hasattr(self._A, "column_norms"):
+            return self._A.column_norms()
+        return self.norms_of_columns()
+
+    def matvec(self, x: Any) -> Any:
+        return self.matvec_support(self.xp.arange(self.shape[1]), x)
