@@ -24,12 +24,12 @@ __all__ = ["SolverInfo", "Units", "list_solvers", "solve", "solver_class"]
 _SOLVERS = {
     "htp": ("htp", "HTP"),
     "iht": ("iht", "IHT"),
-    "niht": ("niht", "NIHT"),
+    "niht": ("iht", "NIHT"),
     "aiht": ("aiht", "AIHT"),
     "cosamp": ("cosamp", "CoSaMP"),
     "omp": ("omp", "OMP"),
     "l1": ("l1", "L1"),
-    "group_l1": ("group_l1", "GroupL1"),
+    "group_l1": ("l1", "GroupL1"),
 }
 
 
