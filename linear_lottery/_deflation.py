@@ -8,7 +8,7 @@ import numpy as np
 
 from linear_lottery._pruning import EPS, Problem
 from planted.base import arrays
-from recovery.ranks import column_norms, gram, rank_tolerance, triangle, triangular_inverse, unit_columns
+from recovery.operators.ranks import column_norms, gram, rank_tolerance, triangle, triangular_inverse, unit_columns
 
 __all__ = ["Deflation"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg.lapack import dtrtri
 
-from recovery.ranks import rank_tolerance, triangle
+from recovery.operators.ranks import rank_tolerance, triangle
 
 __all__ = ["Stretch", "stretches", "violation"]
 

@@ -13,7 +13,7 @@ from linear_lottery.flow import reduced, trained
 from linear_lottery.path import PruningPath
 from planted.base import arrays
 from planted.base.checks import check_array, check_same_rows
-from recovery.ranks import column_norms
+from recovery.operators.ranks import column_norms
 
 __all__ = ["Problem", "Refits", "assemble", "first_to_go"]
 

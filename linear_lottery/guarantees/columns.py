@@ -8,7 +8,7 @@ import numpy as np
 
 from linear_lottery.guarantees.facts import EPS, Facts
 from recovery.guarantees import Bounded, Verdict, all_of, exceeds
-from recovery.ranks import column_norms, unit_columns
+from recovery.operators.ranks import column_norms, unit_columns
 
 __all__ = [
     "apart",

@@ -10,7 +10,7 @@ import numpy as np
 from planted.base.checks import check_number
 from recovery.guarantees import Bounded, Verdict, exceeds
 from recovery.guarantees.engine.instance import Instance
-from recovery.ranks import rank_tolerance, triangle, unit_columns
+from recovery.operators.ranks import rank_tolerance, triangle, unit_columns
 
 __all__ = [
     "EPS",

@@ -12,7 +12,7 @@ from linear_lottery.guarantees.facts import EPS, SOURCE, Facts, clearly, facts, 
 from linear_lottery.guarantees.runs import all_follow, follows, prune
 from recovery.guarantees import Guarantee, Verdict, all_of
 from recovery.guarantees.engine.instance import Instance
-from recovery.ranks import nearest_solution
+from recovery.operators.ranks import nearest_solution
 
 __all__ = ["FINITE_TIME"]
 

@@ -13,7 +13,7 @@ from linear_lottery.guarantees.facts import EPS, SOURCE, clearly, facts, full_co
 from linear_lottery.guarantees.runs import SCHEDULES, all_follow, prune
 from recovery.guarantees import Guarantee, Verdict, all_of
 from recovery.guarantees.engine.instance import Instance
-from recovery.ranks import unit_columns
+from recovery.operators.ranks import unit_columns
 
 __all__ = ["ORDER"]
 
