@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from planted.base import arrays
-from planted.base.arrays import EPS
 from planted.base.checks import check_array, check_integer
 from planted.base.exactness import exact_numbers
 from planted.base.values import by_value
 from recovery.operators.columns import Row, basis, check_gated, check_gates, independent_columns, integers, orthogonal
+from recovery.operators.ranks import rank
 
 __all__ = [
     "GatePair",
@@ -174,8 +174,8 @@ class RankReport:
     shape : tuple of int
         n and d p.
     rank : int
-        Numeric rank of A with columns of unit norm (zero columns stay 0); singular values up to max(n, d p) eps times
-        the largest count as 0.
+        Numeric rank of A with columns of unit norm (zero columns stay 0): singular values above
+        :func:`recovery.operators.ranks.rank_tolerance`, which does not grow with the rows.
     within_features : int
         Sum over features of the rank of the p gates on the rows where the feature is not 0: an upper bound of the rank.
     pairs : int
@@ -260,14 +260,13 @@ def _paired(G: np.ndarray) -> list[tuple[int, int]]:
 
 
 def _rank(columns: np.ndarray) -> int:
-    """Return the numeric rank of a matrix with columns of unit norm."""
+    """Return the numeric rank of a matrix once its columns have unit norm: features may have any units."""
     if columns.shape[0] == 0:
         return 0
     largest = np.abs(columns).max(axis=0)
     units = columns / np.where(largest > 0.0, largest, 1.0)
     norms = np.sqrt((units * units).sum(axis=0))
-    spectrum = np.linalg.svd(units / np.where(norms > 0.0, norms, 1.0), compute_uv=False)
-    return int((spectrum > max(columns.shape) * EPS * spectrum[0]).sum())
+    return rank(units / np.where(norms > 0.0, norms, 1.0))
 
 
 LIMIT = 200_000

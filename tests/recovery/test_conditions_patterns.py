@@ -120,3 +120,22 @@ def test_a_full_enumeration_holds_all_complements_and_binary_generators_none():
     binary = GatedOperator.from_generators(rng.standard_normal((200, 4)), H)
     assert complementary_pairs(binary) == []
     assert gated_rank(binary).full
+
+
+def test_many_rows_do_not_hide_a_column_that_differs():
+    """Two columns at an angle of 1e-12, far above the rounding of columns and far below n eps."""
+    n = 60_000
+    one = np.random.default_rng(0).standard_normal(n)
+    other = one + 1e-12 * np.random.default_rng(1).standard_normal(n)
+    assert 1e-12 < n * np.finfo(float).eps
+    gates = np.ones((n, 1), dtype=bool)
+    assert gated_rank(GatedOperator(np.stack([one, other], axis=1), gates)).rank == 2
+    assert gated_rank(GatedOperator(np.stack([one, 3.0 * one], axis=1), gates)).rank == 1
+
+
+def test_the_rank_does_not_depend_on_the_units_of_features():
+    X = np.random.default_rng(0).standard_normal((4, 3)) * [1e-200, 1.0, 1e200]
+    gates = np.random.default_rng(1).random((4, 3)) < 0.5
+    found = gated_rank(GatedOperator(X, gates))
+    assert found.rank == gated_rank(GatedOperator(X / [1e-200, 1.0, 1e200], gates)).rank
+    assert gated_rank(GatedOperator(np.ones((4, 3)), np.zeros((4, 2), dtype=bool))).rank == 0
