@@ -95,8 +95,8 @@ class RecoveryResult:
     message : str
         The status' sentence, with what else is worth knowing (cycles broken, best iterate returned).
     history : dict of list
-        One entry a step: ``objective``, ``step`` (step size) and ``support_change`` (indices that
-        entered), and what a solver adds.
+        One entry per step: ``objective``, 1/2 |A x - y|^2 of the iterate after the step, ``step`` (step size) and
+        ``support_change`` (indices that entered), and what a solver adds.
     values : array, shape (k,)
         x on its support.
     """

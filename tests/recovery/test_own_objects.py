@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from recovery.operators.thresholding import select_top
 from recovery.solvers.base import RecoveryResult, Run, Solver
 from recovery.solvers.htp import HTP
 from recovery.solvers.least_squares import least_squares
+from recovery.solvers.solve import SolverName
 
 
 @dataclass(frozen=True)
@@ -167,3 +169,21 @@ def test_the_checker_prints_any_file_name(tmp_path):
     )
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"gl\\udce9.json: verified" in done.stdout
+
+
+@pytest.mark.parametrize("name", [one for one in recovery.list_solvers() if "l1" not in one])
+def test_the_objective_on_record_is_half_the_squared_residual(name):
+    A, x = np.random.default_rng(2).standard_normal((30, 50)), np.zeros(50)
+    x[[1, 8, 20]] = 1.0, -1.0, 0.5
+    y = A @ x + 0.1 * np.random.default_rng(3).standard_normal(30)
+    seen = []
+    found = recovery.solve(A, y, 3, name, normalise=False, max_iter=20, callback=seen.append)
+    for state, on_record in zip(seen, found.history["objective"], strict=True):
+        residual = y - A[:, state.support] @ state.values
+        assert state.objective == on_record == pytest.approx(0.5 * residual @ residual, rel=1e-12)
+
+
+def test_the_names_of_the_solvers_are_the_choices():
+    assert get_args(SolverName) == tuple(recovery.list_solvers())
+    with pytest.raises(ValueError, match="solver='hpt' is not known; expected one of aiht"):
+        recovery.solve(np.eye(3), np.ones(3), 1, "hpt")
