@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,39 @@ from planted.base.checks import check_array
 from planted.base.values import by_value, frozen
 from planted.kinks import KinkForm, kink_form_of
 
-__all__ = ["ReLUNetwork"]
+__all__ = ["ReLUNetwork", "forward"]
 
 BLOCK_BYTES = 64 * 2**20
 """Target size of the hidden activations that are held at a time, in bytes."""
+
+
+def forward(layers: Sequence[Any], X: Any, hidden: Callable[[int, Any, Any], Any] | None = None) -> Iterator[Any]:
+    """Yield the activations of every hidden layer, and then the outputs.
+
+    Parameters
+    ----------
+    layers : sequence of array
+        Weights of at least one layer, shapes (..., d, m_1), ..., (..., m_L, k); the last one may be of shape (m_L,).
+    X : array, shape (..., n, d)
+        Inputs.
+    hidden : callable, optional
+        ``hidden(level, values, layer)`` returns relu(values @ layer) of hidden layer `level`, from 0; for callers that
+        have memory for it. By default a new array.
+
+    Yields
+    ------
+    array
+        relu(X W_1), relu(relu(X W_1) W_2), ..., outputs. No earlier array is kept here.
+    """
+    values = X
+    for level, layer in enumerate(layers[:-1]):
+        values = _rectified(values, layer) if hidden is None else hidden(level, values, layer)
+        yield values
+    yield values @ layers[-1]
+
+
+def _rectified(values: Any, layer: Any) -> Any:
+    return arrays.namespace(values).maximum(values @ layer, 0)
 
 
 @by_value
@@ -220,10 +249,9 @@ class ReLUNetwork:
         return parts[0] if len(parts) == 1 else self.namespace.concatenate(parts)
 
     def _forward(self, rows: Any) -> Any:
-        xp = self.namespace
-        for layer in self.layers[:-1]:
-            rows = xp.maximum(rows @ layer, 0)
-        return rows @ self.output
+        for values in forward(self.layers, rows):
+            rows = values
+        return rows
 
     def _parts(self) -> tuple[Any, ...]:
         return self.layers

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from planted.networks import ReLUNetwork
+from planted.networks import ReLUNetwork, forward
 from recovery.mlp.losses import loss_and_gradient
 from recovery.mlp.record import Record, empty_network
 from recovery.mlp.training import Batches
@@ -160,7 +160,7 @@ def _one_after_the_other(
             record.stop = None  # the layer before it left the range is good for features
         if level < len(widths) - 1:
             with np.errstate(over="ignore", invalid="ignore"):
-                features = xp.maximum(data.X @ network.hidden, 0)
+                features = next(forward(network.layers, data.X))
             if not bool(xp.isfinite(features).all()):
                 note = f"the outputs of hidden layer {level + 1} leave the range of the numbers; the network is zero"
                 return _zero(batches, len(widths)), Status.DIVERGED, note
