@@ -218,9 +218,27 @@ class ReLUNetwork:
         return 1 if self.output.ndim == 1 else int(self.output.shape[1])
 
     @property
+    def counted(self) -> tuple[Any, ...]:
+        """Layers whose weights count as the size of the network.
+
+        All of them, but not the output layer of a network with a scalar output, shape (m,): its weights are signs, or
+        can be made signs without changing the function.
+        """
+        return self.layers[:-1] if self.output.ndim == 1 else self.layers
+
+    @property
     def sparsity(self) -> int:
-        """Number of non-zero weights of all layers but the output one."""
-        return sum(int(self.namespace.count_nonzero(layer)) for layer in self.layers[:-1])
+        """Number of non-zero weights of the :attr:`counted` layers, as `sparsity` of ``recovery.fit_network``."""
+        return sum(int(self.namespace.count_nonzero(layer)) for layer in self.counted)
+
+    @property
+    def support(self) -> Any:
+        """Where the counted weights are not 0, array of int64 of length :attr:`sparsity`, ascending.
+
+        Places in the vector that holds the :attr:`counted` layers one after the other, rows first.
+        """
+        xp = self.namespace
+        return xp.flatnonzero(xp.concatenate([layer.ravel() != 0 for layer in self.counted])).astype(xp.int64)
 
     @property
     def namespace(self) -> Any:
@@ -239,8 +257,9 @@ class ReLUNetwork:
 
     def __repr__(self) -> str:
         widths = " -> ".join(str(int(layer.shape[0])) for layer in self.layers)
+        kind = "hidden weights" if self.output.ndim == 1 else "weights"
         return (
-            f"ReLUNetwork({widths} -> {self.n_outputs}, {self.sparsity} non-zero hidden weights, "
+            f"ReLUNetwork({widths} -> {self.n_outputs}, {self.sparsity} non-zero {kind}, "
             f"{self.dtype}, {self.device})"
         )
 

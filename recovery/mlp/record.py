@@ -20,7 +20,7 @@ __all__ = ["FitState", "NetworkFit", "Record", "empty_network", "sentence"]
 
 
 @by_value
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class NetworkFit:
     """The answer of :func:`recovery.fit_network`.
 
@@ -53,6 +53,22 @@ class NetworkFit:
     status: Status
     message: str
     history: dict[str, list[float]] = field(repr=False, default_factory=dict)
+
+    @property
+    def success(self) -> bool:
+        """Whether a stop rule held, as opposed to a limit or a failure; see :attr:`recovery.Status.success`."""
+        return self.status.success
+
+    @property
+    def support(self) -> Any:
+        """Where the network's counted weights are not 0: :attr:`planted.ReLUNetwork.support`."""
+        return self.network.support
+
+    def __repr__(self) -> str:
+        return (
+            f"NetworkFit({self.network!r}, psnr_db={self.psnr_db:.4g}, n_iter={self.n_iter}, "
+            f"success={self.success}, message={self.message!r})"
+        )
 
 
 @by_value

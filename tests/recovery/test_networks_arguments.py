@@ -244,3 +244,21 @@ def test_restarts_are_counted_and_can_be_forbidden():
     assert set(more.history["start"]) == {0.0, 1.0, 2.0}
     assert "start 3 of at most 3" in more.message
     assert more.psnr_db >= once.psnr_db
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("outputs", "depth"), [(1, 1), (3, 1), (1, 2), (3, 2)])
+def test_the_network_counts_what_the_argument_counted(backend, method, outputs, depth):
+    X = planted.gaussian_inputs(300, 6, rng=0)
+    y = planted.sparse_network(6, 4, 15, n_outputs=outputs, depth=depth, rng=1)(X)
+    found = recovery.fit_network(
+        backend.put(X), backend.put(y), n_neurons=[4] * depth, sparsity=18, method=method, n_iter=12, rng=0
+    )
+    layers = [backend.get(layer) for layer in found.network.layers]
+    counted = layers if outputs > 1 else layers[:-1]
+    assert found.network.sparsity == sum(np.count_nonzero(layer) for layer in counted) == len(found.support)
+    assert found.network.sparsity <= 18
+    places = np.flatnonzero(np.concatenate([layer.ravel() for layer in counted]))
+    np.testing.assert_array_equal(backend.get(found.support), places)
+    if method == "repaired" and outputs > 1:  # the whole budget is used, over all layers
+        assert found.network.sparsity == 18
