@@ -15,13 +15,12 @@ from planted.networks import ReLUNetwork
 from recovery.mlp.losses import LOSSES, class_targets, psnr, softmax
 from recovery.mlp.record import FitState, NetworkFit, Record, empty_network, sentence
 from recovery.mlp.training import Batches
-from recovery.mlp.units import check_ratio, check_unit, in_range, root_mean_square
+from recovery.mlp.units import Units
 from recovery.networks.joint.layerwise import fit_released_layers, fit_repaired_layers
 from recovery.networks.joint.released import fit_released_vector
 from recovery.networks.joint.repaired import fit_repaired_vector
 from recovery.networks.scalar.released import fit_released
 from recovery.networks.scalar.repaired import fit_repaired
-from recovery.operators.arithmetic import power
 from recovery.solvers.base import Status
 
 __all__ = ["check_widths", "count_weights", "fit_network", "fit_several"]
@@ -75,21 +74,14 @@ def fit_several(
     callback: Callable[[FitState], Any] | None,
 ) -> NetworkFit:
     """Fit a network with several outputs or hidden layers; :func:`recovery.fit_network` has checked the arguments."""
-    xp = arrays.namespace(X)
     repaired = method == "repaired"
-    # the repaired method's steps are of one length, so it works on inputs and targets of root mean square 1; the powers
-    # of two in that are taken out first and exactly, which keeps every square in range
-    unit_X, part_X = _size(X) if repaired else (0, 1.0)
-    unit_y, part_y = _size(y) if repaired and loss == "squared" else (0, 1.0)
-    check_unit("X", unit_X, X.dtype)
-    check_unit("y", unit_y, X.dtype)
-    used = xp.flatnonzero((X != 0).any(axis=0)) if repaired else None  # blank pixels get no weights
-    small = X if used is None or int(used.shape[0]) in (0, X.shape[1]) else X[:, used]
-    small, target = (xp.ldexp(small, -unit_X), xp.ldexp(y, -unit_y)) if unit_X or unit_y else (small, y)
-    if repaired:
-        small, target = small / part_X, target / part_y
+    # the repaired method's steps are of one length, so it works on inputs and targets of root mean square 1
+    units = Units.of(X, y, loss, exact=False, blank=False) if repaired else Units()
+    last = len(widths) if y.ndim == 2 else len(widths) - 1
+    units.check(last if len(widths) > 1 or y.ndim == 2 else 0, X.dtype)
+    small, target = units.divide(X, y)
     phases = len(widths) + (repaired and len(widths) > 1)
-    record = Record(n_iter * phases, time_limit, callback, math.ldexp(part_y, unit_y))
+    record = Record(n_iter * phases, time_limit, callback, units.targets.number)
     batches = Batches(small, target, batch_size, rng)
     if len(widths) > 1:
         if repaired:
@@ -104,19 +96,10 @@ def fit_several(
         network, status, note = fit_repaired_vector(batches, widths[0], sparsity, loss, record, rng, tol)
     else:
         network, status, note = fit_released_vector(batches, widths[0], sparsity, loss, gate_update, record, rng)
-    if repaired:
-        layers = list(network.layers)
-        last = len(layers) - (1 if y.ndim == 2 else 2)
-        layers[0] = layers[0] / part_X
-        layers[last] = layers[last] * part_y
-        layers, held = in_range(layers, last, unit_X, unit_y, batches.X, batches.y)
-        network = ReLUNetwork(layers)
-        if not held:
-            status, note = Status.OUT_OF_RANGE, f"before that: {sentence(status, n_iter, note)}"
-    if int(small.shape[1]) < int(X.shape[1]):
-        first = xp.zeros((int(X.shape[1]), network.n_neurons), dtype=X.dtype)
-        first[used] = network.hidden
-        network = ReLUNetwork([first, *network.layers[1:]])
+    layers, held = units.restore(network.layers, last, batches.X, batches.y, int(X.shape[1]))
+    network = ReLUNetwork(layers)
+    if not held:
+        status, note = Status.OUT_OF_RANGE, f"before that: {sentence(status, n_iter, note)}"
     return NetworkFit(
         network,
         _score(network, X, y, loss),
@@ -134,13 +117,6 @@ def _score(network: ReLUNetwork, X: Any, y: Any, loss: str) -> float:
     if not bool(arrays.namespace(outputs).isfinite(outputs).all()):
         return -math.inf
     return psnr(softmax(outputs) if loss == "cross_entropy" else outputs, y)
-
-
-def _size(values: Any) -> tuple[int, float]:
-    """Return e and r with root mean square 2^e r and 1/2 <= r < 1; (0, 1) for zeros."""
-    top = math.frexp(float(arrays.namespace(values).abs(values).max()))[1]
-    part, power = math.frexp(root_mean_square(values, top))
-    return (top + power, part) if part else (0, 1.0)
 
 
 EXACT_ONLY = ("l1", "group_l1")
@@ -316,10 +292,10 @@ def fit_network(
         )
     n_neurons = widths[0]
     # powers of two are exact: the repaired method works on numbers near 1, whose squares stay in range
-    unit_X, unit_y = (_exponent(X), _exponent(y)) if method == "repaired" else (0, 0)
-    check_ratio(unit_y, unit_X, dtype)
-    small, target = (xp.ldexp(X, -unit_X), xp.ldexp(y, -unit_y)) if unit_X or unit_y else (X, y)
-    record = Record(n_iter, time_limit, callback, power(1.0, unit_y))
+    units = Units.of(X, y, loss) if method == "repaired" else Units()
+    units.check(0, dtype)
+    small, target = units.divide(X, y)
+    record = Record(n_iter, time_limit, callback, units.targets.number)
     batches = Batches(small, target, batch_size, draw)
     if method == "released":
         network, status, note = fit_released(batches, n_neurons, sparsity, gate_update, record, draw)
@@ -327,18 +303,12 @@ def fit_network(
         network, status, note = fit_repaired(
             batches, n_neurons, sparsity, gate_update, record, draw, restarts=restarts, tol=tol, solver=solver
         )
-    if unit_y != unit_X:
-        layers, held = in_range([network.hidden, network.output], 0, unit_X, unit_y, small, target)
-        network = ReLUNetwork(layers)
-        if not held:
-            status, note = Status.OUT_OF_RANGE, f"before that: {sentence(status, n_iter, note)}"
+    layers, held = units.restore(network.layers, 0, small, target, int(X.shape[1]))
+    network = ReLUNetwork(layers)
+    if not held:
+        status, note = Status.OUT_OF_RANGE, f"before that: {sentence(status, n_iter, note)}"
     message = sentence(status, n_iter, note)
     return NetworkFit(network, psnr(network(X), y), record.n_iter, status, message, record.history)
-
-
-def _exponent(values: Any) -> int:
-    """Return e with 2^(e-1) <= max |values| < 2^e; 0 for zeros."""
-    return math.frexp(float(arrays.namespace(values).abs(values).max()))[1]
 
 
 def _check_solver(solver: str | None, method: str, batch_size: int | None, scalar: bool) -> None:

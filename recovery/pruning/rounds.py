@@ -17,8 +17,7 @@ from recovery.mlp.masks import Masks, live_neurons, pruned_count
 from recovery.mlp.passes import Shapes
 from recovery.mlp.record import FitState, NetworkFit
 from recovery.mlp.training import Clock, Job, Trainer
-from recovery.mlp.units import check_ratio, check_unit, in_range, unit_inputs, unit_targets
-from recovery.operators.arithmetic import power
+from recovery.mlp.units import Unit, Units
 from recovery.pruning.recipes import Recipe, initial_weights
 from recovery.solvers.base import Status
 
@@ -85,18 +84,19 @@ class Pass:
         self.counted = len(counted)
         self.fused = recipe.name == "fair" and self.scalar and recipe.count == "hidden"
         self.peaks = [float(self.xp.abs(y).max()) for y in targets]
-        self.scales, self.unit_X = [(1.0, 0)] * len(targets), 0
+        self.scaled = len(widths) - 1 if self.fused else len(widths)  # the layer that takes the unit of the targets
+        self.units = [Units()] * len(targets)
         columns = self.xp.stack([y.reshape(int(y.shape[0]), outputs) for y in targets])
         inputs = self.X
         if recipe.scaled:
-            inputs, self.unit_X = unit_inputs(self.X)
-            if not (self.fused and len(widths) == 1):
-                check_unit("X", self.unit_X, dtype)
-            if loss == "squared":
-                columns = columns.copy()
-                for i in range(len(targets)):
-                    columns[i], self.scales[i] = unit_targets(columns[i], self.peaks[i])
-                    check_ratio(self.scales[i][1], self.unit_X, dtype)
+            unit_X = Unit.of(self.X)
+            inputs = unit_X.divide(self.X)
+            columns = columns.copy()
+            for i in range(len(targets)):
+                unit_y = Unit.of(columns[i], exact=False) if loss == "squared" else Unit()
+                self.units[i] = Units(unit_X, unit_y)
+                self.units[i].check(self.scaled, dtype)
+                columns[i] = unit_y.divide(columns[i])
         self.columns = columns
         self.tops = [float(xp_max) for xp_max in arrays.to_numpy(self.xp.abs(columns).max(axis=(1, 2)))]
         factor = 2.0 / outputs if recipe.mean_outputs and loss == "squared" else 1.0
@@ -225,14 +225,11 @@ class Pass:
     def _network(self, weights: Any, problem: int) -> tuple[ReLUNetwork, bool]:
         """Return a network in the caller's units, without neurons that receive or send nothing; and whether it fits."""
         xp, layers = self.xp, self.shapes.split(weights)
-        mantissa, exponent = self.scales[problem]
         if self.fused:
             layers[-2] = layers[-2] * xp.abs(layers[-1])[:, 0]
             layers[-1] = xp.sign(layers[-1])
-        scaled = len(layers) - 2 if self.fused else len(layers) - 1
-        layers[scaled] = layers[scaled] * mantissa
-        inputs, targets = self.trainer.X, self.columns[problem]
-        layers, held = in_range(layers, scaled, self.unit_X, exponent, inputs, targets)
+        inputs, n_inputs = self.trainer.X, int(self.X.shape[1])
+        layers, held = self.units[problem].restore(layers, self.scaled, inputs, self.columns[problem], n_inputs)
         alive = live_neurons([arrays.to_numpy(layer != 0) for layer in layers])
         for i, keep in enumerate(alive[1:-1]):
             places = xp.asarray(np.flatnonzero(keep))
@@ -279,7 +276,7 @@ class Pass:
 
     def _in_units(self, value: float, problem: int) -> float:
         """Return an objective in the caller's units, infinity where that is out of range."""
-        unit = power(*self.scales[problem]) if self.loss == "squared" else 1.0
+        unit = self.units[problem].targets.number
         return value * unit * unit  # ** would raise
 
     def _stop(self, run: _Run) -> Status | None:
