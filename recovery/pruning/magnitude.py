@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from planted.base.checks import check_array, check_choice, check_integer, check_
 from recovery.mlp.losses import LOSSES, class_targets
 from recovery.mlp.record import FitState, NetworkFit
 from recovery.mlp.training import Clock
-from recovery.pruning.recipes import resolve
+from recovery.pruning.recipes import Recipe, resolve
 from recovery.pruning.rounds import Pass
 
 __all__ = ["imp", "imp_many"]
@@ -24,16 +24,16 @@ def imp(
     *,
     n_neurons: int | Sequence[int],
     sparsity: int | Sequence[int],
-    recipe: str = "fair",
-    loss: str = "squared",
+    recipe: Literal["fair", "paper"] | Recipe = "fair",
+    loss: Literal["squared", "cross_entropy"] = "squared",
     n_iter: int | None = None,
     batch_size: int | None = None,
     learning_rate: float | None = None,
     prune_share: float | None = None,
     rewind: float | None = None,
     fine_tune: int | None = None,
-    initialisation: str | None = None,
-    count: str | None = None,
+    initialisation: Literal["small", "pytorch"] | Callable[[Any, np.random.Generator], np.ndarray] | None = None,
+    count: Literal["hidden", "all"] | None = None,
     time_limit: float | None = None,
     rng: Any = None,
     callback: Callable[[FitState], Any] | None = None,
@@ -50,8 +50,9 @@ def imp(
         Widths of the hidden layers; an int is one layer.
     sparsity : int or sequence of int
         s >= 0, the number of weights to keep; all of a sequence are served by one pass. It may exceed what exists.
-    recipe : {"fair", "paper"}, default "fair"
-        Where the defaults of all arguments below come from. ``"paper"`` is the paper's baseline, see Notes.
+    recipe : {"fair", "paper"}, or Recipe, default "fair"
+        Where the defaults of all arguments below come from. ``"paper"`` is the paper's baseline, see Notes; a
+        :class:`recovery.pruning.Recipe` is one of your own, for instance ``dataclasses.replace(FAIR, ...)``.
     loss : {"squared", "cross_entropy"}, default "squared"
         What training minimises.
     n_iter : int, optional
@@ -66,7 +67,7 @@ def imp(
         Share of the first round after which weights are kept, to rewind to; 0 rewinds to the initialisation.
     fine_tune : int, optional
         Updates after the last pruning, with the mask.
-    initialisation : {"small", "pytorch"}, optional
+    initialisation : {"small", "pytorch"} or callable, optional
         Where training starts, see :func:`recovery.pruning.recipes.initial_weights`.
     count : {"hidden", "all"}, optional
         Which weights are pruned and counted: those of the hidden layers, or of the output layer too.
@@ -147,8 +148,8 @@ def imp_many(
     *,
     n_neurons: int | Sequence[int],
     sparsities: Sequence[Sequence[int]],
-    recipe: str = "fair",
-    loss: str = "squared",
+    recipe: Literal["fair", "paper"] | Recipe = "fair",
+    loss: Literal["squared", "cross_entropy"] = "squared",
     rngs: Sequence[Any] | None = None,
     time_limit: float | None = None,
     callback: Callable[[FitState], Any] | None = None,

@@ -82,7 +82,7 @@ class Pass:
         self.shapes = Shapes.of_widths(int(X.shape[1]), widths, outputs)
         counted = self.shapes.layers if recipe.count == "all" else self.shapes.layers[:-1]
         self.counted = len(counted)
-        self.fused = recipe.name == "fair" and self.scalar and recipe.count == "hidden"
+        self.fused = recipe.absorbs and self.scalar and recipe.count == "hidden"
         self.peaks = [float(self.xp.abs(y).max()) for y in targets]
         self.scaled = len(widths) - 1 if self.fused else len(widths)  # the layer that takes the unit of the targets
         self.units = [Units()] * len(targets)

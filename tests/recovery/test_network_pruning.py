@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from itertools import pairwise
 
 import numpy as np
@@ -16,7 +17,7 @@ from recovery.mlp.passes import Passes, Shapes
 from recovery.mlp.training import Trainer
 from recovery.networks import imp_many
 from recovery.pruning import rounds
-from recovery.pruning.recipes import FAIR, PAPER, initial_weights
+from recovery.pruning.recipes import FAIR, PAPER, Recipe, initial_weights
 
 QUICK = {"n_iter": 12, "batch_size": 40, "fine_tune": 15}
 
@@ -102,6 +103,33 @@ def test_the_paper_recipe_has_the_papers_settings():
     assert not PAPER.scaled
     assert not PAPER.lands
     assert PAPER.mean_outputs
+
+
+@pytest.mark.parametrize("recipe", [FAIR, PAPER])
+def test_nothing_depends_on_the_name_of_a_recipe(recipe):
+    X, y, _ = problem(k=2)
+    for target in (y, y[:, 0]):
+        named = recovery.imp(X, target, n_neurons=3, sparsity=8, recipe=recipe.name, n_iter=12, fine_tune=5, rng=0)
+        own = dataclasses.replace(recipe, name="mine", n_iter=12, fine_tune=5)
+        found = recovery.imp(X, target, n_neurons=3, sparsity=8, recipe=own, rng=0)
+        assert found == named
+
+
+def test_a_recipe_may_bring_its_own_functions():
+    """The rate as a method, the start as a function: the last update of rate 0 leaves the start, pruned."""
+
+    class Frozen(Recipe):
+        def rate(self, step, total, *, fine=False):
+            return 0.0
+
+    X, y, _ = problem()
+    values = {field.name: getattr(PAPER, field.name) for field in dataclasses.fields(Recipe)}
+    own = Frozen(**{**values, "name": "frozen", "initialisation": lambda shapes, rng: np.arange(1.0, shapes.size + 1)})
+    found = recovery.imp(X, y, n_neurons=3, sparsity=5, recipe=own, prune_share=0, rng=0)
+    np.testing.assert_array_equal(found.network.hidden[:, :2], [[0.0, 0.0]] * 5 + [[17.0, 18.0]])
+    np.testing.assert_array_equal(found.network.output, [20.0, 21.0])
+    with pytest.raises(ValueError, match=r"shape \(3,\); expected 21 finite weights"):
+        recovery.imp(X, y, n_neurons=3, sparsity=5, initialisation=lambda shapes, rng: np.ones(3))
 
 
 def test_initial_weights_have_the_law_of_pytorch():
