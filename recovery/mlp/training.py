@@ -94,15 +94,21 @@ class Clock:
     ----------
     time_limit : float or None
         Seconds from now.
+
+    Attributes
+    ----------
+    stopped : bool
+        To be set where the work is to end at once.
     """
 
     def __init__(self, time_limit: float | None) -> None:
+        self.stopped = False
         self._end = None if time_limit is None else time.perf_counter() + time_limit
 
     @property
     def over(self) -> bool:
         """Whether the time is up."""
-        return self._end is not None and time.perf_counter() > self._end
+        return self.stopped or (self._end is not None and time.perf_counter() > self._end)
 
 
 @dataclass

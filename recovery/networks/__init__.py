@@ -2,7 +2,7 @@
 
 from recovery.mlp.losses import psnr
 from recovery.mlp.masks import Masks
-from recovery.mlp.record import FitState, NetworkFit
+from recovery.mlp.record import FitMethod, FitSettings, FitState, NetworkFit
 from recovery.networks.convex import ConeFit, GroupFit, cone_program, group_program
 from recovery.networks.fitting import fit_network
 from recovery.networks.many import fit_many
@@ -10,6 +10,8 @@ from recovery.pruning.magnitude import imp, imp_many
 
 __all__ = [
     "ConeFit",
+    "FitMethod",
+    "FitSettings",
     "FitState",
     "GroupFit",
     "Masks",

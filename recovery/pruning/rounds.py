@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -15,7 +14,7 @@ from planted.networks import ReLUNetwork
 from recovery.mlp.losses import psnr, psnr_of, softmax
 from recovery.mlp.masks import Masks, live_neurons, pruned_count
 from recovery.mlp.passes import Shapes
-from recovery.mlp.record import FitState, NetworkFit
+from recovery.mlp.record import FitSettings, FitState, NetworkFit
 from recovery.mlp.training import Clock, Job, Trainer
 from recovery.mlp.units import Unit, Units
 from recovery.pruning.recipes import Recipe, initial_weights
@@ -65,16 +64,14 @@ class Pass:
         self,
         X: Any,
         targets: list[Any],
-        widths: tuple[int, ...],
         wanted: list[list[int]],
         recipe: Recipe,
-        loss: str,
+        settings: FitSettings,
         rngs: list[np.random.Generator],
-        clock: Clock,
-        callback: Callable[[FitState], Any] | None,
     ) -> None:
         self.xp, self.targets, self.wanted, self.recipe = arrays.namespace(X), targets, wanted, recipe
-        self.loss, self.clock, self.callback = loss, clock, callback
+        widths, loss, self.callback = settings.widths, settings.loss, settings.callback
+        self.loss = loss
         self.stop: Status | None = None
         dtype, self.scalar = targets[0].dtype, targets[0].ndim == 1
         self.X = X.astype(dtype, order="C")  # no bit depends on the caller's memory order
@@ -107,8 +104,11 @@ class Pass:
             masks = Masks.full(self.shapes.split(start)[: self.counted])
             self.runs.append(_Run(i, values, start, masks, rng))
 
-    def run(self) -> list[list[NetworkFit]]:
-        """Return the fits of all problems, in the order asked for."""
+    def run(self, clock: Clock) -> list[list[NetworkFit]]:
+        """Return the fits of all problems, in the order asked for; a stop by the callback stops the clock too."""
+        self.clock = clock
+        if clock.stopped:
+            self.stop = Status.STOPPED
         active = []
         for run in self.runs:
             if self.loss == "squared" and self.peaks[run.problem] == 0:
@@ -153,6 +153,7 @@ class Pass:
                 state = FitState(run.n_iter, number, ratio, objective, run.masks.count, neurons)
                 if self.callback(state) is True:
                     self.stop = Status.STOPPED
+                    self.clock.stopped = True
         if self.clock.over:
             self.stop = self.stop or Status.TIME_LIMIT
 

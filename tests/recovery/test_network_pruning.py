@@ -244,7 +244,7 @@ def test_several_problems_at_once_are_the_problems_one_at_a_time(backend, recipe
     wanted = [[4, 12], [20], [6, 500, 0]]
     options = {"n_neurons": 4, "recipe": recipe, **(QUICK if recipe == "fair" else {"n_iter": 8})}
     put = backend.put
-    many = imp_many(put(X), [put(y) for y in targets], sparsities=wanted, rngs=[5, 6, 7], **options)
+    many = imp_many(put(X), [put(y) for y in targets], sparsity=wanted, rngs=[5, 6, 7], **options)
     for y, s, seed, fits in zip(targets, wanted, (5, 6, 7), many, strict=True):
         alone = recovery.imp(put(X), put(y), sparsity=s, rng=seed, **options)
         for fit, one in zip(fits, alone, strict=True):
@@ -334,7 +334,7 @@ def test_a_pass_that_leaves_the_range_of_the_numbers_says_so():
 def test_a_problem_that_diverges_leaves_the_others_alone():
     X, y, _ = problem()
     options = {"n_neurons": 4, "recipe": "paper", "n_iter": 5}
-    many = imp_many(X, [y, 1e200 * y], sparsities=[[9, 3], [9]], rngs=[0, 1], **options)
+    many = imp_many(X, [y, 1e200 * y], sparsity=[[9, 3], [9]], rngs=[0, 1], **options)
     assert many[1][0].status is Status.DIVERGED
     for found, one in zip(many[0], recovery.imp(X, y, sparsity=[9, 3], rng=0, **options), strict=True):
         assert found.status is one.status is Status.PRUNED
@@ -379,7 +379,7 @@ def test_nothing_to_find():
     fits = recovery.imp(X, 0 * y, n_neurons=[4, 3], sparsity=[3, 0], rng=0)
     assert [fit.status for fit in fits] == [Status.ZERO_DATA, Status.ZERO_SPARSITY]
     assert all(not fit.network(X).any() for fit in fits)
-    many = imp_many(X, [0 * y, y], n_neurons=3, sparsities=[[5], [5]], rngs=[0, 0], **QUICK)
+    many = imp_many(X, [0 * y, y], n_neurons=3, sparsity=[[5], [5]], rngs=[0, 0], **QUICK)
     assert many[0][0].status is Status.ZERO_DATA
     assert many[1][0].psnr_db == recovery.imp(X, y, n_neurons=3, sparsity=5, rng=0, **QUICK).psnr_db
 
@@ -419,7 +419,7 @@ def test_degenerate_data(recipe):
         ({"y": np.zeros((150, 2, 2))}, ValueError, r"y has shape \(150, 2, 2\); expected 1 or 2"),
         ({"n_neurons": 0}, ValueError, "n_neurons=0.*1"),
         ({"n_neurons": [3, 0]}, ValueError, r"n_neurons\[1\]=0"),
-        ({"n_neurons": []}, ValueError, "n_neurons is empty"),
+        ({"n_neurons": []}, ValueError, "n_neurons=.. is empty"),
         ({"sparsity": -1}, ValueError, "sparsity=-1"),
         ({"sparsity": []}, ValueError, "sparsity is empty"),
         ({"sparsity": 2.5}, TypeError, "sparsity=2.5"),
@@ -451,18 +451,22 @@ def test_bad_arguments_are_refused_with_a_sentence(change, error, words):
 
 def test_many_refuses_problems_that_do_not_fit_together():
     X, y, _ = problem()
-    with pytest.raises(ValueError, match="sparsities has 1 entries; expected 2"):
-        imp_many(X, [y, y], n_neurons=2, sparsities=[[3]])
-    with pytest.raises(TypeError, match="sparsities=3 is not a sequence"):
-        imp_many(X, [y, y], n_neurons=2, sparsities=3)
+    with pytest.raises(ValueError, match="sparsity has 1 entries; expected 2"):
+        imp_many(X, [y, y], n_neurons=2, sparsity=[[3]])
+    with pytest.raises(TypeError, match="sparsity='3' is not a sequence"):
+        imp_many(X, [y, y], n_neurons=2, sparsity="3")
+    with pytest.raises(TypeError, match=r"sparsity=2.5 is not understood"):
+        imp_many(X, [y, y], n_neurons=2, sparsity=[3, 2.5])
+    with pytest.raises(ValueError, match=r"X has shape \(1, 150, 6\) for 2 problem"):
+        imp_many(X[None], [y, y], n_neurons=2, sparsity=3)
     with pytest.raises(ValueError, match=r"option='momentum' is not known; expected one of .*'n_iter'"):
-        imp_many(X, [y], n_neurons=2, sparsities=[[3]], momentum=0.9)
+        imp_many(X, [y], n_neurons=2, sparsity=[[3]], momentum=0.9)
     with pytest.raises(ValueError, match="rngs has 1 entries; expected 2"):
-        imp_many(X, [y, y], n_neurons=2, sparsities=[[3], [3]], rngs=[0])
+        imp_many(X, [y, y], n_neurons=2, sparsity=[[3], [3]], rngs=[0])
     with pytest.raises(ValueError, match=r"Y\[1\] has shape \(150, 1\); expected \(150,\)"):
-        imp_many(X, [y, y[:, None]], n_neurons=2, sparsities=[[3], [3]])
+        imp_many(X, [y, y[:, None]], n_neurons=2, sparsity=[[3], [3]])
     with pytest.raises(ValueError, match="Y is empty"):
-        imp_many(X, [], n_neurons=2, sparsities=[])
+        imp_many(X, [], n_neurons=2, sparsity=[])
 
 
 def test_the_fair_defaults_are_those_that_were_measured():
