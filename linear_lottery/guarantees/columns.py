@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from linear_lottery.guarantees.facts import EPS, Facts
+from linear_lottery.guarantees.facts import Facts
+from planted.base.arrays import EPS
 from recovery.guarantees import Bounded, Verdict, all_of, exceeds
 from recovery.operators.ranks import column_norms, unit_columns
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from planted.base.arrays import EPS
 from recovery.operators.arithmetic import adjoint
 from recovery.operators.base import Operator
 from recovery.operators.ranks import gram, nearest_solution, rank_tolerance, triangle, triangular_inverse, unit_columns
@@ -14,7 +15,6 @@ from recovery.solvers.base import to_host
 __all__ = ["QR_BYTES", "QR_COLUMNS", "SupportColumns", "least_squares", "restricted_cgls"]
 
 FLOAT = np.dtype(np.float64)
-EPS = float(np.finfo(FLOAT).eps)
 
 QR_COLUMNS = 2000
 """Supports of more columns than this are solved by CGLS."""
