@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from linear_lottery._pruning import EPS, Problem
+from linear_lottery._pruning import Problem
 from planted.base import arrays
-from recovery.ranks import column_norms, gram, rank_tolerance, triangle, triangular_inverse, unit_columns
+from planted.base.arrays import EPS
+from recovery.operators.ranks import column_norms, gram, rank_tolerance, triangle, triangular_inverse, unit_columns
 
 __all__ = ["Deflation"]
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg.lapack import dtrtri
 
-from recovery.ranks import rank_tolerance, triangle
+from planted.base.arrays import EPS
+from recovery.operators.ranks import rank_tolerance, triangle
 
 __all__ = ["Stretch", "stretches", "violation"]
 
-EPS = float(np.finfo(np.float64).eps)
 MOST = 10**5
 """Stretches and exchanges after which a path ends; paths have about as many as min(n, d)."""
 

@@ -75,9 +75,9 @@ def imp(
     not matter; the whole path costs O(n d^2 + d^3), by deflation of the inverse of the triangular factor of X. In all
     other cases every round costs one singular value decomposition of X_M. X counts as having full column rank
     if its columns, with norm 1, have a condition number that is estimated at no more than 1 / (8 tol), tol that of
-    :func:`recovery.ranks.rank_tolerance`: neither n nor the unit of a feature has a say. All routes compute in float64,
-    from a triangle of [X, y] where n > d. On a GPU there is one synchronisation a round by deflation, and a few for
-    each halving of the number of weights; a refit has a few.
+    :func:`recovery.operators.ranks.rank_tolerance`: neither n nor the unit of a feature has a say. All routes compute
+    in float64, from a triangle of [X, y] where n > d. On a GPU there is one synchronisation a round by deflation, and a
+    few for each halving of the number of weights; a refit has a few.
 
     References
     ----------

@@ -12,15 +12,15 @@ import numpy as np
 from linear_lottery.flow import reduced, trained
 from linear_lottery.path import PruningPath
 from planted.base import arrays
+from planted.base.arrays import EPS
 from planted.base.checks import check_array, check_same_rows
-from recovery.ranks import column_norms
+from recovery.operators.ranks import column_norms
 
 __all__ = ["Problem", "Refits", "assemble", "first_to_go"]
 
 TIE = 20.0
 """Magnitudes of refits are equal up to so many times :func:`Problem.rounding`; duplicated columns differed by 7.4."""
 
-EPS = float(np.finfo(np.float64).eps)
 """All is computed in float64, whatever the type of the data."""
 
 SAFE_EXPONENT = 200

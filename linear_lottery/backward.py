@@ -8,9 +8,10 @@ import numpy as np
 
 from linear_lottery._deflation import GUARD, Deflation
 from linear_lottery._imp import prune_to
-from linear_lottery._pruning import EPS, Problem
+from linear_lottery._pruning import Problem
 from linear_lottery.selection import Selection, checked
 from planted.base import arrays
+from planted.base.arrays import EPS
 
 __all__ = ["backward_elimination"]
 

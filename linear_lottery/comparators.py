@@ -13,8 +13,8 @@ from linear_lottery.lasso_paths import LassoPath, lasso, lasso_best, lasso_path
 from linear_lottery.selection import Selection, checked, refitted
 from planted.base import arrays
 from recovery import solve
+from recovery.operators.ranks import rank
 from recovery.operators.thresholding import select_top
-from recovery.ranks import rank
 
 __all__ = [
     "COMPARATORS",

@@ -9,7 +9,7 @@ import numpy as np
 
 from planted.base import arrays
 from planted.base.checks import check_array, check_mask, check_number, check_same_rows
-from recovery.ranks import nearest_solution, rank, triangle
+from recovery.operators.ranks import nearest_solution, rank, triangle
 
 __all__ = ["gradient_flow"]
 
@@ -64,8 +64,8 @@ def gradient_flow(X: Any, y: Any, w0: Any, t: float = math.inf, mask: Any = None
 
     As many modes count as exact zeros, which never move, as the columns of X_M (the rows, if there are fewer) lack
     in rank when they have norm 1: singular values up to sqrt(m) (eps + 16 eps(float64)) then, eps that of the data's
-    type (:func:`recovery.ranks.rank_tolerance`). Neither n nor the unit of a feature has a say in that. For t to
-    infinity the solution is computed from columns of norm 1 too; at a finite `t` the error in a mode is about
+    type (:func:`recovery.operators.ranks.rank_tolerance`). Neither n nor the unit of a feature has a say in that. For
+    t to infinity the solution is computed from columns of norm 1 too; at a finite `t` the error in a mode is about
     eps(float64) s_1 / s_i relative to the weights. Cost: one triangle of X_M, O(n m min(n, m)) for m weights
     in M, and a few decompositions of it; on a GPU a few synchronisations besides those of the checks.
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from planted.base import arrays
+from planted.base.arrays import EPS
 from planted.base.checks import check_array, check_number
 from planted.base.values import by_value, frozen
 
@@ -115,7 +116,6 @@ def _integers(values: np.ndarray) -> tuple[list[int], int]:
 SUPPORT_TOL = 1e-12
 """Entries of a unit direction up to this size count as zero in :attr:`KinkForm.supports`."""
 BLOCK_BYTES = 64 * 2**20
-EPS = float(np.finfo(np.float64).eps)
 ROUNDING = 8
 """Bound, in eps, of how far c u u' is from its rounded value: 2.5 for c, 5 for u u' (see :func:`reading_of`)."""
 MIN_POWER, MAX_POWER = -900, 1000
@@ -450,7 +450,7 @@ def _lines(units: np.ndarray, angle_tol: float) -> tuple[np.ndarray, int]:
         here = slice(start, start + width)
         a, b = units[:, first[here]], units[:, second[here]]
         gap = np.minimum(_column_norms(a - b), _column_norms(a + b))
-        close[here] = gap <= chord + 8 * np.finfo(float).eps
+        close[here] = gap <= chord + 8 * EPS
     pairs = (first[close], second[close])
     graph = coo_array((np.ones(pairs[0].size, dtype=bool), pairs), shape=(m, m))
     count, label = connected_components(graph, directed=False)

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from planted.base import arrays
+from planted.base.arrays import EPS
 from planted.base.checks import check_number
 from planted.base.values import by_value
-from planted.kinks import EPS, ROUNDING, ExactForm, KinkForm, Reading, exact_form, host_weights, reading_of
+from planted.kinks import ROUNDING, ExactForm, KinkForm, Reading, exact_form, host_weights, reading_of
 from planted.networks import ReLUNetwork
 
 __all__ = ["NetworkMatch", "SupportMatch", "match_networks", "match_supports"]

@@ -10,7 +10,7 @@ import numpy as np
 
 from linear_lottery.closed_forms.arguments import matrix, of_unit_size, places
 from planted.base.checks import check_integer, check_number
-from recovery.ranks import rank
+from recovery.operators.ranks import rank
 
 __all__ = ["equicorrelated_amplification", "null_amplification", "null_amplification_bound"]
 

@@ -10,7 +10,7 @@ from scipy.special import erf, erfc
 
 from planted.base import arrays
 from planted.base.checks import check_array, check_mask
-from recovery.ranks import rank, rank_tolerance, unit_columns
+from recovery.operators.ranks import rank, rank_tolerance, unit_columns
 
 __all__ = [
     "PANEL",

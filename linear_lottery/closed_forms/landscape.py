@@ -10,7 +10,7 @@ import numpy as np
 from linear_lottery.closed_forms.arguments import mask_of, matrix, numbers, of_unit_size, scalar_or_array, vector
 from planted.base import arrays
 from planted.base.checks import check_array
-from recovery.ranks import rank
+from recovery.operators.ranks import rank
 
 __all__ = ["barrier", "condition_numbers", "gram_extremes", "segment_excess"]
 

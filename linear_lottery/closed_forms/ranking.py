@@ -10,7 +10,7 @@ import numpy as np
 from linear_lottery.closed_forms.arguments import mask_of, matrix, numbers, scalar_or_array, vector
 from linear_lottery.flow import gradient_flow
 from planted.base.checks import check_number
-from recovery.ranks import rank
+from recovery.operators.ranks import rank
 
 __all__ = ["equicorrelated_weights", "population_weights", "ranking_time", "settling_time"]
 

@@ -6,9 +6,10 @@ import math
 
 import numpy as np
 
-from linear_lottery.guarantees.facts import EPS, Facts
+from linear_lottery.guarantees.facts import Facts
+from planted.base.arrays import EPS
 from recovery.guarantees import Bounded, Verdict, all_of, exceeds
-from recovery.ranks import column_norms, unit_columns
+from recovery.operators.ranks import column_norms, unit_columns
 
 __all__ = [
     "apart",

@@ -14,8 +14,9 @@ from linear_lottery.closed_forms.accounting import threshold_loss_increase
 from linear_lottery.closed_forms.landscape import condition_numbers
 from linear_lottery.closed_forms.predictions import prediction_split
 from linear_lottery.guarantees import samplers
-from linear_lottery.guarantees.facts import EPS, SOURCE, Facts, facts, full_column_rank, option
+from linear_lottery.guarantees.facts import SOURCE, Facts, facts, full_column_rank, option
 from linear_lottery.guarantees.runs import SCHEDULES, prune
+from planted.base.arrays import EPS
 from recovery.guarantees import Guarantee, Verdict, all_of, exceeds
 from recovery.guarantees.engine.instance import Instance
 from recovery.guarantees.engine.sampling import DESIGNS, linear_instance

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from planted.base.arrays import EPS
 from planted.base.checks import check_number
 from recovery.guarantees import Bounded, Verdict, exceeds
 from recovery.guarantees.engine.instance import Instance
-from recovery.ranks import rank_tolerance, triangle, unit_columns
+from recovery.operators.ranks import rank_tolerance, triangle, unit_columns
 
 __all__ = [
-    "EPS",
     "SOURCE",
     "Facts",
     "clearly",
@@ -24,7 +24,6 @@ __all__ = [
     "smallest_signal",
 ]
 
-EPS = float(np.finfo(np.float64).eps)
 _LEAST = 2.0**-400
 SOURCE = "condition derived in this project, for the phenomenon studied in Elesedy et al. 2020"
 

@@ -8,11 +8,12 @@ import numpy as np
 
 from linear_lottery.guarantees import samplers
 from linear_lottery.guarantees.columns import equal_norms, leaning, norms, orthogonal, projections, spread
-from linear_lottery.guarantees.facts import EPS, SOURCE, Facts, clearly, facts, full_column_rank, option
+from linear_lottery.guarantees.facts import SOURCE, Facts, clearly, facts, full_column_rank, option
 from linear_lottery.guarantees.runs import all_follow, follows, prune
+from planted.base.arrays import EPS
 from recovery.guarantees import Guarantee, Verdict, all_of
 from recovery.guarantees.engine.instance import Instance
-from recovery.ranks import nearest_solution
+from recovery.operators.ranks import nearest_solution
 
 __all__ = ["FINITE_TIME"]
 

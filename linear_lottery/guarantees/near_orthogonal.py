@@ -8,8 +8,9 @@ import numpy as np
 
 from linear_lottery.guarantees import samplers
 from linear_lottery.guarantees.columns import correlations, equal_norms, leaning, norms, projections, spread, top
-from linear_lottery.guarantees.facts import EPS, SOURCE, clearly, facts, full_column_rank
+from linear_lottery.guarantees.facts import SOURCE, clearly, facts, full_column_rank
 from linear_lottery.guarantees.runs import SCHEDULES, keeps_exactly, prune
+from planted.base.arrays import EPS
 from recovery.guarantees import Guarantee, Verdict, all_of
 from recovery.guarantees.engine.instance import Instance
 

@@ -9,11 +9,12 @@ import numpy as np
 
 from linear_lottery.guarantees import samplers
 from linear_lottery.guarantees.columns import apart, equal_norms, leaning, orthogonal, projections, spread
-from linear_lottery.guarantees.facts import EPS, SOURCE, clearly, facts, full_column_rank
+from linear_lottery.guarantees.facts import SOURCE, clearly, facts, full_column_rank
 from linear_lottery.guarantees.runs import SCHEDULES, all_follow, prune
+from planted.base.arrays import EPS
 from recovery.guarantees import Guarantee, Verdict, all_of
 from recovery.guarantees.engine.instance import Instance
-from recovery.ranks import unit_columns
+from recovery.operators.ranks import unit_columns
 
 __all__ = ["ORDER"]
 

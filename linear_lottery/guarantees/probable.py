@@ -10,8 +10,9 @@ import numpy as np
 from linear_lottery.closed_forms.amplification import null_amplification, null_amplification_bound
 from linear_lottery.closed_forms.predictions import oracle_error_bound
 from linear_lottery.guarantees import samplers
-from linear_lottery.guarantees.facts import EPS, SOURCE, Facts, clearly, facts, planted_shape, smallest_signal
+from linear_lottery.guarantees.facts import SOURCE, Facts, clearly, facts, planted_shape, smallest_signal
 from linear_lottery.guarantees.runs import SCHEDULES, prune, recovers
+from planted.base.arrays import EPS
 from recovery.guarantees import Guarantee, Verdict, all_of
 from recovery.guarantees.engine.instance import Instance
 

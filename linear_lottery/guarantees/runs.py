@@ -11,7 +11,8 @@ import numpy as np
 
 import linear_lottery
 from linear_lottery.guarantees.columns import norms, projections
-from linear_lottery.guarantees.facts import EPS, Facts, facts
+from linear_lottery.guarantees.facts import Facts, facts
+from planted.base.arrays import EPS
 from recovery.guarantees import Verdict, all_of
 from recovery.guarantees.engine.instance import Instance
 

@@ -11,8 +11,9 @@ import numpy as np
 import linear_lottery
 from linear_lottery.closed_forms.predictions import prediction_bound, prediction_risk_bound
 from linear_lottery.guarantees import samplers
-from linear_lottery.guarantees.facts import EPS, SOURCE, Facts, clearly, facts, option, planted_shape, smallest_signal
+from linear_lottery.guarantees.facts import SOURCE, Facts, clearly, facts, option, planted_shape, smallest_signal
 from linear_lottery.guarantees.probable import DELTA, law_holds, level
+from planted.base.arrays import EPS
 from recovery.guarantees import Guarantee, Verdict, all_of
 from recovery.guarantees.engine.instance import Instance
 

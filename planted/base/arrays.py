@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 __all__ = [
+    "EPS",
     "asarray",
     "device_of",
     "free_memory",
@@ -34,6 +35,9 @@ __all__ = [
 
 Array = Any
 """Type of an array argument: ``numpy.ndarray`` or ``cupy.ndarray`` (or a work-alike)."""
+
+EPS = float(np.finfo(np.float64).eps)
+"""The machine epsilon of float64, 2**-52: all tolerances are multiples of it, or of that of another dtype."""
 
 
 def is_array(value: object) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from planted.base import arrays
+from planted.base.arrays import EPS
 from planted.base.checks import check_array, check_integer
 from planted.base.quiet import quiet
 from recovery.certificates.certificate import Certificate, exact, exact_matrix
@@ -27,9 +28,6 @@ __all__ = [
     "proved_bound",
     "with_cvxpy",
 ]
-
-
-EPS = float(np.finfo(np.float64).eps)
 
 
 def enclosed_residual(A: np.ndarray, Y: np.ndarray, C: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from planted.base import arrays
+from planted.base.arrays import EPS
 from planted.base.checks import check_integer
 from recovery.exact.enumeration import LIMIT, supports
 from recovery.exact.intervals import Interval
-from recovery.operators.columns import EPS, all_columns, check_support, orthogonalise, unit_columns
+from recovery.operators.columns import all_columns, check_support, orthogonalise, unit_columns
 
 __all__ = ["babel", "exact_recovery_coefficient", "mutual_coherence", "worst_exact_recovery_coefficient"]
 

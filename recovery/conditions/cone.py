@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from planted.base import arrays
+from planted.base.arrays import EPS
 from planted.base.checks import check_integer, check_number
 from recovery.exact.intervals import Interval
-from recovery.operators.columns import EPS, all_columns, check_support
+from recovery.operators.columns import all_columns, check_support
 
 __all__ = ["restricted_eigenvalue"]
 

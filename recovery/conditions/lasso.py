@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from planted.base import arrays
+from planted.base.arrays import EPS
 from planted.base.checks import check_array, check_number, check_same_rows
 from planted.base.values import by_value
-from recovery.operators.columns import EPS, all_columns, check_signs, check_support, orthogonalise
+from recovery.operators.columns import all_columns, check_signs, check_support, orthogonalise
 
 __all__ = ["PrimalDualWitness", "irrepresentable", "primal_dual_witness"]
 

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from planted.base import arrays
+from planted.base.arrays import EPS
 from planted.base.checks import check_array, check_choice
 from planted.base.exactness import exactly
 from planted.base.values import by_value
 from recovery.networks.convex import flattest_dual
-from recovery.operators.columns import EPS, orthogonalise
+from recovery.operators.columns import orthogonalise
 from recovery.operators.gated import GatedOperator
 
 __all__ = ["NeuralIsometry", "neural_isometry"]

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from planted.base.arrays import EPS
 from planted.base.checks import check_choice, check_integer
 from recovery.exact.enumeration import LIMIT, supports
 from recovery.exact.intervals import Interval
-from recovery.operators.columns import EPS, host_columns
+from recovery.operators.columns import host_columns
 
 __all__ = ["Programs", "null_space_constant", "null_space_multipliers"]
 

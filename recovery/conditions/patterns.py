@@ -15,19 +15,11 @@ from typing import Any
 import numpy as np
 
 from planted.base import arrays
+from planted.base.arrays import EPS
 from planted.base.checks import check_array, check_integer
 from planted.base.exactness import exact_numbers
 from planted.base.values import by_value
-from recovery.operators.columns import (
-    EPS,
-    Row,
-    basis,
-    check_gated,
-    check_gates,
-    independent_columns,
-    integers,
-    orthogonal,
-)
+from recovery.operators.columns import Row, basis, check_gated, check_gates, independent_columns, integers, orthogonal
 
 __all__ = [
     "GatePair",

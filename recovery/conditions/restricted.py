@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from planted.base.arrays import EPS
 from planted.base.checks import check_choice, check_integer
 from planted.base.values import by_value
 from recovery.exact.enumeration import LIMIT, extreme_blocks, extreme_support
 from recovery.exact.intervals import Interval, contrast, down, ratio, up
-from recovery.operators.columns import EPS, host_columns, host_gram
+from recovery.operators.columns import host_columns, host_gram
 
 __all__ = ["RestrictedEigenvalues", "restricted_eigenvalues"]
 

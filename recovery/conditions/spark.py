@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from planted.base.arrays import EPS
 from planted.base.checks import check_integer
 from recovery.exact.enumeration import BLOCK_ENTRIES, LIMIT, supports
 from recovery.exact.intervals import Interval
-from recovery.operators.columns import EPS, host_columns
+from recovery.operators.columns import host_columns
 
 __all__ = ["spark_bounds"]
 

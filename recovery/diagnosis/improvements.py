@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 
 from planted.base import arrays
+from planted.base.arrays import EPS
 from recovery.conditions import complementary_pairs, equal_gates, one_per_pair
 from recovery.conditions.population import population_operator
 
 __all__ = ["Change", "changes", "looks_normal", "parallel", "written_out"]
-
-EPS = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from functools import cache, cached_property
 
 import numpy as np
 
+from planted.base.arrays import EPS
 from recovery.conditions import (
     Interval,
     RestrictedEigenvalues,
@@ -19,7 +20,7 @@ from recovery.conditions import (
     spark_bounds,
     worst_exact_recovery_coefficient,
 )
-from recovery.exact.bounded import EPS, Bounded, constant
+from recovery.exact.bounded import Bounded, constant
 from recovery.guarantees.engine.base import Verdict, exceeds
 from recovery.guarantees.linear.iterative import smaller
 from recovery.guarantees.linear.null_space import clear_rows

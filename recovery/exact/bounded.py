@@ -9,10 +9,10 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from planted.base.arrays import EPS
 from planted.base.values import same
 
 __all__ = [
-    "EPS",
     "Bounded",
     "LeastSquares",
     "babel",
@@ -36,7 +36,6 @@ __all__ = [
     "total",
 ]
 
-EPS = float(np.finfo(np.float64).eps)
 """2^-52, twice the largest relative error of one operation: errors here are bounded with a factor of 2 in hand."""
 TINY = math.ulp(0.0)
 """The smallest number above 0: what one operation may lose below the range."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from planted import ReLUNetwork
 from planted.base import arrays
+from planted.base.arrays import EPS
 from planted.base.checks import check_array, check_integer, check_number
 from planted.base.values import by_value
 from recovery.mlp.units import check_ratio
@@ -153,7 +154,7 @@ def flattest_dual(
     size = max(float(np.abs(block).max(initial=0.0)) for block in blocks) or 1.0
     # a direction of lambda that no block sees would be unbounded
     left, values, _ = np.linalg.svd(np.concatenate(list(blocks), axis=1) / size, full_matrices=False)
-    seen = left[:, values > max(left.shape) * np.finfo(np.float64).eps * values.max(initial=0.0)]
+    seen = left[:, values > max(left.shape) * EPS * values.max(initial=0.0)]
     n = seen.shape[1]
     multipliers: list[np.ndarray] = [np.zeros((0, block.shape[1])) for block in blocks]
     if inside is not None:
@@ -200,7 +201,7 @@ def flattest_dual(
 def _solutions(E: np.ndarray, e: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the shortest x with E x = e, or nearest to it, and an orthonormal basis of the null space of E."""
     left, values, right = np.linalg.svd(E)
-    rank = int(np.sum(values > max(E.shape) * np.finfo(np.float64).eps * values.max(initial=0.0)))
+    rank = int(np.sum(values > max(E.shape) * EPS * values.max(initial=0.0)))
     return right[:rank].T @ ((left[:, :rank].T @ e) / values[:rank]), right[rank:].T
 
 
@@ -473,5 +474,5 @@ def _fit(found: LeastNorms, parts: list[np.ndarray] | None, linear: bool, inputs
 def _thin(block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return U and V S^-1 of block = U S V', singular values that are 0 left out."""
     left, values, right = np.linalg.svd(block, full_matrices=False)
-    kept = values > max(block.shape) * np.finfo(np.float64).eps * values[0]
+    kept = values > max(block.shape) * EPS * values[0]
     return left[:, kept], right[kept].T / values[kept]

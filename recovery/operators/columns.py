@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from planted.base import arrays, checks
+from planted.base.arrays import EPS
 from planted.base.checks import check_array
 from planted.base.exactness import InexactNumber, check_exact
 from recovery.operators.dense import ScaledOperator
@@ -33,8 +34,6 @@ __all__ = [
     "unit_columns",
 ]
 
-
-EPS = float(np.finfo(np.float64).eps)
 
 TINY = 1e-280
 """Gram matrices below this lose digits to underflow, or are 0."""

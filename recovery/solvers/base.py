@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -14,7 +15,19 @@ from planted.base import arrays
 from planted.base.values import by_value
 from recovery.operators.base import Operator
 
-__all__ = ["Problem", "RecoveryResult", "Run", "SeenSupports", "Solver", "State", "Status", "entered", "to_host"]
+__all__ = [
+    "Clock",
+    "Problem",
+    "Recorder",
+    "RecoveryResult",
+    "Run",
+    "SeenSupports",
+    "Solver",
+    "State",
+    "Status",
+    "entered",
+    "to_host",
+]
 
 
 class Status(Enum):
@@ -169,50 +182,122 @@ class Problem:
     time_limit: float | None = None
 
 
-class Run:
-    """The record of one run: stop rules, history, best iterate, and the result made of them."""
+class Clock:
+    """Says when the time is up.
 
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        self.started = time.perf_counter()
-        y = problem.y
-        (self.y_square,) = to_host(arrays.namespace(y), (y * y).sum())
-        self.target = 0.5 * problem.tol**2 * self.y_square
-        self.history: dict[str, list[float]] = {"objective": [], "step": [], "support_change": []}
-        start = 0.5 * self.y_square if not problem.support.shape[0] else math.inf
-        self.best: tuple[float, Any, Any] = (start, problem.support, problem.values)
-        self._best_at = 0
+    Parameters
+    ----------
+    time_limit : float or None
+        Seconds from now.
+    """
+
+    def __init__(self, time_limit: float | None) -> None:
+        self._end = None if time_limit is None else time.perf_counter() + time_limit
+
+    @property
+    def over(self) -> bool:
+        """Whether the time is up."""
+        return self._end is not None and time.perf_counter() > self._end
+
+
+class Recorder:
+    """The record that every iterative method keeps: its history, the callback, the limits, and why it stopped.
+
+    A subclass says in `KEYS` what a row of its history holds.
+
+    Parameters
+    ----------
+    limit : int or None
+        Rows that may be put on record; None sets no limit.
+    time_limit : float, Clock or None
+        Seconds that may pass from now, or a clock that several records share.
+    callback : callable or None
+        Called by :meth:`ask` with a state after each step; True stops the run.
+
+    Attributes
+    ----------
+    history : dict of list of float
+        One entry per row.
+    stop : Status or None
+        Why the run has to end; the first reason stays.
+    """
+
+    KEYS: ClassVar[tuple[str, ...]] = ("objective",)
+
+    def __init__(
+        self,
+        limit: int | None = None,
+        time_limit: float | Clock | None = None,
+        callback: Callable[[Any], Any] | None = None,
+    ) -> None:
+        self.limit, self.callback = limit, callback
+        self.clock = time_limit if isinstance(time_limit, Clock) else Clock(time_limit)
+        self.history: dict[str, list[float]] = {key: [] for key in self.KEYS}
+        self.stop: Status | None = None
 
     @property
     def n_iter(self) -> int:
-        """Number of steps on record."""
-        return len(self.history["objective"])
+        """Number of rows on record."""
+        return len(self.history[self.KEYS[0]])
+
+    @property
+    def left(self) -> int:
+        """Number of rows that may still be put on record; 0 after a stop, and beyond the limit."""
+        if self.stop is not None:
+            return 0
+        return sys.maxsize if self.limit is None else max(0, self.limit - self.n_iter)
+
+    def append(self, **row: float) -> None:
+        """Put a row on record. Names beyond `KEYS` begin a list of their own."""
+        for key, value in row.items():
+            self.history.setdefault(key, []).append(float(value))
+
+    def ask(self, state: Callable[[], Any]) -> Status | None:
+        """Show the state to the callback, look at the clock, and return why the run has to end, or None.
+
+        `state` makes the state; it is called only if somebody looks at it. After a stop the callback is not asked.
+        """
+        if self.callback is not None and self.stop is None and self.callback(state()) is True:
+            self.stop = Status.STOPPED
+        if self.stop is None and self.clock.over:
+            self.stop = Status.TIME_LIMIT
+        return self.stop
+
+
+class Run(Recorder):
+    """The record of one run of a solver: also its stop rules, the best iterate, and the result made of them."""
+
+    KEYS: ClassVar[tuple[str, ...]] = ("objective", "step", "support_change")
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.max_iter, problem.time_limit, problem.callback)
+        self.problem = problem
+        y = problem.y
+        (self.y_square,) = to_host(arrays.namespace(y), (y * y).sum())
+        self.target = 0.5 * problem.tol**2 * self.y_square
+        start = 0.5 * self.y_square if not problem.support.shape[0] else math.inf
+        self.best: tuple[float, Any, Any] = (start, problem.support, problem.values)
+        self._best_at = 0
 
     def record(
         self, objective: float, support: Any, values: Any, *, step: float, change: float, **extra: float
     ) -> Status | None:
         """Put a step on record and return the status that ends the run, or None to go on."""
-        for key, value in {"objective": objective, "step": step, "support_change": change, **extra}.items():
-            self.history.setdefault(key, []).append(float(value))
+        self.append(objective=objective, step=step, support_change=change, **extra)
         if objective < self.best[0]:
             self.best, self._best_at = (objective, support, values), self.n_iter
         first = self.history["objective"][0]
         if not (math.isfinite(objective) and objective <= DIVERGENCE * max(self.y_square, first)):
             return Status.DIVERGED
-        stop = None
-        if self.problem.callback is not None:
-            # copies, so that a callback that writes into them does not change the run
-            state = State(self.n_iter, objective, support.copy(), values.copy(), float(step))
-            stop = self.problem.callback(state)
+        # copies, so that a callback that writes into them does not change the run
+        stop = self.ask(lambda: State(self.n_iter, objective, support.copy(), values.copy(), float(step)))
         if objective <= self.target:
             return Status.CONVERGED
-        if stop is True:
-            return Status.STOPPED
-        if self.problem.time_limit is not None and time.perf_counter() - self.started > self.problem.time_limit:
-            return Status.TIME_LIMIT
+        if stop is not None:
+            return stop
         if self.n_iter - self._best_at >= PATIENCE:
             return Status.STALLED
-        return Status.STEP_LIMIT if self.n_iter >= self.problem.max_iter else None
+        return None if self.left else Status.STEP_LIMIT
 
     def finish(
         self, status: Status, support: Any, values: Any, *, note: str = "", scale: Any = None, sparse: bool = False

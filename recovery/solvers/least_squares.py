@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from planted.base.arrays import EPS
 from recovery.operators.arithmetic import adjoint
 from recovery.operators.base import Operator
-from recovery.ranks import gram, nearest_solution, rank_tolerance, triangle, triangular_inverse, unit_columns
+from recovery.operators.ranks import gram, nearest_solution, rank_tolerance, triangle, triangular_inverse, unit_columns
 from recovery.solvers.base import to_host
 
 __all__ = ["QR_BYTES", "QR_COLUMNS", "SupportColumns", "least_squares", "restricted_cgls"]
 
 FLOAT = np.dtype(np.float64)
-EPS = float(np.finfo(FLOAT).eps)
 
 QR_COLUMNS = 2000
 """Supports of more columns than this are solved by CGLS."""
@@ -87,8 +87,8 @@ def least_squares(operator: Operator, idx: Any, y: Any, start: Any = None) -> tu
     Gram matrix of the scaled columns, in float64 with one refinement by the residual (Bjorck's corrected
     semi-normal equations; from memory of the literature, verified by tests/recovery/test_least_squares.py),
     half the work of QR and as exact while eps cond^2 is small. Where the smallest pivot is below
-    eps^(1/4), QR; where that does not prove full rank (:func:`recovery.ranks.rank_tolerance`), an SVD of the triangle.
-    One synchronisation each.
+    eps^(1/4), QR; where that does not prove full rank (:func:`recovery.operators.ranks.rank_tolerance`), an SVD of the
+    triangle. One synchronisation each.
     """
     count = int(idx.shape[0])
     columns = SupportColumns(operator, idx)

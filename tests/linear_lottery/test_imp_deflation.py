@@ -10,7 +10,7 @@ from linear_lottery import _deflation, imp
 from linear_lottery._deflation import Deflation
 from linear_lottery._imp import prune_to
 from linear_lottery._pruning import Problem, Refits, first_to_go
-from recovery.ranks import triangular_inverse
+from recovery.operators.ranks import triangular_inverse
 
 
 def graded(rng, n, d, exponent):

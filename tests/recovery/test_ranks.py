@@ -9,10 +9,9 @@ import recovery
 from linear_lottery import gradient_flow, imp, threshold_prune
 from linear_lottery.comparators import backward_elimination, holp
 from planted.base import arrays
-from recovery.ranks import gram, nearest_solution, rank, rank_tolerance, triangle, unit_columns
+from planted.base.arrays import EPS
+from recovery.operators.ranks import gram, nearest_solution, rank, rank_tolerance, triangle, unit_columns
 from recovery.solvers.least_squares import least_squares
-
-EPS = float(np.finfo(np.float64).eps)
 
 
 def signs(n, scale, dtype="float32"):

@@ -10,8 +10,9 @@ from functools import partial
 import numpy as np
 
 from planted.base import arrays
+from planted.base.arrays import EPS
 from recovery.conditions.neural import neural_isometry
-from recovery.exact.bounded import EPS, Bounded, constant
+from recovery.exact.bounded import Bounded, constant
 from recovery.guarantees.engine.base import Guarantee, Verdict, all_of, exceeds
 from recovery.guarantees.engine.instance import Instance
 from recovery.guarantees.linear import frames

@@ -7,10 +7,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from planted.base.arrays import EPS
 from recovery.conditions.coverage import expected_separation, gate_separation, gate_spread
 from recovery.conditions.patterns import dependent_gates, enumerate_patterns
 from recovery.conditions.relaxation import CONSTANT
-from recovery.exact.bounded import EPS, Bounded, constant
+from recovery.exact.bounded import Bounded, constant
 from recovery.guarantees.engine.base import Guarantee, Verdict, all_of, exceeds
 from recovery.guarantees.engine.instance import Instance, NoiseLaw
 from recovery.guarantees.linear import frames

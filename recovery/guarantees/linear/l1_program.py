@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from planted.base.arrays import EPS
 from recovery.exact.bounded import norm
 from recovery.guarantees.engine.base import Verdict
 from recovery.guarantees.engine.instance import Instance
@@ -18,7 +19,6 @@ from recovery.operators.gated import GatedOperator
 __all__ = ["FAMILIES", "Comparison", "compare", "descent", "near", "recovers", "twin"]
 
 
-EPS = float(np.finfo(np.float64).eps)
 TOLERANCE = 1e-9
 """Relative: entries that agree to it are equal, and l1 norms that differ by less are not told apart."""
 DOUBT = 1e-7

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from planted.base.arrays import EPS
 from planted.base.quiet import quiet
 from recovery.exact.bounded import (
-    EPS,
     Bounded,
     constant,
     data,

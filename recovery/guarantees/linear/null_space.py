@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 
+from planted.base.arrays import EPS
 from recovery.conditions import dual_certificate, null_space_constant
 from recovery.exact.bounded import least_squares, norm
 from recovery.exact.intervals import Interval
@@ -19,7 +20,6 @@ from recovery.guarantees.linear.l1_program import descent, recovers
 
 __all__ = ["adversarial", "clear_rows", "guarantees", "null_space_rule"]
 
-EPS = float(np.finfo(np.float64).eps)
 LIMIT = 500
 """So many programs are solved at most for the exact null-space constant; then its bounds decide or do not."""
 _TALL = 2_000

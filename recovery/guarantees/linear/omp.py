@@ -8,18 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from recovery.exact.bounded import (
-    EPS,
-    Bounded,
-    coherence,
-    constant,
-    data_of,
-    extra,
-    least_squares,
-    matmul,
-    noise_of,
-    norm,
-)
+from planted.base.arrays import EPS
+from recovery.exact.bounded import Bounded, coherence, constant, data_of, extra, least_squares, matmul, noise_of, norm
 from recovery.guarantees.engine.base import Guarantee, Verdict, all_of, exceeds
 from recovery.guarantees.engine.instance import Instance, NoiseLaw
 from recovery.guarantees.linear import frames

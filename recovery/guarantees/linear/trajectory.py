@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from recovery.exact.bounded import EPS, Bounded, constant, eigenvalues, matmul, maximum
+from planted.base.arrays import EPS
+from recovery.exact.bounded import Bounded, constant, eigenvalues, matmul, maximum
 from recovery.guarantees.engine.base import Guarantee, Verdict, exceeds
 from recovery.guarantees.engine.instance import Instance
 from recovery.guarantees.engine.sampling import linear_instance

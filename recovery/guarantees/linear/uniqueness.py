@@ -9,6 +9,7 @@ from itertools import combinations
 
 import numpy as np
 
+from planted.base.arrays import EPS
 from recovery.conditions import mutual_coherence
 from recovery.exact.rational import null_vector
 from recovery.guarantees.engine.base import Guarantee, Verdict
@@ -19,7 +20,6 @@ from recovery.operators.columns import unit_columns
 
 __all__ = ["guarantees", "only_sparse", "spark_rule"]
 
-EPS = float(np.finfo(np.float64).eps)
 LIMIT = 100_000
 """So many supports are looked at at most."""
 _CLEAR = 1e-7

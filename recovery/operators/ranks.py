@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from planted.base import arrays
+from planted.base.arrays import EPS
 
 __all__ = [
     "column_norms",
@@ -64,7 +65,7 @@ def rank_tolerance(k: int, dtype: Any) -> float:
     by some eps(float64) times its norm; sqrt(k) turns k such columns into a matrix norm, and singular values move by
     no more. The number of rows does not matter, nor does the unit of any column.
     """
-    return float(np.sqrt(k)) * (float(np.finfo(dtype).eps) + FACTOR * float(np.finfo(FLOAT).eps))
+    return float(np.sqrt(k)) * (float(np.finfo(dtype).eps) + FACTOR * EPS)
 
 
 def gram(xp: Any, X: Any, y: Any = None) -> Any:
