@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,7 +18,7 @@ from planted.networks import ReLUNetwork
 from recovery.mlp.losses import LOSSES, psnr_of
 from recovery.mlp.training import Batches
 from recovery.mlp.units import Units
-from recovery.solvers.base import Status
+from recovery.solvers.base import Recorder, Status
 
 __all__ = [
     "FitMethod",
@@ -258,8 +257,8 @@ def sentence(status: Status, n_iter: int, note: str = "") -> str:
     return status.value + limit + (f"; {note}" if note else "")
 
 
-class Record:
-    """Counts steps, keeps the history, and says when to stop.
+class Record(Recorder):
+    """The record of a network fit: the recorder of all runs, with phases, starts and what a step of a network has.
 
     Parameters
     ----------
@@ -283,22 +282,14 @@ class Record:
     KEYS = ("psnr_db", "objective", "support_change", "gate_change", "active", "nonzeros", "neurons", "start")
 
     def __init__(self, settings: FitSettings, unit: float = 1.0) -> None:
-        self.unit, self.loss = unit, settings.loss
-        self.limit, self.time_limit, self.callback = settings.n_iter, settings.time_limit, settings.callback
-        self.history = self.no_history()
+        super().__init__(settings.n_iter, settings.time_limit, settings.callback)
+        self.unit = unit
         self.start, self.begun = 0, 0
-        self.stop: Status | None = None
-        self._began = time.perf_counter()
 
     @classmethod
     def no_history(cls) -> dict[str, list[float]]:
         """Return the history of a fit without steps."""
         return {key: [] for key in cls.KEYS}
-
-    @property
-    def n_iter(self) -> int:
-        """Number of steps on record."""
-        return len(self.history["objective"])
 
     @property
     def made(self) -> int:
@@ -309,11 +300,6 @@ class Record:
         """Begin a phase of so many steps."""
         self.begun = self.n_iter
         self.limit = self.n_iter + steps
-
-    @property
-    def left(self) -> int:
-        """Number of steps that may still be made; 0 after a stop, and after a step beyond the limit."""
-        return 0 if self.stop is not None else max(0, self.limit - self.n_iter)
 
     def add(
         self,
@@ -364,16 +350,17 @@ class Record:
         mean = square / count
         ratio = psnr_of(mean, peak) if math.isfinite(mean) else -math.inf
         shown = objective if objective is not None else 0.5 * square * self.unit * self.unit
-        active = support_change + gate_change
-        row = (ratio, shown, support_change, gate_change, active, nonzeros, neurons, float(self.start))
-        for key, value in zip(self.KEYS, row, strict=True):
-            self.history[key].append(value)
-        if self.callback is not None and self.stop is None:
-            state = FitState(self.n_iter, self.start, ratio, shown, int(nonzeros), int(neurons))
-            if self.callback(state) is True:
-                self.stop = Status.STOPPED
-        if self.time_limit is not None and time.perf_counter() - self._began > self.time_limit:
-            self.stop = self.stop or Status.TIME_LIMIT
+        self.append(
+            psnr_db=ratio,
+            objective=shown,
+            support_change=support_change,
+            gate_change=gate_change,
+            active=support_change + gate_change,
+            nonzeros=nonzeros,
+            neurons=neurons,
+            start=self.start,
+        )
+        self.ask(lambda: FitState(self.n_iter, self.start, ratio, shown, int(nonzeros), int(neurons)))
         return 0.5 * square if objective is None else objective
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,8 +15,9 @@ from recovery.mlp.losses import loss_and_gradient
 from recovery.mlp.masks import Compact
 from recovery.mlp.passes import Passes, Shapes
 from recovery.operators.gated import GatedOperator
+from recovery.solvers.base import Clock
 
-__all__ = ["Adam", "Batches", "Clock", "Job", "Trainer"]
+__all__ = ["Adam", "Batches", "Job", "Trainer"]
 
 
 class Adam:
@@ -85,30 +85,6 @@ class Adam:
         xp.subtract(weights, scratch, out=weights)
         if self.mask is not None:
             xp.multiply(weights, self.mask, out=weights)
-
-
-class Clock:
-    """Says when the time is up.
-
-    Parameters
-    ----------
-    time_limit : float or None
-        Seconds from now.
-
-    Attributes
-    ----------
-    stopped : bool
-        To be set where the work is to end at once.
-    """
-
-    def __init__(self, time_limit: float | None) -> None:
-        self.stopped = False
-        self._end = None if time_limit is None else time.perf_counter() + time_limit
-
-    @property
-    def over(self) -> bool:
-        """Whether the time is up."""
-        return self.stopped or (self._end is not None and time.perf_counter() > self._end)
 
 
 @dataclass

@@ -12,9 +12,9 @@ from planted.base.checks import check_array, check_choice, check_integer, check_
 from recovery.mlp.losses import LOSSES, class_targets
 from recovery.mlp.passes import Shapes
 from recovery.mlp.record import FitSettings, FitState, Loss, NetworkFit, check_widths, problems
-from recovery.mlp.training import Clock
 from recovery.pruning.recipes import Recipe, resolve
 from recovery.pruning.rounds import Pass
+from recovery.solvers.base import Recorder
 
 __all__ = ["ImpOptions", "imp", "imp_many"]
 
@@ -258,9 +258,9 @@ def imp_many(
     if all(x is inputs[0] for x in inputs):
         return _passes(inputs[0], targets, wanted, draws, n_neurons, **options)
     found: list[Any] = []
-    clock = Clock(options.get("time_limit"))
+    asked = Recorder(None, options.get("time_limit"), options.get("callback"))
     for x, y, values, rng in zip(inputs, targets, wanted, draws, strict=True):
-        found += _passes(x, [y], [values], [rng], n_neurons, clock=clock, **options)
+        found += _passes(x, [y], [values], [rng], n_neurons, asked=asked, **options)
     return found
 
 
@@ -276,7 +276,7 @@ def _passes(
     loss: Loss = "squared",
     time_limit: float | None = None,
     callback: Callable[[FitState], Any] | None = None,
-    clock: Clock | None = None,
+    asked: Recorder | None = None,
     **options: Any,
 ) -> list[Any]:
     """Prune networks for shared inputs; return a fit for each integer, and a list of fits for each sequence."""
@@ -293,8 +293,8 @@ def _passes(
         time_limit=time_limit,
         callback=callback,
     )
-    clock = clock or Clock(settings.time_limit)
-    fits = Pass(X, targets, wanted, chosen, settings, [arrays.generator(rng) for rng in rngs]).run(clock)
+    asked = asked or Recorder(None, settings.time_limit, settings.callback)
+    fits = Pass(X, targets, wanted, chosen, settings, [arrays.generator(rng) for rng in rngs]).run(asked)
     return [row[0] if _single(value) else row for row, value in zip(fits, sparsity, strict=True)]
 
 
