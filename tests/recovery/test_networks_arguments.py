@@ -328,3 +328,31 @@ def test_settings_are_checked_once_when_they_are_made():
     for change, words in (({"n_iter": 0}, "n_iter=0"), ({"tol": -1.0}, "tol=-1"), ({"loss": "mse"}, "loss='mse'")):
         with pytest.raises(ValueError, match=words):
             FitSettings(3, 5, **change)
+
+
+@pytest.mark.parametrize("loss", ["squared", "cross_entropy"])
+@pytest.mark.parametrize("outputs", [None, 3])
+@pytest.mark.parametrize("unit", [1.0, 1000.0])
+def test_the_objective_is_the_loss_summed_over_rows_and_outputs(loss, outputs, unit):
+    """One definition for both methods and pruning, where the last iterate on record is the answer."""
+    X = planted.gaussian_inputs(150, 5, rng=0)
+    net = planted.sparse_network(5, 4, 12, n_outputs=3, rng=1)
+    if loss == "cross_entropy":
+        y = net(X).argmax(axis=1)
+        y = y if outputs is None else np.eye(3)[y]
+    else:
+        y = unit * (net(X)[:, 0] if outputs is None else net(X))
+
+    def total(network):
+        found = network(X)
+        if loss == "squared":
+            return 0.5 * ((found - y) ** 2).sum()
+        chosen = y if y.ndim == 1 else y.argmax(axis=1)
+        return -(found[np.arange(150), chosen] - np.log(np.exp(found).sum(axis=1))).sum()
+
+    options = {"n_neurons": 4, "loss": loss, "rng": 2}
+    pruned = recovery.imp(X, y, sparsity=10**6, n_iter=30, fine_tune=0, **options)
+    assert len(pruned.history["objective"]) == 1
+    first = recovery.fit_network(X, y, sparsity=20, n_iter=6, method="released", **options)
+    for found in (pruned, first):
+        np.testing.assert_allclose(found.history["objective"][-1], total(found.network), rtol=1e-9)
