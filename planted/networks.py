@@ -259,8 +259,7 @@ class ReLUNetwork:
         widths = " -> ".join(str(int(layer.shape[0])) for layer in self.layers)
         kind = "hidden weights" if self.output.ndim == 1 else "weights"
         return (
-            f"ReLUNetwork({widths} -> {self.n_outputs}, {self.sparsity} non-zero {kind}, "
-            f"{self.dtype}, {self.device})"
+            f"ReLUNetwork({widths} -> {self.n_outputs}, {self.sparsity} non-zero {kind}, {self.dtype}, {self.device})"
         )
 
     def _in_blocks(self, X: Any, rows: int) -> Any:

@@ -132,8 +132,6 @@ class Trainer:
         Times its gradient.
     batch_size : int or None
         Rows an update sees.
-    compact : bool, default True
-        Leave out what has no effect; False is the plain version, for comparison.
     """
 
     def __init__(
@@ -144,13 +142,10 @@ class Trainer:
         loss: str,
         factor: float,
         batch_size: int | None,
-        *,
-        compact: bool = True,
     ) -> None:
         self.xp, self.X, self.Y, self.shapes, self.loss, self.factor = arrays.namespace(X), X, Y, shapes, loss, factor
         self.n = int(X.shape[0])
         self.size = self.n if batch_size is None else min(batch_size, self.n)
-        self.compact = compact
         self._limit: int | None = None  # of bytes of activations, once memory ran out
 
     def train(
@@ -251,27 +246,11 @@ class Trainer:
     def _compact(self, jobs: list[Job]) -> tuple[Compact, list[Job]]:
         """Return the small networks of the jobs that are not zero functions, and these jobs."""
         keep = self.xp.stack([job.keep for job in jobs])
-        if not self.compact:
-            return _Whole(self.shapes, keep), jobs
         small = Compact(self.shapes, keep)
         if bool(small.live.all()):
             return small, jobs
         live = [job for job, alive in zip(jobs, small.live, strict=True) if alive]
         return (Compact(self.shapes, self.xp.stack([job.keep for job in live])) if live else small), live
-
-
-class _Whole(Compact):
-    """Everything, in place of the live parts."""
-
-    def __init__(self, shapes: Shapes, masks: Any) -> None:
-        self.shapes, self.mask = shapes, masks
-        self._all_inputs = True
-
-    def gather(self, flat: Any) -> Any:
-        return flat.copy()
-
-    def scatter(self, parts: Any, flat: Any) -> Any:
-        return parts.copy()
 
 
 class _Orders:

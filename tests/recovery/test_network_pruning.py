@@ -12,12 +12,12 @@ import standin
 import planted
 import recovery
 from recovery import Status
+from recovery.mlp import training
 from recovery.mlp.masks import pruned_count
 from recovery.mlp.passes import Passes, Shapes
-from recovery.mlp.training import Trainer
 from recovery.networks import imp_many
-from recovery.pruning import rounds
 from recovery.pruning.recipes import FAIR, PAPER, Recipe, initial_weights
+from tests.oracles.training import Whole
 
 QUICK = {"n_iter": 12, "batch_size": 40, "fine_tune": 15}
 
@@ -146,14 +146,14 @@ def test_initial_weights_have_the_law_of_pytorch():
 @pytest.fixture
 def watched(monkeypatch):
     """All calls of the inner loop: (number of updates, weights before, masks, weights after, snapshots)."""
-    calls, train = [], Trainer.train
+    calls, train = [], training.Trainer.train
 
     def wrapped(self, jobs, steps, *rest):
         before = [np.array(job.weights) for job in jobs]
         train(self, jobs, steps, *rest)
         calls.append((len(steps), before, [job.keep for job in jobs], [job.weights for job in jobs], jobs[0].snapshot))
 
-    monkeypatch.setattr(Trainer, "train", wrapped)
+    monkeypatch.setattr(training.Trainer, "train", wrapped)
     return calls
 
 
@@ -228,7 +228,7 @@ def test_compaction_changes_nothing_but_the_time(monkeypatch, recipe, loss):
     options = {"n_neurons": [6, 5], "sparsity": [2, 9, 30], "recipe": recipe, "loss": loss, "rng": 0}
     options.update(QUICK if recipe == "fair" else {"n_iter": 8})
     fast = recovery.imp(X, y, **options)
-    monkeypatch.setattr(rounds, "Trainer", lambda *args: Trainer(*args, compact=False))
+    monkeypatch.setattr(training, "Compact", Whole)
     for fit, plain in zip(fast, recovery.imp(X, y, **options), strict=True):
         assert fit.history["nonzeros"] == plain.history["nonzeros"]
         np.testing.assert_allclose(fit.history["objective"], plain.history["objective"], rtol=1e-9)
