@@ -104,7 +104,7 @@ class Plain(recovery.Operator):
 
 
 @dataclasses.dataclass(frozen=True)
-class OwnMethod(networks.FitMethod):
+class FitMethod(networks.FitMethod):
     """A method of a user, with an option."""
 
     scale: float = 1.0
@@ -149,7 +149,7 @@ ON_CPU = {
     ),
     "Design": lambda: planted.designs.toeplitz(0.5),
     "Diagnosis": lambda: recovery.diagnose(X, Y, sparsity=2),
-    "FitMethod": lambda: OwnMethod(2.0),
+    "FitMethod": lambda: FitMethod(2.0),
     "FitSettings": lambda: networks.FitSettings((3, 4), 5, "cross_entropy", tol=0.5),
     "FitState": lambda: recovery.FitState(1, 0, float("nan"), 2.0, 3, 4),
     "NoiseLaw": lambda: recovery.NoiseLaw("gaussian", 0.5),

@@ -239,7 +239,7 @@ def problems(X: Any, Y: Any, sparsity: Any, rngs: Any) -> tuple[list[Any], list[
     inputs = [X] * count if X.ndim == 2 else list(X)
     for b, (x, y) in enumerate(zip(inputs, targets, strict=True)):
         check_same_rows(x, "X", y, f"Y[{b}]")
-    lists = []
+    lists: list[list[Any]] = []
     for name, value, whole in (("sparsity", sparsity, (int, np.integer)), ("rngs", rngs, type(None))):
         if isinstance(value, whole):
             value = [value] * count
@@ -248,7 +248,7 @@ def problems(X: Any, Y: Any, sparsity: Any, rngs: Any) -> tuple[list[Any], list[
         if len(value) != count:
             raise ValueError(f"{name} has {len(value)} entries; expected {count}, one for each problem")
         lists.append(list(value))
-    return inputs, targets, *lists
+    return inputs, targets, lists[0], lists[1]
 
 
 def sentence(status: Status, n_iter: int, note: str = "") -> str:

@@ -20,6 +20,7 @@ from recovery.mlp.record import (
     Loss,
     NetworkFit,
     Record,
+    check_widths,
     empty_network,
     sentence,
 )
@@ -224,7 +225,17 @@ def fit_network(
     # in one memory order, so that products, and with them every bit, do not depend on the caller's
     X, y = X.astype(dtype, order="C"), y.astype(dtype, order="C")
     settings = FitSettings(
-        n_neurons, sparsity, loss, solver, n_iter, gate_update, batch_size, restarts, time_limit, tol, callback
+        check_widths(n_neurons),
+        sparsity,
+        loss,
+        solver,
+        n_iter,
+        gate_update,
+        batch_size,
+        restarts,
+        time_limit,
+        tol,
+        callback,
     )
     capacity = settings.capacity(int(X.shape[1]), int(y.shape[1]) if y.ndim == 2 else None)
     check_integer(sparsity, "sparsity", minimum=0, maximum=capacity)
