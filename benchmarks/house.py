@@ -1,6 +1,7 @@
 """The map of the house: which folder imports which, read from the source, as a table, floors and one picture.
 
-Run from the repository root: ``python -m benchmarks.house [--picture docs/house.png]``. All imports count, also those
+Run from the repository root: ``python -m benchmarks.house [--docs]``. With ``--docs`` the table and the picture of
+``docs/house.md`` are made anew; without, files, floors and lines are printed. All imports count, also those
 inside functions and under ``TYPE_CHECKING``. Only names in strings do not: the lists of solvers, guarantees and
 experiments, whose modules are imported when they are asked for.
 """
@@ -15,6 +16,7 @@ from pathlib import Path
 from benchmarks.machine import table
 
 ROOT = Path(__file__).parents[1]
+BEGIN, END = "<!-- rooms -->", "<!-- end of rooms -->"
 PACKAGES = ("planted", "recovery", "linear_lottery", "figures", "paper_repro")
 
 
@@ -117,6 +119,26 @@ def levels(graph):
     return found
 
 
+def rooms(graph, root=ROOT):
+    """Return the table of ``docs/house.md``: every folder, the first line of its docstring, and what it imports."""
+    at = folders(graph, root)
+    floor = levels(at)
+    rows = []
+    for name in sorted(at, key=lambda one: (-floor[one], one)):
+        text = ast.get_docstring(ast.parse(_path(name).read_text())).splitlines()[0]
+        rows.append([f"`{name}`", text, ", ".join(f"`{other}`" for other in sorted(at[name])) or "nothing of ours"])
+    return table(["folder", "holds", "imports"], rows)
+
+
+def write_docs(graph):
+    """Put the table and the picture into ``docs/``."""
+    page = ROOT / "docs" / "house.md"
+    before, _, rest = page.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    page.write_text(f"{before}{BEGIN}\n{rooms(graph)}\n{END}{after}")
+    draw(folders(graph)).savefig(ROOT / "docs" / "house.png", dpi=90, metadata={"Software": "sparse-recovery-lab"})
+
+
 def draw(graph):
     """Return a figure of the folders, one row for each floor; an arrow points to what is imported."""
     from matplotlib.figure import Figure
@@ -161,7 +183,7 @@ def draw(graph):
 def main(arguments=None):
     """Print the tables, and draw the picture where one is asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.house", description=__doc__.splitlines()[0])
-    parser.add_argument("--picture", metavar="FILE", help="where to draw the folders and their imports")
+    parser.add_argument("--docs", action="store_true", help="make the table and the picture of docs/house.md anew")
     options = parser.parse_args(arguments)
     graph = imports()
     found = circles(graph)
@@ -174,8 +196,8 @@ def main(arguments=None):
         rows.append([name, len(inside), chain, f"{lines:,}", ", ".join(sorted(at[name])) or "-"])
     print(table(["folder", "files", "floors", "lines", "imports"], rows))
     print(f"\n{len(found)} circles of imports" + "".join(f"\n  {', '.join(group)}" for group in found))
-    if options.picture:
-        draw(at).savefig(options.picture, dpi=110, metadata={"Software": "sparse-recovery-lab"})
+    if options.docs and not found:
+        write_docs(graph)
     return 1 if found else 0
 
 

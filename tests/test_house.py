@@ -85,3 +85,8 @@ def test_floors_are_the_longest_chain(tmp_path):
 def test_the_picture_has_every_folder():
     texts = [text.get_text().replace("\n", ".") for text in house.draw(house.folders(GRAPH)).axes[0].texts]
     assert set(ORDER) <= set(texts)
+
+
+def test_the_page_has_the_table_that_the_command_makes():
+    text = (house.ROOT / "docs" / "house.md").read_text()
+    assert f"{house.BEGIN}\n{house.rooms(GRAPH)}\n{house.END}" in text
