@@ -10,7 +10,7 @@ import numpy as np
 
 from planted.base import arrays
 from planted.base.checks import check_array, check_integer
-from planted.base.exactness import check_exact
+from planted.base.exactness import check_exact, refuse_rounded
 from recovery.conditions import Interval, complementary_pairs, equal_gates, gate_coverage, gate_spread, gated_rank
 from recovery.conditions.coverage import energy_coverage
 from recovery.diagnosis.improvements import changes, parallel
@@ -20,8 +20,7 @@ from recovery.exact.intervals import written
 from recovery.guarantees import Guarantee, Verdict, catalogue
 from recovery.guarantees.engine.instance import Instance
 from recovery.operators.base import Operator
-from recovery.operators.columns import refuse_rounded
-from recovery.operators.dense import as_operator
+from recovery.operators.dense import as_operator, is_operator
 from recovery.operators.gated import GatedOperator
 from recovery.solvers.solve import solve
 
@@ -148,10 +147,9 @@ def diagnose(
 
 def _given(A: Any) -> Operator:
     """Return A as an operator of the caller's own numbers; what was, or would be, rounded is refused."""
-    if not (hasattr(A, "columns") and hasattr(A, "rmatvec")):
-        return as_operator(check_exact(A, "A", ndim=2))
-    refuse_rounded(A)
-    return as_operator(A)
+    operator = as_operator(A if is_operator(A) else check_exact(A, "A", ndim=2))
+    refuse_rounded(operator)
+    return operator
 
 
 def _describe(report: Diagnosis, numbers: Numbers, instance: Instance) -> None:

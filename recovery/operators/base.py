@@ -161,6 +161,11 @@ class RescaledOperator(Operator):
             self.n_features = base.n_features
 
     @property
+    def inexact(self) -> str | None:  # type: ignore[override]
+        """What the underlying operator says: a power of two rounds nothing."""
+        return self.base.inexact
+
+    @property
     def block_width(self) -> int:
         """Block width of the underlying operator."""
         return self.base.block_width

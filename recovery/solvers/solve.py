@@ -14,7 +14,7 @@ from planted.base import arrays
 from planted.base.checks import check_array, check_integer, check_number
 from recovery.operators.arithmetic import exponent_of, power, shifted
 from recovery.operators.base import Operator, RescaledOperator
-from recovery.operators.dense import DenseOperator
+from recovery.operators.dense import DenseOperator, as_operator, is_operator
 from recovery.operators.thresholding import top_s
 from recovery.solvers.base import Problem, RecoveryResult, Solver, State, Status
 
@@ -373,18 +373,15 @@ def _zero(operator: Operator, objective: float, status: Status) -> RecoveryResul
 
 def _as_operator(A: Any, cls: type[Solver]) -> Operator:
     """Return `A` as an operator that has the methods `cls` requires, or refuse it with a sentence."""
-    if not isinstance(A, Operator):
-        # `columns` of a data frame are names, no method
-        methods = any(callable(getattr(A, name, None)) for name in ("matvec", "columns"))
-        if arrays.is_array(A) or not (hasattr(A, "shape") and methods):
-            return DenseOperator(A)
+    if not is_operator(A):
+        return DenseOperator(A)
     missing = [name for name in cls.requires if not _offers(A, name)]
     if missing:
         raise TypeError(
             f"A ({type(A).__name__}) has no method {', '.join(map(repr, missing))}, which solver {cls.name!r} requires "
             f"({', '.join(cls.requires)}); pass a recovery operator or an array"
         )
-    return A if isinstance(A, Operator) else _Adapter(A)
+    return as_operator(A)
 
 
 def _offers(A: Any, name: str) -> bool:
@@ -394,31 +391,6 @@ def _offers(A: Any, name: str) -> bool:
     )
     if name == "rmatvec" and method is Operator.rmatvec:
         return _offers(A, "rmatvec_blocks")
+    if name == "columns" and not isinstance(A, Operator) and callable(getattr(A, "matvec", None)):
+        return True  # its products with unit vectors
     return callable(method) and method is not abstract
-
-
-class _Adapter(Operator):
-    """Another library's operator with ``rmatvec`` and ``columns`` in the place of one of ours."""
-
-    def __init__(self, A: Any) -> None:
-        self._A = A
-        self.shape = (int(A.shape[0]), int(A.shape[1]))
-        probe = A.columns(np.zeros(1, dtype=np.int64))
-        self.xp, self.dtype = arrays.namespace(probe), np.dtype(probe.dtype)
-
-    def columns(self, idx: Any) -> Any:
-        return self._A.columns(idx)
-
-    def rmatvec(self, r: Any) -> Any:
-        return self._A.rmatvec(r)
-
-    def rmatvec_blocks(self, r: Any) -> Any:
-        yield 0, self.rmatvec(r)
-
-    def column_norms(self) -> Any:
-        if hasattr(self._A, "column_norms"):
-            return self._A.column_norms()
-        return self.norms_of_columns()
-
-    def matvec(self, x: Any) -> Any:
-        return self.matvec_support(self.xp.arange(self.shape[1]), x)

@@ -16,9 +16,11 @@ import numpy as np
 
 from planted.base import arrays
 from planted.base.checks import check_array, check_choice, check_integer, check_number
-from planted.base.exactness import InexactNumber, check_exact
+from planted.base.exactness import check_exact, refuse_rounded
 from planted.base.values import by_value
 from recovery.exact.bounded import exponents
+from recovery.operators.columns import all_columns
+from recovery.operators.dense import as_operator, is_operator
 from recovery.operators.gated import GatedOperator
 
 __all__ = ["LAWS", "SCALES", "Instance", "NoiseLaw", "in_range"]
@@ -156,16 +158,15 @@ class Instance:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        shape = getattr(self.A, "shape", None)
-        if not (hasattr(self.A, "columns") and hasattr(self.A, "rmatvec")):
-            object.__setattr__(self, "A", _frozen(check_exact(self.A, "A", ndim=2).copy()))
-            shape = self.A.shape
+        if is_operator(self.A):
+            object.__setattr__(self, "A", as_operator(self.A))
+            refuse_rounded(self.A, proves=False)
         else:
-            _refuse_rounded(self.A)
+            object.__setattr__(self, "A", _frozen(check_exact(self.A, "A", ndim=2).copy()))
         if not isinstance(self.options, Mapping):
             raise TypeError(f"options={self.options!r} is of type {type(self.options).__name__}; expected a mapping")
         object.__setattr__(self, "options", dict(self.options))
-        n, size = (int(length) for length in shape)  # type: ignore[union-attr]
+        n, size = (int(length) for length in self.A.shape)
         single = False
         for name, length in zip(_ARRAYS, (n, size, n, size), strict=True):
             value = getattr(self, name)
@@ -414,15 +415,6 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"an option is {value!r}; expected numbers, strings, bools and None, which a file can hold")
 
 
-def _refuse_rounded(operator: Any) -> None:
-    """Refuse an operator that was made of numbers which float64 rounded; products of a scaled one are what they are."""
-    while hasattr(operator, "base"):
-        operator = operator.base
-    why = getattr(operator, "inexact", None)
-    if why is not None:
-        raise InexactNumber(why)
-
-
 def _frozen(values: Any) -> Any:
     """Return an array of our own, read-only if it is NumPy's (CuPy has no such flag)."""
     if isinstance(values, np.ndarray):
@@ -432,11 +424,7 @@ def _frozen(values: Any) -> Any:
 
 def _matrix(A: Any) -> np.ndarray:
     """Return a dense float64 matrix on the CPU, of an array or an operator."""
-    if hasattr(A, "columns") and hasattr(A, "rmatvec"):
-        first = A.columns(np.arange(0)) if not hasattr(A, "xp") else None
-        xp = A.xp if first is None else arrays.namespace(first)
-        A = A.columns(xp.arange(int(A.shape[1])))
-    return np.asarray(arrays.to_numpy(check_exact(A, "A", ndim=2)), dtype=np.float64)
+    return np.asarray(arrays.to_numpy(all_columns(A, proves=False)), dtype=np.float64)
 
 
 SCALES = ("data", "matrix", "columns")
