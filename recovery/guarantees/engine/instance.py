@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from planted.base import arrays
-from planted.base.checks import check_array, check_choice, check_integer, check_number
+from planted.base.checks import check_choice, check_integer, check_number
 from planted.base.exactness import check_exact, refuse_rounded
 from planted.base.values import by_value
 from recovery.exact.bounded import exponents
@@ -132,8 +132,8 @@ class Instance:
     Raises
     ------
     TypeError, ValueError
-        If a shape does not fit, a number is not finite, or y differs from A x + noise by more than rounding although
-        both are given.
+        If a shape does not fit, a number is not finite or float64 would round it, or y differs from A x + noise by more
+        than rounding although both are given.
 
     Notes
     -----
@@ -171,7 +171,7 @@ class Instance:
         for name, length in zip(_ARRAYS, (n, size, n, size), strict=True):
             value = getattr(self, name)
             if value is not None:
-                checked = check_array(value, name, ndim=1, shape=(length,))
+                checked = check_exact(value, name, ndim=1, shape=(length,))
                 single |= name == "y" and checked.dtype == np.float32
                 object.__setattr__(self, name, _frozen(arrays.to_numpy(checked).astype(np.float64)))
         if self.y is None:
@@ -262,9 +262,9 @@ class Instance:
         Instance
             With `x` and `noise` known.
         """
-        x = arrays.to_numpy(check_array(x, "x", ndim=1))
+        x = arrays.to_numpy(check_exact(x, "x", ndim=1))
         matrix = _matrix(A)
-        noise = np.zeros(matrix.shape[0]) if noise is None else arrays.to_numpy(check_array(noise, "noise", ndim=1))
+        noise = np.zeros(matrix.shape[0]) if noise is None else arrays.to_numpy(check_exact(noise, "noise", ndim=1))
         if x.shape[0] != matrix.shape[1] or noise.shape[0] != matrix.shape[0]:
             raise ValueError(
                 f"A has shape {matrix.shape}, x has {x.shape[0]} entries and noise has {noise.shape[0]}; "
