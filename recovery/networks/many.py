@@ -14,7 +14,8 @@ from planted.networks import ReLUNetwork
 from recovery.mlp.losses import psnr
 from recovery.mlp.record import NetworkFit, Record, sentence
 from recovery.networks.fitting import fit_network
-from recovery.networks.scalar.released import ARMIJO, GRAM_COLUMNS, INNER_STEPS, MAX_HALVINGS
+from recovery.networks.scalar.released import ARMIJO, INNER_STEPS, MAX_HALVINGS
+from recovery.operators.gated import GRAM_COLUMNS
 from recovery.solvers.base import Status
 
 __all__ = ["BatchedReleased", "fit_many"]

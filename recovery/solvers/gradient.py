@@ -9,10 +9,8 @@ import numpy as np
 
 from planted.base import arrays
 from recovery.operators.arithmetic import normalised_power, power
-from recovery.operators.base import Operator, RescaledSupport
-from recovery.operators.gated import GatedSupport
+from recovery.operators.base import Operator, Support
 from recovery.operators.thresholding import StreamingTopS, select_top
-from recovery.solvers.least_squares import SupportColumns
 
 __all__ = [
     "gradient_step_size",
@@ -112,7 +110,7 @@ def step_in_units(step: float, a: int) -> float:
     return min(max(power(step, 2 * a), sys.float_info.min), sys.float_info.max)
 
 
-def gradient_step_size(columns: SupportColumns | GatedSupport | RescaledSupport, residual: Any) -> tuple[Any, Any]:
+def gradient_step_size(columns: Support, residual: Any) -> tuple[Any, Any]:
     """Return |g_S|^2 and |A_S g_S|^2 for g_S = A_S' residual, over one power of two; the exact step is their ratio."""
     gradient, _ = normalised_power(columns.adjoint(residual))
     image = columns.forward(gradient)
