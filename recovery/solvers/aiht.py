@@ -5,19 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-
 from planted.base.checks import check_integer
-from recovery.operators.arithmetic import normalised_power
 from recovery.operators.base import Operator, Support
 from recovery.operators.dense import normalise
 from recovery.solvers.base import Problem, RecoveryResult, Run, Solver, Status, to_host
-from recovery.solvers.gradient import gradient_step_size, relative_move, thresholded_step, top_of_gradient
+from recovery.solvers.gradient import descend, gradient_step_size, relative_move, thresholded_step, top_of_gradient
 
 __all__ = ["AIHT", "descend_on_support"]
-
-ARMIJO = 0.9
-MAX_HALVINGS = 10
 
 
 @dataclass(frozen=True)
@@ -124,26 +118,10 @@ def descend_on_support(columns: Support, values: Any, y: Any, step: float, inner
     residual : array, shape (n,)
         y - A_S values.
     """
-    xp = columns.operator.xp
-    tiny = float(np.finfo(values.dtype).tiny)
-    first, residual = values, y - columns.forward(values)
-    size: Any = step
-    failed: Any = None
-    for _ in range(inner):
-        gradient, size_of = normalised_power(columns.adjoint(residual))
-        image = columns.forward(gradient)
-        top, bottom = (gradient * gradient).sum(), (image * image).sum()
-        # F(v + t g) = F - 2 t |g|^2 + t^2 |A g|^2 falls by 0.9 t |g|^2 iff t |A g|^2 <= 1.1 |g|^2
-        excess = size * bottom / xp.maximum((2.0 - ARMIJO) * top, tiny)
-        halvings = xp.ceil(xp.log2(xp.maximum(excess, 1.0)))
-        over = halvings > MAX_HALVINGS
-        failed = over if failed is None else failed | over
-        size = size * xp.exp2(-halvings)
-        length = size * size_of
-        values = values + length * gradient
-        residual = residual - length * image
-    if failed is not None:
-        values = xp.where(failed, first, values)
+    residual = y - columns.forward(values)
+    if inner:
+        step = columns.operator.xp.asarray(step, dtype=values.dtype)
+        values = descend(columns, values, columns.adjoint(residual), step, inner, resume=False, scaled=True)
         residual = y - columns.forward(values)
     return values, residual
 

@@ -9,9 +9,9 @@ import standin
 import planted
 import recovery
 from recovery.networks.scalar import released
-from recovery.networks.scalar.released import descend
 from recovery.operators import gated
 from recovery.operators.gated import MovingSupport
+from recovery.solvers import gradient
 from tests.oracles.operators import GatedReference
 from tests.oracles.paper_loop import released_loop
 
@@ -59,9 +59,9 @@ def written_out(columns, y, start, mu):
     for _ in range(released.INNER_STEPS):
         rest = y - columns @ values
         descent = columns.T @ rest
-        for _ in range(released.MAX_HALVINGS + 1):
+        for _ in range(gradient.MAX_HALVINGS + 1):
             new = y - columns @ (values + mu * descent)
-            if new @ new <= rest @ rest - released.ARMIJO * mu * (descent @ descent):
+            if new @ new <= rest @ rest - gradient.ARMIJO * mu * (descent @ descent):
                 values = values + mu * descent
                 break
             mu /= 2
@@ -79,9 +79,8 @@ def test_the_line_search_is_the_one_written_out(backend, way, mu):
     columns = dense[:, idx]
     products = MovingSupport(A, backend.put(idx))
     begin = sum(standin.syncs.values())
-    found = descend(
-        products, backend.put(start), backend.put(columns.T @ (y - columns @ start)), A.xp.asarray(mu, dtype=A.dtype)
-    )
+    descent, step = backend.put(columns.T @ (y - columns @ start)), A.xp.asarray(mu, dtype=A.dtype)
+    found = gradient.descend(products, backend.put(start), descent, step, released.INNER_STEPS)
     assert sum(standin.syncs.values()) == begin
     # a step of 1e3 is halved more than ten times and goes back to the start, from where the next one goes on
     np.testing.assert_allclose(backend.get(found), written_out(columns, y, start, mu), rtol=1e-9, atol=1e-12)

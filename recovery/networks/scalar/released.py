@@ -7,63 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from planted.base import arrays
 from planted.networks import ReLUNetwork
 from recovery.mlp.record import Record
 from recovery.mlp.training import Batches
 from recovery.operators.gated import GatedOperator, MovingSupport
 from recovery.operators.thresholding import select_top
 from recovery.solvers.base import Status
+from recovery.solvers.gradient import descend
 
-__all__ = ["ARMIJO", "FIRST_STEP", "INNER_STEPS", "descend", "fit_released"]
+__all__ = ["FIRST_STEP", "INNER_STEPS", "fit_released"]
 
 
 INNER_STEPS = 10
 """Gradient steps on the new support after each selection."""
-ARMIJO = 0.9
-"""An inner step t is accepted when F(new) <= F - ARMIJO t |g|^2, F = |r|^2."""
-MAX_HALVINGS = 10
-"""More halvings than this in one inner step go back to the thresholded point."""
-
-
-def descend(products: MovingSupport, start: Any, descent: Any, mu: Any) -> Any:
-    """Make the inner gradient steps and return the values they end at; no synchronisation.
-
-    Parameters
-    ----------
-    products : MovingSupport
-        A_S.
-    start, descent : array, shape (k,)
-        Values to start from, and A_S'(y - A_S start).
-    mu : array of shape ()
-        Largest step; it is never enlarged.
-
-    Returns
-    -------
-    array, shape (k,)
-        Values.
-
-    Notes
-    -----
-    |r - t A g|^2 = |r|^2 - 2 t |g|^2 + t^2 |A g|^2, so that Armijo's condition F(new) <= F - ARMIJO t |g|^2 is
-    t |A g|^2 <= (2 - ARMIJO) |g|^2, which stays meaningful near the floor of rounding and says how many
-    halvings it takes. The gradient is carried along: g - t A'A g.
-    """
-    xp = arrays.namespace(start)
-    tiny = float(np.finfo(start.dtype).tiny)
-    values, gradient = start, descent
-    for step in range(INNER_STEPS):
-        last = step == INNER_STEPS - 1
-        product, curvature = (gradient, products.curvature(gradient)) if last else products.normal(gradient)
-        ratio = mu * curvature / xp.maximum((2.0 - ARMIJO) * (gradient @ gradient), tiny)
-        halvings = xp.minimum(xp.ceil(xp.log2(xp.maximum(ratio, 1.0))), MAX_HALVINGS + 1.0)
-        failed = halvings > MAX_HALVINGS
-        mu = mu * 2.0**-halvings
-        values = xp.where(failed, start, values + mu * gradient)
-        gradient = xp.where(failed, descent, gradient - mu * product)
-    return values
-
-
 FIRST_STEP = 1e-14
 """Step size while the support is empty: the first step only selects."""
 
@@ -171,7 +127,7 @@ def _aiht_step(
     picked = select_top(trial, s)
     products = MovingSupport(A, picked) if products is None else products.moved(picked)
     start = trial[products.idx]
-    values = descend(products, start, products.adjoint(y - products.forward(start)), mu)
+    values = descend(products, start, products.adjoint(y - products.forward(start)), mu, INNER_STEPS)
     weights = xp.zeros(A.shape[1], dtype=A.dtype)
     weights[products.idx] = values
     return weights, picked, products
