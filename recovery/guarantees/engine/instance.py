@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import os
+import reprlib
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -104,7 +105,7 @@ _TINY = math.ulp(0.0)
 
 
 @by_value
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Instance:
     """A problem y = A x + noise, and whatever is known of x, the noise and its law.
 
@@ -230,6 +231,15 @@ class Instance:
     def misfit(self) -> np.ndarray | None:
         """Bound of |y - A x - noise|, shape (n,): what rounding left. None where x or the noise is not known."""
         return None if self.x is None or self.noise is None else self._left(*self._difference())
+
+    def __repr__(self) -> str:
+        """Return what it is made of, without the numbers; :func:`recovery.guarantees.as_code` writes them out."""
+        given = [name for name in _ARRAYS if getattr(self, name) is not None]
+        law = "" if self.law is None else f", law={self.law!r}"
+        options = f", options={reprlib.repr(self.options)}" if self.options else ""
+        kind = "array" if arrays.is_array(self.A) else type(self.A).__name__
+        n, size = self.shape
+        return f"Instance({n} x {size} {kind}, {', '.join(given)}, sparsity={self.sparsity}{law}{options})"
 
     def __getstate__(self) -> dict[str, Any]:
         return {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}

@@ -484,9 +484,9 @@ class _Search:
         """Return `size` columns and the values there for the present gates: a step of HTP, or of a solver."""
         xp, A = self.xp, bank.A
         if self.solver is not None:
-            from recovery.solvers.solve import solve
+            from recovery.solvers.solve import solve, solver_class
 
-            found = solve(A, bank.y, size, self.solver, x0=bank.weights)
+            found = solve(A, bank.y, size, solver_class(self.solver)(), x0=bank.weights)
             self.settled = self.every is None
             return found.support, found.values
         norms = A.column_norms()
