@@ -19,7 +19,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -149,7 +149,7 @@ def compute(cell: CentredCell, device: str) -> Outcome:
             found.setdefault(f"ratio {arm}", []).append(float(spectrum[-1] / spectrum[0]))
             there = arrays.asarray(columns, device), arrays.asarray(labels, device)
             for name, (solver, options) in SOLVERS.items():
-                result = recovery.solve(*there, 2 * cell.k, solver=solver, **options)
+                result = recovery.solve(*there, 2 * cell.k, solver=cast(Any, solver), **options)
                 x = arrays.to_numpy(result.x)
                 rest = y - A @ x
                 linear = np.linalg.solve(triangle, basis.T @ rest) if arm == "centred" else np.zeros(cell.d)

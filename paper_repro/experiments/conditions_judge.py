@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -158,7 +158,7 @@ def as_prescribed(
         return relative_error(solver, A, w, width)
     if solver == "htp":
         options = {**options, "escapes": 0}
-    found = recovery.solve(A, A @ w, int(np.count_nonzero(w)), solver=solver, **options)
+    found = recovery.solve(A, A @ w, int(np.count_nonzero(w)), solver=cast(Any, solver), **options)
     return float(np.linalg.norm(found.x - w) / np.linalg.norm(w))
 
 

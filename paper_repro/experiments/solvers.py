@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -64,5 +64,5 @@ def relative_error(method: str, A: Any, w: np.ndarray, width: int) -> float:
     if method == "group-l1":
         options["groups"] = np.arange(w.size) // width
     y = A @ arrays.from_numpy_like(w, A, dtype=A.dtype)
-    found = recovery.solve(A, y, int(np.count_nonzero(w)), solver=method.replace("-", "_"), **options)
+    found = recovery.solve(A, y, int(np.count_nonzero(w)), solver=cast(Any, method.replace("-", "_")), **options)
     return float(np.linalg.norm(arrays.to_numpy(found.x) - w) / np.linalg.norm(w))

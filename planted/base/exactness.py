@@ -18,7 +18,7 @@ import numpy as np
 from planted.base import arrays
 from planted.base.checks import check_array
 
-__all__ = ["InexactNumber", "check_exact", "exact_numbers", "exactly", "inexact"]
+__all__ = ["InexactNumber", "check_exact", "exact_numbers", "exactly", "inexact", "refuse_rounded"]
 
 WHOLE = 2**53
 """float64 holds all integers up to here."""
@@ -126,6 +126,29 @@ def inexact(value: Any, name: str) -> str | None:
     except TypeError:
         return None
     return None
+
+
+def refuse_rounded(operator: Any, proves: bool = True) -> None:
+    """Refuse an operator whose numbers are not those that the caller gave, with the sentence that says why.
+
+    Parameters
+    ----------
+    operator : object
+        Its attribute ``inexact`` is a sentence, or None; so is that of its ``base``, if it is made of another operator.
+    proves : bool, default True
+        False takes the rounded products of a scaled operator as they are, and asks only what it was made of.
+
+    Raises
+    ------
+    InexactNumber
+        A ValueError.
+    """
+    if not proves:
+        while hasattr(operator, "base"):
+            operator = operator.base
+    why = getattr(operator, "inexact", None)
+    if why is not None:
+        raise InexactNumber(why)
 
 
 def exact_numbers(value: Any, name: str) -> np.ndarray:

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import re
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -131,7 +132,7 @@ def _text(value: Any) -> str:
 
 
 @by_value
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Certificate:
     """A number that was proved, with all that is needed to prove it again.
 
@@ -162,6 +163,9 @@ class Certificate:
 
     def __post_init__(self) -> None:
         check_choice(self.kind, "kind", KINDS)
+
+    def __repr__(self) -> str:
+        return f"Certificate({self.kind!r}, claim={reprlib.repr(dict(self.claim))})"
 
     @property
     def bound(self) -> float:

@@ -92,7 +92,7 @@ def _eigenvalue(kind: str, claim: dict, data: dict, proof: dict, budget: Budget)
     _keys(claim, "claim", ("s", "bound"))
     form, s, bound = Form(data, budget), claim["s"], _number(claim["bound"])
     largest, witness = kind.startswith("largest"), kind.endswith("witness")
-    _planned_bound(form, s, bound, proof, largest, witness, budget)()
+    _planned_bound(form, s, bound, proof, largest, witness)()
     square, below = "|A x|^2" if "A" in data else "x'G x", largest != witness
     who, relation = "some x other than 0" if witness else "every x", "<=" if below else ">="
     return f"{who} with at most {s} non-zeros has {square} {relation} {_show(bound, below)} |x|^2, for {_name(data)}"
@@ -112,7 +112,7 @@ def _isometry(kind: str, claim: dict, data: dict, proof: dict, budget: Budget) -
         part = proof.get(side, {})
         _need(isinstance(part, dict), f"the part {side!r} of the proof is no object")
         bounds[side] = _number(part.get("bound"))
-        steps.append(_planned_bound(form, s, bounds[side], part, side == "largest", not below, budget))
+        steps.append(_planned_bound(form, s, bounds[side], part, side == "largest", not below))
     for step in steps:
         step()
     high, low = bounds["largest"], bounds["smallest"]
@@ -131,13 +131,13 @@ def _isometry(kind: str, claim: dict, data: dict, proof: dict, budget: Budget) -
 
 
 def _planned_bound(
-    form: Form, s: Any, bound: Fraction, proof: dict, largest: bool, witness: bool, budget: Budget
+    form: Form, s: Any, bound: Fraction, proof: dict, largest: bool, witness: bool
 ) -> Callable[[], None]:
     """Plan the check of a bound of an extreme eigenvalue (`witness`: that a vector reaches it), and return the check.
 
     All is multiplied by positive numbers until it is integer: sign (bound I - G) by the common denominator.
     """
-    method, sign, size = proof.get("method"), 1 if largest else -1, form.size
+    method, sign, size, budget = proof.get("method"), 1 if largest else -1, form.size, form.budget
     _need(type(s) is int and 1 <= s <= size, f"s is no integer from 1 to {size}")
     _need(method in (("witness",) if witness else ("dual", "enumeration")), "the method of proof does not fit")
     if method == "witness":
@@ -253,7 +253,7 @@ class Form:
 
     def __init__(self, data: dict, budget: Budget) -> None:
         _keys(data, "data", ("G",) if "G" in data else ("A",))
-        self.given = "G" in data
+        self.given, self.budget = "G" in data, budget
         rows, scale = _matrix(data["G" if self.given else "A"], budget)
         if self.given:
             _need(rows == _transposed(rows), "G is not symmetric")
@@ -526,6 +526,8 @@ if __name__ == "__main__":
     )
     parser.add_argument("--gigabytes", type=float, default=GIGABYTES, help="most memory (default: %(default)s)")
     options = parser.parse_args()
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file may have any name
     code = 0
     for name in options.files:
         found = check_file(name, options.seconds, options.gigabytes)

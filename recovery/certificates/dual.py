@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -23,18 +24,33 @@ from recovery.operators.columns import check_support, host_columns
 __all__ = ["SIDES", "dual_bound", "dual_vector_certificate", "proved_dual"]
 
 
-SIDES = ("largest", "smallest")
+Side = Literal["largest", "smallest"]
+SIDES: tuple[Side, ...] = get_args(Side)
 LARGEST = 1e290
 """Above all entries of a U that can be of use: inner products of columns of norm up to 1e145."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """How :func:`dual_bound` looks for U; its arguments of the same names, checked."""
+
+    solver: str | None = "first-order"
+    max_iter: int = 2000
+    tol: float = 1e-7
+
+    def __post_init__(self) -> None:
+        check_choice(self.solver, "solver", (*SOLVERS, None))
+        check_integer(self.max_iter, "max_iter", minimum=0)
+        check_number(self.tol, "tol", minimum=0.0)
 
 
 def dual_bound(
     A: Any,
     s: int,
-    side: str = "largest",
+    side: Side = "largest",
     U: Any = None,
     *,
-    solver: str | None = "first-order",
+    solver: Literal["first-order", "CLARABEL", "SCS"] | None = "first-order",
     max_iter: int = 2000,
     tol: float = 1e-7,
 ) -> Certificate:
@@ -96,8 +112,9 @@ def dual_bound(
     (1.0, '1')
     """
     begin = time.perf_counter()
-    columns, s, U = _arguments(A, s, side, U, solver, max_iter, tol)
-    value, found, proposal, arithmetic = proved_dual(columns, s, side, U, solver, max_iter, tol)
+    search = Search(solver, max_iter, tol)
+    columns, s, U = _arguments(A, s, side, U)
+    value, found, proposal, arithmetic = proved_dual(columns, s, side, U, search)
     made_by = {
         "solver": "given" if U is not None else (solver or "simple"),
         "message": proposal.message,
@@ -115,9 +132,7 @@ def proved_dual(
     s: int,
     side: str,
     U: np.ndarray | None = None,
-    solver: str | None = "first-order",
-    max_iter: int = 2000,
-    tol: float = 1e-7,
+    search: Search | None = None,
 ) -> tuple[Fraction, Any, Proposal, str]:
     """Return a proved dual bound, the U that proves it, the proposal behind it and the kind of arithmetic.
 
@@ -125,8 +140,10 @@ def proved_dual(
     ----------
     columns : numpy.ndarray of float64, shape (n, N)
         A, on the CPU and checked.
-    s, side, U, solver, max_iter, tol
+    s, side, U
         As for :func:`dual_bound`, checked.
+    search : Search, optional
+        How U is looked for.
 
     Returns
     -------
@@ -140,7 +157,7 @@ def proved_dual(
         How the bound was proved.
     """
     gram = enclose_gram(columns)
-    proposal = _propose(gram, s, side, U, solver, max_iter, tol)
+    proposal = _propose(gram, s, side, U, search or Search())
     tau = _proved_shift(gram, side, proposal.W)
     value = None if tau is None else _with_spread(tau, proposal.W, s, side)
     if U is None:
@@ -158,9 +175,7 @@ def proved_dual(
     return value, proposal.W, proposal, "Cholesky factorisation with an error bound"
 
 
-def _propose(
-    gram: GramEnclosure, s: int, side: str, U: np.ndarray | None, solver: str | None, max_iter: int, tol: float
-) -> Proposal:
+def _propose(gram: GramEnclosure, s: int, side: str, U: np.ndarray | None, search: Search) -> Proposal:
     """Return a proposal in the signs and the scale of G: ``.W`` is U, of few bits."""
     H = gram.approximate
     sign = 1.0 if side == "largest" else -1.0
@@ -171,8 +186,9 @@ def _propose(
             dual = bound(H, sign * U / scale, s) * scale
         return Proposal(U, dual, message="U was given")
     out = clipped(H, s)
+    solver = search.solver
     if solver == "first-order":
-        out = first_order(H, s, start=out, max_iter=max_iter, tol=tol)
+        out = first_order(H, s, start=out, max_iter=search.max_iter, tol=search.tol)
     elif solver is not None:
         other = with_cvxpy(H, s, solver)
         out = (
@@ -231,14 +247,9 @@ def _relaxation(proposal: Proposal, side: str) -> list[float | None]:
     return [float(end) if math.isfinite(end) else None for end in ends]
 
 
-def _arguments(
-    A: Any, s: Any, side: Any, U: Any, solver: Any, max_iter: Any, tol: Any
-) -> tuple[np.ndarray, int, np.ndarray | None]:
+def _arguments(A: Any, s: Any, side: Any, U: Any) -> tuple[np.ndarray, int, np.ndarray | None]:
     """Return A and U on the CPU, and s, or refuse what is not as expected."""
     check_choice(side, "side", SIDES)
-    check_choice(solver, "solver", (*SOLVERS, None))
-    check_integer(max_iter, "max_iter", minimum=0)
-    check_number(tol, "tol", minimum=0.0)
     columns = host_columns(A)
     size = columns.shape[1]
     s = check_integer(s, "s", minimum=1, maximum=size)

@@ -12,7 +12,7 @@ import numpy as np
 from planted.base.checks import check_choice, check_integer
 from recovery.certificates.certificate import Certificate, exact, exact_matrix
 from recovery.certificates.cholesky import ExactGram, GramEnclosure, blocks_proved, enclose_gram, exact_gram, short_gram
-from recovery.certificates.dual import SIDES, proved_dual
+from recovery.certificates.dual import SIDES, Side, proved_dual
 from recovery.certificates.semidefinite import is_positive_semidefinite
 from recovery.certificates.tight import DENOMINATOR
 from recovery.exact.enumeration import LIMIT, extreme_blocks, extreme_support, supports
@@ -35,7 +35,7 @@ EXACT_BLOCKS = 5000
 """Distinct blocks that exact arithmetic looks at for one bound."""
 
 
-def enumeration_bound(A: Any, s: int, side: str = "largest", *, limit: int = LIMIT) -> Certificate:
+def enumeration_bound(A: Any, s: int, side: Side = "largest", *, limit: int = LIMIT) -> Certificate:
     """Prove the largest, or the smallest, eigenvalue of A_S'A_S over |S| <= s by looking at every support.
 
     Parameters
@@ -194,7 +194,7 @@ SHORT = 2**20
 """Denominators up to which a quotient is stated exactly; others are rounded to a float on the safe side."""
 
 
-def witness_bound(A: Any, s: int, side: str = "largest", support: Any = None, *, Z: Any = None) -> Certificate:
+def witness_bound(A: Any, s: int, side: Side = "largest", support: Any = None, *, Z: Any = None) -> Certificate:
     """Prove a lower bound of the largest, or an upper bound of the smallest, eigenvalue of A_S'A_S over |S| <= s.
 
     Parameters

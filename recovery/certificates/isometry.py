@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 from planted.base.checks import check_choice, check_integer
 from recovery.certificates.certificate import Certificate, exact, rational
@@ -18,12 +18,12 @@ QUANTITIES, RELATIONS = ("kappa", "delta_scaled", "delta_raw"), ("<", "<=", ">",
 def isometry_certificate(
     A: Any,
     s: int,
-    quantity: str,
-    relation: str,
+    quantity: Literal["kappa", "delta_scaled", "delta_raw"],
+    relation: Literal["<", "<=", ">", ">="],
     threshold: Any,
     *,
     power: int = 1,
-    method: str = "enumeration",
+    method: Literal["enumeration", "dual"] = "enumeration",
     **options: Any,
 ) -> Certificate | None:
     """Prove that a number made of the extreme eigenvalues over |S| <= s is below, or above, a threshold.

@@ -6,7 +6,7 @@ import importlib.util
 import math
 from fractions import Fraction
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 from planted.base.checks import check_choice
 from planted.base.exactness import exact_numbers
@@ -14,7 +14,9 @@ from planted.base.exactness import exact_numbers
 __all__ = ["is_positive_semidefinite", "rational_matrix"]
 
 
-def is_positive_semidefinite(M: Any, *, strict: bool = False, backend: str = "auto") -> bool:
+def is_positive_semidefinite(
+    M: Any, *, strict: bool = False, backend: Literal["auto", "flint", "python"] = "auto"
+) -> bool:
     """Decide exactly whether a symmetric rational matrix is positive semidefinite, or definite.
 
     Parameters

@@ -102,7 +102,7 @@ def dual_certificate(A: Any, support: Any, signs: Any) -> DualCertificate:
     least = np.zeros(columns.shape[0])
     if factors is not None:
         Q, R = factors
-        least = Q @ np.linalg.solve(R.T, wanted)
+        least = _through(Q, R, wanted)
     outside = np.setdiff1d(np.arange(columns.shape[1]), chosen)
     dependent = bool(chosen.size) and factors is None
     minimum_norm = math.inf if dependent else _largest(level[:, outside], least)
@@ -122,6 +122,15 @@ def dual_certificate(A: Any, support: Any, signs: Any) -> DualCertificate:
     if against is None and dependent:
         against = _dependence(columns, chosen, wanted)
     return DualCertificate(None if against is None else False, coefficient, minimum_norm, None, against)
+
+
+def _through(Q: np.ndarray, R: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Return Q R'^-1 wanted; no finite numbers where they leave the range, as for columns of very different sizes."""
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.asarray(Q @ np.linalg.solve(R.T, wanted))
+    except np.linalg.LinAlgError:  # the columns are independent, but a pivot is too small for a float
+        return np.full(len(Q), math.nan)
 
 
 def _largest(columns: np.ndarray, q: np.ndarray) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -63,7 +63,13 @@ class NeuralIsometry:
 
 
 def neural_isometry(
-    X: Any, gates: Any, w: Any, *, kind: str = "multiple", normalised: bool = False, dual: str = "minimum-norm"
+    X: Any,
+    gates: Any,
+    w: Any,
+    *,
+    kind: Literal["linear", "single", "multiple"] = "multiple",
+    normalised: bool = False,
+    dual: Literal["minimum-norm", "best"] = "minimum-norm",
 ) -> NeuralIsometry:
     """Check whether the planted w has a dual certificate that it is the only minimiser of the group program.
 

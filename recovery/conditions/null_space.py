@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 from itertools import product
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -107,7 +107,9 @@ PROGRAMS = 5000
 """Linear programs that an exact search may solve by default: about 10 seconds for 40 columns."""
 
 
-def null_space_constant(A: Any, s: int, method: str = "decoupled", *, limit: int = PROGRAMS) -> Interval:
+def null_space_constant(
+    A: Any, s: int, method: Literal["decoupled", "joint", "exact"] = "decoupled", *, limit: int = PROGRAMS
+) -> Interval:
     """Return bounds of alpha_s, the largest share of |z|_1 that s entries of a null vector z of A can hold.
 
     Parameters
@@ -180,7 +182,7 @@ def null_space_constant(A: Any, s: int, method: str = "decoupled", *, limit: int
     return _interval(columns, best, s, upper)
 
 
-def null_space_multipliers(A: Any, s: int, method: str = "decoupled") -> np.ndarray:
+def null_space_multipliers(A: Any, s: int, method: Literal["decoupled", "joint"] = "decoupled") -> np.ndarray:
     """Return multipliers Y for which the s largest |entries| of each column of I - Y'A add up to little.
 
     Parameters

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -84,7 +84,12 @@ class RestrictedEigenvalues:
 
 
 def restricted_eigenvalues(
-    A: Any, s: int, method: str = "enumerate", *, limit: int = LIMIT, certify: bool = False
+    A: Any,
+    s: int,
+    method: Literal["enumerate", "coherence", "dual"] = "enumerate",
+    *,
+    limit: int = LIMIT,
+    certify: bool = False,
 ) -> RestrictedEigenvalues:
     """Return the extreme eigenvalues of A_S'A_S over all supports of at most s columns, or bounds of them.
 

@@ -10,18 +10,17 @@ import numpy as np
 
 from planted.base import arrays
 from planted.base.checks import check_array, check_integer
-from planted.base.exactness import check_exact
+from planted.base.exactness import check_exact, refuse_rounded
 from recovery.conditions import Interval, complementary_pairs, equal_gates, gate_coverage, gate_spread, gated_rank
 from recovery.conditions.coverage import energy_coverage
 from recovery.diagnosis.improvements import changes, parallel
 from recovery.diagnosis.report import Diagnosis, Effect, Finding
-from recovery.diagnosis.uniform import CONDITIONS, MOST, Numbers, largest
+from recovery.diagnosis.uniform import CONDITIONS, MOST, Condition, Numbers, largest
 from recovery.exact.intervals import written
 from recovery.guarantees import Guarantee, Verdict, catalogue
 from recovery.guarantees.engine.instance import Instance
 from recovery.operators.base import Operator
-from recovery.operators.columns import refuse_rounded
-from recovery.operators.dense import as_operator
+from recovery.operators.dense import as_operator, is_operator
 from recovery.operators.gated import GatedOperator
 from recovery.solvers.solve import solve
 
@@ -46,6 +45,7 @@ def diagnose(
     x: Any = None,
     generators: Any = None,
     guarantees: Sequence[Guarantee] | None = None,
+    conditions: Sequence[Condition] = (),
     limit: int = LIMIT,
     programs: int = PROGRAMS,
     improve: bool = True,
@@ -66,6 +66,9 @@ def diagnose(
         Of the gates, for what many more rows would bring.
     guarantees : sequence of Guarantee, optional
         Those looked at for the planted vector; the catalogue of :mod:`recovery.guarantees` by default.
+    conditions : sequence of Condition, optional
+        More conditions on A alone, each an object with what :class:`recovery.diagnosis.uniform.Condition` has. They are
+        looked at beside those of this package, but not for changes of A.
     limit : int, default 200,000
         Supports are enumerated up to this number; beyond, bounds may decide or the answer is unknown.
     programs : int, default 120
@@ -137,7 +140,7 @@ def diagnose(
         )
     numbers = Numbers(columns, limit, programs)
     _describe(report, numbers, instance)
-    _uniform(report, numbers)
+    _uniform(report, numbers, (*CONDITIONS, *conditions))
     truth = _truth(report, instance, y, x, columns.shape[1] < size)
     if truth is not None:
         _planted(report, truth, guarantees, programs)
@@ -148,10 +151,9 @@ def diagnose(
 
 def _given(A: Any) -> Operator:
     """Return A as an operator of the caller's own numbers; what was, or would be, rounded is refused."""
-    if not (hasattr(A, "columns") and hasattr(A, "rmatvec")):
-        return as_operator(check_exact(A, "A", ndim=2))
-    refuse_rounded(A)
-    return as_operator(A)
+    operator = as_operator(A if is_operator(A) else check_exact(A, "A", ndim=2))
+    refuse_rounded(operator)
+    return operator
 
 
 def _describe(report: Diagnosis, numbers: Numbers, instance: Instance) -> None:
@@ -211,10 +213,10 @@ def _range(low: float, high: float) -> str:
     return f"{high:.6g}" if close else f"{low:.6g} to {high:.6g}"
 
 
-def _uniform(report: Diagnosis, numbers: Numbers) -> None:
+def _uniform(report: Diagnosis, numbers: Numbers, conditions: Sequence[Condition]) -> None:
     """Add what holds for every x with s non-zeros."""
     most = max(1, min(MOST, numbers.size - 1))
-    for condition in CONDITIONS:
+    for condition in conditions:
         covers = largest(condition, numbers, most)
         verdict = condition.rule(numbers, min(report.sparsity or 1, numbers.size))
         report.uniform.append(Finding(condition.names, condition.method, condition.text, verdict, covers))

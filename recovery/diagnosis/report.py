@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import html
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from planted.base.values import by_value
 from recovery.diagnosis.uniform import CONDITIONS, MOST
 from recovery.guarantees.engine.base import Verdict
+from recovery.guarantees.engine.ledger import html_table
 
 __all__ = ["Diagnosis", "Effect", "Finding"]
 
@@ -73,7 +76,7 @@ class Effect:
 
 
 @by_value
-@dataclass
+@dataclass(repr=False)
 class Diagnosis:
     """What :func:`diagnose` found; ``str()`` of it is the report.
 
@@ -143,32 +146,50 @@ class Diagnosis:
     def __str__(self) -> str:
         return self.table()
 
+    def __repr__(self) -> str:
+        n, size = self.shape
+        held = sum(one.verdict.status == "holds" for one in self.planted)
+        planted = f", {held} of {len(self.planted)} guarantees for the planted vector" if self.planted else ""
+        return f"Diagnosis({n} x {size}, sparsity={self.sparsity}, covers={self.covers}{planted}; print it for all)"
+
+    def _repr_html_(self) -> str:
+        parts = [f"<h3>{html.escape(_title(self))}</h3>"]
+        for title, paragraphs, table in _sections(self):
+            parts += [f"<h4>{html.escape(title)}</h4>"] if title else []
+            parts += [] if table is None else [html_table(*table)]
+            parts += [f"<p>{html.escape(text)}</p>" for text in paragraphs]
+        return "\n".join(parts)
+
 
 def _score(effect: Effect) -> float:
     return effect.coherence if math.isnan(effect.share) else effect.share
 
 
-def _written(found: Diagnosis) -> str:
-    """Return the sections: notes, numbers, guarantees for every x, for the planted vector, changes."""
+_Table = tuple[list[str], list[list[str]]]
+
+
+def _title(found: Diagnosis) -> str:
     n, size = found.shape
-    parts = [f"# Diagnosis of a {n} x {size} matrix" + (f", s = {found.sparsity}" if found.sparsity else "")]
-    parts += [f"{note}" for note in found.notes]
-    parts.append("## Numbers\n\n" + _table(["number", "value"], [list(row) for row in found.numbers]))
+    return f"Diagnosis of a {n} x {size} matrix" + (f", s = {found.sparsity}" if found.sparsity else "")
+
+
+def _sections(found: Diagnosis) -> Iterator[tuple[str, list[str], _Table | None]]:
+    """Yield title, sentences and table: notes, numbers, guarantees for every x, for the planted vector, changes."""
+    yield "", list(found.notes), None
+    yield "Numbers", [], (["number", "value"], [list(row) for row in found.numbers])
     at = f"s = {found.sparsity}" if found.sparsity else "s = 1"
     rows = [
         [", ".join(one.names), one.method, one.text, str(one.covers), *_verdict(one), one.verdict.reason]
         for one in found.uniform
     ]
     head = ["guarantees", "method", "asks for", "largest s", at, "margin", "numbers"]
-    parts.append("## For every x with s non-zeros, without noise\n\n" + _table(head, rows))
-    parts.append(_summary(found))
+    yield "For every x with s non-zeros, without noise", [_summary(found)], (head, rows)
     if found.planted:
         rows = [
             [one.names[0], *_verdict(one), one.verdict.reason]
             for one in sorted(found.planted, key=lambda one: _ORDER[one.verdict.status])
         ]
-        head = ["guarantee", "hypotheses", "margin", "why"]
-        parts.append("## For the planted vector\n\n" + _table(head, rows))
+        yield "For the planted vector", [], (["guarantee", "hypotheses", "margin", "why"], rows)
     if found.effects:
         rows = [
             [
@@ -184,7 +205,16 @@ def _written(found: Diagnosis) -> str:
             for one in found.effects
         ]
         head = ["change", "how", "mu", "kappa_2", "alpha_1", "largest s", "by", "what it means"]
-        parts.append("## What would help\n\n" + _table(head, rows) + f"\n\n{found.advice()}")
+        yield "What would help", [found.advice()], (head, rows)
+
+
+def _written(found: Diagnosis) -> str:
+    """Return the sections as Markdown."""
+    parts = [f"# {_title(found)}"]
+    for title, paragraphs, table in _sections(found):
+        if table is not None:
+            parts.append(f"## {title}\n\n" + _table(*table))
+        parts += paragraphs
     return "\n\n".join(parts)
 
 

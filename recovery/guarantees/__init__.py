@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from typing import Literal
 
 from recovery.exact.bounded import Bounded, constant
 from recovery.guarantees.engine.attack import attack
@@ -64,7 +65,7 @@ _FAMILIES: dict[str, tuple[str, ...]] = {
 """Modules of each family, imported when they are asked for; each has ``guarantees() -> list of Guarantee``."""
 
 
-def catalogue(family: str | None = None) -> list[Guarantee]:
+def catalogue(family: Literal["linear", "sparse", "gated"] | None = None) -> list[Guarantee]:
     """Return the guarantees of this package.
 
     Parameters

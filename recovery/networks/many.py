@@ -25,8 +25,10 @@ from recovery.mlp.record import (
     sentence,
 )
 from recovery.networks.fitting import Method, PaperMethod, fit_network, method_of
-from recovery.networks.scalar.released import ARMIJO, GRAM_COLUMNS, INNER_STEPS, MAX_HALVINGS
+from recovery.networks.scalar.released import INNER_STEPS
+from recovery.operators.gated import GRAM_COLUMNS
 from recovery.solvers.base import Status
+from recovery.solvers.gradient import descend
 
 __all__ = ["BatchedReleased", "fit_many"]
 
@@ -103,7 +105,7 @@ class BatchedReleased:
         columns = self._columns(idx, valid)
         start = xp.where(valid, trial[self._problem, xp.minimum(idx, self._size - 1)], 0)
         descent = _times(columns, self._y - _combine(start, columns))
-        values = _descend(xp, columns, start, descent, mu)
+        values = descend(_SideBySide(columns), start, descent, mu, INNER_STEPS)
         found = xp.zeros((self._count, self._size + 1), dtype=self._dtype)
         found[self._problem, idx] = values
         finite = xp.isfinite(values).all(axis=1) & xp.isfinite(trial).all(axis=1)
@@ -210,25 +212,31 @@ def _times(columns: Any, r: Any) -> Any:
     return (columns @ r[:, :, None])[:, :, 0]
 
 
-def _descend(xp: Any, columns: Any, start: Any, descent: Any, mu: Any) -> Any:
-    """Make the inner gradient steps of :func:`recovery.networks.scalar.released.descend` for each problem."""
-    tiny = float(np.finfo(start.dtype).tiny)
-    gram = columns @ columns.transpose(0, 2, 1) if int(start.shape[1]) <= GRAM_COLUMNS else None
-    values, gradient = start, descent
-    for _ in range(INNER_STEPS):
-        if gram is not None:
-            product = _times(gram, gradient)
-            curvature = (gradient * product).sum(axis=1)
-        else:
-            image = _combine(gradient, columns)
-            product, curvature = _times(columns, image), (image * image).sum(axis=1)
-        ratio = mu * curvature / xp.maximum((2.0 - ARMIJO) * (gradient * gradient).sum(axis=1), tiny)
-        halvings = xp.minimum(xp.ceil(xp.log2(xp.maximum(ratio, 1.0))), MAX_HALVINGS + 1.0)
-        failed = (halvings > MAX_HALVINGS)[:, None]
-        mu = mu * 2.0**-halvings
-        values = xp.where(failed, start, values + mu[:, None] * gradient)
-        gradient = xp.where(failed, descent, gradient - mu[:, None] * product)
-    return values
+class _SideBySide:
+    """A_S of each problem, with what :func:`recovery.solvers.gradient.descend` asks of it."""
+
+    def __init__(self, columns: Any) -> None:
+        self.columns = columns
+        few = int(columns.shape[1]) <= GRAM_COLUMNS
+        self.gram = columns @ columns.transpose(0, 2, 1) if few else None
+
+    def square(self, values: Any) -> Any:
+        """Return |values|^2 of each problem, (B,)."""
+        return (values * values).sum(axis=1)
+
+    def curvature(self, values: Any) -> Any:
+        """Return |A_S values|^2 of each problem, (B,)."""
+        if self.gram is not None:
+            return (values * _times(self.gram, values)).sum(axis=1)
+        return self.square(_combine(values, self.columns))
+
+    def normal(self, values: Any) -> tuple[Any, Any]:
+        """Return A_S' A_S values, (B, s), and |A_S values|^2, (B,)."""
+        if self.gram is not None:
+            product = _times(self.gram, values)
+            return product, (values * product).sum(axis=1)
+        image = _combine(values, self.columns)
+        return _times(self.columns, image), self.square(image)
 
 
 GROUP_BYTES = 8 * 2**30

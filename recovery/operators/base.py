@@ -1,4 +1,4 @@
-"""What a solver may ask of an operator, and what follows from its columns and products."""
+"""What a solver may ask of an operator and of the columns of a support, and what follows from their products."""
 
 from __future__ import annotations
 
@@ -10,9 +10,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from planted.base import arrays
-from recovery.operators.arithmetic import column_squares, shifted
+from recovery.operators.arithmetic import adjoint, column_squares, shifted
 
-__all__ = ["Operator", "RescaledOperator", "RescaledSupport"]
+__all__ = [
+    "BLOCK_BYTES",
+    "SUPPORT_BYTES",
+    "Operator",
+    "RescaledOperator",
+    "RescaledSupport",
+    "StoredSupport",
+    "Support",
+]
 
 
 BLOCK_BYTES = 64 * 2**20
@@ -23,6 +31,83 @@ class _Module(NamedTuple):
     """A module in a pickle."""
 
     name: str
+
+
+SUPPORT_BYTES = 256 * 2**20
+"""Columns of a support are stored if they need at most so many bytes."""
+
+
+class Support:
+    """A_S, the columns of a support S: their products, however they are formed.
+
+    :meth:`Operator.support` gives the one that suits an operator. A subclass has `forward` and `adjoint`.
+
+    Attributes
+    ----------
+    operator : Operator
+        A.
+    idx : array of int64, shape (k,)
+        S, in the order of the columns.
+    """
+
+    operator: Any
+    idx: Any
+
+    def forward(self, values: Any) -> Any:
+        """Return A_S values, shape (n,)."""
+        raise NotImplementedError
+
+    def adjoint(self, r: Any) -> Any:
+        """Return A_S' r, shape (k,)."""
+        raise NotImplementedError
+
+    def square(self, values: Any) -> Any:
+        """Return |values|^2."""
+        return values @ values
+
+    def curvature(self, values: Any) -> Any:
+        """Return |A_S values|^2."""
+        return self.square(self.forward(values))
+
+    def normal(self, values: Any) -> tuple[Any, Any]:
+        """Return A_S' A_S values and |A_S values|^2."""
+        image = self.forward(values)
+        return self.adjoint(image), self.square(image)
+
+
+class StoredSupport(Support):
+    """A_S stored as a matrix when small, otherwise formed again in column blocks on every use.
+
+    Parameters
+    ----------
+    operator : Operator
+        A.
+    idx : array of int64, shape (k,)
+        S.
+    limit : int, optional
+        Largest number of bytes to store; :data:`SUPPORT_BYTES` by default, 0 always works in blocks.
+    """
+
+    def __init__(self, operator: Operator, idx: Any, limit: int | None = None) -> None:
+        self.operator, self.idx = operator, idx
+        limit = SUPPORT_BYTES if limit is None else limit
+        fits = int(idx.shape[0]) * operator.shape[0] * operator.dtype.itemsize <= limit
+        self.matrix: Any = operator.columns(idx) if fits else None
+
+    def forward(self, values: Any) -> Any:
+        """Return A_S values, shape (n,)."""
+        if self.matrix is not None:
+            return self.matrix @ values
+        return self.operator.matvec_support(self.idx, values)
+
+    def adjoint(self, r: Any) -> Any:
+        """Return A_S' r, shape (k,)."""
+        if self.matrix is not None:
+            return adjoint(self.matrix, r)
+        step = self.operator.block_width
+        starts = range(0, int(self.idx.shape[0]), step)
+        parts = [adjoint(self.operator.columns(self.idx[a : a + step]), r) for a in starts]
+        return self.operator.xp.concatenate(parts)
 
 
 class Operator:
@@ -109,6 +194,10 @@ class Operator:
             out = out + self.columns(idx[start:stop]) @ values[start:stop]
         return out
 
+    def support(self, idx: Any, *, stream: bool = False) -> Support:
+        """Return A_S for S = `idx`: stored if it fits, or with `stream` in blocks of :data:`BLOCK_BYTES` at most."""
+        return StoredSupport(self, idx, 0 if stream else None)
+
     def gram(self, idx: Any) -> Any:
         """Return A_S' A_S for the columns `idx`, shape (k, k)."""
         columns = self.columns(idx)
@@ -126,10 +215,10 @@ class Operator:
         def forward(x: np.ndarray) -> np.ndarray:
             return arrays.to_numpy(self.matvec(self.xp.asarray(np.ravel(x), dtype=self.dtype)))
 
-        def adjoint(r: np.ndarray) -> np.ndarray:
+        def backward(r: np.ndarray) -> np.ndarray:
             return arrays.to_numpy(self.rmatvec(self.xp.asarray(np.ravel(r), dtype=self.dtype)))
 
-        return LinearOperator(self.shape, matvec=forward, rmatvec=adjoint, dtype=self.dtype)
+        return LinearOperator(self.shape, matvec=forward, rmatvec=backward, dtype=self.dtype)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(shape={self.shape}, dtype={self.dtype})"
@@ -161,6 +250,11 @@ class RescaledOperator(Operator):
             self.n_features = base.n_features
 
     @property
+    def inexact(self) -> str | None:  # type: ignore[override]
+        """What the underlying operator says: a power of two rounds nothing."""
+        return self.base.inexact
+
+    @property
     def block_width(self) -> int:
         """Block width of the underlying operator."""
         return self.base.block_width
@@ -186,6 +280,10 @@ class RescaledOperator(Operator):
         """Return the product with the scaled columns `idx`."""
         return shifted(self.base.matvec_support(idx, shifted(values, -self._before)), -self._after)
 
+    def support(self, idx: Any, *, stream: bool = False) -> Support:
+        """Return 2^-exponent A_S: from the products of A_S where nothing is stored."""
+        return RescaledSupport(self.base.support(idx, stream=True), self) if stream else super().support(idx)
+
     def gram(self, idx: Any) -> Any:
         """Return the Gram matrix of the scaled columns `idx`."""
         return shifted(self.base.gram(idx), -2 * self.exponent) if self.near else super().gram(idx)
@@ -200,19 +298,19 @@ class RescaledOperator(Operator):
         return None if size is None else size - self.exponent
 
 
-class RescaledSupport:
+class RescaledSupport(Support):
     """2^-exponent A_S from an object with the products of A_S.
 
     Parameters
     ----------
-    base : GatedSupport
+    base : Support
         A_S.
     operator : RescaledOperator
         2^-exponent A.
     """
 
     def __init__(self, base: Any, operator: RescaledOperator) -> None:
-        self.base, self.operator = base, operator
+        self.base, self.operator, self.idx = base, operator, base.idx
         self._before, self._after = operator._before, operator._after
 
     def forward(self, values: Any) -> Any:

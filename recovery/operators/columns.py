@@ -12,8 +12,8 @@ import numpy as np
 from planted.base import arrays, checks
 from planted.base.arrays import EPS
 from planted.base.checks import check_array
-from planted.base.exactness import InexactNumber, check_exact
-from recovery.operators.dense import ScaledOperator
+from planted.base.exactness import check_exact, refuse_rounded
+from recovery.operators.dense import as_operator, is_operator
 from recovery.operators.gated import GatedOperator
 
 __all__ = [
@@ -28,9 +28,9 @@ __all__ = [
     "host_gram",
     "independent_columns",
     "integers",
+    "operator_columns",
     "orthogonal",
     "orthogonalise",
-    "refuse_rounded",
     "unit_columns",
 ]
 
@@ -47,28 +47,15 @@ def all_columns(A: Any, proves: bool = True) -> Any:
     numbers, or whose columns are products that are rounded. Where nothing is proved (`proves` is False), the rounded
     products of a scaled operator are taken as they are: the computation makes errors of that size anyway.
     """
-    if hasattr(A, "columns") and hasattr(A, "rmatvec"):
-        return operator_columns(A, proves)
-    columns = check_exact(A, "A", ndim=2)
+    columns = check_exact(operator_columns(A, proves) if is_operator(A) else A, "A", ndim=2)
     return columns if columns.dtype == np.float64 else columns.astype(np.float64)
 
 
 def operator_columns(A: Any, proves: bool = True) -> Any:
-    """Return the columns of an operator as :func:`all_columns` does."""
-    given = A
-    while not proves and isinstance(given, ScaledOperator):
-        given = given.base
-    refuse_rounded(given)
-    xp = A.xp if hasattr(A, "xp") else arrays.namespace(A.columns(np.arange(0)))
-    columns = check_exact(A.columns(xp.arange(int(A.shape[1]))), "A", ndim=2)
-    return columns if columns.dtype == np.float64 else columns.astype(np.float64)
-
-
-def refuse_rounded(A: Any) -> None:
-    """Refuse an operator whose numbers are not those that the caller gave, with the sentence that says why."""
-    why = getattr(A, "inexact", None)
-    if why is not None:
-        raise InexactNumber(why)
+    """Return all columns of an operator, ours or another library's, as they are; rounded ones as above."""
+    operator = as_operator(A)
+    refuse_rounded(operator, proves)
+    return operator.columns(operator.xp.arange(operator.shape[1]))
 
 
 def host_columns(A: Any, proves: bool = True) -> np.ndarray:

@@ -17,7 +17,17 @@ from recovery.operators.arithmetic import adjoint as transposed
 from recovery.operators.base import Operator, RescaledOperator
 from recovery.operators.gated import GatedOperator
 
-__all__ = ["DenseOperator", "GatedOperator", "Operator", "ScaledOperator", "as_operator", "dottest", "normalise"]
+__all__ = [
+    "DenseOperator",
+    "ForeignOperator",
+    "GatedOperator",
+    "Operator",
+    "ScaledOperator",
+    "as_operator",
+    "dottest",
+    "is_operator",
+    "normalise",
+]
 
 
 def dottest(A: Any, *, n_trials: int = 3, tol: float | None = None, rng: Any = None) -> float:
@@ -44,8 +54,6 @@ def dottest(A: Any, *, n_trials: int = 3, tol: float | None = None, rng: Any = N
     AssertionError
         If an identity fails; the sentence says which one and by how much.
     """
-    pass  # HOUSE-GONE  # which re-exports this function
-
     operator = as_operator(A)
     n_trials = check_integer(n_trials, "n_trials", minimum=1)
     eps = float(np.finfo(operator.dtype).eps)
@@ -263,20 +271,136 @@ class ScaledOperator(Operator):
         return self.xp.abs(self.factor) * self.base.column_norms()
 
 
+def is_operator(A: Any) -> bool:
+    """Tell whether `A` is an operator: one of ours, or an object with a shape and the method ``columns`` or ``matvec``.
+
+    The ``columns`` of a data frame are names, not a method: a frame is a matrix.
+    """
+    if isinstance(A, Operator):
+        return True
+    if arrays.is_array(A) or not hasattr(A, "shape"):
+        return False
+    return any(callable(getattr(A, name, None)) for name in ("columns", "matvec"))
+
+
 def as_operator(A: Any) -> Operator:
-    """Return `A` itself if it is an operator, else a :class:`DenseOperator` of it.
+    """Return `A` as an operator: itself if it is one, another library's in a :class:`ForeignOperator`, else dense.
 
     Parameters
     ----------
-    A : Operator or array, shape (n, N)
+    A : Operator, array, data frame, or object with products, shape (n, N)
         What a caller passed as sensing matrix.
 
     Returns
     -------
     Operator
         An operator.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `A` is neither an operator nor a finite matrix of real numbers.
     """
-    return A if isinstance(A, Operator) else DenseOperator(A)
+    if isinstance(A, Operator):
+        return A
+    return ForeignOperator(A) if is_operator(A) else DenseOperator(A)
+
+
+class ForeignOperator(Operator):
+    """An operator of another library in the place of one of ours, such as a SciPy ``LinearOperator``.
+
+    Parameters
+    ----------
+    A : object
+        With ``shape`` (n, N) and at least one of ``matvec`` and ``columns``; ``rmatvec`` for what needs A' r. It may
+        also have ``matmat``, ``column_norms``, ``dtype``, and ``xp``, the namespace of its arrays (NumPy by default
+        where it has no ``columns`` to try).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If its shape is no pair of numbers, or a product has another shape or no real numbers.
+
+    Notes
+    -----
+    Where there is no method ``columns``, columns are the products with unit vectors, some at a time. What is proved
+    of such an object, by a condition or a certificate, is proved of the matrix of these products, bit for bit as
+    ``matvec`` returned them, and of no other: whether ``matvec`` multiplies by the matrix that its author had in mind,
+    and rounds nothing on unit vectors, is the author's to say, in an attribute ``inexact`` (a sentence, or None).
+    """
+
+    def __init__(self, A: Any) -> None:
+        shape = tuple(A.shape)
+        if len(shape) != 2:
+            raise ValueError(f"A ({type(A).__name__}) has shape {shape}; expected two dimensions, (n, N)")
+        self._A = A
+        n, size = (check_integer(length, f"A.shape[{i}]", minimum=1) for i, length in enumerate(shape))
+        self.shape, xp = (n, size), getattr(A, "xp", np)
+        if callable(getattr(A, "columns", None)):
+            probe = A.columns(xp.zeros(1, dtype="int64"))
+            expected: tuple[int, ...] = (n, 1)
+            said = "columns([0])"
+        else:
+            single = getattr(A, "dtype", None) == np.float32
+            probe = A.matvec(xp.zeros(size, dtype="float32" if single else "float64"))
+            expected, said = (n,), "matvec(0)"
+        if not arrays.is_array(probe) or tuple(probe.shape) != expected or np.dtype(probe.dtype).kind not in "fiu":
+            got = f"shape {tuple(probe.shape)} and dtype {probe.dtype}" if arrays.is_array(probe) else f"{probe!r}"
+            raise TypeError(f"A.{said} of {type(A).__name__} is {got}; expected real numbers of shape {expected}")
+        self.xp = arrays.namespace(probe)
+        self.dtype = np.dtype(np.float32 if probe.dtype == np.float32 else np.float64)
+
+    @property
+    def inexact(self) -> str | None:  # type: ignore[override]
+        """What the object says of its own numbers."""
+        return getattr(self._A, "inexact", None)
+
+    def columns(self, idx: Any) -> Any:
+        """Return the columns `idx`: the object's, or its products with unit vectors."""
+        if callable(getattr(self._A, "columns", None)):
+            return self._A.columns(idx)
+        xp, (n, size) = self.xp, self.shape
+        step = max(1, self.block_width * n // size)  # unit vectors are as long as rows
+        parts = [xp.zeros((n, 0), dtype=self.dtype)]
+        for start in range(0, int(idx.shape[0]), step):
+            here = xp.asarray(idx[start : start + step])
+            units = xp.zeros((int(here.shape[0]), size), dtype=self.dtype)
+            units[xp.arange(int(here.shape[0])), here] = 1.0
+            if callable(getattr(self._A, "matmat", None)):
+                parts.append(self._A.matmat(units.T))
+            else:  # copies: an object may use its memory again
+                parts.append(xp.stack([self._A.matvec(unit).copy() for unit in units], axis=1))
+        return xp.concatenate(parts, axis=1)
+
+    def matvec(self, x: Any) -> Any:
+        """Return A x."""
+        if callable(getattr(self._A, "matvec", None)):
+            return self._A.matvec(x)
+        return self.matvec_support(self.xp.arange(self.shape[1]), x)
+
+    def matvec_support(self, idx: Any, values: Any) -> Any:
+        """Return the product with the columns `idx`: one full product where columns would cost one each."""
+        if callable(getattr(self._A, "columns", None)):
+            return super().matvec_support(idx, values)
+        x = self.xp.zeros(self.shape[1], dtype=values.dtype)
+        x[idx] = values
+        return self._A.matvec(x)
+
+    def rmatvec(self, r: Any) -> Any:
+        """Return A' r."""
+        if not callable(getattr(self._A, "rmatvec", None)):
+            raise TypeError(f"A ({type(self._A).__name__}) has no method 'rmatvec'; expected one that returns A' r")
+        return self._A.rmatvec(r)
+
+    def rmatvec_blocks(self, r: Any) -> Iterator[tuple[int, Any]]:
+        """Yield A' r as one block."""
+        yield 0, self.rmatvec(r)
+
+    def column_norms(self) -> Any:
+        """Return the column norms: the object's, or those of its columns, in blocks."""
+        if callable(getattr(self._A, "column_norms", None)):
+            return self._A.column_norms()
+        return self.norms_of_columns()
 
 
 def normalise(A: Any) -> tuple[Operator, Any]:

@@ -24,11 +24,12 @@ from planted.base.blocks import in_smaller_blocks
 from planted.base.checks import check_array, check_gates
 from planted.base.exactness import inexact
 from planted.base.values import by_value
+from recovery.operators import base
 from recovery.operators.arithmetic import shifted
-from recovery.operators.base import Operator
+from recovery.operators.base import Operator, StoredSupport, Support
 from recovery.operators.generators import GeneratorSource, RescaledGenerators, SeededGenerators, StoredGenerators
 
-__all__ = ["GatedOperator", "GatedSupport"]
+__all__ = ["GRAM_COLUMNS", "GatedOperator", "GatedSupport", "MovingSupport"]
 
 
 CHUNK_GATES = 512
@@ -50,7 +51,7 @@ class _Chunk:
     rows: int
 
 
-class GatedSupport:
+class GatedSupport(Support):
     """A_S of a gated operator as an operator of its own: forward and adjoint products, nothing of size n s.
 
     Parameters
@@ -165,6 +166,102 @@ class GatedSupport:
                 if self._packed is not None:
                     self._packed[chunk.number, a] = xp.packbits(bits)
             yield a, b, A.inputs[:, a:b], bits
+
+
+COLUMN_COST, COLUMN_BYTES = 4, 2**30
+"""A moving support's columns are stored if they are this many times fewer than d p, and at most so many bytes."""
+GRAM_COLUMNS = 160
+"""For up to so many columns their Gram matrix costs less than the products it replaces."""
+
+
+class MovingSupport(Support):
+    """A_S of a gated operator whose support moves on: its memory is used again, and columns that stay are not formed.
+
+    Parameters
+    ----------
+    A : GatedOperator
+        With stored gates.
+    idx : array of int64, shape (k,)
+        The support S, ascending.
+    space : MovingSupport, optional
+        An earlier one that is no longer needed: its memory is used again.
+
+    Notes
+    -----
+    Few columns are stored, and their Gram matrix too if they are very few; many (a fourth of d p and more, so that
+    products with all gates cost less, or more than 1 GiB) never are.
+    """
+
+    def __init__(self, A: GatedOperator, idx: Any, space: MovingSupport | None = None) -> None:
+        self.operator, self.idx = A, idx
+        count = int(idx.shape[0])
+        # a product with stored columns reads n s numbers, one with all gates does 2 n d p operations
+        few = count <= GRAM_COLUMNS or COLUMN_COST * count < A.shape[1]
+        fits = count * A.shape[0] * A.dtype.itemsize <= COLUMN_BYTES
+        self.rows: Any = None
+        self._gram: Any = None
+        if few and fits:
+            old = None if space is None else space.rows
+            same = old is not None and old.shape == (count, A.shape[0])
+            self.rows = A.fill_columns(idx, old if same else A.xp.empty((count, A.shape[0]), dtype=A.dtype))
+
+    def moved(self, idx: Any) -> MovingSupport:
+        """Return the products for another support of as many columns; only columns that enter are formed.
+
+        This one's memory is used again: it must not be asked for anything afterwards. One synchronisation.
+        """
+        if self.rows is None or self.idx.shape != idx.shape:
+            return MovingSupport(self.operator, idx, self)
+        xp = self.operator.xp
+        enters = idx[~xp.isin(idx, self.idx)]
+        count = int(enters.shape[0])
+        other = object.__new__(MovingSupport)
+        other.operator, other._gram, other.rows = self.operator, None, self.rows
+        other.idx = self.idx
+        if count:
+            # places of the columns that leave come first, in ascending order; as many enter
+            place = xp.argsort(xp.isin(self.idx, idx), kind="stable")[:count]
+            other.idx = self.idx.copy()
+            other.idx[place] = enters
+            other.rows[place] = self.operator.fill_columns(
+                enters, xp.empty((count, self.operator.shape[0]), dtype=self.operator.dtype)
+            )
+        return other
+
+    def forward(self, values: Any) -> Any:
+        """Return A_S values."""
+        if self.rows is not None:
+            return values @ self.rows
+        return self.operator.matvec(self._full(values))
+
+    def adjoint(self, r: Any) -> Any:
+        """Return A_S' r."""
+        return self.rows @ r if self.rows is not None else self.operator.rmatvec(r)[self.idx]
+
+    def curvature(self, values: Any) -> Any:
+        """Return |A_S values|^2."""
+        if self._gram is not None:
+            return values @ (self._gram @ values)
+        image = self.forward(values)
+        return image @ image
+
+    def normal(self, values: Any) -> tuple[Any, Any]:
+        """Return A_S' A_S values and |A_S values|^2."""
+        if self.rows is None:
+            product, square = self.operator.normal(self._full(values))
+            return product[self.idx], square
+        if int(self.idx.shape[0]) > GRAM_COLUMNS:
+            image = values @ self.rows
+            return self.rows @ image, image @ image
+        if self._gram is None:
+            self._gram = self.rows @ self.rows.T
+        product = self._gram @ values
+        return product, values @ product
+
+    def _full(self, values: Any) -> Any:
+        full = self.operator.xp.zeros(self.operator.shape[1], dtype=values.dtype)
+        full[self.idx] = values
+        return full
 
 
 TILE_GATES = 512
@@ -547,6 +644,10 @@ class GatedOperator(Operator):
                 tile *= self._gates[:, a:b][gate[here]]
                 out[a:b] += values[here] @ tile
         return out
+
+    def support(self, idx: Any, *, stream: bool = False) -> Support:
+        """Return A_S: stored if it fits, or with `stream` in tiles, its gates as bits if they fit in a block."""
+        return GatedSupport(self, idx, keep_bytes=base.BLOCK_BYTES) if stream else StoredSupport(self, idx)
 
     @_in_tiles_that_fit
     def gram(self, idx: Any, dtype: Any = None) -> Any:

@@ -5,23 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-
 from planted.base.checks import check_integer
-from recovery.operators.arithmetic import normalised_power
-from recovery.operators.base import BLOCK_BYTES, Operator, RescaledOperator, RescaledSupport
+from recovery.operators.base import Operator, Support
 from recovery.operators.dense import normalise
-from recovery.operators.gated import GatedOperator, GatedSupport
 from recovery.solvers.base import Problem, RecoveryResult, Run, Solver, Status, to_host
-from recovery.solvers.gradient import gradient_step_size, relative_move, thresholded_step, top_of_gradient
-from recovery.solvers.least_squares import SupportColumns
+from recovery.solvers.gradient import descend, gradient_step_size, relative_move, thresholded_step, top_of_gradient
 
 __all__ = ["AIHT", "descend_on_support"]
-
-Columns = SupportColumns | GatedSupport | RescaledSupport
-
-ARMIJO = 0.9
-MAX_HALVINGS = 10
 
 
 @dataclass(frozen=True)
@@ -81,10 +71,10 @@ class AIHT(Solver):
             operator, scale = normalise(operator)
             values = scale[support] * values
         run, xp, y, s = Run(problem), operator.xp, problem.y, problem.s
-        columns: Columns | None = None
+        columns: Support | None = None
         residual = y
         if support.shape[0]:
-            columns = _columns(operator, support, self.stream)
+            columns = operator.support(support, stream=self.stream)
             residual = y - columns.forward(values)
         status: Status | None = None
         while status is None:
@@ -94,7 +84,7 @@ class AIHT(Solver):
                 break
             old, old_values = support, values
             support, values = thresholded_step(operator, old, old_values, residual, step, s, stream=self.stream)
-            columns = _columns(operator, support, self.stream)
+            columns = operator.support(support, stream=self.stream)
             values, residual = descend_on_support(columns, values, y, step, self.inner)
             moved, change = relative_move(xp, support, values, old, old_values)
             square, moved, change = to_host(xp, (residual * residual).sum(), moved, change)
@@ -105,12 +95,12 @@ class AIHT(Solver):
         return run.finish(status, *answer, scale=scale, sparse=self.stream)
 
 
-def descend_on_support(columns: Columns, values: Any, y: Any, step: float, inner: int) -> tuple[Any, Any]:
+def descend_on_support(columns: Support, values: Any, y: Any, step: float, inner: int) -> tuple[Any, Any]:
     """Make gradient steps on |y - A_S v|^2 with Armijo's rule in closed form.
 
     Parameters
     ----------
-    columns : SupportColumns, GatedSupport or RescaledSupport
+    columns : Support
         A_S.
     values : array, shape (k,)
         The start.
@@ -128,45 +118,20 @@ def descend_on_support(columns: Columns, values: Any, y: Any, step: float, inner
     residual : array, shape (n,)
         y - A_S values.
     """
-    xp = columns.operator.xp
-    tiny = float(np.finfo(values.dtype).tiny)
-    first, residual = values, y - columns.forward(values)
-    size: Any = step
-    failed: Any = None
-    for _ in range(inner):
-        gradient, size_of = normalised_power(columns.adjoint(residual))
-        image = columns.forward(gradient)
-        top, bottom = (gradient * gradient).sum(), (image * image).sum()
-        # F(v + t g) = F - 2 t |g|^2 + t^2 |A g|^2 falls by 0.9 t |g|^2 iff t |A g|^2 <= 1.1 |g|^2
-        excess = size * bottom / xp.maximum((2.0 - ARMIJO) * top, tiny)
-        halvings = xp.ceil(xp.log2(xp.maximum(excess, 1.0)))
-        over = halvings > MAX_HALVINGS
-        failed = over if failed is None else failed | over
-        size = size * xp.exp2(-halvings)
-        length = size * size_of
-        values = values + length * gradient
-        residual = residual - length * image
-    if failed is not None:
-        values = xp.where(failed, first, values)
+    residual = y - columns.forward(values)
+    if inner:
+        step = columns.operator.xp.asarray(step, dtype=values.dtype)
+        values = descend(columns, values, columns.adjoint(residual), step, inner, resume=False, scaled=True)
         residual = y - columns.forward(values)
     return values, residual
 
 
-def _columns(operator: Operator, support: Any, stream: bool) -> Columns:
-    """Return A_S: stored if it fits, or in tiles with its gates as bits, no larger than a block of columns."""
-    if stream and isinstance(operator, GatedOperator):
-        return GatedSupport(operator, support, keep_bytes=BLOCK_BYTES)
-    if stream and isinstance(operator, RescaledOperator) and isinstance(operator.base, GatedOperator):
-        return RescaledSupport(GatedSupport(operator.base, support, keep_bytes=BLOCK_BYTES), operator)
-    return SupportColumns(operator, support, 0 if stream else None)
-
-
-def _step(operator: Operator, columns: Columns | None, residual: Any, s: int, stream: bool) -> float:
+def _step(operator: Operator, columns: Support | None, residual: Any, s: int, stream: bool) -> float:
     xp = operator.xp
     if columns is not None:
         top, bottom = to_host(xp, *gradient_step_size(columns, residual))
         if bottom > 0.0:
             return top / bottom
     chosen, _ = top_of_gradient(operator, residual, s, stream=stream)
-    top, bottom = to_host(xp, *gradient_step_size(_columns(operator, chosen, stream), residual))
+    top, bottom = to_host(xp, *gradient_step_size(operator.support(chosen, stream=stream), residual))
     return top / bottom if bottom > 0.0 else 0.0

@@ -76,7 +76,7 @@ _SUCCESS = frozenset(
 
 
 @by_value
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RecoveryResult:
     """The answer of :func:`recovery.solve`.
 
@@ -91,7 +91,7 @@ class RecoveryResult:
     n_iter : int
         Steps that were made.
     status : Status
-        How the run ended.
+        How the run ended; ``success`` says whether a stop rule held.
     message : str
         The status' sentence, with what else is worth knowing (cycles broken, best iterate returned).
     history : dict of list
@@ -109,6 +109,18 @@ class RecoveryResult:
     message: str
     history: dict[str, list[float]] = field(repr=False, default_factory=dict)
     values: Any = field(repr=False, default=None)
+
+    @property
+    def success(self) -> bool:
+        """Whether a stop rule held, as opposed to a limit or a failure; not that the planted support was found."""
+        return self.status.success
+
+    def __repr__(self) -> str:
+        size = "" if self.x is None else f" of {int(self.x.shape[0])}"
+        return (
+            f"{type(self).__name__}({int(self.support.shape[0])}{size} entries, objective={self.objective:.6g}, "
+            f"n_iter={self.n_iter}, status={self.status.name})"
+        )
 
 
 DIVERGENCE = 1e12
@@ -335,7 +347,7 @@ class Solver(ABC):
     Attributes
     ----------
     name : str
-        The string that chooses it in :func:`recovery.solve`.
+        The string that chooses it in :func:`recovery.solve`; empty for one that is only passed as an object.
     requires : tuple of str
         Methods the operator must have.
     summary : str
@@ -346,15 +358,30 @@ class Solver(ABC):
         Whether ``history["step"]`` is the size of a step along the gradient, and not a mere 1.
     syncs_per_iteration : int
         Largest number of times a step waits for the device (reads a scalar, or the length of a selection).
+
+    Examples
+    --------
+    A solver of one's own needs no registration:
+
+    >>> import numpy as np, recovery
+    >>> from recovery.solvers.base import Run
+    >>> class Largest(Solver):
+    ...     def run(self, problem):
+    ...         A, run = problem.operator, Run(problem)
+    ...         support = np.sort(np.argsort(-abs(A.rmatvec(problem.y)))[: problem.s])
+    ...         values = np.linalg.lstsq(A.columns(support), problem.y, rcond=None)[0]
+    ...         return run.finish(Status.SUPPORT_COMPLETE, support, values)
+    >>> recovery.solve(np.eye(3), [0.0, 2.0, 1.0], 1, Largest()).x.tolist()
+    [0.0, 2.0, 0.0]
     """
 
-    name: ClassVar[str]
+    name: ClassVar[str] = ""
     requires: ClassVar[tuple[str, ...]] = ("rmatvec", "columns")
-    summary: ClassVar[str]
+    summary: ClassVar[str] = ""
     max_iter: ClassVar[int] = 1000
     tol: ClassVar[float] = 1e-12
     makes_steps: ClassVar[bool] = False
-    syncs_per_iteration: ClassVar[int]
+    syncs_per_iteration: ClassVar[int] = 0
 
     def in_units(self, a: int, b: int) -> Solver:
         """Return this solver for A / 2^a and y / 2^b: with those options converted that have a unit.

@@ -1,4 +1,4 @@
-"""The hard-thresholded gradient step that IHT, NIHT and AIHT share, whole or streamed."""
+"""Gradient steps: the hard-thresholded one, whole or streamed, and those on a support with Armijo's rule."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import numpy as np
 
 from planted.base import arrays
 from recovery.operators.arithmetic import normalised_power, power
-from recovery.operators.base import Operator, RescaledSupport
-from recovery.operators.gated import GatedSupport
+from recovery.operators.base import Operator, Support
 from recovery.operators.thresholding import StreamingTopS, select_top
-from recovery.solvers.least_squares import SupportColumns
 
 __all__ = [
+    "descend",
     "gradient_step_size",
     "power_iteration",
     "relative_move",
@@ -112,11 +111,72 @@ def step_in_units(step: float, a: int) -> float:
     return min(max(power(step, 2 * a), sys.float_info.min), sys.float_info.max)
 
 
-def gradient_step_size(columns: SupportColumns | GatedSupport | RescaledSupport, residual: Any) -> tuple[Any, Any]:
+def gradient_step_size(columns: Support, residual: Any) -> tuple[Any, Any]:
     """Return |g_S|^2 and |A_S g_S|^2 for g_S = A_S' residual, over one power of two; the exact step is their ratio."""
     gradient, _ = normalised_power(columns.adjoint(residual))
     image = columns.forward(gradient)
     return (gradient * gradient).sum(), (image * image).sum()
+
+
+ARMIJO = 0.9
+"""A step t is accepted when F(new) <= F - ARMIJO t |g|^2, F = |r|^2."""
+MAX_HALVINGS = 10
+"""A step that needs more halvings than this fails."""
+
+
+def descend(
+    columns: Any, start: Any, descent: Any, step: Any, n_steps: int, *, resume: bool = True, scaled: bool = False
+) -> Any:
+    """Make gradient steps on |y - A_S v|^2 with Armijo's rule in closed form; no synchronisation.
+
+    Parameters
+    ----------
+    columns : Support, or an object with its `square`, `curvature` and `normal`
+        A_S. Several problems side by side, one per row, give one number per row.
+    start, descent : array, shape (..., k)
+        Values to start from, and A_S'(y - A_S start).
+    step : array, shape (...)
+        Largest step; it is never enlarged.
+    n_steps : int
+        Number of steps.
+    resume : bool, default True
+        A step that fails goes back to the start, and the next one goes on from there with the shortened step.
+        Otherwise the start is what is returned if any step fails.
+    scaled : bool, default False
+        Divide each gradient by a power of two first, so that no square under- or overflows whatever the units.
+
+    Returns
+    -------
+    array, shape (..., k)
+        Values.
+
+    Notes
+    -----
+    |r - t A g|^2 = |r|^2 - 2 t |g|^2 + t^2 |A g|^2, so that Armijo's condition F(new) <= F - ARMIJO t |g|^2 is
+    t |A g|^2 <= (2 - ARMIJO) |g|^2, which stays meaningful near the floor of rounding and says how many
+    halvings it takes. The gradient is carried along: g - t A'A g.
+    """
+    xp = arrays.namespace(start)
+    tiny = float(np.finfo(start.dtype).tiny)
+    values, gradient = start, descent
+    failed: Any = None
+    for number in range(n_steps):
+        small, unit = normalised_power(gradient) if scaled else (gradient, None)
+        if number == n_steps - 1:  # the gradient is not needed again
+            product, curvature = small, columns.curvature(small)
+        else:
+            product, curvature = columns.normal(small)
+        ratio = step * curvature / xp.maximum((2.0 - ARMIJO) * columns.square(small), tiny)
+        halvings = xp.minimum(xp.ceil(xp.log2(xp.maximum(ratio, 1.0))), MAX_HALVINGS + 1.0)
+        over = (halvings > MAX_HALVINGS)[..., None]
+        step = step * 2.0**-halvings
+        length = (step if unit is None else step * unit)[..., None]
+        values, gradient = values + length * small, gradient - length * product
+        if resume:
+            values, gradient = xp.where(over, start, values), xp.where(over, descent, gradient)
+        else:
+            failed = over if failed is None else failed | over
+    return values if failed is None else xp.where(failed, start, values)
 
 
 def power_iteration(operator: Operator, y: Any, *, n_iter: int = 100, tol: float = 1e-3) -> float:

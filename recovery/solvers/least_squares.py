@@ -7,54 +7,16 @@ from typing import Any
 import numpy as np
 
 from planted.base.arrays import EPS
-from recovery.operators.arithmetic import adjoint
-from recovery.operators.base import Operator
+from recovery.operators.base import Operator, StoredSupport, Support
 from recovery.operators.ranks import gram, nearest_solution, rank_tolerance, triangle, triangular_inverse, unit_columns
 from recovery.solvers.base import to_host
 
-__all__ = ["QR_BYTES", "QR_COLUMNS", "SupportColumns", "least_squares", "restricted_cgls"]
+__all__ = ["QR_COLUMNS", "least_squares", "restricted_cgls"]
 
 FLOAT = np.dtype(np.float64)
 
 QR_COLUMNS = 2000
 """Supports of more columns than this are solved by CGLS."""
-QR_BYTES = 256 * 2**20
-"""Column matrices larger than this, in bytes, are not stored, and are solved by CGLS."""
-
-
-class SupportColumns:
-    """A_S for a support S: stored when small, otherwise re-made in column blocks on every use.
-
-    Parameters
-    ----------
-    operator : Operator
-        A.
-    idx : array of int64, shape (k,)
-        S.
-    limit : int, optional
-        Largest number of bytes to store; :data:`QR_BYTES` by default, 0 always works in blocks.
-    """
-
-    def __init__(self, operator: Operator, idx: Any, limit: int | None = None) -> None:
-        self.operator, self.idx = operator, idx
-        limit = QR_BYTES if limit is None else limit
-        fits = int(idx.shape[0]) * operator.shape[0] * operator.dtype.itemsize <= limit
-        self.matrix: Any = operator.columns(idx) if fits else None
-
-    def forward(self, values: Any) -> Any:
-        """Return A_S values, shape (n,)."""
-        if self.matrix is not None:
-            return self.matrix @ values
-        return self.operator.matvec_support(self.idx, values)
-
-    def adjoint(self, r: Any) -> Any:
-        """Return A_S' r, shape (k,)."""
-        if self.matrix is not None:
-            return adjoint(self.matrix, r)
-        step = self.operator.block_width
-        starts = range(0, int(self.idx.shape[0]), step)
-        parts = [adjoint(self.operator.columns(self.idx[a : a + step]), r) for a in starts]
-        return self.operator.xp.concatenate(parts)
 
 
 def least_squares(operator: Operator, idx: Any, y: Any, start: Any = None) -> tuple[Any, Any, float]:
@@ -83,7 +45,7 @@ def least_squares(operator: Operator, idx: Any, y: Any, start: Any = None) -> tu
     Notes
     -----
     All small factors are computed in float64, and for float32 so is all that leads to them, in blocks of rows.
-    Well-conditioned columns, :data:`QR_COLUMNS` and :data:`QR_BYTES` at most: Cholesky factor of the
+    Well-conditioned columns, :data:`QR_COLUMNS` at most that are stored: Cholesky factor of the
     Gram matrix of the scaled columns, in float64 with one refinement by the residual (Bjorck's corrected
     semi-normal equations; from memory of the literature, verified by tests/recovery/test_least_squares.py),
     half the work of QR and as exact while eps cond^2 is small. Where the smallest pivot is below
@@ -91,7 +53,7 @@ def least_squares(operator: Operator, idx: Any, y: Any, start: Any = None) -> tu
     triangle. One synchronisation each.
     """
     count = int(idx.shape[0])
-    columns = SupportColumns(operator, idx)
+    columns = StoredSupport(operator, idx)
     if columns.matrix is None or count > QR_COLUMNS:
         return restricted_cgls(columns, y, start)
     xp, matrix, dtype = operator.xp, columns.matrix, operator.dtype
@@ -153,13 +115,13 @@ def _by_triangle(xp: Any, R: Any, z: Any, dtype: Any) -> tuple[Any, Any]:
 
 
 def restricted_cgls(
-    columns: SupportColumns, y: Any, start: Any = None, *, max_iter: int | None = None, tol: float | None = None
+    columns: Support, y: Any, start: Any = None, *, max_iter: int | None = None, tol: float | None = None
 ) -> tuple[Any, Any, float]:
     """Minimise |A_S v - y| by conjugate gradients on the normal equations (CGLS).
 
     Parameters
     ----------
-    columns : SupportColumns
+    columns : Support
         A_S.
     y : array, shape (n,)
         Data.

@@ -6,7 +6,7 @@ import importlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,11 +14,14 @@ from planted.base import arrays
 from planted.base.checks import check_array, check_integer, check_number
 from recovery.operators.arithmetic import exponent_of, power, shifted
 from recovery.operators.base import Operator, RescaledOperator
-from recovery.operators.dense import DenseOperator
+from recovery.operators.dense import DenseOperator, as_operator, is_operator
 from recovery.operators.thresholding import top_s
 from recovery.solvers.base import Problem, RecoveryResult, Solver, State, Status
 
-__all__ = ["SolverInfo", "Units", "list_solvers", "solve", "solver_class"]
+__all__ = ["SolverInfo", "SolverName", "Units", "list_solvers", "solve", "solver_class"]
+
+SolverName = Literal["htp", "iht", "niht", "aiht", "cosamp", "omp", "l1", "group_l1"]
+"""Names of the solvers, in the order in which they should be tried."""
 
 
 _SOLVERS = {
@@ -201,7 +204,7 @@ def solve(
     A: Any,
     y: Any,
     sparsity: int,
-    solver: str = "htp",
+    solver: SolverName | Solver = "htp",
     *,
     x0: Any = None,
     tol: float | None = None,
@@ -221,8 +224,9 @@ def solve(
         Data, on the device of A; taken to the dtype of A.
     sparsity : int
         s, from 0 to N.
-    solver : str, default "htp"
-        A name from :func:`list_solvers`.
+    solver : str or Solver, default "htp"
+        A name from :func:`list_solvers`, or a solver with its options, such as ``HTP(step=0.5)``: an instance of any
+        subclass of :class:`recovery.solvers.base.Solver`, in this package or not.
     x0 : array, shape (N,), optional
         Warm start; its s entries of largest magnitude are used. Zero by default.
     tol : float, optional
@@ -236,12 +240,12 @@ def solve(
     time_limit : float, optional
         Seconds, looked at after each step.
     **options
-        Options of the solver.
+        Options of a solver that is chosen by name; one that is passed has its own.
 
     Returns
     -------
     RecoveryResult
-        ``x, support, objective, n_iter, status, message, history``.
+        ``x, support, objective, n_iter, status, success, message, history``.
 
     Raises
     ------
@@ -270,13 +274,8 @@ def solve(
     >>> result.support.tolist(), result.status.name
     ([7, 30], 'CONVERGED')
     """
-    cls = solver_class(solver)
-    valid = [item.name for item in fields(cls)]
-    unknown = sorted(set(options) - set(valid))
-    if unknown:
-        raise TypeError(
-            f"solver {solver!r} has no option {', '.join(map(repr, unknown))}; it has {', '.join(valid) or 'none'}"
-        )
+    chosen = _chosen(solver, options)
+    cls = type(chosen)
     operator = _as_operator(A, cls)
     n, size = operator.shape
     y = check_array(y, "y", ndim=1)
@@ -295,7 +294,6 @@ def solve(
         x0 = check_array(x0, "x0", ndim=1, shape=(size,))
         if arrays.namespace(x0) is not operator.xp:
             raise TypeError("A and x0 live on different devices; move them to one device first")
-    chosen = cls(**options)
     nothing = operator.xp.zeros(0, dtype=operator.dtype)
     bare = Problem(operator, y, sparsity, nothing.astype(operator.xp.int64), nothing, tol, max_iter)
     chosen.check(bare)
@@ -311,6 +309,28 @@ def solve(
     scaled = RescaledOperator(operator, a) if a else operator
     problem = Problem(scaled, small, sparsity, support, values, tol, max_iter, units.translated(callback), time_limit)
     return units.result(chosen.in_units(a, b).run(problem), problem)
+
+
+def _chosen(solver: Any, options: dict[str, Any]) -> Solver:
+    """Return the solver that was passed, or the one of a name with its options; else refuse with a sentence."""
+    if isinstance(solver, Solver):
+        if options:
+            raise TypeError(
+                f"{', '.join(options)} and a solver with options of its own were both given; expected "
+                f"{type(solver).__name__}({', '.join(f'{name}=...' for name in options)}), or a name and options"
+            )
+        return solver
+    if not isinstance(solver, str):
+        hint = f", such as {solver.__name__}()" if isinstance(solver, type) and issubclass(solver, Solver) else ""
+        raise TypeError(f"solver={solver!r} is of type {type(solver).__name__}; expected a name, or a Solver{hint}")
+    cls = solver_class(solver)
+    valid = [item.name for item in fields(cls)]
+    unknown = sorted(set(options) - set(valid))
+    if unknown:
+        raise TypeError(
+            f"solver {solver!r} has no option {', '.join(map(repr, unknown))}; it has {', '.join(valid) or 'none'}"
+        )
+    return cls(**options)
 
 
 def _size_of(operator: Operator, y: Any, cls: type[Solver]) -> int:
@@ -373,18 +393,16 @@ def _zero(operator: Operator, objective: float, status: Status) -> RecoveryResul
 
 def _as_operator(A: Any, cls: type[Solver]) -> Operator:
     """Return `A` as an operator that has the methods `cls` requires, or refuse it with a sentence."""
-    if not isinstance(A, Operator):
-        # `columns` of a data frame are names, no method
-        methods = any(callable(getattr(A, name, None)) for name in ("matvec", "columns"))
-        if arrays.is_array(A) or not (hasattr(A, "shape") and methods):
-            return DenseOperator(A)
+    if not is_operator(A):
+        return DenseOperator(A)
     missing = [name for name in cls.requires if not _offers(A, name)]
     if missing:
+        solver = cls.name or cls.__name__
         raise TypeError(
-            f"A ({type(A).__name__}) has no method {', '.join(map(repr, missing))}, which solver {cls.name!r} requires "
+            f"A ({type(A).__name__}) has no method {', '.join(map(repr, missing))}, which solver {solver!r} requires "
             f"({', '.join(cls.requires)}); pass a recovery operator or an array"
         )
-    return A if isinstance(A, Operator) else _Adapter(A)
+    return as_operator(A)
 
 
 def _offers(A: Any, name: str) -> bool:
@@ -394,31 +412,6 @@ def _offers(A: Any, name: str) -> bool:
     )
     if name == "rmatvec" and method is Operator.rmatvec:
         return _offers(A, "rmatvec_blocks")
+    if name == "columns" and not isinstance(A, Operator) and callable(getattr(A, "matvec", None)):
+        return True  # its products with unit vectors
     return callable(method) and method is not abstract
-
-
-class _Adapter(Operator):
-    """Another library's operator with ``rmatvec`` and ``columns`` in the place of one of ours."""
-
-    def __init__(self, A: Any) -> None:
-        self._A = A
-        self.shape = (int(A.shape[0]), int(A.shape[1]))
-        probe = A.columns(np.zeros(1, dtype=np.int64))
-        self.xp, self.dtype = arrays.namespace(probe), np.dtype(probe.dtype)
-
-    def columns(self, idx: Any) -> Any:
-        return self._A.columns(idx)
-
-    def rmatvec(self, r: Any) -> Any:
-        return self._A.rmatvec(r)
-
-    def rmatvec_blocks(self, r: Any) -> Any:
-        yield 0, self.rmatvec(r)
-
-    def column_norms(self) -> Any:
-        if hasattr(self._A, "column_norms"):
-            return self._A.column_norms()
-        return self.norms_of_columns()
-
-    def matvec(self, x: Any) -> Any:
-        return self.matvec_support(self.xp.arange(self.shape[1]), x)

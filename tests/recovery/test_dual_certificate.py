@@ -176,3 +176,26 @@ def test_a_dual_vector_that_is_1_off_the_support_proves_nothing():
     A = np.array([[1.0, 1.0, 0.5]])
     assert dual_vector_certificate(A[:, [0, 2]], [0], [1], [1.0]) is not None
     assert dual_vector_certificate(A, [0], [1], [1.0]) is None
+
+
+@pytest.mark.parametrize(
+    ("A", "support", "signs"),
+    [
+        # products beyond floats: a warning of an invalid value in matmul
+        (
+            [
+                [2.17053858e-316, 3.73908997e038, -3.23312152e-104],
+                [8.65310295e163, 1.47137847e199, 2.40247909e-115],
+                [-2.83169339e-028, -2.87207165e210, -1.59499831e-251],
+            ],
+            [0, 2],
+            [1, -1],
+        ),
+        # independent columns, one of which is 0 beside the other: a matrix that LAPACK calls singular
+        ([[5.4e-147, 8.3e176], [3.9e-147, 7.4e176], [2.2e-147, -9.1e175], [-1.2e-147, -1.2e176]], [0, 1], [-1, -1]),
+    ],
+)
+def test_columns_of_very_different_sizes_are_judged_without_a_warning(A, support, signs):
+    found = dual_certificate(np.array(A), support, signs)
+    assert found.minimum_norm == np.inf
+    assert found.unique in (True, None)  # the columns are independent, and no other x is shown

@@ -11,9 +11,9 @@ import planted
 import recovery
 from planted.base import arrays
 from recovery import Status
+from recovery.operators.base import StoredSupport
 from recovery.solvers.aiht import descend_on_support
 from recovery.solvers.gradient import power_iteration, squared_move, thresholded_step
-from recovery.solvers.least_squares import SupportColumns
 from recovery.testing import draw_problem
 from tests.oracles.operators import (
     GatedReference,
@@ -132,7 +132,7 @@ def test_iht_with_a_step_that_is_too_long_says_that_it_diverged():
 def test_armijo_in_closed_form_equals_the_loop():
     rng = np.random.default_rng(4)
     A, y, start = rng.standard_normal((12, 5)), rng.standard_normal(12), rng.standard_normal(5)
-    columns = SupportColumns(recovery.DenseOperator(A), np.arange(5))
+    columns = StoredSupport(recovery.DenseOperator(A), np.arange(5))
     for step in (1e-3, 0.3, 3.0, 30.0, 1e4):
         v, size, failed = start.copy(), step, False
         for _ in range(10):

@@ -261,3 +261,18 @@ def test_the_misfit_survives_copies(instance):
     for copied in (pickle.loads(pickle.dumps(instance)), copy.deepcopy(instance)):
         np.testing.assert_array_equal(copied.misfit, instance.misfit)
         assert not copied.misfit.flags.writeable
+
+
+@pytest.mark.parametrize("name", ["y", "x", "noise", "x0"])
+@pytest.mark.parametrize("value", [2**53 + 1, Fraction(1, 3), np.longdouble(1) + np.finfo(np.longdouble).eps])
+def test_a_number_that_float64_would_round_is_refused_in_every_field(name, value):
+    exact = 2**53 if isinstance(value, int) else 1
+    fields = {"y": [exact, 0], "x": [exact, 0], "noise": [0, 0], "x0": [0, 0]}
+    assert Instance(np.eye(2), sparsity=1, **fields).y[0] == exact
+    # x and noise are not compared with y here, which would refuse them for another reason
+    fields = {"y": [0, 0], name: np.array([value, 0]) if isinstance(value, np.longdouble) else [value, 0]}
+    with pytest.raises(ValueError, match=rf"^{name} holds .*float64"):
+        Instance(np.eye(2), sparsity=1, **fields)
+    if name in ("x", "noise"):
+        with pytest.raises(ValueError, match=rf"^{name} holds .*float64"):
+            Instance.planted(np.eye(2), **({"x": [1, 0]} | {name: fields[name]}))

@@ -7,8 +7,8 @@ import pytest
 from standin import count_syncs
 
 import recovery
-from recovery.solvers import least_squares as module
-from recovery.solvers.least_squares import SupportColumns, least_squares, restricted_cgls
+from recovery.operators.base import StoredSupport
+from recovery.solvers.least_squares import least_squares, restricted_cgls
 
 
 def graded(n, k, cond, seed=0, dtype="float64"):
@@ -85,10 +85,10 @@ def test_large_supports_go_to_cgls_in_column_blocks(backend, monkeypatch):
     rng = np.random.default_rng(4)
     A, y, idx = rng.standard_normal((60, 40)), rng.standard_normal(60), np.arange(0, 40, 2)
     expected = np.linalg.lstsq(A[:, idx], y, rcond=None)[0]
-    monkeypatch.setattr(module, "QR_BYTES", 0)
+    monkeypatch.setattr("recovery.operators.base.SUPPORT_BYTES", 0)
     monkeypatch.setattr("recovery.operators.base.BLOCK_BYTES", 8 * 60 * 3)
     operator = recovery.DenseOperator(backend.put(A))
-    assert SupportColumns(operator, backend.put(idx)).matrix is None
+    assert StoredSupport(operator, backend.put(idx)).matrix is None
     values, residual, _ = least_squares(operator, backend.put(idx), backend.put(y))
     # CGLS stops at |A'r| <= 8 eps |A'y|, which leaves an error of at most 8 eps |A'y| / s^2 beside that of the data
     smallest = np.linalg.svd(A[:, idx], compute_uv=False)[-1]
@@ -102,7 +102,7 @@ def test_large_supports_go_to_cgls_in_column_blocks(backend, monkeypatch):
 def test_cgls_starts_where_it_is_told():
     rng = np.random.default_rng(5)
     A, truth = rng.standard_normal((60, 10)), rng.standard_normal(10)
-    columns = SupportColumns(recovery.DenseOperator(A), np.arange(10))
+    columns = StoredSupport(recovery.DenseOperator(A), np.arange(10))
     values, _, _ = restricted_cgls(columns, A @ truth, start=truth, max_iter=1)
     np.testing.assert_allclose(values, truth, rtol=0, atol=solution_error(A, A @ truth, truth))
     far, _, _ = restricted_cgls(columns, A @ truth, max_iter=1)

@@ -9,7 +9,9 @@ import standin
 import planted
 import recovery
 from recovery.networks.scalar import released
-from recovery.networks.scalar.released import SupportProducts, descend
+from recovery.operators import gated
+from recovery.operators.gated import MovingSupport
+from recovery.solvers import gradient
 from tests.oracles.operators import GatedReference
 from tests.oracles.paper_loop import released_loop
 
@@ -23,9 +25,9 @@ def operator(put=np.asarray, n=120, d=6, m=5, seed=0):
 @pytest.fixture(params=["gram", "columns", "gates"])
 def way(request, monkeypatch):
     if request.param != "gram":
-        monkeypatch.setattr(released, "GRAM_COLUMNS", 0)
+        monkeypatch.setattr(gated, "GRAM_COLUMNS", 0)
     if request.param == "gates":
-        monkeypatch.setattr(released, "COLUMN_BYTES", 0)
+        monkeypatch.setattr(gated, "COLUMN_BYTES", 0)
     return request.param
 
 
@@ -33,7 +35,7 @@ def test_products_of_a_support(backend, way):
     A, dense = operator(backend.put)
     rng = np.random.default_rng(1)
     idx = np.array([3])
-    products = SupportProducts(A, backend.put(idx))
+    products = MovingSupport(A, backend.put(idx))
     assert (products.rows is None) == (way == "gates")
     # supports that overlap, a larger one, one that does not overlap, the same again
     for idx in ([0, 4, 9], [1, 4, 9], [1, 4, 9, 20], [2, 5, 6, 7], [2, 5, 6, 7]):
@@ -57,9 +59,9 @@ def written_out(columns, y, start, mu):
     for _ in range(released.INNER_STEPS):
         rest = y - columns @ values
         descent = columns.T @ rest
-        for _ in range(released.MAX_HALVINGS + 1):
+        for _ in range(gradient.MAX_HALVINGS + 1):
             new = y - columns @ (values + mu * descent)
-            if new @ new <= rest @ rest - released.ARMIJO * mu * (descent @ descent):
+            if new @ new <= rest @ rest - gradient.ARMIJO * mu * (descent @ descent):
                 values = values + mu * descent
                 break
             mu /= 2
@@ -75,11 +77,10 @@ def test_the_line_search_is_the_one_written_out(backend, way, mu):
     rng = np.random.default_rng(2)
     y, start = rng.standard_normal(dense.shape[0]), rng.standard_normal(4)
     columns = dense[:, idx]
-    products = SupportProducts(A, backend.put(idx))
+    products = MovingSupport(A, backend.put(idx))
     begin = sum(standin.syncs.values())
-    found = descend(
-        products, backend.put(start), backend.put(columns.T @ (y - columns @ start)), A.xp.asarray(mu, dtype=A.dtype)
-    )
+    descent, step = backend.put(columns.T @ (y - columns @ start)), A.xp.asarray(mu, dtype=A.dtype)
+    found = gradient.descend(products, backend.put(start), descent, step, released.INNER_STEPS)
     assert sum(standin.syncs.values()) == begin
     # a step of 1e3 is halved more than ten times and goes back to the start, from where the next one goes on
     np.testing.assert_allclose(backend.get(found), written_out(columns, y, start, mu), rtol=1e-9, atol=1e-12)

@@ -145,7 +145,7 @@ def forgetful_operators(monkeypatch):
     """Operators that round and do not say so."""
     from recovery.operators import columns
 
-    monkeypatch.setattr(columns, "refuse_rounded", lambda A: None)
+    monkeypatch.setattr(columns, "refuse_rounded", lambda A, proves=True: None)
 
 
 def shown_to_nearest(monkeypatch):

@@ -83,10 +83,7 @@ def test_an_operator_without_a_required_method_is_refused_by_name():
         def matvec(self, x):
             return x[:6]
 
-        def rmatvec(self, r):
-            return np.concatenate([r, np.zeros(2)])
-
-    with pytest.raises(TypeError, match=r"A \(Products\) has no method 'columns', which solver 'htp' requires"):
+    with pytest.raises(TypeError, match=r"A \(Products\) has no method 'rmatvec', which solver 'htp' requires"):
         recovery.solve(Products(), np.ones(6), 2)
 
 
@@ -238,7 +235,6 @@ def test_data_frames_are_taken_and_sentences_about_other_containers_are_true():
         (sparse.coo_array(problem.A), r"A is a sparse matrix \(coo_array\)"),
         (problem.A + 0j, "A has dtype complex128; expected real numbers"),
         (np.ma.array(problem.A), "A is a masked array"),
-        (sparse.linalg.aslinearoperator(problem.A), "has no method 'columns', which solver 'htp' requires"),
     ):
         with pytest.raises(TypeError, match=sentence):
             recovery.solve(A, problem.y, 3)

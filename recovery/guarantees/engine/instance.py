@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import os
+import reprlib
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,10 +16,12 @@ from typing import Any
 import numpy as np
 
 from planted.base import arrays
-from planted.base.checks import check_array, check_choice, check_integer, check_number
-from planted.base.exactness import InexactNumber, check_exact
+from planted.base.checks import check_choice, check_integer, check_number
+from planted.base.exactness import check_exact, refuse_rounded
 from planted.base.values import by_value
 from recovery.exact.bounded import exponents
+from recovery.operators.columns import all_columns
+from recovery.operators.dense import as_operator, is_operator
 from recovery.operators.gated import GatedOperator
 
 __all__ = ["LAWS", "SCALES", "Instance", "NoiseLaw", "in_range"]
@@ -102,7 +105,7 @@ _TINY = math.ulp(0.0)
 
 
 @by_value
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Instance:
     """A problem y = A x + noise, and whatever is known of x, the noise and its law.
 
@@ -130,8 +133,8 @@ class Instance:
     Raises
     ------
     TypeError, ValueError
-        If a shape does not fit, a number is not finite, or y differs from A x + noise by more than rounding although
-        both are given.
+        If a shape does not fit, a number is not finite or float64 would round it, or y differs from A x + noise by more
+        than rounding although both are given.
 
     Notes
     -----
@@ -156,21 +159,20 @@ class Instance:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        shape = getattr(self.A, "shape", None)
-        if not (hasattr(self.A, "columns") and hasattr(self.A, "rmatvec")):
-            object.__setattr__(self, "A", _frozen(check_exact(self.A, "A", ndim=2).copy()))
-            shape = self.A.shape
+        if is_operator(self.A):
+            object.__setattr__(self, "A", as_operator(self.A))
+            refuse_rounded(self.A, proves=False)
         else:
-            _refuse_rounded(self.A)
+            object.__setattr__(self, "A", _frozen(check_exact(self.A, "A", ndim=2).copy()))
         if not isinstance(self.options, Mapping):
             raise TypeError(f"options={self.options!r} is of type {type(self.options).__name__}; expected a mapping")
         object.__setattr__(self, "options", dict(self.options))
-        n, size = (int(length) for length in shape)  # type: ignore[union-attr]
+        n, size = (int(length) for length in self.A.shape)
         single = False
         for name, length in zip(_ARRAYS, (n, size, n, size), strict=True):
             value = getattr(self, name)
             if value is not None:
-                checked = check_array(value, name, ndim=1, shape=(length,))
+                checked = check_exact(value, name, ndim=1, shape=(length,))
                 single |= name == "y" and checked.dtype == np.float32
                 object.__setattr__(self, name, _frozen(arrays.to_numpy(checked).astype(np.float64)))
         if self.y is None:
@@ -230,6 +232,15 @@ class Instance:
         """Bound of |y - A x - noise|, shape (n,): what rounding left. None where x or the noise is not known."""
         return None if self.x is None or self.noise is None else self._left(*self._difference())
 
+    def __repr__(self) -> str:
+        """Return what it is made of, without the numbers; :func:`recovery.guarantees.as_code` writes them out."""
+        given = [name for name in _ARRAYS if getattr(self, name) is not None]
+        law = "" if self.law is None else f", law={self.law!r}"
+        options = f", options={reprlib.repr(self.options)}" if self.options else ""
+        kind = "array" if arrays.is_array(self.A) else type(self.A).__name__
+        n, size = self.shape
+        return f"Instance({n} x {size} {kind}, {', '.join(given)}, sparsity={self.sparsity}{law}{options})"
+
     def __getstate__(self) -> dict[str, Any]:
         return {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
 
@@ -261,9 +272,9 @@ class Instance:
         Instance
             With `x` and `noise` known.
         """
-        x = arrays.to_numpy(check_array(x, "x", ndim=1))
+        x = arrays.to_numpy(check_exact(x, "x", ndim=1))
         matrix = _matrix(A)
-        noise = np.zeros(matrix.shape[0]) if noise is None else arrays.to_numpy(check_array(noise, "noise", ndim=1))
+        noise = np.zeros(matrix.shape[0]) if noise is None else arrays.to_numpy(check_exact(noise, "noise", ndim=1))
         if x.shape[0] != matrix.shape[1] or noise.shape[0] != matrix.shape[0]:
             raise ValueError(
                 f"A has shape {matrix.shape}, x has {x.shape[0]} entries and noise has {noise.shape[0]}; "
@@ -414,15 +425,6 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"an option is {value!r}; expected numbers, strings, bools and None, which a file can hold")
 
 
-def _refuse_rounded(operator: Any) -> None:
-    """Refuse an operator that was made of numbers which float64 rounded; products of a scaled one are what they are."""
-    while hasattr(operator, "base"):
-        operator = operator.base
-    why = getattr(operator, "inexact", None)
-    if why is not None:
-        raise InexactNumber(why)
-
-
 def _frozen(values: Any) -> Any:
     """Return an array of our own, read-only if it is NumPy's (CuPy has no such flag)."""
     if isinstance(values, np.ndarray):
@@ -432,11 +434,7 @@ def _frozen(values: Any) -> Any:
 
 def _matrix(A: Any) -> np.ndarray:
     """Return a dense float64 matrix on the CPU, of an array or an operator."""
-    if hasattr(A, "columns") and hasattr(A, "rmatvec"):
-        first = A.columns(np.arange(0)) if not hasattr(A, "xp") else None
-        xp = A.xp if first is None else arrays.namespace(first)
-        A = A.columns(xp.arange(int(A.shape[1])))
-    return np.asarray(arrays.to_numpy(check_exact(A, "A", ndim=2)), dtype=np.float64)
+    return np.asarray(arrays.to_numpy(all_columns(A, proves=False)), dtype=np.float64)
 
 
 SCALES = ("data", "matrix", "columns")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from recovery.guarantees.engine.base import Guarantee, check_guarantee
 from recovery.guarantees.engine.instance import Instance
 from recovery.guarantees.engine.tally import CONFIDENCE, Tally
 
-__all__ = ["COLUMNS", "Ledger", "cells", "ledger", "markdown"]
+__all__ = ["COLUMNS", "Ledger", "cells", "html_table", "ledger", "markdown"]
 
 COLUMNS = (
     "guarantee",
@@ -39,7 +40,7 @@ that it tried the hypotheses held and the conclusion was decided."""
 
 
 @by_value
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Ledger:
     """Guarantees and what happened to them.
 
@@ -76,6 +77,13 @@ class Ledger:
 
     def __str__(self) -> str:
         return self.markdown()
+
+    def __repr__(self) -> str:
+        judged = sum(record["instances"] for record in self.records())
+        return f"Ledger({len(self.tallies)} guarantees, {judged} judgements, {self.violations} violations)"
+
+    def _repr_html_(self) -> str:
+        return html_table(COLUMNS, [cells(record) for record in self.records()])
 
 
 def ledger(
@@ -162,6 +170,13 @@ def markdown(records: Sequence[dict[str, Any]]) -> str:
     ]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(lines)
+
+
+def html_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return texts as an HTML table, escaped, for notebooks."""
+    lines = [(head, "th"), *((row, "td") for row in rows)]
+    texts = ["".join(f"<{tag}>{html.escape(text)}</{tag}>" for text in row) for row, tag in lines]
+    return "<table>\n" + "\n".join(f"<tr>{text}</tr>" for text in texts) + "\n</table>"
 
 
 def _attack(record: dict[str, Any] | None) -> str:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from recovery.guarantees.engine.instance import Instance
 from recovery.guarantees.linear import frames
 from recovery.operators.gated import GatedOperator
 from recovery.solvers.base import RecoveryResult
-from recovery.solvers.solve import solve
+from recovery.solvers.solve import SolverName, solve
 
 __all__ = [
     "LIMIT",
@@ -256,10 +256,8 @@ def trace(instance: Instance, solver: str, *, sparsity: int | None = None, steps
         supports.append(np.array(state.support))
         sizes.append(float(state.step))
 
-    result = solve(
-        A, y, instance.sparsity if sparsity is None else sparsity, solver, x0=instance.x0, max_iter=steps,
-        normalise=False, callback=watch, **options,
-    )  # fmt: skip
+    s, name = instance.sparsity if sparsity is None else sparsity, cast(SolverName, solver)
+    result = solve(A, y, s, name, x0=instance.x0, max_iter=steps, normalise=False, callback=watch, **options)
     floor = FLOOR * max(float(np.linalg.norm(x)), errors[0] * 1e-3)
     return Trace(errors, objectives, supports, sizes, floor, result)
 

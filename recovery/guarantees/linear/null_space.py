@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Literal
 
 import numpy as np
 
@@ -93,7 +94,7 @@ def null_space_rule(limit: float = 0.5, *, order: int | None = None) -> Callable
             return Verdict.of(True, "the columns are independent: there is no null vector")
         if len(instance.matrix) > _TALL:
             return Verdict.unknown(f"{len(instance.matrix)} rows, and columns that may be dependent")
-        method = "exact" if s > 1 else "decoupled"
+        method: Literal["exact", "decoupled"] = "exact" if s > 1 else "decoupled"
         rows = clear_rows(instance.matrix)
         if rows is not instance.matrix and _uneven(instance.matrix):
             return Verdict.unknown("the rank of A is not clear: its columns differ too much in norm")

@@ -7,155 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from planted.base import arrays
 from planted.networks import ReLUNetwork
 from recovery.mlp.record import FitSettings, Found, Record
 from recovery.mlp.training import Batches
-from recovery.operators.gated import GatedOperator
+from recovery.operators.gated import GatedOperator, MovingSupport
 from recovery.operators.thresholding import select_top
 from recovery.solvers.base import Status
+from recovery.solvers.gradient import descend
 
-__all__ = ["ARMIJO", "FIRST_STEP", "INNER_STEPS", "SupportProducts", "descend", "fit_released"]
+__all__ = ["FIRST_STEP", "INNER_STEPS", "fit_released"]
 
 
 INNER_STEPS = 10
 """Gradient steps on the new support after each selection."""
-ARMIJO = 0.9
-"""An inner step t is accepted when F(new) <= F - ARMIJO t |g|^2, F = |r|^2."""
-MAX_HALVINGS = 10
-"""More halvings than this in one inner step go back to the thresholded point."""
-COLUMN_COST, COLUMN_BYTES = 4, 2**30
-"""The columns of a support are stored if they are this many times fewer than d p, and at most so many bytes."""
-GRAM_COLUMNS = 160
-"""For up to so many columns their Gram matrix costs less than the products it replaces."""
-
-
-class SupportProducts:
-    """A_S for a support S, with what the inner steps ask of it.
-
-    Parameters
-    ----------
-    A : GatedOperator
-        With stored gates.
-    idx : array of int64, shape (k,)
-        The support S, ascending.
-    space : SupportProducts, optional
-        An earlier one that is no longer needed: its memory is used again.
-
-    Notes
-    -----
-    Few columns are stored, and their Gram matrix too if they are very few; many (a fourth of d p and more, so that
-    products with all gates cost less, or more than 1 GiB) never are.
-    """
-
-    def __init__(self, A: GatedOperator, idx: Any, space: SupportProducts | None = None) -> None:
-        self.A, self.idx = A, idx
-        count = int(idx.shape[0])
-        # a product with stored columns reads n s numbers, one with all gates does 2 n d p operations
-        few = count <= GRAM_COLUMNS or COLUMN_COST * count < A.shape[1]
-        fits = count * A.shape[0] * A.dtype.itemsize <= COLUMN_BYTES
-        self.rows: Any = None
-        self._gram: Any = None
-        if few and fits:
-            old = None if space is None else space.rows
-            same = old is not None and old.shape == (count, A.shape[0])
-            self.rows = A.fill_columns(idx, old if same else A.xp.empty((count, A.shape[0]), dtype=A.dtype))
-
-    def moved(self, idx: Any) -> SupportProducts:
-        """Return the products for another support of as many columns; only columns that enter are formed.
-
-        This one's memory is used again: it must not be asked for anything afterwards. One synchronisation.
-        """
-        if self.rows is None or self.idx.shape != idx.shape:
-            return SupportProducts(self.A, idx, self)
-        xp = self.A.xp
-        enters = idx[~xp.isin(idx, self.idx)]
-        count = int(enters.shape[0])
-        other = object.__new__(SupportProducts)
-        other.A, other._gram, other.rows = self.A, None, self.rows
-        other.idx = self.idx
-        if count:
-            # places of the columns that leave come first, in ascending order; as many enter
-            place = xp.argsort(xp.isin(self.idx, idx), kind="stable")[:count]
-            other.idx = self.idx.copy()
-            other.idx[place] = enters
-            other.rows[place] = self.A.fill_columns(enters, xp.empty((count, self.A.shape[0]), dtype=self.A.dtype))
-        return other
-
-    def forward(self, values: Any) -> Any:
-        """Return A_S values."""
-        if self.rows is not None:
-            return values @ self.rows
-        return self.A.matvec(self._full(values))
-
-    def adjoint(self, r: Any) -> Any:
-        """Return A_S' r."""
-        return self.rows @ r if self.rows is not None else self.A.rmatvec(r)[self.idx]
-
-    def curvature(self, values: Any) -> Any:
-        """Return |A_S values|^2."""
-        if self._gram is not None:
-            return values @ (self._gram @ values)
-        image = self.forward(values)
-        return image @ image
-
-    def normal(self, values: Any) -> tuple[Any, Any]:
-        """Return A_S' A_S values and |A_S values|^2."""
-        if self.rows is None:
-            product, square = self.A.normal(self._full(values))
-            return product[self.idx], square
-        if int(self.idx.shape[0]) > GRAM_COLUMNS:
-            image = values @ self.rows
-            return self.rows @ image, image @ image
-        if self._gram is None:
-            self._gram = self.rows @ self.rows.T
-        product = self._gram @ values
-        return product, values @ product
-
-    def _full(self, values: Any) -> Any:
-        full = self.A.xp.zeros(self.A.shape[1], dtype=values.dtype)
-        full[self.idx] = values
-        return full
-
-
-def descend(products: SupportProducts, start: Any, descent: Any, mu: Any) -> Any:
-    """Make the inner gradient steps and return the values they end at; no synchronisation.
-
-    Parameters
-    ----------
-    products : SupportProducts
-        A_S.
-    start, descent : array, shape (k,)
-        Values to start from, and A_S'(y - A_S start).
-    mu : array of shape ()
-        Largest step; it is never enlarged.
-
-    Returns
-    -------
-    array, shape (k,)
-        Values.
-
-    Notes
-    -----
-    |r - t A g|^2 = |r|^2 - 2 t |g|^2 + t^2 |A g|^2, so that Armijo's condition F(new) <= F - ARMIJO t |g|^2 is
-    t |A g|^2 <= (2 - ARMIJO) |g|^2, which stays meaningful near the floor of rounding and says how many
-    halvings it takes. The gradient is carried along: g - t A'A g.
-    """
-    xp = arrays.namespace(start)
-    tiny = float(np.finfo(start.dtype).tiny)
-    values, gradient = start, descent
-    for step in range(INNER_STEPS):
-        last = step == INNER_STEPS - 1
-        product, curvature = (gradient, products.curvature(gradient)) if last else products.normal(gradient)
-        ratio = mu * curvature / xp.maximum((2.0 - ARMIJO) * (gradient @ gradient), tiny)
-        halvings = xp.minimum(xp.ceil(xp.log2(xp.maximum(ratio, 1.0))), MAX_HALVINGS + 1.0)
-        failed = halvings > MAX_HALVINGS
-        mu = mu * 2.0**-halvings
-        values = xp.where(failed, start, values + mu * gradient)
-        gradient = xp.where(failed, descent, gradient - mu * product)
-    return values
-
-
 FIRST_STEP = 1e-14
 """Step size while the support is empty: the first step only selects."""
 
@@ -196,7 +60,7 @@ def fit_released(batches: Batches, settings: FitSettings, record: Record, rng: n
     A = A.regate(generators, strict=True)
     weights, support, residual = xp.zeros(A.shape[1], dtype=A.dtype), None, y
     gradient: Any = None  # known ahead of a step where the gates have just moved on the same rows
-    products: SupportProducts | None = None
+    products: MovingSupport | None = None
     while record.left:
         if batches.minibatch and record.made:
             base, y = batches.next()
@@ -247,8 +111,8 @@ def fit_released(batches: Batches, settings: FitSettings, record: Record, rng: n
 
 
 def _aiht_step(
-    A: GatedOperator, y: Any, gradient: Any, weights: Any, s: int, before: tuple[Any, SupportProducts | None]
-) -> tuple[Any, Any, SupportProducts]:
+    A: GatedOperator, y: Any, gradient: Any, weights: Any, s: int, before: tuple[Any, MovingSupport | None]
+) -> tuple[Any, Any, MovingSupport]:
     """Return new weights, support and the products with its columns, after one selection and its inner steps.
 
     `before` holds the support of the last step, and products whose memory may be used again.
@@ -259,13 +123,13 @@ def _aiht_step(
         mu: Any = xp.asarray(FIRST_STEP, dtype=A.dtype)
     else:
         inside = gradient[support]
-        products = SupportProducts(A, support, space)
+        products = MovingSupport(A, support, space)
         mu = (inside @ inside) / (products.curvature(inside) + 1e-8)
     trial = weights + mu * gradient
     picked = select_top(trial, s)
-    products = SupportProducts(A, picked) if products is None else products.moved(picked)
+    products = MovingSupport(A, picked) if products is None else products.moved(picked)
     start = trial[products.idx]
-    values = descend(products, start, products.adjoint(y - products.forward(start)), mu)
+    values = descend(products, start, products.adjoint(y - products.forward(start)), mu, INNER_STEPS)
     weights = xp.zeros(A.shape[1], dtype=A.dtype)
     weights[products.idx] = values
     return weights, picked, products

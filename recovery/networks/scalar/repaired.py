@@ -18,7 +18,7 @@ from recovery.operators.arithmetic import column_means
 from recovery.operators.gated import GatedOperator
 from recovery.operators.thresholding import select_top
 from recovery.solvers.base import Status
-from recovery.solvers.least_squares import SupportColumns, restricted_cgls
+from recovery.solvers.least_squares import restricted_cgls
 
 __all__ = ["DIRECT_COLUMNS", "fit_repaired", "fit_support", "no_worse_than_zero", "positive_shares", "sign_counts"]
 
@@ -64,7 +64,7 @@ def fit_support(A: GatedOperator, idx: Any, y: Any, start: Any, damping: float =
     """
     xp, dtype, k = A.xp, A.dtype, int(idx.shape[0])
     if k > DIRECT_COLUMNS:
-        return restricted_cgls(SupportColumns(A, idx), y, start, max_iter=CGLS_STEPS)[0]
+        return restricted_cgls(A.support(idx), y, start, max_iter=CGLS_STEPS)[0]
     single = damping >= SINGLE_DAMPING and dtype == np.float64
     gram = A.gram(idx, np.float32 if single else None).astype(dtype)
     diagonal = xp.diag(gram)
@@ -472,9 +472,9 @@ class _Search:
         """Return `size` columns and the values there for the present gates: a step of HTP, or of a solver."""
         xp, A = self.xp, bank.A
         if self.solver is not None:
-            from recovery.solvers.solve import solve
+            from recovery.solvers.solve import solve, solver_class
 
-            found = solve(A, bank.y, size, self.solver, x0=bank.weights)
+            found = solve(A, bank.y, size, solver_class(self.solver)(), x0=bank.weights)
             self.settled = self.every is None
             return found.support, found.values
         norms = A.column_norms()
