@@ -31,7 +31,7 @@ import planted
 import recovery
 from benchmarks.machine import machine, seconds, table
 from planted.base import arrays
-from recovery.networks.many import fit_many
+from recovery import fit_many
 from tests.oracles.paper_loop import released_loop
 
 GRID = (1, 10, 100, 1000)
@@ -223,7 +223,7 @@ def gpu_grid(put, widths, sparsities, n, d, n_iter, problems=16):
         sizes = [sizes[b % len(sizes)] for b in range(problems)]
         drawn = [planted.release_instance(m, s, 0, n=n, d=d)[:2] for s in sizes]  # equal seeds: equal inputs
         X, Y = put(drawn[0][0]), put(np.stack([y for _, y in drawn]))
-        options = {"n_neurons": m, "sparsities": sizes, "n_iter": n_iter, "rngs": range(problems)}
+        options = {"n_neurons": m, "sparsity": sizes, "method": "released", "n_iter": n_iter, "rngs": range(problems)}
         fit_many(X, Y, together=True, **options)
         alone, first = seconds(partial(fit_many, X, Y, together=False, **options))
         both, second = seconds(partial(fit_many, X, Y, together=True, **options))

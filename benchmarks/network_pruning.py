@@ -22,8 +22,10 @@ from threadpoolctl import threadpool_limits
 
 import planted
 import recovery
-from recovery.mlp.training import Trainer
-from recovery.pruning import recipes, rounds
+from recovery.mlp import training
+from recovery.mlp.masks import Compact
+from recovery.pruning import recipes
+from tests.oracles.training import Whole
 
 CELLS = ((5, 10), (5, 50), (20, 10), (20, 50))
 ABLATED = ((5, 10), (20, 50))
@@ -67,14 +69,14 @@ def row(label: str, m: int, s: int, seeds: int, **options: Any) -> str:
 
 def ablate(seeds: int) -> None:
     """Print the table of the fair recipe with one setting changed."""
-    fair, start = recipes.FAIR, recipes.HIDDEN_START
+    start = recipes.HIDDEN_START
     try:
         for m, s in ABLATED:
             for label, (options, fields, size) in ABLATIONS.items():
-                recipes.RECIPES["fair"], recipes.HIDDEN_START = replace(fair, **fields), size
-                print(row(label, m, s, seeds, **options), flush=True)
+                recipes.HIDDEN_START = size
+                print(row(label, m, s, seeds, recipe=replace(recipes.FAIR, **fields), **options), flush=True)
     finally:
-        recipes.RECIPES["fair"], recipes.HIDDEN_START = fair, start
+        recipes.HIDDEN_START = start
 
 
 def cost() -> None:
@@ -91,13 +93,13 @@ def cost() -> None:
         X, y, _ = planted.release_instance(m, 5 * m, 0, n=n, d=d)
         seconds = []
         for compact in (True, False):
-            kept, rounds.Trainer = rounds.Trainer, lambda *args, c=compact: Trainer(*args, compact=c)  # type: ignore
+            kept, training.Compact = training.Compact, Compact if compact else Whole  # type: ignore
             try:
                 begin = time.process_time()
                 fit = recovery.imp(X, y, n_neurons=m, sparsity=1, recipe=recipe, rng=0, **options)
                 seconds.append(time.process_time() - begin)
             finally:
-                rounds.Trainer = kept  # type: ignore
+                training.Compact = kept  # type: ignore
         done = len(fit.history["objective"])
         updates = options.get("n_iter", recipes.RECIPES[recipe].n_iter)
         print(

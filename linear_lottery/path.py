@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 from planted.base import arrays
@@ -11,6 +12,8 @@ from planted.base.values import by_value
 
 __all__ = ["PruningPath"]
 
+SHOWN_ROWS, SHOWN_WEIGHTS = 20, 8
+"""Rounds in the table of a path, and names of weights in one of its cells, at most."""
 BLOCK = 1 << 24
 """Predictions are formed for so many numbers at a time, so that the loss of a long path needs no large array."""
 
@@ -55,6 +58,37 @@ class PruningPath:
             f"PruningPath(d={self.sizes[0]}, keep={self.keep}, n_rounds={self.n_rounds}, route={self.route!r}, "
             f"dtype={self.weights.dtype}, device={arrays.device_of(self.weights)!r})"
         )
+
+    def _repr_html_(self) -> str:
+        """Return a table of the rounds for notebooks: weights trained, and which ones were pruned after that."""
+        rounds = list(range(self.n_rounds + 1))
+        if len(rounds) > SHOWN_ROWS:
+            rounds = [*rounds[: SHOWN_ROWS // 2], -1, *rounds[-(SHOWN_ROWS // 2) :]]
+        order = arrays.to_numpy(self.order).tolist()
+        rows = []
+        for r in rounds:
+            cells = ["...", "...", "..."]
+            if r >= 0:
+                gone = order[self.sizes[0] - self.sizes[r] :]
+                gone = gone[: self.sizes[r] - self.sizes[r + 1]] if r < self.n_rounds else []
+                names = ", ".join(map(str, gone[:SHOWN_WEIGHTS])) + (", ..." if len(gone) > SHOWN_WEIGHTS else "")
+                cells = [str(r), str(self.sizes[r]), names]
+            rows.append("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>")
+        head = "".join(f"<th>{escape(name)}</th>" for name in ("round", "weights trained", "pruned after it"))
+        return (
+            f"<table><caption>{escape(repr(self))}</caption><thead><tr>{head}</tr></thead>"
+            f"<tbody>{''.join(rows)}</tbody></table>"
+        )
+
+    @property
+    def success(self) -> bool:
+        """Whether the path ended as it should: always, as nothing limits it."""
+        return True
+
+    @property
+    def message(self) -> str:
+        """A sentence on how the path ended."""
+        return f"pruned: {self.keep} of {self.sizes[0]} weights are left after {self.n_rounds} round(s)"
 
     @property
     def n_rounds(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,39 @@ from planted.base.checks import check_array
 from planted.base.values import by_value, frozen
 from planted.kinks import KinkForm, kink_form_of
 
-__all__ = ["ReLUNetwork"]
+__all__ = ["ReLUNetwork", "forward"]
 
 BLOCK_BYTES = 64 * 2**20
 """Target size of the hidden activations that are held at a time, in bytes."""
+
+
+def forward(layers: Sequence[Any], X: Any, hidden: Callable[[int, Any, Any], Any] | None = None) -> Iterator[Any]:
+    """Yield the activations of every hidden layer, and then the outputs.
+
+    Parameters
+    ----------
+    layers : sequence of array
+        Weights of at least one layer, shapes (..., d, m_1), ..., (..., m_L, k); the last one may be of shape (m_L,).
+    X : array, shape (..., n, d)
+        Inputs.
+    hidden : callable, optional
+        ``hidden(level, values, layer)`` returns relu(values @ layer) of hidden layer `level`, from 0; for callers that
+        have memory for it. By default a new array.
+
+    Yields
+    ------
+    array
+        relu(X W_1), relu(relu(X W_1) W_2), ..., outputs. No earlier array is kept here.
+    """
+    values = X
+    for level, layer in enumerate(layers[:-1]):
+        values = _rectified(values, layer) if hidden is None else hidden(level, values, layer)
+        yield values
+    yield values @ layers[-1]
+
+
+def _rectified(values: Any, layer: Any) -> Any:
+    return arrays.namespace(values).maximum(values @ layer, 0)
 
 
 @by_value
@@ -189,9 +218,27 @@ class ReLUNetwork:
         return 1 if self.output.ndim == 1 else int(self.output.shape[1])
 
     @property
+    def counted(self) -> tuple[Any, ...]:
+        """Layers whose weights count as the size of the network.
+
+        All of them, but not the output layer of a network with a scalar output, shape (m,): its weights are signs, or
+        can be made signs without changing the function.
+        """
+        return self.layers[:-1] if self.output.ndim == 1 else self.layers
+
+    @property
     def sparsity(self) -> int:
-        """Number of non-zero weights of all layers but the output one."""
-        return sum(int(self.namespace.count_nonzero(layer)) for layer in self.layers[:-1])
+        """Number of non-zero weights of the :attr:`counted` layers, as `sparsity` of ``recovery.fit_network``."""
+        return sum(int(self.namespace.count_nonzero(layer)) for layer in self.counted)
+
+    @property
+    def support(self) -> Any:
+        """Where the counted weights are not 0, array of int64 of length :attr:`sparsity`, ascending.
+
+        Places in the vector that holds the :attr:`counted` layers one after the other, rows first.
+        """
+        xp = self.namespace
+        return xp.flatnonzero(xp.concatenate([layer.ravel() != 0 for layer in self.counted])).astype(xp.int64)
 
     @property
     def namespace(self) -> Any:
@@ -210,9 +257,9 @@ class ReLUNetwork:
 
     def __repr__(self) -> str:
         widths = " -> ".join(str(int(layer.shape[0])) for layer in self.layers)
+        kind = "hidden weights" if self.output.ndim == 1 else "weights"
         return (
-            f"ReLUNetwork({widths} -> {self.n_outputs}, {self.sparsity} non-zero hidden weights, "
-            f"{self.dtype}, {self.device})"
+            f"ReLUNetwork({widths} -> {self.n_outputs}, {self.sparsity} non-zero {kind}, {self.dtype}, {self.device})"
         )
 
     def _in_blocks(self, X: Any, rows: int) -> Any:
@@ -220,10 +267,9 @@ class ReLUNetwork:
         return parts[0] if len(parts) == 1 else self.namespace.concatenate(parts)
 
     def _forward(self, rows: Any) -> Any:
-        xp = self.namespace
-        for layer in self.layers[:-1]:
-            rows = xp.maximum(rows @ layer, 0)
-        return rows @ self.output
+        for values in forward(self.layers, rows):
+            rows = values
+        return rows
 
     def _parts(self) -> tuple[Any, ...]:
         return self.layers

@@ -33,7 +33,8 @@ def sparse_network(
     d, m : int
         Number of inputs, and width of each hidden layer.
     s : int
-        Number of non-zero hidden weights, over all hidden layers: `.sparsity` of the result.
+        Number of non-zero hidden weights, over all hidden layers. With one output that is `.sparsity` of the result;
+        with several, `.sparsity` counts the dense output layer too.
     n_outputs : int, default 1
         1 gives a scalar output, shape (n,).
     depth : int, default 1

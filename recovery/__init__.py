@@ -4,7 +4,7 @@ from typing import Any
 
 from recovery import conditions
 from recovery.guarantees.engine.instance import Instance, NoiseLaw
-from recovery.networks import FitState, NetworkFit, fit_network, imp, psnr
+from recovery.networks import FitState, NetworkFit, fit_many, fit_network, imp, imp_many, psnr
 from recovery.networks.scalar.unfuse import unfuse
 from recovery.operators.dense import DenseOperator, GatedOperator, Operator, as_operator, dottest, normalise
 from recovery.solvers.base import RecoveryResult, Status
@@ -26,9 +26,11 @@ __all__ = [
     "conditions",
     "diagnose",
     "dottest",
+    "fit_many",
     "fit_network",
     "guarantees",
     "imp",
+    "imp_many",
     "list_solvers",
     "normalise",
     "population",

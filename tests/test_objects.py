@@ -103,6 +103,17 @@ class Plain(recovery.Operator):
     __hash__ = None
 
 
+@dataclasses.dataclass(frozen=True)
+class FitMethod(networks.FitMethod):
+    """A method of a user, with an option."""
+
+    scale: float = 1.0
+
+    def fit(self, data, settings, record, rng):
+        """Return no network."""
+        raise NotImplementedError
+
+
 # examples that exist on every device take `put`; the others live on the CPU
 ON_DEVICE = {
     "DenseOperator": lambda put: recovery.DenseOperator(put(X)),
@@ -138,6 +149,8 @@ ON_CPU = {
     ),
     "Design": lambda: planted.designs.toeplitz(0.5),
     "Diagnosis": lambda: recovery.diagnose(X, Y, sparsity=2),
+    "FitMethod": lambda: FitMethod(2.0),
+    "FitSettings": lambda: networks.FitSettings((3, 4), 5, "cross_entropy", tol=0.5),
     "FitState": lambda: recovery.FitState(1, 0, float("nan"), 2.0, 3, 4),
     "NoiseLaw": lambda: recovery.NoiseLaw("gaussian", 0.5),
     "Operator": recovery.Operator,

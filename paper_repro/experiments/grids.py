@@ -14,12 +14,13 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
+from typing import Any, cast
 
 import recovery
 from paper_repro.experiments.common import EXACT_DB, capped
 from paper_repro.results import rows_of
 from paper_repro.store import Record
+from recovery import networks
 
 __all__ = [
     "DEPTH_NAMES",
@@ -120,29 +121,28 @@ def fits(
     """
     widths = m if depth == 1 else [m] * depth
     if method.startswith("imp-"):
-        recipe = method.removeprefix("imp-")
+        recipe: Any = method.removeprefix("imp-")
         paper = recipe == "paper"
-        found: list[Any] = recovery.imp(
+        return recovery.imp(
             X,
             y,
             n_neurons=widths,
             sparsity=list(sparsities),
             recipe=recipe,
-            loss=loss,
+            loss=cast(networks.Loss, loss),
             n_iter=n_iter if paper else imp_updates,
             fine_tune=None if paper else imp_fine_tune,
             batch_size=batch_size if paper else imp_batch_size,
             rng=rng(),
         )
-        return found
     return [
         recovery.fit_network(
             X,
             y,
             n_neurons=widths,
             sparsity=s,
-            method=method,
-            loss=loss,
+            method=cast(networks.Method, method),
+            loss=cast(networks.Loss, loss),
             n_iter=n_iter,
             batch_size=batch_size,
             rng=rng(),

@@ -115,25 +115,23 @@ def compute_many(cells: Sequence[PlantedCell], device: str) -> list[Outcome]:
 def _fit_together(cells: Sequence[PlantedCell], X: Any, Y: Sequence[Any]) -> list[Any]:
     first, streams = cells[0], [_stream(cell) for cell in cells]
     if first.method == "released":
-        from recovery.networks.many import fit_many
+        from recovery import fit_many
 
-        stacked = arrays.namespace(X).stack(Y)
         sizes = [cell.s for cell in cells]
-        return fit_many(X, stacked, n_neurons=first.m, sparsities=sizes, n_iter=first.n_iter, rngs=streams)
-    from recovery.pruning.magnitude import imp_many
+        return fit_many(X, Y, n_neurons=first.m, sparsity=sizes, method="released", n_iter=first.n_iter, rngs=streams)
+    from recovery import imp_many
 
     paper = first.method == "imp-paper"
-    pruned = imp_many(
+    return imp_many(
         X,
         Y,
         n_neurons=first.m if first.depth == 1 else [first.m] * first.depth,
-        sparsities=[[cell.s] for cell in cells],
+        sparsity=[cell.s for cell in cells],
         recipe="paper" if paper else "fair",
         n_iter=first.n_iter if paper else first.imp_updates,
         batch_size=first.batch_size,
         rngs=streams,
     )
-    return [fit for (fit,) in pruned]
 
 
 def _plant(cell: PlantedCell) -> tuple[Any, Any, Any]:

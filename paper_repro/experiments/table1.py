@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from paper_repro.experiments.common import METHODS, fit_arrays, stream
 from paper_repro.experiments.table1_summary import LABEL_TYPES, data_in_words, summarise_runs
 from paper_repro.store import Record
 from planted.base import arrays
+from recovery import networks
 
 __all__ = ["EXPERIMENT", "Table1Cell", "Table1Preset", "settling_step"]
 
@@ -107,7 +108,7 @@ def compute(cell: Table1Cell, device: str) -> Outcome:
         arrays.asarray(y, device),
         n_neurons=cell.m,
         sparsity=cell.s,
-        method=cell.method,
+        method=cast(networks.Method, cell.method),
         n_iter=cell.n_iter,
         gate_update=cell.k,
         rng=stream("table1", "fit", cell.m, cell.s, cell.seed),

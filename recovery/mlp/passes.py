@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from planted import networks
 from planted.base import arrays
 from recovery.mlp.losses import loss_and_gradient, softmax
 from recovery.operators.arithmetic import adjoint, column_means
@@ -201,20 +202,19 @@ class Passes:
 
     def _forward(self, layers: list[Any], X: Any) -> list[Any]:
         """Return the hidden activations of all layers and the outputs, each (B, rows, width)."""
-        xp, rows = self.xp, int(X.shape[-2])
-        found: list[Any] = []
-        for i, layer in enumerate(layers[:-1]):
-            width = int(layer.shape[-1])
-            buffer = self._buffer(f"hidden {i}", rows, width)
-            stacked = self._stacked(buffer, width)
-            if i == 0 and X.ndim == 2:
-                xp.matmul(X, layer.transpose(1, 0, 2).reshape(int(X.shape[1]), self.count * width), out=buffer)
-            else:
-                xp.matmul(found[-1] if i else X, layer, out=stacked)
-            xp.maximum(buffer, 0, out=buffer)
-            found.append(stacked)
-        found.append(xp.matmul(found[-1], layers[-1]))
-        return found
+        return list(networks.forward(layers, X, self._hidden))
+
+    def _hidden(self, level: int, values: Any, layer: Any) -> Any:
+        """Return the activations of a hidden layer of all networks, (B, rows, width), in work space."""
+        xp, rows, width = self.xp, int(values.shape[-2]), int(layer.shape[-1])
+        buffer = self._buffer(f"hidden {level}", rows, width)
+        stacked = self._stacked(buffer, width)
+        if values.ndim == 2:  # inputs that all networks share: one product
+            xp.matmul(values, layer.transpose(1, 0, 2).reshape(int(values.shape[1]), self.count * width), out=buffer)
+        else:
+            xp.matmul(values, layer, out=stacked)
+        xp.maximum(buffer, 0, out=buffer)
+        return stacked
 
     def _accumulate(self, layers: list[Any], X: Any, targets: Any, part: float, first: bool) -> Any:
         """Add a block's share of the gradient to the work space; return its share of the loss."""
@@ -276,12 +276,7 @@ def forward(layers: Sequence[Any], X: Any) -> list[Any]:
     list of array
         [X, relu(X W_1), ..., outputs].
     """
-    xp = arrays.namespace(X)
-    found = [X]
-    for layer in layers[:-1]:
-        found.append(xp.maximum(found[-1] @ layer, 0))
-    found.append(found[-1] @ layers[-1])
-    return found
+    return [X, *networks.forward(layers, X)]
 
 
 def gradients(layers: Sequence[Any], values: Sequence[Any], outward: Any) -> list[Any]:

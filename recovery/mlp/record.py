@@ -1,34 +1,138 @@
-"""What a network fit returns, and the record that is kept while it runs."""
+"""What a network fit is asked for and returns, what a method of fitting is, and the record that is kept meanwhile."""
 
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
 from planted.base import arrays
+from planted.base.checks import check_array, check_choice, check_integer, check_number, check_same_rows
 from planted.base.values import by_value
 from planted.networks import ReLUNetwork
-from recovery.mlp.losses import psnr_of
-from recovery.solvers.base import Status
+from recovery.mlp.losses import LOSSES, psnr_of
+from recovery.mlp.training import Batches
+from recovery.mlp.units import Units
+from recovery.solvers.base import Recorder, Status
 
-__all__ = ["FitState", "NetworkFit", "Record", "empty_network", "sentence"]
+__all__ = [
+    "FitMethod",
+    "FitSettings",
+    "FitState",
+    "Found",
+    "Loss",
+    "NetworkFit",
+    "Record",
+    "check_widths",
+    "empty_network",
+    "problems",
+    "sentence",
+]
+
+Loss: TypeAlias = Literal["squared", "cross_entropy"]
+Found: TypeAlias = tuple[ReLUNetwork, Status, str]
+"""What a method returns: a network, how the fit ended, and a note for the message, perhaps empty."""
+
+
+def check_widths(n_neurons: Any) -> tuple[int, ...]:
+    """Return the hidden widths as a tuple, one for each hidden layer, or refuse them.
+
+    Parameters
+    ----------
+    n_neurons : int or sequence of int
+        One width, or one for each hidden layer.
+
+    Returns
+    -------
+    tuple of int
+        The widths.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is none, or one is not an integer of at least 1.
+    """
+    if not isinstance(n_neurons, Sequence) or isinstance(n_neurons, (str, bytes)):
+        return (check_integer(n_neurons, "n_neurons", minimum=1),)
+    if len(n_neurons) == 0:
+        raise ValueError(f"n_neurons={n_neurons!r} is empty; expected at least one width")
+    return tuple(check_integer(width, f"n_neurons[{i}]", minimum=1) for i, width in enumerate(n_neurons))
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """What is asked of a fit, beside the data; checked when it is made.
+
+    Parameters
+    ----------
+    widths : int or sequence of int
+        Most hidden neurons of the answer, in each hidden layer; kept as a tuple.
+    sparsity : int
+        Most non-zero weights of the answer.
+    loss, solver, n_iter, gate_update, batch_size, restarts, time_limit, tol, callback
+        As in :func:`recovery.fit_network`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a value is out of range or of the wrong kind.
+    """
+
+    widths: tuple[int, ...]
+    sparsity: int
+    loss: Loss = "squared"
+    solver: str | None = None
+    n_iter: int = 100
+    gate_update: int | None = 1
+    batch_size: int | None = None
+    restarts: int = 10
+    time_limit: float | None = None
+    tol: float = 1e-6
+    callback: Callable[[FitState], Any] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        def put(name: str, value: Any) -> None:
+            object.__setattr__(self, name, value)
+
+        put("widths", check_widths(self.widths))
+        put("sparsity", check_integer(self.sparsity, "sparsity", minimum=0))
+        check_choice(self.loss, "loss", LOSSES)
+        put("n_iter", check_integer(self.n_iter, "n_iter", minimum=1))
+        for name in ("gate_update", "batch_size"):
+            if getattr(self, name) is not None:
+                put(name, check_integer(getattr(self, name), name, minimum=1))
+        put("restarts", check_integer(self.restarts, "restarts", minimum=0))
+        if self.time_limit is not None:
+            put("time_limit", check_number(self.time_limit, "time_limit", minimum=0.0))
+        put("tol", check_number(self.tol, "tol", minimum=0.0))
+        if self.callback is not None and not callable(self.callback):
+            raise TypeError(f"callback={self.callback!r} cannot be called; expected a function of one state")
+
+    def capacity(self, n_inputs: int, n_outputs: int | None) -> int:
+        """Return how many weights count, of all layers but the output layer of a scalar network (`n_outputs` None)."""
+        sizes = [n_inputs, *self.widths, *([] if n_outputs is None else [n_outputs])]
+        return sum(rows * columns for rows, columns in pairwise(sizes))
+
+    def of_layer(self, width: int, sparsity: int) -> FitSettings:
+        """Return the same settings for a network with one hidden layer."""
+        return replace(self, widths=(width,), sparsity=sparsity)
 
 
 @by_value
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class NetworkFit:
     """The answer of :func:`recovery.fit_network`.
 
     Parameters
     ----------
     network : planted.ReLUNetwork
-        At most ``n_neurons`` hidden neurons and ``sparsity`` non-zero hidden weights, output weights +-1; for several
-        outputs, at most ``sparsity`` non-zero weights in all layers.
+        At most ``n_neurons`` hidden neurons, and its ``sparsity`` is at most that asked for: hidden weights for one
+        output, whose output weights are +-1; weights of all layers for several outputs.
     psnr_db : float
         PSNR of this very network on all of the data, in dB; for cross-entropy, of softmax(outputs).
     n_iter : int
@@ -38,9 +142,10 @@ class NetworkFit:
     message : str
         The status' sentence, with what else is worth knowing.
     history : dict of list
-        One entry a step: ``psnr_db`` and ``objective`` (1/2 |r|^2) of the iterate after the step, which
-        during the search of ``method="repaired"`` may be larger than the answer is allowed to be (for cross-entropy
-        the objective is its sum over the samples);
+        One entry for each step: ``psnr_db`` and ``objective`` of the iterate after the step, which during the search of
+        ``method="repaired"`` may be larger than the answer is allowed to be. The objective is the loss summed over the
+        rows of the step, in the caller's units: 1/2 |r|^2, r the residuals of all outputs, or for cross-entropy
+        -sum_i y_i . log softmax(f(x_i));
         ``support_change`` (weights that entered or, if more, left), ``gate_change`` (gate bits of neurons that carry
         weight that flipped; 0 with several outputs on batches, where it is not counted), ``active``, their sum (0 means
         that the active columns are what they were a step ago), ``nonzeros``, ``neurons`` (that carry weight), and
@@ -53,6 +158,22 @@ class NetworkFit:
     status: Status
     message: str
     history: dict[str, list[float]] = field(repr=False, default_factory=dict)
+
+    @property
+    def success(self) -> bool:
+        """Whether a stop rule held, as opposed to a limit or a failure; see :attr:`recovery.Status.success`."""
+        return self.status.success
+
+    @property
+    def support(self) -> Any:
+        """Where the network's counted weights are not 0: :attr:`planted.ReLUNetwork.support`."""
+        return self.network.support
+
+    def __repr__(self) -> str:
+        return (
+            f"NetworkFit({self.network!r}, psnr_db={self.psnr_db:.4g}, n_iter={self.n_iter}, "
+            f"success={self.success}, message={self.message!r})"
+        )
 
 
 @by_value
@@ -69,7 +190,7 @@ class FitState:
     psnr_db : float
         PSNR of the iterate on the data of this step (the batch, if there are batches), in dB.
     objective : float
-        1/2 |r|^2 on the same data.
+        The loss summed over the same rows: 1/2 |r|^2, or cross-entropy.
     nonzeros, neurons : int
         Size of the iterate.
     """
@@ -82,47 +203,93 @@ class FitState:
     neurons: int
 
 
+def problems(X: Any, Y: Any, sparsity: Any, rngs: Any) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
+    """Return the inputs, targets, sparsity and rng of each problem of a batch, in lists of equal lengths.
+
+    Parameters
+    ----------
+    X : array, shape (n, d) or (B, n, d)
+        Inputs that all problems share, or inputs of each.
+    Y : array, shape (B, n) or (B, n, k), or sequence of B arrays
+        Targets.
+    sparsity : int or sequence of B
+        Of all problems, or of each.
+    rngs : sequence of B, or None
+        Of each problem.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the numbers of problems or rows differ, or something is no array or no sequence.
+    """
+    X = check_array(X, "X", ndim=(2, 3))
+    if arrays.is_array(Y):
+        targets = list(check_array(Y, "Y", ndim=(2, 3)))
+    elif isinstance(Y, Sequence) and not isinstance(Y, (str, bytes)):
+        targets = [check_array(y, f"Y[{b}]", ndim=(1, 2)) for b, y in enumerate(Y)]
+    else:
+        raise TypeError(f"Y is of type {type(Y).__name__}; expected an array (B, n) or (B, n, k), or a list of arrays")
+    count = len(targets)
+    if count == 0:
+        raise ValueError("Y is empty; expected targets of at least one problem")
+    if X.ndim == 3 and int(X.shape[0]) != count:
+        raise ValueError(
+            f"X has shape {tuple(X.shape)} for {count} problem(s); expected (n, d), or (B, n, d) with B={count}"
+        )
+    inputs = [X] * count if X.ndim == 2 else list(X)
+    for b, (x, y) in enumerate(zip(inputs, targets, strict=True)):
+        check_same_rows(x, "X", y, f"Y[{b}]")
+    lists: list[list[Any]] = []
+    for name, value, whole in (("sparsity", sparsity, (int, np.integer)), ("rngs", rngs, type(None))):
+        if isinstance(value, whole):
+            value = [value] * count
+        elif isinstance(value, (str, bytes)) or not hasattr(value, "__len__"):
+            raise TypeError(f"{name}={value!r} is not a sequence; expected one entry for each problem")
+        if len(value) != count:
+            raise ValueError(f"{name} has {len(value)} entries; expected {count}, one for each problem")
+        lists.append(list(value))
+    return inputs, targets, lists[0], lists[1]
+
+
 def sentence(status: Status, n_iter: int, note: str = "") -> str:
     """Return the status' sentence; with the argument `n_iter` where the fit ended with its steps, and a note."""
     limit = f" (n_iter={n_iter})" if status is Status.STEP_LIMIT else ""
     return status.value + limit + (f"; {note}" if note else "")
 
 
-class Record:
-    """Counts steps, keeps the history, and says when to stop.
+class Record(Recorder):
+    """The record of a network fit: the recorder of all runs, with phases, starts and what a step of a network has.
 
     Parameters
     ----------
-    n_iter : int
-        Steps that may be made in all.
-    time_limit : float or None
-        Seconds that may pass in all.
-    callback : callable or None
-        Called with a :class:`FitState` after each step; True stops the fit.
+    settings : FitSettings
+        Its `n_iter` steps may be made in all, within `time_limit`; its `callback` is called after each.
     unit : float, default 1
         What the targets were divided by: objectives are put on record in the caller's units.
+
+    Attributes
+    ----------
+    history : dict of list
+        As in :class:`NetworkFit`.
+    n_iter, made, left : int
+        Steps made, those of the present phase, and those that may still be made.
+    stop : Status or None
+        Why the fit has to end before its steps are made.
+    start : int
+        Number of the present start, to be set by the method.
     """
 
     KEYS = ("psnr_db", "objective", "support_change", "gate_change", "active", "nonzeros", "neurons", "start")
 
-    def __init__(
-        self,
-        n_iter: int,
-        time_limit: float | None,
-        callback: Callable[[FitState], Any] | None,
-        unit: float = 1.0,
-    ) -> None:
+    def __init__(self, settings: FitSettings, unit: float = 1.0) -> None:
+        super().__init__(settings.n_iter, settings.time_limit, settings.callback)
         self.unit = unit
-        self.limit, self.time_limit, self.callback = n_iter, time_limit, callback
-        self.history: dict[str, list[float]] = {key: [] for key in self.KEYS}
         self.start, self.begun = 0, 0
-        self.stop: Status | None = None
-        self._began = time.perf_counter()
 
-    @property
-    def n_iter(self) -> int:
-        """Number of steps on record."""
-        return len(self.history["objective"])
+    @classmethod
+    def no_history(cls) -> dict[str, list[float]]:
+        """Return the history of a fit without steps."""
+        return {key: [] for key in cls.KEYS}
 
     @property
     def made(self) -> int:
@@ -134,15 +301,11 @@ class Record:
         self.begun = self.n_iter
         self.limit = self.n_iter + steps
 
-    @property
-    def left(self) -> int:
-        """Number of steps that may still be made; 0 after a stop, and after a step beyond the limit."""
-        return 0 if self.stop is not None else max(0, self.limit - self.n_iter)
-
     def add(
         self,
         residual: Any,
         peak: float,
+        *,
         support_change: Any,
         gate_change: Any,
         nonzeros: Any,
@@ -151,48 +314,101 @@ class Record:
     ) -> float:
         """Put a step on record (one synchronisation) and return its objective, in units of the data given.
 
-        The objective is 1/2 |r|^2 unless one is given, which is then not scaled back by the unit of the targets.
+        Parameters
+        ----------
+        residual : array
+            Targets minus outputs (of either sign), or minus probabilities.
+        peak : float
+            max |y|, for the PSNR.
+        support_change, gate_change, nonzeros, neurons : int, or array of shape ()
+            As in :class:`NetworkFit`.
+        objective : array of shape (), optional
+            The loss summed over the rows, where it is not 1/2 |residual|^2.
         """
         xp = arrays.namespace(residual)
-        numbers = xp.stack(
-            [
-                (residual * residual).sum().astype("float64"),
-                xp.asarray(support_change).astype("float64"),
-                xp.asarray(gate_change).astype("float64"),
-                xp.asarray(neurons).astype("float64"),
-                xp.asarray(nonzeros).astype("float64"),
-                xp.asarray(0 if objective is None else objective).astype("float64"),
-            ]
+        row = [(residual * residual).sum(), support_change, gate_change, nonzeros, neurons]
+        row.append(0 if objective is None else objective)
+        numbers = arrays.to_numpy(xp.stack([xp.asarray(value).astype("float64") for value in row])).tolist()
+        step = dict(zip(("support_change", "gate_change", "nonzeros", "neurons"), numbers[1:5], strict=True))
+        return self.put(
+            numbers[0], int(residual.size), peak, objective=None if objective is None else numbers[5], **step
         )
-        square, support, gates, live, size, given = arrays.to_numpy(numbers).tolist()
-        count = int(residual.size)
-        return self.put(square, count, peak, support, gates, size, live, given if objective is not None else None)
 
     def put(
         self,
         square: float,
         count: int,
         peak: float,
-        support: float,
-        gates: float,
-        size: float,
-        live: float,
-        given: float | None = None,
+        *,
+        support_change: float,
+        gate_change: float,
+        nonzeros: float,
+        neurons: float,
+        objective: float | None = None,
     ) -> float:
         """Put a step on record whose numbers are on the host already: |r|^2 over `count` residuals, and so on."""
         mean = square / count
         ratio = psnr_of(mean, peak) if math.isfinite(mean) else -math.inf
-        shown = given if given is not None else 0.5 * square * self.unit * self.unit
-        row = (ratio, shown, support, gates, support + gates, size, live, float(self.start))
-        for key, value in zip(self.KEYS, row, strict=True):
-            self.history[key].append(value)
-        if self.callback is not None and self.stop is None:
-            state = FitState(self.n_iter, self.start, ratio, shown, int(size), int(live))
-            if self.callback(state) is True:
-                self.stop = Status.STOPPED
-        if self.time_limit is not None and time.perf_counter() - self._began > self.time_limit:
-            self.stop = self.stop or Status.TIME_LIMIT
-        return 0.5 * square if given is None else given
+        shown = objective if objective is not None else 0.5 * square * self.unit * self.unit
+        self.append(
+            psnr_db=ratio,
+            objective=shown,
+            support_change=support_change,
+            gate_change=gate_change,
+            active=support_change + gate_change,
+            nonzeros=nonzeros,
+            neurons=neurons,
+            start=self.start,
+        )
+        self.ask(lambda: FitState(self.n_iter, self.start, ratio, shown, int(nonzeros), int(neurons)))
+        return 0.5 * square if objective is None else objective
+
+
+class FitMethod(ABC):
+    """A way to fit a network: what :func:`recovery.fit_network` takes as `method`.
+
+    A subclass needs :meth:`fit` alone. ``fit_network`` checks the arguments, divides the data by their :meth:`units`,
+    calls :meth:`fit`, converts the network back and measures it.
+
+    Attributes
+    ----------
+    takes_solver : bool
+        Whether it does something with the argument `solver`; False by default, then a solver is refused.
+    """
+
+    takes_solver: ClassVar[bool] = False
+
+    def units(self, X: Any, y: Any, settings: FitSettings) -> Units:
+        """Return what the data are divided by: powers of two near their root mean squares, unless overridden."""
+        return Units.of(X, y, settings.loss)
+
+    @abstractmethod
+    def fit(self, data: Batches, settings: FitSettings, record: Record, rng: np.random.Generator) -> Found:
+        """Fit a network.
+
+        Parameters
+        ----------
+        data : Batches
+            ``X`` (n, d) and ``y`` (n,) or (n, k), all rows, near 1 in size; its ``rows()`` and ``next_rows()`` are the
+            batches of `batch_size` rows.
+        settings : FitSettings
+            What was asked for.
+        record : Record
+            ``record.add(...)`` puts a step on record, calls the callback and watches the time; ``record.left`` is how
+            many steps may still be made.
+        rng : numpy.random.Generator
+            Source of all random numbers.
+
+        Returns
+        -------
+        network : planted.ReLUNetwork
+            At most ``settings.widths`` neurons and ``settings.sparsity`` weights; its output layer is of shape (m,) for
+            targets (n,).
+        status : recovery.Status
+            How the fit ended.
+        note : str
+            What else is worth knowing, or "".
+        """
 
 
 def empty_network(X: Any, y: Any, depth: int) -> ReLUNetwork:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,8 +15,9 @@ from recovery.mlp.losses import loss_and_gradient
 from recovery.mlp.masks import Compact
 from recovery.mlp.passes import Passes, Shapes
 from recovery.operators.gated import GatedOperator
+from recovery.solvers.base import Clock
 
-__all__ = ["Adam", "Batches", "Clock", "Job", "Trainer"]
+__all__ = ["Adam", "Batches", "Job", "Trainer"]
 
 
 class Adam:
@@ -87,24 +87,6 @@ class Adam:
             xp.multiply(weights, self.mask, out=weights)
 
 
-class Clock:
-    """Says when the time is up.
-
-    Parameters
-    ----------
-    time_limit : float or None
-        Seconds from now.
-    """
-
-    def __init__(self, time_limit: float | None) -> None:
-        self._end = None if time_limit is None else time.perf_counter() + time_limit
-
-    @property
-    def over(self) -> bool:
-        """Whether the time is up."""
-        return self._end is not None and time.perf_counter() > self._end
-
-
 @dataclass
 class Job:
     """One network that is to be trained.
@@ -150,8 +132,6 @@ class Trainer:
         Times its gradient.
     batch_size : int or None
         Rows an update sees.
-    compact : bool, default True
-        Leave out what has no effect; False is the plain version, for comparison.
     """
 
     def __init__(
@@ -162,13 +142,10 @@ class Trainer:
         loss: str,
         factor: float,
         batch_size: int | None,
-        *,
-        compact: bool = True,
     ) -> None:
         self.xp, self.X, self.Y, self.shapes, self.loss, self.factor = arrays.namespace(X), X, Y, shapes, loss, factor
         self.n = int(X.shape[0])
         self.size = self.n if batch_size is None else min(batch_size, self.n)
-        self.compact = compact
         self._limit: int | None = None  # of bytes of activations, once memory ran out
 
     def train(
@@ -269,27 +246,11 @@ class Trainer:
     def _compact(self, jobs: list[Job]) -> tuple[Compact, list[Job]]:
         """Return the small networks of the jobs that are not zero functions, and these jobs."""
         keep = self.xp.stack([job.keep for job in jobs])
-        if not self.compact:
-            return _Whole(self.shapes, keep), jobs
         small = Compact(self.shapes, keep)
         if bool(small.live.all()):
             return small, jobs
         live = [job for job, alive in zip(jobs, small.live, strict=True) if alive]
         return (Compact(self.shapes, self.xp.stack([job.keep for job in live])) if live else small), live
-
-
-class _Whole(Compact):
-    """Everything, in place of the live parts."""
-
-    def __init__(self, shapes: Shapes, masks: Any) -> None:
-        self.shapes, self.mask = shapes, masks
-        self._all_inputs = True
-
-    def gather(self, flat: Any) -> Any:
-        return flat.copy()
-
-    def scatter(self, parts: Any, flat: Any) -> Any:
-        return parts.copy()
 
 
 class _Orders:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,32 +13,133 @@ from planted.base import arrays
 from planted.networks import ReLUNetwork
 from recovery.operators.arithmetic import power
 
-__all__ = [
-    "check_ratio",
-    "check_unit",
-    "in_range",
-    "power",
-    "root_mean_square",
-    "scale_layers",
-    "unit_inputs",
-    "unit_targets",
-]
+__all__ = ["Unit", "Units", "check_ratio", "check_unit", "in_range", "root_mean_square", "scale_layers"]
 
 
-def unit_inputs(X: Any) -> tuple[Any, int]:
-    """Return X / 2^e and e, for a root mean square of the entries near 1; exact."""
-    xp = arrays.namespace(X)
-    top = math.frexp(float(xp.abs(X).max()))[1]
-    mean = root_mean_square(X, top)
-    exponent = top + (round(math.log2(mean)) if mean > 0 else 0)
-    return xp.ldexp(X, -exponent), exponent
+@dataclass(frozen=True)
+class Unit:
+    """A positive number ``part * 2**exponent``, which may be out of the range of floating point.
+
+    Parameters
+    ----------
+    part : float, default 1
+        1, or from 1/2 to below 1.
+    exponent : int, default 0
+        Exponent of the power of two, by which a division is exact.
+    """
+
+    part: float = 1.0
+    exponent: int = 0
+
+    @classmethod
+    def of(cls, values: Any, *, exact: bool = True) -> Unit:
+        """Return the root mean square of the entries, or the power of two near it: division by that is exact.
+
+        Zeros have the unit 1.
+        """
+        top = math.frexp(float(arrays.namespace(values).abs(values).max()))[1]
+        mean = root_mean_square(values, top)
+        if mean == 0:
+            return cls()
+        if exact:
+            return cls(1.0, top + round(math.log2(mean)))
+        part, power_of_two = math.frexp(mean)
+        return cls(part, top + power_of_two)
+
+    @property
+    def number(self) -> float:
+        """The number, infinity where that is out of range."""
+        return power(self.part, self.exponent)
+
+    def divide(self, values: Any) -> Any:
+        """Return values over this number; the same array where it is 1."""
+        if self.exponent:
+            values = arrays.namespace(values).ldexp(values, -self.exponent)
+        return values if self.part == 1.0 else values / self.part
 
 
-def unit_targets(columns: Any, peak: float) -> tuple[Any, tuple[float, int]]:
-    """Return targets of root mean square 1, and what they were divided by as (m, e), m 2^e."""
-    top = math.frexp(peak)[1]
-    mean = root_mean_square(columns, top)
-    return arrays.namespace(columns).ldexp(columns, -top) / mean, (mean, top)
+@dataclass(frozen=True, eq=False)
+class Units:
+    """What inputs and targets are divided by for a fit, and the way back.
+
+    Parameters
+    ----------
+    inputs, targets : Unit
+        Of X and of y.
+    kept : array of int64, optional
+        The inputs that the fit sees; None: all.
+
+    Notes
+    -----
+    f(x) on (X, y) is targets g(x / inputs) with g the fit to (X / inputs, y / targets): the first layer is divided by
+    the unit of the inputs, and the last one that counts multiplied by that of the targets. Where a search is
+    equivariant, powers of two near the root mean squares do (they change no bit, and keep all squares in the range of
+    the numbers); where its steps have a length of their own, root mean squares of exactly 1 are wanted.
+    """
+
+    inputs: Unit = field(default_factory=Unit)
+    targets: Unit = field(default_factory=Unit)
+    kept: Any = None
+
+    @classmethod
+    def of(cls, X: Any, y: Any, loss: str, *, exact: bool = True, blank: bool = True) -> Units:
+        """Return the units of data.
+
+        Parameters
+        ----------
+        X, y : array
+            Inputs and targets.
+        loss : {"squared", "cross_entropy"}
+            Probabilities have the unit 1.
+        exact : bool, default True
+            Take the powers of two near the root mean squares, in place of these.
+        blank : bool, default True
+            Whether the fit sees inputs that are 0 in all rows, which can get no weights that matter.
+        """
+        kept = None
+        if not blank:
+            lit = arrays.namespace(X).flatnonzero((X != 0).any(axis=0))
+            kept = lit if 0 < int(lit.shape[0]) < int(X.shape[1]) else None
+        targets = Unit.of(y, exact=exact) if loss == "squared" else Unit()
+        return cls(Unit.of(X, exact=exact), targets, kept)
+
+    def check(self, last: int, dtype: Any) -> None:
+        """Refuse units for which no network of `dtype`, whose layer `last` takes that of the targets, can be right."""
+        if last == 0:
+            check_ratio(self.targets.exponent, self.inputs.exponent, dtype)
+        else:
+            check_unit("X", self.inputs.exponent, dtype)
+            check_unit("y", self.targets.exponent, dtype)
+
+    def divide(self, X: Any, y: Any) -> tuple[Any, Any]:
+        """Return inputs and targets for the fit."""
+        return self.inputs.divide(X if self.kept is None else X[:, self.kept]), self.targets.divide(y)
+
+    def restore(self, layers: Sequence[Any], last: int, X: Any, y: Any, n_inputs: int) -> tuple[list[Any], bool]:
+        """Return the layers of a network of the caller's data, and whether the dtype holds these numbers.
+
+        Parameters
+        ----------
+        layers : sequence of array
+            Weights of a network of the data of the fit.
+        last : int
+            The layer that takes the unit of the targets.
+        X, y : array
+            The data of the fit.
+        n_inputs : int
+            Number of the caller's inputs.
+        """
+        found, first = list(layers), self.inputs
+        if first.part != 1.0:
+            found[0] = found[0] / first.part
+        if self.targets.part != 1.0:
+            found[last] = found[last] * self.targets.part
+        found, held = in_range(found, last, first.exponent, self.targets.exponent, X, y)
+        if self.kept is not None:
+            seen = found[0]
+            found[0] = arrays.namespace(X).zeros((n_inputs, int(seen.shape[1])), dtype=seen.dtype)
+            found[0][self.kept] = seen
+        return found, held
 
 
 def root_mean_square(values: Any, top: int) -> float:
@@ -50,7 +153,7 @@ def check_ratio(unit_y: int, unit_X: int, dtype: Any) -> None:
     """Refuse targets and inputs of sizes 2^unit_y and 2^unit_X between which no weight can be a number of `dtype`."""
     if abs(unit_y - unit_X) >= np.finfo(dtype).maxexp - 4:
         raise ValueError(
-            f"max |y| is near 2^{unit_y} and max |X| near 2^{unit_X}; expected a ratio that {dtype} can hold, "
+            f"y is of size 2^{unit_y} and X of size 2^{unit_X}; expected a ratio that {dtype} can hold, "
             "as the hidden weights are of that size"
         )
 

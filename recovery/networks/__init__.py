@@ -2,17 +2,21 @@
 
 from recovery.mlp.losses import psnr
 from recovery.mlp.masks import Masks
-from recovery.mlp.record import FitState, NetworkFit
+from recovery.mlp.record import FitMethod, FitSettings, FitState, Loss, NetworkFit
 from recovery.networks.convex import ConeFit, GroupFit, cone_program, group_program
-from recovery.networks.fitting import fit_network
+from recovery.networks.fitting import Method, fit_network
 from recovery.networks.many import fit_many
 from recovery.pruning.magnitude import imp, imp_many
 
 __all__ = [
     "ConeFit",
+    "FitMethod",
+    "FitSettings",
     "FitState",
     "GroupFit",
+    "Loss",
     "Masks",
+    "Method",
     "NetworkFit",
     "cone_program",
     "fit_many",

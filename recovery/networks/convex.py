@@ -237,7 +237,7 @@ DROP = 1e-6
 
 
 @by_value
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class GroupFit:
     """The answer of :func:`group_program`.
 
@@ -267,9 +267,38 @@ class GroupFit:
     status: str
     steps: int
 
+    @property
+    def success(self) -> bool:
+        """Whether the solver has an answer."""
+        return self.w is not None
+
+    @property
+    def message(self) -> str:
+        """A sentence on how the solver ended."""
+        if self.w is None:
+            return f"no answer: Clarabel ended with {self.status!r} after {self.steps} step(s)"
+        near = "to its tolerance" if self.status == "Solved" else "less exactly than its tolerance"
+        return f"solved {near}, in {self.steps} step(s); the data are missed by {self.residual:.3g}"
+
+    @property
+    def support(self) -> np.ndarray:
+        """Where |w_i| is more than 1e-6 of the largest, ascending: an interior point method leaves no zeros."""
+        if self.w is None:
+            return np.zeros(0, dtype=np.int64)
+        size = np.abs(self.w)
+        return np.flatnonzero(size > DROP * size.max(initial=0.0))
+
+    def __repr__(self) -> str:
+        """Return sizes and the objective, without the arrays."""
+        size = None if self.w is None else self.w.size
+        return (
+            f"{type(self).__name__}(w of {size} entries, {self.support.size} in the support, "
+            f"objective={self.objective:.6g}, success={self.success}, message={self.message!r})"
+        )
+
 
 @by_value
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ConeFit(GroupFit):
     """The answer of :func:`cone_program`: the fields of :class:`GroupFit`, w_j = u_j - v_j, and what follows.
 

@@ -2,147 +2,80 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from planted.base import arrays
-from planted.base.checks import check_array, check_choice, check_integer, check_number, check_same_rows
+from planted.base.checks import check_array, check_choice, check_integer, check_same_rows
 from planted.networks import ReLUNetwork
 from recovery.mlp.losses import LOSSES, class_targets, psnr, softmax
-from recovery.mlp.record import FitState, NetworkFit, Record, empty_network, sentence
+from recovery.mlp.record import (
+    FitMethod,
+    FitSettings,
+    FitState,
+    Found,
+    Loss,
+    NetworkFit,
+    Record,
+    check_widths,
+    empty_network,
+    sentence,
+)
 from recovery.mlp.training import Batches
-from recovery.mlp.units import check_ratio, check_unit, in_range, root_mean_square
+from recovery.mlp.units import Units
 from recovery.networks.joint.layerwise import fit_released_layers, fit_repaired_layers
 from recovery.networks.joint.released import fit_released_vector
 from recovery.networks.joint.repaired import fit_repaired_vector
 from recovery.networks.scalar.released import fit_released
 from recovery.networks.scalar.repaired import fit_repaired
-from recovery.operators.arithmetic import power
 from recovery.solvers.base import Status
 
-__all__ = ["check_widths", "count_weights", "fit_network", "fit_several"]
+__all__ = ["METHODS", "Method", "PaperMethod", "RobustMethod", "fit_network", "method_of"]
+
+Method = Literal["repaired", "released"]
 
 
-def check_widths(n_neurons: Any) -> tuple[int, ...]:
-    """Return the hidden widths as a tuple, one a hidden layer, or refuse them.
+class PaperMethod(FitMethod):
+    """The paper's released method, which works in the caller's units: its steps are not scale equivariant."""
 
-    Parameters
-    ----------
-    n_neurons : int or sequence of int
-        One width, or one a hidden layer.
+    def units(self, X: Any, y: Any, settings: FitSettings) -> Units:
+        """Return the units of the caller."""
+        return Units()
 
-    Returns
-    -------
-    tuple of int
-        The widths.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If there is none, or one is not an integer of at least 1.
-    """
-    if not isinstance(n_neurons, Sequence) or isinstance(n_neurons, (str, bytes)):
-        return (check_integer(n_neurons, "n_neurons", minimum=1),)
-    if len(n_neurons) == 0:
-        raise ValueError(f"n_neurons={n_neurons!r} is empty; expected at least one width")
-    return tuple(check_integer(width, f"n_neurons[{i}]", minimum=1) for i, width in enumerate(n_neurons))
+    def fit(self, data: Batches, settings: FitSettings, record: Record, rng: np.random.Generator) -> Found:
+        """Fit a network of any shape."""
+        if len(settings.widths) > 1:
+            return fit_released_layers(data, settings, record, rng)
+        if data.y.ndim == 2:
+            return fit_released_vector(data, settings, record, rng)
+        return fit_released(data, settings, record, rng)
 
 
-def count_weights(X: Any, y: Any, widths: Sequence[int]) -> int:
-    """Return how many weights count: those of all layers, but not the output layer of a scalar network."""
-    sizes = [int(X.shape[1]), *widths, *([int(y.shape[1])] if y.ndim == 2 else [])]
-    return sum(rows * columns for rows, columns in itertools.pairwise(sizes))
+class RobustMethod(FitMethod):
+    """The method that has neither of the released method's faults; see :func:`recovery.fit_network`."""
+
+    takes_solver = True
+
+    def units(self, X: Any, y: Any, settings: FitSettings) -> Units:
+        """Return powers of two for one output and hidden layer, else the root mean squares."""
+        if len(settings.widths) == 1 and y.ndim == 1:
+            return super().units(X, y, settings)
+        # Adam's steps are of one length: inputs and targets of root mean square 1, and no weights on blank inputs
+        return Units.of(X, y, settings.loss, exact=False, blank=False)
+
+    def fit(self, data: Batches, settings: FitSettings, record: Record, rng: np.random.Generator) -> Found:
+        """Fit a network of any shape."""
+        if len(settings.widths) > 1:
+            return fit_repaired_layers(data, settings, record, rng)
+        if data.y.ndim == 2:
+            return fit_repaired_vector(data, settings, record, rng)
+        return fit_repaired(data, settings, record, rng)
 
 
-def fit_several(
-    X: Any,
-    y: Any,
-    widths: tuple[int, ...],
-    sparsity: int,
-    method: str,
-    loss: str,
-    n_iter: int,
-    gate_update: int | None,
-    batch_size: int | None,
-    restarts: int,
-    time_limit: float | None,
-    tol: float,
-    rng: np.random.Generator,
-    callback: Callable[[FitState], Any] | None,
-) -> NetworkFit:
-    """Fit a network with several outputs or hidden layers; :func:`recovery.fit_network` has checked the arguments."""
-    xp = arrays.namespace(X)
-    repaired = method == "repaired"
-    # the repaired method's steps are of one length, so it works on inputs and targets of root mean square 1; the powers
-    # of two in that are taken out first and exactly, which keeps every square in range
-    unit_X, part_X = _size(X) if repaired else (0, 1.0)
-    unit_y, part_y = _size(y) if repaired and loss == "squared" else (0, 1.0)
-    check_unit("X", unit_X, X.dtype)
-    check_unit("y", unit_y, X.dtype)
-    used = xp.flatnonzero((X != 0).any(axis=0)) if repaired else None  # blank pixels get no weights
-    small = X if used is None or int(used.shape[0]) in (0, X.shape[1]) else X[:, used]
-    small, target = (xp.ldexp(small, -unit_X), xp.ldexp(y, -unit_y)) if unit_X or unit_y else (small, y)
-    if repaired:
-        small, target = small / part_X, target / part_y
-    phases = len(widths) + (repaired and len(widths) > 1)
-    record = Record(n_iter * phases, time_limit, callback, math.ldexp(part_y, unit_y))
-    batches = Batches(small, target, batch_size, rng)
-    if len(widths) > 1:
-        if repaired:
-            network, status, note = fit_repaired_layers(
-                batches, widths, sparsity, loss, gate_update, record, rng, n_iter, restarts=restarts, tol=tol
-            )
-        else:
-            network, status, note = fit_released_layers(
-                batches, widths, sparsity, loss, gate_update, record, rng, n_iter
-            )
-    elif repaired:
-        network, status, note = fit_repaired_vector(batches, widths[0], sparsity, loss, record, rng, tol)
-    else:
-        network, status, note = fit_released_vector(batches, widths[0], sparsity, loss, gate_update, record, rng)
-    if repaired:
-        layers = list(network.layers)
-        last = len(layers) - (1 if y.ndim == 2 else 2)
-        layers[0] = layers[0] / part_X
-        layers[last] = layers[last] * part_y
-        layers, held = in_range(layers, last, unit_X, unit_y, batches.X, batches.y)
-        network = ReLUNetwork(layers)
-        if not held:
-            status, note = Status.OUT_OF_RANGE, f"before that: {sentence(status, n_iter, note)}"
-    if int(small.shape[1]) < int(X.shape[1]):
-        first = xp.zeros((int(X.shape[1]), network.n_neurons), dtype=X.dtype)
-        first[used] = network.hidden
-        network = ReLUNetwork([first, *network.layers[1:]])
-    return NetworkFit(
-        network,
-        _score(network, X, y, loss),
-        record.n_iter,
-        status,
-        sentence(status, n_iter, note),
-        record.history,
-    )
-
-
-@np.errstate(over="ignore", invalid="ignore")
-def _score(network: ReLUNetwork, X: Any, y: Any, loss: str) -> float:
-    """Return the PSNR in dB; -inf where the outputs of a diverged fit leave the range of the numbers."""
-    outputs = network(X)
-    if not bool(arrays.namespace(outputs).isfinite(outputs).all()):
-        return -math.inf
-    return psnr(softmax(outputs) if loss == "cross_entropy" else outputs, y)
-
-
-def _size(values: Any) -> tuple[int, float]:
-    """Return e and r with root mean square 2^e r and 1/2 <= r < 1; (0, 1) for zeros."""
-    top = math.frexp(float(arrays.namespace(values).abs(values).max()))[1]
-    part, power = math.frexp(root_mean_square(values, top))
-    return (top + power, part) if part else (0, 1.0)
-
-
+METHODS: dict[str, FitMethod] = {"repaired": RobustMethod(), "released": PaperMethod()}
 EXACT_ONLY = ("l1", "group_l1")
 """Solvers with equality constraints."""
 SYNCS_PER_STEP = {"repaired": 8, "released": 8}
@@ -151,14 +84,28 @@ SYNCS_PER_CUT = 20
 """The same in a step of the repaired method that cuts back to the size of the answer."""
 
 
+def method_of(method: Any) -> FitMethod:
+    """Return the method of a name, or an object that is one."""
+    if isinstance(method, FitMethod):
+        return method
+    if isinstance(method, type) and issubclass(method, FitMethod):
+        raise TypeError(f"method={method.__name__} is a class; expected an object, {method.__name__}(...)")
+    if not isinstance(method, str):
+        raise TypeError(
+            f"method={method!r} is of type {type(method).__name__}; expected 'repaired', 'released' or an object of a "
+            "subclass of recovery.networks.FitMethod"
+        )
+    return METHODS[check_choice(method, "method", tuple(METHODS))]
+
+
 def fit_network(
     X: Any,
     y: Any,
     *,
     n_neurons: int | Sequence[int],
     sparsity: int,
-    method: str = "repaired",
-    loss: str = "squared",
+    method: Method | FitMethod = "repaired",
+    loss: Loss = "squared",
     solver: str | None = None,
     n_iter: int = 100,
     gate_update: int | None = 1,
@@ -185,10 +132,10 @@ def fit_network(
     sparsity : int
         s, the largest number of non-zero weights of the answer, from 0 to all there are: of the hidden layers for
         one output, of all layers together, the output layer too, for targets (n, k) and for cross-entropy.
-    method : {"repaired", "released"}, default "repaired"
+    method : {"repaired", "released"} or FitMethod, default "repaired"
         ``"released"`` is the paper's released method, faults included: positive output weights
         only, and a neuron that loses all its weights never comes back. ``"repaired"`` has neither
-        fault, see Notes.
+        fault, see Notes. An object of a class of your own is run as it is: see :class:`recovery.networks.FitMethod`.
     loss : {"squared", "cross_entropy"}, default "squared"
         Which loss is made small. ``psnr_db`` is then that of softmax(outputs) against the rows of targets.
     solver : str, optional
@@ -222,12 +169,13 @@ def fit_network(
     Returns
     -------
     NetworkFit
-        ``network, psnr_db, n_iter, status, message, history``.
+        ``network, psnr_db, n_iter, status, success, message, support, history``.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is out of range, NaN or infinite, of the wrong kind or shape, or on another device.
+        If an argument is out of range, NaN or infinite, of the wrong kind or shape, or on another device; or if an own
+        method returns something else than a network of the size asked for.
 
     Notes
     -----
@@ -268,80 +216,92 @@ def fit_network(
     True
     """
     X = check_array(X, "X", ndim=2)
+    check_choice(loss, "loss", LOSSES)
     classes = loss == "cross_entropy"
     y = class_targets(y, loss, X.dtype) if classes else check_array(y, "y", ndim=(1, 2))
-    check_choice(loss, "loss", LOSSES)
     check_same_rows(X, "X", y, "y")
     xp = arrays.namespace(X, y)
     dtype = np.result_type(X.dtype, y.dtype)
     # in one memory order, so that products, and with them every bit, do not depend on the caller's
     X, y = X.astype(dtype, order="C"), y.astype(dtype, order="C")
-    widths = check_widths(n_neurons)
-    sparsity = check_integer(sparsity, "sparsity", minimum=0, maximum=count_weights(X, y, widths))
-    check_choice(method, "method", ("repaired", "released"))
-    n_iter = check_integer(n_iter, "n_iter", minimum=1)
-    if gate_update is not None:
-        gate_update = check_integer(gate_update, "gate_update", minimum=1)
-    if batch_size is not None:
-        batch_size = check_integer(batch_size, "batch_size", minimum=1)
-    restarts = check_integer(restarts, "restarts", minimum=0)
-    if time_limit is not None:
-        time_limit = check_number(time_limit, "time_limit", minimum=0.0)
-    tol = check_number(tol, "tol", minimum=0.0)
-    if callback is not None and not callable(callback):
-        raise TypeError(f"callback={callback!r} cannot be called; expected a function of one state")
-    _check_solver(solver, method, batch_size, scalar=len(widths) == 1 and y.ndim == 1)
+    settings = FitSettings(
+        check_widths(n_neurons),
+        sparsity,
+        loss,
+        solver,
+        n_iter,
+        gate_update,
+        batch_size,
+        restarts,
+        time_limit,
+        tol,
+        callback,
+    )
+    capacity = settings.capacity(int(X.shape[1]), int(y.shape[1]) if y.ndim == 2 else None)
+    check_integer(sparsity, "sparsity", minimum=0, maximum=capacity)
+    chosen = method_of(method)
+    _check_solver(chosen, method, settings, y)
     draw = arrays.generator(rng)
-    if sparsity == 0 or not bool((y != 0).any()):
-        status = Status.ZERO_SPARSITY if sparsity == 0 else Status.ZERO_DATA
+    if settings.sparsity == 0 or not bool((y != 0).any()):
+        status = Status.ZERO_SPARSITY if settings.sparsity == 0 else Status.ZERO_DATA
         zero = softmax(xp.zeros_like(y)) if classes else xp.zeros_like(y)
-        history = Record(0, None, None).history
-        return NetworkFit(empty_network(X, y, len(widths)), psnr(zero, y), 0, status, status.value, history)
-    if len(widths) > 1 or y.ndim == 2:
-        return fit_several(
-            X,
-            y,
-            widths,
-            sparsity,
-            method,
-            loss,
-            n_iter,
-            gate_update,
-            batch_size,
-            restarts,
-            time_limit,
-            tol,
-            draw,
-            callback,
+        network = empty_network(X, y, len(settings.widths))
+        return NetworkFit(network, psnr(zero, y), 0, status, status.value, Record.no_history())
+    return _fit(chosen, X, y, settings, draw)
+
+
+def _fit(method: FitMethod, X: Any, y: Any, settings: FitSettings, rng: np.random.Generator) -> NetworkFit:
+    """Fit a network of at least one weight to targets that are not all zero."""
+    units = method.units(X, y, settings)
+    # the layer that takes the unit of the targets: a scalar network's output weights stay signs
+    last = len(settings.widths) if y.ndim == 2 else len(settings.widths) - 1
+    units.check(last, X.dtype)
+    data = Batches(*units.divide(X, y), settings.batch_size, rng)
+    record = Record(settings, units.targets.number)
+    network, status, note = _checked(method, method.fit(data, settings, record, rng), data, settings)
+    layers, held = units.restore(network.layers, last, data.X, data.y, int(X.shape[1]))
+    network = ReLUNetwork(layers)
+    if not held:
+        status, note = Status.OUT_OF_RANGE, f"before that: {sentence(status, settings.n_iter, note)}"
+    message = sentence(status, settings.n_iter, note)
+    return NetworkFit(network, _score(network, X, y, settings.loss), record.n_iter, status, message, record.history)
+
+
+def _checked(method: FitMethod, found: Any, data: Batches, settings: FitSettings) -> Found:
+    """Return what a method has found, or refuse what is no answer to the question."""
+    who = f"{type(method).__name__}.fit"
+    if not (isinstance(found, tuple) and len(found) == 3 and isinstance(found[0], ReLUNetwork)):
+        raise TypeError(f"{who} returned {type(found).__name__}; expected a tuple (ReLUNetwork, Status, str)")
+    network, status, note = found
+    if not isinstance(status, Status) or not isinstance(note, str):
+        raise TypeError(f"{who} returned the status {status!r} and the note {note!r}; expected a Status and a str")
+    ends = (int(data.X.shape[1]), *data.y.shape[1:])
+    if (network.n_inputs, *network.output.shape[1:]) != ends:
+        raise ValueError(
+            f"{who} returned {network!r}; expected {ends[0]} inputs and output weights of shape "
+            f"{('m', *ends[1:])}, as the data"
         )
-    n_neurons = widths[0]
-    # powers of two are exact: the repaired method works on numbers near 1, whose squares stay in range
-    unit_X, unit_y = (_exponent(X), _exponent(y)) if method == "repaired" else (0, 0)
-    check_ratio(unit_y, unit_X, dtype)
-    small, target = (xp.ldexp(X, -unit_X), xp.ldexp(y, -unit_y)) if unit_X or unit_y else (X, y)
-    record = Record(n_iter, time_limit, callback, power(1.0, unit_y))
-    batches = Batches(small, target, batch_size, draw)
-    if method == "released":
-        network, status, note = fit_released(batches, n_neurons, sparsity, gate_update, record, draw)
-    else:
-        network, status, note = fit_repaired(
-            batches, n_neurons, sparsity, gate_update, record, draw, restarts=restarts, tol=tol, solver=solver
+    widths = tuple(int(layer.shape[1]) for layer in network.layers[:-1])
+    if len(widths) != len(settings.widths) or any(a > b for a, b in zip(widths, settings.widths, strict=True)):
+        raise ValueError(f"{who} returned hidden layers of {widths} neurons; expected at most {settings.widths}")
+    if network.sparsity > settings.sparsity:
+        raise ValueError(
+            f"{who} returned a network of {network.sparsity} non-zero weights; expected at most {settings.sparsity}"
         )
-    if unit_y != unit_X:
-        layers, held = in_range([network.hidden, network.output], 0, unit_X, unit_y, small, target)
-        network = ReLUNetwork(layers)
-        if not held:
-            status, note = Status.OUT_OF_RANGE, f"before that: {sentence(status, n_iter, note)}"
-    message = sentence(status, n_iter, note)
-    return NetworkFit(network, psnr(network(X), y), record.n_iter, status, message, record.history)
+    return network, status, note
 
 
-def _exponent(values: Any) -> int:
-    """Return e with 2^(e-1) <= max |values| < 2^e; 0 for zeros."""
-    return math.frexp(float(arrays.namespace(values).abs(values).max()))[1]
+@np.errstate(over="ignore", invalid="ignore")
+def _score(network: ReLUNetwork, X: Any, y: Any, loss: str) -> float:
+    """Return the PSNR in dB; -inf where the outputs of a diverged fit leave the range of the numbers."""
+    outputs = network(X)
+    if not bool(arrays.namespace(outputs).isfinite(outputs).all()):
+        return -math.inf
+    return psnr(softmax(outputs) if loss == "cross_entropy" else outputs, y)
 
 
-def _check_solver(solver: str | None, method: str, batch_size: int | None, scalar: bool) -> None:
+def _check_solver(chosen: FitMethod, method: Any, settings: FitSettings, y: Any) -> None:
+    solver, batch_size = settings.solver, settings.batch_size
     if solver is None:
         return
     from recovery.solvers.solve import solver_class
@@ -352,12 +312,12 @@ def _check_solver(solver: str | None, method: str, batch_size: int | None, scala
             f"solver={solver!r} asks for A z = y, which no z satisfies while the gates are wrong; expected one of the "
             "solvers that minimise |A z - y|, such as 'htp'"
         )
-    if method != "repaired" or batch_size is not None:
+    if not chosen.takes_solver or batch_size is not None:
         raise ValueError(
             f"solver={solver!r} was given with method={method!r} and batch_size={batch_size}; "
             "expected solver=None except for method='repaired' on all rows"
         )
-    if not scalar:
+    if len(settings.widths) > 1 or y.ndim == 2:
         raise ValueError(
             f"solver={solver!r} was given for several outputs or hidden layers, where no linear problem is solved; "
             "expected solver=None"

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
 from planted.base import arrays
-from planted.base.checks import check_array, check_choice, check_integer
+from planted.base.checks import check_array, check_integer
 from planted.networks import ReLUNetwork
 from recovery.mlp.losses import psnr
-from recovery.mlp.record import NetworkFit, Record, sentence
-from recovery.networks.fitting import fit_network
+from recovery.mlp.record import (
+    FitMethod,
+    FitSettings,
+    FitState,
+    Loss,
+    NetworkFit,
+    Record,
+    check_widths,
+    problems,
+    sentence,
+)
+from recovery.networks.fitting import Method, PaperMethod, fit_network, method_of
 from recovery.networks.scalar.released import INNER_STEPS
 from recovery.operators.gated import GRAM_COLUMNS
 from recovery.solvers.base import Status
@@ -232,17 +243,30 @@ GROUP_BYTES = 8 * 2**30
 """Problems are taken together as long as their gates and columns need at most so many bytes."""
 
 
+class FitOptions(TypedDict, total=False):
+    """Arguments of :func:`recovery.fit_network` that are the same for all problems."""
+
+    loss: Loss
+    solver: str | None
+    n_iter: int
+    gate_update: int | None
+    batch_size: int | None
+    restarts: int
+    time_limit: float | None
+    tol: float
+    callback: Callable[[FitState], Any] | None
+
+
 def fit_many(
     X: Any,
     Y: Any,
     *,
-    n_neurons: int,
-    sparsities: Sequence[int],
-    method: str = "released",
-    n_iter: int = 100,
-    gate_update: int | None = 1,
+    n_neurons: int | Sequence[int],
+    sparsity: int | Sequence[int],
+    method: Method | FitMethod = "repaired",
     rngs: Sequence[Any] | None = None,
     together: bool | None = None,
+    **options: Unpack[FitOptions],
 ) -> list[NetworkFit]:
     """Fit several problems of one width, each as :func:`recovery.fit_network` does.
 
@@ -250,20 +274,17 @@ def fit_many(
     ----------
     X : array, shape (n, d) or (B, n, d)
         Inputs that all problems share, or inputs of each.
-    Y : array, shape (B, n)
-        Targets, a row a problem.
-    n_neurons : int
-        m, of all problems.
-    sparsities : sequence of int
-        s of each problem.
-    method : {"released", "repaired"}, default "released"
-        ``"repaired"`` problems are always fitted one after the other.
-    n_iter, gate_update
-        As in :func:`recovery.fit_network`, for all problems.
-    rngs : sequence, optional
+    Y : array, shape (B, n) or (B, n, k), or sequence of B arrays
+        Targets, one entry for each problem.
+    n_neurons, method, **options
+        As in :func:`recovery.fit_network`, for all problems; `time_limit` is for each.
+    sparsity : int or sequence of B integers
+        s of all problems, or of each.
+    rngs : sequence of B, optional
         `rng` of each problem.
     together : bool, optional
-        Whether a step is made for many problems at once. By default on a GPU only: there one problem leaves
+        Whether a step is made for many problems at once, where the method can: ``"released"`` for one output and one
+        hidden layer, on all rows, without limits of time. By default on a GPU only: there one problem leaves
         most of the device idle, while a CPU is kept busy by one and would compute with the padding.
 
     Returns
@@ -281,54 +302,65 @@ def fit_many(
     RuntimeWarning
         If the device ran out of memory and fewer problems are taken together.
 
+    See Also
+    --------
+    recovery.imp_many : the same for iterative magnitude pruning.
+
     Notes
     -----
     Each problem has the iterates it would have alone, up to rounding. A step of a group synchronises once,
     however many problems are in it. Problems of similar sparsity are grouped, as columns are padded to the largest
     s of the group.
     """
-    check_choice(method, "method", ("released", "repaired"))
-    X, Y = check_array(X, "X", ndim=(2, 3)), check_array(Y, "Y", ndim=2)
-    xp = arrays.namespace(X, Y)
-    count, n, d = int(Y.shape[0]), int(X.shape[-2]), int(X.shape[-1])
-    rngs = [None] * count if rngs is None else list(rngs)
-    if int(Y.shape[1]) != n or (X.ndim == 3 and int(X.shape[0]) != count):
-        raise ValueError(
-            f"Y has shape {tuple(Y.shape)} and X {tuple(X.shape)}; expected Y of shape (B, n) with X of shape (n, d) "
-            "or (B, n, d)"
-        )
-    if len(sparsities) != count or len(rngs) != count:
-        raise ValueError(
-            f"there are {count} rows of Y, {len(sparsities)} sparsities and {len(rngs)} rngs; expected equally many"
-        )
-    n_neurons = check_integer(n_neurons, "n_neurons", minimum=1)
-    sizes = [check_integer(s, f"sparsities[{b}]", minimum=0, maximum=n_neurons * d) for b, s in enumerate(sparsities)]
-    n_iter = check_integer(n_iter, "n_iter", minimum=1)
-    if gate_update is not None:
-        gate_update = check_integer(gate_update, "gate_update", minimum=1)
+    chosen = method_of(method)
+    inputs, targets, sizes, draws = problems(X, Y, sparsity, rngs)
     if together is None:
-        together = arrays.device_of(X) == "gpu"
-    dtype = np.result_type(X.dtype, Y.dtype)
-    X, Y = X.astype(dtype), Y.astype(dtype)
-    peaks = arrays.to_numpy(xp.abs(Y).max(axis=1)).tolist()
-    batched = [b for b in range(count) if together and method == "released" and sizes[b] and peaks[b] > 0]
+        together = arrays.device_of(inputs[0]) == "gpu"
     fits: dict[int, NetworkFit] = {}
-    for b in range(count):
-        if b not in batched:
-            fits[b] = fit_network(
-                X if X.ndim == 2 else X[b],
-                Y[b],
-                n_neurons=n_neurons,
-                sparsity=sizes[b],
-                method=method,
-                n_iter=n_iter,
-                gate_update=gate_update,
-                rng=rngs[b],
-            )
-    starts = {b: arrays.generator(rngs[b]).standard_normal((n_neurons, d)) for b in batched}
-    for group in _groups(sorted(batched, key=lambda b: sizes[b]), sizes, n, n_neurons, dtype.itemsize):
-        fits.update(_fit_group(X, Y, starts, sizes, peaks, n_iter, gate_update, group))
-    return [fits[b] for b in range(count)]
+    if together and isinstance(chosen, PaperMethod):
+        fits = _together(X, targets, FitSettings(check_widths(n_neurons), 0, **options), sizes, draws)
+    for b, (x, y) in enumerate(zip(inputs, targets, strict=True)):
+        if b not in fits:
+            fits[b] = fit_network(x, y, n_neurons=n_neurons, sparsity=sizes[b], method=method, rng=draws[b], **options)
+    return [fits[b] for b in range(len(targets))]
+
+
+@dataclass(frozen=True, eq=False)
+class _Batch:
+    """Problems with one output of one width, to be fitted together; lists are indexed by the problem."""
+
+    X: Any
+    Y: Any
+    settings: FitSettings
+    sizes: Sequence[int]
+    peaks: Sequence[float]
+    starts: dict[int, np.ndarray]
+
+
+def _together(
+    X: Any, targets: Sequence[Any], settings: FitSettings, sizes: Sequence[int], draws: Sequence[Any]
+) -> dict[int, NetworkFit]:
+    """Fit the problems that can be fitted together, and leave the others out."""
+    alone = len(settings.widths) > 1 or settings.loss != "squared" or settings.solver is not None
+    if alone or settings.batch_size is not None or settings.time_limit is not None or settings.callback is not None:
+        return {}
+    if any(y.ndim == 2 for y in targets):
+        return {}
+    X = check_array(X, "X", ndim=(2, 3))
+    xp = arrays.namespace(X, *targets)
+    dtype = np.result_type(X.dtype, *(y.dtype for y in targets))
+    X, Y = X.astype(dtype), xp.stack(list(targets)).astype(dtype)
+    n, d, (m,) = int(Y.shape[1]), int(X.shape[-1]), settings.widths
+    for b, s in enumerate(sizes):
+        check_integer(s, f"sparsity[{b}]", minimum=0, maximum=m * d)
+    peaks = arrays.to_numpy(xp.abs(Y).max(axis=1)).tolist()
+    live = [b for b, s in enumerate(sizes) if s and peaks[b] > 0]
+    starts = {b: arrays.generator(draws[b]).standard_normal((m, d)) for b in live}
+    batch = _Batch(X, Y, settings, sizes, peaks, starts)
+    fits: dict[int, NetworkFit] = {}
+    for group in _groups(sorted(live, key=lambda b: sizes[b]), sizes, n, m, dtype.itemsize):
+        fits.update(_fit_group(batch, group))
+    return fits
 
 
 def _groups(order: Sequence[int], sizes: Sequence[int], n: int, m: int, itemsize: int) -> Iterator[list[int]]:
@@ -344,19 +376,10 @@ def _groups(order: Sequence[int], sizes: Sequence[int], n: int, m: int, itemsize
         yield group
 
 
-def _fit_group(
-    X: Any,
-    Y: Any,
-    starts: dict[int, np.ndarray],
-    sizes: Sequence[int],
-    peaks: Sequence[float],
-    n_iter: int,
-    gate_update: int | None,
-    group: list[int],
-) -> dict[int, NetworkFit]:
+def _fit_group(batch: _Batch, group: list[int]) -> dict[int, NetworkFit]:
     """Fit a group, or its halves where the device has no room for all of it."""
     try:
-        return _fit_together(X, Y, starts, sizes, peaks, n_iter, gate_update, group)
+        return _fit_at_once(batch, group)
     except arrays.out_of_memory_errors():
         if len(group) == 1:
             raise
@@ -367,34 +390,22 @@ def _fit_group(
         RuntimeWarning,
         stacklevel=3,
     )
-    halves = (group[:half], group[half:])
-    return {
-        b: fit
-        for part in halves
-        for b, fit in _fit_group(X, Y, starts, sizes, peaks, n_iter, gate_update, part).items()
-    }
+    return {**_fit_group(batch, group[:half]), **_fit_group(batch, group[half:])}
 
 
-def _fit_together(
-    X: Any,
-    Y: Any,
-    starts: dict[int, np.ndarray],
-    sizes: Sequence[int],
-    peaks: Sequence[float],
-    n_iter: int,
-    gate_update: int | None,
-    group: list[int],
-) -> dict[int, NetworkFit]:
+def _fit_at_once(batch: _Batch, group: list[int]) -> dict[int, NetworkFit]:
+    X, settings, sizes = batch.X, batch.settings, batch.sizes
     xp = arrays.namespace(X)
-    n = int(Y.shape[1])
+    n, n_iter, gate_update = int(batch.Y.shape[1]), settings.n_iter, settings.gate_update
     rows = xp.asarray(group)
-    y = Y[rows]
-    generators = xp.asarray(np.stack([starts[b] for b in group]), dtype=X.dtype)
+    y = batch.Y[rows]
+    generators = xp.asarray(np.stack([batch.starts[b] for b in group]), dtype=X.dtype)
     state = BatchedReleased(X if X.ndim == 2 else X[rows], y, generators, [sizes[b] for b in group])
-    records = [Record(n_iter, None, None) for _ in group]
+    records = [Record(settings) for _ in group]
     ended: list[Status | None] = [None] * len(group)
     for step in range(1, n_iter + 1):
-        numbers = state.step(moves=gate_update is not None and step >= 2 and step % gate_update == 0)
+        moves = gate_update is not None and step >= 2 and step % gate_update == 0
+        numbers = state.step(moves=moves)
         for i, (finite, square, entered, flips, live) in enumerate(numbers):
             if ended[i] is not None:
                 continue
@@ -402,10 +413,18 @@ def _fit_together(
                 ended[i] = Status.DIVERGED
                 continue
             s = min(sizes[group[i]], generators.shape[1] * int(X.shape[-1]))
-            objective = records[i].put(square, n, peaks[group[i]], entered, flips, s, live)
+            objective = records[i].put(
+                square,
+                n,
+                batch.peaks[group[i]],
+                support_change=entered,
+                gate_change=flips,
+                nonzeros=s,
+                neurons=live,
+            )
             if not np.isfinite(objective):
                 ended[i] = Status.DIVERGED
-            elif live == 0 and gate_update is not None and step >= 2 and step % gate_update == 0:
+            elif live == 0 and moves:
                 ended[i] = Status.STALLED
         if all(status is not None for status in ended):
             break

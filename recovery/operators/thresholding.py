@@ -7,7 +7,7 @@ from typing import Any
 from planted.base import arrays
 from planted.base.checks import check_array, check_integer
 
-__all__ = ["StreamingTopS", "WarmTopS", "hard_threshold", "refuse_nan", "select_top", "top_s"]
+__all__ = ["StreamingTopS", "refuse_nan", "select_top", "top_s"]
 
 
 WARM_FACTOR = 0.95
@@ -52,34 +52,6 @@ def top_s(values: Any, s: int) -> Any:
     return picked
 
 
-def hard_threshold(values: Any, s: int) -> Any:
-    """Return a copy of a vector in which all but the s entries of largest magnitude are zero.
-
-    Parameters
-    ----------
-    values : array, shape (N,)
-        Real numbers.
-    s : int
-        How many entries stay, from 0 to N.
-
-    Returns
-    -------
-    array, shape (N,)
-        H_s(values); ties go to the smaller index.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`top_s`.
-    """
-    picked = top_s(values, s)
-    xp = arrays.namespace(picked)
-    values = values if arrays.is_array(values) else xp.asarray(values)
-    out = xp.zeros(values.shape[0], dtype=values.dtype)
-    out[picked] = values[picked]
-    return out
-
-
 def select_top(values: Any, s: int, hint: Any = None) -> Any:
     """Return what :func:`top_s` returns, without its checks; the inner loops call this.
 
@@ -118,51 +90,6 @@ def select_top(values: Any, s: int, hint: Any = None) -> Any:
         if s < count <= size // 2:
             return candidates[_select_cold(xp, magnitude[candidates], s)]
     return _select_cold(xp, magnitude, s)
-
-
-class WarmTopS:
-    """A top-s selection that remembers its last threshold, for loops whose vectors change slowly.
-
-    Parameters
-    ----------
-    s : int
-        How many entries to select, >= 0.
-
-    Attributes
-    ----------
-    threshold : array of shape (), or None
-        The smallest selected magnitude of the last call.
-    """
-
-    def __init__(self, s: int) -> None:
-        self.s = check_integer(s, "s", minimum=0)
-        self.threshold: Any = None
-
-    def __call__(self, values: Any) -> Any:
-        """Return the same indices as ``top_s(values, s)``.
-
-        Parameters
-        ----------
-        values : array, shape (N,)
-            Real numbers.
-
-        Returns
-        -------
-        array of int64, shape (s,)
-            Indices in ascending order.
-
-        Raises
-        ------
-        ValueError
-            If `values` holds NaN or has fewer than s entries.
-        """
-        check_integer(self.s, "s", maximum=int(values.shape[0]))
-        picked = select_top(values, self.s, self.threshold)
-        kept = values[picked]
-        refuse_nan(kept, "values")
-        if self.s:
-            self.threshold = arrays.namespace(values).abs(kept).min()
-        return picked
 
 
 def _sampled_threshold(xp: Any, magnitude: Any, s: int) -> Any:

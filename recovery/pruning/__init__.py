@@ -1,1 +1,6 @@
 """Pruning of ReLU networks: iterative magnitude pruning, its recipes and its rounds."""
+
+from recovery.pruning.magnitude import imp, imp_many
+from recovery.pruning.recipes import FAIR, PAPER, Recipe
+
+__all__ = ["FAIR", "PAPER", "Recipe", "imp", "imp_many"]

@@ -3,19 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal, TypedDict, Unpack, overload
 
 import numpy as np
 
 from planted.base import arrays
-from planted.base.checks import check_array, check_choice, check_integer, check_number, check_same_rows
+from planted.base.checks import check_array, check_choice, check_integer, check_same_rows
 from recovery.mlp.losses import LOSSES, class_targets
-from recovery.mlp.record import FitState, NetworkFit
-from recovery.mlp.training import Clock
-from recovery.pruning.recipes import resolve
+from recovery.mlp.passes import Shapes
+from recovery.mlp.record import FitSettings, FitState, Loss, NetworkFit, check_widths, problems
+from recovery.pruning.recipes import Recipe, resolve
 from recovery.pruning.rounds import Pass
+from recovery.solvers.base import Recorder
 
-__all__ = ["imp", "imp_many"]
+__all__ = ["ImpOptions", "imp", "imp_many"]
+
+Start = Literal["small", "pytorch"] | Callable[[Shapes, np.random.Generator], np.ndarray]
+
+
+class ImpOptions(TypedDict, total=False):
+    """Optional arguments of :func:`recovery.imp`, but the source of random numbers."""
+
+    recipe: Literal["fair", "paper"] | Recipe
+    loss: Loss
+    n_iter: int | None
+    batch_size: int | None
+    learning_rate: float | None
+    prune_share: float | None
+    rewind: float | None
+    fine_tune: int | None
+    initialisation: Start | None
+    count: Literal["hidden", "all"] | None
+    time_limit: float | None
+    callback: Callable[[FitState], Any] | None
+
+
+@overload
+def imp(
+    X: Any,
+    y: Any,
+    *,
+    n_neurons: int | Sequence[int],
+    sparsity: int,
+    rng: Any = None,
+    **options: Unpack[ImpOptions],
+) -> NetworkFit: ...
+
+
+@overload
+def imp(
+    X: Any,
+    y: Any,
+    *,
+    n_neurons: int | Sequence[int],
+    sparsity: Sequence[int],
+    rng: Any = None,
+    **options: Unpack[ImpOptions],
+) -> list[NetworkFit]: ...
 
 
 def imp(
@@ -24,20 +68,20 @@ def imp(
     *,
     n_neurons: int | Sequence[int],
     sparsity: int | Sequence[int],
-    recipe: str = "fair",
-    loss: str = "squared",
+    recipe: Literal["fair", "paper"] | Recipe = "fair",
+    loss: Loss = "squared",
     n_iter: int | None = None,
     batch_size: int | None = None,
     learning_rate: float | None = None,
     prune_share: float | None = None,
     rewind: float | None = None,
     fine_tune: int | None = None,
-    initialisation: str | None = None,
-    count: str | None = None,
+    initialisation: Start | None = None,
+    count: Literal["hidden", "all"] | None = None,
     time_limit: float | None = None,
     rng: Any = None,
     callback: Callable[[FitState], Any] | None = None,
-) -> Any:
+) -> NetworkFit | list[NetworkFit]:
     """Fit a sparse ReLU network by iterative magnitude pruning: train, prune, rewind, again.
 
     Parameters
@@ -50,8 +94,9 @@ def imp(
         Widths of the hidden layers; an int is one layer.
     sparsity : int or sequence of int
         s >= 0, the number of weights to keep; all of a sequence are served by one pass. It may exceed what exists.
-    recipe : {"fair", "paper"}, default "fair"
-        Where the defaults of all arguments below come from. ``"paper"`` is the paper's baseline, see Notes.
+    recipe : {"fair", "paper"}, or Recipe, default "fair"
+        Where the defaults of all arguments below come from. ``"paper"`` is the paper's baseline, see Notes; a
+        :class:`recovery.pruning.Recipe` is one of your own, for instance ``dataclasses.replace(FAIR, ...)``.
     loss : {"squared", "cross_entropy"}, default "squared"
         What training minimises.
     n_iter : int, optional
@@ -66,10 +111,11 @@ def imp(
         Share of the first round after which weights are kept, to rewind to; 0 rewinds to the initialisation.
     fine_tune : int, optional
         Updates after the last pruning, with the mask.
-    initialisation : {"small", "pytorch"}, optional
+    initialisation : {"small", "pytorch"} or callable, optional
         Where training starts, see :func:`recovery.pruning.recipes.initial_weights`.
     count : {"hidden", "all"}, optional
-        Which weights are pruned and counted: those of the hidden layers, or of the output layer too.
+        Which weights are pruned and counted: those of the hidden layers, or of the output layer too. ``.sparsity`` of
+        the networks counts as the fair recipe does: hidden weights for one output, all for several.
     time_limit : float, optional
         Seconds; when they are up, what is trained is pruned to the sparsities at once.
     rng : int, numpy.random.Generator or None
@@ -82,8 +128,9 @@ def imp(
     -------
     NetworkFit or list of NetworkFit
         One for each entry of `sparsity`, in its order. Neurons that receive or send nothing are left out.
-        ``history`` has an entry a round: ``objective`` (n times the mean loss, after training), ``psnr_db``
-        (trained), ``nonzeros`` and ``pruned_psnr_db`` (right after pruning), and ``fine_tuned_psnr_db``, of one entry.
+        ``history`` has an entry for each round: ``objective`` (after training: 1/2 |r|^2 over all rows and outputs, or
+        for cross-entropy its sum over the rows, as in :func:`recovery.fit_network`), ``psnr_db`` (trained),
+        ``nonzeros`` and ``pruned_psnr_db`` (right after pruning), and ``fine_tuned_psnr_db``, of one entry.
 
     Raises
     ------
@@ -117,12 +164,12 @@ def imp(
     >>> small.network.sparsity, large.network.sparsity
     (9, 20)
     """
-    several = not isinstance(sparsity, (int, np.integer))
-    fits = imp_many(
-        X,
+    fits = _passes(
+        check_array(X, "X", ndim=2),
         [y],
-        n_neurons=n_neurons,
-        sparsities=[sparsity] if several else [[sparsity]],  # type: ignore[list-item]
+        [sparsity],
+        [rng],
+        n_neurons,
         recipe=recipe,
         loss=loss,
         n_iter=n_iter,
@@ -134,79 +181,129 @@ def imp(
         initialisation=initialisation,
         count=count,
         time_limit=time_limit,
-        rngs=[rng],
         callback=callback,
-    )[0]
-    return fits if several else fits[0]
+    )
+    return fits[0]
 
 
-@np.errstate(over="ignore", invalid="ignore")
+@overload
 def imp_many(
     X: Any,
-    Y: Sequence[Any],
+    Y: Any,
     *,
     n_neurons: int | Sequence[int],
-    sparsities: Sequence[Sequence[int]],
-    recipe: str = "fair",
-    loss: str = "squared",
+    sparsity: int | Sequence[int],
     rngs: Sequence[Any] | None = None,
-    time_limit: float | None = None,
-    callback: Callable[[FitState], Any] | None = None,
-    **options: Any,
-) -> list[list[NetworkFit]]:
-    """Prune several networks of one shape at once, which share the inputs: a cell of a sweep each.
+    **options: Unpack[ImpOptions],
+) -> list[NetworkFit]: ...
+
+
+@overload
+def imp_many(
+    X: Any,
+    Y: Any,
+    *,
+    n_neurons: int | Sequence[int],
+    sparsity: Sequence[Sequence[int]],
+    rngs: Sequence[Any] | None = None,
+    **options: Unpack[ImpOptions],
+) -> list[list[NetworkFit]]: ...
+
+
+def imp_many(
+    X: Any,
+    Y: Any,
+    *,
+    n_neurons: int | Sequence[int],
+    sparsity: Any,
+    rngs: Sequence[Any] | None = None,
+    **options: Unpack[ImpOptions],
+) -> Any:
+    """Prune several networks of one shape, each as :func:`recovery.imp` does.
 
     Parameters
     ----------
-    X : array, shape (n, d)
-        Inputs, shared.
-    Y : sequence of B arrays, each of shape (n,) or (n, k)
-        Targets of each problem, of equal shapes.
-    n_neurons, recipe, loss, time_limit, **options
+    X : array, shape (n, d) or (B, n, d)
+        Inputs that all problems share, or inputs of each.
+    Y : array, shape (B, n) or (B, n, k), or sequence of B arrays
+        Targets, one entry for each problem, of equal shapes.
+    n_neurons, **options
         As of :func:`recovery.imp`, for all problems; `time_limit` is for all together.
-    sparsities : sequence of B sequences of int
-        Those asked for, of each problem.
+    sparsity : int, or sequence of B integers or of B sequences of integers
+        What is asked for of all problems, or of each.
     rngs : sequence of B, optional
-        Seeds or generators of each problem.
-    callback : callable, optional
-        As of :func:`recovery.imp`; called for one problem after the other, it stops all of them.
+        `rng` of each problem.
 
     Returns
     -------
-    list of B lists of NetworkFit
-        What :func:`recovery.imp` returns for each problem, up to the rounding of the products.
+    list
+        What :func:`recovery.imp` returns for each problem, up to the rounding of the products: a NetworkFit where an
+        integer was asked for, a list of them where a sequence was.
 
     Raises
     ------
     TypeError, ValueError
         As :func:`recovery.imp`, and if the lengths or shapes differ.
+
+    See Also
+    --------
+    recovery.fit_many : the same for :func:`recovery.fit_network`.
+
+    Notes
+    -----
+    Problems with the same inputs are trained side by side, in shared products; with inputs of their own, one after the
+    other. `callback` is called for one problem after the other; it stops all of them.
     """
-    X = check_array(X, "X", ndim=2)
+    inputs, targets, wanted, draws = problems(X, Y, sparsity, rngs)
+    if all(x is inputs[0] for x in inputs):
+        return _passes(inputs[0], targets, wanted, draws, n_neurons, **options)
+    found: list[Any] = []
+    asked = Recorder(None, options.get("time_limit"), options.get("callback"))
+    for x, y, values, rng in zip(inputs, targets, wanted, draws, strict=True):
+        found += _passes(x, [y], [values], [rng], n_neurons, asked=asked, **options)
+    return found
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def _passes(
+    X: Any,
+    Y: Sequence[Any],
+    sparsity: Sequence[Any],
+    rngs: Sequence[Any],
+    n_neurons: Any,
+    *,
+    recipe: str | Recipe = "fair",
+    loss: Loss = "squared",
+    time_limit: float | None = None,
+    callback: Callable[[FitState], Any] | None = None,
+    asked: Recorder | None = None,
+    **options: Any,
+) -> list[Any]:
+    """Prune networks for shared inputs; return a fit for each integer, and a list of fits for each sequence."""
     check_choice(loss, "loss", LOSSES)
     targets = _targets(X, Y, loss)
-    widths = _widths(n_neurons)
-    for name, value in (("sparsities", sparsities), ("rngs", rngs)):
-        if value is not None and not hasattr(value, "__len__"):
-            raise TypeError(f"{name}={value!r} is not a sequence; expected one entry for each problem")
-    if len(sparsities) != len(targets):
-        raise ValueError(f"sparsities has {len(sparsities)} entries; expected {len(targets)}, one for each problem")
-    wanted = [_sparsities(row) for row in sparsities]
-    if rngs is not None and len(rngs) != len(targets):
-        raise ValueError(f"rngs has {len(rngs)} entries; expected {len(targets)}, one for each problem")
-    draws = [arrays.generator(rng) for rng in (rngs if rngs is not None else [None] * len(targets))]
-    settings = resolve(recipe, targets[0].ndim == 1, **options)
-    if time_limit is not None:
-        time_limit = check_number(time_limit, "time_limit", minimum=0.0)
-    if callback is not None and not callable(callback):
-        raise TypeError(f"callback={callback!r} cannot be called; expected a function of one state")
-    clock = Clock(time_limit)
-    return Pass(X, targets, widths, wanted, settings, loss, draws, clock, callback).run()
+    wanted = [_sparsities(value) for value in sparsity]
+    chosen = resolve(recipe, targets[0].ndim == 1, **options)
+    settings = FitSettings(
+        check_widths(n_neurons),
+        max(map(max, wanted)),
+        loss,
+        n_iter=chosen.n_iter,
+        batch_size=chosen.batch_size,
+        time_limit=time_limit,
+        callback=callback,
+    )
+    asked = asked or Recorder(None, settings.time_limit, settings.callback)
+    fits = Pass(X, targets, wanted, chosen, settings, [arrays.generator(rng) for rng in rngs]).run(asked)
+    return [row[0] if _single(value) else row for row, value in zip(fits, sparsity, strict=True)]
+
+
+def _single(sparsity: Any) -> bool:
+    return isinstance(sparsity, (int, np.integer))
 
 
 def _targets(X: Any, Y: Sequence[Any], loss: str) -> list[Any]:
     """Return the targets of all problems in one dtype, checked."""
-    if len(Y) == 0:
-        raise ValueError("Y is empty; expected targets of at least one problem")
     name = "y" if len(Y) == 1 else "Y[{}]"
     checked = [check_array(y, name.format(i), ndim=(1, 2)) for i, y in enumerate(Y)]
     for i, y in enumerate(checked):
@@ -229,15 +326,9 @@ def _targets(X: Any, Y: Sequence[Any], loss: str) -> list[Any]:
     return found
 
 
-def _widths(n_neurons: Any) -> tuple[int, ...]:
-    if isinstance(n_neurons, Sequence) and not isinstance(n_neurons, (str, bytes)):
-        if not n_neurons:
-            raise ValueError("n_neurons is empty; expected at least one width")
-        return tuple(check_integer(width, f"n_neurons[{i}]", minimum=1) for i, width in enumerate(n_neurons))
-    return (check_integer(n_neurons, "n_neurons", minimum=1),)
-
-
 def _sparsities(values: Any) -> list[int]:
+    if _single(values):
+        values = [values]
     if isinstance(values, (str, bytes)) or not hasattr(values, "__len__") or getattr(values, "shape", None) == ():
         raise TypeError(f"sparsity={values!r} is not understood; expected an integer, or a sequence of integers")
     if len(values) == 0:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -20,8 +21,8 @@ class Recipe:
 
     Parameters
     ----------
-    name : {"paper", "fair"}
-        Which recipe the rest was taken from.
+    name : str
+        What it is called; nothing depends on it.
     n_iter : int
         Adam updates a round.
     batch_size : int or None
@@ -34,10 +35,15 @@ class Recipe:
         Share of the first round after which the weights are kept, to rewind to; 0 is the initialisation.
     fine_tune : int
         Updates after the last pruning.
-    initialisation : {"pytorch", "small"}
-        See :func:`initial_weights`.
+    initialisation : {"pytorch", "small"}, or callable
+        See :func:`initial_weights`; or a function of (shapes, rng) that returns such a vector.
     count : {"all", "hidden"}
         Which weights are pruned and counted: those of all layers, or of all but the output layer.
+    count_several : {"all", "hidden"}
+        The same for networks with several outputs.
+    absorbs : bool
+        With one output, if hidden weights count: output weights are multiplied into the hidden ones, for the ranking
+        and in the answer, whose output weights are +-1.
     decay, fine_decay : float
         Learning rate at the end of a round, and of the fine-tuning, over that at its start.
     scaled : bool
@@ -55,8 +61,10 @@ class Recipe:
     prune_share: float
     rewind: float
     fine_tune: int
-    initialisation: str
-    count: str
+    initialisation: Literal["pytorch", "small"] | Callable[[Shapes, np.random.Generator], np.ndarray]
+    count: Literal["all", "hidden"]
+    count_several: Literal["all", "hidden"]
+    absorbs: bool
     decay: float
     fine_decay: float
     scaled: bool
@@ -74,22 +82,56 @@ class Recipe:
         return self.learning_rate * decay ** (step / max(1, total - 1))
 
 
-PAPER = Recipe("paper", 15, None, 1e-3, 0.1, 0.0, 0, "pytorch", "all", 1.0, 1.0, False, False, True)
-FAIR = Recipe("fair", 2000, 256, 1e-2, 0.3, 0.2, 2000, "small", "hidden", 1.0, 1e-3, True, True, False)
+PAPER = Recipe(
+    name="paper",
+    n_iter=15,
+    batch_size=None,
+    learning_rate=1e-3,
+    prune_share=0.1,
+    rewind=0.0,
+    fine_tune=0,
+    initialisation="pytorch",
+    count="all",
+    count_several="all",
+    absorbs=False,
+    decay=1.0,
+    fine_decay=1.0,
+    scaled=False,
+    lands=False,
+    mean_outputs=True,
+)
+FAIR = Recipe(
+    name="fair",
+    n_iter=2000,
+    batch_size=256,
+    learning_rate=1e-2,
+    prune_share=0.3,
+    rewind=0.2,
+    fine_tune=2000,
+    initialisation="small",
+    count="hidden",
+    count_several="all",
+    absorbs=True,
+    decay=1.0,
+    fine_decay=1e-3,
+    scaled=True,
+    lands=True,
+    mean_outputs=False,
+)
 RECIPES = {"paper": PAPER, "fair": FAIR}
 HIDDEN_START, OUTPUT_START = 0.5, 0.0
 """Small start: standard deviation of a neuron's input for inputs of unit variance, and of an output weight."""
 
 
-def resolve(name: str, scalar: bool, **given: Any) -> Recipe:
+def resolve(recipe: str | Recipe, scalar: bool, **given: Any) -> Recipe:
     """Return a recipe with its defaults replaced by what was given.
 
     Parameters
     ----------
-    name : {"fair", "paper"}
+    recipe : {"fair", "paper"}, or Recipe
         The recipe.
     scalar : bool
-        Whether the networks have one output; the fair recipe counts all layers otherwise.
+        Whether the networks have one output; `count_several` becomes `count` otherwise.
     **given : object
         Fields of :class:`Recipe` by name; None keeps the default.
 
@@ -103,11 +145,12 @@ def resolve(name: str, scalar: bool, **given: Any) -> Recipe:
     TypeError, ValueError
         If a value is out of range.
     """
-    recipe = RECIPES[check_choice(name, "recipe", tuple(RECIPES))]
+    if not isinstance(recipe, Recipe):
+        recipe = RECIPES[check_choice(recipe, "recipe", tuple(RECIPES))]
     for option in given:
         check_choice(option, "option", tuple(field.name for field in fields(Recipe)))
-    if name == "fair" and not scalar:
-        recipe = replace(recipe, count="all")
+    if not scalar:
+        recipe = replace(recipe, count=recipe.count_several)
     recipe = replace(recipe, **{key: value for key, value in given.items() if value is not None})
     check_integer(recipe.n_iter, "n_iter", minimum=1)
     if recipe.batch_size is not None:
@@ -119,22 +162,30 @@ def resolve(name: str, scalar: bool, **given: Any) -> Recipe:
         raise ValueError(f"prune_share={share} would leave nothing; expected a share from 0 to below 1")
     check_number(recipe.rewind, "rewind", minimum=0.0, maximum=1.0)
     check_integer(recipe.fine_tune, "fine_tune", minimum=0)
-    check_choice(recipe.initialisation, "initialisation", ("pytorch", "small"))
+    if not callable(recipe.initialisation):
+        check_choice(recipe.initialisation, "initialisation", ("pytorch", "small"))
     check_choice(recipe.count, "count", ("all", "hidden"))
+    check_number(recipe.decay, "decay", minimum=0.0)
+    check_number(recipe.fine_decay, "fine_decay", minimum=0.0)
     return recipe
 
 
-def initial_weights(shapes: Shapes, kind: str, rng: np.random.Generator) -> np.ndarray:
+def initial_weights(
+    shapes: Shapes,
+    kind: Literal["pytorch", "small"] | Callable[[Shapes, np.random.Generator], np.ndarray],
+    rng: np.random.Generator,
+) -> np.ndarray:
     """Draw the weights that training starts from.
 
     Parameters
     ----------
     shapes : Shapes
         The layers.
-    kind : {"pytorch", "small"}
+    kind : {"pytorch", "small"}, or callable
         ``"pytorch"``: uniform on +-1 / sqrt(fan_in), the default of PyTorch's linear layers (their law,
         not their bits). ``"small"``: normal, of standard deviation :data:`HIDDEN_START` / sqrt(fan_in) in the hidden
         layers, and zero in the output layer, whose first update then gives each neuron the sign that lowers the loss.
+        A function of (shapes, rng) is called, and its vector checked.
     rng : numpy.random.Generator
         Layers are drawn in order.
 
@@ -143,6 +194,14 @@ def initial_weights(shapes: Shapes, kind: str, rng: np.random.Generator) -> np.n
     numpy.ndarray, shape (shapes.size,)
         In float64.
     """
+    if callable(kind):
+        drawn = np.asarray(kind(shapes, rng), dtype=np.float64)
+        if drawn.shape != (shapes.size,) or not np.isfinite(drawn).all():
+            raise ValueError(
+                f"initialisation returned an array of shape {drawn.shape}; expected {shapes.size} finite weights, one "
+                "for each of all layers"
+            )
+        return drawn
     parts = []
     for i, (fan_in, width) in enumerate(shapes.layers):
         if kind == "pytorch":

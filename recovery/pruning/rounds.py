@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -15,35 +15,33 @@ from planted.networks import ReLUNetwork
 from recovery.mlp.losses import psnr, psnr_of, softmax
 from recovery.mlp.masks import Masks, live_neurons, pruned_count
 from recovery.mlp.passes import Shapes
-from recovery.mlp.record import FitState, NetworkFit
-from recovery.mlp.training import Clock, Job, Trainer
-from recovery.mlp.units import check_ratio, check_unit, in_range, unit_inputs, unit_targets
-from recovery.operators.arithmetic import power
+from recovery.mlp.record import FitSettings, FitState, NetworkFit
+from recovery.mlp.training import Job, Trainer
+from recovery.mlp.units import Unit, Units
 from recovery.pruning.recipes import Recipe, initial_weights
-from recovery.solvers.base import Status
+from recovery.solvers.base import Recorder, Status
 
 __all__ = ["Pass"]
 
 
-class _Run:
-    """The pass of one problem: its weights, masks, and what it has found so far."""
+class _Run(Recorder):
+    """The pass of one problem: its weights, masks, and what it has found so far; a round is a row of its history."""
+
+    KEYS = ("objective", "psnr_db", "nonzeros", "pruned_psnr_db")
 
     def __init__(self, problem: int, wanted: list[int], start: Any, masks: Masks, rng: np.random.Generator) -> None:
+        super().__init__()
         self.problem, self.rng, self.masks = problem, rng, masks
         self.entropy = int(rng.integers(2**63))
         self.rewound = self.trained = start
-        self.left = sorted(set(wanted) - {0}, reverse=True)
-        self.n_iter = 0
-        self.stop: Status | None = None
-        self.history: dict[str, list[float]] = {
-            key: [] for key in ("objective", "psnr_db", "nonzeros", "pruned_psnr_db")
-        }
+        self.unserved = sorted(set(wanted) - {0}, reverse=True)
+        self.updates = 0
         self.fits: dict[int, NetworkFit] = {}
 
     def take(self, count: int) -> list[int]:
         """Return the sparsities that a network of `count` weights answers, largest first, and forget them."""
-        found = [s for s in self.left if s >= count]
-        self.left = [s for s in self.left if s < count]
+        found = [s for s in self.unserved if s >= count]
+        self.unserved = [s for s in self.unserved if s < count]
         return found
 
 
@@ -66,37 +64,35 @@ class Pass:
         self,
         X: Any,
         targets: list[Any],
-        widths: tuple[int, ...],
         wanted: list[list[int]],
         recipe: Recipe,
-        loss: str,
+        settings: FitSettings,
         rngs: list[np.random.Generator],
-        clock: Clock,
-        callback: Callable[[FitState], Any] | None,
     ) -> None:
         self.xp, self.targets, self.wanted, self.recipe = arrays.namespace(X), targets, wanted, recipe
-        self.loss, self.clock, self.callback = loss, clock, callback
-        self.stop: Status | None = None
+        widths, loss = settings.widths, settings.loss
+        self.loss = loss
         dtype, self.scalar = targets[0].dtype, targets[0].ndim == 1
         self.X = X.astype(dtype, order="C")  # no bit depends on the caller's memory order
         outputs = 1 if self.scalar else int(targets[0].shape[1])
         self.shapes = Shapes.of_widths(int(X.shape[1]), widths, outputs)
         counted = self.shapes.layers if recipe.count == "all" else self.shapes.layers[:-1]
         self.counted = len(counted)
-        self.fused = recipe.name == "fair" and self.scalar and recipe.count == "hidden"
+        self.fused = recipe.absorbs and self.scalar and recipe.count == "hidden"
         self.peaks = [float(self.xp.abs(y).max()) for y in targets]
-        self.scales, self.unit_X = [(1.0, 0)] * len(targets), 0
+        self.scaled = len(widths) - 1 if self.fused else len(widths)  # the layer that takes the unit of the targets
+        self.units = [Units()] * len(targets)
         columns = self.xp.stack([y.reshape(int(y.shape[0]), outputs) for y in targets])
         inputs = self.X
         if recipe.scaled:
-            inputs, self.unit_X = unit_inputs(self.X)
-            if not (self.fused and len(widths) == 1):
-                check_unit("X", self.unit_X, dtype)
-            if loss == "squared":
-                columns = columns.copy()
-                for i in range(len(targets)):
-                    columns[i], self.scales[i] = unit_targets(columns[i], self.peaks[i])
-                    check_ratio(self.scales[i][1], self.unit_X, dtype)
+            unit_X = Unit.of(self.X)
+            inputs = unit_X.divide(self.X)
+            columns = columns.copy()
+            for i in range(len(targets)):
+                unit_y = Unit.of(columns[i], exact=False) if loss == "squared" else Unit()
+                self.units[i] = Units(unit_X, unit_y)
+                self.units[i].check(self.scaled, dtype)
+                columns[i] = unit_y.divide(columns[i])
         self.columns = columns
         self.tops = [float(xp_max) for xp_max in arrays.to_numpy(self.xp.abs(columns).max(axis=(1, 2)))]
         factor = 2.0 / outputs if recipe.mean_outputs and loss == "squared" else 1.0
@@ -107,22 +103,26 @@ class Pass:
             masks = Masks.full(self.shapes.split(start)[: self.counted])
             self.runs.append(_Run(i, values, start, masks, rng))
 
-    def run(self) -> list[list[NetworkFit]]:
-        """Return the fits of all problems, in the order asked for."""
+    def run(self, asked: Recorder) -> list[list[NetworkFit]]:
+        """Return the fits of all problems, in the order asked for.
+
+        `asked` has the callback and the clock. Where it says stop, what is trained is pruned to the sparsities at once.
+        """
+        self.asked = asked
         active = []
         for run in self.runs:
             if self.loss == "squared" and self.peaks[run.problem] == 0:
-                run.fits = {s: self._zero(run, Status.ZERO_DATA) for s in run.left}
-            elif run.left:
+                run.fits = {s: self._zero(run, Status.ZERO_DATA) for s in run.unserved}
+            elif run.unserved:
                 active.append(run)
             if 0 in self.wanted[run.problem]:
                 run.fits[0] = self._zero(run, Status.ZERO_SPARSITY)
         number = 0
         while active:
             self._train(active, number)
-            self._record([cut for run in active for cut in self._prune(run, number)])
+            self._keep_cuts([cut for run in active for cut in self._prune(run, number)])
             number += 1
-            active = [run for run in active if run.left]
+            active = [run for run in active if run.unserved]
         return [[run.fits[s] for s in self.wanted[run.problem]] for run in self.runs]
 
     def _train(self, active: list[_Run], number: int) -> None:
@@ -135,10 +135,10 @@ class Pass:
             jobs.append(Job(run.problem, start, keep, run.rng))
         steps = range(recipe.n_iter) if number == 0 else range(kept_at, recipe.n_iter)
         at = kept_at if number == 0 and kept_at else None
-        self.trainer.train(jobs, steps, lambda step: recipe.rate(step, recipe.n_iter), self.clock, at)
+        self.trainer.train(jobs, steps, lambda step: recipe.rate(step, recipe.n_iter), self.asked.clock, at)
         values, ratios = self._measure(jobs)
         for run, job, value, ratio in zip(active, jobs, values, ratios, strict=True):
-            run.n_iter += job.n_iter
+            run.updates += job.n_iter
             if math.isfinite(value):
                 run.trained = job.weights
             else:  # this problem only: the others go on
@@ -146,15 +146,9 @@ class Pass:
             if job.snapshot is not None and run.stop is None:
                 run.rewound = job.snapshot
             objective = self._in_units(value, run.problem)
-            run.history["objective"].append(objective)
-            run.history["psnr_db"].append(ratio)
-            if self.callback is not None and self.stop is None:
-                neurons = int(run.masks.layers[0].any(axis=0).sum())
-                state = FitState(run.n_iter, number, ratio, objective, run.masks.count, neurons)
-                if self.callback(state) is True:
-                    self.stop = Status.STOPPED
-        if self.clock.over:
-            self.stop = self.stop or Status.TIME_LIMIT
+            run.append(objective=objective, psnr_db=ratio)
+            neurons = int(run.masks.layers[0].any(axis=0).sum()) if self.asked.callback is not None else 0
+            self.asked.ask(partial(FitState, run.updates, number, ratio, objective, run.masks.count, neurons))
 
     def _prune(self, run: _Run, number: int) -> list[_Cut]:
         """Prune a run; return its new network, and those of all sparsities that are served beside it."""
@@ -167,21 +161,20 @@ class Pass:
         if self._stop(run) is not None or recipe.prune_share == 0:
             for s in run.take(0):
                 cuts.append(self._cut(run, run.masks.prune(layers, count=min(s, run.masks.count)), [s]))
-        elif run.left:
+        elif run.unserved:
             goal = pruned_count(run.masks.count, recipe.prune_share)
-            run.masks = run.masks.prune(layers, count=max(goal, run.left[0]) if recipe.lands else goal)
+            run.masks = run.masks.prune(layers, count=max(goal, run.unserved[0]) if recipe.lands else goal)
             cuts.append(self._cut(run, run.masks, run.take(run.masks.count)))
         return cuts
 
-    def _record(self, cuts: list[_Cut]) -> None:
+    def _keep_cuts(self, cuts: list[_Cut]) -> None:
         """Score pruned networks, fine-tune those that answer a sparsity, and keep them."""
         recipe = self.recipe
         _, ratios = self._measure([cut.job for cut in cuts])
         for cut, ratio in zip(cuts, ratios, strict=True):
             history = cut.run.history
             if cut.masks is cut.run.masks or not cut.answers:
-                history["nonzeros"].append(float(cut.masks.count))
-                history["pruned_psnr_db"].append(ratio)
+                cut.run.append(nonzeros=cut.masks.count, pruned_psnr_db=ratio)
                 cut.history = {key: list(values) for key, values in history.items()}
             else:
                 cut.history = {key: list(values) for key, values in history.items()}
@@ -197,7 +190,7 @@ class Pass:
                 rng = np.random.default_rng([cut.run.entropy, cut.masks.count])
                 tuned.append(Job(cut.job.problem, cut.job.weights, cut.job.keep, rng))
             steps = range(recipe.fine_tune)
-            self.trainer.train(tuned, steps, lambda step: recipe.rate(step, len(steps), fine=True), self.clock)
+            self.trainer.train(tuned, steps, lambda step: recipe.rate(step, len(steps), fine=True), self.asked.clock)
             before, _ = self._measure([cut.job for cut in worth])
             after, ratios = self._measure(tuned)
             for cut, job, old, new, ratio in zip(worth, tuned, before, after, ratios, strict=True):
@@ -220,19 +213,16 @@ class Pass:
             f"round(s) of {recipe.n_iter} updates"
         )
         ratio = self._psnr(network, run.problem)
-        return NetworkFit(network, ratio, run.n_iter + cut.n_iter, status, message, cut.history)
+        return NetworkFit(network, ratio, run.updates + cut.n_iter, status, message, cut.history)
 
     def _network(self, weights: Any, problem: int) -> tuple[ReLUNetwork, bool]:
         """Return a network in the caller's units, without neurons that receive or send nothing; and whether it fits."""
         xp, layers = self.xp, self.shapes.split(weights)
-        mantissa, exponent = self.scales[problem]
         if self.fused:
             layers[-2] = layers[-2] * xp.abs(layers[-1])[:, 0]
             layers[-1] = xp.sign(layers[-1])
-        scaled = len(layers) - 2 if self.fused else len(layers) - 1
-        layers[scaled] = layers[scaled] * mantissa
-        inputs, targets = self.trainer.X, self.columns[problem]
-        layers, held = in_range(layers, scaled, self.unit_X, exponent, inputs, targets)
+        inputs, n_inputs = self.trainer.X, int(self.X.shape[1])
+        layers, held = self.units[problem].restore(layers, self.scaled, inputs, self.columns[problem], n_inputs)
         alive = live_neurons([arrays.to_numpy(layer != 0) for layer in layers])
         for i, keep in enumerate(alive[1:-1]):
             places = xp.asarray(np.flatnonzero(keep))
@@ -279,12 +269,12 @@ class Pass:
 
     def _in_units(self, value: float, problem: int) -> float:
         """Return an objective in the caller's units, infinity where that is out of range."""
-        unit = power(*self.scales[problem]) if self.loss == "squared" else 1.0
+        unit = self.units[problem].targets.number
         return value * unit * unit  # ** would raise
 
     def _stop(self, run: _Run) -> Status | None:
         """Return why a run, or all of them, ended before it was done."""
-        return run.stop or self.stop
+        return run.stop or self.asked.stop
 
     def _psnr(self, network: ReLUNetwork, problem: int) -> float:
         fitted = network(self.X)

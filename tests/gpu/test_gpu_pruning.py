@@ -41,7 +41,7 @@ def test_the_masks_are_those_of_the_cpu(gpu, widths, k, options):
 def test_several_problems_at_once_are_those_of_the_cpu(gpu, options):
     X, _ = problem(0)
     targets = [problem(seed)[1] for seed in range(4)]
-    arguments = {"n_neurons": 6, "sparsities": [[10, 24]] * 4, "rngs": [0, 1, 2, 3], **options}
+    arguments = {"n_neurons": 6, "sparsity": [[10, 24]] * 4, "rngs": [0, 1, 2, 3], **options}
     here = imp_many(X, targets, **arguments)
     there = imp_many(gpu.put(X), [gpu.put(y) for y in targets], **arguments)
     for row, other_row in zip(there, here, strict=True):

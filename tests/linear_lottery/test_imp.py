@@ -336,3 +336,21 @@ def test_refusals_name_the_argument(change, error, words):
 def test_public_names():
     assert {"PruningPath", "imp", "threshold_prune"} <= set(linear_lottery.__all__)
     assert linear_lottery.PruningPath is PruningPath
+
+
+def test_a_path_says_how_it_ended_and_shows_a_short_table():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((40, 30))
+    y = X @ rng.standard_normal(30)
+    path = imp(X, y, 2)
+    assert path.success
+    assert path.message == "pruned: 2 of 30 weights are left after 28 round(s)"
+    table = path._repr_html_()
+    assert table.count("<tr>") == 1 + 20 + 1  # the head, 20 of 29 rounds, and the dots between them
+    assert f"<tr><td>0</td><td>30</td><td>{path.order[0]}</td></tr>" in table
+    assert f"<tr><td>27</td><td>3</td><td>{path.order[-1]}</td></tr><tr><td>28</td><td>2</td><td></td></tr>" in table
+    assert "route=&#x27;deflation&#x27;" in table
+    assert "'" not in table
+    whole = imp(X, y, 2, schedule="one-shot")._repr_html_()
+    assert whole.count("<tr>") == 3
+    assert "<td>30</td><td>" + ", ".join(map(str, imp(X, y, 2, schedule="one-shot").order[:8])) + ", ...</td>" in whole

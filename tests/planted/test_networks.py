@@ -54,9 +54,14 @@ def test_properties(backend):
     hidden = np.array([[1.0, 0.0], [0.0, 2.0], [3.0, 0.0]])
     net = planted.ReLUNetwork([backend.put(hidden), backend.put(np.eye(2)), backend.put(np.ones((2, 4)))])
     assert (net.n_inputs, net.n_neurons, net.n_outputs, net.depth) == (3, 2, 4, 2)
-    assert net.sparsity == 5  # three in the first layer, two in the second, none of the output's eight
+    assert net.sparsity == 13  # three in the first layer, two in the second, eight in the output layer
+    np.testing.assert_array_equal(backend.get(net.support), [0, 3, 4, 6, 9, *range(10, 18)])
+    single = planted.ReLUNetwork([net.hidden, net.layers[1], net.output[:, 0]])
+    assert single.sparsity == 5  # a scalar output's weights do not count
+    np.testing.assert_array_equal(backend.get(single.support), [0, 3, 4, 6, 9])
+    assert repr(single) == "ReLUNetwork(3 -> 2 -> 2 -> 1, 5 non-zero hidden weights, float64, cpu)"
     assert net.namespace is planted.base.arrays.namespace(backend.put(hidden))
-    assert repr(net) == "ReLUNetwork(3 -> 2 -> 2 -> 4, 5 non-zero hidden weights, float64, cpu)"
+    assert repr(net) == "ReLUNetwork(3 -> 2 -> 2 -> 4, 13 non-zero weights, float64, cpu)"
     np.testing.assert_array_equal(backend.get(net.hidden), hidden)
     np.testing.assert_array_equal(backend.get(net.output), np.ones((2, 4)))
 

@@ -15,10 +15,11 @@ def test_sparsity_is_what_was_asked_for(data):
     most = d * m + (depth - 1) * m * m
     s = data.draw(st.integers(0, most))
     net = planted.sparse_network(d, m, s, depth=depth, n_outputs=outputs, rng=data.draw(st.integers(0, 99)))
-    assert net.sparsity == s
+    assert net.sparsity == (s if outputs == 1 else s + m * outputs)
     assert (net.n_inputs, net.n_neurons, net.depth, net.n_outputs) == (d, m, depth, outputs)
     assert net.output.shape == ((m,) if outputs == 1 else (m, outputs))
     counts = [np.count_nonzero(layer) for layer in net.layers[:-1]]
+    assert sum(counts) == s
     sizes = [layer.size for layer in net.layers[:-1]]
     # even shares, except where a layer is full: then the others take at least as much
     free = [count for count, size in zip(counts, sizes, strict=True) if count < size]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from itertools import pairwise
 
 import numpy as np
@@ -11,12 +12,12 @@ import standin
 import planted
 import recovery
 from recovery import Status
+from recovery.mlp import training
 from recovery.mlp.masks import pruned_count
 from recovery.mlp.passes import Passes, Shapes
-from recovery.mlp.training import Trainer
 from recovery.networks import imp_many
-from recovery.pruning import rounds
-from recovery.pruning.recipes import FAIR, PAPER, initial_weights
+from recovery.pruning.recipes import FAIR, PAPER, Recipe, initial_weights
+from tests.oracles.training import Whole
 
 QUICK = {"n_iter": 12, "batch_size": 40, "fine_tune": 15}
 
@@ -104,6 +105,33 @@ def test_the_paper_recipe_has_the_papers_settings():
     assert PAPER.mean_outputs
 
 
+@pytest.mark.parametrize("recipe", [FAIR, PAPER])
+def test_nothing_depends_on_the_name_of_a_recipe(recipe):
+    X, y, _ = problem(k=2)
+    for target in (y, y[:, 0]):
+        named = recovery.imp(X, target, n_neurons=3, sparsity=8, recipe=recipe.name, n_iter=12, fine_tune=5, rng=0)
+        own = dataclasses.replace(recipe, name="mine", n_iter=12, fine_tune=5)
+        found = recovery.imp(X, target, n_neurons=3, sparsity=8, recipe=own, rng=0)
+        assert found == named
+
+
+def test_a_recipe_may_bring_its_own_functions():
+    """The rate as a method, the start as a function: the last update of rate 0 leaves the start, pruned."""
+
+    class Frozen(Recipe):
+        def rate(self, step, total, *, fine=False):
+            return 0.0
+
+    X, y, _ = problem()
+    values = {field.name: getattr(PAPER, field.name) for field in dataclasses.fields(Recipe)}
+    own = Frozen(**{**values, "name": "frozen", "initialisation": lambda shapes, rng: np.arange(1.0, shapes.size + 1)})
+    found = recovery.imp(X, y, n_neurons=3, sparsity=5, recipe=own, prune_share=0, rng=0)
+    np.testing.assert_array_equal(found.network.hidden[:, :2], [[0.0, 0.0]] * 5 + [[17.0, 18.0]])
+    np.testing.assert_array_equal(found.network.output, [20.0, 21.0])
+    with pytest.raises(ValueError, match=r"shape \(3,\); expected 21 finite weights"):
+        recovery.imp(X, y, n_neurons=3, sparsity=5, initialisation=lambda shapes, rng: np.ones(3))
+
+
 def test_initial_weights_have_the_law_of_pytorch():
     shapes = Shapes.of_widths(100, (400,), 1)
     first, last = shapes.split(initial_weights(shapes, "pytorch", np.random.default_rng(0)))
@@ -118,14 +146,14 @@ def test_initial_weights_have_the_law_of_pytorch():
 @pytest.fixture
 def watched(monkeypatch):
     """All calls of the inner loop: (number of updates, weights before, masks, weights after, snapshots)."""
-    calls, train = [], Trainer.train
+    calls, train = [], training.Trainer.train
 
     def wrapped(self, jobs, steps, *rest):
         before = [np.array(job.weights) for job in jobs]
         train(self, jobs, steps, *rest)
         calls.append((len(steps), before, [job.keep for job in jobs], [job.weights for job in jobs], jobs[0].snapshot))
 
-    monkeypatch.setattr(Trainer, "train", wrapped)
+    monkeypatch.setattr(training.Trainer, "train", wrapped)
     return calls
 
 
@@ -200,7 +228,7 @@ def test_compaction_changes_nothing_but_the_time(monkeypatch, recipe, loss):
     options = {"n_neurons": [6, 5], "sparsity": [2, 9, 30], "recipe": recipe, "loss": loss, "rng": 0}
     options.update(QUICK if recipe == "fair" else {"n_iter": 8})
     fast = recovery.imp(X, y, **options)
-    monkeypatch.setattr(rounds, "Trainer", lambda *args: Trainer(*args, compact=False))
+    monkeypatch.setattr(training, "Compact", Whole)
     for fit, plain in zip(fast, recovery.imp(X, y, **options), strict=True):
         assert fit.history["nonzeros"] == plain.history["nonzeros"]
         np.testing.assert_allclose(fit.history["objective"], plain.history["objective"], rtol=1e-9)
@@ -216,7 +244,7 @@ def test_several_problems_at_once_are_the_problems_one_at_a_time(backend, recipe
     wanted = [[4, 12], [20], [6, 500, 0]]
     options = {"n_neurons": 4, "recipe": recipe, **(QUICK if recipe == "fair" else {"n_iter": 8})}
     put = backend.put
-    many = imp_many(put(X), [put(y) for y in targets], sparsities=wanted, rngs=[5, 6, 7], **options)
+    many = imp_many(put(X), [put(y) for y in targets], sparsity=wanted, rngs=[5, 6, 7], **options)
     for y, s, seed, fits in zip(targets, wanted, (5, 6, 7), many, strict=True):
         alone = recovery.imp(put(X), put(y), sparsity=s, rng=seed, **options)
         for fit, one in zip(fits, alone, strict=True):
@@ -306,7 +334,7 @@ def test_a_pass_that_leaves_the_range_of_the_numbers_says_so():
 def test_a_problem_that_diverges_leaves_the_others_alone():
     X, y, _ = problem()
     options = {"n_neurons": 4, "recipe": "paper", "n_iter": 5}
-    many = imp_many(X, [y, 1e200 * y], sparsities=[[9, 3], [9]], rngs=[0, 1], **options)
+    many = imp_many(X, [y, 1e200 * y], sparsity=[[9, 3], [9]], rngs=[0, 1], **options)
     assert many[1][0].status is Status.DIVERGED
     for found, one in zip(many[0], recovery.imp(X, y, sparsity=[9, 3], rng=0, **options), strict=True):
         assert found.status is one.status is Status.PRUNED
@@ -351,7 +379,7 @@ def test_nothing_to_find():
     fits = recovery.imp(X, 0 * y, n_neurons=[4, 3], sparsity=[3, 0], rng=0)
     assert [fit.status for fit in fits] == [Status.ZERO_DATA, Status.ZERO_SPARSITY]
     assert all(not fit.network(X).any() for fit in fits)
-    many = imp_many(X, [0 * y, y], n_neurons=3, sparsities=[[5], [5]], rngs=[0, 0], **QUICK)
+    many = imp_many(X, [0 * y, y], n_neurons=3, sparsity=[[5], [5]], rngs=[0, 0], **QUICK)
     assert many[0][0].status is Status.ZERO_DATA
     assert many[1][0].psnr_db == recovery.imp(X, y, n_neurons=3, sparsity=5, rng=0, **QUICK).psnr_db
 
@@ -391,7 +419,7 @@ def test_degenerate_data(recipe):
         ({"y": np.zeros((150, 2, 2))}, ValueError, r"y has shape \(150, 2, 2\); expected 1 or 2"),
         ({"n_neurons": 0}, ValueError, "n_neurons=0.*1"),
         ({"n_neurons": [3, 0]}, ValueError, r"n_neurons\[1\]=0"),
-        ({"n_neurons": []}, ValueError, "n_neurons is empty"),
+        ({"n_neurons": []}, ValueError, "n_neurons=.. is empty"),
         ({"sparsity": -1}, ValueError, "sparsity=-1"),
         ({"sparsity": []}, ValueError, "sparsity is empty"),
         ({"sparsity": 2.5}, TypeError, "sparsity=2.5"),
@@ -423,18 +451,22 @@ def test_bad_arguments_are_refused_with_a_sentence(change, error, words):
 
 def test_many_refuses_problems_that_do_not_fit_together():
     X, y, _ = problem()
-    with pytest.raises(ValueError, match="sparsities has 1 entries; expected 2"):
-        imp_many(X, [y, y], n_neurons=2, sparsities=[[3]])
-    with pytest.raises(TypeError, match="sparsities=3 is not a sequence"):
-        imp_many(X, [y, y], n_neurons=2, sparsities=3)
+    with pytest.raises(ValueError, match="sparsity has 1 entries; expected 2"):
+        imp_many(X, [y, y], n_neurons=2, sparsity=[[3]])
+    with pytest.raises(TypeError, match="sparsity='3' is not a sequence"):
+        imp_many(X, [y, y], n_neurons=2, sparsity="3")
+    with pytest.raises(TypeError, match=r"sparsity=2.5 is not understood"):
+        imp_many(X, [y, y], n_neurons=2, sparsity=[3, 2.5])
+    with pytest.raises(ValueError, match=r"X has shape \(1, 150, 6\) for 2 problem"):
+        imp_many(X[None], [y, y], n_neurons=2, sparsity=3)
     with pytest.raises(ValueError, match=r"option='momentum' is not known; expected one of .*'n_iter'"):
-        imp_many(X, [y], n_neurons=2, sparsities=[[3]], momentum=0.9)
+        imp_many(X, [y], n_neurons=2, sparsity=[[3]], momentum=0.9)
     with pytest.raises(ValueError, match="rngs has 1 entries; expected 2"):
-        imp_many(X, [y, y], n_neurons=2, sparsities=[[3], [3]], rngs=[0])
+        imp_many(X, [y, y], n_neurons=2, sparsity=[[3], [3]], rngs=[0])
     with pytest.raises(ValueError, match=r"Y\[1\] has shape \(150, 1\); expected \(150,\)"):
-        imp_many(X, [y, y[:, None]], n_neurons=2, sparsities=[[3], [3]])
+        imp_many(X, [y, y[:, None]], n_neurons=2, sparsity=[[3], [3]])
     with pytest.raises(ValueError, match="Y is empty"):
-        imp_many(X, [], n_neurons=2, sparsities=[])
+        imp_many(X, [], n_neurons=2, sparsity=[])
 
 
 def test_the_fair_defaults_are_those_that_were_measured():

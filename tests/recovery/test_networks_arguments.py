@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import planted
 import recovery
 from recovery import Status
+from recovery.networks import FitMethod, FitSettings
 
 METHODS = ("repaired", "released")
 MODES = ({}, {"gate_update": 3}, {"gate_update": None}, {"batch_size": 17}, {"batch_size": 17, "gate_update": None})
@@ -244,3 +245,114 @@ def test_restarts_are_counted_and_can_be_forbidden():
     assert set(more.history["start"]) == {0.0, 1.0, 2.0}
     assert "start 3 of at most 3" in more.message
     assert more.psnr_db >= once.psnr_db
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("outputs", "depth"), [(1, 1), (3, 1), (1, 2), (3, 2)])
+def test_the_network_counts_what_the_argument_counted(backend, method, outputs, depth):
+    X = planted.gaussian_inputs(300, 6, rng=0)
+    y = planted.sparse_network(6, 4, 15, n_outputs=outputs, depth=depth, rng=1)(X)
+    found = recovery.fit_network(
+        backend.put(X), backend.put(y), n_neurons=[4] * depth, sparsity=18, method=method, n_iter=12, rng=0
+    )
+    layers = [backend.get(layer) for layer in found.network.layers]
+    counted = layers if outputs > 1 else layers[:-1]
+    assert found.network.sparsity == sum(np.count_nonzero(layer) for layer in counted) == len(found.support)
+    assert found.network.sparsity <= 18
+    places = np.flatnonzero(np.concatenate([layer.ravel() for layer in counted]))
+    np.testing.assert_array_equal(backend.get(found.support), places)
+    if method == "repaired" and outputs > 1:  # the whole budget is used, over all layers
+        assert found.network.sparsity == 18
+
+
+class Guess(FitMethod):
+    """Random neurons, of which the one with the best output is kept: a method that no registry knows."""
+
+    def __init__(self, penalty):
+        self.penalty = penalty
+
+    def fit(self, data, settings, record, rng):
+        drawn = rng.standard_normal((data.X.shape[1], 20))
+        features = np.maximum(data.X @ drawn, 0)
+        lengths = features.T @ data.y / ((features**2).sum(axis=0) + self.penalty)
+        best = np.argmin(((data.y[:, None] - features * lengths) ** 2).sum(axis=0))
+        hidden = drawn[:, [best]] * abs(lengths[best])
+        network = planted.ReLUNetwork([hidden, np.sign(lengths[[best]])])
+        record.add(data.y - network(data.X), data.peak, support_change=5, gate_change=0, nonzeros=5, neurons=1)
+        return network, Status.STEP_LIMIT, "a guess"
+
+
+def test_a_method_of_ones_own_is_taken_as_it_is():
+    X, y, _ = problem(m=1, s=5, signs="positive")
+    found = recovery.fit_network(X, y, n_neurons=1, sparsity=5, method=Guess(1e-6), n_iter=1, rng=0)
+    assert found.message == f"{Status.STEP_LIMIT.value} (n_iter=1); a guess"
+    assert found.n_iter == 1
+    assert not found.success
+    assert found.psnr_db > zero_db(y)
+    np.testing.assert_allclose(found.history["objective"], [0.5 * ((y - found.network(X)) ** 2).sum()], rtol=1e-12)
+    # units are the caller's again, and are not the method's business
+    other = recovery.fit_network(8 * X, 2.0**-20 * y, n_neurons=1, sparsity=5, method=Guess(1e-6), n_iter=1, rng=0)
+    np.testing.assert_array_equal(np.ldexp(other.network.hidden, 23), found.network.hidden)
+    assert recovery.fit_many(X, y[None], n_neurons=1, sparsity=5, method=Guess(1e-6), n_iter=1, rngs=[0]) == [found]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "words"),
+    [
+        (lambda net, d: net, TypeError, "Wrong.fit returned ReLUNetwork; expected a tuple"),
+        (lambda net, d: (net, "fine", ""), TypeError, "Wrong.fit returned the status 'fine'"),
+        (lambda net, d: (planted.sparse_network(d + 1, 2, 3, rng=0), Status.STALLED, ""), ValueError, "expected 5 inp"),
+        (lambda net, d: (planted.sparse_network(d, 3, 3, rng=0), Status.STALLED, ""), ValueError, "at most .2,."),
+        (lambda net, d: (planted.sparse_network(d, 2, 7, rng=0), Status.STALLED, ""), ValueError, "of 7 non-zero.*6"),
+    ],
+)
+def test_what_no_answer_is_is_refused(answer, error, words):
+    class Wrong(FitMethod):
+        def fit(self, data, settings, record, rng):
+            return answer(planted.sparse_network(5, 2, 6, rng=0), 5)
+
+    X, y, _ = problem()
+    with pytest.raises(error, match=words):
+        fit(X, y, method=Wrong())
+    with pytest.raises(TypeError, match=r"method=Wrong is a class; expected an object, Wrong\(...\)"):
+        fit(X, y, method=Wrong)
+    with pytest.raises(TypeError, match="method=3 is of type int"):
+        fit(X, y, method=3)
+    with pytest.raises(ValueError, match=r"solver='htp' was given with method=.*Wrong"):
+        fit(X, y, method=Wrong(), solver="htp")
+
+
+def test_settings_are_checked_once_when_they_are_made():
+    made = FitSettings(np.int64(3), np.int64(5))
+    assert (made.widths, made.sparsity) == ((3,), 5)
+    for change, words in (({"n_iter": 0}, "n_iter=0"), ({"tol": -1.0}, "tol=-1"), ({"loss": "mse"}, "loss='mse'")):
+        with pytest.raises(ValueError, match=words):
+            FitSettings(3, 5, **change)
+
+
+@pytest.mark.parametrize("loss", ["squared", "cross_entropy"])
+@pytest.mark.parametrize("outputs", [None, 3])
+@pytest.mark.parametrize("unit", [1.0, 1000.0])
+def test_the_objective_is_the_loss_summed_over_rows_and_outputs(loss, outputs, unit):
+    """One definition for both methods and pruning, where the last iterate on record is the answer."""
+    X = planted.gaussian_inputs(150, 5, rng=0)
+    net = planted.sparse_network(5, 4, 12, n_outputs=3, rng=1)
+    if loss == "cross_entropy":
+        y = net(X).argmax(axis=1)
+        y = y if outputs is None else np.eye(3)[y]
+    else:
+        y = unit * (net(X)[:, 0] if outputs is None else net(X))
+
+    def total(network):
+        found = network(X)
+        if loss == "squared":
+            return 0.5 * ((found - y) ** 2).sum()
+        chosen = y if y.ndim == 1 else y.argmax(axis=1)
+        return -(found[np.arange(150), chosen] - np.log(np.exp(found).sum(axis=1))).sum()
+
+    options = {"n_neurons": 4, "loss": loss, "rng": 2}
+    pruned = recovery.imp(X, y, sparsity=10**6, n_iter=30, fine_tune=0, **options)
+    assert len(pruned.history["objective"]) == 1
+    first = recovery.fit_network(X, y, sparsity=20, n_iter=6, method="released", **options)
+    for found in (pruned, first):
+        np.testing.assert_allclose(found.history["objective"][-1], total(found.network), rtol=1e-9)

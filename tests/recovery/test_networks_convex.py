@@ -200,3 +200,17 @@ def test_what_leaves_the_cones_is_shown():
         assert fit.outside == pytest.approx(max(0.0, *left), rel=1e-9, abs=1e-15)
         seen.append(fit.outside)
     assert max(seen) > 1e-9
+
+
+def test_an_answer_says_in_a_line_how_it_ended():
+    X, gates, y = model(0)
+    for fit, name in ((group_program(X, gates, y), "GroupFit"), (cone_program(X, gates, y), "ConeFit")):
+        assert fit.success
+        assert fit.message.startswith("solved to its tolerance, in ")
+        np.testing.assert_array_equal(fit.support, np.flatnonzero(np.abs(fit.w) > 1e-6 * np.abs(fit.w).max()))
+        assert repr(fit).startswith(f"{name}(w of 15 entries, {len(fit.support)} in the support, objective=")
+        assert len(repr(fit)) < 250
+    none = group_program(np.zeros((3, 2)), np.ones((3, 1)), np.ones(3))
+    assert (none.success, none.support.size) == (False, 0)
+    assert none.message.startswith("no answer: Clarabel ended with ")
+    assert "w of None entries" in repr(none)

@@ -8,9 +8,9 @@ import standin
 
 import planted
 import recovery
+from recovery import fit_many
 from recovery.networks import many
 from recovery.networks import many as batched
-from recovery.networks.many import fit_many
 from recovery.solvers.base import Status
 
 M, SIZES = 6, (1, 5, 12, 25, 40)
@@ -60,10 +60,11 @@ def test_each_problem_has_the_iterates_it_has_alone(backend, shared, gate_update
         backend.put(X),
         backend.put(Y),
         n_neurons=M,
-        sparsities=SIZES,
+        sparsity=SIZES,
         n_iter=7,
         gate_update=gate_update,
         rngs=range(5),
+        method="released",
         together=True,
     )
     for fit, alone in zip(fits, one_at_a_time(X, Y, SIZES, 7, gate_update), strict=True):
@@ -76,7 +77,7 @@ def test_groups_of_problems_give_the_same(monkeypatch):
     sizes = []
     original = many.BatchedReleased
     monkeypatch.setattr(many, "BatchedReleased", lambda *args: sizes.append(args[3]) or original(*args))
-    fits = fit_many(X, Y, n_neurons=M, sparsities=SIZES, n_iter=5, rngs=range(5), together=True)
+    fits = fit_many(X, Y, n_neurons=M, sparsity=SIZES, n_iter=5, rngs=range(5), method="released", together=True)
     assert sizes == [[1, 5, 12], [25], [40]]
     for fit, alone in zip(fits, one_at_a_time(X, Y, SIZES, 5), strict=True):
         same(fit, alone)
@@ -92,9 +93,10 @@ def test_a_step_synchronises_once_however_many_problems(count):
             standin.device(X),
             standin.device(Y[:count]),
             n_neurons=M,
-            sparsities=SIZES[:count],
+            sparsity=SIZES[:count],
             n_iter=n_iter,
             rngs=range(count),
+            method="released",
             together=True,
         )
         spent.append(sum(standin.syncs.values()) - before)
@@ -108,7 +110,14 @@ def test_problems_that_end_early_do_not_disturb_the_others(backend):
     Y[2] = 1e200 * Y[2]
     sizes = (3, 5, 12, 0, 40)
     fits = fit_many(
-        backend.put(X), backend.put(Y), n_neurons=M, sparsities=sizes, n_iter=12, rngs=range(5), together=True
+        backend.put(X),
+        backend.put(Y),
+        n_neurons=M,
+        sparsity=sizes,
+        n_iter=12,
+        rngs=range(5),
+        method="released",
+        together=True,
     )
     with np.errstate(all="ignore"):
         alone = one_at_a_time(X, Y, sizes, 12)
@@ -121,7 +130,7 @@ def test_the_cpu_takes_them_one_by_one_bit_for_bit(monkeypatch):
     X, Y = problems(True, n=400, d=20, sizes=(5, 60, 100), m=20)
     alone = one_at_a_time(X, Y, (5, 60, 100), 15, m=20)
     monkeypatch.setattr(many, "BatchedReleased", None)  # together they would need it
-    fits = fit_many(X, Y, n_neurons=20, sparsities=(5, 60, 100), n_iter=15, rngs=range(3))
+    fits = fit_many(X, Y, n_neurons=20, sparsity=(5, 60, 100), n_iter=15, method="released", rngs=range(3))
     for fit, other in zip(fits, alone, strict=True):
         np.testing.assert_array_equal(fit.network.hidden, other.network.hidden)
 
@@ -138,7 +147,7 @@ def test_less_memory_takes_fewer_at_once(monkeypatch):
 
     monkeypatch.setattr(many, "BatchedReleased", narrow)
     with pytest.warns(RuntimeWarning) as told:
-        fits = fit_many(X, Y, n_neurons=M, sparsities=SIZES, n_iter=5, rngs=range(5), together=True)
+        fits = fit_many(X, Y, n_neurons=M, sparsity=SIZES, n_iter=5, rngs=range(5), method="released", together=True)
     assert tried == [5, 3, 2, 1, 2]
     assert str(told[0].message) == (
         "5 fits at once did not fit into the memory of the device; 3 are taken at once instead"
@@ -148,20 +157,63 @@ def test_less_memory_takes_fewer_at_once(monkeypatch):
         same(fit, alone)
     monkeypatch.setattr(many, "BatchedReleased", lambda *args: (_ for _ in ()).throw(MemoryError("nothing at all")))
     with pytest.raises(MemoryError, match="nothing at all"), pytest.warns(RuntimeWarning):
-        fit_many(X, Y, n_neurons=M, sparsities=SIZES, n_iter=5, rngs=range(5), together=True)
+        fit_many(X, Y, n_neurons=M, sparsity=SIZES, n_iter=5, rngs=range(5), method="released", together=True)
 
 
 def test_arguments_are_checked():
     X, Y = problems(True)
-    good = {"n_neurons": M, "sparsities": SIZES, "n_iter": 2}
+    good = {"n_neurons": M, "sparsity": SIZES, "n_iter": 2, "method": "released"}
     for change, words in (
-        ({"sparsities": SIZES[:2]}, "5 rows of Y, 2 sparsities and 5 rngs"),
-        ({"rngs": [0]}, "5 sparsities and 1 rngs; expected equally many"),
-        ({"sparsities": (1, 2, 3, 4, 49)}, r"sparsities\[4\]=49"),
+        ({"sparsity": SIZES[:2]}, "sparsity has 2 entries; expected 5"),
+        ({"rngs": [0]}, "rngs has 1 entries; expected 5"),
+        ({"sparsity": (1, 2, 3, 4, 49)}, "sparsity=49"),
         ({"method": "other"}, "method='other'"),
         ({"n_iter": 0}, "n_iter=0"),
     ):
         with pytest.raises(ValueError, match=words):
             fit_many(X, Y, **{**good, **change})
-    with pytest.raises(ValueError, match=r"Y has shape \(5, 219\) and X \(220, 8\)"):
+    with pytest.raises(ValueError, match=r"X has 220 rows and Y\[0\] has 219"):
         fit_many(X, Y[:, 1:], **good)
+
+
+@pytest.mark.parametrize("many_of", [recovery.fit_many, recovery.imp_many])
+def test_inputs_of_each_problem_a_list_of_targets_and_one_sparsity_for_all(backend, many_of):
+    X, Y = problems(False)
+    options = {"n_iter": 6, "batch_size": 50, **({"fine_tune": 5} if many_of is recovery.imp_many else {})}
+    alone = recovery.fit_network if many_of is recovery.fit_many else recovery.imp
+    found = many_of(backend.put(X), [backend.put(y) for y in Y], n_neurons=M, sparsity=9, rngs=range(5), **options)
+    stacked = many_of(backend.put(X), backend.put(Y), n_neurons=M, sparsity=[9] * 5, rngs=range(5), **options)
+    assert len(found) == 5
+    assert found == stacked
+    for b, fit in enumerate(found):
+        assert fit == alone(backend.put(X[b]), backend.put(Y[b]), n_neurons=M, sparsity=9, rng=b, **options)
+
+
+def test_both_take_targets_of_several_outputs():
+    X, Y = problems(True)
+    targets = np.stack([Y[:2].T, Y[2:4].T])
+    for many_of, alone, more in (
+        (recovery.fit_many, recovery.fit_network, {}),
+        (recovery.imp_many, recovery.imp, {"fine_tune": 5}),
+    ):
+        options = {"n_neurons": M, "n_iter": 6, **more}
+        found = many_of(X, targets, sparsity=[9, 12], rngs=[0, 1], **options)
+        for b, fit in enumerate(found):
+            other = alone(X, targets[b], sparsity=(9, 12)[b], rng=b, **options)
+            np.testing.assert_allclose(fit.network(X), other.network(X), rtol=1e-9, atol=1e-9)
+
+
+def test_the_default_method_is_that_of_fit_network():
+    X, Y = problems(True)
+    found = fit_many(X, Y[:1], n_neurons=M, sparsity=9, n_iter=6, rngs=[0])
+    assert found == [recovery.fit_network(X, Y[0], n_neurons=M, sparsity=9, n_iter=6, rng=0)]
+
+
+def test_a_callback_stops_all_problems_also_with_inputs_of_their_own():
+    X, Y = problems(False)
+    for inputs in (X, X[0]):
+        found = recovery.imp_many(
+            inputs, Y, n_neurons=M, sparsity=9, n_iter=6, rngs=range(5), callback=lambda state: True
+        )
+        assert [fit.status for fit in found] == [Status.STOPPED] * 5
+        assert all(len(fit.history["objective"]) == 1 for fit in found)

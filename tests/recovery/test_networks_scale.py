@@ -79,7 +79,7 @@ def test_many_fits_at_extreme_scales_are_those_of_fit_network(dtype, far):
         np.ldexp(X, far),
         np.stack([np.ldexp(y, far), np.ldexp(y, -8)]),
         n_neurons=2,
-        sparsities=[5, 5],
+        sparsity=[5, 5],
         method="repaired",
         n_iter=12,
         rngs=[2, 2],

@@ -112,7 +112,15 @@ class Polisher:
         n = int(self.y.shape[0])
         neurons = sum(columns for _, columns in self.shapes[:-1])
         objective = None if self.loss == "squared" else self.found.value * n
-        record.add(self.found.gradient * n, peak, 0, self.flips, self.nonzeros, neurons, objective)
+        record.add(
+            self.found.gradient * n,
+            peak,
+            support_change=0,
+            gate_change=self.flips,
+            nonzeros=self.nonzeros,
+            neurons=neurons,
+            objective=objective,
+        )
 
 
 def _conjugate_gradients(product: Any, right: Any, diagonal: Any, tiny: float) -> Any:

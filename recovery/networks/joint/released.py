@@ -9,7 +9,7 @@ import numpy as np
 
 from planted.networks import ReLUNetwork
 from recovery.mlp.losses import loss_and_gradient
-from recovery.mlp.record import Record
+from recovery.mlp.record import FitSettings, Found, Record
 from recovery.mlp.training import Batches
 from recovery.operators.thresholding import select_top
 from recovery.solvers.base import Status
@@ -133,28 +133,16 @@ def released_step(n_neurons: int, sparsity: int, loss: str) -> float:
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def fit_released_vector(
-    batches: Batches,
-    n_neurons: int,
-    sparsity: int,
-    loss: str,
-    gate_update: int | None,
-    record: Record,
-    rng: np.random.Generator,
-) -> tuple[ReLUNetwork, Status, str]:
+def fit_released_vector(batches: Batches, settings: FitSettings, record: Record, rng: np.random.Generator) -> Found:
     """Fit f(x) = W2' relu(W1' x) as the paper's released code does.
 
     Parameters
     ----------
     batches : Batches
         The data; targets of shape (n, k).
-    n_neurons, sparsity : int
-        m, and s for both layers together.
-    loss : {"squared", "cross_entropy"}
-        Which loss.
-    gate_update : int or None
-        The gates are set to the weights before every `gate_update`-th step, from the second one on (once an
-        epoch has passed, with batches); None never does.
+    settings : FitSettings
+        m, and s for both layers together. The gates are set to the weights before every `gate_update`-th step, from the
+        second one on (once an epoch has passed, with batches); None never does.
     record : Record
         Where steps are put.
     rng : numpy.random.Generator
@@ -181,7 +169,8 @@ def fit_released_vector(
     without hidden weights is dead for ever, though the sketch may go on selecting its entries.
     """
     xp, dtype = batches.xp, batches.X.dtype
-    d, m, k = int(batches.X.shape[1]), n_neurons, int(batches.y.shape[1])
+    (m,), sparsity, loss, gate_update = settings.widths, settings.sparsity, settings.loss, settings.gate_update
+    d, k = int(batches.X.shape[1]), int(batches.y.shape[1])
     step = released_step(m, sparsity, loss)
     generators = xp.asarray(rng.standard_normal((m, d)), dtype=dtype).T
     hidden = xp.asarray(rng.uniform(-1, 1, (m, d)) / math.sqrt(d * m), dtype=dtype).T
@@ -226,7 +215,13 @@ def fit_released_vector(
         n = int(X.shape[0])
         total = None if loss == "squared" else found.value * n
         objective = record.add(
-            found.gradient * n, batches.peak, change, flips, xp.count_nonzero(vector), live.shape[0], total
+            found.gradient * n,
+            batches.peak,
+            support_change=change,
+            gate_change=flips,
+            nonzeros=xp.count_nonzero(vector),
+            neurons=live.shape[0],
+            objective=total,
         )
         if not math.isfinite(objective):
             record.stop, hidden, output = Status.DIVERGED, before, kept

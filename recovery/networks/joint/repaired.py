@@ -13,7 +13,7 @@ from planted.base import arrays
 from planted.networks import ReLUNetwork
 from recovery.mlp.losses import loss_and_gradient
 from recovery.mlp.passes import column_scales, forward, gradients, join, split
-from recovery.mlp.record import Record
+from recovery.mlp.record import FitSettings, Found, Record
 from recovery.mlp.training import Batches
 from recovery.networks.gain import looks_like_noise
 from recovery.networks.joint.polishing import CG_STEPS, Polisher, polish_and_exchange
@@ -62,12 +62,8 @@ class Gradual:
         Where it starts, (d, K_1), ..., (K_L, k).
     batches : Batches
         The data; inputs and targets of size about 1.
-    loss : {"squared", "cross_entropy"}
-        Which loss.
-    sparsity : int
-        s, non-zeros of the answer in its free layers.
-    widths : sequence of int
-        m_1, ..., m_L: most neurons of the answer in each hidden layer.
+    settings : FitSettings
+        The loss; s, non-zeros of the answer in its free layers; m_1, ..., m_L, most neurons in each hidden layer.
     record : Record
         Where steps are put.
     frozen : int, default 0
@@ -92,23 +88,21 @@ class Gradual:
         self,
         layers: Sequence[Any],
         batches: Batches,
-        loss: str,
-        sparsity: int,
-        widths: Sequence[int],
+        settings: FitSettings,
         record: Record,
         *,
         frozen: int = 0,
     ) -> None:
-        self.xp, self.batches, self.loss, self.record = batches.xp, batches, loss, record
+        self.xp, self.batches, self.loss, self.record = batches.xp, batches, settings.loss, record
         free = len(layers) - frozen
         self.fixed = list(layers[free:])
         self.shapes = [(int(layer.shape[0]), int(layer.shape[1])) for layer in layers[:free]]
         self.vector = join(layers[:free])
         total = int(self.vector.shape[0])
-        self.s, self.size = min(sparsity, total), total
+        self.s, self.size = min(settings.sparsity, total), total
         self.bank = [int(layer.shape[1]) for layer in layers[:-1]]
-        self.widths = [min(want, have) for want, have in zip(widths, self.bank, strict=True)]
-        self.recipe = RECIPES[loss]
+        self.widths = [min(want, have) for want, have in zip(settings.widths, self.bank, strict=True)]
+        self.recipe = RECIPES[settings.loss]
         self.mask: Any = None
 
     @property
@@ -210,11 +204,11 @@ class Gradual:
         self.record.add(
             found.gradient * n,
             self.batches.peak,
-            self.change,
-            flips,
-            xp.count_nonzero(self.vector),
-            sum(live.sum() for live in carries),
-            None if self.loss == "squared" else found.value * n,
+            support_change=self.change,
+            gate_change=flips,
+            nonzeros=xp.count_nonzero(self.vector),
+            neurons=sum(live.sum() for live in carries),
+            objective=None if self.loss == "squared" else found.value * n,
         )
 
 
@@ -226,99 +220,77 @@ POLISH_LEAST, POLISH_WORK, POLISH_CLASSES = 10, 4.0, 20
 """At least so many of them, or so many times the operations of the search; at most so many for cross-entropy."""
 
 
-def fit_repaired_vector(
-    batches: Batches, n_neurons: int, sparsity: int, loss: str, record: Record, rng: np.random.Generator, tol: float
-) -> tuple[ReLUNetwork, Status, str]:
+def fit_repaired_vector(batches: Batches, settings: FitSettings, record: Record, rng: np.random.Generator) -> Found:
     """Fit f(x) = W2' relu(W1' x) with at most s non-zeros in W1 and W2 together.
 
     Parameters
     ----------
     batches : Batches
         The data; targets of shape (n, k).
-    n_neurons, sparsity : int
-        m and s.
-    loss : {"squared", "cross_entropy"}
-        Which loss.
+    settings : FitSettings
+        m, s, the loss, and `tol`: a fit with |r| <= tol |y| counts as exact.
     record : Record
         Where steps are put.
     rng : numpy.random.Generator
         Draws the first hidden weights; the first output weights are 0, so that no output is preferred.
-    tol : float
-        A fit with |r| <= tol |y| counts as exact.
 
     Returns
     -------
     network, status, note
         Never worse than the zero network.
     """
-    start = random_start(batches, (n_neurons,), int(batches.y.shape[1]), sparsity, rng)
-    layers, status = joint_search(start, batches, (n_neurons,), sparsity, loss, record, tol)
+    start = random_start(batches, settings, rng)
+    layers, status = joint_search(start, batches, settings, record)
     return ReLUNetwork(trim(layers)), status, ""
 
 
-def random_start(
-    batches: Batches, widths: Sequence[int], n_outputs: int, sparsity: int, rng: np.random.Generator
-) -> list[Any]:
+def random_start(batches: Batches, settings: FitSettings, rng: np.random.Generator) -> list[Any]:
     """Return dense layers for a search: normal hidden weights that keep the size of the features, no output weights."""
     # a neuron of the answer has two weights at least
-    banks = [max(1, min(BANK * width, max(LEAST_BANK, sparsity // 2))) for width in widths]
+    banks = [max(1, min(BANK * width, max(LEAST_BANK, settings.sparsity // 2))) for width in settings.widths]
     sizes = [int(batches.X.shape[1]), *banks]
     layers = []
     for level, width in enumerate(banks):
         drawn = rng.standard_normal((width, sizes[level])) * math.sqrt((1 if level == 0 else 2) / sizes[level])
         layers.append(batches.xp.asarray(drawn, dtype=batches.X.dtype).T)
-    layers.append(batches.xp.zeros((banks[-1], n_outputs), dtype=batches.X.dtype))
+    layers.append(batches.xp.zeros((banks[-1], int(batches.y.shape[1])), dtype=batches.X.dtype))
     return layers
 
 
 def joint_search(
-    start: Sequence[Any],
-    batches: Batches,
-    widths: Sequence[int],
-    sparsity: int,
-    loss: str,
-    record: Record,
-    tol: float,
-    *,
-    frozen: int = 0,
+    start: Sequence[Any], batches: Batches, settings: FitSettings, record: Record, *, frozen: int = 0
 ) -> tuple[list[Any], Status]:
     """Search from dense layers over all weights together, cut to size, and polish on all rows.
 
     Returns
     -------
     layers, status
-        At most `widths` neurons and `sparsity` non-zeros in the free layers; zeros if that fits better.
+        At most ``settings.widths`` neurons and ``settings.sparsity`` non-zeros in the free layers; zeros if that fits
+        better.
     """
     left = record.left
     polish = round(POLISH_SHARE * left) if left > 1 else 0
-    if loss == "cross_entropy":
+    if settings.loss == "cross_entropy":
         polish = min(polish, POLISH_CLASSES)
-    search = Gradual(start, batches, loss, sparsity, widths, record, frozen=frozen)
+    search = Gradual(start, batches, settings, record, frozen=frozen)
     search.run(left - polish)
     layers = search.layers if record.stop is None else search.small()
     # a step on a batch reads all weights of the bank, one of polishing the live ones, for all rows and many times
     once = 6 * batches.size * sum(int(layer.size) for layer in start)
     again = 6 * CG_STEPS * int(batches.X.shape[0]) * sum(int(layer.size) for layer in trim(layers))
     polish = min(polish, max(POLISH_LEAST, int(POLISH_WORK * once * (left - polish) / max(1, again))))
-    return polished(layers, batches, sparsity, loss, record, tol, frozen=frozen, steps=polish)
+    return polished(layers, batches, settings, record, frozen=frozen, steps=polish)
 
 
 def polished(
-    layers: Sequence[Any],
-    batches: Batches,
-    sparsity: int,
-    loss: str,
-    record: Record,
-    tol: float,
-    *,
-    frozen: int = 0,
-    steps: int,
+    layers: Sequence[Any], batches: Batches, settings: FitSettings, record: Record, *, frozen: int = 0, steps: int
 ) -> tuple[list[Any], Status]:
     """Polish layers of the size of the answer, and exchange weights; zeros if that fits better."""
+    loss, tol = settings.loss, settings.tol
     polisher = Polisher(trim(layers), batches.X, batches.y, loss, frozen)
     square = float((batches.y * batches.y).sum())
     target = 0.5 * tol * tol * square / int(batches.y.shape[0]) if loss == "squared" else 0.0
-    exact, rests = polish_and_exchange(polisher, sparsity, record, batches.peak, target, steps)
+    exact, rests = polish_and_exchange(polisher, settings.sparsity, record, batches.peak, target, steps)
     if record.stop is not None or exact:
         status = record.stop or Status.CONVERGED
     elif rests and loss == "squared" and looks_like_noise(batches.X, batches.y, ReLUNetwork(polisher.layers)):

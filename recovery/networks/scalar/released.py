@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from planted.networks import ReLUNetwork
-from recovery.mlp.record import Record
+from recovery.mlp.record import FitSettings, Found, Record
 from recovery.mlp.training import Batches
 from recovery.operators.gated import GatedOperator, MovingSupport
 from recovery.operators.thresholding import select_top
@@ -25,19 +25,15 @@ FIRST_STEP = 1e-14
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def fit_released(
-    batches: Batches, n_neurons: int, sparsity: int, gate_update: int | None, record: Record, rng: np.random.Generator
-) -> tuple[ReLUNetwork, Status, str]:
+def fit_released(batches: Batches, settings: FitSettings, record: Record, rng: np.random.Generator) -> Found:
     """Fit sum_j relu(x . w_j) as the paper's released code does.
 
     Parameters
     ----------
     batches : Batches
         The data.
-    n_neurons, sparsity : int
-        m and s.
-    gate_update : int or None
-        The gates are set to the weights after every `gate_update`-th step from the second one on (once an
+    settings : FitSettings
+        m and s. The gates are set to the weights after every `gate_update`-th step from the second one on (once an
         epoch has passed, with batches); None never does.
     record : Record
         Where steps are put.
@@ -57,6 +53,7 @@ def fit_released(
     equivariant; no stop rule looks at the data. :func:`tests.oracles.paper_loop.released_loop` is the same
     method, slow and plain.
     """
+    (n_neurons,), sparsity, gate_update = settings.widths, settings.sparsity, settings.gate_update
     A, y = batches.first()
     xp, d = A.xp, A.n_features
     generators = xp.asarray(rng.standard_normal((n_neurons, d)), dtype=A.dtype).T
@@ -71,7 +68,7 @@ def fit_released(
             residual, gradient = y - A.matvec(weights), None
         previous, s = weights, min(sparsity, A.shape[1])
         gradient = A.rmatvec(residual) if gradient is None else gradient
-        weights, picked, products = _aiht_step(A, y, gradient, weights, support, s, products)
+        weights, picked, products = _aiht_step(A, y, gradient, weights, s, (support, products))
         gradient = None
         if not bool(xp.isfinite(weights).all()):
             record.stop, weights = Status.DIVERGED, previous
@@ -90,7 +87,7 @@ def fit_released(
                 shown = y - A.follow(rows[keep].T, strict=True)[1]
         else:
             if int(keep.shape[0]) == 0:  # nothing can come back
-                record.add(y, batches.peak, change, 0, s, neurons)
+                record.add(y, batches.peak, support_change=change, gate_change=0, nonzeros=s, neurons=neurons)
                 record.stop = record.stop or Status.STALLED
                 break
             if int(keep.shape[0]) < A.n_gates:  # a neuron without weights is dead for ever: leave it out
@@ -102,7 +99,9 @@ def fit_released(
             generators, before = rows.T, A
             A, residual, gradient = A.follow_gradient(generators, y)
             flips, shown = A.gate_changes(before).sum(), residual
-        objective = record.add(shown, batches.peak, change, flips, s, neurons)
+        objective = record.add(
+            shown, batches.peak, support_change=change, gate_change=flips, nonzeros=s, neurons=neurons
+        )
         if not math.isfinite(objective):
             record.stop, weights = Status.DIVERGED, previous
     hidden = weights.reshape(-1, d).T
@@ -112,10 +111,13 @@ def fit_released(
 
 
 def _aiht_step(
-    A: GatedOperator, y: Any, gradient: Any, weights: Any, support: Any, s: int, space: MovingSupport | None
+    A: GatedOperator, y: Any, gradient: Any, weights: Any, s: int, before: tuple[Any, MovingSupport | None]
 ) -> tuple[Any, Any, MovingSupport]:
-    """Return new weights, support and the products with its columns, after one selection and its inner steps."""
-    xp = A.xp
+    """Return new weights, support and the products with its columns, after one selection and its inner steps.
+
+    `before` holds the support of the last step, and products whose memory may be used again.
+    """
+    xp, (support, space) = A.xp, before
     products = None
     if support is None:
         mu: Any = xp.asarray(FIRST_STEP, dtype=A.dtype)

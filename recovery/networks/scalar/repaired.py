@@ -10,7 +10,7 @@ import numpy as np
 
 from planted.base import arrays
 from planted.networks import ReLUNetwork
-from recovery.mlp.record import Record
+from recovery.mlp.record import FitSettings, Found, Record
 from recovery.mlp.training import Batches
 from recovery.networks.gain import looks_like_noise
 from recovery.networks.scalar.bank import Bank
@@ -221,18 +221,7 @@ class _Small:
     output: Any
 
 
-def fit_repaired(
-    batches: Batches,
-    n_neurons: int,
-    sparsity: int,
-    gate_update: int | None,
-    record: Record,
-    rng: np.random.Generator,
-    *,
-    restarts: int,
-    tol: float,
-    solver: str | None,
-) -> tuple[ReLUNetwork, Status, str]:
+def fit_repaired(batches: Batches, settings: FitSettings, record: Record, rng: np.random.Generator) -> Found:
     """Fit sum_j v_j relu(x . u_j), v_j = +-1; see :func:`recovery.fit_network` for the arguments.
 
     Returns
@@ -240,7 +229,8 @@ def fit_repaired(
     network, status, note
         The network of smallest residual over all starts.
     """
-    search = _Search(batches, n_neurons, sparsity, gate_update, record, rng, solver, tol)
+    search = _Search(batches, settings, record, rng)
+    restarts, tol = settings.restarts, settings.tol
     shares = positive_shares(batches.X, batches.y, rng)
     best: _Small | None = None
     exact = rests = False
@@ -269,19 +259,10 @@ def fit_repaired(
 class _Search:
     """One fit: the data, what is asked for, and the record of all its starts."""
 
-    def __init__(
-        self,
-        batches: Batches,
-        n_neurons: int,
-        sparsity: int,
-        gate_update: int | None,
-        record: Record,
-        rng: np.random.Generator,
-        solver: str | None,
-        tol: float,
-    ) -> None:
-        self.batches, self.m, self.s, self.every = batches, n_neurons, sparsity, gate_update
-        self.record, self.rng, self.solver, self.tol = record, rng, solver, tol
+    def __init__(self, batches: Batches, settings: FitSettings, record: Record, rng: np.random.Generator) -> None:
+        (n_neurons,), gate_update = settings.widths, settings.gate_update
+        self.batches, self.m, self.s, self.every = batches, n_neurons, settings.sparsity, gate_update
+        self.record, self.rng, self.solver, self.tol = record, rng, settings.solver, settings.tol
         self.xp, self.d, self.dtype = batches.xp, batches.full.n_features, batches.full.dtype
         self.scale = float(self.xp.sqrt((batches.y * batches.y).sum()))
         self.base, self.y = batches.first()
@@ -477,7 +458,14 @@ class _Search:
         else:
             flips, bank.residual = 0, bank.y - bank.A.matvec(bank.weights)
             shown = bank.y - bank.A.regate(bank.hidden).matvec(bank.weights)
-        self.last = self.record.add(shown, self.batches.peak, change, flips, int(picked.shape[0]), carries)
+        self.last = self.record.add(
+            shown,
+            self.batches.peak,
+            support_change=change,
+            gate_change=flips,
+            nonzeros=int(picked.shape[0]),
+            neurons=carries,
+        )
         return self.last
 
     def _linear_step(self, bank: Bank, size: int, on_batch: bool) -> tuple[Any, Any]:
