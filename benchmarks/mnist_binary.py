@@ -13,8 +13,7 @@ import argparse
 import numpy as np
 
 from paper_repro.experiments import fig3_binary, mnist
-from paper_repro.experiments.mnist_linear import LINEAR
-from paper_repro.experiments.mnist_summary import TITLES
+from paper_repro.experiments.mnist import LINEAR, TITLES
 
 
 def main(arguments=None):

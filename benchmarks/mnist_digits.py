@@ -15,7 +15,7 @@ import time
 
 from benchmarks.machine import machine, table
 from paper_repro.experiments import fig3_digits, mnist
-from paper_repro.experiments.mnist_summary import TITLES
+from paper_repro.experiments.mnist import TITLES
 
 
 def main(arguments=None):

@@ -13,12 +13,17 @@ from typing import Any
 from paper_repro.claims import Claim
 from paper_repro.experiment import Experiment
 from paper_repro.experiments.fig1 import CPU_GRIDS, PAPER_GRIDS, grids
-from paper_repro.experiments.planted_fits import batch_key, compute, compute_many
-from paper_repro.experiments.planted_grids import PlantedCell, PlantedPreset, cells_of, cost
-from paper_repro.experiments.planted_summary import (
+from paper_repro.experiments.planted_networks import (
     TIE_DB,
     Depths,
+    PlantedCell,
+    PlantedPreset,
+    batch_key,
+    cells_of,
     claims_by_depth,
+    compute,
+    compute_many,
+    cost,
     data_in_words,
     summarise_companion,
     summarise_figure,

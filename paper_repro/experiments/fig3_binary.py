@@ -13,8 +13,16 @@ from typing import Any, ClassVar
 from paper_repro.experiment import Experiment
 from paper_repro.experiments.common import series_125
 from paper_repro.experiments.grids import Grid
-from paper_repro.experiments.mnist import MnistCell, MnistPreset, cells_of, compute, cost
-from paper_repro.experiments.mnist_summary import data_of, linear_models, summary_of
+from paper_repro.experiments.mnist import (
+    MnistCell,
+    MnistPreset,
+    cells_of,
+    compute,
+    cost,
+    data_of,
+    linear_models,
+    summary_of,
+)
 from paper_repro.results import rows_of
 from paper_repro.store import Record
 

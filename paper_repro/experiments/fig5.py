@@ -9,8 +9,7 @@ import planted
 from paper_repro.experiment import Experiment
 from paper_repro.experiments import inr
 from paper_repro.experiments.grids import Grid
-from paper_repro.experiments.inr import INRCell, INRPreset
-from paper_repro.experiments.inr_summary import above_claims, data_of, spreads_of, summary_of
+from paper_repro.experiments.inr import INRCell, INRPreset, above_claims, data_of, spreads_of, summary_of
 from paper_repro.store import Record
 
 __all__ = ["COMPANION", "EXPERIMENT"]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from paper_repro.experiments import fig3_digits
-from paper_repro.experiments.mnist_summary import companion_of
+from paper_repro.experiments.mnist import companion_of
 from paper_repro.store import Record
 
 __all__ = ["EXPERIMENT"]

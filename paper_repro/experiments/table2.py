@@ -10,8 +10,16 @@ from typing import Any
 
 from paper_repro.experiments import table1
 from paper_repro.experiments.common import LABELS, METHODS
-from paper_repro.experiments.table1_claims import convergence_claim, median_step, rank_correlation
-from paper_repro.experiments.table1_summary import LABEL_TYPES, PAPER, data_in_words, is_full_size, size_in_words
+from paper_repro.experiments.table1 import (
+    LABEL_TYPES,
+    PAPER,
+    convergence_claim,
+    data_in_words,
+    is_full_size,
+    median_step,
+    rank_correlation,
+    size_in_words,
+)
 from paper_repro.store import Record
 
 __all__ = ["EXPERIMENT", "summarise"]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from paper_repro.experiments import fig1, fig2, planted_fits
+from paper_repro.experiments import fig1, fig2, planted_networks
 from paper_repro.experiments.grids import METHODS
 
 pytestmark = pytest.mark.gpu
@@ -32,9 +32,9 @@ def test_a_cell(gpu, kind, method, depth):
 def test_a_batch_scores_as_its_cells_alone(gpu, method, depth):
     updates = 30 if method == "imp-fair" else None
     cells = [fig1.Fig1Cell(**{**SCALAR, "s": s}, method=method, depth=depth, imp_updates=updates) for s in (24, 6, 12)]
-    found = planted_fits.compute_many(cells, "gpu")
+    found = planted_networks.compute_many(cells, "gpu")
     for cell, (metrics, _) in zip(cells, found, strict=True):
-        alone, _ = planted_fits.compute(cell, "gpu")
+        alone, _ = planted_networks.compute(cell, "gpu")
         assert metrics["status"] == alone["status"]
         assert metrics["psnr_db"] == pytest.approx(alone["psnr_db"], abs=1.0)
         assert abs(metrics["nonzeros"] - alone["nonzeros"]) <= 2

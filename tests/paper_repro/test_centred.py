@@ -7,7 +7,8 @@ import pytest
 
 import recovery
 from paper_repro import experiment as experiments
-from paper_repro.experiments import centred, centred_summary
+from paper_repro.experiments import centred
+from paper_repro.experiments import centred as centred_summary
 from paper_repro.store import Record
 
 CELL = centred.CentredCell(40, 2, "mixed", 0, 2, d=5)

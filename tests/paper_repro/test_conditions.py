@@ -9,10 +9,12 @@ import pytest
 
 import planted
 from paper_repro import experiment as experiments
-from paper_repro.experiments import conditions, conditions_judge, conditions_summary, spreads
-from paper_repro.experiments.conditions_judge import CONDITIONS, GUARANTEES
+from paper_repro.experiments import conditions
+from paper_repro.experiments import conditions as conditions_judge
+from paper_repro.experiments import conditions as conditions_summary
+from paper_repro.experiments import conditions as spreads
+from paper_repro.experiments.conditions import CONDITIONS, GUARANTEES, Spreads
 from paper_repro.experiments.solvers import unit_norm
-from paper_repro.experiments.spreads import Spreads
 from paper_repro.store import Record
 from recovery import GatedOperator, Instance
 from recovery.conditions import neural_isometry, null_space_constant

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from paper_repro import experiment as experiments
-from paper_repro.experiments import gram, gram_summary
+from paper_repro.experiments import gram
+from paper_repro.experiments import gram as gram_summary
 from paper_repro.store import Record
 from recovery import conditions
 from recovery.conditions.population import population_gram

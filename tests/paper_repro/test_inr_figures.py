@@ -9,7 +9,8 @@ import pytest
 
 import planted
 from paper_repro import experiment as experiments
-from paper_repro.experiments import fig4, fig5, inr, inr_summary
+from paper_repro.experiments import fig4, fig5, inr
+from paper_repro.experiments import inr as inr_summary
 from paper_repro.experiments.grids import METHODS
 
 FIGURES = {"fig4": fig4, "fig5": fig5}
@@ -19,7 +20,7 @@ FIGURES = {"fig4": fig4, "fig5": fig5}
 def no_data(tmp_path, monkeypatch):
     """Look for data in an empty folder, so that the tests are the same on every machine."""
     monkeypatch.setenv("SPARSE_RECOVERY_DATA", str(tmp_path))
-    inr.image.cache_clear()
+    inr.image_of.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def test_a_cell_says_what_its_outputs_say(name, method, depth):
     metrics, arrays = FIGURES[name].EXPERIMENT.compute(cell, "cpu")
     again, _ = FIGURES[name].EXPERIMENT.compute(inr.INRCell(**json.loads(json.dumps(dataclasses.asdict(cell)))), "cpu")
     assert metrics == again
-    target = inr.image(cell.data, cell.block).pixels.ravel()
+    target = inr.image_of(cell.data, cell.block).pixels.ravel()
     assert arrays["outputs"].shape == (len(cell.s), target.size)
     assert tuple(row["s"] for row in metrics["fits"]) == cell.s
     for row, output in zip(metrics["fits"], arrays["outputs"], strict=True):
@@ -91,7 +92,7 @@ def test_methods_of_a_seed_see_the_release_s_features():
     place = (row * 8 + column) * 3 + plane
     angle = 2 * np.pi * B @ [row, column, plane]
     np.testing.assert_allclose(X[place], [*np.sin(angle), *np.cos(angle)], atol=1e-12)
-    assert y[place] == inr.image(cell.data, cell.block).pixels[row, column, plane]
+    assert y[place] == inr.image_of(cell.data, cell.block).pixels[row, column, plane]
 
 
 @pytest.mark.parametrize("name", ["fig4", "fig5", "fig9", "fig10"])
@@ -131,7 +132,7 @@ def test_images_are_those_of_the_first_seed_and_missing_ones_are_named():
     first, second = fig5.summarise("smoke", 0, records)["images"]
     titles = [panel["title"] for panel in first["panels"]]
     assert titles == ["image", "IHT as released", "IHT, repaired", "IMP as in the paper", "IMP, fair"]
-    np.testing.assert_array_equal(first["panels"][0]["pixels"], inr.image("photo-colour", 4).pixels)
+    np.testing.assert_array_equal(first["panels"][0]["pixels"], inr.image_of("photo-colour", 4).pixels)
     for row in (first, second):
         assert row["panels"][2]["text"] == "not computed"
         assert row["panels"][2]["pixels"] is None

@@ -11,7 +11,8 @@ from scipy.stats import binomtest
 import planted
 from linear_lottery.closed_forms import moments, probabilities
 from paper_repro import experiment as experiments
-from paper_repro.experiments import imp_decoy, imp_init, imp_phase, imp_phase_summary, imp_risk, lottery
+from paper_repro.experiments import imp_decoy, imp_init, imp_phase, imp_risk, lottery
+from paper_repro.experiments import imp_phase as imp_phase_summary
 from paper_repro.experiments.common import stream
 from paper_repro.store import Record
 from planted.base import arrays

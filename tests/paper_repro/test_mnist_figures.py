@@ -7,7 +7,9 @@ import pytest
 import planted
 from paper_repro import experiment as experiments
 from paper_repro.encoding import encode
-from paper_repro.experiments import fig3_binary, fig3_digits, grids, mnist, mnist_linear, mnist_summary
+from paper_repro.experiments import fig3_binary, fig3_digits, grids, mnist
+from paper_repro.experiments import mnist as mnist_linear
+from paper_repro.experiments import mnist as mnist_summary
 from paper_repro.experiments.grids import METHODS
 from planted import datasets
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import standin
 
-from paper_repro.experiments import fig1, fig2, planted_fits
+from paper_repro.experiments import fig1, fig2, planted_networks
 from paper_repro.experiments.grids import METHODS
 from planted.base import arrays
 
@@ -33,7 +33,7 @@ def cell(kind, method, depth, s):
 )
 def test_a_cell_computes_there_what_it_computes_here(other_device, kind, method, depth):
     one = cell(kind, method, depth, 24)
-    (there, moved), (here, kept) = planted_fits.compute(one, "gpu"), planted_fits.compute(one, "cpu")
+    (there, moved), (here, kept) = planted_networks.compute(one, "gpu"), planted_networks.compute(one, "cpu")
     assert all(isinstance(array, np.ndarray) for array in moved.values())
     assert set(there) == set(here)
     for name, value in here.items():
@@ -52,10 +52,10 @@ def test_a_cell_computes_there_what_it_computes_here(other_device, kind, method,
 )
 def test_a_batch_has_the_outcomes_of_its_cells_alone(other_device, kind, method, depth):
     cells = [cell(kind, method, depth, s) for s in (24, 1, 12)]
-    assert len({planted_fits.batch_key(one) for one in cells}) == 1
-    found = planted_fits.compute_many(cells, "gpu")
+    assert len({planted_networks.batch_key(one) for one in cells}) == 1
+    found = planted_networks.compute_many(cells, "gpu")
     for one, (metrics, stored) in zip(cells, found, strict=True):
-        expected, alone = planted_fits.compute(one, "gpu")
+        expected, alone = planted_networks.compute(one, "gpu")
         assert set(metrics) == set(expected)
         assert metrics["status"] == expected["status"]
         if expected["psnr_db"] is None:
@@ -70,16 +70,16 @@ def test_a_batch_has_the_outcomes_of_its_cells_alone(other_device, kind, method,
 
 def test_on_a_cpu_a_batch_is_its_cells_one_after_the_other():
     cells = [cell(fig1.Fig1Cell, "imp-paper", 2, s) for s in (24, 12)]
-    found = planted_fits.compute_many(cells, "cpu")
+    found = planted_networks.compute_many(cells, "cpu")
     for one, (metrics, stored) in zip(cells, found, strict=True):
-        expected, alone = planted_fits.compute(one, "cpu")
+        expected, alone = planted_networks.compute(one, "cpu")
         assert metrics == expected
         assert all(np.array_equal(stored[name], alone[name]) for name in alone)
 
 
 def test_methods_that_fit_one_at_a_time_are_alone_in_their_batch():
     keys = {
-        (method, kind, depth): {planted_fits.batch_key(cell(kind, method, depth, s)) for s in (12, 24)}
+        (method, kind, depth): {planted_networks.batch_key(cell(kind, method, depth, s)) for s in (12, 24)}
         for method in METHODS
         for kind in (fig1.Fig1Cell, fig2.Fig2Cell)
         for depth in (1, 2)

@@ -11,7 +11,7 @@ import planted
 import recovery
 from paper_repro import experiment as experiments
 from paper_repro.encoding import encode
-from paper_repro.experiments import common, fig1, fig2, planted_fits, planted_summary
+from paper_repro.experiments import common, fig1, fig2, planted_networks
 from paper_repro.experiments.grids import METHODS
 from paper_repro.store import Record
 
@@ -66,8 +66,8 @@ def test_wide_cells_of_pruning_start_first():
 @pytest.mark.parametrize("kind", SIZES, ids=lambda kind: kind.__name__)
 def test_a_cell(kind, method, depth):
     cell = cell_of(kind, method, depth)
-    metrics, arrays = planted_fits.compute(cell, "cpu")
-    again, arrays_again = planted_fits.compute(cell, "cpu")
+    metrics, arrays = planted_networks.compute(cell, "cpu")
+    again, arrays_again = planted_networks.compute(cell, "cpu")
     assert encode(metrics) == encode(again)
     assert all(np.array_equal(arrays[name], arrays_again[name]) for name in arrays)
     X, y, truth = planted.release_instance(cell.m, cell.s, 0, n=cell.n, d=cell.d, n_outputs=cell.n_outputs, depth=depth)
@@ -97,14 +97,14 @@ def test_a_cell(kind, method, depth):
 def test_a_fit_that_diverged_has_the_lowest_score_and_does_not_fail(monkeypatch, size):
     network = planted.ReLUNetwork([np.full((8, 3), size), np.full((3, 4), size)])
     fit = recovery.NetworkFit(network, -math.inf, 7, recovery.Status.DIVERGED, "")
-    monkeypatch.setattr(planted_fits, "fits", lambda *args, **options: [fit])
+    monkeypatch.setattr(planted_networks, "fits", lambda *args, **options: [fit])
     cell = cell_of(fig2.Fig2Cell, "released", 1)
-    metrics, _ = planted_fits.compute(cell, "cpu")
+    metrics, _ = planted_networks.compute(cell, "cpu")
     assert metrics["psnr_db"] == metrics["test_psnr_db"] == -math.inf
     assert (metrics["status"], metrics["exact"]) == ("DIVERGED", False)
     record = Record(experiments.get("fig2").cell(cell), "done", "", metrics)
     assert metrics["same_function"] is False
-    assert planted_summary.trials_by_depth(fig2.PRESETS["smoke"], [record])[1]["released"] == {(3, 24): {0: -350.0}}
+    assert planted_networks.trials_by_depth(fig2.PRESETS["smoke"], [record])[1]["released"] == {(3, 24): {0: -350.0}}
 
 
 def stored_network(arrays, d):
@@ -121,7 +121,7 @@ def stored_network(arrays, d):
 
 
 def test_the_planted_network_is_found_and_said_to_be():
-    metrics, _ = planted_fits.compute(cell_of(fig1.Fig1Cell, "repaired", 1, m=2, s=4, n_iter=15), "cpu")
+    metrics, _ = planted_networks.compute(cell_of(fig1.Fig1Cell, "repaired", 1, m=2, s=4, n_iter=15), "cpu")
     assert metrics["exact"]
     assert metrics["same_function"]
     assert metrics["support_recall"] == 1.0
@@ -130,7 +130,7 @@ def test_the_planted_network_is_found_and_said_to_be():
 
 def test_a_network_without_output_is_not_fitted():
     # floor(1 / 2) weights a layer
-    metrics, arrays = planted_fits.compute(cell_of(fig2.Fig2Cell, "released", 1, s=1), "cpu")
+    metrics, arrays = planted_networks.compute(cell_of(fig2.Fig2Cell, "released", 1, s=1), "cpu")
     assert metrics["status"] == "ZERO_DATA"
     assert metrics["psnr_db"] is metrics["exact"] is metrics["nonzeros"] is None
     assert (metrics["planted_nonzeros"], arrays) == (0, {})

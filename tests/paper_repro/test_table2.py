@@ -10,7 +10,7 @@ import pytest
 import figures
 from paper_repro import experiment as experiments
 from paper_repro.experiments import table1, table2
-from paper_repro.experiments.table1_claims import convergence_claim, median_step, psnr_claims, rank_correlation
+from paper_repro.experiments.table1 import convergence_claim, median_step, psnr_claims, rank_correlation
 from paper_repro.store import Record
 from paper_repro.verdicts import BASIS_SEEDS, HELD, NOT_HELD, NOT_MEASURED, TOO_CLOSE
 
