@@ -34,7 +34,8 @@ class Results:
         For each ``key`` the cell's arrays, a dict of numpy.ndarray.
     meta : dict
         ``experiment``, ``version``, ``title``, ``preset``, ``seed``, ``cells`` (how many the preset
-        has), ``failed`` (list of settings and message), and ``summary``: what the figure shows.
+        has), ``failed`` (list of settings and message), ``summary``: what the figure shows, and ``layout``: what
+        draws it (see :func:`figures.draw`), None where nothing does.
     """
 
     records: list[dict[str, Any]]
@@ -153,6 +154,7 @@ def collect(experiment: experiments.Experiment, preset: str, folder: Path, seed:
         "cells": len(cells),
         "failed": failed,
         "summary": experiment.summarise(preset, seed, done) if done else {},
+        "layout": experiment.layout,
     }
     return Results(rows, {record.cell.key: record.arrays for record in done}, meta), done
 

@@ -42,7 +42,7 @@ def compute_cells(task: dict[str, Any]) -> list[dict[str, Any]]:
         where it was computed ``seconds``, which the start of the process is no part of.
     """
     try:
-        experiment: Experiment = importlib.import_module(task["module"]).EXPERIMENT
+        experiment = _found(task["module"], task["experiment"])
         settings = [experiment.settings(**one) for one in task["settings"]]
         wanted = [Cell(task["experiment"], task["version"], one).key for one in task["settings"]]
         same = wanted == [experiment.cell(one).key for one in settings]
@@ -56,6 +56,14 @@ def compute_cells(task: dict[str, Any]) -> list[dict[str, Any]]:
         return [{"status": "store", "message": message} for _ in task["settings"]]
     store = Store(task["store"])
     return [_write(store, record) for record in evaluate(experiment, settings, task["device"])]
+
+
+def _found(module: str, name: str) -> Experiment:
+    listed: tuple[Experiment, ...] = importlib.import_module(module).EXPERIMENTS
+    for one in listed:
+        if one.name == name:
+            return one
+    raise LookupError(f"EXPERIMENTS lists no {name!r}; expected it among {', '.join(one.name for one in listed)}")
 
 
 def _write(store: Store, record: Record) -> dict[str, Any]:

@@ -33,7 +33,7 @@ from planted.base import arrays
 
 __all__ = [
     "ARMS",
-    "EXPERIMENT",
+    "EXPERIMENTS",
     "LABELS",
     "SIGNS",
     "SOLVERS",
@@ -348,15 +348,20 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
     return summarise_arms(grid.n, grid.k, grid.d, SIGNS, tuple(SOLVERS), records)
 
 
-EXPERIMENT = Experiment(
-    name="centred",
-    version=1,
-    title="Our experiment: planted networks sought with raw and with centred gates",
-    module=__name__,
-    settings=CentredCell,
-    presets=PRESETS,
-    cells=cells,
-    cost=cost,
-    compute=compute,
-    summarise=summarise,
+EXPERIMENTS = (
+    Experiment(
+        name="centred",
+        version=1,
+        title="Our experiment: planted networks sought with raw and with centred gates",
+        module=__name__,
+        settings=CentredCell,
+        presets=PRESETS,
+        cells=cells,
+        cost=cost,
+        compute=compute,
+        summarise=summarise,
+        layout="figures.centred",
+        shows="planted networks sought with raw and with centred gates",
+        place=440,
+    ),
 )

@@ -30,7 +30,7 @@ from planted.base import arrays
 __all__ = [
     "CLEAR",
     "CONDITION_ROUNDING",
-    "EXPERIMENT",
+    "EXPERIMENTS",
     "LOSS_ROUNDING",
     "ControlsCell",
     "ControlsPreset",
@@ -369,15 +369,20 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
     }
 
 
-EXPERIMENT = Experiment(
-    name="imp-controls",
-    version=1,
-    title="Controls that are zero in linear models: barrier of the loss, growth of the condition number",
-    module=__name__,
-    settings=ControlsCell,
-    presets=PRESETS,
-    cells=cells,
-    cost=cost,
-    compute=compute,
-    summarise=summarise,
+EXPERIMENTS = (
+    Experiment(
+        name="imp-controls",
+        version=1,
+        title="Controls that are zero in linear models: barrier of the loss, growth of the condition number",
+        module=__name__,
+        settings=ControlsCell,
+        presets=PRESETS,
+        cells=cells,
+        cost=cost,
+        compute=compute,
+        summarise=summarise,
+        layout="figures.imp_controls",
+        shows="what is exactly zero in linear models: the barrier of the loss, growth of the condition number",
+        place=350,
+    ),
 )

@@ -27,7 +27,7 @@ from planted.base import arrays
 
 __all__ = [
     "CASES",
-    "EXPERIMENT",
+    "EXPERIMENTS",
     "LAWS",
     "LIMIT",
     "SCHEDULES",
@@ -397,15 +397,20 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
     }
 
 
-EXPERIMENT = Experiment(
-    name="imp-margin",
-    version=1,
-    title="Exact recovery by IMP against its margin: no failure right of √2",
-    module=__name__,
-    settings=MarginCell,
-    presets=PRESETS,
-    cells=cells,
-    cost=cost,
-    compute=compute,
-    summarise=summarise,
+EXPERIMENTS = (
+    Experiment(
+        name="imp-margin",
+        version=1,
+        title="Exact recovery by IMP against its margin: no failure right of √2",
+        module=__name__,
+        settings=MarginCell,
+        presets=PRESETS,
+        cells=cells,
+        cost=cost,
+        compute=compute,
+        summarise=summarise,
+        layout="figures.imp_margin",
+        shows="recovery against the margin of a sufficient condition: no failure right of sqrt(2)",
+        place=360,
+    ),
 )

@@ -28,7 +28,7 @@ from planted.base import arrays
 
 __all__ = [
     "COUNTER",
-    "EXPERIMENT",
+    "EXPERIMENTS",
     "LAWS",
     "RHO",
     "RULES",
@@ -457,15 +457,20 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
     }
 
 
-EXPERIMENT = Experiment(
-    name="imp-order",
-    version=1,
-    title="The order in which IMP prunes, against the projection onto the data",
-    module=__name__,
-    settings=OrderCell,
-    presets=PRESETS,
-    cells=cells,
-    cost=cost,
-    compute=compute,
-    summarise=summarise,
+EXPERIMENTS = (
+    Experiment(
+        name="imp-order",
+        version=1,
+        title="The order in which IMP prunes, against the projection onto the data",
+        module=__name__,
+        settings=OrderCell,
+        presets=PRESETS,
+        cells=cells,
+        cost=cost,
+        compute=compute,
+        summarise=summarise,
+        layout="figures.imp_order",
+        shows="the order of pruning against the projection of the features onto the data",
+        place=370,
+    ),
 )

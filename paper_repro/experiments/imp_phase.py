@@ -27,7 +27,7 @@ from planted.base import arrays
 
 __all__ = [
     "EARLIER",
-    "EXPERIMENT",
+    "EXPERIMENTS",
     "METHODS",
     "PhaseCell",
     "PhasePreset",
@@ -319,15 +319,20 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
     return summarise_rates(PRESETS[preset], METHODS, records)
 
 
-EXPERIMENT = Experiment(
-    name="imp-phase",
-    version=1,
-    title="Our experiment: how often a sparse linear model is found exactly, over samples and size of the weights",
-    module=__name__,
-    settings=PhaseCell,
-    presets=PRESETS,
-    cells=cells,
-    cost=cost,
-    compute=compute,
-    summarise=summarise,
+EXPERIMENTS = (
+    Experiment(
+        name="imp-phase",
+        version=1,
+        title="Our experiment: how often a sparse linear model is found exactly, over samples and size of the weights",
+        module=__name__,
+        settings=PhaseCell,
+        presets=PRESETS,
+        cells=cells,
+        cost=cost,
+        compute=compute,
+        summarise=summarise,
+        layout="figures.imp_phase",
+        shows="how often pruning, OMP and the Lasso find a sparse linear model, over samples and size of the weights",
+        place=310,
+    ),
 )

@@ -25,7 +25,7 @@ from paper_repro.experiments.lottery import SOURCE, pooled, rate_text
 from paper_repro.store import Record
 from planted.base import arrays
 
-__all__ = ["EARLIER", "EXPERIMENT", "RiskCell", "RiskPreset", "summarise_risks"]
+__all__ = ["EARLIER", "EXPERIMENTS", "RiskCell", "RiskPreset", "summarise_risks"]
 
 
 EARLIER: dict[tuple[int, int, float], tuple[str, dict[int, float], str]] = {
@@ -300,15 +300,20 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
     return summarise_risks(grid.panels, grid.k, RiskCell.amplitude, RiskCell.noise, records)
 
 
-EXPERIMENT = Experiment(
-    name="imp-risk",
-    version=1,
-    title="Our experiment: excess test error along the path of pruning one weight at a time",
-    module=__name__,
-    settings=RiskCell,
-    presets=PRESETS,
-    cells=cells,
-    cost=cost,
-    compute=compute,
-    summarise=summarise,
+EXPERIMENTS = (
+    Experiment(
+        name="imp-risk",
+        version=1,
+        title="Our experiment: excess test error along the path of pruning one weight at a time",
+        module=__name__,
+        settings=RiskCell,
+        presets=PRESETS,
+        cells=cells,
+        cost=cost,
+        compute=compute,
+        summarise=summarise,
+        layout="figures.imp_risk",
+        shows="excess test error along the path of pruning, with closed forms",
+        place=340,
+    ),
 )

@@ -1,4 +1,8 @@
-"""Implicit neural representations, figures 4 and 5: a network whose inputs are a pixel's place, its output the pixel.
+"""Figures 4, 5, 9 and 10: how well sparse networks of Fourier features represent an image, over width m and sparsity s.
+
+Implicit neural representations: a network's inputs are a pixel's place, its output is the pixel. Figure 4 has a grey
+image of 784 pixels, Figure 5 a colour image of 3,072 samples; Figures 9 and 10 show the spread over the seeds.
+
 
 As in the paper's release the inputs are Fourier features of the integer row and column (and colour plane) of a pixel,
 the frequencies are drawn anew for each seed, all pixels are one batch, and the PSNR takes 1, the largest value that a
@@ -19,7 +23,7 @@ import numpy as np
 import planted
 from paper_repro import verdicts
 from paper_repro.claims import Claim, against, slopes_per_decade
-from paper_repro.experiment import Outcome
+from paper_repro.experiment import Experiment, Outcome
 from paper_repro.experiments.common import EXACT_DB, stream
 from paper_repro.experiments.grids import (
     DEPTH_NAMES,
@@ -44,6 +48,11 @@ from planted.base import arrays
 from recovery.mlp.losses import psnr_of
 
 __all__ = [
+    "EXPERIMENTS",
+    "FIG4",
+    "FIG5",
+    "FIG9",
+    "FIG10",
     "SIGMAS",
     "INRCell",
     "INRPreset",
@@ -516,3 +525,94 @@ def _output(
         ratio = f"{row['psnr_db']:.1f} dB" if math.isfinite(row["psnr_db"]) else "exact"
         return np.asarray(record.arrays["outputs"][place]), f"{ratio}\n{100 * row['clipped']:.0f} % clipped"
     return None
+
+
+def _both(m: tuple[int, ...], s: tuple[int, ...]) -> tuple[Grid, ...]:
+    return Grid(1, m, s), Grid(2, m, s)
+
+
+_GREY = {
+    "smoke": INRPreset(
+        _both((2, 5, 10), (10, 50)), 1, (10, 50), block=4, n_features=94, n_iter=20, imp_updates=40, imp_fine_tune=100
+    ),
+    # the paper's own image and features on a smaller grid: with fewer of either the slopes over m are other ones
+    "quick": INRPreset(_both((2, 10, 50), (20, 100, 500)), 2, (50, 100), imp_updates=200, imp_fine_tune=500),
+    "cpu": INRPreset(_both((2, 5, 10, 20, 50, 100, 200), (2, 10, 50, 200, 1000)), 3, (200, 200)),
+    "paper": INRPreset(_both((2, 5, 10, 20, 50, 100, 200), (2, 5, 10, 20, 50, 100, 200, 500, 1000)), 3, (200, 200)),
+}
+
+_COLOUR = {
+    "smoke": INRPreset(
+        _both((1, 2, 5), (10, 50)), 1, (5, 50), block=4, n_features=94, n_iter=20, imp_updates=40, imp_fine_tune=100
+    ),
+    "quick": INRPreset(
+        _both((1, 2, 5, 20), (5, 20, 100, 500)),
+        3,
+        (20, 500),
+        block=2,
+        n_features=376,
+        imp_updates=200,
+        imp_fine_tune=500,
+    ),
+    "cpu": INRPreset(_both((1, 2, 5, 10, 20, 50, 100, 200), (5, 20, 100, 500, 2000)), 3, (200, 2000)),
+    "paper": INRPreset(
+        _both((1, 2, 5, 10, 20, 50, 100, 200), (5, 10, 20, 50, 100, 200, 500, 1000, 2000)), 3, (200, 2000)
+    ),
+}
+
+
+def _figure(
+    kind: str, presets: Mapping[str, INRPreset], claims: Callable[..., Sequence[Claim]], **described: Any
+) -> Experiment:
+    return Experiment(
+        **described,
+        module=__name__,
+        settings=INRCell,
+        presets=presets,
+        # for the best image that is there
+        cells=lambda preset, seed: cells_of(presets[preset], planted.inr_source(kind), seed),
+        cost=cost,
+        compute=compute(described["name"]),
+        summarise=lambda preset, seed, records: summary_of(presets[preset], seed, records, claims),
+        data=lambda preset: data_of(kind, presets[preset]),
+        layout="figures.inr",
+    )
+
+
+FIG4 = _figure(
+    "grey",
+    _GREY,
+    flat_claims,
+    name="fig4",
+    version=2,
+    title="A grey image as a sparse network of its coordinates: PSNR",
+    shows="one grey image as a sparse network of its coordinates, and the images that come out",
+    place=140,
+)
+FIG5 = _figure(
+    "colour",
+    _COLOUR,
+    above_claims,
+    name="fig5",
+    version=3,
+    title="A colour image as a sparse network of its coordinates: PSNR",
+    shows="one colour image as a sparse network of its coordinates",
+    place=150,
+)
+FIG9 = FIG4.companion(
+    "fig9",
+    "A grey image as a sparse network of its coordinates: spread over the seeds",
+    lambda preset, seed, records: spreads_of(_GREY[preset], seed, records),
+    layout="figures.panels",
+    shows="standard deviation over the seeds, above the medians, of `fig4`",
+    place=240,
+)
+FIG10 = FIG5.companion(
+    "fig10",
+    "A colour image as a sparse network of its coordinates: spread over the seeds",
+    lambda preset, seed, records: spreads_of(_COLOUR[preset], seed, records),
+    layout="figures.panels",
+    shows="the same of `fig5`",
+    place=250,
+)
+EXPERIMENTS = (FIG4, FIG5, FIG9, FIG10)

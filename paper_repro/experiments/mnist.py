@@ -1,4 +1,10 @@
-"""What both tasks of Figure 3 share: the images, a cell, and how a cell is computed.
+"""Figures 3 and 8: telling digits apart with few weights, over width m and sparsity s.
+
+Two classes (0 and 1): the target is 0 or 1, the loss is squared, and an output above 1/2 counts as a one; minibatches
+of 1,000 images, 15 epochs at the paper's size. Ten classes: networks with ten outputs, trained on the cross-entropy;
+the largest output counts; minibatches of 5,000 images, 50 epochs; the s weights are those of all layers. Simpler
+models are computed beside: dense linear ones, and for two classes one neuron with 10 pixels. Figure 8 shows standard
+deviations over the seeds, above the means.
 
 As in the paper's release, the training and test images of MNIST are pooled per class, the first 5,000 of each
 class train and the next 1,000 test.
@@ -17,8 +23,8 @@ import numpy as np
 
 from paper_repro import verdicts
 from paper_repro.claims import Claim, against
-from paper_repro.experiment import Outcome
-from paper_repro.experiments.common import fit_arrays, stream
+from paper_repro.experiment import Experiment, Outcome
+from paper_repro.experiments.common import fit_arrays, series_125, stream
 from paper_repro.experiments.grids import (
     DEPTH_NAMES,
     LABELS,
@@ -41,9 +47,17 @@ from planted.base import arrays
 from planted.base.quiet import quiet
 
 __all__ = [
+    "EXPERIMENTS",
+    "FIG3_BINARY",
+    "FIG3_DIGITS",
+    "FIG8_BINARY",
+    "FIG8_DIGITS",
     "LINEAR",
+    "NEURON_PIXELS",
     "PIXELS",
     "TITLES",
+    "BinaryCell",
+    "DigitsCell",
     "MnistCell",
     "MnistPreset",
     "cells_of",
@@ -668,3 +682,145 @@ def linear_models(task: str, records: Sequence[Record]) -> list[dict[str, Any]]:
         for record in records
         if record.cell.settings["method"] == method
     ]
+
+
+_BINARY_WORDS, BINARY_LIMITS = "0 against 1", (0.5, 1.0)
+_DIGITS_WORDS, DIGITS_LIMITS = "ten classes", (0.1, 1.0)
+NEURON_PIXELS = 10
+_FEW, _MANY = (140, 37, 28), (140, 34, 140)
+"""Training and test images a class and the batch size for the digits of scikit-learn, two classes and ten."""
+
+
+@dataclass(frozen=True)
+class BinaryCell(MnistCell):
+    """One pass with two classes, labels 0 and 1."""
+
+    task: ClassVar[str] = "binary"
+    classes: ClassVar[tuple[int, ...]] = (0, 1)
+    scaling: ClassVar[str] = "unit"
+
+
+@dataclass(frozen=True)
+class DigitsCell(MnistCell):
+    """One pass with ten classes."""
+
+    task: ClassVar[str] = "digits"
+    classes: ClassVar[tuple[int, ...]] = tuple(range(10))
+    scaling: ClassVar[str] = "raw"
+
+
+def _grids(m: tuple[int, ...], s: tuple[int, ...]) -> tuple[Grid, ...]:
+    return Grid(1, m, s), Grid(2, m, s)
+
+
+_BINARY = {
+    "smoke": MnistPreset(_grids((1, 5), (20,)), 1, 100, 100, 100, 2, 5, 20, (100, 37, 100)),
+    "quick": MnistPreset(_grids((1, 10, 50), (5, 20, 200)), 3, 500, 1_000, 100, 15, 300, 1_000, _FEW, "float32"),
+    "cpu": MnistPreset(
+        _grids((1, 2, 5, 10, 20, 50, 100, 200), series_125(1, 200)), 3, 5_000, 1_000, 1_000, 15, 200, 1_000, _FEW
+    ),
+    "paper": MnistPreset(_grids(series_125(1, 1000), series_125(1, 200)), 3, 5_000, 1_000, 1_000, 15, 400, 2_000, _FEW),
+}
+
+_DIGITS = {
+    "smoke": MnistPreset(_grids((10, 20), (100, 200)), 1, 50, 100, 250, 2, 5, 20, (50, 34, 250)),
+    "quick": MnistPreset(_grids((10, 50), (100, 500, 2000)), 2, 200, 200, 200, 15, 200, 600, _MANY, "float32"),
+    "cpu": MnistPreset(
+        _grids((10, 20, 50, 100, 200), (100, 200, 500, 1000, 2000)), 3, 1_000, 1_000, 1_000, 50, 200, 1_000, _MANY
+    ),
+    "paper": MnistPreset(
+        _grids(series_125(10, 1000), series_125(100, 2000)), 3, 5_000, 1_000, 5_000, 50, 400, 2_000, _MANY
+    ),
+}
+
+
+def summarise_binary(preset: str, seed: int, records: Sequence[Record]) -> dict[str, Any]:
+    """Return heat maps of mean accuracies, the comparison with simpler models, tables and claims."""
+    neuron = [
+        float(row["accuracy"])
+        for record in records
+        if record.cell.settings["method"] == "released" and record.cell.settings["depth"] == 1
+        for row in rows_of(record)
+        if (row["m"], row["s"]) == (1, NEURON_PIXELS)
+    ]
+    simple = linear_models("binary", records)
+    if neuron:
+        label = f"one neuron, {NEURON_PIXELS} pixels"
+        simple.append({"label": label, "accuracy": sum(neuron) / len(neuron), "linear": False})
+    return summary_of(
+        BinaryCell,
+        _BINARY[preset],
+        seed,
+        records,
+        words=_BINARY_WORDS,
+        limits=BINARY_LIMITS,
+        baselines=sorted(simple, key=lambda model: -model["accuracy"]),
+    )
+
+
+def summarise_digits(preset: str, seed: int, records: Sequence[Record]) -> dict[str, Any]:
+    """Return heat maps of mean accuracies, the comparison with linear models, tables and claims."""
+    return summary_of(
+        DigitsCell,
+        _DIGITS[preset],
+        seed,
+        records,
+        words=_DIGITS_WORDS,
+        limits=DIGITS_LIMITS,
+        baselines=sorted(linear_models("digits", records), key=lambda model: -model["accuracy"]),
+    )
+
+
+FIG3_BINARY = Experiment(
+    name="fig3-binary",
+    version=3,
+    title="Telling two digits apart with few weights: test accuracy",
+    module=__name__,
+    settings=BinaryCell,
+    presets=_BINARY,
+    cells=lambda preset, seed: cells_of(BinaryCell, _BINARY[preset], seed, [(1, NEURON_PIXELS)]),
+    cost=cost,
+    compute=compute,
+    summarise=summarise_binary,
+    data=lambda preset: data_of(BinaryCell, _BINARY[preset]),
+    layout="figures.classifiers",
+    shows="two digits told apart with s weights: test accuracy, beside simple baselines",
+    place=130,
+)
+FIG3_DIGITS = Experiment(
+    name="fig3-digits",
+    version=2,
+    title="Telling ten digits apart with few weights: test accuracy",
+    module=__name__,
+    settings=DigitsCell,
+    presets=_DIGITS,
+    cells=lambda preset, seed: cells_of(DigitsCell, _DIGITS[preset], seed),
+    cost=cost,
+    compute=compute,
+    summarise=summarise_digits,
+    data=lambda preset: data_of(DigitsCell, _DIGITS[preset]),
+    layout="figures.classifiers",
+    shows="ten digits told apart with s weights",
+    place=130,
+)
+FIG8_BINARY = FIG3_BINARY.companion(
+    "fig8-binary",
+    "Telling two digits apart with few weights: spread of the test accuracy",
+    lambda preset, seed, records: companion_of(
+        BinaryCell, _BINARY[preset], seed, records, words=_BINARY_WORDS, limits=BINARY_LIMITS
+    ),
+    layout="figures.panels",
+    shows="standard deviation over the seeds, above the means, of `fig3-binary`",
+    place=230,
+)
+FIG8_DIGITS = FIG3_DIGITS.companion(
+    "fig8-digits",
+    "Telling ten digits apart with few weights: spread of the test accuracy",
+    lambda preset, seed, records: companion_of(
+        DigitsCell, _DIGITS[preset], seed, records, words=_DIGITS_WORDS, limits=DIGITS_LIMITS
+    ),
+    layout="figures.panels",
+    shows="the same of `fig3-digits`",
+    place=230,
+)
+EXPERIMENTS = (FIG3_BINARY, FIG3_DIGITS, FIG8_BINARY, FIG8_DIGITS)

@@ -1,10 +1,22 @@
-"""Cells of Figures 1 and 2: networks that are planted in random inputs and found again, by four methods."""
+"""Figures 1, 2, 6 and 7: networks that are planted in random inputs and found again, over width m and sparsity s.
+
+The paper's grid is m, s = 1, 2, 5, ..., 1000 (m from 2 and s from 10 for two hidden layers) with 50,000 samples of 100
+inputs, seeds 0, 1, 2, and a colour scale from -20 to 50 dB (preset ``paper``): 15 steps for one output (Figure 1), 100
+epochs of batches of 5,000 samples for 10 outputs (Figure 2), where the output weights are planted too and share the
+sparsity with the hidden ones. Cells with more weights than the network has do not exist. Figures 6 and 7 show
+the standard deviations over the seeds, above medians and shares of exact fits.
+
+A cell is one fit. All methods of a grid point and seed see the same instance, the one of
+:func:`planted.release_instance`, and are scored on it (the paper's measure) and on fresh inputs. The released code
+draws so few weights into wide networks that some of them connect no input with an output; their labels are all 0,
+nothing is fitted, and they count nowhere.
+"""
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,8 +25,8 @@ import numpy as np
 import planted
 import recovery
 from paper_repro.claims import Claim, against
-from paper_repro.experiment import Outcome
-from paper_repro.experiments.common import EXACT_DB, PSNR_CAP_DB, fit_arrays, stream
+from paper_repro.experiment import Experiment, Outcome
+from paper_repro.experiments.common import EXACT_DB, PSNR_CAP_DB, fit_arrays, series_125, stream
 from paper_repro.experiments.grids import (
     DEPTH_NAMES,
     METHODS,
@@ -36,8 +48,15 @@ from planted.base import arrays
 
 __all__ = [
     "COLOUR_RANGE_DB",
+    "EXPERIMENTS",
+    "FIG1",
+    "FIG2",
+    "FIG6",
+    "FIG7",
     "TIE_DB",
     "Depths",
+    "Fig1Cell",
+    "Fig2Cell",
     "PlantedCell",
     "PlantedPreset",
     "batch_key",
@@ -556,3 +575,149 @@ def _frame(size: PlantedPreset, seed: int, rows: list[dict[str, Any]]) -> dict[s
             "out."
         ],
     }
+
+
+@dataclass(frozen=True)
+class Fig1Cell(PlantedCell):
+    """One fit of a planted network with scalar output."""
+
+
+@dataclass(frozen=True)
+class Fig2Cell(PlantedCell):
+    """One fit of a planted network with several outputs."""
+
+
+def grids(m: tuple[int, ...], s: tuple[int, ...], deep_m: tuple[int, ...], deep_s: tuple[int, ...]) -> tuple[Grid, ...]:
+    """Return the grids of one and of two hidden layers."""
+    return Grid(1, m, s), Grid(2, deep_m, deep_s)
+
+
+PAPER_GRIDS = grids(series_125(1, 1000), series_125(1, 1000), series_125(2, 1000), series_125(10, 1000))
+CPU_GRIDS = grids(series_125(1, 200), series_125(1, 500), series_125(2, 200), series_125(10, 500))
+
+_SCALAR = {
+    "smoke": PlantedPreset(grids((1, 5), (2, 20), (2, 5), (10, 20)), seeds=1, n=500, d=20, epochs=15, imp_updates=30),
+    "quick": PlantedPreset(
+        grids((1, 2, 5, 10, 20, 50), (1, 10, 50, 100, 200), (2, 5, 10, 20, 50), (10, 50, 100, 200)),
+        seeds=3,
+        n=5_000,
+        d=50,
+        epochs=15,
+        imp_updates=400,
+    ),
+    "cpu": PlantedPreset(CPU_GRIDS, seeds=3, n=20_000, d=100, epochs=15, imp_updates=1_000),
+    "paper": PlantedPreset(PAPER_GRIDS, seeds=3, n=50_000, d=100, epochs=15, imp_updates=1_000),
+}
+
+_VECTOR = {
+    "smoke": PlantedPreset(
+        grids((2, 5), (10, 20), (2, 5), (10, 20)),
+        seeds=1,
+        n=400,
+        d=20,
+        epochs=10,
+        batch_size=200,
+        n_outputs=3,
+        imp_updates=20,
+    ),
+    "quick": PlantedPreset(
+        grids((2, 5, 20), (10, 50, 100, 200), (5, 20), (50, 100, 200)),
+        seeds=3,
+        n=2_000,
+        d=30,
+        epochs=100,
+        batch_size=200,
+        n_outputs=10,
+        imp_updates=400,
+    ),
+    # batches of a tenth of the samples, as in the paper: the step of the released method is fixed, so steps count
+    "cpu": PlantedPreset(
+        CPU_GRIDS, seeds=3, n=20_000, d=100, epochs=100, batch_size=2_000, n_outputs=10, imp_updates=1_000
+    ),
+    "paper": PlantedPreset(
+        PAPER_GRIDS, seeds=3, n=50_000, d=100, epochs=100, batch_size=5_000, n_outputs=10, imp_updates=1_000
+    ),
+}
+
+MARGIN_DB = 3.0
+"""IHT counts as competitive where it is at most this much below IMP."""
+
+
+def above_claims(trials: Depths, data: str) -> list[Claim]:
+    """Return the claim "IHT above IMP over most (m, s)", for each depth and for both together."""
+    rule = (
+        "of the pairs of fits of one planted network (a cell m, s and a seed), the share in which the PSNR of IHT as "
+        f"released is above that of IMP is more than half; pairs within {TIE_DB:g} dB, and two exact fits, count half"
+    )
+    return claims_by_depth("Figure 1", "IHT is above IMP over most (m, s).", rule, trials, data)
+
+
+def competitive_claims(trials: Depths, data: str) -> list[Claim]:
+    """Return the claim "IHT is competitive with IMP", for each depth and for both together."""
+    rule = (
+        "of the pairs of fits of one planted network (a cell m, s and a seed), the share in which the PSNR of IHT as "
+        f"released is more than that of IMP minus {MARGIN_DB:.0f} dB is more than half; pairs within {TIE_DB:g} dB of "
+        "that count half, and two exact fits are level"
+    )
+    return claims_by_depth("Figure 2", "IHT is competitive with IMP.", rule, trials, data, -MARGIN_DB)
+
+
+def _figure(
+    settings: type[PlantedCell],
+    presets: Mapping[str, PlantedPreset],
+    claims: Callable[[Depths, str], Sequence[Claim]],
+    **described: Any,
+) -> Experiment:
+    return Experiment(
+        **described,
+        module=__name__,
+        settings=settings,
+        presets=presets,
+        cells=lambda preset, seed: cells_of(presets[preset], seed, settings),
+        cost=cost,
+        compute=compute,
+        summarise=lambda preset, seed, records: summarise_figure(presets[preset], seed, records, claims),
+        compute_many=compute_many,
+        batch_key=batch_key,
+        data=lambda preset: data_in_words(presets[preset]),
+        layout="figures.panels",
+    )
+
+
+FIG1 = _figure(
+    Fig1Cell,
+    _SCALAR,
+    above_claims,
+    name="fig1",
+    version=3,
+    title="Planted ReLU networks, scalar output: PSNR of the fit",
+    shows="PSNR of the fit of planted networks with a scalar output, over width m and sparsity s",
+    place=110,
+)
+FIG2 = _figure(
+    Fig2Cell,
+    _VECTOR,
+    competitive_claims,
+    name="fig2",
+    version=3,
+    title="Planted ReLU networks, vector output: PSNR of the fit",
+    shows="the same for planted networks with 10 outputs",
+    place=120,
+)
+FIG6 = FIG1.companion(
+    "fig6",
+    "Planted ReLU networks, scalar output: spread of the PSNR over the seeds",
+    lambda preset, seed, records: summarise_companion(_SCALAR[preset], seed, records),
+    layout="figures.panels",
+    shows="standard deviation over the seeds, above medians and shares of exact fits, of `fig1`",
+    place=210,
+)
+FIG7 = FIG2.companion(
+    "fig7",
+    "Planted ReLU networks, vector output: spread of the PSNR over the seeds",
+    lambda preset, seed, records: summarise_companion(_VECTOR[preset], seed, records),
+    layout="figures.panels",
+    shows="the same of `fig2`",
+    place=220,
+)
+EXPERIMENTS = (FIG1, FIG2, FIG6, FIG7)
