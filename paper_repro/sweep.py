@@ -11,10 +11,10 @@ from paper_repro import machine
 from paper_repro.cluster import Cluster
 from paper_repro.experiment import Experiment
 from paper_repro.plan import GPU_BATCH, Job, in_batches, in_order
-from paper_repro.pool import Pool
 from paper_repro.progress import Progress
 from paper_repro.stopping import Interrupted, Signals
 from paper_repro.store import DamagedCell, Store, StoreError
+from paper_repro.workers import Pool
 from planted.base.checks import check_choice, check_integer
 
 __all__ = ["Interrupted", "Sweep", "run"]
