@@ -21,6 +21,7 @@ def heatmap(
     widths: Sequence[int],
     sparsities: Sequence[int],
     limits: tuple[float, float],
+    *,
     label: Callable[[float], str],
     longest: float | None = None,
 ) -> Any:

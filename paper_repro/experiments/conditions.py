@@ -228,7 +228,7 @@ def judge(
 
 
 def as_prescribed(
-    solver: str, condition: str, shown: Any, A: np.ndarray, w: np.ndarray, raw: np.ndarray, width: int
+    solver: str, condition: str, shown: Any, A: np.ndarray, w: np.ndarray, *, raw: np.ndarray, width: int
 ) -> float:
     """Return the relative error of a solver that runs as the theorem with this condition wants it.
 
@@ -593,7 +593,7 @@ def compute(cell: ConditionsCell, device: str) -> Outcome:
                 errors[f"solver {solver}"][at] = relative_error(solver, there[group], planted_weights, cell.d)
                 for name in names:
                     if found[name][at] == 1:
-                        error = as_prescribed(solver, name, verdicts[name], A, w, raw, cell.d)
+                        error = as_prescribed(solver, name, verdicts[name], A, w, raw=raw, width=cell.d)
                         errors[f"solver {solver} {name}"][at] = error
     violations = sum(int(np.sum(errors[f"solver {a} {b}"] > TOLERANCE)) for a in GUARANTEES for b in GUARANTEES[a])
     return {"trials": cell.trials, "violations": violations}, {**found, **errors}

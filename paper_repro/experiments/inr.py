@@ -302,7 +302,7 @@ def summary_of(
         for method in METHODS
     }
     rows = [
-        _row(preset, grid, DEPTH_NAMES[grid.depth], "median PSNR (dB)", COLOURS_DB, "both", medians)
+        _row(preset, grid, medians, name=DEPTH_NAMES[grid.depth], unit="median PSNR (dB)", limits=COLOURS_DB)
         for grid in preset.grids
     ]
     made = claims(lambda depth, method: trials(records, "psnr_db", depth, method), depths, data_in_words(preset, data))
@@ -327,8 +327,10 @@ def spreads_of(preset: INRPreset, seed: int, records: Sequence[Record]) -> dict[
         name = DEPTH_NAMES[grid.depth]
         spread = {key: deviations_of(found) for key, found in values.items()}
         medians = {key: medians_of(found) for key, found in values.items()}
-        rows.append(_row(preset, grid, name, "std of PSNR (dB)", SPREAD_DB, "max", spread, digits=1))
-        rows.append(_row(preset, grid, name, "median PSNR (dB)", COLOURS_DB, "both", medians))
+        rows.append(
+            _row(preset, grid, spread, name=name, unit="std of PSNR (dB)", limits=SPREAD_DB, extend="max", digits=1)
+        )
+        rows.append(_row(preset, grid, medians, name=name, unit="median PSNR (dB)", limits=COLOURS_DB))
     head = _head(preset, seed, data)
     return {**head, "rows": rows, "notes": [*head["notes"], SPREAD_NOTE], "table": values_table(rows)}
 
@@ -425,12 +427,13 @@ def _slopes_text(method: str, slopes: Trials, seen: Trials) -> str:
 
 def _row(
     preset: INRPreset,
-    grid: Any,
+    grid: Grid,
+    points: Mapping[tuple[int, str], dict[tuple[int, int], float]],
+    *,
     name: str,
     unit: str,
     limits: tuple[float, float],
-    extend: str,
-    points: Mapping[tuple[int, str], dict[tuple[int, int], float]],
+    extend: str = "both",
     digits: int = 0,
 ) -> dict[str, Any]:
     return panel_row(

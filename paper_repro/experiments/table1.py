@@ -151,6 +151,7 @@ def psnr_claims(
     steps: Steps,
     n_iter: int,
     limit: int,
+    *,
     size: str,
     data: str,
     full_size: bool,
@@ -335,9 +336,9 @@ def summarise_runs(size: Table1Preset, seed: int, records: Sequence[Record]) -> 
         {k: by_seed("settled", "released", "float32", size.n_iter_long, k) for k in size.k},
         size.n_iter,
         size.n_iter_long,
-        size_in_words(size),
-        data_in_words(size),
-        full_size,
+        size=size_in_words(size),
+        data=data_in_words(size),
+        full_size=full_size,
     )
     columns = ["method", "labels", "k", f"PSNR at {size.n_iter} (dB, median)", "min", "max"]
     columns += [f"at floor at {size.n_iter}", "first at floor (median)"]

@@ -70,7 +70,7 @@ def test_the_claims_of_table_1_are_judged_in_db_at_the_papers_size_alone():
     steps = by_seed({1: [60, 70] * 5, 2: [80, 90] * 5, 5: [130, None] * 5, 100: [None, None] * 5})
 
     def found(psnr, steps, full_size=True):
-        made = psnr_claims(psnr, steps, 100, 400, "n=50,000", "which networks", full_size)
+        made = psnr_claims(psnr, steps, 100, 400, size="n=50,000", data="which networks", full_size=full_size)
         assert {claim.data for claim in made} == {"which networks"}
         return made
 
