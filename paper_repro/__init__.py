@@ -5,6 +5,8 @@
 >>> figures.draw("fig1", results)  # doctest: +SKIP
 """
 
+from paper_repro.experiment import Experiment, register
+from paper_repro.regenerate import run
 from paper_repro.results import Results, load
 
-__all__ = ["Results", "load"]
+__all__ = ["Experiment", "Results", "load", "register", "run"]

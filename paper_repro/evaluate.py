@@ -17,7 +17,7 @@ from paper_repro.record import Cell, Record
 from paper_repro.store import Store, StoreError
 from planted.base import arrays
 
-__all__ = ["compute_cells", "evaluate", "sentence"]
+__all__ = ["compute_cells", "evaluate", "sentence", "write"]
 
 
 def evaluate(experiment: Experiment, settings: Sequence[Any], device: str) -> list[Record]:
@@ -176,7 +176,7 @@ def compute_cells(task: dict[str, Any]) -> list[dict[str, Any]]:
         )
         return [{"status": "store", "message": message} for _ in task["settings"]]
     store = Store(task["store"])
-    return [_write(store, record) for record in evaluate(experiment, settings, task["device"])]
+    return [write(store, record) for record in evaluate(experiment, settings, task["device"])]
 
 
 def _found(module: str, name: str) -> Experiment:
@@ -187,7 +187,8 @@ def _found(module: str, name: str) -> Experiment:
     raise LookupError(f"EXPERIMENTS lists no {name!r}; expected it among {', '.join(one.name for one in listed)}")
 
 
-def _write(store: Store, record: Record) -> dict[str, Any]:
+def write(store: Store, record: Record) -> dict[str, Any]:
+    """Write a record, or that it cannot be stored; return its status, message and seconds."""
     try:
         try:
             store.write(record)

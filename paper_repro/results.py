@@ -62,13 +62,19 @@ class Results:
         return pandas.DataFrame(self.records)
 
 
-def load(name: str, preset: str = "quick", results: str | os.PathLike[str] | None = None, *, seed: int = 0) -> Results:
+def load(
+    name: str | experiments.Experiment,
+    preset: str = "quick",
+    results: str | os.PathLike[str] | None = None,
+    *,
+    seed: int = 0,
+) -> Results:
     """Load the results of a figure or table from the store.
 
     Parameters
     ----------
-    name : str
-        Its name, such as ``"fig1"``; ``paper-repro list`` prints them all.
+    name : str or Experiment
+        Its name, such as ``"fig1"``; ``paper-repro list`` prints them all. Or an experiment of your own.
     preset : {"smoke", "quick", "cpu", "paper"}, default "quick"
         Which size.
     results : path, optional
@@ -88,7 +94,7 @@ def load(name: str, preset: str = "quick", results: str | os.PathLike[str] | Non
     FileNotFoundError
         If no cell of it has been computed; the message says which command does.
     """
-    experiment = experiments.get(name)
+    experiment = name if isinstance(name, experiments.Experiment) else experiments.get(name)
     experiment.check_preset(preset)
     folder = Path(DEFAULT_FOLDER if results is None else results)
     found, pairs = collect(experiment, preset, folder, seed)
@@ -97,8 +103,8 @@ def load(name: str, preset: str = "quick", results: str | os.PathLike[str] | Non
         first = f" and seed {seed}" if seed else ""
         option += f" --seed {seed}" if seed else ""
         raise FileNotFoundError(
-            f"no results of {name} at preset {preset}{first} in {folder.absolute()}; "
-            f"`paper-repro run {name} --preset {preset}{option}` computes them"
+            f"no results of {experiment.name} at preset {preset}{first} in {folder.absolute()}; "
+            f"`paper-repro run {experiment.name} --preset {preset}{option}` computes them"
         )
     return found
 

@@ -7,22 +7,37 @@ There is one kind of them, :mod:`paper_repro.worker` seen from outside as a :cla
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import pickle
 import queue
 import subprocess
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from paper_repro import machine
-from paper_repro.evaluate import compute_cells
+from paper_repro.evaluate import compute_cells, evaluate, write
 from paper_repro.experiment import Experiment
 from paper_repro.store import Cell, Record, Store, StoreError
 
-__all__ = ["POLL_S", "Child", "Died", "Pool", "Reply", "Workers", "each", "receive", "send", "task_of"]
+__all__ = [
+    "POLL_S",
+    "Child",
+    "Died",
+    "Here",
+    "Pool",
+    "Reply",
+    "Workers",
+    "each",
+    "listed",
+    "receive",
+    "send",
+    "task_of",
+]
 
 Reply = tuple[Sequence[Cell], list[dict[str, Any]]]
 """Cells, and of each ``status`` ("done", "failed", or "store" when the sweep must end) and ``message``."""
@@ -334,6 +349,49 @@ class Pool:
         except StoreError as error:
             return {"status": "store", "message": str(error)}
         return {"status": "failed", "message": reply["message"]}
+
+
+class Here:
+    """Where cells are computed in this process, one after the other, if workers cannot find their experiment."""
+
+    def __init__(self, experiment: Experiment, store: Store, device: str) -> None:
+        self.experiment, self.store, self.device = experiment, store, device
+        self._waiting: deque[Sequence[Cell]] = deque()
+        self._limit = _one_thread()
+
+    def __enter__(self) -> Here:
+        self._limit.__enter__()
+        return self
+
+    def __exit__(self, *unused: Any) -> None:
+        self._limit.__exit__(*unused)
+
+    def slots(self) -> int:
+        """Return how many batches can be computed at once now."""
+        return 1
+
+    def submit(self, cells: Sequence[Cell]) -> None:
+        """Have a batch computed when :meth:`next_reply` is called."""
+        self._waiting.append(cells)
+
+    def next_reply(self) -> Reply | None:
+        """Compute a batch and write it to the store."""
+        if not self._waiting:
+            return None
+        cells = self._waiting.popleft()
+        settings = [self.experiment.settings(**cell.settings) for cell in cells]
+        return cells, [write(self.store, record) for record in evaluate(self.experiment, settings, self.device)]
+
+
+def listed(experiment: Experiment) -> bool:
+    """Return whether worker processes find an experiment: a module, which is not the main program, lists its name."""
+    if experiment.module == "__main__":
+        return False
+    try:
+        found = getattr(importlib.import_module(experiment.module), "EXPERIMENTS", ())
+    except ImportError:
+        return False
+    return any(one.name == experiment.store_name for one in found)
 
 
 def task_of(experiment: Experiment, cells: Sequence[Cell], device: str) -> dict[str, Any]:
