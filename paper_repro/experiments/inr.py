@@ -565,7 +565,7 @@ _COLOUR = {
 
 
 def _figure(
-    kind: str, presets: Mapping[str, INRPreset], claims: Callable[..., Sequence[Claim]], **described: Any
+    kind: str, presets: Mapping[str, INRPreset], claims: Callable[..., list[Claim]], **described: Any
 ) -> Experiment:
     return Experiment(
         **described,
