@@ -12,9 +12,8 @@ import argparse
 
 import numpy as np
 
-from paper_repro.experiments import fig3_binary, mnist
-from paper_repro.experiments.mnist_linear import LINEAR
-from paper_repro.experiments.mnist_summary import TITLES
+from paper_repro.experiments import mnist
+from paper_repro.experiments.mnist import LINEAR, TITLES
 
 
 def main(arguments=None):
@@ -26,12 +25,12 @@ def main(arguments=None):
     parser.add_argument("--depth", type=int, default=1)
     options = parser.parse_args(arguments)
     data = mnist.data_name()
-    print(f"Data: {TITLES[data]}, {fig3_binary.WORDS}\n")
+    print(f"Data: {TITLES[data]}, 0 against 1\n")
     print("| model | m | s | test accuracy of each seed | mean |")
     print("|---|---|---|---|---|")
-    every = fig3_binary.cells("paper", 0)
+    every = mnist.FIG3_BINARY.cells("paper", 0)
     sizes = [(method, options.m, options.depth, options.s) for method in ("released", "repaired")]
-    sizes.append(("released", 1, 1, fig3_binary.NEURON_PIXELS))
+    sizes.append(("released", 1, 1, mnist.NEURON_PIXELS))
     sizes += [(method, 0, 1, mnist.PIXELS[data]) for method in LINEAR["binary"]]
     for method, m, depth, s in sizes:
         cells = [cell for cell in every if (cell.method, cell.m, cell.depth, cell.s) == (method, m, depth, (s,))]

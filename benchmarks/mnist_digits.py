@@ -14,8 +14,8 @@ import argparse
 import time
 
 from benchmarks.machine import machine, table
-from paper_repro.experiments import fig3_digits, mnist
-from paper_repro.experiments.mnist_summary import TITLES
+from paper_repro.experiments import mnist
+from paper_repro.experiments.mnist import TITLES
 
 
 def main(arguments=None):
@@ -32,14 +32,14 @@ def main(arguments=None):
     parser.add_argument("--imp", action="store_true")
     options = parser.parse_args(arguments)
     data = mnist.data_name()
-    sizes = fig3_digits.PRESETS["paper"].sizes(data)
+    sizes = mnist.FIG3_DIGITS.presets["paper"].sizes(data)
     mnist.images(data, 10, *sizes[:2], options.pixels, options.dtype)  # reading the files is not what is timed
     print(
         f"Data: {TITLES[data]}, {10 * sizes[0]:,} training and {10 * sizes[1]:,} test images; {machine()}.", flush=True
     )
     rows = []
     for method in [*options.methods, *(["imp-paper"] if options.imp else [])]:
-        cell = fig3_digits.DigitsCell(
+        cell = mnist.DigitsCell(
             options.m,
             options.depth,
             (options.s,),

@@ -4,6 +4,6 @@ Numbers, means and intervals arrive computed in ``results.meta["summary"]``. Fig
 ``matplotlib.figure.Figure`` objects: no pyplot, no global state.
 """
 
-from figures.drawing import draw, names, render
+from figures.drawing import draw, names, provide, render
 
-__all__ = ["draw", "names", "render"]
+__all__ = ["draw", "names", "provide", "render"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from figures.heatmap import log_axis
 from figures.lottery import legend_below, numbers
-from figures.maps import log_axis
 from figures.style import COLOURS, WIDTH
 
 __all__ = ["draw", "layout", "panels", "size"]

@@ -4,48 +4,36 @@ from __future__ import annotations
 
 import importlib
 import io
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.figure import Figure
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-from figures.style import style
+__all__ = ["draw", "names", "provide", "render"]
 
-__all__ = ["draw", "names", "render"]
+_sources: list[Callable[[], Mapping[str, Any]]] = []
 
-_MODULES = {
-    "fig1": "figures.fig1",
-    "fig2": "figures.fig2",
-    "fig6": "figures.fig6",
-    "fig7": "figures.fig7",
-    "fig3-binary": "figures.fig3_binary",
-    "fig3-digits": "figures.fig3_digits",
-    "fig8-binary": "figures.fig8_binary",
-    "fig8-digits": "figures.fig8_digits",
-    "fig4": "figures.fig4",
-    "fig5": "figures.fig5",
-    "fig9": "figures.fig9",
-    "fig10": "figures.fig10",
-    "table1": "figures.table1",
-    "table2": "figures.table2",
-    "imp-phase": "figures.imp_phase",
-    "imp-decoy": "figures.imp_decoy",
-    "imp-init": "figures.imp_init",
-    "imp-risk": "figures.imp_risk",
-    "imp-controls": "figures.imp_controls",
-    "imp-margin": "figures.imp_margin",
-    "imp-order": "figures.imp_order",
-    "phase": "figures.phase",
-    "conditions": "figures.conditions",
-    "rsc": "figures.rsc",
-    "centred": "figures.centred",
-    "gram": "figures.gram",
-}
+
+def provide(layouts: Callable[[], Mapping[str, Any]]) -> None:
+    """Have figures known by name.
+
+    Parameters
+    ----------
+    layouts : callable
+        Returns a mapping from names to layouts, as :func:`draw` takes them. It is called when somebody asks for names;
+        ``paper_repro`` provides its own experiments when it is imported.
+    """
+    _sources.append(layouts)
 
 
 def names() -> list[str]:
-    """Return the names of the figures that can be drawn."""
-    return sorted(_MODULES)
+    """Return the names of the figures that can be drawn: those of the packages that were imported and provide any."""
+    return sorted(_provided())
+
+
+def _provided() -> dict[str, Any]:
+    return {name: layout for source in _sources for name, layout in source().items()}
 
 
 def draw(name: str, results: Any, axes: Sequence[Any] | None = None) -> Figure:
@@ -54,9 +42,13 @@ def draw(name: str, results: Any, axes: Sequence[Any] | None = None) -> Figure:
     Parameters
     ----------
     name : str
-        One of :func:`names`.
+        One of :func:`names`, or that of another experiment whose results these are.
     results : paper_repro.Results
-        What ``paper_repro.load`` returned for that name.
+        What ``paper_repro.load`` returned for that name. ``meta["layout"]`` is what draws them: the import path of a
+        module, or an object, with four functions. ``panels(summary) -> int`` says how many axes are needed;
+        ``size(summary) -> (float, float)`` is the size of a figure of its own in inches, and
+        ``layout(figure, count) -> list of axes`` divides it; ``draw(axes, summary, own)`` draws what is in
+        ``meta["summary"]``, where `own` tells whether the figure is its own.
     axes : sequence of matplotlib.axes.Axes, optional
         Where to draw, one a panel; by default a new figure with a title is made.
 
@@ -70,14 +62,20 @@ def draw(name: str, results: Any, axes: Sequence[Any] | None = None) -> Figure:
     ValueError
         If there is no such figure, the results are those of another one, or there are too few axes.
     """
-    if name not in _MODULES:
-        raise ValueError(f"name={name!r} is not a figure that can be drawn; expected one of {', '.join(names())}")
     meta = results.meta
+    layout = meta.get("layout") if meta["experiment"] == name else _provided().get(name)
+    if layout is None:
+        raise ValueError(f"name={name!r} is not a figure that can be drawn; expected one of {', '.join(names())}")
     if meta["experiment"] != name:
         raise ValueError(f"results are those of {meta['experiment']!r}; expected those of {name!r}")
     if not meta["summary"]:
         raise ValueError(f"results of {name!r} hold no finished cell; compute some with `paper-repro run {name}`")
-    module = importlib.import_module(_MODULES[name])
+
+    from matplotlib.figure import Figure  # it takes its time, and the names of figures need none of it
+
+    from figures.style import style
+
+    module = importlib.import_module(layout) if isinstance(layout, str) else layout
     count: int = module.panels(meta["summary"])
     with style():
         own = axes is None
@@ -106,6 +104,8 @@ def render(figure: Figure) -> dict[str, bytes]:
         ``"png"`` and ``"svg"``. Neither holds a date, and the names of elements inside the SVG are
         hashed with a fixed salt.
     """
+    from figures.style import style
+
     contents = {}
     metadata = {"png": {"Software": "sparse-recovery-lab"}, "svg": {"Date": None, "Creator": "sparse-recovery-lab"}}
     with style():

@@ -64,7 +64,7 @@ def _constants(panel: Any, summary: dict[str, Any]) -> None:
             ("delta_3", "o", "full", r"$\delta_3$"),
             ("delta_2", "s", "none", r"$\delta_2$ = coherence"),
         ):
-            _points(panel, summary, design, name, colour, marker, f"{word}: {label}", full)
+            _points(panel, summary, design, name, f"{word}: {label}", colour=colour, marker=marker, full=full)
             if design == "relu":
                 panel.axhline(summary["limits"][name], color=colour, zorder=0, **_LIMIT)
     panel.axhline(summary["iht_limit"], color="black", linewidth=0.9, linestyle=":", zorder=0)
@@ -99,7 +99,7 @@ def _constants(panel: Any, summary: dict[str, Any]) -> None:
 
 def _condition(panel: Any, summary: dict[str, Any]) -> None:
     for design, (colour, word) in _DESIGNS.items():
-        _points(panel, summary, design, "condition", colour, "o", word)
+        _points(panel, summary, design, "condition", word, colour=colour)
     for limit, colour in ((summary["limits"]["condition"], COLOURS["blue"]), (1.0, COLOURS["grey"])):
         panel.axhline(limit, color=colour, zorder=0, **_LIMIT)
     panel.set_ylabel(r"condition number of $A_S^\top A_S$")
@@ -112,7 +112,7 @@ def _distance(panel: Any, summary: dict[str, Any]) -> None:
     first: dict[str, Any] = {}
     for design, (colour, word) in _DESIGNS.items():
         limit = "population Gram matrix" if design == "relu" else "identity"
-        _points(panel, summary, design, "distance", colour, "o", f"{word}, from the {limit}")
+        _points(panel, summary, design, "distance", f"{word}, from the {limit}", colour=colour)
         first = first or next(({"n": n, "at": v["distance"][1]} for n, v in _there(summary, design)), {})
     if first:
         rows = np.array([summary["rows"][0], summary["rows"][-1]], dtype=float)
@@ -143,9 +143,10 @@ def _points(
     summary: dict[str, Any],
     design: str,
     name: str,
-    colour: str,
-    marker: str,
     label: str,
+    *,
+    colour: str,
+    marker: str = "o",
     full: str = "full",
 ) -> None:
     """Draw medians with bars from the 10 % to the 90 % quantile."""

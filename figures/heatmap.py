@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-__all__ = ["heatmap"]
+__all__ = ["heatmap", "log_axis", "log_edges"]
+
 
 IMPOSSIBLE = "0.85"
 
@@ -19,6 +21,7 @@ def heatmap(
     widths: Sequence[int],
     sparsities: Sequence[int],
     limits: tuple[float, float],
+    *,
     label: Callable[[float], str],
     longest: float | None = None,
 ) -> Any:
@@ -85,3 +88,19 @@ def _flat(colour: str) -> Any:
 def _font_size(characters: float) -> float:
     """Return a size in points at which this many characters fit into a row of a panel."""
     return 7.0 if characters <= 20 else 6.0 if characters <= 26 else 5.0 if characters <= 30 else 4.4
+
+
+def log_edges(centres: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Return the edges of cells around at least two ascending centres on a logarithmic axis."""
+    logs = np.log(np.asarray(centres, dtype=float))
+    middle = (logs[1:] + logs[:-1]) / 2
+    return np.exp(np.concatenate(([2 * logs[0] - middle[0]], middle, [2 * logs[-1] - middle[-1]])))
+
+
+def log_axis(panel: Any, name: str, ticks: Sequence[float]) -> None:
+    """Make the axis `name`, "x" or "y", logarithmic with ticks at given places only, written as plain numbers."""
+    panel.set(**{f"{name}scale": "log"})
+    axis = getattr(panel, f"{name}axis")
+    axis.set_major_locator(FixedLocator(list(ticks)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

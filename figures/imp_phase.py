@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from matplotlib.patheffects import Normal, Stroke
 
+from figures.heatmap import log_axis, log_edges
 from figures.lottery import curve, legend_below, numbers
-from figures.maps import log_axis, log_edges
 from figures.style import WIDTH
 
 __all__ = ["draw", "layout", "panels", "size"]

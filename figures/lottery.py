@@ -35,6 +35,7 @@ def curve(
     found: Mapping[str, Sequence[float | None]],
     method: str,
     label: str | None,
+    *,
     middle: str = "rate",
     markersize: float = 4.0,
 ) -> None:

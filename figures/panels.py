@@ -52,8 +52,8 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
                 content["m"],
                 content["s"],
                 (low, high),
-                partial(_text, digits=digits),
-                longest,
+                label=partial(_text, digits=digits),
+                longest=longest,
             )
             if number == 0:
                 panel.set_title(content["title"])

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 from matplotlib.patheffects import Normal, Stroke
 
+from figures.heatmap import log_axis, log_edges
 from figures.lottery import legend_below, numbers
-from figures.maps import log_axis, log_edges
-from figures.solvers import LOOK
-from figures.style import WIDTH
+from figures.style import SOLVER_LOOK, WIDTH
 
 __all__ = ["draw", "layout", "panels", "size"]
 
@@ -69,7 +68,7 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
     bar.outline.set_visible(False)
     for panel, operator, maps in zip(axes[count:], operators, summary["maps"], strict=True):
         for method in methods:
-            colour, marker = LOOK[method]
+            colour, marker = SOLVER_LOOK[method]
             line = maps[method]["line"]
             panel.fill_betweenx(line["s"], line["low"], line["high"], color=colour, alpha=0.15, linewidth=0)
             look = {"color": colour, "marker": marker, "markevery": 5, "markersize": 4}

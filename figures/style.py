@@ -9,7 +9,8 @@ from pathlib import Path
 
 import matplotlib as mpl
 
-__all__ = ["COLOURS", "WIDTH", "style"]
+__all__ = ["COLOURS", "SOLVER_LOOK", "WIDTH", "style"]
+
 
 WIDTH = 6.9
 """Width of a figure in inches: two columns of a paper."""
@@ -40,3 +41,14 @@ def style() -> Iterator[None]:
             mpl.rc_params_from_file(Path(__file__).with_name("paper.mplstyle"), use_default_template=False)
         )
         yield
+
+
+SOLVER_LOOK: dict[str, tuple[str, str]] = {
+    "iht": (COLOURS["orange"], "o"),
+    "niht": (COLOURS["yellow"], "s"),
+    "htp": (COLOURS["green"], "P"),
+    "omp": (COLOURS["purple"], "v"),
+    "l1": (COLOURS["blue"], "D"),
+    "group-l1": ("black", "X"),
+}
+"""Colour and marker."""

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from figures.runs import LOOK, scatter_seeds
 from figures.style import COLOURS, WIDTH
+from figures.table1 import LOOK, scatter_seeds
 
 __all__ = ["draw", "layout", "panels", "size"]
 

@@ -210,7 +210,10 @@ def against(
     Claim
         The verdict is on the released method; the repaired one is in the text.
     """
-    sides = [_side(trials, rival, margin, tie, unit, digits, beside or {}) for rival in ("imp-paper", "imp-fair")]
+    sides = [
+        _side(trials, rival, beside or {}, margin=margin, tie=tie, unit=unit, digits=digits)
+        for rival in ("imp-paper", "imp-fair")
+    ]
     (verdict, measured, interval), (fair, fair_measured, fair_interval) = sides
     return Claim(figure, claim, rule, verdict, measured, fair, fair_measured, data, interval, fair_interval)
 
@@ -218,11 +221,12 @@ def against(
 def _side(
     trials: Callable[[str], Trials],
     rival: str,
+    beside: Mapping[str, Callable[[Trials, Trials], tuple[Measured, str]]],
+    *,
     margin: float,
     tie: float,
     unit: str,
     digits: int,
-    beside: Mapping[str, Callable[[Trials, Trials], tuple[Measured, str]]],
 ) -> tuple[str, str, str]:
     """Return verdict, numbers and intervals against one rival."""
     verdict, interval, phrases = "", "", []

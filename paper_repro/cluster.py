@@ -2,6 +2,11 @@
 
 Dask needs no shared file system for that: a worker returns the bytes of a cell's two files, they
 are checked and written here. Cells of lost workers are computed again by others.
+
+On a Dask worker (:func:`compute`) a cell is computed by the same worker process as on one machine, one a
+thread of the Dask worker, so that cells on several threads do not share BLAS, warnings or
+memory, a cell that crashes does not take the Dask worker along, and heartbeats go on. It writes
+to a temporary store; what is returned are the bytes of the two files of each cell.
 """
 
 from __future__ import annotations
@@ -10,21 +15,27 @@ import contextlib
 import importlib
 import logging
 import queue
+import tempfile
 import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from paper_repro import machine, remote
+from paper_repro import machine
 from paper_repro.experiment import Experiment
-from paper_repro.pool import POLL_S, Reply, task_of
 from paper_repro.store import Cell, Record, Store, to_files
+from paper_repro.workers import POLL_S, Child, Reply, task_of
+from planted.base import arrays
 
-__all__ = ["Cluster", "ClusterError"]
+__all__ = ["Answer", "Cluster", "ClusterError", "compute", "describe", "differences", "drop"]
 
 CONNECT_S = 10.0
 """Seconds in which the scheduler must answer, and have a worker."""
+
+
+Answer = tuple[dict[str, Any], bytes | None, bytes | None]
+"""Status and message of a cell, and its JSON and npz files."""
 
 
 class ClusterError(RuntimeError):
@@ -32,7 +43,7 @@ class ClusterError(RuntimeError):
 
 
 class Cluster:
-    """Where cells are computed on a Dask cluster; used like :class:`paper_repro.pool.Pool`.
+    """Where cells are computed on a Dask cluster; used like :class:`paper_repro.workers.Pool`.
 
     Parameters
     ----------
@@ -117,7 +128,7 @@ class Cluster:
         heads = [(cell.experiment, cell.version) for cell in cells]
         key = f"{self._sweep}-{cells[0].key}"
         self._cells[key] = cells
-        future = self._client.submit(remote.compute, task, heads, self._sweep, self._fingerprint, key=key, pure=False)
+        future = self._client.submit(compute, task, heads, self._sweep, self._fingerprint, key=key, pure=False)
         self._futures[key] = future
         future.add_done_callback(self._finished.put)
 
@@ -129,7 +140,7 @@ class Cluster:
             return None
         cells = self._cells[future.key]
         try:
-            answers: list[remote.Answer] = future.result(timeout=10.0)
+            answers: list[Answer] = future.result(timeout=10.0)
         except TimeoutError:  # its worker was lost meanwhile, and it is computed again
             self._finished.put(future)
             return None
@@ -145,7 +156,7 @@ class Cluster:
         del self._futures[future.key], self._cells[future.key]
         return cells, [reply for reply, _, _ in answers]
 
-    def _killed(self, cell: Cell, times: int) -> remote.Answer:
+    def _killed(self, cell: Cell, times: int) -> Answer:
         message = f"{times} workers were lost while they computed it (killed, or out of memory?)"
         return {"status": "failed", "message": message}, *to_files(Record(cell, "failed", message))
 
@@ -158,7 +169,7 @@ class Cluster:
     def _drop(self) -> None:
         with contextlib.suppress(Exception):
             self._client.cancel(list(self._futures.values()), force=True)
-            self._client.run(remote.drop, self._sweep, on_error="ignore")
+            self._client.run(drop, self._sweep, on_error="ignore")
 
     def _check_workers(self) -> None:
         try:
@@ -167,13 +178,13 @@ class Cluster:
             raise ClusterError(
                 f"the Dask scheduler at {self.address} has no worker; start some with `dask worker {self.address}`"
             ) from error
-        found = self._client.run(remote.describe, self.device, on_error="return")
+        found = self._client.run(describe, self.device, on_error="return")
         for worker, description in found.items():
             if isinstance(description, Exception):
                 raise ClusterError(
                     f"the worker {worker} cannot use this package ({_line(description)}); install the same on both"
                 )
-            different = remote.differences(self._fingerprint, description["fingerprint"])
+            different = differences(self._fingerprint, description["fingerprint"])
             if different:
                 raise ClusterError(f"the worker {worker} has other versions: {different}; install the same on both")
             if description["missing"]:
@@ -199,3 +210,100 @@ def _line(error: BaseException) -> str:
     """Return an exception's kind and the first line of its message."""
     text = str(error).strip().partition("\n")[0]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+_lock = threading.Lock()
+_idle: list[tuple[dict[str, str], Child]] = []
+_busy: dict[str, set[Child]] = {}
+
+
+def describe(device: str) -> dict[str, Any]:
+    """Return a worker's fingerprint, and why it cannot compute on a device (empty if it can)."""
+    available, sentence = arrays.gpu_status() if device == "gpu" else (True, "")
+    return {"fingerprint": machine.fingerprint(), "missing": "" if available else sentence}
+
+
+def differences(ours: dict[str, str], theirs: dict[str, str]) -> str:
+    """Return in what two fingerprints differ, as part of a sentence; empty if they do not."""
+    names = [name for name in ours if ours[name] != theirs.get(name)]
+    return ", ".join(f"{name} {theirs.get(name, 'unknown')} there and {ours[name]} here" for name in names)
+
+
+def compute(
+    task: dict[str, Any], cells: list[tuple[str, int]], sweep: str, fingerprint: dict[str, str]
+) -> list[Answer]:
+    """Compute a batch of cells.
+
+    Parameters
+    ----------
+    task : dict
+        As :func:`paper_repro.workers.task_of` returns it.
+    cells : list of (str, int)
+        Experiment and version of each cell.
+    sweep : str
+        Name of the sweep, for :func:`drop`.
+    fingerprint : dict
+        That of the process that asks; a worker that joined late may be another.
+
+    Returns
+    -------
+    list of Answer
+        One a cell; files of finished and failed cells.
+    """
+    child, different = _take(sweep, fingerprint)
+    if child is None:
+        message = f"a worker of the cluster has other versions: {different}; install the same on both"
+        return [({"status": "store", "message": message}, None, None) for _ in cells]
+    try:
+        with tempfile.TemporaryDirectory(prefix="paper-repro-") as folder:
+            replies = child.compute(task | {"store": folder})
+            named = [Cell(*head, settings) for head, settings in zip(cells, task["settings"], strict=True)]
+            return [_answer(Store(folder), cell, reply) for cell, reply in zip(named, replies, strict=True)]
+    finally:
+        _give_back(sweep, fingerprint, child)
+
+
+def drop(sweep: str) -> None:
+    """End the processes that compute for a sweep; what they have is lost."""
+    with _lock:
+        for child in _busy.get(sweep, ()):
+            child.kill()
+
+
+def _answer(store: Store, cell: Cell, reply: dict[str, Any]) -> Answer:
+    if reply["status"] == "died":
+        return {"status": "failed", "message": reply["message"]}, *to_files(Record(cell, "failed", reply["message"]))
+    if reply["status"] == "store":
+        return reply, None, None
+    path = store.path(cell)
+    arrays_path = path.with_suffix(".npz")
+    return reply, path.read_bytes(), arrays_path.read_bytes() if arrays_path.exists() else None
+
+
+def _take(sweep: str, wanted: dict[str, str]) -> tuple[Child | None, str]:
+    """Return a process with the wanted fingerprint, which is that of the files it imported, or why there is none."""
+    with _lock:
+        child = None
+        while child is None and _idle:
+            known, child = _idle.pop()
+            if known != wanted:  # files were changed since it was started
+                child.close()
+                child = None
+        if child is None:
+            different = differences(wanted, machine.fingerprint())
+            if different:
+                return None, different
+            child = Child()
+        _busy.setdefault(sweep, set()).add(child)
+        return child, ""
+
+
+def _give_back(sweep: str, fingerprint: dict[str, str], child: Child) -> None:
+    with _lock:
+        _busy[sweep].discard(child)
+        if not _busy[sweep]:
+            del _busy[sweep]
+        if child.usable:
+            _idle.append((fingerprint, child))
+        else:
+            child.close()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from paper_repro import machine, processes, trials
+from paper_repro import machine, trials, workers
 from paper_repro.files import make_folder, write_whole
 from recovery.guarantees import Guarantee, attack, contradicts
 
@@ -151,8 +151,8 @@ def try_controls(
     seeds = range(seed, seed + SEEDS)
     report = Controls([known[name] for name in known if not names or name in names], seeds=seeds)
     tasks = [_Task(source, name, one, evaluations, seconds) for name, _, _ in report.statements for one in seeds]
-    for task, outcome in processes.each(_attack, tasks, jobs or machine.cores()):
-        report.counts[task.name, task.seed] = str(outcome) if isinstance(outcome, processes.Died) else outcome
+    for task, outcome in workers.each(_attack, tasks, jobs or machine.cores()):
+        report.counts[task.name, task.seed] = str(outcome) if isinstance(outcome, workers.Died) else outcome
         if progress is not None:
             value = report.counts[task.name, task.seed]
             shown = f"broken at {value:,}" if isinstance(value, int) else value

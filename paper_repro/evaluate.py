@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 import time
 import traceback
@@ -10,12 +11,13 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from paper_repro import machine, memory
+from paper_repro import machine
 from paper_repro.experiment import Experiment, Outcome
-from paper_repro.record import Record
+from paper_repro.record import Cell, Record
+from paper_repro.store import Store, StoreError
 from planted.base import arrays
 
-__all__ = ["evaluate", "sentence"]
+__all__ = ["compute_cells", "evaluate", "sentence", "write"]
 
 
 def evaluate(experiment: Experiment, settings: Sequence[Any], device: str) -> list[Record]:
@@ -111,7 +113,7 @@ class _Attempt:
         self._caught: list[warnings.WarningMessage] = []
 
     def __enter__(self) -> None:
-        memory.reset_peak()
+        machine.reset_peak()
         self._filter = warnings.catch_warnings(record=True)
         caught = self._filter.__enter__()
         assert caught is not None
@@ -121,7 +123,7 @@ class _Attempt:
 
     def __exit__(self, *unused: object) -> None:
         self.wall_s = time.perf_counter() - self._started
-        self._peak = memory.peak_bytes(self.device)
+        self._peak = machine.peak_bytes(self.device)
         self._filter.__exit__(None, None, None)
 
     def run(self, said: Sequence[str]) -> dict[str, Any]:
@@ -143,3 +145,57 @@ def sentence(error: BaseException) -> str:
     frame = traceback.extract_tb(error.__traceback__)[-1:]
     where = f" ({os.path.basename(frame[0].filename)}, line {frame[0].lineno})" if frame else ""
     return f"{type(error).__name__}: {error}{where}"
+
+
+def compute_cells(task: dict[str, Any]) -> list[dict[str, Any]]:
+    """Compute the cells of a task and write them.
+
+    Parameters
+    ----------
+    task : dict
+        ``module``, ``experiment`` and ``version`` (as the store names them), ``settings`` (a list with the settings
+        of each cell), ``device`` and ``store`` (a folder).
+
+    Returns
+    -------
+    list of dict
+        For each cell ``status`` ("done", "failed", or "store" when nothing can be written) and ``message``, and
+        where it was computed ``seconds``, which the start of the process is no part of.
+    """
+    try:
+        experiment = _found(task["module"], task["experiment"])
+        settings = [experiment.settings(**one) for one in task["settings"]]
+        wanted = [Cell(task["experiment"], task["version"], one).key for one in task["settings"]]
+        same = wanted == [experiment.cell(one).key for one in settings]
+    except Exception as error:  # a cell that cannot even be named is a fault of the program, and is said as such
+        return [{"status": "store", "message": f"{task['module']}: {sentence(error)}"} for _ in task["settings"]]
+    if not same:  # under other names, nobody would find what is computed here
+        message = (
+            f"the source files of {task['module']} were changed while it was computed; what is finished is kept, and "
+            "the same command goes on with the new ones"
+        )
+        return [{"status": "store", "message": message} for _ in task["settings"]]
+    store = Store(task["store"])
+    return [write(store, record) for record in evaluate(experiment, settings, task["device"])]
+
+
+def _found(module: str, name: str) -> Experiment:
+    listed: tuple[Experiment, ...] = importlib.import_module(module).EXPERIMENTS
+    for one in listed:
+        if one.name == name:
+            return one
+    raise LookupError(f"EXPERIMENTS lists no {name!r}; expected it among {', '.join(one.name for one in listed)}")
+
+
+def write(store: Store, record: Record) -> dict[str, Any]:
+    """Write a record, or that it cannot be stored; return its status, message and seconds."""
+    try:
+        try:
+            store.write(record)
+        except (TypeError, ValueError) as error:  # a metric that JSON cannot hold
+            message = f"the result cannot be stored: {error}"
+            record = Record(record.cell, "failed", message, run=record.run)
+            store.write(record)
+    except StoreError as error:
+        return {"status": "store", "message": str(error)}
+    return {"status": record.status, "message": record.message, "seconds": record.run["wall_s"]}

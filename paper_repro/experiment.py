@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
+import importlib.util
+import pkgutil
+import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
+from importlib.abc import InspectLoader
 from typing import Any
 
 import numpy as np
 
+import figures
+from paper_repro import experiments
 from paper_repro.store import Cell, Record
 
-__all__ = ["PRESETS", "Experiment", "UnknownName", "get", "names", "register"]
+__all__ = ["PRESETS", "Experiment", "Outcome", "UnknownName", "get", "layouts", "names", "register"]
 
 PRESETS = ("smoke", "quick", "cpu", "paper")
 """From seconds, over minutes on two cores and a night on sixteen, to the size of the paper."""
@@ -38,7 +45,7 @@ class Experiment:
     title : str
         One line that says what is shown.
     module : str
-        Import path of the module that holds this object as ``EXPERIMENT``; worker processes import it.
+        Import path of the module that lists this object in ``EXPERIMENTS``; worker processes find it there by its name.
     settings : type
         Frozen dataclass of JSON values with the fields ``seed`` and ``dtype``; one instance is one cell.
     presets : dict
@@ -64,6 +71,14 @@ class Experiment:
         ``batch_key(settings)``: cells with equal keys may be computed in one call of `compute_many`. Both or none.
     data : callable, optional
         ``data(preset) -> str``: which data a run of this preset uses, and of what size, in a few words.
+    layout : str or object, optional
+        What draws it: the import path of a module, or an object, with the functions ``panels``, ``size``, ``layout``
+        and ``draw`` (see :func:`figures.draw`). Without one there are tables only.
+    shows : str, optional
+        One line for the table of figures in the README; the title by default.
+    place : int, default 1,000
+        Where it stands in lists, by rising numbers, and by name where they are equal: the paper's figures and tables
+        from 100, their companions from 200, pruning from 300, conditions and recovery from 400.
     """
 
     name: str
@@ -80,6 +95,9 @@ class Experiment:
     compute_many: Callable[[Sequence[Any], str], list[Outcome]] | None = None
     batch_key: Callable[[Any], Hashable] | None = None
     data: Callable[[str], str] | None = None
+    layout: Any = None
+    shows: str = ""
+    place: int = 1000
 
     def __post_init__(self) -> None:
         if (self.compute_many is None) != (self.batch_key is None):
@@ -91,10 +109,26 @@ class Experiment:
         return self.cells_of or self.name
 
     def companion(
-        self, name: str, title: str, summarise: Callable[[str, int, Sequence[Record]], dict[str, Any]]
+        self,
+        name: str,
+        title: str,
+        summarise: Callable[[str, int, Sequence[Record]], dict[str, Any]],
+        *,
+        layout: Any = None,
+        shows: str = "",
+        place: int = 1000,
     ) -> Experiment:
         """Return an experiment that shows more of the same cells."""
-        return replace(self, name=name, title=title, summarise=summarise, cells_of=self.store_name)
+        return replace(
+            self,
+            name=name,
+            title=title,
+            summarise=summarise,
+            cells_of=self.store_name,
+            layout=layout,
+            shows=shows,
+            place=place,
+        )
 
     def cell(self, settings: Any) -> Cell:
         """Return the store's name for settings of this experiment."""
@@ -107,34 +141,6 @@ class Experiment:
             raise UnknownName(f"preset={preset!r} is not known for {self.name}; expected one of {listed}")
 
 
-_BUILT_IN = {
-    "fig1": "paper_repro.experiments.fig1",
-    "fig2": "paper_repro.experiments.fig2",
-    "fig3-binary": "paper_repro.experiments.fig3_binary",
-    "fig3-digits": "paper_repro.experiments.fig3_digits",
-    "fig4": "paper_repro.experiments.fig4",
-    "fig5": "paper_repro.experiments.fig5",
-    "table1": "paper_repro.experiments.table1",
-    "table2": "paper_repro.experiments.table2",
-    "fig6": "paper_repro.experiments.fig6",
-    "fig7": "paper_repro.experiments.fig7",
-    "fig8-binary": "paper_repro.experiments.fig8_binary",
-    "fig8-digits": "paper_repro.experiments.fig8_digits",
-    "fig9": "paper_repro.experiments.fig9",
-    "fig10": "paper_repro.experiments.fig10",
-    "imp-phase": "paper_repro.experiments.imp_phase",
-    "imp-decoy": "paper_repro.experiments.imp_decoy",
-    "imp-init": "paper_repro.experiments.imp_init",
-    "imp-risk": "paper_repro.experiments.imp_risk",
-    "imp-controls": "paper_repro.experiments.imp_controls",
-    "imp-margin": "paper_repro.experiments.imp_margin",
-    "imp-order": "paper_repro.experiments.imp_order",
-    "phase": "paper_repro.experiments.phase",
-    "conditions": "paper_repro.experiments.conditions",
-    "rsc": "paper_repro.experiments.rsc",
-    "centred": "paper_repro.experiments.centred",
-    "gram": "paper_repro.experiments.gram",
-}
 _registered: dict[str, Experiment] = {}
 
 
@@ -151,7 +157,8 @@ def register(experiment: Experiment) -> None:
 
 def names() -> list[str]:
     """Return the names of all experiments, in the order in which ``run`` takes them."""
-    return [*_BUILT_IN, *(name for name in _registered if name not in _BUILT_IN)]
+    every = {one.name: one for module in _modules() for one in _listed(module)} | _registered
+    return [one.name for one in sorted(every.values(), key=lambda one: (one.place, _natural(one.name)))]
 
 
 def get(name: str) -> Experiment:
@@ -174,9 +181,42 @@ def get(name: str) -> Experiment:
     """
     if name in _registered:
         return _registered[name]
-    if name not in _BUILT_IN:
-        near = [one for one in names() if name and one.startswith(name + "-")] or get_close_matches(name, names(), n=1)
-        hint = f" (did you mean {' or '.join(near)}?)" if near else ""
-        raise UnknownName(f"there is no figure {name!r}{hint}; expected one of {', '.join(names())}")
-    experiment: Experiment = importlib.import_module(_BUILT_IN[name]).EXPERIMENT
-    return experiment
+    # modules that say the name come first, so that one figure does not wait for the imports of all others
+    for module in sorted(_modules(), key=lambda module: f'"{name}"' not in _source(module)):
+        for one in _listed(module):
+            if one.name == name:
+                return one
+    near = [one for one in names() if name and one.startswith(name + "-")] or get_close_matches(name, names(), n=1)
+    hint = f" (did you mean {' or '.join(near)}?)" if near else ""
+    raise UnknownName(f"there is no figure {name!r}{hint}; expected one of {', '.join(names())}")
+
+
+def layouts() -> dict[str, Any]:
+    """Return what draws each experiment that has a picture, by name."""
+    every = {name: get(name).layout for name in names()}
+    return {name: layout for name, layout in every.items() if layout is not None}
+
+
+figures.provide(layouts)
+
+
+def _modules() -> list[str]:
+    """Return the import paths of the modules of :mod:`paper_repro.experiments`, some of which list experiments."""
+    return [f"{experiments.__name__}.{one.name}" for one in pkgutil.iter_modules(experiments.__path__)]
+
+
+def _listed(module: str) -> tuple[Experiment, ...]:
+    found: tuple[Experiment, ...] = getattr(importlib.import_module(module), "EXPERIMENTS", ())
+    return found
+
+
+@functools.cache
+def _source(module: str) -> str:
+    spec = importlib.util.find_spec(module)
+    loader = None if spec is None else spec.loader
+    return (loader.get_source(module) or "") if isinstance(loader, InspectLoader) else ""
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Return a key that sorts fig9 before fig10."""
+    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", name)]

@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import figures
 from paper_repro.encoding import encode
 from paper_repro.experiment import Experiment
 from paper_repro.files import write_whole
@@ -46,7 +47,7 @@ class Files:
 def files_of(experiment: Experiment, preset: str, folder: Path, seed: int) -> list[Path]:
     """Return the names of a figure's files, in the order PNG, SVG, Markdown, CSV, JSON."""
     stem = f"{experiment.name}-{preset}" + (f"-seed{seed}" if seed else "")
-    endings = (["png", "svg"] if _has_drawing(experiment) else []) + ["md", "csv", "json"]
+    endings = ([] if experiment.layout is None else ["png", "svg"]) + ["md", "csv", "json"]
     return [folder / f"{stem}.{ending}" for ending in endings]
 
 
@@ -83,14 +84,14 @@ def render(experiment: Experiment, results: Results, records: Sequence[Record], 
     meta = results.meta
     paths = files_of(experiment, meta["preset"], folder, meta["seed"])
     document = _document(results, records)
-    source = hashlib.sha256((json.dumps(document, sort_keys=True) + _drawing_version()).encode()).hexdigest()
+    source = hashlib.sha256(
+        (json.dumps(document, sort_keys=True) + _drawing_version(experiment.layout)).encode()
+    ).hexdigest()
     if _up_to_date(paths, source):
         return Files(paths, False)
     table = meta["summary"]["table"]
     contents: dict[str, bytes] = {}
-    if _has_drawing(experiment):
-        import figures  # matplotlib takes its time, and is not needed when all is up to date
-
+    if experiment.layout is not None:
         contents.update(figures.render(figures.draw(experiment.name, results)))
     parts = [f"# {meta['title']} ({meta['preset']})", meta["summary"].get("subtitle", ""), markdown(table)]
     parts += meta["summary"].get("notes", [])
@@ -196,16 +197,21 @@ def _distinct(values: Any) -> list[Any]:
     return [seen[key] for key in sorted(seen)]
 
 
-def _has_drawing(experiment: Experiment) -> bool:
-    return importlib.util.find_spec(f"figures.{experiment.name.replace('-', '_')}") is not None
-
-
-def _drawing_version() -> str:
+def _drawing_version(layout: Any) -> str:
     """Return a text that changes when the code that draws changes."""
-    spec = importlib.util.find_spec("figures")
-    folder = Path(spec.origin).parent if spec is not None and spec.origin else Path()
+    folder = Path(figures.__file__).parent
     sources = [*sorted(folder.glob("*.py")), *sorted(folder.glob("*.mplstyle")), Path(__file__)]
+    own = _file_of(layout)
+    if own is not None and own.parent != folder:
+        sources.append(own)
     return metadata.version("matplotlib") + "".join(_hash(path.read_bytes()) for path in sources)
+
+
+def _file_of(layout: Any) -> Path | None:
+    """Return the source file of what draws; None where there is none."""
+    name = layout if isinstance(layout, str) else getattr(layout, "__module__", None) or getattr(layout, "__name__", "")
+    spec = importlib.util.find_spec(name) if name and name != "__main__" else None
+    return Path(spec.origin) if spec is not None and spec.origin and Path(spec.origin).is_file() else None
 
 
 def _up_to_date(paths: Sequence[Path], source: str) -> bool:

@@ -34,7 +34,8 @@ class Results:
         For each ``key`` the cell's arrays, a dict of numpy.ndarray.
     meta : dict
         ``experiment``, ``version``, ``title``, ``preset``, ``seed``, ``cells`` (how many the preset
-        has), ``failed`` (list of settings and message), and ``summary``: what the figure shows.
+        has), ``failed`` (list of settings and message), ``summary``: what the figure shows, and ``layout``: what
+        draws it (see :func:`figures.draw`), None where nothing does.
     """
 
     records: list[dict[str, Any]]
@@ -61,13 +62,19 @@ class Results:
         return pandas.DataFrame(self.records)
 
 
-def load(name: str, preset: str = "quick", results: str | os.PathLike[str] | None = None, *, seed: int = 0) -> Results:
+def load(
+    name: str | experiments.Experiment,
+    preset: str = "quick",
+    results: str | os.PathLike[str] | None = None,
+    *,
+    seed: int = 0,
+) -> Results:
     """Load the results of a figure or table from the store.
 
     Parameters
     ----------
-    name : str
-        Its name, such as ``"fig1"``; ``paper-repro list`` prints them all.
+    name : str or Experiment
+        Its name, such as ``"fig1"``; ``paper-repro list`` prints them all. Or an experiment of your own.
     preset : {"smoke", "quick", "cpu", "paper"}, default "quick"
         Which size.
     results : path, optional
@@ -87,7 +94,7 @@ def load(name: str, preset: str = "quick", results: str | os.PathLike[str] | Non
     FileNotFoundError
         If no cell of it has been computed; the message says which command does.
     """
-    experiment = experiments.get(name)
+    experiment = name if isinstance(name, experiments.Experiment) else experiments.get(name)
     experiment.check_preset(preset)
     folder = Path(DEFAULT_FOLDER if results is None else results)
     found, pairs = collect(experiment, preset, folder, seed)
@@ -96,8 +103,8 @@ def load(name: str, preset: str = "quick", results: str | os.PathLike[str] | Non
         first = f" and seed {seed}" if seed else ""
         option += f" --seed {seed}" if seed else ""
         raise FileNotFoundError(
-            f"no results of {name} at preset {preset}{first} in {folder.absolute()}; "
-            f"`paper-repro run {name} --preset {preset}{option}` computes them"
+            f"no results of {experiment.name} at preset {preset}{first} in {folder.absolute()}; "
+            f"`paper-repro run {experiment.name} --preset {preset}{option}` computes them"
         )
     return found
 
@@ -153,6 +160,7 @@ def collect(experiment: experiments.Experiment, preset: str, folder: Path, seed:
         "cells": len(cells),
         "failed": failed,
         "summary": experiment.summarise(preset, seed, done) if done else {},
+        "layout": experiment.layout,
     }
     return Results(rows, {record.cell.key: record.arrays for record in done}, meta), done
 

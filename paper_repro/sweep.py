@@ -11,10 +11,10 @@ from paper_repro import machine
 from paper_repro.cluster import Cluster
 from paper_repro.experiment import Experiment
 from paper_repro.plan import GPU_BATCH, Job, in_batches, in_order
-from paper_repro.pool import Pool
 from paper_repro.progress import Progress
 from paper_repro.stopping import Interrupted, Signals
 from paper_repro.store import DamagedCell, Store, StoreError
+from paper_repro.workers import Here, Pool, listed
 from planted.base.checks import check_choice, check_integer
 
 __all__ = ["Interrupted", "Sweep", "run"]
@@ -117,7 +117,7 @@ def run(
     with (
         Signals() as signals,
         Progress(experiment.name, progress) as shown,
-        Pool(experiment, store, device, min(jobs, len(todo)))
+        _place(experiment, store, device, min(jobs, len(todo)))
         if dask is None
         else Cluster(experiment, store, device, dask, shown.say) as place,
     ):
@@ -127,11 +127,15 @@ def run(
     return sweep
 
 
+def _place(experiment: Experiment, store: Store, device: str, jobs: int) -> Pool | Here:
+    return Pool(experiment, store, device, jobs) if listed(experiment) else Here(experiment, store, device)
+
+
 class _Collection:
     """Handing out batches and hearing what became of them, until all are done or a signal comes."""
 
     def __init__(
-        self, place: Pool | Cluster, batches: list[list[Job]], sweep: Sweep, progress: Progress, signals: Signals
+        self, place: Pool | Here | Cluster, batches: list[list[Job]], sweep: Sweep, progress: Progress, signals: Signals
     ) -> None:
         self.place, self.sweep, self.progress, self.signals = place, sweep, progress, signals
         self.waiting = deque(batches)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from paper_repro import machine, processes, trials
+from paper_repro import machine, trials, workers
 from paper_repro.files import make_folder, write_whole
 from recovery.guarantees import NEAR, markdown
 
@@ -204,8 +204,8 @@ def verify(
     ]
     done: dict[str, dict[str, Any]] = {}
     try:
-        for task, outcome in processes.each(trials.run, tasks, jobs):
-            done[task.name] = _of_the_dead(task, outcome) if isinstance(outcome, processes.Died) else outcome
+        for task, outcome in workers.each(trials.run, tasks, jobs):
+            done[task.name] = _of_the_dead(task, outcome) if isinstance(outcome, workers.Died) else outcome
             if progress is not None:
                 record = done[task.name]
                 counts = f"{record['held']} held of {record['instances']}, {record['violations']} violations"

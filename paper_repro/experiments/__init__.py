@@ -1,1 +1,1 @@
-"""Experiments, one module a figure or table; each has an object ``EXPERIMENT``."""
+"""Experiments: :mod:`paper_repro.experiment` finds what a module here lists in its ``EXPERIMENTS``."""

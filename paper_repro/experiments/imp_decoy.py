@@ -24,7 +24,7 @@ from paper_repro.experiments.lottery import LABELS, SOURCE, pooled, rate_text, r
 from paper_repro.store import Record
 from planted.base import arrays
 
-__all__ = ["EARLIER", "EXPERIMENT", "METHODS", "DecoyCell", "DecoyPreset"]
+__all__ = ["EARLIER", "EXPERIMENTS", "METHODS", "DecoyCell", "DecoyPreset"]
 
 METHODS = ("imp-1", "one-shot", "backward", "htp", "omp", "lasso")
 
@@ -211,15 +211,20 @@ def _table(grid: DecoyPreset, rates: Any, values: dict[float, list[float]]) -> d
     return {"columns": columns, "rows": rows}
 
 
-EXPERIMENT = Experiment(
-    name="imp-decoy",
-    version=1,
-    title="Our experiment: a design on which pruning succeeds, the Lasso and OMP must fail",
-    module=__name__,
-    settings=DecoyCell,
-    presets=PRESETS,
-    cells=cells,
-    cost=cost,
-    compute=compute,
-    summarise=summarise,
+EXPERIMENTS = (
+    Experiment(
+        name="imp-decoy",
+        version=1,
+        title="Our experiment: a design on which pruning succeeds, the Lasso and OMP must fail",
+        module=__name__,
+        settings=DecoyCell,
+        presets=PRESETS,
+        cells=cells,
+        cost=cost,
+        compute=compute,
+        summarise=summarise,
+        layout="figures.imp_decoy",
+        shows="a design on which pruning succeeds and the Lasso and OMP must fail",
+        place=320,
+    ),
 )

@@ -23,7 +23,7 @@ from paper_repro.experiments.lottery import LABELS, SCHEDULES, SOURCE, pooled, r
 from paper_repro.store import Record
 from planted.base import arrays
 
-__all__ = ["EARLIER", "EXPERIMENT", "METHODS", "InitCell", "InitPreset"]
+__all__ = ["EARLIER", "EXPERIMENTS", "METHODS", "InitCell", "InitPreset"]
 
 METHODS = ("imp-10", "one-shot")
 
@@ -221,15 +221,20 @@ def _table(grid: InitPreset, there: Sequence[float], rates: Any, overlaps: Any) 
     return {"columns": columns, "rows": rows}
 
 
-EXPERIMENT = Experiment(
-    name="imp-init",
-    version=1,
-    title="Our experiment: the scale of the start and the ticket, with more weights than samples",
-    module=__name__,
-    settings=InitCell,
-    presets=PRESETS,
-    cells=cells,
-    cost=cost,
-    compute=compute,
-    summarise=summarise,
+EXPERIMENTS = (
+    Experiment(
+        name="imp-init",
+        version=1,
+        title="Our experiment: the scale of the start and the ticket, with more weights than samples",
+        module=__name__,
+        settings=InitCell,
+        presets=PRESETS,
+        cells=cells,
+        cost=cost,
+        compute=compute,
+        summarise=summarise,
+        layout="figures.imp_init",
+        shows="scale of the start and agreement of two tickets, with more weights than samples",
+        place=330,
+    ),
 )

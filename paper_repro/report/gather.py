@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import figures
 from paper_repro import experiment as experiments
 from paper_repro import render
 from paper_repro.experiment import Experiment
@@ -186,9 +187,7 @@ def _drawn(
     try:
         files = render.render(experiment, results, records, folder).paths
     except StoreError:  # a results folder that one may read, but not write to
-        import figures
-
-        if experiment.name not in figures.names():
+        if experiment.layout is None:
             return {}, []
         return figures.render(figures.draw(experiment.name, results)), []
     return {path.suffix[1:]: path.read_bytes() for path in files if path.suffix in (".png", ".svg")}, files
@@ -204,5 +203,6 @@ def _nothing(experiment: Experiment, preset: str, seed: int) -> Results:
         "cells": len({experiment.cell(one).key for one in experiment.cells(preset, seed)}),
         "failed": [],
         "summary": {},
+        "layout": experiment.layout,
     }
     return Results([], {}, meta)

@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 
 import figures
 from figures.style import style
+from paper_repro import experiment
 
-NAMES = figures.names()
+NAMES = sorted(experiment.layouts())
 NETWORKS = ["fig1", "table1", "fig3-binary"]
 FAST = ["fig1", "gram"]
 """Drawn twice in the fast tier; the slow tier does so with all."""
@@ -164,7 +165,7 @@ def test_wrong_names_and_empty_results_are_sentences(results):
 
 def test_drawing_imports_neither_the_computing_packages_nor_pyplot():
     code = (
-        "import sys, figures, figures.fig1, figures.table1, figures.fig3_binary; "
+        "import sys, figures, figures.panels, figures.table1, figures.classifiers; "
         "print(sorted({'paper_repro', 'planted', 'recovery', 'scipy', 'matplotlib.pyplot'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[2])

@@ -62,5 +62,5 @@ def test_nothing_touches_the_edge_and_bars_have_units(results, name, unit):
 def test_many_sparsities_are_written_upright(sparsities, angle):
     axes = Figure().subplots()
     values, possible = [[1.0] * len(sparsities)], [[True] * len(sparsities)]
-    heatmap(axes, values, possible, (5,), sparsities, (0.0, 50.0), str)
+    heatmap(axes, values, possible, (5,), sparsities, (0.0, 50.0), label=str)
     assert {label.get_rotation() for label in axes.get_xticklabels()} == {angle}

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import figures
-from figures.maps import log_edges
+from figures.heatmap import log_edges
 
 PANELS = {"phase": 14, "conditions": 12, "rsc": 2, "centred": 6}
 LABELS = {

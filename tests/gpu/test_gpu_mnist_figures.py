@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from paper_repro.experiments import fig3_binary, fig3_digits, mnist
+from paper_repro.experiments import mnist
 
 pytestmark = pytest.mark.gpu
 
 
 @pytest.mark.parametrize("method", ["least-squares", "least-squares-signs", "logistic"])
 def test_a_linear_model(gpu, method):
-    cell = fig3_binary.BinaryCell(0, 1, (64,), 0, method, "digits", 140, 37, 28, 2, "unit")
+    cell = mnist.BinaryCell(0, 1, (64,), 0, method, "digits", 140, 37, 28, 2, "unit")
     (metrics, there), (wanted, here) = mnist.compute(cell, "gpu"), mnist.compute(cell, "cpu")
     assert metrics == wanted
     np.testing.assert_allclose(there["weights"], here["weights"], atol=1e-9)
@@ -19,12 +19,12 @@ def test_a_linear_model(gpu, method):
 @pytest.mark.parametrize(
     ("kind", "method", "depth"),
     [
-        (fig3_binary.BinaryCell, "released", 1),
-        (fig3_binary.BinaryCell, "repaired", 2),
-        (fig3_binary.BinaryCell, "imp-paper", 1),
-        (fig3_digits.DigitsCell, "released", 2),
-        (fig3_digits.DigitsCell, "repaired", 1),
-        (fig3_digits.DigitsCell, "imp-fair", 1),
+        (mnist.BinaryCell, "released", 1),
+        (mnist.BinaryCell, "repaired", 2),
+        (mnist.BinaryCell, "imp-paper", 1),
+        (mnist.DigitsCell, "released", 2),
+        (mnist.DigitsCell, "repaired", 1),
+        (mnist.DigitsCell, "imp-fair", 1),
     ],
 )
 def test_networks(gpu, kind, method, depth):

@@ -5,14 +5,14 @@ import pytest
 
 from paper_repro import experiment as experiments
 from paper_repro import sweep
-from paper_repro.experiments import fig1, imp_decoy, imp_init, imp_phase, imp_risk, table1
+from paper_repro.experiments import imp_decoy, imp_init, imp_phase, imp_risk, planted_networks, table1
 from paper_repro.store import Store
 
 pytestmark = pytest.mark.gpu
 
 CELLS = [
-    fig1.Fig1Cell(m=2, s=6, seed=0, method="released", depth=1, n=600, d=10, n_outputs=1, n_iter=15),
-    fig1.Fig1Cell(m=2, s=6, seed=0, method="repaired", depth=1, n=600, d=10, n_outputs=1, n_iter=15),
+    planted_networks.Fig1Cell(m=2, s=6, seed=0, method="released", depth=1, n=600, d=10, n_outputs=1, n_iter=15),
+    planted_networks.Fig1Cell(m=2, s=6, seed=0, method="repaired", depth=1, n=600, d=10, n_outputs=1, n_iter=15),
     table1.Table1Cell(1, 0, "float64", "repaired", 40, m=2, s=6, n=500, d=6),
 ]
 

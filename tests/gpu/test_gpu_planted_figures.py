@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from paper_repro.experiments import fig1, fig2, planted_fits
+from paper_repro.experiments import planted_networks
 from paper_repro.experiments.grids import METHODS
 
 pytestmark = pytest.mark.gpu
@@ -14,12 +14,12 @@ VECTOR = {"m": 3, "s": 18, "seed": 0, "n": 600, "d": 8, "n_outputs": 4, "n_iter"
 
 @pytest.mark.parametrize("depth", [1, 2])
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("kind", [fig1.Fig1Cell, fig2.Fig2Cell])
+@pytest.mark.parametrize("kind", [planted_networks.Fig1Cell, planted_networks.Fig2Cell])
 def test_a_cell(gpu, kind, method, depth):
-    sizes = SCALAR if kind is fig1.Fig1Cell else VECTOR
+    sizes = SCALAR if kind is planted_networks.Fig1Cell else VECTOR
     cell = kind(**sizes, method=method, depth=depth, imp_updates=30 if method == "imp-fair" else None)
-    there, arrays = fig1.compute(cell, "gpu")
-    here, _ = fig1.compute(cell, "cpu")
+    there, arrays = planted_networks.compute(cell, "gpu")
+    here, _ = planted_networks.compute(cell, "cpu")
     assert all(isinstance(value, np.ndarray) for value in arrays.values())
     assert there["planted_nonzeros"] == here["planted_nonzeros"]
     # training multiplies the rounding of products, so long fits agree in their score, not in their bits
@@ -31,10 +31,13 @@ def test_a_cell(gpu, kind, method, depth):
 @pytest.mark.parametrize(("method", "depth"), [("released", 1), ("imp-paper", 1), ("imp-paper", 2), ("imp-fair", 1)])
 def test_a_batch_scores_as_its_cells_alone(gpu, method, depth):
     updates = 30 if method == "imp-fair" else None
-    cells = [fig1.Fig1Cell(**{**SCALAR, "s": s}, method=method, depth=depth, imp_updates=updates) for s in (24, 6, 12)]
-    found = planted_fits.compute_many(cells, "gpu")
+    cells = [
+        planted_networks.Fig1Cell(**{**SCALAR, "s": s}, method=method, depth=depth, imp_updates=updates)
+        for s in (24, 6, 12)
+    ]
+    found = planted_networks.compute_many(cells, "gpu")
     for cell, (metrics, _) in zip(cells, found, strict=True):
-        alone, _ = planted_fits.compute(cell, "gpu")
+        alone, _ = planted_networks.compute(cell, "gpu")
         assert metrics["status"] == alone["status"]
         assert metrics["psnr_db"] == pytest.approx(alone["psnr_db"], abs=1.0)
         assert abs(metrics["nonzeros"] - alone["nonzeros"]) <= 2

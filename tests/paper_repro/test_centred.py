@@ -7,7 +7,7 @@ import pytest
 
 import recovery
 from paper_repro import experiment as experiments
-from paper_repro.experiments import centred, centred_summary
+from paper_repro.experiments import centred
 from paper_repro.store import Record
 
 CELL = centred.CentredCell(40, 2, "mixed", 0, 2, d=5)
@@ -105,10 +105,10 @@ def test_a_linear_part_that_is_left_is_an_error(monkeypatch):
 
 
 def test_the_paired_test_is_the_sign_test():
-    assert centred_summary.paired_test(0, 0) == 1.0
-    assert centred_summary.paired_test(3, 3) == 1.0
-    assert centred_summary.paired_test(5, 0) == pytest.approx(2 / 2**5)
-    assert centred_summary.paired_test(1, 7) == pytest.approx(2 * (1 + 8) / 2**8)
+    assert centred.paired_test(0, 0) == 1.0
+    assert centred.paired_test(3, 3) == 1.0
+    assert centred.paired_test(5, 0) == pytest.approx(2 / 2**5)
+    assert centred.paired_test(1, 7) == pytest.approx(2 * (1 + 8) / 2**8)
 
 
 def test_the_summary_pairs_instances_and_adds_up_cells():

@@ -9,9 +9,9 @@ import pytest
 import toy_experiment as toy
 from toy_runs import contents, gone, start, stored, wait_for, whole, workers
 
-from paper_repro import cli, cluster, experiment, machine, remote, sweep
-from paper_repro.pool import task_of
+from paper_repro import cli, cluster, experiment, machine, sweep
 from paper_repro.store import Store, comparable, from_files
+from paper_repro.workers import task_of
 
 pytest.importorskip("distributed", reason="Dask is not installed (extra 'cluster')")
 
@@ -165,7 +165,7 @@ def check(*descriptions):
 
 
 def test_workers_that_would_not_give_the_same_results_are_refused():
-    same = remote.describe("cpu")
+    same = cluster.describe("cpu")
     check(same, same)
     older = {**same, "fingerprint": {**same["fingerprint"], "numpy": "1.0", "python": "3.9"}}
     with pytest.raises(
@@ -209,14 +209,14 @@ def test_a_changed_source_file_changes_the_fingerprint(tmp_path, monkeypatch):
     monkeypatch.setattr(
         machine.importlib.util, "find_spec", lambda name: found if name == "linear_lottery" else real(name)
     )
-    assert remote.differences(before, machine.fingerprint()).startswith("source files ")
+    assert cluster.differences(before, machine.fingerprint()).startswith("source files ")
 
 
 @pytest.fixture
 def idle(monkeypatch):
     """Processes of their own for a test that plays the Dask worker; they are closed after it."""
     waiting = []
-    monkeypatch.setattr(remote, "_idle", waiting)
+    monkeypatch.setattr(cluster, "_idle", waiting)
     yield waiting
     for _, child in waiting:
         child.close()
@@ -229,7 +229,7 @@ def asked(cells):
 
 def test_a_worker_returns_the_files_of_the_cells_and_keeps_its_process(idle, tmp_path):
     for cells in (toy.cells("smoke", 0)[:2], [toy.ToyCell(4, 0, fault="raise"), toy.ToyCell(5, 0, fault="die")]):
-        answers = remote.compute(*asked(cells), "one", machine.fingerprint())
+        answers = cluster.compute(*asked(cells), "one", machine.fingerprint())
         for cell, (reply, raw, packed) in zip(cells, answers, strict=True):
             record = from_files(raw, packed, tmp_path / "x.json")
             assert record.cell == toy.EXPERIMENT.cell(cell)
@@ -237,14 +237,14 @@ def test_a_worker_returns_the_files_of_the_cells_and_keeps_its_process(idle, tmp
             assert record.message == reply["message"]
         assert len(idle) == 1
     direct = toy.compute(toy.cells("smoke", 0)[0], "cpu")[1]["values"]
-    first = remote.compute(*asked(toy.cells("smoke", 0)[:1]), "two", machine.fingerprint())[0]
+    first = cluster.compute(*asked(toy.cells("smoke", 0)[:1]), "two", machine.fingerprint())[0]
     assert from_files(*first[1:], tmp_path / "x.json").arrays["values"].tobytes() == direct.tobytes()
-    assert remote._busy == {}
+    assert cluster._busy == {}
 
 
 def test_a_late_worker_of_another_version_computes_nothing(idle):
     cells = toy.cells("smoke", 0)[:1]
-    ((reply, raw, packed),) = remote.compute(*asked(cells), "one", {**machine.fingerprint(), "numpy": "9.9"})
+    ((reply, raw, packed),) = cluster.compute(*asked(cells), "one", {**machine.fingerprint(), "numpy": "9.9"})
     assert reply["status"] == "store"
     assert "a worker of the cluster has other versions: numpy" in reply["message"]
     assert (raw, packed, idle) == (None, None, [])
@@ -252,11 +252,11 @@ def test_a_late_worker_of_another_version_computes_nothing(idle):
 
 def test_a_process_that_has_imported_changed_files_is_replaced(idle, monkeypatch):
     task, heads = asked(toy.cells("smoke", 0)[:1])
-    remote.compute(task, heads, "one", machine.fingerprint())
+    cluster.compute(task, heads, "one", machine.fingerprint())
     old = idle[0][1]
     newer = {**machine.fingerprint(), "source files": "other"}
     monkeypatch.setattr(machine, "fingerprint", lambda: newer)
-    remote.compute(task, heads, "one", newer)
+    cluster.compute(task, heads, "one", newer)
     assert [child is old for _, child in idle] == [False]
     assert not old.usable
 
@@ -266,15 +266,15 @@ def test_a_sweep_that_is_dropped_ends_its_processes(idle, tmp_path, monkeypatch)
     monkeypatch.setenv("TOY_LOG", str(log))
     answers = []
     task, heads = asked([toy.ToyCell(1, 0, seconds=300.0)])
-    thread = threading.Thread(target=lambda: answers.extend(remote.compute(task, heads, "one", machine.fingerprint())))
+    thread = threading.Thread(target=lambda: answers.extend(cluster.compute(task, heads, "one", machine.fingerprint())))
     thread.start()
     assert wait_for(log.exists)
-    remote.drop("another")
+    cluster.drop("another")
     assert thread.is_alive()
-    remote.drop("one")
+    cluster.drop("one")
     thread.join(timeout=200)
     assert answers[0][0]["status"] == "failed"
-    assert (idle, remote._busy) == ([], {})
+    assert (idle, cluster._busy) == ([], {})
 
 
 def test_records_that_are_sent_are_checked_before_they_are_kept(tmp_path):

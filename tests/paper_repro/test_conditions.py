@@ -9,10 +9,9 @@ import pytest
 
 import planted
 from paper_repro import experiment as experiments
-from paper_repro.experiments import conditions, conditions_judge, conditions_summary, spreads
-from paper_repro.experiments.conditions_judge import CONDITIONS, GUARANTEES
+from paper_repro.experiments import conditions
+from paper_repro.experiments.conditions import CONDITIONS, GUARANTEES, Spreads
 from paper_repro.experiments.solvers import unit_norm
-from paper_repro.experiments.spreads import Spreads
 from paper_repro.store import Record
 from recovery import GatedOperator, Instance
 from recovery.conditions import neural_isometry, null_space_constant
@@ -48,12 +47,12 @@ def test_verdicts_are_those_of_the_guarantees():
     kinds = {name: set() for name in NAMED}
     for seed in range(8):
         A = columns(seed, n=(9, 12, 40, 300)[seed % 4], mix=0.3 * (seed // 4))
-        multipliers = conditions_judge.multipliers_of(A)
+        multipliers = conditions.multipliers_of(A)
         rng = np.random.default_rng(seed)
         for s in (1, 2):
             w = np.zeros(8)
             w[rng.permutation(8)[:s]] = rng.choice([-1.0, 2.0], s)
-            verdicts = conditions_judge.judge(A, w, A, 4, Spreads(A), multipliers)
+            verdicts = conditions.judge(A, w, A, 4, Spreads(A), multipliers)
             assert set(verdicts) == set(CONDITIONS)
             for name, other in NAMED.items():
                 holds = verdicts[name] is not False
@@ -87,8 +86,8 @@ def test_what_is_out_of_reach_is_unknown_and_not_guessed(monkeypatch):
     low, high = Spreads(A)._enumerate(5)
     limit = (high / low + limit) / 2  # between the two: only enumeration decides
     assert isinstance(Spreads(A).below(5, limit), tuple)
-    monkeypatch.setattr(spreads, "ENUMERATED", 50)
-    monkeypatch.setattr(spreads, "CHEAP", 50)
+    monkeypatch.setattr(conditions, "ENUMERATED", 50)
+    monkeypatch.setattr(conditions, "CHEAP", 50)
     assert Spreads(A).below(5, limit) is None
     assert Spreads(A).below(5, 1.1) is False  # pairs of columns refute it
     assert isinstance(Spreads(A).below(5, 1000.0), tuple)  # the whole spectrum shows it
@@ -100,28 +99,28 @@ def test_the_group_value_is_that_of_neural_isometry(seed):
     operator = GatedOperator.from_generators(X, H)
     A = operator.columns(np.arange(20))
     wanted = neural_isometry(X, operator.gates(), w).value
-    assert conditions_judge.group_value(A, w, 4) == pytest.approx(wanted, rel=1e-9)
-    smaller = conditions_judge.compress(A)
+    assert conditions.group_value(A, w, 4) == pytest.approx(wanted, rel=1e-9)
+    smaller = conditions.compress(A)
     assert smaller.shape == (20, 20)
     np.testing.assert_allclose(smaller.T @ smaller, A.T @ A, atol=1e-10)
-    assert conditions_judge.group_value(smaller, w, 4) == pytest.approx(wanted, rel=1e-9)
+    assert conditions.group_value(smaller, w, 4) == pytest.approx(wanted, rel=1e-9)
 
 
 def test_dependent_blocks_have_no_group_value():
     A = columns(0, n=5, size=8)
-    assert math.isinf(conditions_judge.group_value(A, np.r_[1.0, np.zeros(6), 1.0], 4))
+    assert math.isinf(conditions.group_value(A, np.r_[1.0, np.zeros(6), 1.0], 4))
 
 
 def test_equal_columns_are_no_case_for_the_null_space():
     A = columns(3, n=5, size=8)
     A[:, 3] = A[:, 6]
-    multipliers = conditions_judge.multipliers_of(A)
+    multipliers = conditions.multipliers_of(A)
     w = np.r_[np.zeros(3), 1.0, np.zeros(4)]
-    assert conditions_judge.judge(A, w, A, 4, Spreads(A), multipliers)["null-space"] is False
+    assert conditions.judge(A, w, A, 4, Spreads(A), multipliers)["null-space"] is False
     assert null_space_constant(A, 1).upper >= 0.5
     tall = unit_norm(np.concatenate([A, A[:4]]))  # more rows, and the two columns still equal
-    assert conditions_judge.multipliers_of(tall) is not None
-    assert conditions_judge.multipliers_of(columns(3, n=9)) is None
+    assert conditions.multipliers_of(tall) is not None
+    assert conditions.multipliers_of(columns(3, n=9)) is None
 
 
 def test_the_null_space_verdict_is_that_of_the_proved_bound():
@@ -130,7 +129,7 @@ def test_the_null_space_verdict_is_that_of_the_proved_bound():
         A = columns(seed, n=6)
         for s in (1, 2):
             w = np.r_[np.ones(s), np.zeros(8 - s)]
-            shown = conditions_judge.judge(A, w, A, 4, Spreads(A), conditions_judge.multipliers_of(A))["null-space"]
+            shown = conditions.judge(A, w, A, 4, Spreads(A), conditions.multipliers_of(A))["null-space"]
             exact = null_space_constant(A, s)
             assert shown == (exact.upper < 0.5)
             assert not (shown and exact.lower >= 0.5)
@@ -217,6 +216,6 @@ def test_a_violation_is_said_first():
 
 
 def test_the_limits_are_those_of_the_statements():
-    assert Fraction(2) / Fraction(conditions_judge.NIHT_KAPPA).limit_denominator(100) == Fraction(40, 21)
-    assert conditions_judge.GOLDEN**2 + conditions_judge.GOLDEN == pytest.approx(1)
-    assert conditions_summary.OPERATOR_LABELS.keys() == set(conditions.OPERATORS)
+    assert Fraction(2) / Fraction(conditions.NIHT_KAPPA).limit_denominator(100) == Fraction(40, 21)
+    assert conditions.GOLDEN**2 + conditions.GOLDEN == pytest.approx(1)
+    assert conditions.OPERATOR_LABELS.keys() == set(conditions.OPERATORS)

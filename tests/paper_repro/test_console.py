@@ -127,7 +127,7 @@ def test_every_command_prints_in_every_encoding(streams, calls, encoding):
     assert streams(encoding, "dance ≥")[0] == 2
 
 
-@pytest.mark.parametrize("name", experiment._BUILT_IN)
+@pytest.mark.parametrize("name", experiment.names())
 def test_every_figure_is_shown_in_ascii(streams, name, tmp_path):
     fabricated.fill(tmp_path, name, "smoke")
     code, printed = streams("ascii", "show", name, "--preset", "smoke", "--results", tmp_path)

@@ -10,7 +10,7 @@ import pytest
 import toy_experiment as toy
 from toy_runs import contents
 
-from paper_repro import memory, sweep
+from paper_repro import machine, sweep
 from paper_repro.evaluate import evaluate
 from paper_repro.experiment import Experiment
 from paper_repro.store import Store, comparable
@@ -72,7 +72,7 @@ class StandInOutOfMemory(MemoryError):
 @pytest.mark.parametrize("device", ["cpu", "gpu"])
 def test_memory_that_runs_out_once_is_freed_and_the_cell_computed_again(monkeypatch, device):
     tries, freed = [], []
-    monkeypatch.setattr(memory.arrays, "free_memory", lambda: freed.append(len(tries)))
+    monkeypatch.setattr(machine.arrays, "free_memory", lambda: freed.append(len(tries)))
 
     def compute(settings, where):
         tries.append(where)
@@ -121,18 +121,18 @@ def test_the_peak_is_that_of_the_cell_and_not_of_an_earlier_one():
         evaluate(changed(compute=compute), [toy.ToyCell(size, 0)], "cpu")[0].run["peak_bytes"] for size in sizes
     )
     assert large > 200 * 2**20
-    if memory._CLEAR.exists():
+    if machine._CLEAR.exists():
         assert large - small > 150 * 2**20
 
 
 def test_the_peak_falls_back_to_the_largest_use_since_the_process_began(monkeypatch, tmp_path):
-    monkeypatch.setattr(memory, "_CLEAR", tmp_path / "no" / "clear")
-    monkeypatch.setattr(memory, "_STATUS", tmp_path / "status")
-    memory.reset_peak()
+    monkeypatch.setattr(machine, "_CLEAR", tmp_path / "no" / "clear")
+    monkeypatch.setattr(machine, "_STATUS", tmp_path / "status")
+    machine.reset_peak()
     pytest.importorskip("resource")
-    assert memory.peak_bytes("cpu") > 2**24
-    monkeypatch.setattr(memory.importlib, "import_module", lambda name: (_ for _ in ()).throw(ImportError(name)))
-    assert memory.peak_bytes("cpu") is None
+    assert machine.peak_bytes("cpu") > 2**24
+    monkeypatch.setattr(machine.importlib, "import_module", lambda name: (_ for _ in ()).throw(ImportError(name)))
+    assert machine.peak_bytes("cpu") is None
 
 
 class FakePool:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from paper_repro import experiment as experiments
-from paper_repro.experiments import gram, gram_summary
+from paper_repro.experiments import gram
 from paper_repro.store import Record
 from recovery import conditions
 from recovery.conditions.population import population_gram
@@ -19,7 +19,7 @@ def test_a_cell_of_entries_is_the_sample_mean():
     cell = gram.GramCell("entries", "relu", n=20_000, seed=3, trials=1, **{**SIZE, "theta": 1.2})
     metrics, arrays = gram.compute(cell, "cpu")
     assert arrays == {}
-    wanted = gram_summary.closed_form(1.2)
+    wanted = gram.closed_form(1.2)
     c, s = math.cos(1.2), math.sin(1.2)
     assert wanted == pytest.approx(
         [
@@ -28,13 +28,13 @@ def test_a_cell_of_entries_is_the_sample_mean():
             (math.pi - 1.2) / 2 / math.pi,
         ]
     )
-    for name, value in zip(gram_summary.DIRECTIONS, wanted, strict=True):
+    for name, value in zip(gram.DIRECTIONS, wanted, strict=True):
         mean, error = metrics[name]
         assert abs(mean - value) < 4 * error
         assert 1e-3 < error < 0.02
 
 
-@pytest.mark.parametrize("design", gram_summary.DESIGNS)
+@pytest.mark.parametrize("design", gram.DESIGNS)
 def test_a_cell_of_operators_is_what_the_conditions_say(design):
     cell = gram.GramCell("operator", design, n=300, seed=1, trials=2, **SIZE)
     metrics, arrays = gram.compute(cell, "cpu")
@@ -70,7 +70,7 @@ def test_gates_and_support_are_shared_by_all_rows_and_trials_have_their_own_inpu
 
 def test_relu_constants_stay_and_gaussian_ones_fall():
     rows, found = (200, 3200), {}
-    for design in gram_summary.DESIGNS:
+    for design in gram.DESIGNS:
         for n in rows:
             _, arrays = gram.compute(gram.GramCell("operator", design, n=n, seed=0, trials=4, **SIZE), "cpu")
             found[design, n] = np.median(arrays["delta"][:, 1]), np.median(arrays["distance"])
@@ -78,7 +78,7 @@ def test_relu_constants_stay_and_gaussian_ones_fall():
     limit = gram.constants(population_gram(H, unit=True), support)
     assert found["relu", 3200][0] == pytest.approx(limit[1], abs=0.03)
     assert found["relu", 3200][0] > 0.8 * found["relu", 200][0]
-    for design in gram_summary.DESIGNS:  # sixteen times the rows: a quarter of the distance
+    for design in gram.DESIGNS:  # sixteen times the rows: a quarter of the distance
         assert found[design, 3200][1] / found[design, 200][1] == pytest.approx(1 / 4, rel=0.4)
     assert found["gaussian", 3200][0] < 0.4 * found["gaussian", 200][0]
 

@@ -7,7 +7,7 @@ import linear_lottery
 import planted
 from paper_repro import experiment as experiments
 from paper_repro.experiments import imp_controls
-from paper_repro.experiments.imp_controls_summary import LOSS_ROUNDING, log_growth
+from paper_repro.experiments.imp_controls import LOSS_ROUNDING, log_growth
 from paper_repro.store import Record
 
 

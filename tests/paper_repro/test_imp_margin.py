@@ -8,7 +8,7 @@ import pytest
 import linear_lottery
 from paper_repro import experiment as experiments
 from paper_repro.experiments import imp_margin
-from paper_repro.experiments.imp_margin_summary import LIMIT, bins
+from paper_repro.experiments.imp_margin import LIMIT, bins
 from paper_repro.store import Record
 
 SIZE = {"n": 20, "d": 6, "k": 2, "trials": 8}

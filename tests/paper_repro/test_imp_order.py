@@ -10,8 +10,7 @@ import linear_lottery
 from linear_lottery.closed_forms import equicorrelated_weights
 from paper_repro import experiment as experiments
 from paper_repro.experiments import imp_order
-from paper_repro.experiments.imp_order_rules import best_subset, ranks, sequential_ranks
-from paper_repro.experiments.imp_order_summary import kendall
+from paper_repro.experiments.imp_order import best_subset, kendall, ranks, sequential_ranks
 from paper_repro.store import Record
 
 

@@ -9,17 +9,17 @@ import pytest
 
 import planted
 from paper_repro import experiment as experiments
-from paper_repro.experiments import fig4, fig5, inr, inr_summary
+from paper_repro.experiments import inr
 from paper_repro.experiments.grids import METHODS
 
-FIGURES = {"fig4": fig4, "fig5": fig5}
+FIGURES = {"fig4": inr.FIG4, "fig5": inr.FIG5}
 
 
 @pytest.fixture(autouse=True)
 def no_data(tmp_path, monkeypatch):
     """Look for data in an empty folder, so that the tests are the same on every machine."""
     monkeypatch.setenv("SPARSE_RECOVERY_DATA", str(tmp_path))
-    inr.image.cache_clear()
+    inr.image_of.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_the_papers_size(name, m, s):
             # pruning makes one pass for all sparsities of a width
             assert len(own) == (len(m) * 3 if method.startswith("imp-") else len(wanted))
     assert inr.SIGMAS == {"grey": (2, 2), "colour": (5, 5, 0.05)}
-    assert inr_summary.COLOURS_DB == (0, 50)
+    assert inr.COLOURS_DB == (0, 50)
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -67,10 +67,10 @@ def smoke(name, method, depth):
 @pytest.mark.parametrize("method", METHODS)
 def test_a_cell_says_what_its_outputs_say(name, method, depth):
     cell = smoke(name, method, depth)
-    metrics, arrays = FIGURES[name].EXPERIMENT.compute(cell, "cpu")
-    again, _ = FIGURES[name].EXPERIMENT.compute(inr.INRCell(**json.loads(json.dumps(dataclasses.asdict(cell)))), "cpu")
+    metrics, arrays = FIGURES[name].compute(cell, "cpu")
+    again, _ = FIGURES[name].compute(inr.INRCell(**json.loads(json.dumps(dataclasses.asdict(cell)))), "cpu")
     assert metrics == again
-    target = inr.image(cell.data, cell.block).pixels.ravel()
+    target = inr.image_of(cell.data, cell.block).pixels.ravel()
     assert arrays["outputs"].shape == (len(cell.s), target.size)
     assert tuple(row["s"] for row in metrics["fits"]) == cell.s
     for row, output in zip(metrics["fits"], arrays["outputs"], strict=True):
@@ -91,7 +91,7 @@ def test_methods_of_a_seed_see_the_release_s_features():
     place = (row * 8 + column) * 3 + plane
     angle = 2 * np.pi * B @ [row, column, plane]
     np.testing.assert_allclose(X[place], [*np.sin(angle), *np.cos(angle)], atol=1e-12)
-    assert y[place] == inr.image(cell.data, cell.block).pixels[row, column, plane]
+    assert y[place] == inr.image_of(cell.data, cell.block).pixels[row, column, plane]
 
 
 @pytest.mark.parametrize("name", ["fig4", "fig5", "fig9", "fig10"])
@@ -128,10 +128,10 @@ def test_a_companion_shows_the_deviation_above_the_median():
 
 def test_images_are_those_of_the_first_seed_and_missing_ones_are_named():
     records = [record for record in fabricated.records("fig5", "smoke") if record.cell.settings["method"] != "repaired"]
-    first, second = fig5.summarise("smoke", 0, records)["images"]
+    first, second = inr.FIG5.summarise("smoke", 0, records)["images"]
     titles = [panel["title"] for panel in first["panels"]]
     assert titles == ["image", "IHT as released", "IHT, repaired", "IMP as in the paper", "IMP, fair"]
-    np.testing.assert_array_equal(first["panels"][0]["pixels"], inr.image("photo-colour", 4).pixels)
+    np.testing.assert_array_equal(first["panels"][0]["pixels"], inr.image_of("photo-colour", 4).pixels)
     for row in (first, second):
         assert row["panels"][2]["text"] == "not computed"
         assert row["panels"][2]["pixels"] is None
@@ -168,7 +168,7 @@ def lines(slopes):
 def test_the_rule_of_figure_4(ours, paper, fair, verdicts):
     slopes = {(1, "released"): ours, (1, "imp-paper"): paper, (1, "imp-fair"): fair}
     values = lines({key: slope for key, slope in slopes.items() if slope is not None})
-    (claim,) = inr_summary.flat_claims(values, [1], "which image")
+    (claim,) = inr.flat_claims(values, [1], "which image")
     assert (claim.verdict, claim.fair) == verdicts
     assert (claim.figure, claim.data) == ("Figure 4, one hidden layer", "which image")
     assert f"median slope {ours:+.1f}" in claim.measured
@@ -181,7 +181,7 @@ def test_slopes_that_agree_in_half_of_the_cases_decide_nothing():
         (m, s): {seed: (9.0 if s < 50 else 0.0) * np.log10(m) for seed in seeds} for (m, s), seeds in falling.items()
     }
     values = {"released": mixed, "imp-paper": falling}
-    (claim,) = inr_summary.flat_claims(lambda depth, method: values.get(method, {}), [1], "")
+    (claim,) = inr.flat_claims(lambda depth, method: values.get(method, {}), [1], "")
     assert claim.verdict == "too close to call"
     assert claim.interval.startswith("IHT flat: 0.50 [")
     assert claim.interval.endswith("IMP falls: 1.00 [1.00, 1.00] against 0.50")
@@ -189,7 +189,7 @@ def test_slopes_that_agree_in_half_of_the_cases_decide_nothing():
 
 def test_slopes_are_also_told_as_the_colours_show_them():
     values = {(1, "released"): {(m, 5): {0: 40.0 + 20 * place} for place, m in enumerate((1, 10, 100))}}
-    (claim,) = inr_summary.flat_claims(lambda depth, method: values.get((depth, method), {}), [1], "")
+    (claim,) = inr.flat_claims(lambda depth, method: values.get((depth, method), {}), [1], "")
     # 40, 60, 80 dB rise by 20 a decade; 40, 50, 50 by 5
     assert (
         "median slope +20.0, median |slope| 20.0 dB a decade (PSNR cut to 0 to 50 dB: +5.0 and 5.0)" in claim.measured
@@ -198,7 +198,7 @@ def test_slopes_are_also_told_as_the_colours_show_them():
 
 def test_figure_5_counts_each_depth_and_both():
     slopes = {(1, "released"): 4.0, (1, "imp-paper"): 0.0, (2, "released"): 0.0, (2, "imp-paper"): 4.0}
-    claims = inr_summary.above_claims(lines(slopes), [1, 2], "which image")
+    claims = inr.above_claims(lines(slopes), [1, 2], "which image")
     assert [claim.figure.split(", ")[1] for claim in claims] == ["one hidden layer", "two hidden layers", "both depths"]
     assert [claim.verdict for claim in claims] == ["held", "not held", "too close to call"]
     # of each 36, the 12 with m = 1 are equal

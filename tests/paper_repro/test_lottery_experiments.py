@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 import planted
 from linear_lottery.closed_forms import moments, probabilities
 from paper_repro import experiment as experiments
-from paper_repro.experiments import imp_decoy, imp_init, imp_phase, imp_phase_summary, imp_risk, lottery
+from paper_repro.experiments import imp_decoy, imp_init, imp_phase, imp_risk, lottery
 from paper_repro.experiments.common import stream
 from paper_repro.store import Record
 from planted.base import arrays
@@ -88,14 +88,14 @@ def test_every_method_finds_an_easy_support_and_not_one_that_is_hidden(method):
 @pytest.mark.parametrize("preset", ["quick", "cpu", "paper"])
 def test_the_points_of_the_earlier_trial_are_among_the_cells_and_head_the_table(preset):
     cells = imp_phase.cells(preset, 0)
-    assert {(cell.n, cell.amplitude) for cell in cells} >= set(imp_phase_summary.EARLIER)
+    assert {(cell.n, cell.amplitude) for cell in cells} >= set(imp_phase.EARLIER)
     assert {(cell.d, cell.k, cell.noise) for cell in cells} == {(50, 5, 1.0)}
     assert {c.correlation for c in imp_decoy.cells(preset, 0)} >= {imp_decoy.EARLIER_CORRELATION}
     assert {c.noise for c in imp_decoy.cells(preset, 0)} == set(imp_decoy.EARLIER)
     assert {c.alpha for c in imp_init.cells(preset, 0)} >= set(imp_init.EARLIER)
     if preset == "quick":
         table = imp_phase.summarise(preset, 0, fabricated.records("imp-phase", preset))["table"]
-        assert [(row[0], row[2]) for row in table["rows"][:4]] == list(imp_phase_summary.EARLIER)
+        assert [(row[0], row[2]) for row in table["rows"][:4]] == list(imp_phase.EARLIER)
         assert table["rows"][0][-1] == "0.64 / 0.59 / 0.04 / 0.91 / 0.52"
         assert {row[-1] for row in table["rows"][4:]} == {None}
 
@@ -130,10 +130,8 @@ def test_the_summary_of_the_phase_diagram_adds_up_cells_and_stands_beside_the_cl
         assert n >= 50  # there is no orthogonal design with fewer samples than features
     for ratio, place in summary["approximated_half"]:
         if place is not None:
-            assert imp_phase_summary.approximated_one_shot(round(50 * ratio), 50, 5, place, 1.0) == pytest.approx(
-                0.5, abs=1e-3
-            )
-    assert imp_phase_summary.approximated_one_shot(51, 50, 5, 1.0, 1.0) is None
+            assert imp_phase.approximated_one_shot(round(50 * ratio), 50, 5, place, 1.0) == pytest.approx(0.5, abs=1e-3)
+    assert imp_phase.approximated_one_shot(51, 50, 5, 1.0, 1.0) is None
 
 
 def test_the_misleading_column_defeats_omp_and_the_lasso_and_not_pruning():
@@ -224,7 +222,7 @@ def test_a_cell_on_another_kind_of_array_gives_the_same_outcomes(monkeypatch, ce
 @pytest.mark.slow
 def test_the_rates_of_the_earlier_trial_come_out():
     # the difference of two rates of 200 runs each: three and a half standard errors, so 1 in 2,000 false alarms a rate
-    for (n, amplitude), earlier in imp_phase_summary.EARLIER.items():
+    for (n, amplitude), earlier in imp_phase.EARLIER.items():
         metrics, _ = imp_phase.compute(imp_phase.PhaseCell(n, amplitude, 11, 200), "cpu")
         for method, rate in earlier.items():
             mean = (metrics[method] / 200 + rate) / 2

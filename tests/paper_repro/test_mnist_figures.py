@@ -7,11 +7,11 @@ import pytest
 import planted
 from paper_repro import experiment as experiments
 from paper_repro.encoding import encode
-from paper_repro.experiments import fig3_binary, fig3_digits, grids, mnist, mnist_linear, mnist_summary
+from paper_repro.experiments import grids, mnist
 from paper_repro.experiments.grids import METHODS
 from planted import datasets
 
-KINDS = {"binary": fig3_binary.BinaryCell, "digits": fig3_digits.DigitsCell}
+KINDS = {"binary": mnist.BinaryCell, "digits": mnist.DigitsCell}
 NAMES = [f"fig{number}-{task}" for number in (3, 8) for task in KINDS]
 
 
@@ -79,8 +79,8 @@ def test_the_papers_size(monkeypatch):
     monkeypatch.setattr(mnist, "data_name", lambda: "mnist")
     series = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
     for module, m, s, sizes in (
-        (fig3_binary, series, (1, 2, 5, 10, 20, 50, 100, 200), (5000, 1000, 1000, 15)),
-        (fig3_digits, series[3:], (100, 200, 500, 1000, 2000), (5000, 1000, 5000, 50)),
+        (mnist.FIG3_BINARY, series, (1, 2, 5, 10, 20, 50, 100, 200), (5000, 1000, 1000, 15)),
+        (mnist.FIG3_DIGITS, series[3:], (100, 200, 500, 1000, 2000), (5000, 1000, 5000, 50)),
     ):
         cells = [cell for cell in module.cells("paper", 0) if cell.method in METHODS]
         assert {(cell.n_train, cell.n_test, cell.batch_size, cell.epochs) for cell in cells} == {sizes}
@@ -94,10 +94,10 @@ def test_the_papers_size(monkeypatch):
                 assert len(asked) == 3 * len(s) * len([width for width in m if width > 1])
                 if method.startswith("imp-"):  # one pass serves all sparsities
                     assert len(own) == 3 * len(m)
-    assert fig3_binary.LIMITS == (0.5, 1.0)
-    assert fig3_digits.LIMITS == (0.1, 1.0)
-    assert {cell.batches * cell.epochs for cell in fig3_binary.cells("paper", 0)} == {150}
-    assert {cell.batches * cell.epochs for cell in fig3_digits.cells("paper", 0)} == {500}
+    assert mnist.BINARY_LIMITS == (0.5, 1.0)
+    assert mnist.DIGITS_LIMITS == (0.1, 1.0)
+    assert {cell.batches * cell.epochs for cell in mnist.FIG3_BINARY.cells("paper", 0)} == {150}
+    assert {cell.batches * cell.epochs for cell in mnist.FIG3_DIGITS.cells("paper", 0)} == {500}
 
 
 @pytest.mark.parametrize("task", KINDS)
@@ -107,8 +107,8 @@ def test_linear_models_agree_with_their_conditions_of_optimality(task):
     A = np.hstack([X, np.ones((len(X), 1))])
     wanted = y if classes == 2 else np.eye(10)[y.astype(int)]
     threshold = 0.5 if classes == 2 else None
-    for method in mnist_linear.LINEAR[task]:
-        predict, weights = mnist_linear.fit_linear(method, X, y, threshold)
+    for method in mnist.LINEAR[task]:
+        predict, weights = mnist.fit_linear(method, X, y, threshold)
         said = predict(X)
         assert said.shape == wanted.shape
         if method == "least-squares":
@@ -140,8 +140,8 @@ def test_least_squares_runs_on_the_strict_stand_in(backend):
         ("logistic", y, None),
     ):
         values = backend.put(np.asarray(labels, dtype=float))
-        predict, weights = mnist_linear.fit_linear(method, backend.put(X), values, threshold)
-        again, _ = mnist_linear.fit_linear(method, X, np.asarray(labels, dtype=float), threshold)
+        predict, weights = mnist.fit_linear(method, backend.put(X), values, threshold)
+        again, _ = mnist.fit_linear(method, X, np.asarray(labels, dtype=float), threshold)
         assert isinstance(weights, np.ndarray)
         np.testing.assert_allclose(backend.get(predict(backend.put(X))), again(X), atol=1e-12)
 
@@ -181,16 +181,16 @@ def accuracies(*cells):
     ],
 )
 def test_the_worst_cells_are_compared(first, second, verdict, text):
-    found, said = mnist_summary.robust(accuracies(*first), accuracies(*second), 2_000)
+    found, said = mnist.robust(accuracies(*first), accuracies(*second), 2_000)
     assert found.verdict == verdict
     assert text in said
 
 
 def test_one_test_image_is_no_difference():
-    assert mnist_summary.level_of(2_000) == 0.005
-    assert mnist_summary.level_of(74) > 1 / 74
+    assert mnist.level_of(2_000) == 0.005
+    assert mnist.level_of(74) > 1 / 74
     first, second = accuracies(*(0.9,) * 9), accuracies(*(0.9 - 1 / 74,) * 9)
-    assert mnist_summary.robust(first, second, 74)[0].verdict == "too close to call"
+    assert mnist.robust(first, second, 74)[0].verdict == "too close to call"
 
 
 @pytest.mark.parametrize("name", NAMES)

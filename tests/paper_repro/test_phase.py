@@ -10,7 +10,7 @@ import planted
 from paper_repro import experiment as experiments
 from paper_repro.experiments import phase
 from paper_repro.experiments.common import stream
-from paper_repro.experiments.logistic import fit_even_odds
+from paper_repro.experiments.intervals import fit_even_odds
 from paper_repro.experiments.solvers import relative_error
 from paper_repro.store import Record
 

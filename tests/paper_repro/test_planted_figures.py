@@ -11,13 +11,22 @@ import planted
 import recovery
 from paper_repro import experiment as experiments
 from paper_repro.encoding import encode
-from paper_repro.experiments import common, fig1, fig2, planted_fits, planted_summary
+from paper_repro.experiments import common, planted_networks
 from paper_repro.experiments.grids import METHODS
 from paper_repro.store import Record
 
 SIZES = {
-    fig1.Fig1Cell: {"m": 3, "s": 12, "seed": 0, "n": 400, "d": 8, "n_outputs": 1, "n_iter": 10},
-    fig2.Fig2Cell: {"m": 3, "s": 24, "seed": 0, "n": 400, "d": 8, "n_outputs": 4, "n_iter": 20, "batch_size": 200},
+    planted_networks.Fig1Cell: {"m": 3, "s": 12, "seed": 0, "n": 400, "d": 8, "n_outputs": 1, "n_iter": 10},
+    planted_networks.Fig2Cell: {
+        "m": 3,
+        "s": 24,
+        "seed": 0,
+        "n": 400,
+        "d": 8,
+        "n_outputs": 4,
+        "n_iter": 20,
+        "batch_size": 200,
+    },
 }
 SERIES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
@@ -27,7 +36,9 @@ def cell_of(kind, method, depth, **changes):
     return kind(**{**SIZES[kind], "method": method, "depth": depth, **updates, **changes})
 
 
-@pytest.mark.parametrize(("module", "outputs", "steps"), [(fig1, 1, 15), (fig2, 10, 1_000)])
+@pytest.mark.parametrize(
+    ("module", "outputs", "steps"), [(planted_networks.FIG1, 1, 15), (planted_networks.FIG2, 10, 1_000)]
+)
 def test_the_papers_grids(module, outputs, steps):
     cells = module.cells("paper", 0)
     assert {(cell.n, cell.d, cell.n_outputs, cell.n_iter) for cell in cells} == {(50_000, 100, outputs, steps)}
@@ -43,7 +54,7 @@ def test_the_papers_grids(module, outputs, steps):
 
 
 def test_methods_share_their_instances_and_only_a_fair_imp_has_updates_of_its_own():
-    cells = fig1.cells("quick", 5)
+    cells = planted_networks.FIG1.cells("quick", 5)
     assert {cell.seed for cell in cells} == {5, 6, 7}
     common_part = [
         {dataclasses.replace(cell, method="", imp_updates=None) for cell in cells if cell.method == method}
@@ -54,11 +65,11 @@ def test_methods_share_their_instances_and_only_a_fair_imp_has_updates_of_its_ow
 
 
 def test_wide_cells_of_pruning_start_first():
-    cells = fig1.cells("quick", 0)
-    dear = max(cells, key=fig1.cost)
+    cells = planted_networks.FIG1.cells("quick", 0)
+    dear = max(cells, key=planted_networks.cost)
     assert (dear.method, dear.m) == ("imp-fair", 50)
-    assert fig1.cost(dear) > 5 * fig1.cost(dataclasses.replace(dear, m=2))
-    assert fig1.cost(dataclasses.replace(dear, method="released")) < fig1.cost(dear)
+    assert planted_networks.cost(dear) > 5 * planted_networks.cost(dataclasses.replace(dear, m=2))
+    assert planted_networks.cost(dataclasses.replace(dear, method="released")) < planted_networks.cost(dear)
 
 
 @pytest.mark.parametrize("depth", [1, 2])
@@ -66,8 +77,8 @@ def test_wide_cells_of_pruning_start_first():
 @pytest.mark.parametrize("kind", SIZES, ids=lambda kind: kind.__name__)
 def test_a_cell(kind, method, depth):
     cell = cell_of(kind, method, depth)
-    metrics, arrays = planted_fits.compute(cell, "cpu")
-    again, arrays_again = planted_fits.compute(cell, "cpu")
+    metrics, arrays = planted_networks.compute(cell, "cpu")
+    again, arrays_again = planted_networks.compute(cell, "cpu")
     assert encode(metrics) == encode(again)
     assert all(np.array_equal(arrays[name], arrays_again[name]) for name in arrays)
     X, y, truth = planted.release_instance(cell.m, cell.s, 0, n=cell.n, d=cell.d, n_outputs=cell.n_outputs, depth=depth)
@@ -97,14 +108,16 @@ def test_a_cell(kind, method, depth):
 def test_a_fit_that_diverged_has_the_lowest_score_and_does_not_fail(monkeypatch, size):
     network = planted.ReLUNetwork([np.full((8, 3), size), np.full((3, 4), size)])
     fit = recovery.NetworkFit(network, -math.inf, 7, recovery.Status.DIVERGED, "")
-    monkeypatch.setattr(planted_fits, "fits", lambda *args, **options: [fit])
-    cell = cell_of(fig2.Fig2Cell, "released", 1)
-    metrics, _ = planted_fits.compute(cell, "cpu")
+    monkeypatch.setattr(planted_networks, "fits", lambda *args, **options: [fit])
+    cell = cell_of(planted_networks.Fig2Cell, "released", 1)
+    metrics, _ = planted_networks.compute(cell, "cpu")
     assert metrics["psnr_db"] == metrics["test_psnr_db"] == -math.inf
     assert (metrics["status"], metrics["exact"]) == ("DIVERGED", False)
     record = Record(experiments.get("fig2").cell(cell), "done", "", metrics)
     assert metrics["same_function"] is False
-    assert planted_summary.trials_by_depth(fig2.PRESETS["smoke"], [record])[1]["released"] == {(3, 24): {0: -350.0}}
+    assert planted_networks.trials_by_depth(planted_networks.FIG2.presets["smoke"], [record])[1]["released"] == {
+        (3, 24): {0: -350.0}
+    }
 
 
 def stored_network(arrays, d):
@@ -121,7 +134,7 @@ def stored_network(arrays, d):
 
 
 def test_the_planted_network_is_found_and_said_to_be():
-    metrics, _ = planted_fits.compute(cell_of(fig1.Fig1Cell, "repaired", 1, m=2, s=4, n_iter=15), "cpu")
+    metrics, _ = planted_networks.compute(cell_of(planted_networks.Fig1Cell, "repaired", 1, m=2, s=4, n_iter=15), "cpu")
     assert metrics["exact"]
     assert metrics["same_function"]
     assert metrics["support_recall"] == 1.0
@@ -130,7 +143,7 @@ def test_the_planted_network_is_found_and_said_to_be():
 
 def test_a_network_without_output_is_not_fitted():
     # floor(1 / 2) weights a layer
-    metrics, arrays = planted_fits.compute(cell_of(fig2.Fig2Cell, "released", 1, s=1), "cpu")
+    metrics, arrays = planted_networks.compute(cell_of(planted_networks.Fig2Cell, "released", 1, s=1), "cpu")
     assert metrics["status"] == "ZERO_DATA"
     assert metrics["psnr_db"] is metrics["exact"] is metrics["nonzeros"] is None
     assert (metrics["planted_nonzeros"], arrays) == (0, {})
@@ -147,13 +160,13 @@ def made_up(name, preset, change):
 
 def test_medians_and_shares_of_exact_fits_are_over_seeds():
     def record(m, seed, value):
-        cell = cell_of(fig1.Fig1Cell, "released", 1, m=m, s=2, seed=seed, n=500, d=20)
+        cell = cell_of(planted_networks.Fig1Cell, "released", 1, m=m, s=2, seed=seed, n=500, d=20)
         exact = value > 150
         metrics = {"psnr_db": value, "status": "STEP_LIMIT", "same_function": exact, "exact": exact and seed == 0}
         return Record(experiments.get("fig1").cell(cell), "done", "", metrics)
 
     records = [record(1, 0, 164.0), record(1, 1, 21.0), record(1, 2, 28.0), record(5, 0, math.inf), record(5, 1, -7.0)]
-    summary = fig1.summarise("smoke", 0, records)
+    summary = planted_networks.FIG1.summarise("smoke", 0, records)
     shown = {(row["name"], row["unit"]): row["panels"][0]["values"] for row in summary["rows"]}
     one = "one hidden layer"
     # the mean of m = 1, 71 dB, is that of no fit, and one fit that goes the other way moves it by 48 dB
@@ -167,7 +180,9 @@ def test_medians_and_shares_of_exact_fits_are_over_seeds():
     row = dict(zip(extras["columns"], extras["rows"][0], strict=True))
     assert row["exact fits (share above 150 dB)"] == pytest.approx(2 / 5)
     assert row["PSNR (dB, median)"] == 28.0
-    spread, medians, exact = (row["panels"][0]["values"] for row in fig1.companion("smoke", 0, records)["rows"][:3])
+    spread, medians, exact = (
+        row["panels"][0]["values"] for row in planted_networks.FIG6.summarise("smoke", 0, records)["rows"][:3]
+    )
     assert spread == [[pytest.approx(np.std([164.0, 21.0, 28.0])), None], [178.5, None]]
     assert medians == shown[one, "median PSNR (dB)"]
     assert exact == [[pytest.approx(100 / 3), None], [50.0, None]]
@@ -179,7 +194,7 @@ def test_the_two_names_of_a_match_are_shown_apart():
     def change(settings):
         return {"same_function": True, "exact": False} if settings["depth"] == 1 else {}
 
-    summary = fig2.summarise("smoke", 0, made_up("fig2", "smoke", change))
+    summary = planted_networks.FIG2.summarise("smoke", 0, made_up("fig2", "smoke", change))
     units = [" ".join(row["unit"].split()) for row in summary["rows"]]
     assert units == [
         "median PSNR (dB)",
@@ -224,7 +239,7 @@ def test_silent_networks_are_grey_and_count_nowhere():
         silent = settings["m"] == 5 and (settings["s"] == 20 or settings["method"] == "released")
         return {"psnr_db": None, "exact": None, "status": "ZERO_DATA"} if silent else {}
 
-    summary = fig1.summarise("smoke", 0, made_up("fig1", "smoke", silence))
+    summary = planted_networks.FIG1.summarise("smoke", 0, made_up("fig1", "smoke", silence))
     panels = summary["rows"][0]["panels"]
     assert [panel["possible"] for panel in panels] == [[[True, True], [True, False]]] * 4
     assert panels[0]["values"][1] == [None, None]
@@ -237,7 +252,7 @@ def test_claims_are_judged_for_each_depth_and_together():
     def change(settings):
         return {"psnr_db": levels.get((settings["method"], settings["depth"]), 15.0)}
 
-    found = fig1.summarise("quick", 0, made_up("fig1", "quick", change))["claims"]
+    found = planted_networks.FIG1.summarise("quick", 0, made_up("fig1", "quick", change))["claims"]
     assert [claim["claim"].split(":")[0] for claim in found] == ["One hidden layer", "Two hidden layers", "Both depths"]
     # 27 of 46 cells are of one depth: more than half of them, but not clearly
     assert [claim["verdict"] for claim in found] == ["held", "not held", "too close to call"]
@@ -249,12 +264,12 @@ def test_claims_are_judged_for_each_depth_and_together():
     assert "the paper's size" in experiments.get("fig1").data("paper")
     # 1.9 dB below counts as competitive, 5 dB below does not
     levels["released", 2] = 10.1
-    found = fig2.summarise("quick", 0, made_up("fig2", "quick", change))["claims"]
+    found = planted_networks.FIG2.summarise("quick", 0, made_up("fig2", "quick", change))["claims"]
     assert [claim["verdict"] for claim in found] == ["held", "not held", "too close to call"]
     assert [claim["fair"] for claim in found] == ["held", "held", "held"]
     assert all("3 dB" in claim["rule"] for claim in found)
     # one seed decides nothing
-    found = fig1.summarise("smoke", 0, made_up("fig1", "smoke", change))["claims"]
+    found = planted_networks.FIG1.summarise("smoke", 0, made_up("fig1", "smoke", change))["claims"]
     assert {claim["verdict"] for claim in found} == {"too close to call"}
 
 
@@ -265,18 +280,20 @@ def test_two_exact_fits_are_level_whatever_rounding_makes_of_them(rivals):
     def change(settings):
         return {"psnr_db": values.get(settings["method"], 20.0)}
 
-    found = fig1.summarise("quick", 0, made_up("fig1", "quick", change))["claims"]
+    found = planted_networks.FIG1.summarise("quick", 0, made_up("fig1", "quick", change))["claims"]
     assert {(claim["verdict"], claim["fair"]) for claim in found} == {("too close to call", "held")}
 
 
 def test_nothing_measured_is_said():
     records = [one for one in fabricated.records("fig1", "smoke") if one.cell.settings["method"] != "imp-fair"]
-    assert {claim["fair"] for claim in fig1.summarise("smoke", 0, records)["claims"]} == {"not measured"}
+    assert {claim["fair"] for claim in planted_networks.FIG1.summarise("smoke", 0, records)["claims"]} == {
+        "not measured"
+    }
 
 
 def test_the_subtitle_says_sizes_steps_and_updates():
-    text = fig2.summarise("quick", 1, fabricated.records("fig2", "quick"))["subtitle"]
-    size = fig2.PRESETS["quick"]
+    text = planted_networks.FIG2.summarise("quick", 1, fabricated.records("fig2", "quick"))["subtitle"]
+    size = planted_networks.FIG2.presets["quick"]
     assert text.startswith(f"n = {size.n:,} samples, d = {size.d} Gaussian inputs, 10 outputs, seeds 1, 2, 3\n")
     assert f"{size.epochs} epochs on batches of {size.batch_size}, fair IMP {size.imp_updates} updates a round" in text
     assert max(map(len, text.split("\n"))) < 105

@@ -9,8 +9,8 @@ import pytest
 
 import figures
 from paper_repro import experiment as experiments
-from paper_repro.experiments import table1, table2
-from paper_repro.experiments.table1_claims import convergence_claim, median_step, psnr_claims, rank_correlation
+from paper_repro.experiments import table1
+from paper_repro.experiments.table1 import convergence_claim, median_step, psnr_claims, rank_correlation
 from paper_repro.store import Record
 from paper_repro.verdicts import BASIS_SEEDS, HELD, NOT_HELD, NOT_MEASURED, TOO_CLOSE
 
@@ -70,7 +70,7 @@ def test_the_claims_of_table_1_are_judged_in_db_at_the_papers_size_alone():
     steps = by_seed({1: [60, 70] * 5, 2: [80, 90] * 5, 5: [130, None] * 5, 100: [None, None] * 5})
 
     def found(psnr, steps, full_size=True):
-        made = psnr_claims(psnr, steps, 100, 400, "n=50,000", "which networks", full_size)
+        made = psnr_claims(psnr, steps, 100, 400, size="n=50,000", data="which networks", full_size=full_size)
         assert {claim.data for claim in made} == {"which networks"}
         return made
 
@@ -102,7 +102,7 @@ def test_the_table_shows_medians_ranges_and_what_was_cut_off():
             return 7 + cell.seed
         return None if cell.k == 100 or (cell.k, cell.seed) == (5, 2) else 10 * cell.k + cell.seed
 
-    summary = table2.summarise("quick", 0, made_up("quick", settled))
+    summary = table1.TABLE2.summarise("quick", 0, made_up("quick", settled))
     rows = {tuple(row[:3]): row[3:] for row in summary["table"]["rows"]}
     assert rows["released", "float32", 2] == [21.0, 20, 22, "3/3", "other size"]
     assert rows["released", "float32", 5] == [51.0, 50, "not within 200", "2/3", "other size"]
@@ -118,8 +118,8 @@ def test_the_table_shows_medians_ranges_and_what_was_cut_off():
     assert "3 planted networks, n=4,000" in claim["data"]
     assert summary["medians"]["released"]["float64"][-1] is None
     assert summary["paper"] == []
-    assert table2.summarise("paper", 0, [])["paper"] == [{"k": 5, "step": 135}]
-    assert table2.summarise("paper", 0, [])["claims"][0]["verdict"] == NOT_MEASURED
+    assert table1.TABLE2.summarise("paper", 0, [])["paper"] == [{"k": 5, "step": 135}]
+    assert table1.TABLE2.summarise("paper", 0, [])["claims"][0]["verdict"] == NOT_MEASURED
 
 
 def test_the_drawing_has_a_point_a_run_and_hollow_ones_where_cut_off(results):

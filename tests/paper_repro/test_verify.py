@@ -3,10 +3,11 @@
 import dataclasses
 import itertools
 import json
-import multiprocessing
 import os
+import pickle
 import re
 import signal
+import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,7 @@ import pytest
 import threadpoolctl
 import toy_guarantees
 
-from paper_repro import cli, processes, trials, verify
+from paper_repro import cli, trials, verify, workers
 from recovery import Instance
 from recovery.guarantees import Tally, Verdict, attack, contradicts
 
@@ -212,7 +213,7 @@ def test_an_interrupt_prints_what_is_done(toys, command, monkeypatch):
         yield tasks[0], function(tasks[0])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(processes, "each", interrupted)
+    monkeypatch.setattr(workers, "each", interrupted)
     code, output, _ = command(*QUICK)
     assert code == 130
     assert "interrupted before toy-tail, toy-true, toy-false" in output
@@ -236,20 +237,20 @@ def square(task):
 
 def test_processes_survive_the_death_of_one_and_have_one_thread(monkeypatch):
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
-    found = dict(processes.each(square, [1, 13, 2, 3], 2))
-    assert isinstance(found.pop(13), processes.Died)
+    found = dict(workers.each(square, [1, 13, 2, 3], 2))
+    assert isinstance(found.pop(13), workers.Died)
     assert {task: result[0] for task, result in found.items()} == {1: 1, 2: 4, 3: 9}
     assert {result[1] for result in found.values()} == {"1"}
     assert os.getpid() not in {result[2] for result in found.values()}
     assert os.environ["OPENBLAS_NUM_THREADS"] == "2"
-    here = dict(processes.each(square, [4, 5], 1))
+    here = dict(workers.each(square, [4, 5], 1))
     assert {result[2] for result in here.values()} == {os.getpid()}
 
 
 def test_runs_that_overlap_leave_the_number_of_threads():
     with threadpoolctl.threadpool_limits(2):
         before = [pool["num_threads"] for pool in threadpoolctl.threadpool_info()]
-        first, second = (processes.each(square, [4, 5], 1) for _ in range(2))
+        first, second = (workers.each(square, [4, 5], 1) for _ in range(2))
         next(first)
         next(second)
         first.close()  # the order in which limits that nest cannot be put back
@@ -260,26 +261,39 @@ def test_runs_that_overlap_leave_the_number_of_threads():
 
 def test_threads_that_start_workers_leave_the_environment(monkeypatch):
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
-    seen, real = [], multiprocessing.get_context("spawn").Process.start
+    seen, real = [], subprocess.Popen
 
-    def start(process):
-        seen.append(os.environ["OPENBLAS_NUM_THREADS"])
+    def start(command, *, env, **options):
+        seen.append((env["OPENBLAS_NUM_THREADS"], os.environ["OPENBLAS_NUM_THREADS"]))
         time.sleep(0.05)  # so that the other thread has its turn
-        real(process)
+        return real(command, env=env, **options)
 
-    monkeypatch.setattr(multiprocessing.get_context("spawn").Process, "start", start)
+    monkeypatch.setattr(workers.subprocess, "Popen", start)
     with ThreadPoolExecutor(2) as pool:
-        started = list(pool.map(lambda _: processes._start(square), range(2)))
-    for process, pipe in started:
-        process.kill()
-        pipe.close()
-    assert seen == ["1", "1"]
+        children = [workers.Child() for _ in range(2)]
+        assert [one[0] for one in pool.map(lambda child: child.call(square, 3), children)] == [9, 9]
+    for child in children:
+        child.close()
+    assert seen == [("1", "2"), ("1", "2")]
     assert os.environ["OPENBLAS_NUM_THREADS"] == "2"
+
+
+def fail(task):
+    """What a worker does in the test below."""
+    raise ValueError(f"task {task}")
+
+
+def test_a_task_that_raises_or_cannot_be_sent_hangs_nobody(capfd):
+    found = dict(workers.each(fail, [1, 2], 2))
+    assert {type(one) for one in found.values()} == {workers.Died}
+    assert "ValueError: task 1" in capfd.readouterr().err
+    with pytest.raises((AttributeError, pickle.PicklingError)):
+        list(workers.each(lambda task: task, [1, 2], 2))
 
 
 def test_a_guarantee_whose_process_died_is_a_failure(toys, command, monkeypatch):
     monkeypatch.setattr(
-        processes, "each", lambda function, tasks, jobs: ((one, processes.Died("it died")) for one in tasks)
+        workers, "each", lambda function, tasks, jobs: ((one, workers.Died("it died")) for one in tasks)
     )
     code, output, _ = command("toy", *QUICK)
     assert code == 1

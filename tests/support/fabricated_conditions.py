@@ -3,7 +3,7 @@
 import numpy as np
 
 from paper_repro.experiments import centred, phase
-from paper_repro.experiments.conditions_judge import CONDITIONS, GUARANTEES
+from paper_repro.experiments.conditions import CONDITIONS, GUARANTEES
 
 
 def rsc(settings):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from paper_repro.experiments.gram_summary import DIRECTIONS, closed_form
+from paper_repro.experiments.gram import DIRECTIONS, closed_form
 
 
 def gram(settings):

@@ -6,7 +6,7 @@ from paper_repro.experiments import inr
 
 
 def representation(settings):
-    target = inr.image(settings["data"], settings["block"]).pixels.ravel()
+    target = inr.image_of(settings["data"], settings["block"]).pixels.ravel()
     draw = np.random.default_rng([settings["seed"], settings["m"], settings["depth"], len(settings["method"])])
     falls = 6.0 if settings["method"].startswith("imp-") else 1.0
     rows, outputs = [], []

@@ -81,3 +81,4 @@ EXPERIMENT = Experiment(
     compute_many=compute_many,
     batch_key=lambda settings: settings.seed,
 )
+EXPERIMENTS = (EXPERIMENT,)

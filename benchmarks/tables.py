@@ -1,0 +1,107 @@
+"""The tables of figures, solvers and guarantees in README and docs, made from the registries.
+
+Run from the repository root: ``python -m benchmarks.tables`` says which tables on the pages are out of date, and
+``--write`` puts them right. A table stands between the lines ``<!-- table: NAME -->`` and ``<!-- end -->``; its NAME is
+a key of :data:`TABLES`, to which a table is added by a function that returns its header and rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+__all__ = ["TABLES", "main", "pages", "rewritten"]
+
+ROOT = Path(__file__).parents[1]
+BLOCK = re.compile(r"<!-- table: ([a-z-]+) -->\n(.*?)<!-- end -->", re.DOTALL)
+
+
+def figures():
+    """Return one row for each figure: its name, and what it shows."""
+    from paper_repro import experiment as experiments
+
+    every = map(experiments.get, experiments.names())
+    return ["name", "shows"], [[f"`{one.name}`", one.shows or one.title] for one in every]
+
+
+def solvers():
+    """Return one row for each solver: its name, what it does, and which methods of an operator it calls."""
+    import recovery
+
+    return ["solver", "what it does", "calls"], [
+        [f"`{name}`", one.summary, ", ".join(f"`{method}`" for method in one.requires)]
+        for name, one in recovery.list_solvers().items()
+    ]
+
+
+def guarantees(source, *arguments):
+    """Return a function that gives one row for each guarantee that a catalogue lists."""
+
+    def table():
+        from paper_repro.trials import guarantees_of
+
+        listed = guarantees_of("/".join([source, *arguments]))
+        return ["name", "kind", "statement", "source"], [
+            [f"`{one.name}`", kind_of(one), one.statement, shortened(one.source)] for one in listed
+        ]
+
+    return table
+
+
+def kind_of(guarantee):
+    """Return its kind, and with which probability."""
+    return guarantee.kind if guarantee.delta is None else f"{guarantee.kind} 1 - {guarantee.delta:g}"
+
+
+def shortened(source):
+    """Return a source as the page abbreviates it, see "The statements" there."""
+    source = source.replace(
+        "condition derived in this project, for the phenomenon studied in Elesedy et al. 2020", "derived here"
+    )
+    return re.sub(r"from memory of the literature, verified numerically by [^;)]*", "memory", source)
+
+
+TABLES = {
+    "figures": figures,
+    "solvers": solvers,
+    "guarantees-linear-lottery": guarantees("linear_lottery.guarantees:catalogue"),
+    "guarantees-linear": guarantees("recovery.guarantees:catalogue", "linear"),
+    "guarantees-sparse": guarantees("recovery.guarantees:catalogue", "sparse"),
+    "guarantees-gated": guarantees("recovery.guarantees:catalogue", "gated"),
+}
+"""Name -> a function that returns the header and the rows."""
+
+
+def pages():
+    """Return the Markdown files that may hold tables."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def rewritten(text):
+    """Return the text of a page with every table as its registry has it; KeyError for a table that nobody makes."""
+    return BLOCK.sub(lambda block: f"<!-- table: {block[1]} -->\n{markdown(*TABLES[block[1]]())}\n<!-- end -->", text)
+
+
+def markdown(header, rows):
+    """Return a table as Markdown."""
+    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in [header, *rows]]
+    return "\n".join([lines[0], "|" + "---|" * len(header), *lines[1:]])
+
+
+def main(arguments=None):
+    """Compare the tables on the pages with the registries, or write them anew."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", action="store_true", help="put the tables right")
+    options = parser.parse_args(arguments)
+    stale = {page: new for page in pages() if (new := rewritten(old := page.read_text())) != old}
+    for page, text in stale.items():
+        if options.write:
+            page.write_text(text)
+        print(f"{page.relative_to(ROOT)}: {'written anew' if options.write else 'out of date'}")
+    return 0 if options.write or not stale else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,7 +1,0 @@
-"""Figure 7: the spread of Figure 2 over the seeds, rows of panels over width and sparsity."""
-
-from __future__ import annotations
-
-from figures.panels import draw, layout, panels, size
-
-__all__ = ["draw", "layout", "panels", "size"]
