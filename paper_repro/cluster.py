@@ -7,7 +7,6 @@ are checked and written here. Cells of lost workers are computed again by others
 from __future__ import annotations
 
 import contextlib
-import importlib
 import logging
 import queue
 import threading
@@ -20,6 +19,7 @@ from paper_repro import machine, remote
 from paper_repro.experiment import Experiment
 from paper_repro.pool import POLL_S, Reply, task_of
 from paper_repro.store import Cell, Record, Store, to_files
+from planted.base import extras
 
 __all__ = ["Cluster", "ClusterError"]
 
@@ -188,11 +188,9 @@ class Cluster:
 
 def _distributed() -> Any:
     try:
-        return importlib.import_module("distributed")
+        return extras.need("distributed")
     except ImportError as error:
-        raise ClusterError(
-            "--dask needs Dask, which is not installed: pip install 'sparse-recovery-lab[cluster]'"
-        ) from error
+        raise ClusterError(extras.sentence("distributed", "--dask")) from error
 
 
 def _line(error: BaseException) -> str:

@@ -11,6 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from planted.base.extras import need
+
 __all__ = ["PACKAGES", "blas", "cores", "description", "fingerprint", "versions"]
 
 PACKAGES = ("numpy", "scipy", "matplotlib", "scikit-learn", "cvxpy", "sympy", "python-flint", "cupy", "pandas")
@@ -51,7 +53,8 @@ def blas() -> list[dict[str, Any]]:
     """
     import numpy.linalg
     import scipy.linalg
-    from threadpoolctl import threadpool_info
+
+    threadpool_info = need("threadpoolctl").threadpool_info
 
     assert numpy.linalg is not None
     assert scipy.linalg is not None

@@ -14,6 +14,7 @@ from typing import Any
 
 from paper_repro import machine
 from paper_repro.console import printable
+from planted.base.extras import need
 
 __all__ = ["Died", "each"]
 
@@ -83,7 +84,7 @@ _limited: list[Any] = []
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
     """Let BLAS use one thread; of users that overlap, in threads or suspended, the last puts back what was before."""
-    from threadpoolctl import threadpool_limits
+    threadpool_limits = need("threadpoolctl").threadpool_limits
 
     with _limiting:
         limit = _limited[0] if _limited else threadpool_limits(1)

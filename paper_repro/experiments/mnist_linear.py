@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from planted.base import arrays
+from planted.base.extras import need
 from planted.base.quiet import quiet
 
 __all__ = ["LINEAR", "fit_linear"]
@@ -68,8 +69,8 @@ def fit_linear(method: str, X: Any, y: Any, threshold: float | None) -> tuple[Ca
 
 
 def _logistic(X: np.ndarray, y: np.ndarray, two: bool) -> np.ndarray:
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
+    ConvergenceWarning = need("sklearn.exceptions").ConvergenceWarning
+    LogisticRegression = need("sklearn.linear_model").LogisticRegression
 
     model = LogisticRegression(max_iter=LOGISTIC_STEPS)
     # the accuracy is settled long before the weights are, which is all that a line in a figure needs
