@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from planted.base import arrays
 from planted.base.checks import check_array, check_integer, check_same_rows
@@ -11,6 +12,8 @@ from planted.base.values import by_value
 
 __all__ = ["PruningPath"]
 
+SHOWN = 20
+"""A table in a notebook has at most so many rows, and lists at most so many weights in each."""
 BLOCK = 1 << 24
 """Predictions are formed for so many numbers at a time, so that the loss of a long path needs no large array."""
 
@@ -37,8 +40,10 @@ class PruningPath:
         Where every round starts: survivors are rewound to these very numbers.
     sizes : tuple of int, length R + 1
         How many weights each round trains.
-    route : str
+    route : {"deflation", "refit"}
         How it was computed: ``"refit"`` trains anew in each round; ``"deflation"`` updates one factorisation.
+    success : bool
+        The run came to its end; False where a cap on rounds stopped it.
     """
 
     masks: Any
@@ -47,14 +52,42 @@ class PruningPath:
     support: Any
     w0: Any
     sizes: tuple[int, ...]
-    route: str
+    route: Literal["deflation", "refit"]
+    success: bool = True
 
     def __repr__(self) -> str:
         """Return sizes and route, without the arrays."""
         return (
-            f"PruningPath(d={self.sizes[0]}, keep={self.keep}, n_rounds={self.n_rounds}, route={self.route!r}, "
+            f"PruningPath(d={self.sizes[0]}, sparsity={self.sparsity}, n_rounds={self.n_rounds}, route={self.route!r}, "
             f"dtype={self.weights.dtype}, device={arrays.device_of(self.weights)!r})"
         )
+
+    def _repr_html_(self) -> str:
+        """Return the path as a table for notebooks: sizes of the rounds, and which weights each pruned."""
+        order = arrays.to_numpy(self.order).tolist()
+        rows = []
+        for r in range(min(len(self.sizes), SHOWN)):
+            gone = (
+                order[self.sizes[0] - self.sizes[r] :][: self.sizes[r] - self.sizes[r + 1]] if r < self.n_rounds else []
+            )
+            some = ", ".join(map(str, gone[:SHOWN])) + (", ..." if len(gone) > SHOWN else "")
+            rows.append(f"<tr><td>{r}</td><td>{self.sizes[r]}</td><td>{some}</td></tr>")
+        left = len(self.sizes) - len(rows)
+        more = f"<p>and {left} more rounds</p>" if left else ""
+        head = "<tr><th>round</th><th>weights</th><th>pruned after it</th></tr>"
+        return f"<p>{html.escape(self.message)}</p><table>{head}{''.join(rows)}</table>{more}"
+
+    @property
+    def message(self) -> str:
+        """A sentence on how the run ended."""
+        rounds = f"{self.n_rounds} round{'' if self.n_rounds == 1 else 's'}"
+        end = "" if self.success else "; max_rounds was reached while weights were still small enough to go"
+        return f"pruned to {self.sparsity} of {self.sizes[0]} weights in {rounds}{end}"
+
+    @property
+    def n_iter(self) -> int:
+        """How many times weights were trained, R + 1."""
+        return len(self.sizes)
 
     @property
     def n_rounds(self) -> int:
@@ -62,7 +95,7 @@ class PruningPath:
         return len(self.sizes) - 1
 
     @property
-    def keep(self) -> int:
+    def sparsity(self) -> int:
         """How many weights survive."""
         return self.sizes[-1]
 

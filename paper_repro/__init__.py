@@ -1,10 +1,29 @@
 """Reproducing the papers: experiments, a durable store of their results, and the command line.
 
+Public are the names that ``dir(paper_repro)`` lists; modules of this package may change at any time.
+
 >>> import paper_repro, figures
 >>> results = paper_repro.load("fig1", preset="quick")  # doctest: +SKIP
 >>> figures.draw("fig1", results)  # doctest: +SKIP
 """
 
-from paper_repro.results import Results, load
+from typing import TYPE_CHECKING
 
-__all__ = ["Results", "load"]
+from planted.base.doors import door
+
+if TYPE_CHECKING:
+    from paper_repro.results import Results, load
+
+    __version__: str
+
+__all__ = [
+    "Results",
+    "load",
+]
+
+_PLACES = {
+    "paper_repro.results": "Results load",
+}
+"""Where the names above are; they are imported when they are asked for."""
+if not TYPE_CHECKING:  # from whom a misspelt name should not be hidden
+    __getattr__, __dir__ = door(__name__, _PLACES)

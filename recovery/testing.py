@@ -77,7 +77,7 @@ def draw_problem(n: int, size: int, s: int, seed: int, *, gated: bool = False) -
     rng = np.random.default_rng(seed)
     if gated:
         d = min(5, size)
-        X, H, _, _ = gated_model(n, d, max(1, size // d), 0, rng=rng)
+        X, _, H, _ = gated_model(n, d, max(1, size // d), 0, rng=rng)
         A = GatedOperator.from_generators(X, H)
         matrix = np.ascontiguousarray(A.columns(np.arange(A.shape[1])))
     else:

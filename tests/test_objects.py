@@ -66,7 +66,7 @@ def gated(put=np.asarray):
 
 def instance(put=np.asarray):
     x = np.array([3.0, 0.0, -2.0, 0.0, 0.0, 0.0])
-    return recovery.Instance.planted(put(X), put(x), put(0.01 * np.ones(24)), x0=put(x), options={"t": 2.0})
+    return recovery.Instance.planted(put(X), put(x), put(0.01 * np.ones(24)), x0=put(x), options={"flow_time": 2.0})
 
 
 def fit(put=np.asarray):
@@ -354,7 +354,7 @@ def test_objects_go_to_a_process_and_come_back():
 
 def test_results_do_not_hold_what_the_caller_may_change():
     w0, x0 = np.ones(6), np.array([1.0, 0.0, 0.0, 0.0, 0.0, 1.0])
-    paths = [linear_lottery.imp(X, Y, 3, w0=w0, t=1.0), linear_lottery.threshold_prune(X, Y, 0.1, w0=w0)]
+    paths = [linear_lottery.imp(X, Y, 3, w0=w0, flow_time=1.0), linear_lottery.threshold_prune(X, Y, 0.1, w0=w0)]
     found = recovery.solve(X, Y, 3, "iht", x0=x0, max_iter=1)
     layers = [np.ones((6, 2)), np.ones(2)]
     net, masks = planted.ReLUNetwork(layers), networks.Masks([X > 0])

@@ -12,7 +12,7 @@ import numpy as np
 
 from planted.base import arrays
 
-__all__ = ["by_value", "frozen", "same"]
+__all__ = ["by_value", "frozen", "same", "shown"]
 
 _Class = TypeVar("_Class", bound=type)
 
@@ -116,6 +116,26 @@ def frozen(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         value.flags.writeable = False
     return value
+
+
+def shown(value: Any) -> str:
+    """Return what to print for a named tuple of arrays: their shapes and types instead of their elements.
+
+    Parameters
+    ----------
+    value : named tuple
+        Any.
+
+    Returns
+    -------
+    str
+        Such as ``LinearModel(X=float64[50, 20], y=float64[50], w=float64[20])``.
+    """
+    parts = [
+        f"{name}={part.dtype}{list(part.shape)}" if arrays.is_array(part) else f"{name}={part!r}"
+        for name, part in zip(value._fields, value, strict=True)
+    ]
+    return f"{type(value).__name__}({', '.join(parts)})"
 
 
 def _plain(part: Any) -> bool:

@@ -66,7 +66,7 @@ def test_bad_input_is_refused(name):
             call(name, *arguments)
     if name in COMPARATORS:
         for k in (-1, 13, 1.5):
-            with pytest.raises((TypeError, ValueError), match="k="):
+            with pytest.raises((TypeError, ValueError), match="sparsity="):
                 COMPARATORS[name](X, y, k)
 
 

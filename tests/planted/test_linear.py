@@ -119,7 +119,7 @@ def test_designs_are_values():
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
-        (lambda: planted.linear_model(5, 4, 5), ValueError, "k=5"),
+        (lambda: planted.linear_model(5, 4, 5), ValueError, "sparsity=5"),
         (lambda: planted.linear_model(5, 4, 2, design="wishart"), ValueError, "design='wishart'"),
         (lambda: planted.linear_model(5, 4, 2, design=None), TypeError, "design=None"),
         (lambda: planted.linear_model(5, 4, 2, noise=-1.0), ValueError, "noise=-1"),
