@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from planted.base import arrays
 from planted.base.checks import check_array, check_integer, check_same_rows
@@ -52,7 +52,7 @@ class PruningPath:
     support: Any
     w0: Any
     sizes: tuple[int, ...]
-    route: Literal["deflation", "refit"]
+    route: str
     success: bool = True
 
     def __repr__(self) -> str:
@@ -67,9 +67,8 @@ class PruningPath:
         order = arrays.to_numpy(self.order).tolist()
         rows = []
         for r in range(min(len(self.sizes), SHOWN)):
-            gone = (
-                order[self.sizes[0] - self.sizes[r] :][: self.sizes[r] - self.sizes[r + 1]] if r < self.n_rounds else []
-            )
+            begin, end = (self.sizes[0] - size for size in (*self.sizes[r:], self.sizes[-1])[:2])
+            gone = order[begin:end]
             some = ", ".join(map(str, gone[:SHOWN])) + (", ..." if len(gone) > SHOWN else "")
             rows.append(f"<tr><td>{r}</td><td>{self.sizes[r]}</td><td>{some}</td></tr>")
         left = len(self.sizes) - len(rows)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -26,7 +26,11 @@ from planted.base import arrays
 
 __all__ = ["CASES", "EXPERIMENT", "LAWS", "SCHEDULES", "MarginCell", "MarginPreset", "draw_problem", "margin"]
 
-SCHEDULES: dict[str, str | float] = {"one by one": "one-by-one", "20 % a round": 0.2, "one-shot": "one-shot"}
+SCHEDULES: dict[str, Literal["one-by-one", "one-shot"] | float] = {
+    "one by one": "one-by-one",
+    "20 % a round": 0.2,
+    "one-shot": "one-shot",
+}
 
 CASES = {
     "orthogonal": ("orthogonal", designs.orthogonal()),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -31,7 +31,7 @@ class Table1Cell:
 
     k: int
     seed: int
-    labels: str
+    labels: Literal["float32", "float64"]
     method: str
     n_iter: int
     m: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FLOOR_DB", "LABEL_TYPES", "PAPER", "data_in_words", "is_full_size", "size_in_words", "summarise_runs"]
 
-LABEL_TYPES = ("float32", "float64")
+LABEL_TYPES: tuple[Literal["float32", "float64"], ...] = ("float32", "float64")
 
 FLOOR_DB = 155.0
 """A fit above this PSNR is at the floor that labels rounded to float32 put under it (158 to 165 dB)."""
