@@ -1,5 +1,6 @@
 """Iterative magnitude pruning: against a plain loop, over schedules, starts, times, ties, types and bad input."""
 
+import inspect
 import math
 from fractions import Fraction
 
@@ -9,6 +10,7 @@ import standin
 from scipy.linalg import expm
 
 import linear_lottery
+import recovery
 from linear_lottery import PruningPath, gradient_flow, imp
 
 SCHEDULES = ["one-by-one", 0.2, 0.5, 3, "one-shot"]
@@ -339,3 +341,28 @@ def test_refusals_name_the_argument(change, error, words):
 def test_public_names():
     assert {"PruningPath", "imp", "threshold_prune"} <= set(linear_lottery.__all__)
     assert linear_lottery.PruningPath is PruningPath
+
+
+def test_a_path_says_how_it_ended_in_a_line_and_in_a_table():
+    X, y, _ = problem(tall)
+    path = imp(X, y, 3, schedule="one-shot")
+    d = X.shape[1]
+    assert path.success
+    assert path.message == f"pruned to 3 of {d} weights in 1 round"
+    assert (path.sparsity, path.n_rounds, path.n_iter) == (3, 1, 2)
+    assert len(repr(path)) < 120
+    page = path._repr_html_()
+    assert page.count("<tr>") == 3
+    assert f"<td>0</td><td>{d}</td><td>{', '.join(map(str, path.order.tolist()))}</td>" in page
+    assert "<td>1</td><td>3</td><td></td>" in page
+    long = imp(np.eye(50), np.arange(1.0, 51.0), 0)._repr_html_()
+    assert "<td>19</td><td>31</td><td>19</td>" in long
+    assert "and 31 more rounds" in long
+
+
+def test_shared_arguments_stand_in_the_order_of_the_pruning_of_networks():
+    linear = list(inspect.signature(imp).parameters)
+    of_networks = list(inspect.signature(recovery.imp).parameters)
+    shared = [name for name in linear if name in of_networks]
+    assert shared[:3] == ["X", "y", "sparsity"]
+    assert shared == [name for name in of_networks if name in linear]

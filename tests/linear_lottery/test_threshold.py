@@ -148,3 +148,15 @@ def test_refusals_name_the_argument(change, error, words):
     X, y, _ = problem((40, 12))
     with pytest.raises(error, match=words):
         threshold_prune(**{"X": X, "y": y, "tau": 0.1, **change})
+
+
+def test_a_run_that_its_cap_ended_says_so():
+    X, y = np.eye(4), np.array([0.1, 3.0, 0.4, 2.0])
+    done = threshold_prune(X, y, 0.5)
+    assert done.success
+    assert "max_rounds" not in done.message
+    assert threshold_prune(X, y, 0.5, max_rounds=1).success  # one round is all that it takes
+    stopped = threshold_prune(X, y, 0.5, max_rounds=0)
+    assert not stopped.success
+    assert stopped.message.endswith("max_rounds was reached while weights were still small enough to go")
+    assert stopped.sizes == (4,)
