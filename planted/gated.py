@@ -8,7 +8,7 @@ import numpy as np
 
 from planted.base import arrays
 from planted.base.checks import check_choice, check_integer
-from planted.base.values import shown
+from planted.base.values import tuple_of_arrays
 from planted.inputs import check_placement
 
 __all__ = ["GatedModel", "gated_model"]
@@ -17,6 +17,7 @@ MAX_ROUNDS = 500
 """Rounds of re-drawing generators before giving up."""
 
 
+@tuple_of_arrays
 class GatedModel(NamedTuple):
     """What :func:`gated_model` draws.
 
@@ -37,10 +38,6 @@ class GatedModel(NamedTuple):
     y: Any
     H: Any
     w: Any
-
-    def __repr__(self) -> str:
-        """Return shapes, without the numbers."""
-        return shown(self)
 
 
 def gated_model(

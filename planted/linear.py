@@ -9,12 +9,13 @@ import numpy as np
 from planted import designs
 from planted.base import arrays
 from planted.base.checks import check_choice, check_integer, check_number
-from planted.base.values import shown
+from planted.base.values import tuple_of_arrays
 from planted.inputs import check_placement
 
 __all__ = ["LinearModel", "linear_model"]
 
 
+@tuple_of_arrays
 class LinearModel(NamedTuple):
     """What :func:`linear_model` draws.
 
@@ -31,10 +32,6 @@ class LinearModel(NamedTuple):
     X: Any
     y: Any
     w: Any
-
-    def __repr__(self) -> str:
-        """Return shapes, without the numbers."""
-        return shown(self)
 
 
 def linear_model(

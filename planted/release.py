@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planted.base.checks import check_choice, check_integer
-from planted.base.values import shown
+from planted.base.values import tuple_of_arrays
 from planted.inputs import check_placement
 from planted.networks import ReLUNetwork
 
 __all__ = ["ReleaseInstance", "release_frequencies", "release_instance"]
 
 
+@tuple_of_arrays
 class ReleaseInstance(NamedTuple):
     """What :func:`release_instance` draws.
 
@@ -31,10 +32,6 @@ class ReleaseInstance(NamedTuple):
     X: NDArray[np.floating]
     y: NDArray[np.floating]
     network: ReLUNetwork
-
-    def __repr__(self) -> str:
-        """Return shapes, without the numbers."""
-        return shown(self)
 
 
 def release_instance(

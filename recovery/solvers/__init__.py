@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from recovery.solvers.iht import IHT, NIHT
     from recovery.solvers.l1 import L1, GroupL1
     from recovery.solvers.omp import OMP
-    from recovery.solvers.solve import SolverInfo, list_solvers
+    from recovery.solvers.solve import list_solvers
 
 __all__ = [
     "AIHT",
@@ -30,7 +30,6 @@ __all__ = [
     "RecoveryResult",
     "Run",
     "Solver",
-    "SolverInfo",
     "State",
     "Status",
     "list_solvers",
@@ -44,7 +43,7 @@ _PLACES = {
     "recovery.solvers.iht": "IHT NIHT",
     "recovery.solvers.l1": "L1 GroupL1",
     "recovery.solvers.omp": "OMP",
-    "recovery.solvers.solve": "SolverInfo list_solvers",
+    "recovery.solvers.solve": "list_solvers",
 }
 """Where the names above are; they are imported when they are asked for."""
 if not TYPE_CHECKING:  # from whom a misspelt name should not be hidden
