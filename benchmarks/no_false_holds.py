@@ -172,10 +172,10 @@ def _scaled(rng, instance, factor):
             options["lam"] = float(options["lam"]) * a * b
         if options.get("tau") is not None:
             options["tau"] = float(options["tau"]) * b / a
-        for name in ("t", "step"):
+        for name in ("t", "flow_time", "step"):
             if options.get(name) is not None and options.get("inputs") is None:
                 options[name] = float(options[name]) / a / a
-        units = [options[name] for name in ("lam", "tau", "t", "step") if options.get(name) is not None]
+        units = [options[name] for name in ("lam", "tau", "t", "flow_time", "step") if options.get(name) is not None]
         if not all(math.isfinite(value) for value in units) or (0.0 in units and a * b != 1.0):
             return None
         x = instance.x * (b / a)

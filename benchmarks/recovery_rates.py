@@ -60,7 +60,7 @@ def main(arguments=None):
         for values in ("normal", "signs"):
             hits, cycles, steps, begin = 0, 0, 0, time.perf_counter()
             for seed in range(trials):
-                X, H, w, y = planted.gated_model(n, d, p, k, values=values, rng=seed)
+                X, y, H, w = planted.gated_model(n, d, p, k, values=values, rng=seed)
                 A = recovery.GatedOperator.from_generators(X, H)
                 if options.plain:
                     hits += plain_htp(A, y, k)

@@ -7,6 +7,8 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from planted.base.extras import need
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -71,8 +73,7 @@ def draw(name: str, results: Any, axes: Sequence[Any] | None = None) -> Figure:
     if not meta["summary"]:
         raise ValueError(f"results of {name!r} hold no finished cell; compute some with `paper-repro run {name}`")
 
-    from matplotlib.figure import Figure  # it takes its time, and the names of figures need none of it
-
+    Figure = need("matplotlib.figure", "figures.draw").Figure  # takes its time, and names of figures need none of it
     from figures.style import style
 
     module = importlib.import_module(layout) if isinstance(layout, str) else layout
@@ -86,7 +87,7 @@ def draw(name: str, results: Any, axes: Sequence[Any] | None = None) -> Figure:
         elif len(axes) < count:
             raise ValueError(f"axes has {len(axes)} element(s); expected at least {count}, one a panel")
         module.draw(list(axes)[:count], meta["summary"], own)
-        drawn: Figure = axes[0].figure
+        drawn = axes[0].figure
     return drawn
 
 
@@ -104,6 +105,7 @@ def render(figure: Figure) -> dict[str, bytes]:
         ``"png"`` and ``"svg"``. Neither holds a date, and the names of elements inside the SVG are
         hashed with a fixed salt.
     """
+    need("matplotlib", "figures.render")
     from figures.style import style
 
     contents = {}

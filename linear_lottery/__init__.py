@@ -1,18 +1,39 @@
-"""Iterative magnitude pruning in linear models: gradient flow in closed form, pruning by magnitude and by threshold."""
+"""Iterative magnitude pruning in linear models: gradient flow in closed form, pruning by magnitude and by threshold.
 
-from typing import Any
+Public are the names that ``dir(linear_lottery)`` lists, and of its modules `closed_forms`, `comparators`, `guarantees`,
+`symbolic` and `symbolic_risks` those that they list in turn. Other modules may change at any time.
+"""
 
-from linear_lottery._imp import imp, threshold_prune
-from linear_lottery.flow import gradient_flow
-from linear_lottery.path import PruningPath
+from typing import TYPE_CHECKING
 
-__all__ = ["PruningPath", "closed_forms", "comparators", "gradient_flow", "guarantees", "imp", "threshold_prune"]
+from planted.base.doors import door
 
+if TYPE_CHECKING:
+    from linear_lottery import closed_forms, comparators, guarantees, symbolic, symbolic_risks
+    from linear_lottery._imp import imp, threshold_prune
+    from linear_lottery.flow import gradient_flow
+    from linear_lottery.path import PruningPath
 
-def __getattr__(name: str) -> Any:
-    """Import these modules when asked for: they need more packages than the algorithms do."""
-    if name in ("closed_forms", "comparators", "guarantees"):
-        import importlib
+    __version__: str
 
-        return importlib.import_module(f"linear_lottery.{name}")
-    raise AttributeError(f"module 'linear_lottery' has no attribute {name!r}")
+__all__ = [
+    "PruningPath",
+    "closed_forms",
+    "comparators",
+    "gradient_flow",
+    "guarantees",
+    "imp",
+    "symbolic",
+    "symbolic_risks",
+    "threshold_prune",
+]
+
+_PLACES = {
+    "linear_lottery._imp": "imp threshold_prune",
+    "linear_lottery.flow": "gradient_flow",
+    "linear_lottery.path": "PruningPath",
+}
+"""Where the names above are; they are imported when they are asked for."""
+_MODULES = "closed_forms comparators guarantees symbolic symbolic_risks"
+if not TYPE_CHECKING:  # from whom a misspelt name should not be hidden
+    __getattr__, __dir__ = door(__name__, _PLACES, modules=_MODULES)

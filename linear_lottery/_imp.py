@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from fractions import Fraction
 from numbers import Integral, Rational, Real
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -15,13 +15,22 @@ from linear_lottery._pruning import Problem, Refits, assemble, first_to_go
 from linear_lottery.path import PruningPath
 from planted.base.checks import check_integer, check_number
 
-__all__ = ["imp", "threshold_prune"]
+__all__ = ["Schedule", "imp", "threshold_prune"]
+
+Schedule: TypeAlias = Literal["one-by-one", "one-shot"] | float
+"""How many weights a round prunes; ``float`` stands for an int too."""
 
 
 def imp(
-    X: Any, y: Any, keep: int, *, w0: Any = None, schedule: str | float | int = "one-by-one", t: float = math.inf
+    X: Any,
+    y: Any,
+    sparsity: int,
+    *,
+    w0: Any = None,
+    schedule: Schedule = "one-by-one",
+    flow_time: float = math.inf,
 ) -> PruningPath:
-    """Prune a linear model by magnitude, with rewinding, until `keep` weights are left.
+    """Prune a linear model by magnitude, with rewinding, until `sparsity` weights are left.
 
     Parameters
     ----------
@@ -29,15 +38,15 @@ def imp(
         Features, one sample a row.
     y : array, shape (n,)
         Targets.
-    keep : int
+    sparsity : int
         How many weights survive, from 0 (prune all) to d (train once, prune none).
     w0 : array, shape (d,), optional
         Initialisation, to which survivors are rewound before every round. Zeros by default.
     schedule : {"one-by-one", "one-shot"}, float or int, default "one-by-one"
         How many weights a round prunes when m are left: 1; all that must go; a fraction p in (0, 1) stands for
-        ceil(p m), with p as the decimal it prints as; an int for that many. Never so many that fewer than `keep`
-        are left.
-    t : float, default inf
+        ceil(p m), with p as the decimal it prints as; an int for that many. Never so many that fewer than
+        `sparsity` are left.
+    flow_time : float, default inf
         Training time of each round, at least 0; ``inf`` trains to convergence.
 
     Returns
@@ -51,13 +60,13 @@ def imp(
     TypeError
         If an argument is not an array of real numbers, or a scalar of the wrong type, or if devices are mixed.
     ValueError
-        If shapes do not fit, an array is empty, an element is NaN or infinite, `keep` is negative or exceeds d, `t`
-        is negative or NaN, or `schedule` is unknown.
+        If shapes do not fit, an array is empty, an element is NaN or infinite, `sparsity` is negative or exceeds d,
+        `flow_time` is negative or NaN, or `schedule` is unknown.
 
     Notes
     -----
-    Round r trains w_M from (w0)_M by :func:`gradient_flow` under the mask M = masks[r], for the time `t`, and then
-    drops the smallest |w_j|.
+    Round r trains w_M from (w0)_M by :func:`gradient_flow` under the mask M = masks[r], for the time
+    `flow_time`, and then drops the smallest |w_j|.
 
     *Ties.* The smallest magnitude goes first, and of all that exceed it by no more than a tolerance the one with the
     largest index; so equal weights keep the smaller index, and constant or duplicated columns are pruned in the same
@@ -71,9 +80,9 @@ def imp(
     to cond(X_M)^2 are left out. Two weights whose difference is about the tolerance may go in either order on another
     machine or another route.
 
-    *Routes.* If n >= d, X has full column rank, and `t` is infinite, then w_M is ordinary least squares and `w0` does
-    not matter; the whole path costs O(n d^2 + d^3), by deflation of the inverse of the triangular factor of X. In all
-    other cases every round costs one singular value decomposition of X_M. X counts as having full column rank
+    *Routes.* If n >= d, X has full column rank, and `flow_time` is infinite, then w_M is ordinary least squares and
+    `w0` does not matter; the whole path costs O(n d^2 + d^3), by deflation of the inverse of the triangular factor of
+    X. In all other cases every round costs one singular value decomposition of X_M. X counts as having full column rank
     if its columns, with norm 1, have a condition number that is estimated at no more than 1 / (8 tol), tol that of
     :func:`recovery.operators.ranks.rank_tolerance`: neither n nor the unit of a feature has a say. All routes compute
     in float64, from a triangle of [X, y] where n > d. On a GPU there is one synchronisation a round by deflation, and a
@@ -95,21 +104,21 @@ def imp(
     array([3, 2, 1])
     """
     _check_schedule(schedule)
-    keep = check_integer(keep, "keep", minimum=0)
-    t = check_number(t, "t", minimum=0, finite=False)
-    problem = Problem(X, y, w0, t)
-    check_integer(keep, "keep", minimum=0, maximum=problem.d)
-    route: Any = Deflation.of(problem) if math.isinf(t) else None
-    return prune_to(route or Refits(problem), keep, schedule)
+    sparsity = check_integer(sparsity, "sparsity", minimum=0)
+    flow_time = check_number(flow_time, "flow_time", minimum=0, finite=False)
+    problem = Problem(X, y, w0, flow_time)
+    check_integer(sparsity, "sparsity", minimum=0, maximum=problem.d)
+    route: Any = Deflation.of(problem) if math.isinf(flow_time) else None
+    return prune_to(route or Refits(problem), sparsity, schedule)
 
 
-def prune_to(route: Any, keep: int, schedule: str | float | int) -> PruningPath:
-    """Prune by magnitude until `keep` weights are left, on a route that trains the survivors."""
+def prune_to(route: Any, sparsity: int, schedule: Schedule) -> PruningPath:
+    """Prune by magnitude until `sparsity` weights are left, on a route that trains the survivors."""
     problem: Problem = route.problem
     how_many = _check_schedule(schedule)
     sizes = [problem.d]
-    while sizes[-1] > keep:
-        sizes.append(max(keep, sizes[-1] - how_many(sizes[-1])))
+    while sizes[-1] > sparsity:
+        sizes.append(max(sparsity, sizes[-1] - how_many(sizes[-1])))
     weights = problem.xp.zeros((len(sizes), problem.d))
     order: list[int] = []
     for r, size in enumerate(sizes):
@@ -148,7 +157,7 @@ def _check_schedule(schedule: Any) -> Callable[[int], int]:
 
 
 def threshold_prune(
-    X: Any, y: Any, tau: float, *, w0: Any = None, t: float = math.inf, max_rounds: int | None = None
+    X: Any, y: Any, tau: float, *, w0: Any = None, flow_time: float = math.inf, max_rounds: int | None = None
 ) -> PruningPath:
     """Prune all weights of magnitude at most `tau`, rewind and retrain, until none is that small.
 
@@ -162,7 +171,7 @@ def threshold_prune(
         The threshold, at least 0, in units of the weights.
     w0 : array, shape (d,), optional
         Initialisation, to which survivors are rewound. Zeros by default.
-    t : float, default inf
+    flow_time : float, default inf
         Training time of each round, at least 0; ``inf`` trains to convergence.
     max_rounds : int, optional
         Prune at most so many times; as often as something is small by default, which is at most d times.
@@ -170,8 +179,9 @@ def threshold_prune(
     Returns
     -------
     PruningPath
-        Its last round prunes nothing (unless `max_rounds` ended the run): all of its weights exceed `tau`, or none
-        is left. Within a round `order` is by ascending magnitude, equals with the larger index first.
+        Its last round prunes nothing: all of its weights exceed `tau`, or none is left. Where `max_rounds` ended the
+        run before, `success` is False. Within a round `order` is by ascending magnitude, equals with the larger index
+        first.
 
     Raises
     ------
@@ -205,27 +215,28 @@ def threshold_prune(
     (array([1, 3]), (4, 2))
     """
     tau = check_number(tau, "tau", minimum=0)
-    t = check_number(t, "t", minimum=0, finite=False)
+    flow_time = check_number(flow_time, "flow_time", minimum=0, finite=False)
     if max_rounds is not None:
         max_rounds = check_integer(max_rounds, "max_rounds", minimum=0)
-    problem = Problem(X, y, w0, t)
+    problem = Problem(X, y, w0, flow_time)
     limit = problem.scaled(tau)
-    route: Any = (Deflation.of(problem) if math.isinf(t) else None) or Refits(problem)
-    rows, order, sizes = [], [], [problem.d]
+    route: Any = (Deflation.of(problem) if math.isinf(flow_time) else None) or Refits(problem)
+    rows, order, sizes, settled = [], [], [problem.d], True
     while True:
         row = problem.xp.zeros(problem.d)
         rows.append(row)
         if sizes[-1] == 0:
             break
         route.write(row)
-        if max_rounds is not None and len(sizes) > max_rounds:
-            break
         magnitude, _ = route.magnitudes()
         small = np.flatnonzero(magnitude <= limit)
         if not len(small):
+            break
+        if max_rounds is not None and len(sizes) > max_rounds:
+            settled = False
             break
         small = small[np.lexsort((-small, magnitude[small]))]
         order.extend(route.kept[small].tolist())
         sizes.append(sizes[-1] - len(small))
         route.remove(small)
-    return assemble(problem, route.name, problem.xp.stack(rows), order, sizes)
+    return assemble(problem, route.name, problem.xp.stack(rows), order, sizes, settled)

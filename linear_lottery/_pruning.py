@@ -150,7 +150,7 @@ class Refits:
         if len(self.kept) < problem.d:
             self.index = index = xp.asarray(self.kept)
             X, w0 = X[:, index], w0[index]
-        self.weights, gain = trained(xp, X, y, w0, problem.t, problem.n, problem.dtype)
+        self.weights, gain = trained(X, y, w0, problem.t, problem.n, problem.dtype)
         # what the start adds in the row space is taken away again, up to rounding
         size = xp.concatenate([self.weights, w0])
         self.tolerance = TIE * problem.rounding(gain.max(), size, column_norms(xp, X).max())
@@ -172,8 +172,10 @@ class Refits:
             self._train()
 
 
-def assemble(problem: Problem, route: str, weights: Any, order: list[int], sizes: list[int]) -> PruningPath:
-    """Return the path of weights that were pruned in a known order."""
+def assemble(
+    problem: Problem, route: str, weights: Any, order: list[int], sizes: list[int], settled: bool = True
+) -> PruningPath:
+    """Return the path of weights that were pruned in a known order, and whether the run came to its end."""
     xp, d = problem.xp, problem.d
     rounds = np.repeat(np.arange(1, len(sizes)), -np.diff(sizes))
     gone_by = np.full(d, len(sizes))
@@ -187,4 +189,5 @@ def assemble(problem: Problem, route: str, weights: Any, order: list[int], sizes
         w0=problem.start.copy(),  # the caller may change the array that was passed
         sizes=tuple(sizes),
         route=route,
+        success=settled,
     )

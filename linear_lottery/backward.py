@@ -19,7 +19,7 @@ TIE = 8.0
 """Roots of saliencies count as equal up to so many times eps (|y| + |(|x_j| w_j)_j|)."""
 
 
-def backward_elimination(X: Any, y: Any, k: int) -> Selection:
+def backward_elimination(X: Any, y: Any, sparsity: int) -> Selection:
     """Drop one weight after another, always the one whose loss raises the squared error least, until k are left.
 
     Parameters
@@ -28,8 +28,8 @@ def backward_elimination(X: Any, y: Any, k: int) -> Selection:
         Features with full column rank, n >= d.
     y : array, shape (n,)
         Targets.
-    k : int
-        How many weights survive, from 0 to d.
+    sparsity : int
+        How many weights survive, k, from 0 to d.
 
     Returns
     -------
@@ -56,12 +56,12 @@ def backward_elimination(X: Any, y: Any, k: int) -> Selection:
     :func:`linear_lottery.closed_forms.obs_saliency`. Checked against refits by
     tests/linear_lottery/test_comparators_backward.py.
     """
-    X, y, k = checked(X, y, k)
+    X, y, k = checked(X, y, sparsity)
     route = _BySaliency.of(Problem(X, y, None, np.inf))
     if route is None:
         raise ValueError(f"X of shape {tuple(X.shape)} has no full column rank; expected independent columns, n >= d")
     path = prune_to(route, k, "one-by-one")
-    return Selection("backward", path.support, path.w, path.order)
+    return Selection("backward", path.support, path.w, path.order, k)
 
 
 class _BySaliency(Deflation):

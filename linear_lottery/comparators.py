@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 
-def omp(X: Any, y: Any, k: int) -> Selection:
+def omp(X: Any, y: Any, sparsity: int) -> Selection:
     """Take up k weights, always the one whose feature has the largest correlation with the residual.
 
     Parameters
@@ -42,8 +42,8 @@ def omp(X: Any, y: Any, k: int) -> Selection:
         Features; their norms do not matter.
     y : array, shape (n,)
         Targets.
-    k : int
-        How many weights, from 0 to d.
+    sparsity : int
+        How many weights, k, from 0 to d.
 
     Returns
     -------
@@ -63,11 +63,11 @@ def omp(X: Any, y: Any, k: int) -> Selection:
     ----------
     As :class:`recovery.solvers.omp.OMP`.
     """
-    X, y, k = checked(X, y, k)
-    return refitted("omp", X, y, solve(X, y, k, solver="omp").support)
+    X, y, k = checked(X, y, sparsity)
+    return refitted("omp", X, y, solve(X, y, k, solver="omp").support, k)
 
 
-def htp(X: Any, y: Any, k: int) -> Selection:
+def htp(X: Any, y: Any, sparsity: int) -> Selection:
     """Select k weights by hard thresholding pursuit.
 
     Parameters
@@ -76,8 +76,8 @@ def htp(X: Any, y: Any, k: int) -> Selection:
         Features; their norms do not matter.
     y : array, shape (n,)
         Targets.
-    k : int
-        How many weights, from 0 to d.
+    sparsity : int
+        How many weights, k, from 0 to d.
 
     Returns
     -------
@@ -97,11 +97,11 @@ def htp(X: Any, y: Any, k: int) -> Selection:
     ----------
     As :class:`recovery.solvers.htp.HTP`.
     """
-    X, y, k = checked(X, y, k)
-    return refitted("htp", X, y, solve(X, y, k, solver="htp").support)
+    X, y, k = checked(X, y, sparsity)
+    return refitted("htp", X, y, solve(X, y, k, solver="htp").support, k)
 
 
-def marginal_screening(X: Any, y: Any, k: int, *, normalise: bool = False) -> Selection:
+def marginal_screening(X: Any, y: Any, sparsity: int, *, normalise: bool = False) -> Selection:
     """Select the k features with the largest |x_j'y|.
 
     Parameters
@@ -110,8 +110,8 @@ def marginal_screening(X: Any, y: Any, k: int, *, normalise: bool = False) -> Se
         Features.
     y : array, shape (n,)
         Targets.
-    k : int
-        How many weights, from 0 to d.
+    sparsity : int
+        How many weights, k, from 0 to d.
     normalise : bool, default False
         Divide by |x_j|, so that the norms of the features do not matter; zero features come last.
 
@@ -133,16 +133,16 @@ def marginal_screening(X: Any, y: Any, k: int, *, normalise: bool = False) -> Se
     ----------
     Genovese, Jin, Wasserman and Yao, JMLR 2012 (its abstract; the method is one line).
     """
-    X, y, k = checked(X, y, k)
+    X, y, k = checked(X, y, sparsity)
     xp = arrays.namespace(X, y)
     values = X.T @ y
     if normalise:
         norms = xp.sqrt((X * X).sum(axis=0))
         values = values / xp.where(norms > 0, norms, 1.0).astype(X.dtype)
-    return refitted("marginal", X, y, select_top(values, k))
+    return refitted("marginal", X, y, select_top(values, k), k)
 
 
-def holp(X: Any, y: Any, k: int) -> Selection:
+def holp(X: Any, y: Any, sparsity: int) -> Selection:
     """Select the k largest weights of the least-norm interpolation, |X'(X X')^-1 y|.
 
     Parameters
@@ -151,8 +151,8 @@ def holp(X: Any, y: Any, k: int) -> Selection:
         Features with independent rows, n <= d.
     y : array, shape (n,)
         Targets.
-    k : int
-        How many weights, from 0 to d.
+    sparsity : int
+        How many weights, k, from 0 to d.
 
     Returns
     -------
@@ -173,7 +173,7 @@ def holp(X: Any, y: Any, k: int) -> Selection:
     ----------
     Wang and Leng, "High dimensional ordinary least squares projection", JRSS B 2016 (its abstract, arXiv:1506.01782).
     """
-    X, y, k = checked(X, y, k)
+    X, y, k = checked(X, y, sparsity)
     xp = arrays.namespace(X, y)
     n, d = X.shape
     if n > d:
@@ -181,7 +181,7 @@ def holp(X: Any, y: Any, k: int) -> Selection:
     Q, R = xp.linalg.qr(X.astype(np.float64).T)
     if rank(R, X.dtype) < n:
         raise ValueError(f"X of shape {(n, d)} has dependent rows up to rounding; expected independent ones")
-    return refitted("holp", X, y, select_top(Q @ xp.linalg.solve(R.T, y.astype(np.float64)), k))
+    return refitted("holp", X, y, select_top(Q @ xp.linalg.solve(R.T, y.astype(np.float64)), k), k)
 
 
 def least_squares_oracle(X: Any, y: Any, support: Any) -> Selection:

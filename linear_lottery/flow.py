@@ -20,8 +20,8 @@ _LINEAR = 1e-9
 """1 - exp(-x^2) is x^2 to the last bit for smaller x."""
 
 
-def gradient_flow(X: Any, y: Any, w0: Any, t: float = math.inf, mask: Any = None) -> Any:
-    """Train linear weights by gradient flow for a time `t`, from `w0`, under a mask.
+def gradient_flow(X: Any, y: Any, w0: Any, flow_time: float = math.inf, mask: Any = None) -> Any:
+    """Train linear weights by gradient flow for `flow_time`, from `w0`, under a mask.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def gradient_flow(X: Any, y: Any, w0: Any, t: float = math.inf, mask: Any = None
         Targets.
     w0 : array, shape (d,)
         Weights at time 0. Those outside the mask count as 0.
-    t : float, default inf
+    flow_time : float, default inf
         Training time, at least 0; ``inf`` trains to convergence.
     mask : array, shape (d,), bool or of zeros and ones, optional
         Weights that are trained; the others are held at 0. All by default.
@@ -39,16 +39,16 @@ def gradient_flow(X: Any, y: Any, w0: Any, t: float = math.inf, mask: Any = None
     Returns
     -------
     array, shape (d,)
-        The weights at time `t`, on the device of `X`; exactly 0 outside the mask. float32 if all arrays
+        The weights at time `flow_time`, on the device of `X`; exactly 0 outside the mask. float32 if all arrays
         are; all is computed in float64, so what float32 costs is the rounding of its numbers.
 
     Raises
     ------
     TypeError
-        If an argument is not an array of real numbers or `t` not a number, or if devices are mixed.
+        If an argument is not an array of real numbers or `flow_time` not a number, or if devices are mixed.
     ValueError
-        If shapes do not fit, an element is NaN or infinite, `t` is negative or NaN, or `mask` holds other
-        values than 0 and 1.
+        If shapes do not fit, an element is NaN or infinite, `flow_time` is negative or NaN, or `mask` holds
+        other values than 0 and 1.
 
     Notes
     -----
@@ -58,14 +58,14 @@ def gradient_flow(X: Any, y: Any, w0: Any, t: float = math.inf, mask: Any = None
 
         w_M(t) = w0_M + sum_i (1 - exp(-lambda_i t)) (u_i . y / s_i - c_i) v_i,
 
-    summed over s_i > 0. For t to infinity this is w0_M + X_M^+ (y - X_M w0_M), the least-squares solution
+    summed over s_i > 0. For t = `flow_time` to infinity this is w0_M + X_M^+ (y - X_M w0_M), the least-squares solution
     nearest to `w0`: the part of w0_M in the null space of X_M stays, so it is the solution of least norm
     only if that part is 0. 1 - exp is computed by ``expm1``, so short times keep their digits.
 
     As many modes count as exact zeros, which never move, as the columns of X_M (the rows, if there are fewer) lack
     in rank when they have norm 1: singular values up to sqrt(m) (eps + 16 eps(float64)) then, eps that of the data's
     type (:func:`recovery.operators.ranks.rank_tolerance`). Neither n nor the unit of a feature has a say in that. For
-    t to infinity the solution is computed from columns of norm 1 too; at a finite `t` the error in a mode is about
+    t to infinity the solution is computed from columns of norm 1 too; at a finite time t the error in a mode is about
     eps(float64) s_1 / s_i relative to the weights. Cost: one triangle of X_M, O(n m min(n, m)) for m weights
     in M, and a few decompositions of it; on a GPU a few synchronisations besides those of the checks.
 
@@ -87,7 +87,7 @@ def gradient_flow(X: Any, y: Any, w0: Any, t: float = math.inf, mask: Any = None
     y = check_array(y, "y", ndim=1)
     check_same_rows(X, "X", y, "y")
     w0 = check_array(w0, "w0", ndim=1, shape=(X.shape[1],))
-    t = check_number(t, "t", minimum=0, finite=False)
+    flow_time = check_number(flow_time, "flow_time", minimum=0, finite=False)
     xp = arrays.namespace(X, y, w0)
     active = None if mask is None else _active(X, mask)
     dtype = np.result_type(X.dtype, y.dtype, w0.dtype)
@@ -99,7 +99,7 @@ def gradient_flow(X: Any, y: Any, w0: Any, t: float = math.inf, mask: Any = None
     weights = xp.zeros(w0.shape, dtype=dtype)
     if start.shape[0]:
         X, y = reduced(xp, X, y)
-        found = trained(xp, X, y, start.astype(np.float64), t, n, dtype)[0].astype(dtype)
+        found = trained(X, y, start.astype(np.float64), flow_time, n, dtype)[0].astype(dtype)
         if active is None:
             return found
         weights[active] = found
@@ -121,13 +121,14 @@ def _active(X: Any, mask: Any) -> Any:
     return arrays.namespace(X, mask).nonzero(mask)[0]
 
 
-def trained(xp: Any, X: Any, y: Any, w0: Any, t: float, n: int, dtype: Any) -> tuple[Any, Any]:
+def trained(X: Any, y: Any, w0: Any, t: float, n: int, dtype: Any) -> tuple[Any, Any]:
     """Return the weights at time `t` where all of them are trained, without checks, all in float64.
 
     X and y are the data of n samples, given in `dtype`, or a triangle with the same Gram matrix and X'y. What a change
     of y does to a weight comes second, shape (m,): norms of the rows of the matrix that takes y to the weights. For t
     to infinity it is the pseudo-inverse of X.
     """
+    xp = arrays.namespace(X, y, w0)
     if math.isinf(t):
         return nearest_solution(xp, X, y, w0, dtype)
     if X.shape[0] > X.shape[1]:

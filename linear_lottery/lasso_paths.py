@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from linear_lottery._homotopy import stretches
 from linear_lottery.closed_forms.arguments import places
@@ -32,9 +33,14 @@ class LassoPath:
         masks[r] is the support for all penalties strictly between knots r and r + 1.
     """
 
-    knots: np.ndarray = field(repr=False)
-    weights: np.ndarray = field(repr=False)
-    masks: np.ndarray = field(repr=False)
+    knots: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    masks: NDArray[np.bool_]
+
+    def __repr__(self) -> str:
+        """Return sizes, without the arrays."""
+        most = self.sizes.max(initial=0)
+        return f"LassoPath(d={self.weights.shape[1]}, {len(self.masks)} supports of up to {most} weights)"
 
     @property
     def sizes(self) -> np.ndarray:
@@ -112,7 +118,7 @@ def lasso_path(X: Any, y: Any) -> LassoPath:
     return LassoPath(np.ldexp(knots / n, x_exponent + y_exponent), np.ldexp(weights, y_exponent - x_exponent), masks)
 
 
-def lasso(X: Any, y: Any, k: int) -> Selection:
+def lasso(X: Any, y: Any, sparsity: int) -> Selection:
     """Select k weights by the Lasso: the first support of size k as the penalty falls.
 
     Parameters
@@ -121,8 +127,8 @@ def lasso(X: Any, y: Any, k: int) -> Selection:
         Features as they are; computed on the CPU.
     y : array, shape (n,)
         Targets.
-    k : int
-        How many weights, from 0 to d.
+    sparsity : int
+        How many weights, k, from 0 to d.
 
     Returns
     -------
@@ -142,9 +148,9 @@ def lasso(X: Any, y: Any, k: int) -> Selection:
     ----------
     As :func:`lasso_path`.
     """
-    X, y, k = checked(X, y, k)
+    X, y, k = checked(X, y, sparsity)
     path = lasso_path(X, y)
-    return _selected("lasso", X, y, _first_of_size(path, k))
+    return _selected("lasso", X, y, _first_of_size(path, k), k)
 
 
 def lasso_best(X: Any, y: Any, support: Any) -> Selection:
@@ -199,5 +205,5 @@ def _first_of_size(path: LassoPath, k: int) -> np.ndarray:
     return np.flatnonzero(path.masks[np.argmax(sizes == fitting.max())]).astype(np.int64)
 
 
-def _selected(method: str, X: Any, y: Any, support: np.ndarray) -> Selection:
-    return refitted(method, X, y, arrays.from_numpy_like(support, X))
+def _selected(method: str, X: Any, y: Any, support: np.ndarray, sparsity: int | None = None) -> Selection:
+    return refitted(method, X, y, arrays.from_numpy_like(support, X), sparsity)

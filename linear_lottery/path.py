@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 from planted.base import arrays
@@ -12,8 +12,8 @@ from planted.base.values import by_value
 
 __all__ = ["PruningPath"]
 
-SHOWN_ROWS, SHOWN_WEIGHTS = 20, 8
-"""Rounds in the table of a path, and names of weights in one of its cells, at most."""
+SHOWN = 20
+"""A table in a notebook has at most so many rows, and lists at most so many weights in each."""
 BLOCK = 1 << 24
 """Predictions are formed for so many numbers at a time, so that the loss of a long path needs no large array."""
 
@@ -40,8 +40,10 @@ class PruningPath:
         Where every round starts: survivors are rewound to these very numbers.
     sizes : tuple of int, length R + 1
         How many weights each round trains.
-    route : str
+    route : {"deflation", "refit"}
         How it was computed: ``"refit"`` trains anew in each round; ``"deflation"`` updates one factorisation.
+    success : bool
+        The run came to its end; False where a cap on rounds stopped it.
     """
 
     masks: Any
@@ -51,44 +53,40 @@ class PruningPath:
     w0: Any
     sizes: tuple[int, ...]
     route: str
+    success: bool = True
 
     def __repr__(self) -> str:
         """Return sizes and route, without the arrays."""
         return (
-            f"PruningPath(d={self.sizes[0]}, keep={self.keep}, n_rounds={self.n_rounds}, route={self.route!r}, "
+            f"PruningPath(d={self.sizes[0]}, sparsity={self.sparsity}, n_rounds={self.n_rounds}, route={self.route!r}, "
             f"dtype={self.weights.dtype}, device={arrays.device_of(self.weights)!r})"
         )
 
     def _repr_html_(self) -> str:
-        """Return a table of the rounds for notebooks: weights trained, and which ones were pruned after that."""
-        rounds = list(range(self.n_rounds + 1))
-        if len(rounds) > SHOWN_ROWS:
-            rounds = [*rounds[: SHOWN_ROWS // 2], -1, *rounds[-(SHOWN_ROWS // 2) :]]
+        """Return the path as a table for notebooks: sizes of the rounds, and which weights each pruned."""
         order = arrays.to_numpy(self.order).tolist()
         rows = []
-        for r in rounds:
-            cells = ["...", "...", "..."]
-            if r >= 0:
-                gone = order[self.sizes[0] - self.sizes[r] :]
-                gone = gone[: self.sizes[r] - self.sizes[r + 1]] if r < self.n_rounds else []
-                names = ", ".join(map(str, gone[:SHOWN_WEIGHTS])) + (", ..." if len(gone) > SHOWN_WEIGHTS else "")
-                cells = [str(r), str(self.sizes[r]), names]
-            rows.append("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>")
-        head = "".join(f"<th>{escape(name)}</th>" for name in ("round", "weights trained", "pruned after it"))
-        return (
-            f"<table><caption>{escape(repr(self))}</caption><thead><tr>{head}</tr></thead>"
-            f"<tbody>{''.join(rows)}</tbody></table>"
-        )
-
-    @property
-    def success(self) -> bool:
-        """Whether the path ended as it should: always, as nothing limits it."""
-        return True
+        for r in range(min(len(self.sizes), SHOWN)):
+            begin, end = (self.sizes[0] - size for size in (*self.sizes[r:], self.sizes[-1])[:2])
+            gone = order[begin:end]
+            some = ", ".join(map(str, gone[:SHOWN])) + (", ..." if len(gone) > SHOWN else "")
+            rows.append(f"<tr><td>{r}</td><td>{self.sizes[r]}</td><td>{some}</td></tr>")
+        left = len(self.sizes) - len(rows)
+        more = f"<p>and {left} more rounds</p>" if left else ""
+        head = "<tr><th>round</th><th>weights</th><th>pruned after it</th></tr>"
+        return f"<p>{html.escape(self.message)}</p><table>{head}{''.join(rows)}</table>{more}"
 
     @property
     def message(self) -> str:
-        """A sentence on how the path ended."""
-        return f"pruned: {self.keep} of {self.sizes[0]} weights are left after {self.n_rounds} round(s)"
+        """A sentence on how the run ended."""
+        rounds = f"{self.n_rounds} round{'' if self.n_rounds == 1 else 's'}"
+        end = "" if self.success else "; max_rounds was reached while weights were still small enough to go"
+        return f"pruned to {self.sparsity} of {self.sizes[0]} weights in {rounds}{end}"
+
+    @property
+    def n_iter(self) -> int:
+        """How many times weights were trained, R + 1."""
+        return len(self.sizes)
 
     @property
     def n_rounds(self) -> int:
@@ -96,7 +94,7 @@ class PruningPath:
         return len(self.sizes) - 1
 
     @property
-    def keep(self) -> int:
+    def sparsity(self) -> int:
         """How many weights survive."""
         return self.sizes[-1]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -32,30 +32,48 @@ class Selection:
         elsewhere.
     order : array of int64, optional
         Where the method has one, the order in which it took weights up, or dropped them; its docstring says which.
+    sparsity : int, optional
+        How many weights were asked for; None for the oracles, which are given the support.
     """
 
     method: str
     support: Any
-    weights: Any = field(repr=False)
-    order: Any = field(repr=False, default=None)
+    weights: Any
+    order: Any = None
+    sparsity: int | None = None
+
+    def __repr__(self) -> str:
+        """Return method and sizes, without the arrays."""
+        return f"Selection({self.method!r}, {self.support.shape[0]} of {self.weights.shape[0]} weights)"
+
+    @property
+    def success(self) -> bool:
+        """Whether as many weights were selected as were asked for."""
+        return self.sparsity is None or int(self.support.shape[0]) == self.sparsity
+
+    @property
+    def message(self) -> str:
+        """A sentence on how many weights were selected."""
+        asked = "" if self.success else f", and {self.sparsity} were asked for"
+        return f"{self.method} selected {self.support.shape[0]} of {self.weights.shape[0]} weights{asked}"
 
 
-def checked(X: Any, y: Any, k: Any = 0) -> tuple[Any, Any, int]:
-    """Return X, y (of one dtype, on one device) and k, or refuse them with a sentence."""
+def checked(X: Any, y: Any, sparsity: Any = 0) -> tuple[Any, Any, int]:
+    """Return X, y (of one dtype, on one device) and the sparsity, or refuse them with a sentence."""
     X = check_array(X, "X", ndim=2)
     y = check_array(y, "y", ndim=1)
     check_same_rows(X, "X", y, "y")
     arrays.namespace(X, y)  # which refuses mixed devices
-    k = check_integer(k, "k", minimum=0, maximum=int(X.shape[1]))
+    sparsity = check_integer(sparsity, "sparsity", minimum=0, maximum=int(X.shape[1]))
     dtype = np.result_type(X.dtype, y.dtype)
     X, y = (value.astype(dtype) if value.dtype != dtype else value for value in (X, y))
-    return X, y, k
+    return X, y, sparsity
 
 
-def refitted(method: str, X: Any, y: Any, support: Any, order: Any = None) -> Selection:
+def refitted(method: str, X: Any, y: Any, support: Any, sparsity: int | None = None) -> Selection:
     """Return the selection of a support (ascending, on the device of X), with least squares on it."""
     xp = arrays.namespace(X, y, support)
     weights = xp.zeros(X.shape[1], dtype=X.dtype)
     if support.shape[0]:
         weights[support] = least_squares(DenseOperator(X), support, y)[0]
-    return Selection(method, support, weights, order)
+    return Selection(method, support, weights, sparsity=sparsity)

@@ -10,6 +10,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from planted.base.extras import need
+
 __all__ = [
     "equicorrelated_rows",
     "flow_mode",
@@ -31,7 +33,7 @@ def flow_mode() -> Any:
     sympy.Expr
         a(t) of ``lam``, ``b``, ``a0``, ``t``, from a' = -lam (a - b), a(0) = a0.
     """
-    import sympy as sp
+    sp = need("sympy")
 
     lam, t = sp.symbols("lam t", positive=True)
     b, a0 = sp.symbols("b a0", real=True)
@@ -53,7 +55,7 @@ def flow_pair() -> Any:
     w' = h - G w becomes (z I + G) W = u + h / z. The residues of W exp(z t) at z = 0 and at z = -eigenvalue add up.
     No decomposition of X and no pseudo-inverse is used.
     """
-    import sympy as sp
+    sp = need("sympy")
 
     p, r, t = sp.symbols("p r t", positive=True)
     q, h1, h2, u1, u2, z = sp.symbols("q h1 h2 u1 u2 z", real=True)
@@ -76,7 +78,7 @@ def interlacing() -> Any:
     sympy.Expr
         Of ``p``, ``q``, ``r``: a square, so p, the Gram matrix of the pruned model, lies between the eigenvalues.
     """
-    import sympy as sp
+    sp = need("sympy")
 
     p, q, r = sp.symbols("p q r", real=True)
     low, high = sp.Matrix([[p, q], [q, r]]).eigenvals(multiple=True)
@@ -92,7 +94,7 @@ def segment_excess() -> Any:
     sympy.Expr
         Of ``s``, ``y`` and the predictions ``f`` and ``g`` at the ends: one sample, loss (prediction - y)^2 / 2.
     """
-    import sympy as sp
+    sp = need("sympy")
 
     s, y, f, g = sp.symbols("s y f g", real=True)
     between = ((1 - s) * f + s * g - y) ** 2 / 2
@@ -109,7 +111,7 @@ def ranking_time() -> Any:
     sympy.Expr
         Time of ``c``, ``e`` (limits, c > e > 0), ``u``, ``v`` (starts, against and with the limit) and ``lam``.
     """
-    import sympy as sp
+    sp = need("sympy")
 
     c, e, u, v, lam, left = sp.symbols("c e u v lam left", positive=True)
     larger = left * (-u) + (1 - left) * c
@@ -136,7 +138,7 @@ def removal(removed: tuple[int, ...]) -> dict[str, Any]:
         ``inverse``, ``downdated_inverse``: the same for the inverse of K. Symbols: ``k00`` to ``k22`` (upper triangle
         of K = X'X) and ``b0``, ``b1``, ``b2`` (X'y).
     """
-    import sympy as sp
+    sp = need("sympy")
 
     K = sp.Matrix(3, 3, lambda i, j: sp.Symbol(f"k{min(i, j)}{max(i, j)}", real=True))
     b = sp.Matrix([sp.Symbol(f"b{i}", real=True) for i in range(3)])
@@ -170,7 +172,7 @@ def equicorrelated_rows() -> dict[str, Any]:
     -----
     The inverse of (1 - rho) I + rho 11' is sought as alpha I + beta 11'; 11' 11' = m 11' gives two equations.
     """
-    import sympy as sp
+    sp = need("sympy")
 
     alpha, beta, rho, m, d, c, total = sp.symbols("alpha beta rho m d c total", real=True)
     solved = sp.solve(
@@ -191,7 +193,7 @@ def three_column_variances() -> Any:
     tuple of sympy.Expr
         Of the correlations ``a`` (columns 1, 2), ``b`` (1, 3), ``c`` (2, 3): equal only if the squares are.
     """
-    import sympy as sp
+    sp = need("sympy")
 
     a, b, c = sp.symbols("a b c", real=True)
     gram = sp.Matrix([[1, a, b], [a, 1, c], [b, c, 1]])

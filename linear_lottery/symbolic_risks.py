@@ -10,6 +10,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from planted.base.extras import need
+
 __all__ = [
     "inverse_chi_square_mean",
     "largest_null_density",
@@ -31,7 +33,7 @@ def largest_null_density() -> Any:
     sympy.Expr
         Of ``t`` and ``N``.
     """
-    import sympy as sp
+    sp = need("sympy")
 
     t, N, x = sp.symbols("t N x", positive=True)
     below = sp.integrate(2 * _bell(x), (x, 0, t))
@@ -48,7 +50,7 @@ def two_weight_recovery() -> Any:
         Of the amplitude ``a`` in units of s. |a + z1| > |z2| if and only if (a + z1 - z2) (a + z1 + z2) > 0, and the
         two factors are independent N(a, 2).
     """
-    import sympy as sp
+    sp = need("sympy")
 
     a, x = sp.symbols("a x", positive=True)
     positive = sp.integrate(sp.exp(-((x - a) ** 2) / 4) / sp.sqrt(4 * sp.pi), (x, 0, sp.oo))
@@ -64,7 +66,7 @@ def threshold_probability() -> Any:
     sympy.Expr
         Of ``d``, ``k``, ``A`` and ``T`` (amplitude and threshold in units of s).
     """
-    import sympy as sp
+    sp = need("sympy")
 
     d, k, A, T, x = sp.symbols("d k A T x", positive=True)
     null_goes = sp.integrate(_bell(x), (x, -T, T))
@@ -81,7 +83,7 @@ def threshold_risk() -> Any:
     sympy.Expr
         Of ``A`` and ``T`` (amplitude and threshold in units of s).
     """
-    import sympy as sp
+    sp = need("sympy")
 
     A, T = sp.symbols("A T", positive=True)
     z = sp.Symbol("z", real=True)
@@ -99,7 +101,7 @@ def truncated_second_moment() -> Any:
     sympy.Expr
         Of ``q``.
     """
-    import sympy as sp
+    sp = need("sympy")
 
     q, z = sp.symbols("q z", positive=True)
     return 2 * sp.integrate(z**2 * _bell(z), (z, q, sp.oo))
@@ -114,7 +116,7 @@ def largest_of_two() -> Any:
     sympy.Expr
         A number.
     """
-    import sympy as sp
+    sp = need("sympy")
 
     radius, angle = sp.symbols("radius angle", positive=True)
     squared = sp.integrate(radius**3 * sp.exp(-(radius**2) / 2), (radius, 0, sp.oo))
@@ -131,7 +133,7 @@ def inverse_chi_square_mean() -> Any:
     sympy.Expr
         Of ``nu``.
     """
-    import sympy as sp
+    sp = need("sympy")
 
     x, nu = sp.Symbol("x", positive=True), sp.Symbol("nu", positive=True)
     density = x ** (nu / 2 - 1) * sp.exp(-x / 2) / (2 ** (nu / 2) * sp.gamma(nu / 2))
@@ -152,7 +154,7 @@ def projection_moments() -> dict[str, Any]:
     Three equations: P^2 = P on the diagonal, (tr P)^2 = n^2, and the law of P_ii is that of v'P v for every unit
     vector v, here v = (e_i + e_j) / sqrt(2), where odd moments vanish since signs of axes may be flipped.
     """
-    import sympy as sp
+    sp = need("sympy")
 
     n, m, diagonal, off, product = sp.symbols("n m diagonal off product", positive=True)
     (found,) = sp.solve(
@@ -169,6 +171,6 @@ def projection_moments() -> dict[str, Any]:
 
 def _bell(x: Any) -> Any:
     """Return the standard normal density as an expression."""
-    import sympy as sp
+    sp = need("sympy")
 
     return sp.exp(-(x**2) / 2) / sp.sqrt(2 * sp.pi)

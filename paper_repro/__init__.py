@@ -1,28 +1,36 @@
 """Reproducing the papers: experiments, a durable store of their results, and the command line.
 
+Public are the names that ``dir(paper_repro)`` lists; modules of this package may change at any time.
+
 >>> import paper_repro, figures
 >>> results = paper_repro.load("fig1", preset="quick")  # doctest: +SKIP
 >>> figures.draw("fig1", results)  # doctest: +SKIP
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from paper_repro.experiment import Experiment, register
-from paper_repro.results import Results, load
+from planted.base.doors import door
 
 if TYPE_CHECKING:
+    from paper_repro.experiment import Experiment, register
     from paper_repro.regenerate import run
+    from paper_repro.results import Results, load
 
-__all__ = ["Experiment", "Results", "load", "register", "run"]
+    __version__: str
 
+__all__ = [
+    "Experiment",
+    "Results",
+    "load",
+    "register",
+    "run",
+]
 
-def __getattr__(name: str) -> Any:
-    if name == "run":  # what computes is not imported where results are only read
-        from paper_repro.regenerate import run
-
-        return run
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+_PLACES = {
+    "paper_repro.experiment": "Experiment register",
+    "paper_repro.regenerate": "run",
+    "paper_repro.results": "Results load",
+}
+"""Where the names above are; they are imported when they are asked for."""
+if not TYPE_CHECKING:  # from whom a misspelt name should not be hidden
+    __getattr__, __dir__ = door(__name__, _PLACES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import planted
 from paper_repro import results
 from paper_repro.experiment import PRESETS
 
@@ -16,6 +17,7 @@ def parser() -> argparse.ArgumentParser:
     whole = argparse.ArgumentParser(
         prog="paper-repro", description="Regenerate the papers' figures and tables, and look at the results."
     )
+    whole.add_argument("--version", action="version", version=f"paper-repro {planted.__version__}")
     commands = whole.add_subparsers(required=True, metavar="COMMAND")
     where = argparse.ArgumentParser(add_help=False)
     where.add_argument(

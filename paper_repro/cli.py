@@ -15,6 +15,7 @@ from paper_repro.console import printable
 from paper_repro.experiment import Experiment, UnknownName
 from paper_repro.store import StoreError
 from planted.base import arrays
+from planted.base.extras import MissingExtra
 
 __all__ = ["main"]
 
@@ -48,7 +49,7 @@ def _main(argv: Sequence[str] | None) -> int:
         return _complain(str(stop), stop.code)
     except UnknownName as error:
         return _complain(str(error), USAGE)
-    except (StoreError, ClusterError, FileNotFoundError) as error:
+    except (StoreError, ClusterError, MissingExtra, FileNotFoundError) as error:
         return _complain(str(error), FAILED)
     except BrokenPipeError:  # the reader of a pipe, such as head, has had enough
         sys.stderr.close()

@@ -12,7 +12,6 @@ to a temporary store; what is returned are the bytes of the two files of each ce
 from __future__ import annotations
 
 import contextlib
-import importlib
 import logging
 import queue
 import tempfile
@@ -26,7 +25,7 @@ from paper_repro import machine
 from paper_repro.experiment import Experiment
 from paper_repro.store import Cell, Record, Store, to_files
 from paper_repro.workers import POLL_S, Child, Reply, task_of
-from planted.base import arrays
+from planted.base import arrays, extras
 
 __all__ = ["Answer", "Cluster", "ClusterError", "compute", "describe", "differences", "drop"]
 
@@ -199,11 +198,9 @@ class Cluster:
 
 def _distributed() -> Any:
     try:
-        return importlib.import_module("distributed")
+        return extras.need("distributed")
     except ImportError as error:
-        raise ClusterError(
-            "--dask needs Dask, which is not installed: pip install 'sparse-recovery-lab[cluster]'"
-        ) from error
+        raise ClusterError(extras.sentence("distributed", "--dask")) from error
 
 
 def _line(error: BaseException) -> str:

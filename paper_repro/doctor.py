@@ -9,6 +9,7 @@ from pathlib import Path
 from paper_repro import data, machine
 from planted import datasets
 from planted.base import arrays
+from planted.base.extras import MissingExtra
 
 __all__ = ["report"]
 
@@ -48,10 +49,14 @@ def report(results: Path) -> str:
 
 
 def _blas() -> list[str]:
+    try:
+        found = machine.blas()
+    except MissingExtra as error:
+        return [str(error)]
     lines = [
         f"{one['library']}: {one['api']} {one['version'] or '(version unknown)'}, "
         f"{one['kernel'] or 'unknown'} kernels, {one['threads']} thread{'' if one['threads'] == 1 else 's'}"
-        for one in machine.blas()
+        for one in found
     ]
     lines = lines or ["no library that threadpoolctl knows, so its kernels and threads cannot be told"]
     chosen = os.environ.get("OPENBLAS_CORETYPE")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from planted.base import arrays
+from planted.base.extras import need
 
 __all__ = ["PACKAGES", "blas", "cores", "description", "fingerprint", "peak_bytes", "reset_peak", "versions"]
 
@@ -55,7 +56,8 @@ def blas() -> list[dict[str, Any]]:
     """
     import numpy.linalg
     import scipy.linalg
-    from threadpoolctl import threadpool_info
+
+    threadpool_info = need("threadpoolctl").threadpool_info
 
     assert numpy.linalg is not None
     assert scipy.linalg is not None

@@ -6,10 +6,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import IO, Any
 
-from tqdm import tqdm
-
 from paper_repro.forecast import Forecast, Task
 from paper_repro.plan import Job
+from planted.base.extras import need
 
 __all__ = ["Progress"]
 
@@ -47,6 +46,7 @@ class Progress:
 
     def __enter__(self) -> Progress:
         if self.stream is not None:
+            tqdm = need("tqdm", "the progress bar").tqdm
             self._bar = tqdm(total=1.0, desc=self.name, file=self.stream, bar_format=self._format(None))
         return self
 
@@ -95,6 +95,7 @@ class Progress:
         self._bar.refresh()
 
     def _format(self, left: float | None, gone: float = 0.0) -> str:
+        tqdm = need("tqdm").tqdm
         times = f"{tqdm.format_interval(gone)} gone, {'?' if left is None else tqdm.format_interval(left)} left"
         return "{desc}: {percentage:3.0f}%|{bar:30}| " + f"{times}, {self.finished}/{self.cells} cells"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import shlex
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ import numpy as np
 
 from paper_repro import experiment as experiments
 from paper_repro.store import DamagedCell, Record, Store
+from planted.base.extras import need
 
 __all__ = ["DEFAULT_FOLDER", "Results", "collect", "load", "rows_of"]
 
@@ -55,11 +55,7 @@ class Results:
         ImportError
             If pandas is not installed.
         """
-        try:
-            pandas = importlib.import_module("pandas")
-        except ImportError as error:
-            raise ImportError("to_pandas needs pandas, which is not installed: pip install pandas") from error
-        return pandas.DataFrame(self.records)
+        return need("pandas", "to_pandas").DataFrame(self.records)
 
 
 def load(

@@ -23,6 +23,7 @@ from paper_repro import machine
 from paper_repro.evaluate import compute_cells, evaluate, write
 from paper_repro.experiment import Experiment
 from paper_repro.store import Cell, Record, Store, StoreError
+from planted.base.extras import need
 
 __all__ = [
     "POLL_S",
@@ -291,7 +292,7 @@ _limited: list[Any] = []
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
     """Let BLAS use one thread; of users that overlap, in threads or suspended, the last puts back what was before."""
-    from threadpoolctl import threadpool_limits
+    threadpool_limits = need("threadpoolctl").threadpool_limits
 
     with _limiting:
         limit = _limited[0] if _limited else threadpool_limits(1)

@@ -1,23 +1,37 @@
-"""Ground truth: sparse networks, linear models, inputs and data, and how far an answer is from them."""
+"""Ground truth: sparse networks, linear models, inputs and data, and how far an answer is from them.
 
-from planted import datasets, designs
-from planted.base import arrays
-from planted.gated import gated_model
-from planted.inputs import fourier_features, gaussian_inputs, pixel_coordinates
-from planted.inr import INR_SOURCES, INRImage, inr_image, inr_source
-from planted.kinks import KinkForm
-from planted.linear import linear_model
-from planted.matching import NetworkMatch, SupportMatch, match_networks, match_supports
-from planted.networks import ReLUNetwork
-from planted.release import release_frequencies, release_instance
-from planted.sampling import sparse_network
+Public are the names that ``dir(planted)`` lists, and of its modules `arrays`, `datasets` and `designs` those that they
+list in turn. Other modules may change at any time.
+"""
+
+from typing import TYPE_CHECKING
+
+from planted.base.doors import door
+
+if TYPE_CHECKING:
+    from planted import datasets, designs
+    from planted.base import arrays
+    from planted.gated import GatedModel, gated_model
+    from planted.inputs import fourier_features, gaussian_inputs, pixel_coordinates
+    from planted.inr import INR_SOURCES, INRImage, inr_image, inr_source
+    from planted.kinks import KinkForm
+    from planted.linear import LinearModel, linear_model
+    from planted.matching import NetworkMatch, SupportMatch, match_networks, match_supports
+    from planted.networks import ReLUNetwork
+    from planted.release import ReleaseInstance, release_frequencies, release_instance
+    from planted.sampling import sparse_network
+
+    __version__: str
 
 __all__ = [
     "INR_SOURCES",
+    "GatedModel",
     "INRImage",
     "KinkForm",
+    "LinearModel",
     "NetworkMatch",
     "ReLUNetwork",
+    "ReleaseInstance",
     "SupportMatch",
     "arrays",
     "datasets",
@@ -35,3 +49,19 @@ __all__ = [
     "release_instance",
     "sparse_network",
 ]
+
+_PLACES = {
+    "planted.base": "arrays",
+    "planted.gated": "GatedModel gated_model",
+    "planted.inputs": "fourier_features gaussian_inputs pixel_coordinates",
+    "planted.inr": "INR_SOURCES INRImage inr_image inr_source",
+    "planted.kinks": "KinkForm",
+    "planted.linear": "LinearModel linear_model",
+    "planted.matching": "NetworkMatch SupportMatch match_networks match_supports",
+    "planted.networks": "ReLUNetwork",
+    "planted.release": "ReleaseInstance release_frequencies release_instance",
+    "planted.sampling": "sparse_network",
+}
+"""Where the names above are; they are imported when they are asked for."""
+if not TYPE_CHECKING:  # from whom a misspelt name should not be hidden
+    __getattr__, __dir__ = door(__name__, _PLACES, modules="datasets designs")

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from planted import downloads
+from planted.base.extras import need
 from planted.formats import read_cifar_binary, read_idx
 from planted.images import Dataset, all_classes, binary_pair
 
@@ -172,7 +173,7 @@ def digits() -> Dataset:
     ----------
     .. [1] E. Alpaydin, C. Kaynak, "Optical recognition of handwritten digits", UCI repository, 1998.
     """
-    from sklearn.datasets import load_digits
+    load_digits = need("sklearn.datasets").load_digits
 
     images, labels = load_digits(return_X_y=True)
     x, y = images.astype(np.uint8), labels.astype(np.int64)

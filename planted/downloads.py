@@ -6,6 +6,8 @@ import tarfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from planted.base.extras import need
+
 __all__ = [
     "CIFAR10_FILES",
     "CIFAR10_IMAGES",
@@ -81,7 +83,7 @@ def fetch_cifar10(folder: Path) -> None:
 
 
 def _retrieve(url: str, md5: str, folder: Path, name: str) -> Path:
-    import pooch
+    pooch = need("pooch")
 
     try:
         return Path(pooch.retrieve(url, known_hash=f"md5:{md5}", fname=name, path=folder))

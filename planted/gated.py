@@ -2,31 +2,55 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from planted.base import arrays
 from planted.base.checks import check_choice, check_integer
+from planted.base.values import tuple_of_arrays
 from planted.inputs import check_placement
 
-__all__ = ["gated_model"]
+__all__ = ["GatedModel", "gated_model"]
 
 MAX_ROUNDS = 500
 """Rounds of re-drawing generators before giving up."""
+
+
+@tuple_of_arrays
+class GatedModel(NamedTuple):
+    """What :func:`gated_model` draws.
+
+    Attributes
+    ----------
+    X : array, shape (n, d)
+        Standard normal inputs.
+    y : array, shape (n,)
+        Labels A w, without noise.
+    H : array, shape (d, p)
+        Standard normal generators; gate j is 1{X h_j >= 0}. No two gates are equal and no two are each other's
+        complement.
+    w : array, shape (d p,)
+        Fused weights; entry ``j * d + i`` is that of gate j and input i.
+    """
+
+    X: Any
+    y: Any
+    H: Any
+    w: Any
 
 
 def gated_model(
     n: int,
     d: int,
     p: int,
-    k: int,
+    sparsity: int,
     *,
-    values: str = "normal",
+    values: Literal["normal", "signs"] = "normal",
     rng: Any = None,
     dtype: Any = "float64",
-    device: str = "cpu",
-) -> tuple[Any, Any, Any, Any]:
+    device: Literal["cpu", "gpu"] = "cpu",
+) -> GatedModel:
     """Draw inputs, gate generators, sparse fused weights and labels y = A w.
 
     Parameters
@@ -35,7 +59,7 @@ def gated_model(
         Samples and inputs.
     p : int
         Number of gates.
-    k : int
+    sparsity : int
         Number of non-zero fused weights, uniform over all d p of them.
     values : {"normal", "signs"}, default "normal"
         Non-zeros from N(0, 1), or +1 and -1 with equal chance.
@@ -48,15 +72,8 @@ def gated_model(
 
     Returns
     -------
-    X : array, shape (n, d)
-        Standard normal inputs.
-    H : array, shape (d, p)
-        Standard normal generators; gate j is 1{X h_j >= 0}. No two gates are equal and no two are each other's
-        complement.
-    w : array, shape (d p,)
-        Fused weights; entry ``j * d + i`` is that of gate j and input i.
-    y : array, shape (n,)
-        Labels A w, without noise.
+    GatedModel
+        The named tuple (X, y, H, w).
 
     Raises
     ------
@@ -71,21 +88,20 @@ def gated_model(
     """
     n, d = check_integer(n, "n", minimum=1), check_integer(d, "d", minimum=1)
     p = check_integer(p, "p", minimum=1)
-    k = check_integer(k, "k", minimum=0, maximum=d * p)
+    s = check_integer(sparsity, "sparsity", minimum=0, maximum=d * p)
     check_choice(values, "values", ("normal", "signs"))
     check_placement(dtype, device)
     rng = arrays.generator(rng)
     X = rng.standard_normal((n, d))
     H, gates = _generators(X, p, rng)
-    support = rng.choice(d * p, size=k, replace=False)
+    support = rng.choice(d * p, size=s, replace=False)
     w = np.zeros(d * p)
-    w[support] = rng.standard_normal(k) if values == "normal" else rng.choice([-1.0, 1.0], size=k)
+    w[support] = rng.standard_normal(s) if values == "normal" else rng.choice([-1.0, 1.0], size=s)
     y = np.zeros(n)
     for column in np.sort(support):
         gate, feature = divmod(int(column), d)
         y += w[column] * X[:, feature] * gates[:, gate]
-    put = [arrays.asarray(part, device, dtype) for part in (X, H, w, y)]
-    return put[0], put[1], put[2], put[3]
+    return GatedModel(*(arrays.asarray(part, device, dtype) for part in (X, y, H, w)))
 
 
 def _generators(X: np.ndarray, p: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

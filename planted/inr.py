@@ -9,6 +9,7 @@ import numpy as np
 
 from planted import datasets, downloads
 from planted.base.checks import check_choice
+from planted.base.extras import need
 from planted.base.values import by_value
 from planted.formats import read_cifar_binary
 
@@ -138,7 +139,7 @@ def _cifar(source: str, folder: Path) -> INRImage:
 
 
 def _photograph(source: str) -> INRImage:
-    from sklearn.datasets import load_sample_image
+    load_sample_image = need("sklearn.datasets").load_sample_image
 
     (top, left), grey = CORNER, source == "photo-grey"
     size = GREY_SIZE if grey else COLOUR_SIZE

@@ -2,35 +2,56 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from planted.base.checks import check_choice, check_integer
+from planted.base.values import tuple_of_arrays
 from planted.inputs import check_placement
 from planted.networks import ReLUNetwork
 
-__all__ = ["release_frequencies", "release_instance"]
+__all__ = ["ReleaseInstance", "release_frequencies", "release_instance"]
+
+
+@tuple_of_arrays
+class ReleaseInstance(NamedTuple):
+    """What :func:`release_instance` draws.
+
+    Attributes
+    ----------
+    X : numpy.ndarray, shape (n, d)
+        Standard normal inputs.
+    y : numpy.ndarray, shape (n,) or (n, n_outputs)
+        Labels.
+    network : ReLUNetwork
+        The planted network, float64.
+    """
+
+    X: NDArray[np.floating]
+    y: NDArray[np.floating]
+    network: ReLUNetwork
 
 
 def release_instance(
     m: int,
-    s: int,
+    sparsity: int,
     seed: int,
     *,
     n: int = 50_000,
     d: int = 100,
     n_outputs: int = 1,
     depth: int = 1,
-    labels: str = "float32",
+    labels: Literal["float32", "float64"] = "float32",
     dtype: Any = "float64",
-) -> tuple[np.ndarray, np.ndarray, ReLUNetwork]:
+) -> ReleaseInstance:
     """Draw an instance of the paper's planted experiments: inputs, labels and the planted network.
 
     Parameters
     ----------
-    m, s : int
-        Hidden width, and number of non-zero weights that are planted.
+    m, sparsity : int
+        Hidden width, and the number s of non-zero weights that are planted.
     seed : int
         The trial; the paper uses 0, 1 and 2.
     n, d : int, default 50,000 and 100
@@ -47,12 +68,8 @@ def release_instance(
 
     Returns
     -------
-    X : numpy.ndarray, shape (n, d)
-        Standard normal inputs.
-    y : numpy.ndarray, shape (n,) or (n, n_outputs)
-        Labels.
-    network : ReLUNetwork
-        The planted network, float64.
+    ReleaseInstance
+        The named tuple (X, y, network).
 
     Raises
     ------
@@ -78,7 +95,7 @@ def release_instance(
     .. [1] S. Fridovich-Keil, M. Pilanci, "A Recovery Guarantee for Sparse Neural Networks", arXiv:2509.20323; the order
        of the draws is that of the authors' public code (github.com/voilalab/MLP-IHT).
     """
-    m, s = check_integer(m, "m", minimum=1), check_integer(s, "s", minimum=0)
+    m, s = check_integer(m, "m", minimum=1), check_integer(sparsity, "sparsity", minimum=0)
     seed = check_integer(seed, "seed", minimum=0, maximum=2**32 - 3)
     n, d = check_integer(n, "n", minimum=1), check_integer(d, "d", minimum=1)
     n_outputs = check_integer(n_outputs, "n_outputs", minimum=1)
@@ -99,7 +116,7 @@ def release_instance(
     y = network(X)
     if labels == "float32":
         y = y.astype(np.float32)
-    return X.astype(dtype, copy=False), y.astype(dtype, copy=False), network
+    return ReleaseInstance(X.astype(dtype, copy=False), y.astype(dtype, copy=False), network)
 
 
 def release_frequencies(n_frequencies: int, sigmas: tuple[float, ...], seed: int) -> np.ndarray:

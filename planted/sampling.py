@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -17,23 +17,23 @@ __all__ = ["sparse_network"]
 def sparse_network(
     d: int,
     m: int,
-    s: int,
+    sparsity: int,
     *,
     n_outputs: int = 1,
     depth: int = 1,
-    signs: str = "positive",
-    values: str = "normal",
-    support: str = "uniform",
+    signs: Literal["positive", "mixed"] = "positive",
+    values: Literal["normal", "binary"] = "normal",
+    support: Literal["uniform", "per-neuron"] = "uniform",
     rng: Any = None,
 ) -> ReLUNetwork:
-    """Draw a network with s non-zero hidden weights.
+    """Draw a network with `sparsity` non-zero hidden weights.
 
     Parameters
     ----------
     d, m : int
         Number of inputs, and width of each hidden layer.
-    s : int
-        Number of non-zero hidden weights, over all hidden layers. With one output that is `.sparsity` of the result;
+    sparsity : int
+        Number s of non-zero hidden weights, over all hidden layers. With one output that is `.sparsity` of the result;
         with several, `.sparsity` counts the dense output layer too.
     n_outputs : int, default 1
         1 gives a scalar output, shape (n,).
@@ -73,7 +73,7 @@ def sparse_network(
     depth = check_integer(depth, "depth", minimum=1)
     n_outputs = check_integer(n_outputs, "n_outputs", minimum=1)
     capacity = [d * m] + [m * m] * (depth - 1)
-    s = check_integer(s, "s", minimum=0, maximum=sum(capacity))
+    s = check_integer(sparsity, "sparsity", minimum=0, maximum=sum(capacity))
     check_choice(signs, "signs", ("positive", "mixed"))
     check_choice(values, "values", ("normal", "binary"))
     check_choice(support, "support", ("uniform", "per-neuron"))
@@ -83,7 +83,7 @@ def sparse_network(
     for i, share in enumerate(shares):
         if support == "per-neuron" and share % m:
             raise ValueError(
-                f"s={s} with support='per-neuron' gives hidden layer {i + 1} {share} weights for m={m} neurons; "
+                f"sparsity={s} with support='per-neuron' gives hidden layer {i + 1} {share} weights for m={m} neurons; "
                 f"expected a multiple of {m}"
             )
     rng = arrays.generator(rng)

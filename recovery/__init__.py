@@ -1,14 +1,42 @@
-"""Finding it again: operators, solvers, network fitting."""
+"""Sparse recovery: operators, solvers, fits of sparse networks, conditions, guarantees and proofs.
 
-from typing import Any
+Public are the names that ``dir(recovery)`` lists, and of its modules those that they list in turn: `certificates`,
+`conditions`, `diagnosis`, `guarantees`, `networks`, `operators`, `solvers`, `symbolic` and `testing`. Other modules may
+change at any time.
+"""
 
-from recovery import conditions
-from recovery.guarantees.engine.instance import Instance, NoiseLaw
-from recovery.networks import FitState, NetworkFit, fit_many, fit_network, imp, imp_many, psnr
-from recovery.networks.scalar.unfuse import unfuse
-from recovery.operators.dense import DenseOperator, GatedOperator, Operator, as_operator, dottest, normalise
-from recovery.solvers.base import RecoveryResult, Status
-from recovery.solvers.solve import list_solvers, solve
+from typing import TYPE_CHECKING
+
+from planted.base.doors import door
+
+if TYPE_CHECKING:
+    from recovery import (
+        certificates,
+        conditions,
+        diagnosis,
+        guarantees,
+        networks,
+        operators,
+        solvers,
+        symbolic,
+        testing,
+    )
+    from recovery.diagnosis.assess import diagnose
+    from recovery.diagnosis.report import Diagnosis
+    from recovery.guarantees.engine.instance import Instance, NoiseLaw
+    from recovery.mlp.losses import psnr
+    from recovery.mlp.record import FitState, NetworkFit
+    from recovery.networks.fitting import fit_network
+    from recovery.networks.many import fit_many
+    from recovery.networks.scalar.unfuse import unfuse
+    from recovery.operators.base import Operator
+    from recovery.operators.dense import DenseOperator, as_operator, dottest, normalise
+    from recovery.operators.gated import GatedOperator
+    from recovery.pruning.magnitude import imp, imp_many
+    from recovery.solvers.base import RecoveryResult, Status
+    from recovery.solvers.solve import list_solvers, solve
+
+    __version__: str
 
 __all__ = [
     "DenseOperator",
@@ -25,6 +53,7 @@ __all__ = [
     "certificates",
     "conditions",
     "diagnose",
+    "diagnosis",
     "dottest",
     "fit_many",
     "fit_network",
@@ -32,24 +61,34 @@ __all__ = [
     "imp",
     "imp_many",
     "list_solvers",
+    "networks",
     "normalise",
-    "population",
+    "operators",
     "psnr",
     "solve",
+    "solvers",
     "symbolic",
     "testing",
     "unfuse",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Import these modules when asked for: finding a vector or a network does not need them."""
-    if name in ("certificates", "guarantees", "population", "symbolic", "testing"):
-        import importlib
-
-        return importlib.import_module(f"recovery.{name}")
-    if name in ("Diagnosis", "diagnose"):
-        from recovery.diagnosis import assess
-
-        return getattr(assess, name)
-    raise AttributeError(f"module 'recovery' has no attribute {name!r}")
+_PLACES = {
+    "recovery.diagnosis.assess": "diagnose",
+    "recovery.diagnosis.report": "Diagnosis",
+    "recovery.guarantees.engine.instance": "Instance NoiseLaw",
+    "recovery.mlp.losses": "psnr",
+    "recovery.mlp.record": "FitState NetworkFit",
+    "recovery.networks.fitting": "fit_network",
+    "recovery.networks.many": "fit_many",
+    "recovery.networks.scalar.unfuse": "unfuse",
+    "recovery.operators.base": "Operator",
+    "recovery.operators.dense": "DenseOperator as_operator dottest normalise",
+    "recovery.operators.gated": "GatedOperator",
+    "recovery.pruning.magnitude": "imp imp_many",
+    "recovery.solvers.base": "RecoveryResult Status",
+    "recovery.solvers.solve": "list_solvers solve",
+}
+"""Where the names above are; they are imported when they are asked for."""
+_MODULES = "certificates conditions diagnosis guarantees networks operators solvers symbolic testing"
+if not TYPE_CHECKING:  # from whom a misspelt name should not be hidden
+    __getattr__, __dir__ = door(__name__, _PLACES, modules=_MODULES)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from planted import gated_model
+from planted.base.extras import need
 from planted.base.values import by_value
 from recovery.guarantees import Guarantee, Judgement, as_code, linear_instance
 from recovery.guarantees.engine.base import check_guarantee
@@ -76,7 +77,7 @@ def draw_problem(n: int, size: int, s: int, seed: int, *, gated: bool = False) -
     rng = np.random.default_rng(seed)
     if gated:
         d = min(5, size)
-        X, H, _, _ = gated_model(n, d, max(1, size // d), 0, rng=rng)
+        X, _, H, _ = gated_model(n, d, max(1, size // d), 0, rng=rng)
         A = GatedOperator.from_generators(X, H)
         matrix = np.ascontiguousarray(A.columns(np.arange(A.shape[1])))
     else:
@@ -102,7 +103,7 @@ def sparse_problems(
     hypothesis strategy
         Shrinks towards small sizes and seed 0.
     """
-    from hypothesis import strategies as st
+    st = need("hypothesis.strategies")
 
     @st.composite
     def build(draw: Any) -> SparseProblem:
@@ -130,7 +131,7 @@ def operators(*, rows: tuple[int, int] = (1, 12), dtype: Any = "float64") -> Any
     hypothesis strategy
         Among them operators with zero columns, equal columns, one row and one column.
     """
-    from hypothesis import strategies as st
+    st = need("hypothesis.strategies")
 
     from recovery.operators.dense import ScaledOperator
 
@@ -184,7 +185,7 @@ def instances(
         zero columns and zero noise do occur): these shrink towards few rows and columns, zeros and ones. The
         other half are seeds of :func:`recovery.guarantees.linear_instance`, of all designs and laws.
     """
-    from hypothesis import strategies as st
+    st = need("hypothesis.strategies")
 
     halves = st.integers(-4, 4).map(lambda value: value / 2)
 
@@ -234,7 +235,7 @@ def gated_instances(
         the boundary of a gate do occur. Three in four have the gates 1{X h >= 0} of integer generators, the others any
         0 and 1. Shrinks towards few rows, inputs and gates, zeros and ones.
     """
-    from hypothesis import strategies as st
+    st = need("hypothesis.strategies")
 
     halves = st.integers(-4, 4).map(lambda value: value / 2)
 

@@ -66,7 +66,7 @@ def gated(put=np.asarray):
 
 def instance(put=np.asarray):
     x = np.array([3.0, 0.0, -2.0, 0.0, 0.0, 0.0])
-    return recovery.Instance.planted(put(X), put(x), put(0.01 * np.ones(24)), x0=put(x), options={"t": 2.0})
+    return recovery.Instance.planted(put(X), put(x), put(0.01 * np.ones(24)), x0=put(x), options={"flow_time": 2.0})
 
 
 def fit(put=np.asarray):
@@ -152,6 +152,12 @@ ON_CPU = {
     "FitMethod": lambda: FitMethod(2.0),
     "FitSettings": lambda: networks.FitSettings((3, 4), 5, "cross_entropy", tol=0.5),
     "FitState": lambda: recovery.FitState(1, 0, float("nan"), 2.0, 3, 4),
+    **{cls.__name__: cls for cls in map(solver_class, recovery.list_solvers())},
+    "LinearModel": lambda: planted.linear_model(8, 4, 2, rng=0),
+    "GatedModel": lambda: planted.gated_model(8, 2, 2, 1, rng=0),
+    "ReleaseInstance": lambda: planted.release_instance(2, 3, 0, n=6, d=4),
+    "Finding": lambda: recovery.diagnose(X, Y, sparsity=2).uniform[0],
+    "Effect": lambda: recovery.diagnosis.Effect("center", "", True, (1, 2), 0.5, 2.0, float("nan")),
     "NoiseLaw": lambda: recovery.NoiseLaw("gaussian", 0.5),
     "Operator": recovery.Operator,
     "Operator[own]": lambda: Plain(X),
@@ -184,6 +190,8 @@ ON_CPU = {
     "GroupFit": lambda: networks.group_program(X, gated().gates(), network()(X)),
 }
 EXAMPLES = {**ON_DEVICE, **ON_CPU}
+LIVE = {"Problem", "Run", "Solver", "State"}
+"""What a solver works with while it runs, and the base class, which has no objects."""
 
 
 def by_joblib(value):
@@ -241,7 +249,7 @@ def use(value, put=np.asarray):
 
 def test_every_public_class_has_an_example():
     classes = public_classes()
-    missing = [name for cls, name in classes.items() if cls.__name__ not in EXAMPLES]
+    missing = [name for cls, name in classes.items() if cls.__name__ not in {*EXAMPLES, *LIVE}]
     assert not missing, f"add an example for {missing}"
     assert len(classes) > 30
 
@@ -367,7 +375,7 @@ def test_objects_go_to_a_process_and_come_back():
 
 def test_results_do_not_hold_what_the_caller_may_change():
     w0, x0 = np.ones(6), np.array([1.0, 0.0, 0.0, 0.0, 0.0, 1.0])
-    paths = [linear_lottery.imp(X, Y, 3, w0=w0, t=1.0), linear_lottery.threshold_prune(X, Y, 0.1, w0=w0)]
+    paths = [linear_lottery.imp(X, Y, 3, w0=w0, flow_time=1.0), linear_lottery.threshold_prune(X, Y, 0.1, w0=w0)]
     found = recovery.solve(X, Y, 3, "iht", x0=x0, max_iter=1)
     layers = [np.ones((6, 2)), np.ones(2)]
     net, masks = planted.ReLUNetwork(layers), networks.Masks([X > 0])

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from planted.base import extras
+
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 TOP = ("planted", "recovery", "linear_lottery", "figures", "paper_repro")
@@ -72,14 +74,21 @@ def test_the_lock_is_hashed_and_names_no_index():
     pinned = {re.match(r"[A-Za-z0-9._-]+", entry).group().lower() for entry in entries if entry.strip()}
     assert all("==" in entry and "--hash=sha256:" in entry for entry in entries if entry.strip())
     options = PROJECT["project"]["optional-dependencies"]
-    wanted = [
-        *PROJECT["project"]["dependencies"],
-        *options["dev"],
-        *options["cluster"],
-        *PROJECT["build-system"]["requires"],
-    ]
+    all_of_them = re.fullmatch(r"sparse-recovery-lab\[(.*)\]", options["all"][0]).group(1).split(",")
+    assert set(options) == {*all_of_them, "all", "dev", "gpu", "gpu12"}
+    wanted = [*PROJECT["project"]["dependencies"], *options["dev"], *PROJECT["build-system"]["requires"]]
+    wanted += [one for name in all_of_them for one in options[name]]
     assert {re.match(r"[A-Za-z0-9._-]+", one).group().lower() for one in wanted} <= pinned
     assert not any("cupy" in name for name in pinned)
+
+
+def test_a_missing_package_names_the_extra_that_brings_it():
+    options = PROJECT["project"]["optional-dependencies"]
+    names = {"flint": "python-flint", "sklearn": "scikit-learn", "mpl_toolkits": "matplotlib", "distributed": "dask"}
+    for package, extra in extras.EXTRA_OF.items():
+        brought = {re.match(r"[A-Za-z0-9_.-]+", one).group() for one in options[extra]}
+        assert any(one.startswith(names.get(package, package)) for one in brought), package
+    assert len(PROJECT["project"]["dependencies"]) == 2
 
 
 def test_every_target_is_phony():

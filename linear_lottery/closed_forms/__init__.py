@@ -35,6 +35,7 @@ from linear_lottery.closed_forms.probabilities import (
 )
 from linear_lottery.closed_forms.ranking import equicorrelated_weights, population_weights, ranking_time, settling_time
 from linear_lottery.closed_forms.risks import threshold_risk, top_m_risk, top_m_risk_asymptotic
+from planted.base.doors import listing
 
 __all__ = [
     "LABELS",
@@ -71,6 +72,7 @@ __all__ = [
     "transition_amplitude",
     "weight_moments",
 ]
+__dir__ = listing(__all__)
 
 LABELS: dict[str, tuple[str, ...]] = {
     "C4": ("condition_numbers", "gram_extremes"),

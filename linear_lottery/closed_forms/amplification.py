@@ -96,15 +96,15 @@ def null_amplification_bound(X: Any, support: Any) -> float:
     return math.sqrt(X.shape[1] - k) * (ratio - 1 / ratio) / 2
 
 
-def equicorrelated_amplification(d: int, k: int, rho: float) -> float:
+def equicorrelated_amplification(d: int, sparsity: int, rho: float) -> float:
     """Return kappa for equal norms and equal correlations.
 
     Parameters
     ----------
     d : int
         Number of weights.
-    k : int
-        Size of the support; any k of them, by symmetry.
+    sparsity : int
+        Size of the support, k; any k of them, by symmetry.
     rho : float
         Correlation of any two columns, above -1 / (d - 1) and below 1.
 
@@ -123,7 +123,7 @@ def equicorrelated_amplification(d: int, k: int, rho: float) -> float:
     Derived here: docs/derivations.md, "How pruned noise comes back".
     """
     d = check_integer(d, "d", minimum=1)
-    k = max(check_integer(k, "k", minimum=0, maximum=d), 1)
+    k = max(check_integer(sparsity, "sparsity", minimum=0, maximum=d), 1)
     rho = check_number(rho, "rho")
     if not (rho < 1 and 1 + (d - 1) * rho > 0):
         raise ValueError(f"rho={rho} makes no Gram matrix of {d} columns; expected above -1 / (d - 1) and below 1")

@@ -20,13 +20,13 @@ __all__ = [
 ]
 
 
-def recovery_probability(d: int, k: int, amplitude: Any, s: Any = 1.0) -> Any:
+def recovery_probability(d: int, sparsity: int, amplitude: Any, s: Any = 1.0) -> Any:
     """Return the probability that IMP finds the support of an orthonormal design, k known (E1).
 
     Parameters
     ----------
-    d, k : int
-        Weights, and non-zero weights among them, 0 <= k <= d.
+    d, sparsity : int
+        Weights, and non-zero weights among them, k: 0 <= k <= d.
     amplitude : float or array
         a, the magnitude of the non-zero weights.
     s : float or array, default 1
@@ -56,7 +56,7 @@ def recovery_probability(d: int, k: int, amplitude: Any, s: Any = 1.0) -> Any:
     Derived here: docs/derivations.md, "Probability of recovery on an orthonormal design".
     """
     d = check_integer(d, "d", minimum=1)
-    k = check_integer(k, "k", minimum=0, maximum=d)
+    k = check_integer(sparsity, "sparsity", minimum=0, maximum=d)
     ratio = np.abs(numbers(amplitude, "amplitude")) / numbers(s, "s", above=0.0)
     if k in (0, d):
         return scalar_or_array(np.ones(ratio.shape))
@@ -110,13 +110,13 @@ def gaussian_recovery_probability(means: Any, deviations: Any, n_null: int, null
     return min(float(np.exp(logs) @ weights), 1.0)
 
 
-def asymptotic_transition(d: int, k: int) -> float:
+def asymptotic_transition(d: int, sparsity: int) -> float:
     """Return where the recovery probability turns from 0 to 1 for d and k to infinity, in units of s (E1).
 
     Parameters
     ----------
-    d, k : int
-        Weights, and non-zero weights among them, 1 <= k < d.
+    d, sparsity : int
+        Weights, and non-zero weights among them, k: 1 <= k < d.
 
     Returns
     -------
@@ -134,17 +134,17 @@ def asymptotic_transition(d: int, k: int) -> float:
     Extremes of independent Gaussians: docs/derivations.md, "Probability of recovery on an orthonormal design".
     """
     d = check_integer(d, "d", minimum=2)
-    k = check_integer(k, "k", minimum=1, maximum=d - 1)
+    k = check_integer(sparsity, "sparsity", minimum=1, maximum=d - 1)
     return math.sqrt(2 * math.log(d - k)) + math.sqrt(2 * math.log(k))
 
 
-def transition_amplitude(d: int, k: int, s: float = 1.0, probability: float = 0.5) -> float:
+def transition_amplitude(d: int, sparsity: int, s: float = 1.0, probability: float = 0.5) -> float:
     """Return the amplitude at which IMP finds the support with a given probability: the root of E1.
 
     Parameters
     ----------
-    d, k : int
-        Weights, and non-zero weights among them, 1 <= k < d.
+    d, sparsity : int
+        Weights, and non-zero weights among them, k: 1 <= k < d.
     s : float, default 1
         Standard deviation of the least-squares weights.
     probability : float, default 0.5
@@ -166,8 +166,9 @@ def transition_amplitude(d: int, k: int, s: float = 1.0, probability: float = 0.
     """
     from scipy.optimize import brentq
 
-    high, s = asymptotic_transition(d, k) + 1.0, float(numbers(check_number(s, "s"), "s", above=0.0))
+    high, s = asymptotic_transition(d, sparsity) + 1.0, float(numbers(check_number(s, "s"), "s", above=0.0))
     probability = check_number(probability, "probability", minimum=0.0, maximum=1.0)
+    k = sparsity
     by_chance = math.exp(gammaln(k + 1) + gammaln(d - k + 1) - gammaln(d + 1))
     if not by_chance < probability < 1:
         raise ValueError(f"probability={probability}; expected more than {by_chance:.3g} (amplitude 0) and less than 1")
@@ -178,13 +179,13 @@ def transition_amplitude(d: int, k: int, s: float = 1.0, probability: float = 0.
     return s * float(brentq(lambda a: recovery_probability(d, k, a) - probability, 0.0, high, xtol=1e-12, rtol=1e-12))
 
 
-def threshold_recovery_probability(d: int, k: int, amplitude: Any, tau: Any, s: Any = 1.0) -> Any:
+def threshold_recovery_probability(d: int, sparsity: int, amplitude: Any, tau: Any, s: Any = 1.0) -> Any:
     """Return the probability that threshold pruning finds the support of an orthonormal design, k unknown (E2).
 
     Parameters
     ----------
-    d, k : int
-        Weights, and non-zero weights among them, 0 <= k <= d.
+    d, sparsity : int
+        Weights, and non-zero weights among them, k: 0 <= k <= d.
     amplitude : float or array
         a, the magnitude of the non-zero weights.
     tau : float or array
@@ -208,7 +209,7 @@ def threshold_recovery_probability(d: int, k: int, amplitude: Any, tau: Any, s: 
     Derived here: docs/derivations.md, "Threshold pruning on an orthonormal design".
     """
     d = check_integer(d, "d", minimum=1)
-    k = check_integer(k, "k", minimum=0, maximum=d)
+    k = check_integer(sparsity, "sparsity", minimum=0, maximum=d)
     s = numbers(s, "s", above=0.0)
     a, t = np.abs(numbers(amplitude, "amplitude")) / s, numbers(tau, "tau", minimum=0.0) / s
     nulls = np.zeros(t.shape) if d == k else (d - k) * log_erf(t / math.sqrt(2))

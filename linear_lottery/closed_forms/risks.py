@@ -13,17 +13,20 @@ from planted.base.checks import check_integer, check_number
 
 __all__ = ["threshold_risk", "top_m_risk", "top_m_risk_asymptotic"]
 
+Binomial = tuple[int, np.ndarray, np.ndarray]
+"""Trials, and the probabilities of success and of failure, each as accurate as the other."""
+
 REACH = 9.5
 """Standard deviations beyond which a Gaussian's second moment is below 1e-18."""
 
 
-def threshold_risk(d: int, k: int, amplitude: Any, tau: Any, s: Any = 1.0) -> Any:
+def threshold_risk(d: int, sparsity: int, amplitude: Any, tau: Any, s: Any = 1.0) -> Any:
     """Return E |w - w*|^2 after threshold pruning on an orthonormal design (E3).
 
     Parameters
     ----------
-    d, k : int
-        Weights, and non-zero weights among them, 0 <= k <= d.
+    d, sparsity : int
+        Weights, and non-zero weights among them, k: 0 <= k <= d.
     amplitude : float or array
         a, the magnitude of the non-zero weights.
     tau : float or array
@@ -54,20 +57,20 @@ def threshold_risk(d: int, k: int, amplitude: Any, tau: Any, s: Any = 1.0) -> An
     Derived here: docs/derivations.md, "Threshold pruning on an orthonormal design".
     """
     d = check_integer(d, "d", minimum=1)
-    k = check_integer(k, "k", minimum=0, maximum=d)
+    k = check_integer(sparsity, "sparsity", minimum=0, maximum=d)
     s = numbers(s, "s", above=0.0)
     A = np.abs(numbers(amplitude, "amplitude")) / s
     T = numbers(tau, "tau", minimum=0.0, finite=False) / s
     return scalar_or_array(s**2 * (k * _unit_risk(A, T) + (d - k) * _unit_risk(np.zeros_like(A), T)))
 
 
-def top_m_risk(d: int, k: int, m: int, amplitude: float = math.inf, s: float = 1.0) -> float:
+def top_m_risk(d: int, sparsity: int, m: int, amplitude: float = math.inf, s: float = 1.0) -> float:
     """Return E |w - w*|^2 when the m largest weights of an orthonormal design are kept, exactly (E4).
 
     Parameters
     ----------
-    d, k : int
-        Weights, and non-zero weights among them, 0 <= k <= d.
+    d, sparsity : int
+        Weights, and non-zero weights among them, k: 0 <= k <= d.
     m : int
         Weights that are kept, 0 <= m <= d.
     amplitude : float, default inf
@@ -96,7 +99,7 @@ def top_m_risk(d: int, k: int, m: int, amplitude: float = math.inf, s: float = 1
     ----------
     Derived here: docs/derivations.md, "Keeping the largest weights".
     """
-    d, k, m, s = _sizes(d, k, m, s)
+    d, k, m, s = _sizes(d, sparsity, m, s)
     A, nulls = check_number(amplitude, "amplitude", minimum=0.0, finite=False) / s, d - k
     if math.isinf(A) and m < k:
         return math.inf
@@ -105,7 +108,7 @@ def top_m_risk(d: int, k: int, m: int, amplitude: float = math.inf, s: float = 1
     risk = 0.0
     if nulls:
         x, weights = panels(np.linspace(0.0, REACH, 1 + math.ceil(REACH / width)))
-        kept = _two_binomials_cdf(m - 1, nulls - 1, *_tails(x, 0.0), k, *_tails(x, A))
+        kept = _two_binomials_cdf(m - 1, (nulls - 1, *_tails(x, 0.0)), (k, *_tails(x, A)))
         risk += nulls * float((x**2 * 2 * _phi(x) * kept) @ weights)
     if math.isinf(A):
         return s**2 * (risk + k)
@@ -116,20 +119,20 @@ def top_m_risk(d: int, k: int, m: int, amplitude: float = math.inf, s: float = 1
         far = np.minimum(2 * A + z, 40.0)
         (p, not_p), (q, not_q) = _tails(A + z, 0.0), (ndtr(-z) + ndtr(-far), ndtr(z) - ndtr(-far))
         # pruned where m of the others are larger: so few of them are not, which is known with all digits
-        pruned = _two_binomials_cdf(d - 1 - m, nulls, not_p, p, k - 1, not_q, q)
+        pruned = _two_binomials_cdf(d - 1 - m, (nulls, not_p, p), (k - 1, not_q, q))
         lost = (A * np.sqrt(pruned)) ** 2
         cost = (z**2 * (1 - pruned) + lost) * _phi(z) + (far**2 * (1 - pruned) + lost) * _phi(far)
         risk += k * float(cost @ weights)
     return s**2 * risk
 
 
-def top_m_risk_asymptotic(d: int, k: int, m: Any, s: Any = 1.0) -> Any:
+def top_m_risk_asymptotic(d: int, sparsity: int, m: Any, s: Any = 1.0) -> Any:
     """Return what :func:`top_m_risk` tends to for strong signals and large d (E4).
 
     Parameters
     ----------
-    d, k : int
-        Weights, and non-zero weights among them, 0 <= k < d.
+    d, sparsity : int
+        Weights, and non-zero weights among them, k: 0 <= k < d.
     m : int or array of int
         Weights that are kept, k <= m <= d.
     s : float or array, default 1
@@ -155,7 +158,7 @@ def top_m_risk_asymptotic(d: int, k: int, m: Any, s: Any = 1.0) -> Any:
     Derived here: docs/derivations.md, "Keeping the largest weights".
     """
     d = check_integer(d, "d", minimum=1)
-    k = check_integer(k, "k", minimum=0, maximum=d - 1)
+    k = check_integer(sparsity, "sparsity", minimum=0, maximum=d - 1)
     share = (numbers(m, "m", minimum=float(k), maximum=float(d)) - k) / (d - k)
     q = -ndtri(share / 2)
     bell = np.where(np.isinf(q), 0.0, np.where(np.isinf(q), 0.0, q) * _phi(q))
@@ -174,9 +177,9 @@ def _unit_risk(A: np.ndarray, T: np.ndarray) -> np.ndarray:
     return (A * np.sqrt(ndtr(near) - ndtr(-far))) ** 2 + kept
 
 
-def _sizes(d: int, k: int, m: int, s: float) -> tuple[int, int, int, float]:
+def _sizes(d: int, sparsity: int, m: int, s: float) -> tuple[int, int, int, float]:
     d = check_integer(d, "d", minimum=1)
-    k, m = check_integer(k, "k", minimum=0, maximum=d), check_integer(m, "m", minimum=0, maximum=d)
+    k, m = check_integer(sparsity, "sparsity", minimum=0, maximum=d), check_integer(m, "m", minimum=0, maximum=d)
     return d, k, m, float(numbers(check_number(s, "s"), "s", above=0.0))
 
 
@@ -192,10 +195,9 @@ def _binomial_cdf(r: int, size: int, p: np.ndarray, not_p: np.ndarray) -> np.nda
     return np.ones_like(p) if r >= size else betainc(size - r, r + 1, not_p)
 
 
-def _two_binomials_cdf(
-    r: int, size: int, p: np.ndarray, not_p: np.ndarray, other: int, q: np.ndarray, not_q: np.ndarray
-) -> np.ndarray:
-    """Return the probability that two independent binomials, (size, p) and (other, q), sum to at most r."""
+def _two_binomials_cdf(r: int, one: Binomial, two: Binomial) -> np.ndarray:
+    """Return the probability that two independent binomials sum to at most r."""
+    (size, p, not_p), (other, q, not_q) = one, two
     found = np.zeros_like(p)
     for j in range(min(other, r) + 1):
         log_mass = gammaln(other + 1) - gammaln(j + 1) - gammaln(other - j + 1) + xlogy(j, q) + xlogy(other - j, not_q)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from planted.base.doors import listing
 from recovery.guarantees.engine.base import Guarantee, at_home
 
 __all__ = ["catalogue"]
+__dir__ = listing(__all__)
 
 
 def catalogue() -> list[Guarantee]:

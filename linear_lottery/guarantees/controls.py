@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-import linear_lottery
+from linear_lottery import _imp, flow
 from linear_lottery.closed_forms.accounting import threshold_loss_increase
 from linear_lottery.closed_forms.landscape import condition_numbers
 from linear_lottery.closed_forms.predictions import prediction_split
@@ -77,12 +77,12 @@ def _rss_outcome(instance: Instance) -> Verdict:
 
 def _run_outcome(instance: Instance) -> Verdict:
     known, tau = facts(instance), option(instance, "tau")
-    path = linear_lottery.threshold_prune(known.X, known.y, tau, w0=instance.x0)
+    path = _imp.threshold_prune(known.X, known.y, tau, w0=instance.x0)
     n, d = known.X.shape
     rise = (_rss(known, path.w) - _rss(known, path.weights[0])) / n
     size = float(np.linalg.norm(known.y)) + float(known.s[0]) * float(np.linalg.norm(path.weights, axis=1).max())
     error = 64.0 * (n + d) * EPS * size * size / n
-    bound = threshold_loss_increase(known.X, tau, d - path.keep)
+    bound = threshold_loss_increase(known.X, tau, d - path.sparsity)
     reason = "lam_max(G) tau^2 (d - m), and rise of the training error"
     if rise <= error:
         return Verdict.of(True, f"{reason}: the error did not rise")
@@ -94,7 +94,7 @@ def _start_outcome(instance: Instance) -> Verdict:
     path, away = prune(instance, instance.sparsity, "one-by-one"), float(np.linalg.norm(instance.x0))
     found = []
     for mask, w in zip(path.masks, path.weights, strict=True):
-        other = linear_lottery.gradient_flow(known.X, known.y, instance.x0, mask=mask)
+        other = flow.gradient_flow(known.X, known.y, instance.x0, mask=mask)
         error = 2.0 * known.weight_error(w) + 8.0 * known.X.shape[1] * EPS * known.cond * away
         found.append(_within(float(np.linalg.norm(other - w)), error, "difference that the start makes"))
     return all_of(found)
@@ -103,7 +103,7 @@ def _start_outcome(instance: Instance) -> Verdict:
 def _conditioning_outcome(instance: Instance) -> Verdict:
     known, found = facts(instance), []
     for path in _paths(instance):
-        if path.keep == 0:
+        if path.sparsity == 0:
             continue
         numbers = condition_numbers(known.X, path.masks)
         for before, after in pairwise(numbers):

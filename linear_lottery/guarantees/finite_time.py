@@ -35,7 +35,7 @@ def _ranking_hypotheses(instance: Instance) -> Verdict:
     rate = float(norms(known)[0]) ** 2 / known.X.shape[0]
     needed = math.log1p(float(ratios.max()))
     error = 16.0 * known.X.shape[1] * EPS + 4.0 * known.weight_error(c) / float(above[asked].min())
-    time = rate * option(instance, "t")
+    time = rate * option(instance, "flow_time")
     # and what orthogonality up to rounding can do: |exp(-t G) - exp(-t lambda)| <= |G / lambda - I| / e
     size = float(np.linalg.norm(instance.x0) + np.linalg.norm(c))
     away = 4.0 * (leaning(known) + 2.0 * spread(known)) * size + 4.0 * known.weight_error(c) + 64.0 * EPS * size
@@ -61,11 +61,11 @@ def _ranking_sampler(rng: np.random.Generator) -> Instance:
     i, j = np.triu_indices(d, 1)
     needed = np.log1p(np.max((np.abs(w0[i]) + np.abs(w0[j])) / np.abs(size[i] - size[j])))
     t = float(needed * (1.0 + samplers.gaps(rng)) * X.shape[0] / (X[:, 0] @ X[:, 0]))
-    return samplers.column_model(X, w, k, rng, design=name, t=t).replace(x0=w0)
+    return samplers.column_model(X, w, k, rng, design=name, flow_time=t).replace(x0=w0)
 
 
 def _ranking_outcome(instance: Instance) -> Verdict:
-    return all_follow(instance, t=option(instance, "t"))
+    return all_follow(instance, flow_time=option(instance, "flow_time"))
 
 
 def _limit(known: Facts, w0: np.ndarray) -> np.ndarray:
@@ -82,7 +82,7 @@ def _first_hypotheses(instance: Instance) -> Verdict:
         return Verdict.of(False, "one weight has no rival")
     w = _limit(known, instance.x0)
     low, second = np.sort(np.abs(w))[:2]
-    decay = known.smallest**2 / n * option(instance, "t")
+    decay = known.smallest**2 / n * option(instance, "flow_time")
     right = math.sqrt(2.0) * math.exp(-decay) * float(np.linalg.norm(instance.x0 - w))
     away = known.weight_error(w) + 8.0 * EPS * known.cond * float(np.linalg.norm(instance.x0))
     reason = "gap of the two smallest |w(inf)|, and sqrt(2) times the distance left"
@@ -94,7 +94,7 @@ def _first_outcome(instance: Instance) -> Verdict:
     known = facts(instance)
     # the weights that IMP itself has when it converged, and not those of the hypothesis
     w = prune(instance, len(instance.x0), "one-by-one", w0=instance.x0).weights[0]
-    path = prune(instance, len(w) - 1, "one-by-one", w0=instance.x0, t=option(instance, "t"))
+    path = prune(instance, len(w) - 1, "one-by-one", w0=instance.x0, flow_time=option(instance, "flow_time"))
     away = known.weight_error(w) + 8.0 * EPS * known.cond * float(np.linalg.norm(instance.x0))
     return follows(path, np.abs(w), 2.0 * away)
 
@@ -108,7 +108,7 @@ def _first_sampler(rng: np.random.Generator) -> Instance:
     distance = float(np.linalg.norm(instance.x0 - w))
     # the time in which the distance falls to gap / sqrt(2), and a little more
     time = math.log(math.sqrt(2.0) * distance * (1.0 + samplers.gaps(rng)) / gap) * known.X.shape[0] / known.smallest**2
-    return instance.with_options(t=max(time, 0.0))
+    return instance.with_options(flow_time=max(time, 0.0))
 
 
 _EVIDENCE = 'docs/derivations.md, "When two weights are ranked"; tests/linear_lottery/test_guarantees_finite_time.py'
@@ -125,7 +125,7 @@ FINITE_TIME = (
         evidence=_EVIDENCE,
         hypotheses=_ranking_hypotheses,
         outcome=_ranking_outcome,
-        needs=("y", "x0", "t"),
+        needs=("y", "x0", "flow_time"),
         sampler=_ranking_sampler,
         steer=None,
         scales=("data", "matrix"),
@@ -142,7 +142,7 @@ FINITE_TIME = (
         evidence=_EVIDENCE,
         hypotheses=_first_hypotheses,
         outcome=_first_outcome,
-        needs=("y", "x0", "t"),
+        needs=("y", "x0", "flow_time"),
         sampler=_first_sampler,
         steer=None,
         scales=("data", "matrix"),

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-import linear_lottery
+from linear_lottery import _imp
 from linear_lottery.guarantees.columns import norms, projections
 from linear_lottery.guarantees.facts import Facts, facts
 from planted.base.arrays import EPS
@@ -22,9 +22,9 @@ SCHEDULES: tuple[Any, ...] = ("one-by-one", 2, 0.2, "one-shot")
 """One weight a round, two a round, 20 % a round, all at once."""
 
 
-def prune(instance: Instance, keep: int, schedule: Any, **options: Any) -> Any:
+def prune(instance: Instance, sparsity: int, schedule: Any, **options: Any) -> Any:
     """Run :func:`linear_lottery.imp` on the instance's data."""
-    return linear_lottery.imp(instance.matrix, instance.y, keep, schedule=schedule, **options)
+    return _imp.imp(instance.matrix, instance.y, sparsity, schedule=schedule, **options)
 
 
 def keeps_exactly(path: Any, wanted: np.ndarray, known: Facts) -> Verdict:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-import linear_lottery
+from linear_lottery import _imp
 from linear_lottery.closed_forms.predictions import prediction_bound, prediction_risk_bound
 from linear_lottery.guarantees import samplers
 from linear_lottery.guarantees.facts import SOURCE, Facts, clearly, facts, option, planted_shape, smallest_signal
@@ -21,7 +21,7 @@ __all__ = ["THRESHOLD"]
 
 
 def _run(instance: Instance, tau: float, max_rounds: int | None = None) -> Any:
-    return linear_lottery.threshold_prune(instance.matrix, instance.y, tau, max_rounds=max_rounds)
+    return _imp.threshold_prune(instance.matrix, instance.y, tau, max_rounds=max_rounds)
 
 
 def _compare(left: float, right: float, reason: str, error: float) -> Verdict:

@@ -541,7 +541,7 @@ def cost(cell: ConditionsCell) -> float:
 def draw_problem(cell: ConditionsCell, trial: int) -> tuple[np.ndarray, list[np.ndarray]]:
     """Return the columns of a trial, not yet scaled, and weights of the scaled columns with 1, ..., s_max non-zeros."""
     key = (cell.n, cell.d, cell.p, cell.s_max, cell.seed, trial)
-    X, H, w, _ = planted.gated_model(cell.n, cell.d, cell.p, cell.s_max, rng=stream("conditions", "instance", *key))
+    X, _, H, w = planted.gated_model(cell.n, cell.d, cell.p, cell.s_max, rng=stream("conditions", "instance", *key))
     order = stream("conditions", "order", *key).permutation(np.flatnonzero(w))
     nested = [np.where(np.isin(np.arange(w.size), order[:s]), w, 0.0) for s in range(1, cell.s_max + 1)]
     if cell.operator == "gaussian":

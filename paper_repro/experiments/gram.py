@@ -4,7 +4,7 @@ Two parts. ``entries``: the expectation of x x' on the rows where two gates are 
 ``operator``: unit-norm operators with n rows, ReLU gates that are drawn once or a dense Gaussian matrix of the same
 size; their coherence and restricted isometry constants by enumeration, the condition number of one support that stays
 the same, the distance of A'A from its limit, and how often hard thresholding pursuit finds a planted vector. Limits are
-exact (:mod:`recovery.population`).
+exact (:mod:`recovery.conditions.population`).
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -189,7 +189,11 @@ def _share(value: float | None) -> float | None:
     return None if value is None else value / LIMIT
 
 
-SCHEDULES: dict[str, str | float] = {"one by one": "one-by-one", "20 % a round": 0.2, "one-shot": "one-shot"}
+SCHEDULES: dict[str, Literal["one-by-one", "one-shot"] | float] = {
+    "one by one": "one-by-one",
+    "20 % a round": 0.2,
+    "one-shot": "one-shot",
+}
 
 CASES = {
     "orthogonal": ("orthogonal", designs.orthogonal()),

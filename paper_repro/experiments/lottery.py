@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -17,7 +17,12 @@ __all__ = ["LABELS", "SCHEDULES", "SOURCE", "Rate", "pooled", "rate_text", "reco
 
 SOURCE = "This project's experiment; no figure of a paper is redrawn."
 
-SCHEDULES: dict[str, float | str] = {"imp-1": "one-by-one", "imp-10": 0.1, "imp-20": 0.2, "one-shot": "one-shot"}
+SCHEDULES: dict[str, Literal["one-by-one", "one-shot"] | float] = {
+    "imp-1": "one-by-one",
+    "imp-10": 0.1,
+    "imp-20": 0.2,
+    "one-shot": "one-shot",
+}
 """The schedules of iterative magnitude pruning, by the names that records use."""
 
 LABELS = {

@@ -44,6 +44,7 @@ from paper_repro.store import Record
 from paper_repro.verdicts import Measured, Trials
 from planted import datasets, downloads
 from planted.base import arrays
+from planted.base.extras import need
 from planted.base.quiet import quiet
 
 __all__ = [
@@ -133,8 +134,8 @@ def fit_linear(method: str, X: Any, y: Any, threshold: float | None) -> tuple[Ca
 
 
 def _logistic(X: np.ndarray, y: np.ndarray, two: bool) -> np.ndarray:
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
+    ConvergenceWarning = need("sklearn.exceptions").ConvergenceWarning
+    LogisticRegression = need("sklearn.linear_model").LogisticRegression
 
     model = LogisticRegression(max_iter=LOGISTIC_STEPS)
     # the accuracy is settled long before the weights are, which is all that a line in a figure needs

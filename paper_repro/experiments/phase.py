@@ -252,7 +252,7 @@ def cost(cell: PhaseCell) -> float:
 def draw_problem(cell: PhaseCell, trial: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the unit columns A (n, d p) and the weights w (d p,) of a trial; w is the same for both operators."""
     key = (cell.n, cell.d, cell.p, cell.s, cell.seed, trial)
-    X, H, w, _ = planted.gated_model(cell.n, cell.d, cell.p, cell.s, rng=stream("phase", "instance", *key))
+    X, _, H, w = planted.gated_model(cell.n, cell.d, cell.p, cell.s, rng=stream("phase", "instance", *key))
     if cell.operator == "gaussian":
         A = stream("phase", "gaussian", *key).standard_normal((cell.n, w.size))
     else:

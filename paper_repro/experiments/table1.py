@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -239,7 +239,7 @@ def _interval(name: str, found: Measured) -> str:
     return f"{name} {found.interval()}" if found.cells else ""
 
 
-LABEL_TYPES = ("float32", "float64")
+LABEL_TYPES: tuple[Literal["float32", "float64"], ...] = ("float32", "float64")
 
 FLOOR_DB = 155.0
 """A fit above this PSNR is at the floor that labels rounded to float32 put under it (158 to 165 dB)."""
@@ -419,7 +419,7 @@ class Table1Cell:
 
     k: int
     seed: int
-    labels: str
+    labels: Literal["float32", "float64"]
     method: str
     n_iter: int
     m: int

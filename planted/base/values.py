@@ -12,7 +12,7 @@ import numpy as np
 
 from planted.base import arrays
 
-__all__ = ["by_value", "frozen", "same"]
+__all__ = ["by_value", "frozen", "same", "tuple_of_arrays"]
 
 _Class = TypeVar("_Class", bound=type)
 
@@ -116,6 +116,41 @@ def frozen(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         value.flags.writeable = False
     return value
+
+
+def tuple_of_arrays(cls: _Class) -> _Class:
+    """Let named tuples of arrays be equal where their parts are, and print shapes instead of elements.
+
+    Parameters
+    ----------
+    cls : type
+        A subclass of ``typing.NamedTuple``.
+
+    Returns
+    -------
+    type
+        The same class, without a hash, since arrays have none. It prints like
+        ``LinearModel(X=float64[50, 20], y=float64[50], w=float64[20])``.
+    """
+
+    def __eq__(self: Any, other: Any) -> bool:
+        return type(self) is type(other) and same(tuple(self), tuple(other))
+
+    def __ne__(self: Any, other: Any) -> bool:
+        return not self == other
+
+    def __repr__(self: Any) -> str:
+        parts = [
+            f"{name}={part.dtype}{list(part.shape)}" if arrays.is_array(part) else f"{name}={part!r}"
+            for name, part in zip(self._fields, self, strict=True)
+        ]
+        return f"{cls.__name__}({', '.join(parts)})"
+
+    for method in (__eq__, __ne__, __repr__):
+        method.__qualname__ = f"{cls.__qualname__}.{method.__name__}"
+        setattr(cls, method.__name__, method)
+    cls.__hash__ = None  # type: ignore[assignment]
+    return cls
 
 
 def _plain(part: Any) -> bool:

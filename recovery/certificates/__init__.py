@@ -1,5 +1,6 @@
 """Proofs of the numbers that guarantees ask for: a solver proposes, rigorous arithmetic disposes."""
 
+from planted.base.doors import listing
 from recovery.certificates.certificate import Certificate
 from recovery.certificates.cholesky import largest_eigenvalue_bound, proves_positive_definite, smallest_eigenvalue_bound
 from recovery.certificates.dual import dual_bound, dual_vector_certificate
@@ -22,3 +23,4 @@ __all__ = [
     "smallest_eigenvalue_bound",
     "witness_bound",
 ]
+__dir__ = listing(__all__)

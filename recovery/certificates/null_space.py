@@ -12,6 +12,7 @@ import numpy as np
 from planted.base import arrays
 from planted.base.arrays import EPS
 from planted.base.checks import check_array, check_integer
+from planted.base.extras import need
 from planted.base.quiet import quiet
 from recovery.certificates.certificate import Certificate, exact, exact_matrix
 from recovery.exact.rational import exact_products, null_vector, rounded, too_long
@@ -327,7 +328,7 @@ def with_cvxpy(H: np.ndarray, s: int, solver: str, **options: Any) -> Proposal:
     Proposal
         W = 0 where the solver failed: the message says so.
     """
-    import cvxpy as cp
+    cp = need("cvxpy")
 
     size = H.shape[0]
     scale = float(np.abs(H).max()) or 1.0

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from planted.base.checks import check_choice
 from planted.base.exactness import exact_numbers
+from planted.base.extras import need
 
 __all__ = ["is_positive_semidefinite", "rational_matrix"]
 
@@ -56,7 +57,7 @@ def is_positive_semidefinite(
     check_choice(backend, "backend", ("auto", "flint", "python"))
     work: list[list[Any]] = _integers(rational_matrix(M))
     if backend == "flint" or (backend == "auto" and _flint_present()):
-        from flint import fmpz
+        fmpz = need("flint").fmpz
 
         work = [[fmpz(value) for value in row] for row in work]
     size, before = len(work), 1

@@ -1,5 +1,6 @@
 """Numbers about an operator that recovery guarantees ask for."""
 
+from planted.base.doors import listing
 from recovery.conditions.coherence import (
     babel,
     exact_recovery_coefficient,
@@ -80,3 +81,4 @@ __all__ = [
     "theorem1_report",
     "worst_exact_recovery_coefficient",
 ]
+__dir__ = listing(__all__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Literal
 
+from planted.base.doors import listing
 from recovery.exact.bounded import Bounded, constant
 from recovery.guarantees.engine.attack import attack
 from recovery.guarantees.engine.base import Guarantee, Judgement, Verdict, all_of, at_home, exceeds, vanishes
@@ -38,6 +39,7 @@ __all__ = [
     "steer",
     "vanishes",
 ]
+__dir__ = listing(__all__)
 
 _FAMILIES: dict[str, tuple[str, ...]] = {
     "linear": (

@@ -1,5 +1,6 @@
 """Fitting sparse two-layer ReLU networks by sequential convex gates."""
 
+from planted.base.doors import listing
 from recovery.mlp.losses import psnr
 from recovery.mlp.masks import Masks
 from recovery.mlp.record import FitMethod, FitSettings, FitState, Loss, NetworkFit
@@ -26,3 +27,4 @@ __all__ = [
     "imp_many",
     "psnr",
 ]
+__dir__ = listing(__all__)

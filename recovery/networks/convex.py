@@ -12,6 +12,7 @@ from planted import ReLUNetwork
 from planted.base import arrays
 from planted.base.arrays import EPS
 from planted.base.checks import check_array, check_integer, check_number
+from planted.base.extras import need
 from planted.base.values import by_value
 from recovery.mlp.units import check_ratio
 from recovery.operators.gated import GatedOperator
@@ -214,7 +215,7 @@ def _clarabel(
     cost: np.ndarray, rows: np.ndarray, right: np.ndarray, kinds: list[tuple[str, int]], tol: float, max_iter: int
 ) -> Any:
     """Minimise cost'x with right - rows x in a product of cones."""
-    import clarabel
+    clarabel = need("clarabel")
     from scipy import sparse
 
     known = {

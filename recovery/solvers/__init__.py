@@ -1,3 +1,50 @@
-"""The solvers behind :func:`recovery.solve`, one a file; each is a frozen dataclass whose fields are its options."""
+"""The solvers behind :func:`recovery.solve`; each is a frozen dataclass whose fields are its options.
 
-from __future__ import annotations
+A solver of one's own is a subclass of :class:`Solver`.
+"""
+
+from typing import TYPE_CHECKING
+
+from planted.base.doors import door
+
+if TYPE_CHECKING:
+    from recovery.solvers.aiht import AIHT
+    from recovery.solvers.base import Problem, RecoveryResult, Run, Solver, State, Status
+    from recovery.solvers.cosamp import CoSaMP
+    from recovery.solvers.htp import HTP
+    from recovery.solvers.iht import IHT, NIHT
+    from recovery.solvers.l1 import L1, GroupL1
+    from recovery.solvers.omp import OMP
+    from recovery.solvers.solve import list_solvers
+
+__all__ = [
+    "AIHT",
+    "HTP",
+    "IHT",
+    "L1",
+    "NIHT",
+    "OMP",
+    "CoSaMP",
+    "GroupL1",
+    "Problem",
+    "RecoveryResult",
+    "Run",
+    "Solver",
+    "State",
+    "Status",
+    "list_solvers",
+]
+
+_PLACES = {
+    "recovery.solvers.aiht": "AIHT",
+    "recovery.solvers.base": "Problem RecoveryResult Run Solver State Status",
+    "recovery.solvers.cosamp": "CoSaMP",
+    "recovery.solvers.htp": "HTP",
+    "recovery.solvers.iht": "IHT NIHT",
+    "recovery.solvers.l1": "L1 GroupL1",
+    "recovery.solvers.omp": "OMP",
+    "recovery.solvers.solve": "list_solvers",
+}
+"""Where the names above are; they are imported when they are asked for."""
+if not TYPE_CHECKING:  # from whom a misspelt name should not be hidden
+    __getattr__, __dir__ = door(__name__, _PLACES)

@@ -9,6 +9,7 @@ import numpy as np
 
 from planted.base import arrays
 from planted.base.checks import check_number
+from planted.base.extras import need
 from planted.base.quiet import quiet
 from recovery.operators.arithmetic import power
 from recovery.operators.base import Operator
@@ -66,7 +67,7 @@ class L1(Solver):
 
     def run(self, problem: Problem) -> RecoveryResult:
         """Solve the problem."""
-        import cvxpy as cp
+        cp = need("cvxpy")
 
         return cut_and_fit(self, problem, lambda z: cp.norm1(z))
 
@@ -120,7 +121,7 @@ def solve_program(
     sentence : str
         What cvxpy said.
     """
-    import cvxpy as cp
+    cp = need("cvxpy")
 
     size, length = float(np.abs(matrix).max()) or 1.0, float(np.linalg.norm(y))
     z = cp.Variable(matrix.shape[1])
@@ -196,7 +197,7 @@ class GroupL1(Solver):
 
     def run(self, problem: Problem) -> RecoveryResult:
         """Solve the problem."""
-        import cvxpy as cp
+        cp = need("cvxpy")
 
         labels = self._labels(problem)
         members = [np.flatnonzero(labels == label) for label in np.unique(labels)]

@@ -10,6 +10,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from planted.base.extras import need
+
 __all__ = [
     "delta_of_kappa",
     "grades_fixed_point",
@@ -36,7 +38,7 @@ def iht_rate() -> Any:
         wrongly left, |e+|^2 <= p^2 + (p + q)^2 (and what both supports share) and p^2 + q^2 <= delta^2 |e|^2. Here (p +
         q)^2 is replaced by 2 (p^2 + q^2), its bound by Cauchy's inequality.
     """
-    import sympy as sp
+    sp = need("sympy")
 
     p, q = sp.symbols("p q", positive=True)
     return _largest(p**2 + 2 * (p**2 + q**2))
@@ -51,7 +53,7 @@ def iht_rate_sharp() -> Any:
     sympy.Expr
         Of ``delta`` = delta_{3s}: p^2 + (p + q)^2 is maximised as it is.
     """
-    import sympy as sp
+    sp = need("sympy")
 
     p, q = sp.symbols("p q", positive=True)
     return _largest(p**2 + (p + q) ** 2)
@@ -68,7 +70,7 @@ def iht_rate_relaxed() -> Any:
         taken and none of them is smaller, so that their norms have |u_left|^2 <= rho |u_taken|^2, and p^2 +
         (q + sqrt(rho) p)^2 is maximised.
     """
-    import sympy as sp
+    sp = need("sympy")
 
     p, q, rho = sp.symbols("p q rho", positive=True)
     return _largest(p**2 + (q + sp.sqrt(rho) * p) ** 2)
@@ -83,7 +85,7 @@ def relaxed_sparsity() -> Any:
     sympy.Expr
         Of ``kappa``, of order 2 s~ + s: the inverse of the rho at which :func:`iht_rate_relaxed` is 1.
     """
-    import sympy as sp
+    sp = need("sympy")
 
     kappa, delta, rho = sp.symbols("kappa delta rho", positive=True)
     tau = 1 / delta_of_kappa()
@@ -105,7 +107,7 @@ def htp_rate() -> Any:
         Of ``delta``: sqrt(D / E) from D = M + T, where D = |e+|^2, E = |e|^2, the missed entries M = (p + q)^2 are at
         most 2 delta^2 E, and the error on the chosen support T at most delta^2 D.
     """
-    import sympy as sp
+    sp = need("sympy")
 
     delta, D, E = sp.symbols("delta D E", positive=True)
     p, q = sp.symbols("p q", positive=True)
@@ -124,7 +126,7 @@ def two_s_rates() -> dict[str, Any]:
         ``iht`` and ``htp``, of ``delta``. On the truth's support |v| <= delta |e|, and beside it |v| <= delta (|e_S| +
         |e_rest|), whose largest value on |e| = 1 is taken: together they are the bound of |v| in place of delta_{3s}.
     """
-    import sympy as sp
+    sp = need("sympy")
 
     p, q, delta, D = sp.symbols("p q delta D", positive=True)
     reach = sp.sqrt(delta**2 + _largest((p + q) ** 2) ** 2)
@@ -144,7 +146,7 @@ def grades_rate() -> Any:
         over s-sparse points. So it is at most its value at the truth, u = x - x_t: <g, u> = -2 f for a quadratic
         without noise, and |u|^2 <= 2 f / alpha.
     """
-    import sympy as sp
+    sp = need("sympy")
 
     kappa, alpha, f = sp.symbols("kappa alpha f", positive=True)
     beta = kappa * alpha
@@ -161,7 +163,7 @@ def delta_of_kappa() -> Any:
     sympy.Expr
         Of ``kappa``: c^2 that makes 1 - c^2 alpha and c^2 beta - 1 equal, inserted, with beta = kappa alpha.
     """
-    import sympy as sp
+    sp = need("sympy")
 
     kappa, alpha, c = sp.symbols("kappa alpha c", positive=True)
     (square,) = sp.solve(sp.Eq(1 - c * alpha, c * kappa * alpha - 1), c)
@@ -178,7 +180,7 @@ def thresholds() -> dict[str, Any]:
         For ``iht``, ``iht-sharp``, ``htp``, ``iht-2s``, ``htp-2s`` and ``grades`` a pair (delta, kappa): the two are
         bound to each other by :func:`delta_of_kappa`, at the order of that method's condition.
     """
-    import sympy as sp
+    sp = need("sympy")
 
     delta, kappa = sp.symbols("delta kappa", positive=True)
     found = {}
@@ -204,7 +206,7 @@ def two_atoms_fixed_point() -> Any:
         A number. The Gram matrix is [[1, delta], [delta, 1]], the truth e_1, the point delta e_2: the next point before
         thresholding is computed, and its two entries are set equal.
     """
-    import sympy as sp
+    sp = need("sympy")
 
     delta = sp.symbols("delta", positive=True)
     gram, truth, point = sp.Matrix([[1, delta], [delta, 1]]), sp.Matrix([1, 0]), sp.Matrix([0, delta])
@@ -225,7 +227,7 @@ def grades_fixed_point() -> Any:
         A number. The Gram matrix has the eigenvalues 1 and 1 / kappa at 45 degrees, the truth is e_1, and the point is
         the minimiser on e_2; the entries of the next point before thresholding are set equal.
     """
-    import sympy as sp
+    sp = need("sympy")
 
     kappa = sp.symbols("kappa", positive=True)
     turn = sp.Matrix([[1, 1], [1, -1]]) / sp.sqrt(2)
@@ -239,7 +241,7 @@ def grades_fixed_point() -> Any:
 
 def _largest(form: Any) -> Any:
     """Return delta times the root of the largest value of a quadratic form of p and q on the unit circle."""
-    import sympy as sp
+    sp = need("sympy")
 
     p, q, delta = sp.symbols("p q delta", positive=True)
     values = sp.Matrix(sp.hessian(form, (p, q)) / 2).eigenvals(multiple=True)

@@ -1,6 +1,6 @@
 """The population Gram matrix of gates and what follows from it, derived in SymPy by integrals over wedges.
 
-The numeric code (:mod:`recovery.population`) uses a closed form; here nothing is taken from it. In the plane of two
+The numeric code (:mod:`recovery.conditions.population`) uses a closed form; here nothing is taken from it. In the plane of two
 generators a standard normal x has polar coordinates (r, phi) with density r exp(-r^2 / 2) / (2 pi), and a gate is a
 range of phi. Every function returns SymPy expressions whose symbols carry the names in its docstring. They exist for
 the tests, which compare them with the numeric code, and for readers who want to see a formula come out. SymPy is
@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from functools import cache
 from typing import Any
+
+from planted.base.extras import need
 
 __all__ = [
     "angle",
@@ -39,7 +41,7 @@ def gate_block() -> Any:
         Of ``theta``, the angle of h and g in (0, pi). Coordinates: along h; at a right angle to it in the plane, on the
         side of g; and one outside the plane.
     """
-    import sympy as sp
+    sp = need("sympy")
 
     theta = angle()
     return sp.ImmutableMatrix(wedge(theta - sp.pi / 2, sp.pi / 2))
@@ -54,7 +56,7 @@ def swap_form() -> Any:
     sympy.Matrix, shape (3, 3)
         Of ``theta``, in the coordinates of :func:`gate_block`.
     """
-    import sympy as sp
+    sp = need("sympy")
 
     theta = angle()
     a, b, c = sp.symbols("a b c")
@@ -78,7 +80,7 @@ def block_spectrum() -> Any:
         ``sum``: that of h + g (unit generators); ``difference``: that of h - g; ``outside``: those of directions
         outside the plane. Each is a Rayleigh quotient of :func:`gate_block`, of ``theta``.
     """
-    import sympy as sp
+    sp = need("sympy")
 
     theta, block = angle(), gate_block()
     half = theta / 2
@@ -100,7 +102,7 @@ def block_limits() -> Any:
         ``parallel`` and ``opposite``: the limits of :func:`gate_block`, matrices of shape (3, 3). ``outside``, ``sum``,
         ``difference``: leading terms of the eigenvalues in ``phi`` = pi - theta, for phi to 0.
     """
-    import sympy as sp
+    sp = need("sympy")
 
     theta, phi = angle(), sp.Symbol("phi", positive=True)
     block = gate_block()
@@ -122,7 +124,7 @@ def separation() -> Any:
     sympy.Expr
         Of ``theta``.
     """
-    import sympy as sp
+    sp = need("sympy")
 
     theta, phi, mass = angle(), sp.Symbol("phi", real=True), _moment(1)
     # h is open and g closed at angles of -pi/2 to theta - pi/2, and the other way round opposite to that
@@ -145,7 +147,7 @@ def arc_cosine(order: int) -> Any:
     sympy.Expr
         Of ``theta``.
     """
-    import sympy as sp
+    sp = need("sympy")
 
     theta, phi, radial = angle(), sp.Symbol("phi", real=True), _moment(2 * order + 1)
     product = sp.expand_trig(sp.cos(phi - theta)) * sp.cos(phi)
@@ -155,7 +157,7 @@ def arc_cosine(order: int) -> Any:
 
 def angle() -> Any:
     """Return the symbol ``theta`` of the angle between two generators."""
-    import sympy as sp
+    sp = need("sympy")
 
     return sp.Symbol("theta", positive=True)
 
@@ -173,8 +175,8 @@ def wedge(start: Any, end: Any) -> Any:
     sympy.Matrix, shape (3, 3)
         In the coordinates of :func:`gate_block`.
     """
-    import sympy as sp
-    from sympy.simplify.fu import TR8
+    sp = need("sympy")
+    TR8 = need("sympy.simplify.fu").TR8
 
     phi = sp.Symbol("phi", real=True)
     c, s = sp.cos(phi), sp.sin(phi)
@@ -188,7 +190,7 @@ def wedge(start: Any, end: Any) -> Any:
 @cache
 def _moment(power: int) -> Any:
     """Return the integral of r^power exp(-r^2 / 2) / (2 pi) over r > 0."""
-    import sympy as sp
+    sp = need("sympy")
 
     r = sp.Symbol("r", positive=True)
     return sp.integrate(r**power * sp.exp(-(r**2) / 2) / (2 * sp.pi), (r, 0, sp.oo))
@@ -205,7 +207,7 @@ def one_feature() -> Any:
         have the Gram matrix [[1/2, entry], [entry, 1/2]]; ``smallest``, ``largest``: its eigenvalues m_2 and L_2;
         ``mean``: the entry averaged over all directions of the plane.
     """
-    import sympy as sp
+    sp = need("sympy")
 
     alpha = sp.Symbol("alpha", real=True)
     e = sp.Matrix([sp.cos(alpha), sp.sin(alpha), 0])
@@ -232,7 +234,7 @@ def one_feature_equal_angles(s: int) -> Any:
         Eigenvalue, of ``theta``, to multiplicity. The two are m_s and L_s of such a family: blocks with equal diagonal
         and equal positive entries beside it are extreme at full size.
     """
-    import sympy as sp
+    sp = need("sympy")
 
     entry = block_spectrum()["outside"]
     gram = sp.Matrix(s, s, lambda i, j: sp.Rational(1, 2) if i == j else entry)
@@ -250,7 +252,7 @@ def two_gates() -> Any:
         them, the smallest first and the largest last, for vectors (v, -v) and (v, v); ``residual``: the entries of
         G z - value z, which are 0. All of ``theta``.
     """
-    import sympy as sp
+    sp = need("sympy")
 
     theta, block = angle(), gate_block()
     alone = wedge(-sp.pi / 2, sp.pi / 2)
@@ -284,7 +286,7 @@ def complement_pairs() -> Any:
         Of ``theta``; each of the ten blocks is integrated over its own wedge. Its null space is spanned by
         (v, v, -v, -v).
     """
-    import sympy as sp
+    sp = need("sympy")
 
     theta, right = angle(), sp.pi / 2
     none = sp.zeros(3, 3)
@@ -321,7 +323,7 @@ def one_gate_a_pair() -> Any:
     The ungated block is eliminated. What is left, [[I/2, B], [B, I/2]] less 1/4 in all four places, has the eigenvalues
     b and 1/2 - b for each eigenvalue b of B, on differences and sums of the two gates.
     """
-    import sympy as sp
+    sp = need("sympy")
 
     alone, whole = wedge(-sp.pi / 2, sp.pi / 2), wedge(0, 2 * sp.pi)
     taken = alone * whole.inv() * alone  # I / 4

@@ -35,8 +35,8 @@ def test_arrays_of_two_devices_are_refused(gpu):
 def test_pruning_gives_the_masks_of_the_cpu(gpu, shape, schedule, t):
     rng = np.random.default_rng(1)
     X, y, w0 = rng.standard_normal(shape), rng.standard_normal(shape[0]), rng.standard_normal(shape[1])
-    here = imp(X, y, 5, w0=w0, schedule=schedule, t=t)
-    there = imp(gpu.put(X), gpu.put(y), 5, w0=gpu.put(w0), schedule=schedule, t=t)
+    here = imp(X, y, 5, w0=w0, schedule=schedule, flow_time=t)
+    there = imp(gpu.put(X), gpu.put(y), 5, w0=gpu.put(w0), schedule=schedule, flow_time=t)
     assert (there.route, there.sizes) == (here.route, here.sizes)
     for name in ("masks", "order", "support", "w0"):
         assert np.array_equal(gpu.get(getattr(there, name)), getattr(here, name)), name

@@ -26,7 +26,7 @@ def test_solvers_agree_with_the_cpu(gpu, solver, problem):
 
 @pytest.mark.parametrize("store", [True, False])
 def test_gated_operator_agrees_with_the_cpu(gpu, store):
-    X, H, w, y = planted.gated_model(500, 20, 40, 8, rng=0)
+    X, y, H, w = planted.gated_model(500, 20, 40, 8, rng=0)
     here = recovery.GatedOperator.from_generators(X, H, store=store)
     there = recovery.GatedOperator.from_generators(gpu.put(X), gpu.put(H), store=store)
     np.testing.assert_allclose(gpu.get(there.matvec(gpu.put(w))), here.matvec(w), atol=1e-10)
@@ -55,7 +55,7 @@ def test_selection_agrees_with_the_cpu(gpu, size, s):
 
 
 def test_streaming_agrees_with_the_cpu(gpu):
-    X, _, _, y = planted.gated_model(300, 20, 40, 8, rng=1)
+    X, y, _, _ = planted.gated_model(300, 20, 40, 8, rng=1)
     here = recovery.solve(recovery.GatedOperator.from_seed(X, 300, 0), y, 8, solver="aiht", stream=True, max_iter=10)
     operator = recovery.GatedOperator.from_seed(gpu.put(X), 300, 0)
     there = recovery.solve(operator, gpu.put(y), 8, solver="aiht", stream=True, max_iter=10)

@@ -26,7 +26,7 @@ def test_products_with_a_support(gpu, keep, step):
 
 
 def test_streamed_aiht(gpu):
-    X, H, _, y = planted.gated_model(300, 10, 30, 4, rng=1)
+    X, y, H, _ = planted.gated_model(300, 10, 30, 4, rng=1)
     here, there = (
         recovery.solve(recovery.GatedOperator.from_generators(*pair, store=False), data, 4, solver="aiht", stream=True)
         for *pair, data in ((X, H, y), (gpu.put(X), gpu.put(H), gpu.put(y)))

@@ -349,7 +349,7 @@ X5 = np.eye(5)[:, :3]
         (lambda: forms.null_amplification(X5, [0, 0]), ValueError, "not distinct indices"),
         (lambda: forms.null_amplification(X5, [3]), ValueError, "not distinct indices"),
         (lambda: forms.null_amplification(X5, [0.5]), TypeError, "support has dtype"),
-        (lambda: forms.equicorrelated_amplification(4, 5, 0.1), ValueError, "k=5"),
+        (lambda: forms.equicorrelated_amplification(4, 5, 0.1), ValueError, "sparsity=5"),
         (lambda: forms.equicorrelated_amplification(4, 2, 1.0), ValueError, "rho=1.0"),
         (lambda: forms.rss_increase(X5, np.ones(3), [0], [0, 1, 1]), ValueError, "outside the mask"),
         (lambda: forms.rss_increase(np.full((2, 2), np.nan), np.ones(2), [0]), ValueError, "X has 4 element"),

@@ -66,7 +66,7 @@ def test_bad_input_is_refused(name):
             call(name, *arguments)
     if name in COMPARATORS:
         for k in (-1, 13, 1.5):
-            with pytest.raises((TypeError, ValueError), match="k="):
+            with pytest.raises((TypeError, ValueError), match="sparsity="):
                 COMPARATORS[name](X, y, k)
 
 
@@ -171,3 +171,16 @@ def test_the_decoy_design_misleads_the_greedy_and_not_the_pruner():
         greedy += arrays.to_numpy(comparators.omp(X, y, 3).support).tolist() == S
     assert pruned == 20
     assert greedy == 0
+
+
+def test_results_are_printed_in_a_line_and_say_whether_they_found_enough():
+    X, y = np.eye(6), np.array([3.0, 0.0, 2.0, 0.0, 0.0, 0.0])
+    found = comparators.omp(X, y, 2)
+    assert repr(found) == "Selection('omp', 2 of 6 weights)"
+    assert found.success
+    assert found.message == "omp selected 2 of 6 weights"
+    short = comparators.omp(X, y, 3)  # the residual vanishes before
+    assert not short.success
+    assert short.message == "omp selected 2 of 6 weights, and 3 were asked for"
+    assert comparators.least_squares_oracle(X, y, [0]).success
+    assert repr(comparators.lasso_path(X, y)) == "LassoPath(d=6, 2 supports of up to 2 weights)"

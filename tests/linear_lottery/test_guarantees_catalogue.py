@@ -10,6 +10,7 @@ import pytest
 
 import linear_lottery
 import linear_lottery.guarantees
+from linear_lottery import _imp
 from linear_lottery.guarantees import catalogue
 from recovery import Instance, NoiseLaw
 from recovery.guarantees import draw, failure_rate_bound
@@ -101,7 +102,7 @@ def test_more_columns_than_rows_is_never_an_error(guarantee):
     rng = np.random.default_rng(0)
     x = np.array([0.0, 2.0, 0.0, -3.0, 0.0])
     instance = Instance.planted(rng.standard_normal((3, 5)), x, 0.01 * rng.standard_normal(3), x0=np.ones(5))
-    instance = instance.with_options(t=3.0, tau=0.1)
+    instance = instance.with_options(flow_time=3.0, tau=0.1)
     if "law" in guarantee.needs:
         instance = instance.replace(law=NoiseLaw("gaussian", 0.01))
     verdict = guarantee.check(instance)
@@ -133,7 +134,7 @@ ODD = {
 def test_odd_instances_have_verdicts_that_do_not_contradict(guarantee, name):
     X, x, noise = ODD[name]
     law = NoiseLaw("gaussian", 0.2 if noise.any() else 0.0)
-    instance = Instance.planted(X, x, noise, x0=np.ones(len(x)), law=law, options={"t": 3.0, "tau": 0.1})
+    instance = Instance.planted(X, x, noise, x0=np.ones(len(x)), law=law, options={"flow_time": 3.0, "tau": 0.1})
     judgement = guarantee.judge(instance)
     # one draw contradicts no probability, but without noise there is one draw only
     assert not judgement.violated or (guarantee.kind == "probability" and noise.any())
@@ -141,10 +142,10 @@ def test_odd_instances_have_verdicts_that_do_not_contradict(guarantee, name):
 
 @pytest.mark.parametrize("value", [-1.0, "long"])
 @pytest.mark.parametrize(
-    "guarantee", [one for one in CATALOGUE if {"t", "tau"} & set(one.needs)], ids=lambda one: one.name
+    "guarantee", [one for one in CATALOGUE if {"flow_time", "tau"} & set(one.needs)], ids=lambda one: one.name
 )
 def test_an_option_that_is_no_number_is_a_sentence(guarantee, value):
-    [name] = {"t", "tau"} & set(guarantee.needs)
+    [name] = {"flow_time", "tau"} & set(guarantee.needs)
     instance = draw(guarantee, 0).with_options(**{name: value})
     with pytest.raises((TypeError, ValueError), match=rf"options\['{name}'\]={value!r}"):
         guarantee.judge(instance)
@@ -176,8 +177,8 @@ def test_the_largest_first_is_noticed(guarantee, monkeypatch):
         weights = np.array([path.weights[0], linear_lottery.gradient_flow(X, y, 0 * path.w, mask=masks[1])])
         return dataclasses.replace(path, masks=masks, weights=weights, sizes=(len(path.w), int(masks[1].sum())))
 
-    monkeypatch.setattr(linear_lottery, "imp", reversed_imp)
-    monkeypatch.setattr(linear_lottery, "threshold_prune", reversed_threshold)
+    monkeypatch.setattr(_imp, "imp", reversed_imp)
+    monkeypatch.setattr(_imp, "threshold_prune", reversed_threshold)
     if guarantee.name == "backward-elimination":
         monkeypatch.setattr(
             "linear_lottery.guarantees.bounded_noise.backward_elimination",
@@ -204,14 +205,14 @@ def test_wrong_weights_are_noticed(name, monkeypatch):
             return dataclasses.replace(path, weights=100 * path.weights)
         return dataclasses.replace(path, weights=path.weights * (1 + 1e-6 * np.arange(len(path.weights[0]))))
 
-    monkeypatch.setattr(linear_lottery, "imp", inexact)
+    monkeypatch.setattr(_imp, "imp", inexact)
     violations = sum(one.violated for _, one in judged(guarantee, range(30)))
     assert violations == 0 if name == "no-barrier" else violations >= 10
 
 
 def test_verdicts_do_not_depend_on_units():
     for guarantee in CATALOGUE:
-        if {"t", "tau", "law"} & set(guarantee.needs):
+        if {"flow_time", "tau", "law"} & set(guarantee.needs):
             continue
         instance = draw(guarantee, 3)
         scaled = instance.replace(y=1024.0 * instance.y, x=1024.0 * instance.x, noise=1024.0 * instance.noise)

@@ -1,5 +1,6 @@
 """Iterative magnitude pruning: against a plain loop, over schedules, starts, times, ties, types and bad input."""
 
+import inspect
 import math
 from fractions import Fraction
 
@@ -9,6 +10,7 @@ import standin
 from scipy.linalg import expm
 
 import linear_lottery
+import recovery
 from linear_lottery import PruningPath, gradient_flow, imp
 
 SCHEDULES = ["one-by-one", 0.2, 0.5, 3, "one-shot"]
@@ -79,7 +81,7 @@ def test_it_is_the_plain_loop(design, schedule, t):
         X, y, w0 = problem(design, seed)
         if t < math.inf:
             X = X / np.abs(X).max()
-        path = imp(X, y, 3, w0=w0, schedule=schedule, t=t)
+        path = imp(X, y, 3, w0=w0, schedule=schedule, flow_time=t)
         order, weights, kept = plain_loop(X, y, 3, w0, schedule, t)
         assert path.order.tolist() == order
         assert path.support.tolist() == kept
@@ -129,7 +131,7 @@ def test_schedules_prune_as_many_as_they_say():
 def test_survivors_are_rewound_bit_for_bit(t):
     for design in (tall, wide):
         X, y, w0 = problem(design)
-        path = imp(X, y, 2, w0=w0, t=t)
+        path = imp(X, y, 2, w0=w0, flow_time=t)
         assert np.array_equal(path.weights, np.where(path.masks, w0, 0.0))
         assert np.array_equal(path.order, np.argsort(np.abs(w0))[:-2])
         assert np.array_equal(path.w0, w0)
@@ -137,7 +139,7 @@ def test_survivors_are_rewound_bit_for_bit(t):
 
 def test_each_round_is_the_flow_from_the_rewound_start():
     X, y, w0 = problem(wide)
-    path = imp(X, y, 4, w0=w0, schedule=0.3, t=2.0)
+    path = imp(X, y, 4, w0=w0, schedule=0.3, flow_time=2.0)
     for mask, weights in zip(path.masks, path.weights, strict=True):
         assert np.array_equal(weights, gradient_flow(X, y, w0, 2.0, mask))
 
@@ -156,7 +158,7 @@ def test_orthogonal_features_go_in_the_order_of_their_projections():
     wanted = np.argsort(np.abs(X.T @ y))[:7]
     for schedule in SCHEDULES:
         for t in (math.inf, 1e4):
-            assert np.array_equal(imp(X, y, 2, w0=w0, schedule=schedule, t=t).order, wanted)
+            assert np.array_equal(imp(X, y, 2, w0=w0, schedule=schedule, flow_time=t).order, wanted)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
@@ -168,7 +170,7 @@ def test_equal_weights_keep_the_smaller_index(schedule):
     for column in (rng.standard_normal(20), np.full(20, 0.1)):
         for t in (math.inf, 0.3):
             same = np.repeat(column[:, None], 8, axis=1)
-            path = imp(same, rng.standard_normal(20) + 1, 2, schedule=schedule, t=t)
+            path = imp(same, rng.standard_normal(20) + 1, 2, schedule=schedule, flow_time=t)
             assert path.order.tolist() == [7, 6, 5, 4, 3, 2]
 
 
@@ -190,7 +192,7 @@ def test_duplicates_tie_also_where_a_large_start_cancels(t):
             rng = np.random.default_rng(seed)
             base = rng.standard_normal((30, 6))
             X, start = np.concatenate([base, base], axis=1), size * np.tile(rng.standard_normal(6), 2)
-            order = imp(X, rng.standard_normal(30), 0, w0=start, t=t).order.tolist()
+            order = imp(X, rng.standard_normal(30), 0, w0=start, flow_time=t).order.tolist()
             assert all(order.index(j + 6) < order.index(j) for j in range(6)), (size, seed)
 
 
@@ -213,7 +215,7 @@ def test_nulls_tie_under_a_residual_that_is_much_larger_than_the_signal():
         residual = np.linalg.qr(X, mode="complete")[0][:, 12:] @ rng.standard_normal(48)
         for start in (None, np.ones(12)):
             for t in (math.inf, 1e6):  # by deflation and in refits
-                path = imp(X, X @ w + 1e6 * residual, 3, w0=start, t=t)
+                path = imp(X, X @ w + 1e6 * residual, 3, w0=start, flow_time=t)
                 assert path.order.tolist() == [11, 10, 9, 8, 6, 5, 3, 2, 0]
 
 
@@ -238,8 +240,11 @@ def test_scales_do_not_matter_in_float32_either(design, scale):
 def test_scales_do_not_matter(c, design):
     X, y, w0 = problem(design)
     for t in (math.inf, 2.0):
-        plain = imp(X, y, 3, w0=w0, t=t)
-        for path, back in ((imp(c * X, c * y, 3, w0=w0, t=t / c / c), 1.0), (imp(X, c * y, 3, w0=c * w0, t=t), 1 / c)):
+        plain = imp(X, y, 3, w0=w0, flow_time=t)
+        for path, back in (
+            (imp(c * X, c * y, 3, w0=w0, flow_time=t / c / c), 1.0),
+            (imp(X, c * y, 3, w0=c * w0, flow_time=t), 1 / c),
+        ):
             assert np.array_equal(path.order, plain.order)
             assert np.abs(path.weights * back - plain.weights).max() <= 1e-12
 
@@ -271,8 +276,8 @@ def test_synchronisations_are_one_a_round():
 def test_float32_is_kept_and_mixtures_are_float64():
     X, y, w0 = problem(tall)
     for design_t in (math.inf, 2.0):
-        path = imp(*(value.astype(np.float32) for value in (X, y)), 4, w0=w0.astype(np.float32), t=design_t)
-        plain = imp(X, y, 4, w0=w0, t=design_t)
+        path = imp(*(value.astype(np.float32) for value in (X, y)), 4, w0=w0.astype(np.float32), flow_time=design_t)
+        plain = imp(X, y, 4, w0=w0, flow_time=design_t)
         assert path.weights.dtype == np.float32
         assert np.array_equal(path.order, plain.order)
         assert np.abs(path.weights - plain.weights).max() <= 1e-5
@@ -293,14 +298,14 @@ def test_the_losses_are_those_of_the_weights_and_rise():
 def test_a_path_finds_its_rounds_and_prints_no_arrays():
     X, y, _ = problem(tall)
     path = imp(X, y, 2, schedule=4)
-    assert repr(path) == ("PruningPath(d=12, keep=2, n_rounds=3, route='deflation', dtype=float64, device='cpu')")
+    assert repr(path) == ("PruningPath(d=12, sparsity=2, n_rounds=3, route='deflation', dtype=float64, device='cpu')")
     assert [path.round_of(size) for size in (12, 8, 4, 2)] == [0, 1, 2, 3]
     with pytest.raises(ValueError, match="size=5 is not on this path; expected a number it visits, such as 8 and 4"):
         path.round_of(5)
     with pytest.raises(ValueError, match="size=1 is not on this path"):
         path.round_of(1)
     assert np.array_equal(path.w, path.weights[-1])
-    assert path.keep == 2
+    assert path.sparsity == 2
 
 
 @pytest.mark.parametrize(
@@ -312,11 +317,11 @@ def test_a_path_finds_its_rounds_and_prints_no_arrays():
         ({"y": np.ones(4)}, ValueError, "y has 4"),
         ({"y": np.full(40, np.inf)}, ValueError, "y has 40 element"),
         ({"w0": np.ones(7)}, ValueError, "w0 has shape"),
-        ({"keep": 13}, ValueError, "keep=13"),
-        ({"keep": -1}, ValueError, "keep=-1"),
-        ({"keep": 2.0}, TypeError, "keep=2.0"),
-        ({"t": -1.0}, ValueError, "t=-1"),
-        ({"t": math.nan}, ValueError, "t=nan"),
+        ({"sparsity": 13}, ValueError, "sparsity=13"),
+        ({"sparsity": -1}, ValueError, "sparsity=-1"),
+        ({"sparsity": 2.0}, TypeError, "sparsity=2.0"),
+        ({"flow_time": -1.0}, ValueError, "flow_time=-1"),
+        ({"flow_time": math.nan}, ValueError, "flow_time=nan"),
         ({"schedule": "20 %"}, ValueError, "schedule='20 %'"),
         ({"schedule": 0}, ValueError, "schedule=0"),
         ({"schedule": 1.0}, ValueError, "schedule=1.0"),
@@ -328,7 +333,7 @@ def test_a_path_finds_its_rounds_and_prints_no_arrays():
 )
 def test_refusals_name_the_argument(change, error, words):
     X, y, w0 = problem(tall)
-    arguments = {"X": X, "y": y, "keep": 3, "w0": w0, **change}
+    arguments = {"X": X, "y": y, "sparsity": 3, "w0": w0, **change}
     with pytest.raises(error, match=words):
         imp(**arguments)
 
@@ -338,19 +343,26 @@ def test_public_names():
     assert linear_lottery.PruningPath is PruningPath
 
 
-def test_a_path_says_how_it_ended_and_shows_a_short_table():
-    rng = np.random.default_rng(0)
-    X = rng.standard_normal((40, 30))
-    y = X @ rng.standard_normal(30)
-    path = imp(X, y, 2)
+def test_a_path_says_how_it_ended_in_a_line_and_in_a_table():
+    X, y, _ = problem(tall)
+    path = imp(X, y, 3, schedule="one-shot")
+    d = X.shape[1]
     assert path.success
-    assert path.message == "pruned: 2 of 30 weights are left after 28 round(s)"
-    table = path._repr_html_()
-    assert table.count("<tr>") == 1 + 20 + 1  # the head, 20 of 29 rounds, and the dots between them
-    assert f"<tr><td>0</td><td>30</td><td>{path.order[0]}</td></tr>" in table
-    assert f"<tr><td>27</td><td>3</td><td>{path.order[-1]}</td></tr><tr><td>28</td><td>2</td><td></td></tr>" in table
-    assert "route=&#x27;deflation&#x27;" in table
-    assert "'" not in table
-    whole = imp(X, y, 2, schedule="one-shot")._repr_html_()
-    assert whole.count("<tr>") == 3
-    assert "<td>30</td><td>" + ", ".join(map(str, imp(X, y, 2, schedule="one-shot").order[:8])) + ", ...</td>" in whole
+    assert path.message == f"pruned to 3 of {d} weights in 1 round"
+    assert (path.sparsity, path.n_rounds, path.n_iter) == (3, 1, 2)
+    assert len(repr(path)) < 120
+    page = path._repr_html_()
+    assert page.count("<tr>") == 3
+    assert f"<td>0</td><td>{d}</td><td>{', '.join(map(str, path.order.tolist()))}</td>" in page
+    assert "<td>1</td><td>3</td><td></td>" in page
+    long = imp(np.eye(50), np.arange(1.0, 51.0), 0)._repr_html_()
+    assert "<td>19</td><td>31</td><td>19</td>" in long
+    assert "and 31 more rounds" in long
+
+
+def test_shared_arguments_stand_in_the_order_of_the_pruning_of_networks():
+    linear = list(inspect.signature(imp).parameters)
+    of_networks = list(inspect.signature(recovery.imp).parameters)
+    shared = [name for name in linear if name in of_networks]
+    assert shared[:3] == ["X", "y", "sparsity"]
+    assert shared == [name for name in of_networks if name in linear]

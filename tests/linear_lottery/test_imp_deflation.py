@@ -169,7 +169,7 @@ def test_columns_that_depend_on_each_other_are_refitted():
         assert imp(X, np.ones(len(X)), 2).route == "refit"
     for X in (base, base[:10], graded(rng, 50, 10, 11), base * 1e-200, base * np.logspace(0, 6, 10)):
         assert imp(X, np.ones(len(X)), 2).route == "deflation"
-    assert imp(base, np.ones(50), 2, t=1e30).route == "refit"
+    assert imp(base, np.ones(50), 2, flow_time=1e30).route == "refit"
 
 
 @pytest.mark.parametrize("m", [1, 2, 63, 64, 65, 200])

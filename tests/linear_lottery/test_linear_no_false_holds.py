@@ -14,7 +14,7 @@ KNOWN = {guarantee.name: guarantee for guarantee in catalogue()}
 SILENT = NoiseLaw("gaussian", 0.0)
 RECOVERY = ("smallest-singular-value", "largest-noise", "backward-elimination", "threshold-exact", "noise-free")
 PROBABLE = tuple(name for name in KNOWN if name.startswith("probable-") and name != "probable-prediction")
-OPTIONS = {"tau": 0.1, "t": 50.0}
+OPTIONS = {"tau": 0.1, "flow_time": 50.0}
 TRUTH = np.array([0.0, 0.7, 0.3, 0.0])
 
 
@@ -72,8 +72,10 @@ def test_what_counts_as_orthogonal_counts_as_an_error_too(n, share):
     y = X @ np.linalg.solve(X.T @ X, np.array([1.0, 1 + 0.8 * r, -3.0]))
     for sparsity in (1, 2):
         for t in (5.0, 50.0, 500.0):
-            judged(Instance(X, y, sparsity, x0=np.ones(3), options={"tau": 0.1, "t": t * n}))
-    clear = judged(Instance(X, X @ np.array([1.0, 2.0, -3.0]), 2, x0=np.ones(3), options={"tau": 0.1, "t": 50.0 * n}))
+            judged(Instance(X, y, sparsity, x0=np.ones(3), options={"tau": 0.1, "flow_time": t * n}))
+    clear = judged(
+        Instance(X, X @ np.array([1.0, 2.0, -3.0]), 2, x0=np.ones(3), options={"tau": 0.1, "flow_time": 50.0 * n})
+    )
     for name in ("order-orthogonal", "order-best-subset", "order-coherence", "order-finite-time-orthonormal"):
         assert clear[name].check.status == clear[name].conclusion.status == "holds", name
 
@@ -111,9 +113,9 @@ def test_far_from_one(seed, scale):
     A, noise, law = rng.standard_normal((12, 4)), 0.02 * rng.standard_normal(12), NoiseLaw("gaussian", 0.02)
     here = judged(planted(rng, A, TRUTH, noise, law))
     small = NoiseLaw("gaussian", 0.02 * scale)
-    t = {"tau": 0.1, "t": 50.0 / scale / scale} if scale > 1e-200 else OPTIONS
+    t = {"tau": 0.1, "flow_time": 50.0 / scale / scale} if scale > 1e-200 else OPTIONS
     there = judged(planted(np.random.default_rng(seed), A * scale, TRUTH, noise * scale, small, options=t))
-    judged(planted(rng, A, TRUTH * scale, noise * scale, small, scale, {"tau": 0.1 * scale, "t": 50.0}))
+    judged(planted(rng, A, TRUTH * scale, noise * scale, small, scale, {"tau": 0.1 * scale, "flow_time": 50.0}))
     judged(planted(rng, A, TRUTH * scale, noise * scale, small))  # with a start of size 1
     judged(planted(rng, A * np.array([1.0, scale, 1.0, 1.0]), TRUTH, noise, law))
     if scale > 1e-200:
@@ -131,7 +133,7 @@ def test_tall(kind):
         A = np.linalg.qr(A)[0]
     size = float(np.linalg.norm(A[:, 0])) / 100_000**0.5
     noise, law = 0.01 * size * rng.standard_normal(100_000), NoiseLaw("gaussian", 0.01 * size)
-    t = {"tau": 0.1, "t": 50.0 / size**2}
+    t = {"tau": 0.1, "flow_time": 50.0 / size**2}
     found = judged(planted(rng, A, TRUTH, noise, law, options=t))
     for name in ("smallest-singular-value", *PROBABLE[:2]):
         assert found[name].check.status == found[name].conclusion.status == "holds", name

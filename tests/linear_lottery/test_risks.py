@@ -226,7 +226,7 @@ def test_recovery_with_more_samples_than_weights_and_without_noise():
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
-        (lambda: forms.recovery_probability(5, 6, 1.0), ValueError, "k=6"),
+        (lambda: forms.recovery_probability(5, 6, 1.0), ValueError, "sparsity=6"),
         (lambda: forms.recovery_probability(5.0, 2, 1.0), TypeError, "d=5.0"),
         (lambda: forms.recovery_probability(5, 2, np.nan), ValueError, "amplitude"),
         (lambda: forms.recovery_probability(5, 2, 1.0, [1.0, 0.0]), ValueError, "s=0 is out of range"),
@@ -237,7 +237,7 @@ def test_recovery_with_more_samples_than_weights_and_without_noise():
         ),
         (lambda: forms.gaussian_recovery_probability([1.0], 0.0, 3, 1.0), ValueError, "deviations=0"),
         (lambda: forms.gaussian_recovery_probability([1.0], 1.0, 3, 0.0), ValueError, "null_deviation=0"),
-        (lambda: forms.asymptotic_transition(5, 5), ValueError, "k=5"),
+        (lambda: forms.asymptotic_transition(5, 5), ValueError, "sparsity=5"),
         (lambda: forms.transition_amplitude(10, 3, 1.0, 0.0083), ValueError, "probability=0.0083"),
         (lambda: forms.transition_amplitude(10, 3, 1.0, 1.0), ValueError, "probability=1"),
         (lambda: forms.threshold_recovery_probability(9, 2, 1.0, -0.1), ValueError, "tau=-0.1"),

@@ -32,7 +32,7 @@ def test_it_is_the_plain_loop(shape, t):
     for seed in range(5):
         X, y, w0 = problem(shape, seed)
         for tau in (0.05, 0.3, 1.0, 50.0):
-            path = threshold_prune(X, y, tau, w0=w0, t=t)
+            path = threshold_prune(X, y, tau, w0=w0, flow_time=t)
             masks, order = plain_loop(X, y, tau, w0, t)
             assert np.array_equal(path.masks, masks)
             assert path.order.tolist() == order
@@ -139,7 +139,7 @@ def test_the_first_round_is_the_first_of_pruning_by_number():
         ({"tau": -0.1}, ValueError, "tau=-0.1"),
         ({"tau": math.inf}, ValueError, "tau=inf"),
         ({"tau": "small"}, TypeError, "tau='small'"),
-        ({"t": -1.0}, ValueError, "t=-1"),
+        ({"flow_time": -1.0}, ValueError, "flow_time=-1"),
         ({"max_rounds": -1}, ValueError, "max_rounds=-1"),
         ({"max_rounds": 1.5}, TypeError, "max_rounds=1.5"),
     ],
@@ -148,3 +148,15 @@ def test_refusals_name_the_argument(change, error, words):
     X, y, _ = problem((40, 12))
     with pytest.raises(error, match=words):
         threshold_prune(**{"X": X, "y": y, "tau": 0.1, **change})
+
+
+def test_a_run_that_its_cap_ended_says_so():
+    X, y = np.eye(4), np.array([0.1, 3.0, 0.4, 2.0])
+    done = threshold_prune(X, y, 0.5)
+    assert done.success
+    assert "max_rounds" not in done.message
+    assert threshold_prune(X, y, 0.5, max_rounds=1).success  # one round is all that it takes
+    stopped = threshold_prune(X, y, 0.5, max_rounds=0)
+    assert not stopped.success
+    assert stopped.message.endswith("max_rounds was reached while weights were still small enough to go")
+    assert stopped.sizes == (4,)

@@ -3,6 +3,7 @@
 import importlib
 import os
 import signal
+import sys
 import threading
 
 import pytest
@@ -135,10 +136,7 @@ def test_what_is_no_address_is_a_sentence_before_dask_is_asked(registered, tmp_p
 
 
 def test_dask_that_is_not_installed_is_a_sentence(registered, tmp_path, capsys, monkeypatch):
-    def missing(name):
-        raise ImportError(name)
-
-    monkeypatch.setattr(cluster.importlib, "import_module", missing)
+    monkeypatch.setitem(sys.modules, "distributed", None)
     code, errors = command(tmp_path, capsys, "--dask", "tcp://127.0.0.1:9")
     assert code == 1
     assert "--dask needs Dask, which is not installed: pip install 'sparse-recovery-lab[cluster]'" in errors

@@ -95,7 +95,7 @@ def test_what_is_out_of_reach_is_unknown_and_not_guessed(monkeypatch):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_group_value_is_that_of_neural_isometry(seed):
-    X, H, w, _ = planted.gated_model(60, 4, 5, 2, rng=seed)
+    X, _, H, w = planted.gated_model(60, 4, 5, 2, rng=seed)
     operator = GatedOperator.from_generators(X, H)
     A = operator.columns(np.arange(20))
     wanted = neural_isometry(X, operator.gates(), w).value

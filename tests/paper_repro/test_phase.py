@@ -33,7 +33,7 @@ def test_both_operators_hide_the_same_weights_behind_unit_columns():
     (A, w), (other, same) = (phase.draw_problem(cell, 1) for cell in cells)
     np.testing.assert_array_equal(w, same)
     assert np.count_nonzero(w) == 3
-    X, H, drawn, _ = planted.gated_model(25, 8, 10, 3, rng=stream("phase", "instance", 25, 8, 10, 3, 5, 1))
+    X, _, H, drawn = planted.gated_model(25, 8, 10, 3, rng=stream("phase", "instance", 25, 8, 10, 3, 5, 1))
     np.testing.assert_array_equal(w, drawn)
     column = X[:, 5] * (X @ H[:, 2] >= 0)
     np.testing.assert_allclose(A[:, 2 * 8 + 5], column / np.linalg.norm(column), rtol=1e-12)

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import sys
 
 import fabricated
 import pytest
@@ -106,7 +107,7 @@ def test_load_gives_records_arrays_and_a_data_frame(tmp_path):
 def test_pandas_missing_is_a_sentence(tmp_path, monkeypatch):
     fabricated.fill(tmp_path, "fig1", "smoke")
     found = results.load("fig1", "smoke", tmp_path)
-    monkeypatch.setitem(results.importlib.sys.modules, "pandas", None)
+    monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match="to_pandas needs pandas"):
         found.to_pandas()
 

@@ -16,7 +16,7 @@ def written_out(X, H):
 @given(st.integers(0, 10**6), st.sampled_from(["normal", "signs"]))
 def test_labels_and_gates(seed, values):
     n, d, p, k = 12, 3, 9, 5
-    X, H, w, y = planted.gated_model(n, d, p, k, values=values, rng=seed)
+    X, y, H, w = planted.gated_model(n, d, p, k, values=values, rng=seed)
     assert (X.shape, H.shape, w.shape, y.shape) == ((n, d), (d, p), (d * p,), (n,))
     assert np.count_nonzero(w) == k
     if values == "signs":
@@ -30,7 +30,7 @@ def test_labels_and_gates(seed, values):
 
 def test_gates_fill_a_small_arrangement():
     # 6 points of the plane have 12 patterns, 6 of them without complements: drawing must find them all
-    X, H, _, _ = planted.gated_model(6, 2, 6, 3, rng=0)
+    X, _, H, _ = planted.gated_model(6, 2, 6, 3, rng=0)
     signs = {tuple(column if column[0] else ~column) for column in (X @ H >= 0).T}
     assert len(signs) == 6
     with pytest.raises(ValueError, match="p=7 gates"):
@@ -49,12 +49,12 @@ def test_why_complements_are_refused():
 def test_order_of_columns_is_that_of_the_operator():
     from recovery import GatedOperator
 
-    X, H, w, y = planted.gated_model(40, 4, 6, 7, rng=3)
+    X, y, H, w = planted.gated_model(40, 4, 6, 7, rng=3)
     np.testing.assert_allclose(GatedOperator.from_generators(X, H).matvec(w), y, rtol=1e-12, atol=1e-12)
 
 
 def test_support_is_uniform():
-    counts = sum((planted.gated_model(20, 2, 2, 1, rng=seed)[2] != 0).astype(int) for seed in range(400))
+    counts = sum((planted.gated_model(20, 2, 2, 1, rng=seed).w != 0).astype(int) for seed in range(400))
     assert counts.sum() == 400
     assert np.all(np.abs(counts - 100) < 4.5 * np.sqrt(400 * 0.25 * 0.75))
 
@@ -66,7 +66,7 @@ def test_same_seed_same_bits_and_dtype():
         np.testing.assert_array_equal(a, b)
         assert c.dtype == np.float32
         np.testing.assert_array_equal(a.astype(np.float32), c)
-    assert not np.any(planted.gated_model(20, 4, 5, 0, rng=9)[3])
+    assert not np.any(planted.gated_model(20, 4, 5, 0, rng=9).y)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_same_seed_same_bits_and_dtype():
         ((0, 2, 2, 1), {}, "n=0"),
         ((5, 0, 2, 1), {}, "d=0"),
         ((5, 2, 0, 1), {}, "p=0"),
-        ((5, 2, 2, 5), {}, "k=5"),
+        ((5, 2, 2, 5), {}, "sparsity=5"),
         ((5, 2, 2, 1), {"values": "binary"}, "values='binary'"),
         ((5, 2, 2, 1), {"dtype": "int32"}, "dtype='int32'"),
         ((5, 2, 2, 1), {"device": "tpu"}, "device='tpu'"),

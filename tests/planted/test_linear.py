@@ -119,7 +119,7 @@ def test_designs_are_values():
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
-        (lambda: planted.linear_model(5, 4, 5), ValueError, "k=5"),
+        (lambda: planted.linear_model(5, 4, 5), ValueError, "sparsity=5"),
         (lambda: planted.linear_model(5, 4, 2, design="wishart"), ValueError, "design='wishart'"),
         (lambda: planted.linear_model(5, 4, 2, design=None), TypeError, "design=None"),
         (lambda: planted.linear_model(5, 4, 2, noise=-1.0), ValueError, "noise=-1"),
@@ -137,3 +137,22 @@ def test_designs_are_values():
 def test_bad_arguments_get_a_sentence(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+@pytest.mark.parametrize(
+    ("drawn", "fields", "printed"),
+    [
+        (planted.linear_model(5, 4, 2, rng=0), "X y w", "LinearModel(X=float64[5, 4], y=float64[5], w=float64[4])"),
+        (
+            planted.gated_model(5, 2, 2, 1, rng=0),
+            "X y H w",
+            "GatedModel(X=float64[5, 2], y=float64[5], H=float64[2, 2], w=float64[4])",
+        ),
+        (planted.release_instance(2, 3, 0, n=6, d=4), "X y network", "ReleaseInstance(X=float64[6, 4], y=float64[6], "),
+    ],
+)
+def test_generators_return_named_tuples_with_y_second(drawn, fields, printed):
+    assert drawn._fields == tuple(fields.split())
+    assert drawn[1] is drawn.y
+    assert drawn.y.shape == (len(drawn.X),)
+    assert repr(drawn).startswith(printed)

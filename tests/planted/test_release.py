@@ -107,7 +107,7 @@ def test_frequencies(legacy):
     ("args", "options", "error", "words"),
     [
         ((0, 5, 0), {}, ValueError, "m=0"),
-        ((2, -1, 0), {}, ValueError, "s=-1"),
+        ((2, -1, 0), {}, ValueError, "sparsity=-1"),
         ((2, 5, -1), {}, ValueError, "seed=-1"),
         ((2, 5, 0.0), {}, TypeError, "seed=0.0"),
         ((2, 5, 0), {"labels": "half"}, ValueError, "labels='half'"),

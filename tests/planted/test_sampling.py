@@ -82,8 +82,8 @@ def test_same_seed_same_bits():
 @pytest.mark.parametrize(
     ("args", "options", "error", "words"),
     [
-        ((3, 2, 7), {}, ValueError, "s=7"),
-        ((3, 2, -1), {}, ValueError, "s=-1"),
+        ((3, 2, 7), {}, ValueError, "sparsity=7"),
+        ((3, 2, -1), {}, ValueError, "sparsity=-1"),
         ((0, 2, 1), {}, ValueError, "d=0"),
         ((3, 2.0, 1), {}, TypeError, "m=2.0"),
         ((3, 1, 1), {"signs": "mixed"}, ValueError, "one neuron of each sign"),

@@ -199,14 +199,14 @@ def test_moves_change_something_and_keep_what_they_should():
     rng = np.random.default_rng(0)
     start = Instance.planted(
         rng.standard_normal((4, 3)), np.array([1.0, 0.0, 2.0]), rng.standard_normal(4), x0=rng.standard_normal(3)
-    ).with_options(tau=1.0, t=2.0, schedule="one-shot")
+    ).with_options(tau=1.0, flow_time=2.0, schedule="one-shot")
     changed = dict.fromkeys(("matrix", "x", "noise", "x0"), 0)
     for _ in range(300):
         moved = move(start, rng, options=("tau", "schedule"))
         for name in changed:
             changed[name] += not np.array_equal(getattr(moved, name), getattr(start, name))
         assert np.array_equal(moved.x != 0.0, start.x != 0.0)
-        assert moved.options["t"] == 2.0
+        assert moved.options["flow_time"] == 2.0
         assert moved.options["schedule"] == "one-shot"
     assert min(changed.values()) > 60
     quiet = move(start.replace(noise=np.zeros(4)), rng)

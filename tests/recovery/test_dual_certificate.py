@@ -76,7 +76,7 @@ def test_signs_follow_the_order_of_the_support(backend):
 
 
 def test_a_gated_operator_is_certified():
-    X, H, w, _ = planted.gated_model(40, 4, 5, 2, rng=2)
+    X, _, H, w = planted.gated_model(40, 4, 5, 2, rng=2)
     A = recovery.GatedOperator.from_generators(X, H)
     support = np.flatnonzero(w)
     found = dual_certificate(A, support, np.sign(w[support]))

@@ -55,7 +55,7 @@ def test_niht_makes_the_reference_steps():
 
 
 def test_all_ways_to_make_a_gated_step_agree():
-    X, H, w, y = planted.gated_model(40, 6, 8, 5, rng=0)
+    X, y, H, w = planted.gated_model(40, 6, 8, 5, rng=0)
     x, step, s = np.where(np.abs(w) > 0.5, w, 0.0), 0.01, 7
     plain = reference_iht_step(GatedReference(X, H).A, y, x, step, s)
     np.testing.assert_allclose(released_loop_step(X, H, y, x, step, s), plain, atol=1e-12)
@@ -157,7 +157,7 @@ def test_aiht_converges_in_fewer_steps_than_niht():
 
 @pytest.mark.parametrize("solver", ["iht", "aiht"])
 def test_streaming_makes_the_same_steps(solver, monkeypatch):
-    X, H, _, y = planted.gated_model(60, 6, 12, 3, rng=1)
+    X, y, H, _ = planted.gated_model(60, 6, 12, 3, rng=1)
     options = {"step": 0.01} if solver == "iht" else {}
     A = recovery.GatedOperator.from_generators(X, H)
     whole = recovery.solve(A, y, 3, solver=solver, max_iter=20, **options)
@@ -174,7 +174,7 @@ def test_streaming_makes_the_same_steps(solver, monkeypatch):
 
 
 def test_streaming_on_the_device(backend):
-    X, H, _, y = planted.gated_model(60, 6, 12, 3, rng=1)
+    X, y, H, _ = planted.gated_model(60, 6, 12, 3, rng=1)
     A = recovery.GatedOperator.from_generators(backend.put(X), backend.put(H), store=False)
     found = recovery.solve(A, backend.put(y), 3, solver="aiht", stream=True, max_iter=5)
     plain = recovery.solve(recovery.GatedOperator.from_generators(X, H), y, 3, solver="aiht", max_iter=5)

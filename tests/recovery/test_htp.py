@@ -13,7 +13,7 @@ from tests.oracles.operators import reference_htp_step
 
 
 def gated(n, d, p, k, seed, values="signs"):
-    X, H, w, y = planted.gated_model(n, d, p, k, values=values, rng=seed)
+    X, y, H, w = planted.gated_model(n, d, p, k, values=values, rng=seed)
     return recovery.GatedOperator.from_generators(X, H), w, y
 
 

@@ -38,7 +38,7 @@ def test_planted_is_a_x_plus_noise_on_every_backend(backend):
 
 
 def test_an_operator_is_written_out():
-    X, H, w, y = gated_model(8, 3, 2, 2, rng=0)
+    X, y, H, w = gated_model(8, 3, 2, 2, rng=0)
     A = GatedOperator.from_generators(X, H)
     made = Instance(A, y, 2, x=w.ravel(), noise=np.zeros(8))
     np.testing.assert_allclose(made.matrix @ made.x, y, atol=1e-12)

@@ -81,7 +81,7 @@ def test_the_joint_program_is_sharper_than_single_ones():
 
 
 def test_arrays_of_any_kind_and_operators(backend):
-    X, H, *_ = planted.gated_model(9, 3, 4, 1, rng=3)
+    X, _, H, _ = planted.gated_model(9, 3, 4, 1, rng=3)
     A = recovery.GatedOperator.from_generators(backend.put(X), backend.put(H))
     dense = backend.get(A.columns(A.xp.arange(12)))
     plain = null_space_constant(dense, 2)

@@ -130,8 +130,8 @@ def test_a_tall_design_keeps_its_small_column(backend, scale, dtype):
     error = 4 * rank_tolerance(2, dtype) / scale
     for t in (math.inf, 1e30):
         assert np.abs(backend.get(gradient_flow(*known, t)) - [1.0, 2.0]).max() <= error
-        assert backend.get(imp(*known[:2], 1, t=t).support).tolist() == [1]
-        assert backend.get(threshold_prune(*known[:2], 1.5, t=t).support).tolist() == [1]
+        assert backend.get(imp(*known[:2], 1, flow_time=t).support).tolist() == [1]
+        assert backend.get(threshold_prune(*known[:2], 1.5, flow_time=t).support).tolist() == [1]
     assert backend.get(backward_elimination(*known[:2], 2).weights) == pytest.approx([1.0, 2.0], abs=error)
 
 

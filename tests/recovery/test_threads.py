@@ -38,7 +38,7 @@ def l1_stopped_early(seed):
 
 
 def group_l1(seed):
-    X, H, _, y = gated_model(12, 2, 4, 2, rng=seed)
+    X, y, H, _ = gated_model(12, 2, 4, 2, rng=seed)
     return recovery.solve(recovery.GatedOperator.from_generators(X, H), y, 2, solver="group_l1").support.size == 2
 
 

@@ -127,7 +127,7 @@ class Instance:
     law : NoiseLaw, optional
         The law that the noise was drawn from, independently of A and x.
     options : mapping, optional
-        What else a guarantee asks for (``"t"``, ``"tau"``, ``"lam"``, ``"schedule"``, ...) and where the
+        What else a guarantee asks for (``"flow_time"``, ``"tau"``, ``"lam"``, ``"schedule"``, ...) and where the
         instance comes from (``"design"``, ``"seed"``): numbers, strings, bools and None.
 
     Raises
@@ -441,7 +441,7 @@ SCALES = ("data", "matrix", "columns")
 """What a statement may not depend on: see :class:`recovery.guarantees.Guarantee`."""
 _COMFORT = 64
 """Exponents up to this size are left alone: sixth powers and sums of 10^100 of them are far from the ends of range."""
-_OPTIONS = {"lam": (1, 1), "tau": (-1, 1), "t": (-2, 0), "step": (-2, 0)}
+_OPTIONS = {"lam": (1, 1), "tau": (-1, 1), "t": (-2, 0), "flow_time": (-2, 0), "step": (-2, 0)}
 """Units of options: powers of those of A, and of y."""
 
 

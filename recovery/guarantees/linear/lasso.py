@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from planted.base.arrays import EPS
+from planted.base.extras import need
 from planted.base.quiet import quiet
 from recovery.exact.bounded import (
     Bounded,
@@ -57,8 +58,8 @@ def lasso_solution(A: np.ndarray, y: np.ndarray, lam: float) -> tuple[np.ndarray
         A'(y - A w) / (n lam): the signs of w where it is not 0, at most 1 + 1e-9 in size elsewhere. None instead of
         both where neither answer passes this check.
     """
-    from sklearn import config_context
-    from sklearn.linear_model import lars_path
+    config_context = need("sklearn").config_context
+    lars_path = need("sklearn.linear_model").lars_path
 
     n = len(y)
     scale = float(np.linalg.norm(A)) or 1.0  # LARS has absolute tolerances
