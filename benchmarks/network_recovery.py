@@ -61,7 +61,7 @@ def measure(cell: tuple[Any, ...], method: str, n_iter: int) -> str:
         X, y, truth = instance(*sizes, seed)
         begin = time.process_time()
         m, s = sizes[2], sizes[3]
-        fit = recovery.fit_network(X, y, n_neurons=m, sparsity=s, method=method, n_iter=n_iter, rng=seed)
+        fit = recovery.fit_network(X, y, n_neurons=m, sparsity=s, method=method, max_iter=n_iter, rng=seed)
         seconds.append(time.process_time() - begin)
         exact += planted.match_networks(fit.network, truth, atol=1e-10).exact
         decibels.append(fit.psnr_db)

@@ -57,12 +57,12 @@ class SparseProblem:
     seed: int
 
 
-def draw_problem(n: int, size: int, s: int, seed: int, *, gated: bool = False) -> SparseProblem:
+def draw_problem(n: int, size: int, sparsity: int, seed: int, *, gated: bool = False) -> SparseProblem:
     """Draw a planted problem.
 
     Parameters
     ----------
-    n, size, s : int
+    n, size, sparsity : int
         Shape of A and number of non-zeros; with `gated` the size is rounded down to a multiple of 5 inputs.
     seed : int
         Seed of everything.
@@ -83,9 +83,9 @@ def draw_problem(n: int, size: int, s: int, seed: int, *, gated: bool = False) -
     else:
         matrix = rng.standard_normal((n, size)) / np.sqrt(n)
     x = np.zeros(matrix.shape[1])
-    support = rng.choice(matrix.shape[1], size=s, replace=False)
-    x[support] = rng.choice([-1.0, 1.0], size=s) * (1.0 + rng.random(s))
-    return SparseProblem(matrix, matrix @ x, x, s, seed)
+    support = rng.choice(matrix.shape[1], size=sparsity, replace=False)
+    x[support] = rng.choice([-1.0, 1.0], size=sparsity) * (1.0 + rng.random(sparsity))
+    return SparseProblem(matrix, matrix @ x, x, sparsity, seed)
 
 
 def sparse_problems(

@@ -70,7 +70,7 @@ def instance(put=np.asarray):
 
 
 def fit(put=np.asarray):
-    return recovery.fit_network(put(X), put(network()(X)), n_neurons=2, sparsity=4, n_iter=3, rng=0)
+    return recovery.fit_network(put(X), put(network()(X)), n_neurons=2, sparsity=4, max_iter=3, rng=0)
 
 
 def hypotheses(one, limit=1.0):

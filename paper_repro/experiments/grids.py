@@ -130,7 +130,7 @@ def fits(
             sparsity=list(sparsities),
             recipe=recipe,
             loss=cast(networks.Loss, loss),
-            n_iter=n_iter if paper else imp_updates,
+            max_iter=n_iter if paper else imp_updates,
             fine_tune=None if paper else imp_fine_tune,
             batch_size=batch_size if paper else imp_batch_size,
             rng=rng(),
@@ -143,7 +143,7 @@ def fits(
             sparsity=s,
             method=cast(networks.Method, method),
             loss=cast(networks.Loss, loss),
-            n_iter=n_iter,
+            max_iter=n_iter,
             batch_size=batch_size,
             rng=rng(),
         )

@@ -286,7 +286,7 @@ def _fit_together(cells: Sequence[PlantedCell], X: Any, Y: Sequence[Any]) -> lis
         from recovery import fit_many
 
         sizes = [cell.s for cell in cells]
-        return fit_many(X, Y, n_neurons=first.m, sparsity=sizes, method="released", n_iter=first.n_iter, rngs=streams)
+        return fit_many(X, Y, n_neurons=first.m, sparsity=sizes, method="released", max_iter=first.n_iter, rngs=streams)
     from recovery import imp_many
 
     paper = first.method == "imp-paper"
@@ -296,7 +296,7 @@ def _fit_together(cells: Sequence[PlantedCell], X: Any, Y: Sequence[Any]) -> lis
         n_neurons=first.m if first.depth == 1 else [first.m] * first.depth,
         sparsity=[cell.s for cell in cells],
         recipe="paper" if paper else "fair",
-        n_iter=first.n_iter if paper else first.imp_updates,
+        max_iter=first.n_iter if paper else first.imp_updates,
         batch_size=first.batch_size,
         rngs=streams,
     )

@@ -496,7 +496,7 @@ def compute(cell: Table1Cell, device: str) -> Outcome:
         n_neurons=cell.m,
         sparsity=cell.s,
         method=cast(networks.Method, cell.method),
-        n_iter=cell.n_iter,
+        max_iter=cell.n_iter,
         gate_update=cell.k,
         rng=stream("table1", "fit", cell.m, cell.s, cell.seed),
     )

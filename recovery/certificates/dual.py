@@ -46,7 +46,7 @@ class Search:
 
 def dual_bound(
     A: Any,
-    s: int,
+    sparsity: int,
     side: Side = "largest",
     U: Any = None,
     *,
@@ -61,7 +61,7 @@ def dual_bound(
     A : Operator or array, shape (n, N)
         The columns as they are: neither scaled to unit norm nor divided by sqrt(n). Copied to the CPU; its
         floats are taken as exact.
-    s : int
+    sparsity : int
         Largest number of columns, from 1 to N.
     side : {"largest", "smallest"}, default "largest"
         L_s or m_s.
@@ -83,7 +83,7 @@ def dual_bound(
     Raises
     ------
     TypeError, ValueError
-        If A is not a finite matrix, `s` or `side` is not as expected, or U is not symmetric and finite.
+        If A is not a finite matrix, `sparsity` or `side` is not as expected, or U is not symmetric and finite.
 
     Notes
     -----
@@ -113,8 +113,8 @@ def dual_bound(
     """
     begin = time.perf_counter()
     search = Search(solver, max_iter, tol)
-    columns, s, U = _arguments(A, s, side, U)
-    value, found, proposal, arithmetic = proved_dual(columns, s, side, U, search)
+    columns, sparsity, U = _arguments(A, sparsity, side, U)
+    value, found, proposal, arithmetic = proved_dual(columns, sparsity, side, U, search)
     made_by = {
         "solver": "given" if U is not None else (solver or "simple"),
         "message": proposal.message,
@@ -124,7 +124,7 @@ def dual_bound(
         "seconds": round(time.perf_counter() - begin, 3),
     }
     data, proof = {"A": exact_matrix(columns)}, {"method": "dual", "U": exact_matrix(found)}
-    return Certificate(f"{side}-eigenvalue", {"s": s, "bound": exact(value)}, data, proof, made_by)
+    return Certificate(f"{side}-eigenvalue", {"s": sparsity, "bound": exact(value)}, data, proof, made_by)
 
 
 def proved_dual(

@@ -35,14 +35,14 @@ EXACT_BLOCKS = 5000
 """Distinct blocks that exact arithmetic looks at for one bound."""
 
 
-def enumeration_bound(A: Any, s: int, side: Side = "largest", *, limit: int = LIMIT) -> Certificate:
+def enumeration_bound(A: Any, sparsity: int, side: Side = "largest", *, limit: int = LIMIT) -> Certificate:
     """Prove the largest, or the smallest, eigenvalue of A_S'A_S over |S| <= s by looking at every support.
 
     Parameters
     ----------
     A : Operator or array, shape (n, N)
         The columns as they are. Copied to the CPU; its floats are taken as exact.
-    s : int
+    sparsity : int
         Largest number of columns, from 1 to N.
     side : {"largest", "smallest"}, default "largest"
         An upper bound of L_s or a lower bound of m_s.
@@ -58,7 +58,7 @@ def enumeration_bound(A: Any, s: int, side: Side = "largest", *, limit: int = LI
     Raises
     ------
     TypeError, ValueError
-        If A is not a finite matrix, `s` or `side` is not as expected, or there are too many supports.
+        If A is not a finite matrix, `sparsity` or `side` is not as expected, or there are too many supports.
 
     Notes
     -----
@@ -70,17 +70,17 @@ def enumeration_bound(A: Any, s: int, side: Side = "largest", *, limit: int = LI
     check_choice(side, "side", SIDES)
     columns = host_columns(A)
     size = columns.shape[1]
-    s = check_integer(s, "s", minimum=1, maximum=size)
-    count = math.comb(size, s)
+    sparsity = check_integer(sparsity, "sparsity", minimum=1, maximum=size)
+    count = math.comb(size, sparsity)
     if count > check_integer(limit, "limit", minimum=1):
-        raise ValueError(f"C({size}, {s}) = {count} supports exceed limit={limit}; raise limit, or use dual_bound")
-    bound, at = proved_enumeration(columns, s, (side,))[side]
+        raise ValueError(f"C({size}, {sparsity}) = {count} supports exceed limit={limit}; raise limit, or use dual_bound")
+    bound, at = proved_enumeration(columns, sparsity, (side,))[side]
     made_by = {
         "supports": count,
         "extreme": [int(i) for i in at],
         "seconds": round(time.perf_counter() - begin, 3),
     }
-    claim = {"s": s, "bound": exact(bound)}
+    claim = {"s": sparsity, "bound": exact(bound)}
     return Certificate(f"{side}-eigenvalue", claim, {"A": exact_matrix(columns)}, {"method": "enumeration"}, made_by)
 
 
@@ -194,14 +194,14 @@ SHORT = 2**20
 """Denominators up to which a quotient is stated exactly; others are rounded to a float on the safe side."""
 
 
-def witness_bound(A: Any, s: int, side: Side = "largest", support: Any = None, *, Z: Any = None) -> Certificate:
+def witness_bound(A: Any, sparsity: int, side: Side = "largest", support: Any = None, *, Z: Any = None) -> Certificate:
     """Prove a lower bound of the largest, or an upper bound of the smallest, eigenvalue of A_S'A_S over |S| <= s.
 
     Parameters
     ----------
     A : Operator or array, shape (n, N)
         The columns as they are. Copied to the CPU; its floats are taken as exact.
-    s : int
+    sparsity : int
         Largest number of columns, from 1 to N.
     side : {"largest", "smallest"}, default "largest"
         L_s or m_s.
@@ -218,7 +218,7 @@ def witness_bound(A: Any, s: int, side: Side = "largest", support: Any = None, *
     Raises
     ------
     TypeError, ValueError
-        If A is not a finite matrix, or `s`, `side` or `support` is not as expected.
+        If A is not a finite matrix, or `sparsity`, `side` or `support` is not as expected.
 
     Notes
     -----
@@ -227,15 +227,15 @@ def witness_bound(A: Any, s: int, side: Side = "largest", support: Any = None, *
     """
     check_choice(side, "side", SIDES)
     columns = host_columns(A)
-    s = check_integer(s, "s", minimum=1, maximum=columns.shape[1])
+    sparsity = check_integer(sparsity, "sparsity", minimum=1, maximum=columns.shape[1])
     if support is not None:
         support = check_support(support, columns.shape[1])
-        if not 1 <= len(support) <= s:
-            raise ValueError(f"support has {len(support)} indices; expected between 1 and s={s}")
-    quotient, support, x = proved_witness(columns, s, side, support, Z)
+        if not 1 <= len(support) <= sparsity:
+            raise ValueError(f"support has {len(support)} indices; expected between 1 and sparsity={sparsity}")
+    quotient, support, x = proved_witness(columns, sparsity, side, support, Z)
     return Certificate(
         f"{side}-eigenvalue-witness",
-        {"s": s, "bound": exact(quotient)},
+        {"s": sparsity, "bound": exact(quotient)},
         {"A": exact_matrix(columns)},
         {"method": "witness", "support": [int(i) for i in support], "vector": [exact(value) for value in x]},
         {"found by": "local search and the eigenvector of the block"},

@@ -17,7 +17,7 @@ QUANTITIES, RELATIONS = ("kappa", "delta_scaled", "delta_raw"), ("<", "<=", ">",
 
 def isometry_certificate(
     A: Any,
-    s: int,
+    sparsity: int,
     quantity: Literal["kappa", "delta_scaled", "delta_raw"],
     relation: Literal["<", "<=", ">", ">="],
     threshold: Any,
@@ -32,7 +32,7 @@ def isometry_certificate(
     ----------
     A : Operator or array, shape (n, N)
         The columns as they are. Copied to the CPU; its floats are taken as exact.
-    s : int
+    sparsity : int
         Largest number of columns, from 1 to N.
     quantity : {"kappa", "delta_scaled", "delta_raw"}
         L_s / m_s, (L_s - m_s) / (L_s + m_s), or max(1 - m_s, L_s - 1).
@@ -71,7 +71,7 @@ def isometry_certificate(
     limit = rational(threshold if isinstance(threshold, str) else _exact_threshold(threshold), "threshold")
     below = relation in ("<", "<=")
     prove: Any = (enumeration_bound if method == "enumeration" else dual_bound) if below else witness_bound
-    parts = {side: prove(A, s, side, **(options if below else {})) for side in ("largest", "smallest")}
+    parts = {side: prove(A, sparsity, side, **(options if below else {})) for side in ("largest", "smallest")}
     high, low = (Fraction(parts[side].claim["bound"]) for side in ("largest", "smallest"))
     value = _quantity(quantity, high, low)
     if below and low <= 0 and quantity == "delta_scaled":
@@ -81,14 +81,14 @@ def isometry_certificate(
     if value is None or not _holds(value**power, relation, limit):
         return None
     claim = {
-        "s": int(s),
+        "s": int(sparsity),
         "quantity": quantity,
         "relation": relation,
         "threshold": exact(limit),
         "power": power,
     }
     proof = {side: {"bound": part.claim["bound"], **part.proof} for side, part in parts.items()}
-    return Certificate("isometry", claim, parts["largest"].data, proof, {s: dict(p.made_by) for s, p in parts.items()})
+    return Certificate("isometry", claim, parts["largest"].data, proof, {sparsity: dict(p.made_by) for sparsity, p in parts.items()})
 
 
 def _exact_threshold(threshold: Any) -> str:

@@ -85,14 +85,14 @@ def proved_bound(A: np.ndarray, Y: np.ndarray, s: int) -> float:
     return min(1.0, float(sizes.sum(axis=0).max()) * (1.0 + (s + 4) * EPS))
 
 
-def null_space_certificate(A: Any, s: int, Y: Any, *, bits: int = 32, made_by: Any = None) -> Certificate:
+def null_space_certificate(A: Any, sparsity: int, Y: Any, *, bits: int = 32, made_by: Any = None) -> Certificate:
     """Prove a bound of the null-space constant alpha_s from above.
 
     Parameters
     ----------
     A : Operator or array, shape (n, N)
         The matrix; it goes to the CPU.
-    s : int
+    sparsity : int
         Number of entries, from 1 to N.
     Y : array, shape (n, N)
         Multipliers; any will do, those of :func:`recovery.conditions.null_space_multipliers` do well.
@@ -121,29 +121,29 @@ def null_space_certificate(A: Any, s: int, Y: Any, *, bits: int = 32, made_by: A
     Juditsky and Nemirovski 2011 (arXiv:0809.2650); derived here: docs/derivations.md, "The null-space constant".
     """
     columns = host_columns(A)
-    s = check_integer(s, "s", minimum=1, maximum=columns.shape[1])
+    sparsity = check_integer(sparsity, "sparsity", minimum=1, maximum=columns.shape[1])
     bits = check_integer(bits, "bits", minimum=1, maximum=53)
     Y = rounded(arrays.to_numpy(check_array(Y, "Y", ndim=2, shape=columns.shape, dtype=np.float64)), bits)
     worst = Fraction(0)
     for j, products in enumerate(exact_products(columns.T, Y.T)):
         sizes = sorted((abs((i == j) - one) for i, one in enumerate(products)), reverse=True)
-        worst = max(worst, sum(sizes[:s], Fraction(0)))
+        worst = max(worst, sum(sizes[:sparsity], Fraction(0)))
     if worst.denominator > 2**50:
         worst = Fraction(math.ceil(worst * 2**50), 2**50)
     proof = {"method": "juditsky-nemirovski", "Y": exact_matrix(Y)}
     return Certificate(
-        "null-space", {"s": s, "bound": exact(worst)}, {"A": exact_matrix(columns)}, proof, made_by or {}
+        "null-space", {"s": sparsity, "bound": exact(worst)}, {"A": exact_matrix(columns)}, proof, made_by or {}
     )
 
 
-def null_space_witness(A: Any, s: int, z: Any, *, made_by: Any = None) -> Certificate | None:
+def null_space_witness(A: Any, sparsity: int, z: Any, *, made_by: Any = None) -> Certificate | None:
     """Prove a bound of the null-space constant alpha_s from below by a null vector with A z = 0 exactly.
 
     Parameters
     ----------
     A : Operator or array, shape (n, N)
         The matrix; it goes to the CPU.
-    s : int
+    sparsity : int
         Number of entries, from 1 to N.
     z : array, shape (N,)
         A vector close to the null space; it is moved into it (:func:`recovery.exact.rational.null_vector`).
@@ -163,17 +163,17 @@ def null_space_witness(A: Any, s: int, z: Any, *, made_by: Any = None) -> Certif
         If a shape does not fit or a number is not finite.
     """
     columns = host_columns(A)
-    s = check_integer(s, "s", minimum=1, maximum=columns.shape[1])
+    sparsity = check_integer(sparsity, "sparsity", minimum=1, maximum=columns.shape[1])
     near = arrays.to_numpy(check_array(z, "z", ndim=1, shape=(columns.shape[1],), dtype=np.float64))
     found = null_vector(columns, near)
     if found is None or too_long(found):
         return None
     sizes = sorted(map(abs, found), reverse=True)
-    share = Fraction(sum(sizes[:s]), sum(sizes))
+    share = Fraction(sum(sizes[:sparsity]), sum(sizes))
     if share.denominator > 2**50:
         share = Fraction(math.floor(share * 2**50), 2**50)
     proof = {"vector": [exact(one) for one in found]}
-    claim = {"s": s, "bound": exact(share)}
+    claim = {"s": sparsity, "bound": exact(share)}
     return Certificate("null-space-witness", claim, {"A": exact_matrix(columns)}, proof, made_by or {})
 
 

@@ -48,14 +48,14 @@ def mutual_coherence(A: Any) -> float:
     return float(_cosines(A).max())
 
 
-def babel(A: Any, s: int) -> float:
+def babel(A: Any, sparsity: int) -> float:
     """Return the largest sum of |cosines| between one column and s others.
 
     Parameters
     ----------
     A : Operator or array, shape (n, N)
         The columns; their norms do not matter.
-    s : int
+    sparsity : int
         How many others, from 0 to N - 1.
 
     Returns
@@ -66,7 +66,7 @@ def babel(A: Any, s: int) -> float:
     Raises
     ------
     TypeError, ValueError
-        If A is not a finite matrix, a column is zero, or `s` is out of range.
+        If A is not a finite matrix, a column is zero, or `sparsity` is out of range.
 
     Notes
     -----
@@ -79,8 +79,8 @@ def babel(A: Any, s: int) -> float:
     over all sets by tests/recovery/test_conditions_coherence.py).
     """
     cosines = _cosines(A)
-    s = check_integer(s, "s", minimum=0, maximum=int(cosines.shape[0]) - 1)
-    largest = -arrays.namespace(cosines).sort(-cosines, axis=1)[:, :s]
+    sparsity = check_integer(sparsity, "sparsity", minimum=0, maximum=int(cosines.shape[0]) - 1)
+    largest = -arrays.namespace(cosines).sort(-cosines, axis=1)[:, :sparsity]
     return float(largest.sum(axis=1).max())
 
 
@@ -142,14 +142,14 @@ def exact_recovery_coefficient(A: Any, support: Any, *, normalise: bool = True) 
     return float(xp.abs(coefficients).sum(axis=0).max())
 
 
-def worst_exact_recovery_coefficient(A: Any, k: int, *, limit: int = LIMIT) -> Interval:
+def worst_exact_recovery_coefficient(A: Any, sparsity: int, *, limit: int = LIMIT) -> Interval:
     """Return the largest exact recovery coefficient over all supports of size k, or bounds of it.
 
     Parameters
     ----------
     A : Operator or array, shape (n, N)
         The columns; they are scaled to unit norm.
-    k : int
+    sparsity : int
         Size of the supports, from 1 to N.
     limit : int, default 2,000,000
         Supports are enumerated, on the CPU, up to this number of them.
@@ -164,7 +164,7 @@ def worst_exact_recovery_coefficient(A: Any, k: int, *, limit: int = LIMIT) -> I
     Raises
     ------
     TypeError, ValueError
-        If A is not a finite matrix, a column is zero, or `k` is out of range.
+        If A is not a finite matrix, a column is zero, or `sparsity` is out of range.
 
     Notes
     -----
@@ -178,18 +178,18 @@ def worst_exact_recovery_coefficient(A: Any, k: int, *, limit: int = LIMIT) -> I
     """
     columns = arrays.to_numpy(unit_columns(A))
     n, size = columns.shape
-    k = check_integer(k, "k", minimum=1, maximum=size)
+    sparsity = check_integer(sparsity, "sparsity", minimum=1, maximum=size)
     limit = check_integer(limit, "limit", minimum=0)
     gram = columns.T @ columns
-    if k == size:
+    if sparsity == size:
         worst = exact_recovery_coefficient(columns, np.arange(size), normalise=False)
         return Interval(worst, worst, witness=np.arange(size))
-    if math.comb(size, k) > limit:
-        return _bounds(columns, gram, k)
-    worst, witness = -1.0, np.arange(k)
-    for chosen in supports(size, k, max(1, 2**22 // (size * k))):
+    if math.comb(size, sparsity) > limit:
+        return _bounds(columns, gram, sparsity)
+    worst, witness = -1.0, np.arange(sparsity)
+    for chosen in supports(size, sparsity, max(1, 2**22 // (size * sparsity))):
         spectrum, basis = np.linalg.eigh(gram[chosen[:, :, None], chosen[:, None, :]])
-        singular = spectrum[:, 0] <= max(n, k) * EPS * k
+        singular = spectrum[:, 0] <= max(n, sparsity) * EPS * sparsity
         if singular.any():
             return Interval(math.inf, math.inf, witness=chosen[np.argmax(singular)])
         inverse = (basis / spectrum[:, None, :]) @ basis.transpose(0, 2, 1)

@@ -17,7 +17,7 @@ __all__ = ["restricted_eigenvalue"]
 
 
 def restricted_eigenvalue(
-    A: Any, support: Any, *, cone: float = 3.0, starts: int = 20, n_iter: int = 200, rng: Any = 0
+    A: Any, support: Any, *, cone: float = 3.0, starts: int = 20, max_iter: int = 200, rng: Any = 0
 ) -> Interval:
     """Return bounds of min |A v|^2 / (n |v|^2) over v != 0 with |v_{S^c}|_1 <= cone |v_S|_1.
 
@@ -31,7 +31,7 @@ def restricted_eigenvalue(
         How much of the l1 norm may lie outside S, relative to that inside; at least 0.
     starts : int, default 20
         Random starts of the search, besides the eigenvectors of A'A and of A_S'A_S.
-    n_iter : int, default 200
+    max_iter : int, default 200
         Largest number of steps of each.
     rng : int, numpy.random.Generator or None, default 0
         Source of the random starts.
@@ -67,7 +67,7 @@ def restricted_eigenvalue(
     if not chosen.size:
         raise ValueError("support is empty; expected at least one index, since the cone of an empty support is {0}")
     cone = check_number(cone, "cone", minimum=0.0)
-    starts, n_iter = check_integer(starts, "starts", minimum=0), check_integer(n_iter, "n_iter", minimum=0)
+    starts, max_iter = check_integer(starts, "starts", minimum=0), check_integer(max_iter, "max_iter", minimum=0)
     # on a scale where squares and inverses neither under- nor overflow
     exponent = math.frexp(float(np.abs(columns).max()))[1]
     columns = np.ldexp(columns, -exponent)
@@ -85,7 +85,7 @@ def restricted_eigenvalue(
     vectors = _into_cone(np.concatenate([inside, basis, drawn], axis=1), chosen, cone)
     values = _curvature(gram, vectors)
     inverse = (basis / spectrum) @ basis.T if spectrum[0] > slack else None
-    for _ in range(n_iter):
+    for _ in range(max_iter):
         better = False
         proposals = [vectors - gram @ vectors / spectrum[-1]] if spectrum[-1] > 0 else []
         proposals += [inverse @ vectors] if inverse is not None else []

@@ -108,7 +108,7 @@ PROGRAMS = 5000
 
 
 def null_space_constant(
-    A: Any, s: int, method: Literal["decoupled", "joint", "exact"] = "decoupled", *, limit: int = PROGRAMS
+    A: Any, sparsity: int, method: Literal["decoupled", "joint", "exact"] = "decoupled", *, limit: int = PROGRAMS
 ) -> Interval:
     """Return bounds of alpha_s, the largest share of |z|_1 that s entries of a null vector z of A can hold.
 
@@ -116,7 +116,7 @@ def null_space_constant(
     ----------
     A : Operator or array, shape (n, N)
         The columns as they are: their scales matter. The work is done on the CPU.
-    s : int
+    sparsity : int
         Number of entries, from 1 to N.
     method : {"decoupled", "joint", "exact"}, default "decoupled"
         ``"decoupled"`` bounds by N small linear programs, the best for s = 1; ``"joint"`` by one large program for
@@ -136,7 +136,7 @@ def null_space_constant(
     Raises
     ------
     TypeError, ValueError
-        If A is not a finite matrix, `s` is out of range, or the method is not known.
+        If A is not a finite matrix, `sparsity` is out of range, or the method is not known.
 
     Notes
     -----
@@ -164,32 +164,32 @@ def null_space_constant(
     check_choice(method, "method", ("decoupled", "joint", "exact"))
     columns = host_columns(A)
     size = columns.shape[1]
-    s = check_integer(s, "s", minimum=1, maximum=size)
+    sparsity = check_integer(sparsity, "sparsity", minimum=1, maximum=size)
     limit = check_integer(limit, "limit", minimum=0)
     programs = Programs(columns)
     columns = programs.matrix
     if programs.rank == size:
-        return _interval(columns, np.zeros(size), s, 1.0)
+        return _interval(columns, np.zeros(size), sparsity, 1.0)
     duals, primals = zip(*(programs.solve(unit) for unit in np.eye(size)), strict=True)
     Y = np.stack(duals, axis=1)
-    upper = proved_bound(columns, Y, s)
-    best = _climb(programs, np.array(primals), s)
-    if method == "joint" and s > 1:
-        upper = min(upper, proved_bound(columns, programs.joint(s), s))
+    upper = proved_bound(columns, Y, sparsity)
+    best = _climb(programs, np.array(primals), sparsity)
+    if method == "joint" and sparsity > 1:
+        upper = min(upper, proved_bound(columns, programs.joint(sparsity), sparsity))
     if method == "exact":  # multipliers of single entries rule out more programs than those of the joint one
-        best, found = _enumerate(programs, columns, Y, s, best, limit)
+        best, found = _enumerate(programs, columns, Y, sparsity, best, limit)
         upper = min(upper, found)
-    return _interval(columns, best, s, upper)
+    return _interval(columns, best, sparsity, upper)
 
 
-def null_space_multipliers(A: Any, s: int, method: Literal["decoupled", "joint"] = "decoupled") -> np.ndarray:
+def null_space_multipliers(A: Any, sparsity: int, method: Literal["decoupled", "joint"] = "decoupled") -> np.ndarray:
     """Return multipliers Y for which the s largest |entries| of each column of I - Y'A add up to little.
 
     Parameters
     ----------
     A : Operator or array, shape (n, N)
         The matrix; it goes to the CPU.
-    s : int
+    sparsity : int
         Number of entries, from 1 to N.
     method : {"decoupled", "joint"}, default "decoupled"
         The programs of :func:`null_space_constant`.
@@ -202,14 +202,14 @@ def null_space_multipliers(A: Any, s: int, method: Literal["decoupled", "joint"]
     Raises
     ------
     TypeError, ValueError
-        If A is not a finite matrix, `s` is out of range, or the method is not known.
+        If A is not a finite matrix, `sparsity` is out of range, or the method is not known.
     """
     check_choice(method, "method", ("decoupled", "joint"))
     columns = host_columns(A)
-    s = check_integer(s, "s", minimum=1, maximum=columns.shape[1])
+    sparsity = check_integer(sparsity, "sparsity", minimum=1, maximum=columns.shape[1])
     programs = Programs(columns)
     if method == "joint":
-        return programs.unscaled(programs.joint(s))
+        return programs.unscaled(programs.joint(sparsity))
     return programs.unscaled(np.stack([programs.solve(unit)[0] for unit in np.eye(columns.shape[1])], axis=1))
 
 

@@ -276,14 +276,14 @@ Signs = tuple[int, int]
 """A sign vector as two bit masks: the rows with a positive and with a negative product."""
 
 
-def cover_count(n: int, s: int) -> int:
+def cover_count(n: int, sparsity: int) -> int:
     """Return 2 sum_{k < s} C(n - 1, k), the number of cells of n hyperplanes through 0 in general position in R^s.
 
     Parameters
     ----------
     n : int
         Hyperplanes, at least 1.
-    s : int
+    sparsity : int
         Dimension, at least 1.
 
     Returns
@@ -301,18 +301,18 @@ def cover_count(n: int, s: int) -> int:
     Cover, IEEE Trans. Electronic Computers 1965 (from memory of the literature, verified by
     tests/recovery/test_conditions_arrangements.py).
     """
-    n, s = check_integer(n, "n", minimum=1), check_integer(s, "s", minimum=1)
-    return 2 * sum(math.comb(n - 1, k) for k in range(s))
+    n, sparsity = check_integer(n, "n", minimum=1), check_integer(sparsity, "sparsity", minimum=1)
+    return 2 * sum(math.comb(n - 1, k) for k in range(sparsity))
 
 
-def pattern_bound(n: int, d: int, s: int) -> int:
+def pattern_bound(n: int, d: int, sparsity: int) -> int:
     """Return C(d, s) times :func:`cover_count`: an upper bound on the patterns of s-sparse generators.
 
     Parameters
     ----------
     n, d : int
         Rows and columns of X.
-    s : int
+    sparsity : int
         Non-zeros of a generator, from 1 to d.
 
     Returns
@@ -321,7 +321,7 @@ def pattern_bound(n: int, d: int, s: int) -> int:
         Exact. Supports of fewer than s entries are part of those with s.
     """
     d = check_integer(d, "d", minimum=1)
-    return math.comb(d, check_integer(s, "s", minimum=1, maximum=d)) * cover_count(n, s)
+    return math.comb(d, check_integer(sparsity, "sparsity", minimum=1, maximum=d)) * cover_count(n, sparsity)
 
 
 @by_value
@@ -344,14 +344,14 @@ class Patterns:
     bound: int
 
 
-def enumerate_patterns(X: Any, s: int, *, boundary: bool = True, limit: int = LIMIT) -> Patterns:
+def enumerate_patterns(X: Any, sparsity: int, *, boundary: bool = True, limit: int = LIMIT) -> Patterns:
     """Return all patterns 1{X h >= 0} of generators h != 0 with at most s non-zeros.
 
     Parameters
     ----------
     X : array, shape (n, d)
         Inputs, taken as the exact numbers that they are, on the CPU: integers of any size, Fractions, floats.
-    s : int
+    sparsity : int
         Non-zeros of a generator, from 1 to d. Meant for small ones: the work grows like C(d, s) C(n, s - 1) n.
     boundary : bool, default True
         Also generators with X h = 0 on rows that are not 0 on the support of h: such rows count as on. Otherwise only
@@ -368,7 +368,7 @@ def enumerate_patterns(X: Any, s: int, *, boundary: bool = True, limit: int = LI
     Raises
     ------
     TypeError, ValueError
-        If X is not a finite matrix, `s` is out of range, or there is more to do than `limit`.
+        If X is not a finite matrix, `sparsity` is out of range, or there is more to do than `limit`.
 
     Notes
     -----
@@ -383,22 +383,22 @@ def enumerate_patterns(X: Any, s: int, *, boundary: bool = True, limit: int = LI
     """
     rows = _integer_rows(X)
     n, d = len(rows), len(rows[0])
-    s = check_integer(s, "s", minimum=1, maximum=d)
-    work = math.comb(d, s) * math.comb(n, s - 1)
+    sparsity = check_integer(sparsity, "sparsity", minimum=1, maximum=d)
+    work = math.comb(d, sparsity) * math.comb(n, sparsity - 1)
     if work > check_integer(limit, "limit", minimum=0):
         raise ValueError(
-            f"s={s} with X of shape {(n, d)} needs {work} intersections of hyperplanes, limit={limit}; expected a "
+            f"sparsity={sparsity} with X of shape {(n, d)} needs {work} intersections of hyperplanes, limit={limit}; expected a "
             "smaller problem, or a larger limit"
         )
     everything = (1 << n) - 1
     found: dict[int, None] = {}
     counts = []
-    for support in combinations(range(d), s):
+    for support in combinations(range(d), sparsity):
         part = [tuple(row[j] for j in support) for row in rows]
         blank = sum(1 << i for i, row in enumerate(part) if not any(row))
         live = [(i, row) for i, row in enumerate(part) if any(row)]
         signs = _sign_vectors(live)
-        if len(basis([row for _, row in live])) == s:  # otherwise some h != 0 has X_S h = 0
+        if len(basis([row for _, row in live])) == sparsity:  # otherwise some h != 0 has X_S h = 0
             signs.discard((0, 0))
         if not boundary:
             signs = {(plus, minus) for plus, minus in signs if plus | minus | blank == everything}
@@ -406,7 +406,7 @@ def enumerate_patterns(X: Any, s: int, *, boundary: bool = True, limit: int = LI
         counts.append(len(here))
         found.update(dict.fromkeys(sorted(here)))
     bits = np.array([[pattern >> i & 1 for pattern in found] for i in range(n)], dtype=bool).reshape(n, len(found))
-    return Patterns(bits, np.array(counts, dtype=np.int64), pattern_bound(n, d, s))
+    return Patterns(bits, np.array(counts, dtype=np.int64), pattern_bound(n, d, sparsity))
 
 
 def _integer_rows(X: Any) -> list[Row]:

@@ -63,14 +63,14 @@ class Theorem1Report:
     reason: str
 
 
-def theorem1_report(A: Any, s: int, support: Any = None) -> Theorem1Report:
+def theorem1_report(A: Any, sparsity: int, support: Any = None) -> Theorem1Report:
     """Return what the recovery theorem asks of this operator, and whether that can be had.
 
     Parameters
     ----------
     A : GatedOperator, shape (n, d p)
         The operator; columns are taken with unit norm. Worked out on the CPU.
-    s : int
+    sparsity : int
         Non-zeros of the planted weights, from 1 to d p.
     support : array of int, optional
         Where they are, to take the condition number of these columns into account.
@@ -83,7 +83,7 @@ def theorem1_report(A: Any, s: int, support: Any = None) -> Theorem1Report:
     Raises
     ------
     TypeError, ValueError
-        If A has no gates, or `s` or `support` does not fit.
+        If A has no gates, or `sparsity` or `support` does not fit.
 
     Notes
     -----
@@ -100,7 +100,7 @@ def theorem1_report(A: Any, s: int, support: Any = None) -> Theorem1Report:
     """
     A = check_gated(A)
     n, d, p = int(A.shape[0]), A.n_features, A.n_gates
-    s = check_integer(s, "s", minimum=1, maximum=d * p)
+    sparsity = check_integer(sparsity, "sparsity", minimum=1, maximum=d * p)
     shares = arrays.to_numpy(energy_coverage(A))
     shares = shares[:, ~np.isnan(shares).any(axis=0)]
     e = float(shares.min(initial=1.0))
@@ -109,14 +109,14 @@ def theorem1_report(A: Any, s: int, support: Any = None) -> Theorem1Report:
     if support is not None:
         chosen = check_support(support, d * p)
         ratio, size = _ratio(arrays.to_numpy(A.columns(A.xp.asarray(chosen)))), chosen.size
-    kept = np.arange(s, d * p + 1)
-    order = np.minimum(2 * kept + s, d * p)
+    kept = np.arange(sparsity, d * p + 1)
+    order = np.minimum(2 * kept + sparsity, d * p)
     coherent = np.maximum.accumulate(_one_feature(shares))[np.minimum(order, p) - 1]
     of_support = np.where(order >= size, 1.0 if ratio is None else ratio, 1.0)
     independent = np.where((sum(map(len, dependent)) if dependent else math.inf) > order, 1.0, math.inf)
 
     def satisfied(bound: np.ndarray) -> np.ndarray:
-        return kept >= CONSTANT * np.maximum(bound, 1.0) ** 2 * s
+        return kept >= CONSTANT * np.maximum(bound, 1.0) ** 2 * sparsity
 
     ways = (
         (independent, f"columns of the gates {dependent} are dependent, so that alpha = 0"),
@@ -127,8 +127,8 @@ def theorem1_report(A: Any, s: int, support: Any = None) -> Theorem1Report:
     fitting = np.logical_and.reduce([satisfied(bound) for bound, _ in ways])
     asked = float(kept[fitting][0]) if fitting.any() else math.inf
     reasons = [sentence for bound, sentence in ways if not satisfied(bound).any()]
-    if CONSTANT * s > d * p:
-        reasons = [f"32 s = {CONSTANT * s:.0f} exceeds d p = {d * p}, and beta / alpha >= 1"]
+    if CONSTANT * sparsity > d * p:
+        reasons = [f"32 s = {CONSTANT * sparsity:.0f} exceeds d p = {d * p}, and beta / alpha >= 1"]
     if fitting.any():
         reason = (
             f"not shown to be empty: s~ = {asked:.0f} of d p = {d * p} passes the bounds; beta / alpha is not known"
@@ -136,7 +136,7 @@ def theorem1_report(A: Any, s: int, support: Any = None) -> Theorem1Report:
     else:
         reason = reasons[0] if reasons else "the bounds together leave no s~"
     return Theorem1Report(
-        (n, d, p), s, spread.coverage, spread.separation, e, ratio, dependent, asked, not fitting.any(), reason
+        (n, d, p), sparsity, spread.coverage, spread.separation, e, ratio, dependent, asked, not fitting.any(), reason
     )
 
 

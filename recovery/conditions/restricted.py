@@ -85,7 +85,7 @@ class RestrictedEigenvalues:
 
 def restricted_eigenvalues(
     A: Any,
-    s: int,
+    sparsity: int,
     method: Literal["enumerate", "coherence", "dual"] = "enumerate",
     *,
     limit: int = LIMIT,
@@ -97,7 +97,7 @@ def restricted_eigenvalues(
     ----------
     A : Operator or array, shape (n, N)
         The columns as they are: neither scaled to unit norm nor divided by sqrt(n).
-    s : int
+    sparsity : int
         Largest number of columns, from 1 to N.
     method : {"enumerate", "coherence", "search", "dual"}, default "enumerate"
         ``"enumerate"`` looks at all C(N, s) supports, on the CPU. ``"coherence"`` bounds them by Gershgorin's discs.
@@ -124,7 +124,7 @@ def restricted_eigenvalues(
     Raises
     ------
     TypeError, ValueError
-        If A is not a finite matrix, `s` is out of range, or the method is not known.
+        If A is not a finite matrix, `sparsity` is out of range, or the method is not known.
 
     Notes
     -----
@@ -153,20 +153,20 @@ def restricted_eigenvalues(
     columns = host_columns(A, proves=bool(certify) or method == "dual")
     gram, rows = host_gram(columns)
     size = gram.shape[0]
-    s = check_integer(s, "s", minimum=1, maximum=size)
+    sparsity = check_integer(sparsity, "sparsity", minimum=1, maximum=size)
     limit = check_integer(limit, "limit", minimum=0)
     if method == "dual" or certify:
-        return _certified(columns, s, method, limit)
-    largest_norms = np.sort(np.diag(gram))[size - s :]
-    slack = (rows + 8 * s) * EPS * float(largest_norms.sum())
-    smallest, largest, message = _METHODS[method](gram, s, limit)
+        return _certified(columns, sparsity, method, limit)
+    largest_norms = np.sort(np.diag(gram))[size - sparsity :]
+    slack = (rows + 8 * sparsity) * EPS * float(largest_norms.sum())
+    smallest, largest, message = _METHODS[method](gram, sparsity, limit)
     # no block has an eigenvalue below 0; with more columns than rows one of them is 0
     low, high = max(0.0, smallest.lower - slack), max(0.0, smallest.upper + slack)
-    if s > rows:
+    if sparsity > rows:
         low = high = 0.0
     return RestrictedEigenvalues(
-        s,
-        Interval(low, high, low == 0.0, high == 0.0 and s > rows, smallest.witness),
+        sparsity,
+        Interval(low, high, low == 0.0, high == 0.0 and sparsity > rows, smallest.witness),
         Interval(max(0.0, largest.lower - slack), largest.upper + slack, False, False, largest.witness),
         message,
     )

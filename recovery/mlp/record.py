@@ -74,7 +74,7 @@ class FitSettings:
         Most hidden neurons of the answer, in each hidden layer; kept as a tuple.
     sparsity : int
         Most non-zero weights of the answer.
-    loss, solver, n_iter, gate_update, batch_size, restarts, time_limit, tol, callback
+    loss, solver, max_iter, gate_update, batch_size, restarts, time_limit, tol, callback
         As in :func:`recovery.fit_network`.
 
     Raises
@@ -87,7 +87,7 @@ class FitSettings:
     sparsity: int
     loss: Loss = "squared"
     solver: str | None = None
-    n_iter: int = 100
+    max_iter: int = 100
     gate_update: int | None = 1
     batch_size: int | None = None
     restarts: int = 10
@@ -102,7 +102,7 @@ class FitSettings:
         put("widths", check_widths(self.widths))
         put("sparsity", check_integer(self.sparsity, "sparsity", minimum=0))
         check_choice(self.loss, "loss", LOSSES)
-        put("n_iter", check_integer(self.n_iter, "n_iter", minimum=1))
+        put("max_iter", check_integer(self.max_iter, "max_iter", minimum=1))
         for name in ("gate_update", "batch_size"):
             if getattr(self, name) is not None:
                 put(name, check_integer(getattr(self, name), name, minimum=1))
@@ -251,9 +251,9 @@ def problems(X: Any, Y: Any, sparsity: Any, rngs: Any) -> tuple[list[Any], list[
     return inputs, targets, lists[0], lists[1]
 
 
-def sentence(status: Status, n_iter: int, note: str = "") -> str:
-    """Return the status' sentence; with the argument `n_iter` where the fit ended with its steps, and a note."""
-    limit = f" (n_iter={n_iter})" if status is Status.STEP_LIMIT else ""
+def sentence(status: Status, max_iter: int, note: str = "") -> str:
+    """Return the status' sentence; with the argument `max_iter` where the fit ended with its steps, and a note."""
+    limit = f" (max_iter={max_iter})" if status is Status.STEP_LIMIT else ""
     return status.value + limit + (f"; {note}" if note else "")
 
 
@@ -263,7 +263,7 @@ class Record(Recorder):
     Parameters
     ----------
     settings : FitSettings
-        Its `n_iter` steps may be made in all, within `time_limit`; its `callback` is called after each.
+        Its `max_iter` steps may be made in all, within `time_limit`; its `callback` is called after each.
     unit : float, default 1
         What the targets were divided by: objectives are put on record in the caller's units.
 
@@ -282,7 +282,7 @@ class Record(Recorder):
     KEYS = ("psnr_db", "objective", "support_change", "gate_change", "active", "nonzeros", "neurons", "start")
 
     def __init__(self, settings: FitSettings, unit: float = 1.0) -> None:
-        super().__init__(settings.n_iter, settings.time_limit, settings.callback)
+        super().__init__(settings.max_iter, settings.time_limit, settings.callback)
         self.unit = unit
         self.start, self.begun = 0, 0
 

@@ -107,7 +107,7 @@ def fit_network(
     method: Method | FitMethod = "repaired",
     loss: Loss = "squared",
     solver: str | None = None,
-    n_iter: int = 100,
+    max_iter: int = 100,
     gate_update: int | None = 1,
     batch_size: int | None = None,
     restarts: int = 10,
@@ -142,7 +142,7 @@ def fit_network(
         A name from :func:`recovery.list_solvers`: that solver is run on the gated operator, from the
         last iterate, in place of the repaired method's own step. ``"repaired"`` with all rows only; not
         ``"l1"`` and ``"group_l1"``, which need gates under which an exact fit exists. One output, one hidden layer.
-    n_iter : int, default 100
+    max_iter : int, default 100
         Number of steps in all, over all starts and batches. A repaired fit on batches ends with at most three
         steps on all rows, which are not counted. Several hidden layers: each layer makes so many, and so does the
         repaired method's joint phase.
@@ -191,7 +191,7 @@ def fit_network(
     Data with noise have no exact fit. Such a fit of the repaired method ends with ``NO_GAIN`` where a further search
     (from another start, from the best network and fresh neurons, or an exchange of weights) led to nothing better and
     the residual depends on the inputs no more than noise would (:mod:`recovery.networks.gain` has the rule); with
-    ``STALLED`` or ``STEP_LIMIT`` otherwise. The released method has no such rule: it makes its `n_iter` steps.
+    ``STALLED`` or ``STEP_LIMIT`` otherwise. The released method has no such rule: it makes its `max_iter` steps.
 
     Several outputs, f(x) = W2' relu(W1' x): nothing is fused, and one budget covers W1 and W2. ``"released"`` makes the
     fixed steps of the authors' released code and selects by a Count Sketch of all updates
@@ -229,7 +229,7 @@ def fit_network(
         sparsity,
         loss,
         solver,
-        n_iter,
+        max_iter,
         gate_update,
         batch_size,
         restarts,
@@ -262,8 +262,8 @@ def _fit(method: FitMethod, X: Any, y: Any, settings: FitSettings, rng: np.rando
     layers, held = units.restore(network.layers, last, data.X, data.y, int(X.shape[1]))
     network = ReLUNetwork(layers)
     if not held:
-        status, note = Status.OUT_OF_RANGE, f"before that: {sentence(status, settings.n_iter, note)}"
-    message = sentence(status, settings.n_iter, note)
+        status, note = Status.OUT_OF_RANGE, f"before that: {sentence(status, settings.max_iter, note)}"
+    message = sentence(status, settings.max_iter, note)
     return NetworkFit(network, _score(network, X, y, settings.loss), record.n_iter, status, message, record.history)
 
 

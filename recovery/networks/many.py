@@ -248,7 +248,7 @@ class FitOptions(TypedDict, total=False):
 
     loss: Loss
     solver: str | None
-    n_iter: int
+    max_iter: int
     gate_update: int | None
     batch_size: int | None
     restarts: int
@@ -396,7 +396,7 @@ def _fit_group(batch: _Batch, group: list[int]) -> dict[int, NetworkFit]:
 def _fit_at_once(batch: _Batch, group: list[int]) -> dict[int, NetworkFit]:
     X, settings, sizes = batch.X, batch.settings, batch.sizes
     xp = arrays.namespace(X)
-    n, n_iter, gate_update = int(batch.Y.shape[1]), settings.n_iter, settings.gate_update
+    n, n_iter, gate_update = int(batch.Y.shape[1]), settings.max_iter, settings.gate_update
     rows = xp.asarray(group)
     y = batch.Y[rows]
     generators = xp.asarray(np.stack([batch.starts[b] for b in group]), dtype=X.dtype)

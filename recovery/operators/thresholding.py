@@ -17,14 +17,14 @@ SAMPLE = 8192
 """A cold selection from a long vector guesses its threshold from about this many of its entries."""
 
 
-def top_s(values: Any, s: int) -> Any:
+def top_s(values: Any, sparsity: int) -> Any:
     """Return the indices of the s entries of largest magnitude.
 
     Parameters
     ----------
     values : array, shape (N,)
         Real numbers; infinities count as largest.
-    s : int
+    sparsity : int
         How many, from 0 to N.
 
     Returns
@@ -36,7 +36,7 @@ def top_s(values: Any, s: int) -> Any:
     Raises
     ------
     TypeError, ValueError
-        If `values` is not a vector of real numbers or holds NaN, or `s` is out of range.
+        If `values` is not a vector of real numbers or holds NaN, or `sparsity` is out of range.
 
     Notes
     -----
@@ -46,20 +46,20 @@ def top_s(values: Any, s: int) -> Any:
     sorts beyond; written the other way round, at ``N - s``, it would always sort.
     """
     values = check_array(values, "values", ndim=1, finite=False, allow_empty=True)
-    s = check_integer(s, "s", minimum=0, maximum=int(values.shape[0]))
-    picked = select_top(values, s)
-    refuse_nan(values if s == 0 else values[picked], "values")
+    sparsity = check_integer(sparsity, "sparsity", minimum=0, maximum=int(values.shape[0]))
+    picked = select_top(values, sparsity)
+    refuse_nan(values if sparsity == 0 else values[picked], "values")
     return picked
 
 
-def select_top(values: Any, s: int, hint: Any = None) -> Any:
+def select_top(values: Any, sparsity: int, hint: Any = None) -> Any:
     """Return what :func:`top_s` returns, without its checks; the inner loops call this.
 
     Parameters
     ----------
     values : array, shape (N,)
         Real numbers.
-    s : int
+    sparsity : int
         How many, from 0 to N.
     hint : float or array of shape (), optional
         A guess of the s-th largest magnitude. Whatever it is, the result is the same; a good guess
@@ -75,21 +75,21 @@ def select_top(values: Any, s: int, hint: Any = None) -> Any:
     At most two synchronisations, or one with a good guess; two more when there are ties at the boundary.
     """
     xp, size = arrays.namespace(values), int(values.shape[0])
-    if s >= size:
+    if sparsity >= size:
         return xp.arange(size, dtype=xp.int64)
-    if s == 0:
+    if sparsity == 0:
         return xp.zeros(0, dtype=xp.int64)
     magnitude = xp.abs(values)
-    guess = _sampled_threshold(xp, magnitude, s) if hint is None else WARM_FACTOR * hint
+    guess = _sampled_threshold(xp, magnitude, sparsity) if hint is None else WARM_FACTOR * hint
     if guess is not None:
         # "not smaller" instead of ">=": NaN stays among the candidates
         candidates = xp.flatnonzero(~(magnitude < guess))
         count = int(candidates.shape[0])
-        if count == s:
+        if count == sparsity:
             return candidates
-        if s < count <= size // 2:
-            return candidates[_select_cold(xp, magnitude[candidates], s)]
-    return _select_cold(xp, magnitude, s)
+        if sparsity < count <= size // 2:
+            return candidates[_select_cold(xp, magnitude[candidates], sparsity)]
+    return _select_cold(xp, magnitude, sparsity)
 
 
 def _sampled_threshold(xp: Any, magnitude: Any, s: int) -> Any:

@@ -26,7 +26,7 @@ class ImpOptions(TypedDict, total=False):
 
     recipe: Literal["fair", "paper"] | Recipe
     loss: Loss
-    n_iter: int | None
+    max_iter: int | None
     batch_size: int | None
     learning_rate: float | None
     prune_share: float | None
@@ -70,7 +70,7 @@ def imp(
     sparsity: int | Sequence[int],
     recipe: Literal["fair", "paper"] | Recipe = "fair",
     loss: Loss = "squared",
-    n_iter: int | None = None,
+    max_iter: int | None = None,
     batch_size: int | None = None,
     learning_rate: float | None = None,
     prune_share: float | None = None,
@@ -99,7 +99,7 @@ def imp(
         :class:`recovery.pruning.Recipe` is one of your own, for instance ``dataclasses.replace(FAIR, ...)``.
     loss : {"squared", "cross_entropy"}, default "squared"
         What training minimises.
-    n_iter : int, optional
+    max_iter : int, optional
         Adam updates a round.
     batch_size : int, optional
         Rows an update sees; n or more means all.
@@ -140,7 +140,7 @@ def imp(
     Notes
     -----
     ``"paper"``: PyTorch's default linear initialisation (its law, not its bits), no biases, a fresh Adam of
-    rate 1e-3 in each round, `n_iter` updates on all rows (15, the epochs of the paper's Figure 1), then 10 % of what
+    rate 1e-3 in each round, `max_iter` updates on all rows (15, the epochs of the paper's Figure 1), then 10 % of what
     remains is pruned by magnitude over all layers, the output layer too, and what is left is rewound to the
     initialisation. The answer for s is the network of the first round with at most s non-zeros, right after
     pruning, without training; at least one round is pruned even if the dense network fits.
@@ -172,7 +172,7 @@ def imp(
         n_neurons,
         recipe=recipe,
         loss=loss,
-        n_iter=n_iter,
+        n_iter=max_iter,
         batch_size=batch_size,
         learning_rate=learning_rate,
         prune_share=prune_share,
@@ -288,7 +288,7 @@ def _passes(
         check_widths(n_neurons),
         max(map(max, wanted)),
         loss,
-        n_iter=chosen.n_iter,
+        max_iter=chosen.max_iter,
         batch_size=chosen.batch_size,
         time_limit=time_limit,
         callback=callback,

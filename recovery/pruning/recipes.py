@@ -23,7 +23,7 @@ class Recipe:
     ----------
     name : str
         What it is called; nothing depends on it.
-    n_iter : int
+    max_iter : int
         Adam updates a round.
     batch_size : int or None
         Rows an update sees; None means all.
@@ -55,7 +55,7 @@ class Recipe:
     """
 
     name: str
-    n_iter: int
+    max_iter: int
     batch_size: int | None
     learning_rate: float
     prune_share: float
@@ -74,7 +74,7 @@ class Recipe:
     @property
     def rewind_step(self) -> int:
         """Updates of the first round after which the weights are kept."""
-        return math.floor(self.rewind * self.n_iter)
+        return math.floor(self.rewind * self.max_iter)
 
     def rate(self, step: int, total: int, *, fine: bool = False) -> float:
         """Return the learning rate of update `step` (from 0) of `total`: it falls geometrically."""
@@ -84,7 +84,7 @@ class Recipe:
 
 PAPER = Recipe(
     name="paper",
-    n_iter=15,
+    max_iter=15,
     batch_size=None,
     learning_rate=1e-3,
     prune_share=0.1,
@@ -102,7 +102,7 @@ PAPER = Recipe(
 )
 FAIR = Recipe(
     name="fair",
-    n_iter=2000,
+    max_iter=2000,
     batch_size=256,
     learning_rate=1e-2,
     prune_share=0.3,
@@ -152,7 +152,7 @@ def resolve(recipe: str | Recipe, scalar: bool, **given: Any) -> Recipe:
     if not scalar:
         recipe = replace(recipe, count=recipe.count_several)
     recipe = replace(recipe, **{key: value for key, value in given.items() if value is not None})
-    check_integer(recipe.n_iter, "n_iter", minimum=1)
+    check_integer(recipe.max_iter, "max_iter", minimum=1)
     if recipe.batch_size is not None:
         check_integer(recipe.batch_size, "batch_size", minimum=1)
     if check_number(recipe.learning_rate, "learning_rate", minimum=0.0) == 0:

@@ -133,9 +133,9 @@ class Pass:
             keep = self._keep(run.masks)
             start = self.xp.where(keep, run.rewound, self.xp.zeros((), dtype=run.rewound.dtype))
             jobs.append(Job(run.problem, start, keep, run.rng))
-        steps = range(recipe.n_iter) if number == 0 else range(kept_at, recipe.n_iter)
+        steps = range(recipe.max_iter) if number == 0 else range(kept_at, recipe.max_iter)
         at = kept_at if number == 0 and kept_at else None
-        self.trainer.train(jobs, steps, lambda step: recipe.rate(step, recipe.n_iter), self.asked.clock, at)
+        self.trainer.train(jobs, steps, lambda step: recipe.rate(step, recipe.max_iter), self.asked.clock, at)
         values, ratios = self._measure(jobs)
         for run, job, value, ratio in zip(active, jobs, values, ratios, strict=True):
             run.updates += job.n_iter
@@ -210,7 +210,7 @@ class Pass:
         total = sum(a * b for a, b in self.shapes.layers[: self.counted])
         message = (
             f"{status.value}; {cut.masks.count} of {total} weights are left after {len(cut.history['objective'])} "
-            f"round(s) of {recipe.n_iter} updates"
+            f"round(s) of {recipe.max_iter} updates"
         )
         ratio = self._psnr(network, run.problem)
         return NetworkFit(network, ratio, run.updates + cut.n_iter, status, message, cut.history)

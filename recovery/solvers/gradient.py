@@ -179,7 +179,7 @@ def descend(
     return values if failed is None else xp.where(failed, start, values)
 
 
-def power_iteration(operator: Operator, y: Any, *, n_iter: int = 100, tol: float = 1e-3) -> float:
+def power_iteration(operator: Operator, y: Any, *, max_iter: int = 100, tol: float = 1e-3) -> float:
     """Estimate the largest eigenvalue of A'A from below.
 
     Parameters
@@ -189,7 +189,7 @@ def power_iteration(operator: Operator, y: Any, *, n_iter: int = 100, tol: float
     y : array, shape (n,)
         The start is y in the space of the rows, so the estimate is deterministic and moves with
         the columns when they are permuted.
-    n_iter : int, default 100
+    max_iter : int, default 100
         Largest number of products with A A'.
     tol : float, default 1e-3
         Relative change of the estimate at which the iteration ends.
@@ -202,7 +202,7 @@ def power_iteration(operator: Operator, y: Any, *, n_iter: int = 100, tol: float
     xp = operator.xp
     u = y / xp.sqrt((y * y).sum())
     estimate = 0.0
-    for _ in range(n_iter):
+    for _ in range(max_iter):
         u = operator.matvec(operator.rmatvec(u))
         peak = xp.abs(u).max()
         u = u / xp.where(peak > 0.0, peak, 1.0).astype(u.dtype)  # so that no square under- or overflows

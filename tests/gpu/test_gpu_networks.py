@@ -69,5 +69,5 @@ def test_parts_agree(gpu):
 
 def test_same_bits_twice_on_the_device(gpu):
     X, y, _ = problem(2, "mixed")
-    fits = [recovery.fit_network(gpu.put(X), gpu.put(y), n_neurons=4, sparsity=16, n_iter=30, rng=0) for _ in range(2)]
+    fits = [recovery.fit_network(gpu.put(X), gpu.put(y), n_neurons=4, sparsity=16, max_iter=30, rng=0) for _ in range(2)]
     assert gpu.get(fits[0].network.hidden).tobytes() == gpu.get(fits[1].network.hidden).tobytes()

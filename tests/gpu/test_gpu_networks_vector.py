@@ -44,6 +44,6 @@ def test_two_hidden_layers_agree(gpu, method, k):
 
 def test_planted_networks_are_found_on_the_device(gpu):
     X, y = problem()
-    fit = recovery.fit_network(gpu.put(X), gpu.put(y), n_neurons=4, sparsity=24, n_iter=300, batch_size=250, rng=0)
-    here = recovery.fit_network(X, y, n_neurons=4, sparsity=24, n_iter=300, batch_size=250, rng=0)
+    fit = recovery.fit_network(gpu.put(X), gpu.put(y), n_neurons=4, sparsity=24, max_iter=300, batch_size=250, rng=0)
+    here = recovery.fit_network(X, y, n_neurons=4, sparsity=24, max_iter=300, batch_size=250, rng=0)
     assert fit.psnr_db > min(60, here.psnr_db - 6)

@@ -59,12 +59,12 @@ def test_methods_are_those_of_the_package(data):
     common = {"m": 3, "depth": 1, "sparsities": [6], "n_iter": 4, "rng": lambda: np.random.default_rng(1)}
     for method, expected in {
         "released": recovery.fit_network(
-            *data, n_neurons=3, sparsity=6, method="released", n_iter=4, rng=np.random.default_rng(1)
+            *data, n_neurons=3, sparsity=6, method="released", max_iter=4, rng=np.random.default_rng(1)
         ),
         "imp-paper": recovery.imp(
-            *data, n_neurons=3, sparsity=6, recipe="paper", n_iter=4, rng=np.random.default_rng(1)
+            *data, n_neurons=3, sparsity=6, recipe="paper", max_iter=4, rng=np.random.default_rng(1)
         ),
-        "imp-fair": recovery.imp(*data, n_neurons=3, sparsity=6, n_iter=9, rng=np.random.default_rng(1)),
+        "imp-fair": recovery.imp(*data, n_neurons=3, sparsity=6, max_iter=9, rng=np.random.default_rng(1)),
     }.items():
         (found,) = grids.fits(method, *data, imp_updates=9, **common)
         for one, other in zip(found.network.layers, expected.network.layers, strict=True):

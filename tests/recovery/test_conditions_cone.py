@@ -74,7 +74,7 @@ def test_the_oracle_bound_of_the_lasso_holds_with_the_lower_bound():
         w = np.where(np.arange(d) < k, 1.0, 0.0)
         lam = 2.0 * np.abs(X.T @ noise / n).max()
         error = Lasso(alpha=lam, fit_intercept=False, tol=1e-12, max_iter=100_000).fit(X, X @ w + noise).coef_ - w
-        kappa = restricted_eigenvalue(X, np.arange(k), starts=0, n_iter=0).lower
+        kappa = restricted_eigenvalue(X, np.arange(k), starts=0, max_iter=0).lower
         assert np.linalg.norm(error) <= 3 * k**0.5 * lam / kappa
         assert np.sum((X @ error) ** 2) / n <= 9 * k * lam**2 / kappa
         # the proof goes through the cone: the error lies in it

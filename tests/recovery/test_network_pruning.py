@@ -81,7 +81,7 @@ def test_the_papers_recipe_is_the_plain_one_bit_for_round(backend, widths, k):
     wanted = [30, 4, 12, 1000]
     slow, counts = slow_paper_imp(X, y, widths, wanted, 7, 6)
     fits = recovery.imp(
-        backend.put(X), backend.put(y), n_neurons=widths, sparsity=wanted, recipe="paper", n_iter=6, rng=7
+        backend.put(X), backend.put(y), n_neurons=widths, sparsity=wanted, recipe="paper", max_iter=6, rng=7
     )
     for s, fit in zip(wanted, fits, strict=True):
         outputs = forward(slow[s], X)[1]
@@ -109,7 +109,7 @@ def test_the_paper_recipe_has_the_papers_settings():
 def test_nothing_depends_on_the_name_of_a_recipe(recipe):
     X, y, _ = problem(k=2)
     for target in (y, y[:, 0]):
-        named = recovery.imp(X, target, n_neurons=3, sparsity=8, recipe=recipe.name, n_iter=12, fine_tune=5, rng=0)
+        named = recovery.imp(X, target, n_neurons=3, sparsity=8, recipe=recipe.name, max_iter=12, fine_tune=5, rng=0)
         own = dataclasses.replace(recipe, name="mine", n_iter=12, fine_tune=5)
         found = recovery.imp(X, target, n_neurons=3, sparsity=8, recipe=own, rng=0)
         assert found == named
@@ -214,7 +214,7 @@ def test_the_fair_recipe_finds_a_planted_network_and_the_papers_does_not():
 def test_one_shot_pruning_serves_all_sparsities_from_one_dense_network():
     X, y, _ = problem()
     for recipe in ("paper", "fair"):
-        fits = recovery.imp(X, y, n_neurons=4, sparsity=[3, 9, 99], recipe=recipe, prune_share=0, n_iter=10, rng=0)
+        fits = recovery.imp(X, y, n_neurons=4, sparsity=[3, 9, 99], recipe=recipe, prune_share=0, max_iter=10, rng=0)
         assert [len(fit.history["objective"]) for fit in fits] == [1, 1, 1]
         assert [fit.history["nonzeros"][-1] for fit in fits][:2] == [3, 9]
         assert fits[2].history["nonzeros"][-1] == (24 if recipe == "fair" else 28)
@@ -264,7 +264,7 @@ def test_synchronisations_belong_to_rounds_not_to_updates(recipe):
     for n_iter in (10, 20):
         with standin.count_syncs() as counted:
             fit = recovery.imp(
-                X, y, n_neurons=4, sparsity=9, recipe=recipe, n_iter=n_iter, batch_size=30, fine_tune=n_iter, rng=0
+                X, y, n_neurons=4, sparsity=9, recipe=recipe, max_iter=n_iter, batch_size=30, fine_tune=n_iter, rng=0
             )
         totals.append(sum(counted.values()))
     assert totals[0] == totals[1]
@@ -406,7 +406,7 @@ def test_degenerate_data(recipe):
     cases = [(X[:1], y[:1]), (0 * X, y), (blank, y), (X, 0 * y + 1), (X[:, :1], y), (X, y[:, None])]
     for inputs, targets in cases:
         for m in (1, 3):
-            fit = recovery.imp(inputs, targets, n_neurons=m, sparsity=2, recipe=recipe, n_iter=4, fine_tune=4, rng=0)
+            fit = recovery.imp(inputs, targets, n_neurons=m, sparsity=2, recipe=recipe, max_iter=4, fine_tune=4, rng=0)
             assert non_zeros(fit.network, targets.ndim == 1) <= 2
             assert fit.status is Status.PRUNED
 

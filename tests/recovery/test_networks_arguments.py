@@ -253,7 +253,7 @@ def test_the_network_counts_what_the_argument_counted(backend, method, outputs, 
     X = planted.gaussian_inputs(300, 6, rng=0)
     y = planted.sparse_network(6, 4, 15, n_outputs=outputs, depth=depth, rng=1)(X)
     found = recovery.fit_network(
-        backend.put(X), backend.put(y), n_neurons=[4] * depth, sparsity=18, method=method, n_iter=12, rng=0
+        backend.put(X), backend.put(y), n_neurons=[4] * depth, sparsity=18, method=method, max_iter=12, rng=0
     )
     layers = [backend.get(layer) for layer in found.network.layers]
     counted = layers if outputs > 1 else layers[:-1]
@@ -284,16 +284,16 @@ class Guess(FitMethod):
 
 def test_a_method_of_ones_own_is_taken_as_it_is():
     X, y, _ = problem(m=1, s=5, signs="positive")
-    found = recovery.fit_network(X, y, n_neurons=1, sparsity=5, method=Guess(1e-6), n_iter=1, rng=0)
+    found = recovery.fit_network(X, y, n_neurons=1, sparsity=5, method=Guess(1e-6), max_iter=1, rng=0)
     assert found.message == f"{Status.STEP_LIMIT.value} (n_iter=1); a guess"
     assert found.n_iter == 1
     assert not found.success
     assert found.psnr_db > zero_db(y)
     np.testing.assert_allclose(found.history["objective"], [0.5 * ((y - found.network(X)) ** 2).sum()], rtol=1e-12)
     # units are the caller's again, and are not the method's business
-    other = recovery.fit_network(8 * X, 2.0**-20 * y, n_neurons=1, sparsity=5, method=Guess(1e-6), n_iter=1, rng=0)
+    other = recovery.fit_network(8 * X, 2.0**-20 * y, n_neurons=1, sparsity=5, method=Guess(1e-6), max_iter=1, rng=0)
     np.testing.assert_array_equal(np.ldexp(other.network.hidden, 23), found.network.hidden)
-    assert recovery.fit_many(X, y[None], n_neurons=1, sparsity=5, method=Guess(1e-6), n_iter=1, rngs=[0]) == [found]
+    assert recovery.fit_many(X, y[None], n_neurons=1, sparsity=5, method=Guess(1e-6), max_iter=1, rngs=[0]) == [found]
 
 
 @pytest.mark.parametrize(
@@ -351,8 +351,8 @@ def test_the_objective_is_the_loss_summed_over_rows_and_outputs(loss, outputs, u
         return -(found[np.arange(150), chosen] - np.log(np.exp(found).sum(axis=1))).sum()
 
     options = {"n_neurons": 4, "loss": loss, "rng": 2}
-    pruned = recovery.imp(X, y, sparsity=10**6, n_iter=30, fine_tune=0, **options)
+    pruned = recovery.imp(X, y, sparsity=10**6, max_iter=30, fine_tune=0, **options)
     assert len(pruned.history["objective"]) == 1
-    first = recovery.fit_network(X, y, sparsity=20, n_iter=6, method="released", **options)
+    first = recovery.fit_network(X, y, sparsity=20, max_iter=6, method="released", **options)
     for found in (pruned, first):
         np.testing.assert_allclose(found.history["objective"][-1], total(found.network), rtol=1e-9)

@@ -40,13 +40,13 @@ def test_coherent_inputs_are_fitted_as_well_as_by_the_released_method(s):
 
 def test_a_narrow_search_takes_over_only_where_it_fits_better():
     X, y = image_problem()
-    narrow = recovery.fit_network(X, y, n_neurons=20, sparsity=60, n_iter=STEPS, rng=0)
-    short = recovery.fit_network(X, y, n_neurons=20, sparsity=60, n_iter=STEPS - 1, rng=0)
+    narrow = recovery.fit_network(X, y, n_neurons=20, sparsity=60, max_iter=STEPS, rng=0)
+    short = recovery.fit_network(X, y, n_neurons=20, sparsity=60, max_iter=STEPS - 1, rng=0)
     assert max(narrow.history["neurons"][2 * PILOT :]) <= 8
     assert max(short.history["neurons"][2 * PILOT :]) > 20  # trials would cost more than a tenth of the steps
     X = planted.gaussian_inputs(1000, 20, rng=1)
     y = planted.sparse_network(20, 4, 16, signs="mixed", rng=2)(X)
-    wide = recovery.fit_network(X, y, n_neurons=4, sparsity=16, n_iter=STEPS, rng=0).history
+    wide = recovery.fit_network(X, y, n_neurons=4, sparsity=16, max_iter=STEPS, rng=0).history
     assert max(wide["neurons"][PILOT : 2 * PILOT]) <= 2 < max(wide["neurons"][:PILOT])
     assert wide["neurons"][2 * PILOT] > 2
 
@@ -68,7 +68,7 @@ def test_synchronisations_of_a_trial():
         standin.device(y),
         n_neurons=8,
         sparsity=12,
-        n_iter=STEPS,
+        max_iter=STEPS,
         rng=0,
         callback=lambda state: seen.append(sum(standin.syncs.values())),
     )
@@ -79,7 +79,7 @@ def test_a_callback_stops_a_trial():
     X, y = image_problem(8, 60)
     for stop in (2, PILOT + 2):
         fit = recovery.fit_network(
-            X, y, n_neurons=8, sparsity=12, n_iter=STEPS, rng=0, callback=lambda state, stop=stop: state.n_iter == stop
+            X, y, n_neurons=8, sparsity=12, max_iter=STEPS, rng=0, callback=lambda state, stop=stop: state.n_iter == stop
         )
         assert fit.n_iter == stop + 1  # one more, to cut back
         assert fit.network.sparsity <= 12

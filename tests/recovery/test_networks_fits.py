@@ -28,7 +28,7 @@ def exact(network, truth):
 @pytest.mark.parametrize("signs", ["mixed", "positive"])
 def test_planted_networks_are_found_exactly(seed, signs):
     X, y, truth = problem(seed, signs)
-    fit = recovery.fit_network(X, y, **SIZE, n_iter=300, rng=seed)
+    fit = recovery.fit_network(X, y, **SIZE, max_iter=300, rng=seed)
     assert exact(fit.network, truth), (fit.psnr_db, fit.message)
     assert fit.status is Status.CONVERGED
     assert fit.network.n_neurons <= 4
@@ -53,7 +53,7 @@ def test_rates_on_mixed_signs(n, d, m, s, seeds, least):
     hits = 0
     for seed in range(seeds):
         X, y, truth = problem(seed, "mixed", n, d, m, s)
-        fit = recovery.fit_network(X, y, n_neurons=m, sparsity=s, n_iter=2000, rng=seed)
+        fit = recovery.fit_network(X, y, n_neurons=m, sparsity=s, max_iter=2000, rng=seed)
         hits += exact(fit.network, truth)
     assert hits >= least
 
@@ -127,7 +127,7 @@ def test_synchronisations_a_step(method, n, d, m, s):
 
 def test_history_of_a_fit_that_came_to_rest():
     X, y, truth = problem(3)
-    fit = recovery.fit_network(X, y, **SIZE, n_iter=300, rng=3)
+    fit = recovery.fit_network(X, y, **SIZE, max_iter=300, rng=3)
     history = {key: np.array(column) for key, column in fit.history.items()}
     assert set(history) == {
         "psnr_db", "objective", "support_change", "gate_change", "active", "nonzeros", "neurons", "start",
@@ -160,16 +160,16 @@ def test_fixed_gates_stay_fixed_and_the_fit_is_scored_as_a_network():
     # gates that never move: what is returned is the network of the fitted weights, not the gated model
     X, y, _ = problem(5, n=300)
     for solver in (None, "htp"):
-        fit = recovery.fit_network(X, y, **SIZE, n_iter=5, gate_update=None, solver=solver, rng=0)
+        fit = recovery.fit_network(X, y, **SIZE, max_iter=5, gate_update=None, solver=solver, rng=0)
         assert not any(fit.history["gate_change"])
         assert fit.psnr_db == recovery.psnr(fit.network(X), y)
 
 
 def test_minibatches_reach_a_good_fit():
     X, y, _ = problem(6)
-    fit = recovery.fit_network(X, y, **SIZE, n_iter=60, batch_size=500, rng=6)
+    fit = recovery.fit_network(X, y, **SIZE, max_iter=60, batch_size=500, rng=6)
     assert fit.n_iter == 60
     assert fit.psnr_db > 60
-    whole = recovery.fit_network(X, y, **SIZE, n_iter=20, batch_size=5000, rng=6)
-    same = recovery.fit_network(X, y, **SIZE, n_iter=20, rng=6)
+    whole = recovery.fit_network(X, y, **SIZE, max_iter=20, batch_size=5000, rng=6)
+    same = recovery.fit_network(X, y, **SIZE, max_iter=20, rng=6)
     assert whole.history == same.history  # a batch of all rows is no batch

@@ -41,8 +41,8 @@ def test_several_outputs(seed):
     truth = planted.sparse_network(10, 3, 20, n_outputs=2, signs="mixed", rng=seed)
     y = truth(X)
     y = y + 0.1 * y.std() * np.random.default_rng(seed).standard_normal(y.shape)
-    fit = recovery.fit_network(X, y, n_neurons=3, sparsity=20, n_iter=400, rng=seed)
-    exact = recovery.fit_network(X, truth(X), n_neurons=1, sparsity=4, n_iter=400, rng=seed)
+    fit = recovery.fit_network(X, y, n_neurons=3, sparsity=20, max_iter=400, rng=seed)
+    exact = recovery.fit_network(X, truth(X), n_neurons=1, sparsity=4, max_iter=400, rng=seed)
     assert fit.status in (Status.NO_GAIN, Status.STALLED, Status.STEP_LIMIT)
     assert exact.status is not Status.NO_GAIN
 
@@ -51,7 +51,7 @@ def test_several_outputs(seed):
 def test_a_fit_that_misses_structure_does_not_say_so(seed):
     """Two neurons and five weights where four neurons and twenty weights made the data, without noise."""
     X, y, _ = noisy(seed, 400, 8, 4, 20, share=0.0)
-    fit = recovery.fit_network(X, y, n_neurons=2, sparsity=5, n_iter=120, rng=seed)
+    fit = recovery.fit_network(X, y, n_neurons=2, sparsity=5, max_iter=120, rng=seed)
     assert fit.status in (Status.STALLED, Status.STEP_LIMIT)
     assert not fit.status.success
 
@@ -59,11 +59,11 @@ def test_a_fit_that_misses_structure_does_not_say_so(seed):
 @pytest.mark.parametrize("method", ["repaired", "released"])
 def test_the_step_limit_names_the_argument_that_is_there(method):
     X, y, _ = noisy(0)
-    fit = recovery.fit_network(X, y, n_neurons=4, sparsity=16, n_iter=3, method=method, rng=0)
+    fit = recovery.fit_network(X, y, n_neurons=4, sparsity=16, max_iter=3, method=method, rng=0)
     assert fit.status is Status.STEP_LIMIT
     assert "(n_iter=3)" in fit.message
     assert "max_iter" not in fit.message
-    pair = recovery.fit_network(X, np.stack([y, -y], axis=1), n_neurons=4, sparsity=20, n_iter=3, method=method, rng=0)
+    pair = recovery.fit_network(X, np.stack([y, -y], axis=1), n_neurons=4, sparsity=20, max_iter=3, method=method, rng=0)
     assert "(n_iter=3)" in pair.message
     found = recovery.solve(X, y, 3, "niht", max_iter=1, tol=0.0)
     assert "(max_iter=1)" in found.message
@@ -71,7 +71,7 @@ def test_the_step_limit_names_the_argument_that_is_there(method):
 
 def test_the_released_method_makes_all_its_steps_whatever_the_data():
     X, y, _ = noisy(0)
-    fit = recovery.fit_network(X, y, n_neurons=4, sparsity=16, n_iter=40, method="released", rng=0)
+    fit = recovery.fit_network(X, y, n_neurons=4, sparsity=16, max_iter=40, method="released", rng=0)
     assert fit.n_iter == 40
 
 

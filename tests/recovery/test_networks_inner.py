@@ -93,6 +93,6 @@ def test_fit_network_is_the_released_loop(m, s):
     y = planted.sparse_network(8, m, s, signs="positive", rng=s)(X)
     steps = list(released_loop(X, y, n_neurons=m, sparsity=s, n_iter=6, rng=3))
     for count, weights in enumerate(steps, start=1):
-        fit = recovery.fit_network(X, y, n_neurons=m, sparsity=s, method="released", n_iter=count, rng=3)
+        fit = recovery.fit_network(X, y, n_neurons=m, sparsity=s, method="released", max_iter=count, rng=3)
         alive = weights[(weights != 0).any(axis=1)]
         np.testing.assert_allclose(fit.network.hidden.T, alive, rtol=1e-6, atol=1e-9, err_msg=f"step {count}")

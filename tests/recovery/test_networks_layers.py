@@ -42,9 +42,9 @@ def fit(X, y, widths=(5, 5), s=30, **options):
 def test_released_layers_are_one_hidden_layer_fits_on_the_features_before():
     X, y, _ = problem()
     rng = np.random.default_rng(3)
-    first = recovery.fit_network(X, y, n_neurons=5, sparsity=15, method="released", n_iter=9, rng=rng)
+    first = recovery.fit_network(X, y, n_neurons=5, sparsity=15, method="released", max_iter=9, rng=rng)
     features = np.maximum(X @ first.network.hidden, 0)
-    second = recovery.fit_network(features, y, n_neurons=4, sparsity=15, method="released", n_iter=9, rng=rng)
+    second = recovery.fit_network(features, y, n_neurons=4, sparsity=15, method="released", max_iter=9, rng=rng)
     both = fit(X, y, (5, 4), 30, method="released", n_iter=9, rng=3)
     np.testing.assert_array_equal(both.network.layers[0], first.network.hidden)
     np.testing.assert_array_equal(both.network.layers[1], second.network.hidden)
@@ -55,7 +55,7 @@ def test_released_layers_are_one_hidden_layer_fits_on_the_features_before():
 def test_released_vector_layers_lose_the_budget_of_the_temporary_outputs():
     X, y, _ = problem(3)
     rng = np.random.default_rng(3)
-    first = recovery.fit_network(X, y, n_neurons=5, sparsity=15, method="released", n_iter=9, rng=rng)
+    first = recovery.fit_network(X, y, n_neurons=5, sparsity=15, method="released", max_iter=9, rng=rng)
     both = fit(X, y, (5, 4), 30, method="released", n_iter=9, rng=3)
     np.testing.assert_array_equal(both.network.layers[0], first.network.hidden)
     assert counted(both.network) < 30
@@ -113,8 +113,8 @@ def test_layers_without_neurons_are_reported(method):
 
 def test_one_width_is_a_number_and_three_layers_work():
     X, y, _ = problem()
-    plain = recovery.fit_network(X, y, n_neurons=4, sparsity=12, n_iter=9, rng=0)
-    listed = recovery.fit_network(X, y, n_neurons=[4], sparsity=12, n_iter=9, rng=0)
+    plain = recovery.fit_network(X, y, n_neurons=4, sparsity=12, max_iter=9, rng=0)
+    listed = recovery.fit_network(X, y, n_neurons=[4], sparsity=12, max_iter=9, rng=0)
     assert listed.network.hidden.tobytes() == plain.network.hidden.tobytes()
     for targets in (y, np.stack([y, -y], axis=1)):
         for method in METHODS:
@@ -192,4 +192,4 @@ def test_a_fit_on_batches_ends_where_its_steps_end_before_it_has_cut_back(n_iter
 
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((8, 2)), rng.standard_normal(8)
-    recovery.fit_network(X, y, n_neurons=widths, sparsity=3, batch_size=7, n_iter=n_iter, rng=0, callback=stop)
+    recovery.fit_network(X, y, n_neurons=widths, sparsity=3, batch_size=7, max_iter=n_iter, rng=0, callback=stop)

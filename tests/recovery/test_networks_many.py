@@ -30,7 +30,7 @@ def one_at_a_time(X, Y, sizes, n_iter, gate_update=1, m=M):
             n_neurons=m,
             sparsity=s,
             method="released",
-            n_iter=n_iter,
+            max_iter=n_iter,
             gate_update=gate_update,
             rng=b,
         )
@@ -61,7 +61,7 @@ def test_each_problem_has_the_iterates_it_has_alone(backend, shared, gate_update
         backend.put(Y),
         n_neurons=M,
         sparsity=SIZES,
-        n_iter=7,
+        max_iter=7,
         gate_update=gate_update,
         rngs=range(5),
         method="released",
@@ -77,7 +77,7 @@ def test_groups_of_problems_give_the_same(monkeypatch):
     sizes = []
     original = many.BatchedReleased
     monkeypatch.setattr(many, "BatchedReleased", lambda *args: sizes.append(args[3]) or original(*args))
-    fits = fit_many(X, Y, n_neurons=M, sparsity=SIZES, n_iter=5, rngs=range(5), method="released", together=True)
+    fits = fit_many(X, Y, n_neurons=M, sparsity=SIZES, max_iter=5, rngs=range(5), method="released", together=True)
     assert sizes == [[1, 5, 12], [25], [40]]
     for fit, alone in zip(fits, one_at_a_time(X, Y, SIZES, 5), strict=True):
         same(fit, alone)
@@ -94,7 +94,7 @@ def test_a_step_synchronises_once_however_many_problems(count):
             standin.device(Y[:count]),
             n_neurons=M,
             sparsity=SIZES[:count],
-            n_iter=n_iter,
+            max_iter=n_iter,
             rngs=range(count),
             method="released",
             together=True,
@@ -114,7 +114,7 @@ def test_problems_that_end_early_do_not_disturb_the_others(backend):
         backend.put(Y),
         n_neurons=M,
         sparsity=sizes,
-        n_iter=12,
+        max_iter=12,
         rngs=range(5),
         method="released",
         together=True,
@@ -130,7 +130,7 @@ def test_the_cpu_takes_them_one_by_one_bit_for_bit(monkeypatch):
     X, Y = problems(True, n=400, d=20, sizes=(5, 60, 100), m=20)
     alone = one_at_a_time(X, Y, (5, 60, 100), 15, m=20)
     monkeypatch.setattr(many, "BatchedReleased", None)  # together they would need it
-    fits = fit_many(X, Y, n_neurons=20, sparsity=(5, 60, 100), n_iter=15, method="released", rngs=range(3))
+    fits = fit_many(X, Y, n_neurons=20, sparsity=(5, 60, 100), max_iter=15, method="released", rngs=range(3))
     for fit, other in zip(fits, alone, strict=True):
         np.testing.assert_array_equal(fit.network.hidden, other.network.hidden)
 
@@ -147,7 +147,7 @@ def test_less_memory_takes_fewer_at_once(monkeypatch):
 
     monkeypatch.setattr(many, "BatchedReleased", narrow)
     with pytest.warns(RuntimeWarning) as told:
-        fits = fit_many(X, Y, n_neurons=M, sparsity=SIZES, n_iter=5, rngs=range(5), method="released", together=True)
+        fits = fit_many(X, Y, n_neurons=M, sparsity=SIZES, max_iter=5, rngs=range(5), method="released", together=True)
     assert tried == [5, 3, 2, 1, 2]
     assert str(told[0].message) == (
         "5 fits at once did not fit into the memory of the device; 3 are taken at once instead"
@@ -157,7 +157,7 @@ def test_less_memory_takes_fewer_at_once(monkeypatch):
         same(fit, alone)
     monkeypatch.setattr(many, "BatchedReleased", lambda *args: (_ for _ in ()).throw(MemoryError("nothing at all")))
     with pytest.raises(MemoryError, match="nothing at all"), pytest.warns(RuntimeWarning):
-        fit_many(X, Y, n_neurons=M, sparsity=SIZES, n_iter=5, rngs=range(5), method="released", together=True)
+        fit_many(X, Y, n_neurons=M, sparsity=SIZES, max_iter=5, rngs=range(5), method="released", together=True)
 
 
 def test_arguments_are_checked():
@@ -205,15 +205,15 @@ def test_both_take_targets_of_several_outputs():
 
 def test_the_default_method_is_that_of_fit_network():
     X, Y = problems(True)
-    found = fit_many(X, Y[:1], n_neurons=M, sparsity=9, n_iter=6, rngs=[0])
-    assert found == [recovery.fit_network(X, Y[0], n_neurons=M, sparsity=9, n_iter=6, rng=0)]
+    found = fit_many(X, Y[:1], n_neurons=M, sparsity=9, max_iter=6, rngs=[0])
+    assert found == [recovery.fit_network(X, Y[0], n_neurons=M, sparsity=9, max_iter=6, rng=0)]
 
 
 def test_a_callback_stops_all_problems_also_with_inputs_of_their_own():
     X, Y = problems(False)
     for inputs in (X, X[0]):
         found = recovery.imp_many(
-            inputs, Y, n_neurons=M, sparsity=9, n_iter=6, rngs=range(5), callback=lambda state: True
+            inputs, Y, n_neurons=M, sparsity=9, max_iter=6, rngs=range(5), callback=lambda state: True
         )
         assert [fit.status for fit in found] == [Status.STOPPED] * 5
         assert all(len(fit.history["objective"]) == 1 for fit in found)

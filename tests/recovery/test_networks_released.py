@@ -71,7 +71,7 @@ def test_it_is_the_slow_version_step_by_step(gate_update, m, s):
     step = 0
     for step, (rows, _) in enumerate(slow_released(X, y, H, s, 8, gate_update), start=1):
         found = recovery.fit_network(
-            X, y, n_neurons=m, sparsity=s, method="released", gate_update=gate_update, n_iter=step, rng=5
+            X, y, n_neurons=m, sparsity=s, method="released", gate_update=gate_update, max_iter=step, rng=5
         )
         np.testing.assert_allclose(found.network.hidden.T, alive(rows), rtol=1e-7, atol=1e-9, err_msg=f"step {step}")
         expected = np.maximum(X @ rows.T, 0).sum(axis=1)
@@ -84,7 +84,7 @@ def test_the_history_counts_what_moved():
     y = planted.sparse_network(7, 3, 10, signs="positive", rng=2)(X)
     H = np.random.default_rng(5).standard_normal((3, 7)).T
     steps = list(slow_released(X, y, H, 10, 60, 1))
-    history = recovery.fit_network(X, y, n_neurons=3, sparsity=10, method="released", n_iter=60, rng=5).history
+    history = recovery.fit_network(X, y, n_neurons=3, sparsity=10, method="released", max_iter=60, rng=5).history
     before_support, before_gates = set(), X @ H > 0
     for step, (rows, gates) in enumerate(steps):
         support = set(np.flatnonzero(rows))
@@ -124,7 +124,7 @@ def test_it_is_not_scale_equivariant():
 def test_minibatches_wait_for_the_second_epoch_before_gates_move():
     X = planted.gaussian_inputs(240, 7, rng=1)
     y = planted.sparse_network(7, 3, 10, rng=2)(X)
-    fit = recovery.fit_network(X, y, n_neurons=3, sparsity=10, method="released", batch_size=60, n_iter=12, rng=0)
+    fit = recovery.fit_network(X, y, n_neurons=3, sparsity=10, method="released", batch_size=60, max_iter=12, rng=0)
     changes = np.array(fit.history["gate_change"])
     assert (changes[:4] == 0).all()  # four batches an epoch
     assert changes[4] > 0

@@ -61,11 +61,11 @@ def test_repaired_fits_are_the_same_at_every_scale(dtype, outputs_of_y):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_pruning_is_the_same_at_every_scale(dtype, outputs_of_y):
     X, y = problem(dtype, outputs_of_y)
-    plain = recovery.imp(X, y, n_neurons=2, sparsity=5, n_iter=20, rng=3)
+    plain = recovery.imp(X, y, n_neurons=2, sparsity=5, max_iter=20, rng=3)
     eps = float(np.finfo(dtype).eps)
     for a, b in pairs(dtype):
         moved = np.ldexp(X, a), np.ldexp(y, b)
-        found = recovery.imp(*moved, n_neurons=2, sparsity=5, n_iter=20, rng=3)
+        found = recovery.imp(*moved, n_neurons=2, sparsity=5, max_iter=20, rng=3)
         assert found.status is Status.PRUNED
         np.testing.assert_allclose(
             outputs(found.network, moved[0], b), plain.network(X), rtol=0, atol=8 * eps * np.abs(y).max()
@@ -81,7 +81,7 @@ def test_many_fits_at_extreme_scales_are_those_of_fit_network(dtype, far):
         n_neurons=2,
         sparsity=[5, 5],
         method="repaired",
-        n_iter=12,
+        max_iter=12,
         rngs=[2, 2],
     )
     plain = fit(X, y, n_iter=12)
@@ -117,7 +117,7 @@ def test_weights_that_the_dtype_cannot_hold_are_named():
     assert found.message.startswith("out of range: the answer has numbers that its dtype cannot hold; try other units")
     assert "before that: converged" in found.message
     assert np.isfinite(found.network.hidden).all()
-    several = recovery.fit_network(X, y[:, None], n_neurons=1, sparsity=2, rng=0, n_iter=40)
+    several = recovery.fit_network(X, y[:, None], n_neurons=1, sparsity=2, rng=0, max_iter=40)
     assert all(np.isfinite(layer).all() for layer in several.network.layers)
     gap = np.abs(outputs(several.network, X, 100)[:, 0] - np.ldexp(y.astype(float), -100)).max()
     assert gap < 1e-4 or not several.status.success

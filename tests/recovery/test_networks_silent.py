@@ -15,7 +15,7 @@ def test_one_neuron_on_inputs_of_one_sign(backend, method, target):
     silent = 0
     for seed in range(8):
         fit = recovery.fit_network(
-            X, y, n_neurons=1, sparsity=1, method=method, n_iter=12, batch_size=8, restarts=0, rng=seed
+            X, y, n_neurons=1, sparsity=1, method=method, max_iter=12, batch_size=8, restarts=0, rng=seed
         )
         silent += fit.network.sparsity == 0
         assert np.isfinite(fit.psnr_db)

@@ -97,7 +97,7 @@ def test_released_gates_wait_for_the_second_epoch_and_a_diverged_fit_is_finite()
 def test_released_does_not_answer_with_its_dense_start_if_the_first_step_diverges(m):
     X, y, _ = problem()
     # at 1e100 it depends on the order of sums in BLAS whether the first step overflows; at 1e140 it always does
-    found = recovery.fit_network(1e140 * X, y, n_neurons=m, sparsity=6, method="released", n_iter=5, rng=0)
+    found = recovery.fit_network(1e140 * X, y, n_neurons=m, sparsity=6, method="released", max_iter=5, rng=0)
     assert found.status is Status.DIVERGED
     assert found.network.sparsity == 0
 
@@ -226,8 +226,8 @@ def test_every_array_type_gives_the_same_fit(backend, method, batch_size, loss):
     X, y, _ = problem()
     y = y if loss == "squared" else y.argmax(axis=1)
     options = {"n_neurons": 4, "sparsity": 24, "method": method, "loss": loss, "batch_size": batch_size}
-    here = recovery.fit_network(X, y, n_iter=30, rng=3, **options)
-    there = recovery.fit_network(backend.put(X), backend.put(y), n_iter=30, rng=3, **options)
+    here = recovery.fit_network(X, y, max_iter=30, rng=3, **options)
+    there = recovery.fit_network(backend.put(X), backend.put(y), max_iter=30, rng=3, **options)
     for mine, theirs in zip(here.network.layers, there.network.layers, strict=True):
         np.testing.assert_array_equal(backend.get(theirs), mine)
     assert there.history == here.history
@@ -238,7 +238,7 @@ def test_synchronisations_a_step(method, most):
     X, y, _ = problem(20, 60, d=30)
     seen = []
     recovery.fit_network(
-        standin.device(X), standin.device(y), n_neurons=20, sparsity=60, method=method, n_iter=60, rng=0, tol=0.0,
+        standin.device(X), standin.device(y), n_neurons=20, sparsity=60, method=method, max_iter=60, rng=0, tol=0.0,
         callback=lambda state: seen.append(sum(standin.syncs.values())),
     )  # fmt: skip
     spent = np.diff(seen)

@@ -10,7 +10,7 @@ def test_a_fair_pass_keeps_weights_in_both_hidden_layers():
     """Output weights stay small in training; ranked with them as they are, the second layer goes in one round."""
     X = planted.fourier_features((14, 14), 60, 2.0, rng=0)
     y = np.exp(-((planted.pixel_coordinates((14, 14)) - 7) ** 2).sum(axis=1) / 8)
-    for fit in recovery.imp(X, y, n_neurons=[8, 8], sparsity=[30, 100], n_iter=60, fine_tune=200, rng=0):
+    for fit in recovery.imp(X, y, n_neurons=[8, 8], sparsity=[30, 100], max_iter=60, fine_tune=200, rng=0):
         first, second = (np.count_nonzero(layer) for layer in fit.network.layers[:2])
         assert first + second <= 100
         assert min(first, second) >= 5

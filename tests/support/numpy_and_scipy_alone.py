@@ -32,7 +32,7 @@ truth = planted.sparse_network(6, 2, 5, rng=0)
 inputs = planted.gaussian_inputs(200, 6, rng=1)
 fit = recovery.fit_network(inputs, truth(inputs), n_neurons=2, sparsity=5, rng=0)
 assert planted.match_networks(fit.network, truth).weight_error < 10.0
-assert recovery.imp(inputs, truth(inputs), n_neurons=2, sparsity=5, n_iter=50, rng=0).network.hidden.shape == (6, 2)
+assert recovery.imp(inputs, truth(inputs), n_neurons=2, sparsity=5, max_iter=50, rng=0).network.hidden.shape == (6, 2)
 assert linear_lottery.imp(X, y, 3).support.tolist() == np.flatnonzero(w).tolist()
 assert 0.0 < recovery.conditions.mutual_coherence(X) < 1.0
 small = np.array([[1.0, 0.5, 0.0], [0.0, 1.0, 0.5]])

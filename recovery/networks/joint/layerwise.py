@@ -31,7 +31,7 @@ def fit_released_layers(batches: Batches, settings: FitSettings, record: Record,
     batches : Batches
         The data.
     settings : FitSettings
-        Of the L hidden layers each gets s // L weights, and makes `n_iter` steps.
+        Of the L hidden layers each gets s // L weights, and makes `max_iter` steps.
     record : Record
         Where steps are put.
     rng : numpy.random.Generator
@@ -60,7 +60,7 @@ def fit_repaired_layers(batches: Batches, settings: FitSettings, record: Record,
     ----------
     batches, settings, record, rng
         As in :func:`fit_released_layers`; s // L and, for the last layer, the remainder; the joint phase makes
-        `n_iter` steps too.
+        `max_iter` steps too.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def fit_repaired_layers(batches: Batches, settings: FitSettings, record: Record,
         Scalar outputs: output weights +1 or -1.
     """
     fit = fit_repaired if batches.y.ndim == 1 else fit_repaired_vector
-    widths, n_iter, loss = settings.widths, settings.n_iter, settings.loss
+    widths, n_iter, loss = settings.widths, settings.max_iter, settings.loss
     shares = [settings.sparsity // len(widths)] * len(widths)
     shares[-1] += settings.sparsity - sum(shares)
     network, status, note = _one_after_the_other(batches, settings, shares, record, rng, fit)
@@ -107,7 +107,7 @@ def _one_after_the_other(
     sentence = ""
     for level, (width, share) in enumerate(zip(widths, shares, strict=True)):
         d, k = int(data.X.shape[1]), (int(data.y.shape[1]) if data.y.ndim == 2 else 0)
-        record.begin(settings.n_iter)
+        record.begin(settings.max_iter)
         share = min(share, width * (d + k))
         network, status = _zero(batches, 1), Status.STALLED
         if share and bool((data.X != 0).any()):
