@@ -9,7 +9,7 @@ methods start from the same generators and take turns; the clock counts processo
 programs change less than wall time (they still share its memory). The loop is
 ``tests.oracles.paper_loop.released_loop``, with one evaluation of the network at the end.
 
-``--paper`` computes the cells of ``paper-repro run fig1 --preset paper`` whose method is ``released`` into a results
+``--paper`` computes the cells of ``paper-repro run fig1 --preset paper`` whose method is ``paper`` into a results
 folder: it can be interrupted and goes on, and the figure finds them there. ``--sample`` computes a few of them, keeps
 nothing, and estimates the rest by interpolation in (log m, log s); the loop's time is estimated from one step
 at three of them.
@@ -41,7 +41,7 @@ GOALS = {100: 30, 1000: 50, "total": 20}
 def ours(X, y, m, s, n_iter, seed):
     """Return the PSNR of a fit."""
     options = {"n_neurons": m, "sparsity": s, "n_iter": n_iter, "rng": seed}
-    return recovery.fit_network(X, y, method="released", **options).psnr_db
+    return recovery.fit_network(X, y, method="paper", **options).psnr_db
 
 
 def loop(X, y, m, s, n_iter, seed):
@@ -99,11 +99,11 @@ def _sums(sums):
 
 
 def paper_cells(depths):
-    """Return Figure 1's experiment and the cells of its paper preset that the released method computes."""
+    """Return Figure 1's experiment and the cells of its paper preset that the paper's method computes."""
     from paper_repro.experiment import get
 
     experiment = get("fig1")
-    cells = [cell for cell in experiment.cells("paper", 0) if cell.method == "released" and cell.depth in depths]
+    cells = [cell for cell in experiment.cells("paper", 0) if cell.method == "paper" and cell.depth in depths]
     return experiment, cells
 
 
@@ -202,7 +202,7 @@ def gpu_grid(put, widths, sparsities, n, d, n_iter, problems=16):
     for m in widths:
         for s in (s for s in sparsities if s <= d * m):
             X, y, _ = planted.release_instance(m, s, 0, n=n, d=d)
-            options = {"n_neurons": m, "sparsity": s, "method": "released", "n_iter": n_iter, "rng": 0}
+            options = {"n_neurons": m, "sparsity": s, "method": "paper", "n_iter": n_iter, "rng": 0}
             slow, here = seconds(partial(recovery.fit_network, X, y, **options))
             on_device = put(X), put(y)
             recovery.fit_network(*on_device, **options)  # kernels are compiled at the first call
@@ -223,7 +223,7 @@ def gpu_grid(put, widths, sparsities, n, d, n_iter, problems=16):
         sizes = [sizes[b % len(sizes)] for b in range(problems)]
         drawn = [planted.release_instance(m, s, 0, n=n, d=d)[:2] for s in sizes]  # equal seeds: equal inputs
         X, Y = put(drawn[0][0]), put(np.stack([y for _, y in drawn]))
-        options = {"n_neurons": m, "sparsity": sizes, "method": "released", "n_iter": n_iter, "rngs": range(problems)}
+        options = {"n_neurons": m, "sparsity": sizes, "method": "paper", "n_iter": n_iter, "rngs": range(problems)}
         fit_many(X, Y, together=True, **options)
         alone, first = seconds(partial(fit_many, X, Y, together=False, **options))
         both, second = seconds(partial(fit_many, X, Y, together=True, **options))

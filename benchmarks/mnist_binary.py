@@ -29,8 +29,8 @@ def main(arguments=None):
     print("| model | m | s | test accuracy of each seed | mean |")
     print("|---|---|---|---|---|")
     every = mnist.FIG3_BINARY.cells("paper", 0)
-    sizes = [(method, options.m, options.depth, options.s) for method in ("released", "repaired")]
-    sizes.append(("released", 1, 1, mnist.NEURON_PIXELS))
+    sizes = [(method, options.m, options.depth, options.s) for method in ("paper", "robust")]
+    sizes.append(("paper", 1, 1, mnist.NEURON_PIXELS))
     sizes += [(method, 0, 1, mnist.PIXELS[data]) for method in LINEAR["binary"]]
     for method, m, depth, s in sizes:
         cells = [cell for cell in every if (cell.method, cell.m, cell.depth, cell.s) == (method, m, depth, (s,))]

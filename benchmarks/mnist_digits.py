@@ -1,4 +1,4 @@
-"""All of MNIST, ten classes: time and test accuracy of the repaired and the released method at one size.
+"""All of MNIST, ten classes: time and test accuracy of the robust and the paper's method at one size.
 
     SPARSE_RECOVERY_DATA=... python -m benchmarks.mnist_digits [--m 1000] [--s 2000] [--epochs 50] [--imp]
 
@@ -28,7 +28,7 @@ def main(arguments=None):
     parser.add_argument("--depth", type=int, default=1)
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
     parser.add_argument("--pixels", choices=("raw", "unit"), default="raw")
-    parser.add_argument("--methods", nargs="+", default=["repaired", "released"])
+    parser.add_argument("--methods", nargs="+", default=["robust", "paper"])
     parser.add_argument("--imp", action="store_true")
     options = parser.parse_args(arguments)
     data = mnist.data_name()

@@ -4,7 +4,7 @@ Run from the repository root::
 
     python -m benchmarks.network_recovery               # mixed signs: both methods, two minutes
     python -m benchmarks.network_recovery --full        # more cells, where it fails too; several minutes
-    python -m benchmarks.network_recovery --ablations   # what each ingredient of the repaired method is worth
+    python -m benchmarks.network_recovery --ablations   # what each ingredient of the robust method is worth
 
 Exact means: the kink forms agree to 1e-10 (``planted.match_networks``). Each seed plants, draws and fits anew.
 Seconds are processor seconds of one thread: on an idle machine they are the seconds one waits.
@@ -23,25 +23,25 @@ from threadpoolctl import threadpool_limits
 
 import planted
 import recovery
-from recovery.networks.scalar import bank, repaired
+from recovery.networks.scalar import bank, robust
 
 CELLS = (
     # (n, d, m, s, signs, seeds, methods)
-    (10_000, 50, 8, 40, "mixed", 20, ("repaired", "released")),
-    (10_000, 100, 20, 100, "mixed", 10, ("repaired", "released")),
+    (10_000, 50, 8, 40, "mixed", 20, ("robust", "paper")),
+    (10_000, 100, 20, 100, "mixed", 10, ("robust", "paper")),
 )
 FULL = (
-    (20_000, 100, 10, 100, "positive", 5, ("repaired", "released")),
-    (20_000, 100, 50, 100, "positive", 5, ("repaired", "released")),
-    (20_000, 100, 100, 200, "positive", 2, ("repaired",)),
+    (20_000, 100, 10, 100, "positive", 5, ("robust", "paper")),
+    (20_000, 100, 50, 100, "positive", 5, ("robust", "paper")),
+    (20_000, 100, 100, 200, "positive", 2, ("robust",)),
 )
 ABLATED = ((10_000, 100, 20, 100, "mixed", 5), (20_000, 100, 50, 100, "positive", 5))
 ABLATIONS: dict[str, dict[Any, dict[str, Any]]] = {
     "as it is": {},
-    "no surplus weights": {repaired: {"SURPLUS": 1.0}},
-    "no surplus neurons": {repaired: {"BANK": 1}},
-    "no damping": {repaired: {"DAMPING": 0.0}},
-    "no merging": {repaired: {"MERGE_BELOW": 0.0}},
+    "no surplus weights": {robust: {"SURPLUS": 1.0}},
+    "no surplus neurons": {robust: {"BANK": 1}},
+    "no damping": {robust: {"DAMPING": 0.0}},
+    "no merging": {robust: {"MERGE_BELOW": 0.0}},
     "no re-drawing": {bank.Bank: {"move_gates": None}},
 }
 
@@ -97,7 +97,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--full", action="store_true", help="more cells")
-    parser.add_argument("--ablations", action="store_true", help="the repaired method without its ingredients")
+    parser.add_argument("--ablations", action="store_true", help="the robust method without its ingredients")
     parser.add_argument("--seeds", type=int, default=None, help="seeds a cell (at most)")
     parser.add_argument("--n-iter", type=int, default=2000, help="steps in all, over all starts")
     options = parser.parse_args(arguments)
@@ -107,12 +107,12 @@ def main(arguments: list[str] | None = None) -> None:
         for *sizes, seeds in ABLATED:
             for name, settings in ABLATIONS.items():
                 with changed(settings):
-                    line = measure((*sizes, min(seeds, options.seeds or seeds)), "repaired", options.n_iter)
-                print(line.replace("| repaired |", f"| {name} |"), flush=True)
+                    line = measure((*sizes, min(seeds, options.seeds or seeds)), "robust", options.n_iter)
+                print(line.replace("| robust |", f"| {name} |"), flush=True)
         return
     for *sizes, seeds, methods in CELLS + (FULL if options.full else ()):
         for method in methods:
-            n_iter = options.n_iter if method == "repaired" else min(100, options.n_iter)
+            n_iter = options.n_iter if method == "robust" else min(100, options.n_iter)
             print(measure((*sizes, min(seeds, options.seeds or seeds)), method, n_iter), flush=True)
 
 

@@ -35,7 +35,7 @@ def row(seed):
     A = operator(seed)
     single, decoupled = (proved_bound(A, null_space_multipliers(A, 1), s) for s in (1, 3))
     joint = proved_bound(A, null_space_multipliers(A, 3, "joint"), 3)
-    deltas = [restricted_eigenvalues(A, s).delta_scaled.lower for s in (2, 4)]
+    deltas = [restricted_eigenvalues(A, s).scaled_restricted_isometry.lower for s in (2, 4)]
     return seed, 3 * single, decoupled, joint, mutual_coherence(A), *deltas
 
 
@@ -50,7 +50,7 @@ def show(seed, folder):
     print(f"\nDraw {seed}, proved bounds of alpha_s (l1 recovers all s-sparse x if and only if it is below 1/2):\n")
     print(table(("s", "method", "lower", "upper", "s"), rows))
     alpha = null_space_constant(A, 2, "exact")
-    twice, delta = 2 * null_space_constant(A, 1).upper, restricted_eigenvalues(A, 4).delta_scaled
+    twice, delta = 2 * null_space_constant(A, 1).upper, restricted_eigenvalues(A, 4).scaled_restricted_isometry
     print(f"\nalpha_2 = {alpha.lower:.6f} exactly (to {alpha.width:.0e}, proved); 2 alpha_1 = {twice:.6f}")
     print(f"Optimally scaled delta_4, enumerated: {delta.lower:.6f}")
     about = {"command": f"python -m benchmarks.null_space --seed {seed}", "shape": "d=8, p=5, X in 1/64"}

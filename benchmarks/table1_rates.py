@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--labels", nargs="*", default=["float32"])
     parser.add_argument("--steps", type=int, nargs="*", default=[100])
-    parser.add_argument("--methods", nargs="*", default=["repaired", "released"])
+    parser.add_argument("--methods", nargs="*", default=["robust", "paper"])
     parser.add_argument("--jobs", type=int, default=None)
     parser.add_argument("--results", type=Path, default=Path("results"))
     parser.add_argument("--print-only", action="store_true")

@@ -40,7 +40,7 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
         for labels in summary["label_types"]:
             _runs(panel, summary, method, labels)
         places = {k: index for index, k in enumerate(summary["k"])}
-        if summary["paper"] and method == "released":
+        if summary["paper"] and method == "paper":
             panel.plot(
                 [places[row["k"]] for row in summary["paper"]],
                 [row["step"] for row in summary["paper"]],

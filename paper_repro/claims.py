@@ -28,7 +28,7 @@ __all__ = [
 
 NO_RIVAL = "does not apply"
 """What a claim that IMP has no part in says of a fair IMP."""
-OURS = {"released": "IHT as released", "repaired": "IHT, repaired"}
+OURS = {"paper": "IHT as in the paper", "robust": "IHT, robust"}
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,7 @@ def against(
     Returns
     -------
     Claim
-        The verdict is on the released method; the repaired one is in the text.
+        The verdict is on the paper's method; the robust one is in the text.
     """
     sides = [
         _side(trials, rival, beside or {}, margin=margin, tie=tie, unit=unit, digits=digits)
@@ -233,7 +233,7 @@ def _side(
     for method, label in OURS.items():
         found = compare(trials(method), trials(rival), margin, tie)
         further = {name: of(trials(method), trials(rival)) for name, of in beside.items()} if found.trials else {}
-        if method == "released":
+        if method == "paper":
             verdict = verdicts.all_of(found.share, *(part for part, _ in further.values()))
             named = {"share": found.share, **{name: part for name, (part, _) in further.items()}}
             interval = "; ".join(f"{name} {part.interval()}" for name, part in named.items()) if found.trials else ""

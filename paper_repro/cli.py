@@ -110,7 +110,7 @@ def _run_one(experiment: Experiment, options: argparse.Namespace, device: str) -
         shard=options.shard,
         progress=sys.stderr,
     )
-    for sentence in outcome.repaired:
+    for sentence in outcome.robust:
         print(f"{experiment.name}: computed again, because {sentence}", file=sys.stderr)
     for settings, message in outcome.failed:
         print(f"{experiment.name}: a cell failed: {message}\n  {settings}", file=sys.stderr)

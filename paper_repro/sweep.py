@@ -30,7 +30,7 @@ class Sweep:
         Numbers of cells: all, found in the store, computed now.
     failed : list of (settings, message)
         Cells that raised an exception.
-    repaired : list of str
+    robust : list of str
         A sentence for each damaged file that was computed again.
     """
 
@@ -38,7 +38,7 @@ class Sweep:
     reused: int = 0
     computed: int = 0
     failed: list[tuple[dict[str, Any], str]] = field(default_factory=list)
-    repaired: list[str] = field(default_factory=list)
+    robust: list[str] = field(default_factory=list)
 
 
 def run(
@@ -106,7 +106,7 @@ def run(
         try:
             record = store.read(job.cell)
         except DamagedCell as error:
-            sweep.repaired.append(str(error))
+            sweep.robust.append(str(error))
             record = None
         if record is not None and record.status == "done":
             sweep.reused += 1

@@ -163,7 +163,7 @@ ON_CPU = {
     "Operator[own]": lambda: Plain(X),
     "Status": lambda: recovery.Status.CONVERGED,
     "Certificate": lambda: certificates.enumeration_bound(SMALL, 1, "largest"),
-    "DualCertificate": lambda: conditions.dual_certificate(SMALL, [0], [1.0]),
+    "DualVector": lambda: conditions.dual_certificate(SMALL, [0], [1.0]),
     "GatePair": lambda: conditions.GatePair(0, 1, 2, 3),
     "GateSpread": lambda: conditions.GateSpread(0.5, 0.25),
     "Interval": lambda: conditions.Interval(0.5, 1.0, True, False, np.array([1, 2])),

@@ -23,8 +23,8 @@ __all__ = [
     "stream",
 ]
 
-METHODS = ("released", "repaired")
-LABELS = {"released": "IHT as released", "repaired": "IHT, repaired"}
+METHODS = ("paper", "robust")
+LABELS = {"paper": "IHT as in the paper", "robust": "IHT, robust"}
 
 PSNR_CAP_DB = 350.0
 """An exact fit has an infinite PSNR, and a diverged one minus that; in tables PSNR is between -+ this."""

@@ -209,9 +209,9 @@ def judge(
     coefficient = conditions.exact_recovery_coefficient(A, support)
     values = {
         "coherence": (conditions.mutual_coherence(A), 1.0 / (2 * s - 1)),
-        "babel": (conditions.babel(A, s - 1) + conditions.babel(A, s), 1.0),
+        "babel": (conditions.babel_function(A, s - 1) + conditions.babel_function(A, s), 1.0),
         "erc": (coefficient, 1.0),
-        "irrepresentable": (conditions.irrepresentable(A, support, np.sign(w[support])), 1.0),
+        "irrepresentable": (conditions.irrepresentability(A, support, np.sign(w[support])), 1.0),
         "null-space": (0.0 if multipliers is None else proved_bound(A, multipliers, s), 0.5),
         "neural": (group_value(raw, w / np.linalg.norm(raw, axis=0), width), 1.0),
     }

@@ -41,10 +41,10 @@ __all__ = [
     "values_table",
 ]
 
-METHODS = ("released", "repaired", "imp-paper", "imp-fair")
+METHODS = ("paper", "robust", "imp-paper", "imp-fair")
 LABELS = {
-    "released": "IHT as released",
-    "repaired": "IHT, repaired",
+    "paper": "IHT as in the paper",
+    "robust": "IHT, robust",
     "imp-paper": "IMP as in the paper",
     "imp-fair": "IMP, fair",
 }

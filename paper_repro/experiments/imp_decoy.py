@@ -125,7 +125,7 @@ def compute(cell: DecoyCell, device: str) -> Outcome:
         X, y = arrays.asarray(X, device), arrays.asarray(y, device)
         for method in METHODS:
             outcomes[method].append(recovers(method, X, y, support))
-        measured["irrepresentable"].append(recovery.conditions.irrepresentable(X, support, np.sign(w[support])))
+        measured["irrepresentable"].append(recovery.conditions.irrepresentability(X, support, np.sign(w[support])))
         measured["exact_recovery_coefficient"].append(recovery.conditions.exact_recovery_coefficient(X, support))
     metrics: dict[str, Any] = {"trials": cell.trials, **{method: sum(outcomes[method]) for method in METHODS}}
     metrics |= {name: list(quartiles(values)) for name, values in measured.items()}

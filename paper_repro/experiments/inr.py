@@ -74,7 +74,7 @@ SIGMAS = {"grey": (2.0, 2.0), "colour": (5.0, 5.0, 0.05)}
 SHAPES = {"grey": (28, 28), "colour": (32, 32, 3)}
 PEAK, HALF_STEP = 1.0, 0.5 / 255
 """Largest value of a pixel, and half of the step between two values of a file."""
-DTYPES = {"released": "float64", "repaired": "float64", "imp-paper": "float32", "imp-fair": "float32"}
+DTYPES = {"paper": "float64", "robust": "float64", "imp-paper": "float32", "imp-fair": "float32"}
 """As in the release: IHT on CuPy's float64, pruning in PyTorch's float32."""
 
 
@@ -158,7 +158,7 @@ def cost(cell: INRCell) -> float:
     if cell.method.startswith("imp-"):
         rounds = 1 + math.log(max(weights / min(cell.s), 1.0)) / math.log(1 / 0.9)
         return 3.0 * rounds * max(cell.n_iter, cell.imp_updates or 0) * n * weights
-    if cell.method == "repaired":  # least squares on up to three times s columns, and a joint phase for two layers
+    if cell.method == "robust":  # least squares on up to three times s columns, and a joint phase for two layers
         columns = max(cell.s[0], min(3 * cell.s[0], n / 2))
         return cell.n_iter * cell.depth * n * (4.0 * weights + columns**2 / 4)
     return cell.n_iter * n * (2.0 * weights + 20.0 * cell.s[0])
@@ -343,7 +343,7 @@ def flat_claims(values: Values, depths: Sequence[int], data: str) -> list[Claim]
         # the paper's colours end at 50 dB: what lies above looks flat there
         seen = {method: slopes_per_decade(_as_coloured(_together(values, chosen, method))) for method in METHODS}
         texts = {method: _slopes_text(method, slopes[method], seen[method]) for method in METHODS}
-        paper, fair = (_flat_and_falling(slopes["released"], slopes[rival]) for rival in ("imp-paper", "imp-fair"))
+        paper, fair = (_flat_and_falling(slopes["paper"], slopes[rival]) for rival in ("imp-paper", "imp-fair"))
         found.append(
             Claim(
                 _name("Figure 4", chosen),
@@ -353,7 +353,7 @@ def flat_claims(values: Values, depths: Sequence[int], data: str) -> list[Claim]
                 f"decade, are both more than half, which is a statement on medians (PSNR above {EXACT_DB:g} dB counts "
                 "as that)",
                 verdicts.all_of(*paper),
-                "; ".join(texts[method] for method in ("released", "repaired", "imp-paper")),
+                "; ".join(texts[method] for method in ("paper", "robust", "imp-paper")),
                 verdicts.all_of(*fair),
                 texts["imp-fair"],
                 data,
@@ -370,8 +370,8 @@ def above_claims(values: Values, depths: Sequence[int], data: str) -> list[Claim
         against(
             _name("Figure 5", chosen),
             "The PSNR of IHT is above that of IMP.",
-            "of the pairs of fits of a cell m, s and a seed, the share in which the PSNR of IHT as released is above "
-            f"that of IMP is more than half; pairs within {TIE_DB:g} dB count half",
+            "of the pairs of fits of a cell m, s and a seed, the share in which the PSNR of IHT as in the paper is "
+            f"above that of IMP is more than half; pairs within {TIE_DB:g} dB count half",
             functools.partial(_together, values, chosen),
             data=data,
             tie=TIE_DB,

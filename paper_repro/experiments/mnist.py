@@ -233,7 +233,7 @@ def cells_of(
     seed : int
         First seed.
     further : sequence of (m, s)
-        Further networks of one hidden layer, by the released method.
+        Further networks of one hidden layer, by the paper's method.
 
     Returns
     -------
@@ -264,7 +264,7 @@ def cells_of(
                         )
                         for asked in ([there] if method.startswith("imp-") else [(s,) for s in there])
                     ]
-        made += [kind(m, 1, (s,), trial, "released", *sizes, kind.scaling, dtype=grid.dtype) for m, s in further]
+        made += [kind(m, 1, (s,), trial, "paper", *sizes, kind.scaling, dtype=grid.dtype) for m, s in further]
     made += [
         kind(0, 1, (PIXELS[data],), seed, method, *sizes, "unit", dtype=grid.dtype) for method in LINEAR[kind.task]
     ]
@@ -354,7 +354,7 @@ def cost(cell: MnistCell) -> float:
     if cell.method.startswith("imp-"):
         rounds = np.log(max(2.0, d * cell.m / min(cell.s))) / 0.105
         return float(step * rounds * (cell.imp_updates or cell.epochs * cell.batches))
-    return step * steps * (1.0 if cell.method == "released" else 2.0)
+    return step * steps * (1.0 if cell.method == "paper" else 2.0)
 
 
 def _ones(outputs: Any) -> Any:
@@ -382,9 +382,9 @@ EXTRAS = {
 }
 CLAIM = "IHT is more robust over (m, s) than IMP"
 RULE = (
-    "of the pairs of fits of a cell m, s and a seed, the share in which the test accuracy of IHT as released is above "
-    "that of IMP is more than half, pairs within {:.1f} % counting half; and its worst cell, mean over the seeds, is "
-    "above IMP's worst by more than that"
+    "of the pairs of fits of a cell m, s and a seed, the share in which the test accuracy of IHT as in the paper is "
+    "above that of IMP is more than half, pairs within {:.1f} % counting half; and its worst cell, mean over the seeds, "
+    "is above IMP's worst by more than that"
 )
 LEVEL = 0.005
 PAPER = (5_000, 1_000)
@@ -740,7 +740,7 @@ def summarise_binary(preset: str, seed: int, records: Sequence[Record]) -> dict[
     neuron = [
         float(row["accuracy"])
         for record in records
-        if record.cell.settings["method"] == "released" and record.cell.settings["depth"] == 1
+        if record.cell.settings["method"] == "paper" and record.cell.settings["depth"] == 1
         for row in rows_of(record)
         if (row["m"], row["s"]) == (1, NEURON_PIXELS)
     ]

@@ -190,7 +190,7 @@ def cost(cell: PlantedCell) -> float:
         updates = rounds * (cell.imp_updates or 400) + 2_000 if fair else rounds * cell.n_iter
         return updates * (6e-5 + 1e-10 * size * (500 if fair else rows))
     step = 1e-3 + rows * (1e-10 * size + (8e-9 if scalar else 1e-9) * cell.s)
-    return cell.depth * cell.n_iter * step * (1.0 if cell.method == "released" else 2.0)
+    return cell.depth * cell.n_iter * step * (1.0 if cell.method == "paper" else 2.0)
 
 
 SCORES = ("psnr_db", "test_psnr_db", "nonzeros", "n_iter", "weight_error", "same_function", "exact", "support_recall")
@@ -248,7 +248,7 @@ def batch_key(cell: PlantedCell) -> Hashable:
     hashable
         The cell itself, so that it is alone, where no method fits several at once.
     """
-    together = cell.method.startswith("imp-") or (cell.method, cell.depth, cell.n_outputs) == ("released", 1, 1)
+    together = cell.method.startswith("imp-") or (cell.method, cell.depth, cell.n_outputs) == ("paper", 1, 1)
     return replace(cell, s=0) if together else cell
 
 
@@ -282,11 +282,11 @@ def compute_many(cells: Sequence[PlantedCell], device: str) -> list[Outcome]:
 
 def _fit_together(cells: Sequence[PlantedCell], X: Any, Y: Sequence[Any]) -> list[Any]:
     first, streams = cells[0], [_stream(cell) for cell in cells]
-    if first.method == "released":
+    if first.method == "paper":
         from recovery import fit_many
 
         sizes = [cell.s for cell in cells]
-        return fit_many(X, Y, n_neurons=first.m, sparsity=sizes, method="released", max_iter=first.n_iter, rngs=streams)
+        return fit_many(X, Y, n_neurons=first.m, sparsity=sizes, method="paper", max_iter=first.n_iter, rngs=streams)
     from recovery import imp_many
 
     paper = first.method == "imp-paper"
@@ -628,7 +628,7 @@ _VECTOR = {
         n_outputs=10,
         imp_updates=400,
     ),
-    # batches of a tenth of the samples, as in the paper: the step of the released method is fixed, so steps count
+    # batches of a tenth of the samples, as in the paper: the step of the paper's method is fixed, so steps count
     "cpu": PlantedPreset(
         CPU_GRIDS, seeds=3, n=20_000, d=100, epochs=100, batch_size=2_000, n_outputs=10, imp_updates=1_000
     ),
@@ -645,7 +645,8 @@ def above_claims(trials: Depths, data: str) -> list[Claim]:
     """Return the claim "IHT above IMP over most (m, s)", for each depth and for both together."""
     rule = (
         "of the pairs of fits of one planted network (a cell m, s and a seed), the share in which the PSNR of IHT as "
-        f"released is above that of IMP is more than half; pairs within {TIE_DB:g} dB, and two exact fits, count half"
+        f"in the paper is above that of IMP is more than half; pairs within {TIE_DB:g} dB, and two exact fits, count "
+        "half"
     )
     return claims_by_depth("Figure 1", "IHT is above IMP over most (m, s).", rule, trials, data)
 
@@ -654,8 +655,8 @@ def competitive_claims(trials: Depths, data: str) -> list[Claim]:
     """Return the claim "IHT is competitive with IMP", for each depth and for both together."""
     rule = (
         "of the pairs of fits of one planted network (a cell m, s and a seed), the share in which the PSNR of IHT as "
-        f"released is more than that of IMP minus {MARGIN_DB:.0f} dB is more than half; pairs within {TIE_DB:g} dB of "
-        "that count half, and two exact fits are level"
+        f"in the paper is more than that of IMP minus {MARGIN_DB:.0f} dB is more than half; pairs within {TIE_DB:g} dB "
+        "of that count half, and two exact fits are level"
     )
     return claims_by_depth("Figure 2", "IHT is competitive with IMP.", rule, trials, data, -MARGIN_DB)
 

@@ -110,7 +110,7 @@ def convergence_claim(steps: Steps, limit: int, size: str, data: str) -> Claim:
     Parameters
     ----------
     steps : mapping
-        k -> seed -> convergence step of the released method.
+        k -> seed -> convergence step of the paper's method.
     limit : int
         Steps that were made.
     size, data : str
@@ -136,7 +136,7 @@ def convergence_claim(steps: Steps, limit: int, size: str, data: str) -> Claim:
     return Claim(
         "Table 2",
         "The step at which the set of active columns stops changing grows with k.",
-        "IHT as released, float32 labels: for each two neighbouring k, the share of planted networks on which the "
+        "IHT as in the paper, float32 labels: for each two neighbouring k, the share of planted networks on which the "
         f"larger k takes longer is more than half; equal steps, and two runs that still change at step {limit}, count "
         "half",
         found.verdict,
@@ -162,7 +162,7 @@ def psnr_claims(
     Parameters
     ----------
     psnr : mapping
-        k -> seed -> PSNR in dB after `n_iter` steps of the released method.
+        k -> seed -> PSNR in dB after `n_iter` steps of the paper's method.
     steps : mapping
         k -> seed -> convergence step of the longer runs.
     n_iter, limit : int
@@ -195,8 +195,8 @@ def psnr_claims(
         Claim(
             "Table 1",
             "With gates updated every k < 5 steps the fit converges to above 160 dB.",
-            f"IHT as released, float32 labels: for each k < 5, the share of planted networks whose PSNR after {n_iter} "
-            f"steps is above {PAPER_CONVERGED_DB:g} dB is more than half (judged at the paper's size)",
+            f"IHT as in the paper, float32 labels: for each k < 5, the share of planted networks whose PSNR after "
+            f"{n_iter} steps is above {PAPER_CONVERGED_DB:g} dB is more than half (judged at the paper's size)",
             above.verdict,
             shown,
             interval=_interval("smallest share", above),
@@ -205,7 +205,7 @@ def psnr_claims(
         Claim(
             "Table 1",
             "With k = 5 it converges later.",
-            "IHT as released, float32 labels: for each k < 5, the share of planted networks on which the active "
+            "IHT as in the paper, float32 labels: for each k < 5, the share of planted networks on which the active "
             "columns stop changing later with k = 5 is more than half; equal steps, and two runs that were cut off, "
             "count half",
             later.verdict,
@@ -216,7 +216,7 @@ def psnr_claims(
         Claim(
             "Table 1",
             f"With k = 100, gates that do not move before the end, it stays at {PAPER_FIXED_DB} dB.",
-            "IHT as released, float32 labels: the share of planted networks whose PSNR at k = 100 is within "
+            "IHT as in the paper, float32 labels: the share of planted networks whose PSNR at k = 100 is within "
             f"{NEAR_DB:g} dB of {PAPER_FIXED_DB} dB is more than half (judged at the paper's size)",
             close.verdict,
             shown,
@@ -333,8 +333,8 @@ def summarise_runs(size: Table1Preset, seed: int, records: Sequence[Record]) -> 
                 )
         exact[method] = [_share(values("same_function", method, "float64", size.n_iter, k)) for k in size.k]
     claims = psnr_claims(
-        {k: by_seed("psnr_db", "released", "float32", size.n_iter, k) for k in size.k},
-        {k: by_seed("settled", "released", "float32", size.n_iter_long, k) for k in size.k},
+        {k: by_seed("psnr_db", "paper", "float32", size.n_iter, k) for k in size.k},
+        {k: by_seed("settled", "paper", "float32", size.n_iter_long, k) for k in size.k},
         size.n_iter,
         size.n_iter_long,
         size=size_in_words(size),
@@ -587,7 +587,7 @@ def summarise_convergence(preset: str, seed: int, records: Sequence[Record]) -> 
         for k, runs in steps[method][labels].items()
     ]
     ranks = {method: {labels: rank_correlation(steps[method][labels]) for labels in LABEL_TYPES} for method in METHODS}
-    claim = convergence_claim(each["released"]["float32"], limit, size_in_words(size), data_in_words(size))
+    claim = convergence_claim(each["paper"]["float32"], limit, size_in_words(size), data_in_words(size))
     return {
         "subtitle": f"n = {size.n:,}, d = {size.d}, m = {size.m}, s = {size.s}, {limit} steps, "
         f"{size.seeds} planted network{'s' if size.seeds > 1 else ''}",

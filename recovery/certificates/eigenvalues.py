@@ -73,7 +73,9 @@ def enumeration_bound(A: Any, sparsity: int, side: Side = "largest", *, limit: i
     sparsity = check_integer(sparsity, "sparsity", minimum=1, maximum=size)
     count = math.comb(size, sparsity)
     if count > check_integer(limit, "limit", minimum=1):
-        raise ValueError(f"C({size}, {sparsity}) = {count} supports exceed limit={limit}; raise limit, or use dual_bound")
+        raise ValueError(
+            f"C({size}, {sparsity}) = {count} supports exceed limit={limit}; raise limit, or use dual_bound"
+        )
     bound, at = proved_enumeration(columns, sparsity, (side,))[side]
     made_by = {
         "supports": count,

@@ -88,7 +88,9 @@ def isometry_certificate(
         "power": power,
     }
     proof = {side: {"bound": part.claim["bound"], **part.proof} for side, part in parts.items()}
-    return Certificate("isometry", claim, parts["largest"].data, proof, {sparsity: dict(p.made_by) for sparsity, p in parts.items()})
+    return Certificate(
+        "isometry", claim, parts["largest"].data, proof, {sparsity: dict(p.made_by) for sparsity, p in parts.items()}
+    )
 
 
 def _exact_threshold(threshold: Any) -> str:

@@ -2,7 +2,7 @@
 
 from planted.base.doors import listing
 from recovery.conditions.coherence import (
-    babel,
+    babel_function,
     exact_recovery_coefficient,
     mutual_coherence,
     worst_exact_recovery_coefficient,
@@ -17,8 +17,8 @@ from recovery.conditions.coverage import (
     gate_spread,
     probable_spread,
 )
-from recovery.conditions.l1_dual import DualCertificate, dual_certificate
-from recovery.conditions.lasso import PrimalDualWitness, irrepresentable, primal_dual_witness
+from recovery.conditions.l1_dual import DualVector, dual_certificate
+from recovery.conditions.lasso import PrimalDualWitness, irrepresentability, primal_dual_witness
 from recovery.conditions.neural import NeuralIsometry, neural_isometry
 from recovery.conditions.null_space import null_space_constant, null_space_multipliers
 from recovery.conditions.patterns import (
@@ -41,7 +41,7 @@ from recovery.conditions.spark import spark_bounds
 from recovery.exact.intervals import Interval
 
 __all__ = [
-    "DualCertificate",
+    "DualVector",
     "GatePair",
     "GateSpread",
     "Interval",
@@ -52,7 +52,7 @@ __all__ = [
     "ReducedGates",
     "RestrictedEigenvalues",
     "Theorem1Report",
-    "babel",
+    "babel_function",
     "complementary_pairs",
     "cover_count",
     "dependent_gates",
@@ -66,7 +66,7 @@ __all__ = [
     "gate_separation",
     "gate_spread",
     "gated_rank",
-    "irrepresentable",
+    "irrepresentability",
     "mutual_coherence",
     "neural_isometry",
     "null_space_constant",

@@ -14,7 +14,7 @@ from recovery.exact.enumeration import LIMIT, supports
 from recovery.exact.intervals import Interval
 from recovery.operators.columns import all_columns, check_support, orthogonalise, unit_columns
 
-__all__ = ["babel", "exact_recovery_coefficient", "mutual_coherence", "worst_exact_recovery_coefficient"]
+__all__ = ["babel_function", "exact_recovery_coefficient", "mutual_coherence", "worst_exact_recovery_coefficient"]
 
 
 def mutual_coherence(A: Any) -> float:
@@ -48,7 +48,7 @@ def mutual_coherence(A: Any) -> float:
     return float(_cosines(A).max())
 
 
-def babel(A: Any, sparsity: int) -> float:
+def babel_function(A: Any, sparsity: int) -> float:
     """Return the largest sum of |cosines| between one column and s others.
 
     Parameters

@@ -12,7 +12,7 @@ from planted.base import arrays
 from planted.base.values import by_value
 from recovery.operators.columns import all_columns, check_signs, check_support, orthogonalise
 
-__all__ = ["DualCertificate", "dual_certificate"]
+__all__ = ["DualVector", "dual_certificate"]
 
 MARGIN = 1e-9
 """How far below 1 the dual vector should be off the support before it is made exact."""
@@ -20,7 +20,7 @@ MARGIN = 1e-9
 
 @by_value
 @dataclass(frozen=True, eq=False)
-class DualCertificate:
+class DualVector:
     """Whether x is the only minimiser of |x|_1 given A x, for every x with a support and signs.
 
     Parameters
@@ -49,7 +49,7 @@ class DualCertificate:
     certificate: Any = field(default=None, repr=False)
 
 
-def dual_certificate(A: Any, support: Any, signs: Any) -> DualCertificate:
+def dual_certificate(A: Any, support: Any, signs: Any) -> DualVector:
     """Decide whether minimal l1 norm recovers every x with a given support and signs from A x.
 
     Parameters
@@ -63,7 +63,7 @@ def dual_certificate(A: Any, support: Any, signs: Any) -> DualCertificate:
 
     Returns
     -------
-    DualCertificate
+    DualVector
         ``.unique`` is proved either way, or None; ``.certificate`` can be saved and checked again.
 
     Raises
@@ -117,11 +117,11 @@ def dual_certificate(A: Any, support: Any, signs: Any) -> DualCertificate:
             continue
         found = dual_vector_certificate(columns, chosen, integers, proposal)
         if found is not None:
-            return DualCertificate(True, coefficient, minimum_norm, proposal, None, found)
+            return DualVector(True, coefficient, minimum_norm, proposal, None, found)
     against = _refutation(columns, chosen, outside, integers, z)
     if against is None and dependent:
         against = _dependence(columns, chosen, wanted)
-    return DualCertificate(None if against is None else False, coefficient, minimum_norm, None, against)
+    return DualVector(None if against is None else False, coefficient, minimum_norm, None, against)
 
 
 def _through(Q: np.ndarray, R: np.ndarray, wanted: np.ndarray) -> np.ndarray:

@@ -14,10 +14,10 @@ from planted.base.checks import check_array, check_number, check_same_rows
 from planted.base.values import by_value
 from recovery.operators.columns import all_columns, check_signs, check_support, orthogonalise
 
-__all__ = ["PrimalDualWitness", "irrepresentable", "primal_dual_witness"]
+__all__ = ["PrimalDualWitness", "irrepresentability", "primal_dual_witness"]
 
 
-def irrepresentable(A: Any, support: Any, signs: Any) -> float:
+def irrepresentability(A: Any, support: Any, signs: Any) -> float:
     """Return the irrepresentable value |A_{S^c}' A_S (A_S'A_S)^-1 sgn|_inf.
 
     Parameters

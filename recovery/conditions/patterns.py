@@ -387,8 +387,8 @@ def enumerate_patterns(X: Any, sparsity: int, *, boundary: bool = True, limit: i
     work = math.comb(d, sparsity) * math.comb(n, sparsity - 1)
     if work > check_integer(limit, "limit", minimum=0):
         raise ValueError(
-            f"sparsity={sparsity} with X of shape {(n, d)} needs {work} intersections of hyperplanes, limit={limit}; expected a "
-            "smaller problem, or a larger limit"
+            f"sparsity={sparsity} with X of shape {(n, d)} needs {work} intersections of hyperplanes, limit={limit}; "
+            "expected a smaller problem, or a larger limit"
         )
     everything = (1 << n) - 1
     found: dict[int, None] = {}

@@ -52,7 +52,7 @@ class RestrictedEigenvalues:
         )
 
     @property
-    def delta_raw(self) -> Interval:
+    def restricted_isometry(self) -> Interval:
         """Isometry constant of A as it is, max(1 - smallest, largest - 1): | |A x|^2 - |x|^2 | <= delta |x|^2."""
         low, high = self.smallest, self.largest
         return Interval(
@@ -63,7 +63,7 @@ class RestrictedEigenvalues:
         )
 
     @property
-    def delta_scaled(self) -> Interval:
+    def scaled_restricted_isometry(self) -> Interval:
         """Isometry constant of the best multiple of A, (largest - smallest) / (largest + smallest)."""
         low, high = self.smallest, self.largest
         return Interval(
@@ -116,9 +116,9 @@ def restricted_eigenvalues(
     Returns
     -------
     RestrictedEigenvalues
-        ``.smallest``, ``.largest``, ``.kappa``, ``.delta_raw``, ``.delta_scaled``: intervals. Computed in float64;
-        enumerated intervals have the width of the rounding errors, about (n + 8 s) eps times the s largest squared
-        column norms. This is an estimate, not a proof, so that without `certify` bounds count as certified only where
+        ``.smallest``, ``.largest``, ``.kappa``, ``.restricted_isometry``, ``.scaled_restricted_isometry``: intervals.
+        Computed in float64; enumerated intervals have the width of the rounding errors, about (n + 8 s) eps times
+        the s largest squared column norms. This is an estimate, not a proof, so that without `certify` bounds count as certified only where
         they follow without arithmetic: no eigenvalue is negative, and with s > n there are dependent columns.
 
     Raises

@@ -165,7 +165,7 @@ def _describe(report: Diagnosis, numbers: Numbers, instance: Instance) -> None:
     add((f"Babel function mu_1({s})", f"{numbers.similarity(s):.6g}"))
     for order in dict.fromkeys((2 * s, 3 * s)):
         found = numbers.eigenvalues(order)
-        kappa, delta = found.kappa, found.delta_scaled
+        kappa, delta = found.kappa, found.scaled_restricted_isometry
         exact = " (bounds; not enumerated)" if found.message.startswith("not") else ""
         add((f"kappa_{order}", _range(kappa.lower, kappa.upper) + exact))
         add((f"delta_{order}, best scale", _range(delta.lower, delta.upper) + exact))

@@ -13,7 +13,7 @@ from planted.base.arrays import EPS
 from recovery.conditions import (
     Interval,
     RestrictedEigenvalues,
-    babel,
+    babel_function,
     mutual_coherence,
     null_space_constant,
     restricted_eigenvalues,
@@ -74,7 +74,7 @@ class Numbers:
         return spark_bounds(self.matrix, limit=self.limit) if self.size <= self.programs else None
 
     def _similarity(self, s: int) -> float:
-        return babel(self.matrix, min(s, self.size - 1))
+        return babel_function(self.matrix, min(s, self.size - 1))
 
     def _eigenvalues(self, s: int) -> RestrictedEigenvalues:
         return restricted_eigenvalues(self.matrix, min(s, self.size), limit=self.limit)
@@ -202,7 +202,7 @@ def _share(numbers: Numbers, s: int) -> Verdict:
 
 def _isometry(order: Callable[[int], int], limit: Callable[[int], float]) -> Rule:
     def rule(numbers: Numbers, s: int) -> Verdict:
-        found = numbers.eigenvalues(order(s)).delta_scaled
+        found = numbers.eigenvalues(order(s)).scaled_restricted_isometry
         return smaller(found, limit(s), f"{limit(s):.4g} against delta_{order(s)} in the best scale")
 
     return rule

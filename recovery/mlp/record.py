@@ -143,7 +143,7 @@ class NetworkFit:
         The status' sentence, with what else is worth knowing.
     history : dict of list
         One entry for each step: ``psnr_db`` and ``objective`` of the iterate after the step, which during the search of
-        ``method="repaired"`` may be larger than the answer is allowed to be. The objective is the loss summed over the
+        ``method="robust"`` may be larger than the answer is allowed to be. The objective is the loss summed over the
         rows of the step, in the caller's units: 1/2 |r|^2, r the residuals of all outputs, or for cross-entropy
         -sum_i y_i . log softmax(f(x_i));
         ``support_change`` (weights that entered or, if more, left), ``gate_change`` (gate bits of neurons that carry

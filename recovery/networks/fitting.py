@@ -26,20 +26,20 @@ from recovery.mlp.record import (
 )
 from recovery.mlp.training import Batches
 from recovery.mlp.units import Units
-from recovery.networks.joint.layerwise import fit_released_layers, fit_repaired_layers
-from recovery.networks.joint.released import fit_released_vector
-from recovery.networks.joint.repaired import fit_repaired_vector
-from recovery.networks.scalar.released import fit_released
-from recovery.networks.scalar.repaired import fit_repaired
+from recovery.networks.joint.layerwise import fit_paper_layers, fit_robust_layers
+from recovery.networks.joint.paper import fit_paper_vector
+from recovery.networks.joint.robust import fit_robust_vector
+from recovery.networks.scalar.paper import fit_paper
+from recovery.networks.scalar.robust import fit_robust
 from recovery.solvers.base import Status
 
 __all__ = ["METHODS", "Method", "PaperMethod", "RobustMethod", "fit_network", "method_of"]
 
-Method = Literal["repaired", "released"]
+Method = Literal["robust", "paper"]
 
 
 class PaperMethod(FitMethod):
-    """The paper's released method, which works in the caller's units: its steps are not scale equivariant."""
+    """The paper's method, which works in the caller's units: its steps are not scale equivariant."""
 
     def units(self, X: Any, y: Any, settings: FitSettings) -> Units:
         """Return the units of the caller."""
@@ -48,14 +48,14 @@ class PaperMethod(FitMethod):
     def fit(self, data: Batches, settings: FitSettings, record: Record, rng: np.random.Generator) -> Found:
         """Fit a network of any shape."""
         if len(settings.widths) > 1:
-            return fit_released_layers(data, settings, record, rng)
+            return fit_paper_layers(data, settings, record, rng)
         if data.y.ndim == 2:
-            return fit_released_vector(data, settings, record, rng)
-        return fit_released(data, settings, record, rng)
+            return fit_paper_vector(data, settings, record, rng)
+        return fit_paper(data, settings, record, rng)
 
 
 class RobustMethod(FitMethod):
-    """The method that has neither of the released method's faults; see :func:`recovery.fit_network`."""
+    """The method that has neither of the paper's method's faults; see :func:`recovery.fit_network`."""
 
     takes_solver = True
 
@@ -69,19 +69,19 @@ class RobustMethod(FitMethod):
     def fit(self, data: Batches, settings: FitSettings, record: Record, rng: np.random.Generator) -> Found:
         """Fit a network of any shape."""
         if len(settings.widths) > 1:
-            return fit_repaired_layers(data, settings, record, rng)
+            return fit_robust_layers(data, settings, record, rng)
         if data.y.ndim == 2:
-            return fit_repaired_vector(data, settings, record, rng)
-        return fit_repaired(data, settings, record, rng)
+            return fit_robust_vector(data, settings, record, rng)
+        return fit_robust(data, settings, record, rng)
 
 
-METHODS: dict[str, FitMethod] = {"repaired": RobustMethod(), "released": PaperMethod()}
+METHODS: dict[str, FitMethod] = {"robust": RobustMethod(), "paper": PaperMethod()}
 EXACT_ONLY = ("l1", "group_l1")
 """Solvers with equality constraints."""
-SYNCS_PER_STEP = {"repaired": 8, "released": 8}
+SYNCS_PER_STEP = {"robust": 8, "paper": 8}
 """Most synchronisations with a GPU in a step on all rows, without ties; 4 and 5 as a rule."""
 SYNCS_PER_CUT = 20
-"""The same in a step of the repaired method that cuts back to the size of the answer."""
+"""The same in a step of the robust method that cuts back to the size of the answer."""
 
 
 def method_of(method: Any) -> FitMethod:
@@ -92,7 +92,7 @@ def method_of(method: Any) -> FitMethod:
         raise TypeError(f"method={method.__name__} is a class; expected an object, {method.__name__}(...)")
     if not isinstance(method, str):
         raise TypeError(
-            f"method={method!r} is of type {type(method).__name__}; expected 'repaired', 'released' or an object of a "
+            f"method={method!r} is of type {type(method).__name__}; expected 'robust', 'paper' or an object of a "
             "subclass of recovery.networks.FitMethod"
         )
     return METHODS[check_choice(method, "method", tuple(METHODS))]
@@ -104,7 +104,7 @@ def fit_network(
     *,
     n_neurons: int | Sequence[int],
     sparsity: int,
-    method: Method | FitMethod = "repaired",
+    method: Method | FitMethod = "robust",
     loss: Loss = "squared",
     solver: str | None = None,
     max_iter: int = 100,
@@ -132,27 +132,27 @@ def fit_network(
     sparsity : int
         s, the largest number of non-zero weights of the answer, from 0 to all there are: of the hidden layers for
         one output, of all layers together, the output layer too, for targets (n, k) and for cross-entropy.
-    method : {"repaired", "released"} or FitMethod, default "repaired"
-        ``"released"`` is the paper's released method, faults included: positive output weights
-        only, and a neuron that loses all its weights never comes back. ``"repaired"`` has neither
+    method : {"robust", "paper"} or FitMethod, default "robust"
+        ``"paper"`` is the paper's method, faults included: positive output weights
+        only, and a neuron that loses all its weights never comes back. ``"robust"`` has neither
         fault, see Notes. An object of a class of your own is run as it is: see :class:`recovery.networks.FitMethod`.
     loss : {"squared", "cross_entropy"}, default "squared"
         Which loss is made small. ``psnr_db`` is then that of softmax(outputs) against the rows of targets.
     solver : str, optional
         A name from :func:`recovery.list_solvers`: that solver is run on the gated operator, from the
-        last iterate, in place of the repaired method's own step. ``"repaired"`` with all rows only; not
+        last iterate, in place of the robust method's own step. ``"robust"`` with all rows only; not
         ``"l1"`` and ``"group_l1"``, which need gates under which an exact fit exists. One output, one hidden layer.
     max_iter : int, default 100
-        Number of steps in all, over all starts and batches. A repaired fit on batches ends with at most three
+        Number of steps in all, over all starts and batches. A robust fit on batches ends with at most three
         steps on all rows, which are not counted. Several hidden layers: each layer makes so many, and so does the
-        repaired method's joint phase.
+        robust method's joint phase.
     gate_update : int or None, default 1
         The gates follow the weights after every `gate_update`-th step; None keeps the first,
-        random gates. The repaired method for several outputs, and its joint phase, always let them follow.
+        random gates. The robust method for several outputs, and its joint phase, always let them follow.
     batch_size : int, optional
         Rows a step sees; all of them by default.
     restarts : int, default 10
-        Largest number of further random starts of the repaired method; a new start is made while steps
+        Largest number of further random starts of the robust method; a new start is made while steps
         are left, the last start has stalled, the fit is not exact, and no two starts have ended in one network with
         a residual that looks like noise. The start of smallest residual wins. For several outputs one start takes all
         steps.
@@ -164,7 +164,7 @@ def fit_network(
         Source of the random generators and of the order of the rows.
     callback : callable, optional
         Called with a :class:`recovery.networks.FitState` after each step; returning True stops the fit. The
-        repaired method then (and after `time_limit`) makes one more step, to cut back to the size asked for.
+        robust method then (and after `time_limit`) makes one more step, to cut back to the size asked for.
 
     Returns
     -------
@@ -181,29 +181,29 @@ def fit_network(
     -----
     With fixed gates D_j = diag(1{X h_j >= 0}) the model is linear, y = sum_j D_j X w_j with w_j = u_j v_j,
     and sparse recovery applies; the gates are then moved to where the weights point, h_j = u_j, and
-    so on. ``"repaired"`` keeps 2 m neurons of either output sign and up to 3 s weights during the search, takes
+    so on. ``"robust"`` keeps 2 m neurons of either output sign and up to 3 s weights during the search, takes
     least squares on the support as its step (a Gauss-Newton step once the gates follow the weights),
     re-draws the generator of every neuron that lost its weights, and cuts back to m neurons and s weights
     at the end of each start. With 50 steps and more on all rows it first tries whether few neurons fit better than
-    2 m, which they do on coherent inputs. A search step on all rows and a released step synchronise with a GPU at
-    most 8 times, a step that cuts back 20 times. Derived here; its success rates stand in ``docs/networks.md``.
+    2 m, which they do on coherent inputs. A search step on all rows and a step of the paper's method synchronise with a
+    GPU at most 8 times, a step that cuts back 20 times. Derived here; its success rates stand in ``docs/networks.md``.
 
-    Data with noise have no exact fit. Such a fit of the repaired method ends with ``NO_GAIN`` where a further search
+    Data with noise have no exact fit. Such a fit of the robust method ends with ``NO_GAIN`` where a further search
     (from another start, from the best network and fresh neurons, or an exchange of weights) led to nothing better and
     the residual depends on the inputs no more than noise would (:mod:`recovery.networks.gain` has the rule); with
-    ``STALLED`` or ``STEP_LIMIT`` otherwise. The released method has no such rule: it makes its `max_iter` steps.
+    ``STALLED`` or ``STEP_LIMIT`` otherwise. The paper's method has no such rule: it makes its `max_iter` steps.
 
-    Several outputs, f(x) = W2' relu(W1' x): nothing is fused, and one budget covers W1 and W2. ``"released"`` makes the
+    Several outputs, f(x) = W2' relu(W1' x): nothing is fused, and one budget covers W1 and W2. ``"paper"`` makes the
     fixed steps of the authors' released code and selects by a Count Sketch of all updates
-    (:mod:`recovery.networks.joint.released` lists what it keeps and what it does not). ``"repaired"`` searches from a
+    (:mod:`recovery.networks.joint.paper` lists what it keeps and what it does not). ``"robust"`` searches from a
     dense network: Adam's step, then exactly the top s_t weights by their share of the outputs, s_t falling to s; then
     Levenberg-Marquardt on the support and exchanges of weights, on all rows. It is equivariant under
     reordering of the outputs, and under scaling of X and y, which are divided by their root mean squares first: powers
     of two change no bit; other factors change the rounding, which a long search amplifies.
 
-    Several hidden layers: ``"released"`` fits one layer after the other with s // L weights each, on the features of
+    Several hidden layers: ``"paper"`` fits one layer after the other with s // L weights each, on the features of
     the layers before; with several outputs the temporary output layers, and their weights, are lost.
-    ``"repaired"`` does so too, then fits all layers together under one budget, also from a dense start, and returns
+    ``"robust"`` does so too, then fits all layers together under one budget, also from a dense start, and returns
     the best of these.
 
     Examples
@@ -315,7 +315,7 @@ def _check_solver(chosen: FitMethod, method: Any, settings: FitSettings, y: Any)
     if not chosen.takes_solver or batch_size is not None:
         raise ValueError(
             f"solver={solver!r} was given with method={method!r} and batch_size={batch_size}; "
-            "expected solver=None except for method='repaired' on all rows"
+            "expected solver=None except for method='robust' on all rows"
         )
     if len(settings.widths) > 1 or y.ndim == 2:
         raise ValueError(

@@ -25,7 +25,7 @@ from recovery.mlp.record import (
     sentence,
 )
 from recovery.networks.fitting import Method, PaperMethod, fit_network, method_of
-from recovery.networks.scalar.released import INNER_STEPS
+from recovery.networks.scalar.paper import INNER_STEPS
 from recovery.operators.gated import GRAM_COLUMNS
 from recovery.solvers.base import Status
 from recovery.solvers.gradient import descend
@@ -263,7 +263,7 @@ def fit_many(
     *,
     n_neurons: int | Sequence[int],
     sparsity: int | Sequence[int],
-    method: Method | FitMethod = "repaired",
+    method: Method | FitMethod = "robust",
     rngs: Sequence[Any] | None = None,
     together: bool | None = None,
     **options: Unpack[FitOptions],
@@ -283,7 +283,7 @@ def fit_many(
     rngs : sequence of B, optional
         `rng` of each problem.
     together : bool, optional
-        Whether a step is made for many problems at once, where the method can: ``"released"`` for one output and one
+        Whether a step is made for many problems at once, where the method can: ``"paper"`` for one output and one
         hidden layer, on all rows, without limits of time. By default on a GPU only: there one problem leaves
         most of the device idle, while a CPU is kept busy by one and would compute with the padding.
 

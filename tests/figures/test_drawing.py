@@ -147,7 +147,7 @@ def test_axes_of_the_caller_are_used(results, name):
     figure = Figure(figsize=(10, 9))
     axes = figure.subplots(5, 4).ravel()
     assert figures.draw(name, found, axes=list(axes)) is figure
-    assert axes[0].get_title() == "IHT as released"
+    assert axes[0].get_title() == "IHT as in the paper"
     with pytest.raises(ValueError, match=r"axes has 1 element\(s\); expected at least ([234]|10|20)"):
         figures.draw(name, found, axes=[axes[0]])
 

@@ -19,11 +19,11 @@ def test_a_linear_model(gpu, method):
 @pytest.mark.parametrize(
     ("kind", "method", "depth"),
     [
-        (mnist.BinaryCell, "released", 1),
-        (mnist.BinaryCell, "repaired", 2),
+        (mnist.BinaryCell, "paper", 1),
+        (mnist.BinaryCell, "robust", 2),
         (mnist.BinaryCell, "imp-paper", 1),
-        (mnist.DigitsCell, "released", 2),
-        (mnist.DigitsCell, "repaired", 1),
+        (mnist.DigitsCell, "paper", 2),
+        (mnist.DigitsCell, "robust", 1),
         (mnist.DigitsCell, "imp-fair", 1),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 
 import planted
 import recovery
-from recovery.networks.scalar.repaired import fit_support, sign_counts
+from recovery.networks.scalar.robust import fit_support, sign_counts
 
 pytestmark = pytest.mark.gpu
 
@@ -39,8 +39,8 @@ def test_planted_networks_are_found_on_both(gpu, seed, signs):
 @pytest.mark.parametrize(
     "mode",
     [
-        {"method": "released"},
-        {"method": "released", "batch_size": 500},
+        {"method": "paper"},
+        {"method": "paper", "batch_size": 500},
         {"batch_size": 500},
         {"gate_update": None},
         {"solver": "htp"},
@@ -69,5 +69,7 @@ def test_parts_agree(gpu):
 
 def test_same_bits_twice_on_the_device(gpu):
     X, y, _ = problem(2, "mixed")
-    fits = [recovery.fit_network(gpu.put(X), gpu.put(y), n_neurons=4, sparsity=16, max_iter=30, rng=0) for _ in range(2)]
+    fits = [
+        recovery.fit_network(gpu.put(X), gpu.put(y), n_neurons=4, sparsity=16, max_iter=30, rng=0) for _ in range(2)
+    ]
     assert gpu.get(fits[0].network.hidden).tobytes() == gpu.get(fits[1].network.hidden).tobytes()

@@ -18,7 +18,7 @@ def problem(k=3, depth=1):
 
 @pytest.mark.parametrize("loss", ["squared", "cross_entropy"])
 @pytest.mark.parametrize("batch_size", [None, 250])
-@pytest.mark.parametrize("method", ["repaired", "released"])
+@pytest.mark.parametrize("method", ["robust", "paper"])
 def test_a_few_steps_agree(gpu, method, batch_size, loss):
     X, y = problem()
     y = y if loss == "squared" else y.argmax(axis=1)
@@ -32,7 +32,7 @@ def test_a_few_steps_agree(gpu, method, batch_size, loss):
 
 
 @pytest.mark.parametrize("k", [1, 3])
-@pytest.mark.parametrize("method", ["repaired", "released"])
+@pytest.mark.parametrize("method", ["robust", "paper"])
 def test_two_hidden_layers_agree(gpu, method, k):
     X, y = problem(k, depth=2)
     options = {"n_neurons": (4, 4), "sparsity": 24, "n_iter": 4, "rng": 0, "method": method}

@@ -11,9 +11,9 @@ from paper_repro.store import Store
 pytestmark = pytest.mark.gpu
 
 CELLS = [
-    planted_networks.Fig1Cell(m=2, s=6, seed=0, method="released", depth=1, n=600, d=10, n_outputs=1, n_iter=15),
-    planted_networks.Fig1Cell(m=2, s=6, seed=0, method="repaired", depth=1, n=600, d=10, n_outputs=1, n_iter=15),
-    table1.Table1Cell(1, 0, "float64", "repaired", 40, m=2, s=6, n=500, d=6),
+    planted_networks.Fig1Cell(m=2, s=6, seed=0, method="paper", depth=1, n=600, d=10, n_outputs=1, n_iter=15),
+    planted_networks.Fig1Cell(m=2, s=6, seed=0, method="robust", depth=1, n=600, d=10, n_outputs=1, n_iter=15),
+    table1.Table1Cell(1, 0, "float64", "robust", 40, m=2, s=6, n=500, d=6),
 ]
 
 

@@ -28,7 +28,7 @@ def test_a_cell(gpu, kind, method, depth):
     assert abs(there["nonzeros"] - here["nonzeros"]) <= 2
 
 
-@pytest.mark.parametrize(("method", "depth"), [("released", 1), ("imp-paper", 1), ("imp-paper", 2), ("imp-fair", 1)])
+@pytest.mark.parametrize(("method", "depth"), [("paper", 1), ("imp-paper", 1), ("imp-paper", 2), ("imp-fair", 1)])
 def test_a_batch_scores_as_its_cells_alone(gpu, method, depth):
     updates = 30 if method == "imp-fair" else None
     cells = [

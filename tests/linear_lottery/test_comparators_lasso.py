@@ -7,7 +7,7 @@ import pytest
 
 import planted
 from linear_lottery.comparators import lasso, lasso_best, lasso_path
-from recovery.conditions import irrepresentable, primal_dual_witness
+from recovery.conditions import irrepresentability, primal_dual_witness
 
 
 def visited(X, y):
@@ -95,7 +95,7 @@ def test_without_noise_the_limit_of_no_penalty_does_not_count():
         X, y, w = planted.linear_model(20, 8, 3, noise=0.0, signs="random", rng=seed)
         X = X + rng.uniform(0.5, 1.5)
         y, S = X @ w, np.flatnonzero(w)
-        allowed = irrepresentable(X, S, np.sign(w[S])) < 1
+        allowed = irrepresentability(X, S, np.sign(w[S])) < 1
         assert np.linalg.lstsq(X, y, rcond=None)[0] == pytest.approx(w, abs=1e-12)
         if allowed:
             assert lasso_best(X, y, S).support.tolist() == S.tolist()

@@ -61,7 +61,7 @@ def test_it_runs_and_draws(path, executed):
     text = "".join(output.text for output in outputs if output.output_type == "stream")
     if path.stem == "01_plant_and_recover":  # what its prose says
         assert "htp     10 of 10" in text
-        assert "repaired: exact True" in text
+        assert "robust: exact True" in text
         assert "released: exact False" in text
     if path.stem == "02_tickets_in_a_real_table":
         assert "four survivors: bmi s1 s2 s5" in text

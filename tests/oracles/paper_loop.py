@@ -1,4 +1,4 @@
-"""The released method in the shape of the authors' released code: all neurons one by one, the yardstick of its cost."""
+"""The paper's method in the shape of the authors' released code: all neurons one by one, the yardstick of its cost."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Blocks = Callable[[Any], np.ndarray]
 def released_loop(
     X: np.ndarray, y: np.ndarray, *, n_neurons: int, sparsity: int, n_iter: int, rng: Any = None
 ) -> Iterator[np.ndarray]:
-    """Make the steps of ``fit_network(method="released")`` the slow way, with the operations of the released code.
+    """Make the steps of ``fit_network(method="paper")`` the slow way, with the operations of the released code.
 
     Parameters
     ----------

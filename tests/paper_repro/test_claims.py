@@ -72,16 +72,16 @@ def judged(values, **options):
 
 def test_a_verdict_is_on_the_released_method_and_both_are_reported():
     values = {
-        "released": grid(lambda cell, seed: 10.0),
-        "repaired": grid(lambda cell, seed: 30.0),
+        "paper": grid(lambda cell, seed: 10.0),
+        "robust": grid(lambda cell, seed: 30.0),
         "imp-paper": grid(lambda cell, seed: 0.0),
         "imp-fair": grid(lambda cell, seed: 20.0),
     }
     found = judged(values)
     assert (found.verdict, found.fair) == (claims.HELD, claims.NOT_HELD)
-    assert "IHT as released: above in 27 of 27 pairs of fits in 9 cells, share 1.00 [1.00, 1.00]" in found.measured
-    assert "IHT, repaired: above in 27 of 27" in found.fair_measured
-    assert "IHT as released: above in 0 of 27" in found.fair_measured
+    assert "IHT as in the paper: above in 27 of 27 pairs of fits in 9 cells, share 1.00 [1.00, 1.00]" in found.measured
+    assert "IHT, robust: above in 27 of 27" in found.fair_measured
+    assert "IHT as in the paper: above in 0 of 27" in found.fair_measured
     assert (found.interval, found.fair_interval) == (
         "share 1.00 [1.00, 1.00] against 0.50",
         "share 0.00 [0.00, 0.00] against 0.50",
@@ -97,8 +97,8 @@ def test_a_verdict_is_on_the_released_method_and_both_are_reported():
 
 def test_half_of_the_cells_is_too_close_to_call():
     values = {
-        "released": grid(lambda cell, seed: 10.0 if cell < 5 else -10.0),
-        "repaired": {},
+        "paper": grid(lambda cell, seed: 10.0 if cell < 5 else -10.0),
+        "robust": {},
         "imp-paper": grid(lambda cell, seed: 0.0),
         "imp-fair": {},
     }
@@ -107,7 +107,7 @@ def test_half_of_the_cells_is_too_close_to_call():
 
 
 def test_further_conditions_must_hold_too():
-    values = dict.fromkeys(("released", "repaired"), grid(lambda cell, seed: 1.0))
+    values = dict.fromkeys(("paper", "robust"), grid(lambda cell, seed: 1.0))
     values |= dict.fromkeys(("imp-paper", "imp-fair"), grid(lambda cell, seed: 0.0))
 
     def never(first, second):

@@ -49,7 +49,7 @@ def test_table_1_at_the_papers_size():
 
 @pytest.mark.parametrize("labels", table1.LABEL_TYPES)
 def test_a_cell_of_table_1(labels):
-    cell = table1.Table1Cell(1, 0, labels, "repaired", 60, m=2, s=6, n=500, d=6)
+    cell = table1.Table1Cell(1, 0, labels, "robust", 60, m=2, s=6, n=500, d=6)
     metrics, arrays = table1.compute(cell, "cpu")
     assert metrics["exact"]
     assert (metrics["psnr_db"] < 180) is (labels == "float32")  # the floor is that of the labels
@@ -86,7 +86,7 @@ def test_the_table_of_table_1_counts_what_the_records_say():
                 "psnr_db": 160.0 / cell.k,
                 "settled": None if cell.k > 1 else 12,
                 "same_function": cell.k == 1,
-                "exact": cell.method == "repaired" and cell.k == 1,
+                "exact": cell.method == "robust" and cell.k == 1,
             },
             {"psnr_history_db": np.array([3.0, 40.0, 156.0, 160.0]) / cell.k},
         )
@@ -96,19 +96,19 @@ def test_the_table_of_table_1_counts_what_the_records_say():
     table = summary["table"]
     rows = {tuple(row[:3]): dict(zip(table["columns"], row, strict=True)) for row in table["rows"]}
     assert len(rows) == 2 * 2 * 2
-    row = rows["repaired", "float64", 1]
+    row = rows["robust", "float64", 1]
     assert (row["PSNR at 20 (dB, median)"], row["settles at (median)"]) == (160.0, 12.0)
     assert (row["same function at 20"], row["same network at 20"]) == ("1/1", "1/1")
     # the same function, by weights that the planted network does not have
-    other = rows["released", "float64", 1]
+    other = rows["paper", "float64", 1]
     assert (other["same function at 40"], other["same network at 40"]) == ("1/1", "0/1")
-    assert summary["exact"]["released"][0] == "1/1"
+    assert summary["exact"]["paper"][0] == "1/1"
     assert (row["at floor at 20"], row["first at floor (median)"]) == ("1/1", 3.0)
-    row = rows["released", "float32", 10]
+    row = rows["paper", "float32", 10]
     assert (row["PSNR at 20 (dB, median)"], row["same network at 40"], row["settled"]) == (16.0, "0/1", "0/1")
     assert (row["at floor at 20"], row["first at floor (median)"]) == ("0/1", None)
     assert any(
-        "IHT as released, float32 labels, k < 5: 1 of 1 runs are at the floor" in note for note in summary["notes"]
+        "IHT as in the paper, float32 labels, k < 5: 1 of 1 runs are at the floor" in note for note in summary["notes"]
     )
     assert row["settles at (median)"] is None
 

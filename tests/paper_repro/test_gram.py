@@ -47,7 +47,7 @@ def test_a_cell_of_operators_is_what_the_conditions_say(design):
         assert np.allclose(np.linalg.norm(columns, axis=0), 1)
         assert arrays["delta"][trial, 0] == pytest.approx(conditions.mutual_coherence(A))
         for place, s in enumerate((2, 3)):
-            found = conditions.restricted_eigenvalues(A, s).delta_scaled
+            found = conditions.restricted_eigenvalues(A, s).scaled_restricted_isometry
             assert found.lower <= arrays["delta"][trial, place] <= found.upper
         part = columns[:, support]
         assert arrays["condition"][trial] == pytest.approx(np.linalg.cond(part) ** 2)

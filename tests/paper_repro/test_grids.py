@@ -17,7 +17,7 @@ class ToySettings:
     m: int
     s: int
     seed: int
-    method: str = "released"
+    method: str = "paper"
     depth: int = 1
 
 
@@ -58,8 +58,8 @@ def test_each_method_serves_each_sparsity_with_fresh_equal_random_numbers(data, 
 def test_methods_are_those_of_the_package(data):
     common = {"m": 3, "depth": 1, "sparsities": [6], "n_iter": 4, "rng": lambda: np.random.default_rng(1)}
     for method, expected in {
-        "released": recovery.fit_network(
-            *data, n_neurons=3, sparsity=6, method="released", max_iter=4, rng=np.random.default_rng(1)
+        "paper": recovery.fit_network(
+            *data, n_neurons=3, sparsity=6, method="paper", max_iter=4, rng=np.random.default_rng(1)
         ),
         "imp-paper": recovery.imp(
             *data, n_neurons=3, sparsity=6, recipe="paper", max_iter=4, rng=np.random.default_rng(1)
@@ -77,15 +77,15 @@ def test_statistics_are_over_seeds_of_one_panel_and_cap_infinite_psnr():
         record(1, 2, 1, {"psnr_db": 150.0, "test_psnr_db": None}),
         record(5, 2, 0, {"psnr_db": -7.0}),
         record(1, 2, 0, {"psnr_db": 99.0}, depth=2),
-        record(1, 2, 0, {"psnr_db": 98.0}, method="repaired"),
+        record(1, 2, 0, {"psnr_db": 98.0}, method="robust"),
         record(7, 0, 0, {"fits": [{"s": 3, "psnr_db": 1.0}, {"s": 4, "psnr_db": 2.0}]}),
     ]
-    found = grids.statistics(records, "psnr_db", 1, "released")
+    found = grids.statistics(records, "psnr_db", 1, "paper")
     assert found == {(1, 2): [350.0, 150.0], (5, 2): [-7.0], (7, 3): [1.0], (7, 4): [2.0]}
     assert grids.means_of(found)[1, 2] == 250.0
     assert grids.deviations_of(found) == {(1, 2): 100.0}  # one seed has no spread
-    assert grids.statistics(records, "test_psnr_db", 1, "released") == {(1, 2): [3.0]}
-    assert grids.statistics(records, "psnr_db", 2, "released") == {(1, 2): [99.0]}
+    assert grids.statistics(records, "test_psnr_db", 1, "paper") == {(1, 2): [3.0]}
+    assert grids.statistics(records, "psnr_db", 2, "paper") == {(1, 2): [99.0]}
 
 
 def test_deviations_are_those_of_numpy():
@@ -95,19 +95,28 @@ def test_deviations_are_those_of_numpy():
 
 def test_a_row_of_panels_and_its_table():
     grid = grids.Grid(1, (1, 2), (3, 4, 5))
-    points = {"released": {(1, 3): 1.5, (2, 4): 2.5}, "imp-fair": {(2, 5): 9.0}}
+    points = {"paper": {(1, 3): 1.5, (2, 4): 2.5}, "imp-fair": {(2, 5): 9.0}}
     row = grids.panel_row("one hidden layer", "dB", (0.0, 1.0), grid, points, lambda m, s: s <= 4 * m, digits=2)
     first, second = row["panels"]
-    assert (first["title"], second["title"]) == ("IHT as released", "IMP, fair")
+    assert (first["title"], second["title"]) == ("IHT as in the paper", "IMP, fair")
     assert first["values"] == [[1.5, None, None], [None, 2.5, None]]
     assert first["possible"] == [[True, True, False], [True, True, True]]
     assert (row["limits"], row["extend"], row["digits"]) == ([0.0, 1.0], "both", 2)
-    other = grids.panel_row("two", "dB", (0.0, 1.0), grids.Grid(2, (2,), (4, 9)), {"released": {(2, 9): 8.0}}, max)
+    other = grids.panel_row("two", "dB", (0.0, 1.0), grids.Grid(2, (2,), (4, 9)), {"paper": {(2, 9): 8.0}}, max)
     other["unit"] = "standard deviation\nof PSNR (dB)"
     table = grids.values_table([row, other])
     assert table["columns"] == ["panels", "shown", "method", "m \\ s", "3", "4", "5", "9"]
-    assert table["rows"][0] == ["one hidden layer", "dB", "IHT as released", 1, 1.5, None, None, None]
-    assert table["rows"][-1] == ["two", "standard deviation of PSNR (dB)", "IHT as released", 2, None, None, None, 8.0]
+    assert table["rows"][0] == ["one hidden layer", "dB", "IHT as in the paper", 1, 1.5, None, None, None]
+    assert table["rows"][-1] == [
+        "two",
+        "standard deviation of PSNR (dB)",
+        "IHT as in the paper",
+        2,
+        None,
+        None,
+        None,
+        8.0,
+    ]
     assert len(table["rows"]) == 5
 
 
@@ -130,9 +139,9 @@ def test_the_table_of_extras_has_medians_of_psnr_means_seconds_a_fit_and_the_lar
     ]
     assert "medians of PSNR" in table["title"]
     assert table["rows"] == [
-        ["one hidden layer", "IHT as released", 2, 15.0, 0.5, 1_000.0, 2.5, 3.0],
+        ["one hidden layer", "IHT as in the paper", 2, 15.0, 0.5, 1_000.0, 2.5, 3.0],
         ["one hidden layer", "IMP, fair", 2, 350.0, 0.5, None, 2.5, None],
-        ["two hidden layers", "IHT as released", 1, None, None, None, 2.0, None],
+        ["two hidden layers", "IHT as in the paper", 1, None, None, None, 2.0, None],
     ]
 
 
@@ -144,13 +153,13 @@ def test_psnr_is_told_by_its_median_and_by_the_share_of_exact_fits():
     )
     row = dict(zip(table["columns"], table["rows"][0], strict=True))
     assert (row["PSNR (dB, median)"], row["exact fits"]) == (28.0, pytest.approx(1 / 3))
-    values = grids.statistics(records, "psnr_db", 1, "released")
+    values = grids.statistics(records, "psnr_db", 1, "paper")
     assert grids.medians_of(values) == {(1, 2): 28.0}
     assert grids.shares_above(values, 150.0) == {(1, 2): pytest.approx(100 / 3)}
 
 
 def test_trials_keep_their_seeds_and_exact_fits_are_level():
     records = [record(1, 2, 7, {"psnr_db": math.inf}), record(1, 2, 3, {"psnr_db": 40.0})]
-    found = grids.trials(records, "psnr_db", 1, "released")
+    found = grids.trials(records, "psnr_db", 1, "paper")
     assert found == {(1, 2): {7: 350.0, 3: 40.0}}
     assert grids.compared(found) == {(1, 2): {7: 150.0, 3: 40.0}}

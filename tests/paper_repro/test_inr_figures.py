@@ -84,7 +84,7 @@ def test_a_cell_says_what_its_outputs_say(name, method, depth):
 
 
 def test_methods_of_a_seed_see_the_release_s_features():
-    cell = smoke("fig5", "released", 1)
+    cell = smoke("fig5", "paper", 1)
     X, y = inr._problem(cell.data, cell.block, cell.n_features, cell.seed, "float64")
     B = planted.release_frequencies(47, (5.0, 5.0, 0.05), cell.seed)
     row, column, plane = 3, 5, 2
@@ -127,10 +127,10 @@ def test_a_companion_shows_the_deviation_above_the_median():
 
 
 def test_images_are_those_of_the_first_seed_and_missing_ones_are_named():
-    records = [record for record in fabricated.records("fig5", "smoke") if record.cell.settings["method"] != "repaired"]
+    records = [record for record in fabricated.records("fig5", "smoke") if record.cell.settings["method"] != "robust"]
     first, second = inr.FIG5.summarise("smoke", 0, records)["images"]
     titles = [panel["title"] for panel in first["panels"]]
-    assert titles == ["image", "IHT as released", "IHT, repaired", "IMP as in the paper", "IMP, fair"]
+    assert titles == ["image", "IHT as in the paper", "IHT, robust", "IMP as in the paper", "IMP, fair"]
     np.testing.assert_array_equal(first["panels"][0]["pixels"], inr.image_of("photo-colour", 4).pixels)
     for row in (first, second):
         assert row["panels"][2]["text"] == "not computed"
@@ -166,7 +166,7 @@ def lines(slopes):
     ],
 )
 def test_the_rule_of_figure_4(ours, paper, fair, verdicts):
-    slopes = {(1, "released"): ours, (1, "imp-paper"): paper, (1, "imp-fair"): fair}
+    slopes = {(1, "paper"): ours, (1, "imp-paper"): paper, (1, "imp-fair"): fair}
     values = lines({key: slope for key, slope in slopes.items() if slope is not None})
     (claim,) = inr.flat_claims(values, [1], "which image")
     assert (claim.verdict, claim.fair) == verdicts
@@ -180,7 +180,7 @@ def test_slopes_that_agree_in_half_of_the_cases_decide_nothing():
     mixed = {
         (m, s): {seed: (9.0 if s < 50 else 0.0) * np.log10(m) for seed in seeds} for (m, s), seeds in falling.items()
     }
-    values = {"released": mixed, "imp-paper": falling}
+    values = {"paper": mixed, "imp-paper": falling}
     (claim,) = inr.flat_claims(lambda depth, method: values.get(method, {}), [1], "")
     assert claim.verdict == "too close to call"
     assert claim.interval.startswith("IHT flat: 0.50 [")
@@ -188,7 +188,7 @@ def test_slopes_that_agree_in_half_of_the_cases_decide_nothing():
 
 
 def test_slopes_are_also_told_as_the_colours_show_them():
-    values = {(1, "released"): {(m, 5): {0: 40.0 + 20 * place} for place, m in enumerate((1, 10, 100))}}
+    values = {(1, "paper"): {(m, 5): {0: 40.0 + 20 * place} for place, m in enumerate((1, 10, 100))}}
     (claim,) = inr.flat_claims(lambda depth, method: values.get((depth, method), {}), [1], "")
     # 40, 60, 80 dB rise by 20 a decade; 40, 50, 50 by 5
     assert (
@@ -197,7 +197,7 @@ def test_slopes_are_also_told_as_the_colours_show_them():
 
 
 def test_figure_5_counts_each_depth_and_both():
-    slopes = {(1, "released"): 4.0, (1, "imp-paper"): 0.0, (2, "released"): 0.0, (2, "imp-paper"): 4.0}
+    slopes = {(1, "paper"): 4.0, (1, "imp-paper"): 0.0, (2, "paper"): 0.0, (2, "imp-paper"): 4.0}
     claims = inr.above_claims(lines(slopes), [1, 2], "which image")
     assert [claim.figure.split(", ")[1] for claim in claims] == ["one hidden layer", "two hidden layers", "both depths"]
     assert [claim.verdict for claim in claims] == ["held", "not held", "too close to call"]

@@ -68,7 +68,7 @@ def test_finished_cells_that_differ_are_a_conflict_and_the_one_that_is_there_sta
 
 
 @pytest.mark.parametrize("ending", ["json", "npz"])
-def test_damaged_files_are_skipped_with_a_sentence_and_repaired_where_the_other_side_is_whole(tmp_path, ending):
+def test_damaged_files_are_skipped_with_a_sentence_and_robust_where_the_other_side_is_whole(tmp_path, ending):
     for name in ("a", "r"):
         sweep.run(toy.EXPERIMENT, toy.cells("smoke", 0), Store(tmp_path / name / "store"), jobs=1)
     paths = [next((tmp_path / name / "store" / "toy").glob(f"*.{ending}")) for name in ("a", "r")]

@@ -64,14 +64,14 @@ def test_a_cell_says_of_its_networks_what_they_do(task, method, depth):
 
 
 def test_networks_learn():
-    """Two digits are told apart by all but IMP as in the paper, which trains too little; ten by the repaired IHT."""
+    """Two digits are told apart by all but IMP as in the paper, which trains too little; ten by the robust IHT."""
     sizes = {"n_train": 140, "batch_size": 28, "epochs": 6}
-    for method, options in (("released", {}), ("repaired", {}), ("imp-fair", {"imp_updates": 100, "fine_tune": 300})):
+    for method, options in (("paper", {}), ("robust", {}), ("imp-fair", {"imp_updates": 100, "fine_tune": 300})):
         metrics, _ = mnist.compute(cell_of("binary", method, s=(20,), **sizes, **options), "cpu")
         # 280 images: the seeds differ by .1 in test accuracy, all learn what they see
         assert metrics["fits"][0]["train_accuracy"] > 0.98
         assert metrics["fits"][0]["accuracy"] > 0.8
-    metrics, _ = mnist.compute(cell_of("digits", "repaired", m=20, s=(300,), n_train=140, epochs=10), "cpu")
+    metrics, _ = mnist.compute(cell_of("digits", "robust", m=20, s=(300,), n_train=140, epochs=10), "cpu")
     assert metrics["fits"][0]["train_accuracy"] > 0.8
 
 
@@ -220,12 +220,12 @@ def test_summaries_show_all_panels(name):
         )
         assert sum("above the best linear model (0.9700)" in note for note in summary["notes"]) == 2
         there = sum(sum(line) for line in rows[0]["panels"][0]["possible"])
-        assert any(f"IHT as released 0 of {there}," in note for note in summary["notes"])  # one neuron is no cell
-        line = next(one for one in summary["compare"] if one["label"] == "IHT, repaired" and one["depth"] == 2)
+        assert any(f"IHT as in the paper 0 of {there}," in note for note in summary["notes"])  # one neuron is no cell
+        line = next(one for one in summary["compare"] if one["label"] == "IHT, robust" and one["depth"] == 2)
         assert line["mean"] == [pytest.approx(np.mean(values)) for values in line["seeds"]]
     else:
         assert [row["unit"] for row in rows] == ["standard deviation", "mean test accuracy"] * 2
-        values = grids.statistics(records, "accuracy", 1, "released")
+        values = grids.statistics(records, "accuracy", 1, "paper")
         m, s = rows[0]["panels"][0]["m"][0], rows[0]["panels"][0]["s"][0]
         assert rows[0]["panels"][0]["values"][0][0] == pytest.approx(np.std(values[m, s]))
 

@@ -44,7 +44,7 @@ def test_a_cell_computes_there_what_it_computes_here(other_device, kind, method,
 @pytest.mark.parametrize(
     ("kind", "method", "depth"),
     [
-        (planted_networks.Fig1Cell, "released", 1),
+        (planted_networks.Fig1Cell, "paper", 1),
         (planted_networks.Fig1Cell, "imp-paper", 2),
         (planted_networks.Fig2Cell, "imp-paper", 1),
         pytest.param(planted_networks.Fig1Cell, "imp-fair", 1, marks=pytest.mark.slow),
@@ -85,6 +85,6 @@ def test_methods_that_fit_one_at_a_time_are_alone_in_their_batch():
         for depth in (1, 2)
     }
     alone = {key for key, found in keys.items() if len(found) == 2}
-    assert all(key[0] in ("released", "repaired") for key in alone)
-    assert ("released", planted_networks.Fig1Cell, 1) not in alone
+    assert all(key[0] in ("paper", "robust") for key in alone)
+    assert ("paper", planted_networks.Fig1Cell, 1) not in alone
     assert len(alone) == 7

@@ -69,7 +69,7 @@ def test_wide_cells_of_pruning_start_first():
     dear = max(cells, key=planted_networks.cost)
     assert (dear.method, dear.m) == ("imp-fair", 50)
     assert planted_networks.cost(dear) > 5 * planted_networks.cost(dataclasses.replace(dear, m=2))
-    assert planted_networks.cost(dataclasses.replace(dear, method="released")) < planted_networks.cost(dear)
+    assert planted_networks.cost(dataclasses.replace(dear, method="paper")) < planted_networks.cost(dear)
 
 
 @pytest.mark.parametrize("depth", [1, 2])
@@ -109,13 +109,13 @@ def test_a_fit_that_diverged_has_the_lowest_score_and_does_not_fail(monkeypatch,
     network = planted.ReLUNetwork([np.full((8, 3), size), np.full((3, 4), size)])
     fit = recovery.NetworkFit(network, -math.inf, 7, recovery.Status.DIVERGED, "")
     monkeypatch.setattr(planted_networks, "fits", lambda *args, **options: [fit])
-    cell = cell_of(planted_networks.Fig2Cell, "released", 1)
+    cell = cell_of(planted_networks.Fig2Cell, "paper", 1)
     metrics, _ = planted_networks.compute(cell, "cpu")
     assert metrics["psnr_db"] == metrics["test_psnr_db"] == -math.inf
     assert (metrics["status"], metrics["exact"]) == ("DIVERGED", False)
     record = Record(experiments.get("fig2").cell(cell), "done", "", metrics)
     assert metrics["same_function"] is False
-    assert planted_networks.trials_by_depth(planted_networks.FIG2.presets["smoke"], [record])[1]["released"] == {
+    assert planted_networks.trials_by_depth(planted_networks.FIG2.presets["smoke"], [record])[1]["paper"] == {
         (3, 24): {0: -350.0}
     }
 
@@ -134,7 +134,7 @@ def stored_network(arrays, d):
 
 
 def test_the_planted_network_is_found_and_said_to_be():
-    metrics, _ = planted_networks.compute(cell_of(planted_networks.Fig1Cell, "repaired", 1, m=2, s=4, n_iter=15), "cpu")
+    metrics, _ = planted_networks.compute(cell_of(planted_networks.Fig1Cell, "robust", 1, m=2, s=4, n_iter=15), "cpu")
     assert metrics["exact"]
     assert metrics["same_function"]
     assert metrics["support_recall"] == 1.0
@@ -143,7 +143,7 @@ def test_the_planted_network_is_found_and_said_to_be():
 
 def test_a_network_without_output_is_not_fitted():
     # floor(1 / 2) weights a layer
-    metrics, arrays = planted_networks.compute(cell_of(planted_networks.Fig2Cell, "released", 1, s=1), "cpu")
+    metrics, arrays = planted_networks.compute(cell_of(planted_networks.Fig2Cell, "paper", 1, s=1), "cpu")
     assert metrics["status"] == "ZERO_DATA"
     assert metrics["psnr_db"] is metrics["exact"] is metrics["nonzeros"] is None
     assert (metrics["planted_nonzeros"], arrays) == (0, {})
@@ -160,7 +160,7 @@ def made_up(name, preset, change):
 
 def test_medians_and_shares_of_exact_fits_are_over_seeds():
     def record(m, seed, value):
-        cell = cell_of(planted_networks.Fig1Cell, "released", 1, m=m, s=2, seed=seed, n=500, d=20)
+        cell = cell_of(planted_networks.Fig1Cell, "paper", 1, m=m, s=2, seed=seed, n=500, d=20)
         exact = value > 150
         metrics = {"psnr_db": value, "status": "STEP_LIMIT", "same_function": exact, "exact": exact and seed == 0}
         return Record(experiments.get("fig1").cell(cell), "done", "", metrics)
@@ -227,7 +227,7 @@ def test_companions_show_deviations_above_medians_of_the_same_cells(name, of):
         record.metrics["psnr_db"]
         for record in records
         if (record.cell.settings["m"], record.cell.settings["s"]) == (grid.m[1], grid.s[0])
-        and (record.cell.settings["depth"], record.cell.settings["method"]) == (2, "released")
+        and (record.cell.settings["depth"], record.cell.settings["method"]) == (2, "paper")
     ]
     assert len(values) == 3
     assert panel["values"][1][0] == pytest.approx(np.std(values))
@@ -236,7 +236,7 @@ def test_companions_show_deviations_above_medians_of_the_same_cells(name, of):
 
 def test_silent_networks_are_grey_and_count_nowhere():
     def silence(settings):
-        silent = settings["m"] == 5 and (settings["s"] == 20 or settings["method"] == "released")
+        silent = settings["m"] == 5 and (settings["s"] == 20 or settings["method"] == "paper")
         return {"psnr_db": None, "exact": None, "status": "ZERO_DATA"} if silent else {}
 
     summary = planted_networks.FIG1.summarise("smoke", 0, made_up("fig1", "smoke", silence))
@@ -247,7 +247,7 @@ def test_silent_networks_are_grey_and_count_nowhere():
 
 
 def test_claims_are_judged_for_each_depth_and_together():
-    levels = {("released", 1): 30.0, ("released", 2): 10.0, ("imp-fair", 1): 20.0, ("imp-fair", 2): 12.0}
+    levels = {("paper", 1): 30.0, ("paper", 2): 10.0, ("imp-fair", 1): 20.0, ("imp-fair", 2): 12.0}
 
     def change(settings):
         return {"psnr_db": levels.get((settings["method"], settings["depth"]), 15.0)}
@@ -263,7 +263,7 @@ def test_claims_are_judged_for_each_depth_and_together():
     }
     assert "the paper's size" in experiments.get("fig1").data("paper")
     # 1.9 dB below counts as competitive, 5 dB below does not
-    levels["released", 2] = 10.1
+    levels["paper", 2] = 10.1
     found = planted_networks.FIG2.summarise("quick", 0, made_up("fig2", "quick", change))["claims"]
     assert [claim["verdict"] for claim in found] == ["held", "not held", "too close to call"]
     assert [claim["fair"] for claim in found] == ["held", "held", "held"]
@@ -275,7 +275,7 @@ def test_claims_are_judged_for_each_depth_and_together():
 
 @pytest.mark.parametrize("rivals", [(155.0, 180.0), (180.0, 155.0), (164.0, 164.2)])
 def test_two_exact_fits_are_level_whatever_rounding_makes_of_them(rivals):
-    values = dict(zip(("released", "imp-paper"), rivals, strict=True))
+    values = dict(zip(("paper", "imp-paper"), rivals, strict=True))
 
     def change(settings):
         return {"psnr_db": values.get(settings["method"], 20.0)}

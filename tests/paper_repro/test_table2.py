@@ -98,15 +98,15 @@ def made_up(preset, settled):
 
 def test_the_table_shows_medians_ranges_and_what_was_cut_off():
     def settled(cell):
-        if cell.method == "repaired":
+        if cell.method == "robust":
             return 7 + cell.seed
         return None if cell.k == 100 or (cell.k, cell.seed) == (5, 2) else 10 * cell.k + cell.seed
 
     summary = table1.TABLE2.summarise("quick", 0, made_up("quick", settled))
     rows = {tuple(row[:3]): row[3:] for row in summary["table"]["rows"]}
-    assert rows["released", "float32", 2] == [21.0, 20, 22, "3/3", "other size"]
-    assert rows["released", "float32", 5] == [51.0, 50, "not within 200", "2/3", "other size"]
-    assert rows["released", "float32", 100] == [
+    assert rows["paper", "float32", 2] == [21.0, 20, 22, "3/3", "other size"]
+    assert rows["paper", "float32", 5] == [51.0, 50, "not within 200", "2/3", "other size"]
+    assert rows["paper", "float32", 100] == [
         "not within 200",
         "not within 200",
         "not within 200",
@@ -116,7 +116,7 @@ def test_the_table_shows_medians_ranges_and_what_was_cut_off():
     (claim,) = summary["claims"]
     assert (claim["verdict"], claim["interval"][:19]) == (TOO_CLOSE, "smallest share 0.67")  # seed 2 from k = 5 to 20
     assert "3 planted networks, n=4,000" in claim["data"]
-    assert summary["medians"]["released"]["float64"][-1] is None
+    assert summary["medians"]["paper"]["float64"][-1] is None
     assert summary["paper"] == []
     assert table1.TABLE2.summarise("paper", 0, [])["paper"] == [{"k": 5, "step": 135}]
     assert table1.TABLE2.summarise("paper", 0, [])["claims"][0]["verdict"] == NOT_MEASURED
@@ -126,7 +126,7 @@ def test_the_drawing_has_a_point_a_run_and_hollow_ones_where_cut_off(results):
     found = results("table2", "quick")
     figure = figures.draw("table2", found)
     panel = figure.axes[0]
-    assert panel.get_title() == "IHT as released"
+    assert panel.get_title() == "IHT as in the paper"
     hollow = [one for one in panel.collections if len(one.get_offsets()) and (one.get_facecolor()[0][:3] == 1).all()]
     counts = sum(len(one.get_offsets()) for one in panel.collections)
     assert counts == 2 * 5 * 3

@@ -40,8 +40,8 @@ def test_a_finite_condition_number_beyond_the_largest_float_is_not_called_infini
 def test_isometry_constants_of_huge_eigenvalues():
     huge = float(np.finfo(np.float64).max)
     found = RestrictedEigenvalues(3, Interval(huge / 4, huge / 4, True, True), Interval(huge, huge, True, True))
-    assert found.delta_scaled.lower <= 0.6 <= found.delta_scaled.upper
-    assert found.delta_scaled.width <= 1e-15
+    assert found.scaled_restricted_isometry.lower <= 0.6 <= found.scaled_restricted_isometry.upper
+    assert found.scaled_restricted_isometry.width <= 1e-15
     assert found.kappa.lower == found.kappa.upper == 4.0
 
 
@@ -51,7 +51,7 @@ def test_numbers_derived_from_the_ends_are_rounded_outward():
         low, high = sorted(rng.uniform(0.1, 3.0, 2) * 10.0 ** rng.uniform(-300, 300))
         found = RestrictedEigenvalues(2, Interval(low, low, True, True), Interval(high, high, True, True))
         kappa = Fraction(high) / Fraction(low)
-        for interval, exact in ((found.kappa, kappa), (found.delta_scaled, (kappa - 1) / (kappa + 1))):
+        for interval, exact in ((found.kappa, kappa), (found.scaled_restricted_isometry, (kappa - 1) / (kappa + 1))):
             assert Fraction(interval.lower) <= exact <= Fraction(interval.upper)
             assert interval.width <= 2 * math.ulp(float(exact))
 
@@ -65,7 +65,7 @@ def test_columns_whose_eigenvalues_could_overflow_are_refused():
             restricted_eigenvalues(A, 3, **options)
     for options in PROVED:
         found = restricted_eigenvalues(A / 4, 3, **options)
-        assert 0.6 in found.delta_scaled
+        assert 0.6 in found.scaled_restricted_isometry
         assert 4.0 in found.kappa
 
 

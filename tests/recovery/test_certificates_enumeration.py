@@ -61,8 +61,8 @@ def test_isometry_numbers_against_rational_thresholds():
     exact = restricted_eigenvalues(A, 2)
     for quantity, value in (
         ("kappa", exact.kappa.upper),
-        ("delta_scaled", exact.delta_scaled.upper),
-        ("delta_raw", exact.delta_raw.upper),
+        ("delta_scaled", exact.scaled_restricted_isometry.upper),
+        ("delta_raw", exact.restricted_isometry.upper),
     ):
         for power in (1, 2):
             above, below = (value * 1.001) ** power, (value * 0.999) ** power
@@ -108,7 +108,7 @@ def test_restricted_eigenvalues_whose_ends_are_proved():
     flat = restricted_eigenvalues(np.random.default_rng(0).standard_normal((2, 5)), 3, "dual")
     assert (flat.smallest.lower, flat.smallest.upper) == (0.0, 0.0)
     identity = restricted_eigenvalues(np.eye(6), 3, "dual")
-    assert identity.delta_scaled.upper <= 1e-15
+    assert identity.scaled_restricted_isometry.upper <= 1e-15
     with pytest.raises(ValueError, match="certify=True with method='coherence'"):
         restricted_eigenvalues(np.eye(3), 2, "coherence", certify=True)
     assert isinstance(identity.largest, Interval)

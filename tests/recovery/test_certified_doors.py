@@ -31,10 +31,10 @@ DOORS = {
     "null_space_certificate": lambda A: certificates.null_space_certificate(A, 1, ZEROS).claim,
     "null_space_witness": lambda A: certificates.null_space_witness(A, 1, np.ones(2)),
     "witness_bound": lambda A: certificates.witness_bound(A, 1).claim["bound"],
-    "babel": lambda A: conditions.babel(A, 1),
+    "babel_function": lambda A: conditions.babel_function(A, 1),
     "dual_certificate": lambda A: conditions.dual_certificate(A, [0], [1]).unique,
     "exact_recovery_coefficient": lambda A: conditions.exact_recovery_coefficient(A, [0]),
-    "irrepresentable": lambda A: conditions.irrepresentable(A, [0], [1]),
+    "irrepresentability": lambda A: conditions.irrepresentability(A, [0], [1]),
     "mutual_coherence": conditions.mutual_coherence,
     "null_space_constant": lambda A: ends(conditions.null_space_constant(A, 1)),
     "null_space_constant, joint": lambda A: ends(conditions.null_space_constant(A, 2, "joint")),
@@ -62,7 +62,7 @@ MATRICES = {  # of a symmetric matrix itself
 EXACT = {"enumerate_patterns", "is_positive_semidefinite"}
 """Work in integers of any size."""
 NOTHING_TO_ROUND = {
-    *("Certificate", "DualCertificate", "GatePair", "GateSpread", "Interval", "NeuralIsometry", "Patterns"),
+    *("Certificate", "DualVector", "GatePair", "GateSpread", "Interval", "NeuralIsometry", "Patterns"),
     *("PrimalDualWitness", "RankReport", "ReducedGates", "RestrictedEigenvalues", "Theorem1Report"),  # results
     *("complementary_pairs", "dependent_gates", "equal_gates", "gate_coverage", "gate_separation", "gate_spread"),
     *("one_per_pair", "cover_count", "pattern_bound"),  # bits and integers

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import recovery
-from recovery.conditions import Interval, babel, mutual_coherence
+from recovery.conditions import Interval, babel_function, mutual_coherence
 
 BAD = [
     (np.array([[1.0, np.nan], [0.0, 1.0]]), "NaN"),
@@ -35,7 +35,7 @@ def plain_babel(A, s):
 def test_babel_is_its_definition(backend, shape):
     A = np.random.default_rng(0).standard_normal(shape) * np.arange(1.0, shape[1] + 1)
     for s in range(shape[1]):
-        assert babel(backend.put(A), s) == pytest.approx(plain_babel(A, s), abs=1e-14)
+        assert babel_function(backend.put(A), s) == pytest.approx(plain_babel(A, s), abs=1e-14)
     assert mutual_coherence(backend.put(A)) == pytest.approx(plain_babel(A, 1), abs=1e-14)
 
 
@@ -45,7 +45,7 @@ def test_coherence_of_columns_that_are_known():
     assert mutual_coherence(np.ones((4, 1))) == 0.0
     simplex = np.array([[1.0, -0.5, -0.5], [0.0, 0.75**0.5, -(0.75**0.5)]])
     assert mutual_coherence(simplex) == pytest.approx(0.5, abs=1e-15)
-    assert babel(simplex, 2) == pytest.approx(1.0, abs=1e-15)
+    assert babel_function(simplex, 2) == pytest.approx(1.0, abs=1e-15)
 
 
 def test_operators_and_tiny_columns_will_do():
@@ -59,7 +59,7 @@ def test_operators_and_tiny_columns_will_do():
 
 @pytest.mark.parametrize(("A", "words"), BAD)
 def test_bad_matrices_are_refused(A, words):
-    for function in (mutual_coherence, lambda A: babel(A, 1)):
+    for function in (mutual_coherence, lambda A: babel_function(A, 1)):
         with pytest.raises((TypeError, ValueError), match=words):
             function(A)
 
@@ -67,7 +67,7 @@ def test_bad_matrices_are_refused(A, words):
 def test_bad_sizes_are_refused():
     for s in (-1, 3, 1.0):
         with pytest.raises((TypeError, ValueError), match="s="):
-            babel(np.eye(3), s)
+            babel_function(np.eye(3), s)
 
 
 BOUNDS = st.floats(-10, 10)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Lasso
 
-from recovery.conditions import exact_recovery_coefficient, irrepresentable, primal_dual_witness
+from recovery.conditions import exact_recovery_coefficient, irrepresentability, primal_dual_witness
 
 
 def lasso(X, y, lam):
@@ -72,7 +72,7 @@ def test_the_formulas_of_the_notes(backend):
     np.testing.assert_array_equal(backend.get(found.dual)[support], signs)
     assert found.primal_margin == pytest.approx((signs * primal).min(), rel=1e-12)
     assert found.dual_margin == pytest.approx(1 - np.abs(dual).max(), abs=1e-12)
-    value = irrepresentable(backend.put(X), backend.put(support), backend.put(signs))
+    value = irrepresentability(backend.put(X), backend.put(support), backend.put(signs))
     direct = np.abs(X[:, rest].T @ part @ np.linalg.solve(part.T @ part, signs)).max()
     assert value == pytest.approx(direct, rel=1e-12)
 
@@ -81,7 +81,7 @@ def test_the_formulas_of_the_notes(backend):
 def test_the_worst_signs_give_the_exact_recovery_coefficient(k):
     X = np.random.default_rng(k).standard_normal((9, 7)) * np.arange(1.0, 8.0)
     support = np.arange(k) * 2
-    worst = max(irrepresentable(X, support, signs) for signs in product((-1.0, 1.0), repeat=k))
+    worst = max(irrepresentability(X, support, signs) for signs in product((-1.0, 1.0), repeat=k))
     assert worst == pytest.approx(exact_recovery_coefficient(X, support, normalise=False), rel=1e-12)
 
 
@@ -90,7 +90,7 @@ def test_without_noise_the_irrepresentable_value_decides():
     for seed in range(60):
         X, _, w, support, _ = instance(seed, n=14)
         signs = np.sign(w[support])
-        below = irrepresentable(X, support, signs) < 1.0
+        below = irrepresentability(X, support, signs) < 1.0
         found = [primal_dual_witness(X, X @ w, lam, support, signs).holds for lam in (1e-6, 1e-3, 1e-1)]
         assert (found[0] is True) == below
         assert below or not any(found)
@@ -139,9 +139,9 @@ def test_edges():
     everything = primal_dual_witness(X, X @ np.ones(10), 1e-6, np.arange(10), np.ones(10))
     assert everything.holds
     assert everything.dual_margin == 1.0
-    assert irrepresentable(X, [], []) == irrepresentable(X, np.arange(10), np.ones(10)) == 0.0
+    assert irrepresentability(X, [], []) == irrepresentability(X, np.arange(10), np.ones(10)) == 0.0
     twice = X[:, [0, 0, 1]]
-    assert irrepresentable(twice, [0, 1], [1, 1]) == math.inf
+    assert irrepresentability(twice, [0, 1], [1, 1]) == math.inf
     assert primal_dual_witness(twice, y, 0.1, [0, 1], [1, 1]).holds is False
 
 

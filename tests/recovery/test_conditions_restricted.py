@@ -73,24 +73,29 @@ def test_unit_columns_at_two_are_the_coherence():
     mu = mutual_coherence(A)
     for method in ("enumerate", "coherence"):
         found = restricted_eigenvalues(A, 2, method)
-        assert found.delta_raw.lower == pytest.approx(mu, abs=1e-12)
-        assert found.delta_raw.upper == pytest.approx(mu, abs=1e-12)
-        assert mu in found.delta_scaled
+        assert found.restricted_isometry.lower == pytest.approx(mu, abs=1e-12)
+        assert found.restricted_isometry.upper == pytest.approx(mu, abs=1e-12)
+        assert mu in found.scaled_restricted_isometry
         np.testing.assert_array_equal(found.smallest.witness, found.largest.witness)
     assert restricted_eigenvalues(A, 4, "coherence").largest.upper <= 1 + 3 * mu
 
 
 def test_a_matrix_that_is_known():
     found = restricted_eigenvalues(np.diag([1.0, 2.0, 3.0]), 2)
-    for interval, value in ((found.smallest, 1.0), (found.largest, 9.0), (found.kappa, 9.0), (found.delta_raw, 8.0)):
+    for interval, value in (
+        (found.smallest, 1.0),
+        (found.largest, 9.0),
+        (found.kappa, 9.0),
+        (found.restricted_isometry, 8.0),
+    ):
         assert value in interval
         assert interval.width < 1e-11
-    assert 0.8 in found.delta_scaled
+    assert 0.8 in found.scaled_restricted_isometry
     assert found.message == "3 supports were enumerated"
     # scaling moves delta_raw alone
     scaled = restricted_eigenvalues(np.diag([1.0, 2.0, 3.0]) / 5**0.5, 2)
-    assert 0.8 in scaled.delta_raw
-    assert 0.8 in scaled.delta_scaled
+    assert 0.8 in scaled.restricted_isometry
+    assert 0.8 in scaled.scaled_restricted_isometry
 
 
 def test_more_columns_than_rows_are_dependent_and_that_is_proved():
@@ -100,7 +105,7 @@ def test_more_columns_than_rows_are_dependent_and_that_is_proved():
     assert found.smallest.lower_certified
     assert found.smallest.upper_certified
     assert found.kappa.lower == found.kappa.upper == math.inf
-    assert 1.0 in found.delta_scaled
+    assert 1.0 in found.scaled_restricted_isometry
     assert not found.largest.upper_certified
     regular = restricted_eigenvalues(A, 2)
     assert not (regular.smallest.lower_certified)
@@ -120,8 +125,8 @@ def test_beyond_the_limit_it_says_so_and_still_bounds():
     half = restricted_eigenvalues(A, 100)
     assert half.smallest.lower == pytest.approx(spectrum[0], rel=1e-8)
     assert half.largest.upper == pytest.approx(spectrum[-1], rel=1e-8)
-    assert found.delta_scaled.below(0.01) is False
-    assert found.delta_scaled.below(0.5) is None
+    assert found.scaled_restricted_isometry.below(0.01) is False
+    assert found.scaled_restricted_isometry.below(0.5) is None
 
 
 def test_intersections():
@@ -136,10 +141,10 @@ def test_intersections():
     assert proved.kappa.upper_certified
     assert proved.kappa.upper == pytest.approx(20.0)
     assert proved.kappa.lower == pytest.approx(3.0)
-    assert proved.delta_scaled.lower == pytest.approx(0.5)
-    assert proved.delta_scaled.upper == pytest.approx(1.9 / 2.1)
-    assert proved.delta_raw.lower == pytest.approx(0.5)
-    assert proved.delta_raw.upper == pytest.approx(1.0)
+    assert proved.scaled_restricted_isometry.lower == pytest.approx(0.5)
+    assert proved.scaled_restricted_isometry.upper == pytest.approx(1.9 / 2.1)
+    assert proved.restricted_isometry.lower == pytest.approx(0.5)
+    assert proved.restricted_isometry.upper == pytest.approx(1.0)
 
 
 def test_operators_and_zero_columns():
@@ -152,7 +157,7 @@ def test_operators_and_zero_columns():
     zero = restricted_eigenvalues(np.zeros((3, 4)), 2)
     assert (zero.largest.upper, zero.smallest.upper) == (0.0, 0.0)
     assert zero.kappa.upper == math.inf
-    assert 1.0 in zero.delta_raw
+    assert 1.0 in zero.restricted_isometry
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,8 @@ def test_what_a_support_shows_is_the_eigenvalue_of_its_block(backend):
         found = restricted_eigenvalues(backend.put(A), s, "search")
         exact = restricted_eigenvalues(A, s)
         assert found.smallest.lower == 0.0
-        assert found.largest.upper == found.kappa.upper == found.delta_raw.upper == math.inf
-        assert found.delta_scaled.upper == 1.0
+        assert found.largest.upper == found.kappa.upper == found.restricted_isometry.upper == math.inf
+        assert found.scaled_restricted_isometry.upper == 1.0
         for interval, truth, value in (
             (found.smallest, exact.smallest, found.smallest.upper),
             (found.largest, exact.largest, found.largest.lower),
@@ -76,8 +76,8 @@ def test_planted_extremes_are_found_where_nothing_can_be_enumerated():
     found = restricted_eigenvalues(A, 4, "search", certify=True)
     assert found.smallest.witness.tolist() == [7, 11, 13, 17]
     assert found.smallest.upper < 1e-5
-    assert found.delta_scaled.lower > 0.99  # a refutation, proved
-    assert found.delta_scaled.lower_certified
+    assert found.scaled_restricted_isometry.lower > 0.99  # a refutation, proved
+    assert found.scaled_restricted_isometry.lower_certified
     assert found.kappa.lower_certified
 
 

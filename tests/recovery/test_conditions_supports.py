@@ -8,9 +8,9 @@ import pytest
 
 import recovery
 from recovery.conditions import (
-    babel,
+    babel_function,
     exact_recovery_coefficient,
-    irrepresentable,
+    irrepresentability,
     mutual_coherence,
     worst_exact_recovery_coefficient,
 )
@@ -105,7 +105,7 @@ def test_beyond_the_limit_the_bounds_hold():
             assert exact_recovery_coefficient(A, bounds.witness) == pytest.approx(bounds.lower, rel=1e-12)
             finite += bounds.upper < math.inf
             if k > 1 and bounds.upper < math.inf:
-                assert bounds.upper == pytest.approx(babel(A, k) / (1 - babel(A, k - 1)))
+                assert bounds.upper == pytest.approx(babel_function(A, k) / (1 - babel_function(A, k - 1)))
                 assert bounds.upper <= k * mutual_coherence(A) / (1 - (k - 1) * mutual_coherence(A)) + 1e-12
     assert finite >= 55
     wide = np.random.default_rng(1).standard_normal((4, 30))
@@ -150,7 +150,7 @@ def test_other_bad_input_is_refused():
 def test_dependent_columns_recover_nothing_also_where_they_are_all_there_are():
     A = np.array([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
     assert exact_recovery_coefficient(A, [0, 1, 2]) == math.inf
-    assert irrepresentable(A, [0, 1, 2], [1, 1, 1]) == math.inf
+    assert irrepresentability(A, [0, 1, 2], [1, 1, 1]) == math.inf
     assert worst_exact_recovery_coefficient(A, 3).lower == math.inf
-    assert exact_recovery_coefficient(A[:, 1:], [0, 1]) == irrepresentable(A[:, 1:], [0, 1], [1, 1]) == 0.0
+    assert exact_recovery_coefficient(A[:, 1:], [0, 1]) == irrepresentability(A[:, 1:], [0, 1], [1, 1]) == 0.0
     assert exact_recovery_coefficient(A, []) == 0.0

@@ -39,7 +39,5 @@ def test_blocks_of_a_step_of_the_loop():
 
 def test_the_paper_row_is_the_released_method_at_the_papers_size():
     _, cells = fig1_grid.paper_cells([1])
-    assert {(cell.method, cell.depth, cell.n, cell.d, cell.n_iter) for cell in cells} == {
-        ("released", 1, 50_000, 100, 15)
-    }
+    assert {(cell.method, cell.depth, cell.n, cell.d, cell.n_iter) for cell in cells} == {("paper", 1, 50_000, 100, 15)}
     assert len(cells) == 3 * sum(s <= 100 * m for m in {cell.m for cell in cells} for s in {cell.s for cell in cells})

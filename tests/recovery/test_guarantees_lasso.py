@@ -8,7 +8,7 @@ import pytest
 from sklearn.linear_model import Lasso
 
 from recovery import Instance, NoiseLaw
-from recovery.conditions import irrepresentable
+from recovery.conditions import irrepresentability
 from recovery.guarantees import Bounded, contradicts, draw, exceeds, ledger
 from recovery.guarantees.linear import lasso
 from recovery.guarantees.linear import lasso as lasso_reference
@@ -105,7 +105,7 @@ def test_the_limit_of_the_irrepresentable_value():
         lean = value / 2
         R = np.array([[1.0, 0.0, lean], [0.0, 1.0, lean], [0.0, 0.0, math.sqrt(1 - 2 * lean**2)]])
         made = Instance.planted(math.sqrt(3) * R, np.array([1.0, 1.0, 0.0]), options={"lam": lam})
-        assert irrepresentable(made.matrix, [0, 1], [1.0, 1.0]) == pytest.approx(value)
+        assert irrepresentability(made.matrix, [0, 1], [1.0, 1.0]) == pytest.approx(value)
         return made
 
     known, loose = KNOWN["lasso-irrepresentable"], weaker("lasso-irrepresentable", lasso.irrepresentable_rule(1.1))
@@ -142,7 +142,7 @@ def test_wainwrights_condition_implies_this_one_for_unit_noise():
         A *= math.sqrt(n) / np.linalg.norm(A, axis=0)
         signs = rng.choice([-1.0, 1.0], k)
         gram = A[:, :k].T @ A[:, :k] / n
-        gamma = 1.0 - irrepresentable(A, np.arange(k), signs)
+        gamma = 1.0 - irrepresentability(A, np.arange(k), signs)
         if gamma <= 0.0:
             continue
         lam = 1.0001 * 2 / gamma * math.sqrt(2 * math.log(size) / n)

@@ -12,7 +12,7 @@ import recovery
 from recovery import Status
 from recovery.networks import FitMethod, FitSettings
 
-METHODS = ("repaired", "released")
+METHODS = ("robust", "paper")
 MODES = ({}, {"gate_update": 3}, {"gate_update": None}, {"batch_size": 17}, {"batch_size": 17, "gate_update": None})
 
 
@@ -52,9 +52,9 @@ def zero_db(y):
         ({"n_neurons": 2.0}, TypeError, "n_neurons=2.0 is of type float; expected an integer"),
         ({"sparsity": -1}, ValueError, "sparsity=-1.*0"),
         ({"sparsity": 11}, ValueError, "sparsity=11.*10"),
-        ({"method": "paper"}, ValueError, "method='paper'.*'repaired'.*'released'"),
+        ({"method": "paper"}, ValueError, "method='paper'.*'robust'.*'paper'"),
         ({"solver": "lasso"}, ValueError, "solver='lasso'.*htp"),
-        ({"solver": "htp", "method": "released"}, ValueError, "solver='htp'.*method='released'.*expected"),
+        ({"solver": "htp", "method": "paper"}, ValueError, "solver='htp'.*method='paper'.*expected"),
         ({"solver": "htp", "batch_size": 10}, ValueError, "solver='htp'.*batch_size=10.*expected"),
         ({"solver": "l1"}, ValueError, "solver='l1'.*expected"),
         ({"n_iter": 0}, ValueError, "n_iter=0.*1"),
@@ -134,13 +134,13 @@ def test_degenerate_data_give_a_fit_of_the_right_size(name, method):
     X, y, m, s = degenerate()[name]
     for rng in range(6 if X.shape[1] == 1 else 2):
         found = fit(X, y, m, s, method=method, rng=rng)
-        if method == "repaired":
+        if method == "robust":
             assert found.psnr_db >= zero_db(y) - 1e-9
 
 
 def test_a_released_fit_whose_neurons_are_all_dead_says_so():
     X, y, _ = problem()
-    found = fit(0 * X, y, method="released", n_iter=30)
+    found = fit(0 * X, y, method="paper", n_iter=30)
     assert found.status is Status.STALLED
     assert found.network.n_neurons == 0
 
@@ -154,18 +154,18 @@ def test_tiny_and_huge_numbers(exponent, method):
         fit(X, y * 10.0**exponent, n_iter=30, method=method),
     ):
         assert np.isfinite(found.network.hidden).all()
-        if method == "repaired":
+        if method == "robust":
             assert found.status is Status.CONVERGED
-    if method == "released" and exponent > 100:
+    if method == "paper" and exponent > 100:
         assert fit(X * 10.0**exponent, y, method=method).status is Status.DIVERGED
-    if method == "repaired":
+    if method == "robust":
         unscaled = planted.ReLUNetwork([found.network.hidden / 10.0**exponent, found.network.output])
         assert planted.match_networks(unscaled, truth, atol=1e-10).exact
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("n_iter", [2, 5, 15])
-def test_a_repaired_fit_is_never_worse_than_the_zero_network(mode, n_iter):
+def test_a_robust_fit_is_never_worse_than_the_zero_network(mode, n_iter):
     rng = np.random.default_rng(n_iter)
     X, noise = rng.standard_normal((150, 10)), rng.standard_normal(150)
     for s in (5, 60):
@@ -185,7 +185,7 @@ def test_the_answer_is_never_larger_than_asked_for(data):
     y = rng.standard_normal(n)
     options = dict(draw(st.sampled_from(MODES)), n_iter=draw(st.integers(1, 9)), rng=seed)
     options["method"] = draw(st.sampled_from(METHODS))
-    if options["method"] == "repaired" and "batch_size" not in options:
+    if options["method"] == "robust" and "batch_size" not in options:
         options["solver"] = draw(st.sampled_from([None, "htp", "niht", "omp"]))
     fit(X, y, m, draw(st.integers(0, m * d)), **options)
 
@@ -208,7 +208,7 @@ def test_float32_in_and_out(method):
     assert single.network.dtype == np.float32
     assert fit(X.astype(np.float32), y, method=method).network.dtype == np.float64
     assert fit((10 * X).astype(int), (10 * y).astype(int), method=method).network.dtype == np.float64
-    if method == "repaired":
+    if method == "robust":
         assert single.status is Status.CONVERGED
         assert single.psnr_db > 110
         wide = single.network.to("cpu", np.float64).kink_form(1e-5, 1e-5)
@@ -220,7 +220,7 @@ def test_time_limit_and_callback_stop_a_fit(method):
     X, y, _ = problem(s=7)
     found = fit(X, y, method=method, s=3, time_limit=0)
     assert found.status is Status.TIME_LIMIT
-    assert found.n_iter <= 2  # a repaired fit makes one more step, to cut back
+    assert found.n_iter <= 2  # a robust fit makes one more step, to cut back
     states = []
 
     def stop(state):
@@ -261,7 +261,7 @@ def test_the_network_counts_what_the_argument_counted(backend, method, outputs, 
     assert found.network.sparsity <= 18
     places = np.flatnonzero(np.concatenate([layer.ravel() for layer in counted]))
     np.testing.assert_array_equal(backend.get(found.support), places)
-    if method == "repaired" and outputs > 1:  # the whole budget is used, over all layers
+    if method == "robust" and outputs > 1:  # the whole budget is used, over all layers
         assert found.network.sparsity == 18
 
 
@@ -353,6 +353,6 @@ def test_the_objective_is_the_loss_summed_over_rows_and_outputs(loss, outputs, u
     options = {"n_neurons": 4, "loss": loss, "rng": 2}
     pruned = recovery.imp(X, y, sparsity=10**6, max_iter=30, fine_tune=0, **options)
     assert len(pruned.history["objective"]) == 1
-    first = recovery.fit_network(X, y, sparsity=20, max_iter=6, method="released", **options)
+    first = recovery.fit_network(X, y, sparsity=20, max_iter=6, method="paper", **options)
     for found in (pruned, first):
         np.testing.assert_allclose(found.history["objective"][-1], total(found.network), rtol=1e-9)

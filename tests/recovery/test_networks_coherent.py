@@ -1,4 +1,4 @@
-"""The repaired method where few neurons fit better than many (coherent inputs), and damping of short columns."""
+"""The robust method where few neurons fit better than many (coherent inputs), and damping of short columns."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import standin
 import planted
 import recovery
 from recovery.networks.fitting import SYNCS_PER_CUT
-from recovery.networks.scalar.repaired import PILOT, PILOT_SHARE, fit_support
+from recovery.networks.scalar.robust import PILOT, PILOT_SHARE, fit_support
 
 STEPS = PILOT * PILOT_SHARE
 
@@ -31,7 +31,7 @@ def test_coherent_inputs_are_fitted_as_well_as_by_the_released_method(s):
         X, y = image_problem(seed=seed)
         options = {"n_neurons": 20, "sparsity": s, "n_iter": 100, "rng": seed}
         mended = recovery.fit_network(X, y, **options)
-        released = recovery.fit_network(X, y, method="released", **options)
+        released = recovery.fit_network(X, y, method="paper", **options)
         assert mended.n_iter <= 100
         assert mended.network.sparsity <= s
         worse.append(released.psnr_db - mended.psnr_db)
@@ -79,7 +79,13 @@ def test_a_callback_stops_a_trial():
     X, y = image_problem(8, 60)
     for stop in (2, PILOT + 2):
         fit = recovery.fit_network(
-            X, y, n_neurons=8, sparsity=12, max_iter=STEPS, rng=0, callback=lambda state, stop=stop: state.n_iter == stop
+            X,
+            y,
+            n_neurons=8,
+            sparsity=12,
+            max_iter=STEPS,
+            rng=0,
+            callback=lambda state, stop=stop: state.n_iter == stop,
         )
         assert fit.n_iter == stop + 1  # one more, to cut back
         assert fit.network.sparsity <= 12

@@ -1,4 +1,4 @@
-"""The repaired method: planted networks exactly, any array type, any scale, an honest history."""
+"""The robust method: planted networks exactly, any array type, any scale, an honest history."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ def test_planted_networks_are_found_exactly(seed, signs):
 
 def test_mixed_signs_are_what_the_released_method_cannot_do():
     X, y, truth = problem(0)
-    fit = recovery.fit_network(X, y, **SIZE, method="released", rng=0)
+    fit = recovery.fit_network(X, y, **SIZE, method="paper", rng=0)
     assert not exact(fit.network, truth)
     assert fit.psnr_db < 40
     X, y, truth = problem(0, "positive")
-    assert recovery.fit_network(X, y, **SIZE, method="released", rng=0).psnr_db > 25
+    assert recovery.fit_network(X, y, **SIZE, method="paper", rng=0).psnr_db > 25
 
 
 @pytest.mark.slow
@@ -88,9 +88,9 @@ MODES = {
     "every third": {"gate_update": 3},
     "fixed gates": {"gate_update": None},
     "batches": {"batch_size": 100},
-    "released": {"method": "released"},
-    "released, batches": {"method": "released", "batch_size": 100},
-    "released, fixed gates": {"method": "released", "gate_update": None},
+    "paper": {"method": "paper"},
+    "released, batches": {"method": "paper", "batch_size": 100},
+    "released, fixed gates": {"method": "paper", "gate_update": None},
     "htp": {"solver": "htp"},
     "niht, fixed gates": {"solver": "niht", "gate_update": None},
 }
@@ -108,7 +108,7 @@ def test_every_array_type_gives_the_same_fit(backend, mode):
     assert there.psnr_db == here.psnr_db
 
 
-@pytest.mark.parametrize("method", ["repaired", "released"])
+@pytest.mark.parametrize("method", ["robust", "paper"])
 @pytest.mark.parametrize(("n", "d", "m", "s"), [(400, 8, 3, 8), (300, 90, 50, 100)])
 def test_synchronisations_a_step(method, n, d, m, s):
     X, y, _ = problem(2, "positive", n, d, m, s)
@@ -118,7 +118,7 @@ def test_synchronisations_a_step(method, n, d, m, s):
         standin.device(X), standin.device(y), callback=lambda state: seen.append(sum(standin.syncs.values())), **options
     )
     spent = np.diff(seen)
-    searching = np.array(fit.history["nonzeros"])[1:] > s if method == "repaired" else np.ones(spent.size, dtype=bool)
+    searching = np.array(fit.history["nonzeros"])[1:] > s if method == "robust" else np.ones(spent.size, dtype=bool)
     assert searching.sum() > 4
     assert spent.min() >= 2  # the counter does count
     assert spent[searching].max() <= SYNCS_PER_STEP[method], spent

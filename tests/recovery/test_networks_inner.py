@@ -1,4 +1,4 @@
-"""The released method's inner steps: three ways to form products, and the loop of the released code's shape."""
+"""The paper's method's inner steps: three ways to form products, and the loop of the released code's shape."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import standin
 
 import planted
 import recovery
-from recovery.networks.scalar import released
+from recovery.networks.scalar import paper
 from recovery.operators import gated
 from recovery.operators.gated import MovingSupport
 from recovery.solvers import gradient
@@ -56,7 +56,7 @@ def test_products_of_a_support(backend, way):
 
 def written_out(columns, y, start, mu):
     values = start
-    for _ in range(released.INNER_STEPS):
+    for _ in range(paper.INNER_STEPS):
         rest = y - columns @ values
         descent = columns.T @ rest
         for _ in range(gradient.MAX_HALVINGS + 1):
@@ -80,7 +80,7 @@ def test_the_line_search_is_the_one_written_out(backend, way, mu):
     products = MovingSupport(A, backend.put(idx))
     begin = sum(standin.syncs.values())
     descent, step = backend.put(columns.T @ (y - columns @ start)), A.xp.asarray(mu, dtype=A.dtype)
-    found = gradient.descend(products, backend.put(start), descent, step, released.INNER_STEPS)
+    found = gradient.descend(products, backend.put(start), descent, step, paper.INNER_STEPS)
     assert sum(standin.syncs.values()) == begin
     # a step of 1e3 is halved more than ten times and goes back to the start, from where the next one goes on
     np.testing.assert_allclose(backend.get(found), written_out(columns, y, start, mu), rtol=1e-9, atol=1e-12)
@@ -93,6 +93,6 @@ def test_fit_network_is_the_released_loop(m, s):
     y = planted.sparse_network(8, m, s, signs="positive", rng=s)(X)
     steps = list(released_loop(X, y, n_neurons=m, sparsity=s, n_iter=6, rng=3))
     for count, weights in enumerate(steps, start=1):
-        fit = recovery.fit_network(X, y, n_neurons=m, sparsity=s, method="released", max_iter=count, rng=3)
+        fit = recovery.fit_network(X, y, n_neurons=m, sparsity=s, method="paper", max_iter=count, rng=3)
         alive = weights[(weights != 0).any(axis=1)]
         np.testing.assert_allclose(fit.network.hidden.T, alive, rtol=1e-6, atol=1e-9, err_msg=f"step {count}")

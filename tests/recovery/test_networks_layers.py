@@ -14,7 +14,7 @@ import recovery
 from recovery import Status
 from recovery.networks.joint import layerwise
 
-METHODS = ("repaired", "released")
+METHODS = ("robust", "paper")
 
 
 def problem(k=1, m=5, s=30, seed=0, n=400, d=10, depth=2):
@@ -42,10 +42,10 @@ def fit(X, y, widths=(5, 5), s=30, **options):
 def test_released_layers_are_one_hidden_layer_fits_on_the_features_before():
     X, y, _ = problem()
     rng = np.random.default_rng(3)
-    first = recovery.fit_network(X, y, n_neurons=5, sparsity=15, method="released", max_iter=9, rng=rng)
+    first = recovery.fit_network(X, y, n_neurons=5, sparsity=15, method="paper", max_iter=9, rng=rng)
     features = np.maximum(X @ first.network.hidden, 0)
-    second = recovery.fit_network(features, y, n_neurons=4, sparsity=15, method="released", max_iter=9, rng=rng)
-    both = fit(X, y, (5, 4), 30, method="released", n_iter=9, rng=3)
+    second = recovery.fit_network(features, y, n_neurons=4, sparsity=15, method="paper", max_iter=9, rng=rng)
+    both = fit(X, y, (5, 4), 30, method="paper", n_iter=9, rng=3)
     np.testing.assert_array_equal(both.network.layers[0], first.network.hidden)
     np.testing.assert_array_equal(both.network.layers[1], second.network.hidden)
     assert (both.network.output == 1).all()
@@ -55,19 +55,19 @@ def test_released_layers_are_one_hidden_layer_fits_on_the_features_before():
 def test_released_vector_layers_lose_the_budget_of_the_temporary_outputs():
     X, y, _ = problem(3)
     rng = np.random.default_rng(3)
-    first = recovery.fit_network(X, y, n_neurons=5, sparsity=15, method="released", max_iter=9, rng=rng)
-    both = fit(X, y, (5, 4), 30, method="released", n_iter=9, rng=3)
+    first = recovery.fit_network(X, y, n_neurons=5, sparsity=15, method="paper", max_iter=9, rng=rng)
+    both = fit(X, y, (5, 4), 30, method="paper", n_iter=9, rng=3)
     np.testing.assert_array_equal(both.network.layers[0], first.network.hidden)
     assert counted(both.network) < 30
 
 
 @pytest.mark.parametrize("k", [1, 3])
-def test_repaired_beats_released_on_planted_networks(k):
+def test_robust_beats_released_on_planted_networks(k):
     gain = []
     for seed in range(3):
         X, y, _ = problem(k, seed=seed)
         found = {method: fit(X, y, method=method, n_iter=60, rng=seed).psnr_db for method in METHODS}
-        gain.append(found["repaired"] - found["released"])
+        gain.append(found["robust"] - found["paper"])
     assert np.median(gain) > 4, gain
 
 

@@ -29,7 +29,7 @@ def one_at_a_time(X, Y, sizes, n_iter, gate_update=1, m=M):
             Y[b],
             n_neurons=m,
             sparsity=s,
-            method="released",
+            method="paper",
             max_iter=n_iter,
             gate_update=gate_update,
             rng=b,
@@ -64,7 +64,7 @@ def test_each_problem_has_the_iterates_it_has_alone(backend, shared, gate_update
         max_iter=7,
         gate_update=gate_update,
         rngs=range(5),
-        method="released",
+        method="paper",
         together=True,
     )
     for fit, alone in zip(fits, one_at_a_time(X, Y, SIZES, 7, gate_update), strict=True):
@@ -77,7 +77,7 @@ def test_groups_of_problems_give_the_same(monkeypatch):
     sizes = []
     original = many.BatchedReleased
     monkeypatch.setattr(many, "BatchedReleased", lambda *args: sizes.append(args[3]) or original(*args))
-    fits = fit_many(X, Y, n_neurons=M, sparsity=SIZES, max_iter=5, rngs=range(5), method="released", together=True)
+    fits = fit_many(X, Y, n_neurons=M, sparsity=SIZES, max_iter=5, rngs=range(5), method="paper", together=True)
     assert sizes == [[1, 5, 12], [25], [40]]
     for fit, alone in zip(fits, one_at_a_time(X, Y, SIZES, 5), strict=True):
         same(fit, alone)
@@ -96,7 +96,7 @@ def test_a_step_synchronises_once_however_many_problems(count):
             sparsity=SIZES[:count],
             max_iter=n_iter,
             rngs=range(count),
-            method="released",
+            method="paper",
             together=True,
         )
         spent.append(sum(standin.syncs.values()) - before)
@@ -116,7 +116,7 @@ def test_problems_that_end_early_do_not_disturb_the_others(backend):
         sparsity=sizes,
         max_iter=12,
         rngs=range(5),
-        method="released",
+        method="paper",
         together=True,
     )
     with np.errstate(all="ignore"):
@@ -130,7 +130,7 @@ def test_the_cpu_takes_them_one_by_one_bit_for_bit(monkeypatch):
     X, Y = problems(True, n=400, d=20, sizes=(5, 60, 100), m=20)
     alone = one_at_a_time(X, Y, (5, 60, 100), 15, m=20)
     monkeypatch.setattr(many, "BatchedReleased", None)  # together they would need it
-    fits = fit_many(X, Y, n_neurons=20, sparsity=(5, 60, 100), max_iter=15, method="released", rngs=range(3))
+    fits = fit_many(X, Y, n_neurons=20, sparsity=(5, 60, 100), max_iter=15, method="paper", rngs=range(3))
     for fit, other in zip(fits, alone, strict=True):
         np.testing.assert_array_equal(fit.network.hidden, other.network.hidden)
 
@@ -147,7 +147,7 @@ def test_less_memory_takes_fewer_at_once(monkeypatch):
 
     monkeypatch.setattr(many, "BatchedReleased", narrow)
     with pytest.warns(RuntimeWarning) as told:
-        fits = fit_many(X, Y, n_neurons=M, sparsity=SIZES, max_iter=5, rngs=range(5), method="released", together=True)
+        fits = fit_many(X, Y, n_neurons=M, sparsity=SIZES, max_iter=5, rngs=range(5), method="paper", together=True)
     assert tried == [5, 3, 2, 1, 2]
     assert str(told[0].message) == (
         "5 fits at once did not fit into the memory of the device; 3 are taken at once instead"
@@ -157,12 +157,12 @@ def test_less_memory_takes_fewer_at_once(monkeypatch):
         same(fit, alone)
     monkeypatch.setattr(many, "BatchedReleased", lambda *args: (_ for _ in ()).throw(MemoryError("nothing at all")))
     with pytest.raises(MemoryError, match="nothing at all"), pytest.warns(RuntimeWarning):
-        fit_many(X, Y, n_neurons=M, sparsity=SIZES, max_iter=5, rngs=range(5), method="released", together=True)
+        fit_many(X, Y, n_neurons=M, sparsity=SIZES, max_iter=5, rngs=range(5), method="paper", together=True)
 
 
 def test_arguments_are_checked():
     X, Y = problems(True)
-    good = {"n_neurons": M, "sparsity": SIZES, "n_iter": 2, "method": "released"}
+    good = {"n_neurons": M, "sparsity": SIZES, "n_iter": 2, "method": "paper"}
     for change, words in (
         ({"sparsity": SIZES[:2]}, "sparsity has 2 entries; expected 5"),
         ({"rngs": [0]}, "rngs has 1 entries; expected 5"),

@@ -8,9 +8,9 @@ import pytest
 import planted
 import recovery
 from recovery.mlp.training import Batches
-from recovery.networks.scalar import repaired
+from recovery.networks.scalar import robust
 from recovery.networks.scalar.bank import Bank
-from recovery.networks.scalar.repaired import fit_support, sign_counts
+from recovery.networks.scalar.robust import fit_support, sign_counts
 
 
 def gated(n=120, d=5, p=4, seed=0):
@@ -59,7 +59,7 @@ def test_many_columns_go_to_cgls_with_and_without_damping(monkeypatch):
     A, y, rng = gated(300, 6, 5)
     idx = np.arange(25)
     expected = np.linalg.lstsq(A.columns(idx), y, rcond=None)[0]
-    monkeypatch.setattr(repaired, "DIRECT_COLUMNS", 24)
+    monkeypatch.setattr(robust, "DIRECT_COLUMNS", 24)
     monkeypatch.setattr(recovery.GatedOperator, "gram", None)  # the Gram matrix must not be asked for
     for damping in (0.0, 0.1):
         np.testing.assert_allclose(fit_support(A, idx, y, rng.standard_normal(25), damping), expected, atol=1e-9)

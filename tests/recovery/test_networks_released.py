@@ -1,4 +1,4 @@
-"""The released method against a slow version of it: dense columns, loops, the line search written out."""
+"""The paper's method against a slow version of it: dense columns, loops, the line search written out."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_it_is_the_slow_version_step_by_step(gate_update, m, s):
     step = 0
     for step, (rows, _) in enumerate(slow_released(X, y, H, s, 8, gate_update), start=1):
         found = recovery.fit_network(
-            X, y, n_neurons=m, sparsity=s, method="released", gate_update=gate_update, max_iter=step, rng=5
+            X, y, n_neurons=m, sparsity=s, method="paper", gate_update=gate_update, max_iter=step, rng=5
         )
         np.testing.assert_allclose(found.network.hidden.T, alive(rows), rtol=1e-7, atol=1e-9, err_msg=f"step {step}")
         expected = np.maximum(X @ rows.T, 0).sum(axis=1)
@@ -84,7 +84,7 @@ def test_the_history_counts_what_moved():
     y = planted.sparse_network(7, 3, 10, signs="positive", rng=2)(X)
     H = np.random.default_rng(5).standard_normal((3, 7)).T
     steps = list(slow_released(X, y, H, 10, 60, 1))
-    history = recovery.fit_network(X, y, n_neurons=3, sparsity=10, method="released", max_iter=60, rng=5).history
+    history = recovery.fit_network(X, y, n_neurons=3, sparsity=10, method="paper", max_iter=60, rng=5).history
     before_support, before_gates = set(), X @ H > 0
     for step, (rows, gates) in enumerate(steps):
         support = set(np.flatnonzero(rows))
@@ -102,29 +102,29 @@ def test_the_history_counts_what_moved():
 def test_its_faults_are_kept():
     X = planted.gaussian_inputs(400, 6, rng=0)
     # a target that is nowhere positive is out of reach of positive output weights
-    found = recovery.fit_network(X, -np.abs(X[:, 0]), n_neurons=4, sparsity=8, method="released", rng=0)
+    found = recovery.fit_network(X, -np.abs(X[:, 0]), n_neurons=4, sparsity=8, method="paper", rng=0)
     assert (found.network.output == 1).all()
     assert found.psnr_db < recovery.psnr(np.zeros(400), -np.abs(X[:, 0])) + 0.5
     # a neuron that lost its weights never comes back
     y = planted.sparse_network(6, 8, 12, rng=1)(X)
-    neurons = recovery.fit_network(X, y, n_neurons=8, sparsity=12, method="released", rng=0).history["neurons"]
+    neurons = recovery.fit_network(X, y, n_neurons=8, sparsity=12, method="paper", rng=0).history["neurons"]
     assert (np.diff(neurons[1:]) <= 0).all()
     assert neurons[-1] < 8
 
 
 def test_it_is_not_scale_equivariant():
-    # the released step size has 1e-8 in its denominator: on tiny targets the steps vanish
+    # the paper's step size has 1e-8 in its denominator: on tiny targets the steps vanish
     X = planted.gaussian_inputs(250, 7, rng=1)
     y = planted.sparse_network(7, 3, 10, rng=2)(X)
     options = {"n_neurons": 3, "sparsity": 10, "n_iter": 20, "rng": 0}
-    plain, tiny = (recovery.fit_network(X, c * y, method="released", **options) for c in (1.0, 1e-6))
+    plain, tiny = (recovery.fit_network(X, c * y, method="paper", **options) for c in (1.0, 1e-6))
     assert plain.psnr_db > tiny.psnr_db + 1
 
 
 def test_minibatches_wait_for_the_second_epoch_before_gates_move():
     X = planted.gaussian_inputs(240, 7, rng=1)
     y = planted.sparse_network(7, 3, 10, rng=2)(X)
-    fit = recovery.fit_network(X, y, n_neurons=3, sparsity=10, method="released", batch_size=60, max_iter=12, rng=0)
+    fit = recovery.fit_network(X, y, n_neurons=3, sparsity=10, method="paper", batch_size=60, max_iter=12, rng=0)
     changes = np.array(fit.history["gate_change"])
     assert (changes[:4] == 0).all()  # four batches an epoch
     assert changes[4] > 0

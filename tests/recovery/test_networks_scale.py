@@ -41,7 +41,7 @@ def outputs(network, X, b):
 
 @pytest.mark.parametrize("outputs_of_y", [None, 2])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_repaired_fits_are_the_same_at_every_scale(dtype, outputs_of_y):
+def test_robust_fits_are_the_same_at_every_scale(dtype, outputs_of_y):
     X, y = problem(dtype, outputs_of_y)
     steps = 12 if outputs_of_y is None else 60
     plain = fit(X, y, n_iter=steps)
@@ -80,7 +80,7 @@ def test_many_fits_at_extreme_scales_are_those_of_fit_network(dtype, far):
         np.stack([np.ldexp(y, far), np.ldexp(y, -8)]),
         n_neurons=2,
         sparsity=[5, 5],
-        method="repaired",
+        method="robust",
         max_iter=12,
         rngs=[2, 2],
     )
@@ -90,13 +90,13 @@ def test_many_fits_at_extreme_scales_are_those_of_fit_network(dtype, far):
         np.testing.assert_allclose(outputs(one.network, np.ldexp(X, far), b), plain.network(X), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("method", ["repaired", "released"])
+@pytest.mark.parametrize("method", ["robust", "paper"])
 @pytest.mark.parametrize(("dtype", "far"), [("float32", 100), ("float64", 1000)])
 def test_no_fit_at_an_extreme_scale_converges_to_a_wrong_network(method, dtype, far):
     X, y = problem(dtype)
     for a, b in ((far, -far), (-far, far), (far, far), (-far, -far)):
         moved = np.ldexp(X, a), np.ldexp(y, b)
-        if method == "repaired" and a != b:
+        if method == "robust" and a != b:
             with pytest.raises(ValueError, match="expected a ratio that"):
                 fit(*moved, method=method, n_iter=12)
             continue
@@ -131,7 +131,7 @@ def test_layers_of_several_outputs_that_the_dtype_cannot_hold_are_named(monkeypa
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((60, 2)).astype("float32"), np.ldexp(rng.standard_normal((60, 1)), 100).astype("float32")
     layers = [np.ones((2, 1), dtype="float32"), np.full((1, 1), 2.0**90, dtype="float32")]
-    monkeypatch.setattr(fitting, "fit_repaired_vector", lambda *_: (ReLUNetwork(layers), Status.CONVERGED, ""))
+    monkeypatch.setattr(fitting, "fit_robust_vector", lambda *_: (ReLUNetwork(layers), Status.CONVERGED, ""))
     found = recovery.fit_network(X, y, n_neurons=1, sparsity=3, rng=0)
     assert found.status is Status.OUT_OF_RANGE
     assert "before that: converged" in found.message

@@ -6,7 +6,7 @@ import pytest
 import recovery
 
 
-@pytest.mark.parametrize("method", ["released", "repaired"])
+@pytest.mark.parametrize("method", ["paper", "robust"])
 @pytest.mark.parametrize("target", [1.0, -1.0])
 def test_one_neuron_on_inputs_of_one_sign(backend, method, target):
     """A generator with h x < 0 in all rows shuts the gate of the only neuron (or of both that the search has)."""
@@ -19,7 +19,7 @@ def test_one_neuron_on_inputs_of_one_sign(backend, method, target):
         )
         silent += fit.network.sparsity == 0
         assert np.isfinite(fit.psnr_db)
-    assert silent > 0 or method == "repaired"
+    assert silent > 0 or method == "robust"
 
 
 def test_a_search_that_ends_without_weights_returns_the_zero_network(backend):

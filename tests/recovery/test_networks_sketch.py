@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import standin
 
-from recovery.networks.joint.released import HASHES, CountSketch, sketch_width
+from recovery.networks.joint.paper import HASHES, CountSketch, sketch_width
 
 
 def slow_estimates(sketch, size, vectors):

@@ -1,4 +1,4 @@
-"""Fits with several outputs: the released method against a slow version, the repaired one, symmetries, limits."""
+"""Fits with several outputs: the paper's method against a slow version, the robust one, symmetries, limits."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import recovery
 from recovery import Status
 from recovery.mlp import passes
 from recovery.mlp.losses import loss_and_gradient, softmax
+from recovery.networks.joint.paper import CountSketch, paper_step, sketch_width
 from recovery.networks.joint.polishing import Polisher
-from recovery.networks.joint.released import CountSketch, released_step, sketch_width
-from recovery.networks.joint.repaired import Gradual
+from recovery.networks.joint.robust import Gradual
 
-METHODS = ("repaired", "released")
+METHODS = ("robust", "paper")
 KEYS = {"psnr_db", "objective", "support_change", "gate_change", "active", "nonzeros", "neurons", "start"}
 
 
@@ -39,12 +39,12 @@ def fit(X, y, m=4, s=24, **options):
 
 
 def slow_released(X, y, m, s, loss, steps, rng):
-    """The released step in loops over neurons; yields (W1, W2) after each step."""
+    """The paper's step in loops over neurons; yields (W1, W2) after each step."""
     d, k, n = X.shape[1], y.shape[1], X.shape[0]
     H = rng.standard_normal((m, d))
     U, V = rng.uniform(-1, 1, (m, d)) / np.sqrt(d * m), rng.uniform(-1, 1, (m, k)) / np.sqrt(m * k)
     sketch = CountSketch(d * m + m * k, sketch_width(d * m + m * k, s), rng, np)
-    step = released_step(m, s, loss)
+    step = paper_step(m, s, loss)
     for made in range(steps):
         gates = [X @ (U[j] if made else H[j]) > 0 for j in range(m)]
         outputs = sum(np.outer(gates[j] * (X @ U[j]), V[j]) for j in range(m))
@@ -67,7 +67,7 @@ def test_released_is_the_slow_version_step_by_step(m, s, loss):
     X, y, _ = problem()
     y = y if loss == "squared" else np.eye(3)[y.argmax(axis=1)]
     for step, (U, V) in enumerate(slow_released(X, y, m, s, loss, 6, np.random.default_rng(5)), start=1):
-        found = fit(X, y, m, s, method="released", loss=loss, n_iter=step, rng=5)
+        found = fit(X, y, m, s, method="paper", loss=loss, n_iter=step, rng=5)
         both = (U != 0).any(axis=1) & (V != 0).any(axis=1)
         np.testing.assert_allclose(found.network.hidden.T, U[both], rtol=1e-9, atol=1e-13, err_msg=f"step {step}")
         np.testing.assert_allclose(found.network.output, V[both], rtol=1e-9, atol=1e-13)
@@ -81,14 +81,14 @@ def test_released_is_the_slow_version_step_by_step(m, s, loss):
     [(5, 14, "squared", 2.0), (5, 15, "squared", 0.005), (20, 29, "squared", 2.0), (20, 29, "cross_entropy", 0.001)],
 )
 def test_released_steps(m, s, loss, step):
-    assert released_step(m, s, loss) == step
+    assert paper_step(m, s, loss) == step
 
 
 def test_released_gates_wait_for_the_second_epoch_and_a_diverged_fit_is_finite():
     X, y, _ = problem()
-    found = fit(X, y, method="released", batch_size=100, n_iter=8)
+    found = fit(X, y, method="paper", batch_size=100, n_iter=8)
     assert set(found.history) == KEYS
-    huge = fit(1e3 * X, y, m=4, s=10, method="released", n_iter=60)
+    huge = fit(1e3 * X, y, m=4, s=10, method="paper", n_iter=60)
     assert huge.status is Status.DIVERGED
     assert all(np.isfinite(layer).all() for layer in huge.network.layers)
 
@@ -97,21 +97,21 @@ def test_released_gates_wait_for_the_second_epoch_and_a_diverged_fit_is_finite()
 def test_released_does_not_answer_with_its_dense_start_if_the_first_step_diverges(m):
     X, y, _ = problem()
     # at 1e100 it depends on the order of sums in BLAS whether the first step overflows; at 1e140 it always does
-    found = recovery.fit_network(1e140 * X, y, n_neurons=m, sparsity=6, method="released", max_iter=5, rng=0)
+    found = recovery.fit_network(1e140 * X, y, n_neurons=m, sparsity=6, method="paper", max_iter=5, rng=0)
     assert found.status is Status.DIVERGED
     assert found.network.sparsity == 0
 
 
 @pytest.mark.parametrize("batch_size", [None, 100])
-def test_repaired_finds_planted_networks_and_released_does_not(batch_size):
+def test_robust_finds_planted_networks_and_released_does_not(batch_size):
     found = {}
     for method in METHODS:
         runs = (problem(3, 18, seed) for seed in range(3))
         found[method] = [
             fit(X, y, 3, 18, method=method, n_iter=300, batch_size=batch_size, rng=1).psnr_db for X, y, _ in runs
         ]
-    assert np.median(found["repaired"]) > np.median(found["released"]) + 20, found
-    assert max(found["repaired"]) > 110, found
+    assert np.median(found["robust"]) > np.median(found["paper"]) + 20, found
+    assert max(found["robust"]) > 110, found
 
 
 def test_cross_entropy_learns_classes_from_numbers_or_rows():
@@ -172,7 +172,7 @@ def test_the_answer_is_never_larger_than_asked_for(data):
     s = draw(st.integers(0, m * (d + k)))
     found = fit(X, y, m, s, loss=loss, n_iter=draw(st.integers(1, 25)), **options)
     assert all(np.isfinite(layer).all() for layer in found.network.layers)
-    if options["method"] == "repaired" and loss == "squared":
+    if options["method"] == "robust" and loss == "squared":
         assert found.psnr_db >= recovery.psnr(np.zeros_like(y), y) - 1e-9
 
 
@@ -233,7 +233,7 @@ def test_every_array_type_gives_the_same_fit(backend, method, batch_size, loss):
     assert there.history == here.history
 
 
-@pytest.mark.parametrize(("method", "most"), [("repaired", 12), ("released", 10)])
+@pytest.mark.parametrize(("method", "most"), [("robust", 12), ("paper", 10)])
 def test_synchronisations_a_step(method, most):
     X, y, _ = problem(20, 60, d=30)
     seen = []
@@ -326,7 +326,7 @@ def test_polishing_is_quadratic_near_a_fit_and_keeps_the_support():
 def test_leaving_out_dead_neurons_changes_nothing(monkeypatch):
     X, y, _ = problem(20, 30, d=20)
     plain = fit(X, y, 20, 30, n_iter=60)
-    monkeypatch.setattr("recovery.networks.joint.repaired.COMPACT_EVERY", 10**6)
+    monkeypatch.setattr("recovery.networks.joint.robust.COMPACT_EVERY", 10**6)
     whole = fit(X, y, 20, 30, n_iter=60)
     for mine, theirs in zip(plain.network.layers, whole.network.layers, strict=True):
         np.testing.assert_allclose(mine, theirs, atol=1e-7)

@@ -160,7 +160,7 @@ def test_the_coherence_of_the_population_is_at_least_the_floor(seed, d, p):
     assert angle <= 2 * math.pi / 3 + 1e-12  # of three generators two are no further apart
     assert floor >= (1 / 2 if p >= d + 2 else 1 / 3)
     found = conditions.restricted_eigenvalues(population_operator(H, unit=True), 2)
-    assert found.delta_scaled.lower == pytest.approx(coherence, abs=1e-12)
+    assert found.scaled_restricted_isometry.lower == pytest.approx(coherence, abs=1e-12)
     assert found.kappa.lower >= 2  # GraDeS asks for less
     # the mean over features of the correlations behind two gates is 1 - theta / pi: M has trace 0
     unit = population_gram(H, unit=True).reshape(p, d, p, d)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-QUALITY = {"released": 0.95, "repaired": 0.96, "imp-paper": 0.7, "imp-fair": 0.955}
+QUALITY = {"paper": 0.95, "robust": 0.96, "imp-paper": 0.7, "imp-fair": 0.955}
 LINEAR = {"least-squares": 0.93, "least-squares-signs": 0.95, "logistic": 0.97}
 
 

@@ -4,13 +4,13 @@ import math
 
 import numpy as np
 
-QUALITY = {"released": 30.0, "repaired": 60.0, "imp-paper": 5.0, "imp-fair": 35.0}
+QUALITY = {"paper": 30.0, "robust": 60.0, "imp-paper": 5.0, "imp-fair": 35.0}
 
 
 def planted(settings):
     m, s = settings["m"], settings["s"]
     draw = np.random.default_rng([settings["seed"], m, s, settings["depth"], len(settings["method"])])
-    exact = m == 1 and settings["method"] == "repaired"
+    exact = m == 1 and settings["method"] == "robust"
     score = QUALITY[settings["method"]] - 4 * math.log10(m * s) + float(draw.normal())
     one_layer = settings["depth"] == 1
     metrics = {

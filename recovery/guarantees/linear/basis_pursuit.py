@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from recovery.conditions import babel, exact_recovery_coefficient, irrepresentable, mutual_coherence
+from recovery.conditions import babel_function, exact_recovery_coefficient, irrepresentability, mutual_coherence
 from recovery.exact import bounded
 from recovery.guarantees.engine.base import Guarantee, Verdict, exceeds
 from recovery.guarantees.engine.instance import Instance
@@ -45,7 +45,7 @@ def _trivial(instance: Instance) -> Verdict | None:
 def babel_sum(A: np.ndarray, k: int) -> float:
     """Return mu_1(k - 1) + mu_1(k), where the second needs k others and takes all there are if there are fewer."""
     most = A.shape[1] - 1
-    return babel(A, min(k - 1, most)) + babel(A, min(k, most))
+    return babel_function(A, min(k - 1, most)) + babel_function(A, min(k, most))
 
 
 def babel_rule(limit: float = 1.0) -> Rule:
@@ -85,7 +85,9 @@ def isometry_rule(limit: float = SHARP) -> Rule:
         if trivial is not None:
             return trivial
         k = len(instance.support)
-        return smaller(isometry(instance.matrix, 2 * k).delta_scaled, limit, f"the limit against delta_{2 * k}")
+        return smaller(
+            isometry(instance.matrix, 2 * k).scaled_restricted_isometry, limit, f"the limit against delta_{2 * k}"
+        )
 
     return hypotheses
 
@@ -119,12 +121,12 @@ def _coefficient_ratio(A: np.ndarray, x: np.ndarray) -> float:
 def irrepresentable_ratio(A: np.ndarray, x: np.ndarray) -> float:
     """Return the irrepresentable value of the planted support and signs."""
     S = np.flatnonzero(x)
-    return irrepresentable(A, S, np.sign(x[S]))
+    return irrepresentability(A, S, np.sign(x[S]))
 
 
 def isometry_ratio(A: np.ndarray, x: np.ndarray) -> float:
     """Return delta_{2k} in the best scale, over 1 / sqrt(2)."""
-    return isometry(A, 2 * int(np.count_nonzero(x))).delta_scaled.upper / SHARP
+    return isometry(A, 2 * int(np.count_nonzero(x))).scaled_restricted_isometry.upper / SHARP
 
 
 def guarantees() -> list[Guarantee]:

@@ -51,7 +51,7 @@ def pursuit_rule(limit: float) -> Callable[[Instance], Verdict]:
         s, (rows, size) = instance.sparsity, instance.shape
         if rows < s + min(2 * s, size):
             return Verdict.of(False, f"{rows} rows: the solver would choose fewer than 2 s columns a step")
-        found = isometry(instance.matrix, 4 * s).delta_scaled
+        found = isometry(instance.matrix, 4 * s).scaled_restricted_isometry
         return smaller(found, limit, f"the limit against delta_{4 * s} of A in its best scale")
 
     return hypotheses

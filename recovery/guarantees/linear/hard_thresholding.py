@@ -53,7 +53,7 @@ def isometry_rule(limit: float) -> Callable[[Instance], Verdict]:
         if aside is not None:
             return aside
         # at most N columns are in play, whatever s is
-        return smaller(isometry(instance.matrix, 3 * s).delta_raw, limit, f"the limit against delta_{3 * s}")
+        return smaller(isometry(instance.matrix, 3 * s).restricted_isometry, limit, f"the limit against delta_{3 * s}")
 
     return hypotheses
 
@@ -66,7 +66,7 @@ def converges(solver: str, rate: Rate, **options: Any) -> Callable[[Instance], V
         if aside is not None:
             return aside
         run = trace(instance, solver, step=1.0, **options)
-        slope = rate(isometry(instance.matrix, 3 * instance.sparsity).delta_raw.upper)
+        slope = rate(isometry(instance.matrix, 3 * instance.sparsity).restricted_isometry.upper)
         return contracts(run, 1.0, slope, least_entry(instance.x) if solver == "htp" else None)
 
     return outcome

@@ -193,7 +193,7 @@ def isometry_rule(limit: Callable[[int], float], factor: float = 2.0) -> Rule:
             return refused
         k = len(instance.support)
         found = isometry(instance.matrix, k + 1)
-        delta = found.delta_scaled
+        delta = found.scaled_restricted_isometry
         asked = smaller(delta, limit(k), f"the limit for k = {k} against delta_{k + 1}")
         if asked.status == "fails":
             return asked

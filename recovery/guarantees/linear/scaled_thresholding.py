@@ -37,7 +37,7 @@ def scaled_rule(limit: float, times: int = 3) -> Callable[[Instance], Verdict]:
         if aside is not None:
             return aside
         order = times * instance.sparsity
-        found = isometry(instance.matrix, order).delta_scaled
+        found = isometry(instance.matrix, order).scaled_restricted_isometry
         return smaller(found, limit, f"the limit against delta_{order} of A in its best scale")
 
     return hypotheses

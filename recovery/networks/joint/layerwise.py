@@ -1,4 +1,4 @@
-"""Several hidden layers: one after the other as the paper does, and, repaired, then all together."""
+"""Several hidden layers: one after the other as the paper does, and, robust, then all together."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from planted.networks import ReLUNetwork, forward
 from recovery.mlp.losses import loss_and_gradient
 from recovery.mlp.record import FitSettings, Found, Record, empty_network
 from recovery.mlp.training import Batches
-from recovery.networks.joint.released import fit_released_vector
-from recovery.networks.joint.repaired import fit_repaired_vector, joint_search, polished, random_start, trim
-from recovery.networks.scalar.released import fit_released
-from recovery.networks.scalar.repaired import fit_repaired
+from recovery.networks.joint.paper import fit_paper_vector
+from recovery.networks.joint.robust import fit_robust_vector, joint_search, polished, random_start, trim
+from recovery.networks.scalar.paper import fit_paper
+from recovery.networks.scalar.robust import fit_robust
 from recovery.solvers.base import Status
 
-__all__ = ["fit_released_layers", "fit_repaired_layers"]
+__all__ = ["fit_paper_layers", "fit_robust_layers"]
 
 LONG = 40
 """A joint phase of at least so many steps spends a quarter on the layers found, the rest on a joint search."""
 
 
-def fit_released_layers(batches: Batches, settings: FitSettings, record: Record, rng: np.random.Generator) -> Found:
+def fit_paper_layers(batches: Batches, settings: FitSettings, record: Record, rng: np.random.Generator) -> Found:
     """Fit the hidden layers one after the other, as the paper's released code does.
 
     Parameters
@@ -48,18 +48,18 @@ def fit_released_layers(batches: Batches, settings: FitSettings, record: Record,
     before; then it is frozen. With several outputs each fit has output weights of its own, which
     count; those of all layers but the last are thrown away, and their part of the budget with them.
     """
-    fit = fit_released if batches.y.ndim == 1 else fit_released_vector
+    fit = fit_paper if batches.y.ndim == 1 else fit_paper_vector
     shares = [settings.sparsity // len(settings.widths)] * len(settings.widths)
     return _one_after_the_other(batches, settings, shares, record, rng, fit)
 
 
-def fit_repaired_layers(batches: Batches, settings: FitSettings, record: Record, rng: np.random.Generator) -> Found:
+def fit_robust_layers(batches: Batches, settings: FitSettings, record: Record, rng: np.random.Generator) -> Found:
     """Fit the hidden layers one after the other, then all together with one budget; return the better network.
 
     Parameters
     ----------
     batches, settings, record, rng
-        As in :func:`fit_released_layers`; s // L and, for the last layer, the remainder; the joint phase makes
+        As in :func:`fit_paper_layers`; s // L and, for the last layer, the remainder; the joint phase makes
         `max_iter` steps too.
 
     Returns
@@ -67,7 +67,7 @@ def fit_repaired_layers(batches: Batches, settings: FitSettings, record: Record,
     network, status, note
         Scalar outputs: output weights +1 or -1.
     """
-    fit = fit_repaired if batches.y.ndim == 1 else fit_repaired_vector
+    fit = fit_robust if batches.y.ndim == 1 else fit_robust_vector
     widths, n_iter, loss = settings.widths, settings.max_iter, settings.loss
     shares = [settings.sparsity // len(widths)] * len(widths)
     shares[-1] += settings.sparsity - sum(shares)

@@ -1,4 +1,4 @@
-"""The paper's released method for several outputs: one sparse vector (W1, W2), fixed steps, Count Sketch selection."""
+"""The paper's method for several outputs: one sparse vector (W1, W2), fixed steps, Count Sketch selection."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ __all__ = [
     "HASHES",
     "SQUARED_STEP",
     "CountSketch",
-    "fit_released_vector",
-    "released_step",
+    "fit_paper_vector",
+    "paper_step",
     "sketch_width",
 ]
 
@@ -112,7 +112,7 @@ FEW_FACTOR, FEW_POWER = 6.0, 0.536
 """Fewer than FEW_FACTOR m^FEW_POWER weights are few."""
 
 
-def released_step(n_neurons: int, sparsity: int, loss: str) -> float:
+def paper_step(n_neurons: int, sparsity: int, loss: str) -> float:
     """Return the fixed step size of the authors' released code.
 
     Parameters
@@ -133,7 +133,7 @@ def released_step(n_neurons: int, sparsity: int, loss: str) -> float:
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def fit_released_vector(batches: Batches, settings: FitSettings, record: Record, rng: np.random.Generator) -> Found:
+def fit_paper_vector(batches: Batches, settings: FitSettings, record: Record, rng: np.random.Generator) -> Found:
     """Fit f(x) = W2' relu(W1' x) as the paper's released code does.
 
     Parameters
@@ -156,7 +156,7 @@ def fit_released_vector(batches: Batches, settings: FitSettings, record: Record,
     Notes
     -----
     One vector z = (W1, W2) of length d m + m k, not fused. With gates D_j and F = sum_j D_j X u_j v_j', R = F - Y (or
-    softmax(F) - Y), a step is z <- z - t (gradient of the chain rule with R / n), t fixed (:func:`released_step`).
+    softmax(F) - Y), a step is z <- z - t (gradient of the chain rule with R / n), t fixed (:func:`paper_step`).
     Which s entries stay is read from a Count Sketch (4 rows of s max(1, ln(N / s)) buckets, the median) of the sum of
     all updates so far, -t times the gradients, which never decays; the values that stay are exact. This
     reading takes the sketch's "depth 1" as one number a bucket. Weights start at U(+-1/sqrt(d m)) and
@@ -171,7 +171,7 @@ def fit_released_vector(batches: Batches, settings: FitSettings, record: Record,
     xp, dtype = batches.xp, batches.X.dtype
     (m,), sparsity, loss, gate_update = settings.widths, settings.sparsity, settings.loss, settings.gate_update
     d, k = int(batches.X.shape[1]), int(batches.y.shape[1])
-    step = released_step(m, sparsity, loss)
+    step = paper_step(m, sparsity, loss)
     generators = xp.asarray(rng.standard_normal((m, d)), dtype=dtype).T
     hidden = xp.asarray(rng.uniform(-1, 1, (m, d)) / math.sqrt(d * m), dtype=dtype).T
     output = xp.asarray(rng.uniform(-1, 1, (m, k)) / math.sqrt(m * k), dtype=dtype)

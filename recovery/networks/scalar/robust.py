@@ -1,4 +1,4 @@
-"""The repaired method: a bank of neurons of either sign, least squares on the support, re-drawn generators."""
+"""The robust method: a bank of neurons of either sign, least squares on the support, re-drawn generators."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from recovery.operators.thresholding import select_top
 from recovery.solvers.base import Status
 from recovery.solvers.least_squares import restricted_cgls
 
-__all__ = ["DIRECT_COLUMNS", "fit_repaired", "fit_support", "no_worse_than_zero", "positive_shares", "sign_counts"]
+__all__ = ["DIRECT_COLUMNS", "fit_robust", "fit_support", "no_worse_than_zero", "positive_shares", "sign_counts"]
 
 
 DIRECT_COLUMNS = 4000
@@ -221,7 +221,7 @@ class _Small:
     output: Any
 
 
-def fit_repaired(batches: Batches, settings: FitSettings, record: Record, rng: np.random.Generator) -> Found:
+def fit_robust(batches: Batches, settings: FitSettings, record: Record, rng: np.random.Generator) -> Found:
     """Fit sum_j v_j relu(x . u_j), v_j = +-1; see :func:`recovery.fit_network` for the arguments.
 
     Returns

@@ -1,4 +1,4 @@
-"""The paper's released method for scalar outputs: AIHT steps with gates that follow the weights."""
+"""The paper's method for scalar outputs: AIHT steps with gates that follow the weights."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from recovery.operators.thresholding import select_top
 from recovery.solvers.base import Status
 from recovery.solvers.gradient import descend
 
-__all__ = ["FIRST_STEP", "INNER_STEPS", "fit_released"]
+__all__ = ["FIRST_STEP", "INNER_STEPS", "fit_paper"]
 
 
 INNER_STEPS = 10
@@ -25,7 +25,7 @@ FIRST_STEP = 1e-14
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def fit_released(batches: Batches, settings: FitSettings, record: Record, rng: np.random.Generator) -> Found:
+def fit_paper(batches: Batches, settings: FitSettings, record: Record, rng: np.random.Generator) -> Found:
     """Fit sum_j relu(x . w_j) as the paper's released code does.
 
     Parameters
@@ -47,7 +47,7 @@ def fit_released(batches: Batches, settings: FitSettings, record: Record, rng: n
 
     Notes
     -----
-    Kept as the released method has it, faults included: gates are strict (``> 0``), so a neuron that
+    Kept as the paper's method has it, faults included: gates are strict (``> 0``), so a neuron that
     lost its weights never comes back and is left out of all products from then on; only positive
     output weights can be represented; the step size is |g_S|^2 / (|A_S g_S|^2 + 1e-8), which is not scale
     equivariant; no stop rule looks at the data. :func:`tests.oracles.paper_loop.released_loop` is the same

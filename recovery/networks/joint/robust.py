@@ -1,4 +1,4 @@
-"""The repaired method for several outputs: all weights searched together, cut to size, polished, and exchanged."""
+"""The robust method for several outputs: all weights searched together, cut to size, polished, and exchanged."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from recovery.networks.joint.polishing import CG_STEPS, Polisher, polish_and_exc
 from recovery.operators.thresholding import select_top
 from recovery.solvers.base import Status
 
-__all__ = ["RECIPES", "Gradual", "Recipe", "fit_repaired_vector", "joint_search", "polished", "random_start", "trim"]
+__all__ = ["RECIPES", "Gradual", "Recipe", "fit_robust_vector", "joint_search", "polished", "random_start", "trim"]
 
 
 @dataclass(frozen=True)
@@ -220,7 +220,7 @@ POLISH_LEAST, POLISH_WORK, POLISH_CLASSES = 10, 4.0, 20
 """At least so many of them, or so many times the operations of the search; at most so many for cross-entropy."""
 
 
-def fit_repaired_vector(batches: Batches, settings: FitSettings, record: Record, rng: np.random.Generator) -> Found:
+def fit_robust_vector(batches: Batches, settings: FitSettings, record: Record, rng: np.random.Generator) -> Found:
     """Fit f(x) = W2' relu(W1' x) with at most s non-zeros in W1 and W2 together.
 
     Parameters
