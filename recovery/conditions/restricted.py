@@ -117,9 +117,10 @@ def restricted_eigenvalues(
     -------
     RestrictedEigenvalues
         ``.smallest``, ``.largest``, ``.kappa``, ``.restricted_isometry``, ``.scaled_restricted_isometry``: intervals.
-        Computed in float64; enumerated intervals have the width of the rounding errors, about (n + 8 s) eps times
-        the s largest squared column norms. This is an estimate, not a proof, so that without `certify` bounds count as certified only where
-        they follow without arithmetic: no eigenvalue is negative, and with s > n there are dependent columns.
+        Computed in float64; enumerated intervals have the width of the rounding errors, about (n + 8 s) eps times the
+        s largest squared column norms. This is an estimate, not a proof, so that without `certify` bounds count as
+        certified only where they follow without arithmetic: no eigenvalue is negative, and with s > n there are
+        dependent columns.
 
     Raises
     ------

@@ -1,10 +1,10 @@
 """The population Gram matrix of gates and what follows from it, derived in SymPy by integrals over wedges.
 
-The numeric code (:mod:`recovery.conditions.population`) uses a closed form; here nothing is taken from it. In the plane
-of two generators a standard normal x has polar coordinates (r, phi) with density r exp(-r^2 / 2) / (2 pi), and a gate is
-a range of phi. Every function returns SymPy expressions whose symbols carry the names in its docstring. They exist for
-the tests, which compare them with the numeric code, and for readers who want to see a formula come out. SymPy is
-imported when a function is called. Results are cached: treat them as immutable.
+The numeric code (:mod:`recovery.conditions.population`) uses a closed form; here nothing is taken from it. In the
+plane of two generators a standard normal x has polar coordinates (r, phi) with density r exp(-r^2 / 2) / (2 pi), and
+a gate is a range of phi. Every function returns SymPy expressions whose symbols carry the names in its docstring.
+They exist for the tests, which compare them with the numeric code, and for readers who want to see a formula come
+out. SymPy is imported when a function is called. Results are cached: treat them as immutable.
 """
 
 from __future__ import annotations
