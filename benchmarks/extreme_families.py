@@ -289,9 +289,9 @@ def _interval(found, blocks, s):
     if s == 1:  # then everything is rational
         squares = [Fraction(blocks.inner(i, i), blocks.unit**2) for i in range(len(blocks.columns))]
         high, low = max(squares), min(squares)
-        known = {"delta_raw": max(1 - low, high - 1)}
+        known = {"restricted_isometry": max(1 - low, high - 1)}
         if low > 0:
-            known |= {"kappa": high / low, "delta_scaled": (high - low) / (high + low)}
+            known |= {"kappa": high / low, "scaled_restricted_isometry": (high - low) / (high + low)}
         for name, value in known.items():
             one = getattr(found, name)
             _need(not one.lower_certified or _at_most(one.lower, value), f"{name}: {one}")

@@ -40,7 +40,7 @@ GOALS = {100: 30, 1000: 50, "total": 20}
 
 def ours(X, y, m, s, n_iter, seed):
     """Return the PSNR of a fit."""
-    options = {"n_neurons": m, "sparsity": s, "n_iter": n_iter, "rng": seed}
+    options = {"n_neurons": m, "sparsity": s, "max_iter": n_iter, "rng": seed}
     return recovery.fit_network(X, y, method="paper", **options).psnr_db
 
 
@@ -202,7 +202,7 @@ def gpu_grid(put, widths, sparsities, n, d, n_iter, problems=16):
     for m in widths:
         for s in (s for s in sparsities if s <= d * m):
             X, y, _ = planted.release_instance(m, s, 0, n=n, d=d)
-            options = {"n_neurons": m, "sparsity": s, "method": "paper", "n_iter": n_iter, "rng": 0}
+            options = {"n_neurons": m, "sparsity": s, "method": "paper", "max_iter": n_iter, "rng": 0}
             slow, here = seconds(partial(recovery.fit_network, X, y, **options))
             on_device = put(X), put(y)
             recovery.fit_network(*on_device, **options)  # kernels are compiled at the first call
@@ -223,7 +223,7 @@ def gpu_grid(put, widths, sparsities, n, d, n_iter, problems=16):
         sizes = [sizes[b % len(sizes)] for b in range(problems)]
         drawn = [planted.release_instance(m, s, 0, n=n, d=d)[:2] for s in sizes]  # equal seeds: equal inputs
         X, Y = put(drawn[0][0]), put(np.stack([y for _, y in drawn]))
-        options = {"n_neurons": m, "sparsity": sizes, "method": "paper", "n_iter": n_iter, "rngs": range(problems)}
+        options = {"n_neurons": m, "sparsity": sizes, "method": "paper", "max_iter": n_iter, "rngs": range(problems)}
         fit_many(X, Y, together=True, **options)
         alone, first = seconds(partial(fit_many, X, Y, together=False, **options))
         both, second = seconds(partial(fit_many, X, Y, together=True, **options))

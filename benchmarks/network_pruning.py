@@ -32,7 +32,7 @@ ABLATED = ((5, 10), (20, 50))
 ABLATIONS: dict[str, tuple[dict[str, Any], dict[str, Any], float]] = {
     # options of recovery.imp, other fields of the recipe, size of the start
     "as it is": ({}, {}, 0.5),
-    "500 updates a round": ({"n_iter": 500}, {}, 0.5),
+    "500 updates a round": ({"max_iter": 500}, {}, 0.5),
     "4000 updates a round": ({"n_iter": 4000}, {}, 0.5),
     "batches of 128": ({"batch_size": 128}, {}, 0.5),
     "batches of 500": ({"batch_size": 500}, {}, 0.5),

@@ -64,6 +64,7 @@ def draw(name: str, results: Any, axes: Sequence[Any] | None = None) -> Figure:
     ValueError
         If there is no such figure, the results are those of another one, or there are too few axes.
     """
+    Figure = need("matplotlib.figure", "figures.draw").Figure  # takes its time, and names of figures need none of it
     meta = results.meta
     layout = meta.get("layout") if meta["experiment"] == name else _provided().get(name)
     if layout is None:
@@ -73,7 +74,6 @@ def draw(name: str, results: Any, axes: Sequence[Any] | None = None) -> Figure:
     if not meta["summary"]:
         raise ValueError(f"results of {name!r} hold no finished cell; compute some with `paper-repro run {name}`")
 
-    Figure = need("matplotlib.figure", "figures.draw").Figure  # takes its time, and names of figures need none of it
     from figures.style import style
 
     module = importlib.import_module(layout) if isinstance(layout, str) else layout

@@ -1,8 +1,8 @@
 """Sparse recovery: operators, solvers, fits of sparse networks, conditions, guarantees and proofs.
 
 Public are the names that ``dir(recovery)`` lists, and of its modules those that they list in turn: `certificates`,
-`conditions`, `diagnosis`, `guarantees`, `networks`, `operators`, `solvers`, `symbolic` and `testing`. Other modules may
-change at any time.
+`conditions`, `diagnosis`, `guarantees`, `networks`, `operators`, `pruning`, `solvers`, `symbolic` and `testing`. Other
+modules may change at any time.
 """
 
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         guarantees,
         networks,
         operators,
+        pruning,
         solvers,
         symbolic,
         testing,
@@ -64,6 +65,7 @@ __all__ = [
     "networks",
     "normalise",
     "operators",
+    "pruning",
     "psnr",
     "solve",
     "solvers",
@@ -89,6 +91,6 @@ _PLACES = {
     "recovery.solvers.solve": "list_solvers solve",
 }
 """Where the names above are; they are imported when they are asked for."""
-_MODULES = "certificates conditions diagnosis guarantees networks operators solvers symbolic testing"
+_MODULES = "certificates conditions diagnosis guarantees networks operators pruning solvers symbolic testing"
 if not TYPE_CHECKING:  # from whom a misspelt name should not be hidden
     __getattr__, __dir__ = door(__name__, _PLACES, modules=_MODULES)

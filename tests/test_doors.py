@@ -27,6 +27,7 @@ WITH_ALL = (
     "recovery.guarantees",
     "recovery.networks",
     "recovery.operators",
+    "recovery.pruning",
     "recovery.solvers",
     "recovery.symbolic",
 )

@@ -172,7 +172,7 @@ def imp(
         n_neurons,
         recipe=recipe,
         loss=loss,
-        n_iter=max_iter,
+        max_iter=max_iter,
         batch_size=batch_size,
         learning_rate=learning_rate,
         prune_share=prune_share,

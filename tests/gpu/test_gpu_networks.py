@@ -29,7 +29,7 @@ def agree(gpu, there, here):
 @pytest.mark.parametrize("signs", ["mixed", "positive"])
 def test_planted_networks_are_found_on_both(gpu, seed, signs):
     X, y, truth = problem(seed, signs)
-    options = {"n_neurons": 4, "sparsity": 16, "n_iter": 300, "rng": seed}
+    options = {"n_neurons": 4, "sparsity": 16, "max_iter": 300, "rng": seed}
     here = recovery.fit_network(X, y, **options)
     there = recovery.fit_network(gpu.put(X), gpu.put(y), **options)
     assert planted.match_networks(there.network.to("cpu"), truth, atol=1e-10).exact
@@ -48,7 +48,7 @@ def test_planted_networks_are_found_on_both(gpu, seed, signs):
 )
 def test_a_few_steps_agree(gpu, mode):
     X, y, _ = problem(0, "positive")
-    options = {"n_neurons": 4, "sparsity": 16, "n_iter": 4, "rng": 0, **mode}
+    options = {"n_neurons": 4, "sparsity": 16, "max_iter": 4, "rng": 0, **mode}
     here = recovery.fit_network(X, y, **options)
     there = recovery.fit_network(gpu.put(X), gpu.put(y), **options)
     agree(gpu, there, here)

@@ -22,7 +22,7 @@ def problem(k=3, depth=1):
 def test_a_few_steps_agree(gpu, method, batch_size, loss):
     X, y = problem()
     y = y if loss == "squared" else y.argmax(axis=1)
-    options = {"n_neurons": 4, "sparsity": 24, "n_iter": 6, "rng": 0, "method": method, "loss": loss}
+    options = {"n_neurons": 4, "sparsity": 24, "max_iter": 6, "rng": 0, "method": method, "loss": loss}
     here = recovery.fit_network(X, y, batch_size=batch_size, **options)
     there = recovery.fit_network(gpu.put(X), gpu.put(y), batch_size=batch_size, **options)
     for mine, theirs in zip(here.network.layers, there.network.layers, strict=True):
@@ -35,7 +35,7 @@ def test_a_few_steps_agree(gpu, method, batch_size, loss):
 @pytest.mark.parametrize("method", ["robust", "paper"])
 def test_two_hidden_layers_agree(gpu, method, k):
     X, y = problem(k, depth=2)
-    options = {"n_neurons": (4, 4), "sparsity": 24, "n_iter": 4, "rng": 0, "method": method}
+    options = {"n_neurons": (4, 4), "sparsity": 24, "max_iter": 4, "rng": 0, "method": method}
     here = recovery.fit_network(X, y, **options)
     there = recovery.fit_network(gpu.put(X), gpu.put(y), **options)
     assert gpu.get(there.network.hidden).shape == here.network.hidden.shape

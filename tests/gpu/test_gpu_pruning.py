@@ -27,7 +27,7 @@ def agree(gpu, there, here):
 
 @pytest.mark.parametrize("widths", [6, [6, 5]])
 @pytest.mark.parametrize("k", [1, 3])
-@pytest.mark.parametrize("options", [{"recipe": "paper"}, {"n_iter": 60, "fine_tune": 60}])
+@pytest.mark.parametrize("options", [{"recipe": "paper"}, {"max_iter": 60, "fine_tune": 60}])
 def test_the_masks_are_those_of_the_cpu(gpu, widths, k, options):
     X, y = problem(0, k)
     arguments = {"n_neurons": widths, "sparsity": [10, 24, 60], "rng": 0, **options}
@@ -37,7 +37,7 @@ def test_the_masks_are_those_of_the_cpu(gpu, widths, k, options):
         agree(gpu, one, other)
 
 
-@pytest.mark.parametrize("options", [{"recipe": "paper"}, {"n_iter": 60, "fine_tune": 60}])
+@pytest.mark.parametrize("options", [{"recipe": "paper"}, {"max_iter": 60, "fine_tune": 60}])
 def test_several_problems_at_once_are_those_of_the_cpu(gpu, options):
     X, _ = problem(0)
     targets = [problem(seed)[1] for seed in range(4)]

@@ -62,7 +62,7 @@ def test_it_runs_and_draws(path, executed):
     if path.stem == "01_plant_and_recover":  # what its prose says
         assert "htp     10 of 10" in text
         assert "robust: exact True" in text
-        assert "released: exact False" in text
+        assert "paper: exact False" in text
     if path.stem == "02_tickets_in_a_real_table":
         assert "four survivors: bmi s1 s2 s5" in text
         assert "IMP drops                age s6 s3 s4 sex bp s2 s1 s5 bmi" in text

@@ -170,7 +170,7 @@ def test_all_solvers_of_a_trial_are_given_the_same_labels(monkeypatch):
         return 0.0
 
     monkeypatch.setattr(conditions, "relative_error", look)
-    monkeypatch.setattr(conditions, "as_prescribed", lambda *given: 0.0)
+    monkeypatch.setattr(conditions, "as_prescribed", lambda *given, **options: 0.0)
     conditions.compute(conditions.ConditionsCell("relu", 10, 0, 1, s_max=2, d=4, p=3), "cpu")
     for given in seen.values():
         assert set(given) == set(GUARANTEES)

@@ -205,8 +205,8 @@ def test_arguments_on_any_device(backend):
     ("arguments", "options", "match"),
     [
         ((3.5, 1), {}, "A has shape"),
-        ((np.eye(3), 0), {}, "s=0"),
-        ((np.eye(3), 4), {}, "s=4"),
+        ((np.eye(3), 0), {}, "sparsity=0"),
+        ((np.eye(3), 4), {}, "sparsity=4"),
         ((np.eye(3), 1, "both"), {}, "side='both'"),
         ((np.eye(3), 1), {"solver": "MOSEK"}, "solver='MOSEK'"),
         ((np.eye(2), 1), {"U": [[0.0, 1.0], [0.5, 0.0]]}, r"U is not symmetric: 1.0 at \(0, 1\)"),

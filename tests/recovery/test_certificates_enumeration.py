@@ -37,7 +37,7 @@ def test_enumeration_in_exact_arithmetic_is_exact():
 def test_enumeration_and_witness_refuse_too():
     with pytest.raises(ValueError, match=r"C\(9, 4\) = 126 supports exceed limit=100"):
         enumeration_bound(np.eye(9), 4, limit=100)
-    with pytest.raises(ValueError, match="expected between 1 and s=2"):
+    with pytest.raises(ValueError, match="expected between 1 and sparsity=2"):
         witness_bound(np.eye(4), 2, support=[0, 1, 2])
     assert witness_bound(np.diag([1.0, 2.0, 3.0]), 2, support=[1]).bound == 4.0
 

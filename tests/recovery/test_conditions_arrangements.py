@@ -116,13 +116,13 @@ def test_counts_and_refusals():
     assert [cover_count(4, s) for s in (1, 2, 3, 4, 5)] == [2, 8, 14, 16, 16]
     assert pattern_bound(4, 3, 2) == 24
     X = np.ones((40, 12))
-    with pytest.raises(ValueError, match=r"s=13 is out of range"):
+    with pytest.raises(ValueError, match=r"sparsity=13 is out of range"):
         enumerate_patterns(X, 13)
-    with pytest.raises(ValueError, match=r"s=4 .* needs 4890600 intersections"):
+    with pytest.raises(ValueError, match=r"sparsity=4 .* needs 4890600 intersections"):
         enumerate_patterns(X, 4)
     with pytest.raises(ValueError, match=r"X has 1 element\(s\) that are NaN"):
         enumerate_patterns([[1.0, np.nan]], 1)
-    with pytest.raises(ValueError, match=r"s=0 is out of range"):
+    with pytest.raises(ValueError, match=r"sparsity=0 is out of range"):
         cover_count(3, 0)
 
 

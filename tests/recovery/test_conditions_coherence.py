@@ -66,7 +66,7 @@ def test_bad_matrices_are_refused(A, words):
 
 def test_bad_sizes_are_refused():
     for s in (-1, 3, 1.0):
-        with pytest.raises((TypeError, ValueError), match="s="):
+        with pytest.raises((TypeError, ValueError), match="sparsity="):
             babel_function(np.eye(3), s)
 
 

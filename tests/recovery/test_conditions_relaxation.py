@@ -125,7 +125,7 @@ def test_blank_features_are_left_out():
     assert 0.0 < theorem1_report(A, 1).energy < 0.5
     with pytest.raises(TypeError, match=r"A is of type ndarray; expected a recovery\.GatedOperator"):
         theorem1_report(X, 1)
-    with pytest.raises(ValueError, match="s=0 is out of range"):
+    with pytest.raises(ValueError, match="sparsity=0 is out of range"):
         theorem1_report(A, 0)
 
 

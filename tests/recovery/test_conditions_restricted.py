@@ -163,8 +163,8 @@ def test_operators_and_zero_columns():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((0,), "s=0"),
-        ((4,), "s=4"),
+        ((0,), "sparsity=0"),
+        ((4,), "sparsity=4"),
         ((1.0,), "integer"),
         ((2, "guess"), "method='guess' is not known; expected one of 'enumerate', 'coherence'"),
     ],

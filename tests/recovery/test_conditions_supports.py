@@ -143,7 +143,7 @@ def test_other_bad_input_is_refused():
         exact_recovery_coefficient(np.zeros((2, 2)), [0])
     assert exact_recovery_coefficient(np.zeros((2, 2)), [0], normalise=False) == math.inf
     for k in (0, 4, 1.5):
-        with pytest.raises((TypeError, ValueError), match="k="):
+        with pytest.raises((TypeError, ValueError), match="sparsity="):
             worst_exact_recovery_coefficient(np.eye(3), k)
 
 

@@ -19,7 +19,7 @@ from recovery.networks import imp_many
 from recovery.pruning.recipes import FAIR, PAPER, Recipe, initial_weights
 from tests.oracles.training import Whole
 
-QUICK = {"n_iter": 12, "batch_size": 40, "fine_tune": 15}
+QUICK = {"max_iter": 12, "batch_size": 40, "fine_tune": 15}
 
 
 def problem(n=150, d=6, m=3, s=9, seed=0, k=None):
@@ -97,7 +97,7 @@ def test_the_papers_recipe_is_the_plain_one_bit_for_round(backend, widths, k):
 
 
 def test_the_paper_recipe_has_the_papers_settings():
-    assert (PAPER.n_iter, PAPER.learning_rate, PAPER.prune_share, PAPER.rewind) == (15, 1e-3, 0.1, 0.0)
+    assert (PAPER.max_iter, PAPER.learning_rate, PAPER.prune_share, PAPER.rewind) == (15, 1e-3, 0.1, 0.0)
     assert (PAPER.fine_tune, PAPER.initialisation, PAPER.count, PAPER.batch_size) == (0, "pytorch", "all", None)
     assert PAPER.decay == 1.0
     assert not PAPER.scaled
@@ -110,7 +110,7 @@ def test_nothing_depends_on_the_name_of_a_recipe(recipe):
     X, y, _ = problem(k=2)
     for target in (y, y[:, 0]):
         named = recovery.imp(X, target, n_neurons=3, sparsity=8, recipe=recipe.name, max_iter=12, fine_tune=5, rng=0)
-        own = dataclasses.replace(recipe, name="mine", n_iter=12, fine_tune=5)
+        own = dataclasses.replace(recipe, name="mine", max_iter=12, fine_tune=5)
         found = recovery.imp(X, target, n_neurons=3, sparsity=8, recipe=own, rng=0)
         assert found == named
 
@@ -157,7 +157,7 @@ def watched(monkeypatch):
     return calls
 
 
-@pytest.mark.parametrize("options", [{"recipe": "paper"}, {"n_iter": 10, "rewind": 0.3, "fine_tune": 0}])
+@pytest.mark.parametrize("options", [{"recipe": "paper"}, {"max_iter": 10, "rewind": 0.3, "fine_tune": 0}])
 def test_masks_are_nested_and_survivors_are_rewound_bit_for_bit(watched, options):
     X, y, _ = problem()
     fit = recovery.imp(X, y, n_neurons=4, sparsity=5, rng=1, **options)
@@ -226,7 +226,7 @@ def test_compaction_changes_nothing_but_the_time(monkeypatch, recipe, loss):
     X, y, _ = problem(k=3)
     y = y.argmax(axis=1) if loss == "cross_entropy" else y
     options = {"n_neurons": [6, 5], "sparsity": [2, 9, 30], "recipe": recipe, "loss": loss, "rng": 0}
-    options.update(QUICK if recipe == "fair" else {"n_iter": 8})
+    options.update(QUICK if recipe == "fair" else {"max_iter": 8})
     fast = recovery.imp(X, y, **options)
     monkeypatch.setattr(training, "Compact", Whole)
     for fit, plain in zip(fast, recovery.imp(X, y, **options), strict=True):
@@ -242,7 +242,7 @@ def test_several_problems_at_once_are_the_problems_one_at_a_time(backend, recipe
     X, _, _ = problem()
     targets = [problem(seed=seed, k=k)[1] for seed in range(3)]
     wanted = [[4, 12], [20], [6, 500, 0]]
-    options = {"n_neurons": 4, "recipe": recipe, **(QUICK if recipe == "fair" else {"n_iter": 8})}
+    options = {"n_neurons": 4, "recipe": recipe, **(QUICK if recipe == "fair" else {"max_iter": 8})}
     put = backend.put
     many = imp_many(put(X), [put(y) for y in targets], sparsity=wanted, rngs=[5, 6, 7], **options)
     for y, s, seed, fits in zip(targets, wanted, (5, 6, 7), many, strict=True):
@@ -293,7 +293,7 @@ def test_cross_entropy_learns_classes_from_numbers_or_rows():
     X, y, _ = problem(n=400, k=3)
     classes = y.argmax(axis=1)
     rows = (classes[:, None] == np.arange(classes.max() + 1)).astype(float)
-    options = {"n_neurons": 8, "sparsity": 30, "loss": "cross_entropy", "rng": 0, "n_iter": 150, "fine_tune": 150}
+    options = {"n_neurons": 8, "sparsity": 30, "loss": "cross_entropy", "rng": 0, "max_iter": 150, "fine_tune": 150}
     fit, same = (recovery.imp(X, target, **options) for target in (classes, rows))
     assert fit.history == same.history
     assert non_zeros(fit.network, scalar=False) <= 30
@@ -306,7 +306,7 @@ def test_cross_entropy_learns_classes_from_numbers_or_rows():
 @pytest.mark.parametrize("recipe", ["paper", "fair"])
 def test_a_time_limit_and_a_callback_stop_a_pass(recipe):
     X, y, _ = problem()
-    options = {"n_neurons": 4, "sparsity": [3, 9], "recipe": recipe, "rng": 0, "n_iter": 5}
+    options = {"n_neurons": 4, "sparsity": [3, 9], "recipe": recipe, "rng": 0, "max_iter": 5}
     for fit in recovery.imp(X, y, time_limit=0, **options):
         assert fit.status is Status.TIME_LIMIT
         assert fit.n_iter == 0
@@ -333,7 +333,7 @@ def test_a_pass_that_leaves_the_range_of_the_numbers_says_so():
 
 def test_a_problem_that_diverges_leaves_the_others_alone():
     X, y, _ = problem()
-    options = {"n_neurons": 4, "recipe": "paper", "n_iter": 5}
+    options = {"n_neurons": 4, "recipe": "paper", "max_iter": 5}
     many = imp_many(X, [y, 1e200 * y], sparsity=[[9, 3], [9]], rngs=[0, 1], **options)
     assert many[1][0].status is Status.DIVERGED
     for found, one in zip(many[0], recovery.imp(X, y, sparsity=[9, 3], rng=0, **options), strict=True):
@@ -353,7 +353,7 @@ def test_targets_whose_squares_leave_the_range_are_fitted_all_the_same(k, expone
 
 def test_a_pass_remembers_that_memory_ran_out(monkeypatch):
     X, y, _ = problem()
-    options = {"n_neurons": 4, "sparsity": 3, "recipe": "paper", "n_iter": 4, "rng": 0}
+    options = {"n_neurons": 4, "sparsity": 3, "recipe": "paper", "max_iter": 4, "rng": 0}
     expected, forward = recovery.imp(X, y, **options), Passes._forward
 
     def scarce(self, layers, rows):
@@ -388,7 +388,7 @@ def test_nothing_to_find():
 def test_arguments_are_left_alone_a_seed_gives_the_same_bits_and_float32_stays(recipe):
     X, y, _ = problem()
     X.flags.writeable = y.flags.writeable = False
-    options = {"n_neurons": 4, "sparsity": 9, "recipe": recipe, "n_iter": 6, "batch_size": 40, "fine_tune": 6}
+    options = {"n_neurons": 4, "sparsity": 9, "recipe": recipe, "max_iter": 6, "batch_size": 40, "fine_tune": 6}
     first, again, other = (recovery.imp(X, y, rng=rng, **options) for rng in (3, 3, 4))
     assert first.network.hidden.tobytes() == again.network.hidden.tobytes()
     assert first.history == again.history
@@ -428,7 +428,7 @@ def test_degenerate_data(recipe):
         ({"recipe": "lottery"}, ValueError, "recipe='lottery'.*'fair'|recipe='lottery'.*'paper'"),
         ({"loss": "mse"}, ValueError, "loss='mse'.*'squared'"),
         ({"loss": "cross_entropy"}, ValueError, "y holds numbers that are not 0, 1, 2"),
-        ({"n_iter": 0}, ValueError, "n_iter=0"),
+        ({"max_iter": 0}, ValueError, "max_iter=0"),
         ({"batch_size": 0}, ValueError, "batch_size=0"),
         ({"learning_rate": 0}, ValueError, "learning_rate=0.*positive"),
         ({"prune_share": 1.0}, ValueError, "prune_share=1.0 would leave nothing"),
@@ -459,7 +459,7 @@ def test_many_refuses_problems_that_do_not_fit_together():
         imp_many(X, [y, y], n_neurons=2, sparsity=[3, 2.5])
     with pytest.raises(ValueError, match=r"X has shape \(1, 150, 6\) for 2 problem"):
         imp_many(X[None], [y, y], n_neurons=2, sparsity=3)
-    with pytest.raises(ValueError, match=r"option='momentum' is not known; expected one of .*'n_iter'"):
+    with pytest.raises(ValueError, match=r"option='momentum' is not known; expected one of .*'max_iter'"):
         imp_many(X, [y], n_neurons=2, sparsity=[[3]], momentum=0.9)
     with pytest.raises(ValueError, match="rngs has 1 entries; expected 2"):
         imp_many(X, [y, y], n_neurons=2, sparsity=[[3], [3]], rngs=[0])

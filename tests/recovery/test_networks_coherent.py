@@ -29,7 +29,7 @@ def test_coherent_inputs_are_fitted_as_well_as_by_the_released_method(s):
     worse = []
     for seed in range(3):
         X, y = image_problem(seed=seed)
-        options = {"n_neurons": 20, "sparsity": s, "n_iter": 100, "rng": seed}
+        options = {"n_neurons": 20, "sparsity": s, "max_iter": 100, "rng": seed}
         mended = recovery.fit_network(X, y, **options)
         released = recovery.fit_network(X, y, method="paper", **options)
         assert mended.n_iter <= 100
@@ -53,7 +53,7 @@ def test_a_narrow_search_takes_over_only_where_it_fits_better():
 
 def test_trials_of_a_width_on_every_array_type(backend):
     X, y = image_problem(8, 60)
-    options = {"n_neurons": 8, "sparsity": 12, "n_iter": STEPS, "rng": 0}
+    options = {"n_neurons": 8, "sparsity": 12, "max_iter": STEPS, "rng": 0}
     here = recovery.fit_network(X, y, **options)
     there = recovery.fit_network(backend.put(X), backend.put(y), **options)
     np.testing.assert_array_equal(backend.get(there.network.hidden), here.network.hidden)

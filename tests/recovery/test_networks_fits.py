@@ -61,7 +61,7 @@ def test_rates_on_mixed_signs(n, d, m, s, seeds, least):
 @pytest.mark.parametrize("factor", [1e-6, 1e-3, 1e3, 1e6])
 def test_scale_equivariance(factor):
     X, y, _ = problem(1)
-    options = {**SIZE, "n_iter": 300, "rng": 1}
+    options = {**SIZE, "max_iter": 300, "rng": 1}
     plain = recovery.fit_network(X, y, **options)
     louder = recovery.fit_network(X, factor * y, **options)
     wider = recovery.fit_network(factor * X, y, **options)
@@ -75,7 +75,7 @@ def test_scale_equivariance(factor):
 
 def test_powers_of_two_change_no_bit():
     X, y, _ = problem(1, n=500)
-    options = {**SIZE, "n_iter": 12, "rng": 1}
+    options = {**SIZE, "max_iter": 12, "rng": 1}
     plain = recovery.fit_network(X, y, **options)
     scaled = recovery.fit_network(X * 2.0**-30, y * 2.0**17, **options)
     np.testing.assert_array_equal(scaled.network.hidden, plain.network.hidden * 2.0**47)
@@ -99,7 +99,7 @@ MODES = {
 @pytest.mark.parametrize("mode", MODES)
 def test_every_array_type_gives_the_same_fit(backend, mode):
     X, y, _ = problem(2, "positive", 400, 8, 3, 8)
-    options = {"n_neurons": 3, "sparsity": 8, "n_iter": 10, "rng": 3, **MODES[mode]}
+    options = {"n_neurons": 3, "sparsity": 8, "max_iter": 10, "rng": 3, **MODES[mode]}
     here = recovery.fit_network(X, y, **options)
     there = recovery.fit_network(backend.put(X), backend.put(y), **options)
     np.testing.assert_array_equal(backend.get(there.network.hidden), here.network.hidden)
@@ -112,7 +112,7 @@ def test_every_array_type_gives_the_same_fit(backend, mode):
 @pytest.mark.parametrize(("n", "d", "m", "s"), [(400, 8, 3, 8), (300, 90, 50, 100)])
 def test_synchronisations_a_step(method, n, d, m, s):
     X, y, _ = problem(2, "positive", n, d, m, s)
-    options = {"n_neurons": m, "sparsity": s, "rng": 3, "method": method, "tol": 0.0, "n_iter": 14}
+    options = {"n_neurons": m, "sparsity": s, "rng": 3, "method": method, "tol": 0.0, "max_iter": 14}
     seen = []
     fit = recovery.fit_network(
         standin.device(X), standin.device(y), callback=lambda state: seen.append(sum(standin.syncs.values())), **options
@@ -145,7 +145,7 @@ def test_history_of_a_fit_that_came_to_rest():
 
 def test_active_is_zero_while_gates_and_support_rest_and_counts_what_leaves():
     X, y, _ = problem(4)
-    options = {**SIZE, "n_iter": 40, "rng": 4, "restarts": 0, "gate_update": 5, "tol": 0.0}
+    options = {**SIZE, "max_iter": 40, "rng": 4, "restarts": 0, "gate_update": 5, "tol": 0.0}
     history = recovery.fit_network(X, y, **options).history
     gates, sizes = np.array(history["gate_change"]), np.array(history["nonzeros"])
     steps = np.arange(1, gates.size + 1)

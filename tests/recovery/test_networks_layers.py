@@ -27,7 +27,7 @@ def counted(network):
 
 
 def fit(X, y, widths=(5, 5), s=30, **options):
-    found = recovery.fit_network(X, y, n_neurons=widths, sparsity=s, **{"n_iter": 15, "rng": 0, **options})
+    found = recovery.fit_network(X, y, n_neurons=widths, sparsity=s, **{"max_iter": 15, "rng": 0, **options})
     assert found.network.depth == len(widths)
     for layer, width in zip(found.network.layers[:-1], widths, strict=True):
         assert layer.shape[1] <= width
@@ -45,7 +45,7 @@ def test_released_layers_are_one_hidden_layer_fits_on_the_features_before():
     first = recovery.fit_network(X, y, n_neurons=5, sparsity=15, method="paper", max_iter=9, rng=rng)
     features = np.maximum(X @ first.network.hidden, 0)
     second = recovery.fit_network(features, y, n_neurons=4, sparsity=15, method="paper", max_iter=9, rng=rng)
-    both = fit(X, y, (5, 4), 30, method="paper", n_iter=9, rng=3)
+    both = fit(X, y, (5, 4), 30, method="paper", max_iter=9, rng=3)
     np.testing.assert_array_equal(both.network.layers[0], first.network.hidden)
     np.testing.assert_array_equal(both.network.layers[1], second.network.hidden)
     assert (both.network.output == 1).all()
@@ -56,7 +56,7 @@ def test_released_vector_layers_lose_the_budget_of_the_temporary_outputs():
     X, y, _ = problem(3)
     rng = np.random.default_rng(3)
     first = recovery.fit_network(X, y, n_neurons=5, sparsity=15, method="paper", max_iter=9, rng=rng)
-    both = fit(X, y, (5, 4), 30, method="paper", n_iter=9, rng=3)
+    both = fit(X, y, (5, 4), 30, method="paper", max_iter=9, rng=3)
     np.testing.assert_array_equal(both.network.layers[0], first.network.hidden)
     assert counted(both.network) < 30
 
@@ -66,7 +66,7 @@ def test_robust_beats_released_on_planted_networks(k):
     gain = []
     for seed in range(3):
         X, y, _ = problem(k, seed=seed)
-        found = {method: fit(X, y, method=method, n_iter=60, rng=seed).psnr_db for method in METHODS}
+        found = {method: fit(X, y, method=method, max_iter=60, rng=seed).psnr_db for method in METHODS}
         gain.append(found["robust"] - found["paper"])
     assert np.median(gain) > 4, gain
 
@@ -142,14 +142,14 @@ def test_the_answer_is_never_larger_than_asked_for(data):
     sizes = [d, *widths, *([k] if k else [])]
     total = sum(a * b for a, b in itertools.pairwise(sizes))
     options = {"method": draw(st.sampled_from(METHODS)), "batch_size": draw(st.sampled_from([None, 7]))}
-    fit(X, y, widths, draw(st.integers(0, total)), n_iter=draw(st.integers(1, 8)), **options)
+    fit(X, y, widths, draw(st.integers(0, total)), max_iter=draw(st.integers(1, 8)), **options)
 
 
 @pytest.mark.parametrize("k", [1, 3])
 @pytest.mark.parametrize("method", METHODS)
 def test_every_array_type_gives_the_same_fit(backend, method, k):
     X, y, _ = problem(k)
-    options = {"n_neurons": (5, 4), "sparsity": 30, "method": method, "n_iter": 8, "rng": 3}
+    options = {"n_neurons": (5, 4), "sparsity": 30, "method": method, "max_iter": 8, "rng": 3}
     here = recovery.fit_network(X, y, **options)
     there = recovery.fit_network(backend.put(X), backend.put(y), **options)
     for mine, theirs in zip(here.network.layers, there.network.layers, strict=True):

@@ -162,13 +162,13 @@ def test_less_memory_takes_fewer_at_once(monkeypatch):
 
 def test_arguments_are_checked():
     X, Y = problems(True)
-    good = {"n_neurons": M, "sparsity": SIZES, "n_iter": 2, "method": "paper"}
+    good = {"n_neurons": M, "sparsity": SIZES, "max_iter": 2, "method": "paper"}
     for change, words in (
         ({"sparsity": SIZES[:2]}, "sparsity has 2 entries; expected 5"),
         ({"rngs": [0]}, "rngs has 1 entries; expected 5"),
         ({"sparsity": (1, 2, 3, 4, 49)}, "sparsity=49"),
         ({"method": "other"}, "method='other'"),
-        ({"n_iter": 0}, "n_iter=0"),
+        ({"max_iter": 0}, "max_iter=0"),
     ):
         with pytest.raises(ValueError, match=words):
             fit_many(X, Y, **{**good, **change})
@@ -179,7 +179,7 @@ def test_arguments_are_checked():
 @pytest.mark.parametrize("many_of", [recovery.fit_many, recovery.imp_many])
 def test_inputs_of_each_problem_a_list_of_targets_and_one_sparsity_for_all(backend, many_of):
     X, Y = problems(False)
-    options = {"n_iter": 6, "batch_size": 50, **({"fine_tune": 5} if many_of is recovery.imp_many else {})}
+    options = {"max_iter": 6, "batch_size": 50, **({"fine_tune": 5} if many_of is recovery.imp_many else {})}
     alone = recovery.fit_network if many_of is recovery.fit_many else recovery.imp
     found = many_of(backend.put(X), [backend.put(y) for y in Y], n_neurons=M, sparsity=9, rngs=range(5), **options)
     stacked = many_of(backend.put(X), backend.put(Y), n_neurons=M, sparsity=[9] * 5, rngs=range(5), **options)
@@ -196,7 +196,7 @@ def test_both_take_targets_of_several_outputs():
         (recovery.fit_many, recovery.fit_network, {}),
         (recovery.imp_many, recovery.imp, {"fine_tune": 5}),
     ):
-        options = {"n_neurons": M, "n_iter": 6, **more}
+        options = {"n_neurons": M, "max_iter": 6, **more}
         found = many_of(X, targets, sparsity=[9, 12], rngs=[0, 1], **options)
         for b, fit in enumerate(found):
             other = alone(X, targets[b], sparsity=(9, 12)[b], rng=b, **options)

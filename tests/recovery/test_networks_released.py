@@ -116,7 +116,7 @@ def test_it_is_not_scale_equivariant():
     # the paper's step size has 1e-8 in its denominator: on tiny targets the steps vanish
     X = planted.gaussian_inputs(250, 7, rng=1)
     y = planted.sparse_network(7, 3, 10, rng=2)(X)
-    options = {"n_neurons": 3, "sparsity": 10, "n_iter": 20, "rng": 0}
+    options = {"n_neurons": 3, "sparsity": 10, "max_iter": 20, "rng": 0}
     plain, tiny = (recovery.fit_network(X, c * y, method="paper", **options) for c in (1.0, 1e-6))
     assert plain.psnr_db > tiny.psnr_db + 1
 

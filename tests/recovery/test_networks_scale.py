@@ -44,12 +44,12 @@ def outputs(network, X, b):
 def test_robust_fits_are_the_same_at_every_scale(dtype, outputs_of_y):
     X, y = problem(dtype, outputs_of_y)
     steps = 12 if outputs_of_y is None else 60
-    plain = fit(X, y, n_iter=steps)
+    plain = fit(X, y, max_iter=steps)
     assert plain.psnr_db > 15
     eps = float(np.finfo(dtype).eps)
     for a, b in pairs(dtype):
         moved = np.ldexp(X, a), np.ldexp(y, b)
-        found = fit(*moved, n_iter=steps)
+        found = fit(*moved, max_iter=steps)
         assert (found.status, found.n_iter) == (plain.status, plain.n_iter), (a, b)
         # weights near the ends of the range may be subnormal numbers: that costs less than the rounding of y
         np.testing.assert_allclose(
@@ -84,7 +84,7 @@ def test_many_fits_at_extreme_scales_are_those_of_fit_network(dtype, far):
         max_iter=12,
         rngs=[2, 2],
     )
-    plain = fit(X, y, n_iter=12)
+    plain = fit(X, y, max_iter=12)
     for one, b in zip(found, (far, -8), strict=True):
         assert one.status is plain.status
         np.testing.assert_allclose(outputs(one.network, np.ldexp(X, far), b), plain.network(X), rtol=1e-5, atol=1e-5)
@@ -98,9 +98,9 @@ def test_no_fit_at_an_extreme_scale_converges_to_a_wrong_network(method, dtype, 
         moved = np.ldexp(X, a), np.ldexp(y, b)
         if method == "robust" and a != b:
             with pytest.raises(ValueError, match="expected a ratio that"):
-                fit(*moved, method=method, n_iter=12)
+                fit(*moved, method=method, max_iter=12)
             continue
-        found = fit(*moved, method=method, n_iter=12)
+        found = fit(*moved, method=method, max_iter=12)
         close = np.abs(outputs(found.network, moved[0], b) - y).max() <= 1e-4 * np.abs(y).max()
         assert close or not found.status.success
 

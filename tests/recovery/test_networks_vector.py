@@ -29,11 +29,11 @@ def problem(m=4, s=24, seed=0, n=400, d=12, k=3):
 
 
 def fit(X, y, m=4, s=24, **options):
-    options = {"n_iter": 40, "rng": 0, **options}
+    options = {"max_iter": 40, "rng": 0, **options}
     found = recovery.fit_network(X, y, n_neurons=m, sparsity=s, **options)
     assert found.network.n_neurons <= m
     assert sum(int(np.count_nonzero(layer)) for layer in found.network.layers) <= s
-    assert found.n_iter <= options["n_iter"]
+    assert found.n_iter <= options["max_iter"]
     assert {len(column) for column in found.history.values()} == {found.n_iter}
     return found
 
@@ -67,7 +67,7 @@ def test_released_is_the_slow_version_step_by_step(m, s, loss):
     X, y, _ = problem()
     y = y if loss == "squared" else np.eye(3)[y.argmax(axis=1)]
     for step, (U, V) in enumerate(slow_released(X, y, m, s, loss, 6, np.random.default_rng(5)), start=1):
-        found = fit(X, y, m, s, method="paper", loss=loss, n_iter=step, rng=5)
+        found = fit(X, y, m, s, method="paper", loss=loss, max_iter=step, rng=5)
         both = (U != 0).any(axis=1) & (V != 0).any(axis=1)
         np.testing.assert_allclose(found.network.hidden.T, U[both], rtol=1e-9, atol=1e-13, err_msg=f"step {step}")
         np.testing.assert_allclose(found.network.output, V[both], rtol=1e-9, atol=1e-13)
@@ -86,9 +86,9 @@ def test_released_steps(m, s, loss, step):
 
 def test_released_gates_wait_for_the_second_epoch_and_a_diverged_fit_is_finite():
     X, y, _ = problem()
-    found = fit(X, y, method="paper", batch_size=100, n_iter=8)
+    found = fit(X, y, method="paper", batch_size=100, max_iter=8)
     assert set(found.history) == KEYS
-    huge = fit(1e3 * X, y, m=4, s=10, method="paper", n_iter=60)
+    huge = fit(1e3 * X, y, m=4, s=10, method="paper", max_iter=60)
     assert huge.status is Status.DIVERGED
     assert all(np.isfinite(layer).all() for layer in huge.network.layers)
 
@@ -108,7 +108,7 @@ def test_robust_finds_planted_networks_and_released_does_not(batch_size):
     for method in METHODS:
         runs = (problem(3, 18, seed) for seed in range(3))
         found[method] = [
-            fit(X, y, 3, 18, method=method, n_iter=300, batch_size=batch_size, rng=1).psnr_db for X, y, _ in runs
+            fit(X, y, 3, 18, method=method, max_iter=300, batch_size=batch_size, rng=1).psnr_db for X, y, _ in runs
         ]
     assert np.median(found["robust"]) > np.median(found["paper"]) + 20, found
     assert max(found["robust"]) > 110, found
@@ -119,10 +119,10 @@ def test_cross_entropy_learns_classes_from_numbers_or_rows():
     centres = 2 * rng.standard_normal((4, 12))
     labels = rng.integers(4, size=600)
     X = centres[labels] + rng.standard_normal((600, 12))
-    found = fit(X[:400], labels[:400], 6, 40, loss="cross_entropy", n_iter=120)
+    found = fit(X[:400], labels[:400], 6, 40, loss="cross_entropy", max_iter=120)
     assert (found.network(X[400:]).argmax(axis=1) == labels[400:]).mean() > 0.9
     rows = (labels[:400, None] == np.arange(4)).astype(float)
-    again = fit(X[:400], rows, 6, 40, loss="cross_entropy", n_iter=120)
+    again = fit(X[:400], rows, 6, 40, loss="cross_entropy", max_iter=120)
     assert again.network.hidden.tobytes() == found.network.hidden.tobytes()
     assert found.psnr_db == pytest.approx(recovery.psnr(softmax(found.network(X[:400])), rows))
 
@@ -144,7 +144,7 @@ def test_powers_of_two_change_no_bit(loss, batch_size):
 @pytest.mark.parametrize(("a", "b"), [(3.0, 0.7), (0.6, 1.0), (1.0, 1.9)])
 def test_other_factors_change_rounding_only(a, b):
     X, y, _ = problem()
-    plain, found = fit(X, y, n_iter=20), fit(X * a, y * b, n_iter=20)
+    plain, found = fit(X, y, max_iter=20), fit(X * a, y * b, max_iter=20)
     np.testing.assert_allclose(found.network.hidden * a, plain.network.hidden, rtol=1e-6, atol=1e-9)
     np.testing.assert_allclose(found.network.output, plain.network.output * b, rtol=1e-6, atol=1e-9)
     np.testing.assert_allclose(found.history["objective"], np.multiply(plain.history["objective"], b * b), rtol=1e-6)
@@ -153,7 +153,7 @@ def test_other_factors_change_rounding_only(a, b):
 def test_outputs_in_another_order_give_the_same_network():
     X, y, _ = problem()
     order = [2, 0, 1]
-    plain, turned = fit(X, y, n_iter=25), fit(X, y[:, order], n_iter=25)
+    plain, turned = fit(X, y, max_iter=25), fit(X, y[:, order], max_iter=25)
     np.testing.assert_allclose(turned.network.hidden, plain.network.hidden, atol=1e-8)
     np.testing.assert_allclose(turned.network.output, plain.network.output[:, order], atol=1e-8)
 
@@ -170,7 +170,7 @@ def test_the_answer_is_never_larger_than_asked_for(data):
     k = k if loss == "squared" else max(2, int(y.max()) + 1)
     options = {"method": draw(st.sampled_from(METHODS)), "batch_size": draw(st.sampled_from([None, 7]))}
     s = draw(st.integers(0, m * (d + k)))
-    found = fit(X, y, m, s, loss=loss, n_iter=draw(st.integers(1, 25)), **options)
+    found = fit(X, y, m, s, loss=loss, max_iter=draw(st.integers(1, 25)), **options)
     assert all(np.isfinite(layer).all() for layer in found.network.layers)
     if options["method"] == "robust" and loss == "squared":
         assert found.psnr_db >= recovery.psnr(np.zeros_like(y), y) - 1e-9
@@ -251,7 +251,7 @@ def test_synchronisations_a_step(method, most):
 @pytest.mark.parametrize("m", [4, (3, 2)])
 def test_no_bit_depends_on_the_order_of_the_memory(method, m):
     X, y, _ = problem()
-    options = {"n_neurons": m, "sparsity": 12, "method": method, "n_iter": 20, "rng": 0}
+    options = {"n_neurons": m, "sparsity": 12, "method": method, "max_iter": 20, "rng": 0}
     wide = np.repeat(np.repeat(X, 2, axis=0), 2, axis=1)
     one = recovery.fit_network(X, y, **options)
     for inputs, targets in ((np.asfortranarray(X), np.asfortranarray(y)), (wide[::2, ::2], y[::-1][::-1])):
@@ -325,9 +325,9 @@ def test_polishing_is_quadratic_near_a_fit_and_keeps_the_support():
 
 def test_leaving_out_dead_neurons_changes_nothing(monkeypatch):
     X, y, _ = problem(20, 30, d=20)
-    plain = fit(X, y, 20, 30, n_iter=60)
+    plain = fit(X, y, 20, 30, max_iter=60)
     monkeypatch.setattr("recovery.networks.joint.robust.COMPACT_EVERY", 10**6)
-    whole = fit(X, y, 20, 30, n_iter=60)
+    whole = fit(X, y, 20, 30, max_iter=60)
     for mine, theirs in zip(plain.network.layers, whole.network.layers, strict=True):
         np.testing.assert_allclose(mine, theirs, atol=1e-7)
     assert Gradual.__doc__

@@ -230,7 +230,7 @@ def test_numbers_become_integers_and_short_fractions():
 
 def test_wrong_arguments_are_sentences():
     A = np.eye(3)[:2]
-    with pytest.raises(ValueError, match=r"s=4.*3"):
+    with pytest.raises(ValueError, match=r"sparsity=4.*3"):
         null_space_constant(A, 4)
     with pytest.raises(ValueError, match="method='simplex' is not known"):
         null_space_constant(A, 1, "simplex")

@@ -91,11 +91,11 @@ def test_nan_is_refused_everywhere(size, s):
 
 
 def test_refusals_name_the_argument():
-    with pytest.raises(ValueError, match=r"s=4 is out of range; expected a value between 0 and 3"):
+    with pytest.raises(ValueError, match=r"sparsity=4 is out of range; expected a value between 0 and 3"):
         top_s(np.ones(3), 4)
     with pytest.raises(ValueError, match="s=-1"):
         StreamingTopS(-1)
-    with pytest.raises(TypeError, match=r"s=1\.0 is of type float"):
+    with pytest.raises(TypeError, match=r"sparsity=1\.0 is of type float"):
         top_s(np.ones(3), 1.0)
     with pytest.raises(ValueError, match="expected 1 dimension"):
         top_s(np.ones((3, 3)), 1)
