@@ -153,6 +153,7 @@ ON_CPU = {
     "FitSettings": lambda: networks.FitSettings((3, 4), 5, "cross_entropy", tol=0.5),
     "FitState": lambda: recovery.FitState(1, 0, float("nan"), 2.0, 3, 4),
     **{cls.__name__: cls for cls in map(solver_class, recovery.list_solvers())},
+    "Recipe": lambda: dataclasses.replace(recovery.pruning.FAIR, name="own", max_iter=7),
     "LinearModel": lambda: planted.linear_model(8, 4, 2, rng=0),
     "GatedModel": lambda: planted.gated_model(8, 2, 2, 1, rng=0),
     "ReleaseInstance": lambda: planted.release_instance(2, 3, 0, n=6, d=4),
