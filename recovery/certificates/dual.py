@@ -252,7 +252,7 @@ def _arguments(A: Any, s: Any, side: Any, U: Any) -> tuple[np.ndarray, int, np.n
     check_choice(side, "side", SIDES)
     columns = host_columns(A)
     size = columns.shape[1]
-    s = check_integer(s, "s", minimum=1, maximum=size)
+    s = check_integer(s, "sparsity", minimum=1, maximum=size)
     if U is not None:
         U = arrays.to_numpy(check_array(U, "U", ndim=2, shape=(size, size), dtype=np.float64))
         if not np.array_equal(U, U.T):
