@@ -1,0 +1,212 @@
+"""From the lines of the search to a fit that is exact to rounding: rounds of tests on all rows, then the finish."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from planted.base import arrays
+from recovery.networks.exact.births import Quadratic, births
+from recovery.networks.exact.entries import additions, drops
+from recovery.networks.exact.local import Rule, merges, reduced_near, repair
+from recovery.networks.exact.model import Inputs, Lines, predict
+from recovery.networks.exact.newton import levenberg, size
+from recovery.networks.exact.search import merged
+from recovery.networks.exact.wedges import splits, widths
+
+__all__ = ["Data", "Fit", "finish", "rounds"]
+
+DOUBLE = 2e-4
+"""Relative residual from which float32 is no longer enough."""
+NEARLY, EXACT = 1e-8, 1e-12
+"""Relative residuals from which the finish is tried, and at which its result is the answer."""
+FLOOR = 1e-13
+"""Relative residual that is rounding whatever the model."""
+NEAR = 0.05
+
+
+@dataclass(eq=False)
+class Data:
+    """The data in both precisions.
+
+    Attributes
+    ----------
+    X : array, shape (n, d)
+        Samples, scaled so that every input has a deviation near 1.
+    y : array of float64, shape (n,)
+        Targets, scaled so that weights are near 1.
+    unit : float
+        Size of a planted weight of size 1 in these units.
+    """
+
+    X: Any
+    y: Any
+    unit: float
+    single: Inputs = field(init=False)
+    X_single: Any = field(init=False)
+    quadratic: Quadratic = field(init=False)
+    _double: Inputs | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        self.single = Inputs.of(self.X, np.float32)
+        self.X_single = arrays.namespace(self.X).ascontiguousarray(self.X.astype(np.float32))
+        self.quadratic = Quadratic(self.single)
+        self.deviation = size(self.y)
+
+    @property
+    def double(self) -> Inputs:
+        """The inputs in float64; made when they are first asked for."""
+        if self._double is None:
+            self._double = self.single.to(self.X, np.float64)
+        return self._double
+
+    def targets(self, inputs: Inputs) -> Any:
+        """Return y in the dtype of the inputs."""
+        return self.y.astype(inputs.dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """Where the rounds of one start ended.
+
+    Attributes
+    ----------
+    model : Lines
+        The model, in the units of the data.
+    relative : float
+        Root mean square of the residual over that of y, in float64.
+    exact : bool
+        Whether that is what rounding leaves.
+    """
+
+    model: Lines
+    relative: float
+    exact: bool
+
+
+def rounds(data: Data, model: Lines, most: int, report: Callable[[Lines, float], bool]) -> Fit:
+    """Polish, add, drop, split and merge until the residual is rounding.
+
+    Parameters
+    ----------
+    data : Data
+        The data.
+    model : Lines
+        The start.
+    most : int
+        Largest number of rounds.
+    report : callable
+        Called after each round with the model and the root mean square of its residual; True ends the rounds.
+
+    Returns
+    -------
+    Fit
+        The exact fit, or the one of smallest residual.
+
+    Notes
+    -----
+    The rounds have come to rest when neither the residual fell nor the model changed.
+    """
+    inputs, damping = data.single, 1e-3
+    y = data.targets(inputs)
+    best: tuple[float, Lines] = (np.inf, model)
+    idle = 0
+    for count in range(most):
+        least = 1e-4 if inputs.dtype == np.float32 else 1e-6
+        model, r, damping = levenberg(inputs, y, model, 3 if count else 2, float(np.clip(damping, least, 0.1)))
+        if size(r) < DOUBLE * data.deviation and inputs.dtype == np.float32:
+            inputs, y = data.double, data.y
+            model, r, damping = levenberg(inputs, y, model, 3, 1e-6)
+        deviation = size(r)
+        idle = 0 if deviation < 0.99 * best[0] else idle + 1
+        if deviation < best[0]:
+            best = deviation, model
+        if deviation < NEARLY * data.deviation:
+            done, left = finish(data, model)
+            if size(left) < EXACT * data.deviation:
+                report(done, size(left))
+                return Fit(done, size(left) / data.deviation, True)
+        model, r, changed = _round(data, inputs, y, model, r, deviation, first=count == 0)
+        if report(model, deviation) or (idle > 1 and not changed) or idle > PATIENCE:
+            break
+    model = best[1]
+    inputs, y = data.double, data.y
+    model, r, _ = levenberg(inputs, y, model, 3, 1e-6)
+    return Fit(model, size(r) / data.deviation, False)
+
+
+PATIENCE = 12
+"""Rounds without a fall of the residual by one per cent after which the fit counts as at rest."""
+
+
+def _round(
+    data: Data, inputs: Inputs, y: Any, model: Lines, r: Any, deviation: float, *, first: bool
+) -> tuple[Lines, Any, bool]:
+    """Make the changes of one round; return the model, its residual, and whether anything changed."""
+    line, coordinate, around = additions(inputs, model, r)
+    directions, amplitudes = births(data.quadratic, model, r)
+    found = [] if first else splits(inputs, data.X_single, model, r, widths(deviation, data.unit))
+    model, dropped = drops(inputs, model, around, deviation, all_at_once=first)
+    if len(line):
+        support = model.support.copy()
+        support[line, coordinate] = True
+        model = Lines(model.linear, model.axes, model.weights, model.signs, support)
+    model = model.tidy()
+    r = y - predict(inputs, model)
+    split = 0
+    for one in found:
+        model, r, accepted = repair(inputs, model, r, one)
+        split += accepted
+    model, r, gone = merges(inputs, model, r, deviation)
+    if len(amplitudes):
+        model = model.with_lines(directions, amplitudes)
+    return model, r, bool(len(line) or dropped or split or gone or len(amplitudes))
+
+
+def finish(data: Data, model: Lines) -> tuple[Lines, Any]:
+    """Drop what is zero to rounding, and lines and entries that the residual does not need; solve once more.
+
+    Parameters
+    ----------
+    data : Data
+        The data.
+    model : Lines
+        A model whose residual is nearly rounding.
+
+    Returns
+    -------
+    model, r
+        The fewest lines found at a residual of rounding, and that residual, in float64.
+
+    Notes
+    -----
+    Lines that no sample, or few, separate from others are told apart by parsimony alone: surplus lines gather there
+    at a residual of rounding, hence the trials.
+    """
+    inputs, y = data.double, data.y
+    rule = Rule(NEAR, inputs.n_samples * (FLOOR * data.deviation) ** 2, 25, 1e-7)
+    for count in range(4):
+        model, r, _ = levenberg(inputs, y, model, 2, 1e-12, stop=1e-3)
+        model = _pruned(model, 1e-7)
+        model, r, _ = levenberg(inputs, y, model, 2, 1e-13 if count < 2 else 0.0, stop=1e-3)
+        model = _pruned(model, 1e-8)
+        r = y - predict(inputs, model)
+        model, r, gone = reduced_near(inputs, y, model, r, rule)
+        if not gone:
+            break
+    model, r, _ = levenberg(inputs, y, model, 2, 0.0, stop=0.5)
+    model = _pruned(model, 1e-9)
+    return model, y - predict(inputs, model)
+
+
+def _pruned(model: Lines, share: float) -> Lines:
+    """Return the model without lines, entries and bends below a share of the largest strength."""
+    if not model.n_lines and not model.axes.any():
+        return model
+    limit = share * max(float(model.norms.max(initial=0.0)), float(np.abs(model.axes).max()))
+    model = model.select(model.norms > limit)
+    line, coordinate = np.nonzero(model.support & (np.abs(model.weights) < limit))
+    return merged(model.without(line, coordinate).tidy(), 1e-6)
