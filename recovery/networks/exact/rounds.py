@@ -38,13 +38,10 @@ class Data:
         Samples, scaled so that every input has a deviation near 1.
     y : array of float64, shape (n,)
         Targets, scaled so that weights are near 1.
-    unit : float
-        Size of a planted weight of size 1 in these units.
     """
 
     X: Any
     y: Any
-    unit: float
     single: Inputs = field(init=False)
     X_single: Any = field(init=False)
     quadratic: Quadratic = field(init=False)
@@ -148,7 +145,7 @@ def _round(
     """Make the changes of one round; return the model, its residual, and whether anything changed."""
     line, coordinate, around = additions(inputs, model, r)
     directions, amplitudes = births(data.quadratic, model, r)
-    found = [] if first else splits(inputs, data.X_single, model, r, widths(deviation, data.unit))
+    found = [] if first else splits(inputs, data.X_single, model, r, widths(deviation))
     model, dropped = drops(inputs, model, around, deviation, all_at_once=first)
     if len(line):
         support = model.support.copy()

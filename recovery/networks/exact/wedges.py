@@ -48,13 +48,13 @@ class Split:
     amplitude: float
 
 
-def widths(deviation: float, unit: float) -> list[float]:
-    """Return the angles to try at a deviation of the residual, for weights of size `unit`.
+def widths(deviation: float) -> list[float]:
+    """Return the angles to try at a deviation of the residual, for weights of size 1.
 
     The residual of a line that should be two, of strength c and tau apart, is about c tau^(3/2), so
-    tau = (sd / c)^(2/3).
+    tau = (sd / c)^(2/3), here with c = .3.
     """
-    expected = min(0.2, (deviation / (0.3 * unit)) ** (2 / 3))
+    expected = min(0.2, (deviation / 0.3) ** (2 / 3))
     return [tau for tau in WIDTHS if expected / 30 <= tau <= max(4 * expected, 0.01)]
 
 
