@@ -2,8 +2,8 @@
 
 Of |u . x| with Gaussian inputs and |u| = 1, the part of degree q in Hermite polynomials is
 alpha_q / q! times the q-th Hermite polynomial of u . x, with alpha_4 = -sqrt(2/pi), alpha_6 = 3 sqrt(2/pi). So the
-moments <r, h_a(x_i) h_b(x_k)> with a + b = 4, 6 show lines in the plane of inputs i and k, at any angle of it; ascent of
-<r, |u . x|> then lets further inputs in. Constants are those of standard normal inputs: for others this is a
+moments <r, h_a(x_i) h_b(x_k)> with a + b = 4, 6 show lines in the plane of inputs i and k, at any angle of it; ascent
+of <r, |u . x|> then lets further inputs in. Constants are those of standard normal inputs: for others this is a
 heuristic, like all of the search; what it proposes is tested with the data's own second moments.
 """
 

@@ -19,7 +19,7 @@ from planted.networks import ReLUNetwork
 from recovery.mlp.losses import psnr
 from recovery.mlp.record import FitState
 from recovery.networks.exact.model import Inputs, Lines
-from recovery.networks.exact.neurons import Neurons, oriented, outputs, polished
+from recovery.networks.exact.neurons import Neurons, oriented, polished
 from recovery.networks.exact.newton import gram, size, spread
 from recovery.networks.exact.rounds import EXACT, Data, Fit, rounds
 from recovery.networks.exact.search import search
@@ -31,6 +31,8 @@ ONE_SIGN = 0.97
 """If the quadratic part of y has this share of its eigenvalues, by size, on one side, all lines start with its sign."""
 ATOMS = 1000
 """The search has 2 m atoms, or as many as this if that is less, but at least m."""
+ZERO_BEND = 1e-9
+"""Bends on the axes up to this share of the largest number of the form are none."""
 EPS = float(np.finfo(np.float64).eps)
 
 
@@ -82,7 +84,9 @@ class ExactFit:
         return self.kink_form.supports
 
     def __repr__(self) -> str:
-        size = "no network" if self.network is None else f"{self.network.n_neurons} neurons, {self.network.sparsity} weights"
+        size = "no network"
+        if self.network is not None:
+            size = f"{self.network.n_neurons} neurons, {self.network.sparsity} weights"
         return (
             f"ExactFit({self.status.name}, {size}, {self.kink_form.n_lines} lines, "
             f"relative residual {self.relative_residual:.1e}, {self.n_iter} rounds)"
@@ -217,9 +221,9 @@ def fit_exact(
 
     Notes
     -----
-    The model is b . x + sum_i a_i |x_i| + sum_l sigma_l |w_l . x| with dense b and a, sparse w_l and sigma_l = +-1: what
-    the function determines, without orientations, and linear in (b, a, w) while no gate moves. Adam with a falling l1
-    penalty finds most lines; rounds on all rows polish them (Levenberg-Marquardt), test single entries (t tests, with
+    The model is b . x + sum_i a_i |x_i| + sum_l sigma_l |w_l . x| with dense b and a, sparse w_l and sigma_l = +-1:
+    what the function determines, without orientations, and linear in (b, a, w) while no gate moves. Adam with an l1
+    penalty that falls to 0 finds most lines; rounds on all rows polish them (Levenberg-Marquardt), test single entries (t tests, with
     the other parameters following), let lines be born from the residual's moments of degrees 4 and 6, split close
     lines (wedge test) and merge them again (trials on a few inputs, polished before they are judged). The finish keeps
     the fewest lines whose residual is rounding. Derived here.
@@ -314,9 +318,7 @@ def _starts(
             break
         progress.start = start
         if progress.stop is None:
-            model = search(
-                data.X_single, target, signs, steps, draw, lambda sd, _: progress.batch(sd, count, weights)
-            )
+            model = search(data.X_single, target, signs, steps, draw, lambda sd, _: progress.batch(sd, count, weights))
         else:
             model = Lines.none(data.single.n_inputs)
         fit = rounds(data, model, most if progress.stop is None else 0, progress.round)
@@ -351,7 +353,10 @@ def _answer(
         )
     network, relative, note = _network(X, data, fit, units, m, s, draw)
     status, determined = _determined(data, fit)
-    found = form(X) if network is None else network(X)
+    if network is None:
+        found = form(X)
+    else:  # its form is better determined than the free one
+        found, form = network(X), network.kink_form()
     exact = f"exact to rounding: relative residual {relative:.1e}, {form.n_lines} lines"
     message = "; ".join(part for part in (status.value, determined or exact, note) if part)
     return ExactFit(network, form, psnr(found, y), relative, progress.n_iter, status, message, progress.history)
@@ -359,7 +364,8 @@ def _answer(
 
 def _kink_form(X: Any, model: Lines, units: _Units) -> KinkForm:
     """Return lines, bends on the axes and linear part in the caller's units."""
-    limit = 1e-9 * max(float(np.abs(model.axes).max(initial=0.0)), float(model.norms.max(initial=0.0)))
+    largest = np.abs(model.axes).max(), np.abs(model.linear).max(), model.norms.max(initial=0.0)
+    limit = ZERO_BEND * float(max(largest))
     axis = np.flatnonzero(np.abs(model.axes) > limit)
     weights = np.concatenate([model.weights, np.eye(len(model.axes))[axis] * np.abs(model.axes[axis])[:, None]])
     signs = np.concatenate([model.signs, np.sign(model.axes[axis])])
@@ -390,9 +396,13 @@ def _network(
     if relative > EXACT:
         return None, fit.relative, f"no network of the kink form reaches its residual (it is at {relative:.1e})"
     if count > m or weights > s:
-        return None, fit.relative, (
-            f"the kink form does not fit into n_neurons={m} and sparsity={s}: the smallest network found for it has "
-            f"{count} neurons and {weights} weights"
+        return (
+            None,
+            fit.relative,
+            (
+                f"the kink form does not fit into n_neurons={m} and sparsity={s}: the smallest network found for it "
+                f"has {count} neurons and {weights} weights"
+            ),
         )
     return _in_units(X, neurons, units), relative, ""
 
@@ -432,5 +442,8 @@ def _determined(data: Data, fit: Fit) -> tuple[Status, str]:
     try:
         scipy.linalg.cho_factor(H / np.outer(scale, scale), check_finite=False)
     except np.linalg.LinAlgError:
-        return Status.STALLED, "the residual is rounding, but the data do not determine the fit: its columns are dependent"
+        return (
+            Status.STALLED,
+            "the residual is rounding, but the data do not determine the fit: its columns are dependent",
+        )
     return Status.CONVERGED, ""

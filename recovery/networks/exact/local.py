@@ -217,7 +217,7 @@ def reduced_near(inputs: Inputs, y: Any, model: Lines, r: Any, rule: Rule) -> tu
 
 
 def _pairs(near: np.ndarray, limit: np.ndarray) -> list[tuple[int, int]]:
-    """Return pairs of lines, or of a line and an axis (numbered behind the lines), closer than `limit`, closest first."""
+    """Return pairs of lines, or of a line and an axis (numbered behind the lines), within `limit`, closest first."""
     count = len(near)
     close = near < limit
     close[:, :count] = np.triu(close[:, :count], 1)

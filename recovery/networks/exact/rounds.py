@@ -184,6 +184,7 @@ def finish(data: Data, model: Lines) -> tuple[Lines, Any]:
     at a residual of rounding, hence the trials.
     """
     inputs, y = data.double, data.y
+    model = _bent(inputs, model)
     rule = Rule(NEAR, inputs.n_samples * (FLOOR * data.deviation) ** 2, 25, 1e-7)
     for count in range(4):
         model, r, _ = levenberg(inputs, y, model, 2, 1e-12, stop=1e-3)
@@ -197,6 +198,23 @@ def finish(data: Data, model: Lines) -> tuple[Lines, Any]:
     model, r, _ = levenberg(inputs, y, model, 2, 0.0, stop=0.5)
     model = _pruned(model, 1e-9)
     return model, y - predict(inputs, model)
+
+
+def _bent(inputs: Inputs, model: Lines) -> Lines:
+    """Return the same values on the data with lines that no sample lies beyond moved to the linear part."""
+    xp = inputs.xp
+    weights = inputs.put(model.weights)
+    low, high = xp.zeros(model.n_lines, dtype=inputs.dtype), xp.zeros(model.n_lines, dtype=inputs.dtype)
+    for rows in inputs.blocks(model.n_lines) if model.n_lines else ():
+        Z = weights @ inputs.XT[:, rows]
+        low, high = xp.minimum(low, Z.min(axis=1)), xp.maximum(high, Z.max(axis=1))
+    below, above = arrays.to_numpy(low) < 0, arrays.to_numpy(high) > 0
+    flat = ~(below & above)
+    if not flat.any():
+        return model
+    linear = model.linear + (model.signs * np.where(above, 1.0, -1.0) * flat) @ model.weights
+    kept = model.select(~flat)
+    return Lines(linear, kept.axes, kept.weights, kept.signs, kept.support)
 
 
 def _pruned(model: Lines, share: float) -> Lines:

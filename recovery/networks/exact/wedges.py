@@ -1,4 +1,4 @@
-"""The wedge test: is there a second line close to a line or axis?
+"""The wedge test for a second line close to a line or axis.
 
 Where two lines u and v are close, |u . x| and |v . x| differ in kink only on the rows between them, the wedge. For
 v = u +- tau e_i, phi = 2 |v . x| on the rows where sign(v . x) != sign(u . x), 0 elsewhere, is what a kink at v adds to
@@ -16,7 +16,7 @@ from planted.base import arrays
 from recovery.networks.exact.model import Inputs, Lines
 from recovery.networks.exact.newton import size
 
-__all__ = ["Split", "widths", "splits"]
+__all__ = ["Split", "splits", "widths"]
 
 WIDTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 2.5e-1)
 """Trial angles tau, radians."""
@@ -79,10 +79,9 @@ def splits(inputs: Inputs, X: Any, model: Lines, r: Any, taus: list[float]) -> l
     list of Split
         Those whose gain is above 45, and above a twentieth of the largest.
     """
-    d = inputs.n_inputs
-    if not taus:
+    units = np.concatenate([model.units, np.eye(inputs.n_inputs)[inputs.bent]])
+    if not (taus and len(units)):
         return []
-    units = np.concatenate([model.units, np.eye(d)[inputs.bent]])
     deviation = size(r)
     along, own = _sums(X, units, (r / deviation).astype(X.dtype), taus)
     gain = np.where(own > 0, along**2 / np.where(own > 0, own, 1.0), 0.0).reshape(len(units), -1)
