@@ -223,10 +223,10 @@ def fit_exact(
     -----
     The model is b . x + sum_i a_i |x_i| + sum_l sigma_l |w_l . x| with dense b and a, sparse w_l and sigma_l = +-1:
     what the function determines, without orientations, and linear in (b, a, w) while no gate moves. Adam with an l1
-    penalty that falls to 0 finds most lines; rounds on all rows polish them (Levenberg-Marquardt), test single entries (t tests, with
-    the other parameters following), let lines be born from the residual's moments of degrees 4 and 6, split close
-    lines (wedge test) and merge them again (trials on a few inputs, polished before they are judged). The finish keeps
-    the fewest lines whose residual is rounding. Derived here.
+    penalty that falls to 0 finds most lines. Rounds on all rows polish them (Levenberg-Marquardt), test single entries
+    (t tests, with the other parameters following), let lines be born from the residual's moments of degrees 4 and 6,
+    split close lines (wedge test) and merge them again (trials on a few inputs, polished before they are judged). The
+    finish keeps the fewest lines whose residual is rounding. Derived here.
 
     "Exact to rounding" is a statement about the data: |r| <= 1e-12 |y|, fewer parameters than samples, independent
     columns. It is not a proof that no other network fits.
