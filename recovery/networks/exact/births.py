@@ -193,9 +193,10 @@ def _ascend(inputs: Inputs, r: Any, units: np.ndarray) -> tuple[np.ndarray, np.n
         total = xp.zeros(units.shape, dtype=np.float64)
         for part in inputs.blocks(len(units)):
             block = inputs.XT[:, part]
-            gates = xp.sign(at @ block)
-            gates *= r[part]
-            total += (gates @ block.T).astype(np.float64)
+            # sign(z) = 2 [z > 0] - 1
+            pulled = block * r[part]
+            open_on = (at @ block > 0).astype(inputs.dtype)
+            total += (2 * (open_on @ pulled.T) - pulled.sum(axis=1)).astype(np.float64)
         slope = arrays.to_numpy(total)
         along = (slope * units).sum(axis=1)
         if step == ASCENTS:

@@ -49,13 +49,14 @@ def additions(inputs: Inputs, model: Lines, r: Any) -> tuple[np.ndarray, np.ndar
 def _screened(inputs: Inputs, model: Lines, r: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return the missing entries whose columns are most correlated with r."""
     xp = inputs.xp
-    weights, signs = inputs.put(model.weights), inputs.put(model.signs)[:, None]
+    weights = inputs.put(model.weights)
     total = xp.zeros(model.weights.shape, dtype=np.float64)
     for rows in inputs.blocks(model.n_lines + inputs.n_inputs):
         block = inputs.XT[:, rows]
-        gates = xp.sign(weights @ block) * signs
-        gates *= r[rows]
-        total += (gates @ block.T).astype(np.float64)
+        # sign(z) = 2 [z > 0] - 1; the sign of the line is of no matter here
+        pulled = block * r[rows]
+        open_on = (weights @ block > 0).astype(inputs.dtype)
+        total += (2 * (open_on @ pulled.T) - pulled.sum(axis=1)).astype(np.float64)
     t = np.abs(arrays.to_numpy(total)) / (sqrt(inputs.n_samples) * size(r) * SPREAD_ENTRY)
     t[model.support] = 0.0
     line, coordinate = np.nonzero(t > SCREEN)

@@ -176,7 +176,7 @@ def fit_exact(
     *,
     n_neurons: int,
     sparsity: int,
-    search_steps: int = 12_000,
+    search_steps: int = 4000,
     restarts: int = 2,
     max_rounds: int = 80,
     time_limit: float | None = None,
@@ -195,7 +195,7 @@ def fit_exact(
         m >= 1, the largest number of neurons of the answer.
     sparsity : int
         s, the largest number of non-zero weights of the answer, from 0 to d m.
-    search_steps : int, default 12,000
+    search_steps : int, default 4000
         Steps of the search, on batches of 500 rows.
     restarts : int, default 2
         Largest number of further searches, made while the fit is not exact.

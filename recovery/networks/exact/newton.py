@@ -39,7 +39,7 @@ def gram(inputs: Inputs, model: Lines, r: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def levenberg(
-    inputs: Inputs, y: Any, model: Lines, steps: int, damping: float, stop: float = 0.01, r: Any = None
+    inputs: Inputs, y: Any, model: Lines, steps: int, damping: float, stop: float = 0.01, enough: float = 0.0
 ) -> tuple[Lines, Any, float]:
     """Make damped Gauss-Newton steps on the support.
 
@@ -58,17 +58,19 @@ def levenberg(
         makes plain Gauss-Newton steps.
     stop : float
         Stop once |r|^2 falls by a smaller share than this.
-    r : array, optional
-        y - f of the start.
+    enough : float
+        Stop once |r|^2 is at most this.
 
     Returns
     -------
     model, r, damping
         The best iterate, its residual, and the damping for the next call.
     """
-    r = y - predict(inputs, model) if r is None else r
+    r = y - predict(inputs, model)
     best = square(r)
     for _ in range(steps):
+        if best <= enough:
+            break
         H, g = gram(inputs, model, r)
         diagonal = np.diag(H) + 1e-9 * np.diag(H).max(initial=0.0)
         for _ in range(TRIES):

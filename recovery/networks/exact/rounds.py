@@ -25,7 +25,10 @@ NEARLY, EXACT = 1e-8, 1e-12
 """Relative residuals from which the finish is tried, and at which its result is the answer."""
 FLOOR = 1e-13
 """Relative residual that is rounding whatever the model."""
+ROUNDING = 4e-16
+"""Relative residual below which there is nothing left for a step to gain: about two units of the last place of y."""
 NEAR = 0.05
+"""Lines and axes closer than this are tried without in the finish (radians)."""
 
 
 @dataclass(eq=False)
@@ -110,13 +113,17 @@ def rounds(data: Data, model: Lines, most: int, report: Callable[[Lines, float],
     inputs, damping = data.single, 1e-3
     y = data.targets(inputs)
     best: tuple[float, Lines] = (np.inf, model)
-    idle = 0
+    idle, changed, born = 0, True, True
     for count in range(most):
         least = 1e-4 if inputs.dtype == np.float32 else 1e-6
         model, r, damping = levenberg(inputs, y, model, 3 if count else 2, float(np.clip(damping, least, 0.1)))
         if size(r) < DOUBLE * data.deviation and inputs.dtype == np.float32:
             inputs, y = data.double, data.y
             model, r, damping = levenberg(inputs, y, model, 3, 1e-6)
+        if inputs.dtype == np.float64:  # where steps converge, tests can wait
+            model, r, damping = levenberg(
+                inputs, y, model, 4, damping, 0.9, inputs.n_samples * (NEARLY * data.deviation) ** 2
+            )
         deviation = size(r)
         idle = 0 if deviation < 0.99 * best[0] else idle + 1
         if deviation < best[0]:
@@ -126,8 +133,9 @@ def rounds(data: Data, model: Lines, most: int, report: Callable[[Lines, float],
             if size(left) < EXACT * data.deviation:
                 report(done, size(left))
                 return Fit(done, size(left) / data.deviation, True)
-        model, r, changed = _round(data, inputs, y, model, r, deviation, first=count == 0)
-        if report(model, deviation) or (idle > 1 and not changed) or idle > PATIENCE:
+        bear = born or not changed or count % 3 == 0
+        model, r, changed, born = _round(data, inputs, y, model, r, deviation, first=count == 0, bear=bear)
+        if report(model, deviation) or (idle > 1 and bear and not changed) or idle > PATIENCE:
             break
     model = best[1]
     inputs, y = data.double, data.y
@@ -140,11 +148,14 @@ PATIENCE = 12
 
 
 def _round(
-    data: Data, inputs: Inputs, y: Any, model: Lines, r: Any, deviation: float, *, first: bool
-) -> tuple[Lines, Any, bool]:
-    """Make the changes of one round; return the model, its residual, and whether anything changed."""
+    data: Data, inputs: Inputs, y: Any, model: Lines, r: Any, deviation: float, *, first: bool, bear: bool
+) -> tuple[Lines, Any, bool, bool]:
+    """Make the changes of one round; return the model, its residual, whether anything changed, and was born.
+
+    Births cost more than the rest and are rare after the first rounds, so they are not looked for (`bear`) in all.
+    """
     line, coordinate, around = additions(inputs, model, r)
-    directions, amplitudes = births(data.quadratic, model, r)
+    directions, amplitudes = births(data.quadratic, model, r) if bear else (np.zeros((0, len(model.axes))), np.zeros(0))
     found = [] if first else splits(inputs, data.X_single, model, r, widths(deviation))
     model, dropped = drops(inputs, model, around, deviation, all_at_once=first)
     if len(line):
@@ -160,7 +171,8 @@ def _round(
     model, r, gone = merges(inputs, model, r, deviation)
     if len(amplitudes):
         model = model.with_lines(directions, amplitudes)
-    return model, r, bool(len(line) or dropped or split or gone or len(amplitudes))
+    born = len(amplitudes) > 0
+    return model, r, bool(len(line) or dropped or split or gone or born), born
 
 
 def finish(data: Data, model: Lines) -> tuple[Lines, Any]:
@@ -186,16 +198,17 @@ def finish(data: Data, model: Lines) -> tuple[Lines, Any]:
     inputs, y = data.double, data.y
     model = _bent(inputs, model)
     rule = Rule(NEAR, inputs.n_samples * (FLOOR * data.deviation) ** 2, 25, 1e-7)
+    rounding = inputs.n_samples * (ROUNDING * data.deviation) ** 2
     for count in range(4):
-        model, r, _ = levenberg(inputs, y, model, 2, 1e-12, stop=1e-3)
+        model, r, _ = levenberg(inputs, y, model, 2, 1e-12, 1e-3, rounding)
         model = _pruned(model, 1e-7)
-        model, r, _ = levenberg(inputs, y, model, 2, 1e-13 if count < 2 else 0.0, stop=1e-3)
+        model, r, _ = levenberg(inputs, y, model, 2, 1e-13 if count < 2 else 0.0, 1e-3, rounding)
         model = _pruned(model, 1e-8)
         r = y - predict(inputs, model)
         model, r, gone = reduced_near(inputs, y, model, r, rule)
         if not gone:
             break
-    model, r, _ = levenberg(inputs, y, model, 2, 0.0, stop=0.5)
+    model, r, _ = levenberg(inputs, y, model, 2, 0.0, 0.5, rounding)
     model = _pruned(model, 1e-9)
     return model, y - predict(inputs, model)
 
