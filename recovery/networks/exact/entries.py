@@ -81,7 +81,9 @@ def _corrected(
     return np.abs(arrays.to_numpy(along)) / (size(r) * np.sqrt(left))
 
 
-def drops(inputs: Inputs, model: Lines, around: Spread, deviation: float, *, all_at_once: bool) -> tuple[Lines, int]:
+def drops(
+    inputs: Inputs, model: Lines, around: Spread, deviation: float, *, all_at_once: bool, below: float = DROP
+) -> tuple[Lines, int]:
     """Return the model without entries that are zero to the accuracy of the data, and how many those are.
 
     Parameters
@@ -96,6 +98,8 @@ def drops(inputs: Inputs, model: Lines, around: Spread, deviation: float, *, all
         Of the residual.
     all_at_once : bool
         Try all small entries of a line together; else only the weakest of each line.
+    below : float
+        t values below this are small.
 
     Notes
     -----
@@ -104,7 +108,7 @@ def drops(inputs: Inputs, model: Lines, around: Spread, deviation: float, *, all
     """
     t = np.abs(model.weights) / (deviation * np.sqrt(around.of_lines(inputs, model)) + 1e-300)
     t = np.where(model.support, t, np.inf)
-    small = t < DROP
+    small = t < below
     if not all_at_once:
         small &= t == t.min(axis=1, keepdims=True)
     line, coordinate = model.places()

@@ -21,7 +21,7 @@ from recovery.mlp.record import FitState
 from recovery.networks.exact.model import Inputs, Lines
 from recovery.networks.exact.neurons import Neurons, oriented, polished
 from recovery.networks.exact.newton import gram, size, spread
-from recovery.networks.exact.rounds import EXACT, Data, Fit, rounds
+from recovery.networks.exact.rounds import AT_ROUNDING, EXACT, Data, Fit, rounds
 from recovery.networks.exact.search import search
 from recovery.solvers.base import Status
 
@@ -190,7 +190,8 @@ def fit_exact(
     X : array, shape (n, d)
         Inputs. The search is in float32, the end in float64, whatever the dtype.
     y : array, shape (n,)
-        Targets without noise, on the device of X. Labels that were rounded to float32 count as noise.
+        Targets without noise, on the device of X. Where all of them are float32 numbers, their rounding is what is
+        left of an exact fit.
     n_neurons : int
         m >= 1, the largest number of neurons of the answer.
     sparsity : int
@@ -228,8 +229,8 @@ def fit_exact(
     split close lines (wedge test) and merge them again (trials on a few inputs, polished before they are judged). The
     finish keeps the fewest lines whose residual is rounding. Derived here.
 
-    "Exact to rounding" is a statement about the data: |r| <= 1e-12 |y|, fewer parameters than samples, independent
-    columns. It is not a proof that no other network fits.
+    "Exact to rounding" is a statement about the data: |r| <= 1e-12 |y|, or 1.05 times the expected rounding of float32
+    labels, fewer parameters than samples, independent columns. It is not a proof that no other network fits.
 
     Examples
     --------
@@ -258,7 +259,7 @@ def fit_exact(
     if s == 0 or not bool((y != 0).any()) or not bool((X != 0).any()):
         return _nothing(X, y, Status.ZERO_SPARSITY if s == 0 else Status.ZERO_DATA)
     scaled_X, scaled_y, units = _scaled(X, y, s)
-    data = Data(scaled_X, scaled_y)
+    data = Data(scaled_X, scaled_y, _rounding(scaled_y))
     progress = _Progress(float(xp.abs(scaled_y).max()), int(X.shape[0]), units.y, time_limit, callback)
     fit = _starts(data, m, search_steps, restarts, max_rounds, draw, progress)
     return _answer(X, y, data, fit, units, m, s, progress, draw)
@@ -291,6 +292,16 @@ def _scaled(X: Any, y: Any, s: int) -> tuple[Any, Any, _Units]:
     size_y = size(target)
     shift = round(math.log2(math.sqrt(s) / 2 / max(linear, 0.2 * size_y)))
     return small, xp.ldexp(target, shift), _Units(used, exponents + more, peak - shift, len(top))
+
+
+def _rounding(y: Any) -> float:
+    """Return the root mean square of the rounding of y where all of it are float32 numbers, else 0."""
+    xp = arrays.namespace(y)
+    if not bool((y.astype(np.float32).astype(np.float64) == y).all()):
+        return 0.0
+    # half a unit of the last place at most, evenly spread: its deviation is the unit over the root of 12
+    unit = xp.ldexp(xp.ones_like(y), xp.frexp(y)[1] - 24)
+    return size(xp.where(y == 0, 0.0, unit)) / math.sqrt(12)
 
 
 def _starts(
@@ -357,7 +368,8 @@ def _answer(
         found = form(X)
     else:  # its form is better determined than the free one
         found, form = network(X), network.kink_form()
-    exact = f"exact to rounding: relative residual {relative:.1e}, {form.n_lines} lines"
+    what = "rounding" if relative <= EXACT else "the rounding of float32 labels"
+    exact = f"exact to {what}: relative residual {relative:.1e}, {form.n_lines} lines"
     message = "; ".join(part for part in (status.value, determined or exact, note) if part)
     return ExactFit(network, form, psnr(found, y), relative, progress.n_iter, status, message, progress.history)
 
@@ -393,7 +405,7 @@ def _network(
     neurons, r = polished(inputs, data.y, neurons)
     relative = size(r) / data.deviation
     count, weights = neurons.size
-    if relative > EXACT:
+    if relative > max(EXACT, AT_ROUNDING * data.rounding / data.deviation):
         return None, fit.relative, f"no network of the kink form reaches its residual (it is at {relative:.1e})"
     if count > m or weights > s:
         return (
@@ -418,7 +430,7 @@ def _tolerance(inputs: Inputs, data: Data, fit: Fit) -> np.ndarray:
     total[inputs.straight] += variance[:first]
     total[inputs.bent] += variance[first:second]
     total += np.where(model.support, around.of_lines(inputs, model), 0.0).sum(axis=0)
-    level = max(fit.relative, 4 * EPS) * data.deviation
+    level = max(fit.relative * data.deviation, data.rounding, 4 * EPS * data.deviation)
     largest = max(float(np.abs(model.linear).max()), float(np.abs(model.axes).max()))
     return 50 * level * np.sqrt(total) + 64 * EPS * largest
 

@@ -13,7 +13,7 @@ from recovery.networks.exact.births import Quadratic, births
 from recovery.networks.exact.entries import additions, drops
 from recovery.networks.exact.local import Rule, merges, reduced_near, repair
 from recovery.networks.exact.model import Inputs, Lines, predict
-from recovery.networks.exact.newton import levenberg, size
+from recovery.networks.exact.newton import gram, levenberg, size, spread
 from recovery.networks.exact.search import merged
 from recovery.networks.exact.wedges import splits, widths
 
@@ -27,6 +27,8 @@ FLOOR = 1e-13
 """Relative residual that is rounding whatever the model."""
 ROUNDING = 4e-16
 """Relative residual below which there is nothing left for a step to gain: about two units of the last place of y."""
+AT_ROUNDING = 1.05
+"""A fit is at the rounding of float32 labels when its residual is at most this times as large."""
 NEAR = 0.05
 """Lines and axes closer than this are tried without in the finish (radians)."""
 
@@ -41,10 +43,13 @@ class Data:
         Samples, scaled so that every input has a deviation near 1.
     y : array of float64, shape (n,)
         Targets, scaled so that weights are near 1.
+    rounding : float
+        Root mean square of the rounding of y, where all of y are float32 numbers; 0 else.
     """
 
     X: Any
     y: Any
+    rounding: float = 0.0
     single: Inputs = field(init=False)
     X_single: Any = field(init=False)
     quadratic: Quadratic = field(init=False)
@@ -79,7 +84,7 @@ class Fit:
     relative : float
         Root mean square of the residual over that of y, in float64.
     exact : bool
-        Whether that is what rounding leaves.
+        Whether that is what rounding leaves: of float64, or of the labels where they are float32 numbers.
     """
 
     model: Lines
@@ -131,6 +136,11 @@ def rounds(data: Data, model: Lines, most: int, report: Callable[[Lines, float],
         if deviation < NEARLY * data.deviation:
             done, left = finish(data, model)
             if size(left) < EXACT * data.deviation:
+                report(done, size(left))
+                return Fit(done, size(left) / data.deviation, True)
+        if deviation < 3 * data.rounding:
+            done, left = finish_rounded(data, model)
+            if size(left) < AT_ROUNDING * data.rounding:
                 report(done, size(left))
                 return Fit(done, size(left) / data.deviation, True)
         bear = born or not changed or count % 3 == 0
@@ -211,6 +221,42 @@ def finish(data: Data, model: Lines) -> tuple[Lines, Any]:
     model, r, _ = levenberg(inputs, y, model, 2, 0.0, 0.5, rounding)
     model = _pruned(model, 1e-9)
     return model, y - predict(inputs, model)
+
+
+def finish_rounded(data: Data, model: Lines) -> tuple[Lines, Any]:
+    """Like :func:`finish`, for labels that were rounded to float32: entries stay where they are six deviations from 0.
+
+    Parameters
+    ----------
+    data : Data
+        The data.
+    model : Lines
+        A model whose residual is nearly the rounding of the labels.
+
+    Returns
+    -------
+    model, r
+        The fit and its residual, in float64.
+    """
+    inputs, y = data.double, data.y
+    model = _bent(inputs, model)
+    floor = inputs.n_samples * (1.01 * data.rounding) ** 2
+    rule = Rule(NEAR, floor, 25, 1e-7)
+    for _ in range(MOST_DROPS):
+        model, r, _ = levenberg(inputs, y, model, 3, 1e-12, 1e-3)
+        H, _ = gram(inputs, model, r)
+        deviation = max(size(r), data.rounding)
+        model, dropped = drops(inputs, model, spread(inputs, H), deviation, all_at_once=False, below=CLEAR)
+        model = model.tidy()
+        r = y - predict(inputs, model)
+        model, r, gone = reduced_near(inputs, y, model, r, rule)
+        if not (dropped or gone):
+            break
+    model, r, _ = levenberg(inputs, y, model, 3, 0.0, 1e-3)
+    return model, r
+
+
+MOST_DROPS, CLEAR = 40, 6.0
 
 
 def _bent(inputs: Inputs, model: Lines) -> Lines:
