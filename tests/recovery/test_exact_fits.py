@@ -32,7 +32,7 @@ def fit(X, y, m=4, s=12, **options):
 
 
 def assert_exact(found, truth, atol=1e-12):
-    assert found.status is Status.CONVERGED
+    assert found.status is Status.EXACT
     assert found.success
     assert "exact to rounding" in found.message
     assert found.relative_residual < 1e-14
@@ -57,6 +57,33 @@ def test_all_negative_networks_are_exact():
     found = fit(X, -y)
     assert (found.network.output == -1).all()
     assert_exact(found, planted.ReLUNetwork([truth.hidden, -truth.output]))
+
+
+@pytest.mark.parametrize("signs", ["positive", "mixed"])
+def test_labels_in_float32_are_exact_to_their_rounding(backend, signs):
+    X, y, truth = problem(signs=signs)
+    found = fit(backend.put(X), backend.put(y.astype(np.float32)))
+    assert found.status is Status.EXACT
+    assert "the rounding of float32 labels" in found.message
+    # evenly spread in half a unit of the last place: 2^-24 |y| / sqrt(3) at most
+    assert 1e-9 < found.relative_residual < 2.0**-24
+    assert planted.match_networks(found.network, truth, atol=1e-6).exact
+    assert planted.match_networks(found.kink_form, truth, atol=1e-6).exact
+
+
+def test_noise_of_the_size_of_float32_is_not_exact_for_float64_labels():
+    X, y, _ = problem()
+    noisy = y * (1 + 1e-7 * np.random.default_rng(0).standard_normal(len(y)))
+    found = fit(X, noisy, restarts=0)
+    assert not found.success
+    assert found.relative_residual > 1e-8
+
+
+def test_rounds_that_are_used_up_say_so():
+    X, y, _ = problem()
+    found = fit(X, y, max_rounds=1, restarts=0, search_steps=200)
+    assert found.status is Status.STEP_LIMIT
+    assert found.n_iter == 1
 
 
 @pytest.mark.slow
@@ -112,7 +139,7 @@ def test_a_form_that_does_not_fit_says_so():
     X, y, truth = problem()
     found = fit(X, y, m=truth.kink_form().n_lines - 1, s=12)
     assert found.network is None
-    assert found.status is Status.CONVERGED
+    assert found.status is Status.EXACT
     assert "does not fit into n_neurons=" in found.message
     assert planted.match_networks(found.kink_form, truth, atol=1e-12).exact
     assert "no network" in repr(found)
@@ -125,7 +152,7 @@ def test_noise_is_not_called_exact():
     X, y, _ = problem(n=400)
     noisy = y + 0.1 * np.random.default_rng(0).standard_normal(len(y))
     found = fit(X, noisy, search_steps=500, restarts=0)
-    assert found.status is Status.STALLED
+    assert found.status is Status.AT_REST
     assert not found.success
     assert found.network is None
     assert "came to rest" in found.message
@@ -235,7 +262,7 @@ def test_bad_arguments_are_refused(change, error, words):
 def test_fits_are_values():
     X, y, _ = problem()
     found = fit(X, y)
-    assert repr(found).startswith("ExactFit(CONVERGED, ")
+    assert repr(found).startswith("ExactFit(EXACT, ")
     assert len(repr(found)) < 120
     assert found.supports == found.kink_form.supports
     assert isinstance(found, ExactFit)

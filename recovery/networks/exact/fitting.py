@@ -55,8 +55,8 @@ class ExactFit:
     n_iter : int
         Rounds of tests on all rows, over all starts.
     status : Status
-        ``CONVERGED`` if the fit is exact to rounding and the data determine it; ``STALLED`` if it came to rest before,
-        ``STEP_LIMIT``, ``TIME_LIMIT`` or ``STOPPED`` if it was ended.
+        ``EXACT`` if the residual is rounding and the data determine the fit; ``AT_REST`` if it came to rest without
+        that; ``STEP_LIMIT``, ``TIME_LIMIT`` or ``STOPPED`` if it was ended.
     message : str
         The same as a sentence, with what else is worth knowing.
     history : dict of list
@@ -353,10 +353,8 @@ def _answer(
     """Put a fit into the caller's units, and into a network where it is exact and fits into m and s."""
     form = _kink_form(X, fit.model, units)
     if not fit.exact:
-        status = progress.stop or Status.STALLED
-        note = f"the fit is not exact (relative residual {fit.relative:.1e}), so no network was made of its kink form"
-        if status is Status.STALLED:
-            note = "the fit came to rest: " + note
+        status = progress.stop or (Status.AT_REST if fit.rested else Status.STEP_LIMIT)
+        note = f"relative residual {fit.relative:.1e}, so no network was made of the kink form"
         relative = fit.relative
         found = form(X)
         return ExactFit(
@@ -368,8 +366,8 @@ def _answer(
         found = form(X)
     else:  # its form is better determined than the free one
         found, form = network(X), network.kink_form()
-    what = "rounding" if relative <= EXACT else "the rounding of float32 labels"
-    exact = f"exact to {what}: relative residual {relative:.1e}, {form.n_lines} lines"
+    what = "" if relative <= EXACT else ", the rounding of float32 labels"
+    exact = f"relative residual {relative:.1e}{what}, {form.n_lines} lines"
     message = "; ".join(part for part in (status.value, determined or exact, note) if part)
     return ExactFit(network, form, psnr(found, y), relative, progress.n_iter, status, message, progress.history)
 
@@ -445,7 +443,7 @@ def _determined(data: Data, fit: Fit) -> tuple[Status, str]:
     inputs, model = data.double, fit.model
     unknowns = len(inputs.straight) + len(inputs.bent) + int(model.support.sum())
     if unknowns >= inputs.n_samples:
-        return Status.STALLED, (
+        return Status.AT_REST, (
             f"the residual is rounding, but the data do not determine the fit: {inputs.n_samples} samples for "
             f"{unknowns} parameters"
         )
@@ -455,7 +453,7 @@ def _determined(data: Data, fit: Fit) -> tuple[Status, str]:
         scipy.linalg.cho_factor(H / np.outer(scale, scale), check_finite=False)
     except np.linalg.LinAlgError:
         return (
-            Status.STALLED,
+            Status.AT_REST,
             "the residual is rounding, but the data do not determine the fit: its columns are dependent",
         )
-    return Status.CONVERGED, ""
+    return Status.EXACT, ""

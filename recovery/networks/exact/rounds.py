@@ -85,11 +85,14 @@ class Fit:
         Root mean square of the residual over that of y, in float64.
     exact : bool
         Whether that is what rounding leaves: of float64, or of the labels where they are float32 numbers.
+    rested : bool
+        Whether the rounds came to an end by themselves.
     """
 
     model: Lines
     relative: float
     exact: bool
+    rested: bool = True
 
 
 def rounds(data: Data, model: Lines, most: int, report: Callable[[Lines, float], bool]) -> Fit:
@@ -118,7 +121,7 @@ def rounds(data: Data, model: Lines, most: int, report: Callable[[Lines, float],
     inputs, damping = data.single, 1e-3
     y = data.targets(inputs)
     best: tuple[float, Lines] = (np.inf, model)
-    idle, changed, born = 0, True, True
+    idle, changed, born, rested = 0, True, True, False
     for count in range(most):
         least = 1e-4 if inputs.dtype == np.float32 else 1e-6
         model, r, damping = levenberg(inputs, y, model, 3 if count else 2, float(np.clip(damping, least, 0.1)))
@@ -145,12 +148,15 @@ def rounds(data: Data, model: Lines, most: int, report: Callable[[Lines, float],
                 return Fit(done, size(left) / data.deviation, True)
         bear = born or not changed or count % 3 == 0
         model, r, changed, born = _round(data, inputs, y, model, r, deviation, first=count == 0, bear=bear)
-        if report(model, deviation) or (idle > 1 and bear and not changed) or idle > PATIENCE:
+        if report(model, deviation):
+            break
+        if (idle > 1 and bear and not changed) or idle > PATIENCE:
+            rested = True
             break
     model = best[1]
     inputs, y = data.double, data.y
     model, r, _ = levenberg(inputs, y, model, 3, 1e-6)
-    return Fit(model, size(r) / data.deviation, False)
+    return Fit(model, size(r) / data.deviation, False, rested)
 
 
 PATIENCE = 12
