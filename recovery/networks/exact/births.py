@@ -27,10 +27,12 @@ SPREAD_ENTRY = sqrt(1 - 2 / pi)
 """Deviation of sign(z) x for correlated z and x without its linear part, at least."""
 DEGREES = {4: -MEAN, 6: 3 * MEAN}
 ANGLES = 48
-CANDIDATES, SMALLEST = 300, 4.0
+CANDIDATES, SMALLEST = 150, 4.0
 ASCENTS, STAY, ENTER = 8, 3.0, 4.5
 ACCEPT, SHARE, MOST = 5.5, 0.4, 40
 ROBUST = 5.0
+PROJECTION = 6
+"""Conjugate gradient steps that take quadratics out of a residual."""
 
 
 class Quadratic:
@@ -119,7 +121,7 @@ def births(quadratic: Quadratic, model: Lines, r: Any) -> tuple[np.ndarray, np.n
     """
     inputs, xp = quadratic.inputs, quadratic.inputs.xp
     deviation = float(r.std())
-    scaled = quadratic.project((r / deviation).astype(inputs.dtype), 10)
+    scaled = quadratic.project((r / deviation).astype(inputs.dtype), PROJECTION)
     start = _in_planes(inputs, scaled)
     if not len(start):
         return np.zeros((0, inputs.n_inputs)), np.zeros(0)

@@ -138,7 +138,7 @@ def _enumerated(values: np.ndarray, target: float, a: float, tolerance: float) -
     order = np.argsort(sums, kind="stable")
     sums = sums[order]
     others = second @ values[half:]
-    found = []
+    found: list[np.ndarray] = []
     for goal in goals:
         low = np.searchsorted(sums, goal - others - tolerance)
         high = np.searchsorted(sums, goal - others + tolerance, side="right")

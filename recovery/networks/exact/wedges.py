@@ -87,7 +87,8 @@ def splits(inputs: Inputs, X: Any, model: Lines, r: Any, taus: list[float]) -> l
     gain = np.where(own > 0, along**2 / np.where(own > 0, own, 1.0), 0.0).reshape(len(units), -1)
     best = gain.argmax(axis=1)
     top = gain[np.arange(len(units)), best]
-    norms, found = model.norms, []
+    norms = model.norms
+    found: list[Split] = []
     for k in np.argsort(-top, kind="stable"):
         if top[k] < max(GAIN, SHARE * float(top.max())) or len(found) >= MOST:
             break
