@@ -159,6 +159,8 @@ def rounds(data: Data, model: Lines, most: int, report: Callable[[Lines, float],
     return Fit(model, size(r) / data.deviation, False, rested)
 
 
+CHEAP = 100_000
+"""Squared parameters of repairs that are made in any case."""
 PATIENCE = 12
 """Rounds without a fall of the residual by one per cent after which the fit counts as at rest."""
 
@@ -180,8 +182,15 @@ def _round(
         model = Lines(model.linear, model.axes, model.weights, model.signs, support)
     model = model.tidy()
     r = y - predict(inputs, model)
-    split = 0
+    split, spent = 0, 0
+    whole = 2 * model.linear.size + int(model.support.sum())
     for one in found:
+        # dense lines have subproblems as large as the whole: not many of those in a round
+        touched = one.direction != 0
+        inside = ~model.support[:, ~touched].any(axis=1)
+        spent += (2 * int(touched.sum()) + int(model.support[inside].sum())) ** 2
+        if spent > whole**2 + CHEAP:
+            break
         model, r, accepted = repair(inputs, model, r, one)
         split += accepted
     model, r, gone = merges(inputs, model, r, deviation)
