@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -265,4 +268,7 @@ def test_fits_are_values():
     assert repr(found).startswith("ExactFit(EXACT, ")
     assert len(repr(found)) < 120
     assert found.supports == found.kink_form.supports
+    assert pickle.loads(pickle.dumps(found)) == found
+    assert copy.deepcopy(found) == found
+    assert fit(X, 2 * y) != found
     assert isinstance(found, ExactFit)
