@@ -159,8 +159,8 @@ def rounds(data: Data, model: Lines, most: int, report: Callable[[Lines, float],
     return Fit(model, size(r) / data.deviation, False, rested)
 
 
-CHEAP = 100_000
-"""Squared parameters of repairs that are made in any case."""
+CHEAP = 200_000
+"""Squares of the numbers of parameters of the repairs of one round, in all, that are made in any case."""
 PATIENCE = 12
 """Rounds without a fall of the residual by one per cent after which the fit counts as at rest."""
 
@@ -183,13 +183,15 @@ def _round(
     model = model.tidy()
     r = y - predict(inputs, model)
     split, spent = 0, 0
-    whole = 2 * model.linear.size + int(model.support.sum())
+    # dense lines have subproblems as large as the whole: those wait until the entries are at rest
+    allowed = CHEAP
+    if not (len(line) or dropped):
+        allowed += (2 * model.linear.size + int(model.support.sum())) ** 2
     for one in found:
-        # dense lines have subproblems as large as the whole: not many of those in a round
         touched = one.direction != 0
         inside = ~model.support[:, ~touched].any(axis=1)
         spent += (2 * int(touched.sum()) + int(model.support[inside].sum())) ** 2
-        if spent > whole**2 + CHEAP:
+        if spent > allowed:
             break
         model, r, accepted = repair(inputs, model, r, one)
         split += accepted
