@@ -23,7 +23,7 @@ WIDTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 2.5e-1)
 REACH = 2.5
 """Rows with |u . x| up to this times tau are looked at; inputs have deviation 1."""
 ROWS, CHUNK = 4000, 1000
-GAIN, SHARE, MOST = 45.0, 0.05, 30
+GAIN, SHARE, MOST = 45.0, 0.05, 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +59,7 @@ def widths(deviation: float) -> list[float]:
 
 
 def splits(inputs: Inputs, X: Any, model: Lines, r: Any, taus: list[float]) -> list[Split]:
-    """Return the best second lines, at most thirty, best first.
+    """Return the best second lines, at most ten, best first.
 
     Parameters
     ----------
