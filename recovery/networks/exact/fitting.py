@@ -324,8 +324,9 @@ def _starts(
         signs = np.full(count, math.copysign(1.0, ratio))
     weights = (count + 2) * data.single.n_inputs
     best: Fit | None = None
+    done = False
     for start in range(restarts + 1):
-        if best is not None and (best.exact or progress.stop is not None):
+        if done or (progress.stop is not None and best is not None):
             break
         progress.start = start
         if progress.stop is None:
@@ -333,7 +334,9 @@ def _starts(
         else:
             model = Lines.none(data.single.n_inputs)
         fit = rounds(data, model, most if progress.stop is None else 0, progress.round)
-        if best is None or fit.relative < best.relative:
+        # surplus lines that cancel reach a residual of rounding, too: another start may need none
+        done = fit.exact and _determined(data, fit)[0].success
+        if best is None or done or fit.relative < best.relative:
             best = fit
     assert best is not None  # there is always a first start
     return best
