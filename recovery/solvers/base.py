@@ -34,11 +34,13 @@ class Status(Enum):
     """How a run ended; the value is the sentence for people."""
 
     CONVERGED = "converged: the residual is below tol times the norm of y"
+    EXACT = "exact to rounding: the residual is what rounding leaves, and the data determine the fit"
     FIXED_POINT = "converged: the iterate moves by less than tol times its norm"
     SUPPORT_STABLE = "support stable: the support repeated itself, and x is the least-squares solution on it"
     SUPPORT_COMPLETE = "complete: the requested number of columns was selected"
     PRUNED = "pruned: the requested number of weights is left"
     OPTIMAL = "optimal: the convex program was solved to the solver's own tolerance"
+    AT_REST = "came to rest: no test changes the fit any more, and it is not exact"
     STALLED = "stalled: the objective no longer falls"
     CYCLE = "cycle: the supports repeat in a cycle that could not be broken; the best iterate is returned"
     NO_GAIN = "no further gain: a further search led to nothing better, and the residual looks like noise"
@@ -63,6 +65,7 @@ class Status(Enum):
 _SUCCESS = frozenset(
     {
         Status.CONVERGED,
+        Status.EXACT,
         Status.FIXED_POINT,
         Status.NO_GAIN,
         Status.SUPPORT_STABLE,

@@ -1,0 +1,5 @@
+"""Exact recovery of two-layer ReLU networks: search, tests on all rows, finish, and the way back to a network."""
+
+from recovery.networks.exact.fitting import ExactFit, fit_exact
+
+__all__ = ["ExactFit", "fit_exact"]

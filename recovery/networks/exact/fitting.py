@@ -1,0 +1,462 @@
+"""``fit_exact``: a planted two-layer ReLU network with one output, to the last digit."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+
+from planted.base import arrays
+from planted.base.checks import check_array, check_integer, check_number, check_same_rows
+from planted.base.values import by_value
+from planted.kinks import KinkForm
+from planted.networks import ReLUNetwork
+from recovery.mlp.losses import psnr
+from recovery.mlp.record import FitState
+from recovery.networks.exact.model import Inputs, Lines
+from recovery.networks.exact.neurons import Neurons, oriented, polished
+from recovery.networks.exact.newton import gram, size, spread
+from recovery.networks.exact.rounds import AT_ROUNDING, EXACT, Data, Fit, rounds
+from recovery.networks.exact.search import search
+from recovery.solvers.base import Status
+
+__all__ = ["ExactFit", "fit_exact"]
+
+ONE_SIGN = 0.97
+"""If the quadratic part of y has this share of its eigenvalues, by size, on one side, all lines start with its sign."""
+ATOMS = 1000
+"""The search has 2 m atoms, or as many as this if that is less, but at least m."""
+ZERO_BEND = 1e-9
+"""Bends on the axes up to this share of the largest number of the form are none."""
+EPS = float(np.finfo(np.float64).eps)
+
+
+@by_value
+@dataclass(frozen=True, eq=False)
+class ExactFit:
+    """The answer of :func:`fit_exact`.
+
+    Parameters
+    ----------
+    network : planted.ReLUNetwork or None
+        At most ``n_neurons`` neurons and ``sparsity`` non-zero weights, output weights +-1, in float64. None where the
+        kink form does not fit into that, or the fit is not exact; the message says which.
+    kink_form : planted.KinkForm
+        The function that was found: lines, signed strengths, linear part.
+    psnr_db : float
+        PSNR of the network, or of the kink form where there is no network, on the data, in dB.
+    relative_residual : float
+        |y - f| / |y| of the same.
+    n_iter : int
+        Rounds of tests on all rows, over all starts.
+    status : Status
+        ``EXACT`` if the residual is rounding and the data determine the fit; ``AT_REST`` if it came to rest without
+        that; ``STEP_LIMIT``, ``TIME_LIMIT`` or ``STOPPED`` if it was ended.
+    message : str
+        The same as a sentence, with what else is worth knowing.
+    history : dict of list
+        One entry for each round: ``psnr_db``, ``objective`` (1/2 |r|^2), ``nonzeros`` (entries of lines and bends on
+        the axes), ``neurons`` (lines and bends on the axes) and ``start`` (0, 1, ...).
+    """
+
+    network: ReLUNetwork | None
+    kink_form: KinkForm
+    psnr_db: float
+    relative_residual: float
+    n_iter: int
+    status: Status
+    message: str
+    history: dict[str, list[float]] = field(repr=False, default_factory=dict)
+
+    @property
+    def success(self) -> bool:
+        """Whether the fit is exact to rounding and determined by the data."""
+        return self.status.success
+
+    @property
+    def supports(self) -> tuple[tuple[int, ...], ...]:
+        """Inputs of each line of the kink form."""
+        return self.kink_form.supports
+
+    def __repr__(self) -> str:
+        size = "no network"
+        if self.network is not None:
+            size = f"{self.network.n_neurons} neurons, {self.network.sparsity} weights"
+        return (
+            f"ExactFit({self.status.name}, {size}, {self.kink_form.n_lines} lines, "
+            f"relative residual {self.relative_residual:.1e}, {self.n_iter} rounds)"
+        )
+
+
+class _Progress:
+    """Counts rounds, keeps the history, and says when to stop."""
+
+    KEYS = ("psnr_db", "objective", "nonzeros", "neurons", "start")
+
+    def __init__(
+        self, peak: float, rows: int, unit: int, time_limit: float | None, callback: Callable[[FitState], Any] | None
+    ) -> None:
+        self.peak, self.rows, self.unit = peak, rows, unit
+        self.callback, self.time_limit = callback, time_limit
+        self.history: dict[str, list[float]] = {key: [] for key in self.KEYS}
+        self.start, self.stop = 0, None if time_limit is None or time_limit > 0 else Status.TIME_LIMIT
+        self._began = time.perf_counter()
+
+    @property
+    def n_iter(self) -> int:
+        return len(self.history["start"])
+
+    def batch(self, deviation: float, atoms: int, weights: int) -> bool:
+        """Look at callback and clock during the search; nothing goes on record."""
+        return self._look(self._state(deviation, weights, atoms))
+
+    def round(self, model: Lines, deviation: float) -> bool:
+        """Put a round on record."""
+        bends = int(np.count_nonzero(model.axes))
+        state = self._state(deviation, int(model.support.sum()) + bends, model.n_lines + bends, 1)
+        for key in self.KEYS:
+            self.history[key].append(float(getattr(state, key)))
+        return self._look(state)
+
+    def _state(self, deviation: float, nonzeros: int, neurons: int, more: int = 0) -> FitState:
+        ratio = math.inf if deviation == 0 else 20 * math.log10(self.peak / deviation)
+        return FitState(
+            n_iter=self.n_iter + more,
+            start=self.start,
+            psnr_db=ratio,
+            objective=0.5 * self.rows * math.ldexp(deviation, self.unit) ** 2,
+            nonzeros=nonzeros,
+            neurons=neurons,
+        )
+
+    def _look(self, state: FitState) -> bool:
+        if self.callback is not None and self.stop is None and self.callback(state) is True:
+            self.stop = Status.STOPPED
+        if self.stop is None and self.time_limit is not None and time.perf_counter() - self._began > self.time_limit:
+            self.stop = Status.TIME_LIMIT
+        return self.stop is not None
+
+
+@dataclass(frozen=True, eq=False)
+class _Units:
+    """Powers of two between the caller's numbers and those of the fit: no digit changes.
+
+    Attributes
+    ----------
+    used : numpy.ndarray of int
+        Inputs that are not always zero.
+    inputs : numpy.ndarray of int, shape (len(used),)
+        X = scaled X times 2^inputs.
+    y : int
+        y = scaled y times 2^y.
+    d : int
+        Number of the caller's inputs.
+    """
+
+    used: np.ndarray
+    inputs: np.ndarray
+    y: int
+    d: int
+
+    def back(self, weights: np.ndarray) -> np.ndarray:
+        """Return weights of the caller's inputs from those of the scaled ones, along the last axis."""
+        found = np.zeros((*weights.shape[:-1], self.d))
+        found[..., self.used] = np.ldexp(weights, self.y - self.inputs)
+        return found
+
+
+def fit_exact(
+    X: Any,
+    y: Any,
+    *,
+    n_neurons: int,
+    sparsity: int,
+    search_steps: int = 4000,
+    restarts: int = 2,
+    max_rounds: int = 80,
+    time_limit: float | None = None,
+    rng: Any = None,
+    callback: Callable[[FitState], Any] | None = None,
+) -> ExactFit:
+    """Find y = sum_j v_j relu(u_j . x), v_j = +-1, exactly: lines and weights to the accuracy of the data.
+
+    Parameters
+    ----------
+    X : array, shape (n, d)
+        Inputs. The search is in float32, the end in float64, whatever the dtype.
+    y : array, shape (n,)
+        Targets without noise, on the device of X. Where all of them are float32 numbers, their rounding is what is
+        left of an exact fit.
+    n_neurons : int
+        m >= 1, the largest number of neurons of the answer.
+    sparsity : int
+        s, the largest number of non-zero weights of the answer, from 0 to d m.
+    search_steps : int, default 4000
+        Steps of the search, on batches of 500 rows.
+    restarts : int, default 2
+        Largest number of further searches, made while the fit is not exact.
+    max_rounds : int, default 80
+        Largest number of rounds of tests on all rows, for each start.
+    time_limit : float, optional
+        Seconds, looked at after each 500 steps of the search and after each round.
+    rng : int, numpy.random.Generator or None
+        Source of the starts and of the order of rows. The same seed gives the same bits on the same machine.
+    callback : callable, optional
+        Called with a :class:`recovery.networks.FitState` as often; returning True ends the fit. During the search the
+        numbers are those of one batch and of the dense model; `n_iter` counts rounds.
+
+    Returns
+    -------
+    ExactFit
+        ``network, kink_form, psnr_db, relative_residual, n_iter, status, message, history``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of range, NaN or infinite, of the wrong kind or shape, or on another device.
+
+    Notes
+    -----
+    The model is b . x + sum_i a_i |x_i| + sum_l sigma_l |w_l . x| with dense b and a, sparse w_l and sigma_l = +-1:
+    what the function determines, without orientations, and linear in (b, a, w) while no gate moves. Adam with an l1
+    penalty that falls to 0 finds most lines. Rounds on all rows polish them (Levenberg-Marquardt), test single entries
+    (t tests, with the other parameters following), let lines be born from the residual's moments of degrees 4 and 6,
+    split close lines (wedge test) and merge them again (trials on a few inputs, polished before they are judged). The
+    finish keeps the fewest lines whose residual is rounding. Derived here.
+
+    "Exact to rounding" is a statement about the data: |r| <= 1e-12 |y|, or 1.05 times the expected rounding of float32
+    labels, fewer parameters than samples, independent columns. It is not a proof that no other network fits.
+
+    Examples
+    --------
+    >>> import planted
+    >>> from recovery.networks.exact import fit_exact
+    >>> X = planted.gaussian_inputs(1000, 10, rng=0)
+    >>> truth = planted.sparse_network(10, 3, 9, signs="mixed", rng=1)
+    >>> fit = fit_exact(X, truth(X), n_neurons=3, sparsity=9, search_steps=3000, rng=2)
+    >>> planted.match_networks(fit.network, truth, atol=1e-10).exact
+    True
+    """
+    X = check_array(X, "X", ndim=2, dtype=np.float64)
+    y = check_array(y, "y", ndim=1, dtype=np.float64)
+    check_same_rows(X, "X", y, "y")
+    xp = arrays.namespace(X, y)
+    m = check_integer(n_neurons, "n_neurons", minimum=1)
+    s = check_integer(sparsity, "sparsity", minimum=0, maximum=m * int(X.shape[1]))
+    search_steps = check_integer(search_steps, "search_steps", minimum=1)
+    restarts = check_integer(restarts, "restarts", minimum=0)
+    max_rounds = check_integer(max_rounds, "max_rounds", minimum=1)
+    if time_limit is not None:
+        time_limit = check_number(time_limit, "time_limit", minimum=0.0)
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback={callback!r} cannot be called; expected a function of one state")
+    draw = arrays.generator(rng)
+    if s == 0 or not bool((y != 0).any()) or not bool((X != 0).any()):
+        return _nothing(X, y, Status.ZERO_SPARSITY if s == 0 else Status.ZERO_DATA)
+    scaled_X, scaled_y, units = _scaled(X, y, s)
+    data = Data(scaled_X, scaled_y, _rounding(scaled_y))
+    progress = _Progress(float(xp.abs(scaled_y).max()), int(X.shape[0]), units.y, time_limit, callback)
+    fit = _starts(data, m, search_steps, restarts, max_rounds, draw, progress)
+    return _answer(X, y, data, fit, units, m, s, progress, draw)
+
+
+def _nothing(X: Any, y: Any, status: Status) -> ExactFit:
+    """Return the zero function."""
+    xp, d = arrays.namespace(X), int(X.shape[1])
+    network = ReLUNetwork([xp.zeros((d, 0)), xp.zeros(0)])
+    history: dict[str, list[float]] = {key: [] for key in _Progress.KEYS}
+    zero = float((y != 0).any())
+    return ExactFit(network, network.kink_form(), psnr(xp.zeros_like(y), y), zero, 0, status, status.value, history)
+
+
+def _scaled(X: Any, y: Any, s: int) -> tuple[Any, Any, _Units]:
+    """Divide inputs and targets by powers of two: inputs get a mean square near 1, the planted weights too."""
+    xp = arrays.namespace(X)
+    top = arrays.to_numpy(xp.abs(X).max(axis=0))
+    used = np.flatnonzero(top)
+    exponents = np.frexp(top[used])[1]
+    small = X if len(used) == len(top) else X[:, xp.asarray(used)]
+    small = xp.ldexp(small, -xp.asarray(exponents)[None, :])
+    means = arrays.to_numpy(xp.sqrt((small * small).mean(axis=0)))
+    more = np.round(np.log2(means)).astype(exponents.dtype)
+    small = xp.ldexp(small, -xp.asarray(more)[None, :])
+    peak = math.frexp(float(xp.abs(y).max()))[1]
+    target = xp.ldexp(y, -peak)
+    # s weights N(0, 1) have a linear part of norm sqrt(s) / 2; for networks without one, the deviation decides
+    linear = float(xp.sqrt(((small.T @ target) ** 2).sum())) / int(y.shape[0])
+    size_y = size(target)
+    shift = round(math.log2(math.sqrt(s) / 2 / max(linear, 0.2 * size_y)))
+    return small, xp.ldexp(target, shift), _Units(used, exponents + more, peak - shift, len(top))
+
+
+def _rounding(y: Any) -> float:
+    """Return the root mean square of the rounding of y where all of it are float32 numbers, else 0."""
+    xp = arrays.namespace(y)
+    if not bool((y.astype(np.float32).astype(np.float64) == y).all()):
+        return 0.0
+    # half a unit of the last place at most, evenly spread: its deviation is the unit over the root of 12
+    unit = xp.ldexp(xp.ones_like(y), xp.frexp(y)[1] - 24)
+    return size(xp.where(y == 0, 0.0, unit)) / math.sqrt(12)
+
+
+def _starts(
+    data: Data,
+    m: int,
+    steps: int,
+    restarts: int,
+    most: int,
+    draw: np.random.Generator,
+    progress: _Progress,
+) -> Fit:
+    """Search and polish from one start after the other until a fit is exact; return the best."""
+    target = data.targets(data.single)
+    data.quadratic.project(target, 15)
+    values = np.linalg.eigvalsh(data.quadratic.matrix)
+    ratio = float(values.sum() / max(np.abs(values).sum(), 1e-300))
+    count = min(2 * m, max(ATOMS, m))
+    signs = np.where(np.arange(count) % 2, 1.0, -1.0)
+    if abs(ratio) > ONE_SIGN:
+        signs = np.full(count, math.copysign(1.0, ratio))
+    weights = (count + 2) * data.single.n_inputs
+    best: Fit | None = None
+    done = False
+    for start in range(restarts + 1):
+        if done or (progress.stop is not None and best is not None):
+            break
+        progress.start = start
+        if progress.stop is None:
+            model = search(data.X_single, target, signs, steps, draw, lambda sd, _: progress.batch(sd, count, weights))
+        else:
+            model = Lines.none(data.single.n_inputs)
+        fit = rounds(data, model, most if progress.stop is None else 0, progress.round)
+        # surplus lines that cancel reach a residual of rounding, too: another start may need none
+        done = fit.exact and _determined(data, fit)[0].success
+        if best is None or done or fit.relative < best.relative:
+            best = fit
+    assert best is not None  # there is always a first start
+    return best
+
+
+def _answer(
+    X: Any,
+    y: Any,
+    data: Data,
+    fit: Fit,
+    units: _Units,
+    m: int,
+    s: int,
+    progress: _Progress,
+    draw: np.random.Generator,
+) -> ExactFit:
+    """Put a fit into the caller's units, and into a network where it is exact and fits into m and s."""
+    form = _kink_form(X, fit.model, units)
+    if not fit.exact:
+        status = progress.stop or (Status.AT_REST if fit.rested else Status.STEP_LIMIT)
+        note = f"relative residual {fit.relative:.1e}, so no network was made of the kink form"
+        relative = fit.relative
+        found = form(X)
+        return ExactFit(
+            None, form, psnr(found, y), relative, progress.n_iter, status, f"{status.value}; {note}", progress.history
+        )
+    network, relative, note = _network(X, data, fit, units, m, s, draw)
+    status, determined = _determined(data, fit)
+    if network is None:
+        found = form(X)
+    else:  # its form is better determined than the free one
+        found, form = network(X), network.kink_form()
+    what = "" if relative <= EXACT else ", the rounding of float32 labels"
+    exact = f"relative residual {relative:.1e}{what}, {form.n_lines} lines"
+    message = "; ".join(part for part in (status.value, determined or exact, note) if part)
+    return ExactFit(network, form, psnr(found, y), relative, progress.n_iter, status, message, progress.history)
+
+
+def _kink_form(X: Any, model: Lines, units: _Units) -> KinkForm:
+    """Return lines, bends on the axes and linear part in the caller's units."""
+    largest = np.abs(model.axes).max(), np.abs(model.linear).max(), model.norms.max(initial=0.0)
+    limit = ZERO_BEND * float(max(largest))
+    axis = np.flatnonzero(np.abs(model.axes) > limit)
+    weights = np.concatenate([model.weights, np.eye(len(model.axes))[axis] * np.abs(model.axes[axis])[:, None]])
+    signs = np.concatenate([model.signs, np.sign(model.axes[axis])])
+    # directions and strengths with the power of y taken out first: no square leaves the range
+    bare = _Units(units.used, units.inputs, 0, units.d).back(weights)
+    top = np.abs(bare).max(axis=1, initial=0.0)[:, None]
+    norms = top[:, 0] * np.sqrt(((bare / top) ** 2).sum(axis=1))
+    directions = bare / norms[:, None]
+    largest = np.abs(directions).argmax(axis=1)
+    directions *= np.sign(directions[np.arange(len(directions)), largest])[:, None]
+
+    def put(values: np.ndarray) -> Any:
+        return arrays.from_numpy_like(values, X)
+
+    return KinkForm(put(directions.T.copy()), put(np.ldexp(2 * signs * norms, units.y)), put(units.back(model.linear)))
+
+
+def _network(
+    X: Any, data: Data, fit: Fit, units: _Units, m: int, s: int, draw: np.random.Generator
+) -> tuple[ReLUNetwork | None, float, str]:
+    """Return the network, its relative residual, and what there is to say where it does not fit into m and s."""
+    inputs, model = data.double, fit.model
+    tolerance = _tolerance(inputs, data, fit)
+    neurons = oriented(model, tolerance, draw)
+    neurons, r = polished(inputs, data.y, neurons)
+    relative = size(r) / data.deviation
+    count, weights = neurons.size
+    if relative > max(EXACT, AT_ROUNDING * data.rounding / data.deviation):
+        return None, fit.relative, f"no network of the kink form reaches its residual (it is at {relative:.1e})"
+    if count > m or weights > s:
+        return (
+            None,
+            fit.relative,
+            (
+                f"the kink form does not fit into n_neurons={m} and sparsity={s}: the smallest network found for it "
+                f"has {count} neurons and {weights} weights"
+            ),
+        )
+    return _in_units(X, neurons, units), relative, ""
+
+
+def _tolerance(inputs: Inputs, data: Data, fit: Fit) -> np.ndarray:
+    """Return how well e_i and a_i are known: 50 deviations at a residual of rounding."""
+    model = fit.model
+    H, _ = gram(inputs, model, data.y)
+    around = spread(inputs, H)
+    variance = np.maximum(np.diag(around.inverse), 0.0)
+    first, second = len(inputs.straight), len(inputs.straight) + len(inputs.bent)
+    total = np.zeros(inputs.n_inputs)
+    total[inputs.straight] += variance[:first]
+    total[inputs.bent] += variance[first:second]
+    total += np.where(model.support, around.of_lines(inputs, model), 0.0).sum(axis=0)
+    level = max(fit.relative * data.deviation, data.rounding, 4 * EPS * data.deviation)
+    largest = max(float(np.abs(model.linear).max()), float(np.abs(model.axes).max()))
+    return 50 * level * np.sqrt(total) + 64 * EPS * largest
+
+
+def _in_units(X: Any, neurons: Neurons, units: _Units) -> ReLUNetwork:
+    hidden = units.back(neurons.weights).T.copy()
+    return ReLUNetwork([arrays.from_numpy_like(hidden, X), arrays.from_numpy_like(neurons.signs, X)])
+
+
+def _determined(data: Data, fit: Fit) -> tuple[Status, str]:
+    """Return whether the columns of the fit are independent: without that, other weights fit as well."""
+    inputs, model = data.double, fit.model
+    unknowns = len(inputs.straight) + len(inputs.bent) + int(model.support.sum())
+    if unknowns >= inputs.n_samples:
+        return Status.AT_REST, (
+            f"the residual is rounding, but the data do not determine the fit: {inputs.n_samples} samples for "
+            f"{unknowns} parameters"
+        )
+    H, _ = gram(inputs, model, data.y)
+    scale = np.sqrt(np.diag(H))
+    try:
+        scipy.linalg.cho_factor(H / np.outer(scale, scale), check_finite=False)
+    except np.linalg.LinAlgError:
+        return (
+            Status.AT_REST,
+            "the residual is rounding, but the data do not determine the fit: its columns are dependent",
+        )
+    return Status.EXACT, ""

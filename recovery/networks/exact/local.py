@@ -1,0 +1,292 @@
+"""Repairs on a few inputs: a line becomes two, close lines become one, entries are tried without.
+
+The subproblem of a set S of inputs has as parameters b_S, a_S and all lines whose support is inside S; its target is
+the residual plus what these contribute. It has few columns, so many trials are cheap, and each is polished before it
+is judged. Where lines are close, only that tells them apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from recovery.networks.exact.model import Inputs, Lines, angles, predict
+from recovery.networks.exact.newton import levenberg, square
+from recovery.networks.exact.wedges import Split
+
+__all__ = ["Rule", "merges", "reduced_near", "repair"]
+
+GAIN = 45.0
+"""A split has to lower |r|^2 by this many variances."""
+LOSS, LOSS_ENTRY = 25.0, 9.0
+"""What removing a line, or an entry, may raise |r|^2 by, in variances."""
+TRIALS = 6
+SMALL_ENTRY = 0.02
+"""Entries below this share of |w_l| are tried without."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """When and how trial removals are made.
+
+    Attributes
+    ----------
+    near : float
+        Lines closer than this to another line or axis are tried without (radians).
+    floor : float
+        |r|^2 up to this is rounding: any removal that stays below is accepted.
+    steps : int
+        Levenberg-Marquardt steps of a trial.
+    damping : float
+        Their first damping.
+    """
+
+    near: float
+    floor: float = 0.0
+    steps: int = 8
+    damping: float = 1e-3
+
+
+@dataclass(eq=False)
+class Part:
+    """The subproblem on a few inputs."""
+
+    coordinates: np.ndarray
+    inside: np.ndarray
+    inputs: Inputs
+    target: Any
+    model: Lines
+    r: Any
+    square: float
+
+    @classmethod
+    def of(cls, inputs: Inputs, model: Lines, r: Any, touched: np.ndarray) -> Part:
+        """Return the subproblem on the inputs marked in `touched`, at the present model with residual r."""
+        coordinates = np.flatnonzero(touched)
+        inside = np.flatnonzero(~model.support[:, ~touched].any(axis=1))
+        small = inputs.restrict(coordinates)
+        part = Lines(
+            model.linear[coordinates],
+            model.axes[coordinates],
+            model.weights[np.ix_(inside, coordinates)],
+            model.signs[inside],
+            model.support[np.ix_(inside, coordinates)],
+        )
+        return cls(coordinates, inside, small, r + predict(small, part), part, r, square(r))
+
+    def polish(self, model: Lines, steps: int, damping: float) -> None:
+        """Take a model, after steps of Levenberg-Marquardt."""
+        self.model, self.r, _ = levenberg(self.inputs, self.target, model, steps, damping, stop=1e-3)
+        self.square = square(self.r)
+
+    def trial(self, model: Lines, rule: Rule) -> Part:
+        """Return the subproblem at another model, polished."""
+        other = Part(self.coordinates, self.inside, self.inputs, self.target, model, self.r, self.square)
+        other.polish(model, rule.steps, rule.damping)
+        return other
+
+    def take(self, other: Part) -> None:
+        """Go to where another one is."""
+        self.model, self.r, self.square = other.model, other.r, other.square
+
+    def tidy(self) -> None:
+        """Move lines of one entry to the axes."""
+        count = self.model.n_lines
+        self.model = self.model.tidy()
+        if self.model.n_lines < count:
+            self.r = self.target - predict(self.inputs, self.model)
+            self.square = square(self.r)
+
+    def put(self, model: Lines) -> Lines:
+        """Return the whole model with this part in place of its former self; its lines come last."""
+        others = np.ones(model.n_lines, dtype=bool)
+        others[self.inside] = False
+        found = model.select(others).copy()
+        found.linear[self.coordinates], found.axes[self.coordinates] = self.model.linear, self.model.axes
+        weights = np.zeros((self.model.n_lines, model.weights.shape[1]))
+        support = np.zeros(weights.shape, dtype=bool)
+        weights[:, self.coordinates], support[:, self.coordinates] = self.model.weights, self.model.support
+        return Lines(
+            found.linear,
+            found.axes,
+            np.concatenate([found.weights, weights]),
+            np.concatenate([found.signs, self.model.signs]),
+            np.concatenate([found.support, support]),
+        )
+
+
+def repair(inputs: Inputs, model: Lines, r: Any, split: Split) -> tuple[Lines, Any, bool]:
+    """Try a second line; return the model, its residual, and whether the line was accepted."""
+    line, own = -1, np.zeros(inputs.n_inputs, dtype=bool)
+    if split.axis >= 0:
+        own[split.axis] = True
+    else:
+        if not model.n_lines:
+            return model, r, False
+        cosine = np.abs(model.units @ split.unit)
+        line = int(cosine.argmax())
+        if cosine[line] < 0.9999:
+            return model, r, False
+        own = model.support[line]
+    part = Part.of(inputs, model, r, own | (split.direction != 0))
+    limit = part.square * (1 - GAIN / inputs.n_samples)
+    start, direction = part.model.copy(), split.direction[part.coordinates]
+    if split.axis >= 0:
+        start.axes[np.searchsorted(part.coordinates, split.axis)] -= split.amplitude
+    else:
+        place = int(np.searchsorted(part.inside, line))
+        start.weights[place] -= start.signs[place] * split.amplitude * direction
+        start.support[place] |= direction != 0
+    start = start.with_lines(direction[None], np.array([split.amplitude]))
+    part.polish(start, 15, 1e-3)  # with fewer steps twice as many rounds were needed
+    if part.square > limit:
+        return model, r, False
+    _reduce(part, Rule(near=0.15))
+    part.tidy()
+    if part.square > limit:
+        return model, r, False
+    return part.put(model), part.r, True
+
+
+def merges(inputs: Inputs, model: Lines, r: Any, deviation: float, widest: float = 0.1) -> tuple[Lines, Any, int]:
+    """Try close lines as one; return the model, its residual, and how many lines went.
+
+    Lines of smaller strength c that are up to 2 (sd / (3 c))^(2/3) apart may be one, at deviation sd of the residual.
+    """
+    gone, tried = 0, set()
+    while model.n_lines:
+        near = angles(model, inputs.bent)
+        strengths = np.concatenate([model.norms, np.abs(model.axes) + 1e-12])
+        smaller = np.minimum(strengths[: model.n_lines, None], strengths[None])
+        limit = np.minimum(widest, 2 * (deviation / (3 * smaller)) ** (2 / 3))
+        pairs = _pairs(near, limit)
+        for a, b in pairs:
+            key = model.weights[a].tobytes(), b - model.n_lines if b >= model.n_lines else model.weights[b].tobytes()
+            if key in tried:
+                continue
+            tried.add(key)
+            part = Part.of(inputs, model, r, _touched(model, a, b))
+            count = part.model.n_lines
+            _reduce(part, Rule(near=max(2 * near[a, b], 1e-6)))
+            if part.model.n_lines < count:
+                part.tidy()
+                gone += count - part.model.n_lines
+                model, r = part.put(model), part.r
+                break
+        else:
+            break
+    return model, r, gone
+
+
+def reduced_near(inputs: Inputs, y: Any, model: Lines, r: Any, rule: Rule) -> tuple[Lines, Any, int]:
+    """Try lines and small entries without, wherever two lines or a line and an axis are close.
+
+    Parameters
+    ----------
+    inputs, y, model, r
+        The data, the targets, the model and its residual.
+    rule : Rule
+        What is close, and what counts as rounding.
+
+    Returns
+    -------
+    model, r, gone
+        `gone` counts the entries that were not needed.
+    """
+    gone, seen = 0, set()
+    pairs = _pairs(angles(model, inputs.bent), np.full((model.n_lines, model.n_lines + inputs.n_inputs), rule.near))
+    todo = [(model.weights[a], _touched(model, a, b)) for a, b in pairs]
+    for weights, touched in todo:
+        key = touched.tobytes()
+        if key in seen or not (model.weights == weights).all(axis=1).any():
+            continue
+        seen.add(key)
+        part = Part.of(inputs, model, r, touched)
+        count = int(part.model.support.sum())
+        _reduce(part, rule)
+        _thin(part, rule)
+        part.tidy()
+        left = int(part.model.support.sum())
+        if left < count:
+            gone += count - left
+            model = part.put(model)
+            r = y - predict(inputs, model)
+    return model, r, gone
+
+
+def _pairs(near: np.ndarray, limit: np.ndarray) -> list[tuple[int, int]]:
+    """Return pairs of lines, or of a line and an axis (numbered behind the lines), within `limit`, closest first."""
+    count = len(near)
+    close = near < limit
+    close[:, :count] = np.triu(close[:, :count], 1)
+    a, b = np.nonzero(close)
+    return [(int(a[k]), int(b[k])) for k in np.argsort(near[a, b], kind="stable")]
+
+
+def _touched(model: Lines, a: int, b: int) -> np.ndarray:
+    """Return the mask of the inputs of line a and of line, or axis, b."""
+    touched = model.support[a].copy()
+    if b < model.n_lines:
+        touched |= model.support[b]
+    else:
+        touched[b - model.n_lines] = True
+    return touched
+
+
+def _reduce(part: Part, rule: Rule) -> None:
+    """Let lines be absorbed by a close line or axis while that raises |r|^2 by no more than noise would.
+
+    The first trial that does not raise |r|^2 is taken, else the best of those that are allowed.
+    """
+    while part.model.n_lines:
+        model = part.model
+        near = angles(model, part.inputs.bent)
+        neighbour, gap = near.argmin(axis=1), near.min(axis=1)
+        close = np.flatnonzero(gap < rule.near)
+        close = close[np.argsort(model.norms[close] * np.sin(gap[close]), kind="stable")][:TRIALS]
+        limit = max(part.square * (1 + LOSS / part.inputs.n_samples), rule.floor)
+        best: Part | None = None
+        for line in close:
+            trial = part.trial(_absorbed(model, int(line), int(neighbour[line])), rule)
+            if trial.square <= limit and (best is None or trial.square < best.square):
+                best = trial
+            if best is not None and best.square <= part.square:
+                break
+        if best is None:
+            return
+        part.take(best)
+
+
+def _absorbed(model: Lines, line: int, other: int) -> Lines:
+    """Return the model with a line added to another one, or to an axis (numbered behind the lines)."""
+    found = model.copy()
+    if other < model.n_lines:
+        side = 1.0 if model.weights[line] @ model.weights[other] >= 0 else -1.0
+        total = model.signs[other] * model.weights[other] + side * model.signs[line] * model.weights[line]
+        sign = 1.0 if total @ model.weights[other] >= 0 else -1.0
+        found.weights[other], found.signs[other] = sign * total, sign
+        found.support[other] |= model.support[line]
+    else:
+        found.axes[other - model.n_lines] += model.signs[line] * np.sqrt(model.weights[line] @ model.weights[line])
+    keep = np.ones(model.n_lines, dtype=bool)
+    keep[line] = False
+    return found.select(keep)
+
+
+def _thin(part: Part, rule: Rule) -> None:
+    """Try small entries of lines that are close to another one without."""
+    if not part.model.n_lines:
+        return
+    close = np.flatnonzero(angles(part.model, part.inputs.bent).min(axis=1) < rule.near)
+    for line in close:
+        for i in np.argsort(np.abs(part.model.weights[line]), kind="stable"):
+            model = part.model
+            norm = np.sqrt(model.weights[line] @ model.weights[line])
+            small = abs(model.weights[line, i]) <= SMALL_ENTRY * norm
+            if not (model.support[line, i] and small and model.support[line].sum() > 2):
+                continue
+            trial = part.trial(model.without(np.array([line]), np.array([i])), rule)
+            if trial.square <= max(part.square * (1 + LOSS_ENTRY / part.inputs.n_samples), rule.floor):
+                part.take(trial)

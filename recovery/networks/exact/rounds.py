@@ -1,0 +1,303 @@
+"""From the lines of the search to a fit that is exact to rounding: rounds of tests on all rows, then the finish."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from planted.base import arrays
+from recovery.networks.exact.births import Quadratic, births
+from recovery.networks.exact.entries import additions, drops
+from recovery.networks.exact.local import Rule, merges, reduced_near, repair
+from recovery.networks.exact.model import Inputs, Lines, predict
+from recovery.networks.exact.newton import gram, levenberg, size, spread
+from recovery.networks.exact.search import merged
+from recovery.networks.exact.wedges import splits, widths
+
+__all__ = ["Data", "Fit", "finish", "rounds"]
+
+DOUBLE = 2e-4
+"""Relative residual from which float32 is no longer enough."""
+NEARLY, EXACT = 1e-8, 1e-12
+"""Relative residuals from which the finish is tried, and at which its result is the answer."""
+FLOOR = 1e-13
+"""Relative residual that is rounding whatever the model."""
+ROUNDING = 4e-16
+"""Relative residual below which there is nothing left for a step to gain: about two units of the last place of y."""
+AT_ROUNDING = 1.05
+"""A fit is at the rounding of float32 labels when its residual is at most this times as large."""
+NEAR = 0.05
+"""Lines and axes closer than this are tried without in the finish (radians)."""
+
+
+@dataclass(eq=False)
+class Data:
+    """The data in both precisions.
+
+    Attributes
+    ----------
+    X : array, shape (n, d)
+        Samples, scaled so that every input has a deviation near 1.
+    y : array of float64, shape (n,)
+        Targets, scaled so that weights are near 1.
+    rounding : float
+        Root mean square of the rounding of y, where all of y are float32 numbers; 0 else.
+    """
+
+    X: Any
+    y: Any
+    rounding: float = 0.0
+    single: Inputs = field(init=False)
+    X_single: Any = field(init=False)
+    quadratic: Quadratic = field(init=False)
+    _double: Inputs | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        self.single = Inputs.of(self.X, np.float32)
+        self.X_single = arrays.namespace(self.X).ascontiguousarray(self.X.astype(np.float32))
+        self.quadratic = Quadratic(self.single)
+        self.deviation = size(self.y)
+
+    @property
+    def double(self) -> Inputs:
+        """The inputs in float64; made when they are first asked for."""
+        if self._double is None:
+            self._double = self.single.to(self.X, np.float64)
+        return self._double
+
+    def targets(self, inputs: Inputs) -> Any:
+        """Return y in the dtype of the inputs."""
+        return self.y.astype(inputs.dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """Where the rounds of one start ended.
+
+    Attributes
+    ----------
+    model : Lines
+        The model, in the units of the data.
+    relative : float
+        Root mean square of the residual over that of y, in float64.
+    exact : bool
+        Whether that is what rounding leaves: of float64, or of the labels where they are float32 numbers.
+    rested : bool
+        Whether the rounds came to an end by themselves.
+    """
+
+    model: Lines
+    relative: float
+    exact: bool
+    rested: bool = True
+
+
+def rounds(data: Data, model: Lines, most: int, report: Callable[[Lines, float], bool]) -> Fit:
+    """Polish, add, drop, split and merge until the residual is rounding.
+
+    Parameters
+    ----------
+    data : Data
+        The data.
+    model : Lines
+        The start.
+    most : int
+        Largest number of rounds.
+    report : callable
+        Called after each round with the model and the root mean square of its residual; True ends the rounds.
+
+    Returns
+    -------
+    Fit
+        The exact fit, or the one of smallest residual.
+
+    Notes
+    -----
+    The rounds have come to rest when neither the residual fell nor the model changed.
+    """
+    inputs, damping = data.single, 1e-3
+    y = data.targets(inputs)
+    best: tuple[float, Lines] = (np.inf, model)
+    idle, changed, born, rested = 0, True, True, False
+    for count in range(most):
+        least = 1e-4 if inputs.dtype == np.float32 else 1e-6
+        model, r, damping = levenberg(inputs, y, model, 3 if count else 2, float(np.clip(damping, least, 0.1)))
+        if size(r) < DOUBLE * data.deviation and inputs.dtype == np.float32:
+            inputs, y = data.double, data.y
+            model, r, damping = levenberg(inputs, y, model, 3, 1e-6)
+        if inputs.dtype == np.float64:  # where steps converge, tests can wait
+            model, r, damping = levenberg(
+                inputs, y, model, 4, damping, 0.9, inputs.n_samples * (NEARLY * data.deviation) ** 2
+            )
+        deviation = size(r)
+        idle = 0 if deviation < 0.99 * best[0] else idle + 1
+        if deviation < best[0]:
+            best = deviation, model
+        if deviation < NEARLY * data.deviation:
+            done, left = finish(data, model)
+            if size(left) < EXACT * data.deviation:
+                report(done, size(left))
+                return Fit(done, size(left) / data.deviation, True)
+        if deviation < 3 * data.rounding:
+            done, left = finish_rounded(data, model)
+            if size(left) < AT_ROUNDING * data.rounding:
+                report(done, size(left))
+                return Fit(done, size(left) / data.deviation, True)
+        bear = born or not changed or count % 3 == 0
+        model, r, changed, born = _round(data, inputs, y, model, r, deviation, first=count == 0, bear=bear)
+        if report(model, deviation):
+            break
+        if (idle > 1 and bear and not changed) or idle > PATIENCE:
+            rested = True
+            break
+    model = best[1]
+    inputs, y = data.double, data.y
+    model, r, _ = levenberg(inputs, y, model, 3, 1e-6)
+    return Fit(model, size(r) / data.deviation, False, rested)
+
+
+CHEAP = 200_000
+"""Squares of the numbers of parameters of the repairs of one round, in all, that are made in any case."""
+PATIENCE = 12
+"""Rounds without a fall of the residual by one per cent after which the fit counts as at rest."""
+
+
+def _round(
+    data: Data, inputs: Inputs, y: Any, model: Lines, r: Any, deviation: float, *, first: bool, bear: bool
+) -> tuple[Lines, Any, bool, bool]:
+    """Make the changes of one round; return the model, its residual, whether anything changed, and was born.
+
+    Births cost more than the rest and are rare after the first rounds, so they are not looked for (`bear`) in all.
+    """
+    line, coordinate, around = additions(inputs, model, r)
+    directions, amplitudes = births(data.quadratic, model, r) if bear else (np.zeros((0, len(model.axes))), np.zeros(0))
+    found = [] if first else splits(inputs, data.X_single, model, r, widths(deviation))
+    model, dropped = drops(inputs, model, around, deviation, all_at_once=first)
+    if len(line):
+        support = model.support.copy()
+        support[line, coordinate] = True
+        model = Lines(model.linear, model.axes, model.weights, model.signs, support)
+    model = model.tidy()
+    r = y - predict(inputs, model)
+    split, spent = 0, 0
+    # dense lines have subproblems as large as the whole: those wait until the entries are at rest
+    allowed = CHEAP
+    if not (len(line) or dropped):
+        allowed += (2 * model.linear.size + int(model.support.sum())) ** 2
+    for one in found:
+        touched = one.direction != 0
+        inside = ~model.support[:, ~touched].any(axis=1)
+        spent += (2 * int(touched.sum()) + int(model.support[inside].sum())) ** 2
+        if spent > allowed:
+            break
+        model, r, accepted = repair(inputs, model, r, one)
+        split += accepted
+    model, r, gone = merges(inputs, model, r, deviation)
+    if len(amplitudes):
+        model = model.with_lines(directions, amplitudes)
+    born = len(amplitudes) > 0
+    return model, r, bool(len(line) or dropped or split or gone or born), born
+
+
+def finish(data: Data, model: Lines) -> tuple[Lines, Any]:
+    """Drop what is zero to rounding, and lines and entries that the residual does not need; solve once more.
+
+    Parameters
+    ----------
+    data : Data
+        The data.
+    model : Lines
+        A model whose residual is nearly rounding.
+
+    Returns
+    -------
+    model, r
+        The fewest lines found at a residual of rounding, and that residual, in float64.
+
+    Notes
+    -----
+    Lines that no sample, or few, separate from others are told apart by parsimony alone: surplus lines gather there
+    at a residual of rounding, hence the trials.
+    """
+    inputs, y = data.double, data.y
+    model = _bent(inputs, model)
+    rule = Rule(NEAR, inputs.n_samples * (FLOOR * data.deviation) ** 2, 25, 1e-7)
+    rounding = inputs.n_samples * (ROUNDING * data.deviation) ** 2
+    for count in range(4):
+        model, r, _ = levenberg(inputs, y, model, 2, 1e-12, 1e-3, rounding)
+        model = _pruned(model, 1e-7)
+        model, r, _ = levenberg(inputs, y, model, 2, 1e-13 if count < 2 else 0.0, 1e-3, rounding)
+        model = _pruned(model, 1e-8)
+        r = y - predict(inputs, model)
+        model, r, gone = reduced_near(inputs, y, model, r, rule)
+        if not gone:
+            break
+    model, r, _ = levenberg(inputs, y, model, 2, 0.0, 0.5, rounding)
+    model = _pruned(model, 1e-9)
+    return model, y - predict(inputs, model)
+
+
+def finish_rounded(data: Data, model: Lines) -> tuple[Lines, Any]:
+    """Like :func:`finish`, for labels that were rounded to float32: entries stay where they are six deviations from 0.
+
+    Parameters
+    ----------
+    data : Data
+        The data.
+    model : Lines
+        A model whose residual is nearly the rounding of the labels.
+
+    Returns
+    -------
+    model, r
+        The fit and its residual, in float64.
+    """
+    inputs, y = data.double, data.y
+    model = _bent(inputs, model)
+    floor = inputs.n_samples * (1.01 * data.rounding) ** 2
+    rule = Rule(NEAR, floor, 25, 1e-7)
+    for _ in range(MOST_DROPS):
+        model, r, _ = levenberg(inputs, y, model, 3, 1e-12, 1e-3)
+        H, _ = gram(inputs, model, r)
+        deviation = max(size(r), data.rounding)
+        model, dropped = drops(inputs, model, spread(inputs, H), deviation, all_at_once=False, below=CLEAR)
+        model = model.tidy()
+        r = y - predict(inputs, model)
+        model, r, gone = reduced_near(inputs, y, model, r, rule)
+        if not (dropped or gone):
+            break
+    model, r, _ = levenberg(inputs, y, model, 3, 0.0, 1e-3)
+    return model, r
+
+
+MOST_DROPS, CLEAR = 40, 6.0
+
+
+def _bent(inputs: Inputs, model: Lines) -> Lines:
+    """Return the same values on the data with lines that no sample lies beyond moved to the linear part."""
+    xp = inputs.xp
+    weights = inputs.put(model.weights)
+    low, high = xp.zeros(model.n_lines, dtype=inputs.dtype), xp.zeros(model.n_lines, dtype=inputs.dtype)
+    for rows in inputs.blocks(model.n_lines) if model.n_lines else ():
+        Z = weights @ inputs.XT[:, rows]
+        low, high = xp.minimum(low, Z.min(axis=1)), xp.maximum(high, Z.max(axis=1))
+    below, above = arrays.to_numpy(low) < 0, arrays.to_numpy(high) > 0
+    flat = ~(below & above)
+    if not flat.any():
+        return model
+    linear = model.linear + (model.signs * np.where(above, 1.0, -1.0) * flat) @ model.weights
+    kept = model.select(~flat)
+    return Lines(linear, kept.axes, kept.weights, kept.signs, kept.support)
+
+
+def _pruned(model: Lines, share: float) -> Lines:
+    """Return the model without lines, entries and bends below a share of the largest strength."""
+    if not model.n_lines and not model.axes.any():
+        return model
+    limit = share * max(float(model.norms.max(initial=0.0)), float(np.abs(model.axes).max()))
+    model = model.select(model.norms > limit)
+    line, coordinate = np.nonzero(model.support & (np.abs(model.weights) < limit))
+    return merged(model.without(line, coordinate).tidy(), 1e-6)

@@ -1,0 +1,138 @@
+"""The search for lines: Adam on a dense model with a falling l1 penalty, on batches, in float32."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from planted.base import arrays
+from recovery.networks.exact.model import Lines, angles
+
+__all__ = ["merged", "search"]
+
+BATCH = 500
+RATE, LAST_RATE = 1e-2, 1e-4
+MOMENTS = (0.9, 0.99)
+PENALTY, PENALTY_ENDS = 5e-3, 0.7
+"""The l1 penalty, in units of the deviation of y, falls linearly to 0 at this share of the steps."""
+INIT = 3e-3
+KEEP = 0.03
+"""Weights up to this size are dropped at the end; targets are scaled so that weights are about 1."""
+REPORT = 500
+
+
+def search(
+    X: Any, y: Any, signs: np.ndarray, steps: int, rng: np.random.Generator, report: Callable[[float, int], bool]
+) -> Lines:
+    """Fit b . x + sum_i a_i |x_i| + sum_k signs_k |w_k . x| with all weights free, and keep the large ones.
+
+    Parameters
+    ----------
+    X : array of float32, shape (n, d)
+        Samples.
+    y : array of float32, shape (n,)
+        Targets.
+    signs : numpy.ndarray, shape (K,)
+        +-1, one for each atom.
+    steps : int
+        Adam's steps, on batches of 500 rows.
+    rng : numpy.random.Generator
+        Draws the start and the batches, on the host.
+    report : callable
+        Called with the deviation of the residual on a batch and the number of steps; True ends the search.
+
+    Returns
+    -------
+    Lines
+        Atoms within .1 rad of each other are one line; those within .1 rad of an axis are part of the axis.
+    """
+    xp = arrays.namespace(X)
+    n, d = int(X.shape[0]), int(X.shape[1])
+    count, batch = len(signs), min(BATCH, n)
+    start = np.zeros((count + 2, d), dtype=np.float32)
+    start[:count] = INIT * rng.standard_normal((count, d), dtype=np.float32)
+    theta = xp.asarray(start)  # the atoms, then a, then b
+    first, second = xp.zeros_like(theta), xp.zeros_like(theta)
+    slope, work, root = (xp.empty_like(theta) for _ in range(3))
+    sigma = xp.asarray(signs, dtype=np.float32)
+    twice = 2.0 * sigma[:, None]
+    penalty = PENALTY * float(y.std())
+    beta1, beta2 = MOMENTS
+    order, position = xp.asarray(rng.permutation(n)), 0
+    for t in range(1, steps + 1):
+        if position + batch > n:
+            order, position = xp.asarray(rng.permutation(n)), 0
+        rows = order[position : position + batch]
+        position += batch
+        x, target = X[rows], y[rows]
+        bent = xp.abs(x)
+        Z = x @ theta[:count].T
+        r = xp.abs(Z) @ sigma + bent @ theta[count] + x @ theta[count + 1] - target
+        # sum_b sign(z_b) r_b x_b = 2 sum_{z_b > 0} r_b x_b - sum_b r_b x_b: a comparison costs less than a sign
+        pulled = x * r[:, None]
+        total = pulled.sum(axis=0)
+        slope[:count] = (Z > 0).astype(np.float32).T @ pulled
+        slope[:count] *= twice
+        slope[:count] -= sigma[:, None] * total
+        slope[count], slope[count + 1] = r @ bent, total
+        slope *= 1.0 / batch
+        share = t / steps
+        if share < PENALTY_ENDS:
+            xp.sign(theta[: count + 1], out=work[: count + 1])
+            work[: count + 1] *= penalty * (1.0 - share / PENALTY_ENDS)
+            slope[: count + 1] += work[: count + 1]
+        # first += (1 - beta1) (slope - first), and so on, without temporaries
+        xp.multiply(slope, slope, out=work)
+        slope *= 1.0 - beta1
+        first *= beta1
+        first += slope
+        work *= 1.0 - beta2
+        second *= beta2
+        second += work
+        xp.sqrt(second, out=root)
+        root *= (1.0 - beta2**t) ** -0.5
+        root += 1e-8
+        xp.divide(first, root, out=work)
+        work *= RATE * (LAST_RATE / RATE) ** share / (1.0 - beta1**t)
+        theta -= work
+        if t % REPORT == 0 and report(float(xp.sqrt((r * r).mean())), t):
+            break
+    found = arrays.to_numpy(theta).astype(np.float64)
+    support = np.abs(found[:count]) > KEEP
+    weights = np.where(support, found[:count], 0.0)
+    model = Lines(found[count + 1], found[count], weights, np.asarray(signs, dtype=np.float64), support).tidy()
+    return merged(model, 0.1).tidy()
+
+
+def merged(model: Lines, angle: float) -> Lines:
+    """Return the model with lines closer than `angle` (radians) made one, closest first, and put on an axis near it."""
+    near = angles(model, np.arange(len(model.linear)))
+    count = model.n_lines
+    model, alive = model.copy(), np.ones(count, dtype=bool)
+    first, second = np.nonzero(np.triu(near[:, :count] < angle, 1))
+    units, norms = model.units, model.norms
+    for k in np.argsort(near[first, second], kind="stable"):
+        a, b = int(first[k]), int(second[k])
+        if not (alive[a] and alive[b]):
+            continue
+        a, b = (a, b) if norms[a] >= norms[b] else (b, a)
+        side = 1.0 if units[a] @ units[b] >= 0 else -1.0
+        total = model.signs[a] * model.weights[a] + model.signs[b] * side * model.weights[b]
+        sign = 1.0 if total @ units[a] >= 0 else -1.0
+        model.weights[a], model.signs[a] = sign * total, sign
+        model.support[a] |= model.support[b]
+        alive[b] = False
+    model = model.select(alive)
+    alive = model.norms > 0
+    model = model.select(alive)
+    near = angles(model, np.arange(len(model.linear)))[:, model.n_lines :]
+    if not model.n_lines:
+        return model
+    axis = near.argmin(axis=1)
+    close = near.min(axis=1) < angle
+    axes = model.axes.copy()
+    np.add.at(axes, axis[close], (model.signs * model.norms)[close])
+    kept = model.select(~close)
+    return Lines(kept.linear, axes, kept.weights, kept.signs, kept.support)

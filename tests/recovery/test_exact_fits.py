@@ -1,0 +1,274 @@
+"""``fit_exact``: planted networks come back to the last digit, and the status says what happened."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import planted
+from planted.base import arrays
+from recovery import Status
+from recovery.networks import FitState
+from recovery.networks.exact import ExactFit, fit_exact
+
+EPS = float(np.finfo(float).eps)
+
+
+def problem(n=1500, d=10, m=4, s=12, signs="mixed", seed=0):
+    X = planted.gaussian_inputs(n, d, rng=100 + seed)
+    truth = planted.sparse_network(d, m, s, signs=signs, rng=seed)
+    return X, truth(X), truth
+
+
+def fit(X, y, m=4, s=12, **options):
+    options = {"search_steps": 2000, "rng": 0, **options}
+    found = fit_exact(X, y, n_neurons=m, sparsity=s, **options)
+    assert {len(column) for column in found.history.values()} == {found.n_iter}
+    if found.network is not None:
+        assert found.network.n_neurons <= m
+        assert found.network.sparsity <= s
+        assert set(np.abs(arrays.to_numpy(found.network.output))) <= {1.0}
+    return found
+
+
+def assert_exact(found, truth, atol=1e-12):
+    assert found.status is Status.EXACT
+    assert found.success
+    assert "exact to rounding" in found.message
+    assert found.relative_residual < 1e-14
+    assert planted.match_networks(found.network, truth, atol=atol).exact
+    assert planted.match_networks(found.kink_form, truth, atol=atol).exact
+
+
+@pytest.mark.parametrize("signs", ["positive", "mixed"])
+@pytest.mark.parametrize("seed", range(3))
+def test_small_networks_are_exact(backend, signs, seed):
+    X, y, truth = problem(signs=signs, seed=seed)
+    found = fit(backend.put(X), backend.put(y))
+    assert isinstance(backend.get(found.network.hidden), np.ndarray)
+    assert isinstance(backend.get(found.kink_form.directions), np.ndarray)
+    assert_exact(found, truth)
+    if signs == "positive":
+        assert (backend.get(found.network.output) == 1).all()
+
+
+def test_all_negative_networks_are_exact():
+    X, y, truth = problem(signs="positive")
+    found = fit(X, -y)
+    assert (found.network.output == -1).all()
+    assert_exact(found, planted.ReLUNetwork([truth.hidden, -truth.output]))
+
+
+@pytest.mark.parametrize("signs", ["positive", "mixed"])
+def test_labels_in_float32_are_exact_to_their_rounding(backend, signs):
+    X, y, truth = problem(signs=signs)
+    found = fit(backend.put(X), backend.put(y.astype(np.float32)))
+    assert found.status is Status.EXACT
+    assert "the rounding of float32 labels" in found.message
+    # evenly spread in half a unit of the last place: 2^-24 |y| / sqrt(3) at most
+    assert 1e-9 < found.relative_residual < 2.0**-24
+    assert planted.match_networks(found.network, truth, atol=1e-6).exact
+    assert planted.match_networks(found.kink_form, truth, atol=1e-6).exact
+
+
+def test_noise_of_the_size_of_float32_is_not_exact_for_float64_labels():
+    X, y, _ = problem()
+    noisy = y * (1 + 1e-7 * np.random.default_rng(0).standard_normal(len(y)))
+    found = fit(X, noisy, restarts=0)
+    assert not found.success
+    assert found.relative_residual > 1e-8
+
+
+def test_rounds_that_are_used_up_say_so():
+    X, y, _ = problem()
+    found = fit(X, y, max_rounds=1, restarts=0, search_steps=200)
+    assert found.status is Status.STEP_LIMIT
+    assert found.n_iter == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("m", "s", "signs"), [(20, 100, "positive"), (20, 100, "mixed"), (50, 200, "positive")])
+def test_quick_cells_are_exact(m, s, signs):
+    X, y, truth = problem(5000, 50, m, s, signs, seed=7)
+    assert_exact(fit(X, y, m, s, search_steps=12_000), truth, atol=1e-11)
+
+
+def test_the_same_seed_gives_the_same_bits():
+    X, y, _ = problem()
+    first, second = fit(X, y, rng=3), fit(np.asfortranarray(X), y, rng=3)
+    assert first == second
+    assert first.kink_form.directions.tobytes() == second.kink_form.directions.tobytes()
+
+
+@pytest.mark.parametrize(("a", "b"), [(0, 40), (60, 0), (-300, 500), (400, -200)])
+def test_powers_of_two_change_nothing(a, b):
+    X, y, _ = problem()
+    plain, moved = fit(X, y), fit(np.ldexp(X, a), np.ldexp(y, b))
+    np.testing.assert_array_equal(np.ldexp(moved.network.hidden, a - b), plain.network.hidden)
+    np.testing.assert_array_equal(moved.network.output, plain.network.output)
+    assert (moved.status, moved.relative_residual) == (plain.status, plain.relative_residual)
+    assert moved.n_iter == plain.n_iter
+
+
+def test_inputs_of_different_units_and_blank_ones():
+    X, y, truth = problem()
+    units = np.array([-60, 3, 0, 100, 5, 0, -7, 0, 0, 1])
+    wide = np.zeros((len(X), 13))
+    wide[:, [0, 1, 2, 4, 5, 6, 8, 9, 10, 11]] = np.ldexp(X, units)
+    found = fit(wide, y)
+    hidden = np.zeros((13, truth.n_neurons))
+    hidden[[0, 1, 2, 4, 5, 6, 8, 9, 10, 11]] = np.ldexp(truth.hidden, -units[:, None])
+    assert found.success
+    assert (found.network.hidden[[3, 7, 12]] == 0).all()
+    # in units where the inputs are alike
+    small = found.network.hidden[[0, 1, 2, 4, 5, 6, 8, 9, 10, 11]]
+    assert planted.match_networks(
+        planted.ReLUNetwork([np.ldexp(small, units[:, None]), found.network.output]), truth, atol=1e-12
+    ).exact
+
+
+def test_arguments_are_not_written_into():
+    X, y, _ = problem()
+    before = X.copy(), y.copy()
+    fit(X, y)
+    np.testing.assert_array_equal(X, before[0])
+    np.testing.assert_array_equal(y, before[1])
+
+
+def test_a_form_that_does_not_fit_says_so():
+    X, y, truth = problem()
+    found = fit(X, y, m=truth.kink_form().n_lines - 1, s=12)
+    assert found.network is None
+    assert found.status is Status.EXACT
+    assert "does not fit into n_neurons=" in found.message
+    assert planted.match_networks(found.kink_form, truth, atol=1e-12).exact
+    assert "no network" in repr(found)
+    found = fit(X, y, s=truth.sparsity - 1)
+    assert found.network is None
+    assert f"sparsity={truth.sparsity - 1}" in found.message
+
+
+def test_noise_is_not_called_exact():
+    X, y, _ = problem(n=400)
+    noisy = y + 0.1 * np.random.default_rng(0).standard_normal(len(y))
+    found = fit(X, noisy, search_steps=500, restarts=0)
+    assert found.status is Status.AT_REST
+    assert not found.success
+    assert found.network is None
+    assert "came to rest" in found.message
+    assert 0 < found.relative_residual < 1
+    residual = noisy - found.kink_form(X)
+    assert found.relative_residual == pytest.approx(np.sqrt((residual**2).mean() / (noisy**2).mean()), rel=1e-6)
+
+
+def test_more_parameters_than_samples_are_not_determined():
+    X, y, _ = problem(n=15, d=10)
+    found = fit(X, y, search_steps=500, restarts=0)
+    assert not found.success
+    assert found.network is None or "do not determine" in found.message
+
+
+def test_inputs_that_never_change_sign_leave_it_open():
+    # with x_i >= 0 a bend on an axis is no bend: the linear part takes it
+    X, y, truth = problem(d=6, m=3, s=8, n=3000)
+    X = np.abs(X)
+    y = truth(X)
+    found = fit(X, y, m=6, s=36)
+    assert found.relative_residual < 1e-12
+    assert np.abs(found.kink_form(X) - y).max() < 1e-12 * np.abs(y).max()
+
+
+def test_linear_functions_have_no_lines():
+    X = planted.gaussian_inputs(500, 5, rng=0)
+    w = np.array([1.0, -2.0, 0.0, 0.5, 0.0])
+    found = fit(X, X @ w, m=6, s=6, search_steps=500)
+    assert found.kink_form.n_lines == 0
+    np.testing.assert_allclose(found.kink_form.linear, w, atol=1e-14)
+    assert found.network.n_neurons == 6
+    np.testing.assert_allclose(found.network(X), X @ w, atol=1e-13)
+
+
+def test_limits_end_the_fit():
+    X, y, _ = problem()
+    found = fit(X, y, time_limit=0)
+    assert found.status is Status.TIME_LIMIT
+    assert found.network is None
+    assert found.n_iter == 0
+    assert found.message.startswith(Status.TIME_LIMIT.value)
+    states = []
+    found = fit(X, y, search_steps=1500, callback=lambda state: bool(states.append(state)) or len(states) == 2)
+    assert found.status is Status.STOPPED
+    assert len(states) == 2
+    assert all(isinstance(state, FitState) for state in states)
+    assert found.relative_residual < 1
+
+
+def test_the_callback_sees_the_rounds():
+    X, y, _ = problem()
+    states = []
+    found = fit(X, y, callback=states.append)
+    assert [state.n_iter for state in states[:4]] == [0, 0, 0, 0]  # 2,000 steps of the search
+    assert [state.n_iter for state in states[4:]] == list(range(1, found.n_iter + 1))
+    assert found.history["psnr_db"] == [state.psnr_db for state in states[4:]]
+    assert states[-1].psnr_db > 280
+    last = 0.5 * len(y) * (found.relative_residual**2) * (y**2).mean()
+    assert found.history["objective"][-1] < 100 * last + 1e-25
+
+
+def test_nothing_to_find():
+    X, y, _ = problem(n=50)
+    found = fit(X, y, s=0)
+    assert found.status is Status.ZERO_SPARSITY
+    assert found.network.n_neurons == 0
+    assert found.relative_residual == 1
+    found = fit(X, np.zeros(50))
+    assert found.status is Status.ZERO_DATA
+    assert found.relative_residual == 0
+    assert found.kink_form.n_lines == 0
+
+
+def test_float32_arrays_are_taken_as_the_numbers_they_are():
+    X, _, truth = problem()
+    X = X.astype(np.float32)
+    found = fit(X, truth(X.astype(float)))
+    assert_exact(found, truth)
+    assert found.network.dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"X": None}, TypeError, "X=None is not an array"),
+        ({"X": np.full((60, 3), np.nan)}, ValueError, "X has 180 element.* NaN or infinite"),
+        ({"y": np.zeros((60, 2))}, ValueError, r"y has shape \(60, 2\); expected 1 dim"),
+        ({"y": np.zeros(7)}, ValueError, "X has 60 rows and y has 7"),
+        ({"n_neurons": 0}, ValueError, "n_neurons=0.*1"),
+        ({"sparsity": 7}, ValueError, "sparsity=7.*6"),
+        ({"sparsity": -1}, ValueError, "sparsity=-1.*0"),
+        ({"search_steps": 0}, ValueError, "search_steps=0.*1"),
+        ({"restarts": -1}, ValueError, "restarts=-1.*0"),
+        ({"max_rounds": 0}, ValueError, "max_rounds=0.*1"),
+        ({"time_limit": -1.0}, ValueError, "time_limit=-1.*0"),
+        ({"rng": "x"}, TypeError, "rng='x'"),
+        ({"callback": 3}, TypeError, "callback=3 cannot be called"),
+    ],
+)
+def test_bad_arguments_are_refused(change, error, words):
+    arguments = {"X": np.ones((60, 3)), "y": np.ones(60), "n_neurons": 2, "sparsity": 2, **change}
+    with pytest.raises(error, match=words):
+        fit_exact(arguments.pop("X"), arguments.pop("y"), **arguments)
+
+
+def test_fits_are_values():
+    X, y, _ = problem()
+    found = fit(X, y)
+    assert repr(found).startswith("ExactFit(EXACT, ")
+    assert len(repr(found)) < 120
+    assert found.supports == found.kink_form.supports
+    assert pickle.loads(pickle.dumps(found)) == found
+    assert copy.deepcopy(found) == found
+    assert fit(X, 2 * y) != found
+    assert isinstance(found, ExactFit)
