@@ -26,6 +26,7 @@ WITH_ALL = (
     "recovery.diagnosis",
     "recovery.guarantees",
     "recovery.networks",
+    "recovery.networks.exact",
     "recovery.operators",
     "recovery.pruning",
     "recovery.solvers",

@@ -12,6 +12,7 @@ import numpy as np
 import scipy.linalg
 
 from planted.base import arrays
+from planted.base.arrays import EPS
 from planted.base.checks import check_array, check_integer, check_number, check_same_rows
 from planted.base.values import by_value
 from planted.kinks import KinkForm
@@ -33,7 +34,6 @@ ATOMS = 1000
 """The search has 2 m atoms, or as many as this if that is less, but at least m."""
 ZERO_BEND = 1e-9
 """Bends on the axes up to this share of the largest number of the form are none."""
-EPS = float(np.finfo(np.float64).eps)
 
 
 @by_value
