@@ -28,7 +28,7 @@ def bytes_of(paths):
 
 @pytest.mark.parametrize(
     "name",
-    ["fig1", pytest.param("table1", marks=pytest.mark.slow), pytest.param("fig3-binary", marks=pytest.mark.slow)],
+    ["table1", pytest.param("fig1", marks=pytest.mark.slow), pytest.param("fig3-binary", marks=pytest.mark.slow)],
 )
 def test_two_stores_with_the_same_cells_give_the_same_files(tmp_path, name):
     drawn = []
@@ -45,23 +45,23 @@ def test_two_stores_with_the_same_cells_give_the_same_files(tmp_path, name):
 
 
 def test_files_are_redrawn_only_when_something_changed(tmp_path, monkeypatch):
-    fabricated.fill(tmp_path, "fig1", "smoke")
+    fabricated.fill(tmp_path, "table1", "smoke")
     drawings = []
     monkeypatch.setattr(figures, "draw", lambda *args, real=figures.draw: drawings.append(args) or real(*args))
-    files = draw(tmp_path)
+    files = draw(tmp_path, "table1")
     before = bytes_of(files.paths)
-    assert not draw(tmp_path).drawn
+    assert not draw(tmp_path, "table1").drawn
     assert len(drawings) == 1
     files.paths[0].write_bytes(b"not a picture")  # somebody spoilt the PNG
-    assert draw(tmp_path).drawn
+    assert draw(tmp_path, "table1").drawn
     assert bytes_of(files.paths) == before
     files.paths[-1].write_text("{")  # or the JSON
-    assert draw(tmp_path).drawn
-    record = fabricated.records("fig1", "smoke")[0]
+    assert draw(tmp_path, "table1").drawn
+    record = fabricated.records("table1", "smoke")[0]
     changed = store.Record(record.cell, "done", "", {**record.metrics, "psnr_db": -3.0}, record.arrays, record.run)
     results.store_of(tmp_path).write(changed)
-    assert draw(tmp_path).drawn
-    assert bytes_of(files.paths)["fig1-smoke.png"] != before["fig1-smoke.png"]
+    assert draw(tmp_path, "table1").drawn
+    assert bytes_of(files.paths)["table1-smoke.png"] != before["table1-smoke.png"]
     assert len(drawings) == 4
 
 

@@ -25,6 +25,13 @@ def judge(outcomes):
     return checked
 
 
+def test_no_false_certificate_among_three_hundred():
+    outcomes = list(campaign.campaign(300))
+    assert len(judge(outcomes)) >= 10
+    assert len({one.family for one in outcomes}) >= len(campaign.FAMILIES)
+
+
+@pytest.mark.slow
 def test_no_false_certificate_among_two_thousand():
     outcomes = list(campaign.campaign(2000))
     checked = judge(outcomes)
