@@ -1,5 +1,7 @@
 """The house has no circles: imports point down, between modules, between packages and between folders of recovery."""
 
+import ast
+
 import pytest
 
 from benchmarks import house
@@ -90,3 +92,25 @@ def test_the_picture_has_every_folder():
 def test_the_page_has_the_table_that_the_command_makes():
     text = (house.ROOT / "docs" / "house.md").read_text()
     assert f"{house.BEGIN}\n{house.rooms(GRAPH)}\n{house.END}" in text
+
+
+MANY = {
+    "recovery/networks/exact/fitting.py:_answer": "all parts of one fit meet here once",
+    "recovery/networks/exact/fitting.py:_network": "the same",
+    "recovery/networks/exact/fitting.py:_starts": "the same",
+    "recovery/networks/exact/newton.py:levenberg": "the numbers of one textbook loop",
+    "recovery/networks/exact/wedges.py:_add": "one candidate's numbers, added to a table",
+}
+"""Functions that take more than six arguments by position, and why."""
+
+
+def test_settings_travel_as_one_object():
+    found = set()
+    for module in GRAPH:
+        path = house._path(module)
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                names = [one.arg for one in (*node.args.posonlyargs, *node.args.args)]
+                if len([name for name in names if name not in ("self", "cls")]) > 6:
+                    found.add(f"{path.relative_to(house.ROOT).as_posix()}:{node.name}")
+    assert found == set(MANY)
