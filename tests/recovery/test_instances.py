@@ -276,3 +276,12 @@ def test_a_number_that_float64_would_round_is_refused_in_every_field(name, value
     if name in ("x", "noise"):
         with pytest.raises(ValueError, match=rf"^{name} holds .*float64"):
             Instance.planted(np.eye(2), **({"x": [1, 0]} | {name: fields[name]}))
+
+
+@pytest.mark.parametrize("size", [0.75, 1.0, 2.0**-600, 2.0**900])
+def test_noise_alone_is_data_of_any_size(size):
+    """0.75 has the binary exponent 0, which once was taken for "there is no number"."""
+    noise = size * np.array([1.0, -0.75])
+    made = Instance.planted(np.eye(2, 3), np.zeros(3), noise, 0)
+    np.testing.assert_array_equal(made.y, noise)
+    assert np.all(made.misfit <= 1e-15 * size)

@@ -199,9 +199,10 @@ class Instance:
         part = matrix[:, columns] if 4 * len(columns) < len(x) else matrix
         x = x[columns] if part is not matrix else x
         each = np.frexp(np.max(np.abs(part), axis=0, initial=0.0))[1]
-        tops = [math.frexp(float(np.max(np.abs(values), initial=0.0)))[1] for values in (noise, y)]
-        tops.append(int(np.max((each + np.frexp(x)[1])[x != 0.0], initial=-5000)))
-        exponent = max((top for top in tops if top), default=0)
+        largest = [float(np.max(np.abs(values), initial=0.0)) for values in (noise, y)]
+        tops = [math.frexp(value)[1] for value in largest if value > 0.0]
+        products = (each + np.frexp(x)[1])[x != 0.0]
+        exponent = max([*tops, *([int(products.max())] if products.size else [])], default=0)
         if max(abs(exponent), int(np.max(np.abs(each), initial=0))) <= 300:
             exponent = 0
         else:
