@@ -33,7 +33,7 @@ ABLATIONS: dict[str, tuple[dict[str, Any], dict[str, Any], float]] = {
     # options of recovery.imp, other fields of the recipe, size of the start
     "as it is": ({}, {}, 0.5),
     "500 updates a round": ({"max_iter": 500}, {}, 0.5),
-    "4000 updates a round": ({"n_iter": 4000}, {}, 0.5),
+    "4000 updates a round": ({"max_iter": 4000}, {}, 0.5),
     "batches of 128": ({"batch_size": 128}, {}, 0.5),
     "batches of 500": ({"batch_size": 500}, {}, 0.5),
     "rate 3e-3": ({"learning_rate": 3e-3}, {}, 0.5),
@@ -83,12 +83,12 @@ def cost() -> None:
     """Print processor seconds of whole passes down to one weight, with and without compaction."""
     print("| (n, d, m) | recipe | rounds | compact: s | plain: s |")
     print("|---|---|---|---|---|")
-    short = {"n_iter": 500, "fine_tune": 500}
+    short = {"max_iter": 500, "fine_tune": 500}
     for n, d, m, recipe, options in (
         (5000, 50, 20, "paper", {}),
         (5000, 50, 20, "fair", short),
         (5000, 100, 100, "paper", {}),
-        (5000, 100, 1000, "paper", {"n_iter": 3}),
+        (5000, 100, 1000, "paper", {"max_iter": 3}),
     ):
         X, y, _ = planted.release_instance(m, 5 * m, 0, n=n, d=d)
         seconds = []
@@ -101,7 +101,7 @@ def cost() -> None:
             finally:
                 training.Compact = kept  # type: ignore
         done = len(fit.history["objective"])
-        updates = options.get("n_iter", recipes.RECIPES[recipe].n_iter)
+        updates = options.get("max_iter", recipes.RECIPES[recipe].max_iter)
         print(
             f"| ({n}, {d}, {m}) | {recipe}, {updates} updates a round | {done} | {seconds[0]:.1f} | {seconds[1]:.1f} |",
             flush=True,

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from paper_repro.store import Record
 from planted.base import arrays
 
 __all__ = [
@@ -18,7 +15,6 @@ __all__ = [
     "PSNR_CAP_DB",
     "capped",
     "fit_arrays",
-    "grid_of_means",
     "series_125",
     "stream",
 ]
@@ -73,36 +69,3 @@ def fit_arrays(network: Any) -> dict[str, np.ndarray]:
     if network.depth > 1:
         found["widths"] = np.array([int(layer.shape[1]) for layer in network.layers[:-1]])
     return {**found, "output": arrays.to_numpy(network.output)}
-
-
-def grid_of_means(
-    records: Iterable[Record],
-    rows: Sequence[int],
-    columns: Sequence[int],
-    value: Callable[[Record], float],
-) -> list[list[float | None]]:
-    """Return the mean of `value` over the seeds, for each (m, s) of a grid.
-
-    Parameters
-    ----------
-    records : iterable of Record
-        Cells with settings ``m`` and ``s``.
-    rows, columns : sequence of int
-        Values of m and of s.
-    value : callable
-        What is averaged.
-
-    Returns
-    -------
-    list of lists of float or None
-        None where there is no record.
-    """
-    found: dict[tuple[int, int], list[float]] = {}
-    for record in records:
-        settings = record.cell.settings
-        found.setdefault((settings["m"], settings["s"]), []).append(value(record))
-    return [[_mean(found.get((m, s), [])) for s in columns] for m in rows]
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return math.fsum(values) / len(values) if values else None

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.linalg
@@ -24,7 +23,7 @@ from recovery.networks.exact.neurons import Neurons, oriented, polished
 from recovery.networks.exact.newton import gram, size, spread
 from recovery.networks.exact.rounds import AT_ROUNDING, EXACT, Data, Fit, rounds
 from recovery.networks.exact.search import search
-from recovery.solvers.base import Status
+from recovery.solvers.base import Recorder, Status
 
 __all__ = ["ExactFit", "fit_exact"]
 
@@ -93,35 +92,29 @@ class ExactFit:
         )
 
 
-class _Progress:
-    """Counts rounds, keeps the history, and says when to stop."""
+class _Progress(Recorder):
+    """The record of a fit: one row for each round, in the caller's units."""
 
-    KEYS = ("psnr_db", "objective", "nonzeros", "neurons", "start")
+    KEYS: ClassVar[tuple[str, ...]] = ("psnr_db", "objective", "nonzeros", "neurons", "start")
 
     def __init__(
         self, peak: float, rows: int, unit: int, time_limit: float | None, callback: Callable[[FitState], Any] | None
     ) -> None:
-        self.peak, self.rows, self.unit = peak, rows, unit
-        self.callback, self.time_limit = callback, time_limit
-        self.history: dict[str, list[float]] = {key: [] for key in self.KEYS}
-        self.start, self.stop = 0, None if time_limit is None or time_limit > 0 else Status.TIME_LIMIT
-        self._began = time.perf_counter()
-
-    @property
-    def n_iter(self) -> int:
-        return len(self.history["start"])
+        super().__init__(None, time_limit, callback)
+        self.peak, self.rows, self.unit, self.start = peak, rows, unit, 0
+        if time_limit == 0:  # the search does not begin
+            self.stop = Status.TIME_LIMIT
 
     def batch(self, deviation: float, atoms: int, weights: int) -> bool:
         """Look at callback and clock during the search; nothing goes on record."""
-        return self._look(self._state(deviation, weights, atoms))
+        return self.ask(lambda: self._state(deviation, weights, atoms)) is not None
 
     def round(self, model: Lines, deviation: float) -> bool:
         """Put a round on record."""
         bends = int(np.count_nonzero(model.axes))
         state = self._state(deviation, int(model.support.sum()) + bends, model.n_lines + bends, 1)
-        for key in self.KEYS:
-            self.history[key].append(float(getattr(state, key)))
-        return self._look(state)
+        self.append(**{key: getattr(state, key) for key in self.KEYS})
+        return self.ask(lambda: state) is not None
 
     def _state(self, deviation: float, nonzeros: int, neurons: int, more: int = 0) -> FitState:
         ratio = math.inf if deviation == 0 else 20 * math.log10(self.peak / deviation)
@@ -133,13 +126,6 @@ class _Progress:
             nonzeros=nonzeros,
             neurons=neurons,
         )
-
-    def _look(self, state: FitState) -> bool:
-        if self.callback is not None and self.stop is None and self.callback(state) is True:
-            self.stop = Status.STOPPED
-        if self.stop is None and self.time_limit is not None and time.perf_counter() - self._began > self.time_limit:
-            self.stop = Status.TIME_LIMIT
-        return self.stop is not None
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,11 +20,11 @@ from recovery.networks.joint.polishing import CG_STEPS, Polisher, polish_and_exc
 from recovery.operators.thresholding import select_top
 from recovery.solvers.base import Status
 
-__all__ = ["RECIPES", "Gradual", "Recipe", "fit_robust_vector", "joint_search", "polished", "random_start", "trim"]
+__all__ = ["SCHEDULES", "Gradual", "Schedule", "fit_robust_vector", "joint_search", "polished", "random_start", "trim"]
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Schedule:
     """Constants of a search.
 
     Parameters
@@ -43,7 +43,7 @@ class Recipe:
     sparse_from: float
 
 
-RECIPES = {"squared": Recipe(0.2, 0.95, 0.15, 0.6), "cross_entropy": Recipe(0.02, 0.999, 0.05, 0.4)}
+SCHEDULES = {"squared": Schedule(0.2, 0.95, 0.15, 0.6), "cross_entropy": Schedule(0.02, 0.999, 0.05, 0.4)}
 """Chosen by the measurements of ``docs/networks.md``, "Several outputs, and two hidden layers"."""
 BETA1, EPSILON, LAST_RATE = 0.9, 1e-12, 0.01
 """Decay of the mean gradient, what keeps 0 / 0 out, and the share of the rate that is left at the end (cosine)."""
@@ -79,9 +79,9 @@ class Gradual:
     A step is w <- H_{s_t}(w - rate m / sqrt(v)), m and v the decaying means of the gradient and of its square over
     all weights, selected or not: a weight that is zero enters when its gradient keeps its sign, not when one batch has
     a large one. H keeps the top s_t of |w| times :func:`recovery.mlp.passes.column_scales`, a weight's share of the
-    outputs. s_t falls geometrically, and so do the neurons, between two shares of the steps (:data:`RECIPES`); the rate
-    falls as a cosine. A neuron that lost all incoming weights has no gradient: it leaves the arrays, which changes
-    nothing. At most 5 + 3 L synchronisations a step.
+    outputs. s_t falls geometrically, and so do the neurons, between two shares of the steps (:data:`SCHEDULES`); the
+    rate falls as a cosine. A neuron that lost all incoming weights has no gradient: it leaves the arrays, which
+    changes nothing. At most 5 + 3 L synchronisations a step.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Gradual:
         self.s, self.size = min(settings.sparsity, total), total
         self.bank = [int(layer.shape[1]) for layer in layers[:-1]]
         self.widths = [min(want, have) for want, have in zip(settings.widths, self.bank, strict=True)]
-        self.recipe = RECIPES[settings.loss]
+        self.schedule = SCHEDULES[settings.loss]
         self.mask: Any = None
 
     @property
@@ -112,8 +112,8 @@ class Gradual:
 
     def run(self, steps: int) -> None:
         """Make so many steps, fewer if the record says stop."""
-        xp, batches, recipe = self.xp, self.batches, self.recipe
-        rate = max(recipe.rate, min(MOST_RATE, LEAST_REACH / steps)) if steps else 0.0
+        xp, batches, schedule = self.xp, self.batches, self.schedule
+        rate = max(schedule.rate, min(MOST_RATE, LEAST_REACH / steps)) if steps else 0.0
         mean, square = xp.zeros_like(self.vector), xp.zeros_like(self.vector)
         X, y = batches.rows()
         values = forward(self.layers, X)
@@ -121,9 +121,9 @@ class Gradual:
         for made in range(1, steps + 1):
             slope = join(gradients(self.layers, values, found.gradient)[: len(self.shapes)])
             mean = BETA1 * mean + (1 - BETA1) * slope
-            square = recipe.beta2 * square + (1 - recipe.beta2) * (slope * slope)
+            square = schedule.beta2 * square + (1 - schedule.beta2) * (slope * slope)
             length = rate * max(LAST_RATE, 0.5 * (1 + math.cos(math.pi * (made - 1) / steps)))
-            root = xp.sqrt(square / (1 - recipe.beta2**made)) + EPSILON
+            root = xp.sqrt(square / (1 - schedule.beta2**made)) + EPSILON
             self._cut(self.vector - (length / (1 - BETA1**made)) * (mean / root), values, made / steps)
             before = values
             if made % COMPACT_EVERY == 0:
@@ -144,8 +144,8 @@ class Gradual:
     def _cut(self, vector: Any, values: list[Any], part: float) -> None:
         """Keep the weights and the neurons with the largest share of the outputs."""
         xp = self.xp
-        recipe = self.recipe
-        progress = min(1.0, max(0.0, (part - recipe.dense_until) / (recipe.sparse_from - recipe.dense_until)))
+        schedule = self.schedule
+        progress = min(1.0, max(0.0, (part - schedule.dense_until) / (schedule.sparse_from - schedule.dense_until)))
         total = int(vector.shape[0])
         size = round(self.size ** (1 - progress) * self.s**progress)
         before = self.mask
