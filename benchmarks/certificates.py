@@ -19,7 +19,7 @@ import planted
 import recovery
 from benchmarks.machine import machine, table
 from recovery.certificates import dual_bound
-from recovery.certificates.dual import proved_dual
+from recovery.certificates.dual import Search, proved_dual
 from recovery.certificates.eigenvalues import proved_enumeration
 from recovery.conditions import restricted_eigenvalues
 from recovery.exact.enumeration import extreme_blocks
@@ -97,7 +97,7 @@ def larger(solvers):
     for solver in solvers:
         for side in ("largest", "smallest"):
             spent, _, (value, _, proposal, _) = clocked(
-                lambda side=side, solver=solver: proved_dual(A, 4, side, solver=solver)
+                lambda side=side, solver=solver: proved_dual(A, 4, side, search=Search(solver))
             )
             optimum = abs(proposal.primal)
             gap = percent(float(value), optimum) if math.isfinite(optimum) else "-"
