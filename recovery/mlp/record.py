@@ -15,7 +15,7 @@ from planted.base import arrays
 from planted.base.checks import check_array, check_choice, check_integer, check_number, check_same_rows
 from planted.base.values import by_value
 from planted.networks import ReLUNetwork
-from recovery.mlp.losses import LOSSES, psnr_of
+from recovery.mlp.losses import LOSSES, psnr, psnr_of, softmax
 from recovery.mlp.training import Batches
 from recovery.mlp.units import Units
 from recovery.solvers.base import Recorder, Status
@@ -382,6 +382,32 @@ class FitMethod(ABC):
         """Return what the data are divided by: powers of two near their root mean squares, unless overridden."""
         return Units.of(X, y, settings.loss)
 
+    def run(self, X: Any, y: Any, settings: FitSettings, rng: np.random.Generator) -> NetworkFit:
+        """Return the whole answer: call :meth:`fit` in its :meth:`units`, convert the network back and measure it.
+
+        A method that works in the caller's units, and has more to say than a network, overrides it.
+
+        Parameters
+        ----------
+        X, y : array
+            The caller's data, checked, of one dtype; y is not all zero.
+        settings, rng
+            As for :meth:`fit`.
+        """
+        units = self.units(X, y, settings)
+        # the layer that takes the unit of the targets: a scalar network's output weights stay signs
+        last = len(settings.widths) if y.ndim == 2 else len(settings.widths) - 1
+        units.check(last, X.dtype)
+        data = Batches(*units.divide(X, y), settings.batch_size, rng)
+        record = Record(settings, units.targets.number)
+        network, status, note = _checked(self, self.fit(data, settings, record, rng), data, settings)
+        layers, held = units.restore(network.layers, last, data.X, data.y, int(X.shape[1]))
+        network = ReLUNetwork(layers)
+        if not held:
+            status, note = Status.OUT_OF_RANGE, f"before that: {sentence(status, settings.max_iter, note)}"
+        message = sentence(status, settings.max_iter, note)
+        return NetworkFit(network, _score(network, X, y, settings.loss), record.n_iter, status, message, record.history)
+
     @abstractmethod
     def fit(self, data: Batches, settings: FitSettings, record: Record, rng: np.random.Generator) -> Found:
         """Fit a network.
@@ -409,6 +435,39 @@ class FitMethod(ABC):
         note : str
             What else is worth knowing, or "".
         """
+
+
+def _checked(method: FitMethod, found: Any, data: Batches, settings: FitSettings) -> Found:
+    """Return what a method has found, or refuse what is no answer to the question."""
+    who = f"{type(method).__name__}.fit"
+    if not (isinstance(found, tuple) and len(found) == 3 and isinstance(found[0], ReLUNetwork)):
+        raise TypeError(f"{who} returned {type(found).__name__}; expected a tuple (ReLUNetwork, Status, str)")
+    network, status, note = found
+    if not isinstance(status, Status) or not isinstance(note, str):
+        raise TypeError(f"{who} returned the status {status!r} and the note {note!r}; expected a Status and a str")
+    ends = (int(data.X.shape[1]), *data.y.shape[1:])
+    if (network.n_inputs, *network.output.shape[1:]) != ends:
+        raise ValueError(
+            f"{who} returned {network!r}; expected {ends[0]} inputs and output weights of shape "
+            f"{('m', *ends[1:])}, as the data"
+        )
+    widths = tuple(int(layer.shape[1]) for layer in network.layers[:-1])
+    if len(widths) != len(settings.widths) or any(a > b for a, b in zip(widths, settings.widths, strict=True)):
+        raise ValueError(f"{who} returned hidden layers of {widths} neurons; expected at most {settings.widths}")
+    if network.sparsity > settings.sparsity:
+        raise ValueError(
+            f"{who} returned a network of {network.sparsity} non-zero weights; expected at most {settings.sparsity}"
+        )
+    return network, status, note
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def _score(network: ReLUNetwork, X: Any, y: Any, loss: str) -> float:
+    """Return the PSNR in dB; -inf where the outputs of a diverged fit leave the range of the numbers."""
+    outputs = network(X)
+    if not bool(arrays.namespace(outputs).isfinite(outputs).all()):
+        return -math.inf
+    return psnr(softmax(outputs) if loss == "cross_entropy" else outputs, y)
 
 
 def empty_network(X: Any, y: Any, depth: int) -> ReLUNetwork:

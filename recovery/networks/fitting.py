@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -10,7 +9,6 @@ import numpy as np
 
 from planted.base import arrays
 from planted.base.checks import check_array, check_choice, check_integer, check_same_rows
-from planted.networks import ReLUNetwork
 from recovery.mlp.losses import LOSSES, class_targets, psnr, softmax
 from recovery.mlp.record import (
     FitMethod,
@@ -22,7 +20,6 @@ from recovery.mlp.record import (
     Record,
     check_widths,
     empty_network,
-    sentence,
 )
 from recovery.mlp.training import Batches
 from recovery.mlp.units import Units
@@ -247,57 +244,7 @@ def fit_network(
         zero = softmax(xp.zeros_like(y)) if classes else xp.zeros_like(y)
         network = empty_network(X, y, len(settings.widths))
         return NetworkFit(network, psnr(zero, y), 0, status, status.value, Record.no_history())
-    return _fit(chosen, X, y, settings, draw)
-
-
-def _fit(method: FitMethod, X: Any, y: Any, settings: FitSettings, rng: np.random.Generator) -> NetworkFit:
-    """Fit a network of at least one weight to targets that are not all zero."""
-    units = method.units(X, y, settings)
-    # the layer that takes the unit of the targets: a scalar network's output weights stay signs
-    last = len(settings.widths) if y.ndim == 2 else len(settings.widths) - 1
-    units.check(last, X.dtype)
-    data = Batches(*units.divide(X, y), settings.batch_size, rng)
-    record = Record(settings, units.targets.number)
-    network, status, note = _checked(method, method.fit(data, settings, record, rng), data, settings)
-    layers, held = units.restore(network.layers, last, data.X, data.y, int(X.shape[1]))
-    network = ReLUNetwork(layers)
-    if not held:
-        status, note = Status.OUT_OF_RANGE, f"before that: {sentence(status, settings.max_iter, note)}"
-    message = sentence(status, settings.max_iter, note)
-    return NetworkFit(network, _score(network, X, y, settings.loss), record.n_iter, status, message, record.history)
-
-
-def _checked(method: FitMethod, found: Any, data: Batches, settings: FitSettings) -> Found:
-    """Return what a method has found, or refuse what is no answer to the question."""
-    who = f"{type(method).__name__}.fit"
-    if not (isinstance(found, tuple) and len(found) == 3 and isinstance(found[0], ReLUNetwork)):
-        raise TypeError(f"{who} returned {type(found).__name__}; expected a tuple (ReLUNetwork, Status, str)")
-    network, status, note = found
-    if not isinstance(status, Status) or not isinstance(note, str):
-        raise TypeError(f"{who} returned the status {status!r} and the note {note!r}; expected a Status and a str")
-    ends = (int(data.X.shape[1]), *data.y.shape[1:])
-    if (network.n_inputs, *network.output.shape[1:]) != ends:
-        raise ValueError(
-            f"{who} returned {network!r}; expected {ends[0]} inputs and output weights of shape "
-            f"{('m', *ends[1:])}, as the data"
-        )
-    widths = tuple(int(layer.shape[1]) for layer in network.layers[:-1])
-    if len(widths) != len(settings.widths) or any(a > b for a, b in zip(widths, settings.widths, strict=True)):
-        raise ValueError(f"{who} returned hidden layers of {widths} neurons; expected at most {settings.widths}")
-    if network.sparsity > settings.sparsity:
-        raise ValueError(
-            f"{who} returned a network of {network.sparsity} non-zero weights; expected at most {settings.sparsity}"
-        )
-    return network, status, note
-
-
-@np.errstate(over="ignore", invalid="ignore")
-def _score(network: ReLUNetwork, X: Any, y: Any, loss: str) -> float:
-    """Return the PSNR in dB; -inf where the outputs of a diverged fit leave the range of the numbers."""
-    outputs = network(X)
-    if not bool(arrays.namespace(outputs).isfinite(outputs).all()):
-        return -math.inf
-    return psnr(softmax(outputs) if loss == "cross_entropy" else outputs, y)
+    return chosen.run(X, y, settings, draw)
 
 
 def _check_solver(chosen: FitMethod, method: Any, settings: FitSettings, y: Any) -> None:
