@@ -14,6 +14,7 @@ import numpy as np
 from planted.base import arrays
 from planted.base.checks import check_array, check_choice, check_integer, check_number, check_same_rows
 from planted.base.values import by_value
+from planted.kinks import KinkForm
 from planted.networks import ReLUNetwork
 from recovery.mlp.losses import LOSSES, psnr, psnr_of, softmax
 from recovery.mlp.training import Batches
@@ -31,6 +32,7 @@ __all__ = [
     "check_widths",
     "empty_network",
     "problems",
+    "score_of",
     "sentence",
 ]
 
@@ -149,7 +151,12 @@ class NetworkFit:
         ``support_change`` (weights that entered or, if more, left), ``gate_change`` (gate bits of neurons that carry
         weight that flipped; 0 with several outputs on batches, where it is not counted), ``active``, their sum (0 means
         that the active columns are what they were a step ago), ``nonzeros``, ``neurons`` (that carry weight), and
-        ``start`` (0, 1, ...).
+        ``start`` (0, 1, ...). ``method="exact"`` has one entry for each round, and neither ``support_change``,
+        ``gate_change`` nor ``active``.
+    form : planted.KinkForm or None
+        The function that ``method="exact"`` found, where a method says more than its network; see :attr:`kink_form`.
+    certificate : recovery.certificates.Certificate or None
+        The proof that was asked for by ``certify=True``, None if there is none: the message says why.
     """
 
     network: ReLUNetwork
@@ -158,6 +165,8 @@ class NetworkFit:
     status: Status
     message: str
     history: dict[str, list[float]] = field(repr=False, default_factory=dict)
+    form: KinkForm | None = field(repr=False, default=None)
+    certificate: Any = field(repr=False, default=None)
 
     @property
     def success(self) -> bool:
@@ -168,6 +177,20 @@ class NetworkFit:
     def support(self) -> Any:
         """Where the network's counted weights are not 0: :attr:`planted.ReLUNetwork.support`."""
         return self.network.support
+
+    @property
+    def kink_form(self) -> KinkForm:
+        """The function in its kink form: as ``method="exact"`` found it, else that of the network.
+
+        The two differ where the form that was found does not fit into the neurons and weights that were asked for, and
+        by the rounding of the network's dtype.
+
+        Raises
+        ------
+        ValueError
+            If the network has several hidden layers.
+        """
+        return self.network.kink_form() if self.form is None else self.form
 
     def __repr__(self) -> str:
         return (
@@ -406,7 +429,9 @@ class FitMethod(ABC):
         if not held:
             status, note = Status.OUT_OF_RANGE, f"before that: {sentence(status, settings.max_iter, note)}"
         message = sentence(status, settings.max_iter, note)
-        return NetworkFit(network, _score(network, X, y, settings.loss), record.n_iter, status, message, record.history)
+        return NetworkFit(
+            network, score_of(network, X, y, settings.loss), record.n_iter, status, message, record.history
+        )
 
     @abstractmethod
     def fit(self, data: Batches, settings: FitSettings, record: Record, rng: np.random.Generator) -> Found:
@@ -462,7 +487,7 @@ def _checked(method: FitMethod, found: Any, data: Batches, settings: FitSettings
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def _score(network: ReLUNetwork, X: Any, y: Any, loss: str) -> float:
+def score_of(network: ReLUNetwork, X: Any, y: Any, loss: str) -> float:
     """Return the PSNR in dB; -inf where the outputs of a diverged fit leave the range of the numbers."""
     outputs = network(X)
     if not bool(arrays.namespace(outputs).isfinite(outputs).all()):

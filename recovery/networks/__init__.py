@@ -5,12 +5,16 @@ from recovery.mlp.losses import psnr
 from recovery.mlp.masks import Masks
 from recovery.mlp.record import FitMethod, FitSettings, FitState, Loss, NetworkFit
 from recovery.networks.convex import ConeFit, GroupFit, cone_program, group_program
-from recovery.networks.fitting import Method, fit_network
+from recovery.networks.exact.fitting import ExactFit, fit_exact
+from recovery.networks.fitting import fit_network
 from recovery.networks.many import fit_many
+from recovery.networks.methods import ExactMethod, Method
 from recovery.pruning.magnitude import imp, imp_many
 
 __all__ = [
     "ConeFit",
+    "ExactFit",
+    "ExactMethod",
     "FitMethod",
     "FitSettings",
     "FitState",
@@ -20,6 +24,7 @@ __all__ = [
     "Method",
     "NetworkFit",
     "cone_program",
+    "fit_exact",
     "fit_many",
     "fit_network",
     "group_program",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -14,65 +14,17 @@ from recovery.mlp.record import (
     FitMethod,
     FitSettings,
     FitState,
-    Found,
     Loss,
     NetworkFit,
     Record,
     check_widths,
     empty_network,
 )
-from recovery.mlp.training import Batches
-from recovery.mlp.units import Units
-from recovery.networks.joint.layerwise import fit_paper_layers, fit_robust_layers
-from recovery.networks.joint.paper import fit_paper_vector
-from recovery.networks.joint.robust import fit_robust_vector
-from recovery.networks.scalar.paper import fit_paper
-from recovery.networks.scalar.robust import fit_robust
+from recovery.networks.methods import Method, method_of
 from recovery.solvers.base import Status
 
-__all__ = ["METHODS", "Method", "PaperMethod", "RobustMethod", "fit_network", "method_of"]
+__all__ = ["fit_network"]
 
-Method = Literal["robust", "paper"]
-
-
-class PaperMethod(FitMethod):
-    """The paper's method, which works in the caller's units: its steps are not scale equivariant."""
-
-    def units(self, X: Any, y: Any, settings: FitSettings) -> Units:
-        """Return the units of the caller."""
-        return Units()
-
-    def fit(self, data: Batches, settings: FitSettings, record: Record, rng: np.random.Generator) -> Found:
-        """Fit a network of any shape."""
-        if len(settings.widths) > 1:
-            return fit_paper_layers(data, settings, record, rng)
-        if data.y.ndim == 2:
-            return fit_paper_vector(data, settings, record, rng)
-        return fit_paper(data, settings, record, rng)
-
-
-class RobustMethod(FitMethod):
-    """The method that has neither of the paper's method's faults; see :func:`recovery.fit_network`."""
-
-    takes_solver = True
-
-    def units(self, X: Any, y: Any, settings: FitSettings) -> Units:
-        """Return powers of two for one output and hidden layer, else the root mean squares."""
-        if len(settings.widths) == 1 and y.ndim == 1:
-            return super().units(X, y, settings)
-        # Adam's steps are of one length: inputs and targets of root mean square 1, and no weights on blank inputs
-        return Units.of(X, y, settings.loss, exact=False, blank=False)
-
-    def fit(self, data: Batches, settings: FitSettings, record: Record, rng: np.random.Generator) -> Found:
-        """Fit a network of any shape."""
-        if len(settings.widths) > 1:
-            return fit_robust_layers(data, settings, record, rng)
-        if data.y.ndim == 2:
-            return fit_robust_vector(data, settings, record, rng)
-        return fit_robust(data, settings, record, rng)
-
-
-METHODS: dict[str, FitMethod] = {"robust": RobustMethod(), "paper": PaperMethod()}
 EXACT_ONLY = ("l1", "group_l1")
 """Solvers with equality constraints."""
 SYNCS_PER_STEP = {"robust": 8, "paper": 8}
@@ -81,27 +33,13 @@ SYNCS_PER_CUT = 20
 """The same in a step of the robust method that cuts back to the size of the answer."""
 
 
-def method_of(method: Any) -> FitMethod:
-    """Return the method of a name, or an object that is one."""
-    if isinstance(method, FitMethod):
-        return method
-    if isinstance(method, type) and issubclass(method, FitMethod):
-        raise TypeError(f"method={method.__name__} is a class; expected an object, {method.__name__}(...)")
-    if not isinstance(method, str):
-        raise TypeError(
-            f"method={method!r} is of type {type(method).__name__}; expected 'robust', 'paper' or an object of a "
-            "subclass of recovery.networks.FitMethod"
-        )
-    return METHODS[check_choice(method, "method", tuple(METHODS))]
-
-
 def fit_network(
     X: Any,
     y: Any,
     *,
     n_neurons: int | Sequence[int],
     sparsity: int,
-    method: Method | FitMethod = "robust",
+    method: Method | FitMethod = "auto",
     loss: Loss = "squared",
     solver: str | None = None,
     max_iter: int = 100,

@@ -24,7 +24,8 @@ from recovery.mlp.record import (
     problems,
     sentence,
 )
-from recovery.networks.fitting import Method, PaperMethod, fit_network, method_of
+from recovery.networks.fitting import fit_network
+from recovery.networks.methods import Method, PaperMethod, method_of
 from recovery.networks.scalar.paper import INNER_STEPS
 from recovery.operators.gated import GRAM_COLUMNS
 from recovery.solvers.base import Status
@@ -263,7 +264,7 @@ def fit_many(
     *,
     n_neurons: int | Sequence[int],
     sparsity: int | Sequence[int],
-    method: Method | FitMethod = "robust",
+    method: Method | FitMethod = "auto",
     rngs: Sequence[Any] | None = None,
     together: bool | None = None,
     **options: Unpack[FitOptions],
