@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import time
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
-from planted.base import arrays
 from planted.base.checks import check_choice, check_integer
+from planted.kinks import KinkForm
 from planted.networks import ReLUNetwork
-from recovery.mlp.record import FitMethod, FitSettings, Found, NetworkFit, Record, score_of
+from recovery.mlp.record import FitMethod, FitSettings, FitState, Found, NetworkFit, Record, score_of
 from recovery.mlp.training import Batches
 from recovery.mlp.units import Units
 from recovery.networks.exact.fitting import ExactFit, fit_exact
@@ -27,6 +29,9 @@ __all__ = ["METHODS", "AutoMethod", "ExactMethod", "Method", "PaperMethod", "Rob
 Method = Literal["auto", "exact", "robust", "paper"]
 EXACT_RESTARTS = 2
 """Exact recovery makes no more further starts than this, however many are allowed."""
+
+FORM_RANGE = 800
+"""Kink forms are moved between units by powers of two up to this exponent."""
 
 
 class PaperMethod(FitMethod):
@@ -66,6 +71,15 @@ class RobustMethod(FitMethod):
         return fit_robust(data, settings, record, rng)
 
 
+@dataclass(frozen=True, eq=False)
+class ExactFound:
+    """What exact recovery found: in its own units, the form in the caller's, and the answer if there is one."""
+
+    fit: ExactFit
+    form: KinkForm | None
+    answer: NetworkFit | None
+
+
 class ExactMethod(FitMethod):
     """Exact recovery by :func:`recovery.networks.exact.fit_exact`: one hidden layer, squared loss, all rows.
 
@@ -80,8 +94,8 @@ class ExactMethod(FitMethod):
         if search_steps is not None:
             self.options["search_steps"] = check_integer(search_steps, "search_steps", minimum=1)
 
-    def refusal(self, settings: FitSettings) -> str:
-        """Return the setting that exact recovery has no use for, or ""."""
+    def refusal(self, y: Any, settings: FitSettings) -> str:
+        """Return what exact recovery has no use for, or ""."""
         if settings.loss != "squared":
             return f"loss={settings.loss!r}"
         if len(settings.widths) > 1:
@@ -89,40 +103,59 @@ class ExactMethod(FitMethod):
         for name, usual in (("solver", None), ("batch_size", None), ("gate_update", 1)):
             if getattr(settings, name) != usual:
                 return f"{name}={getattr(settings, name)!r}"
-        return ""
+        return "" if y.ndim == 1 else f"y of shape {tuple(y.shape)}"
 
-    def found(self, X: Any, y: Any, settings: FitSettings, rng: np.random.Generator) -> ExactFit:
-        """Return the answer of :func:`recovery.networks.exact.fit_exact`, or refuse the settings."""
-        refused = self.refusal(settings)
+    def found(self, X: Any, y: Any, settings: FitSettings, rng: np.random.Generator) -> ExactFound:
+        """Run :func:`recovery.networks.exact.fit_exact` on data near 1, or refuse the settings."""
+        refused = self.refusal(y, settings)
         if refused:
             raise ValueError(
                 f"{refused} was given with method='exact', which fits one hidden layer by the squared loss, on all "
                 "rows, with gates that move; expected the default, or method='robust'"
             )
-        Units.of(X, y, settings.loss).check(1 if y.ndim == 2 else 0, X.dtype)
-        return fit_exact(
-            X,
-            y,
+        units, last = Units.of(X, y, settings.loss), 1 if y.ndim == 2 else 0
+        units.check(last, X.dtype)
+        near_X, near_y = units.divide(X, y)
+        square = units.targets.number * units.targets.number
+        callback = settings.callback
+        if callback is not None and square != 1.0:
+            callback = _in_units(callback, square)
+        fit = fit_exact(
+            near_X,
+            near_y,
             n_neurons=settings.widths[0],
             sparsity=settings.sparsity,
             restarts=min(settings.restarts, EXACT_RESTARTS),
             max_rounds=settings.max_iter,
             time_limit=settings.time_limit,
             rng=rng,
-            callback=settings.callback,
+            callback=callback,
             **self.options,
         )
+        history = {**fit.history, "objective": [square * value for value in fit.history["objective"]]}
+        ratio = units.targets.exponent - units.inputs.exponent
+        form = _scaled(fit.kink_form, ratio)
+        if fit.network is None:
+            return ExactFound(fit, form, None)
+        dtype = np.result_type(X.dtype, y.dtype)
+        with np.errstate(over="ignore"):
+            layers = [layer.astype(dtype, copy=False) for layer in fit.network.layers]
+        layers, held = units.restore(layers, last, near_X, near_y, int(X.shape[1]))
+        network, status, message = ReLUNetwork(layers), fit.status, fit.message
+        if not held:
+            status, message = Status.OUT_OF_RANGE, f"{Status.OUT_OF_RANGE.value}; before that: {message}"
+        score = score_of(network, X, y, settings.loss)
+        return ExactFound(fit, form, NetworkFit(network, score, fit.n_iter, status, message, history, form))
 
     def run(self, X: Any, y: Any, settings: FitSettings, rng: np.random.Generator) -> NetworkFit:
-        """Return the exact fit, and where it has no network within m and s, the robust method's beside it."""
+        """Return the exact fit; where it has no network within m and s, with that of the robust method."""
         began = time.monotonic()
         found = self.found(X, y, settings, rng)
-        if found.network is not None:
-            return _answer(found, found.network, X, y)
+        if found.answer is not None:
+            return found.answer
         other = _robust(X, y, settings, rng, began)
-        return replace(
-            _answer(found, other.network, X, y), message=f"{found.message}; the network is that of method='robust'"
-        )
+        message = f"{found.fit.message}; the network is that of method='robust'"
+        return replace(other, status=found.fit.status, message=message, form=found.form)
 
     def fit(self, data: Batches, settings: FitSettings, record: Record, rng: np.random.Generator) -> Found:
         """Fit a network to data near 1; the whole answer is that of :meth:`run`."""
@@ -138,16 +171,17 @@ class AutoMethod(ExactMethod):
     def run(self, X: Any, y: Any, settings: FitSettings, rng: np.random.Generator) -> NetworkFit:
         """Return the exact fit if it ended well or was stopped, else the better of it and the robust one."""
         began = time.monotonic()
-        if self.refusal(settings):
+        if self.refusal(y, settings):
             return RobustMethod().run(X, y, settings, rng)
         found = self.found(X, y, settings, rng)
-        exact = None if found.network is None else _answer(found, found.network, X, y)
+        exact = found.answer
         if exact is not None and (exact.success or exact.status in (Status.TIME_LIMIT, Status.STOPPED)):
             return exact
         other = _robust(X, y, settings, rng, began)
         if exact is not None and exact.psnr_db >= other.psnr_db:
             return replace(exact, message=f"{exact.message}; the robust method came to {other.psnr_db:.1f} dB")
-        note = f"method='robust', as exact recovery {_ending(found)}"
+        short = found.fit.status.value.partition(":")[0]
+        note = f"by the robust method, as exact recovery {short} at {found.fit.psnr_db:.1f} dB"
         return replace(other, message=f"{other.message}; {note}")
 
 
@@ -173,25 +207,17 @@ def method_of(method: Any) -> FitMethod:
     return METHODS[check_choice(method, "method", tuple(METHODS))]
 
 
-def _answer(found: ExactFit, network: ReLUNetwork, X: Any, y: Any) -> NetworkFit:
-    """Return an exact fit as the answer of a network fit, with a network of the dtype of the data."""
-    dtype = np.result_type(X.dtype, y.dtype)
-    with np.errstate(over="ignore"):
-        layers = [layer.astype(dtype, copy=False) for layer in network.layers]
-    status, message = found.status, found.message
-    # what left the range of a narrower dtype is infinite, or zero
-    same = all(bool(((a != 0) == (b != 0)).all()) for a, b in zip(layers, network.layers, strict=True))
-    if not same or not all(bool(arrays.namespace(layer).isfinite(layer).all()) for layer in layers):
-        status, message = Status.OUT_OF_RANGE, f"{Status.OUT_OF_RANGE.value}; before that: {found.message}"
-    network = ReLUNetwork(layers)
-    score = score_of(network, X, y, "squared")
-    return NetworkFit(network, score, found.n_iter, status, message, found.history, found.kink_form)
+def _in_units(callback: Callable[[FitState], Any], square: float) -> Callable[[FitState], Any]:
+    """Return a callback that sees objectives in the caller's units."""
+    return lambda state: callback(replace(state, objective=square * state.objective))
 
 
-def _ending(found: ExactFit) -> str:
-    """Return how an exact fit ended, as the rest of a sentence."""
-    short = found.status.value.partition(":")[0]
-    return f"ended there: {short}, with a relative residual of {found.relative_residual:.1e}"
+def _scaled(form: KinkForm, exponent: int) -> KinkForm | None:
+    """Return a kink form times a power of two; None where its numbers would leave the range of a kink form."""
+    if abs(exponent) > FORM_RANGE:
+        return None
+    factor = math.ldexp(1.0, exponent)
+    return replace(form, strengths=factor * form.strengths, linear=factor * form.linear, slack=factor * form.slack)
 
 
 def _robust(X: Any, y: Any, settings: FitSettings, rng: np.random.Generator, began: float) -> NetworkFit:

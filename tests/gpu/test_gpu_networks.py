@@ -30,8 +30,8 @@ def agree(gpu, there, here):
 def test_planted_networks_are_found_on_both(gpu, seed, signs):
     X, y, truth = problem(seed, signs)
     options = {"n_neurons": 4, "sparsity": 16, "max_iter": 300, "rng": seed}
-    here = recovery.fit_network(X, y, **options)
-    there = recovery.fit_network(gpu.put(X), gpu.put(y), **options)
+    here = recovery.fit_network(X, y, **options, method="robust")
+    there = recovery.fit_network(gpu.put(X), gpu.put(y), **options, method="robust")
     assert planted.match_networks(there.network.to("cpu"), truth, atol=1e-10).exact
     agree(gpu, there, here)
 
@@ -49,8 +49,8 @@ def test_planted_networks_are_found_on_both(gpu, seed, signs):
 def test_a_few_steps_agree(gpu, mode):
     X, y, _ = problem(0, "positive")
     options = {"n_neurons": 4, "sparsity": 16, "max_iter": 4, "rng": 0, **mode}
-    here = recovery.fit_network(X, y, **options)
-    there = recovery.fit_network(gpu.put(X), gpu.put(y), **options)
+    here = recovery.fit_network(X, y, **options, method="robust")
+    there = recovery.fit_network(gpu.put(X), gpu.put(y), **options, method="robust")
     agree(gpu, there, here)
     np.testing.assert_allclose(there.history["objective"], here.history["objective"], rtol=1e-8)
 
@@ -70,6 +70,7 @@ def test_parts_agree(gpu):
 def test_same_bits_twice_on_the_device(gpu):
     X, y, _ = problem(2, "mixed")
     fits = [
-        recovery.fit_network(gpu.put(X), gpu.put(y), n_neurons=4, sparsity=16, max_iter=30, rng=0) for _ in range(2)
+        recovery.fit_network(gpu.put(X), gpu.put(y), n_neurons=4, sparsity=16, max_iter=30, rng=0, method="robust")
+        for _ in range(2)
     ]
     assert gpu.get(fits[0].network.hidden).tobytes() == gpu.get(fits[1].network.hidden).tobytes()

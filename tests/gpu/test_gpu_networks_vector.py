@@ -23,8 +23,8 @@ def test_a_few_steps_agree(gpu, method, batch_size, loss):
     X, y = problem()
     y = y if loss == "squared" else y.argmax(axis=1)
     options = {"n_neurons": 4, "sparsity": 24, "max_iter": 6, "rng": 0, "method": method, "loss": loss}
-    here = recovery.fit_network(X, y, batch_size=batch_size, **options)
-    there = recovery.fit_network(gpu.put(X), gpu.put(y), batch_size=batch_size, **options)
+    here = recovery.fit_network(X, y, batch_size=batch_size, **options, method="robust")
+    there = recovery.fit_network(gpu.put(X), gpu.put(y), batch_size=batch_size, **options, method="robust")
     for mine, theirs in zip(here.network.layers, there.network.layers, strict=True):
         np.testing.assert_array_equal(gpu.get(theirs) != 0, mine != 0)
         np.testing.assert_allclose(gpu.get(theirs), mine, atol=1e-8)
@@ -36,14 +36,16 @@ def test_a_few_steps_agree(gpu, method, batch_size, loss):
 def test_two_hidden_layers_agree(gpu, method, k):
     X, y = problem(k, depth=2)
     options = {"n_neurons": (4, 4), "sparsity": 24, "max_iter": 4, "rng": 0, "method": method}
-    here = recovery.fit_network(X, y, **options)
-    there = recovery.fit_network(gpu.put(X), gpu.put(y), **options)
+    here = recovery.fit_network(X, y, **options, method="robust")
+    there = recovery.fit_network(gpu.put(X), gpu.put(y), **options, method="robust")
     assert gpu.get(there.network.hidden).shape == here.network.hidden.shape
     assert there.psnr_db == pytest.approx(here.psnr_db, abs=1e-3)
 
 
 def test_planted_networks_are_found_on_the_device(gpu):
     X, y = problem()
-    fit = recovery.fit_network(gpu.put(X), gpu.put(y), n_neurons=4, sparsity=24, max_iter=300, batch_size=250, rng=0)
-    here = recovery.fit_network(X, y, n_neurons=4, sparsity=24, max_iter=300, batch_size=250, rng=0)
+    fit = recovery.fit_network(
+        gpu.put(X), gpu.put(y), n_neurons=4, sparsity=24, max_iter=300, batch_size=250, rng=0, method="robust"
+    )
+    here = recovery.fit_network(X, y, n_neurons=4, sparsity=24, max_iter=300, batch_size=250, rng=0, method="robust")
     assert fit.psnr_db > min(60, here.psnr_db - 6)

@@ -24,7 +24,7 @@ def problem(n=200, d=5, m=2, s=6, seed=0, signs="mixed"):
 
 def fit(X, y, m=2, s=6, **options):
     options = {"max_iter": 12, "rng": 0, **options}
-    found = recovery.fit_network(X, y, n_neurons=m, sparsity=s, **options)
+    found = recovery.fit_network(X, y, n_neurons=m, sparsity=s, **{"method": "robust", **options})
     assert found.network.n_neurons <= m
     assert found.network.sparsity <= s
     assert found.n_iter <= options["max_iter"]
@@ -75,7 +75,7 @@ def test_bad_arguments_are_refused_with_a_sentence(change, error, words):
     X, y, _ = problem()
     options = {"X": X, "y": y, "n_neurons": 2, "sparsity": 6, **change}
     with pytest.raises(error, match=words):
-        recovery.fit_network(options.pop("X"), options.pop("y"), **options)
+        recovery.fit_network(options.pop("X"), options.pop("y"), **{"method": "robust", **options})
 
 
 def test_a_ratio_of_scales_that_no_weight_can_hold_is_refused():

@@ -30,7 +30,7 @@ def test_coherent_inputs_are_fitted_as_well_as_by_the_released_method(s):
     for seed in range(3):
         X, y = image_problem(seed=seed)
         options = {"n_neurons": 20, "sparsity": s, "max_iter": 100, "rng": seed}
-        mended = recovery.fit_network(X, y, **options)
+        mended = recovery.fit_network(X, y, **options, method="robust")
         released = recovery.fit_network(X, y, method="paper", **options)
         assert mended.n_iter <= 100
         assert mended.network.sparsity <= s
@@ -40,13 +40,13 @@ def test_coherent_inputs_are_fitted_as_well_as_by_the_released_method(s):
 
 def test_a_narrow_search_takes_over_only_where_it_fits_better():
     X, y = image_problem()
-    narrow = recovery.fit_network(X, y, n_neurons=20, sparsity=60, max_iter=STEPS, rng=0)
-    short = recovery.fit_network(X, y, n_neurons=20, sparsity=60, max_iter=STEPS - 1, rng=0)
+    narrow = recovery.fit_network(X, y, n_neurons=20, sparsity=60, max_iter=STEPS, rng=0, method="robust")
+    short = recovery.fit_network(X, y, n_neurons=20, sparsity=60, max_iter=STEPS - 1, rng=0, method="robust")
     assert max(narrow.history["neurons"][2 * PILOT :]) <= 8
     assert max(short.history["neurons"][2 * PILOT :]) > 20  # trials would cost more than a tenth of the steps
     X = planted.gaussian_inputs(1000, 20, rng=1)
     y = planted.sparse_network(20, 4, 16, signs="mixed", rng=2)(X)
-    wide = recovery.fit_network(X, y, n_neurons=4, sparsity=16, max_iter=STEPS, rng=0).history
+    wide = recovery.fit_network(X, y, n_neurons=4, sparsity=16, max_iter=STEPS, rng=0, method="robust").history
     assert max(wide["neurons"][PILOT : 2 * PILOT]) <= 2 < max(wide["neurons"][:PILOT])
     assert wide["neurons"][2 * PILOT] > 2
 
@@ -54,8 +54,8 @@ def test_a_narrow_search_takes_over_only_where_it_fits_better():
 def test_trials_of_a_width_on_every_array_type(backend):
     X, y = image_problem(8, 60)
     options = {"n_neurons": 8, "sparsity": 12, "max_iter": STEPS, "rng": 0}
-    here = recovery.fit_network(X, y, **options)
-    there = recovery.fit_network(backend.put(X), backend.put(y), **options)
+    here = recovery.fit_network(X, y, **options, method="robust")
+    there = recovery.fit_network(backend.put(X), backend.put(y), **options, method="robust")
     np.testing.assert_array_equal(backend.get(there.network.hidden), here.network.hidden)
     assert there.history == here.history
 
@@ -71,6 +71,7 @@ def test_synchronisations_of_a_trial():
         max_iter=STEPS,
         rng=0,
         callback=lambda state: seen.append(sum(standin.syncs.values())),
+        method="robust",
     )
     assert max(np.diff(seen)) <= SYNCS_PER_CUT
 
@@ -86,6 +87,7 @@ def test_a_callback_stops_a_trial():
             max_iter=STEPS,
             rng=0,
             callback=lambda state, stop=stop: state.n_iter == stop,
+            method="robust",
         )
         assert fit.n_iter == stop + 1  # one more, to cut back
         assert fit.network.sparsity <= 12

@@ -28,7 +28,7 @@ def exact(network, truth):
 @pytest.mark.parametrize("signs", ["mixed", "positive"])
 def test_planted_networks_are_found_exactly(seed, signs):
     X, y, truth = problem(seed, signs)
-    fit = recovery.fit_network(X, y, **SIZE, max_iter=300, rng=seed)
+    fit = recovery.fit_network(X, y, **SIZE, max_iter=300, rng=seed, method="robust")
     assert exact(fit.network, truth), (fit.psnr_db, fit.message)
     assert fit.status is Status.CONVERGED
     assert fit.network.n_neurons <= 4
@@ -53,7 +53,7 @@ def test_rates_on_mixed_signs(n, d, m, s, seeds, least):
     hits = 0
     for seed in range(seeds):
         X, y, truth = problem(seed, "mixed", n, d, m, s)
-        fit = recovery.fit_network(X, y, n_neurons=m, sparsity=s, max_iter=2000, rng=seed)
+        fit = recovery.fit_network(X, y, n_neurons=m, sparsity=s, max_iter=2000, rng=seed, method="robust")
         hits += exact(fit.network, truth)
     assert hits >= least
 
@@ -62,9 +62,9 @@ def test_rates_on_mixed_signs(n, d, m, s, seeds, least):
 def test_scale_equivariance(factor):
     X, y, _ = problem(1)
     options = {**SIZE, "max_iter": 300, "rng": 1}
-    plain = recovery.fit_network(X, y, **options)
-    louder = recovery.fit_network(X, factor * y, **options)
-    wider = recovery.fit_network(factor * X, y, **options)
+    plain = recovery.fit_network(X, y, **options, method="robust")
+    louder = recovery.fit_network(X, factor * y, **options, method="robust")
+    wider = recovery.fit_network(factor * X, y, **options, method="robust")
     top = np.abs(plain.network.hidden).max()
     for fit, unit in ((louder, factor), (wider, 1 / factor)):
         np.testing.assert_array_equal(fit.network.output, plain.network.output)
@@ -76,8 +76,8 @@ def test_scale_equivariance(factor):
 def test_powers_of_two_change_no_bit():
     X, y, _ = problem(1, n=500)
     options = {**SIZE, "max_iter": 12, "rng": 1}
-    plain = recovery.fit_network(X, y, **options)
-    scaled = recovery.fit_network(X * 2.0**-30, y * 2.0**17, **options)
+    plain = recovery.fit_network(X, y, **options, method="robust")
+    scaled = recovery.fit_network(X * 2.0**-30, y * 2.0**17, **options, method="robust")
     np.testing.assert_array_equal(scaled.network.hidden, plain.network.hidden * 2.0**47)
     assert scaled.history["active"] == plain.history["active"]
     np.testing.assert_array_equal(scaled.history["objective"], np.array(plain.history["objective"]) * 2.0**34)
@@ -99,7 +99,7 @@ MODES = {
 @pytest.mark.parametrize("mode", MODES)
 def test_every_array_type_gives_the_same_fit(backend, mode):
     X, y, _ = problem(2, "positive", 400, 8, 3, 8)
-    options = {"n_neurons": 3, "sparsity": 8, "max_iter": 10, "rng": 3, **MODES[mode]}
+    options = {"n_neurons": 3, "sparsity": 8, "max_iter": 10, "rng": 3, "method": "robust", **MODES[mode]}
     here = recovery.fit_network(X, y, **options)
     there = recovery.fit_network(backend.put(X), backend.put(y), **options)
     np.testing.assert_array_equal(backend.get(there.network.hidden), here.network.hidden)
@@ -115,7 +115,10 @@ def test_synchronisations_a_step(method, n, d, m, s):
     options = {"n_neurons": m, "sparsity": s, "rng": 3, "method": method, "tol": 0.0, "max_iter": 14}
     seen = []
     fit = recovery.fit_network(
-        standin.device(X), standin.device(y), callback=lambda state: seen.append(sum(standin.syncs.values())), **options
+        standin.device(X),
+        standin.device(y),
+        callback=lambda state: seen.append(sum(standin.syncs.values())),
+        **{"method": "robust", **options},
     )
     spent = np.diff(seen)
     searching = np.array(fit.history["nonzeros"])[1:] > s if method == "robust" else np.ones(spent.size, dtype=bool)
@@ -127,7 +130,7 @@ def test_synchronisations_a_step(method, n, d, m, s):
 
 def test_history_of_a_fit_that_came_to_rest():
     X, y, truth = problem(3)
-    fit = recovery.fit_network(X, y, **SIZE, max_iter=300, rng=3)
+    fit = recovery.fit_network(X, y, **SIZE, max_iter=300, rng=3, method="robust")
     history = {key: np.array(column) for key, column in fit.history.items()}
     assert set(history) == {
         "psnr_db", "objective", "support_change", "gate_change", "active", "nonzeros", "neurons", "start",
@@ -146,7 +149,7 @@ def test_history_of_a_fit_that_came_to_rest():
 def test_active_is_zero_while_gates_and_support_rest_and_counts_what_leaves():
     X, y, _ = problem(4)
     options = {**SIZE, "max_iter": 40, "rng": 4, "restarts": 0, "gate_update": 5, "tol": 0.0}
-    history = recovery.fit_network(X, y, **options).history
+    history = recovery.fit_network(X, y, **options, method="robust").history
     gates, sizes = np.array(history["gate_change"]), np.array(history["nonzeros"])
     steps = np.arange(1, gates.size + 1)
     assert (gates[steps % 5 != 0] == 0).all()  # gates move every fifth step only
@@ -160,16 +163,16 @@ def test_fixed_gates_stay_fixed_and_the_fit_is_scored_as_a_network():
     # gates that never move: what is returned is the network of the fitted weights, not the gated model
     X, y, _ = problem(5, n=300)
     for solver in (None, "htp"):
-        fit = recovery.fit_network(X, y, **SIZE, max_iter=5, gate_update=None, solver=solver, rng=0)
+        fit = recovery.fit_network(X, y, **SIZE, max_iter=5, gate_update=None, solver=solver, rng=0, method="robust")
         assert not any(fit.history["gate_change"])
         assert fit.psnr_db == recovery.psnr(fit.network(X), y)
 
 
 def test_minibatches_reach_a_good_fit():
     X, y, _ = problem(6)
-    fit = recovery.fit_network(X, y, **SIZE, max_iter=60, batch_size=500, rng=6)
+    fit = recovery.fit_network(X, y, **SIZE, max_iter=60, batch_size=500, rng=6, method="robust")
     assert fit.n_iter == 60
     assert fit.psnr_db > 60
-    whole = recovery.fit_network(X, y, **SIZE, max_iter=20, batch_size=5000, rng=6)
-    same = recovery.fit_network(X, y, **SIZE, max_iter=20, rng=6)
+    whole = recovery.fit_network(X, y, **SIZE, max_iter=20, batch_size=5000, rng=6, method="robust")
+    same = recovery.fit_network(X, y, **SIZE, max_iter=20, rng=6, method="robust")
     assert whole.history == same.history  # a batch of all rows is no batch

@@ -24,7 +24,7 @@ def noisy(seed, n=1000, d=20, m=4, s=16, share=0.1):
 @pytest.mark.parametrize("seed", range(3))
 def test_a_fit_of_noisy_data_says_that_nothing_is_left_to_gain(seed):
     X, y, _ = noisy(seed)
-    fit = recovery.fit_network(X, y, n_neurons=4, sparsity=16, rng=seed)
+    fit = recovery.fit_network(X, y, n_neurons=4, sparsity=16, rng=seed, method="robust")
     assert fit.status is Status.NO_GAIN
     assert fit.status.success
     assert fit.message.startswith(
@@ -41,8 +41,8 @@ def test_several_outputs(seed):
     truth = planted.sparse_network(10, 3, 20, n_outputs=2, signs="mixed", rng=seed)
     y = truth(X)
     y = y + 0.1 * y.std() * np.random.default_rng(seed).standard_normal(y.shape)
-    fit = recovery.fit_network(X, y, n_neurons=3, sparsity=20, max_iter=400, rng=seed)
-    exact = recovery.fit_network(X, truth(X), n_neurons=1, sparsity=4, max_iter=400, rng=seed)
+    fit = recovery.fit_network(X, y, n_neurons=3, sparsity=20, max_iter=400, rng=seed, method="robust")
+    exact = recovery.fit_network(X, truth(X), n_neurons=1, sparsity=4, max_iter=400, rng=seed, method="robust")
     assert fit.status in (Status.NO_GAIN, Status.STALLED, Status.STEP_LIMIT)
     assert exact.status is not Status.NO_GAIN
 
@@ -51,7 +51,7 @@ def test_several_outputs(seed):
 def test_a_fit_that_misses_structure_does_not_say_so(seed):
     """Two neurons and five weights where four neurons and twenty weights made the data, without noise."""
     X, y, _ = noisy(seed, 400, 8, 4, 20, share=0.0)
-    fit = recovery.fit_network(X, y, n_neurons=2, sparsity=5, max_iter=120, rng=seed)
+    fit = recovery.fit_network(X, y, n_neurons=2, sparsity=5, max_iter=120, rng=seed, method="robust")
     assert fit.status in (Status.STALLED, Status.STEP_LIMIT)
     assert not fit.status.success
 

@@ -27,7 +27,9 @@ def counted(network):
 
 
 def fit(X, y, widths=(5, 5), s=30, **options):
-    found = recovery.fit_network(X, y, n_neurons=widths, sparsity=s, **{"max_iter": 15, "rng": 0, **options})
+    found = recovery.fit_network(
+        X, y, n_neurons=widths, sparsity=s, **{"method": "robust", "max_iter": 15, "rng": 0, **options}
+    )
     assert found.network.depth == len(widths)
     for layer, width in zip(found.network.layers[:-1], widths, strict=True):
         assert layer.shape[1] <= width
@@ -113,8 +115,8 @@ def test_layers_without_neurons_are_reported(method):
 
 def test_one_width_is_a_number_and_three_layers_work():
     X, y, _ = problem()
-    plain = recovery.fit_network(X, y, n_neurons=4, sparsity=12, max_iter=9, rng=0)
-    listed = recovery.fit_network(X, y, n_neurons=[4], sparsity=12, max_iter=9, rng=0)
+    plain = recovery.fit_network(X, y, n_neurons=4, sparsity=12, max_iter=9, rng=0, method="robust")
+    listed = recovery.fit_network(X, y, n_neurons=[4], sparsity=12, max_iter=9, rng=0, method="robust")
     assert listed.network.hidden.tobytes() == plain.network.hidden.tobytes()
     for targets in (y, np.stack([y, -y], axis=1)):
         for method in METHODS:
@@ -180,7 +182,7 @@ def test_limits_of_time_and_callbacks(method):
 def test_bad_arguments_are_refused_with_a_sentence(change, error, words):
     X, y, _ = problem()
     with pytest.raises(error, match=words):
-        recovery.fit_network(X, y, **{"n_neurons": (5, 5), "sparsity": 30, **change})
+        recovery.fit_network(X, y, **{"n_neurons": (5, 5), "sparsity": 30, **change}, method="robust")
 
 
 @pytest.mark.parametrize("widths", [4, (4, 3)])
@@ -192,4 +194,6 @@ def test_a_fit_on_batches_ends_where_its_steps_end_before_it_has_cut_back(n_iter
 
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((8, 2)), rng.standard_normal(8)
-    recovery.fit_network(X, y, n_neurons=widths, sparsity=3, batch_size=7, max_iter=n_iter, rng=0, callback=stop)
+    recovery.fit_network(
+        X, y, n_neurons=widths, sparsity=3, batch_size=7, max_iter=n_iter, rng=0, callback=stop, method="robust"
+    )

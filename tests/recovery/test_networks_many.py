@@ -205,8 +205,8 @@ def test_both_take_targets_of_several_outputs():
 
 def test_the_default_method_is_that_of_fit_network():
     X, Y = problems(True)
-    found = fit_many(X, Y[:1], n_neurons=M, sparsity=9, max_iter=6, rngs=[0])
-    assert found == [recovery.fit_network(X, Y[0], n_neurons=M, sparsity=9, max_iter=6, rng=0)]
+    found = fit_many(X, Y[:1], n_neurons=M, sparsity=9, max_iter=6, rngs=[0], method="robust")
+    assert found == [recovery.fit_network(X, Y[0], n_neurons=M, sparsity=9, max_iter=6, rng=0, method="robust")]
 
 
 def test_a_callback_stops_all_problems_also_with_inputs_of_their_own():

@@ -31,7 +31,9 @@ def pairs(dtype):
 
 
 def fit(X, y, **options):
-    return recovery.fit_network(X, y, n_neurons=2, sparsity=5 if y.ndim == 1 else 6, rng=2, **options)
+    return recovery.fit_network(
+        X, y, n_neurons=2, sparsity=5 if y.ndim == 1 else 6, rng=2, **{"method": "robust", **options}
+    )
 
 
 def outputs(network, X, b):
@@ -111,13 +113,13 @@ def test_weights_that_the_dtype_cannot_hold_are_named():
     X = rng.standard_normal((60, 2)).astype("float32")
     y = np.ldexp(np.maximum(X[:, 0], 0), 100)
     X[:, 0] = np.ldexp(X[:, 0], -60)
-    found = recovery.fit_network(X, y, n_neurons=1, sparsity=1, rng=0)
+    found = recovery.fit_network(X, y, n_neurons=1, sparsity=1, rng=0, method="robust")
     assert found.status is Status.OUT_OF_RANGE
     assert not found.status.success
     assert found.message.startswith("out of range: the answer has numbers that its dtype cannot hold; try other units")
     assert "before that: converged" in found.message
     assert np.isfinite(found.network.hidden).all()
-    several = recovery.fit_network(X, y[:, None], n_neurons=1, sparsity=2, rng=0, max_iter=40)
+    several = recovery.fit_network(X, y[:, None], n_neurons=1, sparsity=2, rng=0, max_iter=40, method="robust")
     assert all(np.isfinite(layer).all() for layer in several.network.layers)
     gap = np.abs(outputs(several.network, X, 100)[:, 0] - np.ldexp(y.astype(float), -100)).max()
     assert gap < 1e-4 or not several.status.success
@@ -126,13 +128,13 @@ def test_weights_that_the_dtype_cannot_hold_are_named():
 def test_layers_of_several_outputs_that_the_dtype_cannot_hold_are_named(monkeypatch):
     """A search that ends with weights of 2^90, for targets of size 2^100: their product is beyond float32."""
     from planted import ReLUNetwork
-    from recovery.networks import fitting
+    from recovery.networks import methods as fitting
 
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((60, 2)).astype("float32"), np.ldexp(rng.standard_normal((60, 1)), 100).astype("float32")
     layers = [np.ones((2, 1), dtype="float32"), np.full((1, 1), 2.0**90, dtype="float32")]
     monkeypatch.setattr(fitting, "fit_robust_vector", lambda *_: (ReLUNetwork(layers), Status.CONVERGED, ""))
-    found = recovery.fit_network(X, y, n_neurons=1, sparsity=3, rng=0)
+    found = recovery.fit_network(X, y, n_neurons=1, sparsity=3, rng=0, method="robust")
     assert found.status is Status.OUT_OF_RANGE
     assert "before that: converged" in found.message
 

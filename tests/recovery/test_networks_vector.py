@@ -30,7 +30,7 @@ def problem(m=4, s=24, seed=0, n=400, d=12, k=3):
 
 def fit(X, y, m=4, s=24, **options):
     options = {"max_iter": 40, "rng": 0, **options}
-    found = recovery.fit_network(X, y, n_neurons=m, sparsity=s, **options)
+    found = recovery.fit_network(X, y, n_neurons=m, sparsity=s, **{"method": "robust", **options})
     assert found.network.n_neurons <= m
     assert sum(int(np.count_nonzero(layer)) for layer in found.network.layers) <= s
     assert found.n_iter <= options["max_iter"]
@@ -216,7 +216,7 @@ def test_bad_arguments_are_refused_with_a_sentence(change, error, words):
     X, y, _ = problem()
     options = {"X": X, "y": y, "n_neurons": 4, "sparsity": 24, **change}
     with pytest.raises(error, match=words):
-        recovery.fit_network(options.pop("X"), options.pop("y"), **options)
+        recovery.fit_network(options.pop("X"), options.pop("y"), **options, method="robust")
 
 
 @pytest.mark.parametrize("loss", ["squared", "cross_entropy"])

@@ -1,0 +1,124 @@
+"""``fit_network`` with ``method="exact"`` and ``"auto"``: answers, units, and when the robust method is asked."""
+
+import numpy as np
+import pytest
+
+import planted
+import recovery
+from recovery.networks import ExactMethod
+from recovery.solvers.base import Status
+
+SIZE = {"n_neurons": 3, "sparsity": 9}
+
+
+def problem(seed=0, n=2000, d=10, m=3, s=9, signs="mixed"):
+    X = planted.gaussian_inputs(n, d, rng=seed)
+    truth = planted.sparse_network(d, m, s, signs=signs, rng=seed + 1)
+    return X, truth(X), truth
+
+
+@pytest.mark.parametrize("method", ["exact", "auto", None])
+@pytest.mark.parametrize("signs", ["mixed", "positive"])
+def test_planted_networks_are_exact(method, signs):
+    X, y, truth = problem(signs=signs)
+    fit = recovery.fit_network(X, y, **SIZE, rng=0, **({} if method is None else {"method": method}))
+    assert fit.status is Status.EXACT
+    assert fit.success
+    assert planted.match_networks(fit.network, truth, atol=1e-12).exact
+    assert planted.match_networks(fit.kink_form, truth, atol=1e-12).exact
+    assert fit.network.n_neurons <= 3
+    assert fit.network.sparsity <= 9
+    assert fit.psnr_db == recovery.psnr(fit.network(X), y)
+    assert {len(column) for column in fit.history.values()} == {fit.n_iter}
+
+
+def test_data_of_float32_give_a_network_of_float32_and_a_form_of_float64():
+    X, _, truth = problem()
+    fit = recovery.fit_network(X.astype("f4"), truth(X.astype("f4")).astype("f4"), **SIZE, rng=0)
+    assert fit.status is Status.EXACT
+    assert {layer.dtype for layer in fit.network.layers} == {np.dtype("f4")}
+    assert fit.kink_form.strengths.dtype == np.float64
+    assert planted.match_networks(fit.kink_form, truth, atol=1e-6).exact
+
+
+@pytest.mark.parametrize(("wide", "loud"), [(40, -30), (-200, 300)])
+def test_powers_of_two_change_no_bit(wide, loud):
+    X, y, _ = problem()
+    seen: list[list[float]] = [[], []]
+    plain, other = (
+        recovery.fit_network(
+            np.ldexp(X, a),
+            np.ldexp(y, b),
+            **SIZE,
+            method="exact",
+            rng=0,
+            callback=lambda s, k=k: seen[k].append(s.objective),
+        )
+        for k, (a, b) in enumerate([(0, 0), (wide, loud)])
+    )
+    np.testing.assert_array_equal(np.ldexp(plain.network.hidden, loud - wide), other.network.hidden)
+    np.testing.assert_array_equal(np.ldexp(plain.kink_form.strengths, loud - wide), other.kink_form.strengths)
+    np.testing.assert_array_equal(np.ldexp(plain.kink_form.linear, loud - wide), other.kink_form.linear)
+    np.testing.assert_array_equal(np.ldexp(plain.history["objective"], 2 * loud), other.history["objective"])
+    np.testing.assert_array_equal(np.ldexp(seen[0], 2 * loud), seen[1])
+
+
+def test_weights_that_the_dtype_cannot_hold_are_named():
+    X, _, truth = problem()
+    X = X.astype("f4")
+    X, y = np.ldexp(X, -80), np.ldexp(truth(X.astype("f8")), 30).astype("f4")
+    fit = recovery.fit_network(X, y, **SIZE, method="exact", rng=0, restarts=0)
+    assert fit.status is Status.EXACT
+    np.testing.assert_allclose(fit.network(X), y, rtol=1e-4, atol=1e-4 * float(np.abs(y).max()))
+    with pytest.raises(ValueError, match="y"):
+        recovery.fit_network(np.ldexp(X, -40), np.ldexp(y, 60), **SIZE, method="exact", rng=0)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"loss": "cross_entropy"}, "loss='cross_entropy'"),
+        ({"n_neurons": (3, 3)}, r"n_neurons=\[3, 3\]"),
+        ({"batch_size": 100}, "batch_size=100"),
+        ({"gate_update": None}, "gate_update=None"),
+    ],
+)
+def test_what_exact_recovery_does_not_do_is_refused_and_left_to_the_robust_method(change, words):
+    X, y, _ = problem(n=300)
+    if "loss" in change:
+        y = (y > 0).astype(int)
+    options = {**SIZE, "max_iter": 3, "rng": 0, **change}
+    with pytest.raises(ValueError, match=f"{words}.*was given with method='exact'.*expected"):
+        recovery.fit_network(X, y, method="exact", **options)
+    auto, robust = (recovery.fit_network(X, y, method=method, **options) for method in ("auto", "robust"))
+    assert auto == robust
+
+
+def test_where_the_exact_fit_does_not_end_well_the_better_one_is_returned():
+    X, y, _ = problem(n=400)
+    y = np.tanh(y) + 0.3 * np.sin(3 * X[:, 0])
+    options = {**SIZE, "max_iter": 20, "rng": 0}
+    exact, robust, auto = (recovery.fit_network(X, y, method=name, **options) for name in ("exact", "robust", "auto"))
+    assert exact.status is not Status.EXACT
+    assert auto.psnr_db >= max(robust.psnr_db, exact.psnr_db) - 0.5
+    assert "robust method" in auto.message
+    for fit in (exact, auto):
+        assert fit.network.n_neurons <= 3
+        assert fit.network.sparsity <= 9
+
+
+@pytest.mark.parametrize("method", ["exact", "auto"])
+def test_a_callback_and_a_time_limit_stop_it(method):
+    X, y, _ = problem()
+    fit = recovery.fit_network(X, y, **SIZE, method=method, rng=0, callback=lambda state: True)
+    assert fit.status is Status.STOPPED
+    fit = recovery.fit_network(X, y, **SIZE, method=method, rng=0, time_limit=0.0)
+    assert fit.status is Status.TIME_LIMIT
+
+
+def test_own_options_of_the_method():
+    X, y, truth = problem()
+    fit = recovery.fit_network(X, y, **SIZE, method=ExactMethod(search_steps=3000), rng=0)
+    assert planted.match_networks(fit.network, truth, atol=1e-12).exact
+    with pytest.raises(ValueError, match="search_steps=0"):
+        ExactMethod(search_steps=0)
