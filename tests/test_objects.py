@@ -69,8 +69,12 @@ def instance(put=np.asarray):
     return recovery.Instance.planted(put(X), put(x), put(0.01 * np.ones(24)), x0=put(x), options={"flow_time": 2.0})
 
 
-def fit(put=np.asarray):
-    return recovery.fit_network(put(X), put(network()(X)), n_neurons=2, sparsity=4, max_iter=3, rng=0)
+def fit(put=np.asarray, method="auto"):
+    return recovery.fit_network(put(X), put(network()(X)), n_neurons=2, sparsity=4, method=method, max_iter=3, rng=0)
+
+
+def exact_fit(put=np.asarray):
+    return networks.fit_exact(put(X), put(network()(X)), n_neurons=2, sparsity=4, search_steps=20, restarts=0, rng=0)
 
 
 def hypotheses(one, limit=1.0):
@@ -131,6 +135,8 @@ ON_DEVICE = {
     "Instance": instance,
     "Instance[gated]": lambda put: recovery.Instance(gated(put), put(Y), 2),
     "NetworkFit": fit,
+    "NetworkFit[robust]": lambda put: fit(put, method="robust"),
+    "ExactFit": exact_fit,
     "Masks": lambda put: networks.Masks([put(X > 0), put(X.T > 0)]),
     "PruningPath": lambda put: linear_lottery.imp(put(X), put(Y), 3),
     "PruningPath[w0]": lambda put: linear_lottery.threshold_prune(put(X), put(Y), 0.1, w0=put(np.ones(6))),
@@ -142,6 +148,7 @@ ON_CPU = {
         if "checkerboard" in planted.INR_SOURCES
         else planted.INRImage("dots", np.eye(4))
     ),
+    "ExactMethod": lambda: networks.ExactMethod(search_steps=100),
     "NetworkMatch": lambda: planted.match_networks(network(), network()),
     "SupportMatch": lambda: planted.match_supports([1, 2], [2]),
     "Dataset": lambda: planted.datasets.Dataset(
@@ -230,7 +237,7 @@ def use(value, put=np.asarray):
         return value.block(0, value.count)
     if isinstance(value, recovery.Instance):
         return value.matrix, value.gated, value.y, repr(value.options)
-    if isinstance(value, recovery.NetworkFit):
+    if isinstance(value, recovery.NetworkFit | networks.ExactFit):
         return use(value.network, put)
     if isinstance(value, networks.Masks):
         return value.prune([put(X), put(X.T)], count=5).layers

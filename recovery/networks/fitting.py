@@ -1,4 +1,4 @@
-"""``recovery.fit_network``: fit a sparse ReLU network by sequential convex gates, or by IHT on all its weights."""
+"""``recovery.fit_network``: fit a sparse ReLU network, exactly where the data allow it."""
 
 from __future__ import annotations
 
@@ -67,20 +67,23 @@ def fit_network(
     sparsity : int
         s, the largest number of non-zero weights of the answer, from 0 to all there are: of the hidden layers for
         one output, of all layers together, the output layer too, for targets (n, k) and for cross-entropy.
-    method : {"robust", "paper"} or FitMethod, default "robust"
-        ``"paper"`` is the paper's method, faults included: positive output weights
-        only, and a neuron that loses all its weights never comes back. ``"robust"`` has neither
-        fault, see Notes. An object of a class of your own is run as it is: see :class:`recovery.networks.FitMethod`.
+    method : {"auto", "exact", "robust", "paper"} or FitMethod, default "auto"
+        ``"exact"`` is exact recovery (:func:`recovery.networks.fit_exact`): one hidden layer, squared loss, all rows.
+        It finds planted networks to the last digit. ``"robust"`` alternates sparse least squares and gates; it takes
+        all losses, layers and batches. ``"auto"`` is exact recovery where it applies, and the robust method where it
+        does not or does not end well. ``"paper"`` is the paper's method, faults included: positive output weights
+        only, and a neuron that loses all its weights never comes back. An object of a class of your own is run as it
+        is: see :class:`recovery.networks.FitMethod`.
     loss : {"squared", "cross_entropy"}, default "squared"
         Which loss is made small. ``psnr_db`` is then that of softmax(outputs) against the rows of targets.
     solver : str, optional
         A name from :func:`recovery.list_solvers`: that solver is run on the gated operator, from the
-        last iterate, in place of the robust method's own step. ``"robust"`` with all rows only; not
+        last iterate, in place of the robust method's own step. With all rows only; not
         ``"l1"`` and ``"group_l1"``, which need gates under which an exact fit exists. One output, one hidden layer.
     max_iter : int, default 100
         Number of steps in all, over all starts and batches. A robust fit on batches ends with at most three
         steps on all rows, which are not counted. Several hidden layers: each layer makes so many, and so does the
-        robust method's joint phase.
+        robust method's joint phase. Exact recovery: rounds of tests on all rows.
     gate_update : int or None, default 1
         The gates follow the weights after every `gate_update`-th step; None keeps the first,
         random gates. The robust method for several outputs, and its joint phase, always let them follow.
@@ -90,11 +93,11 @@ def fit_network(
         Largest number of further random starts of the robust method; a new start is made while steps
         are left, the last start has stalled, the fit is not exact, and no two starts have ended in one network with
         a residual that looks like noise. The start of smallest residual wins. For several outputs one start takes all
-        steps.
+        steps. Exact recovery makes at most two further starts.
     time_limit : float, optional
         Seconds, looked at after each step.
     tol : float, default 1e-6
-        A fit with |r| <= tol |y| counts as exact: no further start is made.
+        The robust method makes no further start after a fit with |r| <= tol |y|. Exact recovery asks for rounding.
     rng : int, numpy.random.Generator or None
         Source of the random generators and of the order of the rows.
     callback : callable, optional
@@ -104,7 +107,7 @@ def fit_network(
     Returns
     -------
     NetworkFit
-        ``network, psnr_db, n_iter, status, success, message, support, history``.
+        ``network, psnr_db, n_iter, status, success, message, support, kink_form, history``.
 
     Raises
     ------

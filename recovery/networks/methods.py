@@ -80,6 +80,7 @@ class ExactFound:
     answer: NetworkFit | None
 
 
+@dataclass(frozen=True)
 class ExactMethod(FitMethod):
     """Exact recovery by :func:`recovery.networks.exact.fit_exact`: one hidden layer, squared loss, all rows.
 
@@ -89,10 +90,11 @@ class ExactMethod(FitMethod):
         Steps of its search; by default it chooses them itself.
     """
 
-    def __init__(self, search_steps: int | None = None) -> None:
-        self.options: dict[str, Any] = {}
-        if search_steps is not None:
-            self.options["search_steps"] = check_integer(search_steps, "search_steps", minimum=1)
+    search_steps: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.search_steps is not None:
+            check_integer(self.search_steps, "search_steps", minimum=1)
 
     def refusal(self, y: Any, settings: FitSettings) -> str:
         """Return what exact recovery has no use for, or ""."""
@@ -130,7 +132,7 @@ class ExactMethod(FitMethod):
             time_limit=settings.time_limit,
             rng=rng,
             callback=callback,
-            **self.options,
+            **({} if self.search_steps is None else {"search_steps": self.search_steps}),
         )
         history = {**fit.history, "objective": [square * value for value in fit.history["objective"]]}
         ratio = units.targets.exponent - units.inputs.exponent
@@ -163,6 +165,7 @@ class ExactMethod(FitMethod):
         return fit.network, fit.status, fit.message
 
 
+@dataclass(frozen=True)
 class AutoMethod(ExactMethod):
     """Exact recovery where it applies, and the robust method where it does not, or does not end well."""
 
