@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from planted.base import arrays
 from planted.base.checks import check_choice, check_integer
 from planted.kinks import KinkForm
 from planted.networks import ReLUNetwork
@@ -30,6 +31,9 @@ Method = Literal["auto", "exact", "robust", "paper"]
 EXACT_RESTARTS = 2
 """Exact recovery makes no more further starts than this, however many are allowed."""
 
+COHERENT = 100.0
+"""``"auto"`` leaves inputs whose correlation matrix has a larger condition number to the robust method: the searches of
+exact recovery ask for inputs that are spread in all directions, and such features are hardly ever planted in."""
 FORM_RANGE = 800
 """Kink forms are moved between units by powers of two up to this exponent."""
 
@@ -174,7 +178,7 @@ class AutoMethod(ExactMethod):
     def run(self, X: Any, y: Any, settings: FitSettings, rng: np.random.Generator) -> NetworkFit:
         """Return the exact fit if it ended well or was stopped, else the better of it and the robust one."""
         began = time.monotonic()
-        if self.refusal(y, settings):
+        if self.refusal(y, settings) or not _spread(X, y, settings):
             return RobustMethod().run(X, y, settings, rng)
         found = self.found(X, y, settings, rng)
         exact = found.answer
@@ -221,6 +225,26 @@ def _scaled(form: KinkForm, exponent: int) -> KinkForm | None:
         return None
     factor = math.ldexp(1.0, exponent)
     return replace(form, strengths=factor * form.strengths, linear=factor * form.linear, slack=factor * form.slack)
+
+
+def _spread(X: Any, y: Any, settings: FitSettings) -> bool:
+    """Return whether inputs are spread in all directions, and samples twice as many as exact recovery's unknowns."""
+    xp = arrays.namespace(X)
+    tops = xp.abs(X).max(axis=0)
+    lit = xp.flatnonzero(tops)
+    n, d = int(X.shape[0]), int(lit.shape[0])
+    unknowns = 2 * d + settings.sparsity
+    if n <= 2 * unknowns:
+        return False
+    # 16 rows for each unknown say enough
+    rows = X[:: max(1, n // (16 * unknowns))][:, lit] / tops[lit]
+    centred = rows.astype(np.float64) - rows.mean(axis=0)
+    size = xp.sqrt((centred * centred).sum(axis=0))
+    if not bool((size > 0).all()):
+        return False
+    centred = centred / size
+    values = np.linalg.eigvalsh(arrays.to_numpy(centred.T @ centred))
+    return bool(values[-1] <= COHERENT * values[0])
 
 
 def _robust(X: Any, y: Any, settings: FitSettings, rng: np.random.Generator, began: float) -> NetworkFit:

@@ -107,6 +107,40 @@ def test_where_the_exact_fit_does_not_end_well_the_better_one_is_returned():
         assert fit.network.sparsity <= 9
 
 
+def inputs(kind, n=1200, d=8):
+    X = planted.gaussian_inputs(n, d, rng=5)
+    if kind == "correlated":  # AR(1) with correlation 1/2
+        for i in range(1, d):
+            X[:, i] = 0.5 * X[:, i - 1] + 0.75**0.5 * X[:, i]
+    if kind == "another unit":
+        X[:, 0] *= 1e9
+    if kind == "coherent":
+        X = X[:, :1] + 0.05 * X
+    if kind == "constant":
+        X[:, 3] = 1.0
+    return X[:40] if kind == "few" else X
+
+
+@pytest.mark.parametrize(
+    ("kind", "exact"),
+    [
+        ("plain", True),
+        ("correlated", True),
+        ("another unit", True),
+        ("coherent", False),
+        ("constant", False),
+        ("few", False),
+    ],
+)
+def test_inputs_that_auto_takes_for_exact_recovery(kind, exact):
+    X = inputs(kind)
+    y = planted.sparse_network(8, 2, 5, signs="mixed", rng=1)(X)
+    options = {"n_neurons": 2, "sparsity": 5, "rng": 0}
+    auto = recovery.fit_network(X, y, **options)
+    assert auto == recovery.fit_network(X, y, method="exact" if exact else "robust", **options)
+    assert (auto.status is Status.EXACT) == exact
+
+
 @pytest.mark.parametrize("method", ["exact", "auto"])
 def test_a_callback_and_a_time_limit_stop_it(method):
     X, y, _ = problem()
