@@ -98,8 +98,6 @@ MANY = {
     "recovery/networks/exact/fitting.py:_answer": "all parts of one fit meet here once",
     "recovery/networks/exact/fitting.py:_network": "the same",
     "recovery/networks/exact/fitting.py:_starts": "the same",
-    "recovery/networks/exact/newton.py:levenberg": "the numbers of one textbook loop",
-    "recovery/networks/exact/wedges.py:_add": "one candidate's numbers, added to a table",
 }
 """Functions that take more than six arguments by position, and why."""
 

@@ -39,7 +39,7 @@ def gram(inputs: Inputs, model: Lines, r: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def levenberg(
-    inputs: Inputs, y: Any, model: Lines, steps: int, damping: float, stop: float = 0.01, enough: float = 0.0
+    inputs: Inputs, y: Any, model: Lines, steps: int, damping: float, *, stop: float = 0.01, enough: float = 0.0
 ) -> tuple[Lines, Any, float]:
     """Make damped Gauss-Newton steps on the support.
 

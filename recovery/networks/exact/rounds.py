@@ -130,7 +130,7 @@ def rounds(data: Data, model: Lines, most: int, report: Callable[[Lines, float],
             model, r, damping = levenberg(inputs, y, model, 3, 1e-6)
         if inputs.dtype == np.float64:  # where steps converge, tests can wait
             model, r, damping = levenberg(
-                inputs, y, model, 4, damping, 0.9, inputs.n_samples * (NEARLY * data.deviation) ** 2
+                inputs, y, model, 4, damping, stop=0.9, enough=inputs.n_samples * (NEARLY * data.deviation) ** 2
             )
         deviation = size(r)
         idle = 0 if deviation < 0.99 * best[0] else idle + 1
@@ -227,15 +227,15 @@ def finish(data: Data, model: Lines) -> tuple[Lines, Any]:
     rule = Rule(NEAR, inputs.n_samples * (FLOOR * data.deviation) ** 2, 25, 1e-7)
     rounding = inputs.n_samples * (ROUNDING * data.deviation) ** 2
     for count in range(4):
-        model, r, _ = levenberg(inputs, y, model, 2, 1e-12, 1e-3, rounding)
+        model, r, _ = levenberg(inputs, y, model, 2, 1e-12, stop=1e-3, enough=rounding)
         model = _pruned(model, 1e-7)
-        model, r, _ = levenberg(inputs, y, model, 2, 1e-13 if count < 2 else 0.0, 1e-3, rounding)
+        model, r, _ = levenberg(inputs, y, model, 2, 1e-13 if count < 2 else 0.0, stop=1e-3, enough=rounding)
         model = _pruned(model, 1e-8)
         r = y - predict(inputs, model)
         model, r, gone = reduced_near(inputs, y, model, r, rule)
         if not gone:
             break
-    model, r, _ = levenberg(inputs, y, model, 2, 0.0, 0.5, rounding)
+    model, r, _ = levenberg(inputs, y, model, 2, 0.0, stop=0.5, enough=rounding)
     model = _pruned(model, 1e-9)
     return model, y - predict(inputs, model)
 
@@ -260,7 +260,7 @@ def finish_rounded(data: Data, model: Lines) -> tuple[Lines, Any]:
     floor = inputs.n_samples * (1.01 * data.rounding) ** 2
     rule = Rule(NEAR, floor, 25, 1e-7)
     for _ in range(MOST_DROPS):
-        model, r, _ = levenberg(inputs, y, model, 3, 1e-12, 1e-3)
+        model, r, _ = levenberg(inputs, y, model, 3, 1e-12, stop=1e-3)
         H, _ = gram(inputs, model, r)
         deviation = max(size(r), data.rounding)
         model, dropped = drops(inputs, model, spread(inputs, H), deviation, all_at_once=False, below=CLEAR)
@@ -269,7 +269,7 @@ def finish_rounded(data: Data, model: Lines) -> tuple[Lines, Any]:
         model, r, gone = reduced_near(inputs, y, model, r, rule)
         if not (dropped or gone):
             break
-    model, r, _ = levenberg(inputs, y, model, 3, 0.0, 1e-3)
+    model, r, _ = levenberg(inputs, y, model, 3, 0.0, stop=1e-3)
     return model, r
 
 

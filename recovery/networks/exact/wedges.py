@@ -122,7 +122,10 @@ def _sums(X: Any, units: np.ndarray, r: Any, taus: list[float]) -> tuple[np.ndar
             inside = xp.flatnonzero(distance < REACH * tau)
             inside = inside[:: int(inside.shape[0]) // ROWS + 1]
             for start in range(0, int(inside.shape[0]), CHUNK):
-                _add(sums[k, j], X, rows, distance, gate, r, inside[start : start + CHUNK], tau)
+                part = inside[start : start + CHUNK]
+                over = X[rows[part]]
+                over *= (tau * gate[part])[:, None]
+                _add(sums[k, j], over, distance[part][:, None], r[rows[part]])
     found = arrays.to_numpy(sums).astype(np.float64)
     # halves of even and odd parts are the two sides; phi is twice the overshoot
     along = np.stack([found[:, :, 1] - found[:, :, 0], found[:, :, 1] + found[:, :, 0]], axis=2)
@@ -130,20 +133,17 @@ def _sums(X: Any, units: np.ndarray, r: Any, taus: list[float]) -> tuple[np.ndar
     return along, own
 
 
-def _add(sums: Any, X: Any, rows: Any, distance: Any, gate: Any, r: Any, inside: Any, tau: float) -> None:
+def _add(sums: Any, over: Any, limit: Any, near: Any) -> None:
     """Add the sums of a chunk of rows: r t, r |t|, t |t| and t^2 for the signed overshoot t.
 
-    With c = sign(z) tau x_i, v = u - tau e_i crosses a row where c > |z|, v = u + tau e_i where c < -|z|; what is
-    beyond, c - clip(c, -|z|, |z|), is t.
+    With c = sign(z) tau x_i, handed over in `over` and written into, v = u - tau e_i crosses a row where c > |z|, the
+    `limit`, and v = u + tau e_i where c < -|z|; what is beyond, c - clip(c, -|z|, |z|), is t. `near` is r.
     """
-    xp = arrays.namespace(X)
-    picked, limit = rows[inside], distance[inside][:, None]
-    over = X[picked]
-    over *= (tau * gate[inside])[:, None]
+    xp = arrays.namespace(over)
     kept = xp.minimum(over, limit)
     xp.maximum(kept, -limit, out=kept)
     over -= kept
-    bare, near = xp.abs(over), r[picked]
+    bare = xp.abs(over)
     sums[0] += near @ over
     sums[1] += near @ bare
     over *= bare
