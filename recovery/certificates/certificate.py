@@ -194,10 +194,18 @@ class Certificate:
         Raises
         ------
         ValueError
-            If the certificate is not about a network; so do ``sigma_min``, ``residual`` and ``error_bound``.
+            If the certificate is not about a network; so do ``reach``, ``sigma_min``, ``residual``, ``error_bound``.
         """
-        radii = [rational(line["radius"], "radius") for line in self._of_network("lines")]
-        return outward(min(radii), -math.inf) if radii else math.inf
+        return self._least("radius")
+
+    @property
+    def reach(self) -> float:
+        """Of a network: how far each of its lines may move while ``error_bound`` holds; infinite without lines."""
+        return self._least("reach")
+
+    def _least(self, key: str) -> float:
+        values = [rational(line[key], key) for line in self._of_network("lines")]
+        return outward(min(values), -math.inf) if values else math.inf
 
     @property
     def sigma_min(self) -> float:
@@ -211,9 +219,9 @@ class Certificate:
 
     @property
     def error_bound(self) -> float:
-        """Of a network: |y - f| / sigma_min, an upper bound of its distance from the one of least residual nearby."""
+        """Of a network: 2 |y - f| / sigma_min; those within reach whose residual is no larger are at most so far away."""
         residual, sigma = (rational(self._of_network(key), key) for key in ("residual", "sigma"))
-        return outward(residual / sigma, math.inf)
+        return outward(2 * residual / sigma, math.inf)
 
     def _of_network(self, key: str) -> Any:
         if self.kind != "network":

@@ -16,7 +16,7 @@ import re
 import sys
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from hashlib import sha256
@@ -269,12 +269,11 @@ def _l1_dual(kind: str, claim: dict, data: dict, proof: dict, budget: Budget) ->
 
 def _network(kind: str, claim: dict, data: dict, proof: dict, budget: Budget, source: Source) -> str:
     """Check gates, residual and least singular value of a network with one hidden layer: it is the only one nearby."""
-    rows = Rows(claim, data, proof, budget, source)
+    rows = Rows(claim, data, budget, source)
     net, sigma, residual = rows.network, _number(claim["sigma"]), _number(claim["residual"])
     _need(sigma > 0 and residual >= 0, "sigma is not above 0, or the residual is below 0")
-    radius = min((line.radius for line in net.lines), default=None)
-    near = radius is None or residual < sigma * radius
-    _need(near, "the residual is not below sigma times the radius: the network of least residual may be outside")
+    away = 2 * residual / sigma  # those of no larger residual are not farther away
+    _need(all(away <= line.reach for line in net.lines), "sigma times a reach is not twice the residual or more")
     chosen, bits = _indices(proof.get("rows"), rows.count), proof.get("bits")
     _need(type(bits) is int and 1 <= bits <= 400, "bits is no integer from 1 to 400")
     _need(len(chosen) >= net.size > 0, "there are no weights, or fewer rows than weights")
@@ -285,14 +284,16 @@ def _network(kind: str, claim: dict, data: dict, proof: dict, budget: Budget, so
     goal = sigma + Fraction(isqrt(len(chosen) * net.size) + 1, 2 ** (bits + 1))
     _need(_least_square(_gram(columns), goal**2 * 4**bits), "sigma is not proved by these rows: it may be smaller")
     where = f"the {rows.count} x {rows.inputs} matrix X and the targets y of the {'file' if rows.inside else 'data file'}"
-    ball = "whatever its weights are"
-    if radius is not None:
-        ball = f"while each of its {len(net.lines)} lines moves by at most its radius, {_show(radius, False)} or more"
+    lines, within = "it has no gates", ""
+    if net.lines:
+        radius, reach = min(line.radius for line in net.lines), min(line.reach for line in net.lines)
+        lines = f"no gate changes on any row while each of its {len(net.lines)} lines moves by at most its radius, "
+        lines, within = f"{lines}{_show(radius, False)} or more", f" whose lines are within reach, {_show(reach, False)} or more,"
+    alone = all(away <= line.radius for line in net.lines)
+    one = ", and exactly one of them has the least residual" if alone else ""
     return (
-        f"no gate of the network changes {ball}, and there its {net.size} weights are determined: sigma_min >= "
-        f"{_show(sigma, False)} and |y - f| <= {_show(residual, True)}; so exactly one such network has the least "
-        f"residual, it is at most {_show(residual / sigma, True)} away, and one with residual eps at most eps / sigma "
-        f"more; for {where}"
+        f"{lines}; every network of its structure{within} and whose residual is at most eps, has its {net.size} weights "
+        f"at most (eps + {_show(residual, True)}) / {_show(sigma, False)} from those of the file{one}; for {where}"
     )
 
 
@@ -317,13 +318,17 @@ BLOCK, LARGE = 2048, 40
 
 @dataclass(frozen=True)
 class Line:
-    """A unit sign * |w.x|, or sign * max(w.x, 0), with integer weights, and how far they may move."""
+    """A unit sign * |w.x|, or sign * max(w.x, 0), with integer weights.
+
+    While they move by at most `radius`, its gate changes on no row; by at most `reach`, on none of the chosen rows.
+    """
 
     relu: bool
     sign: int
     inputs: list[int]
     weights: list[int]
     radius: Fraction
+    reach: Fraction
 
 
 class Network:
@@ -342,7 +347,7 @@ class Network:
         for part in parts:
             _keys(part, "the linear part or the axes", ("inputs", "weights"))
         for line in claim["lines"]:
-            _keys(line, "a line", ("gate", "sign", "inputs", "weights", "radius"))
+            _keys(line, "a line", ("gate", "sign", "inputs", "weights", "radius", "reach"))
             _need(line["gate"] in ("abs", "relu"), "a gate is neither 'abs' nor 'relu'")
             _need(type(line["sign"]) is int and line["sign"] in (1, -1), "a sign is neither 1 nor -1")
             parts.append(line)
@@ -363,17 +368,18 @@ class Network:
         self.linear = dict(zip(parts[0]["inputs"], found[0], strict=True))
         self.axes = dict(zip(parts[1]["inputs"], found[1], strict=True))
         self.lines = [
-            Line(part["gate"] == "relu", part["sign"], part["inputs"], weights, _number(part["radius"]))
+            Line(part["gate"] == "relu", part["sign"], part["inputs"], weights, *bounds)
             for part, weights in zip(parts[2:], found[2:], strict=True)
+            for bounds in [[_number(part[key]) for key in ("radius", "reach")]]
         ]
-        _need(all(line.radius > 0 for line in self.lines), "a radius is not above 0")
+        _need(all(0 < line.radius <= line.reach for line in self.lines), "a radius is not above 0, or above the reach")
         self.size, self.long = at, _bits(found)
 
 
 class Rows:
     """The rows of the data, read block by block: what the network says of them, in integers."""
 
-    def __init__(self, claim: dict, data: dict, proof: dict, budget: Budget, source: Source) -> None:
+    def __init__(self, claim: dict, data: dict, budget: Budget, source: Source) -> None:
         self.inside, self.source, self.digest = "X" in data, source, ""
         if self.inside:
             _keys(data, "data", ("X", "y"))
@@ -448,7 +454,9 @@ class Rows:
                 z = [line.weights[0] * x for x in X[line.inputs[0]]]
                 for i, weight in zip(line.inputs[1:], line.weights[1:], strict=True):
                     z = [one + weight * x for one, x in zip(z, X[i], strict=True)]
-                self._strict(z, [X[i] for i in line.inputs], line, number, start)
+                inputs, name = [X[i] for i in line.inputs], f"the gate of line {number} changes within its"
+                self._strict(z, inputs, line.radius, range(len(y)), f"{name} radius on row(s)", start)
+                self._strict(z, inputs, line.reach, here, f"{name} reach on the chosen row(s)", start)
                 f = _added(f, z, line)
                 gates = [_gate(z[k], line) for k in here]
                 for i in line.inputs:
@@ -462,19 +470,21 @@ class Rows:
         """Return some entries of a column as the nearest multiples of 2^-bits."""
         return [((column[k] << (bits + 1)) + self.scale) // (2 * self.scale) for k in here]
 
-    def _strict(self, z: list[int], X: Integers, line: Line, number: int, start: int) -> None:
+    def _strict(
+        self, z: list[int], X: Integers, radius: Fraction, rows: Sequence[int], sentence: str, start: int
+    ) -> None:
         """Refuse rows with |w.x| <= radius |x| on the inputs of the line, other than those with x = 0 there."""
-        above, below = line.radius.numerator * self.network.scale, line.radius.denominator
+        above, below = radius.numerator * self.network.scale, radius.denominator
         tops = sum(max(max(column), -min(column)) ** 2 for column in X)
         limit = isqrt(above * above * tops) // below + 1
         bad = []
-        for k in [k for k, one in enumerate(z) if -limit <= one <= limit]:
+        for k in [k for k in rows if -limit <= z[k] <= limit]:
             square = sum(column[k] ** 2 for column in X)
             if square and (z[k] * below) ** 2 <= above * above * square:
                 bad.append(start + k)
         if bad:
             listed = ", ".join(map(str, bad[:10])) + (", ..." if len(bad) > 10 else "")
-            raise Refused(f"the gate of line {number} changes within its radius on row(s) {listed}")
+            raise Refused(f"{sentence} {listed}")
 
 
 def _added(f: list[int], z: list[int], line: Line) -> list[int]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from planted.base import arrays
+from planted.base.arrays import EPS
 from planted.base.checks import check_integer, check_same_rows
 from planted.base.exactness import check_exact
 from planted.kinks import KinkForm
@@ -30,6 +31,8 @@ PLACES = 980
 """Most binary places of a number of the data."""
 ON_LINE = 2.0**-60
 """Rows this close to a hyperplane, against the norms of weights and row, lie on it."""
+ANGLES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
+"""How far lines may move on the chosen rows, as shares of their norms, or 1/8 of the angle to the next line."""
 SHARE = 0.98
 """The claimed sigma, against the one that was computed in floating point."""
 
@@ -45,15 +48,15 @@ class NetworkDistance:
     Attributes
     ----------
     inside : bool
-        Whether it has the same structure and each of its lines is within its radius.
-    share : float
-        The largest move of a line, as a share of its radius; infinite for another structure.
+        Whether it has the same structure and each of its lines is within reach.
+    same_gates : bool
+        Whether each of its lines is within its radius, too.
     distance : float
         Euclidean norm of the difference of all weights; infinite for another structure.
     """
 
     inside: bool
-    share: float
+    same_gates: bool
     distance: float
 
 
@@ -183,20 +186,18 @@ def network_certificate(
     inside = check_integer(inside, "inside", minimum=0)
     net, units = _structure(network, X, linear, axes), _Units.of(X, y)
     rows = _Rows(np.ldexp(X, -units.inputs), np.ldexp(y, -units.y), net.scaled(units))
-    radii, thin = rows.radii()
     residual = rows.residual()
-    chosen, sigma = rows.chosen()
-    bound = residual / sigma
-    least = min(radii, default=math.inf)
-    if bound >= least:
-        line = int(np.argmin(radii))
+    reach, chosen, sigma = rows.chosen()
+    away = 2 * residual / sigma
+    if away * (1 + 2.0**-17) > reach.min(initial=math.inf):
+        line = int(np.argmin(reach))
         raise NotCertified(
-            f"row {thin[line]} is within {least:.1e} of the hyperplane of line {line} (inputs "
-            f"{_listed(net.lines[line].inputs)}), but weights are known to {bound:.1e} only (residual {residual:.1e}, "
-            f"sigma_min {sigma:.1e}): the network of least residual may have other gates"
+            f"line {line} (inputs {_listed(net.lines[line].inputs)}) may move by {reach[line]:.1e} before gates change on "
+            f"rows that determine it, but weights are known to {away:.1e} only (residual {residual:.1e}, sigma_min "
+            f"{sigma:.1e}, targets of size 1): another network as good as this one may be near"
         )
     data = _data(X, y, units, inside)
-    claim = _claim(net, units, radii, residual, sigma)
+    claim = _claim(net, units, (rows.radii, reach), (residual, sigma))
     # the entries are rounded to multiples of 2^-bits, which moves the matrix by at most 1/200 of sigma
     bits = max(1, math.ceil(math.log2(100 * math.sqrt(len(chosen) * net.size) / sigma)))
     made_by = {"rows of sigma": len(chosen), "seconds": round(time.perf_counter() - began, 3)}
@@ -237,7 +238,7 @@ def network_distance(certificate: Certificate, network: KinkForm | ReLUNetwork) 
     if kinks and isinstance(network, ReLUNetwork):
         network = network.kink_form()
     net = _parts(network)
-    none = NetworkDistance(False, math.inf, math.inf)
+    none = NetworkDistance(False, False, math.inf)
     if network.n_inputs != d or len(net.lines) != len(lines):
         return none
     squares = 0.0
@@ -246,7 +247,7 @@ def network_distance(certificate: Certificate, network: KinkForm | ReLUNetwork) 
         if any(i not in own and value != 0 for i, value in weights.items()):
             return none
         squares += sum((units[i] * (value - weights.get(i, 0.0))) ** 2 for i, value in own.items())
-    share, left = 0.0, list(net.lines)
+    inside, same, left = True, True, list(net.lines)
     for line in lines:
         own = np.zeros(d)
         own[line["inputs"]] = [float(Fraction(text)) for text in line["weights"]]
@@ -256,8 +257,9 @@ def network_distance(certificate: Certificate, network: KinkForm | ReLUNetwork) 
         move = min(moves)
         left.pop(moves.index(move))
         squares += move**2
-        share = max(share, move / float(Fraction(line["radius"])))
-    return NetworkDistance(share <= 1.0, share, math.sqrt(squares))
+        inside = inside and move <= float(Fraction(line["reach"]))
+        same = same and move <= float(Fraction(line["radius"]))
+    return NetworkDistance(inside, same, math.sqrt(squares))
 
 
 def _move(own: np.ndarray, line: Mapping[str, Any], other: _Unit, units: np.ndarray) -> float:
@@ -340,11 +342,13 @@ class _Rows:
             raise NotCertified("the network is zero: there are no weights to be certified")
         if len(y) < net.size:
             raise NotCertified(f"there are {len(y)} rows for {net.size} weights: the data do not determine them")
+        self.shares = np.full(self.gates.shape, np.inf, dtype=np.float32)  # how far a line is from each row
+        self.f = np.zeros(len(y)), np.zeros(len(y))
+        self._lines()
+        self.radii = self.shares.min(axis=1, initial=np.inf).astype(np.float64) * (1 - 2.0**-20)
 
-    def radii(self) -> tuple[list[float], list[int]]:
-        """Return a lower bound of how far each line may move before a gate changes, and the row that stops it."""
-        radii, thin = [], []
-        self.f = np.zeros(len(self.y)), np.zeros(len(self.y))
+    def _lines(self) -> None:
+        """Find the gates, how far each line may move before they change, and the values of all lines."""
         for number, line in enumerate(self.net.lines):
             columns = self.X.T[line.inputs]
             z, low = _products(line.weights, columns)
@@ -353,18 +357,16 @@ class _Rows:
             if not used.any():
                 raise NotCertified(f"all inputs of line {number} ({_listed(line.inputs)}) are 0 on all rows")
             shares = np.abs(z[used]) / norms[used]
+            self.shares[number, used] = shares * (1 - 2.0**-20)
             bad = np.flatnonzero(used)[shares <= ON_LINE * np.linalg.norm(line.weights)]
             if len(bad):
                 raise NotCertified(
                     f"row(s) {_listed(bad)} lie on the hyperplane of line {number} (inputs {_listed(line.inputs)}), where "
                     "its gate is not determined"
                 )
-            radii.append(float(shares.min()) * (1 - 2.0**-20))
-            thin.append(int(np.flatnonzero(used)[shares.argmin()]))
             gate = np.sign(z) if not line.relu else (z > 0).astype(float)
             self.gates[number] = gate * line.sign
             self.f = _sum(self.f, (self.gates[number] * z, self.gates[number] * low))
-        return radii, thin
 
     def residual(self) -> float:
         """Return an upper bound of |y - f|."""
@@ -387,14 +389,37 @@ class _Rows:
         for start in range(0, len(self.y), rows):
             yield slice(start, start + rows)
 
-    def chosen(self) -> tuple[np.ndarray, float]:
-        """Return rows, and the least singular value that they have, with something off."""
+    def chosen(self) -> tuple[np.ndarray, np.ndarray, float]:
+        """Return how far lines may move, rows on which no gate changes then, and their least singular value.
+
+        The farther lines may move, the fewer rows are left; the farthest is taken that costs no more than half of the
+        singular value.
+        """
         n, size = len(self.y), self.net.size
         count = max(3 * size, ENTRIES // size)
-        rows = np.arange(n) if count >= n else np.sort(self._telling(count))
+        scores = np.ones(n) if count >= n else self._scores()
+        close = self._angles() / 8
+        lengths = np.array([np.linalg.norm(line.weights) for line in self.net.lines])
+        found = self.radii, *self._least(scores, count)
+        best = found[2]
+        for angle in ANGLES if self.net.lines else ():
+            reach = np.maximum(self.radii, lengths * np.minimum(angle, close))
+            clear = (self.shares > reach[:, None]).all(axis=0)
+            if int(clear.sum()) < size:
+                continue
+            rows, sigma = self._least(np.where(clear, scores, -1.0), min(count, int(clear.sum())), best / 2)
+            if sigma >= best / 2:
+                return reach, rows, sigma
+        return found
+
+    def _least(self, scores: np.ndarray, count: int, enough: float | None = None) -> tuple[np.ndarray, float]:
+        """Return the rows of the highest scores and the least singular value that they have, with something off."""
+        rows = np.arange(len(scores)) if count >= len(scores) else np.sort(np.argpartition(-scores, count - 1)[:count])
         triangle = np.linalg.qr(self.columns(rows), mode="r")
+        if enough is not None:
+            return rows, SHARE * float(np.linalg.svd(triangle, compute_uv=False)[-1])
         values, right = np.linalg.svd(triangle)[1:]
-        if not values[-1] > 64 * size * np.finfo(float).eps * values[0]:
+        if not values[-1] > 64 * self.net.size * EPS * values[0]:
             names = [*(f"x_{i}" for i in self.net.linear), *(f"|x_{i}|" for i in self.net.axes)]
             names += [f"w_{k},{i}" for k, line in enumerate(self.net.lines) for i in line.inputs]
             most = np.argsort(-np.abs(right[-1]))[:6]
@@ -402,21 +427,31 @@ class _Rows:
             raise NotCertified(f"the columns of the model are dependent, so its weights are not determined: {listed}")
         return rows, SHARE * float(values[-1])
 
-    def _telling(self, count: int) -> np.ndarray:
-        """Return the rows that say most about the weights that are known worst."""
+    def _scores(self) -> np.ndarray:
+        """Return how much each row says about the weights that are known worst."""
         H = np.zeros((self.net.size, self.net.size))
         for part in self.blocks():
             F = self.columns(part)
             H += F.T @ F
         values, vectors = np.linalg.eigh(H)
         values = np.maximum(values, values[-1] * 1e-14)
-        scores = np.concatenate([((self.columns(part) @ (vectors / values)) ** 2).sum(axis=1) for part in self.blocks()])
-        return np.argpartition(-scores, count)[:count]
+        return np.concatenate([((self.columns(part) @ (vectors / values)) ** 2).sum(axis=1) for part in self.blocks()])
+
+    def _angles(self) -> np.ndarray:
+        """Return the angle between each line and the closest other one, or axis."""
+        lines = np.zeros((len(self.net.lines), self.X.shape[1]))
+        for row, line in zip(lines, self.net.lines, strict=True):
+            row[line.inputs] = line.weights / np.linalg.norm(line.weights)
+        cosines = np.abs(lines @ np.concatenate([lines, np.eye(self.X.shape[1])[list(self.net.axes)]]).T)
+        np.fill_diagonal(cosines, 0.0)
+        return np.arccos(np.minimum(cosines.max(axis=1, initial=0.0), 1.0))
 
 
-def _claim(net: _Net, units: _Units, radii: list[float], residual: float, sigma: float) -> dict[str, Any]:
-    """Return the claim: numbers in the caller's units of y, rounded to the safe side."""
-    unit = Fraction(2) ** units.y
+def _claim(
+    net: _Net, units: _Units, moves: tuple[np.ndarray, np.ndarray], bounds: tuple[float, float]
+) -> dict[str, Any]:
+    """Return the claim, from radii and reaches, residual and sigma: in the caller's units of y, to the safe side."""
+    unit, (residual, sigma) = Fraction(2) ** units.y, bounds
 
     def part(weights: Mapping[int, float]) -> dict[str, Any]:
         return {"inputs": list(weights), "weights": [exact(one) for one in weights.values()]}
@@ -428,8 +463,9 @@ def _claim(net: _Net, units: _Units, radii: list[float], residual: float, sigma:
             "inputs": line.inputs.tolist(),
             "weights": [exact(one) for one in line.weights],
             "radius": exact(_down(radius) * unit),
+            "reach": exact(_down(reach) * unit),
         }
-        for line, radius in zip(net.lines, radii, strict=True)
+        for line, radius, reach in zip(net.lines, *(one.tolist() for one in moves), strict=True)
     ]
     return {
         "linear": part(net.linear),
