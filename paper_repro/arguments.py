@@ -134,6 +134,8 @@ def parser() -> argparse.ArgumentParser:
     limit = "what is expected to take more %s is refused before it begins (default: %%(default)s)"
     add.add_argument("--seconds", type=_seconds, default=120.0, metavar="S", help=limit % "time a file")
     add.add_argument("--gigabytes", type=_gigabytes, default=2.0, metavar="G", help=limit % "memory")
+    beside = "X and y of certificates that hold only their hash, as .npy (default: the .npy of FILE's name beside it)"
+    add.add_argument("--data", metavar="DATA", help=beside)
     add.set_defaults(command="check")
 
     add = commands.add_parser(

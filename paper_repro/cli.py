@@ -218,7 +218,7 @@ def _check(options: argparse.Namespace) -> int:
     code = OK
     for path in options.files:
         try:
-            report = checker.check_file(path, options.seconds, options.gigabytes)
+            report = checker.check_file(path, options.seconds, options.gigabytes, options.data)
         except OSError as error:
             code = _complain(f"{path} cannot be read ({error.strerror}); expected the file of a certificate", FAILED)
             continue

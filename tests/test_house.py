@@ -12,11 +12,11 @@ ORDER = (
     "recovery.exact",
     "recovery.symbolic",
     "recovery.operators",
+    "recovery.certificates",
     "recovery.solvers",
     "recovery.mlp",
     "recovery.pruning",
     "recovery.networks",
-    "recovery.certificates",
     "recovery.conditions",
     "recovery.guarantees",
     "recovery.diagnosis",
@@ -26,7 +26,7 @@ ORDER = (
     "paper_repro",
 )
 """Every folder may import those that stand before it."""
-MOST_FILES = {"recovery": 134, "paper_repro": 65, "figures": 25}
+MOST_FILES = {"recovery": 135, "paper_repro": 65, "figures": 25}
 
 
 def test_no_modules_import_each_other():

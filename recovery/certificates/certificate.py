@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 import math
@@ -14,12 +15,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from planted.base.checks import check_choice, check_number
-from planted.base.exactness import exact_numbers
+import numpy as np
+
+from planted.base import arrays
+from planted.base.checks import check_choice, check_number, check_same_rows
+from planted.base.exactness import check_exact, exact_numbers
 from planted.base.values import by_value
 from recovery.exact.intervals import outward
 
-__all__ = ["FORMAT", "KINDS", "Certificate", "exact", "exact_matrix", "rational"]
+__all__ = ["FORMAT", "KINDS", "Certificate", "data_bytes", "exact", "exact_matrix", "rational"]
 
 FORMAT = "recovery-certificate"
 VERSION = 1
@@ -34,6 +38,7 @@ KINDS = (
     "null-space",
     "null-space-witness",
     "l1-dual",
+    "network",
 )
 """What can be proved; ``paper-repro check`` knows the rule of each."""
 
@@ -182,6 +187,47 @@ class Certificate:
         upper = self.kind in ("largest-eigenvalue", "smallest-eigenvalue-witness", "null-space")
         return outward(claimed, math.inf if upper else -math.inf)
 
+    @property
+    def radius(self) -> float:
+        """Of a network: how far each of its lines may move before a gate changes; infinite if it has no lines.
+
+        Raises
+        ------
+        ValueError
+            If the certificate is not about a network; so do ``reach``, ``sigma_min``, ``residual``, ``error_bound``.
+        """
+        return self._least("radius")
+
+    @property
+    def reach(self) -> float:
+        """Of a network: how far each of its lines may move while ``error_bound`` holds; infinite without lines."""
+        return self._least("reach")
+
+    def _least(self, key: str) -> float:
+        values = [rational(line[key], key) for line in self._of_network("lines")]
+        return outward(min(values), -math.inf) if values else math.inf
+
+    @property
+    def sigma_min(self) -> float:
+        """Of a network: a lower bound of the least singular value of its matrix, while no gate changes."""
+        return outward(rational(self._of_network("sigma"), "sigma"), -math.inf)
+
+    @property
+    def residual(self) -> float:
+        """Of a network: an upper bound of |y - f|."""
+        return outward(rational(self._of_network("residual"), "residual"), math.inf)
+
+    @property
+    def error_bound(self) -> float:
+        """Of a network: 2 |y - f| / sigma_min; those within reach whose residual is no larger are at most so far away."""
+        residual, sigma = (rational(self._of_network(key), key) for key in ("residual", "sigma"))
+        return outward(2 * residual / sigma, math.inf)
+
+    def _of_network(self, key: str) -> Any:
+        if self.kind != "network":
+            raise ValueError(f"a certificate of kind {self.kind!r} is not about a network")
+        return self.claim[key]
+
     def to_json(self) -> str:
         """Return the certificate as JSON text."""
         content = {
@@ -195,14 +241,32 @@ class Certificate:
         }
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | os.PathLike[str], data: tuple[Any, Any] | None = None) -> None:
         """Write the certificate to a JSON file.
 
         Parameters
         ----------
         path : path
             File name.
+        data : tuple of array, optional
+            X and y of a certificate that knows them by their hash. They are written beside it, to the file of the same
+            name that ends with ``.npy`` instead: one array of float64 whose last column is y.
+
+        Raises
+        ------
+        ValueError
+            If the data are not those that it is about.
         """
+        if data is not None:
+            content = data_bytes(*data)
+            expected = self.data.get("sha256")
+            if hashlib.sha256(content).hexdigest() != expected:
+                what = "has its data in it" if expected is None else "is about other data"
+                raise ValueError(f"data do not belong to this certificate, which {what}")
+            beside = Path(path).with_suffix(".npy")
+            if beside == Path(path):
+                raise ValueError(f"path={os.fspath(path)!r} is the name of the data; expected another ending, as .json")
+            np.save(beside, np.frombuffer(content, dtype="<f8").reshape(self.data["rows"], -1))
         Path(path).write_text(self.to_json(), encoding="utf-8")
 
     @staticmethod
@@ -235,7 +299,7 @@ class Certificate:
             raise ValueError(f"{os.fspath(path)} holds no certificate: {', '.join(parts)} have to be objects")
         return Certificate(str(content.get("kind")), **parts)
 
-    def check(self, *, seconds: float | None = None, gigabytes: float | None = None) -> Any:
+    def check(self, *, seconds: float | None = None, gigabytes: float | None = None, data: Any = None) -> Any:
         """Verify the certificate by exact arithmetic, by the checker that shares no code with what made it.
 
         Parameters
@@ -243,18 +307,40 @@ class Certificate:
         seconds, gigabytes : float, optional
             What the check may take; by default what :mod:`recovery.certificates.checker` allows. What is expected to
             take more is refused before it begins.
+        data : tuple of array, or path, optional
+            X and y of a certificate that knows them by their hash, or the ``.npy`` file with both.
 
         Returns
         -------
         recovery.certificates.checker.Report
             ``.valid`` and ``.reason``.
         """
+        source = data_bytes(*data) if isinstance(data, (tuple, list)) else data
         checker = importlib.import_module("recovery.certificates.checker")
         return checker.check_text(
             self.to_json(),
             checker.SECONDS if seconds is None else check_number(seconds, "seconds", minimum=0.0),
             checker.GIGABYTES if gigabytes is None else check_number(gigabytes, "gigabytes", minimum=0.0),
+            source,
         )
+
+
+def data_bytes(X: Any, y: Any) -> bytes:
+    """Return the numbers of X, shape (n, d), and y, shape (n,), row by row, as float64 with the least byte first.
+
+    Parameters
+    ----------
+    X, y : array
+        Of either device; what float64 would round is refused.
+
+    Returns
+    -------
+    bytes
+        What the SHA-256 of a certificate is of: 8 n (d + 1) bytes, in which y follows the row of X.
+    """
+    X, y = (arrays.to_numpy(check_exact(one, name, ndim=2 - (name == "y"))) for one, name in ((X, "X"), (y, "y")))
+    check_same_rows(X, "X", y, "y")
+    return bytes(np.ascontiguousarray(np.column_stack([X, y]), dtype="<f8").data)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

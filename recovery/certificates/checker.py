@@ -9,15 +9,19 @@ is estimated before the work begins.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import re
 import sys
-from collections.abc import Callable
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from hashlib import sha256
 from itertools import combinations
-from math import ceil, comb, gcd, inf, lcm, lgamma
+from math import ceil, comb, gcd, inf, isqrt, lcm, ldexp, lgamma
 from typing import Any
 
 __all__ = ["GIGABYTES", "SECONDS", "Report", "check_file", "check_text"]
@@ -48,15 +52,32 @@ class Report:
     gigabytes: float = 0.0
 
 
-def check_file(path: str | os.PathLike[str], seconds: float = SECONDS, gigabytes: float = GIGABYTES) -> Report:
-    """Check the certificate in a file; a file that cannot be read raises OSError."""
+def check_file(
+    path: str | os.PathLike[str],
+    seconds: float = SECONDS,
+    gigabytes: float = GIGABYTES,
+    data: str | os.PathLike[str] | None = None,
+) -> Report:
+    """Check the certificate in a file; a file that cannot be read raises OSError.
+
+    Data that are not in it are read from the file `data`, or from the file beside it whose name ends with .npy instead.
+    """
     with open(path, "rb") as file:
         content = file.read(LONGEST_TEXT + 1)
-    return check_text(content.decode("utf-8", errors="replace"), seconds, gigabytes)
+    beside = os.path.splitext(os.fspath(path))[0] + ".npy"
+    return check_text(content.decode("utf-8", errors="replace"), seconds, gigabytes, data or beside)
 
 
-def check_text(text: str, seconds: float = SECONDS, gigabytes: float = GIGABYTES) -> Report:
-    """Check a certificate given as JSON text, if that is expected to stay within so many seconds and gigabytes."""
+def check_text(
+    text: str,
+    seconds: float = SECONDS,
+    gigabytes: float = GIGABYTES,
+    data: str | os.PathLike[str] | bytes | None = None,
+) -> Report:
+    """Check a certificate given as JSON text, if that is expected to stay within so many seconds and gigabytes.
+
+    `data` is the .npy file, or the bytes, of numbers that the certificate knows by their hash alone.
+    """
     kind, budget = "unknown", Budget(seconds, gigabytes)
     valid, statement, reason = False, "", ""
     try:
@@ -75,7 +96,8 @@ def check_text(text: str, seconds: float = SECONDS, gigabytes: float = GIGABYTES
         kind = content["kind"]
         parts = [content[part] for part in ("claim", "data", "proof")]
         _need(all(isinstance(part, dict) for part in parts), "claim, data and proof are not all objects")
-        statement = RULES[kind](kind, *parts, budget)
+        source = (Source(data),) if kind == "network" else ()
+        statement = RULES[kind](kind, *parts, budget, *source)
         valid, reason = True, "every step was checked in exact arithmetic"
     except Refused as error:
         reason = str(error)
@@ -243,6 +265,327 @@ def _l1_dual(kind: str, claim: dict, data: dict, proof: dict, budget: Budget) ->
     _need(_semidefinite(gram, strictly=True), "the columns of the support are dependent")
     places = ", ".join(f"{'+' if wanted[i] > 0 else '-'}{i}" for i in sorted(wanted))
     return f"every x with the signed support [{places}] is the only minimiser of |x|_1 given A x, for {_name(data)}"
+
+
+def _network(kind: str, claim: dict, data: dict, proof: dict, budget: Budget, source: Source) -> str:
+    """Check gates, residual and least singular value of a network with one hidden layer: it is the only one nearby."""
+    rows = Rows(claim, data, budget, source)
+    net, sigma, residual = rows.network, _number(claim["sigma"]), _number(claim["residual"])
+    _need(sigma > 0 and residual >= 0, "sigma is not above 0, or the residual is below 0")
+    away = 2 * residual / sigma  # those of no larger residual are not farther away
+    _need(all(away <= line.reach for line in net.lines), "sigma times a reach is not twice the residual or more")
+    chosen, bits = _indices(proof.get("rows"), rows.count), proof.get("bits")
+    _need(type(bits) is int and 1 <= bits <= 400, "bits is no integer from 1 to 400")
+    _need(len(chosen) >= net.size > 0, "there are no weights, or fewer rows than weights")
+    _plan_network(rows, len(chosen), bits, budget)
+    columns, squares = rows.visited(chosen, bits)
+    _need(squares <= residual**2, "the residual is larger than is claimed")
+    # the entries are rounded to multiples of 2^-bits: that moves the matrix by at most the root of its size / 2^(bits+1)
+    goal = sigma + Fraction(isqrt(len(chosen) * net.size) + 1, 2 ** (bits + 1))
+    _need(_least_square(_gram(columns), goal**2 * 4**bits), "sigma is not proved by these rows: it may be smaller")
+    where = f"the {rows.count} x {rows.inputs} matrix X and the targets y of the {'file' if rows.inside else 'data file'}"
+    lines, within = "it has no gates", ""
+    if net.lines:
+        radius, reach = min(line.radius for line in net.lines), min(line.reach for line in net.lines)
+        lines = f"no gate changes on any row while each of its {len(net.lines)} lines moves by at most its radius, "
+        lines, within = f"{lines}{_show(radius, False)} or more", f" whose lines are within reach, {_show(reach, False)} or more,"
+    alone = all(away <= line.radius for line in net.lines)
+    one = ", and exactly one of them has the least residual" if alone else ""
+    return (
+        f"{lines}; every network of its structure{within} and whose residual is at most eps, has its {net.size} weights "
+        f"at most (eps + {_show(residual, True)}) / {_show(sigma, False)} from those of the file{one}; for {where}"
+    )
+
+
+def _plan_network(rows: Rows, chosen: int, bits: int, budget: Budget) -> None:
+    """Plan the visit of all rows, the Gram matrix of the chosen ones and its elimination."""
+    net, size = rows.network, rows.network.size
+    entries, lines = sum(len(line.inputs) for line in net.lines), len(net.lines)
+    product = _multiplication(rows.long, net.long)
+    budget.plan(rows.count * (rows.inputs * (2e-7 + 2 * product) + entries * 1.4 * product + lines * 4e-7))
+    budget.plan(0.0, 80.0 * BLOCK * (rows.inputs + 4) + chosen * size * 52.0)
+    width = (2 * (bits + 8) + 16) / 30  # digits of an entry of the Gram matrix
+    budget.plan(chosen * size * (3e-7 + 1.7e-9 * size * width), chosen * size * width * 4)
+    budget.plan(size**3 / 6 * _multiplication(bits + 24, bits + 24) + 1e-6 * size**2, 120.0 * size**2)
+
+
+# ---- a network on its data ------------------------------------------------------------------------------------------
+
+
+BLOCK, LARGE = 2048, 40
+"""Rows that are in memory at one time; binary digits of the largest input of a data file, before the point."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A unit sign * |w.x|, or sign * max(w.x, 0), with integer weights.
+
+    While they move by at most `radius`, its gate changes on no row; by at most `reach`, on none of the chosen rows.
+    """
+
+    relu: bool
+    sign: int
+    inputs: list[int]
+    weights: list[int]
+    radius: Fraction
+    reach: Fraction
+
+
+class Network:
+    """f(x) = b.x + sum_i a_i |x_i| + lines, in integers: all weights times `scale`.
+
+    The weight of input i is measured in multiples of a power of two: it is multiplied by it, and x_i divided by it.
+    """
+
+    def __init__(self, claim: dict, inputs: int, budget: Budget) -> None:
+        _keys(claim, "claim", ("linear", "axes", "lines", "units", "sigma", "residual"))
+        units = claim["units"]
+        _need(isinstance(units, list) and len(units) == inputs, f"units are no list of {inputs} numbers")
+        self.powers = [_power(unit) for unit in units]
+        parts = [claim["linear"], claim["axes"]]
+        _need(isinstance(claim["lines"], list), "lines are no list")
+        for part in parts:
+            _keys(part, "the linear part or the axes", ("inputs", "weights"))
+        for line in claim["lines"]:
+            _keys(line, "a line", ("gate", "sign", "inputs", "weights", "radius", "reach"))
+            _need(line["gate"] in ("abs", "relu"), "a gate is neither 'abs' nor 'relu'")
+            _need(type(line["sign"]) is int and line["sign"] in (1, -1), "a sign is neither 1 nor -1")
+            parts.append(line)
+        texts = []
+        for part in parts:
+            places, weights = _indices(part["inputs"], inputs), part["weights"]
+            fits = isinstance(weights, list) and len(weights) == len(places)
+            _need(fits and (places or len(texts) <= 2), "a line has no weights, or not one for each of its inputs")
+            texts.append(weights)
+        numbers, self.scale = _vector([one for part in texts for one in part], sum(map(len, texts)), budget)
+        low = min(0, *self.powers)
+        self.scale <<= -low
+        found, at = [], 0
+        for part in parts:
+            end = at + len(part["inputs"])
+            found.append([one << (self.powers[i] - low) for i, one in zip(part["inputs"], numbers[at:end], strict=True)])
+            at = end
+        self.linear = dict(zip(parts[0]["inputs"], found[0], strict=True))
+        self.axes = dict(zip(parts[1]["inputs"], found[1], strict=True))
+        self.lines = [
+            Line(part["gate"] == "relu", part["sign"], part["inputs"], weights, *bounds)
+            for part, weights in zip(parts[2:], found[2:], strict=True)
+            for bounds in [[_number(part[key]) for key in ("radius", "reach")]]
+        ]
+        _need(all(0 < line.radius <= line.reach for line in self.lines), "a radius is not above 0, or above the reach")
+        self.size, self.long = at, _bits(found)
+
+
+class Rows:
+    """The rows of the data, read block by block: what the network says of them, in integers."""
+
+    def __init__(self, claim: dict, data: dict, budget: Budget, source: Source) -> None:
+        self.inside, self.source, self.digest = "X" in data, source, ""
+        if self.inside:
+            _keys(data, "data", ("X", "y"))
+            self.X, self.scale = _matrix(data["X"], budget)
+            self.count, self.inputs = len(self.X), len(self.X[0])
+            self.y, self.scale_y = _vector(data["y"], self.count, budget)
+        else:
+            _keys(data, "data", ("rows", "inputs", "sha256", "places", "places_y"))
+            sizes = [data[key] for key in ("rows", "inputs", "places", "places_y")]
+            _need(all(type(one) is int and 0 <= one < 10**9 for one in sizes), "the data have no size")
+            self.count, self.inputs, self.places, self.places_y = sizes
+            _need(self.count and self.inputs and max(sizes[2:]) <= 1100, "the data are empty, or have too many places")
+            _need(isinstance(data["sha256"], str) and len(data["sha256"]) == 64, "sha256 is no hash")
+            self.digest, self.scale, self.scale_y = data["sha256"], 1 << self.places, 1 << self.places_y
+        self.network = Network(claim, self.inputs, budget)
+        high = max(0, *self.network.powers)
+        self.long = self.places + LARGE if not self.inside else _bits(self.X) + high - min(self.network.powers)
+        if self.inside and any(self.network.powers):
+            budget.plan(3e-7 * self.count * self.inputs, self.count * self.inputs * _room(self.long))
+            shifts = [high - power for power in self.network.powers]
+            self.X = [[one << shift for one, shift in zip(row, shifts, strict=True)] for row in self.X]
+            self.scale <<= high
+
+    def blocks(self) -> Iterator[tuple[Integers, list[int]]]:
+        """Yield the columns of a block of rows, and its targets, times `scale` and `scale_y`."""
+        if self.inside:
+            for start in range(0, self.count, BLOCK):
+                part = slice(start, start + BLOCK)
+                yield _transposed(self.X[part]), self.y[part]
+            return
+        width, found = self.inputs + 1, sha256()
+        with self.source.opened(self.count, width) as file:
+            for start in range(0, self.count, BLOCK):
+                size = 8 * width * min(BLOCK, self.count - start)
+                content = file.read(size)
+                _need(len(content) == size, "the data file is shorter than it says")
+                found.update(content)
+                floats = array("d", content)
+                if sys.byteorder == "big":
+                    floats.byteswap()
+                shifts = [*(self.places - power for power in self.network.powers), self.places_y]
+                columns = []
+                for i, shift in enumerate(shifts):
+                    scaled = [ldexp(one, shift) for one in floats[i::width]]
+                    whole = all(map(float.is_integer, scaled))  # not so for infinity and NaN
+                    _need(whole, "a number of the data has more binary places than are claimed")
+                    small = max(max(scaled), -min(scaled)) < ldexp(1.0, self.places + LARGE) or i == self.inputs
+                    _need(small, f"an input is larger than 2^{LARGE} of its units")
+                    columns.append(list(map(int, scaled)))
+                yield columns[:-1], columns[-1]
+            _need(not file.read(1), "the data file is longer than it says")
+        _need(found.hexdigest() == self.digest, "the data are not those that the certificate is about: another SHA-256")
+
+    def visited(self, chosen: list[int], bits: int) -> tuple[Integers, Fraction]:
+        """Check all gates; return the columns of the chosen rows in multiples of 2^-bits, and the squared residual."""
+        net, picked, start, total = self.network, sorted(chosen), 0, 0
+        columns: Integers = [[] for _ in range(net.size)]
+        most, least = self.scale * net.scale, self.scale_y  # y most - f least is the residual times both
+        for X, y in self.blocks():
+            here = [k - start for k in picked[bisect_left(picked, start) : bisect_left(picked, start + len(y))]]
+            near = {i: self._rounded(X[i], here, bits) for i in range(self.inputs)} if here else {}
+            f, at = [0] * len(y), 0
+            for i, weight in net.linear.items():
+                f = [one + weight * x for one, x in zip(f, X[i], strict=True)]
+                columns[at].extend(near.get(i, ()))
+                at += 1
+            for i, weight in net.axes.items():
+                f = [one + weight * abs(x) for one, x in zip(f, X[i], strict=True)]
+                columns[at].extend(map(abs, near.get(i, ())))
+                at += 1
+            for number, line in enumerate(net.lines):
+                z = [line.weights[0] * x for x in X[line.inputs[0]]]
+                for i, weight in zip(line.inputs[1:], line.weights[1:], strict=True):
+                    z = [one + weight * x for one, x in zip(z, X[i], strict=True)]
+                inputs, name = [X[i] for i in line.inputs], f"the gate of line {number} changes within its"
+                self._strict(z, inputs, line.radius, range(len(y)), f"{name} radius on row(s)", start)
+                self._strict(z, inputs, line.reach, here, f"{name} reach on the chosen row(s)", start)
+                f = _added(f, z, line)
+                gates = [_gate(z[k], line) for k in here]
+                for i in line.inputs:
+                    columns[at].extend([gate * x for gate, x in zip(gates, near.get(i, ()), strict=True)])
+                    at += 1
+            total += sum([(most * target - least * value) ** 2 for target, value in zip(y, f, strict=True)])
+            start += len(y)
+        return columns, Fraction(total, (most * least) ** 2)
+
+    def _rounded(self, column: list[int], here: list[int], bits: int) -> list[int]:
+        """Return some entries of a column as the nearest multiples of 2^-bits."""
+        return [((column[k] << (bits + 1)) + self.scale) // (2 * self.scale) for k in here]
+
+    def _strict(
+        self, z: list[int], X: Integers, radius: Fraction, rows: Sequence[int], sentence: str, start: int
+    ) -> None:
+        """Refuse rows with |w.x| <= radius |x| on the inputs of the line, other than those with x = 0 there."""
+        above, below = radius.numerator * self.network.scale, radius.denominator
+        tops = sum(max(max(column), -min(column)) ** 2 for column in X)
+        limit = isqrt(above * above * tops) // below + 1
+        bad = []
+        for k in [k for k in rows if -limit <= z[k] <= limit]:
+            square = sum(column[k] ** 2 for column in X)
+            if square and (z[k] * below) ** 2 <= above * above * square:
+                bad.append(start + k)
+        if bad:
+            listed = ", ".join(map(str, bad[:10])) + (", ..." if len(bad) > 10 else "")
+            raise Refused(f"{sentence} {listed}")
+
+
+def _added(f: list[int], z: list[int], line: Line) -> list[int]:
+    if line.relu:
+        z = [one if one > 0 else 0 for one in z]
+    if line.sign > 0:
+        return [one + (two if two > 0 else -two) for one, two in zip(f, z, strict=True)]
+    return [one - (two if two > 0 else -two) for one, two in zip(f, z, strict=True)]
+
+
+def _gate(z: int, line: Line) -> int:
+    return line.sign * ((z > 0) - (0 if line.relu else z < 0))
+
+
+def _gram(columns: Integers) -> Integers:
+    """Return the lower triangle of A'A for integer columns: rows are packed into long numbers, whose products add up."""
+    size, count, short = len(columns), len(columns[0]), _bits(columns)
+    width = (2 * short + count.bit_length() + 9) // 8  # bytes of an entry with its sign
+    ones = sum(1 << (8 * width * j) for j in range(size))
+    shift, offset = 1 << short, 1 << (8 * width - 1)
+    packed = [
+        int.from_bytes(b"".join([(one + shift).to_bytes(width, "little") for one in row]), "little") - shift * ones
+        for row in zip(*columns, strict=True)
+    ]
+    found = []
+    for i, column in enumerate(columns):
+        total = sum(map(int.__mul__, column, packed)) + offset * ones
+        content = total.to_bytes(width * size, "little")
+        ends = range(0, width * (i + 1), width)
+        found.append([int.from_bytes(content[at : at + width], "little") - offset for at in ends])
+    return found
+
+
+def _least_square(G: Integers, goal: Fraction) -> bool:
+    """Say if x'G x >= goal x'x is proved for all x, from the lower triangle of a symmetric G.
+
+    With tau a little above goal, G - tau I = L L' + E, where L is a Cholesky factor in integers and E the remainders of
+    its divisions and roots: so no eigenvalue of G is below tau - |E|, and |E| is at most its largest sum of a row.
+    """
+    scale = 1 << (2 * SCALE)
+    tau = ceil(goal * scale * Fraction(65, 64))
+    rows: Integers = []
+    sums = [0] * len(G)
+    for i, entries in enumerate(G):
+        row: list[int] = []
+        for j, entry in enumerate(entries[:-1]):
+            quotient, rest = divmod(entry * scale - sum(map(int.__mul__, row, rows[j])), rows[j][j])
+            row.append(quotient)
+            sums[i] += rest
+            sums[j] += rest
+        square = entries[-1] * scale - tau - sum([one * one for one in row])
+        root = isqrt(max(square, 0))
+        if root == 0:
+            return False
+        sums[i] += square - root * root
+        row.append(root)
+        rows.append(row)
+    return tau - max(sums) >= goal * scale
+
+
+SCALE = 16
+"""Binary digits that a Cholesky factor has beyond those of the matrix's root."""
+
+
+class Source:
+    """Where the numbers are that a certificate knows by their hash: a .npy file, or their bytes."""
+
+    def __init__(self, data: str | os.PathLike[str] | bytes | None) -> None:
+        self.data = data
+
+    def opened(self, rows: int, columns: int) -> Any:
+        """Return the numbers, row by row, as an open file at their begin."""
+        _need(self.data is not None, "its data are not in it, and no data file was named")
+        if isinstance(self.data, bytes):
+            return io.BytesIO(self.data)
+        try:
+            file = open(self.data, "rb")  # noqa: SIM115
+        except OSError as error:
+            raise Refused(f"its data file {os.fspath(self.data)} cannot be read ({error.strerror})") from error
+        start = file.read(12)
+        old = start[6:8] == b"\x01\x00"
+        length = int.from_bytes(start[8:10] if old else start[8:12], "little")
+        file.seek(10 if old else 12)
+        header = file.read(length).decode("latin-1") if length < 10_000 else ""
+        found = re.fullmatch(NPY, header.strip())
+        right = found and start[:6] == b"\x93NUMPY" and (int(found[1]), int(found[2])) == (rows, columns)
+        if not right:
+            file.close()
+            raise Refused(f"its data file holds no {rows} x {columns} array of float64 in order of rows (.npy)")
+        return file
+
+
+NPY = r"\{'descr': '<f8', 'fortran_order': False, 'shape': \(([0-9]{1,12}), ([0-9]{1,12})\), \}"
+
+
+def _power(unit: Any) -> int:
+    """Return the exponent of a power of two."""
+    value = _number(unit)
+    power = value.numerator.bit_length() - value.denominator.bit_length()
+    _need(abs(power) <= 1100 and value == Fraction(2) ** power, "a unit is no power of two")
+    return power
 
 
 # ---- exact arithmetic -------------------------------------------------------------------------------------------
@@ -516,6 +859,7 @@ RULES: dict[str, Callable[..., str]] = {
     "null-space": _null_space,
     "null-space-witness": _null_space,
     "l1-dual": _l1_dual,
+    "network": _network,
 }
 
 if __name__ == "__main__":
@@ -525,12 +869,13 @@ if __name__ == "__main__":
         "--seconds", type=float, default=SECONDS, help="most time a file may take (default: %(default)s)"
     )
     parser.add_argument("--gigabytes", type=float, default=GIGABYTES, help="most memory (default: %(default)s)")
+    parser.add_argument("--data", metavar="FILE", help="the data, if they are neither in the file nor beside it")
     options = parser.parse_args()
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file may have any name
     code = 0
     for name in options.files:
-        found = check_file(name, options.seconds, options.gigabytes)
+        found = check_file(name, options.seconds, options.gigabytes, options.data)
         print(f"{name}: {'verified: ' + found.statement if found.valid else 'NOT verified: ' + found.reason}")
         code = code if found.valid else 1
     sys.exit(code)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,9 +13,12 @@ import scipy.linalg
 from planted.base import arrays
 from planted.base.arrays import EPS
 from planted.base.checks import check_array, check_integer, check_number, check_same_rows
+from planted.base.exactness import InexactNumber
 from planted.base.values import by_value
 from planted.kinks import KinkForm
 from planted.networks import ReLUNetwork
+from recovery.certificates.certificate import Certificate
+from recovery.certificates.network import NotCertified, network_certificate
 from recovery.mlp.losses import psnr
 from recovery.mlp.record import FitState
 from recovery.networks.exact.model import Inputs, Lines
@@ -61,6 +64,9 @@ class ExactFit:
     history : dict of list
         One entry for each round: ``psnr_db``, ``objective`` (1/2 |r|^2), ``nonzeros`` (entries of lines and bends on
         the axes), ``neurons`` (lines and bends on the axes) and ``start`` (0, 1, ...).
+    certificate : recovery.certificates.Certificate or None
+        With ``certify=True``, the proof that the kink form is the only one nearby that fits; None where there is none,
+        for the reason that the message has.
     """
 
     network: ReLUNetwork | None
@@ -71,6 +77,7 @@ class ExactFit:
     status: Status
     message: str
     history: dict[str, list[float]] = field(repr=False, default_factory=dict)
+    certificate: Certificate | None = field(repr=False, default=None)
 
     @property
     def success(self) -> bool:
@@ -168,6 +175,7 @@ def fit_exact(
     time_limit: float | None = None,
     rng: Any = None,
     callback: Callable[[FitState], Any] | None = None,
+    certify: bool = False,
 ) -> ExactFit:
     """Find y = sum_j v_j relu(u_j . x), v_j = +-1, exactly: lines and weights to the accuracy of the data.
 
@@ -195,11 +203,15 @@ def fit_exact(
     callback : callable, optional
         Called with a :class:`recovery.networks.FitState` as often; returning True ends the fit. During the search the
         numbers are those of one batch and of the dense model; `n_iter` counts rounds.
+    certify : bool, default False
+        Prove of an exact fit, in exact arithmetic on X and y as they were given, that it is the only one nearby
+        (:func:`recovery.certificates.network_certificate`). This comes after the time limit, and takes about as long as
+        the fit.
 
     Returns
     -------
     ExactFit
-        ``network, kink_form, psnr_db, relative_residual, n_iter, status, message, history``.
+        ``network, kink_form, psnr_db, relative_residual, n_iter, status, message, history, certificate``.
 
     Raises
     ------
@@ -216,7 +228,8 @@ def fit_exact(
     finish keeps the fewest lines whose residual is rounding. Derived here.
 
     "Exact to rounding" is a statement about the data: |r| <= 1e-12 |y|, or 1.05 times the expected rounding of float32
-    labels, fewer parameters than samples, independent columns. It is not a proof that no other network fits.
+    labels, fewer parameters than samples, independent columns. It is not a proof that no other network fits; `certify`
+    adds one that no other is nearby.
 
     Examples
     --------
@@ -228,6 +241,7 @@ def fit_exact(
     >>> planted.match_networks(fit.network, truth, atol=1e-10).exact
     True
     """
+    given = X, y
     X = check_array(X, "X", ndim=2, dtype=np.float64)
     y = check_array(y, "y", ndim=1, dtype=np.float64)
     check_same_rows(X, "X", y, "y")
@@ -241,6 +255,8 @@ def fit_exact(
         time_limit = check_number(time_limit, "time_limit", minimum=0.0)
     if callback is not None and not callable(callback):
         raise TypeError(f"callback={callback!r} cannot be called; expected a function of one state")
+    if not isinstance(certify, bool):
+        raise TypeError(f"certify={certify!r} is of type {type(certify).__name__}; expected a bool")
     draw = arrays.generator(rng)
     if s == 0 or not bool((y != 0).any()) or not bool((X != 0).any()):
         return _nothing(X, y, Status.ZERO_SPARSITY if s == 0 else Status.ZERO_DATA)
@@ -248,7 +264,19 @@ def fit_exact(
     data = Data(scaled_X, scaled_y, _rounding(scaled_y))
     progress = _Progress(float(xp.abs(scaled_y).max()), int(X.shape[0]), units.y, time_limit, callback)
     fit = _starts(data, m, search_steps, restarts, max_rounds, draw, progress)
-    return _answer(X, y, data, fit, units, m, s, progress, draw)
+    answer = _answer(X, y, data, fit, units, m, s, progress, draw)
+    return _certified(answer, *given, data.double, units) if certify else answer
+
+
+def _certified(fit: ExactFit, X: Any, y: Any, inputs: Inputs, units: _Units) -> ExactFit:
+    """Return the fit with its certificate, or with the reason why there is none."""
+    if not fit.success:
+        return replace(fit, message=f"{fit.message}; no certificate, since the fit is not exact")
+    linear, axes = (units.used[kept].tolist() for kept in (inputs.straight, inputs.bent))
+    try:
+        return replace(fit, certificate=network_certificate(X, y, fit.kink_form, linear=linear, axes=axes))
+    except (NotCertified, InexactNumber) as error:
+        return replace(fit, message=f"{fit.message}; no certificate: {error}")
 
 
 def _nothing(X: Any, y: Any, status: Status) -> ExactFit:
