@@ -561,7 +561,7 @@ class Source:
         if isinstance(self.data, bytes):
             return io.BytesIO(self.data)
         try:
-            file = open(self.data, "rb")  # noqa: SIM115
+            file = open(self.data, "rb")
         except OSError as error:
             raise Refused(f"its data file {os.fspath(self.data)} cannot be read ({error.strerror})") from error
         start = file.read(12)
