@@ -50,7 +50,8 @@ def draw(name: str, results: Any, axes: Sequence[Any] | None = None) -> Figure:
         module, or an object, with four functions. ``panels(summary) -> int`` says how many axes are needed;
         ``size(summary) -> (float, float)`` is the size of a figure of its own in inches, and
         ``layout(figure, count) -> list of axes`` divides it; ``draw(axes, summary, own)`` draws what is in
-        ``meta["summary"]``, where `own` tells whether the figure is its own.
+        ``meta["summary"]``, where `own` tells whether the figure is its own. If there is a fifth one,
+        ``arrange(figure, summary) -> list of axes``, it divides the figure in place of ``layout``.
     axes : sequence of matplotlib.axes.Axes, optional
         Where to draw, one a panel; by default a new figure with a title is made.
 
@@ -83,7 +84,8 @@ def draw(name: str, results: Any, axes: Sequence[Any] | None = None) -> Figure:
         if axes is None:
             figure = Figure(figsize=module.size(meta["summary"]), layout="constrained")
             figure.suptitle(meta["title"] + "\n" + meta["summary"]["subtitle"])
-            axes = module.layout(figure, count)
+            arrange = getattr(module, "arrange", None)
+            axes = module.layout(figure, count) if arrange is None else arrange(figure, meta["summary"])
         elif len(axes) < count:
             raise ValueError(f"axes has {len(axes)} element(s); expected at least {count}, one a panel")
         module.draw(list(axes)[:count], meta["summary"], own)

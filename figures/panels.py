@@ -8,7 +8,7 @@ from typing import Any
 from figures.heatmap import heatmap
 from figures.style import WIDTH
 
-__all__ = ["draw", "layout", "panels", "size"]
+__all__ = ["arrange", "draw", "layout", "panels", "size"]
 
 PANEL_INCHES = 1.75
 """A quarter of a page: the width, with its labels, for which the font sizes of heat maps are made."""
@@ -34,14 +34,26 @@ def layout(figure: Any, count: int) -> list[Any]:
     return list(figure.subplots(count // columns, columns, squeeze=False).ravel())
 
 
+def arrange(figure: Any, summary: dict[str, Any]) -> list[Any]:
+    """Return the axes of the panels, row by row; a row with fewer panels than the longest ends earlier."""
+    rows = summary["rows"]
+    grid = figure.add_gridspec(len(rows), max(len(row["panels"]) for row in rows))
+    return [
+        figure.add_subplot(grid[number, position])
+        for number, row in enumerate(rows)
+        for position in range(len(row["panels"]))
+    ]
+
+
 def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
     """Draw all rows with their colour bars."""
     rest = list(axes)
+    columns = max(len(row["panels"]) for row in summary["rows"])
     for number, row in enumerate(summary["rows"]):
         here, rest = rest[: len(row["panels"])], rest[len(row["panels"]) :]
         low, high = row["limits"]
         digits = int(row["digits"])
-        image, inches = None, here[0].figure.get_size_inches()[0] / len(row["panels"])
+        image, inches = None, here[0].figure.get_size_inches()[0] / columns
         # one font size a row; wider panels have room for more
         longest = max(_longest(row, panel) for panel in row["panels"]) * PANEL_INCHES / max(PANEL_INCHES, inches)
         for position, (panel, content) in enumerate(zip(here, row["panels"], strict=True)):
@@ -63,9 +75,20 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
                 panel.set_ylabel(f"{row['name']}\nhidden width m")
             else:
                 panel.set_yticklabels([])
-        bar = here[0].figure.colorbar(image, ax=here, extend=row["extend"], shrink=0.92, aspect=18, pad=0.012)
+        beside = [*here, *_blank(here, number, columns)] if own else here
+        bar = here[0].figure.colorbar(image, ax=beside, extend=row["extend"], shrink=0.92, aspect=18, pad=0.012)
         bar.set_label(row["unit"])
         bar.outline.set_visible(False)
+
+
+def _blank(here: list[Any], number: int, columns: int) -> list[Any]:
+    """Return an empty panel at the end of a row with fewer than others, so that colour bars stand below each other."""
+    if len(here) == columns:
+        return []
+    grid = here[0].get_subplotspec().get_gridspec()
+    empty = here[0].figure.add_subplot(grid[number, len(here) :])
+    empty.set_axis_off()
+    return [empty]
 
 
 def _characters(row: dict[str, Any], panel: dict[str, Any]) -> int:

@@ -14,7 +14,9 @@ __all__ = [
     "METHODS",
     "PSNR_CAP_DB",
     "capped",
+    "exact_fit",
     "fit_arrays",
+    "form_arrays",
     "series_125",
     "stream",
 ]
@@ -44,6 +46,33 @@ def capped(psnr_db: float) -> float:
 def stream(*key: int | str) -> np.random.Generator:
     """Return the random numbers of a cell; equal keys give equal numbers on every machine."""
     return arrays.generator(arrays.seed_sequence(*key))
+
+
+def exact_fit(X: Any, y: Any, *, m: int, s: int, rng: Any) -> Any:
+    """Fit by exact recovery: the one place where the figures call it.
+
+    Parameters
+    ----------
+    X, y : array
+        Data, on one device.
+    m, s : int
+        Neurons and weights that are asked for.
+    rng : numpy.random.Generator
+        The cell's random numbers.
+
+    Returns
+    -------
+    recovery.networks.exact.ExactFit
+        Its `network` is None where the kink form that was found does not fit into m and s.
+    """
+    from recovery.networks.exact import fit_exact
+
+    return fit_exact(X, y, n_neurons=m, sparsity=s, rng=rng)
+
+
+def form_arrays(form: Any) -> dict[str, np.ndarray]:
+    """Return a kink form as arrays for the store, where no network was made of it."""
+    return {name: arrays.to_numpy(getattr(form, name)) for name in ("directions", "strengths", "linear")}
 
 
 def fit_arrays(network: Any) -> dict[str, np.ndarray]:

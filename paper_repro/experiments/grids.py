@@ -17,7 +17,7 @@ from statistics import median
 from typing import Any, cast
 
 import recovery
-from paper_repro.experiments.common import EXACT_DB, capped
+from paper_repro.experiments.common import EXACT_DB, capped, exact_fit
 from paper_repro.results import rows_of
 from paper_repro.store import Record
 from recovery import networks
@@ -27,6 +27,7 @@ __all__ = [
     "LABELS",
     "METHODS",
     "SPREAD_NOTE",
+    "WITH_EXACT",
     "Grid",
     "compared",
     "deviations_of",
@@ -42,11 +43,14 @@ __all__ = [
 ]
 
 METHODS = ("paper", "robust", "imp-paper", "imp-fair")
+WITH_EXACT = (*METHODS, "exact")
+"""Exact recovery is for planted networks: one hidden layer, labels without noise."""
 LABELS = {
     "paper": "IHT as in the paper",
     "robust": "IHT, robust",
     "imp-paper": "IMP as in the paper",
     "imp-fair": "IMP, fair",
+    "exact": "exact recovery",
 }
 DEPTH_NAMES = {1: "one hidden layer", 2: "two hidden layers"}
 
@@ -89,12 +93,12 @@ def fits(
     batch_size: int | None = None,
     rng: Callable[[], Any],
 ) -> list[Any]:
-    """Fit by one of :data:`METHODS`, once for each sparsity; a pass of IMP serves all of them.
+    """Fit by one of :data:`WITH_EXACT`, once for each sparsity; a pass of IMP serves all of them.
 
     Parameters
     ----------
     method : str
-        One of :data:`METHODS`.
+        One of :data:`WITH_EXACT`.
     X, y : array
         Data, on one device.
     m, depth : int
@@ -117,8 +121,10 @@ def fits(
     Returns
     -------
     list of recovery.NetworkFit
-        One a sparsity, in their order.
+        One a sparsity, in their order; those of exact recovery have a `kink_form`, and a `network` or None.
     """
+    if method == "exact":
+        return [exact_fit(X, y, m=m, s=s, rng=rng()) for s in sparsities]
     widths = m if depth == 1 else [m] * depth
     if method.startswith("imp-"):
         recipe: Any = method.removeprefix("imp-")

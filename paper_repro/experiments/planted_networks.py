@@ -26,11 +26,12 @@ import planted
 import recovery
 from paper_repro.claims import Claim, against
 from paper_repro.experiment import Experiment, Outcome
-from paper_repro.experiments.common import EXACT_DB, PSNR_CAP_DB, fit_arrays, series_125, stream
+from paper_repro.experiments.common import EXACT_DB, PSNR_CAP_DB, fit_arrays, form_arrays, series_125, stream
 from paper_repro.experiments.grids import (
     DEPTH_NAMES,
     METHODS,
     SPREAD_NOTE,
+    WITH_EXACT,
     Grid,
     compared,
     deviations_of,
@@ -66,6 +67,7 @@ __all__ = [
     "compute_many",
     "cost",
     "data_in_words",
+    "methods_of",
     "possible",
     "summarise_companion",
     "summarise_figure",
@@ -134,6 +136,15 @@ def weights(d: int, m: int, depth: int, n_outputs: int) -> int:
     return d * m + (depth - 1) * m * m + (m * n_outputs if n_outputs > 1 else 0)
 
 
+EXACT_OUTPUTS = 1
+"""Exact recovery takes networks with up to so many outputs."""
+
+
+def methods_of(depth: int, n_outputs: int) -> tuple[str, ...]:
+    """Return the methods that fit networks of this kind."""
+    return WITH_EXACT if depth == 1 and n_outputs <= EXACT_OUTPUTS else METHODS
+
+
 def possible(size: PlantedPreset, depth: int, m: int, s: int) -> bool:
     """Return whether a network of this width has that many weights."""
     return s <= weights(size.d, m, depth, size.n_outputs)
@@ -167,12 +178,12 @@ def cells_of(size: PlantedPreset, seed: int, kind: type[PlantedCell]) -> list[An
             d=size.d,
             n_outputs=size.n_outputs,
             n_iter=size.n_iter,
-            # a fair IMP chooses its own batches, and the other methods have no updates of their own
-            batch_size=size.batch_size if method != "imp-fair" else None,
+            # a fair IMP and exact recovery choose their own batches, and the other methods have no updates of their own
+            batch_size=size.batch_size if method not in ("imp-fair", "exact") else None,
             imp_updates=size.imp_updates if method == "imp-fair" else None,
         )
         for grid in size.grids
-        for method in METHODS
+        for method in methods_of(grid.depth, size.n_outputs)
         for m in grid.m
         for s in grid.s
         for trial in range(size.seeds)
@@ -189,6 +200,9 @@ def cost(cell: PlantedCell) -> float:
         rounds = 1.0 + math.log(max(1.0, size / cell.s)) / -math.log(0.8 if fair else 0.9)
         updates = rounds * (cell.imp_updates or 400) + 2_000 if fair else rounds * cell.n_iter
         return updates * (6e-5 + 1e-10 * size * (500 if fair else rows))
+    if cell.method == "exact":  # steps of the search on batches of 500, then rounds with products of Gram matrices
+        unknowns = 2 * cell.d + cell.s
+        return 0.3 + 8e-7 * cell.d * min(2 * cell.m, 1000) + 4e-10 * cell.n * unknowns**2 * cell.n_outputs
     step = 1e-3 + rows * (1e-10 * size + (8e-9 if scalar else 1e-9) * cell.s)
     return cell.depth * cell.n_iter * step * (1.0 if cell.method == "paper" else 2.0)
 
@@ -324,17 +338,20 @@ def _outcome(cell: PlantedCell, truth: Any, fit: Any, device: str) -> Outcome:
     drawn = _nonzeros(truth, cell.n_outputs)
     if fit is None:
         return {**dict.fromkeys(SCORES), "planted_nonzeros": drawn, "status": "ZERO_DATA"}, {}
+    # exact recovery returns the kink form alone where it does not fit into m and s
+    found = fit.kink_form if fit.network is None else fit.network
     metrics = {
         "psnr_db": float(fit.psnr_db),
-        "test_psnr_db": _test_psnr(cell, fit.network, truth, device),
-        "nonzeros": _nonzeros(fit.network, cell.n_outputs),
+        "test_psnr_db": _test_psnr(cell, found, truth, device),
+        "nonzeros": None if fit.network is None else _nonzeros(fit.network, cell.n_outputs),
         "planted_nonzeros": drawn,
         "n_iter": int(fit.n_iter),
         "status": fit.status.name,
-        **_closeness(cell, fit, truth),
+        **_closeness(cell, fit.psnr_db, found, truth),
     }
     history = np.asarray(fit.history.get("psnr_db", []), dtype=float)
-    return metrics, {"psnr_history_db": history, **fit_arrays(fit.network)}
+    kept = form_arrays(found) if fit.network is None else fit_arrays(found)
+    return metrics, {"psnr_history_db": history, **kept}
 
 
 def _test_psnr(cell: PlantedCell, found: Any, truth: Any, device: str) -> float | None:
@@ -346,18 +363,18 @@ def _test_psnr(cell: PlantedCell, found: Any, truth: Any, device: str) -> float 
         return None
     with np.errstate(over="ignore", invalid="ignore"):  # a diverged fit
         outputs = found(arrays.asarray(X, device))
-        if not bool(found.namespace.isfinite(outputs).all()):
+        if not bool(arrays.namespace(outputs).isfinite(outputs).all()):
             return -math.inf
     return recovery.psnr(outputs, arrays.asarray(y, device))
 
 
-def _closeness(cell: PlantedCell, fit: Any, truth: Any) -> dict[str, Any]:
+def _closeness(cell: PlantedCell, psnr_db: float, found: Any, truth: Any) -> dict[str, Any]:
     """Return how far the kink forms are from each other; nothing of that kind is known for deeper networks."""
     if cell.depth > 1:
         return dict.fromkeys(("weight_error", "same_function", "exact", "support_recall"))
-    if fit.psnr_db == -math.inf:  # products of such weights leave the range of the numbers
+    if psnr_db == -math.inf:  # products of such weights leave the range of the numbers
         return {"weight_error": math.inf, "same_function": False, "exact": False, "support_recall": None}
-    match = planted.match_networks(fit.network, truth)
+    match = planted.match_networks(found, truth)
     return {
         "weight_error": match.weight_error,
         "same_function": bool(match.same_function),
@@ -437,11 +454,12 @@ def summarise_figure(
     for grid in size.grids:
         rows.append(_medians(size, records, grid.depth))
         if grid.depth == 1:
+            shown = methods_of(1, size.n_outputs)
             for name, unit in (
                 ("same_function", "same function\n(% of the seeds)"),
                 ("exact", "same network\n(% of the seeds)"),
             ):
-                points = {method: shares_above(statistics(records, name, 1, method), 0.5) for method in METHODS}
+                points = {method: shares_above(statistics(records, name, 1, method), 0.5) for method in shown}
                 rows.append(_row(size, records, 1, points, unit, (0.0, 100.0), extend="neither"))
         else:  # no kink form is known there, so only the fit can be exact
             rows.append(_exact_fits(size, records, grid.depth))
@@ -451,7 +469,9 @@ def summarise_figure(
     return {
         **summary,
         "tables": [
-            extras_table(records, depths, EXTRAS, above=(EXACT_DB, f"exact fits (share above {EXACT_DB:g} dB)"))
+            extras_table(
+                records, depths, EXTRAS, WITH_EXACT, above=(EXACT_DB, f"exact fits (share above {EXACT_DB:g} dB)")
+            )
         ],
         "claims": [claim.as_dict() for claim in claims(trials_by_depth(size, records), data_in_words(size))],
     }
@@ -461,7 +481,10 @@ def summarise_companion(size: PlantedPreset, seed: int, records: Sequence[Record
     """Return the summary of Figure 6 or 7: for each depth standard deviations over the seeds, medians, exact fits."""
     rows = []
     for grid in size.grids:
-        spread = {method: deviations_of(statistics(records, "psnr_db", grid.depth, method)) for method in METHODS}
+        spread = {
+            method: deviations_of(statistics(records, "psnr_db", grid.depth, method))
+            for method in methods_of(grid.depth, size.n_outputs)
+        }
         rows.append(
             _row(
                 size, records, grid.depth, spread, "standard deviation\nof PSNR (dB)", DEVIATION_RANGE_DB, extend="max"
@@ -513,12 +536,14 @@ def trials_by_depth(size: PlantedPreset, records: Sequence[Record]) -> Depths:
 
 
 def _medians(size: PlantedPreset, records: Sequence[Record], depth: int) -> dict[str, Any]:
-    points = {method: medians_of(statistics(records, "psnr_db", depth, method)) for method in METHODS}
+    shown = methods_of(depth, size.n_outputs)
+    points = {method: medians_of(statistics(records, "psnr_db", depth, method)) for method in shown}
     return _row(size, records, depth, points, "median PSNR (dB)", COLOUR_RANGE_DB)
 
 
 def _exact_fits(size: PlantedPreset, records: Sequence[Record], depth: int) -> dict[str, Any]:
-    points = {method: shares_above(statistics(records, "psnr_db", depth, method), EXACT_DB) for method in METHODS}
+    shown = methods_of(depth, size.n_outputs)
+    points = {method: shares_above(statistics(records, "psnr_db", depth, method), EXACT_DB) for method in shown}
     unit = f"exact fits, > {EXACT_DB:g} dB\n(% of the seeds)"
     return _row(size, records, depth, points, unit, (0.0, 100.0), extend="neither")
 

@@ -1,8 +1,9 @@
-"""Which guarantees hold for a matrix at hand, up to which sparsity, and what would help."""
+"""Which guarantees hold for a matrix at hand, up to which sparsity, what would help, and what data determine."""
 
 from planted.base.doors import listing
 from recovery.diagnosis.assess import diagnose
+from recovery.diagnosis.identifiability import Identifiability, identifiability
 from recovery.diagnosis.report import Diagnosis, Effect, Finding
 
-__all__ = ["Diagnosis", "Effect", "Finding", "diagnose"]
+__all__ = ["Diagnosis", "Effect", "Finding", "Identifiability", "diagnose", "identifiability"]
 __dir__ = listing(__all__)

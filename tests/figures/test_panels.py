@@ -17,7 +17,7 @@ def row(values, *, m=(1, 10), s=(2, 20), limits=(0.0, 50.0), digits=0, name="one
 
 def drawn(summary, size=None):
     figure = Figure(figsize=size or panels.size(summary), layout="constrained")
-    axes = panels.layout(figure, panels.panels(summary))
+    axes = panels.arrange(figure, summary)
     panels.draw(axes, summary, True)
     figure.draw_without_rendering()
     return figure, axes
@@ -37,6 +37,17 @@ def test_four_methods_stand_side_by_side_with_titles_once():
     assert [bar.get_ylabel() for bar in bars] == ["mean PSNR (dB)"] * 2
     assert {text.get_text() for text in axes[5].texts} == {"6"}
     assert len(axes[5].texts) == 3  # one of the four cells cannot exist
+
+
+def test_a_shorter_row_ends_earlier_and_colour_bars_stand_below_each_other():
+    short = row([5, 6, 7, 8], name="two hidden layers")
+    short["panels"] = short["panels"][:3]
+    figure, axes = drawn({"rows": [row([1, 2, 3, 4]), short]})
+    assert len(axes) == 7
+    assert [one.get_position().x0 for one in axes[:3]] == pytest.approx([one.get_position().x0 for one in axes[4:]])
+    bars = [one for one in figure.axes if one.get_ylabel() == "mean PSNR (dB)"]
+    assert len(bars) == 2
+    assert bars[0].get_position().x0 == pytest.approx(bars[1].get_position().x0)
 
 
 def test_the_longest_text_of_a_row_sets_its_font_size():

@@ -12,8 +12,9 @@ import recovery
 from paper_repro import experiment as experiments
 from paper_repro.encoding import encode
 from paper_repro.experiments import common, planted_networks
-from paper_repro.experiments.grids import METHODS
+from paper_repro.experiments.grids import METHODS, WITH_EXACT
 from paper_repro.store import Record
+from recovery.networks.exact import ExactFit
 
 SIZES = {
     planted_networks.Fig1Cell: {"m": 3, "s": 12, "seed": 0, "n": 400, "d": 8, "n_outputs": 1, "n_iter": 10},
@@ -45,10 +46,14 @@ def test_the_papers_grids(module, outputs, steps):
     for depth, widths, sparsities in ((1, SERIES, SERIES), (2, SERIES[1:], SERIES[3:])):
         size = {m: 100 * m + (depth - 1) * m * m + (10 * m if outputs > 1 else 0) for m in widths}
         wanted = {(m, s, seed) for m in widths for s in sparsities for seed in (0, 1, 2) if s <= size[m]}
-        for method in METHODS:
+        shown = planted_networks.methods_of(depth, outputs)
+        assert shown == (WITH_EXACT if (depth, outputs) == (1, 1) else METHODS)
+        assert {cell.method for cell in cells if cell.depth == depth} == set(shown)
+        for method in shown:
             own = [cell for cell in cells if (cell.method, cell.depth) == (method, depth)]
             assert {(cell.m, cell.s, cell.seed) for cell in own} == wanted
-            assert {cell.batch_size for cell in own} == {5_000 if outputs > 1 and method != "imp-fair" else None}
+            batches = outputs > 1 and method not in ("imp-fair", "exact")
+            assert {cell.batch_size for cell in own} == {5_000 if batches else None}
     row = module.summarise("paper", 0, [])["rows"][0]
     assert row["limits"] == [-20.0, 50.0]
 
@@ -61,6 +66,8 @@ def test_methods_share_their_instances_and_only_a_fair_imp_has_updates_of_its_ow
         for method in METHODS
     ]
     assert all(part == common_part[0] for part in common_part)
+    shallow = {dataclasses.replace(cell, method="") for cell in cells if cell.method == "exact"}
+    assert shallow == {cell for cell in common_part[0] if cell.depth == 1}
     assert {cell.method for cell in cells if cell.imp_updates} == {"imp-fair"}
 
 
@@ -102,6 +109,33 @@ def test_a_cell(kind, method, depth):
         assert 0 <= metrics["support_recall"] <= 1
     else:
         assert metrics["exact"] is metrics["same_function"] is metrics["weight_error"] is None
+
+
+def test_a_cell_of_exact_recovery():
+    cell = cell_of(planted_networks.Fig1Cell, "exact", 1)
+    metrics, arrays = planted_networks.compute(cell, "cpu")
+    again, arrays_again = planted_networks.compute(cell, "cpu")
+    assert encode(metrics) == encode(again)
+    assert all(np.array_equal(arrays[name], arrays_again[name]) for name in arrays)
+    assert (metrics["status"], metrics["exact"], metrics["same_function"]) == ("EXACT", True, True)
+    assert metrics["psnr_db"] > 140
+    assert metrics["test_psnr_db"] > 140
+    assert metrics["nonzeros"] == metrics["planted_nonzeros"] == 12
+    _, _, truth = planted.release_instance(cell.m, cell.s, 0, n=cell.n, d=cell.d)
+    assert planted.match_networks(stored_network(arrays, cell.d), truth).exact
+
+
+def test_a_kink_form_without_a_network_is_scored_as_it_is(monkeypatch):
+    """Exact recovery makes no network where the form does not fit into m and s."""
+    _, _, truth = planted.release_instance(3, 12, 0, n=400, d=8)
+    form = truth.kink_form()
+    fit = ExactFit(None, form, 160.0, 1e-8, 4, recovery.Status.AT_REST, "")
+    monkeypatch.setattr(planted_networks, "fits", lambda *args, **options: [fit])
+    metrics, arrays = planted_networks.compute(cell_of(planted_networks.Fig1Cell, "exact", 1), "cpu")
+    assert (metrics["nonzeros"], metrics["status"], metrics["exact"]) == (None, "AT_REST", True)
+    assert metrics["test_psnr_db"] > 140
+    assert np.array_equal(arrays["directions"], form.directions)
+    encode(metrics)
 
 
 @pytest.mark.parametrize("size", [1e100, 1e250])  # squares leave the range of the numbers, or outputs do
@@ -241,7 +275,7 @@ def test_silent_networks_are_grey_and_count_nowhere():
 
     summary = planted_networks.FIG1.summarise("smoke", 0, made_up("fig1", "smoke", silence))
     panels = summary["rows"][0]["panels"]
-    assert [panel["possible"] for panel in panels] == [[[True, True], [True, False]]] * 4
+    assert [panel["possible"] for panel in panels] == [[[True, True], [True, False]]] * 5
     assert panels[0]["values"][1] == [None, None]
     assert panels[1]["values"][1][0] is not None
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-QUALITY = {"paper": 30.0, "robust": 60.0, "imp-paper": 5.0, "imp-fair": 35.0}
+QUALITY = {"paper": 30.0, "robust": 60.0, "imp-paper": 5.0, "imp-fair": 35.0, "exact": 160.0}
 
 
 def planted(settings):
