@@ -31,6 +31,7 @@ ONE_SIGN = 0.97
 """If the quadratic part of y has this share of its eigenvalues, by size, on one side, all lines start with its sign."""
 ATOMS = 1000
 """The search has 2 m atoms, or as many as this if that is less, but at least m."""
+LEAST_ROWS, ROWS_EACH = 5000, 20
 ZERO_BEND = 1e-9
 """Bends on the axes up to this share of the largest number of the form are none."""
 
@@ -247,7 +248,7 @@ def fit_exact(
     scaled_X, scaled_y, units = _scaled(X, y, s)
     data = Data(scaled_X, scaled_y, _rounding(scaled_y))
     progress = _Progress(float(xp.abs(scaled_y).max()), int(X.shape[0]), units.y, time_limit, callback)
-    fit = _starts(data, m, search_steps, restarts, max_rounds, draw, progress)
+    fit = _starts(data, m, s, search_steps, restarts, max_rounds, draw, progress)
     return _answer(X, y, data, fit, units, m, s, progress, draw)
 
 
@@ -293,6 +294,7 @@ def _rounding(y: Any) -> float:
 def _starts(
     data: Data,
     m: int,
+    sparsity: int,
     steps: int,
     restarts: int,
     most: int,
@@ -319,6 +321,10 @@ def _starts(
             model = search(data.X_single, target, signs, steps, draw, lambda sd, _: progress.batch(sd, count, weights))
         else:
             model = Lines.none(data.single.n_inputs)
+        n, wanted = data.single.n_samples, max(LEAST_ROWS, ROWS_EACH * (2 * data.single.n_inputs + sparsity))
+        if 1.5 * wanted < n and progress.stop is None:
+            part = data.part(np.sort(draw.choice(n, wanted, replace=False)))
+            model = rounds(part, model, most, progress.round, hurried=True).model
         fit = rounds(data, model, most if progress.stop is None else 0, progress.round)
         # surplus lines that cancel reach a residual of rounding, too: another start may need none
         done = fit.exact and _determined(data, fit)[0].success
