@@ -38,9 +38,9 @@ def additions(inputs: Inputs, model: Lines, r: Any) -> tuple[np.ndarray, np.ndar
     order = np.argsort(-t, kind="stable")
     order = order[t[order] >= ADD]
     taken: list[int] = []
-    count = np.zeros(model.n_lines, dtype=int)
+    count, most = np.zeros(model.n_lines, dtype=int), np.maximum(PER_LINE, model.support.sum(axis=1) // 8)
     for k in order:
-        if count[line[k]] < PER_LINE:
+        if count[line[k]] < most[line[k]]:
             count[line[k]] += 1
             taken.append(int(k))
     return line[taken], coordinate[taken], around
@@ -97,30 +97,43 @@ def drops(
     deviation : float
         Of the residual.
     all_at_once : bool
-        Try all small entries of a line together; else only the weakest of each line.
+        Try all small entries of a line together; else only the weakest of each line, and lines that are small as a
+        whole.
     below : float
         t values below this are small.
 
     Notes
     -----
     Dropping the entries D raises |r|^2 by w_D' (inv_DD)^-1 w_D, if the other parameters follow by
-    -inv_{:,D} (inv_DD)^-1 w_D; that may be at most sd^2 (25 + 8 |D|), else the 70 % weakest are tried.
+    -inv_{:,D} (inv_DD)^-1 w_D; that may be at most sd^2 (25 + 8 |D|), else the 70 % weakest are tried. A line is small
+    as a whole if that holds for all of its entries.
     """
     t = np.abs(model.weights) / (deviation * np.sqrt(around.of_lines(inputs, model)) + 1e-300)
     t = np.where(model.support, t, np.inf)
     small = t < below
-    if not all_at_once:
-        small &= t == t.min(axis=1, keepdims=True)
     line, coordinate = model.places()
+    base, values = len(inputs.straight) + len(inputs.bent), model.weights[line, coordinate]
+    if not all_at_once:
+        weak = small.any(axis=1)
+        small &= t == t.min(axis=1, keepdims=True)
+        for one in np.flatnonzero(weak):
+            places = np.flatnonzero(line == one)
+            if _rise(around, base + places, values[places])[0] <= deviation**2 * (25 + 8 * len(places)):
+                small[one] = model.support[one]
     chosen = np.flatnonzero(small[line, coordinate])
     chosen = chosen[np.argsort(t[line[chosen], coordinate[chosen]], kind="stable")]
-    base, values = len(inputs.straight) + len(inputs.bent), model.weights[line, coordinate]
     while len(chosen):
-        block = around.inverse[np.ix_(base + chosen, base + chosen)]
-        block = block + 1e-12 * np.diag(np.diag(block))
-        follow = np.linalg.lstsq(block, values[chosen], rcond=1e-10)[0]
-        if float(values[chosen] @ follow) <= deviation**2 * (25 + 8 * len(chosen)):
+        rise, follow = _rise(around, base + chosen, values[chosen])
+        if rise <= deviation**2 * (25 + 8 * len(chosen)):
             moved = model.moved(inputs, -around.inverse[:, base + chosen] @ follow)
             return moved.without(line[chosen], coordinate[chosen]), len(chosen)
         chosen = chosen[: int(0.7 * len(chosen))]
     return model, 0
+
+
+def _rise(around: Spread, places: np.ndarray, values: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return what |r|^2 rises by without some parameters, and what the others follow by, but for a product."""
+    block = around.inverse[np.ix_(places, places)]
+    block = block + 1e-12 * np.diag(np.diag(block))
+    follow = np.linalg.lstsq(block, values, rcond=1e-10)[0]
+    return float(values @ follow), follow

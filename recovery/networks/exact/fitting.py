@@ -36,6 +36,7 @@ __all__ = ["ExactFit", "fit_exact"]
 
 ATOMS = 1000
 """The search has 2 m atoms, or as many as this if that is less, but at least m."""
+LEAST_ROWS, ROWS_EACH = 5000, 20
 ZERO_BEND = 1e-9
 """Bends on the axes up to this share of the largest number of the form are none."""
 
@@ -283,7 +284,7 @@ def fit_exact(
     data = Data(scaled_X, scaled_y, _rounding(scaled_y))
     progress = _Progress(float(xp.abs(scaled_y).max()), int(X.shape[0]), units.y, time_limit, callback)
     side = one_side(data.quadratic, data.quadratic.project(data.targets(data.single), 15))
-    fit = _starts(data, m, side, search_steps, restarts, max_rounds, draw, progress)
+    fit = _starts(data, m, s, side, search_steps, restarts, max_rounds, draw, progress)
     answer = _answer(X, y, data, fit, units, m, s, side, progress, draw)
     return _certified(answer, *given, data.double, units) if certify else answer
 
@@ -352,6 +353,7 @@ def _rounding(y: Any) -> float:
 def _starts(
     data: Data,
     m: int,
+    s: int,
     side: float,
     steps: int,
     restarts: int,
@@ -374,6 +376,10 @@ def _starts(
             model = search(data.X_single, target, signs, steps, draw, lambda sd, _: progress.batch(sd, count, weights))
         else:
             model = Lines.none(data.single.n_inputs)
+        n, wanted = data.single.n_samples, max(LEAST_ROWS, ROWS_EACH * (2 * data.single.n_inputs + s))
+        if 1.5 * wanted < n and progress.stop is None:
+            part = data.part(np.sort(draw.choice(n, wanted, replace=False)))
+            model = rounds(part, model, most, progress.round, hurried=True).model
         quiet = Quiet(data.X_single, max(NEARLY * data.deviation, 3 * data.rounding))
         fit = rounds(data, model, most if progress.stop is None else 0, progress.round, quiet)
         # surplus lines that cancel reach a residual of rounding, too: another start may need none
@@ -504,7 +510,7 @@ def _several(
         if start is not None:
             return rounds(data, start.times(shift), most, progress.round)
         side = one_side(data.quadratic, data.quadratic.project(data.targets(data.single), 15))
-        return _starts(data, m, side, steps, restarts if alone else 0, most, draw, progress)
+        return _starts(data, m, s, side, steps, restarts if alone else 0, most, draw, progress)
 
     joint = recovered(outputs, scalar, lambda: progress.stop is not None, draw)
     caller = CallerUnits(used, exponents, live, peaks, int(X.shape[1]), int(y.shape[1]))

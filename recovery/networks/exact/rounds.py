@@ -11,10 +11,10 @@ import numpy as np
 
 from planted.base import arrays
 from recovery.networks.exact.births import Quadratic, births
-from recovery.networks.exact.entries import additions, drops
+from recovery.networks.exact.entries import DROP, additions, drops
 from recovery.networks.exact.local import Rule, merges, reduced_near, repair
 from recovery.networks.exact.model import Inputs, Lines, predict
-from recovery.networks.exact.newton import gram, levenberg, size, spread
+from recovery.networks.exact.newton import gram, levenberg, size, spread, square
 from recovery.networks.exact.search import merged
 from recovery.networks.exact.wedges import splits, widths
 
@@ -76,6 +76,11 @@ class Data:
         found.quadratic, found._double = Quadratic(self.single), self.double
         return found
 
+    def part(self, rows: np.ndarray) -> Data:
+        """Return some of the samples."""
+        place = arrays.namespace(self.X).asarray(rows)
+        return Data(self.X[place], self.y[place], self.rounding)
+
     def targets(self, inputs: Inputs) -> Any:
         """Return y in the dtype of the inputs."""
         return self.y.astype(inputs.dtype)
@@ -112,6 +117,8 @@ def rounds(
     most: int,
     report: Callable[[Lines, float], bool],
     quiet: Callable[[Lines, Any], bool] = lambda *_: False,
+    *,
+    hurried: bool = False,
 ) -> Fit:
     """Polish, add, drop, split and merge until the residual is rounding.
 
@@ -139,8 +146,10 @@ def rounds(
     """
     inputs, damping = data.single, 1e-3
     y = data.targets(inputs)
+    if size(y - predict(inputs, model)) < DOUBLE * data.deviation:
+        inputs, y = data.double, data.y
     best: tuple[float, Lines] = (np.inf, model)
-    idle, changed, born, rested = 0, True, True, False
+    idle, changed, born, rested, before = 0, True, True, False, np.inf
     for count in range(most):
         least = 1e-4 if inputs.dtype == np.float32 else 1e-6
         model, r, damping = levenberg(inputs, y, model, 3 if count else 2, float(np.clip(damping, least, 0.1)))
@@ -152,7 +161,7 @@ def rounds(
                 inputs, y, model, 4, damping, stop=0.9, enough=inputs.n_samples * (NEARLY * data.deviation) ** 2
             )
         deviation = size(r)
-        idle = 0 if deviation < 0.99 * best[0] else idle + 1
+        idle = 0 if deviation < (0.8 if hurried else 0.99) * best[0] else idle + 1
         if deviation < best[0]:
             best = deviation, model
         if deviation < NEARLY * data.deviation:
@@ -167,9 +176,15 @@ def rounds(
                 return Fit(done, size(left) / data.deviation, True)
         if quiet(model, r):
             return Fit(model, deviation / data.deviation, False, noisy=True)
-        bear = born or not changed or count % 3 == 0
-        model, r, changed, born = _round(data, inputs, y, model, r, deviation, first=count == 0, bear=bear)
+        calm = deviation > CALM * before
+        before = deviation
+        bear = calm and (born or not changed or count % 3 == 0)
+        model, r, changed, born = _round(
+            data, inputs, y, model, r, deviation, first=count == 0, bear=bear, split=calm
+        )
         if report(model, deviation):
+            break
+        if hurried and idle > 2 and inputs.dtype == np.float32:
             break
         if (idle > 1 and bear and not changed) or idle > PATIENCE:
             rested = True
@@ -182,28 +197,36 @@ def rounds(
 
 CHEAP = 200_000
 """Squares of the numbers of parameters of the repairs of one round, in all, that are made in any case."""
+CALM = 0.6
 PATIENCE = 12
 """Rounds without a fall of the residual by one per cent after which the fit counts as at rest."""
 
 
 def _round(
-    data: Data, inputs: Inputs, y: Any, model: Lines, r: Any, deviation: float, *, first: bool, bear: bool
+    data: Data, inputs: Inputs, y: Any, model: Lines, r: Any, deviation: float, *, first: bool, bear: bool, split: bool
 ) -> tuple[Lines, Any, bool, bool]:
     """Make the changes of one round; return the model, its residual, whether anything changed, and was born.
 
     Births cost more than the rest and are rare after the first rounds, so they are not looked for (`bear`) in all.
     """
     line, coordinate, around = additions(inputs, model, r)
+    few = len(line) <= 0.02 * model.support.sum()
     directions, amplitudes = births(data.quadratic, model, r) if bear else (np.zeros((0, len(model.axes))), np.zeros(0))
-    found = [] if first else splits(inputs, data.X_single, model, r, widths(deviation))
-    model, dropped = drops(inputs, model, around, deviation, all_at_once=first)
+    found = [] if first or not (split or few) else splits(inputs, data.X_single, model, r, widths(deviation))
+    whole = model
+    for level in (DROP, 0.5 * DROP):
+        model, dropped = drops(inputs, whole, around, deviation, all_at_once=first, below=level)
+        if not dropped or square(y - predict(inputs, model)) <= inputs.n_samples * (2 * deviation) ** 2:
+            break
+    else:
+        model, dropped = whole, 0
     if len(line):
         support = model.support.copy()
         support[line, coordinate] = True
         model = Lines(model.linear, model.axes, model.weights, model.signs, support)
     model = model.tidy()
     r = y - predict(inputs, model)
-    split, spent = 0, 0
+    took, spent = 0, 0
     # dense lines have subproblems as large as the whole: those wait until the entries are at rest
     allowed = CHEAP
     if not (len(line) or dropped):
@@ -215,12 +238,12 @@ def _round(
         if spent > allowed:
             break
         model, r, accepted = repair(inputs, model, r, one)
-        split += accepted
+        took += accepted
     model, r, gone = merges(inputs, model, r, deviation)
     if len(amplitudes):
         model = model.with_lines(directions, amplitudes)
     born = len(amplitudes) > 0
-    return model, r, bool(len(line) or dropped or split or gone or born), born
+    return model, r, bool(len(line) or dropped or took or gone or born), born
 
 
 def finish(data: Data, model: Lines) -> tuple[Lines, Any]:
