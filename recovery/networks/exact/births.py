@@ -17,7 +17,7 @@ import numpy as np
 from planted.base import arrays
 from recovery.networks.exact.model import Inputs, Lines
 
-__all__ = ["Quadratic", "births"]
+__all__ = ["Quadratic", "births", "proposals"]
 
 MEAN = sqrt(2 / pi)
 """E |z| of a standard normal z."""
@@ -27,7 +27,7 @@ SPREAD_ENTRY = sqrt(1 - 2 / pi)
 """Deviation of sign(z) x for correlated z and x without its linear part, at least."""
 DEGREES = {4: -MEAN, 6: 3 * MEAN}
 ANGLES = 48
-CANDIDATES, SMALLEST = 150, 4.0
+CANDIDATES, SMALLEST, HIDDEN = 150, 4.0, 3.3
 ASCENTS, STAY, ENTER = 8, 3.0, 4.5
 ACCEPT, SHARE, MOST = 5.5, 0.4, 40
 ROBUST = 5.0
@@ -146,7 +146,19 @@ def births(quadratic: Quadratic, model: Lines, r: Any) -> tuple[np.ndarray, np.n
     return units[kept], amplitude[kept]
 
 
-def _in_planes(inputs: Inputs, r: Any) -> np.ndarray:
+def proposals(quadratic: Quadratic, r: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return unit vectors, shape (K, d), and signs of lines that may be hidden in noise: any above 2.5 deviations."""
+    inputs = quadratic.inputs
+    scaled = quadratic.project((r / float(r.std())).astype(inputs.dtype), PROJECTION)
+    start = _in_planes(inputs, scaled, HIDDEN)
+    if not len(start):
+        return start, np.zeros(0)
+    units, t = _ascend(inputs, scaled, start, 2)
+    kept = (np.abs(t) > 2.5) & (np.abs(units).max(axis=1) <= 0.998)
+    return units[kept], np.sign(t[kept])
+
+
+def _in_planes(inputs: Inputs, r: Any, least: float = SMALLEST) -> np.ndarray:
     """Return unit vectors with two entries where the moments of r have a local maximum over the angle, best first."""
     d = inputs.n_inputs
     moments = _moments(inputs, r)
@@ -161,7 +173,7 @@ def _in_planes(inputs: Inputs, r: Any) -> np.ndarray:
             moment = moments[a, degree - a][first, second]
             total += np.outer(moment, weight * sqrt(comb(degree, a)) * cosine**a * sine ** (degree - a))
     scores = np.abs(total) / sqrt(variance * inputs.n_samples) / float(r.std())
-    top = (scores >= np.roll(scores, 1, 1)) & (scores >= np.roll(scores, -1, 1)) & (scores > SMALLEST)
+    top = (scores >= np.roll(scores, 1, 1)) & (scores >= np.roll(scores, -1, 1)) & (scores > least)
     pair, angle = np.nonzero(top)
     best = np.argsort(-scores[pair, angle], kind="stable")[:CANDIDATES]
     pair, angle = pair[best], angle[best]
@@ -186,11 +198,11 @@ def _moments(inputs: Inputs, r: Any) -> dict[tuple[int, int], np.ndarray]:
     return found | {(b, a): value.T for (a, b), value in found.items() if a != b}
 
 
-def _ascend(inputs: Inputs, r: Any, units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _ascend(inputs: Inputs, r: Any, units: np.ndarray, steps: int = ASCENTS) -> tuple[np.ndarray, np.ndarray]:
     """Climb |<r, |u . x|>| over sparse unit vectors u; return them and their t values."""
     scale = sqrt(inputs.n_samples) * float(r.std())
     xp, rows = inputs.xp, np.arange(len(units))[:, None]
-    for step in range(ASCENTS + 1):
+    for step in range(steps + 1):
         at = inputs.put(units)
         total = xp.zeros(units.shape, dtype=np.float64)
         for part in inputs.blocks(len(units)):
@@ -201,7 +213,7 @@ def _ascend(inputs: Inputs, r: Any, units: np.ndarray) -> tuple[np.ndarray, np.n
             total += (2 * (open_on @ pulled.T) - pulled.sum(axis=1)).astype(np.float64)
         slope = arrays.to_numpy(total)
         along = (slope * units).sum(axis=1)
-        if step == ASCENTS:
+        if step == steps:
             break
         t = np.abs(slope) / (scale * SPREAD_ENTRY)
         keep = np.where(units != 0, t > STAY, t > ENTER)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,9 @@ RATE, LAST_RATE = 1e-2, 1e-4
 MOMENTS = (0.9, 0.99)
 PENALTY, PENALTY_ENDS = 5e-3, 0.7
 """The l1 penalty, in units of the deviation of y, falls linearly to 0 at this share of the steps."""
+NOISE, NOISE_FROM, FADING = 0.5, 0.3, 0.98
+"""From this share of the steps on, the penalty is at least NOISE times what noise as large as the residual of the
+batches (its mean square fades by FADING a step) lets the largest of all slopes reach by chance."""
 INIT = 3e-3
 KEEP = 0.03
 """Weights up to this size are dropped at the end; targets are scaled so that weights are about 1."""
@@ -59,6 +63,8 @@ def search(
     sigma = xp.asarray(signs, dtype=np.float32)
     twice = 2.0 * sigma[:, None]
     penalty = PENALTY * float(y.std())
+    chance = NOISE * math.sqrt(2.0 * math.log(max(d * count, 2)) / n)
+    left = (y * y).mean()
     beta1, beta2 = MOMENTS
     order, position = xp.asarray(rng.permutation(n)), 0
     for t in range(1, steps + 1):
@@ -79,10 +85,11 @@ def search(
         slope[count], slope[count + 1] = r @ bent, total
         slope *= 1.0 / batch
         share = t / steps
-        if share < PENALTY_ENDS:
-            xp.sign(theta[: count + 1], out=work[: count + 1])
-            work[: count + 1] *= penalty * (1.0 - share / PENALTY_ENDS)
-            slope[: count + 1] += work[: count + 1]
+        left = FADING * left + (1.0 - FADING) * (r * r).mean()
+        falling = penalty * max(0.0, 1.0 - share / PENALTY_ENDS)
+        xp.sign(theta[: count + 1], out=work[: count + 1])
+        work[: count + 1] *= falling if share < NOISE_FROM else xp.maximum(chance * xp.sqrt(left), falling)
+        slope[: count + 1] += work[: count + 1]
         # first += (1 - beta1) (slope - first), and so on, without temporaries
         xp.multiply(slope, slope, out=work)
         slope *= 1.0 - beta1

@@ -1,0 +1,439 @@
+"""From a kink form to the best network of at most m neurons and s weights that the tests can find.
+
+The criterion is |r|^2 / sd^2 + PRICE * weights, with sd^2 the variance of the residual. Weights are added and dropped
+by t tests in which all others follow; neurons are merged, turned, flipped and born by trial: a trial is polished and
+tested before it is judged. What does not fit into m and s at the end goes, the least significant first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+
+from planted.base import arrays
+from recovery.networks.exact.annealed import annealed
+from recovery.networks.exact.births import Quadratic, proposals
+from recovery.networks.exact.exchange import Exchange, scored
+from recovery.networks.exact.model import Inputs, Lines
+from recovery.networks.exact.network import At, Network, at, between, covariance, on_half_axes, polish
+
+__all__ = ["Budget"]
+
+PRICE = 10.0
+"""Variances that a weight has to lower |r|^2 by: t^2 of a weight that stays."""
+ADD, SHARE, MOST_AXES = 3.6, 0.4, 10
+"""t of a weight that is added; those above this share of the largest; of these so many new neurons on axes."""
+SCREEN, CANDIDATES = 0.55, 250
+CLOSE = 0.4
+"""Angle up to which neurons are tried as one (radians)."""
+CLUSTERS = (0.05, 0.15)
+TRIALS = 12
+ROUNDS = 25
+TURNS, BIRTHS = 6, 4
+"""Rounds of turns and of births, at most."""
+BEST = 4
+"""Turns that are tried in full in a round."""
+
+
+@dataclass(eq=False)
+class Budget:
+    """The search for a network near a kink form.
+
+    Parameters
+    ----------
+    inputs : Inputs
+        The data.
+    y : array, shape (n,)
+        Targets, in the dtype of the inputs.
+    quadratic : Quadratic
+        Over the inputs, for births.
+    one_sign : bool
+        Whether all neurons should have v = +1.
+    rng : numpy.random.Generator
+        For the annealing.
+    report : callable
+        Called with a network and its residual's root mean square after each round; True ends the search.
+    price : float
+        Variances a weight has to be worth.
+    add : float
+        t of a weight that is added.
+    floor : float
+        The deviation is not taken to be below this: the rounding of the labels.
+    """
+
+    inputs: Inputs
+    y: Any
+    quadratic: Quadratic
+    one_sign: bool
+    rng: np.random.Generator
+    report: Callable[[Network, float], bool]
+    price: float = PRICE
+    add: float = ADD
+    floor: float = 0.0
+    variance: float = 1.0
+
+    def cost(self, now: At) -> float:
+        """Return |r|^2 + price sd^2 weights."""
+        return now.square + self.price * self.variance * now.network.n_weights
+
+    def _measure(self, now: At) -> None:
+        free = max(self.inputs.n_samples - now.network.n_weights, 1)
+        self.variance = max(now.square / free, self.floor**2, 1e-300)
+
+    def polish(self, start: Network | At, steps: int, damping: float = 1e-4, stop: float = 1e-5) -> At:
+        """Make damped steps."""
+        return polish(self.inputs, self.y, start, steps, damping, stop)
+
+    def started(self, model: Lines, tau: np.ndarray) -> At:
+        """Return the network of annealed orientations, polished."""
+        return self.polish(annealed(model, tau, self.one_sign, self.rng).tidy(), 10)
+
+    def improved(self, now: At) -> At:
+        """Add, drop, merge, flip, turn and bear until nothing lowers the criterion."""
+        turns = births = 0
+        self._measure(now)
+        for _ in range(ROUNDS):
+            now, changed = self._settled(now)
+            now, merged = self._merges(now)
+            changed |= merged
+            if not changed:
+                now, changed = self._oriented_again(now)
+            if not changed:
+                now, changed = self._flips(now)
+            if not changed and turns < TURNS:
+                turns += 1
+                now, changed = self._turns(now)
+            if not changed and births < BIRTHS:
+                births += 1
+                now, changed = self._births(now)
+            self._measure(now)
+            if self.report(now.network, float(np.sqrt(now.square / self.inputs.n_samples))) or not changed:
+                break
+        return now
+
+    def cut(self, now: At, m: int, s: int) -> At:
+        """Return a network of at most m neurons and s weights: what is least significant goes, the others follow."""
+        while now.network.n_weights > s or now.network.n_neurons > m:
+            over = now.network.n_weights - s
+            if over > 0:
+                now = self._dropped(now, force=max(1, over // 3))
+            else:
+                now = self._weakest_gone(now)
+        return self.polish(now, 4, 1e-7, 1e-9)
+
+    # single weights
+
+    def _settled(self, now: At, rounds: int = 6) -> tuple[At, bool]:
+        """Add and drop weights until neither is asked for."""
+        changed, add, best = False, self.add, self.cost(now)
+        for _ in range(rounds):
+            more = self._additions(now, add)
+            count = now.network.n_weights
+            if more is not None:
+                now = self.polish(more, 6)
+            self._measure(now)
+            trial = self._dropped(now)
+            dropped = trial is not now
+            now = trial
+            if more is None and not dropped:
+                break
+            changed = changed or dropped or now.network.n_weights != count
+            cost = self.cost(now)
+            if more is not None and cost > best - self.variance:  # what is added goes again
+                add += 0.3
+            best = min(best, cost)
+        return now, changed
+
+    def _additions(self, now: At, least: float) -> Network | None:
+        """Return the network with the weights that the residual asks for, one a neuron, or None."""
+        inputs, network, xp = self.inputs, now.network, self.inputs.xp
+        n, d = inputs.n_samples, inputs.n_inputs
+        deviation = np.sqrt(now.square / n)
+        neuron, coordinate = self._screened(now, least)
+        taken = np.zeros(2 * d, dtype=bool)
+        single = np.flatnonzero(network.sizes == 1)
+        axis = network.support[single].argmax(axis=1)
+        taken[2 * axis + (network.weights[single, axis] < 0)] = True
+        half = np.flatnonzero(~taken)
+        neuron_on, coordinate_on = xp.asarray(neuron), xp.asarray(coordinate)
+        axis_on, side = xp.asarray(half // 2), inputs.put(np.where(half % 2, -1.0, 1.0))[:, None]
+
+        def candidates(block: Any, gates: Any) -> Any:
+            on_axes = xp.maximum(block[axis_on] * side, 0)
+            return xp.concatenate([gates[neuron_on] * block[coordinate_on], on_axes])
+
+        cross, own, along = between(inputs, network, now.r, candidates)
+        left = own
+        if network.n_weights:
+            factor = covariance(inputs, network, now.r).factor
+            left = own - (cross * scipy.linalg.cho_solve(factor, cross, check_finite=False)).sum(axis=0)
+        told = left > 1e-3 * own
+        left = np.where(told, left, 1.0)
+        t = np.where(told, along / (deviation * np.sqrt(left)), 0.0)
+        if self.one_sign:
+            t[len(neuron) :] = np.maximum(t[len(neuron) :], 0.0)
+        size = np.abs(t)
+        level = max(least, SHARE * float(size.max(initial=0.0)))
+        count, seen, axes = np.zeros(network.n_neurons, dtype=int), np.zeros(d, dtype=bool), 0
+        entries: list[int] = []
+        amounts = np.zeros(2 * d)
+        for k in np.argsort(-size, kind="stable"):
+            if size[k] < level:
+                break
+            if k < len(neuron):
+                if not count[neuron[k]]:
+                    count[neuron[k]] = 1
+                    entries.append(int(k))
+            elif axes < MOST_AXES and not seen[half[k - len(neuron)] // 2]:
+                where = half[k - len(neuron)]
+                seen[where // 2], axes = True, axes + 1
+                amounts[where] = along[k] / left[k]
+        if not entries and not axes:
+            return None
+        return network.with_entries(neuron[entries], coordinate[entries]).joined(on_half_axes(amounts))
+
+    def _screened(self, now: At, least: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return the missing weights whose columns are most correlated with the residual."""
+        inputs, network, xp = self.inputs, now.network, self.inputs.xp
+        total = xp.zeros(network.weights.shape, dtype=np.float64)
+        weights = inputs.put(network.weights)
+        for rows in inputs.blocks(network.n_neurons + inputs.n_inputs) if network.n_neurons else ():
+            block = inputs.XT[:, rows]
+            total += ((weights @ block > 0).astype(inputs.dtype) @ (block * now.r[rows]).T).astype(np.float64)
+        t = np.abs(arrays.to_numpy(total)) / np.sqrt(0.5 * now.square + 1e-300)
+        t[network.support] = 0.0
+        neuron, coordinate = np.nonzero(t > SCREEN * least)
+        best = np.argsort(-t[neuron, coordinate], kind="stable")[:CANDIDATES]
+        return neuron[best], coordinate[best]
+
+    def _dropped(self, now: At, force: int = 0) -> At:
+        """Return the network without the weights that are zero to the accuracy of the data, the weakest of each neuron.
+
+        Dropping the weights D raises |r|^2 by w_D' (inv_DD)^-1 w_D if the others follow. `force` drops as many weights,
+        whatever that costs.
+        """
+        network = now.network
+        if not network.n_weights:
+            return now
+        inverse = covariance(self.inputs, network, now.r).inverse
+        place = network.places()
+        values = network.weights[place]
+        t2 = values**2 / (np.maximum(np.diag(inverse), 1e-300) * self.variance)
+        order = np.argsort(t2, kind="stable")
+        if force:
+            chosen = order[:force]
+        else:
+            _, first = np.unique(place[0][order], return_index=True)
+            weakest = np.zeros(len(t2), dtype=bool)
+            weakest[order[first]] = True
+            chosen = order[(weakest & (t2 < self.price))[order]]
+        while len(chosen):
+            block = inverse[np.ix_(chosen, chosen)]
+            follow = np.linalg.lstsq(block, values[chosen], rcond=1e-12)[0]
+            if force or float(values[chosen] @ follow) <= self.price * self.variance * len(chosen):
+                step = -inverse[:, chosen] @ follow
+                left = network.moved(step).without(place[0][chosen], place[1][chosen]).tidy()
+                return self.polish(left, 4, 1e-5)
+            chosen = chosen[: int(0.7 * len(chosen))]
+        return now
+
+    def _weakest_gone(self, now: At) -> At:
+        """Return the network without the neuron whose loss raises |r|^2 least."""
+        network = now.network
+        inverse = covariance(self.inputs, network, now.r).inverse
+        place = network.places()
+        values, rise = network.weights[place], np.full(network.n_neurons, np.inf)
+        steps: list[np.ndarray] = []
+        for j in range(network.n_neurons):
+            mine = np.flatnonzero(place[0] == j)
+            follow = np.linalg.lstsq(inverse[np.ix_(mine, mine)], values[mine], rcond=1e-12)[0]
+            rise[j] = float(values[mine] @ follow)
+            steps.append(-inverse[:, mine] @ follow)
+        j = int(rise.argmin())
+        keep = np.ones(network.n_neurons, dtype=bool)
+        keep[j] = False
+        return self.polish(network.moved(steps[j]).select(keep).tidy(), 5)
+
+    # whole neurons
+
+    def _better(self, trial: At, now: At, margin: float = 1.0) -> bool:
+        return self.cost(trial) < self.cost(now) - margin * self.variance
+
+    def _merges(self, now: At) -> tuple[At, bool]:
+        """Try close neurons as one, pairs and clusters, of whatever signs."""
+        changed, tried = False, set()
+        while True:
+            exchanges = []
+            for group in _groups(now.network):
+                one = _merged(now.network, group)
+                key = one.added.weights.tobytes()
+                if key not in tried:
+                    tried.add(key)
+                    exchanges.append(one)
+            for predicted, one, network in self._ranked(now, exchanges)[:TRIALS]:
+                limit = now.square + self.price * self.variance * max(-one.weights(now.network), 1)
+                if predicted > 4 * limit:
+                    break
+                trial = self._best_start(one.made(now.network), network, 5)
+                if trial.square <= limit:
+                    now, changed = At(trial.network.tidy(), trial.r, trial.square), True
+                    break
+            else:
+                return now, changed
+
+    def _ranked(self, now: At, exchanges: list[Exchange]) -> list[tuple[float, Exchange, Network]]:
+        """Return |r|^2 as predicted, the exchange, and the network after a step; those of lowest criterion first."""
+        if not exchanges:
+            return []
+        found = [
+            (square, one, network)
+            for one, (square, network) in zip(exchanges, scored(self.inputs, now, exchanges), strict=True)
+        ]
+        unit = self.price * self.variance
+        return sorted(found, key=lambda item: item[0] + unit * item[1].weights(now.network))
+
+    def _best_start(self, first: Network, second: Network, steps: int) -> At:
+        """Polish from the better of two starts."""
+        one, other = at(self.inputs, self.y, first), at(self.inputs, self.y, second)
+        return self.polish(other if other.square < one.square else one, steps, 1e-3)
+
+    def _turns(self, now: At) -> tuple[At, bool]:
+        """Turn one neuron round; what its linear part was, the others take over."""
+        many = np.flatnonzero(now.network.sizes > 1)
+        exchanges = [Exchange((int(j),), _turned(now.network.select(many[k : k + 1]))) for k, j in enumerate(many)]
+        for predicted, one, network in self._ranked(now, exchanges)[:BEST]:
+            if predicted > 1.1 * now.square + 2000 * self.variance:
+                break
+            trial, _ = self._settled(self._best_start(one.made(now.network), network, 6), 4)
+            trial, _ = self._merges(trial)
+            if self._better(trial, now, 2.0):
+                return trial, True
+        return now, False
+
+    def _births(self, now: At) -> tuple[At, bool]:
+        """Try new neurons, from the residual's moments."""
+        units, side = proposals(self.quadratic, now.r)
+        if self.one_sign:
+            units, side = units[side > 0], side[side > 0]
+        exchanges = []
+        for unit, sign in zip(units, side, strict=True):
+            for way in (1.0, -1.0):
+                weights = (0.1 * np.sqrt(self.variance) * way * unit)[None]
+                exchanges.append(Exchange((), Network.of(weights, np.array([sign]))))
+        changed, used = False, set()
+        for predicted, one, network in self._ranked(now, exchanges)[:TRIALS]:
+            if now.square - predicted < 18 * self.variance:
+                break
+            key = one.added.support.tobytes()
+            if key in used:
+                continue
+            used.add(key)
+            trial, _ = self._settled(self._best_start(one.made(now.network), network, 3), 3)
+            if self._better(trial, now, 4.0):
+                return trial, True
+        return now, changed
+
+    def _flips(self, now: At) -> tuple[At, bool]:
+        """Turn one neuron, its linear part put on the axes, where that needs no more weights."""
+        changed, tried = False, set()
+        while True:
+            for key, network in self._flipped(now.network):
+                if key in tried:
+                    continue
+                tried.add(key)
+                trial = self.polish(network, 6)
+                if trial.square > 1.05 * now.square + 500 * self.variance:
+                    continue
+                trial = self._dropped(trial)
+                if self._better(trial, now):
+                    now, changed = trial, True
+                    break
+            else:
+                return now, changed
+
+    def _flipped(self, network: Network) -> Iterator[tuple[bytes, Network]]:
+        """Yield networks in which one neuron was turned, those with fewest weights first."""
+        d = self.inputs.n_inputs
+        single = network.sizes == 1
+        amounts = np.zeros(2 * d)
+        axis = network.support[single].argmax(axis=1)
+        value = network.weights[single, axis]
+        np.add.at(amounts, 2 * axis + (value < 0), network.signs[single] * np.abs(value))
+        many = network.select(~single)
+        small = np.sqrt(60 * self.variance / self.inputs.n_samples)
+        found = []
+        for j in range(many.n_neurons):
+            weights = many.weights[j]
+            kept = np.abs(weights) > min(4 * small, 0.3 * float(np.abs(weights).max()))
+            # relu(z) = relu(-z) + z, and z = relu(z) - relu(-z) input by input
+            moved = amounts.copy()
+            moved[0::2] += many.signs[j] * np.where(kept, weights, 0.0)
+            moved[1::2] -= many.signs[j] * np.where(kept, weights, 0.0)
+            if self.one_sign and (moved < -small).any():
+                continue
+            moved = np.where(np.abs(moved) > small, moved, 0.0)
+            more = np.count_nonzero(moved) - np.count_nonzero(amounts) - int(many.support[j].sum()) + int(kept.sum())
+            if more <= 0:
+                found.append((more, j, kept, moved))
+        for _, j, kept, moved in sorted(found, key=lambda item: item[:2]):
+            weights, support = many.weights.copy(), many.support.copy()
+            weights[j] = np.where(kept, -weights[j], 0.0)
+            support[j] = kept & support[j]
+            yield many.weights[j].tobytes(), Network(weights, many.signs, support).joined(on_half_axes(moved))
+
+    def _oriented_again(self, now: At) -> tuple[At, bool]:
+        """Anneal the orientations once more, from the network's own numbers."""
+        many = now.network.sizes > 1
+        lines = now.network.select(many)
+        axes = (now.network.signs[~many, None] * np.abs(now.network.weights[~many])).sum(axis=0) / 2
+        linear = now.network.signs @ now.network.weights / 2
+        model = Lines(linear, axes, lines.weights / 2, lines.signs, lines.support)
+        before = np.sort(np.abs(now.network.weights).sum(axis=1))
+        for factor in (8.0, 50.0, 300.0):
+            each = factor * self.variance / self.inputs.n_samples
+            tau = each * (2.0 + model.support.sum(axis=0))
+            network = annealed(model, tau, self.one_sign, self.rng).tidy()
+            same = network.n_neurons == now.network.n_neurons and np.allclose(
+                np.sort(np.abs(network.weights).sum(axis=1)), before, rtol=1e-9
+            )
+            if same or network.n_weights > now.network.n_weights:
+                continue
+            trial = self.polish(network, 8)
+            if self._better(trial, now):
+                return trial, True
+        return now, False
+
+
+def _turned(network: Network) -> Network:
+    return Network(-network.weights, network.signs, network.support)
+
+
+def _groups(network: Network) -> list[tuple[int, ...]]:
+    """Return pairs of close neurons, and clusters of three and more."""
+    units = network.weights / np.sqrt((network.weights**2).sum(axis=1, keepdims=True))
+    cosine = units @ units.T
+    first, second = np.nonzero(np.triu(cosine, 1) > np.cos(CLOSE))
+    best = np.argsort(-cosine[first, second], kind="stable")[: 3 * TRIALS]
+    groups = [(int(first[k]), int(second[k])) for k in best]
+    seen: set[tuple[int, ...]] = set()
+    for angle in CLUSTERS:
+        for row in cosine > np.cos(angle):
+            group = tuple(int(j) for j in np.flatnonzero(row))
+            if len(group) > 2 and group not in seen:
+                seen.add(group)
+                groups.append(group)
+    return groups
+
+
+def _merged(network: Network, group: tuple[int, ...]) -> Exchange:
+    """Return the exchange of a group for its sum, which keeps the side of its largest neuron."""
+    members = list(group)
+    largest = members[int((network.weights[members] ** 2).sum(axis=1).argmax())]
+    total = network.signs[members] @ network.weights[members]
+    sign = 1.0 if total @ network.weights[largest] >= 0 else -1.0
+    support = network.support[members].any(axis=0)
+    return Exchange(group, Network(sign * total[None], np.array([sign]), support[None]))
