@@ -8,7 +8,7 @@ from typing import Any
 from planted.base import arrays
 from planted.networks import ReLUNetwork
 
-__all__ = ["looks_like_noise"]
+__all__ = ["looks_like_noise", "noise_like"]
 
 SPREADS = 3.0
 """The comparison is made where half of a structured residual would stand out by so many standard deviations."""
@@ -43,14 +43,36 @@ def looks_like_noise(X: Any, y: Any, network: ReLUNetwork) -> bool:
     about s + 2 s log(N / s) degrees of freedom, and more than half of the rows must be left. Outputs count together.
     What these columns cannot see, such as gates that are wrong in a few rows, goes unnoticed.
     """
-    xp, hidden = arrays.namespace(X, y), network.hidden
+    hidden = network.hidden
+    return noise_like(X, y - network(X).reshape(y.shape), hidden, int((hidden != 0).sum()))
+
+
+def noise_like(X: Any, residual: Any, hidden: Any, fitted: int) -> bool:
+    """Tell the same as :func:`looks_like_noise` of a residual, gates and a number of fitted weights.
+
+    Parameters
+    ----------
+    X : array, shape (n, d)
+        Inputs of size near 1.
+    residual : array, shape (n,) or (n, k)
+        What a fit leaves.
+    hidden : array, shape (d, m)
+        Directions of the gates.
+    fitted : int
+        Number of weights that were fitted.
+
+    Returns
+    -------
+    bool
+        Whether the residual looks like noise; False also where the rows are too few to tell.
+    """
+    xp = arrays.namespace(X, residual)
     n, d = (int(length) for length in X.shape)
-    fitted = int((hidden != 0).sum())
     freedom = fitted * (1.0 + 2.0 * math.log(max(1.0, d * int(hidden.shape[1]) / max(fitted, 1))))
     count = _gates_that_tell(n, d, int(hidden.shape[1]))
     if n < 2 * freedom or count < 0:
         return False
-    residual = (y - network(X).reshape(y.shape)).reshape(n, -1)
+    residual = residual.reshape(n, -1)
     chosen = hidden[:, xp.argsort(-(hidden * hidden).sum(axis=0))[:count]]
     gates = xp.concatenate([xp.ones((n, 1), dtype=X.dtype), (X @ chosen > 0).astype(X.dtype)], axis=1)
     squares = X * X

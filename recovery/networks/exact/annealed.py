@@ -16,7 +16,7 @@ import numpy as np
 from recovery.networks.exact.model import Lines
 from recovery.networks.exact.network import Network, on_half_axes
 
-__all__ = ["annealed", "anneal", "variances"]
+__all__ = ["anneal", "annealed", "variances"]
 
 PENALTY = 16.0
 """What a neuron on an axis costs, in variances."""

@@ -57,12 +57,16 @@ class Budget:
         For the annealing.
     report : callable
         Called with a network and its residual's root mean square after each round; True ends the search.
+    late : callable
+        Whether time is up; asked before each trial.
     price : float
         Variances a weight has to be worth.
     add : float
         t of a weight that is added.
     floor : float
         The deviation is not taken to be below this: the rounding of the labels.
+    thorough : bool
+        Whether neurons are turned, flipped and born, too: the costly trials.
     """
 
     inputs: Inputs
@@ -71,9 +75,11 @@ class Budget:
     one_sign: bool
     rng: np.random.Generator
     report: Callable[[Network, float], bool]
+    late: Callable[[], bool]
     price: float = PRICE
     add: float = ADD
     floor: float = 0.0
+    thorough: bool = True
     variance: float = 1.0
 
     def cost(self, now: At) -> float:
@@ -92,8 +98,8 @@ class Budget:
         """Return the network of annealed orientations, polished."""
         return self.polish(annealed(model, tau, self.one_sign, self.rng).tidy(), 10)
 
-    def improved(self, now: At) -> At:
-        """Add, drop, merge, flip, turn and bear until nothing lowers the criterion."""
+    def improved(self, now: At) -> tuple[At, bool]:
+        """Add, drop, merge, flip, turn and bear until nothing lowers the criterion; return whether that was reached."""
         turns = births = 0
         self._measure(now)
         for _ in range(ROUNDS):
@@ -102,18 +108,21 @@ class Budget:
             changed |= merged
             if not changed:
                 now, changed = self._oriented_again(now)
-            if not changed:
-                now, changed = self._flips(now)
-            if not changed and turns < TURNS:
-                turns += 1
-                now, changed = self._turns(now)
-            if not changed and births < BIRTHS:
-                births += 1
-                now, changed = self._births(now)
+            if self.thorough:
+                if not changed:
+                    now, changed = self._flips(now)
+                if not changed and turns < TURNS:
+                    turns += 1
+                    now, changed = self._turns(now)
+                if not changed and births < BIRTHS:
+                    births += 1
+                    now, changed = self._births(now)
             self._measure(now)
-            if self.report(now.network, float(np.sqrt(now.square / self.inputs.n_samples))) or not changed:
-                break
-        return now
+            if self.report(now.network, float(np.sqrt(now.square / self.inputs.n_samples))):
+                return now, False
+            if not changed:
+                return now, not self.late()
+        return now, False
 
     def cut(self, now: At, m: int, s: int) -> At:
         """Return a network of at most m neurons and s weights: what is least significant goes, the others follow."""
@@ -122,7 +131,7 @@ class Budget:
             if over > 0:
                 now = self._dropped(now, force=max(1, over // 3))
             else:
-                now = self._weakest_gone(now)
+                now = self._weakest_gone(now, max(1, (now.network.n_neurons - m) // 3))
         return self.polish(now, 4, 1e-7, 1e-9)
 
     # single weights
@@ -241,22 +250,20 @@ class Budget:
             chosen = chosen[: int(0.7 * len(chosen))]
         return now
 
-    def _weakest_gone(self, now: At) -> At:
-        """Return the network without the neuron whose loss raises |r|^2 least."""
+    def _weakest_gone(self, now: At, count: int) -> At:
+        """Return the network without the neurons whose loss, one at a time, raises |r|^2 least."""
         network = now.network
         inverse = covariance(self.inputs, network, now.r).inverse
         place = network.places()
         values, rise = network.weights[place], np.full(network.n_neurons, np.inf)
-        steps: list[np.ndarray] = []
         for j in range(network.n_neurons):
             mine = np.flatnonzero(place[0] == j)
-            follow = np.linalg.lstsq(inverse[np.ix_(mine, mine)], values[mine], rcond=1e-12)[0]
-            rise[j] = float(values[mine] @ follow)
-            steps.append(-inverse[:, mine] @ follow)
-        j = int(rise.argmin())
-        keep = np.ones(network.n_neurons, dtype=bool)
-        keep[j] = False
-        return self.polish(network.moved(steps[j]).select(keep).tidy(), 5)
+            rise[j] = values[mine] @ np.linalg.lstsq(inverse[np.ix_(mine, mine)], values[mine], rcond=1e-12)[0]
+        weakest = np.argsort(rise, kind="stable")[:count]
+        gone = np.flatnonzero(np.isin(place[0], weakest))
+        follow = np.linalg.lstsq(inverse[np.ix_(gone, gone)], values[gone], rcond=1e-12)[0]
+        left = network.moved(-inverse[:, gone] @ follow).without(place[0][gone], place[1][gone])
+        return self.polish(left.tidy(), 5)
 
     # whole neurons
 
@@ -265,25 +272,29 @@ class Budget:
 
     def _merges(self, now: At) -> tuple[At, bool]:
         """Try close neurons as one, pairs and clusters, of whatever signs."""
-        changed, tried = False, set()
-        while True:
-            exchanges = []
-            for group in _groups(now.network):
-                one = _merged(now.network, group)
-                key = one.added.weights.tobytes()
-                if key not in tried:
-                    tried.add(key)
-                    exchanges.append(one)
-            for predicted, one, network in self._ranked(now, exchanges)[:TRIALS]:
-                limit = now.square + self.price * self.variance * max(-one.weights(now.network), 1)
-                if predicted > 4 * limit:
-                    break
-                trial = self._best_start(one.made(now.network), network, 5)
-                if trial.square <= limit:
-                    now, changed = At(trial.network.tidy(), trial.r, trial.square), True
-                    break
-            else:
-                return now, changed
+        tried: set[bytes] = set()
+        first = now
+        while (merged := self._merged(now, tried)) is not None:
+            now = merged
+        return now, now is not first
+
+    def _merged(self, now: At, tried: set[bytes]) -> At | None:
+        """Return the network with the first group as one that is allowed, or None."""
+        exchanges = []
+        for group in _groups(now.network):
+            one = _merged(now.network, group)
+            key = one.added.weights.tobytes()
+            if key not in tried:
+                tried.add(key)
+                exchanges.append(one)
+        for predicted, one, network in self._ranked(now, exchanges)[:TRIALS]:
+            limit = now.square + self.price * self.variance * max(-one.weights(now.network), 1)
+            if predicted > 4 * limit or self.late():
+                break
+            trial = self._best_start(one.made(now.network), network, 5)
+            if trial.square <= limit:
+                return At(trial.network.tidy(), trial.r, trial.square)
+        return None
 
     def _ranked(self, now: At, exchanges: list[Exchange]) -> list[tuple[float, Exchange, Network]]:
         """Return |r|^2 as predicted, the exchange, and the network after a step; those of lowest criterion first."""
@@ -306,7 +317,7 @@ class Budget:
         many = np.flatnonzero(now.network.sizes > 1)
         exchanges = [Exchange((int(j),), _turned(now.network.select(many[k : k + 1]))) for k, j in enumerate(many)]
         for predicted, one, network in self._ranked(now, exchanges)[:BEST]:
-            if predicted > 1.1 * now.square + 2000 * self.variance:
+            if predicted > 1.1 * now.square + 2000 * self.variance or self.late():
                 break
             trial, _ = self._settled(self._best_start(one.made(now.network), network, 6), 4)
             trial, _ = self._merges(trial)
@@ -326,7 +337,7 @@ class Budget:
                 exchanges.append(Exchange((), Network.of(weights, np.array([sign]))))
         changed, used = False, set()
         for predicted, one, network in self._ranked(now, exchanges)[:TRIALS]:
-            if now.square - predicted < 18 * self.variance:
+            if now.square - predicted < 18 * self.variance or self.late():
                 break
             key = one.added.support.tobytes()
             if key in used:
@@ -339,21 +350,26 @@ class Budget:
 
     def _flips(self, now: At) -> tuple[At, bool]:
         """Turn one neuron, its linear part put on the axes, where that needs no more weights."""
-        changed, tried = False, set()
-        while True:
-            for key, network in self._flipped(now.network):
-                if key in tried:
-                    continue
-                tried.add(key)
-                trial = self.polish(network, 6)
-                if trial.square > 1.05 * now.square + 500 * self.variance:
-                    continue
-                trial = self._dropped(trial)
-                if self._better(trial, now):
-                    now, changed = trial, True
-                    break
-            else:
-                return now, changed
+        tried: set[bytes] = set()
+        first = now
+        while (flipped := self._flip(now, tried)) is not None:
+            now = flipped
+        return now, now is not first
+
+    def _flip(self, now: At, tried: set[bytes]) -> At | None:
+        for key, network in self._flipped(now.network):
+            if key in tried:
+                continue
+            if self.late():
+                break
+            tried.add(key)
+            trial = self.polish(network, 6)
+            if trial.square > 1.05 * now.square + 500 * self.variance:
+                continue
+            trial = self._dropped(trial)
+            if self._better(trial, now):
+                return trial
+        return None
 
     def _flipped(self, network: Network) -> Iterator[tuple[bytes, Network]]:
         """Yield networks in which one neuron was turned, those with fewest weights first."""

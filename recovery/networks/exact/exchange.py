@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg
 
+from planted.base import arrays
 from recovery.networks.exact.model import Inputs
 from recovery.networks.exact.network import At, Network, columns, gram
-from planted.base import arrays
 
 __all__ = ["Exchange", "scored"]
 

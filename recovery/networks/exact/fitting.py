@@ -19,16 +19,16 @@ from planted.networks import ReLUNetwork
 from recovery.mlp.losses import psnr
 from recovery.mlp.record import FitState
 from recovery.networks.exact.model import Inputs, Lines
+from recovery.networks.exact.network import Network
 from recovery.networks.exact.neurons import Neurons, oriented, polished
 from recovery.networks.exact.newton import gram, size, spread
-from recovery.networks.exact.rounds import AT_ROUNDING, EXACT, Data, Fit, rounds
+from recovery.networks.exact.noise import Quiet, one_side, within
+from recovery.networks.exact.rounds import AT_ROUNDING, EXACT, NEARLY, Data, Fit, rounds
 from recovery.networks.exact.search import search
 from recovery.solvers.base import Recorder, Status
 
 __all__ = ["ExactFit", "fit_exact"]
 
-ONE_SIGN = 0.97
-"""If the quadratic part of y has this share of its eigenvalues, by size, on one side, all lines start with its sign."""
 ATOMS = 1000
 """The search has 2 m atoms, or as many as this if that is less, but at least m."""
 ZERO_BEND = 1e-9
@@ -115,6 +115,18 @@ class _Progress(Recorder):
         state = self._state(deviation, int(model.support.sum()) + bends, model.n_lines + bends, 1)
         self.append(**{key: getattr(state, key) for key in self.KEYS})
         return self.ask(lambda: state) is not None
+
+    def network(self, network: Network, deviation: float) -> bool:
+        """Put a round of the search for a network within m and s on record."""
+        state = self._state(deviation, network.n_weights, network.n_neurons, 1)
+        self.append(**{key: getattr(state, key) for key in self.KEYS})
+        return self.ask(lambda: state) is not None
+
+    def late(self) -> bool:
+        """Return whether the fit has to end, without asking the callback."""
+        if self.stop is None and self.clock.over:
+            self.stop = Status.TIME_LIMIT
+        return self.stop is not None
 
     def _state(self, deviation: float, nonzeros: int, neurons: int, more: int = 0) -> FitState:
         ratio = math.inf if deviation == 0 else 20 * math.log10(self.peak / deviation)
@@ -247,8 +259,9 @@ def fit_exact(
     scaled_X, scaled_y, units = _scaled(X, y, s)
     data = Data(scaled_X, scaled_y, _rounding(scaled_y))
     progress = _Progress(float(xp.abs(scaled_y).max()), int(X.shape[0]), units.y, time_limit, callback)
-    fit = _starts(data, m, search_steps, restarts, max_rounds, draw, progress)
-    return _answer(X, y, data, fit, units, m, s, progress, draw)
+    side = one_side(data.quadratic, data.quadratic.project(data.targets(data.single), 15))
+    fit = _starts(data, m, side, search_steps, restarts, max_rounds, draw, progress)
+    return _answer(X, y, data, fit, units, m, s, side, progress, draw)
 
 
 def _nothing(X: Any, y: Any, status: Status) -> ExactFit:
@@ -293,6 +306,7 @@ def _rounding(y: Any) -> float:
 def _starts(
     data: Data,
     m: int,
+    side: float,
     steps: int,
     restarts: int,
     most: int,
@@ -301,13 +315,8 @@ def _starts(
 ) -> Fit:
     """Search and polish from one start after the other until a fit is exact; return the best."""
     target = data.targets(data.single)
-    data.quadratic.project(target, 15)
-    values = np.linalg.eigvalsh(data.quadratic.matrix)
-    ratio = float(values.sum() / max(np.abs(values).sum(), 1e-300))
     count = min(2 * m, max(ATOMS, m))
-    signs = np.where(np.arange(count) % 2, 1.0, -1.0)
-    if abs(ratio) > ONE_SIGN:
-        signs = np.full(count, math.copysign(1.0, ratio))
+    signs = np.full(count, side) if side else np.where(np.arange(count) % 2, 1.0, -1.0)
     weights = (count + 2) * data.single.n_inputs
     best: Fit | None = None
     done = False
@@ -319,11 +328,13 @@ def _starts(
             model = search(data.X_single, target, signs, steps, draw, lambda sd, _: progress.batch(sd, count, weights))
         else:
             model = Lines.none(data.single.n_inputs)
-        fit = rounds(data, model, most if progress.stop is None else 0, progress.round)
+        quiet = Quiet(data.X_single, max(NEARLY * data.deviation, 3 * data.rounding))
+        fit = rounds(data, model, most if progress.stop is None else 0, progress.round, quiet)
         # surplus lines that cancel reach a residual of rounding, too: another start may need none
         done = fit.exact and _determined(data, fit)[0].success
         if best is None or done or fit.relative < best.relative:
             best = fit
+        done = done or fit.noisy  # another start has nothing to find
     assert best is not None  # there is always a first start
     return best
 
@@ -336,25 +347,31 @@ def _answer(
     units: _Units,
     m: int,
     s: int,
+    side: float,
     progress: _Progress,
     draw: np.random.Generator,
 ) -> ExactFit:
-    """Put a fit into the caller's units, and into a network where it is exact and fits into m and s."""
+    """Put a fit into the caller's units, and into a network of at most m neurons and s weights."""
     form = _kink_form(X, fit.model, units)
-    if not fit.exact:
-        status = progress.stop or (Status.AT_REST if fit.rested else Status.STEP_LIMIT)
-        note = f"relative residual {fit.relative:.1e}, so no network was made of the kink form"
-        relative = fit.relative
-        found = form(X)
+    neurons, relative, note = _network(data, fit, draw) if fit.exact else (None, fit.relative, "")
+    if neurons is None or neurons.size[0] > m or neurons.size[1] > s:
+        best = within(data, fit, neurons, m, s, side, draw, progress)
+        network = _in_units(X, best.neurons, units)
+        status = progress.stop or best.status(fit, m, s)
+        message = "; ".join(part for part in (status.value, note, best.note(fit, m, s)) if part)
         return ExactFit(
-            None, form, psnr(found, y), relative, progress.n_iter, status, f"{status.value}; {note}", progress.history
+            network,
+            form if fit.exact else network.kink_form(),
+            psnr(network(X), y),
+            best.relative,
+            progress.n_iter,
+            status,
+            message,
+            progress.history,
         )
-    network, relative, note = _network(X, data, fit, units, m, s, draw)
+    network = _in_units(X, neurons, units)
     status, determined = _determined(data, fit)
-    if network is None:
-        found = form(X)
-    else:  # its form is better determined than the free one
-        found, form = network(X), network.kink_form()
+    found, form = network(X), network.kink_form()  # better determined than the free form
     what = "" if relative <= EXACT else ", the rounding of float32 labels"
     exact = f"relative residual {relative:.1e}{what}, {form.n_lines} lines"
     message = "; ".join(part for part in (status.value, determined or exact, note) if part)
@@ -382,28 +399,15 @@ def _kink_form(X: Any, model: Lines, units: _Units) -> KinkForm:
     return KinkForm(put(directions.T.copy()), put(np.ldexp(2 * signs * norms, units.y)), put(units.back(model.linear)))
 
 
-def _network(
-    X: Any, data: Data, fit: Fit, units: _Units, m: int, s: int, draw: np.random.Generator
-) -> tuple[ReLUNetwork | None, float, str]:
-    """Return the network, its relative residual, and what there is to say where it does not fit into m and s."""
-    inputs, model = data.double, fit.model
-    tolerance = _tolerance(inputs, data, fit)
-    neurons = oriented(model, tolerance, draw)
+def _network(data: Data, fit: Fit, draw: np.random.Generator) -> tuple[Neurons | None, float, str]:
+    """Return the network of an exact kink form, its relative residual, and what there is to say if there is none."""
+    inputs = data.double
+    neurons = oriented(fit.model, _tolerance(inputs, data, fit), draw)
     neurons, r = polished(inputs, data.y, neurons)
     relative = size(r) / data.deviation
-    count, weights = neurons.size
     if relative > max(EXACT, AT_ROUNDING * data.rounding / data.deviation):
         return None, fit.relative, f"no network of the kink form reaches its residual (it is at {relative:.1e})"
-    if count > m or weights > s:
-        return (
-            None,
-            fit.relative,
-            (
-                f"the kink form does not fit into n_neurons={m} and sparsity={s}: the smallest network found for it "
-                f"has {count} neurons and {weights} weights"
-            ),
-        )
-    return _in_units(X, neurons, units), relative, ""
+    return neurons, relative, ""
 
 
 def _tolerance(inputs: Inputs, data: Data, fit: Fit) -> np.ndarray:

@@ -199,9 +199,7 @@ def at(inputs: Inputs, y: Any, network: Network) -> At:
     return At(network, r, square(r))
 
 
-def polish(
-    inputs: Inputs, y: Any, start: Network | At, steps: int, damping: float = 1e-4, stop: float = 1e-5
-) -> At:
+def polish(inputs: Inputs, y: Any, start: Network | At, steps: int, damping: float = 1e-4, stop: float = 1e-5) -> At:
     """Make damped Gauss-Newton steps on the support.
 
     Parameters
@@ -253,9 +251,7 @@ def covariance(inputs: Inputs, network: Network, r: Any) -> Spread:
     return spread(inputs, H)
 
 
-def between(
-    inputs: Inputs, network: Network, r: Any, candidates: Any
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def between(inputs: Inputs, network: Network, r: Any, candidates: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return F C', the squares C C' (diagonal) and C r of further columns C, on the host.
 
     Parameters

@@ -87,15 +87,24 @@ class Fit:
         Whether that is what rounding leaves: of float64, or of the labels where they are float32 numbers.
     rested : bool
         Whether the rounds came to an end by themselves.
+    noisy : bool
+        Whether what they leave was taken for noise.
     """
 
     model: Lines
     relative: float
     exact: bool
     rested: bool = True
+    noisy: bool = False
 
 
-def rounds(data: Data, model: Lines, most: int, report: Callable[[Lines, float], bool]) -> Fit:
+def rounds(
+    data: Data,
+    model: Lines,
+    most: int,
+    report: Callable[[Lines, float], bool],
+    quiet: Callable[[Lines, Any], bool] = lambda *_: False,
+) -> Fit:
     """Polish, add, drop, split and merge until the residual is rounding.
 
     Parameters
@@ -108,6 +117,8 @@ def rounds(data: Data, model: Lines, most: int, report: Callable[[Lines, float],
         Largest number of rounds.
     report : callable
         Called after each round with the model and the root mean square of its residual; True ends the rounds.
+    quiet : callable
+        Called in each round with the model and its residual; True says that the residual is noise, and ends the rounds.
 
     Returns
     -------
@@ -146,6 +157,8 @@ def rounds(data: Data, model: Lines, most: int, report: Callable[[Lines, float],
             if size(left) < AT_ROUNDING * data.rounding:
                 report(done, size(left))
                 return Fit(done, size(left) / data.deviation, True)
+        if quiet(model, r):
+            return Fit(model, deviation / data.deviation, False, noisy=True)
         bear = born or not changed or count % 3 == 0
         model, r, changed, born = _round(data, inputs, y, model, r, deviation, first=count == 0, bear=bear)
         if report(model, deviation):

@@ -1,0 +1,248 @@
+"""Noisy targets: how noise is recognised early, which sign all lines have under noise, and the network within m and s.
+
+The rounds of a noise-free fit go on while anything is above rounding. With noise they come to rest at the noise; from
+there :class:`recovery.networks.exact.budget.Budget` goes on, with networks of a limited size in place of kink forms.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from planted.base import arrays
+from recovery.networks.exact.annealed import variances
+from recovery.networks.exact.births import Quadratic
+from recovery.networks.exact.budget import Budget
+from recovery.networks.exact.model import Inputs, Lines, predict
+from recovery.networks.exact.network import Network, at, polish
+from recovery.networks.exact.neurons import Neurons
+from recovery.networks.exact.newton import gram, size, spread, square
+from recovery.networks.exact.rounds import Data, Fit
+from recovery.networks.gain import noise_like
+from recovery.solvers.base import Status
+
+__all__ = ["Quiet", "one_side", "within"]
+
+ONE_SIGN = 0.97
+"""If the quadratic part of y has this share of its eigenvalues, by size, on one side, all lines start with its sign."""
+EDGE = 1.5
+"""Eigenvalues up to EDGE sqrt(d / n) deviations of what the quadratic leaves are noise (their edge is at 1)."""
+FLAT, FIRST = 2e-3, 3
+"""Rounds are quiet when the residual fell by less than this share and no line was added, after so many rounds."""
+WINDOW, SLOW = 4, 0.02
+"""Or when it fell by less than SLOW in WINDOW rounds."""
+TAIL, MOST_IN_TAIL = 0.01, 0.5
+"""A residual that has this share of its square in a hundredth of the rows is not taken for noise early."""
+DOUBLE = 2e-4
+"""Relative residual below which float32 is not enough."""
+
+
+def one_side(quadratic: Quadratic, left: Any) -> float:
+    """Return +1 or -1 if all lines have that sign, as far as the quadratic part of y tells, else 0.
+
+    Parameters
+    ----------
+    quadratic : Quadratic
+        After the projection of y.
+    left : array, shape (n,)
+        What the projection left of y.
+
+    Notes
+    -----
+    With sum_l s_l |w_l . x| the quadratic part is sum_l s_l w_l w_l' / |w_l| times a constant: it is semidefinite if
+    all s_l agree. Noise of deviation sd moves its eigenvalues by up to sd sqrt(d / n) (the edge of a symmetric random
+    matrix with entries of deviation sd / (2 sqrt(n)) off its diagonal).
+    """
+    values = np.linalg.eigvalsh(quadratic.matrix)
+    edge = EDGE * float(left.std()) * math.sqrt(len(values) / int(left.shape[0]))
+    for found in (values, values[np.abs(values) > edge]):
+        ratio = float(found.sum() / max(np.abs(found).sum(), 1e-300))
+        if abs(ratio) > ONE_SIGN:
+            return math.copysign(1.0, ratio)
+    return 0.0
+
+
+@dataclass(eq=False)
+class Quiet:
+    """Tells, round by round, whether a fit has come down to noise.
+
+    Parameters
+    ----------
+    X : array of float32, shape (n, d)
+        Samples, of size near 1.
+    level : float
+        Root mean square of the residual up to which this is no noise but rounding.
+    """
+
+    X: Any
+    level: float
+    lines: int = field(init=False, default=0)
+    past: list[float] = field(init=False, default_factory=list)
+
+    def __call__(self, model: Lines, r: Any) -> bool:
+        """Return whether the residual is noise, from what the last rounds gained and how it depends on the inputs."""
+        deviation, more = size(r), model.n_lines > self.lines
+        self.lines = model.n_lines
+        self.past.append(deviation)
+        if deviation <= self.level or len(self.past) <= FIRST:
+            return False
+        flat = deviation > (1 - FLAT) * self.past[-2] and not more
+        slow = len(self.past) > WINDOW and deviation > (1 - SLOW) * self.past[-1 - WINDOW]
+        return (flat or slow) and self.noise(model, r)
+
+    def noise(self, model: Lines, r: Any) -> bool:
+        """Return whether a residual depends on the inputs as noise would, and is spread over the rows."""
+        xp = arrays.namespace(r)
+        squares = xp.sort(r * r)
+        top = max(1, int(TAIL * int(r.shape[0])))
+        return float(squares[-top:].sum()) <= MOST_IN_TAIL * float(squares.sum()) and self.independent(model, r)
+
+    def independent(self, model: Lines, r: Any) -> bool:
+        """Return whether a residual depends on the inputs as noise would."""
+        xp = arrays.namespace(r)
+        hidden = xp.asarray(model.weights.T.copy(), dtype=self.X.dtype)
+        fitted = int(model.support.sum()) + 2 * int(self.X.shape[1])
+        return noise_like(self.X, r.astype(self.X.dtype), hidden, fitted)
+
+
+class Progress(Protocol):
+    """What is told of the rounds, and whether to end them."""
+
+    def network(self, network: Network, deviation: float) -> bool: ...
+    def late(self) -> bool: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Within:
+    """The network within m and s.
+
+    Attributes
+    ----------
+    neurons : Neurons
+        The network, in the units of the data.
+    relative : float
+        Root mean square of its residual over that of y.
+    rested : bool
+        Whether the search for it came to an end by itself.
+    noise : bool
+        Whether its residual looks like noise.
+    wanted : tuple of int
+        Neurons and weights of what was found before it was cut back to m and s.
+    """
+
+    neurons: Neurons
+    relative: float
+    rested: bool
+    noise: bool
+    wanted: tuple[int, int]
+
+    def status(self, fit: Fit, m: int, s: int) -> Status:
+        """Return how the fit ended."""
+        if not (fit.rested and self.rested):
+            return Status.STEP_LIMIT
+        return Status.NO_GAIN if self.noise and not fit.exact else Status.AT_REST
+
+    def note(self, fit: Fit, m: int, s: int) -> str:
+        """Return what there is to say, as half a sentence or two."""
+        notes, (count, weights) = [], self.wanted
+        if count > m or weights > s:
+            what = "the kink form does" if fit.exact else "what the tests keep does"
+            notes.append(
+                f"{what} not fit into n_neurons={m} and sparsity={s}: the smallest network found for it has {count} "
+                f"neurons and {weights} weights"
+            )
+        notes.append(f"relative residual {self.relative:.1e}, {'' if self.noise else 'not '}like noise")
+        return "; ".join(notes)
+
+
+def within(
+    data: Data,
+    fit: Fit,
+    start: Neurons | None,
+    m: int,
+    s: int,
+    side: float,
+    rng: np.random.Generator,
+    progress: Progress,
+) -> Within:
+    """Return the best network of at most m neurons and s weights that the tests find.
+
+    Parameters
+    ----------
+    data : Data
+        The data.
+    fit : Fit
+        The kink form that the rounds ended with.
+    start : Neurons, optional
+        A network of the same function that is too large, if one is known; else the orientations are annealed.
+    m, s : int
+        The largest size.
+    side : float
+        +-1 where all neurons should have that sign, else 0.
+    rng : numpy.random.Generator
+        For the annealing.
+    progress : Progress
+        Is told of every round.
+
+    Returns
+    -------
+    Within
+        The network, and what is known of it.
+    """
+    inputs = data.double if fit.relative < DOUBLE else data.single
+    # one sign is always +1 in here
+    flip = -1.0 if side < 0 else 1.0
+    y = flip * data.targets(inputs)
+    model = Lines(
+        flip * fit.model.linear, flip * fit.model.axes, fit.model.weights, flip * fit.model.signs, fit.model.support
+    )
+    noise = Quiet(data.X_single, 0.0)
+    r = data.y - predict(data.double, fit.model)
+    budget = Budget(
+        inputs,
+        y,
+        data.quadratic,
+        side != 0,
+        rng,
+        lambda network, deviation: progress.network(network, deviation),
+        progress.late,
+        floor=data.rounding,
+        thorough=fit.noisy or noise.independent(fit.model, r),
+    )
+    rested = True
+    if start is None:
+        now = budget.started(model, _tau(inputs, y, model))
+        if not progress.late():
+            now, rested = budget.improved(now)
+        wanted = now.network.n_neurons, now.network.n_weights
+        now = budget.cut(now, m, s)
+    else:
+        now = at(inputs, y, Network.of(start.weights, flip * start.signs))
+        wanted = start.size
+        now = first = budget.cut(now, m, s)
+        if not progress.late():
+            now, rested = budget.improved(now)
+            now = budget.cut(now, m, s)
+        now = now if now.square < first.square else first
+    final = polish(data.double, flip * data.y, now.network, 3, 1e-7, 1e-9)
+    network = final.network
+    hidden = arrays.from_numpy_like(network.weights.T.copy(), data.X_single)
+    like = noise_like(data.X_single, final.r.astype(data.X_single.dtype), hidden, network.n_weights)
+    return Within(Neurons(network.weights, flip * network.signs), size(final.r) / data.deviation, rested, like, wanted)
+
+
+def _tau(inputs: Inputs, y: Any, model: Lines) -> np.ndarray:
+    """Return the variances that orientations are judged by, one for each input."""
+    r = y - predict(inputs, model)
+    H, _ = gram(inputs, model, r)
+    around = spread(inputs, H)
+    first, second = len(inputs.straight), len(inputs.straight) + len(inputs.bent)
+    variance = square(r) / max(inputs.n_samples - len(H), 1)
+    diagonal = np.maximum(np.diag(around.inverse), 0.0) * variance
+    linear, axes = np.zeros(inputs.n_inputs), np.zeros(inputs.n_inputs)
+    linear[inputs.straight], axes[inputs.bent] = diagonal[:first], diagonal[first:second]
+    tau = variances(model, linear, axes, around.of_lines(inputs, model) * variance)
+    return np.maximum(tau, 1e-28)
