@@ -1,14 +1,21 @@
 """From a kink form to the best network of at most m neurons and s weights that the tests can find.
 
-The criterion is |r|^2 / sd^2 + PRICE * weights, with sd^2 the variance of the residual. Weights are added and dropped
+The criterion is |r|^2 / sd^2 + price * weights, with sd^2 the variance of the residual. Weights are added and dropped
 by t tests in which all others follow; neurons are merged, turned, flipped and born by trial: a trial is polished and
 tested before it is judged. What does not fit into m and s at the end goes, the least significant first.
+
+The price of a weight is that of a Bayesian who takes k of the N weights there could be, as many as there are, to be
+normal of their mean square, T in units of the weight's own variance, and the others to be 0:
+2 log(N / k - 1) + log(1 + T). A weight with t^2 = price is then as likely 0 as not, up to terms of order t^2 / T
+(derived here). Where one price stands for all weights, it is the median.
 """
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,16 +30,17 @@ from recovery.networks.exact.network import At, Network, at, between, covariance
 
 __all__ = ["Budget"]
 
-PRICE = 10.0
-"""Variances that a weight has to lower |r|^2 by: t^2 of a weight that stays."""
-ADD, SHARE, MOST_AXES = 3.6, 0.4, 10
-"""t of a weight that is added; those above this share of the largest; of these so many new neurons on axes."""
+LEAST_PRICE = 4.0
+"""The price of a weight is at least this: two standard deviations."""
+ADD, SHARE, MOST_AXES = 1.05, 0.4, 10
+"""Weights are added whose t is this times that of one that stays, and above this share of the largest t; of these so
+many new neurons on axes."""
 SCREEN, CANDIDATES = 0.55, 250
 CLOSE = 0.4
 """Angle up to which neurons are tried as one (radians)."""
 CLUSTERS = (0.05, 0.15)
 TRIALS = 12
-ROUNDS = 25
+ROUNDS, CUTS = 25, 3
 TURNS, BIRTHS = 6, 4
 """Rounds of turns and of births, at most."""
 BEST = 4
@@ -59,12 +67,12 @@ class Budget:
         Called with a network and its residual's root mean square after each round; True ends the search.
     late : callable
         Whether time is up; asked before each trial.
-    price : float
-        Variances a weight has to be worth.
-    add : float
-        t of a weight that is added.
     floor : float
         The deviation is not taken to be below this: the rounding of the labels.
+    enough : float
+        Root mean square of a residual that is rounding: nothing is looked for below it.
+    rounds : int
+        Largest number of rounds.
     thorough : bool
         Whether neurons are turned, flipped and born, too: the costly trials.
     """
@@ -76,11 +84,15 @@ class Budget:
     rng: np.random.Generator
     report: Callable[[Network, float], bool]
     late: Callable[[], bool]
-    price: float = PRICE
-    add: float = ADD
     floor: float = 0.0
+    enough: float = 0.0
+    rounds: int = ROUNDS
     thorough: bool = True
-    variance: float = 1.0
+    variance: float = field(init=False, default=1.0)
+    price: float = field(init=False, default=LEAST_PRICE)
+    _odds: float = field(init=False, default=0.0)
+    _strength: float = field(init=False, default=0.0)
+    most: tuple[int, int] = field(init=False, default=(sys.maxsize, sys.maxsize))
 
     def cost(self, now: At) -> float:
         """Return |r|^2 + price sd^2 weights."""
@@ -89,6 +101,20 @@ class Budget:
     def _measure(self, now: At) -> None:
         free = max(self.inputs.n_samples - now.network.n_weights, 1)
         self.variance = max(now.square / free, self.floor**2, 1e-300)
+        network = now.network
+        count = max(network.n_weights, 1)
+        odds = max(max(network.n_neurons, 1) * self.inputs.n_inputs / count - 1, 1.0)
+        self._odds = 2 * math.log(odds)
+        self._strength = float((network.weights**2).sum()) / count
+        if network.n_weights:
+            inverse = np.diag(covariance(self.inputs, network, now.r).inverse)
+            self.price = float(np.median(self._prices(1.0 / np.maximum(inverse, 1e-300))))
+        else:
+            self.price = max(self._odds, LEAST_PRICE)
+
+    def _prices(self, information: np.ndarray) -> np.ndarray:
+        """Return the prices of weights whose variances are those of the noise over `information`."""
+        return np.maximum(self._odds + np.log1p(self._strength * information / self.variance), LEAST_PRICE)
 
     def polish(self, start: Network | At, steps: int, damping: float = 1e-4, stop: float = 1e-5) -> At:
         """Make damped steps."""
@@ -102,10 +128,11 @@ class Budget:
         """Add, drop, merge, flip, turn and bear until nothing lowers the criterion; return whether that was reached."""
         turns = births = 0
         self._measure(now)
-        for _ in range(ROUNDS):
-            now, changed = self._settled(now)
-            now, merged = self._merges(now)
-            changed |= merged
+        for _ in range(min(self.rounds, ROUNDS)):
+            before = now
+            now, _ = self._settled(now)
+            now, _ = self._merges(now)
+            changed = self._better(now, before)  # what is added and dropped in turn is no change
             if not changed:
                 now, changed = self._oriented_again(now)
             if self.thorough:
@@ -118,11 +145,22 @@ class Budget:
                     births += 1
                     now, changed = self._births(now)
             self._measure(now)
-            if self.report(now.network, float(np.sqrt(now.square / self.inputs.n_samples))):
+            deviation = float(np.sqrt(now.square / self.inputs.n_samples))
+            if self.report(now.network, deviation):
                 return now, False
-            if not changed:
+            if not changed or deviation <= self.enough:
                 return now, not self.late()
         return now, False
+
+    def kept(self, now: At, m: int, s: int) -> tuple[At, bool]:
+        """Return a network of at most m neurons and s weights, improved within these limits, and whether it rests."""
+        rested = True
+        for _ in range(CUTS):
+            if (now.network.n_neurons <= m and now.network.n_weights <= s) or self.late():
+                break
+            now, self.most = self.cut(now, m, s), (m, s)
+            now, rested = self.improved(now)
+        return self.cut(now, m, s), rested
 
     def cut(self, now: At, m: int, s: int) -> At:
         """Return a network of at most m neurons and s weights: what is least significant goes, the others follow."""
@@ -138,7 +176,7 @@ class Budget:
 
     def _settled(self, now: At, rounds: int = 6) -> tuple[At, bool]:
         """Add and drop weights until neither is asked for."""
-        changed, add, best = False, self.add, self.cost(now)
+        changed, add, best = False, ADD, self.cost(now)
         for _ in range(rounds):
             more = self._additions(now, add)
             count = now.network.n_weights
@@ -153,16 +191,19 @@ class Budget:
             changed = changed or dropped or now.network.n_weights != count
             cost = self.cost(now)
             if more is not None and cost > best - self.variance:  # what is added goes again
-                add += 0.3
+                add *= 1.08
             best = min(best, cost)
         return now, changed
 
-    def _additions(self, now: At, least: float) -> Network | None:
-        """Return the network with the weights that the residual asks for, one a neuron, or None."""
+    def _additions(self, now: At, factor: float) -> Network | None:
+        """Return the network with the weights that the residual asks for, one a neuron, or None.
+
+        Their t are above `factor` times the root of their price.
+        """
         inputs, network, xp = self.inputs, now.network, self.inputs.xp
         n, d = inputs.n_samples, inputs.n_inputs
         deviation = np.sqrt(now.square / n)
-        neuron, coordinate = self._screened(now, least)
+        neuron, coordinate = self._screened(now, math.sqrt(max(self._odds, LEAST_PRICE)))
         taken = np.zeros(2 * d, dtype=bool)
         single = np.flatnonzero(network.sizes == 1)
         axis = network.support[single].argmax(axis=1)
@@ -178,26 +219,28 @@ class Budget:
         cross, own, along = between(inputs, network, now.r, candidates)
         left = own
         if network.n_weights:
-            factor = covariance(inputs, network, now.r).factor
-            left = own - (cross * scipy.linalg.cho_solve(factor, cross, check_finite=False)).sum(axis=0)
+            around = covariance(inputs, network, now.r)
+            left = own - (cross * scipy.linalg.cho_solve(around.factor, cross, check_finite=False)).sum(axis=0)
         told = left > 1e-3 * own
         left = np.where(told, left, 1.0)
         t = np.where(told, along / (deviation * np.sqrt(left)), 0.0)
         if self.one_sign:
             t[len(neuron) :] = np.maximum(t[len(neuron) :], 0.0)
         size = np.abs(t)
-        level = max(least, SHARE * float(size.max(initial=0.0)))
+        size[size < factor * np.sqrt(self._prices(np.where(told, left, 0.0)))] = 0.0
+        level = max(SHARE * float(size.max(initial=0.0)), 1e-300)
         count, seen, axes = np.zeros(network.n_neurons, dtype=int), np.zeros(d, dtype=bool), 0
         entries: list[int] = []
         amounts = np.zeros(2 * d)
+        most = min(MOST_AXES, self.most[0] - network.n_neurons)
         for k in np.argsort(-size, kind="stable"):
-            if size[k] < level:
+            if size[k] < level or len(entries) + axes >= self.most[1] - network.n_weights:
                 break
             if k < len(neuron):
                 if not count[neuron[k]]:
                     count[neuron[k]] = 1
                     entries.append(int(k))
-            elif axes < MOST_AXES and not seen[half[k - len(neuron)] // 2]:
+            elif axes < most and not seen[half[k - len(neuron)] // 2]:
                 where = half[k - len(neuron)]
                 seen[where // 2], axes = True, axes + 1
                 amounts[where] = along[k] / left[k]
@@ -231,7 +274,8 @@ class Budget:
         inverse = covariance(self.inputs, network, now.r).inverse
         place = network.places()
         values = network.weights[place]
-        t2 = values**2 / (np.maximum(np.diag(inverse), 1e-300) * self.variance)
+        information = 1.0 / np.maximum(np.diag(inverse), 1e-300)
+        t2, price = values**2 * information / self.variance, self._prices(information)
         order = np.argsort(t2, kind="stable")
         if force:
             chosen = order[:force]
@@ -239,11 +283,11 @@ class Budget:
             _, first = np.unique(place[0][order], return_index=True)
             weakest = np.zeros(len(t2), dtype=bool)
             weakest[order[first]] = True
-            chosen = order[(weakest & (t2 < self.price))[order]]
+            chosen = order[(weakest & (t2 < price))[order]]
         while len(chosen):
             block = inverse[np.ix_(chosen, chosen)]
             follow = np.linalg.lstsq(block, values[chosen], rcond=1e-12)[0]
-            if force or float(values[chosen] @ follow) <= self.price * self.variance * len(chosen):
+            if force or float(values[chosen] @ follow) <= self.variance * float(price[chosen].sum()):
                 step = -inverse[:, chosen] @ follow
                 left = network.moved(step).without(place[0][chosen], place[1][chosen]).tidy()
                 return self.polish(left, 4, 1e-5)
@@ -268,17 +312,20 @@ class Budget:
     # whole neurons
 
     def _better(self, trial: At, now: At, margin: float = 1.0) -> bool:
+        """Return whether a trial has the lower criterion and does not outgrow the limits that are in force."""
+        if trial.network.n_neurons > self.most[0] or trial.network.n_weights > self.most[1]:
+            return False
         return self.cost(trial) < self.cost(now) - margin * self.variance
 
     def _merges(self, now: At) -> tuple[At, bool]:
         """Try close neurons as one, pairs and clusters, of whatever signs."""
         tried: set[bytes] = set()
         first = now
-        while (merged := self._merged(now, tried)) is not None:
+        while (merged := self._first_merge(now, tried)) is not None:
             now = merged
         return now, now is not first
 
-    def _merged(self, now: At, tried: set[bytes]) -> At | None:
+    def _first_merge(self, now: At, tried: set[bytes]) -> At | None:
         """Return the network with the first group as one that is allowed, or None."""
         exchanges = []
         for group in _groups(now.network):

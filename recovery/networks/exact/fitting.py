@@ -285,7 +285,7 @@ def fit_exact(
     progress = _Progress(float(xp.abs(scaled_y).max()), int(X.shape[0]), units.y, time_limit, callback)
     side = one_side(data.quadratic, data.quadratic.project(data.targets(data.single), 15))
     fit = _starts(data, m, s, side, search_steps, restarts, max_rounds, draw, progress)
-    answer = _answer(X, y, data, fit, units, m, s, side, progress, draw)
+    answer = _answer(X, y, data, fit, units, m, s, side, max_rounds, progress, draw)
     return _certified(answer, *given, data.double, units) if certify else answer
 
 
@@ -400,6 +400,7 @@ def _answer(
     m: int,
     s: int,
     side: float,
+    most: int,
     progress: _Progress,
     draw: np.random.Generator,
 ) -> ExactFit:
@@ -407,9 +408,9 @@ def _answer(
     form = _kink_form(X, fit.model, units)
     neurons, relative, note = _network(data, fit, draw) if fit.exact else (None, fit.relative, "")
     if neurons is None or neurons.size[0] > m or neurons.size[1] > s:
-        best = within(data, fit, neurons, m, s, side, draw, progress)
+        best = within(data, fit, neurons, m, s, side, most, draw, progress)
         network = _in_units(X, best.neurons, units)
-        status = progress.stop or best.status(fit, m, s)
+        status = progress.stop or best.status(fit)
         message = "; ".join(part for part in (status.value, note, best.note(fit, m, s)) if part)
         return ExactFit(
             network,

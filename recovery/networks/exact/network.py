@@ -246,9 +246,13 @@ def polish(inputs: Inputs, y: Any, start: Network | At, steps: int, damping: flo
 
 
 def covariance(inputs: Inputs, network: Network, r: Any) -> Spread:
-    """Return (F F')^-1: times the variance of the noise, the covariance of the weights."""
+    """Return (F F')^-1: times the variance of the noise, the covariance of the weights.
+
+    A weight whose neuron is open on no sample has a column of zeros, and a variance that is very large instead.
+    """
     H, _ = gram(inputs, network, r)
-    return spread(inputs, H)
+    diagonal = np.diag(H)
+    return spread(inputs, H + np.diag(np.where(diagonal > 0, 0.0, 1e-12 * diagonal.max(initial=0.0) + 1e-300)))
 
 
 def between(inputs: Inputs, network: Network, r: Any, candidates: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
+import scipy.linalg
 
 from planted.base import arrays
 from recovery.networks.exact.annealed import variances
@@ -18,9 +19,10 @@ from recovery.networks.exact.births import Quadratic
 from recovery.networks.exact.budget import Budget
 from recovery.networks.exact.model import Inputs, Lines, predict
 from recovery.networks.exact.network import Network, at, polish
+from recovery.networks.exact.network import gram as gram_of
 from recovery.networks.exact.neurons import Neurons
 from recovery.networks.exact.newton import gram, size, spread, square
-from recovery.networks.exact.rounds import Data, Fit
+from recovery.networks.exact.rounds import AT_ROUNDING, EXACT, ROUNDING, Data, Fit
 from recovery.networks.gain import noise_like
 from recovery.solvers.base import Status
 
@@ -36,6 +38,8 @@ WINDOW, SLOW = 4, 0.02
 """Or when it fell by less than SLOW in WINDOW rounds."""
 TAIL, MOST_IN_TAIL = 0.01, 0.5
 """A residual that has this share of its square in a hundredth of the rows is not taken for noise early."""
+HIDDEN = 0.05
+"""Products of two inputs may explain this share of a residual that is taken for noise: lines hidden in it do."""
 DOUBLE = 2e-4
 """Relative residual below which float32 is not enough."""
 
@@ -101,11 +105,34 @@ class Quiet:
         return float(squares[-top:].sum()) <= MOST_IN_TAIL * float(squares.sum()) and self.independent(model, r)
 
     def independent(self, model: Lines, r: Any) -> bool:
-        """Return whether a residual depends on the inputs as noise would."""
+        """Return whether a residual depends on the inputs as noise would, up to what may be hidden in it."""
         xp = arrays.namespace(r)
         hidden = xp.asarray(model.weights.T.copy(), dtype=self.X.dtype)
         fitted = int(model.support.sum()) + 2 * int(self.X.shape[1])
-        return noise_like(self.X, r.astype(self.X.dtype), hidden, fitted)
+        r = r.astype(self.X.dtype)
+        return quadratic_share(self.X, r) <= HIDDEN and noise_like(self.X, r, hidden, fitted)
+
+
+def quadratic_share(X: Any, r: Any) -> float:
+    """Return the share of |r|^2 that products of two inputs explain, or infinity where the rows are too few to tell.
+
+    Notes
+    -----
+    The columns x_i x_k are in no model, so nothing was fitted to them. With T the sum of what they explain one at a
+    time, and E T the same with random signs, the share is about (T / E T - 1) N / n, N the number of columns (see
+    :func:`recovery.networks.gain.looks_like_noise`, also for the spread of T).
+    """
+    n, d = (int(length) for length in X.shape)
+    per_column = 2 * n / (d * (d + 1))
+    if 2 * math.sqrt(2 * (1 + per_column) / n) > HIDDEN * per_column:
+        return math.inf
+    squares = X * X
+    norms = squares.T @ squares
+    inverse = arrays.namespace(X).where(norms > 0, 1.0 / arrays.namespace(X).where(norms > 0, norms, 1.0), 0.0)
+    products = X.T @ (X * r[:, None])
+    explained = float((products * products * inverse).sum())
+    by_chance = float(((r * r) * ((squares @ inverse.astype(X.dtype)) * squares).sum(axis=1)).sum())
+    return (explained / by_chance - 1.0) / per_column if by_chance > 0 else 0.0
 
 
 class Progress(Protocol):
@@ -131,6 +158,10 @@ class Within:
         Whether its residual looks like noise.
     wanted : tuple of int
         Neurons and weights of what was found before it was cut back to m and s.
+    exact : bool
+        Whether its residual is rounding, and its columns are independent.
+    unknowns : tuple of int
+        Number of samples, and of parameters of the kink form.
     """
 
     neurons: Neurons
@@ -138,9 +169,13 @@ class Within:
     rested: bool
     noise: bool
     wanted: tuple[int, int]
+    exact: bool
+    unknowns: tuple[int, int]
 
-    def status(self, fit: Fit, m: int, s: int) -> Status:
+    def status(self, fit: Fit) -> Status:
         """Return how the fit ended."""
+        if self.exact:
+            return Status.EXACT
         if not (fit.rested and self.rested):
             return Status.STEP_LIMIT
         return Status.NO_GAIN if self.noise and not fit.exact else Status.AT_REST
@@ -154,7 +189,11 @@ class Within:
                 f"{what} not fit into n_neurons={m} and sparsity={s}: the smallest network found for it has {count} "
                 f"neurons and {weights} weights"
             )
-        notes.append(f"relative residual {self.relative:.1e}, {'' if self.noise else 'not '}like noise")
+        samples, unknowns = self.unknowns
+        if unknowns >= samples:
+            notes.append(f"the data do not determine the fit: {samples} samples for {unknowns} parameters")
+        like = "" if self.exact else f", {'' if self.noise else 'not '}like noise"
+        notes.append(f"relative residual {self.relative:.1e}{like}")
         return "; ".join(notes)
 
 
@@ -165,6 +204,7 @@ def within(
     m: int,
     s: int,
     side: float,
+    most: int,
     rng: np.random.Generator,
     progress: Progress,
 ) -> Within:
@@ -182,6 +222,8 @@ def within(
         The largest size.
     side : float
         +-1 where all neurons should have that sign, else 0.
+    most : int
+        Largest number of rounds.
     rng : numpy.random.Generator
         For the annealing.
     progress : Progress
@@ -200,7 +242,7 @@ def within(
         flip * fit.model.linear, flip * fit.model.axes, fit.model.weights, flip * fit.model.signs, fit.model.support
     )
     noise = Quiet(data.X_single, 0.0)
-    r = data.y - predict(data.double, fit.model)
+    r = (data.y - predict(data.double, fit.model)).astype(data.X_single.dtype)
     budget = Budget(
         inputs,
         y,
@@ -209,7 +251,9 @@ def within(
         rng,
         lambda network, deviation: progress.network(network, deviation),
         progress.late,
-        floor=data.rounding,
+        floor=max(data.rounding, ROUNDING * data.deviation),
+        enough=max(AT_ROUNDING * data.rounding, EXACT * data.deviation),
+        rounds=most,
         thorough=fit.noisy or noise.independent(fit.model, r),
     )
     rested = True
@@ -218,20 +262,42 @@ def within(
         if not progress.late():
             now, rested = budget.improved(now)
         wanted = now.network.n_neurons, now.network.n_weights
-        now = budget.cut(now, m, s)
     else:
         now = at(inputs, y, Network.of(start.weights, flip * start.signs))
         wanted = start.size
-        now = first = budget.cut(now, m, s)
-        if not progress.late():
-            now, rested = budget.improved(now)
-            now = budget.cut(now, m, s)
-        now = now if now.square < first.square else first
+    now, at_rest = budget.kept(now, m, s)
+    rested &= at_rest
     final = polish(data.double, flip * data.y, now.network, 3, 1e-7, 1e-9)
     network = final.network
     hidden = arrays.from_numpy_like(network.weights.T.copy(), data.X_single)
-    like = noise_like(data.X_single, final.r.astype(data.X_single.dtype), hidden, network.n_weights)
-    return Within(Neurons(network.weights, flip * network.signs), size(final.r) / data.deviation, rested, like, wanted)
+    r = final.r.astype(data.X_single.dtype)
+    share = quadratic_share(data.X_single, r)
+    like = (share <= HIDDEN or math.isinf(share)) and noise_like(data.X_single, r, hidden, network.n_weights)
+    unknowns = len(inputs.straight) + len(inputs.bent) + int(fit.model.support.sum())
+    return Within(
+        Neurons(network.weights, flip * network.signs),
+        size(final.r) / data.deviation,
+        rested,
+        like,
+        wanted,
+        size(final.r) <= budget.enough and _independent(data, network),
+        (inputs.n_samples, unknowns),
+    )
+
+
+def _independent(data: Data, network: Network) -> bool:
+    """Return whether the columns of a network are independent, and fewer than the samples."""
+    if network.n_weights >= data.double.n_samples:
+        return False
+    H, _ = gram_of(data.double, network, data.y)
+    scale = np.sqrt(np.diag(H))
+    if not network.n_weights or not (scale > 0).all():
+        return False
+    try:
+        scipy.linalg.cho_factor(H / np.outer(scale, scale), check_finite=False)
+    except np.linalg.LinAlgError:
+        return False
+    return True
 
 
 def _tau(inputs: Inputs, y: Any, model: Lines) -> np.ndarray:
