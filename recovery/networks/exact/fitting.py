@@ -18,9 +18,11 @@ from planted.kinks import KinkForm
 from planted.networks import ReLUNetwork
 from recovery.mlp.losses import psnr
 from recovery.mlp.record import FitState
+from recovery.networks.exact.joint import deviations
 from recovery.networks.exact.model import Inputs, Lines
 from recovery.networks.exact.neurons import Neurons, oriented, polished
 from recovery.networks.exact.newton import gram, size, spread
+from recovery.networks.exact.outputs import CallerUnits, Outputs, recovered
 from recovery.networks.exact.rounds import AT_ROUNDING, EXACT, Data, Fit, rounds
 from recovery.networks.exact.search import search
 from recovery.solvers.base import Recorder, Status
@@ -229,11 +231,11 @@ def fit_exact(
     True
     """
     X = check_array(X, "X", ndim=2, dtype=np.float64)
-    y = check_array(y, "y", ndim=1, dtype=np.float64)
+    y = check_array(y, "y", ndim=(1, 2), dtype=np.float64)
     check_same_rows(X, "X", y, "y")
     xp = arrays.namespace(X, y)
     m = check_integer(n_neurons, "n_neurons", minimum=1)
-    s = check_integer(sparsity, "sparsity", minimum=0, maximum=m * int(X.shape[1]))
+    s = check_integer(sparsity, "sparsity", minimum=0, maximum=m * (int(X.shape[1]) + sum(y.shape[1:])))
     search_steps = check_integer(search_steps, "search_steps", minimum=1)
     restarts = check_integer(restarts, "restarts", minimum=0)
     max_rounds = check_integer(max_rounds, "max_rounds", minimum=1)
@@ -244,6 +246,9 @@ def fit_exact(
     draw = arrays.generator(rng)
     if s == 0 or not bool((y != 0).any()) or not bool((X != 0).any()):
         return _nothing(X, y, Status.ZERO_SPARSITY if s == 0 else Status.ZERO_DATA)
+    if y.ndim == 2:
+        progress = _Progress(1.0, int(X.shape[0]), 0, time_limit, callback)
+        return _several(X, y, m, s, (search_steps, restarts, max_rounds), draw, progress)
     scaled_X, scaled_y, units = _scaled(X, y, s)
     data = Data(scaled_X, scaled_y, _rounding(scaled_y))
     progress = _Progress(float(xp.abs(scaled_y).max()), int(X.shape[0]), units.y, time_limit, callback)
@@ -254,7 +259,7 @@ def fit_exact(
 def _nothing(X: Any, y: Any, status: Status) -> ExactFit:
     """Return the zero function."""
     xp, d = arrays.namespace(X), int(X.shape[1])
-    network = ReLUNetwork([xp.zeros((d, 0)), xp.zeros(0)])
+    network = ReLUNetwork([xp.zeros((d, 0)), xp.zeros((0, *y.shape[1:]))])
     history: dict[str, list[float]] = {key: [] for key in _Progress.KEYS}
     zero = float((y != 0).any())
     return ExactFit(network, network.kink_form(), psnr(xp.zeros_like(y), y), zero, 0, status, status.value, history)
@@ -262,6 +267,16 @@ def _nothing(X: Any, y: Any, status: Status) -> ExactFit:
 
 def _scaled(X: Any, y: Any, s: int) -> tuple[Any, Any, _Units]:
     """Divide inputs and targets by powers of two: inputs get a mean square near 1, the planted weights too."""
+    small, used, exponents = _scaled_inputs(X)
+    peak = math.frexp(float(arrays.namespace(y).abs(y).max()))[1]
+    target = arrays.namespace(y).ldexp(y, -peak)
+    shift = _shift(small, target, s)
+    units = _Units(used, exponents, peak - shift, int(X.shape[1]))
+    return small, arrays.namespace(y).ldexp(target, shift), units
+
+
+def _scaled_inputs(X: Any) -> tuple[Any, np.ndarray, np.ndarray]:
+    """Return the inputs that are not zero with a mean square near 1, which these are, and the powers of two."""
     xp = arrays.namespace(X)
     top = arrays.to_numpy(xp.abs(X).max(axis=0))
     used = np.flatnonzero(top)
@@ -270,14 +285,15 @@ def _scaled(X: Any, y: Any, s: int) -> tuple[Any, Any, _Units]:
     small = xp.ldexp(small, -xp.asarray(exponents)[None, :])
     means = arrays.to_numpy(xp.sqrt((small * small).mean(axis=0)))
     more = np.round(np.log2(means)).astype(exponents.dtype)
-    small = xp.ldexp(small, -xp.asarray(more)[None, :])
-    peak = math.frexp(float(xp.abs(y).max()))[1]
-    target = xp.ldexp(y, -peak)
+    return xp.ldexp(small, -xp.asarray(more)[None, :]), used, exponents + more
+
+
+def _shift(X: Any, y: Any, s: int) -> int:
+    """Return the power of two that brings s planted weights near 1."""
+    xp = arrays.namespace(X)
     # s weights N(0, 1) have a linear part of norm sqrt(s) / 2; for networks without one, the deviation decides
-    linear = float(xp.sqrt(((small.T @ target) ** 2).sum())) / int(y.shape[0])
-    size_y = size(target)
-    shift = round(math.log2(math.sqrt(s) / 2 / max(linear, 0.2 * size_y)))
-    return small, xp.ldexp(target, shift), _Units(used, exponents + more, peak - shift, len(top))
+    linear = float(xp.sqrt(((X.T @ y) ** 2).sum())) / int(y.shape[0])
+    return round(math.log2(math.sqrt(s) / 2 / max(linear, 0.2 * size(y))))
 
 
 def _rounding(y: Any) -> float:
@@ -425,6 +441,66 @@ def _tolerance(inputs: Inputs, data: Data, fit: Fit) -> np.ndarray:
 def _in_units(X: Any, neurons: Neurons, units: _Units) -> ReLUNetwork:
     hidden = units.back(neurons.weights).T.copy()
     return ReLUNetwork([arrays.from_numpy_like(hidden, X), arrays.from_numpy_like(neurons.signs, X)])
+
+
+def _several(
+    X: Any, y: Any, m: int, s: int, limits: tuple[int, int, int], draw: np.random.Generator, progress: _Progress
+) -> ExactFit:
+    """Fit several outputs: scalar fits of mixtures of them, then all together."""
+    xp, (steps, restarts, most) = arrays.namespace(X), limits
+    small, used, exponents = _scaled_inputs(X)
+    live = np.flatnonzero(arrays.to_numpy((y != 0).any(axis=0)))
+    Y = xp.ascontiguousarray(y.T)[xp.asarray(live)]
+    peaks = np.frexp(arrays.to_numpy(xp.abs(Y).max(axis=1)))[1]
+    Y = xp.ldexp(Y, -xp.asarray(peaks)[:, None])
+    # in an order of their own, so that the caller's order of outputs changes no bit
+    order = np.argsort(-deviations(Y), kind="stable")
+    Y, live, peaks = Y[xp.asarray(order)], live[order], peaks[order]
+    shared = Data(small, Y[0])
+    outputs = Outputs.of(shared.double, Y, np.array([_rounding(Y[output]) for output in range(len(live))]))
+
+    def scalar(weights: np.ndarray, start: Lines | None) -> Fit:
+        mixture, rounding = outputs.mixed(weights)
+        alone = np.count_nonzero(weights) == 1
+        # half of the weights are in the first layer, and one of many outputs has few of those
+        count = s // 2 if not alone else s // min(2 * len(live), 8)
+        shift = _shift(small, mixture, max(4, min(count, m * len(used))))
+        data = shared.other(xp.ldexp(mixture, shift), math.ldexp(rounding, shift))
+        progress.peak = float(xp.abs(data.y).max())
+        if start is not None:
+            return rounds(data, start.times(shift), most, progress.round)
+        return _starts(data, m, steps, restarts if alone else 0, most, draw, progress)
+
+    joint = recovered(outputs, scalar, lambda: progress.stop is not None, draw)
+    caller = CallerUnits(used, exponents, live, peaks, int(X.shape[1]), int(y.shape[1]))
+    directions, strengths, linear = (arrays.from_numpy_like(part, X) for part in caller.form(joint.form))
+    form, network = KinkForm(directions, strengths, linear), None
+    status, note = Status.EXACT, ""
+    if not joint.exact:
+        status = progress.stop or (Status.AT_REST if joint.rested else Status.STEP_LIMIT)
+        note = (
+            f"{len(joint.open)} of {len(live)} output(s) are not exact, so no network was made of the kink form; labels "
+            "with noise are not fitted where there are several outputs"
+        )
+    elif not joint.determined:
+        status, note = Status.AT_REST, "the residual is rounding, but the data do not determine the fit"
+    elif joint.network is None:
+        note = "no network of the kink form reaches its residual"
+    elif joint.network.size[0] > m or joint.network.size[1] > s:
+        count, weights = joint.network.size
+        note = (
+            f"the kink form does not fit into n_neurons={m} and sparsity={s}: the smallest network found for it has "
+            f"{count} neurons and {weights} weights in both layers"
+        )
+    else:
+        layers = caller.layers(joint.network)
+        network = ReLUNetwork([arrays.from_numpy_like(layer, X) for layer in layers])
+        form = network.kink_form()
+    found = form(X) if network is None else network(X)
+    relative = caller.relative(joint.left, outputs.deviation)
+    exact = f"relative residual {relative:.1e}, {form.n_lines} lines"
+    message = "; ".join(part for part in (status.value, exact, note) if part)
+    return ExactFit(network, form, psnr(found, y), relative, progress.n_iter, status, message, progress.history)
 
 
 def _determined(data: Data, fit: Fit) -> tuple[Status, str]:

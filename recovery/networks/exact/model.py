@@ -166,6 +166,11 @@ class Lines:
             np.concatenate([self.support, directions != 0 if support is None else support]),
         )
 
+    def times(self, power: int) -> Lines:
+        """Return the model times 2^power."""
+        linear, axes, weights = (np.ldexp(part, power) for part in (self.linear, self.axes, self.weights))
+        return Lines(linear, axes, weights, self.signs, self.support)
+
     def tidy(self) -> Lines:
         """Return the same function with lines of one entry moved to the axes, and those without entries left out."""
         count = self.support.sum(axis=1)

@@ -20,7 +20,7 @@ from planted.base import arrays
 from recovery.networks.exact.model import Inputs, Lines
 from recovery.networks.exact.newton import square
 
-__all__ = ["Neurons", "oriented", "outputs", "polished"]
+__all__ = ["Neurons", "orientations", "oriented", "outputs", "polished"]
 
 MOST_LINES = 32
 """Largest number of undecided lines of an input that are enumerated (2^16 sums on each side)."""
@@ -68,12 +68,11 @@ def oriented(model: Lines, tolerance: np.ndarray, rng: np.random.Generator) -> N
         One neuron for each line, and at most two on each axis. Where all lines and axes have one sign, neurons of the
         other sign are avoided if a choice of the undecided lines is found that needs none.
     """
-    share = model.signs[:, None] * model.weights
-    decided = _decode(model, share, tolerance)
     one_sign = bool((model.signs == 1).all() and (model.axes >= -tolerance).all()) or bool(
         (model.signs == -1).all() and (model.axes <= tolerance).all()
     )
-    choice = _settle(model, share, decided, tolerance, one_sign, rng)
+    choice = orientations(model, tolerance, one_sign, rng)
+    share = model.signs[:, None] * model.weights
     left = model.linear - choice @ share
     weights, signs = [2.0 * choice[:, None] * model.weights], [model.signs]
     for i in range(len(left)):
@@ -83,6 +82,16 @@ def oriented(model: Lines, tolerance: np.ndarray, rng: np.random.Generator) -> N
             weights.append(neuron)
             signs.append(np.array([1.0 if amount > 0 else -1.0]))
     return Neurons(np.concatenate(weights), np.concatenate(signs))
+
+
+def orientations(model: Lines, tolerance: np.ndarray, one_sign: bool, rng: np.random.Generator) -> np.ndarray:
+    """Return o_l = +-1 for each line, which way its neuron points, as :func:`oriented` finds it.
+
+    With `one_sign`, neurons on the axes of the other sign are avoided where lines are undecided.
+    """
+    share = model.signs[:, None] * model.weights
+    decided = _decode(model, share, tolerance)
+    return _settle(model, share, decided, tolerance, one_sign, rng)
 
 
 def _on_axis(a: float, e: float, tolerance: float) -> list[tuple[float, float]]:

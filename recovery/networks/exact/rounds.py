@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,6 +68,13 @@ class Data:
         if self._double is None:
             self._double = self.single.to(self.X, np.float64)
         return self._double
+
+    def other(self, y: Any, rounding: float) -> Data:
+        """Return other targets of the same inputs, which are shared."""
+        found = copy(self)
+        found.y, found.rounding, found.deviation = y, rounding, size(y)
+        found.quadratic, found._double = Quadratic(self.single), self.double
+        return found
 
     def targets(self, inputs: Inputs) -> Any:
         """Return y in the dtype of the inputs."""

@@ -1,0 +1,396 @@
+"""Several outputs: one search for the lines of all, then one joint fit.
+
+A mixture of the outputs with generic weights is a scalar problem that has the lines of all outputs, so one scalar fit
+finds them. What it misses comes from the outputs one by one, each from the lines that are known. All strengths are then
+linear least squares, and the zeros among them, the orientations of the neurons and the last polish are joint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from planted.base.arrays import EPS
+from recovery.networks.exact.joint import Shared, System, deviations, polished
+from recovery.networks.exact.model import Inputs, Lines
+from recovery.networks.exact.neurons import orientations
+from recovery.networks.exact.rounds import AT_ROUNDING, EXACT, NEARLY, Fit
+
+__all__ = ["CallerUnits", "Joint", "Outputs", "Scalar", "recovered"]
+
+Scalar = Callable[[np.ndarray, Lines | None], Fit]
+"""Fits a mixture of the outputs, with these weights, from the start of a search (None) or from a model."""
+
+SAME, SAME_ROUNDED = 1e-6, 1e-4
+"""Lines of two scalar fits closer than this are one (radians): labels in float64, and in float32."""
+NEAR = 0.05
+"""Of two lines closer than this one is tried without (radians), where they come from two scalar fits."""
+ZERO = 1e-9
+"""Strengths up to this share of an output's largest are none: labels in float64."""
+CLEAR = 6.0
+"""Strengths stay where they are so many deviations from 0: labels in float32."""
+SURE = 50.0
+"""Numbers are taken for equal within so many deviations where that decides orientations."""
+FAILURES = 3
+"""Outputs that may fail before the first succeeds: then no more are tried."""
+
+
+@dataclass(frozen=True, eq=False)
+class Outputs:
+    """The data of several outputs.
+
+    Attributes
+    ----------
+    inputs : Inputs
+        In float64, scaled so that every input has a deviation near 1.
+    Y : array of float64, shape (k, n)
+        Targets, one output in each row; none is zero.
+    rounding : numpy.ndarray, shape (k,)
+        Root mean square of the rounding of each output whose values are all float32 numbers; 0 for others.
+    deviation : numpy.ndarray, shape (k,)
+        Root mean square of each output.
+    """
+
+    inputs: Inputs
+    Y: Any
+    rounding: np.ndarray
+    deviation: np.ndarray
+
+    @classmethod
+    def of(cls, inputs: Inputs, Y: Any, rounding: np.ndarray) -> Outputs:
+        """Return the data."""
+        return cls(inputs, Y, rounding, deviations(Y))
+
+    @property
+    def count(self) -> int:
+        """Number of outputs, k."""
+        return len(self.rounding)
+
+    @property
+    def noise(self) -> np.ndarray:
+        """Deviation of each output's residual at an exact fit."""
+        return np.maximum(self.rounding, 4 * EPS * self.deviation)
+
+    @property
+    def limit(self) -> np.ndarray:
+        """Deviation up to which each output's residual is rounding."""
+        return np.maximum(AT_ROUNDING * self.rounding, EXACT * self.deviation)
+
+    def mixed(self, weights: np.ndarray) -> tuple[Any, float]:
+        """Return a mixture of the outputs, shape (n,), and the root mean square of its rounding."""
+        mixture = self.inputs.put(weights) @ self.Y
+        return mixture, float(np.sqrt(((weights * self.rounding) ** 2).sum()))
+
+
+@dataclass(frozen=True, eq=False)
+class Joint:
+    """A fit of all outputs.
+
+    Attributes
+    ----------
+    form : Shared
+        The kink form.
+    network : Shared or None
+        The network, where the form is exact and a network reaches its residual.
+    left : numpy.ndarray, shape (k,)
+        Deviation of the residual of each output: of the network, or of the form where there is none.
+    open : numpy.ndarray of int
+        Outputs whose residual is more than rounding.
+    determined : bool
+        Whether the data determine the form: its columns are independent and fewer than the samples.
+    rested : bool
+        Whether the scalar fits came to an end by themselves.
+    """
+
+    form: Shared
+    network: Shared | None
+    left: np.ndarray
+    open: np.ndarray
+    determined: bool
+    rested: bool
+
+    @property
+    def exact(self) -> bool:
+        """Whether the residual of every output is rounding."""
+        return not len(self.open)
+
+
+def recovered(data: Outputs, scalar: Scalar, stopped: Callable[[], bool], rng: np.random.Generator) -> Joint:
+    """Find the lines of all outputs and fit them together.
+
+    Parameters
+    ----------
+    data : Outputs
+        The data.
+    scalar : callable
+        Fits one mixture of the outputs.
+    stopped : callable
+        Whether time is up, or the callback has ended the fit.
+    rng : numpy.random.Generator
+        Draws the mixture, and orientations that no input decides.
+
+    Returns
+    -------
+    Joint
+        The fit; exact, or with the outputs that are not.
+
+    Notes
+    -----
+    The mixture has weights +-[1/2, 3/2] over the deviations of the outputs. Outputs that stay open are fitted one by
+    one, those of many lines first (with the largest mean square for their largest value): from the known lines, and
+    else from a search of their own.
+    """
+    d, k = data.inputs.n_inputs, data.count
+    weights = rng.uniform(0.5, 1.5, k) * np.where(rng.random(k) < 0.5, -1.0, 1.0) / data.deviation
+    fit = scalar(weights, None)
+    rested, fits = fit.rested, 1
+    known = fit.model.units if fit.exact else np.zeros((0, d))
+    hints = np.zeros((0, d)) if fit.exact else fit.model.units
+    state = _together(data, known)
+    failures, tried = 0, np.zeros(k, dtype=bool)
+    while len(state.open) and not stopped():
+        waiting = state.open[~tried[state.open]]
+        if not len(waiting) or (failures == FAILURES and not len(known)):
+            break
+        output = int(waiting[data.deviation[waiting].argmax()])
+        tried[output] = True
+        alone = (np.arange(k) == output) / data.deviation[output]
+        start = _start(data, np.concatenate([known, _new(known, hints, NEAR)]), alone)
+        if start is not None:
+            fit = scalar(alone, start)
+        if (start is None or not fit.exact) and not stopped():
+            fit = scalar(alone, None)
+        rested = rested and fit.rested
+        if not fit.exact:
+            failures += 1
+            hints = np.concatenate([hints, _new(hints, fit.model.units, NEAR)])
+            continue
+        more = _new(known, fit.model.units, SAME_ROUNDED if data.rounding[output] else SAME)
+        fits += 1
+        if len(more):  # then an output that failed before may be another matter
+            known, tried = np.concatenate([known, more]), np.zeros(k, dtype=bool)
+            state = _together(data, known)
+    if len(state.open) and len(hints):
+        state = _together(data, np.concatenate([known, _new(known, hints, NEAR)]))
+    return _finished(data, state, fits > 1, rested, rng)
+
+
+@dataclass(frozen=True, eq=False)
+class _State:
+    """A kink form that all outputs were fitted to, with its residual, its equations, and the outputs that it misses."""
+
+    form: Shared
+    R: Any
+    system: System
+    open: np.ndarray
+
+
+def _together(data: Outputs, units: np.ndarray) -> _State:
+    """Fit all outputs to lines of these directions: strengths first, then lines and strengths.
+
+    Outputs that the lines miss have no say in where the lines point.
+    """
+    form = Shared.of_lines(data.inputs, units, data.count)
+    form, R, system = polished(data.inputs, data.Y, form, System.of(data.inputs, form, data.noise), 1)
+    missed = deviations(R) > np.maximum(NEARLY * data.deviation, 3 * data.rounding)
+    if not missed.all():
+        system = replace(system, noise=np.where(missed, np.inf, data.noise))
+        form, R, system = polished(data.inputs, data.Y, form, system)
+    return _State(form, R, system, np.flatnonzero(deviations(R) > data.limit))
+
+
+def _start(data: Outputs, units: np.ndarray, weights: np.ndarray) -> Lines | None:
+    """Return the least-squares model of a mixture on lines of these directions, without lines it does not need."""
+    if not len(units):
+        return None
+    mixture, _ = data.mixed(weights)
+    form = Shared.of_lines(data.inputs, units, 1)
+    system = System.of(data.inputs, form, np.ones(1), turning=False)
+    form, R, system = polished(data.inputs, mixture[None], form, system, 2)
+    deviation = deviations(R)
+    t = np.abs(form.strengths) / np.sqrt(replace(system, noise=deviation + 1e-300).variances(form)[1])
+    strengths = np.where(t < CLEAR, 0.0, form.strengths)[:, 0]
+    count = len(units)
+    axes = np.zeros(data.inputs.n_inputs)
+    axes[data.inputs.bent] = strengths[count:]
+    model = Lines(form.linear[:, 0], axes, np.zeros((0, len(axes))), np.zeros(0), np.zeros((0, len(axes)), dtype=bool))
+    bends = np.flatnonzero(strengths[:count])
+    return model.with_lines(units[bends], strengths[bends])
+
+
+def _new(known: np.ndarray, units: np.ndarray, angle: float) -> np.ndarray:
+    """Return those of the directions that are further than `angle` from all that are known, as lines."""
+    if not len(known) or not len(units):
+        return units
+    side = np.where(units @ known.T < 0, -1.0, 1.0)
+    gaps = np.sqrt(((units[:, None] - side[:, :, None] * known[None]) ** 2).sum(axis=2))
+    return units[gaps.min(axis=1) > angle]
+
+
+def _finished(data: Outputs, state: _State, several: bool, rested: bool, rng: np.random.Generator) -> Joint:
+    """Leave out what is zero, make one line of two where that is enough, and go back to neurons."""
+    inputs, left = data.inputs, deviations(state.R)
+    if len(state.open):
+        return Joint(state.form, None, left, state.open, False, rested)
+    # a column for every output, and those of the lines' entries, which the outputs share
+    entries = len(state.system.Q) + data.count - 1
+    if entries >= inputs.n_samples:
+        return Joint(state.form, None, left, state.open, False, rested)
+    try:
+        if several:
+            state = _merged(data, state)
+        state = _thinned(data, state)
+        network, reached = _network(data, state, rng)
+    except np.linalg.LinAlgError:
+        return Joint(state.form, None, deviations(state.R), state.open, False, rested)
+    if (reached <= data.limit).all():
+        return Joint(state.form, network, reached, state.open, True, rested)
+    return Joint(state.form, None, deviations(state.R), state.open, True, rested)
+
+
+def _merged(data: Outputs, state: _State) -> _State:
+    """Try the weaker of two close lines without: lines that one scalar fit kept apart, or found twice."""
+    while True:
+        form = state.form
+        units = form.weights / np.sqrt((form.weights**2).sum(axis=1))[:, None]
+        gaps = np.sqrt(np.maximum(2 - 2 * np.abs(units @ units.T), 0.0))
+        strong = (np.abs(form.strengths) / data.deviation).max(axis=1)
+        first, second = np.nonzero(np.triu(gaps < NEAR, 1) & ~(form.single[:, None] & form.single[None]))
+        for k in np.argsort(gaps[first, second], kind="stable"):
+            a, b = int(first[k]), int(second[k])
+            gone = b if form.single[a] or (not form.single[b] and strong[a] >= strong[b]) else a
+            kept = np.arange(len(units)) != gone
+            trial = _together(data, form.weights[kept & ~form.single])
+            if not len(trial.open):
+                state = trial
+                break
+        else:
+            return state
+
+
+def _thinned(data: Outputs, state: _State) -> _State:
+    """Return the form without strengths that are zero to the accuracy of the data.
+
+    In float64 those are numbers of the size of rounding. Where labels were rounded to float32, the third of those below
+    6 deviations that is smallest for its deviation goes, and so on.
+    """
+    form, system = state.form, state.system
+    rounded = data.rounding > 0
+    for _ in range(MOST):
+        deviation = np.sqrt(system.variances(form)[1])
+        size = np.abs(form.strengths)
+        top = np.maximum(size.max(axis=0), np.abs(form.linear).max(axis=0))
+        t = np.where(form.kept, size / deviation, np.inf)
+        small = form.kept & (size <= np.maximum(ZERO * top, SURE * np.where(form.kept, deviation, 0.0))) & ~rounded
+        for output in np.flatnonzero(rounded):
+            weak = np.flatnonzero(t[:, output] < CLEAR)
+            weakest = weak[np.argsort(t[weak, output], kind="stable")[: -(-len(weak) // 3)]]
+            small[weakest, output] = True
+        if not small.any():
+            break
+        form = system.restricted(form, form.kept & ~small)
+    form = form.without(~form.kept)
+    form, R, system = polished(data.inputs, data.Y, form, System.of(data.inputs, form, data.noise))
+    return _State(form, R, system, state.open) if (deviations(R) <= data.limit).all() else state
+
+
+MOST = 40
+
+
+def _network(data: Outputs, state: _State, rng: np.random.Generator) -> tuple[Shared, np.ndarray]:
+    """Return the network of a form with the fewest weights that was found, and the deviations of its residual.
+
+    Notes
+    -----
+    What no line explains of the linear part, E = B - sum_l o_l w_l C_l', and the bends A on the axes come from neurons
+    on the axes: A_ik |x_i| + E_ik x_i = (A + E)_ik relu(x_i) + (A - E)_ik relu(-x_i). So every input and every output
+    say as much about the orientations o_l as an input does for one output.
+    """
+    form, (d, k) = state.form, state.form.linear.shape
+    of_weights, of_strengths, of_linear = state.system.variances(form)
+    off = ~form.single
+    W, C = form.weights[off], form.strengths[off]
+    axis = np.abs(form.weights[form.single]).argmax(axis=1)
+    A = np.zeros((d, k))
+    A[axis] = form.strengths[form.single]
+    share = W[:, :, None] * C[:, None, :]
+    spread_w, spread_c = (np.where(np.isfinite(v[off]), v[off], 0.0) for v in (of_weights, of_strengths))
+    variance = np.einsum("li,lk->ik", spread_w, C**2) + np.einsum("li,lk->ik", W**2, spread_c)
+    variance[axis] += np.where(np.isfinite(of_strengths[form.single]), of_strengths[form.single], 0.0)
+    variance += np.where(np.isfinite(of_linear), of_linear, 0.0)
+    top = np.maximum(np.abs(form.linear).max(axis=0), np.abs(form.strengths).max(axis=0, initial=0.0))
+    tolerance = SURE * np.sqrt(variance) + 64 * EPS * top
+    flat = share.reshape(len(W), d * k)
+    scalar = Lines(form.linear.ravel(), A.ravel(), flat, np.ones(len(W)), flat != 0)
+    choice = orientations(scalar, tolerance.ravel(), False, rng)
+    E = form.linear - np.einsum("l,lik->ik", choice, share)
+    parts, strengths = [choice[:, None] * W], [2.0 * C]
+    for amounts, side in ((A + E, 1.0), (A - E, -1.0)):
+        amounts = np.where(np.abs(amounts) <= 2 * tolerance, 0.0, amounts)
+        on = np.flatnonzero(amounts.any(axis=1))
+        parts.append(side * np.eye(d)[on])
+        strengths.append(amounts[on])
+    V = np.concatenate(strengths)
+    network = Shared(np.concatenate(parts), V, V != 0, np.zeros((d, k)), False)
+    network, R, _ = polished(data.inputs, data.Y, network, System.of(data.inputs, network, data.noise))
+    return network, deviations(R)
+
+
+@dataclass(frozen=True, eq=False)
+class CallerUnits:
+    """The way back from the numbers of the fit to those of the caller: powers of two, and outputs in their order.
+
+    Attributes
+    ----------
+    used : numpy.ndarray of int
+        Inputs that are not always zero.
+    inputs : numpy.ndarray of int, shape (len(used),)
+        X = scaled X times 2^inputs.
+    live : numpy.ndarray of int
+        Outputs that are not always zero, in the order of the fit.
+    outputs : numpy.ndarray of int, shape (len(live),)
+        Y = scaled Y times 2^outputs.
+    d, k : int
+        The caller's numbers of inputs and outputs.
+    """
+
+    used: np.ndarray
+    inputs: np.ndarray
+    live: np.ndarray
+    outputs: np.ndarray
+    d: int
+    k: int
+
+    def layers(self, network: Shared) -> tuple[np.ndarray, np.ndarray]:
+        """Return the weights of both layers, shapes (d, J) and (J, k)."""
+        output = np.zeros((len(network.weights), self.k))
+        output[:, self.live] = np.ldexp(network.strengths, self.outputs)
+        return self._of_inputs(network.weights).T.copy(), output
+
+    def form(self, form: Shared) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return directions, strengths and linear part, shapes (d, q), (q, k) and (d, k)."""
+        form = form.without(form.strengths == 0)
+        bare = self._of_inputs(form.weights)
+        # the largest entry is taken out first: no square leaves the range
+        top = np.abs(bare).max(axis=1, initial=0.0)[:, None]
+        norms = top[:, 0] * np.sqrt(((bare / top) ** 2).sum(axis=1))
+        directions = bare / norms[:, None]
+        largest = np.abs(directions).argmax(axis=1)
+        directions *= np.sign(directions[np.arange(len(directions)), largest])[:, None]
+        strengths, linear = np.zeros((len(norms), self.k)), np.zeros((self.d, self.k))
+        strengths[:, self.live] = np.ldexp(2 * form.strengths * norms[:, None], self.outputs)
+        linear[np.ix_(self.used, self.live)] = np.ldexp(form.linear, self.outputs - self.inputs[:, None])
+        return directions.T.copy(), strengths, linear
+
+    def relative(self, left: np.ndarray, deviation: np.ndarray) -> float:
+        """Return |R| / |Y| over all outputs, from the deviations of each in the units of the fit."""
+        unit = np.ldexp(1.0, self.outputs - self.outputs.max())
+        return float(np.sqrt(((left * unit) ** 2).sum() / ((deviation * unit) ** 2).sum()))
+
+    def _of_inputs(self, weights: np.ndarray) -> np.ndarray:
+        found = np.zeros((len(weights), self.d))
+        found[:, self.used] = np.ldexp(weights, -self.inputs)
+        return found
