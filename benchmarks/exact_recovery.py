@@ -5,6 +5,7 @@ Run from the repository root::
     python -m benchmarks.exact_recovery                           # (20, 100) and (50, 200), n = 5,000, d = 50
     python -m benchmarks.exact_recovery --cells 50x100 100x200 --seeds 100:120 --n 50000 --d 100
     python -m benchmarks.exact_recovery --grid --seeds 0:3        # the one-layer grid of Figure 1: hours
+    python -m benchmarks.exact_recovery --outputs 10 --cells 20x100 50x200 100x500 --n 50000 --d 100  # Figure 2's networks
     python -m benchmarks.exact_recovery --show FILE               # the table of what was measured
 
 Positive signs: ``planted.release_instance``, whose networks and inputs are those of the paper. Mixed signs:
@@ -31,13 +32,13 @@ from recovery.networks.exact import fit_exact
 
 STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 ATOL = {"float64": 1e-9, "float32": 1e-6}
-KEY = ("m", "s", "signs", "n", "d", "labels", "seed")
+KEY = ("m", "s", "signs", "n", "d", "labels", "outputs", "seed")
 
 
-def instance(m: int, s: int, signs: str, n: int, d: int, labels: str, seed: int) -> tuple[Any, Any, Any]:
+def instance(m: int, s: int, signs: str, n: int, d: int, labels: str, outputs: int, seed: int) -> tuple[Any, Any, Any]:
     """Return inputs, targets and the planted network."""
-    if signs == "positive":
-        return planted.release_instance(m, s, seed, n=n, d=d, labels=labels)
+    if signs == "positive" or outputs > 1:
+        return planted.release_instance(m, s, seed, n=n, d=d, n_outputs=outputs, labels=labels)
     X = planted.gaussian_inputs(n, d, rng=1000 + seed)
     truth = planted.sparse_network(d, m, s, signs="mixed", rng=seed)
     return X, truth(X).astype(labels).astype("float64"), truth
@@ -77,7 +78,7 @@ def show(rows: list[dict[str, Any]]) -> str:
     for row in rows:
         cells.setdefault(tuple(row[key] for key in KEY[:-1]), []).append(row)
     lines = []
-    for (m, s, signs, n, d, labels), found in sorted(cells.items(), key=lambda item: str(item[0][2:]) + f"{item[0]}"):
+    for (m, s, signs, n, d, labels, outputs), found in sorted(cells.items(), key=lambda item: str(item[0][2:]) + f"{item[0]}"):
         spent = [row["seconds"] for row in found]
         failed = [str(row["seed"]) for row in found if not row["exact"]]
         false = sum(row["success"] and not row["exact"] for row in found)
@@ -88,6 +89,7 @@ def show(rows: list[dict[str, Any]]) -> str:
                 f"{n:,}",
                 d,
                 labels,
+                outputs,
                 f"{sum(row['exact'] for row in found)} of {len(found)}",
                 f"{sum(row['network'] for row in found)} of {len(found)}",
                 f"{min(spent):.1f} / {statistics.median(spent):.1f} / {max(spent):.1f}",
@@ -102,6 +104,7 @@ def show(rows: list[dict[str, Any]]) -> str:
         "n",
         "d",
         "labels",
+        "outputs",
         "kink form exact",
         "network exact",
         "seconds, min / median / max",
@@ -117,7 +120,7 @@ def read(path: Path) -> list[dict[str, Any]]:
     rows = []
     for line in path.read_text().splitlines() if path.exists() else ():
         try:
-            rows.append(json.loads(line))
+            rows.append({"outputs": 1, **json.loads(line)})
         except json.JSONDecodeError:
             continue
     return rows
@@ -138,6 +141,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--n", type=int, default=5000)
     parser.add_argument("--d", type=int, default=50)
     parser.add_argument("--labels", default="float64", choices=tuple(ATOL))
+    parser.add_argument("--outputs", type=int, default=1, help="more than 1: a sparse output layer, signs as drawn")
     parser.add_argument("--time-limit", type=float, default=None)
     parser.add_argument("--search-steps", type=int, default=None)
     parser.add_argument("--out", type=Path, default=Path("exact_recovery.jsonl"))
@@ -157,7 +161,7 @@ def main(arguments: list[str] | None = None) -> None:
     for m, s in cells:
         for signs in chosen.signs:
             for seed in range(first, last):
-                values = (m, s, signs, chosen.n, chosen.d, chosen.labels, seed)
+                values = (m, s, signs, chosen.n, chosen.d, chosen.labels, chosen.outputs, seed)
                 if values in done:
                     continue
                 row = measure(dict(zip(KEY, values, strict=True)), options)

@@ -17,7 +17,7 @@ from planted.base.arrays import EPS
 from recovery.networks.exact.joint import Shared, System, deviations, polished
 from recovery.networks.exact.model import Inputs, Lines
 from recovery.networks.exact.neurons import orientations
-from recovery.networks.exact.rounds import AT_ROUNDING, EXACT, NEARLY, Fit
+from recovery.networks.exact.rounds import AT_ROUNDING, EXACT, Fit
 
 __all__ = ["CallerUnits", "Joint", "Outputs", "Scalar", "recovered"]
 
@@ -34,6 +34,8 @@ CLEAR = 6.0
 """Strengths stay where they are so many deviations from 0: labels in float32."""
 SURE = 50.0
 """Numbers are taken for equal within so many deviations where that decides orientations."""
+PASSES = 6
+"""Largest number of times that outputs are weighted anew."""
 FAILURES = 3
 """Outputs that may fail before the first succeeds: then no more are tried."""
 
@@ -191,14 +193,19 @@ class _State:
 def _together(data: Outputs, units: np.ndarray) -> _State:
     """Fit all outputs to lines of these directions: strengths first, then lines and strengths.
 
-    Outputs that the lines miss have no say in where the lines point.
+    Outputs are weighted by the residual they have, which is rounding or not: those that the lines miss have little say
+    in where the lines point.
     """
     form = Shared.of_lines(data.inputs, units, data.count)
     form, R, system = polished(data.inputs, data.Y, form, System.of(data.inputs, form, data.noise), 1)
-    missed = deviations(R) > np.maximum(NEARLY * data.deviation, 3 * data.rounding)
-    if not missed.all():
-        system = replace(system, noise=np.where(missed, np.inf, data.noise))
+    for _ in range(PASSES):
+        left = deviations(R)
+        system = replace(system, noise=np.maximum(data.noise, left))
         form, R, system = polished(data.inputs, data.Y, form, system)
+        reached = deviations(R)
+        if (reached <= data.limit).all() or (reached > 0.5 * left).all():
+            break
+    system = replace(system, noise=data.noise)
     return _State(form, R, system, np.flatnonzero(deviations(R) > data.limit))
 
 
