@@ -25,8 +25,8 @@ SLOW = 0.99
 """Steps end once one leaves more than this share of the squared residual."""
 TURNED = 1e-6
 """The Gram matrix is made anew once a step has changed an entry of a line by more than this."""
-JITTER = 1e-14
-"""First multiple of the diagonal that is added where columns are dependent."""
+DEPENDENT = 1e-14
+"""Eigenvalues below this share of the largest count as zero where columns are dependent."""
 ROUNDING = 4e-16
 """Relative residual that leaves nothing to gain: about two units of the last place."""
 
@@ -253,36 +253,39 @@ class System:
 
 @dataclass(frozen=True, eq=False)
 class _Factor:
-    """Cholesky's factor of a matrix whose rows and columns were divided by the roots of its diagonal."""
+    """Cholesky's factor, or else the pseudoinverse, of a matrix with its rows and columns over the diagonal's roots."""
 
     factor: Any
     scale: np.ndarray
+    inverse: np.ndarray | None = None
 
     def solve(self, right: np.ndarray) -> np.ndarray:
         """Solve for one right side, or for columns."""
         if not len(self.scale):
             return np.zeros_like(right)
         scale = self.scale if right.ndim == 1 else self.scale[:, None]
+        if self.inverse is not None:
+            return self.inverse @ (right / scale) / scale
         return scipy.linalg.cho_solve(self.factor, right / scale, check_finite=False) / scale
 
 
 def _factor(matrix: np.ndarray, *, strict: bool = False) -> _Factor:
-    """Factorise; where columns are dependent, fail (strict) or add the smallest multiple of the diagonal that helps."""
+    """Factorise; where columns are dependent, fail (strict) or invert what is left of the matrix without them."""
     diagonal = np.diag(matrix)
-    if strict and not (diagonal > 0).all():
+    positive = diagonal > 0
+    if strict and not positive.all():
         raise np.linalg.LinAlgError("a column is zero, or depends on others")
-    scale = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    # what cancellation left of a column that depends on others may even be negative: it has no weight then
+    scale = np.sqrt(np.where(positive, diagonal, diagonal.max(initial=1.0)))
     if not len(scale):
         return _Factor(None, scale)
-    scaled, jitter = matrix / np.outer(scale, scale), 0.0
-    while True:
-        try:
-            more = jitter * np.eye(len(scale)) if jitter else 0.0
-            return _Factor(scipy.linalg.cho_factor(scaled + more, check_finite=False), scale)
-        except np.linalg.LinAlgError:
-            if strict or jitter > 1:
-                raise
-            jitter = max(30 * jitter, JITTER)
+    scaled = matrix / np.outer(scale, scale)
+    try:
+        return _Factor(scipy.linalg.cho_factor(scaled, check_finite=False), scale)
+    except np.linalg.LinAlgError:
+        if strict:
+            raise
+    return _Factor(None, scale, np.linalg.pinv(scaled, rcond=DEPENDENT, hermitian=True))
 
 
 def polished(
