@@ -13,7 +13,7 @@ from planted.base import arrays
 from recovery import Status
 from recovery.networks.exact import ExactFit, fit_exact
 from recovery.networks.exact.joint import Shared, System, evaluated, polished
-from recovery.networks.exact.model import Inputs
+from recovery.networks.exact.model import Inputs, Lines
 from recovery.networks.exact.outputs import Outputs, recovered
 from recovery.networks.exact.rounds import Fit
 
@@ -205,6 +205,15 @@ def test_time_limit_and_callback_end_the_fit():
     assert len(seen) == 1
 
 
+@pytest.mark.parametrize("power", [0, 200])
+def test_the_record_is_in_the_units_of_all_outputs(power):
+    X, Y, _ = problem()
+    found = fit(X, np.ldexp(Y, power))
+    whole = float((Y**2).sum()) * 2.0 ** (2 * power)
+    assert found.history["objective"][0] < 0.01 * whole
+    assert found.history["objective"][-1] == pytest.approx(0.5 * whole * found.relative_residual**2, rel=20, abs=0)
+
+
 def test_nothing_to_find():
     X, Y, _ = problem(n=50)
     zero = fit(X, 0 * Y)
@@ -320,9 +329,7 @@ def test_lines_that_a_mixture_misses_come_from_single_outputs(mixture):
     strengths = form.strengths[[len(support) > 1 for support in form.supports]]
     asked = []
 
-    def scalar(weights, start):
-        from recovery.networks.exact.model import Lines
-
+    def scalar(weights, start, again):
         alone = np.count_nonzero(weights) == 1
         asked.append((np.flatnonzero(weights).tolist(), start is not None))
         amounts = strengths @ weights
@@ -348,9 +355,7 @@ def test_lines_found_twice_become_one():
     off = [len(support) > 1 for support in form.supports]
     directions, strengths = form.directions[:, off].T, form.strengths[off]
 
-    def scalar(weights, start):
-        from recovery.networks.exact.model import Lines
-
+    def scalar(weights, start, again):
         if np.count_nonzero(weights) > 1:
             return Fit(Lines.none(10), 1.0, False)
         turned = directions + 1e-5 * np.flatnonzero(weights)[0] * (directions != 0) * np.arange(10)

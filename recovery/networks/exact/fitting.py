@@ -100,7 +100,7 @@ class _Progress(Recorder):
     KEYS: ClassVar[tuple[str, ...]] = ("psnr_db", "objective", "nonzeros", "neurons", "start")
 
     def __init__(
-        self, peak: float, rows: int, unit: int, time_limit: float | None, callback: Callable[[FitState], Any] | None
+        self, peak: float, rows: float, unit: int, time_limit: float | None, callback: Callable[[FitState], Any] | None
     ) -> None:
         super().__init__(None, time_limit, callback)
         self.peak, self.rows, self.unit, self.start = peak, rows, unit, 0
@@ -459,20 +459,24 @@ def _several(
     shared = Data(small, Y[0])
     outputs = Outputs.of(shared.double, Y, np.array([_rounding(Y[output]) for output in range(len(live))]))
 
-    def scalar(weights: np.ndarray, start: Lines | None) -> Fit:
+    caller = CallerUnits(used, exponents, live, peaks, int(X.shape[1]), int(y.shape[1]))
+    progress.unit = caller.top
+    total = caller.squares(outputs.deviation) * int(X.shape[0])
+
+    def scalar(weights: np.ndarray, start: Lines | None, again: bool) -> Fit:
         mixture, rounding = outputs.mixed(weights)
         alone = np.count_nonzero(weights) == 1
         # half of the weights are in the first layer, and one of many outputs has few of those
         count = s // 2 if not alone else s // min(2 * len(live), 8)
         shift = _shift(small, mixture, max(4, min(count, m * len(used))))
         data = shared.other(xp.ldexp(mixture, shift), math.ldexp(rounding, shift))
-        progress.peak = float(xp.abs(data.y).max())
+        # its residual, as a share of it, is put on record as that of all outputs
+        progress.peak, progress.rows = float(xp.abs(data.y).max()), total / data.deviation**2
         if start is not None:
             return rounds(data, start.times(shift), most, progress.round)
-        return _starts(data, m, steps, restarts if alone else 0, most, draw, progress)
+        return _starts(data, m, steps, restarts if again else 0, most, draw, progress)
 
     joint = recovered(outputs, scalar, lambda: progress.stop is not None, draw)
-    caller = CallerUnits(used, exponents, live, peaks, int(X.shape[1]), int(y.shape[1]))
     directions, strengths, linear = (arrays.from_numpy_like(part, X) for part in caller.form(joint.form))
     form, network = KinkForm(directions, strengths, linear), None
     status, note = Status.EXACT, ""
