@@ -96,8 +96,7 @@ def test_the_page_has_the_table_that_the_command_makes():
 
 MANY = {
     "recovery/networks/exact/fitting.py:_answer": "all parts of one fit meet here once",
-    "recovery/networks/exact/fitting.py:_network": "the same",
-    "recovery/networks/exact/fitting.py:_starts": "the same",
+    "recovery/networks/exact/noise.py:within": "the same",
 }
 """Functions that take more than six arguments by position, and why."""
 

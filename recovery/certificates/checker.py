@@ -283,12 +283,17 @@ def _network(kind: str, claim: dict, data: dict, proof: dict, budget: Budget, so
     # the entries are rounded to multiples of 2^-bits: that moves the matrix by at most the root of its size / 2^(bits+1)
     goal = sigma + Fraction(isqrt(len(chosen) * net.size) + 1, 2 ** (bits + 1))
     _need(_least_square(_gram(columns), goal**2 * 4**bits), "sigma is not proved by these rows: it may be smaller")
-    where = f"the {rows.count} x {rows.inputs} matrix X and the targets y of the {'file' if rows.inside else 'data file'}"
+    where = (
+        f"the {rows.count} x {rows.inputs} matrix X and the targets y of the {'file' if rows.inside else 'data file'}"
+    )
     lines, within = "it has no gates", ""
     if net.lines:
         radius, reach = min(line.radius for line in net.lines), min(line.reach for line in net.lines)
         lines = f"no gate changes on any row while each of its {len(net.lines)} lines moves by at most its radius, "
-        lines, within = f"{lines}{_show(radius, False)} or more", f" whose lines are within reach, {_show(reach, False)} or more,"
+        lines, within = (
+            f"{lines}{_show(radius, False)} or more",
+            f" whose lines are within reach, {_show(reach, False)} or more,",
+        )
     alone = all(away <= line.radius for line in net.lines)
     one = ", and exactly one of them has the least residual" if alone else ""
     return (
@@ -363,7 +368,9 @@ class Network:
         found, at = [], 0
         for part in parts:
             end = at + len(part["inputs"])
-            found.append([one << (self.powers[i] - low) for i, one in zip(part["inputs"], numbers[at:end], strict=True)])
+            found.append(
+                [one << (self.powers[i] - low) for i, one in zip(part["inputs"], numbers[at:end], strict=True)]
+            )
             at = end
         self.linear = dict(zip(parts[0]["inputs"], found[0], strict=True))
         self.axes = dict(zip(parts[1]["inputs"], found[1], strict=True))

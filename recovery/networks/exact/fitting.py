@@ -108,7 +108,7 @@ class _Progress(Recorder):
     KEYS: ClassVar[tuple[str, ...]] = ("psnr_db", "objective", "nonzeros", "neurons", "start")
 
     def __init__(
-        self, peak: float, rows: int, unit: int, time_limit: float | None, callback: Callable[[FitState], Any] | None
+        self, peak: float, rows: float, unit: int, time_limit: float | None, callback: Callable[[FitState], Any] | None
     ) -> None:
         super().__init__(None, time_limit, callback)
         self.peak, self.rows, self.unit, self.start = peak, rows, unit, 0
@@ -176,6 +176,17 @@ class _Units:
         found = np.zeros((*weights.shape[:-1], self.d))
         found[..., self.used] = np.ldexp(weights, self.y - self.inputs)
         return found
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What is asked for: the size of the answer, and how much may be done."""
+
+    m: int
+    s: int
+    steps: int
+    restarts: int
+    most: int
 
 
 def fit_exact(
@@ -275,17 +286,18 @@ def fit_exact(
     draw = arrays.generator(rng)
     if s == 0 or not bool((y != 0).any()) or not bool((X != 0).any()):
         return _nothing(X, y, Status.ZERO_SPARSITY if s == 0 else Status.ZERO_DATA)
+    task = _Task(m, s, search_steps, restarts, max_rounds)
     if y.ndim == 2:
         progress = _Progress(1.0, int(X.shape[0]), 0, time_limit, callback)
-        several = _several(X, y, m, s, (search_steps, restarts, max_rounds), draw, progress)
+        several = _several(X, y, task, draw, progress)
         note = f"{several.message}; no certificate: y of shape {tuple(y.shape)} has several outputs"
         return replace(several, message=note) if certify else several
     scaled_X, scaled_y, units = _scaled(X, y, s)
     data = Data(scaled_X, scaled_y, _rounding(scaled_y))
     progress = _Progress(float(xp.abs(scaled_y).max()), int(X.shape[0]), units.y, time_limit, callback)
     side = one_side(data.quadratic, data.quadratic.project(data.targets(data.single), 15))
-    fit = _starts(data, m, s, side, search_steps, restarts, max_rounds, draw, progress)
-    answer = _answer(X, y, data, fit, units, m, s, side, max_rounds, progress, draw)
+    fit = _starts(data, task, side, draw, progress)
+    answer = _answer(X, y, data, fit, units, task, side, draw, progress)
     return _certified(answer, *given, data.double, units) if certify else answer
 
 
@@ -350,38 +362,30 @@ def _rounding(y: Any) -> float:
     return size(xp.where(y == 0, 0.0, unit)) / math.sqrt(12)
 
 
-def _starts(
-    data: Data,
-    m: int,
-    s: int,
-    side: float,
-    steps: int,
-    restarts: int,
-    most: int,
-    draw: np.random.Generator,
-    progress: _Progress,
-) -> Fit:
+def _starts(data: Data, task: _Task, side: float, draw: np.random.Generator, progress: _Progress) -> Fit:
     """Search and polish from one start after the other until a fit is exact; return the best."""
     target = data.targets(data.single)
-    count = min(2 * m, max(ATOMS, m))
+    count = min(2 * task.m, max(ATOMS, task.m))
     signs = np.full(count, side) if side else np.where(np.arange(count) % 2, 1.0, -1.0)
     weights = (count + 2) * data.single.n_inputs
     best: Fit | None = None
     done = False
-    for start in range(restarts + 1):
+    for start in range(task.restarts + 1):
         if done or (progress.stop is not None and best is not None):
             break
         progress.start = start
         if progress.stop is None:
-            model = search(data.X_single, target, signs, steps, draw, lambda sd, _: progress.batch(sd, count, weights))
+            model = search(
+                data.X_single, target, signs, task.steps, draw, lambda sd, _: progress.batch(sd, count, weights)
+            )
         else:
             model = Lines.none(data.single.n_inputs)
-        n, wanted = data.single.n_samples, max(LEAST_ROWS, ROWS_EACH * (2 * data.single.n_inputs + s))
+        n, wanted = data.single.n_samples, max(LEAST_ROWS, ROWS_EACH * (2 * data.single.n_inputs + task.s))
         if 1.5 * wanted < n and progress.stop is None:
             part = data.part(np.sort(draw.choice(n, wanted, replace=False)))
-            model = rounds(part, model, most, progress.round, hurried=True).model
+            model = rounds(part, model, task.most, progress.round, hurried=True).model
         quiet = Quiet(data.X_single, max(NEARLY * data.deviation, 3 * data.rounding))
-        fit = rounds(data, model, most if progress.stop is None else 0, progress.round, quiet)
+        fit = rounds(data, model, task.most if progress.stop is None else 0, progress.round, quiet)
         # surplus lines that cancel reach a residual of rounding, too: another start may need none
         done = fit.exact and _determined(data, fit)[0].success
         if best is None or done or fit.relative < best.relative:
@@ -397,21 +401,19 @@ def _answer(
     data: Data,
     fit: Fit,
     units: _Units,
-    m: int,
-    s: int,
+    task: _Task,
     side: float,
-    most: int,
-    progress: _Progress,
     draw: np.random.Generator,
+    progress: _Progress,
 ) -> ExactFit:
     """Put a fit into the caller's units, and into a network of at most m neurons and s weights."""
     form = _kink_form(X, fit.model, units)
     neurons, relative, note = _network(data, fit, draw) if fit.exact else (None, fit.relative, "")
-    if neurons is None or neurons.size[0] > m or neurons.size[1] > s:
-        best = within(data, fit, neurons, m, s, side, most, draw, progress)
+    if neurons is None or neurons.size[0] > task.m or neurons.size[1] > task.s:
+        best = within(data, fit, neurons, task.m, task.s, side, task.most, draw, progress)
         network = _in_units(X, best.neurons, units)
         status = progress.stop or best.status(fit)
-        message = "; ".join(part for part in (status.value, note, best.note(fit, m, s)) if part)
+        message = "; ".join(part for part in (status.value, note, best.note(fit, task.m, task.s)) if part)
         return ExactFit(
             network,
             form if fit.exact else network.kink_form(),
@@ -484,11 +486,9 @@ def _in_units(X: Any, neurons: Neurons, units: _Units) -> ReLUNetwork:
     return ReLUNetwork([arrays.from_numpy_like(hidden, X), arrays.from_numpy_like(neurons.signs, X)])
 
 
-def _several(
-    X: Any, y: Any, m: int, s: int, limits: tuple[int, int, int], draw: np.random.Generator, progress: _Progress
-) -> ExactFit:
+def _several(X: Any, y: Any, task: _Task, draw: np.random.Generator, progress: _Progress) -> ExactFit:
     """Fit several outputs: scalar fits of mixtures of them, then all together."""
-    xp, (steps, restarts, most) = arrays.namespace(X), limits
+    xp, m, s = arrays.namespace(X), task.m, task.s
     small, used, exponents = _scaled_inputs(X)
     live = np.flatnonzero(arrays.to_numpy((y != 0).any(axis=0)))
     Y = xp.ascontiguousarray(y.T)[xp.asarray(live)]
@@ -500,21 +500,25 @@ def _several(
     shared = Data(small, Y[0])
     outputs = Outputs.of(shared.double, Y, np.array([_rounding(Y[output]) for output in range(len(live))]))
 
-    def scalar(weights: np.ndarray, start: Lines | None) -> Fit:
+    caller = CallerUnits(used, exponents, live, peaks, int(X.shape[1]), int(y.shape[1]))
+    progress.unit = caller.top
+    total = caller.squares(outputs.deviation) * int(X.shape[0])
+
+    def scalar(weights: np.ndarray, start: Lines | None, again: bool) -> Fit:
         mixture, rounding = outputs.mixed(weights)
         alone = np.count_nonzero(weights) == 1
         # half of the weights are in the first layer, and one of many outputs has few of those
         count = s // 2 if not alone else s // min(2 * len(live), 8)
         shift = _shift(small, mixture, max(4, min(count, m * len(used))))
         data = shared.other(xp.ldexp(mixture, shift), math.ldexp(rounding, shift))
-        progress.peak = float(xp.abs(data.y).max())
+        # its residual, as a share of it, is put on record as that of all outputs
+        progress.peak, progress.rows = float(xp.abs(data.y).max()), total / data.deviation**2
         if start is not None:
-            return rounds(data, start.times(shift), most, progress.round)
+            return rounds(data, start.times(shift), task.most, progress.round)
         side = one_side(data.quadratic, data.quadratic.project(data.targets(data.single), 15))
-        return _starts(data, m, s, side, steps, restarts if alone else 0, most, draw, progress)
+        return _starts(data, task if again else replace(task, restarts=0), side, draw, progress)
 
     joint = recovered(outputs, scalar, lambda: progress.stop is not None, draw)
-    caller = CallerUnits(used, exponents, live, peaks, int(X.shape[1]), int(y.shape[1]))
     directions, strengths, linear = (arrays.from_numpy_like(part, X) for part in caller.form(joint.form))
     form, network = KinkForm(directions, strengths, linear), None
     status, note = Status.EXACT, ""

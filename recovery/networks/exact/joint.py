@@ -106,9 +106,7 @@ def deviations(R: Any) -> np.ndarray:
     return arrays.to_numpy(xp.sqrt((R * R).mean(axis=1)))
 
 
-def _columns(
-    inputs: Inputs, model: Shared, atom: np.ndarray, coordinate: np.ndarray
-) -> Iterator[tuple[slice, Any]]:
+def _columns(inputs: Inputs, model: Shared, atom: np.ndarray, coordinate: np.ndarray) -> Iterator[tuple[slice, Any]]:
     """Yield phi'(u_j . x) x_i for the entries (atom, coordinate), phi(u_j . x), and x_i, as rows, in blocks."""
     xp = inputs.xp
     atom_on, coordinate_on = xp.asarray(atom), xp.asarray(coordinate)
@@ -221,7 +219,9 @@ class System:
         smaller = replace(model, strengths=strengths, kept=kept, linear=linear)
         for output in range(model.strengths.shape[1]):
             all_on, on = self.active(model, output), self.active(smaller, output)
-            values = np.concatenate([model.strengths[model.kept[:, output], output], model.linear[self.straight, output]])
+            values = np.concatenate(
+                [model.strengths[model.kept[:, output], output], model.linear[self.straight, output]]
+            )
             found = _factor(self.Q[np.ix_(on, on)]).solve(self.Q[np.ix_(on, all_on)] @ values)
             count = int(kept[:, output].sum())
             strengths[kept[:, output], output] = found[:count]
@@ -288,9 +288,7 @@ def _factor(matrix: np.ndarray, *, strict: bool = False) -> _Factor:
     return _Factor(None, scale, np.linalg.pinv(scaled, rcond=DEPENDENT, hermitian=True))
 
 
-def polished(
-    inputs: Inputs, Y: Any, model: Shared, system: System, steps: int = 6
-) -> tuple[Shared, Any, System]:
+def polished(inputs: Inputs, Y: Any, model: Shared, system: System, steps: int = 6) -> tuple[Shared, Any, System]:
     """Make Gauss-Newton steps for all outputs together; return the best model, its residual, and its equations.
 
     Parameters

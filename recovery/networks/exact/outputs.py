@@ -21,8 +21,8 @@ from recovery.networks.exact.rounds import AT_ROUNDING, EXACT, Fit
 
 __all__ = ["CallerUnits", "Joint", "Outputs", "Scalar", "recovered"]
 
-Scalar = Callable[[np.ndarray, Lines | None], Fit]
-"""Fits a mixture of the outputs, with these weights, from the start of a search (None) or from a model."""
+Scalar = Callable[[np.ndarray, Lines | None, bool], Fit]
+"""Fits a mixture of the outputs with these weights: from a model, or (None) from a search, which may be repeated."""
 
 SAME, SAME_ROUNDED = 1e-6, 1e-4
 """Lines of two scalar fits closer than this are one (radians): labels in float64, and in float32."""
@@ -36,8 +36,8 @@ SURE = 50.0
 """Numbers are taken for equal within so many deviations where that decides orientations."""
 PASSES = 6
 """Largest number of times that outputs are weighted anew."""
-FAILURES = 3
-"""Outputs that may fail before the first succeeds: then no more are tried."""
+FAILURES = 2
+"""Outputs that may fail before the first succeeds: then no more are tried. Noise is in all of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,34 +147,36 @@ def recovered(data: Outputs, scalar: Scalar, stopped: Callable[[], bool], rng: n
     """
     d, k = data.inputs.n_inputs, data.count
     weights = rng.uniform(0.5, 1.5, k) * np.where(rng.random(k) < 0.5, -1.0, 1.0) / data.deviation
-    fit = scalar(weights, None)
+    fit = scalar(weights, None, False)
     rested, fits = fit.rested, 1
-    known = fit.model.units if fit.exact else np.zeros((0, d))
-    hints = np.zeros((0, d)) if fit.exact else fit.model.units
+    known, hints = (fit.model.units, np.zeros((0, d))) if fit.exact else (np.zeros((0, d)), fit.model.units)
     state = _together(data, known)
-    failures, tried = 0, np.zeros(k, dtype=bool)
+    failures, tries = 0, np.zeros(k, dtype=int)
     while len(state.open) and not stopped():
-        waiting = state.open[~tried[state.open]]
-        if not len(waiting) or (failures == FAILURES and not len(known)):
+        # searches are repeated for outputs that have failed, once there are lines
+        waiting = state.open[tries[state.open] < (2 if len(known) else 1)]
+        if not len(waiting) or (failures >= FAILURES and not len(known)):
             break
-        output = int(waiting[data.deviation[waiting].argmax()])
-        tried[output] = True
+        output = int(waiting[np.lexsort((-data.deviation[waiting], tries[waiting]))[0]])
         alone = (np.arange(k) == output) / data.deviation[output]
         start = _start(data, np.concatenate([known, _new(known, hints, NEAR)]), alone)
         if start is not None:
-            fit = scalar(alone, start)
+            fit = scalar(alone, start, False)
         if (start is None or not fit.exact) and not stopped():
-            fit = scalar(alone, None)
+            fit = scalar(alone, None, tries[output] > 0)
+        tries[output] += 1
         rested = rested and fit.rested
         if not fit.exact:
             failures += 1
             hints = np.concatenate([hints, _new(hints, fit.model.units, NEAR)])
             continue
-        more = _new(known, fit.model.units, SAME_ROUNDED if data.rounding[output] else SAME)
         fits += 1
-        if len(more):  # then an output that failed before may be another matter
-            known, tried = np.concatenate([known, more]), np.zeros(k, dtype=bool)
+        more = _new(known, fit.model.units, SAME_ROUNDED if data.rounding[output] else SAME)
+        if len(more):
+            known = np.concatenate([known, more])
             state = _together(data, known)
+        else:  # it needs no other lines, and yet the joint fit misses it: nothing more is to be had from it
+            tries[output] = 2
     if len(state.open) and len(hints):
         state = _together(data, np.concatenate([known, _new(known, hints, NEAR)]))
     return _finished(data, state, fits > 1, rested, rng)
@@ -394,8 +396,16 @@ class CallerUnits:
 
     def relative(self, left: np.ndarray, deviation: np.ndarray) -> float:
         """Return |R| / |Y| over all outputs, from the deviations of each in the units of the fit."""
-        unit = np.ldexp(1.0, self.outputs - self.outputs.max())
-        return float(np.sqrt(((left * unit) ** 2).sum() / ((deviation * unit) ** 2).sum()))
+        return float(np.sqrt(self.squares(left) / self.squares(deviation)))
+
+    @property
+    def top(self) -> int:
+        """The largest power of two of the outputs."""
+        return int(self.outputs.max())
+
+    def squares(self, deviations: np.ndarray) -> float:
+        """Return the sum of the squares of such deviations, in units of 2^(2 top)."""
+        return float((np.ldexp(deviations, self.outputs - self.top) ** 2).sum())
 
     def _of_inputs(self, weights: np.ndarray) -> np.ndarray:
         found = np.zeros((len(weights), self.d))

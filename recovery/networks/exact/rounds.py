@@ -179,9 +179,7 @@ def rounds(
         calm = deviation > CALM * before
         before = deviation
         bear = calm and (born or not changed or count % 3 == 0)
-        model, r, changed, born = _round(
-            data, inputs, y, model, r, deviation, first=count == 0, bear=bear, split=calm
-        )
+        model, r, changed, born = _round(data, inputs, y, model, r, deviation, first=count == 0, bear=bear, split=calm)
         if report(model, deviation):
             break
         if hurried and idle > 2 and inputs.dtype == np.float32:
