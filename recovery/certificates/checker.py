@@ -273,7 +273,8 @@ def _network(kind: str, claim: dict, data: dict, proof: dict, budget: Budget, so
     _need(sigma > 0 and residual >= 0, "sigma is not above 0, or the residual is below 0")
     away = 2 * residual / sigma  # those of no larger residual are not farther away
     _need(all(away <= line.reach for line in net.lines), "sigma times a reach is not twice the residual or more")
-    chosen, bits = _indices(proof.get("rows"), rows.count), proof.get("bits")
+    chosen: list[int] = _indices(proof.get("rows"), rows.count)
+    bits: Any = proof.get("bits")
     _need(type(bits) is int and 1 <= bits <= 400, "bits is no integer from 1 to 400")
     _need(len(chosen) >= net.size > 0, "there are no weights, or fewer rows than weights")
     _plan_network(rows, len(chosen), bits, budget)
@@ -356,7 +357,7 @@ class Network:
             _need(line["gate"] in ("abs", "relu"), "a gate is neither 'abs' nor 'relu'")
             _need(type(line["sign"]) is int and line["sign"] in (1, -1), "a sign is neither 1 nor -1")
             parts.append(line)
-        texts = []
+        texts: list[list[Any]] = []
         for part in parts:
             places, weights = _indices(part["inputs"], inputs), part["weights"]
             fits = isinstance(weights, list) and len(weights) == len(places)
@@ -562,17 +563,17 @@ class Source:
 
     def content(self, rows: int, columns: int) -> bytes:
         """Return the bytes of the numbers, row by row."""
-        _need(self.data is not None, "its data are not in it, and no data file was named")
-        if isinstance(self.data, bytes):
-            content = self.data
-        else:
-            shape = (rows, columns)
+        content = self.data
+        if isinstance(content, (str, os.PathLike)):
+            name, shape = os.fspath(content), (rows, columns)
             try:
-                with open(self.data, "rb") as file:
+                with open(name, "rb") as file:
                     _need(_shape(file) == shape, f"its data file holds no {rows} x {columns} array of float64 (.npy)")
                     content = file.read(8 * rows * columns + 1)
             except OSError as error:
-                raise Refused(f"its data file {os.fspath(self.data)} cannot be read ({error.strerror})") from error
+                raise Refused(f"its data file {name} cannot be read ({error.strerror})") from error
+        if content is None:
+            raise Refused("its data are not in it, and no data file was named")
         _need(len(content) == 8 * rows * columns, "the data are not as long as they should be")
         return content
 

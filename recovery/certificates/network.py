@@ -246,10 +246,10 @@ def network_distance(certificate: Certificate, network: KinkForm | ReLUNetwork) 
         return none
     squares = 0.0
     for part, weights in ((claim["linear"], net.linear), (claim["axes"], net.axes)):
-        own = {i: float(Fraction(text)) for i, text in zip(part["inputs"], part["weights"], strict=True)}
-        if any(i not in own and value != 0 for i, value in weights.items()):
+        known = {i: float(Fraction(text)) for i, text in zip(part["inputs"], part["weights"], strict=True)}
+        if any(i not in known and value != 0 for i, value in weights.items()):
             return none
-        squares += sum((units[i] * (value - weights.get(i, 0.0))) ** 2 for i, value in own.items())
+        squares += sum((units[i] * (value - weights.get(i, 0.0))) ** 2 for i, value in known.items())
     inside, same, left = True, True, list(net.lines)
     for line in lines:
         own = np.zeros(d)
@@ -318,7 +318,7 @@ def _structure(network: Any, X: np.ndarray, linear: Any, axes: Any) -> _Net:
             raise ValueError("linear and axes were given; expected them only for a kink form")
         return net
     low, high = X.min(axis=0), X.max(axis=0)
-    parts = []
+    parts: list[dict[int, float]] = []
     for name, given, found, usual in (
         ("linear", linear, net.linear, (low != 0) | (high != 0)),
         ("axes", axes, net.axes, (low < 0) & (high > 0)),
@@ -332,7 +332,7 @@ def _structure(network: Any, X: np.ndarray, linear: Any, axes: Any) -> _Net:
             why = f"which {what} on these rows" if given is None else f"which {name} leaves out"
             raise NotCertified(f"the network has a weight of {name} for input {beyond[0]}, {why}")
         parts.append({i: found.get(i, 0.0) for i in sorted(set(allowed))})
-    return _Net(*parts, net.lines)
+    return _Net(parts[0], parts[1], net.lines)
 
 
 class _Rows:
