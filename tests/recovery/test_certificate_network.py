@@ -487,9 +487,12 @@ def test_exact_fits_are_certified(labels, signs, tmp_path):
 def test_fits_without_a_proof_say_why(monkeypatch):
     X, y, _ = problem(n=2000, d=10, m=3, s=9, seed=3)
     options = {"n_neurons": 3, "sparsity": 9, "rng": 0}
-    rough = fit_exact(X, y, **options, search_steps=10, restarts=0, max_rounds=1, certify=True)
-    assert rough.certificate is None
-    assert "no certificate, since the fit is not exact" in rough.message or rough.success
+    ended = fit_exact(X, y, **options, time_limit=0, certify=True)
+    assert ended.certificate is None
+    assert ended.message.endswith("no certificate, since the fit is not exact")
+    several = fit_exact(X, np.column_stack([y, y]), **options, time_limit=0, certify=True)
+    assert several.certificate is None
+    assert several.message.endswith("no certificate: y of shape (2000, 2) has several outputs")
 
     def refuse(*args, **kwargs):
         raise NotCertified("row(s) 4 lie on the hyperplane of line 0 (inputs 1, 2), where its gate is not determined")
