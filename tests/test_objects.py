@@ -148,6 +148,7 @@ ON_CPU = {
         if "checkerboard" in planted.INR_SOURCES
         else planted.INRImage("dots", np.eye(4))
     ),
+    "NetworkDistance": lambda: certificates.NetworkDistance(True, True, 0.5),
     "ExactMethod": lambda: networks.ExactMethod(search_steps=100),
     "NetworkMatch": lambda: planted.match_networks(network(), network()),
     "SupportMatch": lambda: planted.match_supports([1, 2], [2]),

@@ -219,7 +219,7 @@ class Certificate:
 
     @property
     def error_bound(self) -> float:
-        """Of a network: 2 |y - f| / sigma_min; those within reach whose residual is no larger are at most so far away."""
+        """Of a network: 2 |y - f| / sigma_min, the largest distance of one within reach that fits as well."""
         residual, sigma = (rational(self._of_network(key), key) for key in ("residual", "sigma"))
         return outward(2 * residual / sigma, math.inf)
 

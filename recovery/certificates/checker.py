@@ -9,7 +9,6 @@ is estimated before the work begins.
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import os
 import re
@@ -274,13 +273,14 @@ def _network(kind: str, claim: dict, data: dict, proof: dict, budget: Budget, so
     _need(sigma > 0 and residual >= 0, "sigma is not above 0, or the residual is below 0")
     away = 2 * residual / sigma  # those of no larger residual are not farther away
     _need(all(away <= line.reach for line in net.lines), "sigma times a reach is not twice the residual or more")
-    chosen, bits = _indices(proof.get("rows"), rows.count), proof.get("bits")
+    chosen: list[int] = _indices(proof.get("rows"), rows.count)
+    bits: Any = proof.get("bits")
     _need(type(bits) is int and 1 <= bits <= 400, "bits is no integer from 1 to 400")
     _need(len(chosen) >= net.size > 0, "there are no weights, or fewer rows than weights")
     _plan_network(rows, len(chosen), bits, budget)
     columns, squares = rows.visited(chosen, bits)
     _need(squares <= residual**2, "the residual is larger than is claimed")
-    # the entries are rounded to multiples of 2^-bits: that moves the matrix by at most the root of its size / 2^(bits+1)
+    # entries are rounded to multiples of 2^-bits, so that the matrix moves by at most sqrt(its size) / 2^(bits + 1)
     goal = sigma + Fraction(isqrt(len(chosen) * net.size) + 1, 2 ** (bits + 1))
     _need(_least_square(_gram(columns), goal**2 * 4**bits), "sigma is not proved by these rows: it may be smaller")
     where = (
@@ -295,10 +295,11 @@ def _network(kind: str, claim: dict, data: dict, proof: dict, budget: Budget, so
             f" whose lines are within reach, {_show(reach, False)} or more,",
         )
     alone = all(away <= line.radius for line in net.lines)
+    error = f"(eps + {_show(residual, True)}) / {_show(sigma, False)}"
     one = ", and exactly one of them has the least residual" if alone else ""
     return (
-        f"{lines}; every network of its structure{within} and whose residual is at most eps, has its {net.size} weights "
-        f"at most (eps + {_show(residual, True)}) / {_show(sigma, False)} from those of the file{one}; for {where}"
+        f"{lines}; every network of its structure{within} and whose residual is at most eps, has its {net.size} "
+        f"weights at most {error} from those of the file{one}; for {where}"
     )
 
 
@@ -308,7 +309,7 @@ def _plan_network(rows: Rows, chosen: int, bits: int, budget: Budget) -> None:
     entries, lines = sum(len(line.inputs) for line in net.lines), len(net.lines)
     product = _multiplication(rows.long, net.long)
     budget.plan(rows.count * (rows.inputs * (2e-7 + 2 * product) + entries * 1.4 * product + lines * 4e-7))
-    budget.plan(0.0, 80.0 * BLOCK * (rows.inputs + 4) + chosen * size * 52.0)
+    budget.plan(0.0, 100.0 * BLOCK * (rows.inputs + 4) + 8.0 * rows.count * (rows.inputs + 1) + chosen * size * 52.0)
     width = (2 * (bits + 8) + 16) / 30  # digits of an entry of the Gram matrix
     budget.plan(chosen * size * (3e-7 + 1.7e-9 * size * width), chosen * size * width * 4)
     budget.plan(size**3 / 6 * _multiplication(bits + 24, bits + 24) + 1e-6 * size**2, 120.0 * size**2)
@@ -356,7 +357,7 @@ class Network:
             _need(line["gate"] in ("abs", "relu"), "a gate is neither 'abs' nor 'relu'")
             _need(type(line["sign"]) is int and line["sign"] in (1, -1), "a sign is neither 1 nor -1")
             parts.append(line)
-        texts = []
+        texts: list[list[Any]] = []
         for part in parts:
             places, weights = _indices(part["inputs"], inputs), part["weights"]
             fits = isinstance(weights, list) and len(weights) == len(places)
@@ -417,28 +418,24 @@ class Rows:
                 part = slice(start, start + BLOCK)
                 yield _transposed(self.X[part]), self.y[part]
             return
-        width, found = self.inputs + 1, sha256()
-        with self.source.opened(self.count, width) as file:
-            for start in range(0, self.count, BLOCK):
-                size = 8 * width * min(BLOCK, self.count - start)
-                content = file.read(size)
-                _need(len(content) == size, "the data file is shorter than it says")
-                found.update(content)
-                floats = array("d", content)
-                if sys.byteorder == "big":
-                    floats.byteswap()
-                shifts = [*(self.places - power for power in self.network.powers), self.places_y]
-                columns = []
-                for i, shift in enumerate(shifts):
-                    scaled = [ldexp(one, shift) for one in floats[i::width]]
-                    whole = all(map(float.is_integer, scaled))  # not so for infinity and NaN
-                    _need(whole, "a number of the data has more binary places than are claimed")
-                    small = max(max(scaled), -min(scaled)) < ldexp(1.0, self.places + LARGE) or i == self.inputs
-                    _need(small, f"an input is larger than 2^{LARGE} of its units")
-                    columns.append(list(map(int, scaled)))
-                yield columns[:-1], columns[-1]
-            _need(not file.read(1), "the data file is longer than it says")
-        _need(found.hexdigest() == self.digest, "the data are not those that the certificate is about: another SHA-256")
+        width = self.inputs + 1
+        content = self.source.content(self.count, width)
+        same = sha256(content).hexdigest() == self.digest
+        _need(same, "the data are not those that the certificate is about: they have another SHA-256")
+        shifts = [*(self.places - power for power in self.network.powers), self.places_y]
+        for start in range(0, self.count, BLOCK):
+            floats = array("d", content[8 * width * start : 8 * width * min(start + BLOCK, self.count)])
+            if sys.byteorder == "big":
+                floats.byteswap()
+            columns = []
+            for i, shift in enumerate(shifts):
+                scaled = [ldexp(one, shift) for one in floats[i::width]]
+                whole = all(map(float.is_integer, scaled))  # not so for infinity and NaN
+                _need(whole, "a number of the data has more binary places than are claimed")
+                small = max(max(scaled), -min(scaled)) < ldexp(1.0, self.places + LARGE) or i == self.inputs
+                _need(small, f"an input is larger than 2^{LARGE} of its units")
+                columns.append(list(map(int, scaled)))
+            yield columns[:-1], columns[-1]
 
     def visited(self, chosen: list[int], bits: int) -> tuple[Integers, Fraction]:
         """Check all gates; return the columns of the chosen rows in multiples of 2^-bits, and the squared residual."""
@@ -450,11 +447,13 @@ class Rows:
             near = {i: self._rounded(X[i], here, bits) for i in range(self.inputs)} if here else {}
             f, at = [0] * len(y), 0
             for i, weight in net.linear.items():
-                f = [one + weight * x for one, x in zip(f, X[i], strict=True)]
+                if weight:
+                    f = [one + weight * x for one, x in zip(f, X[i], strict=True)]
                 columns[at].extend(near.get(i, ()))
                 at += 1
             for i, weight in net.axes.items():
-                f = [one + weight * abs(x) for one, x in zip(f, X[i], strict=True)]
+                if weight:
+                    f = [one + weight * abs(x) for one, x in zip(f, X[i], strict=True)]
                 columns[at].extend(map(abs, near.get(i, ())))
                 at += 1
             for number, line in enumerate(net.lines):
@@ -507,7 +506,7 @@ def _gate(z: int, line: Line) -> int:
 
 
 def _gram(columns: Integers) -> Integers:
-    """Return the lower triangle of A'A for integer columns: rows are packed into long numbers, whose products add up."""
+    """Return the lower triangle of A'A for integer columns: rows are packed into long numbers, which are added."""
     size, count, short = len(columns), len(columns[0]), _bits(columns)
     width = (2 * short + count.bit_length() + 9) // 8  # bytes of an entry with its sign
     ones = sum(1 << (8 * width * j) for j in range(size))
@@ -562,26 +561,30 @@ class Source:
     def __init__(self, data: str | os.PathLike[str] | bytes | None) -> None:
         self.data = data
 
-    def opened(self, rows: int, columns: int) -> Any:
-        """Return the numbers, row by row, as an open file at their begin."""
-        _need(self.data is not None, "its data are not in it, and no data file was named")
-        if isinstance(self.data, bytes):
-            return io.BytesIO(self.data)
-        try:
-            file = open(self.data, "rb")
-        except OSError as error:
-            raise Refused(f"its data file {os.fspath(self.data)} cannot be read ({error.strerror})") from error
-        start = file.read(12)
-        old = start[6:8] == b"\x01\x00"
-        length = int.from_bytes(start[8:10] if old else start[8:12], "little")
-        file.seek(10 if old else 12)
-        header = file.read(length).decode("latin-1") if length < 10_000 else ""
-        found = re.fullmatch(NPY, header.strip())
-        right = found and start[:6] == b"\x93NUMPY" and (int(found[1]), int(found[2])) == (rows, columns)
-        if not right:
-            file.close()
-            raise Refused(f"its data file holds no {rows} x {columns} array of float64 in order of rows (.npy)")
-        return file
+    def content(self, rows: int, columns: int) -> bytes:
+        """Return the bytes of the numbers, row by row."""
+        content = self.data
+        if isinstance(content, (str, os.PathLike)):
+            name, shape = os.fspath(content), (rows, columns)
+            try:
+                with open(name, "rb") as file:
+                    _need(_shape(file) == shape, f"its data file holds no {rows} x {columns} array of float64 (.npy)")
+                    content = file.read(8 * rows * columns + 1)
+            except OSError as error:
+                raise Refused(f"its data file {name} cannot be read ({error.strerror})") from error
+        if content is None:
+            raise Refused("its data are not in it, and no data file was named")
+        _need(len(content) == 8 * rows * columns, "the data are not as long as they should be")
+        return content
+
+
+def _shape(file: Any) -> tuple[int, int] | None:
+    """Read the header of a .npy file; return the shape if it holds a matrix of float64 in order of rows, else None."""
+    start = file.read(8)
+    length = int.from_bytes(file.read(2 if start[6:] == b"\x01\x00" else 4), "little")
+    header = file.read(length).decode("latin-1") if length < 10_000 else ""
+    found = re.fullmatch(NPY, header.strip()) if start[:6] == b"\x93NUMPY" else None
+    return (int(found[1]), int(found[2])) if found else None
 
 
 NPY = r"\{'descr': '<f8', 'fortran_order': False, 'shape': \(([0-9]{1,12}), ([0-9]{1,12})\), \}"

@@ -29,8 +29,8 @@ ENTRIES = 2_400_000
 BLOCK_BYTES = 16 * 2**20
 PLACES = 980
 """Most binary places of a number of the data."""
-ON_LINE = 2.0**-60
-"""Rows this close to a hyperplane, against the norms of weights and row, lie on it."""
+ON_LINE = 4 * EPS
+"""Rows this close to a hyperplane, against the norms of weights and row, lie on it up to rounding."""
 ANGLES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
 """How far lines may move on the chosen rows, as shares of their norms, or 1/8 of the angle to the next line."""
 SHARE = 0.98
@@ -128,21 +128,21 @@ def network_certificate(
         Targets, exact as well.
     network : planted.KinkForm or planted.ReLUNetwork
         What was found, with one output. Of a network, the weights of its one hidden layer are the unknowns, each times
-        the size of its output weight; of a kink form, those of f(x) = b.x + sum_i a_i |x_i| + sum_l sign_l |w_l.x|, where
-        the supports of the w_l are their non-zero entries.
+        the size of its output weight; of a kink form, those of f(x) = b.x + sum_i a_i |x_i| + sum_l sign_l |w_l.x|,
+        where the supports of the w_l are their non-zero entries.
     linear, axes : sequence of int, optional
         Inputs that the linear part b and the bends a on the axes of a kink form may have; by default all that are not
         always 0, and all that take both signs. What `network` has must be among them.
     inside : int, default 20000
         The data go into the certificate when they are at most so many numbers, and else by their SHA-256.
     check : bool, default True
-        Check it at once by exact arithmetic (:mod:`recovery.certificates.checker`). Without that it is a proposal, to be
-        checked before it is believed.
+        Check it at once by exact arithmetic (:mod:`recovery.certificates.checker`). Without that it is a proposal, to
+        be checked before it is believed.
 
     Returns
     -------
     Certificate
-        Of kind ``"network"``, with ``radius``, ``sigma_min``, ``residual`` and ``error_bound``.
+        Of kind ``"network"``, with ``radius``, ``reach``, ``sigma_min``, ``residual`` and ``error_bound``.
 
     Raises
     ------
@@ -154,19 +154,22 @@ def network_certificate(
 
     Notes
     -----
-    Weights are measured in the units of their inputs: w_i times the power of two that is nearest to the root mean square
-    of x_i. In these units let rho_l be the radius of line l, F the matrix with columns x_i, |x_i| and
-    sign_l sign(w_l.x) x_i, and r = y - f. While |delta w_l| <= rho_l, no gate changes: |delta w_l . x| < |w_l . x|. So the
-    model is F theta there, and with sigma <= sigma_min(F)
+    Norms are Euclidean, and weights are measured in the units of their inputs: w_i times the power of two that is
+    nearest to the root mean square of x_i. In these units line l has a radius, within which its gate changes on no
+    row, and a reach, within which it changes on none of some chosen rows: |delta w_l . x| < |w_l . x|. Let F be the
+    matrix of these rows with columns x_i, |x_i| and sign_l sign(w_l.x) x_i (of a network, those of 1{w_l.x > 0} x_i),
+    theta all weights, r = y - f, and 0 < sigma <= sigma_min(F). Networks of the same structure whose lines are within
+    reach have the values F theta' on the chosen rows. So
 
-    - two networks with equal values on the rows are equal;
-    - the least-squares solution is at most |r| / sigma away, which is less than the smallest radius: exactly one
-      network of this structure within the radii has the least residual;
-    - |y - f'| <= eps implies |theta' - theta| <= (eps + |r|) / sigma.
+    - two of them with equal values are equal;
+    - |y - f'| <= eps implies |theta' - theta| <= (eps + |r|) / sigma;
+    - those that fit as well as the one that was found are at most 2 |r| / sigma away, its ``error_bound``, which is
+      less than the reach, or nothing is proved. Where it is less than every radius, too, no gate changes among them:
+      exactly one has the least residual.
 
-    sigma is proved on some of the rows, which makes it smaller: sigma_min(F) >= sigma_min of any rows of F. Which
-    rows: those with the largest |F_k (F'F)^-1|. The norms are Euclidean. Derived here; the rules of the check are in
-    docs/certificates.md. For several outputs, certify each one: its form has the same directions and one column of the
+    Rows near a hyperplane make the radius small, and the reach need not care: they are not chosen. Chosen are rows with
+    large |F_k (F'F)^-1|, where F is that of all rows. Derived here; what is checked, and why it is enough, is in
+    docs/certificates.md. For several outputs, certify each one: its form has the same directions, and one column of the
     strengths and of the linear part.
 
     Examples
@@ -192,8 +195,8 @@ def network_certificate(
     if away * (1 + 2.0**-17) > reach.min(initial=math.inf):
         line = int(np.argmin(reach))
         raise NotCertified(
-            f"line {line} (inputs {_listed(net.lines[line].inputs)}) may move by {reach[line]:.1e} before gates change on "
-            f"rows that determine it, but weights are known to {away:.1e} only (residual {residual:.1e}, sigma_min "
+            f"line {line} (inputs {_listed(net.lines[line].inputs)}) may move by {reach[line]:.1e} before gates change "
+            f"on rows that determine it, but weights are known to {away:.1e} only (residual {residual:.1e}, sigma_min "
             f"{sigma:.1e}, targets of size 1): another network as good as this one may be near"
         )
     data = _data(X, y, units, inside)
@@ -243,10 +246,10 @@ def network_distance(certificate: Certificate, network: KinkForm | ReLUNetwork) 
         return none
     squares = 0.0
     for part, weights in ((claim["linear"], net.linear), (claim["axes"], net.axes)):
-        own = {i: float(Fraction(text)) for i, text in zip(part["inputs"], part["weights"], strict=True)}
-        if any(i not in own and value != 0 for i, value in weights.items()):
+        known = {i: float(Fraction(text)) for i, text in zip(part["inputs"], part["weights"], strict=True)}
+        if any(i not in known and value != 0 for i, value in weights.items()):
             return none
-        squares += sum((units[i] * (value - weights.get(i, 0.0))) ** 2 for i, value in own.items())
+        squares += sum((units[i] * (value - weights.get(i, 0.0))) ** 2 for i, value in known.items())
     inside, same, left = True, True, list(net.lines)
     for line in lines:
         own = np.zeros(d)
@@ -315,7 +318,7 @@ def _structure(network: Any, X: np.ndarray, linear: Any, axes: Any) -> _Net:
             raise ValueError("linear and axes were given; expected them only for a kink form")
         return net
     low, high = X.min(axis=0), X.max(axis=0)
-    parts = []
+    parts: list[dict[int, float]] = []
     for name, given, found, usual in (
         ("linear", linear, net.linear, (low != 0) | (high != 0)),
         ("axes", axes, net.axes, (low < 0) & (high > 0)),
@@ -329,7 +332,7 @@ def _structure(network: Any, X: np.ndarray, linear: Any, axes: Any) -> _Net:
             why = f"which {what} on these rows" if given is None else f"which {name} leaves out"
             raise NotCertified(f"the network has a weight of {name} for input {beyond[0]}, {why}")
         parts.append({i: found.get(i, 0.0) for i in sorted(set(allowed))})
-    return _Net(*parts, net.lines)
+    return _Net(parts[0], parts[1], net.lines)
 
 
 class _Rows:
@@ -361,8 +364,8 @@ class _Rows:
             bad = np.flatnonzero(used)[shares <= ON_LINE * np.linalg.norm(line.weights)]
             if len(bad):
                 raise NotCertified(
-                    f"row(s) {_listed(bad)} lie on the hyperplane of line {number} (inputs {_listed(line.inputs)}), where "
-                    "its gate is not determined"
+                    f"row(s) {_listed(bad)} lie on the hyperplane of line {number} (inputs {_listed(line.inputs)}), "
+                    "where its gate is not determined"
                 )
             gate = np.sign(z) if not line.relu else (z > 0).astype(float)
             self.gates[number] = gate * line.sign

@@ -126,6 +126,7 @@ class ExactMethod(FitMethod):
         callback = settings.callback
         if callback is not None and square != 1.0:
             callback = _in_units(callback, square)
+        options: dict[str, Any] = {} if self.search_steps is None else {"search_steps": self.search_steps}
         fit = fit_exact(
             near_X,
             near_y,
@@ -136,7 +137,7 @@ class ExactMethod(FitMethod):
             time_limit=settings.time_limit,
             rng=rng,
             callback=callback,
-            **({} if self.search_steps is None else {"search_steps": self.search_steps}),
+            **options,
         )
         history = {**fit.history, "objective": [square * value for value in fit.history["objective"]]}
         ratio = units.targets.exponent - units.inputs.exponent
