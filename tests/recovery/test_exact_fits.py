@@ -27,10 +27,9 @@ def fit(X, y, m=4, s=12, **options):
     options = {"search_steps": 2000, "rng": 0, **options}
     found = fit_exact(X, y, n_neurons=m, sparsity=s, **options)
     assert {len(column) for column in found.history.values()} == {found.n_iter}
-    if found.network is not None:
-        assert found.network.n_neurons <= m
-        assert found.network.sparsity <= s
-        assert set(np.abs(arrays.to_numpy(found.network.output))) <= {1.0}
+    assert found.network.n_neurons <= m
+    assert found.network.sparsity <= s
+    assert set(np.abs(arrays.to_numpy(found.network.output))) <= {1.0}
     return found
 
 
@@ -78,15 +77,16 @@ def test_noise_of_the_size_of_float32_is_not_exact_for_float64_labels():
     X, y, _ = problem()
     noisy = y * (1 + 1e-7 * np.random.default_rng(0).standard_normal(len(y)))
     found = fit(X, noisy, restarts=0)
-    assert not found.success
+    assert found.status is Status.NO_GAIN
     assert found.relative_residual > 1e-8
 
 
 def test_rounds_that_are_used_up_say_so():
-    X, y, _ = problem()
-    found = fit(X, y, max_rounds=1, restarts=0, search_steps=200)
+    X, y, _ = problem(d=20, m=20, s=160)
+    found = fit(X, y, 20, 160, max_rounds=1, restarts=0, search_steps=1)
     assert found.status is Status.STEP_LIMIT
-    assert found.n_iter == 1
+    assert found.relative_residual > 1e-3
+    assert found.n_iter == 2  # one of lines, one of networks
 
 
 @pytest.mark.slow
@@ -141,26 +141,25 @@ def test_arguments_are_not_written_into():
 def test_a_form_that_does_not_fit_says_so():
     X, y, truth = problem()
     found = fit(X, y, m=truth.kink_form().n_lines - 1, s=12)
-    assert found.network is None
-    assert found.status is Status.EXACT
+    assert found.status is Status.AT_REST
     assert "does not fit into n_neurons=" in found.message
     assert planted.match_networks(found.kink_form, truth, atol=1e-12).exact
-    assert "no network" in repr(found)
+    assert 1e-3 < found.relative_residual < 0.2
     found = fit(X, y, s=truth.sparsity - 1)
-    assert found.network is None
+    assert found.status is Status.AT_REST
     assert f"sparsity={truth.sparsity - 1}" in found.message
+    # one weight is missing, and the others are near where they were
+    assert planted.match_networks(found.network, truth).support_precision == 1
 
 
 def test_noise_is_not_called_exact():
     X, y, _ = problem(n=400)
     noisy = y + 0.1 * np.random.default_rng(0).standard_normal(len(y))
     found = fit(X, noisy, search_steps=500, restarts=0)
-    assert found.status is Status.AT_REST
-    assert not found.success
-    assert found.network is None
-    assert "came to rest" in found.message
+    assert found.status in (Status.NO_GAIN, Status.AT_REST)
+    assert "exact" not in found.message.partition(";")[0] or "not exact" in found.message
     assert 0 < found.relative_residual < 1
-    residual = noisy - found.kink_form(X)
+    residual = noisy - found.network(X)
     assert found.relative_residual == pytest.approx(np.sqrt((residual**2).mean() / (noisy**2).mean()), rel=1e-6)
 
 
@@ -168,7 +167,7 @@ def test_more_parameters_than_samples_are_not_determined():
     X, y, _ = problem(n=15, d=10)
     found = fit(X, y, search_steps=500, restarts=0)
     assert not found.success
-    assert found.network is None or "do not determine" in found.message
+    assert "do not determine" in found.message
 
 
 def test_inputs_that_never_change_sign_leave_it_open():
@@ -195,7 +194,6 @@ def test_limits_end_the_fit():
     X, y, _ = problem()
     found = fit(X, y, time_limit=0)
     assert found.status is Status.TIME_LIMIT
-    assert found.network is None
     assert found.n_iter == 0
     assert found.message.startswith(Status.TIME_LIMIT.value)
     states = []

@@ -90,6 +90,7 @@ class Budget:
     thorough: bool = True
     variance: float = field(init=False, default=1.0)
     price: float = field(init=False, default=LEAST_PRICE)
+    _spent: int = field(init=False, default=0)
     _odds: float = field(init=False, default=0.0)
     _strength: float = field(init=False, default=0.0)
     most: tuple[int, int] = field(init=False, default=(sys.maxsize, sys.maxsize))
@@ -128,7 +129,8 @@ class Budget:
         """Add, drop, merge, flip, turn and bear until nothing lowers the criterion; return whether that was reached."""
         turns = births = 0
         self._measure(now)
-        for _ in range(min(self.rounds, ROUNDS)):
+        while self._spent < min(self.rounds, ROUNDS):
+            self._spent += 1
             before = now
             now, _ = self._settled(now)
             now, _ = self._merges(now)

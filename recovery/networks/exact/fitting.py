@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import scipy.linalg
@@ -30,10 +30,13 @@ from recovery.networks.exact.noise import Quiet, one_side, within
 from recovery.networks.exact.outputs import CallerUnits, Outputs, recovered
 from recovery.networks.exact.rounds import AT_ROUNDING, EXACT, NEARLY, Data, Fit, rounds
 from recovery.networks.exact.search import search
+from recovery.networks.exact.sizes import Sizes, check_sizes
 from recovery.solvers.base import Recorder, Status
 
 __all__ = ["ExactFit", "fit_exact"]
 
+GUESSES = 3
+"""Searches at most with other guesses of sizes that are left open."""
 ATOMS = 1000
 """The search has 2 m atoms, or as many as this if that is less, but at least m."""
 LEAST_ROWS, ROWS_EACH = 5000, 20
@@ -49,24 +52,27 @@ class ExactFit:
     Parameters
     ----------
     network : planted.ReLUNetwork or None
-        At most ``n_neurons`` neurons and ``sparsity`` non-zero weights, output weights +-1, in float64. None where the
-        kink form does not fit into that, or the fit is not exact; the message says which.
+        At most ``n_neurons`` neurons and ``sparsity`` non-zero weights, output weights +-1, in float64. If the exact
+        kink form does not fit into that, the best network found that does; the message says so.
     kink_form : planted.KinkForm
-        The function that was found: lines, signed strengths, linear part.
+        Lines, signed strengths and linear part of the network; of the exact function where that does not fit into
+        ``n_neurons`` and ``sparsity``.
     psnr_db : float
-        PSNR of the network, or of the kink form where there is no network, on the data, in dB.
+        PSNR of the network on the data, in dB.
     relative_residual : float
-        |y - f| / |y| of the same.
+        |y - f| / |y| of the network.
     n_iter : int
-        Rounds of tests on all rows, over all starts.
+        Rounds of tests on all rows, over all starts, and of changes of the network.
     status : Status
-        ``EXACT`` if the residual is rounding and the data determine the fit; ``AT_REST`` if it came to rest without
+        ``EXACT`` if the residual is rounding and the data determine the fit; ``NO_GAIN`` if the targets have noise:
+        nothing significant is left, and the residual looks like noise; ``AT_REST`` if the fit came to rest without
         that; ``STEP_LIMIT``, ``TIME_LIMIT`` or ``STOPPED`` if it was ended.
     message : str
         The same as a sentence, with what else is worth knowing.
     history : dict of list
         One entry for each round: ``psnr_db``, ``objective`` (1/2 |r|^2), ``nonzeros`` (entries of lines and bends on
-        the axes), ``neurons`` (lines and bends on the axes) and ``start`` (0, 1, ...).
+        the axes), ``neurons`` (lines and bends on the axes; both of the network where one is changed) and ``start``
+        (0, 1, ...).
     certificate : recovery.certificates.Certificate or None
         With ``certify=True``, the proof that the kink form is the only one nearby that fits; None where there is none,
         for the reason that the message has.
@@ -107,11 +113,10 @@ class _Progress(Recorder):
 
     KEYS: ClassVar[tuple[str, ...]] = ("psnr_db", "objective", "nonzeros", "neurons", "start")
 
-    def __init__(
-        self, peak: float, rows: float, unit: int, time_limit: float | None, callback: Callable[[FitState], Any] | None
-    ) -> None:
+    def __init__(self, rows: float, time_limit: float | None, callback: Callable[[FitState], Any] | None) -> None:
         super().__init__(None, time_limit, callback)
-        self.peak, self.rows, self.unit, self.start = peak, rows, unit, 0
+        self.rows, self.start = rows, 0
+        self.peak, self.unit = 1.0, 0  # of the scaled targets
         if time_limit == 0:  # the search does not begin
             self.stop = Status.TIME_LIMIT
 
@@ -193,8 +198,8 @@ def fit_exact(
     X: Any,
     y: Any,
     *,
-    n_neurons: int,
-    sparsity: int,
+    n_neurons: int | Literal["auto"],
+    sparsity: int | Literal["auto"],
     search_steps: int = 4000,
     restarts: int = 2,
     max_rounds: int = 80,
@@ -205,23 +210,25 @@ def fit_exact(
 ) -> ExactFit:
     """Find y = sum_j v_j relu(u_j . x), v_j = +-1, exactly: lines and weights to the accuracy of the data.
 
+    With noise it is the best network of at most m neurons and s weights that the tests find.
+
     Parameters
     ----------
     X : array, shape (n, d)
         Inputs. The search is in float32, the end in float64, whatever the dtype.
     y : array, shape (n,)
-        Targets without noise, on the device of X. Where all of them are float32 numbers, their rounding is what is
-        left of an exact fit.
-    n_neurons : int
-        m >= 1, the largest number of neurons of the answer.
-    sparsity : int
-        s, the largest number of non-zero weights of the answer, from 0 to d m.
+        Targets, on the device of X. Without noise the fit is exact; where all of them are float32 numbers, their
+        rounding is what is left of it.
+    n_neurons : int or "auto"
+        m >= 1, the largest number of neurons of the answer. With "auto", as many as the tests keep, see Notes.
+    sparsity : int or "auto"
+        s, the largest number of non-zero weights of the answer, from 0 to d m. With "auto", as many as the tests keep.
     search_steps : int, default 4000
         Steps of the search, on batches of 500 rows.
     restarts : int, default 2
         Largest number of further searches, made while the fit is not exact.
     max_rounds : int, default 80
-        Largest number of rounds of tests on all rows, for each start.
+        Largest number of rounds of tests on all rows, for each start, and of changes of the network in the end.
     time_limit : float, optional
         Seconds, looked at after each 500 steps of the search and after each round.
     rng : int, numpy.random.Generator or None
@@ -253,6 +260,15 @@ def fit_exact(
     split close lines (wedge test) and merge them again (trials on a few inputs, polished before they are judged). The
     finish keeps the fewest lines whose residual is rounding. Derived here.
 
+    With noise the rounds come to rest at a residual that depends on the inputs no more than noise would. From there a
+    network takes the place of the kink form: orientations are annealed with costs in units of their variance, and
+    weights and neurons are added, dropped, merged, turned and born while that lowers |r|^2 / sd^2 plus the price of the
+    weights. A weight's price is 2 log(N / k - 1) + log(1 + T), where k of N possible weights are there and T is their
+    mean square in units of the weight's own variance: at t^2 = price it is as likely 0 as not. Weights are added from
+    1.05 times the root of their price on. What m and s do not hold goes in the end, the least significant first. Sizes
+    left to "auto" are those of what these tests keep; without noise, those of the smallest network found for the exact
+    form.
+
     "Exact to rounding" is a statement about the data: |r| <= 1e-12 |y|, or 1.05 times the expected rounding of float32
     labels, fewer parameters than samples, independent columns. It is not a proof that no other network fits; `certify`
     adds one that no other is nearby.
@@ -272,8 +288,7 @@ def fit_exact(
     y = check_array(y, "y", ndim=(1, 2), dtype=np.float64)
     check_same_rows(X, "X", y, "y")
     xp = arrays.namespace(X, y)
-    m = check_integer(n_neurons, "n_neurons", minimum=1)
-    s = check_integer(sparsity, "sparsity", minimum=0, maximum=m * (int(X.shape[1]) + sum(y.shape[1:])))
+    sizes = check_sizes(n_neurons, sparsity, int(X.shape[1]), int(y.shape[1]) if y.ndim == 2 else None)
     search_steps = check_integer(search_steps, "search_steps", minimum=1)
     restarts = check_integer(restarts, "restarts", minimum=0)
     max_rounds = check_integer(max_rounds, "max_rounds", minimum=1)
@@ -284,21 +299,38 @@ def fit_exact(
     if not isinstance(certify, bool):
         raise TypeError(f"certify={certify!r} is of type {type(certify).__name__}; expected a bool")
     draw = arrays.generator(rng)
-    if s == 0 or not bool((y != 0).any()) or not bool((X != 0).any()):
-        return _nothing(X, y, Status.ZERO_SPARSITY if s == 0 else Status.ZERO_DATA)
-    task = _Task(m, s, search_steps, restarts, max_rounds)
+    if sizes.sparsity == 0 or not bool((y != 0).any()) or not bool((X != 0).any()):
+        return _nothing(X, y, Status.ZERO_SPARSITY if sizes.sparsity == 0 else Status.ZERO_DATA)
+    progress = _Progress(int(X.shape[0]), time_limit, callback)
+    task = _Task(*sizes.most, search_steps, restarts, max_rounds)
     if y.ndim == 2:
-        progress = _Progress(1.0, int(X.shape[0]), 0, time_limit, callback)
         several = _several(X, y, task, draw, progress)
         note = f"{several.message}; no certificate: y of shape {tuple(y.shape)} has several outputs"
         return replace(several, message=note) if certify else several
-    scaled_X, scaled_y, units = _scaled(X, y, s)
-    data = Data(scaled_X, scaled_y, _rounding(scaled_y))
-    progress = _Progress(float(xp.abs(scaled_y).max()), int(X.shape[0]), units.y, time_limit, callback)
-    side = one_side(data.quadratic, data.quadratic.project(data.targets(data.single), 15))
-    fit = _starts(data, task, side, draw, progress)
+    data, fit, units, side = _guessed(X, y, sizes, task, draw, progress)
     answer = _answer(X, y, data, fit, units, task, side, draw, progress)
     return _certified(answer, *given, data.double, units) if certify else answer
+
+
+def _guessed(
+    X: Any, y: Any, sizes: Sizes, task: _Task, draw: np.random.Generator, progress: _Progress
+) -> tuple[Data, Fit, _Units, float]:
+    """Return scaled data, the best fit to them, their units and the sign of all neurons, after a guess or a few."""
+    found: tuple[Data, Fit, _Units, float] | None = None
+    for _ in range(GUESSES):
+        scaled_X, scaled_y, units = _scaled(X, y, sizes.weights)
+        data = Data(scaled_X, scaled_y, _rounding(scaled_y))
+        progress.peak, progress.unit = float(arrays.namespace(y).abs(scaled_y).max()), units.y
+        side = one_side(data.quadratic, data.quadratic.project(data.targets(data.single), 15))
+        fit = _starts(data, replace(task, m=sizes.neurons, s=sizes.weights), side, draw, progress)
+        if found is None or fit.exact or fit.relative < found[1].relative:
+            found = data, fit, units, side
+        again = sizes.again(fit.model)
+        if again is None or fit.exact or progress.stop is not None:
+            break
+        sizes, progress.start = again, progress.start + 1
+    assert found is not None  # there is always a first guess
+    return found
 
 
 def _certified(fit: ExactFit, X: Any, y: Any, inputs: Inputs, units: _Units) -> ExactFit:
@@ -369,11 +401,11 @@ def _starts(data: Data, task: _Task, side: float, draw: np.random.Generator, pro
     signs = np.full(count, side) if side else np.where(np.arange(count) % 2, 1.0, -1.0)
     weights = (count + 2) * data.single.n_inputs
     best: Fit | None = None
-    done = False
+    done, first = False, progress.start
     for start in range(task.restarts + 1):
         if done or (progress.stop is not None and best is not None):
             break
-        progress.start = start
+        progress.start = first + start
         if progress.stop is None:
             model = search(
                 data.X_single, target, signs, task.steps, draw, lambda sd, _: progress.batch(sd, count, weights)
@@ -416,7 +448,7 @@ def _answer(
         message = "; ".join(part for part in (status.value, note, best.note(fit, task.m, task.s)) if part)
         return ExactFit(
             network,
-            form if fit.exact else network.kink_form(),
+            form if fit.exact and not best.exact else network.kink_form(),
             psnr(network(X), y),
             best.relative,
             progress.n_iter,

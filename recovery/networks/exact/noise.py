@@ -155,7 +155,7 @@ class Within:
     rested : bool
         Whether the search for it came to an end by itself.
     noise : bool
-        Whether its residual looks like noise.
+        Whether its residual looks like noise, and m and s hold all that is clearly significant.
     wanted : tuple of int
         Neurons and weights of what was found before it was cut back to m and s.
     exact : bool
@@ -184,15 +184,13 @@ class Within:
         """Return what there is to say, as half a sentence or two."""
         notes, (count, weights) = [], self.wanted
         if count > m or weights > s:
-            what = "the kink form does" if fit.exact else "what the tests keep does"
-            notes.append(
-                f"{what} not fit into n_neurons={m} and sparsity={s}: the smallest network found for it has {count} "
-                f"neurons and {weights} weights"
-            )
+            what = "the smallest network found for the kink form has" if fit.exact else "the tests would keep"
+            start = f"the kink form does not fit into n_neurons={m} and sparsity={s}: " if fit.exact else ""
+            notes.append(f"{start}{what} {count} neurons and {weights} weights")
         samples, unknowns = self.unknowns
         if unknowns >= samples:
             notes.append(f"the data do not determine the fit: {samples} samples for {unknowns} parameters")
-        like = "" if self.exact else f", {'' if self.noise else 'not '}like noise"
+        like = ", like noise" if self.noise and not self.exact else ""
         notes.append(f"relative residual {self.relative:.1e}{like}")
         return "; ".join(notes)
 
@@ -265,14 +263,18 @@ def within(
     else:
         now = at(inputs, y, Network.of(start.weights, flip * start.signs))
         wanted = start.size
+    count, square_before = now.network.n_weights, now.square
     now, at_rest = budget.kept(now, m, s)
     rested &= at_rest
+    # weights that are hardly significant may go without a word
+    lost = (now.square - square_before) / budget.variance
+    clear = start is None and lost <= 2 * budget.price * max(count - now.network.n_weights, 0)
     final = polish(data.double, flip * data.y, now.network, 3, 1e-7, 1e-9)
     network = final.network
     hidden = arrays.from_numpy_like(network.weights.T.copy(), data.X_single)
     r = final.r.astype(data.X_single.dtype)
     share = quadratic_share(data.X_single, r)
-    like = (share <= HIDDEN or math.isinf(share)) and noise_like(data.X_single, r, hidden, network.n_weights)
+    like = clear and (share <= HIDDEN or math.isinf(share)) and noise_like(data.X_single, r, hidden, network.n_weights)
     unknowns = len(inputs.straight) + len(inputs.bent) + int(fit.model.support.sum())
     return Within(
         Neurons(network.weights, flip * network.signs),
