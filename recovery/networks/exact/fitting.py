@@ -1,4 +1,4 @@
-"""``fit_exact``: a planted two-layer ReLU network with one output, to the last digit."""
+"""``fit_exact``: a planted two-layer ReLU network, to the last digit."""
 
 from __future__ import annotations
 
@@ -49,24 +49,27 @@ class ExactFit:
     Parameters
     ----------
     network : planted.ReLUNetwork or None
-        At most ``n_neurons`` neurons and ``sparsity`` non-zero weights, output weights +-1, in float64. None where the
-        kink form does not fit into that, or the fit is not exact; the message says which.
+        At most ``n_neurons`` neurons and ``sparsity`` non-zero weights, in float64. One output: output weights +-1. A
+        column, or several outputs: the weights of the output layer count, and a neuron's first-layer weights have a
+        norm near 1 on inputs of mean square 1. None where the kink form does not fit into that, or the fit is not
+        exact; the message says which.
     kink_form : planted.KinkForm
         The function that was found: lines, signed strengths, linear part.
     psnr_db : float
         PSNR of the network, or of the kink form where there is no network, on the data, in dB.
     relative_residual : float
-        |y - f| / |y| of the same.
+        |y - f| / |y| of the same, over all outputs.
     n_iter : int
         Rounds of tests on all rows, over all starts.
     status : Status
-        ``EXACT`` if the residual is rounding and the data determine the fit; ``AT_REST`` if it came to rest without
-        that; ``STEP_LIMIT``, ``TIME_LIMIT`` or ``STOPPED`` if it was ended.
+        ``EXACT`` if the residual of every output is rounding and the data determine the fit; ``AT_REST`` if it came
+        to rest without that; ``STEP_LIMIT``, ``TIME_LIMIT`` or ``STOPPED`` if it was ended.
     message : str
         The same as a sentence, with what else is worth knowing.
     history : dict of list
         One entry for each round: ``psnr_db``, ``objective`` (1/2 |r|^2), ``nonzeros`` (entries of lines and bends on
-        the axes), ``neurons`` (lines and bends on the axes) and ``start`` (0, 1, ...).
+        the axes), ``neurons`` (lines and bends on the axes) and ``start`` (0, 1, ...). Several outputs: those of the
+        scalar fits, one after the other; ``objective`` as if all outputs had the mixture's relative residual.
     certificate : recovery.certificates.Certificate or None
         With ``certify=True``, the proof that the kink form is the only one nearby that fits; None where there is none,
         for the reason that the message has.
@@ -203,23 +206,24 @@ def fit_exact(
     callback: Callable[[FitState], Any] | None = None,
     certify: bool = False,
 ) -> ExactFit:
-    """Find y = sum_j v_j relu(u_j . x), v_j = +-1, exactly: lines and weights to the accuracy of the data.
+    """Find y = sum_j v_j relu(u_j . x) exactly: lines and weights to the accuracy of the data.
 
     Parameters
     ----------
     X : array, shape (n, d)
         Inputs. The search is in float32, the end in float64, whatever the dtype.
-    y : array, shape (n,)
-        Targets without noise, on the device of X. Where all of them are float32 numbers, their rounding is what is
-        left of an exact fit.
+    y : array, shape (n,) or (n, k)
+        Targets without noise, on the device of X: (n,) for v_j = +-1, (n, k), also with k = 1, for an output layer of
+        any weights. Where all numbers of an output are float32 numbers, their rounding is what is left of an exact fit.
     n_neurons : int
         m >= 1, the largest number of neurons of the answer.
     sparsity : int
-        s, the largest number of non-zero weights of the answer, from 0 to d m.
+        s, the largest number of non-zero weights of the answer: of the first layer, from 0 to d m, for y of shape (n,);
+        of both layers, from 0 to (d + k) m, for (n, k).
     search_steps : int, default 4000
         Steps of the search, on batches of 500 rows.
     restarts : int, default 2
-        Largest number of further searches, made while the fit is not exact.
+        Largest number of further searches, made while the fit is not exact; with several outputs for each that fails.
     max_rounds : int, default 80
         Largest number of rounds of tests on all rows, for each start.
     time_limit : float, optional
@@ -252,6 +256,11 @@ def fit_exact(
     (t tests, with the other parameters following), let lines be born from the residual's moments of degrees 4 and 6,
     split close lines (wedge test) and merge them again (trials on a few inputs, polished before they are judged). The
     finish keeps the fewest lines whose residual is rounding. Derived here.
+
+    Several outputs share their lines: one scalar fit of a mixture with generic weights finds the lines of all, and
+    outputs that it misses are fitted one by one, from the known lines. Then all strengths are least squares, tests find
+    the zeros among them, and Gauss-Newton steps for all outputs together end it (:mod:`recovery.networks.exact.joint`).
+    Noise is not provided for there: such a fit comes to rest, not exact.
 
     "Exact to rounding" is a statement about the data: |r| <= 1e-12 |y|, or 1.05 times the expected rounding of float32
     labels, fewer parameters than samples, independent columns. It is not a proof that no other network fits; `certify`
@@ -525,8 +534,8 @@ def _several(X: Any, y: Any, task: _Task, draw: np.random.Generator, progress: _
     if not joint.exact:
         status = progress.stop or (Status.AT_REST if joint.rested else Status.STEP_LIMIT)
         note = (
-            f"{len(joint.open)} of {len(live)} output(s) are not exact, so no network was made of the kink form; labels "
-            "with noise are not fitted where there are several outputs"
+            f"{len(joint.open)} of {len(live)} output(s) are not exact, so no network was made of the kink form; noise "
+            "in several outputs is not provided for"
         )
     elif not joint.determined:
         status, note = Status.AT_REST, "the residual is rounding, but the data do not determine the fit"
