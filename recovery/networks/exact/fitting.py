@@ -517,15 +517,16 @@ def _several(X: Any, y: Any, task: _Task, draw: np.random.Generator, progress: _
         mixture, rounding = outputs.mixed(weights)
         alone = np.count_nonzero(weights) == 1
         # half of the weights are in the first layer, and one of many outputs has few of those
-        count = s // 2 if not alone else s // min(2 * len(live), 8)
-        shift = _shift(small, mixture, max(4, min(count, m * len(used))))
+        count = max(4, min(s // (min(2 * len(live), 8) if alone else 2), m * len(used)))
+        shift = _shift(small, mixture, count)
         data = shared.other(xp.ldexp(mixture, shift), math.ldexp(rounding, shift))
         # its residual, as a share of it, is put on record as that of all outputs
         progress.peak, progress.rows = float(xp.abs(data.y).max()), total / data.deviation**2
         if start is not None:
-            return rounds(data, start.times(shift), task.most, progress.round)
+            quiet = Quiet(data.X_single, max(NEARLY * data.deviation, 3 * data.rounding))
+            return rounds(data, start.times(shift), task.most, progress.round, quiet)
         side = one_side(data.quadratic, data.quadratic.project(data.targets(data.single), 15))
-        return _starts(data, task if again else replace(task, restarts=0), side, draw, progress)
+        return _starts(data, replace(task, s=count, restarts=task.restarts if again else 0), side, draw, progress)
 
     joint = recovered(outputs, scalar, lambda: progress.stop is not None, draw)
     directions, strengths, linear = (arrays.from_numpy_like(part, X) for part in caller.form(joint.form))
