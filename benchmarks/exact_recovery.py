@@ -5,7 +5,7 @@ Run from the repository root::
     python -m benchmarks.exact_recovery                           # (20, 100) and (50, 200), n = 5,000, d = 50
     python -m benchmarks.exact_recovery --cells 50x100 100x200 --seeds 100:120 --n 50000 --d 100
     python -m benchmarks.exact_recovery --grid --seeds 0:3        # the one-layer grid of Figure 1: hours
-    python -m benchmarks.exact_recovery --outputs 10 --cells 20x100 50x200 100x500 --n 50000 --d 100  # Figure 2's networks
+    python -m benchmarks.exact_recovery --outputs 10 --n 50000 --d 100    # networks like those of Figure 2
     python -m benchmarks.exact_recovery --show FILE               # the table of what was measured
 
 Positive signs: ``planted.release_instance``, whose networks and inputs are those of the paper. Mixed signs:
@@ -78,7 +78,9 @@ def show(rows: list[dict[str, Any]]) -> str:
     for row in rows:
         cells.setdefault(tuple(row[key] for key in KEY[:-1]), []).append(row)
     lines = []
-    for (m, s, signs, n, d, labels, outputs), found in sorted(cells.items(), key=lambda item: str(item[0][2:]) + f"{item[0]}"):
+    for (m, s, signs, n, d, labels, outputs), found in sorted(
+        cells.items(), key=lambda item: str(item[0][2:]) + f"{item[0]}"
+    ):
         spent = [row["seconds"] for row in found]
         failed = [str(row["seed"]) for row in found if not row["exact"]]
         false = sum(row["success"] and not row["exact"] for row in found)

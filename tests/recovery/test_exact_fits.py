@@ -241,7 +241,7 @@ def test_float32_arrays_are_taken_as_the_numbers_they_are():
     [
         ({"X": None}, TypeError, "X=None is not an array"),
         ({"X": np.full((60, 3), np.nan)}, ValueError, "X has 180 element.* NaN or infinite"),
-        ({"y": np.zeros((60, 2))}, ValueError, r"y has shape \(60, 2\); expected 1 dim"),
+        ({"y": np.zeros((60, 2, 1))}, ValueError, r"y has shape \(60, 2, 1\); expected 1 or 2 dim"),
         ({"y": np.zeros(7)}, ValueError, "X has 60 rows and y has 7"),
         ({"n_neurons": 0}, ValueError, "n_neurons=0.*1"),
         ({"sparsity": 7}, ValueError, "sparsity=7.*6"),

@@ -173,7 +173,7 @@ def test_noise_is_not_called_exact():
 
 
 def test_one_noisy_output_spoils_only_itself():
-    X, Y, truth = problem()
+    X, Y, _ = problem()
     noisy = Y.copy()
     noisy[:, 1] += 1e-3 * np.random.default_rng(0).standard_normal(len(Y))
     found = fit(X, noisy, restarts=0, max_rounds=8)
@@ -245,9 +245,10 @@ def test_answers_are_values():
 # the parts
 
 
-def data_of(X, Y, backend):
-    inputs = Inputs.of(backend.put(X), np.float64)
-    return Outputs.of(inputs, inputs.xp.ascontiguousarray(backend.put(Y).T), np.zeros(Y.shape[1]))
+def data_of(X, Y, backend=None):
+    put = np.asarray if backend is None else backend.put
+    inputs = Inputs.of(put(X), np.float64)
+    return Outputs.of(inputs, inputs.xp.ascontiguousarray(put(Y).T), np.zeros(Y.shape[1]))
 
 
 def network_of(truth):
@@ -277,7 +278,7 @@ def test_joint_steps_find_the_weights_again(backend):
 @pytest.mark.parametrize("bent", [True, False])
 def test_variances_are_those_of_the_whole_normal_matrix(bent):
     """Against all columns of all outputs, without elimination."""
-    X, Y, truth = problem(n=300, d=5, m=4, s=16, k=2, seed=3)
+    X, _, truth = problem(n=300, d=5, m=4, s=16, k=2, seed=3)
     inputs = Inputs.of(X, np.float64)
     lines = truth.hidden[:, ((truth.hidden != 0).sum(axis=0) > 1) & (truth.output != 0).any(axis=1)].T
     if bent:
@@ -323,7 +324,7 @@ def test_blocks_do_not_change_the_gram_matrix(monkeypatch):
 @pytest.mark.parametrize("mixture", ["exact without a line", "not exact", "exact"])
 def test_lines_that_a_mixture_misses_come_from_single_outputs(mixture):
     X, Y, truth = problem(seed=2)
-    data = data_of(X, Y, type("Plain", (), {"put": staticmethod(np.asarray)}))
+    data = data_of(X, Y)
     form = truth.kink_form()
     directions = form.directions[:, [len(support) > 1 for support in form.supports]].T
     strengths = form.strengths[[len(support) > 1 for support in form.supports]]
@@ -350,7 +351,7 @@ def test_lines_that_a_mixture_misses_come_from_single_outputs(mixture):
 
 def test_lines_found_twice_become_one():
     X, Y, truth = problem(seed=1)
-    data = data_of(X, Y, type("Plain", (), {"put": staticmethod(np.asarray)}))
+    data = data_of(X, Y)
     form = truth.kink_form()
     off = [len(support) > 1 for support in form.supports]
     directions, strengths = form.directions[:, off].T, form.strengths[off]

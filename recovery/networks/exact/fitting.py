@@ -1,4 +1,4 @@
-"""``fit_exact``: a planted two-layer ReLU network with one output, to the last digit."""
+"""``fit_exact``: a planted two-layer ReLU network, to the last digit."""
 
 from __future__ import annotations
 
@@ -52,27 +52,30 @@ class ExactFit:
     Parameters
     ----------
     network : planted.ReLUNetwork or None
-        At most ``n_neurons`` neurons and ``sparsity`` non-zero weights, output weights +-1, in float64. If the exact
-        kink form does not fit into that, the best network found that does; the message says so.
+        At most ``n_neurons`` neurons and ``sparsity`` non-zero weights, in float64. One output: output weights +-1; if
+        the exact kink form does not fit, the best network found that does, and the message says so. A column, or
+        several outputs: the weights of the output layer count, and a neuron's first-layer weights have a norm near 1 on
+        inputs of mean square 1; None where the kink form does not fit, or the fit is not exact.
     kink_form : planted.KinkForm
         Lines, signed strengths and linear part of the network; of the exact function where that does not fit into
         ``n_neurons`` and ``sparsity``.
     psnr_db : float
         PSNR of the network on the data, in dB.
     relative_residual : float
-        |y - f| / |y| of the network.
+        |y - f| / |y| of the network, over all outputs; of the kink form where there is no network.
     n_iter : int
         Rounds of tests on all rows, over all starts, and of changes of the network.
     status : Status
-        ``EXACT`` if the residual is rounding and the data determine the fit; ``NO_GAIN`` if the targets have noise:
-        nothing significant is left, and the residual looks like noise; ``AT_REST`` if the fit came to rest without
-        that; ``STEP_LIMIT``, ``TIME_LIMIT`` or ``STOPPED`` if it was ended.
+        ``EXACT`` if the residual of every output is rounding and the data determine the fit; ``NO_GAIN`` if the targets
+        have noise: nothing significant is left, and the residual looks like noise; ``AT_REST`` if the fit came to rest
+        without that; ``STEP_LIMIT``, ``TIME_LIMIT`` or ``STOPPED`` if it was ended.
     message : str
         The same as a sentence, with what else is worth knowing.
     history : dict of list
         One entry for each round: ``psnr_db``, ``objective`` (1/2 |r|^2), ``nonzeros`` (entries of lines and bends on
         the axes), ``neurons`` (lines and bends on the axes; both of the network where one is changed) and ``start``
-        (0, 1, ...).
+        (0, 1, ...). Several outputs: those of the scalar fits, one after the other; ``objective`` as if all outputs had
+        the mixture's relative residual.
     certificate : recovery.certificates.Certificate or None
         With ``certify=True``, the proof that the kink form is the only one nearby that fits; None where there is none,
         for the reason that the message has.
@@ -208,7 +211,7 @@ def fit_exact(
     callback: Callable[[FitState], Any] | None = None,
     certify: bool = False,
 ) -> ExactFit:
-    """Find y = sum_j v_j relu(u_j . x), v_j = +-1, exactly: lines and weights to the accuracy of the data.
+    """Find y = sum_j v_j relu(u_j . x) exactly: lines and weights to the accuracy of the data.
 
     With noise it is the best network of at most m neurons and s weights that the tests find.
 
@@ -216,17 +219,20 @@ def fit_exact(
     ----------
     X : array, shape (n, d)
         Inputs. The search is in float32, the end in float64, whatever the dtype.
-    y : array, shape (n,)
-        Targets, on the device of X. Without noise the fit is exact; where all of them are float32 numbers, their
-        rounding is what is left of it.
+    y : array, shape (n,) or (n, k)
+        Targets, on the device of X: (n,) for v_j = +-1, (n, k), also with k = 1, for an output layer of any weights.
+        Without noise the fit is exact; where all numbers of an output are float32 numbers, their rounding is what is
+        left of it.
     n_neurons : int or "auto"
-        m >= 1, the largest number of neurons of the answer. With "auto", as many as the tests keep, see Notes.
+        m >= 1, the largest number of neurons of the answer. With "auto", as many as the tests keep, see Notes; for y of
+        shape (n,).
     sparsity : int or "auto"
-        s, the largest number of non-zero weights of the answer, from 0 to d m. With "auto", as many as the tests keep.
+        s, the largest number of non-zero weights of the answer: of the first layer, from 0 to d m, for y of shape (n,);
+        of both layers, from 0 to (d + k) m, for (n, k). With "auto", as many as the tests keep, for y of shape (n,).
     search_steps : int, default 4000
         Steps of the search, on batches of 500 rows.
     restarts : int, default 2
-        Largest number of further searches, made while the fit is not exact.
+        Largest number of further searches, made while the fit is not exact; with several outputs for each that fails.
     max_rounds : int, default 80
         Largest number of rounds of tests on all rows, for each start, and of changes of the network in the end.
     time_limit : float, optional
@@ -269,6 +275,11 @@ def fit_exact(
     left to "auto" are those of what these tests keep; without noise, those of the smallest network found for the exact
     form.
 
+    Several outputs share their lines: one scalar fit of a mixture with generic weights finds the lines of all, and
+    outputs that it misses are fitted one by one, from the known lines. Then all strengths are least squares, tests find
+    the zeros among them, and Gauss-Newton steps for all outputs together end it (:mod:`recovery.networks.exact.joint`).
+    Noise is not provided for there: such a fit comes to rest, not exact.
+
     "Exact to rounding" is a statement about the data: |r| <= 1e-12 |y|, or 1.05 times the expected rounding of float32
     labels, fewer parameters than samples, independent columns. It is not a proof that no other network fits; `certify`
     adds one that no other is nearby.
@@ -287,7 +298,7 @@ def fit_exact(
     X = check_array(X, "X", ndim=2, dtype=np.float64)
     y = check_array(y, "y", ndim=(1, 2), dtype=np.float64)
     check_same_rows(X, "X", y, "y")
-    xp = arrays.namespace(X, y)
+    arrays.namespace(X, y)  # refuses arrays of different kinds
     sizes = check_sizes(n_neurons, sparsity, int(X.shape[1]), int(y.shape[1]) if y.ndim == 2 else None)
     search_steps = check_integer(search_steps, "search_steps", minimum=1)
     restarts = check_integer(restarts, "restarts", minimum=0)
@@ -540,15 +551,16 @@ def _several(X: Any, y: Any, task: _Task, draw: np.random.Generator, progress: _
         mixture, rounding = outputs.mixed(weights)
         alone = np.count_nonzero(weights) == 1
         # half of the weights are in the first layer, and one of many outputs has few of those
-        count = s // 2 if not alone else s // min(2 * len(live), 8)
-        shift = _shift(small, mixture, max(4, min(count, m * len(used))))
+        count = max(4, min(s // (min(2 * len(live), 8) if alone else 2), m * len(used)))
+        shift = _shift(small, mixture, count)
         data = shared.other(xp.ldexp(mixture, shift), math.ldexp(rounding, shift))
         # its residual, as a share of it, is put on record as that of all outputs
         progress.peak, progress.rows = float(xp.abs(data.y).max()), total / data.deviation**2
         if start is not None:
-            return rounds(data, start.times(shift), task.most, progress.round)
+            quiet = Quiet(data.X_single, max(NEARLY * data.deviation, 3 * data.rounding))
+            return rounds(data, start.times(shift), task.most, progress.round, quiet)
         side = one_side(data.quadratic, data.quadratic.project(data.targets(data.single), 15))
-        return _starts(data, task if again else replace(task, restarts=0), side, draw, progress)
+        return _starts(data, replace(task, s=count, restarts=task.restarts if again else 0), side, draw, progress)
 
     joint = recovered(outputs, scalar, lambda: progress.stop is not None, draw)
     directions, strengths, linear = (arrays.from_numpy_like(part, X) for part in caller.form(joint.form))
@@ -557,8 +569,8 @@ def _several(X: Any, y: Any, task: _Task, draw: np.random.Generator, progress: _
     if not joint.exact:
         status = progress.stop or (Status.AT_REST if joint.rested else Status.STEP_LIMIT)
         note = (
-            f"{len(joint.open)} of {len(live)} output(s) are not exact, so no network was made of the kink form; labels "
-            "with noise are not fitted where there are several outputs"
+            f"{len(joint.open)} of {len(live)} output(s) are not exact, so no network was made of the kink form; noise "
+            "in several outputs is not provided for"
         )
     elif not joint.determined:
         status, note = Status.AT_REST, "the residual is rounding, but the data do not determine the fit"

@@ -76,7 +76,8 @@ class Shared:
         """Return atom and input of each entry of U that is a parameter: all but the largest of each atom."""
         free = self.weights != 0
         free[np.arange(len(free)), np.abs(self.weights).argmax(axis=1)] = False
-        return np.nonzero(free)
+        atom, coordinate = np.nonzero(free)
+        return atom, coordinate
 
     def without(self, zero: np.ndarray) -> Shared:
         """Return the model without some strengths, and without the atoms that have none left."""
@@ -186,7 +187,7 @@ class System:
             left += moved / self.noise[output] ** 2
             factors.append(factor)
             follows.append(follow)
-        stuck = ~model.strengths.any(axis=1)[self.atom]
+        stuck = (model.strengths[self.atom] == 0).all(axis=1)
         left[stuck, stuck] = 1.0
         return factors, follows, (left + left.T) / 2, stuck
 

@@ -37,7 +37,7 @@ SURE = 50.0
 PASSES = 6
 """Largest number of times that outputs are weighted anew."""
 FAILURES = 2
-"""Outputs that may fail before the first succeeds: then no more are tried. Noise is in all of them."""
+"""Outputs that may fail before the first succeeds: then no more are tried; one, where the mixture is noise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,18 +151,19 @@ def recovered(data: Outputs, scalar: Scalar, stopped: Callable[[], bool], rng: n
     rested, fits = fit.rested, 1
     known, hints = (fit.model.units, np.zeros((0, d))) if fit.exact else (np.zeros((0, d)), fit.model.units)
     state = _together(data, known)
+    allowed = 1 if fit.noisy else FAILURES
     failures, tries = 0, np.zeros(k, dtype=int)
     while len(state.open) and not stopped():
         # searches are repeated for outputs that have failed, once there are lines
         waiting = state.open[tries[state.open] < (2 if len(known) else 1)]
-        if not len(waiting) or (failures >= FAILURES and not len(known)):
+        if not len(waiting) or (failures >= allowed and not len(known)):
             break
         output = int(waiting[np.lexsort((-data.deviation[waiting], tries[waiting]))[0]])
         alone = (np.arange(k) == output) / data.deviation[output]
         start = _start(data, np.concatenate([known, _new(known, hints, NEAR)]), alone)
         if start is not None:
             fit = scalar(alone, start, False)
-        if (start is None or not fit.exact) and not stopped():
+        if (start is None or not (fit.exact or fit.noisy)) and not stopped():
             fit = scalar(alone, None, tries[output] > 0)
         tries[output] += 1
         rested = rested and fit.rested
