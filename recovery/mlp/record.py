@@ -78,6 +78,8 @@ class FitSettings:
         Most non-zero weights of the answer.
     loss, solver, max_iter, gate_update, batch_size, restarts, time_limit, tol, callback
         As in :func:`recovery.fit_network`.
+    open_sizes : tuple of str
+        Those of ``"n_neurons"`` and ``"sparsity"`` that the method is to find; `widths` and `sparsity` are then bounds.
 
     Raises
     ------
@@ -96,6 +98,7 @@ class FitSettings:
     time_limit: float | None = None
     tol: float = 1e-6
     callback: Callable[[FitState], Any] | None = field(default=None, repr=False)
+    open_sizes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         def put(name: str, value: Any) -> None:
@@ -397,9 +400,12 @@ class FitMethod(ABC):
     ----------
     takes_solver : bool
         Whether it does something with the argument `solver`; False by default, then a solver is refused.
+    finds_sizes : bool
+        Whether it takes ``n_neurons="auto"`` and ``sparsity="auto"``; False by default.
     """
 
     takes_solver: ClassVar[bool] = False
+    finds_sizes: ClassVar[bool] = False
 
     def units(self, X: Any, y: Any, settings: FitSettings) -> Units:
         """Return what the data are divided by: powers of two near their root mean squares, unless overridden."""

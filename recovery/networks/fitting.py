@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 import numpy as np
 
 from planted.base import arrays
 from planted.base.checks import check_array, check_choice, check_integer, check_same_rows
+from recovery.certificates.network import network_certificate
 from recovery.mlp.losses import LOSSES, class_targets, psnr, softmax
 from recovery.mlp.record import (
     FitMethod,
@@ -37,8 +39,8 @@ def fit_network(
     X: Any,
     y: Any,
     *,
-    n_neurons: int | Sequence[int],
-    sparsity: int,
+    n_neurons: int | Sequence[int] | Literal["auto"],
+    sparsity: int | Literal["auto"],
     method: Method | FitMethod = "auto",
     loss: Loss = "squared",
     solver: str | None = None,
@@ -50,6 +52,7 @@ def fit_network(
     tol: float = 1e-6,
     rng: Any = None,
     callback: Callable[[FitState], Any] | None = None,
+    certify: bool = False,
 ) -> NetworkFit:
     """Fit y = sum_j v_j relu(x . u_j) with few neurons and few non-zero weights.
 
@@ -62,11 +65,13 @@ def fit_network(
         Targets, on the device of X. (n,) gives a network with one output and output weights +-1; (n, k), also with
         k = 1, one whose output weights are fitted. For cross-entropy: class numbers 0, 1, ... of
         shape (n,), or rows of probabilities of shape (n, k).
-    n_neurons : int or sequence of int
-        m >= 1, the largest number of hidden neurons of the answer; a sequence of L widths for L hidden layers.
-    sparsity : int
+    n_neurons : int, sequence of int or "auto"
+        m >= 1, the largest number of hidden neurons of the answer; a sequence of L widths for L hidden layers. With
+        "auto" exact recovery finds it, for y of shape (n,).
+    sparsity : int or "auto"
         s, the largest number of non-zero weights of the answer, from 0 to all there are: of the hidden layers for
-        one output, of all layers together, the output layer too, for targets (n, k) and for cross-entropy.
+        one output, of all layers together, the output layer too, for targets (n, k) and for cross-entropy. With "auto"
+        exact recovery finds it, for y of shape (n,).
     method : {"auto", "exact", "robust", "paper"} or FitMethod, default "auto"
         ``"exact"`` is exact recovery (:func:`recovery.networks.fit_exact`): one hidden layer, squared loss, all rows.
         It finds planted networks to the last digit. ``"robust"`` alternates sparse least squares and gates; it takes
@@ -103,11 +108,15 @@ def fit_network(
     callback : callable, optional
         Called with a :class:`recovery.networks.FitState` after each step; returning True stops the fit. The
         robust method then (and after `time_limit`) makes one more step, to cut back to the size asked for.
+    certify : bool, default False
+        Prove that the network is the only one nearby that fits, where that is so: ``certificate`` of the answer is that
+        proof (:func:`recovery.certificates.network_certificate`), or None, and the message says why. For one hidden
+        layer and y of shape (n,).
 
     Returns
     -------
     NetworkFit
-        ``network, psnr_db, n_iter, status, success, message, support, kink_form, history``.
+        ``network, psnr_db, n_iter, status, success, message, support, kink_form, certificate, history``.
 
     Raises
     ------
@@ -162,9 +171,14 @@ def fit_network(
     dtype = np.result_type(X.dtype, y.dtype)
     # in one memory order, so that products, and with them every bit, do not depend on the caller's
     X, y = X.astype(dtype, order="C"), y.astype(dtype, order="C")
+    if not isinstance(certify, bool):
+        raise TypeError(f"certify={certify!r} is of type {type(certify).__name__}; expected a bool")
+    chosen = method_of(method)
+    open_sizes = _open_sizes(chosen, method, n_neurons, sparsity, y)
+    widths, most = _bounds(n_neurons, sparsity, open_sizes, X)
     settings = FitSettings(
-        check_widths(n_neurons),
-        sparsity,
+        widths,
+        most,
         loss,
         solver,
         max_iter,
@@ -174,10 +188,10 @@ def fit_network(
         time_limit,
         tol,
         callback,
+        open_sizes,
     )
     capacity = settings.capacity(int(X.shape[1]), int(y.shape[1]) if y.ndim == 2 else None)
-    check_integer(sparsity, "sparsity", minimum=0, maximum=capacity)
-    chosen = method_of(method)
+    check_integer(most, "sparsity", minimum=0, maximum=capacity)
     _check_solver(chosen, method, settings, y)
     draw = arrays.generator(rng)
     if settings.sparsity == 0 or not bool((y != 0).any()):
@@ -185,7 +199,43 @@ def fit_network(
         zero = softmax(xp.zeros_like(y)) if classes else xp.zeros_like(y)
         network = empty_network(X, y, len(settings.widths))
         return NetworkFit(network, psnr(zero, y), 0, status, status.value, Record.no_history())
-    return chosen.run(X, y, settings, draw)
+    fit = chosen.run(X, y, settings, draw)
+    return _certified(fit, X, y) if certify else fit
+
+
+def _open_sizes(chosen: FitMethod, method: Any, n_neurons: Any, sparsity: Any, y: Any) -> tuple[str, ...]:
+    """Return which sizes are left to the method, or refuse that."""
+    sizes = (("n_neurons", n_neurons), ("sparsity", sparsity))
+    found = tuple(name for name, size in sizes if isinstance(size, str) and size == "auto")
+    if found and not (chosen.finds_sizes and y.ndim == 1):
+        raise ValueError(
+            f"{found[0]}='auto' was given with method={method!r} and y of shape {tuple(y.shape)}; expected an integer, "
+            "or method='exact' and y of shape (n,)"
+        )
+    return found
+
+
+def _bounds(n_neurons: Any, sparsity: Any, open_sizes: tuple[str, ...], X: Any) -> tuple[tuple[int, ...], Any]:
+    """Return widths and sparsity, with bounds for those that are open: all weights, and a neuron for each weight."""
+    n, d = int(X.shape[0]), int(X.shape[1])
+    if "n_neurons" in open_sizes:
+        # no more than there are samples where the weights are open, too
+        widths = (n if "sparsity" in open_sizes else max(1, check_integer(sparsity, "sparsity", minimum=0)),)
+    else:
+        widths = check_widths(n_neurons)
+    return widths, d * widths[0] if "sparsity" in open_sizes else sparsity
+
+
+def _certified(fit: NetworkFit, X: Any, y: Any) -> NetworkFit:
+    """Return the fit with its certificate, or with the reason why it has none."""
+    if y.ndim != 1 or fit.network.depth > 1:
+        reason = f"expected y of shape (n,) and one hidden layer, not {tuple(y.shape)} and {fit.network.depth}"
+    else:
+        try:
+            return replace(fit, certificate=network_certificate(X, y, fit.kink_form))
+        except ValueError as error:  # NotCertified, or numbers that are out of range
+            reason = str(error)
+    return replace(fit, message=f"{fit.message}; no certificate: {reason}")
 
 
 def _check_solver(chosen: FitMethod, method: Any, settings: FitSettings, y: Any) -> None:

@@ -94,13 +94,14 @@ class ExactMethod(FitMethod):
         Steps of its search; by default it chooses them itself.
     """
 
+    finds_sizes = True
     search_steps: int | None = None
 
     def __post_init__(self) -> None:
         if self.search_steps is not None:
             check_integer(self.search_steps, "search_steps", minimum=1)
 
-    def refusal(self, y: Any, settings: FitSettings) -> str:
+    def refusal(self, settings: FitSettings) -> str:
         """Return what exact recovery has no use for, or ""."""
         if settings.loss != "squared":
             return f"loss={settings.loss!r}"
@@ -109,11 +110,11 @@ class ExactMethod(FitMethod):
         for name, usual in (("solver", None), ("batch_size", None), ("gate_update", 1)):
             if getattr(settings, name) != usual:
                 return f"{name}={getattr(settings, name)!r}"
-        return "" if y.ndim == 1 else f"y of shape {tuple(y.shape)}"
+        return ""
 
     def found(self, X: Any, y: Any, settings: FitSettings, rng: np.random.Generator) -> ExactFound:
         """Run :func:`recovery.networks.exact.fit_exact` on data near 1, or refuse the settings."""
-        refused = self.refusal(y, settings)
+        refused = self.refusal(settings)
         if refused:
             raise ValueError(
                 f"{refused} was given with method='exact', which fits one hidden layer by the squared loss, on all "
@@ -130,8 +131,8 @@ class ExactMethod(FitMethod):
         fit = fit_exact(
             near_X,
             near_y,
-            n_neurons=settings.widths[0],
-            sparsity=settings.sparsity,
+            n_neurons="auto" if "n_neurons" in settings.open_sizes else settings.widths[0],
+            sparsity="auto" if "sparsity" in settings.open_sizes else settings.sparsity,
             restarts=min(settings.restarts, EXACT_RESTARTS),
             max_rounds=settings.max_iter,
             time_limit=settings.time_limit,
@@ -179,7 +180,9 @@ class AutoMethod(ExactMethod):
     def run(self, X: Any, y: Any, settings: FitSettings, rng: np.random.Generator) -> NetworkFit:
         """Return the exact fit if it ended well or was stopped, else the better of it and the robust one."""
         began = time.monotonic()
-        if self.refusal(y, settings) or not _spread(X, y, settings):
+        if settings.open_sizes:  # the robust method finds none
+            return super().run(X, y, settings, rng)
+        if self.refusal(settings) or not _spread(X, y, settings):
             return RobustMethod().run(X, y, settings, rng)
         found = self.found(X, y, settings, rng)
         exact = found.answer

@@ -5,6 +5,7 @@ import pytest
 
 import planted
 import recovery
+from recovery.certificates import network_distance
 from recovery.networks import ExactMethod
 from recovery.solvers.base import Status
 
@@ -155,3 +156,49 @@ def test_own_options_of_the_method():
     assert planted.match_networks(fit.network, truth, atol=1e-12).exact
     with pytest.raises(ValueError, match="search_steps=0"):
         ExactMethod(search_steps=0)
+
+
+@pytest.mark.parametrize("method", ["exact", "auto"])
+@pytest.mark.parametrize("given", [{}, {"n_neurons": 3}, {"sparsity": 9}])
+def test_sizes_that_are_left_open_are_found(method, given):
+    X, y, truth = problem()
+    fit = recovery.fit_network(X, y, **{"n_neurons": "auto", "sparsity": "auto", **given}, method=method, rng=0)
+    assert fit.status is Status.EXACT
+    assert (fit.network.n_neurons, fit.network.sparsity) == (3, 9)
+    assert planted.match_networks(fit.network, truth, atol=1e-12).exact
+
+
+@pytest.mark.parametrize("change", [{"method": "robust"}, {"method": "paper"}, {"y": np.ones((2000, 2))}])
+def test_sizes_cannot_be_left_open_elsewhere(change):
+    X, y, _ = problem()
+    options = {"X": X, "y": y, "n_neurons": 3, "sparsity": "auto", **change}
+    with pytest.raises(ValueError, match=r"sparsity='auto' was given with .*expected an integer"):
+        recovery.fit_network(**options)
+
+
+def test_a_certificate_is_of_the_callers_own_data(tmp_path):
+    X, y, truth = problem(n=400)
+    fit = recovery.fit_network(np.ldexp(X, 20), y, **SIZE, certify=True, rng=0)
+    assert fit.certificate.check().valid
+    other = planted.ReLUNetwork([np.ldexp(truth.hidden, -20), truth.output]).kink_form()
+    away = network_distance(fit.certificate, other)
+    assert away.inside
+    assert away.same_gates
+    assert away.distance <= fit.certificate.error_bound
+    fit = recovery.fit_network(X, np.tanh(y), **SIZE, certify=True, rng=0, max_iter=3)
+    assert fit.certificate is None
+    assert "no certificate: " in fit.message
+    with pytest.raises(TypeError, match="certify=1 is of type int; expected a bool"):
+        recovery.fit_network(X, y, **SIZE, certify=1)
+
+
+@pytest.mark.parametrize("signs", ["mixed", "positive"])
+def test_several_outputs_are_exact(signs):
+    X = planted.gaussian_inputs(3000, 10, rng=0)
+    rng = np.random.default_rng(1)
+    hidden = planted.sparse_network(10, 4, 12, signs=signs, rng=1).hidden
+    truth = planted.ReLUNetwork([hidden, rng.standard_normal((4, 3))])
+    fit = recovery.fit_network(X, 8 * truth(X), n_neurons=4, sparsity=24, rng=0)
+    assert fit.status is Status.EXACT
+    loud = planted.ReLUNetwork([hidden, 8 * truth.output])
+    assert planted.match_networks(fit.network, loud, atol=1e-11).exact
