@@ -47,7 +47,7 @@ def looks_like_noise(X: Any, y: Any, network: ReLUNetwork) -> bool:
     return noise_like(X, y - network(X).reshape(y.shape), hidden, int((hidden != 0).sum()))
 
 
-def noise_like(X: Any, residual: Any, hidden: Any, fitted: int) -> bool:
+def noise_like(X: Any, residual: Any, hidden: Any, fitted: int, slack: float = 0.0) -> bool:
     """Tell the same as :func:`looks_like_noise` of a residual, gates and a number of fitted weights.
 
     Parameters
@@ -60,6 +60,8 @@ def noise_like(X: Any, residual: Any, hidden: Any, fitted: int) -> bool:
         Directions of the gates.
     fitted : int
         Number of weights that were fitted.
+    slack : float
+        Spreads of T that are allowed above its expectation: where little was fitted, T is above it half of the time.
 
     Returns
     -------
@@ -83,7 +85,8 @@ def noise_like(X: Any, residual: Any, hidden: Any, fitted: int) -> bool:
         products = (X * residual[:, k : k + 1]).T @ gates
         explained = explained + (products * products * inverse).sum()
     by_chance = ((residual * residual).sum(axis=1) * ((squares @ inverse) * gates).sum(axis=1)).sum()
-    return bool(explained <= by_chance)
+    columns = d * (count + 1)
+    return bool(explained <= by_chance * (1.0 + slack * math.sqrt(2.0 * (1.0 + n / columns) / n)))
 
 
 def _gates_that_tell(n: int, d: int, m: int) -> int:

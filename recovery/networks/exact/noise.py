@@ -40,6 +40,8 @@ TAIL, MOST_IN_TAIL = 0.01, 0.5
 """A residual that has this share of its square in a hundredth of the rows is not taken for noise early."""
 HIDDEN = 0.05
 """Products of two inputs may explain this share of a residual that is taken for noise: lines hidden in it do."""
+SLACK = 3.0
+"""Spreads that the dependence of the last residual on the inputs may be above that of noise."""
 DOUBLE = 2e-4
 """Relative residual below which float32 is not enough."""
 
@@ -274,7 +276,11 @@ def within(
     hidden = arrays.from_numpy_like(network.weights.T.copy(), data.X_single)
     r = final.r.astype(data.X_single.dtype)
     share = quadratic_share(data.X_single, r)
-    like = clear and (share <= HIDDEN or math.isinf(share)) and noise_like(data.X_single, r, hidden, network.n_weights)
+    like = (
+        clear
+        and (share <= HIDDEN or math.isinf(share))
+        and noise_like(data.X_single, r, hidden, network.n_weights, SLACK)
+    )
     unknowns = len(inputs.straight) + len(inputs.bent) + int(fit.model.support.sum())
     return Within(
         Neurons(network.weights, flip * network.signs),
