@@ -51,8 +51,8 @@ class ExactFit:
     network : planted.ReLUNetwork or None
         At most ``n_neurons`` neurons and ``sparsity`` non-zero weights, in float64. One output: output weights +-1. A
         column, or several outputs: the weights of the output layer count, and a neuron's first-layer weights have a
-        norm near 1 on inputs of mean square 1. None where the kink form does not fit into that, or the fit is not
-        exact; the message says which.
+        norm near 1 on inputs of mean square 1; None where the fit is not exact, or its kink form does not fit into
+        that (the message says which).
     kink_form : planted.KinkForm
         The function that was found: lines, signed strengths, linear part.
     psnr_db : float
@@ -541,9 +541,9 @@ def _several(X: Any, y: Any, task: _Task, draw: np.random.Generator, progress: _
     elif not joint.determined:
         status, note = Status.AT_REST, "the residual is rounding, but the data do not determine the fit"
     elif joint.network is None:
-        note = "no network of the kink form reaches its residual"
+        status, note = Status.AT_REST, "no network of the kink form reaches its residual"
     elif joint.network.size[0] > m or joint.network.size[1] > s:
-        count, weights = joint.network.size
+        status, (count, weights) = Status.AT_REST, joint.network.size
         note = (
             f"the kink form does not fit into n_neurons={m} and sparsity={s}: the smallest network found for it has "
             f"{count} neurons and {weights} weights in both layers"
