@@ -575,9 +575,9 @@ def _several(X: Any, y: Any, task: _Task, draw: np.random.Generator, progress: _
     elif not joint.determined:
         status, note = Status.AT_REST, "the residual is rounding, but the data do not determine the fit"
     elif joint.network is None:
-        note = "no network of the kink form reaches its residual"
+        status, note = Status.AT_REST, "no network of the kink form reaches its residual"
     elif joint.network.size[0] > m or joint.network.size[1] > s:
-        count, weights = joint.network.size
+        status, (count, weights) = Status.AT_REST, joint.network.size
         note = (
             f"the kink form does not fit into n_neurons={m} and sparsity={s}: the smallest network found for it has "
             f"{count} neurons and {weights} weights in both layers"
