@@ -176,7 +176,8 @@ def rounds(
                 return Fit(done, size(left) / data.deviation, True)
         if quiet(model, r):
             return Fit(model, deviation / data.deviation, False, noisy=True)
-        calm = deviation > CALM * before
+        # lines of few entries have cheap repairs: what is split or born too early is merged again
+        calm = deviation > CALM * before or model.support.sum() < SHORT * model.n_lines
         before = deviation
         bear = calm and (born or not changed or count % 3 == 0)
         model, r, changed, born = _round(data, inputs, y, model, r, deviation, first=count == 0, bear=bear, split=calm)
@@ -196,6 +197,7 @@ def rounds(
 CHEAP = 200_000
 """Squares of the numbers of parameters of the repairs of one round, in all, that are made in any case."""
 CALM = 0.6
+SHORT = 4
 PATIENCE = 12
 """Rounds without a fall of the residual by one per cent after which the fit counts as at rest."""
 

@@ -90,7 +90,7 @@ def splits(inputs: Inputs, X: Any, model: Lines, r: Any, taus: list[float]) -> l
     norms = model.norms
     found: list[Split] = []
     for k in np.argsort(-top, kind="stable"):
-        if top[k] < max(GAIN, SHARE * float(top.max())) or len(found) >= MOST:
+        if top[k] < max(GAIN, SHARE * float(top.max())) or len(found) >= max(MOST, model.n_lines // 10):
             break
         tau, side, i = np.unravel_index(best[k], own.shape[1:])
         direction = units[k].copy()
