@@ -12,7 +12,7 @@ import planted
 from planted.base import arrays
 from recovery import Status
 from recovery.networks import FitState
-from recovery.networks.exact import ExactFit, fit_exact
+from recovery.networks.exact import ExactFit, fit_exact, fitting
 
 EPS = float(np.finfo(float).eps)
 
@@ -270,3 +270,102 @@ def test_fits_are_values():
     assert copy.deepcopy(found) == found
     assert fit(X, 2 * y) != found
     assert isinstance(found, ExactFit)
+
+
+def test_a_limit_holds_within_a_round(monkeypatch):
+    # a round takes many blocks, and the limit is looked at before each of them
+    X, y, _ = problem(n=12_000, d=20, m=6, s=30)
+    now = [0.0]
+    monkeypatch.setattr("recovery.solvers.base.time.perf_counter", lambda: now[0])
+    blocks = []
+
+    def watch(self, numbers, original=fitting._Progress.watch):
+        if self.watching:
+            now[0] += 1.0  # one second a block
+        blocks.append((self.n_iter, self.stop, self.watching))
+        original(self, numbers)
+
+    monkeypatch.setattr(fitting._Progress, "watch", watch)
+    whole = fit(X, y, m=6, s=30, search_steps=1500)
+    assert whole.success
+    inside = [row for row in blocks if row[2]]
+    assert len(inside) > 10 * whole.n_iter
+    limit = len(inside) // 3
+    blocks.clear()
+    now[0] = 0.0
+    found = fit(X, y, m=6, s=30, search_steps=1500, time_limit=limit)
+    assert found.status is Status.TIME_LIMIT
+    inside = [row for row in blocks if row[2]]
+    assert len(inside) == limit + 1  # not one block is begun after the limit within the rounds
+    assert 0 < found.relative_residual < 0.5
+    residual = y - (found.kink_form if found.network is None else found.network)(X)
+    assert found.relative_residual == pytest.approx(np.sqrt((residual**2).mean() / (y**2).mean()), rel=1e-6)
+
+
+def test_a_callback_is_asked_within_a_round(monkeypatch):
+    X, y, _ = problem()
+    monkeypatch.setattr(fitting, "PATROL", 100_000)
+    states = []
+    whole = fit(X, y, callback=states.append)
+    assert whole.success
+    within = [k for k in range(1, len(states)) if states[k].n_iter == states[k - 1].n_iter > 0]
+    assert within  # the numbers of the last round, again
+    assert states[within[0]] == states[within[0] - 1]
+    seen = []
+    found = fit(X, y, callback=lambda state: bool(seen.append(state)) or len(seen) == within[0] + 1)
+    assert found.status is Status.STOPPED
+    assert seen == states[: within[0] + 1]
+    assert found.n_iter == seen[-1].n_iter
+
+
+@pytest.mark.parametrize("signs", ["positive", "mixed"])
+def test_a_fit_that_was_ended_can_be_continued(backend, signs):
+    X, y, truth = problem(signs=signs)
+    X, y = backend.put(X), backend.put(y)
+    whole = fit(X, y)
+    first = fit(X, y, restarts=0, callback=lambda state: state.n_iter == 1)
+    assert first.status is Status.STOPPED
+    assert first.relative_residual > 1e-6
+    calls = []
+    second = fit(X, y, start=first, callback=calls.append)
+    assert_exact(second, truth)
+    assert calls[0].n_iter == 1  # no search
+    assert second.n_iter < whole.n_iter + first.n_iter + 5
+    np.testing.assert_allclose(
+        np.sort(np.abs(backend.get(second.network.hidden)).ravel()),
+        np.sort(np.abs(backend.get(whole.network.hidden)).ravel()),
+        atol=1e-12,
+    )
+
+
+@pytest.mark.parametrize("kind", ["network", "form", "rough"])
+def test_a_fit_begins_where_it_is_told_to(kind):
+    X, y, truth = problem()
+    rough = planted.ReLUNetwork([truth.hidden * (1 + 1e-3 * np.cos(np.arange(4))), truth.output])
+    start = {"network": truth, "form": truth.kink_form(), "rough": rough}[kind]
+    # in other units, and with an input that is always zero
+    units = np.array([0, 3, -7, 0, 100, 0, 0, -20, 0, 1])
+    wide = np.concatenate([np.ldexp(X, units), np.zeros((len(X), 1))], axis=1)
+    if kind == "form":
+        begun = fit(X, y, start=start, restarts=0)
+    else:
+        scaled = np.concatenate([np.ldexp(start.hidden, 9 - units[:, None]), np.zeros((1, 4))])
+        begun = fit(wide, np.ldexp(y, 9), start=planted.ReLUNetwork([scaled, start.output]), restarts=0)
+    assert begun.success
+    assert begun.n_iter <= 3
+    hidden = begun.network.hidden if kind == "form" else np.ldexp(begun.network.hidden[:10], units[:, None] - 9)
+    again = planted.ReLUNetwork([hidden, begun.network.output])
+    assert planted.match_networks(again, truth, atol=1e-12).exact
+
+
+def test_starts_are_checked():
+    X, y, truth = problem(n=60)
+    with pytest.raises(TypeError, match="start=3 is of type int; expected an ExactFit"):
+        fit(X, y, start=3)
+    with pytest.raises(ValueError, match="start is a function of 10 inputs with one output; X has shape"):
+        fit(X[:, :6], y, start=truth)
+    # a fit that was ended during the search has nothing to continue
+    ended = fit(X, y, time_limit=0)
+    calls = []
+    fit(X, y, start=ended, search_steps=500, max_rounds=1, restarts=0, callback=calls.append)
+    assert calls[0].n_iter == 0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
@@ -22,7 +23,7 @@ from recovery.certificates.network import NotCertified, network_certificate
 from recovery.mlp.losses import psnr
 from recovery.mlp.record import FitState
 from recovery.networks.exact.joint import deviations
-from recovery.networks.exact.model import Inputs, Lines
+from recovery.networks.exact.model import Ended, Inputs, Lines
 from recovery.networks.exact.network import Network
 from recovery.networks.exact.neurons import Neurons, oriented, polished
 from recovery.networks.exact.newton import gram, size, spread
@@ -39,7 +40,10 @@ GUESSES = 3
 """Searches at most with other guesses of sizes that are left open."""
 ATOMS = 1000
 """The search has 2 m atoms, or as many as this if that is less, but at least m."""
-LEAST_ROWS, ROWS_EACH = 5000, 20
+LEAST_ROWS, ROWS_EACH, ROWS_OF_LINE = 5000, 20, 100
+"""The rounds begin on so many samples for each parameter and for each line, where there are many more."""
+PATROL = 2**28
+"""Numbers in blocks of samples after which the callback is asked again within a round: about a second's work."""
 ZERO_BEND = 1e-9
 """Bends on the axes up to this share of the largest number of the form are none."""
 
@@ -120,19 +124,48 @@ class _Progress(Recorder):
         super().__init__(None, time_limit, callback)
         self.rows, self.start = rows, 0
         self.peak, self.unit = 1.0, 0  # of the scaled targets
+        self.watching, self._work = False, 0
+        self._last: FitState | None = None
         if time_limit == 0:  # the search does not begin
             self.stop = Status.TIME_LIMIT
 
     def batch(self, deviation: float, atoms: int, weights: int) -> bool:
         """Look at callback and clock during the search; nothing goes on record."""
-        return self.ask(lambda: self._state(deviation, weights, atoms)) is not None
+        self._last = self._state(deviation, weights, atoms)
+        return self.ask(lambda: self._last) is not None
 
     def round(self, model: Lines, deviation: float) -> bool:
         """Put a round on record."""
         bends = int(np.count_nonzero(model.axes))
-        state = self._state(deviation, int(model.support.sum()) + bends, model.n_lines + bends, 1)
+        state = self._last = self._state(deviation, int(model.support.sum()) + bends, model.n_lines + bends, 1)
+        self._work = 0
         self.append(**{key: getattr(state, key) for key in self.KEYS})
         return self.ask(lambda: state) is not None
+
+    def watch(self, numbers: int) -> None:
+        """Look at the clock before a block of so many numbers, and ask the callback again after many of them.
+
+        How often it is asked depends on the work alone, so that the same fit asks as often again.
+        """
+        if not self.watching:
+            return
+        self._work += numbers
+        late = self.late()
+        if not late and self._work > PATROL and self._last is not None:
+            self._work = 0
+            late = self.ask(lambda: self._last) is not None
+        if late:
+            self.watching = False  # what is left to do is little
+            raise Ended
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Let :meth:`watch` raise :class:`Ended` within this block, unless the fit was ended before."""
+        self.watching = self.stop is None
+        try:
+            yield
+        finally:
+            self.watching = False
 
     def network(self, network: Network, deviation: float) -> bool:
         """Put a round of the search for a network within m and s on record."""
@@ -195,6 +228,7 @@ class _Task:
     steps: int
     restarts: int
     most: int
+    start: KinkForm | None = None
 
 
 def fit_exact(
@@ -210,6 +244,7 @@ def fit_exact(
     rng: Any = None,
     callback: Callable[[FitState], Any] | None = None,
     certify: bool = False,
+    start: ExactFit | KinkForm | ReLUNetwork | None = None,
 ) -> ExactFit:
     """Find y = sum_j v_j relu(u_j . x) exactly: lines and weights to the accuracy of the data.
 
@@ -236,16 +271,21 @@ def fit_exact(
     max_rounds : int, default 80
         Largest number of rounds of tests on all rows, for each start, and of changes of the network in the end.
     time_limit : float, optional
-        Seconds, looked at after each 500 steps of the search and after each round.
+        Seconds, looked at every 20 steps of the search and before each block of samples in all that follows. A fit that
+        was ended is the best that was reached; `start` continues it.
     rng : int, numpy.random.Generator or None
         Source of the starts and of the order of rows. The same seed gives the same bits on the same machine.
     callback : callable, optional
-        Called with a :class:`recovery.networks.FitState` as often; returning True ends the fit. During the search the
-        numbers are those of one batch and of the dense model; `n_iter` counts rounds.
+        Called with a :class:`recovery.networks.FitState` after each 500 steps of the search and each round, and about
+        every second within a long round, with the numbers of the last; returning True ends the fit. During the search
+        the numbers are those of one batch and of the dense model; `n_iter` counts rounds.
     certify : bool, default False
         Prove of an exact fit, in exact arithmetic on X and y as they were given, that it is the only one nearby
         (:func:`recovery.certificates.network_certificate`). This comes after the time limit, and takes about as long as
         the fit.
+    start : ExactFit, planted.KinkForm or planted.ReLUNetwork, optional
+        Where to begin, in place of the first search: an earlier fit that was ended, or a guess. A fit that was ended
+        before its first round is begun again. One output only.
 
     Returns
     -------
@@ -295,6 +335,7 @@ def fit_exact(
     True
     """
     given = X, y
+    given_start = _start(start)
     X = check_array(X, "X", ndim=2, dtype=np.float64)
     y = check_array(y, "y", ndim=(1, 2), dtype=np.float64)
     check_same_rows(X, "X", y, "y")
@@ -309,11 +350,16 @@ def fit_exact(
         raise TypeError(f"callback={callback!r} cannot be called; expected a function of one state")
     if not isinstance(certify, bool):
         raise TypeError(f"certify={certify!r} is of type {type(certify).__name__}; expected a bool")
+    if given_start is not None and (y.ndim == 2 or given_start.n_inputs != X.shape[1]):
+        raise ValueError(
+            f"start is a function of {given_start.n_inputs} inputs with one output; X has shape {tuple(X.shape)} and y "
+            f"has shape {tuple(y.shape)}"
+        )
     draw = arrays.generator(rng)
     if sizes.sparsity == 0 or not bool((y != 0).any()) or not bool((X != 0).any()):
         return _nothing(X, y, Status.ZERO_SPARSITY if sizes.sparsity == 0 else Status.ZERO_DATA)
     progress = _Progress(int(X.shape[0]), time_limit, callback)
-    task = _Task(*sizes.most, search_steps, restarts, max_rounds)
+    task = _Task(*sizes.most, search_steps, restarts, max_rounds, given_start)
     if y.ndim == 2:
         several = _several(X, y, task, draw, progress)
         note = f"{several.message}; no certificate: y of shape {tuple(y.shape)} has several outputs"
@@ -330,10 +376,11 @@ def _guessed(
     found: tuple[Data, Fit, _Units, float] | None = None
     for _ in range(GUESSES):
         scaled_X, scaled_y, units = _scaled(X, y, sizes.weights)
-        data = Data(scaled_X, scaled_y, _rounding(scaled_y))
+        data = Data(scaled_X, scaled_y, _rounding(scaled_y), progress.watch)
         progress.peak, progress.unit = float(arrays.namespace(y).abs(scaled_y).max()), units.y
         side = one_side(data.quadratic, data.quadratic.project(data.targets(data.single), 15))
-        fit = _starts(data, replace(task, m=sizes.neurons, s=sizes.weights), side, draw, progress)
+        given = None if found is not None or task.start is None else _lines(task.start, units)
+        fit = _starts(data, replace(task, m=sizes.neurons, s=sizes.weights), side, draw, progress, given)
         if found is None or fit.exact or fit.relative < found[1].relative:
             found = data, fit, units, side
         again = sizes.again(fit.model)
@@ -353,6 +400,36 @@ def _certified(fit: ExactFit, X: Any, y: Any, inputs: Inputs, units: _Units) -> 
         return replace(fit, certificate=network_certificate(X, y, fit.kink_form, linear=linear, axes=axes))
     except (NotCertified, InexactNumber) as error:
         return replace(fit, message=f"{fit.message}; no certificate: {error}")
+
+
+def _start(start: Any) -> KinkForm | None:
+    """Return the function to begin with."""
+    if isinstance(start, ExactFit):
+        return start.kink_form if start.n_iter else None
+    if isinstance(start, ReLUNetwork):
+        return start.kink_form()
+    if start is None or isinstance(start, KinkForm):
+        return start
+    raise TypeError(
+        f"start={start!r} is of type {type(start).__name__}; expected an ExactFit, a planted.KinkForm, a "
+        "planted.ReLUNetwork or None"
+    )
+
+
+def _lines(form: KinkForm, units: _Units) -> Lines:
+    """Return a kink form in the units of the fit, without inputs that are always zero."""
+    scale = units.inputs - units.y
+    strengths = arrays.to_numpy(form.strengths)
+    directions = arrays.to_numpy(form.directions).T[:, units.used]
+    weights = np.ldexp(directions * (0.5 * np.abs(strengths))[:, None], scale)
+    model = Lines(
+        np.ldexp(arrays.to_numpy(form.linear)[units.used], scale),
+        np.zeros(len(units.used)),
+        weights,
+        np.where(strengths < 0, -1.0, 1.0),
+        weights != 0,
+    )
+    return model.tidy()
 
 
 def _nothing(X: Any, y: Any, status: Status) -> ExactFit:
@@ -405,8 +482,23 @@ def _rounding(y: Any) -> float:
     return size(xp.where(y == 0, 0.0, unit)) / math.sqrt(12)
 
 
-def _starts(data: Data, task: _Task, side: float, draw: np.random.Generator, progress: _Progress) -> Fit:
-    """Search and polish from one start after the other until a fit is exact; return the best."""
+def _enough(d: int, task: _Task) -> int:
+    """Return the number of samples that the first rounds are made on, where there are many more."""
+    return max(LEAST_ROWS, ROWS_EACH * (2 * d + task.s), ROWS_OF_LINE * min(task.m, task.s // 2))
+
+
+def _starts(
+    data: Data,
+    task: _Task,
+    side: float,
+    draw: np.random.Generator,
+    progress: _Progress,
+    given: Lines | None = None,
+) -> Fit:
+    """Search and polish from one start after the other until a fit is exact; return the best.
+
+    `given` stands for what the first search finds.
+    """
     target = data.targets(data.single)
     count = min(2 * task.m, max(ATOMS, task.m))
     signs = np.full(count, side) if side else np.where(np.arange(count) % 2, 1.0, -1.0)
@@ -417,18 +509,27 @@ def _starts(data: Data, task: _Task, side: float, draw: np.random.Generator, pro
         if done or (progress.stop is not None and best is not None):
             break
         progress.start = first + start
-        if progress.stop is None:
+        model = Lines.none(data.single.n_inputs)
+        if given is not None and start == 0:
+            model = given
+        elif progress.stop is None:
             model = search(
-                data.X_single, target, signs, task.steps, draw, lambda sd, _: progress.batch(sd, count, weights)
+                data.X_single,
+                target,
+                signs,
+                task.steps,
+                draw,
+                lambda sd, _: progress.batch(sd, count, weights),
+                late=progress.late,
             )
-        else:
-            model = Lines.none(data.single.n_inputs)
-        n, wanted = data.single.n_samples, max(LEAST_ROWS, ROWS_EACH * (2 * data.single.n_inputs + task.s))
+        n, wanted = data.single.n_samples, _enough(data.single.n_inputs, task)
         if 1.5 * wanted < n and progress.stop is None:
             part = data.part(np.sort(draw.choice(n, wanted, replace=False)))
-            model = rounds(part, model, task.most, progress.round, hurried=True).model
+            with progress.watched():
+                model = rounds(part, model, task.most, progress.round, hurried=True).model
         quiet = Quiet(data.X_single, max(NEARLY * data.deviation, 3 * data.rounding))
-        fit = rounds(data, model, task.most if progress.stop is None else 0, progress.round, quiet)
+        with progress.watched():
+            fit = rounds(data, model, task.most if progress.stop is None else 0, progress.round, quiet)
         # surplus lines that cancel reach a residual of rounding, too: another start may need none
         done = fit.exact and _determined(data, fit)[0].success
         if best is None or done or fit.relative < best.relative:
@@ -540,7 +641,7 @@ def _several(X: Any, y: Any, task: _Task, draw: np.random.Generator, progress: _
     # in an order of their own, so that the caller's order of outputs changes no bit
     order = np.argsort(-deviations(Y), kind="stable")
     Y, live, peaks = Y[xp.asarray(order)], live[order], peaks[order]
-    shared = Data(small, Y[0])
+    shared = Data(small, Y[0], 0.0, progress.watch)
     outputs = Outputs.of(shared.double, Y, np.array([_rounding(Y[output]) for output in range(len(live))]))
 
     caller = CallerUnits(used, exponents, live, peaks, int(X.shape[1]), int(y.shape[1]))
@@ -558,7 +659,8 @@ def _several(X: Any, y: Any, task: _Task, draw: np.random.Generator, progress: _
         progress.peak, progress.rows = float(xp.abs(data.y).max()), total / data.deviation**2
         if start is not None:
             quiet = Quiet(data.X_single, max(NEARLY * data.deviation, 3 * data.rounding))
-            return rounds(data, start.times(shift), task.most, progress.round, quiet)
+            with progress.watched():
+                return rounds(data, start.times(shift), task.most, progress.round, quiet)
         side = one_side(data.quadratic, data.quadratic.project(data.targets(data.single), 15))
         return _starts(data, replace(task, s=count, restarts=task.restarts if again else 0), side, draw, progress)
 

@@ -9,15 +9,15 @@ The parameters are few and live on the host, in NumPy arrays. The data live on t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from planted.base import arrays
 
-__all__ = ["Inputs", "Lines", "angles", "columns", "predict"]
+__all__ = ["Ended", "Inputs", "Lines", "angles", "columns", "predict"]
 
 BLOCK_BYTES = 8 * 2**20
 """Size of a block of columns on the CPU: small enough for the cache, large enough for products of matrices."""
@@ -25,6 +25,10 @@ DEVICE_BYTES = 512 * 2**20
 """The same on a GPU, where launches cost more than memory."""
 DEPENDENT = 1e-10
 """A column counts as dependent on others when less than this share of its square is left."""
+
+
+class Ended(Exception):
+    """Raised by the watch of :class:`Inputs` when the fit has to end."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,31 +42,35 @@ class Inputs:
     straight, bent : numpy.ndarray of int
         Inputs i whose column x_i, or |x_i|, is not a combination of others. All of them for Gaussian inputs; an input
         that never changes its sign has no |x_i| of its own.
+    watch : callable, optional
+        Called before each block of samples with the number of its numbers; raises :class:`Ended` when the fit has to
+        end. Everything that takes time goes over the samples in blocks, so this bounds what comes after the limit.
     """
 
     XT: Any
     straight: np.ndarray
     bent: np.ndarray
+    watch: Callable[[int], None] | None = None
 
     @classmethod
-    def of(cls, X: Any, dtype: Any) -> Inputs:
+    def of(cls, X: Any, dtype: Any, watch: Callable[[int], None] | None = None) -> Inputs:
         """Return the inputs of samples X, shape (n, d)."""
         xp = arrays.namespace(X)
         XT = xp.ascontiguousarray(X.T.astype(dtype))
         d = int(XT.shape[0])
         both = xp.concatenate([XT, xp.abs(XT)]).astype(np.float64)
         kept = _independent(arrays.to_numpy(both @ both.T))
-        return cls(XT, kept[kept < d], kept[kept >= d] - d)
+        return cls(XT, kept[kept < d], kept[kept >= d] - d, watch)
 
     def to(self, X: Any, dtype: Any) -> Inputs:
         """Return the same inputs in another dtype, from the samples X."""
-        return Inputs(arrays.namespace(X).ascontiguousarray(X.T.astype(dtype)), self.straight, self.bent)
+        return replace(self, XT=arrays.namespace(X).ascontiguousarray(X.T.astype(dtype)))
 
     def restrict(self, coordinates: np.ndarray) -> Inputs:
         """Return some of the inputs, those with the given ascending numbers."""
         place = self.xp.asarray(coordinates)
         straight = np.flatnonzero(np.isin(coordinates, self.straight))
-        return Inputs(self.XT[place], straight, np.flatnonzero(np.isin(coordinates, self.bent)))
+        return replace(self, XT=self.XT[place], straight=straight, bent=np.flatnonzero(np.isin(coordinates, self.bent)))
 
     @property
     def xp(self) -> Any:
@@ -93,6 +101,8 @@ class Inputs:
         size = DEVICE_BYTES if arrays.device_of(self.XT) == "gpu" else BLOCK_BYTES
         rows = max(256, size // (self.dtype.itemsize * max(1, width)))
         for start in range(0, self.n_samples, rows):
+            if self.watch is not None:
+                self.watch(rows * width)
             yield slice(start, min(start + rows, self.n_samples))
 
 

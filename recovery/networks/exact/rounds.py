@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from planted.base import arrays
 from recovery.networks.exact.births import Quadratic, births
 from recovery.networks.exact.entries import DROP, additions, drops
 from recovery.networks.exact.local import Rule, merges, reduced_near, repair
-from recovery.networks.exact.model import Inputs, Lines, predict
+from recovery.networks.exact.model import Ended, Inputs, Lines, predict
 from recovery.networks.exact.newton import gram, levenberg, size, spread, square
 from recovery.networks.exact.search import merged
 from recovery.networks.exact.wedges import splits, widths
@@ -46,18 +46,21 @@ class Data:
         Targets, scaled so that weights are near 1.
     rounding : float
         Root mean square of the rounding of y, where all of y are float32 numbers; 0 else.
+    watch : callable, optional
+        That of :class:`Inputs`.
     """
 
     X: Any
     y: Any
     rounding: float = 0.0
+    watch: Callable[[int], None] | None = None
     single: Inputs = field(init=False)
     X_single: Any = field(init=False)
     quadratic: Quadratic = field(init=False)
     _double: Inputs | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        self.single = Inputs.of(self.X, np.float32)
+        self.single = Inputs.of(self.X, np.float32, self.watch)
         self.X_single = arrays.namespace(self.X).ascontiguousarray(self.X.astype(np.float32))
         self.quadratic = Quadratic(self.single)
         self.deviation = size(self.y)
@@ -79,7 +82,7 @@ class Data:
     def part(self, rows: np.ndarray) -> Data:
         """Return some of the samples."""
         place = arrays.namespace(self.X).asarray(rows)
-        return Data(self.X[place], self.y[place], self.rounding)
+        return Data(self.X[place], self.y[place], self.rounding, self.watch)
 
     def targets(self, inputs: Inputs) -> Any:
         """Return y in the dtype of the inputs."""
@@ -134,6 +137,8 @@ def rounds(
         Called after each round with the model and the root mean square of its residual; True ends the rounds.
     quiet : callable
         Called in each round with the model and its residual; True says that the residual is noise, and ends the rounds.
+    hurried : bool
+        Whether the rounds end as soon as the residual falls slowly: more samples would tell more.
 
     Returns
     -------
@@ -142,62 +147,74 @@ def rounds(
 
     Notes
     -----
-    The rounds have come to rest when neither the residual fell nor the model changed.
+    The rounds have come to rest when neither the residual fell nor the model changed. If the watch of the data raises
+    :class:`Ended`, the model of the smallest residual is returned.
     """
     inputs, damping = data.single, 1e-3
     y = data.targets(inputs)
-    if size(y - predict(inputs, model)) < DOUBLE * data.deviation:
+    if most and size(y - predict(inputs, model)) < DOUBLE * data.deviation:
         inputs, y = data.double, data.y
     best: tuple[float, Lines] = (np.inf, model)
     idle, changed, born, rested, before = 0, True, True, False, np.inf
-    for count in range(most):
-        least = 1e-4 if inputs.dtype == np.float32 else 1e-6
-        model, r, damping = levenberg(inputs, y, model, 3 if count else 2, float(np.clip(damping, least, 0.1)))
-        if size(r) < DOUBLE * data.deviation and inputs.dtype == np.float32:
-            inputs, y = data.double, data.y
-            model, r, damping = levenberg(inputs, y, model, 3, 1e-6)
-        if inputs.dtype == np.float64:  # where steps converge, tests can wait
-            model, r, damping = levenberg(
-                inputs, y, model, 4, damping, stop=0.9, enough=inputs.n_samples * (NEARLY * data.deviation) ** 2
+    ended = most == 0
+    try:
+        for count in range(most):
+            least = 1e-4 if inputs.dtype == np.float32 else 1e-6
+            model, r, damping = levenberg(inputs, y, model, 3 if count else 2, float(np.clip(damping, least, 0.1)))
+            if size(r) < DOUBLE * data.deviation and inputs.dtype == np.float32:
+                inputs, y = data.double, data.y
+                model, r, damping = levenberg(inputs, y, model, 3, 1e-6)
+            if inputs.dtype == np.float64:  # where steps converge, tests can wait
+                model, r, damping = levenberg(
+                    inputs, y, model, 4, damping, stop=0.9, enough=inputs.n_samples * (NEARLY * data.deviation) ** 2
+                )
+            deviation = size(r)
+            idle = 0 if deviation < (0.8 if hurried else 0.99) * best[0] else idle + 1
+            if deviation < best[0]:
+                best = deviation, model
+            if deviation < NEARLY * data.deviation:
+                done, left = finish(data, model)
+                if size(left) < EXACT * data.deviation:
+                    report(done, size(left))
+                    return Fit(done, size(left) / data.deviation, True)
+            if deviation < 3 * data.rounding:
+                done, left = finish_rounded(data, model)
+                if size(left) < AT_ROUNDING * data.rounding:
+                    report(done, size(left))
+                    return Fit(done, size(left) / data.deviation, True)
+            if quiet(model, r):
+                return Fit(model, deviation / data.deviation, False, noisy=True)
+            # lines of few entries have cheap repairs: what is split or born too early is merged again
+            calm = deviation > CALM * before or model.support.sum() < SHORT * model.n_lines
+            before = deviation
+            bear = calm and (born or not changed or count % 3 == 0)
+            model, r, changed, born = _round(
+                data, inputs, y, model, r, deviation, first=count == 0, bear=bear, split=calm
             )
-        deviation = size(r)
-        idle = 0 if deviation < (0.8 if hurried else 0.99) * best[0] else idle + 1
-        if deviation < best[0]:
-            best = deviation, model
-        if deviation < NEARLY * data.deviation:
-            done, left = finish(data, model)
-            if size(left) < EXACT * data.deviation:
-                report(done, size(left))
-                return Fit(done, size(left) / data.deviation, True)
-        if deviation < 3 * data.rounding:
-            done, left = finish_rounded(data, model)
-            if size(left) < AT_ROUNDING * data.rounding:
-                report(done, size(left))
-                return Fit(done, size(left) / data.deviation, True)
-        if quiet(model, r):
-            return Fit(model, deviation / data.deviation, False, noisy=True)
-        # lines of few entries have cheap repairs: what is split or born too early is merged again
-        calm = deviation > CALM * before or model.support.sum() < SHORT * model.n_lines
-        before = deviation
-        bear = calm and (born or not changed or count % 3 == 0)
-        model, r, changed, born = _round(data, inputs, y, model, r, deviation, first=count == 0, bear=bear, split=calm)
-        if report(model, deviation):
-            break
-        if hurried and idle > 2 and inputs.dtype == np.float32:
-            break
-        if (idle > 1 and bear and not changed) or idle > PATIENCE:
-            rested = True
-            break
+            if report(model, deviation):
+                ended = True
+                break
+            if hurried and idle > 2 and inputs.dtype == np.float32:
+                break
+            if (idle > 1 and bear and not changed) or idle > PATIENCE:
+                rested = True
+                break
+        if not ended:
+            model, r, _ = levenberg(data.double, data.y, best[1], 3, 1e-6)
+            best = size(r), model
+    except Ended:
+        rested = False
     model = best[1]
-    inputs, y = data.double, data.y
-    model, r, _ = levenberg(inputs, y, model, 3, 1e-6)
-    return Fit(model, size(r) / data.deviation, False, rested)
+    left = data.y - predict(replace(data.double, watch=None), model)
+    return Fit(model, size(left) / data.deviation, False, rested)
 
 
 CHEAP = 200_000
 """Squares of the numbers of parameters of the repairs of one round, in all, that are made in any case."""
 CALM = 0.6
+"""Births and splits wait for a round that leaves more than this share of the residual before."""
 SHORT = 4
+"""They do not wait where lines have fewer entries than this on average: their repairs are cheap."""
 PATIENCE = 12
 """Rounds without a fall of the residual by one per cent after which the fit counts as at rest."""
 

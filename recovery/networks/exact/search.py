@@ -24,11 +24,18 @@ batches (its mean square fades by FADING a step) lets the largest of all slopes 
 INIT = 3e-3
 KEEP = 0.03
 """Weights up to this size are dropped at the end; targets are scaled so that weights are about 1."""
-REPORT = 500
+REPORT, LOOK = 500, 20
 
 
 def search(
-    X: Any, y: Any, signs: np.ndarray, steps: int, rng: np.random.Generator, report: Callable[[float, int], bool]
+    X: Any,
+    y: Any,
+    signs: np.ndarray,
+    steps: int,
+    rng: np.random.Generator,
+    report: Callable[[float, int], bool],
+    *,
+    late: Callable[[], bool] = lambda: False,
 ) -> Lines:
     """Fit b . x + sum_i a_i |x_i| + sum_k signs_k |w_k . x| with all weights free, and keep the large ones.
 
@@ -46,6 +53,8 @@ def search(
         Draws the start and the batches, on the host.
     report : callable
         Called with the deviation of the residual on a batch and the number of steps; True ends the search.
+    late : callable
+        Asked every 20 steps; True ends the search.
 
     Returns
     -------
@@ -104,7 +113,7 @@ def search(
         xp.divide(first, root, out=work)
         work *= RATE * (LAST_RATE / RATE) ** share / (1.0 - beta1**t)
         theta -= work
-        if t % REPORT == 0 and report(float(xp.sqrt((r * r).mean())), t):
+        if (t % REPORT == 0 and report(float(xp.sqrt((r * r).mean())), t)) or (t % LOOK == 0 and late()):
             break
     found = arrays.to_numpy(theta).astype(np.float64)
     support = np.abs(found[:count]) > KEEP
