@@ -308,10 +308,10 @@ def _plan_network(rows: Rows, chosen: int, bits: int, budget: Budget) -> None:
     net, size = rows.network, rows.network.size
     entries, lines = sum(len(line.inputs) for line in net.lines), len(net.lines)
     product = _multiplication(rows.long, net.long)
-    budget.plan(rows.count * (rows.inputs * (2e-7 + 2 * product) + entries * 1.4 * product + lines * 4e-7))
+    budget.plan(rows.count * (rows.inputs * (4e-7 + 2.4 * product) + entries * 1.6 * product + lines * 5e-7))
     budget.plan(0.0, 100.0 * BLOCK * (rows.inputs + 4) + 8.0 * rows.count * (rows.inputs + 1) + chosen * size * 52.0)
     width = (2 * (bits + 8) + 16) / 30  # digits of an entry of the Gram matrix
-    budget.plan(chosen * size * (3e-7 + 1.7e-9 * size * width), chosen * size * width * 4)
+    budget.plan(chosen * size * (4e-7 + 2e-9 * size * width), chosen * size * width * 4)
     budget.plan(size**3 / 6 * _multiplication(bits + 24, bits + 24) + 1e-6 * size**2, 120.0 * size**2)
 
 
