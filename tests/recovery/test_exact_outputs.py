@@ -144,6 +144,17 @@ def test_a_linear_output_has_two_neurons_on_each_axis():
     assert (found.kink_form.strengths[:, 3] == 0).all() or np.abs(found.kink_form.strengths[:, 3]).max() < 1e-12
 
 
+def test_two_neurons_on_one_line_that_point_in_opposite_ways():
+    X, _, truth = problem()
+    hidden = np.concatenate([truth.hidden, -truth.hidden], axis=1)
+    output = np.concatenate([truth.output * [1.0, 0.0, 0.0], truth.output * [0.0, 1.0, 1.0]])
+    live = output.any(axis=1) & hidden.any(axis=0)
+    whole = planted.ReLUNetwork([hidden[:, live], output[live]])
+    found = fit(X, whole(X), whole.n_neurons, whole.sparsity)
+    assert_exact(found, whole)
+    assert (found.network.n_neurons, found.network.sparsity) == (whole.n_neurons, whole.sparsity)
+
+
 def test_outputs_that_are_all_linear():
     X = planted.gaussian_inputs(800, 6, rng=0)
     B = np.array([[1.0, 0.0], [0.0, 0.0], [-2.0, 3.0], [0.0, 0.0], [0.0, 0.5], [0.0, 0.0]])
@@ -241,6 +252,41 @@ def test_answers_are_values():
     assert "neurons" in repr(found)
     np.testing.assert_array_equal(X, before[0])
     np.testing.assert_array_equal(Y, before[1])
+
+
+def test_inputs_that_are_equal_are_fitted_and_not_called_determined():
+    X, _, truth = problem()
+    X = X.copy()
+    X[:, 9] = X[:, 8]
+    found = fit(X, truth(X))
+    assert found.relative_residual < 1e-12
+    assert found.status is Status.AT_REST
+
+
+@pytest.mark.parametrize("what", ["uniform", "input without sign", "constant"])
+def test_other_inputs(what):
+    X, _, truth = problem()
+    X = X.copy()
+    hidden = truth.hidden.copy()
+    if what == "uniform":
+        X = np.random.default_rng(0).uniform(-1, 1, X.shape)
+    else:
+        X[:, 9] = np.abs(X[:, 9]) if what == "input without sign" else 1.0
+        hidden[9] = 0.0
+    truth = planted.ReLUNetwork([hidden, truth.output])
+    found = fit(X, truth(X))
+    assert found.success
+    np.testing.assert_allclose(found.network(X), truth(X), rtol=0, atol=1e-12 * np.abs(truth(X)).max())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("labels", ["float64", "float32"])
+@pytest.mark.parametrize(("m", "s"), [(20, 100), (50, 200)])
+def test_networks_like_those_of_figure_2_are_exact(m, s, labels):
+    X, Y, truth = problem(5000, 50, m, s, 10, seed=7, labels=labels)
+    found = fit(X, Y, m, s, search_steps=4000)
+    assert found.success
+    assert planted.match_networks(found.network, truth, atol=1e-9 if labels == "float64" else 1e-6).exact
 
 
 # the parts

@@ -317,7 +317,8 @@ def _network(data: Outputs, state: _State, rng: np.random.Generator) -> tuple[Sh
     -----
     What no line explains of the linear part, E = B - sum_l o_l w_l C_l', and the bends A on the axes come from neurons
     on the axes: A_ik |x_i| + E_ik x_i = (A + E)_ik relu(x_i) + (A - E)_ik relu(-x_i). So every input and every output
-    say as much about the orientations o_l as an input does for one output.
+    say as much about the orientations o_l as an input does for one output. Where two neurons on one line point in
+    opposite ways, the outputs are asked one by one.
     """
     form, (d, k) = state.form, state.form.linear.shape
     of_weights, of_strengths, of_linear = state.system.variances(form)
@@ -333,20 +334,36 @@ def _network(data: Outputs, state: _State, rng: np.random.Generator) -> tuple[Sh
     variance += np.where(np.isfinite(of_linear), of_linear, 0.0)
     top = np.maximum(np.abs(form.linear).max(axis=0), np.abs(form.strengths).max(axis=0, initial=0.0))
     tolerance = SURE * np.sqrt(variance) + 64 * EPS * top
-    flat = share.reshape(len(W), d * k)
-    scalar = Lines(form.linear.ravel(), A.ravel(), flat, np.ones(len(W)), flat != 0)
-    choice = orientations(scalar, tolerance.ravel(), False, rng)
-    E = form.linear - np.einsum("l,lik->ik", choice, share)
-    parts, strengths = [choice[:, None] * W], [2.0 * C]
-    for amounts, side in ((A + E, 1.0), (A - E, -1.0)):
-        amounts = np.where(np.abs(amounts) <= 2 * tolerance, 0.0, amounts)
-        on = np.flatnonzero(amounts.any(axis=1))
-        parts.append(side * np.eye(d)[on])
-        strengths.append(amounts[on])
-    V = np.concatenate(strengths)
-    network = Shared(np.concatenate(parts), V, V != 0, np.zeros((d, k)), False)
+
+    def choice(outputs: np.ndarray) -> np.ndarray:
+        chosen = share[:, :, outputs].reshape(len(W), d * len(outputs))
+        scalar = Lines(form.linear[:, outputs].ravel(), A[:, outputs].ravel(), chosen, np.ones(len(W)), chosen != 0)
+        return orientations(scalar, tolerance[:, outputs].ravel(), False, rng)
+
+    together = np.repeat(choice(np.arange(k))[:, None], k, axis=1)
+    apart = np.stack([choice(np.array([output])) for output in range(k)], axis=1)
+    found = [_neurons(W, C, A, form.linear, one, tolerance) for one in (together, apart)]
+    network = min(found, key=lambda one: one.size[::-1])
     network, R, _ = polished(data.inputs, data.Y, network, System.of(data.inputs, network, data.noise))
     return network, deviations(R)
+
+
+def _neurons(
+    W: np.ndarray, C: np.ndarray, A: np.ndarray, B: np.ndarray, choice: np.ndarray, tolerance: np.ndarray
+) -> Shared:
+    """Return the network of lines W, strengths C, bends A and linear part B, for an orientation of each C."""
+    d = W.shape[1]
+    E = B - np.einsum("lk,li->ik", choice * C, W)
+    weights, strengths = [np.zeros((0, d))], [np.zeros((0, C.shape[1]))]
+    for side in (1.0, -1.0):
+        own = np.where(choice == side, 2.0 * C, 0.0)
+        amounts = np.where(np.abs(A + side * E) <= 2 * tolerance, 0.0, A + side * E)
+        for directions, values in ((W, own), (np.eye(d), amounts)):
+            on = values.any(axis=1)
+            weights.append(side * directions[on])
+            strengths.append(values[on])
+    V = np.concatenate(strengths)
+    return Shared(np.concatenate(weights), V, V != 0, np.zeros_like(B), False)
 
 
 @dataclass(frozen=True, eq=False)
