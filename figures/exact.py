@@ -18,9 +18,10 @@ LOOK = {
     "robust": (COLOURS["blue"], "s", "-"),
     "exact": (COLOURS["green"], "D", "-"),
     "oracle": ("black", "", "--"),
+    "data": ("black", "x", ":"),
 }
 """Colour, marker and dashes."""
-LINES_INCHES = 2.3
+LINES_INCHES = 2.5
 
 
 def panels(summary: dict[str, Any]) -> int:
@@ -52,7 +53,7 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
     _samples(samples, summary["samples"])
     for position, (panel, content) in enumerate(zip(noisy, summary["noise"], strict=True)):
         _noise(panel, content, position == 0)
-    legend_below([*noisy, samples], own, 6)
+    legend_below([*noisy, samples], own, 3)
 
 
 def _samples(panel: Any, content: dict[str, Any]) -> None:
@@ -61,7 +62,7 @@ def _samples(panel: Any, content: dict[str, Any]) -> None:
     top = content["ladder"][-1]
     for number, (method, found) in enumerate(content["methods"].items()):
         colour, marker, dashes = LOOK[method]
-        shift = 0.16 * (number - 1)  # side by side, where methods need equally many
+        shift = 0.14 * (number - 1.5)  # side by side, where methods need equally many
         least = numbers(found["n"])
         look = {"color": colour, "marker": marker, "linestyle": dashes, "markersize": 4.5, "linewidth": 1.0}
         panel.plot(places + shift, least, label=found["label"], **look)
@@ -72,7 +73,7 @@ def _samples(panel: Any, content: dict[str, Any]) -> None:
                 (place + shift, 1.15 * top),
                 arrowprops={"arrowstyle": "->", "color": colour, "linewidth": 1.2},
             )
-    panel.plot(places, content["unknowns"], color=COLOURS["grey"], linestyle=":", label="number of unknowns")
+    panel.plot(places, content["unknowns"], color=COLOURS["grey"], linestyle="-.", label="number of unknowns")
     panel.set_yscale("log")
     panel.set_ylim(0.6 * min(*content["unknowns"], *content["ladder"]), 2.2 * top)
     panel.yaxis.set_major_locator(FixedLocator(content["ladder"]))

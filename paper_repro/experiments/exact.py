@@ -7,7 +7,8 @@ norm.
 
 A cell of the grid is one fit. A cell of the sample complexity is one n of one method: fits of up to 10 networks, ended
 by the second that fails, since 9 of 10 are then out of reach. A cell under noise is one fit, beside the oracle that is
-told the support and the gates.
+told the support and the gates. Further cells ask what is possible: whether the data tell all planted lines apart, and
+to how many digits they determine them (:func:`recovery.diagnosis.identifiability`). The companion shows these numbers.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from paper_repro.experiments.grids import Grid, medians_of, panel_row, shares_ab
 from paper_repro.experiments.planted_networks import COLOUR_RANGE_DB
 from paper_repro.store import Record
 from planted.base import arrays
+from recovery.diagnosis import identifiability
 
 __all__ = [
     "EXPERIMENTS",
@@ -40,10 +42,18 @@ __all__ = [
     "oracle_network",
     "smallest_n",
     "summarise",
+    "summarise_limits",
 ]
 
 METHODS = ("paper", "robust", "exact")
-LABELS = {"paper": "IHT as in the paper", "robust": "IHT, robust", "exact": "exact recovery"}
+DATA = "data"
+"""In place of a method: what the data determine, without a fit."""
+LABELS = {
+    "paper": "IHT as in the paper",
+    "robust": "IHT, robust",
+    "exact": "exact recovery",
+    DATA: "the data tell all lines apart",
+}
 PAPER_STEPS, ROBUST_STEPS = 15, 100
 """The paper's, and the default of ``fit_network``."""
 ATOL = 1e-9
@@ -108,13 +118,13 @@ class ExactPreset:
 PRESETS = {
     "smoke": ExactPreset(Grid(1, (1, 5), (2, 10)), 1, 400, 8, ((2, 6),), (40, 400), ((2, 6),), (10.0, 40.0), 1, 400),
     "quick": ExactPreset(
-        Grid(1, (1, 2, 5, 10, 20, 50), (1, 5, 20, 50, 100)),
+        Grid(1, (2, 5, 10, 20, 50), (5, 20, 50, 100)),
         3,
         2_000,
         20,
         ((2, 10), (5, 20), (10, 50)),
-        (100, 200, 400, 800),
-        ((5, 20), (10, 50)),
+        (100, 200, 400),
+        ((10, 50),),
         (10.0, 20.0, 40.0),
         3,
         2_000,
@@ -150,7 +160,7 @@ def cells(preset: str, seed: int) -> list[ExactCell]:
     """Return the cells of a preset; all methods of a point see the same instances."""
     size = PRESETS[preset]
     found = []
-    for method in METHODS:
+    for method in (*METHODS, DATA):
         steps = {"paper": PAPER_STEPS, "robust": ROBUST_STEPS}.get(method)
         found += [
             ExactCell("grid", method, m, s, size.n, size.d, seed + trial, steps)
@@ -169,12 +179,15 @@ def cells(preset: str, seed: int) -> list[ExactCell]:
             for m, s in size.noisy
             for snr_db in size.snr_db
             for trial in range(size.noise_seeds)
+            if method != DATA
         ]
     return found
 
 
 def cost(cell: ExactCell) -> float:
     """Return about how many seconds a cell takes on one core."""
+    if cell.method == DATA:
+        return cell.trials * (0.01 + 6e-11 * cell.n * (2 * cell.d + cell.s) ** 2)
     if cell.method == "exact":
         search = 0.3 + 8e-7 * cell.d * min(2 * cell.m, 1000)
         each = (search + 4e-10 * cell.n * (2 * cell.d + cell.s) ** 2) * (1 if cell.part == "grid" else 3)
@@ -197,13 +210,17 @@ def compute(cell: ExactCell, device: str) -> Outcome:
     -------
     metrics : dict
         Of the grid: ``psnr_db`` on the samples, ``same_function``, ``exact``, ``weight_error``, ``status``, ``claimed``
-        (whether the fit says of itself that it is exact to rounding), ``n_iter``. Of the sample complexity:
-        ``found`` and ``tried`` networks, ``claimed`` and ``false_claims``. Under noise: ``error`` of the outputs on
-        fresh inputs and that of the oracle, ``oracle_error``, both relative to the planted outputs, in the root mean
-        square; ``nonzeros``, ``status``.
+        (whether the fit says of itself that it is exact to rounding), ``n_iter``. Of the sample complexity, lists with
+        one entry for each network that was tried: ``exact``, ``claimed``. For what the data determine: ``determined``
+        (a list in the sample complexity), ``lines``, ``unknowns``, ``angle``, ``between`` and ``shared`` (rows and
+        unknowns of the thinnest wedge), ``condition``, ``sigma_min``, ``digits`` (fewest). Under noise: ``error`` of
+        the outputs on fresh inputs and that of the oracle, ``oracle_error``, both relative to the planted outputs, in
+        the root mean square; ``nonzeros``, ``status``.
     arrays : dict
         The network that was found, or its kink form; ``errors`` of all trials of a cell of the sample complexity.
     """
+    if cell.method == DATA:
+        return _determined(cell, device)
     if cell.part == "samples":
         return _samples(cell, device)
     return _noisy(cell, device) if cell.part == "noise" else _one(cell, cell.seed, device)
@@ -254,12 +271,36 @@ def _samples(cell: ExactCell, device: str) -> Outcome:
         outcomes.append(_one(cell, cell.seed + trial, device)[0])
         if sum(not one["exact"] for one in outcomes) > TRIALS - ENOUGH:
             break
+    return {name: [one[name] for one in outcomes] for name in ("exact", "claimed")}, {
+        "errors": np.array([one["weight_error"] for one in outcomes])
+    }
+
+
+def _moved(network: planted.ReLUNetwork, device: str) -> planted.ReLUNetwork:
+    return planted.ReLUNetwork([arrays.asarray(layer, device) for layer in network.layers])
+
+
+def _determined(cell: ExactCell, device: str) -> Outcome:
+    found = []
+    for trial in range(cell.trials):
+        X, _, truth = _instance(cell, cell.seed + trial)
+        found.append(identifiability(arrays.asarray(X, device), _moved(truth, device)))
+    if cell.part == "samples":
+        return {"determined": [one.determined for one in found]}, {}
+    one = found[0]
+    rows, unknowns = one.thinnest
     return {
-        "found": sum(one["exact"] for one in outcomes),
-        "tried": len(outcomes),
-        "claimed": sum(one["claimed"] for one in outcomes),
-        "false_claims": sum(one["claimed"] and not one["exact"] for one in outcomes),
-    }, {"errors": np.array([one["weight_error"] for one in outcomes])}
+        "determined": one.determined,
+        "lines": one.n_lines,
+        "unknowns": one.n_unknowns,
+        "apart": int(one.apart.sum()),
+        "angle": one.smallest_angle,
+        "between": rows,
+        "shared": unknowns,
+        "sigma_min": one.sigma_min,
+        "condition": one.condition,
+        "digits": one.fewest_digits,
+    }, {"digits": one.digits, "angles": one.angles}
 
 
 def _noisy(cell: ExactCell, device: str) -> Outcome:
@@ -332,9 +373,11 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
     rows = _rows(size, parts["grid"])
     samples, noise = _complexity(size, parts["samples"]), _noise(size, parts["noise"])
     seeds = ", ".join(str(seed + trial) for trial in range(size.seeds))
+    told = [record.metrics["determined"] for record in parts["grid"] if record.cell.settings["method"] == DATA]
     return {
-        "subtitle": f"n = {size.n:,} samples, d = {size.d} Gaussian inputs, seeds {seeds}, float64 labels\n"
-        f"the paper's method: {PAPER_STEPS} steps; robust: up to {ROBUST_STEPS}; grey: no such network",
+        "subtitle": f"n = {size.n:,} samples, d = {size.d} Gaussian inputs, seeds {seeds}, float64 labels; grey: no "
+        f"such network\nthe paper's method: {PAPER_STEPS} steps; robust: up to {ROBUST_STEPS}; the data tell all lines "
+        f"apart in {sum(told)} of {len(told)} networks",
         "rows": rows,
         "samples": samples,
         "noise": noise,
@@ -345,8 +388,8 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
             "PSNR in dB on the samples that were fitted, on the paper's colour scale; labels are not rounded to "
             "float32, so that an exact fit is above 250 dB.",
             f"Sample complexity: the smallest n on the ladder {', '.join(f'{n:,}' for n in size.ladder)} from which on "
-            f"the method finds at least {ENOUGH} of {TRIALS} networks. Unknowns: the linear part, the bends on the "
-            "axes and the weights, 2 d + s.",
+            f"the method finds at least {ENOUGH} of {TRIALS} networks, or the data tell all lines apart in as many of "
+            "them. Unknowns: the linear part, the bends on the axes and the weights, 2 d + s.",
             "Noise: errors of the outputs on fresh inputs, relative to the planted outputs, in the root mean square, "
             "medians over the seeds. The oracle is told support and gates and makes one least-squares fit.",
         ],
@@ -378,7 +421,8 @@ def _complexity(size: ExactPreset, records: Sequence[Record]) -> dict[str, Any]:
     for record in records:
         settings = record.cell.settings
         key = (settings["method"], settings["m"], settings["s"])
-        reached.setdefault(key, {})[settings["n"]] = record.metrics["found"] >= ENOUGH
+        found = record.metrics["determined" if settings["method"] == DATA else "exact"]
+        reached.setdefault(key, {})[settings["n"]] = sum(found) >= ENOUGH
     return {
         "points": [[m, s] for m, s in size.points],
         "unknowns": [2 * size.d + s for _, s in size.points],
@@ -390,7 +434,7 @@ def _complexity(size: ExactPreset, records: Sequence[Record]) -> dict[str, Any]:
                 "n": [smallest_n(reached.get((method, m, s), {}), size.ladder) for m, s in size.points],
                 "measured": [(method, m, s) in reached for m, s in size.points],
             }
-            for method in METHODS
+            for method in (*METHODS, DATA)
         },
     }
 
@@ -422,34 +466,63 @@ def _noise(size: ExactPreset, records: Sequence[Record]) -> list[dict[str, Any]]
 
 
 def _totals(parts: dict[str, list[Record]]) -> dict[str, Any]:
+    """Return what each method says of its fits; another network than the planted one is wrong if the data tell them."""
+    told: dict[tuple[int, ...], bool] = {}
+    for record in (*parts["grid"], *parts["samples"]):
+        settings = record.cell.settings
+        if settings["method"] == DATA:
+            for trial, determined in enumerate(_list(record.metrics["determined"])):
+                told[_instance_of(settings, trial)] = determined
     lines: list[list[Any]] = []
     for method in METHODS:
-        grid = [record for record in parts["grid"] if record.cell.settings["method"] == method]
-        more = [record for record in parts["samples"] if record.cell.settings["method"] == method]
-        noisy = [record for record in parts["noise"] if record.cell.settings["method"] == method]
-        exact = sum(record.metrics["exact"] for record in grid)
-        claimed = sum(record.metrics["claimed"] for record in (*grid, *more, *noisy))
-        false = sum(record.metrics["claimed"] and not record.metrics["exact"] for record in (*grid, *noisy))
-        false += sum(record.metrics["false_claims"] for record in more)
-        seconds = [float(record.run["wall_s"]) for record in grid if record.run.get("wall_s") is not None]
+        own = {
+            name: [record for record in found if record.cell.settings["method"] == method]
+            for name, found in parts.items()
+        }
+        fits = [
+            (_instance_of(record.cell.settings, trial), exact, claimed)
+            for record in (*own["grid"], *own["samples"])
+            for trial, (exact, claimed) in enumerate(
+                zip(_list(record.metrics["exact"]), _list(record.metrics["claimed"]), strict=True)
+            )
+        ]
+        other = [told.get(key) for key, exact, claimed in fits if claimed and not exact]
+        noisy = sum(record.metrics["claimed"] for record in own["noise"])  # no fit of noise is exact
+        seconds = [float(record.run["wall_s"]) for record in own["grid"] if record.run.get("wall_s") is not None]
         lines.append(
-            [LABELS[method], len(grid), exact, claimed, false, max(seconds) if seconds else None]
-            + [float(median(seconds)) if seconds else None]
+            [
+                LABELS[method],
+                len(own["grid"]),
+                sum(record.metrics["exact"] for record in own["grid"]),
+                noisy + sum(claimed for _, _, claimed in fits),
+                noisy + sum(known is not False for known in other),
+                sum(known is False for known in other),
+                float(median(seconds)) if seconds else None,
+                max(seconds) if seconds else None,
+            ]
         )
-    columns = ["method", "fits of the grid", "exact", "fits that say so (all parts)", "of which wrongly"]
-    columns += ["wall time of the grid (s, largest)", "median"]
+    columns = ["method", "fits of the grid", "exact", "fits that say so (all parts)", "wrongly"]
+    columns += ["another network that the data do not tell from it", "wall time of the grid (s, median)", "largest"]
     return {"title": "All fits of a method, and what it says of them", "columns": columns, "rows": lines}
 
 
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _instance_of(settings: dict[str, Any], trial: int) -> tuple[int, ...]:
+    return settings["m"], settings["s"], settings["n"], settings["d"], settings["seed"] + trial
+
+
 def _samples_table(size: ExactPreset, records: Sequence[Record], samples: dict[str, Any]) -> dict[str, Any]:
-    counts = {
-        (one["method"], one["m"], one["s"], one["n"]): f"{record.metrics['found']}/{record.metrics['tried']}"
-        for record in records
-        for one in [record.cell.settings]
-    }
+    counts = {}
+    for record in records:
+        one, metrics = record.cell.settings, record.metrics
+        found = metrics["determined" if one["method"] == DATA else "exact"]
+        counts[one["method"], one["m"], one["s"], one["n"]] = f"{sum(found)}/{len(found)}"
     lines = [
         [LABELS[method], m, s, unknowns, least, *(counts.get((method, m, s, n)) for n in size.ladder)]
-        for method in METHODS
+        for method in (*METHODS, DATA)
         for (m, s), unknowns, least in zip(
             size.points, samples["unknowns"], samples["methods"][method]["n"], strict=True
         )
@@ -470,21 +543,99 @@ def _noise_table(noise: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {"title": "Error under noise, over that of the oracle (medians)", "columns": columns, "rows": lines}
 
 
-EXPERIMENTS = (
-    Experiment(
-        name="exact",
-        version=1,
-        title="Planted ReLU networks: exact recovery",
-        module=__name__,
-        settings=ExactCell,
-        presets=PRESETS,
-        cells=cells,
-        cost=cost,
-        compute=compute,
-        summarise=summarise,
-        layout="figures.exact",
-        shows="which planted networks are found to the last digit, from how many samples, and the error under noise, "
-        "for the paper's method, the robust one and exact recovery",
-        place=402,
+def summarise_limits(preset: str, seed: int, records: Sequence[Record]) -> dict[str, Any]:
+    """Return what the data determine over the grid: angles, wedges, condition numbers and digits, the worst seed."""
+    size = PRESETS[preset]
+    found: dict[tuple[int, int], list[dict[str, Any]]] = {}
+    for record in records:
+        settings = record.cell.settings
+        if (settings["part"], settings["method"]) == ("grid", DATA):
+            found.setdefault((settings["m"], settings["s"]), []).append(record.metrics)
+    panels = []
+    for title, scale, limits, worst, value in LIMITS:
+        points = {key: worst(value(one) for one in seeds) for key, seeds in found.items()}
+        panels.append(
+            {
+                "title": title,
+                "scale": scale,
+                "limits": list(limits),
+                "m": list(size.grid.m),
+                "s": list(size.grid.s),
+                "possible": [[s <= m * size.d for s in size.grid.s] for m in size.grid.m],
+                "values": [[points.get((m, s)) for s in size.grid.s] for m in size.grid.m],
+            }
+        )
+    seeds = ", ".join(str(seed + trial) for trial in range(size.seeds))
+    apart = [one["determined"] for every in found.values() for one in every]
+    return {
+        "subtitle": f"n = {size.n:,} samples, d = {size.d} Gaussian inputs; the worst of the seeds {seeds}\n"
+        f"all lines are told apart in {sum(apart)} of {len(apart)} networks; inf: there are no two lines, or "
+        "no full rank",
+        "panels": panels,
+        "table": _limits_table(found),
+        "notes": [
+            "Angles are those between lines, and between lines and axes. Two lines that share q inputs are told apart "
+            "only by the rows between them, which have to be q or more. Condition numbers are of the Jacobian of the "
+            "free kink form, with columns of norm 1, at the planted network.",
+            "Digits: -log10 of the largest relative change of a line's weights that labels off by eps of their norm "
+            "can cause; labels rounded to float32 cost 8.4 digits. 0: some line is not determined.",
+        ],
+    }
+
+
+LIMITS: tuple[tuple[str, str, tuple[float, float], Any, Any], ...] = (
+    ("smallest angle (rad)", "log", (1e-4, 1.0), min, lambda one: one["angle"]),
+    (
+        "rows in the thinnest wedge, for each unknown",
+        "log",
+        (1.0, 1e4),
+        min,
+        lambda one: one["between"] / one["shared"] if one["shared"] else math.inf,
     ),
+    ("condition number of the Jacobian", "log", (1.0, 1e8), max, lambda one: one["condition"]),
+    ("digits of the line that is known worst", "linear", (0.0, 16.0), min, lambda one: one["digits"]),
 )
+"""Title, scale, ends of the colours, which seed is shown, and the value of each."""
+
+
+def _limits_table(found: dict[tuple[int, int], list[dict[str, Any]]]) -> dict[str, Any]:
+    columns = ["m", "s", "seeds", "lines", "unknowns", "told apart", "smallest angle", "rows of the thinnest wedge"]
+    columns += ["for so many unknowns", "sigma_min", "condition", "fewest digits"]
+    rows: list[list[Any]] = []
+    for (m, s), seeds in sorted(found.items()):
+        ratios = [one["between"] / one["shared"] if one["shared"] else math.inf for one in seeds]
+        thin = seeds[ratios.index(min(ratios))]
+        lines = " ".join(str(one["lines"]) for one in seeds)
+        unknowns = " ".join(str(one["unknowns"]) for one in seeds)
+        apart = f"{sum(one['determined'] for one in seeds)}/{len(seeds)}"
+        row: list[Any] = [m, s, len(seeds), lines, unknowns, apart, min(one["angle"] for one in seeds)]
+        row += [thin["between"], thin["shared"], min(one["sigma_min"] for one in seeds)]
+        rows.append([*row, max(one["condition"] for one in seeds), min(one["digits"] for one in seeds)])
+    return {"columns": columns, "rows": rows}
+
+
+EXACT = Experiment(
+    name="exact",
+    version=1,
+    title="Planted ReLU networks: exact recovery",
+    module=__name__,
+    settings=ExactCell,
+    presets=PRESETS,
+    cells=cells,
+    cost=cost,
+    compute=compute,
+    summarise=summarise,
+    layout="figures.exact",
+    shows="which planted networks are found to the last digit, from how many samples, and the error under noise, "
+    "for the paper's method, the robust one and exact recovery",
+    place=402,
+)
+LIMITS_OF_DATA = EXACT.companion(
+    "exact-limits",
+    "Planted ReLU networks: what the data determine",
+    summarise_limits,
+    layout="figures.limits",
+    shows="what is possible there: angles between lines, rows between them, condition numbers, and digits",
+    place=404,
+)
+EXPERIMENTS = (EXACT, LIMITS_OF_DATA)

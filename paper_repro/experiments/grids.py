@@ -44,7 +44,7 @@ __all__ = [
 
 METHODS = ("paper", "robust", "imp-paper", "imp-fair")
 WITH_EXACT = (*METHODS, "exact")
-"""Exact recovery is for planted networks: one hidden layer, labels without noise."""
+"""Exact recovery is for planted networks with one hidden layer."""
 LABELS = {
     "paper": "IHT as in the paper",
     "robust": "IHT, robust",

@@ -4,6 +4,7 @@ from unittest import mock
 
 import fabricated_conditions
 import fabricated_controls
+import fabricated_exact
 import fabricated_gram
 import fabricated_imp
 import fabricated_inr
@@ -23,6 +24,7 @@ OUTCOMES = {
     **fabricated_gram.OUTCOMES,
     **fabricated_mnist.OUTCOMES,
     **fabricated_planted.OUTCOMES,
+    **fabricated_exact.OUTCOMES,
 }
 """For experiments of other kinds than networks: settings of a cell -> its made-up (metrics, arrays)."""
 
