@@ -218,6 +218,7 @@ def _open_sizes(chosen: FitMethod, method: Any, n_neurons: Any, sparsity: Any, y
 def _bounds(n_neurons: Any, sparsity: Any, open_sizes: tuple[str, ...], X: Any) -> tuple[tuple[int, ...], Any]:
     """Return widths and sparsity, with bounds for those that are open: all weights, and a neuron for each weight."""
     n, d = int(X.shape[0]), int(X.shape[1])
+    widths: tuple[int, ...]
     if "n_neurons" in open_sizes:
         # no more than there are samples where the weights are open, too
         widths = (n if "sparsity" in open_sizes else max(1, check_integer(sparsity, "sparsity", minimum=0)),)
