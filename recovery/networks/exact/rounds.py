@@ -338,12 +338,17 @@ MOST_DROPS, CLEAR = 40, 6.0
 
 
 def _bent(inputs: Inputs, model: Lines) -> Lines:
-    """Return the same values on the data with lines that no sample lies beyond moved to the linear part."""
+    """Return the same values on the data with lines and bends that have no sample on one side in the linear part."""
     xp = inputs.xp
+    XT = inputs.XT
+    above, below = (arrays.to_numpy(part) for part in ((XT > 0).any(axis=1), (XT < 0).any(axis=1)))
+    straight = ~(above & below)
+    linear = model.linear + np.where(straight, np.where(above, 1.0, -1.0) * model.axes, 0.0)
+    model = Lines(linear, np.where(straight, 0.0, model.axes), model.weights, model.signs, model.support)
     weights = inputs.put(model.weights)
     low, high = xp.zeros(model.n_lines, dtype=inputs.dtype), xp.zeros(model.n_lines, dtype=inputs.dtype)
     for rows in inputs.blocks(model.n_lines) if model.n_lines else ():
-        Z = weights @ inputs.XT[:, rows]
+        Z = weights @ XT[:, rows]
         low, high = xp.minimum(low, Z.min(axis=1)), xp.maximum(high, Z.max(axis=1))
     below, above = arrays.to_numpy(low) < 0, arrays.to_numpy(high) > 0
     flat = ~(below & above)
