@@ -369,3 +369,24 @@ def test_starts_are_checked():
     calls = []
     fit(X, y, start=ended, search_steps=500, max_rounds=1, restarts=0, callback=calls.append)
     assert calls[0].n_iter == 0
+
+
+@pytest.mark.slow
+def test_surplus_lines_that_cancel_need_no_second_start():
+    # a line .0017 from an axis: two groups of lines that share inputs reach a residual of rounding together
+    truth = planted.sparse_network(50, 50, 200, signs="mixed", rng=102)
+    X = planted.gaussian_inputs(5000, 50, rng=1102)
+    found = fit(X, truth(X), 50, 200, search_steps=1000, rng=102, restarts=0)
+    assert_exact(found, truth, atol=1e-10)
+
+
+def test_later_searches_make_more_steps():
+    X, y, _ = problem(n=200)
+    seen = []
+    noisy = y + np.random.default_rng(0).standard_normal(len(y))  # nothing is exact
+    fit(X, noisy, search_steps=500, max_rounds=1, callback=lambda state: seen.append((state.start, state.n_iter)))
+    searches = [sum(row == (start, n) for row in seen) for start, n in sorted(set(seen))]
+    assert searches[0] == 1
+    assert fitting._steps(fitting._Task(5, 20, None, 2, 80), 0) == 500
+    assert [fitting._steps(fitting._Task(5, 300, None, 2, 80), start) for start in range(3)] == [3000, 6000, 8000]
+    assert fitting._steps(fitting._Task(5, 300, 20_000, 2, 80), 2) == 20_000

@@ -8,7 +8,7 @@ import pytest
 import planted
 from recovery.networks.exact.births import SPREAD_ENTRY, SPREAD_KINK, Quadratic, births
 from recovery.networks.exact.entries import additions, drops
-from recovery.networks.exact.local import Rule, merges, reduced_near, repair
+from recovery.networks.exact.local import Rule, _collapsed, merges, reduced_near, repair
 from recovery.networks.exact.model import Inputs, Lines, angles, columns, predict
 from recovery.networks.exact.neurons import Neurons, oriented, outputs, polished
 from recovery.networks.exact.newton import gram, levenberg, size, spread
@@ -355,3 +355,20 @@ def test_a_network_is_polished(backend):
     assert better.size == exact.size
     found = planted.ReLUNetwork([better.weights.T, better.signs])
     assert planted.match_networks(found, network, atol=1e-12).exact
+
+
+def test_groups_of_parallel_lines_collapse_to_the_same_function():
+    d = 6
+    one, other, axis = np.array([1.0, 2, 0, 0, 0, 0]), np.array([0, 0, 3.0, -1, 0, 0]), np.eye(d)[5]
+    directions = np.stack([0.5 * one, axis, -2 * other, one, 0.25 * other, -1.5 * one, 2 * axis])
+    support = directions != 0
+    support[[1, 6], 4] = True  # a zero entry
+    amplitudes = np.array([1.0, -1, 1, 1, -1, -1, 1])
+    model = Lines.none(d).with_lines(directions, amplitudes, support)
+    groups = [(np.array([5, 3, 0]), -1), (np.array([6, 1]), 5), (np.array([2, 4]), -1)]
+    X = planted.gaussian_inputs(50, d, rng=0)
+    for plan, left in (((1, 1, 1), 2), ((2, 1, 1), 3), ((1, 2, 1), 3), ((2, 2, 2), 5)):
+        found = _collapsed(model, groups, np.array(plan))
+        assert found.n_lines == left
+        np.testing.assert_allclose(value(found, X), value(model, X), rtol=0, atol=1e-13)
+    assert model.n_lines == 7

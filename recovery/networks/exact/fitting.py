@@ -42,6 +42,8 @@ ATOMS = 1000
 """The search has 2 m atoms, or as many as this if that is less, but at least m."""
 LEAST_ROWS, ROWS_EACH, ROWS_OF_LINE = 5000, 20, 100
 """The rounds begin on so many samples for each parameter and for each line, where there are many more."""
+STEPS_EACH, LEAST_STEPS, MOST_STEPS = 10, 500, 4000
+"""Steps of the first search for each weight, at least and at most."""
 PATROL = 2**28
 """Numbers in blocks of samples after which the callback is asked again within a round: about a second's work."""
 ZERO_BEND = 1e-9
@@ -225,7 +227,7 @@ class _Task:
 
     m: int
     s: int
-    steps: int
+    steps: int | None
     restarts: int
     most: int
     start: KinkForm | None = None
@@ -237,7 +239,7 @@ def fit_exact(
     *,
     n_neurons: int | Literal["auto"],
     sparsity: int | Literal["auto"],
-    search_steps: int = 4000,
+    search_steps: int | None = None,
     restarts: int = 2,
     max_rounds: int = 80,
     time_limit: float | None = None,
@@ -264,8 +266,9 @@ def fit_exact(
     sparsity : int or "auto"
         s, the largest number of non-zero weights of the answer: of the first layer, from 0 to d m, for y of shape (n,);
         of both layers, from 0 to (d + k) m, for (n, k). With "auto", as many as the tests keep, for y of shape (n,).
-    search_steps : int, default 4000
-        Steps of the search, on batches of 500 rows.
+    search_steps : int, optional
+        Steps of the first search, on batches of 500 rows; by default 10 a weight, from 500 to 4,000. Each further
+        search makes twice as many as the one before, up to 8,000 where that is more.
     restarts : int, default 2
         Largest number of further searches, made while the fit is not exact; with several outputs for each that fails.
     max_rounds : int, default 80
@@ -341,7 +344,8 @@ def fit_exact(
     check_same_rows(X, "X", y, "y")
     arrays.namespace(X, y)  # refuses arrays of different kinds
     sizes = check_sizes(n_neurons, sparsity, int(X.shape[1]), int(y.shape[1]) if y.ndim == 2 else None)
-    search_steps = check_integer(search_steps, "search_steps", minimum=1)
+    if search_steps is not None:
+        search_steps = check_integer(search_steps, "search_steps", minimum=1)
     restarts = check_integer(restarts, "restarts", minimum=0)
     max_rounds = check_integer(max_rounds, "max_rounds", minimum=1)
     if time_limit is not None:
@@ -482,6 +486,12 @@ def _rounding(y: Any) -> float:
     return size(xp.where(y == 0, 0.0, unit)) / math.sqrt(12)
 
 
+def _steps(task: _Task, start: int) -> int:
+    """Return the number of steps of a search: small problems need few, and after a failure more are made."""
+    first = min(max(STEPS_EACH * task.s, LEAST_STEPS), MOST_STEPS) if task.steps is None else task.steps
+    return max(first, min(first * 2**start, 2 * MOST_STEPS))
+
+
 def _enough(d: int, task: _Task) -> int:
     """Return the number of samples that the first rounds are made on, where there are many more."""
     return max(LEAST_ROWS, ROWS_EACH * (2 * d + task.s), ROWS_OF_LINE * min(task.m, task.s // 2))
@@ -517,7 +527,7 @@ def _starts(
                 data.X_single,
                 target,
                 signs,
-                task.steps,
+                _steps(task, start),
                 draw,
                 lambda sd, _: progress.batch(sd, count, weights),
                 late=progress.late,

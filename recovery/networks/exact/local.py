@@ -195,7 +195,8 @@ def reduced_near(inputs: Inputs, y: Any, model: Lines, r: Any, rule: Rule) -> tu
     model, r, gone
         `gone` counts the entries that were not needed.
     """
-    gone, seen = 0, set()
+    model, r, gone = _together(inputs, y, model, r, rule)
+    seen: set[bytes] = set()
     pairs = _pairs(angles(model, inputs.bent), np.full((model.n_lines, model.n_lines + inputs.n_inputs), rule.near))
     todo = [(model.weights[a], _touched(model, a, b)) for a, b in pairs]
     for weights, touched in todo:
@@ -205,6 +206,7 @@ def reduced_near(inputs: Inputs, y: Any, model: Lines, r: Any, rule: Rule) -> tu
         seen.add(key)
         part = Part.of(inputs, model, r, touched)
         count = int(part.model.support.sum())
+        _collapse(part, rule)
         _reduce(part, rule)
         _thin(part, rule)
         part.tidy()
@@ -257,6 +259,104 @@ def _reduce(part: Part, rule: Rule) -> None:
         if best is None:
             return
         part.take(best)
+
+
+def _collapse(part: Part, rule: Rule) -> None:
+    """Try three or more close lines, or two with an axis, as one, and as two.
+
+    Surplus lines that cancel reach a residual of rounding together, and without any one of them it is far from that: so
+    they have to be tried without all at once.
+    """
+    tried: set[bytes] = set()
+    while part.model.n_lines:
+        for lines, axis in _clusters(part.model, part.inputs.bent, rule.near):
+            key = part.model.weights[lines].tobytes()
+            if len(lines) + (axis >= 0) < 3 or key in tried:
+                continue
+            tried.add(key)
+            limit = max(part.square * (1 + LOSS / part.inputs.n_samples), rule.floor)
+            found = None
+            for kept in (1, 2):
+                trial = part.trial(_collapsed(part.model, [(lines, axis)], np.array([kept])), rule)
+                if trial.square <= limit:
+                    found = trial
+                    break
+            if found is not None:
+                part.take(found)
+                break  # the lines have other numbers now
+        else:
+            return
+
+
+def _together(inputs: Inputs, y: Any, model: Lines, r: Any, rule: Rule) -> tuple[Lines, Any, int]:
+    """Try the close lines of groups that share an input as one or two a group, all groups at once."""
+    groups = [(lines, axis) for lines, axis in _clusters(model, inputs.bent, rule.near) if len(lines) + (axis >= 0) > 1]
+    touched = [model.support[lines].any(axis=0) for lines, _ in groups]
+    shared = [
+        k for k in range(len(groups)) if any((touched[k] & touched[j]).any() for j in range(len(groups)) if j != k)
+    ]
+    if not shared:
+        return model, r, 0
+    union = np.any([touched[k] for k in shared], axis=0)
+    for k in shared:
+        union[groups[k][1]] |= groups[k][1] >= 0
+    part = Part.of(inputs, model, r, union)
+    found = [
+        group for group in _clusters(part.model, part.inputs.bent, rule.near) if len(group[0]) + (group[1] >= 0) > 1
+    ]
+    limit, before = max(part.square * (1 + LOSS / inputs.n_samples), rule.floor), int(part.model.support.sum())
+    plans = [np.ones(len(found), dtype=int), *(1 + np.eye(len(found), dtype=int)), np.full(len(found), 2)]
+    for plan in plans:
+        trial = part.trial(_collapsed(part.model, found, plan), rule)
+        if trial.square <= limit and trial.model.n_lines < part.model.n_lines:
+            part.take(trial)
+            part.tidy()
+            model = part.put(model)
+            return model, y - predict(inputs, model), before - int(part.model.support.sum())
+    return model, r, 0
+
+
+def _clusters(model: Lines, bent: np.ndarray, near: float) -> list[tuple[np.ndarray, int]]:
+    """Return groups of lines close to each other or to one axis, strongest first, with that axis or -1."""
+    if not model.n_lines:
+        return []
+    close = angles(model, bent) < near
+    count, label = model.n_lines, np.arange(model.n_lines)
+    graph = (
+        close[:, :count]
+        | (close[:, count:].astype(int) @ close[:, count:].T.astype(int) > 0)
+        | np.eye(count, dtype=bool)
+    )
+    while True:
+        lowest = np.where(graph, label[None], count).min(axis=1)
+        if (lowest == label).all():
+            break
+        label = lowest
+    found = []
+    for one in np.unique(label):
+        lines = np.flatnonzero(label == one)
+        lines = lines[np.argsort(-model.norms[lines], kind="stable")]
+        axes = np.flatnonzero(close[lines, count:].any(axis=0))
+        found.append((lines, int(axes[0]) if len(axes) else -1))
+    return found
+
+
+def _collapsed(model: Lines, groups: list[tuple[np.ndarray, int]], plan: np.ndarray) -> Lines:
+    """Return the model with each group of lines as `plan` of its axis and its strongest lines."""
+    goals = np.arange(model.n_lines)  # into which line, or axis behind the lines, each one goes
+    for (lines, axis), kept in zip(groups, plan, strict=True):
+        stay = lines[: kept - (axis >= 0)]
+        goals[lines] = model.n_lines + axis if axis >= 0 else lines[0]
+        goals[stay] = stay
+    count = model.n_lines
+    for line in np.flatnonzero(goals != np.arange(count))[::-1]:
+        left = model.n_lines
+        goal = int(goals[line])
+        # lines behind this one that are gone do not count
+        gone = (goals != np.arange(count))[: min(goal, count)]
+        place = goal - int(gone[line + 1 :].sum()) if goal < count else left + goal - count
+        model = _absorbed(model, int(line), place)
+    return model
 
 
 def _absorbed(model: Lines, line: int, other: int) -> Lines:
