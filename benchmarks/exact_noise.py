@@ -41,7 +41,7 @@ KEY = ("method", "m", "s", "signs", "n", "d", "db", "seed")
 def noisy(cell: dict[str, Any]) -> tuple[Any, Any, Any, Any]:
     """Return inputs, targets with noise, the planted network, and fresh inputs."""
     sizes = {key: cell[key] for key in ("m", "s", "signs", "n", "d", "seed")}
-    X, clean, truth = instance(**sizes, labels="float64")
+    X, clean, truth = instance(**sizes, labels="float64", outputs=1)
     draw = np.random.default_rng(5000 + cell["seed"])
     y = clean + clean.std() * 10 ** (-cell["db"] / 20) * draw.standard_normal(len(clean))
     return X, y, truth, draw.standard_normal((FRESH, cell["d"]))

@@ -35,7 +35,7 @@ LEAST_PRICE = 4.0
 ADD, SHARE, MOST_AXES = 1.05, 0.4, 10
 """Weights are added whose t is this times that of one that stays, and above this share of the largest t; of these so
 many new neurons on axes."""
-SCREEN, CANDIDATES = 0.55, 250
+SCREEN, CANDIDATES = 0.5, 250
 CLOSE = 0.4
 """Angle up to which neurons are tried as one (radians)."""
 CLUSTERS = (0.05, 0.15)
@@ -43,8 +43,11 @@ TRIALS = 12
 ROUNDS, CUTS = 25, 3
 TURNS, BIRTHS = 6, 4
 """Rounds of turns and of births, at most."""
-BEST = 4
-"""Turns that are tried in full in a round."""
+BEST, NEAR_MISS = 4, 3
+"""Turns, and splits, that are tried in full in a round. A split that costs the price of so many weights more after its
+polish is not followed up."""
+SHARED, LONGER = 3, (1.5, 3.0)
+"""Largest weights of a neuron that two may share, and how much longer the axis neuron of two signs is tried."""
 
 
 @dataclass(eq=False)
@@ -135,6 +138,8 @@ class Budget:
             now, _ = self._settled(now)
             now, _ = self._merges(now)
             changed = self._better(now, before)  # what is added and dropped in turn is no change
+            if not changed and self.thorough:
+                now, changed = self._splits(now)
             if not changed:
                 now, changed = self._oriented_again(now)
             if self.thorough:
@@ -205,12 +210,9 @@ class Budget:
         inputs, network, xp = self.inputs, now.network, self.inputs.xp
         n, d = inputs.n_samples, inputs.n_inputs
         deviation = np.sqrt(now.square / n)
-        neuron, coordinate = self._screened(now, math.sqrt(max(self._odds, LEAST_PRICE)))
-        taken = np.zeros(2 * d, dtype=bool)
-        single = np.flatnonzero(network.sizes == 1)
-        axis = network.support[single].argmax(axis=1)
-        taken[2 * axis + (network.weights[single, axis] < 0)] = True
-        half = np.flatnonzero(~taken)
+        neuron, coordinate, half = self._screened(now, SCREEN * math.sqrt(self.price))
+        if not len(neuron) + len(half):
+            return None
         neuron_on, coordinate_on = xp.asarray(neuron), xp.asarray(coordinate)
         axis_on, side = xp.asarray(half // 2), inputs.put(np.where(half % 2, -1.0, 1.0))[:, None]
 
@@ -250,19 +252,29 @@ class Budget:
             return None
         return network.with_entries(neuron[entries], coordinate[entries]).joined(on_half_axes(amounts))
 
-    def _screened(self, now: At, least: float) -> tuple[np.ndarray, np.ndarray]:
-        """Return the missing weights whose columns are most correlated with the residual."""
+    def _screened(self, now: At, least: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the missing weights, and the half axes, whose columns are most correlated with the residual."""
         inputs, network, xp = self.inputs, now.network, self.inputs.xp
-        total = xp.zeros(network.weights.shape, dtype=np.float64)
+        d = inputs.n_inputs
+        pulled = xp.zeros((network.n_neurons, d), dtype=np.float64)
+        axes = xp.zeros((2, d), dtype=np.float64)
         weights = inputs.put(network.weights)
-        for rows in inputs.blocks(network.n_neurons + inputs.n_inputs) if network.n_neurons else ():
+        for rows in inputs.blocks(network.n_neurons + 2 * d):
             block = inputs.XT[:, rows]
-            total += ((weights @ block > 0).astype(inputs.dtype) @ (block * now.r[rows]).T).astype(np.float64)
-        t = np.abs(arrays.to_numpy(total)) / np.sqrt(0.5 * now.square + 1e-300)
+            product = block * now.r[rows]
+            pulled += ((weights @ block > 0).astype(inputs.dtype) @ product.T).astype(np.float64)
+            above = xp.maximum(block, 0) @ now.r[rows]
+            axes += xp.stack([above, above - product.sum(axis=1)]).astype(np.float64)
+        scale = math.sqrt(0.5 * now.square + 1e-300)
+        t = np.abs(arrays.to_numpy(pulled)) / scale
         t[network.support] = 0.0
-        neuron, coordinate = np.nonzero(t > SCREEN * least)
+        neuron, coordinate = np.nonzero(t > least)
         best = np.argsort(-t[neuron, coordinate], kind="stable")[:CANDIDATES]
-        return neuron[best], coordinate[best]
+        on_axes = np.abs(arrays.to_numpy(axes)).T.ravel() / scale
+        single = np.flatnonzero(network.sizes == 1)
+        axis = network.support[single].argmax(axis=1)
+        on_axes[2 * axis + (network.weights[single, axis] < 0)] = 0.0
+        return neuron[best], coordinate[best], np.flatnonzero(on_axes > least)
 
     def _dropped(self, now: At, force: int = 0) -> At:
         """Return the network without the weights that are zero to the accuracy of the data, the weakest of each neuron.
@@ -374,6 +386,25 @@ class Budget:
                 return trial, True
         return now, False
 
+    def _splits(self, now: At) -> tuple[At, bool]:
+        """Try neurons as two that share an input."""
+        exchanges = [
+            Exchange((j,), pair)
+            for j in np.flatnonzero(now.network.sizes > 1).tolist()
+            for pair in _pairs(now.network.select(np.array([j])))
+        ]
+        for predicted, one, network in self._ranked(now, exchanges)[:BEST]:
+            gain = self.price * one.weights(now.network)
+            if predicted > now.square + (gain + 0.25 * abs(gain)) * self.variance or self.late():
+                break
+            trial = self._best_start(one.made(now.network), network, 6)
+            if self.cost(trial) > self.cost(now) + NEAR_MISS * self.price * self.variance:
+                continue
+            trial, _ = self._settled(trial, 4)
+            if self._better(trial, now):
+                return trial, True
+        return now, False
+
     def _births(self, now: At) -> tuple[At, bool]:
         """Try new neurons, from the residual's moments."""
         units, side = proposals(self.quadratic, now.r)
@@ -475,6 +506,27 @@ class Budget:
 
 def _turned(network: Network) -> Network:
     return Network(-network.weights, network.signs, network.support)
+
+
+def _pairs(neuron: Network) -> Iterator[Network]:
+    """Yield pairs of neurons that a fit with one neuron may stand for.
+
+    Of one sign: u = (half of u_i and some other weights) + (half of u_i and the rest). Of two: a neuron on the axis of
+    input i, longer than u_i, less the rest of it and the other weights turned.
+    """
+    u, sign = neuron.weights[0], neuron.signs[0]
+    inside = np.flatnonzero(neuron.support[0])
+    for i in inside[np.argsort(-np.abs(u[inside]), kind="stable")][:SHARED]:
+        rest = inside[inside != i]
+        for k in rest if len(rest) > 2 else rest[: len(rest) - 1]:
+            first, second = np.zeros(len(u)), u.copy()
+            first[i], first[k] = 0.5 * u[i], u[k]
+            second[i], second[k] = 0.5 * u[i], 0.0
+            yield Network.of(np.stack([first, second]), np.array([sign, sign]))
+        for longer in LONGER:
+            first, second = np.zeros(len(u)), -u
+            first[i], second[i] = longer * u[i], (longer - 1.0) * u[i]
+            yield Network.of(np.stack([first, second]), np.array([sign, -sign]))
 
 
 def _groups(network: Network) -> list[tuple[int, ...]]:

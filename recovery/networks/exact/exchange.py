@@ -1,8 +1,8 @@
-"""Exchanges: some neurons of a network go, one comes, and all others follow by one step of least squares.
+"""Exchanges: some neurons of a network go, others come, and the rest follow by one step of least squares.
 
-Merges, turns, births and removals are all of this kind. With F the columns of the network and C those of the new
-neuron, everything that a damped Gauss-Newton step needs is in F F', F C', C C', F r and C r, so that many exchanges are
-scored in one pass over the data.
+Merges, splits, turns, births and removals are all of this kind. With F the columns of the network and C those of the
+new neurons, everything that a damped Gauss-Newton step needs is in F F', F C', C C', F r and C r, so that many
+exchanges are scored in one pass over the data.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from recovery.networks.exact.network import At, Network, columns, gram
 __all__ = ["Exchange", "scored"]
 
 DAMPING = 1e-2
-MOST_COLUMNS = 600
+MOST_COLUMNS = 160
 """Columns of new neurons that are taken in one pass."""
 
 
 @dataclass(frozen=True, eq=False)
 class Exchange:
-    """Neurons that go and the neuron that comes.
+    """Neurons that go and those that come.
 
     Attributes
     ----------
     removed : tuple of int
         Numbers of the neurons that go, ascending.
     added : Network
-        One neuron, or none.
+        Those that come.
     """
 
     removed: tuple[int, ...]
@@ -43,7 +43,7 @@ class Exchange:
         return self.added.n_weights - int(network.support[list(self.removed)].sum())
 
     def made(self, network: Network) -> Network:
-        """Return the network after the exchange; the new neuron comes last."""
+        """Return the network after the exchange; new neurons come last."""
         keep = np.ones(network.n_neurons, dtype=bool)
         keep[list(self.removed)] = False
         return network.select(keep).joined(self.added)
