@@ -15,6 +15,7 @@ from recovery.certificates import Certificate, checker, network_certificate, net
 from recovery.certificates import network as module
 from recovery.certificates.network import NotCertified
 from recovery.networks.exact import fit_exact, fitting
+from recovery.networks.exact.model import Inputs, Lines, columns
 
 
 def problem(n=400, d=6, m=3, s=8, seed=0, signs="mixed", labels="float64"):
@@ -482,6 +483,30 @@ def test_exact_fits_are_certified(labels, signs, tmp_path):
     fit.certificate.save(tmp_path / "fit.json", data=None if "X" in fit.certificate.data else (X, y))
     assert main(["check", str(tmp_path / "fit.json")]) == 0
     assert fit_exact(X, y, n_neurons=3, sparsity=9, search_steps=10, rng=0).certificate is None
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_lines_that_cancel_are_seen_as_dependent(seed):
+    """A Gram matrix of dependent columns may pass Cholesky's elimination by its rounding; the columns may not."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((500, 6))
+    weights = np.zeros((3, 6))
+    weights[0, :3] = rng.standard_normal(3)
+    weights[1, :3] = weights[0, :3] * rng.uniform(0.5, 2.0)  # one line twice
+    weights[2, 3:] = rng.standard_normal(3)
+    every = np.arange(6)
+    both = Lines(np.zeros(6), np.zeros(6), weights, np.array([1.0, -1.0, 1.0]), weights != 0)
+    inputs = Inputs(np.ascontiguousarray(X.T), every, every)
+    assert fitting._least_singular(inputs, both) < 1e-12
+    close = weights.copy()
+    close[1, 0] *= 1.05
+    apart = Lines(np.zeros(6), np.zeros(6), close, both.signs, both.support)
+    F = np.concatenate([part for _, _, part in columns(inputs, apart)], axis=1).T
+    expected = np.linalg.svd(F / np.linalg.norm(F, axis=0), compute_uv=False)[-1]
+    assert expected > 1e-9
+    assert fitting._least_singular(inputs, apart) == pytest.approx(min(expected, 1e-4), rel=1e-6)
+    single = Lines(np.zeros(6), np.zeros(6), weights[1:], both.signs[1:], both.support[1:])
+    assert fitting._least_singular(inputs, single) == 1e-4
 
 
 def test_fits_without_a_proof_say_why(monkeypatch):
