@@ -15,6 +15,7 @@ from recovery.certificates import Certificate, checker, network_certificate, net
 from recovery.certificates import network as module
 from recovery.certificates.network import NotCertified
 from recovery.networks.exact import fit_exact, fitting
+from recovery.networks.exact.model import Inputs, Lines, columns
 
 
 def problem(n=400, d=6, m=3, s=8, seed=0, signs="mixed", labels="float64"):
@@ -482,6 +483,38 @@ def test_exact_fits_are_certified(labels, signs, tmp_path):
     fit.certificate.save(tmp_path / "fit.json", data=None if "X" in fit.certificate.data else (X, y))
     assert main(["check", str(tmp_path / "fit.json")]) == 0
     assert fit_exact(X, y, n_neurons=3, sparsity=9, search_steps=10, rng=0).certificate is None
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_dependent_columns_are_seen_whatever_their_gram_matrix_rounds_to(seed):
+    """Some of these pass Cholesky's elimination of the Gram matrix."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((500, 6))
+    weights = np.zeros((2, 6))
+    weights[0, :3] = rng.standard_normal(3)
+    weights[1, 3:] = rng.standard_normal(3)
+    model = Lines(np.zeros(6), np.zeros(6), weights, np.array([1.0, -1.0]), weights != 0)
+    near = X[:, :3] @ rng.standard_normal(3)
+    for distance, low, high in ((0.0, 0.0, 1e-13), (1e-12, 1e-14, 1e-9), (1e-6, 1e-8, 1e-5), (1.0, 1e-4, 1e-4)):
+        X[:, 5] = near + distance * rng.standard_normal(500)
+        inputs = Inputs(np.ascontiguousarray(X.T), np.arange(6), np.arange(5))
+        F = np.concatenate([part for _, _, part in columns(inputs, model)], axis=1).T
+        found = fitting._least_singular(inputs, model)
+        assert low <= found <= high
+        if distance == 1e-6:
+            expected = np.linalg.svd(F / np.linalg.norm(F, axis=0), compute_uv=False)[-1]
+            assert found == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("signs", [(1.0, -1.0), (1.0, 1.0)])
+def test_lines_that_cancel_are_seen_as_dependent(signs):
+    weights = np.zeros((2, 6))
+    weights[0, :3] = [1.0, 2.0, -1.0]
+    weights[1, :3] = 0.3 * weights[0, :3]
+    inputs = Inputs(np.ascontiguousarray(X.T), np.arange(6), np.arange(6))
+    twice = Lines(np.zeros(6), np.zeros(6), weights, np.array(signs), weights != 0)
+    assert fitting._least_singular(inputs, twice) < 1e-13
+    assert fitting._least_singular(inputs, twice.select(np.array([0]))) == 1e-4
 
 
 def test_fits_without_a_proof_say_why(monkeypatch):

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-import scipy.linalg
 
 from planted.base import arrays
 from planted.base.arrays import EPS
@@ -23,7 +22,7 @@ from recovery.certificates.network import NotCertified, network_certificate
 from recovery.mlp.losses import psnr
 from recovery.mlp.record import FitState
 from recovery.networks.exact.joint import deviations
-from recovery.networks.exact.model import Ended, Inputs, Lines
+from recovery.networks.exact.model import Ended, Inputs, Lines, columns
 from recovery.networks.exact.network import Network
 from recovery.networks.exact.neurons import Neurons, oriented, polished
 from recovery.networks.exact.newton import gram, size, spread
@@ -46,6 +45,8 @@ STEPS_EACH, LEAST_STEPS, MOST_STEPS = 10, 500, 4000
 """Steps of the first search for each weight, at least and at most."""
 PATROL = 2**28
 """Numbers in blocks of samples after which the callback is asked again within a round: about a second's work."""
+DEPENDENT = 1e-9
+"""Columns of norm 1 whose least singular value is below this do not determine weights to the digits of an exact fit."""
 ZERO_BEND = 1e-9
 """Bends on the axes up to this share of the largest number of the form are none."""
 
@@ -714,13 +715,28 @@ def _determined(data: Data, fit: Fit) -> tuple[Status, str]:
             f"the residual is rounding, but the data do not determine the fit: {inputs.n_samples} samples for "
             f"{unknowns} parameters"
         )
-    H, _ = gram(inputs, model, data.y)
-    scale = np.sqrt(np.diag(H))
-    try:
-        scipy.linalg.cho_factor(H / np.outer(scale, scale), check_finite=False)
-    except np.linalg.LinAlgError:
-        return (
-            Status.AT_REST,
-            "the residual is rounding, but the data do not determine the fit: its columns are dependent",
+    least = _least_singular(inputs, model)
+    if least < DEPENDENT:
+        return Status.AT_REST, (
+            "the residual is rounding, but the data do not determine the fit: its columns are dependent "
+            f"(least singular value {least:.0e}, columns of norm 1)"
         )
     return Status.EXACT, ""
+
+
+def _least_singular(inputs: Inputs, model: Lines) -> float:
+    """Return the least singular value of the columns, scaled to norm 1, where it is below 1e-4; else 1e-4.
+
+    The Gram matrix has squares of singular values, and so tells none below the root of the rounding from 0. It tells
+    in which directions they are: the columns themselves are multiplied by those.
+    """
+    H, _ = gram(inputs, model, inputs.xp.zeros(inputs.n_samples, dtype=inputs.dtype))
+    scale = np.sqrt(np.diag(H))
+    if not scale.all():
+        return 0.0
+    values, vectors = np.linalg.eigh(H / np.outer(scale, scale))
+    low = inputs.put(vectors[:, values < 1e-8] / scale[:, None])
+    if not low.shape[1]:
+        return 1e-4
+    parts = [arrays.to_numpy(F.T @ low) for _, _, F in columns(inputs, model)]
+    return float(np.linalg.svd(np.concatenate(parts), compute_uv=False)[-1])
