@@ -111,30 +111,35 @@ class Identifiability:
     def name(self, number: int) -> str:
         """Return a line or an axis in words, numbered as in :attr:`nearest`."""
         if number >= self.n_lines:
-            return f"Axis {number - self.n_lines}"
-        return f"Line {number} (inputs {', '.join(map(str, self.lines[number]))})"
+            return f"the axis of input {number - self.n_lines}"
+        words = "input" if len(self.lines[number]) == 1 else "inputs"
+        return f"line {number} ({words} {', '.join(map(str, self.lines[number]))})"
 
     def sentences(self) -> list[str]:
         """Return what the rule says: of the whole, and of each line that is not told apart."""
         rows, unknowns = self.thinnest
-        said = [f"{self.n_samples} rows for {self.n_unknowns} unknowns, of which they determine {self.rank}."]
+        said = [
+            f"{_count(self.n_samples, 'row')} for {_count(self.n_unknowns, 'unknown')}; they determine {self.rank}."
+        ]
         if self.n_lines and self.determined:
-            said.append(f"All {self.n_lines} lines are told apart, the worst to {self.fewest_digits:.1f} digits.")
+            lines = _count(self.n_lines, "line")
+            said.append(f"All lines are told apart: {lines}, the worst to {self.fewest_digits:.1f} digits.")
         if unknowns:
-            said.append(f"Thinnest wedge: {rows} rows for {unknowns} unknowns that only they determine.")
+            own = f"{_count(rows, 'row')} for {_count(unknowns, 'unknown')} that they alone determine"
+            said.append(f"Thinnest wedge: {own}.")
         for line in np.flatnonzero(~self.apart):
-            other = int(self.hardest[line])
-            few = f"{self.between[line]} row(s) between them for {self.shared[line]} unknowns"
             if self.between[line] < self.shared[line]:
-                said.append(f"{self.name(line)} is not told from {self.name(other)}: {few}.")
+                few = f"{_count(int(self.between[line]), 'row')} between them"
+                own = _count(int(self.shared[line]), "unknown")
+                other = self.name(int(self.hardest[line]))
+                said.append(f"{self.name(line)} is not told from {other}: {few} for {own}.")
             elif not math.isfinite(self.errors[line]):
                 said.append(f"{self.name(line)} is not determined: its columns depend on others.")
             else:
-                said.append(
-                    f"{self.name(line)} is not told from {self.name(int(self.nearest[line]))}: rounding moves it by "
-                    f"half of the angle between them, {self.angles[line]:.1e}, or more."
-                )
-        return said
+                other = self.name(int(self.nearest[line]))
+                half = f"half of the angle between them, {self.angles[line]:.1e}, or more"
+                said.append(f"{self.name(line)} is not told from {other}: rounding moves it by {half}.")
+        return [sentence[0].upper() + sentence[1:] for sentence in said]
 
     def __repr__(self) -> str:
         rows, unknowns = self.thinnest
@@ -143,6 +148,10 @@ class Identifiability:
             f"{self.smallest_angle:.1e}, thinnest wedge {rows} rows for {unknowns} unknowns, condition "
             f"{self.condition:.1e}, {self.fewest_digits:.1f} digits or more)"
         )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def identifiability(X: Any, network: ReLUNetwork | KinkForm, *, precision: float = EPS) -> Identifiability:

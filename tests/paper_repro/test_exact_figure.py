@@ -120,8 +120,10 @@ def test_another_network_is_wrong_where_the_data_tell_it_from_the_planted_one():
         record(dataclasses.replace(GRID, seed=1, method=exact.DATA), determined=False),
         record(dataclasses.replace(GRID, seed=2, method=exact.DATA), determined=True),
         record(dataclasses.replace(GRID, part="samples", trials=10), exact=[True, False], claimed=[True, True]),
-        record(dataclasses.replace(GRID, part="noise", snr_db=10.0), exact=False, claimed=True, error=2.0, oracle_error=1.0),
-    ]  # fmt: skip
+        record(
+            dataclasses.replace(GRID, part="noise", snr_db=10.0), exact=False, claimed=True, error=2.0, oracle_error=1.0
+        ),
+    ]
     table = exact.summarise("smoke", 0, records)["tables"][0]
     row = dict(zip(table["columns"], table["rows"][2], strict=True))
     assert (row["fits of the grid"], row["exact"], row["fits that say so (all parts)"]) == (3, 1, 6)

@@ -164,7 +164,7 @@ def test_lines_with_fewer_rows_between_than_unknowns_are_not_told_apart(shared):
         assert list(found.digits[:2]) == [0.0, 0.0]
         assert found.digits[2] > 13
         assert not found.determined
-        assert f"{rows} row(s) between them for {shared} unknowns" in " ".join(found.sentences())
+        assert f"{rows} row{'' if rows == 1 else 's'} between them for {shared} unknowns" in " ".join(found.sentences())
         # brute force: both weights move along the null space, and no label notices
         F, own = written_out(X, form)
         _, values, Vt = np.linalg.svd(F)
@@ -181,7 +181,7 @@ def test_as_many_rows_between_as_unknowns_are_enough(shared):
     assert found.thinnest == (shared, shared)
     assert found.rank == found.n_unknowns
     assert (found.digits > 8).all()
-    assert "All 3 lines are told apart" in " ".join(found.sentences())
+    assert "All lines are told apart: 3 lines" in " ".join(found.sentences())
 
 
 def test_lines_closer_than_the_error_are_not_told_apart():
@@ -208,7 +208,7 @@ def test_bends_that_the_rows_do_not_see():
     assert list(found.apart) == [True, True, False]
     assert found.digits[2] == 0
     assert found.nearest[2] == -1
-    assert "Line 2 (inputs 3) is not determined" in " ".join(found.sentences())
+    assert "Line 2 (input 3) is not determined" in " ".join(found.sentences())
     # an input that is always zero: the weights of its lines are unknown
     X[:, 3] = 0.0
     found = identifiability(X, form)
