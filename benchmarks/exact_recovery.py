@@ -73,7 +73,7 @@ def drawn(kind: str, n: int, d: int, seed: int) -> np.ndarray:
     if side * side != d or 28 // side < 1:
         raise SystemExit(f"d={d} with pixels; expected the square of a number up to 28")
     try:
-        images = planted.datasets.mnist().X_train
+        images = planted.datasets.mnist().x_train
     except FileNotFoundError as error:
         raise SystemExit(f"inputs of pixels need MNIST: {error}") from None
     step = max(1, 20 // side)
