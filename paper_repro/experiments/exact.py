@@ -14,10 +14,10 @@ to how many digits they determine them (:func:`recovery.diagnosis.identifiabilit
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from paper_repro.experiments.grids import Grid, medians_of, panel_row, shares_ab
 from paper_repro.experiments.planted_networks import COLOUR_RANGE_DB
 from paper_repro.store import Record
 from planted.base import arrays
+from recovery import networks
 from recovery.diagnosis import identifiability
 
 __all__ = [
@@ -232,8 +233,9 @@ def _fit(cell: ExactCell, X: Any, y: Any, seed: int) -> tuple[Any, Any]:
     if cell.method == "exact":
         fit = exact_fit(X, y, m=cell.m, s=cell.s, rng=rng)
         return fit, fit.kink_form if fit.network is None else fit.network
+    method = cast(networks.Method, cell.method)
     fit = recovery.fit_network(
-        X, y, n_neurons=cell.m, sparsity=cell.s, method=cell.method, max_iter=cell.n_iter or 1, rng=rng
+        X, y, n_neurons=cell.m, sparsity=cell.s, method=method, max_iter=cell.n_iter or 1, rng=rng
     )
     return fit, fit.network
 
@@ -510,7 +512,7 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _instance_of(settings: dict[str, Any], trial: int) -> tuple[int, ...]:
+def _instance_of(settings: Mapping[str, Any], trial: int) -> tuple[int, ...]:
     return settings["m"], settings["s"], settings["n"], settings["d"], settings["seed"] + trial
 
 
@@ -546,7 +548,7 @@ def _noise_table(noise: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def summarise_limits(preset: str, seed: int, records: Sequence[Record]) -> dict[str, Any]:
     """Return what the data determine over the grid: angles, wedges, condition numbers and digits, the worst seed."""
     size = PRESETS[preset]
-    found: dict[tuple[int, int], list[dict[str, Any]]] = {}
+    found: dict[tuple[int, int], list[Mapping[str, Any]]] = {}
     for record in records:
         settings = record.cell.settings
         if (settings["part"], settings["method"]) == ("grid", DATA):
@@ -598,7 +600,7 @@ LIMITS: tuple[tuple[str, str, tuple[float, float], Any, Any], ...] = (
 """Title, scale, ends of the colours, which seed is shown, and the value of each."""
 
 
-def _limits_table(found: dict[tuple[int, int], list[dict[str, Any]]]) -> dict[str, Any]:
+def _limits_table(found: dict[tuple[int, int], list[Mapping[str, Any]]]) -> dict[str, Any]:
     columns = ["m", "s", "seeds", "lines", "unknowns", "told apart", "smallest angle", "rows of the thinnest wedge"]
     columns += ["for so many unknowns", "sigma_min", "condition", "fewest digits"]
     rows: list[list[Any]] = []

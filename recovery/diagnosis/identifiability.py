@@ -127,7 +127,7 @@ class Identifiability:
         if unknowns:
             own = f"{_count(rows, 'row')} for {_count(unknowns, 'unknown')} that they alone determine"
             said.append(f"Thinnest wedge: {own}.")
-        for line in np.flatnonzero(~self.apart):
+        for line in np.flatnonzero(~self.apart).tolist():
             if self.between[line] < self.shared[line]:
                 few = f"{_count(int(self.between[line]), 'row')} between them"
                 own = _count(int(self.shared[line]), "unknown")
