@@ -390,3 +390,25 @@ def test_later_searches_make_more_steps():
     assert fitting._steps(fitting._Task(5, 20, None, 2, 80), 0) == 500
     assert [fitting._steps(fitting._Task(5, 300, None, 2, 80), start) for start in range(3)] == [3000, 6000, 8000]
     assert fitting._steps(fitting._Task(5, 300, 20_000, 2, 80), 2) == 20_000
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_half_normal_inputs_tell_the_kinks_that_they_see(seed):
+    # a neuron with weights of one sign is linear there; the two others are as planted
+    X = np.abs(np.random.default_rng(seed).standard_normal((600, 6)))
+    hidden = np.zeros((6, 3))
+    hidden[[0, 1], 0], hidden[[2, 3], 1], hidden[[4, 5], 2] = (1.3, 0.4), (-0.7, 0.9), (0.5, -1.1)
+    truth = planted.ReLUNetwork([hidden, np.ones(3)])
+    found = fit(X, truth(X), 3, 6)
+    assert_exact(found, truth)
+    assert sorted(found.supports) == [(0, 1), (2, 3), (4, 5)]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_signs_as_inputs_do_not_determine_a_line_of_two_entries(seed):
+    # |x + y / 2| = |x / 2 + y| there: both are 1 + x y / 2
+    X = np.random.default_rng(seed).choice([-1.0, 1.0], (400, 4))
+    y = np.abs(X[:, 0] + 0.5 * X[:, 1])
+    found = fit(X, y, 2, 4, rng=seed)
+    assert not found.success
+    np.testing.assert_allclose(found.kink_form(X), y, atol=1e-12)  # the function on such inputs is found

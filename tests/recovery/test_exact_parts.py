@@ -10,7 +10,7 @@ from recovery.networks.exact.births import SPREAD_ENTRY, SPREAD_KINK, Quadratic,
 from recovery.networks.exact.entries import additions, drops
 from recovery.networks.exact.local import Rule, _collapsed, merges, reduced_near, repair
 from recovery.networks.exact.model import Inputs, Lines, angles, columns, predict
-from recovery.networks.exact.neurons import Neurons, oriented, outputs, polished
+from recovery.networks.exact.neurons import Neurons, joined, oriented, outputs, polished
 from recovery.networks.exact.newton import gram, levenberg, size, spread
 from recovery.networks.exact.search import merged, search
 from recovery.networks.exact.wedges import splits, widths
@@ -372,3 +372,19 @@ def test_groups_of_parallel_lines_collapse_to_the_same_function():
         assert found.n_lines == left
         np.testing.assert_allclose(value(found, X), value(model, X), rtol=0, atol=1e-13)
     assert model.n_lines == 7
+
+
+def test_neurons_that_are_always_open_are_one():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((200, 5))
+    X[:, :2], X[:, 2] = np.abs(X[:, :2]), -np.abs(X[:, 2])
+    weights = np.array(
+        [[1.0, 0, -2, 0, 0], [0, 3.0, 0, 0, 0], [-1, 0, 2, 0, 0], [0.5, 0, 0, 0, 0], [1, -1, 0, 0, 0], [1, 0, 0, 1, 0]]
+    )
+    network = Neurons(weights, np.array([1.0, 1, 1, -1, 1, 1]))
+    found = joined(network, np.array([1.0, 1, -1, 0, 0]))
+    np.testing.assert_array_equal(found.weights, [weights[4], weights[5], [1, 3, -2, 0, 0], weights[3]])
+    np.testing.assert_array_equal(found.signs, [1, 1, 1, -1])
+    inputs = Inputs.of(X, np.float64)
+    np.testing.assert_allclose(outputs(inputs, found), outputs(inputs, network), atol=1e-14)
+    assert joined(network, np.zeros(5)).size == network.size

@@ -121,6 +121,8 @@ def births(quadratic: Quadratic, model: Lines, r: Any) -> tuple[np.ndarray, np.n
     """
     inputs, xp = quadratic.inputs, quadratic.inputs.xp
     deviation = float(r.std())
+    if deviation == 0:
+        return np.zeros((0, inputs.n_inputs)), np.zeros(0)
     scaled = quadratic.project((r / deviation).astype(inputs.dtype), PROJECTION)
     start = _in_planes(inputs, scaled)
     if not len(start):
@@ -149,7 +151,10 @@ def births(quadratic: Quadratic, model: Lines, r: Any) -> tuple[np.ndarray, np.n
 def proposals(quadratic: Quadratic, r: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return unit vectors, shape (K, d), and signs of lines that may be hidden in noise: any above 2.5 deviations."""
     inputs = quadratic.inputs
-    scaled = quadratic.project((r / float(r.std())).astype(inputs.dtype), PROJECTION)
+    deviation = float(r.std())
+    if deviation == 0:
+        return np.zeros((0, inputs.n_inputs)), np.zeros(0)
+    scaled = quadratic.project((r / deviation).astype(inputs.dtype), PROJECTION)
     start = _in_planes(inputs, scaled, HIDDEN)
     if not len(start):
         return start, np.zeros(0)

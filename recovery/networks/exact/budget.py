@@ -227,7 +227,7 @@ class Budget:
             left = own - (cross * scipy.linalg.cho_solve(around.factor, cross, check_finite=False)).sum(axis=0)
         told = left > 1e-3 * own
         left = np.where(told, left, 1.0)
-        t = np.where(told, along / (deviation * np.sqrt(left)), 0.0)
+        t = np.where(told, along / (max(deviation, 1e-300) * np.sqrt(left)), 0.0)
         if self.one_sign:
             t[len(neuron) :] = np.maximum(t[len(neuron) :], 0.0)
         size = np.abs(t)

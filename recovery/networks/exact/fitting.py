@@ -24,7 +24,7 @@ from recovery.mlp.record import FitState
 from recovery.networks.exact.joint import deviations
 from recovery.networks.exact.model import Ended, Inputs, Lines, columns
 from recovery.networks.exact.network import Network
-from recovery.networks.exact.neurons import Neurons, oriented, polished
+from recovery.networks.exact.neurons import Neurons, joined, oriented, polished
 from recovery.networks.exact.newton import gram, size, spread
 from recovery.networks.exact.noise import Quiet, one_side, within
 from recovery.networks.exact.outputs import CallerUnits, Outputs, recovered
@@ -612,7 +612,11 @@ def _kink_form(X: Any, model: Lines, units: _Units) -> KinkForm:
 def _network(data: Data, fit: Fit, draw: np.random.Generator) -> tuple[Neurons | None, float, str]:
     """Return the network of an exact kink form, its relative residual, and what there is to say if there is none."""
     inputs = data.double
+    XT = inputs.XT
+    above, below = (arrays.to_numpy(part) for part in ((XT > 0).any(axis=1), (XT < 0).any(axis=1)))
     neurons = oriented(fit.model, _tolerance(inputs, data, fit), draw)
+    if not (above & below).all():
+        neurons = joined(neurons, above.astype(float) - below)
     neurons, r = polished(inputs, data.y, neurons)
     relative = size(r) / data.deviation
     if relative > max(EXACT, AT_ROUNDING * data.rounding / data.deviation):

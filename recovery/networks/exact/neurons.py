@@ -94,6 +94,36 @@ def orientations(model: Lines, tolerance: np.ndarray, one_sign: bool, rng: np.ra
     return _settle(model, share, decided, tolerance, one_sign, rng)
 
 
+def joined(neurons: Neurons, sides: np.ndarray) -> Neurons:
+    """Return fewer neurons of the same values on inputs that keep their signs.
+
+    Parameters
+    ----------
+    neurons : Neurons
+        A network.
+    sides : numpy.ndarray, shape (d,)
+        1 for an input that is never negative, -1 for one that is never positive, 0 for others.
+
+    Returns
+    -------
+    Neurons
+        Neurons that are always open are linear, so all of one sign are one; those that are never open are left out.
+        How many linear neurons there were, and what each of them was, such data do not tell.
+    """
+    along = neurons.weights * sides
+    support = neurons.weights != 0
+    always = (along > 0) | ~support
+    never = (along < 0) | ~support
+    linear, dead = always.all(axis=1), never.all(axis=1)
+    weights, signs = [neurons.weights[~(linear | dead)]], [neurons.signs[~(linear | dead)]]
+    for sign in (1.0, -1.0):
+        total = neurons.weights[linear & ~dead & (neurons.signs == sign)].sum(axis=0)
+        if total.any():
+            weights.append(total[None])
+            signs.append(np.array([sign]))
+    return Neurons(np.concatenate(weights), np.concatenate(signs))
+
+
 def _on_axis(a: float, e: float, tolerance: float) -> list[tuple[float, float]]:
     """Return the neurons of a |x| + e x as pairs (signed amount, side of the axis)."""
     if abs(a) <= tolerance and abs(e) <= tolerance:

@@ -9,9 +9,10 @@ import numpy as np
 import scipy.linalg
 
 from planted.base import arrays
+from planted.base.arrays import EPS
 from recovery.networks.exact.model import Inputs, Lines, columns, predict
 
-__all__ = ["Spread", "gram", "levenberg", "size", "spread", "square"]
+__all__ = ["Spread", "gram", "levenberg", "regular", "size", "spread", "square"]
 
 TRIES = 7
 """Damping values tried for one step."""
@@ -36,6 +37,19 @@ def gram(inputs: Inputs, model: Lines, r: Any) -> tuple[np.ndarray, np.ndarray]:
         part, side = (F @ F.T).astype(np.float64), (F @ r[rows]).astype(np.float64)
         total, right = (part, side) if total is None else (total + part, right + side)
     return arrays.to_numpy(xp.asarray(total)), arrays.to_numpy(xp.asarray(right))
+
+
+def regular(H: np.ndarray) -> bool:
+    """Return whether columns with the Gram matrix H are independent: no pivot is what rounding leaves of a zero."""
+    diagonal = np.diag(H)
+    if not (diagonal > 0).all():
+        return False
+    scale = np.sqrt(diagonal)
+    try:
+        factor = scipy.linalg.cholesky(H / np.outer(scale, scale), check_finite=False)
+    except np.linalg.LinAlgError:
+        return False
+    return bool((np.diag(factor) ** 2 > 16 * EPS).all())
 
 
 def levenberg(

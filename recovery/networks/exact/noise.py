@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
-import scipy.linalg
 
 from planted.base import arrays
 from recovery.networks.exact.annealed import variances
@@ -21,8 +20,9 @@ from recovery.networks.exact.model import Inputs, Lines, predict
 from recovery.networks.exact.network import Network, at, polish
 from recovery.networks.exact.network import gram as gram_of
 from recovery.networks.exact.neurons import Neurons
-from recovery.networks.exact.newton import gram, size, spread, square
-from recovery.networks.exact.rounds import AT_ROUNDING, EXACT, ROUNDING, Data, Fit
+from recovery.networks.exact.newton import gram, regular, size, spread, square
+from recovery.networks.exact.rounds import AT_ROUNDING, EXACT, ROUNDING, Data, Fit, crossing
+from recovery.networks.exact.search import merged
 from recovery.networks.gain import noise_like
 from recovery.solvers.base import Status
 
@@ -294,18 +294,21 @@ def within(
 
 
 def _independent(data: Data, network: Network) -> bool:
-    """Return whether the columns of a network are independent, and fewer than the samples."""
-    if network.n_weights >= data.double.n_samples:
+    """Return whether the columns of a network are independent, and fewer than the samples.
+
+    Where there are samples enough, those of its kink form have to be, too: with inputs +-1, where |x_i| is constant, a
+    network may have independent columns and others of the same size the same values.
+    """
+    inputs = data.double
+    if network.n_weights >= inputs.n_samples or not network.n_weights:
         return False
-    H, _ = gram_of(data.double, network, data.y)
-    scale = np.sqrt(np.diag(H))
-    if not network.n_weights or not (scale > 0).all():
+    if not regular(gram_of(inputs, network, data.y)[0]):
         return False
-    try:
-        scipy.linalg.cho_factor(H / np.outer(scale, scale), check_finite=False)
-    except np.linalg.LinAlgError:
-        return False
-    return True
+    many = np.count_nonzero(network.weights, axis=1) > 1
+    lines = Lines.none(inputs.n_inputs).with_lines(network.weights[many], network.signs[many])
+    lines = crossing(inputs, merged(lines, 1e-9))
+    unknowns = len(inputs.straight) + len(inputs.bent) + int(lines.support.sum())
+    return unknowns >= inputs.n_samples or regular(gram(inputs, lines, data.y)[0])
 
 
 def _tau(inputs: Inputs, y: Any, model: Lines) -> np.ndarray:
@@ -314,7 +317,7 @@ def _tau(inputs: Inputs, y: Any, model: Lines) -> np.ndarray:
     H, _ = gram(inputs, model, r)
     around = spread(inputs, H)
     first, second = len(inputs.straight), len(inputs.straight) + len(inputs.bent)
-    variance = square(r) / max(inputs.n_samples - len(H), 1)
+    variance = max(square(r) / max(inputs.n_samples - len(H), 1), 1e-300)  # infinity times 0 is no number
     diagonal = np.maximum(np.diag(around.inverse), 0.0) * variance
     linear, axes = np.zeros(inputs.n_inputs), np.zeros(inputs.n_inputs)
     linear[inputs.straight], axes[inputs.bent] = diagonal[:first], diagonal[first:second]

@@ -18,7 +18,7 @@ from recovery.networks.exact.newton import gram, levenberg, size, spread, square
 from recovery.networks.exact.search import merged
 from recovery.networks.exact.wedges import splits, widths
 
-__all__ = ["Data", "Fit", "finish", "rounds"]
+__all__ = ["Data", "Fit", "crossing", "finish", "rounds"]
 
 DOUBLE = 2e-4
 """Relative residual from which float32 is no longer enough."""
@@ -284,7 +284,7 @@ def finish(data: Data, model: Lines) -> tuple[Lines, Any]:
     at a residual of rounding, hence the trials.
     """
     inputs, y = data.double, data.y
-    model = _bent(inputs, model)
+    model = crossing(inputs, model)
     rule = Rule(NEAR, inputs.n_samples * (FLOOR * data.deviation) ** 2, 25, 1e-7)
     rounding = inputs.n_samples * (ROUNDING * data.deviation) ** 2
     for count in range(4):
@@ -317,7 +317,7 @@ def finish_rounded(data: Data, model: Lines) -> tuple[Lines, Any]:
         The fit and its residual, in float64.
     """
     inputs, y = data.double, data.y
-    model = _bent(inputs, model)
+    model = crossing(inputs, model)
     floor = inputs.n_samples * (1.01 * data.rounding) ** 2
     rule = Rule(NEAR, floor, 25, 1e-7)
     for _ in range(MOST_DROPS):
@@ -337,7 +337,7 @@ def finish_rounded(data: Data, model: Lines) -> tuple[Lines, Any]:
 MOST_DROPS, CLEAR = 40, 6.0
 
 
-def _bent(inputs: Inputs, model: Lines) -> Lines:
+def crossing(inputs: Inputs, model: Lines) -> Lines:
     """Return the same values on the data with lines and bends that have no sample on one side in the linear part."""
     xp = inputs.xp
     XT = inputs.XT
