@@ -535,7 +535,7 @@ def _groups(network: Network) -> list[tuple[int, ...]]:
     cosine = units @ units.T
     first, second = np.nonzero(np.triu(cosine, 1) > np.cos(CLOSE))
     best = np.argsort(-cosine[first, second], kind="stable")[: 3 * TRIALS]
-    groups = [(int(first[k]), int(second[k])) for k in best]
+    groups: list[tuple[int, ...]] = [(int(first[k]), int(second[k])) for k in best]
     seen: set[tuple[int, ...]] = set()
     for angle in CLUSTERS:
         for row in cosine > np.cos(angle):
@@ -550,7 +550,7 @@ def _merged(network: Network, group: tuple[int, ...]) -> Exchange:
     """Return the exchange of a group for its sum, which keeps the side of its largest neuron."""
     members = list(group)
     largest = members[int((network.weights[members] ** 2).sum(axis=1).argmax())]
-    total = network.signs[members] @ network.weights[members]
+    total = np.asarray(network.signs[members] @ network.weights[members])
     sign = 1.0 if total @ network.weights[largest] >= 0 else -1.0
     support = network.support[members].any(axis=0)
     return Exchange(group, Network(sign * total[None], np.array([sign]), support[None]))

@@ -537,7 +537,8 @@ def _starts(
         if 1.5 * wanted < n and progress.stop is None:
             part = data.part(np.sort(draw.choice(n, wanted, replace=False)))
             with progress.watched():
-                model = rounds(part, model, task.most, progress.round, hurried=True).model
+                quiet = Quiet(part.X_single, max(NEARLY * part.deviation, 3 * part.rounding))
+                model = rounds(part, model, task.most, progress.round, quiet, hurried=True).model
         quiet = Quiet(data.X_single, max(NEARLY * data.deviation, 3 * data.rounding))
         with progress.watched():
             fit = rounds(data, model, task.most if progress.stop is None else 0, progress.round, quiet)
