@@ -538,8 +538,8 @@ def _groups(network: Network) -> list[tuple[int, ...]]:
     groups: list[tuple[int, ...]] = [(int(first[k]), int(second[k])) for k in best]
     seen: set[tuple[int, ...]] = set()
     for angle in CLUSTERS:
-        for row in cosine > np.cos(angle):
-            group = tuple(int(j) for j in np.flatnonzero(row))
+        for row in cosine:
+            group = tuple(int(j) for j in np.flatnonzero(row > np.cos(angle)))
             if len(group) > 2 and group not in seen:
                 seen.add(group)
                 groups.append(group)
@@ -551,6 +551,6 @@ def _merged(network: Network, group: tuple[int, ...]) -> Exchange:
     members = list(group)
     largest = members[int((network.weights[members] ** 2).sum(axis=1).argmax())]
     total = np.asarray(network.signs[members] @ network.weights[members])
-    sign = 1.0 if total @ network.weights[largest] >= 0 else -1.0
-    support = network.support[members].any(axis=0)
-    return Exchange(group, Network(sign * total[None], np.array([sign]), support[None]))
+    sign = 1.0 if float(total @ network.weights[largest]) >= 0 else -1.0
+    support = np.atleast_2d(network.support[members].any(axis=0))
+    return Exchange(group, Network(sign * total[None], np.array([sign]), support))
