@@ -9,7 +9,7 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check --no-input install --quie
 # One BLAS thread a process: the matrices of the tests are small, and a second thread slows them down.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_MAXIMUM_THREADS=1
 
-.PHONY: figures test test-kernels test-slow lint bench setup clean
+.PHONY: figures test test-kernels test-slow lint bench gpu setup clean
 
 # Figures and tables of preset quick and the report, in results/, with one process a core. What is there already is not
 # computed again. Where cells failed, the report is written all the same, and make says that it failed.
@@ -35,6 +35,13 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
+
+# All that wants a GPU, in a Python that has CuPy and the other packages: make gpu PYTHON=python3
+gpu:
+	$(PYTHON) -m pytest -m gpu tests/gpu
+	$(PYTHON) -m benchmarks.fig1_grid --gpu
+	$(PYTHON) -m benchmarks.exact_recovery --device gpu --cells 50x100 200x500 1000x1000 --n 50000 --d 100 --seeds 100:101
+	$(PYTHON) -m paper_repro run exact --preset quick --device gpu
 
 setup: $(READY)
 

@@ -43,6 +43,7 @@ from threadpoolctl import threadpool_limits
 import planted
 import recovery
 from benchmarks.machine import machine, table
+from planted import arrays
 from recovery.networks.exact import fit_exact
 
 STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -111,18 +112,21 @@ def matched(found: Any, truth: Any, X: Any, atol: float) -> Any:
     return planted.match_networks(seen(one, X), seen(other, X), atol=atol)
 
 
-def measure(cell: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-    """Fit one instance and return what came out."""
+def measure(cell: dict[str, Any], options: dict[str, Any], device: str = "cpu") -> dict[str, Any]:
+    """Fit one instance on a device and return what came out."""
     X, y, truth = instance(**cell)
+    here = arrays.asarray(X, device), arrays.asarray(y, device)
     began, wall = time.process_time(), time.perf_counter()
-    fit = fit_exact(X, y, n_neurons=cell["m"], sparsity=cell["s"], rng=cell["seed"], **options)
+    fit = fit_exact(*here, n_neurons=cell["m"], sparsity=cell["s"], rng=cell["seed"], **options)
     spent, waited = time.process_time() - began, time.perf_counter() - wall
     atol = ATOL[cell["labels"]]
-    form = matched(fit.kink_form, truth, X, atol)
-    network = None if fit.network is None else matched(fit.network, truth, X, atol)
+    parts = (fit.kink_form.directions, fit.kink_form.strengths, fit.kink_form.linear)
+    found = planted.KinkForm(*(arrays.to_numpy(part) for part in parts), slack=fit.kink_form.slack)
+    form = matched(found, truth, X, atol)
+    network = None if fit.network is None else matched(fit.network.to("cpu"), truth, X, atol)
     fresh = drawn(cell["inputs"], FRESH, cell["d"], 10**6 + cell["seed"])
     expected = truth(fresh)
-    off = float(np.linalg.norm(fit.kink_form(fresh) - expected) / np.linalg.norm(expected))
+    off = float(np.linalg.norm(found(fresh) - expected) / np.linalg.norm(expected))
     return {
         **cell,
         "exact": form.exact,
@@ -130,7 +134,7 @@ def measure(cell: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
         "function": off <= atol,
         "error": form.weight_error if network is None else network.weight_error,
         "recall": form.support_recall,
-        "lines": fit.kink_form.n_lines,
+        "lines": found.n_lines,
         "planted_lines": truth.kink_form().n_lines,
         "psnr_db": fit.psnr_db,
         "relative": fit.relative_residual,
@@ -251,6 +255,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS, help="for --smallest-n")
     parser.add_argument("--largest-n", type=int, default=50_000, help="for --smallest-n")
     parser.add_argument("--time-limit", type=float, default=None)
+    parser.add_argument("--device", default="cpu", choices=("cpu", "gpu"), help="of the fits; seconds are the host's")
     parser.add_argument("--search-steps", type=int, default=None)
     parser.add_argument("--out", type=Path, default=Path("exact_recovery.jsonl"))
     parser.add_argument("--show", type=Path, default=None, metavar="FILE", help="measure nothing")
@@ -281,7 +286,7 @@ def main(arguments: list[str] | None = None) -> None:
         cell = {key: settings[key] for key in KEY}
         if tuple(cell.values()) in done:
             continue
-        row = measure(cell, options)
+        row = measure(cell, options, chosen.device)
         rows.append(row)
         with chosen.out.open("a") as file:
             file.write(json.dumps(row) + "\n")

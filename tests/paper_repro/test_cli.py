@@ -72,7 +72,7 @@ def test_show_prints_the_table_and_the_paths(command, tmp_path):
     fabricated.fill(tmp_path / "r", "fig1", "smoke")
     code, output, _ = command("show", "fig1", "--preset", "smoke")
     assert code == 0
-    assert "32 of 32 cells" in output
+    assert "36 of 36 cells" in output
     assert re.search(r"\| IHT as in the paper +\| 5 ", output)
     assert "not drawn yet" in output
     assert command("run", "fig1", "--preset", "smoke", "--device", "cpu")[0] == 0  # draws, computes nothing
@@ -86,7 +86,7 @@ def test_list_names_figures_and_counts_cells(command, tmp_path, monkeypatch):
     assert code == 0
     for name in ("fig1", "table1", "fig3-binary"):
         assert f"\n{name}: " in f"\n{output}"
-    assert "smoke     32 cells, 27 of them in" in output
+    assert "smoke     36 cells, 31 of them in" in output
     assert "; planted networks, n = 5,000, d = 50, 3 seeds (the paper: n = 50,000, d = 100)\n" in output
     assert "; stand-in: scikit-learn digits, 8 x 8 pixels, " in output
     assert "; 10 planted networks, n=50,000, d=100, m=10, s=500 (the paper's size)\n" in output

@@ -95,7 +95,7 @@ def test_the_tables_agree_with_the_summary(tmp_path):
 def test_load_gives_records_arrays_and_a_data_frame(tmp_path):
     fabricated.fill(tmp_path, "fig1", "smoke", leave_out=2)
     found = results.load("fig1", "smoke", tmp_path)
-    assert (len(found.records), found.meta["cells"]) == (30, 32)
+    assert (len(found.records), found.meta["cells"]) == (34, 36)
     row = found.records[0]
     assert {"m", "s", "seed", "method", "psnr_db", "key", "wall_s"} <= set(row)
     assert found.arrays[row["key"]]["a"].tolist() == [0.0, 1.0, 2.0]
@@ -132,7 +132,7 @@ def test_damaged_and_failed_cells_are_listed_and_the_rest_is_loaded(tmp_path):
     kept.path(records[0].cell).write_text("half")
     kept.write(store.Record(records[1].cell, "failed", "ValueError: so it is"))
     found, _ = results.collect(experiment, "smoke", tmp_path, 0)
-    assert len(found.records) == 30
+    assert len(found.records) == 34
     assert [bool(failure["message"]) for failure in found.meta["failed"]] == [True, True]
     assert "so it is" in found.meta["failed"][1]["message"]
 
