@@ -86,7 +86,7 @@ def drawn(kind: str, n: int, d: int, seed: int) -> np.ndarray:
 
 
 def instance(
-    m: int, s: int, signs: str, n: int, d: int, labels: str, outputs: int, inputs: str, seed: int
+    m: int, s: int, signs: str, n: int, d: int, labels: str, seed: int, outputs: int = 1, inputs: str = "gaussian"
 ) -> tuple[Any, Any, Any]:
     """Return inputs, targets and the planted network."""
     if inputs == "gaussian" and (signs == "positive" or outputs > 1):
@@ -185,7 +185,7 @@ def show(rows: list[dict[str, Any]]) -> str:
     ):
         spent = [row["seconds"] for row in found]
         failed = [str(row["seed"]) for row in found if not row["exact"]]
-        false = sum(row["success"] and not row["exact"] for row in found)
+        false = sum(row["status"] == "EXACT" and not row["exact"] for row in found)
         lines.append(
             (
                 f"({m}, {s})",
