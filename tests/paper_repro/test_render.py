@@ -100,7 +100,7 @@ def test_load_gives_records_arrays_and_a_data_frame(tmp_path):
     assert {"m", "s", "seed", "method", "psnr_db", "key", "wall_s"} <= set(row)
     assert found.arrays[row["key"]]["a"].tolist() == [0.0, 1.0, 2.0]
     frame = found.to_pandas()
-    assert frame.shape[0] == 30
+    assert frame.shape[0] == 34
     assert frame["psnr_db"].tolist() == [one["psnr_db"] for one in found.records]
 
 
