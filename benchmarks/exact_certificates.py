@@ -28,7 +28,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from benchmarks.exact_recovery import ATOL, instance, read
+from benchmarks.exact_recovery import ATOL, instance, keep, read
 from benchmarks.machine import machine, table
 from recovery.certificates import checker, network_certificate, network_distance
 from recovery.certificates.network import NotCertified
@@ -158,10 +158,7 @@ def main(arguments: list[str] | None = None) -> None:
                 if values in done:
                     continue
                 row = measure(dict(zip(OF, values, strict=True)))
-                rows.append(row)
-                with chosen.out.open("a") as file:
-                    file.write(json.dumps(row) + "\n")
-                print(json.dumps(row), file=sys.stderr, flush=True)
+                keep(row, rows, chosen.out)
     print(show(rows))
 
 

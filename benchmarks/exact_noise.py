@@ -17,7 +17,6 @@ one thread.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 import time
@@ -30,7 +29,7 @@ from threadpoolctl import threadpool_limits
 
 import planted
 import recovery
-from benchmarks.exact_recovery import instance, read
+from benchmarks.exact_recovery import instance, keep, read
 from benchmarks.machine import machine, table
 from recovery.networks.exact import fit_exact
 
@@ -174,10 +173,7 @@ def main(arguments: list[str] | None = None) -> None:
                             continue
                         auto = () if method == "robust" else tuple(chosen.auto)
                         row = measure(dict(zip(KEY, values, strict=True)), options, auto)
-                        rows.append(row)
-                        with chosen.out.open("a") as file:
-                            file.write(json.dumps(row) + "\n")
-                        print(json.dumps(row), file=sys.stderr, flush=True)
+                        keep(row, rows, chosen.out)
     print(show(rows))
 
 

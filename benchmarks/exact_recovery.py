@@ -234,6 +234,14 @@ def read(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def keep(row: dict[str, Any], rows: list[dict[str, Any]], path: Path) -> None:
+    """Put a row behind the others, in the file too, and show it."""
+    rows.append(row)
+    with path.open("a") as file:
+        file.write(json.dumps(row) + "\n")
+    print(json.dumps(row), file=sys.stderr, flush=True)
+
+
 def grid(d: int) -> list[tuple[int, int]]:
     """Return the cells of Figure 1's one-layer grid in 1-2-5 steps."""
     return [(m, s) for m in STEPS for s in STEPS if s <= d * m]
@@ -287,10 +295,7 @@ def main(arguments: list[str] | None = None) -> None:
         if tuple(cell.values()) in done:
             continue
         row = measure(cell, options, chosen.device)
-        rows.append(row)
-        with chosen.out.open("a") as file:
-            file.write(json.dumps(row) + "\n")
-        print(json.dumps(row), file=sys.stderr, flush=True)
+        keep(row, rows, chosen.out)
     print(show(rows))
 
 

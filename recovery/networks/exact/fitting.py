@@ -22,7 +22,7 @@ from recovery.certificates.network import NotCertified, network_certificate
 from recovery.mlp.losses import psnr
 from recovery.mlp.record import FitState
 from recovery.networks.exact.joint import deviations
-from recovery.networks.exact.model import Ended, Inputs, Lines, columns
+from recovery.networks.exact.model import Ended, Inputs, Lines, columns, directions_of
 from recovery.networks.exact.network import Network
 from recovery.networks.exact.neurons import Neurons, joined, oriented, polished
 from recovery.networks.exact.newton import gram, size, spread
@@ -596,13 +596,8 @@ def _kink_form(X: Any, model: Lines, units: _Units) -> KinkForm:
     axis = np.flatnonzero(np.abs(model.axes) > limit)
     weights = np.concatenate([model.weights, np.eye(len(model.axes))[axis] * np.abs(model.axes[axis])[:, None]])
     signs = np.concatenate([model.signs, np.sign(model.axes[axis])])
-    # directions and strengths with the power of y taken out first: no square leaves the range
-    bare = _Units(units.used, units.inputs, 0, units.d).back(weights)
-    top = np.abs(bare).max(axis=1, initial=0.0)[:, None]
-    norms = top[:, 0] * np.sqrt(((bare / top) ** 2).sum(axis=1))
-    directions = bare / norms[:, None]
-    largest = np.abs(directions).argmax(axis=1)
-    directions *= np.sign(directions[np.arange(len(directions)), largest])[:, None]
+    # the power of y comes last, with the strengths
+    directions, norms = directions_of(_Units(units.used, units.inputs, 0, units.d).back(weights))
 
     def put(values: np.ndarray) -> Any:
         return arrays.from_numpy_like(values, X)

@@ -17,7 +17,7 @@ import numpy as np
 
 from planted.base import arrays
 
-__all__ = ["Ended", "Inputs", "Lines", "angles", "columns", "predict"]
+__all__ = ["Ended", "Inputs", "Lines", "angles", "columns", "directions_of", "predict"]
 
 BLOCK_BYTES = 8 * 2**20
 """Size of a block of columns on the CPU: small enough for the cache, large enough for products of matrices."""
@@ -280,6 +280,19 @@ def angles(model: Lines, bent: np.ndarray) -> np.ndarray:
     rest = np.where(rest > 1e-6 * model.norms[:, None] ** 2, rest, _rest(model.weights))
     found[:, count + bent] = np.arctan2(np.sqrt(rest), np.abs(model.weights))[:, bent]
     return found
+
+
+def directions_of(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return unit directions, their largest entries positive, and norms of the rows of weights in the caller's units.
+
+    The largest entry is taken out first: no square leaves the range.
+    """
+    top = np.abs(weights).max(axis=1, initial=0.0)[:, None]
+    norms = top[:, 0] * np.sqrt(((weights / top) ** 2).sum(axis=1))
+    directions = weights / norms[:, None]
+    largest = np.abs(directions).argmax(axis=1)
+    directions *= np.sign(directions[np.arange(len(directions)), largest])[:, None]
+    return directions, norms
 
 
 def _rest(weights: np.ndarray) -> np.ndarray:

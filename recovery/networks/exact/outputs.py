@@ -15,7 +15,7 @@ import numpy as np
 
 from planted.base.arrays import EPS
 from recovery.networks.exact.joint import Shared, System, deviations, polished
-from recovery.networks.exact.model import Inputs, Lines
+from recovery.networks.exact.model import Inputs, Lines, directions_of
 from recovery.networks.exact.neurons import orientations
 from recovery.networks.exact.rounds import AT_ROUNDING, EXACT, Fit
 
@@ -400,13 +400,7 @@ class CallerUnits:
     def form(self, form: Shared) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return directions, strengths and linear part, shapes (d, q), (q, k) and (d, k)."""
         form = form.without(form.strengths == 0)
-        bare = self._of_inputs(form.weights)
-        # the largest entry is taken out first: no square leaves the range
-        top = np.abs(bare).max(axis=1, initial=0.0)[:, None]
-        norms = top[:, 0] * np.sqrt(((bare / top) ** 2).sum(axis=1))
-        directions = bare / norms[:, None]
-        largest = np.abs(directions).argmax(axis=1)
-        directions *= np.sign(directions[np.arange(len(directions)), largest])[:, None]
+        directions, norms = directions_of(self._of_inputs(form.weights))
         strengths, linear = np.zeros((len(norms), self.k)), np.zeros((self.d, self.k))
         strengths[:, self.live] = np.ldexp(2 * form.strengths * norms[:, None], self.outputs)
         linear[np.ix_(self.used, self.live)] = np.ldexp(form.linear, self.outputs - self.inputs[:, None])
