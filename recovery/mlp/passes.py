@@ -233,7 +233,7 @@ class Passes:
                 xp.matmul(delta, layers[i].swapaxes(-1, -2), out=back)
             xp.multiply(back, hidden[i - 1] > 0, out=back)
             delta = back
-        if X.ndim == 2:
+        if X.ndim == 2 and len(layers) > 1:
             product = X.T @ buffer
             self._add(0, product.reshape(int(X.shape[1]), self.count, width).transpose(1, 0, 2), first)
         else:

@@ -17,7 +17,7 @@ from recovery.mlp.passes import Passes, Shapes
 from recovery.operators.gated import GatedOperator
 from recovery.solvers.base import Clock
 
-__all__ = ["Adam", "Batches", "Job", "Trainer"]
+__all__ = ["Adam", "Batches", "Job", "Orders", "Trainer"]
 
 
 class Adam:
@@ -191,7 +191,7 @@ class Trainer:
         adam = Adam(weights, small.mask.astype(weights.dtype))
         X, which = small.inputs_of(self.X), [job.problem for job in jobs]
         targets = self._targets(which)
-        orders = _Orders([job.rng for job in jobs], self.n, self.size)
+        orders = Orders([job.rng for job in jobs], self.n, self.size)
         number = xp.asarray(np.arange(len(jobs)))[:, None]
         for done, step in enumerate(steps):
             if clock.over:
@@ -253,10 +253,17 @@ class Trainer:
         return (Compact(self.shapes, self.xp.stack([job.keep for job in live])) if live else small), live
 
 
-class _Orders:
+class Orders:
     """Batches of row numbers, each network in its own random order, new in each epoch.
 
-    A last batch of fewer rows is joined to the one before.
+    Parameters
+    ----------
+    rngs : list of numpy.random.Generator
+        Order the rows, one generator for each network.
+    n : int
+        Number of rows.
+    size : int
+        Rows of a batch. A last batch of fewer rows is joined to the one before.
     """
 
     def __init__(self, rngs: list[np.random.Generator], n: int, size: int) -> None:

@@ -1,8 +1,41 @@
-"""Pruning of ReLU networks: iterative magnitude pruning, its recipes and its rounds."""
+"""Pruning of ReLU networks and linear models: a space of methods, each a value, and iterative magnitude pruning."""
 
 from planted.base.doors import listing
+from recovery.pruning.cost import Cost
+from recovery.pruning.data import Data
 from recovery.pruning.magnitude import imp, imp_many
+from recovery.pruning.method import Method
+from recovery.pruning.model import Model
+from recovery.pruning.pruning import prune, score
 from recovery.pruning.recipes import FAIR, PAPER, Recipe
+from recovery.pruning.result import PruningResult, PruningRound, PruningState
+from recovery.pruning.schedules import Exponential, OneShot, Rounds
+from recovery.pruning.training import Step, Task, Trained, Training, Trains
+from recovery.pruning.view import View
 
-__all__ = ["FAIR", "PAPER", "Recipe", "imp", "imp_many"]
+__all__ = [
+    "FAIR",
+    "PAPER",
+    "Cost",
+    "Data",
+    "Exponential",
+    "Method",
+    "Model",
+    "OneShot",
+    "PruningResult",
+    "PruningRound",
+    "PruningState",
+    "Recipe",
+    "Rounds",
+    "Step",
+    "Task",
+    "Trained",
+    "Training",
+    "Trains",
+    "View",
+    "imp",
+    "imp_many",
+    "prune",
+    "score",
+]
 __dir__ = listing(__all__)

@@ -1,0 +1,54 @@
+"""Masks that change during training: what a dynamics is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+
+from recovery.mlp.masks import Masks
+from recovery.pruning.training import Step
+
+__all__ = ["Changes", "Dynamics"]
+
+
+class Changes(ABC):
+    """The changes of one run.
+
+    Attributes
+    ----------
+    dense_gradient : bool
+        Whether updates move all weights, also masked ones, before :meth:`update` masks them again.
+    """
+
+    dense_gradient = False
+
+    @abstractmethod
+    def update(self, step: Step, masks: Masks, rng: np.random.Generator) -> tuple[Masks, list[Any]] | None:
+        """Return new masks and the weights under them (one array for each layer), or None to change nothing.
+
+        Parameters
+        ----------
+        step : Step
+            What the last update did.
+        masks : Masks
+            The masks that it was made with.
+        rng : numpy.random.Generator
+            For dynamics that draw.
+        """
+
+
+class Dynamics(ABC):
+    """A rule by which masks change during the retraining of a method; a value with options.
+
+    Derive from it to bring a rule of your own: a frozen dataclass whose :meth:`begin` returns the changes of a run.
+    """
+
+    def first_count(self, total: int, sparsity: int) -> int:
+        """Return how many of `total` weights the first mask keeps; by default as many as the last one."""
+        return sparsity
+
+    @abstractmethod
+    def begin(self, masks: Masks, sparsity: int, rng: np.random.Generator) -> Changes:
+        """Return the changes of a run that starts with these masks and is to end with `sparsity` weights."""

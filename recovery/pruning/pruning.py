@@ -1,0 +1,396 @@
+"""``recovery.pruning.prune``: train, score, prune, rewind, and train again, as a method says."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from planted.base import arrays
+from planted.base.checks import check_integer, check_number
+from recovery.mlp.masks import Masks, live_neurons
+from recovery.pruning import criteria, scopes
+from recovery.pruning.checkpoint import Checkpoint
+from recovery.pruning.cost import Cost
+from recovery.pruning.data import Data, data_sets
+from recovery.pruning.method import Method
+from recovery.pruning.model import Model, as_model
+from recovery.pruning.result import PruningResult, PruningRound, PruningState
+from recovery.pruning.schedules import counts_of
+from recovery.pruning.training import Task, Trained
+from recovery.pruning.view import View
+from recovery.solvers.base import Clock, Status
+
+__all__ = ["prune", "score"]
+
+
+def prune(
+    model: Any,
+    data: Any,
+    method: Method,
+    *,
+    sparsity: float | None,
+    rng: Any = None,
+    callback: Callable[[PruningState], Any] | None = None,
+    time_limit: float | None = None,
+    checkpoint: str | Path | None = None,
+) -> PruningResult:
+    """Prune a network or a linear model.
+
+    Parameters
+    ----------
+    model : Model, planted.ReLUNetwork, or array of shape (d,) or (d, k)
+        The weights that training starts from. An array is a linear model.
+    data : Data, (X, y), or dict of these; None for methods that need no data
+        What the model is trained on. A dict has a data set for each name in the method's field `data`.
+    method : Method
+        What to do.
+    sparsity : int, float or None
+        How many weights to keep, of the layers that the method prunes; 0 is legal. A float in (0, 1) is the share that
+        is kept. None for methods that hold back updates and prune nothing.
+    rng : int, numpy.random.Generator or None
+        Source of all that is random.
+    callback : callable, optional
+        Called with a :class:`PruningState` after each round and after the retraining; returning True stops.
+    time_limit : float, optional
+        Seconds; when they are up, training ends, what is there is pruned to the sparsity at once and returned.
+    checkpoint : path, optional
+        A file that the state of the run is written to after each round. If it exists, the run goes on from there, to
+        the same bits as without the interruption; it has to be a run of the same model, data, method, sparsity.
+
+    Returns
+    -------
+    PruningResult
+        Masks and the pruned model, on the device of `model`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong kind or out of range, data do not fit the model or are missing, or the checkpoint
+        belongs to another run.
+
+    Warns
+    -----
+    RuntimeWarning
+        If a layer has no weights left, or no path of kept weights leads from an input to an output; the
+        message says so, too.
+
+    Notes
+    -----
+    With the path w(0), ..., w(K) of the dense training: m = f1(w(k1); D1), w' = m f2(w(k2); D2), w* = f3(w'; D3). In
+    rounds, the training under a mask takes the place of the dense one. Of equal scores the weight with the
+    smaller index stays.
+    """
+    return _Run(model, data, method, sparsity, rng, callback, time_limit, checkpoint).result()
+
+
+def score(model: Any, data: Any, criterion: Any, *, sparsity: float | None = None, rng: Any = None) -> list[Any]:
+    """Return the scores that a criterion gives to the weights of a model as they are.
+
+    Parameters
+    ----------
+    model : Model, planted.ReLUNetwork, or array of shape (d,) or (d, k)
+        The weights; those that are zero count as kept.
+    data : Data, (X, y) or None
+        For criteria that need data.
+    criterion : str or callable
+        A name, or a function of a view.
+    sparsity : int or float, optional
+        What a criterion that asks for the number of weights to keep is told; all weights by default.
+    rng : int, numpy.random.Generator or None
+        For criteria that draw.
+
+    Returns
+    -------
+    list of array
+        One array for each layer, of shape (a, b); larger scores stay.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong kind, the criterion needs data that are missing, or it observes a whole training.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.eye(3)
+    >>> score(np.array([1.0, -2.0, 0.5]), (X, np.zeros(3)), "magnitude")[0][:, 0]
+    array([1. , 2. , 0.5])
+    """
+    model = as_model(model)
+    rule = criteria.resolve(criterion)
+    if hasattr(rule, "begin"):
+        raise ValueError(
+            f"criterion={criterion!r} observes a whole training; expected one that sees a point, or use prune"
+        )
+    one = None if data is None else data_sets(data, ("data",))[0].fit_to(model)
+    masks = Masks.full(model.matrices)
+    count = masks.count if sparsity is None else _count(sparsity, masks.count)
+    view = View(model, model, masks, one, arrays.generator(rng), Cost(), count)
+    return scopes.fits(rule(view), masks.shapes, f"criterion {_name(rule)}")
+
+
+def _name(rule: Any) -> str:
+    return str(getattr(rule, "__name__", type(rule).__name__))
+
+
+def _count(sparsity: Any, total: int) -> int:
+    """Return a sparsity, an integer or a share, as the number of weights to keep."""
+    if isinstance(sparsity, float) and not sparsity.is_integer():
+        return round(check_number(sparsity, "sparsity", minimum=0.0, maximum=1.0) * total)
+    if isinstance(sparsity, float):
+        sparsity = total if sparsity == 1.0 else int(sparsity)
+    return check_integer(sparsity, "sparsity", minimum=0, maximum=total)
+
+
+class _Run:
+    """One call of :func:`prune`."""
+
+    def __init__(
+        self,
+        model: Any,
+        data: Any,
+        method: Method,
+        sparsity: Any,
+        rng: Any,
+        callback: Any,
+        time_limit: float | None,
+        checkpoint: Any,
+    ) -> None:
+        if not isinstance(method, Method):
+            raise TypeError(f"method is of type {type(method).__name__}; expected a Method, or a name of the catalogue")
+        self.method, self.start = method, as_model(model)
+        self.rule = criteria.resolve(method.criterion)
+        if callback is not None and not callable(callback):
+            raise TypeError(f"callback={callback!r} cannot be called; expected a function of one state")
+        self.callback = callback
+        if time_limit is not None:
+            check_number(time_limit, "time_limit", minimum=0.0)
+        self.clock = Clock(time_limit)
+        self.data = self._data(data)
+        self.places = method.pruned(len(self.start.layers))
+        self.masks = Masks.full(self.start.matrices)
+        sizes = [a * b for a, b in self.start.shapes.layers]
+        self.total = sum(sizes[i] for i in self.places)
+        self.held = self.masks.count - self.total  # weights of layers that are not pruned
+        self.count = self.total if sparsity is None else _count(sparsity, self.total)
+        self.rng, self.cost = arrays.generator(rng), Cost()
+        self.path: list[PruningRound] = []
+        self.scores = [layer * 0 for layer in self.start.matrices]
+        self.stop: Status | None = None
+        self.notes: list[str] = []
+        self.n_iter = 0
+        self.kept: Model | None = None  # the dense training's model that rounds rewind to
+        self.dense: Model | None = None
+        self.checkpoint = Checkpoint(checkpoint, self) if checkpoint is not None else None
+
+    def _data(self, data: Any) -> tuple[Data | None, ...]:
+        if data is None:
+            if self.method.source != "start" or self.method.after is not None:
+                raise ValueError(f"data=None, but method {self.method.name!r} trains; expected Data or a pair (X, y)")
+            return (None, None, None)
+        return tuple(one.fit_to(self.start) for one in data_sets(data, self.method.data))
+
+    def result(self) -> PruningResult:
+        """Prune, retrain, and return the answer."""
+        method, first = self.method, 0
+        counts = self._counts()
+        current = self.start
+        if self.checkpoint is not None:
+            first, current = self.checkpoint.load(current)
+        for number in range(first, len(counts)):
+            current = self._round(number, counts[number], current, last=number == len(counts) - 1)
+            if self.checkpoint is not None:
+                self.checkpoint.save(number + 1, current)
+            if self._ask(current) and number < len(counts) - 1:
+                # what is there is pruned at once, without further training
+                current = self._cut(self.count, current, self.path[-1].model or current, None, last=True)
+                break
+        self._inspect(current)
+        after, details = method.after, None
+        if after is not None and self.stop is None and self.masks.count:
+            data = self.data[2]
+            assert data is not None
+            at = self._first_update(data.n_samples)
+            dynamics = (
+                None if method.dynamics is None else method.dynamics.begin(self.masks, self.count + self.held, self.rng)
+            )
+            trained = self._train(after, current, data, first=at, dynamics=dynamics)
+            current, self.masks, details = trained.model, trained.masks, dynamics
+            if dynamics is not None and self.masks.count > self.count + self.held:
+                self.notes.append(f"the dynamics ended with {self.masks.count - self.held} weights, not {self.count}")
+            self._ask(current)
+        status = self.stop or Status.PRUNED
+        message = "; ".join(
+            [f"{status.value}; {self.masks.count - self.held} of {self.total} weights are left", *self.notes]
+        )
+        return PruningResult(
+            self.masks, current, self.scores, tuple(self.path), self.cost, status, message, self.n_iter, details
+        )
+
+    def _counts(self) -> list[int]:
+        """Return how many weights each round keeps; a dynamics may want more at its start."""
+        wanted = self.count
+        if self.method.dynamics is not None:
+            wanted = self.method.dynamics.first_count(self.total, self.count)
+        return counts_of(self.method.schedule, self.total, wanted)
+
+    def _round(self, number: int, count: int, current: Model, *, last: bool) -> Model:
+        """Train, score and prune; return the weights of the next training."""
+        method, trained, observer = self.method, None, None
+        if method.source != "start":
+            data = self.data[0]
+            assert data is not None
+            total = method.training.total(data.n_samples)
+            until = math.floor(method.source * total) if isinstance(method.source, (int, float)) else None
+            if method.source == "path" or hasattr(self.rule, "begin"):
+                if not hasattr(self.rule, "begin"):
+                    raise ValueError(
+                        f"source='path', but criterion {_name(self.rule)} sees a point; expected begin(...)"
+                    )
+                observer = self.rule.begin(current, data, self.rng, self.cost)
+            points = {p for p in (method.rewind, method.between) if isinstance(p, (int, float))}
+            if number == 0 and len(points) > 1:
+                raise ValueError(f"rewind={method.rewind} and between={method.between}; expected one share of training")
+            keep = [math.floor(p * total) for p in points] if number == 0 else []
+            at = self._first_update(data.n_samples) if number else 0
+            trained = self._train(method.training, current, data, first=at, keep=keep, until=until, observer=observer)
+            if number == 0:
+                self.dense = trained.model
+                if keep:
+                    self.kept = trained.kept.get(keep[0], trained.model)
+        point = current if trained is None else trained.model
+        found = self._cut(count, current, point, observer, last=last)
+        self.path.append(
+            PruningRound(
+                self.masks,
+                None if trained is None else point,
+                0 if trained is None else trained.n_iter,
+                math.nan if trained is None else trained.loss,
+            )
+        )
+        return found
+
+    def _cut(self, count: int, current: Model, point: Model, observer: Any, *, last: bool) -> Model:
+        """Score and prune; return the weights under the new masks."""
+        method = self.method
+        observed = None if observer is None else observer.scores()
+        view = View(point, self.start, self.masks, self.data[0], self.rng, self.cost, count, observed)
+        if observed is None and hasattr(self.rule, "begin"):  # stopped before the end: what was scored last stays
+            scores = self.scores
+        else:
+            scores = list(observed) if observed is not None else self.rule(view)
+        scores = scopes.fits(scores, self.masks.shapes, f"criterion {_name(self.rule)}")
+        chosen = [scores[i] for i in self.places]
+        subset = Masks([self.masks.layers[i] for i in self.places])
+        kept = scopes.select(chosen, subset, min(count, subset.count), method.scope, method.ratio)
+        layers = list(self.masks.layers)
+        for i, mask in zip(self.places, kept.layers, strict=True):
+            layers[i] = mask
+            self.scores[i] = scores[i]
+        self.masks = Masks(layers)
+        rewind = method.rewind if last or method.between is None else method.between
+        base = self._rewound(rewind, point)
+        weights = list(base.matrices)
+        if method.weight_map is not None:
+            weights = list(method.weight_map(weights, self.masks, view))
+        weights = self.masks.apply(weights)
+        if base.scalar:
+            weights[-1] = weights[-1][:, 0]
+        return base.replace(layers=weights)
+
+    def _rewound(self, rewind: Any, point: Model) -> Model:
+        """Return the weights that the masks are put on."""
+        if rewind == "end":
+            return point
+        if rewind == "start":
+            return self.start
+        if rewind == "random":
+            xp, layers = arrays.namespace(*self.start.layers), []
+            for layer in self.start.layers:  # the law of the start, but for which weight is which
+                order = xp.asarray(self.rng.permutation(int(layer.size)))
+                layers.append(layer.ravel()[order].reshape(layer.shape))
+            return self.start.replace(layers=layers)
+        if self.data[1] is not self.data[0] and self.dense is None:
+            self._train_for_weights()
+        if rewind == "dense":
+            return self.dense or point
+        return self.kept or point
+
+    def _train_for_weights(self) -> None:
+        """Make the path of the weights, where no training has made it."""
+        data, training = self.data[1], self.method.training
+        assert data is not None
+        keep = (
+            [math.floor(float(self.method.rewind) * training.total(data.n_samples))]
+            if not isinstance(self.method.rewind, str)
+            else []
+        )
+        full = Task(
+            self.start, Masks.full(self.start.matrices), data, self.rng, self.cost, keep_at=keep, stop=self._over
+        )
+        trained = training.train(full)
+        self.n_iter += trained.n_iter
+        self.dense = trained.model
+        self.kept = trained.kept.get(keep[0], trained.model) if keep else None
+
+    def _train(
+        self,
+        training: Any,
+        model: Model,
+        data: Data,
+        *,
+        first: int = 0,
+        keep: Sequence[int] = (),
+        until: int | None = None,
+        observer: Any = None,
+        dynamics: Any = None,
+    ) -> Trained:
+        observers = [] if observer is None else [observer]
+        task = Task(model, self.masks, data, self.rng, self.cost, observers, first, keep, until, dynamics, self._over)
+        trained: Trained = training.train(task)
+        self.n_iter += trained.n_iter
+        if trained.diverged and self.stop is None:
+            self.stop = Status.DIVERGED
+        return trained
+
+    def _first_update(self, n_samples: int) -> int:
+        """Return how many updates count as made when training starts from rewound weights."""
+        rewind = self.method.between if self.method.between is not None else self.method.rewind
+        if isinstance(rewind, str) or self.method.source == "start":
+            return 0
+        return math.floor(rewind * self.method.training.total(n_samples))
+
+    def _over(self) -> bool:
+        if self.clock.over and self.stop is None:
+            self.stop = Status.TIME_LIMIT
+        return self.stop is not None
+
+    def _ask(self, model: Model) -> bool:
+        """Show the state to the callback; return whether the run has to end."""
+        if self.callback is not None and self.stop is None:
+            loss = self.path[-1].loss if self.path else math.nan
+            left = self.masks.count - self.held
+            if self.callback(PruningState(len(self.path), left, self.n_iter, loss, self.masks, model)) is True:
+                self.stop = Status.STOPPED
+        return self._over()
+
+    def _inspect(self, model: Model) -> None:
+        """Say what a reader should know of the masks: layers without weights, and no path from inputs to outputs."""
+        if self.masks.count == self.held == 0:
+            return
+        host = [arrays.to_numpy(mask) for mask in self.masks.layers]
+        empty = [i for i, mask in enumerate(host) if not mask.any()]
+        if empty:
+            note = (
+                f"layer {empty[0]} of {len(host)} has no weights left, so the outputs do not depend on the inputs; "
+                "keep more weights, or choose scope='layer'"
+            )
+        elif not live_neurons(host)[-1].any():
+            note = "no path of kept weights leads from an input to an output, so no gradient passes the masks"
+        else:
+            return
+        self.notes.append(note)
+        warnings.warn(f"{self.method.name}: {note}", RuntimeWarning, stacklevel=4)
