@@ -12,17 +12,20 @@ if TYPE_CHECKING:
     from linear_lottery import closed_forms, comparators, guarantees, symbolic, symbolic_risks
     from linear_lottery._imp import imp, threshold_prune
     from linear_lottery.flow import gradient_flow
+    from linear_lottery.flow_training import Flow, imp_method
     from linear_lottery.path import PruningPath
 
     __version__: str
 
 __all__ = [
+    "Flow",
     "PruningPath",
     "closed_forms",
     "comparators",
     "gradient_flow",
     "guarantees",
     "imp",
+    "imp_method",
     "symbolic",
     "symbolic_risks",
     "threshold_prune",
@@ -31,6 +34,7 @@ __all__ = [
 _PLACES = {
     "linear_lottery._imp": "imp threshold_prune",
     "linear_lottery.flow": "gradient_flow",
+    "linear_lottery.flow_training": "Flow imp_method",
     "linear_lottery.path": "PruningPath",
 }
 """Where the names above are; they are imported when they are asked for."""

@@ -15,7 +15,7 @@ from linear_lottery._pruning import Problem, Refits, assemble, first_to_go
 from linear_lottery.path import PruningPath
 from planted.base.checks import check_integer, check_number
 
-__all__ = ["Schedule", "imp", "threshold_prune"]
+__all__ = ["Schedule", "how_many", "imp", "threshold_prune"]
 
 Schedule: TypeAlias = Literal["one-by-one", "one-shot"] | float
 """How many weights a round prunes; ``float`` stands for an int too."""
@@ -103,7 +103,7 @@ def imp(
     >>> imp(np.eye(4), np.ones(4), 1).order  # all equal: the smaller index stays
     array([3, 2, 1])
     """
-    _check_schedule(schedule)
+    how_many(schedule)
     sparsity = check_integer(sparsity, "sparsity", minimum=0)
     flow_time = check_number(flow_time, "flow_time", minimum=0, finite=False)
     problem = Problem(X, y, w0, flow_time)
@@ -115,10 +115,10 @@ def imp(
 def prune_to(route: Any, sparsity: int, schedule: Schedule) -> PruningPath:
     """Prune by magnitude until `sparsity` weights are left, on a route that trains the survivors."""
     problem: Problem = route.problem
-    how_many = _check_schedule(schedule)
+    goes = how_many(schedule)
     sizes = [problem.d]
     while sizes[-1] > sparsity:
-        sizes.append(max(sparsity, sizes[-1] - how_many(sizes[-1])))
+        sizes.append(max(sparsity, sizes[-1] - goes(sizes[-1])))
     weights = problem.xp.zeros((len(sizes), problem.d))
     order: list[int] = []
     for r, size in enumerate(sizes):
@@ -132,7 +132,7 @@ def prune_to(route: Any, sparsity: int, schedule: Schedule) -> PruningPath:
     return assemble(problem, route.name, weights, order, sizes)
 
 
-def _check_schedule(schedule: Any) -> Callable[[int], int]:
+def how_many(schedule: Any) -> Callable[[int], int]:
     """Return how many weights go when m are left, or refuse the schedule."""
     expected = "expected 'one-by-one', 'one-shot', a fraction between 0 and 1 (both excluded), or an int of at least 1"
     if isinstance(schedule, str):

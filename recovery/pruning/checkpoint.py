@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import io
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         scores: list[Any]
         kept: Model | None
         dense: Model | None
+        has_weights: bool
         n_iter: int
         count: int
         data: Any
@@ -73,6 +75,7 @@ class Checkpoint:
         text = {
             "mark": self.mark,
             "rounds": n_rounds,
+            "has_weights": run.has_weights,
             "rng": run.rng.bit_generator.state,
             "cost": dataclasses.asdict(run.cost),
             "n_iter": run.n_iter,
@@ -111,6 +114,7 @@ class Checkpoint:
         run.rng.bit_generator.state = text["rng"]
         run.cost.__dict__.update(text["cost"])
         run.n_iter, run.kept, run.dense = text["n_iter"], model("kept"), model("dense")
+        run.has_weights = text["has_weights"]
         run.path[:] = [
             PruningRound(
                 _masks(parts[f"round {i} masks"], start), model(f"round {i}"), one["n_iter"], float(one["loss"])
@@ -166,6 +170,8 @@ def fingerprint(*values: Any) -> str:
             digest.update(str(len(value)).encode())
             for one in value:
                 feed(one)
+        elif isinstance(value, partial):
+            feed([value.func, value.args, value.keywords])
         elif callable(value):
             name = getattr(value, "__qualname__", type(value).__qualname__)
             digest.update(f"{getattr(value, '__module__', '')}.{name}".encode())

@@ -102,6 +102,8 @@ class Method:
         _check_point(self.rewind, "rewind", ("start", "end", "dense", "random"))
         if self.between is not None:
             _check_point(self.between, "between", ("start", "end", "dense", "random"))
+            if len({p for p in (self.rewind, self.between) if not isinstance(p, str)}) > 1:
+                raise ValueError(f"rewind={self.rewind} and between={self.between}; expected one share of the training")
         check_choice(self.scope, "scope", ("global", "layer", "unit"))
         if not callable(self.ratio):
             check_choice(self.ratio, "ratio", ("equal", "erdos-renyi"))

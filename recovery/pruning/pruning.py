@@ -12,6 +12,7 @@ from planted.base import arrays
 from planted.base.checks import check_integer, check_number
 from recovery.mlp.masks import Masks, live_neurons
 from recovery.pruning import criteria, scopes
+from recovery.pruning.catalogue import named
 from recovery.pruning.checkpoint import Checkpoint
 from recovery.pruning.cost import Cost
 from recovery.pruning.data import Data, data_sets
@@ -29,7 +30,7 @@ __all__ = ["prune", "score"]
 def prune(
     model: Any,
     data: Any,
-    method: Method,
+    method: Method | str,
     *,
     sparsity: float | None,
     rng: Any = None,
@@ -45,8 +46,8 @@ def prune(
         The weights that training starts from. An array is a linear model.
     data : Data, (X, y), or dict of these; None for methods that need no data
         What the model is trained on. A dict has a data set for each name in the method's field `data`.
-    method : Method
-        What to do.
+    method : Method or str
+        What to do; a name is looked up in :func:`recovery.pruning.catalogue`.
     sparsity : int, float or None
         How many weights to keep, of the layers that the method prunes; 0 is legal. A float in (0, 1) is the share that
         is kept. None for methods that hold back updates and prune nothing.
@@ -145,6 +146,18 @@ def _count(sparsity: Any, total: int) -> int:
     return check_integer(sparsity, "sparsity", minimum=0, maximum=total)
 
 
+class _Until:
+    """An observer that sees the first updates only."""
+
+    def __init__(self, observer: Any, last: int) -> None:
+        self.observer, self.last = observer, last
+
+    def step(self, step: Any) -> None:
+        """Pass an update on."""
+        if step.n_iter <= self.last:
+            self.observer.step(step)
+
+
 class _Run:
     """One call of :func:`prune`."""
 
@@ -152,17 +165,23 @@ class _Run:
         self,
         model: Any,
         data: Any,
-        method: Method,
+        method: Any,
         sparsity: Any,
         rng: Any,
         callback: Any,
         time_limit: float | None,
         checkpoint: Any,
     ) -> None:
-        if not isinstance(method, Method):
-            raise TypeError(f"method is of type {type(method).__name__}; expected a Method, or a name of the catalogue")
+        method = named(method)
         self.method, self.start = method, as_model(model)
         self.rule = criteria.resolve(method.criterion)
+        watches = hasattr(self.rule, "begin")
+        if method.source == "path" and not watches:
+            raise ValueError(f"source='path', but criterion {_name(self.rule)} sees a point; expected begin(...)")
+        if method.source == "start" and watches:
+            raise ValueError(
+                f"source='start', but criterion {_name(self.rule)} observes a training; expected source='path'"
+            )
         if callback is not None and not callable(callback):
             raise TypeError(f"callback={callback!r} cannot be called; expected a function of one state")
         self.callback = callback
@@ -184,6 +203,9 @@ class _Run:
         self.n_iter = 0
         self.kept: Model | None = None  # the dense training's model that rounds rewind to
         self.dense: Model | None = None
+        self.has_weights = False  # whether a training of its own made them
+        if checkpoint is not None and rng is None:
+            raise ValueError("checkpoint needs rng, an integer or a generator: a run without a seed cannot be resumed")
         self.checkpoint = Checkpoint(checkpoint, self) if checkpoint is not None else None
 
     def _data(self, data: Any) -> tuple[Data | None, ...]:
@@ -191,7 +213,9 @@ class _Run:
             if self.method.source != "start" or self.method.after is not None:
                 raise ValueError(f"data=None, but method {self.method.name!r} trains; expected Data or a pair (X, y)")
             return (None, None, None)
-        return tuple(one.fit_to(self.start) for one in data_sets(data, self.method.data))
+        chosen = data_sets(data, self.method.data)
+        fitted = {id(one): one.fit_to(self.start, name) for one, name in zip(chosen, self.method.data, strict=True)}
+        return tuple(fitted[id(one)] for one in chosen)
 
     def result(self) -> PruningResult:
         """Prune, retrain, and return the answer."""
@@ -213,7 +237,8 @@ class _Run:
         if after is not None and self.stop is None and self.masks.count:
             data = self.data[2]
             assert data is not None
-            at = self._first_update(data.n_samples)
+            # a training of its own starts at its own beginning
+            at = self._first_update(method.rewind, data.n_samples) if method.retraining == "same" else 0
             dynamics = (
                 None if method.dynamics is None else method.dynamics.begin(self.masks, self.count + self.held, self.rng)
             )
@@ -244,24 +269,33 @@ class _Run:
             data = self.data[0]
             assert data is not None
             total = method.training.total(data.n_samples)
-            until = math.floor(method.source * total) if isinstance(method.source, (int, float)) else None
-            if method.source == "path" or hasattr(self.rule, "begin"):
-                if not hasattr(self.rule, "begin"):
-                    raise ValueError(
-                        f"source='path', but criterion {_name(self.rule)} sees a point; expected begin(...)"
-                    )
+            at, keep, until = 0, [], total
+            if isinstance(method.source, (int, float)):
+                until = math.floor(method.source * total)
+            if hasattr(self.rule, "begin"):
                 observer = self.rule.begin(current, data, self.rng, self.cost)
-            points = {p for p in (method.rewind, method.between) if isinstance(p, (int, float))}
-            if number == 0 and len(points) > 1:
-                raise ValueError(f"rewind={method.rewind} and between={method.between}; expected one share of training")
-            keep = [math.floor(p * total) for p in points] if number == 0 else []
-            at = self._first_update(data.n_samples) if number else 0
-            trained = self._train(method.training, current, data, first=at, keep=keep, until=until, observer=observer)
-            if number == 0:
+            rewind = method.rewind if method.between is None else method.between
+            if number:
+                at = self._first_update(rewind, data.n_samples)
+            else:
+                keep = [math.floor(p * total) for p in (method.rewind, method.between) if isinstance(p, (int, float))]
+            last_needed = total if "dense" in (method.rewind, method.between) and not number else max([until, *keep])
+            if last_needed > until:  # what is scored lies before what is rewound to
+                watcher = None if observer is None else _Until(observer, until)
+                trained = self._train(
+                    method.training, current, data, keep=[until, *keep], until=last_needed, observer=watcher
+                )
+                scored = trained.kept.get(until, trained.model)
+            else:
+                trained = self._train(
+                    method.training, current, data, first=at, keep=keep, until=until, observer=observer
+                )
+                scored = trained.model
+            if number == 0 and not self.has_weights:
                 self.dense = trained.model
                 if keep:
                     self.kept = trained.kept.get(keep[0], trained.model)
-        point = current if trained is None else trained.model
+        point = current if trained is None else scored
         found = self._cut(count, current, point, observer, last=last)
         self.path.append(
             PruningRound(
@@ -313,7 +347,7 @@ class _Run:
                 order = xp.asarray(self.rng.permutation(int(layer.size)))
                 layers.append(layer.ravel()[order].reshape(layer.shape))
             return self.start.replace(layers=layers)
-        if self.data[1] is not self.data[0] and self.dense is None:
+        if not self.has_weights and (self.data[1] is not self.data[0] or self.method.source == "start"):
             self._train_for_weights()
         if rewind == "dense":
             return self.dense or point
@@ -333,7 +367,7 @@ class _Run:
         )
         trained = training.train(full)
         self.n_iter += trained.n_iter
-        self.dense = trained.model
+        self.dense, self.has_weights = trained.model, True
         self.kept = trained.kept.get(keep[0], trained.model) if keep else None
 
     def _train(
@@ -356,10 +390,9 @@ class _Run:
             self.stop = Status.DIVERGED
         return trained
 
-    def _first_update(self, n_samples: int) -> int:
+    def _first_update(self, rewind: Any, n_samples: int) -> int:
         """Return how many updates count as made when training starts from rewound weights."""
-        rewind = self.method.between if self.method.between is not None else self.method.rewind
-        if isinstance(rewind, str) or self.method.source == "start":
+        if isinstance(rewind, str):
             return 0
         return math.floor(rewind * self.method.training.total(n_samples))
 

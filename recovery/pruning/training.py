@@ -19,10 +19,22 @@ from recovery.pruning.data import Data
 from recovery.pruning.frame import Frame
 from recovery.pruning.model import Model
 
-__all__ = ["RateSchedule", "Sgd", "Step", "Task", "Trained", "Training", "Trains"]
+__all__ = ["Decay", "RateSchedule", "Sgd", "Step", "Task", "Trained", "Training", "Trains"]
 
 RateSchedule: TypeAlias = Literal["constant", "cosine", "steps"] | Callable[[float], float]
 """How the learning rate falls: a name, or a function from the share of training that is done to a factor."""
+
+
+@dataclass(frozen=True)
+class Decay:
+    """A learning rate that falls geometrically, to `last` times the first one in the last of `total` updates."""
+
+    last: float
+    total: int
+
+    def __call__(self, share: float) -> float:
+        """Return the factor after a share of the training."""
+        return float(self.last ** (share * self.total / max(1, self.total - 1)))
 
 
 class Step:

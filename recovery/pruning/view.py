@@ -47,6 +47,8 @@ class View:
     ----------
     layers : tuple of array
         The weights as matrices (a, b).
+    shared : dict
+        For what a criterion and the weight map after it both need; they fill it as they like.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class View:
         self.rng, self.cost, self.count, self.observed = rng, cost, count, observed
         self.layers = model.matrices
         self.xp = arrays.namespace(*self.layers)
+        self.shared: dict[Any, Any] = {}
 
     @property
     def data(self) -> Data:
@@ -85,6 +88,13 @@ class View:
         chosen = self.xp.asarray(np.sort(self.rng.permutation(n)[:count]))
         data = Data(self.data.X[chosen], self.data.y[chosen])
         return View(self.model, self.initial, self.masks, data, self.rng, self.cost, self.count, self.observed)
+
+    def activations(self) -> list[Any]:
+        """Return what each layer reads, shapes (n, a): the inputs, and the activations of each hidden layer."""
+        frame, data = self.frame, self.data
+        self.cost.add(frame.plain, data.n_samples, kept=self.masks.count)
+        values = forward(self._wide(), frame.inputs(data.X))[:-1]
+        return [value[:, :rows] for value, (rows, _) in zip(values, frame.plain.layers, strict=True)]
 
     def gradient(self) -> list[Any]:
         """Return the gradient of the mean loss in all weights, also in pruned ones: one new array for each layer."""

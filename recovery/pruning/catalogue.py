@@ -1,0 +1,135 @@
+"""The named methods: each is one point of the space, said in one line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from planted.base.checks import check_choice
+from recovery.pruning.criteria import Accumulated
+from recovery.pruning.method import Method
+from recovery.pruning.recipes import Recipe
+from recovery.pruning.schedules import Exponential, OneShot, Rounds
+from recovery.pruning.second_order import Obs
+from recovery.pruning.training import Decay, Training, Trains
+from recovery.pruning.weight_maps import Compensation
+
+__all__ = ["as_method", "catalogue", "named"]
+
+TRAINING = Training(n_iter=1000, schedule="cosine")
+"""The training of all named methods, unless another one is given."""
+
+
+def catalogue(training: Trains | None = None) -> dict[str, Method]:
+    """Return the named methods.
+
+    Parameters
+    ----------
+    training : Trains, optional
+        The training of all of them, before and after pruning; 1000 updates of Adam with a falling rate by default.
+
+    Returns
+    -------
+    dict of str to Method
+        A new dict; each method is a value that can be changed with :meth:`Method.replace`.
+
+    Examples
+    --------
+    >>> methods = catalogue()
+    >>> methods["snip"].source, methods["magnitude"].source
+    ('start', 'end')
+    """
+    methods = [
+        Method("random", "random", source="start", rewind="start"),
+        Method("magnitude", "magnitude"),
+        Method("taylor", "taylor"),
+        Method("obd", "obd"),
+        Method("obs", Obs(), weight_map=Compensation()),
+        Method("distance", "distance"),
+        Method("movement", Accumulated(), source="path"),
+        Method("snip", "snip", source="start", rewind="start"),
+        Method("grasp", "grasp", source="start", rewind="start"),
+        Method("synflow", "synflow", source="start", rewind="start", schedule=Exponential(100)),
+        Method("imp", "magnitude", schedule=Rounds(0.2), rewind="start"),
+        Method("imp-late", "magnitude", schedule=Rounds(0.2), rewind=0.1),
+        Method("imp-lr", "magnitude", schedule=Rounds(0.2), rewind="end"),
+        Method(
+            "ticket-transfer",
+            "magnitude",
+            schedule=Rounds(0.2),
+            between="end",
+            rewind="dense",
+            data=("source", "source", "target"),
+        ),
+    ]
+    chosen = TRAINING if training is None else training
+    return {method.name: method.replace(training=chosen) for method in methods}
+
+
+def named(method: Any) -> Method:
+    """Return a method from its name, or as it is.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is neither a method nor a name of the catalogue.
+    """
+    if isinstance(method, Method):
+        return method
+    if not isinstance(method, str):
+        raise TypeError(f"method is of type {type(method).__name__}; expected a Method, or a name of the catalogue")
+    methods = catalogue()
+    return methods[check_choice(method, "method", tuple(methods))]
+
+
+def as_method(recipe: Recipe, *, scalar: bool = False) -> Method:
+    """Return what a recipe of :func:`recovery.imp` is as a point of the space.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Such as ``recovery.pruning.PAPER``.
+    scalar : bool, default False
+        Whether the networks have one output: of what is pruned then, see :class:`Recipe`.
+
+    Returns
+    -------
+    Method
+        With the same start, :func:`recovery.pruning.prune` finds the same masks. Scaled data (`recipe.scaled`) are
+        up to the caller, as is the order of the rows in the fine-tuning, which does not touch the masks.
+
+    Raises
+    ------
+    ValueError
+        If the recipe multiplies output weights into the hidden ones (`recipe.absorbs`, with one output), which is
+        another parameterisation and not a criterion.
+
+    Examples
+    --------
+    >>> from recovery.pruning import PAPER
+    >>> as_method(PAPER, scalar=True).schedule
+    Rounds(share=0.1, lands=False)
+    """
+    count = recipe.count if scalar else recipe.count_several
+    if recipe.absorbs and scalar and count == "hidden":
+        raise ValueError(f"recipe {recipe.name!r} absorbs output weights; expected one with absorbs=False")
+
+    def training(n_iter: int, decay: float) -> Training:
+        return Training(
+            n_iter=n_iter,
+            batch_size=recipe.batch_size,
+            learning_rate=recipe.learning_rate,
+            schedule="constant" if decay == 1 else Decay(decay, n_iter),
+            mean_outputs=recipe.mean_outputs,
+        )
+
+    rewind = recipe.rewind if recipe.rewind_step else "start"
+    return Method(
+        recipe.name,
+        "magnitude",
+        schedule=Rounds(recipe.prune_share, lands=recipe.lands) if recipe.prune_share else OneShot(),
+        rewind="end" if recipe.fine_tune else rewind,
+        between=rewind if recipe.fine_tune else None,
+        training=training(recipe.max_iter, recipe.decay),
+        retraining=training(recipe.fine_tune, recipe.fine_decay) if recipe.fine_tune else None,
+        layers="all" if count == "all" else "hidden",
+    )
