@@ -166,7 +166,7 @@ def _top(scores: Sequence[Any], masks: Masks, count: int) -> Masks:
 def fits(scores: Any, shapes: Sequence[tuple[int, ...]], name: str) -> list[Any]:
     """Return scores as a list of arrays, or refuse what a criterion returned."""
     layers = list(scores)
-    found = [tuple(getattr(layer, "shape", np.shape(layer))) for layer in layers]
+    found = [tuple(layer.shape if hasattr(layer, "shape") else np.shape(layer)) for layer in layers]
     if found != [tuple(shape) for shape in shapes]:
         raise ValueError(
             f"{name} returned scores of shapes {found}; expected {[tuple(s) for s in shapes]}, as the layers"
