@@ -90,8 +90,9 @@ class RigL(Dynamics):
     -----
     At update t of T the share is (share / 2) (1 + cos(pi t / (stop T))). Dropping is that of :class:`SET`; of the
     places that were empty before, those with the largest magnitude of the gradient grow (of equal ones those with
-    smaller indices). It is the gradient of the last batch, in all weights, at the weights before the last update. A place that
-    is emptied is not grown again by the same change, as it may be in the original. New weights start at zero.
+    smaller indices). It is the gradient of the last batch, in all weights, at the weights before the last update. A
+    place that is emptied is not grown again by the same change, as it may be in the original. New weights start at
+    zero.
 
     References
     ----------
