@@ -20,9 +20,12 @@ class Changes(ABC):
     ----------
     dense_gradient : bool
         Whether updates move all weights, also masked ones, before :meth:`update` masks them again.
+    places : tuple of int or None
+        Numbers of the layers that the method prunes, which a run sets; None means all.
     """
 
     dense_gradient = False
+    places: tuple[int, ...] | None = None
 
     @abstractmethod
     def update(self, step: Step, masks: Masks, rng: np.random.Generator) -> tuple[Masks, list[Any]] | None:

@@ -242,6 +242,8 @@ class _Run:
             dynamics = (
                 None if method.dynamics is None else method.dynamics.begin(self.masks, self.count + self.held, self.rng)
             )
+            if dynamics is not None:
+                dynamics.places = self.places
             trained = self._train(after, current, data, first=at, dynamics=dynamics)
             current, self.masks, details = trained.model, trained.masks, dynamics
             if dynamics is not None and self.masks.count > self.count + self.held:

@@ -1,0 +1,284 @@
+"""How far a network can be pruned until its accuracy falls to a floor."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from planted.base import arrays
+from planted.base.checks import check_number
+from planted.base.values import by_value
+from recovery.mlp.masks import Masks
+from recovery.pruning.cost import Cost
+from recovery.pruning.data import Data, data_sets
+from recovery.pruning.method import Method
+from recovery.pruning.model import Model, as_model
+from recovery.pruning.pruning import prune
+from recovery.pruning.schedules import OneShot
+from recovery.pruning.scopes import Ratio, Scope, fits, select
+from recovery.pruning.training import Task, Trained, Trains
+
+__all__ = ["FloorResult", "prune_to_floor"]
+
+
+@by_value
+@dataclass(frozen=True, eq=False, repr=False)
+class FloorResult:
+    """The sparsest model that is still good enough.
+
+    Parameters
+    ----------
+    sparsity : int
+        Weights that are left, of the layers that are pruned.
+    total : int
+        Weights that these layers have.
+    accuracy, dense_accuracy : float
+        Of the pruned and of the dense model, on the held-out data.
+    masks : Masks
+        The weights that are kept.
+    model : Model
+        The pruned model.
+    path : tuple of (int, float)
+        Weights left and accuracy at each level that was tried; the last one may lie below the floor.
+    cost : Cost
+        All that was computed: training, scores, retraining, and the accuracies.
+    evaluation : Cost
+        The part of it that the accuracies took.
+    """
+
+    sparsity: int
+    total: int
+    accuracy: float
+    dense_accuracy: float
+    masks: Masks
+    model: Model
+    path: tuple[tuple[int, float], ...]
+    cost: Cost
+    evaluation: Cost
+
+    @property
+    def pruned(self) -> float:
+        """Share of the weights that is pruned."""
+        return 1.0 - self.sparsity / self.total
+
+    def __repr__(self) -> str:
+        return (
+            f"FloorResult({self.sparsity} of {self.total} weights, accuracy={self.accuracy:.4g}, "
+            f"dense_accuracy={self.dense_accuracy:.4g}, levels={len(self.path)})"
+        )
+
+
+def prune_to_floor(
+    model: Any,
+    data: Any,
+    method: Method | Sequence[Any],
+    *,
+    floor: float,
+    step: float = 0.01,
+    scope: Scope = "global",
+    ratio: Ratio = "equal",
+    rng: Any = None,
+) -> FloorResult:
+    """Prune more and more, until the accuracy falls below a floor.
+
+    Parameters
+    ----------
+    model : Model, planted.ReLUNetwork, or array
+        Where training starts; with scores in place of a method, the model that is pruned.
+    data : Data, (X, y), or dict of these
+        The accuracy is that on ``X_validation``, ``y_validation``, where there are such, else on the training data: of
+        the data of the retraining, if a method has several.
+    method : Method or sequence of array
+        A method, or scores, one array for each layer (larger ones stay).
+    floor : float
+        The least accuracy, from 0 to 1.
+    step : float, default 0.01
+        Share of all weights that each level prunes in addition. Not used by methods in rounds, whose schedule has the
+        levels.
+    scope, ratio
+        Where scores compete, if scores are given; a method has its own.
+    rng : int, numpy.random.Generator or None
+        Source of all that is random.
+
+    Returns
+    -------
+    FloorResult
+        The last level whose accuracy reaches the floor, all levels before having reached it, too.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong kind or out of range, the targets are not classes, or the dense model does not
+        reach the floor.
+
+    Notes
+    -----
+    A one-shot method without retraining is trained and scored once, and its scores are cut at one level after the
+    other, as BINGO's are in its paper. A method in rounds, such as magnitude pruning with rewinding, is run once; its
+    levels are the counts of its rounds on the way to one weight, each model is trained under its mask, and pruning ends
+    with the first that falls below the floor. Other methods (with retraining, rewinding, or new weights) are run
+    anew for each level, with the same random numbers if `rng` is an integer. Each costs what it computes.
+
+    Accuracy is the share of rows whose largest output is that of the largest target.
+    """
+    check_number(floor, "floor", minimum=0.0, maximum=1.0)
+    if check_number(step, "step", minimum=0.0, maximum=1.0) == 0:
+        raise ValueError("step=0; expected a positive share of the weights")
+    start = as_model(model)
+    if not isinstance(method, Method):
+        if isinstance(method, (str, bytes)) or arrays.is_array(method) or not isinstance(method, Sequence):
+            raise TypeError(f"method is of type {type(method).__name__}; expected a Method, or a list of score arrays")
+        scores = fits(method, start.shapes.layers, "method")
+        meter = _Meter(start, data_sets(data, ("data",))[0].fit_to(start), floor)
+        meter.try_(start.n_weights, Masks.full(start.matrices), start)
+        return _cut_down(meter, start, scores, _Levels(tuple(range(len(scores))), scope, ratio, step), Cost())
+    meter = _Meter(start, data_sets(data, method.data)[2].fit_to(start), floor)
+    places = method.pruned(len(start.layers))
+    total = sum(start.shapes.layers[i][0] * start.shapes.layers[i][1] for i in places)
+    if not isinstance(method.schedule, OneShot):
+        if method.source == "start" or method.after is None:
+            raise ValueError(
+                f"method {method.name!r} prunes in rounds without a training in each; expected a one-shot method, or "
+                "one that trains in each round"
+            )
+        return _in_rounds(meter, start, data, method.replace(training=_Watched(method.training, meter, places)), rng)
+    if method.after is not None or method.weight_map is not None or method.rewind != "end":
+        return _anew(meter, start, data, method, (total, step), rng)
+    result = prune(start, data, method, sparsity=total, rng=rng)
+    point = result.path[-1].model or result.model
+    meter.try_(total, Masks.full(point.matrices), point)
+    return _cut_down(meter, point, result.scores, _Levels(places, method.scope, method.ratio, step), result.cost)
+
+
+class _Meter:
+    """Accuracies and the levels that were tried."""
+
+    def __init__(self, model: Model, data: Data, floor: float) -> None:
+        self.floor = floor
+        self.X = data.X if data.X_validation is None else data.X_validation
+        self.y = data.y if data.X_validation is None else data.y_validation
+        if model.widths[-1] < 2:
+            raise ValueError("the model has one output, which has no accuracy; expected one output for each class")
+        self.cost = Cost()
+        self.path: list[tuple[int, float]] = []
+        self.dense_accuracy = 0.0
+        self.best: tuple[int, float, Masks, Model] | None = None
+
+    def accuracy(self, model: Model, kept: int) -> float:
+        """Return the accuracy of a model, and count the pass."""
+        self.cost.add(model.shapes, int(self.X.shape[0]), kept=kept)
+        return float((model(self.X).argmax(axis=1) == self.y.argmax(axis=1)).sum()) / int(self.X.shape[0])
+
+    def try_(self, left: int, masks: Masks, model: Model) -> bool:
+        """Measure a level; return whether it reaches the floor."""
+        accuracy = self.accuracy(model, masks.count)
+        if not self.path:
+            self.dense_accuracy = accuracy
+            if accuracy < self.floor:
+                raise ValueError(
+                    f"floor={self.floor}, but the dense model has an accuracy of {accuracy:.4f}; expected a floor below"
+                )
+        self.path.append((left, accuracy))
+        if accuracy < self.floor:
+            return False
+        self.best = (left, accuracy, masks, model)
+        return True
+
+    def result(self, total: int, cost: Cost) -> FloorResult:
+        """Return the answer."""
+        assert self.best is not None
+        left, accuracy, masks, model = self.best
+        return FloorResult(
+            left, total, accuracy, self.dense_accuracy, masks, model, tuple(self.path), cost + self.cost, self.cost
+        )
+
+
+@dataclass(frozen=True)
+class _Levels:
+    """Which layers are cut, where their scores compete, and in which steps."""
+
+    places: tuple[int, ...]
+    scope: Scope
+    ratio: Ratio
+    step: float
+
+    def counts(self, total: int) -> list[int]:
+        """Return how many weights are left at each level."""
+        found: list[int] = []
+        number = 1
+        while not found or found[-1] > 0:
+            count = max(0, round(total * (1.0 - number * self.step)))
+            number += 1
+            if count < (found[-1] if found else total):
+                found.append(count)
+        return found
+
+
+def _cut_down(meter: _Meter, model: Model, scores: Sequence[Any], levels: _Levels, cost: Cost) -> FloorResult:
+    """Cut the weights of one model at one level after the other."""
+    full = Masks.full(model.matrices)
+    subset, chosen = Masks([full.layers[i] for i in levels.places]), [scores[i] for i in levels.places]
+    total = subset.count
+    for count in levels.counts(total):
+        layers = list(full.layers)
+        kept = select(chosen, subset, count, levels.scope, levels.ratio)
+        for i, mask in zip(levels.places, kept.layers, strict=True):
+            layers[i] = mask
+        masks = Masks(layers)
+        weights = masks.apply(model.matrices)
+        if model.scalar:
+            weights[-1] = weights[-1][:, 0]
+        if not meter.try_(count, masks, model.replace(layers=weights)):
+            break
+    return meter.result(total, cost)
+
+
+def _anew(meter: _Meter, start: Model, data: Any, method: Method, levels: tuple[int, float], rng: Any) -> FloorResult:
+    """Run a method for one level after the other; the first keeps all weights."""
+    total, step = levels
+    cost = Cost()
+    for count in [total, *_Levels((), "global", "equal", step).counts(total)]:
+        result = prune(start, data, method, sparsity=count, rng=rng)
+        cost = cost + result.cost
+        if not meter.try_(count, result.masks, result.model):
+            break
+    return meter.result(total, cost)
+
+
+class _Below(Exception):
+    """The accuracy fell below the floor."""
+
+
+@dataclass(frozen=True)
+class _Watched(Trains):
+    """A training whose ends are measured, and which stops the run below the floor."""
+
+    inner: Trains
+    meter: _Meter
+    places: tuple[int, ...]
+    costs: list[Cost] = field(default_factory=list)
+
+    def total(self, n_samples: int) -> int:
+        """Return how many updates there are."""
+        return self.inner.total(n_samples)
+
+    def train(self, task: Task) -> Trained:
+        """Train, and measure."""
+        trained = self.inner.train(task)
+        self.costs[:] = [task.cost]
+        left = sum(int(trained.masks.layers[i].sum()) for i in self.places)
+        if not self.meter.try_(left, trained.masks, trained.model):
+            raise _Below
+        return trained
+
+
+def _in_rounds(meter: _Meter, start: Model, data: Any, method: Method, rng: Any) -> FloorResult:
+    """Run a method in rounds until a trained model falls below the floor."""
+    watched = method.training
+    assert isinstance(watched, _Watched)
+    with contextlib.suppress(_Below):
+        prune(start, data, method, sparsity=1, rng=rng)
+    sizes = [a * b for a, b in start.shapes.layers]
+    return meter.result(sum(sizes[i] for i in watched.places), watched.costs[0])
