@@ -30,8 +30,8 @@ def gradients(layers, biases, X, Y, loss):
 def train(layers, biases, batches, frozen, *, loss, rate, momentum=0.0, decay=0.0, adam=False):
     """Train with the frozen units of each epoch given; return the parameters after each epoch.
 
-    `batches` is a list of epochs, each a list of pairs (X, Y); `frozen` a list of epochs, each a list of masks of units;
-    `rate` the list of learning rates of all updates. What is remembered of frozen units is zero.
+    `batches` is a list of epochs, each a list of pairs (X, Y); `frozen` a list of epochs, each a list of masks of
+    units; `rate` the list of learning rates of all updates. What is remembered of frozen units is zero.
     """
     layers = [layer.astype(float).copy() for layer in layers]
     biases = None if biases is None else [bias.astype(float).copy() for bias in biases]

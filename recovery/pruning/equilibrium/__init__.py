@@ -7,6 +7,7 @@ from recovery.pruning.equilibrium.costs import (
     booked_operations,
     forward_operations,
 )
+from recovery.pruning.equilibrium.neq import NEq
 from recovery.pruning.equilibrium.record import EpochState, EquilibriumRun, thaws
 from recovery.pruning.equilibrium.rules import EarlyStopping, Equilibrium, Freezing, RandomFreezing, Seen
 from recovery.pruning.equilibrium.similarity import cosines, similarities
@@ -20,6 +21,7 @@ __all__ = [
     "Equilibrium",
     "EquilibriumRun",
     "Freezing",
+    "NEq",
     "RandomFreezing",
     "Seen",
     "backward_operations",

@@ -27,6 +27,8 @@ class Arranged:
         the weights, or of the biases, for each layer. They are copied, and what belongs to frozen units is set to zero.
     frozen : sequence of numpy.ndarray of bool, shapes (m_1,), ..., (k,)
         Units that do not learn.
+    masks : sequence of array of bool, optional
+        Weights that are not held at zero; all by default.
 
     Attributes
     ----------
@@ -41,11 +43,13 @@ class Arranged:
 
     Notes
     -----
-    Slices of the first columns are views, so that a product with them copies nothing. The order of the units changes sums
-    over them in their rounding alone.
+    Slices of the first columns are views, so that a product with them copies nothing. The order of the units changes
+    sums over them in their rounding alone.
     """
 
-    def __init__(self, layers: Sequence[Any], biases: Any, slots: Any, frozen: Sequence[np.ndarray]) -> None:
+    def __init__(
+        self, layers: Sequence[Any], biases: Any, slots: Any, frozen: Sequence[np.ndarray], masks: Any = None
+    ) -> None:
         self.xp = arrays.namespace(*layers)
         self.live = [int((~mask).sum()) for mask in frozen]
         self.lowest = next((level for level, count in enumerate(self.live) if count), None)
@@ -58,6 +62,7 @@ class Arranged:
         for slot in self.slots:
             for part, count in zip(slot, self.live, strict=True):
                 part[..., count:] = 0
+        self.masks = None if masks is None else self._moved(masks, self._places)
         self.executed = 0
 
     def targets(self, Y: Any) -> Any:
@@ -110,7 +115,10 @@ class Arranged:
             if count:
                 ours = outward if count == outward.shape[1] else outward[:, :count]
                 self._count(values[level], count)
-                found[level] = adjoint(values[level], ours), None if self.biases is None else ours.sum(axis=0)
+                gradient = adjoint(values[level], ours)
+                if self.masks is not None:
+                    gradient *= self.masks[level][:, :count]
+                found[level] = gradient, None if self.biases is None else ours.sum(axis=0)
             if level > self.lowest:
                 width = self.live[level - 1] if level - 1 == self.lowest else int(self.layers[level].shape[0])
                 self._count(outward, width)

@@ -78,11 +78,12 @@ def booked_operations(
 
     Notes
     -----
-    ``"published"``: ops_l = 2 n a_l b_l, twice the forward pass, as the paper's scripts have it; this counts a gradient in the inputs of
-    the first layer, which nobody computes. ``"units"``: what is there because of the units of layer l, their weights' gradients and the gradient in their outputs,
-    ops_l = n b_l (a_l + b_(l+1)), and n b_L a_L at the end. With nothing frozen this is what is executed. In a network with
-    one hidden layer it is exact for frozen hidden units too. In deeper networks it promises up to twice too much: the
-    gradient in a frozen unit's output is needed as long as anything below it learns.
+    ``"published"``: ops_l = 2 n a_l b_l, twice the forward pass, as the paper's scripts have it; this counts a
+    gradient in the inputs of the first layer, which nobody computes. ``"units"``: what is there because of the units of
+    layer l, their weights' gradients and the gradient in their outputs, ops_l = n b_l (a_l + b_(l+1)), and n b_L a_L
+    at the end. With nothing frozen this is what is executed. In a network with one hidden layer it is exact for
+    frozen hidden units too. In deeper networks of equal widths it promises up to twice what is saved: the gradient in
+    a frozen unit's output is needed as long as anything below it learns.
     """
     check_choice(convention, "convention", ("units", "published"))
     total = 0.0

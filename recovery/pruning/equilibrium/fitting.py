@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,22 +10,20 @@ import numpy as np
 
 from planted.base import arrays
 from recovery.mlp.losses import loss_and_gradient
+from recovery.mlp.training import Orders
 from recovery.pruning.equilibrium import costs
 from recovery.pruning.equilibrium.arranged import Arranged
 from recovery.pruning.equilibrium.rules import Freezing, Seen
-from recovery.pruning.equilibrium.similarity import similarities, unit_outputs
+from recovery.pruning.equilibrium.similarity import unit_outputs
 from recovery.pruning.equilibrium.state import State
 from recovery.pruning.equilibrium.updates import AdamSteps, SGDSteps
 from recovery.pruning.equilibrium.velocity import next_velocity
 
-__all__ = ["Loop", "Task"]
-
-ORDER, CHOICE = 0, 1
-"""Purposes of random numbers: the order of rows, and a rule's choice of units."""
+__all__ = ["Loop", "Plan"]
 
 
 @dataclass(frozen=True)
-class Task:
+class Plan:
     """What is trained on, and how; everything has been checked.
 
     Attributes
@@ -33,17 +31,27 @@ class Task:
     X, Y : array, shapes (n, d) and (n, k)
         Inputs and targets.
     V : array, shape (q, d), or None
-        Validation inputs, whose labels nobody asks for.
+        Validation inputs, whose labels nobody asks for; None measures nothing.
     loss : {"squared", "cross_entropy"}
         What is minimised.
     factor : float
         Times its gradient.
     steps : SGDSteps or AdamSteps
         The optimiser.
-    epochs, batch_size : int
-        How long, and how many rows an update sees; a last batch of fewer rows is joined to the one before.
+    batch_size : int
+        Rows an update sees; a last batch of fewer rows is joined to the one before.
+    total : int
+        Updates of the whole training.
     rate : callable
-        Learning rate as a function of the share of all updates that are made.
+        ``rate(step, total)`` is the learning rate of an update.
+    rule : Freezing
+        Chooses the units.
+    may : tuple of bool
+        For each layer whether its units may be frozen.
+    compare : callable
+        ``compare(before, after)`` returns the similarities of a layer's units.
+    signal : {"activation", "preactivation"}
+        What counts as a unit's output.
     """
 
     X: Any
@@ -52,111 +60,125 @@ class Task:
     loss: str
     factor: float
     steps: SGDSteps | AdamSteps
-    epochs: int
     batch_size: int
-    rate: Callable[[float], float]
-
-    @property
-    def per_epoch(self) -> int:
-        """Updates in an epoch."""
-        return max(1, int(self.X.shape[0]) // self.batch_size)
-
-    def batches(self, rng: np.random.Generator) -> list[np.ndarray]:
-        """Return the rows of an epoch's batches, each in ascending order."""
-        n = int(self.X.shape[0])
-        if self.per_epoch == 1:
-            return [np.arange(n)]
-        cuts = [self.batch_size * i for i in range(1, self.per_epoch)]
-        return [np.sort(part) for part in np.split(rng.permutation(n), cuts)]
+    total: int
+    rate: Callable[[int, int], float]
+    rule: Freezing
+    may: tuple[bool, ...]
+    compare: Callable[[Any, Any], Any]
+    signal: str = "activation"
 
 
 class Loop:
-    """A training that freezes units by a rule.
+    """A training that freezes units.
 
     Parameters
     ----------
-    task : Task
-        Data and settings.
-    rule : Freezing
-        Chooses units.
+    plan : Plan
+        Data, settings and rule.
     state : State
-        Where it starts; changed epoch by epoch, each time as a whole.
-    may : tuple of bool
-        For each layer whether its units may be frozen.
-    compare : callable
-        ``compare(before, after)`` returns similarities of a layer's units.
-    signal : str
-        As in :func:`recovery.pruning.equilibrium.similarity.unit_outputs`.
+        Where it starts; it is changed after each epoch, as a whole.
+    masks : sequence of array of bool, optional
+        Weights that may be non-zero; all by default.
+    until : int, optional
+        Number of the last update, where it is not the last one of the plan.
+    keep_at : sequence of int
+        Numbers of updates after which layers and biases are kept in :attr:`kept`.
+    stop : callable, optional
+        Asked after each update; True ends the training.
+
+    Attributes
+    ----------
+    failed, stopped : bool
+        Whether numbers left their range, and whether `stop` said so.
+    kept : dict of int to (layers, biases)
+        What `keep_at` asked for.
     """
 
-    def __init__(self, task: Task, rule: Freezing, state: State, may: tuple[bool, ...], **measure: Any) -> None:
-        self.task, self.rule, self.state, self.may = task, rule, state, may
-        self.compare = measure.get("compare", similarities)
-        self.signal = measure.get("signal", "activation")
+    def __init__(
+        self,
+        plan: Plan,
+        state: State,
+        masks: Sequence[Any] | None = None,
+        *,
+        until: int | None = None,
+        keep_at: Sequence[int] = (),
+        stop: Callable[[], bool] | None = None,
+    ) -> None:
+        self.plan, self.state, self.masks, self.keep_at, self.stop = plan, state, masks, keep_at, stop
         self.shapes = [(int(layer.shape[0]), int(layer.shape[1])) for layer in state.layers]
-        n, none = int(task.X.shape[0]), [0] * len(self.shapes)
-        self.total = task.epochs * task.per_epoch
-        backward = task.epochs * costs.backward_operations(self.shapes, none, n)
-        forward = task.epochs * costs.forward_operations(self.shapes, n)
-        counted = backward if getattr(rule, "counted", "backward") == "backward" else backward + forward
-        self.last = rule.last_update(self.total, counted)
-        self.scale = self.last if getattr(rule, "compressed", False) else self.total
-        self.failed = False
+        n, none = int(plan.X.shape[0]), [0] * len(self.shapes)
+        self.size = min(plan.batch_size, n)
+        self.per_epoch = max(1, n // self.size)
+        rows = n * plan.total // self.per_epoch
+        backward = costs.backward_operations(self.shapes, none, rows)
+        forward = costs.forward_operations(self.shapes, rows)
+        self.last = min(plan.rule.last_update(plan.total, backward, forward), plan.total)
+        self.scale = self.last if plan.rule.compressed else plan.total
+        if until is not None:
+            self.last = min(self.last, until)
+        self.failed = self.stopped = False
+        self.kept: dict[int, tuple[list[Any], list[Any] | None]] = {}
+        if state.n_updates in keep_at:
+            self.kept[state.n_updates] = state.layers, state.biases
         self._outputs: list[Any] | None = None  # on the validation inputs, after the last epoch
 
     @property
     def over(self) -> bool:
         """Whether there is nothing left to do."""
-        return self.failed or self.state.n_updates >= self.last or self.state.n_epochs >= self.task.epochs
+        return self.failed or self.stopped or self.state.n_updates >= self.last
 
     def epoch(self) -> None:
         """Make one epoch; where numbers get out of range the state stays as it was, and :attr:`failed` is set."""
-        state, task = self.state, self.task
+        state, plan = self.state, self.plan
         with np.errstate(over="ignore", invalid="ignore"):
-            before = self._measure(state) if task.V is not None and self._outputs is None else self._outputs
-            network = Arranged(state.layers, state.biases, state.slots, state.frozen)
+            if plan.V is not None and self._outputs is None:
+                self._outputs = self._measure()
+            network = Arranged(state.layers, state.biases, state.slots, state.frozen, self.masks)
             loss, rates, rows = self._train(network)
             layers, biases, slots = network.restored()
-            sums = sum(part.sum() for part in (*layers, *(biases or [])))
-            if not np.isfinite(loss) or not np.isfinite(float(sums)):
+            total = float(sum(part.sum() for part in (*layers, *(biases or []))))
+            if not np.isfinite(loss + total):
                 self.failed = True
                 return
-        n_updates = state.n_updates + len(rates)
-        epoch_rng = state.rng(CHOICE)
         state.masks.append(state.frozen)
         state.costs.append(self._cost(network, rows))
-        state.layers, state.biases, state.slots, state.n_updates = layers, biases, slots, n_updates
-        if task.V is not None:
-            self._outputs = self._measure(state)
-            self._remember(before, self._outputs)
+        state.layers, state.biases, state.slots = layers, biases, slots
+        state.n_updates += len(rates)
         state.losses.append(loss)
         state.rates.append(float(np.mean(rates)))
-        state.frozen = self._next(epoch_rng)
+        if plan.V is not None:
+            before, self._outputs = self._outputs, self._measure()
+            self._remember(before, self._outputs)
+        state.frozen = self._next()
 
     def _train(self, network: Arranged) -> tuple[float, list[float], int]:
-        """Make the updates of an epoch; return the mean loss, the learning rates and the rows that were seen."""
-        task, xp = self.task, network.xp
-        Y, batches = network.targets(task.Y), task.batches(self.state.rng(ORDER))
-        start, total, rates, rows = self.state.n_updates, 0.0, [], 0
-        for number, batch in enumerate(batches[: self.last - start]):
-            if len(batches) == 1:
-                X, wanted = task.X, Y
-            else:
-                places = xp.asarray(batch)
-                X, wanted = task.X[places], Y[places]
+        """Make the updates of an epoch; return the mean loss, the learning rates and the number of rows seen."""
+        plan, xp, n = self.plan, network.xp, int(self.plan.X.shape[0])
+        Y, orders = network.targets(plan.Y), Orders([self.state.rng], n, self.size)
+        total, rates, seen = 0.0, [], 0
+        for step in range(self.state.n_updates, min(self.state.n_updates + self.per_epoch, self.last)):
+            X, wanted = plan.X, Y
+            if self.size < n:
+                rows = orders.next(xp)[0]
+                X, wanted = X[rows], Y[rows]
             values = network.forward(X)
-            value, outward = loss_and_gradient(values[-1], wanted, task.loss)
-            if task.factor != 1.0:
-                outward = outward * task.factor
-            rates.append(task.rate((start + number) / self.scale))
-            task.steps.step(network, network.backward(values, outward), rates[-1])
-            total = total + value * len(batch)
-            rows += len(batch)
-        return float(total) / rows, rates, rows
+            value, outward = loss_and_gradient(values[-1], wanted, plan.loss)
+            if plan.factor != 1.0:
+                outward = outward * plan.factor
+            rates.append(plan.rate(step, self.scale))
+            plan.steps.step(network, network.backward(values, outward), rates[-1])
+            total, seen = total + value * int(X.shape[0]), seen + int(X.shape[0])
+            if step + 1 in self.keep_at:
+                self.kept[step + 1] = network.restored()[:2]
+            if self.stop is not None and self.stop():
+                self.stopped = True
+                break
+        return float(total) / seen, rates, seen
 
     def _cost(self, network: Arranged, rows: int) -> costs.EpochCost:
         frozen = [int(mask.sum()) for mask in self.state.frozen]
-        watched = 0 if self.task.V is None else int(self.task.V.shape[0])
+        watched = 0 if self.plan.V is None else int(self.plan.V.shape[0])
         return costs.EpochCost(
             rows=rows,
             validation_rows=watched,
@@ -167,19 +189,18 @@ class Loop:
             full=costs.backward_operations(self.shapes, [0] * len(frozen), rows),
         )
 
-    def _measure(self, state: State) -> list[Any]:
-        return unit_outputs(state.layers, state.biases, self.task.V, self.signal)
+    def _measure(self) -> list[Any]:
+        return unit_outputs(self.state.layers, self.state.biases, self.plan.V, self.plan.signal)
 
     def _remember(self, before: Any, after: list[Any]) -> None:
         """Put similarities, their changes and velocities on record."""
-        state, rule = self.state, self.rule
+        state, rule = self.state, self.plan.rule
         phi = [
-            arrays.to_numpy(self.compare(old, new)).astype(np.float64) for old, new in zip(before, after, strict=True)
+            arrays.to_numpy(self.plan.compare(old, new)).astype(np.float64)
+            for old, new in zip(before, after, strict=True)
         ]
-        ones = [np.ones(layer.size) for layer in phi]
-        nothing = [np.zeros(layer.size) for layer in phi]
-        last = state.phi[-1] if state.phi else ones
-        change = [new - old for new, old in zip(phi, last, strict=True)]
+        ones, nothing = [np.ones(layer.size) for layer in phi], [np.zeros(layer.size) for layer in phi]
+        change = [new - old for new, old in zip(phi, state.phi[-1] if state.phi else ones, strict=True)]
         last_change = state.change[-1] if state.change else nothing
         last_velocity = state.velocity[-1] if state.velocity else nothing
         velocity = [
@@ -190,28 +211,26 @@ class Loop:
         state.change.append(change)
         state.velocity.append(velocity)
 
-    def _next(self, rng: np.random.Generator) -> list[np.ndarray]:
+    def _next(self) -> list[np.ndarray]:
         """Return the units that are frozen in the next epoch."""
-        state = self.state
+        state, plan = self.state, self.plan
         seen = Seen(
             n_epochs=state.n_epochs,
             phi=state.history("phi"),
             change=state.history("change"),
             velocity=state.history("velocity"),
             frozen=[mask.copy() for mask in state.frozen],
-            may=self.may,
+            may=plan.may,
             rates=np.array(state.rates),
-            rng=rng,
+            rng=state.choices(),
         )
-        found = self.rule.frozen(seen)
+        found, name = plan.rule.frozen(seen), type(plan.rule).__name__
         if len(found) != len(self.shapes):
-            raise ValueError(f"{type(self.rule).__name__} returned {len(found)} mask(s); expected {len(self.shapes)}")
+            raise ValueError(f"{name} returned {len(found)} mask(s); expected {len(self.shapes)}, one for each layer")
         chosen = []
-        for mask, may, (_, width) in zip(found, self.may, self.shapes, strict=True):
-            mask = np.asarray(mask, dtype=bool)
-            if mask.shape != (width,):
-                raise ValueError(
-                    f"{type(self.rule).__name__} returned a mask of shape {mask.shape}; expected {(width,)}"
-                )
-            chosen.append(mask if may else np.zeros(width, dtype=bool))
+        for mask, may, (_, width) in zip(found, plan.may, self.shapes, strict=True):
+            host = np.asarray(mask, dtype=bool)
+            if host.shape != (width,):
+                raise ValueError(f"{name} returned a mask of shape {host.shape}; expected ({width},)")
+            chosen.append(host if may else np.zeros(width, dtype=bool))
         return chosen

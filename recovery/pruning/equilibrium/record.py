@@ -12,7 +12,9 @@ import numpy as np
 
 from planted.base.checks import check_integer
 from planted.base.values import by_value
+from recovery.pruning.cost import Cost
 from recovery.pruning.equilibrium.costs import EpochCost
+from recovery.pruning.model import Model
 
 __all__ = ["EpochState", "EquilibriumRun", "thaws"]
 
@@ -80,8 +82,8 @@ class EquilibriumRun:
     frozen : tuple of numpy.ndarray of bool, shapes (epochs, m_1), ..., (epochs, k)
         Which units were frozen in each epoch.
     phi, change, velocity : tuple of numpy.ndarray, shapes (epochs, m_1), ..., (epochs, k)
-        Similarities after each epoch, their changes, and the velocities of the changes; float64, on the CPU. Empty where
-        nothing was measured.
+        Similarities after each epoch, their changes, and the velocities of the changes; float64, on the CPU. Empty
+        where nothing was measured.
     losses : numpy.ndarray, shape (epochs,)
         Mean training loss of each epoch, before each of its updates.
     rates : numpy.ndarray, shape (epochs,)
@@ -94,7 +96,7 @@ class EquilibriumRun:
         How it ended and what it saved, in a sentence.
     """
 
-    model: Any
+    model: Model
     frozen: tuple[np.ndarray, ...]
     phi: tuple[np.ndarray, ...]
     change: tuple[np.ndarray, ...]
@@ -114,6 +116,22 @@ class EquilibriumRun:
     def total(self) -> EpochCost:
         """The costs of all epochs."""
         return total(self.costs)
+
+    @property
+    def cost(self) -> Cost:
+        """The costs as all methods of pruning report them.
+
+        Multiply-adds of forward and backward passes together; booked are the forward passes of training and the
+        backward passes by the published convention, see :func:`booked_operations`.
+        """
+        spent = self.total
+        watched = spent.validation_rows * self.model.shapes.size
+        return Cost(
+            spent.rows + spent.validation_rows,
+            spent.rows,
+            spent.forward + spent.executed,
+            spent.forward - watched + spent.published,
+        )
 
     @property
     def frozen_share(self) -> np.ndarray:

@@ -23,7 +23,8 @@ class Seen:
     n_epochs : int
         Epochs that are done.
     phi, change, velocity : list of numpy.ndarray, shapes (n_epochs, m_1), ..., (n_epochs, k)
-        Similarities, their changes, and their velocities by the rule's own filter, after each epoch. Empty where the rule does not ask for them.
+        Similarities, their changes, and their velocities by the rule's own filter, after each epoch. Empty where the
+        rule does not ask for them.
     frozen : list of numpy.ndarray of bool, shapes (m_1,), ..., (k,)
         Units that were frozen in the epoch that is done.
     may : tuple of bool
@@ -51,6 +52,8 @@ class Freezing:
     ----------
     measures : bool
         Whether the rule needs similarities, and so a pass over the validation inputs after each epoch.
+    compressed : bool
+        Whether the schedule of learning rates ends with the last update, rather than being cut off.
     mu : float
         Memory of the filter of the velocities on record.
     filter : str
@@ -58,6 +61,7 @@ class Freezing:
     """
 
     measures: ClassVar[bool] = True
+    compressed: bool = False
     mu: float = 0.5
     filter: str = "paper"
 
@@ -76,14 +80,14 @@ class Freezing:
         """
         raise NotImplementedError
 
-    def last_update(self, total: int, operations: int) -> int:
+    def last_update(self, total: int, backward: int, forward: int) -> int:
         """Return after how many updates training ends.
 
         Parameters
         ----------
         total : int
             Updates of the whole training.
-        operations : int
+        backward, forward : int
             Multiply-adds of all of them, with nothing frozen.
 
         Returns
@@ -119,10 +123,11 @@ class Equilibrium(Freezing):
 
     Notes
     -----
-    Equilibrium is not the same as having learned. A unit that turns by the same angle in each epoch has a constant similarity,
-    so its velocity goes to 0: it is frozen while it still learns, and thaws after an epoch in which it stood still.
-    In the first layer, whose inputs do not change, a unit that was frozen for two epochs in a row by the paper's
-    filter (three by the released one) never thaws; in deeper layers it may, since the units below it move.
+    Equilibrium is not the same as having learned. A unit that turns by the same angle in each epoch has a constant
+    similarity, so its velocity goes to 0: it is frozen while it still learns, and thaws after an epoch in which it
+    stood still. In the first layer, whose inputs do not change, a unit that was frozen for two epochs in a row by the
+    paper's filter (three by the released one) never thaws with a constant threshold; in deeper layers it may, since
+    the units below it move, and so it may anywhere with a threshold that follows a falling learning rate.
 
     References
     ----------
@@ -227,7 +232,8 @@ class EarlyStopping(Freezing):
         Which: those of the backward passes, or those of the forward passes as well. Freezing saves nothing
         in forward passes, stopping does: with ``"all"`` stopping gets further.
     compressed : bool, default False
-        Run the whole schedule of learning rates in the updates that the budget allows. Otherwise the schedule is cut off.
+        Run the whole schedule of learning rates in the updates that the budget allows. Otherwise the schedule is cut
+        off.
 
     Raises
     ------
@@ -248,6 +254,7 @@ class EarlyStopping(Freezing):
         """Return no units."""
         return [np.zeros_like(layer) for layer in seen.frozen]
 
-    def last_update(self, total: int, operations: int) -> int:
+    def last_update(self, total: int, backward: int, forward: int) -> int:
         """Return how many whole updates the budget pays for."""
-        return total if operations <= self.budget else total * self.budget // operations
+        whole = backward if self.counted == "backward" else backward + forward
+        return total if whole <= self.budget else total * self.budget // whole

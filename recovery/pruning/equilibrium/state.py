@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import json
-import os
-import tempfile
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +12,12 @@ from typing import Any
 import numpy as np
 
 from planted.base import arrays
+from planted.downloads import write_whole
 from recovery.pruning.equilibrium.costs import EpochCost
 
 __all__ = ["State"]
+
+_HISTORIES = ("phi", "change", "velocity", "masks")
 
 
 @dataclass
@@ -30,8 +32,10 @@ class State:
         What the optimiser remembers.
     frozen : list of numpy.ndarray of bool
         Units that are frozen in the next epoch.
+    rng : numpy.random.Generator
+        Orders the rows of batches.
     entropy : tuple of int
-        Where all random numbers come from; those of an epoch need nothing but its number beside it.
+        Where a rule's random numbers come from; those of an epoch need nothing but its number beside it.
     n_updates : int
         Updates made.
     phi, change, velocity, masks : list of list of numpy.ndarray
@@ -46,6 +50,7 @@ class State:
     biases: list[Any] | None
     slots: list[list[Any]]
     frozen: list[np.ndarray]
+    rng: np.random.Generator
     entropy: tuple[int, ...]
     n_updates: int = 0
     phi: list[list[np.ndarray]] = field(default_factory=list)
@@ -66,57 +71,41 @@ class State:
         rows = getattr(self, name)
         return [np.stack(column) for column in zip(*rows, strict=True)]
 
-    def rng(self, purpose: int, epoch: int | None = None) -> np.random.Generator:
-        """Return the random numbers of an epoch for a purpose."""
-        return np.random.default_rng([*self.entropy, self.n_epochs if epoch is None else epoch, purpose])
+    def choices(self) -> np.random.Generator:
+        """Return the random numbers of a rule after the epoch that is done: the same after an interruption."""
+        return np.random.default_rng([*self.entropy, self.n_epochs])
 
-    def save(self, path: str | os.PathLike[str], digest: str) -> None:
+    def save(self, path: Path, mark: str) -> None:
         """Write the state to an npz file, all of it or nothing.
 
         Parameters
         ----------
-        path : path
-            Where to; replaced at once when the whole file is on the disk.
-        digest : str
+        path : pathlib.Path
+            Where to.
+        mark : str
             What identifies model, data and settings.
         """
         groups: dict[str, list[Any]] = {"layer": self.layers, "bias": self.biases or [], "frozen": self.frozen}
         groups |= {f"slot {i}": slot for i, slot in enumerate(self.slots)}
+        groups |= {name: self.history(name) for name in _HISTORIES}
         kept = {f"{name} {i}": arrays.to_numpy(part) for name, parts in groups.items() for i, part in enumerate(parts)}
-        for name in ("phi", "change", "velocity", "masks"):
-            kept |= {f"{name} {i}": part for i, part in enumerate(self.history(name))}
         kept["losses"], kept["rates"] = np.array(self.losses), np.array(self.rates)
         kept["costs"] = np.array([cost.as_row() for cost in self.costs]).reshape(len(self.costs), -1)
-        about = {"digest": digest, "entropy": [str(word) for word in self.entropy], "n_updates": self.n_updates}
-        target = Path(path)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=target.name, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.savez(file, about=np.array(json.dumps(about)), **kept)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(target)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        text = {"mark": mark, "rng": self.rng.bit_generator.state, "n_updates": self.n_updates}
+        kept["text"] = np.frombuffer(json.dumps(text, default=_plain).encode(), dtype=np.uint8)
+        content = io.BytesIO()
+        np.savez(content, **kept)
+        write_whole(path, content.getvalue())
 
-    @classmethod
-    def load(cls, path: str | os.PathLike[str], digest: str, like: Any) -> State:
-        """Read a state.
+    def load(self, path: Path, mark: str) -> None:
+        """Take over the state in a file.
 
         Parameters
         ----------
-        path : path
+        path : pathlib.Path
             A file of :meth:`save`.
-        digest : str
+        mark : str
             As for :meth:`save`.
-        like : array
-            Where the weights are to live.
-
-        Returns
-        -------
-        State
-            Equal to the one saved, bit for bit.
 
         Raises
         ------
@@ -124,44 +113,39 @@ class State:
             If the file is none of these, or of another model, other data or other settings.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
+            # of the bytes, since NumPy does not close a broken file
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
                 kept = {name: file[name] for name in file.files}
-            about = json.loads(str(kept.pop("about")[()]))
-            known = about["digest"]
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            text = json.loads(kept["text"].tobytes())
+            known = text["mark"]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(f"checkpoint={str(path)!r} cannot be read ({error}); remove it to start anew") from error
+        if known != mark:
             raise ValueError(
-                f"checkpoint={os.fspath(path)!r} cannot be read ({error}); expected a file of a run"
-            ) from error
-        if known != digest:
-            raise ValueError(
-                f"checkpoint={os.fspath(path)!r} belongs to another model, other data or other settings; "
-                "expected that of the same run, or a path where there is no file"
+                f"checkpoint={str(path)!r} belongs to another run; expected the same model, data, settings and rng. "
+                "Remove it, or choose another file"
             )
 
         def group(name: str) -> list[np.ndarray]:
-            found = []
+            found: list[np.ndarray] = []
             while f"{name} {len(found)}" in kept:
                 found.append(kept[f"{name} {len(found)}"])
             return found
 
-        def rows(name: str) -> list[list[np.ndarray]]:
-            return [list(row) for row in zip(*group(name), strict=True)]
+        def moved(name: str) -> list[Any]:
+            return [arrays.from_numpy_like(part, self.layers[0]) for part in group(name)]
 
-        def moved(parts: list[np.ndarray]) -> list[Any]:
-            return [arrays.from_numpy_like(part, like) for part in parts]
+        self.slots = [moved(f"slot {i}") for i in range(len(self.slots))]
+        self.biases = None if self.biases is None else moved("bias")
+        self.layers = moved("layer")
+        self.frozen = group("frozen")
+        for name in _HISTORIES:
+            setattr(self, name, [list(row) for row in zip(*group(name), strict=True)])
+        self.losses, self.rates = kept["losses"].tolist(), kept["rates"].tolist()
+        self.costs = [EpochCost.of_row(row) for row in kept["costs"]]
+        self.rng.bit_generator.state = text["rng"]
+        self.n_updates = int(text["n_updates"])
 
-        slots = []
-        while f"slot {len(slots)} 0" in kept:
-            slots.append(moved(group(f"slot {len(slots)}")))
-        return cls(
-            layers=moved(group("layer")),
-            biases=moved(group("bias")) or None,
-            slots=slots,
-            frozen=group("frozen"),
-            entropy=tuple(int(word) for word in about["entropy"]),
-            n_updates=int(about["n_updates"]),
-            **{name: rows(name) for name in ("phi", "change", "velocity", "masks")},
-            losses=kept["losses"].tolist(),
-            rates=kept["rates"].tolist(),
-            costs=[EpochCost.of_row(row) for row in kept["costs"]],
-        )
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else int(value)

@@ -71,8 +71,8 @@ class AdamSteps:
     -----
     The formulas are those of :class:`recovery.mlp.training.Adam`. Each unit counts its own steps: one that thaws starts
     anew, with means of zero and the bias correction of a first step. With the count of the whole training, its
-    first step would be sqrt(1 - b2) / (1 - b1), or three, times as short or long as Adam's steps are. The released code does not say
-    what Adam's means do in frozen units; this is a decision of ours.
+    first step would be (1 - b1) / sqrt(1 - b2), or three times, as long as Adam's first steps are. The released code
+    does not say what Adam's means do in frozen units; this is a decision of ours.
     """
 
     weight_decay: float = 0.0

@@ -35,9 +35,10 @@ def next_velocity(change: Any, last_change: Any, last: Any, mu: float, filter: s
 
     Notes
     -----
-    The released filter is the change minus (1 - mu) times an exponential average of the changes before: of a constant drift c of phi the paper's
-    filter makes c / (1 + mu), the released one 0. Both give the same velocity in the first epoch, and in the second one if mu = 1/2; afterwards
-    they are two filters. Source: arXiv:2207.09455 and its released code; the responses to a drift are derived here.
+    The released filter is the change minus (1 - mu) times an exponential sum of the changes before: of a constant
+    drift c of phi the paper's filter makes c / (1 + mu), the released one 0. Both give the same velocity in the first
+    epoch, and in the second one if mu = 1/2; afterwards they are two filters. Source: arXiv:2207.09455 and its released
+    code; the responses to a drift are derived here.
     """
     return change - mu * last if filter == "paper" else mu * last - last_change + change
 
@@ -144,8 +145,8 @@ def eps_for_rate(learning_rate: float, n_updates: int, *, momentum: float = 0.0,
     Notes
     -----
     Derived here, from phi = 1 - a^2 / 2 + a^3 / (3 pi) + ... for ReLU units without bias on isotropic inputs and a
-    gradient across the weights that keeps its direction during the epoch. It scales with the square of the learning rate: after
-    a decay by 10 a threshold that was right is 100 times too large. See also :class:`Calibrated`.
+    gradient across the weights that keeps its direction during the epoch. It scales with the square of the learning
+    rate: after a decay by 10 a threshold that was right is 100 times too large. See also :class:`Calibrated`.
     """
     rate = check_number(learning_rate, "learning_rate", minimum=0.0)
     count = check_integer(n_updates, "n_updates", minimum=1)
