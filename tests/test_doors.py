@@ -29,6 +29,7 @@ WITH_ALL = (
     "recovery.networks.exact",
     "recovery.operators",
     "recovery.pruning",
+    "recovery.pruning.equilibrium",
     "recovery.solvers",
     "recovery.symbolic",
 )

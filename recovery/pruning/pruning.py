@@ -20,7 +20,7 @@ from recovery.pruning.method import Method
 from recovery.pruning.model import Model, as_model
 from recovery.pruning.result import PruningResult, PruningRound, PruningState
 from recovery.pruning.schedules import counts_of
-from recovery.pruning.training import Task, Trained
+from recovery.pruning.training import Task, Trained, Trains
 from recovery.pruning.view import View
 from recovery.solvers.base import Clock, Status
 
@@ -239,13 +239,14 @@ class _Run:
             assert data is not None
             # a training of its own starts at its own beginning
             at = self._first_update(method.rewind, data.n_samples) if method.retraining == "same" else 0
-            dynamics = (
-                None if method.dynamics is None else method.dynamics.begin(self.masks, self.count + self.held, self.rng)
-            )
-            if dynamics is not None:
+            dynamics = None
+            if isinstance(method.dynamics, Trains):  # one that holds back updates trains by itself
+                after = method.dynamics
+            elif method.dynamics is not None:
+                dynamics = method.dynamics.begin(self.masks, self.count + self.held, self.rng)
                 dynamics.places = self.places
             trained = self._train(after, current, data, first=at, dynamics=dynamics)
-            current, self.masks, details = trained.model, trained.masks, dynamics
+            current, self.masks, details = trained.model, trained.masks, dynamics or trained.details
             if dynamics is not None and self.masks.count > self.count + self.held:
                 self.notes.append(f"the dynamics ended with {self.masks.count - self.held} weights, not {self.count}")
             self._ask(current)
@@ -260,7 +261,7 @@ class _Run:
     def _counts(self) -> list[int]:
         """Return how many weights each round keeps; a dynamics may want more at its start."""
         wanted = self.count
-        if self.method.dynamics is not None:
+        if self.method.dynamics is not None and not isinstance(self.method.dynamics, Trains):
             wanted = self.method.dynamics.first_count(self.total, self.count)
         return counts_of(self.method.schedule, self.total, wanted)
 

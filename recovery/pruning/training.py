@@ -135,6 +135,8 @@ class Trained:
         The models that were asked for.
     diverged : bool
         Whether weights or loss left the range of numbers; the model is then the last finite one that was kept.
+    details : object
+        What the training has to tell beyond this; usually None.
     """
 
     model: Model
@@ -143,6 +145,7 @@ class Trained:
     loss: float
     kept: dict[int, Model] = field(default_factory=dict)
     diverged: bool = False
+    details: Any = None
 
 
 class Trains(ABC):

@@ -1,0 +1,147 @@
+"""A network whose units that learn come first in every layer, so that its backward pass leaves the others out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from planted.base import arrays
+from recovery.operators.arithmetic import adjoint
+
+__all__ = ["Arranged"]
+
+
+class Arranged:
+    """A copy of a network, of what its optimiser remembers, and of the order of its units.
+
+    Parameters
+    ----------
+    layers : sequence of array, shapes (d, m_1), ..., (m_L, k)
+        Weights; they are copied.
+    biases : sequence of array, shapes (m_1,), ..., (k,), or None
+        Biases; they are copied.
+    slots : sequence of sequence of array
+        Arrays that belong to the weights or to the units, such as momenta: each a list with one array of the shape of
+        the weights, or of the biases, for each layer. They are copied, and what belongs to frozen units is set to zero.
+    frozen : sequence of numpy.ndarray of bool, shapes (m_1,), ..., (k,)
+        Units that do not learn.
+    masks : sequence of array of bool, optional
+        Weights that are not held at zero; all by default.
+
+    Attributes
+    ----------
+    layers, biases, slots
+        The copies, in the new order; a step writes into them.
+    live : list of int
+        How many units of each layer learn: they are the first ones.
+    lowest : int or None
+        The lowest layer in which one learns.
+    executed : int
+        Multiply-adds of the backward passes so far, counted at each product.
+
+    Notes
+    -----
+    Slices of the first columns are views, so that a product with them copies nothing. The order of the units changes
+    sums over them in their rounding alone.
+    """
+
+    def __init__(
+        self, layers: Sequence[Any], biases: Any, slots: Any, frozen: Sequence[np.ndarray], masks: Any = None
+    ) -> None:
+        self.xp = arrays.namespace(*layers)
+        self.live = [int((~mask).sum()) for mask in frozen]
+        self.lowest = next((level for level, count in enumerate(self.live) if count), None)
+        self._orders = [None if _in_order(mask) else np.argsort(mask, kind="stable") for mask in frozen]
+        self._places = [None if order is None else self.xp.asarray(order) for order in self._orders]
+        self._back = [None if order is None else self.xp.asarray(np.argsort(order)) for order in self._orders]
+        self.layers = self._moved(layers, self._places)
+        self.biases = None if biases is None else self._moved(biases, self._places)
+        self.slots = [self._moved(slot, self._places) for slot in slots]
+        for slot in self.slots:
+            for part, count in zip(slot, self.live, strict=True):
+                part[..., count:] = 0
+        self.masks = None if masks is None else self._moved(masks, self._places)
+        self.executed = 0
+
+    def targets(self, Y: Any) -> Any:
+        """Return targets, shape (n, k), with columns in the order of the outputs."""
+        return Y if self._places[-1] is None else self.xp.take(Y, self._places[-1], axis=1)
+
+    def restored(self) -> tuple[list[Any], list[Any] | None, list[list[Any]]]:
+        """Return layers, biases and slots in the order in which they came."""
+        biases = None if self.biases is None else self._moved(self.biases, self._back)
+        return self._moved(self.layers, self._back), biases, [self._moved(slot, self._back) for slot in self.slots]
+
+    def forward(self, X: Any) -> list[Any]:
+        """Return X, the activations of every hidden layer, and the outputs."""
+        values = [X]
+        for level, layer in enumerate(self.layers):
+            fresh = values[-1] @ layer
+            if self.biases is not None:
+                fresh += self.biases[level]
+            if level < len(self.layers) - 1:
+                self.xp.maximum(fresh, 0, out=fresh)
+            values.append(fresh)
+        return values
+
+    def backward(self, values: Sequence[Any], outward: Any) -> list[tuple[Any, Any]]:
+        """Return the gradients of the units that learn.
+
+        Parameters
+        ----------
+        values : sequence of array
+            What :meth:`forward` returned.
+        outward : array, shape (n, k)
+            Gradient in the outputs.
+
+        Returns
+        -------
+        list of (array, array)
+            For each layer the gradients of the first columns, shape (a, live), and of their biases, shape (live,);
+            None without units that learn, and for the biases where there are none.
+
+        Notes
+        -----
+        Weight gradients are made for units that learn only. The gradient in the outputs of a layer is made for all of
+        its units if a layer below learns, for those that learn in the lowest such layer, and not at all below it.
+        """
+        found: list[tuple[Any, Any]] = [(None, None)] * len(self.layers)
+        if self.lowest is None:
+            return found
+        for level in range(len(self.layers) - 1, self.lowest - 1, -1):
+            count = self.live[level]
+            if count:
+                ours = outward if count == outward.shape[1] else outward[:, :count]
+                self._count(values[level], count)
+                gradient = adjoint(values[level], ours)
+                if self.masks is not None:
+                    gradient *= self.masks[level][:, :count]
+                found[level] = gradient, None if self.biases is None else ours.sum(axis=0)
+            if level > self.lowest:
+                width = self.live[level - 1] if level - 1 == self.lowest else int(self.layers[level].shape[0])
+                self._count(outward, width)
+                outward = outward @ self.layers[level][:width].T
+                outward *= values[level][:, :width] > 0
+        return found
+
+    def _count(self, left: Any, columns: int) -> None:
+        self.executed += int(left.shape[0]) * int(left.shape[1]) * columns
+
+    def _moved(self, parts: Sequence[Any], places: Sequence[Any]) -> list[Any]:
+        """Return copies of arrays of layers or of units, with rows and columns in another order."""
+        found = []
+        for level, part in enumerate(parts):
+            rows, columns, own = places[level - 1] if level else None, places[level], part
+            if part.ndim == 2 and rows is not None:
+                own = own[rows]
+            if columns is not None:
+                own = self.xp.take(own, columns, axis=part.ndim - 1)
+            found.append(own.copy() if own is part else own)
+        return found
+
+
+def _in_order(frozen: np.ndarray) -> bool:
+    """Tell whether the units that learn come first already."""
+    return not bool((frozen[:-1] & ~frozen[1:]).any())

@@ -1,0 +1,148 @@
+"""Multiply-adds of a backward pass: those that are executed, and those that the papers book."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from planted.base.checks import check_choice
+
+__all__ = ["EpochCost", "backward_operations", "booked_operations", "forward_operations"]
+
+
+def forward_operations(shapes: Sequence[tuple[int, int]], n: int) -> int:
+    """Return the multiply-adds of a forward pass over n rows, n sum_l a_l b_l."""
+    return n * sum(a * b for a, b in shapes)
+
+
+def backward_operations(shapes: Sequence[tuple[int, int]], frozen: Sequence[int], n: int) -> int:
+    """Return the multiply-adds that a backward pass over n rows needs where some units are frozen.
+
+    Parameters
+    ----------
+    shapes : sequence of (int, int)
+        The layers (a_l, b_l), l = 1, ..., L.
+    frozen : sequence of int
+        How many units of each layer are frozen, f_l.
+    n : int
+        Rows.
+
+    Returns
+    -------
+    int
+        The number of multiply-adds. Sums for biases and products of one number each are not counted.
+
+    Notes
+    -----
+    Let m be the lowest layer with a unit that learns. Weight gradients cost n a_l (b_l - f_l) in layers l >= m. The
+    gradient in a hidden layer's outputs costs n b_l b_(l+1) if l > m, whatever is frozen there, because layers below
+    need all of it, and n (b_m - f_m) b_(m+1) in layer m. Below m nothing is computed. Derived here.
+    """
+    live = [b - count for (_, b), count in zip(shapes, frozen, strict=True)]
+    lowest = next((level for level, count in enumerate(live) if count), None)
+    if lowest is None:
+        return 0
+    total = sum(a * live[level] for level, (a, _) in enumerate(shapes) if level >= lowest)
+    for level in range(lowest, len(shapes) - 1):
+        total += (live[level] if level == lowest else shapes[level][1]) * shapes[level + 1][1]
+    return n * total
+
+
+def booked_operations(
+    shapes: Sequence[tuple[int, int]], frozen: Sequence[int], n: int, convention: str = "units"
+) -> float:
+    """Return the multiply-adds of a backward pass as they are booked: sum_l ops_l (1 - frozen share of layer l).
+
+    Parameters
+    ----------
+    shapes : sequence of (int, int)
+        The layers (a_l, b_l).
+    frozen : sequence of int
+        How many units of each layer are frozen.
+    n : int
+        Rows.
+    convention : {"units", "published"}, default "units"
+        What a layer costs, ops_l.
+
+    Returns
+    -------
+    float
+        The number of multiply-adds.
+
+    Raises
+    ------
+    ValueError
+        If the convention is unknown.
+
+    Notes
+    -----
+    ``"published"``: ops_l = 2 n a_l b_l, twice the forward pass, as the paper's scripts have it; this counts a
+    gradient in the inputs of the first layer, which nobody computes. ``"units"``: what is there because of the units of
+    layer l, their weights' gradients and the gradient in their outputs, ops_l = n b_l (a_l + b_(l+1)), and n b_L a_L
+    at the end. With nothing frozen this is what is executed. In a network with one hidden layer it is exact for
+    frozen hidden units too. In deeper networks of equal widths it promises up to twice what is saved: the gradient in
+    a frozen unit's output is needed as long as anything below it learns.
+    """
+    check_choice(convention, "convention", ("units", "published"))
+    total = 0.0
+    for level, ((a, b), count) in enumerate(zip(shapes, frozen, strict=True)):
+        onward = shapes[level + 1][1] if level + 1 < len(shapes) else 0
+        each = n * b * (2 * a if convention == "published" else a + onward)
+        total += each * (b - count) / b if b else 0.0
+    return total
+
+
+@dataclass(frozen=True)
+class EpochCost:
+    """What an epoch of training cost.
+
+    Attributes
+    ----------
+    rows : int
+        Rows that passed forward and backward.
+    validation_rows : int
+        Rows that passed forward for the similarities.
+    forward : int
+        Multiply-adds of all forward passes.
+    executed : int
+        Multiply-adds of the backward passes, counted at the products that were made.
+    booked : float
+        The same as booked by units, :func:`booked_operations`.
+    published : float
+        The same by the published convention.
+    full : int
+        What the backward passes would have cost with nothing frozen.
+    """
+
+    rows: int = 0
+    validation_rows: int = 0
+    forward: int = 0
+    executed: int = 0
+    booked: float = 0.0
+    published: float = 0.0
+    full: int = 0
+
+    def __add__(self, other: EpochCost) -> EpochCost:
+        return EpochCost(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
+
+    @property
+    def saved(self) -> float:
+        """Share of the backward pass that was not executed."""
+        return 1.0 - self.executed / self.full if self.full else 0.0
+
+    @property
+    def booked_saved(self) -> float:
+        """Share of the backward pass that is booked as saved."""
+        return 1.0 - self.booked / self.full if self.full else 0.0
+
+    def as_row(self) -> np.ndarray:
+        """Return the fields as numbers, shape (7,)."""
+        return np.array([float(getattr(self, one.name)) for one in fields(self)])
+
+    @classmethod
+    def of_row(cls, row: np.ndarray) -> EpochCost:
+        """Return the cost that :meth:`as_row` wrote."""
+        booked = {"booked", "published"}
+        return cls(*(float(x) if one.name in booked else int(x) for one, x in zip(fields(cls), row, strict=True)))
