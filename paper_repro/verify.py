@@ -24,6 +24,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "sparse": ("recovery.guarantees:catalogue/sparse",),
     "gated": ("recovery.guarantees:catalogue/gated",),
     "recovery": ("recovery.guarantees:catalogue",),
+    "pruning": ("recovery.guarantees.pruning:catalogue",),
 }
 """What a name on the command line may stand for: the functions that list its guarantees."""
 

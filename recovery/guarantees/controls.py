@@ -11,6 +11,7 @@ from recovery.guarantees.linear import basis_pursuit, l1_program, null_space, om
 from recovery.guarantees.linear import controls as iterative_controls
 from recovery.guarantees.linear import l1_program as wide_samplers
 from recovery.guarantees.linear import omp as omp_samplers
+from recovery.guarantees.pruning import bingo, equilibrium, savings, transfer
 
 __all__ = ["controls"]
 
@@ -32,6 +33,7 @@ def controls() -> list[tuple[Guarantee, int]]:
     """
     return [
         *iterative_controls.controls(),
+        *(one for family in (bingo, equilibrium, savings, transfer) for one in family.controls()),
         (
             _false(
                 "omp-coherence",

@@ -1,0 +1,309 @@
+"""BINGO's scores on linear models: orders, variances and expectations, by running probes or enumerating all subsets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import partial
+from itertools import combinations
+
+import numpy as np
+
+from planted.base.arrays import EPS
+from recovery.guarantees.engine.base import Guarantee, Verdict, all_of
+from recovery.guarantees.engine.instance import Instance
+from recovery.guarantees.engine.sampling import DESIGNS, linear_instance
+from recovery.guarantees.pruning.shared import equal, false, nothing_asked, stated, within
+from recovery.pruning.closed_forms import bingo
+
+__all__ = ["BINGO", "controls"]
+
+PAPER = "BINGO (arXiv:2505.09864)"
+MOST_WEIGHTS = 10
+"""Subsets are enumerated for models of up to so many weights."""
+MOST_SEQUENCES = 4_000
+"""So many sequences of probes are enumerated."""
+NEEDS = ("x", "noise", "x0")
+PROBES = (*NEEDS, "size", "probes", "probe_seed")
+
+
+def _losses(instance: Instance, weights: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return |A w - y|^2 / (2 n) of each row of weights, and a bound of their rounding errors."""
+    A, y = instance.matrix, instance.y
+    rest = weights @ A.T - y
+    size = np.abs(weights) @ np.abs(A.T) + np.abs(y)
+    n = max(len(y), 1)
+    error = 16 * (sum(A.shape) + 4) * EPS * float(np.max(np.sum(size * size, axis=1))) / n
+    return np.sum(rest * rest, axis=1) / (2 * n), error
+
+
+def _quadratic(instance: Instance, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return gradient and Hessian of the loss at w."""
+    A, n = instance.matrix, max(len(instance.y), 1)
+    return A.T @ (A @ w - instance.y) / n, A.T @ A / n
+
+
+def _size(instance: Instance) -> int:
+    """Return how many weights a probe resets, between 1 and all."""
+    return 1 + (int(instance.options["size"]) - 1) % instance.shape[1]
+
+
+def _probes(instance: Instance, w: np.ndarray) -> Iterator[tuple[np.ndarray, float, float]]:
+    """Yield subsets, the loss before, and the loss with the subset reset to x0."""
+    rng = np.random.default_rng(int(instance.options["probe_seed"]))
+    p, size = instance.shape[1], _size(instance)
+    subsets = np.array([rng.permutation(p) < size for _ in range(int(instance.options["probes"]))])
+    after, _ = _losses(instance, np.where(subsets, instance.x0, w))
+    before = float(_losses(instance, w[None])[0][0])
+    for subset, value in zip(subsets, after, strict=True):
+        yield subset, before, float(value)
+
+
+def _starts_at_half(instance: Instance) -> Verdict:
+    start = instance.options.get("score_start", 0.5)
+    if start != 0.5:
+        return Verdict.of(False, f"scores start at {start}")
+    return _loss_is_there(instance)
+
+
+def _loss_is_there(instance: Instance) -> Verdict:
+    before = float(_losses(instance, instance.x[None])[0][0])
+    if before > 0.0 and math.isfinite(before):
+        return Verdict.of(True, f"scores start at 1/2, and the loss is {before:.3g}")
+    return Verdict.of(False, f"the loss is {before:.3g}: changes relative to it are not defined")
+
+
+def _loss_is_lost(instance: Instance) -> Verdict | None:
+    """Return that nothing is known where there are no changes relative to the loss."""
+    there = _loss_is_there(instance)
+    return None if there.status == "holds" else Verdict.unknown(there.reason)
+
+
+def _both_scores(instance: Instance) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return printed and corrected scores after all probes, and how far rounding may have moved them."""
+    start = float(instance.options.get("score_start", 0.5))
+    printed = corrected = np.full(instance.shape[1], start)
+    largest, count = 1.0, 0
+    for subset, before, after in _probes(instance, instance.x):
+        printed = np.where(subset, bingo.printed_score(printed, before, after), printed)
+        corrected = np.where(subset, bingo.corrected_score(corrected, before, after), corrected)
+        largest, count = max(largest, float(np.abs(printed).max()), float(np.abs(corrected).max())), count + 1
+    return printed, corrected, 8 * (count + 1) * EPS * largest
+
+
+def _adds_up_and_reverses(instance: Instance) -> Verdict:
+    lost = _loss_is_lost(instance)
+    if lost is not None:
+        return lost
+    printed, corrected, error = _both_scores(instance)
+    identity = equal(printed, 1.0 - corrected, error, "printed score, and 1 - corrected score")
+    return all_of([identity, _reverses(instance)])
+
+
+def _reverses(instance: Instance) -> Verdict:
+    """Return whether printed scores sort the weights the other way round, where the corrected ones clearly differ."""
+    lost = _loss_is_lost(instance)
+    if lost is not None:
+        return lost
+    printed, corrected, error = _both_scores(instance)
+    gap = corrected[:, None] - corrected
+    clear = gap > 4 * error
+    if not clear.any():
+        return Verdict.of(True, "no two scores differ")
+    ratio = (printed - printed[:, None])[clear] / gap[clear]
+    worst = float(ratio.min())
+    reason = "difference of printed scores over that of corrected ones, in the other order"
+    return Verdict("holds" if worst > 0.0 else "fails", worst, f"{reason}: at least {worst:.3g}")
+
+
+def _small(instance: Instance) -> Verdict | None:
+    p = instance.shape[1]
+    return None if p <= MOST_WEIGHTS else Verdict.unknown(f"{p} weights have too many subsets to enumerate")
+
+
+def _sequences(instance: Instance) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
+    """Yield, for each weight, the changes that its subsets make, and the scores after every sequence of N probes."""
+    p, size = instance.shape[1], _size(instance)
+    subsets = np.array([[j in one for j in range(p)] for one in combinations(range(p), size)])
+    before = float(_losses(instance, instance.x[None])[0][0])
+    after, _ = _losses(instance, np.where(subsets, instance.x0, instance.x))
+    for j in range(p):
+        mine = after[subsets[:, j]]
+        probes = int(math.log(MOST_SEQUENCES) / math.log(max(len(mine), 2)))
+        scores = np.array([0.0])
+        for _ in range(probes):
+            scores = np.concatenate([bingo.corrected_score(scores, before, float(value)) for value in mine])
+        yield np.abs(mine - before) / before, scores, probes
+
+
+def _average_forgets(instance: Instance, *, claimed: float | None = None) -> Verdict:
+    for aside in (_small(instance), _loss_is_lost(instance)):
+        if aside is not None:
+            return aside
+    found = []
+    for changes, scores, probes in _sequences(instance):
+        variance = float(np.var(changes))
+        error = 64 * (probes + 4) * EPS * float(np.max(changes)) ** 2
+        seen = float(np.var(scores))
+        if claimed is None:
+            wanted = bingo.score_variance(variance, probes)
+            reason = f"variance of the average of {probes} probes, and sigma^2 (1 - 4^-N) / 3"
+            found.append(within(abs(seen - wanted), error, reason))
+        elif seen > claimed * variance / probes + error:
+            found.append(Verdict("fails", -1.0, f"variance {seen:.3g} after {probes} probes, sigma^2 = {variance:.3g}"))
+    return all_of(found)
+
+
+def _coalitions(instance: Instance, *, interactions: bool = True) -> Verdict:
+    aside = _small(instance)
+    if aside is not None:
+        return aside
+    w, p = instance.x, instance.shape[1]
+    inside = (np.arange(2**p)[:, None] >> np.arange(p)) & 1 == 1
+    counts = inside.sum(axis=1)
+    gradient, hessian = _quadratic(instance, w)
+    found = []
+    for name, target in (("reset", instance.x0), ("zero", np.zeros(p))):
+        losses, error = _losses(instance, np.where(inside, target, w))
+        shift = target - w
+        for size in range(1, p + 1):
+            here = inside[counts == size]
+            change = losses[counts == size] - losses[0]
+            seen = (here.T @ change) / here.sum(axis=0)
+            wanted = bingo.expected_change(gradient, hessian, shift, size)
+            if not interactions:  # a control: the same without b_j
+                one, two = bingo.coalition_share(size, p)
+                curvature = np.diagonal(hessian)
+                wanted = wanted - (one - two) * (shift * (hessian @ shift) - curvature * shift * shift)
+            reason = f"{name}, {size} of {p} weights: mean over all subsets, and closed form"
+            found.append(equal(seen, wanted, 4 * error, reason))
+    return all_of(found)
+
+
+def _single_probes(instance: Instance, *, at: str = "optimum") -> Verdict:
+    p, A = instance.shape[1], instance.matrix
+    w = np.linalg.lstsq(A, instance.y)[0] if at == "optimum" else instance.x
+    curvature = np.sum(A * A, axis=0) / max(len(instance.y), 1)
+    found = []
+    for name, target in (("movement", instance.x0), ("brain damage", np.zeros(p))):
+        losses, error = _losses(instance, np.vstack([w, np.where(np.eye(p, dtype=bool), target, w)]))
+        # the gradient at the computed optimum is not exactly 0
+        wanted = curvature * (w - target) ** 2 / 2
+        found.append(equal(losses[1:] - losses[0], wanted, 8 * error, f"probe of one weight, and {name}"))
+    return all_of(found)
+
+
+def _sampler(rng: np.random.Generator, start: float = 0.5) -> Instance:
+    instance = linear_instance(rng, designs=DESIGNS, d_range=(2, 6), n_range=(1, 12), tall=False, start=True)
+    drawn = {
+        "size": int(rng.integers(1, 7)),
+        "probes": int(rng.integers(1, 25)),
+        "probe_seed": int(rng.integers(2**31)),
+    }
+    return instance.with_options(**drawn, score_start=start)
+
+
+BINGO: tuple[Guarantee, ...] = (
+    stated(
+        "bingo-printed-reverses",
+        "Scores that start at 1/2, a loss L > 0, any probes of the weights: printed score S <- (S + 1 - |dL| / L) "
+        "/ 2 = 1 - corrected score S <- (S + |dL| / L) / 2, so that the printed one prunes in the reverse order.",
+        _starts_at_half,
+        _adds_up_and_reverses,
+        _sampler,
+        section="The scores of BINGO",
+        paper=PAPER,
+        needs=PROBES,
+    ),
+    stated(
+        "bingo-average-variance",
+        "A loss L > 0, independent uniform subsets of m weights: after N probes of a weight its corrected score "
+        "has variance sigma^2 (1 - 4^-N) / 3, sigma^2 the variance of |dL| / L over subsets that hold the weight: "
+        "more probes do not lower it.",
+        _loss_is_there,
+        _average_forgets,
+        _sampler,
+        section="The scores of BINGO",
+        paper=PAPER,
+        needs=(*NEEDS, "size"),
+    ),
+    stated(
+        "bingo-coalition",
+        "Any linear model, weights and start: over uniform subsets T of m weights E[dL | j in T] = q sum(a) + (q2 "
+        "/ 2) sum(b) + (1 - q) a_j + (q - q2) b_j, for resets (d = w0 - w) and zeroing (d = -w), with a_j = g_j "
+        "d_j + H_jj d_j^2 / 2, b_j = d_j (H d)_j - H_jj d_j^2, q = (m - 1) / (p - 1), q2 = q (m - 2) / (p - 2).",
+        nothing_asked,
+        _coalitions,
+        _sampler,
+        section="What a probe of BINGO expects",
+        paper=PAPER,
+        needs=NEEDS,
+    ),
+    stated(
+        "bingo-single-probe",
+        "w a least-squares solution, probes of one weight: the loss rises by H_jj (w_j - w0_j)^2 / 2 for a reset, "
+        "the movement of the weight, and by H_jj w_j^2 / 2 for zeroing, the saliency of optimal brain damage.",
+        nothing_asked,
+        _single_probes,
+        _sampler,
+        section="What a probe of BINGO expects",
+        paper=PAPER,
+        needs=("y", "x0"),
+    ),
+)
+"""Exact statements about BINGO."""
+
+
+def controls() -> list[tuple[Guarantee, int]]:
+    """Return false statements about BINGO, and the evaluations within which the attack must break each."""
+    return [
+        (
+            false(
+                "bingo-any-start",
+                "A loss L > 0, scores that start at 0: the printed score prunes in the reverse order of the "
+                "corrected one.",
+                "weights that were probed more often have lost more of the start",
+                _loss_is_there,
+                _reverses,
+                partial(_sampler, start=0.0),
+                needs=PROBES,
+            ),
+            2_000,
+        ),
+        (
+            false(
+                "bingo-average-consistent",
+                "The variance of BINGO's average of N probes is at most sigma^2 / N.",
+                "it is sigma^2 / 3 and not less",
+                _loss_is_there,
+                partial(_average_forgets, claimed=1.0),
+                _sampler,
+                needs=(*NEEDS, "size"),
+            ),
+            2_000,
+        ),
+        (
+            false(
+                "bingo-no-interaction",
+                "E[dL | j in T] differs between weights by (1 - q) a_j alone.",
+                "weights of a subset interact through H, unless its columns are orthogonal",
+                nothing_asked,
+                partial(_coalitions, interactions=False),
+                _sampler,
+                needs=NEEDS,
+            ),
+            2_000,
+        ),
+        (
+            false(
+                "bingo-single-probe-anywhere",
+                "At any weights a probe of one weight raises the loss by H_jj (w_j - w0_j)^2 / 2.",
+                "the gradient matters where it is not 0",
+                nothing_asked,
+                partial(_single_probes, at="truth"),
+                _sampler,
+                needs=NEEDS,
+            ),
+            2_000,
+        ),
+    ]

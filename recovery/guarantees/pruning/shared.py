@@ -1,0 +1,99 @@
+"""What the guarantees about pruning share: options with bounds, numbers that should be equal, and texts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from recovery.guarantees.engine.base import Guarantee, Verdict, exceeds
+from recovery.guarantees.engine.instance import Instance
+
+__all__ = ["equal", "false", "nothing_asked", "settings", "stated", "within"]
+
+
+def within(difference: float, error: float, reason: str) -> Verdict:
+    """Return whether a difference that should be 0 is so within rounding; the margin is error / difference - 1."""
+    if not (math.isfinite(difference) and math.isfinite(error)):
+        return Verdict.unknown(f"{reason}: a number leaves the range of float64")
+    return exceeds(error, difference, reason, 0.0) if difference > 0.0 else Verdict.of(True, reason)
+
+
+def equal(found: Any, wanted: Any, error: float, reason: str) -> Verdict:
+    """Return whether two arrays are equal within an error."""
+    return within(float(np.max(np.abs(np.subtract(found, wanted)), initial=0.0)), error, reason)
+
+
+def nothing_asked(instance: Instance) -> Verdict:
+    """Return that the hypotheses hold on every instance."""
+    return Verdict.of(True, "nothing is asked of the model, the start and the settings")
+
+
+def settings(instance: Instance, **bounds: tuple[float, float]) -> Verdict | dict[str, float]:
+    """Return options as floats, or the verdict that one of them is outside its bounds, the upper one excluded.
+
+    Parameters
+    ----------
+    instance : Instance
+        With these options.
+    **bounds
+        Lowest value, and the value that is too large.
+
+    Returns
+    -------
+    dict or Verdict
+        Name -> number.
+    """
+    found = {}
+    for name, (low, high) in bounds.items():
+        value = instance.options[name]
+        if isinstance(value, (bool, str)) or not low <= float(value) < high:
+            return Verdict.of(False, f"{name}={value!r} is not between {low:g} and {high:g}")
+        found[name] = float(value)
+    return found
+
+
+def stated(
+    name: str,
+    statement: str,
+    hypotheses: Callable[[Instance], Verdict],
+    outcome: Callable[[Instance], Verdict],
+    sampler: Callable[[np.random.Generator], Instance],
+    **parts: Any,
+) -> Guarantee:
+    """Return a guarantee that was derived here; `parts` are ``section``, ``paper`` and fields of Guarantee."""
+    section, paper = parts.pop("section"), parts.pop("paper")
+    return Guarantee(
+        name=name,
+        statement=statement,
+        source=f"derived here, about {paper}",
+        evidence=f'docs/derivations.md, "{section}"; tests/recovery/test_guarantees_pruning.py',
+        hypotheses=hypotheses,
+        outcome=outcome,
+        sampler=sampler,
+        **{"kind": "implication", "steer": None, "scales": ("data", "matrix")} | parts,
+    )
+
+
+def false(
+    name: str,
+    statement: str,
+    why: str,
+    hypotheses: Callable[[Instance], Verdict],
+    outcome: Callable[[Instance], Verdict],
+    sampler: Callable[[np.random.Generator], Instance],
+    **parts: Any,
+) -> Guarantee:
+    """Return a false statement, a control of the attack."""
+    return Guarantee(
+        name=f"false-{name}",
+        statement=statement,
+        source="none: it is false",
+        evidence=why,
+        hypotheses=hypotheses,
+        outcome=outcome,
+        sampler=sampler,
+        **{"kind": "implication", "steer": None, "scales": ("data", "matrix")} | parts,
+    )
