@@ -163,6 +163,7 @@ ON_CPU = {
     **{cls.__name__: cls for cls in map(solver_class, recovery.list_solvers())},
     "Recipe": lambda: dataclasses.replace(recovery.pruning.FAIR, name="own", max_iter=7),
     "LinearModel": lambda: planted.linear_model(8, 4, 2, rng=0),
+    "TaskPair": lambda: planted.task_pair(8, 2, 0.5, n_source=4, n_target=3, n_neurons=2, rng=0),
     "GatedModel": lambda: planted.gated_model(8, 2, 2, 1, rng=0),
     "ReleaseInstance": lambda: planted.release_instance(2, 3, 0, n=6, d=4),
     "Finding": lambda: recovery.diagnose(X, Y, sparsity=2).uniform[0],
