@@ -11,6 +11,7 @@ from recovery.pruning.recipes import FAIR, PAPER, Recipe
 from recovery.pruning.result import PruningResult, PruningRound, PruningState
 from recovery.pruning.schedules import Exponential, OneShot, Rounds
 from recovery.pruning.training import Step, Task, Trained, Training, Trains
+from recovery.pruning.transfer import FrozenFeatures, Ticket, TransferResult, find_ticket, ticket_transfer
 from recovery.pruning.view import View
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Cost",
     "Data",
     "Exponential",
+    "FrozenFeatures",
     "Method",
     "Model",
     "OneShot",
@@ -29,13 +31,17 @@ __all__ = [
     "Rounds",
     "Step",
     "Task",
+    "Ticket",
     "Trained",
     "Training",
     "Trains",
+    "TransferResult",
     "View",
+    "find_ticket",
     "imp",
     "imp_many",
     "prune",
     "score",
+    "ticket_transfer",
 ]
 __dir__ = listing(__all__)

@@ -6,8 +6,6 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias
 
-import numpy as np
-
 from planted.base import arrays
 from planted.base.checks import check_integer
 from recovery.mlp.masks import Masks
@@ -166,7 +164,10 @@ def _top(scores: Sequence[Any], masks: Masks, count: int) -> Masks:
 def fits(scores: Any, shapes: Sequence[tuple[int, ...]], name: str) -> list[Any]:
     """Return scores as a list of arrays, or refuse what a criterion returned."""
     layers = list(scores)
-    found = [tuple(getattr(layer, "shape", np.shape(layer))) for layer in layers]
+    strangers = {type(layer).__name__ for layer in layers if not arrays.is_array(layer)}
+    if strangers:
+        raise TypeError(f"{name} returned scores of type {', '.join(sorted(strangers))}; expected arrays")
+    found = [tuple(layer.shape) for layer in layers]
     if found != [tuple(shape) for shape in shapes]:
         raise ValueError(
             f"{name} returned scores of shapes {found}; expected {[tuple(s) for s in shapes]}, as the layers"
