@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from planted.linear import LinearModel, linear_model
     from planted.matching import NetworkMatch, SupportMatch, match_networks, match_supports
     from planted.networks import ReLUNetwork
+    from planted.pairs import TaskPair, task_pair
     from planted.release import ReleaseInstance, release_frequencies, release_instance
     from planted.sampling import sparse_network
 
@@ -33,6 +34,7 @@ __all__ = [
     "ReLUNetwork",
     "ReleaseInstance",
     "SupportMatch",
+    "TaskPair",
     "arrays",
     "datasets",
     "designs",
@@ -48,6 +50,7 @@ __all__ = [
     "release_frequencies",
     "release_instance",
     "sparse_network",
+    "task_pair",
 ]
 
 _PLACES = {
@@ -59,6 +62,7 @@ _PLACES = {
     "planted.linear": "LinearModel linear_model",
     "planted.matching": "NetworkMatch SupportMatch match_networks match_supports",
     "planted.networks": "ReLUNetwork",
+    "planted.pairs": "TaskPair task_pair",
     "planted.release": "ReleaseInstance release_frequencies release_instance",
     "planted.sampling": "sparse_network",
 }

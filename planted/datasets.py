@@ -15,7 +15,7 @@ import numpy as np
 from planted import downloads
 from planted.base.extras import need
 from planted.formats import read_cifar_binary, read_idx
-from planted.images import Dataset, all_classes, binary_pair
+from planted.images import Dataset, all_classes, binary_pair, class_tasks
 
 __all__ = [
     "CIFAR10_CLASSES",
@@ -24,6 +24,7 @@ __all__ = [
     "all_classes",
     "binary_pair",
     "cifar10",
+    "class_tasks",
     "data_folder",
     "digits",
     "mnist",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from planted.base import arrays
 from planted.base.checks import check_choice, check_integer
 from planted.base.values import by_value
 
-__all__ = ["Dataset", "all_classes", "binary_pair"]
+__all__ = ["Dataset", "all_classes", "binary_pair", "class_tasks"]
 
 
 @by_value
@@ -151,6 +154,83 @@ def all_classes(
         image_shape=dataset.image_shape,
         classes=dataset.classes,
         pixel_max=dataset.pixel_max / scale,
+    )
+
+
+def class_tasks(
+    dataset: Dataset,
+    source: Sequence[int] = (0, 1, 2, 3, 4),
+    target: Sequence[int] = (5, 6, 7, 8, 9),
+    *,
+    permute: bool = False,
+    rng: Any = None,
+    dtype: str = "float64",
+) -> tuple[Dataset, Dataset]:
+    """Make two tasks of one set of images: to tell some classes apart, and to tell other ones apart.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Where from.
+    source, target : sequence of int, default 0 to 4 and 5 to 9
+        Classes of each task; they get the labels 0, 1, ... in the order given.
+    permute : bool, default False
+        Whether the pixels of the target's images change places, all images in the same way. This is the control: for a
+        dense network with exchangeable inputs the task is as hard as before, but what the source says about pixels is
+        of no use.
+    rng : int, numpy.random.Generator or None
+        Draws the order of the pixels; not used without `permute`.
+    dtype : {"float64", "float32"}, default "float64"
+        Type of the images.
+
+    Returns
+    -------
+    source, target : Dataset
+        Pixels divided by the largest possible value; training and test images as in `dataset`, in its order.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a class is not there or is named twice in a task, or a task has less than two.
+
+    Examples
+    --------
+    >>> from planted import datasets
+    >>> source, target = class_tasks(datasets.digits())
+    >>> source.classes, sorted(set(target.y_train.tolist()))
+    (('0', '1', '2', '3', '4'), [0, 1, 2, 3, 4])
+    """
+    check_choice(dtype, "dtype", ("float64", "float32"))
+    if not isinstance(permute, bool):
+        raise TypeError(f"permute={permute!r} is of type {type(permute).__name__}; expected True or False")
+    order = None
+    if permute:
+        order = arrays.generator(rng).permutation(int(dataset.x_train.shape[1]))
+    return _task(dataset, source, "source", None, dtype), _task(dataset, target, "target", order, dtype)
+
+
+def _task(dataset: Dataset, classes: Sequence[int], name: str, order: np.ndarray | None, dtype: str) -> Dataset:
+    """Return the images of some classes, labelled 0, 1, ..., with their pixels in another order."""
+    chosen = [
+        check_integer(value, f"{name}[{i}]", minimum=0, maximum=len(dataset.classes) - 1)
+        for i, value in enumerate(classes)
+    ]
+    if len(chosen) < 2 or len(set(chosen)) < len(chosen):
+        raise ValueError(f"{name}={tuple(classes)!r}; expected at least two classes, each of them once")
+    label = np.full(len(dataset.classes), -1)
+    label[chosen] = np.arange(len(chosen))
+    parts = []
+    for images, labels in ((dataset.x_train, dataset.y_train), (dataset.x_test, dataset.y_test)):
+        new = label[labels]
+        found = images[new >= 0] if order is None else images[new >= 0][:, order]
+        parts += [found.astype(dtype) / np.dtype(dtype).type(dataset.pixel_max), new[new >= 0].astype(np.int64)]
+    return Dataset(
+        f"{dataset.name}, {' '.join(dataset.classes[value] for value in chosen)}"
+        + ("" if order is None else ", pixels permuted"),
+        *parts,
+        image_shape=dataset.image_shape,
+        classes=tuple(dataset.classes[value] for value in chosen),
+        pixel_max=1.0,
     )
 
 

@@ -77,6 +77,11 @@ def exact_fit(put=np.asarray):
     return networks.fit_exact(put(X), put(network()(X)), n_neurons=2, sparsity=4, search_steps=20, restarts=0, rng=0)
 
 
+def ticket():
+    start = recovery.pruning.Model.draw((6, 3, 1), scalar=True, rng=0)
+    return recovery.pruning.find_ticket(start, (X, Y), sparsity=9, training=recovery.pruning.Training(n_iter=2), rng=0)
+
+
 def hypotheses(one, limit=1.0):
     return guarantees.Verdict.of(one.sparsity < limit, "a bound")
 
@@ -163,6 +168,10 @@ ON_CPU = {
     **{cls.__name__: cls for cls in map(solver_class, recovery.list_solvers())},
     "Recipe": lambda: dataclasses.replace(recovery.pruning.FAIR, name="own", max_iter=7),
     "LinearModel": lambda: planted.linear_model(8, 4, 2, rng=0),
+    "FrozenFeatures": lambda: recovery.pruning.FrozenFeatures(recovery.pruning.Training(n_iter=3), 2),
+    "Ticket": ticket,
+    "TransferResult": lambda: ticket().transfer((X, Y), training=recovery.pruning.Training(n_iter=2)),
+    "TaskPair": lambda: planted.task_pair(8, 2, 0.5, n_source=4, n_target=3, n_neurons=2, rng=0),
     "GatedModel": lambda: planted.gated_model(8, 2, 2, 1, rng=0),
     "ReleaseInstance": lambda: planted.release_instance(2, 3, 0, n=6, d=4),
     "Finding": lambda: recovery.diagnose(X, Y, sparsity=2).uniform[0],

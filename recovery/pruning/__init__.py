@@ -15,6 +15,7 @@ from recovery.pruning.schedules import Exponential, OneShot, Rounds
 from recovery.pruning.second_order import Obs
 from recovery.pruning.space import Space, describe
 from recovery.pruning.training import Step, Task, Trained, Training, Trains
+from recovery.pruning.transfer import FrozenFeatures, Ticket, TransferResult, find_ticket, ticket_transfer
 from recovery.pruning.view import View
 from recovery.pruning.weight_maps import Compensation, identity, reinitialise, sign_constant
 
@@ -26,6 +27,7 @@ __all__ = [
     "Cost",
     "Data",
     "Exponential",
+    "FrozenFeatures",
     "Grasp",
     "Method",
     "Model",
@@ -41,13 +43,16 @@ __all__ = [
     "Step",
     "Task",
     "Taylor",
+    "Ticket",
     "Trained",
     "Training",
     "Trains",
+    "TransferResult",
     "View",
     "as_method",
     "catalogue",
     "describe",
+    "find_ticket",
     "identity",
     "imp",
     "imp_many",
@@ -55,5 +60,6 @@ __all__ = [
     "reinitialise",
     "score",
     "sign_constant",
+    "ticket_transfer",
 ]
 __dir__ = listing(__all__)
