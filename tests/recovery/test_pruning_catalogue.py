@@ -41,11 +41,20 @@ def direct(name, model, X, Y, count, seed):
 
 
 @pytest.mark.filterwarnings("ignore:.*(no weights left|no path of kept weights):RuntimeWarning")  # at 25 %
-@pytest.mark.parametrize("kind", KINDS, ids=IDS)
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        pytest.param(name, kind, id=f"{name}-{label}")
+        for name in METHODS
+        for kind, label in zip(KINDS, IDS, strict=True)
+        if kind[2] == "cross_entropy" or not name.startswith("bingo")  # which looks at the accuracy
+    ],
+)
 def test_masks_are_those_of_a_direct_implementation(name, kind):
     model, X, Y = problem(*kind)
     method = pruning.catalogue(pruning.Training(n_iter=30, schedule="cosine"))[name]
+    if hasattr(method.dynamics, "period") and name != "iht":  # 30 updates, in place of hundreds
+        method = method.replace(dynamics=dataclasses.replace(method.dynamics, period=oracle.Direct.period))
     data = {"source": (X, Y), "target": (X[:20], Y[:20])} if name == "ticket-transfer" else (X, Y)
     for share in (0.6, 0.25):
         count = round(share * model.n_weights)
@@ -65,8 +74,9 @@ def test_every_method_of_the_catalogue_has_a_direct_version():
 class TestOnAnotherBackend:
     @pytest.mark.parametrize("name", METHODS)
     def test_masks_are_the_same(self, name, backend):
-        model, X, Y = problem((6, 5, 3), True, "squared", seed=3)
-        put = pruning.Model([backend.put(w) for w in model.layers], [backend.put(b) for b in model.biases])
+        model, X, Y = problem((6, 5, 3), True, "cross_entropy", seed=3)
+        layers, biases = ([backend.put(v) for v in values] for values in (model.layers, model.biases))
+        put = pruning.Model(layers, biases, model.loss)
         method = pruning.catalogue(pruning.Training(n_iter=6, batch_size=16, schedule="cosine"))[name]
         one = (backend.put(X), backend.put(Y))
         data = {"source": one, "target": one}
