@@ -5,6 +5,7 @@ lists of bool matrices. Slow and short.
 """
 
 import math
+from functools import cached_property
 
 import numpy as np
 
@@ -140,15 +141,20 @@ class Direct:
         W, b = self.trained()
         return keep([(w * g) ** 2 for w, g in zip(W, self.slopes(W, b), strict=True)], full(W), count)
 
-    def obd(self, count, rng):
+    @cached_property
+    def minimum(self):
+        """The trained weights and their Hessian."""
         W, b = self.trained()
-        H = np.diag(hessian(W, b, self.X, self.Y, self.kind))
+        return W, hessian(W, b, self.X, self.Y, self.kind)
+
+    def obd(self, count, rng):
+        W, H = self.minimum
+        H = np.diag(H)
         parts = np.split(H, np.cumsum([w.size for w in W])[:-1])
         return keep([h.reshape(w.shape) * w * w / 2 for h, w in zip(parts, W, strict=True)], full(W), count)
 
     def obs(self, count, rng):
-        W, b = self.trained()
-        H = hessian(W, b, self.X, self.Y, self.kind)
+        W, H = self.minimum
         values, vectors = np.linalg.eigh(H)
         values = np.maximum(np.abs(values), 1e-6 * np.abs(values).max())
         inverse = (vectors / values) @ vectors.T
