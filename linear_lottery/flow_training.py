@@ -10,6 +10,7 @@ from linear_lottery._imp import Schedule, how_many
 from linear_lottery.flow import gradient_flow
 from planted.base.checks import check_integer, check_number
 from recovery.mlp.losses import loss_and_gradient
+from recovery.mlp.masks import Masks
 from recovery.pruning.frame import Frame
 from recovery.pruning.method import Method
 from recovery.pruning.schedules import Rule
@@ -99,8 +100,8 @@ class Flow(Trains):
             before, made = point + 1, made + 1
             _, gradient = frame.passes(vector).gradient(vector, X, y)
             gradient = gradient.copy()
-            self._move(frame, vector, masks, X, y, time, task)
-            seen = Step(point + 1, self.n_points, frame, vector, gradient, X, y)
+            task.cost.executed += _move(frame, vector, masks, (X, y), time)
+            seen = Step(point + 1, self.n_points, frame, vector, gradient=gradient, X=X, y=y)
             if task.dynamics is not None:
                 changed = task.dynamics.update(seen, masks, task.rng)
                 if changed is not None:
@@ -119,16 +120,19 @@ class Flow(Trains):
             loss = float(loss_and_gradient(X @ wide, y, "squared").value)
         return Trained(frame.model(vector), masks, made, loss, kept)
 
-    def _move(self, frame: Frame, vector: Any, masks: Any, X: Any, y: Any, time: float, task: Task) -> None:
-        """Move the weights of each output, in place."""
-        weights, free = (frame.shapes.split(value)[0][0] for value in (vector, frame.free(masks.layers)))
-        n = int(X.shape[0])
-        for k in range(int(weights.shape[1])):
-            active = free[:, k] != 0
-            m = int(active.sum())
-            task.cost.executed += n * m * min(n, m)
-            if m:
-                weights[:, k] = gradient_flow(X, y[:, k], weights[:, k].copy(), time, active)
+
+def _move(frame: Frame, vector: Any, masks: Masks, data: tuple[Any, Any], time: float) -> int:
+    """Move the weights of each output, in place; return the multiply-adds."""
+    X, y = data
+    weights, free = (frame.shapes.split(value)[0][0] for value in (vector, frame.free(masks.layers)))
+    n, spent = int(X.shape[0]), 0
+    for k in range(int(weights.shape[1])):
+        active = free[:, k] != 0
+        m = int(active.sum())
+        spent += n * m * min(n, m)
+        if m:
+            weights[:, k] = gradient_flow(X, y[:, k], weights[:, k].copy(), time, active)
+    return spent
 
 
 @dataclass(frozen=True)

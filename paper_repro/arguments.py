@@ -157,6 +157,13 @@ def parser() -> argparse.ArgumentParser:
     add.set_defaults(command="data")
 
     add = commands.add_parser(
+        "methods", help="print the space of pruning methods: one row for each method, one column for each axis"
+    )
+    add.add_argument("names", nargs="*", metavar="NAME", help="methods of the catalogue (default: all)")
+    add.add_argument("--markdown", action="store_true", help="as a Markdown table")
+    add.set_defaults(command="methods")
+
+    add = commands.add_parser(
         "doctor", parents=[where], help="print versions, BLAS and its kernels, GPU and the data that is found"
     )
     add.set_defaults(command="doctor")

@@ -1,4 +1,4 @@
-"""The command ``paper-repro``: list, run, merge, show, report, verify, check, diagnose, data, doctor."""
+"""The command ``paper-repro``: list, run, merge, show, report, verify, check, diagnose, data, methods, doctor."""
 
 from __future__ import annotations
 
@@ -250,6 +250,18 @@ def _data(options: argparse.Namespace) -> int:
     return OK if data.report(options.names, download=options.download, say=print) else FAILED
 
 
+def _methods(options: argparse.Namespace) -> int:
+    from recovery import pruning
+
+    methods = pruning.catalogue()
+    unknown = [name for name in options.names if name not in methods]
+    if unknown:
+        return _complain(f"there is no method {unknown[0]!r}; expected one of {', '.join(methods)}", USAGE)
+    table = pruning.describe([methods[name] for name in options.names or methods])
+    print(table.markdown() if options.markdown else table)
+    return OK
+
+
 def _doctor(options: argparse.Namespace) -> int:
     from paper_repro import doctor
 
@@ -267,5 +279,6 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "check": _check,
     "diagnose": _diagnose,
     "data": _data,
+    "methods": _methods,
     "doctor": _doctor,
 }

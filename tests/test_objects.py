@@ -20,7 +20,7 @@ import recovery
 from linear_lottery import comparators
 from planted.base import arrays
 from planted.base.values import same
-from recovery import certificates, conditions, guarantees, networks
+from recovery import certificates, conditions, guarantees, networks, pruning
 from recovery.operators.dense import ScaledOperator
 from recovery.operators.generators import SeededGenerators, StoredGenerators
 from recovery.solvers.solve import solver_class
@@ -123,6 +123,16 @@ class FitMethod(networks.FitMethod):
         raise NotImplementedError
 
 
+SHORT = pruning.Method("short", "magnitude", training=pruning.Training(n_iter=3))
+
+
+def pruning_state(put):
+    """What a callback of prune sees."""
+    seen = []
+    pruning.prune(put(X[0]), (put(X), put(Y)), SHORT.replace(source="start"), sparsity=3, callback=seen.append)
+    return seen[0]
+
+
 # examples that exist on every device take `put`; the others live on the CPU
 ON_DEVICE = {
     "DenseOperator": lambda put: recovery.DenseOperator(put(X)),
@@ -145,9 +155,29 @@ ON_DEVICE = {
     "Masks": lambda put: networks.Masks([put(X > 0), put(X.T > 0)]),
     "PruningPath": lambda put: linear_lottery.imp(put(X), put(Y), 3),
     "PruningPath[w0]": lambda put: linear_lottery.threshold_prune(put(X), put(Y), 0.1, w0=put(np.ones(6))),
+    "Model": lambda put: pruning.Model([put(X[:6]), put(X[6:12, :2])], [put(X[0]), put(X[1, :2])]),
+    "Model[linear]": lambda put: pruning.Model([put(X[0])]),
+    "Data": lambda put: pruning.Data(put(X), put(Y), put(X[:4]), put(Y[:4])),
+    "PruningResult": lambda put: pruning.prune(put(X[0]), (put(X), put(Y)), SHORT, sparsity=3),
+    "PruningRound": lambda put: pruning.prune(put(X[0]), (put(X), put(Y)), SHORT, sparsity=3).path[0],
+    "PruningState": lambda put: pruning_state(put),
     "Selection": lambda put: comparators.holp(put(X[:5]), put(Y[:5]), 3),
 }
 ON_CPU = {
+    "Accumulated": lambda: pruning.Accumulated(absolute=True),
+    "Compensation": lambda: pruning.Compensation(pruning.Obs(damping=1e-4)),
+    "Cost": lambda: pruning.Cost(1, 2, 3, 4.0),
+    "Exponential": lambda: pruning.Exponential(7),
+    "Flow": lambda: linear_lottery.Flow(2.0, n_points=3),
+    "Grasp": lambda: pruning.Grasp(rows=5),
+    "Method": lambda: pruning.catalogue()["obs"],
+    "Obs": lambda: pruning.Obs("inputs"),
+    "OneShot": pruning.OneShot,
+    "Rounds": lambda: pruning.Rounds(0.3, lands=False),
+    "Snip": lambda: pruning.Snip(rows=5),
+    "Space": pruning.describe,
+    "Taylor": lambda: pruning.Taylor(rows=5),
+    "Training": lambda: pruning.Training(n_iter=3, batch_size=5, schedule="cosine"),
     "INRImage": lambda: (
         planted.inr_image("checkerboard", size=8)
         if "checkerboard" in planted.INR_SOURCES
@@ -209,8 +239,8 @@ ON_CPU = {
     "GroupFit": lambda: networks.group_program(X, gated().gates(), network()(X)),
 }
 EXAMPLES = {**ON_DEVICE, **ON_CPU}
-LIVE = {"Problem", "Run", "Solver", "State"}
-"""What a solver works with while it runs, and the base class, which has no objects."""
+LIVE = {"Problem", "Run", "Solver", "State", "Step", "Task", "Trained", "Trains", "View"}
+"""What a solver or a method works with while it runs, and base classes, which have no objects."""
 
 
 def by_joblib(value):
@@ -252,6 +282,10 @@ def use(value, put=np.asarray):
         return use(value.network, put)
     if isinstance(value, networks.Masks):
         return value.prune([put(X), put(X.T)], count=5).layers
+    if isinstance(value, pruning.Model):
+        return value(put(X))
+    if isinstance(value, pruning.PruningResult):
+        return value.masks.layers, value.model.layers, repr(value.cost), value.message
     if isinstance(value, linear_lottery.PruningPath):
         return value.losses(put(X), put(Y)), value.w, value.mask
     if isinstance(value, guarantees.Guarantee):
@@ -321,6 +355,10 @@ DIFFERENT = {
     "RecoveryResult": lambda found: dataclasses.replace(found, x=found.x + 1e-16),
     "NetworkFit": lambda found: dataclasses.replace(found, network=network()),
     "PruningPath": lambda path: dataclasses.replace(path, w0=path.w0 + 1.0),
+    "Model": lambda model: model.replace(biases=[2 * b for b in model.biases]),
+    "Data": lambda data: pruning.Data(data.X, data.y),
+    "PruningResult": lambda found: dataclasses.replace(found, masks=networks.Masks([~found.masks.layers[0]])),
+    "Method": lambda method: method.replace(rewind=0.5),
     "Interval": lambda one: dataclasses.replace(one, witness=np.array([1, 3])),
     "Guarantee[own]": lambda one: dataclasses.replace(one, hypotheses=functools.partial(hypotheses, limit=4.0)),
     "Guarantee": lambda one: dataclasses.replace(one, outcome=outcome),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from planted.base.checks import check_choice
+from recovery.pruning.bingo import VARIANTS, bingo
 from recovery.pruning.criteria import Accumulated
+from recovery.pruning.equilibrium.neq import NEq
 from recovery.pruning.method import Method
+from recovery.pruning.moving import gradual_magnitude, iht, rigl, sparse_evolution
 from recovery.pruning.recipes import Recipe
 from recovery.pruning.schedules import Exponential, OneShot, Rounds
 from recovery.pruning.second_order import Obs
@@ -17,6 +21,7 @@ __all__ = ["as_method", "catalogue", "named"]
 
 TRAINING = Training(n_iter=1000, schedule="cosine")
 """The training of all named methods, unless another one is given."""
+_TRANSFER = ("source", "source", "target")
 
 
 def catalogue(training: Trains | None = None) -> dict[str, Method]:
@@ -25,7 +30,9 @@ def catalogue(training: Trains | None = None) -> dict[str, Method]:
     Parameters
     ----------
     training : Trains, optional
-        The training of all of them, before and after pruning; 1000 updates of Adam with a falling rate by default.
+        The training of all of them, before and after pruning; by default 1000 updates of Adam with a falling rate, and
+        for BINGO, NEq and iterative hard thresholding what their papers use. The latter takes plain gradient steps in
+        any case, so that of a :class:`Training` it takes all but the optimiser.
 
     Returns
     -------
@@ -38,6 +45,10 @@ def catalogue(training: Trains | None = None) -> dict[str, Method]:
     >>> methods["snip"].source, methods["magnitude"].source
     ('start', 'end')
     """
+    steps = training if isinstance(training, Training) else None
+    plain = None if steps is None else replace(steps, optimiser="sgd", momentum=0.0)
+    frozen = NEq() if steps is None else NEq(training=steps)
+    chosen = TRAINING if training is None else training
     methods = [
         Method("random", "random", source="start", rewind="start"),
         Method("magnitude", "magnitude"),
@@ -52,17 +63,17 @@ def catalogue(training: Trains | None = None) -> dict[str, Method]:
         Method("imp", "magnitude", schedule=Rounds(0.2), rewind="start"),
         Method("imp-late", "magnitude", schedule=Rounds(0.2), rewind=0.1),
         Method("imp-lr", "magnitude", schedule=Rounds(0.2), rewind="end"),
-        Method(
-            "ticket-transfer",
-            "magnitude",
-            schedule=Rounds(0.2),
-            between="end",
-            rewind="dense",
-            data=("source", "source", "target"),
-        ),
+        Method("ticket-transfer", "magnitude", schedule=Rounds(0.2), rewind="dense", between="end", data=_TRANSFER),
+        sparse_evolution(),
+        rigl(),
+        gradual_magnitude(),
     ]
-    chosen = TRAINING if training is None else training
-    return {method.name: method.replace(training=chosen) for method in methods}
+    own = [
+        iht(plain),
+        *(bingo(variant, training) for variant in VARIANTS),
+        Method("neq", "magnitude", source="start", training=chosen, dynamics=frozen, target="update"),
+    ]
+    return {method.name: method for method in (*(method.replace(training=chosen) for method in methods), *own)}
 
 
 def named(method: Any) -> Method:

@@ -84,7 +84,16 @@ def prune(
     rounds, the training under a mask takes the place of the dense one. Of equal scores the weight with the
     smaller index stays.
     """
-    return _Run(model, data, method, sparsity, rng, callback, time_limit, checkpoint).result()
+    return _Run(
+        model,
+        data,
+        method,
+        sparsity,
+        rng=rng,
+        callback=callback,
+        time_limit=time_limit,
+        checkpoint=checkpoint,
+    ).result()
 
 
 def score(model: Any, data: Any, criterion: Any, *, sparsity: float | None = None, rng: Any = None) -> list[Any]:
@@ -129,7 +138,7 @@ def score(model: Any, data: Any, criterion: Any, *, sparsity: float | None = Non
     one = None if data is None else data_sets(data, ("data",))[0].fit_to(model)
     masks = Masks.full(model.matrices)
     count = masks.count if sparsity is None else _count(sparsity, masks.count)
-    view = View(model, model, masks, one, arrays.generator(rng), Cost(), count)
+    view = View(model, model, masks, one, rng=arrays.generator(rng), cost=Cost(), count=count)
     return scopes.fits(rule(view), masks.shapes, f"criterion {_name(rule)}")
 
 
@@ -167,6 +176,7 @@ class _Run:
         data: Any,
         method: Any,
         sparsity: Any,
+        *,
         rng: Any,
         callback: Any,
         time_limit: float | None,
@@ -314,7 +324,16 @@ class _Run:
         """Score and prune; return the weights under the new masks."""
         method = self.method
         observed = None if observer is None else observer.scores()
-        view = View(point, self.start, self.masks, self.data[0], self.rng, self.cost, count, observed)
+        view = View(
+            point,
+            self.start,
+            self.masks,
+            self.data[0],
+            rng=self.rng,
+            cost=self.cost,
+            count=count,
+            observed=observed,
+        )
         if observed is None and hasattr(self.rule, "begin"):  # stopped before the end: what was scored last stays
             scores = self.scores
         else:
@@ -386,7 +405,19 @@ class _Run:
         dynamics: Any = None,
     ) -> Trained:
         observers = [] if observer is None else [observer]
-        task = Task(model, self.masks, data, self.rng, self.cost, observers, first, keep, until, dynamics, self._over)
+        task = Task(
+            model,
+            self.masks,
+            data,
+            self.rng,
+            self.cost,
+            observers=observers,
+            first=first,
+            keep_at=keep,
+            until=until,
+            dynamics=dynamics,
+            stop=self._over,
+        )
         trained: Trained = training.train(task)
         self.n_iter += trained.n_iter
         if trained.diverged and self.stop is None:

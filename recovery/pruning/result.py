@@ -40,7 +40,8 @@ class PruningRound:
         return f"PruningRound({self.masks!r}, n_iter={self.n_iter}, loss={self.loss:.4g})"
 
 
-@dataclass(frozen=True)
+@by_value
+@dataclass(frozen=True, eq=False)
 class PruningState:
     """What a callback sees after each round, and after the retraining.
 

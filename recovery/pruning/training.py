@@ -54,7 +54,7 @@ class Step:
         The batch: inputs (with a column of ones where there are biases) and targets of shape (n, k).
     """
 
-    def __init__(self, n_iter: int, total: int, frame: Frame, vector: Any, gradient: Any, X: Any, y: Any) -> None:
+    def __init__(self, n_iter: int, total: int, frame: Frame, vector: Any, *, gradient: Any, X: Any, y: Any) -> None:
         self.n_iter, self.total, self.frame, self.vector, self.flat_gradient = n_iter, total, frame, vector, gradient
         self.inputs, self.y = X, y
 
@@ -334,7 +334,7 @@ class Training(Trains):
                 used *= frame.free()
             optimiser.step(vector, used, self.rate(step, total))
             made += 1
-            seen = Step(step + 1, total, frame, vector, gradient, inputs, wanted)
+            seen = Step(step + 1, total, frame, vector, gradient=gradient, X=inputs, y=wanted)
             if task.dynamics is not None:
                 changed = task.dynamics.update(seen, masks, task.rng)
                 if changed is not None:

@@ -57,6 +57,7 @@ class View:
         initial: Model,
         masks: Masks,
         data: Data | None,
+        *,
         rng: np.random.Generator,
         cost: Cost,
         count: int,
@@ -87,7 +88,16 @@ class View:
             return self
         chosen = self.xp.asarray(np.sort(self.rng.permutation(n)[:count]))
         data = Data(self.data.X[chosen], self.data.y[chosen])
-        return View(self.model, self.initial, self.masks, data, self.rng, self.cost, self.count, self.observed)
+        return View(
+            self.model,
+            self.initial,
+            self.masks,
+            data,
+            rng=self.rng,
+            cost=self.cost,
+            count=self.count,
+            observed=self.observed,
+        )
 
     def activations(self) -> list[Any]:
         """Return what each layer reads, shapes (n, a): the inputs, and the activations of each hidden layer."""

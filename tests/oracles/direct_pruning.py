@@ -5,6 +5,7 @@ lists of bool matrices. Slow and short.
 """
 
 import math
+from functools import cached_property
 
 import numpy as np
 
@@ -62,28 +63,41 @@ def hessian(W, b, X, Y, kind):
     return (H + H.T) / 2
 
 
-def train(W, b, X, Y, kind, masks, n_iter, rate=1e-3, first=0, until=None, seen=None, cosine=True):
+def train(
+    W, b, X, Y, kind, masks, n_iter, rate=1e-3, first=0, until=None, seen=None, cosine=True, after=None, plain=False
+):
     """Return weights and biases after updates first+1 to `until`, of n_iter, of Adam on all rows, under masks.
 
-    `seen(number, weights before, gradient)` is called in each update.
+    `seen(number, weights before, gradient)` is called in each update, and `after(number, weights, biases, gradient)`
+    when it is made: the masks that it returns take the place of the old ones. `plain` is gradient descent, which moves
+    all weights, also masked ones.
     """
     W = [w * m for w, m in zip(W, masks, strict=True)]
     b = None if b is None else [c.copy() for c in b]
-    parameters = W + ([] if b is None else b)
+    parameters = W + ([] if b is None else b)  # the same arrays: changed in place
     means = [np.zeros_like(p) for p in parameters]
     squares = [np.zeros_like(p) for p in parameters]
     for number in range(first, n_iter if until is None else until):
         in_W, in_b = gradient(W, b, X, Y, kind)
         if seen is not None:
             seen(number + 1, [w.copy() for w in W], in_W)
-        slopes = [g * m for g, m in zip(in_W, masks, strict=True)] + ([] if b is None else in_b)
+        slopes = [g if plain else g * m for g, m in zip(in_W, masks, strict=True)] + ([] if b is None else in_b)
         factor = (1 + math.cos(math.pi * number / n_iter)) / 2 if cosine else 1
         t = number - first + 1
         for i, g in enumerate(slopes):
+            if plain:
+                parameters[i] -= rate * factor * g
+                continue
             means[i] = 0.9 * means[i] + 0.1 * g
             squares[i] = 0.999 * squares[i] + 0.001 * g * g
             ratio = (means[i] / (1 - 0.9**t)) / (np.sqrt(squares[i] / (1 - 0.999**t)) + 1e-8)
             parameters[i] -= rate * factor * ratio
+        new = None if after is None else after(number + 1, W, b, in_W)
+        if new is not None:
+            masks = new
+            for i, m in enumerate(masks):
+                for part in (parameters, means, squares):
+                    part[i] *= m
     return W, b
 
 
@@ -127,15 +141,20 @@ class Direct:
         W, b = self.trained()
         return keep([(w * g) ** 2 for w, g in zip(W, self.slopes(W, b), strict=True)], full(W), count)
 
-    def obd(self, count, rng):
+    @cached_property
+    def minimum(self):
+        """The trained weights and their Hessian."""
         W, b = self.trained()
-        H = np.diag(hessian(W, b, self.X, self.Y, self.kind))
+        return W, hessian(W, b, self.X, self.Y, self.kind)
+
+    def obd(self, count, rng):
+        W, H = self.minimum
+        H = np.diag(H)
         parts = np.split(H, np.cumsum([w.size for w in W])[:-1])
         return keep([h.reshape(w.shape) * w * w / 2 for h, w in zip(parts, W, strict=True)], full(W), count)
 
     def obs(self, count, rng):
-        W, b = self.trained()
-        H = hessian(W, b, self.X, self.Y, self.kind)
+        W, H = self.minimum
         values, vectors = np.linalg.eigh(H)
         values = np.maximum(np.abs(values), 1e-6 * np.abs(values).max())
         inverse = (vectors / values) @ vectors.T
@@ -209,3 +228,147 @@ class Direct:
         return self._rounds(count, 0.2, lambda W, b: (W, b))
 
     ticket_transfer = imp_lr  # of the masks: what follows differs
+
+    # masks that move
+    def _graph(self, count, rng):
+        """Random masks; layer (a, b) keeps a number proportional to a + b, no more than it has."""
+        scores, sizes, wanted = [rng.random(w.shape) for w in self.W], [w.size for w in self.W], {}
+        open_, left = dict(enumerate(sum(w.shape) for w in self.W)), count
+        while True:
+            shares = {i: left * part / sum(open_.values()) for i, part in open_.items()}
+            full_ones = [i for i in shares if shares[i] >= sizes[i]]
+            if not full_ones:
+                break
+            for i in full_ones:
+                wanted[i], left = sizes[i], left - sizes[i]
+                del open_[i]
+        wanted |= {i: int(share) for i, share in shares.items()}
+        for i in sorted(shares, key=lambda i: (int(shares[i]) - shares[i], i))[: count - sum(wanted.values())]:
+            wanted[i] += 1
+        return [keep([s], [np.ones(s.shape, dtype=bool)], wanted[i])[0] for i, s in enumerate(scores)]
+
+    def _rewired(self, count, rng, share, stop, grow):
+        masks = self._graph(count, rng)
+
+        def after(number, W, b, slopes):
+            nonlocal masks
+            if number % self.period or number >= self.n_iter or number > stop * self.n_iter:
+                return None
+            found = []
+            for w, g, m in zip(W, slopes, masks, strict=True):
+                swapped = min(math.floor(share(number) * m.sum()), (~m).sum())
+                if swapped:
+                    stay = keep([np.abs(w)], [m], m.sum() - swapped)[0]
+                    m = stay | keep([grow(g)], [~m], swapped)[0]
+                found.append(m)
+            masks = found
+            return masks
+
+        self.trained(masks=masks, after=after)
+        return masks
+
+    period = 7
+
+    def set(self, count, rng):
+        """Every so often 30 % of the weights of a layer, the smallest, are replaced by others at random places."""
+        return self._rewired(count, rng, lambda number: 0.3, 1.0, lambda g: rng.random(g.shape))
+
+    def rigl(self, count, rng):
+        """As SET, but the share falls, and places with the largest gradient are chosen."""
+        share = lambda number: 0.3 * (1 + math.cos(math.pi * number / (0.75 * self.n_iter))) / 2  # noqa: E731
+        return self._rewired(count, rng, share, 0.75, np.abs)
+
+    def iht(self, count, rng):
+        """Gradient descent; after each step the largest weights stay."""
+        masks = keep([np.abs(w) for w in self.W], full(self.W), count)
+
+        def after(number, W, b, slopes):
+            nonlocal masks
+            masks = keep([np.abs(w) for w in W], full(W), count)
+            return masks
+
+        self.trained(masks=masks, after=after, plain=True)
+        return masks
+
+    def gradual(self, count, rng):
+        """The number of weights falls from all along a cubic curve until 3/4 of the training."""
+        masks = full(self.W)
+
+        def after(number, W, b, slopes):
+            nonlocal masks
+            done = number / self.n_iter
+            if number % self.period and done < 0.75:
+                return None
+            left = count + round((self.n - count) * (1 - min(1.0, done / 0.75)) ** 3)
+            masks = keep([np.abs(w) for w in W], masks, left)
+            return masks
+
+        self.trained(masks=masks, after=after)
+        return masks
+
+    # probes
+    def _probed(self, rng, first, learn, target="reset", sweep=False):
+        """Scores S of all weights: each update resets one weight in a hundred of each layer and looks at the accuracy.
+
+        `learn(S, before, after, number of probes)` returns new scores. Weights that no probe saw get `first(mean)`.
+        """
+        draws = np.random.default_rng(int(rng.integers(2**63)))
+        scores, counts = [np.full(w.size, 0.5) for w in self.W], [np.zeros(w.size, dtype=int) for w in self.W]
+        changes = []
+
+        def accuracy(W, b):
+            return int((outputs(W, b, self.X)[-1].argmax(axis=1) == self.Y.argmax(axis=1)).sum()) / len(self.X)
+
+        def probe(W, b):
+            before = accuracy(W, b)
+            for i, w in enumerate(W):
+                flat = np.sort(draws.choice(w.size, max(1, round(0.01 * w.size)), replace=False, shuffle=False))
+                changed = [v.copy() for v in W]
+                changed[i].ravel()[flat] = 0 if target == "zero" else self.W[i].ravel()[flat]
+                after = accuracy(changed, b)
+                counts[i][flat] += 1
+                scores[i][flat] = learn(scores[i][flat], before, after, counts[i][flat])
+                changes.append(abs(before - after) / before)
+
+        if sweep:
+            W, b = self.trained()
+            draws.permutation(len(self.X))  # the order of the rows, of which one batch has all
+            for part in scores:
+                part[:] = 0.0
+            probe(W, b)
+        else:
+            self.trained(after=lambda number, W, b, slopes: probe(W, b))
+        mean = np.mean(changes)
+        return [
+            np.where(c > 0, s, first(mean)).reshape(w.shape) for s, c, w in zip(scores, counts, self.W, strict=True)
+        ]
+
+    def bingo_printed(self, count, rng):
+        scores = self._probed(rng, lambda mean: 0.5, lambda S, A, B, n: (S + 1 - abs(A - B) / A) / 2)
+        return keep(scores, full(self.W), count)
+
+    def bingo_corrected(self, count, rng):
+        scores = self._probed(rng, lambda mean: 0.5, lambda S, A, B, n: (S + abs(A - B) / A) / 2)
+        return keep(scores, full(self.W), count)
+
+    def bingo_release(self, count, rng):
+        """Zeroed after training, absolute changes, each layer loses the same share."""
+        scores = self._probed(rng, lambda mean: 0.0, lambda S, A, B, n: (S + abs(A - B)) / 2, "zero", sweep=True)
+        shares = [count * w.size / self.n for w in self.W]
+        numbers = [int(share) for share in shares]
+        for i in sorted(range(len(shares)), key=lambda i: (numbers[i] - shares[i], i))[: count - sum(numbers)]:
+            numbers[i] += 1
+        return [keep([s], [np.ones(s.shape, dtype=bool)], n)[0] for s, n in zip(scores, numbers, strict=True)]
+
+    def bingo_running_mean(self, count, rng):
+        """The mean is updated as S + (c - S) / n, so that equal means are equal to the last bit in both versions."""
+
+        def learn(S, before, after, n):
+            S = np.where(n == 1, 0.0, S)
+            return S + (abs(before - after) / before - S) / n
+
+        return keep(self._probed(rng, lambda mean: mean, learn), full(self.W), count)
+
+    def neq(self, count, rng):
+        """NEq prunes nothing: its masks hold back updates; where a sparsity is asked for, magnitudes decide first."""
+        return keep([np.abs(w) for w in self.W], full(self.W), count)

@@ -10,6 +10,7 @@ import pytest
 import toy_experiment
 
 from paper_repro import cli, experiment, load, machine, sweep
+from recovery import pruning
 
 ROOT = Path(__file__).parents[2]
 
@@ -90,6 +91,18 @@ def test_list_names_figures_and_counts_cells(command, tmp_path, monkeypatch):
     assert "; planted networks, n = 5,000, d = 50, 3 seeds (the paper: n = 50,000, d = 100)\n" in output
     assert "; stand-in: scikit-learn digits, 8 x 8 pixels, " in output
     assert "; 10 planted networks, n=50,000, d=100, m=10, s=500 (the paper's size)\n" in output
+
+
+def test_methods_prints_the_space(capsys):
+    assert cli.main(["methods"]) == 0
+    assert capsys.readouterr().out == f"{pruning.describe()}\n"
+    assert cli.main(["methods", "snip", "imp-late", "--markdown"]) == 0
+    output = capsys.readouterr().out
+    assert [line.split(" | ")[0] for line in output.splitlines()] == ["| method", "| ---", "| snip", "| imp-late"]
+    assert "| 10 % |" in output
+    assert cli.main(["methods", "snap"]) == 2
+    complaint = capsys.readouterr().err
+    assert complaint.startswith("paper-repro: there is no method 'snap'; expected one of random, magnitude, ")
 
 
 def test_doctor_says_what_there_is_and_where_data_is_looked_for(command, tmp_path, monkeypatch):

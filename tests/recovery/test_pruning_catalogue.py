@@ -35,22 +35,27 @@ def plain(model):
     return [np.array(w) for w in model.layers], None if model.biases is None else [np.array(b) for b in model.biases]
 
 
-def direct(name, model, X, Y, count, seed):
-    tool = oracle.Direct(*plain(model), X, Y, model.loss)
-    return getattr(tool, name.replace("-", "_"))(count, np.random.default_rng(seed))
-
-
 @pytest.mark.filterwarnings("ignore:.*(no weights left|no path of kept weights):RuntimeWarning")  # at 25 %
-@pytest.mark.parametrize("kind", KINDS, ids=IDS)
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        pytest.param(name, kind, id=f"{name}-{label}")
+        for name in METHODS
+        for kind, label in zip(KINDS, IDS, strict=True)
+        if kind[2] == "cross_entropy" or not name.startswith("bingo")  # which looks at the accuracy
+    ],
+)
 def test_masks_are_those_of_a_direct_implementation(name, kind):
     model, X, Y = problem(*kind)
     method = pruning.catalogue(pruning.Training(n_iter=30, schedule="cosine"))[name]
+    if hasattr(method.dynamics, "period") and name != "iht":  # 30 updates, in place of hundreds
+        method = method.replace(dynamics=dataclasses.replace(method.dynamics, period=oracle.Direct.period))
     data = {"source": (X, Y), "target": (X[:20], Y[:20])} if name == "ticket-transfer" else (X, Y)
+    tool = oracle.Direct(*plain(model), X, Y, model.loss)
     for share in (0.6, 0.25):
         count = round(share * model.n_weights)
         result = pruning.prune(model, data, method, sparsity=count, rng=5)
-        expected = direct(name, model, X, Y, count, 5)
+        expected = getattr(tool, name.replace("-", "_"))(count, np.random.default_rng(5))
         assert [m.tolist() for m in result.masks.layers] == [m.tolist() for m in expected]
         assert result.sparsity == count
         for layer, mask in zip(result.model.layers, expected, strict=True):
@@ -62,11 +67,13 @@ def test_every_method_of_the_catalogue_has_a_direct_version():
     assert missing == []
 
 
+@pytest.mark.filterwarnings("ignore:.*(no weights left|no path of kept weights):RuntimeWarning")
 class TestOnAnotherBackend:
     @pytest.mark.parametrize("name", METHODS)
     def test_masks_are_the_same(self, name, backend):
-        model, X, Y = problem((6, 5, 3), True, "squared", seed=3)
-        put = pruning.Model([backend.put(w) for w in model.layers], [backend.put(b) for b in model.biases])
+        model, X, Y = problem((6, 5, 3), True, "cross_entropy", seed=3)
+        layers, biases = ([backend.put(v) for v in values] for values in (model.layers, model.biases))
+        put = pruning.Model(layers, biases, model.loss)
         method = pruning.catalogue(pruning.Training(n_iter=6, batch_size=16, schedule="cosine"))[name]
         one = (backend.put(X), backend.put(Y))
         data = {"source": one, "target": one}

@@ -53,7 +53,7 @@ def view_of(model, X=X, y=None, backend=None):
         )
     data = Data(X, y).fit_to(model)
     masks = Masks.full(model.matrices)
-    return View(model, model, masks, data, np.random.default_rng(2), pruning.Cost(), masks.count)
+    return View(model, model, masks, data, rng=np.random.default_rng(2), cost=pruning.Cost(), count=masks.count)
 
 
 class TestModel:
