@@ -17,7 +17,7 @@ from recovery.pruning.method import Method
 from recovery.pruning.model import Model
 from recovery.pruning.training import Step, Training, Trains
 
-__all__ = ["Bingo", "Probes", "Variant", "bingo"]
+__all__ = ["VARIANTS", "Bingo", "Probes", "Variant", "bingo"]
 
 Variant: TypeAlias = Literal["printed", "corrected", "release", "running-mean"]
 VARIANTS = ("printed", "corrected", "release", "running-mean")

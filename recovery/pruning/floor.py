@@ -11,6 +11,7 @@ from planted.base import arrays
 from planted.base.checks import check_number
 from planted.base.values import by_value
 from recovery.mlp.masks import Masks
+from recovery.pruning.catalogue import named
 from recovery.pruning.cost import Cost
 from recovery.pruning.data import Data, data_sets
 from recovery.pruning.method import Method
@@ -73,7 +74,7 @@ class FloorResult:
 def prune_to_floor(
     model: Any,
     data: Any,
-    method: Method | Sequence[Any],
+    method: str | Method | Sequence[Any],
     *,
     floor: float,
     step: float = 0.01,
@@ -90,8 +91,8 @@ def prune_to_floor(
     data : Data, (X, y), or dict of these
         The accuracy is that on ``X_validation``, ``y_validation``, where there are such, else on the training data: of
         the data of the retraining, if a method has several.
-    method : Method or sequence of array
-        A method, or scores, one array for each layer (larger ones stay).
+    method : str, Method, or sequence of array
+        A method or its name in the catalogue, or scores, one array for each layer (larger ones stay).
     floor : float
         The least accuracy, from 0 to 1.
     step : float, default 0.01
@@ -127,8 +128,10 @@ def prune_to_floor(
     if check_number(step, "step", minimum=0.0, maximum=1.0) == 0:
         raise ValueError("step=0; expected a positive share of the weights")
     start = as_model(model)
+    if isinstance(method, str):
+        method = named(method)
     if not isinstance(method, Method):
-        if isinstance(method, (str, bytes)) or arrays.is_array(method) or not isinstance(method, Sequence):
+        if isinstance(method, bytes) or arrays.is_array(method) or not isinstance(method, Sequence):
             raise TypeError(f"method is of type {type(method).__name__}; expected a Method, or a list of score arrays")
         scores = fits(method, start.shapes.layers, "method")
         meter = _Meter(start, data_sets(data, ("data",))[0].fit_to(start), floor)

@@ -139,7 +139,9 @@ def test_bad_input_is_a_sentence(problem):
     with pytest.raises(ValueError, match="step=0"):
         prune_to_floor(model, data, MAGNITUDE, floor=0.5, step=0.0)
     with pytest.raises(TypeError, match="expected a Method, or a list"):
-        prune_to_floor(model, data, "magnitude", floor=0.5)
+        prune_to_floor(model, data, np.ones((2, 2)), floor=0.5)
+    with pytest.raises(ValueError, match="method='best'"):
+        prune_to_floor(model, data, "best", floor=0.5)
     with pytest.raises(ValueError, match="shapes"):
         prune_to_floor(model, data, [np.ones((2, 2))], floor=0.5)
     with pytest.raises(ValueError, match="without a training in each"):
