@@ -62,7 +62,7 @@ def same_bits(one, other):
 def test_in_the_first_layer_two_frozen_epochs_are_for_ever_and_three_by_the_released_filter():
     """phi of a unit that stands still is 1, so that |velocity| falls by mu in each epoch from there on."""
     once, twice = 0, 0
-    for seed, eps in ((0, 1e-5), (1, 1e-4), (2, 1e-4)):
+    for seed, eps in ((0, 1e-5), (1, 1e-4)):
         data, start = teacher_data(seed), Model.draw((D, HIDDEN, 1), scalar=True, rng=seed)
         paper = NEq(Equilibrium(eps), STEPS).run(start, data, rng=seed)
         released = NEq(Equilibrium(eps, filter="released"), STEPS).run(start, data, rng=seed)
@@ -82,7 +82,7 @@ def test_in_the_first_layer_two_frozen_epochs_are_for_ever_and_three_by_the_rele
 def test_in_a_deeper_layer_units_thaw_after_two_frozen_epochs():
     """What they read changes as long as the layer below learns; the books then promise more than is saved."""
     late = 0
-    for seed in range(3):
+    for seed in range(2):
         start = Model.draw((D, HIDDEN, HIDDEN, 1), scalar=True, rng=seed)
         run = NEq(Equilibrium(1e-4), STEPS).run(start, teacher_data(seed), rng=seed)
         assert run.thaws(0, after=2) == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -145,4 +146,7 @@ class EpochCost:
     def of_row(cls, row: np.ndarray) -> EpochCost:
         """Return the cost that :meth:`as_row` wrote."""
         booked = {"booked", "published"}
-        return cls(*(float(x) if one.name in booked else int(x) for one, x in zip(fields(cls), row, strict=True)))
+        values: dict[str, Any] = {
+            one.name: float(x) if one.name in booked else int(x) for one, x in zip(fields(cls), row, strict=True)
+        }
+        return cls(**values)

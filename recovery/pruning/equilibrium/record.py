@@ -58,16 +58,19 @@ class EpochState:
         Epochs that are done.
     loss : float
         Mean loss of the last one, before each of its updates.
-    frozen : tuple of int
-        How many units of each layer are frozen in the next epoch.
+    frozen : tuple of numpy.ndarray of bool, shapes (m_1,), ..., (k,)
+        Units that are frozen in the next epoch.
     cost : EpochCost
         Of all epochs so far.
+    model : Model
+        The network as it is.
     """
 
     n_epochs: int
     loss: float
-    frozen: tuple[int, ...]
+    frozen: tuple[np.ndarray, ...]
     cost: EpochCost
+    model: Model
 
 
 @by_value
