@@ -10,11 +10,11 @@ fresh data); *digits*, 8 x 8 images and 60 units (cross-entropy on held-out imag
 hidden layers. All runs of a seed start from the same weights and see the same rows.
 
 For each threshold: the share of the backward pass's multiply-adds that was not executed, and the share that is
-booked; the mean error, with a 95 % interval over the seeds; and how many times larger the errors of the others are, as
-geometric means of the ratios within a seed with 95 % t-intervals. *Random* freezes as many units of each layer in each
-epoch; *stop* trains everything and stops when as many multiply-adds of backward passes are spent; *shorter* runs the whole
-schedule of learning rates in that time; *stop, all* stops when forward and backward passes together cost as many as
-NEq's, for stopping saves forward passes, too. An interval above 1 says that NEq is better.
+booked; the mean error, with a 95 % interval over the seeds; and how many times larger the errors of the others are,
+as geometric means of the ratios within a seed with 95 % t-intervals. *Random* freezes as many units of each layer in
+each epoch; *stop* trains everything and stops when as many multiply-adds of backward passes are spent; *shorter* runs
+the whole schedule of learning rates in that time; *stop, all* stops when forward and backward passes together cost as
+many as NEq's, for stopping saves forward passes, too. An interval above 1 says that NEq is better.
 
 Then how often units thawed, and for the planted task with one hidden layer: when units froze for good against how near
 they are to a unit of the teacher, and how large their gradients were when they froze.
@@ -187,8 +187,8 @@ def units(did, seeds, hidden):
     if len(rows[0]) > 2:
         print(
             "Rank correlation of the epoch from which a unit was frozen for good with its largest |cosine|\n"
-            "with a unit of the teacher at the end: above 0, units that found one froze later. Quartiles of the gradients\n"
-            "of units when they froze, over all rows, divided by the median of those that learned on.",
+            "with a unit of the teacher at the end: above 0, units that found one froze later. Quartiles of the\n"
+            "gradients of units when they froze, over all rows, divided by the median of those that learned on.",
             end="",
         )
     print()

@@ -209,6 +209,26 @@ def test_costs_of_an_epoch_and_of_the_whole():
     assert f"{run.total.saved:.1%} of the backward pass saved" in run.message
 
 
+def test_on_how_many_rows_similarities_are_measured():
+    model, data = small(rows=150)
+    plain = Data(data.X, data.y)
+    for given, count, rows in ((data, None, 30), (data, 25, 25), (plain, None, 100), (plain, 140, 140)):
+        run = NEq(Equilibrium(0.01), SHORT, n_validation=count).run(model, given, rng=0)
+        assert run.costs[0].validation_rows == rows
+        assert run.costs[0].forward == (150 + rows) * model.n_weights
+    many = Data(np.repeat(data.X, 80, axis=0), np.repeat(data.y, 80, axis=0))
+    run = NEq(Equilibrium(0.01), dataclasses.replace(SHORT, epochs=1)).run(model, many, rng=0)
+    assert run.costs[0].validation_rows == 120  # 1 % of 12,000
+
+
+def test_thaws_are_counted_by_the_length_of_the_stretch():
+    one = np.array([0, 1, 0, 1, 1, 1, 0, 1, 1], dtype=bool)[:, None]
+    frozen = np.concatenate([one, np.roll(one, 1, axis=0), ~one], axis=1)
+    # stretches that end: 1 and 3; 1, 1 and 3; 1, 1 and 1
+    assert [thaws(frozen, after) for after in (1, 2, 3, 4)] == [8, 2, 2, 0]
+    assert [thaws(frozen[:, :1], after) for after in (1, 2, 3, 4)] == [2, 1, 1, 0]
+
+
 # -- rules, thresholds, places ---------------------------------------------------------------------------------------
 
 
