@@ -7,9 +7,9 @@ Run from the repository root::
 *Backward* is the time of all gradients of one batch; *update* is a whole step of training, forward, backward and SGD
 with momentum on the units that learn. Both are medians of runs in turns, with one BLAS thread, in processor time, which
 other programs on the machine do not change much. *Executed* is the share of the multiply-adds of the backward pass that
-are left out, *booked* the share that sum_l ops_l (1 - frozen share) promises, by units and by the published
-convention, see ``recovery.pruning.equilibrium.booked_operations``. Before the clock starts, the gradients are compared
-with those of the whole network.
+are left out, *counted* the share that belongs to frozen units, *booked* the share as the paper books it; see
+``counted_operations`` and ``booked_operations`` in ``recovery.pruning.equilibrium``. Before the clock starts, the
+gradients are compared with those of the whole network.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.machine import machine, medians, table
 from recovery.mlp.losses import loss_and_gradient
 from recovery.pruning import Model
-from recovery.pruning.equilibrium import backward_operations, booked_operations
+from recovery.pruning.equilibrium import backward_operations, booked_operations, counted_operations
 from recovery.pruning.equilibrium.arranged import Arranged
 from recovery.pruning.equilibrium.updates import SGDSteps
 
@@ -73,11 +73,9 @@ def compare(widths, cases, batch, dtype, repeats):
     for name, frozen in masks.items():
         counts = [int(mask.sum()) for mask in frozen]
         executed = 1 - backward_operations(shapes, counts, batch) / whole
-        booked = [
-            1
-            - booked_operations(shapes, counts, batch, kind)
-            / booked_operations(shapes, [0] * (hidden + 1), batch, kind)
-            for kind in ("units", "published")
+        promised = [
+            1 - count(shapes, counts, batch) / count(shapes, [0] * (hidden + 1), batch)
+            for count in (counted_operations, booked_operations)
         ]
         rows.append(
             (
@@ -89,7 +87,7 @@ def compare(widths, cases, batch, dtype, repeats):
                 f"{1e3 * update_s[name]:.2f}",
                 f"{update_s['none'] / update_s[name]:.2f}",
                 f"{executed:.1%}",
-                *(f"{one:.1%}" for one in booked),
+                *(f"{one:.1%}" for one in promised),
             )
         )
     return rows, backward_s
@@ -129,7 +127,7 @@ def main(arguments=None):
                 if "50 %" in taken:
                     goals.append(taken["none"] / taken["50 %"])
     header = ("network", "dtype", "frozen", "backward, ms", "times faster", "update, ms", "times faster")
-    print(table((*header, "executed", "booked by units", "booked as published"), rows))
+    print(table((*header, "executed", "counted", "booked"), rows))
     print(
         f"\nHalf of {h} hidden units frozen: backward {' and '.join(f'{one:.2f}' for one in goals)} times faster, "
         f"goal {GOAL}: {'met' if min(goals) >= GOAL else 'not met'}. {time.perf_counter() - begin:.0f} s in all."

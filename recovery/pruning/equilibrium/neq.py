@@ -318,5 +318,5 @@ def _record(model: Model, loop: Loop, stopped: bool) -> EquilibriumRun:
         rates=np.array(state.rates),
         costs=tuple(state.costs),
         finished=not (loop.failed or stopped or loop.stopped),
-        message=f"{how}; {spent.saved:.1%} of the backward pass saved, {spent.booked_saved:.1%} as it is booked",
+        message=f"{how}; {spent.saved:.1%} of the backward pass saved, {spent.counted_saved:.1%} by frozen units",
     )

@@ -125,7 +125,7 @@ class EquilibriumRun:
         """The costs as all methods of pruning report them.
 
         Multiply-adds of forward and backward passes together; booked are the forward passes of training and the
-        backward passes by the published convention, see :func:`booked_operations`.
+        backward passes by the paper's convention, see :func:`booked_operations`.
         """
         spent = self.total
         watched = spent.validation_rows * self.model.shapes.size
@@ -133,7 +133,7 @@ class EquilibriumRun:
             spent.rows + spent.validation_rows,
             spent.rows,
             spent.forward + spent.executed,
-            spent.forward - watched + spent.published,
+            spent.forward - watched + spent.booked,
         )
 
     @property
