@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from recovery.mlp.losses import loss_and_gradient
 from recovery.mlp.training import Orders
-from recovery.pruning.equilibrium import Freezing, backward_operations, booked_operations, similarities
+from recovery.pruning.closed_forms import equilibrium as closed_forms
+from recovery.pruning.equilibrium import (
+    Freezing,
+    backward_operations,
+    booked_operations,
+    counted_operations,
+    similarities,
+)
 from recovery.pruning.equilibrium.arranged import Arranged
 from recovery.pruning.equilibrium.fitting import Loop, Plan
 from recovery.pruning.equilibrium.state import State
@@ -137,32 +144,36 @@ def frozen_networks(draw):
 
 
 @given(frozen_networks())
-def test_books_promise_at_least_what_is_saved(case):
-    """Executed minus booked is what frozen units above the lowest learning layer still need: n f_l b_(l+1)."""
+def test_frozen_units_count_at_least_what_is_saved(case):
+    """Executed minus counted is what frozen units above the lowest learning layer still need: n f_l b_(l+1)."""
     shapes, frozen, n = case
-    executed, booked = backward_operations(shapes, frozen, n), booked_operations(shapes, frozen, n)
+    none, widths = [0] * len(shapes), [shapes[0][0], *(b for _, b in shapes)]
+    executed, counted = backward_operations(shapes, frozen, n), counted_operations(shapes, frozen, n)
     live = [b - f for (_, b), f in zip(shapes, frozen, strict=True)]
     lowest = next((level for level, count in enumerate(live) if count), len(shapes))
     owed = n * sum(frozen[level] * shapes[level + 1][1] for level in range(lowest + 1, len(shapes) - 1))
-    assert executed - booked == owed
-    whole = backward_operations(shapes, [0] * len(shapes), n)
-    assert whole == booked_operations(shapes, [0] * len(shapes), n)
-    assert executed <= whole
+    assert executed - counted == owed
+    whole = backward_operations(shapes, none, n)
+    assert executed <= whole == counted_operations(shapes, none, n) == closed_forms.backward_work(n, widths)
+    # the closed forms say the same, from what is saved
+    assert whole - executed == closed_forms.executed_savings(n, widths, frozen)
+    assert whole - counted == closed_forms.counted_savings(n, widths, frozen)
+    booked = booked_operations(shapes, none, n) - booked_operations(shapes, frozen, n)
+    assert booked == closed_forms.booked_savings(n, widths, frozen)
 
 
-def test_two_layers_book_what_they_save_and_deeper_ones_too_much():
+def test_two_layers_count_what_they_save_and_deeper_ones_too_much():
     two, three = [(30, 40), (40, 5)], [(50, 50), (50, 50), (50, 50)]
     for count in range(41):
         saved = backward_operations(two, [0, 0], 7) - backward_operations(two, [count, 0], 7)
         assert saved == 7 * count * (30 + 5)  # f (n d h + n h o)
-        assert saved == booked_operations(two, [0, 0], 7) - booked_operations(two, [count, 0], 7)
-    saved = backward_operations(three, [0, 0, 0], 1) - backward_operations(three, [0, 25, 0], 1)
-    booked = booked_operations(three, [0, 0, 0], 1) - booked_operations(three, [0, 25, 0], 1)
-    assert booked == 2 * saved  # half of it is the gradient in the frozen units' outputs, which the first layer needs
+        assert saved == counted_operations(two, [0, 0], 7) - counted_operations(two, [count, 0], 7)
+    for promise in (counted_operations, booked_operations):
+        # half of it is the gradient in the frozen units' outputs, which the first layer needs
+        saved = backward_operations(three, [0, 0, 0], 1) - backward_operations(three, [0, 25, 0], 1)
+        assert promise(three, [0, 0, 0], 1) - promise(three, [0, 25, 0], 1) == 2 * saved
     # frozen outputs save their weights' gradients alone, and a network that learns nowhere costs nothing
     assert backward_operations(two, [0, 0], 7) - backward_operations(two, [0, 2], 7) == 7 * 40 * 2
     assert backward_operations(two, [40, 5], 7) == 0
-    # the published convention is twice the forward pass, and exact for two layers only if d = o
-    assert booked_operations(two, [0, 0], 7, "published") == 2 * 7 * (30 * 40 + 40 * 5)
-    with pytest.raises(ValueError, match="convention='thop'"):
-        booked_operations(two, [0, 0], 7, "thop")
+    # the paper's convention is twice the forward pass, and exact for two layers only if d = o
+    assert booked_operations(two, [0, 0], 7) == 2 * 7 * (30 * 40 + 40 * 5)

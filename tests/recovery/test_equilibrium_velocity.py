@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from recovery.pruning.closed_forms import equilibrium as closed_forms
 from recovery.pruning.equilibrium import (
     Calibrated,
     calibrated_eps,
@@ -56,7 +57,8 @@ def test_the_similarity_of_relu_units_is_the_arc_cosine_kernel():
     Z = rng.standard_normal((n, 2))
     before = np.maximum(Z[:, :1], 0) * np.ones(angles.size)
     after = np.maximum(np.outer(Z[:, 0], np.cos(angles)) + np.outer(Z[:, 1], np.sin(angles)), 0)
-    wanted = (np.sin(angles) + (np.pi - angles) * np.cos(angles)) / np.pi
+    wanted = closed_forms.similarity(angles)
+    np.testing.assert_allclose(wanted, (np.sin(angles) + (np.pi - angles) * np.cos(angles)) / np.pi, atol=4 * EPS)
     # the product of two activations has a fourth moment below 3, their means of squares are 1/2
     np.testing.assert_allclose(cosines(before, after), wanted, rtol=0, atol=5 * 2 * np.sqrt(3 / n))
     # phi does not see the length of a unit's weights
@@ -93,6 +95,7 @@ def test_velocities_by_their_expansions(mu):
     paper = [sum((-mu) ** m * changes[t - m] for m in range(t + 1)) for t in range(30)]
     np.testing.assert_allclose(velocities(phi, mu), paper, rtol=0, atol=60 * EPS / (1 - mu))
     # the released one: each change minus (1 - mu) times the exponential average of those before
+    np.testing.assert_allclose(velocities(phi, mu), closed_forms.velocities(phi, mu), rtol=0, atol=60 * EPS / (1 - mu))
     averages = [sum(mu**m * changes[t - 1 - m] for m in range(t)) for t in range(30)]
     released = [changes[t] - (1 - mu) * averages[t] for t in range(30)]
     np.testing.assert_allclose(velocities(phi, mu, "released"), released, rtol=0, atol=60 * EPS / (1 - mu))

@@ -5,6 +5,7 @@ from recovery.pruning.equilibrium.costs import (
     EpochCost,
     backward_operations,
     booked_operations,
+    counted_operations,
     forward_operations,
 )
 from recovery.pruning.equilibrium.neq import NEq
@@ -28,6 +29,7 @@ __all__ = [
     "booked_operations",
     "calibrated_eps",
     "cosines",
+    "counted_operations",
     "eps_for_rate",
     "forward_operations",
     "next_velocity",

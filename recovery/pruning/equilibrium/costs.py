@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
-from planted.base.checks import check_choice
-
-__all__ = ["EpochCost", "backward_operations", "booked_operations", "forward_operations"]
+__all__ = ["EpochCost", "backward_operations", "booked_operations", "counted_operations", "forward_operations"]
 
 
 def forward_operations(shapes: Sequence[tuple[int, int]], n: int) -> int:
@@ -50,10 +49,8 @@ def backward_operations(shapes: Sequence[tuple[int, int]], frozen: Sequence[int]
     return n * total
 
 
-def booked_operations(
-    shapes: Sequence[tuple[int, int]], frozen: Sequence[int], n: int, convention: str = "units"
-) -> float:
-    """Return the multiply-adds of a backward pass as they are booked: sum_l ops_l (1 - frozen share of layer l).
+def counted_operations(shapes: Sequence[tuple[int, int]], frozen: Sequence[int], n: int) -> float:
+    """Return the multiply-adds of a backward pass by units: sum_l ops_l (1 - frozen share of layer l).
 
     Parameters
     ----------
@@ -63,35 +60,48 @@ def booked_operations(
         How many units of each layer are frozen.
     n : int
         Rows.
-    convention : {"units", "published"}, default "units"
-        What a layer costs, ops_l.
 
     Returns
     -------
     float
-        The number of multiply-adds.
-
-    Raises
-    ------
-    ValueError
-        If the convention is unknown.
+        With ops_l = n b_l (a_l + b_(l+1)), and n b_L a_L at the end: what is there because of the units of layer l,
+        their weights' gradients and the gradient in their outputs.
 
     Notes
     -----
-    ``"published"``: ops_l = 2 n a_l b_l, twice the forward pass, as the paper's scripts have it; this counts a
-    gradient in the inputs of the first layer, which nobody computes. ``"units"``: what is there because of the units of
-    layer l, their weights' gradients and the gradient in their outputs, ops_l = n b_l (a_l + b_(l+1)), and n b_L a_L
-    at the end. With nothing frozen this is what is executed. In a network with one hidden layer it is exact for
-    frozen hidden units too. In deeper networks of equal widths it promises up to twice what is saved: the gradient in
-    a frozen unit's output is needed as long as anything below it learns.
+    With nothing frozen this is what is executed, and in a network with one hidden layer it is so for frozen hidden
+    units too. In deeper networks of equal widths it promises up to twice what is saved: the gradient in a frozen
+    unit's output is needed as long as anything below it learns. Derived here; see also
+    :func:`recovery.pruning.closed_forms.equilibrium.counted_savings`.
     """
-    check_choice(convention, "convention", ("units", "published"))
-    total = 0.0
-    for level, ((a, b), count) in enumerate(zip(shapes, frozen, strict=True)):
-        onward = shapes[level + 1][1] if level + 1 < len(shapes) else 0
-        each = n * b * (2 * a if convention == "published" else a + onward)
-        total += each * (b - count) / b if b else 0.0
-    return total
+    onward = [*(b for _, b in shapes[1:]), 0]
+    return float(n * sum((a + c) * (b - f) for (a, b), c, f in zip(shapes, onward, frozen, strict=True)))
+
+
+def booked_operations(shapes: Sequence[tuple[int, int]], frozen: Sequence[int], n: int) -> float:
+    """Return the multiply-adds of a backward pass as the paper books them: sum_l ops_l (1 - frozen share of layer l).
+
+    Parameters
+    ----------
+    shapes : sequence of (int, int)
+        The layers (a_l, b_l).
+    frozen : sequence of int
+        How many units of each layer are frozen.
+    n : int
+        Rows.
+
+    Returns
+    -------
+    float
+        With ops_l = 2 n a_l b_l, twice the forward pass.
+
+    Notes
+    -----
+    So do the scripts that were released with arXiv:2207.09455. This counts a gradient in the inputs of the first layer,
+    which nobody computes, and may promise more or less than is saved; in a network with one hidden layer it is
+    exact for as many inputs as outputs only.
+    """
+    return float(2 * n * sum(a * (b - f) for (a, b), f in zip(shapes, frozen, strict=True)))
 
 
 @dataclass(frozen=True)
@@ -108,21 +118,24 @@ class EpochCost:
         Multiply-adds of all forward passes.
     executed : int
         Multiply-adds of the backward passes, counted at the products that were made.
+    counted : float
+        The same by units, :func:`counted_operations`.
     booked : float
-        The same as booked by units, :func:`booked_operations`.
-    published : float
-        The same by the published convention.
+        The same as the paper books it, :func:`booked_operations`.
     full : int
-        What the backward passes would have cost with nothing frozen.
+        What the backward passes would have cost with nothing frozen, executed and counted.
+    booked_full : float
+        What they would have been booked with.
     """
 
     rows: int = 0
     validation_rows: int = 0
     forward: int = 0
     executed: int = 0
+    counted: float = 0.0
     booked: float = 0.0
-    published: float = 0.0
     full: int = 0
+    booked_full: float = 0.0
 
     def __add__(self, other: EpochCost) -> EpochCost:
         return EpochCost(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
@@ -133,16 +146,24 @@ class EpochCost:
         return 1.0 - self.executed / self.full if self.full else 0.0
 
     @property
+    def counted_saved(self) -> float:
+        """Share of the backward pass that belongs to frozen units."""
+        return 1.0 - self.counted / self.full if self.full else 0.0
+
+    @property
     def booked_saved(self) -> float:
-        """Share of the backward pass that is booked as saved."""
-        return 1.0 - self.booked / self.full if self.full else 0.0
+        """Share of the backward pass that the paper would book as saved."""
+        return 1.0 - self.booked / self.booked_full if self.booked_full else 0.0
 
     def as_row(self) -> np.ndarray:
-        """Return the fields as numbers, shape (7,)."""
+        """Return the fields as numbers, shape (8,)."""
         return np.array([float(getattr(self, one.name)) for one in fields(self)])
 
     @classmethod
     def of_row(cls, row: np.ndarray) -> EpochCost:
         """Return the cost that :meth:`as_row` wrote."""
-        booked = {"booked", "published"}
-        return cls(*(float(x) if one.name in booked else int(x) for one, x in zip(fields(cls), row, strict=True)))
+        real = {"counted", "booked", "booked_full"}
+        values: dict[str, Any] = {
+            one.name: float(x) if one.name in real else int(x) for one, x in zip(fields(cls), row, strict=True)
+        }
+        return cls(**values)

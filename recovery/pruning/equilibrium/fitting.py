@@ -178,15 +178,17 @@ class Loop:
 
     def _cost(self, network: Arranged, rows: int) -> costs.EpochCost:
         frozen = [int(mask.sum()) for mask in self.state.frozen]
+        none = [0] * len(frozen)
         watched = 0 if self.plan.V is None else int(self.plan.V.shape[0])
         return costs.EpochCost(
             rows=rows,
             validation_rows=watched,
             forward=costs.forward_operations(self.shapes, rows + watched),
             executed=network.executed,
+            counted=costs.counted_operations(self.shapes, frozen, rows),
             booked=costs.booked_operations(self.shapes, frozen, rows),
-            published=costs.booked_operations(self.shapes, frozen, rows, "published"),
-            full=costs.backward_operations(self.shapes, [0] * len(frozen), rows),
+            full=costs.backward_operations(self.shapes, none, rows),
+            booked_full=costs.booked_operations(self.shapes, none, rows),
         )
 
     def _measure(self) -> list[Any]:

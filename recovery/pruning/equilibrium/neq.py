@@ -176,7 +176,7 @@ class NEq(Trains):
                 break
             if path is not None:
                 state.save(path, mark)
-            called_off = callback is not None and callback(_seen(state)) is True
+            called_off = callback is not None and callback(_seen(model, state)) is True
         return _record(model, loop, called_off and not loop.over)
 
     def total(self, n_samples: int) -> int:
@@ -286,9 +286,9 @@ class NEq(Trains):
         return V
 
 
-def _seen(state: State) -> EpochState:
-    frozen = tuple(int(mask.sum()) for mask in state.frozen)
-    return EpochState(state.n_epochs, state.losses[-1], frozen, total(state.costs))
+def _seen(model: Model, state: State) -> EpochState:
+    frozen, now = tuple(mask.copy() for mask in state.frozen), _model(model, state.layers, state.biases)
+    return EpochState(state.n_epochs, state.losses[-1], frozen, total(state.costs), now)
 
 
 def _model(model: Model, layers: list[Any], biases: list[Any] | None) -> Model:
@@ -318,5 +318,5 @@ def _record(model: Model, loop: Loop, stopped: bool) -> EquilibriumRun:
         rates=np.array(state.rates),
         costs=tuple(state.costs),
         finished=not (loop.failed or stopped or loop.stopped),
-        message=f"{how}; {spent.saved:.1%} of the backward pass saved, {spent.booked_saved:.1%} as it is booked",
+        message=f"{how}; {spent.saved:.1%} of the backward pass saved, {spent.counted_saved:.1%} by frozen units",
     )

@@ -58,16 +58,19 @@ class EpochState:
         Epochs that are done.
     loss : float
         Mean loss of the last one, before each of its updates.
-    frozen : tuple of int
-        How many units of each layer are frozen in the next epoch.
+    frozen : tuple of numpy.ndarray of bool, shapes (m_1,), ..., (k,)
+        Units that are frozen in the next epoch.
     cost : EpochCost
         Of all epochs so far.
+    model : Model
+        The network as it is.
     """
 
     n_epochs: int
     loss: float
-    frozen: tuple[int, ...]
+    frozen: tuple[np.ndarray, ...]
     cost: EpochCost
+    model: Model
 
 
 @by_value
@@ -122,7 +125,7 @@ class EquilibriumRun:
         """The costs as all methods of pruning report them.
 
         Multiply-adds of forward and backward passes together; booked are the forward passes of training and the
-        backward passes by the published convention, see :func:`booked_operations`.
+        backward passes by the paper's convention, see :func:`booked_operations`.
         """
         spent = self.total
         watched = spent.validation_rows * self.model.shapes.size
@@ -130,7 +133,7 @@ class EquilibriumRun:
             spent.rows + spent.validation_rows,
             spent.rows,
             spent.forward + spent.executed,
-            spent.forward - watched + spent.published,
+            spent.forward - watched + spent.booked,
         )
 
     @property

@@ -88,7 +88,9 @@ class State:
         groups: dict[str, list[Any]] = {"layer": self.layers, "bias": self.biases or [], "frozen": self.frozen}
         groups |= {f"slot {i}": slot for i, slot in enumerate(self.slots)}
         groups |= {name: self.history(name) for name in _HISTORIES}
-        kept = {f"{name} {i}": arrays.to_numpy(part) for name, parts in groups.items() for i, part in enumerate(parts)}
+        kept: dict[str, Any] = {
+            f"{name} {i}": arrays.to_numpy(part) for name, parts in groups.items() for i, part in enumerate(parts)
+        }
         kept["losses"], kept["rates"] = np.array(self.losses), np.array(self.rates)
         kept["costs"] = np.array([cost.as_row() for cost in self.costs]).reshape(len(self.costs), -1)
         text = {"mark": mark, "rng": self.rng.bit_generator.state, "n_updates": self.n_updates}

@@ -36,7 +36,8 @@ class SGDSteps:
         return [_zeros(part) for part in (layers, biases) if part is not None]
 
     def step(self, network: Arranged, gradients: list[tuple[Any, Any]], rate: float) -> None:
-        """Move the units that learn, in place."""
+        """Move the units that learn, in place; the gradients serve as work space."""
+        xp = network.xp
         for which, parts in enumerate((network.layers, network.biases)):
             if parts is None:
                 continue
@@ -47,11 +48,10 @@ class SGDSteps:
                 part, kept = parts[level][..., :count], network.slots[which][level][..., :count]
                 if self.weight_decay:
                     gradient += self.weight_decay * part
-                if self.momentum:
-                    kept *= self.momentum
-                    kept += gradient
-                    gradient = kept
-                part -= rate * gradient
+                kept *= self.momentum
+                kept += gradient
+                xp.multiply(kept, rate, out=gradient)
+                part -= gradient
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class AdamSteps:
         return [*(_zeros(part) for part in given), *(_zeros(part) for part in given), counts]
 
     def step(self, network: Arranged, gradients: list[tuple[Any, Any]], rate: float) -> None:
-        """Move the units that learn, in place."""
+        """Move the units that learn, in place; the gradients serve as work space."""
         xp, (first, second) = network.xp, self.betas
         kinds = 1 if network.biases is None else 2
         factors: list[Any] = []
@@ -116,7 +116,9 @@ class AdamSteps:
                 xp.sqrt(square, out=gradient)
                 gradient *= factors[level][1]
                 gradient += self.eps
-                part -= factors[level][0] * mean / gradient
+                xp.divide(mean, gradient, out=gradient)
+                gradient *= factors[level][0]
+                part -= gradient
 
 
 def _zeros(parts: Any) -> list[Any]:
