@@ -227,8 +227,9 @@ def filter_weights(n_epochs: int, mu: float, rule: str = "paper") -> np.ndarray:
 
     Notes
     -----
-    The generating functions are (1 - z) / (1 + mu z) and (1 - z)^2 / (1 - mu z). The first two weights, 1 and -(1 +
-    mu) or mu - 2, are equal only for mu = 1/2, and the third ones never are.
+    The generating functions are (1 - z) / (1 + mu z) and (1 - z)^2 / (1 - mu z). The second weights, -(1 + mu) and
+    mu - 2, are equal for mu = 1/2 alone, the third ones for mu = 1/3 alone: from the first epoch on the filters agree
+    for two epochs if mu = 1/2, otherwise for one.
 
     References
     ----------
