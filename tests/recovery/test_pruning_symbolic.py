@@ -59,7 +59,7 @@ def test_similarity_and_its_series():
     assert sp.simplify(sp.diff(gap, t) - (sp.pi - t) * sp.sin(t) / sp.pi) == 0
 
 
-@pytest.mark.parametrize("rule", neq.RULES)
+@pytest.mark.parametrize("rule", neq.FILTERS)
 def test_filters(rule):
     for value in (0.0, 0.25, 0.5, 0.875):
         weights = [float(one.subs(mu, value)) for one in pruning.velocity_weights(rule, 9)]
@@ -73,7 +73,7 @@ def test_filters(rule):
 
 
 def test_the_filters_agree_for_two_epochs_at_one_half_only():
-    first, second = (pruning.velocity_weights(rule, 3) for rule in neq.RULES)
+    first, second = (pruning.velocity_weights(rule, 3) for rule in neq.FILTERS)
     assert sp.solve(sp.Eq(first[1], second[1]), mu) == [sp.Rational(1, 2)]
     # the third weights are equal for another mu, so that no mu makes the filters agree for three epochs
     assert sp.solve(sp.Eq(first[2], second[2]), mu) == [sp.Rational(1, 3)]
