@@ -83,6 +83,7 @@ ODD = {
     "x0 = 0": (np.diag([1.0, 2.0, 3.0]), np.array([1.0, -1.0, 2.0]), np.array([0.1, -0.2, 0.3]), np.zeros(3)),
     "x0 = x": (np.diag([1.0, 2.0, 3.0]), np.array([1.0, -1.0, 2.0]), np.array([0.1, -0.2, 0.3]), [1.0, -1.0, 2.0]),
     "x0 = -x": (np.diag([1.0, 2.0, 3.0]), np.array([1.0, -1.0, 2.0]), np.array([0.1, -0.2, 0.3]), [-1.0, 1.0, -2.0]),
+    "one weight that changes its sign": (np.array([[0.0]]), np.array([1.0]), np.array([0.0]), [-0.08]),
     "one weight": (np.array([[2.0]]), np.array([1.0]), np.array([0.1]), np.ones(1)),
     "X = 0": (np.zeros((3, 2)), np.array([1.0, 0.0]), np.zeros(3), np.ones(2)),
     "a column is 0": (np.diag([1.0, 1.0, 0.0]), np.array([1.0, 0.0, 0.0]), np.array([0.1, -0.2, 0.3]), np.ones(3)),

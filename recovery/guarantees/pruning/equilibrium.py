@@ -119,14 +119,10 @@ def _no_freeze(instance: Instance, *, rule: str = "paper") -> Verdict:
         return Verdict.unknown("weights of 0 have no direction")
     first, second = pair
     along = float(first @ second)
-    across = second - along * first
-    size = float(np.linalg.norm(across))
-    if size == 0.0:
-        across, angle = np.zeros_like(first), 0.0
-    else:
-        across, angle = across / size, math.atan2(size, along)
+    angle = math.atan2(float(np.linalg.norm(second - along * first)), along)
     mu, eps, last = (instance.options[name] for name in ("mu", "eps", "epoch"))
-    places = [math.cos(t * angle) * first + math.sin(t * angle) * across for t in range(int(last) + 2)]
+    # coordinates in the plane of the two, which is there also if they are opposite
+    places = [np.array([math.cos(t * angle), math.sin(t * angle)]) for t in range(int(last) + 2)]
     before, change, v, found = 1.0, 0.0, 0.0, []
     for old, new in pairwise(places):
         phi = 1.0 - float(_observed_gap((old, new)).value)
