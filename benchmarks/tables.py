@@ -70,6 +70,7 @@ TABLES = {
     "guarantees-linear": guarantees("recovery.guarantees:catalogue", "linear"),
     "guarantees-sparse": guarantees("recovery.guarantees:catalogue", "sparse"),
     "guarantees-gated": guarantees("recovery.guarantees:catalogue", "gated"),
+    "guarantees-pruning": guarantees("recovery.guarantees.pruning:catalogue"),
 }
 """Name -> a function that returns the header and the rows."""
 

@@ -92,7 +92,7 @@ def parser() -> argparse.ArgumentParser:
         "names",
         nargs="*",
         metavar="NAME",
-        help="groups (all, linear, sparse, gated, recovery), guarantees, or controls (default: all)",
+        help="groups (all, linear, sparse, gated, recovery, pruning), guarantees, or controls (default: all)",
     )
     add.add_argument(
         "--controls",

@@ -25,6 +25,7 @@ WITH_ALL = (
     "recovery.conditions",
     "recovery.diagnosis",
     "recovery.guarantees",
+    "recovery.guarantees.pruning",
     "recovery.networks",
     "recovery.networks.exact",
     "recovery.operators",

@@ -21,6 +21,7 @@ from linear_lottery import comparators
 from planted.base import arrays
 from planted.base.values import same
 from recovery import certificates, conditions, guarantees, networks, pruning
+from recovery.guarantees import pruning as pruning_guarantees
 from recovery.operators.dense import ScaledOperator
 from recovery.operators.generators import SeededGenerators, StoredGenerators
 from recovery.solvers.solve import solver_class
@@ -386,7 +387,7 @@ def test_immutable_objects_stay_so():
                 array[...] = 0
 
 
-@pytest.mark.parametrize("catalogue", [guarantees.catalogue, linear_lottery.guarantees.catalogue])
+@pytest.mark.parametrize("catalogue", [guarantees.catalogue, linear_lottery.guarantees.catalogue, pruning_guarantees.catalogue])
 def test_whole_catalogues_go_through_pickle(catalogue):
     listed = catalogue()
     found = pickle.loads(pickle.dumps(listed))

@@ -24,8 +24,9 @@ def test_every_experiment_solver_and_guarantee_has_a_row():
     import linear_lottery
     import recovery
     from paper_repro import experiment
+    from recovery.guarantees import pruning
 
-    catalogue = [*linear_lottery.guarantees.catalogue(), *recovery.guarantees.catalogue()]
+    catalogue = [*linear_lottery.guarantees.catalogue(), *recovery.guarantees.catalogue(), *pruning.catalogue()]
     names = [*experiment.names(), *recovery.list_solvers(), *(one.name for one in catalogue)]
     rows = [row[0].strip("`") for make in tables.TABLES.values() for row in make()[1]]
     assert sorted(rows) == sorted(names)

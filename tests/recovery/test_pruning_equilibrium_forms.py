@@ -8,6 +8,7 @@ import pytest
 from scipy.integrate import quad
 
 from recovery.pruning.closed_forms import equilibrium as neq
+from recovery.pruning.equilibrium import backward_operations, booked_operations, next_velocity
 
 ANGLES = [0.0, 1e-3, 0.04, 0.3, 0.5, 1.0, math.pi / 2, 2.0, 3.0, math.pi]
 
@@ -64,19 +65,19 @@ def recursion(similarities, mu, rule):
     found, before, last, v = [], 1.0, 0.0, 0.0
     for phi in similarities:
         change = phi - before
-        v = neq.velocity(change, last, v, mu, rule)
+        v = next_velocity(change, last, v, mu, rule)
         before, last = phi, change
         found.append(v)
     return np.array(found)
 
 
-@pytest.mark.parametrize("rule", neq.RULES)
+@pytest.mark.parametrize("rule", neq.FILTERS)
 @pytest.mark.parametrize("mu", [0.0, 0.2, 0.5, 0.9])
 def test_expanded_sums_are_the_recursions(rule, mu):
     similarities = np.random.default_rng(1).uniform(-1, 1, (40, 3))
     seen = np.array([recursion(column, mu, rule) for column in similarities.T]).T
-    np.testing.assert_allclose(neq.velocities(similarities, mu, rule), seen, rtol=0, atol=1e-12)
-    np.testing.assert_allclose(neq.velocities(similarities[:, 0], mu, rule), seen[:, 0], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(neq.expanded_velocities(similarities, mu, rule), seen, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(neq.expanded_velocities(similarities[:, 0], mu, rule), seen[:, 0], rtol=0, atol=1e-12)
     long = neq.filter_weights(2000, mu, rule)
     assert abs(long.sum()) < 1e-12
     # the bound is the sum of the positive weights times the range of phi: no smaller one is true
@@ -93,7 +94,7 @@ def test_without_memory_the_filters_are_the_first_and_the_second_difference():
 @pytest.mark.parametrize("mu", [0.0, 0.25, 0.5, 0.8])
 def test_how_long_the_filters_agree(mu):
     similarities = np.random.default_rng(2).uniform(0, 1, 6)
-    apart = neq.velocities(similarities, mu) - neq.velocities(similarities, mu, "released")
+    apart = neq.expanded_velocities(similarities, mu) - neq.expanded_velocities(similarities, mu, "released")
     agreeing = 2 if mu == 0.5 else 1
     np.testing.assert_allclose(apart[:agreeing], 0.0, atol=1e-15)
     assert np.all(np.abs(apart[agreeing : agreeing + 1]) > 1e-3)
@@ -103,11 +104,11 @@ def test_how_long_the_filters_agree(mu):
 def test_a_constant_drift(mu):
     phi = 1.0 - 1e-3 * np.arange(1, 301)
     for rule, limit in (("paper", -1e-3 / (1 + mu)), ("released", 0.0)):
-        assert neq.velocities(phi, mu, rule)[-1] == pytest.approx(limit, abs=1e-12)
+        assert neq.expanded_velocities(phi, mu, rule)[-1] == pytest.approx(limit, abs=1e-12)
         assert neq.drift_response(-1e-3, mu, rule) == pytest.approx(limit, abs=1e-18)
 
 
-@pytest.mark.parametrize("rule", neq.RULES)
+@pytest.mark.parametrize("rule", neq.FILTERS)
 def test_when_a_unit_that_turns_is_frozen(rule):
     rng = np.random.default_rng(3)
     for _ in range(200):
@@ -125,7 +126,7 @@ def test_a_unit_that_turns_thaws_after_one_epoch():
     t = neq.false_freeze_epoch(angle, mu, eps)
     phi = np.full(t + 2, 1 - delta)
     phi[-1] = 1.0  # frozen
-    v = neq.velocities(phi, mu)
+    v = neq.expanded_velocities(phi, mu)
     assert abs(v[-2]) < eps < abs(v[-1])
     assert v[-1] == pytest.approx(delta - mu * v[-2], rel=1e-12)
 
@@ -198,6 +199,12 @@ def test_executed_savings_are_the_products_that_are_left_out(widths):
         saved = work - left
         assert saved == neq.executed_savings(n, widths, frozen), (trial, frozen)
         assert saved <= neq.counted_savings(n, widths, frozen)
+        # the counts that trainings with frozen units keep are derived apart from these, and say the same
+        shapes = list(pairwise(widths))
+        assert left == backward_operations(shapes, frozen, n)
+        for convention, savings in (("units", neq.counted_savings), ("published", neq.booked_savings)):
+            booked = [booked_operations(shapes, one, n, convention) for one in ([0] * len(frozen), frozen)]
+            assert booked[0] - booked[1] == pytest.approx(savings(n, widths, frozen), abs=1e-9)
         if len(widths) <= 3:
             assert saved == neq.counted_savings(n, widths, frozen)
 
@@ -223,7 +230,9 @@ def test_both_devices(backend):
     for function in (neq.angle_of_dissimilarity, neq.angle_of_similarity):
         np.testing.assert_allclose(backend.get(function(values)), function(np.array([0.0, 1e-3, 0.7, 1.0])), rtol=1e-14)
     phi = np.random.default_rng(4).uniform(0, 1, (5, 2))
-    np.testing.assert_allclose(backend.get(neq.velocities(backend.put(phi), 0.5)), neq.velocities(phi, 0.5))
+    np.testing.assert_allclose(
+        backend.get(neq.expanded_velocities(backend.put(phi), 0.5)), neq.expanded_velocities(phi, 0.5)
+    )
     assert backend.get(neq.similarity(backend.put(np.float32([0.5, 3.0])))).dtype == np.float32
 
 
@@ -234,8 +243,8 @@ def test_both_devices(backend):
         (lambda: neq.similarity([0.1, 3.2]), "expected numbers from 0 to 3.14159"),
         (lambda: neq.angle_of_dissimilarity(1.5), "value has numbers from 1.5"),
         (lambda: neq.filter_weights(3, 1.0), "mu=1; expected"),
-        (lambda: neq.velocities(np.ones(3), 0.5, "theirs"), "rule='theirs'"),
-        (lambda: neq.drift_response(1.0, 0.5, "theirs"), "rule='theirs'"),
+        (lambda: neq.expanded_velocities(np.ones(3), 0.5, "theirs"), "filter='theirs'"),
+        (lambda: neq.drift_response(1.0, 0.5, "theirs"), "filter='theirs'"),
         (lambda: neq.false_freeze_epoch(0.1, 0.5, 0.0), "eps=0; expected a positive"),
         (lambda: neq.executed_savings(3, (2, 3), (4,)), "frozen=4"),
         (lambda: neq.executed_savings(3, (2, 3), (1, 1)), "expected 1 numbers"),

@@ -14,7 +14,13 @@ from recovery.guarantees.engine.base import Guarantee, Verdict, all_of
 from recovery.guarantees.engine.instance import Instance
 from recovery.guarantees.engine.sampling import DESIGNS, linear_instance
 from recovery.guarantees.pruning.shared import equal, false, nothing_asked, stated, within
+from recovery.pruning.bingo import Bingo
 from recovery.pruning.closed_forms import bingo
+from recovery.pruning.cost import Cost
+from recovery.pruning.data import Data
+from recovery.pruning.frame import Frame
+from recovery.pruning.model import Model
+from recovery.pruning.training import Step
 
 __all__ = ["BINGO", "controls"]
 
@@ -48,28 +54,10 @@ def _size(instance: Instance) -> int:
     return 1 + (int(instance.options["size"]) - 1) % instance.shape[1]
 
 
-def _probes(instance: Instance, w: np.ndarray) -> Iterator[tuple[np.ndarray, float, float]]:
-    """Yield subsets, the loss before, and the loss with the subset reset to x0."""
-    rng = np.random.default_rng(int(instance.options["probe_seed"]))
-    p, size = instance.shape[1], _size(instance)
-    subsets = np.array([rng.permutation(p) < size for _ in range(int(instance.options["probes"]))])
-    after, _ = _losses(instance, np.where(subsets, instance.x0, w))
-    before = float(_losses(instance, w[None])[0][0])
-    for subset, value in zip(subsets, after, strict=True):
-        yield subset, before, float(value)
-
-
-def _starts_at_half(instance: Instance) -> Verdict:
-    start = instance.options.get("score_start", 0.5)
-    if start != 0.5:
-        return Verdict.of(False, f"scores start at {start}")
-    return _loss_is_there(instance)
-
-
 def _loss_is_there(instance: Instance) -> Verdict:
     before = float(_losses(instance, instance.x[None])[0][0])
     if before > 0.0 and math.isfinite(before):
-        return Verdict.of(True, f"scores start at 1/2, and the loss is {before:.3g}")
+        return Verdict.of(True, f"the loss is {before:.3g}")
     return Verdict.of(False, f"the loss is {before:.3g}: changes relative to it are not defined")
 
 
@@ -79,33 +67,48 @@ def _loss_is_lost(instance: Instance) -> Verdict | None:
     return None if there.status == "holds" else Verdict.unknown(there.reason)
 
 
-def _both_scores(instance: Instance) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return printed and corrected scores after all probes, and how far rounding may have moved them."""
-    start = float(instance.options.get("score_start", 0.5))
-    printed = corrected = np.full(instance.shape[1], start)
-    largest, count = 1.0, 0
-    for subset, before, after in _probes(instance, instance.x):
-        printed = np.where(subset, bingo.printed_score(printed, before, after), printed)
-        corrected = np.where(subset, bingo.corrected_score(corrected, before, after), corrected)
-        largest, count = max(largest, float(np.abs(printed).max()), float(np.abs(corrected).max())), count + 1
-    return printed, corrected, 8 * (count + 1) * EPS * largest
+class _FromZero(Bingo):
+    """The same, with scores that start at 0: for a control."""
+
+    @property
+    def first(self) -> float:
+        """Score of a weight that no probe has seen."""
+        return 0.0
+
+
+def _both_scores(instance: Instance, rule: type[Bingo]) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return printed and corrected scores of the criterion itself, and how far rounding may have moved them.
+
+    Training starts at x0, and its updates leave the weights at x.
+    """
+    X, y = instance.matrix, instance.y[:, None]
+    start, data, found = Model([instance.x0[:, None]]), Data(X, y), []
+    step = Step(1, 1, Frame(start), instance.x[None], np.zeros((1, len(instance.x))), X, y)
+    for variant in ("printed", "corrected"):
+        rng = np.random.default_rng(int(instance.options["probe_seed"]))
+        observer = rule(variant, signal="loss", subset=_size(instance)).begin(start, data, rng, Cost())
+        for _ in range(int(instance.options["probes"])):
+            observer.step(step)
+        found.append(observer.scores()[0][:, 0])
+    largest = max(1.0, *(float(np.abs(one).max()) for one in found))
+    return found[0], found[1], 8 * (int(instance.options["probes"]) + 1) * EPS * largest
 
 
 def _adds_up_and_reverses(instance: Instance) -> Verdict:
     lost = _loss_is_lost(instance)
     if lost is not None:
         return lost
-    printed, corrected, error = _both_scores(instance)
+    printed, corrected, error = _both_scores(instance, Bingo)
     identity = equal(printed, 1.0 - corrected, error, "printed score, and 1 - corrected score")
     return all_of([identity, _reverses(instance)])
 
 
-def _reverses(instance: Instance) -> Verdict:
+def _reverses(instance: Instance, *, rule: type[Bingo] = Bingo) -> Verdict:
     """Return whether printed scores sort the weights the other way round, where the corrected ones clearly differ."""
     lost = _loss_is_lost(instance)
     if lost is not None:
         return lost
-    printed, corrected, error = _both_scores(instance)
+    printed, corrected, error = _both_scores(instance, rule)
     gap = corrected[:, None] - corrected
     clear = gap > 4 * error
     if not clear.any():
@@ -193,14 +196,14 @@ def _single_probes(instance: Instance, *, at: str = "optimum") -> Verdict:
     return all_of(found)
 
 
-def _sampler(rng: np.random.Generator, start: float = 0.5) -> Instance:
+def _sampler(rng: np.random.Generator) -> Instance:
     instance = linear_instance(rng, designs=DESIGNS, d_range=(2, 6), n_range=(1, 12), tall=False, start=True)
     drawn = {
         "size": int(rng.integers(1, 7)),
         "probes": int(rng.integers(1, 25)),
         "probe_seed": int(rng.integers(2**31)),
     }
-    return instance.with_options(**drawn, score_start=start)
+    return instance.with_options(**drawn)
 
 
 BINGO: tuple[Guarantee, ...] = (
@@ -208,7 +211,7 @@ BINGO: tuple[Guarantee, ...] = (
         "bingo-printed-reverses",
         "Scores that start at 1/2, a loss L > 0, any probes of the weights: printed score S <- (S + 1 - |dL| / L) "
         "/ 2 = 1 - corrected score S <- (S + |dL| / L) / 2, so that the printed one prunes in the reverse order.",
-        _starts_at_half,
+        _loss_is_there,
         _adds_up_and_reverses,
         _sampler,
         section="The scores of BINGO",
@@ -264,8 +267,8 @@ def controls() -> list[tuple[Guarantee, int]]:
                 "corrected one.",
                 "weights that were probed more often have lost more of the start",
                 _loss_is_there,
-                _reverses,
-                partial(_sampler, start=0.0),
+                partial(_reverses, rule=_FromZero),
+                _sampler,
                 needs=PROBES,
             ),
             2_000,

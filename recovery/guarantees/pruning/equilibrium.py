@@ -16,6 +16,7 @@ from recovery.guarantees.engine.instance import Instance
 from recovery.guarantees.engine.sampling import DESIGNS, linear_instance
 from recovery.guarantees.pruning.shared import equal, false, settings, stated, within
 from recovery.pruning.closed_forms import equilibrium as neq
+from recovery.pruning.equilibrium import cosines, next_velocity
 
 __all__ = ["EQUILIBRIUM", "controls"]
 
@@ -118,18 +119,14 @@ def _no_freeze(instance: Instance, *, rule: str = "paper") -> Verdict:
         return Verdict.unknown("weights of 0 have no direction")
     first, second = pair
     along = float(first @ second)
-    across = second - along * first
-    size = float(np.linalg.norm(across))
-    if size == 0.0:
-        across, angle = np.zeros_like(first), 0.0
-    else:
-        across, angle = across / size, math.atan2(size, along)
+    angle = math.atan2(float(np.linalg.norm(second - along * first)), along)
     mu, eps, last = (instance.options[name] for name in ("mu", "eps", "epoch"))
-    places = [math.cos(t * angle) * first + math.sin(t * angle) * across for t in range(int(last) + 2)]
+    # coordinates in the plane of the two, which is there also if they are opposite
+    places = [np.array([math.cos(t * angle), math.sin(t * angle)]) for t in range(int(last) + 2)]
     before, change, v, found = 1.0, 0.0, 0.0, []
     for old, new in pairwise(places):
         phi = 1.0 - float(_observed_gap((old, new)).value)
-        v = neq.velocity(phi - before, change, v, mu, rule)
+        v = next_velocity(phi - before, change, v, mu, rule)
         before, change = phi, phi - before
         found.append(abs(v))
     error = 8.0 * (len(first) + 32) * EPS / (1.0 - mu)
@@ -140,20 +137,6 @@ def _no_freeze(instance: Instance, *, rule: str = "paper") -> Verdict:
 # ---- filters on the outputs of a unit that is trained ----------------------------------------------------------------
 
 
-def _similarities(outputs: list[np.ndarray]) -> np.ndarray:
-    """Return phi of successive outputs, shape (epochs, units): 1 where both are 0, 0 where one is.
-
-    1 - |difference of the directions|^2 / 2, which is exactly 1 where nothing has changed.
-    """
-    sizes = [np.linalg.norm(one, axis=0) for one in outputs]
-    found = []
-    for old, new, before, after in zip(outputs[:-1], outputs[1:], sizes[:-1], sizes[1:], strict=True):
-        apart = new / np.where(after > 0.0, after, 1.0) - old / np.where(before > 0.0, before, 1.0)
-        one_is_zero = (before > 0.0) != (after > 0.0)
-        found.append(np.where(one_is_zero, 0.0, 1.0 - 0.5 * np.sum(apart * apart, axis=0)))
-    return np.array(found)
-
-
 def _path(instance: Instance) -> np.ndarray:
     """Return phi of a ReLU unit that starts at x0 and follows the gradient of its error, in steps of given length."""
     A, y, w = instance.matrix, instance.y, np.array(instance.x0)
@@ -161,7 +144,7 @@ def _path(instance: Instance) -> np.ndarray:
     for _ in range(13):
         outputs.append(np.maximum(A @ w, 0.0)[:, None])
         w = w - _step(w, A.T @ ((outputs[-1][:, 0] - y) * (outputs[-1][:, 0] > 0.0)), rate)
-    return _similarities(outputs)[:, 0]
+    return np.concatenate([cosines(old, new) for old, new in pairwise(outputs)])
 
 
 def _step(weights: np.ndarray, gradient: np.ndarray, rate: float) -> np.ndarray:
@@ -179,13 +162,15 @@ def _filters(instance: Instance, *, agree_for: int | None = None) -> Verdict:
     mu, phi = float(instance.options["mu"]), _path(instance)
     error = 64 * len(phi) * EPS / (1.0 - mu)
     found, runs = [], {}
-    for rule in neq.RULES:
+    for rule in neq.FILTERS:
         change = np.diff(phi, prepend=1.0)
         v = [float(change[0])]
         for t in range(1, len(phi)):
-            v.append(neq.velocity(float(change[t]), float(change[t - 1]), v[-1], mu, rule))
+            v.append(next_velocity(float(change[t]), float(change[t - 1]), v[-1], mu, rule))
         runs[rule] = np.array(v)
-        found.append(equal(neq.velocities(phi, mu, rule), v, error, f"{rule} velocities, and the expanded sums"))
+        found.append(
+            equal(neq.expanded_velocities(phi, mu, rule), v, error, f"{rule} velocities, and the expanded sums")
+        )
         bound = neq.velocity_bound(mu, rule, lowest=0.0)
         found.append(within(max(float(np.abs(v).max()) - bound, 0.0), error, f"excess of {rule} |v| over its bound"))
     apart = runs["paper"] - runs["released"]
@@ -229,7 +214,7 @@ def _stays_frozen(instance: Instance, *, rule: str, after: int) -> Verdict:
     for t in range(EPOCHS):
         run.train(t, streak > 0)
         outputs = run.outputs()
-        speed = np.abs(run.velocity(_similarities([last, outputs])[0]))
+        speed = np.abs(run.velocity(cosines(last, outputs)))
         last = outputs
         frozen = speed < eps
         long = streak >= after
@@ -272,7 +257,7 @@ class _Run:
     def velocity(self, phi: Any) -> Any:
         """Return the velocities after one more epoch."""
         change = phi - self.before
-        self.v = neq.velocity(change, self.change, self.v, self.mu, self.rule)
+        self.v = next_velocity(change, self.change, self.v, self.mu, self.rule)
         self.before, self.change = phi, change
         return self.v
 

@@ -13,6 +13,7 @@ from recovery.guarantees.engine.instance import Instance
 from recovery.guarantees.engine.sampling import DESIGNS, linear_instance
 from recovery.guarantees.pruning.shared import equal, false, settings, stated
 from recovery.pruning.closed_forms import equilibrium as neq
+from recovery.pruning.equilibrium import backward_operations
 
 __all__ = ["SAVINGS", "controls"]
 
@@ -86,6 +87,8 @@ def _saved(instance: Instance, *, claim: str = "executed") -> Verdict:
     reason = f"{work - left} multiply-adds saved, {wanted} by the formula, {frozen}"
     found = [Verdict.of(work - left == wanted, reason)]
     if claim == "executed":
+        counts = backward_operations(list(pairwise(network.widths)), network.frozen, n)
+        found.append(Verdict.of(left == counts, f"{left} multiply-adds are made, {counts} by NEq's own count"))
         found.append(Verdict.of(work == neq.backward_work(n, network.widths), f"{work} multiply-adds without freezing"))
         for one, full, live in zip(part, whole, network.live, strict=True):
             error = 64 * (n + max(network.widths)) ** 2 * EPS * float(np.abs(full).max(initial=0.0))

@@ -2,7 +2,7 @@
 
 phi^t is the cosine of a neuron's outputs on fixed samples after epochs t - 1 and t, dphi^t = phi^t - phi^{t-1}, and
 v^t a filter of dphi with a parameter mu; a neuron is frozen for the next epoch where |v^t| < eps. Before the first
-epoch phi = 1 and v = 0. ``rule`` is ``"paper"`` for v^t = dphi^t - mu v^{t-1}, and ``"released"`` for the filter of
+epoch phi = 1 and v = 0. ``filter`` is ``"paper"`` for v^t = dphi^t - mu v^{t-1}, and ``"released"`` for the filter of
 the released code, v^t = mu v^{t-1} - dphi^{t-1} + dphi^t.
 """
 
@@ -20,7 +20,7 @@ from planted.base.checks import check_array, check_choice, check_integer, check_
 
 __all__ = [
     "ABSORBED_AFTER",
-    "RULES",
+    "FILTERS",
     "angle_of_dissimilarity",
     "angle_of_similarity",
     "backward_work",
@@ -29,16 +29,15 @@ __all__ = [
     "dissimilarity",
     "drift_response",
     "executed_savings",
+    "expanded_velocities",
     "false_freeze_epoch",
     "filter_weights",
     "similarity",
     "similarity_series",
-    "velocities",
-    "velocity",
     "velocity_bound",
 ]
 
-RULES = ("paper", "released")
+FILTERS = ("paper", "released")
 """The velocity filter of the paper, and that of the released code."""
 ABSORBED_AFTER = {"paper": 2, "released": 3}
 """After so many frozen epochs in a row a neuron of the first layer stays frozen for ever."""
@@ -179,36 +178,7 @@ def angle_of_similarity(value: Any) -> Any:
     return back(_invert(xp, 1.0 - wanted, wanted))
 
 
-def velocity(change: Any, previous_change: Any, previous: Any, mu: float, rule: str = "paper") -> Any:
-    """Return the velocity after one more epoch.
-
-    Parameters
-    ----------
-    change, previous_change : float or array
-        dphi^t and dphi^{t-1}; the paper's rule does not read the second.
-    previous : float or array
-        v^{t-1}.
-    mu : float
-        From 0 to 1, 1 excluded.
-    rule : {"paper", "released"}
-        dphi^t - mu v^{t-1}, or mu v^{t-1} - dphi^{t-1} + dphi^t.
-
-    Returns
-    -------
-    float or array
-        v^t.
-
-    References
-    ----------
-    Bragagnolo, Tartaglione and Grangetto, arXiv:2207.09455, and the code that was released with it.
-    """
-    mu = _mu(mu)
-    if check_choice(rule, "rule", RULES) == "paper":
-        return change - mu * previous
-    return mu * previous - previous_change + change
-
-
-def filter_weights(n_epochs: int, mu: float, rule: str = "paper") -> np.ndarray:
+def filter_weights(n_epochs: int, mu: float, filter: str = "paper") -> np.ndarray:
     """Return the weights c_k with which similarities enter the velocity: v^t = c_0 phi^t + c_1 phi^{t-1} + ...
 
     Parameters
@@ -217,7 +187,7 @@ def filter_weights(n_epochs: int, mu: float, rule: str = "paper") -> np.ndarray:
         How many weights.
     mu : float
         From 0 to 1, 1 excluded.
-    rule : {"paper", "released"}
+    filter : {"paper", "released"}
         Which filter.
 
     Returns
@@ -227,8 +197,9 @@ def filter_weights(n_epochs: int, mu: float, rule: str = "paper") -> np.ndarray:
 
     Notes
     -----
-    The generating functions are (1 - z) / (1 + mu z) and (1 - z)^2 / (1 - mu z). The first two weights, 1 and -(1 +
-    mu) or mu - 2, are equal only for mu = 1/2, and the third ones never are.
+    The generating functions are (1 - z) / (1 + mu z) and (1 - z)^2 / (1 - mu z). The second weights, -(1 + mu) and
+    mu - 2, are equal for mu = 1/2 alone, the third ones for mu = 1/3 alone: from the first epoch on the filters agree
+    for two epochs if mu = 1/2, otherwise for one.
 
     References
     ----------
@@ -236,7 +207,7 @@ def filter_weights(n_epochs: int, mu: float, rule: str = "paper") -> np.ndarray:
     """
     n_epochs, mu = check_integer(n_epochs, "n_epochs", minimum=0), _mu(mu)
     k = np.arange(n_epochs)
-    if check_choice(rule, "rule", RULES) == "paper":
+    if check_choice(filter, "filter", FILTERS) == "paper":
         found = (-1.0) ** k * (mu ** np.maximum(k - 1, 0) + mu**k)
     else:
         found = (1.0 - mu) ** 2 * mu ** np.maximum(k - 2, 0)
@@ -245,7 +216,7 @@ def filter_weights(n_epochs: int, mu: float, rule: str = "paper") -> np.ndarray:
     return np.asarray(found)
 
 
-def velocities(similarities: Any, mu: float, rule: str = "paper") -> Any:
+def expanded_velocities(similarities: Any, mu: float, filter: str = "paper") -> Any:
     """Return the velocities after every epoch, from the expanded sums.
 
     Parameters
@@ -254,7 +225,7 @@ def velocities(similarities: Any, mu: float, rule: str = "paper") -> Any:
         phi^0, phi^1, ...
     mu : float
         From 0 to 1, 1 excluded.
-    rule : {"paper", "released"}
+    filter : {"paper", "released"}
         Which filter.
 
     Returns
@@ -273,13 +244,13 @@ def velocities(similarities: Any, mu: float, rule: str = "paper") -> Any:
     similarities = check_array(similarities, "similarities", ndim=(1, 2))
     xp = arrays.namespace(similarities)
     n = int(similarities.shape[0])
-    weights = filter_weights(n, mu, rule)
+    weights = filter_weights(n, mu, filter)
     place = np.subtract.outer(np.arange(n), np.arange(n))
     rows = np.where(place >= 0, weights[np.maximum(place, 0)], 0.0) if n else np.zeros((0, 0))
     return xp.asarray(rows, dtype=similarities.dtype) @ (similarities - 1.0)
 
 
-def drift_response(drift: float, mu: float, rule: str = "paper") -> float:
+def drift_response(drift: float, mu: float, filter: str = "paper") -> float:
     """Return the velocity that a constant drift of phi leads to.
 
     Parameters
@@ -288,7 +259,7 @@ def drift_response(drift: float, mu: float, rule: str = "paper") -> float:
         c, the change of phi in every epoch.
     mu : float
         From 0 to 1, 1 excluded.
-    rule : {"paper", "released"}
+    filter : {"paper", "released"}
         Which filter.
 
     Returns
@@ -301,17 +272,17 @@ def drift_response(drift: float, mu: float, rule: str = "paper") -> float:
     Derived here: docs/derivations.md, "Two velocity filters".
     """
     drift, mu = check_number(drift, "drift"), _mu(mu)
-    return drift / (1.0 + mu) if check_choice(rule, "rule", RULES) == "paper" else 0.0
+    return drift / (1.0 + mu) if check_choice(filter, "filter", FILTERS) == "paper" else 0.0
 
 
-def velocity_bound(mu: float, rule: str = "paper", lowest: float = -1.0) -> float:
+def velocity_bound(mu: float, filter: str = "paper", lowest: float = -1.0) -> float:
     """Return the largest |v| that similarities within a range can lead to.
 
     Parameters
     ----------
     mu : float
         From 0 to 1, 1 excluded.
-    rule : {"paper", "released"}
+    filter : {"paper", "released"}
         Which filter.
     lowest : float, default -1
         Similarities are between this and 1; outputs of ReLU units have 0.
@@ -327,10 +298,10 @@ def velocity_bound(mu: float, rule: str = "paper", lowest: float = -1.0) -> floa
     Derived here: docs/derivations.md, "Two velocity filters".
     """
     mu, width = _mu(mu), 1.0 - check_number(lowest, "lowest", minimum=-1.0, maximum=1.0)
-    return width / (1.0 - mu) if check_choice(rule, "rule", RULES) == "paper" else width * (2.0 - mu)
+    return width / (1.0 - mu) if check_choice(filter, "filter", FILTERS) == "paper" else width * (2.0 - mu)
 
 
-def false_freeze_epoch(angle: float, mu: float, eps: float, rule: str = "paper") -> int:
+def false_freeze_epoch(angle: float, mu: float, eps: float, filter: str = "paper") -> int:
     """Return the epoch after which a unit that turns by a constant angle is taken for one at equilibrium.
 
     Parameters
@@ -341,7 +312,7 @@ def false_freeze_epoch(angle: float, mu: float, eps: float, rule: str = "paper")
         From 0 to 1, 1 excluded.
     eps : float
         The threshold of the velocity, positive.
-    rule : {"paper", "released"}
+    filter : {"paper", "released"}
         Which filter.
 
     Returns
@@ -364,10 +335,10 @@ def false_freeze_epoch(angle: float, mu: float, eps: float, rule: str = "paper")
     if eps <= 0.0:
         raise ValueError(f"eps={eps:g}; expected a positive number")
     delta = float(dissimilarity(float(check_number(angle, "angle", minimum=0.0, maximum=math.pi))))
-    check_choice(rule, "rule", RULES)
+    check_choice(filter, "filter", FILTERS)
     if delta < eps:
         return 0
-    first, begin = (delta, 0) if rule == "paper" else ((1.0 - mu) * delta, 1)
+    first, begin = (delta, 0) if filter == "paper" else ((1.0 - mu) * delta, 1)
     if first < eps:
         return begin
     if mu == 0.0:
