@@ -40,26 +40,36 @@ class FrozenFeatures(Trains):
         How the last layers are trained.
     n_trained : int, default 1
         How many layers, from the last one, are trained, with their biases.
+    standardise : bool, default False
+        Make the steps in units in which each feature has variance 1 over the samples and, where there are biases, mean
+        0. The network that comes out is one of the same kind; only the path of the training is another. Masks that
+        leave features small need it, as steps of a fixed size hardly move their weights in comparison with what is
+        needed.
 
     Raises
     ------
     TypeError, ValueError
-        If `training` is no training, or `n_trained` is not a positive integer.
+        If `training` is no training, `n_trained` is not a positive integer, or `standardise` is not a bool.
 
     Notes
     -----
     The features of all samples are computed once. The last layers are then trained as a network of their own, which is
     the same as leaving the other layers out of every update, and costs less: nothing is counted for the frozen layers
-    but one forward pass.
+    but one forward pass. With features standardised to (a - mean) / s, the layer above them is trained as s W and
+    b + W' mean, and is converted back afterwards. A feature that is the same for all samples, up to rounding, keeps its
+    units.
     """
 
     training: Trains
     n_trained: int = 1
+    standardise: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.training, Trains):
             raise TypeError(f"training={self.training!r}; expected a Training, or another object derived from Trains")
         check_integer(self.n_trained, "n_trained", minimum=1)
+        if not isinstance(self.standardise, bool):
+            raise TypeError(f"standardise={self.standardise!r}; expected True or False")
 
     def total(self, n_samples: int) -> int:
         """Return how many updates a whole training of so many samples has."""
@@ -96,9 +106,14 @@ class FrozenFeatures(Trains):
         body = Model(layers[:cut], None if biases is None else biases[:cut])
         X = arrays.namespace(*layers).maximum(body(task.data.X), 0)
         task.cost.add(body.shapes, task.data.n_samples, kept=Masks(task.masks.layers[:cut]).count)
+        top = Model(layers[cut:], None if biases is None else biases[cut:], model.loss)
+        units = _Units(X, centred=biases is not None) if self.standardise else None
+        if units is not None:
+            X, top = units.features(X), units.scaled(top)
+        masks = Masks(task.masks.layers[cut:])
         head = Task(
-            Model(layers[cut:], None if biases is None else biases[cut:], model.loss),
-            Masks(task.masks.layers[cut:]),
+            top,
+            masks,
             Data(X, task.data.y),
             task.rng,
             task.cost,
@@ -112,6 +127,7 @@ class FrozenFeatures(Trains):
         found = self.training.train(head)
 
         def whole(top: Model) -> Model:
+            top = top if units is None else units.unscaled(top)
             offsets = None if biases is None else (*biases[:cut], *(top.biases or ()))
             return Model((*layers[:cut], *top.layers), offsets, model.loss)
 
@@ -123,6 +139,34 @@ class FrozenFeatures(Trains):
             {n: whole(one) for n, one in found.kept.items()},
             found.diverged,
         )
+
+
+class _Units:
+    """Units in which features have variance 1 and, if they are centred, mean 0; and heads in these units."""
+
+    def __init__(self, X: Any, centred: bool) -> None:
+        xp = arrays.namespace(X)
+        centre = X.mean(axis=0)
+        spread = xp.sqrt(((X - centre) ** 2).mean(axis=0))
+        rounding = int(X.shape[0]) * float(np.finfo(X.dtype).eps) * abs(centre)  # of the mean
+        self.spread = xp.where(spread > rounding, spread, xp.ones_like(spread))
+        self.centre = centre if centred else xp.zeros_like(centre)
+
+    def features(self, X: Any) -> Any:
+        return (X - self.centre) / self.spread
+
+    def scaled(self, head: Model) -> Model:
+        return self._changed(head, self.spread, self.centre)
+
+    def unscaled(self, head: Model) -> Model:
+        return self._changed(head, 1 / self.spread, -self.centre / self.spread)
+
+    @staticmethod
+    def _changed(head: Model, factors: Any, shift: Any) -> Model:
+        first = head.layers[0]
+        wide = factors if first.ndim == 1 else factors[:, None]
+        biases = None if head.biases is None else (head.biases[0] + shift @ head.matrices[0], *head.biases[1:])
+        return head.replace(layers=(first * wide, *head.layers[1:]), biases=biases)
 
 
 @by_value

@@ -200,6 +200,36 @@ def test_frozen_features_equal_updates_that_leave_the_lower_layers_out():
     assert cost.executed == 60 * 48 + 7 * 60 * (24 + 24)
 
 
+@pytest.mark.parametrize("bias", [False, True])
+def test_standardised_features_change_the_path_and_not_the_network(bias):
+    """Descent on features in new units, written out; without updates the network is the one it was."""
+    model, data = two_layers(bias=bias)
+    shifted = [layer.copy() for layer in model.layers]
+    shifted[0][:, 3] = 0  # a feature that is constant; 60 times 1 / 10 have a mean that is not quite 1 / 10
+    model = model.replace(layers=shifted, biases=[np.full(8, 0.1), model.biases[1]] if bias else None)
+    full = Masks.full(model.layers)
+
+    def end(n_iter):
+        steps = Training(n_iter=n_iter, learning_rate=0.1, optimiser="sgd", momentum=0.0)
+        task = Task(model, full, data, np.random.default_rng(0), Cost(), keep_at=(0,))
+        return FrozenFeatures(steps, standardise=True).train(task)
+
+    for found in (end(0).model, end(3).kept[0]):
+        np.testing.assert_allclose(found(data.X), model(data.X), rtol=1e-12, atol=1e-12)
+    hidden = np.maximum(data.X @ model.layers[0] + (model.biases[0] if bias else 0), 0)
+    centre = hidden.mean(axis=0) if bias else np.zeros(8)
+    spread = hidden.std(axis=0)
+    spread[3] = 1.0
+    Z = (hidden - centre) / spread
+    W, b = model.layers[1] * spread[:, None], (model.biases[1] if bias else 0) + centre @ model.layers[1]
+    for _ in range(40):
+        error = (Z @ W + (b if bias else 0) - data.y) / 60
+        W, b = W - 0.1 * Z.T @ error, b - 0.1 * error.sum(axis=0)
+    found = end(40).model
+    np.testing.assert_allclose(found(data.X), Z @ W + (b if bias else 0), rtol=1e-9, atol=1e-11)
+    np.testing.assert_array_equal(found.layers[0], model.layers[0])
+
+
 def test_random_masks_keep_as_many_weights_in_each_layer():
     model, source = two_layers(widths=(6, 8, 7))
     ticket = find_ticket(model, source, sparsity=0.4, training=Training(n_iter=20))
@@ -278,9 +308,12 @@ def test_other_arrays(backend):
     ticket = find_ticket(there, data, sparsity=0.5, training=Training(n_iter=10), rng=0)
     host = find_ticket(model, source, sparsity=0.5, training=Training(n_iter=10), rng=0)
     assert [backend.get(layer).tolist() for layer in ticket.masks.layers] == [m.tolist() for m in host.masks.layers]
-    for options in ({}, {"start": "random", "mask": "random"}, {"features": "frozen", "head": (4,)}):
-        one = ticket.transfer(data, training=Training(n_iter=10, batch_size=20), rng=1, **options)
-        two = host.transfer(source, training=Training(n_iter=10, batch_size=20), rng=1, **options)
+    for options in ({}, {"start": "random", "mask": "random"}, {"features": "frozen", "head": (4,)}, {"units": True}):
+        steps = Training(n_iter=10, batch_size=20)
+        if options.pop("units", False):
+            steps = FrozenFeatures(steps, standardise=True)
+        one = ticket.transfer(data, training=steps, rng=1, **options)
+        two = host.transfer(source, training=steps, rng=1, **options)
         for layer, wanted in zip(one.model.layers, two.model.layers, strict=True):
             np.testing.assert_allclose(backend.get(layer), wanted, rtol=1e-9, atol=1e-12)
         assert one.error == pytest.approx(two.error)
@@ -336,6 +369,8 @@ def test_more_bad_input():
         FrozenFeatures(10)
     with pytest.raises(ValueError, match="n_trained"):
         FrozenFeatures(Training(n_iter=1), 0)
+    with pytest.raises(TypeError, match="standardise"):
+        FrozenFeatures(Training(n_iter=1), standardise="yes")
     task = Task(model, full, source, np.random.default_rng(0), Cost())
     with pytest.raises(ValueError, match="expected fewer"):
         FrozenFeatures(Training(n_iter=1), 2).train(task)
