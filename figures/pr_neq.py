@@ -70,17 +70,17 @@ def _errors(panel: Any, one: dict[str, Any]) -> None:
             panel.annotate(
                 f"$10^{{-{above}}}$",
                 (place, value),
-                xytext=(0, -5),
+                xytext=(2, -6) if one["scale"] == "log" else (0, -22),
                 textcoords="offset points",
-                ha="center",
+                ha="left" if one["scale"] == "log" else "center",
                 va="top",
                 fontsize=6.5,
                 color=COLOURS["blue"],
             )
     panel.axhline(1.0 if one["scale"] == "log" else 0.0, color="black", linewidth=0.8, zorder=1)
     panel.set_xlim(0.0, 1.0)
-    panel.xaxis.set_major_formatter(PercentFormatter(1.0))
-    panel.set_xlabel("multiply-adds of the backward passes saved")
+    panel.xaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
+    panel.set_xlabel("multiply-adds saved in backward passes")
     panel.set_ylabel(one["ylabel"])
     panel.set_title(one["title"])
 
@@ -117,10 +117,14 @@ def _booked(panel: Any, one: dict[str, Any]) -> None:
         found = {end: numbers([value[end] for value in one["booked"][kind]]) for end in ("mean", "low", "high")}
         panel.hlines(places, found["low"], found["high"], color=colour, linewidth=1.0)
         panel.plot(found["mean"], places, label=label, color=colour, marker=marker, linestyle="", markersize=4.5)
-    labels = [f"eps {rule}: {'-' if (share := one['saved'][rule]) is None else f'{share:.0%}'}" for rule in rules]
-    panel.set_yticks(places, labels)
+    shares = ["-" if (share := one["saved"][rule]) is None else f"{100 * share:.0f} %" for rule in rules]
+    names = [rule.replace("calibrated", "cal.").replace(", released", ", rel.") for rule in rules]
+    panel.set_yticks(places, [f"{name}: {share}" for name, share in zip(names, shares, strict=True)])
+    panel.set_ylabel("eps: saved")
     panel.set_ylim(-0.6, len(places) - 0.4)
-    panel.set_xlim(-1.75, 1.75)
+    ends = [abs(value[end]) for rows in one["booked"].values() for value in rows for end in value if value[end]]
+    reach = 1.1 * max([1.0, *ends])
+    panel.set_xlim(-reach, reach)
     panel.set_xlabel("booked as saved, less executed (points)")
     panel.grid(axis="y", color="0.92", linewidth=0.6)
     panel.set_axisbelow(True)

@@ -57,9 +57,11 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
             panel.yaxis.set_major_locator(LogLocator(base=100.0))
             panel.yaxis.set_minor_locator(NullLocator())
             panel.set_ylim(FLOOR, 1.5)
-            panel.axhline(summary["eps"], color="black", linewidth=0.8, linestyle="--")
+            if name == "velocity":
+                panel.axhline(summary["eps"], color="black", linewidth=0.8, linestyle="--")
             if column == 0:
                 panel.set_ylabel(label)
+            if column == 0 and name == "velocity":
                 panel.annotate(
                     "eps = 1e-3",
                     (1.0, summary["eps"]),
@@ -87,7 +89,7 @@ def _shares(panel: Any, one: dict[str, Any], epochs: np.ndarray, first: bool) ->
             label = f"eps {rule}"
             panel.plot(epochs, one["frozen"][rule], color=colour, linestyle=dashes, label=label)
     panel.set_ylim(0.0, 1.05)
-    panel.yaxis.set_major_formatter(PercentFormatter(1.0))
+    panel.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
     panel.set_xlim(1, epochs[-1])
     panel.set_xlabel("epoch")
     if first:

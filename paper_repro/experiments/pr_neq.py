@@ -478,7 +478,9 @@ def summarise_phi(preset: str, seed: int, records: Sequence[Record]) -> dict[str
                 if (shares := [r.arrays["frozen"][level] for r in own if r.cell.settings["rule"] == rule])
             }
             many = len(settings["hidden"]) > 1
-            title = PROBLEMS[data].partition(" (")[0] + (f", hidden layer {level + 1}" if many else "")
+            title = PROBLEMS[data].partition(" (")[0].removeprefix("scikit-learn ") + (
+                f", hidden layer {level + 1}" if many else ""
+            )
             shown.append(
                 {
                     "title": f"{title}\n{width} units",
