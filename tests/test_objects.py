@@ -387,7 +387,9 @@ def test_immutable_objects_stay_so():
                 array[...] = 0
 
 
-@pytest.mark.parametrize("catalogue", [guarantees.catalogue, linear_lottery.guarantees.catalogue, pruning_guarantees.catalogue])
+@pytest.mark.parametrize(
+    "catalogue", [guarantees.catalogue, linear_lottery.guarantees.catalogue, pruning_guarantees.catalogue]
+)
 def test_whole_catalogues_go_through_pickle(catalogue):
     listed = catalogue()
     found = pickle.loads(pickle.dumps(listed))
