@@ -4,14 +4,14 @@ Run from the repository root::
 
     python -m benchmarks.bingo                       # all tables at small sizes, about a minute
     python -m benchmarks.bingo floor --data mnist    # 784-128-64-10 as in the release; SPARSE_RECOVERY_DATA=...
-    python -m benchmarks.bingo floor --data mnist --images 60000 --epochs 10 --seeds 5    # the paper's size; hours
+    python -m benchmarks.bingo floor --data mnist --images 60000 --epochs 10 --seeds 5    # full; hours
     python -m benchmarks.bingo truth linear variance --seeds 10
 
-``floor``: networks are pruned until the accuracy on held-out images falls below ``--floor``. One-shot methods are cut in
-steps of 1 % without retraining, as in the paper; IMP drops a fifth in each round, rewinds to the start and
-trains again. Passes are forward passes of all training images, without those that measure the accuracy; work is
-multiply-adds executed, in units of one dense training; seconds are processor seconds of one thread. Each interval is a
-mean and 95 % of Student's t over the seeds.
+``floor``: networks are pruned until the accuracy on held-out images falls below ``--floor``. One-shot methods are cut
+in steps of 1 % without retraining, as in the paper; IMP drops a fifth in each round, rewinds to the start and trains
+again. Passes are forward passes of all training images, without those that measure the accuracy; work is multiply-adds
+executed, in units of one dense training; seconds are processor seconds of one thread. Each interval is a mean and 95 %
+of Student's t over the seeds.
 
 ``truth``: two classes that depend on 8 of 40 inputs, a network of 32 hidden units, 70 % of the first layer
 pruned. How well do the scores of its first layer tell relevant from other inputs (area under the ROC curve), and how
@@ -65,8 +65,10 @@ def images(options: argparse.Namespace) -> tuple[pruning.Data, tuple[int, ...]]:
         parts[0], parts[1] = parts[0][:count], parts[1][:count]
     else:
         read = datasets.digits()
-        parts = [read.x_train / 16.0, read.y_train, read.x_test / 16.0, read.y_test]
-        widths = (64, 32, 10)
+        X, y = np.concatenate([read.x_train, read.x_test]) / 16.0, np.concatenate([read.y_train, read.y_test])
+        order = np.random.default_rng(0).permutation(len(y))  # the last images are other people's handwriting
+        train, held = order[:1437], order[1437:]
+        parts, widths = [X[train], y[train], X[held], y[held]], (64, 32, 10)
     return pruning.Data(parts[0].astype("float32"), parts[1], parts[2].astype("float32"), parts[3]), widths
 
 
