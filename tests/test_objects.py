@@ -162,22 +162,31 @@ ON_DEVICE = {
     "PruningResult": lambda put: pruning.prune(put(X[0]), (put(X), put(Y)), SHORT, sparsity=3),
     "PruningRound": lambda put: pruning.prune(put(X[0]), (put(X), put(Y)), SHORT, sparsity=3).path[0],
     "PruningState": lambda put: pruning_state(put),
+    "FloorResult": lambda put: pruning.prune_to_floor(
+        pruning.Model([put(X[:6, :2])]), (put(X), put(np.eye(2)[(Y > 0).astype(int)])), [put(X[:6, 1:3])], floor=0.0
+    ),
     "Selection": lambda put: comparators.holp(put(X[:5]), put(Y[:5]), 3),
 }
 ON_CPU = {
     "Accumulated": lambda: pruning.Accumulated(absolute=True),
+    "Bingo": lambda: pruning.Bingo("corrected", subset=3),
     "Compensation": lambda: pruning.Compensation(pruning.Obs(damping=1e-4)),
     "Cost": lambda: pruning.Cost(1, 2, 3, 4.0),
+    "EdgePopup": lambda: pruning.EdgePopup(pruning.Training(n_iter=3), scope="global"),
     "Exponential": lambda: pruning.Exponential(7),
     "Flow": lambda: linear_lottery.Flow(2.0, n_points=3),
+    "Gradual": lambda: pruning.Gradual(period=7, end=0.5),
     "Grasp": lambda: pruning.Grasp(rows=5),
     "Method": lambda: pruning.catalogue()["obs"],
     "Obs": lambda: pruning.Obs("inputs"),
     "OneShot": pruning.OneShot,
+    "RigL": lambda: pruning.RigL(period=7, share=0.1),
     "Rounds": lambda: pruning.Rounds(0.3, lands=False),
+    "SET": lambda: pruning.SET(stop=0.5),
     "Snip": lambda: pruning.Snip(rows=5),
     "Space": pruning.describe,
     "Taylor": lambda: pruning.Taylor(rows=5),
+    "Thresholding": lambda: pruning.Thresholding(scope="layer", period=2),
     "Training": lambda: pruning.Training(n_iter=3, batch_size=5, schedule="cosine"),
     "INRImage": lambda: (
         planted.inr_image("checkerboard", size=8)
@@ -285,6 +294,8 @@ def use(value, put=np.asarray):
         return value.prune([put(X), put(X.T)], count=5).layers
     if isinstance(value, pruning.Model):
         return value(put(X))
+    if isinstance(value, pruning.FloorResult):
+        return value.masks.layers, value.model.layers, value.path, repr(value)
     if isinstance(value, pruning.PruningResult):
         return value.masks.layers, value.model.layers, repr(value.cost), value.message
     if isinstance(value, linear_lottery.PruningPath):
@@ -359,6 +370,7 @@ DIFFERENT = {
     "Model": lambda model: model.replace(biases=[2 * b for b in model.biases]),
     "Data": lambda data: pruning.Data(data.X, data.y),
     "PruningResult": lambda found: dataclasses.replace(found, masks=networks.Masks([~found.masks.layers[0]])),
+    "FloorResult": lambda found: dataclasses.replace(found, accuracy=0.75),
     "Method": lambda method: method.replace(rewind=0.5),
     "Interval": lambda one: dataclasses.replace(one, witness=np.array([1, 3])),
     "Guarantee[own]": lambda one: dataclasses.replace(one, hypotheses=functools.partial(hypotheses, limit=4.0)),
