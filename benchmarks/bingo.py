@@ -244,7 +244,7 @@ def variance(options: argparse.Namespace) -> None:
                 observer = rule.begin(start, pruning.Data(X, X), rng, Cost())
                 # the loss (1 - y)^2 / 2 becomes y^2 / 2: it changes by y - 1/2, which is normal here
                 for y in 0.5 + rng.standard_normal(count):
-                    observer.step(Step(1, 1, frame, vector, vector, X, np.full((1, 1), y)))
+                    observer.step(Step(1, 1, frame, vector, gradient=vector, X=X, y=np.full((1, 1), y)))
                 found.append(float(observer.scores()[0][0, 0]))
             row.append(f"{np.var(found):.4f}")
         rows.append([*row, f"{(1 - 4.0**-count) / 3:.4f}", f"{1 / count:.4f}"])

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import planted
-from recovery.pruning import Model, Training, prune
+from recovery.pruning import Model, Training, prune, score
 from recovery.pruning.bingo import Bingo, bingo
+from recovery.pruning.closed_forms.bingo import expected_change
 from recovery.pruning.cost import Cost
 from recovery.pruning.data import Data
 from recovery.pruning.frame import Frame
@@ -183,7 +184,7 @@ def made(model, X, y):
     """Return a step that ends with a model."""
     frame = Frame(model)
     vector = frame.flat(model)
-    return Step(1, 1, frame, vector, vector, frame.inputs(X), y)
+    return Step(1, 1, frame, vector, gradient=vector, X=frame.inputs(X), y=y)
 
 
 class Enumerating:
@@ -218,6 +219,23 @@ def test_the_expectation_over_all_subsets_is_the_closed_form(m, target):
     q, q2 = (m - 1) / (p - 1), (m - 1) * (m - 2) / ((p - 1) * (p - 2))
     expected = q * a.sum() + q2 / 2 * b.sum() + (1 - q) * a + (q - q2) * b
     np.testing.assert_allclose(observer.scores()[0][:, 0], expected, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(expected_change(g, H, d, m), expected, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("target", ["reset", "zero"])
+def test_at_a_minimum_probes_of_one_weight_are_known_criteria(target):
+    """Zeroing is OBD's saliency H_jj w_j^2 / 2, and resetting measures H_jj (w_j - w_j(0))^2 / 2."""
+    rng, p = np.random.default_rng(3), 7
+    X, y = rng.standard_normal((20, p)), rng.standard_normal((20, 1))
+    w, start = np.linalg.lstsq(X, y, rcond=None)[0], rng.standard_normal((p, 1))
+    rule = Bingo("running-mean", target=target, signal="loss", subset=1, relative=False)
+    observer = rule.begin(Model([start]), Data(X, y), np.random.default_rng(0), Cost())
+    observer.rng = Enumerating(p, 1)
+    for _ in range(p):
+        observer.step(made(Model([w]), X, y))
+    curvature = np.mean(X * X, axis=0)[:, None]
+    expected = curvature * (w - start) ** 2 / 2 if target == "reset" else score(Model([w]), (X, y), "obd")[0]
+    np.testing.assert_allclose(observer.scores()[0], expected, rtol=1e-9)
 
 
 def test_more_probes_make_the_running_mean_certain_and_the_published_average_not():
