@@ -8,10 +8,10 @@ Run from the repository root::
     python -m benchmarks.bingo truth linear variance --seeds 10
 
 ``floor``: networks are pruned until the accuracy on held-out images falls below ``--floor``. One-shot methods are cut
-in steps of 1 % without retraining, as in the paper; IMP drops a fifth in each round, rewinds to the start and trains
-again. Passes are forward passes of all training images, without those that measure the accuracy; work is multiply-adds
-executed, in units of one dense training; seconds are processor seconds of one thread. Each interval is a mean and 95 %
-of Student's t over the seeds.
+in steps of 1 % without retraining, as in the paper, over all layers or with the same share in each; IMP drops a fifth in
+each round, rewinds to the start and trains again. Passes are forward passes of all training images, without those
+that measure the accuracy; work is multiply-adds executed, in units of one dense training; seconds are processor seconds
+of one thread. Each interval is a mean and 95 % of Student's t over the seeds.
 
 ``truth``: two classes that depend on 8 of 40 inputs, a network of 32 hidden units, 70 % of the first layer
 pruned. How well do the scores of its first layer tell relevant from other inputs (area under the ROC curve), and how
@@ -84,18 +84,22 @@ def contenders(training: pruning.Training, subset: float) -> dict[str, pruning.M
             "running-mean", training, subset=subset, signal="loss", target="zero"
         ),
         "magnitude, one shot": pruning.Method("magnitude", "magnitude", training=training, retraining=None),
+    }
+    for label in list(found)[1:]:
+        found[f"{label}, per layer"] = found[label].replace(scope="layer")
+    del found["BINGO, release, per layer"]  # it is so already
+    return {
+        **found,
         "IMP": pruning.catalogue(training)["imp"],
     }
-    return found
 
 
 def floor(options: argparse.Namespace) -> None:
     """Print how far each method prunes until the accuracy falls to the floor, and what that costs."""
     data, widths = images(options)
     epochs = options.epochs or (4 if options.data == "mnist" else 20)
-    training = pruning.Training(epochs=epochs, batch_size=64 if options.data == "mnist" else 32)
-    if options.data == "digits":
-        training = pruning.Training(epochs=epochs, batch_size=32, learning_rate=3e-3)
+    size, rate = (64, 1e-3) if options.data == "mnist" else (32, 3e-3)
+    training = pruning.Training(epochs=epochs, batch_size=size, learning_rate=rate)
     print(
         f"\n{options.data}: {data.n_samples:,} training images, {len(data.y_validation):,} held out, "
         f"{'-'.join(map(str, widths))}, {epochs} epochs, floor {options.floor}\n",
@@ -115,7 +119,7 @@ def floor(options: argparse.Namespace) -> None:
             one = Cost()
             one.add(
                 model.shapes,
-                training.total(data.n_samples) * min(training.batch_size or 1, data.n_samples),
+                training.total(data.n_samples) * size,
                 backward=True,
             )
             dense.append(found.dense_accuracy)
@@ -153,10 +157,10 @@ def relevant(seed: int, n: int = 2000, d: int = 40, k: int = 8) -> tuple[pruning
     return pruning.Data(X[:n], y[:n], X[n:], y[n:]), mask
 
 
-def truth(options: argparse.Namespace) -> None:
-    """Print what scores of a first layer know of the relevant inputs."""
-    training = pruning.Training(n_iter=options.updates, batch_size=100, learning_rate=3e-3)
-    rules: dict[str, pruning.Method] = {
+def rules(updates: int) -> dict[str, pruning.Method]:
+    """Return the scores whose knowledge is compared."""
+    training = pruning.Training(n_iter=updates, batch_size=100, learning_rate=3e-3)
+    return {
         "random": pruning.Method("random", "random", training=training, retraining=None),
         "printed": pruning.bingo("printed", training),
         "corrected": pruning.bingo("corrected", training),
@@ -167,65 +171,74 @@ def truth(options: argparse.Namespace) -> None:
         "distance from the start": pruning.Method("distance", "distance", training=training, retraining=None),
         "magnitude": pruning.Method("magnitude", "magnitude", training=training, retraining=None),
     }
+
+
+def known(method: pruning.Method, seed: int, start: float = 1.0) -> tuple[float, float, float]:
+    """Return the AUC for relevant inputs, the accuracy with 70 % of the first layer pruned, and the dense one."""
+    data, mask = relevant(seed)
+    spread = start / math.sqrt(40)
+    model = pruning.Model.draw((40, 32, 2), loss="cross_entropy", initialisation=spread, rng=seed)
+    result = pruning.prune(model, data, method.replace(layers=(0,), scope="global"), sparsity=0.3, rng=seed)
+    trained = result.path[-1].model
+    assert trained is not None
+    rates = [
+        float((one(data.X_validation).argmax(axis=1) == data.y_validation).mean()) for one in (result.model, trained)
+    ]
+    return auc(result.scores[0], np.broadcast_to(mask[:, None], (40, 32))), rates[0], rates[1]
+
+
+def truth(options: argparse.Namespace) -> None:
+    """Print what scores of a first layer know of the relevant inputs."""
     print(f"\nAbout {options.updates / 100:g} probes a weight, {options.seeds} seeds\n", flush=True)
-    found: dict[str, tuple[list[float], list[float]]] = {label: ([], []) for label in rules}
-    dense = []
-    for seed in range(options.seeds):
-        data, mask = relevant(seed)
-        model = pruning.Model.draw(
-            (40, 32, 2), loss="cross_entropy", initialisation=options.start / math.sqrt(40), rng=seed
-        )
-        positive = np.broadcast_to(mask[:, None], (40, 32))
-        for label, method in rules.items():
-            result = pruning.prune(model, data, method.replace(layers=(0,), scope="global"), sparsity=0.3, rng=seed)
-            found[label][0].append(auc(result.scores[0], positive))
-            found[label][1].append(float((result.model(data.X_validation).argmax(axis=1) == data.y_validation).mean()))
-            if label == "magnitude":
-                trained = result.path[-1].model
-                assert trained is not None
-                dense.append(float((trained(data.X_validation).argmax(axis=1) == data.y_validation).mean()))
-    rows = [[label, interval(a), interval(b)] for label, (a, b) in found.items()]
+    found = {
+        label: np.array([known(method, seed, options.start) for seed in range(options.seeds)]).T
+        for label, method in rules(options.updates).items()
+    }
+    rows = [[label, interval(values[0]), interval(values[1])] for label, values in found.items()]
     print(table(["score", "AUC for relevant inputs", "accuracy, 70 % of layer 1 pruned"], rows))
     print(
-        f"\ndense accuracy {interval(dense)}; AUC of magnitude minus corrected, seed by seed: "
-        f"{interval(np.subtract(found['magnitude'][0], found['corrected'][0]))}",
+        f"\ndense accuracy {interval(found['magnitude'][2])}; AUC of magnitude minus corrected, seed by seed: "
+        f"{interval(found['magnitude'][0] - found['corrected'][0])}",
         flush=True,
     )
 
 
-def linear(options: argparse.Namespace) -> None:
-    """Print the AUC for the support of planted linear models, resetting and zeroing."""
+def support_known(seed: int, start: float, probes: int) -> dict[str, float]:
+    """Return the AUC for the support of a planted linear model (p = 200, s = 20, n = 2000, values +-1)."""
     p, s, n = 200, 20, 2000
     training = pruning.Training(n_iter=150, learning_rate=0.5, optimiser="sgd", momentum=0.0)
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, p))
+    w = np.zeros(p)
+    w[rng.permutation(p)[:s]] = rng.choice([-1.0, 1.0], s)
+    model, data = pruning.Model([start * rng.standard_normal((p, 1))]), (X, X @ w)
+    methods = {
+        target: pruning.bingo(
+            "running-mean",
+            training,
+            target=target,  # type: ignore[arg-type]
+            signal="loss",
+            when="after",
+            relative=False,
+            probes_per_update=probes,
+            subset=2,
+        )
+        for target in ("reset", "zero")
+    }
+    methods["distance"] = pruning.Method("distance", "distance", training=training, retraining=None)
+    return {
+        label: auc(pruning.prune(model, data, method, sparsity=s, rng=seed).scores[0][:, 0], w != 0)
+        for label, method in methods.items()
+    }
+
+
+def linear(options: argparse.Namespace) -> None:
+    """Print the AUC for the support of planted linear models, resetting and zeroing."""
     rows = []
     for start in (0.0, 0.1, 0.3, 1.0, 2.0):
-        row = [f"{start:g}"]
-        found: dict[str, list[float]] = {"reset": [], "zero": [], "distance": []}
-        for seed in range(options.seeds):
-            rng = np.random.default_rng(seed)
-            X = rng.standard_normal((n, p))
-            w = np.zeros(p)
-            w[rng.permutation(p)[:s]] = rng.choice([-1.0, 1.0], s)
-            model, data = pruning.Model([start * rng.standard_normal((p, 1))]), (X, X @ w)
-            for target in ("reset", "zero"):
-                method = pruning.bingo(
-                    "running-mean",
-                    training,
-                    target=target,  # type: ignore[arg-type]
-                    signal="loss",
-                    when="after",
-                    relative=False,
-                    probes_per_update=options.probes,
-                    subset=2,
-                )
-                result = pruning.prune(model, data, method, sparsity=s, rng=seed)
-                found[target].append(auc(result.scores[0][:, 0], w != 0))
-            moved = pruning.prune(
-                model, data, pruning.catalogue(training)["distance"].replace(retraining=None), sparsity=s
-            )
-            found["distance"].append(auc(moved.scores[0][:, 0], w != 0))
-        rows.append([*row, *(interval(values) for values in found.values())])
-    print(f"\np = {p}, s = {s}, n = {n}, values +-1, about {options.probes * 2 / p:g} probes a weight\n")
+        found = [support_known(seed, start, options.probes) for seed in range(options.seeds)]
+        rows.append([f"{start:g}", *(interval([one[label] for one in found]) for label in found[0])])
+    print(f"\np = 200, s = 20, n = 2000, values +-1, about {options.probes / 100:g} probes a weight\n")
     print(table(["standard deviation of the start", "reset", "zero", "distance from the start"], rows), flush=True)
 
 

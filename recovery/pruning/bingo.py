@@ -356,7 +356,14 @@ def bingo(
     Returns
     -------
     Method
-        Weights compete over all layers; for ``"release"`` within each layer, and layers lose the same share.
+        Weights compete over all layers, as the paper seems to have it; for ``"release"`` within each layer, and layers
+        lose the same share.
+
+    Notes
+    -----
+    With `per_layer` a probe of a large layer moves more weights than one of a small layer, so that scores of different
+    layers measure different things, and a small layer may be pruned away first. ``.replace(scope="layer")`` lets them
+    compete within their layers only.
     """
     released = variant == "release"
     criterion = Bingo(

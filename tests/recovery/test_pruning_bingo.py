@@ -7,8 +7,10 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import planted
+from benchmarks import bingo as bench
 from recovery.pruning import Model, Training, prune, score
 from recovery.pruning.bingo import Bingo, bingo
 from recovery.pruning.closed_forms.bingo import expected_change
@@ -400,3 +402,28 @@ def test_a_training_without_updates_leaves_the_first_scores():
     assert all((layer == 0.5).all() for layer in prune(model, (X, y), bingo(training=none), sparsity=1.0).scores)
     swept = prune(model, (X, y), bingo("release", none, subset=1.0), sparsity=40)
     assert all((layer > 0).all() for layer in swept.scores)
+
+
+@pytest.mark.slow
+def test_scores_know_the_relevant_inputs_in_this_order():
+    """Printed < 1/2 < corrected < magnitude, each difference larger than its 95 % interval over 10 seeds."""
+    rules = bench.rules(1200)
+    found = {
+        label: np.array([bench.known(rules[label], seed)[0] for seed in range(10)])
+        for label in ("printed", "corrected", "magnitude")
+    }
+    half = stats.t.ppf(0.975, 9) / np.sqrt(10)
+    differences = (0.5 - found["printed"], found["corrected"] - 0.5, found["magnitude"] - found["corrected"])
+    for values in differences:
+        assert values.mean() > half * values.std(ddof=1)
+
+
+@pytest.mark.slow
+def test_resetting_ranks_by_the_distance_from_the_start_and_zeroing_by_size():
+    """Off the support a weight moved from w(0) to 0, so that resetting it hurts where the start was large."""
+    small = [bench.support_known(seed, 0.1, 500) for seed in range(3)]
+    large = [bench.support_known(seed, 1.0, 500) for seed in range(5)]
+    assert all(one["zero"] == 1.0 for one in (*small, *large))
+    assert all(one["reset"] > 0.95 for one in small)
+    assert abs(np.mean([one["reset"] for one in large]) - 0.63) < 0.1
+    assert abs(np.mean([one["reset"] - one["distance"] for one in large])) < 0.08
