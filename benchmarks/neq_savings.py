@@ -61,9 +61,9 @@ def rules(training, n_updates):
     found["eps 1e-3, released filter"] = Equilibrium(1e-3, filter="released")
     found["eps 1e-4, released filter"] = Equilibrium(1e-4, filter="released")
     found[f"eps {rate:.1e}, from the rate"] = Equilibrium(rate)
-    for quantile in (0.02, 0.1, 0.25):
+    for quantile in (0.02, 0.05, 0.1):
         found[f"quantile {quantile} of 5 epochs"] = Equilibrium(Calibrated(quantile, follow_rate=False), warm_up=5)
-    found["quantile 0.1, follows the rate"] = Equilibrium(Calibrated(0.1), warm_up=5)
+    found["quantile 0.05, follows the rate"] = Equilibrium(Calibrated(0.05), warm_up=5)
     return found
 
 
@@ -176,7 +176,7 @@ def units(did, seeds, hidden):
     rows = []
     for name, row in did.items():
         counts = np.mean(row["thaws"], axis=0).reshape(len(hidden), 3)
-        cells = ["; ".join(", ".join(f"{value:g}" for value in layer) for layer in counts)]
+        cells = ["; ".join(", ".join(f"{value:.1f}" for value in layer) for layer in counts)]
         if "related" in row:
             middle, low, high = interval([value for value in row["related"] if not math.isnan(value)] or [math.nan])
             cells.append(f"{middle:+.2f} [{low:+.2f}, {high:+.2f}]")

@@ -1,9 +1,11 @@
 """Whole trainings with frozen units: absorption, false freezes, baselines at equal cost, resuming, and refusals."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from standin import count_syncs, device
 
 from recovery.mlp.masks import Masks
 from recovery.pruning import Cost, Data, Method, Model, Task, Training, prune
@@ -262,6 +264,27 @@ def test_both_backends_give_the_same_run(backend, loss, optimiser):
     assert all(np.array_equal(a, b) for a, b in zip(before, model.layers, strict=True))
     assert run.frozen[0].any()
     assert run.message == plain.message
+
+
+def test_updates_do_not_wait_for_a_device():
+    """Synchronisations belong to epochs, not to updates."""
+    model, data = on(SimpleNamespace(put=device), *small(rows=60))
+    counts = []
+    for optimiser in ("sgd", "adam"):
+        for batch in (60, 20, 3):
+            training = dataclasses.replace(SHORT, batch_size=batch, optimiser=optimiser, epochs=3, learning_rate=1e-3)
+            with count_syncs() as found:
+                NEq(Equilibrium(1e-9), training).run(model, data, rng=0)
+            counts.append(sum(found.values()))
+    assert len(set(counts)) == 1
+
+
+def test_no_updates_at_all():
+    model, data = small()
+    run = NEq(training=dataclasses.replace(SHORT, epochs=0)).run(model, data, rng=0)
+    assert run.model == model
+    assert (run.n_epochs, run.total.saved, run.frozen[0].shape) == (0, 0.0, (0, 7))
+    assert not run.frozen_share.any()
 
 
 def test_float32_stays_float32():

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from planted.base import arrays
-from recovery.operators.arithmetic import adjoint
+from recovery.operators.arithmetic import adjoint, is_tall
 
 __all__ = ["Arranged"]
 
@@ -64,6 +64,7 @@ class Arranged:
                 part[..., count:] = 0
         self.masks = None if masks is None else self._moved(masks, self._places)
         self.executed = 0
+        self._work: dict[tuple[str, int], Any] = {}
 
     def targets(self, Y: Any) -> Any:
         """Return targets, shape (n, k), with columns in the order of the outputs."""
@@ -100,7 +101,7 @@ class Arranged:
         -------
         list of (array, array)
             For each layer the gradients of the first columns, shape (a, live), and of their biases, shape (live,);
-            None without units that learn, and for the biases where there are none.
+            None without units that learn, and for the biases where there are none. The next call overwrites them.
 
         Notes
         -----
@@ -115,7 +116,11 @@ class Arranged:
             if count:
                 ours = outward if count == outward.shape[1] else outward[:, :count]
                 self._count(values[level], count)
-                gradient = adjoint(values[level], ours)
+                if is_tall(values[level]):
+                    gradient = adjoint(values[level], ours)
+                else:
+                    gradient = self.work("gradient", level)
+                    self.xp.matmul(values[level].T, ours, out=gradient)
                 if self.masks is not None:
                     gradient *= self.masks[level][:, :count]
                 found[level] = gradient, None if self.biases is None else ours.sum(axis=0)
@@ -125,6 +130,13 @@ class Arranged:
                 outward = outward @ self.layers[level][:width].T
                 outward *= values[level][:, :width] > 0
         return found
+
+    def work(self, purpose: str, level: int) -> Any:
+        """Return work space of the shape of a layer's weights that learn, (a, live), which is used again."""
+        if (purpose, level) not in self._work:
+            layer = self.layers[level]
+            self._work[purpose, level] = self.xp.empty((int(layer.shape[0]), self.live[level]), dtype=layer.dtype)
+        return self._work[purpose, level]
 
     def _count(self, left: Any, columns: int) -> None:
         self.executed += int(left.shape[0]) * int(left.shape[1]) * columns

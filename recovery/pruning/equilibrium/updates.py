@@ -46,8 +46,10 @@ class SGDSteps:
                 if gradient is None:
                     continue
                 part, kept = parts[level][..., :count], network.slots[which][level][..., :count]
+                scratch = network.work("scratch", level) if part.ndim == 2 else xp.empty_like(gradient)
                 if self.weight_decay:
-                    gradient += self.weight_decay * part
+                    xp.multiply(part, self.weight_decay, out=scratch)
+                    gradient += scratch
                 kept *= self.momentum
                 kept += gradient
                 xp.multiply(kept, rate, out=gradient)
@@ -106,13 +108,17 @@ class AdamSteps:
                     continue
                 part = parts[level][..., :count]
                 mean, square = (network.slots[which + shift][level][..., :count] for shift in (0, kinds))
+                scratch = network.work("scratch", level) if part.ndim == 2 else xp.empty_like(gradient)
                 if self.weight_decay:
-                    gradient += self.weight_decay * part
+                    xp.multiply(part, self.weight_decay, out=scratch)
+                    gradient += scratch
                 mean *= first
-                mean += (1.0 - first) * gradient
+                xp.multiply(gradient, 1.0 - first, out=scratch)
+                mean += scratch
                 gradient *= gradient
                 square *= second
-                square += (1.0 - second) * gradient
+                gradient *= 1.0 - second
+                square += gradient
                 xp.sqrt(square, out=gradient)
                 gradient *= factors[level][1]
                 gradient += self.eps
