@@ -172,17 +172,17 @@ def _ticket_ends_nearer(instance: Instance) -> Verdict:
 
 def _task(rng: np.random.Generator) -> Instance:
     """Draw a target task, the weights of a source that is more or less like it, and how many of them stay."""
-    sizes = {"d_range": (2, 8), "n_range": (1, 12), "k_range": (1, 4)}
-    instance = linear_instance(rng, designs=DESIGNS, tall=False, start=True, **sizes)
+    instance = linear_instance(rng, designs=DESIGNS, d_range=(2, 8), n_range=(1, 12), tall=False, start=True)
     x0 = instance.x0 + instance.x * rng.choice([0.0, 0.5, 1.0, 1.0])
     return instance.replace(x0=x0).with_options(kept=int(rng.integers(1, instance.shape[1] + 1)))
 
 
 def _few_samples(rng: np.random.Generator) -> Instance:
     """Draw a task with fewer samples than weights in the mask, and a source that points the same way there."""
-    sizes = {"d_range": (5, 9), "n_range": (1, 4), "k_range": (2, 5)}
     designs = ("gaussian", "toeplitz", "block", "equicorrelated")
-    instance = linear_instance(rng, designs=designs, tall=False, start=True, wild=0.0, **sizes)
+    instance = linear_instance(
+        rng, designs=designs, d_range=(5, 9), n_range=(1, 4), k_range=(2, 5), tall=False, start=True, wild=0.0
+    )
     away = 0.3 * float(np.abs(instance.x).max()) * rng.standard_normal(len(instance.x))
     kept = int(rng.integers(instance.shape[0] + 1, instance.shape[1] + 1))
     return instance.replace(x0=instance.x * rng.uniform(0.3, 2.5) + away).with_options(kept=kept)
