@@ -29,7 +29,7 @@ import linear_lottery.guarantees
 import recovery.guarantees
 from benchmarks.machine import machine, table
 from recovery import GatedOperator, Instance, NoiseLaw
-from recovery.guarantees import failure_rate_bound
+from recovery.guarantees import failure_rate_bound, pruning
 
 CHUNK = 250
 TALL = (1_000, 1_000, 1_000, 10_000, 100_000)
@@ -331,8 +331,8 @@ ORACLES = {
 
 
 def guarantees():
-    """Return the guarantees of both catalogues that can be sampled, by name."""
-    listed = recovery.guarantees.catalogue() + linear_lottery.guarantees.catalogue()
+    """Return the guarantees of all catalogues that can be sampled, by name."""
+    listed = recovery.guarantees.catalogue() + linear_lottery.guarantees.catalogue() + pruning.catalogue()
     return {one.name: one for one in listed if one.sampler is not None}
 
 

@@ -98,10 +98,9 @@ def coalition_shares() -> tuple[Any, Any]:
     m, p = sp.symbols("m p", positive=True)
     whole = sp.binomial(p - 1, m - 1)
     one, two = sp.binomial(p - 2, m - 2), sp.binomial(p - 3, m - 3)
-    return tuple(
-        sp.factor(sp.combsimp(sp.expand_func(sp.gammasimp(part.rewrite(sp.gamma) / whole.rewrite(sp.gamma)))))
-        for part in (one, two)
-    )  # type: ignore[return-value]
+    quotients = (part.rewrite(sp.gamma) / whole.rewrite(sp.gamma) for part in (one, two))
+    first, second = (sp.factor(sp.gammasimp(quotient)) for quotient in quotients)
+    return first, second
 
 
 @cache

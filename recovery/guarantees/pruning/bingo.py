@@ -146,7 +146,10 @@ def _average_forgets(instance: Instance, *, claimed: float | None = None) -> Ver
     found = []
     for changes, scores, probes in _sequences(instance):
         variance = float(np.var(changes))
-        error = 64 * (probes + 4) * EPS * float(np.max(changes)) ** 2
+        largest = float(np.max(changes))
+        error = 64 * (probes + 4) * EPS * largest * largest
+        if not math.isfinite(error):
+            return Verdict.unknown("squares of the changes leave the range of float64")
         seen = float(np.var(scores))
         if claimed is None:
             wanted = bingo.score_variance(variance, probes)
