@@ -386,9 +386,9 @@ def mnist() -> Images:
             "pixels permuted": datasets.class_tasks(data, permute=True, rng=0, dtype="float32"),
         },
         (784, 100, 50),
-        (50, 1000),
+        (100,),
         (0.5, 0.1, 0.02),
-        Training(n_iter=500, learning_rate=2e-3, batch_size=100),
+        Training(n_iter=300, learning_rate=2e-3, batch_size=100),
         Training(n_iter=200, learning_rate=3e-3, batch_size=100),
         "float32",
     )
@@ -409,9 +409,9 @@ def cifar() -> Images:
     every, data = tuple(range(10)), datasets.cifar10()
     source, _ = datasets.class_tasks(grey(data), every, every, dtype="float32")
     goal, _ = datasets.class_tasks(datasets.mnist(), every, every, dtype="float32")
-    steps = Training(n_iter=600, learning_rate=1e-3, batch_size=100)
+    steps = Training(n_iter=300, learning_rate=2e-3, batch_size=100)
     return Images(
-        f"{data.name} in grey to MNIST", {"as it is": (source, goal)}, (784, 100, 50), (50, 1000), (0.5, 0.1, 0.02),
+        f"{data.name} in grey to MNIST", {"as it is": (source, goal)}, (784, 100, 50), (100,), (0.5, 0.1, 0.02),
         steps, Training(n_iter=200, learning_rate=3e-3, batch_size=100), "float32",
     )  # fmt: skip
 
