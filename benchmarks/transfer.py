@@ -2,24 +2,29 @@
 
 Run from the repository root::
 
-    python -m benchmarks.transfer                          # all planted tasks and digits, few seeds: under a minute
+    python -m benchmarks.transfer                          # planted tasks and digits, few seeds: under a minute
     python -m benchmarks.transfer linear --seeds 200       # linear models beside the closed form
-    python -m benchmarks.transfer networks --seeds 10      # two-layer ReLU networks
-    python -m benchmarks.transfer digits --seeds 20        # digits 0-4 to 5-9, and with permuted pixels
-    python -m benchmarks.transfer mnist --seeds 5          # the same for MNIST, which has to be there
-    python -m benchmarks.transfer cifar --seeds 3          # CIFAR-10, or the sample of it, in grey to MNIST
+    python -m benchmarks.transfer networks --seeds 5       # two-layer ReLU networks
+    python -m benchmarks.transfer digits --seeds 5         # digits 0-4 to 5-9, and with permuted pixels
+    python -m benchmarks.transfer mnist --seeds 2          # the same for MNIST, which has to be there
+    python -m benchmarks.transfer cifar --seeds 1          # CIFAR-10, or the sample of it, in grey to MNIST
+
+With ``--out rows.jsonl`` each seed is a line of a file, and seeds that are there are not made again; after ``--limit``
+seconds no seed is begun.
 
 Masks come from the source by magnitude, a fifth of the hidden weights a round, or in one shot, and are put on the
 weights that the dense source training ended with ("source"), on those before it ("initial"), or on random ones. Numbers
 are means over seeds with 95 % intervals. Linear and ReLU tasks: squared error over the variance of the target. Images:
-accuracy on the target's test images, in %.
+accuracy on the target's test images, in %; heads on frozen features are trained on standardised features.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,10 +34,9 @@ import planted
 from benchmarks.machine import table
 from paper_repro.experiments.intervals import mean_interval
 from planted import datasets
-from planted.base import arrays
 from recovery import pruning
 from recovery.mlp.masks import Masks
-from recovery.pruning import Data, Model, OneShot, Ticket, Trained, Training, Trains
+from recovery.pruning import Data, FrozenFeatures, Model, OneShot, Ticket, Trained, Training, Trains
 from recovery.pruning.closed_forms.transfer import expected_error, training_limit
 
 __all__ = ["main"]
@@ -75,63 +79,35 @@ def shown(values: Any, digits: int = 3) -> str:
     if len(values) < 2:
         return f"{float(values[0]):.{digits}g}"
     low, high = mean_interval(values) or (0.0, 0.0)
-    return f"{(low + high) / 2:.{digits}g} ± {(high - low) / 2:.1g}"
+    return f"{(low + high) / 2:.{digits}g} ± {(high - low) / 2:.2g}"
 
 
-def linear(seeds: int, draws: int, sizes: tuple[int, ...] = (20, 36, 60, 400)) -> None:
-    """Print errors of linear models beside the closed form, and the ratios of random mask to ticket."""
-    p, s, kept, n_source, names = 200, 20, 40, 180, tuple(ARMS)
-    seen: dict[Any, list[float]] = {}
-    told: dict[Any, list[float]] = {}
-    for seed in range(seeds):
-        start = Model.draw((p, 1), initialisation=0.05, scalar=True, rng=stream(seed, 1))
-        ticket = None
-        for overlap in OVERLAPS:
-            pair = planted.task_pair(p, s, overlap, n_source=n_source, n_target=1, rng=stream(seed, 0))
-            if ticket is None:  # the source is the same at all overlaps
-                source = (pair.X_source, pair.y_source)
-                ticket = pruning.find_ticket(start, source, sparsity=kept, schedule=OneShot(), training=Limit())
-            for name in names:
-                told_here = terms(ticket, name, pair.target, stream(seed, 3))
-                for n in sizes:
-                    told.setdefault((overlap, n, name), []).append(expected_error(n, *told_here) / s)
-                    for draw in range(draws):
-                        X = stream(seed, 2, n, draw).standard_normal((n, p))
-                        found = ticket.transfer(
-                            (X, X @ pair.target), **ARMS[name], training=Limit(), rng=stream(seed, 3)
-                        )
-                        error = float(((found.model.layers[0] - pair.target) ** 2).sum()) / s
-                        seen.setdefault((overlap, n, name), []).append(error)
-    rows = []
+P, RELEVANT, KEPT, N_SOURCE, N_TARGET, DRAWS = 200, 20, 40, 180, (20, 36, 60, 400), 3
+"""Of the linear tasks; each seed has so many draws of the target's samples."""
+
+
+def linear(seed: int) -> dict[str, float]:
+    """Return the errors of linear models, and what the closed form expects."""
+    found = {}
+    start = Model.draw((P, 1), initialisation=0.05, scalar=True, rng=stream(seed, 1))
+    ticket = None
     for overlap in OVERLAPS:
-        for n in sizes:
-            rows.append([overlap, n])
-            for name in names:
-                mine = np.reshape(seen[overlap, n, name], (seeds, draws)).mean(axis=1)
-                rows[-1].append(f"{shown(mine)} ({np.mean(told[overlap, n, name]):.3g})")
-    print(
-        f"p={p}, s={s}, |m|={kept}, n_source={n_source}, no noise; mean (closed form), {seeds} seeds, {draws} draw(s)\n"
-    )
-    print(table(["overlap", "n_target", *names], rows), "\n")
-    checks = []
-    for n in sizes:
-        keys = [key for key in seen if key[1] == n and "dense" not in key[2] and np.mean(told[key]) > 1e-9]
-        off = [abs(np.mean(seen[key]) / np.mean(told[key]) - 1) for key in keys]
-        middle = [np.median(np.reshape(seen[key], (seeds, draws)) / np.array(told[key])[:, None]) for key in keys]
-        checks.append([n, f"{100 * max(off):.1f} %", f"{min(middle):.2f} to {max(middle):.2f}"])
-    print(table(["n_target", "largest deviation of a mean", "medians of error / closed form"], checks), "\n")
-    rows = []
-    for n in sizes:
-        for overlap in OVERLAPS:
-            control = np.mean(seen[overlap, n, "random mask, initial"])
-            rows.append(
-                [n, overlap]
-                + [
-                    f"{control / max(np.mean(seen[overlap, n, f'ticket, {start}']), 1e-30):.3g}"
-                    for start in ("source", "initial")
-                ]
-            )
-    print(table(["n_target", "overlap", "random mask / ticket, source", "random mask / ticket, initial"], rows), "\n")
+        pair = planted.task_pair(P, RELEVANT, overlap, n_source=N_SOURCE, n_target=1, rng=stream(seed, 0))
+        if ticket is None:  # the source is the same at all overlaps
+            source = (pair.X_source, pair.y_source)
+            ticket = pruning.find_ticket(start, source, sparsity=KEPT, schedule=OneShot(), training=Limit())
+        for name in ARMS:
+            told = terms(ticket, name, pair.target, stream(seed, 3))
+            for n in N_TARGET:
+                found[f"{overlap}|{n}|{name}|form"] = expected_error(n, *told) / RELEVANT
+                if "dense" in name and n >= P:
+                    continue  # the error is 0 whatever the start
+                for draw in range(DRAWS if n < 2 * KEPT else 1):
+                    X = stream(seed, 2, n, draw).standard_normal((n, P))
+                    end = ticket.transfer((X, X @ pair.target), **ARMS[name], training=Limit(), rng=stream(seed, 3))
+                    error = float(((end.model.layers[0] - pair.target) ** 2).sum())
+                    found[f"{overlap}|{n}|{name}|{draw}"] = error / RELEVANT
+    return found
 
 
 def terms(ticket: Ticket, name: str, truth: Any, rng: np.random.Generator) -> tuple[int, float, float]:
@@ -142,56 +118,101 @@ def terms(ticket: Ticket, name: str, truth: Any, rng: np.random.Generator) -> tu
     return int(mask.sum()), float((truth[~mask] ** 2).sum()), float((away[mask] ** 2).sum())
 
 
-def networks(seeds: int, overlaps: tuple[float, ...] = (0.0, 0.5, 1.0)) -> None:
-    """Print errors of two-layer ReLU networks against overlap."""
-    d, relevant, hidden, n_target = 40, 6, 20, 150
-    steps = Training(n_iter=1500, learning_rate=1e-2, schedule="cosine")
-    names, seen = tuple(ARMS), {}
+def show_linear(rows: list[dict[str, float]]) -> None:
+    """Print the errors beside the closed form, and the ratios of random mask to ticket."""
+
+    def seen(overlap: float, n: int, name: str) -> np.ndarray:
+        """Return errors, a row a seed."""
+        keys = [f"{overlap}|{n}|{name}|{draw}" for draw in range(DRAWS)]
+        return np.array([[row[key] for key in keys if key in row] for row in rows])
+
+    def told(overlap: float, n: int, name: str) -> np.ndarray:
+        return np.array([row[f"{overlap}|{n}|{name}|form"] for row in rows])
+
+    print(f"p={P}, s={RELEVANT}, |m|={KEPT}, n_source={N_SOURCE}, no noise; mean (closed form)\n")
+    cells = [
+        [
+            overlap,
+            n,
+            *(
+                f"{shown(seen(overlap, n, name).mean(axis=1))} ({told(overlap, n, name).mean():.3g})"
+                if n < P or "dense" not in name
+                else "0"
+                for name in ARMS
+            ),
+        ]
+        for overlap in OVERLAPS
+        for n in N_TARGET
+    ]
+    print(table(["overlap", "n_target", *ARMS], cells), "\n")
+    checks = []
+    for n in N_TARGET:
+        names = [name for name in ARMS if n < P or "dense" not in name]
+        pairs = [(seen(overlap, n, name), told(overlap, n, name)) for overlap in OVERLAPS for name in names]
+        pairs = [(errors, form) for errors, form in pairs if form.mean() > 1e-9]
+        off = [abs(errors.mean() / form.mean() - 1) for errors, form in pairs]
+        wide = [errors.mean(axis=1).std() / len(rows) ** 0.5 / form.mean() for errors, form in pairs]
+        middle = [np.median(errors / form[:, None]) for errors, form in pairs]
+        worst = int(np.argmax(off))
+        checks.append(
+            [n, f"{100 * off[worst]:.1f} %", f"{100 * wide[worst]:.1f} %", f"{min(middle):.2f} to {max(middle):.2f}"]
+        )
+    header = ["n_target", "largest deviation of a mean", "standard error of this mean", "medians of error / form"]
+    print(table(header, checks), "\n")
+    ratios = []
+    for n in N_TARGET:
+        for overlap in OVERLAPS:
+            control = seen(overlap, n, "random mask, initial").mean()
+            means = [seen(overlap, n, f"ticket, {start}").mean() for start in ("source", "initial")]
+            ratios.append([n, overlap, *(f"{control / mean:.3g}" if mean > 1e-20 else "exact" for mean in means)])
+    print(table(["n_target", "overlap", "random mask / ticket, source", "random mask / ticket, initial"], ratios), "\n")
+
+
+INPUTS, RELU_RELEVANT, HIDDEN, FEW = 40, 6, 20, 150
+RELU_OVERLAPS = (0.0, 0.5, 1.0)
+
+
+def networks(seed: int) -> dict[str, float]:
+    """Return errors of two-layer ReLU networks."""
+    found: dict[str, float] = {}
+    steps = Training(n_iter=1000, learning_rate=1e-2, schedule="cosine")
+    ticket = None
     for shared in ("weights", "inputs"):
-        for seed in range(seeds):
-            ticket = None
-            for overlap in overlaps:
-                pair = planted.task_pair(
-                    d,
-                    relevant,
-                    overlap,
-                    n_source=1500,
-                    n_target=n_target,
-                    n_test=2000,
-                    n_neurons=5,
-                    shared=shared,
+        for overlap in RELU_OVERLAPS:
+            sizes = {"n_source": 1000, "n_target": FEW, "n_test": 2000, "n_neurons": 5}
+            pair = planted.task_pair(INPUTS, RELU_RELEVANT, overlap, **sizes, shared=shared, rng=seed)
+            if ticket is None:  # the source is the same in all pairs
+                start = Model.draw(
+                    (INPUTS, HIDDEN, 1), initialisation=0.1 / INPUTS**0.5, scalar=True, rng=stream(seed, 1)
+                )
+                ticket = pruning.find_ticket(
+                    start,
+                    (pair.X_source, pair.y_source),
+                    sparsity=RELU_RELEVANT / INPUTS,
+                    schedule=pruning.Rounds(0.4),
+                    training=steps,
                     rng=seed,
                 )
-                if ticket is None:
-                    start = Model.draw((d, hidden, 1), initialisation=0.1 / d**0.5, scalar=True, rng=stream(seed, 1))
-                    ticket = pruning.find_ticket(
-                        start,
-                        (pair.X_source, pair.y_source),
-                        sparsity=0.15,  # the base rate of the relevant inputs
-                        schedule=pruning.Rounds(0.4),
-                        training=steps,
-                        rng=seed,
-                    )
-                target = Data(pair.X_target, pair.y_target, pair.X_test, pair.y_test)
-                for name in names:
-                    found = ticket.transfer(target, **ARMS[name], training=steps, rng=seed)
-                    seen.setdefault((shared, overlap, name), []).append(found.error)
-            kept = arrays.to_numpy(ticket.masks.layers[0])
-            right = np.zeros(d, dtype=bool)
-            right[pair.source_inputs] = True
-            seen.setdefault((shared, "right"), []).append(kept[right].sum() / kept.sum())
-    print(
-        f"d={d}, {relevant} relevant inputs, {hidden} hidden units, 15 % of the hidden weights, n_target={n_target}\n"
-    )
-    rows = [
-        [shared, overlap, *(shown(seen[shared, overlap, name], 2) for name in names)]
+                kept = ticket.masks.layers[0]
+                found["right"] = float(kept[pair.source_inputs].sum() / kept.sum())
+            target = Data(pair.X_target, pair.y_target, pair.X_test, pair.y_test)
+            for name in ARMS:
+                end = ticket.transfer(target, **ARMS[name], training=steps, rng=seed)
+                found[f"{shared}|{overlap}|{name}"] = end.error
+    return found
+
+
+def show_networks(rows: list[dict[str, float]]) -> None:
+    """Print errors against overlap."""
+    kept = f"{100 * RELU_RELEVANT / INPUTS:.0f} %"
+    print(f"{INPUTS}-{HIDDEN}-1, {RELU_RELEVANT} relevant inputs, {kept} of the hidden weights, n_target={FEW}\n")
+    cells = [
+        [shared, overlap, *(shown([row[f"{shared}|{overlap}|{name}"] for row in rows], 2) for name in ARMS)]
         for shared in ("weights", "inputs")
-        for overlap in overlaps
+        for overlap in RELU_OVERLAPS
     ]
-    print(table(["shared", "overlap", *names], rows), "\n")
-    print(
-        f"Share of kept first-layer weights at relevant inputs: {shown(seen['weights', 'right'], 2)}; by chance 0.15.\n"
-    )
+    print(table(["shared", "overlap", *ARMS], cells), "\n")
+    print(f"Share of kept weights at relevant inputs: {shown([row['right'] for row in rows], 2)}; by chance 0.15.\n")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -245,82 +266,100 @@ def stops(levels: tuple[float, ...]) -> Any:
     return counts
 
 
-HEADS: dict[str, dict[str, Any]] = {
-    "all trained": {"head": ()},
-    "frozen, linear head": {"head": (), "features": "frozen"},
-    "frozen, two-layer head": {"head": (50,), "features": "frozen"},
+HEADS: dict[str, tuple[tuple[int, ...], bool]] = {
+    # hidden widths of the new head, and whether the features are frozen
+    "all trained": ((), False),
+    "frozen, linear head": ((), True),
+    "frozen, two-layer head": ((50,), True),
 }
 
 
-def images(task: Images, seeds: int) -> None:
-    """Print accuracies against sparsity for the ways to transfer."""
-    seen: dict[Any, list[float]] = {}
-    first = next(iter(task.pairs.values()))
-    outputs = len(first[0].classes)
-    for seed in range(seeds):
-        start = Model.draw(
-            (*task.widths, outputs), bias=True, loss="cross_entropy", rng=stream(seed, 1), dtype=task.dtype
-        )
-        source = Data(first[0].x_train, first[0].y_train)
-        ticket = pruning.find_ticket(
-            start, source, sparsity=min(task.levels), schedule=stops(task.levels), training=task.source_steps, rng=seed
-        )
-        right = ticket.trained(first[0].x_test).argmax(axis=1) == first[0].y_test
-        seen.setdefault("source", []).append(100 * float(right.mean()))
-        for kind, (_, goal) in task.pairs.items():
-            for count in task.counts:
-                target = few(goal, count, stream(seed, 2))
-                for way, options in HEADS.items():
-                    for origin in ("source", "initial"):
-                        found = ticket.transfer(
-                            target, start=origin, mask="all", **options, training=task.target_steps, rng=seed
-                        )
-                        seen.setdefault((kind, count, way, 1.0, f"dense, {origin}"), []).append(100 * found.accuracy)
-                    for level in task.levels:
-                        tickets = {"ticket": at_level(ticket, level, False), "one-shot": at_level(ticket, level, True)}
-                        arms = [("ticket", origin, "ticket") for origin in ("source", "initial", "random")]
-                        arms += [("one-shot", origin, "ticket") for origin in ("source", "initial")]
-                        arms += [("ticket", "source", "random"), ("ticket", "initial", "random")]
-                        for which, origin, mask in arms:
-                            found = tickets[which].transfer(
-                                target, start=origin, mask=mask, **options, training=task.target_steps, rng=seed
-                            )
-                            name = f"{'random mask' if mask == 'random' else which}, {origin}"
-                            seen.setdefault((kind, count, way, level, name), []).append(100 * found.accuracy)
-                for name, widths in (("linear in pixels", ()), ("two-layer net, 50 units", (50,))):
-                    plain = Model.draw(
-                        (task.widths[0], *widths, len(goal.classes)),
-                        bias=True, loss="cross_entropy", rng=stream(seed, 3), dtype=task.dtype,
-                    )  # fmt: skip
-                    found = Ticket(Masks.full(plain.layers), plain, plain).transfer(
-                        target, training=task.target_steps, rng=seed
-                    )
-                    seen.setdefault((kind, count, name), []).append(100 * found.accuracy)
-    hidden = "-".join(map(str, task.widths))
-    print(f"{task.name}, {hidden}-{outputs}: accuracy on the source {shown(seen['source'])} %; {seeds} seed(s)\n")
-    arms = (
-        "ticket, source", "ticket, initial", "ticket, random", "one-shot, source", "one-shot, initial",
-        "random mask, source", "random mask, initial",
-    )  # fmt: skip
+TRANSFERS = {
+    "ticket, source": ("ticket", {"start": "source"}),
+    "ticket, initial": ("ticket", {"start": "initial"}),
+    "ticket, random": ("ticket", {"start": "random"}),
+    "one-shot, source": ("one-shot", {"start": "source"}),
+    "random mask, source": ("ticket", {"start": "source", "mask": "random"}),
+    "random mask, initial": ("ticket", {"start": "initial", "mask": "random"}),
+}
+DIFFERENCES = {
+    "weights of the source - initial": ("ticket, source", "ticket, initial"),
+    "initial - random weights": ("ticket, initial", "ticket, random"),
+    "ticket - random mask (source)": ("ticket, source", "random mask, source"),
+    "ticket - random mask (initial)": ("ticket, initial", "random mask, initial"),
+    "iterative - one-shot mask": ("ticket, source", "one-shot, source"),
+}
+PLAIN = {"linear in pixels": (), "two layers, 50 units": (50,)}
+
+
+def images(task: Images, seed: int) -> dict[str, float]:
+    """Return accuracies for the ways to transfer."""
+    found: dict[str, float] = {}
+    first = next(iter(task.pairs.values()))[0]
+    start = Model.draw(
+        (*task.widths, len(first.classes)), bias=True, loss="cross_entropy", rng=stream(seed, 1), dtype=task.dtype
+    )
+    source = Data(first.x_train, first.y_train)
+    ticket = pruning.find_ticket(
+        start, source, sparsity=min(task.levels), schedule=stops(task.levels), training=task.source_steps, rng=seed
+    )
+    found["source"] = 100 * float((ticket.trained(first.x_test).argmax(axis=1) == first.y_test).mean())
+    for kind, (_, goal) in task.pairs.items():
+        for count in task.counts:
+            target, steps = few(goal, count, stream(seed, 2)), task.target_steps
+            for way, (head, frozen) in HEADS.items():
+                training = FrozenFeatures(steps, len(head) + 1, standardise=True) if frozen else steps
+                options = {"head": head, "training": training, "rng": seed}
+                for origin in ("source", "initial"):
+                    end = ticket.transfer(target, start=origin, mask="all", **options)
+                    found[f"{kind}|{count}|{way}|dense, {origin}"] = 100 * end.accuracy
+                for level in task.levels:
+                    tickets = {"ticket": at_level(ticket, level, False), "one-shot": at_level(ticket, level, True)}
+                    for name, (which, arm) in TRANSFERS.items():
+                        end = tickets[which].transfer(target, **arm, **options)
+                        found[f"{kind}|{count}|{way}|{level}|{name}"] = 100 * end.accuracy
+            for name, widths in PLAIN.items():
+                new = Model.draw(
+                    (task.widths[0], *widths, len(goal.classes)),
+                    bias=True, loss="cross_entropy", rng=stream(seed, 3), dtype=task.dtype,
+                )  # fmt: skip
+                end = Ticket(Masks.full(new.layers), new, new).transfer(target, training=steps, rng=seed)
+                found[f"{kind}|{count}|{name}"] = 100 * end.accuracy
+    return found
+
+
+def show_images(task: Images, rows: list[dict[str, float]]) -> None:
+    """Print accuracies against sparsity."""
+
+    def cell(*parts: object) -> str:
+        key = "|".join(map(str, parts))
+        return shown([row[key] for row in rows])
+
+    print(f"{task.name}, hidden layers {task.widths[1:]}: accuracy on the source {cell('source')} %\n")
     for kind in task.pairs:
         for count in task.counts:
-            dense = "; ".join(
-                f"{way}: {' / '.join(shown(seen[kind, count, way, 1.0, f'dense, {o}']) for o in ('source', 'initial'))}"
-                for way in HEADS
-            )
-            plain = ", ".join(
-                f"{name} {shown(seen[kind, count, name])}" for name in ("linear in pixels", "two-layer net, 50 units")
-            )
-            print(
-                f"**{kind}, {count} target images.** Dense network from source / initial: {dense}. "
-                f"No transfer: {plain}.\n"
-            )
-            rows = [
-                [way, f"{100 * level:g} %", *(shown(seen[kind, count, way, level, arm]) for arm in arms)]
-                for way in HEADS
-                for level in task.levels
-            ]
-            print(table(["trained", "left", *arms], rows), "\n")
+            plain = ", ".join(f"{name} {cell(kind, count, name)}" for name in PLAIN)
+            print(f"**{kind}, {count} target images.** No transfer: {plain}.\n")
+            cells = []
+            for way in HEADS:
+                dense = {name: cell(kind, count, way, f"dense, {name}") for name in ("source", "initial")}
+                cells.append([way, "100 %", dense["source"], dense["initial"], "", "", "", ""])
+                cells += [
+                    [way, f"{100 * level:g} %", *(cell(kind, count, way, level, name) for name in TRANSFERS)]
+                    for level in task.levels
+                ]
+            print(table(["trained", "left", *TRANSFERS], cells), "\n")
+            if len(rows) > 1:
+                cells = []
+                for way in HEADS:
+                    for level in task.levels:
+                        start = f"{kind}|{count}|{way}|{level}|"
+                        pairs = [
+                            [row[start + one] - row[start + two] for row in rows] for one, two in DIFFERENCES.values()
+                        ]
+                        cells.append([way, f"{100 * level:g} %", *map(shown, pairs)])
+                print("Differences, seed by seed:\n")
+                print(table(["trained", "left", *DIFFERENCES], cells), "\n")
 
 
 def digits() -> Images:
@@ -329,11 +368,11 @@ def digits() -> Images:
     return Images(
         "scikit-learn digits 0-4 to 5-9",
         {"as it is": datasets.class_tasks(data), "pixels permuted": datasets.class_tasks(data, permute=True, rng=0)},
-        (64, 100, 50),
+        (64, 100),
         (20, 700),
         (0.5, 0.2, 0.05, 0.02),
-        Training(n_iter=300, learning_rate=3e-3, batch_size=64),
-        Training(n_iter=300, learning_rate=3e-3, batch_size=64),
+        Training(n_iter=200, learning_rate=3e-3, batch_size=64),
+        Training(n_iter=200, learning_rate=3e-3, batch_size=64),
     )
 
 
@@ -347,10 +386,10 @@ def mnist() -> Images:
             "pixels permuted": datasets.class_tasks(data, permute=True, rng=0, dtype="float32"),
         },
         (784, 100, 50),
-        (50, 1000),
-        (0.5, 0.2, 0.05, 0.02),
-        Training(n_iter=600, learning_rate=2e-3, batch_size=100),
+        (100,),
+        (0.5, 0.1, 0.02),
         Training(n_iter=300, learning_rate=2e-3, batch_size=100),
+        Training(n_iter=200, learning_rate=3e-3, batch_size=100),
         "float32",
     )
 
@@ -370,35 +409,51 @@ def cifar() -> Images:
     every, data = tuple(range(10)), datasets.cifar10()
     source, _ = datasets.class_tasks(grey(data), every, every, dtype="float32")
     goal, _ = datasets.class_tasks(datasets.mnist(), every, every, dtype="float32")
-    steps = Training(n_iter=600, learning_rate=1e-3, batch_size=100)
+    steps = Training(n_iter=300, learning_rate=2e-3, batch_size=100)
     return Images(
-        f"{data.name} in grey to MNIST", {"as it is": (source, goal)}, (784, 100, 50), (50, 1000), (0.5, 0.2, 0.05),
-        steps, Training(n_iter=300, learning_rate=2e-3, batch_size=100), "float32",
+        f"{data.name} in grey to MNIST", {"as it is": (source, goal)}, (784, 100, 50), (100,), (0.5, 0.1, 0.02),
+        steps, Training(n_iter=200, learning_rate=3e-3, batch_size=100), "float32",
     )  # fmt: skip
 
 
 IMAGES = {"digits": digits, "mnist": mnist, "cifar": cifar}
-DEFAULT = {"linear": 20, "networks": 1, "digits": 2}
+DEFAULT = {"linear": 20, "networks": 1, "digits": 1}
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", choices=["linear", "networks", *IMAGES, []])
+    parser.add_argument("what", nargs="*", help="linear, networks, digits, mnist, cifar; by default the first three")
     parser.add_argument("--seeds", type=int, help="by default few")
-    parser.add_argument("--draws", type=int, default=1, help="draws of a linear target task for each seed")
+    parser.add_argument("--out", type=Path, help="file of rows that are there, and will be")
+    parser.add_argument("--limit", type=float, default=float("inf"), help="seconds after which no seed is begun")
     options = parser.parse_args(arguments)
-    with threadpool_limits(1):
-        for what in options.what or DEFAULT:
-            seeds, begin = options.seeds or DEFAULT.get(what, 1), time.process_time()
-            print(f"### {what}\n")
-            if what == "linear":
-                linear(seeds, options.draws)
-            elif what == "networks":
-                networks(seeds)
-            else:
-                images(IMAGES[what](), seeds)
-            print(f"{time.process_time() - begin:.0f} s of a processor.\n", flush=True)
+    begin = time.perf_counter()
+    for what in options.what or DEFAULT:
+        if what not in ("linear", "networks", *IMAGES):
+            parser.error(f"{what!r} is not known; expected linear, networks, digits, mnist or cifar")
+        task = IMAGES[what]() if what in IMAGES else None
+        rows = {}
+        if options.out is not None and options.out.exists():
+            lines = [json.loads(line) for line in options.out.read_text().splitlines()]
+            rows = {line["seed"]: line["found"] for line in lines if line["what"] == what}
+        for seed in range(options.seeds or DEFAULT.get(what, 1)):
+            if seed in rows or (rows and time.perf_counter() - begin > options.limit):
+                continue
+            with threadpool_limits(1):
+                if task is not None:
+                    rows[seed] = images(task, seed)
+                else:
+                    rows[seed] = linear(seed) if what == "linear" else networks(seed)
+            if options.out is not None:
+                with options.out.open("a") as file:
+                    file.write(json.dumps({"what": what, "seed": seed, "found": rows[seed]}) + "\n")
+        print(f"### {what}, {len(rows)} seed(s)\n")
+        found = [rows[seed] for seed in sorted(rows)]
+        if task is not None:
+            show_images(task, found)
+        else:
+            (show_linear if what == "linear" else show_networks)(found)
 
 
 if __name__ == "__main__":
