@@ -29,7 +29,7 @@ def size(summary: dict[str, Any]) -> tuple[float, float]:
 
 def layout(figure: Any, count: int) -> list[Any]:
     """Return the axes of the panels, row by row."""
-    return list(figure.subplots(count // 3, 3, squeeze=False, sharey=True).ravel())
+    return list(figure.subplots(count // 3, 3, squeeze=False, sharey="row").ravel())
 
 
 def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
@@ -44,14 +44,17 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
             _updates(panel, row["steps"], last)
         _samples(samples, row, last)
         points.set_ylabel(f"{NAMES[row['kind']]}\nAUC, first layer")
+        low = min(value for found in row["curves"].values() for value in found["mean"])
         for panel in (points, paths, samples):
             panel.axhline(0.5, color="0.6", linewidth=0.6, zorder=0)
-            panel.set_ylim(-0.04, 1.04)
+            panel.set_ylim(min(-0.04, low) if low < 0.2 else 0.29, 1.04)
         if number == 0:
-            points.set_title("criteria that see one point")
-            paths.set_title("moving masks, criteria of the path")
-            samples.set_title("over samples: at the start, at the end")
-    legend_below(axes, own, 4)
+            points.set_title("criteria of one point")
+            paths.set_title("moving masks; criteria of the path")
+            samples.set_title("over samples")
+    legend_below([axis for axis in axes if axis not in axes[2::3]], own, 4)
+    handles, texts = axes[2].get_legend_handles_labels()
+    axes[2].legend(handles, texts, loc="center", bbox_to_anchor=(0.62, 0.26))
 
 
 def _updates(panel: Any, steps: list[int], last: bool) -> None:
@@ -67,13 +70,16 @@ def _updates(panel: Any, steps: list[int], last: bool) -> None:
 
 
 def _samples(panel: Any, row: dict[str, Any], last: bool) -> None:
+    """Draw the ends of training, solid, and its start, dotted with hollow markers."""
     for name, ends in row["over"].items():
         colour, marker, _ = LOOK[name]
         curve(panel, row["sizes"], ends["end"], (colour, marker, "-"))
         curve(panel, row["sizes"], ends["start"], (colour, marker, ":"), markerfacecolor="white", markeredgecolor=colour, markeredgewidth=0.7)
+    for dashes, text in (("-", "at the end"), (":", "at the start")):
+        panel.plot([], [], color="0.3", linestyle=dashes, linewidth=1.1, label=text)
     panel.set_xscale("log")
     panel.xaxis.set_major_locator(FixedLocator(row["sizes"]))
     panel.xaxis.set_minor_locator(NullLocator())
     panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     panel.tick_params(axis="x", labelsize=6)
-    panel.set_xlabel("samples n (dotted, hollow: at the start)" if last else "")
+    panel.set_xlabel("samples n" if last else "")

@@ -227,9 +227,9 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
             rows.append(row)
     columns = ["model", "n", "seeds", "criterion", "AUC at the start", "AUC after 1/10 of training", "AUC at the end"]
     return {
-        "subtitle": "share of pairs in which a weight that matters ranks above one that does not; "
-        + "; ".join(f"{KINDS[row['kind']]}: {row['seeds']} seeds" for row in rows)
-        + "; bands: 95 %",
+        "subtitle": "AUC: how often a weight that matters ranks above one that does not; "
+        + " and ".join(f"{row['seeds']}" for row in rows)
+        + " seeds; bands: 95 %",
         "rows": rows,
         "labels": LABELS,
         "notes": [
