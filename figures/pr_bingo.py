@@ -49,8 +49,9 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
         _relu(relu, summary)
     for panel in (linear, relu):
         panel.axhline(0.5, color="0.6", linewidth=0.6, zorder=0)
-        panel.set_ylim(-0.03, 1.05)
         panel.set_ylabel("AUC of the planted weights")
+    linear.set_ylim(-0.03, 1.05)
+    relu.set_ylim(0.35, 0.85)
     variance.set_title("variance of the scores")
     linear.set_title("linear model")
     relu.set_title("two-layer ReLU classifier")
@@ -68,6 +69,7 @@ def _variance(panel: Any, summary: dict[str, Any]) -> None:
         panel.plot(marks, part["exact"][name], color=LOOK[name][0], linewidth=1.0)
     top, last = part["exact"]["printed"][-1], marks[-1]
     small = {"fontsize": 6.8, "ha": "right"}
+    panel.text(last, 1.25, "markers: measured; lines: exact", color="0.3", va="center", **small)
     panel.text(last, 1.12 * top, "published average: σ²/3", color=LOOK["printed"][0], va="bottom", **small)
     panel.text(last, 0.40 / last * 2, "running mean: σ²/N", color=LOOK["running-mean"][0], va="top", **small)
     panel.set_xscale("log", base=2)

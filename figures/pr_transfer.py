@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
     """Draw markers with bands, and lines: closed forms where there are any, else through the markers."""
     for number, (panel, one) in enumerate(zip(axes, summary["panels"], strict=True)):
         for name, look in LOOK.items():
-            _curve(panel, one, name, look, summary["labels"][name])
+            _curve(panel, one, name, look, re.sub("(θ)_(.)", r"$\\theta_\2$", summary["labels"][name]))
         panel.set_yscale("log")
         panel.set_ylim(0.7 * FLOOR, 6.0)
         panel.yaxis.set_major_locator(FixedLocator([FLOOR, 0.01, 0.1, 1.0]))
@@ -53,7 +54,7 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
         panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: "≤ .001" if value <= FLOOR else f"{value:g}"))
         panel.set_xticks([0, 0.5, 1])
         relation = "<" if one["n"] < one["size"] else ">"
-        panel.set_title(f"n_T = {one['n']} {relation} {one['size']} weights kept")
+        panel.set_title(f"$n_T$ = {one['n']} {relation} {one['size']} weights kept")
         if number % 3 == 0:
             panel.set_ylabel(f"{NAMES[one['kind']]}\nerror on the target")
         if number >= len(axes) - 3:

@@ -361,16 +361,22 @@ def claims(parts: dict[str, list[Record]]) -> list[Claim]:
             [("factor", ratio, 2.0)],
             data,
         ),
-        sided(
-            "BINGO, project proposal",
-            "Resetting weights to their initial values tells more than setting them to zero.",
-            "for each initialisation of the linear model and for the ReLU classifier, the share of seeds in which the "
-            "AUC of the running mean is higher with resets than with zeros is more than half; ties count half",
-            [
-                (name, at("running-mean", part, scale), at("running-mean-zero", part, scale))
-                for name, part, scale in settings
-            ],
-            data,
+        *(
+            sided(
+                "BINGO, project proposal",
+                f"Resetting weights to their initial values tells more than setting them to zero: {words}.",
+                f"{each}the AUC of the running mean is higher with resets than with zeros is more than half; ties count half",
+                [
+                    (name, at("running-mean", kind, scale), at("running-mean-zero", kind, scale))
+                    for name, kind, scale in settings
+                    if kind == part
+                ],
+                data,
+            )
+            for part, words, each in (
+                ("linear", "linear models", "for each initialisation, the share of seeds in which "),
+                ("relu", "ReLU classifiers", "with most probes, the share of seeds in which "),
+            )
         ),
     ]
 

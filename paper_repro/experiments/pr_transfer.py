@@ -73,7 +73,7 @@ class TransferPreset:
 
     linear: int
     relu: int
-    linear_overlaps: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+    linear_overlaps: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)
     relu_overlaps: tuple[float, ...] = (0.0, 1 / 3, 2 / 3, 1.0)
 
 
@@ -282,7 +282,7 @@ def claims(records: Sequence[Record]) -> list[Claim]:
             data,
             margin=-MARGIN,
         )
-        for overlap, words in ((1.0, "(equal tasks)"), (0.6, "(tasks that share 3/5 or 2/3 of their inputs)"))
+        for overlap, words in ((1.0, "(equal tasks)"), (0.7, "(tasks that share 2/3 or 3/4 of their inputs)"))
     ]
     late = f"{each}the error from θ_0 is above that from θ_S by more than {MARGIN:g} is more than half"
     found += [
