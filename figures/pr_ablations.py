@@ -11,7 +11,11 @@ from figures.style import COLOURS, WIDTH
 __all__ = ["draw", "layout", "panels", "size"]
 
 NAMES = {"linear": "linear", "relu": "ReLU"}
-PALETTE = ("black", *(COLOURS[name] for name in ("blue", "orange", "green", "purple", "yellow", "blue")), COLOURS["grey"])
+PALETTE = (
+    "black",
+    *(COLOURS[name] for name in ("blue", "orange", "green", "purple", "yellow", "blue")),
+    COLOURS["grey"],
+)
 """A colour for each group of rows."""
 
 
@@ -43,7 +47,9 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
         right.set_title(f"{NAMES[model['kind']]}: mask")
         right.set_xlabel("share of the kept\nweights that matter")
         error.set_xscale("log")
-        error.xaxis.set_major_locator(FixedLocator([0.001, 0.01, 0.1, 1]))
+        means = [point["mean"] for point in model["error"].values()]
+        ticks = [0.001, 0.01, 0.1, 1] if max(means) > 30 * min(means) else [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1]
+        error.xaxis.set_major_locator(FixedLocator(ticks))
         error.xaxis.set_minor_locator(NullLocator())
         error.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("0.", ".")))
         error.set_title(f"{NAMES[model['kind']]}: error")
@@ -75,7 +81,15 @@ def _rows(panel: Any, summary: dict[str, Any], points: dict[str, dict[str, Any]]
             if key in points:
                 _dot(panel, -place, points[key], colour)
             else:
-                panel.text(0.03, -place, "one scope", transform=panel.get_yaxis_transform(), fontsize=6, color="0.45", va="center")
+                panel.text(
+                    0.03,
+                    -place,
+                    "one scope",
+                    transform=panel.get_yaxis_transform(),
+                    fontsize=6,
+                    color="0.45",
+                    va="center",
+                )
             place += 1
     panel.set_yticks(places, texts if first else [""] * len(places))
     if not first:
@@ -88,4 +102,12 @@ def _dot(panel: Any, height: int, point: dict[str, Any], colour: str) -> None:
     if point["low"] is not None:
         # a mean of errors is positive, its interval need not be
         panel.plot([max(point["low"], 1e-4), point["high"]], [height, height], color=colour, linewidth=1.3, alpha=0.55)
-    panel.plot([point["mean"]], [height], marker="o", markersize=3.8, color=colour, markeredgecolor="white", markeredgewidth=0.3)
+    panel.plot(
+        [point["mean"]],
+        [height],
+        marker="o",
+        markersize=3.8,
+        color=colour,
+        markeredgecolor="white",
+        markeredgewidth=0.3,
+    )

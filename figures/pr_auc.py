@@ -74,7 +74,15 @@ def _samples(panel: Any, row: dict[str, Any], last: bool) -> None:
     for name, ends in row["over"].items():
         colour, marker, _ = LOOK[name]
         curve(panel, row["sizes"], ends["end"], (colour, marker, "-"))
-        curve(panel, row["sizes"], ends["start"], (colour, marker, ":"), markerfacecolor="white", markeredgecolor=colour, markeredgewidth=0.7)
+        curve(
+            panel,
+            row["sizes"],
+            ends["start"],
+            (colour, marker, ":"),
+            markerfacecolor="white",
+            markeredgecolor=colour,
+            markeredgewidth=0.7,
+        )
     for dashes, text in (("-", "at the end"), (":", "at the start")):
         panel.plot([], [], color="0.3", linestyle=dashes, linewidth=1.1, label=text)
     panel.set_xscale("log")

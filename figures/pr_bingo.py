@@ -104,4 +104,6 @@ def _relu(panel: Any, summary: dict[str, Any]) -> None:
 def _plain(axis: Any, ticks: list[float]) -> None:
     axis.set_major_locator(FixedLocator(ticks))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}".removeprefix("0") if 0 < value < 1 else f"{value:.0f}"))
+    axis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{value:.3g}".removeprefix("0") if 0 < value < 1 else f"{value:.0f}")
+    )

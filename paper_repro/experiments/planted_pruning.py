@@ -138,7 +138,9 @@ def network_instance(
         The weights of inputs that matter are `relevant`.
     """
     first, second = rng.spawn(2)
-    pair = planted.task_pair(d, s, 0.0, n_source=1, n_target=n, n_test=n_test, n_neurons=n_neurons, noise=noise, rng=first)
+    pair = planted.task_pair(
+        d, s, 0.0, n_source=1, n_target=n, n_test=n_test, n_neurons=n_neurons, noise=noise, rng=first
+    )
     layers = [second.standard_normal(shape) * (scale / math.sqrt(shape[0])) for shape in ((d, width), (width, 1))]
     relevant = np.zeros((d, width), dtype=bool)
     relevant[pair.target_inputs] = True
@@ -178,7 +180,9 @@ def auc(scores: np.ndarray, relevant: np.ndarray) -> float:
 def view_of(instance: Instance, model: pruning.Model, rng: np.random.Generator) -> pruning.View:
     """Return what a criterion sees of a model on the path from the start of an instance."""
     masks = Masks.full(model.matrices)
-    return pruning.View(model, instance.start, masks, instance.data.fit_to(model), rng, pruning.Cost(), instance.sparsity)
+    return pruning.View(
+        model, instance.start, masks, instance.data.fit_to(model), rng, pruning.Cost(), instance.sparsity
+    )
 
 
 @dataclass(frozen=True)
@@ -265,7 +269,9 @@ def sided(
     parts: list[tuple[str, Measured]] = []
     texts: list[str] = []
     for name, first, second in pairs:
-        rival = second if isinstance(second, Mapping) else {c: dict.fromkeys(seeds, second) for c, seeds in first.items()}
+        rival = (
+            second if isinstance(second, Mapping) else {c: dict.fromkeys(seeds, second) for c, seeds in first.items()}
+        )
         cells, _, (ours, theirs) = verdicts.paired(first, rival)
         if not cells:
             parts.append((name, verdicts.bootstrap(_nothing, 0, 0, limit=0.5)))

@@ -33,9 +33,10 @@ from recovery.pruning import moving
 
 __all__ = ["EXPERIMENTS", "GROUPS", "AblationCell", "AblationPreset", "methods"]
 
+UPDATES = {"linear": 200, "relu": 300}
 TRAINING = {
-    "linear": pruning.Training(n_iter=200, learning_rate=0.1, optimiser="sgd", momentum=0.0),
-    "relu": pruning.Training(n_iter=300, learning_rate=0.1, optimiser="sgd", momentum=0.9),
+    "linear": pruning.Training(n_iter=UPDATES["linear"], learning_rate=0.1, optimiser="sgd", momentum=0.0),
+    "relu": pruning.Training(n_iter=UPDATES["relu"], learning_rate=0.1, optimiser="sgd", momentum=0.9),
 }
 ROUND = 0.2
 """Share of the weights that a round drops."""
@@ -114,7 +115,9 @@ def cost(cell: AblationCell) -> float:
 def shuffled_snip(view: pruning.View) -> list[Any]:
     """Return the scores of SNIP, in random order within each layer."""
     scores = pruning.Snip()(view)
-    return [view.xp.asarray(view.rng.permutation(arrays.to_numpy(layer).ravel())).reshape(layer.shape) for layer in scores]
+    return [
+        view.xp.asarray(view.rng.permutation(arrays.to_numpy(layer).ravel())).reshape(layer.shape) for layer in scores
+    ]
 
 
 def methods(kind: str, training: pruning.Trains, counts: Sequence[int]) -> dict[str, pruning.Method]:
@@ -136,7 +139,7 @@ def methods(kind: str, training: pruning.Trains, counts: Sequence[int]) -> dict[
     """
     base = pruning.catalogue(training)["magnitude"].replace(rewind="dense")
     snip = base.replace(criterion="snip", source="start", rewind="start")
-    short = replace(TRAINING[kind], n_iter=max(1, 2 * TRAINING[kind].n_iter // (len(counts) + 1)))
+    short = replace(TRAINING[kind], n_iter=max(1, 2 * UPDATES[kind] // (len(counts) + 1)))
     rounds = base.replace(schedule=pruning.Rounds(ROUND), rewind="end")
     found = {
         "base": base,
@@ -154,7 +157,7 @@ def methods(kind: str, training: pruning.Trains, counts: Sequence[int]) -> dict[
         "rounds": rounds,
         "rounds-equal": rounds.replace(training=short),
         "rounds-start": rounds.replace(rewind="start"),
-        "gradual": moving.gradual_magnitude(training, period=TRAINING[kind].n_iter // 20),
+        "gradual": moving.gradual_magnitude(training, period=UPDATES[kind] // 20),
         "pai": snip,
         "pai-shuffled": snip.replace(criterion=shuffled_snip),
         "pai-random": snip.replace(rewind="random"),
@@ -246,21 +249,25 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
     for kind in KINDS:
         own = [record for record in records if record.cell.settings["kind"] == kind]
         if own:
-            models.append({"kind": kind, "seeds": len(own), **{what: _points(own, what) for what in ("right", "error")}})
+            models.append(
+                {"kind": kind, "seeds": len(own), **{what: _points(own, what) for what in ("right", "error")}}
+            )
     columns = ["model", "what is changed", "to", "seeds", "share that matters", "test error", "updates in all"]
     return {
-        "subtitle": f"{' and '.join(str(one['seeds']) for one in models)} seeds; mean and 95 % interval; line: the base",
+        "subtitle": f"{' and '.join(str(one['seeds']) for one in models)} seeds; mean and 95 % interval; line: the "
+        "base",
         "groups": [[name, list(rows.items())] for name, rows in GROUPS.items()],
         "models": models,
         "notes": [
             SOURCE + " Brackets: Student's 95 % intervals of the mean over the seeds.",
-            "Linear: n = 120 samples, 20 of 200 weights +-1, noise .5, initialisation .2, gradient descent of 200 updates; "
-            "20 weights are kept. One layer with one unit has one scope.",
-            "ReLU: n = 500, a planted network of 5 units on 6 of 32 inputs, noise .1; 16 hidden units, initialisation .1 / "
-            "sqrt(inputs), gradient descent with momentum, 300 updates; 112 of 528 weights are kept.",
-            "k1: where on the path the mask is chosen; k2: whose weights it is put on; f2: what is done to them; f3: the "
-            "training after pruning. Test error: relative to the variance. Share that matters: of the kept weights of the "
-            "first layer those of the planted support (ReLU: of the relevant inputs).",
+            "Linear: n = 120 samples, 20 of 200 weights +-1, noise .5, initialisation .2, gradient descent of 200 "
+            "updates; 20 weights are kept. One layer with one unit has one scope.",
+            "ReLU: n = 500, a planted network of 5 units on 6 of 32 inputs, noise .1; 16 hidden units, "
+            "initialisation .1 / sqrt(inputs), gradient descent with momentum, 300 updates; 112 of 528 weights are "
+            "kept.",
+            "k1: where on the path the mask is chosen; k2: whose weights it is put on; f2: what is done to them; "
+            "f3: the training after pruning. Test error: relative to the variance. Share that matters: of the kept "
+            "weights of the first layer those of the planted support (ReLU: of the relevant inputs).",
             "Equal updates: all rounds and the last training together make as many updates as the base.",
         ],
         "table": {"columns": columns, "rows": [row for one in models for row in _lines(one, records)]},
@@ -304,23 +311,22 @@ def claims(records: Sequence[Record], models: Sequence[dict[str, Any]]) -> list[
         chosen = [r for r in records if r.cell.settings["kind"] == kind]
         return {kind: {r.cell.settings["seed"]: r.metrics[what][key] for r in chosen}}
 
-    def pairs(what: str, high: str, low: str, name: str = "") -> list[Any]:
-        return [(f"{name}{kind}", of(what, high, kind), of(what, low, kind)) for kind in kinds]
+    def pairs(what: str, high: str, low: str) -> list[Any]:
+        return [(kind, of(what, high, kind), of(what, low, kind)) for kind in kinds]
 
     each = "for each kind of model, the share of seeds in which "
     more, less = f"by more than {MARGIN:g} is more than half", f"by {MARGIN:g} or more is more than half"
-    return [
+    found = [
         sided(
             "Survey, k1",
-            "A mask that is chosen after training holds more of the weights that matter than one from the start.",
-            "for magnitude, for SNIP and each kind of model, the share of seeds in which more of the kept weights matter "
-            "with k1 = K than with k1 = 0, all else equal, is more than half",
-            [
-                *pairs("right", "base", "magnitude-start", "magnitude, "),
-                *pairs("right", "snip-end", "snip-start", "SNIP, "),
-            ],
+            f"{name} after training finds more of the weights that matter than at the start.",
+            f"{each}more of the kept weights matter with k1 = K than with k1 = 0, all else equal, is more than half",
+            pairs("right", late, early),
             data,
-        ),
+        )
+        for name, late, early in (("Magnitude", "base", "magnitude-start"), ("SNIP", "snip-end", "snip-start"))
+    ]
+    found.append(
         sided(
             "Survey, k2",
             "It pays to inherit trained weights: the same mask on the weights of the start ends with a larger error.",
@@ -328,23 +334,22 @@ def claims(records: Sequence[Record], models: Sequence[dict[str, Any]]) -> list[
             pairs("error", "rewind-start", "base"),
             data,
             margin=MARGIN,
-        ),
+        )
+    )
+    found += [
         sided(
             "Survey, schedule",
-            "Pruning in rounds is better than one cut, at equal sparsity.",
-            f"{each}the test error of one cut is above that of rounds {more}",
-            pairs("error", "base", "rounds"),
+            f"Pruning in rounds is better than one cut, at equal sparsity{words}: {KINDS[kind]}s.",
+            f"the share of seeds in which the test error of one cut is above that of rounds {more}",
+            [pair for pair in pairs("error", "base", key) if pair[0] == kind],
             data,
             margin=MARGIN,
-        ),
-        sided(
-            "Survey, schedule",
-            "Pruning in rounds is better than one cut, at equal sparsity and with equal numbers of updates.",
-            f"{each}the test error of one cut is above that of rounds {more}",
-            pairs("error", "base", "rounds-equal"),
-            data,
-            margin=MARGIN,
-        ),
+        )
+        for key, words in (("rounds", ""), ("rounds-equal", " and with equal numbers of updates"))
+        for kind in kinds
+    ]
+    return [
+        *found,
         sided(
             "Survey, companion paper",
             "Masks of pruning at initialisation may be shuffled within each layer without loss.",

@@ -67,9 +67,10 @@ STEPS = {
     "relu": (0, 1, 2, 5, 10, 20, 50, 100, 200, 400),
 }
 """After how many updates the criteria look."""
+UPDATES = {"linear": 100, "relu": 400}
 TRAINING = {
-    "linear": pruning.Training(n_iter=100, learning_rate=0.1, optimiser="sgd", momentum=0.0),
-    "relu": pruning.Training(n_iter=400, learning_rate=0.1, optimiser="sgd", momentum=0.9),
+    "linear": pruning.Training(n_iter=UPDATES["linear"], learning_rate=0.1, optimiser="sgd", momentum=0.0),
+    "relu": pruning.Training(n_iter=UPDATES["relu"], learning_rate=0.1, optimiser="sgd", momentum=0.9),
 }
 """Gradient descent on all rows; the network's with momentum."""
 IHT_RATE = {"linear": 0.1, "relu": 0.5}
@@ -102,7 +103,9 @@ PRESETS = {
     "smoke": AucPreset((60, 300), 2, (50, 100), 2),
     "quick": AucPreset((50, 100, 200, 400, 1000, 4000), 20, (30, 100, 300, 1000), 8),
     "cpu": AucPreset((50, 70, 100, 140, 200, 280, 400, 1000, 4000), 60, (30, 50, 100, 200, 300, 500, 1000), 40),
-    "paper": AucPreset((50, 70, 100, 140, 200, 280, 400, 1000, 4000), 200, (30, 50, 100, 200, 300, 500, 1000, 3000), 100),
+    "paper": AucPreset(
+        (50, 70, 100, 140, 200, 280, 400, 1000, 4000), 200, (30, 50, 100, 200, 300, 500, 1000, 3000), 100
+    ),
 }
 
 
@@ -127,13 +130,14 @@ def criteria_of_points() -> dict[str, Callable[[pruning.View], list[Any]]]:
 def criteria_of_paths(kind: str) -> dict[str, Any]:
     """Return the criteria that see the whole path."""
     share, probes = PROBES[kind]
-    rules = {name: Bingo(name.removeprefix("bingo-"), "reset", "loss", share, probes_per_update=probes) for name in PATH[1:]}
+    options: dict[str, Any] = {"signal": "loss", "subset": share, "probes_per_update": probes}
+    rules = {"bingo-running-mean": Bingo("running-mean", **options), "bingo-printed": Bingo("printed", **options)}
     return {"movement": criteria.NAMED["movement"], **rules}
 
 
 def moving_methods(kind: str, training: pruning.Trains) -> dict[str, pruning.Method]:
     """Return the methods whose masks move, with their training."""
-    period = TRAINING[kind].n_iter // 20
+    period = UPDATES[kind] // 20
     methods = {
         "iht": moving.iht(training),
         "rigl": moving.rigl(training, period=period),
@@ -219,10 +223,9 @@ def auc_of_moving(one: Instance, name: str, kind: str, steps: Sequence[int], see
 
 def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, Any]:
     """Return the curves of each kind of model, over training and over samples, with the table and the claims."""
-    grid = PRESETS[preset]
     rows: list[dict[str, Any]] = []
-    for kind, sizes in (("linear", grid.linear), ("relu", grid.relu)):
-        row = _row(kind, sizes, [record for record in records if record.cell.settings["kind"] == kind])
+    for kind in KINDS:
+        row = _row(kind, [record for record in records if record.cell.settings["kind"] == kind])
         if row is not None:
             rows.append(row)
     columns = ["model", "n", "seeds", "criterion", "AUC at the start", "AUC after 1/10 of training", "AUC at the end"]
@@ -236,7 +239,8 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
             SOURCE + " Bands and brackets: Student's 95 % intervals of the mean over the seeds.",
             "Linear: y = X w, X Gaussian, 20 of 200 weights +-1, no noise, initialisation .05, gradient descent.",
             "ReLU: 16 hidden units learn a planted network of 5 units on 6 of 32 inputs; normal initialisation of .1 / "
-            "sqrt(inputs); gradient descent with momentum. The first layer is ranked; the weights of the 6 inputs matter.",
+            "sqrt(inputs); gradient descent with momentum. The first layer is ranked; the weights of the 6 inputs "
+            "matter.",
             "Methods whose masks move (IHT, RigL, SET, gradual) are told the true number of weights, and are ranked by "
             "|w|, which is 0 outside their masks: an AUC below 1 also counts weights that they do not keep.",
         ],
@@ -245,13 +249,13 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
     }
 
 
-def _row(kind: str, sizes: Sequence[int], records: Sequence[Record]) -> dict[str, Any] | None:
+def _row(kind: str, records: Sequence[Record]) -> dict[str, Any] | None:
     whole = [record for record in records if record.cell.settings["whole"]]
     if not whole:
         return None
     steps = whole[0].metrics["steps"]
     curves = {name: bands([record.metrics["auc"][name] for record in whole]) for name in (*POINT, *PATH, *MOVING)}
-    there = [n for n in sizes if any(record.cell.settings["n"] == n for record in records)]
+    there = sorted({record.cell.settings["n"] for record in records})
     over = {}
     for name in OVER_N:
         ends = [[r.metrics["auc"][name] for r in records if r.cell.settings["n"] == n] for n in there]
@@ -260,7 +264,15 @@ def _row(kind: str, sizes: Sequence[int], records: Sequence[Record]) -> dict[str
             for place, at in (("start", 0), ("end", -1))
         }
     seeds = len({record.cell.settings["seed"] for record in whole})
-    return {"kind": kind, "n": max(there), "seeds": seeds, "steps": steps, "curves": curves, "sizes": there, "over": over}
+    return {
+        "kind": kind,
+        "n": whole[0].cell.settings["n"],
+        "seeds": seeds,
+        "steps": steps,
+        "curves": curves,
+        "sizes": there,
+        "over": over,
+    }
 
 
 def _lines(row: dict[str, Any]) -> list[list[Any]]:
@@ -282,7 +294,9 @@ def claims(records: Sequence[Record], rows: Sequence[dict[str, Any]]) -> list[Cl
         return {kind: {r.cell.settings["seed"]: r.metrics["auc"][name][place] for r in chosen}}
 
     early = ("snip", "grasp", "synflow")
-    rule = "for each kind of model, the share of seeds in which its AUC at the start is above that of random is above 1/2"
+    rule = (
+        "for each kind of model, the share of seeds in which its AUC at the start is above that of random is above 1/2"
+    )
     found = [
         sided(
             "Survey, section 2",

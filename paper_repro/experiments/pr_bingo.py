@@ -177,7 +177,11 @@ def classes(one: Instance) -> Instance:
 
 def rule_of(name: str, signal: str, probes: int, updates: int, batches: int) -> Bingo:
     """Return a variant; the release's sweep after training makes as many probes as the others during training."""
-    options: dict[str, Any] = {"signal": signal, "subset": 0.05 if signal == "loss" else 0.02, "probes_per_update": probes}
+    options: dict[str, Any] = {
+        "signal": signal,
+        "subset": 0.05 if signal == "loss" else 0.02,
+        "probes_per_update": probes,
+    }
     if name == "release":
         options["probes_per_update"] = probes * updates // batches
         return Bingo("release", target="zero", when="after", **options)
@@ -220,9 +224,7 @@ def variances(cell: BingoCell) -> dict[str, list[float]]:
     changes = np.diff(sums, axis=1, prepend=0.0)  # what each probe saw
     single = changes.reshape(-1, changes.shape[-1]).var(axis=0, ddof=1)
     places = [mark - 1 for mark in MARKS]
-    return {
-        name: (found[:, places].var(axis=0, ddof=1) / single).mean(axis=1).tolist() for name, found in runs.items()
-    }
+    return {name: (found[:, places].var(axis=0, ddof=1) / single).mean(axis=1).tolist() for name, found in runs.items()}
 
 
 def history(observer: Any, step: pruning.Step) -> np.ndarray:
@@ -259,10 +261,10 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
             SOURCE + " Bands and brackets: Student's 95 % intervals of the mean over the seeds.",
             f"Variance: a trained linear model, fixed; over runs, divided by that of one probe. Exact limit: {exact}.",
             "Linear: 20 of 200 weights +-1, n = 1,000, noise .5; loss as the signal; 40 probes a weight, 5 % of the "
-            "weights a probe. The magnitude of the trained weights, and their distance from the start, are what zeroing "
-            "and resetting estimate.",
-            "ReLU: two classes, by a planted network of 5 units on 6 of 32 inputs; 16 hidden units, cross-entropy, Adam, "
-            "n = 1,000, accuracy of the batch as the signal; the first layer is ranked.",
+            "weights a probe. The magnitude of the trained weights, and their distance from the start, are what "
+            "zeroing and resetting estimate.",
+            "ReLU: two classes, by a planted network of 5 units on 6 of 32 inputs; 16 hidden units, cross-entropy, "
+            "Adam, n = 1,000, accuracy of the batch as the signal; the first layer is ranked.",
             *_order(parts),
         ],
         "table": {"columns": ["panel", "place", "what", "seeds", "value"], "rows": rows},
@@ -348,16 +350,17 @@ def claims(parts: dict[str, list[Record]]) -> list[Claim]:
         sided(
             "BINGO, the score",
             "A high score, by the printed formula, marks a significant weight.",
-            f"for the linear model (initialisation {small:g}) and for the ReLU classifier with most probes, the share of "
-            "seeds in which the AUC of the printed score is above 1/2 is more than half",
+            f"for the linear model (initialisation {small:g}) and for the ReLU classifier with most probes, the "
+            "share of seeds in which the AUC of the printed score is above 1/2 is more than half",
             [(name, at("printed", part, scale), 0.5) for name, part, scale in settings if scale in (small, None)],
             data,
         ),
         sided(
             "BINGO, the score",
             "The score gathers information during the whole training: more probes make it more certain.",
-            f"the share of seeds in which the variance of the published average falls by half or more from {MARKS[2]} to "
-            f"{MARKS[-1]} probes is more than half (that of a mean falls by a factor of {MARKS[-1] // MARKS[2]})",
+            "the share of seeds in which the variance of the published average falls by half or more from "
+            f"{MARKS[2]} to {MARKS[-1]} probes is more than half (that of a mean falls by a factor of "
+            f"{MARKS[-1] // MARKS[2]})",
             [("factor", ratio, 2.0)],
             data,
         ),
@@ -365,7 +368,8 @@ def claims(parts: dict[str, list[Record]]) -> list[Claim]:
             sided(
                 "BINGO, project proposal",
                 f"Resetting weights to their initial values tells more than setting them to zero: {words}.",
-                f"{each}the AUC of the running mean is higher with resets than with zeros is more than half; ties count half",
+                f"{each}the AUC of the running mean is higher with resets than with zeros is more than half; ties "
+                "count half",
                 [
                     (name, at("running-mean", kind, scale), at("running-mean-zero", kind, scale))
                     for name, kind, scale in settings

@@ -1,4 +1,4 @@
-"""Does a ticket of a source task help on a target task that shares a part of its relevant inputs?
+"""What a ticket of a source task is worth on a target task that shares a part of its relevant inputs.
 
 A mask is found by magnitude on the source. On few samples of the target the masked weights are trained from what the
 source left (theta_S), from the initialisation (theta_0), or from random weights; beside them stand a random mask, and
@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from recovery.pruning.closed_forms import transfer as closed
 
 __all__ = ["EXPERIMENTS", "LABELS", "WAYS", "TransferCell", "TransferPreset"]
 
-WAYS: dict[str, tuple[str, str]] = {
+WAYS: dict[str, tuple[str, Literal["ticket", "random", "all"]]] = {
     "source": ("source", "ticket"),
     "initial": ("initial", "ticket"),
     "random": ("random", "ticket"),
@@ -119,12 +119,11 @@ def compute(cell: TransferCell, device: str) -> Outcome:
         Empty.
     """
     found: dict[str, Any] = {"errors": {}, "exact": {}, "recall": []}
-    ticket = None
+    # the source task is the same for all overlaps and numbers of samples
+    ticket = ticket_of(cell, pair_of(cell, cell.overlaps[0], cell.targets[0]))
     for overlap in cell.overlaps:
         for n in cell.targets:
             pair = pair_of(cell, overlap, n)
-            if ticket is None:
-                ticket = ticket_of(cell, pair)  # the source task is the same for all overlaps and numbers of samples
             held = () if cell.kind == "linear" else (pair.X_test, pair.y_test)
             target = pruning.Data(pair.X_target, pair.y_target, *held)
             errors, exact = transferred(cell, ticket, pair, target, n)
@@ -149,11 +148,19 @@ def ticket_of(cell: TransferCell, pair: planted.TaskPair) -> pruning.Ticket:
     if cell.kind == "linear":
         start = pruning.Model([0.05 * rng.standard_normal(200)])
         # fewer samples than weights, so that the source does not determine its weights
-        steps: dict[str, Any] = {"schedule": pruning.OneShot(), "training": linear_lottery.Flow(), "sparsity": SIZES["linear"]}
+        steps: dict[str, Any] = {
+            "schedule": pruning.OneShot(),
+            "training": linear_lottery.Flow(),
+            "sparsity": SIZES["linear"],
+        }
         return pruning.find_ticket(start, (pair.X_source, pair.y_source), rng=rng, **steps)
     layers = [rng.standard_normal(shape) * (0.1 / math.sqrt(shape[0])) for shape in ((40, 20), (20, 1))]
     start = pruning.Model([layers[0], layers[1][:, 0]])
-    iterative: dict[str, Any] = {"schedule": pruning.Exponential(3), "training": SOURCE_STEPS, "sparsity": SIZES["relu"]}
+    iterative: dict[str, Any] = {
+        "schedule": pruning.Exponential(3),
+        "training": SOURCE_STEPS,
+        "sparsity": SIZES["relu"],
+    }
     return pruning.find_ticket(start, (pair.X_source, pair.y_source), rng=rng, **iterative)
 
 
@@ -163,7 +170,8 @@ def transferred(
     """Return for each way the error on the target, and for linear models what the closed form expects."""
     rng = stream("pr-transfer", "random", cell.kind, cell.seed)
     drawn = [
-        rng.standard_normal(layer.shape) * arrays.to_numpy(layer).std() for layer in map(arrays.to_numpy, ticket.initial.layers)
+        rng.standard_normal(layer.shape) * arrays.to_numpy(layer).std()
+        for layer in map(arrays.to_numpy, ticket.initial.layers)
     ]
     starts = {"source": ticket.trained, "initial": ticket.initial, "random": ticket.initial.replace(layers=drawn)}
     training: pruning.Trains = linear_lottery.Flow() if cell.kind == "linear" else TARGET_STEPS
@@ -171,7 +179,11 @@ def transferred(
     for name, (start, mask) in WAYS.items():
         theta = starts[start]
         made = ticket.transfer(
-            target, start=theta, mask=mask, training=training, rng=stream("pr-transfer", "mask", cell.kind, cell.seed)  # type: ignore[arg-type]
+            target,
+            start=theta,
+            mask=mask,
+            training=training,
+            rng=stream("pr-transfer", "mask", cell.kind, cell.seed),
         )
         if cell.kind == "relu":
             errors[name] = made.error
@@ -202,8 +214,8 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
         "notes": [
             SOURCE + " Linear: means with Student's 95 % intervals; ReLU: medians with intervals of order statistics.",
             "Linear: 20 of 200 weights +-1, Gaussian inputs, no noise; source of 180 samples; a one-shot mask of 40 "
-            "weights by magnitude; exact gradient flow. Lines are closed forms (expected error over the target's inputs, for "
-            "each mask and start at hand).",
+            "weights by magnitude; exact gradient flow. Lines are closed forms (expected error over the target's "
+            "inputs, for each mask and start at hand).",
             "ReLU: planted networks of 5 units on 6 of 40 inputs; 20 hidden units; source of 1,000 samples; a mask of "
             "20 % of the first layer in 3 rounds; gradient descent with momentum.",
             "Random weights are normal, as large as the initial ones. Errors below .001 are drawn at .001.",
@@ -225,7 +237,11 @@ def _panel(kind: str, n: int, records: Sequence[Record], rows: list[list[Any]]) 
             point, form = band(values), None
             if kind == "relu":
                 ends = median_interval(values)
-                point = {"mean": float(np.median(values)), "low": ends[0] if ends else None, "high": ends[1] if ends else None}
+                point = {
+                    "mean": float(np.median(values)),
+                    "low": ends[0] if ends else None,
+                    "high": ends[1] if ends else None,
+                }
             else:
                 form = math.fsum(r.metrics["exact"][str(n)][i][name] for r in records) / len(records)
                 exact.setdefault(name, []).append(form)
@@ -276,7 +292,8 @@ def claims(records: Sequence[Record]) -> list[Claim]:
     found = [
         sided(
             "Ticket transfer, conjecture 2.1",
-            f"A ticket of the source with its trained weights does at least as well on the target as the dense model {words}.",
+            "A ticket of the source with its trained weights does at least as well on the target as the dense "
+            f"model {words}.",
             f"{each}its error is not above that of the dense model from θ_S by more than {MARGIN:g} is more than half",
             compared("dense", "source", every, overlap),
             data,
