@@ -10,6 +10,7 @@ import fabricated_imp
 import fabricated_inr
 import fabricated_mnist
 import fabricated_planted
+import fabricated_pruned
 import numpy as np
 
 from paper_repro import experiment as experiments
@@ -25,6 +26,7 @@ OUTCOMES = {
     **fabricated_mnist.OUTCOMES,
     **fabricated_planted.OUTCOMES,
     **fabricated_exact.OUTCOMES,
+    **fabricated_pruned.OUTCOMES,
 }
 """For experiments of other kinds than networks: settings of a cell -> its made-up (metrics, arrays)."""
 
