@@ -17,6 +17,7 @@ LOOK = {
     "bingo-corrected": (COLOURS["yellow"], "^", "-"),
     "bingo-release": (COLOURS["purple"], "D", "-"),
     "bingo-running-mean": (COLOURS["green"], "s", "-"),
+    "bingo-running-mean-layer": ("black", "*", ":"),
     "magnitude": ("#56b4e9", "P", "-"),
     "imp": (COLOURS["blue"], "o", "-"),
 }
