@@ -98,7 +98,19 @@ def _family(panel: Any, family: dict[str, Any], summary: dict[str, Any]) -> None
     for name, found in summary["references"].items():
         if name not in family["curves"]:
             colour, dashes = REFERENCES[name]
-            panel.plot(keep, 1.0 - numbers(found["mean"]), color=colour, linestyle=dashes, linewidth=0.9)
+            error = 1.0 - numbers(found["mean"])
+            panel.plot(keep, error, color=colour, linestyle=dashes, linewidth=0.9)
+            place = len(keep) // 2 if name == "magnitude" else len(keep) // 3
+            panel.annotate(
+                name,
+                (keep[place], error[place]),
+                xytext=(3, 3) if name == "magnitude" else (-3, -3),
+                textcoords="offset points",
+                ha="left" if name == "magnitude" else "right",
+                va="bottom" if name == "magnitude" else "top",
+                fontsize=6.0,
+                color=colour,
+            )
     for name, (colour, marker, dashes) in look_of(family).items():
         found = family["curves"][name]
         mean, low, high = (1.0 - numbers(found[end]) for end in ("mean", "low", "high"))

@@ -74,7 +74,7 @@ def _errors(panel: Any, one: dict[str, Any]) -> None:
                 textcoords="offset points",
                 ha="left" if one["scale"] == "log" else "center",
                 va="top",
-                fontsize=6.5,
+                fontsize=6.2,
                 color=COLOURS["blue"],
             )
     panel.axhline(1.0 if one["scale"] == "log" else 0.0, color="black", linewidth=0.8, zorder=1)

@@ -381,8 +381,8 @@ def _claim(
     return Claim(
         paper,
         f"{LABELS[better]} is more accurate than {LABELS[worse]}.",
-        f"of the pairs of a share of weights kept, {max(keep):g} to {min(keep):g}, and a seed, the share in which it is "
-        f"is more than half; pairs within {100 * tie:.1f} points count half",
+        f"of the pairs of a share of weights kept, {max(keep):g} to {min(keep):g}, and a seed, the share in which it "
+        f"is so is more than half; pairs within {100 * tie:.1f} points count half",
         measured.verdict,
         "mean differences by share kept: " + difference_text(ours, theirs, keep),
         data=words,
