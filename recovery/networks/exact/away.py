@@ -1,8 +1,8 @@
 """New lines for inputs that are not around 0, where moments of the residual say little.
 
 A line w . x = w . (x - mean) + w . mean cuts such data anywhere, often far out, where few rows tell of it. So the lines
-that are missing are looked for as in the search: Adam on what the model leaves, started towards rows with large residuals,
-and with half of the rows drawn with weights r^2.
+that are missing are looked for as in the search: Adam on what the model leaves, started towards rows with large
+residuals, and with half of the rows drawn with weights r^2.
 """
 
 from __future__ import annotations

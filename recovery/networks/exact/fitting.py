@@ -493,7 +493,7 @@ def _rounding(y: Any) -> float:
     return size(xp.where(y == 0, 0.0, unit)) / math.sqrt(12)
 
 
-def _steps(task: _Task, start: int, away: bool) -> int:
+def _steps(task: _Task, start: int, *, away: bool = False) -> int:
     """Return the number of steps of a search: small problems need few, and after a failure more are made.
 
     Inputs that are not centred need more: what bends is little of y there.
@@ -538,7 +538,7 @@ def _starts(
                 data.X_single,
                 target,
                 signs,
-                _steps(task, start, data.single.centre is not None),
+                _steps(task, start, away=data.single.centre is not None),
                 draw,
                 lambda sd, _: progress.batch(sd, count, weights),
                 late=progress.late,

@@ -28,7 +28,7 @@ KEEP = 0.03
 """Weights up to this size are dropped at the end; targets are scaled so that weights are about 1."""
 REPORT, LOOK = 500, 20
 AWAY_RATE, AWAY_PENALTY, LEAD_PENALTY = 3e-2, 1e-2, 2e-2
-"""RATE and PENALTY for inputs that are not centred: only what bends is left to be fitted. The last for a given start."""
+"""RATE and PENALTY for inputs that are not centred: only what bends is left to be fitted. Last: for a given start."""
 
 
 def search(
