@@ -7,6 +7,7 @@ from typing import Any
 
 from planted.base import arrays
 from planted.networks import ReLUNetwork
+from recovery.networks.centre import Centre
 
 __all__ = ["looks_like_noise", "noise_like"]
 
@@ -41,6 +42,8 @@ def looks_like_noise(X: Any, y: Any, network: ReLUNetwork) -> bool:
     numerically by tests/recovery/test_networks_gain.py). As many gates are used, strongest neurons first, as leave
     half of that excess three spreads wide. A fit may hide structure: s of N weights, chosen for their fit, take
     about s + 2 s log(N / s) degrees of freedom, and more than half of the rows must be left. Outputs count together.
+    Inputs that are not around 0 are moved there, and the gates themselves are columns, too: T of columns with large
+    means is small whatever r is, since r is orthogonal to what they have in common.
     What these columns cannot see, such as gates that are wrong in a few rows, goes unnoticed.
     """
     hidden = network.hidden
@@ -77,6 +80,9 @@ def noise_like(X: Any, residual: Any, hidden: Any, fitted: int, slack: float = 0
     residual = residual.reshape(n, -1)
     chosen = hidden[:, xp.argsort(-(hidden * hidden).sum(axis=0))[:count]]
     gates = xp.concatenate([xp.ones((n, 1), dtype=X.dtype), (X @ chosen > 0).astype(X.dtype)], axis=1)
+    centre = Centre.of(X)
+    if centre is not None:
+        X = centre.shifted(X)
     squares = X * X
     norms = squares.T @ gates
     inverse = xp.where(norms > 0, 1.0 / xp.where(norms > 0, norms, 1.0), 0.0).astype(X.dtype)
@@ -85,7 +91,7 @@ def noise_like(X: Any, residual: Any, hidden: Any, fitted: int, slack: float = 0
         products = (X * residual[:, k : k + 1]).T @ gates
         explained = explained + (products * products * inverse).sum()
     by_chance = ((residual * residual).sum(axis=1) * ((squares @ inverse) * gates).sum(axis=1)).sum()
-    columns = d * (count + 1)
+    columns = int(X.shape[1]) * (count + 1)
     return bool(explained <= by_chance * (1.0 + slack * math.sqrt(2.0 * (1.0 + n / columns) / n)))
 
 

@@ -17,7 +17,7 @@ from recovery.networks.exact.budget import Budget
 from recovery.networks.exact.exchange import Exchange, scored
 from recovery.networks.exact.model import Inputs, Lines
 from recovery.networks.exact.network import Network, at, columns, covariance, gram, on_half_axes, polish, predict
-from recovery.networks.exact.noise import Quiet, one_side, quadratic_share
+from recovery.networks.exact.noise import HIDDEN, Quiet, one_side, quadratic_share
 from recovery.networks.exact.sizes import check_sizes
 from recovery.networks.gain import noise_like
 
@@ -462,3 +462,63 @@ def test_the_sign_of_all_lines_is_seen_through_noise(side):
     X, y, *_ = problem(n=4000, d=30, m=6, s=20, signs="mixed", db=10.0)
     quadratic = Quadratic(Inputs.of(X, np.float32))
     assert one_side(quadratic, quadratic.project(y.astype(np.float32), 15)) == 0
+
+
+def away(kind, n, d, seed=0):
+    """Draw inputs that are not around 0."""
+    rng = np.random.default_rng(seed)
+    if kind == "half-normal":
+        return np.abs(rng.standard_normal((n, d)))
+    if kind == "unit interval":
+        return rng.uniform(0.0, 1.0, (n, d))
+    if kind == "shifted":
+        return rng.standard_normal((n, d)) + 2.0
+    common = rng.exponential(1.0, (n, 1))  # like pixels: never negative, mostly small, correlated
+    return (common + rng.exponential(1.0, (n, d))) * (rng.random((n, d)) < 0.5)
+
+
+@pytest.mark.parametrize("kind", ["half-normal", "unit interval", "shifted", "pixels"])
+def test_structure_is_no_noise_where_inputs_are_not_centred(backend, kind):
+    n, d = 6000, 20
+    X = away(kind, n, d).astype(np.float32)
+    truth = planted.sparse_network(d, 8, 32, signs="mixed", rng=1)
+    y = truth(X.astype(np.float64))
+    rng = np.random.default_rng(2)
+    # what the best linear fit leaves: of the network all that bends, of noise all
+    structure, noise = (
+        part - X @ np.linalg.lstsq(X, part, rcond=None)[0] for part in (y, rng.standard_normal(n).astype(np.float32))
+    )
+    none = Lines.none(d)
+    structure, noise = (backend.put(part.astype(np.float32)) for part in (structure, noise))
+    X = backend.put(X)
+    assert not Quiet(X, 0.0).noise(none, structure)
+    assert quadratic_share(X, structure) > HIDDEN
+    assert Quiet(X, 0.0).noise(none, noise)
+    assert abs(quadratic_share(X, noise)) < HIDDEN
+
+
+def test_gates_tell_structure_where_inputs_are_not_centred():
+    n, d = 4000, 10
+    X = away("half-normal", n, d)
+    w = np.zeros(d)
+    w[:3] = 1.0, -1.0, 0.5
+    bent = np.abs(X @ w)
+    passed = np.zeros(2, dtype=int)
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        noise = rng.standard_normal(n)
+        for k, r in enumerate((noise, 0.6 * bent + noise)):
+            left = r - X @ np.linalg.lstsq(X, r, rcond=None)[0]
+            passed[k] += noise_like(X, left, w[:, None], 0, 3.0)
+    assert passed[0] == 20
+    assert passed[1] == 0
+
+
+def test_a_residual_in_a_few_rows_is_never_called_noise():
+    # two lines that bend in about 1 per cent of the rows: the fit stops, and what is left depends on no tested column
+    d, n = 20, 3000
+    X = away("half-normal", n, d, 0)
+    truth = planted.sparse_network(d, 6, 24, signs="mixed", rng=0)
+    found = fit(X, truth(X), 6, 24, search_steps=500, restarts=0, max_rounds=6)
+    assert found.status is not Status.NO_GAIN
+    assert found.status is not Status.EXACT or planted.match_networks(found.kink_form, truth, atol=1e-8).exact

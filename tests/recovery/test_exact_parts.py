@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import planted
+from recovery.networks.centre import Centre
+from recovery.networks.exact.away import births_away
 from recovery.networks.exact.births import SPREAD_ENTRY, SPREAD_KINK, Quadratic, births
 from recovery.networks.exact.entries import additions, drops
 from recovery.networks.exact.local import Rule, _collapsed, merges, reduced_near, repair
@@ -388,3 +390,70 @@ def test_neurons_that_are_always_open_are_one():
     inputs = Inputs.of(X, np.float64)
     np.testing.assert_allclose(outputs(inputs, found), outputs(inputs, network), atol=1e-14)
     assert joined(network, np.zeros(5)).size == network.size
+
+
+# inputs that are not around 0
+
+
+def half_normal(n=2500, d=12, seed=0):
+    X = np.abs(np.random.default_rng(seed).standard_normal((n, d)))
+    w = np.zeros((3, d))
+    w[0, :3], w[1, 2:5], w[2, 6:8] = (1.0, -0.8, 0.4), (-0.5, 0.9, 0.7), (1.2, -0.3)
+    return X, Lines.none(d).with_lines(w, np.array([1.0, -0.8, 1.0]))
+
+
+def test_centres_are_means_and_deviations_and_none_where_means_are_small(backend):
+    X, _ = half_normal()
+    centre = Centre.of(backend.put(X))
+    np.testing.assert_allclose(centre.mean, X.mean(axis=0), rtol=1e-13)
+    np.testing.assert_allclose(centre.deviation, X.std(axis=0), rtol=1e-12)
+    shifted = backend.get(centre.shifted(backend.put(X)))
+    np.testing.assert_allclose(shifted[:, :-1], (X - X.mean(axis=0)) / X.std(axis=0), atol=1e-12)
+    assert (shifted[:, -1] == 1).all()
+    assert Centre.of(backend.put(planted.gaussian_inputs(100, 12, rng=0))) is None
+    constant = Centre.of(backend.put(np.concatenate([X, np.full((len(X), 1), 3.0), np.zeros((len(X), 1))], axis=1)))
+    assert (constant.deviation > 0).all()
+
+
+def test_the_search_finds_lines_where_inputs_are_not_centred():
+    X, model = half_normal()
+    single = X.astype(np.float32)
+    y = predict(Inputs.of(X, np.float32), model)
+    signs = np.where(np.arange(8) % 2, 1.0, -1.0)
+    found = search(single, y, signs, 2000, np.random.default_rng(0), lambda *_: False, centre=Centre.of(X))
+    assert (np.abs(found.units @ model.units.T).max(axis=0) > 0.98).all()
+    left = y - predict(Inputs.of(X, np.float32), found)
+    linear = y - single @ np.linalg.lstsq(single, y, rcond=None)[0]
+    assert size(left) < 0.3 * size(linear)
+
+
+def test_a_line_that_bends_in_few_rows_is_born(backend):
+    # 1.5 per cent of the rows are on one side of it
+    n, d = 4000, 10
+    X = np.abs(np.random.default_rng(1).standard_normal((n, d)))
+    w = np.zeros((1, d))
+    w[0, :4] = 1.0, 0.6, -0.8, 0.7
+    z = X @ w[0]
+    assert 20 < (z < 0).sum() < 400
+    r = np.abs(z)
+    r = r - X @ np.linalg.lstsq(X, r, rcond=None)[0]
+    X32 = backend.put(X.astype(np.float32))
+    rng = np.random.default_rng(0)
+    directions, amplitudes = births_away(X32, Centre.of(X32), Lines.none(d), backend.put(r), rng)
+    assert (np.abs(directions @ w[0]) / np.sqrt(w[0] @ w[0])).max() > 0.95
+    assert (amplitudes > 0).all()
+    # lines that are there are not born again
+    own = Lines.none(d).with_lines(w, np.ones(1))
+    again, _ = births_away(X32, Centre.of(X32), own, backend.put(r), rng)
+    assert (np.abs(again @ own.units[0]) < 0.98).all()
+    assert births_away(X32, Centre.of(X32), own, backend.put(0 * r), rng)[0].shape == (0, d)
+
+
+def test_entries_are_asked_for_where_inputs_are_not_centred():
+    X, model = half_normal(n=4000)
+    less = model.without(np.array([0, 1]), np.array([2, 4]))
+    inputs = Inputs.of(X, np.float64)
+    y = predict(inputs, model)
+    less, r, _ = levenberg(inputs, y, less, 20, 1e-3)
+    line, coordinate, _ = additions(inputs, less, r)
+    assert {(0, 2), (1, 4)} <= set(zip(line.tolist(), coordinate.tolist(), strict=True))

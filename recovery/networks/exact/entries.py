@@ -47,17 +47,30 @@ def additions(inputs: Inputs, model: Lines, r: Any) -> tuple[np.ndarray, np.ndar
 
 
 def _screened(inputs: Inputs, model: Lines, r: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return the missing entries whose columns are most correlated with r."""
-    xp = inputs.xp
+    """Return the missing entries whose columns are most correlated with r.
+
+    Of inputs that are not around 0, the part sign(w . x) mean_i of a column is nearly what the entries have that are
+    there: it is taken off, and so is the mean of the sign.
+    """
+    xp, centre = inputs.xp, inputs.centre
     weights = inputs.put(model.weights)
-    total = xp.zeros(model.weights.shape, dtype=np.float64)
+    total, along = xp.zeros(model.weights.shape, dtype=np.float64), xp.zeros(model.n_lines, dtype=np.float64)
+    opened = xp.zeros(model.n_lines, dtype=np.float64)
     for rows in inputs.blocks(model.n_lines + inputs.n_inputs):
         block = inputs.XT[:, rows]
         # sign(z) = 2 [z > 0] - 1; the sign of the line is of no matter here
         pulled = block * r[rows]
         open_on = (weights @ block > 0).astype(inputs.dtype)
         total += (2 * (open_on @ pulled.T) - pulled.sum(axis=1)).astype(np.float64)
-    t = np.abs(arrays.to_numpy(total)) / (sqrt(inputs.n_samples) * size(r) * SPREAD_ENTRY)
+        if centre is not None:
+            along += (2 * (open_on @ r[rows]) - r[rows].sum()).astype(np.float64)
+            opened += open_on.sum(axis=1).astype(np.float64)
+    found = arrays.to_numpy(total)
+    if centre is not None:
+        share = arrays.to_numpy(opened) / inputs.n_samples
+        spread_on = 2 * np.sqrt(np.maximum(share * (1 - share), 1 / inputs.n_samples))  # of the sign
+        found = (found - np.outer(arrays.to_numpy(along), centre.mean)) / np.outer(spread_on, centre.deviation)
+    t = np.abs(found) / (sqrt(inputs.n_samples) * size(r) * SPREAD_ENTRY)
     t[model.support] = 0.0
     line, coordinate = np.nonzero(t > SCREEN)
     best = np.argsort(-t[line, coordinate], kind="stable")[:CANDIDATES]

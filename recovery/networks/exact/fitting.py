@@ -21,6 +21,7 @@ from recovery.certificates.certificate import Certificate
 from recovery.certificates.network import NotCertified, network_certificate
 from recovery.mlp.losses import psnr
 from recovery.mlp.record import FitState
+from recovery.networks.centre import Centre
 from recovery.networks.exact.joint import deviations
 from recovery.networks.exact.model import Ended, Inputs, Lines, columns, directions_of
 from recovery.networks.exact.network import Network
@@ -29,7 +30,7 @@ from recovery.networks.exact.newton import gram, size, spread
 from recovery.networks.exact.noise import Quiet, one_side, within
 from recovery.networks.exact.outputs import CallerUnits, Outputs, recovered
 from recovery.networks.exact.rounds import AT_ROUNDING, EXACT, NEARLY, Data, Fit, rounds
-from recovery.networks.exact.search import search
+from recovery.networks.exact.search import least_squares, search
 from recovery.networks.exact.sizes import Sizes, check_sizes
 from recovery.solvers.base import Recorder, Status
 
@@ -43,6 +44,8 @@ LEAST_ROWS, ROWS_EACH, ROWS_OF_LINE = 5000, 20, 100
 """The rounds begin on so many samples for each parameter and for each line, where there are many more."""
 STEPS_EACH, LEAST_STEPS, MOST_STEPS = 10, 500, 4000
 """Steps of the first search for each weight, at least and at most."""
+AWAY_STEPS = 40
+"""Steps for each weight where inputs are not centred."""
 PATROL = 2**28
 """Numbers in blocks of samples after which the callback is asked again within a round: about a second's work."""
 DEPENDENT = 1e-9
@@ -473,8 +476,11 @@ def _shift(X: Any, y: Any, s: int) -> int:
     """Return the power of two that brings s planted weights near 1."""
     xp = arrays.namespace(X)
     # s weights N(0, 1) have a linear part of norm sqrt(s) / 2; for networks without one, the deviation decides
-    linear = float(xp.sqrt(((X.T @ y) ** 2).sum())) / int(y.shape[0])
-    return round(math.log2(math.sqrt(s) / 2 / max(linear, 0.2 * size(y))))
+    if (centre := Centre.of(X)) is None:
+        linear = float(xp.sqrt(((X.T @ y) ** 2).sum())) / int(y.shape[0])
+        return round(math.log2(math.sqrt(s) / 2 / max(linear, 0.2 * size(y))))
+    slopes = arrays.to_numpy(least_squares(centre.shifted(X), y))[:-1] / centre.deviation
+    return round(math.log2(math.sqrt(s) / 2 / max(math.sqrt(slopes @ slopes), 0.2 * float(y.std()))))
 
 
 def _rounding(y: Any) -> float:
@@ -487,9 +493,13 @@ def _rounding(y: Any) -> float:
     return size(xp.where(y == 0, 0.0, unit)) / math.sqrt(12)
 
 
-def _steps(task: _Task, start: int) -> int:
-    """Return the number of steps of a search: small problems need few, and after a failure more are made."""
-    first = min(max(STEPS_EACH * task.s, LEAST_STEPS), MOST_STEPS) if task.steps is None else task.steps
+def _steps(task: _Task, start: int, *, away: bool = False) -> int:
+    """Return the number of steps of a search: small problems need few, and after a failure more are made.
+
+    Inputs that are not centred need more: what bends is little of y there.
+    """
+    first = min(max((AWAY_STEPS if away else STEPS_EACH) * task.s, LEAST_STEPS), MOST_STEPS)
+    first = first if task.steps is None else task.steps
     return max(first, min(first * 2**start, 2 * MOST_STEPS))
 
 
@@ -528,10 +538,11 @@ def _starts(
                 data.X_single,
                 target,
                 signs,
-                _steps(task, start),
+                _steps(task, start, away=data.single.centre is not None),
                 draw,
                 lambda sd, _: progress.batch(sd, count, weights),
                 late=progress.late,
+                centre=data.single.centre,
             )
         n, wanted = data.single.n_samples, _enough(data.single.n_inputs, task)
         if 1.5 * wanted < n and progress.stop is None:

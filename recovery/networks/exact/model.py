@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from planted.base import arrays
+from recovery.networks.centre import Centre
 
 __all__ = ["Ended", "Inputs", "Lines", "angles", "columns", "directions_of", "predict"]
 
@@ -42,6 +43,8 @@ class Inputs:
     straight, bent : numpy.ndarray of int
         Inputs i whose column x_i, or |x_i|, is not a combination of others. All of them for Gaussian inputs; an input
         that never changes its sign has no |x_i| of its own.
+    centre : Centre, optional
+        Mean and deviation of inputs that are not around 0.
     watch : callable, optional
         Called before each block of samples with the number of its numbers; raises :class:`Ended` when the fit has to
         end. Everything that takes time goes over the samples in blocks, so this bounds what comes after the limit.
@@ -50,6 +53,7 @@ class Inputs:
     XT: Any
     straight: np.ndarray
     bent: np.ndarray
+    centre: Centre | None = None
     watch: Callable[[int], None] | None = None
 
     @classmethod
@@ -60,7 +64,7 @@ class Inputs:
         d = int(XT.shape[0])
         both = xp.concatenate([XT, xp.abs(XT)]).astype(np.float64)
         kept = _independent(arrays.to_numpy(both @ both.T))
-        return cls(XT, kept[kept < d], kept[kept >= d] - d, watch)
+        return cls(XT, kept[kept < d], kept[kept >= d] - d, Centre.of(X), watch)
 
     def to(self, X: Any, dtype: Any) -> Inputs:
         """Return the same inputs in another dtype, from the samples X."""
@@ -70,7 +74,9 @@ class Inputs:
         """Return some of the inputs, those with the given ascending numbers."""
         place = self.xp.asarray(coordinates)
         straight = np.flatnonzero(np.isin(coordinates, self.straight))
-        return replace(self, XT=self.XT[place], straight=straight, bent=np.flatnonzero(np.isin(coordinates, self.bent)))
+        bent = np.flatnonzero(np.isin(coordinates, self.bent))
+        centre = self.centre if self.centre is None else self.centre.restrict(coordinates)
+        return replace(self, XT=self.XT[place], straight=straight, bent=bent, centre=centre)
 
     @property
     def xp(self) -> Any:

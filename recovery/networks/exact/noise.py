@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from planted.base import arrays
+from recovery.networks.centre import Centre
 from recovery.networks.exact.annealed import variances
 from recovery.networks.exact.births import Quadratic
 from recovery.networks.exact.budget import Budget
@@ -37,7 +38,8 @@ FLAT, FIRST = 2e-3, 3
 WINDOW, SLOW = 4, 0.02
 """Or when it fell by less than SLOW in WINDOW rounds."""
 TAIL, MOST_IN_TAIL = 0.01, 0.5
-"""A residual that has this share of its square in a hundredth of the rows is not taken for noise early."""
+"""A residual that has more than this share of its square in a hundredth of the rows is not taken for noise: lines that
+bend in a few rows only leave such residuals, and these rows are too few to tell them from outliers."""
 HIDDEN = 0.05
 """Products of two inputs may explain this share of a residual that is taken for noise: lines hidden in it do."""
 SLACK = 3.0
@@ -101,10 +103,7 @@ class Quiet:
 
     def noise(self, model: Lines, r: Any) -> bool:
         """Return whether a residual depends on the inputs as noise would, and is spread over the rows."""
-        xp = arrays.namespace(r)
-        squares = xp.sort(r * r)
-        top = max(1, int(TAIL * int(r.shape[0])))
-        return float(squares[-top:].sum()) <= MOST_IN_TAIL * float(squares.sum()) and self.independent(model, r)
+        return _spread_out(r) and self.independent(model, r)
 
     def independent(self, model: Lines, r: Any) -> bool:
         """Return whether a residual depends on the inputs as noise would, up to what may be hidden in it."""
@@ -115,6 +114,13 @@ class Quiet:
         return quadratic_share(self.X, r) <= HIDDEN and noise_like(self.X, r, hidden, fitted)
 
 
+def _spread_out(r: Any) -> bool:
+    """Return whether a residual is not in a few rows."""
+    squares = arrays.namespace(r).sort(r * r)
+    top = max(1, int(TAIL * int(r.shape[0])))
+    return float(squares[-top:].sum()) <= MOST_IN_TAIL * float(squares.sum())
+
+
 def quadratic_share(X: Any, r: Any) -> float:
     """Return the share of |r|^2 that products of two inputs explain, or infinity where the rows are too few to tell.
 
@@ -122,8 +128,12 @@ def quadratic_share(X: Any, r: Any) -> float:
     -----
     The columns x_i x_k are in no model, so nothing was fitted to them. With T the sum of what they explain one at a
     time, and E T the same with random signs, the share is about (T / E T - 1) N / n, N the number of columns (see
-    :func:`recovery.networks.gain.looks_like_noise`, also for the spread of T).
+    :func:`recovery.networks.gain.looks_like_noise`, also for the spread of T). Inputs that are not around 0 are moved
+    there first: r is orthogonal to the linear part, which products of inputs with large means nearly are.
     """
+    centre = Centre.of(X)
+    if centre is not None:
+        X = centre.shifted(X)[:, :-1]
     n, d = (int(length) for length in X.shape)
     per_column = 2 * n / (d * (d + 1))
     if 2 * math.sqrt(2 * (1 + per_column) / n) > HIDDEN * per_column:
@@ -278,6 +288,7 @@ def within(
     share = quadratic_share(data.X_single, r)
     like = (
         clear
+        and _spread_out(r)
         and (share <= HIDDEN or math.isinf(share))
         and noise_like(data.X_single, r, hidden, network.n_weights, SLACK)
     )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from planted.base import arrays
+from recovery.networks.exact.away import births_away
 from recovery.networks.exact.births import Quadratic, births
 from recovery.networks.exact.entries import DROP, additions, drops
 from recovery.networks.exact.local import Rule, merges, reduced_near, repair
@@ -57,6 +58,7 @@ class Data:
     single: Inputs = field(init=False)
     X_single: Any = field(init=False)
     quadratic: Quadratic = field(init=False)
+    _rng: np.random.Generator = field(init=False)
     _double: Inputs | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
@@ -64,6 +66,7 @@ class Data:
         self.X_single = arrays.namespace(self.X).ascontiguousarray(self.X.astype(np.float32))
         self.quadratic = Quadratic(self.single)
         self.deviation = size(self.y)
+        self._rng = np.random.default_rng(0)
 
     @property
     def double(self) -> Inputs:
@@ -83,6 +86,13 @@ class Data:
         """Return some of the samples."""
         place = arrays.namespace(self.X).asarray(rows)
         return Data(self.X[place], self.y[place], self.rounding, self.watch)
+
+    def births(self, model: Lines, r: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Propose lines far from those of a model with residual r: unit vectors, shape (K, d), and strengths."""
+        centre = self.single.centre
+        if centre is None:
+            return births(self.quadratic, model, r)
+        return births_away(self.X_single, centre, model, r, self._rng)
 
     def targets(self, inputs: Inputs) -> Any:
         """Return y in the dtype of the inputs."""
@@ -228,7 +238,7 @@ def _round(
     """
     line, coordinate, around = additions(inputs, model, r)
     few = len(line) <= 0.02 * model.support.sum()
-    directions, amplitudes = births(data.quadratic, model, r) if bear else (np.zeros((0, len(model.axes))), np.zeros(0))
+    directions, amplitudes = data.births(model, r) if bear else (np.zeros((0, len(model.axes))), np.zeros(0))
     found = [] if first or not (split or few) else splits(inputs, data.X_single, model, r, widths(deviation))
     whole = model
     for level in (DROP, 0.5 * DROP):

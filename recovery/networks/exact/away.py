@@ -1,0 +1,113 @@
+"""New lines for inputs that are not around 0, where moments of the residual say little.
+
+A line w . x = w . (x - mean) + w . mean cuts such data anywhere, often far out, where few rows tell of it. So the lines
+that are missing are looked for as in the search: Adam on what the model leaves, started towards rows with large
+residuals, and with half of the rows drawn with weights r^2.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from planted.base import arrays
+from recovery.networks.centre import Centre
+from recovery.networks.exact.model import Lines
+from recovery.networks.exact.search import search
+
+__all__ = ["births_away"]
+
+ATOMS, STEPS = 10, 1000
+GROUP, SIZE, FROM = 6, 0.1, 0.6
+"""An atom starts along the mean of so many rows, of this norm, and is 0 at this share of the way to them."""
+WEAK = 0.05
+"""Lines of smaller norm are none; planted weights are near 1."""
+CLOSE = 0.98
+"""Largest |cosine| with a line that is there."""
+GAIN, SHARE, MOST = 45.0, 0.1, 10
+"""Least fall of |r|^2 in variances, least share of the largest fall, and largest number of new lines."""
+
+
+def births_away(
+    X: Any, centre: Centre, model: Lines, r: Any, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Propose lines far from those there are.
+
+    Parameters
+    ----------
+    X : array of float32, shape (n, d)
+        Samples.
+    centre : Centre
+        Their mean and deviation.
+    model : Lines
+        The model.
+    r : array, shape (n,)
+        Its residual.
+    rng : numpy.random.Generator
+        Draws starts and batches.
+
+    Returns
+    -------
+    directions : numpy.ndarray, shape (K, d)
+        Unit vectors.
+    amplitudes : numpy.ndarray, shape (K,)
+        Signed strengths.
+    """
+    nothing = np.zeros((0, int(X.shape[1]))), np.zeros(0)
+    left = r.astype(X.dtype)
+    if not bool((left != 0).any()):
+        return nothing
+    lead, signs = _lead(X, centre, left, rng)
+    found = search(X, left, signs, STEPS, rng, lambda *_: False, centre=centre, lead=lead)
+    # what is left in a few rows, any line of as many entries fits
+    found = found.select((found.norms > WEAK) & (found.support.sum(axis=1) <= _rows(left)))
+    if model.n_lines and found.n_lines:
+        found = found.select(np.abs(found.units @ model.units.T).max(axis=1) < CLOSE)
+    if not found.n_lines:
+        return nothing
+    gains = _gains(X, found, left)
+    best = np.argsort(-gains, kind="stable")[:MOST]
+    best = best[gains[best] >= max(GAIN, SHARE * float(gains.max()))]
+    return found.units[best], (found.signs * found.norms)[best]
+
+
+def _lead(X: Any, centre: Centre, r: Any, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return starts of atoms towards the mean of a few rows with large residuals of one sign, and these signs."""
+    xp, host = arrays.namespace(X), arrays.to_numpy(r).astype(np.float64)
+    weights, above = host**2, host > 0
+    first = rng.choice(len(host), ATOMS, p=weights / weights.sum())
+    signs = np.where(above[first], 1.0, -1.0)
+    lead = np.zeros((ATOMS, int(X.shape[1]) + 1))
+    for k in range(ATOMS):
+        same = np.where(above == above[first[k]], weights, 0.0)
+        rows = rng.choice(len(host), GROUP, p=same / same.sum())
+        toward = arrays.to_numpy(centre.shifted(X[xp.asarray(rows)])).astype(np.float64).mean(axis=0)
+        norm = max(float(np.sqrt(toward[:-1] @ toward[:-1])), 1e-30)
+        lead[k] = SIZE / norm * toward
+        lead[k, -1] = -FROM * SIZE * norm  # of a row at the mean of these
+    return lead, signs
+
+
+def _rows(r: Any) -> float:
+    """Return in how many rows r is, those of its square counting as much as they hold: (sum r^2)^2 / sum r^4."""
+    squares = r.astype(np.float64) ** 2
+    return float(squares.sum() ** 2 / (squares**2).sum())
+
+
+def _gains(X: Any, lines: Lines, r: Any) -> np.ndarray:
+    """Return what |r|^2 falls by along each line when the linear part and the other lines follow, in variances."""
+    xp = arrays.namespace(X)
+    phi = xp.abs(X @ xp.asarray(lines.weights.T, dtype=X.dtype))
+    columns = xp.concatenate([X, phi, r[:, None]], axis=1).astype(np.float64)
+    gram = arrays.to_numpy(columns.T @ columns)
+    d, count = int(X.shape[1]), lines.n_lines
+    linear = np.linalg.lstsq(gram[:d, :d], gram[:d, d:], rcond=1e-10)[0]
+    rest = gram[d:, d:] - gram[d:, :d] @ linear  # Gram matrix of what the linear part leaves
+    lines_on, right, total = rest[:count, :count], rest[:count, count], float(rest[count, count])
+    inverse = np.linalg.pinv(lines_on, rcond=1e-10, hermitian=True)
+    amplitude = inverse @ right
+    left = max(total - float(right @ amplitude), 1e-30 * float(gram[-1, -1]))
+    own = np.diag(inverse)
+    told = own > 1e-10 * own.max(initial=0.0)
+    return np.where(told, amplitude**2 / np.where(told, own, 1.0), 0.0) / left * int(X.shape[0])
