@@ -8,8 +8,8 @@ Run from the repository root::
     python -m benchmarks.bingo truth linear variance --seeds 10
 
 ``floor``: networks are pruned until the accuracy on held-out images falls below ``--floor``. One-shot methods are cut
-in steps of 1 % without retraining, as in the paper, over all layers or with the same share in each; IMP drops a fifth in
-each round, rewinds to the start and trains again. Passes are forward passes of all training images, without those
+in steps of 1 % without retraining, as in the paper, over all layers or with the same share in each; IMP drops a fifth
+in each round, rewinds to the start and trains again. Passes are forward passes of all training images, without those
 that measure the accuracy; work is multiply-adds executed, in units of one dense training; seconds are processor seconds
 of one thread. Each interval is a mean and 95 % of Student's t over the seeds.
 

@@ -423,7 +423,7 @@ def test_resetting_ranks_by_the_distance_from_the_start_and_zeroing_by_size():
     """Off the support a weight moved from w(0) to 0, so that resetting it hurts where the start was large."""
     small = [bench.support_known(seed, 0.1, 500) for seed in range(3)]
     large = [bench.support_known(seed, 1.0, 500) for seed in range(5)]
-    assert all(one["zero"] == 1.0 for one in (*small, *large))
+    assert all(one["zero"] > 0.98 for one in (*small, *large))  # five probes a weight
     assert all(one["reset"] > 0.95 for one in small)
     assert abs(np.mean([one["reset"] for one in large]) - 0.63) < 0.1
     assert abs(np.mean([one["reset"] - one["distance"] for one in large])) < 0.08
