@@ -11,7 +11,7 @@ from planted.base.checks import check_choice
 from recovery.mlp.masks import Masks
 from recovery.mlp.training import Adam, Orders
 from recovery.pruning.method import Method
-from recovery.pruning.scopes import Ratio, Scope, layer_counts, select
+from recovery.pruning.scopes import Ratio, Scope, largest, layer_counts, select
 from recovery.pruning.training import Sgd, Training
 from recovery.pruning.view import View
 
@@ -108,25 +108,14 @@ class EdgePopup:
         sizes = [a * b for a, b in shapes]
         if self.scope == "layer":
             counts = layer_counts(shapes, count, self.ratio, sizes)
-            return [_largest(layer.ravel(), c).reshape(layer.shape) for layer, c in zip(scores, counts, strict=True)]
+            return [largest(layer.ravel(), c).reshape(layer.shape) for layer, c in zip(scores, counts, strict=True)]
         xp = arrays.namespace(*scores)
-        flat = _largest(xp.concatenate([layer.ravel() for layer in scores]), count)
+        flat = largest(xp.concatenate([layer.ravel() for layer in scores]), count)
         found, at = [], 0
         for shape, size in zip(shapes, sizes, strict=True):
             found.append(flat[at : at + size].reshape(shape))
             at += size
         return found
-
-
-def _largest(values: Any, count: int) -> Any:
-    """Return a mask of the `count` largest values, of equal ones those with smaller indices, in O(p)."""
-    xp, size = arrays.namespace(values), int(values.shape[0])
-    if count in (0, size):
-        return xp.full(size, count == size, dtype=bool)
-    threshold = -xp.partition(-values, count - 1)[count - 1]
-    above = values > threshold
-    equal = values == threshold
-    return above | (equal & (xp.cumsum(equal) <= count - above.sum()))
 
 
 def edge_popup(

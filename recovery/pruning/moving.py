@@ -14,7 +14,7 @@ from planted.base.checks import check_choice, check_integer, check_number
 from recovery.mlp.masks import Masks
 from recovery.pruning.dynamics import Changes, Dynamics
 from recovery.pruning.method import Method
-from recovery.pruning.scopes import Ratio, Scope, select
+from recovery.pruning.scopes import Ratio, Scope, largest, select
 from recovery.pruning.training import Step, Training, Trains
 
 __all__ = ["SET", "Gradual", "RigL", "Thresholding", "gradual_magnitude", "iht", "rigl", "sparse_evolution"]
@@ -280,7 +280,10 @@ class _Thresholds(_Selecting):
         if (step.n_iter % self.period and step.n_iter < step.total) or not _finite(step):
             return None
         weights = step.weights
-        new = self.cut(weights, Masks.full(weights), self.sparsity)
+        if self.scope == "global" and (self.places is None or len(self.places) == len(weights)):
+            new = _top(weights, self.sparsity)  # the fast way
+        else:
+            new = self.cut(weights, Masks.full(weights), self.sparsity)
         return new, new.apply(weights)
 
 
@@ -304,6 +307,16 @@ class _Cuts(_Selecting):
         weights = step.weights
         new = self.cut(weights, masks, count)
         return new, new.apply(weights)
+
+
+def _top(weights: Sequence[Any], count: int) -> Masks:
+    """Return masks of the largest weights of all."""
+    xp = arrays.namespace(*weights)
+    kept, found, start = largest(xp.abs(xp.concatenate([layer.ravel() for layer in weights])), count), [], 0
+    for layer in weights:
+        found.append(kept[start : start + int(layer.size)].reshape(layer.shape))
+        start += int(layer.size)
+    return Masks(found)
 
 
 def _finite(step: Step) -> bool:

@@ -10,7 +10,7 @@ from planted.base import arrays
 from planted.base.checks import check_integer
 from recovery.mlp.masks import Masks
 
-__all__ = ["Ratio", "Scope", "fits", "layer_counts", "select"]
+__all__ = ["Ratio", "Scope", "fits", "largest", "layer_counts", "select"]
 
 Scope: TypeAlias = Literal["global", "layer", "unit"]
 Ratio: TypeAlias = Literal["equal", "erdos-renyi"] | Callable[[tuple[tuple[int, int], ...], int], Sequence[float]]
@@ -159,6 +159,32 @@ def _top(scores: Sequence[Any], masks: Masks, count: int) -> Masks:
         found.append(kept[start : start + a * b].reshape(a, b))
         start += a * b
     return Masks(found)
+
+
+def largest(values: Any, count: int) -> Any:
+    """Return which `count` values are the largest, in O(p), for inner loops.
+
+    Parameters
+    ----------
+    values : array, shape (p,)
+        Numbers, none of them NaN. Signs count.
+    count : int
+        How many, from 0 to p.
+
+    Returns
+    -------
+    array of bool, shape (p,)
+        Of equal values those with smaller indices. At most two synchronisations.
+    """
+    xp, size = arrays.namespace(values), int(values.shape[0])
+    if count in (0, size):
+        return xp.full(size, count == size, dtype=bool)
+    threshold = -xp.partition(-values, count - 1)[count - 1]
+    reached = values >= threshold
+    if int(reached.sum()) == count:
+        return reached
+    above, equal = values > threshold, values == threshold
+    return above | (equal & (xp.cumsum(equal) <= count - above.sum()))
 
 
 def fits(scores: Any, shapes: Sequence[tuple[int, ...]], name: str) -> list[Any]:

@@ -10,7 +10,8 @@ import pytest
 import planted
 from recovery.mlp.masks import Masks
 from recovery.pruning import Model, Training, prune, score
-from recovery.pruning.edge_popup import EdgePopup, _largest, edge_popup
+from recovery.pruning.edge_popup import EdgePopup, edge_popup
+from recovery.pruning.scopes import largest
 
 SGD = Training(n_iter=12, batch_size=40, learning_rate=0.5, optimiser="sgd", momentum=0.5, weight_decay=0.01)
 
@@ -125,7 +126,7 @@ def test_the_largest_are_taken_with_ties_to_the_smaller_index():
         values = rng.integers(-3, 4, 12).astype(float)
         count = int(rng.integers(0, 13))
         order = sorted(range(12), key=lambda i: (-values[i], i))[:count]
-        np.testing.assert_array_equal(np.flatnonzero(_largest(values, count)), sorted(order))
+        np.testing.assert_array_equal(np.flatnonzero(largest(values, count)), sorted(order))
 
 
 def test_all_or_no_weights():
