@@ -8,6 +8,7 @@ from typing import Any
 from planted.base.checks import check_choice
 from recovery.pruning.bingo import VARIANTS, bingo
 from recovery.pruning.criteria import Accumulated
+from recovery.pruning.edge_popup import edge_popup
 from recovery.pruning.equilibrium.neq import NEq
 from recovery.pruning.method import Method
 from recovery.pruning.moving import gradual_magnitude, iht, rigl, sparse_evolution
@@ -31,8 +32,9 @@ def catalogue(training: Trains | None = None) -> dict[str, Method]:
     ----------
     training : Trains, optional
         The training of all of them, before and after pruning; by default 1000 updates of Adam with a falling rate, and
-        for BINGO, NEq and iterative hard thresholding what their papers use. The latter takes plain gradient steps in
-        any case, so that of a :class:`Training` it takes all but the optimiser.
+        for BINGO, NEq, edge-popup and iterative hard thresholding steps of their own. Edge-popup trains scores in place
+        of weights; iterative hard thresholding takes plain gradient steps in any case, so that of a :class:`Training`
+        it takes all but the optimiser.
 
     Returns
     -------
@@ -70,6 +72,7 @@ def catalogue(training: Trains | None = None) -> dict[str, Method]:
     ]
     own = [
         iht(plain),
+        edge_popup(steps).replace(name="supermask", training=chosen),
         *(bingo(variant, training) for variant in VARIANTS),
         Method("neq", "magnitude", source="start", training=chosen, dynamics=frozen, target="update"),
     ]
