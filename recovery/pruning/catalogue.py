@@ -10,7 +10,7 @@ from recovery.pruning.bingo import VARIANTS, bingo
 from recovery.pruning.criteria import Accumulated
 from recovery.pruning.edge_popup import edge_popup
 from recovery.pruning.equilibrium.neq import NEq
-from recovery.pruning.method import Method
+from recovery.pruning.method import Method, Rewind
 from recovery.pruning.moving import gradual_magnitude, iht, rigl, sparse_evolution
 from recovery.pruning.recipes import Recipe
 from recovery.pruning.schedules import Exponential, OneShot, Rounds
@@ -136,7 +136,7 @@ def as_method(recipe: Recipe, *, scalar: bool = False) -> Method:
             mean_outputs=recipe.mean_outputs,
         )
 
-    rewind = recipe.rewind if recipe.rewind_step else "start"
+    rewind: Rewind = recipe.rewind if recipe.rewind_step else "start"
     return Method(
         recipe.name,
         "magnitude",

@@ -138,7 +138,7 @@ class Obs:
                 places,
                 _positive(view.xp, hessian(view, places), 1e-2 if self.damping is None else self.damping),
             )
-        return view.shared[key]  # type: ignore[no-any-return]
+        return view.shared[key]
 
     def _moments(self, view: View) -> list[Any]:
         """Return the second moments of each layer's inputs, with eigenvalues that are positive."""
@@ -148,7 +148,7 @@ class Obs:
             moments = [values.T @ values / n for values in view.activations()]
             damping = 1e-6 if self.damping is None else self.damping
             view.shared[key] = [_positive(view.xp, moment, damping) for moment in moments]
-        return view.shared[key]  # type: ignore[no-any-return]
+        return view.shared[key]
 
 
 def hessian(view: View, places: Any) -> Any:
