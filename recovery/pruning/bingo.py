@@ -20,7 +20,7 @@ from recovery.pruning.training import Step, Training, Trains
 __all__ = ["VARIANTS", "Bingo", "Probes", "Variant", "bingo"]
 
 Variant: TypeAlias = Literal["printed", "corrected", "release", "running-mean"]
-VARIANTS = ("printed", "corrected", "release", "running-mean")
+VARIANTS: tuple[Variant, ...] = ("printed", "corrected", "release", "running-mean")
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from typing import Any
 from planted.base.checks import check_choice
 from recovery.pruning.bingo import VARIANTS, bingo
 from recovery.pruning.criteria import Accumulated
+from recovery.pruning.edge_popup import edge_popup
 from recovery.pruning.equilibrium.neq import NEq
-from recovery.pruning.method import Method
+from recovery.pruning.method import Method, Rewind
 from recovery.pruning.moving import gradual_magnitude, iht, rigl, sparse_evolution
 from recovery.pruning.recipes import Recipe
 from recovery.pruning.schedules import Exponential, OneShot, Rounds
@@ -31,8 +32,9 @@ def catalogue(training: Trains | None = None) -> dict[str, Method]:
     ----------
     training : Trains, optional
         The training of all of them, before and after pruning; by default 1000 updates of Adam with a falling rate, and
-        for BINGO, NEq and iterative hard thresholding what their papers use. The latter takes plain gradient steps in
-        any case, so that of a :class:`Training` it takes all but the optimiser.
+        for BINGO, NEq, edge-popup and iterative hard thresholding steps of their own. Edge-popup trains scores in place
+        of weights; iterative hard thresholding takes plain gradient steps in any case, so that of a :class:`Training`
+        it takes all but the optimiser.
 
     Returns
     -------
@@ -70,6 +72,7 @@ def catalogue(training: Trains | None = None) -> dict[str, Method]:
     ]
     own = [
         iht(plain),
+        edge_popup(steps).replace(name="supermask", training=chosen),
         *(bingo(variant, training) for variant in VARIANTS),
         Method("neq", "magnitude", source="start", training=chosen, dynamics=frozen, target="update"),
     ]
@@ -133,7 +136,7 @@ def as_method(recipe: Recipe, *, scalar: bool = False) -> Method:
             mean_outputs=recipe.mean_outputs,
         )
 
-    rewind = recipe.rewind if recipe.rewind_step else "start"
+    rewind: Rewind = recipe.rewind if recipe.rewind_step else "start"
     return Method(
         recipe.name,
         "magnitude",

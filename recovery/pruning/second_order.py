@@ -25,15 +25,21 @@ class Obs:
         the second moments of its inputs, A'A / n, as if each layer were a regression of its own (layer-wise OBS); for
         a linear model with squared loss this is the Hessian. ``"auto"``: the Hessian up to `limit` weights, else
         the inputs.
-    damping : float, default 1e-6
-        Eigenvalues of H count by their magnitude, and at least so many times the largest one: away from a minimum the
-        Hessian need not be positive.
+    damping : float, optional
+        Eigenvalues of H count by their magnitude, and at least so many times the largest one; by default 1e-2 times for
+        the Hessian and 1e-6 times for the inputs. See Notes.
     limit : int, default 1000
         The largest number of weights that the Hessian is computed for: it costs a Hessian product for each of them,
         and the cube of their number for its eigenvalues.
 
     Notes
     -----
+    A ReLU network's loss stays the same when a neuron's incoming weights are multiplied by a number and its outgoing
+    ones divided by it, so that at a minimum H has a null direction for each neuron, and away from it eigenvalues of
+    both signs. Without damping the scores of all weights of a neuron would be equal, and the compensation would run
+    along these directions out of the range where a quadratic says anything. docs/pruning.md has the trial behind 1e-2.
+    With ``curvature="inputs"`` scores of different layers are in different units: use ``scope="layer"``.
+
     Weights that are pruned already stay 0, so H is restricted to the others. Biases are held.
     :meth:`compensated` is the second half of the method: use it as weight map by
     :class:`recovery.pruning.Compensation`. The original removes one weight at a time; here a whole round's weights
@@ -48,12 +54,12 @@ class Obs:
     """
 
     curvature: Literal["auto", "hessian", "inputs"] = "auto"
-    damping: float = 1e-6
+    damping: float | None = None
     limit: int = 1000
 
     def __post_init__(self) -> None:
         check_choice(self.curvature, "curvature", ("auto", "hessian", "inputs"))
-        if check_number(self.damping, "damping", minimum=0.0, maximum=1.0) == 0:
+        if self.damping is not None and check_number(self.damping, "damping", minimum=0.0, maximum=1.0) == 0:
             raise ValueError("damping=0 leaves nothing to invert where H is singular; expected a positive number")
         check_integer(self.limit, "limit", minimum=1)
 
@@ -128,8 +134,11 @@ class Obs:
         key = ("hessian", self.damping)
         if key not in view.shared:
             places = view.xp.flatnonzero(view.masks.flat)
-            view.shared[key] = (places, _positive(view.xp, hessian(view, places), self.damping))
-        return view.shared[key]  # type: ignore[no-any-return]
+            view.shared[key] = (
+                places,
+                _positive(view.xp, hessian(view, places), 1e-2 if self.damping is None else self.damping),
+            )
+        return view.shared[key]
 
     def _moments(self, view: View) -> list[Any]:
         """Return the second moments of each layer's inputs, with eigenvalues that are positive."""
@@ -137,8 +146,9 @@ class Obs:
         if key not in view.shared:
             n = view.data.n_samples
             moments = [values.T @ values / n for values in view.activations()]
-            view.shared[key] = [_positive(view.xp, moment, self.damping) for moment in moments]
-        return view.shared[key]  # type: ignore[no-any-return]
+            damping = 1e-6 if self.damping is None else self.damping
+            view.shared[key] = [_positive(view.xp, moment, damping) for moment in moments]
+        return view.shared[key]
 
 
 def hessian(view: View, places: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 from recovery.pruning.catalogue import catalogue
 from recovery.pruning.method import Method
+from recovery.pruning.training import Trains
 
 __all__ = ["COLUMNS", "Space", "describe"]
 
@@ -126,6 +127,8 @@ def _words(value: Any) -> str:
         shown = []
         for field in dataclasses.fields(value):
             given = getattr(value, field.name)
+            if isinstance(given, Trains):  # how long and with what steps is no axis
+                continue
             if field.default is not dataclasses.MISSING and given == field.default:
                 continue
             if field.default_factory is not dataclasses.MISSING and given == field.default_factory():

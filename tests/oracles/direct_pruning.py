@@ -156,7 +156,8 @@ class Direct:
     def obs(self, count, rng):
         W, H = self.minimum
         values, vectors = np.linalg.eigh(H)
-        values = np.maximum(np.abs(values), 1e-6 * np.abs(values).max())
+        least = 1e-6 if len(W) == 1 and self.kind == "squared" else 1e-2
+        values = np.maximum(np.abs(values), least * np.abs(values).max())
         inverse = (vectors / values) @ vectors.T
         flat = np.concatenate([w.ravel() for w in W])
         parts = np.split(flat * flat / (2 * np.diag(inverse)), np.cumsum([w.size for w in W])[:-1])
@@ -354,6 +355,10 @@ class Direct:
     def bingo_release(self, count, rng):
         """Zeroed after training, absolute changes, each layer loses the same share."""
         scores = self._probed(rng, lambda mean: 0.0, lambda S, A, B, n: (S + abs(A - B)) / 2, "zero", sweep=True)
+        return self._same_share(scores, count)
+
+    def _same_share(self, scores, count):
+        """Each layer loses the same share; fractions go to the largest ones, of equal ones to the first."""
         shares = [count * w.size / self.n for w in self.W]
         numbers = [int(share) for share in shares]
         for i in sorted(range(len(shares)), key=lambda i: (numbers[i] - shares[i], i))[: count - sum(numbers)]:
@@ -368,6 +373,21 @@ class Direct:
             return S + (abs(before - after) / before - S) / n
 
         return keep(self._probed(rng, lambda mean: mean, learn), full(self.W), count)
+
+    def supermask(self, count, rng):
+        """Adam on scores: the slope of a score is its weight times the slope of the masked weight."""
+        scores = [(2 * rng.random(w.shape) - 1) / np.sqrt(len(w)) for w in self.W]
+        means, squares = ([np.zeros_like(w) for w in self.W] for _ in range(2))
+        for number in range(self.n_iter):
+            shown = [w * m for w, m in zip(self.W, self._same_share(scores, count), strict=True)]
+            slopes = [g * w for g, w in zip(self.slopes(shown, self.b), self.W, strict=True)]
+            factor = self.rate * (1 + math.cos(math.pi * number / self.n_iter)) / 2
+            for i, g in enumerate(slopes):
+                means[i] = 0.9 * means[i] + 0.1 * g
+                squares[i] = 0.999 * squares[i] + 0.001 * g * g
+                t = number + 1
+                scores[i] -= factor * (means[i] / (1 - 0.9**t)) / (np.sqrt(squares[i] / (1 - 0.999**t)) + 1e-8)
+        return self._same_share(scores, count)
 
     def neq(self, count, rng):
         """NEq prunes nothing: its masks hold back updates; where a sparsity is asked for, magnitudes decide first."""

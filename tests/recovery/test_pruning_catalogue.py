@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+import linear_lottery
 from planted.base import arrays
 from recovery import pruning
 from tests.oracles import direct_pruning as oracle
@@ -157,6 +158,20 @@ class TestTable:
     def test_no_two_methods_are_the_same_point(self):
         points = [dataclasses.replace(method, name="") for method in pruning.catalogue().values()]
         assert all(a != b for i, a in enumerate(points) for b in points[:i])
+
+    def test_methods_that_have_files_of_their_own_are_these(self):
+        training = pruning.Training(n_iter=7)
+        listed = pruning.catalogue(training)
+        transfer = pruning.ticket_transfer(layers="all", training=training)
+        assert transfer.replace(retraining="same") == listed["ticket-transfer"].replace(schedule=pruning.Rounds())
+        assert pruning.bingo("corrected", training) == listed["bingo-corrected"]
+        assert pruning.edge_popup(training).replace(name="supermask", training=training) == listed["supermask"]
+        assert {"set": pruning.SET(), "rigl": pruning.RigL(), "gradual": pruning.Gradual()} == {
+            name: listed[name].dynamics for name in ("set", "rigl", "gradual")
+        }
+        exact = pruning.catalogue(linear_lottery.Flow())  # NEq and edge-popup take gradient steps in any case
+        assert exact["neq"].dynamics == pruning.catalogue()["neq"].dynamics
+        assert exact["imp"].training == linear_lottery.Flow()
 
     def test_options_that_are_not_the_defaults_are_shown(self):
         method = pruning.Method(
