@@ -95,7 +95,9 @@ def test_velocities_by_their_expansions(mu):
     paper = [sum((-mu) ** m * changes[t - m] for m in range(t + 1)) for t in range(30)]
     np.testing.assert_allclose(velocities(phi, mu), paper, rtol=0, atol=60 * EPS / (1 - mu))
     # the released one: each change minus (1 - mu) times the exponential average of those before
-    np.testing.assert_allclose(velocities(phi, mu), closed_forms.velocities(phi, mu), rtol=0, atol=60 * EPS / (1 - mu))
+    np.testing.assert_allclose(
+        velocities(phi, mu), closed_forms.expanded_velocities(phi, mu), rtol=0, atol=60 * EPS / (1 - mu)
+    )
     averages = [sum(mu**m * changes[t - 1 - m] for m in range(t)) for t in range(30)]
     released = [changes[t] - (1 - mu) * averages[t] for t in range(30)]
     np.testing.assert_allclose(velocities(phi, mu, "released"), released, rtol=0, atol=60 * EPS / (1 - mu))
