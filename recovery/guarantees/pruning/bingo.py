@@ -83,7 +83,7 @@ def _both_scores(instance: Instance, rule: type[Bingo]) -> tuple[np.ndarray, np.
     """
     X, y = instance.matrix, instance.y[:, None]
     start, data, found = Model([instance.x0[:, None]]), Data(X, y), []
-    step = Step(1, 1, Frame(start), instance.x[None], np.zeros((1, len(instance.x))), X, y)
+    step = Step(1, 1, Frame(start), instance.x[None], gradient=np.zeros((1, len(instance.x))), X=X, y=y)
     for variant in ("printed", "corrected"):
         rng = np.random.default_rng(int(instance.options["probe_seed"]))
         observer = rule(variant, signal="loss", subset=_size(instance)).begin(start, data, rng, Cost())
