@@ -82,6 +82,13 @@ def shown(values: Any, digits: int = 3) -> str:
     return f"{(low + high) / 2:.{digits}g} ± {(high - low) / 2:.2g}"
 
 
+def percent(values: Any) -> str:
+    """Return a mean in points with its interval."""
+    interval = mean_interval(values)
+    mean = sum(values) / len(values)
+    return f"{mean:.1f}" if interval is None else f"{mean:.1f} ± {(interval[1] - interval[0]) / 2:.1f}"
+
+
 P, RELEVANT, KEPT, N_SOURCE, N_TARGET, DRAWS = 200, 20, 40, 180, (20, 36, 60, 400), 3
 """Of the linear tasks; each seed has so many draws of the target's samples."""
 
@@ -333,7 +340,7 @@ def show_images(task: Images, rows: list[dict[str, float]]) -> None:
 
     def cell(*parts: object) -> str:
         key = "|".join(map(str, parts))
-        return shown([row[key] for row in rows])
+        return percent([row[key] for row in rows])
 
     print(f"{task.name}, hidden layers {task.widths[1:]}: accuracy on the source {cell('source')} %\n")
     for kind in task.pairs:
@@ -357,7 +364,7 @@ def show_images(task: Images, rows: list[dict[str, float]]) -> None:
                         pairs = [
                             [row[start + one] - row[start + two] for row in rows] for one, two in DIFFERENCES.values()
                         ]
-                        cells.append([way, f"{100 * level:g} %", *map(shown, pairs)])
+                        cells.append([way, f"{100 * level:g} %", *map(percent, pairs)])
                 print("Differences, seed by seed:\n")
                 print(table(["trained", "left", *DIFFERENCES], cells), "\n")
 

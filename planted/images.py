@@ -219,15 +219,17 @@ def _task(dataset: Dataset, classes: Sequence[int], name: str, order: np.ndarray
         raise ValueError(f"{name}={tuple(classes)!r}; expected at least two classes, each of them once")
     label = np.full(len(dataset.classes), -1)
     label[chosen] = np.arange(len(chosen))
-    parts = []
-    for images, labels in ((dataset.x_train, dataset.y_train), (dataset.x_test, dataset.y_test)):
+
+    def chosen_of(images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         new = label[labels]
         found = images[new >= 0] if order is None else images[new >= 0][:, order]
-        parts += [found.astype(dtype) / np.dtype(dtype).type(dataset.pixel_max), new[new >= 0].astype(np.int64)]
+        return found.astype(dtype) / np.dtype(dtype).type(dataset.pixel_max), new[new >= 0].astype(np.int64)
+
     return Dataset(
         f"{dataset.name}, {' '.join(dataset.classes[value] for value in chosen)}"
         + ("" if order is None else ", pixels permuted"),
-        *parts,
+        *chosen_of(dataset.x_train, dataset.y_train),
+        *chosen_of(dataset.x_test, dataset.y_test),
         image_shape=dataset.image_shape,
         classes=tuple(dataset.classes[value] for value in chosen),
         pixel_max=1.0,
