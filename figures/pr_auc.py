@@ -13,7 +13,7 @@ from figures.style import WIDTH
 __all__ = ["draw", "layout", "panels", "size"]
 
 POINT = ("magnitude", "distance", "obd", "obs", "synflow", "snip", "gradient", "grasp", "random")
-MOVED = ("iht", "gradual", "rigl", "set", "movement", "bingo-running-mean", "bingo-printed")
+MOVED = ("iht", "gradual", "rigl", "set", "edge-popup", "movement", "bingo-running-mean", "bingo-printed")
 NAMES = {"linear": "linear model", "relu": "two-layer ReLU network"}
 
 
@@ -50,7 +50,7 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
             panel.set_ylim(min(-0.04, low) if low < 0.2 else 0.29, 1.04)
         if number == 0:
             points.set_title("criteria of one point")
-            paths.set_title("moving masks; criteria of the path")
+            paths.set_title("moving masks; scores of the path")
             samples.set_title("over samples")
     legend_below([axis for axis in axes if axis not in axes[2::3]], own, 4)
     handles, texts = axes[2].get_legend_handles_labels()

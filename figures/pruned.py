@@ -32,6 +32,7 @@ LOOK: dict[str, tuple[str, str, str]] = {
     "rigl": (COLOURS["blue"], "s", "-"),
     "set": (COLOURS["yellow"], "v", "-"),
     "gradual": (SKY, "P", "-"),
+    "edge-popup": (COLOURS["grey"], "^", "-."),
 }
 """Colour, marker and dashes of each criterion or method."""
 

@@ -180,9 +180,8 @@ def auc(scores: np.ndarray, relevant: np.ndarray) -> float:
 def view_of(instance: Instance, model: pruning.Model, rng: np.random.Generator) -> pruning.View:
     """Return what a criterion sees of a model on the path from the start of an instance."""
     masks = Masks.full(model.matrices)
-    return pruning.View(
-        model, instance.start, masks, instance.data.fit_to(model), rng, pruning.Cost(), instance.sparsity
-    )
+    data = instance.data.fit_to(model)
+    return pruning.View(model, instance.start, masks, data, rng=rng, cost=pruning.Cost(), count=instance.sparsity)
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ from recovery import pruning
 from recovery.mlp.masks import Masks
 from recovery.pruning import criteria, moving
 from recovery.pruning.bingo import Bingo
+from recovery.pruning.edge_popup import EdgePopup
 
 __all__ = ["EXPERIMENTS", "LABELS", "MOVING", "PATH", "POINT", "AucCell", "AucPreset"]
 
@@ -41,6 +42,9 @@ PATH = ("movement", "bingo-running-mean", "bingo-printed")
 """Criteria that see the whole path up to there."""
 MOVING = ("iht", "rigl", "set", "gradual")
 """Methods whose masks move during training."""
+LEARNED = "edge-popup"
+"""Edge-popup: scores are trained, and the weights stay."""
+ALL = (*POINT, *PATH, *MOVING, LEARNED)
 OVER_N = ("magnitude", "obd", "snip", "grasp")
 """Criteria that are shown over the number of samples."""
 LABELS = {
@@ -60,6 +64,7 @@ LABELS = {
     "rigl": "RigL",
     "set": "SET",
     "gradual": "gradual magnitude",
+    "edge-popup": "edge-popup (supermask)",
 }
 
 STEPS = {
@@ -202,6 +207,7 @@ def compute(cell: AucCell, device: str) -> Outcome:
     if cell.whole:
         for name in MOVING:
             found[name] = auc_of_moving(one, name, cell.kind, steps, cell.seed)
+        found[LEARNED] = auc_of_learned(one, cell.kind, steps, cell.seed)
     return {"steps": list(steps), "auc": found}, {}
 
 
@@ -219,6 +225,16 @@ def auc_of_moving(one: Instance, name: str, kind: str, steps: Sequence[int], see
     method = moving_methods(kind, Watched(training, look))[name]
     pruning.prune(one.start, one.data, method, sparsity=one.sparsity, rng=seed)
     return [found[at] for at in steps]
+
+
+def auc_of_learned(one: Instance, kind: str, steps: Sequence[int], seed: int) -> list[float]:
+    """Return the AUC of edge-popup's scores after so many updates of the scores; each time from their own start."""
+    found = []
+    for at in steps:
+        rule = EdgePopup(replace(TRAINING[kind], n_iter=at), layers="all" if kind == "linear" else "hidden")
+        rng = stream("pr-auc", LEARNED, kind, seed)  # the same start of the scores for all numbers of updates
+        found.append(one.auc(rule(view_of(one, one.start, rng))))
+    return found
 
 
 def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, Any]:
@@ -243,6 +259,7 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
             "matter.",
             "Methods whose masks move (IHT, RigL, SET, gradual) are told the true number of weights, and are ranked by "
             "|w|, which is 0 outside their masks: an AUC below 1 also counts weights that they do not keep.",
+            "Edge-popup trains scores for the weights of the start, which stay as they are.",
         ],
         "table": {"columns": columns, "rows": [line for row in rows for line in _lines(row)]},
         "claims": [claim.as_dict() for claim in claims(records, rows)] if rows else [],
@@ -254,7 +271,7 @@ def _row(kind: str, records: Sequence[Record]) -> dict[str, Any] | None:
     if not whole:
         return None
     steps = whole[0].metrics["steps"]
-    curves = {name: bands([record.metrics["auc"][name] for record in whole]) for name in (*POINT, *PATH, *MOVING)}
+    curves = {name: bands([record.metrics["auc"][name] for record in whole]) for name in ALL}
     there = sorted({record.cell.settings["n"] for record in records})
     over = {}
     for name in OVER_N:

@@ -213,7 +213,7 @@ def variances(cell: BingoCell) -> dict[str, list[float]]:
     end = training.train(pruning.Task(one.start, full, data, rng, pruning.Cost())).model
     frame = Frame(end)
     vector = frame.flat(end)
-    step = pruning.Step(1, 1, frame, vector, vector, frame.inputs(data.X), data.y)
+    step = pruning.Step(1, 1, frame, vector, gradient=vector, X=frame.inputs(data.X), y=data.y)
     runs: dict[str, np.ndarray] = {}
     for name in AVERAGES:
         rule = Bingo(name, "reset", "loss", 0.1)  # type: ignore[arg-type]

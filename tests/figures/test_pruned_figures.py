@@ -58,7 +58,7 @@ def test_every_criterion_has_a_curve_with_its_band(results):
     figure = figures.draw("pr-auc", found)
     for number, row in enumerate(found.meta["summary"]["rows"]):
         points, paths, samples = figure.axes[3 * number : 3 * number + 3]
-        for axes, names in ((points, pr_auc.POINT), (paths, (*pr_auc.PATH, *pr_auc.MOVING))):
+        for axes, names in ((points, pr_auc.POINT), (paths, [name for name in pr_auc.ALL if name not in pr_auc.POINT])):
             assert len(bands(axes)) == len(names)
             for name in names:
                 drawn = line(axes, pr_auc.LABELS[name])

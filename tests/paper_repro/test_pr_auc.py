@@ -6,6 +6,7 @@ import pytest
 
 from paper_repro import experiment as experiments
 from paper_repro.experiments import planted_pruning, pr_auc
+from paper_repro.experiments.common import stream
 from paper_repro.store import Record
 from recovery import pruning
 
@@ -114,6 +115,19 @@ def test_masks_that_move_are_what_plain_code_finds(linear):
     assert metrics["auc"]["gradual"][1] == metrics["auc"]["magnitude"][1]  # nothing is pruned yet
     for name in pr_auc.MOVING:
         assert metrics["auc"][name][0] == metrics["auc"]["magnitude"][0]
+
+
+def test_scores_of_edge_popup_are_trained_while_the_weights_stay(linear):
+    cell, one, metrics = linear
+    X, y, w = one.data.X, one.data.y, np.array(one.start.layers[0])
+    scores = (2 * stream("pr-auc", "edge-popup", "linear", cell.seed).random((200, 1))[:, 0] - 1) / 200**0.5
+    for at in range(101):
+        if at in metrics["steps"]:
+            place = metrics["steps"].index(at)
+            assert metrics["auc"]["edge-popup"][place] == pytest.approx(plain_auc(scores, one.relevant[:, 0]), abs=2e-3)
+        kept = np.zeros(200, dtype=bool)
+        kept[np.argsort(-scores, kind="stable")[:20]] = True
+        scores = scores - 0.1 * w * (X.T @ (X @ (w * kept) - y)) / len(y)
 
 
 def test_movement_is_the_sum_along_the_path_and_the_printed_score_is_the_wrong_way_round(linear):

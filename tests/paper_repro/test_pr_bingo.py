@@ -22,7 +22,7 @@ def fixed():
     end = training.train(task).model
     frame = Frame(end)
     vector = frame.flat(end)
-    return one, data, end, pruning.Step(1, 1, frame, vector, vector, frame.inputs(data.X), data.y)
+    return one, data, end, pruning.Step(1, 1, frame, vector, gradient=vector, X=frame.inputs(data.X), y=data.y)
 
 
 def test_histories_follow_the_published_recursion_and_the_running_mean(fixed):

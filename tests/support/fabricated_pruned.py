@@ -11,7 +11,7 @@ def _draw(settings):
 
 def auc(settings):
     steps, draw = pr_auc.STEPS[settings["kind"]], _draw(settings)
-    names = (*pr_auc.POINT, *pr_auc.PATH, *pr_auc.MOVING)
+    names = pr_auc.ALL
     if not settings["whole"]:
         steps, names = (steps[0], steps[-1]), pr_auc.POINT
     found = {
