@@ -348,8 +348,8 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
         "notes": [
             "Test accuracy in %, mean [95 % interval] over the seeds, at shares of the weights that are kept.",
             "Methods before training: one training under the mask. After training: the dense one, and one more. In "
-            "rounds: one for each fifth of the weights. During training: one. Supermask: edge-popup, which trains scores "
-            "and leaves the weights as they were drawn; narrow networks have few good ones.",
+            "rounds: one for each fifth of the weights. During training: one. Supermask: edge-popup, which trains "
+            "scores and leaves the weights as they were drawn; narrow networks have few good ones.",
         ],
     }
 
