@@ -101,6 +101,9 @@ def _family(panel: Any, family: dict[str, Any], summary: dict[str, Any]) -> None
             error = 1.0 - numbers(found["mean"])
             panel.plot(keep, error, color=colour, linestyle=dashes, linewidth=0.9)
             place = len(keep) // 2 if name == "magnitude" else len(keep) // 3
+            above = [one["mean"][place] for one in family["curves"].values() if one["mean"][place] is not None]
+            if name == "magnitude" and 1.0 - error[place] < max(above, default=0.0) + 0.01:
+                continue  # other curves run where its name would stand
             panel.annotate(
                 name,
                 (keep[place], error[place]),

@@ -1,4 +1,4 @@
-"""Test error against saved operations, of NEq and its rivals; below, what is booked as saved beyond what is made."""
+"""Test error against saved operations, of NEq and its rivals; below, how counts differ from what is executed."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ LOOK = {
 }
 """Colour, marker and dashes."""
 BOOKED = {
-    "units": ("booked by units", COLOURS["purple"], "D"),
-    "published": ("booked as published", "black", "x"),
+    "counted": ("counted by units", COLOURS["purple"], "D"),
+    "booked": ("booked as published", "black", "x"),
 }
 
 
@@ -114,7 +114,7 @@ def _booked(panel: Any, one: dict[str, Any]) -> None:
     places = np.arange(len(rules))[::-1]
     panel.axvline(0.0, color="black", linewidth=0.8, zorder=1)
     for kind, (label, colour, marker) in BOOKED.items():
-        found = {end: numbers([value[end] for value in one["booked"][kind]]) for end in ("mean", "low", "high")}
+        found = {end: numbers([value[end] for value in one["beside"][kind]]) for end in ("mean", "low", "high")}
         panel.hlines(places, found["low"], found["high"], color=colour, linewidth=1.0)
         panel.plot(found["mean"], places, label=label, color=colour, marker=marker, linestyle="", markersize=4.5)
     shares = ["-" if (share := one["saved"][rule]) is None else f"{100 * share:.0f} %" for rule in rules]
@@ -122,9 +122,9 @@ def _booked(panel: Any, one: dict[str, Any]) -> None:
     panel.set_yticks(places, [f"{name}: {share}" for name, share in zip(names, shares, strict=True)])
     panel.set_ylabel("eps: saved")
     panel.set_ylim(-0.6, len(places) - 0.4)
-    ends = [abs(value[end]) for rows in one["booked"].values() for value in rows for end in value if value[end]]
+    ends = [abs(value[end]) for rows in one["beside"].values() for value in rows for end in value if value[end]]
     reach = 1.1 * max([1.0, *ends])
     panel.set_xlim(-reach, reach)
-    panel.set_xlabel("booked as saved, less executed (points)")
+    panel.set_xlabel("saved as counted, less executed (points)")
     panel.grid(axis="y", color="0.92", linewidth=0.6)
     panel.set_axisbelow(True)

@@ -36,8 +36,10 @@ from paper_repro.verdicts import Trials
 from planted.base import arrays
 from planted.base.quiet import quiet
 from recovery import pruning
+from recovery.mlp.masks import Masks
 from recovery.pruning import moving
 from recovery.pruning.bingo import bingo
+from recovery.pruning.edge_popup import edge_popup
 
 __all__ = ["DENSE", "EXPERIMENTS", "FAMILIES", "LABELS", "REPORTED", "AccuracyCell", "AccuracyPreset", "method_of"]
 
@@ -47,7 +49,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "after training": ("magnitude", "distance", "taylor", "obd", "obs", "movement"),
     "after training, BINGO": ("bingo-printed", "bingo-corrected", "bingo-release", "bingo-running-mean"),
     "in rounds": ("imp", "imp-late", "imp-lr"),
-    "during training": ("set", "rigl", "gradual", "iht"),
+    "during training": ("set", "rigl", "gradual", "iht", "edge-popup"),
 }
 """When weights are pruned -> the methods."""
 LABELS = {
@@ -74,6 +76,7 @@ LABELS = {
     "rigl": "RigL",
     "gradual": "gradual magnitude",
     "iht": "IHT",
+    "edge-popup": "supermask",
 }
 SURVEY, BINGO = "Survey, paradigms", "BINGO, its score"
 REPORTED = (
@@ -195,6 +198,7 @@ def method_of(name: str, training: pruning.Training, updates: int) -> pruning.Me
         "rigl": lambda: moving.rigl(training, period=period),
         "gradual": lambda: moving.gradual_magnitude(training, period=period),
         "iht": lambda: moving.iht(training),
+        "edge-popup": lambda: edge_popup(training),
     }
     return moved[name]() if name in moved else pruning.catalogue(training)[name]
 
@@ -212,10 +216,10 @@ def compute(cell: AccuracyCell, device: str) -> Outcome:
     Returns
     -------
     metrics : dict
-        ``fits``: for each share ``keep`` the ``accuracy`` on the test images, ``weights`` left, and multiply-adds
-        ``executed`` and ``booked``, which for methods in rounds are those of all rounds of the run.
+        ``fits``: for each share ``keep`` the ``accuracy`` on the test images, ``weights`` that masks keep, and
+        multiply-adds ``executed`` and ``booked``, which for methods in rounds are those of all rounds of the run.
     arrays : dict
-        ``layers``, shape (shares, layers): weights left in each layer.
+        ``layers``, shape (shares, layers): weights that are kept in each layer.
     """
     X, y, X_test, y_test = (arrays.asarray(part, device) for part in images(cell.data, cell.n, cell.seed, cell.dtype))
     start = pruning.Model.draw(
@@ -229,8 +233,8 @@ def compute(cell: AccuracyCell, device: str) -> Outcome:
     data = pruning.Data(X, y)
     fits: list[dict[str, Any]] = []
     layers = []
-    for keep, (model, spent) in zip(cell.keep, _pruned(cell, start, data), strict=True):
-        left = [int((layer != 0).sum()) for layer in model.layers]
+    for keep, (model, masks, spent) in zip(cell.keep, _pruned(cell, start, data), strict=True):
+        left = [int(mask.sum()) for mask in masks.layers]
         accuracy = 1.0 - error_of(model, X_test, y_test)
         fits.append({"keep": keep, "accuracy": accuracy, "weights": sum(left)})
         fits[-1] |= {"executed": spent.executed, "booked": spent.booked}
@@ -238,8 +242,11 @@ def compute(cell: AccuracyCell, device: str) -> Outcome:
     return {"fits": fits}, {"layers": np.array(layers)}
 
 
-def _pruned(cell: AccuracyCell, start: pruning.Model, data: pruning.Data) -> list[tuple[pruning.Model, pruning.Cost]]:
-    """Return for each share the pruned model, and what it cost."""
+Pruned = tuple[pruning.Model, Masks, pruning.Cost]
+
+
+def _pruned(cell: AccuracyCell, start: pruning.Model, data: pruning.Data) -> list[Pruned]:
+    """Return for each share the pruned model, its masks, and what it cost."""
     training, total = cell.training, start.n_weights
     counts = [round(keep * total) for keep in cell.keep]
 
@@ -251,13 +258,13 @@ def _pruned(cell: AccuracyCell, start: pruning.Model, data: pruning.Data) -> lis
 
     if cell.method == DENSE:
         found = run(start, pruning.Method(DENSE, "magnitude", training=training, retraining=None), total, "first")
-        return [(found.model, found.cost)]
+        return [(found.model, found.masks, found.cost)]
     method = method_of(cell.method, training, training.total(data.n_samples))
     if cell.method.startswith("imp"):
         return _in_rounds(run(start, method.replace(schedule=_Landing(tuple(counts))), counts[-1], "first"), counts)
     if method.source == "start":
         results = [run(start, method, count, "first") for count in counts]
-        return [(one.model, one.cost) for one in results]
+        return [(one.model, one.masks, one.cost) for one in results]
     # one dense training serves all shares: its end is scored there, or its path has been on the way
     dense = run(start, method.replace(retraining=None, weight_map=None), total, "first")
     changes: dict[str, Any] = {"source": "start", "rewind": "start"}
@@ -266,7 +273,7 @@ def _pruned(cell: AccuracyCell, start: pruning.Model, data: pruning.Data) -> lis
     elif cell.method == "distance":
         changes["criterion"] = lambda view: _distances(view, start)
     results = [run(dense.model, method.replace(**changes), count, "second") for count in counts]
-    return [(one.model, dense.cost + one.cost) for one in results]
+    return [(one.model, one.masks, dense.cost + one.cost) for one in results]
 
 
 def _distances(view: pruning.View, start: pruning.Model) -> list[Any]:
@@ -288,12 +295,12 @@ class _Landing:
         return found
 
 
-def _in_rounds(found: pruning.PruningResult, counts: Sequence[int]) -> list[tuple[pruning.Model, pruning.Cost]]:
+def _in_rounds(found: pruning.PruningResult, counts: Sequence[int]) -> list[Pruned]:
     # the round after a count has trained the network of that count
-    trained = {one.masks.count: after.model for one, after in pairwise(found.path)}
-    trained[counts[-1]] = found.model
+    trained = {one.masks.count: (after.model, one.masks) for one, after in pairwise(found.path)}
+    trained[counts[-1]] = (found.model, found.masks)
     models = [trained[count] for count in counts]
-    return [(model, found.cost) for model in models if model is not None]
+    return [(model, masks, found.cost) for model, masks in models if model is not None]
 
 
 def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, Any]:
@@ -341,7 +348,8 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
         "notes": [
             "Test accuracy in %, mean [95 % interval] over the seeds, at shares of the weights that are kept.",
             "Methods before training: one training under the mask. After training: the dense one, and one more. In "
-            "rounds: one for each fifth of the weights. During training: one.",
+            "rounds: one for each fifth of the weights. During training: one. Supermask: edge-popup, which trains "
+            "scores and leaves the weights as they were drawn; narrow networks have few good ones.",
         ],
     }
 

@@ -33,7 +33,6 @@ from recovery.pruning.equilibrium import (
     Freezing,
     NEq,
     RandomFreezing,
-    booked_operations,
     thaws,
 )
 
@@ -183,8 +182,8 @@ def compute(cell: NeqCell, device: str) -> Outcome:
     metrics : dict
         For each of :data:`RIVALS` the test error (relative squared error of the planted problem, share of wrong
         classes of the other) and ``saved``, the share of the backward passes' multiply-adds that was not executed.
-        For NEq also ``units`` and ``published``, the shares by the two ways of booking; ``thaws``, how often a unit of
-        each hidden layer learned again after two frozen epochs; ``frozen``, the frozen share of the hidden units.
+        For NEq also ``counted`` and ``booked``, the shares by units and as the paper has it; ``thaws``, how often a
+        unit of each hidden layer learned again after two frozen epochs; ``frozen``, the frozen share of hidden units.
         Without freezing only ``neq``.
     arrays : dict
         ``frozen``, shape (layers, epochs): the frozen share of each hidden layer; without freezing ``phi``, ``change``
@@ -217,10 +216,9 @@ def compute(cell: NeqCell, device: str) -> Outcome:
         kept["velocity"] = _quantiles(found.velocity[:hidden])
         return metrics, kept
     spent = found.total
-    whole = booked_operations(model.shapes.layers, [0] * len(model.layers), spent.rows, "published")
     metrics["neq"] |= {
-        "units": spent.booked_saved,
-        "published": 1.0 - spent.published / whole,
+        "counted": spent.counted_saved,
+        "booked": spent.booked_saved,
         "thaws": [thaws(mask, 2) for mask in found.frozen[:hidden]],
         "frozen": float(np.concatenate(found.frozen[:hidden], axis=1).mean()),
     }
@@ -261,9 +259,9 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
         "claims": [claim.as_dict() for claim in claims],
         "table": {"columns": COLUMNS, "rows": rows},
         "notes": [
-            "Executed: multiply-adds of the backward passes that were not made, counted at the products. By units: "
-            "what is there because of the frozen units, gradients of their weights and in their outputs. Published: "
-            "each layer's share of the weights, times its frozen share, which books gradients that nobody computes.",
+            "Executed: multiply-adds of the backward passes that were not made, counted at the products. Counted: "
+            "what is there because of the frozen units, gradients of their weights and in their outputs. Booked: "
+            "as the paper does, each layer's frozen share of the weights, with gradients that nobody computes.",
             f"Calibrated: eps is a quantile of the |velocity| of {WARM_UP} epochs of warm-up, times the square of the "
             "learning rate's decay since. Released: the filter of the released code in place of the paper's.",
             *notes,
@@ -272,7 +270,7 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
 
 
 COLUMNS = ["problem", "eps", "seeds", "test error of NEq", "nothing frozen", "random freezing", "early stopping"]
-COLUMNS += ["shorter schedule", "saved, executed", "saved, by units", "saved, published", "frozen share"]
+COLUMNS += ["shorter schedule", "saved, executed", "saved, counted", "saved, booked", "frozen share"]
 PROBLEMS = {"planted": "planted network", **TITLES}
 
 
@@ -316,7 +314,7 @@ def _panel(
 
     more = {
         kind: [band([100.0 * (one[kind] - one["saved"]) for one in _neq(records, rule)]) for rule in rules]
-        for kind in ("units", "published")
+        for kind in ("counted", "booked")
     }
     return {
         "data": data,
@@ -334,7 +332,7 @@ def _panel(
             rival: {"label": label, **{rule: against_dense(rival, rule) for rule in rules}}
             for rival, label in RIVALS.items()
         },
-        "booked": more,
+        "beside": more,
     }
 
 
@@ -400,7 +398,7 @@ def _claims(
                 interval=measured.interval(),
             )
         )
-    saved = np.array([[one["saved"], one["units"]] for rule in size.rules for one in _neq(records, rule)])
+    saved = np.array([[one["saved"], one["counted"]] for rule in size.rules for one in _neq(records, rule)])
     layers = len(records[0].cell.settings["hidden"])
     equal = bool(len(saved)) and bool(np.allclose(saved[:, 0], saved[:, 1], atol=1e-9))
     larger = float((saved[:, 1] - saved[:, 0]).max()) if len(saved) else math.nan
@@ -409,10 +407,10 @@ def _claims(
         Claim(
             "NEq, operations",
             f"What is counted as saved for frozen units is saved ({layers} hidden layer{'s' * (layers > 1)}).",
-            "in each run the multiply-adds that are booked for frozen units, and those that were not executed, agree "
+            "in each run the multiply-adds that are counted for frozen units, and those that were not executed, agree "
             "to 1e-9 of the whole",
             verdict,
-            f"booked is larger by up to {100 * larger:.2f} points" if len(saved) else "",
+            f"counted is larger by up to {100 * larger:.2f} points" if len(saved) else "",
             data=words,
             basis=verdicts.EXACT,
         )
@@ -442,7 +440,7 @@ def _rows(
         if not seeds:
             continue
         means = [band(errors.get(rival, {}).get(rule, {}).values())["mean"] for rival in RIVALS]
-        kinds = ("saved", "units", "published", "frozen")
+        kinds = ("saved", "counted", "booked", "frozen")
         shares = [band([one[kind] for one in _neq(records, rule)])["mean"] for kind in kinds]
         rows.append([PROBLEMS[data], rule, len(seeds), means[0], dense, *means[1:], *shares])
     return rows
@@ -552,7 +550,7 @@ NEQ = Experiment(
     summarise=summarise,
     data=data_of,
     layout="figures.pr_neq",
-    shows="backward operations that NEq saves, executed and booked, against the test error; beside random freezing "
+    shows="backward operations that NEq saves, executed and counted, against the test error; beside random freezing "
     "and early stopping at equal cost",
     place=384,
 )

@@ -19,6 +19,7 @@ def test_there_are_notebooks():
         "01_plant_and_recover",
         "02_tickets_in_a_real_table",
         "03_which_guarantee_holds",
+        "04_six_ways_to_prune",
     }
 
 
@@ -82,3 +83,16 @@ def test_it_runs_and_draws(path, executed):
         assert named <= set(silent.replace(",", "").split())
         assert "n = 200: found by htp, cosamp, omp, l1, group_l1\n" in text  # neither IHT nor NIHT
         assert "between 0.223 and 0.263, proved" in text
+    if path.stem == "04_six_ways_to_prune":
+        lines = [line for line in text.split("\n") if "237 weights" in line]
+        right = {line.split()[0]: float(line.split()[1]) for line in lines}
+        assert list(right) == ["random", "snip", "synflow", "magnitude", "rigl", "imp"]
+        assert right["random"] < min(right["snip"], right["synflow"]) < right["magnitude"]
+        assert min(right["magnitude"], right["imp"]) > 85
+        wasted = text[text.index("weights kept on the 16 pixels") :]
+        dull = {line.split()[0]: float(line.split()[1]) for line in wasted.split("\n")[1:7]}
+        assert max(dull["snip"], dull["magnitude"], dull["imp"]) < 10 < min(dull["random"], dull["synflow"])
+        shares = [int(part.split()[0]) for part in text.split(" share ")[1:]]
+        assert min(shares[:2]) > 20 > 10 > shares[2]
+        own = [float(line.split()[3]) for line in text.split("\n") if "within layers:" in line]
+        assert own[1] > own[0] + 3

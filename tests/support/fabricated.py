@@ -6,6 +6,7 @@ import fabricated_conditions
 import fabricated_controls
 import fabricated_exact
 import fabricated_gram
+import fabricated_images
 import fabricated_imp
 import fabricated_inr
 import fabricated_mnist
@@ -27,6 +28,7 @@ OUTCOMES = {
     **fabricated_planted.OUTCOMES,
     **fabricated_exact.OUTCOMES,
     **fabricated_pruned.OUTCOMES,
+    **fabricated_images.OUTCOMES,
 }
 """For experiments of other kinds than networks: settings of a cell -> its made-up (metrics, arrays)."""
 
