@@ -412,3 +412,27 @@ def test_signs_as_inputs_do_not_determine_a_line_of_two_entries(seed):
     found = fit(X, y, 2, 4, rng=seed)
     assert not found.success
     np.testing.assert_allclose(found.kink_form(X), y, atol=1e-12)  # the function on such inputs is found
+
+
+def test_a_line_and_a_bend_that_no_sample_separates_are_one():
+    # the search may find such a line as a line and a bend of other sizes: the same values, and one term too many
+    X = planted.gaussian_inputs(2000, 5, rng=4)
+    hidden = np.zeros((5, 2))
+    hidden[:2, 0], hidden[2:4, 1] = (0.6, -4e-5), (1.4, 1.2)
+    truth = planted.ReLUNetwork([hidden, np.array([1.0, -1.0])])
+    form = truth.kink_form()
+    line = int(np.abs(form.directions[0]).argmax())
+    weights = form.directions * form.strengths
+    weights[0, line] += 0.4
+    norms = np.sqrt((weights**2).sum(axis=0))
+    directions = np.concatenate([weights / norms, np.eye(5)[:, :1]], axis=1)
+    signs = np.where(np.arange(2) == line, 1.0, -1.0)
+    weights[:, 1 - line] *= -1
+    directions[:, 1 - line] *= -1
+    start = planted.KinkForm(directions, np.append(signs * norms, -0.4), form.linear)
+    y = truth(X)
+    np.testing.assert_allclose(start(X), y, atol=1e-14)
+    found = fit(X, y, 2, 4, start=start, restarts=0)
+    assert found.status is Status.EXACT
+    assert sorted(found.supports) == [(0, 1), (2, 3)]
+    assert_exact(found, truth)

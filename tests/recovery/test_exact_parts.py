@@ -14,6 +14,7 @@ from recovery.networks.exact.local import Rule, _collapsed, merges, reduced_near
 from recovery.networks.exact.model import Inputs, Lines, angles, columns, predict
 from recovery.networks.exact.neurons import Neurons, joined, oriented, outputs, polished
 from recovery.networks.exact.newton import gram, levenberg, size, spread
+from recovery.networks.exact.rounds import Data, finish, told_apart, unbent
 from recovery.networks.exact.search import merged, search
 from recovery.networks.exact.wedges import splits, widths
 
@@ -457,3 +458,57 @@ def test_entries_are_asked_for_where_inputs_are_not_centred():
     less, r, _ = levenberg(inputs, y, less, 20, 1e-3)
     line, coordinate, _ = additions(inputs, less, r)
     assert {(0, 2), (1, 4)} <= set(zip(line.tolist(), coordinate.tolist(), strict=True))
+
+
+def inseparable(n=2000, d=5, tiny=2e-5):
+    """Return inputs and a line so close to axis 0 that no sample is between them, and one further off."""
+    X = planted.gaussian_inputs(n, d, rng=4)
+    w = np.zeros((2, d))
+    w[0, :2], w[1, 2:4] = (0.3, -tiny), (0.7, 0.6)
+    model = Lines.none(d).with_lines(w, np.array([1.0, -1.0]))
+    assert (np.sign(X @ w[0]) == np.sign(X[:, 0])).all()
+    return X, model
+
+
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_a_bend_that_no_sample_separates_from_a_line_is_part_of_it(backend, side):
+    X, model = inseparable()
+    if side < 0:
+        X = X.copy()
+        X[:, 0] *= -1
+        model = Lines(model.linear, model.axes, -model.weights, model.signs, model.support)
+        model.weights[0, 1] *= -1
+        model.weights[0, 0] *= -1
+    inputs = Inputs.of(backend.put(X), np.float64)
+    split = model.copy()
+    split.weights[0, 0] += np.sign(split.weights[0, 0]) * 0.2
+    split.axes[0] = -0.2
+    same = predict(inputs, split)
+    np.testing.assert_allclose(backend.get(same), backend.get(predict(inputs, model)), atol=1e-15)
+    joined_on = unbent(inputs, split)
+    assert not joined_on.axes.any()
+    np.testing.assert_allclose(joined_on.weights, model.weights, atol=1e-15)
+    found, r = finish(Data(backend.put(X), same), split)
+    assert not found.axes.any()
+    assert found.n_lines == 2
+    assert size(r) < 1e-15
+    # a bend that a sample separates from the line stays
+    apart = model.copy()
+    apart.axes[1] = 0.5
+    assert unbent(inputs, apart).axes[1] == 0.5
+    # and one that would turn the line past a sample does, too
+    turned = model.copy()
+    turned.axes[0] = -0.3 + 1e-9
+    assert unbent(inputs, turned).axes[0] == turned.axes[0]
+
+
+def test_bends_that_are_part_of_a_line_are_no_unknowns_unless_inputs_are_signs():
+    X, model = inseparable()
+    inputs = Inputs.of(X, np.float64)
+    assert told_apart(inputs, model).bent.tolist() == [1, 2, 3, 4]
+    bent = model.copy()
+    bent.axes[0] = 0.1
+    assert told_apart(inputs, bent).bent.tolist() == [0, 1, 2, 3, 4]
+    signs = Inputs.of(np.random.default_rng(0).choice([-1.0, 1.0], (400, 4)), np.float64)
+    line = Lines.none(4).with_lines(np.array([[1.0, 0.5, 0.0, 0.0]]), np.ones(1))
+    assert told_apart(signs, line) is signs

@@ -29,7 +29,7 @@ from recovery.networks.exact.neurons import Neurons, joined, oriented, polished
 from recovery.networks.exact.newton import gram, size, spread
 from recovery.networks.exact.noise import Quiet, one_side, within
 from recovery.networks.exact.outputs import CallerUnits, Outputs, recovered
-from recovery.networks.exact.rounds import AT_ROUNDING, EXACT, NEARLY, Data, Fit, rounds
+from recovery.networks.exact.rounds import AT_ROUNDING, EXACT, NEARLY, Data, Fit, rounds, told_apart
 from recovery.networks.exact.search import least_squares, search
 from recovery.networks.exact.sizes import Sizes, check_sizes
 from recovery.solvers.base import Recorder, Status
@@ -719,7 +719,7 @@ def _several(X: Any, y: Any, task: _Task, draw: np.random.Generator, progress: _
 
 def _determined(data: Data, fit: Fit) -> tuple[Status, str]:
     """Return whether the columns of the fit are independent: without that, other weights fit as well."""
-    inputs, model = data.double, fit.model
+    inputs, model = told_apart(data.double, fit.model), fit.model
     unknowns = len(inputs.straight) + len(inputs.bent) + int(model.support.sum())
     if unknowns >= inputs.n_samples:
         return Status.AT_REST, (

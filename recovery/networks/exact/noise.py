@@ -7,7 +7,7 @@ there :class:`recovery.networks.exact.budget.Budget` goes on, with networks of a
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,7 +22,7 @@ from recovery.networks.exact.network import Network, at, polish
 from recovery.networks.exact.network import gram as gram_of
 from recovery.networks.exact.neurons import Neurons
 from recovery.networks.exact.newton import gram, regular, size, spread, square
-from recovery.networks.exact.rounds import AT_ROUNDING, EXACT, ROUNDING, Data, Fit, crossing
+from recovery.networks.exact.rounds import AT_ROUNDING, EXACT, ROUNDING, Data, Fit, crossing, told_apart
 from recovery.networks.exact.search import merged
 from recovery.networks.gain import noise_like
 from recovery.solvers.base import Status
@@ -318,6 +318,9 @@ def _independent(data: Data, network: Network) -> bool:
     many = np.count_nonzero(network.weights, axis=1) > 1
     lines = Lines.none(inputs.n_inputs).with_lines(network.weights[many], network.signs[many])
     lines = crossing(inputs, merged(lines, 1e-9))
+    on_axis = np.abs(network.weights[~many]).any(axis=0)
+    lines = replace(lines, axes=on_axis.astype(float))
+    inputs = told_apart(inputs, lines)
     unknowns = len(inputs.straight) + len(inputs.bent) + int(lines.support.sum())
     return unknowns >= inputs.n_samples or regular(gram(inputs, lines, data.y)[0])
 

@@ -19,7 +19,7 @@ from recovery.networks.exact.newton import gram, levenberg, size, spread, square
 from recovery.networks.exact.search import merged
 from recovery.networks.exact.wedges import splits, widths
 
-__all__ = ["Data", "Fit", "crossing", "finish", "rounds"]
+__all__ = ["Data", "Fit", "crossing", "finish", "rounds", "told_apart"]
 
 DOUBLE = 2e-4
 """Relative residual from which float32 is no longer enough."""
@@ -307,7 +307,7 @@ def finish(data: Data, model: Lines) -> tuple[Lines, Any]:
         if not gone:
             break
     model, r, _ = levenberg(inputs, y, model, 2, 0.0, stop=0.5, enough=rounding)
-    model = _pruned(model, 1e-9)
+    model = unbent(inputs, _pruned(model, 1e-9))
     return model, y - predict(inputs, model)
 
 
@@ -341,7 +341,8 @@ def finish_rounded(data: Data, model: Lines) -> tuple[Lines, Any]:
         if not (dropped or gone):
             break
     model, r, _ = levenberg(inputs, y, model, 3, 0.0, stop=1e-3)
-    return model, r
+    model = unbent(inputs, model)
+    return model, y - predict(inputs, model)
 
 
 MOST_DROPS, CLEAR = 40, 6.0
@@ -367,6 +368,49 @@ def crossing(inputs: Inputs, model: Lines) -> Lines:
     linear = model.linear + (model.signs * np.where(above, 1.0, -1.0) * flat) @ model.weights
     kept = model.select(~flat)
     return Lines(linear, kept.axes, kept.weights, kept.signs, kept.support)
+
+
+def unseparated(inputs: Inputs, model: Lines) -> list[tuple[int, int, float]]:
+    """Return lines w and inputs i of theirs with sign(w . x) = side sign(x_i) in all samples, as (line, i, side).
+
+    On such samples |x_i| is a column of the line, so that the bend a_i and the entry w_i are one parameter.
+    """
+    if not model.n_lines:
+        return []
+    xp, weights = inputs.xp, inputs.put(model.weights)
+    total, count = xp.zeros(model.weights.shape, dtype=np.float64), xp.zeros(inputs.n_inputs, dtype=np.float64)
+    for rows in inputs.blocks(model.n_lines + inputs.n_inputs):
+        side = xp.sign(inputs.XT[:, rows])
+        total += (xp.sign(weights @ inputs.XT[:, rows]) @ side.T).astype(np.float64)
+        count += xp.abs(side).sum(axis=1).astype(np.float64)
+    agreed, every = arrays.to_numpy(total), arrays.to_numpy(count)
+    line, coordinate = np.nonzero(model.support & (np.abs(agreed) == every) & (every > 0))
+    return [(int(k), int(i), float(np.sign(agreed[k, i]))) for k, i in zip(line, coordinate, strict=True)]
+
+
+def unbent(inputs: Inputs, model: Lines) -> Lines:
+    """Return the same values with bends on axes that no sample separates from a line as part of the line."""
+    for line, i, side in unseparated(inputs, model):
+        if model.axes[i] == 0:
+            continue
+        trial = model.copy()
+        trial.weights[line, i] += side * model.signs[line] * model.axes[i]
+        trial.axes[i] = 0.0
+        if trial.weights[line, i] != 0 and (line, i, side) in unseparated(inputs, trial.select(np.arange(line + 1))):
+            model = trial
+    return model
+
+
+def told_apart(inputs: Inputs, model: Lines) -> Inputs:
+    """Return the inputs without the bends that are part of a line.
+
+    A bend a_i = 0 on an axis that no sample separates from a line is none, as of two such lines there is one. That
+    holds where all |x_i| are different functions: with inputs +-1 they are not, and other lines have the same values.
+    """
+    if len(inputs.bent) < inputs.n_inputs:
+        return inputs
+    part_of_line = {i for _, i, _ in unseparated(inputs, model) if model.axes[i] == 0}
+    return replace(inputs, bent=np.array([i for i in inputs.bent if i not in part_of_line], dtype=np.intp))
 
 
 def _pruned(model: Lines, share: float) -> Lines:
