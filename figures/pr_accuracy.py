@@ -133,9 +133,9 @@ def _pairs(panel: Any, summary: dict[str, Any]) -> None:
         panel.plot(summary["keep"], mean, label=label, **look)
     _shares(panel, summary["keep"])
     means = [value for one in summary["pairs"] for value in one["mean"] if value is not None]
-    low, high = (min([0.0, *means]), max([1.0, *means])) if means else (0.0, 1.0)
-    room = high - low
-    panel.set_ylim(low - 0.1 * room, high + 1.15 * room)
+    least, most = min([0.0, *means]), max([1.0, *means])
+    room = most - least
+    panel.set_ylim(least - 0.1 * room, most + 1.15 * room)
     panel.set_ylabel("difference (points)")
     panel.set_title("the reported ordering")
     panel.legend(loc="upper left", fontsize=6.0, handlelength=1.6, labelspacing=0.2, borderaxespad=0.1)
