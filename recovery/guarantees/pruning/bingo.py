@@ -13,7 +13,8 @@ from planted.base.arrays import EPS
 from recovery.guarantees.engine.base import Guarantee, Verdict, all_of
 from recovery.guarantees.engine.instance import Instance
 from recovery.guarantees.engine.sampling import DESIGNS, linear_instance
-from recovery.guarantees.pruning.shared import equal, false, nothing_asked, stated, within
+from recovery.guarantees.pruning.shared import equal, false, far_from_one, nothing_asked, stated, within
+from recovery.operators.ranks import nearest_solution
 from recovery.pruning.bingo import Bingo
 from recovery.pruning.closed_forms import bingo
 from recovery.pruning.cost import Cost
@@ -119,9 +120,12 @@ def _reverses(instance: Instance, *, rule: type[Bingo] = Bingo) -> Verdict:
     return Verdict("holds" if worst > 0.0 else "fails", worst, f"{reason}: at least {worst:.3g}")
 
 
-def _small(instance: Instance) -> Verdict | None:
+def _aside(instance: Instance) -> Verdict | None:
+    """Return why nothing is enumerated."""
     p = instance.shape[1]
-    return None if p <= MOST_WEIGHTS else Verdict.unknown(f"{p} weights have too many subsets to enumerate")
+    if p > MOST_WEIGHTS:
+        return Verdict.unknown(f"{p} weights have too many subsets to enumerate")
+    return far_from_one(instance.matrix, instance.y, instance.x, instance.x0)
 
 
 def _sequences(instance: Instance) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
@@ -140,7 +144,7 @@ def _sequences(instance: Instance) -> Iterator[tuple[np.ndarray, np.ndarray, int
 
 
 def _average_forgets(instance: Instance, *, claimed: float | None = None) -> Verdict:
-    for aside in (_small(instance), _loss_is_lost(instance)):
+    for aside in (_aside(instance), _loss_is_lost(instance)):
         if aside is not None:
             return aside
     found = []
@@ -161,7 +165,7 @@ def _average_forgets(instance: Instance, *, claimed: float | None = None) -> Ver
 
 
 def _coalitions(instance: Instance, *, interactions: bool = True) -> Verdict:
-    aside = _small(instance)
+    aside = _aside(instance)
     if aside is not None:
         return aside
     w, p = instance.x, instance.shape[1]
@@ -187,13 +191,21 @@ def _coalitions(instance: Instance, *, interactions: bool = True) -> Verdict:
 
 
 def _single_probes(instance: Instance, *, at: str = "optimum") -> Verdict:
+    aside = far_from_one(instance.matrix, instance.y, instance.x, instance.x0)
+    if aside is not None:
+        return aside
     p, A = instance.shape[1], instance.matrix
-    w = np.linalg.lstsq(A, instance.y)[0] if at == "optimum" else instance.x
-    curvature = np.sum(A * A, axis=0) / max(len(instance.y), 1)
+    w = instance.x
+    if at == "optimum":
+        w = nearest_solution(np, A, instance.y, np.zeros(p), A.dtype)[0]
+    gradient, hessian = _quadratic(instance, w)
+    curvature = np.diagonal(hessian)
     found = []
     for name, target in (("movement", instance.x0), ("brain damage", np.zeros(p))):
         losses, error = _losses(instance, np.vstack([w, np.where(np.eye(p, dtype=bool), target, w)]))
         # the gradient at the computed optimum is not exactly 0
+        if at == "optimum" and float(np.max(np.abs(gradient * (target - w)), initial=0.0)) > 4 * error:
+            return Verdict.unknown("rounding leaves a gradient at the computed least-squares solution")
         wanted = curvature * (w - target) ** 2 / 2
         found.append(equal(losses[1:] - losses[0], wanted, 8 * error, f"probe of one weight, and {name}"))
     return all_of(found)

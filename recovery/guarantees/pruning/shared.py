@@ -11,7 +11,10 @@ import numpy as np
 from recovery.guarantees.engine.base import Guarantee, Verdict, exceeds
 from recovery.guarantees.engine.instance import Instance
 
-__all__ = ["equal", "false", "nothing_asked", "settings", "stated", "within"]
+__all__ = ["equal", "false", "far_from_one", "nothing_asked", "settings", "stated", "within"]
+
+FAR = 2.0**200
+"""Numbers that are further from 1 have products and squares that may leave the range of float64."""
 
 
 def within(difference: float, error: float, reason: str) -> Verdict:
@@ -24,6 +27,16 @@ def within(difference: float, error: float, reason: str) -> Verdict:
 def equal(found: Any, wanted: Any, error: float, reason: str) -> Verdict:
     """Return whether two arrays are equal within an error."""
     return within(float(np.max(np.abs(np.subtract(found, wanted)), initial=0.0)), error, reason)
+
+
+def far_from_one(*parts: np.ndarray | None) -> Verdict | None:
+    """Return that nothing is known where a number other than 0 is not within 2^200 of 1; else None."""
+    for part in parts:
+        if part is not None and part.size:
+            sizes = np.abs(part[part != 0.0])
+            if sizes.size and not (1.0 / FAR < float(sizes.min()) and float(sizes.max()) < FAR):
+                return Verdict.unknown(f"numbers from {float(sizes.min()):.3g} to {float(sizes.max()):.3g}")
+    return None
 
 
 def nothing_asked(instance: Instance) -> Verdict:

@@ -12,7 +12,7 @@ from recovery.exact.bounded import Bounded
 from recovery.guarantees.engine.base import Guarantee, Verdict, exceeds
 from recovery.guarantees.engine.instance import Instance
 from recovery.guarantees.engine.sampling import DESIGNS, linear_instance
-from recovery.guarantees.pruning.shared import equal, false, stated, within
+from recovery.guarantees.pruning.shared import equal, false, far_from_one, stated, within
 from recovery.operators.ranks import rank
 from recovery.pruning.closed_forms import transfer
 
@@ -21,8 +21,6 @@ __all__ = ["TRANSFER", "controls"]
 PAPER = "ticket transfer (arXiv:1905.07785)"
 CONDITION = 300.0
 """Descent is run where singular values, and lengths of columns, differ by no more: it takes the square in steps."""
-FAR = 2.0**200
-"""Numbers that are further from 1 have squares that may leave the range of float64."""
 NEEDS = ("x", "noise", "x0", "kept")
 
 
@@ -59,9 +57,9 @@ class _Part:
         rest = self.s[self.s <= 1e-9 * self.largest]
         if np.any(rest > 1e-13 * self.largest * math.sqrt(max(self.A.shape))):
             return Verdict.unknown("singular values between rounding and 1e-9 of the largest")
-        largest = [float(np.abs(part).max(initial=0.0)) for part in (self.A, self.instance.y, self.instance.x0)]
-        if any(size > 0.0 and not 1.0 / FAR < size < FAR for size in largest):
-            return Verdict.unknown(f"largest numbers of columns, data and start: {largest}")
+        far = far_from_one(self.A, self.instance.y, self.instance.x0)
+        if far is not None:
+            return far
         lengths = np.linalg.norm(self.A, axis=0)
         lengths = lengths[lengths > 0.0]
         # short columns are columns to least squares, in any units, and nothing to descent
