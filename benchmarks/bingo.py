@@ -105,7 +105,7 @@ def floor(options: argparse.Namespace) -> None:
         f"{'-'.join(map(str, widths))}, {epochs} epochs, floor {options.floor}\n",
         flush=True,
     )
-    rows = []
+    print(table(["method", "dense accuracy", "pruned (%)", "passes", "work", "seconds", "levels"], []), flush=True)
     for label, method in contenders(training, options.subset).items():
         if options.only and label not in options.only:
             continue
@@ -127,22 +127,8 @@ def floor(options: argparse.Namespace) -> None:
             passes.append((cost.forward - spent.forward) / data.n_samples)
             work.append((cost.executed - spent.executed) / one.executed)
             rounds.append(len(found.path))
-        rows.append(
-            [
-                label,
-                interval(dense, 3),
-                interval(pruned, 1),
-                interval(passes, 0),
-                interval(work, 2),
-                interval(seconds, 1),
-                f"{np.mean(rounds):.0f}",
-            ]
-        )
-        print(f"{label} done", flush=True)
-    print(
-        "\n" + table(["method", "dense accuracy", "pruned (%)", "passes", "work", "seconds", "levels"], rows),
-        flush=True,
-    )
+        cells = [interval(dense, 3), interval(pruned, 1), interval(passes, 0), interval(work, 2), interval(seconds, 1)]
+        print("| " + " | ".join([label, *cells, f"{np.mean(rounds):.0f}"]) + " |", flush=True)
 
 
 def relevant(seed: int, n: int = 2000, d: int = 40, k: int = 8) -> tuple[pruning.Data, np.ndarray]:
