@@ -49,7 +49,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "after training": ("magnitude", "distance", "taylor", "obd", "obs", "movement"),
     "after training, BINGO": ("bingo-printed", "bingo-corrected", "bingo-release", "bingo-running-mean"),
     "in rounds": ("imp", "imp-late", "imp-lr"),
-    "during training": ("set", "rigl", "gradual", "iht", "edge-popup"),
+    "during training": ("set", "rigl", "gradual", "iht", "supermask"),
 }
 """When weights are pruned -> the methods."""
 LABELS = {
@@ -76,7 +76,7 @@ LABELS = {
     "rigl": "RigL",
     "gradual": "gradual magnitude",
     "iht": "IHT",
-    "edge-popup": "supermask",
+    "supermask": "supermask",
 }
 SURVEY, BINGO = "Survey, paradigms", "BINGO, its score"
 REPORTED = (
@@ -198,7 +198,7 @@ def method_of(name: str, training: pruning.Training, updates: int) -> pruning.Me
         "rigl": lambda: moving.rigl(training, period=period),
         "gradual": lambda: moving.gradual_magnitude(training, period=period),
         "iht": lambda: moving.iht(training),
-        "edge-popup": lambda: edge_popup(training),
+        "supermask": lambda: edge_popup(training),
     }
     return moved[name]() if name in moved else pruning.catalogue(training)[name]
 
@@ -314,7 +314,7 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
             places.setdefault(fit["keep"], {})[record.cell.settings["seed"]] = fit["accuracy"]
     keep = list(size.keep)
     words = named(data, size.n, size.seeds)
-    claims = [_claim(*one, trials, keep, data, words) for one in REPORTED]
+    claims = [_claim(one, trials, keep, data, words) for one in REPORTED]
     network = "-".join(map(str, (PIXELS[data], *size.hidden, 10)))
     return {
         "subtitle": f"{words}\n{network}, {size.epochs} epochs, and as many after pruning (for BINGO too, "
@@ -378,9 +378,8 @@ def _gaps(worse: Trials, better: Trials, keep: Sequence[float]) -> dict[str, lis
     return {end: [one[end] for one in bands] for end in ("mean", "low", "high")}
 
 
-def _claim(
-    paper: str, worse: str, better: str, trials: dict[str, Any], keep: Sequence[float], data: str, words: str
-) -> Claim:
+def _claim(pair: tuple[str, str, str], trials: dict[str, Any], keep: Sequence[float], data: str, words: str) -> Claim:
+    paper, worse, better = pair
     ours: Trials = {share: trials.get(better, {}).get(share, {}) for share in keep}
     theirs: Trials = {share: trials.get(worse, {}).get(share, {}) for share in keep}
     _, _, (first, second) = verdicts.paired(ours, theirs)
