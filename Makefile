@@ -8,6 +8,9 @@ READY := $(VENV)/ready
 PIP = $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet
 # One BLAS thread a process: the matrices of the tests are small, and a second thread slows them down.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_MAXIMUM_THREADS=1
+# Bytecode is kept, beside the packages and out of the tree: else all processes of the tests, those that they start too,
+# compile all that they import, since pip does not (see below).
+BYTECODE := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/$(VENV)/bytecode
 
 .PHONY: figures test test-kernels test-slow lint bench gpu setup clean
 
@@ -19,14 +22,14 @@ figures: $(READY)
 
 # One process a core, up to eight.
 test: lint
-	$(ONE_THREAD) $(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 8
+	$(ONE_THREAD) $(BYTECODE) $(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 8
 
 # The numeric ones of these tests again, under two other kinds of BLAS kernels than this machine's and with two threads.
 test-kernels: $(READY)
-	$(BIN)/python tests/support/kernels.py
+	$(BYTECODE) $(BIN)/python tests/support/kernels.py
 
 test-slow: $(READY)
-	$(ONE_THREAD) HYPOTHESIS_PROFILE=slow $(BIN)/python -m pytest -m slow
+	$(ONE_THREAD) $(BYTECODE) HYPOTHESIS_PROFILE=slow $(BIN)/python -m pytest -m slow
 
 lint: $(READY)
 	$(BIN)/ruff check .

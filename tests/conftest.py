@@ -17,7 +17,7 @@ from planted.base import arrays
 mpl.use("Agg")
 # the fast tier gives one commit one answer; the slow tier (HYPOTHESIS_PROFILE=slow) goes on looking for new examples
 settings.register_profile(
-    "fast", derandomize=True, max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "fast", derandomize=True, max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile("slow", max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))

@@ -94,13 +94,6 @@ def test_the_page_has_the_table_that_the_command_makes():
     assert f"{house.BEGIN}\n{house.rooms(GRAPH)}\n{house.END}" in text
 
 
-MANY = {
-    "recovery/networks/exact/fitting.py:_answer": "all parts of one fit meet here once",
-    "recovery/networks/exact/noise.py:within": "the same",
-}
-"""Functions that take more than six arguments by position, and why."""
-
-
 def test_settings_travel_as_one_object():
     found = set()
     for module in GRAPH:
@@ -110,4 +103,4 @@ def test_settings_travel_as_one_object():
                 names = [one.arg for one in (*node.args.posonlyargs, *node.args.args)]
                 if len([name for name in names if name not in ("self", "cls")]) > 6:
                     found.add(f"{path.relative_to(house.ROOT).as_posix()}:{node.name}")
-    assert found == set(MANY)
+    assert found == set()

@@ -75,7 +75,9 @@ def fit(put=np.asarray, method="auto"):
 
 
 def exact_fit(put=np.asarray):
-    return networks.fit_exact(put(X), put(network()(X)), n_neurons=2, sparsity=4, search_steps=20, restarts=0, rng=0)
+    return networks.fit_exact(
+        put(X), put(network()(X)), n_neurons=2, sparsity=4, search_steps=20, restarts=0, max_rounds=2, rng=0
+    )
 
 
 def ticket():

@@ -20,6 +20,10 @@ FAST = ["centred", "table1"]
 """Drawn twice in the fast tier; the slow tier does so with all."""
 
 
+BIG = ["fig6", "fig7", "fig10"]
+"""Preset quick takes 3 s and more: it is looked at in the slow tier, smoke in the fast one."""
+
+
 def slow_but(fast, *case):
     """Return a case for pytest, marked slow unless it is a fast one."""
     return pytest.param(*case, marks=[] if fast else pytest.mark.slow)
@@ -66,7 +70,9 @@ def test_two_threads_that_draw_leave_matplotlib_as_it_was():
 @pytest.mark.parametrize(
     ("name", "preset"),
     [
-        slow_but(size == "quick" or (size == "smoke" and name in [*FAST, *NETWORKS]), name, size)
+        slow_but(
+            (size == "quick" and name not in BIG) or (size == "smoke" and name in [*FAST, *NETWORKS, *BIG]), name, size
+        )
         for name in NAMES
         for size in ("smoke", "paper" if name in NETWORKS else "quick")
     ],

@@ -8,6 +8,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+FAST = {"01_plant_and_recover"}
+"""The others take 8 s and more: they are run in the slow tier."""
 
 
 def code_cells(notebook):
@@ -54,7 +56,10 @@ def executed(tmp_path, monkeypatch):
     return execute
 
 
-@each_notebook
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, id=path.stem, marks=[] if path.stem in FAST else pytest.mark.slow) for path in NOTEBOOKS],
+)
 def test_it_runs_and_draws(path, executed):
     outputs = [output for cell in code_cells(executed(path)) for output in cell.outputs]
     assert not [output.text for output in outputs if output.get("name") == "stderr"]

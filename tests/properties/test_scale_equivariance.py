@@ -19,7 +19,7 @@ FAST = [name for name in campaign.VARIANTS if name not in campaign.CONVEX]
 
 def few_or_slow(names):
     """Return all pairs of solver and operator; those that take long and show little more are slow."""
-    quick = {"htp", "iht", "aiht", "omp"}
+    quick = {"htp", "iht", "omp"}
     return [
         pytest.param(name, kind, marks=[] if name in quick or kind == "dense" else pytest.mark.slow)
         for name in names

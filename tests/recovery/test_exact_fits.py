@@ -43,7 +43,9 @@ def assert_exact(found, truth, atol=1e-12):
 
 
 @pytest.mark.parametrize("signs", ["positive", "mixed"])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("backend", "seed"), [*(("numpy", seed) for seed in range(3)), ("standin", 0)], indirect=["backend"]
+)
 def test_small_networks_are_exact(backend, signs, seed):
     X, y, truth = problem(signs=signs, seed=seed)
     found = fit(backend.put(X), backend.put(y))
@@ -61,7 +63,7 @@ def test_all_negative_networks_are_exact():
     assert_exact(found, planted.ReLUNetwork([truth.hidden, -truth.output]))
 
 
-@pytest.mark.parametrize("signs", ["positive", "mixed"])
+@pytest.mark.parametrize(("backend", "signs"), [("numpy", "positive"), ("standin", "mixed")], indirect=["backend"])
 def test_labels_in_float32_are_exact_to_their_rounding(backend, signs):
     X, y, truth = problem(signs=signs)
     found = fit(backend.put(X), backend.put(y.astype(np.float32)))
@@ -318,7 +320,7 @@ def test_a_callback_is_asked_within_a_round(monkeypatch):
     assert found.n_iter == seen[-1].n_iter
 
 
-@pytest.mark.parametrize("signs", ["positive", "mixed"])
+@pytest.mark.parametrize(("backend", "signs"), [("numpy", "positive"), ("standin", "mixed")], indirect=["backend"])
 def test_a_fit_that_was_ended_can_be_continued(backend, signs):
     X, y, truth = problem(signs=signs)
     X, y = backend.put(X), backend.put(y)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
@@ -62,8 +63,11 @@ def ratio(found, X, y, truth):
 # whole fits
 
 
-@pytest.mark.parametrize("signs", ["positive", "mixed"])
-@pytest.mark.parametrize("db", [20.0, 40.0])
+@pytest.mark.parametrize(
+    ("backend", "signs", "db"),
+    [*product(["numpy"], ["positive", "mixed"], [20.0, 40.0]), ("standin", "mixed", 20.0)],
+    indirect=["backend"],
+)
 def test_the_error_is_the_oracles(backend, signs, db):
     X, y, truth, deviation = problem(signs=signs, db=db)
     found = fit(backend.put(X), backend.put(y))
@@ -117,7 +121,9 @@ def test_noise_is_never_called_exact(signs, seed):
     np.testing.assert_array_equal(found.kink_form.strengths, form.strengths)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("backend", "seed"), [*(("numpy", seed) for seed in range(3)), ("standin", 0)], indirect=["backend"]
+)
 def test_noise_alone_gives_a_tiny_network(backend, seed):
     rng = np.random.default_rng(seed)
     X, y = rng.standard_normal((2000, 8)), rng.standard_normal(2000)

@@ -44,7 +44,9 @@ def assert_exact(found, truth, atol=1e-12):
     assert planted.match_networks(found.kink_form, truth, atol=atol).exact
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    ("backend", "seed"), [*(("numpy", seed) for seed in range(4)), ("standin", 0)], indirect=["backend"]
+)
 def test_planted_networks_are_exact(backend, seed):
     X, Y, truth = problem(seed=seed)
     found = fit(backend.put(X), backend.put(Y))
@@ -57,7 +59,9 @@ def test_planted_networks_are_exact(backend, seed):
     assert found.network.sparsity <= np.count_nonzero(truth.hidden[:, live]) + np.count_nonzero(truth.output[live])
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("backend", "seed"), [*(("numpy", seed) for seed in range(3)), ("standin", 0)], indirect=["backend"]
+)
 def test_labels_in_float32_are_exact_to_their_rounding(backend, seed):
     X, Y, truth = problem(seed=seed, labels="float32")
     found = fit(backend.put(X), backend.put(Y))

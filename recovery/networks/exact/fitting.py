@@ -237,6 +237,28 @@ class _Task:
     start: KinkForm | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """The best fit of all starts.
+
+    Attributes
+    ----------
+    data : Data
+        The scaled data that it was made to.
+    fit : Fit
+        The kink form.
+    units : _Units
+        From these data to the caller's.
+    side : float
+        +-1 where all neurons should have that sign, else 0.
+    """
+
+    data: Data
+    fit: Fit
+    units: _Units
+    side: float
+
+
 def fit_exact(
     X: Any,
     y: Any,
@@ -372,16 +394,14 @@ def fit_exact(
         several = _several(X, y, task, draw, progress)
         note = f"{several.message}; no certificate: y of shape {tuple(y.shape)} has several outputs"
         return replace(several, message=note) if certify else several
-    data, fit, units, side = _guessed(X, y, sizes, task, draw, progress)
-    answer = _answer(X, y, data, fit, units, task, side, draw, progress)
-    return _certified(answer, *given, data.double, units) if certify else answer
+    found = _guessed(X, y, sizes, task, draw, progress)
+    answer = _answer(X, y, found, task, draw, progress)
+    return _certified(answer, *given, found.data.double, found.units) if certify else answer
 
 
-def _guessed(
-    X: Any, y: Any, sizes: Sizes, task: _Task, draw: np.random.Generator, progress: _Progress
-) -> tuple[Data, Fit, _Units, float]:
-    """Return scaled data, the best fit to them, their units and the sign of all neurons, after a guess or a few."""
-    found: tuple[Data, Fit, _Units, float] | None = None
+def _guessed(X: Any, y: Any, sizes: Sizes, task: _Task, draw: np.random.Generator, progress: _Progress) -> _Found:
+    """Return the best fit after one guess of the sizes that are left open, or a few."""
+    found: _Found | None = None
     for _ in range(GUESSES):
         scaled_X, scaled_y, units = _scaled(X, y, sizes.weights)
         data = Data(scaled_X, scaled_y, _rounding(scaled_y), progress.watch)
@@ -389,8 +409,8 @@ def _guessed(
         side = one_side(data.quadratic, data.quadratic.project(data.targets(data.single), 15))
         given = None if found is not None or task.start is None else _lines(task.start, units)
         fit = _starts(data, replace(task, m=sizes.neurons, s=sizes.weights), side, draw, progress, given)
-        if found is None or fit.exact or fit.relative < found[1].relative:
-            found = data, fit, units, side
+        if found is None or fit.exact or fit.relative < found.fit.relative:
+            found = _Found(data, fit, units, side)
         again = sizes.again(fit.model)
         if again is None or fit.exact or progress.stop is not None:
             break
@@ -562,22 +582,13 @@ def _starts(
     return best
 
 
-def _answer(
-    X: Any,
-    y: Any,
-    data: Data,
-    fit: Fit,
-    units: _Units,
-    task: _Task,
-    side: float,
-    draw: np.random.Generator,
-    progress: _Progress,
-) -> ExactFit:
+def _answer(X: Any, y: Any, found: _Found, task: _Task, draw: np.random.Generator, progress: _Progress) -> ExactFit:
     """Put a fit into the caller's units, and into a network of at most m neurons and s weights."""
+    data, fit, units = found.data, found.fit, found.units
     form = _kink_form(X, fit.model, units)
     neurons, relative, note = _network(data, fit, draw) if fit.exact else (None, fit.relative, "")
     if neurons is None or neurons.size[0] > task.m or neurons.size[1] > task.s:
-        best = within(data, fit, neurons, task.m, task.s, side, task.most, draw, progress)
+        best = within(data, fit, neurons, draw, progress, m=task.m, s=task.s, side=found.side, most=task.most)
         network = _in_units(X, best.neurons, units)
         status = progress.stop or best.status(fit)
         message = "; ".join(part for part in (status.value, note, best.note(fit, task.m, task.s)) if part)
@@ -593,11 +604,11 @@ def _answer(
         )
     network = _in_units(X, neurons, units)
     status, determined = _determined(data, fit)
-    found, form = network(X), network.kink_form()  # better determined than the free form
+    values, form = network(X), network.kink_form()  # better determined than the free form
     what = "" if relative <= EXACT else ", the rounding of float32 labels"
     exact = f"relative residual {relative:.1e}{what}, {form.n_lines} lines"
     message = "; ".join(part for part in (status.value, determined or exact, note) if part)
-    return ExactFit(network, form, psnr(found, y), relative, progress.n_iter, status, message, progress.history)
+    return ExactFit(network, form, psnr(values, y), relative, progress.n_iter, status, message, progress.history)
 
 
 def _kink_form(X: Any, model: Lines, units: _Units) -> KinkForm:

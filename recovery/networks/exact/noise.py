@@ -211,12 +211,13 @@ def within(
     data: Data,
     fit: Fit,
     start: Neurons | None,
+    rng: np.random.Generator,
+    progress: Progress,
+    *,
     m: int,
     s: int,
     side: float,
     most: int,
-    rng: np.random.Generator,
-    progress: Progress,
 ) -> Within:
     """Return the best network of at most m neurons and s weights that the tests find.
 
@@ -228,16 +229,16 @@ def within(
         The kink form that the rounds ended with.
     start : Neurons, optional
         A network of the same function that is too large, if one is known; else the orientations are annealed.
+    rng : numpy.random.Generator
+        For the annealing.
+    progress : Progress
+        Is told of every round.
     m, s : int
         The largest size.
     side : float
         +-1 where all neurons should have that sign, else 0.
     most : int
         Largest number of rounds.
-    rng : numpy.random.Generator
-        For the annealing.
-    progress : Progress
-        Is told of every round.
 
     Returns
     -------
