@@ -155,7 +155,7 @@ def test_the_calls_of_the_command_line_are_understood():
 
 def test_the_examples_of_the_readme_run(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # one of them writes a file
-    network, pruning, theory, proof, tickets = re.findall(
+    network, pruning, theory, proof, tickets, space = re.findall(
         r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL
     )
     names = {}
@@ -179,6 +179,8 @@ def test_the_examples_of_the_readme_run(capsys, tmp_path, monkeypatch):
     exec(tickets, names)
     assert (names["small"].network.sparsity, names["large"].network.sparsity) == (9, 20)
     assert names["large"].psnr_db > 60
+    exec(space, names)
+    assert names["result"].sparsity == names["late"].sparsity == round(0.1 * names["start"].n_weights)
 
 
 def test_the_readme_knows_every_solver():
