@@ -105,6 +105,7 @@ def calls(tmp_path, monkeypatch):
         "check": (0, certificate),
         "diagnose": (0, matrix, "--no-changes"),
         "data": (0,),
+        "methods": (0,),
         "doctor": (0, *where),
     }
 
