@@ -101,9 +101,10 @@ def _family(panel: Any, family: dict[str, Any], summary: dict[str, Any]) -> None
             error = 1.0 - numbers(found["mean"])
             panel.plot(keep, error, color=colour, linestyle=dashes, linewidth=0.9)
             place = len(keep) // 2 if name == "magnitude" else len(keep) // 3
-            above = [one["mean"][place] for one in family["curves"].values() if one["mean"][place] is not None]
-            if name == "magnitude" and 1.0 - error[place] < max(above, default=0.0) + 0.01:
-                continue  # other curves run where its name would stand
+            others = [one["mean"][place] for one in family["curves"].values() if one["mean"][place] is not None]
+            side = 1.0 if name == "magnitude" else -1.0  # the name stands above the line, or below it
+            if any(side * (accuracy - 1.0 + error[place]) > -0.01 for accuracy in others):
+                continue  # where other curves run
             panel.annotate(
                 name,
                 (keep[place], error[place]),
