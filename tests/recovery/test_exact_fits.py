@@ -438,3 +438,18 @@ def test_a_line_and_a_bend_that_no_sample_separates_are_one():
     assert found.status is Status.EXACT
     assert sorted(found.supports) == [(0, 1), (2, 3)]
     assert_exact(found, truth)
+
+
+@pytest.mark.parametrize("seed", [pytest.param(0, marks=pytest.mark.slow), 1, 2])
+def test_lines_far_from_the_middle_of_half_normal_inputs_are_found(seed):
+    # some bend in a few dozen of 3,000 rows
+    X = np.abs(np.random.default_rng(seed).standard_normal((3000, 20)))
+    truth = planted.sparse_network(20, 6, 24, signs="mixed", rng=seed)
+    found = fit(X, truth(X), 6, 24, search_steps=None, rng=seed)
+    assert found.status is Status.EXACT
+    form = truth.kink_form()
+    Z = X @ form.directions
+    crossing = (Z > 0).any(axis=0) & (Z < 0).any(axis=0)
+    assert found.kink_form.n_lines >= crossing.sum()
+    both = np.abs(form.directions[:, crossing].T @ found.kink_form.directions)
+    np.testing.assert_allclose(both.max(axis=1), 1.0, atol=1e-12)

@@ -18,7 +18,7 @@ from recovery.networks.exact.budget import Budget
 from recovery.networks.exact.exchange import Exchange, scored
 from recovery.networks.exact.model import Inputs, Lines
 from recovery.networks.exact.network import Network, at, columns, covariance, gram, on_half_axes, polish, predict
-from recovery.networks.exact.noise import HIDDEN, Quiet, one_side, quadratic_share
+from recovery.networks.exact.noise import HIDDEN, Quiet, _spread_out, one_side, quadratic_share
 from recovery.networks.exact.sizes import check_sizes
 from recovery.networks.gain import noise_like
 
@@ -527,4 +527,8 @@ def test_a_residual_in_a_few_rows_is_never_called_noise():
     truth = planted.sparse_network(d, 6, 24, signs="mixed", rng=0)
     found = fit(X, truth(X), 6, 24, search_steps=500, restarts=0, max_rounds=6)
     assert found.status is not Status.NO_GAIN
+    residual = np.random.default_rng(0).standard_normal(n)
+    assert _spread_out(residual)
+    assert _spread_out(np.random.default_rng(0).standard_t(3, n))
+    assert not _spread_out(np.where(np.arange(n) < 25, 20.0, 0.1) * residual)
     assert found.status is not Status.EXACT or planted.match_networks(found.kink_form, truth, atol=1e-8).exact

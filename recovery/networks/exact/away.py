@@ -18,13 +18,15 @@ from recovery.networks.exact.search import search
 
 __all__ = ["births_away"]
 
-ATOMS, STEPS = 10, 1000
+ATOMS, STEPS = 10, 2000
 GROUP, SIZE, FROM = 6, 0.1, 0.6
 """An atom starts along the mean of so many rows, of this norm, and is 0 at this share of the way to them."""
-WEAK = 0.05
-"""Lines of smaller norm are none; planted weights are near 1."""
-CLOSE = 0.98
-"""Largest |cosine| with a line that is there."""
+LEAST, LONGER = 10, 3.0
+"""A new line may have so many entries, or this times as many as lines have on average if that is more."""
+WEAK = 0.1
+"""Atoms below this share of the largest are none."""
+CLOSE, ALIKE = 0.98, 0.8
+"""Largest |cosine| with a line that is there, and of two new ones."""
 GAIN, SHARE, MOST = 45.0, 0.1, 10
 """Least fall of |r|^2 in variances, least share of the largest fall, and largest number of new lines."""
 
@@ -61,15 +63,21 @@ def births_away(
     lead, signs = _lead(X, centre, left, rng)
     found = search(X, left, signs, STEPS, rng, lambda *_: False, centre=centre, lead=lead)
     # what is left in a few rows, any line of as many entries fits
-    found = found.select((found.norms > WEAK) & (found.support.sum(axis=1) <= _rows(left)))
+    longest = max(LEAST, LONGER * float(model.support.sum()) / max(model.n_lines, 1))
+    short = found.support.sum(axis=1) <= min(longest, _rows(left))
+    found = found.select(short & (found.norms > WEAK * found.norms.max(initial=0.0)))
     if model.n_lines and found.n_lines:
         found = found.select(np.abs(found.units @ model.units.T).max(axis=1) < CLOSE)
     if not found.n_lines:
         return nothing
-    gains = _gains(X, found, left)
-    best = np.argsort(-gains, kind="stable")[:MOST]
-    best = best[gains[best] >= max(GAIN, SHARE * float(gains.max()))]
-    return found.units[best], (found.signs * found.norms)[best]
+    gains, amplitudes = _gains(X, found.units, left)
+    chosen: list[int] = []
+    for k in np.argsort(-gains, kind="stable"):
+        if gains[k] < max(GAIN, SHARE * float(gains.max())) or len(chosen) == MOST:
+            break
+        if not (np.abs(found.units[chosen] @ found.units[k]) > ALIKE).any():
+            chosen.append(int(k))
+    return found.units[chosen], amplitudes[chosen]
 
 
 def _lead(X: Any, centre: Centre, r: Any, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -95,19 +103,16 @@ def _rows(r: Any) -> float:
     return float(squares.sum() ** 2 / (squares**2).sum())
 
 
-def _gains(X: Any, lines: Lines, r: Any) -> np.ndarray:
-    """Return what |r|^2 falls by along each line when the linear part and the other lines follow, in variances."""
+def _gains(X: Any, units: np.ndarray, r: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return what |r|^2 falls by along each line when the linear part follows, in variances, and the strengths."""
     xp = arrays.namespace(X)
-    phi = xp.abs(X @ xp.asarray(lines.weights.T, dtype=X.dtype))
+    phi = xp.abs(X @ xp.asarray(units.T, dtype=X.dtype))
     columns = xp.concatenate([X, phi, r[:, None]], axis=1).astype(np.float64)
     gram = arrays.to_numpy(columns.T @ columns)
-    d, count = int(X.shape[1]), lines.n_lines
+    d, count = int(X.shape[1]), len(units)
     linear = np.linalg.lstsq(gram[:d, :d], gram[:d, d:], rcond=1e-10)[0]
     rest = gram[d:, d:] - gram[d:, :d] @ linear  # Gram matrix of what the linear part leaves
-    lines_on, right, total = rest[:count, :count], rest[:count, count], float(rest[count, count])
-    inverse = np.linalg.pinv(lines_on, rcond=1e-10, hermitian=True)
-    amplitude = inverse @ right
-    left = max(total - float(right @ amplitude), 1e-30 * float(gram[-1, -1]))
-    own = np.diag(inverse)
-    told = own > 1e-10 * own.max(initial=0.0)
-    return np.where(told, amplitude**2 / np.where(told, own, 1.0), 0.0) / left * int(X.shape[0])
+    own, along, total = np.diag(rest)[:count], rest[:count, count], float(rest[count, count])
+    bends = own > 1e-9 * np.diag(gram)[d : d + count]
+    strengths = np.where(bends, along / np.where(bends, own, 1.0), 0.0)
+    return strengths * along / max(total, 1e-300) * int(X.shape[0]), strengths

@@ -26,9 +26,11 @@ batches (its mean square fades by FADING a step) lets the largest of all slopes 
 INIT = 3e-3
 KEEP = 0.03
 """Weights up to this size are dropped at the end; targets are scaled so that weights are about 1."""
+LARGE = 0.25
+"""With a given start, weights up to this share of the largest of their atom: several atoms may share one line."""
 REPORT, LOOK = 500, 20
-AWAY_RATE, AWAY_PENALTY, LEAD_PENALTY = 3e-2, 1e-2, 2e-2
-"""RATE and PENALTY for inputs that are not centred: only what bends is left to be fitted. Last: for a given start."""
+AWAY_RATE, AWAY_PENALTY = 3e-2, 1e-2
+"""RATE and PENALTY for inputs that are not centred: only what bends is left to be fitted."""
 
 
 def search(
@@ -85,7 +87,7 @@ def search(
     start[:count] = INIT * rng.standard_normal((count, d), dtype=np.float32)
     rate, level = RATE, PENALTY
     if centre is not None:
-        rate, level = AWAY_RATE, AWAY_PENALTY if lead is None else LEAD_PENALTY
+        rate, level = AWAY_RATE, AWAY_PENALTY
         start = np.concatenate([start, np.zeros((count + 2, 1), dtype=np.float32)], axis=1)
         if lead is not None:
             start[:count] = lead
@@ -148,6 +150,8 @@ def search(
             break
     found = arrays.to_numpy(theta).astype(np.float64)
     support = np.abs(found[:count]) > KEEP
+    if lead is not None:
+        support = np.abs(found[:count]) > LARGE * np.abs(found[:count, :d]).max(axis=1, keepdims=True)
     weights = np.where(support, found[:count], 0.0)
     if centre is not None:
         weights, support = weights[:, :d] / centre.deviation, support[:, :d]
