@@ -8,7 +8,6 @@ initialisation.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -28,6 +27,7 @@ from paper_repro.experiments.planted_pruning import (
 )
 from paper_repro.store import Record
 from planted.base import arrays
+from planted.base.quiet import quiet
 from recovery import pruning
 from recovery.pruning import moving
 
@@ -233,8 +233,7 @@ def compute(cell: AblationCell, device: str) -> Outcome:
     training = Dense(TRAINING[cell.kind], one.start, [])
     found: dict[str, dict[str, float]] = {"right": {}, "error": {}, "updates": {}}
     for key, method in methods(cell.kind, training, counts).items():
-        with warnings.catch_warnings():  # masks without a path are what a row may be about
-            warnings.simplefilter("ignore", RuntimeWarning)
+        with quiet(RuntimeWarning):  # masks without a path are what a row may be about
             made = pruning.prune(one.start, one.data, method, sparsity=count, rng=cell.seed)
         kept = arrays.to_numpy(made.masks.layers[0])
         found["right"][key] = float(one.relevant[kept].mean()) if kept.any() else 0.0
