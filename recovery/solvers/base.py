@@ -214,6 +214,11 @@ class Clock:
         """Whether the time is up."""
         return self._end is not None and time.perf_counter() > self._end
 
+    @property
+    def left(self) -> float | None:
+        """Seconds that are left, at least 0; None without a limit."""
+        return None if self._end is None else max(0.0, self._end - time.perf_counter())
+
 
 class Recorder:
     """The record that every iterative method keeps: its history, the callback, the limits, and why it stopped.

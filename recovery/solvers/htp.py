@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -9,11 +10,14 @@ from planted.base.checks import check_integer, check_number
 from recovery.operators.base import Operator
 from recovery.operators.dense import normalise
 from recovery.operators.thresholding import select_top
-from recovery.solvers.base import Problem, RecoveryResult, Run, SeenSupports, Solver, Status, entered
+from recovery.solvers.base import Clock, Problem, RecoveryResult, Run, SeenSupports, Solver, Status, entered
 from recovery.solvers.gradient import step_in_units
 from recovery.solvers.least_squares import least_squares
 
 __all__ = ["HTP"]
+
+SIZES = 10
+"""Sizes of a continuation."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,9 @@ class HTP(Solver):
     escapes : int, default 5
         How often a support that repeats with a residual left is enlarged, fitted and pruned, in the
         hope of a smaller residual.
+    path : bool, default False
+        Continuation: solve for a tenth of s first, then for two tenths, and so on, each from where the last one ended.
+        It takes ten times as long, and finds more where s is near the limit and the entries of x differ in size.
 
     Notes
     -----
@@ -50,6 +57,7 @@ class HTP(Solver):
     step: float = 1.0
     normalise: bool = True
     escapes: int = 5
+    path: bool = False
 
     name: ClassVar[str] = "htp"
     summary: ClassVar[str] = "hard thresholding pursuit: top s of a gradient step, least squares there; the default"
@@ -68,6 +76,8 @@ class HTP(Solver):
 
     def run(self, problem: Problem) -> RecoveryResult:
         """Solve the problem."""
+        if self.path:
+            return self._along_sizes(problem)
         operator: Operator = problem.operator
         scale = None
         support, values = problem.support, problem.values
@@ -113,6 +123,28 @@ class HTP(Solver):
         if escapes:
             note.append(f"{escapes} attempt(s) were made to leave a support that repeated with a residual left")
         return run.finish(status, *best, note="; ".join(note), scale=scale)
+
+    def _along_sizes(self, problem: Problem) -> RecoveryResult:
+        """Solve for growing sizes, each from the last answer."""
+        sizes = sorted({math.ceil(problem.s * i / SIZES) for i in range(1, SIZES + 1)})
+        clock, once = Clock(problem.time_limit), replace(self, path=False)
+        support, values, history, found = problem.support, problem.values, {}, None
+        left = problem.max_iter
+        for size in sizes:
+            if problem.support.shape[0] > size:
+                continue  # a start that was given is kept
+            part = replace(problem, s=size, support=support, values=values, max_iter=left, time_limit=clock.left)
+            found = once.run(part)
+            support, values = found.support, found.values
+            for key, column in found.history.items():
+                history.setdefault(key, []).extend(column)
+            left = problem.max_iter - len(history["objective"])
+            ended = found.status in (Status.CONVERGED, Status.STOPPED, Status.TIME_LIMIT, Status.DIVERGED)
+            if ended or left <= 0:
+                break
+        assert found is not None
+        message = f"{found.message}; continuation over {sizes.index(size) + 1} of {len(sizes)} sizes"
+        return replace(found, n_iter=len(history["objective"]), history=history, message=message)
 
 
 def _enlarge_and_prune(operator: Operator, support: Any, values: Any, y: Any, s: int, factor: int) -> Any:

@@ -20,16 +20,18 @@ from recovery.solvers.base import Problem, RecoveryResult, Solver, State, Status
 
 __all__ = ["SolverInfo", "SolverName", "Units", "list_solvers", "solve", "solver_class"]
 
-SolverName = Literal["htp", "iht", "niht", "aiht", "cosamp", "omp", "l1", "group_l1"]
+SolverName = Literal["auto", "htp", "subspace-pursuit", "cosamp", "iht", "niht", "aiht", "omp", "l1", "group_l1"]
 """Names of the solvers, in the order in which they should be tried."""
 
 
 _SOLVERS = {
+    "auto": ("auto", "Auto"),
     "htp": ("htp", "HTP"),
+    "subspace-pursuit": ("cosamp", "SubspacePursuit"),
+    "cosamp": ("cosamp", "CoSaMP"),
     "iht": ("iht", "IHT"),
     "niht": ("iht", "NIHT"),
     "aiht": ("aiht", "AIHT"),
-    "cosamp": ("cosamp", "CoSaMP"),
     "omp": ("omp", "OMP"),
     "l1": ("l1", "L1"),
     "group_l1": ("l1", "GroupL1"),
