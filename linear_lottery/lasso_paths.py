@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from linear_lottery._homotopy import stretches
 from linear_lottery.closed_forms.arguments import places
 from linear_lottery.selection import Selection, checked, refitted
 from planted.base import arrays
 from planted.base.values import by_value
+from recovery.solvers.homotopy import stretches
 
 __all__ = ["LassoPath", "lasso", "lasso_best", "lasso_path"]
 
@@ -87,7 +87,7 @@ def lasso_path(X: Any, y: Any) -> LassoPath:
 
     Notes
     -----
-    :func:`linear_lottery._homotopy.stretches`: any number of columns may join or leave at one penalty, and columns may
+    :func:`recovery.solvers.homotopy.stretches`: any number of columns may join or leave at one penalty, and columns may
     be equal or dependent; of several solutions the one that uses the columns with the smaller index is taken. Supports
     are those of the open stretches between knots, so the limit of penalty 0 is left out: there the solution is least
     squares, and without noise it has the planted support for trivial reasons (n >= d). Columns whose correlations

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import planted
-from linear_lottery._homotopy import violation
 from linear_lottery.comparators import lasso_path
+from recovery.solvers.homotopy import violation
 
 
 def solution(path, lam):
