@@ -20,6 +20,8 @@ class Auto(Solver):
 
     Parameters
     ----------
+    normalise : bool, default True
+        Work on columns of unit norm.
     max_tries : int, default 5
         How many solvers at most.
     largest_matrix : int, default 5_000_000
@@ -45,6 +47,7 @@ class Auto(Solver):
     ([7, 30], 'found by htp')
     """
 
+    normalise: bool = True
     max_tries: int = 5
     largest_matrix: int = 5_000_000
 
@@ -53,7 +56,6 @@ class Auto(Solver):
     max_iter: ClassVar[int] = 300
     syncs_per_iteration: ClassVar[int] = 12
     makes_steps: ClassVar[bool] = True
-    normalise: ClassVar[bool] = True
 
     def check(self, problem: Problem) -> None:
         """Refuse numbers that are out of range."""
@@ -86,15 +88,15 @@ class Auto(Solver):
     def _solvers(self, problem: Problem) -> list[tuple[str, Solver]]:
         """Return what is tried."""
         found: list[tuple[str, Solver]] = [
-            ("htp", HTP()),
-            ("subspace-pursuit", SubspacePursuit()),
-            ("htp with continuation", HTP(path=True)),
+            ("htp", HTP(normalise=self.normalise)),
+            ("subspace-pursuit", SubspacePursuit(self.normalise)),
+            ("htp with continuation", HTP(normalise=self.normalise, path=True)),
         ]
         rows, size = problem.operator.shape
         if 3 * problem.s <= rows:
-            found.append(("cosamp", CoSaMP()))
+            found.append(("cosamp", CoSaMP(self.normalise)))
         if rows * size <= self.largest_matrix:
-            found.append(("l1", L1()))
+            found.append(("l1", L1(normalise=self.normalise)))
         return found[: self.max_tries]
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import qr_delete
 from scipy.linalg.lapack import dtrtri
 
 from planted.base.arrays import EPS
 from recovery.operators.ranks import rank_tolerance, triangle
 
-__all__ = ["Stretch", "stretches", "violation"]
+__all__ = ["Stretch", "solution_at", "stretches", "violation"]
 
 MOST = 10**5
 """Stretches and exchanges after which a path ends; paths have about as many as min(n, d)."""
@@ -46,7 +48,8 @@ class _Data:
         if n > d:
             T = triangle(np, X, y)
             X, y = T[:d, :d], T[:d, d]
-        self.X, self.y, self.d = X, y, d
+        self.rows = np.ascontiguousarray(X.T)  # a column of X is a row here, so that picking some is cheap
+        self.y, self.d = y, d
         self.norms, self.size = np.linalg.norm(X, axis=0), float(np.linalg.norm(y))
         self.unit = 8.0 * (10.0 + min(X.shape)) * EPS
 
@@ -55,60 +58,80 @@ class _Active:
     """Columns with their signs: least squares on them, and how solutions and correlations move with the penalty.
 
     On the support P with signs s the optimality condition X_P'(y - X_P w) = lam s gives w = fit - lam pull with
-    fit = X_P^+ y and pull = (X_P'X_P)^-1 s, and X'(y - X w) = rest + lam slope.
+    fit = X_P^+ y and pull = (X_P'X_P)^-1 s, and X'(y - X w) = rest + lam slope. With X_P = Q R and W = R^-1 they are
+    fit = W Q'y, pull = W W's, rest = X'(y - Q Q'y) and slope = X'Q W's. Q is kept transposed.
     """
 
-    def __init__(self, data: _Data, columns: list[int], signs: np.ndarray, grown: _Active | None = None) -> None:
-        self.data, self.columns, self.signs = data, columns, signs[columns]
-        self.part = data.X[:, columns]
-        if grown is None:
-            self.Q, R = np.linalg.qr(self.part)
-            self.W = np.asarray(dtrtri(R)[0]) if len(columns) else R
-        else:
-            # one column more: its part outside the others, orthogonalised twice
-            x = self.part[:, -1]
-            along = grown.Q.T @ x
-            rest = x - grown.Q @ along
-            again = grown.Q.T @ rest
-            rest, along = rest - grown.Q @ again, along + again
-            length = np.linalg.norm(rest)
-            k = len(columns) - 1
-            self.Q = np.column_stack([grown.Q, rest / length])
-            self.W = np.zeros((k + 1, k + 1))
-            self.W[:k, :k], self.W[:k, k], self.W[k, k] = grown.W, -(grown.W @ along) / length, 1.0 / length
-        self.fit, self.pull = self.W @ (self.Q.T @ data.y), self.W @ (self.W.T @ self.signs)
-        self.rest = data.X.T @ (data.y - self.part @ self.fit)
-        self.slope = data.X.T @ (self.part @ self.pull)
+    def __init__(
+        self, data: _Data, columns: list[int], signs: np.ndarray, Q: np.ndarray, R: np.ndarray, W: np.ndarray
+    ) -> None:
+        self.data, self.columns, self.signs, self.Q, self.R, self.W = data, columns, signs[columns], Q, R, W
+        along, turned = Q @ data.y, W.T @ self.signs
+        self.fit, self.pull = W @ along, W @ turned
+        moves = data.rows @ np.stack([data.y - along @ Q, turned @ Q], axis=1)
+        self.rest, self.slope = np.ascontiguousarray(moves[:, 0]), np.ascontiguousarray(moves[:, 1])
         self.rest[columns], self.slope[columns] = 0.0, self.signs  # which they are but for rounding
-        self.rows = np.linalg.norm(self.W, axis=1)
+        self.row_norms = np.sqrt(np.einsum("ij,ij->i", W, W))
+        norms = data.norms[columns]
+        self._fit_reach, self.reach_of_pull = float(norms @ np.abs(self.fit)), float(norms @ np.abs(self.pull))
+
+    @classmethod
+    def of(cls, data: _Data, columns: list[int], signs: np.ndarray) -> _Active:
+        """Return it for any columns, from scratch."""
+        Q, R = np.linalg.qr(data.rows[columns].T)
+        W = np.asarray(dtrtri(R)[0]) if columns else R
+        return cls(data, columns, signs, np.ascontiguousarray(Q.T), R, W)
+
+    def with_one(self, enters: int, signs: np.ndarray) -> _Active:
+        """Return it for one column more: its part outside the others, orthogonalised twice."""
+        x, k = self.data.rows[enters], len(self.columns)
+        along = self.Q @ x
+        rest = x - along @ self.Q
+        again = self.Q @ rest
+        rest, along = rest - again @ self.Q, along + again
+        length = float(np.sqrt(rest @ rest))
+        R, W = np.zeros((k + 1, k + 1)), np.zeros((k + 1, k + 1))
+        R[:k, :k], R[:k, k], R[k, k] = self.R, along, length
+        W[:k, :k], W[:k, k], W[k, k] = self.W, -(self.W @ along) / length, 1.0 / length
+        return _Active(self.data, [*self.columns, enters], signs, np.concatenate([self.Q, rest[None] / length]), R, W)
+
+    def without(self, places: list[int], signs: np.ndarray) -> _Active:
+        """Return it for the columns that are not at these positions."""
+        if not places:
+            return _Active(self.data, self.columns, signs, self.Q, self.R, self.W)
+        left = [j for i, j in enumerate(self.columns) if i not in set(places)]
+        if not left:
+            return _Active.of(self.data, left, signs)
+        Q, R = self.Q.T, self.R
+        for place in sorted(places, reverse=True):
+            Q, R = qr_delete(Q, R, place, which="col", check_finite=False)
+        k = len(left)  # a square Q keeps its size
+        Q, R = np.ascontiguousarray(Q.T[:k]), R[:k]
+        return _Active(self.data, left, signs, Q, R, np.asarray(dtrtri(R)[0]))
 
     def solution(self, lam: float) -> np.ndarray:
         """Return the solution at a penalty, shape (d,), refined once, since fit - lam pull may cancel."""
         w, found = self.fit - lam * self.pull, np.zeros(self.data.d)
-        missed = self.part.T @ (self.data.y - self.part @ w) - lam * self.signs
+        part = self.data.rows[self.columns]
+        missed = part @ (self.data.y - w @ part) - lam * self.signs
         found[self.columns] = w + self.W @ (self.W.T @ missed)
         return found
 
     def reach(self, lam: float) -> float:
         """Return the size of what cancels in residuals at a penalty."""
-        norms = self.data.norms[self.columns]
-        return self.data.size + float(norms @ (np.abs(self.fit) + lam * np.abs(self.pull)))
+        return self.data.size + self._fit_reach + lam * self.reach_of_pull
 
     def weight_errors(self, lam: float) -> np.ndarray:
         """Return what rounding can make of the weights, one each."""
-        return self.data.unit * self.rows * self.reach(lam)
+        return self.data.unit * self.row_norms * self.reach(lam)
 
     def correlation_errors(self, lam: float) -> np.ndarray:
         """Return what rounding can make of the correlations, one a column of X."""
         return self.data.unit * self.data.norms * self.reach(lam)
 
-    def reach_of_pull(self) -> float:
-        """Return the size of what cancels in the slopes."""
-        return float(self.data.norms[self.columns] @ np.abs(self.pull))
-
     def slope_errors(self) -> np.ndarray:
         """Return what rounding can make of the slopes, one a column of X."""
-        return self.data.unit * (1.0 + self.data.norms * self.reach_of_pull())
+        return self.data.unit * (1.0 + self.data.norms * self.reach_of_pull)
 
 
 def stretches(X: np.ndarray, y: np.ndarray) -> Iterator[Stretch]:
@@ -141,8 +164,58 @@ def stretches(X: np.ndarray, y: np.ndarray) -> Iterator[Stretch]:
     2004 (homotopy without ties; from memory of the literature). The rule at ties is derived here: docs/derivations.md,
     "The Lasso's path where correlations tie"; tests/linear_lottery/test_homotopy.py compares with cvxpy.
     """
+    for active, high, low in _path(_Data(X, y)):
+        support = np.sort(np.array(active.columns, dtype=np.int64))
+        yield Stretch(high, low, support, active.solution(high), active.solution(low))
+
+
+def solution_at(X: np.ndarray, y: np.ndarray, *, misfit: float = 0.0, penalty: float = 0.0) -> tuple[np.ndarray, int]:
+    """Return the solution where its residual or its penalty has fallen to a bound, and the number of stretches before.
+
+    Parameters
+    ----------
+    X : numpy.ndarray, shape (n, d), float64
+        Columns, of a size whose squares stay in range.
+    y : numpy.ndarray, shape (n,), float64
+        Data.
+    misfit : float, default 0
+        Bound on |y - X w|: the solution of min |w|_1 subject to it.
+    penalty : float, default 0
+        The penalty lam of |y - X w|^2 / 2 + lam |w|_1 that ends the path, if it is reached first.
+
+    Returns
+    -------
+    w : numpy.ndarray, shape (d,)
+        The solution. Where no solution has so small a residual, that at the end of the path, which has the smallest.
+    n_stretches : int
+        How many pieces of the path were followed.
+    """
     data = _Data(X, y)
-    c = data.X.T @ data.y
+    n, w = 0, np.zeros(data.d)
+    # what the reduction to a triangle left out of the residual, for n > d
+    outside = max(0.0, float(y @ y) - float(data.y @ data.y))
+    active, at = None, math.inf
+    if misfit > 0.0 and float(y @ y) <= misfit**2:
+        return w, 0
+    for active, high, low in _path(data):
+        n, at = n + 1, max(low, penalty)
+        if high <= penalty:
+            at = penalty
+        # |y - X w|^2 = c + lam^2 d, as X_P'(y - X_P fit) = 0 (y - X_P fit is orthogonal to X_P pull)
+        rest, move = data.y - (active.Q @ data.y) @ active.Q, (active.W.T @ active.signs) @ active.Q
+        if misfit > 0.0:
+            room, curve = misfit**2 - outside - float(rest @ rest), float(move @ move)
+            if room >= curve * at * at:
+                at = min(high, max(at, math.sqrt(room / curve)))
+                break
+        if low <= penalty:
+            break
+    return (w if active is None else active.solution(at)), n
+
+
+def _path(data: _Data) -> Iterator[tuple[_Active, float, float]]:
+    """Yield the state of each stretch, with the penalties at its ends."""
+    c = data.rows @ data.y
     errors = data.unit * data.norms * data.size
     lam = float(np.abs(c).max())
     if lam <= errors[np.argmax(np.abs(c))]:
@@ -157,8 +230,7 @@ def stretches(X: np.ndarray, y: np.ndarray) -> Iterator[Stretch]:
             return
         low, dropped = _next(data, active, lam, tied, signs)
         if lam - low > 4.0 * data.unit * lam:
-            support = np.sort(np.array(active.columns, dtype=np.int64))
-            yield Stretch(lam, low, support, active.solution(lam), active.solution(low))
+            yield active, lam, low
         if low <= 0.0:
             return
         lam = low
@@ -173,21 +245,23 @@ def _direction(
 ) -> _Active | None:
     """Return the columns that move below a knot, `free` ones with any sign, the others of `tied` along `signs`."""
     inside, bound = list(free), set(tied.tolist()) - set(free)
-    v = np.zeros(data.d)
-    same = before is not None and before.columns == inside and np.array_equal(before.signs, signs[inside])
-    active = before if before is not None and same else _Active(data, inside, signs)
+    v, in_use = np.zeros(data.d), np.zeros(data.d, dtype=bool)
+    active = _start(data, inside, signs, before)
     v[inside] = active.pull
     for _ in range(4 * len(tied) + 20):
         gain = np.where(signs[tied] == 0, 0.0, 1.0 - signs[tied] * active.slope[tied])
-        gain[np.isin(tied, inside)] = 0.0
+        in_use[:] = False
+        in_use[inside] = True
+        gain[in_use[tied]] = 0.0
         gain[gain <= 16.0 * active.slope_errors()[tied]] = 0.0
         if not gain.any():
             return active
         # in units of the column, so that none is preferred for its size
         enters = int(tied[np.argmax(gain / data.norms[tied])])
-        x = data.X[:, enters]
-        along = active.W @ (active.Q.T @ x)
-        apart = float(np.linalg.norm(x - data.X[:, inside] @ along))
+        x = data.rows[enters]
+        inner = active.Q @ x
+        along = active.W @ inner
+        apart = float(np.linalg.norm(x - inner @ active.Q))
         held = [i for i, j in enumerate(inside) if j in bound]
         if apart <= rank_tolerance(len(inside) + 1, np.float64) * data.norms[enters]:
             # a direction that changes no prediction: follow it until a bounded weight is back at 0, and exchange
@@ -197,16 +271,16 @@ def _direction(
             i = min(back, key=lambda i: abs(v[inside[i]] / along[i]))
             v[inside[i]] = 0.0
             inside = [*inside[:i], *inside[i + 1 :], enters]
-            active = _Active(data, inside, signs)
+            active = _Active.of(data, inside, signs)
         else:
             inside = [*inside, enters]
-            active = _Active(data, inside, signs, active)
+            active = active.with_one(enters, signs)
         while True:
             wanted = active.pull
             late = [
                 i
                 for i, j in enumerate(inside)
-                if j in bound and signs[j] * wanted[i] <= 16.0 * data.unit * active.rows[i] * active.reach_of_pull()
+                if j in bound and signs[j] * wanted[i] <= 16.0 * data.unit * active.row_norms[i] * active.reach_of_pull
             ]
             if not late:
                 break
@@ -217,10 +291,23 @@ def _direction(
             v[inside] = old + step * (wanted - old)
             v[inside[out]] = 0.0
             inside = inside[:out] + inside[out + 1 :]
-            active = _Active(data, inside, signs)
+            active = active.without([out], signs)
         v[:] = 0.0
         v[inside] = active.pull
     return None
+
+
+def _start(data: _Data, inside: list[int], signs: np.ndarray, before: _Active | None) -> _Active:
+    """Return the state for the columns that stay active at a knot, from the one before where that has them."""
+    if before is None:
+        return _Active.of(data, inside, signs)
+    kept = set(inside)
+    places = [i for i, j in enumerate(before.columns) if j not in kept]
+    if [j for j in before.columns if j in kept] != inside:
+        return _Active.of(data, inside, signs)
+    if not places and np.array_equal(before.signs, signs[inside]):
+        return before
+    return before.without(places, signs)
 
 
 def _share(old: float, new: float) -> float:
