@@ -22,8 +22,8 @@ class AIHT(Solver):
     ----------
     inner : int, default 10
         Gradient steps on the support after each thresholded step.
-    normalise : bool, default False
-        Work on columns of unit norm.
+    normalise : bool, optional
+        Work on columns of unit norm. None does so unless the run streams, which keeps no norms of all columns.
     stream : bool, default False
         Select block by block and apply A_S in tiles of columns and rows: the extra memory is O(n b + s),
         b the operator's block width; no vector of length N and no (n, s) matrix is formed. The gates of the
@@ -47,7 +47,7 @@ class AIHT(Solver):
     """
 
     inner: int = 10
-    normalise: bool = False
+    normalise: bool | None = None
     stream: bool = False
 
     name: ClassVar[str] = "aiht"
@@ -56,6 +56,11 @@ class AIHT(Solver):
     makes_steps: ClassVar[bool] = True
     syncs_per_iteration: ClassVar[int] = 6
     """When streaming, two a block more."""
+
+    @property
+    def unit_columns(self) -> bool:
+        """Whether it works on columns of unit norm."""
+        return not self.stream if self.normalise is None else self.normalise
 
     def check(self, problem: Problem) -> None:
         """Refuse a negative number of inner steps, and norms of all columns while streaming."""
@@ -67,7 +72,7 @@ class AIHT(Solver):
         """Solve the problem."""
         operator, scale = problem.operator, None
         support, values = problem.support, problem.values
-        if self.normalise:
+        if self.unit_columns:
             operator, scale = normalise(operator)
             values = scale[support] * values
         run, xp, y, s = Run(problem), operator.xp, problem.y, problem.s

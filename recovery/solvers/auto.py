@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
+import numpy as np
+
 from planted.base.checks import check_integer
-from recovery.solvers.base import Clock, Problem, RecoveryResult, Solver, Status
+from recovery.solvers.aiht import AIHT
+from recovery.solvers.base import Clock, Problem, RecoveryResult, Run, Solver, State, Status, to_host
 from recovery.solvers.cosamp import CoSaMP, SubspacePursuit
 from recovery.solvers.htp import HTP
 from recovery.solvers.l1 import L1
 
 __all__ = ["Auto"]
+
+CROWD = 0.8
+"""The homotopy is given up where more columns are in use than this share of the rows."""
 
 
 @dataclass(frozen=True)
@@ -20,42 +27,51 @@ class Auto(Solver):
 
     Parameters
     ----------
-    normalise : bool, default True
-        Work on columns of unit norm.
     max_tries : int, default 5
-        How many solvers at most.
+        How many solvers at most; 1 is htp alone.
     largest_matrix : int, default 5_000_000
         Basis pursuit, which forms A on the CPU, is left out where A has more entries.
+    stream : bool, default False
+        Form no vector of length N: only `aiht` is tried then, the one of them that can do so; ``x`` is None.
 
     Notes
     -----
-    The order: hard thresholding pursuit; subspace pursuit; hard thresholding pursuit with continuation over sizes;
-    CoSaMP; basis pursuit, cut to s entries and fitted again. An answer fits if its residual is at most tol |y|. Where
-    nothing does, the data have noise, or the problem is too hard for all of them: the answer with the smallest
-    residual is returned.
+    The order: hard thresholding pursuit; subspace pursuit; hard thresholding pursuit by continuation over sizes; basis
+    pursuit by homotopy, cut to s entries and fitted again; CoSaMP where 3 s <= n. All work on columns of unit norm. An
+    answer fits if its residual is at most tol |y|. Where nothing does, the data have noise, or the problem is too hard
+    for all of them: the answer with the smallest residual is returned.
 
     With noise nothing fits, and more tries would be waste: so the run also ends when two of the solvers find the
     same support. On a problem without noise that is past the limits of both, two solvers rarely make the same
     mistake. The message says which solver found the answer and what was tried.
 
+    ``max_iter`` and ``time_limit`` bound the steps and the seconds of all solvers together (each has its own default
+    as a bound of its own), ``history`` and the callback have one row for each step of all of them. ``n_iter`` counts
+    those. Continuation begins at x = 0 even where x0 is given, since the others have begun there.
+
     Examples
     --------
     >>> import numpy as np, recovery
     >>> A = np.random.default_rng(0).standard_normal((40, 100))
-    >>> result = recovery.solve(A, A[:, 7] - 2 * A[:, 30], 2, "auto")
+    >>> result = recovery.solve(A, A[:, 7] - 2 * A[:, 30], 2)
     >>> result.support.tolist(), result.message.split(";")[-1].strip()
     ([7, 30], 'found by htp')
     """
 
-    normalise: bool = True
     max_tries: int = 5
     largest_matrix: int = 5_000_000
+    stream: bool = False
 
     name: ClassVar[str] = "auto"
     summary: ClassVar[str] = "htp, then other solvers until one fits the data or two agree; the default"
-    max_iter: ClassVar[int] = 300
+    max_iter: ClassVar[int] = 10_000
     syncs_per_iteration: ClassVar[int] = 12
     makes_steps: ClassVar[bool] = True
+
+    @property
+    def unit_columns(self) -> bool:
+        """Whether it works on columns of unit norm."""
+        return not self.stream
 
     def check(self, problem: Problem) -> None:
         """Refuse numbers that are out of range."""
@@ -64,44 +80,89 @@ class Auto(Solver):
 
     def run(self, problem: Problem) -> RecoveryResult:
         """Solve the problem."""
-        clock, tried = Clock(problem.time_limit), list[tuple[str, RecoveryResult]]()
+        trail = _Trail(problem)
         for name, solver in self._solvers(problem):
-            part = replace(problem, time_limit=clock.left)
-            if isinstance(solver, L1):
-                part = replace(part, tol=max(problem.tol, L1.tol), max_iter=L1.max_iter)
-            found = solver.run(part)
-            fits = found.status is Status.CONVERGED or 2.0 * found.objective <= problem.tol**2 * _square(problem.y)
-            agrees = any(_same(found.support, other.support) for _, other in tried)
-            tried.append((name, found))
-            if fits or agrees or found.status in (Status.STOPPED, Status.TIME_LIMIT) or clock.over:
+            found = solver.run(trail.part(name, solver))
+            if trail.add(name, found):
                 break
-        name, best = min(tried, key=lambda one: one[1].objective)
-        fits = 2.0 * best.objective <= problem.tol**2 * _square(problem.y)
-        note = f"found by {name}"
-        if len(tried) > 1:
-            note += "; tried " + ", ".join(other for other, _ in tried)
-        last = tried[-1][1].status
-        status = Status.CONVERGED if fits else last if last in (Status.STOPPED, Status.TIME_LIMIT) else best.status
-        message = best.message if status is best.status else f"{status.value}; before that: {best.message}"
-        return replace(best, status=status, message=f"{message}; {note}")
+        return trail.result()
 
-    def _solvers(self, problem: Problem) -> list[tuple[str, Solver]]:
-        """Return what is tried."""
-        found: list[tuple[str, Solver]] = [
-            ("htp", HTP(normalise=self.normalise)),
-            ("subspace-pursuit", SubspacePursuit(self.normalise)),
-            ("htp with continuation", HTP(normalise=self.normalise, path=True)),
-        ]
+    def _solvers(self, problem: Problem) -> Iterator[tuple[str, Solver]]:
+        """Yield what is tried."""
+        found: list[tuple[str, Solver]] = [("htp", HTP()), ("subspace-pursuit", SubspacePursuit())]
+        found.append((CONTINUATION, HTP(path=True)))
         rows, size = problem.operator.shape
-        if 3 * problem.s <= rows:
-            found.append(("cosamp", CoSaMP(self.normalise)))
         if rows * size <= self.largest_matrix:
-            found.append(("l1", L1(normalise=self.normalise)))
-        return found[: self.max_tries]
+            found.append(("l1", L1(crowd=CROWD)))
+        if 3 * problem.s <= rows:
+            found.append(("cosamp", CoSaMP()))
+        yield from [("aiht", AIHT(stream=True))] if self.stream else found[: self.max_tries]
 
 
-def _square(y: Any) -> float:
-    return float((y * y).sum())
+CONTINUATION = "htp with continuation"
+
+
+@dataclass
+class _Trail:
+    """What was tried, and what is left of steps and seconds."""
+
+    problem: Problem
+    tried: list[tuple[str, RecoveryResult]] = field(default_factory=list)
+    history: dict[str, list[float]] = field(default_factory=lambda: {key: [] for key in Run.KEYS})
+
+    def __post_init__(self) -> None:
+        problem = self.problem
+        self.clock = Clock(problem.time_limit)
+        (square,) = to_host(problem.operator.xp, (problem.y * problem.y).sum())
+        self.target = 0.5 * max(problem.tol, 64 * float(np.finfo(problem.operator.dtype).eps)) ** 2 * square
+
+    @property
+    def n_iter(self) -> int:
+        """Steps made so far."""
+        return len(self.history["objective"])
+
+    def part(self, name: str, solver: Solver) -> Problem:
+        """Return the problem for the next solver."""
+        problem, before = self.problem, self.n_iter
+        callback = problem.callback
+        if callback is not None and before:
+            given = callback
+
+            def callback(state: State) -> Any:
+                return given(replace(state, n_iter=before + state.n_iter))
+
+        start: dict[str, Any] = {}
+        if name == CONTINUATION:
+            start = {"support": problem.support[:0], "values": problem.values[:0]}
+        left = min(solver.max_iter, problem.max_iter - before)
+        return replace(problem, max_iter=left, time_limit=self.clock.left, callback=callback, **start)
+
+    def add(self, name: str, found: RecoveryResult) -> bool:
+        """Put an answer on record, and return whether it is the last."""
+        agrees = any(_same(found.support, other.support) for _, other in self.tried)
+        self.tried.append((name, found))
+        for key, column in self.history.items():
+            column.extend(found.history[key])
+        ends = found.status in (Status.CONVERGED, Status.STOPPED, Status.TIME_LIMIT)
+        return ends or agrees or found.objective <= self.target or self.n_iter >= self.problem.max_iter
+
+    def result(self) -> RecoveryResult:
+        """Return the answer with the smallest residual, and what was tried."""
+        name, best = min(self.tried, key=lambda one: one[1].objective)
+        last, status = self.tried[-1][1].status, best.status
+        if best.objective <= self.target:
+            status = Status.CONVERGED
+        elif last in (Status.STOPPED, Status.TIME_LIMIT):
+            status = last
+        elif self.n_iter >= self.problem.max_iter:
+            status = Status.STEP_LIMIT
+        message = best.message if status is best.status else f"{status.value}; of {name}: {best.message}"
+        note = f"found by {name}"
+        if len(self.tried) > 1:
+            note += "; tried " + ", ".join(other for other, _ in self.tried)
+        return replace(
+            best, status=status, message=f"{message}; {note}", history=self.history, n_iter=self.n_iter
+        )
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -7,9 +7,11 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, ClassVar
+
+import numpy as np
 
 from planted.base import arrays
 from planted.base.values import by_value
@@ -35,12 +37,12 @@ class Status(Enum):
 
     CONVERGED = "converged: the residual is below tol times the norm of y"
     EXACT = "exact to rounding: the residual is what rounding leaves, and the data determine the fit"
-    FIXED_POINT = "converged: the iterate moves by less than tol times its norm"
+    FIXED_POINT = "converged: the iterate moves by less than tol times its norm, and fits the data"
     SUPPORT_STABLE = "support stable: the support repeated itself, and x is the least-squares solution on it"
     SUPPORT_COMPLETE = "complete: the requested number of columns was selected"
     PRUNED = "pruned: the requested number of weights is left"
     OPTIMAL = "optimal: the convex program was solved to the solver's own tolerance"
-    AT_REST = "came to rest: no test changes the fit any more, and it is not exact"
+    AT_REST = "came to rest: nothing changes the fit any more, and it is not exact"
     STALLED = "stalled: the objective no longer falls"
     CYCLE = "cycle: the supports repeat in a cycle that could not be broken; the best iterate is returned"
     NO_GAIN = "no further gain: a further search led to nothing better, and the residual looks like noise"
@@ -57,9 +59,15 @@ class Status(Enum):
     def success(self) -> bool:
         """Whether a stop rule held, as opposed to a limit or a failure.
 
-        A success says that the run ended as it should, not that the planted support was found.
+        A success says that the run ended as it should, not that the planted support was found, nor that the data are
+        fitted: with noise a stable support is all that can be had. A gradient step that moves nothing any more is no
+        such end unless the data are fitted (``FIXED_POINT``); else the iterate came to rest (``AT_REST``).
         """
         return self in _SUCCESS
+
+
+FITS = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-8}
+"""A relative residual of at most this is rounding and what a stop rule leaves, not noise."""
 
 
 _SUCCESS = frozenset(
@@ -76,6 +84,9 @@ _SUCCESS = frozenset(
         Status.ZERO_DATA,
     }
 )
+
+_RESTS = frozenset({Status.AT_REST, Status.STALLED, Status.SUPPORT_STABLE, Status.CYCLE, Status.SUPPORT_COMPLETE})
+"""Ends that say nothing of the residual: the message does."""
 
 
 @by_value
@@ -102,6 +113,13 @@ class RecoveryResult:
         ``support_change`` (indices that entered), and what a solver adds.
     values : array, shape (k,)
         x on its support.
+    relative_residual : float
+        |A x - y| / |y|; 0 where y is 0.
+
+    Attributes
+    ----------
+    fits : bool
+        Whether x explains the data up to rounding: a relative residual of at most 1e-8, for float32 1e-5.
     """
 
     x: Any
@@ -112,11 +130,17 @@ class RecoveryResult:
     message: str
     history: dict[str, list[float]] = field(repr=False, default_factory=dict)
     values: Any = field(repr=False, default=None)
+    relative_residual: float = math.nan
 
     @property
     def success(self) -> bool:
         """Whether a stop rule held, as opposed to a limit or a failure; not that the planted support was found."""
         return self.status.success
+
+    @property
+    def fits(self) -> bool:
+        """Whether x explains the data up to rounding: a relative residual of at most 1e-8, for float32 1e-5."""
+        return self.relative_residual <= FITS.get(np.dtype(getattr(self.values, "dtype", np.float64)), 1e-8)
 
     def __repr__(self) -> str:
         size = "" if self.x is None else f" of {int(self.x.shape[0])}"
@@ -130,7 +154,7 @@ DIVERGENCE = 1e12
 """A run has diverged when its objective exceeds both its first one and that of x = 0 by this factor."""
 
 PATIENCE = 100
-"""A run has stalled when its best objective did not fall in this many steps."""
+"""A run has stalled when its best objective did not fall in this many steps, unless a solver says another number."""
 
 
 @dataclass(frozen=True)
@@ -289,9 +313,9 @@ class Run(Recorder):
 
     KEYS: ClassVar[tuple[str, ...]] = ("objective", "step", "support_change")
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, patience: int = PATIENCE) -> None:
         super().__init__(problem.max_iter, problem.time_limit, problem.callback)
-        self.problem = problem
+        self.problem, self.patience = problem, patience
         y = problem.y
         (self.y_square,) = to_host(arrays.namespace(y), (y * y).sum())
         self.target = 0.5 * problem.tol**2 * self.y_square
@@ -315,7 +339,7 @@ class Run(Recorder):
             return Status.CONVERGED
         if stop is not None:
             return stop
-        if self.n_iter - self._best_at >= PATIENCE:
+        if self.n_iter - self._best_at >= self.patience:
             return Status.STALLED
         return None if self.left else Status.STEP_LIMIT
 
@@ -339,9 +363,14 @@ class Run(Recorder):
         if not sparse:
             x = xp.zeros(operator.shape[1], dtype=operator.dtype)
             x[support] = values
+        relative = math.sqrt(square / self.y_square) if self.y_square else 0.0
+        found = RecoveryResult(x, support, 0.5 * square, self.n_iter, status, "", self.history, values, relative)
+        if status is Status.FIXED_POINT and not found.fits:
+            status = Status.AT_REST
         limit = f" (max_iter={problem.max_iter})" if status is Status.STEP_LIMIT else ""
-        message = status.value + limit + (f"; {note}" if note else "")
-        return RecoveryResult(x, support, 0.5 * square, self.n_iter, status, message, self.history, values)
+        left = f"|A x - y| is {relative:.1e} |y|" if status in _RESTS and not found.fits else ""
+        message = status.value + limit + "".join(f"; {part}" for part in (left, note) if part)
+        return replace(found, status=status, message=message)
 
 
 @dataclass(frozen=True)

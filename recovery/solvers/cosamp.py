@@ -13,6 +13,9 @@ from recovery.solvers.least_squares import least_squares
 
 __all__ = ["CoSaMP", "SubspacePursuit"]
 
+PATIENCE = 10
+"""A run has stalled when its best objective did not fall in this many steps; near n columns it may wander for long."""
+
 
 @dataclass(frozen=True)
 class CoSaMP(Solver):
@@ -27,7 +30,8 @@ class CoSaMP(Solver):
     -----
     T = S + the top 2s of A'(y - A x); b = least squares on T; S = top s of b; x = least squares on S. The original
     keeps b on S instead of fitting again; the second fit (as in subspace pursuit) makes x exact as soon as S is right.
-    A support that repeats ends the run: the map of supports is deterministic, so from there on it would go round.
+    A support that repeats ends the run: the map of supports is deterministic, so from there on it would go round. So do
+    ten steps that bring no smaller residual.
 
     A union of n columns or more fits any y, so that b says nothing. Where 3 s > n, a step adds s columns, as subspace
     pursuit does, and where 2 s > n, too, half of what would fill the union up; the message says so.
@@ -63,8 +67,8 @@ class SubspacePursuit(Solver):
     Notes
     -----
     T = S + the top s of A'(y - A x); b = least squares on T; S = top s of b; x = least squares on S. The original ends
-    as soon as the residual grows; here the run goes on until a support repeats, and the best one is returned. Where
-    2 s > n, a step adds half of the columns that would fill the union up to n; the message says so.
+    as soon as the residual grows; here the run goes on until a support repeats or ten steps bring no smaller residual,
+    and the best one is returned. Where 2 s > n, a step adds half of the columns that would fill the union up to n; the message says so.
 
     References
     ----------
@@ -103,7 +107,7 @@ def _pursue(problem: Problem, factor: int, unit_columns: bool) -> RecoveryResult
     if unit_columns:
         operator, scale = normalise(operator)
         values = scale[support] * values
-    run, seen, xp, y, s = Run(problem), SeenSupports(), operator.xp, problem.y, problem.s
+    run, seen, xp, y, s = Run(problem, PATIENCE), SeenSupports(), operator.xp, problem.y, problem.s
     rows, size = operator.shape
     fresh, note = _fresh(s, factor, rows, size)
     residual = y - operator.matvec_support(support, values) if support.shape[0] else y

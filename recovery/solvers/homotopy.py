@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,13 +63,24 @@ class _Active:
     """
 
     def __init__(
-        self, data: _Data, columns: list[int], signs: np.ndarray, Q: np.ndarray, R: np.ndarray, W: np.ndarray
+        self,
+        data: _Data,
+        columns: list[int],
+        signs: np.ndarray,
+        Q: np.ndarray,
+        R: np.ndarray,
+        W: np.ndarray,
+        before: _Active | None = None,
     ) -> None:
         self.data, self.columns, self.signs, self.Q, self.R, self.W = data, columns, signs[columns], Q, R, W
         along, turned = Q @ data.y, W.T @ self.signs
         self.fit, self.pull = W @ along, W @ turned
-        moves = data.rows @ np.stack([data.y - along @ Q, turned @ Q], axis=1)
-        self.rest, self.slope = np.ascontiguousarray(moves[:, 0]), np.ascontiguousarray(moves[:, 1])
+        if before is None or not np.array_equal(before.signs, self.signs[:-1]):
+            moves = data.rows @ np.stack([data.y - along @ Q, turned @ Q], axis=1)
+            self.rest, self.slope = np.ascontiguousarray(moves[:, 0]), np.ascontiguousarray(moves[:, 1])
+        else:  # W is upper triangular, so that one row of Q more adds one term to each sum over its rows
+            more = data.rows @ Q[-1]
+            self.rest, self.slope = before.rest - along[-1] * more, before.slope + turned[-1] * more
         self.rest[columns], self.slope[columns] = 0.0, self.signs  # which they are but for rounding
         self.row_norms = np.sqrt(np.einsum("ij,ij->i", W, W))
         norms = data.norms[columns]
@@ -93,7 +104,8 @@ class _Active:
         R, W = np.zeros((k + 1, k + 1)), np.zeros((k + 1, k + 1))
         R[:k, :k], R[:k, k], R[k, k] = self.R, along, length
         W[:k, :k], W[:k, k], W[k, k] = self.W, -(self.W @ along) / length, 1.0 / length
-        return _Active(self.data, [*self.columns, enters], signs, np.concatenate([self.Q, rest[None] / length]), R, W)
+        Q = np.concatenate([self.Q, rest[None] / length])
+        return _Active(self.data, [*self.columns, enters], signs, Q, R, W, self)
 
     def without(self, places: list[int], signs: np.ndarray) -> _Active:
         """Return it for the columns that are not at these positions."""
@@ -162,14 +174,21 @@ def stretches(X: np.ndarray, y: np.ndarray) -> Iterator[Stretch]:
     ----------
     Osborne, Presnell and Turlach, IMA J. Numer. Anal. 2000; Efron, Hastie, Johnstone and Tibshirani, Ann. Statist.
     2004 (homotopy without ties; from memory of the literature). The rule at ties is derived here: docs/derivations.md,
-    "The Lasso's path where correlations tie"; tests/linear_lottery/test_homotopy.py compares with cvxpy.
+    "The Lasso's path where correlations tie"; tests/recovery/test_homotopy.py compares with cvxpy.
     """
     for active, high, low in _path(_Data(X, y)):
         support = np.sort(np.array(active.columns, dtype=np.int64))
         yield Stretch(high, low, support, active.solution(high), active.solution(low))
 
 
-def solution_at(X: np.ndarray, y: np.ndarray, *, misfit: float = 0.0, penalty: float = 0.0) -> tuple[np.ndarray, int]:
+def solution_at(
+    X: np.ndarray,
+    y: np.ndarray,
+    *,
+    misfit: float = 0.0,
+    penalty: float = 0.0,
+    watch: Callable[[int], bool] | None = None,
+) -> tuple[np.ndarray, int]:
     """Return the solution where its residual or its penalty has fallen to a bound, and the number of stretches before.
 
     Parameters
@@ -182,6 +201,8 @@ def solution_at(X: np.ndarray, y: np.ndarray, *, misfit: float = 0.0, penalty: f
         Bound on |y - X w|: the solution of min |w|_1 subject to it.
     penalty : float, default 0
         The penalty lam of |y - X w|^2 / 2 + lam |w|_1 that ends the path, if it is reached first.
+    watch : callable, optional
+        Called after each piece of the path with the number of columns in use; returning True ends the path there.
 
     Returns
     -------
@@ -208,7 +229,7 @@ def solution_at(X: np.ndarray, y: np.ndarray, *, misfit: float = 0.0, penalty: f
             if room >= curve * at * at:
                 at = min(high, max(at, math.sqrt(room / curve)))
                 break
-        if low <= penalty:
+        if low <= penalty or (watch is not None and watch(len(active.columns))):
             break
     return (w if active is None else active.solution(at)), n
 
@@ -327,18 +348,17 @@ def _next(data: _Data, active: _Active, lam: float, tied: np.ndarray, signs: np.
     np.divide(fit, active.pull, out=roots, where=falls)
     if len(roots) and roots.max() > 0.0:
         low, dropped = float(min(roots.max(), lam)), int(np.argmax(roots))
-    # a correlation that reaches +-lam
-    rest = np.where(np.abs(active.rest) <= active.correlation_errors(0.0), 0.0, active.rest)
-    for side in (1.0, -1.0):
-        room = 1.0 - side * active.slope
-        asked = (room > active.slope_errors()) & (side * rest > 0.0)
-        asked[active.columns] = False
-        asked[tied[signs[tied] == side]] = False
-        ends = np.zeros(data.d)
-        np.divide(side * rest, room, out=ends, where=asked)
-        most = float(min(ends.max(initial=0.0), lam))
-        if most > low:
-            low, dropped = most, -1
+    # a correlation that reaches +-lam: only on the side of what is left of it at penalty 0
+    size, side = np.abs(active.rest), np.sign(active.rest)
+    room = 1.0 - side * active.slope
+    asked = (size > active.correlation_errors(0.0)) & (room > active.slope_errors())
+    asked[active.columns] = False
+    asked[tied[signs[tied] == side[tied]]] = False
+    ends = np.zeros(data.d)
+    np.divide(size, room, out=ends, where=asked)
+    most = float(min(ends.max(initial=0.0), lam))
+    if most > low:
+        low, dropped = most, -1
     return low, dropped
 
 

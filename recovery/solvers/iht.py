@@ -107,8 +107,9 @@ class NIHT(Solver):
         Margin of the acceptance check, in (0, 1).
     kappa : float, default 2.0
         A refused step is divided by kappa (1 - c), which must exceed 1.
-    normalise : bool, default False
-        Work on columns of unit norm.
+    normalise : bool, default True
+        Work on columns of unit norm. On raw columns of different norms the step that suits the long ones leaves the
+        short ones where they are, and the run comes to rest far from the data.
 
     Notes
     -----
@@ -128,7 +129,7 @@ class NIHT(Solver):
 
     c: float = 0.01
     kappa: float = 2.0
-    normalise: bool = False
+    normalise: bool = True
 
     name: ClassVar[str] = "niht"
     summary: ClassVar[str] = "iterative hard thresholding with Blumensath and Davies' adaptive, checked step"

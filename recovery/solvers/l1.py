@@ -35,6 +35,9 @@ class L1(Solver):
     backend : str, default "homotopy"
         ``"homotopy"`` follows the path of the Lasso to its end, or to the bound: exact up to rounding, whatever ties or
         equal columns there are. Any other string is the name of a cvxpy solver, such as ``"CLARABEL"``.
+    crowd : float, default 1.0
+        Give the path up where more columns are in use than this share of the rows: an s-sparse x that basis pursuit
+        recovers rarely takes more than 0.8 of them. For the homotopy only.
 
     Notes
     -----
@@ -55,6 +58,7 @@ class L1(Solver):
     noise: float = 0.0
     normalise: bool = True
     backend: str = "homotopy"
+    crowd: float = 1.0
 
     name: ClassVar[str] = "l1"
     requires: ClassVar[tuple[str, ...]] = ("columns",)
@@ -64,8 +68,9 @@ class L1(Solver):
     syncs_per_iteration: ClassVar[int] = 1
 
     def check(self, problem: Problem) -> None:
-        """Refuse a negative noise bound."""
+        """Refuse negative bounds."""
         check_number(self.noise, "noise", minimum=0.0)
+        check_number(self.crowd, "crowd", minimum=0.0)
 
     def in_units(self, a: int, b: int) -> L1:
         """Convert the bound on |A z - y|, which has the unit of y."""
@@ -90,9 +95,11 @@ def cut_and_fit(solver: Any, problem: Problem, penalty: Any) -> RecoveryResult:
     matrix = arrays.to_numpy(operator.columns(xp.arange(operator.shape[1]))).astype(np.float64)
     y = arrays.to_numpy(problem.y).astype(np.float64)
     z: np.ndarray | None
+    late = False
     if penalty is None:
-        z, steps = solution_at(matrix, y, misfit=solver.noise)
-        sentence = f"homotopy: {steps} piece(s) of the path"
+        watch = _Watch(solver, len(y), run)
+        z, steps = solution_at(matrix, y, misfit=solver.noise, watch=watch)
+        sentence, late = f"homotopy: {steps} piece(s) of the path" + watch.note, watch.late
     else:
         z, steps, sentence = solve_program(matrix, y, penalty, solver, problem.max_iter, problem.tol)
     if z is None:
@@ -101,7 +108,23 @@ def cut_and_fit(solver: Any, problem: Problem, penalty: Any) -> RecoveryResult:
     support = select_top(xp.asarray(z, dtype=operator.dtype), problem.s)
     values, _, objective = least_squares(operator, support, problem.y)
     run.record(objective, support, values, step=1.0, change=float(problem.s), program_steps=steps)
-    return run.finish(Status.OPTIMAL, support, values, note=sentence, scale=scale)
+    status = Status.TIME_LIMIT if late else Status.STOPPED if run.stop is Status.STOPPED else Status.OPTIMAL
+    return run.finish(status, support, values, note=sentence, scale=scale)
+
+
+class _Watch:
+    """Ends a path when the time is up, and where more columns are in use than the solver goes on with."""
+
+    def __init__(self, solver: L1, rows: int, run: Run) -> None:
+        self.most, self.run, self.late, self.note = solver.crowd * rows, run, False, ""
+
+    def __call__(self, size: int) -> bool:
+        self.late = self.run.clock.over
+        if self.late:
+            self.note = ", and then the time was up"
+        elif size > self.most:
+            self.note = f", given up with {size} columns in use"
+        return bool(self.note)
 
 
 def solve_program(

@@ -164,6 +164,7 @@ class Units:
             return replace(found, objective=objective, history=history)
         xp, operator = problem.operator.xp, problem.operator
         support, status, message, objective = found.support, found.status, found.message, found.objective
+        relative = found.relative_residual
         back = shifted(values, -self.x)
         if bool((back != found.values).any()):
             finite = xp.where(xp.isfinite(back), back, 0.0).astype(back.dtype)
@@ -173,6 +174,7 @@ class Units:
                 objective = 0.5 * float((residual * residual).sum())
             else:
                 objective = float("inf")
+            relative = math.sqrt(2.0 * objective / float((problem.y * problem.y).sum()))
             slack = 4 * float(np.finfo(operator.dtype).eps)
             if float(xp.sqrt((lost * lost).sum())) > slack * float(xp.sqrt((problem.y * problem.y).sum())):
                 status = Status.OUT_OF_RANGE
@@ -192,6 +194,7 @@ class Units:
             status=status,
             message=message,
             history=history,
+            relative_residual=relative,
         )
 
 
@@ -206,7 +209,7 @@ def solve(
     A: Any,
     y: Any,
     sparsity: int,
-    solver: SolverName | Solver = "htp",
+    solver: SolverName | Solver = "auto",
     *,
     x0: Any = None,
     tol: float | None = None,
@@ -226,7 +229,7 @@ def solve(
         Data, on the device of A; taken to the dtype of A.
     sparsity : int
         s, from 0 to N.
-    solver : str or Solver, default "htp"
+    solver : str or Solver, default "auto"
         A name from :func:`list_solvers`, or a solver with its options, such as ``HTP(step=0.5)``: an instance of any
         subclass of :class:`recovery.solvers.base.Solver`, in this package or not.
     x0 : array, shape (N,), optional
@@ -247,7 +250,8 @@ def solve(
     Returns
     -------
     RecoveryResult
-        ``x, support, objective, n_iter, status, success, message, history``.
+        ``x, support, objective, relative_residual, fits, n_iter, status, success, message, history``. ``success`` says
+        that the run ended by a stop rule, ``fits`` that the data are explained up to rounding.
 
     Raises
     ------
@@ -303,7 +307,8 @@ def solve(
     small = shifted(y, -b).astype(operator.dtype)
     square = float((small * small).sum())
     if sparsity == 0 or square == 0.0:
-        return _zero(operator, power(0.5 * square, 2 * b), Status.ZERO_SPARSITY if sparsity == 0 else Status.ZERO_DATA)
+        status = Status.ZERO_SPARSITY if sparsity == 0 else Status.ZERO_DATA
+        return _zero(operator, power(0.5 * square, 2 * b), status, 1.0 if square else 0.0)
     a = _size_of(operator, small, cls)
     a = 0 if abs(a) <= _NEAR.get(np.dtype(operator.dtype), 0) else a
     units = Units(a, b, chosen)
@@ -385,12 +390,12 @@ def _start(operator: Operator, x0: Any, s: int, units: Units) -> tuple[Any, Any]
     return support[kept], values[kept]
 
 
-def _zero(operator: Operator, objective: float, status: Status) -> RecoveryResult:
+def _zero(operator: Operator, objective: float, status: Status, relative: float) -> RecoveryResult:
     xp = operator.xp
     history: dict[str, list[float]] = {"objective": [], "step": [], "support_change": []}
     values = xp.zeros(0, dtype=operator.dtype)
     x = xp.zeros(operator.shape[1], dtype=operator.dtype)
-    return RecoveryResult(x, xp.zeros(0, dtype=xp.int64), objective, 0, status, status.value, history, values)
+    return RecoveryResult(x, xp.zeros(0, dtype=xp.int64), objective, 0, status, status.value, history, values, relative)
 
 
 def _as_operator(A: Any, cls: type[Solver]) -> Operator:

@@ -40,7 +40,7 @@ def test_each_step_is_the_reference_step():
     rng = np.random.default_rng(0)
     A, y, x0 = rng.standard_normal((20, 30)), rng.standard_normal(20), np.zeros(30)
     x0[[3, 8]] = 1.0, -2.0
-    result = recovery.solve(A, y, 4, x0=x0, step=0.01, normalise=False, max_iter=1)
+    result = recovery.solve(A, y, 4, "htp", x0=x0, step=0.01, normalise=False, max_iter=1)
     np.testing.assert_allclose(result.x, reference_htp_step(A, y, x0, 0.01, 4), atol=1e-13)
 
 
@@ -48,7 +48,7 @@ def test_each_step_is_the_reference_step():
 def test_planted_gated_vectors_are_found_exactly(values):
     for seed in range(10):
         A, w, y = gated(500, 50, 100, 10, seed, values)
-        result = recovery.solve(A, y, 10)
+        result = recovery.solve(A, y, 10, "htp")
         assert exact(result, w), (seed, result.message)
         assert result.status is Status.CONVERGED
 
@@ -60,7 +60,7 @@ def test_rates_of_the_two_cells(values):
         hits = 0
         for seed in range(trials):
             A, w, y = gated(n, 50, 100, k, seed, values)
-            hits += exact(recovery.solve(A, y, k), w)
+            hits += exact(recovery.solve(A, y, k, "htp"), w)
         assert hits >= least, (n, k, hits)
 
 
@@ -79,7 +79,7 @@ def cyclic_instances():
 def test_cycles_are_noticed_broken_and_reported():
     tried = won = 0
     for A, w, y in cyclic_instances():
-        result = recovery.solve(A, y, 4)
+        result = recovery.solve(A, y, 4, "htp")
         tried += 1
         won += exact(result, w)
         assert "cycle(s) of supports" in result.message
@@ -94,12 +94,12 @@ def test_a_wrong_fixed_point_is_left():
     d = 0.7  # x* = e1 is missed from e2: d > 1 - d^2, and unit step keeps the second atom
     A = np.linalg.cholesky(np.array([[1, d], [d, 1]])).T
     x0, y = np.array([0.0, d]), A[:, 0]
-    stuck = recovery.solve(A, y, 1, x0=x0, escapes=0)
+    stuck = recovery.solve(A, y, 1, "htp", x0=x0, escapes=0)
     assert stuck.status is Status.SUPPORT_STABLE
     np.testing.assert_allclose(stuck.x, [0, d], atol=1e-14)
     below = 0.6  # d < (sqrt 5 - 1) / 2: not a fixed point
     A = np.linalg.cholesky(np.array([[1, below], [below, 1]])).T
-    assert recovery.solve(A, A[:, 0], 1, x0=np.array([0.0, below]), escapes=0).support.tolist() == [0]
+    assert recovery.solve(A, A[:, 0], 1, "htp", x0=np.array([0.0, below]), escapes=0).support.tolist() == [0]
 
 
 def test_escapes_lower_the_residual_and_never_raise_it():
@@ -107,8 +107,8 @@ def test_escapes_lower_the_residual_and_never_raise_it():
     for seed in range(40):
         rng = np.random.default_rng(seed)
         A, y = rng.standard_normal((25, 60)), rng.standard_normal(25)
-        with_escapes = recovery.solve(A, y, 5)
-        without = recovery.solve(A, y, 5, escapes=0)
+        with_escapes = recovery.solve(A, y, 5, "htp")
+        without = recovery.solve(A, y, 5, "htp", escapes=0)
         assert with_escapes.objective <= without.objective * (1 + 1e-12)
         better += with_escapes.objective < 0.999 * without.objective
     assert better >= 10
@@ -117,7 +117,7 @@ def test_escapes_lower_the_residual_and_never_raise_it():
 def test_the_answer_is_the_least_squares_solution_on_its_support():
     rng = np.random.default_rng(7)
     A, y = rng.standard_normal((30, 50)), rng.standard_normal(30)
-    result = recovery.solve(A, y, 6)
+    result = recovery.solve(A, y, 6, "htp")
     assert result.status in (Status.SUPPORT_STABLE, Status.CYCLE)
     columns = A[:, result.support]
     assert np.abs(columns.T @ (y - A @ result.x)).max() < 1e-12
@@ -134,6 +134,6 @@ def test_seen_supports_compares_the_supports_themselves():
 def test_full_support_and_more_columns_than_rows():
     rng = np.random.default_rng(8)
     A, y = rng.standard_normal((6, 9)), rng.standard_normal(6)
-    result = recovery.solve(A, y, 9)
+    result = recovery.solve(A, y, 9, "htp")
     assert result.status is Status.CONVERGED
     np.testing.assert_allclose(A @ result.x, y, atol=1e-12)

@@ -17,6 +17,9 @@ from recovery.testing import draw_problem
 NAMES = list(recovery.list_solvers())
 CONVEX = ("l1", "group_l1")
 FAST = [name for name in NAMES if name not in CONVEX]
+UNIT = {name: {} if name == "auto" else {"normalise": True} for name in FAST}
+RAW = {name: {} if name == "auto" else {"normalise": False} for name in FAST}
+"""Options for columns of unit norm and as they are; auto always takes the former."""
 
 
 def options_for(name, size):
@@ -26,9 +29,10 @@ def options_for(name, size):
 def test_list_solvers_says_what_each_requires():
     found = recovery.list_solvers()
     assert all(info.name == name for name, info in found.items())
-    assert list(found) == ["htp", "iht", "niht", "aiht", "cosamp", "omp", "l1", "group_l1"]
+    names = ["auto", "htp", "subspace-pursuit", "cosamp", "iht", "niht", "aiht", "omp", "l1", "group_l1"]
+    assert list(found) == names
     assert found["htp"].requires == ("rmatvec", "columns")
-    assert found["htp"].options == {"step": 1.0, "normalise": True, "escapes": 5}
+    assert found["htp"].options == {"step": 1.0, "normalise": True, "escapes": 5, "path": False}
     assert str(found["iht"]).endswith("requires rmatvec, columns, matvec")
 
 
@@ -45,8 +49,12 @@ def test_import_is_light():
         ({"sparsity": -1}, ValueError, r"sparsity=-1 is out of range; expected a value between 0 and 8"),
         ({"sparsity": 9}, ValueError, r"sparsity=9 is out of range; expected a value between 0 and 8"),
         ({"sparsity": 2.0}, TypeError, r"sparsity=2\.0 is of type float; expected an integer"),
-        ({"solver": "magic"}, ValueError, r"solver='magic' is not known; expected one of aiht, cosamp, .*"),
-        ({"stride": 3}, TypeError, r"solver 'htp' has no option 'stride'; it has step, normalise, escapes"),
+        ({"solver": "magic"}, ValueError, r"solver='magic' is not known; expected one of aiht, auto, cosamp, .*"),
+        ({"stride": 3}, TypeError, r"solver 'auto' has no option 'stride'; it has max_tries, largest_matrix, stream"),
+        ({"solver": "htp", "stride": 3}, TypeError, r"'htp' has no option 'stride'; it has step, normalise, escapes"),
+        ({"max_tries": 0}, ValueError, r"max_tries=0 is out of range"),
+        ({"largest_matrix": -1}, ValueError, r"largest_matrix=-1 is out of range"),
+        ({"solver": "l1", "crowd": -1.0}, ValueError, r"crowd=-1\.0"),
         ({"y": np.ones(5)}, ValueError, r"y has 5 entries and A has 6 rows; expected equally many"),
         ({"y": np.ones((6, 1))}, ValueError, r"y has shape \(6, 1\); expected 1 dimension"),
         ({"y": np.array([1, 2, np.nan, 4, 5, 6])}, ValueError, r"y has 1 element\(s\) that are NaN .* index \(2,\)"),
@@ -61,8 +69,8 @@ def test_import_is_light():
         ({"max_iter": 0}, ValueError, r"max_iter=0 is out of range"),
         ({"time_limit": -1}, ValueError, r"time_limit=-1\.0 is out of range"),
         ({"callback": 3}, TypeError, r"callback=3 cannot be called"),
-        ({"step": 0.0}, ValueError, r"step=0\.0 is out of range"),
-        ({"escapes": -1}, ValueError, r"escapes=-1 is out of range"),
+        ({"solver": "htp", "step": 0.0}, ValueError, r"step=0\.0 is out of range"),
+        ({"solver": "htp", "escapes": -1}, ValueError, r"escapes=-1 is out of range"),
         ({"solver": "niht", "kappa": 1.0}, ValueError, r"kappa=1\.0 and c=0\.01 give kappa \(1 - c\) <= 1"),
         ({"solver": "aiht", "stream": True, "normalise": True}, ValueError, r"stream=True and normalise=True"),
         ({"solver": "group_l1"}, ValueError, r"groups=None, but A \(DenseOperator\) has no gates"),
@@ -83,7 +91,7 @@ def test_an_operator_without_a_required_method_is_refused_by_name():
         def matvec(self, x):
             return x[:6]
 
-    with pytest.raises(TypeError, match=r"A \(Products\) has no method 'rmatvec', which solver 'htp' requires"):
+    with pytest.raises(TypeError, match=r"A \(Products\) has no method 'rmatvec', which solver 'auto' requires"):
         recovery.solve(Products(), np.ones(6), 2)
 
 
@@ -129,7 +137,7 @@ def test_nothing_to_find(name):
 @pytest.mark.parametrize("problem", [draw_problem(40, 60, 3, 1), draw_problem(60, 50, 2, 3, gated=True)])
 def test_every_solver_runs_on_every_array_type(backend, name, problem):
     A, y = backend.put(problem.A), backend.put(problem.y)
-    result = recovery.solve(A, y, problem.s, solver=name, x0=backend.put(0 * problem.x), normalise=True)
+    result = recovery.solve(A, y, problem.s, solver=name, x0=backend.put(0 * problem.x), **UNIT[name])
     np.testing.assert_allclose(backend.get(result.x), problem.x, atol=1e-7)
     np.testing.assert_array_equal(backend.get(result.support), np.flatnonzero(problem.x))
     np.testing.assert_array_equal(backend.get(result.values), backend.get(result.x)[backend.get(result.support)])
@@ -163,15 +171,15 @@ def test_synchronisations_a_step_are_as_stated(name):
 @pytest.mark.parametrize("name", FAST)
 def test_callback_sees_each_step_and_can_stop(name):
     problem, seen = draw_problem(40, 60, 4, 3), []
+    A = problem.A / np.linalg.norm(problem.A, axis=0)  # so that values are those of x
 
     def callback(state):
-        residual = problem.y - problem.A[:, state.support] @ state.values
+        residual = problem.y - A[:, state.support] @ state.values
         seen.append((state.n_iter, state.objective, 0.5 * residual @ residual))
         return state.n_iter == 2
 
-    options = {} if name in ("iht", "niht", "aiht") else {"normalise": False}  # so that values are those of x
-    options |= {"step": 0.1} if name == "htp" else {}
-    result = recovery.solve(problem.A, problem.y, 4, solver=name, callback=callback, **options)
+    options = RAW[name] | ({"step": 0.1} if name == "htp" else {})
+    result = recovery.solve(A, problem.y, 4, solver=name, callback=callback, **options)
     assert [item[0] for item in seen] == list(range(1, result.n_iter + 1))
     np.testing.assert_allclose([item[1] for item in seen], [item[2] for item in seen], rtol=1e-9, atol=1e-25)
     assert [item[1] for item in seen] == result.history["objective"]

@@ -1,0 +1,349 @@
+"""Solvers for sparse linear problems side by side: ours, scikit-learn's, and other packages where they are installed.
+
+Run from the repository root::
+
+    python -m benchmarks.peers phase --seeds 20             # 62 cells without noise, n = 200, twenty seeds each
+    python -m benchmarks.peers speed --seeds 20             # five sizes on which all succeed; medians
+    python -m benchmarks.peers l1 --seeds 20                # basis pursuit: ours by homotopy and by cvxpy, and LARS
+    python -m benchmarks.peers phase --solvers auto htp     # some solvers only
+    python -m benchmarks.peers --show FILE                  # the tables of what was measured
+
+One line of JSON an instance and solver goes to ``--out`` as soon as it is there; what is in the file already is not
+measured again. Times are processor times in milliseconds, on one BLAS thread (``--threads``); on each instance all
+solvers run one after the other, in another order for each seed, so that none has the warmer cache. An answer is found
+if its largest error is at most 1e-6 of the largest weight. A solver whose package is missing is named, and left out.
+
+Units are each package's to choose: abess and skscope stop by thresholds that have units, so that they are given the
+data times 1e5 (on columns of unit norm abess finds nothing).
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import statistics
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+import recovery
+from benchmarks.machine import machine, table
+from benchmarks.phase_cells import CELLS, draw
+
+SIZES = ((200, 1000, 20), (500, 5000, 20), (500, 5000, 60), (1000, 10000, 50), (1000, 10000, 100))
+"""n, N and k of the table of speed."""
+
+PROGRAMS = ((100, 200, 10), (200, 1000, 20), (200, 400, 70))
+"""n, N and k of the table of basis pursuit; weights are +-1."""
+
+
+def ours(name, **options):
+    """Return a solver of the project as a function of A, y and k."""
+    return lambda A, y, k: recovery.solve(A, y, k, name, **options).x
+
+
+def refit(A, y, x, k):
+    """Return x cut to its k largest entries in units of normalised columns, and fitted again."""
+    support = np.argsort(-np.abs(x) * np.linalg.norm(A, axis=0))[:k]
+    found = np.zeros(A.shape[1])
+    found[support] = np.linalg.lstsq(A[:, support], y, rcond=None)[0]
+    return found
+
+
+def scikit_learn_omp(A, y, k):
+    """Orthogonal matching pursuit of scikit-learn, on columns of unit norm."""
+    from sklearn.linear_model import orthogonal_mp
+
+    norms = np.linalg.norm(A, axis=0)
+    return orthogonal_mp(A / norms, y, n_nonzero_coefs=k, precompute=False) / norms
+
+
+def scikit_learn_lars(A, y, k):
+    """Basis pursuit by scikit-learn's LARS with the Lasso's modification, cut and fitted again."""
+    return refit(A, y, lars(A, y), k)
+
+
+def lars(A, y):
+    """Return the solution of basis pursuit on columns of unit norm by scikit-learn's LARS."""
+    import warnings
+
+    from sklearn.linear_model import lars_path
+
+    norms = np.linalg.norm(A, axis=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of early ends, which are the end of the path
+        _, _, x = lars_path(A / norms, y, method="lasso", alpha_min=0.0, return_path=False, max_iter=5 * len(y))
+    return x / norms
+
+
+def spams_omp(A, y, k):
+    """Orthogonal matching pursuit of SPAMS, on columns of unit norm."""
+    import spams
+
+    norms = np.linalg.norm(A, axis=0)
+    found = spams.omp(np.asfortranarray(y[:, None]), np.asfortranarray(A / norms), L=k, numThreads=1)
+    return np.asarray(found.todense()).ravel() / norms
+
+
+def spams_lars(A, y, k):
+    """Basis pursuit by SPAMS' LARS, cut and fitted again."""
+    return refit(A, y, spams_path(A, y), k)
+
+
+def spams_path(A, y):
+    """Return the solution of basis pursuit on columns of unit norm by SPAMS' LARS."""
+    import spams
+
+    norms = np.linalg.norm(A, axis=0)
+    data, matrix = np.asfortranarray(y[:, None]), np.asfortranarray(A / norms)
+    found = spams.lasso(data, matrix, lambda1=0.0, mode=spams.PENALTY, numThreads=1)
+    return np.asarray(found.todense()).ravel() / norms
+
+
+def abess_size(A, y, k):
+    """Return the answer of abess for the size k."""
+    import abess
+
+    model = abess.LinearRegression(support_size=[k], fit_intercept=False, thread=1)
+    model.fit(A * 1e5, y * 1e5)
+    return np.asarray(model.coef_)
+
+
+def abess_path(A, y, k):
+    """Return the answer of abess for the size k at the end of the path 0, 1, ..., k."""
+    import abess
+
+    model = abess.LinearRegression(support_size=list(range(k + 1)), fit_intercept=False, thread=1)
+    model.fit(A * 1e5, y * 1e5)
+    return refit(A, y, np.asarray(model.coef_), k)
+
+
+def celer_path(A, y, k):
+    """Return the Lasso by celer's path on columns of unit norm, cut and fitted again."""
+    import warnings
+
+    import celer
+
+    norms = np.linalg.norm(A, axis=0)
+    unit = np.asfortranarray(A / norms)
+    top = np.abs(unit.T @ y).max() / len(y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _, coefs, _ = celer.celer_path(unit, y, pb="lasso", alphas=top * np.geomspace(0.5, 1e-3, 10), tol=1e-6)
+    return refit(A, y, coefs[:, -1] / norms, k)
+
+
+OURS = {
+    "auto": ours("auto"),
+    "htp": ours("htp"),
+    "htp path": ours("htp", path=True),
+    "subspace-pursuit": ours("subspace-pursuit"),
+    "cosamp": ours("cosamp"),
+    "l1": ours("l1"),
+    "omp": ours("omp"),
+    "niht": ours("niht"),
+    "aiht": ours("aiht"),
+}
+PEERS = {
+    "scikit-learn OMP": ("sklearn", scikit_learn_omp),
+    "scikit-learn LARS": ("sklearn", scikit_learn_lars),
+    "SPAMS OMP": ("spams", spams_omp),
+    "SPAMS LARS": ("spams", spams_lars),
+    "abess, size k": ("abess", abess_size),
+    "abess, path": ("abess", abess_path),
+    "celer": ("celer", celer_path),
+}
+"""The package that each needs, and what to call."""
+
+SLOW = {"SPAMS OMP", "abess, path", "celer", "abess, size k"}
+"""Those that the table of speed measures on five seeds only."""
+
+
+def programs():
+    """Return what solves basis pursuit, as functions of A and y."""
+    found = {
+        "l1 by homotopy": ("recovery", lambda A, y: program(A, y, "homotopy")),
+        "l1 by cvxpy": ("cvxpy", lambda A, y: program(A, y, "CLARABEL")),
+        "scikit-learn LARS": ("sklearn", lars),
+        "SPAMS LARS": ("spams", spams_path),
+    }
+    return {name: call for name, (package, call) in found.items() if there(name, package)}
+
+
+def program(A, y, backend):
+    """Return the solution of basis pursuit on columns of unit norm."""
+    from recovery.solvers.homotopy import solution_at
+    from recovery.solvers.l1 import L1, solve_program
+
+    norms = np.linalg.norm(A, axis=0)
+    if backend == "homotopy":
+        return solution_at(A / norms, y)[0] / norms
+    import cvxpy
+
+    return solve_program(A / norms, y, cvxpy.norm1, L1(backend=backend), 200, 1e-9)[0] / norms
+
+
+def there(name, package):
+    """Return whether a package is installed, and say so if it is not."""
+    if importlib.util.find_spec(package) is None:
+        print(f"{name} is left out: {package} is not installed")
+        return False
+    return True
+
+
+def chosen(names):
+    """Return {name: function} of the solvers that can be called here."""
+    found = {name: call for name, call in OURS.items() if not names or name in names}
+    for name, (package, call) in PEERS.items():
+        if (not names or name in names) and there(name, package):
+            found[name] = call
+    return found
+
+
+def gaussian(n, size, k, seed, signs=False):
+    """Return a dense Gaussian A, y = A x and x."""
+    rng = np.random.default_rng(seed)
+    A, x = rng.standard_normal((n, size)) / np.sqrt(n), np.zeros(size)
+    x[rng.choice(size, k, replace=False)] = rng.choice([-1.0, 1.0], k) if signs else rng.standard_normal(k)
+    return A, A @ x, x
+
+
+def instances(what, seeds, first):
+    """Yield a name, a seed, and how to draw A, y, x, for each instance of a table."""
+    for seed in range(first, first + seeds):
+        if what == "phase":
+            for cell in CELLS:
+                yield str(cell), cell.sparsity, seed, lambda cell=cell, seed=seed: draw(cell, seed)
+        else:
+            for n, size, k in SIZES if what == "speed" else PROGRAMS:
+                name = f"{n} x {size}, k={k}"
+                yield name, k, seed, lambda n=n, size=size, k=k, seed=seed: gaussian(n, size, k, seed, what == "l1")
+
+
+def read(path):
+    """Return the rows of a file, or none."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def measure(what, solvers, seeds, first, out):
+    """Run what is not in the file yet, and append it."""
+    done = {(row["table"], row["cell"], row["seed"], row["solver"]) for row in read(out)}
+    begun = set()
+    with out.open("a") as file:
+        for cell, k, seed, make in instances(what, seeds, first):
+            names = [name for name in solvers if (what, cell, seed, name) not in done]
+            if what == "speed" and seed >= first + 5:
+                names = [name for name in names if name not in SLOW]
+            if not names:
+                continue
+            A, y, x = make()
+            turn = seed % len(names)
+            for name in names[turn:] + names[:turn]:
+                call = solvers[name] if what == "l1" else lambda A, y, name=name, k=k: solvers[name](A, y, k)
+                if name not in begun:  # imports and caches
+                    begun.add(name)
+                    call(A, y)
+                before = time.process_time()
+                found = call(A, y)
+                spent = (time.process_time() - before) * 1e3
+                error = float(np.abs(found - x).max() / np.abs(x).max())
+                row = {"table": what, "cell": cell, "seed": seed, "solver": name, "ms": round(spent, 3)}
+                row |= {"found": bool(error <= 1e-6), "error": error}
+                if what == "l1":
+                    row["norm"] = float(np.linalg.norm(A, axis=0) @ np.abs(found))
+                file.write(json.dumps(row) + "\n")
+                file.flush()
+
+
+def show(rows):
+    """Print the tables of the rows."""
+    for what in ("phase", "speed", "l1"):
+        part = [row for row in rows if row["table"] == what]
+        if part:
+            print(f"\n{what}: found of {len({(row['cell'], row['seed']) for row in part})} instances\n")
+            names = list(dict.fromkeys(row["solver"] for row in part))
+            print(summary(part, names))
+            if what == "phase":
+                print(f"\n{table(('cell', 'seeds', *names, 'best'), cells(part, names))}")
+                for line in misses(part, names):
+                    print(line)
+
+
+def summary(rows, names):
+    """Return a table of what each solver found, with mean and median times, cell by cell where they are few."""
+    groups = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        groups[row["cell"]][row["solver"]].append(row)
+    if len(groups) > 10:
+        groups = {"all": {name: [row for row in rows if row["solver"] == name] for name in names}}
+    lines = []
+    for cell, by_name in groups.items():
+        for name in names:
+            mine = by_name[name]
+            if mine:
+                times = [row["ms"] for row in mine]
+                found = f"{sum(row['found'] for row in mine)} of {len(mine)}"
+                lines.append(
+                    (cell, name, found, f"{statistics.fmean(times):.1f}", f"{statistics.median(times):.1f}")
+                )
+    return table(("instances", "solver", "found", "mean ms", "median ms"), lines)
+
+
+def counts(rows, names):
+    """Return {cell: {solver: found}} over the seeds that every solver of the cell has run."""
+    found = {}
+    for cell in dict.fromkeys(row["cell"] for row in rows):
+        mine = [row for row in rows if row["cell"] == cell]
+        common = set.intersection(*({row["seed"] for row in mine if row["solver"] == name} for name in names))
+        found[cell] = len(common), {
+            name: sum(row["found"] for row in mine if row["solver"] == name and row["seed"] in common) for name in names
+        }
+    return found
+
+
+def cells(rows, names):
+    """Return the rows of the table of cells."""
+    return [
+        (cell, seeds, *(by_name[name] for name in names), max(by_name.values()))
+        for cell, (seeds, by_name) in counts(rows, names).items()
+    ]
+
+
+def misses(rows, names):
+    """Yield the cells in which auto finds fewer than the best other solver, less one for chance."""
+    if "auto" in names:
+        for cell, (_, by_name) in counts(rows, names).items():
+            best = max(by_name.values())
+            if by_name["auto"] < best - 1:
+                winners = ", ".join(name for name in names if by_name[name] == best)
+                yield f"auto finds {by_name['auto']} in {cell}; {winners} {best}"
+
+
+def main(arguments=None):
+    """Measure, and print the tables."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__.split("\n", 1)[0])
+    parser.add_argument("what", nargs="?", choices=("phase", "speed", "l1"), default="phase")
+    parser.add_argument("--solvers", nargs="*", default=None, help="names of the tables; all by default")
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--first", type=int, default=1000, help="the first seed")
+    parser.add_argument("--threads", type=int, default=1, help="threads of BLAS")
+    parser.add_argument("--out", type=Path, default=Path("peers.jsonl"))
+    parser.add_argument("--show", type=Path, default=None, metavar="FILE", help="measure nothing")
+    options = parser.parse_args(arguments)
+    if options.show is None:
+        print(f"{machine()}; {options.threads} BLAS thread(s)")
+        unknown = set(options.solvers or ()) - {*OURS, *PEERS, "l1 by homotopy", "l1 by cvxpy"}
+        if unknown:
+            parser.error(f"no solver {', '.join(sorted(unknown))}; there are {', '.join([*OURS, *PEERS])}")
+        solvers = programs() if options.what == "l1" else chosen(options.solvers)
+        with threadpool_limits(options.threads):
+            measure(options.what, solvers, options.seeds, options.first, options.out)
+    show(read(options.show or options.out))
+
+
+if __name__ == "__main__":
+    main()
