@@ -67,11 +67,10 @@ class _Active:
         data: _Data,
         columns: list[int],
         signs: np.ndarray,
-        Q: np.ndarray,
-        R: np.ndarray,
-        W: np.ndarray,
+        factors: tuple[np.ndarray, np.ndarray, np.ndarray],
         before: _Active | None = None,
     ) -> None:
+        Q, R, W = factors
         self.data, self.columns, self.signs, self.Q, self.R, self.W = data, columns, signs[columns], Q, R, W
         along, turned = Q @ data.y, W.T @ self.signs
         self.fit, self.pull = W @ along, W @ turned
@@ -91,7 +90,7 @@ class _Active:
         """Return it for any columns, from scratch."""
         Q, R = np.linalg.qr(data.rows[columns].T)
         W = np.asarray(dtrtri(R)[0]) if columns else R
-        return cls(data, columns, signs, np.ascontiguousarray(Q.T), R, W)
+        return cls(data, columns, signs, (np.ascontiguousarray(Q.T), R, W))
 
     def with_one(self, enters: int, signs: np.ndarray) -> _Active:
         """Return it for one column more: its part outside the others, orthogonalised twice."""
@@ -105,12 +104,12 @@ class _Active:
         R[:k, :k], R[:k, k], R[k, k] = self.R, along, length
         W[:k, :k], W[:k, k], W[k, k] = self.W, -(self.W @ along) / length, 1.0 / length
         Q = np.concatenate([self.Q, rest[None] / length])
-        return _Active(self.data, [*self.columns, enters], signs, Q, R, W, self)
+        return _Active(self.data, [*self.columns, enters], signs, (Q, R, W), self)
 
     def without(self, places: list[int], signs: np.ndarray) -> _Active:
         """Return it for the columns that are not at these positions."""
         if not places:
-            return _Active(self.data, self.columns, signs, self.Q, self.R, self.W)
+            return _Active(self.data, self.columns, signs, (self.Q, self.R, self.W))
         left = [j for i, j in enumerate(self.columns) if i not in set(places)]
         if not left:
             return _Active.of(self.data, left, signs)
@@ -119,7 +118,7 @@ class _Active:
             Q, R = qr_delete(Q, R, place, which="col", check_finite=False)
         k = len(left)  # a square Q keeps its size
         Q, R = np.ascontiguousarray(Q.T[:k]), R[:k]
-        return _Active(self.data, left, signs, Q, R, np.asarray(dtrtri(R)[0]))
+        return _Active(self.data, left, signs, (Q, R, np.asarray(dtrtri(R)[0])))
 
     def solution(self, lam: float) -> np.ndarray:
         """Return the solution at a penalty, shape (d,), refined once, since fit - lam pull may cancel."""

@@ -60,7 +60,7 @@ class HTP(Solver):
     path: bool = False
 
     name: ClassVar[str] = "htp"
-    summary: ClassVar[str] = "hard thresholding pursuit: top s of a gradient step, least squares there; the default"
+    summary: ClassVar[str] = "hard thresholding pursuit: top s of a gradient step, least squares there; the fastest"
     max_iter: ClassVar[int] = 300
     makes_steps: ClassVar[bool] = True
     syncs_per_iteration: ClassVar[int] = 6

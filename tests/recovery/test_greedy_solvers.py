@@ -68,9 +68,9 @@ def test_cosamp_names_its_cycles_and_returns_the_best():
         rng = np.random.default_rng(seed)
         result = recovery.solve(rng.standard_normal((12, 40)), rng.standard_normal(12), 4, solver="cosamp")
         ends.add(result.status)
-        if result.status is Status.CYCLE:
+        if result.status in (Status.CYCLE, Status.STALLED):
             assert result.objective == pytest.approx(min(result.history["objective"]), rel=1e-9)
-    assert ends == {Status.CYCLE, Status.SUPPORT_STABLE}
+    assert ends == {Status.CYCLE, Status.SUPPORT_STABLE, Status.STALLED}  # the last: a cycle of more than ten
 
 
 def test_group_l1_groups_by_gate():

@@ -23,11 +23,11 @@ def says(extra, call):
 
 X, y, w = planted.linear_model(60, 20, 3, rng=0)
 for name in recovery.list_solvers():
-    if name in ("l1", "group_l1"):
-        options = {"groups": np.arange(20)} if name == "group_l1" else {}
-        says("certificates", lambda name=name, options=options: recovery.solve(X, y, 3, name, **options))
+    if name == "group_l1":
+        says("certificates", lambda name=name: recovery.solve(X, y, 3, name, groups=np.arange(20)))
     else:
         assert set(recovery.solve(X, y, 3, name).support) == set(w.nonzero()[0]), name
+says("certificates", lambda: recovery.solve(X, y, 3, "l1", backend="CLARABEL"))
 truth = planted.sparse_network(6, 2, 5, rng=0)
 inputs = planted.gaussian_inputs(200, 6, rng=1)
 fit = recovery.fit_network(inputs, truth(inputs), n_neurons=2, sparsity=5, rng=0)
