@@ -52,7 +52,7 @@ def compare(repeats):
         for seed in range(repeats + 1):
             A, w, y = instance(500, 5000, k, seed)
             jobs = {
-                "htp": lambda A=A, y=y, k=k: recovery.solve(A, y, k),
+                "htp": lambda A=A, y=y, k=k: recovery.solve(A, y, k, "htp"),
                 "omp": lambda A=A, y=y, k=k: orthogonal_mp(A, y, n_nonzero_coefs=k, precompute=False),
             }
             # in turns first and second, so that neither has the warmer cache

@@ -287,9 +287,7 @@ def summary(rows, names):
             if mine:
                 times = [row["ms"] for row in mine]
                 found = f"{sum(row['found'] for row in mine)} of {len(mine)}"
-                lines.append(
-                    (cell, name, found, f"{statistics.fmean(times):.1f}", f"{statistics.median(times):.1f}")
-                )
+                lines.append((cell, name, found, f"{statistics.fmean(times):.1f}", f"{statistics.median(times):.1f}"))
     return table(("instances", "solver", "found", "mean ms", "median ms"), lines)
 
 
@@ -299,9 +297,13 @@ def counts(rows, names):
     for cell in dict.fromkeys(row["cell"] for row in rows):
         mine = [row for row in rows if row["cell"] == cell]
         common = set.intersection(*({row["seed"] for row in mine if row["solver"] == name} for name in names))
-        found[cell] = len(common), {
-            name: sum(row["found"] for row in mine if row["solver"] == name and row["seed"] in common) for name in names
-        }
+        found[cell] = (
+            len(common),
+            {
+                name: sum(row["found"] for row in mine if row["solver"] == name and row["seed"] in common)
+                for name in names
+            },
+        )
     return found
 
 

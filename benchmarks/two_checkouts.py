@@ -88,10 +88,13 @@ def jobs():
     from linear_lottery import imp
 
     found = {
-        "htp, 500 x 5,000, s = 20": (lambda seed: sparse(500, 5000, 20, seed), lambda A, y: recovery.solve(A, y, 20)),
+        "htp, 500 x 5,000, s = 20": (
+            lambda seed: sparse(500, 5000, 20, seed),
+            lambda A, y: recovery.solve(A, y, 20, "htp"),
+        ),
         "htp, 1,000 x 10,000, s = 50": (
             lambda seed: sparse(1000, 10_000, 50, seed),
-            lambda A, y: recovery.solve(A, y, 50),
+            lambda A, y: recovery.solve(A, y, 50, "htp"),
         ),
     }
     for solver in ("htp", "aiht", "iht", "niht", "omp", "cosamp"):

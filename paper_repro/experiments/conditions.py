@@ -257,7 +257,7 @@ def as_prescribed(
     elif condition == "grades":
         options = {"step": 1.0 / shown[1]}
     elif condition == "niht":
-        options = {"kappa": NIHT_KAPPA}
+        options = {"kappa": NIHT_KAPPA, "normalise": False}
     elif condition == "neural":
         A, w = raw, w / np.linalg.norm(raw, axis=0)
     if not options:

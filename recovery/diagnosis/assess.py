@@ -226,9 +226,10 @@ def _truth(report: Diagnosis, instance: Instance, y: Any, x: Any, zeros: bool) -
     """Return the instance with a vector that is known or found, or None and a note why there is none."""
     if x is None and y is not None and report.sparsity is not None:
         closest = (math.inf, "")
-        for solver in ("htp", "omp", "iht"):
-            found = solve(instance.matrix, y, report.sparsity, solver)
+        for name in ("auto", "omp", "iht"):
+            found = solve(instance.matrix, y, report.sparsity, name)
             left_over = float(np.linalg.norm(y - instance.matrix @ found.x)) / (float(np.linalg.norm(y)) or 1.0)
+            solver = found.message.rpartition("found by ")[2].partition(";")[0] if name == "auto" else name
             closest = min(closest, (left_over, solver))
             if left_over <= NOISE_FREE:
                 x = arrays.to_numpy(found.x)

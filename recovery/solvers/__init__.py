@@ -9,8 +9,9 @@ from planted.base.doors import door
 
 if TYPE_CHECKING:
     from recovery.solvers.aiht import AIHT
+    from recovery.solvers.auto import Auto
     from recovery.solvers.base import Problem, RecoveryResult, Run, Solver, State, Status
-    from recovery.solvers.cosamp import CoSaMP
+    from recovery.solvers.cosamp import CoSaMP, SubspacePursuit
     from recovery.solvers.htp import HTP
     from recovery.solvers.iht import IHT, NIHT
     from recovery.solvers.l1 import L1, GroupL1
@@ -24,6 +25,7 @@ __all__ = [
     "L1",
     "NIHT",
     "OMP",
+    "Auto",
     "CoSaMP",
     "GroupL1",
     "Problem",
@@ -32,13 +34,15 @@ __all__ = [
     "Solver",
     "State",
     "Status",
+    "SubspacePursuit",
     "list_solvers",
 ]
 
 _PLACES = {
     "recovery.solvers.aiht": "AIHT",
+    "recovery.solvers.auto": "Auto",
     "recovery.solvers.base": "Problem RecoveryResult Run Solver State Status",
-    "recovery.solvers.cosamp": "CoSaMP",
+    "recovery.solvers.cosamp": "CoSaMP SubspacePursuit",
     "recovery.solvers.htp": "HTP",
     "recovery.solvers.iht": "IHT NIHT",
     "recovery.solvers.l1": "L1 GroupL1",

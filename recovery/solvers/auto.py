@@ -160,9 +160,7 @@ class _Trail:
         note = f"found by {name}"
         if len(self.tried) > 1:
             note += "; tried " + ", ".join(other for other, _ in self.tried)
-        return replace(
-            best, status=status, message=f"{message}; {note}", history=self.history, n_iter=self.n_iter
-        )
+        return replace(best, status=status, message=f"{message}; {note}", history=self.history, n_iter=self.n_iter)
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -67,8 +67,9 @@ class SubspacePursuit(Solver):
     Notes
     -----
     T = S + the top s of A'(y - A x); b = least squares on T; S = top s of b; x = least squares on S. The original ends
-    as soon as the residual grows; here the run goes on until a support repeats or ten steps bring no smaller residual,
-    and the best one is returned. Where 2 s > n, a step adds half of the columns that would fill the union up to n; the message says so.
+    as soon as the residual grows; here the run goes on until a support repeats, or ten steps bring no smaller
+    residual, and the best one is returned. Where 2 s > n, a step adds half of the columns that would fill the union up
+    to n; the message says so.
 
     References
     ----------

@@ -97,7 +97,7 @@ def test_omp_is_that_of_scikit_learn():
 def test_htp_is_that_of_recovery(backend):
     X, y, _ = planted.linear_model(40, 60, 4, noise=0.1, rng=2)
     found = comparators.htp(backend.put(X), backend.put(y), 4)
-    np.testing.assert_allclose(backend.get(found.weights), recovery.solve(X, y, 4).x, atol=1e-12)
+    np.testing.assert_allclose(backend.get(found.weights), recovery.solve(X, y, 4, "htp").x, atol=1e-12)
 
 
 def test_marginal_screening(backend):

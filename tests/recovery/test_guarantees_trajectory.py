@@ -94,7 +94,7 @@ def test_the_residual_bounds_the_error_without_x():
         assert RESIDUAL.check(stranger) == verdict  # x is not looked at
         assert RESIDUAL.conclusion(stranger).status == "unknown"
         found, bound, _ = residual_error(stranger)
-        np.testing.assert_array_equal(found, solve(instance.matrix, instance.y, instance.sparsity).x)
+        np.testing.assert_array_equal(found, solve(instance.matrix, instance.y, instance.sparsity, "htp").x)
         assert np.linalg.norm(found - instance.x) <= bound * (1 + 1e-9)
         if verdict.status == "holds":
             assert np.array_equal(np.flatnonzero(found), instance.support)
