@@ -10,7 +10,7 @@ import numpy as np
 
 from planted.base.checks import check_integer
 from recovery.solvers.aiht import AIHT
-from recovery.solvers.base import Clock, Problem, RecoveryResult, Run, Solver, State, Status, to_host
+from recovery.solvers.base import Clock, Problem, RecoveryResult, Run, Solver, Status, counted_from, to_host
 from recovery.solvers.cosamp import CoSaMP, SubspacePursuit
 from recovery.solvers.htp import HTP
 from recovery.solvers.l1 import L1
@@ -124,13 +124,7 @@ class _Trail:
     def part(self, name: str, solver: Solver) -> Problem:
         """Return the problem for the next solver."""
         problem, before = self.problem, self.n_iter
-        callback = problem.callback
-        if callback is not None and before:
-            given = callback
-
-            def callback(state: State) -> Any:
-                return given(replace(state, n_iter=before + state.n_iter))
-
+        callback = counted_from(before, problem.callback)
         start: dict[str, Any] = {}
         if name == CONTINUATION:
             start = {"support": problem.support[:0], "values": problem.values[:0]}

@@ -27,6 +27,7 @@ __all__ = [
     "Solver",
     "State",
     "Status",
+    "counted_from",
     "entered",
     "to_host",
 ]
@@ -446,6 +447,13 @@ class Solver(ABC):
     @abstractmethod
     def run(self, problem: Problem) -> RecoveryResult:
         """Solve the problem."""
+
+
+def counted_from(before: int, callback: Callable[[State], Any] | None) -> Callable[[State], Any] | None:
+    """Return the callback for a part of a run that begins after `before` steps."""
+    if callback is None or not before:
+        return callback
+    return lambda state: callback(replace(state, n_iter=before + state.n_iter))
 
 
 def to_host(xp: Any, *scalars: Any) -> tuple[float, ...]:

@@ -214,16 +214,17 @@ def solution_at(
     n, w = 0, np.zeros(data.d)
     # what the reduction to a triangle left out of the residual, for n > d
     outside = max(0.0, float(y @ y) - float(data.y @ data.y))
-    active, at = None, math.inf
+    active: _Active | None = None
+    at = math.inf
     if misfit > 0.0 and float(y @ y) <= misfit**2:
         return w, 0
-    for active, high, low in _path(data):
-        n, at = n + 1, max(low, penalty)
-        if high <= penalty:
-            at = penalty
-        # |y - X w|^2 = c + lam^2 d, as X_P'(y - X_P fit) = 0 (y - X_P fit is orthogonal to X_P pull)
-        rest, move = data.y - (active.Q @ data.y) @ active.Q, (active.W.T @ active.signs) @ active.Q
+    for piece, high, low in _path(data):
+        if high <= penalty:  # beyond the first knot, where w = 0
+            break
+        active, n, at = piece, n + 1, max(low, penalty)
         if misfit > 0.0:
+            # |y - X w|^2 = c + lam^2 d, as X_P'(y - X_P fit) = 0 (y - X_P fit is orthogonal to X_P pull)
+            rest, move = data.y - (active.Q @ data.y) @ active.Q, (active.W.T @ active.signs) @ active.Q
             room, curve = misfit**2 - outside - float(rest @ rest), float(move @ move)
             if room >= curve * at * at:
                 at = min(high, max(at, math.sqrt(room / curve)))

@@ -10,7 +10,17 @@ from planted.base.checks import check_integer, check_number
 from recovery.operators.base import Operator
 from recovery.operators.dense import normalise
 from recovery.operators.thresholding import select_top
-from recovery.solvers.base import Clock, Problem, RecoveryResult, Run, SeenSupports, Solver, Status, entered
+from recovery.solvers.base import (
+    Clock,
+    Problem,
+    RecoveryResult,
+    Run,
+    SeenSupports,
+    Solver,
+    Status,
+    counted_from,
+    entered,
+)
 from recovery.solvers.gradient import step_in_units
 from recovery.solvers.least_squares import least_squares
 
@@ -134,6 +144,7 @@ class HTP(Solver):
             if problem.support.shape[0] > size:
                 continue  # a start that was given is kept
             part = replace(problem, s=size, support=support, values=values, max_iter=left, time_limit=clock.left)
+            part = replace(part, callback=counted_from(problem.max_iter - left, problem.callback))
             found = once.run(part)
             support, values = found.support, found.values
             for key, column in found.history.items():

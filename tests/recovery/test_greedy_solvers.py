@@ -7,6 +7,7 @@ import pytest
 from sklearn.linear_model import orthogonal_mp
 
 import recovery
+from benchmarks.phase_cells import CELLS, draw
 from recovery import Status
 from recovery.testing import draw_problem
 from tests.oracles.operators import reference_top_s
@@ -71,6 +72,55 @@ def test_cosamp_names_its_cycles_and_returns_the_best():
         if result.status in (Status.CYCLE, Status.STALLED):
             assert result.objective == pytest.approx(min(result.history["objective"]), rel=1e-9)
     assert ends == {Status.CYCLE, Status.SUPPORT_STABLE, Status.STALLED}  # the last: a cycle of more than ten
+
+
+def plain_pursuit(A, y, s, fresh, steps):
+    """Subspace pursuit or CoSaMP, by the letter: supports after each step, with fits by SVD."""
+    support, values, found = np.arange(0), np.zeros(0), []
+    for _ in range(steps):
+        gradient = A.T @ (y - A[:, support] @ values)
+        gradient[support] = 0.0
+        union = np.union1d(support, np.argsort(-np.abs(gradient))[:fresh])
+        fitted = np.linalg.lstsq(A[:, union], y, rcond=None)[0]
+        support = np.sort(union[np.argsort(-np.abs(fitted))[:s]])
+        values = np.linalg.lstsq(A[:, support], y, rcond=None)[0]
+        found.append(support)
+    return found
+
+
+@pytest.mark.parametrize(("name", "factor"), [("subspace-pursuit", 1), ("cosamp", 2)])
+def test_pursuits_make_their_steps(backend, name, factor):
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        A, y = rng.standard_normal((30, 60)), rng.standard_normal(30)
+        A /= np.linalg.norm(A, axis=0)
+        seen = []
+        put = backend.put(A), backend.put(y)
+        recovery.solve(*put, 5, name, max_iter=5, callback=lambda state: seen.append(backend.get(state.support)))
+        for found, expected in zip(seen, plain_pursuit(A, y, 5, factor * 5, 5), strict=False):
+            np.testing.assert_array_equal(found, expected)
+        assert seen
+
+
+def test_subspace_pursuit_finds_what_cosamp_does_not():
+    A, y, x = draw(next(c for c in CELLS if str(c) == "iid, normal, N=400, k=80"), 1000)
+    found = recovery.solve(A, y, 80, "subspace-pursuit")
+    np.testing.assert_allclose(found.x, x, atol=1e-9)
+    assert found.fits
+
+
+def test_a_union_that_would_fit_anything_is_not_formed():
+    rng = np.random.default_rng(0)
+    A, y = rng.standard_normal((20, 60)), rng.standard_normal(20)
+    for name, s, fresh in (("cosamp", 8, 8), ("cosamp", 12, 4), ("subspace-pursuit", 12, 4)):
+        message = recovery.solve(A, y, s, name).message
+        assert f"each step added {fresh} columns" in message
+        assert "fit any y of 20 entries" in message
+    assert "each step added" not in recovery.solve(A, y, 6, "cosamp").message
+    assert "each step added" not in recovery.solve(A, y, 10, "subspace-pursuit").message
+    for s in (19, 20, 25, 60):  # nor is any size refused
+        for name in ("cosamp", "subspace-pursuit"):
+            assert recovery.solve(A, y, s, name).support.size <= s
 
 
 def test_group_l1_groups_by_gate():

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 import planted
+import recovery
 from linear_lottery.comparators import lasso_path
-from recovery.solvers.homotopy import violation
+from recovery.solvers.homotopy import solution_at, violation
 
 
 def solution(path, lam):
@@ -136,3 +137,93 @@ def test_no_data_no_path():
         assert path.knots.tolist() == [0.0]
         assert path.masks.shape == (0, 2)
         assert not path.weights.any()
+
+
+def programme(X, y, misfit):
+    """min |w|_1 subject to |y - X w| <= misfit by cvxpy: the smallest norm and a solution."""
+    w = cvxpy.Variable(X.shape[1])
+    rest = y - X @ w
+    constraint = rest == 0 if misfit == 0.0 else cvxpy.norm2(rest) <= misfit
+    tight = dict.fromkeys(("tol_gap_abs", "tol_gap_rel", "tol_feas"), 1e-9 if misfit else 1e-11)
+    cvxpy.Problem(cvxpy.Minimize(cvxpy.norm1(w)), [constraint]).solve(solver="CLARABEL", **tight)
+    return float(np.abs(w.value).sum()), w.value
+
+
+def wide(kind, seed):
+    """Underdetermined problems, so that the equality can be met: general ones, ties, and equal columns."""
+    rng = np.random.default_rng(seed)
+    n, d = int(rng.integers(3, 9)), int(rng.integers(12, 25))
+    if kind == "gaussian":
+        return rng.standard_normal((n, d)), rng.standard_normal(n)
+    if kind == "signs":
+        X = rng.choice([-1.0, 1.0], (n, d))
+        return X, X @ rng.choice([-1.0, 0.0, 1.0], d, p=[0.1, 0.8, 0.1])
+    X = rng.standard_normal((n, d))
+    X[:, d // 2 :] = X[:, : d - d // 2] * rng.choice([-1.0, 1.0], d - d // 2)
+    return X, X @ rng.standard_normal(d)
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "signs", "copies"])
+@pytest.mark.parametrize("share", [0.0, 0.3])
+def test_the_end_of_the_path_is_basis_pursuit(kind, share):
+    for seed in range(12):
+        X, y = wide(kind, seed)
+        if not np.any(y):
+            continue
+        misfit = share * float(np.linalg.norm(y))
+        w, pieces = solution_at(X, y, misfit=misfit)
+        assert pieces >= 1
+        least, other = programme(X, y, misfit)
+        size = np.abs(w).sum()
+        assert np.linalg.norm(y - X @ w) <= misfit + 1e-12 * np.linalg.norm(y)
+        # a gap of 1e-9, and a miss of the bound by as much, leave about as much of the norm; where the solution is unique the weights are equal, too
+        assert size == pytest.approx(least, rel=1e-8)
+        if kind == "gaussian":
+            np.testing.assert_allclose(w, other, atol=1e-5 * size)
+
+
+def test_a_bound_on_the_penalty_ends_the_path_at_the_lasso():
+    for seed in range(10):
+        X, y = draws("gaussian", seed)
+        lam = 0.3 * np.abs(X.T @ y).max()
+        w, _ = solution_at(X, y, penalty=lam)
+        assert violation(X, y, w, lam) <= 4.0 * steepness(X, w != 0) ** 2
+        assert not solution_at(X, y, penalty=2.0 * np.abs(X.T @ y).max())[0].any()
+
+
+def test_more_rows_than_columns_and_a_bound_beyond_reach():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((30, 6)), rng.standard_normal(30)
+    best = np.linalg.lstsq(X, y, rcond=None)[0]
+    rest = float(np.linalg.norm(y - X @ best))
+    np.testing.assert_allclose(solution_at(X, y, misfit=0.5 * rest)[0], best, atol=1e-12)
+    w, _ = solution_at(X, y, misfit=1.05 * rest)
+    assert np.linalg.norm(y - X @ w) == pytest.approx(1.05 * rest, rel=1e-12)
+    assert not solution_at(X, y, misfit=float(np.linalg.norm(y)))[0].any()
+
+
+def test_a_watch_ends_the_path():
+    X, y = wide("gaussian", 0)
+    sizes = []
+    solution_at(X, y, watch=lambda size: sizes.append(size) or len(sizes) == 2)
+    assert len(sizes) == 2
+    found = recovery.solve(X, y, 2, "l1", crowd=0.0)
+    assert found.n_iter == 1
+    assert "homotopy: 1 piece(s) of the path, given up with 1 columns in use" in found.message
+
+
+def test_the_time_limit_ends_the_path():
+    rng = np.random.default_rng(0)
+    found = recovery.solve(rng.standard_normal((60, 200)), rng.standard_normal(60), 30, "l1", time_limit=0.0)
+    assert found.status is recovery.Status.TIME_LIMIT
+    assert "1 piece(s) of the path, and then the time was up" in found.message
+
+
+def test_the_homotopy_and_cvxpy_are_one_solver():
+    for seed in range(5):
+        A, y, x = np.random.default_rng(seed).standard_normal((40, 80)), None, np.zeros(80)
+        x[: 6 + seed] = np.random.default_rng(seed).choice([-1.0, 1.0], 6 + seed)
+        y = A @ x
+        one, other = recovery.solve(A, y, 12, "l1"), recovery.solve(A, y, 12, "l1", backend="CLARABEL")
+        np.testing.assert_allclose(one.x, other.x, atol=1e-8)
+        np.testing.assert_allclose(one.x, x, atol=1e-10)
