@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from planted.base.checks import check_integer
+from planted.base.checks import check_integer, check_number
 from recovery.solvers.aiht import AIHT
 from recovery.solvers.base import Clock, Problem, RecoveryResult, Run, Solver, Status, counted_from, to_host
 from recovery.solvers.cosamp import CoSaMP, SubspacePursuit
@@ -31,6 +31,9 @@ class Auto(Solver):
         How many solvers at most; 1 is htp alone.
     largest_matrix : int, default 5_000_000
         Basis pursuit, which forms A on the CPU, is left out where A has more entries.
+    ridge : float, default 0.0
+        Fit with ridge |z|^2 / 2 added to |A x - y|^2 / 2, z the entries in units of unit columns. The answers are
+        then compared by this sum, and none fits.
     stream : bool, default False
         Form no vector of length N: only `aiht` is tried then, the one of them that can do so; ``x`` is None.
 
@@ -60,6 +63,7 @@ class Auto(Solver):
 
     max_tries: int = 5
     largest_matrix: int = 5_000_000
+    ridge: float = 0.0
     stream: bool = False
 
     name: ClassVar[str] = "auto"
@@ -77,10 +81,13 @@ class Auto(Solver):
         """Refuse numbers that are out of range."""
         check_integer(self.max_tries, "max_tries", minimum=1)
         check_integer(self.largest_matrix, "largest_matrix", minimum=0)
+        check_number(self.ridge, "ridge", minimum=0.0)
+        if self.stream and self.ridge:
+            raise ValueError(f"stream=True and ridge={self.ridge}: aiht has no ridge; expected one of the two")
 
     def run(self, problem: Problem) -> RecoveryResult:
         """Solve the problem."""
-        trail = _Trail(problem)
+        trail = _Trail(problem, self.ridge)
         for name, solver in self._solvers(problem):
             found = solver.run(trail.part(name, solver))
             if trail.add(name, found):
@@ -89,13 +96,14 @@ class Auto(Solver):
 
     def _solvers(self, problem: Problem) -> Iterator[tuple[str, Solver]]:
         """Yield what is tried."""
-        found: list[tuple[str, Solver]] = [("htp", HTP()), ("subspace-pursuit", SubspacePursuit())]
-        found.append((CONTINUATION, HTP(path=True)))
+        found: list[tuple[str, Solver]] = [("htp", HTP(ridge=self.ridge))]
+        found.append(("subspace-pursuit", SubspacePursuit(ridge=self.ridge)))
+        found.append((CONTINUATION, HTP(ridge=self.ridge, path=True)))
         rows, size = problem.operator.shape
         if rows * size <= self.largest_matrix:
-            found.append(("l1", L1(crowd=CROWD)))
+            found.append(("l1", L1(ridge=self.ridge, crowd=CROWD)))
         if 3 * problem.s <= rows:
-            found.append(("cosamp", CoSaMP()))
+            found.append(("cosamp", CoSaMP(ridge=self.ridge)))
         yield from [("aiht", AIHT(stream=True))] if self.stream else found[: self.max_tries]
 
 
@@ -107,6 +115,7 @@ class _Trail:
     """What was tried, and what is left of steps and seconds."""
 
     problem: Problem
+    ridge: float
     tried: list[tuple[str, RecoveryResult]] = field(default_factory=list)
     history: dict[str, list[float]] = field(default_factory=lambda: {key: [] for key in Run.KEYS})
 
@@ -140,9 +149,13 @@ class _Trail:
         ends = found.status in (Status.CONVERGED, Status.STOPPED, Status.TIME_LIMIT)
         return ends or agrees or found.objective <= self.target or self.n_iter >= self.problem.max_iter
 
+    def score(self, found: RecoveryResult) -> float:
+        """Return what answers are compared by: with a ridge, what was minimised, which the history holds."""
+        return min(found.history["objective"]) if self.ridge and found.n_iter else found.objective
+
     def result(self) -> RecoveryResult:
         """Return the answer with the smallest residual, and what was tried."""
-        name, best = min(self.tried, key=lambda one: one[1].objective)
+        name, best = min(self.tried, key=lambda one: self.score(one[1]))
         last, status = self.tried[-1][1].status, best.status
         if best.objective <= self.target:
             status = Status.CONVERGED

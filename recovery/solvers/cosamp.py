@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+from planted.base.checks import check_number
+from recovery.operators.arithmetic import power
 from recovery.operators.base import Operator
 from recovery.operators.dense import normalise
 from recovery.operators.thresholding import select_top
 from recovery.solvers.base import Problem, RecoveryResult, Run, SeenSupports, Solver, Status, entered
-from recovery.solvers.least_squares import least_squares
+from recovery.solvers.least_squares import ridge_fit
 
 __all__ = ["CoSaMP", "SubspacePursuit"]
 
@@ -25,6 +27,10 @@ class CoSaMP(Solver):
     ----------
     normalise : bool, default True
         Work on columns of unit norm.
+    ridge : float, default 0.0
+        Fit with ridge |z|^2 / 2 added to |A x - y|^2 / 2, z the entries in units of unit columns (of x on raw
+        columns: ridge then has the unit of |A|^2). Shrinks
+        the entries, which pays with noise where s columns of few rows are chosen among many.
 
     Notes
     -----
@@ -44,15 +50,24 @@ class CoSaMP(Solver):
     """
 
     normalise: bool = True
+    ridge: float = 0.0
 
     name: ClassVar[str] = "cosamp"
     summary: ClassVar[str] = "CoSaMP: 2s new columns, fit on 3s, prune to s, fit"
     max_iter: ClassVar[int] = 300
     syncs_per_iteration: ClassVar[int] = 12
 
+    def check(self, problem: Problem) -> None:
+        """Refuse a negative ridge."""
+        check_number(self.ridge, "ridge", minimum=0.0)
+
+    def in_units(self, a: int, b: int) -> CoSaMP:
+        """Convert the ridge, a multiple of |A|^2 unless the columns have unit norm."""
+        return self if self.normalise else replace(self, ridge=power(self.ridge, -2 * a))
+
     def run(self, problem: Problem) -> RecoveryResult:
         """Solve the problem."""
-        return _pursue(problem, 2, self.normalise)
+        return _pursue(problem, 2, self)
 
 
 @dataclass(frozen=True)
@@ -63,6 +78,10 @@ class SubspacePursuit(Solver):
     ----------
     normalise : bool, default True
         Work on columns of unit norm.
+    ridge : float, default 0.0
+        Fit with ridge |z|^2 / 2 added to |A x - y|^2 / 2, z the entries in units of unit columns (of x on raw
+        columns: ridge then has the unit of |A|^2). Shrinks
+        the entries, which pays with noise where s columns of few rows are chosen among many.
 
     Notes
     -----
@@ -78,15 +97,24 @@ class SubspacePursuit(Solver):
     """
 
     normalise: bool = True
+    ridge: float = 0.0
 
     name: ClassVar[str] = "subspace-pursuit"
     summary: ClassVar[str] = "subspace pursuit: s new columns, fit on 2s, prune to s, fit"
     max_iter: ClassVar[int] = 300
     syncs_per_iteration: ClassVar[int] = 12
 
+    def check(self, problem: Problem) -> None:
+        """Refuse a negative ridge."""
+        check_number(self.ridge, "ridge", minimum=0.0)
+
+    def in_units(self, a: int, b: int) -> SubspacePursuit:
+        """Convert the ridge, a multiple of |A|^2 unless the columns have unit norm."""
+        return self if self.normalise else replace(self, ridge=power(self.ridge, -2 * a))
+
     def run(self, problem: Problem) -> RecoveryResult:
         """Solve the problem."""
-        return _pursue(problem, 1, self.normalise)
+        return _pursue(problem, 1, self)
 
 
 def _fresh(s: int, factor: int, rows: int, size: int) -> tuple[int, str]:
@@ -100,12 +128,13 @@ def _fresh(s: int, factor: int, rows: int, size: int) -> tuple[int, str]:
     return min(fresh, size), note
 
 
-def _pursue(problem: Problem, factor: int, unit_columns: bool) -> RecoveryResult:
+def _pursue(problem: Problem, factor: int, solver: CoSaMP | SubspacePursuit) -> RecoveryResult:
     """Solve the problem with `factor` s new columns in each step."""
     operator: Operator = problem.operator
     scale = None
     support, values = problem.support, problem.values
-    if unit_columns:
+    ridge = solver.ridge
+    if solver.normalise:
         operator, scale = normalise(operator)
         values = scale[support] * values
     run, seen, xp, y, s = Run(problem, PATIENCE), SeenSupports(), operator.xp, problem.y, problem.s
@@ -115,11 +144,13 @@ def _pursue(problem: Problem, factor: int, unit_columns: bool) -> RecoveryResult
     status: Status | None = None
     while status is None:
         gradient = operator.rmatvec(residual)
+        if ridge and support.shape[0]:
+            gradient[support] = gradient[support] - ridge * values
         # at a support of size s the gradient there is rounding; keep it from the selection
         union = xp.union1d(support, select_top(gradient, min(size, max(s, fresh))))
-        fitted, _, _ = least_squares(operator, union, y)
+        fitted, _, _ = ridge_fit(operator, union, y, ridge)
         old, support = support, union[select_top(fitted, s)]
-        values, residual, objective = least_squares(operator, support, y)
+        values, residual, objective = ridge_fit(operator, support, y, ridge)
         status = run.record(objective, support, values, step=1.0, change=entered(xp, support, old))
         period = seen.period(objective, support, run.n_iter)
         if status is None and period:

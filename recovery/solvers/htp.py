@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from planted.base.checks import check_integer, check_number
+from recovery.operators.arithmetic import power
 from recovery.operators.base import Operator
 from recovery.operators.dense import normalise
 from recovery.operators.thresholding import select_top
@@ -22,12 +23,15 @@ from recovery.solvers.base import (
     entered,
 )
 from recovery.solvers.gradient import step_in_units
-from recovery.solvers.least_squares import least_squares
+from recovery.solvers.least_squares import ridge_fit
 
 __all__ = ["HTP"]
 
-SIZES = 10
+SIZES = 7
 """Sizes of a continuation."""
+
+ON_THE_WAY = 3
+"""Escapes at each size of a continuation but the last, at most: more of them cost more than they find."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +47,13 @@ class HTP(Solver):
     escapes : int, default 5
         How often a support that repeats with a residual left is enlarged, fitted and pruned, in the
         hope of a smaller residual.
+    ridge : float, default 0.0
+        Fit with ridge |z|^2 / 2 added to |A x - y|^2 / 2, z the entries in units of unit columns (of x on raw
+        columns: ridge then has the unit of |A|^2). Shrinks
+        the entries, which pays with noise where s columns of few rows are chosen among many.
     path : bool, default False
-        Continuation: solve for a tenth of s first, then for two tenths, and so on, each from where the last one ended.
-        It takes ten times as long, and finds more where s is near the limit and the entries of x differ in size.
+        Continuation: solve for s / 7 first, then for 2 s / 7, and so on, each from where the last one ended. It takes
+        some five times as long, and finds more where s is near the limit and the entries of x differ in size.
 
     Notes
     -----
@@ -67,6 +75,7 @@ class HTP(Solver):
     step: float = 1.0
     normalise: bool = True
     escapes: int = 5
+    ridge: float = 0.0
     path: bool = False
 
     name: ClassVar[str] = "htp"
@@ -76,13 +85,16 @@ class HTP(Solver):
     syncs_per_iteration: ClassVar[int] = 6
 
     def check(self, problem: Problem) -> None:
-        """Refuse a step that is not positive and a negative number of escapes."""
+        """Refuse a step that is not positive, a negative number of escapes and a negative ridge."""
         check_number(self.step, "step", minimum=1e-300)
         check_integer(self.escapes, "escapes", minimum=0)
+        check_number(self.ridge, "ridge", minimum=0.0)
 
     def in_units(self, a: int, b: int) -> HTP:
-        """Convert the step, a multiple of 1 / |A|^2 unless the columns have unit norm."""
-        return self if self.normalise else replace(self, step=step_in_units(self.step, a))
+        """Convert the step, a multiple of 1 / |A|^2, and the ridge, one of |A|^2, unless the columns have unit norm."""
+        if self.normalise:
+            return self
+        return replace(self, step=step_in_units(self.step, a), ridge=power(self.ridge, -2 * a))
 
     def run(self, problem: Problem) -> RecoveryResult:
         """Solve the problem."""
@@ -103,11 +115,11 @@ class HTP(Solver):
         while status is None:
             if proposal is None:
                 point = step * operator.rmatvec(residual)
-                point[support] = point[support] + values
+                point[support] = point[support] + (values - step * self.ridge * values if self.ridge else values)
                 proposal = select_top(point, s)
             change = entered(xp, proposal, support)
             support, proposal = proposal, None
-            values, residual, objective = least_squares(operator, support, y)
+            values, residual, objective = ridge_fit(operator, support, y, self.ridge)
             status = run.record(objective, support, values, step=step, change=change)
             if status is not None:
                 break
@@ -120,7 +132,7 @@ class HTP(Solver):
                 if escapes < self.escapes and s < min(operator.shape):
                     escapes, status = escapes + 1, None
                     step, seen = self.step, SeenSupports()
-                    proposal = _enlarge_and_prune(operator, run.best[1], run.best[2], y, s, escapes)
+                    proposal = self._enlarge_and_prune(run, operator, escapes)
         if status is Status.CONVERGED:
             best = (support, values)
         else:
@@ -137,7 +149,7 @@ class HTP(Solver):
     def _along_sizes(self, problem: Problem) -> RecoveryResult:
         """Solve for growing sizes, each from the last answer."""
         sizes = sorted({math.ceil(problem.s * i / SIZES) for i in range(1, SIZES + 1)})
-        clock, once = Clock(problem.time_limit), replace(self, path=False)
+        clock = Clock(problem.time_limit)
         support, values, history, found = problem.support, problem.values, {}, None
         left = problem.max_iter
         for size in sizes:
@@ -145,7 +157,8 @@ class HTP(Solver):
                 continue  # a start that was given is kept
             part = replace(problem, s=size, support=support, values=values, max_iter=left, time_limit=clock.left)
             part = replace(part, callback=counted_from(problem.max_iter - left, problem.callback))
-            found = once.run(part)
+            escapes = self.escapes if size == problem.s else min(self.escapes, ON_THE_WAY)
+            found = replace(self, path=False, escapes=escapes).run(part)
             support, values = found.support, found.values
             for key, column in found.history.items():
                 history.setdefault(key, []).extend(column)
@@ -157,13 +170,13 @@ class HTP(Solver):
         message = f"{found.message}; continuation over {sizes.index(size) + 1} of {len(sizes)} sizes"
         return replace(found, n_iter=len(history["objective"]), history=history, message=message)
 
-
-def _enlarge_and_prune(operator: Operator, support: Any, values: Any, y: Any, s: int, factor: int) -> Any:
-    """Return the s best of a support enlarged by the top `factor` s entries of the gradient outside it."""
-    xp, (n, size) = operator.xp, operator.shape
-    gradient = operator.rmatvec(y - operator.matvec_support(support, values))
-    gradient[support] = 0.0
-    room = max(1, min(factor * s, n // 2, size - s))
-    union = xp.union1d(support, select_top(gradient, room))
-    fitted, _, _ = least_squares(operator, union, y)
-    return union[select_top(fitted, s)]
+    def _enlarge_and_prune(self, run: Run, operator: Operator, factor: int) -> Any:
+        """Return the s best of the best support, enlarged by the top `factor` s entries of the gradient outside it."""
+        xp, (n, size) = operator.xp, operator.shape
+        (_, support, values), y, s = run.best, run.problem.y, run.problem.s
+        gradient = operator.rmatvec(y - operator.matvec_support(support, values))
+        gradient[support] = 0.0
+        room = max(1, min(factor * s, n // 2, size - s))
+        union = xp.union1d(support, select_top(gradient, room))
+        fitted, _, _ = ridge_fit(operator, union, y, self.ridge)
+        return union[select_top(fitted, s)]

@@ -17,7 +17,7 @@ from recovery.operators.dense import normalise
 from recovery.operators.thresholding import select_top
 from recovery.solvers.base import Problem, RecoveryResult, Run, Solver, Status
 from recovery.solvers.homotopy import solution_at
-from recovery.solvers.least_squares import least_squares
+from recovery.solvers.least_squares import ridge_fit
 
 __all__ = ["L1", "GroupL1", "cut_and_fit", "solve_program"]
 
@@ -35,6 +35,9 @@ class L1(Solver):
     backend : str, default "homotopy"
         ``"homotopy"`` follows the path of the Lasso to its end, or to the bound: exact up to rounding, whatever ties or
         equal columns there are. Any other string is the name of a cvxpy solver, such as ``"CLARABEL"``.
+    ridge : float, default 0.0
+        Fit on the chosen columns with ridge |z|^2 / 2 added to |A x - y|^2 / 2, z the entries in units of unit columns
+        (of x on raw columns: ridge then has the unit of |A|^2).
     crowd : float, default 1.0
         Give the path up where more columns are in use than this share of the rows: an s-sparse x that basis pursuit
         recovers rarely takes more than 0.8 of them. For the homotopy only.
@@ -58,6 +61,7 @@ class L1(Solver):
     noise: float = 0.0
     normalise: bool = True
     backend: str = "homotopy"
+    ridge: float = 0.0
     crowd: float = 1.0
 
     name: ClassVar[str] = "l1"
@@ -71,10 +75,12 @@ class L1(Solver):
         """Refuse negative bounds."""
         check_number(self.noise, "noise", minimum=0.0)
         check_number(self.crowd, "crowd", minimum=0.0)
+        check_number(self.ridge, "ridge", minimum=0.0)
 
     def in_units(self, a: int, b: int) -> L1:
-        """Convert the bound on |A z - y|, which has the unit of y."""
-        return replace(self, noise=power(self.noise, -b)) if self.noise else self
+        """Convert the bound on |A z - y|, which has the unit of y, and the ridge of raw columns."""
+        ridge = self.ridge if self.normalise else power(self.ridge, -2 * a)
+        return replace(self, noise=power(self.noise, -b), ridge=ridge)
 
     def run(self, problem: Problem) -> RecoveryResult:
         """Solve the problem."""
@@ -106,7 +112,7 @@ def cut_and_fit(solver: Any, problem: Problem, penalty: Any) -> RecoveryResult:
         empty = xp.zeros(0, dtype=xp.int64)
         return run.finish(Status.FAILED, empty, xp.zeros(0, dtype=operator.dtype), note=sentence)
     support = select_top(xp.asarray(z, dtype=operator.dtype), problem.s)
-    values, _, objective = least_squares(operator, support, problem.y)
+    values, _, objective = ridge_fit(operator, support, problem.y, getattr(solver, "ridge", 0.0))
     run.record(objective, support, values, step=1.0, change=float(problem.s), program_steps=steps)
     status = Status.TIME_LIMIT if late else Status.STOPPED if run.stop is Status.STOPPED else Status.OPTIMAL
     return run.finish(status, support, values, note=sentence, scale=scale)

@@ -8,10 +8,11 @@ import numpy as np
 
 from planted.base.arrays import EPS
 from recovery.operators.base import Operator, StoredSupport, Support
+from recovery.operators.dense import DenseOperator
 from recovery.operators.ranks import gram, nearest_solution, rank_tolerance, triangle, triangular_inverse, unit_columns
 from recovery.solvers.base import to_host
 
-__all__ = ["QR_COLUMNS", "least_squares", "restricted_cgls"]
+__all__ = ["QR_COLUMNS", "least_squares", "restricted_cgls", "ridge_fit"]
 
 FLOAT = np.dtype(np.float64)
 
@@ -74,6 +75,42 @@ def least_squares(operator: Operator, idx: Any, y: Any, start: Any = None) -> tu
     residual = y - matrix @ values
     (square,) = to_host(xp, (residual * residual).sum())
     return values, residual, 0.5 * square
+
+
+def ridge_fit(operator: Operator, idx: Any, y: Any, ridge: float) -> tuple[Any, Any, float]:
+    """Minimise |A_S v - y|^2 / 2 + ridge |v|^2 / 2 over v.
+
+    Parameters
+    ----------
+    operator : Operator
+        A.
+    idx : array of int64, shape (k,)
+        S.
+    y : array, shape (n,)
+        Data.
+    ridge : float
+        At least 0; of the unit of |A|^2.
+
+    Returns
+    -------
+    values : array, shape (k,)
+        The minimiser.
+    residual : array, shape (n,)
+        y - A_S values.
+    objective : float
+        The minimum: 1/2 |residual|^2 + ridge / 2 |values|^2.
+
+    Notes
+    -----
+    Least squares for the rows of A_S and those of sqrt(ridge) I, on y and zeros.
+    """
+    if not ridge:
+        return least_squares(operator, idx, y)
+    xp, dtype, count = operator.xp, operator.dtype, int(idx.shape[0])
+    rows = xp.concatenate([operator.columns(idx), (ridge**0.5 * xp.eye(count)).astype(dtype)])
+    data = xp.concatenate([y, xp.zeros(count, dtype=dtype)])
+    values, residual, objective = least_squares(DenseOperator(rows), xp.arange(count), data)
+    return values, residual[: operator.shape[0]], objective
 
 
 def _checked(xp: Any, matrix: Any, y: Any, values: Any, sound: Any) -> tuple[Any, Any, float] | None:

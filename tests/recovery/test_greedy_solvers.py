@@ -94,11 +94,10 @@ def test_pursuits_make_their_steps(backend, name, factor):
         rng = np.random.default_rng(seed)
         A, y = rng.standard_normal((30, 60)), rng.standard_normal(30)
         A /= np.linalg.norm(A, axis=0)
-        seen = []
-        put = backend.put(A), backend.put(y)
-        recovery.solve(*put, 5, name, max_iter=5, callback=lambda state: seen.append(backend.get(state.support)))
-        for found, expected in zip(seen, plain_pursuit(A, y, 5, factor * 5, 5), strict=False):
-            np.testing.assert_array_equal(found, expected)
+        put, seen = (backend.put(A), backend.put(y)), []
+        recovery.solve(*put, 5, name, max_iter=5, callback=seen.append)
+        for state, expected in zip(seen, plain_pursuit(A, y, 5, factor * 5, 5), strict=False):
+            np.testing.assert_array_equal(backend.get(state.support), expected)
         assert seen
 
 

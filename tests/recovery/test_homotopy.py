@@ -176,7 +176,7 @@ def test_the_end_of_the_path_is_basis_pursuit(kind, share):
         least, other = programme(X, y, misfit)
         size = np.abs(w).sum()
         assert np.linalg.norm(y - X @ w) <= misfit + 1e-12 * np.linalg.norm(y)
-        # a gap of 1e-9, and a miss of the bound by as much, leave about as much of the norm; where the solution is unique the weights are equal, too
+        # a gap of 1e-9, and a miss of the bound by as much, leave about as much of the norm
         assert size == pytest.approx(least, rel=1e-8)
         if kind == "gaussian":
             np.testing.assert_allclose(w, other, atol=1e-5 * size)

@@ -32,7 +32,7 @@ def test_list_solvers_says_what_each_requires():
     names = ["auto", "htp", "subspace-pursuit", "cosamp", "iht", "niht", "aiht", "omp", "l1", "group_l1"]
     assert list(found) == names
     assert found["htp"].requires == ("rmatvec", "columns")
-    assert found["htp"].options == {"step": 1.0, "normalise": True, "escapes": 5, "path": False}
+    assert found["htp"].options == {"step": 1.0, "normalise": True, "escapes": 5, "ridge": 0.0, "path": False}
     assert str(found["iht"]).endswith("requires rmatvec, columns, matvec")
 
 
@@ -50,7 +50,11 @@ def test_import_is_light():
         ({"sparsity": 9}, ValueError, r"sparsity=9 is out of range; expected a value between 0 and 8"),
         ({"sparsity": 2.0}, TypeError, r"sparsity=2\.0 is of type float; expected an integer"),
         ({"solver": "magic"}, ValueError, r"solver='magic' is not known; expected one of aiht, auto, cosamp, .*"),
-        ({"stride": 3}, TypeError, r"solver 'auto' has no option 'stride'; it has max_tries, largest_matrix, stream"),
+        (
+            {"stride": 3},
+            TypeError,
+            r"solver 'auto' has no option 'stride'; it has max_tries, largest_matrix, ridge, stream",
+        ),
         ({"solver": "htp", "stride": 3}, TypeError, r"'htp' has no option 'stride'; it has step, normalise, escapes"),
         ({"max_tries": 0}, ValueError, r"max_tries=0 is out of range"),
         ({"largest_matrix": -1}, ValueError, r"largest_matrix=-1 is out of range"),
