@@ -67,21 +67,26 @@ class _Active:
         data: _Data,
         columns: list[int],
         signs: np.ndarray,
-        factors: tuple[np.ndarray, np.ndarray, np.ndarray],
+        factors: tuple[np.ndarray, np.ndarray],
         before: _Active | None = None,
     ) -> None:
-        Q, R, W = factors
-        self.data, self.columns, self.signs, self.Q, self.R, self.W = data, columns, signs[columns], Q, R, W
-        along, turned = Q @ data.y, W.T @ self.signs
-        self.fit, self.pull = W @ along, W @ turned
+        self.data, self.columns, self.signs = data, columns, signs[columns]
+        self.Q, self.W = Q, W = factors
         if before is None or not np.array_equal(before.signs, self.signs[:-1]):
+            along, turned = Q @ data.y, W.T @ self.signs
+            self.fit, self.pull, self.squares = W @ along, W @ turned, np.einsum("ij,ij->i", W, W)
             moves = data.rows @ np.stack([data.y - along @ Q, turned @ Q], axis=1)
             self.rest, self.slope = np.ascontiguousarray(moves[:, 0]), np.ascontiguousarray(moves[:, 1])
         else:  # W is upper triangular, so that one row of Q more adds one term to each sum over its rows
-            more = data.rows @ Q[-1]
-            self.rest, self.slope = before.rest - along[-1] * more, before.slope + turned[-1] * more
+            q, w = Q[-1], np.ascontiguousarray(W[:, -1])
+            along, turned, more = float(q @ data.y), float(w @ self.signs), data.rows @ q
+            self.fit, self.pull, self.squares = along * w, turned * w, w * w
+            self.fit[:-1] += before.fit
+            self.pull[:-1] += before.pull
+            self.squares[:-1] += before.squares
+            self.rest, self.slope = before.rest - along * more, before.slope + turned * more
         self.rest[columns], self.slope[columns] = 0.0, self.signs  # which they are but for rounding
-        self.row_norms = np.sqrt(np.einsum("ij,ij->i", W, W))
+        self.row_norms = np.sqrt(self.squares)
         norms = data.norms[columns]
         self._fit_reach, self.reach_of_pull = float(norms @ np.abs(self.fit)), float(norms @ np.abs(self.pull))
 
@@ -90,35 +95,33 @@ class _Active:
         """Return it for any columns, from scratch."""
         Q, R = np.linalg.qr(data.rows[columns].T)
         W = np.asarray(dtrtri(R)[0]) if columns else R
-        return cls(data, columns, signs, (np.ascontiguousarray(Q.T), R, W))
+        return cls(data, columns, signs, (np.ascontiguousarray(Q.T), W))
 
-    def with_one(self, enters: int, signs: np.ndarray) -> _Active:
-        """Return it for one column more: its part outside the others, orthogonalised twice."""
-        x, k = self.data.rows[enters], len(self.columns)
-        along = self.Q @ x
-        rest = x - along @ self.Q
+    def with_one(self, enters: int, signs: np.ndarray, along: np.ndarray, rest: np.ndarray) -> _Active:
+        """Return it for a column more, of which `along` = Q x and `rest` = x - Q'Q x, orthogonalised here once more."""
+        k = len(self.columns)
         again = self.Q @ rest
         rest, along = rest - again @ self.Q, along + again
         length = float(np.sqrt(rest @ rest))
-        R, W = np.zeros((k + 1, k + 1)), np.zeros((k + 1, k + 1))
-        R[:k, :k], R[:k, k], R[k, k] = self.R, along, length
+        W = np.zeros((k + 1, k + 1))
         W[:k, :k], W[:k, k], W[k, k] = self.W, -(self.W @ along) / length, 1.0 / length
         Q = np.concatenate([self.Q, rest[None] / length])
-        return _Active(self.data, [*self.columns, enters], signs, (Q, R, W), self)
+        return _Active(self.data, [*self.columns, enters], signs, (Q, W), self)
 
     def without(self, places: list[int], signs: np.ndarray) -> _Active:
         """Return it for the columns that are not at these positions."""
         if not places:
-            return _Active(self.data, self.columns, signs, (self.Q, self.R, self.W))
-        left = [j for i, j in enumerate(self.columns) if i not in set(places)]
+            return _Active(self.data, self.columns, signs, (self.Q, self.W))
+        out = set(places)
+        left = [j for i, j in enumerate(self.columns) if i not in out]
         if not left:
             return _Active.of(self.data, left, signs)
-        Q, R = self.Q.T, self.R
+        Q, R = self.Q.T, np.triu(self.Q @ self.data.rows[self.columns].T)
         for place in sorted(places, reverse=True):
             Q, R = qr_delete(Q, R, place, which="col", check_finite=False)
         k = len(left)  # a square Q keeps its size
         Q, R = np.ascontiguousarray(Q.T[:k]), R[:k]
-        return _Active(self.data, left, signs, (Q, R, np.asarray(dtrtri(R)[0])))
+        return _Active(self.data, left, signs, (Q, np.asarray(dtrtri(R)[0])))
 
     def solution(self, lam: float) -> np.ndarray:
         """Return the solution at a penalty, shape (d,), refined once, since fit - lam pull may cancel."""
@@ -281,11 +284,12 @@ def _direction(
         enters = int(tied[np.argmax(gain / data.norms[tied])])
         x = data.rows[enters]
         inner = active.Q @ x
-        along = active.W @ inner
-        apart = float(np.linalg.norm(x - inner @ active.Q))
+        outside = x - inner @ active.Q
+        apart = math.sqrt(float(outside @ outside))
         held = [i for i, j in enumerate(inside) if j in bound]
         if apart <= rank_tolerance(len(inside) + 1, np.float64) * data.norms[enters]:
             # a direction that changes no prediction: follow it until a bounded weight is back at 0, and exchange
+            along = active.W @ inner
             back = [i for i in held if signs[inside[i]] * signs[enters] * along[i] > data.unit]
             if not back:
                 return None
@@ -295,7 +299,7 @@ def _direction(
             active = _Active.of(data, inside, signs)
         else:
             inside = [*inside, enters]
-            active = active.with_one(enters, signs)
+            active = active.with_one(enters, signs, inner, outside)
         while True:
             wanted = active.pull
             late = [

@@ -150,7 +150,8 @@ class HTP(Solver):
         """Solve for growing sizes, each from the last answer."""
         sizes = sorted({math.ceil(problem.s * i / SIZES) for i in range(1, SIZES + 1)})
         clock = Clock(problem.time_limit)
-        support, values, history, found = problem.support, problem.values, {}, None
+        support, values, found = problem.support, problem.values, None
+        history: dict[str, list[float]] = {}
         left = problem.max_iter
         for size in sizes:
             if problem.support.shape[0] > size:
