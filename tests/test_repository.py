@@ -75,7 +75,7 @@ def test_the_lock_is_hashed_and_names_no_index():
     assert all("==" in entry and "--hash=sha256:" in entry for entry in entries if entry.strip())
     options = PROJECT["project"]["optional-dependencies"]
     all_of_them = re.fullmatch(r"sparse-recovery-lab\[(.*)\]", options["all"][0]).group(1).split(",")
-    assert set(options) == {*all_of_them, "all", "dev", "gpu", "gpu12"}
+    assert set(options) == {*all_of_them, "all", "dev", "gpu", "gpu12", "peers"}
     wanted = [*PROJECT["project"]["dependencies"], *options["dev"], *PROJECT["build-system"]["requires"]]
     wanted += [one for name in all_of_them for one in options[name]]
     assert {re.match(r"[A-Za-z0-9._-]+", one).group().lower() for one in wanted} <= pinned

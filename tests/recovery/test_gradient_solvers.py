@@ -121,6 +121,54 @@ def test_fixed_points_satisfy_their_condition():
     np.testing.assert_allclose(reference_iht_step(A, y, result.x, step, 5), result.x, atol=1e-7)
 
 
+@pytest.mark.parametrize("name", ["niht", "aiht"])
+def test_columns_of_different_norms_are_no_trouble(name):
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        A, x = rng.standard_normal((80, 160)) * 10.0 ** rng.uniform(-1, 1, 160), np.zeros(160)
+        x[rng.choice(160, 4, replace=False)] = rng.choice([-1.0, 1.0], 4)
+        found = recovery.solve(A, A @ x, 4, name)
+        np.testing.assert_allclose(found.x, x, atol=1e-9)
+        assert found.success
+        assert found.fits
+
+
+def test_coming_to_rest_without_a_fit_is_no_success():
+    rests = 0
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        A, x = rng.standard_normal((80, 160)) * 10.0 ** rng.uniform(-1, 1, 160), np.zeros(160)
+        x[rng.choice(160, 12, replace=False)] = rng.choice([-1.0, 1.0], 12)
+        y = A @ x  # no noise
+        for name in ("niht", "aiht", "iht"):
+            found = recovery.solve(A, y, 12, name, normalise=False)
+            relative = np.linalg.norm(y - A @ found.x) / np.linalg.norm(y)
+            assert found.relative_residual == pytest.approx(relative, rel=1e-6, abs=1e-14)
+            assert found.fits == (relative <= 1e-8)
+            assert found.fits or not found.success
+            if found.status is Status.AT_REST:
+                rests += 1
+                assert f"|A x - y| is {relative:.1e} |y|" in found.message
+    assert rests >= 5
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_counts_as_a_fit_follows_the_dtype(backend, dtype):
+    problem = draw_problem(40, 60, 3, 6)
+    A, y = problem.A.astype(dtype), problem.y.astype(dtype)
+    assert recovery.solve(backend.put(A), backend.put(y), 3, "niht").fits
+    noise = 1e-3 * np.random.default_rng(0).standard_normal(40).astype(dtype)
+    found = recovery.solve(backend.put(A), backend.put(y + noise), 3, "niht")
+    assert not found.fits
+    assert found.status is Status.AT_REST or found.status is Status.STALLED
+    for scale in (1e-30, 1e15):
+        other = recovery.solve(backend.put(A), backend.put((y + noise) * scale), 3, "htp")
+        assert other.relative_residual == pytest.approx(found.relative_residual, rel=1e-3)
+    assert recovery.solve(A, 0 * y, 3).fits
+    assert recovery.solve(A, y, 0).relative_residual == 1.0
+    assert recovery.solve(A, 0 * y, 0).relative_residual == 0.0
+
+
 def test_iht_with_a_step_that_is_too_long_says_that_it_diverged():
     result = recovery.solve(PROBLEM.A, PROBLEM.y, 4, solver="iht", step=50.0)
     assert result.status is Status.DIVERGED
