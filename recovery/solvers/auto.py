@@ -17,7 +17,7 @@ from recovery.solvers.l1 import L1
 
 __all__ = ["Auto"]
 
-CROWD = 0.8
+CROWD = 0.9
 """The homotopy is given up where more columns are in use than this share of the rows."""
 
 

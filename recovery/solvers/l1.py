@@ -40,7 +40,7 @@ class L1(Solver):
         (of x on raw columns: ridge then has the unit of |A|^2).
     crowd : float, default 1.0
         Give the path up where more columns are in use than this share of the rows: an s-sparse x that basis pursuit
-        recovers rarely takes more than 0.8 of them. For the homotopy only.
+        recovers rarely takes more than 0.9 of them. For the homotopy only.
 
     Notes
     -----
