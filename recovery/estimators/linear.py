@@ -135,7 +135,9 @@ class LinearSelector(SelectorMixin, RegressorMixin, BaseEstimator):
         check_choice(show, "show", ("coefficients", "errors"))
         path = self.path_
         if path is None:
-            raise ValueError("path_ is None: a model of one size has no path; expected an estimator that chose its size")
+            raise ValueError(
+                "path_ is None: a model of one size has no path; expected an estimator that chose its size"
+            )
         if ax is None:
             # without pyplot, which would keep the figure
             ax = need("matplotlib.figure", "plot_path").Figure(layout="constrained").add_subplot()
@@ -270,7 +272,9 @@ class _SparseLinear(LinearSelector):
             if self.solver != "auto":
                 solver_class(self.solver)
         elif not isinstance(self.solver, Solver):
-            raise TypeError(f"solver={self.solver!r} is of type {type(self.solver).__name__}; expected a name or a Solver")
+            raise TypeError(
+                f"solver={self.solver!r} is of type {type(self.solver).__name__}; expected a name or a Solver"
+            )
         check_choice(self.selection, "selection", ("cv", "ebic", "validation"))
         check_number(self.ebic_gamma, "ebic_gamma", minimum=0.0)
         if (validation_set is None) == (self.selection == "validation"):
@@ -489,5 +493,3 @@ class SparseRegressorCV(_SparseLinear):
         if isinstance(self.ridges, (str, Real)) or not len(self.ridges):
             raise ValueError(f"ridges={self.ridges!r}; expected a sequence of one or more numbers")
         return tuple(sorted({check_number(t, f"ridges[{i}]", minimum=0.0) for i, t in enumerate(self.ridges)}))
-
-

@@ -1,4 +1,4 @@
-"""Models of every size: supports by a solver and by the Lasso, shrunken on their supports, and the choice among them."""
+"""Models of every size: supports by a solver and by the Lasso, and the shrunken coefficients on them."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ BLENDS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Shares of the Lasso among which cross-validation chooses for the supports that the Lasso finds."""
 MOST = 100
 """Largest size that is tried by default."""
+STEPS = 8
+"""Steps of hard thresholding pursuit for one size of a path."""
 LASSO_ENTRIES = 20_000_000
 """The Lasso, which needs the matrix, is left out for designs of more entries that are not formed."""
 
@@ -123,7 +125,9 @@ def supports(problem: Prepared, sizes: Any, solver: Any) -> list[tuple[str, int,
     name = "htp" if auto else solver if isinstance(solver, str) else (type(solver).name or type(solver).__name__)
     found, x = [], None
     for size in sizes:
-        result = solve(problem.A, problem.b, int(size), "htp" if auto else solver, x0=x)
+        # beyond a few steps from a warm start HTP exchanges features whose difference is noise
+        limit = STEPS if auto else None
+        result = solve(problem.A, problem.b, int(size), "htp" if auto else solver, x0=x, max_iter=limit)
         x = result.x
         found.append((name, int(size), np.sort(result.support), None))
     if auto:
