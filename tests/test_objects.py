@@ -254,7 +254,7 @@ EXAMPLES = {**ON_DEVICE, **ON_CPU}
 LIVE = {"Problem", "Run", "Solver", "State", "Step", "Task", "Trained", "Trains", "View"}
 """What a solver or a method works with while it runs, and base classes, which have no objects."""
 ESTIMATORS = {"IMPRegressor", "SparseReLUClassifier", "SparseReLURegressor", "SparseRegressor", "SparseRegressorCV"}
-"""As all estimators of scikit-learn they are equal only to themselves; tests/recovery/test_estimators.py pickles them."""
+"""Estimators of scikit-learn are equal only to themselves; tests/recovery/test_estimators.py pickles them."""
 
 
 def by_joblib(value):

@@ -230,7 +230,12 @@ class _SparseLinear(LinearSelector):
         found = self._all(problem, sizes, ridges)
         keys = [(one.family, one.size) for one in found]
         if self.selection == "ebic":
-            each = [{key: ebic(problem, one, float(weights.sum()), self.ebic_gamma) for key, one in zip(keys, found)}]
+            each = [
+                {
+                    key: ebic(problem, one, float(weights.sum()), self.ebic_gamma)
+                    for key, one in zip(keys, found, strict=True)
+                }
+            ]
             shares = np.ones(1)
         elif self.selection == "validation":
             X_v, y_v = validation.check_X_y(*validation_set, accept_sparse="csr", dtype=np.float64, y_numeric=True)

@@ -76,7 +76,7 @@ class _ReLUNetwork(BaseEstimator):
         scale = np.where(scale > 1e-13 * np.sqrt((X * X).mean(axis=0)) * np.sqrt(len(X)), scale, np.inf)
         Z = (X - mean) / scale
         network, self.fit_ = self._search(Z, y, loss, m, k, s)
-        network = _cut(network, Z, s, classes)
+        network = _cut(_fewer_neurons(network, Z, m), Z, s, classes)
         if self.fit_intercept:
             network = _polish(network, Z, y, classes)
         W = network.W / scale[:, None]
@@ -137,6 +137,16 @@ def _seed(random_state: Any) -> Any:
     if isinstance(random_state, np.random.RandomState):
         return int(random_state.randint(2**31 - 1))
     return random_state
+
+
+def _fewer_neurons(network: _Weights, Z: np.ndarray, m: int) -> _Weights:
+    """Return the network with the m neurons that move the outputs most, by the standard deviations of their values."""
+    if network.W.shape[1] <= m:
+        return network
+    hidden = np.maximum(Z @ network.W + network.b, 0.0)
+    keep = np.sort(np.argsort(-hidden.std(axis=0) * np.sqrt((network.V**2).sum(axis=1)), kind="stable")[:m])
+    c = network.c + np.delete(hidden.mean(axis=0), keep) @ np.delete(network.V, keep, axis=0)
+    return _Weights(network.W[:, keep], network.b[keep], network.V[keep], c)
 
 
 def _cut(network: _Weights, Z: np.ndarray, s: int, classes: bool) -> _Weights:

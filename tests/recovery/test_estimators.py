@@ -1,4 +1,4 @@
-"""The estimators: scikit-learn's checks, what they return against plain versions, pipelines, frames, sparse matrices."""
+"""The estimators: scikit-learn's checks, answers against plain versions, pipelines, frames, sparse matrices."""
 
 import copy
 import pickle
@@ -86,7 +86,7 @@ def test_standardising_makes_units_of_the_features_irrelevant():
 def test_the_ridge_helps_where_noise_is_large():
     rng = np.random.default_rng(0)
     differences = []
-    for _ in range(12):
+    for _ in range(6):
         X = rng.standard_normal((60, 30))
         coef = np.where(np.arange(30) < 10, 1.0, 0.0)
         y = X @ coef + 4.0 * rng.standard_normal(60)
@@ -124,7 +124,7 @@ def test_ebic_and_a_validation_set_choose_too():
 @pytest.mark.parametrize("kind", [sp.csr_matrix, sp.csc_array, sp.coo_array])
 def test_sparse_matrices_give_what_arrays_give_and_are_not_formed(kind, monkeypatch):
     rng = np.random.default_rng(6)
-    X = np.where(rng.uniform(size=(60, 20)) < 0.3, rng.standard_normal((60, 20)), 0.0)
+    X = np.where(rng.uniform(size=(60, 200)) < 0.3, rng.standard_normal((60, 200)), 0.0)
     y = X[:, 3] - 2.0 * X[:, 9] + 1.0 + 0.1 * rng.standard_normal(60)
     model = recovery.SparseRegressor(4, "htp", ridge=0.1)
     dense = copy.deepcopy(model).fit(X, y)
@@ -133,7 +133,7 @@ def test_sparse_matrices_give_what_arrays_give_and_are_not_formed(kind, monkeypa
             whole = cls.toarray
 
             def few(self, *args, whole=whole, **options):
-                assert self.shape[1] < 20, "a sparse matrix was formed"
+                assert self.shape[1] < 100, "a sparse matrix was formed"
                 return whole(self, *args, **options)
 
             patch.setattr(cls, "toarray", few)
@@ -141,12 +141,8 @@ def test_sparse_matrices_give_what_arrays_give_and_are_not_formed(kind, monkeypa
         predictions = found.predict(kind(X))
     np.testing.assert_allclose(found.coef_, dense.coef_, rtol=1e-8, atol=1e-12)
     np.testing.assert_allclose(predictions, dense.predict(X), rtol=1e-8)
-    np.testing.assert_allclose(
-        recovery.SparseRegressor().fit(kind(X), y).coef_,
-        recovery.SparseRegressor().fit(X, y).coef_,
-        rtol=1e-6,
-        atol=1e-9,
-    )
+    chosen, dense = recovery.SparseRegressor().fit(kind(X), y), recovery.SparseRegressor().fit(X, y)
+    np.testing.assert_allclose(chosen.coef_, dense.coef_, rtol=1e-6, atol=1e-9)
 
 
 def test_the_centred_operator_is_the_matrix_it_stands_for():
