@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -306,3 +308,20 @@ def test_weights_that_are_no_weights():
     X, y, _ = planted_data()
     with pytest.raises(ValueError, match="sample_weight has negative elements"):
         recovery.SparseRegressor(2).fit(X, y, sample_weight=-np.ones(len(y)))
+
+
+def test_examples_of_the_page_run(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("pandas")
+    monkeypatch.chdir(tmp_path)  # one of them writes a file
+    page = Path(__file__).parents[2] / "docs" / "estimators.md"
+    table, digits = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    exec(table, {})
+    names, score = capsys.readouterr().out.rsplit(maxsplit=1)
+    assert "'bmi'" in names
+    assert 0.3 < float(score) < 0.45
+    assert (tmp_path / "path.png").stat().st_size > 1000
+    exec(digits, {})
+    weights, pixels, error = capsys.readouterr().out.split()
+    assert int(weights) <= 400
+    assert int(pixels) <= 64
+    assert float(error) < 0.1
