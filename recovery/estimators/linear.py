@@ -199,7 +199,7 @@ class _SparseLinear(LinearSelector):
         Parameters
         ----------
         X : array, data frame or scipy sparse matrix, shape (n, p)
-            Features; a sparse matrix is never formed.
+            Features. A sparse matrix is formed for the Lasso alone, and only up to 2e7 entries.
         y : array, shape (n,)
             Targets.
         sample_weight : array, shape (n,), optional
