@@ -11,6 +11,7 @@ from planted.base.doors import door
 if TYPE_CHECKING:
     from linear_lottery import closed_forms, comparators, guarantees, symbolic, symbolic_risks
     from linear_lottery._imp import imp, threshold_prune
+    from linear_lottery.estimator import IMPRegressor
     from linear_lottery.flow import gradient_flow
     from linear_lottery.flow_training import Flow, imp_method
     from linear_lottery.path import PruningPath
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Flow",
+    "IMPRegressor",
     "PruningPath",
     "closed_forms",
     "comparators",
@@ -33,6 +35,7 @@ __all__ = [
 
 _PLACES = {
     "linear_lottery._imp": "imp threshold_prune",
+    "linear_lottery.estimator": "IMPRegressor",
     "linear_lottery.flow": "gradient_flow",
     "linear_lottery.flow_training": "Flow imp_method",
     "linear_lottery.path": "PruningPath",

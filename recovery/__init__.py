@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     )
     from recovery.diagnosis.assess import diagnose
     from recovery.diagnosis.report import Diagnosis
+    from recovery.estimators.linear import SparseRegressor, SparseRegressorCV
+    from recovery.estimators.networks import SparseReLUClassifier, SparseReLURegressor
     from recovery.guarantees.engine.instance import Instance, NoiseLaw
     from recovery.mlp.losses import psnr
     from recovery.mlp.record import FitState, NetworkFit
@@ -49,6 +51,10 @@ __all__ = [
     "NoiseLaw",
     "Operator",
     "RecoveryResult",
+    "SparseReLUClassifier",
+    "SparseReLURegressor",
+    "SparseRegressor",
+    "SparseRegressorCV",
     "Status",
     "as_operator",
     "certificates",
@@ -77,6 +83,8 @@ __all__ = [
 _PLACES = {
     "recovery.diagnosis.assess": "diagnose",
     "recovery.diagnosis.report": "Diagnosis",
+    "recovery.estimators.linear": "SparseRegressor SparseRegressorCV",
+    "recovery.estimators.networks": "SparseReLUClassifier SparseReLURegressor",
     "recovery.guarantees.engine.instance": "Instance NoiseLaw",
     "recovery.mlp.losses": "psnr",
     "recovery.mlp.record": "FitState NetworkFit",

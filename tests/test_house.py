@@ -20,6 +20,7 @@ ORDER = (
     "recovery.conditions",
     "recovery.guarantees",
     "recovery.diagnosis",
+    "recovery.estimators",
     "recovery",
     "linear_lottery",
     "figures",

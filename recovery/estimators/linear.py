@@ -1,0 +1,500 @@
+"""``SparseRegressor`` and ``SparseRegressorCV``: sparse linear models as estimators of scikit-learn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any, Literal
+
+import numpy as np
+
+from planted.base.checks import check_choice, check_integer, check_number
+from planted.base.extras import need
+from recovery.estimators.inputs import Prepared, distinct_rows, prepare
+from recovery.estimators.paths import (
+    BLENDS,
+    MOST,
+    RIDGES,
+    Candidates,
+    SparsePath,
+    default_sizes,
+    ebic,
+    models,
+    supports,
+)
+from recovery.solvers.base import Solver
+from recovery.solvers.solve import SolverName, solve, solver_class
+
+__all__ = ["LinearSelector", "SparseRegressor", "SparseRegressorCV", "best_of", "splits_of"]
+
+_USER = "an estimator"
+BaseEstimator: Any = need("sklearn.base", _USER).BaseEstimator
+RegressorMixin: Any = need("sklearn.base", _USER).RegressorMixin
+SelectorMixin: Any = need("sklearn.feature_selection", _USER).SelectorMixin
+validation: Any = need("sklearn.utils.validation", _USER)
+check_cv: Any = need("sklearn.model_selection", _USER).check_cv
+
+Selection = Literal["cv", "ebic", "validation"]
+CLOSE = 1e-9
+"""Errors that differ by less, relative to the larger one, count as equal; of equal ones the smaller model is taken."""
+
+
+class LinearSelector(SelectorMixin, RegressorMixin, BaseEstimator):
+    """What the linear estimators share: predictions, the support as a selection of features, and the plot of the path.
+
+    Attributes
+    ----------
+    coef_ : array, shape (n_features_in_,)
+        Coefficients in units of the features as they came.
+    intercept_ : float
+        The intercept.
+    support_ : array of int64
+        The features with a coefficient, ascending.
+    path_ : SparsePath or None
+        The models of other sizes, where they were computed.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : array of str
+        Names of the features, where they came with a data frame.
+    """
+
+    _sparse_input = True
+
+    def _checked(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
+        """Return features, targets and weights as float64, and keep number and names of the features."""
+        X, y = validation.validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr" if self._sparse_input else False,
+            dtype=np.float64,
+            y_numeric=True,
+            ensure_min_samples=2,
+        )
+        y = y.astype(np.float64)
+        weights = validation._check_sample_weight(sample_weight, X, dtype=np.float64)
+        if (weights < 0.0).any() or not (weights > 0.0).any():
+            raise ValueError("sample_weight has negative elements or none above 0; expected weights of at least 0")
+        return X, y, weights
+
+    def _keep(self, problem: Prepared, support: Any, values: Any) -> None:
+        """Keep a model that was fitted to prepared data."""
+        x = np.zeros(len(problem.mean))
+        x[support] = values
+        self.coef_, intercept = problem.raw(x)
+        self.intercept_ = float(intercept)
+        self.support_ = np.flatnonzero(self.coef_)
+
+    def predict(self, X: Any) -> Any:
+        """Return the predictions.
+
+        Parameters
+        ----------
+        X : array, data frame or scipy sparse matrix, shape (n, n_features_in_)
+            Features.
+
+        Returns
+        -------
+        array, shape (n,)
+            X coef_ + intercept_.
+        """
+        validation.check_is_fitted(self)
+        accept = ["csr", "csc"] if self._sparse_input else False
+        X = validation.validate_data(self, X, accept_sparse=accept, dtype=np.float64, reset=False)
+        return X @ self.coef_ + self.intercept_
+
+    def _get_support_mask(self) -> Any:
+        """Return which features are kept by ``transform``."""
+        validation.check_is_fitted(self)
+        mask = np.zeros(self.n_features_in_, dtype=bool)
+        mask[self.support_] = True
+        return mask
+
+    def __sklearn_tags__(self) -> Any:
+        """Return scikit-learn's description of the estimator."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = self._sparse_input
+        return tags
+
+    def plot_path(self, ax: Any = None, *, show: Literal["coefficients", "errors"] = "coefficients") -> Any:
+        """Draw the models of all sizes.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; new axes by default.
+        show : {"coefficients", "errors"}, default "coefficients"
+            Coefficients against the size, or what the choice minimised, with standard errors over the folds.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The axes. A dashed line marks the size that was chosen.
+        """
+        validation.check_is_fitted(self)
+        check_choice(show, "show", ("coefficients", "errors"))
+        path = self.path_
+        if path is None:
+            raise ValueError(
+                "path_ is None: a model of one size has no path; expected an estimator that chose its size"
+            )
+        if ax is None:
+            # without pyplot, which would keep the figure
+            ax = need("matplotlib.figure", "plot_path").Figure(layout="constrained").add_subplot()
+        if show == "coefficients":
+            names = getattr(self, "feature_names_in_", None)
+            for j in np.flatnonzero(path.coefs.any(axis=1)):
+                label = None if names is None or j not in self.support_ else str(names[j])
+                ax.plot(path.sizes, path.coefs[j], marker=".", label=label)
+            if ax.get_legend_handles_labels()[1]:
+                ax.legend(fontsize="small")
+            ax.set_ylabel("coefficient")
+        else:
+            spread = np.where(np.isnan(path.spread), 0.0, path.spread)
+            ax.errorbar(path.sizes, path.errors, yerr=spread, marker=".")
+            ax.set_ylabel("what the choice minimised")
+        ax.axvline(path.size, color="0.6", linestyle="--")
+        ax.set_xlabel("features in the model")
+        return ax
+
+
+def best_of(errors: Any, floor: float = 0.0) -> int:
+    """Return the first of the smallest errors, up to rounding; all up to `floor` are as good as 0."""
+    least = float(np.min(errors))
+    return int(np.flatnonzero(errors <= max(least + CLOSE * abs(least), floor))[0])
+
+
+def splits_of(cv: Any, X: Any, y: Any, weights: Any) -> list[tuple[Any, Any]]:
+    """Return the (train, test) rows of cross-validation, without splits in which either has no weight.
+
+    An integer is cut to the number of rows, so that small data have leave-one-out.
+    """
+    if isinstance(cv, Integral) and not isinstance(cv, bool):
+        cv = min(check_integer(cv, "cv", minimum=2), len(y))
+    found = [(train, test) for train, test in check_cv(cv).split(X, y) if weights[train].any() and weights[test].any()]
+    if not found:
+        raise ValueError(f"cv={cv!r} gives no split with weight on both sides; expected a number of folds, or splits")
+    return found
+
+
+class _SparseLinear(LinearSelector):
+    """The fit of :class:`SparseRegressor` and :class:`SparseRegressorCV`, whose parameters differ."""
+
+    solver: Any
+    fit_intercept: bool
+    standardize: bool
+    cv: Any
+    selection: Selection
+    ebic_gamma: float
+
+    def _sizes(self, most: int) -> Any:
+        raise NotImplementedError
+
+    def _ridges(self) -> tuple[float, ...]:
+        raise NotImplementedError
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, validation_set: Any = None) -> Any:
+        """Choose the size and the shrinkage, and fit the model.
+
+        Parameters
+        ----------
+        X : array, data frame or scipy sparse matrix, shape (n, p)
+            Features. A sparse matrix is formed for the Lasso alone, and only up to 2e7 entries.
+        y : array, shape (n,)
+            Targets.
+        sample_weight : array, shape (n,), optional
+            Weights of the squared errors; a row of weight 2 counts as two rows.
+        validation_set : tuple (X, y), optional
+            With ``selection="validation"``: the data on which the errors are measured.
+
+        Returns
+        -------
+        self
+            The fitted estimator.
+        """
+        self._check_parameters(validation_set)
+        X, y, weights = self._checked(X, y, sample_weight)
+        problem = prepare(X, y, weights, self.fit_intercept, self.standardize)
+        rows = distinct_rows(X, weights)
+        # with fewer rows than features, models with more features than half of the rows are never worth their time
+        most = X.shape[1] if X.shape[1] < rows else rows // 2
+        sizes, ridges = self._sizes(most), self._ridges()
+        self.path_ = None
+        if len(sizes) == 1 and len(ridges) == 1:
+            (one,) = models(problem, self._one(problem, int(sizes[0])), ridges, (0.0,))
+            self._keep(problem, one.support, one.values[:, 0])
+            self.sparsity_, self.ridge_, self.family_ = one.size, ridges[0], one.family
+            return self
+        if self.selection == "ebic":
+            ridges = ridges if len(ridges) == 1 else (0.0,)
+        found = self._all(problem, sizes, ridges)
+        keys = [(one.family, one.size) for one in found]
+        if self.selection == "ebic":
+            each = [
+                {
+                    key: ebic(problem, one, float(weights.sum()), self.ebic_gamma)
+                    for key, one in zip(keys, found, strict=True)
+                }
+            ]
+            shares = np.ones(1)
+        elif self.selection == "validation":
+            X_v, y_v = validation.check_X_y(*validation_set, accept_sparse="csr", dtype=np.float64, y_numeric=True)
+            if X_v.shape[1] != X.shape[1]:
+                raise ValueError(
+                    f"validation_set has {X_v.shape[1]} features and X has {X.shape[1]}; expected equally many"
+                )
+            each, shares = [_errors(problem, found, X_v, y_v, np.ones(len(y_v)))], np.ones(1)
+        else:
+            each, totals = [], []
+            for train, test in splits_of(self.cv, X, y, weights):
+                part = prepare(X[train], y[train], weights[train], self.fit_intercept, self.standardize)
+                inner = self._all(part, sizes, ridges)
+                each.append(_errors(part, inner, X[test], y[test], weights[test]))
+                totals.append(weights[test].sum())
+            shares = np.array(totals) / np.sum(totals)
+        self._choose(problem, found, keys, each, shares)
+        return self
+
+    def _one(self, problem: Prepared, size: int) -> list[tuple[str, int, Any, None]]:
+        """Return the support of one size, by the solver that was asked for."""
+        # "auto" is the default of solve
+        chosen = () if self.solver == "auto" else (self.solver,)
+        result = solve(problem.A, problem.b, size, *chosen)
+        name = self.solver if isinstance(self.solver, str) else type(self.solver).__name__
+        return [(name, size, np.sort(result.support), None)]
+
+    def _all(self, problem: Prepared, sizes: Any, ridges: Any) -> list[Candidates]:
+        """Return the models of all sizes, or of the one that is asked for."""
+        found = self._one(problem, int(sizes[0])) if len(sizes) == 1 else supports(problem, sizes, self.solver)
+        return models(problem, found, ridges, BLENDS if len(ridges) > 1 else (0.0,))
+
+    def _check_parameters(self, validation_set: Any) -> None:
+        for name in ("fit_intercept", "standardize"):
+            value = getattr(self, name)
+            if not isinstance(value, (bool, np.bool_)):
+                raise TypeError(f"{name}={value!r} is of type {type(value).__name__}; expected a bool")
+        if isinstance(self.solver, str):
+            if self.solver != "auto":
+                solver_class(self.solver)
+        elif not isinstance(self.solver, Solver):
+            raise TypeError(
+                f"solver={self.solver!r} is of type {type(self.solver).__name__}; expected a name or a Solver"
+            )
+        check_choice(self.selection, "selection", ("cv", "ebic", "validation"))
+        check_number(self.ebic_gamma, "ebic_gamma", minimum=0.0)
+        if (validation_set is None) == (self.selection == "validation"):
+            raise ValueError(
+                f"selection={self.selection!r} and validation_set is {'None' if validation_set is None else 'given'}; "
+                "expected a pair (X, y) with selection='validation', and None otherwise"
+            )
+
+    def _choose(self, problem: Prepared, found: Any, keys: Any, each: Any, shares: Any) -> None:
+        """Keep the model of smallest error, and the best of every size as the path."""
+        common = [i for i, key in enumerate(keys) if all(key in errors for errors in each)]
+        means = {i: sum(share * errors[keys[i]] for share, errors in zip(shares, each, strict=True)) for i in common}
+        sizes = sorted({found[i].size for i in common})
+        # in units of the squared targets, errors so small are rounding
+        floor = 0.0 if self.selection == "ebic" else CLOSE**2 * (float(problem.b @ problem.b) + problem.rest)
+        best = []
+        for size in sizes:
+            options = [(i, j) for i in common if found[i].size == size for j in range(len(found[i].amounts))]
+            best.append(options[best_of(np.array([means[i][j] for i, j in options]), floor)])
+        errors = np.array([means[i][j] for i, j in best])
+        folds = len(each)
+        spread = np.full(len(best), np.nan)
+        if folds > 1:
+            parts = np.array([[one[keys[i]][j] for i, j in best] for one in each])
+            spread = parts.std(axis=0, ddof=1) / np.sqrt(folds)
+        x = np.zeros((len(problem.mean), len(best)))
+        for column, (i, j) in enumerate(best):
+            x[found[i].support, column] = found[i].values[:, j]
+        coefs, intercepts = problem.raw(x)
+        chosen = best_of(errors, floor)
+        self.path_ = SparsePath(
+            np.array(sizes),
+            coefs,
+            np.asarray(intercepts),
+            errors,
+            spread,
+            chosen,
+            tuple(found[i].family for i, _ in best),
+            tuple(found[i].amounts[j] for i, j in best),
+        )
+        i, j = best[chosen]
+        self._keep(problem, found[i].support, found[i].values[:, j])
+        self.sparsity_, self.family_ = found[i].size, found[i].family
+        self.ridge_ = found[i].amounts[j]
+
+
+def _errors(problem: Prepared, found: list[Candidates], X: Any, y: Any, weights: Any) -> dict[tuple[str, int], Any]:
+    """Return the weighted mean squared errors of models on other data, one for each amount of shrinkage."""
+    weights = weights / weights.sum()
+    X = X.tocsc() if hasattr(X, "tocsc") else X
+    answer = {}
+    for one in found:
+        S = one.support
+        coef = one.values / problem.scale[S, None]
+        fitted = X[:, S] @ coef + (problem.offset - problem.mean[S] @ coef)
+        answer[one.family, one.size] = weights @ (y[:, None] - fitted) ** 2
+    return answer
+
+
+class SparseRegressor(_SparseLinear):
+    """Linear regression with few features: the support, the shrinkage on it, and by default its size, from the data.
+
+    Parameters
+    ----------
+    sparsity : "cv" or int, default "cv"
+        How many coefficients may differ from 0. "cv" chooses the size from about 30 between 0 and 100 (or all features,
+        or half the number of different rows, where there are fewer of them), by `selection`.
+    solver : str or Solver, default "auto"
+        A name from :func:`recovery.list_solvers`, or a solver with its options. Along a path "auto" takes two families
+        of supports, those of hard thresholding pursuit (each size starts from the one before) and those of the Lasso;
+        for one size it is ``recovery.solve``'s own.
+    ridge : "cv" or float, default "cv"
+        Penalty on the squared coefficients of the support, in units of the squared norm of a standardised feature:
+        1 halves the coefficient of a single feature, 0 is least squares. "cv" chooses it together with the size. On
+        supports of the Lasso "cv" chooses a blend of the Lasso's coefficients and least squares (the relaxed Lasso)
+        instead.
+    fit_intercept : bool, default True
+        Centre both sides; the intercept is not counted, nor shrunk.
+    standardize : bool, default True
+        Divide the features by their standard deviations during the fit. ``coef_`` is in the caller's units.
+    cv : int, splitter or iterable of splits, default 5
+        Cross-validation, as in scikit-learn.
+    selection : {"cv", "ebic", "validation"}, default "cv"
+        What chooses: cross-validation, the extended Bayesian information criterion (with ridge 0, unless it is a
+        number), or the data passed to ``fit`` as ``validation_set``.
+    ebic_gamma : float, default 0.5
+        Weight of the number of supports in the EBIC.
+
+    Attributes
+    ----------
+    coef_, intercept_, support_, n_features_in_, feature_names_in_
+        The model; see :class:`sklearn.linear_model.Lasso`, and ``support_`` for the features that are used.
+    sparsity_ : int
+        The size that was chosen.
+    ridge_ : float
+        The ridge, or on a support of the Lasso the share of its coefficients.
+    family_ : str
+        Where the support is from: the name of a solver, or "lasso".
+    path_ : SparsePath or None
+        One model for every size; None where nothing was chosen.
+
+    Notes
+    -----
+    Minimises sum_i w_i (y_i - a - x_i . c)^2 / sum_i w_i + t sum_j (s_j c_j)^2 over the c on the support found, with
+    s_j the standard deviation of feature j. For dense data with more rows than features the solvers see the triangle
+    of a QR decomposition in place of the rows. Errors of the folds are weighted by the weights of their rows. Equal
+    errors go to the smaller model.
+
+    ``transform`` keeps the features of the support, so that the estimator may select features in a pipeline.
+
+    Examples
+    --------
+    >>> import numpy as np, recovery
+    >>> X = np.random.default_rng(0).standard_normal((100, 20))
+    >>> model = recovery.SparseRegressor().fit(X, 1.0 + X[:, 3] - 2.0 * X[:, 8])
+    >>> model.support_.tolist(), round(model.intercept_, 9)
+    ([3, 8], 1.0)
+    """
+
+    def __init__(
+        self,
+        sparsity: int | Literal["cv"] = "cv",
+        solver: SolverName | Solver | Literal["auto"] = "auto",
+        *,
+        ridge: float | Literal["cv"] = "cv",
+        fit_intercept: bool = True,
+        standardize: bool = True,
+        cv: Any = 5,
+        selection: Selection = "cv",
+        ebic_gamma: float = 0.5,
+    ) -> None:
+        self.sparsity = sparsity
+        self.solver = solver
+        self.ridge = ridge
+        self.fit_intercept = fit_intercept
+        self.standardize = standardize
+        self.cv = cv
+        self.selection = selection
+        self.ebic_gamma = ebic_gamma
+
+    def _sizes(self, most: int) -> Any:
+        if isinstance(self.sparsity, str):
+            check_choice(self.sparsity, "sparsity", ("cv",))
+            return default_sizes(min(MOST, most))
+        size = check_integer(self.sparsity, "sparsity", minimum=0, maximum=self.n_features_in_)
+        return np.array([size])
+
+    def _ridges(self) -> tuple[float, ...]:
+        if isinstance(self.ridge, str):
+            check_choice(self.ridge, "ridge", ("cv",))
+            return RIDGES
+        return (check_number(self.ridge, "ridge", minimum=0.0),)
+
+
+class SparseRegressorCV(_SparseLinear):
+    """:class:`SparseRegressor` with grids of sizes and ridges of one's own.
+
+    Parameters
+    ----------
+    sizes : sequence of int, optional
+        Sizes to choose from; by default those of :class:`SparseRegressor`.
+    ridges : sequence of float, optional
+        Ridges to choose from; by default 0, .01, .03, .1, .3, 1 and 3.
+    solver, fit_intercept, standardize, cv, selection, ebic_gamma
+        As in :class:`SparseRegressor`.
+
+    Attributes
+    ----------
+    coef_, intercept_, support_, sparsity_, ridge_, family_, path_, n_features_in_, feature_names_in_
+        As in :class:`SparseRegressor`.
+
+    Examples
+    --------
+    >>> import numpy as np, recovery
+    >>> X = np.random.default_rng(0).standard_normal((100, 20))
+    >>> model = recovery.SparseRegressorCV(sizes=[1, 2, 5], ridges=[0.0]).fit(X, X[:, 3] - 2.0 * X[:, 8])
+    >>> model.sparsity_
+    2
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int] | None = None,
+        ridges: Sequence[float] | None = None,
+        *,
+        solver: SolverName | Solver | Literal["auto"] = "auto",
+        fit_intercept: bool = True,
+        standardize: bool = True,
+        cv: Any = 5,
+        selection: Selection = "cv",
+        ebic_gamma: float = 0.5,
+    ) -> None:
+        self.sizes = sizes
+        self.ridges = ridges
+        self.solver = solver
+        self.fit_intercept = fit_intercept
+        self.standardize = standardize
+        self.cv = cv
+        self.selection = selection
+        self.ebic_gamma = ebic_gamma
+
+    def _sizes(self, most: int) -> Any:
+        if self.sizes is None:
+            return default_sizes(min(MOST, most))
+        if isinstance(self.sizes, (str, Real)) or not len(self.sizes):
+            raise ValueError(f"sizes={self.sizes!r}; expected a sequence of one or more integers")
+        sizes = {
+            check_integer(size, f"sizes[{i}]", minimum=0, maximum=self.n_features_in_)
+            for i, size in enumerate(self.sizes)
+        }
+        return np.array(sorted(sizes))
+
+    def _ridges(self) -> tuple[float, ...]:
+        if self.ridges is None:
+            return RIDGES
+        if isinstance(self.ridges, (str, Real)) or not len(self.ridges):
+            raise ValueError(f"ridges={self.ridges!r}; expected a sequence of one or more numbers")
+        return tuple(sorted({check_number(t, f"ridges[{i}]", minimum=0.0) for i, t in enumerate(self.ridges)}))

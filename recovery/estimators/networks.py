@@ -1,0 +1,457 @@
+"""``SparseReLURegressor`` and ``SparseReLUClassifier``: sparse ReLU networks as estimators of scikit-learn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from planted.base import arrays
+from planted.base.checks import check_integer
+from planted.base.extras import need
+from recovery.mlp.losses import softmax
+from recovery.mlp.record import FitMethod, Loss
+from recovery.networks.fitting import fit_network
+from recovery.networks.methods import Method
+
+__all__ = ["SparseReLUClassifier", "SparseReLURegressor"]
+
+_USER = "an estimator"
+BaseEstimator: Any = need("sklearn.base", _USER).BaseEstimator
+ClassifierMixin: Any = need("sklearn.base", _USER).ClassifierMixin
+RegressorMixin: Any = need("sklearn.base", _USER).RegressorMixin
+LabelEncoder: Any = need("sklearn.preprocessing", _USER).LabelEncoder
+check_classification_targets: Any = need("sklearn.utils.multiclass", _USER).check_classification_targets
+validation: Any = need("sklearn.utils.validation", _USER)
+
+POLISH_STEPS = 200
+"""Steps of the quasi-Newton method on the weights that are left, biases among them."""
+
+
+@dataclass
+class _Weights:
+    """relu(X W + b) V + c, with V of shape (m, k)."""
+
+    W: np.ndarray
+    b: np.ndarray
+    V: np.ndarray
+    c: np.ndarray
+
+    def __call__(self, X: np.ndarray) -> np.ndarray:
+        return np.maximum(X @ self.W + self.b, 0.0) @ self.V + self.c
+
+
+class _ReLUNetwork(BaseEstimator):
+    """The fit of both estimators."""
+
+    n_neurons: int
+    sparsity: int | None
+    method: Method | FitMethod
+    fit_intercept: bool
+    standardize: bool
+    max_iter: int
+    restarts: int
+    random_state: Any
+
+    def _fit(self, X: np.ndarray, y: np.ndarray, loss: Loss) -> None:
+        """Fit the network to float64 features and targets (n,), and keep it in units of the features."""
+        m = check_integer(self.n_neurons, "n_neurons", minimum=1)
+        for name in ("fit_intercept", "standardize"):
+            value = getattr(self, name)
+            if not isinstance(value, (bool, np.bool_)):
+                raise TypeError(f"{name}={value!r} is of type {type(value).__name__}; expected a bool")
+        check_integer(self.max_iter, "max_iter", minimum=1)
+        check_integer(self.restarts, "restarts", minimum=0)
+        d = X.shape[1]
+        classes = loss == "cross_entropy"
+        k = int(y.max()) + 1 if classes else 1
+        capacity = m * (d + k) if classes else m * d
+        s = capacity if self.sparsity is None else check_integer(self.sparsity, "sparsity", minimum=0, maximum=capacity)
+        if s == 0 and not self.fit_intercept:
+            raise ValueError("sparsity=0 without an intercept is no model; expected at least 1, or fit_intercept=True")
+        mean = X.mean(axis=0) if self.standardize and self.fit_intercept else np.zeros(d)
+        scale = np.sqrt(((X - mean) ** 2).mean(axis=0)) if self.standardize else np.ones(d)
+        # a constant feature: what is left after centring is rounding
+        scale = np.where(scale > 1e-13 * np.sqrt((X * X).mean(axis=0)) * np.sqrt(len(X)), scale, np.inf)
+        Z = (X - mean) / scale
+        network, self.fit_ = self._search(Z, y, loss, m, k, s)
+        network = _cut(_fewer_neurons(network, Z, m), Z, s, classes)
+        if self.fit_intercept:
+            network = _polish(network, Z, y, classes)
+        W = network.W / scale[:, None]
+        self.coefs_ = (W, network.V)
+        self.intercepts_ = (network.b - mean @ W, network.c)
+        self.sparsity_ = int((W != 0.0).sum()) + (int((network.V != 0.0).sum()) if classes else 0)
+        self.n_iter_ = max(1, self.fit_.n_iter if self.fit_ is not None else 1)
+
+    def _search(self, Z: np.ndarray, y: np.ndarray, loss: Loss, m: int, k: int, s: int) -> tuple[_Weights, Any]:
+        """Return the network of ``fit_network``, its constant part told apart, and what it returned."""
+        n, d = Z.shape
+        classes = loss == "cross_entropy"
+        start = _constant(y, k, classes) if self.fit_intercept else np.zeros(k)
+        nothing = _Weights(np.zeros((d, m)), np.zeros(m), np.zeros((m, k)), start)
+        if s == 0 or not Z.any() or (not classes and not (y - start).any()):
+            return nothing, None
+        rng = arrays.generator(_seed(self.random_state))
+        inputs, budget, width = Z, s, m
+        if self.fit_intercept:
+            inputs = np.column_stack([Z, np.ones(n)])
+            # a bias for each neuron; one output has one more neuron, whose only weight is the bias: the constant
+            width = m if classes else m + 1
+            budget = s + width
+        # one output is fused: its hidden weights carry its unit
+        unit = 1.0 if classes else float(np.sqrt((y * y).mean())) or 1.0
+        fit = fit_network(
+            inputs,
+            y if classes else y / unit,
+            n_neurons=width,
+            sparsity=budget,
+            method=self.method,
+            loss=loss,
+            max_iter=self.max_iter,
+            restarts=self.restarts,
+            rng=rng,
+        )
+        layers = [np.asarray(layer, dtype=np.float64) for layer in fit.network.layers]
+        W, V = layers[0] * unit, layers[1].reshape(layers[1].shape[0], k)
+        b, c = np.zeros(W.shape[1]), np.zeros(k)
+        if self.fit_intercept:
+            W, b = W[:d], W[d]
+            still = ~W.any(axis=0)
+            c = np.maximum(b[still], 0.0) @ V[still]
+            W, b, V = W[:, ~still], b[~still], V[~still]
+        return _Weights(W, b, V, c), fit
+
+
+def _constant(y: np.ndarray, k: int, classes: bool) -> np.ndarray:
+    """Return the best constant outputs: the mean, or the logarithms of the shares of the classes."""
+    if not classes:
+        return np.array([y.mean()])
+    shares = np.log(np.bincount(y, minlength=k) / len(y))
+    return shares - shares.mean()
+
+
+def _seed(random_state: Any) -> Any:
+    """Return what seeds a generator for any of scikit-learn's random states."""
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31 - 1))
+    return random_state
+
+
+def _fewer_neurons(network: _Weights, Z: np.ndarray, m: int) -> _Weights:
+    """Return the network with the m neurons that move the outputs most, by the standard deviations of their values."""
+    if network.W.shape[1] <= m:
+        return network
+    hidden = np.maximum(Z @ network.W + network.b, 0.0)
+    keep = np.sort(np.argsort(-hidden.std(axis=0) * np.sqrt((network.V**2).sum(axis=1)), kind="stable")[:m])
+    c = network.c + np.delete(hidden.mean(axis=0), keep) @ np.delete(network.V, keep, axis=0)
+    return _Weights(network.W[:, keep], network.b[keep], network.V[keep], c)
+
+
+def _cut(network: _Weights, Z: np.ndarray, s: int, classes: bool) -> _Weights:
+    """Return the network with the s weights that move the outputs most, biases not counted, and at most its neurons.
+
+    A weight w_ij moves the outputs by about |w_ij| |z_i| |v_j|, an output weight by |v_jk| |relu_j|, in root mean
+    squares.
+    """
+    size = np.sqrt((Z * Z).mean(axis=0))
+    shares = [np.abs(network.W) * size[:, None] * np.sqrt((network.V**2).sum(axis=1))]
+    if classes:
+        hidden = np.maximum(Z @ network.W + network.b, 0.0)
+        shares.append(np.abs(network.V) * np.sqrt((hidden * hidden).mean(axis=0))[:, None])
+    flat = np.concatenate([share.ravel() for share in shares])
+    weights = np.concatenate([network.W.ravel(), *([network.V.ravel()] if classes else [])])
+    if int((weights != 0.0).sum()) <= s:
+        return network
+    flat = np.where(weights != 0.0, flat, -1.0)
+    keep = np.zeros(len(flat), dtype=bool)
+    keep[np.argsort(-flat, kind="stable")[:s]] = True
+    W = np.where(keep[: network.W.size].reshape(network.W.shape), network.W, 0.0)
+    V = np.where(keep[network.W.size :].reshape(network.V.shape), network.V, 0.0) if classes else network.V
+    # a neuron that has lost its inputs is a constant, which belongs to the output bias
+    still = ~W.any(axis=0)
+    c = network.c + np.maximum(network.b[still], 0.0) @ V[still]
+    V = np.where(still[:, None], 0.0, V)
+    return _Weights(W, np.where(still, 0.0, network.b), V, c)
+
+
+def _loss(outputs: np.ndarray, y: np.ndarray, classes: bool) -> tuple[float, np.ndarray]:
+    """Return the mean loss and its derivative by the outputs."""
+    n = len(y)
+    if not classes:
+        residual = outputs[:, 0] - y
+        return 0.5 * float(residual @ residual) / n, residual[:, None] / n
+    top = outputs.max(axis=1, keepdims=True)
+    logs = outputs - top - np.log(np.exp(outputs - top).sum(axis=1, keepdims=True))
+    gradient = np.exp(logs)
+    gradient[np.arange(n), y] -= 1.0
+    return -float(logs[np.arange(n), y].mean()), gradient / n
+
+
+def _polish(network: _Weights, Z: np.ndarray, y: np.ndarray, classes: bool) -> _Weights:
+    """Return the network with weights, where they are not 0, and all biases moved to where the loss is smaller."""
+    from scipy.optimize import minimize
+
+    live = network.W.any(axis=0)
+    w_mask, v_mask = network.W != 0.0, (network.V != 0.0) & live[:, None]
+    unit = 1.0 if classes else float(np.sqrt(((y - y.mean()) ** 2).mean())) or 1.0
+    target = y if classes else y / unit
+    # one output: its weights are +-1 and stay
+    parts = (int(w_mask.sum()), int(live.sum()), int(v_mask.sum()) if classes else 0)
+    ends = np.cumsum(parts)
+
+    def unpack(theta: np.ndarray) -> _Weights:
+        W, b, V = np.zeros_like(network.W), np.zeros_like(network.b), network.V
+        W[w_mask], b[live] = theta[: ends[0]], theta[ends[0] : ends[1]]
+        if classes:
+            V = np.zeros_like(network.V)
+            V[v_mask] = theta[ends[1] : ends[2]]
+        return _Weights(W, b, V, theta[ends[2] :])
+
+    def value(theta: np.ndarray) -> tuple[float, np.ndarray]:
+        now = unpack(theta)
+        before = Z @ now.W + now.b
+        hidden = np.maximum(before, 0.0)
+        loss, outer = _loss(hidden @ now.V + now.c, target, classes)
+        inner = (outer @ now.V.T) * (before > 0.0)
+        gradient = [(Z.T @ inner)[w_mask], inner.sum(axis=0)[live]]
+        if classes:
+            gradient.append((hidden.T @ outer)[v_mask])
+        return loss, np.concatenate([*gradient, outer.sum(axis=0)])
+
+    scaled = network if classes else _Weights(network.W / unit, network.b / unit, network.V, network.c / unit)
+    theta = np.concatenate([scaled.W[w_mask], scaled.b[live], *([scaled.V[v_mask]] if classes else []), scaled.c])
+    first = value(theta)[0]
+    if not classes and first <= 1e-20:  # exact already; a step could only lose digits
+        return network
+    found = minimize(value, theta, jac=True, method="L-BFGS-B", options={"maxiter": POLISH_STEPS})
+    if not found.fun < first:
+        return network
+    best = unpack(found.x)
+    return best if classes else _Weights(best.W * unit, best.b * unit, best.V, best.c * unit)
+
+
+class SparseReLURegressor(RegressorMixin, _ReLUNetwork):
+    """Regression by a ReLU network with few neurons and few weights, y = sum_j +-relu(x . w_j + b_j) + c.
+
+    Parameters
+    ----------
+    n_neurons : int, default 5
+        Largest number of hidden neurons.
+    sparsity : int, optional
+        Largest number of weights of the hidden layer that are not 0. All of them by default. Biases are not counted.
+    method : str or FitMethod, default "auto"
+        As in :func:`recovery.fit_network`.
+    fit_intercept : bool, default True
+        A bias for every neuron and for the output.
+    standardize : bool, default True
+        Centre the features (with an intercept) and divide them by their standard deviations during the fit. The network
+        that is kept takes the features as they came.
+    max_iter, restarts : int
+        As in :func:`recovery.fit_network`.
+    random_state : int, RandomState or None, default 0
+        Source of the random numbers.
+
+    Attributes
+    ----------
+    coefs_ : tuple of array, shapes (n_features_in_, m) and (m, 1)
+        Hidden weights, and output weights of +-1 (0 for neurons that are not used).
+    intercepts_ : tuple of array, shapes (m,) and (1,)
+        Biases of the neurons and of the output.
+    support_ : array of int64
+        The features that any neuron uses.
+    sparsity_ : int
+        Number of weights that are not 0.
+    fit_ : recovery.NetworkFit or None
+        What ``fit_network`` returned, in standardised features with the constant as the last one.
+    n_features_in_, feature_names_in_, n_iter_
+        As everywhere in scikit-learn.
+
+    Notes
+    -----
+    How the biases come in: the standardised features get a constant column, and ``fit_network`` is asked for
+    ``n_neurons + 1`` neurons and ``sparsity + n_neurons + 1`` weights: one bias a neuron, and a neuron that is a
+    constant. Neurons without other weights than their bias are added up to the output bias. If more than `sparsity`
+    other weights, or more than `n_neurons` neurons, are left, those that move the outputs least go, and weights and
+    biases are fitted again on their support, by a quasi-Newton method. A network that fits exactly is left as it is, so
+    that planted networks are found to the last digits.
+
+    Sparse matrices are not taken, since gates act on rows in full.
+
+    Examples
+    --------
+    >>> import numpy as np, recovery
+    >>> X = np.random.default_rng(0).standard_normal((400, 6))
+    >>> y = np.maximum(X[:, 0] - X[:, 2] + 0.5, 0.0) - np.maximum(X[:, 1], 0.0) + 2.0
+    >>> model = recovery.SparseReLURegressor(n_neurons=2, sparsity=3).fit(X, y)
+    >>> model.support_.tolist(), round(model.score(X, y), 6)
+    ([0, 1, 2], 1.0)
+    """
+
+    def __init__(
+        self,
+        n_neurons: int = 5,
+        sparsity: int | None = None,
+        method: Method | FitMethod = "auto",
+        *,
+        fit_intercept: bool = True,
+        standardize: bool = True,
+        max_iter: int = 100,
+        restarts: int = 3,
+        random_state: Any = 0,
+    ) -> None:
+        self.n_neurons = n_neurons
+        self.sparsity = sparsity
+        self.method = method
+        self.fit_intercept = fit_intercept
+        self.standardize = standardize
+        self.max_iter = max_iter
+        self.restarts = restarts
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any) -> SparseReLURegressor:
+        """Fit the network.
+
+        Parameters
+        ----------
+        X : array or data frame, shape (n, d)
+            Features.
+        y : array, shape (n,)
+            Targets.
+
+        Returns
+        -------
+        self
+            The fitted estimator.
+        """
+        X, y = validation.validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
+        self._fit(X, y.astype(np.float64), "squared")
+        self.support_ = np.flatnonzero(self.coefs_[0].any(axis=1))
+        return self
+
+    def predict(self, X: Any) -> Any:
+        """Return the outputs of the network, shape (n,)."""
+        validation.check_is_fitted(self)
+        X = validation.validate_data(self, X, dtype=np.float64, reset=False)
+        return _Weights(self.coefs_[0], self.intercepts_[0], self.coefs_[1], self.intercepts_[1])(X)[:, 0]
+
+
+class SparseReLUClassifier(ClassifierMixin, _ReLUNetwork):
+    """Classification by a ReLU network with few neurons and few weights, softmax(relu(X W + b) V + c).
+
+    Parameters
+    ----------
+    n_neurons : int, default 10
+        Largest number of hidden neurons.
+    sparsity : int, optional
+        Largest number of weights of both layers that are not 0. All of them by default. Biases are not counted.
+    method : str or FitMethod, default "auto"
+        As in :func:`recovery.fit_network`.
+    fit_intercept : bool, default True
+        A bias for every neuron and for every class.
+    standardize : bool, default True
+        Centre the features (with an intercept) and divide them by their standard deviations during the fit. The network
+        that is kept takes the features as they came.
+    max_iter, restarts : int
+        As in :func:`recovery.fit_network`.
+    random_state : int, RandomState or None, default 0
+        Source of the random numbers.
+
+    Attributes
+    ----------
+    classes_ : array, shape (k,)
+        The classes, ascending.
+    coefs_, intercepts_ : tuple of array
+        W (n_features_in_, m) and V (m, k); b (m,) and c (k,).
+    support_ : array of int64
+        The features that any neuron uses.
+    sparsity_ : int
+        Number of weights that are not 0.
+    fit_ : recovery.NetworkFit or None
+        What ``fit_network`` returned, in standardised features with the constant as the last one.
+    n_features_in_, feature_names_in_, n_iter_
+        As everywhere in scikit-learn.
+
+    Notes
+    -----
+    How the biases come in: the standardised features get a constant column, and ``fit_network`` is asked for
+    ``sparsity + n_neurons`` weights, one bias a neuron. If more than `sparsity` other weights are left, those that move
+    the outputs least go. Then weights, biases of the neurons and biases of the classes are fitted on their support, by
+    a quasi-Newton method.
+
+    Sparse matrices are not taken, since gates act on rows in full.
+
+    Examples
+    --------
+    >>> import numpy as np, recovery
+    >>> X = np.random.default_rng(0).standard_normal((300, 4))
+    >>> model = recovery.SparseReLUClassifier(n_neurons=4, sparsity=16).fit(X, np.abs(X[:, 1]) > 0.7)
+    >>> bool(model.score(X, np.abs(X[:, 1]) > 0.7) > 0.95)
+    True
+    """
+
+    def __init__(
+        self,
+        n_neurons: int = 10,
+        sparsity: int | None = None,
+        method: Method | FitMethod = "auto",
+        *,
+        fit_intercept: bool = True,
+        standardize: bool = True,
+        max_iter: int = 100,
+        restarts: int = 3,
+        random_state: Any = 0,
+    ) -> None:
+        self.n_neurons = n_neurons
+        self.sparsity = sparsity
+        self.method = method
+        self.fit_intercept = fit_intercept
+        self.standardize = standardize
+        self.max_iter = max_iter
+        self.restarts = restarts
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any) -> SparseReLUClassifier:
+        """Fit the network.
+
+        Parameters
+        ----------
+        X : array or data frame, shape (n, d)
+            Features.
+        y : array, shape (n,)
+            Classes, of any type that can be sorted.
+
+        Returns
+        -------
+        self
+            The fitted estimator.
+        """
+        X, y = validation.validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
+        check_classification_targets(y)
+        encoder = LabelEncoder().fit(y)
+        self.classes_ = encoder.classes_
+        if len(self.classes_) < 2:
+            raise ValueError("y holds one class; expected at least two classes")
+        self._fit(X, encoder.transform(y), "cross_entropy")
+        self.support_ = np.flatnonzero(self.coefs_[0].any(axis=1))
+        return self
+
+    def _outputs(self, X: Any) -> Any:
+        validation.check_is_fitted(self)
+        X = validation.validate_data(self, X, dtype=np.float64, reset=False)
+        return _Weights(self.coefs_[0], self.intercepts_[0], self.coefs_[1], self.intercepts_[1])(X)
+
+    def decision_function(self, X: Any) -> Any:
+        """Return the outputs of the network, shape (n, k); for two classes their difference, shape (n,)."""
+        outputs = self._outputs(X)
+        return outputs[:, 1] - outputs[:, 0] if outputs.shape[1] == 2 else outputs
+
+    def predict_proba(self, X: Any) -> Any:
+        """Return the probabilities of the classes, shape (n, k)."""
+        return softmax(self._outputs(X))
+
+    def predict(self, X: Any) -> Any:
+        """Return the most likely classes, shape (n,)."""
+        best = self._outputs(X).argmax(axis=1)
+        return self.classes_[best]

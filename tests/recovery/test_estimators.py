@@ -1,0 +1,327 @@
+"""The estimators: scikit-learn's checks, answers against plain versions, pipelines, frames, sparse matrices."""
+
+import copy
+import pickle
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.base import clone
+from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import check_estimator
+
+import linear_lottery
+import recovery
+from recovery.estimators.inputs import CentredOperator, distinct_rows, prepare
+from recovery.estimators.networks import _loss
+
+pytestmark = pytest.mark.numeric
+SELECTORS = (recovery.SparseRegressor, recovery.SparseRegressorCV, linear_lottery.IMPRegressor)
+ALL = (*SELECTORS, recovery.SparseReLURegressor, recovery.SparseReLUClassifier)
+SKIPS = {"check_array_api_input": "needs array-api-strict, and concerns only estimators that support array API"}
+"""Checks that scikit-learn skips, with the reason; no check may fail."""
+
+
+def planted_data(n=80, p=12, noise=0.0, seed=0):
+    rng = np.random.default_rng(seed)
+    X = 10.0 ** rng.uniform(-1, 1, p) * rng.standard_normal((n, p)) + rng.standard_normal(p)
+    coef = np.zeros(p)
+    coef[[1, 4, 7]] = [2.0, -1.0, 3.0]
+    coef /= X.std(axis=0)
+    return X, X @ coef + 5.0 + noise * rng.standard_normal(n), coef
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cls", ALL)
+@pytest.mark.filterwarnings("ignore:No features were selected:UserWarning")  # SelectorMixin's, on targets of noise
+def test_scikit_learns_checks_pass(cls):
+    found = check_estimator(cls(), on_fail=None, on_skip=None)
+    assert len(found) > 50
+    assert [one for one in found if one["status"] not in ("passed", "skipped")] == []
+    assert {one["check_name"] for one in found if one["status"] == "skipped"} <= set(SKIPS)
+
+
+@pytest.mark.parametrize("cls", SELECTORS)
+def test_without_noise_the_planted_model_is_found(cls):
+    X, y, coef = planted_data()
+    model = cls().fit(X, y)
+    assert model.support_.tolist() == [1, 4, 7]
+    np.testing.assert_allclose(model.coef_, coef, rtol=1e-10)
+    assert model.intercept_ == pytest.approx(5.0, rel=1e-10)
+    assert model.sparsity_ == model.path_.size == 3
+    assert model.score(X, y) == pytest.approx(1.0)
+    np.testing.assert_array_equal(model.transform(X), X[:, [1, 4, 7]])
+    np.testing.assert_array_equal(model.path_.coefs[:, model.path_.best], model.coef_)
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_weights_and_ridge_are_those_of_scikit_learn_on_the_support(intercept, sparse):
+    X, y, _ = planted_data(noise=1.0, seed=1)
+    weights = np.random.default_rng(2).uniform(0.1, 3.0, len(y))
+    given = sp.csr_array(X) if sparse else X
+    for ridge in (0.0, 0.3):
+        model = recovery.SparseRegressor(5, "htp", ridge=ridge, fit_intercept=intercept, standardize=False)
+        model.fit(given, y, sample_weight=weights)
+        S = model.support_
+        # |A v - b|^2 with weights of sum 1, plus ridge |v|^2: scikit-learn's weights are not of sum 1
+        plain = Ridge(alpha=ridge * weights.sum(), fit_intercept=intercept, solver="cholesky") if ridge else None
+        plain = (plain or LinearRegression(fit_intercept=intercept)).fit(X[:, S], y, sample_weight=weights)
+        np.testing.assert_allclose(model.coef_[S], plain.coef_, rtol=1e-9, atol=1e-10)
+        assert model.intercept_ == pytest.approx(plain.intercept_, rel=1e-9, abs=1e-10)
+        assert len(S) == 5
+
+
+def test_standardising_makes_units_of_the_features_irrelevant():
+    X, y, _ = planted_data(noise=0.5, seed=3)
+    factor = 2.0 ** np.arange(-6, 6)
+    one, other = (recovery.SparseRegressor().fit(A, y) for A in (X, X * factor))
+    np.testing.assert_array_equal(one.support_, other.support_)
+    np.testing.assert_allclose(one.coef_, other.coef_ * factor, rtol=1e-9)
+
+
+def test_the_ridge_helps_where_noise_is_large():
+    rng = np.random.default_rng(0)
+    differences = []
+    for _ in range(6):
+        X = rng.standard_normal((60, 30))
+        coef = np.where(np.arange(30) < 10, 1.0, 0.0)
+        y = X @ coef + 4.0 * rng.standard_normal(60)
+        shrunken, plain = (recovery.SparseRegressorCV(ridges=r).fit(X, y) for r in (None, [0.0]))
+        differences.append(((shrunken.coef_ - coef) ** 2).sum() - ((plain.coef_ - coef) ** 2).sum())
+    assert np.mean(differences) < 0.0
+
+
+def test_errors_of_the_path_are_those_of_cross_validation_by_hand():
+    X, y, _ = planted_data(n=50, noise=1.0, seed=4)
+    splits = [(np.arange(25), np.arange(25, 50)), (np.arange(25, 50), np.arange(25))]
+    model = recovery.SparseRegressorCV(sizes=[2, 4], ridges=[0.1], solver="omp", cv=splits).fit(X, y)
+    for column, size in enumerate((2, 4)):
+        one = recovery.SparseRegressor(size, "omp", ridge=0.1)
+        errors = [((one.fit(X[a], y[a]).predict(X[b]) - y[b]) ** 2).mean() for a, b in splits]
+        assert model.path_.errors[column] == pytest.approx(np.mean(errors), rel=1e-9)
+        assert model.path_.spread[column] == pytest.approx(np.std(errors, ddof=1) / np.sqrt(2), rel=1e-9)
+
+
+def test_ebic_and_a_validation_set_choose_too():
+    X, y, _ = planted_data(n=200, noise=0.3, seed=5)
+    by_ebic = recovery.SparseRegressor(selection="ebic").fit(X, y)
+    assert by_ebic.support_.tolist() == [1, 4, 7]
+    size = by_ebic.path_.sizes.tolist().index(3)
+    plain = LinearRegression().fit(X[:, [1, 4, 7]], y)
+    square = ((plain.predict(X[:, [1, 4, 7]]) - y) ** 2).mean()
+    expected = 200 * np.log(square) + 3 * np.log(200) + 2 * 0.5 * np.log(220)  # 220 supports of 3 in 12
+    assert by_ebic.path_.errors[size] == pytest.approx(expected, rel=1e-9)
+    X_v, y_v = X[:60], y[:60]
+    by_set = recovery.SparseRegressor(selection="validation").fit(X[60:], y[60:], validation_set=(X_v, y_v))
+    assert by_set.path_.errors.min() == pytest.approx(((by_set.predict(X_v) - y_v) ** 2).mean(), rel=1e-9)
+    assert np.isnan(by_set.path_.spread).all()
+
+
+@pytest.mark.parametrize("kind", [sp.csr_matrix, sp.csc_array, sp.coo_array])
+def test_sparse_matrices_give_what_arrays_give_and_are_not_formed(kind, monkeypatch):
+    rng = np.random.default_rng(6)
+    X = np.where(rng.uniform(size=(60, 200)) < 0.3, rng.standard_normal((60, 200)), 0.0)
+    y = X[:, 3] - 2.0 * X[:, 9] + 1.0 + 0.1 * rng.standard_normal(60)
+    model = recovery.SparseRegressor(4, "htp", ridge=0.1)
+    dense = copy.deepcopy(model).fit(X, y)
+    with monkeypatch.context() as patch:
+        for cls in (sp.csr_matrix, sp.csc_matrix, sp.csr_array, sp.csc_array):
+            whole = cls.toarray
+
+            def few(self, *args, whole=whole, **options):
+                assert self.shape[1] < 100, "a sparse matrix was formed"
+                return whole(self, *args, **options)
+
+            patch.setattr(cls, "toarray", few)
+        found = model.fit(kind(X), y)
+        predictions = found.predict(kind(X))
+    np.testing.assert_allclose(found.coef_, dense.coef_, rtol=1e-8, atol=1e-12)
+    np.testing.assert_allclose(predictions, dense.predict(X), rtol=1e-8)
+    chosen, dense = recovery.SparseRegressor().fit(kind(X), y), recovery.SparseRegressor().fit(X, y)
+    np.testing.assert_allclose(chosen.coef_, dense.coef_, rtol=1e-6, atol=1e-9)
+
+
+def test_the_centred_operator_is_the_matrix_it_stands_for():
+    rng = np.random.default_rng(7)
+    X = np.where(rng.uniform(size=(15, 9)) < 0.4, rng.standard_normal((15, 9)), 0.0)
+    rows, mean, scale = rng.uniform(0.5, 1.5, 15), rng.standard_normal(9), rng.uniform(0.5, 2.0, 9)
+    A = CentredOperator(sp.csr_array(X), rows, mean, scale)
+    recovery.dottest(A, rng=0)
+    np.testing.assert_allclose(A.columns(np.arange(9)), rows[:, None] * (X - mean) / scale, rtol=1e-13, atol=1e-13)
+    assert pickle.loads(pickle.dumps(A)) == A
+
+
+def test_prepared_triangles_have_the_least_squares_of_all_rows():
+    X, y, _ = planted_data(n=90, noise=1.0)
+    weights = np.random.default_rng(8).integers(0, 4, 90).astype(float)
+    small = prepare(X, y, weights, True, True)
+    assert small.A.shape == (12, 12)
+    np.testing.assert_allclose(np.linalg.norm(small.A, axis=0), 1.0, rtol=1e-12)
+    plain = LinearRegression().fit(X, y, sample_weight=weights)
+    coef, intercept = small.raw(np.linalg.solve(small.A, small.b))
+    np.testing.assert_allclose(coef, plain.coef_, rtol=1e-9)
+    assert intercept == pytest.approx(plain.intercept_, rel=1e-9)
+    loss = np.average((plain.predict(X) - y) ** 2, weights=weights)
+    assert small.rest == pytest.approx(loss, rel=1e-9)
+    assert distinct_rows(np.repeat(X, 3, axis=0), np.repeat(weights, 3)) == (weights > 0).sum()
+
+
+def test_imp_regressor_is_imp_on_standardised_data():
+    X, y, _ = planted_data(noise=1.0, seed=9)
+    for flow_time in (np.inf, 2.0):
+        model = linear_lottery.IMPRegressor(4, flow_time=flow_time).fit(X, y)
+        Z = (X - X.mean(axis=0)) / X.std(axis=0)
+        path = linear_lottery.imp(Z, y - y.mean(), 4, flow_time=flow_time)
+        assert model.support_.tolist() == path.support.tolist()
+        np.testing.assert_allclose(model.coef_, path.w / X.std(axis=0), rtol=1e-9, atol=1e-12)
+
+
+def test_networks_with_biases_are_found_to_the_last_digits():
+    rng = np.random.default_rng(10)
+    X = 3.0 + 2.0 * rng.standard_normal((400, 6))
+    y = np.maximum(X[:, 0] - X[:, 2] + 0.5, 0.0) - np.maximum(X[:, 1] - 4.0, 0.0) + 2.0
+    model = recovery.SparseReLURegressor(n_neurons=2, sparsity=3).fit(X, y)
+    assert model.support_.tolist() == [0, 1, 2]
+    assert model.sparsity_ == 3
+    np.testing.assert_allclose(model.predict(X), y, rtol=0, atol=1e-9)
+    assert model.intercepts_[1][0] == pytest.approx(2.0, abs=1e-9)
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+def test_networks_keep_within_their_sparsity_and_biases_are_not_counted(intercept):
+    rng = np.random.default_rng(11)
+    X = rng.standard_normal((150, 8)) + 1.0
+    y = np.tanh(X[:, 0] * X[:, 1]) + 0.3 * rng.standard_normal(150)
+    for s in (0, 1, 6) if intercept else (1, 6):
+        model = recovery.SparseReLURegressor(3, s, fit_intercept=intercept, max_iter=30).fit(X, y)
+        assert (model.coefs_[0] != 0.0).sum() == model.sparsity_ <= s
+        assert (model.coefs_[0].any(axis=0) & model.coefs_[1].any(axis=1)).sum() <= 3
+        classes = recovery.SparseReLUClassifier(3, s, fit_intercept=intercept, max_iter=30).fit(X, y > 0.2)
+        assert sum((layer != 0.0).sum() for layer in classes.coefs_) == classes.sparsity_ <= s
+        if not intercept:
+            assert not any(b.any() for b in (*model.intercepts_, *classes.intercepts_))
+        if s == 0:
+            np.testing.assert_allclose(model.predict(X), y.mean(), rtol=1e-12)
+            shares = np.mean(y > 0.2)
+            np.testing.assert_allclose(classes.predict_proba(X)[:, 1], shares, rtol=1e-9)
+
+
+def test_derivatives_of_the_losses_are_differences():
+    rng = np.random.default_rng(12)
+    outputs, labels = rng.standard_normal((7, 3)), rng.integers(0, 3, 7)
+    step = rng.standard_normal((7, 3))
+    for out, y, classes in ((outputs, labels, True), (outputs[:, :1], rng.standard_normal(7), False)):
+        move = step[:, : out.shape[1]]
+        numeric = (_loss(out + 1e-6 * move, y, classes)[0] - _loss(out - 1e-6 * move, y, classes)[0]) / 2e-6
+        assert (_loss(out, y, classes)[1] * move).sum() == pytest.approx(numeric, rel=1e-6)
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_frames_pipelines_pickles_and_grids(cls):
+    pandas = pytest.importorskip("pandas")
+    X, y, _ = planted_data(n=60, p=8, noise=0.1)
+    y = (y > np.median(y)).astype(int) if cls is recovery.SparseReLUClassifier else y
+    frame = pandas.DataFrame(X, columns=[f"f{j}" for j in range(8)])
+    quick = {"max_iter": 10, "restarts": 0} if cls not in SELECTORS else {}
+    model = cls(**quick).fit(frame, y)
+    assert model.feature_names_in_.tolist() == list(frame.columns)
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(frame[list(frame.columns[::-1])])
+    for copied in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        np.testing.assert_array_equal(copied.predict(frame), model.predict(frame))
+    assert clone(model).get_params() == model.get_params()
+    grid = {"fit_intercept": [True, False]}
+    if cls is not recovery.SparseRegressorCV:
+        grid["sparsity"] = [3, 5]
+    names = {f"{cls.__name__.lower()}__{key}": values for key, values in grid.items()}
+    search = GridSearchCV(make_pipeline(StandardScaler(), cls(**quick)), names, cv=2).fit(frame, y)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    if cls in SELECTORS:
+        assert model.get_feature_names_out().tolist() == [f"f{j}" for j in model.support_]
+        model.set_output(transform="pandas")
+        assert list(model.transform(frame).columns) == [f"f{j}" for j in model.support_]
+
+
+@pytest.mark.parametrize("cls", SELECTORS)
+def test_plots_of_the_path(cls):
+    Figure = pytest.importorskip("matplotlib.figure").Figure
+    X, y, _ = planted_data(noise=0.5)
+    model = cls().fit(X, y)
+    ax = Figure().add_subplot()
+    assert model.plot_path(ax) is ax
+    used = model.path_.coefs.any(axis=1).sum()
+    assert len(ax.lines) == used + 1
+    errors = model.plot_path(show="errors")
+    assert errors.get_xlabel() == "features in the model"
+    fixed = cls(sizes=[3], ridges=[0.0]) if cls is recovery.SparseRegressorCV else cls(3)
+    if cls is recovery.SparseRegressor:
+        fixed.set_params(ridge=0.0)
+    with pytest.raises(ValueError, match="path_ is None"):
+        fixed.fit(X, y).plot_path()
+
+
+@pytest.mark.parametrize(
+    ("model", "match"),
+    [
+        (recovery.SparseRegressor("all"), "sparsity='all'"),
+        (recovery.SparseRegressor(99), r"sparsity=99 .*12"),
+        (recovery.SparseRegressor(2, "nothing"), "solver='nothing' is not known"),
+        (recovery.SparseRegressor(2, 7), "solver=7 is of type int"),
+        (recovery.SparseRegressor(ridge=-1.0), "ridge=-1.0"),
+        (recovery.SparseRegressor(ridge="auto"), "ridge='auto'"),
+        (recovery.SparseRegressor(fit_intercept=1), "fit_intercept=1 is of type int"),
+        (recovery.SparseRegressor(cv=1), "cv=1"),
+        (recovery.SparseRegressor(selection="aic"), "selection='aic'"),
+        (recovery.SparseRegressor(selection="validation"), "validation_set is None"),
+        (recovery.SparseRegressorCV(sizes=[]), r"sizes=\[\]"),
+        (recovery.SparseRegressorCV(sizes=[3, -1]), r"sizes\[1\]=-1"),
+        (recovery.SparseRegressorCV(ridges=[-0.5]), r"ridges\[0\]=-0.5"),
+        (linear_lottery.IMPRegressor(schedule="slow"), "schedule='slow'"),
+        (linear_lottery.IMPRegressor(flow_time=-1.0), "flow_time=-1.0"),
+        (recovery.SparseReLURegressor(0), "n_neurons=0"),
+        (recovery.SparseReLURegressor(2, 0, fit_intercept=False), "sparsity=0 without an intercept"),
+        (recovery.SparseReLUClassifier(2, 1000), "sparsity=1000"),
+    ],
+)
+def test_bad_parameters_are_refused_with_a_sentence(model, match):
+    X, y, _ = planted_data()
+    with pytest.raises((ValueError, TypeError), match=match):
+        model.fit(X, y > 0.0 if isinstance(model, recovery.SparseReLUClassifier) else y)
+
+
+@pytest.mark.parametrize(
+    "cls", [linear_lottery.IMPRegressor, recovery.SparseReLURegressor, recovery.SparseReLUClassifier]
+)
+def test_who_takes_no_sparse_matrix_says_so(cls):
+    X, y, _ = planted_data()
+    with pytest.raises(TypeError, match=r"[Ss]parse"):
+        cls().fit(sp.csr_array(X), (y > 0.0).astype(int))
+
+
+def test_weights_that_are_no_weights():
+    X, y, _ = planted_data()
+    with pytest.raises(ValueError, match="sample_weight has negative elements"):
+        recovery.SparseRegressor(2).fit(X, y, sample_weight=-np.ones(len(y)))
+
+
+def test_examples_of_the_page_run(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("pandas")
+    monkeypatch.chdir(tmp_path)  # one of them writes a file
+    page = Path(__file__).parents[2] / "docs" / "estimators.md"
+    table, digits = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    exec(table, {})
+    names, score = capsys.readouterr().out.rsplit(maxsplit=1)
+    assert "'bmi'" in names
+    assert 0.3 < float(score) < 0.45
+    assert (tmp_path / "path.png").stat().st_size > 1000
+    exec(digits, {})
+    weights, pixels, error = capsys.readouterr().out.split()
+    assert int(weights) <= 400
+    assert int(pixels) <= 64
+    assert float(error) < 0.1
