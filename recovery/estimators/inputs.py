@@ -153,6 +153,6 @@ def prepare(X: Any, y: Any, weights: Any, fit_intercept: bool, standardize: bool
         return Prepared(CentredOperator(X, rows, mean, scale), b, mean, scale, offset)
     A = A / scale
     if A.shape[0] > p + 1:
-        R = np.linalg.qr(np.column_stack([A, b]), mode="r")
+        R: np.ndarray = np.asarray(np.linalg.qr(np.column_stack([A, b]), mode="r"))
         return Prepared(np.ascontiguousarray(R[:p, :p]), R[:p, p].copy(), mean, scale, offset, float(R[p, p] ** 2))
     return Prepared(A, b, mean, scale, offset)

@@ -219,7 +219,7 @@ class _SparseLinear(LinearSelector):
         # with fewer rows than features, models with more features than half of the rows are never worth their time
         most = X.shape[1] if X.shape[1] < rows else rows // 2
         sizes, ridges = self._sizes(most), self._ridges()
-        self.path_ = None
+        self.path_: SparsePath | None = None
         if len(sizes) == 1 and len(ridges) == 1:
             (one,) = models(problem, self._one(problem, int(sizes[0])), ridges, (0.0,))
             self._keep(problem, one.support, one.values[:, 0])

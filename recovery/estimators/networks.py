@@ -118,7 +118,7 @@ class _ReLUNetwork(BaseEstimator):
         b, c = np.zeros(W.shape[1]), np.zeros(k)
         if self.fit_intercept:
             W, b = W[:d], W[d]
-            still = ~W.any(axis=0)
+            still = ~np.asarray(W.any(axis=0))
             c = np.maximum(b[still], 0.0) @ V[still]
             W, b, V = W[:, ~still], b[~still], V[~still]
         return _Weights(W, b, V, c), fit
@@ -170,7 +170,7 @@ def _cut(network: _Weights, Z: np.ndarray, s: int, classes: bool) -> _Weights:
     W = np.where(keep[: network.W.size].reshape(network.W.shape), network.W, 0.0)
     V = np.where(keep[network.W.size :].reshape(network.V.shape), network.V, 0.0) if classes else network.V
     # a neuron that has lost its inputs is a constant, which belongs to the output bias
-    still = ~W.any(axis=0)
+    still = ~np.asarray(W.any(axis=0))
     c = network.c + np.maximum(network.b[still], 0.0) @ V[still]
     V = np.where(still[:, None], 0.0, V)
     return _Weights(W, np.where(still, 0.0, network.b), V, c)
@@ -193,7 +193,7 @@ def _polish(network: _Weights, Z: np.ndarray, y: np.ndarray, classes: bool) -> _
     """Return the network with weights, where they are not 0, and all biases moved to where the loss is smaller."""
     from scipy.optimize import minimize
 
-    live = network.W.any(axis=0)
+    live = np.asarray(network.W.any(axis=0))
     w_mask, v_mask = network.W != 0.0, (network.V != 0.0) & live[:, None]
     unit = 1.0 if classes else float(np.sqrt(((y - y.mean()) ** 2).mean())) or 1.0
     target = y if classes else y / unit
