@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.special import gammaln
 
+from planted.base.arrays import EPS
 from planted.base.extras import need
 from planted.base.quiet import quiet
 from planted.base.values import by_value
@@ -193,7 +194,7 @@ def models(problem: Prepared, found: list[tuple[str, int, Any, Any]], ridges: An
             columns = problem.A.columns(support) if isinstance(problem.A, Operator) else problem.A[:, support]
             eigenvalues, vectors = np.linalg.eigh(columns.T @ columns)
             right = vectors.T @ (columns.T @ problem.b)
-            some = eigenvalues > len(support) * np.finfo(float).eps * max(eigenvalues[-1], 0.0)
+            some = eigenvalues > len(support) * EPS * max(eigenvalues[-1], 0.0)
             shift = np.array(amounts) if lasso is None else np.zeros(1)
             below = eigenvalues[:, None] + shift
             values = vectors @ (np.where(some, right, 0.0)[:, None] / np.where(some[:, None], below, 1.0))
@@ -215,7 +216,7 @@ def ebic(problem: Prepared, one: Candidates, total: float, gamma: float) -> Any:
     p = A.shape[1]
     fitted = (A.columns(one.support) if isinstance(A, Operator) else A[:, one.support]) @ one.values
     square = ((problem.b[:, None] - fitted) ** 2).sum(axis=0) + problem.rest
-    least = np.finfo(float).eps ** 2 * float(problem.b @ problem.b + problem.rest)
+    least = EPS**2 * float(problem.b @ problem.b + problem.rest)
     choices = math.lgamma(p + 1) - float(gammaln(s + 1)) - math.lgamma(p - s + 1)
     with np.errstate(divide="ignore"):  # data that are all 0
         return total * np.log(np.maximum(square, least)) + s * math.log(max(total, 1.0)) + 2.0 * gamma * choices
