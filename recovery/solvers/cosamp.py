@@ -20,7 +20,31 @@ PATIENCE = 10
 
 
 @dataclass(frozen=True)
-class CoSaMP(Solver):
+class _Pursuit(Solver):
+    """What the two pursuits share: all but `factor`, times s the number of columns that a step adds."""
+
+    normalise: bool = True
+    ridge: float = 0.0
+
+    factor: ClassVar[int]
+    max_iter: ClassVar[int] = 300
+    syncs_per_iteration: ClassVar[int] = 12
+
+    def check(self, problem: Problem) -> None:
+        """Refuse a negative ridge."""
+        check_number(self.ridge, "ridge", minimum=0.0)
+
+    def in_units(self, a: int, b: int) -> _Pursuit:
+        """Convert the ridge, a multiple of |A|^2 unless the columns have unit norm."""
+        return self if self.normalise else replace(self, ridge=power(self.ridge, -2 * a))
+
+    def run(self, problem: Problem) -> RecoveryResult:
+        """Solve the problem."""
+        return _pursue(problem, self)
+
+
+@dataclass(frozen=True)
+class CoSaMP(_Pursuit):
     """CoSaMP (Needell and Tropp 2009), with a final fit on the pruned support in every step.
 
     Parameters
@@ -49,29 +73,13 @@ class CoSaMP(Solver):
     tests/recovery/test_greedy_solvers.py).
     """
 
-    normalise: bool = True
-    ridge: float = 0.0
-
     name: ClassVar[str] = "cosamp"
     summary: ClassVar[str] = "CoSaMP: 2s new columns, fit on 3s, prune to s, fit"
-    max_iter: ClassVar[int] = 300
-    syncs_per_iteration: ClassVar[int] = 12
-
-    def check(self, problem: Problem) -> None:
-        """Refuse a negative ridge."""
-        check_number(self.ridge, "ridge", minimum=0.0)
-
-    def in_units(self, a: int, b: int) -> CoSaMP:
-        """Convert the ridge, a multiple of |A|^2 unless the columns have unit norm."""
-        return self if self.normalise else replace(self, ridge=power(self.ridge, -2 * a))
-
-    def run(self, problem: Problem) -> RecoveryResult:
-        """Solve the problem."""
-        return _pursue(problem, 2, self)
+    factor: ClassVar[int] = 2
 
 
 @dataclass(frozen=True)
-class SubspacePursuit(Solver):
+class SubspacePursuit(_Pursuit):
     """Subspace pursuit (Dai and Milenkovic 2009): CoSaMP with s new columns in a step.
 
     Parameters
@@ -96,25 +104,9 @@ class SubspacePursuit(Solver):
     (from memory of the literature, verified numerically by tests/recovery/test_greedy_solvers.py).
     """
 
-    normalise: bool = True
-    ridge: float = 0.0
-
     name: ClassVar[str] = "subspace-pursuit"
     summary: ClassVar[str] = "subspace pursuit: s new columns, fit on 2s, prune to s, fit"
-    max_iter: ClassVar[int] = 300
-    syncs_per_iteration: ClassVar[int] = 12
-
-    def check(self, problem: Problem) -> None:
-        """Refuse a negative ridge."""
-        check_number(self.ridge, "ridge", minimum=0.0)
-
-    def in_units(self, a: int, b: int) -> SubspacePursuit:
-        """Convert the ridge, a multiple of |A|^2 unless the columns have unit norm."""
-        return self if self.normalise else replace(self, ridge=power(self.ridge, -2 * a))
-
-    def run(self, problem: Problem) -> RecoveryResult:
-        """Solve the problem."""
-        return _pursue(problem, 1, self)
+    factor: ClassVar[int] = 1
 
 
 def _fresh(s: int, factor: int, rows: int, size: int) -> tuple[int, str]:
@@ -128,8 +120,8 @@ def _fresh(s: int, factor: int, rows: int, size: int) -> tuple[int, str]:
     return min(fresh, size), note
 
 
-def _pursue(problem: Problem, factor: int, solver: CoSaMP | SubspacePursuit) -> RecoveryResult:
-    """Solve the problem with `factor` s new columns in each step."""
+def _pursue(problem: Problem, solver: _Pursuit) -> RecoveryResult:
+    """Solve the problem with ``solver.factor`` s new columns in each step."""
     operator: Operator = problem.operator
     scale = None
     support, values = problem.support, problem.values
@@ -139,7 +131,7 @@ def _pursue(problem: Problem, factor: int, solver: CoSaMP | SubspacePursuit) -> 
         values = scale[support] * values
     run, seen, xp, y, s = Run(problem, PATIENCE), SeenSupports(), operator.xp, problem.y, problem.s
     rows, size = operator.shape
-    fresh, note = _fresh(s, factor, rows, size)
+    fresh, note = _fresh(s, solver.factor, rows, size)
     residual = y - operator.matvec_support(support, values) if support.shape[0] else y
     status: Status | None = None
     while status is None:
