@@ -702,6 +702,15 @@ class TestInterruption:
         with pytest.raises(ValueError, match="checkpoint needs rng"):
             self.run(checkpoint=tmp_path / "other.npz", rng=None)
 
+    def test_a_file_that_was_cut_short(self, tmp_path):
+        file = tmp_path / "run.npz"
+        self.run(checkpoint=file)
+        whole = file.read_bytes()
+        for size in (len(whole) // 2, len(whole) - 1, 10):
+            file.write_bytes(whole[:size])
+            with pytest.raises(ValueError, match="cannot be read"):
+                self.run(checkpoint=file)
+
     def test_a_callback_stops(self):
         states = []
 
