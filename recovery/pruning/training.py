@@ -291,6 +291,7 @@ class Training(Trains):
             return self.learning_rate * (1.0 if share < 0.5 else 0.1 if share < 0.75 else 0.01)
         return self.learning_rate
 
+    @np.errstate(over="ignore", invalid="ignore")  # a run that diverges says so
     def train(self, task: Task) -> Trained:
         """Train a model.
 
