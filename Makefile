@@ -12,7 +12,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_
 # compile all that they import, since pip does not (see below).
 BYTECODE := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/$(VENV)/bytecode
 
-.PHONY: figures test test-kernels test-slow lint bench gpu setup clean
+.PHONY: figures test test-kernels test-slow test-times lint bench gpu setup clean
 
 # Figures and tables of preset quick and the report, in results/, with one process a core. What is there already is not
 # computed again. Where cells failed, the report is written all the same, and make says that it failed.
@@ -30,6 +30,12 @@ test-kernels: $(READY)
 
 test-slow: $(READY)
 	$(ONE_THREAD) $(BYTECODE) HYPOTHESIS_PROFILE=slow $(BIN)/python -m pytest -m slow
+
+# Measures all but the tests that are marked slow in their files, and writes which of them are slow to tests/slow_tests.txt.
+test-times: $(READY)
+	$(ONE_THREAD) $(BYTECODE) $(BIN)/python -m pytest -q --measure-times -m "not slow" -n auto --maxprocesses 8 \
+	  --junitxml=.pytest_cache/times.xml
+	$(BIN)/python tests/support/tiers.py .pytest_cache/times.xml
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -10,6 +10,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 import standin
+import tiers
 from hypothesis import HealthCheck, settings
 
 from planted.base import arrays
@@ -31,6 +32,7 @@ def pytest_addoption(parser):
     group = parser.getgroup("BLAS")
     group.addoption("--blas-kernel", metavar="NAME", help="fail unless all BLAS libraries use these kernels")
     group.addoption("--blas-threads", metavar="N", type=int, help="fail unless all BLAS libraries use N threads")
+    parser.addoption("--measure-times", action="store_true", help="run the tests of tests/slow_tests.txt as fast ones")
 
 
 def pytest_configure(config):
@@ -46,9 +48,12 @@ def pytest_report_header(config):
 
 
 @pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     here = Path(__file__).parent
+    slow = set() if config.getoption("--measure-times") else tiers.slow_tests()
     for item in items:
+        if tiers.name_of(item) in slow:
+            item.add_marker(pytest.mark.slow)
         if item.path.is_relative_to(here) and item.path.relative_to(here).parts[0] in NUMERIC:
             item.add_marker(pytest.mark.numeric)
 
