@@ -1,6 +1,6 @@
 """Run all benchmarks at sizes that finish in minutes on two cores: ``python -m benchmarks``, or ``make bench``.
 
-Each also runs alone; ``--full`` (where there is one) gives the sizes of docs/benchmarks.md.
+Each also runs alone; ``--full`` (where there is one) gives the sizes of docs/appendix/benchmarks.md.
 """
 
 from __future__ import annotations

@@ -125,7 +125,7 @@ def accuracy(n, d, seeds):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--full", action="store_true", help="the sizes of docs/benchmarks.md, minutes")
+    parser.add_argument("--full", action="store_true", help="the sizes of docs/appendix/benchmarks.md, minutes")
     parser.add_argument("--threads", type=int, default=1)
     chosen = parser.parse_args(arguments)
     n, d = (2000, 500) if chosen.full else (600, 150)

@@ -1,7 +1,7 @@
 """The numbers of pruning in linear models: closed forms beside Monte Carlo, with its standard error.
 
 Run from the repository root: ``python -m benchmarks.linear_numbers`` (a minute; ``--trials`` scales the sampling).
-The formulas are this project's, for the phenomenon studied in Elesedy et al. 2020; docs/derivations.md has them.
+The formulas are this project's, for the phenomenon studied in Elesedy et al. 2020; docs/theory has them.
 "within" says whether Monte Carlo is within three standard errors; by chance about one number in 370 is not.
 """
 

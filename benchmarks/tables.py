@@ -77,7 +77,7 @@ TABLES = {
 
 def pages():
     """Return the Markdown files that may hold tables."""
-    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def rewritten(text):

@@ -144,7 +144,7 @@ class Certificate:
     Parameters
     ----------
     kind : str
-        One of :data:`KINDS`; it says what `claim`, `data` and `proof` hold (docs/certificates.md).
+        One of :data:`KINDS`; it says what `claim`, `data` and `proof` hold (docs/appendix/certificates.md).
     claim : mapping
         The statement, such as ``{"s": 4, "bound": "1471/1000"}``.
     data : mapping

@@ -2,8 +2,8 @@
 
 It uses the standard library only and nothing of what makes certificates, so that a sceptic need read this file alone:
 ``python -I recovery/certificates/checker.py FILE`` runs without NumPy. Why each rule proves its claim is in
-docs/certificates.md. What is malformed, or would take more time or memory than was allowed, proves nothing; the cost
-is estimated before the work begins.
+docs/appendix/certificates.md. What is malformed, or would take more time or memory than was allowed, proves nothing;
+the cost is estimated before the work begins.
 """
 
 from __future__ import annotations

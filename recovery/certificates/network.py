@@ -169,8 +169,8 @@ def network_certificate(
 
     Rows near a hyperplane make the radius small, and the reach need not care: they are not chosen. Chosen are rows with
     large |F_k (F'F)^-1|, where F is that of all rows. Derived here; what is checked, and why it is enough, is in
-    docs/certificates.md. For several outputs, certify each one: its form has the same directions, and one column of the
-    strengths and of the linear part.
+    docs/appendix/certificates.md. For several outputs, certify each one: its form has the same directions, and one
+    column of the strengths and of the linear part.
 
     Examples
     --------

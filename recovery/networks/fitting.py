@@ -133,7 +133,7 @@ def fit_network(
     re-draws the generator of every neuron that lost its weights, and cuts back to m neurons and s weights
     at the end of each start. With 50 steps and more on all rows it first tries whether few neurons fit better than
     2 m, which they do on coherent inputs. A search step on all rows and a step of the paper's method synchronise with a
-    GPU at most 8 times, a step that cuts back 20 times. Derived here; its success rates stand in ``docs/networks.md``.
+    GPU at most 8 times, a step that cuts back 20 times. Derived here; success rates: ``docs/appendix/networks.md``.
 
     Data with noise have no exact fit. Such a fit of the robust method ends with ``NO_GAIN`` where a further search
     (from another start, from the best network and fresh neurons, or an exchange of weights) led to nothing better and

@@ -37,7 +37,7 @@ class Obs:
     A ReLU network's loss stays the same when a neuron's incoming weights are multiplied by a number and its outgoing
     ones divided by it, so that at a minimum H has a null direction for each neuron, and away from it eigenvalues of
     both signs. Without damping the scores of all weights of a neuron would be equal, and the compensation would run
-    along these directions out of the range where a quadratic says anything. docs/pruning.md has the trial behind 1e-2.
+    along these directions out of the range where a quadratic says anything. 1e-2: docs/appendix/pruning.md.
     With ``curvature="inputs"`` scores of different layers are in different units: use ``scope="layer"``.
 
     Weights that are pruned already stay 0, so H is restricted to the others. Biases are held.

@@ -1,19 +1,18 @@
-"""The formulas of docs/derivations.md are those of the code: both sides of every equation are evaluated."""
+"""The formulas of docs/theory are those of the code: both sides of every equation are evaluated."""
 
 import inspect
 import itertools
 import math
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.integrate import quad
 from scipy.stats import norm as normal
+from theory import CITED, SECTIONS, TEXT
 
 from linear_lottery import closed_forms
 
-TEXT = (Path(__file__).parents[2] / "docs" / "derivations.md").read_text()
 BLOCKS = re.findall(r"(?ms)^```formula\n(.*?)^```$", TEXT)
 # an equation starts at the margin; lines that are indented go on with it
 EQUATIONS = [" ".join(one.split()) for block in BLOCKS for one in re.split(r"\n(?=\S)", block.strip())]
@@ -107,5 +106,5 @@ def test_labels_name_public_functions_once():
 @pytest.mark.parametrize("name", sorted(set(closed_forms.__all__) - {"LABELS"}))
 def test_every_reference_is_a_section_of_the_document(name):
     document = inspect.getdoc(getattr(closed_forms, name))
-    (section,) = re.findall(r'docs/derivations\.md, "(.*?)"', document)
-    assert f"\n## {section}\n" in TEXT
+    (section,) = re.findall(CITED + r', "(.*?)"', document)
+    assert section in SECTIONS

@@ -50,7 +50,7 @@ def test_cosines_do_not_depend_on_units(unit):
 
 
 def test_the_similarity_of_relu_units_is_the_arc_cosine_kernel():
-    """phi = (sin t + (pi - t) cos t) / pi for isotropic inputs; see docs/derivations.md."""
+    """phi = (sin t + (pi - t) cos t) / pi for isotropic inputs; see docs/theory."""
     rng = np.random.default_rng(3)
     angles = np.array([0.02, 0.3, 1.0, 2.0, 3.0])
     n = 200_000

@@ -313,7 +313,7 @@ def test_weights_that_are_no_weights():
 def test_examples_of_the_page_run(tmp_path, monkeypatch, capsys):
     pytest.importorskip("pandas")
     monkeypatch.chdir(tmp_path)  # one of them writes a file
-    page = Path(__file__).parents[2] / "docs" / "estimators.md"
+    page = Path(__file__).parents[2] / "docs" / "guide" / "estimators.md"
     table, digits = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
     exec(table, {})
     names, score = capsys.readouterr().out.rsplit(maxsplit=1)

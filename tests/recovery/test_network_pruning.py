@@ -470,7 +470,7 @@ def test_many_refuses_problems_that_do_not_fit_together():
 
 
 def test_the_fair_defaults_are_those_that_were_measured():
-    # docs/networks.md has the trials behind these numbers
+    # docs/appendix/networks.md has the trials behind these numbers
     assert FAIR.initialisation == "small"
     assert FAIR.count == "hidden"
     assert FAIR.scaled

@@ -75,7 +75,7 @@ def test_fit_support_in_float32():
 
 
 def test_signature_of_a_network_is_the_derived_matrix():
-    # docs/derivations.md, "Signature of a network"
+    # docs/theory, "Signature of a network"
     d, n = 4, 400_000
     X = planted.gaussian_inputs(n, d, rng=0)
     network = planted.sparse_network(d, 3, 9, signs="mixed", rng=1)

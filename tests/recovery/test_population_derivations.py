@@ -1,16 +1,15 @@
-"""The equations marked `population` in docs/derivations.md are those of the code: both sides are evaluated."""
+"""The equations marked `population` in docs/theory are those of the code: both sides are evaluated."""
 
 import inspect
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
+from theory import CITED, SECTIONS, TEXT
 
 from recovery.conditions import expected_separation, population
 from recovery.conditions.population import arc_cosine_kernel, coherence_floor, population_gram
 
-TEXT = (Path(__file__).parents[2] / "docs" / "derivations.md").read_text()
 EQUATIONS = [
     line for block in re.findall(r"(?ms)^```population\n(.*?)^```$", TEXT) for line in block.strip().split("\n")
 ]
@@ -57,5 +56,5 @@ def test_a_wrong_formula_would_be_noticed():
 
 def test_every_reference_is_a_section_of_the_document():
     for name in population.__all__:
-        for section in re.findall(r'docs/derivations\.md, "(.*?)"', inspect.getdoc(getattr(population, name))):
-            assert f"\n## {section}\n" in TEXT
+        for section in re.findall(CITED + r', "(.*?)"', inspect.getdoc(getattr(population, name))):
+            assert section in SECTIONS

@@ -1,16 +1,15 @@
-"""The formulas about pruning in docs/derivations.md are those of the code: both sides are evaluated."""
+"""The formulas about pruning in docs/theory are those of the code: both sides are evaluated."""
 
 import inspect
 import itertools
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
+from theory import CITED, SECTIONS, TEXT
 
 from recovery.pruning.closed_forms import bingo, equilibrium, transfer
 
-TEXT = (Path(__file__).parents[2] / "docs" / "derivations.md").read_text()
 EQUATIONS = [line for block in re.findall(r"(?ms)^```formula pruning\n(.*?)^```$", TEXT) for line in block.splitlines()]
 MODULES = (bingo, equilibrium, transfer)
 FUNCTIONS = {name: getattr(module, name) for module in MODULES for name in module.__all__ if name.islower()}
@@ -96,5 +95,5 @@ def test_a_wrong_formula_would_be_noticed():
 
 @pytest.mark.parametrize("name", sorted(FUNCTIONS))
 def test_every_reference_is_a_section_of_the_document(name):
-    for section in re.findall(r'docs/derivations\.md,\s+"(.*?)"', inspect.getdoc(FUNCTIONS[name]), re.DOTALL):
-        assert f"\n## {' '.join(section.split())}\n" in TEXT
+    for section in re.findall(CITED + r',\s+"(.*?)"', inspect.getdoc(FUNCTIONS[name]), re.DOTALL):
+        assert " ".join(section.split()) in SECTIONS

@@ -1,4 +1,4 @@
-"""docs/pruning.md: its examples run, and its table is that of the catalogue."""
+"""docs/guide/pruning.md: its examples run, and its table is that of the catalogue."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 
 from recovery import pruning
 
-PAGE = (Path(__file__).parents[2] / "docs" / "pruning.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "guide" / "pruning.md").read_text()
 
 
 def test_the_examples_run(capsys):
@@ -15,7 +15,7 @@ def test_the_examples_run(capsys):
     assert len(blocks) == 3
     space = {}
     for block in blocks:
-        exec(compile(block, "docs/pruning.md", "exec"), space)
+        exec(compile(block, "docs/guide/pruning.md", "exec"), space)
     assert "method " in capsys.readouterr().out
     assert space["accuracy"] > 0.8
     assert np.isfinite(space["scores"][0]).all()
