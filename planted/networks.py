@@ -270,8 +270,9 @@ class ReLUNetwork(Stored):
         Returns
         -------
         pandas.DataFrame
-            One row per non-zero weight, layer by layer: ``layer`` (from 0), ``source`` (an input in the first layer, else
-            the number of a neuron), ``target`` (the number of a neuron or, in the last layer, of an output), ``weight``.
+            One row per non-zero weight, layer by layer: ``layer`` (from 0), ``source`` (an input in the first layer,
+            else the number of a neuron), ``target`` (the number of a neuron or, in the last layer, of an output) and
+            ``weight``.
 
         Raises
         ------
@@ -303,8 +304,8 @@ class ReLUNetwork(Stored):
         Returns
         -------
         matplotlib.axes.Axes
-            The axes. Red weights are positive, blue ones negative, and zeros white. Below each neuron of a network with one
-            hidden layer and one output stands its output weight.
+            The axes. Red weights are positive, blue ones negative, and zeros white. Below each neuron of a network with
+            one hidden layer and one output stands its output weight.
 
         Raises
         ------

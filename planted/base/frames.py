@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -94,17 +93,17 @@ def labels(names: Names, places: Any) -> list[Any]:
     return listed if names is None else [names[place] for place in listed]
 
 
-def data_frame(columns: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]], user: str, **options: Any) -> Any:
+def data_frame(content: Any, user: str, **options: Any) -> Any:
     """Return a ``pandas.DataFrame``.
 
     Parameters
     ----------
-    columns : mapping of str to sequence, or sequence of mappings
-        The columns, or the rows.
+    content : mapping of str to sequence, sequence of mappings, or matrix
+        The columns, the rows, or all of it.
     user : str
         Who asks, for the sentence where pandas is missing.
     **options
-        Passed on, such as ``index``.
+        Passed on: ``index`` and ``columns``.
 
     Returns
     -------
@@ -116,4 +115,4 @@ def data_frame(columns: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]
     MissingExtra
         If pandas is not installed.
     """
-    return need("pandas", user).DataFrame(columns, **options)
+    return need("pandas", user).DataFrame(content, **options)

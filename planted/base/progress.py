@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeAlias, TypeVar
 
 from planted.base.extras import need
 from planted.base.quiet import quiet
 
 __all__ = ["Bar", "Progress", "bar", "check_progress"]
 
+_Item = TypeVar("_Item")
 Progress: TypeAlias = bool | Callable[[int, int | None], Any]
 """What an argument `progress` takes: True for a bar, False for nothing, or a function of (done, total)."""
 
@@ -37,6 +39,15 @@ class Bar:
 
     def expect(self, total: int | None) -> None:
         """Change the number of steps that are expected; None if it is not known."""
+
+    @contextmanager
+    def part(self, count: int) -> Iterator[Progress]:
+        """Give what an inner run takes as `progress`; once it has ended it counts as so many steps."""
+        yield False
+
+    def over(self, items: Iterable[_Item]) -> Iterable[_Item]:
+        """Return the items, each a step that is counted when the next one is asked for."""
+        return items
 
     def finish(self) -> None:
         """Say that the run has ended: what was done is all there was to do."""
@@ -69,6 +80,17 @@ class _Function(Bar):
 
     def expect(self, total: int | None) -> None:
         self.total = None if total is None else max(total, self.done)
+
+    @contextmanager
+    def part(self, count: int) -> Iterator[Progress]:
+        before = self.done
+        yield lambda done, total: self.at(before + min(done, count))
+        self.at(before + count)
+
+    def over(self, items: Iterable[_Item]) -> Iterator[_Item]:
+        for item in items:
+            yield item
+            self.step()
 
     def finish(self) -> None:
         self.total = self.done

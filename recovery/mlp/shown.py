@@ -40,8 +40,8 @@ class ShownFit(Stored):
         Parameters
         ----------
         table : {"weights", "history"}, default "weights"
-            ``"weights"`` has one row per non-zero weight, see :meth:`planted.ReLUNetwork.to_pandas`. ``"history"`` has one
-            row per entry of the record.
+            ``"weights"`` has one row per non-zero weight, see :meth:`planted.ReLUNetwork.to_pandas`. ``"history"`` has
+            one row per entry of the record.
 
         Returns
         -------
@@ -67,8 +67,9 @@ class ShownFit(Stored):
         ax : matplotlib.axes.Axes, optional
             Where to draw; a new figure by default.
         show : {"history", "weights"}, default "history"
-            ``"history"`` draws the PSNR in dB after each step, with dotted lines where further starts begin, and a dashed
-            line at the PSNR of the answer. ``"weights"`` draws the first layer, see :meth:`planted.ReLUNetwork.plot`.
+            ``"history"`` draws the PSNR in dB after each step, with dotted lines where further starts begin, and a
+            dashed line at the PSNR of the answer. ``"weights"`` draws the first layer, see
+            :meth:`planted.ReLUNetwork.plot`.
 
         Returns
         -------

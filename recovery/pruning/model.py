@@ -10,6 +10,7 @@ import numpy as np
 
 from planted.base import arrays
 from planted.base.checks import check_array, check_choice, check_integer, check_number
+from planted.base.files import Stored
 from planted.base.values import by_value, frozen
 from planted.networks import ReLUNetwork, forward
 from recovery.mlp.losses import LOSSES
@@ -23,7 +24,7 @@ Initialisation: TypeAlias = Literal["pytorch", "small"] | float | Callable[[Shap
 
 
 @by_value
-class Model:
+class Model(Stored):
     """Weights of a ReLU network of any depth, or of a linear model: the point where pruning starts or ended.
 
     Parameters
@@ -228,6 +229,10 @@ class Model:
     def __repr__(self) -> str:
         kind = "-".join(map(str, self.widths))
         return f"Model({kind}, bias={self.biases is not None}, loss={self.loss!r}, dtype={str(self.dtype)!r})"
+
+    def _state(self) -> dict[str, Any]:
+        biases = None if self.biases is None else list(self.biases)
+        return {"layers": list(self.layers), "biases": biases, "loss": self.loss}
 
     def _parts(self) -> tuple[Any, ...]:
         return (self.loss, self.layers, self.biases)

@@ -39,8 +39,8 @@ class ShownResult(Stored):
         Parameters
         ----------
         table : {"coefficients", "history"}, default "coefficients"
-            ``"coefficients"`` has one row per non-zero of x: ``feature``, the name of the column of A or else its number, and
-            ``coefficient``. ``"history"`` has one row per step.
+            ``"coefficients"`` has one row per non-zero of x: ``feature``, the name of the column of A or else its
+            number, and ``coefficient``. ``"history"`` has one row per step.
 
         Returns
         -------
