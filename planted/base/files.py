@@ -166,7 +166,7 @@ def _encoded(value: Any) -> tuple[Any, list[np.ndarray]]:
     held: list[np.ndarray] = []
 
     def array(one: Any) -> int:
-        host = np.asarray(arrays.to_numpy(one))
+        host = arrays.to_numpy(one)
         if host.dtype.name not in _DTYPES and host.dtype.kind != "U":
             raise TypeError(f"an array of dtype {host.dtype} cannot be saved; expected numbers, bools or text")
         held.append(host)
@@ -179,6 +179,8 @@ def _encoded(value: Any) -> tuple[Any, list[np.ndarray]]:
             return one if math.isfinite(one) else {"float": repr(one)}
         if isinstance(one, np.generic):
             return {"number": array(one)}
+        if arrays.is_array(one) and one.dtype == object and all(type(item) is str for item in one.ravel()):
+            return {"text": [one.ravel().tolist(), list(one.shape)]}
         if arrays.is_array(one):
             return {"array": array(one)}
         if type(one) is list:
@@ -218,6 +220,8 @@ def _decoded(value: Any, held: list[np.ndarray]) -> Any:
         return {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}[inner]
     if tag in ("array", "number"):
         return held[inner] if tag == "array" else held[inner][()]
+    if tag == "text":
+        return np.array(inner[0], dtype=object).reshape(inner[1])
     if tag == "tuple":
         return tuple(_decoded(one, held) for one in inner)
     if tag == "dict":
