@@ -11,6 +11,7 @@ import numpy as np
 from planted.base import arrays
 from planted.base.checks import check_array, check_choice, check_integer, check_number
 from planted.base.files import Stored
+from planted.base.markup import SHOWN, card, table
 from planted.base.values import by_value, frozen
 from planted.networks import ReLUNetwork, forward
 from recovery.mlp.losses import LOSSES
@@ -225,6 +226,15 @@ class Model(Stored):
         if self.biases is not None:
             raise ValueError("the model has biases; a ReLUNetwork has none")
         return ReLUNetwork(self.layers)
+
+    def _repr_html_(self) -> str:
+        """Return the layers as a table for notebooks."""
+        rows = [
+            (level, f"{a} x {b}", int((layer != 0).sum()))
+            for level, ((a, b), layer) in enumerate(zip(self.shapes.layers, self.layers, strict=True))
+        ]
+        pairs = [("loss", self.loss), ("biases", "none" if self.biases is None else "yes"), ("dtype", str(self.dtype))]
+        return card("Model", pairs, table(["layer", "shape", "non-zero"], rows, most=SHOWN))
 
     def __repr__(self) -> str:
         kind = "-".join(map(str, self.widths))
