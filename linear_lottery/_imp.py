@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from numbers import Integral, Rational, Real
 from typing import Any, Literal, TypeAlias
@@ -14,6 +15,8 @@ from linear_lottery._deflation import Deflation
 from linear_lottery._pruning import Problem, Refits, assemble, first_to_go
 from linear_lottery.path import PruningPath
 from planted.base.checks import check_integer, check_number
+from planted.base.frames import names_of
+from planted.base.progress import Bar, Progress, bar, check_progress
 
 __all__ = ["Schedule", "how_many", "imp", "threshold_prune"]
 
@@ -29,6 +32,7 @@ def imp(
     w0: Any = None,
     schedule: Schedule = "one-by-one",
     flow_time: float = math.inf,
+    progress: Progress = False,
 ) -> PruningPath:
     """Prune a linear model by magnitude, with rewinding, until `sparsity` weights are left.
 
@@ -48,12 +52,15 @@ def imp(
         `sparsity` are left.
     flow_time : float, default inf
         Training time of each round, at least 0; ``inf`` trains to convergence.
+    progress : bool or callable, default False
+        True draws a bar (needs tqdm); a function is called as ``progress(done, total)`` after each round.
 
     Returns
     -------
     PruningPath
         Nested masks, the weights trained under each, the order in which weights went, and the survivors, on the
-        device of `X`. float32 if all arrays are, which sees fewer differences between weights (see Notes).
+        device of `X`; and the names of the features, where `X` is a data frame with names. float32 if all arrays are,
+        which sees fewer differences between weights (see Notes).
 
     Raises
     ------
@@ -104,21 +111,29 @@ def imp(
     array([3, 2, 1])
     """
     how_many(schedule)
+    check_progress(progress)
     sparsity = check_integer(sparsity, "sparsity", minimum=0)
     flow_time = check_number(flow_time, "flow_time", minimum=0, finite=False)
     problem = Problem(X, y, w0, flow_time)
     check_integer(sparsity, "sparsity", minimum=0, maximum=problem.d)
     route: Any = Deflation.of(problem) if math.isinf(flow_time) else None
-    return prune_to(route or Refits(problem), sparsity, schedule)
+    rounds = None if progress is False else len(_sizes(problem.d, sparsity, schedule))
+    with bar(progress, rounds, user="imp", unit="round") as shown:
+        path = prune_to(route or Refits(problem), sparsity, schedule, shown)
+    return _named(path, X)
 
 
-def prune_to(route: Any, sparsity: int, schedule: Schedule) -> PruningPath:
+def _named(path: PruningPath, X: Any) -> PruningPath:
+    """Return the path with the names of the features, where they came with a frame."""
+    names = names_of(X)
+    return path if names is None else replace(path, names=names)
+
+
+def prune_to(route: Any, sparsity: int, schedule: Schedule, shown: Bar | None = None) -> PruningPath:
     """Prune by magnitude until `sparsity` weights are left, on a route that trains the survivors."""
     problem: Problem = route.problem
-    goes = how_many(schedule)
-    sizes = [problem.d]
-    while sizes[-1] > sparsity:
-        sizes.append(max(sparsity, sizes[-1] - goes(sizes[-1])))
+    shown = shown or Bar()
+    sizes = _sizes(problem.d, sparsity, schedule)
     weights = problem.xp.zeros((len(sizes), problem.d))
     order: list[int] = []
     for r, size in enumerate(sizes):
@@ -129,7 +144,16 @@ def prune_to(route: Any, sparsity: int, schedule: Schedule) -> PruningPath:
             positions = first_to_go(magnitude, size - sizes[r + 1], tolerance)
             order.extend(route.kept[positions].tolist())
             route.remove(positions)
+        shown.step()
     return assemble(problem, route.name, weights, order, sizes)
+
+
+def _sizes(d: int, sparsity: int, schedule: Schedule) -> list[int]:
+    """Return how many weights each round trains."""
+    goes, sizes = how_many(schedule), [d]
+    while sizes[-1] > sparsity:
+        sizes.append(max(sparsity, sizes[-1] - goes(sizes[-1])))
+    return sizes
 
 
 def how_many(schedule: Any) -> Callable[[int], int]:
@@ -157,7 +181,14 @@ def how_many(schedule: Any) -> Callable[[int], int]:
 
 
 def threshold_prune(
-    X: Any, y: Any, tau: float, *, w0: Any = None, flow_time: float = math.inf, max_rounds: int | None = None
+    X: Any,
+    y: Any,
+    tau: float,
+    *,
+    w0: Any = None,
+    flow_time: float = math.inf,
+    max_rounds: int | None = None,
+    progress: Progress = False,
 ) -> PruningPath:
     """Prune all weights of magnitude at most `tau`, rewind and retrain, until none is that small.
 
@@ -175,6 +206,9 @@ def threshold_prune(
         Training time of each round, at least 0; ``inf`` trains to convergence.
     max_rounds : int, optional
         Prune at most so many times; as often as something is small by default, which is at most d times.
+    progress : bool or callable, default False
+        True draws a bar (needs tqdm); a function is called as ``progress(done, total)`` after each round, with None for
+        `total` until the run has ended.
 
     Returns
     -------
@@ -214,6 +248,7 @@ def threshold_prune(
     >>> path.support, path.sizes
     (array([1, 3]), (4, 2))
     """
+    check_progress(progress)
     tau = check_number(tau, "tau", minimum=0)
     flow_time = check_number(flow_time, "flow_time", minimum=0, finite=False)
     if max_rounds is not None:
@@ -222,21 +257,23 @@ def threshold_prune(
     limit = problem.scaled(tau)
     route: Any = (Deflation.of(problem) if math.isinf(flow_time) else None) or Refits(problem)
     rows, order, sizes, settled = [], [], [problem.d], True
-    while True:
-        row = problem.xp.zeros(problem.d)
-        rows.append(row)
-        if sizes[-1] == 0:
-            break
-        route.write(row)
-        magnitude, _ = route.magnitudes()
-        small = np.flatnonzero(magnitude <= limit)
-        if not len(small):
-            break
-        if max_rounds is not None and len(sizes) > max_rounds:
-            settled = False
-            break
-        small = small[np.lexsort((-small, magnitude[small]))]
-        order.extend(route.kept[small].tolist())
-        sizes.append(sizes[-1] - len(small))
-        route.remove(small)
-    return assemble(problem, route.name, problem.xp.stack(rows), order, sizes, settled)
+    with bar(progress, user="threshold_prune", unit="round") as shown:
+        while True:
+            row = problem.xp.zeros(problem.d)
+            rows.append(row)
+            shown.step(note=f"{sizes[-1]} weights")
+            if sizes[-1] == 0:
+                break
+            route.write(row)
+            magnitude, _ = route.magnitudes()
+            small = np.flatnonzero(magnitude <= limit)
+            if not len(small):
+                break
+            if max_rounds is not None and len(sizes) > max_rounds:
+                settled = False
+                break
+            small = small[np.lexsort((-small, magnitude[small]))]
+            order.extend(route.kept[small].tolist())
+            sizes.append(sizes[-1] - len(small))
+            route.remove(small)
+    return _named(assemble(problem, route.name, problem.xp.stack(rows), order, sizes, settled), X)

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import html
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from linear_lottery.shown import ShownPath
 from planted.base import arrays
 from planted.base.checks import check_array, check_integer, check_same_rows
+from planted.base.frames import Names
 from planted.base.values import by_value
 
 __all__ = ["PruningPath"]
 
-SHOWN = 20
-"""A table in a notebook has at most so many rows, and lists at most so many weights in each."""
 BLOCK = 1 << 24
 """Predictions are formed for so many numbers at a time, so that the loss of a long path needs no large array."""
 
 
 @by_value
 @dataclass(frozen=True, eq=False, repr=False)
-class PruningPath:
+class PruningPath(ShownPath):
     """The path of :func:`linear_lottery.imp` and :func:`linear_lottery.threshold_prune`.
 
     Round 0 trains all d weights; each round ends by pruning some, and the next one trains the survivors, from where
@@ -44,6 +43,8 @@ class PruningPath:
         How it was computed: ``"refit"`` trains anew in each round; ``"deflation"`` updates one factorisation.
     success : bool
         The run came to its end; False where a cap on rounds stopped it.
+    names : tuple of str or None
+        Names of the features, where they came as a data frame.
     """
 
     masks: Any
@@ -54,6 +55,7 @@ class PruningPath:
     sizes: tuple[int, ...]
     route: str
     success: bool = True
+    names: Names = field(default=None)
 
     def __repr__(self) -> str:
         """Return sizes and route, without the arrays."""
@@ -61,20 +63,6 @@ class PruningPath:
             f"PruningPath(d={self.sizes[0]}, sparsity={self.sparsity}, n_rounds={self.n_rounds}, route={self.route!r}, "
             f"dtype={self.weights.dtype}, device={arrays.device_of(self.weights)!r})"
         )
-
-    def _repr_html_(self) -> str:
-        """Return the path as a table for notebooks: sizes of the rounds, and which weights each pruned."""
-        order = arrays.to_numpy(self.order).tolist()
-        rows = []
-        for r in range(min(len(self.sizes), SHOWN)):
-            begin, end = (self.sizes[0] - size for size in (*self.sizes[r:], self.sizes[-1])[:2])
-            gone = order[begin:end]
-            some = ", ".join(map(str, gone[:SHOWN])) + (", ..." if len(gone) > SHOWN else "")
-            rows.append(f"<tr><td>{r}</td><td>{self.sizes[r]}</td><td>{some}</td></tr>")
-        left = len(self.sizes) - len(rows)
-        more = f"<p>and {left} more rounds</p>" if left else ""
-        head = "<tr><th>round</th><th>weights</th><th>pruned after it</th></tr>"
-        return f"<p>{html.escape(self.message)}</p><table>{head}{''.join(rows)}</table>{more}"
 
     @property
     def message(self) -> str:

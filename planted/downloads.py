@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from planted.base.extras import need
+from planted.base.files import write_whole
 
 __all__ = [
     "CIFAR10_FILES",
@@ -102,11 +103,3 @@ def _reason(url: str, error: Exception) -> str:
     if "ConnectionError" in kinds:  # that of requests is a page long
         return f"there is no connection to {host}: no network, a proxy or a firewall between, or the host is down"
     return f"{type(error).__name__}: {error}"
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file under another name first, so that a reader never sees half of it."""
-    partial = path.with_name(path.name + ".part")
-    with open(partial, "wb") as file:
-        file.write(content)
-    partial.replace(path)

@@ -11,6 +11,7 @@ import numpy as np
 from planted.base import arrays
 from planted.base.arrays import EPS
 from planted.base.checks import check_array, check_number
+from planted.base.files import Stored
 from planted.base.values import by_value, frozen
 
 __all__ = ["ExactForm", "KinkForm", "Reading", "exact_form", "host_weights", "kink_form_of", "reading_of"]
@@ -126,7 +127,7 @@ ZERO_POWER = -(10**6)
 
 @by_value
 @dataclass(frozen=True, eq=False)
-class KinkForm:
+class KinkForm(Stored):
     """Lines where a piecewise linear function bends, how strongly, and its linear part.
 
     Attributes

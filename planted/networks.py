@@ -10,6 +10,10 @@ import numpy as np
 from planted.base import arrays
 from planted.base.blocks import in_smaller_blocks
 from planted.base.checks import check_array
+from planted.base.files import Stored
+from planted.base.frames import check_names, data_frame, labels
+from planted.base.markup import SHOWN, card, table
+from planted.base.plots import axes_of
 from planted.base.values import by_value, frozen
 from planted.kinks import KinkForm, kink_form_of
 
@@ -49,7 +53,7 @@ def _rectified(values: Any, layer: Any) -> Any:
 
 
 @by_value
-class ReLUNetwork:
+class ReLUNetwork(Stored):
     """A feed-forward ReLU network without biases, f(x) = V' relu(W_L' ... relu(W_1' x)).
 
     Parameters
@@ -255,6 +259,88 @@ class ReLUNetwork:
         """Where the weights live, ``"cpu"`` or ``"gpu"``."""
         return arrays.device_of(self.layers[0])
 
+    def to_pandas(self, names: Sequence[str] | None = None) -> Any:
+        """Return the non-zero weights as a table.
+
+        Parameters
+        ----------
+        names : sequence of str, optional
+            Names of the inputs; their numbers by default.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per non-zero weight, layer by layer: ``layer`` (from 0), ``source`` (an input in the first layer,
+            else the number of a neuron), ``target`` (the number of a neuron or, in the last layer, of an output) and
+            ``weight``.
+
+        Raises
+        ------
+        MissingExtra
+            If pandas is not installed.
+        TypeError, ValueError
+            If `names` does not name every input.
+        """
+        given = check_names(names, self.n_inputs)
+        columns: dict[str, list[Any]] = {"layer": [], "source": [], "target": [], "weight": []}
+        for level, layer in enumerate(self.layers):
+            sources, targets, weights = _non_zeros(layer)
+            columns["layer"] += [level] * len(weights)
+            columns["source"] += labels(given if level == 0 else None, sources)
+            columns["target"] += targets.tolist()
+            columns["weight"] += weights.tolist()
+        return data_frame(columns, "to_pandas")
+
+    def plot(self, ax: Any = None, *, names: Sequence[str] | None = None) -> Any:
+        """Draw the weights of the first layer as a picture: one row per input, one column per neuron.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure by default.
+        names : sequence of str, optional
+            Names of the inputs, for the axis; their numbers by default.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The axes. Red weights are positive, blue ones negative, and zeros white. Below each neuron of a network with
+            one hidden layer and one output stands its output weight.
+
+        Raises
+        ------
+        MissingExtra
+            If matplotlib is not installed.
+        TypeError, ValueError
+            If `names` does not name every input.
+        """
+        given = check_names(names, self.n_inputs)
+        ax = axes_of(ax, "ReLUNetwork.plot")
+        weights = arrays.to_numpy(self.hidden)
+        top = float(np.abs(weights).max(initial=0.0)) or 1.0
+        image = ax.imshow(weights, cmap="RdBu_r", vmin=-top, vmax=top, aspect="auto", interpolation="nearest")
+        ax.figure.colorbar(image, ax=ax, label="weight")
+        if given is not None:
+            ax.set_yticks(range(self.n_inputs), given)
+        ax.set_ylabel("input")
+        ax.set_xlabel("neuron")
+        if self.depth == 1 and self.output.ndim == 1 and self.n_neurons <= SHOWN:
+            signs = [f"{j}\n({value:+.3g})" for j, value in enumerate(arrays.to_numpy(self.output).tolist())]
+            ax.set_xticks(range(self.n_neurons), signs)
+            ax.set_xlabel("neuron (output weight)")
+        return ax
+
+    def _repr_html_(self) -> str:
+        """Return the layers as a table for notebooks."""
+        rows = [
+            (f"{int(layer.shape[0])} x {1 if layer.ndim == 1 else int(layer.shape[1])}", _count(layer), int(layer.size))
+            for layer in self.layers
+        ]
+        title = f"ReLUNetwork: {self.n_inputs} inputs, {self.depth} hidden layer(s), {self.n_outputs} output(s)"
+        listed = [(level, *row) for level, row in enumerate(rows)]
+        pairs = [("non-zero weights that count", self.sparsity), ("dtype, device", f"{self.dtype}, {self.device}")]
+        return card(title, pairs, table(["layer", "shape", "non-zero", "of"], listed, most=SHOWN))
+
     def __repr__(self) -> str:
         widths = " -> ".join(str(int(layer.shape[0])) for layer in self.layers)
         kind = "hidden weights" if self.output.ndim == 1 else "weights"
@@ -276,3 +362,18 @@ class ReLUNetwork:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (list(self.layers),)
+
+    def _state(self) -> dict[str, Any]:
+        return {"layers": list(self.layers)}
+
+
+def _count(layer: Any) -> int:
+    return int(arrays.namespace(layer).count_nonzero(layer))
+
+
+def _non_zeros(layer: Any) -> tuple[Any, Any, Any]:
+    """Return rows, columns and values of the non-zero weights of a layer, on the CPU."""
+    host = arrays.to_numpy(layer)
+    host = host if host.ndim == 2 else host[:, None]
+    rows, columns = np.nonzero(host)
+    return rows, columns, host[rows, columns]

@@ -19,6 +19,7 @@ import planted
 import recovery
 from linear_lottery import comparators
 from planted.base import arrays
+from planted.base.files import Stored
 from planted.base.values import same
 from recovery import certificates, conditions, guarantees, networks, pruning
 from recovery.guarantees import pruning as pruning_guarantees
@@ -436,6 +437,77 @@ def test_solvers_go_through_pickle(name):
     solver = solver_class(name)()
     assert pickle.loads(pickle.dumps(solver)) == solver
     assert copy.deepcopy(solver) == solver
+
+
+def example(name, put=np.asarray):
+    return EXAMPLES[name](put) if name in ON_DEVICE else EXAMPLES[name]()
+
+
+SAVED = {"ReLUNetwork", "KinkForm", "RecoveryResult", "NetworkFit", "PruningPath", "PruningResult", "Masks", "Model",
+         "Diagnosis"}  # fmt: skip
+
+
+def test_what_can_be_saved_and_shown_is_listed():
+    classes = public_classes()
+    assert {cls.__name__ for cls in classes if issubclass(cls, Stored)} == SAVED | ESTIMATORS
+    assert {cls.__name__ for cls in classes if hasattr(cls, "plot")} == PLOTTED
+    assert {cls.__name__ for cls in classes if hasattr(cls, "to_pandas")} == FRAMED
+    estimators = {cls.__name__ for cls in classes if cls.__name__ in ESTIMATORS}
+    assert {cls.__name__ for cls in classes if hasattr(cls, "_repr_html_")} - estimators == SHOWN
+
+
+@pytest.mark.parametrize("ending", ["npz", "json"])
+@pytest.mark.parametrize("name", [name for name in EXAMPLES if name.partition("[")[0] in SAVED])
+def test_objects_come_back_from_files(backend, tmp_path, name, ending):
+    one = example(name, backend.put)
+    path = tmp_path / f"one.{ending}"
+    one.save(path)
+    other = type(one).load(path)
+    assert other == example(name)
+    assert same(use(other), use(example(name)))
+
+
+def html_of(one):
+    page = one._repr_html_()
+    assert page.count("<div") == page.count("</div>")
+    assert page.count("<table") == page.count("</table>") >= 1
+    for word in ("color", "background", "nan", "object at 0x"):
+        assert word not in page, word
+    return page
+
+
+SHOWN = {*(SAVED - {"KinkForm", "Masks"}), "Certificate", "Verdict", "Ledger", "Space", "AttackResult"}
+
+
+@pytest.mark.parametrize("name", [name for name in EXAMPLES if name.partition("[")[0] in SHOWN])
+def test_notebooks_show_a_small_table(backend, name):
+    page = html_of(example(name, backend.put))
+    assert page == html_of(example(name)) or name.startswith("ReLUNetwork")  # the device is named
+    assert len(page) < 20_000
+
+
+PLOTTED = {"RecoveryResult", "NetworkFit", "ReLUNetwork", "PruningPath", "PruningResult", "Diagnosis"}
+FRAMED = PLOTTED | {"Ledger", "Space"}
+
+
+@pytest.mark.parametrize("name", [name for name in EXAMPLES if name.partition("[")[0] in PLOTTED])
+def test_plots_take_axes_and_return_them(backend, name):
+    figure = pytest.importorskip("matplotlib.figure").Figure()
+    ax = figure.add_subplot()
+    assert example(name, backend.put).plot(ax) is ax
+    assert ax.get_xlabel()
+    assert ax.get_ylabel() or ax.get_yticklabels()
+    figure.canvas.draw()
+
+
+@pytest.mark.parametrize("name", [name for name in EXAMPLES if name.partition("[")[0] in FRAMED])
+def test_tables_become_frames(backend, name):
+    pandas = pytest.importorskip("pandas")
+    frame = example(name, backend.put).to_pandas()
+    assert isinstance(frame, pandas.DataFrame)
+    assert frame.equals(example(name).to_pandas())
+    assert len(frame)
+    assert object not in set(frame.dtypes)
 
 
 @pytest.mark.slow

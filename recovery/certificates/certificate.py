@@ -20,6 +20,7 @@ import numpy as np
 from planted.base import arrays
 from planted.base.checks import check_choice, check_number, check_same_rows
 from planted.base.exactness import check_exact, exact_numbers
+from planted.base.markup import card
 from planted.base.values import by_value
 from recovery.exact.intervals import outward
 
@@ -171,6 +172,11 @@ class Certificate:
 
     def __repr__(self) -> str:
         return f"Certificate({self.kind!r}, claim={reprlib.repr(dict(self.claim))})"
+
+    def _repr_html_(self) -> str:
+        pairs = [(name, reprlib.repr(value)) for name, value in self.claim.items()]
+        pairs.append(("proof", ", ".join(self.proof) or "none"))
+        return card(f"Certificate: {self.kind}", pairs)
 
     @property
     def bound(self) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from planted.base import arrays
 from planted.base.checks import check_array, check_integer
 from planted.base.exactness import check_exact, refuse_rounded
+from planted.base.progress import Bar, Progress, bar, check_progress
 from recovery.conditions import Interval, complementary_pairs, equal_gates, gate_coverage, gate_spread, gated_rank
 from recovery.conditions.coverage import energy_coverage
 from recovery.diagnosis.improvements import changes, parallel
@@ -49,6 +50,7 @@ def diagnose(
     limit: int = LIMIT,
     programs: int = PROGRAMS,
     improve: bool = True,
+    progress: Progress = False,
 ) -> Diagnosis:
     """Say which guarantees hold for a sensing matrix, which fail, which cannot be known, and what would help.
 
@@ -75,6 +77,9 @@ def diagnose(
         Linear programs for null space and spark are solved up to this number of columns.
     improve : bool, default True
         Whether to measure what changes of A would bring.
+    progress : bool or callable, default False
+        True draws a bar (needs tqdm); a function is called as ``progress(done, total)`` after each condition, guarantee
+        and change. `total` is a first count, in which changes are left out; the last call has ``done == total``.
 
     Returns
     -------
@@ -94,6 +99,7 @@ def diagnose(
     differences within 1e-10 of |A x| are rounding and count as no noise. Changes are made and the conditions looked at
     again; many more rows alone are predicted, by the population Gram matrix of the generators.
     """
+    check_progress(progress)
     operator = _given(A)
     n, size = (int(one) for one in operator.shape)
     limit, programs = check_integer(limit, "limit", minimum=0), check_integer(programs, "programs", minimum=0)
@@ -139,13 +145,17 @@ def diagnose(
             f"{size - zeros} columns."
         )
     numbers = Numbers(columns, limit, programs)
-    _describe(report, numbers, instance)
-    _uniform(report, numbers, (*CONDITIONS, *conditions))
-    truth = _truth(report, instance, y, x, columns.shape[1] < size)
-    if truth is not None:
-        _planted(report, truth, guarantees, programs)
-    if improve:
-        _improve(report, numbers, instance, generators)
+    looked_at = (*CONDITIONS, *conditions)
+    with bar(progress, len(looked_at), user="diagnose", unit="check") as shown:
+        _describe(report, numbers, instance)
+        _uniform(report, numbers, shown.over(looked_at))
+        truth = _truth(report, instance, y, x, columns.shape[1] < size)
+        if truth is not None:
+            asked = catalogue() if guarantees is None else guarantees
+            shown.expect(len(looked_at) + len(asked))
+            _planted(report, truth, shown.over(asked), programs)
+        if improve:
+            _improve(report, numbers, instance, generators, shown=shown)
     return report
 
 
@@ -213,7 +223,7 @@ def _range(low: float, high: float) -> str:
     return f"{high:.6g}" if close else f"{low:.6g} to {high:.6g}"
 
 
-def _uniform(report: Diagnosis, numbers: Numbers, conditions: Sequence[Condition]) -> None:
+def _uniform(report: Diagnosis, numbers: Numbers, conditions: Iterable[Condition]) -> None:
     """Add what holds for every x with s non-zeros."""
     most = max(1, min(MOST, numbers.size - 1))
     for condition in conditions:
@@ -266,9 +276,9 @@ def _truth(report: Diagnosis, instance: Instance, y: Any, x: Any, zeros: bool) -
     return Instance.planted(instance.A, x, noise, sparsity=s)
 
 
-def _planted(report: Diagnosis, truth: Instance, guarantees: Sequence[Guarantee] | None, programs: int) -> None:
+def _planted(report: Diagnosis, truth: Instance, guarantees: Iterable[Guarantee], programs: int) -> None:
     """Add what the guarantees of the catalogue say about one vector."""
-    for guarantee in catalogue() if guarantees is None else guarantees:
+    for guarantee in guarantees:
         if truth.shape[1] > programs and guarantee.name in _SLOW:
             verdict = Verdict.unknown(f"{truth.shape[1]} columns are more than the {programs} it is tried for")
         else:
@@ -280,10 +290,10 @@ def _planted(report: Diagnosis, truth: Instance, guarantees: Sequence[Guarantee]
         report.planted.append(Finding((guarantee.name,), "", guarantee.statement, verdict))
 
 
-def _improve(report: Diagnosis, numbers: Numbers, instance: Instance, generators: Any) -> None:
+def _improve(report: Diagnosis, numbers: Numbers, instance: Instance, generators: Any, *, shown: Bar) -> None:
     """Measure changes."""
     report.effects.append(_effect("as it is", "", True, numbers))
-    for change in changes(instance.matrix, instance.gated, generators):
+    for change in shown.over(changes(instance.matrix, instance.gated, generators)):
         if change.matrix.shape[1] < 2:
             continue
         changed = Numbers(change.matrix, numbers.limit, numbers.programs)

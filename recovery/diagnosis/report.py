@@ -7,10 +7,12 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from planted.base.files import storable
+from planted.base.markup import table as html_table
 from planted.base.values import by_value
+from recovery.diagnosis.shown import ShownDiagnosis
 from recovery.diagnosis.uniform import CONDITIONS, MOST
 from recovery.guarantees.engine.base import Verdict
-from recovery.guarantees.engine.ledger import html_table
 
 __all__ = ["Diagnosis", "Effect", "Finding"]
 
@@ -18,6 +20,7 @@ _ORDER = {"holds": 0, "unknown": 1, "fails": 2}
 _LISTED = [one.names[0] for one in CONDITIONS if one.names != ("unique-spark",)]
 
 
+@storable
 @by_value
 @dataclass(frozen=True)
 class Finding:
@@ -44,6 +47,7 @@ class Finding:
     covers: int | None = None
 
 
+@storable
 @by_value
 @dataclass(frozen=True)
 class Effect:
@@ -77,7 +81,7 @@ class Effect:
 
 @by_value
 @dataclass(repr=False)
-class Diagnosis:
+class Diagnosis(ShownDiagnosis):
     """What :func:`diagnose` found; ``str()`` of it is the report.
 
     Parameters

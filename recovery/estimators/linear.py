@@ -22,6 +22,7 @@ from recovery.estimators.paths import (
     models,
     supports,
 )
+from recovery.estimators.stored import StoredEstimator
 from recovery.solvers.base import Solver
 from recovery.solvers.solve import SolverName, solve, solver_class
 
@@ -39,7 +40,7 @@ CLOSE = 1e-9
 """Errors that differ by less, relative to the larger one, count as equal; of equal ones the smaller model is taken."""
 
 
-class LinearSelector(SelectorMixin, RegressorMixin, BaseEstimator):
+class LinearSelector(StoredEstimator, SelectorMixin, RegressorMixin, BaseEstimator):
     """What the linear estimators share: predictions, the support as a selection of features, and the plot of the path.
 
     Attributes

@@ -10,6 +10,7 @@ import numpy as np
 from planted.base import arrays
 from planted.base.checks import check_integer
 from planted.base.extras import need
+from recovery.estimators.stored import StoredEstimator
 from recovery.mlp.losses import softmax
 from recovery.mlp.record import FitMethod, Loss
 from recovery.networks.fitting import fit_network
@@ -42,7 +43,7 @@ class _Weights:
         return np.maximum(X @ self.W + self.b, 0.0) @ self.V + self.c
 
 
-class _ReLUNetwork(BaseEstimator):
+class _ReLUNetwork(StoredEstimator, BaseEstimator):
     """The fit of both estimators."""
 
     n_neurons: int

@@ -10,6 +10,7 @@ import numpy as np
 
 from planted.base import arrays
 from planted.base.checks import check_array, check_gates, check_integer, check_number
+from planted.base.files import Stored
 from planted.base.values import by_value, frozen
 from recovery.mlp.passes import Shapes
 from recovery.operators.thresholding import refuse_nan, select_top
@@ -18,7 +19,7 @@ __all__ = ["Compact", "Masks", "live_neurons", "pruned_count"]
 
 
 @by_value
-class Masks:
+class Masks(Stored):
     """Which weights of a list of layers may be non-zero.
 
     Parameters
@@ -142,6 +143,9 @@ class Masks:
     def __repr__(self) -> str:
         sizes = ", ".join("x".join(map(str, shape)) for shape in self.shapes)
         return f"Masks({sizes}; {self.count} of {sum(a * b for a, b in self.shapes)} kept)"
+
+    def _state(self) -> dict[str, Any]:
+        return {"layers": list(self.layers)}
 
     def _parts(self) -> tuple[Any, ...]:
         return self.layers

@@ -13,10 +13,12 @@ import numpy as np
 
 from planted.base import arrays
 from planted.base.checks import check_array, check_choice, check_integer, check_number, check_same_rows
+from planted.base.frames import Names
 from planted.base.values import by_value
 from planted.kinks import KinkForm
 from planted.networks import ReLUNetwork
 from recovery.mlp.losses import LOSSES, psnr, psnr_of, softmax
+from recovery.mlp.shown import ShownFit
 from recovery.mlp.training import Batches
 from recovery.mlp.units import Units
 from recovery.solvers.base import Recorder, Status
@@ -130,7 +132,7 @@ class FitSettings:
 
 @by_value
 @dataclass(frozen=True, eq=False, repr=False)
-class NetworkFit:
+class NetworkFit(ShownFit):
     """The answer of :func:`recovery.fit_network`.
 
     Parameters
@@ -160,6 +162,8 @@ class NetworkFit:
         The function that ``method="exact"`` found, where a method says more than its network; see :attr:`kink_form`.
     certificate : recovery.certificates.Certificate or None
         The proof that was asked for by ``certify=True``, None if there is none: the message says why.
+    names : tuple of str or None
+        Names of the inputs, where X came as a data frame.
     """
 
     network: ReLUNetwork
@@ -170,6 +174,7 @@ class NetworkFit:
     history: dict[str, list[float]] = field(repr=False, default_factory=dict)
     form: KinkForm | None = field(repr=False, default=None)
     certificate: Any = field(repr=False, default=None)
+    names: Names = field(repr=False, default=None)
 
     @property
     def success(self) -> bool:

@@ -10,6 +10,8 @@ import numpy as np
 
 from planted.base import arrays
 from planted.base.checks import check_array, check_choice, check_integer, check_same_rows
+from planted.base.frames import names_of
+from planted.base.progress import Progress, bar, check_progress
 from recovery.certificates.network import network_certificate
 from recovery.mlp.losses import LOSSES, class_targets, psnr, softmax
 from recovery.mlp.record import (
@@ -53,12 +55,13 @@ def fit_network(
     rng: Any = None,
     callback: Callable[[FitState], Any] | None = None,
     certify: bool = False,
+    progress: Progress = False,
 ) -> NetworkFit:
     """Fit y = sum_j v_j relu(x . u_j) with few neurons and few non-zero weights.
 
     Parameters
     ----------
-    X : array, shape (n, d)
+    X : array or data frame, shape (n, d)
         Inputs. The computation is in float32 if X and y are both float32 (the floor of the fit is
         then about 120 dB), else in float64.
     y : array, shape (n,) or (n, k)
@@ -112,11 +115,16 @@ def fit_network(
         Prove that the network is the only one nearby that fits, where that is so: ``certificate`` of the answer is that
         proof (:func:`recovery.certificates.network_certificate`), or None, and the message says why. For one hidden
         layer and y of shape (n,).
+    progress : bool or callable, default False
+        True draws a bar (needs tqdm); a function is called as ``progress(done, total)`` whenever `callback` would be,
+        `done` being the number of such calls. `total` is `max_iter` for ``"robust"`` and ``"paper"`` with one hidden
+        layer, and None where the number of steps is not known. The last call has ``done == total``.
 
     Returns
     -------
     NetworkFit
-        ``network, psnr_db, n_iter, status, success, message, support, kink_form, certificate, history``.
+        ``network, psnr_db, n_iter, status, success, message, support, kink_form, certificate, history``, and ``names``
+        and ``support_names``, the names of the inputs where X is a data frame with names.
 
     Raises
     ------
@@ -162,6 +170,8 @@ def fit_network(
     >>> planted.match_networks(fit.network, truth, atol=1e-10).exact
     True
     """
+    check_progress(progress)
+    names = names_of(X)
     X = check_array(X, "X", ndim=2)
     check_choice(loss, "loss", LOSSES)
     classes = loss == "cross_entropy"
@@ -198,9 +208,14 @@ def fit_network(
         status = Status.ZERO_SPARSITY if settings.sparsity == 0 else Status.ZERO_DATA
         zero = softmax(xp.zeros_like(y)) if classes else xp.zeros_like(y)
         network = empty_network(X, y, len(settings.widths))
-        return NetworkFit(network, psnr(zero, y), 0, status, status.value, Record.no_history())
-    fit = chosen.run(X, y, settings, draw)
-    return _certified(fit, X, y) if certify else fit
+        return NetworkFit(network, psnr(zero, y), 0, status, status.value, Record.no_history(), names=names)
+    expected = max_iter if method in ("robust", "paper") and len(settings.widths) == 1 else None
+    with bar(progress, expected, user="fit_network") as shown:
+        watched = shown.watching(callback, lambda state: f"{state.psnr_db:.1f} dB, {state.nonzeros} weights")
+        fit = chosen.run(X, y, replace(settings, callback=watched) if shown.on else settings, draw)
+    if certify:
+        fit = _certified(fit, X, y)
+    return fit if names is None else replace(fit, names=names)
 
 
 def _open_sizes(chosen: FitMethod, method: Any, n_neurons: Any, sparsity: Any, y: Any) -> tuple[str, ...]:

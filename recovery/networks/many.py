@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
 from planted.base import arrays
 from planted.base.checks import check_array, check_integer
+from planted.base.frames import names_of
+from planted.base.progress import Progress, bar
 from planted.networks import ReLUNetwork
 from recovery.mlp.losses import psnr
 from recovery.mlp.record import (
@@ -267,6 +269,7 @@ def fit_many(
     method: Method | FitMethod = "auto",
     rngs: Sequence[Any] | None = None,
     together: bool | None = None,
+    progress: Progress = False,
     **options: Unpack[FitOptions],
 ) -> list[NetworkFit]:
     """Fit several problems of one width, each as :func:`recovery.fit_network` does.
@@ -287,6 +290,9 @@ def fit_many(
         Whether a step is made for many problems at once, where the method can: ``"paper"`` for one output and one
         hidden layer, on all rows, without limits of time. By default on a GPU only: there one problem leaves
         most of the device idle, while a CPU is kept busy by one and would compute with the padding.
+    progress : bool or callable, default False
+        True draws a bar (needs tqdm); a function is called as ``progress(done, total)`` with the number of problems
+        that are fitted, and of all.
 
     Returns
     -------
@@ -318,11 +324,18 @@ def fit_many(
     if together is None:
         together = arrays.device_of(inputs[0]) == "gpu"
     fits: dict[int, NetworkFit] = {}
-    if together and isinstance(chosen, PaperMethod):
-        fits = _together(X, targets, FitSettings(check_widths(n_neurons), 0, **options), sizes, draws)
-    for b, (x, y) in enumerate(zip(inputs, targets, strict=True)):
-        if b not in fits:
-            fits[b] = fit_network(x, y, n_neurons=n_neurons, sparsity=sizes[b], method=method, rng=draws[b], **options)
+    names = names_of(X)
+    with bar(progress, len(targets), user="fit_many", unit="problem") as shown:
+        if together and isinstance(chosen, PaperMethod):
+            fits = _together(X, targets, FitSettings(check_widths(n_neurons), 0, **options), sizes, draws)
+            shown.at(len(fits))
+        for b, (x, y) in enumerate(zip(inputs, targets, strict=True)):
+            if b not in fits:
+                fit = fit_network(x, y, n_neurons=n_neurons, sparsity=sizes[b], method=method, rng=draws[b], **options)
+                fits[b] = fit
+                shown.step()
+    if names is not None:
+        fits = {b: replace(fit, names=names) for b, fit in fits.items()}
     return [fits[b] for b in range(len(targets))]
 
 

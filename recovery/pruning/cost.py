@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from planted.base.files import storable
 from recovery.mlp.passes import Shapes
 
 __all__ = ["Cost"]
 
 
+@storable
 @dataclass
 class Cost:
     """Counts of passes and of multiply-adds.

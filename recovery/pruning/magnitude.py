@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Literal, TypedDict, Unpack, overload
 
 import numpy as np
 
 from planted.base import arrays
 from planted.base.checks import check_array, check_choice, check_integer, check_same_rows
+from planted.base.frames import Names, names_of
+from planted.base.progress import Progress, bar, check_progress
 from recovery.mlp.losses import LOSSES, class_targets
 from recovery.mlp.passes import Shapes
 from recovery.mlp.record import FitSettings, FitState, Loss, NetworkFit, check_widths, problems
@@ -36,6 +39,7 @@ class ImpOptions(TypedDict, total=False):
     count: Literal["hidden", "all"] | None
     time_limit: float | None
     callback: Callable[[FitState], Any] | None
+    progress: Progress
 
 
 @overload
@@ -81,6 +85,7 @@ def imp(
     time_limit: float | None = None,
     rng: Any = None,
     callback: Callable[[FitState], Any] | None = None,
+    progress: Progress = False,
 ) -> NetworkFit | list[NetworkFit]:
     """Fit a sparse ReLU network by iterative magnitude pruning: train, prune, rewind, again.
 
@@ -123,6 +128,8 @@ def imp(
     callback : callable, optional
         Called with a :class:`recovery.networks.FitState` after each round's training (``start`` is the
         round, from 0; the loss is on all rows); returning True stops as `time_limit` does.
+    progress : bool or callable, default False
+        True draws a bar (needs tqdm); a function is called as ``progress(done, total)`` after each round's training.
 
     Returns
     -------
@@ -164,6 +171,7 @@ def imp(
     >>> small.network.sparsity, large.network.sparsity
     (9, 20)
     """
+    names = names_of(X)
     fits = _passes(
         check_array(X, "X", ndim=2),
         [y],
@@ -182,8 +190,9 @@ def imp(
         count=count,
         time_limit=time_limit,
         callback=callback,
+        progress=progress,
     )
-    return fits[0]
+    return _named(fits, names)[0]
 
 
 @overload
@@ -256,12 +265,22 @@ def imp_many(
     """
     inputs, targets, wanted, draws = problems(X, Y, sparsity, rngs)
     if all(x is inputs[0] for x in inputs):
-        return _passes(inputs[0], targets, wanted, draws, n_neurons, **options)
+        return _named(_passes(inputs[0], targets, wanted, draws, n_neurons, **options), names_of(X))
     found: list[Any] = []
-    asked = Recorder(None, options.get("time_limit"), options.get("callback"))
-    for x, y, values, rng in zip(inputs, targets, wanted, draws, strict=True):
-        found += _passes(x, [y], [values], [rng], n_neurons, asked=asked, **options)
+    progress = options.pop("progress", False)
+    with bar(progress, len(targets), user="imp_many", unit="problem") as shown:
+        asked = Recorder(None, options.get("time_limit"), options.get("callback"))
+        for x, y, values, rng in zip(inputs, targets, wanted, draws, strict=True):
+            found += _passes(x, [y], [values], [rng], n_neurons, asked=asked, **options)
+            shown.step()
     return found
+
+
+def _named(fits: list[Any], names: Names) -> list[Any]:
+    """Return fits, and lists of them, with the names of the inputs."""
+    if names is None:
+        return fits
+    return [_named(one, names) if isinstance(one, list) else replace(one, names=names) for one in fits]
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -276,10 +295,12 @@ def _passes(
     loss: Loss = "squared",
     time_limit: float | None = None,
     callback: Callable[[FitState], Any] | None = None,
+    progress: Progress = False,
     asked: Recorder | None = None,
     **options: Any,
 ) -> list[Any]:
     """Prune networks for shared inputs; return a fit for each integer, and a list of fits for each sequence."""
+    check_progress(progress)
     check_choice(loss, "loss", LOSSES)
     targets = _targets(X, Y, loss)
     wanted = [_sparsities(value) for value in sparsity]
@@ -293,8 +314,10 @@ def _passes(
         time_limit=time_limit,
         callback=callback,
     )
-    asked = asked or Recorder(None, settings.time_limit, settings.callback)
-    fits = Pass(X, targets, wanted, chosen, settings, [arrays.generator(rng) for rng in rngs]).run(asked)
+    whole = Pass(X, targets, wanted, chosen, settings, [arrays.generator(rng) for rng in rngs])
+    with bar(progress, None if progress is False else whole.expected(), user="imp", unit="round") as shown:
+        watched = shown.watching(settings.callback, lambda state: f"{state.nonzeros} weights, {state.psnr_db:.1f} dB")
+        fits = whole.run(asked or Recorder(None, settings.time_limit, watched))
     return [row[0] if _single(value) else row for row, value in zip(fits, sparsity, strict=True)]
 
 

@@ -10,6 +10,8 @@ import numpy as np
 
 from planted.base import arrays
 from planted.base.checks import check_array, check_choice, check_integer, check_number
+from planted.base.files import Stored
+from planted.base.markup import SHOWN, card, table
 from planted.base.values import by_value, frozen
 from planted.networks import ReLUNetwork, forward
 from recovery.mlp.losses import LOSSES
@@ -23,7 +25,7 @@ Initialisation: TypeAlias = Literal["pytorch", "small"] | float | Callable[[Shap
 
 
 @by_value
-class Model:
+class Model(Stored):
     """Weights of a ReLU network of any depth, or of a linear model: the point where pruning starts or ended.
 
     Parameters
@@ -225,9 +227,22 @@ class Model:
             raise ValueError("the model has biases; a ReLUNetwork has none")
         return ReLUNetwork(self.layers)
 
+    def _repr_html_(self) -> str:
+        """Return the layers as a table for notebooks."""
+        rows = [
+            (level, f"{a} x {b}", int((layer != 0).sum()))
+            for level, ((a, b), layer) in enumerate(zip(self.shapes.layers, self.layers, strict=True))
+        ]
+        pairs = [("loss", self.loss), ("biases", "none" if self.biases is None else "yes"), ("dtype", str(self.dtype))]
+        return card("Model", pairs, table(["layer", "shape", "non-zero"], rows, most=SHOWN))
+
     def __repr__(self) -> str:
         kind = "-".join(map(str, self.widths))
         return f"Model({kind}, bias={self.biases is not None}, loss={self.loss!r}, dtype={str(self.dtype)!r})"
+
+    def _state(self) -> dict[str, Any]:
+        biases = None if self.biases is None else list(self.biases)
+        return {"layers": list(self.layers), "biases": biases, "loss": self.loss}
 
     def _parts(self) -> tuple[Any, ...]:
         return (self.loss, self.layers, self.biases)

@@ -10,6 +10,7 @@ from typing import Any
 
 from planted.base import arrays
 from planted.base.checks import check_integer, check_number
+from planted.base.progress import Bar, Progress, bar, check_progress
 from recovery.mlp.masks import Masks, live_neurons
 from recovery.pruning import criteria, scopes
 from recovery.pruning.catalogue import named
@@ -37,6 +38,7 @@ def prune(
     callback: Callable[[PruningState], Any] | None = None,
     time_limit: float | None = None,
     checkpoint: str | Path | None = None,
+    progress: Progress = False,
 ) -> PruningResult:
     """Prune a network or a linear model.
 
@@ -60,6 +62,9 @@ def prune(
     checkpoint : path, optional
         A file that the state of the run is written to after each round. If it exists, the run goes on from there, to
         the same bits as without the interruption; it has to be a run of the same model, data, method, sparsity.
+    progress : bool or callable, default False
+        True draws a bar (needs tqdm); a function is called as ``progress(done, total)`` after each update of a
+        training and each round. `total` is an estimate; the last call has ``done == total``.
 
     Returns
     -------
@@ -84,7 +89,8 @@ def prune(
     rounds, the training under a mask takes the place of the dense one. Of equal scores the weight with the
     smaller index stays.
     """
-    return _Run(
+    check_progress(progress)
+    run = _Run(
         model,
         data,
         method,
@@ -93,7 +99,9 @@ def prune(
         callback=callback,
         time_limit=time_limit,
         checkpoint=checkpoint,
-    ).result()
+    )
+    with bar(progress, None if progress is False else run.expected(), user="prune") as run.shown:
+        return run.result()
 
 
 def score(model: Any, data: Any, criterion: Any, *, sparsity: float | None = None, rng: Any = None) -> list[Any]:
@@ -217,6 +225,7 @@ class _Run:
         if checkpoint is not None and rng is None:
             raise ValueError("checkpoint needs rng, an integer or a generator: a run without a seed cannot be resumed")
         self.checkpoint = Checkpoint(checkpoint, self) if checkpoint is not None else None
+        self.shown = Bar()
 
     def _data(self, data: Any) -> tuple[Data | None, ...]:
         if data is None:
@@ -236,6 +245,7 @@ class _Run:
             first, current = self.checkpoint.load(current)
         for number in range(first, len(counts)):
             current = self._round(number, counts[number], current, last=number == len(counts) - 1)
+            self.shown.step(note=f"{self.masks.count - self.held} weights")
             if self.checkpoint is not None:
                 self.checkpoint.save(number + 1, current)
             if self._ask(current) and number < len(counts) - 1:
@@ -267,6 +277,21 @@ class _Run:
         return PruningResult(
             self.masks, current, self.scores, tuple(self.path), self.cost, status, message, self.n_iter, details
         )
+
+    def expected(self) -> int:
+        """Return about how many updates and rounds there are."""
+        method, data, rounds = self.method, self.data[0], len(self._counts())
+        updates = 0
+        if method.source != "start" and data is not None:
+            total = method.training.total(data.n_samples)
+            whole = math.floor(method.source * total) if isinstance(method.source, (int, float)) else total
+            rewind = method.rewind if method.between is None else method.between
+            updates = whole + (rounds - 1) * max(0, whole - self._first_update(rewind, data.n_samples))
+        if method.after is not None and self.data[2] is not None and self.count:
+            samples = self.data[2].n_samples
+            at = self._first_update(method.rewind, samples) if method.retraining == "same" else 0
+            updates += max(0, method.after.total(samples) - at)
+        return updates + rounds
 
     def _counts(self) -> list[int]:
         """Return how many weights each round keeps; a dynamics may want more at its start."""
@@ -416,7 +441,7 @@ class _Run:
             keep_at=keep,
             until=until,
             dynamics=dynamics,
-            stop=self._over,
+            stop=self._updated if self.shown.on else self._over,
         )
         trained: Trained = training.train(task)
         self.n_iter += trained.n_iter
@@ -429,6 +454,11 @@ class _Run:
         if isinstance(rewind, str):
             return 0
         return math.floor(rewind * self.method.training.total(n_samples))
+
+    def _updated(self) -> bool:
+        """Move the bar by an update; return whether the training has to end."""
+        self.shown.step()
+        return self._over()
 
     def _over(self) -> bool:
         if self.clock.over and self.stop is None:

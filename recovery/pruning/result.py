@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from planted.base.files import storable
 from planted.base.values import by_value
 from recovery.mlp.masks import Masks
 from recovery.pruning.cost import Cost
 from recovery.pruning.model import Model
+from recovery.pruning.shown import ShownPruning
 from recovery.solvers.base import Status
 
 __all__ = ["PruningResult", "PruningRound", "PruningState"]
 
 
+@storable
 @by_value
 @dataclass(frozen=True, eq=False, repr=False)
 class PruningRound:
@@ -71,7 +74,7 @@ class PruningState:
 
 @by_value
 @dataclass(frozen=True, eq=False, repr=False)
-class PruningResult:
+class PruningResult(ShownPruning):
     """The answer of :func:`recovery.pruning.prune`.
 
     Parameters

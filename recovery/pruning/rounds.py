@@ -103,6 +103,24 @@ class Pass:
             masks = Masks.full(self.shapes.split(start)[: self.counted])
             self.runs.append(_Run(i, values, start, masks, rng))
 
+    def expected(self) -> int:
+        """Return how many rounds of training all problems have together, if none of them is stopped."""
+        recipe, rounds = self.recipe, 0
+        for run in self.runs:
+            left, unserved = run.masks.count, list(run.unserved)
+            number = 0
+            while unserved and not (self.loss == "squared" and self.peaks[run.problem] == 0):
+                number += 1
+                if recipe.lands and number == 1:
+                    unserved = [s for s in unserved if s < left]
+                if recipe.prune_share == 0 or not unserved:
+                    break
+                goal = pruned_count(left, recipe.prune_share)
+                left = max(goal, unserved[0]) if recipe.lands else goal
+                unserved = [s for s in unserved if s < left]
+            rounds += number
+        return rounds
+
     def run(self, asked: Recorder) -> list[list[NetworkFit]]:
         """Return the fits of all problems, in the order asked for.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from planted.base.frames import data_frame
+from planted.base.markup import table
 from recovery.pruning.catalogue import catalogue
 from recovery.pruning.method import Method
 from recovery.pruning.training import Trains
@@ -48,9 +49,9 @@ class Space:
     columns: tuple[str, ...] = COLUMNS
 
     def __str__(self) -> str:
-        table = [self.columns, *self.rows]
-        widths = [max(len(row[i]) for row in table) for i in range(len(self.columns))]
-        lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in table]
+        listed = [self.columns, *self.rows]
+        widths = [max(len(row[i]) for row in listed) for i in range(len(self.columns))]
+        lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in listed]
         return "\n".join([lines[0], "  ".join("-" * w for w in widths), *lines[1:]])
 
     def markdown(self) -> str:
@@ -61,10 +62,24 @@ class Space:
     def __repr__(self) -> str:
         return f"Space({len(self.rows)} methods)"
 
+    def to_pandas(self) -> Any:
+        """Return the table.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per method, one column per axis.
+
+        Raises
+        ------
+        MissingExtra
+            If pandas is not installed.
+        """
+        columns = {name: [row[i] for row in self.rows] for i, name in enumerate(self.columns)}
+        return data_frame(columns, "to_pandas")
+
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{html.escape(name)}</th>" for name in self.columns)
-        body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in self.rows)
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return table(self.columns, self.rows)
 
 
 def describe(methods: Mapping[str, Method] | Sequence[Method] | Method | None = None) -> Space:

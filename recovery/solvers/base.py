@@ -14,8 +14,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from planted.base import arrays
+from planted.base.files import storable
+from planted.base.frames import Names
 from planted.base.values import by_value
 from recovery.operators.base import Operator
+from recovery.solvers.shown import ShownResult
 
 __all__ = [
     "Clock",
@@ -33,6 +36,7 @@ __all__ = [
 ]
 
 
+@storable
 class Status(Enum):
     """How a run ended; the value is the sentence for people."""
 
@@ -92,7 +96,7 @@ _RESTS = frozenset({Status.AT_REST, Status.STALLED, Status.SUPPORT_STABLE, Statu
 
 @by_value
 @dataclass(frozen=True, eq=False, repr=False)
-class RecoveryResult:
+class RecoveryResult(ShownResult):
     """The answer of :func:`recovery.solve`.
 
     Parameters
@@ -116,6 +120,8 @@ class RecoveryResult:
         x on its support.
     relative_residual : float
         |A x - y| / |y|; 0 where y is 0.
+    names : tuple of str or None
+        Names of the columns of A, where it came as a data frame.
 
     Attributes
     ----------
@@ -132,6 +138,7 @@ class RecoveryResult:
     history: dict[str, list[float]] = field(repr=False, default_factory=dict)
     values: Any = field(repr=False, default=None)
     relative_residual: float = math.nan
+    names: Names = field(repr=False, default=None)
 
     @property
     def success(self) -> bool:

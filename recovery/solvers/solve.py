@@ -12,6 +12,8 @@ import numpy as np
 
 from planted.base import arrays
 from planted.base.checks import check_array, check_integer, check_number
+from planted.base.frames import names_of
+from planted.base.progress import Progress, bar, check_progress
 from recovery.operators.arithmetic import exponent_of, power, shifted
 from recovery.operators.base import Operator, RescaledOperator
 from recovery.operators.dense import DenseOperator, as_operator, is_operator
@@ -216,6 +218,7 @@ def solve(
     max_iter: int | None = None,
     callback: Callable[[State], Any] | None = None,
     time_limit: float | None = None,
+    progress: Progress = False,
     **options: Any,
 ) -> RecoveryResult:
     """Find x with at most `sparsity` non-zeros and A x close to y.
@@ -244,14 +247,18 @@ def solve(
         ``step``); returning True stops the run. The cvxpy solvers never call it.
     time_limit : float, optional
         Seconds, looked at after each step.
+    progress : bool or callable, default False
+        True draws a bar (needs tqdm); a function is called as ``progress(done, total)`` after each step, `total` being
+        the `max_iter` that was passed, or None. The last call has ``done == total``.
     **options
         Options of a solver that is chosen by name; one that is passed has its own.
 
     Returns
     -------
     RecoveryResult
-        ``x, support, objective, relative_residual, fits, n_iter, status, success, message, history``. ``success`` says
-        that the run ended by a stop rule, ``fits`` that the data are explained up to rounding.
+        ``x, support, objective, relative_residual, fits, n_iter, status, success, message, history``, and ``names`` and
+        ``support_names``, the names of the columns where A is a data frame with names. ``success`` says that the run
+        ended by a stop rule, ``fits`` that the data are explained up to rounding.
 
     Raises
     ------
@@ -282,6 +289,8 @@ def solve(
     """
     chosen = _chosen(solver, options)
     cls = type(chosen)
+    check_progress(progress)
+    expected = max_iter
     operator = _as_operator(A, cls)
     n, size = operator.shape
     y = check_array(y, "y", ndim=1)
@@ -308,14 +317,23 @@ def solve(
     square = float((small * small).sum())
     if sparsity == 0 or square == 0.0:
         status = Status.ZERO_SPARSITY if sparsity == 0 else Status.ZERO_DATA
-        return _zero(operator, power(0.5 * square, 2 * b), status, 1.0 if square else 0.0)
+        return _named(_zero(operator, power(0.5 * square, 2 * b), status, 1.0 if square else 0.0), A)
     a = _size_of(operator, small, cls)
     a = 0 if abs(a) <= _NEAR.get(np.dtype(operator.dtype), 0) else a
     units = Units(a, b, chosen)
     support, values = _start(operator, x0, sparsity, units)
     scaled = RescaledOperator(operator, a) if a else operator
-    problem = Problem(scaled, small, sparsity, support, values, tol, max_iter, units.translated(callback), time_limit)
-    return units.result(chosen.in_units(a, b).run(problem), problem)
+    with bar(progress, expected, user="solve") as shown:
+        watched = shown.watching(units.translated(callback))
+        problem = Problem(scaled, small, sparsity, support, values, tol, max_iter, watched, time_limit)
+        found = units.result(chosen.in_units(a, b).run(problem), problem)
+    return _named(found, A)
+
+
+def _named(found: RecoveryResult, A: Any) -> RecoveryResult:
+    """Return the result with the names of the columns, where A is a frame that has some."""
+    names = names_of(A)
+    return found if names is None else replace(found, names=names)
 
 
 def _chosen(solver: Any, options: dict[str, Any]) -> Solver:

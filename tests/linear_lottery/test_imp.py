@@ -352,7 +352,7 @@ def test_a_path_says_how_it_ended_in_a_line_and_in_a_table():
     assert (path.sparsity, path.n_rounds, path.n_iter) == (3, 1, 2)
     assert len(repr(path)) < 120
     page = path._repr_html_()
-    assert page.count("<tr>") == 3
+    assert page.partition("<th>round</th>")[2].count("<tr>") == 2
     assert f"<td>0</td><td>{d}</td><td>{', '.join(map(str, path.order.tolist()))}</td>" in page
     assert "<td>1</td><td>3</td><td></td>" in page
     long = imp(np.eye(50), np.arange(1.0, 51.0), 0)._repr_html_()

@@ -11,6 +11,7 @@ import numpy as np
 
 from planted.base import arrays
 from planted.base.checks import check_integer, check_number
+from planted.base.progress import Bar, Progress, bar, check_progress
 from recovery.guarantees.engine.base import Guarantee, Verdict, check_guarantee
 from recovery.guarantees.engine.instance import Instance
 from recovery.guarantees.engine.sampling import steer
@@ -352,6 +353,7 @@ def attack(
     seconds: float | None = None,
     rng: Any = None,
     confidence: float = CONFIDENCE,
+    progress: Progress = False,
 ) -> AttackResult:
     """Look for an instance that contradicts a guarantee.
 
@@ -369,6 +371,9 @@ def attack(
         Source of randomness. The same seed and number of evaluations give the same result, however busy the machine.
     confidence : float, default 1 - 1e-6
         Level at which a failure rate counts as too large, for a probability.
+    progress : bool or callable, default False
+        True draws a bar (needs tqdm); a function is called as ``progress(done, total)`` with the number of instances
+        that were tried and `evaluations`. The last call has ``done == total``.
 
     Returns
     -------
@@ -401,6 +406,7 @@ def attack(
     evaluations = check_integer(evaluations, "evaluations", minimum=0)
     seconds = None if seconds is None else check_number(seconds, "seconds", minimum=0.0)
     confidence = check_number(confidence, "confidence", minimum=0.0, maximum=1.0)
+    check_progress(progress)
     check_guarantee(guarantee)
     if guarantee.sampler is None:
         raise ValueError(f"guarantee={guarantee.name!r} has no sampler; expected one that draws its own instances")
@@ -410,10 +416,12 @@ def attack(
     if isinstance(rng, (int, np.integer)) and not isinstance(rng, bool):
         seed = int(rng)
     search = _Search(guarantee, arrays.generator(rng), evaluations, seconds, confidence)
-    with np.errstate(all="ignore"):  # overflow on the way is no news
+    # overflow on the way is no news
+    with np.errstate(all="ignore"), bar(progress, evaluations, user="attack", unit="instance") as search.shown:
         found = None
         while found is None and not search.over:
             found = search.descend()
+        search.shown.at(search.tried)
     return search.result(found, seed)
 
 
@@ -432,6 +440,7 @@ class _Search:
         self.limit, self.seconds = evaluations, seconds
         self.deadline = math.inf if seconds is None else time.monotonic() + seconds
         self.tried = self.held = self.decided = self.errors = 0
+        self.shown = Bar()
         self.each = 1 if guarantee.delta is None else _REDRAWS
         self.best = math.inf
         self.error: Exception | None = None
@@ -490,6 +499,7 @@ class _Search:
 
     def _evaluate(self, make: Callable[[], Instance], target: float, cost: _Cost) -> tuple[Instance, float] | None:
         """Make an instance, bring it to the boundary, and return it with its cost; None if it is rejected."""
+        self.shown.at(self.tried)
         self.tried += 1
         try:
             made = make()

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from planted.base.checks import check_choice, check_number
+from planted.base.markup import card
 from planted.base.values import by_value
 from recovery.exact.bounded import Bounded, number
 from recovery.guarantees.engine.instance import SCALES, Instance, in_range
@@ -47,6 +48,9 @@ class Verdict:
 
     def __post_init__(self) -> None:
         check_choice(self.status, "status", ("holds", "fails", "unknown"))
+
+    def _repr_html_(self) -> str:
+        return card(f"Verdict: {self.status}", [("margin", self.margin), ("reason", self.reason)])
 
     def __bool__(self) -> bool:
         raise TypeError(

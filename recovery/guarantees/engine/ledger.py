@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from planted.base.checks import check_integer
+from planted.base.frames import data_frame
+from planted.base.markup import table as html_table
+from planted.base.progress import Progress, bar
 from planted.base.values import by_value
 from recovery.guarantees.engine.attack import attack
 from recovery.guarantees.engine.base import Guarantee, check_guarantee
@@ -78,6 +80,21 @@ class Ledger:
     def __str__(self) -> str:
         return self.markdown()
 
+    def to_pandas(self) -> Any:
+        """Return the records as a table.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per guarantee, and the columns of :meth:`records`.
+
+        Raises
+        ------
+        MissingExtra
+            If pandas is not installed.
+        """
+        return data_frame(self.records(), "to_pandas")
+
     def __repr__(self) -> str:
         judged = sum(record["instances"] for record in self.records())
         return f"Ledger({len(self.tallies)} guarantees, {judged} judgements, {self.violations} violations)"
@@ -93,6 +110,7 @@ def ledger(
     confidence: float = CONFIDENCE,
     evaluations: int = 0,
     rng: int = 0,
+    progress: Progress = False,
 ) -> Ledger:
     """Judge guarantees on instances and count, and perhaps attack them.
 
@@ -110,6 +128,9 @@ def ledger(
         not proved vacuous; 0 for no attack.
     rng : int, default 0
         Seed of the attacks.
+    progress : bool or callable, default False
+        True draws a bar (needs tqdm); a function is called as ``progress(done, total)`` after each judgement and each
+        instance of an attack. `total` is None where `instances` is a function, until the end.
 
     Returns
     -------
@@ -125,14 +146,22 @@ def ledger(
         raise TypeError(f"guarantees is the single guarantee {guarantees.name!r}; expected a sequence of them")
     evaluations = check_integer(evaluations, "evaluations", minimum=0)
     shared: Sequence[Instance] | None = None if callable(instances) else list(instances)
+    listed = [check_guarantee(guarantee, "guarantees") for guarantee in guarantees]
+    attacked = [evaluations > 0 and one.sampler is not None and not one.vacuous for one in listed]
+    total = None if shared is None else len(listed) * len(shared) + evaluations * sum(attacked)
     tallies = []
-    for guarantee in guarantees:
-        tally = Tally(check_guarantee(guarantee, "guarantees"), confidence)
-        for instance in instances(guarantee) if callable(instances) else shared or ():
-            tally.add(instance)
-        if evaluations and guarantee.sampler is not None and not guarantee.vacuous:
-            tally.attack = attack(guarantee, evaluations=evaluations, rng=rng, confidence=confidence)
-        tallies.append(tally)
+    with bar(progress, total, user="ledger", unit="judgement") as shown:
+        for guarantee, wanted in zip(listed, attacked, strict=True):
+            tally = Tally(guarantee, confidence)
+            for instance in instances(guarantee) if callable(instances) else shared or ():
+                tally.add(instance)
+                shown.step(note=guarantee.name)
+            if wanted:
+                with shown.part(evaluations) as told:
+                    tally.attack = attack(
+                        guarantee, evaluations=evaluations, rng=rng, confidence=confidence, progress=told
+                    )
+            tallies.append(tally)
     return Ledger(tuple(tallies))
 
 
@@ -170,13 +199,6 @@ def markdown(records: Sequence[dict[str, Any]]) -> str:
     ]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(lines)
-
-
-def html_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return texts as an HTML table, escaped, for notebooks."""
-    lines = [(head, "th"), *((row, "td") for row in rows)]
-    texts = ["".join(f"<{tag}>{html.escape(text)}</{tag}>" for text in row) for row, tag in lines]
-    return "<table>\n" + "\n".join(f"<tr>{text}</tr>" for text in texts) + "\n</table>"
 
 
 def _attack(record: dict[str, Any] | None) -> str:

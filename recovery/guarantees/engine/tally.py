@@ -10,6 +10,7 @@ import numpy as np
 
 from planted.base import arrays
 from planted.base.checks import check_integer, check_number
+from planted.base.markup import card
 from planted.base.values import by_value
 from recovery.guarantees.engine.base import Guarantee, Judgement
 from recovery.guarantees.engine.instance import Instance
@@ -90,6 +91,10 @@ class AttackResult:
 
     def __str__(self) -> str:
         return self.message
+
+    def _repr_html_(self) -> str:
+        pairs = [(name.replace("_", " "), value) for name, value in self.record().items() if value is not None]
+        return card(f"Attack on {self.guarantee}", pairs)
 
     def record(self) -> dict[str, Any]:
         """Return all but the instance as a dict of JSON values; an infinite margin becomes None."""

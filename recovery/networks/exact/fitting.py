@@ -14,6 +14,7 @@ from planted.base import arrays
 from planted.base.arrays import EPS
 from planted.base.checks import check_array, check_integer, check_number, check_same_rows
 from planted.base.exactness import InexactNumber
+from planted.base.progress import Progress, bar, check_progress
 from planted.base.values import by_value
 from planted.kinks import KinkForm
 from planted.networks import ReLUNetwork
@@ -273,6 +274,7 @@ def fit_exact(
     callback: Callable[[FitState], Any] | None = None,
     certify: bool = False,
     start: ExactFit | KinkForm | ReLUNetwork | None = None,
+    progress: Progress = False,
 ) -> ExactFit:
     """Find y = sum_j v_j relu(u_j . x) exactly: lines and weights to the accuracy of the data.
 
@@ -315,6 +317,9 @@ def fit_exact(
     start : ExactFit, planted.KinkForm or planted.ReLUNetwork, optional
         Where to begin, in place of the first search: an earlier fit that was ended, or a guess. A fit that was ended
         before its first round is begun again. One output only.
+    progress : bool or callable, default False
+        True draws a bar (needs tqdm); a function is called as ``progress(done, total)`` whenever `callback` would be,
+        `done` being the number of such calls, and `total` None until the fit has ended.
 
     Returns
     -------
@@ -363,6 +368,7 @@ def fit_exact(
     >>> planted.match_networks(fit.network, truth, atol=1e-10).exact
     True
     """
+    check_progress(progress)
     given = X, y
     given_start = _start(start)
     X = check_array(X, "X", ndim=2, dtype=np.float64)
@@ -388,14 +394,18 @@ def fit_exact(
     draw = arrays.generator(rng)
     if sizes.sparsity == 0 or not bool((y != 0).any()) or not bool((X != 0).any()):
         return _nothing(X, y, Status.ZERO_SPARSITY if sizes.sparsity == 0 else Status.ZERO_DATA)
-    progress = _Progress(int(X.shape[0]), time_limit, callback)
     task = _Task(*sizes.most, search_steps, restarts, max_rounds, given_start)
+    with bar(progress, user="fit_exact") as shown:
+        watched = shown.watching(callback, lambda state: f"{state.psnr_db:.1f} dB, {state.nonzeros} weights")
+        record = _Progress(int(X.shape[0]), time_limit, watched)
+        if y.ndim == 2:
+            several = _several(X, y, task, draw, record)
+        else:
+            found = _guessed(X, y, sizes, task, draw, record)
+            answer = _answer(X, y, found, task, draw, record)
     if y.ndim == 2:
-        several = _several(X, y, task, draw, progress)
         note = f"{several.message}; no certificate: y of shape {tuple(y.shape)} has several outputs"
         return replace(several, message=note) if certify else several
-    found = _guessed(X, y, sizes, task, draw, progress)
-    answer = _answer(X, y, found, task, draw, progress)
     return _certified(answer, *given, found.data.double, found.units) if certify else answer
 
 

@@ -1,0 +1,39 @@
+"""Where the plots of results are drawn: axes in, axes out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from planted.base.extras import need
+
+__all__ = ["axes_of"]
+
+
+def axes_of(ax: Any, user: str) -> Any:
+    """Return the axes to draw in.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes or None
+        The caller's axes, returned as they are. None makes a new figure of pyplot, which a notebook shows by itself
+        and a script by ``matplotlib.pyplot.show()``.
+    user : str
+        Who draws, for the sentence where matplotlib is missing.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes.
+
+    Raises
+    ------
+    MissingExtra
+        If matplotlib is not installed.
+    TypeError
+        If `ax` cannot be drawn in.
+    """
+    if ax is None:
+        return need("matplotlib.pyplot", user).subplots(layout="constrained")[1]
+    if not (hasattr(ax, "plot") and hasattr(ax, "set_xlabel")):
+        raise TypeError(f"ax={ax!r} is of type {type(ax).__name__}; expected matplotlib axes, or None for new ones")
+    return ax
