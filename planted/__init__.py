@@ -1,6 +1,6 @@
-"""Ground truth: sparse networks, linear models, inputs and data, and how far an answer is from them.
+"""Ground truth: sparse networks, linear models, inputs and data sets, and measures of how close a result comes.
 
-Public are the names that ``dir(planted)`` lists, and of its modules `arrays`, `datasets` and `designs` those that they
+The public names are those that ``dir(planted)`` lists, and those that its modules `arrays`, `datasets` and `designs`
 list in turn. Other modules may change at any time.
 """
 
@@ -66,6 +66,6 @@ _PLACES = {
     "planted.release": "ReleaseInstance release_frequencies release_instance",
     "planted.sampling": "sparse_network",
 }
-"""Where the names above are; they are imported when they are asked for."""
-if not TYPE_CHECKING:  # from whom a misspelt name should not be hidden
+"""The module that defines each name above; it is imported on first use."""
+if not TYPE_CHECKING:  # type checkers must still report a misspelt name
     __getattr__, __dir__ = door(__name__, _PLACES, modules="datasets designs")

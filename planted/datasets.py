@@ -1,8 +1,8 @@
 """MNIST and CIFAR-10 in their own file formats, and scikit-learn's digits.
 
-Files are looked for in a folder: the argument `root`, else the environment variable
-``SPARSE_RECOVERY_DATA``, else ``sparse-recovery-lab`` in the user's cache. Nothing is downloaded unless
-``download=True`` is said.
+Files are looked for in the folder given by the argument `root`, else by the environment variable
+``SPARSE_RECOVERY_DATA``, else in ``sparse-recovery-lab`` in the user's cache. Nothing is downloaded unless
+``download=True`` is passed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ JPEG_SAMPLE = "JPEG-compressed CIFAR-10 sample"
 
 
 def data_folder(root: str | Path | None = None) -> Path:
-    """Return the folder where data files are looked for.
+    """Return the folder that is searched for data files.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def data_folder(root: str | Path | None = None) -> Path:
     Returns
     -------
     Path
-        It need not exist.
+        The folder, which need not exist.
     """
     chosen = root if root is not None else os.environ.get(ENVIRONMENT)
     if chosen:
@@ -61,9 +61,9 @@ def mnist(root: str | Path | None = None, *, download: bool = False) -> Dataset:
     Parameters
     ----------
     root : str or Path, optional
-        Folder that holds ``mnist/train-images-idx3-ubyte.gz`` and its three companions, gzipped or not.
+        Folder that contains ``mnist/train-images-idx3-ubyte.gz`` and its three companions, gzipped or not.
     download : bool, default False
-        Fetch files that are missing, and check them.
+        Download missing files and verify them.
 
     Returns
     -------
@@ -73,9 +73,9 @@ def mnist(root: str | Path | None = None, *, download: bool = False) -> Dataset:
     Raises
     ------
     FileNotFoundError
-        If a file is missing; the sentence says which one to put where.
+        If a file is missing; the message says which file to put where.
     ValueError
-        If a file is truncated, corrupt or of another kind.
+        If a file is truncated, corrupt or of the wrong format.
     RuntimeError
         If the download fails.
 
@@ -116,22 +116,23 @@ def cifar10(root: str | Path | None = None, *, download: bool = False) -> Datase
     Parameters
     ----------
     root : str or Path, optional
-        Folder that holds ``cifar10/data_batch_1.bin`` to ``data_batch_5.bin`` and ``test_batch.bin``, gzipped
-        or not; or else ``cifar10-jpeg/`` with ``test_batch.bin`` and any of the data batches, a JPEG-compressed sample.
+        Folder that contains ``cifar10/data_batch_1.bin`` to ``data_batch_5.bin`` and ``test_batch.bin``, gzipped or
+        not; or else ``cifar10-jpeg/`` with ``test_batch.bin`` and any of the data batches, a JPEG-compressed sample.
     download : bool, default False
-        Fetch the files if they are missing, and check them.
+        Download the files if they are missing, and verify them.
 
     Returns
     -------
     Dataset
-        Rows are red, green, blue planes of 32 x 32. `name` tells the two kinds apart, and must be shown in figures.
+        Each row holds the red, green and blue planes, 32 x 32 each. `name` distinguishes the two versions and must be
+        shown in figures.
 
     Raises
     ------
     FileNotFoundError
-        If a file is missing; the sentence says which one to put where.
+        If a file is missing; the message says which file to put where.
     ValueError
-        If a file is truncated, corrupt or of another kind.
+        If a file is truncated, corrupt or of the wrong format.
     RuntimeError
         If the download fails.
 
@@ -184,7 +185,7 @@ def digits() -> Dataset:
 
 
 def existing(folder: Path, name: str) -> Path | None:
-    """Return a data file that is there, gzipped or not, or None."""
+    """Return the data file if it exists, gzipped or not, else None."""
     for candidate in (folder / f"{name}.gz", folder / name):
         if candidate.is_file():
             return candidate
@@ -192,16 +193,16 @@ def existing(folder: Path, name: str) -> Path | None:
 
 
 def find(folder: Path, name: str, what: str, function: str) -> Path:
-    """Return a data file, gzipped or not, or refuse with a sentence that says what to put where.
+    """Return a data file, gzipped or not; if it is missing, raise an error that says which file to put where.
 
     Parameters
     ----------
     folder : Path
-        Where it is looked for.
+        Folder to search.
     name : str
         Its name without ``.gz``.
     what, function : str
-        For the sentence: what needs the file, and the function that downloads it.
+        For the message: what needs the file, and the function that downloads it.
 
     Returns
     -------
@@ -211,7 +212,7 @@ def find(folder: Path, name: str, what: str, function: str) -> Path:
     Raises
     ------
     FileNotFoundError
-        If it is not there.
+        If the file is missing.
     """
     path = existing(folder, name)
     if path is None:

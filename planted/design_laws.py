@@ -1,4 +1,4 @@
-"""How each design of :mod:`planted.designs` is drawn: one function a design."""
+"""How each design of :mod:`planted.designs` is drawn: one function per design."""
 
 from __future__ import annotations
 
@@ -94,4 +94,4 @@ DRAW: dict[str, Callable[..., np.ndarray]] = {
     "decoy": _decoy,
     "unequal_norms": _unequal_norms,
 }
-"""The function of each design: (n, d, rng, support, **parameters) -> X."""
+"""The function that draws each design: (n, d, rng, support, **parameters) -> X."""

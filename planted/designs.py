@@ -1,7 +1,8 @@
-"""Design matrices X of sparse linear models: how the columns are related to each other.
+"""Design matrices X for sparse linear models, which differ in how their columns are correlated and scaled.
 
 Each function here returns a :class:`Design`, a small value with a name and parameters that draws
-X when it is called. The default instances are in :data:`BY_NAME`, so that a string will do.
+X when it is called. :data:`BY_NAME` holds each design with its default parameters, so functions also accept a design's
+name.
 """
 
 from __future__ import annotations
@@ -34,12 +35,12 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Design:
-    """A law of design matrices.
+    """A distribution of design matrices.
 
     Attributes
     ----------
     name : str
-        Which one, a key of :data:`BY_NAME`.
+        Name of the design, a key of :data:`BY_NAME`.
     parameters : tuple of (str, number)
         Its parameters, so that designs compare and hash by value.
     """
@@ -57,7 +58,7 @@ class Design:
         rng : int, Generator or None
             Source of randomness.
         support : array of int, optional
-            Columns that will carry the signal; only ``"decoy"`` needs it.
+            Columns that will carry the signal; used by ``"decoy"`` only.
 
         Returns
         -------
@@ -127,7 +128,7 @@ def equicorrelated(rho: float = 0.5) -> Design:
     Returns
     -------
     Design
-        Rows sqrt(rho) z + sqrt(1 - rho) g with one z a row.
+        Rows sqrt(rho) z + sqrt(1 - rho) g with one scalar z per row.
     """
     return Design("equicorrelated", (("rho", check_number(rho, "rho", minimum=0.0, maximum=1.0)),))
 
@@ -140,7 +141,7 @@ def block(rho: float = 0.5, size: int = 5) -> Design:
     rho : float, default 0.5
         Correlation within a block, between 0 and 1.
     size : int, default 5
-        Columns a block; the last one may be smaller.
+        Columns per block; the last block may be smaller.
 
     Returns
     -------
@@ -203,7 +204,7 @@ def heavy_tailed(df: float = 3.0) -> Design:
 
 
 def decoy(correlation: float = 0.9) -> Design:
-    """Return the Gaussian design with one null column that leans on all signal columns at once.
+    """Return the Gaussian design with one null column that is correlated with all signal columns at once.
 
     Parameters
     ----------
@@ -218,7 +219,7 @@ def decoy(correlation: float = 0.9) -> Design:
     Notes
     -----
     With equal positive weights the population's irrepresentable value of that column is c sqrt(k): above 1,
-    Lasso and OMP must pick it (1.56 for c = .9, k = 3), while least squares tells it from the signal. Derived here.
+    Lasso and OMP must select it (1.56 for c = .9, k = 3), while least squares tells it apart. Derived here.
     """
     return Design("decoy", (("correlation", check_number(correlation, "correlation", minimum=0.0, maximum=1.0)),))
 
@@ -240,7 +241,7 @@ def unequal_norms(ratio: float = 100.0) -> Design:
 
 
 def resolve(design: str | Design) -> Design:
-    """Return the design of a name (its default instance), or `design` itself.
+    """Return the design with this name (and default parameters), or `design` itself if it is a design already.
 
     Parameters
     ----------
@@ -250,12 +251,12 @@ def resolve(design: str | Design) -> Design:
     Returns
     -------
     Design
-        Something to call with n, d, rng and support.
+        A callable that takes n, d, rng and support.
 
     Raises
     ------
     ValueError
-        If the name is not known.
+        If the name is unknown.
     TypeError
         If it is neither a name nor a design.
     """
@@ -263,7 +264,7 @@ def resolve(design: str | Design) -> Design:
         return design
     if not isinstance(design, str):
         raise TypeError(
-            f"design={design!r} is of type {type(design).__name__}; expected a name or a planted.designs one"
+            f"design={design!r} is of type {type(design).__name__}; expected a name, or a design from planted.designs"
         )
     if design not in BY_NAME:
         raise ValueError(f"design={design!r} is not known; expected one of {', '.join(map(repr, BY_NAME))}")

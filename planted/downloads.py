@@ -1,4 +1,4 @@
-"""Fetching the public data sets, with checksums. Only called where a download was asked for."""
+"""Download the public data sets and verify their checksums. Used only when the caller asks for a download."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ MNIST_MD5 = {
     "t10k-images-idx3-ubyte": "9fb629c4189551a2d022fa330f9573f3",
     "t10k-labels-idx1-ubyte": "ec29112dd5afa0611ce80d1b7f02629c",
 }
-"""MD5 of the gzipped files, as published with them."""
+"""MD5 of the gzipped files, as published by the data set's authors."""
 CIFAR10_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 CIFAR10_MD5 = "c32a1d4ab5d03f1284b67883e8d87530"
 CIFAR10_FILES = (*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin")
 CIFAR10_IMAGES = 10_000
-"""In each file."""
+"""Number of records in each file."""
 
 
 def fetch_mnist(folder: Path) -> None:
@@ -42,7 +42,7 @@ def fetch_mnist(folder: Path) -> None:
     Parameters
     ----------
     folder : Path
-        Where to; it is made if need be.
+        Destination; created if it does not exist.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def fetch_cifar10(folder: Path) -> None:
     Parameters
     ----------
     folder : Path
-        Where to; it is made if need be.
+        Destination; created if it does not exist.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def fetch_cifar10(folder: Path) -> None:
             name = Path(member.name).name
             stream = tar.extractfile(member) if name in missing else None
             if stream is not None:
-                # written by hand, under names of our own: an archive's paths are not to be trusted
+                # extracted one by one under our own names, since an archive's paths must not be trusted
                 write_whole(folder / name, stream.read())
     archive.unlink()
 
@@ -100,6 +100,6 @@ def _reason(url: str, error: Exception) -> str:
     host = urlsplit(url).hostname
     if "Timeout" in kinds:
         return f"{host} does not answer"
-    if "ConnectionError" in kinds:  # that of requests is a page long
+    if "ConnectionError" in kinds:  # the message of requests is a page long
         return f"there is no connection to {host}: no network, a proxy or a firewall between, or the host is down"
     return f"{type(error).__name__}: {error}"

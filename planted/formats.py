@@ -16,7 +16,7 @@ CIFAR_PIXELS = 3 * 32 * 32
 
 
 def read_bytes(path: str | Path) -> bytes:
-    """Return a file's content, unpacked if it is gzipped (told by its first bytes, not by its name).
+    """Return a file's content, decompressed if it is gzipped (judged by its first bytes, not by its name).
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def read_bytes(path: str | Path) -> bytes:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is gzipped, and truncated or corrupt.
+        If the file is gzipped and is truncated or corrupt.
     """
     path = Path(path)
     if not path.is_file():
@@ -62,7 +62,7 @@ def read_idx(path: str | Path, ndim: int) -> np.ndarray:
     Returns
     -------
     numpy.ndarray of uint8
-        With the shape that the file states.
+        The values, in the shape given in the file's header.
 
     Raises
     ------
@@ -129,8 +129,8 @@ def read_cifar_binary(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
 
     Notes
     -----
-    A record is a label byte and 3,072 pixel bytes; there is no header, so labels above 9 are the only sign
-    of a file of another kind.
+    A record is a label byte and 3,072 pixel bytes; there is no header, so labels above 9 are the only sign that the
+    file is of another format.
 
     References
     ----------

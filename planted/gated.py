@@ -14,12 +14,12 @@ from planted.inputs import check_placement
 __all__ = ["GatedModel", "gated_model"]
 
 MAX_ROUNDS = 500
-"""Rounds of re-drawing generators before giving up."""
+"""How often generators are redrawn before giving up."""
 
 
 @tuple_of_arrays
 class GatedModel(NamedTuple):
-    """What :func:`gated_model` draws.
+    """Result of :func:`gated_model`.
 
     Attributes
     ----------
@@ -62,11 +62,11 @@ def gated_model(
     sparsity : int
         Number of non-zero fused weights, uniform over all d p of them.
     values : {"normal", "signs"}, default "normal"
-        Non-zeros from N(0, 1), or +1 and -1 with equal chance.
+        Non-zeros from N(0, 1), or +1 and -1 with equal probability.
     rng : int, Generator or None
         Source of randomness.
     dtype : {"float64", "float32"}, default "float64"
-        Type of the results; they are drawn, and y is computed, in float64.
+        Type of the results; everything is drawn, and y is computed, in float64.
     device : {"cpu", "gpu"}, default "cpu"
         Where the results live.
 
@@ -78,13 +78,13 @@ def gated_model(
     Raises
     ------
     TypeError, ValueError
-        If a size does not fit, or n and d allow fewer than p such gates (found by drawing).
+        If a size is out of range, or repeated drawing finds fewer than p such gates for this n and d.
 
     Notes
     -----
     Equal gates make columns of A equal. Two complementary pairs make four columns dependent,
-    D(h) + D(-h) = I, so that a 2-sparse w is not unique (derived here; a test shows it). Generators
-    that would bring either are drawn again.
+    D(h) + D(-h) = I, so that a 2-sparse w is not unique (derived here; a test shows it). Generators that would cause
+    either are redrawn.
     """
     n, d = check_integer(n, "n", minimum=1), check_integer(d, "d", minimum=1)
     p = check_integer(p, "p", minimum=1)
@@ -109,7 +109,7 @@ def _generators(X: np.ndarray, p: int, rng: np.random.Generator) -> tuple[np.nda
     H = rng.standard_normal((d, p))
     gates = X @ H >= 0
     for _ in range(MAX_ROUNDS):
-        # a gate and its complement get one key: the pattern that begins with True
+        # a gate and its complement share one key: whichever of the two patterns begins with True
         keys = np.packbits(gates == gates[0], axis=0)
         _, first = np.unique(keys, axis=1, return_index=True)
         repeated = np.setdiff1d(np.arange(p), first)

@@ -1,4 +1,4 @@
-"""Labelled images, and the problems of two or all classes made of them."""
+"""Labelled images, and the classification problems with two or all classes that are made from them."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Dataset:
     Attributes
     ----------
     name : str
-        What a figure's title must call it.
+        Name that figures must show in their titles.
     x_train, x_test : numpy.ndarray, shape (n, pixels)
-        Images, one a row. uint8 as in the files; floats from :func:`binary_pair` and :func:`all_classes`.
+        Images, one per row: uint8 as in the files, or floats from :func:`binary_pair` and :func:`all_classes`.
     y_train, y_test : numpy.ndarray, shape (n,)
         Labels: class numbers (int64), or 0.0 and 1.0 from :func:`binary_pair`.
     image_shape : tuple of int
-        What to reshape a row to: (rows, columns), or (colour planes, rows, columns).
+        Shape of one image: (rows, columns), or (colour planes, rows, columns).
     classes : tuple of str
         Name of each class.
     pixel_max : float
@@ -58,18 +58,16 @@ def binary_pair(
     n_test: int = 1000,
     pixels: str = "unit",
 ) -> Dataset:
-    """Make a problem of two classes, as the paper's released code does.
+    """Make a two-class problem, as the paper's released code does.
 
     Parameters
     ----------
-    dataset : Dataset
-        Where from.
-    first, second : int
+    dataset : Dataset Source of the images. first, second : int
         Classes; they get the labels 0.0 and 1.0.
     n_train, n_test : int, default 5,000 and 1,000
-        Images a class.
+        Images per class.
     pixels : {"unit", "raw"}, default "unit"
-        Divide by the largest pixel value, or keep the files' values (the paper's experiments are on raw ones).
+        Divide by the largest pixel value, or keep the files' values (the paper's experiments use raw values).
 
     Returns
     -------
@@ -79,20 +77,20 @@ def binary_pair(
     Raises
     ------
     TypeError, ValueError
-        If a class is not there or holds fewer than n_train + n_test images.
+        If a class does not exist or has fewer than n_train + n_test images.
 
     Notes
     -----
-    Training and test images are pooled per class, in order; the first `n_train` train, the next `n_test` test.
-    For MNIST that is needed: its test file holds 980 zeros. The release reads another file of the same images, so which
-    images are first may differ.
+    Training and test images are pooled per class, in order; the first `n_train` are for training, the next `n_test` for
+    testing. MNIST needs this because its test file has only 980 zeros. The released code reads the same images from
+    another file, so their order may differ.
     """
     pair = [
         check_integer(value, name, minimum=0, maximum=len(dataset.classes) - 1)
         for value, name in ((first, "first"), (second, "second"))
     ]
     if pair[0] == pair[1]:
-        raise ValueError(f"first={first} and second={second} are one class; expected two")
+        raise ValueError(f"first={first} and second={second} are the same class; expected two different classes")
     n_train, n_test = check_integer(n_train, "n_train", minimum=1), check_integer(n_test, "n_test", minimum=0)
     check_choice(pixels, "pixels", ("unit", "raw"))
     scale = dataset.pixel_max if pixels == "unit" else 1.0
@@ -112,14 +110,12 @@ def binary_pair(
 def all_classes(
     dataset: Dataset, *, n_train: int = 5000, n_test: int = 1000, pixels: str = "unit", dtype: str = "float64"
 ) -> Dataset:
-    """Make a problem of all classes, equally many images of each.
+    """Make a problem with all classes, using equally many images of each.
 
     Parameters
     ----------
-    dataset : Dataset
-        Where from.
-    n_train, n_test : int, default 5,000 and 1,000
-        Images a class.
+    dataset : Dataset Source of the images. n_train, n_test : int, default 5,000 and 1,000
+        Images per class.
     pixels : {"unit", "raw"}, default "unit"
         Divide by the largest pixel value, or keep the files' values.
     dtype : {"float64", "float32"}, default "float64"
@@ -133,7 +129,7 @@ def all_classes(
     Raises
     ------
     TypeError, ValueError
-        If a class holds fewer than n_train + n_test images.
+        If a class has fewer than n_train + n_test images.
 
     Notes
     -----
@@ -166,20 +162,18 @@ def class_tasks(
     rng: Any = None,
     dtype: str = "float64",
 ) -> tuple[Dataset, Dataset]:
-    """Make two tasks of one set of images: to tell some classes apart, and to tell other ones apart.
+    """Split one data set into two classification tasks, each on its own group of classes.
 
     Parameters
     ----------
-    dataset : Dataset
-        Where from.
-    source, target : sequence of int, default 0 to 4 and 5 to 9
+    dataset : Dataset Source of the images. source, target : sequence of int, default 0 to 4 and 5 to 9
         Classes of each task; they get the labels 0, 1, ... in the order given.
     permute : bool, default False
-        Whether the pixels of the target's images change places, all images in the same way. This is the control: for a
-        dense network with exchangeable inputs the task is as hard as before, but what the source says about pixels is
-        of no use.
+        Whether to permute the pixels of the target's images, with the same permutation for all images. This is a
+        control: for a dense network with exchangeable inputs the task is as hard as before, but what was learned about
+        pixels on the source does not transfer.
     rng : int, numpy.random.Generator or None
-        Draws the order of the pixels; not used without `permute`.
+        Source of the permutation; unused if `permute` is False.
     dtype : {"float64", "float32"}, default "float64"
         Type of the images.
 
@@ -191,7 +185,7 @@ def class_tasks(
     Raises
     ------
     TypeError, ValueError
-        If a class is not there or is named twice in a task, or a task has less than two.
+        If a class does not exist or appears twice in a task, or a task has fewer than two classes.
 
     Examples
     --------
@@ -210,13 +204,13 @@ def class_tasks(
 
 
 def _task(dataset: Dataset, classes: Sequence[int], name: str, order: np.ndarray | None, dtype: str) -> Dataset:
-    """Return the images of some classes, labelled 0, 1, ..., with their pixels in another order."""
+    """Return the images of some classes, labelled 0, 1, ..., with their pixels permuted."""
     chosen = [
         check_integer(value, f"{name}[{i}]", minimum=0, maximum=len(dataset.classes) - 1)
         for i, value in enumerate(classes)
     ]
     if len(chosen) < 2 or len(set(chosen)) < len(chosen):
-        raise ValueError(f"{name}={tuple(classes)!r}; expected at least two classes, each of them once")
+        raise ValueError(f"{name}={tuple(classes)!r}; expected at least two different classes")
     label = np.full(len(dataset.classes), -1)
     label[chosen] = np.arange(len(chosen))
 
@@ -239,7 +233,7 @@ def _task(dataset: Dataset, classes: Sequence[int], name: str, order: np.ndarray
 def _pooled(
     dataset: Dataset, labels: list[int], n_train: int, n_test: int, scale: float, dtype: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return training and test images divided by `scale`, class after class."""
+    """Return training and test images divided by `scale`, sorted by class."""
     pixels = dataset.x_train.shape[1]
     train = np.empty((len(labels) * n_train, pixels), dtype=dtype)
     test = np.empty((len(labels) * n_test, pixels), dtype=dtype)

@@ -1,4 +1,4 @@
-"""Distributions of inputs, and the Fourier features of an image's pixels."""
+"""Random inputs, and Fourier features of pixel coordinates."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def gaussian_inputs(n: int, d: int, *, rng: Any = None, dtype: Any = "float64", 
     rng : int, Generator or None
         Source of randomness.
     dtype : {"float64", "float32"}, default "float64"
-        Type of the result; the draw is the same, in float64, then rounded.
+        Type of the result; the draw is always made in float64 and then rounded.
     device : {"cpu", "gpu"}, default "cpu"
-        Where the result lives; drawn on the CPU, so that devices see the same numbers.
+        Where the result lives; numbers are drawn on the CPU, so all devices see the same ones.
 
     Returns
     -------
@@ -36,7 +36,7 @@ def gaussian_inputs(n: int, d: int, *, rng: Any = None, dtype: Any = "float64", 
     Raises
     ------
     TypeError, ValueError
-        If a size, `dtype` or `device` is not understood.
+        If a size, `dtype` or `device` is invalid.
     """
     n, d = check_integer(n, "n", minimum=1), check_integer(d, "d", minimum=1)
     check_placement(dtype, device)
@@ -44,19 +44,19 @@ def gaussian_inputs(n: int, d: int, *, rng: Any = None, dtype: Any = "float64", 
 
 
 def check_placement(dtype: Any, device: str) -> None:
-    """Refuse a type or a device for results that is not supported, before any work.
+    """Raise an error if the dtype or device for the results is not supported, before any work is done.
 
     Parameters
     ----------
     dtype : dtype
         float32 or float64.
     device : str
-        "cpu", or "gpu" where there is one.
+        "cpu", or "gpu" if one is available.
 
     Raises
     ------
     ValueError
-        If `dtype` or `device` is another one.
+        If `dtype` or `device` is not one of these.
     RuntimeError
         If there is no GPU.
     """
@@ -76,7 +76,7 @@ def pixel_coordinates(shape: Sequence[int]) -> np.ndarray:
     Returns
     -------
     numpy.ndarray, shape (n, len(shape))
-        One row a pixel, in the order of ``image.ravel()``; float64.
+        One row per pixel, in the order of ``image.ravel()``; float64.
 
     Raises
     ------
@@ -106,8 +106,8 @@ def fourier_features(
     n_features : int, default 1500
         Number of features, even: half of them sines, half cosines.
     sigma : float or sequence of float, default 2
-        Standard deviation of the frequencies, one for all axes or one an axis (the paper: 2 for
-        grey images; 5 for rows and columns and 0.05 for colour planes).
+        Standard deviation of the frequencies, one for all axes or one per axis (the paper uses 2 for grey images; 5 for
+        rows and columns and 0.05 for colour planes).
     frequencies : array, shape (n_features / 2, c), optional
         B itself, on the coordinates' device; then `n_features`, `sigma` and `rng` are not used.
     rng : int, Generator or None
@@ -121,12 +121,12 @@ def fourier_features(
     Raises
     ------
     TypeError, ValueError
-        If an argument does not fit.
+        If an argument is invalid.
 
     Notes
     -----
-    On integer coordinates a frequency counts modulo 1: with a sigma of 1 or more they are as good as uniform on
-    [0, 1) (to 3e-9), so that sigma = 2 and sigma = 5 give the same law. The paper's experiments do this.
+    On integer coordinates only the frequency modulo 1 matters. With a sigma of 1 or more it is uniform on [0, 1) to
+    within 3e-9, so sigma = 2 and sigma = 5 give the same distribution. The paper's experiments are of this kind.
     """
     points = pixel_coordinates(coordinates) if isinstance(coordinates, tuple) else coordinates
     points = check_array(points, "coordinates", ndim=2)

@@ -1,4 +1,4 @@
-"""The images of the implicit neural representations: the paper's two, and a photograph that stands in for them."""
+"""Images for implicit neural representations: the paper's two, and crops of a photograph as a stand-in."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from planted.formats import read_cifar_binary
 __all__ = ["INR_SOURCES", "INRImage", "inr_image", "inr_source"]
 
 INR_SOURCES = {"grey": ("mnist", "photo-grey"), "colour": ("cifar10", "cifar10-jpeg", "photo-colour")}
-"""Kind of image -> where it can come from, best first; the last one needs no file."""
+"""Kind of image -> possible sources, best first; the last one needs no file."""
 ITEM = 1000
-"""Which test image the paper's released code takes."""
+"""Index of the test image that the paper's released code uses."""
 CORNER, GREY_SIZE, COLOUR_SIZE = (28, 190), 28, 32
-"""Of the crops of the photograph: their upper left pixel and their sides."""
+"""Upper left pixel and side lengths of the crops of the photograph."""
 LUMA = (0.299, 0.587, 0.114)
 """Shares of red, green and blue in the grey value (ITU-R BT.601)."""
 
@@ -28,12 +28,12 @@ LUMA = (0.299, 0.587, 0.114)
 @by_value
 @dataclass(frozen=True, eq=False)
 class INRImage:
-    """An image that a network is to represent.
+    """An image for a network to represent.
 
     Attributes
     ----------
     name : str
-        Which image it is; figures must say it.
+        Which image it is; figures must show it.
     pixels : numpy.ndarray, shape (rows, columns) or (rows, columns, 3)
         float64 values between 0 and 1.
     """
@@ -46,20 +46,20 @@ class INRImage:
 
 
 def inr_source(kind: str, root: str | Path | None = None) -> str:
-    """Return the best source of an image that is there; files are looked for, not read.
+    """Return the best available source of an image; files are looked for but not read.
 
     Parameters
     ----------
     kind : {"grey", "colour"}
-        What the paper takes from MNIST, or from CIFAR-10.
+        The image that the paper takes from MNIST, or the one from CIFAR-10.
     root : str or Path, optional
         Data folder, as in :func:`planted.datasets.mnist`.
 
     Returns
     -------
     str
-        One of ``INR_SOURCES[kind]``, for :func:`inr_image`. A caller who takes it accepts the stand-in, and has to
-        say so.
+        One of ``INR_SOURCES[kind]``, for :func:`inr_image`. A caller who uses it accepts the stand-in and must say so
+        in the output.
 
     Raises
     ------
@@ -79,12 +79,12 @@ def inr_source(kind: str, root: str | Path | None = None) -> str:
 
 
 def inr_image(source: str, root: str | Path | None = None) -> INRImage:
-    """Return the image of one source; nothing stands in for it here.
+    """Return the image from the given source; no stand-in is used if it is missing.
 
     Parameters
     ----------
     source : {"mnist", "photo-grey", "cifar10", "cifar10-jpeg", "photo-colour"}
-        Where from; see :func:`inr_source`.
+        Source of the image; see :func:`inr_source`.
     root : str or Path, optional
         Data folder, as in :func:`planted.datasets.mnist`.
 
@@ -96,22 +96,23 @@ def inr_image(source: str, root: str | Path | None = None) -> INRImage:
     Raises
     ------
     FileNotFoundError
-        If the files are not there; the sentence says which one to put where.
+        If the files are missing; the message says which file to put where.
     ValueError
-        If there is no such source, or the files hold too few images or are damaged.
+        If there is no such source, or the files contain too few images or are damaged.
 
     Notes
     -----
-    ``"mnist"``: as the paper's released code counts, the classes 0, 1, ... with 1,000 test images each, item 1000: the
-    first test image of a one, where training and test images are pooled per class and the first 5,000 train (the
-    release reads another file of the same images, whose order may differ). ``"cifar10"``: the test images of
-    airplanes and automobiles in the file's order, item 1000. ``"cifar10-jpeg"``: the first of these in the sample,
-    which holds fewer. ``"photo-..."``: crops of a photograph that scikit-learn ships, the top of a pagoda's roof.
+    ``"mnist"``: item 1000 as the paper's released code counts, with the test images sorted by class and 1,000 of each.
+    This is the first test image of a one, when training and test images are pooled per class and the first 5,000 are
+    for training (the released code reads the same images from another file, whose order may differ). ``"cifar10"``:
+    item 1000 of the test images of airplanes and automobiles, in the file's order. ``"cifar10-jpeg"``: the first such
+    image in the sample, which has fewer. ``"photo-..."``: crops of a photograph that scikit-learn ships, showing the
+    top of a pagoda's roof.
 
     References
     ----------
-    .. [1] S. Fridovich-Keil, M. Pilanci, "A Recovery Guarantee for Sparse Neural Networks", arXiv:2509.20323; which
-       images these are is read in the authors' public code (github.com/voilalab/MLP-IHT).
+    .. [1] S. Fridovich-Keil, M. Pilanci, "A Recovery Guarantee for Sparse Neural Networks", arXiv:2509.20323; the
+       choice of images is taken from the authors' public code (github.com/voilalab/MLP-IHT).
     """
     check_choice(source, "source", sum(INR_SOURCES.values(), ()))
     if source == "mnist":

@@ -1,8 +1,8 @@
-"""Which data sets there are, which of their files lie in the data folder, and whether these are whole.
+"""The known data sets, which of their files are in the data folder, and whether those files are intact.
 
-The files of MNIST are compared with the SHA-256 of their published content, packed or not. For others a file
-``SHA256SUMS`` in the data folder, as the program ``sha256sum`` writes it, says what they should be; a download adds its
-files to it. Where neither is known, a file is read, which finds one that is cut short or of another kind.
+MNIST's files are compared with the SHA-256 of their published content, gzipped or not. Other files are compared with
+the hashes in the data folder's ``SHA256SUMS``, in the format of the program ``sha256sum``; downloads add their files to
+it. A file without a known hash is read through, which detects truncated files and wrong formats.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ class DataSet:
     Parameters
     ----------
     name : str
-        Also the folder of its files in the data folder.
+        Short name, and the name of its subfolder in the data folder.
     title : str
-        What it is.
+        Description.
     content : mapping
-        Names of its files, without ``.gz``, and the SHA-256 of their content where it is published.
+        File names, without ``.gz``, and the SHA-256 of their content where one is published.
     megabytes : int
         Size of the download.
     url : str
-        Where it is fetched from.
+        Address of the download.
     """
 
     name: str
@@ -52,7 +52,7 @@ MNIST_SHA256 = {
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
-"""SHA-256 of the unpacked files."""
+"""SHA-256 of the decompressed files."""
 
 DATA_SETS = {
     "mnist": DataSet(
@@ -74,21 +74,21 @@ STANDS_FOR = {
     "photo-colour": ("cifar10", "a colour crop of scikit-learn's photograph china.jpg"),
     "cifar10-jpeg": ("cifar10", f"the {datasets.JPEG_SAMPLE}"),
 }
-"""What figures show where a data set is not there -> that data set, and the stand-in in words."""
+"""Source that figures use when a data set is missing -> that data set, and a description of the stand-in."""
 
 
 @dataclass(frozen=True)
 class FileState:
-    """What was found of a file.
+    """State of a data file on disk.
 
     Parameters
     ----------
     name : str
         Its name; without ``.gz`` if it is missing.
     state : {"intact", "readable", "damaged", "missing"}
-        ``"readable"``: whole as far as can be told, but there is no hash to compare it with.
+        ``"readable"``: apparently complete, but there is no hash to compare it with.
     reason : str
-        A few words on how that is known.
+        A short explanation of how this was determined.
     """
 
     name: str
@@ -97,7 +97,7 @@ class FileState:
 
 
 def check(name: str, root: str | Path | None = None) -> list[FileState]:
-    """Look for the files of a data set, and compare them with what they should be.
+    """Look for the files of a data set and verify them.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def check(name: str, root: str | Path | None = None) -> list[FileState]:
     Returns
     -------
     list of FileState
-        One a file.
+        One entry per file.
 
     Raises
     ------
@@ -123,33 +123,33 @@ def check(name: str, root: str | Path | None = None) -> list[FileState]:
 
 
 def missing(name: str, root: str | Path | None = None) -> list[str]:
-    """Return the files of a data set that are not there, without reading those that are."""
+    """Return the missing files of a data set, without reading the existing ones."""
     check_choice(name, "name", tuple(DATA_SETS))
     folder = datasets.data_folder(root) / name
     return [file for file in DATA_SETS[name].content if datasets.existing(folder, file) is None]
 
 
 def download(name: str, root: str | Path | None = None) -> list[str]:
-    """Fetch those files of a data set that are missing, check them, and note their hashes in ``SHA256SUMS``.
+    """Download the missing files of a data set, verify them, and record their hashes in ``SHA256SUMS``.
 
     Parameters
     ----------
     name : str
         A key of :data:`DATA_SETS`.
     root : str or Path, optional
-        Data folder, as in :func:`planted.datasets.mnist`; it is made if need be.
+        Data folder, as in :func:`planted.datasets.mnist`; created if it does not exist.
 
     Returns
     -------
     list of str
-        The files that were fetched. Files that are there, damaged ones too, are left alone.
+        The files that were downloaded. Existing files are left alone, even damaged ones.
 
     Raises
     ------
     ValueError
         If there is no such data set.
     RuntimeError
-        If a file cannot be fetched or written, or its checksum is wrong; the sentence says what to do.
+        If a file cannot be downloaded or written, or its checksum is wrong; the message says what to do.
     """
     wanted = missing(name, root)
     if not wanted:
@@ -190,7 +190,7 @@ def _state(top: Path, name: str, file: str, published: str | None, sums: Mapping
         return FileState(path.name, "damaged", str(error))
     if len(images) != downloads.CIFAR10_IMAGES:
         return FileState(path.name, "damaged", f"holds {len(images):,} images; expected {downloads.CIFAR10_IMAGES:,}")
-    return FileState(path.name, "readable", f"whole, but {SUMS} does not list it, so its hash says nothing")
+    return FileState(path.name, "readable", f"complete, but {SUMS} does not list it, so there is no hash to compare")
 
 
 def _compared(path: Path, same: bool, words: str) -> FileState:
@@ -200,7 +200,7 @@ def _compared(path: Path, same: bool, words: str) -> FileState:
 
 
 def _read_sums(path: Path) -> dict[str, str]:
-    """Return file -> SHA-256 of a file as ``sha256sum`` writes it; what is not understood is left out."""
+    """Parse a file in the format of ``sha256sum`` into file -> SHA-256; lines that cannot be parsed are skipped."""
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

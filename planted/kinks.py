@@ -1,4 +1,4 @@
-"""The kink form: what the function of a two-layer ReLU network determines of its weights."""
+"""The kink form: what the function of a two-layer ReLU network determines about its weights."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class ExactForm(NamedTuple):
     Attributes
     ----------
     lines : dict
-        From a line to the integers S, one for each output. The line is a pair of tuples: the inputs with non-zero
-        entries, and those entries as integers without a common factor, the first of them positive; call this
-        vector w. The strength of the line is 2^exponent S |w|.
+        Maps each line to integers S, one per output. A line is a pair of tuples: the inputs with non-zero entries, and
+        those entries as integers without a common factor, the first of them positive; call this vector w. The strength
+        of the line is 2^exponent S |w|.
     linear : dict
-        From an input to the integers B, one for each output; the linear part is 2^exponent B. Zeros are left out.
+        Maps each input to integers B, one per output; the linear part is 2^exponent B. Zeros are omitted.
     exponent : int
-        The power of two, as large as it can be; 0 for the zero function. Two networks are the same function if
-        and only if their exact forms are equal.
+        The largest possible power of two; 0 for the zero function. Two networks compute the same function if and only
+        if their exact forms are equal.
     n_inputs, n_outputs : int
         Sizes d and k.
     """
@@ -52,16 +52,17 @@ def exact_form(hidden: np.ndarray, output: np.ndarray, linear: np.ndarray | None
     output : numpy.ndarray of float64, shape (m, k)
         Row j is v_j; finite.
     linear : numpy.ndarray of float64, shape (d, k), optional
-        The linear part where the columns are lines already; without it, that of the neurons, sum_j u_j v_j' / 2.
+        The linear part, if the columns are lines rather than neurons; by default that of the neurons, sum_j u_j v_j' /
+        2.
 
     Returns
     -------
     ExactForm
-        Neurons belong to one line where u_i = t u_j for some t, positive or negative, as real numbers.
+        Neurons i and j belong to one line if u_i = t u_j exactly for some real t, positive or negative.
 
     Notes
     -----
-    The work is about two microseconds for each non-zero u_ij, and more for many outputs, in Python's integers.
+    Uses Python's integers and takes about two microseconds per non-zero u_ij, more with many outputs.
     """
     d, k = hidden.shape[0], output.shape[1]
     neurons = []
@@ -74,7 +75,7 @@ def exact_form(hidden: np.ndarray, output: np.ndarray, linear: np.ndarray | None
     if linear is not None:
         given = [(int(i), *_integers(linear[i])) for i in np.flatnonzero(linear.any(axis=1))]
         parts += [power for _, _, power in given]
-    # the linear part of a neuron is half its weight, hence the 1
+    # the linear part of a neuron is half of its weight, which explains the 1
     base = min(parts, default=0) - 1
     lines: dict[tuple[tuple[int, ...], tuple[int, ...]], list[int]] = {}
     total = np.zeros((d, k), dtype=object)
@@ -94,7 +95,7 @@ def exact_form(hidden: np.ndarray, output: np.ndarray, linear: np.ndarray | None
     bent = {key: tuple(numbers) for key, numbers in lines.items() if any(numbers)}
     straight = {i: tuple(int(number) for number in total[i]) for i in range(d) if total[i].any()}
     everything = [number for numbers in (*bent.values(), *straight.values()) for number in numbers if number]
-    # the number of zeros at the end of all of them
+    # the number of trailing zero bits that all of them share
     zeros = min(((number & -number).bit_length() - 1 for number in everything), default=0)
     return ExactForm(
         lines={key: tuple(number >> zeros for number in numbers) for key, numbers in bent.items()},
@@ -120,33 +121,33 @@ BLOCK_BYTES = 64 * 2**20
 ROUNDING = 8
 """Bound, in eps, of how far c u u' is from its rounded value: 2.5 for c, 5 for u u' (see :func:`reading_of`)."""
 MIN_POWER, MAX_POWER = -900, 1000
-"""Powers of two of a form whose numbers float64 holds with all their digits."""
+"""Smallest and largest exponent of a form whose numbers float64 holds at full precision."""
 ZERO_POWER = -(10**6)
-"""Unit of the zero function: below that of any other."""
+"""Power assigned to the zero function: below that of any other function."""
 
 
 @by_value
 @dataclass(frozen=True, eq=False)
 class KinkForm(Stored):
-    """Lines where a piecewise linear function bends, how strongly, and its linear part.
+    """Lines along which a piecewise linear function bends, the strength of each bend, and the linear part.
 
     Attributes
     ----------
     directions : array, shape (d, q)
-        Unit vectors, one a line; the entry of largest magnitude is positive (the first of them
-        where two are equally large).
+        Unit vectors, one per line; the entry of largest magnitude is positive (the first such entry if there is a tie).
     strengths : array, shape (q,) or (q, k)
-        Signed strength of each line; not zero, unless strong lines were merged that cancel.
+        Signed strength of each line; non-zero, unless strong lines that cancel were merged.
     linear : array, shape (d,) or (d, k)
         The linear part.
     slack : float, default 0.0
-        Bound of how far the form is from that of the network it was made of, because close lines became one and weak
-        lines were dropped: the sum of |c u u' - c w w'|_F over the lines (c, u) that became part of a line w, plus
-        the strengths that were dropped. :func:`match_networks` adds it to the error.
+        Bound on the distance between this form and the exact form of the network, caused by merging close lines and
+        dropping weak ones: the sum of |c u u' - c w w'|_F over the lines (c, u) that were merged into a line w, plus
+        the strengths of dropped lines. :func:`match_networks` adds it to the error.
 
     Notes
     -----
-    The arrays are copied. NumPy's are read-only, and two forms are equal (``==``) if their arrays and slacks are.
+    The arrays are copied. NumPy arrays are read-only, and two forms are equal (``==``) if their arrays and slacks are
+    equal.
 
     f(x) = sum_l strengths_l |directions_l . x| / 2 + linear' x. Two networks compute the same function if and only if
     their kink forms are equal up to the order of the lines (``docs/derivations.md``, "The kink form").
@@ -225,7 +226,7 @@ class KinkForm(Stored):
 
     @property
     def supports(self) -> tuple[tuple[int, ...], ...]:
-        """Inputs each line depends on: entries of its unit direction above :data:`SUPPORT_TOL`."""
+        """Inputs that each line depends on: entries of its unit direction above :data:`SUPPORT_TOL`."""
         active = np.abs(arrays.to_numpy(self.directions)) > SUPPORT_TOL
         return tuple(tuple(np.flatnonzero(column).tolist()) for column in active.T)
 
@@ -243,16 +244,16 @@ def kink_form_of(hidden: Any, output: Any, *, angle_tol: float = 1e-9, drop_tol:
     output : array, shape (m,) or (m, k)
         v_j.
     angle_tol : float, default 1e-9
-        Largest angle (radians) between lines that become one. Networks stored in float32 need about 1e-6.
+        Largest angle (radians) between lines that are merged. Networks stored in float32 need about 1e-6.
     drop_tol : float, default 1e-12
         Lines with |strength| at most this times the largest strength, or the norm of the linear part where that is
-        larger, are dropped. For lines that were merged, what the merging changed counts as strength here: strong
-        lines that nearly cancel are kept.
+        larger, are dropped. For merged lines the change caused by merging counts as strength here, so strong lines that
+        nearly cancel are kept.
 
     Returns
     -------
     KinkForm
-        In float64, on the device of `hidden`. What merging and dropping may have changed is its `slack`.
+        In float64, on the device of `hidden`. Its `slack` bounds the change caused by merging and dropping.
 
     Raises
     ------
@@ -261,10 +262,10 @@ def kink_form_of(hidden: Any, output: Any, *, angle_tol: float = 1e-9, drop_tol:
 
     Notes
     -----
-    The work is done on the CPU, with integers until neurons on one line have been added up (:mod:`planted.kinks`):
-    neurons that cancel leave nothing behind, and products of weights that leave the range of float64 do no harm.
-    Closeness is transitive: lines linked by a chain of small angles become one, whose direction is the mean of
-    theirs, weighted by |strength|.
+    The computation runs on the CPU, in integers until the neurons on each line have been summed (:mod:`planted.kinks`):
+    neurons that cancel leave nothing behind, and products of weights may exceed the range of float64. Merging is
+    transitive: lines linked by a chain of small angles become one, whose direction is the average of theirs weighted by
+    |strength|.
     """
     u, v = host_weights(hidden, output)
     form = reading_of(exact_form(u, v), angle_tol=angle_tol, drop_tol=drop_tol)
@@ -299,14 +300,14 @@ class Reading:
     directions, strengths, linear : numpy.ndarray, shapes (d, q), (q, k) and (d, k)
         As in :class:`KinkForm`; strengths and linear part in units of 2^power.
     power : int
-        The unit: before lines were merged, the largest of those numbers was between 1/2 and the root of d;
+        Exponent of the unit, such that before merging the largest of those numbers lies between 1/2 and sqrt(d);
         :data:`ZERO_POWER` for the zero function.
     active : numpy.ndarray of bool, shape (d, q)
-        Inputs each line depends on: entries above :data:`SUPPORT_TOL` in the direction of any line merged into it.
+        Inputs that each line depends on: entries above :data:`SUPPORT_TOL` in the direction of any line merged into it.
     slack : float
-        In the same unit: bound of what merging, dropping and rounding in merged lines changed.
+        Bound on the change caused by merging, dropping and rounding in merged lines, in the same unit.
     decided : bool
-        False if a kept line may have strength 0, since it was merged from lines that nearly cancel.
+        False if the strength of a kept line may be 0, because it was merged from lines that nearly cancel.
     """
 
     directions: np.ndarray
@@ -319,7 +320,7 @@ class Reading:
 
     @property
     def norm(self) -> float:
-        """Root of the sum of squares of strengths and linear part, in units of 2^power."""
+        """Square root of the sum of squares of strengths and linear part, in units of 2^power."""
         return float(np.sqrt((self.strengths**2).sum() + (self.linear**2).sum()))
 
 
@@ -336,8 +337,8 @@ def reading_of(form: ExactForm, *, angle_tol: float, drop_tol: float) -> Reading
     Returns
     -------
     Reading
-        Equal lines of two networks give equal numbers, to the last bit. Each strength is within 2.5 eps of the
-        exact one, relative to it, and each direction within 2.5 eps, where nothing was merged.
+        Equal lines of two networks give bitwise equal numbers. Where nothing was merged, the relative error of each
+        strength and the error of each direction are at most 2.5 eps.
 
     Raises
     ------
@@ -346,9 +347,9 @@ def reading_of(form: ExactForm, *, angle_tol: float, drop_tol: float) -> Reading
 
     Notes
     -----
-    A line (u, c) that became part of one with direction w changed c u u' by at most sqrt(2) |c| |u - w| in the
-    Frobenius norm, and a line that was dropped by |c|. `slack` is the sum of these, so lines that are strong, close
-    and of opposite signs do not vanish without a trace.
+    Merging a line (u, c) into one with direction w changes c u u' by at most sqrt(2) |c| |u - w| in the Frobenius norm,
+    and dropping it changes it by |c|. `slack` is the sum of these changes, so strong, close lines of opposite signs do
+    not vanish without a trace.
     """
     angle_tol = check_number(angle_tol, "angle_tol", minimum=0.0, maximum=1.0)
     drop_tol = check_number(drop_tol, "drop_tol", minimum=0.0)
@@ -384,14 +385,14 @@ def reading_of(form: ExactForm, *, angle_tol: float, drop_tol: float) -> Reading
 
 
 def _over(number: int, bits: int) -> float:
-    # the quotient of two integers is rounded correctly, however long they are
+    # Python rounds the quotient of two integers correctly, however long they are
     return number / (1 << bits)
 
 
 def _merged(
     units: np.ndarray, strengths: np.ndarray, angle_tol: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Add up close lines: return directions, strengths, active inputs, and a bound of what that changed in each."""
+    """Merge close lines: return directions, strengths, active inputs, and a bound on the change in each line."""
     label, count = _lines(units, angle_tol)
     active = np.abs(units) > SUPPORT_TOL
     slacks = np.zeros(count)
@@ -418,7 +419,7 @@ def _merged(
 
 
 def _column_norms(columns: np.ndarray) -> np.ndarray:
-    # scaled, so that neither 1e-200 nor 1e200 leaves the range when squared
+    # scaled, so that squaring 1e-200 or 1e200 neither underflows nor overflows
     largest = np.abs(columns).max(axis=0, initial=0.0)
     return largest * np.sqrt(((columns / np.where(largest > 0, largest, 1.0)) ** 2).sum(axis=0))
 
@@ -427,8 +428,8 @@ def _canonical(units: np.ndarray) -> np.ndarray:
     if units.size == 0:
         return units
     magnitude = np.abs(units)
-    # entries as large as the largest up to rounding tie; the first of them decides, so that a
-    # direction and its rescaled copy get the same sign
+    # entries that equal the largest up to rounding are tied; the first of them decides, so that a direction and its
+    # rescaled copy get the same sign
     leading = (magnitude >= magnitude.max(axis=0) * (1 - 1e-12)).argmax(axis=0)
     return units * np.where(units[leading, np.arange(units.shape[1])] < 0, -1.0, 1.0)
 
@@ -442,7 +443,7 @@ def _lines(units: np.ndarray, angle_tol: float) -> tuple[np.ndarray, int]:
     if m == 0:
         return np.zeros(0, dtype=np.intp), 0
     chord = 2.0 * np.sin(0.5 * angle_tol)
-    # |u - v|^2 = 2 - 2 u.v is good to 1e-15 only: it proposes pairs, the differences decide
+    # |u - v|^2 = 2 - 2 u.v is accurate to 1e-15 only: it proposes pairs, the differences decide
     cosine = np.abs(np.triu(units.T @ units, k=1))
     first, second = np.nonzero(2.0 - 2.0 * cosine <= chord**2 + 1e-12)
     width = max(1, BLOCK_BYTES // (8 * units.shape[0]))

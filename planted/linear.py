@@ -17,7 +17,7 @@ __all__ = ["LinearModel", "linear_model"]
 
 @tuple_of_arrays
 class LinearModel(NamedTuple):
-    """What :func:`linear_model` draws.
+    """Result of :func:`linear_model`.
 
     Attributes
     ----------
@@ -54,19 +54,19 @@ def linear_model(
     n, d : int
         Samples and features.
     sparsity : int
-        Number of non-zero weights, at places uniform over all d.
+        Number of non-zero weights, at uniformly random positions.
     design : str or planted.designs.Design, default "gaussian"
-        Law of X: a name in ``planted.designs.BY_NAME`` or, for example, ``planted.designs.toeplitz(rho=.9)``.
+        Distribution of X: a name in ``planted.designs.BY_NAME`` or, for example, ``planted.designs.toeplitz(rho=.9)``.
     amplitude : float, default 1
         Size of each non-zero weight.
     noise : float, default 0
         Standard deviation of the Gaussian noise in y.
     signs : {"positive", "random"}, default "positive"
-        Signs of the non-zero weights. The ``"decoy"`` design misleads when they are equal.
+        Signs of the non-zero weights. The ``"decoy"`` design is misleading when all signs are equal.
     rng : int, Generator or None
         Source of randomness.
     dtype : {"float64", "float32"}, default "float64"
-        Type of the results; they are drawn, and y is computed, in float64.
+        Type of the results; everything is drawn, and y is computed, in float64.
     device : {"cpu", "gpu"}, default "cpu"
         Where the results live.
 
@@ -78,11 +78,12 @@ def linear_model(
     Raises
     ------
     TypeError, ValueError
-        If a size does not fit, or the design is not known or does not fit the size.
+        If a size is out of range, or the design is unknown or not possible at this size.
 
     Notes
     -----
-    Drawn in the order support, signs, X, noise: models that differ in `amplitude` or `noise` alone share all draws.
+    Support, signs, X and noise are drawn in this order, so models that differ only in `amplitude` or `noise` share all
+    random draws.
     """
     n, d = check_integer(n, "n", minimum=1), check_integer(d, "d", minimum=1)
     s = check_integer(sparsity, "sparsity", minimum=0, maximum=d)

@@ -1,4 +1,4 @@
-"""How far a found network or support is from the planted one, up to the symmetries."""
+"""Distance of a recovered network or support from the planted one, up to the symmetries of networks."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ __all__ = ["NetworkMatch", "SupportMatch", "match_networks", "match_supports"]
 @by_value
 @dataclass(frozen=True)
 class NetworkMatch:
-    """How a found network compares with the true one.
+    """Comparison of a recovered network with the true one.
 
     Attributes
     ----------
     weight_error : float
-        Relative distance of the kink forms, a bound from above; ``inf`` if the truth is the zero function and the
-        found one is not.
+        Upper bound on the relative distance of the kink forms; ``inf`` if the truth is the zero function and the
+        recovered network is not.
     support_precision, support_recall : float
-        Share of the found (true) non-zero entries of lines that are in the matched line of the other; 1 where
-        there are none.
+        Fraction of the non-zero entries of the found (true) lines that are also non-zero in the matched line of the
+        other network; 1 if there are none.
     same_function : bool
-        ``weight_error <= atol``: the two networks compute the same function to that accuracy. Weights that the
-        function does not need, such as neurons that cancel or entries of size 1e-9, do no harm.
+        ``weight_error <= atol``: the two networks compute the same function to that accuracy. Weights that do not
+        affect the function, such as neurons that cancel or entries of size 1e-9, are ignored.
     exact : bool
-        The same network: `same_function`, and also as many lines with the same supports.
+        The same network: `same_function` holds, and the numbers of lines and their supports are equal too.
     """
 
     weight_error: float
@@ -48,12 +48,12 @@ class NetworkMatch:
 @by_value
 @dataclass(frozen=True)
 class SupportMatch:
-    """How a found set of indices compares with the true one.
+    """Comparison of a recovered set of indices with the true one.
 
     Attributes
     ----------
     precision, recall : float
-        Share of the found (true) indices that are true (found); 1 where there are none.
+        Fraction of the found (true) indices that are true (found); 1 if there are none.
     exact : bool
         The two sets are equal.
     """
@@ -71,14 +71,14 @@ def match_networks(
     angle_tol: float = 1e-9,
     drop_tol: float = 1e-12,
 ) -> NetworkMatch:
-    """Compare two networks with one hidden layer in what their functions determine, the kink form.
+    """Compare two networks with one hidden layer by what their functions determine, the kink form.
 
     Parameters
     ----------
     found, truth : ReLUNetwork or KinkForm
         Networks with equally many inputs and outputs; they may differ in width and in device.
     atol : float, default 1e-6
-        Largest weight error of a match. It is relative to the truth's norm.
+        Largest weight error that counts as a match, relative to the norm of the truth.
     angle_tol, drop_tol : float
         As in :meth:`ReLUNetwork.kink_form`, applied to both.
 
@@ -102,25 +102,26 @@ def match_networks(
         norm^2 = sum_l |c*_l|^2 + |b*|_F^2,
         weight_error = (distance + slack + slack* + rounding) / norm,
 
-    the first sum over the pairs of the best one-to-one assignment, with |c_l|^2 or |c*_l|^2 for lines left
-    alone. A line is known up to sign, and u u' forgets it. A pair that would cost as much as its two
-    lines apart is left apart. Derived here, with the form used for pairs, in ``docs/derivations.md``,
-    "The distance of two kink forms".
+    where the first sum runs over the pairs of the best one-to-one assignment, plus |c_l|^2 or |c*_l|^2 for unpaired
+    lines. A line is known only up to sign, which u u' removes. Two lines are not paired if pairing them would cost as
+    much as leaving them unpaired. Derived here, with the form used for pairs, in ``docs/derivations.md``, "The distance
+    of two kink forms".
 
-    **What is exact.** Neurons on one line, and the linear part, are added up in integers (a float is an integer times
-    a power of two). So neurons that cancel leave nothing behind, weights may have any size, and two networks whose
-    functions are equal as functions of real numbers, without any tolerance, have a weight error of exactly 0.
+    **What is exact.** Neurons on one line, and the linear part, are summed in integers (a float is an integer times a
+    power of two). So neurons that cancel leave nothing behind, weights may be of any size, and two networks with
+    exactly equal functions (over the reals, without any tolerance) have a weight error of exactly 0.
 
-    **What is a bound.** Otherwise the error is a bound from above. Lines within `angle_tol` of each other are counted
-    as one, and lines up to `drop_tol` times the largest as none; what that changed, `slack` (:class:`KinkForm`), is
-    added for both networks. So is the rounding of this comparison, 8 eps (norm of the found form + norm). Strong lines
-    that nearly cancel, so that rounding decides whether a line is left, are never `exact`. Hence `same_function` and
-    `exact` are never true by rounding, and two networks that differ in their last bits have an error of a few eps, not
-    0. There is no such promise the other way round: two lines further apart than `angle_tol` that together do what one
-    line of the truth does are two lines.
+    **What is a bound.** Otherwise the error is an upper bound. Lines within `angle_tol` of each other are merged, and
+    lines weaker than `drop_tol` times the largest are dropped; the resulting change, `slack` (:class:`KinkForm`), is
+    added for both networks. So is the rounding error of this comparison, 8 eps (norm of the found form + norm). If
+    strong lines nearly cancel, so that rounding decides whether a line remains, `exact` is false. Hence rounding never
+    makes `same_function` or `exact` true, and two networks that differ in their last bits have an error of a few eps,
+    not 0. The converse is not guaranteed: two lines further apart than `angle_tol` that together act like one line of
+    the truth count as two lines.
 
     **What it says about outputs.** The outputs of a pair of lines differ by at most |c u u' - c* u* u*'|_F |x|, so with
-    p pairs and lines alone those of the two networks differ, for every x, by at most sqrt(p + 1) weight_error norm |x|.
+    p pairs and unpaired lines the outputs of the two networks differ, for every x, by at most sqrt(p + 1) weight_error
+    norm |x|.
     """
     atol = check_number(atol, "atol", minimum=0.0)
     one, two = _exact(found, "found"), _exact(truth, "truth")
@@ -154,7 +155,7 @@ def match_supports(found: Any, truth: Any) -> SupportMatch:
     Parameters
     ----------
     found, truth : array of int, or sequence of int
-        Indices without order; repeated ones count once.
+        Indices in any order; repeated indices count once.
 
     Returns
     -------
@@ -181,7 +182,7 @@ def match_supports(found: Any, truth: Any) -> SupportMatch:
 
 
 class _Given(NamedTuple):
-    """An argument of match_networks: its exact form, and the slack that it came with."""
+    """An argument of match_networks: its exact form, and the slack that it brings along."""
 
     form: ExactForm
     slack: float
@@ -204,8 +205,8 @@ def _weight_error(
 ) -> float:
     norm = right.norm
     if norm == 0.0:
-        return math.inf  # the truth is the zero function, or not to be told from it, and the found one is another
-    # in the larger of the two units, so that squares do not overflow; what vanishes there is smaller than rounding
+        return math.inf  # the truth is the zero function, or indistinguishable from it, and the found network is not
+    # in the larger of the two units, so that squares do not overflow; what underflows is below rounding error
     power = max(left.power, right.power)
     shrink_left, shrink_right = math.ldexp(1.0, left.power - power), math.ldexp(1.0, right.power - power)
     c_left, c_right = left.strengths * shrink_left, right.strengths * shrink_right
@@ -231,11 +232,11 @@ def _weight_error(
 
 
 def _assign(left: Reading, right: Reading) -> tuple[np.ndarray, np.ndarray]:
-    """Pair lines so that the sum of their gains is as large as possible; pairs without gain are left apart.
+    """Pair lines so that the sum of their gains is maximal; lines whose pairing gains nothing stay unpaired.
 
-    |M - M*|^2 = |c|^2 + |c*|^2 - 2 gain, so the gain alone decides. A pair that gains at least as much as the best
-    other choices of both its lines together belongs to a best assignment, by exchange. Such pairs are taken first:
-    beside strong lines, weak ones would drown in the rounding of the general method.
+    |M - M*|^2 = |c|^2 + |c*|^2 - 2 gain, so only the gain matters. A pair that gains at least as much as the best
+    alternatives of its two lines together belongs to an optimal assignment, by an exchange argument. Such pairs are
+    fixed first: next to strong lines, weak ones would be lost in the rounding errors of the general method.
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -256,7 +257,7 @@ def _assign(left: Reading, right: Reading) -> tuple[np.ndarray, np.ndarray]:
         first, second = np.sort(np.vstack([np.zeros_like(free[:2]), free]), axis=0)[:-3:-1]
         in_column = np.where(free.argmax(axis=0)[best] == everyone, second[best], first[best])
         sure = np.flatnonzero((value > 0) & (value >= in_row + in_column))
-        _, unique = np.unique(best[sure], return_index=True)  # two lines that tie for one
+        _, unique = np.unique(best[sure], return_index=True)  # two lines that compete for the same one
         sure = sure[unique]
         if sure.size == 0:
             break
@@ -270,8 +271,8 @@ def _assign(left: Reading, right: Reading) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _pair_cost(u: np.ndarray, v: np.ndarray, one: np.ndarray, two: np.ndarray) -> np.ndarray:
-    # |c u u' - c* v v'|_F^2 = |c - c*|^2 + 2 (c . c*) sin^2(angle): a sum of terms that are not
-    # negative (pairs with c . c* < 0 are never matched), so that nothing cancels
+    # |c u u' - c* v v'|_F^2 = |c - c*|^2 + 2 (c . c*) sin^2(angle): a sum of non-negative terms (pairs with c . c* < 0
+    # are never matched), so that nothing cancels
     squared_chord = np.minimum(((u - v) ** 2).sum(axis=0), ((u + v) ** 2).sum(axis=0))
     squared_sine = squared_chord * (1.0 - 0.25 * squared_chord)
     return ((one - two) ** 2).sum(axis=1) + 2.0 * (one * two).sum(axis=1) * squared_sine

@@ -20,11 +20,11 @@ from planted.kinks import KinkForm, kink_form_of
 __all__ = ["ReLUNetwork", "forward"]
 
 BLOCK_BYTES = 64 * 2**20
-"""Target size of the hidden activations that are held at a time, in bytes."""
+"""Target size, in bytes, of the hidden activations held in memory at a time."""
 
 
 def forward(layers: Sequence[Any], X: Any, hidden: Callable[[int, Any, Any], Any] | None = None) -> Iterator[Any]:
-    """Yield the activations of every hidden layer, and then the outputs.
+    """Yield the activations of each hidden layer, and then the outputs.
 
     Parameters
     ----------
@@ -34,12 +34,12 @@ def forward(layers: Sequence[Any], X: Any, hidden: Callable[[int, Any, Any], Any
         Inputs.
     hidden : callable, optional
         ``hidden(level, values, layer)`` returns relu(values @ layer) of hidden layer `level`, from 0; for callers that
-        have memory for it. By default a new array.
+        provide the memory. By default it is a new array.
 
     Yields
     ------
     array
-        relu(X W_1), relu(relu(X W_1) W_2), ..., outputs. No earlier array is kept here.
+        relu(X W_1), relu(relu(X W_1) W_2), ..., outputs. This function keeps no reference to earlier arrays.
     """
     values = X
     for level, layer in enumerate(layers[:-1]):
@@ -59,9 +59,9 @@ class ReLUNetwork(Stored):
     Parameters
     ----------
     layers : sequence of array
-        ``[(d, m_1), (m_1, m_2), ..., (m_L, k)]``; the last one may be of shape ``(m_L,)``, then
-        the output is a scalar. The arrays are copied; float32 is kept if all of them are
-        float32, else they become float64. A width of 0 gives the zero function.
+        ``[(d, m_1), (m_1, m_2), ..., (m_L, k)]``; if the last one has shape ``(m_L,)``, the output is a scalar. The
+        arrays are copied; they stay float32 if all of them are, and otherwise become float64. A width of 0 gives the
+        zero function.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class ReLUNetwork(Stored):
     Notes
     -----
     Networks are meant to be immutable: nothing here changes the weights. Two networks are equal (``==``) if their
-    layers are: same device, dtype and shapes, equal weights. That is more than the same function
+    layers are: same device, dtype and shapes, equal weights. This is stricter than computing the same function
     (:func:`match_networks`). They can be pickled and copied.
     """
 
@@ -115,8 +115,8 @@ class ReLUNetwork(Stored):
         Returns
         -------
         array, shape (n,) or (n, k)
-            Outputs. Rows go through in blocks, so that the hidden activations of at most
-            :data:`BLOCK_BYTES` are held at a time.
+            Outputs. Rows are processed in blocks, so that at most :data:`BLOCK_BYTES` of hidden activations are held at
+            a time.
 
         Raises
         ------
@@ -128,7 +128,7 @@ class ReLUNetwork(Stored):
         Warns
         -----
         RuntimeWarning
-            If the device ran out of memory and smaller blocks were taken.
+            If the device ran out of memory and smaller blocks were used.
         """
         X = check_array(X, "X", ndim=2, shape=(None, self.n_inputs))
         arrays.namespace(X, *self.layers)
@@ -138,12 +138,12 @@ class ReLUNetwork(Stored):
         return in_smaller_blocks(lambda size: self._in_blocks(X, size), rows, f"the output of {self!r}")[0]
 
     def kink_form(self, angle_tol: float = 1e-9, drop_tol: float = 1e-12) -> KinkForm:
-        """Return what the function determines of a network with one hidden layer.
+        """Return the kink form: what the function of a network with one hidden layer determines about its weights.
 
         Parameters
         ----------
         angle_tol : float, default 1e-9
-            Neurons whose directions differ by at most this angle (radians, up to sign) are one line.
+            Neurons whose directions differ by at most this angle (radians, up to sign) are merged into one line.
         drop_tol : float, default 1e-12
             Lines whose strength is at most `drop_tol` times the largest |u_j| |v_j| are dropped.
 
@@ -173,7 +173,7 @@ class ReLUNetwork(Stored):
         Parameters
         ----------
         device : {"cpu", "gpu"}
-            Where to.
+            Destination.
         dtype : dtype, optional
             float32 or float64; unchanged by default.
 
@@ -185,9 +185,9 @@ class ReLUNetwork(Stored):
         Raises
         ------
         ValueError
-            If `device` is not known.
+            If `device` is unknown.
         RuntimeError
-            If ``"gpu"`` is asked for and there is none.
+            If ``"gpu"`` is requested and there is none.
         """
         return ReLUNetwork([arrays.asarray(layer, device, dtype) for layer in self.layers])
 
@@ -223,10 +223,10 @@ class ReLUNetwork(Stored):
 
     @property
     def counted(self) -> tuple[Any, ...]:
-        """Layers whose weights count as the size of the network.
+        """Layers whose weights count towards :attr:`sparsity`.
 
-        All of them, but not the output layer of a network with a scalar output, shape (m,): its weights are signs, or
-        can be made signs without changing the function.
+        All layers, except the output layer of a network with a scalar output, shape (m,): its weights are signs, or can
+        be made signs without changing the function.
         """
         return self.layers[:-1] if self.output.ndim == 1 else self.layers
 
@@ -237,16 +237,16 @@ class ReLUNetwork(Stored):
 
     @property
     def support(self) -> Any:
-        """Where the counted weights are not 0, array of int64 of length :attr:`sparsity`, ascending.
+        """Positions of the non-zero counted weights: array of int64 of length :attr:`sparsity`, ascending.
 
-        Places in the vector that holds the :attr:`counted` layers one after the other, rows first.
+        They refer to the vector that concatenates the :attr:`counted` layers, each in row-major order.
         """
         xp = self.namespace
         return xp.flatnonzero(xp.concatenate([layer.ravel() != 0 for layer in self.counted])).astype(xp.int64)
 
     @property
     def namespace(self) -> Any:
-        """Module of the weights: ``numpy``, ``cupy`` or a work-alike."""
+        """Array module of the weights: ``numpy``, ``cupy`` or a compatible one."""
         return arrays.namespace(self.layers[0])
 
     @property

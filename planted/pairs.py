@@ -1,4 +1,4 @@
-"""Pairs of tasks, a source and a target, whose relevant inputs are shared to a given part."""
+"""Pairs of tasks, a source and a target, that share a given fraction of their relevant inputs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["TaskPair", "task_pair"]
 
 @tuple_of_arrays
 class TaskPair(NamedTuple):
-    """What :func:`task_pair` draws.
+    """Result of :func:`task_pair`.
 
     Attributes
     ----------
@@ -27,9 +27,9 @@ class TaskPair(NamedTuple):
     X_target, y_target : array, shape (n_target, d) and (n_target,)
         Samples of the target task.
     X_test, y_test : array, shape (n_test, d) and (n_test,)
-        More samples of the target task, without noise.
+        Held-out samples of the target task, without noise.
     source, target : array of shape (d,), or ReLUNetwork
-        The truths.
+        The true weights or networks.
     source_inputs, target_inputs : numpy.ndarray of int64
         The inputs that each truth depends on, ascending.
     """
@@ -73,17 +73,17 @@ def task_pair(
     d : int
         Number of inputs; they are independent and N(0, 1).
     n_relevant : int
-        Number s of inputs that each of the tasks depends on.
+        Number s of inputs that each task depends on.
     overlap : float
-        From 0 to 1: the part of the s relevant inputs that the tasks share. round(overlap s) inputs are shared; the
+        Fraction, from 0 to 1, of the s relevant inputs that the tasks share: round(overlap s) inputs are shared, the
         others are relevant to one task only.
     n_source, n_target, n_test : int
-        Samples of the source, of the target, and held-out ones of the target.
+        Numbers of source samples, target samples and held-out target samples.
     n_neurons : int, optional
-        Width m of a two-layer ReLU network with scalar output. None: the tasks are linear.
+        Width m of a two-layer ReLU network with scalar output. By default the tasks are linear.
     shared : {"weights", "inputs"}, default "weights"
-        What is the same at shared inputs: also the weights, so that overlap 1 is one and the same task; or only that
-        they are relevant, while the target's weights are drawn anew.
+        What the tasks share at shared inputs: with ``"weights"`` also the weights, so that overlap 1 gives two
+        identical tasks; with ``"inputs"`` only their relevance, while the target's weights are drawn independently.
     noise : float, default 0
         Standard deviation of the Gaussian noise in `y_source` and `y_target`.
     rng : int, Generator or None
@@ -91,7 +91,7 @@ def task_pair(
     dtype : {"float64", "float32"}, default "float64"
         Type of the arrays; they are drawn, and targets are computed, in float64.
     device : {"cpu", "gpu"}, default "cpu"
-        Where arrays and truths live.
+        Where the arrays and the true models live.
 
     Returns
     -------
@@ -107,8 +107,9 @@ def task_pair(
     -----
     Linear tasks are y = X w with weights +-1. Networks are f(x) = v' relu(U' x), with v = +-1 / sqrt(m) and, at
     relevant inputs, dense rows of U from N(0, 1 / s); the other rows are zero. The source's relevant inputs are the
-    first s of a random order of all inputs. The target has the first of these, and continues behind them. All random
-    numbers are drawn whatever `overlap`, `shared` and `noise` are: pairs that differ in these alone share their draws.
+    first s of a random order of all inputs. The target takes the shared ones from the start of this list, and the
+    others from the inputs that follow it. The random draws do not depend on `overlap`, `shared` and `noise`: pairs that
+    differ only in these share them.
 
     Examples
     --------

@@ -17,7 +17,7 @@ __all__ = ["ReleaseInstance", "release_frequencies", "release_instance"]
 
 @tuple_of_arrays
 class ReleaseInstance(NamedTuple):
-    """What :func:`release_instance` draws.
+    """Result of :func:`release_instance`.
 
     Attributes
     ----------
@@ -53,16 +53,16 @@ def release_instance(
     m, sparsity : int
         Hidden width, and the number s of non-zero weights that are planted.
     seed : int
-        The trial; the paper uses 0, 1 and 2.
+        Number of the trial; the paper uses 0, 1 and 2.
     n, d : int, default 50,000 and 100
         Samples and inputs.
     n_outputs : int, default 1
-        1 plants a sum of neurons; more plant a sparse output layer too (10 in the paper).
+        With 1 the output is a sum of neurons; with more, a sparse output layer is planted too (10 in the paper).
     depth : int, default 1
         Number of hidden layers.
     labels : {"float32", "float64"}, default "float32"
-        ``"float32"`` rounds the labels to float32 as the released code does, which puts a floor of about 160 dB
-        under every fit; ``"float64"`` does not.
+        ``"float32"`` rounds the labels to float32 as the released code does, which limits every fit to about 160 dB;
+        ``"float64"`` does not.
     dtype : {"float64", "float32"}, default "float64"
         Type in which `X` and `y` are stored. The values of `X` are float32 numbers in both.
 
@@ -74,21 +74,20 @@ def release_instance(
     Raises
     ------
     TypeError, ValueError
-        If an argument is not an integer in its range or a choice that is known.
+        If an argument is not an integer in its range or not one of the known choices.
 
     Notes
     -----
-    The draws, in this order. Weights, from the Mersenne Twister seeded with seed + 1: for each planted layer,
-    min(r c, floor(s / L)) positions without replacement among the r c weights in row-major order, then as many
-    N(0, 1) values, rounded to float32. L is the number of planted layers: the hidden ones, and the output layer
-    if there are several outputs (for a scalar output every output weight is +1). Inputs, from the same
-    generator seeded afresh with seed + 2: n d values N(0, 1) in row-major order, rounded to float32. Labels are
-    computed in float64. So s that L does not divide loses the remainder, and a layer too small for its share is
-    dense and loses the rest: the non-zeros may be fewer than s.
+    The draws are made in this order. Weights, from the Mersenne Twister seeded with seed + 1: for each planted layer,
+    min(r c, floor(s / L)) positions without replacement among the r c weights in row-major order, then equally many
+    N(0, 1) values, rounded to float32. L is the number of planted layers: the hidden ones, and the output layer if
+    there are several outputs (for a scalar output every output weight is +1). Inputs, from the same generator seeded
+    afresh with seed + 2: n d values N(0, 1) in row-major order, rounded to float32. Labels are computed in float64. If
+    L does not divide s, the remainder is lost, and a layer too small for its share is dense and the rest is lost: there
+    may be fewer than s non-zeros.
 
-    The draws equal the released ones bit for bit. The labels are the same sums, but matrix products
-    of different BLAS libraries may differ in the last bit of float64; rounded to float32 they
-    agree but for rare ties.
+    The draws equal the released ones bit for bit. The labels are the same sums, but matrix products of different BLAS
+    libraries may differ in the last bit of float64; rounded to float32 they agree except for rare ties.
 
     References
     ----------

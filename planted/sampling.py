@@ -1,4 +1,4 @@
-"""Sparse random networks."""
+"""Draw sparse random networks."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def sparse_network(
     depth : int, default 1
         Number of hidden layers.
     signs : {"positive", "mixed"}, default "positive"
-        Signs of the output weights. ``"mixed"`` has at least one of each, on neurons that carry
-        weight where there are two of them.
+        Signs of the output weights. ``"mixed"`` has at least one of each sign, on neurons with non-zero weights if
+        there are two such neurons.
     values : {"normal", "binary"}, default "normal"
         Non-zero hidden weights from N(0, 1), or all 1.
     support : {"uniform", "per-neuron"}, default "uniform"
-        Positions uniform over all weights of a layer, as in the paper's planted experiments, or the same
-        number in each neuron.
+        Positions uniform over all weights of a layer, as in the paper's planted experiments, or equally many in each
+        neuron.
     rng : int, Generator or None
         Source of randomness.
 
@@ -58,16 +58,15 @@ def sparse_network(
     Raises
     ------
     TypeError, ValueError
-        If a size does not fit: s beyond the number of weights, ``"mixed"`` with m = 1,
-        ``"per-neuron"`` with a share that m does not divide.
+        If a size is out of range: s exceeds the number of weights, ``"mixed"`` with m = 1, or ``"per-neuron"`` with a
+        layer's share of s not divisible by m.
 
     Notes
     -----
-    With several hidden layers s is split evenly over them; what a layer cannot hold goes to the others.
-    A scalar output has weights +1 (or +-1). For vector outputs the output layer is dense: +-1 with binary
-    values, else |N(0, 1)| with the signs asked for; its weights are not counted in s. (The
-    paper's vector-output experiments count the output layer in s and make it sparse too: see
-    :func:`planted.release_instance`.)
+    With several hidden layers s is split evenly among them; what a layer cannot hold goes to the others. A scalar
+    output has weights +1 (or +-1). For vector outputs the output layer is dense: +-1 with binary values, else |N(0, 1)|
+    with the requested signs; its weights are not counted in s. (The paper's vector-output experiments count the output
+    layer in s and make it sparse too: see :func:`planted.release_instance`.)
     """
     d, m = check_integer(d, "d", minimum=1), check_integer(m, "m", minimum=1)
     depth = check_integer(depth, "depth", minimum=1)
@@ -125,7 +124,7 @@ def _output_layer(hidden: np.ndarray, n_outputs: int, signs: str, values: str, r
 def _even_shares(total: int, capacity: Sequence[int]) -> list[int]:
     shares = [0] * len(capacity)
     left = total
-    # the smallest layer first: what it cannot hold is shared by the larger ones
+    # smallest layer first: what it cannot hold is shared by the larger ones
     for rank, i in enumerate(sorted(range(len(capacity)), key=lambda i: capacity[i])):
         shares[i] = min(capacity[i], left // (len(capacity) - rank))
         left -= shares[i]

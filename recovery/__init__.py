@@ -1,6 +1,6 @@
 """Sparse recovery: operators, solvers, fits of sparse networks, conditions, guarantees and proofs.
 
-Public are the names that ``dir(recovery)`` lists, and of its modules those that they list in turn: `certificates`,
+The public names are those that ``dir(recovery)`` lists, and those that its modules list in turn: `certificates`,
 `conditions`, `diagnosis`, `guarantees`, `networks`, `operators`, `pruning`, `solvers`, `symbolic` and `testing`. Other
 modules may change at any time.
 """
@@ -98,7 +98,7 @@ _PLACES = {
     "recovery.solvers.base": "RecoveryResult Status",
     "recovery.solvers.solve": "list_solvers solve",
 }
-"""Where the names above are; they are imported when they are asked for."""
+"""The module that defines each name above; it is imported on first use."""
 _MODULES = "certificates conditions diagnosis guarantees networks operators pruning solvers symbolic testing"
-if not TYPE_CHECKING:  # from whom a misspelt name should not be hidden
+if not TYPE_CHECKING:  # type checkers must still report a misspelt name
     __getattr__, __dir__ = door(__name__, _PLACES, modules=_MODULES)

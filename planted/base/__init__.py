@@ -1,1 +1,1 @@
-"""What everything else stands on: arrays of either device, checks of arguments, work in blocks."""
+"""Common foundations: arrays on any device, argument checks, and work in memory-limited blocks."""

@@ -1,9 +1,8 @@
-"""Where arrays live: namespaces, devices, random generators.
+"""Array namespaces, devices and random generators.
 
-This is the only file of the project that knows CuPy. Everywhere else the namespace of an
-array is asked for with :func:`namespace`, and functions of that namespace are used, so that
-the same code runs on NumPy arrays, on CuPy arrays and on any other array type that offers
-``__array_namespace__`` and NumPy's function names.
+This is the only file of the project that imports CuPy. All other code gets the namespace of an array from
+:func:`namespace` and uses that namespace's functions, so that the same code runs on NumPy arrays, on CuPy arrays and on
+any other array type that offers ``__array_namespace__`` and NumPy's function names.
 """
 
 from __future__ import annotations
@@ -34,14 +33,14 @@ __all__ = [
 ]
 
 Array = Any
-"""Type of an array argument: ``numpy.ndarray`` or ``cupy.ndarray`` (or a work-alike)."""
+"""Type of an array argument: ``numpy.ndarray`` or ``cupy.ndarray`` (or a compatible type)."""
 
 EPS = float(np.finfo(np.float64).eps)
-"""The machine epsilon of float64, 2**-52: all tolerances are multiples of it, or of that of another dtype."""
+"""The machine epsilon of float64, 2**-52: all tolerances are multiples of it, or of the epsilon of another dtype."""
 
 
 def is_array(value: object) -> bool:
-    """Tell whether `value` is an array that :func:`namespace` understands.
+    """Return whether `value` is an array that :func:`namespace` supports.
 
     Parameters
     ----------
@@ -62,7 +61,7 @@ def namespace(*values: Any) -> Any:
     Parameters
     ----------
     *values : array or scalar
-        At least one argument must be an array; scalars and None are passed over.
+        At least one argument must be an array; scalars and None are ignored.
 
     Returns
     -------
@@ -72,7 +71,7 @@ def namespace(*values: Any) -> Any:
     Raises
     ------
     TypeError
-        If no argument is an array, or if arrays of two kinds are mixed.
+        If no argument is an array, or if arrays of different kinds are mixed.
     """
     found: Any = None
     first: Any = None
@@ -127,7 +126,7 @@ def namespace_of_device(device: str) -> ModuleType:
     ValueError
         If `device` is neither ``"cpu"`` nor ``"gpu"``.
     RuntimeError
-        If ``"gpu"`` is asked for and there is none; the sentence says what is missing.
+        If ``"gpu"`` is requested and there is none; the message says what is missing.
     """
     if device == "cpu":
         return np
@@ -140,7 +139,7 @@ def namespace_of_device(device: str) -> ModuleType:
 
 
 def gpu_status() -> tuple[bool, str]:
-    """Tell whether a GPU can be used, and why not.
+    """Return whether a GPU can be used, with the reason if not.
 
     Returns
     -------
@@ -170,13 +169,13 @@ def gpu_available() -> bool:
     Returns
     -------
     bool
-        Whether ``device="gpu"`` can be asked for.
+        Whether ``device="gpu"`` can be used.
     """
     return gpu_status()[0]
 
 
 def to_numpy(value: Any) -> np.ndarray:
-    """Copy an array to host memory (a NumPy array is returned as it is).
+    """Copy an array to host memory (a NumPy array is returned unchanged).
 
     Parameters
     ----------
@@ -194,14 +193,14 @@ def to_numpy(value: Any) -> np.ndarray:
 
 
 def asarray(value: Any, device: str = "cpu", dtype: Any = None) -> Any:
-    """Put values on a device, explicitly.
+    """Place values on the given device.
 
     Parameters
     ----------
     value : array or nested sequence
-        What to move.
+        Values to move.
     device : {"cpu", "gpu"}, default "cpu"
-        Where to.
+        Destination.
     dtype : dtype, optional
         Type of the result; the type of `value` by default.
 
@@ -216,14 +215,14 @@ def asarray(value: Any, device: str = "cpu", dtype: Any = None) -> Any:
 
 
 def from_numpy_like(value: np.ndarray, like: Any, dtype: Any = None) -> Any:
-    """Move a NumPy array to where another array lives.
+    """Move a NumPy array to the device of another array.
 
     Parameters
     ----------
     value : numpy.ndarray
         Values on the CPU.
     like : array
-        The array whose device is wanted.
+        An array on the target device.
     dtype : dtype, optional
         Type of the result; the type of `value` by default.
 
@@ -249,12 +248,12 @@ def generator(rng: Any = None) -> np.random.Generator:
     Returns
     -------
     numpy.random.Generator
-        `rng` itself if it is a generator already.
+        `rng` itself if it is already a generator.
 
     Raises
     ------
     TypeError
-        If `rng` is of another kind.
+        If `rng` is of any other type.
     ValueError
         If `rng` is a negative integer.
     """
@@ -272,8 +271,8 @@ def generator(rng: Any = None) -> np.random.Generator:
 def seed_sequence(*key: int | str) -> np.random.SeedSequence:
     """Return the seed sequence of a key such as ``(experiment, role, size, trial)``.
 
-    Strings are spelled out as their UTF-8 bytes, so the result does not depend on Python's
-    hash seed, on the platform or on the order in which cells are run.
+    Strings enter as their UTF-8 bytes, so the result does not depend on Python's hash seed, on the platform or on the
+    order in which cells are run.
 
     Parameters
     ----------
@@ -315,7 +314,7 @@ def out_of_memory_errors() -> tuple[type[BaseException], ...]:
 
 
 def free_memory() -> None:
-    """Hand back the GPU memory that CuPy's pools keep for later; nothing happens where CuPy is not loaded."""
+    """Release the GPU memory that CuPy's pools hold in reserve; does nothing if CuPy is not loaded."""
     import sys
 
     if "cupy" in sys.modules:
@@ -325,12 +324,12 @@ def free_memory() -> None:
 
 
 def pool_bytes() -> int:
-    """Return how much GPU memory CuPy's pool holds, in use or kept for later.
+    """Return how much GPU memory CuPy's pool holds, in use or in reserve.
 
     Returns
     -------
     int
-        Bytes; 0 where CuPy is not loaded. The pool gives nothing back by itself, so this is the largest use since
+        Bytes; 0 if CuPy is not loaded. The pool never shrinks by itself, so this is the peak use since
         :func:`free_memory`.
     """
     import sys

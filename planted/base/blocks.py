@@ -12,25 +12,25 @@ __all__ = ["in_smaller_blocks"]
 
 
 def in_smaller_blocks(work: Callable[[int], Any], size: int, what: str, unit: str = "rows") -> tuple[Any, int]:
-    """Call a function with a block size, and with half of it for as long as memory runs out.
+    """Call a function with a block size, halving it each time memory runs out.
 
     Parameters
     ----------
     work : callable
         ``work(size)`` does everything from the start, in blocks of `size`.
     size : int
-        The block to try first, >= 1.
+        The block size to try first, >= 1.
     what : str
-        What is computed, for the warning.
+        Description of the computation, for the warning.
     unit : str, default "rows"
-        What a block is counted in.
+        Unit of the block size, for the warning.
 
     Returns
     -------
     result
-        What `work` returned.
+        Return value of `work`.
     size : int
-        The block it returned with.
+        The block size that succeeded.
 
     Raises
     ------
@@ -40,11 +40,11 @@ def in_smaller_blocks(work: Callable[[int], Any], size: int, what: str, unit: st
     Warns
     -----
     RuntimeWarning
-        Once, if `size` did not fit; the sentence names the block that does.
+        Once, if `size` did not fit; the message names the block size that does.
 
     Notes
     -----
-    Memory that CuPy keeps for later is given back before each further try.
+    Memory that CuPy holds in reserve is released before each retry.
     """
     first = size
     while True:
@@ -54,7 +54,7 @@ def in_smaller_blocks(work: Callable[[int], Any], size: int, what: str, unit: st
         except arrays.out_of_memory_errors():
             if size <= 1:
                 raise
-        # outside of the handler, so that what the failed try held is let go before memory is given back
+        # outside the exception handler, so that the failed attempt's arrays are freed before the pool is released
         arrays.free_memory()
         size //= 2
     if size < first:

@@ -1,4 +1,4 @@
-"""Checks of arguments: each refusal is a sentence with the argument, its value and what was expected."""
+"""Argument checks; every error message names the argument, its value and what was expected."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def check_array(
     allow_empty: bool = False,
     shape: Sequence[int | None] | None = None,
 ) -> Any:
-    """Return `value` as an array of real numbers on its own device, or refuse it.
+    """Return `value` as an array of real numbers on its own device, or raise an error.
 
     Parameters
     ----------
@@ -41,13 +41,13 @@ def check_array(
         The argument. Sequences, NumPy scalars and subclasses of NumPy's array become plain NumPy arrays; integer and
         bool arrays, float16 and long double become float64 unless `dtype` says otherwise; float32 stays float32.
     name : str
-        The argument's name, for the sentence.
+        The argument's name, for the message.
     ndim : int or sequence of int
-        Numbers of dimensions that are accepted.
+        Accepted numbers of dimensions.
     dtype : dtype, optional
         Type of the result.
     finite : bool, default True
-        Refuse NaN and infinities (costs one synchronisation on a GPU).
+        Reject NaN and infinities (costs one synchronisation on a GPU).
     allow_empty : bool, default False
         Accept arrays without elements.
     shape : sequence of int or None, optional
@@ -56,7 +56,7 @@ def check_array(
     Returns
     -------
     array
-        `value` itself where nothing had to change.
+        `value` itself if nothing had to change.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def check_array(
             f"{name} is a masked array, whose mask would be ignored; expected an array without missing values"
         )
     elif isinstance(value, np.generic) or (isinstance(value, np.ndarray) and type(value) is not np.ndarray):
-        value = np.asarray(value)  # scalars have no namespace of arrays, and in np.matrix * is not elementwise
+        value = np.asarray(value)  # scalars have no array namespace, and * of np.matrix is not elementwise
     kind = np.dtype(value.dtype).kind
     if kind not in "fiub":
         raise TypeError(f"{name} has dtype {value.dtype}; expected real numbers")
@@ -111,7 +111,7 @@ def check_array(
 
 
 def check_finite(value: Any, name: str) -> None:
-    """Refuse NaN and infinities, saying how many there are and where the first one is.
+    """Raise an error if there are NaN or infinities, saying how many there are and where the first one is.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def check_finite(value: Any, name: str) -> None:
 
 
 def check_mask(value: Any, name: str, size: int) -> Any:
-    """Return `value` as an array of bool on its own device, or refuse it.
+    """Return `value` as an array of bool on its own device, or raise an error.
 
     Parameters
     ----------
@@ -157,13 +157,13 @@ def check_mask(value: Any, name: str, size: int) -> Any:
     Raises
     ------
     TypeError, ValueError
-        If it is no such array.
+        If it is not such an array.
     """
     return _bits(check_array(value, name, ndim=1, shape=(size,)), name)
 
 
 def check_gates(value: Any, name: str = "gates") -> Any:
-    """Return `value` as a matrix of bool on its own device, or refuse it.
+    """Return `value` as a matrix of bool on its own device, or raise an error.
 
     Parameters
     ----------
@@ -180,25 +180,25 @@ def check_gates(value: Any, name: str = "gates") -> Any:
     Raises
     ------
     TypeError, ValueError
-        If it is no such array.
+        If it is not such an array.
     """
     return _bits(check_array(value, name, ndim=2), name)
 
 
 def _bits(value: Any, name: str) -> Any:
-    """Return an array of zeros and ones as bools, or refuse it."""
+    """Return an array of zeros and ones as bools, or raise an error."""
     if not bool(((value == 0) | (value == 1)).all()):
         raise ValueError(f"{name} holds values other than 0 and 1; expected a bool array, or one of zeros and ones")
     return value != 0
 
 
 def check_integer(value: Any, name: str, *, minimum: int | None = None, maximum: int | None = None) -> int:
-    """Return `value` as an int within bounds, or refuse it.
+    """Return `value` as an int within bounds, or raise an error.
 
     Parameters
     ----------
     value : int
-        The argument; bools and floats are refused.
+        The argument; bools and floats are rejected.
     name : str
         Its name.
     minimum, maximum : int, optional
@@ -226,18 +226,18 @@ def check_integer(value: Any, name: str, *, minimum: int | None = None, maximum:
 def check_number(
     value: Any, name: str, *, minimum: float | None = None, maximum: float | None = None, finite: bool = True
 ) -> float:
-    """Return `value` as a float within bounds, or refuse it.
+    """Return `value` as a float within bounds, or raise an error.
 
     Parameters
     ----------
     value : float
-        The argument; bools are refused.
+        The argument; bools are rejected.
     name : str
         Its name.
     minimum, maximum : float, optional
         Inclusive bounds.
     finite : bool, default True
-        Refuse infinities (NaN is always refused).
+        Reject infinities (NaN is always rejected).
 
     Returns
     -------
@@ -249,7 +249,7 @@ def check_number(
     TypeError
         If it is not a real number.
     ValueError
-        If it is NaN, infinite where that is refused, or out of bounds.
+        If it is NaN, infinite although `finite` is True, or out of bounds.
     """
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         raise TypeError(f"{name}={value!r} is of type {type(value).__name__}; expected a real number")
@@ -261,7 +261,7 @@ def check_number(
 
 
 def check_choice(value: Any, name: str, choices: Sequence[Any]) -> Any:
-    """Return `value` if it is one of `choices`, or refuse it.
+    """Return `value` if it is one of `choices`, or raise an error.
 
     Parameters
     ----------
@@ -270,7 +270,7 @@ def check_choice(value: Any, name: str, choices: Sequence[Any]) -> Any:
     name : str
         Its name.
     choices : sequence
-        What is accepted.
+        Accepted values.
 
     Returns
     -------
@@ -290,7 +290,7 @@ def check_choice(value: Any, name: str, choices: Sequence[Any]) -> Any:
 
 
 def check_same_rows(first: Any, first_name: str, second: Any, second_name: str) -> None:
-    """Refuse two arrays that do not have the same number of rows.
+    """Raise an error if two arrays do not have the same number of rows.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a package shows: its public names and nothing else, each imported when it is asked for."""
+"""Make a package expose its public names only, and import each on first use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DISTRIBUTION = "sparse-recovery-lab"
 
 
 def listing(public: Iterable[str]) -> Callable[[], list[str]]:
-    """Return the ``__dir__`` of a package that imports its names when it is imported itself.
+    """Return the ``__dir__`` of a package that imports its public names eagerly.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def listing(public: Iterable[str]) -> Callable[[], list[str]]:
     Returns
     -------
     callable
-        To be assigned to ``__dir__``.
+        The function to assign to ``__dir__``.
     """
     shown = sorted(public)
     return lambda: list(shown)
@@ -34,14 +34,14 @@ def listing(public: Iterable[str]) -> Callable[[], list[str]]:
 def door(
     package: str, places: Mapping[str, str], *, modules: str = "", needs: str = ""
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Return the ``__getattr__`` and the ``__dir__`` of a package that imports nothing by itself.
+    """Return the ``__getattr__`` and the ``__dir__`` of a package that imports its names lazily.
 
     Parameters
     ----------
     package : str
         Its ``__name__``.
     places : mapping of str to str
-        Full name of a module -> public names that it defines, with spaces between them.
+        Full name of a module -> public names that it defines, separated by spaces.
     modules : str, optional
         Its public modules, such as ``"datasets designs"``.
     needs : str, optional
@@ -50,12 +50,12 @@ def door(
     Returns
     -------
     getattr, dir : callable
-        A name that was asked for once is kept in the package, so that the next look costs nothing. ``__version__`` is
-        that of the installed distribution.
+        Once imported, a name is stored in the package, so later lookups are free. ``__version__`` is that of the
+        installed distribution.
 
     Notes
     -----
-    Type checkers do not see through this. The package says the same to them under ``TYPE_CHECKING``, and hides
+    Type checkers cannot follow this. Packages therefore repeat the imports under ``TYPE_CHECKING`` and hide
     ``__getattr__`` from them, so that a misspelt name is an error; tests/test_doors.py compares the two.
     """
     home = {name: place for place, names in places.items() for name in names.split()}
@@ -63,7 +63,7 @@ def door(
 
     def find(name: str) -> Any:
         if name in inside:
-            return importlib.import_module(f"{package}.{name}")  # which also keeps it
+            return importlib.import_module(f"{package}.{name}")  # which also stores it in the package
         if name in home:
             for other in needs.split():
                 need(other, package)
@@ -80,7 +80,7 @@ def door(
 
 
 def _version() -> str:
-    from importlib import metadata  # which takes a while, and nobody waits for it who does not ask
+    from importlib import metadata  # slow to import, so only when it is needed
 
     try:
         return metadata.version(DISTRIBUTION)

@@ -1,8 +1,8 @@
-"""The one gate for numbers about which something is proved: they are the caller's own, or they are refused.
+"""Input check for proofs: the numbers must be exactly the caller's own, or they are rejected.
 
-Making an array rounds without a word: a list of 2**53 + 3 and .5 becomes float64, and so do frames whose columns are of
-different types, integers of 64 bits that are multiplied by floats, and long doubles. A proof about such an array is a
-proof about other numbers. So this looks at the caller's own object, before anything becomes an array.
+Converting to an array can round silently: a list of 2**53 + 3 and .5 becomes float64, and so do frames with columns of
+different types, 64-bit integers multiplied by floats, and long doubles. A proof about such an array is a proof about
+other numbers. This module therefore inspects the caller's own object before it becomes an array.
 """
 
 from __future__ import annotations
@@ -21,37 +21,38 @@ from planted.base.checks import check_array
 __all__ = ["InexactNumber", "check_exact", "exact_numbers", "exactly", "inexact", "refuse_rounded"]
 
 WHOLE = 2**53
-"""float64 holds all integers up to here."""
+"""float64 represents all integers up to here exactly."""
 
 
 FARTHEST = 5000
-"""Decimal places, and zeros, of a Decimal: 1e999999999 would fill the memory as an integer."""
+"""Largest accepted exponent of a Decimal, of either sign: as an integer, 1e999999999 would exhaust memory."""
 
 
 class InexactNumber(ValueError):
-    """A number that float64 would round; the message is a sentence with the argument, the value and its place."""
+    """A number that float64 would round; the message gives the argument, the value and its position."""
 
 
 def exactly(value: Any, name: str) -> Any:
-    """Return `value` as an array of floats that are exactly the caller's numbers, or refuse it.
+    """Return `value` as an array of floats that are exactly the caller's numbers, or raise an error.
 
     Parameters
     ----------
     value : array, frame or nested sequence of real numbers
-        NumPy and CuPy arrays of any real type, objects among them, pandas frames and series, nested sequences of
-        numbers, Fractions, Decimals, arrays.
+        NumPy and CuPy arrays of any real dtype (or dtype object), pandas frames and series, nested sequences of
+        numbers, Fractions, Decimals or arrays.
     name : str
-        The argument's name, for the sentence.
+        The argument's name, for the message.
 
     Returns
     -------
     array
-        float32 and float64 arrays as they are, on their own device; all else as float64. NaN and infinities pass.
+        float32 and float64 arrays unchanged, on their own device; everything else as float64. NaN and infinities are
+        accepted.
 
     Raises
     ------
     TypeError
-        If there is something that is no real number, or a mask.
+        If an element is not a real number, or the array is masked.
     InexactNumber
         A ValueError: if float64 would round a number, such as 2**53 + 1 or one third.
     """
@@ -80,7 +81,7 @@ def exactly(value: Any, name: str) -> Any:
 
 
 def check_exact(value: Any, name: str, **expected: Any) -> Any:
-    """Return :func:`exactly` this array, its dimensions, shape and finiteness checked.
+    """Apply :func:`exactly`, and check the dimensions, shape and finiteness too.
 
     Parameters
     ----------
@@ -105,19 +106,19 @@ def check_exact(value: Any, name: str, **expected: Any) -> Any:
 
 
 def inexact(value: Any, name: str) -> str | None:
-    """Return the sentence with which :func:`exactly` refuses to round a number, or None.
+    """Return the message with which :func:`exactly` would refuse to round a number, or None.
 
     Parameters
     ----------
     value : array, frame or nested sequence
-        What an operator was made of; whether it is an array of real numbers at all is checked elsewhere.
+        Input of an operator; whether it is an array of real numbers at all is checked elsewhere.
     name : str
         The argument's name.
 
     Returns
     -------
     str or None
-        None says that float64 holds all of its numbers.
+        None if float64 represents all numbers exactly.
     """
     try:
         exactly(value, name)
@@ -129,14 +130,16 @@ def inexact(value: Any, name: str) -> str | None:
 
 
 def refuse_rounded(operator: Any, proves: bool = True) -> None:
-    """Refuse an operator whose numbers are not those that the caller gave, with the sentence that says why.
+    """Raise an error if an operator's numbers are not exactly those that the caller gave.
 
     Parameters
     ----------
     operator : object
-        Its attribute ``inexact`` is a sentence, or None; so is that of its ``base``, if it is made of another operator.
+        Its attribute ``inexact`` is a message or None; so is that of its ``base``, if it was made from another
+        operator.
     proves : bool, default True
-        False takes the rounded products of a scaled operator as they are, and asks only what it was made of.
+        If False, the rounded products of a scaled operator are accepted, and only the numbers it was made from are
+        checked.
 
     Raises
     ------
@@ -152,27 +155,27 @@ def refuse_rounded(operator: Any, proves: bool = True) -> None:
 
 
 def exact_numbers(value: Any, name: str) -> np.ndarray:
-    """Return `value` as an array in which nothing was rounded: of floats, of integers, or of Python's numbers.
+    """Return `value` as an array of floats, integers or Python numbers, without any rounding.
 
     Parameters
     ----------
     value : array, frame or nested sequence of real numbers
         See :func:`exactly`.
     name : str
-        The argument's name, for the sentence.
+        The argument's name, for the message.
 
     Returns
     -------
     numpy.ndarray
         On the CPU, of type bool, integer, float (long double too) or object; objects are ints, floats, Fractions,
-        Decimals or NumPy's numbers. ``.tolist()`` of it, long doubles apart, is numbers with ``as_integer_ratio``.
+        Decimals or NumPy's numbers. Except for long doubles, ``.tolist()`` gives numbers with ``as_integer_ratio``.
 
     Raises
     ------
     TypeError
-        If there is something that is no real number, or a mask.
+        If an element is not a real number, or the array is masked.
     InexactNumber
-        A ValueError: if a Decimal has thousands of places.
+        A ValueError: if a Decimal has thousands of digits.
     """
     if value is None or isinstance(value, (str, bytes, dict, set)):
         raise TypeError(f"{name}={shown(value)} is not an array; expected an array of real numbers")
@@ -209,7 +212,7 @@ def exact_numbers(value: Any, name: str) -> np.ndarray:
 
 
 def shown(value: Any) -> str:
-    """Return a value for a sentence: short, and without the digits that Python refuses to write."""
+    """Return a value as text for a message: short, and never longer than Python's limit on integer digits."""
     if isinstance(value, int) and value.bit_length() > 200:
         return f"an integer of {value.bit_length()} bits"
     if isinstance(value, Fraction) and max(value.numerator.bit_length(), value.denominator.bit_length()) > 200:
@@ -225,7 +228,7 @@ def _array(value: Any, name: str) -> np.ndarray:
         kinds = set(value.dtypes)
         if len(kinds) == 1 and isinstance(next(iter(kinds)), np.dtype):
             return np.asarray(value)
-        # column by column: a frame of several types would be made an array of one
+        # column by column: a frame with several dtypes would be converted to an array of one
         return _side_by_side([_array(value.iloc[:, j], name) for j in range(value.shape[1])], value.shape)
     if hasattr(value, "get_columns"):
         return _side_by_side([_array(column, name) for column in value.get_columns()], value.shape)
@@ -239,7 +242,7 @@ def _array(value: Any, name: str) -> np.ndarray:
 
 
 def _side_by_side(columns: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
-    """Return columns as a matrix of objects."""
+    """Return columns stacked into a matrix of objects."""
     out = np.empty(shape, dtype=object)
     for j, column in enumerate(columns):
         out[:, j] = column.astype(object)
@@ -247,7 +250,7 @@ def _side_by_side(columns: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarr
 
 
 def _as_float(value: Any, name: str, index: tuple[int, ...], note: str = "") -> float:
-    """Return the float that is exactly a real number, or raise the sentence."""
+    """Return the float that equals a real number exactly, or raise an error."""
     if isinstance(value, (float, np.bool_)):
         return float(value)
     try:
@@ -273,7 +276,7 @@ def _as_float(value: Any, name: str, index: tuple[int, ...], note: str = "") -> 
 
 
 def _far(value: Decimal) -> bool:
-    """Say whether a finite Decimal has more digits than are worth an integer."""
+    """Return whether a finite Decimal has too many digits to be converted to an integer."""
     return max(abs(value.adjusted()), abs(int(value.as_tuple().exponent))) > FARTHEST
 
 
@@ -282,7 +285,7 @@ def _place(index: tuple[int, ...]) -> str:
 
 
 def _plain_floats(value: Any) -> bool:
-    """Say whether there is nothing to look at: an array of float32 or float64 and no subclass with a mask."""
+    """Return whether nothing needs checking: a float32 or float64 array, and not a masked one."""
     return (
         _device_array(value)
         and np.dtype(value.dtype).kind == "f"
@@ -292,7 +295,7 @@ def _plain_floats(value: Any) -> bool:
 
 
 def _device_array(value: Any) -> bool:
-    """Say whether this is an array that is not NumPy's, such as CuPy's, which has no objects and no long doubles."""
+    """Return whether this is an array that is not NumPy's, such as CuPy's, which has no object or long double dtype."""
     return arrays.is_array(value) and not isinstance(value, (np.ndarray, np.generic))
 
 

@@ -1,4 +1,4 @@
-"""Packages that only some functions need: each comes with an extra, and is imported where it is used."""
+"""Optional packages: each is installed by an extra, and imported only where it is used."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EXTRA_OF = {
     "distributed": "cluster",
     "cupy": "gpu",
 }
-"""The extra that brings each package, by the name under which it is imported."""
+"""Import name of each optional package -> the extra that installs it."""
 _NAMES = {
     "flint": "python-flint",
     "sklearn": "scikit-learn",
@@ -33,15 +33,15 @@ _NAMES = {
     "distributed": "Dask",
     "cupy": "CuPy",
 }
-"""What a package is called where it is not called as it is imported."""
+"""Names of packages that differ from their import names."""
 
 
 class MissingExtra(ModuleNotFoundError):
-    """A package that an extra brings is not installed; the sentence says which, and how to install it."""
+    """An optional package is not installed; the message says which one, and how to install it."""
 
 
 def sentence(package: str, user: str = "this") -> str:
-    """Return what to say where a package is missing.
+    """Return the message for a missing package.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def sentence(package: str, user: str = "this") -> str:
     Returns
     -------
     str
-        Names the package and the command that installs it.
+        A message that names the package and the command that installs it.
     """
     return (
         f"{user} needs {_NAMES.get(package, package)}, which is not installed: "
@@ -69,22 +69,22 @@ def need(module: str, user: str = "this") -> Any:
     module : str
         Its full name, such as ``"sympy"`` or ``"sklearn.datasets"``.
     user : str, default "this"
-        What needs it, for the sentence.
+        What needs it, for the message.
 
     Returns
     -------
     module
-        What ``import`` would have given.
+        The imported module.
 
     Raises
     ------
     MissingExtra
-        If the package is not installed. The sentence names the extra that brings it.
+        If the package is not installed. The message names the extra that installs it.
     """
     package = module.partition(".")[0]
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != package:
-            raise  # the package is there, and something that it needs is not
+            raise  # the package is installed, but one of its own dependencies is not
         raise MissingExtra(sentence(package, user), name=package) from error

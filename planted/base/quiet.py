@@ -1,4 +1,4 @@
-"""Calls of other libraries without their warnings, in any number of threads at once."""
+"""Thread-safe suppression of warnings from other libraries."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _ANYTHING, _NOTHING = re.compile(""), re.compile("(?!)")
 
 
 class _Pattern(threading.local):
-    """What stands for the pattern of a filter: it matches every message in quiet threads, and none in others."""
+    """Stand-in for a filter's regular expression that matches every message in quiet threads, and none in others."""
 
     match: Any = staticmethod(_NOTHING.match)
     depth = 0
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return re.compile, (_NOTHING.pattern,)  # filters may be pickled, for processes in which nothing is quiet
+        return re.compile, (_NOTHING.pattern,)  # filters may be pickled for other processes, where no thread is quiet
 
 
 class _Filter:
-    """The filter of one category, and the lists of filters that hold it while any thread is quiet."""
+    """The filter of one category, and the filter lists that contain it while any thread is quiet."""
 
     def __init__(self, category: type[Warning]) -> None:
         self.pattern = _Pattern()
@@ -36,7 +36,7 @@ class _Filter:
     def enter(self) -> None:
         self.users += 1
         current: Any = warnings.filters
-        if not current or current[0] is not self.item:  # in front, also of what was added since
+        if not current or current[0] is not self.item:  # in front of all filters, including those added since
             current.insert(0, self.item)
             self.lists.append(current)
 
@@ -44,7 +44,7 @@ class _Filter:
         self.users -= 1
         if self.users:
             return
-        # a caller's `catch_warnings` may have been entered or left since: then its list is another one, or a copy
+        # a caller may have entered or left `catch_warnings` since, so the current list may be another one, or a copy
         for held in (*self.lists, warnings.filters):
             listed: Any = held
             while self.item in listed:
@@ -58,20 +58,20 @@ _filters: dict[type[Warning], _Filter] = {}
 
 @contextmanager
 def quiet(category: type[Warning] = Warning) -> Iterator[None]:
-    """Ignore warnings of a category that are given in this thread.
+    """Ignore warnings of a category that are raised in this thread.
 
     Parameters
     ----------
     category : type of warning, default Warning
-        It and what is derived from it.
+        The category; subclasses are included.
 
     Notes
     -----
-    ``warnings.catch_warnings`` keeps the filters of the whole process and puts them back when it is left. Where two
-    threads do so at the same time, the second may put back what the first had changed, and then the filter stays; and
-    while it is there, it hides the warnings of all other threads. Here one filter is added while any thread is quiet,
-    and taken out by the last one. It matches in threads that are quiet, and in no others; filters that a caller adds
-    meanwhile stay. This works since ``warnings`` calls ``match`` of whatever stands in the place of the pattern.
+    ``warnings.catch_warnings`` saves the filters of the whole process and restores them on exit. If two threads do so
+    at the same time, the second may restore the state that the first had changed, so that the filter stays; and while
+    it is active, it hides the warnings of all other threads. Here one filter is added while any thread is quiet, and
+    removed by the last one. It matches only in quiet threads, and filters that a caller adds meanwhile are kept. This
+    works because ``warnings`` calls the ``match`` method of whatever object stands in place of the pattern.
     """
     with _lock:
         one = _filters.setdefault(category, _Filter(category))

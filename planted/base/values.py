@@ -1,4 +1,4 @@
-"""Equality and copies of objects that hold arrays."""
+"""Equality and copying of objects that contain arrays."""
 
 from __future__ import annotations
 
@@ -18,24 +18,25 @@ _Class = TypeVar("_Class", bound=type)
 
 
 def by_value(cls: _Class) -> _Class:
-    """Let objects of a class be equal where their parts are, arrays among them.
+    """Class decorator: objects are equal if their parts, including arrays, are equal.
 
     Parameters
     ----------
     cls : type
-        A class with a method ``_parts`` that returns a tuple, or else a dataclass, whose parts are the fields that take
-        part in comparisons.
+        A class with a method ``_parts`` that returns a tuple, or a dataclass, whose parts are the fields with
+        ``compare=True``.
 
     Returns
     -------
     type
-        The same class, with ``__eq__`` and, unless it is a dataclass whose fields may be set, ``__hash__``.
+        The same class, with ``__eq__`` and, unless it is a mutable dataclass, ``__hash__``.
 
     Notes
     -----
-    Two objects are equal if they are of the same class and :func:`same` says so of all their parts: arrays of one
-    device, type and shape with equal elements. The comparison is made on the device and waits for it once an array.
-    The hash depends on the class, on strings and integers, and of arrays on the shapes alone, so that it costs nothing.
+    Two objects are equal if they are of the same class and :func:`same` holds for all their parts: arrays on the same
+    device, of the same dtype and shape, with equal elements. The comparison runs on the device, with one
+    synchronisation per array. The hash depends on the class, on strings and integers, and on the shapes (not the
+    values) of arrays, so it is cheap.
     """
     if dataclasses.is_dataclass(cls) and not hasattr(cls, "_parts"):
         names = tuple(item.name for item in dataclasses.fields(cls) if item.compare)
@@ -65,12 +66,12 @@ def by_value(cls: _Class) -> _Class:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Tell whether two values are equal: of one type, with equal parts. NaN equals NaN.
+    """Return whether two values are equal: of the same type, with equal parts. NaN equals NaN.
 
     Parameters
     ----------
     one, other : object
-        Arrays, numbers, strings, containers of such things, or objects that compare themselves.
+        Arrays, numbers, strings, containers of these, or objects that define ``==``.
 
     Returns
     -------
@@ -100,7 +101,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def frozen(value: Any) -> Any:
-    """Return a copy of an array; where NumPy holds it, read-only.
+    """Return a copy of an array, read-only if it is a NumPy array.
 
     Parameters
     ----------
@@ -119,7 +120,7 @@ def frozen(value: Any) -> Any:
 
 
 def tuple_of_arrays(cls: _Class) -> _Class:
-    """Let named tuples of arrays be equal where their parts are, and print shapes instead of elements.
+    """Class decorator: named tuples of arrays are equal if their parts are, and print shapes instead of elements.
 
     Parameters
     ----------
@@ -129,8 +130,8 @@ def tuple_of_arrays(cls: _Class) -> _Class:
     Returns
     -------
     type
-        The same class, without a hash, since arrays have none. It prints like
-        ``LinearModel(X=float64[50, 20], y=float64[50], w=float64[20])``.
+        The same class, unhashable because arrays are. It prints like ``LinearModel(X=float64[50, 20], y=float64[50],
+        w=float64[20])``.
     """
 
     def __eq__(self: Any, other: Any) -> bool:
@@ -158,5 +159,5 @@ def _plain(part: Any) -> bool:
 
 
 def device_kind(value: Any) -> type:
-    """Return the type of an array, that of plain NumPy arrays also for its scalars and subclasses."""
+    """Return the type of an array; for NumPy scalars and subclasses, ``numpy.ndarray``."""
     return np.ndarray if isinstance(value, (np.ndarray, np.generic)) else type(value)

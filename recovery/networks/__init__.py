@@ -1,4 +1,4 @@
-"""Fitting sparse two-layer ReLU networks by sequential convex gates."""
+"""Fit sparse ReLU networks: the paper's method, a robust method, exact recovery, and convex programs."""
 
 from planted.base.doors import listing
 from recovery.mlp.losses import psnr

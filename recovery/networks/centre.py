@@ -1,4 +1,4 @@
-"""Inputs that are not around 0: where they are, and the same inputs moved to 0."""
+"""Centring of inputs whose means are not close to 0."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from planted.base import arrays
 __all__ = ["Centre"]
 
 AWAY, CHANCE = 0.1, 6.0
-"""Means up to this share of the deviation, or so many deviations of the mean of n samples, are taken for 0."""
+"""Means up to this fraction of the standard deviation, or this many standard errors, are treated as 0."""
 LEAST = 1e-3
-"""Deviations are at least this share of the root mean square."""
+"""Lower bound on the deviations, as a fraction of the root mean square."""
 
 
 @dataclass(frozen=True, eq=False)
 class Centre:
-    """Where inputs are that are not around 0.
+    """Mean and deviation of inputs that are not centred at 0.
 
-    Columns with large means are nearly parallel. What is left of a fit is orthogonal to nearly all of each, so that
-    single columns, or products of two, say little of it until the means are taken off.
+    Columns with large means are nearly parallel. The residual of a fit is nearly orthogonal to each of them, so single
+    columns, or products of two, say little about it until the means are subtracted.
 
     Attributes
     ----------
     mean, deviation : numpy.ndarray, shape (d,)
-        Of each input over the samples. The deviation is at least a thousandth of the root mean square.
+        Mean and standard deviation of each input over the samples. The deviation is at least a thousandth of the root
+        mean square.
     """
 
     mean: np.ndarray
@@ -36,9 +37,9 @@ class Centre:
 
     @classmethod
     def of(cls, X: Any) -> Centre | None:
-        """Return the centre of samples X, shape (n, d), or None where all means are small against the deviations.
+        """Return the centre of samples X, shape (n, d), or None if all means are small compared with the deviations.
 
-        Small is a tenth, or what the means of n samples may be by chance.
+        Small means a tenth of the deviation, or what the mean of n samples may be by chance.
         """
         mean = arrays.to_numpy(X.mean(axis=0, dtype=np.float64))
         deviation = arrays.to_numpy(X.std(axis=0, dtype=np.float64))
@@ -52,7 +53,7 @@ class Centre:
         return Centre(self.mean[coordinates], self.deviation[coordinates])
 
     def shifted(self, X: Any) -> Any:
-        """Return samples with mean 0 and deviation 1, and a column of ones behind, shape (n, d + 1), dtype of X."""
+        """Return the samples with mean 0 and deviation 1, then a column of ones, shape (n, d + 1), dtype of X."""
         xp = arrays.namespace(X)
         mean, deviation = (xp.asarray(part, dtype=X.dtype) for part in (self.mean, self.deviation))
         found = (X - mean) / deviation

@@ -27,20 +27,20 @@ Blocks = Sequence[np.ndarray]
 
 @dataclass(frozen=True, eq=False)
 class LeastNorms:
-    """The answer of :func:`least_norms`.
+    """Result of :func:`least_norms`.
 
     Parameters
     ----------
     parts : list of numpy.ndarray, or None
-        z_j; None where the solver has no answer.
+        z_j; None if the solver found no solution.
     dual : numpy.ndarray, shape (n,), or None
         lambda.
     objective : float
-        sum_j |z_j|_2; ``inf`` without an answer.
+        sum_j |z_j|_2; ``inf`` without a solution.
     residual : float
         |sum_j B_j z_j - y|_2.
     status : str
-        Clarabel's word.
+        Clarabel's status.
     steps : int
         Its iterations.
     """
@@ -56,7 +56,7 @@ class LeastNorms:
 def least_norms(
     blocks: Blocks, y: np.ndarray, *, inside: Blocks | None = None, tol: float = 1e-10, max_iter: int = 200
 ) -> LeastNorms:
-    """Minimise sum_j |z_j|_2 subject to sum_j B_j z_j = y and, if asked for, C_j z_j >= 0.
+    """Minimise sum_j |z_j|_2 subject to sum_j B_j z_j = y and, optionally, C_j z_j >= 0.
 
     Parameters
     ----------
@@ -67,14 +67,10 @@ def least_norms(
     inside : sequence of numpy.ndarray, shapes (m_j, r_j), optional
         C_j.
     tol : float, default 1e-10
-        Feasibility and gap that Clarabel is asked for, relative; it says "AlmostSolved" where it came less near.
+        Relative feasibility and gap tolerance for Clarabel; its status is "AlmostSolved" if it does not reach them.
     max_iter : int, default 200
-        Limit of its steps.
-
-    Returns
-    -------
-    LeastNorms
-        Without C_j the dual vector has |B_j' lambda| <= 1, and B_j' lambda = z_j / |z_j| where z_j is not 0.
+        Largest number of its iterations. Returns ------- LeastNorms Without C_j the dual vector has |B_j' lambda| <= 1,
+        and B_j' lambda = z_j / |z_j| where z_j is not 0.
     """
     widths = [block.shape[1] for block in blocks]
     count, total, n = len(blocks), sum(widths), len(y)
@@ -128,7 +124,7 @@ def flattest_dual(
     tol: float = 1e-9,
     max_iter: int = 200,
 ) -> tuple[float, np.ndarray | None, str]:
-    """Minimise max over j not planted of |B_j' lambda + C_j' a_j|_2, where it is a given unit vector for planted j.
+    """Minimise the maximum of |B_j' lambda + C_j' a_j|_2 over non-planted j, with given unit vectors for planted j.
 
     Parameters
     ----------
@@ -137,23 +133,24 @@ def flattest_dual(
     planted : mapping of int to numpy.ndarray
         The unit vector z_j / |z_j| of each planted block.
     inside : sequence of numpy.ndarray, shapes (m_j, r_j), optional
-        C_j; the multipliers a_j >= 0 belong to C_j z_j >= 0. None: there are none.
+        C_j; the multipliers a_j >= 0 belong to C_j z_j >= 0. By default there are none.
     tight : mapping of int to array of bool, optional
-        For planted j, the rows with (C_j z_j)_i = 0: elsewhere a_j is 0. All rows are loose by default.
+        For planted j, the rows with (C_j z_j)_i = 0; elsewhere a_j is 0. By default no row is tight.
     tol, max_iter
         As for :func:`least_norms`.
 
     Returns
     -------
     value : float
-        The least maximum; 0 if all blocks are planted, ``inf`` if there is no such vector (or the solver finds none).
+        The smallest maximum; 0 if all blocks are planted, ``inf`` if there is no such vector (or the solver finds
+        none).
     dual : numpy.ndarray, shape (n,), or None
         lambda.
     status : str
-        Clarabel's word.
+        Clarabel's status.
     """
     size = max(float(np.abs(block).max(initial=0.0)) for block in blocks) or 1.0
-    # a direction of lambda that no block sees would be unbounded
+    # a direction of lambda that affects no block would be unbounded
     left, values, _ = np.linalg.svd(np.concatenate(list(blocks), axis=1) / size, full_matrices=False)
     seen = left[:, values > max(left.shape) * EPS * values.max(initial=0.0)]
     n = seen.shape[1]
@@ -179,7 +176,7 @@ def flattest_dual(
             kinds.append(_cone_of(block.shape[1]))
     signs = np.zeros((sum(lengths), columns))
     signs[:, n + 1 :] = np.eye(sum(lengths))
-    # Clarabel often breaks off on the equations; all that solves them is one solution and a null space
+    # Clarabel often fails on the equations, so they are eliminated: one solution plus the null space
     demands, goal = np.concatenate(equal), np.concatenate(right)
     start, free = _solutions(demands, goal)
     if np.linalg.norm(demands @ start - goal) > _MET:
@@ -200,7 +197,7 @@ def flattest_dual(
 
 
 def _solutions(E: np.ndarray, e: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the shortest x with E x = e, or nearest to it, and an orthonormal basis of the null space of E."""
+    """Return the minimum-norm (least-squares) solution of E x = e, and an orthonormal basis of the null space of E."""
     left, values, right = np.linalg.svd(E)
     rank = int(np.sum(values > max(E.shape) * EPS * values.max(initial=0.0)))
     return right[:rank].T @ ((left[:, :rank].T @ e) / values[:rank]), right[rank:].T
@@ -234,28 +231,28 @@ def _clarabel(
 
 
 DROP = 1e-6
-"""Neurons shorter than this share of the longest are the solver's error."""
+"""Neurons shorter than this fraction of the longest are treated as solver error."""
 
 
 @by_value
 @dataclass(frozen=True, eq=False, repr=False)
 class GroupFit:
-    """The answer of :func:`group_program`.
+    """Result of :func:`group_program`.
 
     Parameters
     ----------
     w : numpy.ndarray, shape (d p,), or None
-        The minimiser as the solver returns it; entry ``j * d + i`` is gate j, feature i. None where it has none.
+        The minimiser as the solver returns it; entry ``j * d + i`` is gate j, feature i. None if it found none.
     linear : numpy.ndarray, shape (d,), or None
-        w_0 of the linear part; None where none was asked for.
+        w_0 of the linear part; None if no linear part was requested.
     dual : numpy.ndarray, shape (n,), or None
         lambda, the multiplier of the data.
     objective : float
-        What was minimised; ``inf`` without an answer.
+        The minimised objective; ``inf`` without a solution.
     residual : float
-        Length of what the data and the model's outputs differ by.
+        Norm of the difference between the data and the model's outputs.
     status : str
-        Clarabel's word: ``"Solved"``, ``"AlmostSolved"`` (less near than `tol`) or why there is no answer.
+        Clarabel's status: ``"Solved"``, ``"AlmostSolved"`` (less accurate than `tol`), or why there is no solution.
     steps : int
         Its iterations.
     """
@@ -270,20 +267,20 @@ class GroupFit:
 
     @property
     def success(self) -> bool:
-        """Whether the solver has an answer."""
+        """Whether the solver found a solution."""
         return self.w is not None
 
     @property
     def message(self) -> str:
-        """A sentence on how the solver ended."""
+        """A message that says how the solver ended."""
         if self.w is None:
-            return f"no answer: Clarabel ended with {self.status!r} after {self.steps} step(s)"
-        near = "to its tolerance" if self.status == "Solved" else "less exactly than its tolerance"
-        return f"solved {near}, in {self.steps} step(s); the data are missed by {self.residual:.3g}"
+            return f"no solution: Clarabel ended with {self.status!r} after {self.steps} step(s)"
+        near = "to its tolerance" if self.status == "Solved" else "less accurately than its tolerance"
+        return f"solved {near}, in {self.steps} step(s); the residual is {self.residual:.3g}"
 
     @property
     def support(self) -> np.ndarray:
-        """Where |w_i| is more than 1e-6 of the largest, ascending: an interior point method leaves no zeros."""
+        """Indices with |w_i| above 1e-6 of the largest, ascending: an interior point method gives no exact zeros."""
         if self.w is None:
             return np.zeros(0, dtype=np.int64)
         size = np.abs(self.w)
@@ -301,14 +298,14 @@ class GroupFit:
 @by_value
 @dataclass(frozen=True, eq=False, repr=False)
 class ConeFit(GroupFit):
-    """The answer of :func:`cone_program`: the fields of :class:`GroupFit`, w_j = u_j - v_j, and what follows.
+    """Result of :func:`cone_program`: the fields of :class:`GroupFit` with w_j = u_j - v_j, and the following.
 
     Parameters
     ----------
     positive, negative : numpy.ndarray, shape (p, d), or None
         u_j and v_j.
     outside : float
-        By how much the cones are left at most: the largest -(2 D_j - I) x_i . u_j / (|x_i| max |u|), at least 0.
+        Largest violation of the cone constraints: the largest -(2 D_j - I) x_i . u_j / (|x_i| max |u|), at least 0.
     network : ReLUNetwork or None
         sum_j relu(X u_j) - relu(X v_j), one neuron for each u_j and v_j longer than 1e-6 of the longest, with
         |hidden weights| = |output weight| for each; a linear part is two neurons, X w_0 = relu(X w_0) - relu(-X w_0).
@@ -343,11 +340,11 @@ def group_program(
     linear : bool, default False
         Add a linear part, X w_0, that costs |w_0|_2.
     normalised : bool, default False
-        Minimise sum_j |D_j X w_j|_2 instead; of the w_j with equal D_j X w_j the shortest is returned.
+        Minimise sum_j |D_j X w_j|_2 instead; among the w_j with equal D_j X w_j the shortest is returned.
     tol : float, default 1e-10
-        Feasibility and gap that the solver is asked for, relative to data of unit norm.
+        Feasibility and gap tolerance of the solver, relative to data of unit norm.
     max_iter : int, default 200
-        Limit of its steps.
+        Largest number of its iterations.
 
     Returns
     -------
@@ -357,7 +354,7 @@ def group_program(
     Raises
     ------
     TypeError, ValueError
-        If an argument is no finite array of a shape that fits, or out of range.
+        If an argument is not a finite array of matching shape, or is out of range.
 
     See Also
     --------
@@ -366,8 +363,8 @@ def group_program(
 
     Notes
     -----
-    A is formed, n d p numbers, and Clarabel is an interior point method: for small problems. Singular values of D_j X
-    below max(n, d) eps times the largest count as 0 where `normalised` is set.
+    Meant for small problems: A is formed explicitly (n d p numbers), and Clarabel is an interior point method. With
+    `normalised`, singular values of D_j X below max(n, d) eps times the largest count as 0.
 
     References
     ----------
@@ -386,7 +383,7 @@ def group_program(
     if parts is not None:
         parts = [back @ z for (_, back), z in zip(factors, parts, strict=True)]
     fit = _fit(found, parts, linear, inputs, data)
-    return replace(fit, dual=found.dual, objective=_times(found.objective, data))  # bases have no unit
+    return replace(fit, dual=found.dual, objective=_times(found.objective, data))  # bases are scale-free
 
 
 def cone_program(
@@ -403,11 +400,11 @@ def cone_program(
     y : array, shape (n,)
         Data.
     linear : bool, default False
-        Add a linear part, X w_0, that costs |w_0|_2 and has no cone: a network with a skip connection.
+        Add a linear part, X w_0, with cost |w_0|_2 and no cone constraint: a network with a skip connection.
     tol : float, default 1e-10
-        Feasibility and gap that the solver is asked for, relative to data of unit norm.
+        Feasibility and gap tolerance of the solver, relative to data of unit norm.
     max_iter : int, default 200
-        Limit of its steps.
+        Largest number of its iterations.
 
     Returns
     -------
@@ -417,13 +414,14 @@ def cone_program(
     Raises
     ------
     TypeError, ValueError
-        If an argument is no finite array of a shape that fits, or out of range.
+        If an argument is not a finite array of matching shape, or is out of range.
 
     Notes
     -----
-    In its cone D_j X u_j = relu(X u_j), so that every feasible point is a ReLU network that fits the data. With all
-    gates of X in the list, this is training with weight decay, (sum_j |hidden_j|^2 + output_j^2) / 2, of a network that
-    is wide enough. The dual vector of this program has multipliers of the cones beside it; `dual` is the data's alone.
+    Within its cone D_j X u_j = relu(X u_j), so every feasible point is a ReLU network that fits the data. If the list
+    contains all gates of X, this is equivalent to training a sufficiently wide network with weight decay, (sum_j
+    |hidden_j|^2 + output_j^2) / 2. The cone constraints of this program have multipliers too; `dual` contains only
+    those of the data.
 
     References
     ----------
@@ -463,16 +461,16 @@ def cone_program(
 
 
 def _network(neurons: list[tuple[np.ndarray, float]], shortest: float, d: int) -> ReLUNetwork:
-    """Return the network of the neurons that are longer than the shortest, weights balanced."""
+    """Return the network of the neurons that are not negligible, with balanced weights."""
     kept = [(u, sign, float(np.sqrt(np.linalg.norm(u)))) for u, sign in neurons if np.linalg.norm(u) > shortest]
     hidden = np.reshape([u / share for u, _, share in kept], (len(kept), d)).T
     return ReLUNetwork([hidden, np.array([sign * share for _, sign, share in kept])])
 
 
 def _checked(X: Any, gates: Any, y: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, int, int]:
-    """Return X, the gates and y on the CPU, float64, bool and float64, and the powers of two taken off X and y.
+    """Return X, the gates and y on the CPU as float64, bool and float64, and the powers of two divided out of X and y.
 
-    No square then under- or overflows. The difference of the powers is even, so that a network can share it.
+    After that no square under- or overflows. The difference of the powers is even, so that both layers can share it.
     """
     operator = GatedOperator(X, gates)
     y = arrays.to_numpy(check_array(y, "y", ndim=1, shape=(operator.shape[0],))).astype(np.float64)
@@ -480,20 +478,20 @@ def _checked(X: Any, gates: Any, y: Any) -> tuple[np.ndarray, np.ndarray, np.nda
     inputs, data = (int(np.frexp(np.abs(one).max())[1]) for one in (X, y))
     data += (data - inputs) % 2
     gates = np.asarray(arrays.to_numpy(operator.gates()) != 0)
-    if np.any(y) and data < inputs:  # weights that overflow show as infinite; zeros would look like an answer
+    if np.any(y) and data < inputs:  # overflow to infinity is noticed; zeros would look like a solution
         check_ratio(data, inputs, np.dtype(np.float64))
     return np.ldexp(X, -inputs), gates, np.ldexp(y, -data), inputs, data
 
 
 def _times(value: Any, exponent: int) -> Any:
-    """Return a number or array times a power of two; what overflows is infinite."""
+    """Return a number or array times a power of two; overflow gives infinity."""
     with np.errstate(over="ignore", under="ignore"):
         found = np.ldexp(value, exponent)
     return float(found) if np.ndim(found) == 0 else found
 
 
 def _fit(found: LeastNorms, parts: list[np.ndarray] | None, linear: bool, inputs: int, data: int) -> GroupFit:
-    """Return the answer in the units of X and y."""
+    """Return the solution in the units of X and y."""
     w = None if parts is None else _times(np.concatenate(parts[linear:]), data - inputs)
     free = _times(parts[0], data - inputs) if linear and parts is not None else None
     dual = None if found.dual is None else _times(found.dual, -inputs)
@@ -502,7 +500,7 @@ def _fit(found: LeastNorms, parts: list[np.ndarray] | None, linear: bool, inputs
 
 
 def _thin(block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return U and V S^-1 of block = U S V', singular values that are 0 left out."""
+    """Return U and V S^-1 of block = U S V', without the zero singular values."""
     left, values, right = np.linalg.svd(block, full_matrices=False)
     kept = values > max(block.shape) * EPS * values[0]
     return left[:, kept], right[kept].T / values[kept]

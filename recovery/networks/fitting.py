@@ -1,4 +1,4 @@
-"""``recovery.fit_network``: fit a sparse ReLU network, exactly where the data allow it."""
+"""``recovery.fit_network``: fit a sparse ReLU network, exactly if the data allow it."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ __all__ = ["fit_network"]
 EXACT_ONLY = ("l1", "group_l1")
 """Solvers with equality constraints."""
 SYNCS_PER_STEP = {"robust": 8, "paper": 8}
-"""Most synchronisations with a GPU in a step on all rows, without ties; 4 and 5 as a rule."""
+"""Largest number of GPU synchronisations in a step on all rows, without ties; usually 4 or 5."""
 SYNCS_PER_CUT = 20
-"""The same in a step of the robust method that cuts back to the size of the answer."""
+"""The same for a step of the robust method that cuts back to the final size."""
 
 
 def fit_network(
@@ -62,59 +62,60 @@ def fit_network(
     Parameters
     ----------
     X : array or data frame, shape (n, d)
-        Inputs. The computation is in float32 if X and y are both float32 (the floor of the fit is
-        then about 120 dB), else in float64.
+        Inputs. The computation is in float32 if X and y are both float32 (the PSNR is then limited to about 120 dB),
+        else in float64.
     y : array, shape (n,) or (n, k)
         Targets, on the device of X. (n,) gives a network with one output and output weights +-1; (n, k), also with
         k = 1, one whose output weights are fitted. For cross-entropy: class numbers 0, 1, ... of
         shape (n,), or rows of probabilities of shape (n, k).
     n_neurons : int, sequence of int or "auto"
-        m >= 1, the largest number of hidden neurons of the answer; a sequence of L widths for L hidden layers. With
-        "auto" exact recovery finds it, for y of shape (n,).
+        m >= 1, the largest number of hidden neurons of the result; a sequence of L widths for L hidden layers. With
+        "auto", exact recovery determines it, for y of shape (n,).
     sparsity : int or "auto"
-        s, the largest number of non-zero weights of the answer, from 0 to all there are: of the hidden layers for
-        one output, of all layers together, the output layer too, for targets (n, k) and for cross-entropy. With "auto"
-        exact recovery finds it, for y of shape (n,).
+        s, the largest number of non-zero weights of the result, from 0 to the number of weights. For one output these
+        are the weights of the hidden layers; for targets (n, k) and for cross-entropy, those of all layers including
+        the output layer. With "auto", exact recovery determines it, for y of shape (n,).
     method : {"auto", "exact", "robust", "paper"} or FitMethod, default "auto"
         ``"exact"`` is exact recovery (:func:`recovery.networks.fit_exact`): one hidden layer, squared loss, all rows.
-        It finds planted networks to the last digit. ``"robust"`` alternates sparse least squares and gates; it takes
-        all losses, layers and batches. ``"auto"`` is exact recovery where it applies, and the robust method where it
-        does not or does not end well. ``"paper"`` is the paper's method, faults included: positive output weights
-        only, and a neuron that loses all its weights never comes back. An object of a class of your own is run as it
-        is: see :class:`recovery.networks.FitMethod`.
+        It finds planted networks to the last digit. ``"robust"`` alternates between sparse least squares and gate
+        updates; it supports all losses, any depth and batches. ``"auto"`` uses exact recovery where it applies, and the
+        robust method where it does not apply or does not succeed. ``"paper"`` is the paper's method, flaws included:
+        positive output weights only, and a neuron that loses all its weights never recovers. An instance of your own
+        class can be passed too: see :class:`recovery.networks.FitMethod`.
     loss : {"squared", "cross_entropy"}, default "squared"
-        Which loss is made small. ``psnr_db`` is then that of softmax(outputs) against the rows of targets.
+        The loss to minimise. ``psnr_db`` is then that of softmax(outputs) against the rows of targets.
     solver : str, optional
-        A name from :func:`recovery.list_solvers`: that solver is run on the gated operator, from the
-        last iterate, in place of the robust method's own step. With all rows only; not
-        ``"l1"`` and ``"group_l1"``, which need gates under which an exact fit exists. One output, one hidden layer.
+        A name from :func:`recovery.list_solvers`: run on the gated operator from the last iterate, in place of the
+        robust method's own step. Only without batches, for one output and one hidden layer, and not ``"l1"`` or
+        ``"group_l1"``, which need gates for which an exact fit exists.
     max_iter : int, default 100
-        Number of steps in all, over all starts and batches. A robust fit on batches ends with at most three
-        steps on all rows, which are not counted. Several hidden layers: each layer makes so many, and so does the
-        robust method's joint phase. Exact recovery: rounds of tests on all rows.
+        Total number of steps, over all starts and batches. A robust fit on batches ends with at most three extra steps
+        on all rows. With several hidden layers, each layer makes this many steps, and so does the robust method's joint
+        phase. For exact recovery, the number of rounds of tests on all rows.
     gate_update : int or None, default 1
-        The gates follow the weights after every `gate_update`-th step; None keeps the first,
-        random gates. The robust method for several outputs, and its joint phase, always let them follow.
+        The gates are set to the weights after every `gate_update`-th step; None keeps the initial random gates. The
+        robust method for several outputs, and its joint phase, update them in every step.
     batch_size : int, optional
-        Rows a step sees; all of them by default.
+        Number of rows per step; all rows by default.
     restarts : int, default 10
-        Largest number of further random starts of the robust method; a new start is made while steps
-        are left, the last start has stalled, the fit is not exact, and no two starts have ended in one network with
-        a residual that looks like noise. The start of smallest residual wins. For several outputs one start takes all
-        steps. Exact recovery makes at most two further starts.
+        Largest number of additional random starts of the robust method. A new start is made if steps are left, the last
+        start has stalled, the fit is not exact, and no two starts have ended in the same network with a residual that
+        looks like noise. The start with the smallest residual wins. For several outputs a single start uses all steps.
+        Exact recovery makes at most two additional starts.
     time_limit : float, optional
-        Seconds, looked at after each step.
+        Seconds, checked after each step.
     tol : float, default 1e-6
-        The robust method makes no further start after a fit with |r| <= tol |y|. Exact recovery asks for rounding.
+        The robust method makes no further start after a fit with |r| <= tol |y|. Exact recovery always aims at rounding
+        error.
     rng : int, numpy.random.Generator or None
         Source of the random generators and of the order of the rows.
     callback : callable, optional
-        Called with a :class:`recovery.networks.FitState` after each step; returning True stops the fit. The
-        robust method then (and after `time_limit`) makes one more step, to cut back to the size asked for.
+        Called with a :class:`recovery.networks.FitState` after each step; returning True stops the fit. The robust
+        method then (and after `time_limit`) makes one more step, to cut back to the requested size.
     certify : bool, default False
-        Prove that the network is the only one nearby that fits, where that is so: ``certificate`` of the answer is that
-        proof (:func:`recovery.certificates.network_certificate`), or None, and the message says why. For one hidden
-        layer and y of shape (n,).
+        Try to prove that no other network nearby fits the data. ``certificate`` of the result is that proof
+        (:func:`recovery.certificates.network_certificate`), or None if there is none, and the message says why. For one
+        hidden layer and y of shape (n,).
     progress : bool or callable, default False
         True draws a bar (needs tqdm); a function is called as ``progress(done, total)`` whenever `callback` would be,
         `done` being the number of such calls. `total` is `max_iter` for ``"robust"`` and ``"paper"`` with one hidden
@@ -129,37 +130,38 @@ def fit_network(
     Raises
     ------
     TypeError, ValueError
-        If an argument is out of range, NaN or infinite, of the wrong kind or shape, or on another device; or if an own
-        method returns something else than a network of the size asked for.
+        If an argument is out of range, NaN or infinite, of the wrong type or shape, or on another device; or if a
+        user's own method does not return a network of the requested size.
 
     Notes
     -----
     With fixed gates D_j = diag(1{X h_j >= 0}) the model is linear, y = sum_j D_j X w_j with w_j = u_j v_j,
-    and sparse recovery applies; the gates are then moved to where the weights point, h_j = u_j, and
-    so on. ``"robust"`` keeps 2 m neurons of either output sign and up to 3 s weights during the search, takes
-    least squares on the support as its step (a Gauss-Newton step once the gates follow the weights),
-    re-draws the generator of every neuron that lost its weights, and cuts back to m neurons and s weights
-    at the end of each start. With 50 steps and more on all rows it first tries whether few neurons fit better than
-    2 m, which they do on coherent inputs. A search step on all rows and a step of the paper's method synchronise with a
-    GPU at most 8 times, a step that cuts back 20 times. Derived here; success rates: ``docs/appendix/networks.md``.
+    and sparse recovery applies; the gates are then moved to where the weights point, h_j = u_j, and the two steps
+    alternate. ``"robust"`` keeps 2 m neurons of both output signs and up to 3 s weights during the search, uses least
+    squares on the support as its step (a Gauss-Newton step once the gates follow the weights), redraws the generator of
+    every neuron that has lost its weights, and cuts back to m neurons and s weights at the end of each start. With at
+    least 50 steps on all rows it first tests whether few neurons fit better than 2 m, as they do on coherent inputs. A
+    search step on all rows, or a step of the paper's method, synchronises with a GPU at most 8 times; a step that cuts
+    back, at most 20 times. Derived here; its success rates are given in ``docs/appendix/networks.md``.
 
-    Data with noise have no exact fit. Such a fit of the robust method ends with ``NO_GAIN`` where a further search
-    (from another start, from the best network and fresh neurons, or an exchange of weights) led to nothing better and
-    the residual depends on the inputs no more than noise would (:mod:`recovery.networks.gain` has the rule); with
-    ``STALLED`` or ``STEP_LIMIT`` otherwise. The paper's method has no such rule: it makes its `max_iter` steps.
+    Noisy data have no exact fit. The robust method then ends with ``NO_GAIN`` if a further search (from another start,
+    from the best network with new neurons, or by exchanging weights) found nothing better and the residual depends on
+    the inputs no more than noise would (see :mod:`recovery.networks.gain` for the rule); otherwise with ``STALLED`` or
+    ``STEP_LIMIT``. The paper's method has no such rule and always makes its `max_iter` steps.
 
-    Several outputs, f(x) = W2' relu(W1' x): nothing is fused, and one budget covers W1 and W2. ``"paper"`` makes the
-    fixed steps of the authors' released code and selects by a Count Sketch of all updates
-    (:mod:`recovery.networks.joint.paper` lists what it keeps and what it does not). ``"robust"`` searches from a
-    dense network: Adam's step, then exactly the top s_t weights by their share of the outputs, s_t falling to s; then
-    Levenberg-Marquardt on the support and exchanges of weights, on all rows. It is equivariant under
-    reordering of the outputs, and under scaling of X and y, which are divided by their root mean squares first: powers
-    of two change no bit; other factors change the rounding, which a long search amplifies.
+    For several outputs, f(x) = W2' relu(W1' x), weights are not fused, and one budget covers W1 and W2. ``"paper"``
+    makes the fixed steps of the authors' released code and selects weights by a Count Sketch of all updates
+    (:mod:`recovery.networks.joint.paper` lists what it reproduces and what it does not). ``"robust"`` searches from a
+    dense network: an Adam step, then selection of exactly the top s_t weights by their contribution to the outputs,
+    with s_t falling to s; then Levenberg-Marquardt on the support and exchanges of weights, on all rows. It is
+    equivariant under reordering of the outputs, and under scaling of X and y, which are first divided by their root
+    mean squares. Scaling by powers of two changes no bit; other factors change the rounding, which a long search
+    amplifies.
 
-    Several hidden layers: ``"paper"`` fits one layer after the other with s // L weights each, on the features of
-    the layers before; with several outputs the temporary output layers, and their weights, are lost.
-    ``"robust"`` does so too, then fits all layers together under one budget, also from a dense start, and returns
-    the best of these.
+    For several hidden layers, ``"paper"`` fits one layer after the other with s // L weights each, on the features of
+    the previous layers; with several outputs the temporary output layers and their weights are discarded. ``"robust"``
+    does the same, then fits all layers jointly under one budget, once from these layers and once from a dense start,
+    and returns the best network found.
 
     Examples
     --------
@@ -179,7 +181,7 @@ def fit_network(
     check_same_rows(X, "X", y, "y")
     xp = arrays.namespace(X, y)
     dtype = np.result_type(X.dtype, y.dtype)
-    # in one memory order, so that products, and with them every bit, do not depend on the caller's
+    # in a fixed memory order, so that no bit of any product depends on the caller's memory order
     X, y = X.astype(dtype, order="C"), y.astype(dtype, order="C")
     if not isinstance(certify, bool):
         raise TypeError(f"certify={certify!r} is of type {type(certify).__name__}; expected a bool")
@@ -219,7 +221,7 @@ def fit_network(
 
 
 def _open_sizes(chosen: FitMethod, method: Any, n_neurons: Any, sparsity: Any, y: Any) -> tuple[str, ...]:
-    """Return which sizes are left to the method, or refuse that."""
+    """Return which sizes are "auto"; raise an error if the method cannot determine them."""
     sizes = (("n_neurons", n_neurons), ("sparsity", sparsity))
     found = tuple(name for name, size in sizes if isinstance(size, str) and size == "auto")
     if found and not (chosen.finds_sizes and y.ndim == 1):
@@ -231,11 +233,11 @@ def _open_sizes(chosen: FitMethod, method: Any, n_neurons: Any, sparsity: Any, y
 
 
 def _bounds(n_neurons: Any, sparsity: Any, open_sizes: tuple[str, ...], X: Any) -> tuple[tuple[int, ...], Any]:
-    """Return widths and sparsity, with bounds for those that are open: all weights, and a neuron for each weight."""
+    """Return widths and sparsity; "auto" is replaced by an upper bound: all weights, and one neuron per weight."""
     n, d = int(X.shape[0]), int(X.shape[1])
     widths: tuple[int, ...]
     if "n_neurons" in open_sizes:
-        # no more than there are samples where the weights are open, too
+        # at most the number of samples if the sparsity is "auto" too
         widths = (n if "sparsity" in open_sizes else max(1, check_integer(sparsity, "sparsity", minimum=0)),)
     else:
         widths = check_widths(n_neurons)
@@ -243,7 +245,7 @@ def _bounds(n_neurons: Any, sparsity: Any, open_sizes: tuple[str, ...], X: Any) 
 
 
 def _certified(fit: NetworkFit, X: Any, y: Any) -> NetworkFit:
-    """Return the fit with its certificate, or with the reason why it has none."""
+    """Return the fit with its certificate, or with the reason why there is none."""
     if y.ndim != 1 or fit.network.depth > 1:
         reason = f"expected y of shape (n,) and one hidden layer, not {tuple(y.shape)} and {fit.network.depth}"
     else:

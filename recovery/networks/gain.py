@@ -1,4 +1,4 @@
-"""Whether anything is left to gain from a fit: its residual is compared with noise of its own size."""
+"""Test whether a fit can be improved: its residual is compared with noise of the same size."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from recovery.networks.centre import Centre
 __all__ = ["looks_like_noise", "noise_like"]
 
 SPREADS = 3.0
-"""The comparison is made where half of a structured residual would stand out by so many standard deviations."""
+"""The comparison is made only if half of a structured residual would stand out by this many standard deviations."""
 
 
 def looks_like_noise(X: Any, y: Any, network: ReLUNetwork) -> bool:
-    """Tell whether what a network leaves of y depends on the inputs no more than it would with random signs.
+    """Return whether a network's residual depends on the inputs no more than it would with random signs.
 
     Parameters
     ----------
@@ -25,51 +25,51 @@ def looks_like_noise(X: Any, y: Any, network: ReLUNetwork) -> bool:
     y : array, shape (n,) or (n, k)
         Targets of size near 1.
     network : planted.ReLUNetwork
-        The fit; the gates of its first layer, and the gate that is always open, make the columns.
+        The fit; the columns come from the gates of its first layer and from the gate that is always open.
 
     Returns
     -------
     bool
-        False also where the rows are too few to tell.
+        Also False if there are too few rows to tell.
 
     Notes
     -----
-    With the unit columns a_j of [X, D_1 X, ..., D_q X], T(r) = sum_j (a_j' r)^2 is what all single columns together
-    explain of r. Errors that are independent of X, and as often positive as negative, give r and e * r, e independent
-    signs, the same law, and E T(e * r) = sum_i r_i^2 sum_j a_ij^2 (derived here: the mixed terms vanish). The rule is
-    T(r) <= E T(e * r). A residual A w of N columns of independent entries has T near (1 + n / N) E T(e * r), and
-    T(e * r) a spread near sqrt(2 (1 + n / N) / n) of it (from memory of the literature on sample covariances; verified
-    numerically by tests/recovery/test_networks_gain.py). As many gates are used, strongest neurons first, as leave
-    half of that excess three spreads wide. A fit may hide structure: s of N weights, chosen for their fit, take
-    about s + 2 s log(N / s) degrees of freedom, and more than half of the rows must be left. Outputs count together.
-    Inputs that are not around 0 are moved there, and the gates themselves are columns, too: T of columns with large
-    means is small whatever r is, since r is orthogonal to what they have in common.
-    What these columns cannot see, such as gates that are wrong in a few rows, goes unnoticed.
+    With the unit columns a_j of [X, D_1 X, ..., D_q X], T(r) = sum_j (a_j' r)^2 is the total that the columns explain
+    of r one at a time. If the errors are symmetric and independent of X, then r and e * r have the same distribution
+    for independent random signs e, and E T(e * r) = sum_i r_i^2 sum_j a_ij^2 (derived here: the mixed terms vanish).
+    The rule is T(r) <= E T(e * r). A residual A w of N columns of independent entries has T near (1 + n / N) E T(e *
+    r), and T(e * r) a spread near sqrt(2 (1 + n / N) / n) of it (from memory of the literature on sample covariances;
+    verified numerically by tests/recovery/test_networks_gain.py). Gates are used, strongest neurons first, as long as
+    half of that excess is at least three spreads. A fit may hide structure: s of N weights, chosen for their fit, use
+    about s + 2 s log(N / s) degrees of freedom, and more than half of the rows must remain. All outputs are counted
+    together. Inputs not centred at 0 are centred first, and the gates themselves are used as columns too: T of columns
+    with large means is small whatever r is, since r is orthogonal to what they have in common. Errors that these
+    columns cannot see, such as gates that are wrong on a few rows, go unnoticed.
     """
     hidden = network.hidden
     return noise_like(X, y - network(X).reshape(y.shape), hidden, int((hidden != 0).sum()))
 
 
 def noise_like(X: Any, residual: Any, hidden: Any, fitted: int, slack: float = 0.0) -> bool:
-    """Tell the same as :func:`looks_like_noise` of a residual, gates and a number of fitted weights.
+    """Like :func:`looks_like_noise`, given a residual, gate directions and the number of fitted weights.
 
     Parameters
     ----------
     X : array, shape (n, d)
         Inputs of size near 1.
     residual : array, shape (n,) or (n, k)
-        What a fit leaves.
+        Residual of a fit.
     hidden : array, shape (d, m)
         Directions of the gates.
     fitted : int
         Number of weights that were fitted.
     slack : float
-        Spreads of T that are allowed above its expectation: where little was fitted, T is above it half of the time.
+        Number of spreads by which T may exceed its expectation: if little was fitted, T exceeds it half of the time.
 
     Returns
     -------
     bool
-        Whether the residual looks like noise; False also where the rows are too few to tell.
+        Whether the residual looks like noise; also False if there are too few rows to tell.
     """
     xp = arrays.namespace(X, residual)
     n, d = (int(length) for length in X.shape)
@@ -96,7 +96,7 @@ def noise_like(X: Any, residual: Any, hidden: Any, fitted: int, slack: float = 0
 
 
 def _gates_that_tell(n: int, d: int, m: int) -> int:
-    """Return how many gates of m, beside the open one, leave enough rows for a verdict; -1 if even none is too many."""
+    """Return how many of m gates, besides the open one, leave enough rows for a verdict; -1 if not even 0 do."""
     for count in range(m, -1, -1):
         rows_each = n / (d * (count + 1))
         if 0.5 * rows_each >= SPREADS * math.sqrt(2 * (1 + rows_each) / n):

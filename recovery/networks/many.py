@@ -1,4 +1,4 @@
-"""Fits of many networks of one width at once: batched products on a GPU, one after the other on a CPU."""
+"""Fit many networks of the same width: as batched products on a GPU, one after the other on a CPU."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ __all__ = ["BatchedReleased", "fit_many"]
 
 FIRST_STEP = 1e-14
 TILE_ENTRIES = 2**26
-"""Activations that are held at a time."""
+"""Number of activations held in memory at a time."""
 
 
 class BatchedReleased:
-    """B problems of one width, m neurons of d inputs, that are fitted side by side.
+    """B problems of the same width, m neurons with d inputs, that are fitted simultaneously.
 
     Parameters
     ----------
@@ -62,9 +62,9 @@ class BatchedReleased:
 
     Notes
     -----
-    Neurons that lost their weights stay in the arrays: their gates are shut, so that their gradient is 0. Supports
+    Neurons that have lost their weights stay in the arrays: their gates are closed, so their gradient is 0. Supports
     are padded to the largest one; a padded entry has the index d m, a column of zeros and the value 0. A problem that
-    left the range of the numbers stays where it was.
+    overflows keeps its last finite iterate.
     """
 
     def __init__(self, X: Any, y: Any, generators: Any, sizes: Sequence[int]) -> None:
@@ -87,7 +87,7 @@ class BatchedReleased:
 
     @np.errstate(over="ignore", invalid="ignore")
     def step(self, moves: bool) -> list[list[float]]:
-        """Make one step and return its numbers, a row a problem (one synchronisation).
+        """Make one step and return its statistics, one row per problem (one synchronisation).
 
         Parameters
         ----------
@@ -97,8 +97,8 @@ class BatchedReleased:
         Returns
         -------
         list of list
-            1 if the weights are finite, |r|^2 with gates that follow, weights that entered, gate bits that
-            flipped, neurons that carry weight.
+            1 if the weights are finite, |r|^2 after the gate update, number of weights that entered, number of gate
+            bits that flipped, number of neurons with non-zero weights.
         """
         xp = self.xp
         flat = self.weights.reshape(self._count, self._size)
@@ -132,7 +132,7 @@ class BatchedReleased:
         return arrays.to_numpy(xp.stack([one.astype("float64") for one in numbers], axis=1)).tolist()
 
     def _step_size(self) -> Any:
-        """Return |g_S|^2 / (|A_S g_S|^2 + 1e-8) of each problem; a tiny number before the first selection."""
+        """Return |g_S|^2 / (|A_S g_S|^2 + 1e-8) for each problem; a tiny number before the first selection."""
         xp = self.xp
         if self._idx is None:
             return xp.full(self._count, FIRST_STEP, dtype=self._dtype)
@@ -143,9 +143,9 @@ class BatchedReleased:
         return (inside * inside).sum(axis=1) / ((image * image).sum(axis=1) + 1e-8)
 
     def _select(self, trial: Any) -> tuple[Any, Any]:
-        """Return the places of the s largest entries of each problem, ascending, padded; and which are no padding.
+        """Return the positions of each problem's s largest entries, ascending and padded, and a mask of the real ones.
 
-        A stable sort of all entries: ties go to the smaller index, and nothing is read back.
+        A stable sort of all entries: ties go to the smaller index, and nothing is transferred to the host.
         """
         xp = self.xp
         order = xp.argsort(-xp.abs(trial), axis=1, kind="stable")[:, : self._most]
@@ -190,7 +190,7 @@ class BatchedReleased:
         return xp.concatenate(parts, axis=1)
 
     def _follow(self, carries: Any) -> tuple[Any, Any]:
-        """Let the gates follow the weights, keep the gradient; return the residual and the number of flipped bits."""
+        """Set the gates to the weights, keep the gradient; return the residual and the number of flipped bits."""
         xp = self.xp
         residual, flips = xp.empty_like(self._y), xp.zeros(self._count, dtype=xp.int64)
         self._gradient = xp.zeros(self.weights.shape, dtype=self._dtype)
@@ -216,7 +216,7 @@ def _times(columns: Any, r: Any) -> Any:
 
 
 class _SideBySide:
-    """A_S of each problem, with what :func:`recovery.solvers.gradient.descend` asks of it."""
+    """A_S of each problem, with the interface that :func:`recovery.solvers.gradient.descend` needs."""
 
     def __init__(self, columns: Any) -> None:
         self.columns = columns
@@ -243,7 +243,7 @@ class _SideBySide:
 
 
 GROUP_BYTES = 8 * 2**30
-"""Problems are taken together as long as their gates and columns need at most so many bytes."""
+"""Problems are fitted together as long as their gates and columns need at most this many bytes."""
 
 
 class FitOptions(TypedDict, total=False):
@@ -272,24 +272,24 @@ def fit_many(
     progress: Progress = False,
     **options: Unpack[FitOptions],
 ) -> list[NetworkFit]:
-    """Fit several problems of one width, each as :func:`recovery.fit_network` does.
+    """Fit several problems of the same width, each as :func:`recovery.fit_network` does.
 
     Parameters
     ----------
     X : array, shape (n, d) or (B, n, d)
         Inputs that all problems share, or inputs of each.
     Y : array, shape (B, n) or (B, n, k), or sequence of B arrays
-        Targets, one entry for each problem.
+        Targets, one entry per problem.
     n_neurons, method, **options
-        As in :func:`recovery.fit_network`, for all problems; `time_limit` is for each.
+        As in :func:`recovery.fit_network`, the same for all problems; `time_limit` applies to each.
     sparsity : int or sequence of B integers
         s of all problems, or of each.
     rngs : sequence of B, optional
         `rng` of each problem.
     together : bool, optional
-        Whether a step is made for many problems at once, where the method can: ``"paper"`` for one output and one
-        hidden layer, on all rows, without limits of time. By default on a GPU only: there one problem leaves
-        most of the device idle, while a CPU is kept busy by one and would compute with the padding.
+        Whether to make each step for many problems at once, if the method supports it: ``"paper"`` for one output and
+        one hidden layer, on all rows, without a time limit. By default only on a GPU, where a single problem leaves
+        most of the device idle; a CPU is busy with one problem, and batching would only add the padding.
     progress : bool or callable, default False
         True draws a bar (needs tqdm); a function is called as ``progress(done, total)`` with the number of problems
         that are fitted, and of all.
@@ -302,12 +302,12 @@ def fit_many(
     Raises
     ------
     TypeError, ValueError
-        As in :func:`recovery.fit_network`, or if there are not as many targets, sparsities and rngs.
+        As in :func:`recovery.fit_network`, or if the numbers of targets, sparsities and rngs differ.
 
     Warns
     -----
     RuntimeWarning
-        If the device ran out of memory and fewer problems are taken together.
+        If the device ran out of memory and fewer problems are fitted together.
 
     See Also
     --------
@@ -315,9 +315,9 @@ def fit_many(
 
     Notes
     -----
-    Each problem has the iterates it would have alone, up to rounding. A step of a group synchronises once,
-    however many problems are in it. Problems of similar sparsity are grouped, as columns are padded to the largest
-    s of the group.
+    Each problem has the same iterates as alone, up to rounding. A step of a group needs one synchronisation, however
+    many problems are in it. Problems of similar sparsity are grouped, because columns are padded to the largest s of
+    the group.
     """
     chosen = method_of(method)
     inputs, targets, sizes, draws = problems(X, Y, sparsity, rngs)
@@ -341,7 +341,7 @@ def fit_many(
 
 @dataclass(frozen=True, eq=False)
 class _Batch:
-    """Problems with one output of one width, to be fitted together; lists are indexed by the problem."""
+    """Problems with one output and the same width, to be fitted together; lists are indexed by problem."""
 
     X: Any
     Y: Any
@@ -354,7 +354,7 @@ class _Batch:
 def _together(
     X: Any, targets: Sequence[Any], settings: FitSettings, sizes: Sequence[int], draws: Sequence[Any]
 ) -> dict[int, NetworkFit]:
-    """Fit the problems that can be fitted together, and leave the others out."""
+    """Fit the problems that can be fitted together, and skip the others."""
     alone = len(settings.widths) > 1 or settings.loss != "squared" or settings.solver is not None
     if alone or settings.batch_size is not None or settings.time_limit is not None or settings.callback is not None:
         return {}
@@ -378,7 +378,7 @@ def _together(
 
 
 def _groups(order: Sequence[int], sizes: Sequence[int], n: int, m: int, itemsize: int) -> Iterator[list[int]]:
-    """Yield neighbours in the order whose gates, and columns twice, fit into :data:`GROUP_BYTES`."""
+    """Yield runs of consecutive problems whose gates, plus twice their columns, fit into :data:`GROUP_BYTES`."""
     group: list[int] = []
     for b in order:
         one = n * (2 * m + 2 * itemsize * sizes[b])  # the largest of the group so far
@@ -391,7 +391,7 @@ def _groups(order: Sequence[int], sizes: Sequence[int], n: int, m: int, itemsize
 
 
 def _fit_group(batch: _Batch, group: list[int]) -> dict[int, NetworkFit]:
-    """Fit a group, or its halves where the device has no room for all of it."""
+    """Fit a group, or its halves if the device has too little memory for all of it."""
     try:
         return _fit_at_once(batch, group)
     except arrays.out_of_memory_errors():
@@ -400,7 +400,7 @@ def _fit_group(batch: _Batch, group: list[int]) -> dict[int, NetworkFit]:
     arrays.free_memory()
     half = (len(group) + 1) // 2
     warnings.warn(
-        f"{len(group)} fits at once did not fit into the memory of the device; {half} are taken at once instead",
+        f"{len(group)} fits at once did not fit into the memory of the device; {half} are made at once instead",
         RuntimeWarning,
         stacklevel=3,
     )

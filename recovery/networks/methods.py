@@ -1,4 +1,4 @@
-"""The methods of ``fit_network``: the paper's, the robust one, exact recovery, and the choice between them."""
+"""The methods of ``fit_network``: the paper's, the robust one, exact recovery, and the automatic choice."""
 
 from __future__ import annotations
 
@@ -29,20 +29,21 @@ __all__ = ["METHODS", "AutoMethod", "ExactMethod", "Method", "PaperMethod", "Rob
 
 Method = Literal["auto", "exact", "robust", "paper"]
 EXACT_RESTARTS = 2
-"""Exact recovery makes no more further starts than this, however many are allowed."""
+"""Exact recovery makes at most this many additional starts, however many are allowed."""
 
 COHERENT = 100.0
-"""``"auto"`` leaves inputs whose correlation matrix has a larger condition number to the robust method: the searches of
-exact recovery ask for inputs that are spread in all directions, and such features are hardly ever planted in."""
+"""``"auto"`` uses the robust method if the inputs' correlation matrix has a larger condition number than this: the
+searches of exact recovery need inputs that vary in all directions, and networks are hardly ever planted in such
+features."""
 FORM_RANGE = 800
-"""Kink forms are moved between units by powers of two up to this exponent."""
+"""Largest exponent of the powers of two by which kink forms are rescaled."""
 
 
 class PaperMethod(FitMethod):
-    """The paper's method, which works in the caller's units: its steps are not scale equivariant."""
+    """The paper's method; it works in the caller's units because its steps are not scale equivariant."""
 
     def units(self, X: Any, y: Any, settings: FitSettings) -> Units:
-        """Return the units of the caller."""
+        """Return the caller's units."""
         return Units()
 
     def fit(self, data: Batches, settings: FitSettings, record: Record, rng: np.random.Generator) -> Found:
@@ -55,15 +56,15 @@ class PaperMethod(FitMethod):
 
 
 class RobustMethod(FitMethod):
-    """The method that has neither of the paper's method's faults; see :func:`recovery.fit_network`."""
+    """The robust method, which avoids both flaws of the paper's method; see :func:`recovery.fit_network`."""
 
     takes_solver = True
 
     def units(self, X: Any, y: Any, settings: FitSettings) -> Units:
-        """Return powers of two for one output and hidden layer, else the root mean squares."""
+        """Return powers of two for one output and one hidden layer, else the root mean squares."""
         if len(settings.widths) == 1 and y.ndim == 1:
             return super().units(X, y, settings)
-        # Adam's steps are of one length: inputs and targets of root mean square 1, and no weights on blank inputs
+        # Adam's steps have a fixed length, so inputs and targets get root mean square 1, and blank inputs no weights
         return Units.of(X, y, settings.loss, exact=False, blank=False)
 
     def fit(self, data: Batches, settings: FitSettings, record: Record, rng: np.random.Generator) -> Found:
@@ -77,7 +78,7 @@ class RobustMethod(FitMethod):
 
 @dataclass(frozen=True, eq=False)
 class ExactFound:
-    """What exact recovery found: in its own units, the form in the caller's, and the answer if there is one."""
+    """Result of exact recovery: in its own units, the form in the caller's units, and the network if there is one."""
 
     fit: ExactFit
     form: KinkForm | None
@@ -91,7 +92,7 @@ class ExactMethod(FitMethod):
     Parameters
     ----------
     search_steps : int, optional
-        Steps of its search; by default it chooses them itself.
+        Steps of its search; chosen automatically by default.
     """
 
     finds_sizes = True
@@ -102,7 +103,7 @@ class ExactMethod(FitMethod):
             check_integer(self.search_steps, "search_steps", minimum=1)
 
     def refusal(self, settings: FitSettings) -> str:
-        """Return what exact recovery has no use for, or ""."""
+        """Return the settings that exact recovery does not support, or ""."""
         if settings.loss != "squared":
             return f"loss={settings.loss!r}"
         if len(settings.widths) > 1:
@@ -113,7 +114,7 @@ class ExactMethod(FitMethod):
         return ""
 
     def found(self, X: Any, y: Any, settings: FitSettings, rng: np.random.Generator) -> ExactFound:
-        """Run :func:`recovery.networks.exact.fit_exact` on data near 1, or refuse the settings."""
+        """Run :func:`recovery.networks.exact.fit_exact` on data scaled to about 1; reject unsupported settings."""
         refused = self.refusal(settings)
         if refused:
             raise ValueError(
@@ -156,7 +157,7 @@ class ExactMethod(FitMethod):
         return ExactFound(fit, form, NetworkFit(network, score, fit.n_iter, status, message, history, form))
 
     def run(self, X: Any, y: Any, settings: FitSettings, rng: np.random.Generator) -> NetworkFit:
-        """Return the exact fit; where it has no network within m and s, with that of the robust method."""
+        """Return the exact fit; if it has no network within m and s, use the network of the robust method."""
         began = time.monotonic()
         found = self.found(X, y, settings, rng)
         if found.answer is not None:
@@ -166,21 +167,21 @@ class ExactMethod(FitMethod):
         return replace(other, status=found.fit.status, message=message, form=found.form)
 
     def fit(self, data: Batches, settings: FitSettings, record: Record, rng: np.random.Generator) -> Found:
-        """Fit a network to data near 1; the whole answer is that of :meth:`run`."""
+        """Fit a network to data scaled to about 1; the full result comes from :meth:`run`."""
         fit = self.run(data.X, data.y, settings, rng)
         return fit.network, fit.status, fit.message
 
 
 @dataclass(frozen=True)
 class AutoMethod(ExactMethod):
-    """Exact recovery where it applies, and the robust method where it does not, or does not end well."""
+    """Exact recovery where it applies, and the robust method where it does not apply or does not succeed."""
 
     takes_solver = True
 
     def run(self, X: Any, y: Any, settings: FitSettings, rng: np.random.Generator) -> NetworkFit:
-        """Return the exact fit if it ended well or was stopped, else the better of it and the robust one."""
+        """Return the exact fit if it succeeded or was stopped, else the better of it and the robust fit."""
         began = time.monotonic()
-        if settings.open_sizes:  # the robust method finds none
+        if settings.open_sizes:  # the robust method cannot determine sizes
             return super().run(X, y, settings, rng)
         if self.refusal(settings) or not _spread(X, y, settings):
             return RobustMethod().run(X, y, settings, rng)
@@ -205,7 +206,7 @@ METHODS: dict[str, FitMethod] = {
 
 
 def method_of(method: Any) -> FitMethod:
-    """Return the method of a name, or an object that is one."""
+    """Return the method with this name, or the object itself if it is a method."""
     if isinstance(method, FitMethod):
         return method
     if isinstance(method, type) and issubclass(method, FitMethod):
@@ -219,12 +220,12 @@ def method_of(method: Any) -> FitMethod:
 
 
 def _in_units(callback: Callable[[FitState], Any], square: float) -> Callable[[FitState], Any]:
-    """Return a callback that sees objectives in the caller's units."""
+    """Return a callback that is given objectives in the caller's units."""
     return lambda state: callback(replace(state, objective=square * state.objective))
 
 
 def _scaled(form: KinkForm, exponent: int) -> KinkForm | None:
-    """Return a kink form times a power of two; None where its numbers would leave the range of a kink form."""
+    """Return a kink form times a power of two; None if its numbers would exceed the range of a kink form."""
     if abs(exponent) > FORM_RANGE:
         return None
     factor = math.ldexp(1.0, exponent)
@@ -232,7 +233,7 @@ def _scaled(form: KinkForm, exponent: int) -> KinkForm | None:
 
 
 def _spread(X: Any, y: Any, settings: FitSettings) -> bool:
-    """Return whether inputs are spread in all directions, and samples twice as many as exact recovery's unknowns."""
+    """Return whether inputs vary in all directions, and samples outnumber exact recovery's unknowns two to one."""
     xp = arrays.namespace(X)
     tops = xp.abs(X).max(axis=0)
     lit = xp.flatnonzero(tops)
@@ -240,7 +241,7 @@ def _spread(X: Any, y: Any, settings: FitSettings) -> bool:
     unknowns = 2 * d + settings.sparsity
     if n <= 2 * unknowns:
         return False
-    # 16 rows for each unknown say enough
+    # 16 rows per unknown are enough
     rows = X[:: max(1, n // (16 * unknowns))][:, lit] / tops[lit]
     centred = rows.astype(np.float64) - rows.mean(axis=0)
     size = xp.sqrt((centred * centred).sum(axis=0))
@@ -252,7 +253,7 @@ def _spread(X: Any, y: Any, settings: FitSettings) -> bool:
 
 
 def _robust(X: Any, y: Any, settings: FitSettings, rng: np.random.Generator, began: float) -> NetworkFit:
-    """Return the fit of the robust method in what is left of the time."""
+    """Return the fit of the robust method within the remaining time."""
     if settings.time_limit is not None:
         settings = replace(settings, time_limit=max(0.0, settings.time_limit - (time.monotonic() - began)))
     return RobustMethod().run(X, y, settings, rng)

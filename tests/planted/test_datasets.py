@@ -199,7 +199,7 @@ def test_binary_pair_pools_training_and_test_images(tmp_path):
     ("args", "options", "words"),
     [
         ((0, 1), {}, "'0'; expected at least n_train \\+ n_test = 6000"),
-        ((0, 0), {}, "are one class"),
+        ((0, 0), {}, "are the same class"),
         ((0, 10), {}, "second=10"),
         ((0, 1), {"n_train": 0}, "n_train=0"),
         ((0, 1), {"pixels": "log"}, "pixels='log'"),

@@ -212,5 +212,5 @@ def test_an_answer_says_in_a_line_how_it_ended():
         assert len(repr(fit)) < 250
     none = group_program(np.zeros((3, 2)), np.ones((3, 1)), np.ones(3))
     assert (none.success, none.support.size) == (False, 0)
-    assert none.message.startswith("no answer: Clarabel ended with ")
+    assert none.message.startswith("no solution: Clarabel ended with ")
     assert "w of None entries" in repr(none)

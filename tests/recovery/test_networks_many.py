@@ -150,7 +150,7 @@ def test_less_memory_takes_fewer_at_once(monkeypatch):
         fits = fit_many(X, Y, n_neurons=M, sparsity=SIZES, max_iter=5, rngs=range(5), method="paper", together=True)
     assert tried == [5, 3, 2, 1, 2]
     assert str(told[0].message) == (
-        "5 fits at once did not fit into the memory of the device; 3 are taken at once instead"
+        "5 fits at once did not fit into the memory of the device; 3 are made at once instead"
     )
     assert len(told) == 2
     for fit, alone in zip(fits, one_at_a_time(X, Y, SIZES, 5), strict=True):

@@ -1,4 +1,4 @@
-"""Exact recovery of two-layer ReLU networks: search, tests on all rows, finish, and the way back to a network."""
+"""Exact recovery of two-layer ReLU networks: search, tests on all rows, final fit, and conversion to a network."""
 
 from planted.base.doors import listing
 from recovery.networks.exact.fitting import ExactFit, fit_exact

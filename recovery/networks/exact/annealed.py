@@ -1,9 +1,9 @@
-"""Which way each line's neuron points when the numbers are known to noise only: annealed, in units of the variance.
+"""Orientations of the neurons under noise: simulated annealing with costs in units of the variance.
 
-With orientations o_l = +-1, e = b - sum_l o_l sigma_l w_l is left of the linear part for neurons on the axes:
-a_i |x_i| + e_i x_i = (a_i + e_i) relu(x_i) + (a_i - e_i) relu(-x_i). With tau_i the variance of what is known of
-input i, no neuron there costs (a_i^2 + e_i^2) / tau_i, one costs PENALTY + (|a_i| - |e_i|)^2 / tau_i, and two cost
-2 PENALTY. The sum over the inputs is made small over o.
+With orientations o_l = +-1, the remainder e = b - sum_l o_l sigma_l w_l of the linear part has to come from neurons on
+the axes: a_i |x_i| + e_i x_i = (a_i + e_i) relu(x_i) + (a_i - e_i) relu(-x_i). With tau_i the variance of the estimates
+for input i, having no neuron on axis i costs (a_i^2 + e_i^2) / tau_i, one costs PENALTY + (|a_i| - |e_i|)^2 / tau_i,
+and two cost 2 PENALTY. The sum over the inputs is minimised over o.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from recovery.networks.exact.network import Network, on_half_axes
 __all__ = ["anneal", "annealed", "variances"]
 
 PENALTY = 16.0
-"""What a neuron on an axis costs, in variances."""
+"""Cost of a neuron on an axis, in variances."""
 SOFT = 8.0
-"""For the first part of the sweeps a cost q counts as SOFT log(1 + q / SOFT): one wrong line is no wall."""
+"""In the first part of the sweeps a cost q counts as SOFT log(1 + q / SOFT), so one wrong line is no barrier."""
 SOFT_ENDS, COLDEST = 0.8, 0.02
 SWEEPS, CHAINS = 250, 12
 
@@ -48,7 +48,7 @@ def annealed(model: Lines, tau: np.ndarray, one_sign: bool, rng: np.random.Gener
     Returns
     -------
     Network
-        One neuron for each line, and up to two on each axis; what the costs call zero is left out.
+        One neuron per line, and up to two on each axis; amounts that the costs treat as zero are omitted.
     """
     choice = anneal(model, tau, one_sign, rng)
     e = model.linear - choice @ (model.signs[:, None] * model.weights)
@@ -66,7 +66,7 @@ def annealed(model: Lines, tau: np.ndarray, one_sign: bool, rng: np.random.Gener
 
 
 def _prices(a: np.ndarray, e: np.ndarray, tau: np.ndarray, one_sign: bool) -> tuple[Any, Any, Any]:
-    """Return what no neuron, one and two on the axes cost; with one sign, negative amounts cost their squares."""
+    """Return the costs of no, one and two neurons on each axis; with one sign, negative amounts cost their squares."""
     none = (a * a + e * e) / tau
     gap = np.abs(a) - np.abs(e)
     one, two = gap * gap / tau, np.zeros_like(none)
@@ -88,16 +88,16 @@ def _cost(a: np.ndarray, e: np.ndarray, tau: np.ndarray, one_sign: bool, soft: b
 
 @dataclass(frozen=True, eq=False)
 class _Batch:
-    """Lines that share no input: they can turn at the same time.
+    """Lines without a common input, which can be flipped at the same time.
 
     Attributes
     ----------
     lines : numpy.ndarray of int
-        Their numbers.
+        Indices of the lines.
     first : numpy.ndarray of int
-        Where the entries of each begin in `coordinate`.
+        Start of each line's entries in `coordinate`.
     owner : numpy.ndarray of int
-        Place in `lines` of each entry.
+        Position in `lines` of each entry.
     coordinate : numpy.ndarray of int
         Inputs of their entries, line by line.
     share : numpy.ndarray
@@ -112,7 +112,7 @@ class _Batch:
 
 
 def _batches(model: Lines) -> list[_Batch]:
-    """Share the lines out so that no two of a batch have an input in common: greedily, long lines first."""
+    """Divide the lines into batches whose lines have no input in common: greedily, long lines first."""
     taken: list[np.ndarray] = []
     members: list[list[int]] = []
     for line in np.argsort(-model.support.sum(axis=1), kind="stable"):
@@ -135,11 +135,12 @@ def _batches(model: Lines) -> list[_Batch]:
 
 
 def anneal(model: Lines, tau: np.ndarray, one_sign: bool, rng: np.random.Generator) -> np.ndarray:
-    """Return orientations of small cost, shape (L,); the first chain starts from the side of the linear part.
+    """Return orientations of small cost, shape (L,); the first chain starts on the side of the linear part.
 
     Notes
     -----
-    The temperature falls like PENALTY (1 - t)^2. Lines without a common input turn at once, in all chains at once.
+    The temperature falls like PENALTY (1 - t)^2. Lines without a common input are flipped simultaneously, in all
+    chains.
     """
     share = model.signs[:, None] * model.weights
     guess = np.where(share @ model.linear >= 0, 1.0, -1.0)

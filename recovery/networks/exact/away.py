@@ -1,8 +1,8 @@
-"""New lines for inputs that are not around 0, where moments of the residual say little.
+"""New lines for inputs that are not centred at 0, where moments of the residual are not informative.
 
-A line w . x = w . (x - mean) + w . mean cuts such data anywhere, often far out, where few rows tell of it. So the lines
-that are missing are looked for as in the search: Adam on what the model leaves, started towards rows with large
-residuals, and with half of the rows drawn with weights r^2.
+A line w . x = w . (x - mean) + w . mean can cut such data anywhere, often far from the mean, where few rows carry
+information about it. Missing lines are therefore found as in the search: by Adam on the model's residual, started
+towards rows with large residuals, and with half of the rows drawn with weights r^2.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ __all__ = ["births_away"]
 
 ATOMS, STEPS = 10, 2000
 GROUP, SIZE, FROM = 6, 0.1, 0.6
-"""An atom starts along the mean of so many rows, of this norm, and is 0 at this share of the way to them."""
+"""An atom starts along the mean of this many rows, with this norm, and is 0 at this fraction of the way to them."""
 LEAST, LONGER = 10, 3.0
-"""A new line may have so many entries, or this times as many as lines have on average if that is more."""
+"""A new line may have this many entries, or this multiple of the average number per line if that is larger."""
 WEAK = 0.1
-"""Atoms below this share of the largest are none."""
+"""Atoms below this fraction of the largest are discarded."""
 CLOSE, ALIKE = 0.98, 0.8
-"""Largest |cosine| with a line that is there, and of two new ones."""
+"""Largest |cosine| with an existing line, and between two new ones."""
 GAIN, SHARE, MOST = 45.0, 0.1, 10
-"""Least fall of |r|^2 in variances, least share of the largest fall, and largest number of new lines."""
+"""Smallest decrease of |r|^2 in variances, smallest fraction of the largest decrease, and most new lines."""
 
 
 def births_away(
     X: Any, centre: Centre, model: Lines, r: Any, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Propose lines far from those there are.
+    """Propose lines far from the existing ones.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def births_away(
         return nothing
     lead, signs = _lead(X, centre, left, rng)
     found = search(X, left, signs, STEPS, rng, lambda *_: False, centre=centre, lead=lead)
-    # what is left in a few rows, any line of as many entries fits
+    # a residual concentrated in a few rows can be fitted by any line with as many entries
     longest = max(LEAST, LONGER * float(model.support.sum()) / max(model.n_lines, 1))
     short = found.support.sum(axis=1) <= min(longest, _rows(left))
     found = found.select(short & (found.norms > WEAK * found.norms.max(initial=0.0)))
@@ -81,7 +81,7 @@ def births_away(
 
 
 def _lead(X: Any, centre: Centre, r: Any, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return starts of atoms towards the mean of a few rows with large residuals of one sign, and these signs."""
+    """Return starting atoms that point to the mean of a few rows with large residuals of one sign, and these signs."""
     xp, host = arrays.namespace(X), arrays.to_numpy(r).astype(np.float64)
     weights, above = host**2, host > 0
     first = rng.choice(len(host), ATOMS, p=weights / weights.sum())
@@ -93,25 +93,25 @@ def _lead(X: Any, centre: Centre, r: Any, rng: np.random.Generator) -> tuple[np.
         toward = arrays.to_numpy(centre.shifted(X[xp.asarray(rows)])).astype(np.float64).mean(axis=0)
         norm = max(float(np.sqrt(toward[:-1] @ toward[:-1])), 1e-30)
         lead[k] = SIZE / norm * toward
-        lead[k, -1] = -FROM * SIZE * norm  # of a row at the mean of these
+        lead[k, -1] = -FROM * SIZE * norm  # for a row at the mean of these rows
     return lead, signs
 
 
 def _rows(r: Any) -> float:
-    """Return in how many rows r is, those of its square counting as much as they hold: (sum r^2)^2 / sum r^4."""
+    """Return the effective number of rows in which r is concentrated: (sum r^2)^2 / sum r^4."""
     squares = r.astype(np.float64) ** 2
     return float(squares.sum() ** 2 / (squares**2).sum())
 
 
 def _gains(X: Any, units: np.ndarray, r: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return what |r|^2 falls by along each line when the linear part follows, in variances, and the strengths."""
+    """Return each line's decrease of |r|^2, in variances, when the linear part is refitted too, and the strengths."""
     xp = arrays.namespace(X)
     phi = xp.abs(X @ xp.asarray(units.T, dtype=X.dtype))
     columns = xp.concatenate([X, phi, r[:, None]], axis=1).astype(np.float64)
     gram = arrays.to_numpy(columns.T @ columns)
     d, count = int(X.shape[1]), len(units)
     linear = np.linalg.lstsq(gram[:d, :d], gram[:d, d:], rcond=1e-10)[0]
-    rest = gram[d:, d:] - gram[d:, :d] @ linear  # Gram matrix of what the linear part leaves
+    rest = gram[d:, d:] - gram[d:, :d] @ linear  # Gram matrix after projecting out the linear part
     own, along, total = np.diag(rest)[:count], rest[:count, count], float(rest[count, count])
     bends = own > 1e-9 * np.diag(gram)[d : d + count]
     strengths = np.where(bends, along / np.where(bends, own, 1.0), 0.0)

@@ -1,10 +1,10 @@
-"""New lines, read off the moments of the residual.
+"""Propose new lines from the moments of the residual.
 
-Of |u . x| with Gaussian inputs and |u| = 1, the part of degree q in Hermite polynomials is
-alpha_q / q! times the q-th Hermite polynomial of u . x, with alpha_4 = -sqrt(2/pi), alpha_6 = 3 sqrt(2/pi). So the
-moments <r, h_a(x_i) h_b(x_k)> with a + b = 4, 6 show lines in the plane of inputs i and k, at any angle of it; ascent
-of <r, |u . x|> then lets further inputs in. Constants are those of standard normal inputs: for others this is a
-heuristic, like all of the search; what it proposes is tested with the data's own second moments.
+For Gaussian inputs and |u| = 1, the component of |u . x| of degree q in Hermite polynomials is alpha_q / q! times the
+q-th Hermite polynomial of u . x, with alpha_4 = -sqrt(2/pi), alpha_6 = 3 sqrt(2/pi). So the moments <r, h_a(x_i)
+h_b(x_k)> with a + b = 4, 6 reveal lines in the plane of inputs i and k, at any angle; ascent of <r, |u . x|> then adds
+further inputs. The constants hold for standard normal inputs; for others this is a heuristic, like the rest of the
+search, and its proposals are tested with the data's own second moments.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ __all__ = ["Quadratic", "births", "proposals"]
 MEAN = sqrt(2 / pi)
 """E |z| of a standard normal z."""
 SPREAD_KINK = sqrt(1 - 2 / pi - MEAN**2 / 2)
-"""Deviation of |z| without its parts of degrees 0 and 2."""
+"""Standard deviation of |z| without its components of degrees 0 and 2."""
 SPREAD_ENTRY = sqrt(1 - 2 / pi)
-"""Deviation of sign(z) x for correlated z and x without its linear part, at least."""
+"""Lower bound on the standard deviation of sign(z) x, for correlated z and x, without its linear part."""
 DEGREES = {4: -MEAN, 6: 3 * MEAN}
 ANGLES = 48
 CANDIDATES, SMALLEST, HIDDEN = 150, 4.0, 3.3
@@ -32,14 +32,14 @@ ASCENTS, STAY, ENTER = 8, 3.0, 4.5
 ACCEPT, SHARE, MOST = 5.5, 0.4, 40
 ROBUST = 5.0
 PROJECTION = 6
-"""Conjugate gradient steps that take quadratics out of a residual."""
+"""Conjugate gradient steps used to project quadratics out of a residual."""
 
 
 class Quadratic:
-    """Least squares on 1, x_i and x_i x_k, by conjugate gradients from where the last call ended.
+    """Least squares on 1, x_i and x_i x_k, by conjugate gradients, starting from the previous call's solution.
 
     In the basis sqrt(2), sqrt(2) x_i, x_i x_k - [i = k] the Gram matrix of standard normal inputs is 2 n I, so few
-    iterations are enough; a product costs two products of matrices.
+    iterations are enough; each costs two matrix products.
 
     Attributes
     ----------
@@ -101,12 +101,12 @@ class Quadratic:
 
 
 def births(quadratic: Quadratic, model: Lines, r: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Propose lines far from those there are.
+    """Propose lines far from the existing ones.
 
     Parameters
     ----------
     quadratic : Quadratic
-        Over the inputs, in float32.
+        The projection over the inputs, in float32.
     model : Lines
         The model.
     r : array, shape (n,)
@@ -117,7 +117,7 @@ def births(quadratic: Quadratic, model: Lines, r: Any) -> tuple[np.ndarray, np.n
     directions : numpy.ndarray, shape (K, d)
         Unit vectors.
     amplitudes : numpy.ndarray, shape (K,)
-        Signed strengths, on the careful side.
+        Signed strengths, estimated conservatively.
     """
     inputs, xp = quadratic.inputs, quadratic.inputs.xp
     deviation = float(r.std())
@@ -149,7 +149,7 @@ def births(quadratic: Quadratic, model: Lines, r: Any) -> tuple[np.ndarray, np.n
 
 
 def proposals(quadratic: Quadratic, r: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return unit vectors, shape (K, d), and signs of lines that may be hidden in noise: any above 2.5 deviations."""
+    """Return unit vectors, shape (K, d), and signs of lines that may be hidden in noise: all above 2.5 deviations."""
     inputs = quadratic.inputs
     deviation = float(r.std())
     if deviation == 0:
@@ -164,7 +164,7 @@ def proposals(quadratic: Quadratic, r: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _in_planes(inputs: Inputs, r: Any, least: float = SMALLEST) -> np.ndarray:
-    """Return unit vectors with two entries where the moments of r have a local maximum over the angle, best first."""
+    """Return two-entry unit vectors at which the moments of r have a local maximum over the angle, best first."""
     d = inputs.n_inputs
     moments = _moments(inputs, r)
     first, second = np.triu_indices(d, 1)

@@ -1,13 +1,14 @@
-"""From a kink form to the best network of at most m neurons and s weights that the tests can find.
+"""Turn a kink form into the best network of at most m neurons and s weights that the tests can find.
 
 The criterion is |r|^2 / sd^2 + price * weights, with sd^2 the variance of the residual. Weights are added and dropped
-by t tests in which all others follow; neurons are merged, turned, flipped and born by trial: a trial is polished and
-tested before it is judged. What does not fit into m and s at the end goes, the least significant first.
+by t tests in which all other weights are refitted; neurons are merged, turned, flipped and added by trial: each trial
+is polished and tested before it is judged. If the network exceeds m or s at the end, the least significant weights are
+removed first.
 
-The price of a weight is that of a Bayesian who takes k of the N weights there could be, as many as there are, to be
-normal of their mean square, T in units of the weight's own variance, and the others to be 0:
-2 log(N / k - 1) + log(1 + T). A weight with t^2 = price is then as likely 0 as not, up to terms of order t^2 / T
-(derived here). Where one price stands for all weights, it is the median.
+The price of a weight follows from a Bayesian model in which k of the N possible weights (as many as are present) are
+normal with their mean square, T in units of the weight's own variance, and the others are 0: 2 log(N / k - 1) + log(1 +
+T). A weight with t^2 = price is then as likely to be 0 as not, up to terms of order t^2 / T (derived here). Where a
+single price is used for all weights, it is the median.
 """
 
 from __future__ import annotations
@@ -31,23 +32,24 @@ from recovery.networks.exact.network import At, Network, at, between, covariance
 __all__ = ["Budget"]
 
 LEAST_PRICE = 4.0
-"""The price of a weight is at least this: two standard deviations."""
+"""Lower bound on the price of a weight: two standard deviations."""
 ADD, SHARE, MOST_AXES = 1.05, 0.4, 10
-"""Weights are added whose t is this times that of one that stays, and above this share of the largest t; of these so
-many new neurons on axes."""
+"""Weights are added if their t exceeds this multiple of the threshold for keeping one, and this fraction of the largest
+t; at most this many of them as new neurons on axes."""
 SCREEN, CANDIDATES = 0.5, 250
 CLOSE = 0.4
-"""Angle up to which neurons are tried as one (radians)."""
+"""Angle up to which merging neurons is tried (radians)."""
 CLUSTERS = (0.05, 0.15)
 TRIALS = 12
 ROUNDS, CUTS = 25, 3
 TURNS, BIRTHS = 6, 4
-"""Rounds of turns and of births, at most."""
+"""Largest number of rounds of turns, and of births."""
 BEST, NEAR_MISS = 4, 3
-"""Turns, and splits, that are tried in full in a round. A split that costs the price of so many weights more after its
-polish is not followed up."""
+"""Number of turns, and of splits, that are fully tried per round. A split that after polishing still costs more than
+the price of this many weights is abandoned."""
 SHARED, LONGER = 3, (1.5, 3.0)
-"""Largest weights of a neuron that two may share, and how much longer the axis neuron of two signs is tried."""
+"""Number of a neuron's largest weights that two neurons may share, and the factor by which the axis neuron is longer
+when the signs differ."""
 
 
 @dataclass(eq=False)
@@ -61,23 +63,23 @@ class Budget:
     y : array, shape (n,)
         Targets, in the dtype of the inputs.
     quadratic : Quadratic
-        Over the inputs, for births.
+        The projection over the inputs, for births.
     one_sign : bool
         Whether all neurons should have v = +1.
     rng : numpy.random.Generator
-        For the annealing.
+        Used by the annealing.
     report : callable
-        Called with a network and its residual's root mean square after each round; True ends the search.
+        Called with a network and its residual's root mean square after each round; returning True ends the search.
     late : callable
-        Whether time is up; asked before each trial.
+        Whether the time limit is reached; called before each trial.
     floor : float
-        The deviation is not taken to be below this: the rounding of the labels.
+        Lower bound for the deviation: the rounding error of the labels.
     enough : float
-        Root mean square of a residual that is rounding: nothing is looked for below it.
+        Root mean square of a residual at rounding error, below which the search stops.
     rounds : int
         Largest number of rounds.
     thorough : bool
-        Whether neurons are turned, flipped and born, too: the costly trials.
+        Whether to make the costly trials too: turning, flipping and adding neurons.
     """
 
     inputs: Inputs
@@ -117,7 +119,7 @@ class Budget:
             self.price = max(self._odds, LEAST_PRICE)
 
     def _prices(self, information: np.ndarray) -> np.ndarray:
-        """Return the prices of weights whose variances are those of the noise over `information`."""
+        """Return the prices of weights whose variance is that of the noise divided by `information`."""
         return np.maximum(self._odds + np.log1p(self._strength * information / self.variance), LEAST_PRICE)
 
     def polish(self, start: Network | At, steps: int, damping: float = 1e-4, stop: float = 1e-5) -> At:
@@ -125,11 +127,11 @@ class Budget:
         return polish(self.inputs, self.y, start, steps, damping, stop)
 
     def started(self, model: Lines, tau: np.ndarray) -> At:
-        """Return the network of annealed orientations, polished."""
+        """Return the polished network with annealed orientations."""
         return self.polish(annealed(model, tau, self.one_sign, self.rng).tidy(), 10)
 
     def improved(self, now: At) -> tuple[At, bool]:
-        """Add, drop, merge, flip, turn and bear until nothing lowers the criterion; return whether that was reached."""
+        """Add, drop, merge, flip, turn and split until nothing lowers the criterion; return whether this converged."""
         turns = births = 0
         self._measure(now)
         while self._spent < min(self.rounds, ROUNDS):
@@ -137,7 +139,7 @@ class Budget:
             before = now
             now, _ = self._settled(now)
             now, _ = self._merges(now)
-            changed = self._better(now, before)  # what is added and dropped in turn is no change
+            changed = self._better(now, before)  # adding and dropping the same weights is not progress
             if not changed and self.thorough:
                 now, changed = self._splits(now)
             if not changed:
@@ -160,7 +162,7 @@ class Budget:
         return now, False
 
     def kept(self, now: At, m: int, s: int) -> tuple[At, bool]:
-        """Return a network of at most m neurons and s weights, improved within these limits, and whether it rests."""
+        """Return one of at most m neurons and s weights, improved within these limits, and whether this converged."""
         rested = True
         for _ in range(CUTS):
             if (now.network.n_neurons <= m and now.network.n_weights <= s) or self.late():
@@ -170,7 +172,7 @@ class Budget:
         return self.cut(now, m, s), rested
 
     def cut(self, now: At, m: int, s: int) -> At:
-        """Return a network of at most m neurons and s weights: what is least significant goes, the others follow."""
+        """Cut to at most m neurons and s weights: the least significant are removed and the others refitted."""
         while now.network.n_weights > s or now.network.n_neurons > m:
             over = now.network.n_weights - s
             if over > 0:
@@ -182,7 +184,7 @@ class Budget:
     # single weights
 
     def _settled(self, now: At, rounds: int = 6) -> tuple[At, bool]:
-        """Add and drop weights until neither is asked for."""
+        """Add and drop weights until neither test is significant."""
         changed, add, best = False, ADD, self.cost(now)
         for _ in range(rounds):
             more = self._additions(now, add)
@@ -197,15 +199,15 @@ class Budget:
                 break
             changed = changed or dropped or now.network.n_weights != count
             cost = self.cost(now)
-            if more is not None and cost > best - self.variance:  # what is added goes again
+            if more is not None and cost > best - self.variance:  # the added weights are dropped again
                 add *= 1.08
             best = min(best, cost)
         return now, changed
 
     def _additions(self, now: At, factor: float) -> Network | None:
-        """Return the network with the weights that the residual asks for, one a neuron, or None.
+        """Return the network with significant missing weights added, one per neuron, or None.
 
-        Their t are above `factor` times the root of their price.
+        Their t exceeds `factor` times the square root of their price.
         """
         inputs, network, xp = self.inputs, now.network, self.inputs.xp
         n, d = inputs.n_samples, inputs.n_inputs
@@ -277,10 +279,10 @@ class Budget:
         return neuron[best], coordinate[best], np.flatnonzero(on_axes > least)
 
     def _dropped(self, now: At, force: int = 0) -> At:
-        """Return the network without the weights that are zero to the accuracy of the data, the weakest of each neuron.
+        """Return the network without each neuron's weakest weight if that is zero to within the accuracy of the data.
 
-        Dropping the weights D raises |r|^2 by w_D' (inv_DD)^-1 w_D if the others follow. `force` drops as many weights,
-        whatever that costs.
+        Dropping the weights D raises |r|^2 by w_D' (inv_DD)^-1 w_D if the others are refitted. `force` drops that many
+        weights, whatever the cost.
         """
         network = now.network
         if not network.n_weights:
@@ -309,7 +311,7 @@ class Budget:
         return now
 
     def _weakest_gone(self, now: At, count: int) -> At:
-        """Return the network without the neurons whose loss, one at a time, raises |r|^2 least."""
+        """Return the network without the neurons whose removal, one at a time, raises |r|^2 least."""
         network = now.network
         inverse = covariance(self.inputs, network, now.r).inverse
         place = network.places()
@@ -326,13 +328,13 @@ class Budget:
     # whole neurons
 
     def _better(self, trial: At, now: At, margin: float = 1.0) -> bool:
-        """Return whether a trial has the lower criterion and does not outgrow the limits that are in force."""
+        """Return whether a trial has a lower criterion and respects the current limits."""
         if trial.network.n_neurons > self.most[0] or trial.network.n_weights > self.most[1]:
             return False
         return self.cost(trial) < self.cost(now) - margin * self.variance
 
     def _merges(self, now: At) -> tuple[At, bool]:
-        """Try close neurons as one, pairs and clusters, of whatever signs."""
+        """Try to merge close neurons, pairs and clusters, of any signs."""
         tried: set[bytes] = set()
         first = now
         while (merged := self._first_merge(now, tried)) is not None:
@@ -340,7 +342,7 @@ class Budget:
         return now, now is not first
 
     def _first_merge(self, now: At, tried: set[bytes]) -> At | None:
-        """Return the network with the first group as one that is allowed, or None."""
+        """Return the network with the first group that may be merged, or None."""
         exchanges = []
         for group in _groups(now.network):
             one = _merged(now.network, group)
@@ -358,7 +360,7 @@ class Budget:
         return None
 
     def _ranked(self, now: At, exchanges: list[Exchange]) -> list[tuple[float, Exchange, Network]]:
-        """Return |r|^2 as predicted, the exchange, and the network after a step; those of lowest criterion first."""
+        """Return the predicted |r|^2, the exchange, and the network after a step, lowest criterion first."""
         if not exchanges:
             return []
         found = [
@@ -374,7 +376,7 @@ class Budget:
         return self.polish(other if other.square < one.square else one, steps, 1e-3)
 
     def _turns(self, now: At) -> tuple[At, bool]:
-        """Turn one neuron round; what its linear part was, the others take over."""
+        """Turn one neuron around; the other neurons absorb the change of the linear part."""
         many = np.flatnonzero(now.network.sizes > 1)
         exchanges = [Exchange((int(j),), _turned(now.network.select(many[k : k + 1]))) for k, j in enumerate(many)]
         for predicted, one, network in self._ranked(now, exchanges)[:BEST]:
@@ -387,7 +389,7 @@ class Budget:
         return now, False
 
     def _splits(self, now: At) -> tuple[At, bool]:
-        """Try neurons as two that share an input."""
+        """Try to split a neuron into two that share an input."""
         exchanges = [
             Exchange((j,), pair)
             for j in np.flatnonzero(now.network.sizes > 1).tolist()
@@ -406,7 +408,7 @@ class Budget:
         return now, False
 
     def _births(self, now: At) -> tuple[At, bool]:
-        """Try new neurons, from the residual's moments."""
+        """Try new neurons proposed by the residual's moments."""
         units, side = proposals(self.quadratic, now.r)
         if self.one_sign:
             units, side = units[side > 0], side[side > 0]
@@ -429,7 +431,7 @@ class Budget:
         return now, changed
 
     def _flips(self, now: At) -> tuple[At, bool]:
-        """Turn one neuron, its linear part put on the axes, where that needs no more weights."""
+        """Turn one neuron around and put its linear part on the axes, if that needs no more weights."""
         tried: set[bytes] = set()
         first = now
         while (flipped := self._flip(now, tried)) is not None:
@@ -452,7 +454,7 @@ class Budget:
         return None
 
     def _flipped(self, network: Network) -> Iterator[tuple[bytes, Network]]:
-        """Yield networks in which one neuron was turned, those with fewest weights first."""
+        """Yield networks in which one neuron is turned around, fewest weights first."""
         d = self.inputs.n_inputs
         single = network.sizes == 1
         amounts = np.zeros(2 * d)
@@ -482,7 +484,7 @@ class Budget:
             yield many.weights[j].tobytes(), Network(weights, many.signs, support).joined(on_half_axes(moved))
 
     def _oriented_again(self, now: At) -> tuple[At, bool]:
-        """Anneal the orientations once more, from the network's own numbers."""
+        """Anneal the orientations once more, starting from the network's own weights."""
         many = now.network.sizes > 1
         lines = now.network.select(many)
         axes = (now.network.signs[~many, None] * np.abs(now.network.weights[~many])).sum(axis=0) / 2
@@ -509,10 +511,10 @@ def _turned(network: Network) -> Network:
 
 
 def _pairs(neuron: Network) -> Iterator[Network]:
-    """Yield pairs of neurons that a fit with one neuron may stand for.
+    """Yield pairs of neurons that a single fitted neuron may stand for.
 
-    Of one sign: u = (half of u_i and some other weights) + (half of u_i and the rest). Of two: a neuron on the axis of
-    input i, longer than u_i, less the rest of it and the other weights turned.
+    With equal signs: u = (half of u_i and some other weights) + (half of u_i and the rest). With opposite signs: a
+    neuron on the axis of input i, longer than u_i, minus one with the excess and the other weights reversed.
     """
     u, sign = neuron.weights[0], neuron.signs[0]
     inside = np.flatnonzero(neuron.support[0])
@@ -547,7 +549,7 @@ def _groups(network: Network) -> list[tuple[int, ...]]:
 
 
 def _merged(network: Network, group: tuple[int, ...]) -> Exchange:
-    """Return the exchange of a group for its sum, which keeps the side of its largest neuron."""
+    """Return the exchange of a group for its sum, with the orientation of its largest neuron."""
     members = list(group)
     largest = members[int((network.weights[members] ** 2).sum(axis=1).argmax())]
     total = np.asarray(network.signs[members] @ network.weights[members])

@@ -1,4 +1,4 @@
-"""Tests of single entries: which of a line's missing ones the residual asks for, and which present ones are zero."""
+"""Significance tests for single entries: which missing entries of a line to add, and which present ones to drop."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from recovery.networks.exact.newton import Spread, gram, size, spread
 __all__ = ["additions", "drops"]
 
 ADD, DROP = 5.0, 4.0
-"""t values from which an entry is added, and below which one is dropped."""
+"""t values above which an entry is added, and below which one is dropped."""
 SCREEN = 4.0
 CANDIDATES, PER_LINE = 300, 2
 
 
 def additions(inputs: Inputs, model: Lines, r: Any) -> tuple[np.ndarray, np.ndarray, Spread]:
-    """Return lines and inputs of the entries to add, and the spread of the present ones.
+    """Return the lines and inputs of the entries to add, and the :class:`Spread` of the present ones.
 
     Notes
     -----
-    For a column c that is not in the model, t = c . r / (sd sqrt(c'c - c'F'(F F')^-1 F c)): the drop of |r|^2 along c
-    when all others follow is sd^2 t^2. The columns whose t without the correction is large are corrected.
+    For a column c that is not in the model, t = c . r / (sd sqrt(c'c - c'F'(F F')^-1 F c)): adding c and refitting all
+    others lowers |r|^2 by sd^2 t^2. The correction is computed only for columns whose uncorrected t is large.
     """
     H, _ = gram(inputs, model, r)
     around = spread(inputs, H)
@@ -47,10 +47,10 @@ def additions(inputs: Inputs, model: Lines, r: Any) -> tuple[np.ndarray, np.ndar
 
 
 def _screened(inputs: Inputs, model: Lines, r: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return the missing entries whose columns are most correlated with r.
+    """Return the missing entries whose columns are most strongly correlated with r.
 
-    Of inputs that are not around 0, the part sign(w . x) mean_i of a column is nearly what the entries have that are
-    there: it is taken off, and so is the mean of the sign.
+    If inputs are not centred at 0, the part sign(w . x) mean_i of a column nearly lies in the span of the present
+    entries, so it is subtracted, and so is the mean of the sign.
     """
     xp, centre = inputs.xp, inputs.centre
     weights = inputs.put(model.weights)
@@ -58,7 +58,7 @@ def _screened(inputs: Inputs, model: Lines, r: Any) -> tuple[np.ndarray, np.ndar
     opened = xp.zeros(model.n_lines, dtype=np.float64)
     for rows in inputs.blocks(model.n_lines + inputs.n_inputs):
         block = inputs.XT[:, rows]
-        # sign(z) = 2 [z > 0] - 1; the sign of the line is of no matter here
+        # sign(z) = 2 [z > 0] - 1; the sign of the line does not matter here
         pulled = block * r[rows]
         open_on = (weights @ block > 0).astype(inputs.dtype)
         total += (2 * (open_on @ pulled.T) - pulled.sum(axis=1)).astype(np.float64)
@@ -97,29 +97,29 @@ def _corrected(
 def drops(
     inputs: Inputs, model: Lines, around: Spread, deviation: float, *, all_at_once: bool, below: float = DROP
 ) -> tuple[Lines, int]:
-    """Return the model without entries that are zero to the accuracy of the data, and how many those are.
+    """Return the model without the entries that are zero to within the accuracy of the data, and their number.
 
     Parameters
     ----------
     inputs : Inputs
         The data.
     model : Lines
-        The model at which `around` was taken.
+        The model at which `around` was computed.
     around : Spread
-        Its spread.
+        The spread of its parameters.
     deviation : float
-        Of the residual.
+        Standard deviation of the residual.
     all_at_once : bool
-        Try all small entries of a line together; else only the weakest of each line, and lines that are small as a
-        whole.
+        Try to drop all small entries of a line together; otherwise only the weakest of each line, and whole lines that
+        are small.
     below : float
-        t values below this are small.
+        t values below this count as small.
 
     Notes
     -----
-    Dropping the entries D raises |r|^2 by w_D' (inv_DD)^-1 w_D, if the other parameters follow by
-    -inv_{:,D} (inv_DD)^-1 w_D; that may be at most sd^2 (25 + 8 |D|), else the 70 % weakest are tried. A line is small
-    as a whole if that holds for all of its entries.
+    Dropping the entries D and changing the other parameters by -inv_{:,D} (inv_DD)^-1 w_D raises |r|^2 by w_D'
+    (inv_DD)^-1 w_D. This may be at most sd^2 (25 + 8 |D|); otherwise the weakest 70 % are tried. A whole line is small
+    if this holds for all its entries together.
     """
     t = np.abs(model.weights) / (deviation * np.sqrt(around.of_lines(inputs, model)) + 1e-300)
     t = np.where(model.support, t, np.inf)
@@ -145,7 +145,7 @@ def drops(
 
 
 def _rise(around: Spread, places: np.ndarray, values: np.ndarray) -> tuple[float, np.ndarray]:
-    """Return what |r|^2 rises by without some parameters, and what the others follow by, but for a product."""
+    """Return the increase of |r|^2 without some parameters, and the change of the others up to a matrix product."""
     block = around.inverse[np.ix_(places, places)]
     block = block + 1e-12 * np.diag(np.diag(block))
     follow = np.linalg.lstsq(block, values, rcond=1e-10)[0]

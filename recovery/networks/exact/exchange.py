@@ -1,8 +1,8 @@
-"""Exchanges: some neurons of a network go, others come, and the rest follow by one step of least squares.
+"""Exchanges: some neurons of a network are removed, others added, and the rest refitted by one least-squares step.
 
 Merges, splits, turns, births and removals are all of this kind. With F the columns of the network and C those of the
-new neurons, everything that a damped Gauss-Newton step needs is in F F', F C', C C', F r and C r, so that many
-exchanges are scored in one pass over the data.
+new neurons, a damped Gauss-Newton step needs only F F', F C', C C', F r and C r, so many exchanges can be scored in one
+pass over the data.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ __all__ = ["Exchange", "scored"]
 
 DAMPING = 1e-2
 MOST_COLUMNS = 160
-"""Columns of new neurons that are taken in one pass."""
+"""Number of columns of new neurons per pass."""
 
 
 @dataclass(frozen=True, eq=False)
 class Exchange:
-    """Neurons that go and those that come.
+    """Neurons to remove and neurons to add.
 
     Attributes
     ----------
     removed : tuple of int
-        Numbers of the neurons that go, ascending.
+        Indices of the neurons to remove, ascending.
     added : Network
-        Those that come.
+        The neurons to add.
     """
 
     removed: tuple[int, ...]
@@ -50,7 +50,7 @@ class Exchange:
 
 
 def scored(inputs: Inputs, now: At, exchanges: list[Exchange]) -> list[tuple[float, Network]]:
-    """Return |r|^2 as a linear step predicts it, and the network after that step, for every exchange."""
+    """Return, for every exchange, |r|^2 as predicted by a linear step, and the network after that step."""
     found: list[tuple[float, Network]] = []
     first = 0
     while first < len(exchanges):

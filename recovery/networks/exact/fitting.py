@@ -1,4 +1,4 @@
-"""``fit_exact``: a planted two-layer ReLU network, to the last digit."""
+"""``fit_exact``: recover a planted two-layer ReLU network to the last digit."""
 
 from __future__ import annotations
 
@@ -38,58 +38,59 @@ from recovery.solvers.base import Recorder, Status
 __all__ = ["ExactFit", "fit_exact"]
 
 GUESSES = 3
-"""Searches at most with other guesses of sizes that are left open."""
+"""Largest number of searches with other guesses for "auto" sizes."""
 ATOMS = 1000
-"""The search has 2 m atoms, or as many as this if that is less, but at least m."""
+"""The search has 2 m atoms, but no more than this unless m is larger."""
 LEAST_ROWS, ROWS_EACH, ROWS_OF_LINE = 5000, 20, 100
-"""The rounds begin on so many samples for each parameter and for each line, where there are many more."""
+"""If there are many more samples, the rounds begin on this many samples per parameter and per line."""
 STEPS_EACH, LEAST_STEPS, MOST_STEPS = 10, 500, 4000
-"""Steps of the first search for each weight, at least and at most."""
+"""Steps of the first search: per weight, at least, and at most."""
 AWAY_STEPS = 40
-"""Steps for each weight where inputs are not centred."""
+"""Steps per weight if inputs are not centred."""
 PATROL = 2**28
-"""Numbers in blocks of samples after which the callback is asked again within a round: about a second's work."""
+"""Amount of processed numbers after which the callback is called again within a round: about a second's work."""
 DEPENDENT = 1e-9
-"""Columns of norm 1 whose least singular value is below this do not determine weights to the digits of an exact fit."""
+"""If the unit-norm columns have a smallest singular value below this, weights are not determined to the accuracy of an
+exact fit."""
 ZERO_BEND = 1e-9
-"""Bends on the axes up to this share of the largest number of the form are none."""
+"""Bends along the axes up to this fraction of the form's largest number count as zero."""
 
 
 @by_value
 @dataclass(frozen=True, eq=False)
 class ExactFit:
-    """The answer of :func:`fit_exact`.
+    """Result of :func:`fit_exact`.
 
     Parameters
     ----------
     network : planted.ReLUNetwork or None
-        At most ``n_neurons`` neurons and ``sparsity`` non-zero weights, in float64. One output: output weights +-1; if
-        the exact kink form does not fit, the best network found that does, and the message says so. A column, or
-        several outputs: the weights of the output layer count, and a neuron's first-layer weights have a norm near 1 on
-        inputs of mean square 1; None where the kink form does not fit, or the fit is not exact.
+        At most ``n_neurons`` neurons and ``sparsity`` non-zero weights, in float64. For y of shape (n,), output weights
+        are +-1; if the exact kink form exceeds the sizes, this is the best network found within them, and the message
+        says so. For y of shape (n, k), the weights of the output layer count, and a neuron's first-layer weights have
+        norm near 1 on inputs of mean square 1; None if the kink form exceeds the sizes or the fit is not exact.
     kink_form : planted.KinkForm
-        Lines, signed strengths and linear part of the network; of the exact function where that does not fit into
-        ``n_neurons`` and ``sparsity``.
+        Lines, signed strengths and linear part of the network; of the exact function if that exceeds ``n_neurons`` and
+        ``sparsity``.
     psnr_db : float
         PSNR of the network on the data, in dB.
     relative_residual : float
-        |y - f| / |y| of the network, over all outputs; of the kink form where there is no network.
+        |y - f| / |y| of the network, over all outputs; of the kink form if there is no network.
     n_iter : int
-        Rounds of tests on all rows, over all starts, and of changes of the network.
+        Number of rounds of tests on all rows, over all starts, plus rounds of changes to the network.
     status : Status
-        ``EXACT`` if the residual of every output is rounding and the data determine the fit; ``NO_GAIN`` if the targets
-        have noise: nothing significant is left, and the residual looks like noise; ``AT_REST`` if the fit came to rest
-        without that; ``STEP_LIMIT``, ``TIME_LIMIT`` or ``STOPPED`` if it was ended.
+        ``EXACT`` if the residual of every output is at rounding error and the data determine the fit; ``NO_GAIN`` if
+        the targets are noisy: nothing significant is left, and the residual looks like noise; ``AT_REST`` if the fit
+        converged without either; ``STEP_LIMIT``, ``TIME_LIMIT`` or ``STOPPED`` if it was ended early.
     message : str
-        The same as a sentence, with what else is worth knowing.
+        The status in words, with any remarks.
     history : dict of list
-        One entry for each round: ``psnr_db``, ``objective`` (1/2 |r|^2), ``nonzeros`` (entries of lines and bends on
-        the axes), ``neurons`` (lines and bends on the axes; both of the network where one is changed) and ``start``
-        (0, 1, ...). Several outputs: those of the scalar fits, one after the other; ``objective`` as if all outputs had
-        the mixture's relative residual.
+        One entry per round: ``psnr_db``, ``objective`` (1/2 |r|^2), ``nonzeros`` (entries of lines and bends along the
+        axes), ``neurons`` (lines and bends along the axes; both refer to the network in rounds that change one) and
+        ``start`` (0, 1, ...). For several outputs, the rounds of the scalar fits one after the other, with
+        ``objective`` as if all outputs had the mixture's relative residual.
     certificate : recovery.certificates.Certificate or None
-        With ``certify=True``, the proof that the kink form is the only one nearby that fits; None where there is none,
-        for the reason that the message has.
+        With ``certify=True``, the proof that the kink form is the only one nearby that fits; None if there is none, for
+        the reason given in the message.
     """
 
     network: ReLUNetwork | None
@@ -104,7 +105,7 @@ class ExactFit:
 
     @property
     def success(self) -> bool:
-        """Whether the fit is exact to rounding and determined by the data."""
+        """Whether the fit is exact to rounding and is determined by the data."""
         return self.status.success
 
     @property
@@ -123,7 +124,7 @@ class ExactFit:
 
 
 class _Progress(Recorder):
-    """The record of a fit: one row for each round, in the caller's units."""
+    """The record of a fit: one row per round, in the caller's units."""
 
     KEYS: ClassVar[tuple[str, ...]] = ("psnr_db", "objective", "nonzeros", "neurons", "start")
 
@@ -137,12 +138,12 @@ class _Progress(Recorder):
             self.stop = Status.TIME_LIMIT
 
     def batch(self, deviation: float, atoms: int, weights: int) -> bool:
-        """Look at callback and clock during the search; nothing goes on record."""
+        """Check callback and clock during the search; nothing is recorded."""
         self._last = self._state(deviation, weights, atoms)
         return self.ask(lambda: self._last) is not None
 
     def round(self, model: Lines, deviation: float) -> bool:
-        """Put a round on record."""
+        """Record a round."""
         bends = int(np.count_nonzero(model.axes))
         state = self._last = self._state(deviation, int(model.support.sum()) + bends, model.n_lines + bends, 1)
         self._work = 0
@@ -150,9 +151,9 @@ class _Progress(Recorder):
         return self.ask(lambda: state) is not None
 
     def watch(self, numbers: int) -> None:
-        """Look at the clock before a block of so many numbers, and ask the callback again after many of them.
+        """Check the clock before a block of this many numbers, and call the callback again after many of them.
 
-        How often it is asked depends on the work alone, so that the same fit asks as often again.
+        How often it is called depends only on the amount of work, so that a repeated fit calls it equally often.
         """
         if not self.watching:
             return
@@ -162,7 +163,7 @@ class _Progress(Recorder):
             self._work = 0
             late = self.ask(lambda: self._last) is not None
         if late:
-            self.watching = False  # what is left to do is little
+            self.watching = False  # little work is left
             raise Ended
 
     @contextmanager
@@ -175,13 +176,13 @@ class _Progress(Recorder):
             self.watching = False
 
     def network(self, network: Network, deviation: float) -> bool:
-        """Put a round of the search for a network within m and s on record."""
+        """Record a round of the search for a network within m and s."""
         state = self._state(deviation, network.n_weights, network.n_neurons, 1)
         self.append(**{key: getattr(state, key) for key in self.KEYS})
         return self.ask(lambda: state) is not None
 
     def late(self) -> bool:
-        """Return whether the fit has to end, without asking the callback."""
+        """Return whether the fit has to end, without calling the callback."""
         if self.stop is None and self.clock.over:
             self.stop = Status.TIME_LIMIT
         return self.stop is not None
@@ -200,12 +201,12 @@ class _Progress(Recorder):
 
 @dataclass(frozen=True, eq=False)
 class _Units:
-    """Powers of two between the caller's numbers and those of the fit: no digit changes.
+    """Scaling by powers of two between the caller's units and those of the fit; it changes no digits.
 
     Attributes
     ----------
     used : numpy.ndarray of int
-        Inputs that are not always zero.
+        Inputs that are not identically zero.
     inputs : numpy.ndarray of int, shape (len(used),)
         X = scaled X times 2^inputs.
     y : int
@@ -228,7 +229,7 @@ class _Units:
 
 @dataclass(frozen=True)
 class _Task:
-    """What is asked for: the size of the answer, and how much may be done."""
+    """The request: the size of the result, and the limits on the work."""
 
     m: int
     s: int
@@ -245,13 +246,13 @@ class _Found:
     Attributes
     ----------
     data : Data
-        The scaled data that it was made to.
+        The scaled data that it was fitted to.
     fit : Fit
         The kink form.
     units : _Units
-        From these data to the caller's.
+        Conversion from these data to the caller's units.
     side : float
-        +-1 where all neurons should have that sign, else 0.
+        +-1 if all neurons should have that sign, else 0.
     """
 
     data: Data
@@ -278,45 +279,46 @@ def fit_exact(
 ) -> ExactFit:
     """Find y = sum_j v_j relu(u_j . x) exactly: lines and weights to the accuracy of the data.
 
-    With noise it is the best network of at most m neurons and s weights that the tests find.
+    With noise, the result is the best network with at most m neurons and s weights that the tests find.
 
     Parameters
     ----------
     X : array, shape (n, d)
-        Inputs. The search is in float32, the end in float64, whatever the dtype.
+        Inputs. The search uses float32 and the final fit float64, whatever the dtype.
     y : array, shape (n,) or (n, k)
         Targets, on the device of X: (n,) for v_j = +-1, (n, k), also with k = 1, for an output layer of any weights.
-        Without noise the fit is exact; where all numbers of an output are float32 numbers, their rounding is what is
-        left of it.
+        Without noise the fit is exact; if all values of an output are float32 numbers, it is exact up to their
+        rounding.
     n_neurons : int or "auto"
-        m >= 1, the largest number of neurons of the answer. With "auto", as many as the tests keep, see Notes; for y of
-        shape (n,).
+        m >= 1, the largest number of neurons of the result. With "auto", as many as the tests keep (see Notes); for y
+        of shape (n,).
     sparsity : int or "auto"
-        s, the largest number of non-zero weights of the answer: of the first layer, from 0 to d m, for y of shape (n,);
+        s, the largest number of non-zero weights of the result: of the first layer, from 0 to d m, for y of shape (n,);
         of both layers, from 0 to (d + k) m, for (n, k). With "auto", as many as the tests keep, for y of shape (n,).
     search_steps : int, optional
-        Steps of the first search, on batches of 500 rows; by default 10 a weight, from 500 to 4,000. Each further
-        search makes twice as many as the one before, up to 8,000 where that is more.
+        Steps of the first search, on batches of 500 rows; by default 10 per weight, from 500 to 4,000. Each further
+        search makes twice as many as the previous one, up to 8,000 or the first search's number if larger.
     restarts : int, default 2
-        Largest number of further searches, made while the fit is not exact; with several outputs for each that fails.
+        Largest number of additional searches, made while the fit is not exact; with several outputs, for each output
+        that fails.
     max_rounds : int, default 80
-        Largest number of rounds of tests on all rows, for each start, and of changes of the network in the end.
+        Largest number of rounds of tests on all rows, for each start, and of final changes to the network.
     time_limit : float, optional
-        Seconds, looked at every 20 steps of the search and before each block of samples in all that follows. A fit that
-        was ended is the best that was reached; `start` continues it.
+        Seconds, checked every 20 steps of the search and afterwards before each block of samples. The best fit so far
+        is returned; pass it as `start` to continue.
     rng : int, numpy.random.Generator or None
-        Source of the starts and of the order of rows. The same seed gives the same bits on the same machine.
+        Source of the starts and of the order of rows. The same seed gives bitwise the same result on the same machine.
     callback : callable, optional
-        Called with a :class:`recovery.networks.FitState` after each 500 steps of the search and each round, and about
-        every second within a long round, with the numbers of the last; returning True ends the fit. During the search
-        the numbers are those of one batch and of the dense model; `n_iter` counts rounds.
+        Called with a :class:`recovery.networks.FitState` after every 500 steps of the search and after each round, and
+        about every second within a long round, with the values of the last round; returning True ends the fit. During
+        the search the values refer to one batch and to the dense model; `n_iter` counts rounds.
     certify : bool, default False
-        Prove of an exact fit, in exact arithmetic on X and y as they were given, that it is the only one nearby
-        (:func:`recovery.certificates.network_certificate`). This comes after the time limit, and takes about as long as
-        the fit.
+        Prove, in exact arithmetic on X and y as given, that an exact fit is the only one nearby
+        (:func:`recovery.certificates.network_certificate`). The proof is not subject to the time limit and takes about
+        as long as the fit.
     start : ExactFit, planted.KinkForm or planted.ReLUNetwork, optional
-        Where to begin, in place of the first search: an earlier fit that was ended, or a guess. A fit that was ended
-        before its first round is begun again. One output only.
+        Starting point in place of the first search: an earlier fit that was ended early, or a guess. A fit that was
+        ended before its first round starts again from the beginning. One output only.
     progress : bool or callable, default False
         True draws a bar (needs tqdm); a function is called as ``progress(done, total)`` whenever `callback` would be,
         `done` being the number of such calls, and `total` None until the fit has ended.
@@ -334,29 +336,30 @@ def fit_exact(
     Notes
     -----
     The model is b . x + sum_i a_i |x_i| + sum_l sigma_l |w_l . x| with dense b and a, sparse w_l and sigma_l = +-1:
-    what the function determines, without orientations, and linear in (b, a, w) while no gate moves. Adam with an l1
-    penalty that falls to 0 finds most lines. Rounds on all rows polish them (Levenberg-Marquardt), test single entries
-    (t tests, with the other parameters following), let lines be born from the residual's moments of degrees 4 and 6,
-    split close lines (wedge test) and merge them again (trials on a few inputs, polished before they are judged). The
-    finish keeps the fewest lines whose residual is rounding. Derived here.
+    it contains exactly what the function determines, without orientations, and is linear in (b, a, w) as long as no
+    gate moves. Adam with an l1 penalty that falls to 0 finds most lines. Rounds on all rows polish them
+    (Levenberg-Marquardt), test single entries (t tests, with the other parameters following), add lines proposed by the
+    residual's moments of degrees 4 and 6, split lines that stand for two (wedge test) and merge close ones (trials on a
+    few inputs, polished before they are judged). The final fit keeps the fewest lines for which the residual is at
+    rounding error. Derived here.
 
-    With noise the rounds come to rest at a residual that depends on the inputs no more than noise would. From there a
-    network takes the place of the kink form: orientations are annealed with costs in units of their variance, and
-    weights and neurons are added, dropped, merged, turned and born while that lowers |r|^2 / sd^2 plus the price of the
-    weights. A weight's price is 2 log(N / k - 1) + log(1 + T), where k of N possible weights are there and T is their
-    mean square in units of the weight's own variance: at t^2 = price it is as likely 0 as not. Weights are added from
-    1.05 times the root of their price on. What m and s do not hold goes in the end, the least significant first. Sizes
-    left to "auto" are those of what these tests keep; without noise, those of the smallest network found for the exact
-    form.
+    With noise the rounds converge to a residual that depends on the inputs no more than noise would. From there a
+    network replaces the kink form: orientations are annealed with costs in units of their variance, and weights and
+    neurons are added, dropped, merged and flipped as long as that lowers |r|^2 / sd^2 plus the price of the weights. A
+    weight's price is 2 log(N / k - 1) + log(1 + T), where k of N possible weights are present and T is their mean
+    square in units of the weight's own variance: at t^2 = price, the weight is as likely to be 0 as not. Weights are
+    added if their |t| exceeds 1.05 times the square root of the price. If the network exceeds m or s at the end, the
+    least significant weights are removed first. Sizes set to "auto" become those of the network that these tests keep;
+    without noise, those of the smallest network found for the exact form.
 
-    Several outputs share their lines: one scalar fit of a mixture with generic weights finds the lines of all, and
-    outputs that it misses are fitted one by one, from the known lines. Then all strengths are least squares, tests find
-    the zeros among them, and Gauss-Newton steps for all outputs together end it (:mod:`recovery.networks.exact.joint`).
-    Noise is not provided for there: such a fit comes to rest, not exact.
+    Several outputs share their lines: one scalar fit of a mixture with generic weights finds the lines of all outputs,
+    and outputs that it misses are fitted one by one, starting from the known lines. Then all strengths are found by
+    least squares, tests identify the zeros among them, and joint Gauss-Newton steps for all outputs finish the fit
+    (:mod:`recovery.networks.exact.joint`). Noise is not supported there: such a fit converges without being exact.
 
-    "Exact to rounding" is a statement about the data: |r| <= 1e-12 |y|, or 1.05 times the expected rounding of float32
-    labels, fewer parameters than samples, independent columns. It is not a proof that no other network fits; `certify`
-    adds one that no other is nearby.
+    "Exact to rounding" is a statement about the data: |r| <= 1e-12 |y|, or at most 1.05 times the expected rounding
+    error of float32 labels; fewer parameters than samples; linearly independent columns. It does not prove that no
+    other network fits; `certify` adds a proof that there is none nearby.
 
     Examples
     --------
@@ -374,7 +377,7 @@ def fit_exact(
     X = check_array(X, "X", ndim=2, dtype=np.float64)
     y = check_array(y, "y", ndim=(1, 2), dtype=np.float64)
     check_same_rows(X, "X", y, "y")
-    arrays.namespace(X, y)  # refuses arrays of different kinds
+    arrays.namespace(X, y)  # raises an error for arrays of different kinds
     sizes = check_sizes(n_neurons, sparsity, int(X.shape[1]), int(y.shape[1]) if y.ndim == 2 else None)
     if search_steps is not None:
         search_steps = check_integer(search_steps, "search_steps", minimum=1)
@@ -410,7 +413,7 @@ def fit_exact(
 
 
 def _guessed(X: Any, y: Any, sizes: Sizes, task: _Task, draw: np.random.Generator, progress: _Progress) -> _Found:
-    """Return the best fit after one guess of the sizes that are left open, or a few."""
+    """Return the best fit over one or a few guesses of the "auto" sizes."""
     found: _Found | None = None
     for _ in range(GUESSES):
         scaled_X, scaled_y, units = _scaled(X, y, sizes.weights)
@@ -441,7 +444,7 @@ def _certified(fit: ExactFit, X: Any, y: Any, inputs: Inputs, units: _Units) -> 
 
 
 def _start(start: Any) -> KinkForm | None:
-    """Return the function to begin with."""
+    """Return the function to start from."""
     if isinstance(start, ExactFit):
         return start.kink_form if start.n_iter else None
     if isinstance(start, ReLUNetwork):
@@ -455,7 +458,7 @@ def _start(start: Any) -> KinkForm | None:
 
 
 def _lines(form: KinkForm, units: _Units) -> Lines:
-    """Return a kink form in the units of the fit, without inputs that are always zero."""
+    """Return a kink form in the units of the fit, without inputs that are identically zero."""
     scale = units.inputs - units.y
     strengths = arrays.to_numpy(form.strengths)
     directions = arrays.to_numpy(form.directions).T[:, units.used]
@@ -490,7 +493,7 @@ def _scaled(X: Any, y: Any, s: int) -> tuple[Any, Any, _Units]:
 
 
 def _scaled_inputs(X: Any) -> tuple[Any, np.ndarray, np.ndarray]:
-    """Return the inputs that are not zero with a mean square near 1, which these are, and the powers of two."""
+    """Return the non-zero inputs scaled to mean square near 1, their indices, and the powers of two."""
     xp = arrays.namespace(X)
     top = arrays.to_numpy(xp.abs(X).max(axis=0))
     used = np.flatnonzero(top)
@@ -505,7 +508,7 @@ def _scaled_inputs(X: Any) -> tuple[Any, np.ndarray, np.ndarray]:
 def _shift(X: Any, y: Any, s: int) -> int:
     """Return the power of two that brings s planted weights near 1."""
     xp = arrays.namespace(X)
-    # s weights N(0, 1) have a linear part of norm sqrt(s) / 2; for networks without one, the deviation decides
+    # s weights from N(0, 1) give a linear part of norm sqrt(s) / 2; for networks without one, the deviation is used
     if (centre := Centre.of(X)) is None:
         linear = float(xp.sqrt(((X.T @ y) ** 2).sum())) / int(y.shape[0])
         return round(math.log2(math.sqrt(s) / 2 / max(linear, 0.2 * size(y))))
@@ -514,19 +517,19 @@ def _shift(X: Any, y: Any, s: int) -> int:
 
 
 def _rounding(y: Any) -> float:
-    """Return the root mean square of the rounding of y where all of it are float32 numbers, else 0."""
+    """Return the root mean square rounding error of y if all its values are float32 numbers, else 0."""
     xp = arrays.namespace(y)
     if not bool((y.astype(np.float32).astype(np.float64) == y).all()):
         return 0.0
-    # half a unit of the last place at most, evenly spread: its deviation is the unit over the root of 12
+    # uniform within half a unit in the last place: the deviation is one unit / sqrt(12)
     unit = xp.ldexp(xp.ones_like(y), xp.frexp(y)[1] - 24)
     return size(xp.where(y == 0, 0.0, unit)) / math.sqrt(12)
 
 
 def _steps(task: _Task, start: int, *, away: bool = False) -> int:
-    """Return the number of steps of a search: small problems need few, and after a failure more are made.
+    """Return the number of steps of a search: small problems need few, and more are made after a failure.
 
-    Inputs that are not centred need more: what bends is little of y there.
+    Inputs that are not centred need more steps, because the bends account for a small part of y.
     """
     first = min(max((AWAY_STEPS if away else STEPS_EACH) * task.s, LEAST_STEPS), MOST_STEPS)
     first = first if task.steps is None else task.steps
@@ -534,7 +537,7 @@ def _steps(task: _Task, start: int, *, away: bool = False) -> int:
 
 
 def _enough(d: int, task: _Task) -> int:
-    """Return the number of samples that the first rounds are made on, where there are many more."""
+    """Return the number of samples for the first rounds, if there are many more."""
     return max(LEAST_ROWS, ROWS_EACH * (2 * d + task.s), ROWS_OF_LINE * min(task.m, task.s // 2))
 
 
@@ -546,9 +549,9 @@ def _starts(
     progress: _Progress,
     given: Lines | None = None,
 ) -> Fit:
-    """Search and polish from one start after the other until a fit is exact; return the best.
+    """Search and polish from one start after another until a fit is exact; return the best.
 
-    `given` stands for what the first search finds.
+    `given` takes the place of the first search's result.
     """
     target = data.targets(data.single)
     count = min(2 * task.m, max(ATOMS, task.m))
@@ -583,17 +586,17 @@ def _starts(
         quiet = Quiet(data.X_single, max(NEARLY * data.deviation, 3 * data.rounding))
         with progress.watched():
             fit = rounds(data, model, task.most if progress.stop is None else 0, progress.round, quiet)
-        # surplus lines that cancel reach a residual of rounding, too: another start may need none
+        # surplus lines that cancel can also reach rounding error; another start may not need them
         done = fit.exact and _determined(data, fit)[0].success
         if best is None or done or fit.relative < best.relative:
             best = fit
-        done = done or fit.noisy  # another start has nothing to find
+        done = done or fit.noisy  # another start would find nothing new
     assert best is not None  # there is always a first start
     return best
 
 
 def _answer(X: Any, y: Any, found: _Found, task: _Task, draw: np.random.Generator, progress: _Progress) -> ExactFit:
-    """Put a fit into the caller's units, and into a network of at most m neurons and s weights."""
+    """Convert a fit to the caller's units and to a network of at most m neurons and s weights."""
     data, fit, units = found.data, found.fit, found.units
     form = _kink_form(X, fit.model, units)
     neurons, relative, note = _network(data, fit, draw) if fit.exact else (None, fit.relative, "")
@@ -614,7 +617,7 @@ def _answer(X: Any, y: Any, found: _Found, task: _Task, draw: np.random.Generato
         )
     network = _in_units(X, neurons, units)
     status, determined = _determined(data, fit)
-    values, form = network(X), network.kink_form()  # better determined than the free form
+    values, form = network(X), network.kink_form()  # better determined than the unconstrained form
     what = "" if relative <= EXACT else ", the rounding of float32 labels"
     exact = f"relative residual {relative:.1e}{what}, {form.n_lines} lines"
     message = "; ".join(part for part in (status.value, determined or exact, note) if part)
@@ -622,7 +625,7 @@ def _answer(X: Any, y: Any, found: _Found, task: _Task, draw: np.random.Generato
 
 
 def _kink_form(X: Any, model: Lines, units: _Units) -> KinkForm:
-    """Return lines, bends on the axes and linear part in the caller's units."""
+    """Return lines, bends along the axes and linear part in the caller's units."""
     largest = np.abs(model.axes).max(), np.abs(model.linear).max(), model.norms.max(initial=0.0)
     limit = ZERO_BEND * float(max(largest))
     axis = np.flatnonzero(np.abs(model.axes) > limit)
@@ -638,7 +641,7 @@ def _kink_form(X: Any, model: Lines, units: _Units) -> KinkForm:
 
 
 def _network(data: Data, fit: Fit, draw: np.random.Generator) -> tuple[Neurons | None, float, str]:
-    """Return the network of an exact kink form, its relative residual, and what there is to say if there is none."""
+    """Return the network of an exact kink form, its relative residual, and the reason if there is none."""
     inputs = data.double
     XT = inputs.XT
     above, below = (arrays.to_numpy(part) for part in ((XT > 0).any(axis=1), (XT < 0).any(axis=1)))
@@ -653,7 +656,7 @@ def _network(data: Data, fit: Fit, draw: np.random.Generator) -> tuple[Neurons |
 
 
 def _tolerance(inputs: Inputs, data: Data, fit: Fit) -> np.ndarray:
-    """Return how well e_i and a_i are known: 50 deviations at a residual of rounding."""
+    """Return the accuracy of e_i and a_i: 50 standard deviations for a residual at rounding error."""
     model = fit.model
     H, _ = gram(inputs, model, data.y)
     around = spread(inputs, H)
@@ -674,14 +677,14 @@ def _in_units(X: Any, neurons: Neurons, units: _Units) -> ReLUNetwork:
 
 
 def _several(X: Any, y: Any, task: _Task, draw: np.random.Generator, progress: _Progress) -> ExactFit:
-    """Fit several outputs: scalar fits of mixtures of them, then all together."""
+    """Fit several outputs: scalar fits of mixtures of them, then a joint fit."""
     xp, m, s = arrays.namespace(X), task.m, task.s
     small, used, exponents = _scaled_inputs(X)
     live = np.flatnonzero(arrays.to_numpy((y != 0).any(axis=0)))
     Y = xp.ascontiguousarray(y.T)[xp.asarray(live)]
     peaks = np.frexp(arrays.to_numpy(xp.abs(Y).max(axis=1)))[1]
     Y = xp.ldexp(Y, -xp.asarray(peaks)[:, None])
-    # in an order of their own, so that the caller's order of outputs changes no bit
+    # in a canonical order, so that the caller's order of outputs does not affect any bit
     order = np.argsort(-deviations(Y), kind="stable")
     Y, live, peaks = Y[xp.asarray(order)], live[order], peaks[order]
     shared = Data(small, Y[0], 0.0, progress.watch)
@@ -694,11 +697,11 @@ def _several(X: Any, y: Any, task: _Task, draw: np.random.Generator, progress: _
     def scalar(weights: np.ndarray, start: Lines | None, again: bool) -> Fit:
         mixture, rounding = outputs.mixed(weights)
         alone = np.count_nonzero(weights) == 1
-        # half of the weights are in the first layer, and one of many outputs has few of those
+        # half of the weights are in the first layer, and each of many outputs uses few of those
         count = max(4, min(s // (min(2 * len(live), 8) if alone else 2), m * len(used)))
         shift = _shift(small, mixture, count)
         data = shared.other(xp.ldexp(mixture, shift), math.ldexp(rounding, shift))
-        # its residual, as a share of it, is put on record as that of all outputs
+        # its relative residual is recorded as that of all outputs
         progress.peak, progress.rows = float(xp.abs(data.y).max()), total / data.deviation**2
         if start is not None:
             quiet = Quiet(data.X_single, max(NEARLY * data.deviation, 3 * data.rounding))
@@ -739,7 +742,7 @@ def _several(X: Any, y: Any, task: _Task, draw: np.random.Generator, progress: _
 
 
 def _determined(data: Data, fit: Fit) -> tuple[Status, str]:
-    """Return whether the columns of the fit are independent: without that, other weights fit as well."""
+    """Return whether the columns of the fit are linearly independent; if not, other weights fit equally well."""
     inputs, model = told_apart(data.double, fit.model), fit.model
     unknowns = len(inputs.straight) + len(inputs.bent) + int(model.support.sum())
     if unknowns >= inputs.n_samples:
@@ -757,10 +760,10 @@ def _determined(data: Data, fit: Fit) -> tuple[Status, str]:
 
 
 def _least_singular(inputs: Inputs, model: Lines) -> float:
-    """Return the least singular value of the columns, scaled to norm 1, where it is below 1e-4; else 1e-4.
+    """Return the smallest singular value of the columns, scaled to norm 1, capped at 1e-4.
 
-    The Gram matrix has squares of singular values, and so tells none below the root of the rounding from 0. It tells
-    in which directions they are: the columns themselves are multiplied by those.
+    The Gram matrix contains squared singular values, so those below the square root of eps are indistinguishable from
+    0. It still gives their directions, by which the columns themselves are then multiplied.
     """
     H, _ = gram(inputs, model, inputs.xp.zeros(inputs.n_samples, dtype=inputs.dtype))
     scale = np.sqrt(np.diag(H))

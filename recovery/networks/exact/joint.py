@@ -1,10 +1,10 @@
-"""Several outputs: lines that all outputs share, with strengths of their own, refitted together.
+"""Several outputs: a joint fit of lines that all outputs share, with separate strengths for each output.
 
 f_k(x) = sum_j V_jk phi(u_j . x) + B_k . x with phi(z) = |z| and B free (the kink form), or phi = relu and B = 0 (the
-network). It is linear in V and B, and while no gate moves in U as well, and every output has the columns phi(u_j . x)
-and x_i, the moving entry (j, i) the columns V_jk phi'(u_j . x) x_i. So one Gram matrix, of phi'(u_j . x) x_i,
-phi(u_j . x) and x_i, holds all second moments of all outputs, and a Gauss-Newton step eliminates V and B output by
-output. A neuron's size can be moved between u_j and V_j: the largest entry of u_j is held fixed.
+network). It is linear in V and B and, as long as no gate moves, also in U. Every output has the columns phi(u_j . x)
+and x_i, and the free entry (j, i) of U has the columns V_jk phi'(u_j . x) x_i. So one Gram matrix, of phi'(u_j . x)
+x_i, phi(u_j . x) and x_i, contains all second moments of all outputs, and a Gauss-Newton step eliminates V and B output
+by output. Since scale can be moved between u_j and V_j, the largest entry of u_j is held fixed.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from recovery.networks.exact.model import Inputs
 __all__ = ["Shared", "System", "deviations", "evaluated", "polished"]
 
 SLOW = 0.99
-"""Steps end once one leaves more than this share of the squared residual."""
+"""Steps end once one leaves more than this fraction of the squared residual."""
 TURNED = 1e-6
-"""The Gram matrix is made anew once a step has changed an entry of a line by more than this."""
+"""The Gram matrix is recomputed once a step has changed an entry of a line by more than this."""
 DEPENDENT = 1e-14
-"""Eigenvalues below this share of the largest count as zero where columns are dependent."""
+"""If columns are dependent, eigenvalues below this fraction of the largest count as zero."""
 ROUNDING = 4e-16
-"""Relative residual that leaves nothing to gain: about two units of the last place."""
+"""Relative residual below which further steps gain nothing: about two units in the last place."""
 
 
 @dataclass(frozen=True, eq=False)
 class Shared:
-    """Lines, or neurons, of several outputs, on the host.
+    """Lines or neurons of several outputs, on the host.
 
     Attributes
     ----------
@@ -57,30 +57,30 @@ class Shared:
 
     @classmethod
     def of_lines(cls, inputs: Inputs, units: np.ndarray, outputs: int) -> Shared:
-        """Return the kink form with the given lines and the axes, and no strengths yet, for so many outputs."""
+        """Return the kink form with the given lines and the axes, with all strengths zero, for a number of outputs."""
         weights = np.concatenate([units, np.eye(inputs.n_inputs)[inputs.bent]])
         shape = len(weights), outputs
         return cls(weights, np.zeros(shape), np.ones(shape, dtype=bool), np.zeros((inputs.n_inputs, outputs)), True)
 
     @property
     def single(self) -> np.ndarray:
-        """Which atoms have one entry: those on the axes."""
+        """Mask of the atoms with one entry, which lie on the axes."""
         return np.count_nonzero(self.weights, axis=1) == 1
 
     @property
     def size(self) -> tuple[int, int]:
-        """Numbers of atoms and of non-zero numbers in U and V."""
+        """Number of atoms, and number of non-zeros in U and V."""
         return len(self.weights), int(np.count_nonzero(self.weights) + np.count_nonzero(self.strengths))
 
     def moving(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return atom and input of each entry of U that is a parameter: all but the largest of each atom."""
+        """Return the atom and the input of each entry of U that is a parameter: all but the largest of each atom."""
         free = self.weights != 0
         free[np.arange(len(free)), np.abs(self.weights).argmax(axis=1)] = False
         atom, coordinate = np.nonzero(free)
         return atom, coordinate
 
     def without(self, zero: np.ndarray) -> Shared:
-        """Return the model without some strengths, and without the atoms that have none left."""
+        """Return the model without some strengths, and without atoms that have none left."""
         kept = self.kept & ~zero
         some = kept.any(axis=1)
         strengths = np.where(kept, self.strengths, 0.0)
@@ -136,11 +136,11 @@ class System:
     Q : numpy.ndarray, shape (p + q, p + q)
         Gram matrix of the p moving columns and the q features of every output.
     atom, coordinate : numpy.ndarray of int, shape (p,)
-        The moving entries: none if only strengths are to be found.
+        The free entries of U; none if only strengths are fitted.
     straight : numpy.ndarray of int
         Inputs of the linear part that are features.
     noise : numpy.ndarray, shape (k,)
-        Deviation of each output's residual at a fit: outputs are weighted by its inverse square.
+        Deviation of each output's residual at a fit; outputs are weighted by its inverse square.
     """
 
     Q: np.ndarray
@@ -171,9 +171,9 @@ class System:
     def _eliminated(
         self, model: Shared, *, strict: bool = False
     ) -> tuple[list[_Factor], list[np.ndarray], np.ndarray, np.ndarray]:
-        """Return each output's factor, how its V follows U, the normal matrix of U with V following, and what is stuck.
+        """Return each output's factor, V's response to U, the normal matrix of U with V eliminated, and stuck entries.
 
-        Entries of atoms without strengths are stuck: nothing depends on them.
+        Entries of atoms without strengths are stuck, because nothing depends on them.
         """
         first = len(self.atom)
         factors, follows, left = [], [], np.zeros((first, first))
@@ -215,7 +215,7 @@ class System:
         return replace(model, weights=weights, strengths=strengths, linear=linear)
 
     def restricted(self, model: Shared, kept: np.ndarray) -> Shared:
-        """Return the least-squares fit with fewer strengths, U held, from one whose residual no column can lower."""
+        """Return the least-squares fit with fewer strengths and U fixed, starting from a least-squares fit."""
         strengths, linear = np.zeros_like(model.strengths), np.zeros_like(model.linear)
         smaller = replace(model, strengths=strengths, kept=kept, linear=linear)
         for output in range(model.strengths.shape[1]):
@@ -230,7 +230,7 @@ class System:
         return smaller
 
     def variances(self, model: Shared) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the variances of U, V and B; infinite where an entry is no parameter, 0 where it is held fixed.
+        """Return the variances of U, V and B; infinite for entries that are not parameters, 0 for those held fixed.
 
         Raises
         ------
@@ -254,14 +254,14 @@ class System:
 
 @dataclass(frozen=True, eq=False)
 class _Factor:
-    """Cholesky's factor, or else the pseudoinverse, of a matrix with its rows and columns over the diagonal's roots."""
+    """Cholesky factor, or failing that the pseudoinverse, of a matrix scaled to unit diagonal."""
 
     factor: Any
     scale: np.ndarray
     inverse: np.ndarray | None = None
 
     def solve(self, right: np.ndarray) -> np.ndarray:
-        """Solve for one right side, or for columns."""
+        """Solve for one or several right-hand sides."""
         if not len(self.scale):
             return np.zeros_like(right)
         scale = self.scale if right.ndim == 1 else self.scale[:, None]
@@ -271,12 +271,12 @@ class _Factor:
 
 
 def _factor(matrix: np.ndarray, *, strict: bool = False) -> _Factor:
-    """Factorise; where columns are dependent, fail (strict) or invert what is left of the matrix without them."""
+    """Factorise; if columns are dependent, fail (strict) or use the pseudoinverse."""
     diagonal = np.diag(matrix)
     positive = diagonal > 0
     if strict and not positive.all():
-        raise np.linalg.LinAlgError("a column is zero, or depends on others")
-    # what cancellation left of a column that depends on others may even be negative: it has no weight then
+        raise np.linalg.LinAlgError("a column is zero, or depends linearly on others")
+    # after cancellation the diagonal of a dependent column may even be negative: it then gets no weight
     scale = np.sqrt(np.where(positive, diagonal, diagonal.max(initial=1.0)))
     if not len(scale):
         return _Factor(None, scale)
@@ -290,7 +290,7 @@ def _factor(matrix: np.ndarray, *, strict: bool = False) -> _Factor:
 
 
 def polished(inputs: Inputs, Y: Any, model: Shared, system: System, steps: int = 6) -> tuple[Shared, Any, System]:
-    """Make Gauss-Newton steps for all outputs together; return the best model, its residual, and its equations.
+    """Make joint Gauss-Newton steps for all outputs; return the best model, its residual, and its equations.
 
     Parameters
     ----------

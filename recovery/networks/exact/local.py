@@ -1,8 +1,8 @@
-"""Repairs on a few inputs: a line becomes two, close lines become one, entries are tried without.
+"""Local repairs on a few inputs: splitting a line, merging close lines, and removing entries.
 
 The subproblem of a set S of inputs has as parameters b_S, a_S and all lines whose support is inside S; its target is
-the residual plus what these contribute. It has few columns, so many trials are cheap, and each is polished before it
-is judged. Where lines are close, only that tells them apart.
+the residual plus what these contribute. It has few columns, so many trials are affordable, and each is polished before
+it is judged. Close lines can only be distinguished this way.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from recovery.networks.exact.wedges import Split
 __all__ = ["Rule", "merges", "reduced_near", "repair"]
 
 GAIN = 45.0
-"""A split has to lower |r|^2 by this many variances."""
+"""A split must lower |r|^2 by at least this many variances."""
 LOSS, LOSS_ENTRY = 25.0, 9.0
-"""What removing a line, or an entry, may raise |r|^2 by, in variances."""
+"""Largest increase of |r|^2, in variances, allowed for removing a line, and an entry."""
 TRIALS = 6
 SMALL_ENTRY = 0.02
-"""Entries below this share of |w_l| are tried without."""
+"""Removing entries below this fraction of |w_l| is tried."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,13 @@ class Rule:
     Attributes
     ----------
     near : float
-        Lines closer than this to another line or axis are tried without (radians).
+        Removing a line is tried if it is closer than this to another line or axis (radians).
     floor : float
-        |r|^2 up to this is rounding: any removal that stays below is accepted.
+        |r|^2 up to this counts as rounding error: any removal that stays below is accepted.
     steps : int
-        Levenberg-Marquardt steps of a trial.
+        Levenberg-Marquardt steps per trial.
     damping : float
-        Their first damping.
+        Initial damping of these steps.
     """
 
     near: float
@@ -77,18 +77,18 @@ class Part:
         return cls(coordinates, inside, small, r + predict(small, part), part, r, square(r))
 
     def polish(self, model: Lines, steps: int, damping: float) -> None:
-        """Take a model, after steps of Levenberg-Marquardt."""
+        """Adopt a model after polishing it by Levenberg-Marquardt steps."""
         self.model, self.r, _ = levenberg(self.inputs, self.target, model, steps, damping, stop=1e-3)
         self.square = square(self.r)
 
     def trial(self, model: Lines, rule: Rule) -> Part:
-        """Return the subproblem at another model, polished."""
+        """Return the subproblem at another, polished model."""
         other = Part(self.coordinates, self.inside, self.inputs, self.target, model, self.r, self.square)
         other.polish(model, rule.steps, rule.damping)
         return other
 
     def take(self, other: Part) -> None:
-        """Go to where another one is."""
+        """Adopt the state of another subproblem."""
         self.model, self.r, self.square = other.model, other.r, other.square
 
     def tidy(self) -> None:
@@ -100,7 +100,7 @@ class Part:
             self.square = square(self.r)
 
     def put(self, model: Lines) -> Lines:
-        """Return the whole model with this part in place of its former self; its lines come last."""
+        """Return the whole model with this part replaced by its new version; its lines come last."""
         others = np.ones(model.n_lines, dtype=bool)
         others[self.inside] = False
         found = model.select(others).copy()
@@ -151,9 +151,10 @@ def repair(inputs: Inputs, model: Lines, r: Any, split: Split) -> tuple[Lines, A
 
 
 def merges(inputs: Inputs, model: Lines, r: Any, deviation: float, widest: float = 0.1) -> tuple[Lines, Any, int]:
-    """Try close lines as one; return the model, its residual, and how many lines went.
+    """Try to merge close lines; return the model, its residual, and how many lines were removed.
 
-    Lines of smaller strength c that are up to 2 (sd / (3 c))^(2/3) apart may be one, at deviation sd of the residual.
+    Lines of smaller strength c that are up to 2 (sd / (3 c))^(2/3) apart may be one line, where sd is the deviation of
+    the residual.
     """
     gone, tried = 0, set()
     while model.n_lines:
@@ -181,14 +182,14 @@ def merges(inputs: Inputs, model: Lines, r: Any, deviation: float, widest: float
 
 
 def reduced_near(inputs: Inputs, y: Any, model: Lines, r: Any, rule: Rule) -> tuple[Lines, Any, int]:
-    """Try lines and small entries without, wherever two lines or a line and an axis are close.
+    """Try to remove lines and small entries wherever two lines, or a line and an axis, are close.
 
     Parameters
     ----------
     inputs, y, model, r
         The data, the targets, the model and its residual.
     rule : Rule
-        What is close, and what counts as rounding.
+        What counts as close, and what counts as rounding error.
 
     Returns
     -------
@@ -219,7 +220,7 @@ def reduced_near(inputs: Inputs, y: Any, model: Lines, r: Any, rule: Rule) -> tu
 
 
 def _pairs(near: np.ndarray, limit: np.ndarray) -> list[tuple[int, int]]:
-    """Return pairs of lines, or of a line and an axis (numbered behind the lines), within `limit`, closest first."""
+    """Return pairs of lines, or of a line and an axis (numbered after the lines), within `limit`, closest first."""
     count = len(near)
     close = near < limit
     close[:, :count] = np.triu(close[:, :count], 1)
@@ -238,9 +239,9 @@ def _touched(model: Lines, a: int, b: int) -> np.ndarray:
 
 
 def _reduce(part: Part, rule: Rule) -> None:
-    """Let lines be absorbed by a close line or axis while that raises |r|^2 by no more than noise would.
+    """Merge lines into a close line or axis as long as that raises |r|^2 by no more than noise would.
 
-    The first trial that does not raise |r|^2 is taken, else the best of those that are allowed.
+    The first trial that does not raise |r|^2 is accepted, else the best of those allowed.
     """
     while part.model.n_lines:
         model = part.model
@@ -262,10 +263,10 @@ def _reduce(part: Part, rule: Rule) -> None:
 
 
 def _collapse(part: Part, rule: Rule) -> None:
-    """Try three or more close lines, or two with an axis, as one, and as two.
+    """Try to replace three or more close lines, or two and an axis, by one line or by two.
 
-    Surplus lines that cancel reach a residual of rounding together, and without any one of them it is far from that: so
-    they have to be tried without all at once.
+    Surplus lines that cancel reach rounding error together, while removing any single one spoils the fit, so they have
+    to be removed all at once.
     """
     tried: set[bytes] = set()
     while part.model.n_lines:
@@ -283,13 +284,13 @@ def _collapse(part: Part, rule: Rule) -> None:
                     break
             if found is not None:
                 part.take(found)
-                break  # the lines have other numbers now
+                break  # the lines have been renumbered
         else:
             return
 
 
 def _together(inputs: Inputs, y: Any, model: Lines, r: Any, rule: Rule) -> tuple[Lines, Any, int]:
-    """Try the close lines of groups that share an input as one or two a group, all groups at once."""
+    """Try to replace the close lines of each group that shares an input by one or two lines, all groups at once."""
     groups = [(lines, axis) for lines, axis in _clusters(model, inputs.bent, rule.near) if len(lines) + (axis >= 0) > 1]
     touched = [model.support[lines].any(axis=0) for lines, _ in groups]
     shared = [
@@ -342,8 +343,8 @@ def _clusters(model: Lines, bent: np.ndarray, near: float) -> list[tuple[np.ndar
 
 
 def _collapsed(model: Lines, groups: list[tuple[np.ndarray, int]], plan: np.ndarray) -> Lines:
-    """Return the model with each group of lines as `plan` of its axis and its strongest lines."""
-    goals = np.arange(model.n_lines)  # into which line, or axis behind the lines, each one goes
+    """Return the model with each group of lines replaced by `plan` of its axis and its strongest lines."""
+    goals = np.arange(model.n_lines)  # the line, or the axis (numbered after the lines), into which each line is merged
     for (lines, axis), kept in zip(groups, plan, strict=True):
         stay = lines[: kept - (axis >= 0)]
         goals[lines] = model.n_lines + axis if axis >= 0 else lines[0]
@@ -352,7 +353,7 @@ def _collapsed(model: Lines, groups: list[tuple[np.ndarray, int]], plan: np.ndar
     for line in np.flatnonzero(goals != np.arange(count))[::-1]:
         left = model.n_lines
         goal = int(goals[line])
-        # lines behind this one that are gone do not count
+        # do not count removed lines that precede it
         gone = (goals != np.arange(count))[: min(goal, count)]
         place = goal - int(gone[line + 1 :].sum()) if goal < count else left + goal - count
         model = _absorbed(model, int(line), place)
@@ -360,7 +361,7 @@ def _collapsed(model: Lines, groups: list[tuple[np.ndarray, int]], plan: np.ndar
 
 
 def _absorbed(model: Lines, line: int, other: int) -> Lines:
-    """Return the model with a line added to another one, or to an axis (numbered behind the lines)."""
+    """Return the model with a line added to another one, or to an axis (numbered after the lines)."""
     found = model.copy()
     if other < model.n_lines:
         side = 1.0 if model.weights[line] @ model.weights[other] >= 0 else -1.0
@@ -376,7 +377,7 @@ def _absorbed(model: Lines, line: int, other: int) -> Lines:
 
 
 def _thin(part: Part, rule: Rule) -> None:
-    """Try small entries of lines that are close to another one without."""
+    """Try to remove small entries of lines that are close to another line."""
     if not part.model.n_lines:
         return
     close = np.flatnonzero(angles(part.model, part.inputs.bent).min(axis=1) < rule.near)

@@ -1,10 +1,10 @@
-"""The identifiable form of a two-layer ReLU network with one output: lines, bends on the axes, a linear part.
+"""The identifiable form of a two-layer ReLU network with one output: lines, bends along the axes, and a linear part.
 
 f(x) = b . x + sum_i a_i |x_i| + sum_l sigma_l |w_l . x|, where every w_l has at least two entries and sigma_l = +-1.
-The function determines all of it (docs/derivations.md, "The kink form"). While no sign of w_l . x changes on the
-data, f is linear in (b, a, w); its columns are x_i, |x_i| and sigma_l sign(w_l . x) x_i.
+The function determines all of it (docs/derivations.md, "The kink form"). As long as no sign of w_l . x changes on the
+data, f is linear in (b, a, w), with columns x_i, |x_i| and sigma_l sign(w_l . x) x_i.
 
-The parameters are few and live on the host, in NumPy arrays. The data live on the caller's device.
+The parameters are few and are kept on the host in NumPy arrays. The data stay on the caller's device.
 """
 
 from __future__ import annotations
@@ -21,33 +21,33 @@ from recovery.networks.centre import Centre
 __all__ = ["Ended", "Inputs", "Lines", "angles", "columns", "directions_of", "predict"]
 
 BLOCK_BYTES = 8 * 2**20
-"""Size of a block of columns on the CPU: small enough for the cache, large enough for products of matrices."""
+"""Size of a block of columns on the CPU: small enough for the cache, large enough for fast matrix products."""
 DEVICE_BYTES = 512 * 2**20
-"""The same on a GPU, where launches cost more than memory."""
+"""The same on a GPU, where kernel launches cost more than memory."""
 DEPENDENT = 1e-10
-"""A column counts as dependent on others when less than this share of its square is left."""
+"""A column counts as linearly dependent on others if less than this fraction of its square remains."""
 
 
 class Ended(Exception):
-    """Raised by the watch of :class:`Inputs` when the fit has to end."""
+    """Raised by the `watch` of :class:`Inputs` when the fit has to end."""
 
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """The inputs, transposed, in one dtype, and which columns of the linear part and of the axes are independent.
+    """The transposed inputs in one dtype, and which columns of the linear part and of the axes are independent.
 
     Attributes
     ----------
     XT : array, shape (d, n)
         Row i is input i over all samples.
     straight, bent : numpy.ndarray of int
-        Inputs i whose column x_i, or |x_i|, is not a combination of others. All of them for Gaussian inputs; an input
-        that never changes its sign has no |x_i| of its own.
+        Inputs i whose column x_i, or |x_i|, is not a linear combination of others. For Gaussian inputs these are all;
+        for an input that never changes sign, |x_i| = +-x_i is dependent.
     centre : Centre, optional
-        Mean and deviation of inputs that are not around 0.
+        Mean and deviation of inputs that are not centred at 0.
     watch : callable, optional
-        Called before each block of samples with the number of its numbers; raises :class:`Ended` when the fit has to
-        end. Everything that takes time goes over the samples in blocks, so this bounds what comes after the limit.
+        Called before each block of samples with the block's size; raises :class:`Ended` when the fit has to end. All
+        expensive work runs over the samples in blocks, so this bounds how far a time limit is exceeded.
     """
 
     XT: Any
@@ -67,11 +67,11 @@ class Inputs:
         return cls(XT, kept[kept < d], kept[kept >= d] - d, Centre.of(X), watch)
 
     def to(self, X: Any, dtype: Any) -> Inputs:
-        """Return the same inputs in another dtype, from the samples X."""
+        """Return the same inputs in another dtype, made from the samples X."""
         return replace(self, XT=arrays.namespace(X).ascontiguousarray(X.T.astype(dtype)))
 
     def restrict(self, coordinates: np.ndarray) -> Inputs:
-        """Return some of the inputs, those with the given ascending numbers."""
+        """Return the inputs with the given indices, in ascending order."""
         place = self.xp.asarray(coordinates)
         straight = np.flatnonzero(np.isin(coordinates, self.straight))
         bent = np.flatnonzero(np.isin(coordinates, self.bent))
@@ -80,7 +80,7 @@ class Inputs:
 
     @property
     def xp(self) -> Any:
-        """Module of the arrays."""
+        """Array module of the inputs."""
         return arrays.namespace(self.XT)
 
     @property
@@ -99,7 +99,7 @@ class Inputs:
         return np.dtype(self.XT.dtype)
 
     def put(self, values: np.ndarray) -> Any:
-        """Move numbers of the host next to the inputs, in their dtype."""
+        """Move host values to the inputs' device, in their dtype."""
         return self.xp.asarray(values, dtype=self.dtype)
 
     def blocks(self, width: int) -> Iterator[slice]:
@@ -129,7 +129,7 @@ class Lines:
 
     Notes
     -----
-    Treated as values: methods return new objects, and arrays are never changed after they were handed over.
+    Immutable by convention: methods return new objects, and arrays are never modified after construction.
     """
 
     linear: np.ndarray
@@ -159,16 +159,16 @@ class Lines:
         return self.weights / self.norms[:, None]
 
     def places(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return line and input of each parameter of a line, line by line."""
+        """Return the line and the input of each line parameter, line by line."""
         line, coordinate = np.nonzero(self.support)
         return line, coordinate
 
     def copy(self) -> Lines:
-        """Return a copy whose arrays may be written into."""
+        """Return a copy whose arrays may be modified."""
         return Lines(*(part.copy() for part in (self.linear, self.axes, self.weights, self.signs, self.support)))
 
     def select(self, keep: np.ndarray) -> Lines:
-        """Return the model with some of its lines: a mask or indices."""
+        """Return the model with only some of its lines, given by a mask or by indices."""
         return Lines(self.linear, self.axes, self.weights[keep], self.signs[keep], self.support[keep])
 
     def with_lines(self, directions: np.ndarray, amplitudes: np.ndarray, support: np.ndarray | None = None) -> Lines:
@@ -188,7 +188,7 @@ class Lines:
         return Lines(linear, axes, weights, self.signs, self.support)
 
     def tidy(self) -> Lines:
-        """Return the same function with lines of one entry moved to the axes, and those without entries left out."""
+        """Return the same function with one-entry lines moved to the axes and empty lines removed."""
         count = self.support.sum(axis=1)
         single = np.flatnonzero(count == 1)
         axes = self.axes.copy()
@@ -206,7 +206,7 @@ class Lines:
     def moved(self, inputs: Inputs, step: np.ndarray) -> Lines:
         """Return the model after a step of its parameters, in the order of :func:`columns`.
 
-        A line that would turn by more than a right angle goes through zero instead: its sign changes.
+        A line that would turn by more than a right angle flips its sign instead.
         """
         linear, axes, weights = self.linear.copy(), self.axes.copy(), self.weights.copy()
         first, second = len(inputs.straight), len(inputs.straight) + len(inputs.bent)
@@ -264,11 +264,11 @@ def columns(inputs: Inputs, model: Lines) -> Iterator[tuple[slice, Any, Any]]:
 
 
 def angles(model: Lines, bent: np.ndarray) -> np.ndarray:
-    """Return the angles between lines, and between lines and axes, shape (L, L + d).
+    """Return the angles between lines and between lines and axes, shape (L, L + d).
 
-    Entry (j, k) is the angle of lines j and k for k < L, that of line j and axis k - L behind; infinite on the
-    diagonal, and for axes not in `bent`. Small angles are those of the difference of the unit vectors, good to the
-    last digit, where 1 - cos^2 is not.
+    Entry (j, k) is the angle of lines j and k for k < L, and that of line j and axis k - L for k >= L; infinite on the
+    diagonal, and for axes not in `bent`. Small angles are computed from the difference of the unit vectors, which is
+    accurate to the last digit, unlike 1 - cos^2.
     """
     units = model.units
     count, d = units.shape
@@ -291,7 +291,7 @@ def angles(model: Lines, bent: np.ndarray) -> np.ndarray:
 def directions_of(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return unit directions, their largest entries positive, and norms of the rows of weights in the caller's units.
 
-    The largest entry is taken out first: no square leaves the range.
+    The largest entry is factored out first, so no square under- or overflows.
     """
     top = np.abs(weights).max(axis=1, initial=0.0)[:, None]
     norms = top[:, 0] * np.sqrt(((weights / top) ** 2).sum(axis=1))
@@ -302,7 +302,7 @@ def directions_of(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _rest(weights: np.ndarray) -> np.ndarray:
-    """Return sum_{k != i} w_k^2 without cancellation, for the largest entry of each row (others are never small)."""
+    """Return sum_{k != i} w_k^2, avoiding cancellation for each row's largest entry (for others it is not small)."""
     rest = (weights**2).sum(axis=1)[:, None] - weights**2
     top = np.abs(weights).argmax(axis=1)
     others = weights.copy()
@@ -312,7 +312,7 @@ def _rest(weights: np.ndarray) -> np.ndarray:
 
 
 def _independent(gram: np.ndarray) -> np.ndarray:
-    """Return the indices of columns that do not depend on those before them, from their Gram matrix."""
+    """Return the indices of the columns that are independent of the preceding ones, from their Gram matrix."""
     scale = np.sqrt(np.maximum(np.diag(gram), np.finfo(float).tiny))
     left = gram / np.outer(scale, scale)
     kept = []

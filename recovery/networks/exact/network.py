@@ -1,8 +1,8 @@
-"""A network with a support: values, columns, damped Gauss-Newton steps and how well the data determine each weight.
+"""A network with a fixed support: values, columns, damped Gauss-Newton steps and the covariance of the weights.
 
-f(x) = sum_j v_j relu(u_j . x) with v_j = +-1. While no gate moves, f is linear in u; its columns are
-v_j 1[u_j . x > 0] x_i. The network has no free linear part and no bends on the axes, so with noise it is better
-determined than its kink form.
+f(x) = sum_j v_j relu(u_j . x) with v_j = +-1. As long as no gate moves, f is linear in u, with columns v_j 1[u_j . x >
+0] x_i. The network has no free linear part and no free bends along the axes, so under noise it is better determined
+than its kink form.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ TRIES = 6
 LEAST = 1e-9
 """Smallest damping."""
 NEW = 1e-12
-"""What a new weight starts with, as a share of the largest of its neuron: no gate moves."""
+"""Initial value of a new weight, as a fraction of its neuron's largest: too small to move a gate."""
 
 
 @dataclass(eq=False)
 class Network:
-    """sum_j signs_j relu(weights_j . x), on the host; arrays are never changed after they were handed over.
+    """sum_j signs_j relu(weights_j . x), on the host; arrays are never modified after construction.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class Network:
 
     @classmethod
     def of(cls, weights: np.ndarray, signs: np.ndarray) -> Network:
-        """Return the network whose support are the weights that are not zero."""
+        """Return the network whose support is the set of non-zero weights."""
         return cls(weights, signs, weights != 0)
 
     @property
@@ -67,12 +67,12 @@ class Network:
         return self.support.sum(axis=1)
 
     def places(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return neuron and input of each parameter, neuron by neuron."""
+        """Return the neuron and the input of each parameter, neuron by neuron."""
         neuron, coordinate = np.nonzero(self.support)
         return neuron, coordinate
 
     def select(self, keep: np.ndarray) -> Network:
-        """Return the network of some of its neurons: a mask or indices."""
+        """Return the network with only some of its neurons, given by a mask or by indices."""
         return Network(self.weights[keep], self.signs[keep], self.support[keep])
 
     def joined(self, other: Network) -> Network:
@@ -84,7 +84,7 @@ class Network:
         )
 
     def with_entries(self, neuron: np.ndarray, coordinate: np.ndarray) -> Network:
-        """Return the network with further weights, which start at (nearly) zero."""
+        """Return the network with additional weights, which start at (nearly) zero."""
         weights, support = self.weights.copy(), self.support.copy()
         support[neuron, coordinate] = True
         weights[neuron, coordinate] = NEW * np.abs(self.weights).max(axis=1)[neuron]
@@ -103,7 +103,7 @@ class Network:
         return Network(weights, self.signs, self.support)
 
     def tidy(self) -> Network:
-        """Return the same function without empty neurons, with one neuron at most on each half axis."""
+        """Return the same function without empty neurons, and with at most one neuron on each half axis."""
         kept = self.select((self.weights != 0).any(axis=1))
         single = np.flatnonzero(kept.sizes == 1)
         axis = kept.support[single].argmax(axis=1)
@@ -215,7 +215,7 @@ def polish(inputs: Inputs, y: Any, start: Network | At, steps: int, damping: flo
     damping : float
         A multiple of the diagonal of F F' is added: /8 after a step that lowers |r|^2, * 8 after one that does not.
     stop : float
-        Stop once |r|^2 falls by a smaller share than this.
+        Stop once |r|^2 falls by less than this fraction.
 
     Returns
     -------
@@ -248,7 +248,7 @@ def polish(inputs: Inputs, y: Any, start: Network | At, steps: int, damping: flo
 def covariance(inputs: Inputs, network: Network, r: Any) -> Spread:
     """Return (F F')^-1: times the variance of the noise, the covariance of the weights.
 
-    A weight whose neuron is open on no sample has a column of zeros, and a variance that is very large instead.
+    A weight whose neuron is open on no sample has a zero column; its variance is set to a very large value.
     """
     H, _ = gram(inputs, network, r)
     diagonal = np.diag(H)
@@ -256,7 +256,7 @@ def covariance(inputs: Inputs, network: Network, r: Any) -> Spread:
 
 
 def between(inputs: Inputs, network: Network, r: Any, candidates: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return F C', the squares C C' (diagonal) and C r of further columns C, on the host.
+    """Return F C', the diagonal of C C', and C r for additional columns C, on the host.
 
     Parameters
     ----------

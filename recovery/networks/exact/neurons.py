@@ -1,11 +1,11 @@
-"""From the kink form back to a network: which way each line's neuron points is read off the linear part.
+"""Convert a kink form to a network: the orientation of each line's neuron is determined from the linear part.
 
-A neuron 2 o w with o = +-1 and output sigma is sigma (|w . x| + o w . x): a line of the form, and a share of the linear
-part. What is left of it, e = b - sum_l o_l sigma_l w_l, has to come from neurons on the axes:
-a_i |x_i| + e_i x_i = (a_i + e_i) relu(x_i) + (a_i - e_i) relu(-x_i), which is no neuron if a_i = e_i = 0, one if
-|a_i| = |e_i|, and two else. So input i with at most one neuron on its axis says that
-sum_l o_l sigma_l w_li is b_i - a_i or b_i + a_i, to rounding: of 2^k choices for its k lines hardly ever more than one
-does, and it is found by meeting in the middle.
+A neuron 2 o w with o = +-1 and output sigma is sigma (|w . x| + o w . x): a line of the form, plus a contribution to
+the linear part. The remainder, e = b - sum_l o_l sigma_l w_l, has to come from neurons on the axes: a_i |x_i| + e_i x_i
+= (a_i + e_i) relu(x_i) + (a_i - e_i) relu(-x_i), which is no neuron if a_i = e_i = 0, one if |a_i| = |e_i|, and two
+otherwise. So for an input i with at most one neuron on its axis, sum_l o_l sigma_l w_li is b_i - a_i or b_i + a_i, up
+to rounding. Of the 2^k sign choices for its k lines hardly ever more than one satisfies this, and it is found by a
+meet-in-the-middle search.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from recovery.networks.exact.newton import square
 __all__ = ["Neurons", "orientations", "oriented", "outputs", "polished"]
 
 MOST_LINES = 32
-"""Largest number of undecided lines of an input that are enumerated (2^16 sums on each side)."""
+"""Largest number of undecided lines of an input for which sign choices are enumerated (2^16 sums on each side)."""
 CHANCE = 1e-3
-"""Enumerations in which a choice would fit by chance with more than this probability are put off."""
+"""Enumerations in which a choice would fit by chance with more than this probability are postponed."""
 SWEEPS, STARTS = 60, 6
 
 
@@ -58,15 +58,15 @@ def oriented(model: Lines, tolerance: np.ndarray, rng: np.random.Generator) -> N
     model : Lines
         The kink form.
     tolerance : numpy.ndarray, shape (d,)
-        How far |a_i| and |e_i| may be from what they are taken for.
+        Tolerance within which |a_i| and |e_i| count as equal, or as zero.
     rng : numpy.random.Generator
-        For the local search over lines that no input decides.
+        Used by the local search over lines that no input decides.
 
     Returns
     -------
     Neurons
         One neuron for each line, and at most two on each axis. Where all lines and axes have one sign, neurons of the
-        other sign are avoided if a choice of the undecided lines is found that needs none.
+        other sign are avoided if orientations of the undecided lines are found that need none.
     """
     one_sign = bool((model.signs == 1).all() and (model.axes >= -tolerance).all()) or bool(
         (model.signs == -1).all() and (model.axes <= tolerance).all()
@@ -85,7 +85,7 @@ def oriented(model: Lines, tolerance: np.ndarray, rng: np.random.Generator) -> N
 
 
 def orientations(model: Lines, tolerance: np.ndarray, one_sign: bool, rng: np.random.Generator) -> np.ndarray:
-    """Return o_l = +-1 for each line, which way its neuron points, as :func:`oriented` finds it.
+    """Return the orientation o_l = +-1 of each line's neuron, as determined by :func:`oriented`.
 
     With `one_sign`, neurons on the axes of the other sign are avoided where lines are undecided.
     """
@@ -95,7 +95,7 @@ def orientations(model: Lines, tolerance: np.ndarray, one_sign: bool, rng: np.ra
 
 
 def joined(neurons: Neurons, sides: np.ndarray) -> Neurons:
-    """Return fewer neurons of the same values on inputs that keep their signs.
+    """Return fewer neurons with the same values, given that some inputs never change sign.
 
     Parameters
     ----------
@@ -107,8 +107,8 @@ def joined(neurons: Neurons, sides: np.ndarray) -> Neurons:
     Returns
     -------
     Neurons
-        Neurons that are always open are linear, so all of one sign are one; those that are never open are left out.
-        How many linear neurons there were, and what each of them was, such data do not tell.
+        Neurons that are always open are linear, so all those of one sign are merged; those that are never open are
+        removed. Such data do not determine how many linear neurons there were, or what each of them was.
     """
     along = neurons.weights * sides
     support = neurons.weights != 0
@@ -134,7 +134,7 @@ def _on_axis(a: float, e: float, tolerance: float) -> list[tuple[float, float]]:
 
 
 def _decode(model: Lines, share: np.ndarray, tolerance: np.ndarray) -> np.ndarray:
-    """Return o_l = +-1 for lines that an input with at most one neuron on its axis decides, 0 for the others."""
+    """Return o_l = +-1 for lines decided by an input with at most one neuron on its axis, and 0 for the others."""
     decided = np.zeros(model.n_lines)
     heavy = np.abs(share) > tolerance
     waiting = set(range(len(tolerance)))
@@ -161,9 +161,9 @@ def _decode(model: Lines, share: np.ndarray, tolerance: np.ndarray) -> np.ndarra
 
 
 def _enumerated(values: np.ndarray, target: float, a: float, tolerance: float) -> tuple[np.ndarray, bool]:
-    """Return choices of signs o with |target - o . values| within the tolerance of |a|, and whether that says anything.
+    """Return sign choices o with |target - o . values| within the tolerance of |a|, and whether this is conclusive.
 
-    More than two are never returned: two are as undecided as many.
+    At most two are returned, since two already mean that the choice is undecided.
     """
     if len(values) > MOST_LINES:
         return np.zeros((0, len(values))), False
@@ -204,8 +204,8 @@ def _settle(
 ) -> np.ndarray:
     """Return orientations of all lines: undecided ones by local search for few neurons on the axes.
 
-    A neuron costs 1. Where all have one sign, one of the other sign costs up to 1/2 more, the more the larger it is, so
-    that a search has something to go by.
+    A neuron costs 1. If all have one sign, a neuron of the other sign costs up to 1/2 more, increasing with its size,
+    which gives the search a direction.
     """
     free = np.flatnonzero(decided == 0)
     guess = np.where(share @ model.linear >= 0, 1.0, -1.0)
@@ -261,7 +261,8 @@ def outputs(inputs: Inputs, neurons: Neurons) -> Any:
 def polished(inputs: Inputs, y: Any, neurons: Neurons, steps: int = 2) -> tuple[Neurons, Any]:
     """Make Gauss-Newton steps on the non-zero weights; return the best network and its residual.
 
-    The network has fewer parameters than its kink form, whose linear part and axes are free, and is better determined.
+    The network has fewer parameters than its kink form, whose linear part and axes are free, so it is better
+    determined.
     """
     xp = inputs.xp
     neuron, coordinate = np.nonzero(neurons.weights)

@@ -1,4 +1,4 @@
-"""Levenberg-Marquardt on a fixed support, and the covariance that the tests of entries need."""
+"""Levenberg-Marquardt on a fixed support, and the covariance for the significance tests of entries."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def gram(inputs: Inputs, model: Lines, r: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def regular(H: np.ndarray) -> bool:
-    """Return whether columns with the Gram matrix H are independent: no pivot is what rounding leaves of a zero."""
+    """Return whether columns with Gram matrix H are independent: no pivot is zero up to rounding."""
     diagonal = np.diag(H)
     if not (diagonal > 0).all():
         return False
@@ -71,7 +71,7 @@ def levenberg(
         A multiple of the diagonal of F F' is added: /6 after a step that lowers |r|^2, * 8 after one that does not. 0
         makes plain Gauss-Newton steps.
     stop : float
-        Stop once |r|^2 falls by a smaller share than this.
+        Stop once |r|^2 falls by less than this fraction.
     enough : float
         Stop once |r|^2 is at most this.
 
@@ -111,7 +111,7 @@ def levenberg(
 
 @dataclass(frozen=True, eq=False)
 class Spread:
-    """How well the data determine the parameters at one point.
+    """Covariance of the parameters at one point.
 
     Attributes
     ----------
@@ -132,7 +132,7 @@ class Spread:
 
 
 def spread(inputs: Inputs, H: np.ndarray) -> Spread:
-    """Invert F F', with the smallest multiple of its diagonal added that lets Cholesky's method end."""
+    """Invert F F' after adding the smallest multiple of its diagonal for which the Cholesky factorisation succeeds."""
     jitter = 3e-7 if inputs.dtype == np.float32 else 1e-14
     while True:
         try:

@@ -1,7 +1,7 @@
-"""Noisy targets: how noise is recognised early, which sign all lines have under noise, and the network within m and s.
+"""Noisy targets: early detection of noise, a common sign of all lines, and the network within m and s.
 
-The rounds of a noise-free fit go on while anything is above rounding. With noise they come to rest at the noise; from
-there :class:`recovery.networks.exact.budget.Budget` goes on, with networks of a limited size in place of kink forms.
+Without noise the rounds continue until the residual is at rounding error. With noise they stop at the noise level, and
+:class:`recovery.networks.exact.budget.Budget` continues with networks of limited size in place of kink forms.
 """
 
 from __future__ import annotations
@@ -30,37 +30,38 @@ from recovery.solvers.base import Status
 __all__ = ["Quiet", "one_side", "within"]
 
 ONE_SIGN = 0.97
-"""If the quadratic part of y has this share of its eigenvalues, by size, on one side, all lines start with its sign."""
+"""If this fraction of the eigenvalues of y's quadratic part, by magnitude, has one sign, all lines start with that
+sign."""
 EDGE = 1.5
-"""Eigenvalues up to EDGE sqrt(d / n) deviations of what the quadratic leaves are noise (their edge is at 1)."""
+"""Eigenvalues up to EDGE sqrt(d / n) deviations of the quadratic fit's residual count as noise (their edge is at 1)."""
 FLAT, FIRST = 2e-3, 3
-"""Rounds are quiet when the residual fell by less than this share and no line was added, after so many rounds."""
+"""After this many rounds, a round is quiet if the residual fell by less than this fraction and no line was added."""
 WINDOW, SLOW = 4, 0.02
-"""Or when it fell by less than SLOW in WINDOW rounds."""
+"""Or if it fell by less than SLOW over WINDOW rounds."""
 TAIL, MOST_IN_TAIL = 0.01, 0.5
-"""A residual that has more than this share of its square in a hundredth of the rows is not taken for noise: lines that
-bend in a few rows only leave such residuals, and these rows are too few to tell them from outliers."""
+"""A residual with more than this fraction of its square in 1 % of the rows does not count as noise: lines that bend in
+only a few rows leave such residuals, and so few rows do not distinguish them from outliers."""
 HIDDEN = 0.05
-"""Products of two inputs may explain this share of a residual that is taken for noise: lines hidden in it do."""
+"""Products of two inputs may explain up to this fraction of a residual classified as noise, because hidden lines do."""
 SLACK = 3.0
-"""Spreads that the dependence of the last residual on the inputs may be above that of noise."""
+"""Number of spreads by which the final residual's dependence on the inputs may exceed that of noise."""
 DOUBLE = 2e-4
-"""Relative residual below which float32 is not enough."""
+"""Relative residual below which float32 is not accurate enough."""
 
 
 def one_side(quadratic: Quadratic, left: Any) -> float:
-    """Return +1 or -1 if all lines have that sign, as far as the quadratic part of y tells, else 0.
+    """Return +1 or -1 if the quadratic part of y suggests that all lines have that sign, else 0.
 
     Parameters
     ----------
     quadratic : Quadratic
         After the projection of y.
     left : array, shape (n,)
-        What the projection left of y.
+        Residual of y after the projection.
 
     Notes
     -----
-    With sum_l s_l |w_l . x| the quadratic part is sum_l s_l w_l w_l' / |w_l| times a constant: it is semidefinite if
+    With sum_l s_l |w_l . x| the quadratic part is sum_l s_l w_l w_l' / |w_l| times a constant, which is semidefinite if
     all s_l agree. Noise of deviation sd moves its eigenvalues by up to sd sqrt(d / n) (the edge of a symmetric random
     matrix with entries of deviation sd / (2 sqrt(n)) off its diagonal).
     """
@@ -75,14 +76,14 @@ def one_side(quadratic: Quadratic, left: Any) -> float:
 
 @dataclass(eq=False)
 class Quiet:
-    """Tells, round by round, whether a fit has come down to noise.
+    """Detects, round by round, whether a fit has reached the noise level.
 
     Parameters
     ----------
     X : array of float32, shape (n, d)
         Samples, of size near 1.
     level : float
-        Root mean square of the residual up to which this is no noise but rounding.
+        Root mean square of the residual up to which it is rounding error rather than noise.
     """
 
     X: Any
@@ -91,7 +92,7 @@ class Quiet:
     past: list[float] = field(init=False, default_factory=list)
 
     def __call__(self, model: Lines, r: Any) -> bool:
-        """Return whether the residual is noise, from what the last rounds gained and how it depends on the inputs."""
+        """Return whether the residual is noise, judging by the last rounds' gains and its dependence on the inputs."""
         deviation, more = size(r), model.n_lines > self.lines
         self.lines = model.n_lines
         self.past.append(deviation)
@@ -102,11 +103,11 @@ class Quiet:
         return (flat or slow) and self.noise(model, r)
 
     def noise(self, model: Lines, r: Any) -> bool:
-        """Return whether a residual depends on the inputs as noise would, and is spread over the rows."""
+        """Return whether a residual depends on the inputs only as noise would, and is spread over the rows."""
         return _spread_out(r) and self.independent(model, r)
 
     def independent(self, model: Lines, r: Any) -> bool:
-        """Return whether a residual depends on the inputs as noise would, up to what may be hidden in it."""
+        """Return whether a residual depends on the inputs only as noise would, allowing for structure hidden in it."""
         xp = arrays.namespace(r)
         hidden = xp.asarray(model.weights.T.copy(), dtype=self.X.dtype)
         fitted = int(model.support.sum()) + 2 * int(self.X.shape[1])
@@ -115,21 +116,21 @@ class Quiet:
 
 
 def _spread_out(r: Any) -> bool:
-    """Return whether a residual is not in a few rows."""
+    """Return whether a residual is not concentrated in a few rows."""
     squares = arrays.namespace(r).sort(r * r)
     top = max(1, int(TAIL * int(r.shape[0])))
     return float(squares[-top:].sum()) <= MOST_IN_TAIL * float(squares.sum())
 
 
 def quadratic_share(X: Any, r: Any) -> float:
-    """Return the share of |r|^2 that products of two inputs explain, or infinity where the rows are too few to tell.
+    """Return the fraction of |r|^2 that products of two inputs explain, or infinity if there are too few rows to tell.
 
     Notes
     -----
-    The columns x_i x_k are in no model, so nothing was fitted to them. With T the sum of what they explain one at a
-    time, and E T the same with random signs, the share is about (T / E T - 1) N / n, N the number of columns (see
-    :func:`recovery.networks.gain.looks_like_noise`, also for the spread of T). Inputs that are not around 0 are moved
-    there first: r is orthogonal to the linear part, which products of inputs with large means nearly are.
+    No model contains the columns x_i x_k, so nothing was fitted to them. With T the sum of what they explain one at a
+    time, and E T its expectation under random signs, the fraction is about (T / E T - 1) N / n for N columns (see
+    :func:`recovery.networks.gain.looks_like_noise`, also for the spread of T). Inputs not centred at 0 are centred
+    first: r is orthogonal to the linear part, and products of inputs with large means are nearly linear.
     """
     centre = Centre.of(X)
     if centre is not None:
@@ -148,7 +149,7 @@ def quadratic_share(X: Any, r: Any) -> float:
 
 
 class Progress(Protocol):
-    """What is told of the rounds, and whether to end them."""
+    """Callbacks that report the rounds and decide whether to end them."""
 
     def network(self, network: Network, deviation: float) -> bool: ...
     def late(self) -> bool: ...
@@ -165,13 +166,13 @@ class Within:
     relative : float
         Root mean square of its residual over that of y.
     rested : bool
-        Whether the search for it came to an end by itself.
+        Whether the search for it converged rather than being stopped.
     noise : bool
-        Whether its residual looks like noise, and m and s hold all that is clearly significant.
+        Whether its residual looks like noise, and m and s suffice for all clearly significant weights.
     wanted : tuple of int
-        Neurons and weights of what was found before it was cut back to m and s.
+        Numbers of neurons and weights before cutting back to m and s.
     exact : bool
-        Whether its residual is rounding, and its columns are independent.
+        Whether its residual is at rounding error and its columns are independent.
     unknowns : tuple of int
         Number of samples, and of parameters of the kink form.
     """
@@ -193,7 +194,7 @@ class Within:
         return Status.NO_GAIN if self.noise and not fit.exact else Status.AT_REST
 
     def note(self, fit: Fit, m: int, s: int) -> str:
-        """Return what there is to say, as half a sentence or two."""
+        """Return the remarks for the message."""
         notes, (count, weights) = [], self.wanted
         if count > m or weights > s:
             what = "the smallest network found for the kink form has" if fit.exact else "the tests would keep"
@@ -228,11 +229,12 @@ def within(
     fit : Fit
         The kink form that the rounds ended with.
     start : Neurons, optional
-        A network of the same function that is too large, if one is known; else the orientations are annealed.
+        A network that computes the same function but is too large, if one is known; otherwise the orientations are
+        annealed.
     rng : numpy.random.Generator
         For the annealing.
     progress : Progress
-        Is told of every round.
+        Receives every round.
     m, s : int
         The largest size.
     side : float
@@ -243,10 +245,10 @@ def within(
     Returns
     -------
     Within
-        The network, and what is known of it.
+        The network and its properties.
     """
     inputs = data.double if fit.relative < DOUBLE else data.single
-    # one sign is always +1 in here
+    # here a common sign is always +1
     flip = -1.0 if side < 0 else 1.0
     y = flip * data.targets(inputs)
     model = Lines(
@@ -279,7 +281,7 @@ def within(
     count, square_before = now.network.n_weights, now.square
     now, at_rest = budget.kept(now, m, s)
     rested &= at_rest
-    # weights that are hardly significant may go without a word
+    # weights that are barely significant are removed without a remark
     lost = (now.square - square_before) / budget.variance
     clear = start is None and lost <= 2 * budget.price * max(count - now.network.n_weights, 0)
     final = polish(data.double, flip * data.y, now.network, 3, 1e-7, 1e-9)
@@ -308,8 +310,8 @@ def within(
 def _independent(data: Data, network: Network) -> bool:
     """Return whether the columns of a network are independent, and fewer than the samples.
 
-    Where there are samples enough, those of its kink form have to be, too: with inputs +-1, where |x_i| is constant, a
-    network may have independent columns and others of the same size the same values.
+    If there are enough samples, the columns of its kink form must be independent too: with inputs +-1, where |x_i| is
+    constant, a network may have independent columns while others of the same size give the same values.
     """
     inputs = data.double
     if network.n_weights >= inputs.n_samples or not network.n_weights:
@@ -327,12 +329,12 @@ def _independent(data: Data, network: Network) -> bool:
 
 
 def _tau(inputs: Inputs, y: Any, model: Lines) -> np.ndarray:
-    """Return the variances that orientations are judged by, one for each input."""
+    """Return the variances by which orientations are judged, one per input."""
     r = y - predict(inputs, model)
     H, _ = gram(inputs, model, r)
     around = spread(inputs, H)
     first, second = len(inputs.straight), len(inputs.straight) + len(inputs.bent)
-    variance = max(square(r) / max(inputs.n_samples - len(H), 1), 1e-300)  # infinity times 0 is no number
+    variance = max(square(r) / max(inputs.n_samples - len(H), 1), 1e-300)  # infinity times 0 is NaN
     diagonal = np.maximum(np.diag(around.inverse), 0.0) * variance
     linear, axes = np.zeros(inputs.n_inputs), np.zeros(inputs.n_inputs)
     linear[inputs.straight], axes[inputs.bent] = diagonal[:first], diagonal[first:second]

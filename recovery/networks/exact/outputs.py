@@ -1,8 +1,8 @@
-"""Several outputs: one search for the lines of all, then one joint fit.
+"""Several outputs: one search for the lines of all outputs, then one joint fit.
 
-A mixture of the outputs with generic weights is a scalar problem that has the lines of all outputs, so one scalar fit
-finds them. What it misses comes from the outputs one by one, each from the lines that are known. All strengths are then
-linear least squares, and the zeros among them, the orientations of the neurons and the last polish are joint.
+A mixture of the outputs with generic weights is a scalar problem that contains the lines of all outputs, so one scalar
+fit finds them. Lines that it misses are found from the outputs one by one, starting from the known lines. All strengths
+then follow by linear least squares; zeroing strengths, orienting the neurons and the final polish are done jointly.
 """
 
 from __future__ import annotations
@@ -22,22 +22,23 @@ from recovery.networks.exact.rounds import AT_ROUNDING, EXACT, Fit
 __all__ = ["CallerUnits", "Joint", "Outputs", "Scalar", "recovered"]
 
 Scalar = Callable[[np.ndarray, Lines | None, bool], Fit]
-"""Fits a mixture of the outputs with these weights: from a model, or (None) from a search, which may be repeated."""
+"""Fits a mixture of the outputs with these weights, starting from a model or (None) from a search, which may be
+repeated."""
 
 SAME, SAME_ROUNDED = 1e-6, 1e-4
-"""Lines of two scalar fits closer than this are one (radians): labels in float64, and in float32."""
+"""Lines of two scalar fits closer than this are identified (radians): for labels in float64, and in float32."""
 NEAR = 0.05
-"""Of two lines closer than this one is tried without (radians), where they come from two scalar fits."""
+"""If lines from two scalar fits are closer than this (radians), removing one of them is tried."""
 ZERO = 1e-9
-"""Strengths up to this share of an output's largest are none: labels in float64."""
+"""Strengths up to this fraction of an output's largest count as zero: for labels in float64."""
 CLEAR = 6.0
-"""Strengths stay where they are so many deviations from 0: labels in float32."""
+"""Strengths are kept if they are this many standard deviations from 0: for labels in float32."""
 SURE = 50.0
-"""Numbers are taken for equal within so many deviations where that decides orientations."""
+"""Numbers within this many standard deviations count as equal when orientations are decided."""
 PASSES = 6
-"""Largest number of times that outputs are weighted anew."""
+"""Largest number of times that outputs are reweighted."""
 FAILURES = 2
-"""Outputs that may fail before the first succeeds: then no more are tried; one, where the mixture is noise."""
+"""If this many outputs fail before one succeeds, no more are tried; one, if the mixture looks like noise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +52,7 @@ class Outputs:
     Y : array of float64, shape (k, n)
         Targets, one output in each row; none is zero.
     rounding : numpy.ndarray, shape (k,)
-        Root mean square of the rounding of each output whose values are all float32 numbers; 0 for others.
+        Root mean square rounding error of each output whose values are all float32 numbers; 0 for others.
     deviation : numpy.ndarray, shape (k,)
         Root mean square of each output.
     """
@@ -63,7 +64,7 @@ class Outputs:
 
     @classmethod
     def of(cls, inputs: Inputs, Y: Any, rounding: np.ndarray) -> Outputs:
-        """Return the data."""
+        """Prepare the data."""
         return cls(inputs, Y, rounding, deviations(Y))
 
     @property
@@ -73,16 +74,16 @@ class Outputs:
 
     @property
     def noise(self) -> np.ndarray:
-        """Deviation of each output's residual at an exact fit."""
+        """Standard deviation of each output's residual at an exact fit."""
         return np.maximum(self.rounding, 4 * EPS * self.deviation)
 
     @property
     def limit(self) -> np.ndarray:
-        """Deviation up to which each output's residual is rounding."""
+        """Deviation up to which each output's residual counts as rounding error."""
         return np.maximum(AT_ROUNDING * self.rounding, EXACT * self.deviation)
 
     def mixed(self, weights: np.ndarray) -> tuple[Any, float]:
-        """Return a mixture of the outputs, shape (n,), and the root mean square of its rounding."""
+        """Return a mixture of the outputs, shape (n,), and the root mean square of its rounding error."""
         mixture = self.inputs.put(weights) @ self.Y
         return mixture, float(np.sqrt(((weights * self.rounding) ** 2).sum()))
 
@@ -96,15 +97,15 @@ class Joint:
     form : Shared
         The kink form.
     network : Shared or None
-        The network, where the form is exact and a network reaches its residual.
+        The network, if the form is exact and a network reaches the same residual.
     left : numpy.ndarray, shape (k,)
-        Deviation of the residual of each output: of the network, or of the form where there is none.
+        Deviation of the residual of each output, for the network if there is one, else for the form.
     open : numpy.ndarray of int
-        Outputs whose residual is more than rounding.
+        Outputs whose residual exceeds rounding error.
     determined : bool
-        Whether the data determine the form: its columns are independent and fewer than the samples.
+        Whether the data determine the form: its columns are linearly independent and fewer than the samples.
     rested : bool
-        Whether the scalar fits came to an end by themselves.
+        Whether the scalar fits converged rather than being stopped.
     """
 
     form: Shared
@@ -116,7 +117,7 @@ class Joint:
 
     @property
     def exact(self) -> bool:
-        """Whether the residual of every output is rounding."""
+        """Whether the residual of every output is at rounding error."""
         return not len(self.open)
 
 
@@ -130,20 +131,20 @@ def recovered(data: Outputs, scalar: Scalar, stopped: Callable[[], bool], rng: n
     scalar : callable
         Fits one mixture of the outputs.
     stopped : callable
-        Whether time is up, or the callback has ended the fit.
+        Whether the time limit is reached, or the callback has ended the fit.
     rng : numpy.random.Generator
-        Draws the mixture, and orientations that no input decides.
+        Draws the mixture, and the orientations that no input determines.
 
     Returns
     -------
     Joint
-        The fit; exact, or with the outputs that are not.
+        The fit, which is exact or lists the outputs that are not.
 
     Notes
     -----
-    The mixture has weights +-[1/2, 3/2] over the deviations of the outputs. Outputs that stay open are fitted one by
-    one, those of many lines first (with the largest mean square for their largest value): from the known lines, and
-    else from a search of their own.
+    The mixture has weights +-[1/2, 3/2] divided by the deviations of the outputs. Outputs that are not yet fitted are
+    handled one by one, those likely to have many lines first (largest mean square relative to their largest value):
+    starting from the known lines, and failing that, from a search of their own.
     """
     d, k = data.inputs.n_inputs, data.count
     weights = rng.uniform(0.5, 1.5, k) * np.where(rng.random(k) < 0.5, -1.0, 1.0) / data.deviation
@@ -154,7 +155,7 @@ def recovered(data: Outputs, scalar: Scalar, stopped: Callable[[], bool], rng: n
     allowed = 1 if fit.noisy else FAILURES
     failures, tries = 0, np.zeros(k, dtype=int)
     while len(state.open) and not stopped():
-        # searches are repeated for outputs that have failed, once there are lines
+        # once some lines are known, searches are repeated for outputs that have failed
         waiting = state.open[tries[state.open] < (2 if len(known) else 1)]
         if not len(waiting) or (failures >= allowed and not len(known)):
             break
@@ -176,7 +177,7 @@ def recovered(data: Outputs, scalar: Scalar, stopped: Callable[[], bool], rng: n
         if len(more):
             known = np.concatenate([known, more])
             state = _together(data, known)
-        else:  # it needs no other lines, and yet the joint fit misses it: nothing more is to be had from it
+        else:  # it needs no other lines, and yet the joint fit misses it: nothing more can be learned from it
             tries[output] = 2
     if len(state.open) and len(hints):
         state = _together(data, np.concatenate([known, _new(known, hints, NEAR)]))
@@ -185,7 +186,7 @@ def recovered(data: Outputs, scalar: Scalar, stopped: Callable[[], bool], rng: n
 
 @dataclass(frozen=True, eq=False)
 class _State:
-    """A kink form that all outputs were fitted to, with its residual, its equations, and the outputs that it misses."""
+    """A kink form fitted to all outputs, with its residual, its normal equations, and the outputs that it misses."""
 
     form: Shared
     R: Any
@@ -196,8 +197,8 @@ class _State:
 def _together(data: Outputs, units: np.ndarray) -> _State:
     """Fit all outputs to lines of these directions: strengths first, then lines and strengths.
 
-    Outputs are weighted by the residual they have, which is rounding or not: those that the lines miss have little say
-    in where the lines point.
+    Outputs are weighted by the inverse of their residual, so that outputs whose lines are incomplete have little
+    influence on the directions.
     """
     form = Shared.of_lines(data.inputs, units, data.count)
     form, R, system = polished(data.inputs, data.Y, form, System.of(data.inputs, form, data.noise), 1)
@@ -213,7 +214,7 @@ def _together(data: Outputs, units: np.ndarray) -> _State:
 
 
 def _start(data: Outputs, units: np.ndarray, weights: np.ndarray) -> Lines | None:
-    """Return the least-squares model of a mixture on lines of these directions, without lines it does not need."""
+    """Return the least-squares model of a mixture on lines with these directions, without the lines not needed."""
     if not len(units):
         return None
     mixture, _ = data.mixed(weights)
@@ -232,7 +233,7 @@ def _start(data: Outputs, units: np.ndarray, weights: np.ndarray) -> Lines | Non
 
 
 def _new(known: np.ndarray, units: np.ndarray, angle: float) -> np.ndarray:
-    """Return those of the directions that are further than `angle` from all that are known, as lines."""
+    """Return as lines the directions that are further than `angle` from all known ones."""
     if not len(known) or not len(units):
         return units
     side = np.where(units @ known.T < 0, -1.0, 1.0)
@@ -241,11 +242,11 @@ def _new(known: np.ndarray, units: np.ndarray, angle: float) -> np.ndarray:
 
 
 def _finished(data: Outputs, state: _State, several: bool, rested: bool, rng: np.random.Generator) -> Joint:
-    """Leave out what is zero, make one line of two where that is enough, and go back to neurons."""
+    """Remove zero strengths, merge pairs of lines where one is enough, and convert to neurons."""
     inputs, left = data.inputs, deviations(state.R)
     if len(state.open):
         return Joint(state.form, None, left, state.open, False, rested)
-    # a column for every output, and those of the lines' entries, which the outputs share
+    # the strengths' columns of each output, and the columns of the lines' entries, which all outputs share
     entries = len(state.system.Q) + data.count - 1
     if entries >= inputs.n_samples:
         return Joint(state.form, None, left, state.open, False, rested)
@@ -262,7 +263,7 @@ def _finished(data: Outputs, state: _State, several: bool, rested: bool, rng: np
 
 
 def _merged(data: Outputs, state: _State) -> _State:
-    """Try the weaker of two close lines without: lines that one scalar fit kept apart, or found twice."""
+    """Try to remove the weaker of two close lines that a scalar fit kept apart or found twice."""
     while True:
         form = state.form
         units = form.weights / np.sqrt((form.weights**2).sum(axis=1))[:, None]
@@ -282,10 +283,10 @@ def _merged(data: Outputs, state: _State) -> _State:
 
 
 def _thinned(data: Outputs, state: _State) -> _State:
-    """Return the form without strengths that are zero to the accuracy of the data.
+    """Return the form without the strengths that are zero to within the accuracy of the data.
 
-    In float64 those are numbers of the size of rounding. Where labels were rounded to float32, the third of those below
-    6 deviations that is smallest for its deviation goes, and so on.
+    In float64 these are strengths at the level of rounding error. If labels were rounded to float32, repeatedly drop
+    the third of the strengths below 6 deviations that is smallest relative to its deviation.
     """
     form, system = state.form, state.system
     rounded = data.rounding > 0
@@ -311,14 +312,14 @@ MOST = 40
 
 
 def _network(data: Outputs, state: _State, rng: np.random.Generator) -> tuple[Shared, np.ndarray]:
-    """Return the network of a form with the fewest weights that was found, and the deviations of its residual.
+    """Return the network with the fewest weights found for a form, and the deviations of its residual.
 
     Notes
     -----
-    What no line explains of the linear part, E = B - sum_l o_l w_l C_l', and the bends A on the axes come from neurons
-    on the axes: A_ik |x_i| + E_ik x_i = (A + E)_ik relu(x_i) + (A - E)_ik relu(-x_i). So every input and every output
-    say as much about the orientations o_l as an input does for one output. Where two neurons on one line point in
-    opposite ways, the outputs are asked one by one.
+    The part of the linear part that no line explains, E = B - sum_l o_l w_l C_l', and the bends A along the axes come
+    from neurons on the axes: A_ik |x_i| + E_ik x_i = (A + E)_ik relu(x_i) + (A - E)_ik relu(-x_i). So each pair of an
+    input and an output gives as much information about the orientations o_l as one input does for a single output. If
+    two neurons on one line point in opposite directions, the outputs are treated one by one.
     """
     form, (d, k) = state.form, state.form.linear.shape
     of_weights, of_strengths, of_linear = state.system.variances(form)
@@ -368,16 +369,16 @@ def _neurons(
 
 @dataclass(frozen=True, eq=False)
 class CallerUnits:
-    """The way back from the numbers of the fit to those of the caller: powers of two, and outputs in their order.
+    """Conversion from the units of the fit to the caller's: powers of two, and the order of the outputs.
 
     Attributes
     ----------
     used : numpy.ndarray of int
-        Inputs that are not always zero.
+        Inputs that are not identically zero.
     inputs : numpy.ndarray of int, shape (len(used),)
         X = scaled X times 2^inputs.
     live : numpy.ndarray of int
-        Outputs that are not always zero, in the order of the fit.
+        Outputs that are not identically zero, in the order of the fit.
     outputs : numpy.ndarray of int, shape (len(live),)
         Y = scaled Y times 2^outputs.
     d, k : int
@@ -407,16 +408,16 @@ class CallerUnits:
         return directions.T.copy(), strengths, linear
 
     def relative(self, left: np.ndarray, deviation: np.ndarray) -> float:
-        """Return |R| / |Y| over all outputs, from the deviations of each in the units of the fit."""
+        """Return |R| / |Y| over all outputs, from the residual deviation of each in the units of the fit."""
         return float(np.sqrt(self.squares(left) / self.squares(deviation)))
 
     @property
     def top(self) -> int:
-        """The largest power of two of the outputs."""
+        """The largest power-of-two exponent of the outputs."""
         return int(self.outputs.max())
 
     def squares(self, deviations: np.ndarray) -> float:
-        """Return the sum of the squares of such deviations, in units of 2^(2 top)."""
+        """Return the sum of squares for such deviations, in units of 2^(2 top)."""
         return float((np.ldexp(deviations, self.outputs - self.top) ** 2).sum())
 
     def _of_inputs(self, weights: np.ndarray) -> np.ndarray:

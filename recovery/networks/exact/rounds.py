@@ -1,4 +1,4 @@
-"""From the lines of the search to a fit that is exact to rounding: rounds of tests on all rows, then the finish."""
+"""Refine the lines of the search to a fit that is exact to rounding: rounds of tests on all rows, then a final fit."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from recovery.networks.exact.wedges import splits, widths
 __all__ = ["Data", "Fit", "crossing", "finish", "rounds", "told_apart"]
 
 DOUBLE = 2e-4
-"""Relative residual from which float32 is no longer enough."""
+"""Relative residual below which float32 is no longer accurate enough."""
 NEARLY, EXACT = 1e-8, 1e-12
-"""Relative residuals from which the finish is tried, and at which its result is the answer."""
+"""Relative residuals below which the final fit is attempted, and below which its result is accepted."""
 FLOOR = 1e-13
-"""Relative residual that is rounding whatever the model."""
+"""Relative residual that is rounding error for any model."""
 ROUNDING = 4e-16
-"""Relative residual below which there is nothing left for a step to gain: about two units of the last place of y."""
+"""Relative residual below which further steps gain nothing: about two units in the last place of y."""
 AT_ROUNDING = 1.05
-"""A fit is at the rounding of float32 labels when its residual is at most this times as large."""
+"""A residual up to this multiple of the float32 rounding of the labels counts as rounding."""
 NEAR = 0.05
-"""Lines and axes closer than this are tried without in the finish (radians)."""
+"""In the final fit, removing a line is tried if another line or an axis is closer than this (radians)."""
 
 
 @dataclass(eq=False)
 class Data:
-    """The data in both precisions.
+    """The data in single and double precision.
 
     Attributes
     ----------
@@ -46,9 +46,9 @@ class Data:
     y : array of float64, shape (n,)
         Targets, scaled so that weights are near 1.
     rounding : float
-        Root mean square of the rounding of y, where all of y are float32 numbers; 0 else.
+        Root mean square rounding error of y if all its values are float32 numbers; else 0.
     watch : callable, optional
-        That of :class:`Inputs`.
+        As in :class:`Inputs`.
     """
 
     X: Any
@@ -70,20 +70,20 @@ class Data:
 
     @property
     def double(self) -> Inputs:
-        """The inputs in float64; made when they are first asked for."""
+        """The inputs in float64; computed on first use."""
         if self._double is None:
             self._double = self.single.to(self.X, np.float64)
         return self._double
 
     def other(self, y: Any, rounding: float) -> Data:
-        """Return other targets of the same inputs, which are shared."""
+        """Return the data with other targets and the same (shared) inputs."""
         found = copy(self)
         found.y, found.rounding, found.deviation = y, rounding, size(y)
         found.quadratic, found._double = Quadratic(self.single), self.double
         return found
 
     def part(self, rows: np.ndarray) -> Data:
-        """Return some of the samples."""
+        """Return a subset of the samples."""
         place = arrays.namespace(self.X).asarray(rows)
         return Data(self.X[place], self.y[place], self.rounding, self.watch)
 
@@ -101,7 +101,7 @@ class Data:
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """Where the rounds of one start ended.
+    """Result of the rounds from one start.
 
     Attributes
     ----------
@@ -110,11 +110,11 @@ class Fit:
     relative : float
         Root mean square of the residual over that of y, in float64.
     exact : bool
-        Whether that is what rounding leaves: of float64, or of the labels where they are float32 numbers.
+        Whether that is at the level of rounding error: of float64, or of the labels if they are float32 numbers.
     rested : bool
-        Whether the rounds came to an end by themselves.
+        Whether the rounds converged rather than being stopped.
     noisy : bool
-        Whether what they leave was taken for noise.
+        Whether the residual was classified as noise.
     """
 
     model: Lines
@@ -133,7 +133,7 @@ def rounds(
     *,
     hurried: bool = False,
 ) -> Fit:
-    """Polish, add, drop, split and merge until the residual is rounding.
+    """Polish, add, drop, split and merge until the residual is at rounding error.
 
     Parameters
     ----------
@@ -144,21 +144,22 @@ def rounds(
     most : int
         Largest number of rounds.
     report : callable
-        Called after each round with the model and the root mean square of its residual; True ends the rounds.
+        Called after each round with the model and the root mean square of its residual; returning True ends the rounds.
     quiet : callable
-        Called in each round with the model and its residual; True says that the residual is noise, and ends the rounds.
+        Called in each round with the model and its residual; returning True means that the residual is noise, and ends
+        the rounds.
     hurried : bool
-        Whether the rounds end as soon as the residual falls slowly: more samples would tell more.
+        Whether to end the rounds as soon as progress slows down, because more samples are available.
 
     Returns
     -------
     Fit
-        The exact fit, or the one of smallest residual.
+        The exact fit, or the one with the smallest residual.
 
     Notes
     -----
-    The rounds have come to rest when neither the residual fell nor the model changed. If the watch of the data raises
-    :class:`Ended`, the model of the smallest residual is returned.
+    The rounds have converged when neither the residual fell nor the model changed. If the watch of the data raises
+    :class:`Ended`, the model with the smallest residual is returned.
     """
     inputs, damping = data.single, 1e-3
     y = data.targets(inputs)
@@ -194,7 +195,7 @@ def rounds(
                     return Fit(done, size(left) / data.deviation, True)
             if quiet(model, r):
                 return Fit(model, deviation / data.deviation, False, noisy=True)
-            # lines of few entries have cheap repairs: what is split or born too early is merged again
+            # repairs of lines with few entries are cheap: lines split or added too early are merged again
             calm = deviation > CALM * before or model.support.sum() < SHORT * model.n_lines
             before = deviation
             bear = calm and (born or not changed or count % 3 == 0)
@@ -220,21 +221,21 @@ def rounds(
 
 
 CHEAP = 200_000
-"""Squares of the numbers of parameters of the repairs of one round, in all, that are made in any case."""
+"""Repairs of one round are always made up to this total of squared parameter counts."""
 CALM = 0.6
-"""Births and splits wait for a round that leaves more than this share of the residual before."""
+"""Births and splits wait for a round that leaves more than this fraction of the previous residual."""
 SHORT = 4
-"""They do not wait where lines have fewer entries than this on average: their repairs are cheap."""
+"""They do not wait if lines have fewer entries than this on average, because repairs are then cheap."""
 PATIENCE = 12
-"""Rounds without a fall of the residual by one per cent after which the fit counts as at rest."""
+"""Rounds without a 1 % decrease of the residual after which the fit counts as converged."""
 
 
 def _round(
     data: Data, inputs: Inputs, y: Any, model: Lines, r: Any, deviation: float, *, first: bool, bear: bool, split: bool
 ) -> tuple[Lines, Any, bool, bool]:
-    """Make the changes of one round; return the model, its residual, whether anything changed, and was born.
+    """Make the changes of one round; return the model, its residual, and whether anything changed or was added.
 
-    Births cost more than the rest and are rare after the first rounds, so they are not looked for (`bear`) in all.
+    Births cost more than the rest and are rare after the first rounds, so `bear` switches them off in some rounds.
     """
     line, coordinate, around = additions(inputs, model, r)
     few = len(line) <= 0.02 * model.support.sum()
@@ -254,7 +255,7 @@ def _round(
     model = model.tidy()
     r = y - predict(inputs, model)
     took, spent = 0, 0
-    # dense lines have subproblems as large as the whole: those wait until the entries are at rest
+    # for dense lines a subproblem is as large as the whole problem, so these wait until the entries have settled
     allowed = CHEAP
     if not (len(line) or dropped):
         allowed += (2 * model.linear.size + int(model.support.sum())) ** 2
@@ -274,24 +275,24 @@ def _round(
 
 
 def finish(data: Data, model: Lines) -> tuple[Lines, Any]:
-    """Drop what is zero to rounding, and lines and entries that the residual does not need; solve once more.
+    """Drop entries that are zero to rounding, and lines and entries that the fit does not need; then solve once more.
 
     Parameters
     ----------
     data : Data
         The data.
     model : Lines
-        A model whose residual is nearly rounding.
+        A model whose residual is close to rounding error.
 
     Returns
     -------
     model, r
-        The fewest lines found at a residual of rounding, and that residual, in float64.
+        The model with the fewest lines found whose residual is rounding error, and that residual, in float64.
 
     Notes
     -----
-    Lines that no sample, or few, separate from others are told apart by parsimony alone: surplus lines gather there
-    at a residual of rounding, hence the trials.
+    Lines that are separated by few samples or none can only be resolved by parsimony: surplus lines accumulate there
+    without raising the residual, hence the trial removals.
     """
     inputs, y = data.double, data.y
     model = crossing(inputs, model)
@@ -312,14 +313,14 @@ def finish(data: Data, model: Lines) -> tuple[Lines, Any]:
 
 
 def finish_rounded(data: Data, model: Lines) -> tuple[Lines, Any]:
-    """Like :func:`finish`, for labels that were rounded to float32: entries stay where they are six deviations from 0.
+    """Like :func:`finish`, for labels that were rounded to float32: entries are kept if they are six deviations from 0.
 
     Parameters
     ----------
     data : Data
         The data.
     model : Lines
-        A model whose residual is nearly the rounding of the labels.
+        A model whose residual is close to the rounding error of the labels.
 
     Returns
     -------
@@ -349,7 +350,7 @@ MOST_DROPS, CLEAR = 40, 6.0
 
 
 def crossing(inputs: Inputs, model: Lines) -> Lines:
-    """Return the same values on the data with lines and bends that have no sample on one side in the linear part."""
+    """Move lines and bends with all samples on one side into the linear part; the values on the data do not change."""
     xp = inputs.xp
     XT = inputs.XT
     above, below = (arrays.to_numpy(part) for part in ((XT > 0).any(axis=1), (XT < 0).any(axis=1)))
@@ -371,9 +372,9 @@ def crossing(inputs: Inputs, model: Lines) -> Lines:
 
 
 def unseparated(inputs: Inputs, model: Lines) -> list[tuple[int, int, float]]:
-    """Return lines w and inputs i of theirs with sign(w . x) = side sign(x_i) in all samples, as (line, i, side).
+    """Return lines w and their inputs i with sign(w . x) = side sign(x_i) for all samples, as (line, i, side).
 
-    On such samples |x_i| is a column of the line, so that the bend a_i and the entry w_i are one parameter.
+    On such samples |x_i| is one of the line's columns, so the bend a_i and the entry w_i are the same parameter.
     """
     if not model.n_lines:
         return []
@@ -389,7 +390,7 @@ def unseparated(inputs: Inputs, model: Lines) -> list[tuple[int, int, float]]:
 
 
 def unbent(inputs: Inputs, model: Lines) -> Lines:
-    """Return the same values with bends on axes that no sample separates from a line as part of the line."""
+    """Move bends along axes that no sample separates from a line into that line; the values stay the same."""
     for line, i, side in unseparated(inputs, model):
         if model.axes[i] == 0:
             continue
@@ -402,10 +403,11 @@ def unbent(inputs: Inputs, model: Lines) -> Lines:
 
 
 def told_apart(inputs: Inputs, model: Lines) -> Inputs:
-    """Return the inputs without the bends that are part of a line.
+    """Return the inputs without the bends that belong to a line.
 
-    A bend a_i = 0 on an axis that no sample separates from a line is none, as of two such lines there is one. That
-    holds where all |x_i| are different functions: with inputs +-1 they are not, and other lines have the same values.
+    A bend a_i = 0 along an axis that no sample separates from a line is not a parameter, just as two such lines count
+    as one. This requires that all |x_i| are different functions: with inputs +-1 they are not, and other lines give the
+    same values.
     """
     if len(inputs.bent) < inputs.n_inputs:
         return inputs
@@ -414,7 +416,7 @@ def told_apart(inputs: Inputs, model: Lines) -> Inputs:
 
 
 def _pruned(model: Lines, share: float) -> Lines:
-    """Return the model without lines, entries and bends below a share of the largest strength."""
+    """Return the model without lines, entries and bends below a fraction of the largest strength."""
     if not model.n_lines and not model.axes.any():
         return model
     limit = share * max(float(model.norms.max(initial=0.0)), float(np.abs(model.axes).max()))

@@ -19,18 +19,18 @@ BATCH = 500
 RATE, LAST_RATE = 1e-2, 1e-4
 MOMENTS = (0.9, 0.99)
 PENALTY, PENALTY_ENDS = 5e-3, 0.7
-"""The l1 penalty, in units of the deviation of y, falls linearly to 0 at this share of the steps."""
+"""The l1 penalty, in units of the deviation of y, falls linearly to 0 at this fraction of the steps."""
 NOISE, NOISE_FROM, FADING = 0.5, 0.3, 0.98
-"""From this share of the steps on, the penalty is at least NOISE times what noise as large as the residual of the
-batches (its mean square fades by FADING a step) lets the largest of all slopes reach by chance."""
+"""From this fraction of the steps on, the penalty is at least NOISE times the largest slope that noise of the size of
+the batch residual (its running mean square decays by FADING per step) produces by chance."""
 INIT = 3e-3
 KEEP = 0.03
 """Weights up to this size are dropped at the end; targets are scaled so that weights are about 1."""
 LARGE = 0.25
-"""With a given start, weights up to this share of the largest of their atom: several atoms may share one line."""
+"""The same for a given start, as a fraction of the atom's largest weight: several atoms may share one line."""
 REPORT, LOOK = 500, 20
 AWAY_RATE, AWAY_PENALTY = 3e-2, 1e-2
-"""RATE and PENALTY for inputs that are not centred: only what bends is left to be fitted."""
+"""RATE and PENALTY for inputs that are not centred: there the linear part is fitted beforehand."""
 
 
 def search(
@@ -54,31 +54,32 @@ def search(
     y : array of float32, shape (n,)
         Targets.
     signs : numpy.ndarray, shape (K,)
-        +-1, one for each atom.
+        +-1, one per atom.
     steps : int
         Adam's steps, on batches of 500 rows.
     rng : numpy.random.Generator
         Draws the start and the batches, on the host.
     report : callable
-        Called with the deviation of the residual on a batch and the number of steps; True ends the search.
+        Called with the deviation of the residual on a batch and the number of steps; returning True ends the search.
     late : callable
-        Asked every 20 steps; True ends the search.
+        Called every 20 steps; returning True ends the search.
     centre : Centre, optional
         Mean and deviation of inputs that are not centred.
     lead : numpy.ndarray, shape (K, d + 1), optional
-        Where the atoms start, with `centre`: weights of the centred inputs, and c. Half of the rows are then drawn with
-        weights y^2, so that lines are seen that bend in few rows, and noise is not provided for.
+        Starting atoms, used with `centre`: weights of the centred inputs, and c. Half of the rows are then drawn with
+        weights y^2, so that lines that bend in few rows are noticed; noise is not allowed for.
 
     Returns
     -------
     Lines
-        Atoms within .1 rad of each other are one line; those within .1 rad of an axis are part of the axis.
+        Atoms within .1 rad of each other are merged into one line; those within .1 rad of an axis are added to the
+        axis.
 
     Notes
     -----
-    Inputs with large means are nearly parallel columns, so that slopes say little about single inputs. There the search
-    has w . x = w . (x - mean) + c with c free, for each atom and for the linear part, starts from the best linear fit,
-    and has no a. The free c are what the answer is found without: they are left out at the end.
+    Inputs with large means are nearly parallel columns, so slopes carry little information about single inputs. The
+    search then uses w . x = w . (x - mean) + c with c free, for each atom and for the linear part, starts from the best
+    linear fit, and has no a. The free c only help the search: they are dropped at the end.
     """
     xp = arrays.namespace(X)
     n, d = int(X.shape[0]), int(X.shape[1])
@@ -132,7 +133,7 @@ def search(
         if centre is not None:
             work[:, d:] = 0.0  # c has no penalty
         slope[: count + 1] += work[: count + 1]
-        # first += (1 - beta1) (slope - first), and so on, without temporaries
+        # first += (1 - beta1) (slope - first) etc., without temporaries
         xp.multiply(slope, slope, out=work)
         slope *= 1.0 - beta1
         first *= beta1
@@ -167,14 +168,14 @@ def search(
 
 
 def least_squares(X: Any, y: Any) -> Any:
-    """Return the b of smallest |y - X b|, on the device of X and in its dtype; columns of X may be dependent."""
+    """Return the b that minimises |y - X b|, on the device of X and in its dtype; columns of X may be dependent."""
     gram = arrays.to_numpy(X.T @ X).astype(np.float64)
     right = arrays.to_numpy(X.T @ y).astype(np.float64)
     return arrays.namespace(X).asarray(np.linalg.lstsq(gram, right, rcond=1e-7)[0], dtype=X.dtype)
 
 
 def merged(model: Lines, angle: float) -> Lines:
-    """Return the model with lines closer than `angle` (radians) made one, closest first, and put on an axis near it."""
+    """Return the model with lines within `angle` (radians) merged, closest first, and lines near an axis put on it."""
     near = angles(model, np.arange(len(model.linear)))
     count = model.n_lines
     model, alive = model.copy(), np.ones(count, dtype=bool)
@@ -206,7 +207,7 @@ def merged(model: Lines, angle: float) -> Lines:
 
 
 def _order(n: int, heavy: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
-    """Return the rows in a new order; with `heavy`, every other one is drawn with those weights."""
+    """Return the rows in a new random order; with `heavy`, every other row is drawn with these weights."""
     order = rng.permutation(n)
     if heavy is not None:
         order[::2] = rng.choice(n, len(order[::2]), p=heavy)

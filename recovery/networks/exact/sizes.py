@@ -1,4 +1,4 @@
-"""Sizes that are left open: what the search is told while m or s is "auto", and when it is told something else."""
+"""Automatic sizes: the sizes assumed by the search while m or s is "auto", and when to revise them."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from recovery.networks.exact.model import Lines
 __all__ = ["Sizes", "check_sizes"]
 
 FIRST_NEURONS, WEIGHTS_EACH = 100, 2
-"""The first guesses: so many neurons, and so many weights for each input."""
+"""First guesses: the number of neurons, and the number of weights per input."""
 FAR = 4
-"""A search is made again if it found this times as many weights as it was told, or as few."""
+"""A search is repeated if the number of weights it found is off from the assumed number by this factor, either way."""
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """What a network may have, and what the search is told.
+    """Size limits of the result, and the sizes that the search assumes.
 
     Attributes
     ----------
     n_neurons, sparsity : int or None
-        The largest size of the answer; None leaves it open.
+        The largest size of the result; None for "auto".
     neurons, weights : int
-        What the search is told: it starts from twice as many atoms, and expects so many weights of size near 1.
+        The sizes that the search assumes: it starts from twice as many atoms, and expects this many weights of size
+        near 1.
     """
 
     n_neurons: int | None
@@ -41,7 +42,7 @@ class Sizes:
         return (weights if self.n_neurons is None else self.n_neurons), weights
 
     def again(self, model: Lines) -> Sizes | None:
-        """Return better guesses after what a search has led to, or None if those it was told will do."""
+        """Return better guesses in view of the result of a search, or None if its sizes were adequate."""
         lines, weights = model.n_lines, max(int(model.support.sum()), 1)
         many = self.n_neurons is None and 2 * lines > self.neurons
         far = self.sparsity is None and not self.weights / FAR < weights < self.weights * FAR
@@ -56,9 +57,10 @@ class Sizes:
 
 
 def check_sizes(n_neurons: Any, sparsity: Any, d: int, outputs: int | None = None) -> Sizes:
-    """Return the sizes, or refuse them.
+    """Return the sizes, or raise an error.
 
-    d is the number of inputs; with several `outputs` the weights of the output layer count, too, and nothing is open.
+    d is the number of inputs; with several `outputs` the weights of the output layer count too, and "auto" is not
+    allowed.
     """
     for name, size in (("n_neurons", n_neurons), ("sparsity", sparsity)):
         if outputs is not None and _auto(size):

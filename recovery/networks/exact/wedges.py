@@ -1,8 +1,8 @@
-"""The wedge test for a second line close to a line or axis.
+"""The wedge test for a second line close to an existing line or axis.
 
-Where two lines u and v are close, |u . x| and |v . x| differ in kink only on the rows between them, the wedge. For
-v = u +- tau e_i, phi = 2 |v . x| on the rows where sign(v . x) != sign(u . x), 0 elsewhere, is what a kink at v adds to
-what a kink at u and linear pieces can do; (phi . r)^2 / (phi . phi sd^2) is the gain of a line there.
+If two lines u and v are close, the kinks of |u . x| and |v . x| differ only on the rows between them, the wedge. For v
+= u +- tau e_i, phi = 2 |v . x| on the rows where sign(v . x) != sign(u . x), 0 elsewhere, is the part of a kink at v
+that a kink at u and linear terms cannot represent; (phi . r)^2 / (phi . phi sd^2) is the gain of a line there.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ __all__ = ["Split", "splits", "widths"]
 WIDTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 2.5e-1)
 """Trial angles tau, radians."""
 REACH = 2.5
-"""Rows with |u . x| up to this times tau are looked at; inputs have deviation 1."""
+"""Rows with |u . x| up to this times tau are considered; inputs have deviation 1."""
 ROWS, CHUNK = 4000, 1000
 GAIN, SHARE, MOST = 45.0, 0.05, 10
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """A second line that the wedge test asks for.
+    """A second line proposed by the wedge test.
 
     Attributes
     ----------
     unit : numpy.ndarray, shape (d,)
-        Direction of the present line, or the axis.
+        Direction of the existing line, or the axis.
     axis : int
         The axis, -1 for a line.
     direction : numpy.ndarray, shape (d,)
@@ -49,10 +49,10 @@ class Split:
 
 
 def widths(deviation: float) -> list[float]:
-    """Return the angles to try at a deviation of the residual, for weights of size 1.
+    """Return the angles to try for a given deviation of the residual, for weights of size 1.
 
-    The residual of a line that should be two, of strength c and tau apart, is about c tau^(3/2), so
-    tau = (sd / c)^(2/3), here with c = .3.
+    If one line stands for two lines of strength c that are tau apart, the residual is about c tau^(3/2), so tau = (sd /
+    c)^(2/3), here with c = .3.
     """
     expected = min(0.2, (deviation / 0.3) ** (2 / 3))
     return [tau for tau in WIDTHS if expected / 30 <= tau <= max(4 * expected, 0.01)]
@@ -77,7 +77,7 @@ def splits(inputs: Inputs, X: Any, model: Lines, r: Any, taus: list[float]) -> l
     Returns
     -------
     list of Split
-        Those whose gain is above 45, and above a twentieth of the largest.
+        Those whose gain exceeds 45 and a twentieth of the largest gain.
     """
     units = np.concatenate([model.units, np.eye(inputs.n_inputs)[inputs.bent]])
     if not (taus and len(units)):
@@ -127,7 +127,7 @@ def _sums(X: Any, units: np.ndarray, r: Any, taus: list[float]) -> tuple[np.ndar
                 over *= (tau * gate[part])[:, None]
                 _add(sums[k, j], over, distance[part][:, None], r[rows[part]])
     found = arrays.to_numpy(sums).astype(np.float64)
-    # halves of even and odd parts are the two sides; phi is twice the overshoot
+    # half the sum and half the difference of even and odd parts give the two sides; phi is twice the overshoot
     along = np.stack([found[:, :, 1] - found[:, :, 0], found[:, :, 1] + found[:, :, 0]], axis=2)
     own = 2 * np.stack([found[:, :, 3] - found[:, :, 2], found[:, :, 3] + found[:, :, 2]], axis=2)
     return along, own
@@ -136,8 +136,8 @@ def _sums(X: Any, units: np.ndarray, r: Any, taus: list[float]) -> tuple[np.ndar
 def _add(sums: Any, over: Any, limit: Any, near: Any) -> None:
     """Add the sums of a chunk of rows: r t, r |t|, t |t| and t^2 for the signed overshoot t.
 
-    With c = sign(z) tau x_i, handed over in `over` and written into, v = u - tau e_i crosses a row where c > |z|, the
-    `limit`, and v = u + tau e_i where c < -|z|; what is beyond, c - clip(c, -|z|, |z|), is t. `near` is r.
+    With c = sign(z) tau x_i, which is passed in `over` and overwritten, v = u - tau e_i crosses a row where c > |z|,
+    the `limit`, and v = u + tau e_i where c < -|z|; the overshoot t is c - clip(c, -|z|, |z|). `near` is r.
     """
     xp = arrays.namespace(over)
     kept = xp.minimum(over, limit)

@@ -1,4 +1,4 @@
-"""Several hidden layers: one after the other as the paper does, and, robust, then all together."""
+"""Several hidden layers: fitted one after the other as in the paper; the robust method then fits them jointly."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from recovery.solvers.base import Status
 __all__ = ["fit_paper_layers", "fit_robust_layers"]
 
 LONG = 40
-"""A joint phase of at least so many steps spends a quarter on the layers found, the rest on a joint search."""
+"""A joint phase of at least this many steps spends a quarter on the layers found, the rest on a joint search."""
 
 
 def fit_paper_layers(batches: Batches, settings: FitSettings, record: Record, rng: np.random.Generator) -> Found:
@@ -31,22 +31,22 @@ def fit_paper_layers(batches: Batches, settings: FitSettings, record: Record, rn
     batches : Batches
         The data.
     settings : FitSettings
-        Of the L hidden layers each gets s // L weights, and makes `max_iter` steps.
+        Each of the L hidden layers gets s // L weights and `max_iter` steps.
     record : Record
-        Where steps are put.
+        Records the steps.
     rng : numpy.random.Generator
         Source of all random numbers.
 
     Returns
     -------
     network, status, note
-        Scalar outputs: output weights 1.
+        For scalar outputs the output weights are 1.
 
     Notes
     -----
-    Layer l is the hidden layer of a network with one, fitted to the outputs on the features relu(z W) of the layers
-    before; then it is frozen. With several outputs each fit has output weights of its own, which
-    count; those of all layers but the last are thrown away, and their part of the budget with them.
+    Layer l is fitted as the hidden layer of a two-layer network, on the features relu(z W) of the layers before it, and
+    is then frozen. With several outputs each of these fits has its own output weights, which count; those of all layers
+    but the last are discarded, together with their part of the budget.
     """
     fit = fit_paper if batches.y.ndim == 1 else fit_paper_vector
     shares = [settings.sparsity // len(settings.widths)] * len(settings.widths)
@@ -59,13 +59,13 @@ def fit_robust_layers(batches: Batches, settings: FitSettings, record: Record, r
     Parameters
     ----------
     batches, settings, record, rng
-        As in :func:`fit_paper_layers`; s // L and, for the last layer, the remainder; the joint phase makes
-        `max_iter` steps too.
+        As in :func:`fit_paper_layers`; each layer gets s // L weights, and the last one the remainder too; the joint
+        phase also makes `max_iter` steps.
 
     Returns
     -------
     network, status, note
-        Scalar outputs: output weights +1 or -1.
+        For scalar outputs the output weights are +1 or -1.
     """
     fit = fit_robust if batches.y.ndim == 1 else fit_robust_vector
     widths, n_iter, loss = settings.widths, settings.max_iter, settings.loss
@@ -117,12 +117,12 @@ def _one_after_the_other(
             return _zero(batches, len(widths)), record.stop or Status.STALLED, note
         layers.append(network.hidden)
         if record.stop is Status.DIVERGED:
-            record.stop = None  # the layer before it left the range is good for features
+            record.stop = None  # the last layer before the overflow still provides features
         if level < len(widths) - 1:
             with np.errstate(over="ignore", invalid="ignore"):
                 features = next(forward(network.layers, data.X))
             if not bool(xp.isfinite(features).all()):
-                note = f"the outputs of hidden layer {level + 1} leave the range of the numbers; the network is zero"
+                note = f"the outputs of hidden layer {level + 1} overflow; the network is zero"
                 return _zero(batches, len(widths)), Status.DIVERGED, note
             data = Batches(features, data.y, size, rng)
     layers.append(network.output)

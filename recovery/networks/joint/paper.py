@@ -27,18 +27,18 @@ __all__ = [
 
 
 HASHES = 4
-"""Rows of the sketch, each with a hash and random signs of its own."""
+"""Rows of the sketch, each with its own hash and random signs."""
 
 
 def sketch_width(size: int, sparsity: int) -> int:
-    """Return the number of buckets in a row of the sketch, s max(1, ln(N / s)) rounded up; at least 1.
+    """Return the number of buckets per row of the sketch, s max(1, ln(N / s)) rounded up; at least 1.
 
     Parameters
     ----------
     size : int
         N, length of the vector that is sketched.
     sparsity : int
-        s, how many entries are looked for.
+        s, the number of entries to find.
 
     Returns
     -------
@@ -73,7 +73,7 @@ class CountSketch:
     -----
     The estimate of z_i is the median over the four rows of sign_h(i) table[h, hash_h(i)]: the mean of the
     middle two. Each row's estimate is unbiased with variance at most |z|^2 / width. The hashes are drawn at random and
-    kept, 4 N numbers: here the sketch shows what the released selection does; it saves no memory.
+    stored (4 N numbers): the sketch is here to reproduce the released selection, not to save memory.
 
     References
     ----------
@@ -91,7 +91,7 @@ class CountSketch:
         self.table = xp.zeros((HASHES, width), dtype=xp.float64)
 
     def add(self, values: Any) -> None:
-        """Add a vector of shape (N,) to what was sketched so far (two synchronisations on a GPU, in bincount)."""
+        """Add a vector of shape (N,) to the sketch (two synchronisations on a GPU, in bincount)."""
         xp = self.xp
         repeated = xp.concatenate([values.astype(xp.float64)] * HASHES)
         sums = xp.bincount(self.place, weights=repeated, minlength=2 * self.width * HASHES)
@@ -109,7 +109,7 @@ class CountSketch:
 SQUARED_STEP, FEW_WEIGHTS_STEP, CROSS_ENTROPY_STEP = 0.005, 2.0, 0.001
 """The fixed steps: squared loss, squared loss with few weights, cross-entropy."""
 FEW_FACTOR, FEW_POWER = 6.0, 0.536
-"""Fewer than FEW_FACTOR m^FEW_POWER weights are few."""
+"""Fewer than FEW_FACTOR m^FEW_POWER weights count as few."""
 
 
 def paper_step(n_neurons: int, sparsity: int, loss: str) -> float:
@@ -144,29 +144,29 @@ def fit_paper_vector(batches: Batches, settings: FitSettings, record: Record, rn
         m, and s for both layers together. The gates are set to the weights before every `gate_update`-th step, from the
         second one on (once an epoch has passed, with batches); None never does.
     record : Record
-        Where steps are put.
+        Records the steps.
     rng : numpy.random.Generator
         Draws the first generators, the first weights, and the hashes.
 
     Returns
     -------
     network, status, note
-        After a step that left the range of the numbers, the network of the step before.
+        If a step overflows, the network of the step before.
 
     Notes
     -----
     One vector z = (W1, W2) of length d m + m k, not fused. With gates D_j and F = sum_j D_j X u_j v_j', R = F - Y (or
     softmax(F) - Y), a step is z <- z - t (gradient of the chain rule with R / n), t fixed (:func:`paper_step`).
-    Which s entries stay is read from a Count Sketch (4 rows of s max(1, ln(N / s)) buckets, the median) of the sum of
-    all updates so far, -t times the gradients, which never decays; the values that stay are exact. This
-    reading takes the sketch's "depth 1" as one number a bucket. Weights start at U(+-1/sqrt(d m)) and
-    U(+-1/sqrt(m k)), which are no updates and do not enter the sketch.
+    The s entries to keep are chosen from a Count Sketch (4 rows of s max(1, ln(N / s)) buckets, median estimate) of the
+    sum of all updates so far, -t times the gradients, without decay; the values of the kept entries are exact. The
+    sketch's "depth 1" is read as one number per bucket. Weights start at U(+-1/sqrt(d m)) and U(+-1/sqrt(m k)), which
+    are not updates and do not enter the sketch.
 
-    Not inherited from the authors' released code: its test for an empty block, which takes the signed maximum (so
-    a block without positive entries is overwritten at random); its use of the number of the batch as the epoch (so
-    that this happens in each epoch); its update of one block after the other with a truncation in between (here all
-    blocks move at once). Kept: steps that are not scale equivariant, and strict gates, so that a neuron
-    without hidden weights is dead for ever, though the sketch may go on selecting its entries.
+    Not reproduced from the authors' released code: its test for an empty block, which uses the signed maximum (so a
+    block without positive entries is overwritten at random); its use of the batch number as the epoch (so this happens
+    in every epoch); its update of one block after the other with a truncation in between (here all blocks move at
+    once). Kept: steps that are not scale equivariant, and strict gates, so that a neuron without hidden weights stays
+    dead, though the sketch may go on selecting its entries.
     """
     xp, dtype = batches.xp, batches.X.dtype
     (m,), sparsity, loss, gate_update = settings.widths, settings.sparsity, settings.loss, settings.gate_update
@@ -178,7 +178,7 @@ def fit_paper_vector(batches: Batches, settings: FitSettings, record: Record, rn
     sketch = CountSketch(d * m + m * k, sketch_width(d * m + m * k, sparsity), rng, xp)
     support: Any = None
     start = hidden
-    alive = xp.arange(m)  # neurons that are open somewhere
+    alive = xp.arange(m)  # neurons that are active on some sample
     X, y = batches.rows()
     gates = X @ generators > 0
     sums = gates * (X @ hidden)
@@ -225,7 +225,7 @@ def fit_paper_vector(batches: Batches, settings: FitSettings, record: Record, rn
         )
         if not math.isfinite(objective):
             record.stop, hidden, output = Status.DIVERGED, before, kept
-    if hidden is start:  # no step was made that counts: the dense start is no answer
+    if hidden is start:  # no valid step was made: the dense start is not a valid result
         hidden, output = xp.zeros_like(hidden), xp.zeros_like(output)
     carries = (hidden != 0).any(axis=0) & (output != 0).any(axis=1)
     keep = xp.flatnonzero(carries)

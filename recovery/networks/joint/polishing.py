@@ -18,13 +18,13 @@ __all__ = ["CG_STEPS", "Polisher", "polish_and_exchange"]
 
 
 CG_STEPS = 30
-"""Steps of conjugate gradients inside one step of Levenberg-Marquardt."""
+"""Conjugate gradient steps within one Levenberg-Marquardt step."""
 DAMPING_START, DAMPING_LEAST = 1e-2, 1e-12
-"""Damping, relative to the squared size of each column: at first, and at least."""
+"""Initial and smallest damping, relative to the squared size of each column."""
 
 
 class Polisher:
-    """Steps of Levenberg-Marquardt on the non-zero weights of a network.
+    """Levenberg-Marquardt steps on the non-zero weights of a network.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class Polisher:
     loss : {"squared", "cross_entropy"}
         Which loss.
     frozen : int, default 0
-        So many of the last layers keep their weights.
+        Number of last layers whose weights are kept fixed.
 
     Attributes
     ----------
@@ -44,15 +44,16 @@ class Polisher:
     value : float
         Their mean loss.
     counted, free : array, shape (N,)
-        Weights that are not frozen, as bools; weights that may move, as 1 and 0.
+        Mask of the weights that are not frozen, as bools; mask of the weights that may move, as 1 and 0.
 
     Notes
     -----
     A step solves (H + lambda C) p = -g by preconditioned conjugate gradients on the support; H is the Gauss-Newton
     matrix J' L'' J, its products are one derivative forward and one backward, and C the squares of
-    :func:`recovery.mlp.passes.column_scales`. A step is taken if the loss falls, and then lambda falls too; else
-    lambda rises. C makes the step equivariant under rescaling of inputs, outputs and neurons. Gates follow
-    the weights: near a planted network they rest, and the steps converge as Gauss-Newton's do.
+    :func:`recovery.mlp.passes.column_scales`. A step is accepted if the loss falls, and then lambda is decreased;
+    otherwise lambda is increased. C makes the step equivariant under rescaling of inputs, outputs and neurons. The
+    gates follow the weights: near a planted network they no longer change, and the steps converge like Gauss-Newton
+    steps.
     """
 
     def __init__(self, layers: Sequence[Any], X: Any, y: Any, loss: str, frozen: int = 0) -> None:
@@ -65,7 +66,7 @@ class Polisher:
         self._evaluate()
 
     def with_weights(self, weights: Any, free: Any) -> Polisher:
-        """Return a polisher of other weights (one vector) with their support given, on the same data."""
+        """Return a polisher for other weights (one vector) with the given support, on the same data."""
         other = copy.copy(self)
         other.layers, other.free = split(weights, self.shapes), free
         other._evaluate()
@@ -79,7 +80,7 @@ class Polisher:
         self.value = float(self.found.value)
 
     def step(self) -> bool:
-        """Make one step; tell whether the loss fell (one synchronisation)."""
+        """Make one step; return whether the loss fell (one synchronisation)."""
         xp = self.xp
         outputs = self.values[-1]
         gradient = join(gradients(self.layers, self.values, self.found.gradient)) * self.free
@@ -108,7 +109,7 @@ class Polisher:
         return True
 
     def write(self, record: Record, peak: float) -> None:
-        """Put the present weights on record (one synchronisation)."""
+        """Record the current weights (one synchronisation)."""
         n = int(self.y.shape[0])
         neurons = sum(columns for _, columns in self.shapes[:-1])
         objective = None if self.loss == "squared" else self.found.value * n
@@ -133,7 +134,7 @@ def _conjugate_gradients(product: Any, right: Any, diagonal: Any, tiny: float) -
     for _ in range(CG_STEPS):
         image = product(direction)
         curvature = (direction * image).sum()
-        # a solved system has no direction left: stay
+        # a solved system has no search direction left: stay
         length = xp.where(curvature > tiny, inner / xp.maximum(curvature, tiny), 0.0)
         solution = solution + length * direction
         rest = rest - length * image
@@ -145,43 +146,43 @@ def _conjugate_gradients(product: Any, right: Any, diagonal: Any, tiny: float) -
 
 
 FIRST_SHARE = 0.5
-"""A first exchange grows by this share of the weights; after one that does not pay, by half as many."""
+"""The first exchange adds this fraction of the weights; after an exchange that does not help, half as many."""
 POLISH_STEPS = 4
-"""Steps of Levenberg-Marquardt after growing and after cutting back."""
+"""Levenberg-Marquardt steps after growing and after cutting back."""
 GAIN = 0.9
-"""Polishing goes on while a step multiplies the loss by less than this."""
+"""Polishing continues while each step multiplies the loss by less than this."""
 
 
 def polish_and_exchange(
     polisher: Polisher, sparsity: int, record: Record, peak: float, target: float, steps: int
 ) -> tuple[bool, bool]:
-    """Polish while that pays, then exchange weights of all layers; the polisher ends with the best network.
+    """Polish as long as it helps, then exchange weights in all layers; the polisher ends with the best network.
 
     Parameters
     ----------
     polisher : Polisher
-        Where it starts; its network has at most s non-zeros in its free layers.
+        The starting point; its network has at most s non-zeros in its free layers.
     sparsity : int
         s, over all free layers: the budget of a layer may change.
     record : Record
-        Where steps are put.
+        Records the steps.
     peak : float
         max |y|, for the record.
     target : float
         A mean loss at or below this counts as exact.
     steps : int
-        Most steps to make.
+        Largest number of steps.
 
     Returns
     -------
     exact, rests : bool
-        Whether the fit is exact; whether not even the exchange of one weight paid any more.
+        Whether the fit is exact; whether not even the exchange of a single weight helped any more.
 
     Notes
     -----
     The step of CoSaMP (grow, fit, cut back, fit) on a network's weights: weights enter by |g| / c and stay by |w| c,
-    with g the gradient and c :func:`recovery.mlp.passes.column_scales`, both free of units. The loss of the
-    answer never rises.
+    with g the gradient and c :func:`recovery.mlp.passes.column_scales`, both scale-free. The loss of the result never
+    increases.
     """
     last = record.n_iter + steps
 

@@ -1,4 +1,4 @@
-"""The robust method for several outputs: all weights searched together, cut to size, polished, and exchanged."""
+"""The robust method for several outputs: a joint search over all weights, then pruning, polishing and exchanges."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class Schedule:
     Parameters
     ----------
     rate : float
-        Step of a weight whose gradient keeps its sign, at first.
+        Initial step size of a weight whose gradient keeps its sign.
     beta2 : float
         Decay of the mean square of the gradient.
     dense_until, sparse_from : float
-        Shares of the steps: before the first the network is dense, from the second on it has the size of the answer.
+        Fractions of the steps: before the first the network is dense, from the second on it has its final size.
     """
 
     rate: float
@@ -46,28 +46,30 @@ class Schedule:
 SCHEDULES = {"squared": Schedule(0.2, 0.95, 0.15, 0.6), "cross_entropy": Schedule(0.02, 0.999, 0.05, 0.4)}
 """Chosen by the measurements of ``docs/networks.md``, "Several outputs, and two hidden layers"."""
 BETA1, EPSILON, LAST_RATE = 0.9, 1e-12, 0.01
-"""Decay of the mean gradient, what keeps 0 / 0 out, and the share of the rate that is left at the end (cosine)."""
+"""Decay of the mean gradient, the term that avoids 0 / 0, and the final fraction of the rate (cosine schedule)."""
 LEAST_REACH, MOST_RATE = 6.0, 0.2
-"""Few steps are longer: a weight can go so far in all of them together, unless that takes a longer step than this."""
+"""Short runs use longer steps: all steps together can move a weight this far, and no step is longer than this."""
 COMPACT_EVERY, COMPACT_BELOW = 16, 0.9
-"""Neurons without incoming weights leave the arrays after so many steps, if this share or less would stay."""
+"""Neurons without incoming weights are removed from the arrays after this many steps, if at most this fraction of the
+neurons remains."""
 
 
 class Gradual:
-    """A search over all free layers together, whose iterates shrink from `layers` to the size of the answer.
+    """A joint search over all free layers, whose iterates shrink from `layers` to the final size.
 
     Parameters
     ----------
     layers : sequence of array
-        Where it starts, (d, K_1), ..., (K_L, k).
+        The starting point, (d, K_1), ..., (K_L, k).
     batches : Batches
         The data; inputs and targets of size about 1.
     settings : FitSettings
-        The loss; s, non-zeros of the answer in its free layers; m_1, ..., m_L, most neurons in each hidden layer.
+        The loss; s, the final number of non-zeros in the free layers; m_1, ..., m_L, the largest widths of the hidden
+        layers.
     record : Record
-        Where steps are put.
+        Records the steps.
     frozen : int, default 0
-        So many of the last layers keep their weights, and do not count.
+        Number of last layers whose weights are kept fixed and do not count.
 
     Attributes
     ----------
@@ -76,12 +78,12 @@ class Gradual:
 
     Notes
     -----
-    A step is w <- H_{s_t}(w - rate m / sqrt(v)), m and v the decaying means of the gradient and of its square over
-    all weights, selected or not: a weight that is zero enters when its gradient keeps its sign, not when one batch has
-    a large one. H keeps the top s_t of |w| times :func:`recovery.mlp.passes.column_scales`, a weight's share of the
-    outputs. s_t falls geometrically, and so do the neurons, between two shares of the steps (:data:`SCHEDULES`); the
-    rate falls as a cosine. A neuron that lost all incoming weights has no gradient: it leaves the arrays, which
-    changes nothing. At most 5 + 3 L synchronisations a step.
+    A step is w <- H_{s_t}(w - rate m / sqrt(v)), where m and v are running means of the gradient and of its square over
+    all weights, selected or not: a zero weight enters when its gradient keeps its sign, not when a single batch gives a
+    large gradient. H keeps the top s_t of |w| times :func:`recovery.mlp.passes.column_scales`, a weight's share of the
+    outputs. s_t and the number of neurons fall geometrically between two fractions of the steps (:data:`SCHEDULES`);
+    the rate follows a cosine. A neuron that has lost all incoming weights has no gradient, so removing it from the
+    arrays changes nothing. At most 5 + 3 L synchronisations per step.
     """
 
     def __init__(
@@ -111,7 +113,7 @@ class Gradual:
         return split(self.vector, self.shapes) + self.fixed
 
     def run(self, steps: int) -> None:
-        """Make so many steps, fewer if the record says stop."""
+        """Make this many steps, or fewer if the record asks to stop."""
         xp, batches, schedule = self.xp, self.batches, self.schedule
         rate = max(schedule.rate, min(MOST_RATE, LEAST_REACH / steps)) if steps else 0.0
         mean, square = xp.zeros_like(self.vector), xp.zeros_like(self.vector)
@@ -137,12 +139,12 @@ class Gradual:
                 return
 
     def small(self) -> list[Any]:
-        """Return the layers of the iterate, cut to the size of the answer at once."""
+        """Return the layers of the iterate, cut to the final size in one go."""
         self._cut(self.vector, forward(self.layers, self.batches.rows()[0]), 1.0)
         return self.layers
 
     def _cut(self, vector: Any, values: list[Any], part: float) -> None:
-        """Keep the weights and the neurons with the largest share of the outputs."""
+        """Keep the weights and the neurons that contribute most to the outputs."""
         xp = self.xp
         schedule = self.schedule
         progress = min(1.0, max(0.0, (part - schedule.dense_until) / (schedule.sparse_from - schedule.dense_until)))
@@ -198,7 +200,7 @@ class Gradual:
         xp, n = self.xp, int(y.shape[0])
         carries = [(layer != 0).any(axis=0) for layer in split(self.vector, self.shapes)[: len(self.bank)]]
         flips: Any = 0
-        if not self.batches.minibatch:  # of other rows than a step ago there is nothing to compare
+        if not self.batches.minibatch:  # losses on different rows cannot be compared
             for level, live in enumerate(carries, start=1):
                 flips = flips + (((values[level] > 0) != (before[level] > 0)) & live).sum()
         self.record.add(
@@ -213,11 +215,11 @@ class Gradual:
 
 
 BANK, LEAST_BANK = 2, 16
-"""Neurons of the search for each neuron of the answer; no more than the answer could carry, or this many."""
+"""Neurons in the search per neuron of the result; at most as many as the result could use, or this many."""
 POLISH_SHARE = 0.15
-"""Share of the steps that is kept for polishing and exchange, on all rows."""
+"""Fraction of the steps reserved for polishing and exchange, on all rows."""
 POLISH_LEAST, POLISH_WORK, POLISH_CLASSES = 10, 4.0, 20
-"""At least so many of them, or so many times the operations of the search; at most so many for cross-entropy."""
+"""At least this many of them, or this many times the operations of the search; at most this many for cross-entropy."""
 
 
 def fit_robust_vector(batches: Batches, settings: FitSettings, record: Record, rng: np.random.Generator) -> Found:
@@ -230,14 +232,14 @@ def fit_robust_vector(batches: Batches, settings: FitSettings, record: Record, r
     settings : FitSettings
         m, s, the loss, and `tol`: a fit with |r| <= tol |y| counts as exact.
     record : Record
-        Where steps are put.
+        Records the steps.
     rng : numpy.random.Generator
         Draws the first hidden weights; the first output weights are 0, so that no output is preferred.
 
     Returns
     -------
     network, status, note
-        Never worse than the zero network.
+        The network is never worse than the zero network.
     """
     start = random_start(batches, settings, rng)
     layers, status = joint_search(start, batches, settings, record)
@@ -246,7 +248,7 @@ def fit_robust_vector(batches: Batches, settings: FitSettings, record: Record, r
 
 def random_start(batches: Batches, settings: FitSettings, rng: np.random.Generator) -> list[Any]:
     """Return dense layers for a search: normal hidden weights that keep the size of the features, no output weights."""
-    # a neuron of the answer has two weights at least
+    # a neuron of the result has at least two weights
     banks = [max(1, min(BANK * width, max(LEAST_BANK, settings.sparsity // 2))) for width in settings.widths]
     sizes = [int(batches.X.shape[1]), *banks]
     layers = []
@@ -260,12 +262,12 @@ def random_start(batches: Batches, settings: FitSettings, rng: np.random.Generat
 def joint_search(
     start: Sequence[Any], batches: Batches, settings: FitSettings, record: Record, *, frozen: int = 0
 ) -> tuple[list[Any], Status]:
-    """Search from dense layers over all weights together, cut to size, and polish on all rows.
+    """Search over all weights jointly from dense layers, cut to the final size, and polish on all rows.
 
     Returns
     -------
     layers, status
-        At most ``settings.widths`` neurons and ``settings.sparsity`` non-zeros in the free layers; zeros if that fits
+        At most ``settings.widths`` neurons and ``settings.sparsity`` non-zeros in the free layers; zeros if they fit
         better.
     """
     left = record.left
@@ -275,7 +277,7 @@ def joint_search(
     search = Gradual(start, batches, settings, record, frozen=frozen)
     search.run(left - polish)
     layers = search.layers if record.stop is None else search.small()
-    # a step on a batch reads all weights of the bank, one of polishing the live ones, for all rows and many times
+    # a step on a batch reads all weights of the bank; a polishing step reads the live ones, for all rows and many times
     once = 6 * batches.size * sum(int(layer.size) for layer in start)
     again = 6 * CG_STEPS * int(batches.X.shape[0]) * sum(int(layer.size) for layer in trim(layers))
     polish = min(polish, max(POLISH_LEAST, int(POLISH_WORK * once * (left - polish) / max(1, again))))
@@ -285,7 +287,7 @@ def joint_search(
 def polished(
     layers: Sequence[Any], batches: Batches, settings: FitSettings, record: Record, *, frozen: int = 0, steps: int
 ) -> tuple[list[Any], Status]:
-    """Polish layers of the size of the answer, and exchange weights; zeros if that fits better."""
+    """Polish layers of the final size, and exchange weights; return zeros if they fit better."""
     loss, tol = settings.loss, settings.tol
     polisher = Polisher(trim(layers), batches.X, batches.y, loss, frozen)
     square = float((batches.y * batches.y).sum())
@@ -304,9 +306,9 @@ def polished(
 
 
 def trim(layers: Sequence[Any]) -> list[Any]:
-    """Return the layers without neurons that have no weights on one side."""
+    """Return the layers without neurons that lack incoming or outgoing weights."""
     xp, found = arrays.namespace(*layers), list(layers)
-    for _ in found:  # a neuron that goes may leave another without weights
+    for _ in found:  # removing a neuron may leave another one without weights
         for level in range(len(found) - 1):
             carries = (found[level] != 0).any(axis=0) & (found[level + 1] != 0).any(axis=1)
             keep = xp.flatnonzero(carries)

@@ -1,1 +1,1 @@
-"""Networks with one output and one hidden layer, fitted through their gates."""
+"""Networks with one output and one hidden layer, fitted by alternating between gates and weights."""

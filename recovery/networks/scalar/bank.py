@@ -1,4 +1,4 @@
-"""A bank of neurons: gates, generators, output signs and fused weights, and how it grows and shrinks."""
+"""A bank of neurons: gates, generators, output signs and fused weights, with operations that grow and shrink it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["MERGE_ANGLES", "Bank", "consolidate"]
 def consolidate(
     hidden: np.ndarray, output: np.ndarray, angle: float, drop: float = 1e-7
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return a network of nearly the same function with one neuron a line, where that is possible.
+    """Return a network of nearly the same function with one neuron per line, where that is possible.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def consolidate(
     output : numpy.ndarray, shape (m,)
         Output weights, +1 or -1.
     angle : float
-        Neurons whose directions differ by at most this, up to sign, are one line (radians, small).
+        Neurons whose directions differ by at most this angle, up to sign, form one line (radians, small).
     drop : float, default 1e-7
         Neurons and entries below this fraction of the longest neuron are dropped.
 
@@ -39,11 +39,10 @@ def consolidate(
     Notes
     -----
     The kink form f(x) = sum_l sign_l |k_l . x| / 2 + b . x determines the lines and b, not the orientation of
-    the neurons: any o_l in {-1, 1} with sum_l o_l sign_l k_l = 2 b give the same function. They start from
-    the majority of each line and are flipped one at a time while that brings the sum nearer to
-    2 b. What is left of b is put on single inputs, where a x_i = relu(a x_i) - relu(-a x_i) costs two
-    weights, or one if the input has a line of its own. Derived here; tested to be exact on
-    disguised networks by tests/recovery/test_consolidate.py.
+    the neurons: any o_l in {-1, 1} with sum_l o_l sign_l k_l = 2 b give the same function. The orientations start from
+    the majority on each line and are flipped one at a time as long as the sum gets closer to 2 b. The remainder of b is
+    assigned to single inputs, where a x_i = relu(a x_i) - relu(-a x_i) costs two weights, or one if the input axis is a
+    line itself. Derived here; tested to be exact on disguised networks by tests/recovery/test_consolidate.py.
     """
     norms = np.linalg.norm(hidden, axis=0)
     order = np.argsort(-norms, kind="stable")
@@ -79,7 +78,7 @@ def consolidate(
     miss = linear - kink @ orient
     squares = (kink * kink).sum(axis=0)
     for _ in range(4 * kink.shape[1]):
-        # flipping o_l adds 2 o_l k_l to the miss
+        # flipping o_l adds 2 o_l k_l to the remainder
         change = 4 * squares + 4 * orient * (kink.T @ miss)
         best = int(np.argmin(change)) if change.size else 0
         if not change.size or change[best] >= -1e-12 * squares[best]:
@@ -113,7 +112,7 @@ def _add_linear(
 
 
 MERGE_ANGLES = (1e-9, 1e-4, 1e-2, 3e-2, 1e-1)
-"""Angles (radians) within which neurons are tried as one; the network that fits best is taken."""
+"""Angles (radians) within which merging neurons is tried; the network that fits best is kept."""
 
 
 class Bank:
@@ -141,9 +140,9 @@ class Bank:
     support : array of int64 or None
         Selected columns of the last step.
     seen : set of bytes
-        Supports since the gates last moved.
+        Supports visited since the gates last moved.
     dropped : int
-        Selected columns that went with their neurons since the last step.
+        Number of selected columns removed together with their neurons since the last step.
     """
 
     def __init__(self, base: GatedOperator, y: Any, generators: Any, signs: Any, weights: Any = None) -> None:
@@ -163,7 +162,7 @@ class Bank:
 
     @property
     def rows(self) -> Any:
-        """Fused weights, one neuron a row, shape (K, d)."""
+        """Fused weights, one row per neuron, shape (K, d)."""
         return self.weights.reshape(-1, self.d)
 
     @property
@@ -172,7 +171,7 @@ class Bank:
         return self.rows.T * self.signs
 
     def show(self, base: GatedOperator, y: Any) -> None:
-        """Put other rows of data under the same neurons."""
+        """Switch the same neurons to other rows of data."""
         self.y, self.A = y, base.regate(self.generators)
         self.residual = y - self.A.matvec(self.weights)
         self.seen = set()
@@ -184,7 +183,7 @@ class Bank:
         self.weights[support] = values
 
     def move_gates(self, fresh: Any) -> Any:
-        """Let the gates follow the weights, h_j = u_j, and give neurons without weights the generators `fresh`.
+        """Set the gates to the weights, h_j = u_j, and give neurons without weights the generators `fresh`.
 
         Returns the number of gate bits that flipped on neurons that carry weight (on the device).
         """
@@ -197,15 +196,15 @@ class Bank:
         return (self.A.gate_changes(before) * carries).sum()
 
     def orient(self, moment: Any) -> None:
-        """Give each neuron the sign with which u_j = v_j w_j agrees with its gate: that of h_j' X'X w_j.
+        """Give each neuron the sign for which u_j = v_j w_j agrees with its gate: that of h_j' X'X w_j.
 
-        `moment` is X'X. D_j X w_j is v_j relu(X u_j) where u_j points along h_j.
+        `moment` is X'X. D_j X w_j equals v_j relu(X u_j) if u_j points along h_j.
         """
         agreement = ((moment @ self.generators) * self.rows.T).sum(axis=0)
         self.signs = self.xp.where(agreement < 0, -1.0, 1.0).astype(self.dtype)
 
     def keep_strongest(self, count: int) -> None:
-        """Drop all but the `count` neurons whose outputs A_j w_j have the largest bound on their energy."""
+        """Keep the `count` neurons whose outputs A_j w_j have the largest energy bound, and drop the others."""
         xp = self.xp
         if self.size <= count:
             return
@@ -246,7 +245,7 @@ class Bank:
         if best is not None:
             gone = 0 if self.support is None else int(self.support.shape[0])
             self.__dict__.update(best[1].__dict__)
-            self.dropped = gone  # merged neurons are new ones: all former columns left
+            self.dropped = gone  # merged neurons count as new: all former columns are gone
 
 
 def _cut(hidden: np.ndarray, output: np.ndarray, n_neurons: int, sparsity: int) -> tuple[np.ndarray, np.ndarray]:

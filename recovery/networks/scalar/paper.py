@@ -33,25 +33,24 @@ def fit_paper(batches: Batches, settings: FitSettings, record: Record, rng: np.r
     batches : Batches
         The data.
     settings : FitSettings
-        m and s. The gates are set to the weights after every `gate_update`-th step from the second one on (once an
-        epoch has passed, with batches); None never does.
+        m and s. The gates are set to the weights after every `gate_update`-th step from the second one on (with
+        batches, only after the first epoch); with None they never move.
     record : Record
-        Where steps are put.
+        Records the steps.
     rng : numpy.random.Generator
         Draws the first generators.
 
     Returns
     -------
     network, status, note
-        The network's output weights are all 1. After a step that left the range of the numbers, the one before.
+        The network's output weights are all 1. If a step overflows, the network of the step before is returned.
 
     Notes
     -----
-    Kept as the paper's method has it, faults included: gates are strict (``> 0``), so a neuron that
-    lost its weights never comes back and is left out of all products from then on; only positive
-    output weights can be represented; the step size is |g_S|^2 / (|A_S g_S|^2 + 1e-8), which is not scale
-    equivariant; no stop rule looks at the data. :func:`tests.oracles.paper_loop.released_loop` is the same
-    method, slow and plain.
+    Reproduces the paper's method with its flaws: gates are strict (``> 0``), so a neuron that has lost its weights
+    never recovers and is omitted from all products from then on; only positive output weights can be represented; the
+    step size is |g_S|^2 / (|A_S g_S|^2 + 1e-8), which is not scale equivariant; no stop rule looks at the data.
+    :func:`tests.oracles.paper_loop.released_loop` is a slow, plain implementation of the same method.
     """
     (n_neurons,), sparsity, gate_update = settings.widths, settings.sparsity, settings.gate_update
     A, y = batches.first()
@@ -59,7 +58,7 @@ def fit_paper(batches: Batches, settings: FitSettings, record: Record, rng: np.r
     generators = xp.asarray(rng.standard_normal((n_neurons, d)), dtype=A.dtype).T
     A = A.regate(generators, strict=True)
     weights, support, residual = xp.zeros(A.shape[1], dtype=A.dtype), None, y
-    gradient: Any = None  # known ahead of a step where the gates have just moved on the same rows
+    gradient: Any = None  # already known if the gates have just moved on the same rows
     products: MovingSupport | None = None
     while record.left:
         if batches.minibatch and record.made:
@@ -86,12 +85,12 @@ def fit_paper(batches: Batches, settings: FitSettings, record: Record, rng: np.r
             if int(keep.shape[0]):
                 shown = y - A.follow(rows[keep].T, strict=True)[1]
         else:
-            if int(keep.shape[0]) == 0:  # nothing can come back
+            if int(keep.shape[0]) == 0:  # no neuron can recover
                 record.add(y, batches.peak, support_change=change, gate_change=0, nonzeros=s, neurons=neurons)
                 record.stop = record.stop or Status.STALLED
                 break
-            if int(keep.shape[0]) < A.n_gates:  # a neuron without weights is dead for ever: leave it out
-                support = support[xp.flatnonzero(carries[support // d])]  # a blank input may be selected
+            if int(keep.shape[0]) < A.n_gates:  # a neuron without weights stays dead: leave it out
+                support = support[xp.flatnonzero(carries[support // d])]  # an all-zero input may be selected
                 place = xp.cumsum(carries) - 1
                 support = place[support // d] * d + support % d
                 rows, A = rows[keep], A.subset(keep)
@@ -113,9 +112,9 @@ def fit_paper(batches: Batches, settings: FitSettings, record: Record, rng: np.r
 def _aiht_step(
     A: GatedOperator, y: Any, gradient: Any, weights: Any, s: int, before: tuple[Any, MovingSupport | None]
 ) -> tuple[Any, Any, MovingSupport]:
-    """Return new weights, support and the products with its columns, after one selection and its inner steps.
+    """Return the new weights, their support and the products with its columns, after one selection and its inner steps.
 
-    `before` holds the support of the last step, and products whose memory may be used again.
+    `before` holds the support of the last step, and products whose memory may be reused.
     """
     xp, (support, space) = A.xp, before
     products = None

@@ -1,4 +1,4 @@
-"""The robust method: a bank of neurons of either sign, least squares on the support, re-drawn generators."""
+"""The robust method: a bank of neurons of both signs, least squares on the support, and redrawn generators."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ __all__ = ["DIRECT_COLUMNS", "fit_robust", "fit_support", "no_worse_than_zero", 
 
 
 DIRECT_COLUMNS = 4000
-"""Supports of more columns than this are solved by CGLS on column blocks."""
+"""Least squares on supports of more columns than this use CGLS on column blocks."""
 SINGLE_DAMPING = 3e-5
-"""From this damping on, the rounding of a Gram matrix in float32 is lost in it, and half the time is saved."""
+"""From this damping on, the rounding error of a float32 Gram matrix is negligible, and float32 halves the time."""
 CGLS_STEPS = 60
-"""Steps of CGLS from the last iterate: an inexact step is enough while gates still move."""
+"""CGLS steps from the last iterate: an inexact step is enough while gates still move."""
 
 
 def fit_support(A: GatedOperator, idx: Any, y: Any, start: Any, damping: float = 0.0, least: Any = None) -> Any:
@@ -43,11 +43,11 @@ def fit_support(A: GatedOperator, idx: Any, y: Any, start: Any, damping: float =
     y : array, shape (n,)
         Data.
     start : array, shape (k,)
-        Where the damping pulls to, and the first guess of CGLS.
+        Centre of the damping term, and starting point of CGLS.
     damping : float, default 0
-        Relative to the squared column norms; keeps a step on few rows near the last iterate.
+        Relative to the squared column norms; keeps a step that sees few rows close to the last iterate.
     least : array, shape (k,), optional
-        Lengths that damping is relative to where the column is shorter.
+        Lower bounds for the column norms used by the damping.
 
     Returns
     -------
@@ -57,10 +57,10 @@ def fit_support(A: GatedOperator, idx: Any, y: Any, start: Any, damping: float =
     Notes
     -----
     Normal equations with unit diagonal, a jitter of 1e3 machine epsilons against dependent columns, and
-    two steps of iterative refinement with the true residual, which take back what the jitter and
-    the squared condition number cost. The Gram matrix is summed over tiles of rows: O(k^2) memory, the
-    columns are never stored together. More than :data:`DIRECT_COLUMNS` columns go to
-    :data:`CGLS_STEPS` steps of CGLS, which stop short of `start` by themselves: the damping is left out there.
+    two steps of iterative refinement with the true residual, which undo the loss of accuracy caused by the jitter and
+    the squared condition number. The Gram matrix is summed over tiles of rows, so memory is O(k^2) and the columns are
+    never stored together. For more than :data:`DIRECT_COLUMNS` columns, :data:`CGLS_STEPS` steps of CGLS are made
+    instead; so few steps stay near `start` by themselves, and damping is omitted.
     """
     xp, dtype, k = A.xp, A.dtype, int(idx.shape[0])
     if k > DIRECT_COLUMNS:
@@ -72,7 +72,7 @@ def fit_support(A: GatedOperator, idx: Any, y: Any, start: Any, damping: float =
     gram = gram * scale[:, None] * scale
     jitter = max(1e3 * float(np.finfo(dtype).eps), damping)
     extra: Any = jitter if least is None else jitter * xp.maximum(1.0, (least * scale) ** 2)
-    # zero columns get a unit diagonal and no right-hand side, hence the value 0
+    # zero columns get a unit diagonal and a zero right-hand side, hence the value 0
     gram = gram + xp.diag(xp.where(diagonal > 0, extra, 1.0 + jitter).astype(dtype))
     full = xp.zeros(A.shape[1], dtype=dtype)
     values = start if damping else xp.zeros(k, dtype=dtype)
@@ -84,7 +84,7 @@ def fit_support(A: GatedOperator, idx: Any, y: Any, start: Any, damping: float =
 
 
 def no_worse_than_zero(network: ReLUNetwork, batches: Batches, objective: float) -> ReLUNetwork:
-    """Return the network, or t times it, t >= 0, where it fits badly and that lowers 1/2 |y - t f|^2.
+    """Return the network, or t times it with t >= 0 if it fits badly and scaling lowers 1/2 |y - t f|^2.
 
     Parameters
     ----------
@@ -98,12 +98,12 @@ def no_worse_than_zero(network: ReLUNetwork, batches: Batches, objective: float)
     Returns
     -------
     ReLUNetwork
-        The same network, or one with its hidden weights times the best t; without neurons where t = 0.
+        The same network, or one with its hidden weights multiplied by the best t; without neurons if t = 0.
 
     Notes
     -----
-    Gates that moved after the last least squares can leave a fit that is worse than the zero network, t = 0;
-    the best t makes that impossible.
+    If gates move after the last least-squares step, the fit can be worse than the zero network, t = 0; the best t rules
+    that out.
     """
     if objective < 0.125 * float((batches.y * batches.y).sum()):
         return network
@@ -119,7 +119,7 @@ def no_worse_than_zero(network: ReLUNetwork, batches: Batches, objective: float)
 
 
 def sign_counts(X: Any, y: Any, rng: np.random.Generator) -> tuple[int, int]:
-    """Guess how many lines of positive and of negative strength a scalar target has.
+    """Estimate how many lines of positive and of negative strength a scalar target has.
 
     Parameters
     ----------
@@ -133,16 +133,16 @@ def sign_counts(X: Any, y: Any, rng: np.random.Generator) -> tuple[int, int]:
     Returns
     -------
     positive, negative : int
-        Numbers of eigenvalues above and below what permuted targets show; (0, 0) when the
-        inputs have no spread or nothing stands out.
+        Numbers of eigenvalues above and below the range seen for permuted targets; (0, 0) if the inputs have no spread
+        or no eigenvalue stands out.
 
     Notes
     -----
     For x ~ N(0, I) and f(x) = sum_l c_l |u_l . x| / 2 + b . x,
-    E[f(x) (x x' - I)] = sum_l c_l u_l u_l' / sqrt(2 pi), so its eigenvalues have the signs of the
-    strengths c_l where the lines are not too dependent (derived here, "Signature of a network" in
-    ``docs/derivations.md``). For other inputs, which are whitened first, it is a heuristic: it only chooses
-    the signs of the neurons of a first start.
+    E[f(x) (x x' - I)] = sum_l c_l u_l u_l' / sqrt(2 pi), so its eigenvalues have the signs of the strengths c_l,
+    provided the lines are not too dependent (derived here, "Signature of a network" in ``docs/derivations.md``). For
+    other inputs, which are whitened first, it is a heuristic, used only to choose the signs of the neurons in the first
+    start.
     """
     xp = arrays.namespace(X)
     n, d = int(X.shape[0]), int(X.shape[1])
@@ -166,7 +166,7 @@ def sign_counts(X: Any, y: Any, rng: np.random.Generator) -> tuple[int, int]:
 
 
 def positive_shares(X: Any, y: Any, rng: np.random.Generator) -> list[float]:
-    """Return shares of positive neurons in the bank to try, the likeliest first.
+    """Return the fractions of positive neurons in the bank to try, most likely first.
 
     Parameters
     ----------
@@ -180,41 +180,43 @@ def positive_shares(X: Any, y: Any, rng: np.random.Generator) -> list[float]:
     Returns
     -------
     list of float
-        Shares between 0 and 1: first the guess from the signature, 1/2 where it shows nothing.
+        Fractions between 0 and 1: first the estimate from the signature, or 1/2 if it shows nothing.
     """
     positive, negative = sign_counts(X, y, rng)
     guess = 0.5
     if positive + negative:
-        # three tenths of the answer's neurons to spare on either side
+        # with a margin of three tenths of the result's neurons on either side
         guess = (positive / (positive + negative) + 0.3) / 1.6
     return [guess, 0.5, 0.8, 0.2]
 
 
 BANK = 2
-"""Neurons of the search for each neuron of the answer."""
+"""Neurons in the search per neuron of the result."""
 SURPLUS = 3.0
-"""Weights of the search for each weight of the answer (at most a quarter of the way to all weights of the bank)."""
+"""Weights in the search per weight of the result (at most a quarter of the way to all weights of the bank)."""
 CONTRACTION = 10
-"""Steps kept for cutting back to the size of the answer; half of all steps with batches, whose steps are noisy."""
+"""Steps reserved for cutting back to the final size; half of all steps with batches, whose steps are noisy."""
 PATIENCE, PATIENCE_SMALL, PATIENCE_NEAR = 15, 8, 3
-"""A search, a small iterate, and either near a fit, has stalled when in so many steps its residual kept."""
+"""Number of steps without progress after which the fit counts as stalled: in the search, at the final size, and for
+either near an exact fit."""
 ROUNDS = 3
-"""A small iterate is grown again at most so often, while that halves its squared residual."""
+"""A small iterate is regrown at most this often, and only while each time halves its squared residual."""
 POLISH = 3
-"""Steps on all rows that end a start on batches, at most; they are not counted as steps."""
+"""Largest number of steps on all rows at the end of a start on batches; they do not count as steps."""
 PILOT, PILOT_SHARE = 5, 10
-"""Steps of a trial of another width, which is made where they are at most this part of all steps."""
+"""Steps of a trial with another width; it is made only if they are at most one in PILOT_SHARE of all steps."""
 NARROWER = 0.5
-"""One neuron in place of all is gone on with where its trial leaves at most so much of their squared residual."""
+"""The search continues with a single neuron if its trial leaves at most this fraction of the squared residual that all
+neurons leave."""
 NEAR, MERGE_BELOW = 1e-5, 1e-3
-"""Relative residuals below which a search only polishes, and below which parallel neurons are merged."""
+"""Relative residuals below which the search only polishes, and below which parallel neurons are merged."""
 DAMPING, BATCH_DAMPING = 1e-2, 1e-1
-"""Damping of least squares: times the relative residual, and on a batch, where it is fixed."""
+"""Damping of least squares: on all rows, as a multiple of the relative residual; on a batch, as a fixed value."""
 
 
 @dataclass(frozen=True)
 class _Small:
-    """A network of the size that was asked for, and its 1/2 |r|^2 on all rows."""
+    """A network of the requested size, and its 1/2 |r|^2 on all rows."""
 
     objective: float
     hidden: Any
@@ -257,7 +259,7 @@ def fit_robust(batches: Batches, settings: FitSettings, record: Record, rng: np.
 
 
 class _Search:
-    """One fit: the data, what is asked for, and the record of all its starts."""
+    """One fit: the data, the requested size, and the record of all its starts."""
 
     def __init__(self, batches: Batches, settings: FitSettings, record: Record, rng: np.random.Generator) -> None:
         (n_neurons,), gate_update = settings.widths, settings.gate_update
@@ -269,25 +271,26 @@ class _Search:
         self.eps = 100 * float(np.finfo(self.dtype).eps)
         self.most = n_neurons
         self._set_width(n_neurons)
-        # a trial on batches would compare losses of different rows
+        # a trial on batches would compare losses on different rows
         enough = not batches.minibatch and PILOT_SHARE * PILOT <= record.left
         self.pilots = gate_update == 1 and n_neurons > 1 and enough
         self.settled = False
-        self.idle = False  # whether a search that ended has found nothing better than an earlier one
-        # what a batch shows of an input on average: one that is mostly blank has a short column there, which fits
-        # the few rows that it is lit in, and only damping in proportion to its usual length keeps its weight small
+        self.idle = False  # whether the last search found nothing better than an earlier one
+        # typical column norm of each input on a batch: an input that is mostly blank has a short column there, which
+        # fits the few rows where it is not blank, and only damping in proportion to its usual norm keeps its weight
+        # small
         share = int(self.y.shape[0]) / int(batches.X.shape[0])
         self.lengths: Any = self.xp.sqrt((batches.X * batches.X).sum(axis=0) * share) if batches.minibatch else None
         self.last = 0.5 * self.scale**2
-        # while gates rest, weights can turn against their generators: then the sign follows the agreement
+        # while gates are fixed, weights can turn against their generators: then the sign follows the agreement
         self.moment = None if gate_update == 1 else batches.X.T @ batches.X
 
     def _set_width(self, n_neurons: int) -> None:
-        """Search with `BANK * n_neurons` neurons and cut back to as many of them as the answer may have."""
+        """Search with `BANK * n_neurons` neurons, and cut back to as many as the result may have."""
         self.width, self.count = n_neurons, BANK * n_neurons
         self.m = min(self.count, self.most)
         room = self.s + max(0, self.count * self.d - self.s) // 4
-        # half as many weights as rows at most: a search that interpolates learns nothing
+        # at most half as many weights as rows: a search that interpolates learns nothing
         self.surplus = max(self.s, min(math.ceil(SURPLUS * self.s), room, int(self.y.shape[0]) // 2))
 
     def relative(self, objective: float) -> float:
@@ -295,21 +298,21 @@ class _Search:
         return math.sqrt(2 * objective) / self.scale
 
     def same(self, one: _Small, other: _Small) -> bool:
-        """Tell whether two starts ended in one network: f_1 and f_2 differ by less than one weight gains from noise.
+        """Return whether two starts ended in one network: f_1 and f_2 differ by less than one weight gains from noise.
 
-        Of residuals r that are noise, a weight that means nothing explains |r|^2 / n on average. Starts are
-        independent, so an end that comes back is what the search has to offer.
+        If the residual r is noise, an irrelevant weight explains |r|^2 / n of it on average. Starts are independent, so
+        if two of them agree, the search is unlikely to find anything better.
         """
         first, second = (ReLUNetwork([small.hidden, small.output])(self.batches.X) for small in (one, other))
         gap = float(((first - second) ** 2).sum())
         return gap * int(first.shape[0]) <= 2.0 * min(one.objective, other.objective)
 
     def gains(self, found: _Small, best: _Small) -> bool:
-        """Tell whether a network fits better than another by more than one weight gains from noise, |r|^2 / n."""
+        """Return whether one network fits better than another by more than one weight gains from noise, |r|^2 / n."""
         return found.objective < best.objective * (1.0 - 1.0 / int(self.batches.y.shape[0]))
 
     def start(self, positive_share: float) -> _Small:
-        """Search, cut back, and grow again from the small network while that pays."""
+        """Search, cut back, and regrow from the small network as long as that helps."""
         bank = self._choose_width(positive_share) if self.pilots else self._bank(positive_share)
         signs = arrays.to_numpy(bank.signs)
         best: _Small | None = None
@@ -340,7 +343,7 @@ class _Search:
         return Bank(self.base, self.y, self._draw(self.count), self.xp.asarray(signs, dtype=self.dtype))
 
     def _choose_width(self, positive_share: float) -> Bank:
-        """Try all neurons, and one; where one fits much better, twice as many while that fits better still."""
+        """Try all neurons, and one; if one fits much better, keep doubling the number while the fit improves."""
         self.pilots = False
         width = self.most
         bank, objective = self._pilot(width, positive_share)
@@ -356,7 +359,7 @@ class _Search:
         return bank
 
     def _pilot(self, width: int, positive_share: float) -> tuple[Bank, float]:
-        """Return a bank after its first steps, and the smallest of their objectives."""
+        """Return a bank after its first steps, and the smallest objective among them."""
         self._set_width(width)
         bank, best = self._bank(positive_share), math.inf
         for _ in range(PILOT):
@@ -366,7 +369,7 @@ class _Search:
         return bank, best
 
     def _polish(self, small: _Small) -> _Small:
-        """Make a few steps on all rows, which no step on a batch saw, while they lower the residual."""
+        """After batches, make a few steps on all rows as long as they lower the residual."""
         if int(small.hidden.shape[1]) == 0:
             return small
         bank = Bank(
@@ -384,7 +387,7 @@ class _Search:
         return small
 
     def _search(self, bank: Bank) -> None:
-        """Make steps with the full bank until one of them fits, or no longer pays, or steps run short."""
+        """Make steps with the full bank until it fits, makes no more progress, or few steps are left."""
         left = self.record.left
         settling = left // 2 if self.batches.minibatch else min(CONTRACTION, max(1, left // 3))
         limit = left - settling
@@ -401,9 +404,9 @@ class _Search:
                 return
 
     def _contract(self, bank: Bank) -> _Small:
-        """Cut back to m neurons and s weights, at once near a fit, else in geometric steps; then settle."""
+        """Cut back to m neurons and s weights, at once near an exact fit, else in geometric steps; then settle."""
         rounds, width = max(1, min(6, self.record.left - 2)), bank.size
-        self.settled = False  # what came to rest was a larger iterate
+        self.settled = False  # it was a larger iterate that had settled
         if self.relative(self.last) < MERGE_BELOW and not self.batches.minibatch and self.every is not None:
             bank.merge(self.base, self.m, self.s)
             rounds = 1
@@ -429,7 +432,7 @@ class _Search:
         return best
 
     def _grow(self, small: _Small, signs: np.ndarray) -> Bank:
-        """Return a full bank that holds a small network and fresh neurons."""
+        """Return a full bank that contains a small network and new neurons."""
         xp, extra = self.xp, self.count - int(small.hidden.shape[1])
         fresh = xp.asarray(self.rng.permutation(signs)[:extra], dtype=self.dtype)
         weights = xp.zeros((self.count, self.d), dtype=self.dtype)
@@ -438,7 +441,7 @@ class _Search:
         return Bank(self.base, self.y, generators, xp.concatenate([small.output, fresh]), weights.ravel())
 
     def _step(self, bank: Bank, size: int, *, redraw: bool) -> float:
-        """Select `size` weights, fit them, move the gates if it is time, and put the step on record."""
+        """Select `size` weights, fit them, move the gates when due, and record the step."""
         xp = self.xp
         if self.batches.minibatch and self.record.made:
             self.base, self.y = self.batches.next()
@@ -446,7 +449,8 @@ class _Search:
         before, dropped = bank.support, bank.dropped
         bank.set_weights(*self._linear_step(bank, size, self.batches.minibatch))
         picked = bank.support
-        # as many as entered or, where the support shrank, as left; with those that went with their neurons
+        # number of weights that entered or, if the support shrank, that left; including those removed with their
+        # neurons
         stayed: Any = 0 if before is None else xp.isin(picked, before).sum()
         change = max(int(picked.shape[0]), dropped + (0 if before is None else int(before.shape[0]))) - stayed
         carries = (bank.rows != 0).any(axis=1).sum()
@@ -469,7 +473,7 @@ class _Search:
         return self.last
 
     def _linear_step(self, bank: Bank, size: int, on_batch: bool) -> tuple[Any, Any]:
-        """Return `size` columns and the values there for the present gates: a step of HTP, or of a solver."""
+        """Return `size` columns and their values for the current gates: one HTP step, or the result of a solver."""
         xp, A = self.xp, bank.A
         if self.solver is not None:
             from recovery.solvers.solve import solve, solver_class
@@ -486,14 +490,14 @@ class _Search:
             inside[bank.support] = move[bank.support] / safe[bank.support]
             image, gradient = A.matvec(inside), move[bank.support]
             square, curvature = (gradient * gradient).sum(), (image * image).sum()
-            # 0/0 on a support whose least squares are solved: there a unit step is as good as any
+            # 0/0 if least squares on this support are already solved: then a unit step is as good as any
             solved = curvature <= float(np.finfo(self.dtype).tiny)
             move = move * xp.where(solved, 1.0, square / xp.where(solved, 1.0, curvature))
         picked = select_top(norms * bank.weights + move, size)
         if on_batch:
             least = self.lengths[picked % self.d]
             return picked, fit_support(A, picked, bank.y, bank.weights[picked], BATCH_DAMPING, least)
-        # with gates at rest a support that comes back is a fixed point or a cycle: stay until they move
+        # while gates are fixed, a support that recurs means a fixed point or a cycle: stay until they move
         key = arrays.to_numpy(picked).tobytes()
         if key in bank.seen:
             self.settled = self.every is None

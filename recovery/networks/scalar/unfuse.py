@@ -1,4 +1,4 @@
-"""From fused weights w_j = u_j v_j back to hidden weights u_j and output weights v_j."""
+"""Recover hidden weights u_j and output weights v_j from fused weights w_j = u_j v_j."""
 
 from __future__ import annotations
 
@@ -21,18 +21,19 @@ def unfuse(w: Any, X: Any, gates: Any, assumption: str = "binary", *, tol: float
     Parameters
     ----------
     w : array, shape (d p,)
-        Fused weights; entry ``j * d + i`` is that of gate j and input i. Exact zeros count as no weight.
+        Fused weights; entry ``j * d + i`` is that of gate j and input i. Only exact zeros count as absent weights.
     X : array, shape (n, d)
         Inputs.
     gates : array of bool or 0/1, shape (n, p)
-        The diagonals of D_1, ..., D_p that w belongs to.
+        The diagonals of the D_1, ..., D_p to which w refers.
     assumption : {"binary", "signs", "unit"}, default "binary"
         ``"binary"``: u_j in {0, 1}^d, so u_j = 1{w_j != 0} and v_j is the common value of w_j's non-zeros. ``"signs"``:
         v_j = 1 or -1, so u_j = v_j w_j with the sign for which D_j = 1{X u_j >= 0}. ``"unit"``: no assumption; since
         (c u_j, v_j / c) is the same neuron for every c > 0, |u_j| = 1 and v_j = +-|w_j|, its sign as for ``"signs"``.
     tol : float, default 1e-8
-        Non-zeros of w_j are equal, and an activation x_i . u_j counts as 0, up to this share of the largest |w_ji|, of
-        sum_k |x_ik u_jk|. On rows of activation 0 the gate is not looked at.
+        Non-zeros of w_j count as equal if they agree up to this fraction of the largest |w_ji|, and an activation x_i .
+        u_j counts as 0 up to this fraction of sum_k |x_ik u_jk|. Gates are not checked on rows where the activation is
+        0.
 
     Returns
     -------
@@ -42,14 +43,15 @@ def unfuse(w: Any, X: Any, gates: Any, assumption: str = "binary", *, tol: float
     Raises
     ------
     TypeError, ValueError
-        If shapes do not fit; or, with the number of the gate, if no network under the assumption has this block: values
-        differ, D_j is the pattern of neither u_j nor -u_j, or of both (then the neuron is 0 on all rows).
+        If shapes do not match; or if no network under the assumption has the block of some gate, which the message
+        names: its values differ, or D_j is the pattern of neither u_j nor -u_j, or of both (then the neuron is 0 on all
+        rows).
 
     Notes
     -----
-    Where it returns, network(X) = A w, A = [D_1 X, ..., D_p X], up to rounding and `tol`. A sign is unique as soon as
-    one row has x_i . w_j != 0, since 1{X w_j >= 0} and 1{-X w_j >= 0} differ on it. Gates that are equal can share a
-    neuron's weights in many ways; such a w is taken as it is.
+    The result satisfies network(X) = A w, A = [D_1 X, ..., D_p X], up to rounding and `tol`. The sign is unique if some
+    row has x_i . w_j != 0, since 1{X w_j >= 0} and 1{-X w_j >= 0} differ there. Equal gates can share a neuron's
+    weights in many ways; such a w is taken as given.
 
     References
     ----------
@@ -88,7 +90,7 @@ def unfuse(w: Any, X: Any, gates: Any, assumption: str = "binary", *, tol: float
 
 
 def _common(blocks: Any, live: np.ndarray, tol: float) -> tuple[Any, Any]:
-    """Return 1{w_j != 0} and the mean of w_j's non-zeros, or refuse blocks of several values."""
+    """Return 1{w_j != 0} and the mean of w_j's non-zeros; raise an error for blocks whose non-zeros differ."""
     xp = arrays.namespace(blocks)
     there = (blocks != 0.0).astype(np.float64)
     mean = blocks.sum(axis=0) / there.sum(axis=0)
@@ -106,7 +108,7 @@ def _common(blocks: Any, live: np.ndarray, tol: float) -> tuple[Any, Any]:
 
 
 def _signs(X: Any, blocks: Any, on: Any, live: np.ndarray, tol: float) -> np.ndarray:
-    """Return the sign of u_j in w_j for which the gate is that of u_j, or refuse."""
+    """Return the sign of u_j in w_j for which the gate is that of u_j, or raise an error."""
     plus, minus = _misfits(X, blocks, on, tol)
     for j, a, b in zip(live, plus, minus, strict=True):
         if a and b:
@@ -115,14 +117,16 @@ def _signs(X: Any, blocks: Any, on: Any, live: np.ndarray, tol: float) -> np.nda
                 "gate of one of them"
             )
         if not (a or b):
-            raise ValueError(f"w_j of gate {j} is orthogonal to all rows of X; expected a neuron whose sign shows")
+            raise ValueError(
+                f"w_j of gate {j} is orthogonal to all rows of X; expected a neuron whose sign can be determined"
+            )
     return np.where(plus == 0, 1.0, -1.0)
 
 
 def _misfits(X: Any, neurons: Any, on: Any, tol: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return on how many rows the gates differ from 1{X u >= 0} and from 1{-X u >= 0}; rows with X u = 0 pass."""
+    """Count the rows on which the gates differ from 1{X u >= 0} and from 1{-X u >= 0}, except where X u = 0."""
     xp = arrays.namespace(X)
-    # signs have no unit, and no product leaves the range, where rows and neurons are near 1
+    # scaling does not change signs, and with rows and neurons near 1 no product under- or overflows
     X, neurons = X / _units(X, axis=1), neurons / _units(neurons, axis=0)
     activation = X @ neurons
     decided = xp.abs(activation) > tol * (xp.abs(X) @ xp.abs(neurons))
@@ -134,7 +138,7 @@ def _misfits(X: Any, neurons: Any, on: Any, tol: float) -> tuple[np.ndarray, np.
 
 
 def _units(matrix: Any, axis: int) -> Any:
-    """Return the powers of two near the largest magnitudes along an axis, which is kept; 1 for zeros."""
+    """Return the powers of two near the largest magnitudes along an axis, with that axis kept; 1 for zeros."""
     xp = arrays.namespace(matrix)
     peaks = xp.abs(matrix).max(axis=axis, keepdims=True) if matrix.size else matrix[:1] if axis == 0 else matrix[:, :1]
     return xp.where(peaks > 0.0, peaks / (2.0 * xp.where(peaks > 0.0, xp.frexp(peaks)[0], 1.0)), 1.0)
