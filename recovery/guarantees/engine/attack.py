@@ -11,7 +11,7 @@ import numpy as np
 
 from planted.base import arrays
 from planted.base.checks import check_integer, check_number
-from recovery.guarantees.engine.base import Guarantee, Verdict, check_guarantee
+from recovery.guarantees.engine.base import BadGuarantee, Guarantee, Verdict, check_guarantee
 from recovery.guarantees.engine.instance import Instance
 from recovery.guarantees.engine.sampling import steer
 from recovery.guarantees.engine.tally import CONFIDENCE, AttackResult, afresh, contradicts, failing_draw
@@ -412,9 +412,14 @@ def attack(
     search = _Search(guarantee, arrays.generator(rng), evaluations, seconds, confidence)
     with np.errstate(all="ignore"):  # overflow on the way is no news
         found = None
-        while found is None and not search.over:
-            found = search.descend()
-    return search.result(found, seed)
+        try:
+            while found is None and not search.over:
+                found = search.descend()
+            return search.result(found, seed)
+        except Exception as error:
+            again = "" if seed is None else f"; the seed {seed} leads there again"
+            error.add_note(f"in the attack on {guarantee.name!r}, at instance {search.tried:,}{again}")
+            raise
 
 
 class _Search:
@@ -477,11 +482,9 @@ class _Search:
 
     def _begin(self, target: float, cost: _Cost) -> tuple[Instance | None, float]:
         """Draw an instance on the right side of the boundary: steered there, or else the nearest to failing."""
-        sampler = self.guarantee.sampler
-        assert sampler is not None
         here, best = None, math.nan
         for _ in range(_FIRST if self.guarantee.steer is None else 1):
-            made = self._evaluate(lambda: sampler(self.rng), target, cost)
+            made = self._evaluate(lambda: self.guarantee.drawn(self.rng), target, cost)
             if made is not None and (here is None or math.isnan(best) or made[1] < best):
                 here, best = made
             if best < 0.0 or self.over:
@@ -493,6 +496,8 @@ class _Search:
         self.tried += 1
         try:
             made = make()
+        except BadGuarantee:
+            raise
         except _REJECTED as error:
             self.obstacle = f"no instance could be made ({type(error).__name__}: {error})"
             return None
