@@ -1,10 +1,12 @@
 """Hypothesis strategies and assertions for property tests of solvers, operators and guarantees, ours and users' own.
 
-The strategies need hypothesis, which is imported when one is made.
+The strategies need hypothesis, which is imported when one is made. So are the solvers and guarantees, which are
+otherwise imported when they are first used: inside the first example of a test, whose time Hypothesis limits.
 """
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +15,14 @@ import numpy as np
 from planted import gated_model
 from planted.base.extras import need
 from planted.base.values import by_value
-from recovery.guarantees import Guarantee, Judgement, as_code, linear_instance
+from recovery.diagnosis import diagnose
+from recovery.guarantees import Guarantee, Judgement, as_code, catalogue, linear_instance
 from recovery.guarantees.engine.base import check_guarantee
 from recovery.guarantees.engine.instance import Instance
 from recovery.operators.base import Operator
 from recovery.operators.dense import DenseOperator
 from recovery.operators.gated import GatedOperator
+from recovery.solvers.solve import list_solvers, solve
 
 __all__ = [
     "SparseProblem",
@@ -29,6 +33,18 @@ __all__ = [
     "operators",
     "sparse_problems",
 ]
+
+
+@functools.cache
+def _use_once() -> None:
+    """Import and use once what tests use: the 0.3 to 1.3 s that this takes would exceed the deadline of an example."""
+    list_solvers()
+    catalogue()
+    A = np.array([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5]])
+    for solver in ("auto", "l1"):
+        solve(A, A[:, 0], 1, solver)  # type: ignore[arg-type]
+    GatedOperator(A, np.ones((2, 1), dtype=bool)).columns(np.arange(3))
+    diagnose(A, A[:, 0], sparsity=1, guarantees=[], improve=False)
 
 
 @by_value
@@ -104,6 +120,7 @@ def sparse_problems(
         Shrinks towards small sizes and seed 0.
     """
     st = need("hypothesis.strategies")
+    _use_once()
 
     @st.composite
     def build(draw: Any) -> SparseProblem:
@@ -132,6 +149,7 @@ def operators(*, rows: tuple[int, int] = (1, 12), dtype: Any = "float64") -> Any
         Among them operators with zero columns, equal columns, one row and one column.
     """
     st = need("hypothesis.strategies")
+    _use_once()
 
     from recovery.operators.dense import ScaledOperator
 
@@ -186,6 +204,7 @@ def instances(
         other half are seeds of :func:`recovery.guarantees.linear_instance`, of all designs and laws.
     """
     st = need("hypothesis.strategies")
+    _use_once()
 
     halves = st.integers(-4, 4).map(lambda value: value / 2)
 
@@ -236,6 +255,7 @@ def gated_instances(
         0 and 1. Shrinks towards few rows, inputs and gates, zeros and ones.
     """
     st = need("hypothesis.strategies")
+    _use_once()
 
     halves = st.integers(-4, 4).map(lambda value: value / 2)
 

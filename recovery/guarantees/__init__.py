@@ -9,9 +9,10 @@ from planted.base.doors import listing
 from recovery.exact.bounded import Bounded, constant
 from recovery.guarantees.engine.attack import attack
 from recovery.guarantees.engine.base import Guarantee, Judgement, Verdict, all_of, at_home, exceeds, vanishes
+from recovery.guarantees.engine.code import as_code
 from recovery.guarantees.engine.ledger import Ledger, ledger, markdown
 from recovery.guarantees.engine.sampling import draw, linear_instance, steer
-from recovery.guarantees.engine.shrink import as_code, shrink
+from recovery.guarantees.engine.shrink import shrink
 from recovery.guarantees.engine.tally import NEAR, AttackResult, Tally, contradicts, failure_rate_bound
 
 __all__ = [

@@ -86,7 +86,7 @@ def test_a_missing_field_or_option_is_unknown():
     assert judged.check.reason == "x is not known of this instance"
     assert not judged.violated
     timed = guarantee("holds", "holds", needs=("x", "t"))
-    assert timed.check(ONE).reason == "t is not known of this instance"
+    assert timed.check(ONE).reason == ("t is not known of this instance; it is no field, and the options are none")
     assert timed.check(ONE.with_options(t=1.0)).status == "holds"
     # an option may be called what a method of the instance is called
     assert guarantee("holds", "holds", needs=("scaled",)).check(ONE).status == "unknown"

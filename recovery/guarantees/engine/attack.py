@@ -12,7 +12,7 @@ import numpy as np
 from planted.base import arrays
 from planted.base.checks import check_integer, check_number
 from planted.base.progress import Bar, Progress, bar, check_progress
-from recovery.guarantees.engine.base import Guarantee, Verdict, check_guarantee
+from recovery.guarantees.engine.base import BadGuarantee, Guarantee, Verdict, check_guarantee
 from recovery.guarantees.engine.instance import Instance
 from recovery.guarantees.engine.sampling import steer
 from recovery.guarantees.engine.tally import CONFIDENCE, AttackResult, afresh, contradicts, failing_draw
@@ -419,10 +419,15 @@ def attack(
     # overflow on the way is no news
     with np.errstate(all="ignore"), bar(progress, evaluations, user="attack", unit="instance") as search.shown:
         found = None
-        while found is None and not search.over:
-            found = search.descend()
-        search.shown.at(search.tried)
-    return search.result(found, seed)
+        try:
+            while found is None and not search.over:
+                found = search.descend()
+            search.shown.at(search.tried)
+            return search.result(found, seed)
+        except Exception as error:
+            again = "" if seed is None else f"; the seed {seed} leads there again"
+            error.add_note(f"in the attack on {guarantee.name!r}, at instance {search.tried:,}{again}")
+            raise
 
 
 class _Search:
@@ -486,11 +491,9 @@ class _Search:
 
     def _begin(self, target: float, cost: _Cost) -> tuple[Instance | None, float]:
         """Draw an instance on the right side of the boundary: steered there, or else the nearest to failing."""
-        sampler = self.guarantee.sampler
-        assert sampler is not None
         here, best = None, math.nan
         for _ in range(_FIRST if self.guarantee.steer is None else 1):
-            made = self._evaluate(lambda: sampler(self.rng), target, cost)
+            made = self._evaluate(lambda: self.guarantee.drawn(self.rng), target, cost)
             if made is not None and (here is None or math.isnan(best) or made[1] < best):
                 here, best = made
             if best < 0.0 or self.over:
@@ -503,6 +506,8 @@ class _Search:
         self.tried += 1
         try:
             made = make()
+        except BadGuarantee:
+            raise
         except _REJECTED as error:
             self.obstacle = f"no instance could be made ({type(error).__name__}: {error})"
             return None

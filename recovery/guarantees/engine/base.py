@@ -8,7 +8,9 @@ import importlib
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from fractions import Fraction
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -17,9 +19,21 @@ from planted.base.checks import check_choice, check_number
 from planted.base.markup import card
 from planted.base.values import by_value
 from recovery.exact.bounded import Bounded, number
+from recovery.guarantees.engine.code import as_code
 from recovery.guarantees.engine.instance import SCALES, Instance, in_range
 
-__all__ = ["KINDS", "Guarantee", "Judgement", "Verdict", "all_of", "at_home", "check_guarantee", "exceeds", "vanishes"]
+__all__ = [
+    "KINDS",
+    "BadGuarantee",
+    "Guarantee",
+    "Judgement",
+    "Verdict",
+    "all_of",
+    "at_home",
+    "check_guarantee",
+    "exceeds",
+    "vanishes",
+]
 
 KINDS = ("implication", "equivalence", "probability")
 ROUNDING = 1e-12
@@ -40,6 +54,13 @@ class Verdict:
         exceed; negative when it fails, NaN when it is not known.
     reason : str
         A sentence with the numbers.
+
+    Raises
+    ------
+    ValueError
+        If the status is not one of the three.
+    TypeError
+        If the margin is not a number, or the reason not a string.
     """
 
     status: str
@@ -48,6 +69,13 @@ class Verdict:
 
     def __post_init__(self) -> None:
         check_choice(self.status, "status", ("holds", "fails", "unknown"))
+        if not isinstance(self.margin, Real) or isinstance(self.margin, bool):
+            raise TypeError(
+                f"margin={self.margin!r} is of type {type(self.margin).__name__}; expected a number: how far from the "
+                "boundary, relative; math.inf for something that is decided exactly, math.nan where it is not known"
+            )
+        if not isinstance(self.reason, str):
+            raise TypeError(f"reason={self.reason!r} is of type {type(self.reason).__name__}; expected a sentence")
 
     def _repr_html_(self) -> str:
         return card(f"Verdict: {self.status}", [("margin", self.margin), ("reason", self.reason)])
@@ -65,6 +93,8 @@ class Verdict:
     @staticmethod
     def of(truth: bool, reason: str, margin: float | None = None) -> Verdict:
         """Return ``holds`` or ``fails`` for something that is decided exactly; the margin is +-inf by default."""
+        if not isinstance(truth, (bool, np.bool_)):
+            raise TypeError(f"truth={truth!r} is of type {type(truth).__name__}; expected True or False")
         default = math.inf if truth else -math.inf
         return Verdict("holds" if truth else "fails", default if margin is None else margin, reason)
 
@@ -107,6 +137,10 @@ def exceeds(
         If one side is a Bounded and the other a float without an error: write :func:`~recovery.guarantees.constant`
         for a constant of a theorem, and :class:`~recovery.guarantees.Bounded` for what was computed.
     """
+    for side, value in (("left", left), ("right", right)):
+        if not isinstance(value, (Real, Bounded)) and (value is None or isinstance(value, str) or np.ndim(value)):
+            kind = type(value).__name__
+            raise TypeError(f"{side}={value!r} is of type {kind}; expected a number: a Bounded, an int or a float")
     if isinstance(left, (int, Fraction)) and isinstance(right, (int, Fraction)):
         margin = float(Fraction(left) / Fraction(right) - 1) if right > 0 else math.inf if left > right else 0.0
         return Verdict("holds" if left > right else "fails", margin, f"{reason}: {left} against {right}, exactly")
@@ -193,6 +227,9 @@ def vanishes(value: Any, reason: str) -> Verdict:
 def all_of(verdicts: Iterable[Verdict]) -> Verdict:
     """Return the conjunction: one that fails decides, then one that is unknown; else the smallest margin counts."""
     listed = list(verdicts)
+    for one in listed:
+        if not isinstance(one, Verdict):
+            raise TypeError(f"verdicts has {one!r}, of type {type(one).__name__}; expected only Verdicts")
     for status in ("fails", "unknown"):
         found = [verdict for verdict in listed if verdict.status == status]
         if found:
@@ -200,6 +237,10 @@ def all_of(verdicts: Iterable[Verdict]) -> Verdict:
     if not listed:
         return Verdict("holds", math.inf, "nothing is asked")
     return min(listed, key=lambda verdict: verdict.margin)
+
+
+class BadGuarantee(ValueError):
+    """The parts of a guarantee do not fit each other; the message is a sentence."""
 
 
 @by_value
@@ -247,6 +288,7 @@ class Guarantee:
         Instance -> :class:`Verdict`: runs the method and looks. Shares no code with `hypotheses`.
     needs : tuple of str
         Fields of the instance, or names of options, without which the answer is ``unknown``.
+        The instances of `sampler` must have these options.
     sampler : callable, optional
         ``sampler(rng) -> Instance``: random instances on which the hypotheses are in play.
     steer : {"noise", "signal", None}
@@ -265,7 +307,9 @@ class Guarantee:
     Raises
     ------
     ValueError
-        If `kind` is not known, or `delta` is missing or out of place.
+        If `kind` is not known, `delta` is missing or out of place, or `needs` has a misspelt field.
+    TypeError
+        If a function is none, or a name or sentence is not a string.
 
     Notes
     -----
@@ -290,6 +334,25 @@ class Guarantee:
     scales: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        for item in ("name", "statement", "source", "evidence", "vacuous"):
+            if not isinstance(getattr(self, item), str):
+                raise TypeError(f"{item}={getattr(self, item)!r} is not a string; expected a string")
+        if not self.name.strip():
+            raise ValueError(f"name={self.name!r} is empty; expected a short name, words joined by hyphens")
+        for item in ("hypotheses", "outcome", "sampler"):
+            value = getattr(self, item)
+            if not callable(value) and not (item == "sampler" and value is None):
+                takes = "a function of a numpy.random.Generator" if item == "sampler" else "a function of an Instance"
+                raise TypeError(f"{item}={value!r} is of type {type(value).__name__}; expected {takes}")
+        for item in ("needs", "scales"):
+            value = getattr(self, item)
+            if isinstance(value, str) or not all(isinstance(one, str) for one in value):
+                raise TypeError(f"{item}={value!r} is not a tuple of strings; expected one, such as ('x', 'noise')")
+            object.__setattr__(self, item, tuple(value))
+        for name in self.needs:
+            near = "" if name in _FIELDS else _misspelt(name)
+            if near:
+                raise ValueError(f"needs has {name!r}, which is no field of an Instance; did you mean {near!r}?")
         check_choice(self.kind, "kind", KINDS)
         for scale in self.scales:
             check_choice(scale, "scales", SCALES)
@@ -324,7 +387,7 @@ class Guarantee:
         Verdict
             ``unknown`` when a field in :attr:`needs` is missing, or numbers range over more than float64 holds.
         """
-        return self._asked(self.hypotheses, instance)
+        return self._asked(self.hypotheses, "hypotheses", instance)
 
     def conclusion(self, instance: Instance) -> Verdict:
         """Return whether the conclusion holds on an instance, hypotheses or not.
@@ -339,7 +402,7 @@ class Guarantee:
         Verdict
             ``unknown`` when a field in :attr:`needs` is missing, or numbers range over more than float64 holds.
         """
-        return self._asked(self.outcome, instance)
+        return self._asked(self.outcome, "outcome", instance)
 
     def judge(self, instance: Instance) -> Judgement:
         """Check hypotheses and conclusion.
@@ -359,7 +422,47 @@ class Guarantee:
         wrong = {("holds", "fails")} | ({("fails", "holds")} if self.kind == "equivalence" else set())
         return Judgement(check, conclusion, pair in wrong)
 
-    def _asked(self, rule: Callable[[Instance], Verdict], instance: Instance) -> Verdict:
+    def drawn(self, rng: np.random.Generator) -> Instance:
+        """Return an instance from the sampler.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Source of randomness.
+
+        Returns
+        -------
+        Instance
+            What the sampler returns.
+
+        Raises
+        ------
+        TypeError
+            If the sampler returns something else.
+        ValueError
+            If there is no sampler, or its instance lacks an option in :attr:`needs`.
+        """
+        if self.sampler is None:
+            raise ValueError(f"guarantee={self.name!r} has no sampler; expected one that draws its own instances")
+        try:
+            found = self.sampler(rng)
+        except Exception as error:
+            error.add_note(f"raised by the sampler of guarantee {self.name!r}")
+            raise
+        if not isinstance(found, Instance):
+            raise TypeError(
+                f"the sampler of guarantee {self.name!r} returned {_shown(found)}; expected a recovery.Instance"
+            )
+        for name in self.needs:
+            if name not in _FIELDS and name not in found.options:
+                listed = ", ".join(found.options) or "none"
+                raise BadGuarantee(
+                    f"needs of guarantee {self.name!r} has {name!r}, which is no field of an Instance and no option of "
+                    f"those that its sampler draws (their options: {listed}); expected one that they have"
+                )
+        return found
+
+    def _asked(self, rule: Callable[[Instance], Verdict], what: str, instance: Instance) -> Verdict:
         missing = self._missing(instance)
         if missing is not None:
             return missing
@@ -368,7 +471,19 @@ class Guarantee:
             return Verdict.unknown(ready)
         # what leaves the range becomes inf or NaN, of which every comparison knows that it is unknown
         with np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
-            return rule(ready)
+            try:
+                found = rule(ready)
+            except Exception as error:
+                error.add_note(f"raised by the {what} of guarantee {self.name!r} on {_described(instance)}")
+                raise
+        if not isinstance(found, Verdict):
+            hint = "is a return statement missing? " if found is None else ""
+            hint = "Verdict.of(truth, reason) makes one of a bool; " if isinstance(found, (bool, np.bool_)) else hint
+            raise TypeError(
+                f"the {what} of guarantee {self.name!r} returned {_shown(found)}{_seed(instance)}; {hint}expected a "
+                "recovery.guarantees.Verdict, as exceeds(left, right, reason) returns it"
+            )
+        return found
 
     def _missing(self, instance: Instance) -> Verdict | None:
         if not isinstance(instance, Instance):
@@ -376,8 +491,40 @@ class Guarantee:
         for name in self.needs:
             value: Any = getattr(instance, name) if name in _FIELDS else instance.options.get(name)
             if value is None:
-                return Verdict.unknown(f"{name} is not known of this instance")
+                known = name in _FIELDS or name in instance.options
+                listed = f"; it is no field, and the options are {', '.join(instance.options) or 'none'}"
+                return Verdict.unknown(f"{name} is not known of this instance" + ("" if known else listed))
         return None
+
+
+_WRITTEN_OUT = 400
+"""Entries of a matrix up to which an instance is written out where its code raised."""
+
+
+def _misspelt(name: str) -> str:
+    """Return the field that a name was meant for, or nothing; names such as "noise_bound" are options."""
+    by_case = next((one for one in sorted(_FIELDS) if one.lower() == name.lower()), "")
+    near = get_close_matches(name.lower(), sorted(_FIELDS), n=1, cutoff=0.75)
+    return by_case or next((one for one in near if not name.startswith(one)), "")
+
+
+def _shown(value: Any) -> str:
+    """Return a value of a wrong type in words, cut if it is long."""
+    text = " ".join(repr(value).split())
+    text = text if len(text) <= 60 else f"{text[:57]}..."
+    return text if value is None else f"{text}, of type {type(value).__name__}"
+
+
+def _seed(instance: Instance) -> str:
+    seed = instance.options.get("seed")
+    return "" if seed is None else f" (instance of seed {seed})"
+
+
+def _described(instance: Instance) -> str:
+    """Return where an instance comes from, and code that makes it again unless it is large."""
+    head = f"{instance!r}{_seed(instance)}"
+    n, size = instance.shape
+    return head if n * size > _WRITTEN_OUT else f"{head}, which is made again by\n{as_code(instance)}"
 
 
 def at_home(guarantees: Iterable[Guarantee], home: str) -> list[Guarantee]:

@@ -151,10 +151,12 @@ def draw(guarantee: Guarantee, seed: int, *, steered: bool = True) -> Instance:
     """
     check_integer(seed, "seed", minimum=0)
     check_guarantee(guarantee)
-    if guarantee.sampler is None:
-        raise ValueError(f"guarantee={guarantee.name!r} has no sampler; expected one that draws its own instances")
     rng = arrays.generator(arrays.seed_sequence("guarantee", guarantee.name, int(seed)))
-    instance = guarantee.sampler(rng).with_options(seed=int(seed))
+    try:
+        instance = guarantee.drawn(rng).with_options(seed=int(seed))
+    except Exception as error:
+        error.add_note(f"while drawing the instance of seed {seed}")
+        raise
     kind, place = rng.random(2)
     easy, just, below = (0.45, 0.70, 0.85) if guarantee.delta is None else (0.15, 0.85, 0.90)
     if not steered or kind >= below:

@@ -1,4 +1,4 @@
-"""From an instance that contradicts a guarantee to a small one that a person can read and paste."""
+"""From an instance that contradicts a guarantee to a small one that a person can read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from recovery.guarantees.engine.instance import Instance
 from recovery.guarantees.engine.tally import afresh, contradicts, failing_draw
 from recovery.operators.gated import GatedOperator
 
-__all__ = ["SHRINKINGS", "as_code", "shrink"]
+__all__ = ["SHRINKINGS", "shrink"]
 
 
 SHRINKINGS = 5_000
@@ -260,46 +260,3 @@ def _same(first: Instance, second: Instance) -> bool:
     pairs = [(_part(first, name), _part(second, name)) for name in _PARTS]
     equal = all((a is None) == (b is None) and (a is None or np.array_equal(a, b)) for a, b in pairs)
     return equal and first.law == second.law and dict(first.options) == dict(second.options)
-
-
-def as_code(instance: Instance) -> str:
-    """Return Python code that makes the instance again, in every bit.
-
-    Parameters
-    ----------
-    instance : Instance
-        The problem.
-
-    Returns
-    -------
-    str
-        To paste: ``instance = Instance...``.
-    """
-    gated = instance.gated
-    names = "Instance, NoiseLaw" if gated is None else "GatedOperator, Instance, NoiseLaw"
-    lines = ["import numpy as np", f"from recovery import {names}", ""]
-    planted = instance.x is not None and instance.noise is not None
-    parts = ("x", "noise", "x0") if planted else ("y", "x", "noise", "x0")
-    lines.append("instance = Instance.planted(" if planted else "instance = Instance(")
-    if gated is None:
-        lines.append(f"    A={_written(instance.matrix)},")
-    else:
-        lines.append(f"    A=GatedOperator({_written(gated[0])}, {_written(gated[1].astype(int))}),")
-    for name in parts:
-        if getattr(instance, name) is not None:
-            lines.append(f"    {name}=np.array({_listed(getattr(instance, name))}),")
-    lines.append(f"    sparsity={int(instance.sparsity)},")
-    if instance.law is not None:
-        lines.append(f"    law=NoiseLaw({instance.law.name!r}, {float(instance.law.sigma)!r}),")
-    if instance.options:
-        lines.append(f"    options={dict(instance.options)!r},")
-    return "\n".join([*lines, ")"])
-
-
-def _written(matrix: np.ndarray) -> str:
-    rows = ",\n        ".join(_listed(row) for row in matrix)
-    return f"np.array([\n        {rows},\n    ])"
-
-
-def _listed(row: np.ndarray) -> str:
-    return "[" + ", ".join(repr(value) for value in row.tolist()) + "]"
