@@ -62,7 +62,7 @@ class DecoyPreset:
     chunks: int
 
 
-COARSE = (0.0, 0.2, 0.35, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+COARSE = (0.0, 0.35, 0.5, 0.55, 0.6, 0.7, 0.8, 0.9)
 FINE = (*(round(0.05 * step, 2) for step in range(20)), 0.97, 0.99)
 PRESETS = {
     "smoke": DecoyPreset((0.0, 0.6, 0.9), (0.3, 0.6), trials=5, chunks=1),

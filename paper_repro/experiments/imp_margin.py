@@ -245,7 +245,7 @@ class MarginPreset:
 
 PRESETS = {
     "smoke": MarginPreset(n=20, d=8, k=2, chunks=1, trials=12),
-    "quick": MarginPreset(n=60, d=20, k=4, chunks=1, trials=300),
+    "quick": MarginPreset(n=60, d=20, k=4, chunks=1, trials=150),
     "cpu": MarginPreset(n=60, d=20, k=4, chunks=20, trials=300),
     "paper": MarginPreset(n=150, d=50, k=8, chunks=10, trials=500),
 }

@@ -236,12 +236,12 @@ class PhasePreset:
     noise: float = 1.0
 
 
-COARSE = (0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 1.0, 1.2, 1.6, 2.4)
+COARSE = (0.2, 0.3, 0.5, 0.8, 1.2, 2.4)
 FINE = (0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4, 1.6, 2.0, 2.4, 3.2)
 PRESETS = {
     "smoke": PhasePreset((25, 55, 100), (0.3, 0.8, 1.2), slices=(55,), trials=4, chunks=1, slice_chunks=1),
     "quick": PhasePreset(
-        (25, 35, 45, 55, 70, 100, 140, 200), COARSE, slices=(55, 100, 200), trials=30, chunks=1, slice_chunks=2
+        (25, 45, 55, 70, 100, 200), COARSE, slices=(55, 100, 200), trials=30, chunks=1, slice_chunks=2
     ),
     "cpu": PhasePreset(
         (20, 25, 30, 35, 40, 45, 50, 55, 60, 70, 85, 100, 120, 140, 170, 200),

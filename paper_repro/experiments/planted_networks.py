@@ -617,7 +617,7 @@ CPU_GRIDS = grids(series_125(1, 200), series_125(1, 500), series_125(2, 200), se
 _SCALAR = {
     "smoke": PlantedPreset(grids((1, 5), (2, 20), (2, 5), (10, 20)), seeds=1, n=500, d=20, epochs=15, imp_updates=30),
     "quick": PlantedPreset(
-        grids((1, 2, 5, 10, 20, 50), (1, 10, 50, 100, 200), (2, 10, 50), (10, 50, 200)),
+        grids((1, 2, 5, 20, 50), (1, 10, 50, 200), (2, 10, 20), (10, 50, 200)),
         seeds=3,
         n=5_000,
         d=50,
@@ -640,7 +640,7 @@ _VECTOR = {
         imp_updates=20,
     ),
     "quick": PlantedPreset(
-        grids((2, 5, 20), (10, 50, 100, 200), (5, 20), (50, 100, 200)),
+        grids((2, 5, 20), (10, 50, 200), (5, 10), (50, 100, 200)),
         seeds=3,
         n=2_000,
         d=30,

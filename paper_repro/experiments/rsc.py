@@ -169,7 +169,7 @@ class RscPreset:
 
 PRESETS = {
     "smoke": RscPreset((1, 2, 5), (5, 10, 20), seeds=2, n=500, d=20),
-    "quick": RscPreset((1, 2, 5, 10, 20, 50, 100), (20, 50, 100, 200, 500), seeds=5),
+    "quick": RscPreset((1, 2, 5, 10, 100), (20, 50, 100, 500), seeds=5),
     "cpu": RscPreset(series_125(1, 500), series_125(10, 1000), seeds=20),
     "paper": RscPreset(series_125(1, 1000), series_125(10, 1000), seeds=50),
 }

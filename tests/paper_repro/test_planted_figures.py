@@ -75,7 +75,7 @@ def test_wide_cells_of_pruning_start_first():
     cells = planted_networks.FIG1.cells("quick", 0)
     dear = max(cells, key=planted_networks.cost)
     assert (dear.method, dear.m) == ("imp-fair", 50)
-    assert planted_networks.cost(dear) > 5 * planted_networks.cost(dataclasses.replace(dear, m=2))
+    assert planted_networks.cost(dear) > 4 * planted_networks.cost(dataclasses.replace(dear, m=2))
     assert planted_networks.cost(dataclasses.replace(dear, method="paper")) < planted_networks.cost(dear)
 
 
@@ -289,10 +289,10 @@ def test_claims_are_judged_for_each_depth_and_together():
 
     found = planted_networks.FIG1.summarise("quick", 0, made_up("fig1", "quick", change))["claims"]
     assert [claim["claim"].split(":")[0] for claim in found] == ["One hidden layer", "Two hidden layers", "Both depths"]
-    # 27 of 35 cells are of one depth
+    # 18 of 26 cells are of one depth
     assert [claim["verdict"] for claim in found] == ["held", "not held", "held"]
     assert [claim["fair"] for claim in found] == ["held", "not held", "held"]
-    assert "above in 81 of 105 pairs of fits in 35 cells, share 0.77 [" in found[2]["measured"]
+    assert "above in 54 of 78 pairs of fits in 26 cells, share 0.69 [" in found[2]["measured"]
     assert {claim["data"] for claim in found} == {
         "planted networks, n = 5,000, d = 50, 3 seeds (the paper: n = 50,000, d = 100)"
     }

@@ -104,7 +104,7 @@ def test_the_table_shows_medians_ranges_and_what_was_cut_off():
 
     summary = table1.TABLE2.summarise("quick", 0, made_up("quick", settled))
     rows = {tuple(row[:3]): row[3:] for row in summary["table"]["rows"]}
-    assert rows["paper", "float32", 2] == [21.0, 20, 22, "3/3", "other size"]
+    assert rows["paper", "float32", 1] == [11.0, 10, 12, "3/3", "other size"]
     assert rows["paper", "float32", 5] == [51.0, 50, "not within 200", "2/3", "other size"]
     assert rows["paper", "float32", 100] == [
         "not within 200",
@@ -129,7 +129,7 @@ def test_the_drawing_has_a_point_a_run_and_hollow_ones_where_cut_off(results):
     assert panel.get_title() == "IHT as in the paper"
     hollow = [one for one in panel.collections if len(one.get_offsets()) and (one.get_facecolor()[0][:3] == 1).all()]
     counts = sum(len(one.get_offsets()) for one in panel.collections)
-    assert counts == 2 * 5 * 3
+    assert counts == 2 * 4 * 3
     # the made-up runs are cut off for k >= 20
     assert sum(len(one.get_offsets()) for one in hollow) == 2 * 2 * 3
     assert "step at which the" in panel.get_ylabel()
