@@ -5,6 +5,7 @@ Run from the repository root::
     python -m benchmarks.estimators data                        # diabetes, breast cancer, digits; about two minutes
     python -m benchmarks.estimators subset --settings high-5 --snr 1.22 6 --seeds 5
     python -m benchmarks.estimators subset --out subset.jsonl   # everything; what the file holds is not run again
+    python -m benchmarks.estimators subset --sample 12 --first-seed 1000   # 12 instances of each setting and SNR
 
 ``data`` fits each model in a pipeline with a grid search on three quarters of the rows and prints scores on the rest.
 ``subset`` is the benchmark of Hastie, Tibshirani and Tibshirani (2020): rows N(0, Sigma) with correlation rho^|i - j|,
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import itertools
 import json
 import time
 import warnings
@@ -73,61 +75,113 @@ def draw(setting, snr, rho, kind, seed):
     return *parts, b, covariance, sigma
 
 
-def lars(X, y):
-    """Return the Lasso's path of standardised data in the units of the features."""
-    from sklearn.linear_model import lars_path
-
+def standardised(X, y):
+    """Return features with mean 0 and standard deviation 1, centred targets, and what turns coefficients back."""
     mean, scale = X.mean(axis=0), X.std(axis=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the path may end early, as it should
-        alphas, _, path = lars_path((X - mean) / scale / np.sqrt(len(y)), (y - y.mean()) / np.sqrt(len(y)))
-    # near interpolation its steps are rounding
-    rank = min(len(y) - 1, X.shape[1])
-    wrong = np.flatnonzero(
-        (np.diff(alphas, prepend=np.inf) >= 0.0) | ((path != 0).sum(axis=0) > min(rank, 0.9 * len(y)))
-    )
-    end = int(wrong[0]) if len(wrong) else len(alphas)
-    return alphas[:end] * len(y), path[:, :end] / scale[:, None]
+    return (X - mean) / scale, y - y.mean(), scale, mean
 
 
-def lasso_models(X, y, alphas, blends):
-    """Return {(alpha, blend): (coefficients, intercept)} of the relaxed Lasso, the Lasso itself being blend 1."""
-    mean = X.mean(axis=0)
-    knots, path = lars(X, y)
-    found = []
-    for alpha in alphas:
-        lasso = np.array([np.interp(-alpha, -knots, row) if row.any() else 0.0 for row in path])
-        S = np.flatnonzero(lasso)
-        refit = np.zeros(len(lasso))
-        if len(S) and len(S) < len(y):
-            refit[S] = np.linalg.lstsq(X[:, S] - mean[S], y - y.mean(), rcond=None)[0]
-        else:
-            refit = lasso
-        found += [blend * lasso + (1.0 - blend) * refit for blend in blends]
-    coefs = np.array(found).T
-    return coefs, y.mean() - mean @ coefs
+def tuned(path, penalties):
+    """Return a function of the data that fits the models of a path, tuned on the same splits as ours.
 
+    ``path(Z, y, alphas)`` returns coefficients, (p, k), for standardised data; ``penalties(Z, y)`` those of all rows.
+    """
 
-def tuned_lasso(blends):
-    """Return a function of the data that fits the (relaxed) Lasso, tuned on the same splits as ours."""
+    def models(X, y, alphas):
+        Z, centred, scale, mean = standardised(X, y)
+        coefs = path(Z, centred, alphas) / scale[:, None]
+        return coefs, y.mean() - mean @ coefs
 
     def fit(train, other):
         from sklearn.model_selection import KFold
 
         X, y = train
-        knots, _ = lars(X, y)
-        alphas = knots[0] * np.geomspace(1.0, 1e-3 if len(y) > X.shape[1] else 0.02, 50)
-        coefs, intercepts = lasso_models(X, y, alphas, blends)
+        alphas = penalties(*standardised(X, y)[:2])
+        coefs, intercepts = models(X, y, alphas)
         if other is not None:
             errors = ((other[1][:, None] - other[0] @ coefs - intercepts) ** 2).mean(axis=0)
         else:
             errors = np.zeros(coefs.shape[1])
             for a, b in KFold(FOLDS).split(X):
-                part, offset = lasso_models(X[a], y[a], alphas, blends)
+                part, offset = models(X[a], y[a], alphas)
                 errors += ((y[b][:, None] - X[b] @ part - offset) ** 2).sum(axis=0)
         return coefs[:, int(np.argmin(errors))]
 
     return fit
+
+
+def falling(last):
+    """Return a function of the data: 50 penalties down to a share of the first one, `last` where features are many."""
+
+    def penalties(Z, y):
+        first = np.abs(Z.T @ y).max() / len(y)
+        return first * np.geomspace(1.0, last if Z.shape[1] > len(y) else 1e-3, 50)
+
+    return penalties
+
+
+def relaxed_lasso(blends):
+    """Return the path of the relaxed Lasso; blend 1 is the Lasso itself."""
+
+    def path(Z, y, alphas):
+        from sklearn.linear_model import lars_path
+
+        n = len(y)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the path may end early, as it should
+            knots, _, coefs = lars_path(Z / np.sqrt(n), y / np.sqrt(n), alpha_min=0.999 * alphas[-1] / n)
+        # near interpolation its steps are rounding
+        counts = (coefs != 0).sum(axis=0)
+        wrong = (np.diff(knots, prepend=np.inf) >= 0.0) | (counts > min(n - 1, Z.shape[1], 0.9 * n))
+        end = int(np.flatnonzero(wrong)[0]) if wrong.any() else len(knots)
+        knots, coefs = knots[:end] * n, coefs[:, :end]  # scikit-learn divides them by n once more
+        found, before, refit = [], None, None
+        for alpha in np.clip(alphas, knots[-1], knots[0]):
+            i = max(1, int(np.searchsorted(-knots, -alpha)))
+            share = (knots[i - 1] - alpha) / (knots[i - 1] - knots[i])
+            lasso = (1.0 - share) * coefs[:, i - 1] + share * coefs[:, i]
+            S = np.flatnonzero(lasso)
+            if before is None or not np.array_equal(S, before):
+                before, refit = S, np.zeros(len(lasso))
+                refit[S] = np.linalg.lstsq(Z[:, S], y, rcond=None)[0]
+            found += [blend * lasso + (1.0 - blend) * refit for blend in blends]
+        return np.array(found).T
+
+    return path
+
+
+def concave(name, gamma):
+    """Return the path of MCP or SCAD by skglm, warm starts from the largest penalty down."""
+
+    def path(Z, y, alphas):
+        from skglm import datafits, penalties
+        from skglm.solvers import AndersonCD
+        from skglm.utils.jit_compilation import compiled_clone
+
+        solver = AndersonCD(fit_intercept=False, tol=1e-3)  # tighter ones cost more, and give the same errors
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a penalty that is not reached to the tolerance
+            penalty = compiled_clone(getattr(penalties, name)(1.0, gamma))
+            return solver.path(np.asfortranarray(Z), y, compiled_clone(datafits.Quadratic()), penalty, alphas)[1]
+
+    return path
+
+
+def abess(train, other):
+    """Return the coefficients of abess, whose sizes are tuned on the same splits as ours."""
+    from abess import LinearRegression
+    from sklearn.model_selection import KFold
+
+    X, y = train
+    sizes = range(min(X.shape[1], len(y) // 4) + 1)
+    if other is None:
+        folds = np.zeros(len(y), dtype=int)
+        for i, (_, b) in enumerate(KFold(FOLDS).split(X)):
+            folds[b] = i + 1
+        return LinearRegression(support_size=sizes, cv=FOLDS, thread=1).fit(X, y, cv_fold_id=folds).coef_
+    found = [LinearRegression(support_size=[k], thread=1).fit(X, y) for k in sizes]
+    errors = [((other[1] - one.predict(other[0])) ** 2).mean() for one in found]
+    return found[int(np.argmin(errors))].coef_
 
 
 def ours(**options):
@@ -145,9 +199,15 @@ METHODS = {
     OURS: ours(),
     "htp, ridge 0": ours(solver="htp", ridge=0.0),
     "htp, ridge": ours(solver="htp"),
-    "lasso": tuned_lasso((1.0,)),
-    "relaxed lasso": tuned_lasso(BLENDS),
+    "one model": ours(average=False),
+    "lasso": tuned(relaxed_lasso((1.0,)), falling(0.02)),
+    "relaxed lasso": tuned(relaxed_lasso(BLENDS), falling(0.02)),
+    "MCP (skglm)": tuned(concave("MCPenalty", 3.0), falling(0.05)),
+    "SCAD (skglm)": tuned(concave("SCAD", 3.7), falling(0.05)),
+    "abess": abess,
 }
+PACKAGES = {"MCP (skglm)": "skglm", "SCAD (skglm)": "skglm", "abess": "abess"}
+DEFAULT = [name for name in METHODS if name not in ("htp, ridge 0", "htp, ridge", "one model")]
 
 
 def instance(setting, snr, rho, kind, seed, tuning, methods):
@@ -171,42 +231,59 @@ def mean(values):
     return f"{values.mean():.3f} +- {error:.3f}"
 
 
+def instances(options):
+    """Return the instances in the order of the run, all cells growing evenly."""
+    seeds = range(options.first_seed, options.first_seed + options.seeds)
+    rest = list(itertools.product(options.rho, options.beta, seeds))
+    rng = np.random.default_rng(seed_sequence(f"sample {options.first_seed}"))
+    keys = []
+    for setting, snr in itertools.product(options.settings, options.snr):
+        order = rng.permutation(len(rest))[: options.sample]
+        keys.append([(setting, snr, *rest[i]) for i in (order if options.sample else range(len(rest)))])
+    return [key for row in zip(*keys, strict=True) for key in row]
+
+
 def subset(options):
-    keys = [
-        (setting, snr, rho, kind, seed)
-        for setting in options.settings
-        for snr in options.snr
-        for rho in options.rho
-        for kind in options.beta
-        for seed in range(options.seeds)
-    ]
-    done = {}
+    methods = []
+    for name in options.methods:
+        if name in PACKAGES and not importlib.util.find_spec(PACKAGES[name]):
+            print(f"{name} is left out: {PACKAGES[name]} is not installed")
+        else:
+            methods.append(name)
+    keys = instances(options)
+    done = defaultdict(dict)
     if options.out and Path(options.out).exists():
         for line in Path(options.out).read_text().splitlines():
             one = json.loads(line)
-            if one["tuning"] == options.tuning and set(options.methods) <= set(one["row"]):
-                done[tuple(one["key"])] = one["row"]
-    for key in keys:
-        if key in done:
+            if one["tuning"] == options.tuning:
+                done[tuple(one["key"])].update(one["row"])
+    for key in keys if not options.show else ():
+        missing = [name for name in methods if name not in done[key]]
+        if not missing:
             continue
-        done[key] = instance(*key, options.tuning, options.methods)
+        row = instance(*key, options.tuning, missing)
+        done[key].update(row)
         if options.out:
             with Path(options.out).open("a") as file:
-                file.write(json.dumps({"key": key, "tuning": options.tuning, "row": done[key]}) + "\n")
+                file.write(json.dumps({"key": key, "tuning": options.tuning, "row": row}) + "\n")
+    keys = [key for key in keys if set(methods) <= set(done[key])]
+    print(f"{len(keys)} instances\n")
     cells = defaultdict(list)
     for key in keys:
         cells[key[:2]].append(done[key])
         cells["all", ""].append(done[key])
+    if not keys:
+        return
     rows = []
     for (setting, snr), found in cells.items():
-        for name in options.methods:
+        for name in methods:
             errors = np.array([row[name][0] for row in found])
             rows.append(
                 [
                     f"{setting} {snr}",
                     name,
                     mean(errors),
-                    mean(errors - [row[OURS][0] for row in found]) if name != OURS and OURS in options.methods else "",
+                    mean(errors - [row[OURS][0] for row in found]) if name != OURS and OURS in methods else "",
                     f"{np.mean([row[name][1] for row in found]):.2f}",
                     f"{np.median([row[name][2] for row in found]):.2f}",
                 ]
@@ -301,7 +378,10 @@ def main(arguments=None):
     best.add_argument("--rho", nargs="+", type=float, default=list(RHOS))
     best.add_argument("--beta", nargs="+", type=int, choices=BETAS, default=list(BETAS))
     best.add_argument("--seeds", type=int, default=20)
-    best.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    best.add_argument("--first-seed", type=int, default=0)
+    best.add_argument("--sample", type=int, help="how many instances of each setting and SNR, drawn from all (default all)")
+    best.add_argument("--show", action="store_true", help="the table of what the file holds; nothing is run")
+    best.add_argument("--methods", nargs="+", choices=METHODS, default=DEFAULT)
     best.add_argument("--tuning", choices=("cv", "validation"), default="cv")
     best.add_argument("--out", help="file of finished instances, one a line; a run goes on where it was left")
     options = parser.parse_args(arguments)

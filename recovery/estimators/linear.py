@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, Literal
@@ -15,10 +16,15 @@ from recovery.estimators.paths import (
     BLENDS,
     MOST,
     RIDGES,
+    WITHIN,
     Candidates,
+    Found,
     SparsePath,
+    averaged,
     default_sizes,
     ebic,
+    lasso_penalties,
+    mean_square,
     models,
     supports,
 )
@@ -34,10 +40,13 @@ RegressorMixin: Any = need("sklearn.base", _USER).RegressorMixin
 SelectorMixin: Any = need("sklearn.feature_selection", _USER).SelectorMixin
 validation: Any = need("sklearn.utils.validation", _USER)
 check_cv: Any = need("sklearn.model_selection", _USER).check_cv
+KFold: Any = need("sklearn.model_selection", _USER).KFold
 
-Selection = Literal["cv", "ebic", "validation"]
+Selection = Literal["cv", "ebic", "validation", "noise"]
 CLOSE = 1e-9
 """Errors that differ by less, relative to the larger one, count as equal; of equal ones the smaller model is taken."""
+REPEATS = 4
+"""How often the rows are split anew where cross-validation is a number of folds."""
 
 
 class LinearSelector(StoredEstimator, SelectorMixin, RegressorMixin, BaseEstimator):
@@ -165,14 +174,19 @@ def best_of(errors: Any, floor: float = 0.0) -> int:
     return int(np.flatnonzero(errors <= max(least + CLOSE * abs(least), floor))[0])
 
 
-def splits_of(cv: Any, X: Any, y: Any, weights: Any) -> list[tuple[Any, Any]]:
+def splits_of(cv: Any, X: Any, y: Any, weights: Any, repeats: int = 1) -> list[tuple[Any, Any]]:
     """Return the (train, test) rows of cross-validation, without splits in which either has no weight.
 
-    An integer is cut to the number of rows, so that small data have leave-one-out.
+    An integer is cut to the number of rows, so that small data have leave-one-out. Splits into folds are made `repeats`
+    times, the first time in the order of the rows, then of rows shuffled always in the same way.
     """
+    kinds = [cv]
     if isinstance(cv, Integral) and not isinstance(cv, bool):
         cv = min(check_integer(cv, "cv", minimum=2), len(y))
-    found = [(train, test) for train, test in check_cv(cv).split(X, y) if weights[train].any() and weights[test].any()]
+        # leave-one-out has one way
+        kinds = [cv, *(KFold(cv, shuffle=True, random_state=i) for i in range(repeats - 1 if cv < len(y) else 0))]
+    splits = [split for kind in kinds for split in check_cv(kind).split(X, y)]
+    found = [(train, test) for train, test in splits if weights[train].any() and weights[test].any()]
     if not found:
         raise ValueError(f"cv={cv!r} gives no split with weight on both sides; expected a number of folds, or splits")
     return found
@@ -186,7 +200,9 @@ class _SparseLinear(LinearSelector):
     standardize: bool
     cv: Any
     selection: Selection
+    average: bool
     ebic_gamma: float
+    noise_level: float | None
 
     def _sizes(self, most: int) -> Any:
         raise NotImplementedError
@@ -217,60 +233,72 @@ class _SparseLinear(LinearSelector):
         X, y, weights = self._checked(X, y, sample_weight)
         problem = prepare(X, y, weights, self.fit_intercept, self.standardize)
         rows = distinct_rows(X, weights)
-        # with fewer rows than features, models with more features than half of the rows are never worth their time
-        most = X.shape[1] if X.shape[1] < rows else rows // 2
-        sizes, ridges = self._sizes(most), self._ridges()
+        wide = X.shape[1] >= rows
+        sizes, ridges = self._sizes(self._most(X.shape[1], rows)), self._ridges()
         self.path_: SparsePath | None = None
         if len(sizes) == 1 and len(ridges) == 1:
-            (one,) = models(problem, self._one(problem, int(sizes[0])), ridges, (0.0,))
-            self._keep(problem, one.support, one.values[:, 0])
-            self.sparsity_, self.ridge_, self.family_ = one.size, ridges[0], one.family
+            (one,) = models(problem, self._one(problem, int(sizes[0])), ridges, ())
+            self._keep(problem, one.found.support, one.values[:, 0])
+            self.sparsity_, self.ridge_, self.family_ = one.found.size, ridges[0], one.found.family
             return self
-        if self.selection == "ebic":
+        on_rows = self.selection in ("ebic", "noise")
+        if on_rows:
             ridges = ridges if len(ridges) == 1 else (0.0,)
-        found = self._all(problem, sizes, ridges)
-        keys = [(one.family, one.size) for one in found]
+        penalties = lasso_penalties(problem, wide)
+        found = self._all(problem, sizes, ridges, penalties)
+        keys = [one.found.key for one in found]
+        shares, unseen = np.ones(1), float(rows)
         if self.selection == "ebic":
-            each = [
-                {
-                    key: ebic(problem, one, float(weights.sum()), self.ebic_gamma)
-                    for key, one in zip(keys, found, strict=True)
-                }
-            ]
-            shares = np.ones(1)
+            total = float(weights.sum())
+            each = [{key: ebic(problem, one, total, self.ebic_gamma) for key, one in zip(keys, found, strict=True)}]
+        elif self.selection == "noise":
+            each = [{key: mean_square(problem, one) for key, one in zip(keys, found, strict=True)}]
         elif self.selection == "validation":
             X_v, y_v = validation.check_X_y(*validation_set, accept_sparse="csr", dtype=np.float64, y_numeric=True)
             if X_v.shape[1] != X.shape[1]:
                 raise ValueError(
                     f"validation_set has {X_v.shape[1]} features and X has {X.shape[1]}; expected equally many"
                 )
-            each, shares = [_errors(problem, found, X_v, y_v, np.ones(len(y_v)))], np.ones(1)
+            unseen = float(distinct_rows(X_v, np.ones(len(y_v))))
+            each = [_errors(problem, found, X_v, y_v, np.ones(len(y_v)))]
         else:
             each, totals = [], []
-            for train, test in splits_of(self.cv, X, y, weights):
+            for train, test in splits_of(self.cv, X, y, weights, REPEATS):
                 part = prepare(X[train], y[train], weights[train], self.fit_intercept, self.standardize)
-                inner = self._all(part, sizes, ridges)
+                inner = self._all(part, sizes, ridges, penalties)
                 each.append(_errors(part, inner, X[test], y[test], weights[test]))
                 totals.append(weights[test].sum())
             shares = np.array(totals) / np.sum(totals)
-        self._choose(problem, found, keys, each, shares)
+        self._choose(problem, found, each, shares, 0.0 if on_rows or not self.average else unseen)
         return self
 
-    def _one(self, problem: Prepared, size: int) -> list[tuple[str, int, Any, None]]:
+    def _most(self, p: int, rows: int) -> int:
+        """Return the largest size that is worth its time."""
+        if p < rows:
+            return p
+        if self.selection == "ebic" and rows > 2:
+            # beyond, searches among many features fit the noise faster than the EBIC expects
+            return max(1, min(2 * rows // 5, int(rows / (math.log(p) * max(1.0, math.log(math.log(rows)))))))
+        return max(1, 2 * rows // 5)  # half of the rows of a fold
+
+    def _one(self, problem: Prepared, size: int) -> list[Found]:
         """Return the support of one size, by the solver that was asked for."""
         # "auto" is the default of solve
-        chosen = () if self.solver == "auto" else (self.solver,)
+        chosen = () if isinstance(self.solver, str) and self.solver == "auto" else (self.solver,)
         result = solve(problem.A, problem.b, size, *chosen)
         name = self.solver if isinstance(self.solver, str) else type(self.solver).__name__
-        return [(name, size, np.sort(result.support), None)]
+        return [Found((name, size), size, np.sort(result.support))]
 
-    def _all(self, problem: Prepared, sizes: Any, ridges: Any) -> list[Candidates]:
+    def _all(self, problem: Prepared, sizes: Any, ridges: Any, penalties: Any) -> list[Candidates]:
         """Return the models of all sizes, or of the one that is asked for."""
-        found = self._one(problem, int(sizes[0])) if len(sizes) == 1 else supports(problem, sizes, self.solver)
-        return models(problem, found, ridges, BLENDS if len(ridges) > 1 else (0.0,))
+        if len(sizes) == 1:
+            return models(problem, self._one(problem, int(sizes[0])), ridges, ())
+        several = len(ridges) > 1
+        found = supports(problem, sizes, self.solver, penalties, WITHIN if several else ridges)
+        return models(problem, found, ridges, BLENDS if several else ())
 
     def _check_parameters(self, validation_set: Any) -> None:
-        for name in ("fit_intercept", "standardize"):
+        for name in ("fit_intercept", "standardize", "average"):
             value = getattr(self, name)
             if not isinstance(value, (bool, np.bool_)):
                 raise TypeError(f"{name}={value!r} is of type {type(value).__name__}; expected a bool")
@@ -281,36 +309,50 @@ class _SparseLinear(LinearSelector):
             raise TypeError(
                 f"solver={self.solver!r} is of type {type(self.solver).__name__}; expected a name or a Solver"
             )
-        check_choice(self.selection, "selection", ("cv", "ebic", "validation"))
+        check_choice(self.selection, "selection", ("cv", "ebic", "validation", "noise"))
         check_number(self.ebic_gamma, "ebic_gamma", minimum=0.0)
         if (validation_set is None) == (self.selection == "validation"):
             raise ValueError(
                 f"selection={self.selection!r} and validation_set is {'None' if validation_set is None else 'given'}; "
                 "expected a pair (X, y) with selection='validation', and None otherwise"
             )
+        if (self.noise_level is None) == (self.selection == "noise"):
+            raise ValueError(
+                f"selection={self.selection!r} and noise_level={self.noise_level!r}; expected the standard deviation of "
+                "the noise with selection='noise', and None otherwise"
+            )
+        if self.noise_level is not None:
+            check_number(self.noise_level, "noise_level", minimum=0.0)
 
-    def _choose(self, problem: Prepared, found: Any, keys: Any, each: Any, shares: Any) -> None:
-        """Keep the model of smallest error, and the best of every size as the path."""
-        common = [i for i, key in enumerate(keys) if all(key in errors for errors in each)]
-        means = {i: sum(share * errors[keys[i]] for share, errors in zip(shares, each, strict=True)) for i in common}
-        sizes = sorted({found[i].size for i in common})
+    def _choose(self, problem: Prepared, found: list[Candidates], each: Any, shares: Any, unseen: float) -> None:
+        """Keep the best model of every size as the path, and the smallest error of all, or the average by `unseen` rows."""
+        common = [one for one in found if all(one.found.key in errors for errors in each)]
+        means = [
+            sum(share * errors[one.found.key] for share, errors in zip(shares, each, strict=True)) for one in common
+        ]
+        sizes = sorted({one.found.size for one in common})
         # in units of the squared targets, errors so small are rounding
         floor = 0.0 if self.selection == "ebic" else CLOSE**2 * (float(problem.b @ problem.b) + problem.rest)
         best = []
         for size in sizes:
-            options = [(i, j) for i in common if found[i].size == size for j in range(len(found[i].amounts))]
+            options = [
+                (i, j) for i, one in enumerate(common) if one.found.size == size for j in range(len(one.amounts))
+            ]
             best.append(options[best_of(np.array([means[i][j] for i, j in options]), floor)])
         errors = np.array([means[i][j] for i, j in best])
         folds = len(each)
         spread = np.full(len(best), np.nan)
         if folds > 1:
-            parts = np.array([[one[keys[i]][j] for i, j in best] for one in each])
+            parts = np.array([[one[common[i].found.key][j] for i, j in best] for one in each])
             spread = parts.std(axis=0, ddof=1) / np.sqrt(folds)
         x = np.zeros((len(problem.mean), len(best)))
         for column, (i, j) in enumerate(best):
-            x[found[i].support, column] = found[i].values[:, j]
+            x[common[i].found.support, column] = common[i].values[:, j]
         coefs, intercepts = problem.raw(x)
         chosen = best_of(errors, floor)
+        if self.noise_level is not None:
+            enough = np.flatnonzero(errors <= max(self.noise_level**2, floor))
+            chosen = int(enough[0]) if len(enough) else chosen
         self.path_ = SparsePath(
             np.array(sizes),
             coefs,
@@ -318,25 +360,29 @@ class _SparseLinear(LinearSelector):
             errors,
             spread,
             chosen,
-            tuple(found[i].family for i, _ in best),
-            tuple(found[i].amounts[j] for i, j in best),
+            tuple(common[i].found.family for i, _ in best),
+            tuple(common[i].amounts[j] for i, j in best),
         )
         i, j = best[chosen]
-        self._keep(problem, found[i].support, found[i].values[:, j])
-        self.sparsity_, self.family_ = found[i].size, found[i].family
-        self.ridge_ = found[i].amounts[j]
+        self.family_, self.ridge_ = common[i].found.family, common[i].amounts[j]
+        if unseen and errors[chosen] > floor:
+            x = averaged(common, means, len(problem.mean), unseen)
+            self._keep(problem, np.flatnonzero(x), x[x != 0.0])
+        else:
+            self._keep(problem, common[i].found.support, common[i].values[:, j])
+        self.sparsity_ = len(self.support_)
 
 
-def _errors(problem: Prepared, found: list[Candidates], X: Any, y: Any, weights: Any) -> dict[tuple[str, int], Any]:
+def _errors(problem: Prepared, found: list[Candidates], X: Any, y: Any, weights: Any) -> dict[tuple[Any, ...], Any]:
     """Return the weighted mean squared errors of models on other data, one for each amount of shrinkage."""
     weights = weights / weights.sum()
     X = X.tocsc() if hasattr(X, "tocsc") else X
     answer = {}
     for one in found:
-        S = one.support
+        S = one.found.support
         coef = one.values / problem.scale[S, None]
         fitted = X[:, S] @ coef + (problem.offset - problem.mean[S] @ coef)
-        answer[one.family, one.size] = weights @ (y[:, None] - fitted) ** 2
+        answer[one.found.key] = weights @ (y[:, None] - fitted) ** 2
     return answer
 
 
@@ -410,7 +456,9 @@ class SparseRegressor(_SparseLinear):
         standardize: bool = True,
         cv: Any = 5,
         selection: Selection = "cv",
+        average: bool = True,
         ebic_gamma: float = 0.5,
+        noise_level: float | None = None,
     ) -> None:
         self.sparsity = sparsity
         self.solver = solver
@@ -419,7 +467,9 @@ class SparseRegressor(_SparseLinear):
         self.standardize = standardize
         self.cv = cv
         self.selection = selection
+        self.average = average
         self.ebic_gamma = ebic_gamma
+        self.noise_level = noise_level
 
     def _sizes(self, most: int) -> Any:
         if isinstance(self.sparsity, str):
@@ -471,7 +521,9 @@ class SparseRegressorCV(_SparseLinear):
         standardize: bool = True,
         cv: Any = 5,
         selection: Selection = "cv",
+        average: bool = True,
         ebic_gamma: float = 0.5,
+        noise_level: float | None = None,
     ) -> None:
         self.sizes = sizes
         self.ridges = ridges
@@ -480,7 +532,9 @@ class SparseRegressorCV(_SparseLinear):
         self.standardize = standardize
         self.cv = cv
         self.selection = selection
+        self.average = average
         self.ebic_gamma = ebic_gamma
+        self.noise_level = noise_level
 
     def _sizes(self, most: int) -> Any:
         if self.sizes is None:

@@ -1,4 +1,4 @@
-"""Models of every size: supports by a solver and by the Lasso, and the shrunken coefficients on them."""
+"""Models of every size: supports by solvers and by the Lasso, and the shrunken coefficients on them."""
 
 from __future__ import annotations
 
@@ -7,26 +7,45 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from scipy.linalg.lapack import dposv
 from scipy.special import gammaln
 
 from planted.base.arrays import EPS
-from planted.base.extras import need
-from planted.base.quiet import quiet
 from planted.base.values import by_value
 from recovery.estimators.inputs import Prepared
 from recovery.operators.base import Operator
+from recovery.solvers.homotopy import stretches
 from recovery.solvers.solve import solve
 
-__all__ = ["BLENDS", "RIDGES", "Candidates", "SparsePath", "default_sizes", "ebic", "models", "supports"]
+__all__ = [
+    "BLENDS",
+    "RIDGES",
+    "Candidates",
+    "Found",
+    "SparsePath",
+    "averaged",
+    "default_sizes",
+    "ebic",
+    "lasso_penalties",
+    "mean_square",
+    "models",
+    "supports",
+]
 
 RIDGES = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 """Values of the ridge among which cross-validation chooses, in units of the squared norm of a standardised feature."""
 BLENDS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Shares of the Lasso among which cross-validation chooses for the supports that the Lasso finds."""
+WITHIN = (0.0, 0.1, 0.3, 1.0)
+"""Ridges inside hard thresholding pursuit, where the ridge is chosen: they lead to different supports."""
 MOST = 100
 """Largest size that is tried by default."""
 STEPS = 8
-"""Steps of hard thresholding pursuit for one size of a path."""
+"""Steps for one size of a path: beyond a few from a warm start the exchange is of features whose difference is noise."""
+PIVOT = 1e-10
+"""Least ridge inside a search, on columns of norm 1: far above rounding, far below what a choice depends on."""
+PENALTIES = 50
+"""Penalties of the Lasso on a path."""
 LASSO_ENTRIES = 20_000_000
 """The Lasso, which needs the matrix, is left out for designs of more entries that are not formed."""
 
@@ -72,26 +91,48 @@ class SparsePath:
 
 
 @dataclass(frozen=True)
-class Candidates:
-    """The models of one family and size: x = V[:, i] on a support, for every amount of shrinkage.
+class Found:
+    """A support that was found.
 
     Parameters
     ----------
-    family : str
-        Where the support is from.
+    key : tuple
+        What it is called, which the same search on other rows gives to its own answer: the family, a solver's name or
+        "lasso", and the size, ridge or penalty.
     size : int
-        How many entries it may have.
+        How many entries it may have; for the Lasso, how many it has.
     support : array of int64, shape (s,)
-        S.
+        S, ascending.
+    lasso : array, shape (s,), optional
+        The coefficients of the Lasso.
+    """
+
+    key: tuple[Any, ...]
+    size: int
+    support: Any
+    lasso: Any = None
+
+    @property
+    def family(self) -> str:
+        """Where it is from."""
+        return str(self.key[0])
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The models on one support: x = V[:, i] there, for every amount of shrinkage.
+
+    Parameters
+    ----------
+    found : Found
+        The support.
     values : array, shape (s, k)
         Coefficients on S, in the units of the prepared problem, one column for each amount of shrinkage.
     amounts : tuple of float, length k
         The amounts.
     """
 
-    family: str
-    size: int
-    support: Any
+    found: Found
     values: Any
     amounts: tuple[float, ...]
 
@@ -104,8 +145,28 @@ def default_sizes(most: int) -> Any:
     return np.array(sizes, dtype=np.int64)
 
 
-def supports(problem: Prepared, sizes: Any, solver: Any) -> list[tuple[str, int, Any, Any]]:
-    """Return (family, size, support, Lasso's values or None) for every size.
+def lasso_penalties(problem: Prepared, wide: bool) -> Any:
+    """Return the penalties of the Lasso, from the smallest one whose solution is 0 on downwards.
+
+    Parameters
+    ----------
+    problem : Prepared
+        The least-squares problem of all rows: those of folds get the same penalties.
+    wide : bool
+        Whether features are at least as many as rows. Then the path ends at 2 % of the first penalty, else at 0.1 %.
+
+    Returns
+    -------
+    array, shape (50,)
+        Penalties, geometric.
+    """
+    A = problem.A
+    first = np.abs(A.rmatvec(problem.b) if isinstance(A, Operator) else A.T @ problem.b).max(initial=0.0)
+    return float(first) * np.geomspace(1.0, 0.02 if wide else 1e-3, PENALTIES)
+
+
+def supports(problem: Prepared, sizes: Any, solver: Any, penalties: Any, within: Any = WITHIN) -> list[Found]:
+    """Return supports of every size.
 
     Parameters
     ----------
@@ -114,66 +175,133 @@ def supports(problem: Prepared, sizes: Any, solver: Any) -> list[tuple[str, int,
     sizes : array of int64
         Ascending.
     solver : str or Solver
-        "auto" is hard thresholding pursuit and the Lasso; any other solver is the only family. Each size starts from
-        the answer of the one before.
+        "auto" is hard thresholding pursuit and subspace pursuit with ridges, and the Lasso; any other solver is the
+        only family. Each size starts from the answer of the one before.
+    penalties : array
+        Penalties of the Lasso, descending.
+    within : sequence of float
+        Ridges inside the searches.
 
     Returns
     -------
-    list of tuple
+    list of Found
         Families one after the other, sizes ascending.
     """
-    auto = isinstance(solver, str) and solver == "auto"
-    name = "htp" if auto else solver if isinstance(solver, str) else (type(solver).name or type(solver).__name__)
+    if isinstance(solver, str) and solver == "auto":
+        found = [one for ridge in within for one in _thresholding(problem, sizes, ridge, union=False)]
+        few = sizes[sizes <= min(problem.A.shape) // 3]
+        found += [one for ridge in within[:1] for one in _thresholding(problem, few, ridge, union=True)]
+        return found + _lasso(problem, int(sizes[-1]), penalties)
+    name = solver if isinstance(solver, str) else (type(solver).name or type(solver).__name__)
     found, x = [], None
     for size in sizes:
-        # beyond a few steps from a warm start HTP exchanges features whose difference is noise
-        limit = STEPS if auto else None
-        result = solve(problem.A, problem.b, int(size), "htp" if auto else solver, x0=x, max_iter=limit)
+        result = solve(problem.A, problem.b, int(size), solver, x0=x)
         x = result.x
-        found.append((name, int(size), np.sort(result.support), None))
-    if auto:
-        found += _lasso(problem, sizes)
+        found.append(Found((name, int(size)), int(size), np.sort(result.support)))
     return found
 
 
-def _lasso(problem: Prepared, sizes: Any) -> list[tuple[str, int, Any, Any]]:
-    """Return the supports of the Lasso's path: for every size the last knot that has no more entries."""
+def _thresholding(problem: Prepared, sizes: Any, ridge: float, union: bool) -> list[Found]:
+    """Return supports of growing sizes by hard thresholding pursuit, or with `union` by subspace pursuit.
+
+    Notes
+    -----
+    :func:`recovery.solve` has both, with more care for hard problems than pays along a path. For unit columns a step
+    takes the top s entries of (1 - t) z + A'(b - A z), or for subspace pursuit the top s entries of the fit on the
+    support and the top s of A'(b - A z), and fits |A_S z - b|^2 + t |z|^2 there.
+    """
+    A, b = problem.A, problem.b
+    if isinstance(A, Operator):
+        norms = A.column_norms()
+        norms = np.where(norms > 0.0, norms, 1.0)
+        pick, correlate = (lambda S: (A.columns(S) / norms[S]).T), (lambda r: A.rmatvec(r) / norms)
+    else:
+        norms = np.sqrt(np.einsum("ij,ij->j", A, A))
+        rows = np.ascontiguousarray((A / np.where(norms > 0.0, norms, 1.0)).T)
+        pick, correlate = rows.__getitem__, rows.__matmul__
+
+    def fit(S: Any) -> tuple[Any, Any, float]:
+        part = pick(S)
+        gram = part @ part.T
+        gram.flat[:: len(S) + 1] += max(ridge, PIVOT)
+        values = dposv(gram, part @ b)[1]
+        rest = b - values @ part
+        return values, rest, float(rest @ rest) + ridge * float(values @ values)
+
+    name = "subspace-pursuit" if union else "htp"
+    found = []
+    S, z, rest = np.zeros(0, dtype=np.int64), np.zeros(0), b
+    for size in sizes:
+        best = (math.inf, S, z, rest)
+        for _ in range(STEPS if size else 0):
+            point = correlate(rest)
+            if union:
+                point[S] = 0.0
+                wider = np.union1d(S, _top(point, min(size, len(point) - len(S))))
+                values = fit(wider)[0]
+                new = wider[_top(values, min(size, len(wider)))]
+            else:
+                point[S] += (1.0 - ridge) * z
+                new = _top(point, size)
+            if np.array_equal(new, S):
+                break
+            S = new
+            z, rest, loss = fit(S)
+            if loss < best[0]:
+                best = (loss, S, z, rest)
+        _, S, z, rest = best
+        found.append(Found((name, ridge, int(size)), int(size), S))
+    return found
+
+
+def _top(x: Any, size: int) -> Any:
+    """Return where the largest entries in absolute value are, ascending."""
+    return np.sort(np.argpartition(-np.abs(x), size - 1)[:size])
+
+
+def _lasso(problem: Prepared, most: int, penalties: Any) -> list[Found]:
+    """Return the solutions of the Lasso for penalties, up to the first stretch of the path with too many entries."""
     A = problem.A
     if isinstance(A, Operator):
         if A.shape[0] * A.shape[1] > LASSO_ENTRIES:
             return []
         A = A.columns(np.arange(A.shape[1]))
-    lars_path, config_context = need("sklearn.linear_model").lars_path, need("sklearn").config_context
     length = float(np.linalg.norm(problem.b))
     largest = float(np.sqrt(np.einsum("ij,ij->j", A, A).max(initial=0.0)))
-    if not length or not largest or not sizes[-1]:
+    if not length or not largest or not most:
         return []
-    steps = min(4 * int(sizes[-1]) + 8, 8 * min(A.shape))
-    with quiet(), config_context(skip_parameter_validation=True):
-        _, _, path = lars_path(A / largest, problem.b / length, method="lasso", max_iter=steps)
-    path = path * (length / largest)
-    counts = (path != 0.0).sum(axis=0)
-    found = []
-    for size in sizes:
-        over = np.flatnonzero(counts > size)
-        knot = (int(over[0]) if len(over) else len(counts)) - 1
-        if 0 <= knot and counts[knot] == size:
-            support = np.flatnonzero(path[:, knot])
-            found.append(("lasso", int(size), support, path[support, knot]))  # where the support is about to grow
+    wanted = penalties / (length * largest)
+    A, b = A / largest, problem.b / length
+    found, nothing = [], np.zeros(0, dtype=np.int64)
+    for i in np.flatnonzero(wanted >= np.abs(A.T @ b).max()):
+        found.append(Found(("lasso", int(i)), 0, nothing, np.zeros(0)))
+    for piece in stretches(A, b):
+        if len(piece.support) > most:
+            break
+        while len(found) < len(wanted) and wanted[len(found)] >= piece.low:
+            share = (piece.high - wanted[len(found)]) / (piece.high - piece.low)
+            x = piece.first + share * (piece.last - piece.first)
+            support = np.flatnonzero(x)
+            values = x[support] * (length / largest)
+            found.append(Found(("lasso", len(found)), len(support), support, values))
+        if len(found) == len(wanted):
+            break
     return found
 
 
-def models(problem: Prepared, found: list[tuple[str, int, Any, Any]], ridges: Any, blends: Any) -> list[Candidates]:
+def models(problem: Prepared, found: list[Found], ridges: Any, blends: Any) -> list[Candidates]:
     """Return the models on the supports, for every amount of shrinkage.
 
     Parameters
     ----------
     problem : Prepared
         The least-squares problem.
-    found : list
+    found : list of Found
         From :func:`supports`.
-    ridges, blends : sequence of float
-        Amounts for the supports of solvers, and of the Lasso.
+    ridges : sequence of float
+        Amounts of the ridge.
+    blends : sequence of float
+        Shares of the Lasso on its own supports; with none of them these have ridges too.
 
     Returns
     -------
@@ -187,22 +315,70 @@ def models(problem: Prepared, found: list[tuple[str, int, Any, Any]], ridges: An
     Hastie, Tibshirani, Tibshirani 2020).
     """
     answer = []
-    for family, size, support, lasso in found:
-        amounts = tuple(map(float, ridges if lasso is None else blends))
+    known: dict[bytes, tuple[Any, ...]] = {}  # families meet, and so do penalties of the Lasso
+    ridges, blends = np.array(ridges, dtype=float), np.array(blends, dtype=float)
+    for one in found:
+        support, blended = one.support, one.lasso is not None and len(blends) > 0
+        amounts = blends if blended else ridges
         values = np.zeros((0, len(amounts)))
         if len(support):
-            columns = problem.A.columns(support) if isinstance(problem.A, Operator) else problem.A[:, support]
-            eigenvalues, vectors = np.linalg.eigh(columns.T @ columns)
-            right = vectors.T @ (columns.T @ problem.b)
-            some = eigenvalues > len(support) * EPS * max(eigenvalues[-1], 0.0)
-            shift = np.array(amounts) if lasso is None else np.zeros(1)
-            below = eigenvalues[:, None] + shift
-            values = vectors @ (np.where(some, right, 0.0)[:, None] / np.where(some[:, None], below, 1.0))
-            if lasso is not None:
-                share = np.array(amounts)
-                values = lasso[:, None] * share + values * (1.0 - share)
-        answer.append(Candidates(family, size, support, values, amounts))
+            name = support.tobytes()
+            if name not in known:
+                columns = problem.A.columns(support) if isinstance(problem.A, Operator) else problem.A[:, support]
+                eigenvalues, vectors = np.linalg.eigh(columns.T @ columns)
+                right = vectors.T @ (columns.T @ problem.b)
+                some = eigenvalues > len(support) * EPS * max(eigenvalues[-1], 0.0)
+                known[name] = vectors, np.where(some, right, 0.0), np.where(some, eigenvalues, np.inf)
+            vectors, right, eigenvalues = known[name]
+            shift = np.zeros(1) if blended else ridges
+            values = vectors @ (right[:, None] / (eigenvalues[:, None] + shift))
+            if blended:
+                values = one.lasso[:, None] * blends + values * (1.0 - blends)
+        answer.append(Candidates(one, values, tuple(amounts.tolist())))
     return answer
+
+
+def averaged(candidates: list[Candidates], errors: list[Any], p: int, n: float) -> Any:
+    """Return the average of models by their errors, on the features that are more likely in than out.
+
+    Parameters
+    ----------
+    candidates : list of Candidates
+        The models.
+    errors : list of array, shape (k,)
+        Their mean squared errors on rows that they have not seen, above 0.
+    p : int
+        Number of features.
+    n : float
+        Number of rows on which they were measured.
+
+    Returns
+    -------
+    array, shape (p,)
+        Coefficients in the units of the prepared problem.
+
+    Notes
+    -----
+    The weight of a model of error e is exp(-n (e - e0) / (2 e0)), e0 the smallest error: the likelihood of rows that it
+    has not seen, for Gaussian noise of variance e0 (pseudo-Bayesian model averaging). Of the average only features
+    stay whose models have half of the weight or more (the median probability model of Barbieri and Berger 2004). Both
+    are from memory of the literature; `python -m benchmarks.estimators subset` measures what they bring.
+    """
+    least = min(float(one.min()) for one in errors)
+    x, share, total = np.zeros(p), np.zeros(p), 0.0
+    for one, error in zip(candidates, errors, strict=True):
+        weights = np.exp(-0.5 * n * (error / least - 1.0))
+        total += float(weights.sum())
+        x[one.found.support] += one.values @ weights
+        share[one.found.support] += (one.values != 0.0) @ weights
+    return np.where(share >= 0.5 * total, x / total, 0.0)
+
+
+def mean_square(problem: Prepared, one: Candidates) -> Any:
+    """Return the weighted mean squared errors on the rows of the fit, for every amount of shrinkage."""
+    A, support = problem.A, one.found.support
+    fitted = (A.columns(support) if isinstance(A, Operator) else A[:, support]) @ one.values
+    return ((problem.b[:, None] - fitted) ** 2).sum(axis=0) + problem.rest
 
 
 def ebic(problem: Prepared, one: Candidates, total: float, gamma: float) -> Any:
@@ -212,10 +388,8 @@ def ebic(problem: Prepared, one: Candidates, total: float, gamma: float) -> Any:
     -----
     Chen and Chen (2008), from memory of the literature. n is the sum of the weights.
     """
-    A, s = problem.A, len(one.support)
-    p = A.shape[1]
-    fitted = (A.columns(one.support) if isinstance(A, Operator) else A[:, one.support]) @ one.values
-    square = ((problem.b[:, None] - fitted) ** 2).sum(axis=0) + problem.rest
+    p, s = problem.A.shape[1], len(one.found.support)
+    square = mean_square(problem, one)
     least = EPS**2 * float(problem.b @ problem.b + problem.rest)
     choices = math.lgamma(p + 1) - float(gammaln(s + 1)) - math.lgamma(p - s + 1)
     with np.errstate(divide="ignore"):  # data that are all 0

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from sklearn.base import clone
-from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.linear_model import Lasso, LinearRegression, Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -19,6 +19,17 @@ import linear_lottery
 import recovery
 from recovery.estimators.inputs import CentredOperator, distinct_rows, prepare
 from recovery.estimators.networks import _loss
+from recovery.estimators.paths import (
+    BLENDS,
+    RIDGES,
+    Candidates,
+    Found,
+    _thresholding,
+    averaged,
+    lasso_penalties,
+    models,
+    supports,
+)
 
 pytestmark = pytest.mark.numeric
 SELECTORS = (recovery.SparseRegressor, recovery.SparseRegressorCV, linear_lottery.IMPRegressor)
@@ -118,9 +129,95 @@ def test_ebic_and_a_validation_set_choose_too():
     expected = 200 * np.log(square) + 3 * np.log(200) + 2 * 0.5 * np.log(220)  # 220 supports of 3 in 12
     assert by_ebic.path_.errors[size] == pytest.approx(expected, rel=1e-9)
     X_v, y_v = X[:60], y[:60]
-    by_set = recovery.SparseRegressor(selection="validation").fit(X[60:], y[60:], validation_set=(X_v, y_v))
+    by_set = recovery.SparseRegressor(selection="validation", average=False)
+    by_set.fit(X[60:], y[60:], validation_set=(X_v, y_v))
     assert by_set.path_.errors.min() == pytest.approx(((by_set.predict(X_v) - y_v) ** 2).mean(), rel=1e-9)
     assert np.isnan(by_set.path_.spread).all()
+
+
+def test_ebic_does_not_interpolate_where_features_are_many():
+    rng = np.random.default_rng(20)
+    X = rng.standard_normal((100, 600))
+    y = X[:, 5] - X[:, 50] + X[:, 500] + 0.5 * rng.standard_normal(100)
+    assert recovery.SparseRegressor(selection="ebic").fit(X, y).support_.tolist() == [5, 50, 500]
+
+
+def test_a_noise_level_chooses_the_smallest_model_that_reaches_it():
+    X, y, _ = planted_data(n=200, noise=0.3, seed=21)
+    model = recovery.SparseRegressor(selection="noise", noise_level=0.31).fit(X, y)
+    assert model.support_.tolist() == [1, 4, 7]
+    path = model.path_
+    assert path.errors[path.best] <= 0.31**2 < path.errors[path.best - 1]
+    assert path.errors[path.best] == pytest.approx(((model.predict(X) - y) ** 2).mean(), rel=1e-9)
+    # a level that no model reaches: the closest one
+    assert recovery.SparseRegressor(selection="noise", noise_level=0.01).fit(X, y).sparsity_ == 12
+
+
+def test_the_average_is_that_of_its_formula():
+    found = [Found(("a",), 1, np.array([0])), Found(("b",), 2, np.array([0, 2]))]
+    models = [
+        Candidates(found[0], np.array([[2.0, 1.0]]), (0.0, 1.0)),
+        Candidates(found[1], np.array([[4.0], [8.0]]), (0.0,)),
+    ]
+    errors = [np.array([1.0, 1.5]), np.array([1.1])]
+    weights = np.exp(-0.5 * 10 * np.array([0.0, 0.5, 0.1]))
+    weights /= weights.sum()
+    assert weights[2] < 0.5  # feature 2 is more likely out than in
+    x = averaged(models, errors, 4, 10.0)
+    np.testing.assert_allclose(x, [weights @ [2.0, 1.0, 4.0], 0.0, 0.0, 0.0], rtol=1e-12)
+    both = averaged(models, [np.array([1.2, 1.5]), np.array([1.0])], 4, 10.0)
+    assert np.flatnonzero(both).tolist() == [0, 2]
+
+
+def test_averaging_pays_where_noise_is_large():
+    rng = np.random.default_rng(22)
+    differences = []
+    for _ in range(8):
+        X = rng.standard_normal((60, 150))
+        coef = np.where(np.arange(150) < 6, 1.0, 0.0)
+        y = X @ coef + 2.0 * rng.standard_normal(60)
+        average, one = (recovery.SparseRegressor(average=share).fit(X, y) for share in (True, False))
+        assert average.sparsity_ == len(average.support_) <= 24
+        assert one.path_.coefs[:, one.path_.best].tolist() == one.coef_.tolist()
+        differences.append(((average.coef_ - coef) ** 2).sum() - ((one.coef_ - coef) ** 2).sum())
+    assert np.mean(differences) < 0.0
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_the_lasso_of_the_path_is_that_of_scikit_learn(sparse):
+    X, y, _ = planted_data(n=50, p=70, noise=1.0, seed=23)
+    problem = prepare(sp.csr_array(X) if sparse else X, y, np.ones(50), True, True)
+    penalties = lasso_penalties(problem, wide=True)
+    found = [one for one in supports(problem, np.array([0, 20]), "auto", penalties) if one.family == "lasso"]
+    assert found[0].size == 0
+    assert found[-1].size <= 20 < 50
+    for i in (3, 12, len(found) - 1):
+        assert found[i].key == ("lasso", i)
+        # |b - A x|^2 / 2 + penalty |x|_1, where scikit-learn divides squares by the rows, and weights have sum 1
+        Z = (X - X.mean(axis=0)) / X.std(axis=0)
+        plain = Lasso(alpha=penalties[i], tol=1e-12, max_iter=10**5).fit(Z, y)
+        np.testing.assert_array_equal(np.flatnonzero(np.abs(plain.coef_) > 1e-7), found[i].support)
+        np.testing.assert_allclose(plain.coef_[found[i].support], found[i].lasso, rtol=1e-6, atol=1e-7)
+    blended, ridged = (models(problem, found, RIDGES, blends) for blends in (BLENDS, ()))
+    assert blended[3].amounts == BLENDS
+    assert ridged[3].amounts == RIDGES
+    np.testing.assert_allclose(blended[3].values[:, 0], ridged[3].values[:, 0], rtol=1e-12)  # least squares
+
+
+@pytest.mark.parametrize("union", [False, True])
+def test_the_searches_along_a_path_find_what_solve_finds(union):
+    X, y, _ = planted_data(n=60, p=100, seed=24)
+    dense, operator = (prepare(kind(X), y, np.ones(60), True, True) for kind in (np.asarray, sp.csr_array))
+    sizes = np.array([0, 1, 2, 3])
+    for ridge in (0.0, 0.2):
+        found, same = (_thresholding(problem, sizes, ridge, union) for problem in (dense, operator))
+        assert [one.support.tolist() for one in found] == [one.support.tolist() for one in same]
+        assert [len(one.support) for one in found] == [0, 1, 2, 3]
+        assert found[-1].support.tolist() == [1, 4, 7]
+    # a pair of equal features, and one that is constant
+    X[:, 9], X[:, 10] = X[:, 1], 3.0
+    problem = prepare(X, y, np.ones(60), True, True)
+    assert all(np.isfinite(one.support).all() for one in _thresholding(problem, np.array([1, 5]), 0.0, union))
 
 
 @pytest.mark.parametrize("kind", [sp.csr_matrix, sp.csc_array, sp.coo_array])
@@ -279,6 +376,9 @@ def test_plots_of_the_path(cls):
         (recovery.SparseRegressor(cv=1), "cv=1"),
         (recovery.SparseRegressor(selection="aic"), "selection='aic'"),
         (recovery.SparseRegressor(selection="validation"), "validation_set is None"),
+        (recovery.SparseRegressor(selection="noise"), "noise_level=None"),
+        (recovery.SparseRegressor(noise_level=0.1), "selection='cv' and noise_level=0.1"),
+        (recovery.SparseRegressor(average=1), "average=1 is of type int"),
         (recovery.SparseRegressorCV(sizes=[]), r"sizes=\[\]"),
         (recovery.SparseRegressorCV(sizes=[3, -1]), r"sizes\[1\]=-1"),
         (recovery.SparseRegressorCV(ridges=[-0.5]), r"ridges\[0\]=-0.5"),
