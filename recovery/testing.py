@@ -42,7 +42,7 @@ def _use_once() -> None:
     catalogue()
     A = np.array([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5]])
     for solver in ("auto", "l1"):
-        solve(A, A[:, 0], 1, solver)  # type: ignore[arg-type]
+        solve(A, A[:, 0], 1, solver)
     GatedOperator(A, np.ones((2, 1), dtype=bool)).columns(np.arange(3))
     diagnose(A, A[:, 0], sparsity=1, guarantees=[], improve=False)
 

@@ -41,7 +41,7 @@ WITHIN = (0.0, 0.1, 0.3, 1.0)
 MOST = 100
 """Largest size that is tried by default."""
 STEPS = 8
-"""Steps for one size of a path: beyond a few from a warm start the exchange is of features whose difference is noise."""
+"""Steps for each size of a path: beyond a few, a warm start only exchanges features whose difference is noise."""
 PIVOT = 1e-10
 """Least ridge inside a search, on columns of norm 1: far above rounding, far below what a choice depends on."""
 PENALTIES = 50

@@ -49,9 +49,14 @@ def test_an_inner_run_is_part_of_the_bar():
 
 def test_an_error_leaves_the_last_word_out():
     calls = []
-    with pytest.raises(KeyError), bar(lambda *call: calls.append(call), 3, user="work") as shown:
-        shown.step()
-        raise KeyError
+
+    def work():
+        with bar(lambda *call: calls.append(call), 3, user="work") as shown:
+            shown.step()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        work()
     assert calls == [(1, 3)]
 
 
