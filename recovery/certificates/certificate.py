@@ -53,7 +53,8 @@ def exact(value: Any) -> str:
 
     Returns
     -------
-    str A string that ``fractions.Fraction`` can parse.
+    str
+        A string that ``fractions.Fraction`` can parse.
 
     Raises
     ------
@@ -104,7 +105,12 @@ def rational(text: Any, name: str) -> Fraction:
     Returns
     -------
     Fraction
-        The exact value. Raises ------ ValueError If it is not such a string.
+        The exact value.
+
+    Raises
+    ------
+    ValueError
+        If it is not such a string.
     """
     exponent = re.search(r"[eE][+-]?([0-9_]+)", text) if isinstance(text, str) else None
     if isinstance(text, str) and len(text) <= LONGEST and (exponent is None or len(exponent[1]) <= 4):

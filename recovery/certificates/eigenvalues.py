@@ -99,7 +99,9 @@ def proved_enumeration(
     s : int
         Size of the supports.
     sides : tuple of {"largest", "smallest"}
-        The bounds to prove. Returns
+        The bounds to prove.
+
+    Returns
     -------
     dict
         For each side, the bound and the support (ascending indices of shape (s,)).
@@ -154,7 +156,9 @@ def proved_over_supports(
     columns : numpy.ndarray, shape (n, N)
         A.
     gram : GramEnclosure
-        Enclosure of the Gram matrix of A. s : int Size of the blocks.
+        Enclosure of the Gram matrix of A.
+    s : int
+        Size of the blocks.
     side : {"largest", "smallest"}
         Whether t is an upper or a lower bound.
     t : Fraction

@@ -193,7 +193,9 @@ class Proposal:
     Z : numpy.ndarray, shape (N, N), optional
         Feasible for the relaxation with value `primal`.
     n_iter : int
-        Number of steps. message : str How the method ended.
+        Number of steps.
+    message : str
+        How the method ended.
     """
 
     W: np.ndarray
@@ -317,7 +319,9 @@ def with_cvxpy(H: np.ndarray, s: int, solver: str, **options: Any) -> Proposal:
     s : int
         Non-zeros of x.
     solver : {"CLARABEL", "SCS"}
-        The solver. **options Options passed to it by cvxpy's ``solve``.
+        The solver.
+    **options
+        Options passed to it by cvxpy's ``solve``.
 
     Returns
     -------

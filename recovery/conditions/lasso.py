@@ -23,7 +23,9 @@ def irrepresentability(A: Any, support: Any, signs: Any) -> float:
     Parameters
     ----------
     A : Operator or array, shape (n, N)
-        The columns, used unscaled. support : array of int, shape (k,) S, in any order.
+        The columns, used unscaled.
+    support : array of int, shape (k,)
+        S, in any order.
     signs : array, shape (k,)
         1 or -1 for each entry of `support`, in the same order.
 

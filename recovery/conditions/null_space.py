@@ -136,7 +136,9 @@ def null_space_constant(
     Raises
     ------
     TypeError, ValueError
-        If A is not a finite matrix, `sparsity` is out of range, or the method is unknown. Notes
+        If A is not a finite matrix, `sparsity` is out of range, or the method is unknown.
+
+    Notes
     -----
     alpha_s = max over A z = 0, |K| = s of |z_K|_1 / |z|_1. l1 minimisation recovers every s-sparse x from A x if and
     only if alpha_s < 1/2. For any Y, alpha_s <= max over j of the sum of the s largest |entries| of column j of I - Y'A
@@ -200,7 +202,8 @@ def null_space_multipliers(A: Any, sparsity: int, method: Literal["decoupled", "
     Raises
     ------
     TypeError, ValueError
-        If A is not a finite matrix, `sparsity` is out of range, or the method is unknown."""
+        If A is not a finite matrix, `sparsity` is out of range, or the method is unknown.
+    """
     check_choice(method, "method", ("decoupled", "joint"))
     columns = host_columns(A)
     sparsity = check_integer(sparsity, "sparsity", minimum=1, maximum=columns.shape[1])

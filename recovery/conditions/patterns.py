@@ -289,7 +289,9 @@ def cover_count(n: int, sparsity: int) -> int:
     Returns
     -------
     int
-        The exact number. Notes
+        The exact number.
+
+    Notes
     -----
     In any position there are at most this many patterns 1{X h >= 0} with h != 0, even when those with X h = 0 on some
     rows are counted (docs/derivations.md, section "How many patterns there are").

@@ -318,8 +318,8 @@ class GatedOperator(Operator):
     See Also
     --------
     GatedOperator.from_generators : gates 1{X h_j >= 0} from generators.
-    GatedOperator.from_seed : generators drawn from a seed and never stored. tests.oracles.operators.GatedReference : a
-    plain reference implementation.
+    GatedOperator.from_seed : generators drawn from a seed and never stored.
+    tests.oracles.operators.GatedReference : a plain reference implementation.
 
     Notes
     -----
