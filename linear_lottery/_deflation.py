@@ -48,7 +48,7 @@ class Deflation:
     rows, not n), which brings the errors back to those of a refit and the arrays to their present size.
 
     The first R is the Cholesky factor of X'X where that costs at most a digit, else it comes from Householder's QR of
-    X; later ones always come from a QR. docs/derivations.md, "Pruning by magnitude", has the reasons.
+    X; later ones always come from a QR. docs/theory, "Pruning by magnitude", has the reasons.
     """
 
     name = "deflation"

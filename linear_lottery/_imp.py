@@ -98,7 +98,7 @@ def imp(
     References
     ----------
     Condition derived in this project, for the phenomenon studied in Elesedy et al. 2020 (arXiv:2007.08243); the
-    deflation is derived in docs/derivations.md, "Pruning by magnitude", and checked against refits, also with 60
+    deflation is derived in docs/theory, "Pruning by magnitude", and checked against refits, also with 60
     digits, in tests/linear_lottery/test_imp_deflation.py.
 
     Examples
@@ -238,7 +238,7 @@ def threshold_prune(
     References
     ----------
     Condition derived in this project, for the phenomenon studied in Elesedy et al. 2020 (arXiv:2007.08243):
-    docs/derivations.md, "Pruning by magnitude".
+    docs/theory, "Pruning by magnitude".
 
     Examples
     --------

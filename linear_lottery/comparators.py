@@ -212,7 +212,7 @@ def least_squares_oracle(X: Any, y: Any, support: Any) -> Selection:
 
     References
     ----------
-    Derived here: docs/derivations.md, "Errors of predictions"; :func:`linear_lottery.closed_forms.oracle_risk`.
+    Derived here: docs/theory, "Errors of predictions"; :func:`linear_lottery.closed_forms.oracle_risk`.
     """
     X, y, _ = checked(X, y)
     chosen = places(support, "support", X.shape[1])

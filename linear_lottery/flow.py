@@ -71,7 +71,7 @@ def gradient_flow(X: Any, y: Any, w0: Any, flow_time: float = math.inf, mask: An
 
     References
     ----------
-    Derived here: docs/derivations.md, "Gradient flow in a linear model"; checked against an integrator, against
+    Derived here: docs/theory, "Gradient flow in a linear model"; checked against an integrator, against
     matrix exponentials with 60 digits and against gradient descent in tests/linear_lottery/test_flow.py.
 
     Examples

@@ -62,7 +62,9 @@ def binary_pair(
 
     Parameters
     ----------
-    dataset : Dataset Source of the images. first, second : int
+    dataset : Dataset
+        Source of the images.
+    first, second : int
         Classes; they get the labels 0.0 and 1.0.
     n_train, n_test : int, default 5,000 and 1,000
         Images per class.
@@ -114,7 +116,9 @@ def all_classes(
 
     Parameters
     ----------
-    dataset : Dataset Source of the images. n_train, n_test : int, default 5,000 and 1,000
+    dataset : Dataset
+        Source of the images.
+    n_train, n_test : int, default 5,000 and 1,000
         Images per class.
     pixels : {"unit", "raw"}, default "unit"
         Divide by the largest pixel value, or keep the files' values.
@@ -166,7 +170,9 @@ def class_tasks(
 
     Parameters
     ----------
-    dataset : Dataset Source of the images. source, target : sequence of int, default 0 to 4 and 5 to 9
+    dataset : Dataset
+        Source of the images.
+    source, target : sequence of int, default 0 to 4 and 5 to 9
         Classes of each task; they get the labels 0, 1, ... in the order given.
     permute : bool, default False
         Whether to permute the pixels of the target's images, with the same permutation for all images. This is a

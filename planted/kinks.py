@@ -150,7 +150,7 @@ class KinkForm(Stored):
     equal.
 
     f(x) = sum_l strengths_l |directions_l . x| / 2 + linear' x. Two networks compute the same function if and only if
-    their kink forms are equal up to the order of the lines (``docs/derivations.md``, "The kink form").
+    their kink forms are equal up to the order of the lines (``docs/theory``, "The kink form").
     """
 
     directions: Any

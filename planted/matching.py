@@ -104,7 +104,7 @@ def match_networks(
 
     where the first sum runs over the pairs of the best one-to-one assignment, plus |c_l|^2 or |c*_l|^2 for unpaired
     lines. A line is known only up to sign, which u u' removes. Two lines are not paired if pairing them would cost as
-    much as leaving them unpaired. Derived here, with the form used for pairs, in ``docs/derivations.md``, "The distance
+    much as leaving them unpaired. Derived here, with the form used for pairs, in ``docs/theory``, "The distance
     of two kink forms".
 
     **What is exact.** Neurons on one line, and the linear part, are summed in integers (a float is an integer times a

@@ -161,7 +161,7 @@ class ReLUNetwork(Stored):
         -----
         f(x) = sum_l strengths_l |directions_l . x| / 2 + linear' x with strengths_l = sum of
         |u_j| v_j over the neurons on line l and linear = (1/2) sum_j u_j v_j', from
-        relu(z) = (|z| + z) / 2. Derived in ``docs/derivations.md``, "The kink form".
+        relu(z) = (|z| + z) / 2. Derived in ``docs/theory``, "The kink form".
         """
         if self.depth != 1:
             raise ValueError(f"the network has {self.depth} hidden layers; expected one, as the kink form needs")

@@ -2,7 +2,7 @@
 
 They are formulas of this project for the phenomenon studied in Elesedy et al. 2020, computed with NumPy on the CPU in
 float64; arrays from a GPU are copied. :data:`LABELS` says which function belongs to which statement of
-docs/derivations.md.
+docs/theory.
 """
 
 from linear_lottery.closed_forms.accounting import (
@@ -92,4 +92,4 @@ LABELS: dict[str, tuple[str, ...]] = {
     "E6": ("weight_moments", "one_shot_recovery_approximation"),
     "E7": ("prunes_like_obs",),
 }
-"""Functions of each statement, by its label in docs/derivations.md."""
+"""Functions of each statement, by its label in docs/theory."""

@@ -42,7 +42,7 @@ def gram_extremes(X: Any, masks: Any) -> tuple[np.ndarray, np.ndarray]:
 
     References
     ----------
-    Cauchy's interlacing theorem; docs/derivations.md, "Conditioning and connectivity along a path".
+    Cauchy's interlacing theorem; docs/theory, "Conditioning and connectivity along a path".
     """
     X = matrix(X)
     rows = arrays.to_numpy(check_array(masks, "masks", ndim=2, shape=(None, X.shape[1])))
@@ -78,7 +78,7 @@ def condition_numbers(X: Any, masks: Any) -> np.ndarray:
 
     References
     ----------
-    Cauchy's interlacing theorem; docs/derivations.md, "Conditioning and connectivity along a path".
+    Cauchy's interlacing theorem; docs/theory, "Conditioning and connectivity along a path".
     """
     smallest, largest = gram_extremes(of_unit_size(matrix(X)), masks)
     found = np.full(smallest.shape, math.inf)
@@ -115,7 +115,7 @@ def segment_excess(X: Any, w_a: Any, w_b: Any, position: Any) -> Any:
 
     References
     ----------
-    Derived here: docs/derivations.md, "Conditioning and connectivity along a path".
+    Derived here: docs/theory, "Conditioning and connectivity along a path".
     """
     X = matrix(X)
     difference = vector(w_a, "w_a", X.shape[1]) - vector(w_b, "w_b", X.shape[1])
@@ -151,6 +151,6 @@ def barrier(X: Any, w_a: Any, w_b: Any) -> float:
 
     References
     ----------
-    Derived here: docs/derivations.md, "Conditioning and connectivity along a path".
+    Derived here: docs/theory, "Conditioning and connectivity along a path".
     """
     return float(np.max(segment_excess(X, w_a, w_b, np.array([0.0, 1.0]))) + 0.0)

@@ -55,7 +55,7 @@ def fixed_mask_risk(
 
     References
     ----------
-    Derived here: docs/derivations.md, "Risk on a fixed mask".
+    Derived here: docs/theory, "Risk on a fixed mask".
     """
     n = check_integer(n, "n", minimum=1)
     m = numbers(m, "m", minimum=0.0)
@@ -100,7 +100,7 @@ def weight_moments(n: int, w: Any, sigma: float, alpha: float = 0.0) -> tuple[np
 
     References
     ----------
-    Derived here: docs/derivations.md, "Weights of the over-parameterised model".
+    Derived here: docs/theory, "Weights of the over-parameterised model".
     """
     n, w = check_integer(n, "n", minimum=1), numbers(w, "w")
     if w.ndim != 1:
@@ -147,7 +147,7 @@ def one_shot_recovery_approximation(n: int, w: Any, sigma: float, alpha: float =
 
     References
     ----------
-    Derived here: docs/derivations.md, "Weights of the over-parameterised model".
+    Derived here: docs/theory, "Weights of the over-parameterised model".
     """
     w = numbers(w, "w")
     mean, variance = weight_moments(n, w, sigma, alpha)

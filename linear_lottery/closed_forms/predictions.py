@@ -40,7 +40,7 @@ def prediction_split(X: Any, w: Any, noise: Any, mask: Any = None) -> tuple[floa
 
     References
     ----------
-    Derived here: docs/derivations.md, "Errors of predictions".
+    Derived here: docs/theory, "Errors of predictions".
     """
     X = matrix(X)
     signal, noise = X @ vector(w, "w", X.shape[1]), vector(noise, "noise", X.shape[0])
@@ -78,7 +78,7 @@ def prediction_bound(X: Any, support: Any, survivors: Any, tau: float, noise: An
 
     References
     ----------
-    Derived here: docs/derivations.md, "Errors of predictions".
+    Derived here: docs/theory, "Errors of predictions".
     """
     X = matrix(X)
     S, kept = places(support, "support", X.shape[1]), places(survivors, "survivors", X.shape[1])
@@ -117,7 +117,7 @@ def prediction_risk_bound(X: Any, support: Any, sigma: float, delta: float) -> f
 
     References
     ----------
-    Derived here: docs/derivations.md, "Errors of predictions".
+    Derived here: docs/theory, "Errors of predictions".
     """
     X = matrix(X)
     n, d = X.shape
@@ -154,7 +154,7 @@ def oracle_risk(X: Any, support: Any, sigma: float) -> float:
 
     References
     ----------
-    Derived here: docs/derivations.md, "Errors of predictions".
+    Derived here: docs/theory, "Errors of predictions".
     """
     X = matrix(X)
     part, sigma = X[:, places(support, "support", X.shape[1])], _deviation(sigma)
@@ -189,7 +189,7 @@ def oracle_error_bound(X: Any, support: Any, sigma: float, delta: float) -> floa
 
     References
     ----------
-    Derived here: docs/derivations.md, "Errors of predictions".
+    Derived here: docs/theory, "Errors of predictions".
     """
     X = matrix(X)
     S, sigma, delta = places(support, "support", X.shape[1]), _deviation(sigma), _probability(delta)

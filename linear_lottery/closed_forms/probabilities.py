@@ -53,7 +53,7 @@ def recovery_probability(d: int, sparsity: int, amplitude: Any, s: Any = 1.0) ->
 
     References
     ----------
-    Derived here: docs/derivations.md, "Probability of recovery on an orthonormal design".
+    Derived here: docs/theory, "Probability of recovery on an orthonormal design".
     """
     d = check_integer(d, "d", minimum=1)
     k = check_integer(sparsity, "sparsity", minimum=0, maximum=d)
@@ -89,7 +89,7 @@ def gaussian_recovery_probability(means: Any, deviations: Any, n_null: int, null
 
     References
     ----------
-    Derived here: docs/derivations.md, "Probability of recovery on an orthonormal design".
+    Derived here: docs/theory, "Probability of recovery on an orthonormal design".
     """
     unit = check_number(null_deviation, "null_deviation")
     if unit <= 0:
@@ -131,7 +131,7 @@ def asymptotic_transition(d: int, sparsity: int) -> float:
 
     References
     ----------
-    Extremes of independent Gaussians: docs/derivations.md, "Probability of recovery on an orthonormal design".
+    Extremes of independent Gaussians: docs/theory, "Probability of recovery on an orthonormal design".
     """
     d = check_integer(d, "d", minimum=2)
     k = check_integer(sparsity, "sparsity", minimum=1, maximum=d - 1)
@@ -162,7 +162,7 @@ def transition_amplitude(d: int, sparsity: int, s: float = 1.0, probability: flo
 
     References
     ----------
-    Derived here: docs/derivations.md, "Probability of recovery on an orthonormal design".
+    Derived here: docs/theory, "Probability of recovery on an orthonormal design".
     """
     from scipy.optimize import brentq
 
@@ -206,7 +206,7 @@ def threshold_recovery_probability(d: int, sparsity: int, amplitude: Any, tau: A
 
     References
     ----------
-    Derived here: docs/derivations.md, "Threshold pruning on an orthonormal design".
+    Derived here: docs/theory, "Threshold pruning on an orthonormal design".
     """
     d = check_integer(d, "d", minimum=1)
     k = check_integer(sparsity, "sparsity", minimum=0, maximum=d)

@@ -54,7 +54,7 @@ def threshold_risk(d: int, sparsity: int, amplitude: Any, tau: Any, s: Any = 1.0
 
     References
     ----------
-    Derived here: docs/derivations.md, "Threshold pruning on an orthonormal design".
+    Derived here: docs/theory, "Threshold pruning on an orthonormal design".
     """
     d = check_integer(d, "d", minimum=1)
     k = check_integer(sparsity, "sparsity", minimum=0, maximum=d)
@@ -97,7 +97,7 @@ def top_m_risk(d: int, sparsity: int, m: int, amplitude: float = math.inf, s: fl
 
     References
     ----------
-    Derived here: docs/derivations.md, "Keeping the largest weights".
+    Derived here: docs/theory, "Keeping the largest weights".
     """
     d, k, m, s = _sizes(d, sparsity, m, s)
     A, nulls = check_number(amplitude, "amplitude", minimum=0.0, finite=False) / s, d - k
@@ -155,7 +155,7 @@ def top_m_risk_asymptotic(d: int, sparsity: int, m: Any, s: Any = 1.0) -> Any:
 
     References
     ----------
-    Derived here: docs/derivations.md, "Keeping the largest weights".
+    Derived here: docs/theory, "Keeping the largest weights".
     """
     d = check_integer(d, "d", minimum=1)
     k = check_integer(sparsity, "sparsity", minimum=0, maximum=d - 1)

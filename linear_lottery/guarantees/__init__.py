@@ -26,7 +26,7 @@ def catalogue() -> list[Guarantee]:
     References
     ----------
     Derived in this project, for the phenomenon studied in Elesedy et al. 2020 (arXiv:2007.08243):
-    docs/derivations.md.
+    docs/theory.
 
     Examples
     --------

@@ -106,7 +106,7 @@ _RELATED = (
     "regression that extends to magnitude pruning"
 )
 _EVIDENCE = (
-    'docs/derivations.md, "A bound that can be checked, with its best constant"; '
+    'docs/theory, "A bound that can be checked, with its best constant"; '
     "tests/linear_lottery/test_guarantees_bounded_noise.py"
 )
 

@@ -168,7 +168,7 @@ def _guarantee(
         kind="implication",
         statement=("X of full column rank: " if full_rank else "Any X, y and start: ") + statement,
         source=SOURCE,
-        evidence=f'docs/derivations.md, "{section}"; tests/linear_lottery/test_guarantees_controls.py',
+        evidence=f'docs/theory, "{section}"; tests/linear_lottery/test_guarantees_controls.py',
         hypotheses=_full_rank if full_rank else _anything,
         outcome=outcome,
         needs=needs,

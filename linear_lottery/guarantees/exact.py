@@ -94,7 +94,7 @@ def _noise_free_model(rng: np.random.Generator) -> Instance:
     return instance.replace(noise=np.zeros(instance.shape[0]), law=None)
 
 
-_EVIDENCE = 'docs/derivations.md, "When IMP finds the planted support"; tests/linear_lottery/test_guarantees_exact.py'
+_EVIDENCE = 'docs/theory, "When IMP finds the planted support"; tests/linear_lottery/test_guarantees_exact.py'
 
 EXACT = (
     Guarantee(

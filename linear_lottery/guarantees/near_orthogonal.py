@@ -110,7 +110,7 @@ def _separated(rng: np.random.Generator, d: int, k: int) -> tuple[np.ndarray, fl
     return rng.permutation(np.concatenate([low, high])), float(np.abs(high).min() - np.abs(low).max())
 
 
-_EVIDENCE = 'docs/derivations.md, "Nearly orthogonal features"; tests/linear_lottery/test_guarantees_near_orthogonal.py'
+_EVIDENCE = 'docs/theory, "Nearly orthogonal features"; tests/linear_lottery/test_guarantees_near_orthogonal.py'
 
 NEAR_ORTHOGONAL = (
     Guarantee(

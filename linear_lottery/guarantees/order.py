@@ -102,7 +102,7 @@ ORDER = (
             "schedule and any start prunes in the order of rising |c_j|."
         ),
         source=SOURCE,
-        evidence='docs/derivations.md, "The order in which IMP prunes"; tests/linear_lottery/test_guarantees_order.py',
+        evidence='docs/theory, "The order in which IMP prunes"; tests/linear_lottery/test_guarantees_order.py',
         hypotheses=_order_hypotheses,
         outcome=all_follow,
         needs=("y",),
@@ -118,7 +118,7 @@ ORDER = (
             "the k survivors of IMP, with any schedule, are the k columns that explain y best."
         ),
         source=SOURCE,
-        evidence='docs/derivations.md, "The order in which IMP prunes"; tests/linear_lottery/test_guarantees_order.py',
+        evidence='docs/theory, "The order in which IMP prunes"; tests/linear_lottery/test_guarantees_order.py',
         hypotheses=_best_hypotheses,
         outcome=_best_outcome,
         needs=("y",),

@@ -160,7 +160,7 @@ def _guarantee(
         kind="probability",
         statement=statement,
         source=SOURCE,
-        evidence='docs/derivations.md, "With a given probability"; tests/linear_lottery/test_guarantees_probable.py',
+        evidence='docs/theory, "With a given probability"; tests/linear_lottery/test_guarantees_probable.py',
         hypotheses=hypotheses,
         outcome=outcome if outcome is not None else recovers(SCHEDULES),
         needs=("x", "noise", "law"),

@@ -180,7 +180,7 @@ THRESHOLD = (
             "pruning at tau ends with S after at most two rounds of training."
         ),
         source=SOURCE,
-        evidence=f'docs/derivations.md, "Threshold pruning finds the support"; {_TEST}',
+        evidence=f'docs/theory, "Threshold pruning finds the support"; {_TEST}',
         hypotheses=_exact_hypotheses,
         outcome=_exact_outcome,
         needs=("x", "noise", "law"),
@@ -197,7 +197,7 @@ THRESHOLD = (
             "null weight, and without retraining |w - w*|_2 <= 2 tau sqrt(k)."
         ),
         source=SOURCE,
-        evidence=f'docs/derivations.md, "Threshold pruning finds the support"; {_TEST}',
+        evidence=f'docs/theory, "Threshold pruning finds the support"; {_TEST}',
         hypotheses=_event,
         outcome=_estimate_outcome,
         needs=("x", "noise", "tau"),
@@ -213,7 +213,7 @@ THRESHOLD = (
             "survivors M, has |X w - X w*|^2 / n <= 4 tau^2 lam_max(G_S) |S \\ M| + |P_S xi|^2 / n."
         ),
         source=SOURCE,
-        evidence=f'docs/derivations.md, "Errors of predictions"; {_TEST}',
+        evidence=f'docs/theory, "Errors of predictions"; {_TEST}',
         hypotheses=_event,
         outcome=_prediction_outcome,
         needs=("x", "noise", "tau"),
@@ -231,7 +231,7 @@ THRESHOLD = (
             "+ sigma^2 (sqrt(k) + sqrt(2 log(2 / delta)))^2 / n."
         ),
         source=SOURCE,
-        evidence=f'docs/derivations.md, "Errors of predictions"; {_TEST}',
+        evidence=f'docs/theory, "Errors of predictions"; {_TEST}',
         hypotheses=_probable_hypotheses,
         outcome=_probable_outcome,
         needs=("x", "noise", "law"),

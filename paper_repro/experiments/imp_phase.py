@@ -199,7 +199,7 @@ def _notes(transition: float, grid: PhasePreset) -> list[str]:
         f"(its asymptotic formula says {asymptotic:.2f}).",
         "One-shot, approximated: its weights taken as independent and Gaussian, with the moments of E6 (n < d) "
         "and of E5 (n > d): not a bound, not exact.",
-        "Closed forms: derived in this project (docs/derivations.md).",
+        "Closed forms: derived in this project (docs/theory).",
         "Earlier trial: 200 runs a point with other code and other seeds.",
     ]
 

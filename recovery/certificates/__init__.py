@@ -1,4 +1,4 @@
-"""Proofs of the numbers that guarantees ask for: a solver proposes, rigorous arithmetic disposes."""
+"""Proofs of the quantities that guarantees need: a solver proposes a bound, and rigorous arithmetic proves it."""
 
 from planted.base.doors import listing
 from recovery.certificates.certificate import Certificate

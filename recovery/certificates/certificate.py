@@ -1,4 +1,4 @@
-"""What a certificate is: a claim, the data it is about, and a proof that exact arithmetic can follow."""
+"""Certificates: a claim, the data it refers to, and a proof that can be checked in exact arithmetic."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["FORMAT", "KINDS", "Certificate", "data_bytes", "exact", "exact_matri
 FORMAT = "recovery-certificate"
 VERSION = 1
 LONGEST = 4000
-"""Characters of a number in a file."""
+"""Largest number of characters of a number in a file."""
 KINDS = (
     "largest-eigenvalue",
     "smallest-eigenvalue",
@@ -41,26 +41,26 @@ KINDS = (
     "l1-dual",
     "network",
 )
-"""What can be proved; ``paper-repro check`` knows the rule of each."""
+"""Kinds of certificates; ``paper-repro check`` has a rule for each."""
 
 
 def exact(value: Any) -> str:
-    """Return a number as ``"p"`` or ``"p/q"``, exactly; a float is the rational number it stands for.
+    """Return a number exactly, as ``"p"`` or ``"p/q"``; a float is converted to the rational number it represents.
 
     Parameters
     ----------
     value : int, float, Fraction, Decimal, NumPy number or str
-        Finite; a string is what ``fractions.Fraction`` reads.
+        A finite number; strings are parsed by ``fractions.Fraction``.
 
     Returns
     -------
     str
-        What ``fractions.Fraction`` reads.
+        A string that ``fractions.Fraction`` can parse.
 
     Raises
     ------
     TypeError, ValueError
-        If it is no real number, NaN or infinite.
+        If it is not a real number, or is NaN or infinite.
     """
     if isinstance(value, str):
         return str(rational(value, "value"))
@@ -76,42 +76,42 @@ def exact_matrix(values: Any) -> list[Any]:
     Parameters
     ----------
     values : array, frame or nested sequence of numbers
-        Of any dimension; integers of any size, Fractions and floats are taken as they are.
+        Of any dimension; integers of any size, Fractions and floats are converted exactly.
 
     Returns
     -------
     list
-        Nested as the array is.
+        Nested like the array.
 
     Raises
     ------
     TypeError, ValueError
-        If there is something that is no finite real number.
+        If an element is not a finite real number.
     """
     found = exact_numbers(values, "values")
     return _nested(found.tolist())
 
 
 def rational(text: Any, name: str) -> Fraction:
-    """Return the Fraction that a string of at most 4,000 characters stands for.
+    """Return the Fraction that a string of at most 4,000 characters represents.
 
     Parameters
     ----------
     text : str
-        Such as ``"1/3"``, ``"-7"`` or ``"0.25"``; exponents of at most four digits, since a file may hold
-        ``"1e999999999"``, an integer that fills the memory.
+        Such as ``"1/3"``, ``"-7"`` or ``"0.25"``; exponents have at most four digits, because a file might contain
+        ``"1e999999999"``, an integer that exhausts memory.
     name : str
-        The argument's name, for the sentence.
+        The argument's name, for the message.
 
     Returns
     -------
     Fraction
-        Exact.
+        The exact value.
 
     Raises
     ------
     ValueError
-        If it is something else.
+        If it is not such a string.
     """
     exponent = re.search(r"[eE][+-]?([0-9_]+)", text) if isinstance(text, str) else None
     if isinstance(text, str) and len(text) <= LONGEST and (exponent is None or len(exponent[1]) <= 4):
@@ -120,7 +120,7 @@ def rational(text: Any, name: str) -> Fraction:
         except (ValueError, ZeroDivisionError):
             pass
     raise ValueError(
-        f"{name}={repr(text)[:60]} is no rational number; expected a string such as '1/3', of at most {LONGEST} "
+        f"{name}={repr(text)[:60]} is not a rational number; expected a string such as '1/3', of at most {LONGEST} "
         "characters"
     )
 
@@ -133,32 +133,33 @@ def _text(value: Any) -> str:
     try:
         numerator, denominator = value.as_integer_ratio()
     except (OverflowError, ValueError) as error:
-        raise ValueError(f"value={value!r} is no rational number; expected a finite number") from error
+        raise ValueError(f"value={value!r} is not a rational number; expected a finite number") from error
     return str(numerator) if denominator == 1 else f"{numerator}/{denominator}"
 
 
 @by_value
 @dataclass(frozen=True, repr=False)
 class Certificate:
-    """A number that was proved, with all that is needed to prove it again.
+    """A proved bound, with everything needed to verify the proof.
 
     Parameters
     ----------
     kind : str
-        One of :data:`KINDS`; it says what `claim`, `data` and `proof` hold (docs/appendix/certificates.md).
+        One of :data:`KINDS`; it determines the contents of `claim`, `data` and `proof` (docs/appendix/certificates.md).
     claim : mapping
         The statement, such as ``{"s": 4, "bound": "1471/1000"}``.
     data : mapping
-        What it is about, such as ``{"A": [[...], ...]}``; numbers as exact strings (:func:`exact`).
+        The data that the claim refers to, such as ``{"A": [[...], ...]}``, with numbers as exact strings
+        (:func:`exact`).
     proof : mapping
-        What the checker needs beside the data, such as ``{"U": [[...], ...]}``.
+        What the checker needs in addition to the data, such as ``{"U": [[...], ...]}``.
     made_by : mapping
-        How it was found (solver, settings, time); never looked at by the checker, nor by ``==``.
+        How it was found (solver, settings, time); ignored by the checker and by ``==``.
 
     Raises
     ------
     ValueError
-        If `kind` is not known.
+        If `kind` is unknown.
     """
 
     kind: str
@@ -180,7 +181,7 @@ class Certificate:
 
     @property
     def bound(self) -> float:
-        """The claimed bound as a float, rounded to the side on which it stays true.
+        """The claimed bound as a float, rounded to the side on which it remains valid.
 
         Raises
         ------
@@ -195,18 +196,19 @@ class Certificate:
 
     @property
     def radius(self) -> float:
-        """Of a network: how far each of its lines may move before a gate changes; infinite if it has no lines.
+        """For networks: how far each line may move before a gate changes; infinite if there are no lines.
 
         Raises
         ------
         ValueError
-            If the certificate is not about a network; so do ``reach``, ``sigma_min``, ``residual``, ``error_bound``.
+            If the certificate is not about a network; the same holds for ``reach``, ``sigma_min``, ``residual`` and
+            ``error_bound``.
         """
         return self._least("radius")
 
     @property
     def reach(self) -> float:
-        """Of a network: how far each of its lines may move while ``error_bound`` holds; infinite without lines."""
+        """For networks: how far each line may move while ``error_bound`` holds; infinite without lines."""
         return self._least("reach")
 
     def _least(self, key: str) -> float:
@@ -215,17 +217,17 @@ class Certificate:
 
     @property
     def sigma_min(self) -> float:
-        """Of a network: a lower bound of the least singular value of its matrix, while no gate changes."""
+        """For networks: a lower bound on the smallest singular value of its matrix, as long as no gate changes."""
         return outward(rational(self._of_network("sigma"), "sigma"), -math.inf)
 
     @property
     def residual(self) -> float:
-        """Of a network: an upper bound of |y - f|."""
+        """For networks: an upper bound on |y - f|."""
         return outward(rational(self._of_network("residual"), "residual"), math.inf)
 
     @property
     def error_bound(self) -> float:
-        """Of a network: 2 |y - f| / sigma_min, the largest distance of one within reach that fits as well."""
+        """For networks: 2 |y - f| / sigma_min, the largest distance of a network within reach that fits as well."""
         residual, sigma = (rational(self._of_network(key), key) for key in ("residual", "sigma"))
         return outward(2 * residual / sigma, math.inf)
 
@@ -255,66 +257,72 @@ class Certificate:
         path : path
             File name.
         data : tuple of array, optional
-            X and y of a certificate that knows them by their hash. They are written beside it, to the file of the same
-            name that ends with ``.npy`` instead: one array of float64 whose last column is y.
+            X and y, for a certificate that stores only their hash. They are written next to it, to a file of the same
+            name with the ending ``.npy``: one float64 array whose last column is y.
 
         Raises
         ------
         ValueError
-            If the data are not those that it is about.
+            If the data are not those that the certificate refers to.
         """
         if data is not None:
             content = data_bytes(*data)
             expected = self.data.get("sha256")
             if hashlib.sha256(content).hexdigest() != expected:
-                what = "has its data in it" if expected is None else "is about other data"
+                what = "contains its data" if expected is None else "refers to other data"
                 raise ValueError(f"data do not belong to this certificate, which {what}")
             beside = Path(path).with_suffix(".npy")
             if beside == Path(path):
-                raise ValueError(f"path={os.fspath(path)!r} is the name of the data; expected another ending, as .json")
+                raise ValueError(
+                    f"path={os.fspath(path)!r} is the name of the data file; expected another ending, such as .json"
+                )
             np.save(beside, np.frombuffer(content, dtype="<f8").reshape(self.data["rows"], -1))
         Path(path).write_text(self.to_json(), encoding="utf-8")
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Certificate:
-        """Read a certificate; this does not check it.
+        """Read a certificate without checking it.
 
         Parameters
         ----------
         path : path
-            A file that :meth:`save` wrote.
+            A file written by :meth:`save`.
 
         Returns
         -------
         Certificate
-            Equal in every part.
+            A certificate equal to the saved one.
 
         Raises
         ------
         ValueError
-            If the file holds something else.
+            If the file does not contain a certificate.
         """
         try:
             content = json.loads(Path(path).read_text(encoding="utf-8"), object_pairs_hook=_once)
-        except (ValueError, RecursionError) as error:  # integers of thousands of digits and nesting without end, too
-            raise ValueError(f"{os.fspath(path)} holds no JSON ({error}); expected a saved certificate") from error
+        except (ValueError, RecursionError) as error:  # also for integers of thousands of digits and unlimited nesting
+            raise ValueError(
+                f"{os.fspath(path)} does not contain JSON ({error}); expected a saved certificate"
+            ) from error
         if not isinstance(content, dict) or content.get("format") != FORMAT or content.get("version") != VERSION:
-            raise ValueError(f"{os.fspath(path)} holds no certificate of format {FORMAT!r}, version {VERSION}")
+            raise ValueError(
+                f"{os.fspath(path)} does not contain a certificate of format {FORMAT!r}, version {VERSION}"
+            )
         parts = {name: content.get(name, {}) for name in ("claim", "data", "proof", "made_by")}
         if not all(isinstance(part, dict) for part in parts.values()):
-            raise ValueError(f"{os.fspath(path)} holds no certificate: {', '.join(parts)} have to be objects")
+            raise ValueError(f"{os.fspath(path)} does not contain a certificate: {', '.join(parts)} must be objects")
         return Certificate(str(content.get("kind")), **parts)
 
     def check(self, *, seconds: float | None = None, gigabytes: float | None = None, data: Any = None) -> Any:
-        """Verify the certificate by exact arithmetic, by the checker that shares no code with what made it.
+        """Verify the certificate in exact arithmetic, with a checker that shares no code with the code that made it.
 
         Parameters
         ----------
         seconds, gigabytes : float, optional
-            What the check may take; by default what :mod:`recovery.certificates.checker` allows. What is expected to
-            take more is refused before it begins.
+            Limits of the check; by default those of :mod:`recovery.certificates.checker`. A check expected to exceed
+            them is refused before it begins.
         data : tuple of array, or path, optional
-            X and y of a certificate that knows them by their hash, or the ``.npy`` file with both.
+            X and y, for a certificate that stores only their hash, or the ``.npy`` file with both.
 
         Returns
         -------
@@ -332,17 +340,17 @@ class Certificate:
 
 
 def data_bytes(X: Any, y: Any) -> bytes:
-    """Return the numbers of X, shape (n, d), and y, shape (n,), row by row, as float64 with the least byte first.
+    """Return the numbers of X, shape (n, d), and y, shape (n,), row by row, as little-endian float64.
 
     Parameters
     ----------
     X, y : array
-        Of either device; what float64 would round is refused.
+        On any device; numbers that float64 would round are rejected.
 
     Returns
     -------
     bytes
-        What the SHA-256 of a certificate is of: 8 n (d + 1) bytes, in which y follows the row of X.
+        The bytes that a certificate's SHA-256 refers to: 8 n (d + 1) bytes, in which each y follows its row of X.
     """
     X, y = (arrays.to_numpy(check_exact(one, name, ndim=2 - (name == "y"))) for one, name in ((X, "X"), (y, "y")))
     check_same_rows(X, "X", y, "y")
@@ -350,7 +358,7 @@ def data_bytes(X: Any, y: Any) -> bytes:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object of JSON in which no key occurs twice: two readers could take different ones."""
+    """Return a JSON object in which no key occurs twice, since readers could disagree about duplicate keys."""
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("a key occurs twice in one object")

@@ -1,9 +1,9 @@
-"""Check a certificate from its file alone, by exact arithmetic with integers.
+"""Check a certificate from its file alone, in exact integer arithmetic.
 
-It uses the standard library only and nothing of what makes certificates, so that a sceptic need read this file alone:
-``python -I recovery/certificates/checker.py FILE`` runs without NumPy. Why each rule proves its claim is in
-docs/appendix/certificates.md. What is malformed, or would take more time or memory than was allowed, proves nothing;
-the cost is estimated before the work begins.
+It uses only the standard library and none of the code that makes certificates, so a sceptic needs to read this file
+only: ``python -I recovery/certificates/checker.py FILE`` runs without NumPy. Why each rule proves its claim is in
+docs/appendix/certificates.md. A file that is malformed, or would take more time or memory than allowed, proves
+nothing; the cost is estimated before the work begins.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from typing import Any
 __all__ = ["GIGABYTES", "SECONDS", "Report", "check_file", "check_text"]
 
 SECONDS, GIGABYTES = 120.0, 2.0
-"""What a check may take, unless more is allowed."""
+"""Default limits of a check."""
 LONGEST_TEXT, LONGEST_NUMBER = 200_000_000, 4000  # characters
 NUMBER = re.compile(r"-?[0-9]+(/[0-9]*[1-9][0-9]*)?")
 Integers = list[list[int]]
 
 
 class Refused(Exception):
-    """Why a certificate is not valid."""
+    """Raised with the reason why a certificate is not valid."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """Whether a certificate is valid, its kind, the statement that it proves, and the reason if it proves none.
+    """Whether a certificate is valid, its kind, the statement that it proves, and the reason if it proves nothing.
 
-    `seconds` and `gigabytes` are what the check was expected to take, as far as it was planned.
+    `seconds` and `gigabytes` are the estimated cost of the check, as far as it was planned.
     """
 
     valid: bool
@@ -57,9 +57,10 @@ def check_file(
     gigabytes: float = GIGABYTES,
     data: str | os.PathLike[str] | None = None,
 ) -> Report:
-    """Check the certificate in a file; a file that cannot be read raises OSError.
+    """Check the certificate in a file; raises OSError if the file cannot be read.
 
-    Data that are not in it are read from the file `data`, or from the file beside it whose name ends with .npy instead.
+    Data not contained in it are read from the file `data`, or from the file next to it with the same name and the
+    ending .npy.
     """
     with open(path, "rb") as file:
         content = file.read(LONGEST_TEXT + 1)
@@ -73,15 +74,16 @@ def check_text(
     gigabytes: float = GIGABYTES,
     data: str | os.PathLike[str] | bytes | None = None,
 ) -> Report:
-    """Check a certificate given as JSON text, if that is expected to stay within so many seconds and gigabytes.
+    """Check a certificate given as JSON text, provided the check is expected to stay within the limits.
 
-    `data` is the .npy file, or the bytes, of numbers that the certificate knows by their hash alone.
+    `data` is the .npy file, or the bytes, of numbers of which the certificate stores only the hash.
     """
     kind, budget = "unknown", Budget(seconds, gigabytes)
     valid, statement, reason = False, "", ""
     try:
         _need(
-            isinstance(text, str) and len(text) <= LONGEST_TEXT, f"it is no text of at most {LONGEST_TEXT} characters"
+            isinstance(text, str) and len(text) <= LONGEST_TEXT,
+            f"it is not a text of at most {LONGEST_TEXT} characters",
         )
         values = text.count('"') / 2 + text.count("[") + text.count("{")
         budget.plan(4e-7 * values + 2e-8 * len(text), 65 * values + 8 * text.count(",") + 2 * len(text))
@@ -100,16 +102,16 @@ def check_text(
         valid, reason = True, "every step was checked in exact arithmetic"
     except Refused as error:
         reason = str(error)
-    except Exception as error:  # no JSON, nesting without end: nothing is proved
+    except Exception as error:  # not JSON, unlimited nesting and so on: nothing is proved
         reason = f"it cannot be read: {type(error).__name__}: {error}"[:300]
     return Report(valid, kind, statement, reason, budget.seconds, budget.bytes / 1e9)
 
 
-# ---- the claims, and what proves them ---------------------------------------------------------------------------
+# ---- the claims and their proofs -------------------------------------------------------------------------------
 
 
 def _eigenvalue(kind: str, claim: dict, data: dict, proof: dict, budget: Budget) -> str:
-    """Check that x'G x <= (or >=) bound x'x for all x with at most s non-zeros, or (witness) that some x reaches it."""
+    """Check that x'G x <= (or >=) bound x'x for all x with at most s non-zeros, or (witness) that some x attains it."""
     _keys(claim, "claim", ("s", "bound"))
     form, s, bound = Form(data, budget), claim["s"], _number(claim["bound"])
     largest, witness = kind.startswith("largest"), kind.endswith("witness")
@@ -120,18 +122,18 @@ def _eigenvalue(kind: str, claim: dict, data: dict, proof: dict, budget: Budget)
 
 
 def _isometry(kind: str, claim: dict, data: dict, proof: dict, budget: Budget) -> str:
-    """Check on which side of a threshold a number made of the extreme eigenvalues is, from a bound of each."""
+    """Check on which side of a threshold a function of the extreme eigenvalues lies, from a bound on each."""
     _keys(claim, "claim", ("s", "quantity", "relation", "threshold", "power"))
     _keys(data, "data", ("A",))
     quantity, relation, power, s = claim["quantity"], claim["relation"], claim["power"], claim["s"]
-    _need(quantity in ("kappa", "delta_scaled", "delta_raw"), "quantity is not known")
-    _need(relation in ("<", "<=", ">", ">="), "relation is not known")
+    _need(quantity in ("kappa", "delta_scaled", "delta_raw"), "the quantity is unknown")
+    _need(relation in ("<", "<=", ">", ">="), "the relation is unknown")
     _need(type(power) is int and power in (1, 2), "power is neither 1 nor 2")
     threshold, below, form = _number(claim["threshold"]), "<" in relation, Form(data, budget)
     bounds, steps = {}, []
     for side in ("largest", "smallest"):
         part = proof.get(side, {})
-        _need(isinstance(part, dict), f"the part {side!r} of the proof is no object")
+        _need(isinstance(part, dict), f"the part {side!r} of the proof is not an object")
         bounds[side] = _number(part.get("bound"))
         steps.append(_planned_bound(form, s, bounds[side], part, side == "largest", not below))
     for step in steps:
@@ -139,8 +141,8 @@ def _isometry(kind: str, claim: dict, data: dict, proof: dict, budget: Budget) -
     high, low = bounds["largest"], bounds["smallest"]
     if quantity == "delta_raw":
         value = max(1 - low, high - 1)
-    else:  # these grow with the largest and fall with the smallest eigenvalue, where both are above 0
-        _need(low > 0 if below else high > 0, "the bounds do not keep an eigenvalue from 0")
+    else:  # these increase with the largest and decrease with the smallest eigenvalue if both are positive
+        _need(low > 0 if below else high > 0, "the bounds do not exclude that an eigenvalue is 0")
         if quantity == "delta_scaled":
             value = (high - low) / (high + low)
         else:  # dependent columns: larger than any threshold
@@ -154,13 +156,16 @@ def _isometry(kind: str, claim: dict, data: dict, proof: dict, budget: Budget) -
 def _planned_bound(
     form: Form, s: Any, bound: Fraction, proof: dict, largest: bool, witness: bool
 ) -> Callable[[], None]:
-    """Plan the check of a bound of an extreme eigenvalue (`witness`: that a vector reaches it), and return the check.
+    """Plan the check of a bound on an extreme eigenvalue (`witness`: that a vector attains it), and return the check.
 
-    All is multiplied by positive numbers until it is integer: sign (bound I - G) by the common denominator.
+    Everything is multiplied by positive numbers to make it integer: sign (bound I - G) by the common denominator.
     """
     method, sign, size, budget = proof.get("method"), 1 if largest else -1, form.size, form.budget
-    _need(type(s) is int and 1 <= s <= size, f"s is no integer from 1 to {size}")
-    _need(method in (("witness",) if witness else ("dual", "enumeration")), "the method of proof does not fit")
+    _need(type(s) is int and 1 <= s <= size, f"s is not an integer from 1 to {size}")
+    _need(
+        method in (("witness",) if witness else ("dual", "enumeration")),
+        "the method of proof does not apply to this claim",
+    )
     if method == "witness":
         support = _indices(proof.get("support"), size)
         x = _vector(proof.get("vector"), len(support), budget)[0]
@@ -188,7 +193,7 @@ def _planned_bound(
     bits = 2 + max(
         shift.bit_length(), gram.bit_length() + form.bits, other.bit_length() + _bits(U) if method == "dual" else 0
     )
-    count = _many(size, block)  # blocks of s columns have the extremes of all smaller ones
+    count = _many(size, block)  # blocks of s columns have the extreme eigenvalues of all smaller ones
     pairs = size if block == 1 else size * (size + 1) // 2
     budget.plan(*form.cost_of_entries(pairs, bits))
     budget.plan(count * (_elimination(block, bits)[0] + 4e-6 + 4e-7 * block * block), _elimination(block, bits)[1])
@@ -209,12 +214,12 @@ def _planned_bound(
 
 
 def _null_space(kind: str, claim: dict, data: dict, proof: dict, budget: Budget) -> str:
-    """Check a bound of alpha_s, the largest share of |z|_1 that s entries of a z with A z = 0 hold, or an example."""
+    """Check a bound on alpha_s, the largest fraction of |z|_1 on s entries of a z with A z = 0, or an example."""
     _keys(claim, "claim", ("s", "bound"))
     _keys(data, "data", ("A",))
     (A, scale), s, bound = _matrix(data["A"], budget), claim["s"], _number(claim["bound"])
     n, N = len(A), len(A[0])
-    _need(type(s) is int and 1 <= s <= N, f"s is no integer from 1 to {N}")
+    _need(type(s) is int and 1 <= s <= N, f"s is not an integer from 1 to {N}")
     if kind == "null-space-witness":
         z = _vector(proof.get("vector"), N, budget)[0]
         budget.plan(n * N * _multiplication(_bits(A), _bits([z])))
@@ -223,19 +228,19 @@ def _null_space(kind: str, claim: dict, data: dict, proof: dict, budget: Budget)
         sizes = sorted(map(abs, z), reverse=True)
         reached = sum(sizes[:s]) * bound.denominator >= bound.numerator * sum(sizes)
         _need(reached, "the witness does not reach the bound")
-        so = f"; so least l1 norm fails for some x with at most {s} non-zeros" if bound >= Fraction(1, 2) else ""
+        so = f"; so l1 minimisation fails for some x with at most {s} non-zeros" if bound >= Fraction(1, 2) else ""
         some = f"some z other than 0 with A z = 0 has {_show(bound, False)} or more of |z|_1 on {s} entries"
         return f"{some}{so}, for {_name(data)}"
-    _need(proof.get("method") == "juditsky-nemirovski", "the method of proof is not known")
+    _need(proof.get("method") == "juditsky-nemirovski", "the method of proof is unknown")
     Y, other = _matrix(proof.get("Y"), budget, n, N)
     bits = _bits(A) + _bits(Y) + n.bit_length() + bound.denominator.bit_length()
     budget.plan(N * N * (n * 1.5 * _multiplication(_bits(A), _bits(Y)) + 2e-6 + 1e-10 * bits), _room(bits) * N)
     unit, multipliers = scale * other, _transposed(Y)
-    for j, column in enumerate(_transposed(A)):  # z = (I - Y'A) z: s entries of z hold at most those of a column
+    for j, column in enumerate(_transposed(A)):  # z = (I - Y'A) z bounds s entries of z by those of a column
         entries = [sum(map(int.__mul__, row, column)) - unit * (i == j) for i, row in enumerate(multipliers)]
         total = sum(sorted(map(abs, entries), reverse=True)[:s]) * bound.denominator
         _need(total <= bound.numerator * unit, f"{s} entries of column {j} of I - Y'A add up to more than the bound")
-    so = f"; so least l1 norm recovers every x with at most {s} non-zeros" if bound < Fraction(1, 2) else ""
+    so = f"; so l1 minimisation recovers every x with at most {s} non-zeros" if bound < Fraction(1, 2) else ""
     return f"every z with A z = 0 has at most {_show(bound, True)} of |z|_1 on any {s} entries{so}, for {_name(data)}"
 
 
@@ -267,20 +272,20 @@ def _l1_dual(kind: str, claim: dict, data: dict, proof: dict, budget: Budget) ->
 
 
 def _network(kind: str, claim: dict, data: dict, proof: dict, budget: Budget, source: Source) -> str:
-    """Check gates, residual and least singular value of a network with one hidden layer: it is the only one nearby."""
+    """Check gates, residual and smallest singular value of a network with one hidden layer: it is locally unique."""
     rows = Rows(claim, data, budget, source)
     net, sigma, residual = rows.network, _number(claim["sigma"]), _number(claim["residual"])
     _need(sigma > 0 and residual >= 0, "sigma is not above 0, or the residual is below 0")
-    away = 2 * residual / sigma  # those of no larger residual are not farther away
-    _need(all(away <= line.reach for line in net.lines), "sigma times a reach is not twice the residual or more")
+    away = 2 * residual / sigma  # networks with no larger residual are no farther away
+    _need(all(away <= line.reach for line in net.lines), "sigma times a reach is less than twice the residual")
     chosen: list[int] = _indices(proof.get("rows"), rows.count)
     bits: Any = proof.get("bits")
-    _need(type(bits) is int and 1 <= bits <= 400, "bits is no integer from 1 to 400")
+    _need(type(bits) is int and 1 <= bits <= 400, "bits is not an integer from 1 to 400")
     _need(len(chosen) >= net.size > 0, "there are no weights, or fewer rows than weights")
     _plan_network(rows, len(chosen), bits, budget)
     columns, squares = rows.visited(chosen, bits)
-    _need(squares <= residual**2, "the residual is larger than is claimed")
-    # entries are rounded to multiples of 2^-bits, so that the matrix moves by at most sqrt(its size) / 2^(bits + 1)
+    _need(squares <= residual**2, "the residual is larger than claimed")
+    # entries are rounded to multiples of 2^-bits, which changes the matrix by at most sqrt(its size) / 2^(bits + 1)
     goal = sigma + Fraction(isqrt(len(chosen) * net.size) + 1, 2 ** (bits + 1))
     _need(_least_square(_gram(columns), goal**2 * 4**bits), "sigma is not proved by these rows: it may be smaller")
     where = (
@@ -304,13 +309,13 @@ def _network(kind: str, claim: dict, data: dict, proof: dict, budget: Budget, so
 
 
 def _plan_network(rows: Rows, chosen: int, bits: int, budget: Budget) -> None:
-    """Plan the visit of all rows, the Gram matrix of the chosen ones and its elimination."""
+    """Plan the pass over all rows, the Gram matrix of the chosen rows and its elimination."""
     net, size = rows.network, rows.network.size
     entries, lines = sum(len(line.inputs) for line in net.lines), len(net.lines)
     product = _multiplication(rows.long, net.long)
     budget.plan(rows.count * (rows.inputs * (4e-7 + 2.4 * product) + entries * 1.6 * product + lines * 5e-7))
     budget.plan(0.0, 100.0 * BLOCK * (rows.inputs + 4) + 8.0 * rows.count * (rows.inputs + 1) + chosen * size * 52.0)
-    width = (2 * (bits + 8) + 16) / 30  # digits of an entry of the Gram matrix
+    width = (2 * (bits + 8) + 16) / 30  # internal digits of an entry of the Gram matrix
     budget.plan(chosen * size * (4e-7 + 2e-9 * size * width), chosen * size * width * 4)
     budget.plan(size**3 / 6 * _multiplication(bits + 24, bits + 24) + 1e-6 * size**2, 120.0 * size**2)
 
@@ -319,14 +324,14 @@ def _plan_network(rows: Rows, chosen: int, bits: int, budget: Budget) -> None:
 
 
 BLOCK, LARGE = 2048, 40
-"""Rows that are in memory at one time; binary digits of the largest input of a data file, before the point."""
+"""Number of rows in memory at a time; largest number of integer bits of an input in a data file."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """A unit sign * |w.x|, or sign * max(w.x, 0), with integer weights.
+    """A unit sign * |w.x| or sign * max(w.x, 0) with integer weights.
 
-    While they move by at most `radius`, its gate changes on no row; by at most `reach`, on none of the chosen rows.
+    If the weights move by at most `radius`, its gate changes on no row; by at most `reach`, on none of the chosen rows.
     """
 
     relu: bool
@@ -340,16 +345,16 @@ class Line:
 class Network:
     """f(x) = b.x + sum_i a_i |x_i| + lines, in integers: all weights times `scale`.
 
-    The weight of input i is measured in multiples of a power of two: it is multiplied by it, and x_i divided by it.
+    Each input has a unit, a power of two, by which its weights are multiplied and x_i is divided.
     """
 
     def __init__(self, claim: dict, inputs: int, budget: Budget) -> None:
         _keys(claim, "claim", ("linear", "axes", "lines", "units", "sigma", "residual"))
         units = claim["units"]
-        _need(isinstance(units, list) and len(units) == inputs, f"units are no list of {inputs} numbers")
+        _need(isinstance(units, list) and len(units) == inputs, f"units are not a list of {inputs} numbers")
         self.powers = [_power(unit) for unit in units]
         parts = [claim["linear"], claim["axes"]]
-        _need(isinstance(claim["lines"], list), "lines are no list")
+        _need(isinstance(claim["lines"], list), "lines are not a list")
         for part in parts:
             _keys(part, "the linear part or the axes", ("inputs", "weights"))
         for line in claim["lines"]:
@@ -380,12 +385,14 @@ class Network:
             for part, weights in zip(parts[2:], found[2:], strict=True)
             for bounds in [[_number(part[key]) for key in ("radius", "reach")]]
         ]
-        _need(all(0 < line.radius <= line.reach for line in self.lines), "a radius is not above 0, or above the reach")
+        _need(
+            all(0 < line.radius <= line.reach for line in self.lines), "a radius is not positive, or exceeds the reach"
+        )
         self.size, self.long = at, _bits(found)
 
 
 class Rows:
-    """The rows of the data, read block by block: what the network says of them, in integers."""
+    """The rows of the data, read block by block, and the network's values on them, in integers."""
 
     def __init__(self, claim: dict, data: dict, budget: Budget, source: Source) -> None:
         self.inside, self.source, self.digest = "X" in data, source, ""
@@ -397,10 +404,10 @@ class Rows:
         else:
             _keys(data, "data", ("rows", "inputs", "sha256", "places", "places_y"))
             sizes = [data[key] for key in ("rows", "inputs", "places", "places_y")]
-            _need(all(type(one) is int and 0 <= one < 10**9 for one in sizes), "the data have no size")
+            _need(all(type(one) is int and 0 <= one < 10**9 for one in sizes), "the data have no valid size")
             self.count, self.inputs, self.places, self.places_y = sizes
             _need(self.count and self.inputs and max(sizes[2:]) <= 1100, "the data are empty, or have too many places")
-            _need(isinstance(data["sha256"], str) and len(data["sha256"]) == 64, "sha256 is no hash")
+            _need(isinstance(data["sha256"], str) and len(data["sha256"]) == 64, "sha256 is not a hash")
             self.digest, self.scale, self.scale_y = data["sha256"], 1 << self.places, 1 << self.places_y
         self.network = Network(claim, self.inputs, budget)
         high = max(0, *self.network.powers)
@@ -421,7 +428,7 @@ class Rows:
         width = self.inputs + 1
         content = self.source.content(self.count, width)
         same = sha256(content).hexdigest() == self.digest
-        _need(same, "the data are not those that the certificate is about: they have another SHA-256")
+        _need(same, "the data are not those that the certificate refers to: their SHA-256 differs")
         shifts = [*(self.places - power for power in self.network.powers), self.places_y]
         for start in range(0, self.count, BLOCK):
             floats = array("d", content[8 * width * start : 8 * width * min(start + BLOCK, self.count)])
@@ -430,8 +437,8 @@ class Rows:
             columns = []
             for i, shift in enumerate(shifts):
                 scaled = [ldexp(one, shift) for one in floats[i::width]]
-                whole = all(map(float.is_integer, scaled))  # not so for infinity and NaN
-                _need(whole, "a number of the data has more binary places than are claimed")
+                whole = all(map(float.is_integer, scaled))  # False for infinity and NaN
+                _need(whole, "a number of the data has more binary places than claimed")
                 small = max(max(scaled), -min(scaled)) < ldexp(1.0, self.places + LARGE) or i == self.inputs
                 _need(small, f"an input is larger than 2^{LARGE} of its units")
                 columns.append(list(map(int, scaled)))
@@ -441,7 +448,7 @@ class Rows:
         """Check all gates; return the columns of the chosen rows in multiples of 2^-bits, and the squared residual."""
         net, picked, start, total = self.network, sorted(chosen), 0, 0
         columns: Integers = [[] for _ in range(net.size)]
-        most, least = self.scale * net.scale, self.scale_y  # y most - f least is the residual times both
+        most, least = self.scale * net.scale, self.scale_y  # y most - f least is the residual times both factors
         for X, y in self.blocks():
             here = [k - start for k in picked[bisect_left(picked, start) : bisect_left(picked, start + len(y))]]
             near = {i: self._rounded(X[i], here, bits) for i in range(self.inputs)} if here else {}
@@ -479,7 +486,7 @@ class Rows:
     def _strict(
         self, z: list[int], X: Integers, radius: Fraction, rows: Sequence[int], sentence: str, start: int
     ) -> None:
-        """Refuse rows with |w.x| <= radius |x| on the inputs of the line, other than those with x = 0 there."""
+        """Raise an error for rows with |w.x| <= radius |x| on the line's inputs, except rows with x = 0 there."""
         above, below = radius.numerator * self.network.scale, radius.denominator
         tops = sum(max(max(column), -min(column)) ** 2 for column in X)
         limit = isqrt(above * above * tops) // below + 1
@@ -506,9 +513,9 @@ def _gate(z: int, line: Line) -> int:
 
 
 def _gram(columns: Integers) -> Integers:
-    """Return the lower triangle of A'A for integer columns: rows are packed into long numbers, which are added."""
+    """Return the lower triangle of A'A for integer columns, by packing rows into long integers that are added."""
     size, count, short = len(columns), len(columns[0]), _bits(columns)
-    width = (2 * short + count.bit_length() + 9) // 8  # bytes of an entry with its sign
+    width = (2 * short + count.bit_length() + 9) // 8  # bytes per entry, including its sign
     ones = sum(1 << (8 * width * j) for j in range(size))
     shift, offset = 1 << short, 1 << (8 * width - 1)
     packed = [
@@ -525,10 +532,11 @@ def _gram(columns: Integers) -> Integers:
 
 
 def _least_square(G: Integers, goal: Fraction) -> bool:
-    """Say if x'G x >= goal x'x is proved for all x, from the lower triangle of a symmetric G.
+    """Return whether x'G x >= goal x'x is proved for all x, from the lower triangle of a symmetric G.
 
-    With tau a little above goal, G - tau I = L L' + E, where L is a Cholesky factor in integers and E the remainders of
-    its divisions and roots: so no eigenvalue of G is below tau - |E|, and |E| is at most its largest sum of a row.
+    With tau slightly above goal, G - tau I = L L' + E, where L is an integer Cholesky factor and E collects the
+    remainders of its divisions and roots. So no eigenvalue of G is below tau - |E|, and |E| is at most the largest
+    absolute row sum of E.
     """
     scale = 1 << (2 * SCALE)
     tau = ceil(goal * scale * Fraction(65, 64))
@@ -552,11 +560,11 @@ def _least_square(G: Integers, goal: Fraction) -> bool:
 
 
 SCALE = 16
-"""Binary digits that a Cholesky factor has beyond those of the matrix's root."""
+"""Extra binary digits of a Cholesky factor, beyond those of the square root of the matrix."""
 
 
 class Source:
-    """Where the numbers are that a certificate knows by their hash: a .npy file, or their bytes."""
+    """Source of the numbers of which a certificate stores only the hash: a .npy file, or their bytes."""
 
     def __init__(self, data: str | os.PathLike[str] | bytes | None) -> None:
         self.data = data
@@ -568,18 +576,21 @@ class Source:
             name, shape = os.fspath(content), (rows, columns)
             try:
                 with open(name, "rb") as file:
-                    _need(_shape(file) == shape, f"its data file holds no {rows} x {columns} array of float64 (.npy)")
+                    _need(
+                        _shape(file) == shape,
+                        f"its data file does not contain a {rows} x {columns} array of float64 (.npy)",
+                    )
                     content = file.read(8 * rows * columns + 1)
             except OSError as error:
                 raise Refused(f"its data file {name} cannot be read ({error.strerror})") from error
         if content is None:
-            raise Refused("its data are not in it, and no data file was named")
-        _need(len(content) == 8 * rows * columns, "the data are not as long as they should be")
+            raise Refused("it does not contain its data, and no data file was given")
+        _need(len(content) == 8 * rows * columns, "the data have the wrong length")
         return content
 
 
 def _shape(file: Any) -> tuple[int, int] | None:
-    """Read the header of a .npy file; return the shape if it holds a matrix of float64 in order of rows, else None."""
+    """Read the header of a .npy file; return the shape if it contains a row-major float64 matrix, else None."""
     start = file.read(8)
     length = int.from_bytes(file.read(2 if start[6:] == b"\x01\x00" else 4), "little")
     header = file.read(length).decode("latin-1") if length < 10_000 else ""
@@ -594,7 +605,7 @@ def _power(unit: Any) -> int:
     """Return the exponent of a power of two."""
     value = _number(unit)
     power = value.numerator.bit_length() - value.denominator.bit_length()
-    _need(abs(power) <= 1100 and value == Fraction(2) ** power, "a unit is no power of two")
+    _need(abs(power) <= 1100 and value == Fraction(2) ** power, "a unit is not a power of two")
     return power
 
 
@@ -602,7 +613,7 @@ def _power(unit: Any) -> int:
 
 
 class Form:
-    """The quadratic form x'G x of the data, times `denominator`: G = A'A, or a symmetric G given in its place."""
+    """The quadratic form x'G x of the data, times `denominator`: G = A'A, or a symmetric G given directly."""
 
     def __init__(self, data: dict, budget: Budget) -> None:
         _keys(data, "data", ("G",) if "G" in data else ("A",))
@@ -619,7 +630,7 @@ class Form:
         return self.rows[i][j] if self.given else sum(map(int.__mul__, self.rows[i], self.rows[j]))
 
     def cost_of_entries(self, count: int, bits: int) -> tuple[float, float]:
-        """Return seconds and bytes of so many entries, which are then multiplied until they have so many bits."""
+        """Return the cost in seconds and bytes of reading entries that are then multiplied up to this many bits."""
         terms = 0 if self.given else self.terms
         each = terms * _multiplication(self.short, self.short) + _multiplication(bits // 2, bits // 2)
         return count * (each + 6e-7 + 5e-10 * bits), count * _room(bits)
@@ -639,7 +650,7 @@ class Form:
 
 
 def _semidefinite(M: Integers, strictly: bool = False) -> bool:
-    """Say if all pivots of a symmetric matrix are >= 0 (strictly: > 0): Bareiss' elimination of its upper triangle.
+    """Return whether all pivots of a symmetric matrix are >= 0 (strictly: > 0), by Bareiss elimination.
 
     Row k holds the entries from column k on; it is overwritten.
     """
@@ -647,19 +658,19 @@ def _semidefinite(M: Integers, strictly: bool = False) -> bool:
     for k, row in enumerate(M):
         pivot = row[0]
         if pivot < 0 or (pivot == 0 and (strictly or any(row))):
-            return False  # with a pivot 0 and another entry in its row, x'M x takes both signs
+            return False  # with a zero pivot and a non-zero entry in its row, x'M x takes both signs
         if pivot == 0:
             continue
         for i in range(k + 1, len(M)):
             factor = row[i - k]
             rest = zip(M[i], row[i - k :], strict=True)
-            M[i] = [(pivot * one - factor * two) // last for one, two in rest]  # without remainder
+            M[i] = [(pivot * one - factor * two) // last for one, two in rest]  # divides without remainder
         last = pivot
     return True
 
 
 def _divide(M: Integers) -> None:
-    """Divide by what all entries have in common."""
+    """Divide by the common divisor of all entries."""
     common = 0
     for row in M:
         common = gcd(common, *row)
@@ -677,18 +688,18 @@ def _bits(M: Integers) -> int:
     return max((max(max(row), -min(row)).bit_length() for row in M if row), default=0)
 
 
-# ---- what it will take ------------------------------------------------------------------------------------------
+# ---- estimated cost ---------------------------------------------------------------------------------------------
 
 
 class Budget:
-    """What was planned, in seconds and bytes, and what may be; estimates of a core of about the year 2020."""
+    """Planned and allowed cost in seconds and bytes; estimates are for a CPU core of about 2020."""
 
     def __init__(self, seconds: float, gigabytes: float) -> None:
         self.most_seconds, self.most_bytes = seconds, 1e9 * gigabytes
         self.seconds = self.bytes = 0.0
 
     def plan(self, seconds: float, bytes: float = 0.0) -> None:
-        """Add a step, or refuse before it begins."""
+        """Add a step; raise an error before it begins if it would exceed the limits."""
         self.seconds, self.bytes = self.seconds + seconds, self.bytes + bytes
         fits = self.seconds <= self.most_seconds and self.bytes <= self.most_bytes
         _need(
@@ -699,14 +710,14 @@ class Budget:
 
 
 def _multiplication(one: int, two: int) -> float:
-    """Return the seconds of a product of two numbers of so many bits, and its place in a sum."""
+    """Return the seconds for multiplying two numbers of these bit lengths and adding the product to a sum."""
     short, long = sorted((one / 30 + 1, two / 30 + 1))
     products = short * long if short <= 70 else long / short * 4900 * (short / 70) ** 1.585  # Karatsuba's method
     return 1e-9 * (90 + 0.3 * long + 1.2 * products)
 
 
 def _elimination(size: int, bits: int) -> tuple[float, float]:
-    """Return the seconds and bytes of Bareiss' elimination: at step k all numbers are minors of order k + 1."""
+    """Return the seconds and bytes of Bareiss elimination: at step k all numbers are minors of order k + 1."""
     if size > 20_000:
         return inf, inf
     seconds = room = 0.0
@@ -720,12 +731,12 @@ def _elimination(size: int, bits: int) -> tuple[float, float]:
 
 
 def _room(bits: float) -> float:
-    """Return the bytes of a number in a list."""
+    """Return the size in bytes of a number in a list."""
     return 40 + bits / 7.5
 
 
 def _many(size: int, block: int) -> float:
-    """Return the number of blocks, or infinity: far beyond what can be looked at."""
+    """Return the number of blocks, or infinity if it is far too large to enumerate."""
     size_of = lgamma(size + 1) - lgamma(block + 1) - lgamma(size - block + 1)
     return float(comb(size, block)) if size_of < 60 else inf
 
@@ -749,7 +760,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict:
 
 
 def _refuse(name: str) -> None:
-    raise Refused(f"{name[:40]} is no number")
+    raise Refused(f"{name[:40]} is not a number")
 
 
 def _integer(text: str) -> int:
@@ -764,18 +775,18 @@ def _float(text: str) -> float:
 
 def _keys(part: Any, name: str, wanted: tuple, optional: tuple = ()) -> None:
     fits = isinstance(part, dict) and set(wanted) <= set(part) <= {*wanted, *optional}
-    _need(fits, f"{name} is no object with exactly the keys {', '.join(wanted)}")
+    _need(fits, f"{name} is not an object with exactly the keys {', '.join(wanted)}")
 
 
 def _number(text: Any) -> Fraction:
     fits = isinstance(text, str) and len(text) <= LONGEST_NUMBER and NUMBER.fullmatch(text)
-    _need(fits, f"a number is missing or no string 'p' or 'p/q' of at most {LONGEST_NUMBER} characters")
+    _need(fits, f"a number is missing or not a string 'p' or 'p/q' of at most {LONGEST_NUMBER} characters")
     return Fraction(text)
 
 
 def _vector(part: Any, length: int, budget: Budget) -> tuple[list[int], int]:
     """Return numbers as integers and their common denominator."""
-    _need(isinstance(part, list) and len(part) == length, f"a vector or row is no list of {length} numbers")
+    _need(isinstance(part, list) and len(part) == length, f"a vector or row is not a list of {length} numbers")
     (row,), common = _whole([part], budget)
     return row, common
 
@@ -783,22 +794,22 @@ def _vector(part: Any, length: int, budget: Budget) -> tuple[list[int], int]:
 def _matrix(part: Any, budget: Budget, rows: int | None = None, columns: int | None = None) -> tuple[Integers, int]:
     """Return a matrix of numbers as integers and their common denominator."""
     fits = isinstance(part, list) and part and isinstance(part[0], list) and part[0]
-    _need(fits and rows in (None, len(part)), "a matrix is no list of as many rows as expected")
+    _need(fits and rows in (None, len(part)), "a matrix is not a list with the expected number of rows")
     length = columns or len(part[0])
     for row in part:
-        _need(isinstance(row, list) and len(row) == length, f"a vector or row is no list of {length} numbers")
+        _need(isinstance(row, list) and len(row) == length, f"a vector or row is not a list of {length} numbers")
     return _whole(part, budget)
 
 
 def _whole(part: list[list[Any]], budget: Budget) -> tuple[Integers, int]:
-    """Return rows of strings as integers and their common denominator; the numbers need not be in lowest terms."""
+    """Return rows of strings as integers and their common denominator; fractions need not be in lowest terms."""
     count = sum(map(len, part))
     budget.plan(1.2e-6 * count)
     longest = 0
     for row in part:
         for text in row:
             fits = isinstance(text, str) and len(text) <= LONGEST_NUMBER and NUMBER.fullmatch(text)
-            _need(fits, f"a number is missing or no string 'p' or 'p/q' of at most {LONGEST_NUMBER} characters")
+            _need(fits, f"a number is missing or not a string 'p' or 'p/q' of at most {LONGEST_NUMBER} characters")
             longest = max(longest, len(text))
     budget.plan(count * (6e-7 + 3e-11 * longest**2), count * _room(3.4 * longest))
     pairs = [[text.partition("/")[::2] for text in row] for row in part]
@@ -819,7 +830,7 @@ def _twos(value: int) -> int:
 
 def _indices(part: Any, N: int) -> list[int]:
     fits = isinstance(part, list) and all(type(one) is int and 0 <= one < N for one in part)
-    _need(fits and len(set(part)) == len(part), f"a support is no list of distinct integers from 0 to {N - 1}")
+    _need(fits and len(set(part)) == len(part), f"a support is not a list of distinct integers from 0 to {N - 1}")
     return part
 
 
@@ -832,11 +843,11 @@ def _name(data: dict) -> str:
 
 
 def _show(value: Fraction, up: bool) -> str:
-    """Return a number, exactly if it is short, else with 12 digits, rounded up or down: never past what is proved."""
+    """Return a number as text, exact if short, else with 12 digits, rounded up or down so that it remains proved."""
     if max(abs(value.numerator), value.denominator) < 10**12:
         return str(value)
     above, below = abs(value.numerator), value.denominator
-    exponent = (above.bit_length() - below.bit_length()) * 30103 // 100000  # of ten, off by one or two at most
+    exponent = (above.bit_length() - below.bit_length()) * 30103 // 100000  # power of ten, accurate to one or two
     digits = _scaled(above, below, 11 - exponent)
     while digits >= 10**12:
         exponent, digits = exponent + 1, _scaled(above, below, 10 - exponent)
@@ -876,13 +887,13 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Check certificates by exact arithmetic.")
     parser.add_argument("files", nargs="+", metavar="FILE")
     parser.add_argument(
-        "--seconds", type=float, default=SECONDS, help="most time a file may take (default: %(default)s)"
+        "--seconds", type=float, default=SECONDS, help="time limit per file in seconds (default: %(default)s)"
     )
-    parser.add_argument("--gigabytes", type=float, default=GIGABYTES, help="most memory (default: %(default)s)")
-    parser.add_argument("--data", metavar="FILE", help="the data, if they are neither in the file nor beside it")
+    parser.add_argument("--gigabytes", type=float, default=GIGABYTES, help="memory limit (default: %(default)s)")
+    parser.add_argument("--data", metavar="FILE", help="the data, if they are neither in the file nor next to it")
     options = parser.parse_args()
     if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a file may have any name
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names may contain any character
     code = 0
     for name in options.files:
         found = check_file(name, options.seconds, options.gigabytes, options.data)

@@ -1,4 +1,4 @@
-"""Positive definiteness proved by a Cholesky factorisation in floating-point arithmetic."""
+"""Proofs of positive definiteness by a floating-point Cholesky factorisation with error bounds."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ __all__ = [
 
 
 def proves_positive_definite(M: Any, radius: Any = 0.0) -> bool:
-    """Say whether every symmetric matrix within a radius of M was proved to be positive definite.
+    """Return whether every symmetric matrix within a radius of M is proved to be positive definite.
 
     Parameters
     ----------
     M : numpy.ndarray of float64, shape (n, n)
-        Symmetric. NaN and infinite entries are legal and prove nothing.
+        Symmetric. NaN and infinite entries are allowed, but then nothing is proved.
     radius : float or numpy.ndarray, shape (n, n), default 0
-        Not negative: the statement is about all symmetric P with |P_ij - M_ij| <= radius_ij.
+        Non-negative; the statement is about all symmetric P with |P_ij - M_ij| <= radius_ij.
 
     Returns
     -------
     bool
-        True is a proof. False says nothing: the matrix may be too near to a singular one for float64.
+        True is a proof. False is inconclusive: the matrix may be too close to a singular one for float64.
 
     Raises
     ------
@@ -54,13 +54,13 @@ def proves_positive_definite(M: Any, radius: Any = 0.0) -> bool:
 
         c >= gamma_{n+1} / (1 - gamma_{n+1}) trace(M) + max_i sum_j radius_ij + rounding of the shift + underflow.
 
-    The first term bounds the 2-norm of what the factorisation leaves, the second that of P - M. All is
-    elementwise arithmetic: no library is trusted.
+    The first term bounds the 2-norm of the factorisation's error, the second that of P - M. Only elementwise arithmetic
+    is used, so no library needs to be trusted.
 
     References
     ----------
     The idea is that of S. M. Rump, Verification of positive definiteness, BIT 46 (2006); the constant is derived here:
-    docs/derivations.md, "Rigorous arithmetic".
+    docs/theory, "Rigorous arithmetic".
     """
     M = _matrix(M, finite=False)
     if M.shape[0] != M.shape[1]:
@@ -69,7 +69,7 @@ def proves_positive_definite(M: Any, radius: Any = 0.0) -> bool:
         raise ValueError("M is not symmetric; expected a symmetric matrix")
     radius = np.broadcast_to(np.asarray(arrays.to_numpy(exactly(radius, "radius")), dtype=np.float64), M.shape)
     if not (radius >= 0).all():
-        raise ValueError("radius has entries that are negative or NaN; expected numbers that are not negative")
+        raise ValueError("radius has entries that are negative or NaN; expected non-negative numbers")
     diagonal = M.diagonal()
     if not ((diagonal > 0) & (diagonal < np.inf)).all():
         return False
@@ -81,7 +81,7 @@ def proves_positive_definite(M: Any, radius: Any = 0.0) -> bool:
 
 
 def blocks_proved(M: np.ndarray, radius: np.ndarray, supports: np.ndarray) -> np.ndarray:
-    """Say which blocks of a matrix, known up to a radius, were proved to be positive definite.
+    """Return which blocks of a matrix, known up to a radius, are proved to be positive definite.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def blocks_proved(M: np.ndarray, radius: np.ndarray, supports: np.ndarray) -> np
         True is a proof, as in :func:`proves_positive_definite`.
     """
     s = supports.shape[1]
-    # of each row the s largest radii: more than any block has
+    # the s largest radii of each row bound those of any block
     widest = float(sum_above(np.sort(radius, axis=1)[:, -s:], axis=1).max())
     columns = np.ascontiguousarray(supports.T)
     # matrix axes first: every step is one operation on contiguous vectors
@@ -105,7 +105,7 @@ def blocks_proved(M: np.ndarray, radius: np.ndarray, supports: np.ndarray) -> np
 
 
 def largest_eigenvalue_bound(M: Any, radius: Any = 0.0) -> float:
-    """Return a proved upper bound of the largest eigenvalue of every symmetric matrix within a radius of M.
+    """Return a proved upper bound on the largest eigenvalue of every symmetric matrix within a radius of M.
 
     Parameters
     ----------
@@ -117,8 +117,8 @@ def largest_eigenvalue_bound(M: Any, radius: Any = 0.0) -> float:
     Returns
     -------
     float
-        t with t I - P proved to be positive definite; infinite where nothing was proved. Above the
-        largest eigenvalue by about n^2 u times the largest entry, and the radius.
+        t such that t I - P is proved to be positive definite; infinite if nothing was proved. It exceeds the largest
+        eigenvalue by about n^2 u times the largest entry, plus the radius.
     """
     M, radius = _matrix(M), arrays.to_numpy(exactly(radius, "radius"))
     size = M.shape[0]
@@ -135,7 +135,7 @@ def largest_eigenvalue_bound(M: Any, radius: Any = 0.0) -> float:
 
 
 def smallest_eigenvalue_bound(M: Any, radius: Any = 0.0) -> float:
-    """Return a proved lower bound of the smallest eigenvalue, as :func:`largest_eigenvalue_bound` does for -M.
+    """Return a proved lower bound on the smallest eigenvalue, by :func:`largest_eigenvalue_bound` for -M.
 
     Parameters
     ----------
@@ -147,29 +147,29 @@ def smallest_eigenvalue_bound(M: Any, radius: Any = 0.0) -> float:
     Returns
     -------
     float
-        Minus infinity where nothing was proved.
+        Minus infinity if nothing was proved.
     """
     return -largest_eigenvalue_bound(-_matrix(M), radius)
 
 
 def tightest(proved: Any, guess: float, scale: float, direction: float, steps: int = 6) -> float:
-    """Return a t near `guess` for which ``proved(t)``: outward by growing steps, then back by bisection.
+    """Return a t near `guess` for which ``proved(t)`` holds, by growing outward steps followed by bisection.
 
     Parameters
     ----------
     proved : callable
-        From a float to bool; True is a proof.
+        Maps a float to a bool; True is a proof.
     guess, scale : float
-        Where to start, and the size of the numbers whose rounding errors matter.
+        The starting point, and the magnitude of the numbers whose rounding errors matter.
     direction : {1.0, -1.0}
-        Towards which t is easier to prove.
+        The direction in which t becomes easier to prove.
     steps : int, default 6
-        Bisections.
+        Number of bisections.
 
     Returns
     -------
     float
-        Infinite, in the direction, where nothing was proved.
+        An infinity in that direction if nothing was proved.
     """
     margin = max(4.0 * UNIT * scale, math.ulp(0.0))
     failed, t = guess, guess
@@ -194,7 +194,7 @@ def tightest(proved: Any, guess: float, scale: float, direction: float, steps: i
 
 
 def _matrix(M: Any, finite: bool = True) -> np.ndarray:
-    """Return a matrix of the caller's own numbers in float64 on the CPU, or refuse it."""
+    """Return a matrix with exactly the caller's numbers in float64 on the CPU, or raise an error."""
     return np.asarray(arrays.to_numpy(check_exact(M, "M", ndim=2, finite=finite)), dtype=np.float64)
 
 
@@ -204,18 +204,18 @@ def _lowered(M: np.ndarray, norm: float) -> np.ndarray:
     out = np.array(M)
     at = np.arange(size)
     diagonal = out[at, at]
-    # 1.01: for 1 / (1 - gamma), the rounding of the shift (UNIT times the diagonal) and of this very line
+    # 1.01 covers 1 / (1 - gamma), the rounding of the shift (UNIT times the diagonal) and the rounding of this line
     c = 1.01 * (gamma(size + 2) * sum_above(np.abs(diagonal), axis=0) + norm) + NEGLIGIBLE
     out[at, at] = diagonal - c
     return out
 
 
 def _succeeds(work: np.ndarray) -> Any:
-    """Return whether the factorisation runs to its end, for matrices on the first two axes; overwrites them."""
+    """Return whether the factorisation completes, for matrices on the first two axes, which are overwritten."""
     good = np.ones(work.shape[2:], dtype=bool)
     for j in range(work.shape[0]):
         pivot = work[j, j]
-        # NaN fails both
+        # NaN fails both comparisons
         good &= (pivot > 0) & (pivot < np.inf)
         if not good.any():
             break
@@ -225,19 +225,19 @@ def _succeeds(work: np.ndarray) -> Any:
 
 
 EXACT_SIZE, EXACT_BITS = 40, 64
-"""Columns, and binary digits of inner products, up to which bounds are tried exactly."""
+"""Largest number of columns, and of binary digits of inner products, for which bounds are tried exactly."""
 
 
 @dataclass(frozen=True, eq=False)
 class GramEnclosure:
-    """What is known of G = A'A: |G_ij - 2**(e_i + e_j) middle_ij| <= 2**(e_i + e_j) radius_ij.
+    """Enclosure of G = A'A: |G_ij - 2**(e_i + e_j) middle_ij| <= 2**(e_i + e_j) radius_ij.
 
     Parameters
     ----------
     middle, radius : numpy.ndarray of float64, shape (N, N)
-        Symmetric; `radius` is not negative.
+        Symmetric; `radius` is non-negative.
     exponents : numpy.ndarray of int64, shape (N,)
-        e: scaling of columns by powers of two is exact, so that columns of any size are treated alike.
+        e; scaling columns by powers of two is exact, so columns of any size are treated alike.
     """
 
     middle: np.ndarray
@@ -246,7 +246,7 @@ class GramEnclosure:
 
     @property
     def approximate(self) -> np.ndarray:
-        """G in floats, for proposals and guesses: nothing is proved about it."""
+        """G in floats, for proposals and guesses; nothing is proved about it."""
         return np.ldexp(self.middle, self.exponents[:, None] + self.exponents)
 
     def shifted(self, side: str, U: np.ndarray | None, tau: float) -> tuple[np.ndarray, np.ndarray] | None:
@@ -264,8 +264,8 @@ class GramEnclosure:
         Returns
         -------
         middle, radius : numpy.ndarray of float64, shape (N, N)
-            Enclosure of D (...) D with D = diag(2**f), the diagonal between 1 and 4 in floats. None where a diagonal
-            entry is not positive in floats, so that nothing can be proved this way.
+            Enclosure of D (...) D with D = diag(2**f) chosen such that the diagonal is between 1 and 4 in floats. None
+            if a diagonal entry is not positive in floats, so that nothing can be proved this way.
         """
         size = len(self.exponents)
         sign = -1.0 if side == "largest" else 1.0
@@ -283,7 +283,7 @@ class GramEnclosure:
             ]
             middle = sign * ((parts[0] + parts[1]) + parts[2])
             sizes = np.abs(parts[0]) + np.abs(parts[1]) + np.abs(parts[2])
-            # two additions, each off by UNIT times a partial sum that `sizes` bounds
+            # two additions, each with an error of UNIT times a partial sum bounded by `sizes`
             radius = 1.01 * (np.ldexp(self.radius, scaled[:, None] + scaled) + 3.0 * UNIT * sizes) + NEGLIGIBLE
         return middle, radius
 
@@ -308,13 +308,13 @@ def enclose_gram(A: np.ndarray) -> GramEnclosure:
 
     Notes
     -----
-    An inner product of n terms, summed in any order, is off by at most gamma_n |b_i|'|b_j|, and the computed
+    The error of an inner product of n terms, summed in any order, is at most gamma_n |b_i|'|b_j|, and the computed
     |B|'|B| is at least 1 - gamma_n times the exact one. This holds for any product of matrices that adds the n products
     in some order, with or without fused operations (the linear algebra that NumPy is built with does).
 
     References
     ----------
-    Derived here: docs/derivations.md, "Rigorous arithmetic".
+    Derived here: docs/theory, "Rigorous arithmetic".
     """
     B, exponents = column_scaled(A)
     rows = A.shape[0]
@@ -325,7 +325,7 @@ def enclose_gram(A: np.ndarray) -> GramEnclosure:
     zero = ~A.any(axis=0)
     radius[zero] = radius[:, zero] = 0.0
     largest = np.frexp(middle.diagonal())[1] + 2 * exponents
-    # no eigenvalue is above the trace
+    # no eigenvalue exceeds the trace
     if largest.max() + len(exponents).bit_length() > 1023:
         raise ValueError("A has columns whose inner products overflow; expected columns of norm below 1e150")
     return GramEnclosure(middle, radius, exponents)
@@ -340,7 +340,7 @@ class ExactGram:
     integers : list of list of int
         C'C with the integer matrix C[:, j] = 2**k_j A[:, j].
     exponents : list of int
-        k, the least that make the columns integer.
+        k, the smallest exponents that make the columns integer.
     """
 
     integers: list[list[int]]
@@ -382,7 +382,7 @@ def exact_gram(A: np.ndarray, columns: Any = None) -> ExactGram:
     Returns
     -------
     ExactGram
-        Costs n N^2 products of integers.
+        Computing it takes n N^2 integer products.
     """
     A = A if columns is None else A[:, columns]
     mantissas, exponents = np.frexp(A)
@@ -404,7 +404,7 @@ def exact_gram(A: np.ndarray, columns: Any = None) -> ExactGram:
 
 
 def short_gram(columns: np.ndarray) -> ExactGram | None:
-    """Return the exact Gram matrix where its entries are short numbers, such as those of an integer matrix.
+    """Return the exact Gram matrix if its entries are short numbers, such as those of an integer matrix.
 
     Parameters
     ----------
@@ -414,8 +414,8 @@ def short_gram(columns: np.ndarray) -> ExactGram | None:
     Returns
     -------
     ExactGram or None
-        None where numbers have more than 26 binary digits, or N is large: there a bound that is exactly tight
-        would be a coincidence, or its proof slow.
+        None if numbers have more than 26 binary digits, or N is large: then an exactly tight bound would be a
+        coincidence, or its proof slow.
     """
     if columns.shape[1] > EXACT_SIZE:
         return None

@@ -1,4 +1,4 @@
-"""The dual bound of restricted eigenvalues: any symmetric U gives one, and rigorous arithmetic proves it."""
+"""The dual bound on restricted eigenvalues: any symmetric U gives a bound, which rigorous arithmetic proves."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ __all__ = ["SIDES", "dual_bound", "dual_vector_certificate", "proved_dual"]
 Side = Literal["largest", "smallest"]
 SIDES: tuple[Side, ...] = get_args(Side)
 LARGEST = 1e290
-"""Above all entries of a U that can be of use: inner products of columns of norm up to 1e145."""
+"""Upper limit for useful entries of U: inner products of columns of norm up to 1e145."""
 
 
 @dataclass(frozen=True)
 class Search:
-    """How :func:`dual_bound` looks for U; its arguments of the same names, checked."""
+    """How :func:`dual_bound` searches for U: its validated arguments of the same names."""
 
     solver: str | None = "first-order"
     max_iter: int = 2000
@@ -54,36 +54,36 @@ def dual_bound(
     max_iter: int = 2000,
     tol: float = 1e-7,
 ) -> Certificate:
-    """Prove an upper bound of the largest, or a lower bound of the smallest, eigenvalue of A_S'A_S over |S| <= s.
+    """Prove an upper bound on the largest, or a lower bound on the smallest, eigenvalue of A_S'A_S over |S| <= s.
 
     Parameters
     ----------
     A : Operator or array, shape (n, N)
-        The columns as they are: neither scaled to unit norm nor divided by sqrt(n). Copied to the CPU; its
-        floats are taken as exact.
+        The columns, neither scaled to unit norm nor divided by sqrt(n). Copied to the CPU; floats are treated as exact
+        numbers.
     sparsity : int
         Largest number of columns, from 1 to N.
     side : {"largest", "smallest"}, default "largest"
         L_s or m_s.
     U : array, shape (N, N), optional
-        A symmetric matrix to prove the bound with, instead of a proposal.
+        A symmetric matrix with which to prove the bound; by default the solver proposes one.
     solver : {"first-order", "CLARABEL", "SCS", None}, default "first-order"
-        Who proposes U. None takes the best of simple matrices, at no cost.
+        Method that proposes U. None takes the best of some simple matrices, at no cost.
     max_iter : int, default 2000
         Steps of the first-order method.
     tol : float, default 1e-7
-        Gap of the relaxation, relative to the largest entry of A'A, at which the first-order method stops.
+        Duality gap, relative to the largest entry of A'A, at which the first-order method stops.
 
     Returns
     -------
     Certificate
-        Of kind "largest-eigenvalue" or "smallest-eigenvalue"; ``.bound`` is a float on the safe side of the rational
-        claim. ``made_by["relaxation"]`` is an interval, not proved, of what the best U would give.
+        Of kind "largest-eigenvalue" or "smallest-eigenvalue"; ``.bound`` is the rational claim rounded to a float on
+        the safe side. ``made_by["relaxation"]`` is an interval (not proved) for the bound that the best U would give.
 
     Raises
     ------
     TypeError, ValueError
-        If A is not a finite matrix, `sparsity` or `side` is not as expected, or U is not symmetric and finite.
+        If A is not a finite matrix, `sparsity` or `side` is invalid, or U is not symmetric and finite.
 
     Notes
     -----
@@ -91,18 +91,18 @@ def dual_bound(
 
         x'G x = x'(G + U) x - x'U x,    |x'U x| <= max|U| |x|_1^2 <= s max|U| |x|^2,
 
-    so that L_s <= lambda_max(G + U) + s max|U| and m_s >= lambda_min(G + U) - s max|U|. The eigenvalue bound is proved
-    by a Cholesky factorisation of an enclosure of G. Where the entries of G are short rational numbers and the
-    bound looks like one, that number is tried too, in exact arithmetic: then it can be equal to L_s. No bound
-    of m_s is below 0, which U = 0 proves.
+    so L_s <= lambda_max(G + U) + s max|U| and m_s >= lambda_min(G + U) - s max|U|. The eigenvalue bound is proved by a
+    Cholesky factorisation of an enclosure of G. If the entries of G are short rational numbers and the bound is close
+    to one, that number is tried too, in exact arithmetic; it can then equal L_s. Bounds on m_s are never below 0, which
+    U = 0 proves.
 
-    Time: at N = 40 one eigendecomposition takes .2 ms, and a bound of L_s takes about 100, one of m_s up to `max_iter`;
-    where other programs are busy too, let BLAS use one thread (``threadpoolctl.threadpool_limits(1)``).
+    Time: at N = 40 one eigendecomposition takes .2 ms, and a bound on L_s takes about 100 of them, one on m_s up to
+    `max_iter`; on a busy machine, limit BLAS to one thread (``threadpoolctl.threadpool_limits(1)``).
 
     References
     ----------
     The dual of the relaxation of d'Aspremont, El Ghaoui, Jordan and Lanckriet (2007). Derived here:
-    docs/derivations.md, "The dual bound of restricted eigenvalues".
+    docs/theory, "The dual bound of restricted eigenvalues".
 
     Examples
     --------
@@ -143,7 +143,7 @@ def proved_dual(
     s, side, U
         As for :func:`dual_bound`, checked.
     search : Search, optional
-        How U is looked for.
+        How to search for U.
 
     Returns
     -------
@@ -152,7 +152,7 @@ def proved_dual(
     U : numpy.ndarray or list of list of Fraction, shape (N, N)
         Exactly symmetric.
     proposal : Proposal
-        What U was made from.
+        The proposal from which U was made.
     arithmetic : str
         How the bound was proved.
     """
@@ -167,7 +167,7 @@ def proved_dual(
             return tight[0], tight[1], proposal, "exact elimination"
         if side == "smallest" and (value is None or value <= 0):
             zero = np.zeros_like(gram.middle)
-            # with more columns than rows G itself is singular
+            # with more columns than rows, G itself is singular
             floor = _relative_floor(gram) if columns.shape[1] <= columns.shape[0] else Fraction(0)
             return floor, zero, proposal, "Cholesky factorisation with an error bound, U = 0"
     if value is None:
@@ -176,10 +176,10 @@ def proved_dual(
 
 
 def _propose(gram: GramEnclosure, s: int, side: str, U: np.ndarray | None, search: Search) -> Proposal:
-    """Return a proposal in the signs and the scale of G: ``.W`` is U, of few bits."""
+    """Return a proposal with the signs and scale of G; ``.W`` is U, with few bits."""
     H = gram.approximate
     sign = 1.0 if side == "largest" else -1.0
-    scale = math.ldexp(1.0, math.frexp(float(np.abs(H).max()))[1])  # a power of two, so that scaling is exact
+    scale = math.ldexp(1.0, math.frexp(float(np.abs(H).max()))[1])  # a power of two, so scaling is exact
     H = sign * (H / scale)
     if U is not None:
         with np.errstate(over="ignore"):
@@ -196,7 +196,7 @@ def _propose(gram: GramEnclosure, s: int, side: str, U: np.ndarray | None, searc
             if other.dual <= out.dual
             else Proposal(out.W, out.dual, other.primal, other.Z, other.n_iter, f"{other.message}; {out.message}")
         )
-    # a matrix of few bits makes a short certificate; any matrix is a legal proposal
+    # a matrix with few bits makes a short certificate, and any matrix is a valid proposal
     W = np.ldexp(np.rint(np.ldexp(out.W, 40)), -40)
     return Proposal(sign * W * scale, out.dual * scale, out.primal * scale, out.Z, out.n_iter, out.message)
 
@@ -219,9 +219,9 @@ def _proved_shift(gram: GramEnclosure, side: str, U: np.ndarray | None) -> float
 
 
 def _relative_floor(gram: GramEnclosure) -> Fraction:
-    """Return a lower bound of lambda_min(G), 0 or more, good in relative terms for columns of very different norms."""
+    """Return a lower bound >= 0 on lambda_min(G), with small relative error even for very different column norms."""
     highest = float(gram.approximate.diagonal().min())
-    # lambda_min(G) <= min |a_j|^2: down from there by halves, since eigenvalue routines lose small ones
+    # lambda_min(G) <= min |a_j|^2: halve from there, since eigenvalue routines are inaccurate for small eigenvalues
     for halvings in range(1, 61) if highest > 0 else ():
         tau = math.ldexp(highest, -halvings)
         enclosed = gram.shifted("smallest", None, tau) if tau > 0 else None
@@ -231,7 +231,7 @@ def _relative_floor(gram: GramEnclosure) -> Fraction:
 
 
 def _with_spread(tau: float, U: np.ndarray, s: int, side: str) -> Fraction:
-    """Return tau +- s max|U|, on the safe side and of few digits."""
+    """Return tau +- s max|U|, rounded to few digits on the safe side."""
     spread = s * Fraction(float(np.abs(U).max()))
     towards = math.inf if side == "largest" else -math.inf
     value = outward(Fraction(tau) + spread if side == "largest" else Fraction(tau) - spread, towards)
@@ -241,14 +241,14 @@ def _with_spread(tau: float, U: np.ndarray, s: int, side: str) -> Fraction:
 
 
 def _relaxation(proposal: Proposal, side: str) -> list[float | None]:
-    """Return the interval of the relaxation's optimum, in the signs of the side."""
+    """Return an interval for the relaxation's optimum, with the sign of the side."""
     low, high = proposal.primal, proposal.dual
     ends = (low, high) if side == "largest" else (-high, -low)
     return [float(end) if math.isfinite(end) else None for end in ends]
 
 
 def _arguments(A: Any, s: Any, side: Any, U: Any) -> tuple[np.ndarray, int, np.ndarray | None]:
-    """Return A and U on the CPU, and s, or refuse what is not as expected."""
+    """Return A and U on the CPU, and s; raise an error for invalid arguments."""
     check_choice(side, "side", SIDES)
     columns = host_columns(A)
     size = columns.shape[1]
@@ -269,37 +269,37 @@ def _arguments(A: Any, s: Any, side: Any, U: Any) -> tuple[np.ndarray, int, np.n
 def dual_vector_certificate(
     A: Any, support: Any, signs: Sequence[int], q: Any, *, bits: int = 40, made_by: Any = None
 ) -> Certificate | None:
-    """Prove that minimal l1 norm recovers every x with a support and signs, from an approximate dual vector.
+    """Prove, from an approximate dual vector, that l1 minimisation recovers every x with a given support and signs.
 
     Parameters
     ----------
     A : Operator or array, shape (n, N)
-        The matrix; it goes to the CPU.
+        The matrix; it is copied to the CPU.
     support : array of int, shape (k,)
         S.
     signs : sequence of int
         1 or -1 for each index of the ascending support.
     q : array, shape (n,)
-        Nearly A_S'q = signs and |a_j'q| < 1 off S.
+        A vector with approximately A_S'q = signs, and |a_j'q| < 1 off S.
     bits : int, default 40
-        q is rounded to so many binary digits of its largest entry before it is corrected.
+        q is rounded to this many binary digits of its largest entry before it is corrected.
     made_by : mapping, optional
-        Goes into the certificate.
+        Stored in the certificate.
 
     Returns
     -------
     Certificate or None
         Of kind ``"l1-dual"``. None if the columns of S are dependent, some |a_j'q| >= 1 off S in exact arithmetic,
-        or q has numbers of more than 4,000 digits, as for rows of extremely different scales.
+        or q has numbers of more than 4,000 digits, as can happen for rows of extremely different scales.
 
     Raises
     ------
     TypeError, ValueError
-        If a shape does not fit or a number is not finite.
+        If a shape is wrong or a number is not finite.
 
     Notes
     -----
-    q + A_S (A_S'A_S)^-1 (signs - A_S'q), exactly, meets A_S'q = signs.
+    q + A_S (A_S'A_S)^-1 (signs - A_S'q), computed exactly, satisfies A_S'q = signs.
     """
     columns = host_columns(A)
     chosen = check_support(support, columns.shape[1])
@@ -307,7 +307,7 @@ def dual_vector_certificate(
     multiplier = [Fraction(one) for one in rounded(near, bits).tolist()]
     wanted = [int(one) for one in signs]
     if len(wanted) != chosen.size or any(one not in (1, -1) for one in wanted):
-        raise ValueError(f"signs={list(signs)} do not fit; expected 1 or -1 for each of {chosen.size} indices")
+        raise ValueError(f"signs={list(signs)} are invalid; expected 1 or -1 for each of {chosen.size} indices")
     if chosen.size:
         block = columns[:, chosen].T
         products = exact_products(block, [multiplier])

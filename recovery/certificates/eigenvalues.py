@@ -1,4 +1,4 @@
-"""Restricted eigenvalues as intervals whose ends are proved."""
+"""Restricted eigenvalues as intervals with proved bounds."""
 
 from __future__ import annotations
 
@@ -30,41 +30,42 @@ __all__ = [
 
 
 BLOCK = 2**17
-"""Entries of the blocks that are factorised together."""
+"""Number of matrix entries of blocks that are factorised together."""
 EXACT_BLOCKS = 5000
-"""Distinct blocks that exact arithmetic looks at for one bound."""
+"""Largest number of distinct blocks examined in exact arithmetic for one bound."""
 
 
 def enumeration_bound(A: Any, sparsity: int, side: Side = "largest", *, limit: int = LIMIT) -> Certificate:
-    """Prove the largest, or the smallest, eigenvalue of A_S'A_S over |S| <= s by looking at every support.
+    """Prove the largest, or the smallest, eigenvalue of A_S'A_S over |S| <= s by examining every support.
 
     Parameters
     ----------
     A : Operator or array, shape (n, N)
-        The columns as they are. Copied to the CPU; its floats are taken as exact.
+        The columns, unscaled. Copied to the CPU; floats are treated as exact numbers.
     sparsity : int
         Largest number of columns, from 1 to N.
     side : {"largest", "smallest"}, default "largest"
-        An upper bound of L_s or a lower bound of m_s.
+        Whether to prove an upper bound on L_s or a lower bound on m_s.
     limit : int, default 2,000,000
-        Number of supports up to which they are enumerated.
+        Largest number of supports that are enumerated.
 
     Returns
     -------
     Certificate
-        Of kind "largest-eigenvalue" or "smallest-eigenvalue" with the proof {"method": "enumeration"}. The bound is
-        the exact value where that is a short rational number, and otherwise above or below it by rounding errors.
+        Of kind "largest-eigenvalue" or "smallest-eigenvalue" with the proof {"method": "enumeration"}. The bound is the
+        exact value if that is a short rational number, and otherwise differs from it by rounding errors on the safe
+        side.
 
     Raises
     ------
     TypeError, ValueError
-        If A is not a finite matrix, `sparsity` or `side` is not as expected, or there are too many supports.
+        If A is not a finite matrix, `sparsity` or `side` is invalid, or there are too many supports.
 
     Notes
     -----
     A float eigenvalue routine proposes t. For each support t I - A_S'A_S (or its negative) is proved to be positive
-    definite by a Cholesky factorisation with an error bound, all supports at once; what that leaves open, such as the
-    extreme supports of an integer matrix at t = L_s exactly, is decided by exact elimination.
+    definite by a Cholesky factorisation with an error bound, for all supports at once; cases that this leaves
+    undecided, such as the extreme supports of an integer matrix at exactly t = L_s, are decided by exact elimination.
     """
     begin = time.perf_counter()
     check_choice(side, "side", SIDES)
@@ -89,7 +90,7 @@ def enumeration_bound(A: Any, sparsity: int, side: Side = "largest", *, limit: i
 def proved_enumeration(
     columns: np.ndarray, s: int, sides: tuple[str, ...] = SIDES
 ) -> dict[str, tuple[Fraction, np.ndarray]]:
-    """Return proved bounds of the extreme eigenvalues over all supports, and the supports that a float routine names.
+    """Return proved bounds on the extreme eigenvalues over all supports, and the supports found by a float routine.
 
     Parameters
     ----------
@@ -98,12 +99,12 @@ def proved_enumeration(
     s : int
         Size of the supports.
     sides : tuple of {"largest", "smallest"}
-        Which bounds.
+        The bounds to prove.
 
     Returns
     -------
     dict
-        Of each side the bound and the support, ascending indices of shape (s,).
+        For each side, the bound and the support (ascending indices of shape (s,)).
     """
     gram = enclose_gram(columns)
     low, low_at, high, high_at = extreme_blocks(gram.approximate, s)
@@ -136,7 +137,7 @@ def _proved_value(columns: np.ndarray, gram: GramEnclosure, s: int, side: str, v
         margin *= 4.0
     if side == "largest":
         raise ArithmeticError("no bound could be proved: the numbers of A are out of range")
-    # small eigenvalues among large ones: down by halves from the smallest norm, which bounds them
+    # small eigenvalues among large ones: halve from the smallest squared norm, which bounds them
     lowest = float(norms.min())
     for halvings in range(1, 61):
         t = math.ldexp(lowest, -halvings)
@@ -148,14 +149,14 @@ def _proved_value(columns: np.ndarray, gram: GramEnclosure, s: int, side: str, v
 def proved_over_supports(
     columns: np.ndarray, gram: GramEnclosure, s: int, side: str, t: Fraction, short: ExactGram | None
 ) -> bool:
-    """Say whether t was proved to bound the eigenvalues of all blocks of s columns.
+    """Return whether t is proved to bound the eigenvalues of all blocks of s columns.
 
     Parameters
     ----------
     columns : numpy.ndarray, shape (n, N)
         A.
     gram : GramEnclosure
-        Of A.
+        Enclosure of the Gram matrix of A.
     s : int
         Size of the blocks.
     side : {"largest", "smallest"}
@@ -163,7 +164,7 @@ def proved_over_supports(
     t : Fraction
         A float as a rational number, or any rational number if `short` is given.
     short : ExactGram or None
-        The Gram matrix of A, to decide exactly what floats leave open; None leaves it open.
+        The Gram matrix of A, used to decide exactly what floats leave undecided; None leaves it undecided.
 
     Returns
     -------
@@ -179,7 +180,7 @@ def proved_over_supports(
             return False
         for support in undecided.tolist():
             assert short is not None
-            # equal blocks are common where numbers are short
+            # equal blocks are common if numbers are short
             key = tuple(short.integers[i][j] for i in support for j in support) + tuple(
                 short.exponents[i] for i in support
             )
@@ -193,24 +194,24 @@ def proved_over_supports(
 
 
 SHORT = 2**20
-"""Denominators up to which a quotient is stated exactly; others are rounded to a float on the safe side."""
+"""Largest denominator of a quotient that is stated exactly; others are rounded to a float on the safe side."""
 
 
 def witness_bound(A: Any, sparsity: int, side: Side = "largest", support: Any = None, *, Z: Any = None) -> Certificate:
-    """Prove a lower bound of the largest, or an upper bound of the smallest, eigenvalue of A_S'A_S over |S| <= s.
+    """Prove a lower bound on the largest, or an upper bound on the smallest, eigenvalue of A_S'A_S over |S| <= s.
 
     Parameters
     ----------
     A : Operator or array, shape (n, N)
-        The columns as they are. Copied to the CPU; its floats are taken as exact.
+        The columns, unscaled. Copied to the CPU; floats are treated as exact numbers.
     sparsity : int
         Largest number of columns, from 1 to N.
     side : {"largest", "smallest"}, default "largest"
         L_s or m_s.
     support : array of int, shape (at most s,), optional
-        Where to look; by default a local search finds a support.
+        The support to use; by default a local search finds one.
     Z : array, shape (N, N), optional
-        A solution of the relaxation, which helps the search.
+        A solution of the relaxation, used as a starting point of the search.
 
     Returns
     -------
@@ -220,12 +221,13 @@ def witness_bound(A: Any, sparsity: int, side: Side = "largest", support: Any = 
     Raises
     ------
     TypeError, ValueError
-        If A is not a finite matrix, or `sparsity`, `side` or `support` is not as expected.
+        If A is not a finite matrix, or `sparsity`, `side` or `support` is invalid.
 
     Notes
     -----
     The vector is the extreme eigenvector of A_S'A_S in floats, with the largest entry 1 and the others rounded to 30
-    binary digits. Its quotient x'A'A x / x'x, a rational number, is off the eigenvalue by the square of that.
+    binary digits. Its quotient x'A'A x / x'x, a rational number, differs from the eigenvalue by the square of that
+    error.
     """
     check_choice(side, "side", SIDES)
     columns = host_columns(A)
@@ -247,7 +249,7 @@ def witness_bound(A: Any, sparsity: int, side: Side = "largest", support: Any = 
 def proved_witness(
     columns: np.ndarray, s: int, side: str, support: np.ndarray | None = None, Z: Any = None
 ) -> tuple[Fraction, np.ndarray, list[int]]:
-    """Return a bound that a sparse vector shows, its support and its entries.
+    """Return the bound attained by a sparse vector, its support and its entries.
 
     Parameters
     ----------
@@ -259,7 +261,7 @@ def proved_witness(
     Returns
     -------
     quotient : Fraction
-        Its Rayleigh quotient, or a float on the safe side of it.
+        Its Rayleigh quotient, or that rounded to a float on the safe side.
     support : numpy.ndarray of int64, shape (at most s,)
         Ascending.
     vector : list of int
@@ -291,13 +293,13 @@ def certified_intervals(columns: np.ndarray, s: int, method: str) -> tuple[Inter
     s : int
         Largest number of columns, from 1 to N.
     method : {"dual", "enumerate", "search"}
-        How the bounds are proved that no example can show: by a dual matrix, support by support, or not at all
-        (0 and infinity). The other ends are Rayleigh quotients of sparse rational vectors.
+        How to prove the bounds that no example can prove: by a dual matrix, support by support, or not at all (0 and
+        infinity). The other bounds are Rayleigh quotients of sparse rational vectors.
 
     Returns
     -------
     smallest, largest : Interval
-        Both ends certified; the witnesses are supports.
+        All bounds are certified; the witnesses are supports.
     message : str
         How they were found.
     """
@@ -308,14 +310,14 @@ def certified_intervals(columns: np.ndarray, s: int, method: str) -> tuple[Inter
     for side in SIDES:
         if method == "enumerate":
             outer, at = enumerated[side]
-            message = "every support was proved"
+            message = "proved for every support"
         elif method == "search":
             outer, at = None, extreme_support(G, s, side)
-            message = "sparse vectors that a local search found, proved: a support may be worse"
+            message = "proved bounds from sparse vectors found by a local search: other supports may be worse"
         else:
             outer, _, proposal, _ = proved_dual(columns, s, side)
             at = extreme_support(G, s, side, proposal.Z)
-            message = "dual bounds, proved, and sparse vectors that a local search found"
+            message = "proved dual bounds, and sparse vectors found by a local search"
         shown, support, _ = proved_witness(columns, s, side, at)
         if side == "largest":
             low, high = outward(shown, -math.inf), math.inf if outer is None else outward(outer, math.inf)

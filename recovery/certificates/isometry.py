@@ -1,4 +1,4 @@
-"""Proofs that a condition or isometry number of an operator is on one side of a threshold."""
+"""Proofs that a condition number or isometry constant of an operator is on one side of a threshold."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def isometry_certificate(
     method: Literal["enumeration", "dual"] = "enumeration",
     **options: Any,
 ) -> Certificate | None:
-    """Prove that a number made of the extreme eigenvalues over |S| <= s is below, or above, a threshold.
+    """Prove that a function of the extreme eigenvalues over |S| <= s is below, or above, a threshold.
 
     Parameters
     ----------
     A : Operator or array, shape (n, N)
-        The columns as they are. Copied to the CPU; its floats are taken as exact.
+        The columns, unscaled. Copied to the CPU; floats are treated as exact numbers.
     sparsity : int
         Largest number of columns, from 1 to N.
     quantity : {"kappa", "delta_scaled", "delta_raw"}
@@ -39,23 +39,23 @@ def isometry_certificate(
     relation : {"<", "<=", ">", ">="}
         The claim is ``quantity**power relation threshold``.
     threshold : int, float, Fraction or str
-        A rational number; ``"1/3"`` is one third. A float is the number that it stands for.
+        A rational number; ``"1/3"`` is one third. A float stands for exactly the number that it represents.
     power : {1, 2}, default 1
-        2 compares squares: delta < 1 / sqrt(3) is delta^2 < 1/3, without an irrational number.
+        With 2, squares are compared: delta < 1 / sqrt(3) becomes delta^2 < 1/3, without an irrational number.
     method : {"enumeration", "dual"}, default "enumeration"
-        How to prove "<" and "<="; the others are proved by two sparse vectors.
+        How to prove "<" and "<="; the other relations are proved by two sparse vectors.
     **options
         ``limit`` for enumeration; ``solver``, ``max_iter``, ``tol`` for the dual bound.
 
     Returns
     -------
     Certificate or None
-        Of kind "isometry"; None where the bounds that were found do not prove the claim, be it true or false.
+        Of kind "isometry"; None if the bounds found do not prove the claim, whether it is true or false.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as expected.
+        If an argument is invalid.
 
     Examples
     --------
@@ -75,9 +75,9 @@ def isometry_certificate(
     high, low = (Fraction(parts[side].claim["bound"]) for side in ("largest", "smallest"))
     value = _quantity(quantity, high, low)
     if below and low <= 0 and quantity == "delta_scaled":
-        return None  # at most 1, unless all numbers are 0: nothing is known
+        return None  # at most 1, unless all numbers are 0, so nothing is known
     if value is None and not below and quantity == "kappa" and high > 0:
-        value = abs(limit) + 1  # dependent columns: beyond any threshold
+        value = abs(limit) + 1  # dependent columns: above any threshold
     if value is None or not _holds(value**power, relation, limit):
         return None
     claim = {
@@ -97,7 +97,9 @@ def _exact_threshold(threshold: Any) -> str:
     try:
         return exact(threshold)
     except (TypeError, ValueError):
-        raise ValueError(f"threshold={threshold!r} is no rational number; expected one such as '1/3' or 0.5") from None
+        raise ValueError(
+            f"threshold={threshold!r} is not a rational number; expected one such as '1/3' or 0.5"
+        ) from None
 
 
 def _quantity(quantity: str, high: Fraction, low: Fraction) -> Fraction | None:

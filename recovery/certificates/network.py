@@ -1,4 +1,4 @@
-"""Proof that a network with one hidden layer is the only one nearby that fits its data."""
+"""Proofs that a network with one hidden layer is locally unique: no other network nearby fits its data."""
 
 from __future__ import annotations
 
@@ -23,36 +23,36 @@ from recovery.certificates.certificate import Certificate, data_bytes, exact, ex
 __all__ = ["NetworkDistance", "NotCertified", "network_certificate", "network_distance"]
 
 INSIDE = 20_000
-"""Numbers of the data that are written into the certificate; larger data are known by their hash."""
+"""Data with up to this many numbers are stored in the certificate; for larger data it stores their hash."""
 ENTRIES = 2_400_000
-"""Entries of the rows whose least singular value is proved: the checker takes some seconds for their Gram matrix."""
+"""Entries of the rows whose smallest singular value is proved; the checker takes seconds for their Gram matrix."""
 BLOCK_BYTES = 16 * 2**20
 PLACES = 980
-"""Most binary places of a number of the data."""
+"""Largest number of binary places of a number in the data."""
 ON_LINE = 4 * EPS
-"""Rows this close to a hyperplane, against the norms of weights and row, lie on it up to rounding."""
+"""Rows this close to a hyperplane, relative to the norms of weights and row, lie on it up to rounding."""
 ANGLES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
-"""How far lines may move on the chosen rows, as shares of their norms, or 1/8 of the angle to the next line."""
+"""How far lines may move on the chosen rows: fractions of their norms, or 1/8 of the angle to the nearest line."""
 SHARE = 0.98
-"""The claimed sigma, against the one that was computed in floating point."""
+"""The claimed sigma, relative to the one computed in floating point."""
 
 
 class NotCertified(ValueError):
-    """Why nothing can be proved about this network on these data."""
+    """Raised with the reason why nothing can be proved about this network on these data."""
 
 
 @dataclass(frozen=True)
 class NetworkDistance:
-    """How far a network is from the one that a certificate is about, in the units of the certificate.
+    """Distance of a network from the one that a certificate refers to, in the units of the certificate.
 
     Attributes
     ----------
     inside : bool
         Whether it has the same structure and each of its lines is within reach.
     same_gates : bool
-        Whether each of its lines is within its radius, too.
+        Whether each of its lines is also within its radius.
     distance : float
-        Euclidean norm of the difference of all weights; infinite for another structure.
+        Euclidean norm of the difference of all weights; infinite if the structure differs.
     """
 
     inside: bool
@@ -72,7 +72,7 @@ class _Unit:
 
 @dataclass(frozen=True, eq=False)
 class _Units:
-    """Powers of two near the root mean square of each input (0 for blank ones), and above the largest target."""
+    """Powers of two near the root mean square of each input (0 for blank ones), and one above the largest target."""
 
     inputs: np.ndarray
     y: int
@@ -88,7 +88,7 @@ class _Units:
 
 @dataclass(frozen=True, eq=False)
 class _Net:
-    """Weights of a network, of x_i (linear), of |x_i| (axes) and of its lines."""
+    """Weights of a network: of x_i (linear), of |x_i| (axes) and of its lines."""
 
     linear: dict[int, float]
     axes: dict[int, float]
@@ -99,7 +99,7 @@ class _Net:
         return len(self.linear) + len(self.axes) + sum(len(line.inputs) for line in self.lines)
 
     def scaled(self, units: _Units) -> _Net:
-        """Return it with its weights in the units of the data."""
+        """Return the network with its weights in the units of the data."""
 
         def times(values: Mapping[int, float]) -> dict[int, float]:
             return {i: math.ldexp(value, int(units.inputs[i]) - units.y) for i, value in values.items()}
@@ -118,26 +118,26 @@ def network_certificate(
     inside: int = INSIDE,
     check: bool = True,
 ) -> Certificate:
-    """Prove that a network is, up to a stated distance, the only one nearby that fits the data.
+    """Prove that a network is, up to a stated distance, the only network nearby that fits the data.
 
     Parameters
     ----------
     X : array, shape (n, d)
-        Inputs; copied to the CPU, their numbers are taken as exact.
+        Inputs; copied to the CPU and treated as exact numbers.
     y : array, shape (n,)
-        Targets, exact as well.
+        Targets, also treated as exact.
     network : planted.KinkForm or planted.ReLUNetwork
-        What was found, with one output. Of a network, the weights of its one hidden layer are the unknowns, each times
-        the size of its output weight; of a kink form, those of f(x) = b.x + sum_i a_i |x_i| + sum_l sign_l |w_l.x|,
-        where the supports of the w_l are their non-zero entries.
+        The fit, with one output. For a network, the unknowns are the weights of its hidden layer, each multiplied by
+        the magnitude of the output weight; for a kink form, the weights of f(x) = b.x + sum_i a_i |x_i| + sum_l sign_l
+        |w_l.x|, where the supports of the w_l are their non-zero entries.
     linear, axes : sequence of int, optional
-        Inputs that the linear part b and the bends a on the axes of a kink form may have; by default all that are not
-        always 0, and all that take both signs. What `network` has must be among them.
+        Inputs allowed in the linear part b and in the bends a along the axes of a kink form; by default all inputs that
+        are not identically 0, and all that take both signs. Those of `network` must be among them.
     inside : int, default 20000
-        The data go into the certificate when they are at most so many numbers, and else by their SHA-256.
+        The data are stored in the certificate if they have at most this many numbers; otherwise only their SHA-256 is.
     check : bool, default True
-        Check it at once by exact arithmetic (:mod:`recovery.certificates.checker`). Without that it is a proposal, to
-        be checked before it is believed.
+        Check the certificate immediately in exact arithmetic (:mod:`recovery.certificates.checker`). Without this it is
+        only a proposal that must be checked before it is trusted.
 
     Returns
     -------
@@ -147,30 +147,31 @@ def network_certificate(
     Raises
     ------
     NotCertified
-        A ValueError, whose sentence says why there is no proof: rows on a hyperplane (they are listed), dependent
-        columns, fewer rows than weights, a residual that is too large for the radius, more work than a check may take.
+        A ValueError whose message says why there is no proof: rows on a hyperplane (which are listed), dependent
+        columns, fewer rows than weights, a residual that is too large for the radius, or a check that would exceed its
+        limits.
     TypeError, ValueError
-        If an argument is not as expected; in particular, what float64 would round is refused.
+        If an argument is invalid; in particular, if float64 would round a number.
 
     Notes
     -----
     Norms are Euclidean, and weights are measured in the units of their inputs: w_i times the power of two that is
     nearest to the root mean square of x_i. In these units line l has a radius, within which its gate changes on no
-    row, and a reach, within which it changes on none of some chosen rows: |delta w_l . x| < |w_l . x|. Let F be the
+    row, and a reach, within which it changes on none of a set of chosen rows: |delta w_l . x| < |w_l . x|. Let F be the
     matrix of these rows with columns x_i, |x_i| and sign_l sign(w_l.x) x_i (of a network, those of 1{w_l.x > 0} x_i),
-    theta all weights, r = y - f, and 0 < sigma <= sigma_min(F). Networks of the same structure whose lines are within
-    reach have the values F theta' on the chosen rows. So
+    theta all weights, r = y - f, and 0 < sigma <= sigma_min(F). Networks of the same structure with parameters theta'
+    and lines within reach have the values F theta' on the chosen rows. So
 
     - two of them with equal values are equal;
     - |y - f'| <= eps implies |theta' - theta| <= (eps + |r|) / sigma;
-    - those that fit as well as the one that was found are at most 2 |r| / sigma away, its ``error_bound``, which is
-      less than the reach, or nothing is proved. Where it is less than every radius, too, no gate changes among them:
-      exactly one has the least residual.
+    - those that fit as well as the given one are at most 2 |r| / sigma away, its ``error_bound``; nothing is proved
+      unless this is less than the reach. If it is also less than every radius, no gate changes among them, so exactly
+      one has the smallest residual.
 
-    Rows near a hyperplane make the radius small, and the reach need not care: they are not chosen. Chosen are rows with
-    large |F_k (F'F)^-1|, where F is that of all rows. Derived here; what is checked, and why it is enough, is in
-    docs/appendix/certificates.md. For several outputs, certify each one: its form has the same directions, and one
-    column of the strengths and of the linear part.
+    Rows near a hyperplane make the radius small but do not affect the reach, because they are not chosen. The chosen
+    rows are those with large |F_k (F'F)^-1|, where F is the matrix of all rows. Derived here; what is checked, and why
+    that suffices, is described in docs/appendix/certificates.md. For several outputs, certify each separately: its form
+    has the same directions, and one column of the strengths and of the linear part.
 
     Examples
     --------
@@ -201,7 +202,7 @@ def network_certificate(
         )
     data = _data(X, y, units, inside)
     claim = _claim(net, units, (rows.radii, reach), (residual, sigma))
-    # the entries are rounded to multiples of 2^-bits, which moves the matrix by at most 1/200 of sigma
+    # the entries are rounded to multiples of 2^-bits, which changes the matrix by at most 1/200 of sigma
     bits = max(1, math.ceil(math.log2(100 * math.sqrt(len(chosen) * net.size) / sigma)))
     made_by = {"rows of sigma": len(chosen), "seconds": round(time.perf_counter() - began, 3)}
     certificate = Certificate("network", claim, data, {"rows": chosen.tolist(), "bits": bits}, made_by)
@@ -213,24 +214,25 @@ def network_certificate(
 
 
 def network_distance(certificate: Certificate, network: KinkForm | ReLUNetwork) -> NetworkDistance:
-    """Compare a network with the one that a certificate of kind ``"network"`` is about.
+    """Compare a network with the one that a certificate of kind ``"network"`` refers to.
 
     Parameters
     ----------
     certificate : Certificate
-        What :func:`network_certificate` returned, or was loaded.
+        A certificate from :func:`network_certificate`, possibly saved and loaded.
     network : planted.KinkForm or planted.ReLUNetwork
-        The network; where the certificate is about a kink form, its kink form is taken.
+        The network; if the certificate is about a kink form, the network's kink form is used.
 
     Returns
     -------
     NetworkDistance
-        In floating point. The same structure: as many lines, their inputs among those of the certificate.
+        Computed in floating point. The structures are the same if the numbers of lines agree and each line's inputs are
+        among those of the certificate.
 
     Raises
     ------
     ValueError
-        If the certificate is of another kind.
+        If the certificate is of a different kind.
     """
     if certificate.kind != "network":
         raise ValueError(f"certificate is of kind {certificate.kind!r}; expected 'network'")
@@ -277,7 +279,7 @@ def _move(own: np.ndarray, line: Mapping[str, Any], other: _Unit, units: np.ndar
 
 
 def _parts(network: Any) -> _Net:
-    """Return the weights that a kink form or a network has."""
+    """Return the weights of a kink form or network."""
     if isinstance(network, ReLUNetwork) and network.depth == 1 and network.output.ndim == 1:
         hidden, output = (arrays.to_numpy(one).astype(np.float64) for one in (network.hidden, network.output))
         neurons = [(one * abs(size), size) for one, size in zip(hidden.T, output, strict=True) if size and one.any()]
@@ -309,7 +311,7 @@ def _unit(relu: bool, weights: np.ndarray, sign: float) -> _Unit:
 
 
 def _structure(network: Any, X: np.ndarray, linear: Any, axes: Any) -> _Net:
-    """Return the weights of a network, with 0 for those that it may have."""
+    """Return the weights of a network, with 0 for allowed weights that it does not have."""
     net, d = _parts(network), X.shape[1]
     if network.n_inputs != d:
         raise ValueError(f"network has {network.n_inputs} inputs, but X has {d} columns; expected as many")
@@ -336,7 +338,7 @@ def _structure(network: Any, X: np.ndarray, linear: Any, axes: Any) -> _Net:
 
 
 class _Rows:
-    """The data, scaled, and what the network says of them in floating point."""
+    """The scaled data, and the network's values on them in floating point."""
 
     def __init__(self, X: np.ndarray, y: np.ndarray, net: _Net) -> None:
         self.X, self.y, self.net = X, y, net
@@ -345,13 +347,13 @@ class _Rows:
             raise NotCertified("the network is zero: there are no weights to be certified")
         if len(y) < net.size:
             raise NotCertified(f"there are {len(y)} rows for {net.size} weights: the data do not determine them")
-        self.shares = np.full(self.gates.shape, np.inf, dtype=np.float32)  # how far a line is from each row
+        self.shares = np.full(self.gates.shape, np.inf, dtype=np.float32)  # distance of each line from each row
         self.f = np.zeros(len(y)), np.zeros(len(y))
         self._lines()
         self.radii = self.shares.min(axis=1, initial=np.inf).astype(np.float64) * (1 - 2.0**-20)
 
     def _lines(self) -> None:
-        """Find the gates, how far each line may move before they change, and the values of all lines."""
+        """Compute the gates, how far each line may move before they change, and the values of all lines."""
         for number, line in enumerate(self.net.lines):
             columns = self.X.T[line.inputs]
             z, low = _products(line.weights, columns)
@@ -372,7 +374,7 @@ class _Rows:
             self.f = _sum(self.f, (self.gates[number] * z, self.gates[number] * low))
 
     def residual(self) -> float:
-        """Return an upper bound of |y - f|."""
+        """Return an upper bound on |y - f|."""
         for weights, columns in ((self.net.linear, self.X.T), (self.net.axes, np.abs(self.X.T))):
             for i, weight in weights.items():
                 if weight:
@@ -393,10 +395,10 @@ class _Rows:
             yield slice(start, start + rows)
 
     def chosen(self) -> tuple[np.ndarray, np.ndarray, float]:
-        """Return how far lines may move, rows on which no gate changes then, and their least singular value.
+        """Return how far lines may move, rows on which no gate then changes, and their smallest singular value.
 
-        The farther lines may move, the fewer rows are left; the farthest is taken that costs no more than half of the
-        singular value.
+        The farther lines may move, the fewer rows are left; the largest distance is chosen that costs no more than half
+        of the singular value.
         """
         n, size = len(self.y), self.net.size
         count = max(3 * size, ENTRIES // size)
@@ -416,7 +418,7 @@ class _Rows:
         return found
 
     def _least(self, scores: np.ndarray, count: int, enough: float | None = None) -> tuple[np.ndarray, float]:
-        """Return the rows of the highest scores and the least singular value that they have, with something off."""
+        """Return the rows with the highest scores and their smallest singular value, reduced by a safety margin."""
         rows = np.arange(len(scores)) if count >= len(scores) else np.sort(np.argpartition(-scores, count - 1)[:count])
         triangle = np.linalg.qr(self.columns(rows), mode="r")
         if enough is not None:
@@ -431,7 +433,7 @@ class _Rows:
         return rows, SHARE * float(values[-1])
 
     def _scores(self) -> np.ndarray:
-        """Return how much each row says about the weights that are known worst."""
+        """Return how informative each row is about the least determined weights."""
         H = np.zeros((self.net.size, self.net.size))
         for part in self.blocks():
             F = self.columns(part)
@@ -441,7 +443,7 @@ class _Rows:
         return np.concatenate([((self.columns(part) @ (vectors / values)) ** 2).sum(axis=1) for part in self.blocks()])
 
     def _angles(self) -> np.ndarray:
-        """Return the angle between each line and the closest other one, or axis."""
+        """Return the angle between each line and the closest other line or axis."""
         lines = np.zeros((len(self.net.lines), self.X.shape[1]))
         for row, line in zip(lines, self.net.lines, strict=True):
             row[line.inputs] = line.weights / np.linalg.norm(line.weights)
@@ -453,7 +455,7 @@ class _Rows:
 def _claim(
     net: _Net, units: _Units, moves: tuple[np.ndarray, np.ndarray], bounds: tuple[float, float]
 ) -> dict[str, Any]:
-    """Return the claim, from radii and reaches, residual and sigma: in the caller's units of y, to the safe side."""
+    """Return the claim from radii, reaches, residual and sigma, in the caller's unit of y, rounded to the safe side."""
     unit, (residual, sigma) = Fraction(2) ** units.y, bounds
 
     def part(weights: Mapping[int, float]) -> dict[str, Any]:
@@ -481,7 +483,7 @@ def _claim(
 
 
 def _data(X: np.ndarray, y: np.ndarray, units: _Units, inside: int) -> dict[str, Any]:
-    """Return the data, or what they are known by."""
+    """Return the data, or their hash and sizes."""
     if X.size + y.size <= inside:
         return {"X": exact_matrix(X), "y": exact_matrix(y)}
     places = _places(np.ldexp(X, -units.inputs)), _places(y)
@@ -503,7 +505,7 @@ def _down(value: float) -> Fraction:
 
 
 def _places(values: np.ndarray) -> int:
-    """Return how many binary places numbers have behind the point."""
+    """Return how many binary places numbers have after the point."""
     mantissas, powers = np.frexp(values[values != 0])
     whole = np.ldexp(mantissas, 53).astype(np.int64)
     zeros = np.frexp((whole & -whole).astype(np.float64))[1] - 1
@@ -515,11 +517,11 @@ def _listed(numbers: Any) -> str:
     return ", ".join(numbers[:10]) + (", ..." if len(numbers) > 10 else "")
 
 
-# Pairs high + low of floats hold twice the digits: the residual of a fit to the last digit is what rounding would hide.
+# Pairs high + low of floats have twice the precision, which the residual of a fit at rounding error requires.
 
 
 def _times(weight: float, column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return a product as high + low, without error (Dekker and Veltkamp; checked against fractions by the tests)."""
+    """Return a product exactly as high + low (Dekker and Veltkamp; checked against fractions by the tests)."""
     high = weight * column
     a, c = _halves(np.float64(weight)), _halves(column)
     return high, ((a[0] * c[0] - high) + a[0] * c[1] + a[1] * c[0]) + a[1] * c[1]
@@ -532,7 +534,7 @@ def _halves(value: Any) -> tuple[Any, Any]:
 
 
 def _sum(one: tuple[Any, Any], two: tuple[Any, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Return a sum of two pairs as a pair: to about 2^-104 of the larger (Knuth's sum without a branch)."""
+    """Return the sum of two pairs as a pair, accurate to about 2^-104 of the larger (Knuth's branch-free sum)."""
     high = one[0] + two[0]
     back = high - one[0]
     low = (one[0] - (high - back)) + (two[0] - back) + (one[1] + two[1])

@@ -1,4 +1,4 @@
-"""Proofs of the null-space constant of l1 recovery, from above by multipliers and from below by a null vector."""
+"""Proofs of bounds on the null-space constant of l1 recovery: upper ones by multipliers, lower ones by null vectors."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = [
 
 
 def enclosed_residual(A: np.ndarray, Y: np.ndarray, C: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return C - Y'A in floating point, and a proved bound of its error.
+    """Return C - Y'A in floating point, and a proved bound on its error.
 
     Parameters
     ----------
@@ -46,15 +46,15 @@ def enclosed_residual(A: np.ndarray, Y: np.ndarray, C: np.ndarray) -> tuple[np.n
     Returns
     -------
     residual : numpy.ndarray of float64, shape (k, N)
-        As computed.
+        The computed residual.
     radius : numpy.ndarray of float64, shape (k, N)
-        At least the distance of each entry from the exact one; infinite where something overflows.
+        Upper bound on the error of each entry; infinite if something overflows.
 
     Notes
     -----
-    In whatever order n + 1 terms are added, the error is at most gamma_(n+1) (|C| + |Y|'|A|) plus 2^-1075 for each
-    product that underflows, gamma_k = k u / (1 - k u), u = eps / 2. The bound is taken with eps in place of u, which
-    covers the roundings of the bound itself (derived here: docs/derivations.md, "The null-space constant").
+    In any order of summation of n + 1 terms, the error is at most gamma_(n+1) (|C| + |Y|'|A|) plus 2^-1075 for each
+    product that underflows, gamma_k = k u / (1 - k u), u = eps / 2. The bound uses eps in place of u, which covers the
+    rounding errors of the bound itself (derived here: docs/theory, "The null-space constant").
     """
     n = A.shape[0]
     with np.errstate(over="ignore", invalid="ignore"):
@@ -66,7 +66,7 @@ def enclosed_residual(A: np.ndarray, Y: np.ndarray, C: np.ndarray) -> tuple[np.n
 
 
 def proved_bound(A: np.ndarray, Y: np.ndarray, s: int) -> float:
-    """Return a proved upper bound of alpha_s, at most 1, from any multipliers, in floating point.
+    """Return a proved upper bound on alpha_s, at most 1, from any multipliers, in floating point.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def proved_bound(A: np.ndarray, Y: np.ndarray, s: int) -> float:
     Returns
     -------
     float
-        What :func:`null_space_certificate` proves of them in exact arithmetic, plus some roundings.
+        The bound that :func:`null_space_certificate` proves from them in exact arithmetic, plus some rounding errors.
     """
     residual, radius = enclosed_residual(A, Y, np.eye(A.shape[1]))
     sizes = np.sort(np.abs(residual) + radius, axis=0)[-s:]
@@ -86,39 +86,39 @@ def proved_bound(A: np.ndarray, Y: np.ndarray, s: int) -> float:
 
 
 def null_space_certificate(A: Any, sparsity: int, Y: Any, *, bits: int = 32, made_by: Any = None) -> Certificate:
-    """Prove a bound of the null-space constant alpha_s from above.
+    """Prove an upper bound on the null-space constant alpha_s.
 
     Parameters
     ----------
     A : Operator or array, shape (n, N)
-        The matrix; it goes to the CPU.
+        The matrix; it is copied to the CPU.
     sparsity : int
         Number of entries, from 1 to N.
     Y : array, shape (n, N)
-        Multipliers; any will do, those of :func:`recovery.conditions.null_space_multipliers` do well.
+        Multipliers; any are valid, and those of :func:`recovery.conditions.null_space_multipliers` give good bounds.
     bits : int, default 32
-        Y is rounded to so many binary digits of its largest entry, so that the file is small.
+        Y is rounded to this many binary digits of its largest entry, to keep the file small.
     made_by : mapping, optional
-        Goes into the certificate.
+        Stored in the certificate.
 
     Returns
     -------
     Certificate
         Of kind ``"null-space"``: alpha_s <= bound, the exact max over j of the s largest |entries| of column j of
-        I - Y'A, rounded up to 50 binary digits where it has more.
+        I - Y'A, rounded up to 50 binary digits if it has more.
 
     Raises
     ------
     TypeError, ValueError
-        If a shape does not fit or a number is not finite.
+        If a shape is wrong or a number is not finite.
 
     Notes
     -----
-    If A z = 0, then z = (I - Y'A) z, and s entries of z add up to at most sum_j |z_j| times that maximum.
+    If A z = 0, then z = (I - Y'A) z, and the sum of any s |entries| of z is at most sum_j |z_j| times that maximum.
 
     References
     ----------
-    Juditsky and Nemirovski 2011 (arXiv:0809.2650); derived here: docs/derivations.md, "The null-space constant".
+    Juditsky and Nemirovski 2011 (arXiv:0809.2650); derived here: docs/theory, "The null-space constant".
     """
     columns = host_columns(A)
     sparsity = check_integer(sparsity, "sparsity", minimum=1, maximum=columns.shape[1])
@@ -137,30 +137,30 @@ def null_space_certificate(A: Any, sparsity: int, Y: Any, *, bits: int = 32, mad
 
 
 def null_space_witness(A: Any, sparsity: int, z: Any, *, made_by: Any = None) -> Certificate | None:
-    """Prove a bound of the null-space constant alpha_s from below by a null vector with A z = 0 exactly.
+    """Prove a lower bound on the null-space constant alpha_s by a null vector with exactly A z = 0.
 
     Parameters
     ----------
     A : Operator or array, shape (n, N)
-        The matrix; it goes to the CPU.
+        The matrix; it is copied to the CPU.
     sparsity : int
         Number of entries, from 1 to N.
     z : array, shape (N,)
-        A vector close to the null space; it is moved into it (:func:`recovery.exact.rational.null_vector`).
+        A vector close to the null space; it is moved into the null space (:func:`recovery.exact.rational.null_vector`).
     made_by : mapping, optional
-        Goes into the certificate.
+        Stored in the certificate.
 
     Returns
     -------
     Certificate or None
-        Of kind ``"null-space-witness"``: alpha_s >= bound, the exact share of the s largest entries. None if the
-        columns of A are independent: then there is no null vector, and alpha_s = 0. None, too, if the null vector has
-        numbers of more than 4,000 digits, as from hundreds of rows of floats.
+        Of kind ``"null-space-witness"``: alpha_s >= bound, the exact fraction of |z|_1 on the s largest entries. None
+        if the columns of A are independent, since then there is no null vector and alpha_s = 0. Also None if the null
+        vector has numbers of more than 4,000 digits, as can happen with hundreds of rows of floats.
 
     Raises
     ------
     TypeError, ValueError
-        If a shape does not fit or a number is not finite.
+        If a shape is wrong or a number is not finite.
     """
     columns = host_columns(A)
     sparsity = check_integer(sparsity, "sparsity", minimum=1, maximum=columns.shape[1])
@@ -182,7 +182,7 @@ SOLVERS = ("first-order", "CLARABEL", "SCS")
 
 @dataclass(frozen=True, eq=False)
 class Proposal:
-    """What a method proposes for max over s-sparse unit x of x'H x.
+    """A method's proposal for bounding max over s-sparse unit x of x'H x.
 
     Parameters
     ----------
@@ -193,9 +193,9 @@ class Proposal:
     Z : numpy.ndarray, shape (N, N), optional
         Feasible for the relaxation with value `primal`.
     n_iter : int
-        Steps.
+        Number of steps.
     message : str
-        How it ended.
+        How the method ended.
     """
 
     W: np.ndarray
@@ -226,10 +226,10 @@ def clipped(H: np.ndarray, s: int, count: int = 12) -> Proposal:
     Returns
     -------
     Proposal
-        Never above lambda_max(H) (t = 0), nor, with the largest entry off the diagonal for t, above the largest on the
-        diagonal + (s - 1) t. Both are tight for columns with equal norms and inner products.
+        The bound is at most lambda_max(H) (t = 0) and, with t the largest off-diagonal entry, at most the largest
+        diagonal entry + (s - 1) t. Both are tight for columns with equal norms and inner products.
     """
-    # equal numbers but for rounding count once
+    # numbers that are equal up to rounding count once
     sizes = np.unique(np.abs(H))
     sizes = sizes[np.append(True, np.diff(sizes) > 1e-12 * sizes[-1])]
     off = np.abs(H - np.diag(H.diagonal())).max()
@@ -255,23 +255,23 @@ def first_order(
     s : int
         Non-zeros of x.
     start : Proposal
-        Where to start; the result is never worse.
+        The starting point; the result is never worse.
     max_iter : int, default 2000
-        Steps; each costs one eigendecomposition.
+        Number of steps; each costs one eigendecomposition.
     tol : float, default 1e-7
         Stop when the gap is at most this multiple of the largest entry of H.
     check_every : int, default 10
-        Steps between evaluations of the gap.
+        Number of steps between evaluations of the gap.
 
     Returns
     -------
     Proposal
-        The best W seen, and the best feasible Z.
+        The best W found, and the best feasible Z.
 
     Notes
     -----
     With Z = Y and a multiplier L, the Lagrangian's minimum over Z, Y is -(lambda_max(H - L) + s max|L|): each
-    multiplier is a proposal W = -L. A Z with sum |Z_ij| > s becomes feasible when its off-diagonal part shrinks, since
+    multiplier is a proposal W = -L. A Z with sum |Z_ij| > s is made feasible by shrinking its off-diagonal part, since
     sum |diag Z| = 1 <= s. The penalty follows the ratio of the residuals (Boyd et al. 2011, section 3.4.1).
 
     References
@@ -284,10 +284,10 @@ def first_order(
     H = H / scale
     W, dual, primal, best_Z = start.W / scale, start.dual / scale, -np.inf, None
     L, Y, penalty = -W, np.zeros((size, size)), 1.0
-    message = f"{max_iter} steps without closing the gap"
+    message = f"the gap was not closed in {max_iter} steps"
     for step in range(1, max_iter + 1):
         Z = _spectrahedron(Y + (H - L) / penalty)
-        relaxed = 1.6 * Z - 0.6 * Y  # over-relaxation: a third fewer steps, as measured
+        relaxed = 1.6 * Z - 0.6 * Y  # over-relaxation: a third fewer steps in measurements
         before, Y = Y, _small_entries(relaxed + L / penalty, float(s))
         L = L + penalty * (relaxed - Y)
         if step % check_every == 0 or step == max_iter:
@@ -310,7 +310,7 @@ def first_order(
 
 
 def with_cvxpy(H: np.ndarray, s: int, solver: str, **options: Any) -> Proposal:
-    """Solve min t + s u over lambda_max(H + W) <= t, max|W| <= u by a solver of cvxpy.
+    """Solve min t + s u over lambda_max(H + W) <= t, max|W| <= u with a solver of cvxpy.
 
     Parameters
     ----------
@@ -319,14 +319,14 @@ def with_cvxpy(H: np.ndarray, s: int, solver: str, **options: Any) -> Proposal:
     s : int
         Non-zeros of x.
     solver : {"CLARABEL", "SCS"}
-        Which.
+        The solver.
     **options
-        What cvxpy's ``solve`` hands to it.
+        Options passed to it by cvxpy's ``solve``.
 
     Returns
     -------
     Proposal
-        W = 0 where the solver failed: the message says so.
+        W = 0 if the solver failed, and the message says so.
     """
     cp = need("cvxpy")
 
@@ -335,7 +335,7 @@ def with_cvxpy(H: np.ndarray, s: int, solver: str, **options: Any) -> Proposal:
     W, t, u = cp.Variable((size, size), symmetric=True), cp.Variable(), cp.Variable()
     constraint = t * np.eye(size) - H / scale - W >> 0
     problem = cp.Problem(cp.Minimize(t + s * u), [constraint, cp.abs(W) <= u])
-    with quiet():  # "may be inaccurate": a proposal is checked in any case
+    with quiet():  # ignore "may be inaccurate": a proposal is checked in any case
         try:
             problem.solve(solver=solver, **options)
         except cp.SolverError as error:

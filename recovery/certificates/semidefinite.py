@@ -1,4 +1,4 @@
-"""Semidefiniteness of rational matrices, decided exactly by elimination without fractions."""
+"""Decide exactly whether rational matrices are semidefinite, by fraction-free elimination."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ def is_positive_semidefinite(
     Parameters
     ----------
     M : array or nested sequence of numbers, shape (n, n)
-        ints, Fractions and floats (the rational numbers that they stand for); on the CPU.
+        ints, Fractions and floats (which stand for the rational numbers that they represent); on the CPU.
     strict : bool, default False
-        Ask for positive definite.
+        Whether to test for positive definite.
     backend : {"auto", "flint", "python"}, default "auto"
-        Integers of python-flint, or Python's own; "auto" takes the first where it is installed.
+        Use python-flint or Python integers; "auto" uses python-flint if it is installed.
 
     Returns
     -------
     bool
-        The truth: no rounding is involved.
+        The exact answer; no rounding is involved.
 
     Raises
     ------
@@ -41,17 +41,17 @@ def is_positive_semidefinite(
 
     Notes
     -----
-    After scaling by a positive diagonal (a congruence, which changes no sign) M is integer. Bareiss' elimination with
-    the pivots m_k of M = L D L' keeps every entry an integer, a minor of M:
+    After scaling by a positive diagonal (a congruence, which changes no sign) M is integer. Bareiss elimination with
+    the pivots m_k of M = L D L' keeps every entry an integer, namely a minor of M:
 
         M_ij <- (m_k M_ij - M_ik M_kj) / m_{k-1}.
 
-    A negative pivot refutes. A zero pivot refutes unless its row is 0 in what remains (for a semidefinite matrix
-    M_ij^2 <= M_ii M_jj); then the row is left out.
+    A negative pivot refutes semidefiniteness. So does a zero pivot unless the rest of its row is 0 (for a semidefinite
+    matrix M_ij^2 <= M_ii M_jj); in that case the row is skipped.
 
     References
     ----------
-    Derived here: docs/derivations.md, "Rigorous arithmetic"; verified against characteristic polynomials
+    Derived here: docs/theory, "Rigorous arithmetic"; verified against characteristic polynomials
     by tests/recovery/test_certificates_semidefinite.py.
     """
     check_choice(backend, "backend", ("auto", "flint", "python"))
@@ -71,7 +71,7 @@ def is_positive_semidefinite(
             continue
         for i in range(k + 1, size):
             target, factor = work[i], row[i]
-            # the upper triangle alone
+            # only the upper triangle
             for j in range(i, size):
                 target[j] = (pivot * target[j] - factor * row[j]) // before
         before = pivot
@@ -79,14 +79,14 @@ def is_positive_semidefinite(
 
 
 def rational_matrix(M: Any, name: str = "M") -> list[list[Fraction]]:
-    """Return a symmetric matrix of numbers as Fractions, or refuse it with a sentence.
+    """Return a symmetric matrix of numbers as Fractions, or raise an error.
 
     Parameters
     ----------
     M : array or nested sequence of numbers, shape (n, n)
         ints, Fractions and floats; on the CPU.
     name : str, default "M"
-        The argument's name, for the sentence.
+        The argument's name, for the message.
 
     Returns
     -------
@@ -100,13 +100,15 @@ def rational_matrix(M: Any, name: str = "M") -> list[list[Fraction]]:
     """
     found = exact_numbers(M, name)
     if found.ndim != 2 or not found.size:
-        raise TypeError(f"{name} is no matrix (its shape is {found.shape}); expected rows of rational numbers")
+        raise TypeError(f"{name} is not a matrix (its shape is {found.shape}); expected rows of rational numbers")
     if found.shape[0] != found.shape[1]:
         raise ValueError(f"{name} has shape {found.shape}; expected a square matrix")
     try:
         out = [[Fraction(*value.as_integer_ratio()) for value in row] for row in found.tolist()]
     except (ValueError, OverflowError) as error:
-        raise ValueError(f"{name} has an entry that is no rational number ({error}); expected finite numbers") from None
+        raise ValueError(
+            f"{name} has an entry that is not a rational number ({error}); expected finite numbers"
+        ) from None
     for i, row in enumerate(out):
         for j in range(i):
             if row[j] != out[j][i]:
@@ -115,8 +117,8 @@ def rational_matrix(M: Any, name: str = "M") -> list[list[Fraction]]:
 
 
 def _integers(M: list[list[Fraction]]) -> list[list[int]]:
-    """Return D M D in integers, with D diagonal, positive, and such that the numbers stay short."""
-    # powers of two that bring the diagonal to order 1: columns of very different size would make long integers
+    """Return D M D in integers, with a positive diagonal D chosen to keep the numbers short."""
+    # powers of two that scale the diagonal to order 1, since columns of very different size would make long integers
     f = []
     for i, row in enumerate(M):
         value = row[i]

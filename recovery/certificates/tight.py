@@ -1,4 +1,4 @@
-"""Bounds that are exactly tight, such as those of integer matrices: simple fractions proved by exact elimination."""
+"""Exactly tight bounds, such as those of integer matrices: simple fractions proved by exact elimination."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from recovery.certificates.semidefinite import is_positive_semidefinite
 __all__ = ["DENOMINATOR", "exactly_tight"]
 
 DENOMINATOR = 720
-"""Largest denominator of a bound that is tried exactly."""
+"""Largest denominator of a bound that is tried in exact arithmetic."""
 
 
 def exactly_tight(
@@ -23,22 +23,22 @@ def exactly_tight(
     Parameters
     ----------
     gram : ExactGram
-        G, of short numbers.
+        G, with short numbers.
     s : int
         Largest number of columns.
     side : {"largest", "smallest"}
-        Which bound.
+        The bound to prove.
     U : numpy.ndarray of float64, shape (N, N)
-        A proposal that is nearly the best.
+        A nearly optimal proposal.
     value : Fraction or None
-        The bound that it gives in floats.
+        The bound that it gives in floating point.
 
     Returns
     -------
     tuple of (Fraction, list of list of Fraction) or None
-        The fraction with a denominator up to 720 nearest to `value`, and a matrix that proves it: 0, the Gram
-        matrix clipped at one of its own entries, or U rounded to simple fractions. None where there is no such
-        fraction within 1e-7, it is not better, or none of these matrices proves it.
+        The fraction with denominator up to 720 closest to `value`, and a matrix that proves it: 0, the Gram matrix
+        clipped at one of its own entries, or U rounded to simple fractions. None if there is no such fraction within
+        1e-7, it is not better, or none of these matrices proves it.
     """
     if value is None:
         return None

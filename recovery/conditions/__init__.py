@@ -1,4 +1,4 @@
-"""Numbers about an operator that recovery guarantees ask for."""
+"""Quantities of an operator that recovery guarantees depend on, such as coherence or restricted eigenvalues."""
 
 from planted.base.doors import listing
 from recovery.conditions.coherence import (

@@ -1,4 +1,4 @@
-"""How similar columns are to each other: mutual coherence and the Babel function."""
+"""Mutual coherence, the Babel function and the exact recovery coefficient: how similar columns are to each other."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def babel_function(A: Any, sparsity: int) -> float:
     A : Operator or array, shape (n, N)
         The columns; their norms do not matter.
     sparsity : int
-        How many others, from 0 to N - 1.
+        Number s of other columns, from 0 to N - 1.
 
     Returns
     -------
@@ -102,24 +102,24 @@ def exact_recovery_coefficient(A: Any, support: Any, *, normalise: bool = True) 
     support : array of int, shape (k,)
         S, in any order.
     normalise : bool, default True
-        Scale the columns to unit norm first, as OMP does here. For basis pursuit on the columns as they
-        are, min |x|_1 subject to A x = y, say False.
+        Scale the columns to unit norm first, as OMP does here. Pass False for basis pursuit on the unscaled columns,
+        min |x|_1 subject to A x = y.
 
     Returns
     -------
     float
-        0 where S is empty; ``inf`` where the columns of S are dependent up to rounding; else 0 where S is everything.
-        The relative error is about n eps cond(A_S).
+        0 if S is empty; ``inf`` if the columns of S are linearly dependent up to rounding; else 0 if S contains all
+        columns. The relative error is about n eps cond(A_S).
 
     Raises
     ------
     TypeError, ValueError
-        If A is not a finite matrix, the support does not fit, or a column is zero and `normalise` is set.
+        If A is not a finite matrix, the support is invalid, or a column is zero and `normalise` is set.
 
     Notes
     -----
-    If it is below 1, then for every x supported on S, y = A x without noise: OMP picks only indices of S, and x is
-    the only solution of least l1 norm. A_S^+ = R^-1 Q' from A_S = Q R. Computed in float64 on the device of A.
+    If it is below 1, then for every x supported on S and y = A x without noise, OMP selects only indices of S, and x is
+    the unique solution of minimal l1 norm. A_S^+ = R^-1 Q' from A_S = Q R. Computed in float64 on the device of A.
 
     References
     ----------
@@ -143,7 +143,7 @@ def exact_recovery_coefficient(A: Any, support: Any, *, normalise: bool = True) 
 
 
 def worst_exact_recovery_coefficient(A: Any, sparsity: int, *, limit: int = LIMIT) -> Interval:
-    """Return the largest exact recovery coefficient over all supports of size k, or bounds of it.
+    """Return the largest exact recovery coefficient over all supports of size k, or bounds on it.
 
     Parameters
     ----------
@@ -152,14 +152,15 @@ def worst_exact_recovery_coefficient(A: Any, sparsity: int, *, limit: int = LIMI
     sparsity : int
         Size of the supports, from 1 to N.
     limit : int, default 2,000,000
-        Supports are enumerated, on the CPU, up to this number of them.
+        Largest number of supports that are enumerated (on the CPU).
 
     Returns
     -------
     Interval
-        The witness is a support that reaches the lower bound. Enumerated: the number up to rounding of about n eps
-        cond(G_SS) (it works on Gram matrices), no proof; infinite where k columns are dependent up to that rounding.
-        Beyond the limit: from one promising support, and from the Babel function (``inf`` if mu_1(k - 1) >= 1).
+        The witness is a support that attains the lower bound. With enumeration, the number is accurate to about n eps
+        cond(G_SS) (Gram matrices are used) but not certified; infinite if k columns are dependent to that accuracy.
+        Beyond the limit, the bounds come from one promising support and from the Babel function (``inf`` if mu_1(k - 1)
+        >= 1).
 
     Raises
     ------
@@ -172,7 +173,7 @@ def worst_exact_recovery_coefficient(A: Any, sparsity: int, *, limit: int = LIMI
 
     References
     ----------
-    The bound by the Babel function: Tropp 2004 (from memory of the literature; proved in docs/derivations.md, "Bounds
+    The bound by the Babel function: Tropp 2004 (from memory of the literature; proved in docs/theory, "Bounds
     of restricted eigenvalues and of the recovery coefficient", and verified numerically by
     tests/recovery/test_conditions_supports.py).
     """
@@ -202,7 +203,7 @@ def worst_exact_recovery_coefficient(A: Any, sparsity: int, *, limit: int = LIMI
 
 
 def _bounds(columns: np.ndarray, gram: np.ndarray, k: int) -> Interval:
-    """Return the bounds that need no enumeration: one support of columns similar to one, and the Babel function."""
+    """Return bounds without enumeration: from one support of columns similar to one column, and the Babel function."""
     cosines = np.abs(gram)
     np.fill_diagonal(cosines, 0.0)
     ranked = -np.sort(-cosines, axis=1)

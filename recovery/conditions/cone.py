@@ -19,41 +19,42 @@ __all__ = ["restricted_eigenvalue"]
 def restricted_eigenvalue(
     A: Any, support: Any, *, cone: float = 3.0, starts: int = 20, max_iter: int = 200, rng: Any = 0
 ) -> Interval:
-    """Return bounds of min |A v|^2 / (n |v|^2) over v != 0 with |v_{S^c}|_1 <= cone |v_S|_1.
+    """Return bounds on min |A v|^2 / (n |v|^2) over v != 0 with |v_{S^c}|_1 <= cone |v_S|_1.
 
     Parameters
     ----------
     A : Operator or array, shape (n, N)
-        The columns as they are; the search is on the CPU.
+        The columns, used unscaled; the search runs on the CPU.
     support : array of int, shape (k,)
         S, at least one index.
     cone : float, default 3.0
-        How much of the l1 norm may lie outside S, relative to that inside; at least 0.
+        Largest ratio of the l1 norm outside S to that inside S; at least 0.
     starts : int, default 20
         Random starts of the search, besides the eigenvectors of A'A and of A_S'A_S.
     max_iter : int, default 200
-        Largest number of steps of each.
+        Largest number of steps per start.
     rng : int, numpy.random.Generator or None, default 0
         Source of the random starts.
 
     Returns
     -------
     Interval
-        Lower bound: the smallest eigenvalue of A'A / n, 0 if there are more columns than rows (which is certified: no
-        value is negative); for cone = 0 that of A_S'A_S / n. Upper bound: the best vector of a local search, which is
-        the witness, shape (N,) and of unit norm. Both bounds include an estimate of rounding, (n + 8 N) eps |A|^2 / n.
+        Lower bound: the smallest eigenvalue of A'A / n, or 0 if there are more columns than rows (0 is certified, since
+        no value is negative); for cone = 0 that of A_S'A_S / n. Upper bound: the value at the best vector of a local
+        search, which is the witness, shape (N,), of unit norm. Both bounds include an estimate of rounding, (n + 8 N)
+        eps |A|^2 / n.
 
     Raises
     ------
     TypeError, ValueError
-        If A is not a finite matrix, the support is empty or does not fit, or another argument is out of range.
+        If A is not a finite matrix, the support is empty or invalid, or another argument is out of range.
 
     Notes
     -----
-    The minimum is a non-convex program, hard in general: for a hypothesis "at least kappa" only the lower bound
-    counts. A step of the search proposes v - A'A v / |A|^2 and, if A'A is invertible, (A'A)^-1 v, projects both on
-    the part of the cone that has the signs of v on S, and takes the better one if it is an improvement. The witness
-    lies in the cone up to rounding of its l1 norm.
+    The minimum is a non-convex program, hard in general: for a hypothesis "at least kappa" only the lower bound is
+    relevant. Each search step computes v - A'A v / |A|^2 and, if A'A is invertible, (A'A)^-1 v, projects both onto the
+    part of the cone with the signs of v on S, and accepts the better one if it is an improvement. The witness lies in
+    the cone up to rounding of its l1 norm.
 
     References
     ----------
@@ -68,7 +69,7 @@ def restricted_eigenvalue(
         raise ValueError("support is empty; expected at least one index, since the cone of an empty support is {0}")
     cone = check_number(cone, "cone", minimum=0.0)
     starts, max_iter = check_integer(starts, "starts", minimum=0), check_integer(max_iter, "max_iter", minimum=0)
-    # on a scale where squares and inverses neither under- nor overflow
+    # scaled so that squares and inverses neither under- nor overflow
     exponent = math.frexp(float(np.abs(columns).max()))[1]
     columns = np.ldexp(columns, -exponent)
     gram = columns.T @ columns / n
@@ -104,7 +105,7 @@ def restricted_eigenvalue(
         lower, upper = (float(np.ldexp(bound, 2 * exponent)) for bound in (lower, upper))
     if math.isinf(upper):
         raise ValueError("A has columns whose inner products overflow; expected columns of norm below 1e150")
-    upper = max(upper, math.ulp(0.0)) if positive else upper  # what underflows is not 0
+    upper = max(upper, math.ulp(0.0)) if positive else upper  # a positive value that underflows is not 0
     return Interval(lower, upper, lower == 0.0, False, vectors[:, best])
 
 
@@ -115,10 +116,10 @@ def _curvature(gram: np.ndarray, vectors: np.ndarray) -> np.ndarray:
 
 
 def _into_cone(vectors: np.ndarray, chosen: np.ndarray, cone: float) -> np.ndarray:
-    """Return the columns projected on the cone, the signs on S kept, and scaled to unit norm.
+    """Project the columns onto the cone, keeping the signs on S, and scale them to unit norm.
 
-    With these signs the cone is convex, |v_{S^c}|_1 <= cone sgn'v_S, and the projection moves v_{S^c} towards 0 by a
-    threshold and v_S away from 0 by cone times the threshold, the one at which equality holds.
+    For fixed signs the cone is convex, |v_{S^c}|_1 <= cone sgn'v_S, and the projection moves v_{S^c} towards 0 by a
+    threshold and v_S away from 0 by cone times the threshold, chosen such that equality holds.
     """
     outside = np.ones(vectors.shape[0], dtype=bool)
     outside[chosen] = False
@@ -132,7 +133,7 @@ def _into_cone(vectors: np.ndarray, chosen: np.ndarray, cone: float) -> np.ndarr
         thresholds = np.maximum((np.cumsum(ranked, axis=0) - radius) / weights, 0.0)
         last = np.maximum((ranked > thresholds).sum(axis=0) - 1, 0)
         threshold = np.take_along_axis(thresholds, last[None], axis=0)[0]
-        # a column inside the cone has the threshold 0 and stays as it is
+        # a column inside the cone has threshold 0 and does not change
         threshold = np.where(magnitude.sum(axis=0) > radius, threshold, 0.0)
         result[outside] = np.sign(rest) * np.maximum(magnitude - threshold, 0.0)
         result[chosen] = part + np.where(part < 0, -cone, cone) * threshold

@@ -1,4 +1,4 @@
-"""How much of the data each gate lets through, and how far apart gates are."""
+"""Coverage and separation of gates: what fraction of the data each lets through, and how different gates are."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
 
 
 def gate_coverage(gates: Any) -> Any:
-    """Return the share of rows that each gate lets through, tr(D_j) / n.
+    """Return the fraction of rows that each gate lets through, tr(D_j) / n.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def gate_coverage(gates: Any) -> Any:
 
 
 def gate_separation(gates: Any) -> Any:
-    """Return the share of rows on which two gates differ, for all pairs.
+    """Return the fraction of rows on which two gates differ, for all pairs.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def expected_separation(H: Any) -> Any:
     Parameters
     ----------
     H : array, shape (d, p)
-        Generators, one a column, none of them 0.
+        Generators, one per column, all non-zero.
 
     Returns
     -------
@@ -95,7 +95,7 @@ def expected_separation(H: Any) -> Any:
     -----
     For x ~ N(0, I) the two half-spaces h.x >= 0 and g.x >= 0 differ with probability theta / pi: in the plane of h and
     g the direction of x is uniform, and the two wedges where the signs differ have angle theta each. theta = 2
-    atan2(|u - v|, |u + v|) for the unit vectors, which keeps its digits where arccos does not.
+    atan2(|u - v|, |u + v|) for the unit vectors, which is accurate where arccos is not.
 
     References
     ----------
@@ -117,7 +117,7 @@ def expected_separation(H: Any) -> Any:
 
 
 def energy_coverage(A: Any) -> Any:
-    """Return the share of a feature's energy that a gate lets through, |D_j x_a|^2 / |x_a|^2.
+    """Return the fraction of a feature's energy that each gate lets through, |D_j x_a|^2 / |x_a|^2.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def energy_coverage(A: Any) -> Any:
     Returns
     -------
     array, shape (p, d)
-        float64, on the device of A; NaN for a feature that is 0 on all rows, which has no columns to speak of.
+        float64, on the device of A; NaN for a feature that is 0 on all rows, whose columns are all zero.
 
     Raises
     ------
@@ -136,13 +136,13 @@ def energy_coverage(A: Any) -> Any:
 
     Notes
     -----
-    This, and not tr(D_j) / n, is what bounds restricted smoothness from below: if all entries are at least e, then
-    t columns of one feature give beta_t / alpha_t >= e t for t <= p. A gate that switches off the few rows which
-    carry a feature has a large tr(D_j) / n and next to no energy.
+    Restricted smoothness is bounded from below by this quantity, not by tr(D_j) / n: if all entries are at least e,
+    then t columns of one feature give beta_t / alpha_t >= e t for t <= p. A gate that closes on the few rows where a
+    feature is non-zero has a large tr(D_j) / n but almost no energy.
 
     References
     ----------
-    Derived here: docs/derivations.md, section "Why the sparsity that thresholding asks for is out of reach".
+    Derived here: docs/theory, section "Why the sparsity that thresholding asks for is out of reach".
     """
     A = check_gated(A)
     xp = A.xp
@@ -159,7 +159,7 @@ def energy_coverage(A: Any) -> Any:
 @by_value
 @dataclass(frozen=True)
 class GateSpread:
-    """How the gates spread over the rows (Assumption 2 of the paper): coverage and separation.
+    """Coverage and separation of gates (Assumption 2 of the paper).
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ class GateSpread:
     separation : float
         gamma: two different gates differ on at least gamma n rows; ``inf`` for one gate.
     delta : float
-        Probability that this is wrong; 0 for gates that were counted.
+        Probability that the statement is false; 0 if computed from the gates themselves.
     """
 
     coverage: float
@@ -177,7 +177,7 @@ class GateSpread:
 
 
 def gate_spread(gates: Any) -> GateSpread:
-    """Return the coverage and separation that these gates have.
+    """Return the coverage and separation of these gates.
 
     Parameters
     ----------
@@ -199,12 +199,12 @@ def gate_spread(gates: Any) -> GateSpread:
 
 
 def probable_spread(H: Any, n: int, delta: float) -> GateSpread:
-    """Return a coverage and separation that gates of n standard normal rows have with probability 1 - delta.
+    """Return a coverage and separation that hold with probability 1 - delta for gates of n standard normal rows.
 
     Parameters
     ----------
     H : array, shape (d, p)
-        Generators, fixed before the rows are drawn, none of them 0.
+        Generators, chosen independently of the rows, all non-zero.
     n : int
         Rows.
     delta : float
@@ -213,8 +213,8 @@ def probable_spread(H: Any, n: int, delta: float) -> GateSpread:
     Returns
     -------
     GateSpread
-        eps = 1/2 - t and gamma = theta_min / pi - t with t = sqrt(log((p + p^2 / 2) / delta) / (2 n)); they say
-        nothing where they are negative.
+        eps = 1/2 - t and gamma = theta_min / pi - t with t = sqrt(log((p + p^2 / 2) / delta) / (2 n)); negative values
+        carry no information.
 
     Raises
     ------
@@ -223,14 +223,14 @@ def probable_spread(H: Any, n: int, delta: float) -> GateSpread:
 
     Notes
     -----
-    n tr(D_j) / n is binomial with chance 1/2, a Hamming distance is binomial with chance theta / pi. Hoeffding's
-    inequality gives exp(-2 n t^2) for each of the p + p (p - 1) / 2 events. Binary generators with supports of one
-    size s' have theta_min >= arccos(1 - 1/s'); of sizes up to s', arcsin(1 / sqrt(s')).
+    tr(D_j) is binomial with probability 1/2, a Hamming distance is binomial with probability theta / pi. Hoeffding's
+    inequality gives exp(-2 n t^2) for each of the p + p (p - 1) / 2 events. Binary generators with supports of equal
+    size s' have theta_min >= arccos(1 - 1/s'); with supports of sizes up to s', arcsin(1 / sqrt(s')).
 
     References
     ----------
-    Derived here: docs/derivations.md, section "Coverage and separation of Gaussian gates". The paper's appendix D has a
-    statement of this kind with constants of its own.
+    Derived here: docs/theory, section "Coverage and separation of Gaussian gates". The paper's appendix D has a
+    similar statement with other constants.
     """
     separation = expected_separation(H)
     n, p = check_integer(n, "n", minimum=1), int(separation.shape[0])

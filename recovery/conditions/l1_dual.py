@@ -1,4 +1,4 @@
-"""Whether minimal l1 norm recovers all vectors with one support and signs: a dual vector, or a null vector."""
+"""Decide whether l1 minimisation recovers all vectors with a given support and signs, by a dual or a null vector."""
 
 from __future__ import annotations
 
@@ -15,30 +15,31 @@ from recovery.operators.columns import all_columns, check_signs, check_support, 
 __all__ = ["DualVector", "dual_certificate"]
 
 MARGIN = 1e-9
-"""How far below 1 the dual vector should be off the support before it is made exact."""
+"""Margin below 1 that the dual vector should have off the support before it is made exact."""
 
 
 @by_value
 @dataclass(frozen=True, eq=False)
 class DualVector:
-    """Whether x is the only minimiser of |x|_1 given A x, for every x with a support and signs.
+    """Whether every x with a given support and signs is the unique minimiser of |x|_1 given A x.
 
     Parameters
     ----------
     unique : bool or None
-        True and False are proved in exact arithmetic; None where the numbers are too close to 1.
+        True and False are proved in exact arithmetic; None if the coefficient is too close to 1 to decide.
     coefficient : float
-        Least max over j off S of |a_j'q| over A_S'q = signs, computed: below 1 if and only if unique, where the
-        columns of S are independent; ``inf`` where no q meets the equations.
+        Minimum over q with A_S'q = signs of the maximum of |a_j'q| over j off S, computed in floating point. If the
+        columns of S are independent, it is below 1 if and only if the minimiser is unique; ``inf`` if no q satisfies
+        the equations.
     minimum_norm : float
-        The same of the q of least norm, A_S (A_S'A_S)^-1 signs: what the neural isometry and irrepresentability
-        conditions look at; ``inf`` where the columns of S are dependent up to rounding.
+        The same for the q of minimal norm, A_S (A_S'A_S)^-1 signs, which the neural isometry and irrepresentability
+        conditions use; ``inf`` if the columns of S are dependent up to rounding.
     q : numpy.ndarray of float64, shape (n,), or None
-        The dual vector, rounded, where it is proved.
+        The dual vector, rounded, if uniqueness is proved.
     null_vector : numpy.ndarray of float64, shape (N,), or None
-        z != 0 with A z = 0 and signs'z_S >= |z_off|_1, rounded, where uniqueness is refuted.
+        z != 0 with A z = 0 and signs'z_S >= |z_off|_1, rounded, if uniqueness is refuted.
     certificate : recovery.certificates.Certificate or None
-        Of kind ``"l1-dual"``, where unique.
+        Of kind ``"l1-dual"``, if unique.
     """
 
     unique: bool | None
@@ -50,12 +51,12 @@ class DualVector:
 
 
 def dual_certificate(A: Any, support: Any, signs: Any) -> DualVector:
-    """Decide whether minimal l1 norm recovers every x with a given support and signs from A x.
+    """Decide whether l1 minimisation recovers every x with a given support and signs from A x.
 
     Parameters
     ----------
     A : Operator or array, shape (n, N)
-        The columns as they are. The work is done on the CPU.
+        The columns, used unscaled. The computation runs on the CPU.
     support : array of int, shape (k,)
         S, in any order; it may be empty.
     signs : array, shape (k,)
@@ -64,23 +65,23 @@ def dual_certificate(A: Any, support: Any, signs: Any) -> DualVector:
     Returns
     -------
     DualVector
-        ``.unique`` is proved either way, or None; ``.certificate`` can be saved and checked again.
+        ``.unique`` is proved either way, or None; ``.certificate`` can be saved and rechecked.
 
     Raises
     ------
     TypeError, ValueError
-        If A is not a finite matrix, or support and signs do not fit.
+        If A is not a finite matrix, or support and signs are invalid.
 
     Notes
     -----
-    x with sgn x_S = e is the only minimiser of |x|_1 over A x = y if and only if A_S has independent columns and some
-    q has A_S'q = e and |a_j'q| < 1 off S. The q that keeps max |a_j'q| least is one linear program; that of least norm
-    is tried first. It is not unique if and only if some z != 0 has A z = 0 and e'z_S >= |z_off|_1. Floating-point
-    solutions of either are made exact, and then compared exactly.
+    x with sgn x_S = e is the unique minimiser of |x|_1 over A x = y if and only if A_S has independent columns and some
+    q satisfies A_S'q = e and |a_j'q| < 1 off S. The q that minimises max |a_j'q| solves a linear program; the q of
+    minimal norm is tried first. The minimiser is not unique if and only if some z != 0 has A z = 0 and e'z_S >=
+    |z_off|_1. Floating-point solutions of either problem are made exact and then compared exactly.
 
     References
     ----------
-    Fuchs 2004 and Tropp 2005 (from memory of the literature; proved in docs/derivations.md, "When minimal l1 norm
+    Fuchs 2004 and Tropp 2005 (from memory of the literature; proved in docs/theory, "When minimal l1 norm
     recovers one sign pattern", and verified numerically by tests/recovery/test_dual_certificate.py).
 
     Examples
@@ -109,7 +110,7 @@ def dual_certificate(A: Any, support: Any, signs: Any) -> DualVector:
     with np.errstate(over="ignore"):
         least = np.ldexp(least, -exponent)
     coefficient, q, z = _program(columns, chosen, outside, wanted)
-    # the margin of the program's solution is the larger one; but in a tie the plain one is closer to a short number
+    # the linear program's solution has the larger margin, but in a tie the minimum-norm one is closer to short numbers
     proposals = [least, q] if minimum_norm <= coefficient + MARGIN else [q, least]
     integers = [int(one) for one in wanted]
     for proposal in proposals:
@@ -125,16 +126,16 @@ def dual_certificate(A: Any, support: Any, signs: Any) -> DualVector:
 
 
 def _through(Q: np.ndarray, R: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Return Q R'^-1 wanted; no finite numbers where they leave the range, as for columns of very different sizes."""
+    """Return Q R'^-1 wanted; not finite on overflow, as may happen for columns of very different sizes."""
     try:
         with np.errstate(over="ignore", invalid="ignore"):
             return np.asarray(Q @ np.linalg.solve(R.T, wanted))
-    except np.linalg.LinAlgError:  # the columns are independent, but a pivot is too small for a float
+    except np.linalg.LinAlgError:  # the columns are independent, but a pivot underflows
         return np.full(len(Q), math.nan)
 
 
 def _largest(columns: np.ndarray, q: np.ndarray) -> float:
-    """Return max |a_j'q|; infinite where q, or a product, is no finite number."""
+    """Return max |a_j'q|; infinite if q or a product is not finite."""
     with np.errstate(over="ignore", invalid="ignore"):
         found = float(np.abs(columns.T @ q).max(initial=0.0))
     return found if np.isfinite(q).all() and not math.isnan(found) else math.inf
@@ -143,9 +144,9 @@ def _largest(columns: np.ndarray, q: np.ndarray) -> float:
 def _program(
     A: np.ndarray, chosen: np.ndarray, outside: np.ndarray, wanted: np.ndarray
 ) -> tuple[float, np.ndarray | None, np.ndarray]:
-    """Return the least max |a_j'q| off S with A_S'q = signs, a q that has it, and z with the largest e'z_S.
+    """Return the minimum of max |a_j'q| off S with A_S'q = signs, a minimising q, and z with the largest e'z_S.
 
-    Solved as max e'z_S over A z = 0, |z_off|_1 <= 1, whose multipliers are q; it is unbounded if no q meets the
+    Solved as max e'z_S over A z = 0, |z_off|_1 <= 1, whose multipliers are q; it is unbounded if no q satisfies the
     equations.
     """
     from scipy.optimize import linprog
@@ -171,7 +172,7 @@ def _program(
 def _refutation(
     A: np.ndarray, chosen: np.ndarray, outside: np.ndarray, signs: list[int], near: np.ndarray
 ) -> np.ndarray | None:
-    """Return z != 0, rounded, of which A z = 0 and e'z_S >= |z_off|_1 were shown exactly, or None."""
+    """Return z != 0, rounded, for which A z = 0 and e'z_S >= |z_off|_1 were verified exactly, or None."""
     from recovery.exact.rational import null_vector
 
     if not np.any(near):
@@ -180,7 +181,7 @@ def _refutation(
     if exact is None:
         return None
     gain = sum(sign * exact[i] for sign, i in zip(signs, chosen, strict=True))
-    if abs(gain) < sum(abs(exact[j]) for j in outside):  # -z is a null vector, too
+    if abs(gain) < sum(abs(exact[j]) for j in outside):  # -z is a null vector too
         return None
     largest = max(map(abs, exact))
     return np.array([(1.0 if gain >= 0 else -1.0) * (one / largest) for one in exact])

@@ -1,4 +1,4 @@
-"""When the Lasso has a given support and signs: the irrepresentable value and the primal-dual witness."""
+"""Conditions for the Lasso solution to have a given support and signs: irrepresentability, primal-dual witness."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def irrepresentability(A: Any, support: Any, signs: Any) -> float:
     Parameters
     ----------
     A : Operator or array, shape (n, N)
-        The columns as they are.
+        The columns, used unscaled.
     support : array of int, shape (k,)
         S, in any order.
     signs : array, shape (k,)
@@ -32,24 +32,24 @@ def irrepresentability(A: Any, support: Any, signs: Any) -> float:
     Returns
     -------
     float
-        0 where S is empty; ``inf`` where the columns of S are dependent up to rounding; else 0 where S is everything.
-        The relative error is about n eps cond(A_S).
+        0 if S is empty; ``inf`` if the columns of S are dependent up to rounding; else 0 if S contains all columns. The
+        relative error is about n eps cond(A_S).
 
     Raises
     ------
     TypeError, ValueError
-        If A is not a finite matrix, the support does not fit, or a sign is not 1 or -1.
+        If A is not a finite matrix, the support is invalid, or a sign is not 1 or -1.
 
     Notes
     -----
-    Below 1, the Lasso finds S and the signs from data without noise for every small enough penalty; above 1, for none.
-    The largest value over all signs is the exact recovery coefficient of the columns as they are. Computed in float64
-    on the device of A.
+    If it is below 1, the Lasso recovers S and the signs from noiseless data for every small enough penalty; if it is
+    above 1, for no penalty. The largest value over all signs is the exact recovery coefficient of the unscaled columns.
+    Computed in float64 on the device of A.
 
     References
     ----------
     Zhao and Yu, "On model selection consistency of Lasso", JMLR 2006 (the definition is from memory of the
-    literature; both directions are derived in docs/derivations.md, "When the Lasso has a given support", and verified
+    literature; both directions are derived in docs/theory, "When the Lasso has a given support", and verified
     numerically by tests/recovery/test_conditions_lasso.py).
     """
     columns = all_columns(A, proves=False)
@@ -71,16 +71,16 @@ def irrepresentability(A: Any, support: Any, signs: Any) -> float:
 @by_value
 @dataclass(frozen=True, eq=False)
 class PrimalDualWitness:
-    """Whether the Lasso has a support and signs, with both margins.
+    """Whether the Lasso solution has a given support and signs, with both margins.
 
     Parameters
     ----------
     primal_margin : float
-        min over S of sgn_j w_j for the weights w_S that the signs imply: positive if they have these signs.
+        min over S of sgn_j w_j for the weights w_S implied by the signs; positive if they have these signs.
     dual_margin : float
-        1 - max over j outside S of |z_j| for the dual vector z that they imply.
+        1 - max over j outside S of |z_j| for the dual vector z implied by them.
     primal_rounding, dual_rounding : float
-        Estimates of the rounding errors in the two margins; no proof.
+        Estimated (not proved) rounding errors of the two margins.
     weights : array, shape (k,)
         w_S, in ascending order of the support.
     dual : array, shape (N,)
@@ -96,7 +96,7 @@ class PrimalDualWitness:
 
     @property
     def holds(self) -> bool | None:
-        """Whether the Lasso has this support and these signs; None where a margin is 0 up to rounding."""
+        """Whether the Lasso solution has this support and these signs; None if a margin is 0 up to rounding."""
         if self.primal_margin < -self.primal_rounding or self.dual_margin < -self.dual_rounding:
             return False
         if self.primal_margin > self.primal_rounding and self.dual_margin > self.dual_rounding:
@@ -105,14 +105,14 @@ class PrimalDualWitness:
 
 
 def primal_dual_witness(A: Any, y: Any, lam: float, support: Any, signs: Any) -> PrimalDualWitness:
-    """Decide whether the Lasso with penalty `lam` has exactly the given support and signs.
+    """Decide whether the Lasso solution with penalty `lam` has exactly the given support and signs.
 
     Parameters
     ----------
     A : Operator or array, shape (n, N)
-        The columns as they are, of any norm.
+        The columns, used unscaled, of any norm.
     y : array, shape (n,)
-        Data, on the device of A; A x + noise where the truth is known.
+        Data, on the device of A; A x + noise if the truth is known.
     lam : float
         Penalty, positive.
     support : array of int, shape (k,)
@@ -123,13 +123,13 @@ def primal_dual_witness(A: Any, y: Any, lam: float, support: Any, signs: Any) ->
     Returns
     -------
     PrimalDualWitness
-        Both margins, the weights and the dual vector. With dependent columns in S both margins are ``-inf``: then no
-        unique solution has this support. An empty support has the primal margin ``inf``.
+        Both margins, the weights and the dual vector. If the columns of S are dependent, both margins are ``-inf``,
+        since no unique solution has this support. For an empty support the primal margin is ``inf``.
 
     Raises
     ------
     TypeError, ValueError
-        If A or y is not finite, shapes or devices do not fit, `lam` is not positive, or a sign is not 1 or -1.
+        If A or y is not finite, shapes or devices do not match, `lam` is not positive, or a sign is not 1 or -1.
 
     Notes
     -----
@@ -137,13 +137,13 @@ def primal_dual_witness(A: Any, y: Any, lam: float, support: Any, signs: Any) ->
 
         w_S = G^-1 (A_S'y / n - lam sgn),      z = A'(A_S G^-1 sgn / n + (I - P_S) y / (n lam)).
 
-    Both margins positive: w is its only solution. A margin negative: no solution has this support and these signs,
-    since the optimality conditions imply w_S and z. For y = A_S w*_S + noise, w_S is w*_S + G^-1 (A_S'noise / n - lam
-    sgn), and y may be replaced by the noise in z. Computed in float64 on the device of A, from A_S = Q R.
+    If both margins are positive, w is the unique solution. If one is negative, no solution has this support and these
+    signs, since the optimality conditions determine w_S and z. For y = A_S w*_S + noise, w_S is w*_S + G^-1 (A_S'noise
+    / n - lam sgn), and y may be replaced by the noise in z. Computed in float64 on the device of A, from A_S = Q R.
 
     References
     ----------
-    Derived here: docs/derivations.md, "When the Lasso has a given support"; verified against scikit-learn's solver by
+    Derived here: docs/theory, "When the Lasso has a given support"; verified against scikit-learn's solver by
     tests/recovery/test_conditions_lasso.py. The construction is that of Wainwright, IEEE Trans. Inf. Theory 2009 (from
     memory of the literature).
     """
@@ -170,7 +170,7 @@ def primal_dual_witness(A: Any, y: Any, lam: float, support: Any, signs: Any) ->
         along = Q.T @ y
         weights = xp.linalg.solve(R, along - n * lam * spread)
         residual = y - Q @ along
-        residual = residual - Q @ (Q.T @ residual)  # the second time takes away what rounding left
+        residual = residual - Q @ (Q.T @ residual)  # the second projection removes the rounding error of the first
         push = Q @ spread
         spectrum = xp.linalg.svd(R, compute_uv=False)
         growth = float(spectrum[0] / spectrum[-1])

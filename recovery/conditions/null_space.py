@@ -1,4 +1,4 @@
-"""The null-space constant of l1 recovery: linear programs from above, null vectors from below."""
+"""The null-space constant of l1 recovery, bounded by linear programs from above and by null vectors from below."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ __all__ = ["Programs", "null_space_constant", "null_space_multipliers"]
 class Programs:
     """Linear programs over the null space of A, on an orthonormal basis of its rows.
 
-    Rows are scaled by powers of two, which does not change the null space: what is small enough to lose digits, or
-    large enough to overflow, is brought to order 1. ``matrix`` is A with `exponents` taken off its rows, exactly.
+    Rows are scaled by powers of two to order 1, which avoids underflow and overflow and does not change the null space.
+    ``matrix`` is A with its rows divided exactly by 2^`exponents`.
     """
 
     def __init__(self, A: np.ndarray) -> None:
         exponents = np.frexp(np.abs(A).max(axis=1))[1]
         scaled = np.ldexp(A, -exponents[:, None])
-        kept = (np.ldexp(scaled, exponents[:, None]) == A).all(axis=1)  # no digit was lost
+        kept = (np.ldexp(scaled, exponents[:, None]) == A).all(axis=1)  # rows scaled without loss
         self.matrix = np.where(kept[:, None], scaled, A)
         self.exponents = np.where(kept, exponents, 0)
         scale = np.abs(self.matrix).max(axis=1, keepdims=True)
@@ -36,16 +36,16 @@ class Programs:
         left, values, right = np.linalg.svd(self.matrix / scale, full_matrices=True)
         self.rank = int(np.sum(values > max(A.shape) * EPS * values[0]))
         self.rows, self.null = right[: self.rank], right[self.rank :]
-        self.back = left[:, : self.rank] / values[: self.rank] / scale  # from multipliers of the basis to those of A
+        self.back = left[:, : self.rank] / values[: self.rank] / scale  # basis multipliers to those of A
 
     def unscaled(self, Y: np.ndarray) -> np.ndarray:
-        """Return multipliers of A from those of `matrix`; what overflows becomes 0, which is legal, and of no use."""
+        """Return multipliers of A from those of `matrix`; overflow is replaced by 0, which is valid but useless."""
         with np.errstate(over="ignore", under="ignore"):
             found = np.ldexp(Y, -self.exponents[:, None])
         return np.where(np.isfinite(found), found, 0.0)
 
     def solve(self, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return y, shape (n,), of least |target - A'y|_inf, and z, shape (N,), of largest target'z with |z|_1 = 1."""
+        """Return y, shape (n,), minimising |target - A'y|_inf, and z, shape (N,), maximising target'z on |z|_1 = 1."""
         from scipy.optimize import linprog
 
         size = target.size
@@ -58,7 +58,7 @@ class Programs:
         return self.back @ -found.eqlin.marginals[:-1], found.x[:size] - found.x[size:]
 
     def sparsest(self, i: int) -> np.ndarray | None:
-        """Return z, shape (N,), of least |z|_1 with A z = 0 and z_i = 1, a vertex; None if there is none."""
+        """Return a vertex z, shape (N,), that minimises |z|_1 with A z = 0 and z_i = 1; None if there is none."""
         from scipy.optimize import linprog
 
         size = self.rows.shape[1]
@@ -70,7 +70,7 @@ class Programs:
         return None if found.x is None else found.x[:size] - found.x[size:]
 
     def joint(self, s: int) -> np.ndarray:
-        """Return Y of least max over j of the s largest |entries| of column j of R = I - Y'A.
+        """Return the Y that minimises the largest sum of the s largest |entries| of a column of R = I - Y'A.
 
         R = P - Q with P, Q >= 0 and R Z = Z for a basis Z of the null space. The s largest entries of a column of
         P + Q add up to at most t if P + Q <= l_j + M and s l_j + sum_i M_ij <= t for some M, l >= 0.
@@ -80,9 +80,9 @@ class Programs:
 
         size, free = self.rows.shape[1], self.null.shape[0]
         entries, identity = size * size, sparse.identity(size)
-        both = sparse.identity(entries)  # entry (i, j) is number i N + j
+        both = sparse.identity(entries)  # entry (i, j) has index i N + j
         keep = sparse.kron(identity, self.null)  # row i of R times the columns of Z
-        # P, Q and M by entries, l by columns, t
+        # variables: P, Q and M by entries, l by columns, t
         shared, summed = sparse.kron(np.ones((size, 1)), identity), sparse.kron(np.ones((1, size)), identity)
         top: Any = [both, both, -both, -shared, sparse.csr_matrix((entries, 1))]
         low: Any = [sparse.csr_matrix((size, 2 * entries)), summed, s * identity, -np.ones((size, 1))]
@@ -104,52 +104,52 @@ class Programs:
 
 
 PROGRAMS = 5000
-"""Linear programs that an exact search may solve by default: about 10 seconds for 40 columns."""
+"""Default limit of linear programs in an exact search: about 10 seconds for 40 columns."""
 
 
 def null_space_constant(
     A: Any, sparsity: int, method: Literal["decoupled", "joint", "exact"] = "decoupled", *, limit: int = PROGRAMS
 ) -> Interval:
-    """Return bounds of alpha_s, the largest share of |z|_1 that s entries of a null vector z of A can hold.
+    """Return bounds on alpha_s, the largest fraction of |z|_1 on s entries of a null vector z of A.
 
     Parameters
     ----------
     A : Operator or array, shape (n, N)
-        The columns as they are: their scales matter. The work is done on the CPU.
+        The columns, whose scales matter. The computation runs on the CPU.
     sparsity : int
         Number of entries, from 1 to N.
     method : {"decoupled", "joint", "exact"}, default "decoupled"
-        ``"decoupled"`` bounds by N small linear programs, the best for s = 1; ``"joint"`` by one large program for
-        this s, never worse up to rounding; ``"exact"`` solves one program for each support and signs that the bounds
-        so far do not rule out.
+        ``"decoupled"`` bounds it by N small linear programs, which are optimal for s = 1; ``"joint"`` by one large
+        program for this s, never worse up to rounding; ``"exact"`` solves one program for each support and sign pattern
+        that the bounds so far do not rule out.
     limit : int, default 5000
-        For ``"exact"``: after so many programs, or beyond 2,000,000 supports with signs, it stops, and the interval
-        is what is known by then: no guess.
+        For ``"exact"``: the search stops after this many programs, or beyond 2,000,000 signed supports, and returns the
+        bounds proved so far.
 
     Returns
     -------
     Interval
-        Both ends are certified where the flags say so: the upper one by evaluating I - Y'A with proved rounding
-        errors, the lower one by a null vector in exact arithmetic, which is the witness, shape (N,), float64. With
-        independent columns it is [0, 0].
+        The flags say which bounds are certified: the upper one by evaluating I - Y'A with rigorous rounding error
+        bounds, the lower one by a null vector in exact arithmetic, which is the witness, shape (N,), float64. For
+        independent columns the interval is [0, 0].
 
     Raises
     ------
     TypeError, ValueError
-        If A is not a finite matrix, `sparsity` is out of range, or the method is not known.
+        If A is not a finite matrix, `sparsity` is out of range, or the method is unknown.
 
     Notes
     -----
-    alpha_s = max over A z = 0, |K| = s of |z_K|_1 / |z|_1. Minimal l1 norm recovers every s-sparse x from A x if and
-    only if alpha_s < 1/2. For any Y, alpha_s <= max over j of the sum of the s largest |entries| of column j of
-    I - Y'A (at most s times the bound of alpha_1). A support K with signs e gives the program max e'z_K over
-    A z = 0, |z|_1 <= 1, whose dual is min over y of |e - A'y|_inf. From below, programs are solved in turns: the
-    largest entries of a solution, with their signs, are the next program.
+    alpha_s = max over A z = 0, |K| = s of |z_K|_1 / |z|_1. l1 minimisation recovers every s-sparse x from A x if and
+    only if alpha_s < 1/2. For any Y, alpha_s <= max over j of the sum of the s largest |entries| of column j of I - Y'A
+    (at most s times the bound of alpha_1). A support K with signs e gives the program max e'z_K over A z = 0, |z|_1 <=
+    1, whose dual is min over y of |e - A'y|_inf. Lower bounds come from alternating programs: the largest entries of a
+    solution, with their signs, define the next program.
 
     References
     ----------
     Juditsky and Nemirovski 2011 (arXiv:0809.2650); the enumeration from above is that of Cho and Xu (arXiv:1306.2665,
-    from memory of the literature). Derived here: docs/derivations.md, "The null-space constant"; verified
+    from memory of the literature). Derived here: docs/theory, "The null-space constant"; verified
     numerically by tests/recovery/test_null_space.py.
 
     Examples
@@ -176,19 +176,19 @@ def null_space_constant(
     best = _climb(programs, np.array(primals), sparsity)
     if method == "joint" and sparsity > 1:
         upper = min(upper, proved_bound(columns, programs.joint(sparsity), sparsity))
-    if method == "exact":  # multipliers of single entries rule out more programs than those of the joint one
+    if method == "exact":  # decoupled multipliers rule out more programs than joint ones
         best, found = _enumerate(programs, columns, Y, sparsity, best, limit)
         upper = min(upper, found)
     return _interval(columns, best, sparsity, upper)
 
 
 def null_space_multipliers(A: Any, sparsity: int, method: Literal["decoupled", "joint"] = "decoupled") -> np.ndarray:
-    """Return multipliers Y for which the s largest |entries| of each column of I - Y'A add up to little.
+    """Return multipliers Y for which the sum of the s largest |entries| in each column of I - Y'A is small.
 
     Parameters
     ----------
     A : Operator or array, shape (n, N)
-        The matrix; it goes to the CPU.
+        The matrix; it is copied to the CPU.
     sparsity : int
         Number of entries, from 1 to N.
     method : {"decoupled", "joint"}, default "decoupled"
@@ -197,12 +197,12 @@ def null_space_multipliers(A: Any, sparsity: int, method: Literal["decoupled", "
     Returns
     -------
     numpy.ndarray of float64, shape (n, N)
-        What :func:`recovery.certificates.null_space_certificate` takes.
+        Input for :func:`recovery.certificates.null_space_certificate`.
 
     Raises
     ------
     TypeError, ValueError
-        If A is not a finite matrix, `sparsity` is out of range, or the method is not known.
+        If A is not a finite matrix, `sparsity` is out of range, or the method is unknown.
     """
     check_choice(method, "method", ("decoupled", "joint"))
     columns = host_columns(A)
@@ -214,7 +214,7 @@ def null_space_multipliers(A: Any, sparsity: int, method: Literal["decoupled", "
 
 
 def _interval(A: np.ndarray, z: np.ndarray, s: int, upper: float) -> Interval:
-    """Return the interval whose lower end is proved by an exact null vector near z."""
+    """Return the interval, with the lower bound proved by an exact null vector near z."""
     from recovery.exact.intervals import outward
     from recovery.exact.rational import null_vector
 
@@ -228,7 +228,7 @@ def _interval(A: np.ndarray, z: np.ndarray, s: int, upper: float) -> Interval:
 
 
 def _climb(programs: Programs, starts: np.ndarray, s: int) -> np.ndarray:
-    """Return a null vector with a large share on s entries: from each start, programs in turns while they gain."""
+    """Return a null vector with a large fraction on s entries, by alternating programs from each start."""
     best, share = starts[0], -1.0
     for z in starts:
         reached = _share(z, s)
@@ -259,10 +259,10 @@ def _signs(z: np.ndarray, s: int) -> np.ndarray:
 def _enumerate(
     programs: Programs, A: np.ndarray, Y: np.ndarray, s: int, best: np.ndarray, limit: int
 ) -> tuple[np.ndarray, float]:
-    """Return the best null vector and a proved bound, over all supports and signs (of which -e and e are one).
+    """Return the best null vector and a proved bound, over all supports and signs (-e and e count as one).
 
     With R = I - Y'A, e'z_K = (e'R_K) z <= max_j |e'R_K|_j |z|_1 bounds a program without solving it; programs are
-    solved from the largest bound on, until the next is below what a null vector reaches.
+    solved in order of decreasing bound, until the next bound is below the value of a null vector already found.
     """
     from recovery.certificates.null_space import enclosed_residual
 

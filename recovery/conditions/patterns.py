@@ -1,7 +1,7 @@
-"""Pairs of gates that are equal or complementary, and the rank they cost.
+"""Equal and complementary gates and the rank they cost, and enumeration of the patterns of sparse generators.
 
-All of it is worked out on the CPU, from the patterns alone: -h is no reliable name for the complement of 1{X h >= 0},
-since D(h) + D(-h) = I + diag(1{X h = 0}).
+Everything is computed on the CPU from the patterns themselves, because -h need not generate the complement of 1{X h >=
+0}: D(h) + D(-h) = I + diag(1{X h = 0}).
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ __all__ = [
 @by_value
 @dataclass(frozen=True)
 class GatePair:
-    """Two gates that are each other's complement, up to some rows.
+    """Two gates that are complementary up to some rows.
 
     Parameters
     ----------
     first, second : int
         Indices of the gates, first < second.
     both : int
-        Rows that both let through; with gates 1{X h >= 0} and 1{-X h >= 0}, those with X h = 0.
+        Number of rows that both let through; with gates 1{X h >= 0} and 1{-X h >= 0}, those with X h = 0.
     neither : int
-        Rows that neither lets through; with strict gates, those with X h = 0.
+        Number of rows that neither lets through; with strict gates, those with X h = 0.
     """
 
     first: int
@@ -60,14 +60,14 @@ class GatePair:
 
 
 def complementary_pairs(gates: Any, rows: int = 0) -> list[GatePair]:
-    """Return the pairs of gates that are each other's complement.
+    """Return the pairs of complementary gates.
 
     Parameters
     ----------
     gates : array of bool or 0/1, shape (n, p), or GatedOperator
         The diagonals of D_1, ..., D_p.
     rows : int, default 0
-        Rows that may disagree with a complement, on or off in both; 0 for exact complements.
+        Number of rows that may violate complementarity (both open or both closed); 0 for exact complements.
 
     Returns
     -------
@@ -95,7 +95,7 @@ def complementary_pairs(gates: Any, rows: int = 0) -> list[GatePair]:
 
 
 def equal_gates(gates: Any) -> list[list[int]]:
-    """Return the groups of two and more equal gates.
+    """Return the groups of two or more equal gates.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def equal_gates(gates: Any) -> list[list[int]]:
     Returns
     -------
     list of list of int
-        Each group ascending, groups by their first gate.
+        Each group in ascending order, groups ordered by their first gate.
 
     Raises
     ------
@@ -130,8 +130,8 @@ def dependent_gates(gates: Any) -> tuple[tuple[int, ...], tuple[int, ...]] | Non
     -------
     tuple of two tuples of int, or None
         ((i, j), (k, l)) with D_i + D_j = D_k + D_l, ((i, j), (k,)) with D_i + D_j = D_k, two equal gates ((i,), (j,)),
-        or an empty gate ((i,), ()). The difference times x_a is 0 for every feature a: so many columns of A are
-        dependent, and the smallest restricted eigenvalue of that order is 0, exactly.
+        or an empty gate ((i,), ()). The difference of the sums times x_a is 0 for every feature a, so that many columns
+        of A are dependent, and the smallest restricted eigenvalue of that order is exactly 0.
 
     Raises
     ------
@@ -140,8 +140,8 @@ def dependent_gates(gates: Any) -> tuple[tuple[int, ...], tuple[int, ...]] | Non
 
     Notes
     -----
-    Two pairs of exact complements are the usual case; so are two pairs h, -h with X h = 0 on the same rows. Sums of
-    two gates are compared by a hash, and equal ones in full: O(p^2 log p + n p).
+    Two pairs of exact complements are the usual case; so are two pairs h, -h with X h = 0 on the same rows. Sums of two
+    gates are compared by a hash, and those with equal hashes in full: O(p^2 log p + n p).
     """
     G = arrays.to_numpy(check_gates(gates))
     p = G.shape[1]
@@ -150,8 +150,8 @@ def dependent_gates(gates: Any) -> tuple[tuple[int, ...], tuple[int, ...]] | Non
     equal = equal_gates(G)
     if equal:
         return (equal[0][0],), (equal[0][1],)
-    counts = np.concatenate([G, np.zeros((len(G), 1), dtype=bool)], axis=1).astype(np.int64)  # the last one is empty
-    # any weights will do, and sums may wrap around
+    counts = np.concatenate([G, np.zeros((len(G), 1), dtype=bool)], axis=1).astype(np.int64)  # the last is empty
+    # arbitrary weights are fine, and sums may wrap around
     hashes = (np.random.default_rng(0).integers(-(2**62), 2**62, size=(len(G), 1)) * counts).sum(axis=0)
     first, second = np.triu_indices(p + 1, k=1)
     sums = hashes[first] + hashes[second]
@@ -167,17 +167,17 @@ def dependent_gates(gates: Any) -> tuple[tuple[int, ...], tuple[int, ...]] | Non
 @by_value
 @dataclass(frozen=True)
 class RankReport:
-    """The rank of a gated operator, and how much of what it lacks is due to the gates of single features.
+    """The rank of a gated operator, and how much of the deficit is due to the gates behind single features.
 
     Parameters
     ----------
     shape : tuple of int
         n and d p.
     rank : int
-        Numeric rank of A with columns of unit norm (zero columns stay 0): singular values above
-        :func:`recovery.operators.ranks.rank_tolerance`, which does not grow with the rows.
+        Numerical rank of A with columns of unit norm (zero columns stay 0): number of singular values above
+        :func:`recovery.operators.ranks.rank_tolerance`, which does not grow with the number of rows.
     within_features : int
-        Sum over features of the rank of the p gates on the rows where the feature is not 0: an upper bound of the rank.
+        Sum over features of the rank of the p gates on the rows where the feature is not 0: an upper bound on the rank.
     pairs : int
         Number of disjoint pairs of exact complements.
     """
@@ -194,22 +194,22 @@ class RankReport:
 
     @property
     def lost_within_features(self) -> int:
-        """Dependent columns of single features: d p minus their ranks."""
+        """Number of dependent columns within single features: d p minus the sum of their ranks."""
         return self.shape[1] - self.within_features
 
 
 def gated_rank(A: Any) -> RankReport:
-    """Return the rank of a gated operator and the part of its loss that single features show.
+    """Return the rank of a gated operator and the part of its deficit explained by single features.
 
     Parameters
     ----------
     A : GatedOperator, shape (n, d p)
-        Written out on the CPU.
+        Formed explicitly on the CPU.
 
     Returns
     -------
     RankReport
-        See there.
+        The report.
 
     Raises
     ------
@@ -218,13 +218,13 @@ def gated_rank(A: Any) -> RankReport:
 
     Notes
     -----
-    The columns of feature a are gate_j * x_a, so that the p of them have the rank of the 0/1 matrix of gates on the
-    rows with x_a != 0. With k pairs of exact complements, D_i + D_j = I for each, that rank is at most p - k + 1: two
-    pairs already make (D_1 + D_2 - D_3 - D_4) x_a = 0, four dependent columns for every feature, and alpha_4 = 0.
+    The columns of feature a are gate_j * x_a, so these p columns have the rank of the 0/1 matrix of gates on the rows
+    with x_a != 0. With k pairs of exact complements, D_i + D_j = I for each, that rank is at most p - k + 1: two pairs
+    already make (D_1 + D_2 - D_3 - D_4) x_a = 0, four dependent columns for every feature, and alpha_4 = 0.
 
     References
     ----------
-    Derived here: docs/derivations.md, section "Complementary gates".
+    Derived here: docs/theory, section "Complementary gates".
     """
     A = check_gated(A)
     X, G = arrays.to_numpy(A.inputs).astype(np.float64), arrays.to_numpy(A.gates())
@@ -234,7 +234,7 @@ def gated_rank(A: Any) -> RankReport:
 
 
 def _counts(G: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return how many rows two gates both let through, and how many neither does, for all pairs."""
+    """Return, for all pairs of gates, on how many rows both are open, and on how many neither is."""
     ones = G.astype(np.float64)  # BLAS multiplies floats only; the counts are exact
     both = ones.T @ ones
     on = ones.sum(axis=0)
@@ -242,7 +242,7 @@ def _counts(G: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def keys(G: np.ndarray) -> list[bytes]:
-    """Return the gates packed into bytes: equal ones, and no others, have equal keys."""
+    """Return the gates packed into bytes; keys are equal if and only if the gates are."""
     packed = np.packbits(G, axis=0)
     return [packed[:, j].tobytes() for j in range(G.shape[1])]
 
@@ -260,7 +260,7 @@ def _paired(G: np.ndarray) -> list[tuple[int, int]]:
 
 
 def _rank(columns: np.ndarray) -> int:
-    """Return the numeric rank of a matrix once its columns have unit norm: features may have any units."""
+    """Return the numerical rank of a matrix after scaling its columns to unit norm, so features may have any units."""
     if columns.shape[0] == 0:
         return 0
     largest = np.abs(columns).max(axis=0)
@@ -270,10 +270,10 @@ def _rank(columns: np.ndarray) -> int:
 
 
 LIMIT = 200_000
-"""Intersections of hyperplanes up to which patterns are enumerated: half a minute for s = 3, n = 30, d = 15."""
+"""Default limit of hyperplane intersections when enumerating patterns: half a minute for s = 3, n = 30, d = 15."""
 
 Signs = tuple[int, int]
-"""A sign vector as two bit masks: the rows with a positive and with a negative product."""
+"""A sign vector as two bit masks: rows with a positive product, and rows with a negative one."""
 
 
 def cover_count(n: int, sparsity: int) -> int:
@@ -282,19 +282,19 @@ def cover_count(n: int, sparsity: int) -> int:
     Parameters
     ----------
     n : int
-        Hyperplanes, at least 1.
+        Number of hyperplanes, at least 1.
     sparsity : int
         Dimension, at least 1.
 
     Returns
     -------
     int
-        Exact.
+        The exact number.
 
     Notes
     -----
-    In any position there are at most so many patterns 1{X h >= 0} with h != 0, also when those with X h = 0 on some
-    rows are counted (docs/derivations.md, section "How many patterns there are").
+    In any position there are at most this many patterns 1{X h >= 0} with h != 0, even when those with X h = 0 on some
+    rows are counted (docs/theory, section "How many patterns there are").
 
     References
     ----------
@@ -318,7 +318,7 @@ def pattern_bound(n: int, d: int, sparsity: int) -> int:
     Returns
     -------
     int
-        Exact. Supports of fewer than s entries are part of those with s.
+        The exact bound. Generators with fewer than s non-zeros are included.
     """
     d = check_integer(d, "d", minimum=1)
     return math.comb(d, check_integer(sparsity, "sparsity", minimum=1, maximum=d)) * cover_count(n, sparsity)
@@ -332,9 +332,9 @@ class Patterns:
     Parameters
     ----------
     gates : numpy.ndarray of bool, shape (n, p)
-        One pattern a column, each once.
+        One pattern per column, without repetition.
     counts : numpy.ndarray of int64, shape (C(d, s),)
-        How many patterns each support has, supports in lexicographic order; one pattern may belong to several.
+        Number of patterns of each support, in lexicographic order of the supports; a pattern may belong to several.
     bound : int
         :func:`pattern_bound`.
     """
@@ -350,36 +350,36 @@ def enumerate_patterns(X: Any, sparsity: int, *, boundary: bool = True, limit: i
     Parameters
     ----------
     X : array, shape (n, d)
-        Inputs, taken as the exact numbers that they are, on the CPU: integers of any size, Fractions, floats.
+        Inputs, on the CPU, used exactly as given: integers of any size, Fractions, floats.
     sparsity : int
-        Non-zeros of a generator, from 1 to d. Meant for small ones: the work grows like C(d, s) C(n, s - 1) n.
+        Non-zeros of a generator, from 1 to d. Meant for small values: the work grows like C(d, s) C(n, s - 1) n.
     boundary : bool, default True
-        Also generators with X h = 0 on rows that are not 0 on the support of h: such rows count as on. Otherwise only
-        the cells: generators with X h != 0 on all rows that are not 0 on a support of s. In general position both
-        give the same patterns.
+        Include generators with X h = 0 on rows that are not 0 on the support of h; such rows count as open. Otherwise
+        only the cells are enumerated: generators with X h != 0 on all rows that are not 0 on a support of size s. In
+        general position both give the same patterns.
     limit : int, default 200,000
         Largest C(d, s) C(n, s - 1) that is attempted.
 
     Returns
     -------
     Patterns
-        Exact: every pattern there is, and no other.
+        Exactly the set of all patterns.
 
     Raises
     ------
     TypeError, ValueError
-        If X is not a finite matrix, `sparsity` is out of range, or there is more to do than `limit`.
+        If X is not a finite matrix, `sparsity` is out of range, or the work exceeds `limit`.
 
     Notes
     -----
-    For each support the sign vectors of X_S h, h in R^s, are worked out by recursion over the dimension, in integers
+    For each support the sign vectors of X_S h, h in R^s, are computed by recursion over the dimension, in integers
     (rows scaled by positive numbers): every face of the arrangement has a ray in its closure, on which s - 1
-    independent rows are 0; around a ray the rows that are 0 on it form an arrangement of dimension one less, and
-    the others keep their signs. A row that is 0 on the support has the product 0 and is on.
+    independent rows are 0; around a ray the rows that are 0 on it form an arrangement of dimension one less, and the
+    others keep their signs. A row that is 0 on the support has product 0 and counts as open.
 
     References
     ----------
-    Derived here: docs/derivations.md, section "How many patterns there are".
+    Derived here: docs/theory, section "How many patterns there are".
     """
     rows = _integer_rows(X)
     n, d = len(rows), len(rows[0])
@@ -410,7 +410,7 @@ def enumerate_patterns(X: Any, sparsity: int, *, boundary: bool = True, limit: i
 
 
 def _integer_rows(X: Any) -> list[Row]:
-    """Return the rows of X, each times a positive number that makes it integer: nothing is rounded."""
+    """Return the rows of X, each multiplied by a positive number that makes it integer, without rounding."""
     given = exact_numbers(X, "X")
     if given.dtype.kind == "f" or given.ndim != 2 or not given.size:
         check_array(X, "X", ndim=2)  # dimensions, and NaN
@@ -423,7 +423,7 @@ def _integer_rows(X: Any) -> list[Row]:
 def _sign_vectors(rows: list[tuple[int, Row]]) -> set[Signs]:
     """Return all sign vectors of the rows' products with h in R^m, as bit masks of the rows' numbers.
 
-    No row is 0. Sign vectors depend on the column space alone, so that a basis of it will do.
+    No row is 0. Sign vectors depend only on the column space, so a basis of it is enough.
     """
     if not rows:
         return {(0, 0)}
@@ -443,7 +443,7 @@ def _sign_vectors(rows: list[tuple[int, Row]]) -> set[Signs]:
 
 
 def _rays(rows: list[tuple[int, Row]], rank: int) -> Iterator[tuple[int, int, int]]:
-    """Yield the lines on which rank - 1 independent rows are 0: the rows that are positive, negative and 0 there."""
+    """For each line on which rank - 1 independent rows are 0, yield the rows positive, negative and 0 there."""
     seen: set[int] = set()
     for chosen in combinations(rows, rank - 1):
         h = orthogonal([row for _, row in chosen], rank)
@@ -458,7 +458,7 @@ def _rays(rows: list[tuple[int, Row]], rank: int) -> Iterator[tuple[int, int, in
                 minus |= 1 << i
             else:
                 zero |= 1 << i
-        if zero not in seen:  # the rows that are 0 on a line span a hyperplane, which has one normal
+        if zero not in seen:  # the rows that are 0 on a line span a hyperplane, which has a unique normal
             seen.add(zero)
             yield plus, minus, zero
 
@@ -474,16 +474,16 @@ def _all_signs(places: list[int]) -> Iterator[Signs]:
 @by_value
 @dataclass(frozen=True)
 class ReducedGates:
-    """One gate of each complementary pair, and an ungated block that makes up for the other.
+    """One gate of each complementary pair, and an ungated block that compensates for the other.
 
     Parameters
     ----------
     gates : numpy.ndarray of bool, shape (n, q + 1)
-        The gates kept, and as the last one all rows: the ungated block X.
+        The gates kept, and last the gate that is always open: the ungated block X.
     kept : numpy.ndarray of int64, shape (q,)
-        Which gates they were.
+        Their indices among the old gates.
     home : numpy.ndarray of int64, shape (p,)
-        For each old gate the new one that is equal to it, or its complement.
+        For each old gate, the new gate that equals it or is its complement.
     flipped : numpy.ndarray of bool, shape (p,)
         Whether it is the complement.
     """
@@ -504,8 +504,8 @@ class ReducedGates:
         Returns
         -------
         numpy.ndarray, shape (d (q + 1),)
-            (I - D) X u = X u - D X u: a neuron on a flipped gate moves its weights, with the other sign, to the new
-            gate and adds them to the ungated block, so that its non-zeros can double.
+            (I - D) X u = X u - D X u: the weights of a flipped gate are moved with opposite sign to the new gate and
+            added to the ungated block, so their number of non-zeros can double.
         """
         old = arrays.to_numpy(check_array(w, "w", ndim=1))
         p, q = self.home.size, self.gates.shape[1]
@@ -519,7 +519,7 @@ class ReducedGates:
 
 
 def one_per_pair(gates: Any) -> ReducedGates:
-    """Return gates of which no two are equal or exact complements, and an ungated block.
+    """Return gates no two of which are equal or exact complements, and an ungated block.
 
     Parameters
     ----------
@@ -530,9 +530,9 @@ def one_per_pair(gates: Any) -> ReducedGates:
     -------
     ReducedGates
         The first gate of each pair, or group of equal ones, is kept; gates that let all rows through, or none, become
-        the ungated block. A = [D_1 X, ..., D_p X] and the new operator have the same range if the old gates hold a
-        pair; :meth:`ReducedGates.fold` says how. The new operator has not full rank where two of its gates, or one and
-        the complement of another, differ on fewer than d rows.
+        the ungated block. A = [D_1 X, ..., D_p X] and the new operator have the same range if the old gates contain a
+        complementary pair; see :meth:`ReducedGates.fold`. The new operator lacks full rank if two of its gates, or a
+        gate and the complement of another, differ on fewer than d rows.
 
     Raises
     ------
@@ -541,7 +541,7 @@ def one_per_pair(gates: Any) -> ReducedGates:
 
     References
     ----------
-    Derived here: docs/derivations.md, section "Complementary gates".
+    Derived here: docs/theory, section "Complementary gates".
     """
     G = arrays.to_numpy(check_gates(gates))
     every = np.ones(G.shape[0], dtype=bool)

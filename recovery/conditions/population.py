@@ -1,4 +1,4 @@
-"""What A'A / n of a ReLU operator tends to for standard normal inputs: the population Gram matrix of gates."""
+"""The population Gram matrix of gates: the limit of A'A / n of a ReLU operator for standard normal inputs."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ def population_gram(H: Any, columns: Any = None, *, strict: bool = False, unit: 
     Parameters
     ----------
     H : array, shape (d, p)
-        One generator a column; gate j is 1{X h_j >= 0}. Lengths do not matter. A generator of zeros opens its gate
+        One generator per column; gate j is 1{X h_j >= 0}. Lengths do not matter. A generator of zeros opens its gate
         for every row, or for none if `strict`.
     columns : array of int, shape (K,), optional
         Columns of A, j * d + i for feature i behind gate j; all d p of them by default.
     strict : bool, default False
-        Gates ``> 0`` instead of ``>= 0``; for Gaussian rows they differ for zero generators alone.
+        Gates ``> 0`` instead of ``>= 0``; for Gaussian rows they differ for zero generators only.
     unit : bool, default False
-        Scale to a unit diagonal, as of a normalised operator. Zero columns stay zero.
+        Scale to a unit diagonal, as for a normalised operator. Zero columns stay zero.
 
     Returns
     -------
     array of float64, shape (d p, d p) or (K, K)
-        The matrix, symmetric to the last bit, on the device of H. Its diagonal is 1/2 for generators that are not 0.
+        The matrix, exactly symmetric, on the device of H. Its diagonal is 1/2 for generators that are not 0.
 
     Raises
     ------
     TypeError, ValueError
-        If H is not a finite matrix, or `columns` holds something else than indices of columns.
+        If H is not a finite matrix, or `columns` contains anything other than column indices.
 
     Notes
     -----
@@ -47,14 +47,14 @@ def population_gram(H: Any, columns: Any = None, *, strict: bool = False, unit: 
         E[1{h.x >= 0} 1{g.x >= 0} x x'] = ((pi - theta) I + sin(theta) M) / (2 pi),
 
     M swaps h / |h| and g / |g| and is 0 on their complement. With a and b the unit vectors along the sum and the
-    difference of the two, M = a a' - b b', which keeps its digits at angles near 0 and pi. Angles are 2 atan2(|u - v|,
-    |u + v|) of the unit generators u and v, not arccos(u.v), which loses half of the digits there.
+    difference of the two, M = a a' - b b', which is accurate at angles near 0 and pi. Angles are 2 atan2(|u - v|, |u +
+    v|) of the unit generators u and v, not arccos(u.v), which loses half of its digits there.
 
-    Memory: about six matrices of the size of the result.
+    Memory: about six times the size of the result.
 
     References
     ----------
-    Derived here: docs/derivations.md, "The population Gram matrix of gates". The matrix is known from phase
+    Derived here: docs/theory, "The population Gram matrix of gates". The matrix is known from phase
     retrieval with generative priors (Hand and Voroninski; from memory of the literature); verified against SymPy and
     Monte Carlo by tests/recovery/test_population_symbolic.py and test_population_sampled.py.
 
@@ -79,7 +79,7 @@ def population_gram(H: Any, columns: Any = None, *, strict: bool = False, unit: 
     along, across = xp.where(both, along, 0.0), xp.where(both, across, 0.0)
 
     pair = (gate[:, None], gate[None, :])
-    mixed = U[feature[:, None], gate[None, :]]  # entry c, l: the feature of column c in the generator of column l
+    mixed = U[feature[:, None], gate[None, :]]  # entry (c, l): component of generator l along the feature of column c
     own = U[feature, gate]
     plus, minus = own[:, None] + mixed, own[:, None] - mixed
     gram = along[pair] * (plus * plus.T) + across[pair] * (minus * minus.T)
@@ -92,7 +92,7 @@ def population_gram(H: Any, columns: Any = None, *, strict: bool = False, unit: 
 
 
 def population_operator(H: Any, columns: Any = None, *, strict: bool = False, unit: bool = False) -> DenseOperator:
-    """Return a square operator R with R'R = E[A'A / n], so that conditions and solvers can be asked about infinite n.
+    """Return a square operator R with R'R = E[A'A / n], so that conditions and solvers can be applied to infinite n.
 
     Parameters
     ----------
@@ -102,8 +102,8 @@ def population_operator(H: Any, columns: Any = None, *, strict: bool = False, un
     Returns
     -------
     DenseOperator, shape (K, K)
-        diag(sqrt(eigenvalues)) V', with eigenvalues below 0 by rounding set to 0. R'R differs from the Gram matrix by
-        a few eps times its largest eigenvalue.
+        diag(sqrt(eigenvalues)) V', with eigenvalues that are negative due to rounding set to 0. R'R differs from the
+        Gram matrix by a few eps times its largest eigenvalue.
 
     Raises
     ------
@@ -134,7 +134,7 @@ def arc_cosine_kernel(H: Any, order: int = 1) -> Any:
     Parameters
     ----------
     H : array, shape (d, p)
-        One vector a column, none of them 0.
+        One vector per column, all non-zero.
     order : {0, 1}, default 1
         0: 1 - theta / pi. 1: |h| |g| (sin(theta) + (pi - theta) cos(theta)) / pi.
 
@@ -147,7 +147,7 @@ def arc_cosine_kernel(H: Any, order: int = 1) -> Any:
     ------
     TypeError, ValueError
         If H is not a finite matrix without zero columns, a product of two lengths overflows for order 1, or the order
-        is another one.
+        is neither 0 nor 1.
 
     Notes
     -----
@@ -163,7 +163,7 @@ def arc_cosine_kernel(H: Any, order: int = 1) -> Any:
     U, live = _unit(H)
     xp = arrays.namespace(U)
     if not bool(live.all()):
-        raise ValueError(f"H has {int((~live).sum())} column(s) of zeros; expected vectors with a direction")
+        raise ValueError(f"H has {int((~live).sum())} column(s) of zeros; expected non-zero vectors")
     together, apart = _lengths(U)
     left = 2.0 * xp.arctan2(together, apart)  # pi - theta
     if order == 0:
@@ -181,12 +181,12 @@ def arc_cosine_kernel(H: Any, order: int = 1) -> Any:
 
 
 def coherence_floor(H: Any) -> float:
-    """Return a number that the coherence of the operator cannot stay below as n grows: 1 - theta_min / pi.
+    """Return the limiting lower bound on the operator's coherence as n grows: 1 - theta_min / pi.
 
     Parameters
     ----------
     H : array, shape (d, p)
-        One generator a column, at least two and none of them 0.
+        One generator per column, at least two, all non-zero.
 
     Returns
     -------
@@ -201,13 +201,13 @@ def coherence_floor(H: Any) -> float:
     Notes
     -----
     Feature i behind two gates gives two columns whose correlation tends to 1 - theta / pi + sin(theta) M_ii / pi. Since
-    M has trace 0, its average over the features is 1 - theta / pi, and some feature has at least that much. For unit
-    columns the isometry constant delta_2 is the coherence. Three generators always have two at 2 pi / 3 or less, so
-    that with three gates delta_2 >= 1/3 and kappa_2 >= 2 in the limit, whatever the gates are.
+    M has trace 0, its average over the features is 1 - theta / pi, and some feature attains at least that. For unit
+    columns the isometry constant delta_2 is the coherence. Among three generators there are always two at an angle of
+    at most 2 pi / 3, so with three gates delta_2 >= 1/3 and kappa_2 >= 2 in the limit, whatever the gates are.
 
     References
     ----------
-    Derived here: docs/derivations.md, "Why a ReLU operator does not become an isometry".
+    Derived here: docs/theory, "Why a ReLU operator does not become an isometry".
 
     Examples
     --------
@@ -222,7 +222,7 @@ def coherence_floor(H: Any) -> float:
 
 
 def _unit(H: Any) -> tuple[Any, Any]:
-    """Return the columns of H in float64 at unit length, and which of them are not 0."""
+    """Return the columns of H in float64 at unit length, and a mask of the non-zero ones."""
     H = check_array(H, "H", ndim=2).astype(np.float64)
     xp = arrays.namespace(H)
     largest = xp.abs(H).max(axis=0)
@@ -232,7 +232,7 @@ def _unit(H: Any) -> tuple[Any, Any]:
 
 
 def _lengths(U: Any) -> tuple[Any, Any]:
-    """Return |u_j + u_k| and |u_j - u_k|, summed feature by feature: from scalar products they would lose digits."""
+    """Return |u_j + u_k| and |u_j - u_k|, summed over features, since scalar products would lose digits."""
     xp = arrays.namespace(U)
     together = xp.zeros((U.shape[1], U.shape[1]))
     apart = xp.zeros((U.shape[1], U.shape[1]))
@@ -243,7 +243,7 @@ def _lengths(U: Any) -> tuple[Any, Any]:
 
 
 def _indices(columns: Any, size: int) -> np.ndarray:
-    """Return indices of columns as int64 on the CPU, or refuse them with a sentence."""
+    """Return column indices as int64 on the CPU, or raise an error."""
     if columns is None:
         return np.arange(size)
     found = arrays.to_numpy(columns) if arrays.is_array(columns) else np.asarray(columns)

@@ -1,4 +1,4 @@
-"""What the recovery theorem for ReLU networks asks of a gated operator, and whether any sparsity can satisfy it."""
+"""The hypothesis of the recovery theorem for ReLU networks on a gated operator, and whether it can be satisfied."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from recovery.operators.columns import check_gated, check_support
 __all__ = ["CONSTANT", "Theorem1Report", "theorem1_report"]
 
 CONSTANT = 32.0
-"""Of s~ >= 32 (beta / alpha)^2 s."""
+"""The constant in s~ >= 32 (beta / alpha)^2 s."""
 
 
 @by_value
 @dataclass(frozen=True)
 class Theorem1Report:
-    """What s~ >= 32 (beta / alpha)^2 s, with beta and alpha of order 2 s~ + s, comes to on an operator.
+    """Evaluation of s~ >= 32 (beta / alpha)^2 s, with beta and alpha of order 2 s~ + s, on an operator.
 
     Parameters
     ----------
@@ -35,20 +35,20 @@ class Theorem1Report:
     coverage : float
         eps of Assumption 2, the smallest tr(D_j) / n.
     separation : float
-        gamma of Assumption 2, the smallest share of rows on which two gates differ.
+        gamma of Assumption 2, the smallest fraction of rows on which two gates differ.
     energy : float
         e, the smallest |D_j x_a|^2 / |x_a|^2 over gates and features that are not 0 everywhere.
     support_ratio : float or None
-        beta / alpha of the columns of the given support alone, with unit norm; ``inf`` where they are dependent.
+        beta / alpha of the columns of the given support alone, with unit norm; ``inf`` if they are dependent.
     dependent : tuple or None
         Gates of up to four dependent columns, see :func:`recovery.conditions.dependent_gates`.
     asked : float
-        The smallest s~ that satisfies the inequality with a lower bound in place of beta / alpha: the theorem asks for
-        at least so many. ``inf`` if none up to d p does.
+        The smallest s~ that satisfies the inequality with a lower bound in place of beta / alpha: the theorem requires
+        at least this many. ``inf`` if no s~ up to d p does.
     vacuous : bool
-        Whether it is shown that no s~ from s to d p can satisfy the hypothesis. False says nothing.
+        Whether it is shown that no s~ from s to d p can satisfy the hypothesis. False is inconclusive.
     reason : str
-        By which inequality, or what is missing.
+        The inequality that shows it, or what is unknown.
     """
 
     shape: tuple[int, int, int]
@@ -64,16 +64,16 @@ class Theorem1Report:
 
 
 def theorem1_report(A: Any, sparsity: int, support: Any = None) -> Theorem1Report:
-    """Return what the recovery theorem asks of this operator, and whether that can be had.
+    """Return what the recovery theorem requires of this operator, and whether that is possible.
 
     Parameters
     ----------
     A : GatedOperator, shape (n, d p)
-        The operator; columns are taken with unit norm. Worked out on the CPU.
+        The operator; columns are scaled to unit norm. Computed on the CPU.
     sparsity : int
         Non-zeros of the planted weights, from 1 to d p.
     support : array of int, optional
-        Where they are, to take the condition number of these columns into account.
+        Their positions, to take the condition number of these columns into account.
 
     Returns
     -------
@@ -83,20 +83,20 @@ def theorem1_report(A: Any, sparsity: int, support: Any = None) -> Theorem1Repor
     Raises
     ------
     TypeError, ValueError
-        If A has no gates, or `sparsity` or `support` does not fit.
+        If A has no gates, or `sparsity` or `support` is invalid.
 
     Notes
     -----
-    beta_t / alpha_t, of order t = min(2 s~ + s, d p), is bounded from below by three things: it is infinite where t
-    columns are dependent; the columns of one feature in q <= t gates give (sum_j sqrt(r_j))^2 / q, r_j = |D_j x_a|^2 /
-    |x_a|^2, so at least e q; and it is at least the ratio of the given support if that has at most t columns. With e
-    alone: the hypothesis is empty if e >= 1 / (64 s) and 32 e^2 p s > d. What exactly the theorem of the paper asks for
-    (order, normalisation) is not known to us; this is the order at which the theorem of Jain, Tewari and Kar, on which
-    it rests, is proved.
+    beta_t / alpha_t, of order t = min(2 s~ + s, d p), is bounded from below in three ways: it is infinite if t columns
+    are dependent; the columns of one feature in q <= t gates give (sum_j sqrt(r_j))^2 / q, r_j = |D_j x_a|^2 / |x_a|^2,
+    so at least e q; and it is at least the ratio of the given support if that has at most t columns. From e alone, the
+    hypothesis cannot be satisfied if e >= 1 / (64 s) and 32 e^2 p s > d. The exact requirement of the paper's theorem
+    (order, normalisation) is not known to us; this is the order for which the underlying theorem of Jain, Tewari and
+    Kar is proved.
 
     References
     ----------
-    Derived here: docs/derivations.md, section "Why the sparsity that thresholding asks for is out of reach".
+    Derived here: docs/theory, section "Why the sparsity that thresholding asks for is out of reach".
     """
     A = check_gated(A)
     n, d, p = int(A.shape[0]), A.n_features, A.n_gates
@@ -119,7 +119,7 @@ def theorem1_report(A: Any, sparsity: int, support: Any = None) -> Theorem1Repor
         return kept >= CONSTANT * np.maximum(bound, 1.0) ** 2 * sparsity
 
     ways = (
-        (independent, f"columns of the gates {dependent} are dependent, so that alpha = 0"),
+        (independent, f"columns of the gates {dependent} are linearly dependent, so alpha = 0"),
         (e * np.minimum(order, p), f"beta / alpha >= e min(2 s~ + s, p), e = {e:.4g}, p = {p}, d = {d}"),
         (coherent, "the columns of one feature have too large a beta"),
         (of_support, f"the support alone has beta / alpha = {math.nan if ratio is None else ratio:.4g}"),

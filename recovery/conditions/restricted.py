@@ -22,7 +22,7 @@ __all__ = ["RestrictedEigenvalues", "restricted_eigenvalues"]
 @by_value
 @dataclass(frozen=True, eq=False)
 class RestrictedEigenvalues:
-    """Bounds of the extreme eigenvalues of A_S'A_S over |S| <= s.
+    """Bounds on the extreme eigenvalues of A_S'A_S over |S| <= s.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class RestrictedEigenvalues:
         Largest size of the supports.
     smallest, largest : Interval
         The extreme eigenvalues, not divided by n. Their witnesses are supports, ascending indices of shape
-        (at most s,), that show the upper bound of the smallest and the lower bound of the largest.
+        (at most s,), that attain the upper bound on the smallest and the lower bound on the largest.
     message : str
         How the bounds were found.
     """
@@ -42,7 +42,7 @@ class RestrictedEigenvalues:
 
     @property
     def kappa(self) -> Interval:
-        """Condition number largest / smallest; infinite where a support has dependent columns."""
+        """Condition number largest / smallest; infinite if a support has dependent columns."""
         low, high = self.smallest, self.largest
         return Interval(
             max(1.0, ratio(high.lower, low.upper, -math.inf)),
@@ -53,7 +53,7 @@ class RestrictedEigenvalues:
 
     @property
     def restricted_isometry(self) -> Interval:
-        """Isometry constant of A as it is, max(1 - smallest, largest - 1): | |A x|^2 - |x|^2 | <= delta |x|^2."""
+        """Isometry constant of A itself, max(1 - smallest, largest - 1): | |A x|^2 - |x|^2 | <= delta |x|^2."""
         low, high = self.smallest, self.largest
         return Interval(
             max(down(1.0 - low.upper), down(high.lower - 1.0)),
@@ -74,11 +74,13 @@ class RestrictedEigenvalues:
         )
 
     def __and__(self, other: RestrictedEigenvalues) -> RestrictedEigenvalues:
-        """Return the intersection of what two methods found for the same operator and s."""
+        """Return the intersection of the results of two methods for the same operator and s."""
         if not isinstance(other, RestrictedEigenvalues):
             return NotImplemented
         if self.s != other.s:
-            raise ValueError(f"eigenvalues over s={self.s} and s={other.s} columns were intersected; expected one s")
+            raise ValueError(
+                f"eigenvalues over s={self.s} and s={other.s} columns were intersected; expected the same s"
+            )
         message = "; ".join(dict.fromkeys(part for part in (self.message, other.message) if part))
         return RestrictedEigenvalues(self.s, self.smallest & other.smallest, self.largest & other.largest, message)
 
@@ -91,52 +93,51 @@ def restricted_eigenvalues(
     limit: int = LIMIT,
     certify: bool = False,
 ) -> RestrictedEigenvalues:
-    """Return the extreme eigenvalues of A_S'A_S over all supports of at most s columns, or bounds of them.
+    """Return the extreme eigenvalues of A_S'A_S over all supports of at most s columns, or bounds on them.
 
     Parameters
     ----------
     A : Operator or array, shape (n, N)
-        The columns as they are: neither scaled to unit norm nor divided by sqrt(n).
+        The columns, neither scaled to unit norm nor divided by sqrt(n).
     sparsity : int
         Largest number of columns, from 1 to N.
     method : {"enumerate", "coherence", "search", "dual"}, default "enumerate"
-        ``"enumerate"`` looks at all C(N, s) supports, on the CPU. ``"coherence"`` bounds them by Gershgorin's discs.
-        ``"search"`` bounds them on one side only, by supports that a local search finds: it can refute a condition,
-        at sizes where nothing else can, and never confirm one; the other ends are 0 and infinity.
-        ``"dual"`` proves the bounds of :func:`recovery.certificates.dual_bound`, and on the other side shows sparse
-        vectors that a local search found; all four ends are certified. It costs seconds at N = 40 to 100.
+        ``"enumerate"`` examines all C(N, s) supports, on the CPU. ``"coherence"`` bounds the eigenvalues by Gershgorin
+        discs. ``"search"`` bounds them on one side only, by supports found by local search: it can refute a condition
+        at sizes where no other method can, but never confirm one; the other bounds are 0 and infinity. ``"dual"``
+        proves the bounds of :func:`recovery.certificates.dual_bound`, and bounds the other sides by sparse vectors
+        found by local search; all four bounds are certified. It costs seconds at N = 40 to 100.
     limit : int, default 2,000,000
-        Number of supports up to which they are enumerated. Beyond it the bounds that need no enumeration are
-        returned, and the message says so: no guess.
+        Largest number of supports that are enumerated. Beyond it, bounds that need no enumeration are returned, and the
+        message says so.
     certify : bool, default False
-        Prove what ``"enumerate"`` finds, support by support, by rigorous arithmetic: all ends are certified. Beyond
-        `limit` the dual bounds take its place. With ``"search"`` the sides that it shows are proved by exact
-        arithmetic. ``"dual"`` always proves; ``"coherence"`` cannot.
+        Prove the result of ``"enumerate"`` by rigorous arithmetic, support by support, so that all bounds are
+        certified; beyond `limit` dual bounds are used instead. With ``"search"`` the bounds that it finds are proved by
+        exact arithmetic. ``"dual"`` always proves; ``"coherence"`` cannot.
 
     Returns
     -------
     RestrictedEigenvalues
         ``.smallest``, ``.largest``, ``.kappa``, ``.restricted_isometry``, ``.scaled_restricted_isometry``: intervals.
         Computed in float64; enumerated intervals have the width of the rounding errors, about (n + 8 s) eps times the
-        s largest squared column norms. This is an estimate, not a proof, so that without `certify` bounds count as
-        certified only where they follow without arithmetic: no eigenvalue is negative, and with s > n there are
-        dependent columns.
+        s largest squared column norms. This is an estimate, not a proof, so without `certify` only bounds that need no
+        arithmetic count as certified: no eigenvalue is negative, and with s > n there are dependent columns.
 
     Raises
     ------
     TypeError, ValueError
-        If A is not a finite matrix, `sparsity` is out of range, or the method is not known.
+        If A is not a finite matrix, `sparsity` is out of range, or the method is unknown.
 
     Notes
     -----
     By interlacing, supports of size exactly s have the extreme eigenvalues of all sizes up to s. ``"coherence"``: every
     eigenvalue of A_S'A_S lies within sum_{i in S, i != j} |G_ij| of G_jj for a j in S, at most the sum of the s - 1
     largest entries of row j; for unit columns this gives 1 -+ mu_1(s - 1), between 1 - (s - 1) mu and 1 + (s - 1) mu.
-    The other sides are the best pair of columns.
+    The other sides come from the best pair of columns.
 
     References
     ----------
-    Derived here: docs/derivations.md, "Bounds of restricted eigenvalues and of the recovery coefficient"; verified
+    Derived here: docs/theory, "Bounds of restricted eigenvalues and of the recovery coefficient"; verified
     numerically against plain loops by tests/recovery/test_conditions_restricted.py.
 
     Examples
@@ -174,8 +175,8 @@ def restricted_eigenvalues(
 
 
 def _certified(columns: np.ndarray, s: int, method: str, limit: int) -> RestrictedEigenvalues:
-    """Return intervals whose ends were proved."""
-    # not at the top: certificates are built on conditions
+    """Return intervals whose bounds are proved."""
+    # imported here to avoid a cycle: certificates are built on conditions
     from recovery.certificates.eigenvalues import certified_intervals
 
     count = math.comb(columns.shape[1], s)
@@ -188,18 +189,18 @@ def _certified(columns: np.ndarray, s: int, method: str, limit: int) -> Restrict
 
 
 def _enumerate(gram: np.ndarray, s: int, limit: int) -> tuple[Interval, Interval, str]:
-    """Return the extreme eigenvalues of all blocks, or, where there are too many, what needs no enumeration."""
+    """Return the extreme eigenvalues over all blocks, or, if there are too many, bounds that need no enumeration."""
     size = gram.shape[0]
     count = math.comb(size, s)
     if count > limit:
         smallest, largest, _ = _gershgorin(gram, s, limit)
         spectrum = np.linalg.eigvalsh(gram)
         floor, ceiling = max(smallest.lower, float(spectrum[0])), min(largest.upper, float(spectrum[-1]))
-        # rounding may put these a little beyond the best pair
+        # rounding may place these slightly beyond the best pair
         return (
             Interval(min(floor, smallest.upper), smallest.upper, witness=smallest.witness),
             Interval(largest.lower, max(ceiling, largest.lower), witness=largest.witness),
-            f"not enumerated: {count} supports exceed limit={limit}; bounds by Gershgorin's discs, by the spectrum of "
+            f"not enumerated: {count} supports exceed limit={limit}; bounds by Gershgorin discs, by the spectrum of "
             "the whole Gram matrix and by pairs of columns",
         )
     low, low_at, high, high_at = extreme_blocks(gram, s)
@@ -220,7 +221,7 @@ def _gershgorin(gram: np.ndarray, s: int, limit: int) -> tuple[Interval, Interva
         means, halves = (diagonal[:, None] + diagonal) / 2, (diagonal[:, None] - diagonal) / 2
         roots = np.hypot(halves, gram)
         lowest, highest = means - roots, means + roots
-        # a column does not make a pair with itself
+        # a column does not form a pair with itself
         np.fill_diagonal(lowest, np.inf)
         np.fill_diagonal(highest, -np.inf)
         low_at = np.sort(np.array(np.unravel_index(np.argmin(lowest), gram.shape)))
@@ -232,18 +233,18 @@ def _gershgorin(gram: np.ndarray, s: int, limit: int) -> tuple[Interval, Interva
     return (
         Interval(min(floor, low), low, witness=low_at),
         Interval(high, max(ceiling, high), witness=high_at),
-        "bounds by Gershgorin's discs and by pairs of columns",
+        "bounds by Gershgorin discs and by pairs of columns",
     )
 
 
 def _search(gram: np.ndarray, s: int, limit: int) -> tuple[Interval, Interval, str]:
-    """Return what the supports of a local search show; nothing is known of the other sides."""
+    """Return the bounds from supports found by local search; nothing is known about the other sides."""
     low_at, high_at = (extreme_support(gram, s, side) for side in ("smallest", "largest"))
     low, high = (np.linalg.eigvalsh(gram[np.ix_(at, at)]) for at in (low_at, high_at))
     return (
         Interval(0.0, max(0.0, float(low[0])), witness=low_at),
         Interval(float(high[-1]), math.inf, witness=high_at),
-        "supports found by a local search: others may be worse",
+        "bounds by supports found by a local search: others may be worse",
     )
 
 
@@ -252,4 +253,4 @@ _METHODS: dict[str, Callable[[np.ndarray, int, int], tuple[Interval, Interval, s
     "coherence": _gershgorin,
     "search": _search,
 }
-"""Each takes the Gram matrix, s and the limit; rounding errors are added to what it returns."""
+"""Each takes the Gram matrix, s and the limit; rounding errors are added to its result."""

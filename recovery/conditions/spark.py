@@ -1,4 +1,4 @@
-"""The spark of a matrix, the least number of dependent columns, between proved bounds."""
+"""Proved bounds on the spark of a matrix, the smallest number of linearly dependent columns."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ __all__ = ["spark_bounds"]
 
 
 def spark_bounds(A: Any, *, limit: int = LIMIT) -> Interval:
-    """Return bounds of the spark: the least number of columns that are dependent.
+    """Return bounds on the spark: the smallest number of columns that are linearly dependent.
 
     Parameters
     ----------
     A : Operator or array, shape (n, N)
-        The columns; their norms do not matter. The work is done on the CPU.
+        The columns; their norms do not matter. The computation runs on the CPU.
     limit : int, default 2,000,000
-        Supports are enumerated, from pairs on, as long as there are no more than so many in all.
+        Supports are enumerated, starting with pairs, as long as their total number does not exceed this.
 
     Returns
     -------
     Interval
-        Whole numbers, or ``inf`` if all columns are independent. Both ends are certified. The witness holds the
-        indices of dependent columns, ascending, shape (upper,): some z with A z = 0 has no 0 on them, exactly. None if
-        there are none.
+        Integers, or ``inf`` if all columns are independent. Both bounds are certified. The witness contains the
+        ascending indices of dependent columns, shape (upper,), such that some z with exactly A z = 0 has these as its
+        support; None if there are none.
 
     Raises
     ------
@@ -40,15 +40,15 @@ def spark_bounds(A: Any, *, limit: int = LIMIT) -> Interval:
 
     Notes
     -----
-    A vector with at most s non-zeros is determined by A x for every such x if and only if spark > 2 s. From below:
-    spark >= 1 + 1 / mu, and, at least as good, spark > k if mu_1(k - 1) < 1 (Gershgorin's discs of the Gram matrix);
-    then all supports of 2, 3, ... columns, decided in exact arithmetic unless the smallest eigenvalue of the Gram
-    matrix of their unit columns is above 1e-9, and above a bound of its rounding errors. From above: null vectors of
-    least l1 norm, made exact, of which one has at most rank + 1 entries.
+    A vector with at most s non-zeros is determined by A x for every such x if and only if spark > 2 s. Lower bounds:
+    spark >= 1 + 1 / mu and, at least as good, spark > k if mu_1(k - 1) < 1 (Gershgorin discs of the Gram matrix); then
+    all supports of 2, 3, ... columns, decided in exact arithmetic unless the smallest eigenvalue of the Gram matrix of
+    their unit columns exceeds 1e-9 and a bound on its rounding errors. Upper bounds: null vectors of minimal l1 norm,
+    made exact, one of which has at most rank + 1 entries.
 
     References
     ----------
-    Donoho and Elad 2003 (from memory of the literature; proved in docs/derivations.md, "Bounds of the spark", and
+    Donoho and Elad 2003 (from memory of the literature; proved in docs/theory, "Bounds of the spark", and
     verified against a search in exact arithmetic by tests/recovery/test_spark.py).
 
     Examples
@@ -73,7 +73,7 @@ def spark_bounds(A: Any, *, limit: int = LIMIT) -> Interval:
     if witness is None:
         return Interval(math.inf, math.inf, True, True)
     gram = units.T @ units
-    known = _independent_by_babel(gram, n)  # every set of so many columns is independent
+    known = _independent_by_babel(gram, n)  # every set of this many columns is independent
     left = limit
     while known + 1 < witness.size:
         left -= math.comb(size, known + 1)
@@ -97,7 +97,7 @@ def _independent_by_babel(gram: np.ndarray, rows: int) -> int:
 
 
 def _short_dependence(columns: np.ndarray) -> np.ndarray | None:
-    """Return where an exact null vector is not 0, as few columns as the search finds; None if there are none."""
+    """Return the smallest support of an exact null vector that the search finds; None if there is none."""
     from recovery.conditions.null_space import Programs
     from recovery.exact.rational import null_vector
 
@@ -119,11 +119,12 @@ def _short_dependence(columns: np.ndarray) -> np.ndarray | None:
 
 
 def _dependent_set(columns: np.ndarray, gram: np.ndarray, k: int) -> np.ndarray | None:
-    """Return k dependent columns, where all smaller sets are independent, or None; exact where floats are too close."""
+    """Return k dependent columns, given that smaller sets are independent, or None; exact if floats cannot decide."""
     from recovery.exact.rational import null_vector
 
     n, size = columns.shape
-    # of the entries of the Gram matrix of the computed unit columns, of their norms, and of the eigenvalue routine
+    # errors in the entries of the Gram matrix of the computed unit columns, in their norms, and of the eigenvalue
+    # routine
     slack = max(1e-9, 4.0 * k * (n + 4 * k + 8) * EPS)
     for chosen in supports(size, k, max(1, BLOCK_ENTRIES // (k * k))):
         spectrum = np.linalg.eigvalsh(gram[chosen[:, :, None], chosen[:, None, :]])

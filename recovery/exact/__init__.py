@@ -1,1 +1,1 @@
-"""Arithmetic that proves: rational numbers, rounding in a known direction, intervals with certified ends."""
+"""Rigorous arithmetic: rational numbers, directed rounding, and intervals with certified bounds."""

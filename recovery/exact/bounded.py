@@ -1,4 +1,4 @@
-"""Numbers that know how far rounding may have moved them, and the linear algebra of the guarantees in such numbers."""
+"""Numbers with rigorous bounds on their rounding errors, and the linear algebra of the guarantees in such numbers."""
 
 from __future__ import annotations
 
@@ -36,38 +36,38 @@ __all__ = [
     "total",
 ]
 
-"""2^-52, twice the largest relative error of one operation: errors here are bounded with a factor of 2 in hand."""
+"""2^-52, twice the largest relative error of one operation: error bounds here have a safety factor of 2."""
 TINY = math.ulp(0.0)
-"""The smallest number above 0: what one operation may lose below the range."""
+"""The smallest positive number: the largest error of one operation due to underflow."""
 _UP = 1.0 + 2.0**-40
-"""Makes up for the rounding of the bounds themselves."""
+"""Compensates for the rounding of the bounds themselves."""
 _QUIET = {"over": "ignore", "invalid": "ignore", "divide": "ignore", "under": "ignore"}
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Bounded:
-    """A number, or an array of numbers, that was computed, with a bound of its absolute error.
+    """A computed number, or array of numbers, with a bound on its absolute error.
 
     Parameters
     ----------
     value : float or numpy.ndarray
-        What was computed. An infinity with the error 0 is meant as one (the minimum over nothing).
+        The computed value. An infinity with error 0 is a true infinity (such as the minimum over an empty set).
     error : float or numpy.ndarray
-        The true number is at most so far from `value`: 0 where the value is exact, ``inf`` where nothing is known,
-        because the computation left the range of float64 or a matrix may be singular.
+        Bound on the distance of the true number from `value`: 0 if the value is exact, ``inf`` if nothing is known
+        because of overflow or a possibly singular matrix.
 
     Notes
     -----
-    Sums, products, quotients and the functions of this module carry the bound along: the errors of their arguments, to
-    first and second order, and the rounding of the operation itself. A float on the other side of an operator counts
-    as a constant that was rounded once or twice (:func:`constant`), an array as exact (:func:`data`). There is no
-    ``<``, no truth value and no conversion to float: :func:`recovery.guarantees.exceeds` is the one comparison.
+    Sums, products, quotients and the functions of this module propagate the bound: the errors of their arguments, to
+    first and second order, and the rounding error of the operation itself. A float as the other operand counts as a
+    constant that was rounded once or twice (:func:`constant`), an array as exact (:func:`data`). There is no ``<``, no
+    truth value and no conversion to float: the only comparison is :func:`recovery.guarantees.exceeds`.
     """
 
     value: Any
     error: Any
 
-    __array_ufunc__ = None  # so that array * Bounded asks Bounded
+    __array_ufunc__ = None  # so that array * Bounded calls Bounded.__rmul__
 
     def __post_init__(self) -> None:
         if isinstance(self.value, np.ndarray):
@@ -86,12 +86,12 @@ class Bounded:
 
     @property
     def lower(self) -> Any:
-        """The true number is at least this."""
+        """Lower bound on the true number."""
         return _outward(self.value, self.error, -1.0)
 
     @property
     def upper(self) -> Any:
-        """The true number is at most this."""
+        """Upper bound on the true number."""
         return _outward(self.value, self.error, 1.0)
 
     def __getitem__(self, index: Any) -> Bounded:
@@ -144,7 +144,7 @@ class Bounded:
     __rmul__ = __mul__
 
     def sqrt(self) -> Bounded:
-        """Return the square root of a number that is not negative."""
+        """Return the square root of a non-negative number."""
         with np.errstate(**_QUIET):  # type: ignore[arg-type]
             value = np.sqrt(np.maximum(self.value, 0.0))
             low = np.sqrt(np.maximum(np.asarray(self.value) - self.error, 0.0))
@@ -158,11 +158,11 @@ class Bounded:
         return self * self
 
     def min(self, initial: float = math.inf) -> Bounded:
-        """Return the smallest entry, `initial` where there is none."""
+        """Return the smallest entry, or `initial` if there is none."""
         return -((-self).max(-initial))
 
     def max(self, initial: float = -math.inf) -> Bounded:
-        """Return the largest entry, `initial` where there is none."""
+        """Return the largest entry, or `initial` if there is none."""
         if not np.size(self.value):
             return Bounded(initial, 0.0)
         value, low, high = float(np.max(self.value)), float(np.max(self.lower)), float(np.max(self.upper))
@@ -174,7 +174,7 @@ class Bounded:
     __le__ = __gt__ = __ge__ = __bool__ = __lt__
 
     def __eq__(self, other: object) -> Any:
-        """Return whether value and error are the same as another's; numbers are not compared like this."""
+        """Return whether value and error are identical; this does not compare the true numbers."""
         if isinstance(other, (int, float, Fraction, np.ndarray, np.generic)):
             self.__lt__(other)
         if not isinstance(other, Bounded):
@@ -192,17 +192,17 @@ def _outward(value: Any, error: Any, sign: float) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Return arrays without axes as floats."""
+    """Return 0-dimensional arrays as floats."""
     return value if isinstance(value, np.ndarray) and value.ndim else float(value)
 
 
 def _product(left: Any, right: Any) -> Any:
-    """Return left * right, with 0 * inf = 0: an error of 0 is none, whatever it is multiplied by."""
+    """Return left * right, with 0 * inf = 0: an error of 0 stays 0, whatever it is multiplied by."""
     return np.where((np.asarray(left) == 0.0) | (np.asarray(right) == 0.0), 0.0, np.multiply(left, right))
 
 
 def _made(value: Any, error: Any, *parents: Bounded) -> Bounded:
-    """Return a result; an infinity that no exact infinity brought in has left the range."""
+    """Return a result; an infinity that does not come from an exact infinity is an overflow."""
     value = np.asarray(value, dtype=np.float64)
     if np.isfinite(value).all():
         return Bounded(_plain(value), error if value.ndim else float(error))
@@ -214,25 +214,25 @@ def _made(value: Any, error: Any, *parents: Bounded) -> Bounded:
 
 
 def constant(value: float) -> Bounded:
-    """Return a constant of a theorem, an integer exactly and any other as rounded twice at most (1 / (2 k - 1))."""
+    """Return a constant of a theorem: integers are exact, others were rounded at most twice (such as 1 / (2 k - 1))."""
     value = float(value)
     exact = value.is_integer() or math.isinf(value)
     return Bounded(value, 0.0 if exact else EPS * abs(value))
 
 
 def data(values: Any) -> Bounded:
-    """Return numbers of an instance, which are what they are."""
+    """Return numbers of an instance, which count as exact."""
     values = np.asarray(values, dtype=np.float64)
     return Bounded(values if values.ndim else float(values), np.zeros(values.shape) if values.ndim else 0.0)
 
 
 def noise_of(instance: Any) -> Bounded:
-    """Return the noise of an instance, as far as y and A x say what it is: its error is the misfit of the instance."""
+    """Return the noise of an instance; its error is the misfit, by which y - A x may differ from it."""
     return Bounded(np.asarray(instance.noise), 0.0 if instance.misfit is None else instance.misfit)
 
 
 def data_of(instance: Any) -> Bounded:
-    """Return y = A x + noise of an instance: the data, which rounding may have moved by the misfit."""
+    """Return y = A x + noise of an instance: the data, with the misfit as the error due to rounding."""
     return Bounded(np.asarray(instance.y), 0.0 if instance.misfit is None else instance.misfit)
 
 
@@ -263,7 +263,7 @@ def minimum(*values: Any) -> Bounded:
 
 
 def total(values: Any, axis: int | None = None) -> Bounded:
-    """Return the sum of the entries; it rounds by at most count * EPS * the sum of their sizes, in any order."""
+    """Return the sum of the entries; its rounding error is at most count * EPS * sum of magnitudes, in any order."""
     values = number(values)
     count = np.size(values.value) if axis is None else values.value.shape[axis]
     with np.errstate(**_QUIET):  # type: ignore[arg-type]
@@ -276,8 +276,8 @@ def matmul(left: Any, right: Any) -> Bounded:
 
     Notes
     -----
-    |fl(A B) - A B| <= gamma_n |A| |B| with gamma_n = n u / (1 - n u), in any order of summation, with fused products
-    or without (Higham, Accuracy and Stability of Numerical Algorithms, section 3.5; from memory of the literature,
+    |fl(A B) - A B| <= gamma_n |A| |B| with gamma_n = n u / (1 - n u), in any order of summation, with or without fused
+    multiply-add (Higham, Accuracy and Stability of Numerical Algorithms, section 3.5; from memory of the literature,
     verified with fractions by tests/recovery/test_bounded.py). gamma_n is replaced by n EPS, which is larger.
     """
     left, right = number(left), number(right)
@@ -314,7 +314,7 @@ def _integers(left: Bounded, right: Bounded, L: np.ndarray, R: np.ndarray) -> bo
 
 
 def exponents(A: np.ndarray, axis: int | None = 0) -> Any:
-    """Return the e with 2^e <= max |A| < 2^(e+1), along an axis; 0 where all is 0."""
+    """Return the e with 2^e <= max |A| < 2^(e+1), along an axis; 0 if all entries are 0."""
     top = np.max(np.abs(A), axis=axis, initial=0.0)
     return np.where(top > 0.0, np.frexp(top)[1] - 1, 0)
 
@@ -324,8 +324,8 @@ def norm(values: Any, axis: int | None = None) -> Bounded:
 
     Notes
     -----
-    Scaled by a power of two, so that squares neither overflow nor vanish: then (n + 2) / 2 roundings, relative, and the
-    norm of the errors, by the triangle inequality.
+    Scaled by a power of two, so that squares neither overflow nor underflow. The error bound is (n + 2) / 2 relative
+    roundings plus, by the triangle inequality, the norm of the errors.
     """
     values = number(values)
     with np.errstate(**_QUIET):  # type: ignore[arg-type]
@@ -347,7 +347,7 @@ def cosines(A: np.ndarray) -> Bounded:
 
     Notes
     -----
-    Columns are brought to a largest entry of 1 to 2 first, by powers of two, which changes no cosine.
+    Columns are first scaled by powers of two to a largest entry between 1 and 2, which changes no cosine.
     """
     unit = np.ldexp(A, -exponents(A))
     gram = matmul(unit.T, unit)
@@ -363,18 +363,18 @@ def coherence(A: np.ndarray) -> Bounded:
 
 
 def babel(A: np.ndarray, s: int) -> Bounded:
-    """Return mu_1(s), the largest sum of |cosines| between one column and s others, of all where there are fewer."""
+    """Return mu_1(s), the largest sum of |cosines| of one column and s others, or all others if there are fewer."""
     found = cosines(A)
     s = min(s, A.shape[1] - 1)
     if s <= 0:
         return Bounded(0.0, 0.0)
-    # each of the s largest is off by at most the largest error of its row
+    # each of the s largest has at most the largest error of its row
     rows = total(-np.sort(-found.value, axis=1)[:, :s], axis=1)
     return Bounded(rows.value, rows.error + s * np.max(found.error, axis=1)).max(0.0)
 
 
 def extra(A: np.ndarray, support: np.ndarray, signs: np.ndarray | None = None, *, unit: bool = False) -> Bounded:
-    """Return how strongly columns outside a support lean on those inside, at most.
+    """Return the irrepresentable value, or the exact recovery coefficient, of a support: the maximum over j outside it.
 
     Parameters
     ----------
@@ -383,14 +383,16 @@ def extra(A: np.ndarray, support: np.ndarray, signs: np.ndarray | None = None, *
     support : numpy.ndarray of int, shape (k,)
         S, not empty.
     signs : numpy.ndarray, shape (k,), optional
-        For the irrepresentable value max |sgn'A_S^+ a_j|; without them the coefficient max |A_S^+ a_j|_1.
+        If given, the irrepresentable value max |sgn'A_S^+ a_j| is returned; otherwise the exact recovery coefficient
+        max |A_S^+ a_j|_1.
     unit : bool, default False
-        For columns scaled to unit norm.
+        Whether to scale the columns to unit norm first.
 
     Returns
     -------
     Bounded
-        0 where S is everything and independent. Of unbounded error where the columns of S may be dependent.
+        0 if S contains all columns and they are independent. The error is infinite if the columns of S may be
+        dependent.
     """
     inside = np.zeros(A.shape[1], dtype=bool)
     inside[support] = True
@@ -410,7 +412,7 @@ def singular_values(A: np.ndarray) -> Bounded:
 
     Notes
     -----
-    LAPACK is backward stable, |E|_2 <= p(n, N) u |A|_2 with a slowly growing p, for which n N is more than enough
+    LAPACK is backward stable, |E|_2 <= p(n, N) u |A|_2 with a slowly growing p, for which n N is a generous bound
     (Higham, theorem 19.4, for the orthogonal reductions); no singular value moves by more than |E|_2 (Weyl).
     """
     if not A.size:
@@ -424,7 +426,7 @@ def singular_values(A: np.ndarray) -> Bounded:
 
 
 def eigenvalues(gram: Any) -> Bounded:
-    """Return the eigenvalues of a symmetric matrix or of each of a stack, ascending; errors count by their norm."""
+    """Return the ascending eigenvalues of a symmetric matrix, or of each in a stack; errors enter by their norm."""
     gram = number(gram)
     k = gram.value.shape[-1]
     with np.errstate(**_QUIET):  # type: ignore[arg-type]
@@ -438,7 +440,7 @@ def eigenvalues(gram: Any) -> Bounded:
 
 @dataclass(frozen=True)
 class LeastSquares:
-    """Least squares with what is known of its errors.
+    """Least-squares solution with error bounds.
 
     Parameters
     ----------
@@ -449,10 +451,10 @@ class LeastSquares:
     residual_norm : Bounded, float or shape (m,)
         Its norm.
     smallest : Bounded
-        The smallest singular value of A with columns whose largest entry was brought to 1 to 2 by powers of two.
-        A has full column rank for sure where its lower side is positive.
+        The smallest singular value of A after scaling columns by powers of two to a largest entry between 1 and 2. If
+        its lower bound is positive, A certainly has full column rank.
     condition : float
-        The largest over the smallest, at most; 1 without columns.
+        Upper bound on the ratio of the largest to the smallest; 1 without columns.
     """
 
     weights: Bounded
@@ -463,24 +465,24 @@ class LeastSquares:
 
     @property
     def independent(self) -> bool:
-        """Whether the columns are independent, for sure."""
+        """Whether the columns are certainly independent."""
         return bool(self.smallest.lower > 0.0)
 
 
 def least_squares(A: np.ndarray, b: Any) -> LeastSquares:
-    """Return A^+ b with an error bound that is computed from the residual, whoever found the answer.
+    """Return A^+ b with an error bound computed from the residual, however the solution was found.
 
     Parameters
     ----------
     A : numpy.ndarray, shape (n, k)
         Exact numbers, n >= k or not.
     b : numpy.ndarray or Bounded, shape (n,) or (n, m)
-        Right sides.
+        Right-hand sides.
 
     Returns
     -------
     LeastSquares
-        Errors are ``inf`` where the columns may be dependent.
+        Errors are ``inf`` if the columns may be dependent.
 
     Notes
     -----
@@ -514,7 +516,7 @@ def least_squares(A: np.ndarray, b: Any) -> LeastSquares:
             return LeastSquares(w, r, Bounded(0.0, math.inf) if flat else norm(r, 0), smallest, math.inf)
         condition = float(spectrum.upper[0]) / s
         z = np.linalg.solve(R, Q.T @ B)
-        for _ in range(2):  # refinement makes the answer as good as its residual
+        for _ in range(2):  # refinement makes the solution as accurate as its residual
             z = z + np.linalg.solve(R, Q.T @ (B - scaled @ z))
         r = B - scaled @ z
         inner = (size + 2) * EPS * (np.abs(scaled) @ np.abs(z) + np.abs(B)) + eB + (size + 1) * TINY
@@ -535,13 +537,14 @@ def least_squares(A: np.ndarray, b: Any) -> LeastSquares:
 
 
 def inverse_gram(A: np.ndarray) -> Bounded:
-    """Return (A'A)^-1, shape (k, k), with an error bound that is computed from the residual.
+    """Return (A'A)^-1, shape (k, k), with an error bound computed from the residual.
 
     Notes
     -----
-    Derived here. With X the computed inverse and E = I - A'A X, (A'A)^-1 = X (I - E)^-1, so that an entry of row i is
-    off by at most the sum of |X_i| times rho / (1 - rho), rho the largest row sum of |E|. The columns are brought to a
-    largest entry of 1 to 2 first. Errors are ``inf`` where rho >= 1: the columns may be dependent.
+    Derived here. With X the computed inverse and E = I - A'A X, (A'A)^-1 = X (I - E)^-1, so the error of an entry in
+    row i is at most the sum of |X_i| times rho / (1 - rho), where rho is the largest row sum of |E|. The columns are
+    first scaled to a largest entry between 1 and 2. Errors are ``inf`` if rho >= 1, since the columns may then be
+    dependent.
     """
     size = A.shape[1]
     shift = exponents(A)
@@ -562,5 +565,5 @@ def inverse_gram(A: np.ndarray) -> Bounded:
 
 
 def _qr_error(A: np.ndarray) -> float:
-    """Return a bound of how far a QR factorisation moves singular values (Higham, theorem 19.4)."""
+    """Return a bound on the change of singular values by a QR factorisation (Higham, theorem 19.4)."""
     return 4.0 * (max(A.shape) + 4 * min(A.shape)) * EPS * math.sqrt(min(A.shape)) * float(np.linalg.norm(A))

@@ -1,4 +1,4 @@
-"""Complete enumeration of supports: index sets in blocks, and extreme eigenvalues of all Gram blocks."""
+"""Complete enumeration of supports in blocks, and extreme eigenvalues over all Gram blocks of a given size."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["LIMIT", "extreme_blocks", "extreme_support", "supports"]
 
 
 LIMIT = 2_000_000
-"""Number of supports up to which conditions are enumerated by default: 2 to 5 seconds for s = 4 to 6."""
+"""Conditions enumerate up to this many supports by default: 2 to 5 seconds for s = 4 to 6."""
 BLOCK_ENTRIES = 2**17
-"""Entries of the Gram blocks that are worked on together: they stay in the second-level cache."""
+"""Number of Gram entries processed together, so that they stay in the second-level cache."""
 
 
 def supports(size: int, s: int, block: int) -> Iterator[np.ndarray]:
@@ -25,14 +25,14 @@ def supports(size: int, s: int, block: int) -> Iterator[np.ndarray]:
     size : int
         N.
     s : int
-        Entries of a support.
+        Size of a support.
     block : int
         Largest number of supports in a block.
 
     Yields
     ------
     numpy.ndarray of int64, shape (at most `block`, s)
-        Ascending indices, one support a row.
+        Ascending indices, one support per row.
     """
     rows = combinations(range(size), s)
     while True:
@@ -43,7 +43,7 @@ def supports(size: int, s: int, block: int) -> Iterator[np.ndarray]:
 
 
 def extreme_blocks(gram: np.ndarray, s: int) -> tuple[float, np.ndarray, float, np.ndarray]:
-    """Return the extreme eigenvalues of all s-by-s diagonal blocks of a symmetric matrix, and where they are.
+    """Return the extreme eigenvalues over all s-by-s principal submatrices of a symmetric matrix, and their supports.
 
     Parameters
     ----------
@@ -55,18 +55,18 @@ def extreme_blocks(gram: np.ndarray, s: int) -> tuple[float, np.ndarray, float, 
     Returns
     -------
     smallest : float
-        The smallest eigenvalue of a block.
+        The smallest eigenvalue over all blocks.
     smallest_support : numpy.ndarray of int64, shape (s,)
-        The first block, in lexicographic order, that has it.
+        The first block, in lexicographic order, that attains it.
     largest : float
-        The largest eigenvalue of a block.
+        The largest eigenvalue over all blocks.
     largest_support : numpy.ndarray of int64, shape (s,)
-        The first block that has it.
+        The first block that attains it.
 
     Notes
     -----
-    Blocks of size exactly s suffice for all sizes up to s: the eigenvalues of a block interlace with those of a
-    block that contains it.
+    Blocks of size exactly s suffice for all sizes up to s, because the eigenvalues of a block interlace with those of
+    any block that contains it.
     """
     size = gram.shape[0]
     low, high = np.inf, -np.inf
@@ -82,11 +82,11 @@ def extreme_blocks(gram: np.ndarray, s: int) -> tuple[float, np.ndarray, float, 
 
 
 KEEP = 40
-"""Supports that are grown, and supports that are improved by exchanges."""
+"""Number of supports that are grown, and number that are improved by exchanges."""
 
 
 def extreme_support(gram: np.ndarray, s: int, side: str, Z: Any = None) -> np.ndarray:
-    """Return a support of s indices on which a matrix has an extreme eigenvalue, as far as a local search finds one.
+    """Search locally for a support of s indices on which a matrix has an extreme eigenvalue.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def extreme_support(gram: np.ndarray, s: int, side: str, Z: Any = None) -> np.nd
     side : {"largest", "smallest"}
         Which eigenvalue.
     Z : numpy.ndarray, shape (N, N), optional
-        A solution of the relaxation, one more place to start from.
+        A solution of the relaxation, used as an additional starting point.
 
     Returns
     -------
@@ -106,19 +106,19 @@ def extreme_support(gram: np.ndarray, s: int, side: str, Z: Any = None) -> np.nd
 
     Notes
     -----
-    Starts: the best pairs of columns, grown one by one by the column that adds most; and truncated power steps
-    x <- top s of (H + c I) x, H = gram or its negative with c making it semidefinite, from every column, from the
-    extreme eigenvector of H and from that of `Z`. The best of them are improved by exchanges of one index, all
-    s (N - s) of them at once, until none helps. That may be a local optimum: on 24 operators of 24 to 40 columns, s = 4
-    and 5, gated and Gaussian, it was the largest in 24 and the smallest in 22, at worst 15 % above. About .05 s at
-    N = 40, s = 4, and .2 s at N = 200.
+    The starting points are the best pairs of columns, extended one by one by the column that adds most, and truncated
+    power steps x <- top s of (H + c I) x, H = gram or its negative with c making it semidefinite, from every column,
+    from the extreme eigenvector of H and from that of `Z`. The best of them are improved by exchanging single indices,
+    with all s (N - s) exchanges evaluated at once, until none helps. The result may be a local optimum: on 24 operators
+    with 24 to 40 columns, s = 4 and 5, gated and Gaussian, it was the global maximum in 24 cases and the global minimum
+    in 22, at worst 15 % above it. About .05 s at N = 40, s = 4, and .2 s at N = 200.
 
     References
     ----------
     Truncated power steps: X. Yuan and T. Zhang, Truncated power method for sparse eigenvalue problems (2013), from
-    memory of the literature; whatever is found is only claimed to be a support, and its eigenvalue is computed.
+    memory of the literature; no optimality is claimed for the support found, and its eigenvalue is computed.
     """
-    # on a scale where nothing over- or underflows
+    # scaled so that nothing over- or underflows
     H = gram / (float(np.abs(gram).max()) or 1.0)
     H = H if side == "largest" else -H
     found = np.concatenate([_grown(H, s), _powered(H, s, Z)])
@@ -129,7 +129,7 @@ def extreme_support(gram: np.ndarray, s: int, side: str, Z: Any = None) -> np.nd
 
 
 def _grown(H: np.ndarray, s: int) -> np.ndarray:
-    """Return supports, shape (at most KEEP, s): the best pairs, and what is added greedily."""
+    """Return supports, shape (at most KEEP, s): the best pairs, extended greedily."""
     size = len(H)
     if s == 1:
         return np.array([[int(np.argmax(H.diagonal()))]])
@@ -148,10 +148,10 @@ def _grown(H: np.ndarray, s: int) -> np.ndarray:
 
 
 def _powered(H: np.ndarray, s: int, Z: Any) -> np.ndarray:
-    """Return supports, shape (N + 1 or N + 2, s), at which truncated power steps arrive."""
+    """Return the supports, shape (N + 1 or N + 2, s), to which truncated power steps converge."""
     size = len(H)
     spectrum, vectors = np.linalg.eigh(H)
-    # convex after the shift, so that truncated power steps ascend
+    # convex after the shift, so truncated power steps ascend
     shift = H + max(0.0, -float(spectrum[0])) * np.eye(size)
     starts = [np.eye(size), vectors[:, -1:]]
     if Z is not None:
@@ -167,7 +167,7 @@ def _powered(H: np.ndarray, s: int, Z: Any) -> np.ndarray:
 
 
 def _exchanged(H: np.ndarray, support: np.ndarray, value: float) -> tuple[float, np.ndarray]:
-    """Exchange one index at a time for the best other, while that helps."""
+    """Exchange one index at a time for the best other one, as long as that helps."""
     size, s = H.shape[0], len(support)
     others = np.setdiff1d(np.arange(size), support)
     while len(others):

@@ -1,4 +1,4 @@
-"""A number that is known to lie between two bounds, and which of them are proved."""
+"""Intervals whose bounds may be certified, and directed rounding."""
 
 from __future__ import annotations
 
@@ -20,27 +20,28 @@ __all__ = ["NEGLIGIBLE", "UNIT", "Interval", "column_scaled", "gamma", "outward"
 @by_value
 @dataclass(frozen=True, eq=False)
 class Interval:
-    """Bounds of a number, each with the word whether it was proved.
+    """Lower and upper bound of a number, each with a flag that says whether it was proved.
 
     Parameters
     ----------
     lower, upper : float
-        The number lies between them; infinities are legal, NaN is not. What no float holds, such as a Fraction, is
-        rounded outward.
+        The bounds; they may be infinite, but not NaN. Values that are not floats, such as Fractions, are rounded
+        outward.
     lower_certified, upper_certified : bool, default False
-        Whether the bound was proved by rigorous arithmetic. Floating-point results, also complete
-        enumerations, are not proofs. A word of whoever makes the interval: nothing is proved again.
+        Whether the bound was proved by rigorous arithmetic. Floating-point results, even complete enumerations, are not
+        proofs. The flag is the creator's claim; it is not verified here.
     witness : object, optional
-        What shows the bound that an example can show, such as a support or a vector.
+        An example that attains one of the bounds, such as a support or a vector.
 
     Raises
     ------
     TypeError, ValueError
-        If a bound is not a number, a flag is no bool, or the lower bound is above the upper one.
+        If a bound is not a number, a flag is not a bool, or the lower bound exceeds the upper one.
 
     Notes
     -----
-    ``repr`` writes decimals on the safe side that still are the same floats: 0.1 below, 0.10000000000000001 above.
+    ``repr`` writes decimals rounded outward that still parse to the same floats: 0.1 for a lower bound,
+    0.10000000000000001 for an upper one.
     """
 
     lower: float
@@ -50,7 +51,7 @@ class Interval:
     witness: Any = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        """Refuse bounds that do not enclose a number."""
+        """Raise an error for bounds that do not enclose a number."""
         for name in ("lower_certified", "upper_certified"):
             if not isinstance(getattr(self, name), (bool, np.bool_)):
                 raise TypeError(f"{name}={getattr(self, name)!r}; expected a bool")
@@ -77,17 +78,17 @@ class Interval:
         return _rounded(Fraction(self.upper) - Fraction(self.lower), math.inf)
 
     def below(self, threshold: float) -> bool | None:
-        """Say whether the number is smaller than a threshold.
+        """Return whether the number is below a threshold.
 
         Parameters
         ----------
         threshold : float
-            What to compare with.
+            The threshold.
 
         Returns
         -------
         bool or None
-            None where the bounds do not decide.
+            None if the bounds do not decide it.
         """
         if self.upper < threshold:
             return True
@@ -97,7 +98,7 @@ class Interval:
         return self.lower <= value <= self.upper
 
     def __and__(self, other: Interval) -> Interval:
-        """Return the intersection: of each side the tighter bound, with its own certificate.
+        """Return the intersection: on each side the tighter bound, with its own flag.
 
         Parameters
         ----------
@@ -107,12 +108,12 @@ class Interval:
         Returns
         -------
         Interval
-            Of equal bounds a proved one counts. The witness of the tighter interval is kept.
+            If bounds are equal, a proved one is preferred. The witness of the tighter interval is kept.
 
         Raises
         ------
         ValueError
-            If the intervals are disjoint: then at least one of them is wrong.
+            If the intervals are disjoint, so at least one of them is wrong.
         """
         if not isinstance(other, Interval):
             return NotImplemented
@@ -131,16 +132,16 @@ class Interval:
 
 
 def written(value: float, up: bool, digits: int = 6) -> str:
-    """Return a number with a few digits, rounded up or down.
+    """Return a number as text with a few digits, rounded up or down.
 
     Parameters
     ----------
     value : float
-        An end of an interval; infinities are legal.
+        A bound; may be infinite.
     up : bool
-        Upward, as upper bounds are to be, or downward.
+        Round upward (for upper bounds) or downward.
     digits : int, default 6
-        Digits that count.
+        Significant digits.
 
     Returns
     -------
@@ -158,7 +159,7 @@ def written(value: float, up: bool, digits: int = 6) -> str:
 
 
 def _same_float(value: float, up: bool) -> str:
-    """Return the shortest decimal on the safe side that is read as the same float."""
+    """Return the shortest decimal, rounded outward, that parses to the same float."""
     if math.isinf(value) or (Decimal(repr(value)) >= Decimal(value) if up else Decimal(repr(value)) <= Decimal(value)):
         return repr(value)
     texts = (written(value, up, digits) for digits in range(16, 800))
@@ -166,7 +167,7 @@ def _same_float(value: float, up: bool) -> str:
 
 
 def _end(value: Any, name: str, towards: float) -> float:
-    """Return a bound as a float, rounded outward where it is none."""
+    """Return a bound as a float, rounded outward if it is not one."""
     if isinstance(value, (bool, np.bool_, float)) or value is None or isinstance(value, (str, complex)):
         return check_number(value, name, finite=False)
     found = exact_numbers(value, name)
@@ -190,9 +191,9 @@ def up(value: float) -> float:
 
 
 def ratio(high: float, low: float, towards: float) -> float:
-    """Return high / low for numbers that are not negative, rounded `towards` an infinity; infinite for low = 0.
+    """Return high / low for non-negative numbers, rounded `towards` an infinity; infinite for low = 0.
 
-    Of exact numbers: a division of floats would call a large quotient infinite.
+    Uses exact numbers: a floating-point division could overflow for large quotients.
     """
     if low <= 0.0 or math.isinf(high):
         return math.inf
@@ -200,9 +201,9 @@ def ratio(high: float, low: float, towards: float) -> float:
 
 
 def contrast(high: float, low: float, towards: float) -> float:
-    """Return (high - low) / (high + low), rounded `towards` an infinity; at 0 / 0 what is farthest that way, 0 or 1.
+    """Return (high - low) / (high + low), rounded `towards` an infinity; for 0 / 0 the extreme on that side, 0 or 1.
 
-    Of exact numbers: a sum of floats could overflow.
+    Uses exact numbers, because a sum of floats could overflow.
     """
     if math.isinf(high):
         return 1.0
@@ -215,21 +216,21 @@ def contrast(high: float, low: float, towards: float) -> float:
 
 
 def _rounded(value: Fraction, towards: float) -> float:
-    # not at the top: certificates are built on conditions
+    # imported here to avoid a cycle: certificates are built on conditions
 
     return outward(value, towards)
 
 
 UNIT = 2.0**-53
-"""Unit roundoff of float64: fl(a op b) = (a op b)(1 + e) with |e| <= UNIT, save underflow."""
+"""Unit roundoff of float64: fl(a op b) = (a op b)(1 + e) with |e| <= UNIT, barring underflow."""
 
 NEGLIGIBLE = 2.0**-900
-"""Above all that underflow can do to a sum of up to 2**40 products of numbers of size up to 4, even if subnormal
+"""Upper bound on the effect of underflow on a sum of up to 2**40 products of numbers of size up to 4, even if subnormal
 results are flushed to 0: each loses less than 2**-1021."""
 
 
 def gamma(count: int) -> float:
-    """Return an upper bound of count u / (1 - count u), the relative error that `count` roundings add up to.
+    """Return an upper bound on count u / (1 - count u), the relative error accumulated by `count` roundings.
 
     Parameters
     ----------
@@ -239,8 +240,8 @@ def gamma(count: int) -> float:
     Returns
     -------
     float
-        1.01 count u. With count u <= 2**-13 the quotient is at most 1.0002 count u, and the product here is off by
-        a relative error of 2**-51 at most.
+        1.01 count u. With count u <= 2**-13 the quotient is at most 1.0002 count u, and the product here has a relative
+        error of at most 2**-51.
 
     Raises
     ------
@@ -253,34 +254,34 @@ def gamma(count: int) -> float:
 
 
 def sum_above(values: Any, axis: int | None = None) -> Any:
-    """Return an upper bound of a sum of numbers that are not negative.
+    """Return an upper bound on a sum of non-negative numbers.
 
     Parameters
     ----------
     values : numpy.ndarray of float64
-        None negative.
+        Non-negative numbers.
     axis : int, optional
         As in ``numpy.sum``.
 
     Returns
     -------
     float or numpy.ndarray
-        The computed sum, raised by a bound of its error: a sum in any order is at least (1 - gamma(count)) times the
-        exact one, and additions do not underflow.
+        The computed sum plus a bound on its error: in any order of summation the computed sum is at least (1 -
+        gamma(count)) times the exact one, and additions do not underflow.
     """
     count = values.size if axis is None else values.shape[axis]
     return values.sum(axis=axis) * (1.0 + 2.0 * gamma(count + 3))
 
 
 def outward(value: Fraction, towards: float) -> float:
-    """Return the nearest float on one side of a rational number; the number itself where it is a float.
+    """Return the nearest float on one side of a rational number; the number itself if it is a float.
 
     Parameters
     ----------
     value : Fraction
         The number.
     towards : float
-        ``inf`` for a float that is not below `value`, ``-inf`` for one that is not above it.
+        ``inf`` for a float not below `value`, ``-inf`` for one not above it.
 
     Returns
     -------
@@ -308,7 +309,7 @@ def column_scaled(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Returns
     -------
     B : numpy.ndarray of float64, shape (n, N)
-        Exact, save entries below 2**-1022 times the largest of their column, which are off by 2**-1022 at most.
+        Exact, except that entries below 2**-1022 times the largest of their column have an error of at most 2**-1022.
     exponents : numpy.ndarray of int64, shape (N,)
         0 for a column of zeros.
     """

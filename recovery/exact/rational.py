@@ -1,4 +1,4 @@
-"""Exact linear algebra of matrices of floats: integers in place of floats, reduced echelon form, null vectors."""
+"""Exact linear algebra for matrices of floats: conversion to integers, reduced echelon form, null vectors."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ __all__ = ["LONGEST", "exact_products", "integer_matrix", "null_vector", "reduce
 Integers = list[list[int]]
 
 LONGEST = 13_000
-"""Bits of numerator and denominator together that fit into the 4,000 characters that a file may have for a number."""
+"""Total bits of numerator and denominator that fit into 4,000 characters, the limit for a number in a file."""
 
 
 def too_long(values: Iterable[Fraction | int]) -> bool:
-    """Say whether a number has more than `LONGEST` bits, so that a certificate could not be checked."""
+    """Return whether a number has more than `LONGEST` bits, so that a certificate with it could not be checked."""
     return any(one.numerator.bit_length() + one.denominator.bit_length() > LONGEST for one in values)
 
 
 def integer_matrix(values: Any) -> tuple[Integers, int]:
-    """Return a matrix times its common denominator, in integers, and the denominator.
+    """Return a matrix times its common denominator, as integers, and the denominator.
 
     Parameters
     ----------
     values : array or nested list of finite numbers (float, int or Fraction), shape (n, N)
-        NumPy, if an array.
+        Arrays must be NumPy arrays.
 
     Returns
     -------
@@ -73,7 +73,7 @@ def rounded(values: Any, bits: int) -> np.ndarray:
     Returns
     -------
     numpy.ndarray of float64
-        Short binary fractions, so that files are small; what is proved is proved of these.
+        Short binary fractions, which keep files small; proofs refer to these rounded values.
     """
     largest = float(np.abs(values).max(initial=0.0))
     unit = int(np.frexp(largest)[1]) - bits
@@ -86,12 +86,12 @@ def reduced_echelon(rows: Integers) -> tuple[Integers, int, list[int]]:
     Parameters
     ----------
     rows : list of lists of int, shape (n, N)
-        The matrix; it is not changed.
+        The matrix, which is not modified.
 
     Returns
     -------
     form : list of lists of int, shape (r, N)
-        The non-zero rows times `pivot`: columns `pivots` hold `pivot` times the unit matrix.
+        The non-zero rows times `pivot`: the columns `pivots` are `pivot` times the identity matrix.
     pivot : int
         Not 0.
     pivots : list of int, length r
@@ -99,9 +99,9 @@ def reduced_echelon(rows: Integers) -> tuple[Integers, int, list[int]]:
 
     Notes
     -----
-    python-flint does it where it is installed, else the fraction-free elimination of Gauss, Jordan and Bareiss, whose
-    divisions leave no remainder because all entries are minors of the matrix (Bareiss 1968, from memory of the
-    literature; the two are compared by tests/recovery/test_null_space.py).
+    Uses python-flint if it is installed, else fraction-free Gauss-Jordan elimination after Bareiss, whose divisions
+    leave no remainder because all entries are minors of the matrix (Bareiss 1968, from memory of the literature; the
+    two are compared by tests/recovery/test_null_space.py).
     """
     try:
         from flint import fmpz_mat
@@ -113,7 +113,7 @@ def reduced_echelon(rows: Integers) -> tuple[Integers, int, list[int]]:
 
 
 def _eliminate(rows: Integers) -> tuple[Integers, int, list[int]]:
-    """Return what :func:`reduced_echelon` promises, by integers of Python alone."""
+    """Compute the result of :func:`reduced_echelon` with Python integers only."""
     rows = [list(row) for row in rows]
     last, pivots = 1, list[int]()
     for column in range(len(rows[0])):
@@ -143,9 +143,9 @@ def null_vector(A: np.ndarray, near: np.ndarray, bits: int = 24) -> list[int] | 
     A : numpy.ndarray of float64, shape (n, N)
         The matrix.
     near : numpy.ndarray of float64, shape (N,)
-        Where to look, such as a floating-point solution of A z = 0.
+        The direction, such as a floating-point solution of A z = 0.
     bits : int, default 24
-        Digits that are kept of the free entries.
+        Binary digits kept of the free entries.
 
     Returns
     -------
@@ -154,9 +154,9 @@ def null_vector(A: np.ndarray, near: np.ndarray, bits: int = 24) -> list[int] | 
 
     Notes
     -----
-    Columns are eliminated in the order of falling |near|: those that are independent of the columns before them form
-    a basis B, the entries off B are those of `near`, rounded, and z_B = -A_B^-1 A_F z_F is computed exactly. A vertex
-    of a linear program, which has one entry more than its support has independent columns, keeps its zeros.
+    Columns are eliminated in order of decreasing |near|: those that are independent of the preceding columns form a
+    basis B, the entries off B are those of `near`, rounded, and z_B = -A_B^-1 A_F z_F is computed exactly. A vertex of
+    a linear program, which has one entry more than its support has independent columns, keeps its zeros.
     """
     order = np.argsort(-np.abs(near), kind="stable")
     form, pivot, pivots = reduced_echelon(integer_matrix(A[:, order])[0])

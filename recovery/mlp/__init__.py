@@ -1,1 +1,1 @@
-"""Masked ReLU networks of any depth: passes, losses, batches, masks, training, and the record of a fit."""
+"""Masked ReLU networks of any depth: forward and backward passes, losses, batches, masks, training, fit records."""

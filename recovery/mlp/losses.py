@@ -1,4 +1,4 @@
-"""Losses of a network's outputs, with their gradients: squared error and cross-entropy."""
+"""Squared error and cross-entropy losses of a network's outputs, with their gradients."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ LOSSES = ("squared", "cross_entropy")
 
 
 class LossValue(NamedTuple):
-    """Value of a loss and its gradient in the outputs.
+    """Value of a loss and its gradient with respect to the outputs.
 
     Attributes
     ----------
     value : array of shape () or (B,)
         Mean over the samples, on the device of the outputs (no synchronisation).
     gradient : array, shape of the outputs
-        Derivative of ``value`` in the outputs.
+        Derivative of ``value`` with respect to the outputs.
     """
 
     value: Any
@@ -32,16 +32,16 @@ class LossValue(NamedTuple):
 
 
 def loss_and_gradient(outputs: Any, targets: Any, loss: str) -> LossValue:
-    """Return the mean loss over the samples and its gradient in the outputs.
+    """Return the mean loss over the samples and its gradient with respect to the outputs.
 
     Parameters
     ----------
     outputs : array, shape (n,), (n, k) or (B, n, k)
-        What networks returned; for B networks at once with a leading axis.
+        Network outputs; with a leading axis for B networks at once.
     targets : array, broadcastable to the outputs
-        Targets; for ``"cross_entropy"`` one row of class probabilities a sample.
+        Targets; for ``"cross_entropy"`` one row of class probabilities per sample.
     loss : {"squared", "cross_entropy"}
-        Which.
+        The loss.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def loss_and_gradient(outputs: Any, targets: Any, loss: str) -> LossValue:
     -----
     Squared: (1 / n) sum_i |f(x_i) - y_i|^2 / 2 with |.|^2 summed over the k outputs, so that its gradient
     is (f - y) / n. Cross-entropy: -(1 / n) sum_i y_i . log softmax(f(x_i)), gradient (softmax - y) / n for rows
-    of y that sum to 1. Both gradients are those of the paper's released vector path.
+    of y that sum to 1. Both gradients agree with the paper's released code for several outputs.
     """
     xp = arrays.namespace(outputs)
     vector = outputs.ndim == 1
@@ -75,7 +75,7 @@ def softmax(outputs: Any) -> Any:
 
 
 def class_targets(y: Any, loss: str, dtype: Any, n_classes: int | None = None) -> Any:
-    """Return targets as the losses want them, and refuse those that do not fit.
+    """Return targets in the form that the losses need; raise an error for invalid ones.
 
     Parameters
     ----------
@@ -85,9 +85,9 @@ def class_targets(y: Any, loss: str, dtype: Any, n_classes: int | None = None) -
     loss : {"squared", "cross_entropy"}
         Which loss.
     dtype : dtype
-        float32 or float64, of the result.
+        dtype of the result, float32 or float64.
     n_classes : int, optional
-        Number of classes where `y` holds class numbers; max(y) + 1 by default.
+        Number of classes if `y` contains class numbers; max(y) + 1 by default.
 
     Returns
     -------
@@ -128,8 +128,7 @@ def psnr(prediction: Any, target: Any) -> float:
     -------
     float
         20 log10(max |target|) - 10 log10(mean squared error), in dB; ``inf`` for an exact
-        prediction, ``-inf`` where squares leave the range of the numbers, and ``nan`` if the target is
-        zero and the prediction is not.
+        prediction, ``-inf`` if squares overflow, and ``nan`` if the target is zero and the prediction is not.
 
     Raises
     ------
@@ -138,8 +137,8 @@ def psnr(prediction: Any, target: Any) -> float:
 
     Notes
     -----
-    The definition of the paper's released experiments: the peak is the largest absolute target of
-    the very data that the error is taken over.
+    The definition of the paper's released experiments: the peak is the largest absolute target of the same data over
+    which the error is computed.
     """
     target = check_array(target, "target", ndim=(1, 2))
     prediction = check_array(prediction, "prediction", ndim=(1, 2), shape=tuple(target.shape))
@@ -147,14 +146,14 @@ def psnr(prediction: Any, target: Any) -> float:
     peak = float(xp.abs(target).max())
     if peak == 0:
         return psnr_of(float(xp.abs(prediction).max()), 0.0)
-    with np.errstate(over="ignore", under="ignore"):  # a diverged prediction has -inf dB
-        error = (prediction - target) / peak  # so that no square of an ordinary error leaves the range of the numbers
+    with np.errstate(over="ignore", under="ignore"):  # a diverged prediction gets -inf dB
+        error = (prediction - target) / peak  # so that squares of ordinary errors neither overflow nor underflow
         mean = float((error * error).mean())
-        if not math.isfinite(mean):  # perhaps the difference alone is out of range
+        if not math.isfinite(mean):  # perhaps only the difference overflowed
             error = 4.0 * ((0.25 * prediction - 0.25 * target) / peak)
             mean = float((error * error).mean())
     info = np.finfo(error.dtype)
-    if mean < float(info.tiny) / float(info.eps):  # squares may be 0, or have lost digits, though the errors are not 0
+    if mean < float(info.tiny) / float(info.eps):  # squares of non-zero errors may have underflowed
         error = prediction - target
         largest = float(xp.abs(error).max())
         if largest == 0.0:
@@ -167,7 +166,7 @@ def psnr(prediction: Any, target: Any) -> float:
 
 
 def psnr_of(mean_square: float, peak: float) -> float:
-    """Return 20 log10(peak) - 10 log10(mean_square), in dB, with its limits.
+    """Return 20 log10(peak) - 10 log10(mean_square), in dB, with the limits for zero arguments.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Masks of a network's weights: which ones may be non-zero, and global pruning by magnitude."""
+"""Masks that say which weights of a network may be non-zero, and global pruning by magnitude."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Compact", "Masks", "live_neurons", "pruned_count"]
 
 @by_value
 class Masks(Stored):
-    """Which weights of a list of layers may be non-zero.
+    """Masks for a list of layers: which weights may be non-zero.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class Masks(Stored):
     Raises
     ------
     TypeError, ValueError
-        If a mask is not a matrix or holds values other than 0 and 1.
+        If a mask is not a matrix or contains values other than 0 and 1.
 
     Examples
     --------
@@ -66,7 +66,7 @@ class Masks(Stored):
 
     @property
     def flat(self) -> Any:
-        """All masks as one vector of bool, layer after layer, rows first."""
+        """All masks as one vector of bool, layer after layer, each in row-major order."""
         return arrays.namespace(*self.layers).concatenate([layer.ravel() for layer in self.layers])
 
     @property
@@ -82,12 +82,12 @@ class Masks(Stored):
         Parameters
         ----------
         weights : sequence of array
-            One array for each layer, of its shape.
+            One array per layer, of the layer's shape.
 
         Returns
         -------
         list of array
-            New arrays; kept weights keep their bits.
+            New arrays; kept weights are bitwise unchanged.
         """
         weights = self._checked(weights)
         xp = arrays.namespace(*weights)
@@ -97,22 +97,22 @@ class Masks(Stored):
         ]
 
     def prune(self, weights: Sequence[Any], *, count: int | None = None, share: float | None = None) -> Masks:
-        """Return masks that keep the largest of the weights that these masks keep, over all layers together.
+        """Return masks that keep only the largest of the currently kept weights, over all layers together.
 
         Parameters
         ----------
         weights : sequence of array
-            One array of magnitudes (or weights) for each layer, of its shape.
+            One array of magnitudes (or weights) per layer, of the layer's shape.
         count : int, optional
             How many weights to keep, from 0 to :attr:`count`.
         share : float, optional
-            In place of `count`: which share of the kept weights to drop; see :func:`pruned_count`.
+            Alternative to `count`: the fraction of the kept weights to drop; see :func:`pruned_count`.
 
         Returns
         -------
         Masks
-            Exactly `count` weights, all of them kept by these masks too; of equal magnitudes at the
-            boundary those with smaller indices in :attr:`flat` are kept. At most five synchronisations.
+            Masks with exactly `count` of the currently kept weights; ties at the boundary go to smaller indices in
+            :attr:`flat`. At most five synchronisations.
 
         Raises
         ------
@@ -163,14 +163,14 @@ class Masks(Stored):
 
 
 def pruned_count(count: int, share: float) -> int:
-    """Return how many of `count` weights stay when a share of them is dropped.
+    """Return how many of `count` weights remain when a fraction of them is dropped.
 
     Parameters
     ----------
     count : int
-        Weights there are, >= 0.
+        Number of weights, >= 0.
     share : float
-        Share to drop, from 0 to 1.
+        Fraction to drop, from 0 to 1.
 
     Returns
     -------
@@ -179,8 +179,8 @@ def pruned_count(count: int, share: float) -> int:
 
     Notes
     -----
-    PyTorch's pruning rounds in the same way (half to even), so that a tenth of five weights is none of
-    them, for ever; here at least one weight goes, so that every sparsity is reached.
+    PyTorch's pruning rounds in the same way (half to even), but there a tenth of five weights is none, and pruning gets
+    stuck; here at least one weight is dropped, so every sparsity is reached.
     """
     count = check_integer(count, "count", minimum=0)
     share = check_number(share, "share", minimum=0.0, maximum=1.0)
@@ -188,7 +188,7 @@ def pruned_count(count: int, share: float) -> int:
 
 
 def live_neurons(masks: list[np.ndarray]) -> list[np.ndarray]:
-    """Tell which inputs, neurons and outputs lie on a path of kept weights from an input to an output.
+    """Return which inputs, neurons and outputs lie on a path of kept weights from an input to an output.
 
     Parameters
     ----------
@@ -198,7 +198,7 @@ def live_neurons(masks: list[np.ndarray]) -> list[np.ndarray]:
     Returns
     -------
     list of numpy.ndarray of bool, shape (..., width)
-        One more than there are layers: the inputs, the hidden layers, the outputs.
+        One array for the inputs, one per hidden layer, and one for the outputs.
     """
     reached: list[Any] = [np.ones(masks[0].shape[:-1], dtype=bool)]
     for mask in masks:
@@ -210,20 +210,20 @@ def live_neurons(masks: list[np.ndarray]) -> list[np.ndarray]:
 
 
 class Compact:
-    """The live parts of B networks of one shape, as B smaller networks of one shape.
+    """The live parts of B networks of equal shape, as B smaller networks of equal shape.
 
     Parameters
     ----------
     shapes : Shapes
-        Of the whole networks.
+        Shapes of the full networks.
     masks : array of bool, shape (B, size)
         Which weights may be non-zero.
 
     Attributes
     ----------
     shapes : Shapes
-        Of the smaller networks: the live inputs of any of them, and in each hidden layer as many neurons as
-        the network with most live ones has (others are filled up with neurons that have no effect).
+        Shapes of the smaller networks: the inputs that are live in any of them, and in each hidden layer the largest
+        number of live neurons of any network (the others are padded with neurons that have no effect).
     mask : array, shape (B, shapes.size)
         The masks of the smaller networks.
     live : numpy.ndarray of bool, shape (B,)
@@ -231,8 +231,8 @@ class Compact:
 
     Notes
     -----
-    A weight outside has no effect on the outputs, and no gradient, so that leaving it out changes sums
-    of products by zeros only. Setting up costs one copy of the masks to the host.
+    A weight outside these parts affects no output and has no gradient, so omitting it only removes zero terms from
+    sums. Construction needs one copy of the masks to the host.
     """
 
     def __init__(self, shapes: Shapes, masks: Any) -> None:
@@ -246,7 +246,7 @@ class Compact:
         places = [np.broadcast_to(inputs, (count, inputs.size))]
         for layer in alive[1:-1]:
             width = max(1, int(layer.sum(axis=1).max()))
-            # a stable sort: live neurons first, in their order
+            # a stable sort: live neurons first, in their original order
             places.append(np.sort(np.argsort(~layer, axis=1, kind="stable")[:, :width], axis=1))
         outputs = np.arange(shapes.layers[-1][1])
         places.append(np.broadcast_to(outputs, (count, outputs.size)))
@@ -267,7 +267,7 @@ class Compact:
         return flat.reshape(-1)[self._index]
 
     def scatter(self, parts: Any, flat: Any) -> Any:
-        """Return copies of the vectors `flat` with the parts put in."""
+        """Return copies of the vectors `flat` with the parts inserted."""
         found = flat.copy().reshape(-1)
         found[self._index] = parts
         return found.reshape(flat.shape)

@@ -1,4 +1,4 @@
-"""Forward and backward passes of ReLU networks of any depth, several of one shape at once."""
+"""Forward and backward passes of ReLU networks of any depth, for several networks of equal shape at once."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ __all__ = ["Passes", "Shapes", "column_scales", "curved", "derivative", "forward
 
 
 CPU_BLOCK_BYTES, GPU_BLOCK_BYTES = 2**20, 2**29
-"""Hidden activations that are held at a time, in bytes: near the size of a cache, or plenty for a GPU."""
+"""Hidden activations held in memory at a time, in bytes: about the size of a cache, or large enough for a GPU."""
 LEAST_BLOCK_ROWS = 64
-"""Blocks are not made smaller than this."""
+"""Smallest block size."""
 
 
 @dataclass(frozen=True)
 class Shapes:
-    """Shapes of a network's layers, whose weights are kept in one vector.
+    """Shapes of a network's layers, whose weights are stored in one vector.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class Shapes:
 
     @property
     def offsets(self) -> tuple[int, ...]:
-        """Where each layer starts in the vector, and the vector's length."""
+        """Start of each layer in the vector, followed by the vector's length."""
         found = [0]
         for a, b in self.layers:
             found.append(found[-1] + a * b)
@@ -62,33 +62,33 @@ class Shapes:
 
 
 class Passes:
-    """Outputs and gradients of B networks of one shape, with work space that is used again.
+    """Outputs and gradients of B networks of equal shape, with reusable work space.
 
     Parameters
     ----------
     shapes : Shapes
         The layers.
     like : array, shape (B, size)
-        Weights; their device, type and number B are what the work space is made for.
+        Weights; the work space is made for their device, dtype and number B.
     loss : {"squared", "cross_entropy"}
         See :func:`recovery.mlp.losses.loss_and_gradient`.
     factor : float, default 1
-        Times the gradient.
+        Factor applied to the gradient.
     block_rows : int, optional
-        Rows that go through at a time; by default as many as :data:`CPU_BLOCK_BYTES` hold.
+        Rows processed at a time; by default as many as fit into :data:`CPU_BLOCK_BYTES`.
     limit : int, optional
         Bytes of activations at a time, in place of :data:`CPU_BLOCK_BYTES` or :data:`GPU_BLOCK_BYTES`.
 
     Attributes
     ----------
     limit : int
-        As given; less after memory ran out.
+        As given; lowered if memory runs out.
 
     Notes
     -----
-    f(x) = V' relu(W_L' ... relu(W_1' x)), no biases; the derivative of relu at 0 is 0. With shared inputs the
-    first layers of all B networks are one product with a (d, B m) matrix, and so are their gradients. Nothing here
-    synchronises with a GPU. Where memory runs out the blocks of rows are halved, with a warning.
+    f(x) = V' relu(W_L' ... relu(W_1' x)), no biases; the derivative of relu at 0 is 0. With shared inputs the first
+    layers of all B networks are computed by one product with a (d, B m) matrix, and so are their gradients. Nothing
+    here synchronises with a GPU. If memory runs out, the blocks of rows are halved, with a warning.
     """
 
     def __init__(
@@ -116,9 +116,9 @@ class Passes:
         Parameters
         ----------
         weights : array, shape (B, size)
-            One vector a network.
+            One vector per network.
         X : array, shape (n, d) or (B, n, d)
-            Inputs, shared or of each network.
+            Inputs, shared or one set per network.
 
         Returns
         -------
@@ -131,7 +131,7 @@ class Passes:
                 parts = [self._forward(layers, X[..., rows, :])[-1] for rows in self._blocks(int(X.shape[-2]))]
                 return parts[0] if len(parts) == 1 else self.xp.concatenate(parts, axis=1)
             except arrays.out_of_memory_errors():
-                pass  # outside of the handler what the failed try held is let go
+                pass  # leaving the exception handler frees the memory of the failed attempt
             self._use_smaller_blocks(int(X.shape[-2]))
 
     def gradient(self, weights: Any, X: Any, targets: Any) -> tuple[Any, Any]:
@@ -140,9 +140,9 @@ class Passes:
         Parameters
         ----------
         weights : array, shape (B, size)
-            One vector a network.
+            One vector per network.
         X : array, shape (n, d) or (B, n, d)
-            Inputs, shared or of each network.
+            Inputs, shared or one set per network.
         targets : array, shape (n, k) or (B, n, k)
             Targets.
 
@@ -167,7 +167,7 @@ class Passes:
             self._use_smaller_blocks(n)
 
     def _use_smaller_blocks(self, n: int) -> None:
-        """Halve the blocks after memory ran out, and say so; raise where they are as small as they get."""
+        """Halve the blocks after memory ran out, with a warning; raise if they are already as small as possible."""
         used = min(self.block_rows, n)
         if used <= LEAST_BLOCK_ROWS:
             raise MemoryError(f"the activations of {used} rows of {self.count} network(s) do not fit into memory")
@@ -177,7 +177,7 @@ class Passes:
         arrays.free_memory()
         warnings.warn(
             f"the activations of {used} rows of {self.count} network(s) did not fit into memory; "
-            f"going on with blocks of {self.block_rows} rows",
+            f"continuing with blocks of {self.block_rows} rows",
             RuntimeWarning,
             stacklevel=3,
         )
@@ -188,10 +188,10 @@ class Passes:
             yield slice(n * i // count, n * (i + 1) // count)
 
     def _buffer(self, name: str, rows: int, width: int) -> Any:
-        """Return work space of shape (rows, B width), from a few kept ones."""
+        """Return work space of shape (rows, B width), from a small cache."""
         key = (name, rows, width)
         if key not in self._buffers:
-            if len(self._buffers) >= 4 * (2 * len(self.shapes.layers) + 1):  # block sizes that no longer come
+            if len(self._buffers) >= 4 * (2 * len(self.shapes.layers) + 1):  # sizes no longer in use
                 self._buffers.clear()
             self._buffers[key] = self.xp.empty((rows, self.count * width), dtype=self.dtype)
         return self._buffers[key]
@@ -209,7 +209,7 @@ class Passes:
         xp, rows, width = self.xp, int(values.shape[-2]), int(layer.shape[-1])
         buffer = self._buffer(f"hidden {level}", rows, width)
         stacked = self._stacked(buffer, width)
-        if values.ndim == 2:  # inputs that all networks share: one product
+        if values.ndim == 2:  # inputs shared by all networks: one product
             xp.matmul(values, layer.transpose(1, 0, 2).reshape(int(values.shape[1]), self.count * width), out=buffer)
         else:
             xp.matmul(values, layer, out=stacked)
@@ -217,7 +217,7 @@ class Passes:
         return stacked
 
     def _accumulate(self, layers: list[Any], X: Any, targets: Any, part: float, first: bool) -> Any:
-        """Add a block's share of the gradient to the work space; return its share of the loss."""
+        """Add a block's contribution to the gradient in the work space; return its contribution to the loss."""
         xp, rows = self.xp, int(X.shape[-2])
         *hidden, outputs = self._forward(layers, X)
         value, delta = loss_and_gradient(outputs, targets, self.loss)
@@ -248,7 +248,7 @@ class Passes:
 
 
 def split(vector: Any, shapes: Sequence[tuple[int, int]]) -> list[Any]:
-    """Return the layers, as views, of the vector that holds them one after the other, each in row-major order."""
+    """Return the layers as views of the vector that concatenates them, each in row-major order."""
     layers, start = [], 0
     for rows, columns in shapes:
         layers.append(vector[start : start + rows * columns].reshape(rows, columns))
@@ -257,7 +257,7 @@ def split(vector: Any, shapes: Sequence[tuple[int, int]]) -> list[Any]:
 
 
 def join(layers: Sequence[Any]) -> Any:
-    """Return layers as one vector, the inverse of :func:`split`."""
+    """Return the layers as one vector, the inverse of :func:`split`."""
     return arrays.namespace(*layers).concatenate([layer.ravel() for layer in layers])
 
 
@@ -280,21 +280,21 @@ def forward(layers: Sequence[Any], X: Any) -> list[Any]:
 
 
 def gradients(layers: Sequence[Any], values: Sequence[Any], outward: Any) -> list[Any]:
-    """Return the gradient in every layer from the gradient in the outputs.
+    """Return the gradient with respect to every layer from the gradient with respect to the outputs.
 
     Parameters
     ----------
     layers : sequence of array
         Weights.
     values : sequence of array
-        What :func:`forward` returned.
+        The result of :func:`forward`.
     outward : array, shape (n, k)
         Gradient of a function of the outputs.
 
     Returns
     -------
     list of array
-        Shapes of the layers. The derivative of relu at 0 is taken as 0.
+        One array per layer, of its shape. The derivative of relu at 0 is taken as 0.
     """
     found = []
     for level in reversed(range(len(layers))):
@@ -316,7 +316,7 @@ def derivative(layers: Sequence[Any], values: Sequence[Any], change: Sequence[An
 
 
 def curved(direction: Any, outputs: Any, loss: str) -> Any:
-    """Return the second derivative of the mean loss in the outputs, applied to a direction, shape (n, k)."""
+    """Return the Hessian of the mean loss with respect to the outputs, applied to a direction, shape (n, k)."""
     if loss == "squared":
         return direction / direction.shape[0]
     chances = softmax(outputs)
@@ -324,27 +324,27 @@ def curved(direction: Any, outputs: Any, loss: str) -> Any:
 
 
 def column_scales(layers: Sequence[Any], values: Sequence[Any]) -> list[Any]:
-    """Return for each weight the size of its term's share of the outputs if the weight is 1.
+    """Return for each weight the size of its contribution to the outputs if the weight were 1.
 
     Parameters
     ----------
     layers : sequence of array
         Weights.
     values : sequence of array
-        What :func:`forward` returned.
+        The result of :func:`forward`.
 
     Returns
     -------
     list of array
-        Shapes of the layers: (root mean square of the activation it reads) times (root mean square slope of the
-        outputs in the unit it writes to).
+        One array per layer, of its shape: (root mean square of the weight's input activation) times (root mean square
+        derivative of the outputs with respect to the unit that the weight feeds).
 
     Notes
     -----
     The slope of unit j of a hidden layer is estimated by b_j^2 = P(j open) sum_l W_jl^2 b_l^2, with b = 1 at the
     outputs: exact in mean square for the last hidden layer, and deeper down if units open independently. |w| times
-    this does not change when a neuron's incoming weights are multiplied and its outgoing ones divided by the
-    same number, nor with the units of the inputs; that makes weights of different layers comparable.
+    this does not change when a neuron's incoming weights are multiplied and its outgoing weights divided by the same
+    number, or when inputs are rescaled; this makes weights of different layers comparable.
     """
     xp = arrays.namespace(values[0])
     slope = xp.ones(layers[-1].shape[1], dtype=values[0].dtype)

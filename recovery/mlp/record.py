@@ -1,4 +1,4 @@
-"""What a network fit is asked for and returns, what a method of fitting is, and the record that is kept meanwhile."""
+"""Settings, results and records of network fits, and the base class for fitting methods."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ __all__ = [
 
 Loss: TypeAlias = Literal["squared", "cross_entropy"]
 Found: TypeAlias = tuple[ReLUNetwork, Status, str]
-"""What a method returns: a network, how the fit ended, and a note for the message, perhaps empty."""
+"""Return value of a method: a network, the status of the fit, and a (possibly empty) note for the message."""
 
 
 def check_widths(n_neurons: Any) -> tuple[int, ...]:
-    """Return the hidden widths as a tuple, one for each hidden layer, or refuse them.
+    """Return the hidden widths as a tuple, one per hidden layer, or raise an error.
 
     Parameters
     ----------
     n_neurons : int or sequence of int
-        One width, or one for each hidden layer.
+        One width, or one per hidden layer.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def check_widths(n_neurons: Any) -> tuple[int, ...]:
     Raises
     ------
     TypeError, ValueError
-        If there is none, or one is not an integer of at least 1.
+        If there are none, or one is not an integer of at least 1.
     """
     if not isinstance(n_neurons, Sequence) or isinstance(n_neurons, (str, bytes)):
         return (check_integer(n_neurons, "n_neurons", minimum=1),)
@@ -70,23 +70,24 @@ def check_widths(n_neurons: Any) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class FitSettings:
-    """What is asked of a fit, beside the data; checked when it is made.
+    """All settings of a fit apart from the data; validated on construction.
 
     Parameters
     ----------
     widths : int or sequence of int
-        Most hidden neurons of the answer, in each hidden layer; kept as a tuple.
+        Largest number of hidden neurons of the result, in each hidden layer; stored as a tuple.
     sparsity : int
-        Most non-zero weights of the answer.
+        Largest number of non-zero weights of the result.
     loss, solver, max_iter, gate_update, batch_size, restarts, time_limit, tol, callback
         As in :func:`recovery.fit_network`.
     open_sizes : tuple of str
-        Those of ``"n_neurons"`` and ``"sparsity"`` that the method is to find; `widths` and `sparsity` are then bounds.
+        Those of ``"n_neurons"`` and ``"sparsity"`` that the method must determine; `widths` and `sparsity` are then
+        upper bounds.
 
     Raises
     ------
     TypeError, ValueError
-        If a value is out of range or of the wrong kind.
+        If a value is out of range or of the wrong type.
     """
 
     widths: tuple[int, ...]
@@ -121,7 +122,7 @@ class FitSettings:
             raise TypeError(f"callback={self.callback!r} cannot be called; expected a function of one state")
 
     def capacity(self, n_inputs: int, n_outputs: int | None) -> int:
-        """Return how many weights count, of all layers but the output layer of a scalar network (`n_outputs` None)."""
+        """Return how many weights count: all layers, except the output layer of a scalar network (`n_outputs` None)."""
         sizes = [n_inputs, *self.widths, *([] if n_outputs is None else [n_outputs])]
         return sum(rows * columns for rows, columns in pairwise(sizes))
 
@@ -133,35 +134,34 @@ class FitSettings:
 @by_value
 @dataclass(frozen=True, eq=False, repr=False)
 class NetworkFit(ShownFit):
-    """The answer of :func:`recovery.fit_network`.
+    """Result of :func:`recovery.fit_network`.
 
     Parameters
     ----------
     network : planted.ReLUNetwork
-        At most ``n_neurons`` hidden neurons, and its ``sparsity`` is at most that asked for: hidden weights for one
+        At most ``n_neurons`` hidden neurons, and at most the requested ``sparsity``: counting hidden weights for one
         output, whose output weights are +-1; weights of all layers for several outputs.
     psnr_db : float
-        PSNR of this very network on all of the data, in dB; for cross-entropy, of softmax(outputs).
+        PSNR of this network on all of the data, in dB; for cross-entropy, that of softmax(outputs).
     n_iter : int
-        Steps that were made, over all starts.
+        Number of steps, over all starts.
     status : Status
         How the fit ended.
     message : str
-        The status' sentence, with what else is worth knowing.
+        The status in words, with any remarks.
     history : dict of list
-        One entry for each step: ``psnr_db`` and ``objective`` of the iterate after the step, which during the search of
-        ``method="robust"`` may be larger than the answer is allowed to be. The objective is the loss summed over the
-        rows of the step, in the caller's units: 1/2 |r|^2, r the residuals of all outputs, or for cross-entropy
-        -sum_i y_i . log softmax(f(x_i));
-        ``support_change`` (weights that entered or, if more, left), ``gate_change`` (gate bits of neurons that carry
-        weight that flipped; 0 with several outputs on batches, where it is not counted), ``active``, their sum (0 means
-        that the active columns are what they were a step ago), ``nonzeros``, ``neurons`` (that carry weight), and
-        ``start`` (0, 1, ...). ``method="exact"`` has one entry for each round, and neither ``support_change``,
-        ``gate_change`` nor ``active``.
+        One entry per step: ``psnr_db`` and ``objective`` of the iterate after the step, which during the search of
+        ``method="robust"`` may exceed the size allowed for the result. The objective is the loss summed over the rows
+        of the step, in the caller's units: 1/2 |r|^2, r the residuals of all outputs, or for cross-entropy -sum_i y_i .
+        log softmax(f(x_i)); ``support_change`` (the number of weights that entered or that left, whichever is larger),
+        ``gate_change`` (gate bits that flipped, over neurons with non-zero weights; 0 with several outputs on batches,
+        where it is not counted), ``active``, their sum (0 means that the active columns are the same as in the previous
+        step), ``nonzeros``, ``neurons`` (with non-zero weights), and ``start`` (0, 1, ...). ``method="exact"`` has one
+        entry per round, without ``support_change``, ``gate_change`` and ``active``.
     form : planted.KinkForm or None
-        The function that ``method="exact"`` found, where a method says more than its network; see :attr:`kink_form`.
+        The function that ``method="exact"`` found, which may say more than the network; see :attr:`kink_form`.
     certificate : recovery.certificates.Certificate or None
-        The proof that was asked for by ``certify=True``, None if there is none: the message says why.
+        The proof requested by ``certify=True``; None if there is none, and the message says why.
     names : tuple of str or None
         Names of the inputs, where X came as a data frame.
     """
@@ -178,20 +178,20 @@ class NetworkFit(ShownFit):
 
     @property
     def success(self) -> bool:
-        """Whether a stop rule held, as opposed to a limit or a failure; see :attr:`recovery.Status.success`."""
+        """Whether a stopping rule was met, as opposed to a limit or a failure; see :attr:`recovery.Status.success`."""
         return self.status.success
 
     @property
     def support(self) -> Any:
-        """Where the network's counted weights are not 0: :attr:`planted.ReLUNetwork.support`."""
+        """Positions of the network's non-zero counted weights: :attr:`planted.ReLUNetwork.support`."""
         return self.network.support
 
     @property
     def kink_form(self) -> KinkForm:
-        """The function in its kink form: as ``method="exact"`` found it, else that of the network.
+        """The kink form of the function: as found by ``method="exact"``, else that of the network.
 
-        The two differ where the form that was found does not fit into the neurons and weights that were asked for, and
-        by the rounding of the network's dtype.
+        The two differ if the form found exceeds the requested numbers of neurons and weights, and by the rounding of
+        the network's dtype.
 
         Raises
         ------
@@ -210,7 +210,7 @@ class NetworkFit(ShownFit):
 @by_value
 @dataclass(frozen=True)
 class FitState:
-    """What a callback of :func:`recovery.fit_network` sees after each step.
+    """Argument passed to a callback of :func:`recovery.fit_network` after each step.
 
     Parameters
     ----------
@@ -244,14 +244,14 @@ def problems(X: Any, Y: Any, sparsity: Any, rngs: Any) -> tuple[list[Any], list[
     Y : array, shape (B, n) or (B, n, k), or sequence of B arrays
         Targets.
     sparsity : int or sequence of B
-        Of all problems, or of each.
+        The same for all problems, or one per problem.
     rngs : sequence of B, or None
-        Of each problem.
+        One per problem.
 
     Raises
     ------
     TypeError, ValueError
-        If the numbers of problems or rows differ, or something is no array or no sequence.
+        If the numbers of problems or rows differ, or an argument is not an array or a sequence.
     """
     X = check_array(X, "X", ndim=(2, 3))
     if arrays.is_array(Y):
@@ -275,39 +275,39 @@ def problems(X: Any, Y: Any, sparsity: Any, rngs: Any) -> tuple[list[Any], list[
         if isinstance(value, whole):
             value = [value] * count
         elif isinstance(value, (str, bytes)) or not hasattr(value, "__len__"):
-            raise TypeError(f"{name}={value!r} is not a sequence; expected one entry for each problem")
+            raise TypeError(f"{name}={value!r} is not a sequence; expected one entry per problem")
         if len(value) != count:
-            raise ValueError(f"{name} has {len(value)} entries; expected {count}, one for each problem")
+            raise ValueError(f"{name} has {len(value)} entries; expected {count}, one per problem")
         lists.append(list(value))
     return inputs, targets, lists[0], lists[1]
 
 
 def sentence(status: Status, max_iter: int, note: str = "") -> str:
-    """Return the status' sentence; with the argument `max_iter` where the fit ended with its steps, and a note."""
+    """Return the status in words, with the argument `max_iter` if the fit used up its steps, and with a note."""
     limit = f" (max_iter={max_iter})" if status is Status.STEP_LIMIT else ""
     return status.value + limit + (f"; {note}" if note else "")
 
 
 class Record(Recorder):
-    """The record of a network fit: the recorder of all runs, with phases, starts and what a step of a network has.
+    """The record of a network fit: extends the common recorder by phases, starts and the statistics of a step.
 
     Parameters
     ----------
     settings : FitSettings
-        Its `max_iter` steps may be made in all, within `time_limit`; its `callback` is called after each.
+        At most `max_iter` steps are made in total, within `time_limit`; `callback` is called after each.
     unit : float, default 1
-        What the targets were divided by: objectives are put on record in the caller's units.
+        Unit by which the targets were divided; objectives are recorded in the caller's units.
 
     Attributes
     ----------
     history : dict of list
         As in :class:`NetworkFit`.
     n_iter, made, left : int
-        Steps made, those of the present phase, and those that may still be made.
+        Steps made in total, steps made in the current phase, and steps left.
     stop : Status or None
-        Why the fit has to end before its steps are made.
+        The reason to end the fit before all steps are made.
     start : int
-        Number of the present start, to be set by the method.
+        Number of the current start, set by the method.
     """
 
     KEYS = ("psnr_db", "objective", "support_change", "gate_change", "active", "nonzeros", "neurons", "start")
@@ -324,11 +324,11 @@ class Record(Recorder):
 
     @property
     def made(self) -> int:
-        """Number of steps of the present phase, such as a hidden layer."""
+        """Number of steps made in the current phase, such as a hidden layer."""
         return self.n_iter - self.begun
 
     def begin(self, steps: int) -> None:
-        """Begin a phase of so many steps."""
+        """Begin a phase with this many steps."""
         self.begun = self.n_iter
         self.limit = self.n_iter + steps
 
@@ -343,7 +343,7 @@ class Record(Recorder):
         neurons: Any,
         objective: Any = None,
     ) -> float:
-        """Put a step on record (one synchronisation) and return its objective, in units of the data given.
+        """Record a step (one synchronisation) and return its objective, in units of the given data.
 
         Parameters
         ----------
@@ -354,7 +354,7 @@ class Record(Recorder):
         support_change, gate_change, nonzeros, neurons : int, or array of shape ()
             As in :class:`NetworkFit`.
         objective : array of shape (), optional
-            The loss summed over the rows, where it is not 1/2 |residual|^2.
+            The loss summed over the rows, if it is not 1/2 |residual|^2.
         """
         xp = arrays.namespace(residual)
         row = [(residual * residual).sum(), support_change, gate_change, nonzeros, neurons]
@@ -377,7 +377,7 @@ class Record(Recorder):
         neurons: float,
         objective: float | None = None,
     ) -> float:
-        """Put a step on record whose numbers are on the host already: |r|^2 over `count` residuals, and so on."""
+        """Record a step whose values are already on the host: |r|^2 over `count` residuals, and so on."""
         mean = square / count
         ratio = psnr_of(mean, peak) if math.isfinite(mean) else -math.inf
         shown = objective if objective is not None else 0.5 * square * self.unit * self.unit
@@ -396,40 +396,40 @@ class Record(Recorder):
 
 
 class FitMethod(ABC):
-    """A way to fit a network: what :func:`recovery.fit_network` takes as `method`.
+    """Base class of the methods that :func:`recovery.fit_network` accepts as `method`.
 
-    A subclass needs :meth:`fit` alone. ``fit_network`` checks the arguments, divides the data by their :meth:`units`,
-    calls :meth:`fit`, converts the network back and measures it.
+    A subclass only needs to define :meth:`fit`. ``fit_network`` checks the arguments, divides the data by their
+    :meth:`units`, calls :meth:`fit`, converts the network back and evaluates it.
 
     Attributes
     ----------
     takes_solver : bool
-        Whether it does something with the argument `solver`; False by default, then a solver is refused.
+        Whether it supports the argument `solver`; if False (the default), passing a solver is an error.
     finds_sizes : bool
-        Whether it takes ``n_neurons="auto"`` and ``sparsity="auto"``; False by default.
+        Whether it supports ``n_neurons="auto"`` and ``sparsity="auto"``; False by default.
     """
 
     takes_solver: ClassVar[bool] = False
     finds_sizes: ClassVar[bool] = False
 
     def units(self, X: Any, y: Any, settings: FitSettings) -> Units:
-        """Return what the data are divided by: powers of two near their root mean squares, unless overridden."""
+        """Return the units by which the data are divided: powers of two near their root mean squares, by default."""
         return Units.of(X, y, settings.loss)
 
     def run(self, X: Any, y: Any, settings: FitSettings, rng: np.random.Generator) -> NetworkFit:
-        """Return the whole answer: call :meth:`fit` in its :meth:`units`, convert the network back and measure it.
+        """Return the complete result: call :meth:`fit` in its :meth:`units`, convert the network back and evaluate it.
 
-        A method that works in the caller's units, and has more to say than a network, overrides it.
+        Override this if the method works in the caller's units and returns more than a network.
 
         Parameters
         ----------
         X, y : array
-            The caller's data, checked, of one dtype; y is not all zero.
+            The caller's data, validated and of one dtype; y is not all zero.
         settings, rng
             As for :meth:`fit`.
         """
         units = self.units(X, y, settings)
-        # the layer that takes the unit of the targets: a scalar network's output weights stay signs
+        # the layer that absorbs the targets' unit: the output weights of a scalar network must stay signs
         last = len(settings.widths) if y.ndim == 2 else len(settings.widths) - 1
         units.check(last, X.dtype)
         data = Batches(*units.divide(X, y), settings.batch_size, rng)
@@ -451,13 +451,13 @@ class FitMethod(ABC):
         Parameters
         ----------
         data : Batches
-            ``X`` (n, d) and ``y`` (n,) or (n, k), all rows, near 1 in size; its ``rows()`` and ``next_rows()`` are the
-            batches of `batch_size` rows.
+            ``X`` (n, d) and ``y`` (n,) or (n, k), all rows, scaled to about 1; its ``rows()`` and ``next_rows()``
+            return batches of `batch_size` rows.
         settings : FitSettings
-            What was asked for.
+            The settings of the fit.
         record : Record
-            ``record.add(...)`` puts a step on record, calls the callback and watches the time; ``record.left`` is how
-            many steps may still be made.
+            ``record.add(...)`` records a step, calls the callback and checks the time; ``record.left`` is the number of
+            steps left.
         rng : numpy.random.Generator
             Source of all random numbers.
 
@@ -469,12 +469,12 @@ class FitMethod(ABC):
         status : recovery.Status
             How the fit ended.
         note : str
-            What else is worth knowing, or "".
+            A remark for the message, or "".
         """
 
 
 def _checked(method: FitMethod, found: Any, data: Batches, settings: FitSettings) -> Found:
-    """Return what a method has found, or refuse what is no answer to the question."""
+    """Return what a method has found; raise an error if it is not a valid result."""
     who = f"{type(method).__name__}.fit"
     if not (isinstance(found, tuple) and len(found) == 3 and isinstance(found[0], ReLUNetwork)):
         raise TypeError(f"{who} returned {type(found).__name__}; expected a tuple (ReLUNetwork, Status, str)")
@@ -499,7 +499,7 @@ def _checked(method: FitMethod, found: Any, data: Batches, settings: FitSettings
 
 @np.errstate(over="ignore", invalid="ignore")
 def score_of(network: ReLUNetwork, X: Any, y: Any, loss: str) -> float:
-    """Return the PSNR in dB; -inf where the outputs of a diverged fit leave the range of the numbers."""
+    """Return the PSNR in dB; -inf if the outputs of a diverged fit overflow."""
     outputs = network(X)
     if not bool(arrays.namespace(outputs).isfinite(outputs).all()):
         return -math.inf

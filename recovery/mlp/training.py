@@ -1,4 +1,4 @@
-"""Training masked networks of one shape, several at once: the inner loop of pruning."""
+"""Simultaneous training of several masked networks of equal shape: the inner loop of pruning."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ __all__ = ["Adam", "Batches", "Job", "Orders", "Trainer"]
 
 
 class Adam:
-    """Adam's method on weights of which some are held at zero.
+    """Adam on weights of which some are held at zero.
 
     Parameters
     ----------
     weights : array, shape (...)
-        The weights that :meth:`step` will change; only shape, type and device are used here.
+        The weights that :meth:`step` will change; only their shape, dtype and device are used here.
     mask : array, shape of the weights, optional
         1 where a weight may be non-zero, 0 where it is held at zero, in the type of the weights.
     betas : tuple of float, default (0.9, 0.999)
         Decay of the running means of gradient and squared gradient.
     eps : float, default 1e-8
-        Added to the root of the mean square.
+        Added to the square root of the mean square.
 
     Notes
     -----
     m <- b1 m + (1 - b1) g, v <- b2 v + (1 - b2) g^2, w <- w - lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps),
-    and then w <- w * mask: momentum that was left over from before a mask cannot bring a weight back.
-    These are PyTorch's formulas and defaults. A step allocates nothing and does not synchronise.
+    and then w <- w * mask: leftover momentum cannot revive a masked weight. These are PyTorch's formulas and defaults.
+    A step allocates no memory and does not synchronise.
 
     References
     ----------
@@ -63,9 +63,9 @@ class Adam:
         weights : array
             Changed in place.
         gradient : array, shape of the weights
-            Left alone.
+            Not changed.
         learning_rate : float
-            Length of the step.
+            The learning rate.
         """
         xp, scratch = self.xp, self._scratch
         first, second = self.betas
@@ -89,12 +89,12 @@ class Adam:
 
 @dataclass
 class Job:
-    """One network that is to be trained.
+    """One network to be trained.
 
     Attributes
     ----------
     problem : int
-        Which targets are its own.
+        Index of its targets.
     weights : array, shape (N,)
         Zero where `keep` is False; replaced by training.
     keep : array of bool, shape (N,)
@@ -102,9 +102,9 @@ class Job:
     rng : numpy.random.Generator
         Orders the rows of batches.
     snapshot : array or None
-        Weights after the asked-for number of updates.
+        Weights after the requested number of updates.
     n_iter : int
-        Updates made.
+        Number of updates made.
     """
 
     problem: int
@@ -116,7 +116,7 @@ class Job:
 
 
 class Trainer:
-    """The data that networks of one shape are trained on.
+    """Trains networks of equal shape on given data.
 
     Parameters
     ----------
@@ -129,9 +129,9 @@ class Trainer:
     loss : {"squared", "cross_entropy"}
         What is minimised.
     factor : float
-        Times its gradient.
+        Factor applied to its gradient.
     batch_size : int or None
-        Rows an update sees.
+        Rows per update; None means all.
     """
 
     def __init__(
@@ -146,7 +146,7 @@ class Trainer:
         self.xp, self.X, self.Y, self.shapes, self.loss, self.factor = arrays.namespace(X), X, Y, shapes, loss, factor
         self.n = int(X.shape[0])
         self.size = self.n if batch_size is None else min(batch_size, self.n)
-        self._limit: int | None = None  # of bytes of activations, once memory ran out
+        self._limit: int | None = None  # limit on bytes of activations, set once memory has run out
 
     def train(
         self,
@@ -163,18 +163,18 @@ class Trainer:
         jobs : list of Job
             Their weights are replaced.
         steps : range
-            Numbers of the updates.
+            Indices of the updates.
         rate : callable
-            Learning rate of an update, given its number.
+            Returns the learning rate of an update, given its index.
         clock : Clock
             Ends the training early.
         snapshot_at : int, optional
-            Keep the weights after so many of these updates in the jobs' ``snapshot``.
+            Store the weights after this many of these updates in the jobs' ``snapshot``.
 
         Notes
         -----
-        Each job makes the updates that it would make alone. A network without a path of kept weights has no
-        gradient and is left as it is. No update synchronises with a GPU.
+        Each job makes the same updates as it would alone. A network without a path of kept weights has no gradient and
+        is left unchanged. No update synchronises with a GPU.
         """
         xp = self.xp
         small, live = self._compact(jobs)
@@ -244,7 +244,7 @@ class Trainer:
         return self.Y[self.xp.asarray(np.array(which))]
 
     def _compact(self, jobs: list[Job]) -> tuple[Compact, list[Job]]:
-        """Return the small networks of the jobs that are not zero functions, and these jobs."""
+        """Return the compacted networks of the jobs that are not zero functions, and these jobs."""
         keep = self.xp.stack([job.keep for job in jobs])
         small = Compact(self.shapes, keep)
         if bool(small.live.all()):
@@ -254,16 +254,16 @@ class Trainer:
 
 
 class Orders:
-    """Batches of row numbers, each network in its own random order, new in each epoch.
+    """Batches of row indices, in a separate random order for each network, redrawn in each epoch.
 
     Parameters
     ----------
     rngs : list of numpy.random.Generator
-        Order the rows, one generator for each network.
+        Sources of the row order, one generator per network.
     n : int
         Number of rows.
     size : int
-        Rows of a batch. A last batch of fewer rows is joined to the one before.
+        Rows per batch. A smaller last batch is merged into the one before.
     """
 
     def __init__(self, rngs: list[np.random.Generator], n: int, size: int) -> None:
@@ -271,20 +271,20 @@ class Orders:
         self._queue: list[Any] = []
 
     def next(self, xp: Any) -> Any:
-        """Return row numbers, shape (B, rows)."""
+        """Return row indices, shape (B, rows)."""
         if not self._queue:
             order = np.stack([rng.permutation(self.n) for rng in self.rngs])
             count = max(1, self.n // self.size)
             bounds = [self.size * i for i in range(count)] + [self.n]
             parts = [np.sort(order[:, a:b], axis=1) for a, b in pairwise(bounds)]
-            # one copy to the device an epoch
+            # one copy to the device per epoch
             rows = xp.asarray(np.concatenate(parts, axis=1))
             self._queue = [rows[:, a:b] for a, b in pairwise(bounds)]
         return self._queue.pop(0)
 
 
 class Batches:
-    """The data of a fit, as operators without gates of their own.
+    """The data of a fit, as operators that get their gates later.
 
     Parameters
     ----------
@@ -293,16 +293,16 @@ class Batches:
     y : array, shape (n,) or (n, k)
         Targets.
     batch_size : int or None
-        Rows a step sees; None, or n and more, means all.
+        Rows per step; None, or at least n, means all.
     rng : numpy.random.Generator
-        Orders the rows of each epoch; a last batch of fewer rows is joined to the one before.
+        Source of the row order in each epoch; a smaller last batch is merged into the one before.
 
     Attributes
     ----------
     full : GatedOperator
-        Operator of all rows, to be given gates by ``regate``.
+        Operator of all rows, which gets its gates by ``regate``.
     epoch : int
-        Number of epochs that were finished before the current batch.
+        Number of epochs completed before the current batch.
     peak : float
         max |y|.
     """
@@ -312,7 +312,7 @@ class Batches:
         n = int(X.shape[0])
         self.size = n if batch_size is None else min(batch_size, n)
         self.minibatch = self.size < n
-        # one all-true gate: the operator is given its gates by `regate`
+        # a single gate that is always open: the operator gets its gates by `regate`
         self.full = GatedOperator.from_generators(X, _zero_generator(X))
         self.xp = self.full.xp
         self.peak = float(self.xp.abs(y).max())
@@ -325,7 +325,7 @@ class Batches:
         return self.next() if self.minibatch else (self.full, self.y)
 
     def next(self) -> tuple[GatedOperator, Any]:
-        """Return the next batch as (operator without gates of its own, targets)."""
+        """Return the next batch as (operator that gets its gates later, targets)."""
         X, y = self.next_rows()
         return GatedOperator.from_generators(X, _zero_generator(X)), y
 

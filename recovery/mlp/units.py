@@ -1,4 +1,4 @@
-"""Units in which training works: inputs and targets of size 1, and networks brought back to the caller's units."""
+"""Units for training: scale inputs and targets to size 1, and convert networks back to the caller's units."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ __all__ = ["Unit", "Units", "check_ratio", "check_unit", "in_range", "root_mean_
 
 @dataclass(frozen=True)
 class Unit:
-    """A positive number ``part * 2**exponent``, which may be out of the range of floating point.
+    """A positive number ``part * 2**exponent``, which may be outside the range of floating point.
 
     Parameters
     ----------
     part : float, default 1
         1, or from 1/2 to below 1.
     exponent : int, default 0
-        Exponent of the power of two, by which a division is exact.
+        Exponent of the power of two; dividing by a power of two is exact.
     """
 
     part: float = 1.0
@@ -33,7 +33,7 @@ class Unit:
 
     @classmethod
     def of(cls, values: Any, *, exact: bool = True) -> Unit:
-        """Return the root mean square of the entries, or the power of two near it: division by that is exact.
+        """Return the root mean square of the entries, or the power of two near it, division by which is exact.
 
         Zeros have the unit 1.
         """
@@ -48,11 +48,11 @@ class Unit:
 
     @property
     def number(self) -> float:
-        """The number, infinity where that is out of range."""
+        """The number as a float, infinite if out of range."""
         return power(self.part, self.exponent)
 
     def divide(self, values: Any) -> Any:
-        """Return values over this number; the same array where it is 1."""
+        """Return the values divided by this number; the same array if it is 1."""
         if self.exponent:
             values = arrays.namespace(values).ldexp(values, -self.exponent)
         return values if self.part == 1.0 else values / self.part
@@ -60,21 +60,21 @@ class Unit:
 
 @dataclass(frozen=True, eq=False)
 class Units:
-    """What inputs and targets are divided by for a fit, and the way back.
+    """The units by which inputs and targets are divided for a fit, and the conversion back.
 
     Parameters
     ----------
     inputs, targets : Unit
-        Of X and of y.
+        Units of X and of y.
     kept : array of int64, optional
-        The inputs that the fit sees; None: all.
+        The inputs that the fit uses; None means all.
 
     Notes
     -----
     f(x) on (X, y) is targets g(x / inputs) with g the fit to (X / inputs, y / targets): the first layer is divided by
-    the unit of the inputs, and the last one that counts multiplied by that of the targets. Where a search is
-    equivariant, powers of two near the root mean squares do (they change no bit, and keep all squares in the range of
-    the numbers); where its steps have a length of their own, root mean squares of exactly 1 are wanted.
+    the unit of the inputs, and the last layer that counts is multiplied by that of the targets. If a search is
+    equivariant, powers of two near the root mean squares suffice (they change no bit, and keep all squares in range);
+    if its steps have a fixed length, root mean squares of exactly 1 are needed.
     """
 
     inputs: Unit = field(default_factory=Unit)
@@ -92,9 +92,9 @@ class Units:
         loss : {"squared", "cross_entropy"}
             Probabilities have the unit 1.
         exact : bool, default True
-            Take the powers of two near the root mean squares, in place of these.
+            Use the powers of two near the root mean squares instead of the root mean squares themselves.
         blank : bool, default True
-            Whether the fit sees inputs that are 0 in all rows, which can get no weights that matter.
+            Whether the fit uses inputs that are 0 in all rows, whose weights have no effect.
         """
         kept = None
         if not blank:
@@ -104,7 +104,7 @@ class Units:
         return cls(Unit.of(X, exact=exact), targets, kept)
 
     def check(self, last: int, dtype: Any) -> None:
-        """Refuse units for which no network of `dtype`, whose layer `last` takes that of the targets, can be right."""
+        """Raise an error if no network of `dtype` can represent these units; layer `last` takes that of the targets."""
         if last == 0:
             check_ratio(self.targets.exponent, self.inputs.exponent, dtype)
         else:
@@ -116,12 +116,12 @@ class Units:
         return self.inputs.divide(X if self.kept is None else X[:, self.kept]), self.targets.divide(y)
 
     def restore(self, layers: Sequence[Any], last: int, X: Any, y: Any, n_inputs: int) -> tuple[list[Any], bool]:
-        """Return the layers of a network of the caller's data, and whether the dtype holds these numbers.
+        """Return a network's layers in the caller's units, and whether the dtype can represent them.
 
         Parameters
         ----------
         layers : sequence of array
-            Weights of a network of the data of the fit.
+            Weights of a network in the units of the fit.
         last : int
             The layer that takes the unit of the targets.
         X, y : array
@@ -143,32 +143,32 @@ class Units:
 
 
 def root_mean_square(values: Any, top: int) -> float:
-    """Return the root mean square of values / 2^top: with 2^top near the largest, no square leaves the range."""
+    """Return the root mean square of values / 2^top; if 2^top is near the largest value, no square overflows."""
     xp = arrays.namespace(values)
     small = xp.ldexp(values, -top)
     return float(xp.sqrt((small * small).mean()))
 
 
 def check_ratio(unit_y: int, unit_X: int, dtype: Any) -> None:
-    """Refuse targets and inputs of sizes 2^unit_y and 2^unit_X between which no weight can be a number of `dtype`."""
+    """Raise an error if weights from inputs of size 2^unit_X to targets of size 2^unit_y exceed `dtype`'s range."""
     if abs(unit_y - unit_X) >= np.finfo(dtype).maxexp - 4:
         raise ValueError(
-            f"y is of size 2^{unit_y} and X of size 2^{unit_X}; expected a ratio that {dtype} can hold, "
+            f"y is of size 2^{unit_y} and X of size 2^{unit_X}; expected a ratio that {dtype} can represent, "
             "as the hidden weights are of that size"
         )
 
 
 def check_unit(name: str, unit: int, dtype: Any) -> None:
-    """Refuse an array of size 2^unit whose inverse is no number of `dtype`."""
+    """Raise an error if the inverse of an array's size 2^unit is outside the range of `dtype`."""
     if abs(unit) >= np.finfo(dtype).maxexp - 4:
-        raise ValueError(f"{name} is of size 2^{unit}; expected a size whose inverse {dtype} can hold")
+        raise ValueError(f"{name} is of size 2^{unit}; expected a size whose inverse {dtype} can represent")
 
 
 def scale_layers(layers: list[Any], last: int, unit_X: int, unit_y: int) -> list[Any]:
-    """Return layers of the same function times 2^unit_y, of inputs times 2^unit_X.
+    """Rescale layers for inputs multiplied by 2^unit_X and targets multiplied by 2^unit_y.
 
-    Layer 0 is divided by the unit of the inputs and layer `last` multiplied by that of the targets; at the ends of
-    the range as much of the first power as does not fit goes to layer `last`, which gives the same function.
+    Layer 0 is divided by the unit of the inputs and layer `last` multiplied by that of the targets; near the limits of
+    the range, the part of the first power that does not fit is moved to layer `last`, which gives the same function.
     """
     xp = arrays.namespace(*layers)
     powers = _powers(layers, last, unit_X, unit_y)
@@ -176,10 +176,10 @@ def scale_layers(layers: list[Any], last: int, unit_X: int, unit_y: int) -> list
 
 
 def _powers(layers: list[Any], last: int, unit_X: int, unit_y: int) -> list[int]:
-    """Return the exponent that each layer is multiplied by."""
+    """Return the exponent of the power of two by which each layer is multiplied."""
     xp, found = arrays.namespace(*layers), [0] * len(layers)
     if last == 0:
-        found[0] = unit_y - unit_X  # each alone may be out of range
+        found[0] = unit_y - unit_X  # each of the two may be out of range by itself
         return found
     first, most = -unit_X, int(np.finfo(layers[0].dtype).maxexp)
     if 2 * first > most and layers[0].size:
@@ -189,7 +189,7 @@ def _powers(layers: list[Any], last: int, unit_X: int, unit_y: int) -> list[int]
 
 
 def in_range(layers: list[Any], last: int, unit_X: int, unit_y: int, X: Any, y: Any) -> tuple[list[Any], bool]:
-    """Return what :func:`scale_layers` does, and whether the dtype holds these numbers.
+    """Return the result of :func:`scale_layers`, and whether the dtype can represent it.
 
     Parameters
     ----------
@@ -198,23 +198,23 @@ def in_range(layers: list[Any], last: int, unit_X: int, unit_y: int, X: Any, y: 
     last : int
         The layer that takes the unit of the targets.
     unit_X, unit_y : int
-        Exponents of what the caller's inputs and targets were divided by.
+        Exponents of the powers of two by which the caller's inputs and targets were divided.
     X, y : array
         Inputs and targets in the units of the fit.
 
     Returns
     -------
     layers : list of array
-        Zeros where weights would be infinite.
+        All zeros if weights would be infinite.
     held : bool
-        False also where weights that became 0, or lost digits, change the outputs by more than the rounding of y.
+        Also False if weights that underflowed or lost digits change the outputs by more than the rounding error of y.
     """
     xp, dtype = arrays.namespace(X), layers[0].dtype
     powers = _powers(layers, last, unit_X, unit_y)
     with np.errstate(over="ignore", under="ignore"):
         found = scale_layers(layers, last, unit_X, unit_y)
         if max(map(abs, powers)) <= np.finfo(dtype).maxexp // 4:
-            return found, True  # what is lost is nothing beside y, as X is near 1 here
+            return found, True  # the loss is negligible compared with y, since X is near 1 here
         if not all(bool(xp.isfinite(layer).all()) for layer in found):
             return [xp.zeros_like(layer) for layer in layers], False
         back = [xp.ldexp(layer, -power) for layer, power in zip(found, powers, strict=True)]

@@ -69,8 +69,12 @@ def least_norms(
     tol : float, default 1e-10
         Relative feasibility and gap tolerance for Clarabel; its status is "AlmostSolved" if it does not reach them.
     max_iter : int, default 200
-        Largest number of its iterations. Returns ------- LeastNorms Without C_j the dual vector has |B_j' lambda| <= 1,
-        and B_j' lambda = z_j / |z_j| where z_j is not 0.
+        Largest number of its iterations.
+
+    Returns
+    -------
+    LeastNorms
+        Without C_j the dual vector has |B_j' lambda| <= 1, and B_j' lambda = z_j / |z_j| where z_j is not 0.
     """
     widths = [block.shape[1] for block in blocks]
     count, total, n = len(blocks), sum(widths), len(y)
@@ -369,7 +373,7 @@ def group_program(
     References
     ----------
     Pilanci and Ergen, "Neural networks are convex regularizers", ICML 2020 (from memory of the literature; the
-    programs and their optimality conditions are derived in docs/derivations.md, section "Neural isometry").
+    programs and their optimality conditions are derived in docs/theory, section "Neural isometry").
     """
     X, gates, y, inputs, data = _checked(X, gates, y)
     tol, max_iter = check_number(tol, "tol", minimum=0.0), check_integer(max_iter, "max_iter", minimum=1)

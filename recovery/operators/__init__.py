@@ -1,4 +1,4 @@
-"""Linear operators A: dense matrices, ReLU networks behind fixed gates, and what the solvers need of them."""
+"""Linear operators A: dense matrices, gated operators (ReLU networks with fixed gates), and the solvers' interface."""
 
 from planted.base.doors import listing
 from recovery.operators.base import Operator

@@ -1,4 +1,4 @@
-"""Scaling by powers of two, which changes no bit of a number that stays in range."""
+"""Scaling by powers of two, which is exact for numbers that stay in range, and accurate sums over many rows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def exponent_of(values: Any) -> int:
 
 
 def power(mantissa: float, exponent: int) -> float:
-    """Return mantissa 2^exponent, or an infinity where that is out of range."""
+    """Return mantissa 2^exponent, or an infinity if that is out of range."""
     try:
         return math.ldexp(mantissa, exponent)
     except OverflowError:
@@ -36,19 +36,19 @@ def power(mantissa: float, exponent: int) -> float:
 
 
 def shifted(values: Any, exponent: int) -> Any:
-    """Return 2^exponent values, rounded at most once; what leaves the range becomes infinite or 0 without a warning."""
+    """Return 2^exponent values, rounded at most once; overflow gives infinity and underflow 0, without a warning."""
     if exponent == 0:
         return values
     with np.errstate(over="ignore", under="ignore"):
-        if abs(exponent) <= np.finfo(values.dtype).maxexp - 2:  # a product is several times faster than ldexp
+        if abs(exponent) <= np.finfo(values.dtype).maxexp - 2:  # multiplication is several times faster than ldexp
             return values * 2.0**exponent
         return arrays.namespace(values).ldexp(values, exponent)
 
 
 def normalised_power(values: Any) -> tuple[Any, Any]:
-    """Return values / u with a largest magnitude in [1, 2), and u, a power of two of shape (): no synchronisation.
+    """Return values / u with largest magnitude in [1, 2), and the power of two u, of shape (), without synchronisation.
 
-    Where all values are below the smallest normal number, u is that number, and the magnitude is below 1.
+    If all values are below the smallest normal number, u is that number, and the magnitude is below 1.
     """
     xp = arrays.namespace(values)
     peak = xp.maximum(xp.abs(values).max(), np.finfo(values.dtype).tiny)
@@ -57,17 +57,17 @@ def normalised_power(values: Any) -> tuple[Any, Any]:
 
 
 TALL = 2**16
-"""Up to so many rows products and means are left to the library: errors stay below n eps / 2 = 0.4 %, on paper."""
+"""Up to this many rows products and means use the library: the error bound n eps / 2 stays below 0.4 %."""
 
 RUN_ROWS = 2**12
-"""Rows of a product in one run: a call of BLAS for each costs little beside it."""
+"""Rows per partial product: large enough that one BLAS call for each costs little."""
 
 NORM_ROWS = 128
-"""Rows whose squares are added in float32, as in NumPy's own pairwise sums."""
+"""Number of rows whose squares are summed in float32, as in NumPy's own pairwise sums."""
 
 
 def is_tall(matrix: Any) -> bool:
-    """Tell whether sums over the rows need help: float32, more than :data:`TALL` rows, on a CPU (GPUs sum in trees)."""
+    """Return whether sums over rows need care: float32, over :data:`TALL` rows, on a CPU (GPUs sum in trees)."""
     return matrix.dtype.itemsize < 8 and int(matrix.shape[0]) > TALL and arrays.device_of(matrix) == "cpu"
 
 
@@ -90,7 +90,7 @@ def column_means(matrix: Any) -> Any:
 
 
 def column_squares(matrix: Any) -> Any:
-    """Return the sums of squares of the columns; of float32 in float64, added up from short runs of rows."""
+    """Return the sums of squares of the columns; for float32 in float64, accumulated over short runs of rows."""
     xp = arrays.namespace(matrix)
     runs = int(matrix.shape[0]) // NORM_ROWS if matrix.dtype.itemsize < 8 else 0
     if runs == 0:

@@ -1,4 +1,4 @@
-"""What a solver may ask of an operator and of the columns of a support, and what follows from their products."""
+"""Base classes of operators and of their columns on a support: the interface for solvers, with default methods."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class _Module(NamedTuple):
 
 
 SUPPORT_BYTES = 256 * 2**20
-"""Columns of a support are stored if they need at most so many bytes."""
+"""Columns of a support are stored if they need at most this many bytes."""
 
 
 class Support:
-    """A_S, the columns of a support S: their products, however they are formed.
+    """A_S, the columns of a support S, given by its products.
 
-    :meth:`Operator.support` gives the one that suits an operator. A subclass has `forward` and `adjoint`.
+    :meth:`Operator.support` returns the variant that suits an operator. A subclass defines `forward` and `adjoint`.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ class Support:
 
 
 class StoredSupport(Support):
-    """A_S stored as a matrix when small, otherwise formed again in column blocks on every use.
+    """A_S stored as a matrix if small, otherwise recomputed in column blocks on every use.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ class StoredSupport(Support):
     idx : array of int64, shape (k,)
         S.
     limit : int, optional
-        Largest number of bytes to store; :data:`SUPPORT_BYTES` by default, 0 always works in blocks.
+        Largest number of bytes to store; :data:`SUPPORT_BYTES` by default, with 0 it always works in blocks.
     """
 
     def __init__(self, operator: Operator, idx: Any, limit: int | None = None) -> None:
@@ -111,7 +111,7 @@ class StoredSupport(Support):
 
 
 class Operator:
-    """Base of the operators: what a solver may ask for, and what follows from it.
+    """Base class of operators: the interface for solvers, with default implementations.
 
     Attributes
     ----------
@@ -120,19 +120,19 @@ class Operator:
     dtype : numpy.dtype
         Type of the columns.
     xp : module
-        Namespace of the arrays it takes and returns.
+        Namespace of the arrays that it accepts and returns.
 
     Notes
     -----
     The operators of this package can be pickled and copied, and are equal (``==``) if the arrays that define them are.
-    A subclass gets the first two too: modules among its attributes, such as `xp`, are pickled by their names.
+    Subclasses inherit pickling and copying: modules among their attributes, such as `xp`, are pickled by name.
     """
 
     shape: tuple[int, int]
     dtype: np.dtype
     xp: Any
     inexact: str | None = None
-    """Why the columns are not the numbers that the caller gave, a sentence; None where they are."""
+    """A message saying why the columns are not exactly the caller's numbers; None if they are."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {
@@ -161,13 +161,13 @@ class Operator:
         raise NotImplementedError
 
     def norms_over(self, exponent: int) -> Any:
-        """Return 2^-exponent times the column norms; in range also where the norms, or their squares, are not."""
+        """Return 2^-exponent times the column norms; in range even if the norms, or their squares, are not."""
         if abs(exponent) <= np.finfo(self.dtype).maxexp // 4:
             return shifted(self.column_norms(), -exponent)
         return self.norms_of_columns(exponent)
 
     def norms_of_columns(self, exponent: int = 0) -> Any:
-        """Return 2^-exponent times the column norms, from the columns themselves in blocks."""
+        """Return 2^-exponent times the column norms, computed from the columns in blocks."""
         xp, step = self.xp, self.block_width
         norms = []
         for start in range(0, self.shape[1], step):
@@ -177,7 +177,7 @@ class Operator:
         return xp.concatenate(norms)
 
     def size_exponent(self) -> int | None:
-        """Return e with the size of A near 2^e (its largest entry, or column norm), or None where that is not cheap."""
+        """Return e with the size of A (its largest entry or column norm) near 2^e, or None if that is not cheap."""
         return None
 
     def rmatvec(self, r: Any) -> Any:
@@ -195,7 +195,7 @@ class Operator:
         return out
 
     def support(self, idx: Any, *, stream: bool = False) -> Support:
-        """Return A_S for S = `idx`: stored if it fits, or with `stream` in blocks of :data:`BLOCK_BYTES` at most."""
+        """Return A_S for S = `idx`: stored if it fits, or with `stream` in blocks of at most :data:`BLOCK_BYTES`."""
         return StoredSupport(self, idx, 0 if stream else None)
 
     def gram(self, idx: Any) -> Any:
@@ -232,12 +232,12 @@ class RescaledOperator(Operator):
     base : Operator
         A.
     exponent : int
-        Of the power of two that A is divided by.
+        Exponent of the power of two by which A is divided.
 
     Notes
     -----
-    Far from 1 half of the power goes to the vector before the product and half to the result, so that no sum in
-    between leaves the range: entries near 2^e meet a vector near 2^(-e/2).
+    For large exponents half of the power is applied to the vector before the product and half to the result, so no
+    intermediate sum over- or underflows: entries near 2^e meet a vector near 2^(-e/2).
     """
 
     def __init__(self, base: Operator, exponent: int) -> None:
@@ -246,12 +246,12 @@ class RescaledOperator(Operator):
         self.near = abs(exponent) <= np.finfo(base.dtype).maxexp // 4
         self._before = 0 if self.near else exponent // 2
         self._after = exponent - self._before
-        if hasattr(base, "n_features"):  # what the groups of a gated operator are
+        if hasattr(base, "n_features"):  # which defines the groups of a gated operator
             self.n_features = base.n_features
 
     @property
     def inexact(self) -> str | None:  # type: ignore[override]
-        """What the underlying operator says: a power of two rounds nothing."""
+        """As for the underlying operator, since multiplying by a power of two is exact."""
         return self.base.inexact
 
     @property
@@ -281,7 +281,7 @@ class RescaledOperator(Operator):
         return shifted(self.base.matvec_support(idx, shifted(values, -self._before)), -self._after)
 
     def support(self, idx: Any, *, stream: bool = False) -> Support:
-        """Return 2^-exponent A_S: from the products of A_S where nothing is stored."""
+        """Return 2^-exponent A_S, from the products of A_S if nothing is stored."""
         return RescaledSupport(self.base.support(idx, stream=True), self) if stream else super().support(idx)
 
     def gram(self, idx: Any) -> Any:
@@ -299,7 +299,7 @@ class RescaledOperator(Operator):
 
 
 class RescaledSupport(Support):
-    """2^-exponent A_S from an object with the products of A_S.
+    """2^-exponent A_S, computed from the products of A_S.
 
     Parameters
     ----------

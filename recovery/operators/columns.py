@@ -1,4 +1,4 @@
-"""What all conditions start from: columns, Gram matrices and supports, checked, in float64."""
+"""Input handling of conditions and certificates: validated columns, Gram matrices and supports in float64."""
 
 from __future__ import annotations
 
@@ -36,35 +36,35 @@ __all__ = [
 
 
 TINY = 1e-280
-"""Gram matrices below this lose digits to underflow, or are 0."""
+"""Gram matrices below this lose digits to underflow, or vanish."""
 
 
 def all_columns(A: Any, proves: bool = True) -> Any:
     """Return an operator or array as a plain float64 matrix on its own device, shape (n, N), with the same numbers.
 
-    This is the door of every condition and certificate. What float64 would round, such as integers beyond 2**53, is
-    refused: others would take the place of the caller's numbers in proofs. So is an operator that was made of such
-    numbers, or whose columns are products that are rounded. Where nothing is proved (`proves` is False), the rounded
-    products of a scaled operator are taken as they are: the computation makes errors of that size anyway.
+    All conditions and certificates get their input here. Numbers that float64 would round, such as integers beyond
+    2**53, are rejected, because a proof would be about other numbers than the caller's. So are operators made from such
+    numbers, and operators whose columns are rounded products. If nothing is proved (`proves` is False), the rounded
+    products of a scaled operator are accepted, since the computation makes errors of that size anyway.
     """
     columns = check_exact(operator_columns(A, proves) if is_operator(A) else A, "A", ndim=2)
     return columns if columns.dtype == np.float64 else columns.astype(np.float64)
 
 
 def operator_columns(A: Any, proves: bool = True) -> Any:
-    """Return all columns of an operator, ours or another library's, as they are; rounded ones as above."""
+    """Return all columns of an operator, ours or another library's, unchanged; for rounded ones see above."""
     operator = as_operator(A)
     refuse_rounded(operator, proves)
     return operator.columns(operator.xp.arange(operator.shape[1]))
 
 
 def host_columns(A: Any, proves: bool = True) -> np.ndarray:
-    """Return what :func:`all_columns` returns as a contiguous matrix on the CPU."""
+    """Return the result of :func:`all_columns` as a contiguous matrix on the CPU."""
     return np.ascontiguousarray(arrays.to_numpy(all_columns(A, proves)))
 
 
 def unit_columns(A: Any) -> Any:
-    """Return the columns of A scaled to unit norm, float64; zero columns are refused with a sentence."""
+    """Return the columns of A scaled to unit norm, float64; zero columns raise an error."""
     columns = all_columns(A, proves=False)  # norms are rounded
     xp = arrays.namespace(columns)
     largest = xp.abs(columns).max(axis=0)
@@ -96,7 +96,7 @@ def host_gram(columns: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def check_support(support: Any, size: int, name: str = "support") -> np.ndarray:
-    """Return a support as ascending int64 indices on the CPU, or refuse it with a sentence."""
+    """Return a support as ascending int64 indices on the CPU, or raise an error."""
     if not arrays.is_array(support):
         support = np.asarray(support)
         support = support.astype(np.int64) if support.size == 0 else support
@@ -116,7 +116,7 @@ def check_support(support: Any, size: int, name: str = "support") -> np.ndarray:
 
 
 def check_signs(signs: Any, support: Any, columns: Any) -> Any:
-    """Return signs in the order of the ascending support, on the device of `columns`, or refuse them."""
+    """Return signs in the order of the ascending support, on the device of `columns`, or raise an error."""
     xp = arrays.namespace(columns)
     order = np.argsort(arrays.to_numpy(support) if arrays.is_array(support) else np.asarray(support), kind="stable")
     signs = check_array(signs, "signs", ndim=1, shape=(order.shape[0],), dtype=np.float64, allow_empty=True)
@@ -127,10 +127,10 @@ def check_signs(signs: Any, support: Any, columns: Any) -> Any:
 
 
 def orthogonalise(columns: Any) -> tuple[Any, Any] | None:
-    """Return Q and R of A_S = Q R, or None where the columns are dependent up to rounding.
+    """Return Q and R of A_S = Q R, or None if the columns are linearly dependent up to rounding.
 
-    The rank is judged on columns of unit norm, so that their scales do not matter; singular values below
-    max(n, k) eps times the largest count as 0.
+    The rank is determined on columns of unit norm, so their scales do not matter; singular values below max(n, k) eps
+    times the largest count as 0.
     """
     xp = arrays.namespace(columns)
     n, k = columns.shape
@@ -148,14 +148,14 @@ def orthogonalise(columns: Any) -> tuple[Any, Any] | None:
 
 
 def check_gates(value: Any) -> Any:
-    """Return the gates of an operator, or an array of zeros and ones as bool, shape (n, p); else refuse."""
+    """Return an operator's gates, or an array of zeros and ones as bool, shape (n, p); raise an error otherwise."""
     if isinstance(value, GatedOperator):
         return value.gates() != 0
     return checks.check_gates(value)
 
 
 def check_gated(value: Any) -> GatedOperator:
-    """Return a GatedOperator of the caller's own numbers, or refuse."""
+    """Return a GatedOperator with exactly the caller's numbers, or raise an error."""
     if not isinstance(value, GatedOperator):
         raise TypeError(
             f"A is of type {type(value).__name__}; expected a recovery.GatedOperator, which knows its gates"
@@ -168,7 +168,7 @@ Row = tuple[int, ...]
 
 
 def integers(row: np.ndarray) -> Row:
-    """Return a row times the positive number that makes it integer without a common divisor."""
+    """Return a row scaled by the positive number that makes its entries coprime integers."""
     parts = [Fraction(*value.as_integer_ratio()) for value in row.tolist()]
     scale = math.lcm(*(part.denominator for part in parts))
     whole = [int(part * scale) for part in parts]
@@ -206,7 +206,7 @@ def _determinant(matrix: list[list[int]]) -> int:
 
 
 def basis(rows: Iterable[Row]) -> list[int]:
-    """Return the places of a maximal set of independent rows, the first ones."""
+    """Return the indices of the first maximal set of independent rows."""
     reduced: list[tuple[int, list[int]]] = []
     places = []
     for place, row in enumerate(rows):
@@ -226,5 +226,5 @@ def basis(rows: Iterable[Row]) -> list[int]:
 
 
 def independent_columns(rows: list[Row]) -> list[int]:
-    """Return the places of as many independent columns as there are rows, which are independent."""
+    """Return the indices of as many independent columns as there are rows; the rows must be independent."""
     return basis([tuple(row[j] for row in rows) for j in range(len(rows[0]))])

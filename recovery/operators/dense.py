@@ -1,4 +1,4 @@
-"""Linear operators A for the solvers: dense and column-scaled ones here, and the others by name."""
+"""Dense, column-scaled and foreign operators, and the conversion of any input to an operator."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
 
 
 def dottest(A: Any, *, n_trials: int = 3, tol: float | None = None, rng: Any = None) -> float:
-    """Check that an operator's products belong to one matrix: <A x, r> = <x, A' r>, columns and Gram.
+    """Check that an operator's products are consistent: <A x, r> = <x, A' r>, columns and Gram matrix.
 
     Parameters
     ----------
@@ -47,12 +47,12 @@ def dottest(A: Any, *, n_trials: int = 3, tol: float | None = None, rng: Any = N
     Returns
     -------
     float
-        The largest relative error that was seen.
+        The largest relative error observed.
 
     Raises
     ------
     AssertionError
-        If an identity fails; the sentence says which one and by how much.
+        If an identity fails; the message says which one and by how much.
     """
     operator = as_operator(A)
     n_trials = check_integer(n_trials, "n_trials", minimum=1)
@@ -73,7 +73,7 @@ def dottest(A: Any, *, n_trials: int = 3, tol: float | None = None, rng: Any = N
         x = xp.asarray(draw.standard_normal(size), dtype=operator.dtype)
         r = xp.asarray(draw.standard_normal(n), dtype=operator.dtype)
         forward, adjoint = operator.matvec(x), operator.rmatvec(r)
-        small, unit = normalised_power(forward)  # so that no square leaves the range, whatever the size of A
+        small, unit = normalised_power(forward)  # so that no square over- or underflows, whatever the size of A
         scale = xp.sqrt((small * small).sum() * (r * r).sum())
         compare("<Ax, r> and <x, A'r>", (small * r).sum(), (x * (adjoint / unit)).sum(), scale)
         idx = xp.asarray(np.sort(draw.choice(size, size=min(size, 5), replace=False)))
@@ -98,7 +98,7 @@ def dottest(A: Any, *, n_trials: int = 3, tol: float | None = None, rng: Any = N
 
 
 NORM_COLUMNS = 1024
-"""Columns whose norms are summed together on a CPU: the sums stay in the fastest cache."""
+"""Number of columns whose norms are summed together on a CPU, so that the sums stay in the fastest cache."""
 
 
 @by_value
@@ -108,10 +108,10 @@ class DenseOperator(Operator):
     Parameters
     ----------
     A : array, shape (n, N)
-        The matrix; float32 stays float32, other types become float64: where that rounds a number, solvers go on, and
-        what proves something refuses the operator. An array of either type is not copied: large matrices would need
-        twice the memory. Do not change it afterwards, since the column norms are computed once. A pickled or copied
-        operator has a matrix of its own.
+        The matrix; float32 stays float32, other types become float64. If that rounds a number, solvers still accept the
+        operator, but anything that proves a statement rejects it. A float32 or float64 array is not copied, to save
+        memory; do not modify it afterwards, since the column norms are computed once. A pickled or copied operator has
+        its own matrix.
 
     Raises
     ------
@@ -127,14 +127,14 @@ class DenseOperator(Operator):
         self._norms, self._exponent = self._measure()
 
     def _measure(self) -> tuple[Any, int]:
-        """Return the column norms over 2^e, the largest between 1/2 and 1, and e; refuse NaN and infinities.
+        """Return the column norms over 2^e, the largest between 1/2 and 1, and e; raise an error for NaN and infinity.
 
-        One pass over A gives the squares of the norms and shows whether anything is NaN or infinite. Where they are out
-        of range, or may have lost digits, they are computed again from A over a power of two, column by column where
-        one power does not suit all. The order of the sums is the same, so a power of two in A changes no bit.
+        One pass over A gives the squares of the norms and shows whether anything is NaN or infinite. If they are out of
+        range, or may have lost digits, they are recomputed from A divided by a power of two, column by column if no
+        single power suits all. The order of summation is the same, so scaling A by a power of two changes no bit.
         """
         xp = self.xp
-        widest = np.finfo(self.dtype).maxexp // 16  # squares of the largest norm within 2^+-2 of this: no entry matters
+        widest = np.finfo(self.dtype).maxexp // 16  # within 2^+-2 of this all squares that matter are in range
         squares = self._squares(0)
         largest = float(squares.max())
         shift = 0
@@ -146,7 +146,7 @@ class DenseOperator(Operator):
                 largest = float(squares.max())
         top = math.frexp(math.sqrt(largest))[1]
         norms = shifted(xp.sqrt(squares), -top).astype(self.dtype)
-        # an entry whose square is below `tiny` is lost: n of them must not matter beside a column's square
+        # an entry whose square is below `tiny` is lost: n of them must be negligible in a column's squared norm
         short = xp.flatnonzero(norms < 2.0 ** -(np.finfo(self.dtype).maxexp // 4))
         if short.shape[0] and largest > 0.0:
             columns = shifted(self.A[:, short], -shift)
@@ -187,7 +187,7 @@ class DenseOperator(Operator):
         return self.A[:, idx]
 
     def column_norms(self) -> Any:
-        """Return the column norms, computed with the operator; infinite where they are out of range."""
+        """Return the column norms, computed with the operator; infinite if out of range."""
         return shifted(self._norms, self._exponent)
 
     def norms_over(self, exponent: int) -> Any:
@@ -195,7 +195,7 @@ class DenseOperator(Operator):
         return shifted(self._norms, self._exponent - exponent)
 
     def size_exponent(self) -> int:
-        """Return e with the largest column norm in [2^(e-1), 2^e]; known from the start."""
+        """Return e with the largest column norm in [2^(e-1), 2^e]; computed on construction."""
         return self._exponent
 
 
@@ -225,7 +225,7 @@ class ScaledOperator(Operator):
 
     @property
     def inexact(self) -> str | None:  # type: ignore[override]
-        """Why the columns are no exact products: factors that are no powers of two, or what the base says."""
+        """Why the columns are not exact products: factors that are not powers of two, or the base's reason."""
         if self.base.inexact is not None:
             return self.base.inexact
         xp, every = self.xp, self.xp.arange(self.shape[1])
@@ -272,9 +272,9 @@ class ScaledOperator(Operator):
 
 
 def is_operator(A: Any) -> bool:
-    """Tell whether `A` is an operator: one of ours, or an object with a shape and the method ``columns`` or ``matvec``.
+    """Return whether `A` is an operator: one of ours, or an object with a shape and a method ``columns`` or ``matvec``.
 
-    The ``columns`` of a data frame are names, not a method: a frame is a matrix.
+    The ``columns`` of a data frame are names, not a method, so a frame counts as a matrix.
     """
     if isinstance(A, Operator):
         return True
@@ -289,7 +289,7 @@ def as_operator(A: Any) -> Operator:
     Parameters
     ----------
     A : Operator, array, data frame, or object with products, shape (n, N)
-        What a caller passed as sensing matrix.
+        The caller's sensing matrix.
 
     Returns
     -------
@@ -307,26 +307,26 @@ def as_operator(A: Any) -> Operator:
 
 
 class ForeignOperator(Operator):
-    """An operator of another library in the place of one of ours, such as a SciPy ``LinearOperator``.
+    """Adapter for another library's operator, such as a SciPy ``LinearOperator``.
 
     Parameters
     ----------
     A : object
-        With ``shape`` (n, N) and at least one of ``matvec`` and ``columns``; ``rmatvec`` for what needs A' r. It may
-        also have ``matmat``, ``column_norms``, ``dtype``, and ``xp``, the namespace of its arrays (NumPy by default
-        where it has no ``columns`` to try).
+        With ``shape`` (n, N) and at least one of ``matvec`` and ``columns``; ``rmatvec`` where A' r is needed. It may
+        also have ``matmat``, ``column_norms``, ``dtype``, and ``xp``, the namespace of its arrays (NumPy by default if
+        it has no method ``columns``).
 
     Raises
     ------
     TypeError, ValueError
-        If its shape is no pair of numbers, or a product has another shape or no real numbers.
+        If its shape is not a pair of numbers, or a product has the wrong shape or is not real.
 
     Notes
     -----
-    Where there is no method ``columns``, columns are the products with unit vectors, some at a time. What is proved
-    of such an object, by a condition or a certificate, is proved of the matrix of these products, bit for bit as
-    ``matvec`` returned them, and of no other: whether ``matvec`` multiplies by the matrix that its author had in mind,
-    and rounds nothing on unit vectors, is the author's to say, in an attribute ``inexact`` (a sentence, or None).
+    Without a method ``columns``, columns are computed in blocks as products with unit vectors. Conditions and
+    certificates prove statements about the matrix of these products, bit for bit as ``matvec`` returned them. Whether
+    this is the intended matrix, without rounding on unit vectors, only the operator's author can say, in an attribute
+    ``inexact`` (a message or None).
     """
 
     def __init__(self, A: Any) -> None:
@@ -352,7 +352,7 @@ class ForeignOperator(Operator):
 
     @property
     def inexact(self) -> str | None:  # type: ignore[override]
-        """What the object says of its own numbers."""
+        """The object's own statement about its numbers."""
         return getattr(self._A, "inexact", None)
 
     def columns(self, idx: Any) -> Any:
@@ -360,7 +360,7 @@ class ForeignOperator(Operator):
         if callable(getattr(self._A, "columns", None)):
             return self._A.columns(idx)
         xp, (n, size) = self.xp, self.shape
-        step = max(1, self.block_width * n // size)  # unit vectors are as long as rows
+        step = max(1, self.block_width * n // size)  # unit vectors have the length of a row
         parts = [xp.zeros((n, 0), dtype=self.dtype)]
         for start in range(0, int(idx.shape[0]), step):
             here = xp.asarray(idx[start : start + step])
@@ -368,7 +368,7 @@ class ForeignOperator(Operator):
             units[xp.arange(int(here.shape[0])), here] = 1.0
             if callable(getattr(self._A, "matmat", None)):
                 parts.append(self._A.matmat(units.T))
-            else:  # copies: an object may use its memory again
+            else:  # copies, since the object may reuse its memory
                 parts.append(xp.stack([self._A.matvec(unit).copy() for unit in units], axis=1))
         return xp.concatenate(parts, axis=1)
 
@@ -379,7 +379,7 @@ class ForeignOperator(Operator):
         return self.matvec_support(self.xp.arange(self.shape[1]), x)
 
     def matvec_support(self, idx: Any, values: Any) -> Any:
-        """Return the product with the columns `idx`: one full product where columns would cost one each."""
+        """Return the product with the columns `idx`: one full product if columns would cost one each."""
         if callable(getattr(self._A, "columns", None)):
             return super().matvec_support(idx, values)
         x = self.xp.zeros(self.shape[1], dtype=values.dtype)
@@ -397,7 +397,7 @@ class ForeignOperator(Operator):
         yield 0, self.rmatvec(r)
 
     def column_norms(self) -> Any:
-        """Return the column norms: the object's, or those of its columns, in blocks."""
+        """Return the column norms: the object's, or computed from its columns in blocks."""
         if callable(getattr(self._A, "column_norms", None)):
             return self._A.column_norms()
         return self.norms_of_columns()
@@ -414,7 +414,7 @@ def normalise(A: Any) -> tuple[Operator, Any]:
     Returns
     -------
     operator : Operator
-        A diag(1 / scale), of unit columns; zero columns stay zero.
+        A diag(1 / scale), which has unit columns; zero columns stay zero.
     scale : array, shape (N,)
         The column norms, 1 for zero columns: ``x = z / scale`` solves A x = y when z solves
         the normalised system.
@@ -425,12 +425,12 @@ def normalise(A: Any) -> tuple[Operator, Any]:
     if not isinstance(operator, RescaledOperator):
         top = float(norms.max())
         if not math.isfinite(top):
-            raise ValueError(f"A has columns whose norm {operator.dtype} cannot hold; expected shorter ones")
+            raise ValueError(f"A has columns whose norm {operator.dtype} cannot hold; expected columns of smaller norm")
         exponent = math.frexp(top)[1]
-        if abs(exponent) > info.maxexp // 4:  # 1 / norm may not be a number; a power of two changes no bit
+        if abs(exponent) > info.maxexp // 4:  # 1 / norm may be out of range; scaling by a power of two is exact
             operator = RescaledOperator(operator, exponent)
             small = operator.column_norms()
-    # a column that is this much shorter than the longest one keeps a norm below 1, as 1 / norm is no number
+    # a column this much shorter than the longest one keeps a norm below 1, since 1 / norm is out of range
     scale = xp.where(small > 0, xp.maximum(small, 4.0 * float(info.tiny)), 1.0).astype(operator.dtype)
     shown = scale if small is norms else xp.where(norms > 0, norms, 1.0).astype(operator.dtype)
     if isinstance(operator, RescaledOperator) and operator.near:

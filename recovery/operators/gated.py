@@ -1,6 +1,6 @@
 """The gated operator A = [D_1 X, ..., D_p X] with D_j = diag(gate_j), never formed.
 
-Column ``j * d + i`` is gate j times feature i. The products need the gates and X alone:
+Column ``j * d + i`` is gate j times feature i. The products need only the gates and X:
 
 - adjoint: A' r as one matrix product, M' (X * r) with M the (n, p) gates;
 - forward on an s-sparse w: the s columns X[:, i] * M[:, j], in blocks;
@@ -33,9 +33,9 @@ __all__ = ["GRAM_COLUMNS", "GatedOperator", "GatedSupport", "MovingSupport"]
 
 
 CHUNK_GATES = 512
-"""Distinct gates that are worked on together."""
+"""Number of distinct gates processed together."""
 DENSE = 25
-"""A gate that carries more than d / DENSE entries is cheaper as one row of a matrix product than entry by entry."""
+"""A gate with more than d / DENSE entries is cheaper as one row of a matrix product than entry by entry."""
 FEWEST_ROWS = 64
 
 
@@ -52,25 +52,24 @@ class _Chunk:
 
 
 class GatedSupport(Support):
-    """A_S of a gated operator as an operator of its own: forward and adjoint products, nothing of size n s.
+    """A_S of a gated operator, by forward and adjoint products without storing anything of size n s.
 
     Parameters
     ----------
     operator : GatedOperator
-        A, with stored gates, stored generators or generators that are re-drawn.
+        A, with stored gates, stored generators or generators that are redrawn.
     idx : array of int64, shape (k,)
         S, distinct indices.
     keep_bytes : int, default 0
-        The gates of S are kept between products, packed to bits, if they need at most this much;
-        otherwise they are computed again for every product.
+        The gates of S are kept between products, packed to bits, if they need at most this much; otherwise they are
+        recomputed for every product.
 
     Notes
     -----
-    The entries are grouped by gate, so that each generator is drawn at most once a product, and
-    gates and inputs are combined in tiles that stay in cache. With q distinct gates among k entries a
-    product costs 2 n k operations, or 2 n d q where gates carry many entries, and 2 n d q more where
-    the gates are computed again. Extra memory: the tiles, a few vectors of length k, and the packed
-    gates, q n / 8 <= `keep_bytes` bytes.
+    The entries are grouped by gate, so each generator is drawn at most once per product, and gates and inputs are
+    combined in tiles that stay in cache. With q distinct gates among k entries a product costs 2 n k operations, or 2 n
+    d q if gates have many entries, plus 2 n d q if the gates are recomputed. Extra memory: the tiles, a few vectors of
+    length k, and the packed gates, q n / 8 <= `keep_bytes` bytes.
     """
 
     def __init__(self, operator: GatedOperator, idx: Any, *, keep_bytes: int = 0) -> None:
@@ -137,12 +136,12 @@ class GatedSupport(Support):
         return _Chunk(number, gates, first, last, dense, rows)
 
     def _entries(self, chunk: _Chunk, vector: Any) -> tuple[Any, Any, Any]:
-        """Return the entries of a chunk: of a vector, their gates within the chunk, and their features."""
+        """Return a vector's entries in a chunk, their gates within the chunk, and their features."""
         here = slice(chunk.first, chunk.last)
         return vector[here], self._place[here] - chunk.number * CHUNK_GATES, self._feature[here]
 
     def _spread(self, chunk: _Chunk, place: Any, feature: Any, values: Any) -> Any:
-        """Return the entries of a chunk as a (gates, d) matrix, for chunks that work with one."""
+        """Return the entries of a chunk as a (gates, d) matrix, for chunks that use one."""
         if not chunk.dense:
             return None
         A = self.operator
@@ -169,13 +168,14 @@ class GatedSupport(Support):
 
 
 COLUMN_COST, COLUMN_BYTES = 4, 2**30
-"""A moving support's columns are stored if they are this many times fewer than d p, and at most so many bytes."""
+"""A moving support's columns are stored if they are this many times fewer than d p, and need at most this many
+bytes."""
 GRAM_COLUMNS = 160
-"""For up to so many columns their Gram matrix costs less than the products it replaces."""
+"""For up to this many columns the Gram matrix costs less than the products that it replaces."""
 
 
 class MovingSupport(Support):
-    """A_S of a gated operator whose support moves on: its memory is used again, and columns that stay are not formed.
+    """A_S of a gated operator for a changing support: memory is reused, and columns that stay are not recomputed.
 
     Parameters
     ----------
@@ -184,12 +184,12 @@ class MovingSupport(Support):
     idx : array of int64, shape (k,)
         The support S, ascending.
     space : MovingSupport, optional
-        An earlier one that is no longer needed: its memory is used again.
+        An earlier instance that is no longer needed and whose memory is reused.
 
     Notes
     -----
-    Few columns are stored, and their Gram matrix too if they are very few; many (a fourth of d p and more, so that
-    products with all gates cost less, or more than 1 GiB) never are.
+    A small number of columns is stored, and for a very small number the Gram matrix too. Columns are not stored if they
+    are at least a fourth of d p (then products with all gates cost less) or need more than 1 GiB.
     """
 
     def __init__(self, A: GatedOperator, idx: Any, space: MovingSupport | None = None) -> None:
@@ -206,9 +206,9 @@ class MovingSupport(Support):
             self.rows = A.fill_columns(idx, old if same else A.xp.empty((count, A.shape[0]), dtype=A.dtype))
 
     def moved(self, idx: Any) -> MovingSupport:
-        """Return the products for another support of as many columns; only columns that enter are formed.
+        """Return the products for another support of the same size; only columns that enter are computed.
 
-        This one's memory is used again: it must not be asked for anything afterwards. One synchronisation.
+        The memory of this instance is reused, so it must not be used afterwards. One synchronisation.
         """
         if self.rows is None or self.idx.shape != idx.shape:
             return MovingSupport(self.operator, idx, self)
@@ -219,7 +219,7 @@ class MovingSupport(Support):
         other.operator, other._gram, other.rows = self.operator, None, self.rows
         other.idx = self.idx
         if count:
-            # places of the columns that leave come first, in ascending order; as many enter
+            # positions of the columns that leave come first, in ascending order; equally many enter
             place = xp.argsort(xp.isin(self.idx, idx), kind="stable")[:count]
             other.idx = self.idx.copy()
             other.idx[place] = enters
@@ -266,19 +266,19 @@ class MovingSupport(Support):
 
 TILE_GATES = 512
 TILE_ROWS = {"cpu": 1024, "gpu": 2**18}
-"""Gates times rows of a tile: on a CPU it stays in cache between the two products that use it."""
+"""Size of a tile (gates times rows): on a CPU it stays in cache between the two products that use it."""
 
 SPARSE_FACTOR = 12
-"""One entry of a sparse matrix costs as much in a product as so many of a dense one."""
+"""In a product, one entry of a sparse matrix costs as much as this many of a dense one."""
 
 FAR = {np.dtype("float32"): 32, np.dtype("float64"): 256}
-"""Exponents of inputs beyond which products and squares may leave the range: a quarter of it."""
+"""Exponents of inputs beyond which products and squares may over- or underflow: a quarter of the range."""
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
 def _in_tiles_that_fit(method: _Method) -> _Method:
-    """Let a product start again with half as many rows a tile where memory ran out; later ones keep that size."""
+    """Restart a product with half as many rows per tile if memory runs out; later products keep that size."""
 
     @functools.wraps(method)
     def shrinking(self: GatedOperator, *args: Any, **options: Any) -> Any:
@@ -291,7 +291,7 @@ def _in_tiles_that_fit(method: _Method) -> _Method:
         try:
             return in_smaller_blocks(work, rows, f"{method.__name__.strip('_')} of {self!r}")[0]
         except BaseException:
-            self._blocks["rows"] = rows  # whatever it was, smaller tiles were no help
+            self._blocks["rows"] = rows  # smaller tiles did not help, whatever the cause
             raise
 
     return cast(_Method, shrinking)
@@ -304,31 +304,31 @@ class GatedOperator(Operator):
     Parameters
     ----------
     X : array, shape (n, d)
-        Inputs; float32 stays float32, other types become float64. Where that rounds a number, solvers go on, and what
-        proves something refuses the operator.
+        Inputs; float32 stays float32, other types become float64. If that rounds a number, solvers still accept the
+        operator, but anything that proves a statement rejects it.
     gates : array of bool or 0/1, shape (n, p)
         Column j holds the diagonal of D_j.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not a finite matrix, `gates` holds other values than 0 and 1, or the
-        rows do not match.
+        If an argument is not a finite matrix, `gates` contains values other than 0 and 1, or the numbers of rows
+        differ.
 
     See Also
     --------
     GatedOperator.from_generators : gates 1{X h_j >= 0} from generators.
     GatedOperator.from_seed : generators drawn from a seed and never stored.
-    tests.oracles.operators.GatedReference : the same operator written out plainly.
+    tests.oracles.operators.GatedReference : a plain reference implementation.
 
     Notes
     -----
-    The inputs are not copied where X' is contiguous already; do not change them afterwards. Two operators are equal
-    (``==``) if their inputs are, and their gates, stored or recomputed from equal generators.
+    The inputs are not copied if X' is already contiguous; do not modify them afterwards. Two operators are equal
+    (``==``) if their inputs and their gates (stored, or recomputed from equal generators) are.
 
-    Memory: X, and the gates at one byte each (none with recomputed gates). The adjoint costs
-    2 n d p operations in one matrix product a block, and as many again where gates are recomputed.
-    Where a device runs out of memory, products go on in smaller tiles, with a RuntimeWarning.
+    Memory: X, and the gates at one byte each (none with recomputed gates). The adjoint costs 2 n d p operations, one
+    matrix product per block, and twice as many if gates are recomputed. If a device runs out of memory, products
+    continue with smaller tiles and a RuntimeWarning.
     """
 
     def __init__(self, X: Any, gates: Any) -> None:
@@ -353,10 +353,10 @@ class GatedOperator(Operator):
         X : array, shape (n, d)
             Inputs.
         H : array, shape (d, p), or GeneratorSource
-            One generator a column.
+            One generator per column.
         strict : bool, default False
-            Use ``> 0`` instead of ``>= 0``; they differ where X h_j = 0, which blank pixels
-            and zero generators make common.
+            Use ``> 0`` instead of ``>= 0``; they differ where X h_j = 0, which is common with blank pixels and zero
+            generators.
         store : bool, default True
             Keep the (n, p) gates, one byte each; False recomputes them block by block.
 
@@ -379,7 +379,8 @@ class GatedOperator(Operator):
                 f"H has {source.n_features} rows and X has {self.n_features} columns; expected equally many"
             )
         self._strict = bool(strict)
-        # a gate is a sign: far from 1, generators take half of the size of X away, so that no product leaves the range
+        # a gate depends on signs only, so generators may absorb half of the exponent of X, and no product over- or
+        # underflows
         exponent = self.size_exponent()
         self._source = RescaledGenerators(source, -(exponent // 2)) if abs(exponent) > FAR[self.dtype] else source
         self._gates = None
@@ -391,7 +392,7 @@ class GatedOperator(Operator):
 
     @classmethod
     def from_seed(cls, X: Any, n_gates: int, seed: int, strict: bool = False) -> GatedOperator:
-        """Build the operator with standard normal generators that are re-drawn, never stored.
+        """Build the operator with standard normal generators that are redrawn and never stored.
 
         Parameters
         ----------
@@ -414,12 +415,12 @@ class GatedOperator(Operator):
         return cls.from_generators(X, source, strict, store=False)
 
     def regate(self, H: Any, strict: bool | None = None) -> GatedOperator:
-        """Return the operator of the same inputs with gates from other generators, kept as bits.
+        """Return the operator with the same inputs and gates from other generators, stored as bits.
 
         Parameters
         ----------
         H : array, shape (d, p)
-            One generator a column, on the device of X. Not checked: this is an inner loop.
+            One generator per column, on the device of X. Not checked: this is an inner loop.
         strict : bool, optional
             Use ``> 0`` instead of ``>= 0``; as before by default.
 
@@ -431,15 +432,15 @@ class GatedOperator(Operator):
         return self._regated(H, strict)
 
     def follow(self, H: Any, strict: bool | None = None) -> tuple[GatedOperator, Any]:
-        """Return the operator with gates that follow the weights, and its product with these weights.
+        """Return the operator with gates given by the weights, and its product with these weights.
 
-        The activations X h_j give both, gate by comparison and product as sum_j relu(X h_j), so this costs
-        no more than :meth:`regate` alone.
+        The activations X h_j give both, the gates by comparison and the product as sum_j relu(X h_j), so this costs no
+        more than :meth:`regate` alone.
 
         Parameters
         ----------
         H : array, shape (d, p)
-            The weights, one neuron a column, which are the generators too. Not checked: this is an inner loop.
+            The weights, one neuron per column, which are also the generators. Not checked: this is an inner loop.
         strict : bool, optional
             Use ``> 0`` instead of ``>= 0``; as before by default.
 
@@ -448,19 +449,19 @@ class GatedOperator(Operator):
         operator : GatedOperator
             ``self.regate(H, strict)``.
         product : array, shape (n,)
-            ``operator.matvec(H.T.ravel())``, bit for bit.
+            ``operator.matvec(H.T.ravel())``, bitwise.
         """
         product = self.xp.zeros(self.shape[0], dtype=self.dtype)
         return self._regated(H, strict, product), product
 
     @_in_tiles_that_fit
     def follow_gradient(self, H: Any, y: Any) -> tuple[GatedOperator, Any, Any]:
-        """Let strict gates follow the weights and return the residual and its gradient too, in one pass over X.
+        """Set strict gates to the weights, and return the residual and the gradient too, in one pass over X.
 
         Parameters
         ----------
         H : array, shape (d, p)
-            The weights, one neuron a column, which are the generators too. Not checked: this is an inner loop.
+            The weights, one neuron per column, which are also the generators. Not checked: this is an inner loop.
         y : array, shape (n,)
             Targets.
 
@@ -475,8 +476,8 @@ class GatedOperator(Operator):
 
         Notes
         -----
-        A tile holds all neurons for a few rows, so that the activations give the gates, the residual
-        of these rows and their part of the gradient while they are in cache.
+        A tile holds all neurons for a few rows, so the gates, the residual of these rows and their contribution to the
+        gradient are computed from the activations while they are in cache.
         """
         xp, other = self.xp, object.__new__(GatedOperator)
         other.__dict__.update(self.__dict__)
@@ -501,17 +502,17 @@ class GatedOperator(Operator):
         return other, residual, gradient.ravel()
 
     def subset(self, gates: Any) -> GatedOperator:
-        """Return the operator of some of its stored gates.
+        """Return the operator with only some of the stored gates.
 
         Parameters
         ----------
         gates : array of int64, shape (q,)
-            Which ones.
+            Indices of the gates.
 
         Returns
         -------
         GatedOperator
-            Of shape (n, d q); it shares X with this one.
+            An operator of shape (n, d q) that shares X with this one.
         """
         other = object.__new__(GatedOperator)
         other.__dict__.update(self.__dict__)
@@ -520,12 +521,12 @@ class GatedOperator(Operator):
         return other
 
     def gate_changes(self, other: GatedOperator) -> Any:
-        """Return how many stored gate bits differ from those of another operator, gate by gate.
+        """Return how many stored gate bits differ from those of another operator, for each gate.
 
         Parameters
         ----------
         other : GatedOperator
-            With as many gates and rows.
+            An operator with the same numbers of gates and rows.
 
         Returns
         -------
@@ -539,7 +540,7 @@ class GatedOperator(Operator):
         return self._Xt, self._gates, self._source, self._strict if self._gates is None else None
 
     def __getstate__(self) -> dict[str, Any]:
-        # copies in other dtypes are made again when they are needed
+        # copies in other dtypes are recreated when needed
         return {**self.__dict__, "_copies": {self.dtype: self._Xt}}
 
     @property
@@ -554,11 +555,11 @@ class GatedOperator(Operator):
 
     @property
     def tile_rows(self) -> int:
-        """Rows of a tile of :data:`TILE_GATES` gates; fewer than at first if memory ran out."""
+        """Rows per tile of :data:`TILE_GATES` gates; fewer than initially if memory has run out."""
         return self._blocks["rows"]
 
     def gate_rows(self, which: Any) -> Callable[[int, int], Any]:
-        """Return a function of a range of rows that gives the gates `which` there, as a bool array (q, rows)."""
+        """Return a function that gives the gates `which` on a range of rows, as a bool array (q, rows)."""
         if self._gates is not None:
             stored = self._gates
             return lambda a, b: stored[:, a:b][which]
@@ -576,7 +577,7 @@ class GatedOperator(Operator):
 
     @_in_tiles_that_fit
     def matvec(self, x: Any) -> Any:
-        """Return A x for a full vector x: one matrix product and one sum a tile."""
+        """Return A x for a full vector x: one matrix product and one sum per tile."""
         xp, weights = self.xp, x.reshape(self.n_gates, self.n_features)
         out = xp.zeros(self.shape[0], dtype=weights.dtype)
         for g0, g1 in self._gate_ranges():
@@ -599,7 +600,7 @@ class GatedOperator(Operator):
 
     @_in_tiles_that_fit
     def fill_columns(self, idx: Any, out: Any) -> Any:
-        """Write the columns `idx` of stored gates into the rows of a (k, n) array, some at a time, and return it."""
+        """Write the columns `idx` of stored gates into the rows of a (k, n) array, in blocks, and return it."""
         xp = self.xp
         gate, feature = idx // self.n_features, idx % self.n_features
         step = max(1, TILE_GATES * self.tile_rows // (8 * self.shape[0]))
@@ -613,7 +614,7 @@ class GatedOperator(Operator):
     def normal(self, x: Any) -> tuple[Any, Any]:
         """Return A' A x and |A x|^2 for a full vector x and stored gates, in one pass over X.
 
-        A tile holds all gates for a few rows, so that both products use it while it is in cache.
+        A tile holds all gates for a few rows, so both products use it while it is in cache.
         """
         xp, weights = self.xp, x.reshape(self.n_gates, self.n_features)
         out = xp.zeros((self.n_gates, self.n_features), dtype=self.dtype)
@@ -672,7 +673,7 @@ class GatedOperator(Operator):
         return self.norms_over(0)
 
     def norms_over(self, exponent: int) -> Any:
-        """Return 2^-exponent times the column norms, which may be in range where the norms are not."""
+        """Return 2^-exponent times the column norms, which may be in range even if the norms are not."""
         exponents = self._feature_exponents() if self._wide() else None
         parts = [self._gates_times(None, g0, g1, exponents) for g0, g1 in self._gate_ranges()]
         norms = self.xp.sqrt(self.xp.concatenate(parts))
@@ -681,7 +682,7 @@ class GatedOperator(Operator):
         return self.xp.ldexp(norms, exponents - exponent).ravel()
 
     def size_exponent(self) -> int:
-        """Return e with 2^(e-1) <= max |X| < 2^e; one look at X, which all operators of the same X share."""
+        """Return e with 2^(e-1) <= max |X| < 2^e; computed once and shared by all operators with the same X."""
         self._feature_exponents()
         return int(self._shared["size"])
 
@@ -693,7 +694,7 @@ class GatedOperator(Operator):
             largest, smallest = (float(v) for v in (peaks.max(), xp.where(peaks > 0, peaks, xp.inf).min()))
             self._shared["size"] = math.frexp(largest)[1]
             low = math.frexp(smallest)[1] if math.isfinite(smallest) else self._shared["size"]
-            # squares of the entries that matter are in range where all sizes are within this
+            # if all sizes are within this range, the squares of all relevant entries are in range
             self._shared["wide"] = max(abs(low), abs(self._shared["size"])) > FAR[self.dtype]
             self._shared["exponents"] = xp.frexp(peaks)[1]
         return self._shared["exponents"]
@@ -710,7 +711,7 @@ class GatedOperator(Operator):
         self._Xt = arrays.namespace(X).ascontiguousarray(X.T)
         self._copies: dict[Any, Any] = {self.dtype: self._Xt}  # by dtype; shared by operators of the same X
         self._blocks = {"rows": TILE_ROWS[arrays.device_of(X)]}  # shared by operators of the same X
-        self._shared: dict[str, Any] = {}  # what was found out about X, shared too
+        self._shared: dict[str, Any] = {}  # cached properties of X, shared too
         self.shape = (int(X.shape[0]), 0)
         self._strict = False
 
@@ -728,7 +729,7 @@ class GatedOperator(Operator):
             yield start, min(start + TILE_GATES, self.n_gates)
 
     def _rows_of_all_gates(self, count: int) -> int:
-        """Return the rows of a tile of all gates that is used for two products: half as large, so that both fit."""
+        """Return the rows per tile of all gates if it is used for two products: half as many, so that both fit."""
         return max(1, TILE_GATES * self.tile_rows // (2 * max(1, count)))
 
     def _row_ranges(self, wide: bool = False) -> Iterator[tuple[int, int]]:
@@ -751,7 +752,7 @@ class GatedOperator(Operator):
         """Compute and keep the gates; add the sum of the gated activations to `product`."""
         self._gates = self.xp.empty((self.n_gates, self.shape[0]), dtype=bool)
         if product is not None:
-            product[...] = 0  # also after a try that ran out of memory half-way
+            product[...] = 0  # also after an attempt that ran out of memory halfway
         for g0, g1 in self._gate_ranges():
             generators = source.block(g0, g1)
             for a, b in self._row_ranges():
@@ -775,7 +776,7 @@ class GatedOperator(Operator):
     def _gates_times(self, r: Any, g0: int, g1: int, exponents: Any = None) -> Any:
         """Return gates' (X * r), or gates' (X * X) for r = None, summed over tiles of rows.
 
-        Feature i is divided by 2^e_i first where `exponents` are given.
+        If `exponents` are given, feature i is first divided by 2^e_i.
         """
         generators = None if self._source is None else self._source.block(g0, g1)
         out = self.xp.zeros((g1 - g0, self.n_features), dtype=self.dtype)
@@ -796,12 +797,12 @@ class GatedOperator(Operator):
 
 
 def _rows(xp: Any, source: Any, index: Any, out: Any = None) -> Any:
-    """Return source[index]; on a CPU by `take` into `out`, which is faster where indices are not checked."""
+    """Return source[index]; on a CPU by `take` into `out`, which is faster when indices are not checked."""
     return np.take(source, index, axis=0, mode="clip", out=out) if xp is np else source[index]
 
 
 def _left_factor(xp: Any, rows: Any) -> Any:
-    """Return a matrix for products from the left: on a CPU a sparse one where that is several times faster."""
+    """Return a matrix for products from the left: on a CPU a sparse one if that is several times faster."""
     if xp is np and SPARSE_FACTOR * np.count_nonzero(rows) < rows.size:
         from scipy.sparse import csr_array
 

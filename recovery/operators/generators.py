@@ -1,4 +1,4 @@
-"""Sources of gate generators: stored, or re-drawn from a seed whenever they are needed."""
+"""Sources of gate generators: stored, or redrawn from a seed whenever they are needed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["GeneratorSource", "RescaledGenerators", "SeededGenerators", "StoredG
 
 
 class GeneratorSource(Protocol):
-    """What :class:`recovery.GatedOperator` asks of a source of generators h_1, ..., h_p."""
+    """Interface of a source of generators h_1, ..., h_p for :class:`recovery.GatedOperator`."""
 
     count: int
     n_features: int
@@ -29,12 +29,12 @@ class GeneratorSource(Protocol):
 
 @by_value
 class StoredGenerators:
-    """Generators kept in memory (d p numbers).
+    """Generators stored in memory (d p numbers).
 
     Parameters
     ----------
     H : array, shape (d, p)
-        One generator a column, as the hidden layer of a network.
+        One generator per column, like the hidden layer of a network.
     """
 
     def __init__(self, H: Any) -> None:
@@ -65,7 +65,7 @@ class RescaledGenerators:
     base : GeneratorSource
         The generators.
     exponent : int
-        Of the power of two.
+        Exponent of the power of two.
     """
 
     def __init__(self, base: GeneratorSource, exponent: int) -> None:
@@ -86,11 +86,11 @@ class RescaledGenerators:
 
 @by_value
 class SeededGenerators:
-    """Standard normal generators that are re-drawn from their seed on every use.
+    """Standard normal generators that are redrawn from their seed on every use.
 
-    Nothing but the seed is stored. Generators come in groups of :attr:`GROUP`; group g is the
-    stream of ``SeedSequence(seed, spawn_key=(g,))``, so that any one of them costs a
-    group to draw and the values do not depend on the block width of a sweep.
+    Only the seed is stored. Generators come in groups of :attr:`GROUP`; group g is the stream of ``SeedSequence(seed,
+    spawn_key=(g,))``, so drawing a single generator costs one group, and the values do not depend on the block width of
+    a sweep.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ class SeededGenerators:
     seed : int
         Seed >= 0.
     like : array, optional
-        The results are put where this array lives and get its dtype (NumPy float64 by default).
+        The results have the device and dtype of this array (NumPy float64 by default).
     """
 
     GROUP = 64
@@ -110,7 +110,7 @@ class SeededGenerators:
         self.n_features = check_integer(n_features, "n_features", minimum=1)
         self.count = check_integer(count, "count", minimum=1)
         self.seed = check_integer(seed, "seed", minimum=0)
-        # an array of its own: a view would keep all of `like` in memory
+        # a separate array: a view would keep all of `like` in memory
         self._like = np.empty(0) if like is None else like[:0].copy()
 
     def _parts(self) -> tuple[Any, ...]:

@@ -1,8 +1,8 @@
-"""Which columns count as independent: one rule for the whole project, and the small factors it is read from.
+"""Numerical rank: a single rule for the whole project, and the small factors from which it is computed.
 
-A least-squares problem is reduced to a triangle (or a Gram matrix) in float64, whatever the type of the data: by blocks
-of rows, so that memory stays bounded and no sum runs over all n rows. Ranks are then those of the triangle with columns
-of norm 1. docs/derivations.md, "When columns count as dependent", has the reasons.
+A least-squares problem is reduced to a triangular factor (or a Gram matrix) in float64, whatever the type of the data.
+This is done in blocks of rows, so memory stays bounded and no sum runs over all n rows. Ranks are then those of the
+triangular factor with columns of norm 1. The reasons are in docs/theory, "When columns count as dependent".
 """
 
 from __future__ import annotations
@@ -26,33 +26,33 @@ __all__ = [
 ]
 
 FACTOR = 16.0
-"""A column's backward error in :func:`triangle`, in eps: 6.5 was the largest seen (k up to 400, n up to 1e6)."""
+"""Bound on a column's backward error in :func:`triangle`, in eps: the largest observed was 6.5 (k <= 400, n <= 1e6)."""
 
 ROWS = 256
-"""Triangles come from blocks of so many rows, or of 4 times the columns if that is more."""
+"""Triangular factors are computed from blocks of this many rows, or 4 times the columns if that is more."""
 
 GRAM_ROWS = 4096
-"""Gram matrices are summed over blocks of so many rows."""
+"""Gram matrices are summed over blocks of this many rows."""
 
 CHUNK = 1 << 22
-"""So many numbers of float64 are copied at a time."""
+"""This many float64 numbers are copied at a time."""
 
 LEAF = 64
-"""Triangles of up to this size are inverted by back substitution."""
+"""Triangular matrices of up to this size are inverted by back substitution."""
 
 FLOAT = np.dtype(np.float64)
 LEAST = float(np.finfo(FLOAT).tiny)
 
 
 def rank_tolerance(k: int, dtype: Any) -> float:
-    """Return the singular value of k columns of norm 1 up to which they count as dependent.
+    """Return the threshold for singular values up to which k columns of norm 1 count as dependent.
 
     Parameters
     ----------
     k : int
         Number of columns.
     dtype : dtype
-        Type of the numbers that the columns were given in.
+        dtype in which the columns were given.
 
     Returns
     -------
@@ -61,9 +61,9 @@ def rank_tolerance(k: int, dtype: Any) -> float:
 
     Notes
     -----
-    Entries that are rounded to the dtype move a column by at most eps / 2 times its norm, a factorisation in float64
-    by some eps(float64) times its norm; sqrt(k) turns k such columns into a matrix norm, and singular values move by
-    no more. The number of rows does not matter, nor does the unit of any column.
+    Rounding entries to the dtype changes a column by at most eps / 2 times its norm, and a float64 factorisation by a
+    few eps(float64) times its norm; sqrt(k) turns the bound for k such columns into one for the matrix norm, and
+    singular values change by no more. Neither the number of rows nor the unit of any column matters.
     """
     return float(np.sqrt(k)) * (float(np.finfo(dtype).eps) + FACTOR * EPS)
 
@@ -98,7 +98,7 @@ def gram(xp: Any, X: Any, y: Any = None) -> Any:
 
 
 def triangle(xp: Any, X: Any, y: Any = None) -> Any:
-    """Return the triangle R of a QR decomposition of T = X, or T = [X, y], in float64.
+    """Return the triangular factor R of a QR decomposition of T = X, or T = [X, y], in float64.
 
     Parameters
     ----------
@@ -107,19 +107,19 @@ def triangle(xp: Any, X: Any, y: Any = None) -> Any:
     X : array, shape (n, d)
         Columns, float32 or float64.
     y : array, shape (n,), optional
-        One more column: the last one of R is then Q'y with the norm of the residual below, and no Q is formed.
+        One more column. The last column of R is then Q'y followed by the norm of the residual, and Q is never formed.
 
     Returns
     -------
     array, shape (min(n, width), width), float64
-        R with R'R = T'T. Each column is that of a matrix whose column differs by a few eps of its norm.
+        R with R'R = T'T. Each column has a backward error of a few eps relative to its norm.
 
     Notes
     -----
-    A Householder QR of all n rows at once sums over n rows, whose rounding errors are of the order of n eps where they
-    do not cancel (40 eps for a constant column and n = 1e6). Here blocks of rows are factored, then their triangles
-    stacked on each other, and so on: a tree, as in the communication-avoiding QR (Demmel, Grigori, Hoemmen and Langou
-    2012; from memory of the literature, verified by tests/recovery/test_ranks.py).
+    A Householder QR of all n rows at once sums over n rows, with rounding errors of order n eps unless they cancel (40
+    eps for a constant column and n = 1e6). Here blocks of rows are factored, then their triangular factors are stacked
+    and factored, and so on in a tree, as in the communication-avoiding QR (Demmel, Grigori, Hoemmen and Langou 2012;
+    from memory of the literature, verified by tests/recovery/test_ranks.py).
     """
     n, width = int(X.shape[0]), int(X.shape[1]) + (y is not None)
     rows = max(ROWS, 4 * width)
@@ -139,7 +139,7 @@ def triangle(xp: Any, X: Any, y: Any = None) -> Any:
 
 
 def column_norms(xp: Any, T: Any) -> Any:
-    """Return the norms of columns, shape (k,), also where their squares leave the range of the numbers."""
+    """Return the norms of columns, shape (k,), even if their squares over- or underflow."""
     if not T.shape[0]:
         return xp.zeros(T.shape[1])
     largest = xp.abs(T).max(axis=0)
@@ -150,12 +150,12 @@ def column_norms(xp: Any, T: Any) -> Any:
 def unit_columns(xp: Any, T: Any) -> tuple[Any, Any]:
     """Return the columns with norm 1, and the norms; those of zero columns are 1.
 
-    Columns of subnormal numbers, which have lost their digits, count as zero.
+    Columns of subnormal numbers, which have lost precision, count as zero.
     """
     largest = xp.abs(T).max(axis=0)
     some = largest >= LEAST
     largest = xp.where(some, largest, 1.0)
-    # by steps: neither a square nor a reciprocal may leave the range of the numbers
+    # in steps, so that neither a square nor a reciprocal over- or underflows
     unit = xp.where(some, T, 0.0) / largest
     length = xp.sqrt((unit * unit).sum(axis=0))
     length = xp.where(length > 0, length, 1.0)
@@ -163,20 +163,20 @@ def unit_columns(xp: Any, T: Any) -> tuple[Any, Any]:
 
 
 def rank(X: Any, dtype: Any = None) -> int:
-    """Return the rank of a matrix, as the data and the arithmetic can tell; one synchronisation.
+    """Return the numerical rank of a matrix, given the precision of data and arithmetic; one synchronisation.
 
     Parameters
     ----------
     X : array, shape (n, d)
         float32 or float64.
     dtype : dtype, optional
-        Type of the numbers that the data were given in; that of `X` by default.
+        dtype in which the data were given; that of `X` by default.
 
     Returns
     -------
     int
-        How many singular values exceed :func:`rank_tolerance`, once the columns (the rows, if there are fewer of
-        them) have norm 1. Units of single columns (rows) do not matter.
+        Number of singular values that exceed :func:`rank_tolerance` after scaling the columns (the rows, if there are
+        fewer of them) to norm 1. The scale of single columns (rows) does not matter.
     """
     xp = arrays.namespace(X)
     if min(X.shape) == 0:
@@ -190,7 +190,7 @@ def triangular_inverse(xp: Any, R: Any) -> Any:
     """Return the inverse of an upper triangular matrix, shape (m, m), nearly all of it by matrix products."""
     m = R.shape[0]
     if m <= LEAF:
-        return xp.linalg.solve(R, xp.eye(m, dtype=R.dtype))  # LU finds nothing to eliminate: this is back substitution
+        return xp.linalg.solve(R, xp.eye(m, dtype=R.dtype))  # LU has nothing to eliminate, so this is back substitution
     half = m // 2
     upper, lower = triangular_inverse(xp, R[:half, :half]), triangular_inverse(xp, R[half:, half:])
     inverse = xp.zeros((m, m), dtype=R.dtype)
@@ -200,27 +200,27 @@ def triangular_inverse(xp: Any, R: Any) -> Any:
 
 
 def nearest_solution(xp: Any, A: Any, b: Any, start: Any, dtype: Any) -> tuple[Any, Any]:
-    """Return the least-squares solution that is nearest to a start.
+    """Return the least-squares solution nearest to a starting point.
 
     Parameters
     ----------
     xp : module
         Namespace of the arrays.
     A : array, shape (p, q), float64
-        Columns: those of the data, or of a triangle of them.
+        Columns of the data, or of their triangular factor.
     b : array, shape (p,), float64
         Right-hand side.
     start : array, shape (q,), float64
-        Where it should be near.
+        The starting point.
     dtype : dtype
-        Type of the numbers that the data were given in; it decides about ranks.
+        dtype in which the data were given; it determines the rank tolerance.
 
     Returns
     -------
     w : array, shape (q,), float64
         start + A^+ (b - A start).
     gain : array, shape (q,), float64
-        Norms of the rows of A^+: how much a weight feels of a change of b.
+        Norms of the rows of A^+: the sensitivity of each weight to changes of b.
 
     Notes
     -----
@@ -255,9 +255,9 @@ def _inverse(xp: Any, T: Any, dtype: Any) -> tuple[Any, Any, Any]:
     if r == k:
         return U, None, G
     used = xp.abs(T).max(axis=0) >= LEAST
-    if not bool(used.all()):  # a zero column has no unit, and its weight moves nowhere
+    if not bool(used.all()):  # a zero column has no scale, and its weight does not change
         return _inverse_without_zeros(xp, T, used, dtype)
-    # scaled as a whole: directions count, not lengths
+    # scaled as a whole: only directions matter
     Z = Vt[r:].T * (norms.min() / norms)[:, None]
     N = xp.linalg.qr(Z)[0]
     return U[:, :r], N, G - N @ (N.T @ G)

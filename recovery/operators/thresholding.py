@@ -1,4 +1,4 @@
-"""Selection of the s entries of largest magnitude: exactly s, deterministic, ties to the smaller index."""
+"""Select the s entries of largest magnitude: exactly s, deterministically, with ties broken by the smaller index."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ __all__ = ["StreamingTopS", "refuse_nan", "select_top", "top_s"]
 
 
 WARM_FACTOR = 0.95
-"""A warm selection looks first at entries of at least this fraction of the last threshold."""
+"""With a hint, the selection first considers entries of at least this fraction of the last threshold."""
 
 SAMPLE = 8192
-"""A cold selection from a long vector guesses its threshold from about this many of its entries."""
+"""Without a hint, the threshold of a long vector is guessed from about this many of its entries."""
 
 
 def top_s(values: Any, sparsity: int) -> Any:
@@ -25,18 +25,18 @@ def top_s(values: Any, sparsity: int) -> Any:
     values : array, shape (N,)
         Real numbers; infinities count as largest.
     sparsity : int
-        How many, from 0 to N.
+        s, from 0 to N.
 
     Returns
     -------
     array of int64, shape (s,)
-        Indices in ascending order. Of entries of equal magnitude at the boundary those with the
-        smaller indices are taken, so the set depends on the values alone.
+        Indices in ascending order. Of entries with equal magnitude at the boundary, those with smaller indices are
+        selected, so the set depends only on the values.
 
     Raises
     ------
     TypeError, ValueError
-        If `values` is not a vector of real numbers or holds NaN, or `sparsity` is out of range.
+        If `values` is not a vector of real numbers or contains NaN, or `sparsity` is out of range.
 
     Notes
     -----
@@ -53,17 +53,17 @@ def top_s(values: Any, sparsity: int) -> Any:
 
 
 def select_top(values: Any, sparsity: int, hint: Any = None) -> Any:
-    """Return what :func:`top_s` returns, without its checks; the inner loops call this.
+    """Like :func:`top_s` without its checks, for inner loops.
 
     Parameters
     ----------
     values : array, shape (N,)
         Real numbers.
     sparsity : int
-        How many, from 0 to N.
+        s, from 0 to N.
     hint : float or array of shape (), optional
-        A guess of the s-th largest magnitude. Whatever it is, the result is the same; a good guess
-        is several times faster. With a guess NaN in `values` is selected, so that it cannot hide.
+        A guess of the s-th largest magnitude. It never affects the result, but a good guess makes the selection several
+        times faster. With a hint, NaN in `values` is selected, so that it is noticed.
 
     Returns
     -------
@@ -98,7 +98,7 @@ def _sampled_threshold(xp: Any, magnitude: Any, s: int) -> Any:
     if stride < 8 or s > size // 8:
         return None
     sample = magnitude[::stride]
-    # aim at twice the entries that are wanted, and at no fewer than 16 of the sample
+    # aim for twice as many entries as needed, and at least 16 of the sample
     rank = max(16, (2 * s) // stride)
     return -xp.partition(-sample, rank)[rank]
 
@@ -108,7 +108,7 @@ def _select_cold(xp: Any, magnitude: Any, s: int) -> Any:
     candidates = xp.flatnonzero(~(magnitude < -threshold))
     if int(candidates.shape[0]) == s:
         return candidates
-    # ties at the boundary, or NaN, which counts as above so that the caller's check finds it
+    # ties at the boundary, or NaN, which counts as above the threshold so that the caller's check finds it
     found = magnitude[candidates]
     above = candidates[~(found <= -threshold)][:s]
     equal = candidates[found == -threshold][: s - int(above.shape[0])]
@@ -116,14 +116,14 @@ def _select_cold(xp: Any, magnitude: Any, s: int) -> Any:
 
 
 def refuse_nan(values: Any, name: str) -> None:
-    """Raise ValueError if a vector holds NaN; the sentence uses its `name`."""
+    """Raise ValueError if a vector contains NaN; the message uses its `name`."""
     xp = arrays.namespace(values)
     if values.shape[0] and bool(xp.isnan(values).any()):
         raise ValueError(f"{name} holds NaN, which has no magnitude to compare; expected real numbers")
 
 
 class StreamingTopS:
-    """Top-s selection over blocks that are seen one after the other, in O(s) extra memory.
+    """Top-s selection over a stream of blocks, in O(s) extra memory.
 
     Parameters
     ----------
@@ -132,9 +132,9 @@ class StreamingTopS:
 
     Notes
     -----
-    The set is bitwise that of :func:`top_s` on the whole vector, however it is cut and in whatever
-    order the blocks come. At most 2 s entries are held between blocks: those that reach the current
-    threshold are collected and cut back to s when they become more than that.
+    The set is exactly that of :func:`top_s` on the whole vector, however it is divided into blocks and in whatever
+    order they arrive. At most 2 s entries are held between blocks: entries that reach the current threshold are
+    collected, and reduced to s when there are more than that.
 
     Examples
     --------
@@ -153,7 +153,7 @@ class StreamingTopS:
         self._count = 0
 
     def feed(self, start: int, values: Any) -> None:
-        """Show the entries ``start, start + 1, ...`` of the vector; each entry must be shown once.
+        """Process the entries ``start, start + 1, ...`` of the vector; each entry must be fed exactly once.
 
         Parameters
         ----------
@@ -195,7 +195,7 @@ class StreamingTopS:
         Raises
         ------
         ValueError
-            If fewer than s entries were shown, or one of them is NaN.
+            If fewer than s entries were fed, or one of them is NaN.
         """
         if self._held:
             self._compress()

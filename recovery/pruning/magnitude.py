@@ -158,7 +158,7 @@ def imp(
     rate; weights are rewound to an early point of the first round; rounds land on each s exactly, where a copy is
     fine-tuned. With one output only hidden weights are pruned and counted, as by :func:`recovery.fit_network`:
     the last hidden layer's are ranked by |u_ij v_j|, and v_j is absorbed, so that output weights are +-1. With several
-    outputs all layers count. The defaults were chosen by the trials in ``docs/networks.md``.
+    outputs all layers count. The defaults were chosen by the trials in ``docs/appendix/networks.md``.
 
     An update does not synchronise with a GPU; a round does a fixed number of times.
 

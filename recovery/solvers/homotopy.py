@@ -175,7 +175,7 @@ def stretches(X: np.ndarray, y: np.ndarray) -> Iterator[Stretch]:
     References
     ----------
     Osborne, Presnell and Turlach, IMA J. Numer. Anal. 2000; Efron, Hastie, Johnstone and Tibshirani, Ann. Statist.
-    2004 (homotopy without ties; from memory of the literature). The rule at ties is derived here: docs/derivations.md,
+    2004 (homotopy without ties; from memory of the literature). The rule at ties is derived here: docs/theory,
     "The Lasso's path where correlations tie"; tests/recovery/test_homotopy.py compares with cvxpy.
     """
     for active, high, low in _path(_Data(X, y)):

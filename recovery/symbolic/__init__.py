@@ -1,4 +1,4 @@
-"""Derivations in SymPy, from another starting point than the numeric code that they are compared with."""
+"""Independent SymPy derivations of the formulas in the numeric code, used to check it."""
 
 from planted.base.doors import listing
 from recovery.symbolic.gram import (

@@ -1,7 +1,7 @@
-"""How fast the iterative methods contract, and the constants at which they stop doing so, derived in SymPy.
+"""SymPy derivation of the contraction factors of the iterative methods, and of the constants at which they reach 1.
 
 Symbols: ``delta`` is an isometry constant, ``kappa`` a condition number of restricted eigenvalues. The proofs in words
-are in docs/derivations.md, "Unit-step thresholding" and "Contraction factors and their thresholds". SymPy is imported
+are in docs/theory, "Unit-step thresholding" and "Contraction factors and their thresholds". SymPy is imported
 when a function is called. Results are cached: treat them as immutable.
 """
 
@@ -34,9 +34,9 @@ def iht_rate() -> Any:
     Returns
     -------
     sympy.Expr
-        Of ``delta`` = delta_{3s}. With p and q the norms of v = (I - A'A) e on the entries that are wrongly taken and
-        wrongly left, |e+|^2 <= p^2 + (p + q)^2 (and what both supports share) and p^2 + q^2 <= delta^2 |e|^2. Here (p +
-        q)^2 is replaced by 2 (p^2 + q^2), its bound by Cauchy's inequality.
+        Of ``delta`` = delta_{3s}. With p and q the norms of v = (I - A'A) e on the wrongly selected and the wrongly
+        omitted entries, |e+|^2 <= p^2 + (p + q)^2 (plus the part on which both supports agree) and p^2 + q^2 <= delta^2
+        |e|^2. Here (p + q)^2 is replaced by 2 (p^2 + q^2), its bound by Cauchy's inequality.
     """
     sp = need("sympy")
 
@@ -46,12 +46,12 @@ def iht_rate() -> Any:
 
 @cache
 def iht_rate_sharp() -> Any:
-    """Return the best factor that the same split of the error gives, (1 + sqrt(5)) / 2 delta.
+    """Return the best factor obtainable from the same split of the error, (1 + sqrt(5)) / 2 delta.
 
     Returns
     -------
     sympy.Expr
-        Of ``delta`` = delta_{3s}: p^2 + (p + q)^2 is maximised as it is.
+        Of ``delta`` = delta_{3s}: p^2 + (p + q)^2 is maximised directly.
     """
     sp = need("sympy")
 
@@ -66,9 +66,8 @@ def iht_rate_relaxed() -> Any:
     Returns
     -------
     sympy.Expr
-        Of ``delta`` = delta_{2s~ + s} and ``rho`` = s / s~: for each entry wrongly left at least 1 / rho are wrongly
-        taken and none of them is smaller, so that their norms have |u_left|^2 <= rho |u_taken|^2, and p^2 +
-        (q + sqrt(rho) p)^2 is maximised.
+        Of ``delta`` = delta_{2s~ + s} and ``rho`` = s / s~: for each wrongly omitted entry at least 1 / rho are wrongly
+        selected, none of them smaller, so |u_left|^2 <= rho |u_taken|^2, and p^2 + (q + sqrt(rho) p)^2 is maximised.
     """
     sp = need("sympy")
 
@@ -78,7 +77,7 @@ def iht_rate_relaxed() -> Any:
 
 @cache
 def relaxed_sparsity() -> Any:
-    """Return the s~ / s from which IHT with relaxed sparsity contracts at any condition number.
+    """Return the s~ / s above which IHT with relaxed sparsity contracts, as a function of the condition number.
 
     Returns
     -------
@@ -123,8 +122,8 @@ def two_s_rates() -> dict[str, Any]:
     Returns
     -------
     dict
-        ``iht`` and ``htp``, of ``delta``. On the truth's support |v| <= delta |e|, and beside it |v| <= delta (|e_S| +
-        |e_rest|), whose largest value on |e| = 1 is taken: together they are the bound of |v| in place of delta_{3s}.
+        ``iht`` and ``htp``, of ``delta``. On the support of the truth |v| <= delta |e|, and off it |v| <= delta (|e_S|
+        + |e_rest|), which is maximised over |e| = 1; together they bound |v| in place of delta_{3s}.
     """
     sp = need("sympy")
 
@@ -143,8 +142,8 @@ def grades_rate() -> Any:
     -------
     sympy.Expr
         Of ``kappa`` = beta_{2s} / alpha_{2s}: f+ <= f + <g, u> + beta |u|^2 / 2, which the thresholded step minimises
-        over s-sparse points. So it is at most its value at the truth, u = x - x_t: <g, u> = -2 f for a quadratic
-        without noise, and |u|^2 <= 2 f / alpha.
+        over s-sparse points. Hence the minimum is at most the value at the truth, u = x - x_t, where <g, u> = -2 f for
+        a quadratic without noise, and |u|^2 <= 2 f / alpha.
     """
     sp = need("sympy")
 
@@ -161,7 +160,7 @@ def delta_of_kappa() -> Any:
     Returns
     -------
     sympy.Expr
-        Of ``kappa``: c^2 that makes 1 - c^2 alpha and c^2 beta - 1 equal, inserted, with beta = kappa alpha.
+        Of ``kappa``: found by choosing c^2 such that 1 - c^2 alpha = c^2 beta - 1, with beta = kappa alpha.
     """
     sp = need("sympy")
 
@@ -172,13 +171,13 @@ def delta_of_kappa() -> Any:
 
 @cache
 def thresholds() -> dict[str, Any]:
-    """Return where each factor is 1.
+    """Return the constants at which each factor equals 1.
 
     Returns
     -------
     dict
-        For ``iht``, ``iht-sharp``, ``htp``, ``iht-2s``, ``htp-2s`` and ``grades`` a pair (delta, kappa): the two are
-        bound to each other by :func:`delta_of_kappa`, at the order of that method's condition.
+        For ``iht``, ``iht-sharp``, ``htp``, ``iht-2s``, ``htp-2s`` and ``grades`` a pair (delta, kappa), related by
+        :func:`delta_of_kappa`, at the order of that method's condition.
     """
     sp = need("sympy")
 
@@ -198,7 +197,7 @@ def thresholds() -> dict[str, Any]:
 
 @cache
 def two_atoms_fixed_point() -> Any:
-    """Return the delta from which a wrong point of two atoms is fixed under unit-step IHT and HTP.
+    """Return the delta above which unit-step IHT and HTP have a wrong fixed point for two atoms.
 
     Returns
     -------
@@ -219,7 +218,7 @@ def two_atoms_fixed_point() -> Any:
 
 @cache
 def grades_fixed_point() -> Any:
-    """Return the kappa from which steps of length 1 / beta have a wrong fixed point for one atom of two.
+    """Return the kappa above which steps of length 1 / beta have a wrong fixed point, for one atom of two.
 
     Returns
     -------
@@ -240,7 +239,7 @@ def grades_fixed_point() -> Any:
 
 
 def _largest(form: Any) -> Any:
-    """Return delta times the root of the largest value of a quadratic form of p and q on the unit circle."""
+    """Return delta times the square root of the maximum of a quadratic form of p and q on the unit circle."""
     sp = need("sympy")
 
     p, q, delta = sp.symbols("p q delta", positive=True)

@@ -1,10 +1,10 @@
-"""The population Gram matrix of gates and what follows from it, derived in SymPy by integrals over wedges.
+"""SymPy derivation, by integrals over wedges, of the population Gram matrix of gates and its consequences.
 
-The numeric code (:mod:`recovery.conditions.population`) uses a closed form; here nothing is taken from it. In the
-plane of two generators a standard normal x has polar coordinates (r, phi) with density r exp(-r^2 / 2) / (2 pi), and
-a gate is a range of phi. Every function returns SymPy expressions whose symbols carry the names in its docstring.
-They exist for the tests, which compare them with the numeric code, and for readers who want to see a formula come
-out. SymPy is imported when a function is called. Results are cached: treat them as immutable.
+The numeric code (:mod:`recovery.conditions.population`) uses a closed form; this module does not rely on it. In the
+plane of two generators a standard normal x has polar coordinates (r, phi) with density r exp(-r^2 / 2) / (2 pi), and a
+gate is a range of phi. Every function returns SymPy expressions in the symbols named in its docstring. They serve the
+tests, which compare them with the numeric code, and readers who want to see a formula derived. SymPy is imported when a
+function is called. Results are cached: treat them as immutable.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def gate_block() -> Any:
     Returns
     -------
     sympy.Matrix, shape (3, 3)
-        Of ``theta``, the angle of h and g in (0, pi). Coordinates: along h; at a right angle to it in the plane, on the
-        side of g; and one outside the plane.
+        A function of ``theta``, the angle between h and g, in (0, pi). Coordinates: along h; perpendicular to h within
+        the plane, towards g; and one outside the plane.
     """
     sp = need("sympy")
 
@@ -54,7 +54,7 @@ def swap_form() -> Any:
     Returns
     -------
     sympy.Matrix, shape (3, 3)
-        Of ``theta``, in the coordinates of :func:`gate_block`.
+        A function of ``theta``, in the coordinates of :func:`gate_block`.
     """
     sp = need("sympy")
 
@@ -77,8 +77,8 @@ def block_spectrum() -> Any:
     Returns
     -------
     dict
-        ``sum``: that of h + g (unit generators); ``difference``: that of h - g; ``outside``: those of directions
-        outside the plane. Each is a Rayleigh quotient of :func:`gate_block`, of ``theta``.
+        Functions of ``theta``, each a Rayleigh quotient of :func:`gate_block`. ``sum``: the eigenvalue for h + g (unit
+        generators); ``difference``: for h - g; ``outside``: for directions outside the plane.
     """
     sp = need("sympy")
 
@@ -94,13 +94,13 @@ def block_spectrum() -> Any:
 
 @cache
 def block_limits() -> Any:
-    """Return what becomes of a block when the generators become parallel or opposite.
+    """Return the limits of a block as the generators become parallel or opposite.
 
     Returns
     -------
     dict
         ``parallel`` and ``opposite``: the limits of :func:`gate_block`, matrices of shape (3, 3). ``outside``, ``sum``,
-        ``difference``: leading terms of the eigenvalues in ``phi`` = pi - theta, for phi to 0.
+        ``difference``: leading terms of the eigenvalues in ``phi`` = pi - theta, as phi tends to 0.
     """
     sp = need("sympy")
 
@@ -117,7 +117,7 @@ def block_limits() -> Any:
 
 @cache
 def separation() -> Any:
-    """Return the expected share of rows on which two gates differ, as the integral over two wedges.
+    """Return the expected fraction of rows on which two gates differ, as an integral over two wedges.
 
     Returns
     -------
@@ -127,7 +127,7 @@ def separation() -> Any:
     sp = need("sympy")
 
     theta, phi, mass = angle(), sp.Symbol("phi", real=True), _moment(1)
-    # h is open and g closed at angles of -pi/2 to theta - pi/2, and the other way round opposite to that
+    # h is open and g closed at angles from -pi/2 to theta - pi/2, and vice versa in the opposite wedge
     only_h = sp.integrate(mass, (phi, -sp.pi / 2, theta - sp.pi / 2))
     only_g = sp.integrate(mass, (phi, sp.pi / 2, theta + sp.pi / 2))
     return sp.simplify(only_h + only_g)
@@ -163,7 +163,7 @@ def angle() -> Any:
 
 
 def wedge(start: Any, end: Any) -> Any:
-    """Return E[x x'] over the rows whose projection on the plane lies in a range of angles.
+    """Return E[x x'] over the rows whose projection onto the plane lies in a range of angles.
 
     Parameters
     ----------
@@ -181,7 +181,7 @@ def wedge(start: Any, end: Any) -> Any:
     phi = sp.Symbol("phi", real=True)
     c, s = sp.cos(phi), sp.sin(phi)
     plane = sp.Matrix([[c * c, c * s, 0], [c * s, s * s, 0], [0, 0, 0]])
-    # products of two cosines as sums: the integral is then that of single terms
+    # write products of two cosines as sums, so that single terms are integrated
     inside = plane.applyfunc(lambda entry: _moment(3) * sp.integrate(TR8(entry), (phi, start, end)))
     inside[2, 2] = _moment(1) * (end - start)  # the coordinate outside the plane is independent and has variance 1
     return inside.applyfunc(lambda entry: sp.expand(sp.expand_trig(entry)))
@@ -221,7 +221,7 @@ def one_feature() -> Any:
 
 @cache
 def one_feature_equal_angles(s: int) -> Any:
-    """Return the eigenvalues of one feature behind s gates at equal angles, for a feature outside their span.
+    """Return the eigenvalues for one feature behind s gates at equal angles, if the feature is outside their span.
 
     Parameters
     ----------
@@ -231,8 +231,8 @@ def one_feature_equal_angles(s: int) -> Any:
     Returns
     -------
     dict
-        Eigenvalue, of ``theta``, to multiplicity. The two are m_s and L_s of such a family: blocks with equal diagonal
-        and equal positive entries beside it are extreme at full size.
+        Maps each eigenvalue, a function of ``theta``, to its multiplicity. The two are m_s and L_s of such a family:
+        for matrices with equal diagonal and equal positive off-diagonal entries the full matrix is extreme.
     """
     sp = need("sympy")
 
@@ -290,7 +290,7 @@ def complement_pairs() -> Any:
 
     theta, right = angle(), sp.pi / 2
     none = sp.zeros(3, 3)
-    alone = {  # each gate with itself: half a turn around its generator
+    alone = {  # each gate with itself: a half-plane around its generator
         name: wedge(middle - right, middle + right)
         for name, middle in {"h": 0, "-h": sp.pi, "g": theta, "-g": theta + sp.pi}.items()
     }
@@ -316,12 +316,12 @@ def one_gate_a_pair() -> Any:
     Returns
     -------
     sympy.Expr
-        Of ``theta``: positive inside (0, pi), so that one gate a pair and an ungated block lose no rank.
+        Of ``theta``: positive inside (0, pi), so one gate per pair plus an ungated block lose no rank.
 
     Notes
     -----
-    The ungated block is eliminated. What is left, [[I/2, B], [B, I/2]] less 1/4 in all four places, has the eigenvalues
-    b and 1/2 - b for each eigenvalue b of B, on differences and sums of the two gates.
+    The ungated block is eliminated. The remaining matrix, [[I/2, B], [B, I/2]] minus I/4 in all four blocks, has the
+    eigenvalues b and 1/2 - b for each eigenvalue b of B, on sums and differences of the two gates.
     """
     sp = need("sympy")
 

@@ -1,10 +1,10 @@
-"""Statements about BINGO, NEq and ticket transfer, derived a second time in SymPy, from other starting points.
+"""Independent SymPy derivations of the statements about BINGO, NEq and ticket transfer.
 
-The numeric code is in :mod:`recovery.pruning.closed_forms`. Here averages come out of recurrences, expectations out
-of sums over subsets, similarities out of integrals over arcs, filters out of generating functions, and the errors of
-tickets out of the density of chi-square. Every function returns SymPy expressions whose symbols carry the names in
-its docstring. They exist for the tests, which compare them with the numeric code, and for readers who want to see a
-formula come out. SymPy is imported when a function is called. Results are cached: treat them as immutable.
+The numeric code is in :mod:`recovery.pruning.closed_forms`. Here averages are derived from recurrences, expectations
+from sums over subsets, similarities from integrals over arcs, filters from generating functions, and the errors of
+tickets from the chi-square density. Every function returns SymPy expressions in the symbols named in its docstring.
+They serve the tests, which compare them with the numeric code, and readers who want to see a formula derived. SymPy is
+imported when a function is called. Results are cached: treat them as immutable.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ __all__ = [
 
 @cache
 def score_sum() -> Any:
-    """Return printed + corrected score after N probes, solved from its recurrence u -> (u + 1) / 2.
+    """Return the sum of the printed and the corrected score after N probes, from the recurrence u -> (u + 1) / 2.
 
     Returns
     -------
     sympy.Expr
-        Of ``N`` and ``u0``, the sum of the two starts. The change of the accuracy cancels in the sum.
+        Of ``N`` and ``u0``, the sum of the two initial scores. The change in accuracy cancels in the sum.
     """
     sp = need("sympy")
 
@@ -51,7 +51,7 @@ def score_sum() -> Any:
 
 @cache
 def average_variance() -> Any:
-    """Return the variance of BINGO's average of N independent probes, from V -> V / 4 + variance / 4, V = 0 at first.
+    """Return the variance of BINGO's average of N independent probes, from V -> V / 4 + variance / 4, V_0 = 0.
 
     Returns
     -------
@@ -68,12 +68,13 @@ def average_variance() -> Any:
 
 @cache
 def effective_sample_size() -> Any:
-    """Return the effective sample size of BINGO's average: the N of a mean with the same variance for its bias.
+    """Return the effective sample size of BINGO's average: the N of a plain mean with the same variance for its bias.
 
     Returns
     -------
     sympy.Expr
-        Of ``N``: the square of the share of the probes, from E -> E / 2 + 1 / 2, over the variance for sigma = 1.
+        Of ``N``: the squared total weight of the probes, from E -> E / 2 + 1 / 2, divided by the variance for sigma =
+        1.
     """
     sp = need("sympy")
 
@@ -86,7 +87,7 @@ def effective_sample_size() -> Any:
 
 @cache
 def coalition_shares() -> tuple[Any, Any]:
-    """Return how likely one other weight, and two others, are in a subset that holds a given one, by counting subsets.
+    """Return the probabilities that one and two other weights are in a subset containing a given one, by counting.
 
     Returns
     -------
@@ -105,7 +106,7 @@ def coalition_shares() -> tuple[Any, Any]:
 
 @cache
 def coalition_mean(p: int, size: int, j: int) -> Any:
-    """Return the mean change of a quadratic loss over all subsets that hold weight j, term by term.
+    """Return the mean change of a quadratic loss over all subsets that contain weight j, term by term.
 
     Parameters
     ----------
@@ -141,8 +142,8 @@ def similarity_gap() -> Any:
     Returns
     -------
     sympy.Expr
-        Of ``t``, the angle in (0, pi): E(relu(u.z) - relu(v.z))^2 for unit vectors u and v. The length of z squared has
-        mean 2 in their plane, and its direction is uniform.
+        Of ``t``, the angle in (0, pi): E(relu(u.z) - relu(v.z))^2 for unit vectors u and v. In their plane z has mean
+        squared length 2 and a uniform direction.
     """
     sp = need("sympy")
 
@@ -179,7 +180,7 @@ def velocity_weights(rule: str, count: int) -> list[Any]:
 
 @cache
 def velocity_drift(rule: str) -> Any:
-    """Return the limit of the velocity where phi changes by c in every epoch, by the final value theorem.
+    """Return the limit of the velocity if phi changes by c in every epoch, by the final value theorem.
 
     Parameters
     ----------
@@ -199,7 +200,7 @@ def velocity_drift(rule: str) -> Any:
 
 @cache
 def turning_speed(rule: str, epoch: int) -> Any:
-    """Return the velocity after some epochs of a unit that turns by the same angle in each: phi falls once, by delta.
+    """Return the velocity after some epochs if a unit turns by the same angle in each: phi drops once, by delta.
 
     Parameters
     ----------
@@ -221,7 +222,7 @@ def turning_speed(rule: str, epoch: int) -> Any:
 
 @cache
 def inverse_chi_square() -> Any:
-    """Return E[1 / chi^2] with k > 2 degrees of freedom, integrated over its density.
+    """Return E[1 / chi^2] for k > 2 degrees of freedom, by integrating over the density.
 
     Returns
     -------
@@ -239,12 +240,12 @@ def inverse_chi_square() -> Any:
 
 @cache
 def ticket_error(many: bool) -> Any:
-    """Return the expected error of a ticket over Gaussian inputs, put together from traces and chi-squares.
+    """Return the expected error of a ticket over Gaussian inputs, derived from traces and chi-squares.
 
     Parameters
     ----------
     many : bool
-        More samples than weights in the mask, or fewer.
+        Whether there are more samples than weights in the mask.
 
     Returns
     -------
@@ -253,10 +254,11 @@ def ticket_error(many: bool) -> Any:
 
     Notes
     -----
-    A Gaussian matrix A (n x m) is as likely as its product with a rotation. So the projection on its null space, of
-    rank m - n for n < m, has the mean (m - n) / m I. E|A^+ e|^2 for e ~ N(0, s I) is s times the trace of the inverse
-    of the smaller of A'A and AA': by symmetry as many equal terms as it has rows, and each is 1 / |a|^2 of what is
-    left of a column (row) of A beside the others, a chi-square with |n - m| + 1 degrees of freedom.
+    The distribution of a Gaussian matrix A (n x m) is invariant under rotations. So the projection onto its null space,
+    of rank m - n for n < m, has mean (m - n) / m I. E|A^+ e|^2 for e ~ N(0, s I) is s times the expected trace of the
+    inverse of the smaller of A'A and AA'. By symmetry this is a sum of equal terms, one per row, each the mean of 1 /
+    |a|^2, where a is the part of a column (row) of A orthogonal to the others and |a|^2 is chi-square with |n - m| + 1
+    degrees of freedom.
     """
     sp = need("sympy")
 
@@ -269,7 +271,7 @@ def ticket_error(many: bool) -> Any:
 
 
 def _transfer(rule: str) -> Any:
-    """Return V(z) / Phi(z), solved from the recursion: z is a delay by one epoch."""
+    """Return V(z) / Phi(z), solved from the recursion, where z is a delay of one epoch."""
     sp = need("sympy")
 
     z, mu, V, Phi = sp.symbols("z mu V Phi")

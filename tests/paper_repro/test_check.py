@@ -68,7 +68,7 @@ def test_the_examples_of_the_documents_are_valid(capsys):
     assert len(EXAMPLES) >= 3
     assert cli.main(["check", *map(str, EXAMPLES)]) == 0
     said = capsys.readouterr().out
-    assert "least l1 norm recovers every x with at most 3 non-zeros" in said
+    assert "l1 minimisation recovers every x with at most 3 non-zeros" in said
     assert "delta_scaled of order 4 is > 9/10" in said
     matrices = {json.dumps(json.loads(path.read_text())["data"]["A"]) for path in EXAMPLES}
     assert len(matrices) == 1  # all about one matrix

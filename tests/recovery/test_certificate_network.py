@@ -321,7 +321,7 @@ def test_data_beside_the_certificate_are_found(tmp_path, capsys):
     assert "cannot be read (No such file" in capsys.readouterr().out
     assert main(["check", str(path), "--data", str(tmp_path / "data.npy")]) == 0
     assert subprocess.run([*alone, "--data", str(tmp_path / "data.npy")], check=False).returncode == 0
-    assert "no data file was named" in HASHED.check().reason
+    assert "no data file was given" in HASHED.check().reason
 
 
 def test_other_data_are_refused(tmp_path):
@@ -351,9 +351,9 @@ def test_other_data_are_refused(tmp_path):
     for other in (content[:-1], content + b"\0", b"", content[:40], b"\0" * 500):
         (tmp_path / "fit.npy").write_bytes(other)
         assert not checker.check_file(path).valid
-    with pytest.raises(ValueError, match="is about other data"):
+    with pytest.raises(ValueError, match="refers to other data"):
         HASHED.save(path, data=(X, Y + 1))
-    with pytest.raises(ValueError, match="has its data in it"):
+    with pytest.raises(ValueError, match="contains its data"):
         CERTIFICATE.save(path, data=(X, Y))
     with pytest.raises(ValueError, match="expected another ending"):
         HASHED.save(tmp_path / "fit.npy", data=(X, Y))

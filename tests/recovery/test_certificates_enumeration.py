@@ -83,7 +83,7 @@ def test_isometry_numbers_against_rational_thresholds():
     assert isometry_certificate(B, 2, "delta_scaled", "<", "9/25", power=2) is None
     assert isometry_certificate(np.ones((2, 2)), 2, "kappa", "<", 10**9) is None
     assert isometry_certificate(np.ones((2, 2)), 2, "kappa", ">", 10**9).check().valid
-    with pytest.raises(ValueError, match="threshold='x' is no rational"):
+    with pytest.raises(ValueError, match="threshold='x' is not a rational"):
         isometry_certificate(B, 2, "kappa", "<", "x")
 
 

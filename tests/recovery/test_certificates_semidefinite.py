@@ -89,10 +89,10 @@ def test_the_backends_agree_on_long_numbers():
     [
         ([[1, 2], [3, 1]], "not symmetric at"),
         ([[1, 2]], "expected a square matrix"),
-        ([[float("nan")]], "no rational number"),
-        ([[float("inf")]], "no rational number"),
-        (3, "is no matrix"),
-        ([], "is no matrix"),
+        ([[float("nan")]], "not a rational number"),
+        ([[float("inf")]], "not a rational number"),
+        (3, "is not a matrix"),
+        ([], "is not a matrix"),
     ],
 )
 def test_what_is_no_matrix_is_refused(M, match):

@@ -639,7 +639,7 @@ def test_what_follows_for_l1_is_said_where_it_follows():
         name = "null space" if kind == "null-space" else "null space, witness"
         report = check(changed(name, ("claim", "bound"), bound))
         assert report.valid
-        said[kind, bound] = "least l1 norm" in report.statement
+        said[kind, bound] = "l1 minimisation" in report.statement
     assert said == {("null-space", "1/2"): False, ("null-space", "3/4"): False, ("null-space-witness", "1/2"): True}
     # of the null vector (1, 1, 1) each entry holds a third
     third = {"A": [["1", "-1", "0"], ["0", "1", "-1"]]}
@@ -647,5 +647,5 @@ def test_what_follows_for_l1_is_said_where_it_follows():
     Y = [["2/3", "-1/3", "-1/3"], ["1/3", "1/3", "-2/3"]]
     upper = Certificate("null-space", {"s": 1, "bound": "1/3"}, third, {"method": "juditsky-nemirovski", "Y": Y})
     assert lower.check().valid
-    assert "least l1 norm" not in lower.check().statement
-    assert "least l1 norm recovers every x with at most 1 non-zeros" in upper.check().statement
+    assert "l1 minimisation" not in lower.check().statement
+    assert "l1 minimisation recovers every x with at most 1 non-zeros" in upper.check().statement

@@ -88,7 +88,7 @@ def test_the_normalised_form_fails_only_where_another_gate_explains_the_data():
     found = [neural_isometry(*model(seed, n=10), normalised=True) for seed in range(30)]
     lost = [one.reason for one in found if one.holds is not True]
     assert len(lost) < 6
-    assert all("dependent" in reason or "is open where a planted one is" in reason for reason in lost)
+    assert all("dependent" in reason or "is open wherever a planted one is" in reason for reason in lost)
 
 
 def test_copies_complements_and_blank_rows():
@@ -96,7 +96,7 @@ def test_copies_complements_and_blank_rows():
     copied = np.concatenate([gates[:, :1], gates[:, :1], ~gates[:, :1]], axis=1)
     found = neural_isometry(X, copied, w[:3])
     assert (found.value, found.holds) == (1.0, False)
-    assert "gate 1 is open where a planted one is" in found.reason
+    assert "gate 1 is open wherever a planted one is" in found.reason
     assert found.norms[2] == pytest.approx(0.0, abs=1e-14)
     X[4] = 0.0  # where X is 0, gates need not agree to be the same
     copied[4, 1] ^= True
@@ -141,7 +141,7 @@ def test_a_norm_of_exactly_one_is_left_open():
     found = neural_isometry(X, gates, w)
     assert found.value == pytest.approx(1.0, abs=1e-13)
     assert found.holds is None
-    assert "too close for rounding" in found.reason
+    assert "too close to decide within rounding error" in found.reason
 
 
 @pytest.mark.parametrize("normalised", [False, True])

@@ -35,5 +35,5 @@ def test_what_would_leave_the_range_goes_to_the_other_layer(backend, dtype, unit
 
 def test_units_without_an_inverse_are_refused():
     check_unit("X", -123, np.dtype(np.float32))
-    with pytest.raises(ValueError, match=r"X is of size 2\^-124; expected a size whose inverse float32 can hold"):
+    with pytest.raises(ValueError, match=r"X is of size 2\^-124; expected a size whose inverse float32 can represent"):
         check_unit("X", -124, np.dtype(np.float32))

@@ -6,5 +6,5 @@ FOLDER = Path(__file__).parents[2] / "docs" / "theory"
 PAGES = sorted(FOLDER.glob("*.md"))
 TEXT = "\n".join(page.read_text() for page in PAGES)
 SECTIONS = {line[3:] for line in TEXT.splitlines() if line.startswith("## ") and not line.startswith("## [")}
-CITED = r"docs/(?:derivations\.md|theory)"
+CITED = r"docs/theory"
 """What stands before the title of a section, in a docstring, a source or an evidence."""

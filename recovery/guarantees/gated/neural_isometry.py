@@ -334,7 +334,7 @@ def guarantees() -> list[Guarantee]:
     tests = "tests/recovery/test_guarantees_neural_isometry.py"
     paper = "Wang, Hua, Candes and Pilanci, arXiv:2209.15265"
     source = f"{paper} (from memory of the literature, verified numerically by {tests})"
-    proof = 'proved in docs/derivations.md, section "Neural isometry"'
+    proof = 'proved in docs/theory, section "Neural isometry"'
     group = "min sum_j |w_j|_2 subject to sum_j D_j X w_j = y"
 
     def one(name: str, statement: str, source: str, planted: tuple[int, int], **kind: bool) -> Guarantee:

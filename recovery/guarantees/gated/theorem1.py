@@ -281,7 +281,7 @@ def guarantees() -> list[Guarantee]:
     """
     tests = "tests/recovery/test_guarantees_theorem1.py"
     known = "Fridovich-Keil and Pilanci, arXiv:2509.20323, Theorem 1 as texts about the paper report it"
-    section = "docs/derivations.md, section Why the sparsity that thresholding asks for is out of reach"
+    section = "docs/theory, section Why the sparsity that thresholding asks for is out of reach"
     run = (
         "s~ >= 32 (beta / alpha)^2 s at order 2 s~ + s => IHT that keeps s~ entries with step 2 / (3 beta) has f(x_K) "
         "<= eps and |x_K - x|^2 <= 2 eps / alpha after K = (9 beta / (5 alpha)) log(f(x_0) / eps) steps, eps = 1e-6 "
@@ -293,7 +293,7 @@ def guarantees() -> list[Guarantee]:
             "implication",
             "Without noise, the gates are all patterns but the empty one of generators with at most s' >= 2 non-zeros: "
             + run,
-            f"{known}; the number of steps is derived here: docs/derivations.md, section Keeping more entries",
+            f"{known}; the number of steps is derived here: docs/theory, section Keeping more entries",
             tests,
             recovers_with_all,
             arrives(),
@@ -307,7 +307,7 @@ def guarantees() -> list[Guarantee]:
             "theorem1-few-gates",
             "implication",
             "Without noise, gates that are not empty and differ: " + run,
-            f"{known}, for any gates; the number of steps is derived here: docs/derivations.md, section Keeping more "
+            f"{known}, for any gates; the number of steps is derived here: docs/theory, section Keeping more "
             "entries",
             tests,
             recovers_with,
@@ -322,7 +322,7 @@ def guarantees() -> list[Guarantee]:
             "probability",
             "h_1, ..., h_p != 0 fixed, X with n independent rows N(0, I), (p + p^2 / 2) exp(-2 n t^2) < 0.1 => tr(D_j) "
             ">= (1/2 - t) n and Hamming(D_i, D_j) >= (theta_ij / pi - t) n for all i != j, with probability 0.9.",
-            "derived here: docs/derivations.md, section Coverage and separation of Gaussian gates; appendix D of the "
+            "derived here: docs/theory, section Coverage and separation of Gaussian gates; appendix D of the "
             "paper has a statement of this kind with constants of its own",
             tests,
             spread_rule(DELTA),

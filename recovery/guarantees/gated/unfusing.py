@@ -351,7 +351,7 @@ def guarantees() -> list[Guarantee]:
         The planted x of the instance is the fused w. Signs of activations are decided with fractions.
     """
     tests = "tests/recovery/test_guarantees_unfusing.py"
-    source = "derived here: docs/derivations.md, section Un-fusing"
+    source = "derived here: docs/theory, section Un-fusing"
     return [
         Guarantee(
             "unfuse-binary",

@@ -101,7 +101,7 @@ def guarantees() -> list[Guarantee]:
             "and x s-sparse => CoSaMP with a second fit has |x_t - x| <= q r^{t-1} |x0 - x|, r = sqrt(3/2 delta^2 (1 + "
             "delta^2)) / (1 - delta^2) < 1, q = r if x0 = 0 and sqrt(4/3) r else, and x_t = x once this is below "
             "min |x_S|.",
-            "derived here: docs/derivations.md, section CoSaMP with a second fit; covers 0.5 (Song, Xia and Liu, "
+            "derived here: docs/theory, section CoSaMP with a second fit; covers 0.5 (Song, Xia and Liu, "
             "arXiv:1309.6073) and 0.3843 (Foucart 2010) of the abstracts, which are about the method without that fit",
             tests,
             pursuit_rule(LIMIT),

@@ -142,7 +142,7 @@ def guarantees() -> list[Guarantee]:
         instance (1.05 and 0.01 if there are none).
     """
     tests = "tests/recovery/test_guarantees_descent.py"
-    proof = "docs/derivations.md, section Steps that lower the objective"
+    proof = "docs/theory, section Steps that lower the objective"
     return [
         Guarantee(
             "iht-condition-number",

@@ -134,7 +134,7 @@ def guarantees() -> list[Guarantee]:
     """
     tests = "tests/recovery/test_guarantees_hard_thresholding.py"
     limit = 1.0 / math.sqrt(3.0)
-    proved = "proved in docs/derivations.md, section Unit-step thresholding"
+    proved = "proved in docs/theory, section Unit-step thresholding"
     memory = f"(from memory of the literature, verified numerically by {tests})"
     return [
         Guarantee(

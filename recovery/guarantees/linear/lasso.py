@@ -440,7 +440,7 @@ def guarantees() -> list[Guarantee]:
         only if it passes the optimality conditions.
     """
     tests = "tests/recovery/test_guarantees_lasso.py"
-    derived = "docs/derivations.md, section"
+    derived = "docs/theory, section"
     scales = ("data", "matrix")
     known: dict[str, Any] = {"needs": ("x", "noise", "lam"), "steer": None, "scales": scales}
     return [

@@ -166,7 +166,7 @@ def guarantees() -> list[Guarantee]:
     """
     tests = "tests/recovery/test_guarantees_null_space.py"
     memory = f"(from memory of the literature, verified numerically by {tests})"
-    proved = "proved in docs/derivations.md, section Basis pursuit without noise"
+    proved = "proved in docs/theory, section Basis pursuit without noise"
     return [
         Guarantee(
             "l1-dual-certificate",

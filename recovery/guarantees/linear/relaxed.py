@@ -63,7 +63,7 @@ def expansion(s: int, kept: int) -> float:
     References
     ----------
     Shen and Li, "A tight bound of hard thresholding", JMLR 2018 (from memory of the literature); proved in
-    docs/derivations.md, section Keeping more entries, and verified by tests/recovery/test_guarantees_relaxed.py.
+    docs/theory, section Keeping more entries, and verified by tests/recovery/test_guarantees_relaxed.py.
     """
     s = check_integer(s, "s", minimum=0)
     kept = check_integer(kept, "kept", minimum=max(s, 1))
@@ -233,7 +233,7 @@ def guarantees() -> list[Guarantee]:
         those of :func:`recovery.solve` with sparsity s~, from x0 (zero if None), which may have s~ non-zeros.
     """
     tests = "tests/recovery/test_guarantees_relaxed.py"
-    proof = "docs/derivations.md, section Keeping more entries"
+    proof = "docs/theory, section Keeping more entries"
     return [
         Guarantee(
             "iht-relaxed-sparsity",

@@ -81,7 +81,7 @@ def guarantees() -> list[Guarantee]:
     """
     tests = "tests/recovery/test_guarantees_scaled_thresholding.py"
     third = 1.0 / math.sqrt(3.0)
-    proof = "docs/derivations.md, section Thresholding with the best step"
+    proof = "docs/theory, section Thresholding with the best step"
     memory = f"(from memory of the literature, verified numerically by {tests})"
     step = "step 2 / (alpha_{3s} + beta_{3s}), delta_{3s} that of A in its best scale"
 

@@ -129,7 +129,7 @@ def guarantees() -> list[Guarantee]:
             "screening-noise",
             "implication",
             "min |G_SS x_S| - max |G_{S^c S} x_S| > 2 |A'xi|_inf => the k largest |a_j'y| are the support.",
-            "derived here: docs/derivations.md, section Marginal screening with noise",
+            "derived here: docs/theory, section Marginal screening with noise",
             "tests/recovery/test_guarantees_screening.py",
             separated_rule(2.0),
             _screen,

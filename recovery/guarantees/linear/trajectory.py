@@ -238,7 +238,7 @@ def guarantees() -> list[Guarantee]:
         somebody without x could not compute, if the size of the noise is known.
     """
     tests = "tests/recovery/test_guarantees_trajectory.py"
-    proof = "docs/derivations.md, section What a run says afterwards"
+    proof = "docs/theory, section What a run says afterwards"
     return [
         Guarantee(
             "iht-trajectory",

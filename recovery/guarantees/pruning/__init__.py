@@ -22,7 +22,7 @@ def catalogue() -> list[Guarantee]:
     -----
     They say nothing about the recovery of a planted vector, so that :func:`recovery.guarantees.catalogue` does not
     list them. An instance is a linear model and the start ``x0`` of its training, with settings of the method in its
-    options. The closed forms are in :mod:`recovery.pruning.closed_forms`, their derivations in docs/derivations.md.
+    options. The closed forms are in :mod:`recovery.pruning.closed_forms`, their derivations in docs/theory.
 
     Examples
     --------

@@ -82,7 +82,7 @@ def stated(
         name=name,
         statement=statement,
         source=f"derived here, about {paper}",
-        evidence=f'docs/derivations.md, "{section}"; tests/recovery/test_guarantees_pruning.py',
+        evidence=f'docs/theory, "{section}"; tests/recovery/test_guarantees_pruning.py',
         hypotheses=hypotheses,
         outcome=outcome,
         sampler=sampler,

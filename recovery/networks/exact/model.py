@@ -1,7 +1,7 @@
 """The identifiable form of a two-layer ReLU network with one output: lines, bends along the axes, and a linear part.
 
 f(x) = b . x + sum_i a_i |x_i| + sum_l sigma_l |w_l . x|, where every w_l has at least two entries and sigma_l = +-1.
-The function determines all of it (docs/derivations.md, "The kink form"). As long as no sign of w_l . x changes on the
+The function determines all of it (docs/theory, "The kink form"). As long as no sign of w_l . x changes on the
 data, f is linear in (b, a, w), with columns x_i, |x_i| and sigma_l sign(w_l . x) x_i.
 
 The parameters are few and are kept on the host in NumPy arrays. The data stay on the caller's device.

@@ -44,7 +44,7 @@ class Schedule:
 
 
 SCHEDULES = {"squared": Schedule(0.2, 0.95, 0.15, 0.6), "cross_entropy": Schedule(0.02, 0.999, 0.05, 0.4)}
-"""Chosen by the measurements of ``docs/networks.md``, "Several outputs, and two hidden layers"."""
+"""Chosen by the measurements of ``docs/appendix/networks.md``, "Several outputs, and two hidden layers"."""
 BETA1, EPSILON, LAST_RATE = 0.9, 1e-12, 0.01
 """Decay of the mean gradient, the term that avoids 0 / 0, and the final fraction of the rate (cosine schedule)."""
 LEAST_REACH, MOST_RATE = 6.0, 0.2

@@ -140,7 +140,7 @@ def sign_counts(X: Any, y: Any, rng: np.random.Generator) -> tuple[int, int]:
     -----
     For x ~ N(0, I) and f(x) = sum_l c_l |u_l . x| / 2 + b . x,
     E[f(x) (x x' - I)] = sum_l c_l u_l u_l' / sqrt(2 pi), so its eigenvalues have the signs of the strengths c_l,
-    provided the lines are not too dependent (derived here, "Signature of a network" in ``docs/derivations.md``). For
+    provided the lines are not too dependent (derived here, "Signature of a network" in ``docs/theory``). For
     other inputs, which are whitened first, it is a heuristic, used only to choose the signs of the neurons in the first
     start.
     """

@@ -55,7 +55,7 @@ def unfuse(w: Any, X: Any, gates: Any, assumption: str = "binary", *, tol: float
 
     References
     ----------
-    Derived here: docs/derivations.md, section "Un-fusing".
+    Derived here: docs/theory, section "Un-fusing".
     """
     w, X = check_array(w, "w", ndim=1, dtype=np.float64), check_array(X, "X", ndim=2, dtype=np.float64)
     gates = check_gates(gates)

@@ -89,7 +89,7 @@ def corrected_score(score: Any, before: float, after: float) -> Any:
 
     References
     ----------
-    Derived here: docs/derivations.md, "The scores of BINGO".
+    Derived here: docs/theory, "The scores of BINGO".
     """
     return (score + _relative(before, after)) / 2.0
 
@@ -140,7 +140,7 @@ def running_mean(score: Any, before: float, after: float, n_probes: Any) -> Any:
 
     References
     ----------
-    Derived here: docs/derivations.md, "The scores of BINGO".
+    Derived here: docs/theory, "The scores of BINGO".
     """
     return score + (_relative(before, after) - score) / (n_probes + 1.0)
 
@@ -160,7 +160,7 @@ def probe_weights(n_probes: int) -> np.ndarray:
 
     References
     ----------
-    Derived here: docs/derivations.md, "The scores of BINGO".
+    Derived here: docs/theory, "The scores of BINGO".
     """
     n_probes = check_integer(n_probes, "n_probes", minimum=0)
     return np.asarray(np.ldexp(1.0, -np.arange(n_probes, 0, -1)))
@@ -181,7 +181,7 @@ def effective_sample_size(n_probes: int | None = None) -> float:
 
     References
     ----------
-    Derived here: docs/derivations.md, "The scores of BINGO".
+    Derived here: docs/theory, "The scores of BINGO".
     """
     if n_probes is None:
         return 3.0
@@ -206,7 +206,7 @@ def score_variance(variance: float, n_probes: int | None = None) -> float:
 
     References
     ----------
-    Derived here: docs/derivations.md, "The scores of BINGO".
+    Derived here: docs/theory, "The scores of BINGO".
     """
     variance = check_number(variance, "variance", minimum=0.0)
     left = 0.0 if n_probes is None else 4.0 ** -check_integer(n_probes, "n_probes", minimum=0)
@@ -288,7 +288,7 @@ def single_change(gradient: Any, curvature: Any, shift: Any) -> Any:
 
     References
     ----------
-    Derived here: docs/derivations.md, "What a probe of BINGO expects".
+    Derived here: docs/theory, "What a probe of BINGO expects".
     """
     gradient, curvature, shift = (
         check_array(value, name, ndim=1)
@@ -337,7 +337,7 @@ def expected_change(gradient: Any, hessian: Any, shift: Any, size: int) -> Any:
 
     References
     ----------
-    Derived here: docs/derivations.md, "What a probe of BINGO expects".
+    Derived here: docs/theory, "What a probe of BINGO expects".
     """
     gradient, hessian, shift = (
         check_array(gradient, "gradient", ndim=1),

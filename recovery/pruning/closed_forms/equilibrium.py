@@ -72,7 +72,7 @@ def similarity(angle: Any) -> Any:
 
     References
     ----------
-    Cho and Saul's arc-cosine kernel of degree 1, from memory of the literature; derived again in docs/derivations.md,
+    Cho and Saul's arc-cosine kernel of degree 1, from memory of the literature; derived again in docs/theory,
     "Similarity of a neuron with itself", and verified by tests/recovery/test_pruning_equilibrium_forms.py.
     """
     xp, t, back = _angles(angle)
@@ -103,7 +103,7 @@ def dissimilarity(angle: Any) -> Any:
 
     References
     ----------
-    Derived here: docs/derivations.md, "Similarity of a neuron with itself".
+    Derived here: docs/theory, "Similarity of a neuron with itself".
     """
     xp, t, back = _angles(angle)
     return back(_gap(xp, t))
@@ -124,7 +124,7 @@ def similarity_series(order: int) -> np.ndarray:
 
     References
     ----------
-    Derived here: docs/derivations.md, "Similarity of a neuron with itself".
+    Derived here: docs/theory, "Similarity of a neuron with itself".
     """
     found = []
     for power in range(check_integer(order, "order", minimum=0) + 1):
@@ -203,7 +203,7 @@ def filter_weights(n_epochs: int, mu: float, filter: str = "paper") -> np.ndarra
 
     References
     ----------
-    The paper's expansion is in arXiv:2207.09455; both are derived here: docs/derivations.md, "Two velocity filters".
+    The paper's expansion is in arXiv:2207.09455; both are derived here: docs/theory, "Two velocity filters".
     """
     n_epochs, mu = check_integer(n_epochs, "n_epochs", minimum=0), _mu(mu)
     k = np.arange(n_epochs)
@@ -239,7 +239,7 @@ def expanded_velocities(similarities: Any, mu: float, filter: str = "paper") -> 
 
     References
     ----------
-    Derived here: docs/derivations.md, "Two velocity filters".
+    Derived here: docs/theory, "Two velocity filters".
     """
     similarities = check_array(similarities, "similarities", ndim=(1, 2))
     xp = arrays.namespace(similarities)
@@ -269,7 +269,7 @@ def drift_response(drift: float, mu: float, filter: str = "paper") -> float:
 
     References
     ----------
-    Derived here: docs/derivations.md, "Two velocity filters".
+    Derived here: docs/theory, "Two velocity filters".
     """
     drift, mu = check_number(drift, "drift"), _mu(mu)
     return drift / (1.0 + mu) if check_choice(filter, "filter", FILTERS) == "paper" else 0.0
@@ -295,7 +295,7 @@ def velocity_bound(mu: float, filter: str = "paper", lowest: float = -1.0) -> fl
 
     References
     ----------
-    Derived here: docs/derivations.md, "Two velocity filters".
+    Derived here: docs/theory, "Two velocity filters".
     """
     mu, width = _mu(mu), 1.0 - check_number(lowest, "lowest", minimum=-1.0, maximum=1.0)
     return width / (1.0 - mu) if check_choice(filter, "filter", FILTERS) == "paper" else width * (2.0 - mu)
@@ -329,7 +329,7 @@ def false_freeze_epoch(angle: float, mu: float, eps: float, filter: str = "paper
 
     References
     ----------
-    Derived here: docs/derivations.md, "A unit that turns and is frozen".
+    Derived here: docs/theory, "A unit that turns and is frozen".
     """
     mu, eps = _mu(mu), check_number(eps, "eps")
     if eps <= 0.0:
@@ -397,7 +397,7 @@ def executed_savings(n: int, widths: Sequence[int], frozen: Sequence[int]) -> in
 
     References
     ----------
-    Derived here: docs/derivations.md, "What freezing saves".
+    Derived here: docs/theory, "What freezing saves".
     """
     n, widths, frozen = _sizes(n, widths, frozen)
     saved, below_frozen = 0, True
@@ -427,7 +427,7 @@ def counted_savings(n: int, widths: Sequence[int], frozen: Sequence[int]) -> int
 
     References
     ----------
-    Derived here: docs/derivations.md, "What freezing saves".
+    Derived here: docs/theory, "What freezing saves".
     """
     n, widths, frozen = _sizes(n, widths, frozen)
     above = (*widths[2:], 0)
@@ -459,7 +459,7 @@ def booked_savings(n: int, widths: Sequence[int], frozen: Sequence[int]) -> int:
 
     References
     ----------
-    The accounting is that of the scripts released with arXiv:2207.09455; compared in docs/derivations.md, "What
+    The accounting is that of the scripts released with arXiv:2207.09455; compared in docs/theory, "What
     freezing saves".
     """
     n, widths, frozen = _sizes(n, widths, frozen)

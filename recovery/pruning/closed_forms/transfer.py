@@ -71,7 +71,7 @@ def training_limit(X: Any, y: Any, start: Any, mask: Any = None) -> Any:
 
     References
     ----------
-    Derived here: docs/derivations.md, "Where a transferred ticket ends".
+    Derived here: docs/theory, "Where a transferred ticket ends".
     """
     X, start, mask, xp = _problem(X, start, mask)
     y = check_array(y, "y", ndim=1, shape=(int(X.shape[0]),))
@@ -110,7 +110,7 @@ def error_split(X: Any, start: Any, truth: Any, mask: Any = None, noise: Any = N
 
     References
     ----------
-    Derived here: docs/derivations.md, "Where a transferred ticket ends".
+    Derived here: docs/theory, "Where a transferred ticket ends".
     """
     X, start, mask, xp = _problem(X, start, mask)
     truth = check_array(truth, "truth", ndim=1, shape=start.shape)
@@ -166,7 +166,7 @@ def expected_error(n: int, size: int, outside: float, distance: float = 0.0, noi
 
     References
     ----------
-    Derived here: docs/derivations.md, "The error of a transferred ticket over Gaussian inputs".
+    Derived here: docs/theory, "The error of a transferred ticket over Gaussian inputs".
     """
     n, size = check_integer(n, "n", minimum=0), check_integer(size, "size", minimum=0)
     outside = check_number(outside, "outside", minimum=0.0)
@@ -216,7 +216,7 @@ def ticket_wins(truth: Any, source: Any, start: Any, mask: Any) -> bool:
 
     References
     ----------
-    Derived here: docs/derivations.md, "The error of a transferred ticket over Gaussian inputs".
+    Derived here: docs/theory, "The error of a transferred ticket over Gaussian inputs".
     """
     truth = check_array(truth, "truth", ndim=1)
     size = int(truth.shape[0])
