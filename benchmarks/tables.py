@@ -87,7 +87,7 @@ def rewritten(text):
 
 def escaped(cell):
     """Return the text of a cell: no bar ends it, and no underscore after a bar or bracket starts italics."""
-    return re.sub(r"(?<=[|)}\]'])_", r"\\_", cell).replace("|", "\\|")
+    return re.sub(r"(?<=[|)}\]'^])_", r"\\_", cell).replace("|", "\\|")
 
 
 def markdown(header, rows):
