@@ -85,9 +85,14 @@ def rewritten(text):
     return BLOCK.sub(lambda block: f"<!-- table: {block[1]} -->\n{markdown(*TABLES[block[1]]())}\n<!-- end -->", text)
 
 
+def escaped(cell):
+    """Return the text of a cell: no bar ends it, and no underscore after a bar or bracket starts italics."""
+    return re.sub(r"(?<=[|)}\]'^])_", r"\\_", cell).replace("|", "\\|")
+
+
 def markdown(header, rows):
     """Return a table as Markdown."""
-    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in [header, *rows]]
+    lines = ["| " + " | ".join(map(escaped, row)) + " |" for row in [header, *rows]]
     return "\n".join([lines[0], "|" + "---|" * len(header), *lines[1:]])
 
 

@@ -269,10 +269,11 @@ def test_the_ci_script_is_a_script_that_can_be_run():
 def test_the_document_on_guarantees_has_every_statement_as_the_code_has_it():
     import linear_lottery
     import recovery
+    from benchmarks import tables
     from recovery.guarantees import pruning
 
     text = (ROOT / "docs/appendix/guarantees.md").read_text()
     rows = dict(re.findall(r"(?m)^\| `([a-z0-9-]+)` \| [^|]*\| (.*?) \| ", text))
     catalogue = [*linear_lottery.guarantees.catalogue(), *recovery.guarantees.catalogue(), *pruning.catalogue()]
-    assert rows == {one.name: one.statement.replace("|", "\\|") for one in catalogue}
+    assert rows == {one.name: tables.escaped(one.statement) for one in catalogue}
     assert set(re.findall(r"(?m)^\| ([a-z0-9-]+) \| (?:implication|equivalence|probability)", text)) == set(rows)

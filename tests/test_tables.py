@@ -49,3 +49,4 @@ def test_a_table_that_is_out_of_date_is_said_and_put_right(tmp_path, monkeypatch
 
 def test_a_sign_that_divides_columns_is_kept():
     assert tables.markdown(["a"], [["|x|"]]) == "| a |\n|---|\n| \\|x\\| |"
+    assert tables.escaped("|x|_1 + (G x)_S + `a_b`") == "\\|x\\|\\_1 + (G x)\\_S + `a_b`"
