@@ -73,7 +73,7 @@ def check_array(
                 f"{name} is a sparse matrix ({type(value).__name__}); expected a dense array, such as {name}.toarray()"
             )
         try:
-            value = np.asarray(value)
+            value = value.to_numpy(dtype=np.float64) if _nullable(value) else np.asarray(value)
         except (TypeError, ValueError) as error:
             raise TypeError(
                 f"{name} cannot be made into an array ({error}); expected an array of real numbers"
@@ -108,6 +108,15 @@ def check_array(
     if finite:
         check_finite(value, name)
     return value
+
+
+def _nullable(value: Any) -> bool:
+    """Say whether this is a pandas frame or series of numbers of which some are of pandas' own or of Arrow's types."""
+    if not hasattr(value, "iloc"):
+        return False
+    kinds = list(value.dtypes) if value.ndim == 2 else [value.dtype]
+    numbers = all(getattr(kind, "kind", "O") in "fiub" for kind in kinds)
+    return numbers and not all(isinstance(kind, np.dtype) for kind in kinds)
 
 
 def check_finite(value: Any, name: str) -> None:

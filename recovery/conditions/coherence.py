@@ -12,9 +12,14 @@ from planted.base.arrays import EPS
 from planted.base.checks import check_integer
 from recovery.exact.enumeration import LIMIT, supports
 from recovery.exact.intervals import Interval
-from recovery.operators.columns import all_columns, check_support, orthogonalise, unit_columns
+from recovery.operators.columns import Columns, check_support, large, orthogonalise, unit_columns
+from recovery.operators.dense import as_operator
+from recovery.operators.sparse import SparseOperator
 
 __all__ = ["babel_function", "exact_recovery_coefficient", "mutual_coherence", "worst_exact_recovery_coefficient"]
+
+PRODUCTS = 2**22
+"""About so many inner products of sparse columns are kept at a time."""
 
 
 def mutual_coherence(A: Any) -> float:
@@ -38,14 +43,15 @@ def mutual_coherence(A: Any) -> float:
     Notes
     -----
     mu = max over i != j of |a_i . a_j| / (|a_i| |a_j|). Computed in float64 on the device of A; O(n N^2), and
-    N^2 numbers are stored.
+    N^2 numbers are stored. Of a sparse matrix that is too large for that, only the inner products that are not 0 by its
+    pattern are computed, some columns at a time.
 
     References
     ----------
     The textbook definition (from memory of the literature), checked against two plain loops by
     tests/recovery/test_conditions_coherence.py.
     """
-    return float(_cosines(A).max())
+    return _sums_of_sparse(A, 1) if _sparse(A) else float(_cosines(A).max())
 
 
 def babel_function(A: Any, sparsity: int) -> float:
@@ -78,6 +84,8 @@ def babel_function(A: Any, sparsity: int) -> float:
     Tropp, "Greed is good", IEEE Trans. Inf. Theory 2004 (from memory of the literature, checked against a search
     over all sets by tests/recovery/test_conditions_coherence.py).
     """
+    if _sparse(A):
+        return _sums_of_sparse(A, check_integer(sparsity, "sparsity", minimum=0, maximum=int(A.shape[1]) - 1))
     cosines = _cosines(A)
     sparsity = check_integer(sparsity, "sparsity", minimum=0, maximum=int(cosines.shape[0]) - 1)
     largest = -arrays.namespace(cosines).sort(-cosines, axis=1)[:, :sparsity]
@@ -90,6 +98,39 @@ def _cosines(A: Any) -> Any:
     xp = arrays.namespace(columns)
     gram = xp.abs(columns.T @ columns)
     return gram - xp.diag(xp.diag(gram))
+
+
+def _sparse(A: Any) -> bool:
+    """Tell whether A is a sparse matrix that is not written out."""
+    return large(A) and isinstance(as_operator(A), SparseOperator)
+
+
+def _sums_of_sparse(A: Any, sparsity: int) -> float:
+    """Return the largest sum of the s largest |cosines| of a column with others, of a sparse matrix."""
+    operator, unit = as_operator(A), Columns(A, unit=True)
+    matrix, norms = operator.A, unit.norms  # type: ignore[attr-defined]
+    if sparsity == 0:
+        return 0.0
+    # inner products that one column makes: for each of its entries the length of that row
+    lengths = np.bincount(matrix.indices, minlength=operator.shape[0])
+    ends = np.concatenate([[0], np.cumsum(lengths[matrix.indices])])[matrix.indptr]
+    worst, begin, size, by_rows = 0.0, 0, operator.shape[1], matrix.tocsr()
+    while begin < size:
+        end = max(begin + 1, int(np.searchsorted(ends, ends[begin] + PRODUCTS, side="right")) - 1)
+        part = matrix[:, begin:end].T @ by_rows
+        rows = np.repeat(np.arange(end - begin), np.diff(part.indptr))
+        cosines = np.abs(part.data).astype(np.float64) / norms[part.indices] / norms[rows + begin]
+        cosines[part.indices == rows + begin] = 0.0
+        starts, sums = part.indptr[:-1], np.zeros(end - begin)  # no row is empty: no column is 0
+        for t in range(sparsity):
+            peaks = np.maximum.reduceat(cosines, starts)
+            sums += peaks
+            if t + 1 == sparsity or not peaks.any():
+                break
+            found = np.flatnonzero(cosines == peaks[rows])
+            cosines[found[np.diff(rows[found], prepend=-1) > 0]] = 0.0  # one of them in each row
+        worst, begin = max(worst, float(sums.max())), end
+    return worst
 
 
 def exact_recovery_coefficient(A: Any, support: Any, *, normalise: bool = True) -> float:
@@ -126,20 +167,20 @@ def exact_recovery_coefficient(A: Any, support: Any, *, normalise: bool = True) 
     Tropp, "Greed is good", IEEE Trans. Inf. Theory 2004 (from memory of the literature, verified numerically by
     tests/recovery/test_conditions_supports.py).
     """
-    columns = unit_columns(A) if normalise else all_columns(A, proves=False)
-    xp = arrays.namespace(columns)
-    chosen = check_support(support, columns.shape[1])
-    rest = np.setdiff1d(np.arange(columns.shape[1]), chosen)
+    columns = Columns(A, unit=normalise)
+    xp, size = columns.xp, columns.shape[1]
+    chosen = check_support(support, size)
+    rest = np.setdiff1d(np.arange(size), chosen)
     if not chosen.size:
         return 0.0
-    factors = orthogonalise(columns[:, xp.asarray(chosen)])
+    factors = orthogonalise(columns.pick(xp.asarray(chosen)))
     if factors is None:
         return math.inf
     if not rest.size:
         return 0.0
     Q, R = factors
-    coefficients = xp.linalg.solve(R, Q.T @ columns[:, xp.asarray(rest)])
-    return float(xp.abs(coefficients).sum(axis=0).max())
+    parts = (xp.linalg.solve(R, inner.T) for inner in columns.correlations(xp.asarray(rest), Q))
+    return max(float(xp.abs(coefficients).sum(axis=0).max()) for coefficients in parts)
 
 
 def worst_exact_recovery_coefficient(A: Any, sparsity: int, *, limit: int = LIMIT) -> Interval:

@@ -12,7 +12,7 @@ from planted.base import arrays
 from planted.base.arrays import EPS
 from planted.base.checks import check_array, check_number, check_same_rows
 from planted.base.values import by_value
-from recovery.operators.columns import all_columns, check_signs, check_support, orthogonalise
+from recovery.operators.columns import Columns, check_signs, check_support, orthogonalise
 
 __all__ = ["PrimalDualWitness", "irrepresentability", "primal_dual_witness"]
 
@@ -52,20 +52,22 @@ def irrepresentability(A: Any, support: Any, signs: Any) -> float:
     literature; both directions are derived in docs/theory, "When the Lasso has a given support", and verified
     numerically by tests/recovery/test_conditions_lasso.py).
     """
-    columns = all_columns(A, proves=False)
-    xp = arrays.namespace(columns)
-    chosen = check_support(support, columns.shape[1])
-    signs = check_signs(signs, support, columns)
-    rest = np.setdiff1d(np.arange(columns.shape[1]), chosen)
+    columns = Columns(A)
+    xp, size = columns.xp, columns.shape[1]
+    chosen = check_support(support, size)
+    part = columns.pick(xp.asarray(chosen))
+    signs = check_signs(signs, support, part)
+    rest = np.setdiff1d(np.arange(size), chosen)
     if not chosen.size:
         return 0.0
-    factors = orthogonalise(columns[:, xp.asarray(chosen)])
+    factors = orthogonalise(part)
     if factors is None:
         return math.inf
     if not rest.size:
         return 0.0
     Q, R = factors
-    return float(xp.abs(columns[:, xp.asarray(rest)].T @ (Q @ xp.linalg.solve(R.T, signs))).max())
+    direction = (Q @ xp.linalg.solve(R.T, signs))[:, None]
+    return max(float(xp.abs(part).max()) for part in columns.correlations(xp.asarray(rest), direction))
 
 
 @by_value
@@ -147,21 +149,22 @@ def primal_dual_witness(A: Any, y: Any, lam: float, support: Any, signs: Any) ->
     tests/recovery/test_conditions_lasso.py. The construction is that of Wainwright, IEEE Trans. Inf. Theory 2009 (from
     memory of the literature).
     """
-    columns = all_columns(A, proves=False)
+    columns = Columns(A)
     y = check_array(y, "y", ndim=1, dtype=np.float64)
     check_same_rows(columns, "A", y, "y")
-    xp = arrays.namespace(columns, y)
+    xp = arrays.namespace(columns.pick(columns.xp.zeros(0, dtype="int64")), y)
     lam = check_number(lam, "lam")
     if lam <= 0.0:
         raise ValueError(f"lam={lam}; expected a positive penalty")
     n, size = columns.shape
     chosen = check_support(support, size)
-    signs = check_signs(signs, support, columns)
-    index, rest = xp.asarray(chosen), xp.asarray(np.setdiff1d(np.arange(size), chosen))
+    index = xp.asarray(chosen)
+    part = columns.pick(index)
+    signs = check_signs(signs, support, part)
+    rest = xp.asarray(np.setdiff1d(np.arange(size), chosen))
     residual, push = y, xp.zeros(n)
     weights, growth = xp.zeros(0), 1.0
     if chosen.size:
-        part = columns[:, index]
         factors = orthogonalise(part)
         if factors is None:
             return PrimalDualWitness(-math.inf, -math.inf, 0.0, 0.0)
@@ -182,10 +185,10 @@ def primal_dual_witness(A: Any, y: Any, lam: float, support: Any, signs: Any) ->
     if chosen.size:
         primal = float((signs * weights).min())
     if rest.shape[0]:
-        others = columns[:, rest]
-        dual[rest] = others.T @ (push + residual / (n * lam))
+        direction = (push + residual / (n * lam))[:, None]
+        dual[rest] = xp.concatenate([inner[:, 0] for inner in columns.correlations(rest, direction)])
         outside = float(xp.abs(dual[rest]).max())
-        norms = xp.sqrt((others * others).sum(axis=0))
+        norms = columns.lengths(rest)
         length = xp.sqrt((push * push).sum()) + xp.sqrt((y * y).sum()) / (n * lam)
         dual_size = float(norms.max() * length)
     unit = EPS * math.sqrt(n) * growth

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ __all__ = [
     "is_tall",
     "normalised_power",
     "power",
+    "scaled_entries",
     "shifted",
 ]
 
@@ -43,6 +45,18 @@ def shifted(values: Any, exponent: int) -> Any:
         if abs(exponent) <= np.finfo(values.dtype).maxexp - 2:  # multiplication is several times faster than ldexp
             return values * 2.0**exponent
         return arrays.namespace(values).ldexp(values, exponent)
+
+
+def scaled_entries(matrix: Any, change: Callable[[Any, Any], Any]) -> Any:
+    """Return a matrix with its entries changed column by column: an array, or a sparse matrix by columns (CSC).
+
+    `change` takes the entries and the index of each one's column, in a shape that broadcasts against the entries. A
+    sparse matrix is written into: it has to be one's own.
+    """
+    if not hasattr(matrix, "indptr"):
+        return change(matrix, slice(None))
+    matrix.data = change(matrix.data, np.repeat(np.arange(matrix.shape[1]), np.diff(matrix.indptr)))
+    return matrix
 
 
 def normalised_power(values: Any) -> tuple[Any, Any]:
@@ -72,9 +86,11 @@ def is_tall(matrix: Any) -> bool:
 
 
 def adjoint(matrix: Any, r: Any) -> Any:
-    """Return matrix' r for a matrix of shape (n, k) and r of shape (n,) or (n, q)."""
+    """Return matrix' r for a matrix of shape (n, k), dense or sparse, and r of shape (n,) or (n, q)."""
     if not is_tall(matrix):
         return matrix.T @ r
+    if hasattr(matrix, "indptr"):
+        return (matrix.T @ r.astype(np.float64)).astype(np.result_type(matrix.dtype, r.dtype))
     total: Any = 0.0
     for a in range(0, int(matrix.shape[0]), RUN_ROWS):
         total = total + (matrix[a : a + RUN_ROWS].T @ r[a : a + RUN_ROWS]).astype(np.float64)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from planted.base import arrays
-from recovery.operators.arithmetic import adjoint, column_squares, shifted
+from recovery.operators.arithmetic import adjoint, column_squares, scaled_entries, shifted
 
 __all__ = [
     "BLOCK_BYTES",
@@ -78,6 +78,8 @@ class Support:
 class StoredSupport(Support):
     """A_S stored as a matrix if small, otherwise recomputed in column blocks on every use.
 
+    The matrix is sparse where the operator's columns are.
+
     Parameters
     ----------
     operator : Operator
@@ -91,8 +93,7 @@ class StoredSupport(Support):
     def __init__(self, operator: Operator, idx: Any, limit: int | None = None) -> None:
         self.operator, self.idx = operator, idx
         limit = SUPPORT_BYTES if limit is None else limit
-        fits = int(idx.shape[0]) * operator.shape[0] * operator.dtype.itemsize <= limit
-        self.matrix: Any = operator.columns(idx) if fits else None
+        self.matrix: Any = operator.stored(idx) if operator.stored_bytes(idx) <= limit else None
 
     def forward(self, values: Any) -> Any:
         """Return A_S values, shape (n,)."""
@@ -106,7 +107,7 @@ class StoredSupport(Support):
             return adjoint(self.matrix, r)
         step = self.operator.block_width
         starts = range(0, int(self.idx.shape[0]), step)
-        parts = [adjoint(self.operator.columns(self.idx[a : a + step]), r) for a in starts]
+        parts = [adjoint(self.operator.stored(self.idx[a : a + step]), r) for a in starts]
         return self.operator.xp.concatenate(parts)
 
 
@@ -151,6 +152,14 @@ class Operator:
     def columns(self, idx: Any) -> Any:
         """Return the columns `idx` as an (n, k) array."""
         raise NotImplementedError
+
+    def stored(self, idx: Any) -> Any:
+        """Return the columns `idx` as a matrix for products: an array, or a sparse matrix where A is one."""
+        return self.columns(idx)
+
+    def stored_bytes(self, idx: Any) -> int:
+        """Return how many bytes :meth:`stored` takes."""
+        return int(idx.shape[0]) * self.shape[0] * self.dtype.itemsize
 
     def matvec(self, x: Any) -> Any:
         """Return A x for a full vector x of shape (N,)."""
@@ -200,8 +209,9 @@ class Operator:
 
     def gram(self, idx: Any) -> Any:
         """Return A_S' A_S for the columns `idx`, shape (k, k)."""
-        columns = self.columns(idx)
-        return columns.T @ columns
+        columns = self.stored(idx)
+        found = columns.T @ columns
+        return found.toarray() if hasattr(found, "indptr") else found
 
     @property
     def block_width(self) -> int:
@@ -275,6 +285,14 @@ class RescaledOperator(Operator):
     def columns(self, idx: Any) -> Any:
         """Return the columns `idx` times 2^-exponent."""
         return shifted(self.base.columns(idx), -self.exponent)
+
+    def stored(self, idx: Any) -> Any:
+        """Return them as an array, or sparse where A is."""
+        return scaled_entries(self.base.stored(idx), lambda entries, _: shifted(entries, -self.exponent))
+
+    def stored_bytes(self, idx: Any) -> int:
+        """Return how many bytes they take."""
+        return self.base.stored_bytes(idx)
 
     def matvec_support(self, idx: Any, values: Any) -> Any:
         """Return the product with the scaled columns `idx`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -13,10 +13,13 @@ from planted.base import arrays, checks
 from planted.base.arrays import EPS
 from planted.base.checks import check_array
 from planted.base.exactness import check_exact, refuse_rounded
-from recovery.operators.dense import as_operator, is_operator
+from recovery.operators.base import BLOCK_BYTES, SUPPORT_BYTES, Operator
+from recovery.operators.dense import ForeignOperator, as_operator, is_operator
 from recovery.operators.gated import GatedOperator
+from recovery.operators.sparse import SparseOperator
 
 __all__ = [
+    "Columns",
     "Row",
     "all_columns",
     "basis",
@@ -28,10 +31,13 @@ __all__ = [
     "host_gram",
     "independent_columns",
     "integers",
+    "large",
     "operator_columns",
     "orthogonal",
     "orthogonalise",
+    "refuse_large",
     "unit_columns",
+    "whole",
 ]
 
 
@@ -55,7 +61,98 @@ def operator_columns(A: Any, proves: bool = True) -> Any:
     """Return all columns of an operator, ours or another library's, unchanged; for rounded ones see above."""
     operator = as_operator(A)
     refuse_rounded(operator, proves)
+    return whole(operator)
+
+
+def whole(operator: Operator) -> Any:
+    """Return all columns of an operator, shape (n, N), unless it is a sparse matrix, or products, too large for that.
+
+    A matrix that was given in a form that does not hold n N numbers is written out if it is small, and else refused
+    with a sentence: whoever has the memory can do it at the door.
+    """
+    refuse_large(operator, sparse=True)
     return operator.columns(operator.xp.arange(operator.shape[1]))
+
+
+def refuse_large(operator: Operator, sparse: bool = False) -> None:
+    """Refuse an operator that is too large to be written out: known by its products, or with `sparse` also sparse."""
+    is_one = isinstance(_innermost(operator), SparseOperator)
+    if large(operator) and (sparse or not is_one):
+        n, size = operator.shape
+        raise ValueError(
+            f"A of shape {operator.shape} is {'sparse' if is_one else 'known by its products'}, and this needs all n N "
+            f"numbers at once: {n * size * operator.dtype.itemsize / 2**30:.3g} GiB, more than the "
+            f"{SUPPORT_BYTES / 2**30:.2g} GiB up to which they are written out; expected a smaller A, or "
+            f"{'A.toarray()' if is_one else 'its columns as an array'} if there is the memory"
+        )
+
+
+def large(A: Any) -> bool:
+    """Tell whether `A` is a sparse matrix, or products, that :func:`whole` refuses to write out."""
+    if not is_operator(A):
+        return False
+    operator = as_operator(A)
+    needed = operator.shape[0] * operator.shape[1] * operator.dtype.itemsize
+    return needed > SUPPORT_BYTES and isinstance(_innermost(operator), (SparseOperator, ForeignOperator))
+
+
+def _innermost(operator: Any) -> Any:
+    while hasattr(operator, "base"):
+        operator = operator.base
+    return operator
+
+
+class Columns:
+    """The columns of A for what needs a few of them and the products of all others, in float64.
+
+    Parameters
+    ----------
+    A : Operator, array, or what :func:`recovery.as_operator` takes, shape (n, N)
+        The columns: :func:`all_columns` of it, or an operator where that would be too large.
+    unit : bool
+        Scale them to unit norm; zero columns are refused.
+    """
+
+    def __init__(self, A: Any, unit: bool = False) -> None:
+        self.matrix: Any = None
+        self.xp: Any
+        if large(A):
+            operator = as_operator(A)
+            refuse_rounded(operator, False)
+            self.operator, self.xp, self.shape = operator, operator.xp, operator.shape
+            self.norms = None
+            if unit:
+                self.norms = operator.column_norms().astype(np.float64)
+                _refuse_zeros(self.norms == 0, self.xp)
+        else:
+            self.matrix = unit_columns(A) if unit else all_columns(A, proves=False)
+            self.xp, self.shape = arrays.namespace(self.matrix), tuple(map(int, self.matrix.shape))
+
+    def pick(self, idx: Any) -> Any:
+        """Return the columns `idx`, shape (n, k)."""
+        if self.matrix is not None:
+            return self.matrix[:, idx]
+        found = self.operator.columns(idx).astype(np.float64)
+        return found if self.norms is None else found / self.norms[idx]
+
+    def lengths(self, idx: Any) -> Any:
+        """Return the norms of the columns `idx`."""
+        if self.matrix is None:
+            return (self.operator.column_norms() if self.norms is None else self.norms)[idx].astype(np.float64)
+        found = self.matrix[:, idx]
+        return self.xp.sqrt((found * found).sum(axis=0))
+
+    def correlations(self, idx: Any, V: Any) -> Iterator[Any]:
+        """Yield A_T' V for parts T of the columns `idx`, in order; V has the shape (n, q)."""
+        if self.matrix is not None:
+            yield self.matrix[:, idx].T @ V
+            return
+        step = max(1, BLOCK_BYTES // (8 * max(1, int(V.shape[1]))))
+        step = step if isinstance(_innermost(self.operator), SparseOperator) else self.operator.block_width
+        for start in range(0, int(idx.shape[0]), step):
+            part = idx[start : start + step]
+            found = self.operator.stored(part).astype(np.float64).T @ V
+            yield found if self.norms is None else found / self.norms[part][:, None]
 
 
 def host_columns(A: Any, proves: bool = True) -> np.ndarray:
@@ -68,15 +165,18 @@ def unit_columns(A: Any) -> Any:
     columns = all_columns(A, proves=False)  # norms are rounded
     xp = arrays.namespace(columns)
     largest = xp.abs(columns).max(axis=0)
-    zero = largest == 0
+    _refuse_zeros(largest == 0, xp)
+    columns = columns / largest  # so that no square under- or overflows
+    return columns / xp.sqrt((columns * columns).sum(axis=0))
+
+
+def _refuse_zeros(zero: Any, xp: Any) -> None:
     if bool(zero.any()):
         first = int(xp.argmax(zero))
         raise ValueError(
             f"A has {int(zero.sum())} zero column(s), the first at index {first}; expected columns that can be scaled "
             "to unit norm"
         )
-    columns = columns / largest  # so that no square under- or overflows
-    return columns / xp.sqrt((columns * columns).sum(axis=0))
 
 
 def host_gram(columns: np.ndarray) -> tuple[np.ndarray, int]:

@@ -12,10 +12,18 @@ from planted.base import arrays
 from planted.base.checks import check_array, check_finite, check_integer, check_number
 from planted.base.exactness import inexact
 from planted.base.values import by_value
-from recovery.operators.arithmetic import adjoint, column_squares, exponent_of, normalised_power, shifted
+from recovery.operators.arithmetic import (
+    adjoint,
+    column_squares,
+    exponent_of,
+    normalised_power,
+    scaled_entries,
+    shifted,
+)
 from recovery.operators.arithmetic import adjoint as transposed
 from recovery.operators.base import Operator, RescaledOperator
 from recovery.operators.gated import GatedOperator
+from recovery.operators.sparse import SparseOperator, is_sparse, sparse_frame
 
 __all__ = [
     "DenseOperator",
@@ -23,6 +31,7 @@ __all__ = [
     "GatedOperator",
     "Operator",
     "ScaledOperator",
+    "SparseOperator",
     "as_operator",
     "dottest",
     "is_operator",
@@ -228,17 +237,24 @@ class ScaledOperator(Operator):
         """Why the columns are not exact products: factors that are not powers of two, or the base's reason."""
         if self.base.inexact is not None:
             return self.base.inexact
-        xp, every = self.xp, self.xp.arange(self.shape[1])
+        xp, (_, size), step = self.xp, self.shape, self.block_width
         factor = xp.where(self.factor == 0, 1.0, self.factor)
-        base = self.base.columns(every)
-        powers = xp.abs(xp.frexp(factor)[0]) == 0.5
-        kept = (self.columns(every) / factor == xp.where(self.factor == 0, 0.0, base)).all(axis=0)
-        if bool((powers & kept).all()):
-            return None
+        if bool((xp.abs(xp.frexp(factor)[0]) == 0.5).all()):
+            parts = (xp.arange(a, min(a + step, size)) for a in range(0, size, step))
+            if all(self._keeps(part, factor[part]) for part in parts):
+                return None
         return (
             "A is a ScaledOperator whose products are rounded; expected factors that are powers of two, or the matrix "
             "itself, such as A.columns(range(N)) as an array, about which something can be proved"
         )
+
+    def _keeps(self, idx: Any, factor: Any) -> bool:
+        """Tell whether the products of these columns with powers of two (or 0) are exact."""
+        base, mine = self.base.stored(idx), self.stored(idx)
+        back = scaled_entries(mine, lambda entries, j: entries / factor[j])
+        kept = scaled_entries(base, lambda entries, j: self.xp.where(self.factor[idx][j] == 0, 0.0, entries))
+        same = back.data == kept.data if hasattr(back, "indptr") else back == kept
+        return bool(same.all())
 
     @property
     def block_width(self) -> int:
@@ -262,6 +278,15 @@ class ScaledOperator(Operator):
         """Return the scaled columns `idx`."""
         return self.base.columns(idx) * self.factor[idx]
 
+    def stored(self, idx: Any) -> Any:
+        """Return them as an array, or sparse where A is."""
+        factor = self.factor[idx]
+        return scaled_entries(self.base.stored(idx), lambda entries, j: entries * factor[j])
+
+    def stored_bytes(self, idx: Any) -> int:
+        """Return how many bytes they take."""
+        return self.base.stored_bytes(idx)
+
     def matvec_support(self, idx: Any, values: Any) -> Any:
         """Return the product with the scaled columns `idx`."""
         return self.base.matvec_support(idx, self.factor[idx] * values)
@@ -272,11 +297,12 @@ class ScaledOperator(Operator):
 
 
 def is_operator(A: Any) -> bool:
-    """Return whether `A` is an operator: one of ours, or an object with a shape and a method ``columns`` or ``matvec``.
+    """Return whether `A` is an operator: one of ours, a sparse matrix, or an object with products.
 
-    The ``columns`` of a data frame are names, not a method, so a frame counts as a matrix.
+    That is a shape and the method ``columns`` or ``matvec``. The ``columns`` of a data frame are names, not a method, so a
+    frame counts as a matrix, unless all of its columns are sparse.
     """
-    if isinstance(A, Operator):
+    if isinstance(A, Operator) or is_sparse(A) or sparse_frame(A):
         return True
     if arrays.is_array(A) or not hasattr(A, "shape"):
         return False
@@ -284,12 +310,14 @@ def is_operator(A: Any) -> bool:
 
 
 def as_operator(A: Any) -> Operator:
-    """Return `A` as an operator: itself if it is one, another library's in a :class:`ForeignOperator`, else dense.
+    """Return `A` as an operator.
 
     Parameters
     ----------
-    A : Operator, array, data frame, or object with products, shape (n, N)
-        The caller's sensing matrix.
+    A : Operator, array, sparse matrix, data frame, or object with products, shape (n, N)
+        The caller's sensing matrix: an operator is returned as it is, sparse matrices and arrays of SciPy
+        and pandas frames of sparse columns stay sparse, other arrays and frames are dense, and a ``LinearOperator`` of
+        SciPy, an operator of PyLops or another object with ``shape`` and ``matvec`` is used by its products.
 
     Returns
     -------
@@ -300,9 +328,23 @@ def as_operator(A: Any) -> Operator:
     ------
     TypeError, ValueError
         If `A` is neither an operator nor a finite matrix of real numbers.
+
+    Examples
+    --------
+    >>> import numpy as np, recovery, scipy.sparse
+    >>> A = scipy.sparse.random_array((50, 100), density=0.2, rng=0)
+    >>> recovery.as_operator(A)
+    SparseOperator(shape=(50, 100), dtype=float64, 1000 stored)
+    >>> recovery.solve(A, A @ (np.arange(100) == 7.0), 1).support.tolist()
+    [7]
     """
     if isinstance(A, Operator):
         return A
+    if is_sparse(A) or sparse_frame(A):
+        return SparseOperator(A)
+    inside = getattr(A, "A", None) if type(A).__name__ == "MatrixLinearOperator" else None
+    if is_sparse(inside):  # what scipy.sparse.linalg.aslinearoperator made of a sparse matrix
+        return SparseOperator(inside)
     return ForeignOperator(A) if is_operator(A) else DenseOperator(A)
 
 
@@ -390,7 +432,13 @@ class ForeignOperator(Operator):
         """Return A' r."""
         if not callable(getattr(self._A, "rmatvec", None)):
             raise TypeError(f"A ({type(self._A).__name__}) has no method 'rmatvec'; expected one that returns A' r")
-        return self._A.rmatvec(r)
+        try:
+            return self._A.rmatvec(r)
+        except NotImplementedError as error:  # a LinearOperator of SciPy that was made without
+            raise TypeError(
+                f"A ({type(self._A).__name__}) knows no product with its transpose ({error}); expected one whose "
+                "'rmatvec' returns A' r"
+            ) from error
 
     def rmatvec_blocks(self, r: Any) -> Iterator[tuple[int, Any]]:
         """Yield A' r as one block."""

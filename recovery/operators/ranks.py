@@ -283,6 +283,7 @@ def _inverse_without_zeros(xp: Any, T: Any, used: Any, dtype: Any) -> tuple[Any,
 
 
 def _joined(xp: Any, X: Any, y: Any) -> Any:
-    """Return X, or [X, y], as float64."""
+    """Return X, or [X, y], as float64; rows of a sparse matrix written out."""
+    X = X.toarray() if hasattr(X, "indptr") else X
     X = X.astype(FLOAT) if X.dtype != FLOAT else X
     return X if y is None else xp.concatenate([X, y.astype(FLOAT)[:, None]], axis=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.linalg import qr_delete
@@ -41,17 +42,27 @@ class Stretch:
 
 
 class _Data:
-    """X and y, reduced to a triangle where n > d, with the norms that errors are measured by."""
+    """X and y, reduced to a triangle where n > d and X is dense, with the norms that errors are measured by."""
 
-    def __init__(self, X: np.ndarray, y: np.ndarray) -> None:
+    def __init__(self, X: Any, y: np.ndarray) -> None:
         n, d = X.shape
-        if n > d:
-            T = triangle(np, X, y)
-            X, y = T[:d, :d], T[:d, d]
-        self.rows = np.ascontiguousarray(X.T)  # a column of X is a row here, so that picking some is cheap
+        self.rows: Any  # a column of X is a row here, so that picking some is cheap
+        if hasattr(X, "indptr"):
+            self.rows = X.T.tocsr()
+            self.norms = np.sqrt(np.asarray(self.rows.multiply(self.rows).sum(axis=1)).ravel())
+        else:
+            if n > d:
+                T = triangle(np, X, y)
+                X, y = T[:d, :d], T[:d, d]
+            self.rows, self.norms = np.ascontiguousarray(X.T), np.linalg.norm(X, axis=0)
         self.y, self.d = y, d
-        self.norms, self.size = np.linalg.norm(X, axis=0), float(np.linalg.norm(y))
+        self.size = float(np.linalg.norm(y))
         self.unit = 8.0 * (10.0 + min(X.shape)) * EPS
+
+    def pick(self, columns: Any) -> np.ndarray:
+        """Return columns of X as rows."""
+        found = self.rows[columns]
+        return found if isinstance(found, np.ndarray) else found.toarray()
 
 
 class _Active:
@@ -93,7 +104,7 @@ class _Active:
     @classmethod
     def of(cls, data: _Data, columns: list[int], signs: np.ndarray) -> _Active:
         """Return it for any columns, from scratch."""
-        Q, R = np.linalg.qr(data.rows[columns].T)
+        Q, R = np.linalg.qr(data.pick(columns).T)
         W = np.asarray(dtrtri(R)[0]) if columns else R
         return cls(data, columns, signs, (np.ascontiguousarray(Q.T), W))
 
@@ -116,7 +127,7 @@ class _Active:
         left = [j for i, j in enumerate(self.columns) if i not in out]
         if not left:
             return _Active.of(self.data, left, signs)
-        Q, R = self.Q.T, np.triu(self.Q @ self.data.rows[self.columns].T)
+        Q, R = self.Q.T, np.triu(self.Q @ self.data.pick(self.columns).T)
         for place in sorted(places, reverse=True):
             Q, R = qr_delete(Q, R, place, which="col", check_finite=False)
         k = len(left)  # a square Q keeps its size
@@ -126,7 +137,7 @@ class _Active:
     def solution(self, lam: float) -> np.ndarray:
         """Return the solution at a penalty, shape (d,), refined once, since fit - lam pull may cancel."""
         w, found = self.fit - lam * self.pull, np.zeros(self.data.d)
-        part = self.data.rows[self.columns]
+        part = self.data.pick(self.columns)
         missed = part @ (self.data.y - w @ part) - lam * self.signs
         found[self.columns] = w + self.W @ (self.W.T @ missed)
         return found
@@ -282,7 +293,7 @@ def _direction(
             return active
         # in units of the column, so that none is preferred for its size
         enters = int(tied[np.argmax(gain / data.norms[tied])])
-        x = data.rows[enters]
+        x = data.pick(enters)
         inner = active.Q @ x
         outside = x - inner @ active.Q
         apart = math.sqrt(float(outside @ outside))

@@ -13,6 +13,7 @@ from planted.base.extras import need
 from planted.base.quiet import quiet
 from recovery.operators.arithmetic import power
 from recovery.operators.base import Operator
+from recovery.operators.columns import refuse_large
 from recovery.operators.dense import normalise
 from recovery.operators.thresholding import select_top
 from recovery.solvers.base import Problem, RecoveryResult, Run, Solver, Status
@@ -72,7 +73,8 @@ class L1(Solver):
     syncs_per_iteration: ClassVar[int] = 1
 
     def check(self, problem: Problem) -> None:
-        """Refuse negative bounds."""
+        """Refuse negative bounds, and an A that is known by its products alone and too large to be formed."""
+        refuse_large(problem.operator)
         check_number(self.noise, "noise", minimum=0.0)
         check_number(self.crowd, "crowd", minimum=0.0)
         check_number(self.ridge, "ridge", minimum=0.0)
@@ -92,13 +94,17 @@ class L1(Solver):
 
 
 def cut_and_fit(solver: Any, problem: Problem, penalty: Any) -> RecoveryResult:
-    """Solve the program with the given penalty (None: l1, by homotopy), keep its s largest entries and fit them."""
+    """Solve the program with the given penalty (None: l1, by homotopy), keep its s largest entries and fit them.
+
+    A is formed on the CPU, sparse where it was given as a sparse matrix.
+    """
     operator: Operator = problem.operator
     scale = None
     if solver.normalise:
         operator, scale = normalise(operator)
     run, xp = Run(problem), operator.xp
-    matrix = arrays.to_numpy(operator.columns(xp.arange(operator.shape[1]))).astype(np.float64)
+    formed = operator.stored(xp.arange(operator.shape[1]))
+    matrix = (formed if hasattr(formed, "indptr") else arrays.to_numpy(formed)).astype(np.float64)
     y = arrays.to_numpy(problem.y).astype(np.float64)
     z: np.ndarray | None
     late = False
@@ -140,7 +146,7 @@ def solve_program(
 
     Parameters
     ----------
-    matrix : numpy.ndarray, shape (n, N)
+    matrix : numpy.ndarray or sparse matrix, shape (n, N)
         A.
     y : numpy.ndarray, shape (n,)
         Data.
@@ -164,7 +170,7 @@ def solve_program(
     """
     cp = need("cvxpy")
 
-    size, length = float(np.abs(matrix).max()) or 1.0, float(np.linalg.norm(y))
+    size, length = float(abs(matrix).max()) or 1.0, float(np.linalg.norm(y))
     z = cp.Variable(matrix.shape[1])
     misfit = (matrix / size) @ z - y / length
     constraint = misfit == 0 if solver.noise == 0 else cp.norm2(misfit) <= solver.noise / length
@@ -228,7 +234,8 @@ class GroupL1(Solver):
     syncs_per_iteration: ClassVar[int] = 1
 
     def check(self, problem: Problem) -> None:
-        """Refuse groups that do not name one group for each column."""
+        """Refuse groups that do not name one group for each column, and an A as for :class:`L1`."""
+        refuse_large(problem.operator)
         check_number(self.noise, "noise", minimum=0.0)
         self._labels(problem)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from planted.base.arrays import EPS
 from recovery.operators.base import Operator, StoredSupport, Support
-from recovery.operators.dense import DenseOperator
+from recovery.operators.dense import as_operator
 from recovery.operators.ranks import gram, nearest_solution, rank_tolerance, triangle, triangular_inverse, unit_columns
 from recovery.solvers.base import to_host
 
@@ -50,29 +50,34 @@ def least_squares(operator: Operator, idx: Any, y: Any, start: Any = None) -> tu
     Gram matrix of the scaled columns, in float64 with one refinement by the residual (Bjorck's corrected
     semi-normal equations; from memory of the literature, verified by tests/recovery/test_least_squares.py),
     half the work of QR and as exact while eps cond^2 is small. Where the smallest pivot is below
-    eps^(1/4), QR; where that does not prove full rank (:func:`recovery.operators.ranks.rank_tolerance`), an SVD of the
-    triangle. One synchronisation each.
+    eps^(1/4), QR (of sparse columns too, written out by blocks of rows); where that does not prove full rank
+    (:func:`recovery.operators.ranks.rank_tolerance`), an SVD of the triangle. One synchronisation each.
     """
     count = int(idx.shape[0])
     columns = StoredSupport(operator, idx)
     if columns.matrix is None or count > QR_COLUMNS:
         return restricted_cgls(columns, y, start)
     xp, matrix, dtype = operator.xp, columns.matrix, operator.dtype
+    sparse = hasattr(matrix, "indptr")
+    if sparse and dtype != FLOAT:  # few numbers: they may be of float64 all the way
+        matrix, y = matrix.astype(FLOAT), y.astype(FLOAT)
     if count <= operator.shape[0]:
         values, sound = _by_cholesky(xp, matrix, y)
-        found = _checked(xp, matrix, y, values, sound)
+        found = _checked(xp, matrix, y, values, sound, dtype)
         if found is not None:
             return found
-        T = triangle(xp, matrix, y)
+        T = triangle(xp, matrix.tocsr() if sparse else matrix, y)
         values, sound = _by_triangle(xp, T[:count, :count], T[:count, count], dtype)
-        found = _checked(xp, matrix, y, values, sound)
+        found = _checked(xp, matrix, y, values, sound, dtype)
         if found is not None:
             return found
         least = nearest_solution(xp, T[:count, :count], T[:count, count], xp.zeros(count), dtype)[0]
     else:
-        least = nearest_solution(xp, matrix.astype(FLOAT), y.astype(FLOAT), xp.zeros(count), dtype)[0]
+        whole = matrix.toarray() if sparse else matrix  # of fewer rows than columns
+        least = nearest_solution(xp, whole.astype(FLOAT), y.astype(FLOAT), xp.zeros(count), dtype)[0]
     values = least.astype(dtype)
     residual = y - matrix @ values
+    residual = residual if residual.dtype == dtype else residual.astype(dtype)
     (square,) = to_host(xp, (residual * residual).sum())
     return values, residual, 0.5 * square
 
@@ -107,23 +112,33 @@ def ridge_fit(operator: Operator, idx: Any, y: Any, ridge: float) -> tuple[Any, 
     if not ridge:
         return least_squares(operator, idx, y)
     xp, dtype, count = operator.xp, operator.dtype, int(idx.shape[0])
-    rows = xp.concatenate([operator.columns(idx), (ridge**0.5 * xp.eye(count)).astype(dtype)])
+    columns, below = operator.stored(idx), (ridge**0.5 * xp.eye(count)).astype(dtype)
+    if hasattr(columns, "indptr"):
+        from scipy.sparse import vstack
+
+        rows = vstack([columns, below], format="csc")
+    else:
+        rows = xp.concatenate([columns, below])
     data = xp.concatenate([y, xp.zeros(count, dtype=dtype)])
-    values, residual, objective = least_squares(DenseOperator(rows), xp.arange(count), data)
+    values, residual, objective = least_squares(as_operator(rows), xp.arange(count), data)
     return values, residual[: operator.shape[0]], objective
 
 
-def _checked(xp: Any, matrix: Any, y: Any, values: Any, sound: Any) -> tuple[Any, Any, float] | None:
+def _checked(xp: Any, matrix: Any, y: Any, values: Any, sound: Any, dtype: Any) -> tuple[Any, Any, float] | None:
     """Return values, residual and objective, or None where an attempt was not sound; one synchronisation."""
-    values = values.astype(matrix.dtype)
+    values = values.astype(dtype)
     residual = y - matrix @ values
-    square, fine = to_host(xp, (residual * residual).sum(), sound.astype(matrix.dtype))
+    residual = residual if residual.dtype == dtype else residual.astype(dtype)
+    square, fine = to_host(xp, (residual * residual).sum(), sound.astype(dtype))
     return (values, residual, 0.5 * square) if fine == 1.0 and square == square else None
 
 
 def _by_cholesky(xp: Any, matrix: Any, y: Any) -> tuple[Any, Any]:
     double, count = matrix.dtype == FLOAT, matrix.shape[1]
-    G = gram(xp, matrix) if double else gram(xp, matrix, y)  # a right-hand side in float32 would lose digits
+    if hasattr(matrix, "indptr"):
+        G = (matrix.T @ matrix).toarray()
+    else:
+        G = gram(xp, matrix) if double else gram(xp, matrix, y)  # a right-hand side in float32 would lose digits
     G, right = (G, matrix.T @ y) if double else (G[:count, :count], G[:count, count])
     norms = xp.sqrt(xp.diag(G))
     scale = 1.0 / xp.where(norms > 0, norms, 1.0)

@@ -16,7 +16,8 @@ from planted.base.frames import names_of
 from planted.base.progress import Progress, bar, check_progress
 from recovery.operators.arithmetic import exponent_of, power, shifted
 from recovery.operators.base import Operator, RescaledOperator
-from recovery.operators.dense import DenseOperator, as_operator, is_operator
+from recovery.operators.dense import as_operator, is_operator
+from recovery.operators.sparse import is_sparse, sparse_frame
 from recovery.operators.thresholding import top_s
 from recovery.solvers.base import Problem, RecoveryResult, Solver, State, Status
 
@@ -225,9 +226,12 @@ def solve(
 
     Parameters
     ----------
-    A : Operator, array or data frame, shape (n, N)
-        The sensing matrix, dense or never formed; float32 stays float32 (tolerances are then no
-        smaller than 8 machine epsilons, 1e-6), other types become float64. A frame must hold numbers only.
+    A : Operator, array, sparse matrix or array, data frame, or object with products, shape (n, N)
+        The sensing matrix, dense, sparse or never formed, see :func:`recovery.as_operator`; float32 stays float32
+        (tolerances are then no smaller than 8 machine epsilons, 1e-6), other types become float64. A frame must hold
+        numbers only. Of an object with ``matvec`` and ``rmatvec`` alone, such as a ``LinearOperator`` of SciPy or
+        PyLops, columns are products with unit vectors: a solver on columns of unit norm makes N of them once, unless
+        the object has a method ``column_norms``.
     y : array, shape (n,)
         Data, on the device of A; taken to the dtype of A.
     sparsity : int
@@ -418,8 +422,8 @@ def _zero(operator: Operator, objective: float, status: Status, relative: float)
 
 def _as_operator(A: Any, cls: type[Solver]) -> Operator:
     """Return `A` as an operator that has the methods `cls` requires, or refuse it with a sentence."""
-    if not is_operator(A):
-        return DenseOperator(A)
+    if not is_operator(A) or is_sparse(A) or sparse_frame(A):
+        return as_operator(A)
     missing = [name for name in cls.requires if not _offers(A, name)]
     if missing:
         solver = cls.name or cls.__name__
