@@ -92,7 +92,8 @@ def parser() -> argparse.ArgumentParser:
         "names",
         nargs="*",
         metavar="NAME",
-        help="groups (all, linear, sparse, gated, recovery, pruning), guarantees, or controls (default: all)",
+        help="groups (all, linear, sparse, gated, recovery, pruning), guarantees, controls, or module:object for a "
+        "guarantee of your own, a list of them, or a function that returns them (default: all)",
     )
     add.add_argument(
         "--controls",
@@ -123,7 +124,8 @@ def parser() -> argparse.ArgumentParser:
         "--seconds",
         type=_seconds,
         metavar="S",
-        help="time for each guarantee at most (default: no limit, so that a seed gives one result on all machines)",
+        help="time for all of them at most, in equal shares (default: no limit, so that a seed gives one result on all "
+        "machines)",
     )
     add.add_argument("--seed", type=_seed, default=0, metavar="S", help="seed of the instances (default: 0)")
     add.add_argument("--jobs", type=_jobs, metavar="N", help="worker processes, one thread each (default: one a core)")

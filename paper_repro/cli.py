@@ -176,6 +176,13 @@ def _merge(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
+    from paper_repro import trials
+
+    with trials.importable():
+        return _verify_here(options)
+
+
+def _verify_here(options: argparse.Namespace) -> int:
     from paper_repro import controls, verify
 
     if options.controls:

@@ -10,6 +10,7 @@ from typing import IO
 
 from paper_repro import machine, trials, workers
 from paper_repro.files import make_folder, write_whole
+from paper_repro.progress import Steps
 from recovery.guarantees import Guarantee, attack, contradicts
 
 __all__ = ["SOURCE", "Controls", "try_controls"]
@@ -117,7 +118,7 @@ def try_controls(
     evaluations : int, optional
         Budget of each attack; by default that of the statement.
     seconds : float, optional
-        Time for each attack at most. With it the result depends on the machine.
+        Time for all attacks together at most, in equal shares. With it the result depends on the machine.
     seed : int, default 0
         The first of the four seeds.
     jobs : int, optional
@@ -150,13 +151,15 @@ def try_controls(
     make_folder(folder / "verify")
     seeds = range(seed, seed + SEEDS)
     report = Controls([known[name] for name in known if not names or name in names], seeds=seeds)
-    tasks = [_Task(source, name, one, evaluations, seconds) for name, _, _ in report.statements for one in seeds]
-    for task, outcome in workers.each(_attack, tasks, jobs or machine.cores()):
-        report.counts[task.name, task.seed] = str(outcome) if isinstance(outcome, workers.Died) else outcome
-        if progress is not None:
-            value = report.counts[task.name, task.seed]
+    pairs = [(name, one) for name, _, _ in report.statements for one in seeds]
+    jobs = jobs or machine.cores()
+    share = None if seconds is None else seconds * min(jobs, len(pairs)) / max(len(pairs), 1)
+    tasks = [_Task(source, name, one, evaluations, share) for name, one in pairs]
+    with Steps("controls", progress, len(tasks)) as steps:
+        for task, outcome in workers.each(_attack, tasks, jobs):
+            value = report.counts[task.name, task.seed] = str(outcome) if isinstance(outcome, workers.Died) else outcome
             shown = f"broken at {value:,}" if isinstance(value, int) else value
-            print(f"{task.name}, seed {task.seed}: {shown}", file=progress, flush=True)
+            steps.finish(f"{task.name}, seed {task.seed}: {shown}")
     report.wall_s = time.perf_counter() - started
     write_whole(folder / "verify" / "controls.md", f"{report.table()}\n\n{report.last_line()}\n".encode())
     return report

@@ -1,4 +1,4 @@
-"""The progress bar of a sweep: the share of its time that is gone, and what is left by the forecast."""
+"""Progress bars of the command line: of a sweep, with a forecast of what is left, and of a number of steps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from paper_repro.forecast import Forecast, Task
 from paper_repro.plan import Job
 from planted.base.extras import need
 
-__all__ = ["Progress"]
+__all__ = ["Progress", "Steps"]
 
 TERMINAL_S, FILE_S = 0.2, 5.0
 """Seconds between two states of the bar, where a cell is finished; on a terminal also where none is."""
@@ -98,6 +98,68 @@ class Progress:
         tqdm = need("tqdm").tqdm
         times = f"{tqdm.format_interval(gone)} gone, {'?' if left is None else tqdm.format_interval(left)} left"
         return "{desc}: {percentage:3.0f}%|{bar:30}| " + f"{times}, {self.finished}/{self.cells} cells"
+
+
+class Steps:
+    """A bar for a known number of steps on a terminal, and one line for each step that is done, there and elsewhere.
+
+    Parameters
+    ----------
+    name : str
+        What is done.
+    stream : text stream, optional
+        Where to; without one nothing is shown.
+    total : int
+        Steps.
+    clock : callable, optional
+        Returns the time in seconds.
+
+    Attributes
+    ----------
+    drawn : bool
+        Whether there is a bar: `stream` is a terminal.
+    """
+
+    def __init__(
+        self, name: str, stream: IO[str] | None, total: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.name, self.stream, self.total, self.clock = name, stream, total, clock
+        self.drawn = stream is not None and stream.isatty()
+        self._done, self._shown = 0, -TERMINAL_S
+        self._bar: Any = None
+
+    def __enter__(self) -> Steps:
+        if self.drawn:
+            self._bar = need("tqdm", "the progress bar").tqdm(
+                total=self.total,
+                desc=self.name,
+                file=self.stream,
+                leave=False,
+                bar_format="{desc}: {percentage:3.0f}%|{bar:30}| {elapsed} gone{postfix}",
+            )
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def within(self, name: str, share: float) -> None:
+        """Show the share, from 0 to 1, of a step that is being done."""
+        now = self.clock()
+        if self._bar is not None and now - self._shown >= TERMINAL_S:
+            self._shown = now
+            self._bar.n = self._done + share
+            self._bar.set_postfix_str(f"{self._done} of {self.total} done, now {name}")
+
+    def finish(self, sentence: str) -> None:
+        """Count a step, and print what is to be said of it above the bar."""
+        self._done += 1
+        if self._bar is not None:
+            self._bar.write(sentence, file=self.stream)
+            self._bar.n = self._done
+            self._bar.set_postfix_str(f"{self._done} of {self.total} done")
+        elif self.stream is not None:
+            print(sentence, file=self.stream, flush=True)
 
 
 def _kind(job: Job) -> tuple[Any, ...]:

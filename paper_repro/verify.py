@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,7 +13,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from paper_repro import machine, trials, workers
+from paper_repro.experiment import UnknownName
 from paper_repro.files import make_folder, write_whole
+from paper_repro.progress import Steps
 from recovery.guarantees import NEAR, markdown
 
 __all__ = ["EVALUATIONS", "GROUPS", "Report", "chosen", "verify"]
@@ -115,18 +119,28 @@ def chosen(names: Sequence[str]) -> dict[str, str]:
     Parameters
     ----------
     names : sequence of str
-        Groups (``all`` among them) and names of guarantees; none stands for all.
+        Groups (``all`` among them), names of guarantees, and places of the user's own, as ``"module:object"``; none
+        stands for all.
 
     Returns
     -------
     dict
-        Name of each guarantee -> the function that lists it, in the order of the catalogues.
+        Name of each guarantee -> where it is listed; those of the user come first, then the order of the catalogues.
 
     Raises
     ------
     UnknownName
-        If a name is neither; the sentence names the nearest.
+        If a name is none of these; the sentence names the nearest.
     """
+    own: dict[str, str] = {}
+    for place in dict.fromkeys(name for name in names if ":" in name):
+        for one in trials.own_guarantees(place):
+            if one.name in own:
+                raise UnknownName(f"{own[one.name]} and {place} both have {one.name!r}; expected different names")
+            own[one.name] = place
+    names = [name for name in names if ":" not in name]
+    if own and not names:
+        return own
     sources: dict[str, str] = {}
     groups: dict[str, list[str]] = {"all": []}
     for group, listing in GROUPS.items():
@@ -143,9 +157,14 @@ def chosen(names: Sequence[str]) -> dict[str, str]:
         elif name in sources:
             wanted.append(name)
         else:
-            expected = f"expected a group ({', '.join(groups)}) or one of {', '.join(sources) or 'no guarantees'}"
+            expected = (
+                f"expected a group ({', '.join(groups)}), module:object for one of your own, or one of "
+                f"{', '.join(sources) or 'no guarantees'}"
+            )
             raise trials.unknown_name(name, "guarantee", [*groups, *sources], expected)
-    return {name: source for name, source in sources.items() if name in wanted}
+    for name in set(own) & set(wanted):
+        raise UnknownName(f"{own[name]} has a guarantee {name!r}, as the catalogue has; expected another name")
+    return own | {name: source for name, source in sources.items() if name in wanted}
 
 
 def verify(
@@ -173,8 +192,8 @@ def verify(
     evaluations : int, default 3,000
         Instances that the attack on each guarantee tries; 0 for no attack.
     seconds : float, optional
-        Time for each guarantee at most, for drawing, attack and shrinking together. Where it runs out, the quotas that
-        are missed are said, and the result depends on the machine.
+        Time for all of them at most: each gets an equal share for drawing, attack and shrinking, and ends with the
+        instance at hand. Where it runs out, the quotas that are missed are said, and the result depends on the machine.
     seed : int, default 0
         The same seed gives the same table, whatever the number of jobs and however busy the machine.
     jobs : int, optional
@@ -182,7 +201,7 @@ def verify(
     folder : path, default "results"
         The table, as Markdown and JSON, and counter-examples go to ``verify`` in it.
     progress : text stream, optional
-        Gets a line for each guarantee that is done.
+        Gets a line for each guarantee that is done; a terminal also a bar.
 
     Returns
     -------
@@ -191,6 +210,7 @@ def verify(
     """
     started = time.perf_counter()
     sources = chosen(names)
+    own = {name for name, place in sources.items() if place in names}
     each = -(-instances // max(len(sources), 1))
     jobs = jobs or machine.cores()
     asked: dict[str, Any] = {"held": held, "instances": instances, "evaluations": evaluations}
@@ -199,20 +219,23 @@ def verify(
     report = Report(settings)
     where = folder / "verify"
     make_folder(where)  # minutes of work are not lost on a folder that cannot be written to
+    share = None if seconds is None else seconds * min(jobs, len(sources)) / max(len(sources), 1)
     tasks = [
-        trials.Trial(source, name, held, each, evaluations, seconds, seed, str(where))
+        trials.Trial(source, name, held, each, evaluations, share, seed, str(where), name in own)
         for name, source in sources.items()
     ]
     done: dict[str, dict[str, Any]] = {}
-    try:
-        for task, outcome in workers.each(trials.run, tasks, jobs):
-            done[task.name] = _of_the_dead(task, outcome) if isinstance(outcome, workers.Died) else outcome
-            if progress is not None:
-                record = done[task.name]
+    with Steps("verify", progress, len(tasks)) as steps:
+        here = jobs == 1 or len(tasks) <= 1
+        function = functools.partial(trials.run, watch=steps.within) if here and steps.drawn else trials.run
+        try:
+            for task, outcome in workers.each(function, tasks, jobs):
+                record = _of_the_dead(task, outcome) if isinstance(outcome, workers.Died) else outcome
+                done[task.name] = record
                 counts = f"{record['held']} held of {record['instances']}, {record['violations']} violations"
-                print(f"{task.name}: {counts}, {record['wall_s']:.1f} s", file=progress, flush=True)
-    except KeyboardInterrupt:
-        report.missing = [task.name for task in tasks if task.name not in done]
+                steps.finish(f"{task.name}: {counts}, {record['wall_s']:.1f} s")
+        except KeyboardInterrupt:
+            report.missing = [task.name for task in tasks if task.name not in done]
     report.records = [done[task.name] for task in tasks if task.name in done]
     report.wall_s = time.perf_counter() - started
     _store(report, where)
@@ -227,7 +250,7 @@ def _of_the_dead(task: trials.Trial, problem: Exception) -> dict[str, Any]:
 
 
 def _store(report: Report, folder: Path) -> None:
-    stem = "-".join(report.settings["names"]) or "all"
+    stem = re.sub(r"[^\w.-]", "-", "-".join(report.settings["names"])) or "all"
     if len(stem) > 80:  # file systems have limits, and two long lists must not share a file
         stem = f"{stem[:70]}-{hashlib.sha256(stem.encode()).hexdigest()[:9]}"
     if report.settings["seed"]:

@@ -20,7 +20,7 @@ import threadpoolctl
 import toy_guarantees
 
 from paper_repro import cli, trials, verify, workers
-from recovery import Instance
+from recovery import Instance, NoiseLaw
 from recovery.guarantees import Tally, Verdict, attack, contradicts
 
 ROOT = Path(__file__).parents[2]
@@ -108,18 +108,38 @@ def test_one_guarantee_draws_what_its_quotas_need_and_no_more(toys, command):
     assert "1 guarantees, 208 instances" in output  # the next multiple of 16
 
 
-@pytest.mark.parametrize("names", [["toy-projection"], ["toy", "bad"]])
-def test_seconds_limit_drawing_attack_and_shrinking_of_each(toys, command, monkeypatch, names):
+@pytest.mark.parametrize(("names", "count"), [(["toy-projection"], 1), (["toy", "bad"], 4)])
+def test_seconds_limit_drawing_attack_and_shrinking_in_equal_shares(toys, command, monkeypatch, names, count):
     now = itertools.count()
     monkeypatch.setattr(time, "monotonic", lambda: float(next(now)))
-    code, output, _ = command(*names, "--seconds", "30", "--held", "1000", "--evaluations", "100000", "--jobs", "1")
+    options = ("--evaluations", "100000", "--jobs", "1")
+    code, output, _ = command(*names, "--seconds", str(30 * count), "--held", "1000", *options)
     assert code == 1
-    assert "toy-projection missed a quota: --seconds 30 ended the drawing after 29 instances" in output
+    assert "toy-projection missed a quota: --seconds ended the drawing after 29 instances, with 30 s for it" in output
     assert re.search(r"\| toy-projection .*\| not tried +\|", output)
-    code, output, _ = command(*names, "--seconds", "99", "--held", "30", "--evaluations", "100000", "--jobs", "1")
+    code, output, _ = command(*names, "--seconds", str(99 * count), "--held", "30", *options)
     assert "ended the drawing" not in output
     for tried in re.findall(r"survived \d+ of (\d+)", output):
         assert 0 < int(tried) < 70 * 40  # a look at the clock for each of the 40 draws of a probability
+
+
+def test_seconds_end_the_fresh_draws_of_a_probability(monkeypatch):
+    now = itertools.count()
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(now)))
+    guarantee = toy_guarantees.tail_bound(1e-3, 1.0)
+    instance = toy_guarantees.plain(np.random.default_rng(0)).replace(law=NoiseLaw("gaussian", 1.0))
+    asked = []
+    slow = dataclasses.replace(
+        guarantee,
+        hypotheses=lambda one: Verdict.of(True, "always"),
+        outcome=lambda one: asked.append(1) or Verdict.of(False, "never"),
+        needs=("x",),
+    )
+    assert contradicts(slow, instance, 0)
+    assert len(asked) == 4000
+    asked.clear()
+    assert not contradicts(slow, instance, 0, seconds=2.0)
+    assert len(asked) <= 3 * 32
 
 
 def test_an_attack_that_learns_nothing_is_a_missed_quota():
@@ -181,7 +201,10 @@ def test_unknown_names_are_sentences_with_the_nearest(toys, command):
     code, _, errors = command("toy-projektion")
     assert code == 2
     assert "there is no guarantee 'toy-projektion' (did you mean toy-projection?)" in errors
-    assert "expected a group (all, toy, bad) or one of toy-projection, toy-tail, toy-true, toy-false" in errors
+    expected = (
+        "expected a group (all, toy, bad), module:object for one of your own, or one of toy-projection, toy-tail, "
+    )
+    assert f"{expected}toy-true, toy-false" in errors
 
 
 def test_names_may_be_groups_and_guarantees_and_none_is_all(toys):

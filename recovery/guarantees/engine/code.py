@@ -23,8 +23,8 @@ def as_code(instance: Instance) -> str:
         To paste: ``instance = Instance...``.
     """
     gated = instance.gated
-    names = "Instance, NoiseLaw" if gated is None else "GatedOperator, Instance, NoiseLaw"
-    lines = ["import numpy as np", f"from recovery import {names}", ""]
+    used = {"GatedOperator": gated is not None, "Instance": True, "NoiseLaw": instance.law is not None}
+    lines = ["import numpy as np", f"from recovery import {', '.join(name for name in used if used[name])}", ""]
     planted = instance.x is not None and instance.noise is not None
     parts = ("x", "noise", "x0") if planted else ("y", "x", "noise", "x0")
     lines.append("instance = Instance.planted(" if planted else "instance = Instance(")

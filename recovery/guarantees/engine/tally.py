@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -338,6 +339,7 @@ def contradicts(
     *,
     confidence: float = CONFIDENCE,
     draws: int | None = None,
+    seconds: float | None = None,
 ) -> bool:
     """Tell whether a guarantee is wrong about an instance, judging it from scratch.
 
@@ -353,6 +355,8 @@ def contradicts(
         Level of the Clopper-Pearson bound.
     draws : int, optional
         Fresh draws of the noise; by default 40 / delta, from 200 to 4,000.
+    seconds : float, optional
+        Time to spend on the draws at most. Where it ends them, the answer is False: nothing was shown.
 
     Returns
     -------
@@ -369,13 +373,15 @@ def contradicts(
     rng = arrays.generator(rng)
     if draws is None:
         draws = int(min(max(_FEWEST, math.ceil(40.0 / max(guarantee.delta, 1e-9))), _MOST))
-    failures = 0
+    failures, deadline = 0, math.inf if seconds is None else time.monotonic() + seconds
     for count in range(1, check_integer(draws, "draws", minimum=1) + 1):
         failures += guarantee.judge(instance.redrawn(rng)).violated
         # all that is left may fail and it would still be too rare
         if count % 32 == 0:
             best = failures + draws - count
             if failure_rate_bound(best, draws, confidence) <= guarantee.delta:
+                return False
+            if deadline < math.inf and time.monotonic() >= deadline:
                 return False
     return failure_rate_bound(failures, draws, confidence) > guarantee.delta
 
