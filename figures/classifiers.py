@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from figures import panels as heat
+from figures.lottery import legend_below
 from figures.style import COLOURS
 
 __all__ = ["draw", "layout", "panels", "size"]
@@ -42,15 +43,11 @@ def layout(figure: Any, count: int) -> list[Any]:
 def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
     """Draw the heat maps and the comparisons; the legend goes below a figure of our own."""
     maps = heat.panels(summary)
-    heat.draw(axes[:maps], summary, own)
-    first = axes[maps]
+    heat.draw_maps(axes[:maps], summary, own)
     for position, panel in enumerate(axes[maps:]):
         depth = summary["depths"][position]
         _compare(panel, [line for line in summary["compare"] if line["depth"] == depth], summary, position == 0)
-    if own:
-        first.figure.legend(loc="outside lower center", ncols=3)
-    else:
-        first.legend()
+    legend_below(axes[maps:], own, 3, heat.signs(summary))
 
 
 def _compare(panel: Any, lines: list[dict[str, Any]], summary: dict[str, Any], labelled: bool) -> None:
@@ -59,9 +56,15 @@ def _compare(panel: Any, lines: list[dict[str, Any]], summary: dict[str, Any], l
         single = [(s, value) for s, values in zip(line["s"], line["seeds"], strict=True) for value in values]
         panel.plot([s for s, _ in single], [value for _, value in single], ls="", ms=2.5, alpha=0.5, **style)
         panel.plot(line["s"], line["mean"], ms=3.5, label=line["label"] if labelled else None, **style)
-    for dashes, model in zip(_DASHES, summary["baselines"], strict=False):
-        label = f"{model['label']}: {model['accuracy']:.4f}" if labelled else None
-        panel.axhline(model["accuracy"], color="0.3", linestyle=dashes, linewidth=1.0, label=label)
+    if labelled:
+        panel.plot([], [], ls="", marker="o", ms=2.5, alpha=0.5, color="0.25", label="small marker: one seed")
+    low, high = summary["compare_range"]
+    for dashes, together in zip(_DASHES, _coinciding(summary["baselines"], (high - low) / 100), strict=False):
+        text = "\n".join(f"{model['label']}: {model['accuracy']:.4f}" for model in together)
+        text += "\n(one line for both)" if len(together) == 2 else "\n(one line for all)" if len(together) > 2 else ""
+        panel.axhline(
+            together[0]["accuracy"], color="0.3", linestyle=dashes, linewidth=1.0, label=text if labelled else None
+        )
     panel.set_xscale("log")
     ticks = sorted({s for line in lines for s in line["s"]})
     panel.set_xticks(ticks, [str(value) for value in ticks])
@@ -73,3 +76,15 @@ def _compare(panel: Any, lines: list[dict[str, Any]], summary: dict[str, Any], l
         panel.set_ylabel("test accuracy")
     else:
         panel.set_yticklabels([])
+
+
+def _coinciding(models: list[dict[str, Any]], gap: float) -> list[list[dict[str, Any]]]:
+    """Return the models in groups whose lines could not be told apart."""
+    groups: list[list[dict[str, Any]]] = []
+    for model in models:
+        near = next((one for one in groups if abs(one[0]["accuracy"] - model["accuracy"]) < gap), None)
+        if near is None:
+            groups.append([model])
+        else:
+            near.append(model)
+    return groups

@@ -38,7 +38,7 @@ def _provided() -> dict[str, Any]:
     return {name: layout for source in _sources for name, layout in source().items()}
 
 
-def draw(name: str, results: Any, axes: Sequence[Any] | None = None) -> Figure:
+def draw(name: str, results: Any, axes: Sequence[Any] | None = None, *, title: bool = True) -> Figure:
     """Draw a figure.
 
     Parameters
@@ -54,6 +54,9 @@ def draw(name: str, results: Any, axes: Sequence[Any] | None = None) -> Figure:
         ``arrange(figure, summary) -> list of axes``, it divides the figure in place of ``layout``.
     axes : sequence of matplotlib.axes.Axes, optional
         Where to draw, one a panel; by default a new figure with a title is made.
+    title : bool, default True
+        Whether a new figure has its title: which figure of which paper it is, at which preset, what it shows, and the
+        sizes. A page that says so already leaves it out.
 
     Returns
     -------
@@ -83,7 +86,8 @@ def draw(name: str, results: Any, axes: Sequence[Any] | None = None) -> Figure:
         own = axes is None
         if axes is None:
             figure = Figure(figsize=module.size(meta["summary"]), layout="constrained")
-            figure.suptitle(meta["title"] + "\n" + meta["summary"]["subtitle"])
+            if title:
+                figure.suptitle(_title(meta))
             arrange = getattr(module, "arrange", None)
             axes = module.layout(figure, count) if arrange is None else arrange(figure, meta["summary"])
         elif len(axes) < count:
@@ -91,6 +95,13 @@ def draw(name: str, results: Any, axes: Sequence[Any] | None = None) -> Figure:
         module.draw(list(axes)[:count], meta["summary"], own)
         drawn = axes[0].figure
     return drawn
+
+
+def _title(meta: Mapping[str, Any]) -> str:
+    """Return which figure it is, what it shows, its sizes, and beside them those of the paper."""
+    first, *paper = meta.get("heading") or [None]
+    lines = [first, meta["title"], meta["summary"]["subtitle"], *paper]
+    return "\n".join(line for line in lines if line)
 
 
 def render(figure: Figure) -> dict[str, bytes]:

@@ -48,12 +48,12 @@ def arrange(figure: Any, summary: dict[str, Any]) -> list[Any]:
 def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
     """Draw all panels, and one legend for the curves."""
     count = heat.panels(summary)
-    heat.draw(axes[:count], summary, False)
+    heat.draw_maps(axes[:count], summary, False)
     samples, noisy = axes[count], axes[count + 1 :]
     _samples(samples, summary["samples"])
     for position, (panel, content) in enumerate(zip(noisy, summary["noise"], strict=True)):
         _noise(panel, content, position == 0)
-    legend_below([*noisy, samples], own, 3)
+    legend_below([*noisy, samples], own, 3, heat.signs(summary))
 
 
 def _samples(panel: Any, content: dict[str, Any]) -> None:
@@ -73,6 +73,8 @@ def _samples(panel: Any, content: dict[str, Any]) -> None:
                 (place + shift, 1.15 * top),
                 arrowprops={"arrowstyle": "->", "color": colour, "linewidth": 1.2},
             )
+    if any(np.isnan(numbers(found["n"])).any() for found in content["methods"].values()):
+        panel.plot([], [], color="0.25", marker=r"$\uparrow$", linestyle="", label=f"more than {top:,} samples")
     panel.plot(places, content["unknowns"], color=COLOURS["grey"], linestyle="-.", label="number of unknowns")
     panel.set_yscale("log")
     panel.set_ylim(0.6 * min(*content["unknowns"], *content["ladder"]), 2.2 * top)
@@ -83,7 +85,7 @@ def _samples(panel: Any, content: dict[str, Any]) -> None:
     panel.set_xlim(-0.5, len(places) - 0.5)
     panel.set_xlabel("(m, s)")
     panel.set_ylabel(f"smallest n, {content['wanted']} seeds")
-    panel.set_title("samples needed (arrow: more)")
+    panel.set_title("samples needed")
 
 
 def _noise(panel: Any, content: dict[str, Any], first: bool) -> None:

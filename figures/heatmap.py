@@ -6,12 +6,20 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-__all__ = ["heatmap", "log_axis", "log_edges"]
+from figures.style import COLOURS
+
+__all__ = ["CROSS", "DIVERGED", "IMPOSSIBLE", "heatmap", "log_axis", "log_edges"]
 
 
 IMPOSSIBLE = "0.85"
+"""Grey of cells that cannot exist."""
+CROSS = "×"
+"""Stands in a cell that was not computed."""
+DIVERGED: dict[str, Any] = {"facecolor": "white", "edgecolor": COLOURS["orange"], "hatch": "////", "linewidth": 0.0}
+"""Look of a cell in which a fit diverged: a number of its own would say nothing."""
 
 
 def heatmap(
@@ -32,7 +40,7 @@ def heatmap(
     axes : matplotlib.axes.Axes
         Where.
     values : list of lists of float or None, shape (len(widths), len(sparsities))
-        Values; None where nothing was computed.
+        Values; None where nothing was computed, -inf where a fit diverged.
     possible : list of lists of bool, same shape
         False where no network of this width has that many weights; these cells are grey.
     widths, sparsities : sequence of int
@@ -71,7 +79,10 @@ def heatmap(
         if not possible[row][column]:
             continue
         if np.isnan(value):
-            axes.text(column, row, "×", ha="center", va="center", fontsize=size, color="0.4")
+            axes.text(column, row, CROSS, ha="center", va="center", fontsize=size, color="0.4")
+            continue
+        if np.isneginf(value):
+            axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1.0, 1.0, **DIVERGED))
             continue
         share = (min(value, limits[1]) - limits[0]) / (limits[1] - limits[0])
         colour = "black" if share > 0.6 else "white"

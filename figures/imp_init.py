@@ -31,7 +31,7 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
     for method in summary["methods"]:
         curve(rates, summary["alpha"], summary["rates"][method], method, summary["labels"][method])
         curve(overlaps, summary["alpha"], summary["overlaps"][method], method, None)
-    text = "one-shot, approximated (E6 in E1)"
+    text = "one-shot, approximate closed form"
     rates.plot(summary["line"], summary["approximated"], color="black", linestyle=(0, (1, 1.2)), label=text)
     overlaps.axhline(summary["chance"], color="0.4", linestyle="--", linewidth=0.9, label="two random masks")
     rates.set_ylim(-0.03, 1.03)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from matplotlib.ticker import NullFormatter
 
 from figures.style import COLOURS, WIDTH
 
@@ -110,4 +111,5 @@ def _nearest(panel: Any, summary: dict[str, Any]) -> None:
     panel.tick_params(axis="y", length=0)
     found = [value for line in summary["nearest"] for largest in line for value in largest if value is not None]
     panel.set_xlim(min([summary["limit"] / 2, *found]) / 1.5, summary["edges"][-1])
+    panel.xaxis.set_minor_formatter(NullFormatter())  # their texts would run into each other
     panel.set_title("Failure that lies nearest to √2, by design")

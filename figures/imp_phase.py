@@ -65,7 +65,7 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
         _slice(panel, summary, cut)
         if position == 0:
             panel.set_ylabel("share recovered")
-    legend_below(axes, own, 4)
+    legend_below(axes, own, 3)
 
 
 def _map(panel: Any, summary: dict[str, Any], method: str) -> Any:
@@ -78,7 +78,7 @@ def _map(panel: Any, summary: dict[str, Any], method: str) -> Any:
     outline = [Stroke(linewidth=2.0, foreground="black"), Normal()]
     panel.plot(half[:, 0], half[:, 1], color="white", label="even odds, measured", path_effects=outline, **look)
     exact = np.array(summary["exact_half"]).reshape(-1, 2)
-    panel.plot(exact[:, 0], exact[:, 1], label="E1: orthogonal features", **EXACT)
+    panel.plot(exact[:, 0], exact[:, 1], label="exact closed form, orthogonal features", **EXACT)
     if method == "one-shot":
         points = summary["approximated_half"]
         for part in ([p for p in points if p[0] < 1], [p for p in points if p[0] > 1]):
@@ -98,7 +98,7 @@ def _slice(panel: Any, summary: dict[str, Any], cut: dict[str, Any]) -> None:
     if cut["exact"]:
         panel.plot(cut["line"], cut["exact"], **EXACT)
     if cut["approximated"]:
-        panel.plot(cut["line"], cut["approximated"], label="one-shot, approximated", **APPROXIMATED)
+        panel.plot(cut["line"], cut["approximated"], label="approximate closed form, one-shot", **APPROXIMATED)
     log_axis(panel, "x", AMPLITUDE_TICKS)
     panel.set_ylim(-0.03, 1.03)
     panel.set_xlabel("size of a weight (noise = 1)")

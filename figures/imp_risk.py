@@ -58,9 +58,9 @@ def _curves(panel: Any, one: dict[str, Any]) -> None:
         look = {"color": COLOURS["blue"], "linestyle": "--", "linewidth": 0.9}
         panel.plot(one["imp"]["survivors"], one["imp"]["mean"], label="IMP, mean", **look)
     look = {"color": "black", "linestyle": (0, (1, 1.2)), "linewidth": 1.3}
-    panel.plot(every, numbers(one["exact"]), label="random nulls, exact mean (E5)", **look)
+    panel.plot(every, numbers(one["exact"]), label="random nulls, exact mean (closed form)", **look)
     if one["kept"] is not None:
-        label = "largest m, not trained again, approximated (E4)"
+        label = "largest m, not trained again (approximate closed form)"
         panel.plot(
             one["kept"]["survivors"],
             one["kept"]["mean"],

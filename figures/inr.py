@@ -53,7 +53,7 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
         for position, (here, content) in enumerate(zip(rest, row["panels"], strict=False)):
             _image(here, content)
             if number == 0:
-                here.set_title(content["title"])
+                here.set_title(content["title"].replace(" as in", "\nas in"))  # five titles in one row
             if position == 0:
                 here.set_ylabel(row["name"])
         rest = rest[len(row["panels"]) :]

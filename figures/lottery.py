@@ -65,7 +65,7 @@ def curve(
     panel.plot(places, numbers(found[middle]), label=label, **look)
 
 
-def legend_below(axes: Sequence[Any], own: bool, columns: int) -> None:
+def legend_below(axes: Sequence[Any], own: bool, columns: int, more: Mapping[str, Any] | None = None) -> None:
     """Put one legend for all panels below a figure of our own, and into the first panel of a foreign one.
 
     Parameters
@@ -76,11 +76,14 @@ def legend_below(axes: Sequence[Any], own: bool, columns: int) -> None:
         Whether the figure is ours.
     columns : int
         Columns of the legend.
+    more : mapping, optional
+        Further entries, text -> handle, that belong to no curve.
     """
     entries: dict[str, Any] = {}
     for panel in axes:
         for handle, text in zip(*panel.get_legend_handles_labels(), strict=True):
             entries.setdefault(text, handle)
+    entries.update(more or {})
     if own:
         axes[0].figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=columns)
     else:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any
 
-from figures.heatmap import heatmap
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from figures.heatmap import CROSS, DIVERGED, IMPOSSIBLE, heatmap
 from figures.style import WIDTH
 
-__all__ = ["arrange", "draw", "layout", "panels", "size"]
+__all__ = ["arrange", "draw", "draw_maps", "layout", "panels", "signs", "size"]
 
 PANEL_INCHES = 1.75
 """A quarter of a page: the width, with its labels, for which the font sizes of heat maps are made."""
@@ -25,7 +29,7 @@ def size(summary: dict[str, Any]) -> tuple[float, float]:
     characters = max(_characters(row, panel) for row in summary["rows"] for panel in row["panels"])
     width = max(WIDTH, 1.2 + columns * max(1.25, 0.062 * characters))
     heights = [0.62 + 0.21 * max(5, *(len(panel["m"]) for panel in row["panels"])) for row in summary["rows"]]
-    return width, 0.9 + sum(heights)
+    return width, 1.3 + sum(heights)
 
 
 def layout(figure: Any, count: int) -> list[Any]:
@@ -46,7 +50,34 @@ def arrange(figure: Any, summary: dict[str, Any]) -> list[Any]:
 
 
 def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
-    """Draw all rows with their colour bars."""
+    """Draw all rows with their colour bars, and below a figure of our own what grey, crossed and hatched cells are."""
+    draw_maps(axes, summary, own)
+    found = signs(summary)
+    if own and found:
+        axes[0].figure.legend(found.values(), found.keys(), loc="outside lower center", ncols=len(found))
+
+
+def signs(summary: dict[str, Any]) -> dict[str, Any]:
+    """Return the entries of a legend, text -> handle, for the cells without a number that there are."""
+    cells = [
+        (here, possible)
+        for row in summary["rows"]
+        for panel in row["panels"]
+        for values, able in zip(panel["values"], panel["possible"], strict=True)
+        for here, possible in zip(values, able, strict=True)
+    ]
+    found: dict[str, Any] = {}
+    if not all(possible for _, possible in cells):
+        found[summary.get("grey", "no such network")] = Patch(facecolor=IMPOSSIBLE)
+    if any(possible and value is None for value, possible in cells):
+        found["not computed, or not defined"] = Line2D([], [], ls="", marker=f"${CROSS}$", color="0.4")
+    if any(value is not None and math.isinf(value) for value, _ in cells):
+        found[summary.get("diverged", "a fit diverged")] = Patch(**DIVERGED)
+    return found
+
+
+def draw_maps(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
+    """Draw all rows with their colour bars, without a legend."""
     rest = list(axes)
     columns = max(len(row["panels"]) for row in summary["rows"])
     for number, row in enumerate(summary["rows"]):
@@ -59,7 +90,7 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
         for position, (panel, content) in enumerate(zip(here, row["panels"], strict=True)):
             image = heatmap(
                 panel,
-                content["values"],
+                [[_signed(value) for value in line] for line in content["values"]],
                 content["possible"],
                 content["m"],
                 content["s"],
@@ -96,8 +127,13 @@ def _characters(row: dict[str, Any], panel: dict[str, Any]) -> int:
 
 
 def _longest(row: dict[str, Any], panel: dict[str, Any]) -> int:
-    texts = [_text(value, row["digits"]) for line in panel["values"] for value in line if value is not None]
+    known = [value for line in panel["values"] for value in line if value is not None and math.isfinite(value)]
+    texts = [_text(value, row["digits"]) for value in known]
     return max((len(text) for text in texts), default=1)
+
+
+def _signed(value: float | None) -> float | None:
+    return -math.inf if value is not None and math.isinf(value) else value
 
 
 def _text(value: float, digits: int) -> str:

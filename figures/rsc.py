@@ -13,6 +13,8 @@ from figures.style import WIDTH
 
 __all__ = ["draw", "layout", "panels", "size"]
 
+MARKERS = "os^Dvp*XP"
+
 
 def panels(summary: dict[str, Any]) -> int:
     """Return the number of panels: the ratio, and what is asked for."""
@@ -35,7 +37,9 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
     curves = summary["curves"]
     sparsities = sorted({s for curve in curves for s in curve["s"]})
     for place, curve in enumerate(curves):
-        look = {"color": colormaps["viridis"](0.9 * place / max(1, len(curves) - 1)), "marker": "o", "markersize": 3.5}
+        # the upper end of the colour map is too light for a line on white
+        colour = colormaps["viridis"](0.72 * place / max(1, len(curves) - 1))
+        look = {"color": colour, "marker": MARKERS[place % len(MARKERS)], "markersize": 3.5}
         # side by side, so that the bars of one s do not hide each other
         shift = 1.03 ** (place - (len(curves) - 1) / 2)
         label = f"m = {curve['m']}"
@@ -54,7 +58,9 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
     asked.set_ylim(bottom=0.3)
     asked.set_ylabel("32 (β / α)² s / (d m)")
     asked.set_title("weights the theorem would keep, over all d m")
-    legend_below(axes, own, 5)
+    if any(value is None for curve in curves for value in curve["high"]):
+        ratio.plot([], [], color="0.25", marker=r"$\uparrow$", linestyle="", label="infinite for some seeds")
+    legend_below(axes, own, 4)
 
 
 def _bars(

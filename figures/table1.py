@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from figures.style import COLOURS, WIDTH
 
-__all__ = ["LOOK", "draw", "layout", "panels", "scatter_seeds", "size"]
+__all__ = ["LOOK", "draw", "layout", "panels", "scatter_seeds", "size", "table"]
 
 
 LOOK = {"float64": ("blue", "o", -0.13), "float32": ("orange", "s", 0.13)}
@@ -49,27 +50,82 @@ def scatter_seeds(panel: Any, index: int, heights: np.ndarray, cut: np.ndarray, 
         )
 
 
+TABLE_INCHES = 1.1
+"""Height of the table with its heading."""
+
+
+def table(
+    panel: Any, summary: dict[str, Any], heading: str, entry: Callable[[dict[str, Any], str, str, int], str]
+) -> None:
+    """Write a table, as the paper has it: one row per method and type of labels, one column per k.
+
+    Parameters
+    ----------
+    panel : matplotlib.axes.Axes
+        Where.
+    summary : dict
+        What is shown; its ``methods``, ``label_types`` and ``k`` are the rows and columns.
+    heading : str
+        What the entries are.
+    entry : callable
+        ``entry(summary, method, labels, index of k)``: the text of an entry.
+    """
+    rows = [(method, labels) for method in summary["methods"] for labels in summary["label_types"]]
+    texts = [
+        [f"{summary['labels'][method]}, {labels}", *(entry(summary, *row, place) for place in range(len(summary["k"])))]
+        for row in rows
+        for method, labels in [row]
+    ]
+    first = 0.3
+    widths = [first, *[(1.0 - first) / len(summary["k"])] * len(summary["k"])]
+    head = ["method, labels in", *(f"k = {k}" for k in summary["k"])]
+    drawn = panel.table(cellText=texts, colLabels=head, colWidths=widths, loc="upper center", cellLoc="center")
+    drawn.auto_set_font_size(False)
+    drawn.set_fontsize(7)
+    for (line, column), cell in drawn.get_celld().items():
+        cell.visible_edges = "B" if line else "TB"
+        cell.set_linewidth(0.5)
+        cell.PAD = 0.03
+        if column == 0:
+            cell.set_text_props(ha="left")
+    panel.set_title(heading)
+    panel.set_axis_off()
+
+
+def _entry(summary: dict[str, Any], method: str, labels: str, place: int) -> str:
+    psnr, steps = (summary[name][method][labels][place] for name in ("psnr_db", "settled"))
+    if not psnr or not steps:
+        return "-"
+    middle = float(np.median([np.inf if step is None else step for step in steps]))
+    settled = f"{middle:g}" if middle <= summary["n_iter_long"] else f"> {summary['n_iter_long']}"
+    return f"{np.median(psnr):.0f} / {settled}"
+
+
 NEVER = 1.35
 """Runs that did not settle are drawn at this multiple of the step limit."""
 
 
 def panels(summary: dict[str, Any]) -> int:
-    """Return the number of panels: two rows, one column a method."""
-    return 2 * len(summary["methods"])
+    """Return the number of panels: two rows, one column a method, and the table."""
+    return 2 * len(summary["methods"]) + 1
 
 
 def size(summary: dict[str, Any]) -> tuple[float, float]:
     """Return width and height in inches."""
-    return WIDTH, 4.6
+    return WIDTH, 5.1 + TABLE_INCHES
 
 
 def layout(figure: Any, count: int) -> list[Any]:
-    """Return the axes of the panels, row by row."""
-    return list(figure.subplots(2, count // 2, sharex=True, sharey="row", squeeze=False).ravel())
+    """Return the axes of the panels, row by row, and below them that of the table."""
+    upper, lower = figure.add_gridspec(2, 1, height_ratios=[3.9, TABLE_INCHES])
+    return [
+        *upper.subgridspec(2, count // 2).subplots(sharex=True, sharey="row", squeeze=False).ravel(),
+        figure.add_subplot(lower),
+    ]
 
 
 def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
-    """Draw PSNR above and the settling step below, a point a seed and a line through the medians."""
+    """Draw PSNR above and the settling step below, a point a seed and a line through the medians; then the table."""
     columns = len(summary["methods"])
     limit = summary["n_iter_long"]
     for position, method in enumerate(summary["methods"]):
@@ -91,10 +147,11 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
         below.set_xlabel("gates updated every k steps")
         if position == 0:
             above.set_ylabel(f"PSNR after {summary['n_iter']} steps (dB)")
-            below.set_ylabel("step at which the\nactive columns settle")
+            below.set_ylabel("active columns\nsettle at step")
             note = f"hollow: still changing at step {limit}"
             place = (0.01, limit * NEVER)
             below.annotate(note, place, xycoords=("axes fraction", "data"), va="center", fontsize=6.5, color="0.25")
+    table(axes[2 * columns], summary, "median PSNR in dB / step at which the active columns settle", _entry)
     handles, texts = axes[0].get_legend_handles_labels()
     if own:
         axes[0].figure.legend(handles, texts, loc="outside lower center", ncols=(len(texts) + 1) // 2)

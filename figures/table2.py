@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from figures.style import COLOURS, WIDTH
-from figures.table1 import LOOK, scatter_seeds
+from figures.table1 import LOOK, TABLE_INCHES, scatter_seeds, table
 
 __all__ = ["draw", "layout", "panels", "size"]
 
@@ -17,26 +17,30 @@ BEYOND = 1.35
 
 
 def panels(summary: dict[str, Any]) -> int:
-    """Return the number of panels."""
-    return len(summary["methods"])
+    """Return the number of panels: one a method, and the table."""
+    return len(summary["methods"]) + 1
 
 
 def size(summary: dict[str, Any]) -> tuple[float, float]:
     """Return width and height in inches."""
-    return WIDTH, 3.2
+    return WIDTH, 3.5 + TABLE_INCHES
 
 
 def layout(figure: Any, count: int) -> list[Any]:
-    """Return the axes of the panels, side by side."""
-    return list(figure.subplots(1, count, sharey=True, squeeze=False)[0])
+    """Return the axes of the panels, side by side, and below them that of the table."""
+    upper, lower = figure.add_gridspec(2, 1, height_ratios=[2.3, TABLE_INCHES])
+    return [
+        *upper.subgridspec(1, count - 1).subplots(sharey=True, squeeze=False).ravel(),
+        figure.add_subplot(lower),
+    ]
 
 
 def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
-    """Draw a point a run and a line through the medians."""
+    """Draw a point a run and a line through the medians, and the table of the medians."""
     limit, ticks = summary["limit"], range(len(summary["k"]))
     known = [step for method in summary["steps"].values() for runs in method.values() for run in runs for step in run]
     lowest = min((max(step, 1) for step in known if step is not None), default=1)
-    for panel, method in zip(axes, summary["methods"], strict=True):
+    for panel, method in zip(axes[:-1], summary["methods"], strict=True):
         for labels in summary["label_types"]:
             _runs(panel, summary, method, labels)
         places = {k: index for index, k in enumerate(summary["k"])}
@@ -62,7 +66,7 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
         panel.set_xlim(-0.5, len(summary["k"]) - 0.5)
         panel.set_xlabel("gates updated every k steps")
         panel.set_title(summary["labels"][method])
-    axes[0].set_ylabel("step at which the\nactive columns stop changing")
+    axes[0].set_ylabel("step at which the active\ncolumns stop changing")
     axes[0].annotate(
         f"hollow: still changing at step {limit}",
         (0.01, limit * BEYOND),
@@ -71,11 +75,23 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
         fontsize=6.5,
         color="0.25",
     )
+    table(axes[-1], summary, "step at which the active columns stop changing: median (range)", _entry)
     handles, texts = axes[0].get_legend_handles_labels()
     if own:
         axes[0].figure.legend(handles, texts, loc="outside lower center", ncols=(len(texts) + 1) // 2)
     else:
         axes[0].legend()
+
+
+def _entry(summary: dict[str, Any], method: str, labels: str, place: int) -> str:
+    limit, runs = summary["limit"], summary["steps"][method][labels][place]
+    if not runs:
+        return "-"
+    last = f"> {limit}" if None in runs else f"{max(runs)}"
+    middle = summary["medians"][method][labels][place]
+    if middle is None:
+        return f"> {limit}"
+    return f"{middle:g} ({min(step for step in runs if step is not None)} to {last})"
 
 
 def _runs(panel: Any, summary: dict[str, Any], method: str, labels: str) -> None:

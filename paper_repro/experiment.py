@@ -74,6 +74,11 @@ class Experiment:
     layout : str or object, optional
         What draws it: the import path of a module, or an object, with the functions ``panels``, ``size``, ``layout``
         and ``draw`` (see :func:`figures.draw`). Without one there are tables only.
+    origin : str, optional
+        The figure or table of a paper that it reproduces, such as ``"Figure 1 of arXiv:2509.20323"``; stands above the
+        title. Nothing for an experiment of this project.
+    full_size : str, optional
+        The paper's own size, in a few words; stands beside `origin` at smaller presets.
     shows : str, optional
         One line for the table of figures in the README; the title by default.
     place : int, default 1,000
@@ -96,6 +101,8 @@ class Experiment:
     batch_key: Callable[[Any], Hashable] | None = None
     data: Callable[[str], str] | None = None
     layout: Any = None
+    origin: str = ""
+    full_size: str = ""
     shows: str = ""
     place: int = 1000
 
@@ -115,6 +122,7 @@ class Experiment:
         summarise: Callable[[str, int, Sequence[Record]], dict[str, Any]],
         *,
         layout: Any = None,
+        origin: str = "",
         shows: str = "",
         place: int = 1000,
     ) -> Experiment:
@@ -126,9 +134,19 @@ class Experiment:
             summarise=summarise,
             cells_of=self.store_name,
             layout=layout,
+            origin=origin,
             shows=shows,
             place=place,
         )
+
+    def heading(self, preset: str) -> list[str]:
+        """Return which figure of which paper this is, at which preset, and what the paper's size is; empty for others."""
+        if not self.origin:
+            return []
+        if preset == "paper":
+            return [f"{self.origin}, at the paper's size"]
+        first = f"{self.origin}, preset {preset}"
+        return [first, f"the paper's size: {self.full_size}"] if self.full_size else [first]
 
     def cell(self, settings: Any) -> Cell:
         """Return the store's name for settings of this experiment."""

@@ -151,6 +151,7 @@ def collect(experiment: experiments.Experiment, preset: str, folder: Path, seed:
         "experiment": experiment.name,
         "version": experiment.version,
         "title": experiment.title,
+        "heading": experiment.heading(preset),
         "preset": preset,
         "seed": seed,
         "cells": len(cells),

@@ -9,6 +9,7 @@ import numpy as np
 from planted.base import arrays
 
 __all__ = [
+    "DIVERGED_DB",
     "EXACT_DB",
     "LABELS",
     "METHODS",
@@ -27,6 +28,8 @@ LABELS = {"paper": "IHT as in the paper", "robust": "IHT, robust"}
 PSNR_CAP_DB = 350.0
 """An exact fit has an infinite PSNR, and a diverged one minus that; in tables PSNR is between -+ this."""
 
+DIVERGED_DB = -100.0
+"""A PSNR below it, in dB, is that of a fit that diverged: its error is 100,000 times the largest label."""
 EXACT_DB = 150.0
 """A fit above this PSNR counts as exact: it is down to the rounding of the labels, which for float32 puts a floor of
 155 to 180 dB under every fit. How far above it lies says nothing, so two exact fits are level in comparisons."""

@@ -377,8 +377,8 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
     seeds = ", ".join(str(seed + trial) for trial in range(size.seeds))
     told = [record.metrics["determined"] for record in parts["grid"] if record.cell.settings["method"] == DATA]
     return {
-        "subtitle": f"n = {size.n:,} samples, d = {size.d} Gaussian inputs, seeds {seeds}, float64 labels; grey: no "
-        f"such network\nthe paper's method: {PAPER_STEPS} steps; robust: up to {ROBUST_STEPS}; the data tell all lines "
+        "subtitle": f"n = {size.n:,} samples, d = {size.d} Gaussian inputs, seeds {seeds}, float64 labels\n"
+        f"the paper's method: {PAPER_STEPS} steps; robust: up to {ROBUST_STEPS}; the data tell all lines "
         f"apart in {sum(told)} of {len(told)} networks",
         "rows": rows,
         "samples": samples,

@@ -13,11 +13,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import median, median_low
 from typing import Any, cast
 
 import recovery
-from paper_repro.experiments.common import EXACT_DB, capped, exact_fit
+from paper_repro.experiments.common import DIVERGED_DB, EXACT_DB, capped, exact_fit
 from paper_repro.results import rows_of
 from paper_repro.store import Record
 from recovery import networks
@@ -206,8 +206,15 @@ def means_of(values: dict[tuple[int, int], list[float]]) -> dict[tuple[int, int]
 
 
 def medians_of(values: dict[tuple[int, int], list[float]]) -> dict[tuple[int, int], float]:
-    """Return the median of each grid point, which one exact fit among others does not move far."""
-    return {key: float(median(numbers)) for key, numbers in values.items()}
+    """Return the median PSNR of each grid point, which one exact fit among others does not move far.
+
+    It is -inf where one of the two middle fits diverged: their mean would be a number that stands for nothing.
+    """
+    return {key: _median(numbers) for key, numbers in values.items()}
+
+
+def _median(numbers: Sequence[float]) -> float:
+    return -math.inf if median_low(numbers) < DIVERGED_DB else float(median(numbers))
 
 
 def shares_above(values: dict[tuple[int, int], list[float]], level: float) -> dict[tuple[int, int], float]:
@@ -216,10 +223,16 @@ def shares_above(values: dict[tuple[int, int], list[float]], level: float) -> di
 
 
 def deviations_of(values: dict[tuple[int, int], list[float]]) -> dict[tuple[int, int], float]:
-    """Return the standard deviation over the seeds (divided by their number) of each grid point with two or more."""
+    """Return the standard deviation over the seeds (divided by their number) of each grid point with two or more.
+
+    It is infinite where a fit diverged, in PSNR: below :data:`paper_repro.experiments.common.DIVERGED_DB`.
+    """
     found = {}
     for key, numbers in values.items():
         if len(numbers) < 2:
+            continue
+        if min(numbers) < DIVERGED_DB:
+            found[key] = math.inf
             continue
         mean = math.fsum(numbers) / len(numbers)
         found[key] = math.sqrt(math.fsum((number - mean) ** 2 for number in numbers) / len(numbers))

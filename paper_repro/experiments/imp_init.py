@@ -175,7 +175,8 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
             SOURCE + " Brackets and bands: 95 % intervals, Wilson's for rates, Student's for the mean overlap.",
             "A rate counts the first start of an instance only; the overlap is the share of the k survivors that two "
             "starts have in common.",
-            "One-shot, approximated: its weights taken as independent and Gaussian, with the moments of E6.",
+            "The approximate closed form takes the weights as independent and Gaussian, with their exact means and "
+            "variances.",
             "Earlier trial: 60 runs a point with other code and other seeds.",
         ],
         "table": _table(grid, there, rates, overlaps),

@@ -772,10 +772,13 @@ def summarise_digits(preset: str, seed: int, records: Sequence[Record]) -> dict[
     )
 
 
+_FULL_SIZE = "5,000 training images a class, m up to 1,000"
 FIG3_BINARY = Experiment(
     name="fig3-binary",
     version=3,
     title="Telling two digits apart with few weights: test accuracy",
+    origin="Figure 3 of arXiv:2509.20323",
+    full_size=_FULL_SIZE,
     module=__name__,
     settings=BinaryCell,
     presets=_BINARY,
@@ -792,6 +795,8 @@ FIG3_DIGITS = Experiment(
     name="fig3-digits",
     version=2,
     title="Telling ten digits apart with few weights: test accuracy",
+    origin="Figure 3 of arXiv:2509.20323",
+    full_size=_FULL_SIZE,
     module=__name__,
     settings=DigitsCell,
     presets=_DIGITS,
@@ -811,6 +816,7 @@ FIG8_BINARY = FIG3_BINARY.companion(
         BinaryCell, _BINARY[preset], seed, records, words=_BINARY_WORDS, limits=BINARY_LIMITS
     ),
     layout="figures.panels",
+    origin="Figure 8 of arXiv:2509.20323",
     shows="standard deviation over the seeds, above the means, of `fig3-binary`",
     place=230,
 )
@@ -821,6 +827,7 @@ FIG8_DIGITS = FIG3_DIGITS.companion(
         DigitsCell, _DIGITS[preset], seed, records, words=_DIGITS_WORDS, limits=DIGITS_LIMITS
     ),
     layout="figures.panels",
+    origin="Figure 8 of arXiv:2509.20323",
     shows="the same of `fig3-digits`",
     place=230,
 )

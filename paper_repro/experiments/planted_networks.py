@@ -26,7 +26,7 @@ import planted
 import recovery
 from paper_repro.claims import Claim, against
 from paper_repro.experiment import Experiment, Outcome
-from paper_repro.experiments.common import EXACT_DB, PSNR_CAP_DB, fit_arrays, form_arrays, series_125, stream
+from paper_repro.experiments.common import DIVERGED_DB, EXACT_DB, PSNR_CAP_DB, fit_arrays, form_arrays, series_125, stream
 from paper_repro.experiments.grids import (
     DEPTH_NAMES,
     METHODS,
@@ -583,12 +583,14 @@ def _frame(size: PlantedPreset, seed: int, rows: list[dict[str, Any]]) -> dict[s
     seeds = f"seed{'s' if size.seeds > 1 else ''} " + ", ".join(str(seed + trial) for trial in range(size.seeds))
     return {
         "subtitle": f"n = {size.n:,} samples, d = {size.d} Gaussian inputs{outputs}, {seeds}\n"
-        f"{steps}{updates}; grey: no such network, or labels all 0",
+        f"{steps}{updates}",
+        "grey": "no such network, or all labels 0",
         "rows": rows,
         "table": values_table(rows),
         "notes": [
-            f"PSNR in dB on the samples that were fitted, between -{PSNR_CAP_DB:.0f} (a diverged fit) and "
-            f"{PSNR_CAP_DB:.0f} dB, median over the seeds. Above {EXACT_DB:.0f} dB a fit is exact: down to the "
+            f"PSNR in dB on the samples that were fitted, at most {PSNR_CAP_DB:.0f} dB, median over the seeds. Below "
+            f"{DIVERGED_DB:.0f} dB a fit has diverged; where that is the median fit, or one of the two in the middle, the "
+            "cell is hatched, and the table says -inf (for a standard deviation: inf). Above {EXACT_DB:.0f} dB a fit is exact: down to the "
             "rounding of the labels. The paper shows means; means of fits some of which are exact say little, and "
             "depend on the last bits of the processor's arithmetic. Planted networks whose labels are all 0 are left "
             "out."
@@ -704,6 +706,7 @@ def _figure(
     )
 
 
+_FULL_SIZE = "n = 50,000, d = 100, m and s up to 1,000"
 FIG1 = _figure(
     Fig1Cell,
     _SCALAR,
@@ -711,6 +714,8 @@ FIG1 = _figure(
     name="fig1",
     version=3,
     title="Planted ReLU networks, scalar output: PSNR of the fit",
+    origin="Figure 1 of arXiv:2509.20323",
+    full_size=_FULL_SIZE,
     shows="PSNR of the fit of planted networks with a scalar output, over width m and sparsity s",
     place=110,
 )
@@ -721,6 +726,8 @@ FIG2 = _figure(
     name="fig2",
     version=3,
     title="Planted ReLU networks, vector output: PSNR of the fit",
+    origin="Figure 2 of arXiv:2509.20323",
+    full_size=_FULL_SIZE,
     shows="the same for planted networks with 10 outputs",
     place=120,
 )
@@ -729,6 +736,7 @@ FIG6 = FIG1.companion(
     "Planted ReLU networks, scalar output: spread of the PSNR over the seeds",
     lambda preset, seed, records: summarise_companion(_SCALAR[preset], seed, records),
     layout="figures.panels",
+    origin="Figure 6 of arXiv:2509.20323",
     shows="standard deviation over the seeds, above medians and shares of exact fits, of `fig1`",
     place=210,
 )
@@ -737,6 +745,7 @@ FIG7 = FIG2.companion(
     "Planted ReLU networks, vector output: spread of the PSNR over the seeds",
     lambda preset, seed, records: summarise_companion(_VECTOR[preset], seed, records),
     layout="figures.panels",
+    origin="Figure 7 of arXiv:2509.20323",
     shows="the same of `fig2`",
     place=220,
 )

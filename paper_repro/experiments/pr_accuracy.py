@@ -133,7 +133,7 @@ class AccuracyPreset:
     large: bool = False
 
 
-QUICK = AccuracyPreset(4, 1437, (0.3, 0.2, 0.1, 0.07, 0.05, 0.03), (64, 32), 20, 50, 3e-3, 0.05)
+QUICK = AccuracyPreset(5, 1437, (0.3, 0.2, 0.1, 0.07, 0.05, 0.03), (64, 32), 20, 50, 3e-3, 0.05)
 LARGE = (0.2, 0.1, 0.05, 0.03, 0.02, 0.01, 0.005)
 PRESETS = {
     "smoke": AccuracyPreset(2, 300, (0.3, 0.1), (16, 12), 4, 50, 3e-3, 0.1),

@@ -650,6 +650,8 @@ TABLE1 = Experiment(
     name="table1",
     version=4,
     title="Planted ReLU networks: updating the gates every k steps",
+    origin="Table 1 of arXiv:2509.20323",
+    full_size="n = 50,000, d = 100, m = 10, s = 500",
     module=__name__,
     settings=Table1Cell,
     presets=PRESETS,
@@ -667,6 +669,7 @@ TABLE2 = TABLE1.companion(
     "Planted ReLU networks: when the active columns stop changing",
     summarise_convergence,
     layout="figures.table2",
+    origin="Table 2 of arXiv:2509.20323",
     shows="when the active columns stop changing, over k",
     place=170,
 )

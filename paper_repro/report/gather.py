@@ -198,6 +198,7 @@ def _nothing(experiment: Experiment, preset: str, seed: int) -> Results:
         "experiment": experiment.name,
         "version": experiment.version,
         "title": experiment.title,
+        "heading": experiment.heading(preset),
         "preset": preset,
         "seed": seed,
         "cells": len({experiment.cell(one).key for one in experiment.cells(preset, seed)}),

@@ -65,7 +65,7 @@ def test_the_maps_hold_the_rates_and_the_slices_their_bands(results):
         np.testing.assert_allclose(np.ravel(mesh.get_array()), np.ravel(summary["rates"][method]))
         half = line(axes, "even odds, measured")
         np.testing.assert_allclose(half.get_xydata(), summary["half"][method])
-        assert line(axes, "E1: orthogonal features").get_xdata().min() >= 1
+        assert line(axes, "exact closed form, orthogonal features").get_xdata().min() >= 1
     for axes, cut in zip(slices, summary["slices"], strict=True):
         assert f"n = {cut['n']}" in axes.get_title()
         bands = [item for item in axes.collections if isinstance(item, mpl.collections.PolyCollection)]
@@ -90,7 +90,7 @@ def test_the_lines_beyond_which_the_lasso_must_fail_are_where_the_value_is_one(r
 def test_the_approximation_and_chance_are_drawn_beside_the_starts(results):
     found = results("imp-init", "quick")
     rates, overlaps = figures.draw("imp-init", found).axes
-    assert line(rates, "one-shot, approximated (E6 in E1)").get_ydata()[0] == pytest.approx(0.965, abs=5e-4)
+    assert line(rates, "one-shot, approximate closed form").get_ydata()[0] == pytest.approx(0.965, abs=5e-4)
     assert line(overlaps, "two random masks").get_ydata()[0] == pytest.approx(5 / 200)
 
 
@@ -98,7 +98,7 @@ def test_errors_stand_on_a_log_axis_with_the_peak_of_the_closed_form_cut_off(res
     found = results("imp-risk", "quick")
     figure = figures.draw("imp-risk", found)
     assert [axes.get_yscale() for axes in figure.axes] == ["log"] * 3
-    exact = line(figure.axes[1], "random nulls, exact mean (E5)").get_ydata()
+    exact = line(figure.axes[1], "random nulls, exact mean (closed form)").get_ydata()
     assert np.flatnonzero(np.isnan(exact)).tolist() == [98, 99, 100]  # m = 99, 100, 101 with n = 100
     texts = [[text.get_text() for text in axes.texts] for axes in figure.axes]
     assert texts == [["m = k"], ["m = k", "m = n"], ["m = k", "m = n"]]

@@ -99,7 +99,7 @@ def test_the_summary_takes_medians_over_all_runs_and_leaves_out_infinite_means()
     assert many["kept"]["mean"][2] == pytest.approx(risks.top_m_risk(20, 3, 3, 1.0, 19**-0.5))
     assert many["exact"][0] == pytest.approx(2 + 3 * 1 / 38)
     row = dict(zip(summary["table"]["columns"], summary["table"]["rows"][0], strict=True))
-    assert (row["survivors"], row["E5"]) == (20, pytest.approx(20 / 19))
+    assert (row["survivors"], row["closed form"]) == (20, pytest.approx(20 / 19))
     assert row["earlier trial"] is None  # that was another size
 
 

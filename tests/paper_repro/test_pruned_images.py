@@ -177,7 +177,7 @@ def test_the_ordering_is_judged_pair_by_pair():
     assert claims["IMP, to the start is more accurate than magnitude."]["verdict"] == "held"
     assert claims["BINGO, sign corrected is more accurate than magnitude."]["verdict"] == "not held"
     assert "0.05: " in claims["magnitude is more accurate than SNIP."]["measured"]
-    assert all("1,437 training and 360 test images, 4 seeds" in claim["data"] for claim in summary["claims"])
+    assert all("1,437 training and 360 test images, 5 seeds" in claim["data"] for claim in summary["claims"])
     pair = next(one for one in summary["pairs"] if (one["worse"], one["better"]) == ("random", "SNIP"))
     assert len(pair["mean"]) == len(summary["keep"])
     assert pair["low"][0] < pair["mean"][0] < pair["high"][0]
