@@ -10,7 +10,7 @@ from planted.base import arrays
 from planted.base.files import Stored
 from planted.base.frames import Names, data_frame, labels
 from planted.base.markup import SHOWN, card, table
-from planted.base.plots import axes_of
+from planted.base.plots import axes_of, whole_numbers
 
 __all__ = ["ShownPath"]
 
@@ -90,7 +90,7 @@ class ShownPath(Stored):
             ax.legend(fontsize="small", title="survivors")
         if len(sizes) > 1:
             ax.invert_xaxis()
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        whole_numbers(ax.xaxis)
         ax.set_xlabel("weights that are left")
         ax.set_ylabel("weight")
         return ax

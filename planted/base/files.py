@@ -53,7 +53,10 @@ def storable(cls: _Class) -> _Class:
     type
         The same class.
     """
-    assert _KINDS.setdefault(cls.__name__, cls) is cls, f"two classes are called {cls.__name__}"
+    known = _KINDS.get(cls.__name__, cls)
+    # a module that is reloaded makes its classes anew
+    assert known.__module__ == cls.__module__, f"two classes are called {cls.__name__}"
+    _KINDS[cls.__name__] = cls
     return cls
 
 

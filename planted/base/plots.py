@@ -6,7 +6,7 @@ from typing import Any
 
 from planted.base.extras import need
 
-__all__ = ["axes_of"]
+__all__ = ["axes_of", "whole_numbers"]
 
 
 def axes_of(ax: Any, user: str) -> Any:
@@ -37,3 +37,16 @@ def axes_of(ax: Any, user: str) -> Any:
     if not (hasattr(ax, "plot") and hasattr(ax, "set_xlabel")):
         raise TypeError(f"ax={ax!r} is of type {type(ax).__name__}; expected matplotlib axes, or None for new ones")
     return ax
+
+
+def whole_numbers(axis: Any) -> None:
+    """Put the ticks of an axis on whole numbers, unless they were chosen by hand or the axis is logarithmic.
+
+    Parameters
+    ----------
+    axis : matplotlib.axis.Axis
+        Its ticks are changed.
+    """
+    locator = axis.get_major_locator()
+    if isinstance(locator, need("matplotlib.ticker").MaxNLocator):
+        locator.set_params(integer=True)

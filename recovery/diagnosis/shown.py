@@ -7,7 +7,7 @@ from typing import Any, Literal
 from planted.base.checks import check_choice
 from planted.base.files import Stored, storable
 from planted.base.frames import data_frame
-from planted.base.plots import axes_of
+from planted.base.plots import axes_of, whole_numbers
 from recovery.guarantees.engine.base import Verdict
 
 __all__ = ["ShownDiagnosis"]
@@ -104,7 +104,7 @@ class ShownDiagnosis(Stored):
         if found.sparsity:
             ax.axvline(found.sparsity, color="C1", linestyle="--", label=f"s = {found.sparsity}")
             ax.legend(fontsize="small")
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        whole_numbers(ax.xaxis)
         n, size = found.shape
         ax.set_xlabel("largest s for which every x is guaranteed")
         ax.set_title(f"{n} x {size} matrix")

@@ -10,7 +10,7 @@ from planted.base.checks import check_choice
 from planted.base.files import Stored, storable
 from planted.base.frames import Names, labels
 from planted.base.markup import SHOWN, card, table
-from planted.base.plots import axes_of
+from planted.base.plots import axes_of, whole_numbers
 from planted.networks import ReLUNetwork
 from recovery.certificates.certificate import Certificate
 from recovery.solvers.shown import history_frame
@@ -97,7 +97,7 @@ class ShownFit(Stored):
         if np.isfinite(final):
             ax.axhline(final, color="C1", linestyle="--", linewidth=0.9, label=f"answer: {final:.1f} dB")
         ax.legend(fontsize="small")
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        whole_numbers(ax.xaxis)
         ax.set_xlabel("step")
         ax.set_ylabel("PSNR (dB)")
         return ax

@@ -9,7 +9,7 @@ import numpy as np
 from planted.base.files import Stored
 from planted.base.frames import data_frame
 from planted.base.markup import SHOWN, card, table
-from planted.base.plots import axes_of
+from planted.base.plots import axes_of, whole_numbers
 
 __all__ = ["ShownPruning"]
 
@@ -74,7 +74,7 @@ class ShownPruning(Stored):
         ax.plot(rounds, kept.sum(axis=1) / sizes.sum(), color="0.3", marker="o", label="all weights")
         ax.legend(fontsize="small")
         ax.set_ylim(bottom=0.0)
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        whole_numbers(ax.xaxis)
         ax.set_xlabel("rounds of pruning")
         ax.set_ylabel("share of the weights that is left")
         return ax

@@ -11,7 +11,7 @@ from planted.base.checks import check_array, check_choice
 from planted.base.files import Stored
 from planted.base.frames import Names, data_frame, labels
 from planted.base.markup import SHOWN, card, table
-from planted.base.plots import axes_of
+from planted.base.plots import axes_of, whole_numbers
 
 __all__ = ["ShownResult", "draw_history", "history_frame"]
 
@@ -172,7 +172,7 @@ def draw_history(ax: Any, history: dict[str, list[float]], key: str, title: str,
     ax.plot(steps[keep], values[keep], marker=".")
     if log and keep.any():
         ax.set_yscale("log")
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    whole_numbers(ax.xaxis)
     ax.set_xlabel("step")
     ax.set_ylabel(title)
     return ax
