@@ -1,0 +1,21 @@
+"""The look of the pictures in the gallery and the tutorials."""
+
+STYLE = {
+    "figure.figsize": (6.4, 3.6),
+    "figure.dpi": 100,
+    "savefig.dpi": 100,
+    "figure.constrained_layout.use": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "font.size": 10,
+    "legend.frameon": False,
+}
+
+
+def reset(gallery_conf, fname):
+    """Set the style before each example: what an example changes does not reach the next one."""
+    import matplotlib
+
+    matplotlib.rcParams.update(STYLE)

@@ -1,0 +1,296 @@
+"""The reference: one page for every public name, written from the packages themselves.
+
+Public is what the ``__all__`` of a package lists, and of the modules in it what they list in turn. An object that several
+modules offer is described once, under its shortest name; its other names have a short page that leads there.
+"""
+
+import dataclasses
+import importlib
+import inspect
+import pkgutil
+import types
+from functools import cache
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.pycode import ModuleAnalyzer
+from sphinx.util.nodes import make_refnode
+
+FOLDER = "generated/api"
+
+
+@dataclasses.dataclass(frozen=True)
+class Name:
+    """One public name: where it is offered, what it is, and under which name it is described."""
+
+    module: str
+    name: str
+    kind: str
+    described_as: str
+
+    @property
+    def full(self):
+        """The name with its module."""
+        return f"{self.module}.{self.name}"
+
+    @property
+    def page(self):
+        """The page about it."""
+        return f"{FOLDER}/{self.full}"
+
+
+def load(full):
+    """Return the module or object with a full name, such as ``planted.arrays``, which is a module of another name."""
+    parts = full.split(".")
+    value = importlib.import_module(parts[0])
+    for number, part in enumerate(parts[1:], 2):
+        try:
+            value = getattr(value, part)
+        except AttributeError:
+            value = importlib.import_module(".".join(parts[:number]))
+    return value
+
+
+def public_modules(packages):
+    """Return the names of all public modules: packages with a list of names, and what these lists name."""
+    found = []
+
+    def visit(name):
+        module = load(name)
+        if name in found or not getattr(module, "__all__", None):
+            return
+        found.append(name)
+        for one in module.__all__:
+            if isinstance(getattr(module, one), types.ModuleType):
+                visit(f"{name}.{one}")
+
+    for package in packages:
+        visit(package)
+        for _, name, is_package in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}."):
+            if is_package:
+                visit(name)
+    return sorted(found, key=lambda name: (packages.index(name.split(".")[0]), name))
+
+
+def kind_of(value):
+    """Return the kind of page that an object gets."""
+    if isinstance(value, types.ModuleType):
+        return "module"
+    if isinstance(value, type):
+        return "class"
+    return "function" if callable(value) and inspect.isroutine(value) else "data"
+
+
+@cache
+def public_names(packages):
+    """Return a `Name` for everything that the public modules of `packages` list."""
+    listed = []
+    for module in public_modules(list(packages)):
+        offered = load(module)
+        listed += [(module, name, getattr(offered, name)) for name in sorted(offered.__all__)]
+    best = {}
+    for module, name, value in listed:
+        if kind_of(value) in ("class", "function"):
+            mine = (module.count("."), module)
+            if id(value) not in best or mine < best[id(value)][0]:
+                best[id(value)] = (mine, f"{module}.{name}")
+    return tuple(
+        Name(module, name, kind_of(value), best.get(id(value), ((), f"{module}.{name}"))[1])
+        for module, name, value in listed
+        if kind_of(value) != "module"
+    )
+
+
+def summary_of(value):
+    """Return the first sentence or paragraph of a docstring, on one line."""
+    text = inspect.getdoc(value) or ""
+    return " ".join(text.split("\n\n")[0].split())
+
+
+def home_of(module, name):
+    """Return the module whose source defines a name that `module` may only pass on."""
+    places = getattr(load(module), "_PLACES", {})
+    for place, names in places.items():
+        if name in names.split():
+            return place
+    for candidate in (module, *_imported_from(module, name)):
+        if ("", name) in ModuleAnalyzer.for_module(load(candidate).__name__).find_attr_docs():
+            return candidate
+    return module
+
+
+def _imported_from(module, name):
+    import ast
+
+    tree = ast.parse(Path(inspect.getsourcefile(load(module))).read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and any((one.asname or one.name) == name for one in node.names):
+            yield node.module
+
+
+def members_of(value):
+    """Return the names of the public methods and properties of a class that our own classes define."""
+    shown = []
+    for owner in reversed(value.__mro__):
+        if owner.__module__.split(".")[0] in ("planted", "recovery", "linear_lottery", "figures", "paper_repro"):
+            shown += [
+                name
+                for name, one in vars(owner).items()
+                if not name.startswith("_") and name not in shown and (callable(one) or isinstance(one, property))
+                and not isinstance(one, type) and inspect.getdoc(getattr(value, name))
+            ]
+    return shown
+
+
+def title(text, line="="):
+    """Return a heading."""
+    return f"{text}\n{line * len(text)}\n\n"
+
+
+def page_of(one):
+    """Return the text of the page about one name."""
+    value = load(one.full)
+    head = title(one.full)
+    if one.described_as != one.full:
+        role = "class" if one.kind == "class" else "func"
+        return f":orphan:\n\n{head}The same as :{role}:`{one.described_as}`.\n"
+    if one.kind == "data":
+        lines = ModuleAnalyzer.for_module(load(home_of(one.module, one.name)).__name__).find_attr_docs().get(("", one.name), [])
+        shown = repr(value)
+        text = f"{head}.. py:data:: {one.full}\n"
+        if len(shown) < 200 and " at 0x" not in shown and "\n" not in shown:
+            text += f"   :value: {shown}\n"
+        return text + "\n" + "".join(f"   {line}\n" for line in lines) + "\n"
+    text = f"{head}.. auto{one.kind}:: {one.full}\n"
+    if one.kind == "class":
+        members = members_of(value)
+        if members:
+            text += f"   :members: {', '.join(members)}\n   :inherited-members:\n"
+        text += "   :show-inheritance:\n"
+    examples = f"generated/backreferences/{one.full}.examples"
+    text += f"\n.. include:: /{examples}\n" if one.kind != "data" else ""
+    return text
+
+
+def module_page(module, names, below):
+    """Return the text of the page about one module: its names, each with a line, and the modules in it."""
+    text = title(module) + f".. py:module:: {module}\n\n" + inspect.getdoc(load(module)) + "\n\n"
+    for kind, heading in (("function", "Functions"), ("class", "Classes"), ("data", "Constants")):
+        rows = [one for one in names if one.kind == kind]
+        if rows:
+            text += title(heading, "-") + ".. list-table::\n   :widths: 35 65\n   :class: names\n\n"
+            for one in rows:
+                value = load(one.full)
+                about = summary_of(value) if kind != "data" else _about_data(one)
+                text += f"   * - :doc:`{one.name} </{one.page}>`\n     - {about}\n"
+            text += "\n"
+    listed = [one.page for one in names if one.described_as == one.full]
+    if below:
+        text += title("Modules", "-") + ".. list-table::\n   :widths: 35 65\n   :class: names\n\n"
+        for one in below:
+            about = summary_of(load(one))
+            text += f"   * - :doc:`{one} </{FOLDER}/{one}>`\n     - {about}\n"
+        text += "\n"
+    text += ".. toctree::\n   :hidden:\n\n"
+    return text + "".join(f"   /{page}\n" for page in [*listed, *(f"{FOLDER}/{one}" for one in below)])
+
+
+def _about_data(one):
+    lines = ModuleAnalyzer.for_module(load(home_of(one.module, one.name)).__name__).find_attr_docs().get(("", one.name), [])
+    return " ".join(" ".join(lines).split("  ")[0].split())
+
+
+def parent(module, modules):
+    """Return the nearest public module above one, or None."""
+    above = module.rpartition(".")[0]
+    while above and above not in modules:
+        above = above.rpartition(".")[0]
+    return above or None
+
+
+def write(app):
+    """Write the pages; those whose text has not changed are left alone, so that a second build is quick."""
+    packages = tuple(app.config.public_packages)
+    names, modules = public_names(packages), public_modules(list(packages))
+    texts = {}
+    for module in modules:
+        mine = [one for one in names if one.module == module]
+        below = [other for other in modules if parent(other, modules) == module]
+        texts[module] = module_page(module, mine, below)
+        for one in mine:
+            texts[one.full] = page_of(one)
+            examples = Path(app.srcdir, "generated/backreferences", f"{one.full}.examples")
+            examples.parent.mkdir(parents=True, exist_ok=True)
+            if not examples.exists():  # no example of the gallery uses it
+                examples.write_text("")
+    folder = Path(app.srcdir, FOLDER)
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.rst"):
+        if old.stem not in texts:
+            old.unlink()
+    for name, text in texts.items():
+        place = folder / f"{name}.rst"
+        if not place.exists() or place.read_text() != text:
+            place.write_text(text)
+
+
+def _lookup(text, home):
+    """Return the object that a docstring of module `home` calls `text`, or raise LookupError."""
+    for full in (text, f"{home}.{text}" if home else text):
+        parts = full.split(".")
+        for cut in range(len(parts), 0, -1):
+            try:
+                value = importlib.import_module(".".join(parts[:cut]))
+            except ImportError:
+                continue
+            try:
+                for part in parts[cut:]:
+                    value = getattr(value, part)
+            except AttributeError:
+                break
+            return value
+    raise LookupError(text)
+
+
+def resolve(app, env, node, contnode):
+    """Resolve what a docstring names by a short or an inner name: a link if it has a page, else its name as it is.
+
+    Single backticks are free: what they hold is often an argument. What a role such as ``:func:`` names must exist.
+    """
+    if node.get("refdomain") != "py":
+        return None
+    target = node["reftarget"]
+    names = {one.full: one for one in public_names(tuple(app.config.public_packages))}
+    stem = node.get("refdoc", "").removeprefix(f"{FOLDER}/")
+    home = None
+    if stem in names:
+        one = names[stem]
+        value = load(one.full)
+        home = getattr(value, "__module__", None) or home_of(one.module, one.name)
+        if one.kind == "class" and hasattr(value, target.split(".")[0]):
+            return contnode
+    elif stem in public_modules(list(app.config.public_packages)):
+        home = stem
+    try:
+        found = _lookup(target, home)
+    except LookupError:
+        return contnode if node["reftype"] == "obj" else None
+    if kind_of(found) in ("class", "function"):
+        for one in names.values():
+            if one.described_as == one.full and load(one.full) is found:
+                return make_refnode(app.builder, node["refdoc"], one.page, one.full, contnode, one.full)
+    return contnode
+
+
+def literal_backticks(app, doctree, docname):
+    """Show what stands in single backticks and is no link as code."""
+    for node in list(doctree.findall(nodes.literal)):
+        node["classes"] = [one for one in node["classes"] if not one.startswith("py-")]
+
+
+def setup(app):
+    """Register with Sphinx."""
+    app.add_config_value("public_packages", [], "env", list)
+    app.connect("builder-inited", write, priority=900)  # after the gallery, which says which examples use what
+    app.connect("missing-reference", resolve)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
