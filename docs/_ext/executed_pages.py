@@ -21,7 +21,7 @@ BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 OFF = re.compile(r"<!-- not run: (.+?) -->\n+$")
 """A comment just before a block that is shown and not run; it has to give the reason."""
 
-RUNNER = r'''
+RUNNER = r"""
 import ast, contextlib, io, json, os, sys, traceback
 import matplotlib
 matplotlib.use("agg")
@@ -56,7 +56,7 @@ for number, code in enumerate(blocks):
     plt.close("all")
     results.append({"text": printed.getvalue(), "html": html, "pictures": pictures})
 json.dump(results, open(out + ".json", "w"))
-'''
+"""
 
 
 def blocks_of(text):
@@ -80,7 +80,11 @@ def run(codes, out, page):
         environment["PYTHONPATH"] = os.pathsep.join(one for one in paths if one)
         done = subprocess.run(
             [sys.executable, "-W", "error::DeprecationWarning:__page__", "-c", RUNNER, given, out],
-            cwd=work, env=environment, capture_output=True, text=True, check=False,
+            cwd=work,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
     if done.returncode:
         raise ExtensionError(f"{page}: its code failed\n{done.stderr}")
@@ -93,9 +97,13 @@ def shown(result, folder, number):
         fence = "`" * max(3, *(len(one) + 1 for one in re.findall(r"`+", result["text"])), 3)
         parts.append(f"{fence}{{code-block}} text\n:class: output\n\n{result['text'].rstrip()}\n{fence}")
     if result["html"]:
-        parts.append(f"````{{raw}} html\n<div class=\"output\">{result['html']}</div>\n````")
+        parts.append(f'````{{raw}} html\n<div class="output">{result["html"]}</div>\n````')
     for place, name in enumerate(result["pictures"], 1):
-        words = f"Picture {place} that the block above draws" if len(result["pictures"]) > 1 else "What the block above draws"
+        words = (
+            f"Picture {place} that the block above draws"
+            if len(result["pictures"]) > 1
+            else "What the block above draws"
+        )
         parts.append(f"```{{image}} /{folder}/{name}\n:alt: {words}\n:class: drawn\n```")
     return "\n\n".join(parts)
 

@@ -136,8 +136,11 @@ def members_of(value):
             shown += [
                 name
                 for name, one in vars(owner).items()
-                if not name.startswith("_") and name not in shown and (callable(one) or isinstance(one, property))
-                and not isinstance(one, type) and inspect.getdoc(getattr(value, name))
+                if not name.startswith("_")
+                and name not in shown
+                and (callable(one) or isinstance(one, property))
+                and not isinstance(one, type)
+                and inspect.getdoc(getattr(value, name))
             ]
     return shown
 
@@ -155,7 +158,11 @@ def page_of(one):
         role = "class" if one.kind == "class" else "func"
         return f":orphan:\n\n{head}The same as :{role}:`{one.described_as}`.\n"
     if one.kind == "data":
-        lines = ModuleAnalyzer.for_module(load(home_of(one.module, one.name)).__name__).find_attr_docs().get(("", one.name), [])
+        lines = (
+            ModuleAnalyzer.for_module(load(home_of(one.module, one.name)).__name__)
+            .find_attr_docs()
+            .get(("", one.name), [])
+        )
         shown = repr(value)
         text = f"{head}.. py:data:: {one.full}\n"
         if len(shown) < 200 and " at 0x" not in shown and "\n" not in shown:
@@ -196,7 +203,9 @@ def module_page(module, names, below):
 
 
 def _about_data(one):
-    lines = ModuleAnalyzer.for_module(load(home_of(one.module, one.name)).__name__).find_attr_docs().get(("", one.name), [])
+    lines = (
+        ModuleAnalyzer.for_module(load(home_of(one.module, one.name)).__name__).find_attr_docs().get(("", one.name), [])
+    )
     return " ".join(" ".join(lines).split("  ")[0].split())
 
 

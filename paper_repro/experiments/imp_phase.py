@@ -164,7 +164,11 @@ def _slice(n: int, grid: PhasePreset, methods: Sequence[str], rates: Any) -> dic
 
 def _table(grid: PhasePreset, methods: Sequence[str], rates: Any) -> dict[str, Any]:
     columns = ["n", "n/d", "weight", "trials", *(LABELS[method] for method in methods)]
-    columns += ["closed form, orthogonal design", "one-shot, approximate closed form", "earlier trial: " + " / ".join(methods)]
+    columns += [
+        "closed form, orthogonal design",
+        "one-shot, approximate closed form",
+        "earlier trial: " + " / ".join(methods),
+    ]
     points = [(n, a) for n in grid.n for a in grid.amplitude if (n, a) in rates]
     rows = []
     for n, a in sorted(points, key=lambda point: point not in EARLIER):

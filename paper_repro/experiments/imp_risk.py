@@ -62,7 +62,13 @@ def summarise_risks(
         rows += _rows(panel, data)
     runs = sorted({panel["runs"] for panel in shown})
     columns = ["n", "d", "alpha", "survivors", "runs", "IMP, median", "IMP, mean", "random nulls, median"]
-    columns += ["random nulls, mean", "closed form", "largest m, not retrained, mean", "approximate closed form", "earlier trial"]
+    columns += [
+        "random nulls, mean",
+        "closed form",
+        "largest m, not retrained, mean",
+        "approximate closed form",
+        "earlier trial",
+    ]
     return {
         "subtitle": f"Gaussian rows, k = {k} weights of {amplitude:g}, noise {noise:g}; "
         f"{' or '.join(map(str, runs))} runs; lines: medians, bands: quartiles",

@@ -26,7 +26,15 @@ import planted
 import recovery
 from paper_repro.claims import Claim, against
 from paper_repro.experiment import Experiment, Outcome
-from paper_repro.experiments.common import DIVERGED_DB, EXACT_DB, PSNR_CAP_DB, fit_arrays, form_arrays, series_125, stream
+from paper_repro.experiments.common import (
+    DIVERGED_DB,
+    EXACT_DB,
+    PSNR_CAP_DB,
+    fit_arrays,
+    form_arrays,
+    series_125,
+    stream,
+)
 from paper_repro.experiments.grids import (
     DEPTH_NAMES,
     METHODS,
@@ -582,8 +590,7 @@ def _frame(size: PlantedPreset, seed: int, rows: list[dict[str, Any]]) -> dict[s
     updates = "" if size.imp_updates is None else f", fair IMP {size.imp_updates:,} updates a round"
     seeds = f"seed{'s' if size.seeds > 1 else ''} " + ", ".join(str(seed + trial) for trial in range(size.seeds))
     return {
-        "subtitle": f"n = {size.n:,} samples, d = {size.d} Gaussian inputs{outputs}, {seeds}\n"
-        f"{steps}{updates}",
+        "subtitle": f"n = {size.n:,} samples, d = {size.d} Gaussian inputs{outputs}, {seeds}\n{steps}{updates}",
         "grey": "no such network, or all labels 0",
         "rows": rows,
         "table": values_table(rows),

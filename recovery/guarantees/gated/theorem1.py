@@ -307,8 +307,7 @@ def guarantees() -> list[Guarantee]:
             "theorem1-few-gates",
             "implication",
             "Without noise, gates that are not empty and differ: " + run,
-            f"{known}, for any gates; the number of steps is derived here: docs/theory, section Keeping more "
-            "entries",
+            f"{known}, for any gates; the number of steps is derived here: docs/theory, section Keeping more entries",
             tests,
             recovers_with,
             arrives(),
