@@ -108,7 +108,8 @@ def _sparse(A: Any) -> bool:
 def _sums_of_sparse(A: Any, sparsity: int) -> float:
     """Return the largest sum of the s largest |cosines| of a column with others, of a sparse matrix."""
     operator, unit = as_operator(A), Columns(A, unit=True)
-    matrix, norms = operator.A, unit.norms  # type: ignore[attr-defined]
+    matrix: Any = operator.A  # type: ignore[attr-defined]
+    norms: Any = unit.norms
     if sparsity == 0:
         return 0.0
     # inner products that one column makes: for each of its entries the length of that row

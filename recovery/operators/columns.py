@@ -126,7 +126,7 @@ class Columns:
                 _refuse_zeros(self.norms == 0, self.xp)
         else:
             self.matrix = unit_columns(A) if unit else all_columns(A, proves=False)
-            self.xp, self.shape = arrays.namespace(self.matrix), tuple(map(int, self.matrix.shape))
+            self.xp, self.shape = arrays.namespace(self.matrix), (int(self.matrix.shape[0]), int(self.matrix.shape[1]))
 
     def pick(self, idx: Any) -> Any:
         """Return the columns `idx`, shape (n, k)."""
