@@ -164,7 +164,7 @@ def _planned_bound(
     _need(type(s) is int and 1 <= s <= size, f"s is not an integer from 1 to {size}")
     _need(
         method in (("witness",) if witness else ("dual", "enumeration")),
-        "the method of proof does not apply to this claim",
+        "the method of proof does not apply",
     )
     if method == "witness":
         support = _indices(proof.get("support"), size)
@@ -386,7 +386,7 @@ class Network:
             for bounds in [[_number(part[key]) for key in ("radius", "reach")]]
         ]
         _need(
-            all(0 < line.radius <= line.reach for line in self.lines), "a radius is not positive, or exceeds the reach"
+            all(0 < line.radius <= line.reach for line in self.lines), "a radius is not positive or exceeds the reach"
         )
         self.size, self.long = at, _bits(found)
 
@@ -535,8 +535,8 @@ def _least_square(G: Integers, goal: Fraction) -> bool:
     """Return whether x'G x >= goal x'x is proved for all x, from the lower triangle of a symmetric G.
 
     With tau slightly above goal, G - tau I = L L' + E, where L is an integer Cholesky factor and E collects the
-    remainders of its divisions and roots. So no eigenvalue of G is below tau - |E|, and |E| is at most the largest
-    absolute row sum of E.
+    remainders of its divisions and roots. So no eigenvalue of G is below tau - |E|, and |E| is at most its largest row
+    sum.
     """
     scale = 1 << (2 * SCALE)
     tau = ceil(goal * scale * Fraction(65, 64))
@@ -578,7 +578,7 @@ class Source:
                 with open(name, "rb") as file:
                     _need(
                         _shape(file) == shape,
-                        f"its data file does not contain a {rows} x {columns} array of float64 (.npy)",
+                        f"its data file contains no {rows} x {columns} array of float64 (.npy)",
                     )
                     content = file.read(8 * rows * columns + 1)
             except OSError as error:

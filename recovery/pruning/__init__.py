@@ -1,4 +1,4 @@
-"""Pruning of ReLU networks and linear models: a space of methods, each a value, and iterative magnitude pruning."""
+"""Pruning of ReLU networks and linear models: methods as values in one framework, and iterative magnitude pruning."""
 
 from planted.base.doors import listing
 from recovery.pruning.bingo import Bingo, bingo

@@ -1,4 +1,4 @@
-"""BINGO: weights are scored during training by what happens when random subsets of them are reset."""
+"""BINGO: score weights during training by the effect of resetting random subsets of them."""
 
 from __future__ import annotations
 
@@ -25,35 +25,36 @@ VARIANTS: tuple[Variant, ...] = ("printed", "corrected", "release", "running-mea
 
 @dataclass(frozen=True)
 class Bingo:
-    """A criterion of the path: reset a random subset of the weights, look at the outputs, and put the weights back.
+    """A path criterion: reset a random subset of the weights, measure the change of the outputs, and restore them.
 
     Parameters
     ----------
     variant : {"printed", "corrected", "release", "running-mean"}, default "printed"
-        How a weight's score S learns from a probe with the change c; see Notes.
+        How a probe with change c updates a weight's score S; see Notes.
     target : {"reset", "zero"}, default "reset"
-        What a probe sets its weights to: the values where training started, as in the paper, or zero, as in its
-        release.
+        What a probe sets its weights to: their initial values, as in the paper, or zero, as in its released code.
     signal : {"accuracy", "loss"}, default "accuracy"
-        What changes: the share of the rows that are classified correctly, or the mean loss.
+        The quantity whose change is measured: the fraction of correctly classified rows, or the mean loss.
     subset : float or int, default 0.01
-        Weights in a probe: a share (at least one weight), or a number.
+        Weights per probe: a fraction (at least one weight), or a number.
     per_layer : bool, default True
-        Whether each layer has a probe of its own, with so many of its own weights; otherwise one probe draws from all.
+        Whether each layer is probed separately, with this many of its weights; otherwise one probe draws from all
+        layers.
     probes_per_update : int, default 1
         Probes after each update (for each layer, if `per_layer`), or after each batch of the sweep.
     when : {"training", "after"}, default "training"
-        After each update of the training, on the batch of that update; or when training has ended, in one sweep over
-        the data in batches of the training's size, with weights that no longer change.
+        ``"training"``: after each update, on the batch of that update. ``"after"``: when training has ended, in one
+        sweep over the data in batches of the training's size, with fixed weights.
     relative : bool, optional
-        Whether the change is divided by the value before. By default it is, but not for ``"release"``.
+        Whether the change is divided by the previous value. By default True, except for ``"release"``.
     signed : bool, default False
-        Whether an improvement lowers the score. As published it counts like a deterioration of the same size.
+        Whether an improvement lowers the score. In the published method it counts like a deterioration of the same
+        size.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not known or out of range.
+        If an argument is unknown or out of range.
 
     Notes
     -----
@@ -66,24 +67,24 @@ class Bingo:
     - ``"running-mean"``: S = mean of c over all probes of the weight.
 
     **The printed formula orders the weights the wrong way round.** A weight whose reset changes nothing gets a score
-    near 1, the most significant; one whose reset hurts gets a low score, and is pruned first. Exactly: with the same
-    draws the printed score is 1 - (the corrected one), so that the order is reversed. It is here because it is what the
-    paper says; ``"corrected"`` changes the sign and nothing else.
+    near 1, the most significant; one whose reset hurts gets a low score and is pruned first. Precisely, with the same
+    draws the printed score is 1 minus the corrected one, so the order is reversed. It is provided because it is what
+    the paper states; ``"corrected"`` only changes the sign.
 
     The halving is an exponential average with the weights 1/2, 1/4, ...: the effective number of probes is
     1 / sum 4^-k = 3, the last five have 97 % of the weight, and more training does not make the score more certain. The
     variance of the running mean falls as 1 / N.
 
-    What the paper and its release leave open is decided as follows. The first score is 1/2, but 0 for ``"release"``.
-    A_before = 0 leaves nothing to divide by: such a probe is not counted. (An accuracy of 0 cannot fall.) A weight that
-    no probe has seen keeps the first score; under the running mean it gets the mean of all probes, so that it is
-    neither first nor last. A score may leave [0, 1], as an accuracy may more than double. The change is credited in
-    full to each weight of the subset. Biases are never probed. Weights that a round before has pruned are zero at both
-    ends, and their scores are not used. Where rounds train again, scores begin anew.
+    Points that the paper and its released code leave open are decided as follows. The initial score is 1/2, or 0 for
+    ``"release"``. Probes with A_before = 0 are not counted, since the relative change is undefined. (An accuracy of 0
+    cannot fall.) A weight that was never probed keeps the initial score; under the running mean it gets the mean of all
+    probes, so that it ranks neither first nor last. A score may leave [0, 1], because an accuracy may more than double.
+    The change is credited in full to each weight of the subset. Biases are never probed. Weights pruned in an earlier
+    round are zero before and after a probe, and their scores are not used. If rounds train again, scores start afresh.
 
-    Subsets are uniform without replacement, from a generator that is drawn from the run's, so that variants with the
-    same numbers of probes see the same draws. A probe is a forward pass of the batch; with `per_layer` the layers below
-    are not computed again. `Cost.forward` counts it as a pass, `Cost.executed` what was computed.
+    Subsets are uniform without replacement, from a generator that is spawned from the run's, so variants with the same
+    numbers of probes see the same draws. A probe is a forward pass of the batch; with `per_layer` the layers below are
+    not recomputed. `Cost.forward` counts it as one pass, `Cost.executed` counts the operations actually computed.
 
     References
     ----------
@@ -114,12 +115,12 @@ class Bingo:
 
     @property
     def first(self) -> float:
-        """Score of a weight that no probe has seen."""
+        """Score of a weight that was never probed."""
         return 0.0 if self.variant == "release" else 0.5
 
     @property
     def divides(self) -> bool:
-        """Whether changes are divided by the value before."""
+        """Whether changes are divided by the previous value."""
         return self.variant != "release" if self.relative is None else self.relative
 
     def begin(self, model: Model, data: Data, rng: np.random.Generator, cost: Cost) -> Probes:
@@ -163,7 +164,7 @@ class Bingo:
 
 @dataclass
 class _Tally:
-    """Scores of one layer, and how many probes each weight has seen; both flat, on the host."""
+    """Scores of one layer, and the number of probes of each weight; both flat, on the host."""
 
     score: np.ndarray
     probes: np.ndarray
@@ -210,14 +211,14 @@ class Probes:
 
     @property
     def probes(self) -> list[np.ndarray]:
-        """How many probes each weight has seen, one array for each layer."""
+        """Number of probes of each weight, one array per layer."""
         shapes = self.model.shapes.layers
         return [tally.probes.reshape(shape) for tally, shape in zip(self._tallies, shapes, strict=True)]
 
     def step(self, step: Step) -> None:
         """Probe after an update, or remember it for the sweep."""
         if self.rule.when == "after":
-            self._last = step  # the vector of a training is one array, so that this is its end in the end
+            self._last = step  # training updates its vector in place, so this refers to the final weights at the end
             return
         self._probe(self._wide(step.vector), step.inputs, step.y)
 
@@ -267,7 +268,7 @@ class Probes:
                 self._learn(drawn, before, after)
 
     def _spread(self, flat: np.ndarray) -> dict[int, np.ndarray]:
-        """Return numbers of all weights as numbers in each layer."""
+        """Split indices over all weights into indices within each layer."""
         offsets = self._frame.plain.offsets
         bounds = np.searchsorted(flat, offsets)
         return {
@@ -286,7 +287,7 @@ class Probes:
         return found
 
     def _pass(self, layers: list[Any], values: list[Any], y: Any) -> tuple[list[Any], float]:
-        """Go on from known activations; return all activations below the outputs, and the signal."""
+        """Continue from known activations; return all activations below the outputs, and the signal."""
         xp, values = arrays.namespace(y), list(values)
         plain, first, n = self._frame.plain, len(values) - 1, int(y.shape[0])
         for level in range(first, len(layers) - 1):
@@ -321,7 +322,7 @@ class Probes:
 
 
 def _classes(model: Model, data: Data) -> bool:
-    """Return whether the targets say which of at least two classes a row belongs to."""
+    """Return whether the targets are one-hot rows for at least two classes."""
     if model.loss == "cross_entropy":
         return True
     y = data.y
@@ -339,31 +340,31 @@ def bingo(
     when: Literal["training", "after"] | None = None,
     **options: Any,
 ) -> Method:
-    """Return BINGO as a method: train, score on the way, prune once, do not train again.
+    """Return BINGO as a method: train, score along the way, prune once, and do not retrain.
 
     Parameters
     ----------
     variant : {"printed", "corrected", "release", "running-mean"}, default "printed"
-        See :class:`Bingo`. The printed formula prunes the weights that matter first.
+        See :class:`Bingo`. The printed formula prunes the important weights first.
     training : Trains, optional
-        By default the release's: Adam with rate 1e-3, batches of 64, 10 epochs.
+        By default that of the released code: Adam with rate 1e-3, batches of 64, 10 epochs.
     target, when : str, optional
-        As those of :class:`Bingo`; by default what the paper says (``"reset"``, ``"training"``), and for
-        ``"release"`` what the release does (``"zero"``, ``"after"``).
+        As those of :class:`Bingo`; by default as in the paper (``"reset"``, ``"training"``), and for ``"release"`` as
+        in the released code (``"zero"``, ``"after"``).
     signal, **options
         As those of :class:`Bingo`.
 
     Returns
     -------
     Method
-        Weights compete over all layers, as the paper seems to have it; for ``"release"`` within each layer, and layers
-        lose the same share.
+        Weights compete across all layers, as seems to be intended in the paper; for ``"release"`` within each layer,
+        with the same fraction pruned in each.
 
     Notes
     -----
-    With `per_layer` a probe of a large layer moves more weights than one of a small layer, so that scores of different
-    layers measure different things, and a small layer may be pruned away first. ``.replace(scope="layer")`` lets them
-    compete within their layers only.
+    With `per_layer`, a probe changes more weights in a large layer than in a small one, so scores of different layers
+    are not comparable, and a small layer may be pruned away first. With ``.replace(scope="layer")`` weights compete
+    only within their layers.
     """
     released = variant == "release"
     criterion = Bingo(

@@ -1,4 +1,4 @@
-"""The named methods: each is one point of the space, said in one line."""
+"""The catalogue of named pruning methods, each defined in one line."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from recovery.pruning.weight_maps import Compensation
 __all__ = ["as_method", "catalogue", "named"]
 
 TRAINING = Training(n_iter=1000, schedule="cosine")
-"""The training of all named methods, unless another one is given."""
+"""Default training of all named methods."""
 _TRANSFER = ("source", "source", "target")
 
 
@@ -31,15 +31,15 @@ def catalogue(training: Trains | None = None) -> dict[str, Method]:
     Parameters
     ----------
     training : Trains, optional
-        The training of all of them, before and after pruning; by default 1000 updates of Adam with a falling rate, and
-        for BINGO, NEq, edge-popup and iterative hard thresholding steps of their own. Edge-popup trains scores in place
-        of weights; iterative hard thresholding takes plain gradient steps in any case, so that of a :class:`Training`
-        it takes all but the optimiser.
+        The training of all of them, before and after pruning; by default 1000 updates of Adam with a decreasing rate,
+        except for BINGO, NEq, edge-popup and iterative hard thresholding, which have their own defaults. Edge-popup
+        trains scores instead of weights; iterative hard thresholding always uses plain gradient steps, so it uses
+        everything in a :class:`Training` except the optimiser.
 
     Returns
     -------
     dict of str to Method
-        A new dict; each method is a value that can be changed with :meth:`Method.replace`.
+        A new dict; use :meth:`Method.replace` to derive variants of a method.
 
     Examples
     --------
@@ -80,7 +80,7 @@ def catalogue(training: Trains | None = None) -> dict[str, Method]:
 
 
 def named(method: Any) -> Method:
-    """Return a method from its name, or as it is.
+    """Return the method with this name, or the method itself.
 
     Raises
     ------
@@ -96,26 +96,26 @@ def named(method: Any) -> Method:
 
 
 def as_method(recipe: Recipe, *, scalar: bool = False) -> Method:
-    """Return what a recipe of :func:`recovery.imp` is as a point of the space.
+    """Convert a recipe of :func:`recovery.imp` to a :class:`Method`.
 
     Parameters
     ----------
     recipe : Recipe
         Such as ``recovery.pruning.PAPER``.
     scalar : bool, default False
-        Whether the networks have one output: of what is pruned then, see :class:`Recipe`.
+        Whether the networks have one output, which affects what is pruned; see :class:`Recipe`.
 
     Returns
     -------
     Method
-        With the same start, :func:`recovery.pruning.prune` finds the same masks. Scaled data (`recipe.scaled`) are
-        up to the caller, as is the order of the rows in the fine-tuning, which does not touch the masks.
+        From the same start, :func:`recovery.pruning.prune` finds the same masks. Scaling the data (`recipe.scaled`) is
+        left to the caller. The order of rows in the fine-tuning may differ, which does not affect the masks.
 
     Raises
     ------
     ValueError
-        If the recipe multiplies output weights into the hidden ones (`recipe.absorbs`, with one output), which is
-        another parameterisation and not a criterion.
+        If the recipe multiplies output weights into the hidden ones (`recipe.absorbs`, with one output), which is a
+        reparameterisation and not a criterion.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The state of a run of pruning in a file, so that an interrupted run goes on where it was."""
+"""Checkpoints of pruning runs, so that an interrupted run can be resumed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Resumable(Protocol):
-        """What a run has to have."""
+        """Attributes that a resumable run must have."""
 
         start: Model
         masks: Masks
@@ -50,9 +50,9 @@ class Checkpoint:
     Parameters
     ----------
     path : path
-        An npz file, of arrays and one JSON text; nothing in it is pickled.
+        An npz file with arrays and one JSON text; nothing is pickled.
     run : object
-        The run, whose attributes are saved and set.
+        The run whose attributes are saved and restored.
     """
 
     def __init__(self, path: str | Path, run: Resumable) -> None:
@@ -60,7 +60,7 @@ class Checkpoint:
         self.mark = fingerprint(run.start, run.data, run.method, run.count, run.rng.bit_generator.state)
 
     def save(self, n_rounds: int, current: Model) -> None:
-        """Write the state after so many rounds; the file is there whole or not at all."""
+        """Atomically write the state after a number of rounds."""
         run = self.run
         parts: dict[str, Any] = {}
         models = {"current": current, "kept": run.kept, "dense": run.dense}
@@ -88,7 +88,7 @@ class Checkpoint:
         write_whole(self.path, content.getvalue())
 
     def load(self, current: Model) -> tuple[int, Model]:
-        """Set the run to the state in the file; return the number of rounds that are done and the current model."""
+        """Restore the run from the file; return the number of completed rounds and the current model."""
         if not self.path.exists():
             return 0, current
         run, start = self.run, self.run.start
@@ -98,7 +98,7 @@ class Checkpoint:
             text = json.loads(parts["text"].tobytes())
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise ValueError(
-                f"checkpoint={str(self.path)!r} cannot be read ({error}); remove it to start anew"
+                f"checkpoint={str(self.path)!r} cannot be read ({error}); remove it to start over"
             ) from error
         if text["mark"] != self.mark:
             raise ValueError(
@@ -149,7 +149,7 @@ def _masks(bits: np.ndarray, like: Model) -> Masks:
 
 
 def fingerprint(*values: Any) -> str:
-    """Return a hash of models, data, methods, numbers and functions; functions count by their names."""
+    """Return a hash of models, data, methods, numbers and functions; functions enter by their names."""
     digest = hashlib.sha256()
 
     def feed(value: Any) -> None:

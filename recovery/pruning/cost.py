@@ -1,4 +1,4 @@
-"""What pruning costs: rows that went through a network, and multiply-adds, executed and as the papers book them."""
+"""Cost of pruning: rows passed through a network, and multiply-adds as executed and as the papers count them."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ class Cost:
     Parameters
     ----------
     forward, backward : int
-        Rows that went forward and backward: one for each sample and pass.
+        Rows passed forward and backward, counting each sample in each pass.
     executed : int
-        Multiply-adds of the dense products that were really computed.
+        Multiply-adds of the dense products actually computed.
     booked : float
-        Multiply-adds as the literature on pruning books them: those of weights that are not masked, twice for the
-        backward pass.
+        Multiply-adds as counted in the pruning literature: those of unmasked weights, twice as many for the backward
+        pass.
 
     Notes
     -----
-    A dense forward pass of one row is S = sum_l a_l b_l multiply-adds. A backward pass is S for the gradients in the
-    weights and S - a_1 b_1 for those in the activations, as nobody asks for the gradient in the inputs; the papers
-    book 2 S. Biases and activations are left out.
+    A dense forward pass of one row is S = sum_l a_l b_l multiply-adds. A backward pass is S for the gradients with
+    respect to the weights and S - a_1 b_1 for those with respect to the activations, since the gradient with respect to
+    the inputs is not needed; the papers count 2 S. Biases and activations are ignored.
     """
 
     forward: int = 0
@@ -38,7 +38,7 @@ class Cost:
     booked: float = 0.0
 
     def add(self, shapes: Shapes, rows: int, *, kept: int | None = None, backward: bool = False) -> None:
-        """Count a forward pass of so many rows, and perhaps the backward pass after it.
+        """Count a forward pass of this many rows, and optionally the backward pass after it.
 
         Parameters
         ----------
@@ -49,7 +49,7 @@ class Cost:
         kept : int, optional
             Weights that are not masked; all by default.
         backward : bool, default False
-            Whether gradients were computed, too.
+            Whether gradients were computed too.
         """
         size, first = shapes.size, shapes.layers[0][0] * shapes.layers[0][1]
         used = size if kept is None else kept
@@ -71,5 +71,5 @@ class Cost:
         )
 
     def copy(self) -> Cost:
-        """Return a copy that later counts do not change."""
+        """Return an independent copy."""
         return Cost(self.forward, self.backward, self.executed, self.booked)

@@ -1,4 +1,4 @@
-"""Criteria: what weights are ranked by. Each is a function of a view; larger scores stay."""
+"""Pruning criteria. Each is a function of a view that returns scores; weights with larger scores are kept."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ __all__ = [
 
 
 def magnitude(view: View) -> list[Any]:
-    """Return |w|, the oldest criterion; it needs no data of its own."""
+    """Return |w|, the oldest criterion, which needs no data."""
     return [view.xp.abs(layer) for layer in view.layers]
 
 
 def random(view: View) -> list[Any]:
-    """Return uniform random numbers, drawn on the host: the control that any other criterion has to beat."""
+    """Return uniform random numbers, drawn on the host: the control that every other criterion should beat."""
     return [view.xp.asarray(view.rng.random(layer.shape)) for layer in view.layers]
 
 
 def distance(view: View) -> list[Any]:
-    """Return |w - w(0)|, how far a weight has moved from where training started.
+    """Return |w - w(0)|, how far a weight has moved from its initial value.
 
     References
     ----------
     H. Zhou et al., "Deconstructing Lottery Tickets" (NeurIPS 2019), from memory of the literature; the formula is
-    tested as it stands here. All zero at the start.
+    tested as implemented here. All scores are zero at the start.
     """
     return [view.xp.abs(now - before) for now, before in zip(view.layers, view.initial.matrices, strict=True)]
 
@@ -62,13 +62,13 @@ class Snip:
     Parameters
     ----------
     rows : int, optional
-        Samples that the gradient is taken over, drawn without replacement; all by default.
+        Number of samples for the gradient, drawn without replacement; all by default.
 
     References
     ----------
     N. Lee, T. Ajanthan, P. Torr, "SNIP: Single-shot Network Pruning based on Connection Sensitivity" (ICLR 2019), from
-    memory of the literature: the derivative of the loss in a factor c = 1 of the weight is w g; the sign is ignored,
-    and the paper's division by the sum of all scores changes no order.
+    memory of the literature: the derivative of the loss with respect to a factor c = 1 of the weight is w g; the sign
+    is ignored, and the paper's division by the sum of all scores does not change the order.
     """
 
     rows: int | None = None
@@ -84,20 +84,20 @@ class Snip:
 
 @dataclass(frozen=True)
 class Grasp:
-    """w (H g), signed: what removing w takes away from the gradient flow is put last in the queue to go.
+    """w (H g), signed: weights whose removal would reduce the gradient flow most are kept.
 
     Parameters
     ----------
     rows : int, optional
-        Samples that the derivatives are taken over, drawn without replacement; all by default.
+        Number of samples for the derivatives, drawn without replacement; all by default.
 
     Notes
     -----
     The gradient flow is |g|^2, the rate at which a small gradient step lowers the loss, and its derivative in the
     weights is 2 H g. Setting w_j to 0 changes |g|^2 by -2 w_j (H g)_j to first order. The paper's score
-    S_j = -w_j (H g)_j is large where the removal *raises* the gradient flow (or lowers it least), and the weights of
-    the largest S are pruned. Here larger scores stay, so the score is -S_j = w_j (H g)_j. A temperature of the
-    softmax, which the paper's code uses, is left out.
+    S_j = -w_j (H g)_j is large if the removal *raises* the gradient flow (or lowers it least), and the weights with the
+    largest S are pruned. Here larger scores are kept, so the score is -S_j = w_j (H g)_j. The softmax temperature of
+    the paper's code is omitted.
 
     References
     ----------
@@ -124,12 +124,12 @@ class Taylor:
     Parameters
     ----------
     rows : int, optional
-        Samples that the gradient is taken over, drawn without replacement; all by default.
+        Number of samples for the gradient, drawn without replacement; all by default.
 
     Notes
     -----
-    The order is that of :class:`Snip`, but for underflow; the two names stand for the same formula at the end of
-    training and at its start.
+    The order is that of :class:`Snip`, apart from underflow; the two names stand for the same formula, used at the end
+    of training and at its start.
 
     References
     ----------
@@ -149,12 +149,12 @@ class Taylor:
 
 
 def obd(view: View) -> list[Any]:
-    """Return H_jj w_j^2 / 2, what removing w_j alone costs at a minimum, to second order.
+    """Return H_jj w_j^2 / 2, the second-order increase of the loss when w_j alone is removed at a minimum.
 
     Notes
     -----
     The diagonal is that of the exact Hessian of the mean loss (see :meth:`View.hessian_diagonal`), which costs one
-    backward pass for each output. At a point that is no minimum the first-order term is left out, as in the paper.
+    backward pass per output. Away from a minimum the first-order term is neglected, as in the paper.
 
     References
     ----------
@@ -165,15 +165,15 @@ def obd(view: View) -> list[Any]:
 
 
 def synflow(view: View) -> list[Any]:
-    """Return |w| dR/d|w| with R = 1' |W_L|' ... |W_1|' 1: the products of all |weights| on paths through w, summed.
+    """Return |w| dR/d|w| with R = 1' |W_L|' ... |W_1|' 1: the sum over paths through w of their products of |weights|.
 
     Notes
     -----
-    It needs no data: inputs are all 1, weights are replaced by their magnitudes, biases are left out, and the loss
-    is the sum of the outputs. With a_l the activations and b_l the slopes of R in them, the score of W_l[i, j]
-    is a_{l-1}[i] |W_l[i, j]| b_l[j]. Run it in many rounds (``Exponential(100)``): one shot is prone to empty a whole
-    layer, as the paper shows. Activations and slopes are scaled by powers of two on the way, and all scores together by
-    one more, so that nothing overflows in a deep network, and no order changes.
+    It needs no data: inputs are all 1, weights are replaced by their magnitudes, biases are ignored, and the loss is
+    the sum of the outputs. With a_l the activations and b_l the derivatives of R with respect to them, the score of
+    W_l[i, j] is a_{l-1}[i] |W_l[i, j]| b_l[j]. Use many rounds (``Exponential(100)``): pruning in one shot tends to
+    remove a whole layer, as the paper shows. Activations and derivatives are scaled by powers of two, and all scores by
+    a common one, so that nothing overflows in deep networks and the order is unchanged.
 
     References
     ----------
@@ -202,7 +202,7 @@ def synflow(view: View) -> list[Any]:
 
 
 def _scaled(values: Any) -> tuple[Any, int]:
-    """Return values times a power of two, so that the largest is near 1, and the exponent that was taken out."""
+    """Return values scaled by a power of two such that the largest is near 1, and the exponent divided out."""
     largest = float(values.max())
     exponent = math.frexp(largest)[1] if largest else 0
     return _times(values, -exponent), exponent
@@ -218,7 +218,7 @@ def _times(values: Any, exponent: int) -> Any:
 
 @dataclass(frozen=True)
 class Accumulated:
-    """The sum of -w g over all updates of a training: movement pruning's score, a criterion of the path.
+    """The sum of -w g over all updates of a training: movement pruning's score, a path criterion.
 
     Parameters
     ----------
@@ -227,14 +227,14 @@ class Accumulated:
 
     Notes
     -----
-    -w g is positive in an update that moves w away from 0 along the negative gradient. The gradient is the one that an
-    update was made with, and w the weight before it; the weight decay is left out. Weights that shrink have negative
-    scores and go first.
+    -w g is positive if an update along the negative gradient moves w away from 0. The gradient is the one used for the
+    update, without weight decay, and w is the weight before it. Weights that shrink have negative scores and are pruned
+    first.
 
     References
     ----------
     V. Sanh, T. Wolf, A. Rush, "Movement Pruning: Adaptive Sparsity by Fine-Tuning" (NeurIPS 2020), from memory of the
-    literature, with the learning rate left out, which is one factor there.
+    literature, without the learning rate, which is a constant factor there.
     """
 
     absolute: bool = False
@@ -285,7 +285,7 @@ NAMED: dict[str, Callable[[View], list[Any]] | Any] = {
 
 
 def resolve(criterion: Any) -> Any:
-    """Return a criterion from its name, or as it is."""
+    """Return the criterion with this name, or the criterion itself."""
     if isinstance(criterion, str):
         return NAMED[check_choice(criterion, "criterion", tuple(NAMED))]
     if not callable(criterion) and not hasattr(criterion, "begin"):

@@ -1,4 +1,4 @@
-"""The data that a mask is found on, that weights come from, and that the pruned model is trained on."""
+"""The data sets used to find a mask, to obtain weights, and to retrain the pruned model."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Data:
     y : array, shape (n,) or (n, k)
         Targets; class numbers of shape (n,), or rows of probabilities, for the cross-entropy.
     X_validation, y_validation : array, optional
-        Held-out inputs and targets, for methods that ask for them.
+        Held-out inputs and targets, for methods that need them.
 
     Raises
     ------
     TypeError, ValueError
-        If an array is not of real, finite numbers, or numbers of rows differ.
+        If an array does not contain real, finite numbers, or numbers of rows differ.
     """
 
     X: Any
@@ -61,7 +61,7 @@ class Data:
         return int(self.X.shape[0])
 
     def fit_to(self, model: Model, name: str = "data") -> Data:
-        """Return the data in the dtype of a model, with targets of shape (n, k); refuse data that do not fit it."""
+        """Return the data in a model's dtype, with targets of shape (n, k); raise an error if they do not match."""
         if int(self.X.shape[1]) != model.widths[0]:
             raise ValueError(
                 f"{name}: X has {self.X.shape[1]} column(s); expected {model.widths[0]}, the model's inputs"
@@ -91,14 +91,14 @@ DataSets = Mapping[str, Data]
 
 
 def data_sets(data: Any, names: Sequence[str]) -> tuple[Data, ...]:
-    """Return the data sets that a method names, one for each of its three steps.
+    """Return the data sets for the three steps of a method.
 
     Parameters
     ----------
     data : Data, (X, y), or dict of these
-        One data set serves all names.
+        A single data set is used for all names.
     names : sequence of str
-        What the method calls the data of its mask, of its weights and of its retraining.
+        The method's names for the data of its mask, its weights and its retraining.
 
     Returns
     -------
@@ -114,7 +114,7 @@ def data_sets(data: Any, names: Sequence[str]) -> tuple[Data, ...]:
         missing = [name for name in names if name not in data]
         if missing:
             raise ValueError(
-                f"data has the sets {sorted(map(str, data))}; expected also {missing[0]!r}, which the method asks for"
+                f"data has the sets {sorted(map(str, data))}; expected also {missing[0]!r}, which the method uses"
             )
         return tuple(_one(data[name], f"data[{name!r}]") for name in names)
     one = _one(data, "data")

@@ -1,4 +1,4 @@
-"""Masks that change during training: what a dynamics is."""
+"""Base classes of dynamics: masks that change during training."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["Changes", "Dynamics"]
 
 
 class Changes(ABC):
-    """The changes of one run.
+    """The mask changes of one run.
 
     Attributes
     ----------
     dense_gradient : bool
-        Whether updates move all weights, also masked ones, before :meth:`update` masks them again.
+        Whether updates move all weights, including masked ones, before :meth:`update` masks them again.
     places : tuple of int or None
-        Numbers of the layers that the method prunes, which a run sets; None means all.
+        Indices of the layers that the method prunes, set by the run; None means all.
     """
 
     dense_gradient = False
@@ -29,23 +29,23 @@ class Changes(ABC):
 
     @abstractmethod
     def update(self, step: Step, masks: Masks, rng: np.random.Generator) -> tuple[Masks, list[Any]] | None:
-        """Return new masks and the weights under them (one array for each layer), or None to change nothing.
+        """Return new masks and the weights under them (one array per layer), or None to change nothing.
 
         Parameters
         ----------
         step : Step
-            What the last update did.
+            The last update.
         masks : Masks
-            The masks that it was made with.
+            The masks used for it.
         rng : numpy.random.Generator
             For dynamics that draw.
         """
 
 
 class Dynamics(ABC):
-    """A rule by which masks change during the retraining of a method; a value with options.
+    """A rule by which masks change during a method's retraining, as a value with options.
 
-    Derive from it to bring a rule of your own: a frozen dataclass whose :meth:`begin` returns the changes of a run.
+    To add your own rule, derive a frozen dataclass whose :meth:`begin` returns the changes of a run.
     """
 
     def first_count(self, total: int, sparsity: int) -> int:
@@ -54,4 +54,4 @@ class Dynamics(ABC):
 
     @abstractmethod
     def begin(self, masks: Masks, sparsity: int, rng: np.random.Generator) -> Changes:
-        """Return the changes of a run that starts with these masks and is to end with `sparsity` weights."""
+        """Return the changes of a run that starts with these masks and should end with `sparsity` weights."""

@@ -1,4 +1,4 @@
-"""Edge-popup: a mask that is trained, while the weights stay as they were drawn."""
+"""Edge-popup: train a mask while the weights keep their initial values."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ __all__ = ["EdgePopup", "edge_popup"]
 
 @dataclass(frozen=True)
 class EdgePopup:
-    """A criterion that trains a score for each weight; the weights themselves stay as they are.
+    """A criterion that trains a score for each weight; the weights themselves do not change.
 
     Parameters
     ----------
     training : Training
         How scores are trained: batches, optimiser, learning rate and its schedule, decay of the scores.
     scope, ratio, layers
-        Where scores compete during their training; the same as in the :class:`~recovery.pruning.Method`, which
-        :func:`edge_popup` takes care of.
+        Where scores compete during their training; must be the same as in the :class:`~recovery.pruning.Method`, which
+        :func:`edge_popup` ensures.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not known.
+        If an argument is unknown.
 
     Notes
     -----
-    In each update the network is the one whose mask m keeps the largest scores, as many as the view asks for. With g
-    the gradient of the loss in the weights m w (in all of them, also the masked ones), the gradient in the score s_ij
-    is taken as g_ij w_ij: the selection is passed as if it were the identity ("straight through"). Scores start
-    uniformly between -1 / sqrt(a) and 1 / sqrt(a) for a layer of a inputs, and compete with their signs; of equal ones
-    the smaller index stays. Biases stay as they are.
+    In each update the network uses the mask m that keeps the largest scores, as many as the view requests. With g the
+    gradient of the loss with respect to the weights m w (all of them, including masked ones), the gradient with respect
+    to the score s_ij is taken as g_ij w_ij: the selection is treated as the identity ("straight-through"). Scores are
+    initialised uniformly between -1 / sqrt(a) and 1 / sqrt(a) for a layer with a inputs, and compete with their signs;
+    ties go to the smaller index. Biases do not change.
 
     A step costs a forward and a backward pass, and a selection in O(p).
 
@@ -101,7 +101,7 @@ class EdgePopup:
         return [layer.copy() for layer in ranks]
 
     def _masks(self, scores: Sequence[Any], subset: Masks, count: int) -> list[Any]:
-        """Return which weights the network has now: as `select` says, but without sorting where all compete."""
+        """Return the current mask: that of `select`, but without sorting if all weights compete."""
         if self.scope == "unit" or any(not bool(mask.all()) for mask in subset.layers):
             return list(select(scores, subset, count, self.scope, self.ratio).layers)
         shapes = tuple((int(a), int(b)) for a, b in subset.shapes)
@@ -125,12 +125,12 @@ def edge_popup(
     ratio: Ratio = "equal",
     layers: Literal["all", "hidden"] | tuple[int, ...] = "all",
 ) -> Method:
-    """Return edge-popup as a method: the mask is trained, the weights are those of the start and stay so.
+    """Return edge-popup as a method: the mask is trained, and the weights keep their initial values.
 
     Parameters
     ----------
     training : Training, optional
-        Of the scores; by default that of :class:`EdgePopup`.
+        Training of the scores; by default that of :class:`EdgePopup`.
     scope, ratio, layers
         As those of a :class:`~recovery.pruning.Method`.
 

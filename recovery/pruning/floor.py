@@ -1,4 +1,4 @@
-"""How far a network can be pruned until its accuracy falls to a floor."""
+"""Prune a network as far as possible while its accuracy stays above a floor."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ __all__ = ["FloorResult", "prune_to_floor"]
 @by_value
 @dataclass(frozen=True, eq=False, repr=False)
 class FloorResult:
-    """The sparsest model that is still good enough.
+    """The sparsest model that still reaches the floor.
 
     Parameters
     ----------
     sparsity : int
-        Weights that are left, of the layers that are pruned.
+        Number of weights left in the pruned layers.
     total : int
-        Weights that these layers have.
+        Total number of weights of these layers.
     accuracy, dense_accuracy : float
         Of the pruned and of the dense model, on the held-out data.
     masks : Masks
@@ -42,11 +42,11 @@ class FloorResult:
     model : Model
         The pruned model.
     path : tuple of (int, float)
-        Weights left and accuracy at each level that was tried; the last one may lie below the floor.
+        Weights left and accuracy at each level tried; the last one may be below the floor.
     cost : Cost
-        All that was computed: training, scores, retraining, and the accuracies.
+        The total cost: training, scores, retraining, and the accuracies.
     evaluation : Cost
-        The part of it that the accuracies took.
+        The part spent on the accuracies.
     """
 
     sparsity: int
@@ -61,7 +61,7 @@ class FloorResult:
 
     @property
     def pruned(self) -> float:
-        """Share of the weights that is pruned."""
+        """Fraction of the weights that is pruned."""
         return 1.0 - self.sparsity / self.total
 
     def __repr__(self) -> str:
@@ -82,22 +82,22 @@ def prune_to_floor(
     ratio: Ratio = "equal",
     rng: Any = None,
 ) -> FloorResult:
-    """Prune more and more, until the accuracy falls below a floor.
+    """Prune increasingly, until the accuracy falls below a floor.
 
     Parameters
     ----------
     model : Model, planted.ReLUNetwork, or array
-        Where training starts; with scores in place of a method, the model that is pruned.
+        The initial model; if scores are given instead of a method, the model to prune.
     data : Data, (X, y), or dict of these
-        The accuracy is that on ``X_validation``, ``y_validation``, where there are such, else on the training data: of
-        the data of the retraining, if a method has several.
+        The accuracy is measured on ``X_validation``, ``y_validation`` if available, else on the training data; for a
+        method with several data sets, on those of the retraining.
     method : str, Method, or sequence of array
-        A method or its name in the catalogue, or scores, one array for each layer (larger ones stay).
+        A method or its name in the catalogue, or scores, one array per layer (larger scores are kept).
     floor : float
-        The least accuracy, from 0 to 1.
+        The smallest acceptable accuracy, from 0 to 1.
     step : float, default 0.01
-        Share of all weights that each level prunes in addition. Not used by methods in rounds, whose schedule has the
-        levels.
+        Fraction of all weights that each level prunes in addition. Ignored for methods in rounds, whose schedule
+        defines the levels.
     scope, ratio
         Where scores compete, if scores are given; a method has its own.
     rng : int, numpy.random.Generator or None
@@ -106,23 +106,23 @@ def prune_to_floor(
     Returns
     -------
     FloorResult
-        The last level whose accuracy reaches the floor, all levels before having reached it, too.
+        The last level up to which all accuracies reach the floor.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is of the wrong kind or out of range, the targets are not classes, or the dense model does not
+        If an argument is of the wrong type or out of range, the targets are not classes, or the dense model does not
         reach the floor.
 
     Notes
     -----
-    A one-shot method without retraining is trained and scored once, and its scores are cut at one level after the
-    other, as BINGO's are in its paper. A method in rounds, such as magnitude pruning with rewinding, is run once; its
-    levels are the counts of its rounds on the way to one weight, each model is trained under its mask, and pruning ends
-    with the first that falls below the floor. Other methods (with retraining, rewinding, or new weights) are run
-    anew for each level, with the same random numbers if `rng` is an integer. Each costs what it computes.
+    A one-shot method without retraining is trained and scored once, and its scores are cut at one level after another,
+    as in the BINGO paper. A method in rounds, such as magnitude pruning with rewinding, is run once; its levels are the
+    counts of its rounds down to one weight, each model is trained under its mask, and pruning ends with the first one
+    that falls below the floor. Other methods (with retraining, rewinding, or new weights) are rerun for each level,
+    with the same random numbers if `rng` is an integer. The cost is what is actually computed.
 
-    Accuracy is the share of rows whose largest output is that of the largest target.
+    Accuracy is the fraction of rows whose largest output is at the position of the largest target.
     """
     check_number(floor, "floor", minimum=0.0, maximum=1.0)
     if check_number(step, "step", minimum=0.0, maximum=1.0) == 0:
@@ -156,14 +156,14 @@ def prune_to_floor(
 
 
 class _Meter:
-    """Accuracies and the levels that were tried."""
+    """Measures accuracies and records the levels tried."""
 
     def __init__(self, model: Model, data: Data, floor: float) -> None:
         self.floor = floor
         self.X = data.X if data.X_validation is None else data.X_validation
         self.y = data.y if data.X_validation is None else data.y_validation
         if model.widths[-1] < 2:
-            raise ValueError("the model has one output, which has no accuracy; expected one output for each class")
+            raise ValueError("the model has one output, which has no accuracy; expected one output per class")
         self.cost = Cost()
         self.path: list[tuple[int, float]] = []
         self.dense_accuracy = 0.0
@@ -200,7 +200,7 @@ class _Meter:
 
 @dataclass(frozen=True)
 class _Levels:
-    """Which layers are cut, where their scores compete, and in which steps."""
+    """The layers to prune, the scope of their scores, and the steps."""
 
     places: tuple[int, ...]
     scope: Scope
@@ -220,7 +220,7 @@ class _Levels:
 
 
 def _cut_down(meter: _Meter, model: Model, scores: Sequence[Any], levels: _Levels, cost: Cost) -> FloorResult:
-    """Cut the weights of one model at one level after the other."""
+    """Prune the weights of one model at one level after another."""
     full = Masks.full(model.matrices)
     subset, chosen = Masks([full.layers[i] for i in levels.places]), [scores[i] for i in levels.places]
     total = subset.count
@@ -239,7 +239,7 @@ def _cut_down(meter: _Meter, model: Model, scores: Sequence[Any], levels: _Level
 
 
 def _anew(meter: _Meter, start: Model, data: Any, method: Method, levels: tuple[int, float], rng: Any) -> FloorResult:
-    """Run a method for one level after the other; the first keeps all weights."""
+    """Run a method for one level after another; the first keeps all weights."""
     total, step = levels
     cost = Cost()
     for count in [total, *_Levels((), "global", "equal", step).counts(total)]:
@@ -256,7 +256,7 @@ class _Below(Exception):
 
 @dataclass(frozen=True)
 class _Watched(Trains):
-    """A training whose ends are measured, and which stops the run below the floor."""
+    """A training whose results are measured, and which stops the run below the floor."""
 
     inner: Trains
     meter: _Meter

@@ -1,4 +1,4 @@
-"""A model as one vector, biases included, for passes that know nothing of biases."""
+"""Represent a model, including biases, as one vector for passes that do not support biases."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ __all__ = ["Frame"]
 
 
 class Frame:
-    """How a model's weights and biases lie in one vector.
+    """Layout of a model's weights and biases in one vector.
 
     Parameters
     ----------
     model : Model
-        The model; its values are not kept, only shapes, type, device and loss.
+        The model; only its shapes, dtype, device and loss are stored, not its values.
 
     Attributes
     ----------
     shapes : Shapes
-        Of the vector's layers. With biases each layer has one row more, for an input that is always 1, and each hidden
-        layer one unit more, which passes this 1 on.
+        Shapes of the vector's layers. With biases each layer has an additional row, for an input that is always 1, and
+        each hidden layer an additional unit, which passes this 1 on.
 
     Notes
     -----
-    The layer [[W, 0], [b', 1]] takes (x, 1) to (relu(W'x + b), 1). The column (0, ..., 0, 1) is neither trained nor
-    pruned. So biases cost one row and one column, and all that works on layers works with biases, too.
+    The layer [[W, 0], [b', 1]] maps (x, 1) to (relu(W'x + b), 1). The column (0, ..., 0, 1) is neither trained nor
+    pruned. So biases cost one row and one column, and all code for layers also works with biases.
     """
 
     def __init__(self, model: Model) -> None:
@@ -94,7 +94,7 @@ class Frame:
         return found
 
     def narrow(self, layers: Any) -> list[Any]:
-        """Return of layers of the vector's shapes the parts that belong to weights."""
+        """Return the parts of layers of the vector's shapes that belong to weights."""
         return [layer[:rows, :columns] for layer, (rows, columns) in zip(layers, self.plain.layers, strict=True)]
 
     def free(self, masks: Any = None, *, biases: bool = True) -> Any:
@@ -116,28 +116,28 @@ class Frame:
         return vector
 
     def inputs(self, X: Any) -> Any:
-        """Return inputs with a column of ones where there are biases."""
+        """Return the inputs, with a column of ones if there are biases."""
         if not self.biased:
             return X
         ones = self.xp.ones((int(X.shape[0]), 1), dtype=X.dtype)
         return self.xp.concatenate([X, ones], axis=1)
 
     def passes(self, vector: Any, *, mean_outputs: bool = False) -> Passes:
-        """Return passes through networks of this shape.
+        """Return an object for passes through networks of this shape.
 
         Parameters
         ----------
         vector : array, shape (1, size)
-            What the passes will be made with.
+            Weights like those of the passes.
         mean_outputs : bool, default False
-            Let the gradient be that of the mean of all n k squares, as PyTorch's squared loss, in place of the mean
+            Use the gradient of the mean of all n k squares, like PyTorch's squared loss, instead of that of the mean
             over the samples of half the squared distance.
         """
         factor = 2.0 / self.plain.layers[-1][1] if mean_outputs and self.loss == "squared" else 1.0
         return Passes(self.shapes, vector, self.loss, factor)
 
     def gradient(self, model: Model, data: Data) -> tuple[Any, list[Any]]:
-        """Return the mean loss, shape (), and its gradient in the weights, one new array for each layer."""
+        """Return the mean loss, shape (), and its gradient with respect to the weights, one new array per layer."""
         vector = self.flat(model)
         value, gradient = self.passes(vector).gradient(vector, self.inputs(data.X), data.y)
         return value[0], [layer.copy() for layer in self.layers(gradient)]

@@ -1,4 +1,4 @@
-"""``recovery.imp``: iterative magnitude pruning of ReLU networks, the paper's baseline and a fair one."""
+"""``recovery.imp``: iterative magnitude pruning of ReLU networks, as the paper's baseline and as a fair one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Start = Literal["small", "pytorch"] | Callable[[Shapes, np.random.Generator], np
 
 
 class ImpOptions(TypedDict, total=False):
-    """Optional arguments of :func:`recovery.imp`, but the source of random numbers."""
+    """Optional arguments of :func:`recovery.imp`, except the source of random numbers."""
 
     recipe: Literal["fair", "paper"] | Recipe
     loss: Loss
@@ -98,31 +98,32 @@ def imp(
     n_neurons : int or sequence of int
         Widths of the hidden layers; an int is one layer.
     sparsity : int or sequence of int
-        s >= 0, the number of weights to keep; all of a sequence are served by one pass. It may exceed what exists.
+        s >= 0, the number of weights to keep; a sequence is handled in a single pass. It may exceed the number of
+        weights.
     recipe : {"fair", "paper"}, or Recipe, default "fair"
-        Where the defaults of all arguments below come from. ``"paper"`` is the paper's baseline, see Notes; a
-        :class:`recovery.pruning.Recipe` is one of your own, for instance ``dataclasses.replace(FAIR, ...)``.
+        Source of the defaults of all arguments below. ``"paper"`` is the paper's baseline, see Notes; you can pass your
+        own :class:`recovery.pruning.Recipe`, for instance ``dataclasses.replace(FAIR, ...)``.
     loss : {"squared", "cross_entropy"}, default "squared"
         What training minimises.
     max_iter : int, optional
-        Adam updates a round.
+        Adam updates per round.
     batch_size : int, optional
-        Rows an update sees; n or more means all.
+        Rows per update; n or more means all.
     learning_rate : float, optional
         Of Adam.
     prune_share : float, optional
-        Share of what remains that is pruned in a round, below 1; 0 prunes once, from the dense network.
+        Fraction of the remaining weights that is pruned per round, below 1; 0 prunes once, from the dense network.
     rewind : float, optional
-        Share of the first round after which weights are kept, to rewind to; 0 rewinds to the initialisation.
+        Fraction of the first round after which weights are stored for rewinding; 0 rewinds to the initialisation.
     fine_tune : int, optional
         Updates after the last pruning, with the mask.
     initialisation : {"small", "pytorch"} or callable, optional
-        Where training starts, see :func:`recovery.pruning.recipes.initial_weights`.
+        Initial weights, see :func:`recovery.pruning.recipes.initial_weights`.
     count : {"hidden", "all"}, optional
         Which weights are pruned and counted: those of the hidden layers, or of the output layer too. ``.sparsity`` of
         the networks counts as the fair recipe does: hidden weights for one output, all for several.
     time_limit : float, optional
-        Seconds; when they are up, what is trained is pruned to the sparsities at once.
+        Seconds; when they are exceeded, the current networks are pruned to the sparsities immediately.
     rng : int, numpy.random.Generator or None
         Source of the initialisation and of the order of the rows.
     callback : callable, optional
@@ -134,10 +135,10 @@ def imp(
     Returns
     -------
     NetworkFit or list of NetworkFit
-        One for each entry of `sparsity`, in its order. Neurons that receive or send nothing are left out.
-        ``history`` has an entry for each round: ``objective`` (after training: 1/2 |r|^2 over all rows and outputs, or
-        for cross-entropy its sum over the rows, as in :func:`recovery.fit_network`), ``psnr_db`` (trained),
-        ``nonzeros`` and ``pruned_psnr_db`` (right after pruning), and ``fine_tuned_psnr_db``, of one entry.
+        One per entry of `sparsity`, in the same order. Disconnected neurons are removed. ``history`` has one entry per
+        round: ``objective`` (after training: 1/2 |r|^2 over all rows and outputs, or for cross-entropy its sum over the
+        rows, as in :func:`recovery.fit_network`), ``psnr_db`` (trained), ``nonzeros`` and ``pruned_psnr_db`` (right
+        after pruning), and ``fine_tuned_psnr_db``, with a single entry.
 
     Raises
     ------
@@ -146,19 +147,18 @@ def imp(
 
     Notes
     -----
-    ``"paper"``: PyTorch's default linear initialisation (its law, not its bits), no biases, a fresh Adam of
-    rate 1e-3 in each round, `max_iter` updates on all rows (15, the epochs of the paper's Figure 1), then 10 % of what
-    remains is pruned by magnitude over all layers, the output layer too, and what is left is rewound to the
-    initialisation. The answer for s is the network of the first round with at most s non-zeros, right after
-    pruning, without training; at least one round is pruned even if the dense network fits.
-    These are the settings of the authors' released code. A round drops at least one weight here, so that the
-    pass ends.
+    ``"paper"``: PyTorch's default linear initialisation (the same distribution, not the same numbers), no biases, a
+    fresh Adam with rate 1e-3 in each round, `max_iter` updates on all rows (15, the epochs of the paper's Figure 1);
+    then 10 % of the remaining weights are pruned by magnitude over all layers including the output layer, and the
+    others are rewound to the initialisation. The result for s is the network of the first round with at most s
+    non-zeros, right after pruning, without training; at least one round is pruned even if the dense network fits. These
+    are the settings of the authors' released code. Here each round prunes at least one weight, so that the pass ends.
 
-    ``"fair"``: inputs and targets are scaled to unit size, training starts small, on batches, with a falling
-    rate; weights are rewound to an early point of the first round; rounds land on each s exactly, where a copy is
-    fine-tuned. With one output only hidden weights are pruned and counted, as by :func:`recovery.fit_network`:
-    the last hidden layer's are ranked by |u_ij v_j|, and v_j is absorbed, so that output weights are +-1. With several
-    outputs all layers count. The defaults were chosen by the trials in ``docs/appendix/networks.md``.
+    ``"fair"``: inputs and targets are scaled to unit size, training starts from small weights, on batches, with a
+    decreasing rate; weights are rewound to an early point of the first round; rounds hit each s exactly, and a copy is
+    fine-tuned there. With one output only hidden weights are pruned and counted, as in :func:`recovery.fit_network`:
+    those of the last hidden layer are ranked by |u_ij v_j|, and v_j is absorbed, so that output weights are +-1. With
+    several outputs all layers count. The defaults were chosen by the experiments in ``docs/appendix/networks.md``.
 
     An update does not synchronise with a GPU; a round does a fixed number of times.
 
@@ -228,26 +228,26 @@ def imp_many(
     rngs: Sequence[Any] | None = None,
     **options: Unpack[ImpOptions],
 ) -> Any:
-    """Prune several networks of one shape, each as :func:`recovery.imp` does.
+    """Prune several networks of equal shape, each as :func:`recovery.imp` does.
 
     Parameters
     ----------
     X : array, shape (n, d) or (B, n, d)
         Inputs that all problems share, or inputs of each.
     Y : array, shape (B, n) or (B, n, k), or sequence of B arrays
-        Targets, one entry for each problem, of equal shapes.
+        Targets, one entry per problem, of equal shapes.
     n_neurons, **options
-        As of :func:`recovery.imp`, for all problems; `time_limit` is for all together.
+        As in :func:`recovery.imp`, the same for all problems; `time_limit` applies to all of them together.
     sparsity : int, or sequence of B integers or of B sequences of integers
-        What is asked for of all problems, or of each.
+        Sparsities requested for all problems, or for each.
     rngs : sequence of B, optional
         `rng` of each problem.
 
     Returns
     -------
     list
-        What :func:`recovery.imp` returns for each problem, up to the rounding of the products: a NetworkFit where an
-        integer was asked for, a list of them where a sequence was.
+        For each problem the result of :func:`recovery.imp`, up to the rounding of products: a NetworkFit for an integer
+        sparsity, a list of them for a sequence.
 
     Raises
     ------
@@ -260,8 +260,8 @@ def imp_many(
 
     Notes
     -----
-    Problems with the same inputs are trained side by side, in shared products; with inputs of their own, one after the
-    other. `callback` is called for one problem after the other; it stops all of them.
+    Problems with the same inputs are trained simultaneously, with shared products; those with separate inputs, one
+    after the other. `callback` is called for one problem after the other, and stops all of them.
     """
     inputs, targets, wanted, draws = problems(X, Y, sparsity, rngs)
     if all(x is inputs[0] for x in inputs):
@@ -335,7 +335,7 @@ def _targets(X: Any, Y: Sequence[Any], loss: str) -> list[Any]:
     kinds = [X.dtype] if loss == "cross_entropy" else [X.dtype, *(y.dtype for y in checked)]
     dtype = np.result_type(*kinds)
     found = [class_targets(y, loss, dtype) for y in checked]
-    if loss == "cross_entropy":  # a class may be missing in some of the problems
+    if loss == "cross_entropy":  # a class may be missing in some problems
         classes = max(int(y.shape[1]) for y in found)
         found = [
             class_targets(y, loss, dtype, classes) if y.ndim == 1 else kept
@@ -353,7 +353,7 @@ def _sparsities(values: Any) -> list[int]:
     if _single(values):
         values = [values]
     if isinstance(values, (str, bytes)) or not hasattr(values, "__len__") or getattr(values, "shape", None) == ():
-        raise TypeError(f"sparsity={values!r} is not understood; expected an integer, or a sequence of integers")
+        raise TypeError(f"sparsity={values!r} is invalid; expected an integer, or a sequence of integers")
     if len(values) == 0:
         raise ValueError("sparsity is empty; expected at least one integer")
     return [check_integer(value, "sparsity", minimum=0) for value in values]

@@ -1,4 +1,4 @@
-"""A pruning method as a value: one field for each axis of the space."""
+"""Pruning methods as values, with one field for each axis of the framework."""
 
 from __future__ import annotations
 
@@ -20,44 +20,45 @@ _RETRAINING = ("same", None)
 
 @dataclass(frozen=True)
 class Method:
-    """A point of the space of pruning methods: w* = f3(m f2(w^(k2))), m = f1(path).
+    """A pruning method, w* = f3(m f2(w^(k2))) with m = f1(path).
 
     Parameters
     ----------
     name : str
-        What it is called; nothing depends on it.
+        Name of the method, used only for display.
     criterion : str or callable
         f1: the name of a criterion (:mod:`recovery.pruning.criteria`), a function of a
-        :class:`~recovery.pruning.View` that returns one array of scores for each layer (larger ones stay), or an
+        :class:`~recovery.pruning.View` that returns one array of scores per layer (larger scores are kept), or an
         object that observes the training (see Notes).
     source : {"start", "end", "path"} or float, default "end"
-        k1: where on the training path the criterion looks: at the initialisation, at the end, after a share of the
-        training, or at the whole path.
+        k1: the point of the training path at which the criterion is evaluated: the initialisation, the end, after a
+        fraction of the training, or the whole path.
     scope : {"global", "layer", "unit"}, default "global"
         Where scores compete.
     ratio : {"equal", "erdos-renyi"} or callable, default "equal"
         How many weights each layer keeps, unless the scope is global.
     schedule : Schedule, default OneShot()
-        How many weights each round keeps. Each round trains (unless the source is the start), scores, prunes, rewinds.
+        How many weights each round keeps. Each round trains (unless the source is the start), scores, prunes and
+        rewinds.
     rewind : {"start", "end", "dense", "random"} or float, default "end"
-        k2: the weights that the mask is put on: the initialisation; those that the last round trained; the end of the
-        dense training; new random ones; or those after a share of the dense training.
+        k2: the weights to which the mask is applied: the initialisation, the weights trained in the last round, the end
+        of the dense training, new random weights, or those after a fraction of the dense training.
     between : optional
-        As `rewind`, for the rounds before the last; by default the same.
+        Like `rewind`, for the rounds before the last; by default the same.
     weight_map : callable, optional
         f2: a function of (layers, masks, view) that returns the weights under the mask; None keeps them.
     training : Trains, optional
-        What makes the path.
+        The training that produces the path.
     retraining : {"same"}, Trains or None, default "same"
-        f3: the training after pruning; None leaves the weights as they are.
+        f3: the training after pruning; with None the weights are not retrained.
     dynamics : object, optional
-        Changes the mask during the retraining; see :mod:`recovery.pruning.dynamics`. None: the mask is static.
+        Changes the mask during the retraining; see :mod:`recovery.pruning.dynamics`. By default the mask is static.
     target : {"weight", "update"}, default "weight"
-        Whether masks hold weights at zero, or hold back their updates.
+        Whether masks keep weights at zero, or suppress their updates.
     layers : {"all", "hidden"} or tuple of int, default "all"
-        Layers that are pruned: all, all but the last one, or those of these numbers.
+        Layers to prune: all, all but the last one, or those with the given indices.
     data : tuple of 3 str, default ("data", "data", "data")
-        The names of the data that the mask, the weights and the retraining come from.
+        The names of the data sets used for the mask, the weights and the retraining.
 
     Raises
     ------
@@ -66,11 +67,11 @@ class Method:
 
     Notes
     -----
-    The three functions are those of the survey arXiv:2103.06460. Four things do not fit into it literally and are
-    added here: a criterion may see the whole path, masks may change during training, they may hold back updates in
-    place of weights, and the three functions may have data of their own.
+    The three functions are those of the survey arXiv:2103.06460. This class adds four things that the survey's
+    framework does not cover: a criterion may observe the whole path, masks may change during training, masks may
+    suppress updates instead of weights, and the three functions may use different data.
 
-    A criterion of the path has ``begin(model, data, rng, cost)``, which returns an observer with ``step(step)``,
+    A path criterion has a method ``begin(model, data, rng, cost)``, which returns an observer with ``step(step)``,
     called with a :class:`~recovery.pruning.Step` after each update, and ``scores()``.
 
     Examples
@@ -103,7 +104,9 @@ class Method:
         if self.between is not None:
             _check_point(self.between, "between", ("start", "end", "dense", "random"))
             if len({p for p in (self.rewind, self.between) if not isinstance(p, str)}) > 1:
-                raise ValueError(f"rewind={self.rewind} and between={self.between}; expected one share of the training")
+                raise ValueError(
+                    f"rewind={self.rewind} and between={self.between}; expected the same fraction of the training"
+                )
         check_choice(self.scope, "scope", ("global", "layer", "unit"))
         if not callable(self.ratio):
             check_choice(self.ratio, "ratio", ("equal", "erdos-renyi"))
@@ -126,7 +129,7 @@ class Method:
             raise ValueError("dynamics was given with retraining=None; expected a training in which the mask changes")
         if self.target == "update" and self.dynamics is None:
             raise ValueError(
-                "target='update' without dynamics; expected an object that says which updates are held back"
+                "target='update' without dynamics; expected an object that says which updates are suppressed"
             )
 
     def replace(self, **changes: Any) -> Method:
@@ -139,12 +142,12 @@ class Method:
         return self.training if isinstance(self.retraining, str) else self.retraining
 
     def pruned(self, n_layers: int) -> tuple[int, ...]:
-        """Return the numbers of the layers that are pruned, of a model with so many.
+        """Return the indices of the pruned layers, for a model with this many layers.
 
         Raises
         ------
         ValueError
-            If there are none, or a number does not exist.
+            If there are none, or an index is out of range.
         """
         if self.layers == "all":
             return tuple(range(n_layers))
@@ -159,7 +162,7 @@ class Method:
 
 
 def _check_point(value: Any, name: str, words: tuple[str, ...]) -> None:
-    """Refuse a point of the training path that is neither a word nor a share."""
+    """Raise an error for a point of the training path that is neither a known name nor a fraction."""
     if isinstance(value, str):
         check_choice(value, name, words)
     else:

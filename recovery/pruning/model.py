@@ -1,4 +1,4 @@
-"""The weights of a network or of a linear model, as pruning starts from them and returns them."""
+"""Models for pruning: the weights, biases and loss of a network or linear model."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from recovery.pruning.recipes import initial_weights
 __all__ = ["Initialisation", "Model", "as_model"]
 
 Initialisation: TypeAlias = Literal["pytorch", "small"] | float | Callable[[Shapes, np.random.Generator], np.ndarray]
-"""Where training starts: a law's name, a standard deviation, or a function of shapes and generator."""
+"""Initialisation: a distribution's name, a standard deviation, or a function of shapes and generator."""
 
 
 @by_value
 class Model(Stored):
-    """Weights of a ReLU network of any depth, or of a linear model: the point where pruning starts or ended.
+    """Weights of a ReLU network of any depth, or of a linear model: the starting point or the result of pruning.
 
     Parameters
     ----------
     layers : sequence of array
-        ``[(d, m_1), (m_1, m_2), ..., (m_L, k)]``; the last one may be of shape ``(m_L,)``, then the output is a
-        scalar. One array is a linear model. The arrays are copied; float32 is kept if all are float32, else they
+        ``[(d, m_1), (m_1, m_2), ..., (m_L, k)]``; if the last one has shape ``(m_L,)``, the output is a scalar. A
+        single array is a linear model. The arrays are copied; they stay float32 if all of them are, and otherwise
         become float64.
     biases : sequence of array, optional
-        ``[(m_1,), ..., (k,)]``, one for each layer. They are trained but never pruned. None: the model has no biases.
+        ``[(m_1,), ..., (k,)]``, one per layer. They are trained but never pruned. By default the model has no biases.
     loss : {"squared", "cross_entropy"}, default "squared"
         What training minimises: the mean over the samples of |f(x) - y|^2 / 2, or of the cross-entropy of the
         softmax.
@@ -48,12 +48,12 @@ class Model(Stored):
     Raises
     ------
     TypeError, ValueError
-        If an array is not of real, finite numbers, shapes do not chain, or devices differ.
+        If an array does not contain real, finite numbers, shapes do not chain, or devices differ.
 
     Notes
     -----
-    f(x) = W_L' relu(... relu(W_1' x + b_1)) + b_L. A model is a value: it does not change, can be pickled and copied,
-    and equals another one with the same loss, weights and biases.
+    f(x) = W_L' relu(... relu(W_1' x + b_1)) + b_L. A model is an immutable value that can be pickled and copied; models
+    with the same loss, weights and biases are equal.
 
     Examples
     --------
@@ -104,14 +104,14 @@ class Model(Stored):
         dtype: Any = "float64",
         device: str = "cpu",
     ) -> Model:
-        """Draw a model to train.
+        """Draw a random model to train.
 
         Parameters
         ----------
         widths : sequence of int
-            ``(d, m_1, ..., m_L, k)``: inputs, hidden layers, outputs. Two numbers are a linear model.
+            ``(d, m_1, ..., m_L, k)``: inputs, hidden layers, outputs. Two numbers give a linear model.
         bias : bool, default False
-            Whether there are biases. ``"pytorch"`` draws them as PyTorch does, all others start them at zero.
+            Whether the model has biases. ``"pytorch"`` draws them as PyTorch does; otherwise they start at zero.
         loss : {"squared", "cross_entropy"}
             What training minimises.
         initialisation : {"pytorch", "small"}, float or callable, default "pytorch"
@@ -120,9 +120,9 @@ class Model(Stored):
         scalar : bool, default False
             Make the last layer a vector (k = 1), for targets of shape (n,).
         rng : int, numpy.random.Generator or None
-            Source of the weights. Biases are drawn after them, so that a model has the same weights with and without.
+            Source of the weights. Biases are drawn after them, so the weights are the same with and without biases.
         dtype : {"float64", "float32"}
-            Type of the weights, which are drawn in float64.
+            dtype of the weights, which are drawn in float64.
         device : {"cpu", "gpu"}
             Where the weights live.
 
@@ -191,7 +191,7 @@ class Model(Stored):
 
     @property
     def shapes(self) -> Shapes:
-        """Shapes of the layers, those of a scalar output with one column; biases are not in it."""
+        """Shapes of the layers, with one column for a scalar output; biases are not included."""
         return Shapes(tuple((int(layer.shape[0]), int(layer.shape[1])) for layer in self.matrices))
 
     @property
@@ -252,19 +252,19 @@ class Model(Stored):
 
 
 def as_model(value: Any, loss: str | None = None) -> Model:
-    """Return weights in any form as a model.
+    """Convert weights in any supported form to a model.
 
     Parameters
     ----------
     value : Model, planted.ReLUNetwork, or array of shape (d,) or (d, k)
-        An array holds the weights of a linear model.
+        An array contains the weights of a linear model.
     loss : {"squared", "cross_entropy"}, optional
         The loss; a model keeps its own by default, all others get the squared loss.
 
     Returns
     -------
     Model
-        `value` itself where nothing has to change.
+        `value` itself if nothing has to change.
 
     Raises
     ------

@@ -22,17 +22,17 @@ __all__ = ["SET", "Gradual", "RigL", "Thresholding", "gradual_magnitude", "iht",
 
 @dataclass(frozen=True)
 class SET(Dynamics):
-    """Sparse evolutionary training: every so often small weights go, and as many are grown at random places.
+    """Sparse evolutionary training: periodically remove small weights and grow equally many at random positions.
 
     Parameters
     ----------
     period : int, default 100
         Updates between two changes.
     share : float, default 0.3
-        Share of each layer's weights that is replaced, rounded down.
+        Fraction of each layer's weights that is replaced, rounded down.
     stop : float, default 1
-        Share of the training after which masks no longer change. The last update of a training never changes them,
-        as weights that it grew would be zero in the answer.
+        Fraction of the training after which masks no longer change. The last update never changes them, since newly
+        grown weights would be zero in the result.
 
     Raises
     ------
@@ -41,19 +41,19 @@ class SET(Dynamics):
 
     Notes
     -----
-    In each layer with k weights left the floor(share k) of smallest magnitude go (of equal ones those with larger
-    indices), and as many places among those that were empty before are drawn; a layer with fewer empty places
-    replaces only so many. So each layer keeps its number of weights at any time. New weights start at zero, and the
-    optimiser knows nothing of them. A layer without empty places stays as it is.
+    In each layer with k weights the floor(share k) weights of smallest magnitude are removed (ties: larger indices
+    first), and equally many of the previously empty positions are drawn; a layer with fewer empty positions replaces
+    only that many. So each layer always keeps its number of weights. New weights start at zero, with a fresh optimiser
+    state. A layer without empty positions does not change.
 
-    The original drops the smallest positive and the largest negative weights separately, and may draw a place again
-    that it has just emptied.
+    The original drops the smallest positive and the largest negative weights separately, and may redraw a position that
+    it has just emptied.
 
     References
     ----------
     .. [1] D. C. Mocanu et al., "Scalable training of artificial neural networks with adaptive sparse connectivity
        inspired by network science", Nature Communications 9, 2018 (from memory of the literature;
-       tests/recovery/test_pruning_moving.py compares with the rule as it stands here).
+       tests/recovery/test_pruning_moving.py compares with the rule as stated here).
     """
 
     period: int = 100
@@ -70,16 +70,16 @@ class SET(Dynamics):
 
 @dataclass(frozen=True)
 class RigL(Dynamics):
-    """Every so often small weights go, and as many are grown where the gradient is largest.
+    """Periodically remove small weights and grow equally many where the gradient is largest.
 
     Parameters
     ----------
     period : int, default 100
         Updates between two changes.
     share : float, default 0.3
-        Share of each layer's weights that the first change replaces; it falls to zero along a cosine.
+        Fraction of each layer's weights replaced by the first change; it decreases to zero along a cosine.
     stop : float, default 0.75
-        Share of the training after which masks no longer change.
+        Fraction of the training after which masks no longer change.
 
     Raises
     ------
@@ -88,16 +88,15 @@ class RigL(Dynamics):
 
     Notes
     -----
-    At update t of T the share is (share / 2) (1 + cos(pi t / (stop T))). Dropping is that of :class:`SET`; of the
-    places that were empty before, those with the largest magnitude of the gradient grow (of equal ones those with
-    smaller indices). It is the gradient of the last batch, in all weights, at the weights before the last update. A
-    place that is emptied is not grown again by the same change, as it may be in the original. New weights start at
-    zero.
+    At update t of T the share is (share / 2) (1 + cos(pi t / (stop T))). Weights are removed as in :class:`SET`; of the
+    previously empty positions, those with the largest gradient magnitude are grown (ties: smaller indices first). The
+    gradient is that of the last batch, for all weights, at the weights before the last update. Unlike in the original,
+    a position emptied by a change is not regrown by the same change. New weights start at zero.
 
     References
     ----------
     .. [1] U. Evci et al., "Rigging the Lottery: Making All Tickets Winners", ICML 2020 (from memory of the literature;
-       tests/recovery/test_pruning_moving.py compares with the rule as it stands here).
+       tests/recovery/test_pruning_moving.py compares with the rule as stated here).
     """
 
     period: int = 100
@@ -116,25 +115,25 @@ class RigL(Dynamics):
 
 @dataclass(frozen=True)
 class Thresholding(Dynamics):
-    """Iterative hard thresholding: each update moves all weights, and the s largest stay.
+    """Iterative hard thresholding: each update changes all weights, and the s largest are kept.
 
     Parameters
     ----------
     scope, ratio
-        Where weights compete, as those of a :class:`~recovery.pruning.Method`.
+        Where weights compete, as in a :class:`~recovery.pruning.Method`.
     period : int, default 1
-        Updates between two selections; in between all weights are moved and none is held at zero, so that the model has
-        the sparsity that was asked for only after each selection. The last update always ends with one.
+        Updates between two selections; in between all weights change and none is kept at zero, so the model has the
+        requested sparsity only after each selection. The last update always ends with one.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not known.
+        If an argument is unknown.
 
     Notes
     -----
     w <- H_s(w - eta g(w)) with plain gradient steps: :class:`~recovery.pruning.Training` with ``optimiser="sgd"`` and
-    ``momentum=0``. Other optimisers forget what they know of weights that are zero.
+    ``momentum=0``. Other optimisers lose their state for weights that are zero.
 
     References
     ----------
@@ -157,16 +156,16 @@ class Thresholding(Dynamics):
 
 @dataclass(frozen=True)
 class Gradual(Dynamics):
-    """Gradual magnitude pruning: training starts dense, and the number of weights falls along a cubic curve.
+    """Gradual magnitude pruning: training starts dense, and the number of weights decreases along a cubic curve.
 
     Parameters
     ----------
     period : int, default 100
         Updates between two cuts.
     start, end : float, default 0 and 0.75
-        Shares of the training between which weights are pruned.
+        Fractions of the training between which weights are pruned.
     scope, ratio
-        Where weights compete, as those of a :class:`~recovery.pruning.Method`.
+        Where weights compete, as in a :class:`~recovery.pruning.Method`.
 
     Raises
     ------
@@ -175,9 +174,9 @@ class Gradual(Dynamics):
 
     Notes
     -----
-    Of p weights, s of them to keep, s + (p - s) (1 - u)^3 are left (rounded) at the share u of the way from `start` to
-    `end`. Cuts are made at multiples of `period`, and at the first update at or after `end`, which leaves exactly s.
-    What is pruned stays pruned.
+    With p weights, of which s are to be kept, s + (p - s) (1 - u)^3 (rounded) are left at the fraction u of the way
+    from `start` to `end`. Weights are pruned at multiples of `period`, and at the first update at or after `end`, which
+    leaves exactly s. Pruned weights stay pruned.
 
     References
     ----------
@@ -281,21 +280,21 @@ class _Thresholds(_Selecting):
             return None
         weights = step.weights
         if self.scope == "global" and (self.places is None or len(self.places) == len(weights)):
-            new = _top(weights, self.sparsity)  # the fast way
+            new = _top(weights, self.sparsity)  # the fast path
         else:
             new = self.cut(weights, Masks.full(weights), self.sparsity)
         return new, new.apply(weights)
 
 
 class _Cuts(_Selecting):
-    """Keep fewer and fewer."""
+    """Keep gradually fewer weights."""
 
     def __init__(self, rule: Gradual, total: int, sparsity: int) -> None:
         super().__init__(rule.scope, rule.ratio)
         self.rule, self.total, self.sparsity = rule, total, sparsity
 
     def update(self, step: Step, masks: Masks, rng: np.random.Generator) -> tuple[Masks, list[Any]] | None:
-        """Prune to the number that the curve has now."""
+        """Prune to the current number on the curve."""
         rule, share = self.rule, step.n_iter / step.total
         due = step.n_iter % rule.period == 0 or share >= rule.end
         if not due or share <= rule.start or masks.count <= self.sparsity or not _finite(step):
@@ -320,7 +319,7 @@ def _top(weights: Sequence[Any], count: int) -> Masks:
 
 
 def _finite(step: Step) -> bool:
-    """Return whether there are magnitudes to compare; a training that diverged says so itself."""
+    """Return whether the magnitudes can be compared; divergence is reported by the training itself."""
     return bool(arrays.namespace(step.vector).isfinite(step.vector).all())
 
 
@@ -396,7 +395,7 @@ def iht(
     Parameters
     ----------
     training : Trains, optional
-        The training; 1000 plain gradient steps on all rows by default.
+        The training; by default 1000 plain gradient steps on all rows.
     learning_rate : float, default 1e-2
         Of these steps.
     scope, ratio

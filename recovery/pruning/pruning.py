@@ -1,4 +1,4 @@
-"""``recovery.pruning.prune``: train, score, prune, rewind, and train again, as a method says."""
+"""``recovery.pruning.prune``: train, score, prune, rewind and retrain as specified by a method."""
 
 from __future__ import annotations
 
@@ -45,23 +45,23 @@ def prune(
     Parameters
     ----------
     model : Model, planted.ReLUNetwork, or array of shape (d,) or (d, k)
-        The weights that training starts from. An array is a linear model.
+        The initial weights. An array is a linear model.
     data : Data, (X, y), or dict of these; None for methods that need no data
-        What the model is trained on. A dict has a data set for each name in the method's field `data`.
+        The training data. A dict has a data set for each name in the method's field `data`.
     method : Method or str
-        What to do; a name is looked up in :func:`recovery.pruning.catalogue`.
+        The pruning method; a name is looked up in :func:`recovery.pruning.catalogue`.
     sparsity : int, float or None
-        How many weights to keep, of the layers that the method prunes; 0 is legal. A float in (0, 1) is the share that
-        is kept. None for methods that hold back updates and prune nothing.
+        Number of weights to keep in the layers that the method prunes; may be 0. A float in (0, 1) is the fraction to
+        keep. None for methods that suppress updates and prune nothing.
     rng : int, numpy.random.Generator or None
-        Source of all that is random.
+        Source of all randomness.
     callback : callable, optional
         Called with a :class:`PruningState` after each round and after the retraining; returning True stops.
     time_limit : float, optional
-        Seconds; when they are up, training ends, what is there is pruned to the sparsity at once and returned.
+        Seconds; when they are exceeded, training ends, and the current model is pruned to the sparsity and returned.
     checkpoint : path, optional
-        A file that the state of the run is written to after each round. If it exists, the run goes on from there, to
-        the same bits as without the interruption; it has to be a run of the same model, data, method, sparsity.
+        File to which the state of the run is written after each round. If it exists, the run resumes from it, with
+        bitwise the same result as without the interruption; model, data, method and sparsity must be the same.
     progress : bool or callable, default False
         True draws a bar (needs tqdm); a function is called as ``progress(done, total)`` after each update of a
         training and each round. `total` is an estimate; the last call has ``done == total``.
@@ -74,20 +74,20 @@ def prune(
     Raises
     ------
     TypeError, ValueError
-        If an argument is of the wrong kind or out of range, data do not fit the model or are missing, or the checkpoint
-        belongs to another run.
+        If an argument is of the wrong type or out of range, data do not match the model or are missing, or the
+        checkpoint belongs to another run.
 
     Warns
     -----
     RuntimeWarning
-        If a layer has no weights left, or no path of kept weights leads from an input to an output; the
-        message says so, too.
+        If a layer has no weights left, or no path of kept weights leads from an input to an output; the message says so
+        too.
 
     Notes
     -----
     With the path w(0), ..., w(K) of the dense training: m = f1(w(k1); D1), w' = m f2(w(k2); D2), w* = f3(w'; D3). In
-    rounds, the training under a mask takes the place of the dense one. Of equal scores the weight with the
-    smaller index stays.
+    rounds, the training under a mask replaces the dense one. Among equal scores the weight with the smaller index is
+    kept.
     """
     check_progress(progress)
     run = _Run(
@@ -105,7 +105,7 @@ def prune(
 
 
 def score(model: Any, data: Any, criterion: Any, *, sparsity: float | None = None, rng: Any = None) -> list[Any]:
-    """Return the scores that a criterion gives to the weights of a model as they are.
+    """Return the scores of a criterion at the current weights of a model.
 
     Parameters
     ----------
@@ -116,19 +116,19 @@ def score(model: Any, data: Any, criterion: Any, *, sparsity: float | None = Non
     criterion : str or callable
         A name, or a function of a view.
     sparsity : int or float, optional
-        What a criterion that asks for the number of weights to keep is told; all weights by default.
+        Number of weights to keep, for criteria that depend on it; all weights by default.
     rng : int, numpy.random.Generator or None
         For criteria that draw.
 
     Returns
     -------
     list of array
-        One array for each layer, of shape (a, b); larger scores stay.
+        One array per layer, of shape (a, b); larger scores are kept.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is of the wrong kind, the criterion needs data that are missing, or it observes a whole training.
+        If an argument is of the wrong type, the criterion needs data that are missing, or it observes a whole training.
 
     Examples
     --------
@@ -141,7 +141,7 @@ def score(model: Any, data: Any, criterion: Any, *, sparsity: float | None = Non
     rule = criteria.resolve(criterion)
     if hasattr(rule, "begin"):
         raise ValueError(
-            f"criterion={criterion!r} observes a whole training; expected one that sees a point, or use prune"
+            f"criterion={criterion!r} observes a whole training; expected one that scores a single point, or use prune"
         )
     one = None if data is None else data_sets(data, ("data",))[0].fit_to(model)
     masks = Masks.full(model.matrices)
@@ -155,7 +155,7 @@ def _name(rule: Any) -> str:
 
 
 def _count(sparsity: Any, total: int) -> int:
-    """Return a sparsity, an integer or a share, as the number of weights to keep."""
+    """Return a sparsity, given as an integer or a fraction, as the number of weights to keep."""
     if isinstance(sparsity, float) and not sparsity.is_integer():
         return round(check_number(sparsity, "sparsity", minimum=0.0, maximum=1.0) * total)
     if isinstance(sparsity, float):
@@ -195,7 +195,9 @@ class _Run:
         self.rule = criteria.resolve(method.criterion)
         watches = hasattr(self.rule, "begin")
         if method.source == "path" and not watches:
-            raise ValueError(f"source='path', but criterion {_name(self.rule)} sees a point; expected begin(...)")
+            raise ValueError(
+                f"source='path', but criterion {_name(self.rule)} scores a single point; expected begin(...)"
+            )
         if method.source == "start" and watches:
             raise ValueError(
                 f"source='start', but criterion {_name(self.rule)} observes a training; expected source='path'"
@@ -219,9 +221,9 @@ class _Run:
         self.stop: Status | None = None
         self.notes: list[str] = []
         self.n_iter = 0
-        self.kept: Model | None = None  # the dense training's model that rounds rewind to
+        self.kept: Model | None = None  # the model of the dense training to which rounds rewind
         self.dense: Model | None = None
-        self.has_weights = False  # whether a training of its own made them
+        self.has_weights = False  # whether a separate training produced them
         if checkpoint is not None and rng is None:
             raise ValueError("checkpoint needs rng, an integer or a generator: a run without a seed cannot be resumed")
         self.checkpoint = Checkpoint(checkpoint, self) if checkpoint is not None else None
@@ -237,7 +239,7 @@ class _Run:
         return tuple(fitted[id(one)] for one in chosen)
 
     def result(self) -> PruningResult:
-        """Prune, retrain, and return the answer."""
+        """Prune, retrain, and return the result."""
         method, first = self.method, 0
         counts = self._counts()
         current = self.start
@@ -249,7 +251,7 @@ class _Run:
             if self.checkpoint is not None:
                 self.checkpoint.save(number + 1, current)
             if self._ask(current) and number < len(counts) - 1:
-                # what is there is pruned at once, without further training
+                # prune the current model immediately, without further training
                 current = self._cut(self.count, current, self.path[-1].model or current, None, last=True)
                 break
         self._inspect(current)
@@ -257,10 +259,10 @@ class _Run:
         if after is not None and self.stop is None and self.masks.count:
             data = self.data[2]
             assert data is not None
-            # a training of its own starts at its own beginning
+            # a separate training starts at its own beginning
             at = self._first_update(method.rewind, data.n_samples) if method.retraining == "same" else 0
             dynamics = None
-            if isinstance(method.dynamics, Trains):  # one that holds back updates trains by itself
+            if isinstance(method.dynamics, Trains):  # dynamics that suppress updates do their own training
                 after = method.dynamics
             elif method.dynamics is not None:
                 dynamics = method.dynamics.begin(self.masks, self.count + self.held, self.rng)
@@ -294,7 +296,7 @@ class _Run:
         return updates + rounds
 
     def _counts(self) -> list[int]:
-        """Return how many weights each round keeps; a dynamics may want more at its start."""
+        """Return how many weights each round keeps; dynamics may start with more."""
         wanted = self.count
         if self.method.dynamics is not None and not isinstance(self.method.dynamics, Trains):
             wanted = self.method.dynamics.first_count(self.total, self.count)
@@ -318,7 +320,7 @@ class _Run:
             else:
                 keep = [math.floor(p * total) for p in (method.rewind, method.between) if isinstance(p, (int, float))]
             last_needed = total if "dense" in (method.rewind, method.between) and not number else max([until, *keep])
-            if last_needed > until:  # what is scored lies before what is rewound to
+            if last_needed > until:  # the point that is scored comes before the one to rewind to
                 watcher = None if observer is None else _Until(observer, until)
                 trained = self._train(
                     method.training, current, data, keep=[until, *keep], until=last_needed, observer=watcher
@@ -359,7 +361,7 @@ class _Run:
             count=count,
             observed=observed,
         )
-        if observed is None and hasattr(self.rule, "begin"):  # stopped before the end: what was scored last stays
+        if observed is None and hasattr(self.rule, "begin"):  # stopped early: keep the last scores
             scores = self.scores
         else:
             scores = list(observed) if observed is not None else self.rule(view)
@@ -383,14 +385,14 @@ class _Run:
         return base.replace(layers=weights)
 
     def _rewound(self, rewind: Any, point: Model) -> Model:
-        """Return the weights that the masks are put on."""
+        """Return the weights to which the masks are applied."""
         if rewind == "end":
             return point
         if rewind == "start":
             return self.start
         if rewind == "random":
             xp, layers = arrays.namespace(*self.start.layers), []
-            for layer in self.start.layers:  # the law of the start, but for which weight is which
+            for layer in self.start.layers:  # the distribution of the start, with the weights permuted
                 order = xp.asarray(self.rng.permutation(int(layer.size)))
                 layers.append(layer.ravel()[order].reshape(layer.shape))
             return self.start.replace(layers=layers)
@@ -401,7 +403,7 @@ class _Run:
         return self.kept or point
 
     def _train_for_weights(self) -> None:
-        """Make the path of the weights, where no training has made it."""
+        """Train for the weights' path, if no training has produced it yet."""
         data, training = self.data[1], self.method.training
         assert data is not None
         keep = (
@@ -450,7 +452,7 @@ class _Run:
         return trained
 
     def _first_update(self, rewind: Any, n_samples: int) -> int:
-        """Return how many updates count as made when training starts from rewound weights."""
+        """Return how many updates count as already made when training starts from rewound weights."""
         if isinstance(rewind, str):
             return 0
         return math.floor(rewind * self.method.training.total(n_samples))
@@ -466,7 +468,7 @@ class _Run:
         return self.stop is not None
 
     def _ask(self, model: Model) -> bool:
-        """Show the state to the callback; return whether the run has to end."""
+        """Pass the state to the callback; return whether the run has to end."""
         if self.callback is not None and self.stop is None:
             loss = self.path[-1].loss if self.path else math.nan
             left = self.masks.count - self.held
@@ -475,7 +477,7 @@ class _Run:
         return self._over()
 
     def _inspect(self, model: Model) -> None:
-        """Say what a reader should know of the masks: layers without weights, and no path from inputs to outputs."""
+        """Warn about problems of the masks: layers without weights, or no path from inputs to outputs."""
         if self.masks.count == self.held == 0:
             return
         host = [arrays.to_numpy(mask) for mask in self.masks.layers]

@@ -1,4 +1,4 @@
-"""How networks are pruned: the paper's recipe to the letter, and a fair one; where training starts."""
+"""Recipes for iterative magnitude pruning: the paper's exact settings, and fair ones; initial weights."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ __all__ = ["FAIR", "PAPER", "RECIPES", "Recipe", "initial_weights", "resolve"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that a pass of iterative magnitude pruning needs to know, but the data.
+    """All settings of a pass of iterative magnitude pruning, apart from the data.
 
     Parameters
     ----------
     name : str
-        What it is called; nothing depends on it.
+        Name of the recipe, used only for display.
     max_iter : int
-        Adam updates a round.
+        Adam updates per round.
     batch_size : int or None
-        Rows an update sees; None means all.
+        Rows per update; None means all.
     learning_rate : float
-        Of the first update of a round.
+        Learning rate of the first update of a round.
     prune_share : float
-        Share of the remaining weights that a round drops; 0 prunes once, straight to the sparsity.
+        Fraction of the remaining weights pruned per round; 0 prunes once, directly to the sparsity.
     rewind : float
-        Share of the first round after which the weights are kept, to rewind to; 0 is the initialisation.
+        Fraction of the first round after which the weights are stored for rewinding; 0 is the initialisation.
     fine_tune : int
         Updates after the last pruning.
     initialisation : {"pytorch", "small"}, or callable
@@ -43,15 +43,15 @@ class Recipe:
         The same for networks with several outputs.
     absorbs : bool
         With one output, if hidden weights count: output weights are multiplied into the hidden ones, for the ranking
-        and in the answer, whose output weights are +-1.
+        and in the result, whose output weights are +-1.
     decay, fine_decay : float
-        Learning rate at the end of a round, and of the fine-tuning, over that at its start.
+        Ratio of the final to the initial learning rate, in a round and in the fine-tuning.
     scaled : bool
-        Inputs and targets are scaled to numbers near 1 first.
+        Whether inputs and targets are first scaled to about 1.
     lands : bool
-        A round drops fewer weights where that hits a requested sparsity.
+        Whether a round prunes fewer weights if that hits a requested sparsity exactly.
     mean_outputs : bool
-        The squared loss is the mean of all n k squares, as PyTorch's, not 1 / (2 n) of their sum.
+        Whether the squared loss is the mean of all n k squares, as in PyTorch, rather than 1 / (2 n) times their sum.
     """
 
     name: str
@@ -73,11 +73,11 @@ class Recipe:
 
     @property
     def rewind_step(self) -> int:
-        """Updates of the first round after which the weights are kept."""
+        """Number of updates in the first round after which the weights are stored."""
         return math.floor(self.rewind * self.max_iter)
 
     def rate(self, step: int, total: int, *, fine: bool = False) -> float:
-        """Return the learning rate of update `step` (from 0) of `total`: it falls geometrically."""
+        """Return the learning rate of update `step` (from 0) of `total`: it decreases geometrically."""
         decay = self.fine_decay if fine else self.decay
         return self.learning_rate * decay ** (step / max(1, total - 1))
 
@@ -120,11 +120,12 @@ FAIR = Recipe(
 )
 RECIPES = {"paper": PAPER, "fair": FAIR}
 HIDDEN_START, OUTPUT_START = 0.5, 0.0
-"""Small start: standard deviation of a neuron's input for inputs of unit variance, and of an output weight."""
+"""Small initialisation: standard deviation of a neuron's pre-activation for unit-variance inputs, and of an output
+weight."""
 
 
 def resolve(recipe: str | Recipe, scalar: bool, **given: Any) -> Recipe:
-    """Return a recipe with its defaults replaced by what was given.
+    """Return a recipe with its defaults replaced by the given values.
 
     Parameters
     ----------
@@ -159,7 +160,7 @@ def resolve(recipe: str | Recipe, scalar: bool, **given: Any) -> Recipe:
         raise ValueError("learning_rate=0.0; expected a positive number")
     share = check_number(recipe.prune_share, "prune_share", minimum=0.0)
     if share >= 1:
-        raise ValueError(f"prune_share={share} would leave nothing; expected a share from 0 to below 1")
+        raise ValueError(f"prune_share={share} would leave nothing; expected a fraction from 0 to below 1")
     check_number(recipe.rewind, "rewind", minimum=0.0, maximum=1.0)
     check_integer(recipe.fine_tune, "fine_tune", minimum=0)
     if not callable(recipe.initialisation):
@@ -175,17 +176,17 @@ def initial_weights(
     kind: Literal["pytorch", "small"] | Callable[[Shapes, np.random.Generator], np.ndarray],
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Draw the weights that training starts from.
+    """Draw the initial weights for training.
 
     Parameters
     ----------
     shapes : Shapes
         The layers.
     kind : {"pytorch", "small"}, or callable
-        ``"pytorch"``: uniform on +-1 / sqrt(fan_in), the default of PyTorch's linear layers (their law,
-        not their bits). ``"small"``: normal, of standard deviation :data:`HIDDEN_START` / sqrt(fan_in) in the hidden
-        layers, and zero in the output layer, whose first update then gives each neuron the sign that lowers the loss.
-        A function of (shapes, rng) is called, and its vector checked.
+        ``"pytorch"``: uniform on +-1 / sqrt(fan_in), the default of PyTorch's linear layers (the same distribution, not
+        the same numbers). ``"small"``: normal, of standard deviation :data:`HIDDEN_START` / sqrt(fan_in) in the hidden
+        layers, and zero in the output layer, whose first update then gives each neuron the sign that lowers the loss. A
+        function of (shapes, rng) is called, and the vector that it returns is checked.
     rng : numpy.random.Generator
         Layers are drawn in order.
 
@@ -198,8 +199,8 @@ def initial_weights(
         drawn = np.asarray(kind(shapes, rng), dtype=np.float64)
         if drawn.shape != (shapes.size,) or not np.isfinite(drawn).all():
             raise ValueError(
-                f"initialisation returned an array of shape {drawn.shape}; expected {shapes.size} finite weights, one "
-                "for each of all layers"
+                f"initialisation returned an array of shape {drawn.shape}; expected {shapes.size} finite weights "
+                "for all layers together"
             )
         return drawn
     parts = []

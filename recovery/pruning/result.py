@@ -1,4 +1,4 @@
-"""What pruning returns: masks, the pruned model, and the path that led there."""
+"""Results of pruning: masks, the pruned model, and the rounds that led to it."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ __all__ = ["PruningResult", "PruningRound", "PruningState"]
 @by_value
 @dataclass(frozen=True, eq=False, repr=False)
 class PruningRound:
-    """One round: what was trained, and what was pruned.
+    """Result of one round of training and pruning.
 
     Parameters
     ----------
     masks : Masks
         After the round.
     model : Model or None
-        The model that was scored; None where nothing was trained since the last round.
+        The model that was scored; None if nothing was trained since the last round.
     n_iter : int
         Updates of the round's training.
     loss : float
@@ -46,22 +46,22 @@ class PruningRound:
 @by_value
 @dataclass(frozen=True, eq=False)
 class PruningState:
-    """What a callback sees after each round, and after the retraining.
+    """Argument passed to a callback after each round and after the retraining.
 
     Parameters
     ----------
     n_rounds : int
-        Rounds that are done.
+        Number of completed rounds.
     count : int
-        Weights that are left.
+        Number of weights left.
     n_iter : int
-        Updates that were made in all.
+        Total number of updates.
     loss : float
         Mean loss of the last batch; NaN without training.
     masks : Masks
         The masks.
     model : Model
-        The model that is trained next, or the answer.
+        The model to be trained next, or the final one.
     """
 
     n_rounds: int
@@ -75,7 +75,7 @@ class PruningState:
 @by_value
 @dataclass(frozen=True, eq=False, repr=False)
 class PruningResult(ShownPruning):
-    """The answer of :func:`recovery.pruning.prune`.
+    """Result of :func:`recovery.pruning.prune`.
 
     Parameters
     ----------
@@ -84,19 +84,19 @@ class PruningResult(ShownPruning):
     model : Model
         The pruned model, w* = f3(m f2(w)): exactly zero outside the masks.
     scores : list of array
-        What the last round's weights were ranked by, one array for each layer; zeros for layers that are not pruned.
+        The scores used in the last round, one array per layer; zeros for layers that are not pruned.
     path : tuple of PruningRound
         The rounds.
     cost : Cost
-        Passes and multiply-adds of all that was done.
+        Total passes and multiply-adds.
     status : Status
         How the run ended.
     message : str
-        The status' sentence, with what else is worth knowing.
+        The status in words, with any remarks.
     n_iter : int
-        Updates in all.
+        Total number of updates.
     details : object
-        What a method has to tell beyond this: the record of its dynamics, for instance. Usually None.
+        Additional information from the method, such as the record of its dynamics. Usually None.
     """
 
     masks: Masks
@@ -116,7 +116,7 @@ class PruningResult(ShownPruning):
 
     @property
     def success(self) -> bool:
-        """Whether the run ended as it should; not that the answer is good."""
+        """Whether the run ended regularly; this does not imply that the result is good."""
         return self.status.success
 
     def __repr__(self) -> str:

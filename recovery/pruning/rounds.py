@@ -1,4 +1,4 @@
-"""One pass of iterative magnitude pruning: rounds of training and pruning, for several problems at once."""
+"""A pass of iterative magnitude pruning: rounds of training and pruning, for several problems at once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["Pass"]
 
 
 class _Run(Recorder):
-    """The pass of one problem: its weights, masks, and what it has found so far; a round is a row of its history."""
+    """The pass of one problem: its weights, masks and results so far, with one history entry per round."""
 
     KEYS = ("objective", "psnr_db", "nonzeros", "pruned_psnr_db")
 
@@ -39,7 +39,7 @@ class _Run(Recorder):
         self.fits: dict[int, NetworkFit] = {}
 
     def take(self, count: int) -> list[int]:
-        """Return the sparsities that a network of `count` weights answers, largest first, and forget them."""
+        """Return, and remove, the requested sparsities that a network of `count` weights satisfies, largest first."""
         found = [s for s in self.unserved if s >= count]
         self.unserved = [s for s in self.unserved if s < count]
         return found
@@ -47,7 +47,7 @@ class _Run(Recorder):
 
 @dataclass
 class _Cut:
-    """A pruned network, and the sparsities it answers."""
+    """A pruned network, and the requested sparsities that it satisfies."""
 
     run: _Run
     masks: Masks
@@ -73,14 +73,14 @@ class Pass:
         widths, loss = settings.widths, settings.loss
         self.loss = loss
         dtype, self.scalar = targets[0].dtype, targets[0].ndim == 1
-        self.X = X.astype(dtype, order="C")  # no bit depends on the caller's memory order
+        self.X = X.astype(dtype, order="C")  # so that no bit depends on the caller's memory order
         outputs = 1 if self.scalar else int(targets[0].shape[1])
         self.shapes = Shapes.of_widths(int(X.shape[1]), widths, outputs)
         counted = self.shapes.layers if recipe.count == "all" else self.shapes.layers[:-1]
         self.counted = len(counted)
         self.fused = recipe.absorbs and self.scalar and recipe.count == "hidden"
         self.peaks = [float(self.xp.abs(y).max()) for y in targets]
-        self.scaled = len(widths) - 1 if self.fused else len(widths)  # the layer that takes the unit of the targets
+        self.scaled = len(widths) - 1 if self.fused else len(widths)  # the layer that absorbs the targets' unit
         self.units = [Units()] * len(targets)
         columns = self.xp.stack([y.reshape(int(y.shape[0]), outputs) for y in targets])
         inputs = self.X
@@ -122,9 +122,10 @@ class Pass:
         return rounds
 
     def run(self, asked: Recorder) -> list[list[NetworkFit]]:
-        """Return the fits of all problems, in the order asked for.
+        """Return the fits of all problems, in the requested order.
 
-        `asked` has the callback and the clock. Where it says stop, what is trained is pruned to the sparsities at once.
+        `asked` contains the callback and the clock. When they ask to stop, the current networks are pruned to the
+        requested sparsities immediately.
         """
         self.asked = asked
         active = []
@@ -144,7 +145,7 @@ class Pass:
         return [[run.fits[s] for s in self.wanted[run.problem]] for run in self.runs]
 
     def _train(self, active: list[_Run], number: int) -> None:
-        """Train one round of all runs, put it on record, and ask the callback."""
+        """Train one round of all runs, record it, and call the callback."""
         recipe, kept_at = self.recipe, self.recipe.rewind_step
         jobs = []
         for run in active:
@@ -159,7 +160,7 @@ class Pass:
             run.updates += job.n_iter
             if math.isfinite(value):
                 run.trained = job.weights
-            else:  # this problem only: the others go on
+            else:  # this problem only; the others continue
                 run.stop, run.trained = Status.DIVERGED, run.rewound
             if job.snapshot is not None and run.stop is None:
                 run.rewound = job.snapshot
@@ -169,7 +170,7 @@ class Pass:
             self.asked.ask(partial(FitState, run.updates, number, ratio, objective, run.masks.count, neurons))
 
     def _prune(self, run: _Run, number: int) -> list[_Cut]:
-        """Prune a run; return its new network, and those of all sparsities that are served beside it."""
+        """Prune a run; return its new network, and the networks for all sparsities reached on the way."""
         recipe, cuts = self.recipe, []
         if recipe.lands and number == 0:
             answered = run.take(run.masks.count)
@@ -186,7 +187,7 @@ class Pass:
         return cuts
 
     def _keep_cuts(self, cuts: list[_Cut]) -> None:
-        """Score pruned networks, fine-tune those that answer a sparsity, and keep them."""
+        """Evaluate pruned networks, and fine-tune and store those that satisfy a requested sparsity."""
         recipe = self.recipe
         _, ratios = self._measure([cut.job for cut in cuts])
         for cut, ratio in zip(cuts, ratios, strict=True):
@@ -204,7 +205,7 @@ class Pass:
         if recipe.fine_tune and worth:
             tuned = []
             for cut in worth:
-                # an order of the rows of its own: no answer depends on what else was asked for
+                # with its own row order, so that no result depends on what else was requested
                 rng = np.random.default_rng([cut.run.entropy, cut.masks.count])
                 tuned.append(Job(cut.job.problem, cut.job.weights, cut.job.keep, rng))
             steps = range(recipe.fine_tune)
@@ -234,7 +235,7 @@ class Pass:
         return NetworkFit(network, ratio, run.updates + cut.n_iter, status, message, cut.history)
 
     def _network(self, weights: Any, problem: int) -> tuple[ReLUNetwork, bool]:
-        """Return a network in the caller's units, without neurons that receive or send nothing; and whether it fits."""
+        """Return a network in the caller's units without disconnected neurons, and whether it is in the dtype range."""
         xp, layers = self.xp, self.shapes.split(weights)
         if self.fused:
             layers[-2] = layers[-2] * xp.abs(layers[-1])[:, 0]
@@ -251,13 +252,14 @@ class Pass:
         return ReLUNetwork(layers), held
 
     def _magnitudes(self, run: _Run) -> list[Any]:
-        """Return what the counted layers' weights are ranked by."""
+        """Return the magnitudes by which the counted layers' weights are ranked."""
         layers = self.shapes.split(run.trained)
         found = layers[: self.counted]
         if self.fused:
             output = layers[-1][:, 0]
             if self.counted > 1:
-                # small output weights would rank all of this layer below the first one, and the first round prune it
+                # small output weights would rank this whole layer below the first one, and the first round would prune
+                # it
                 square = (output * output).mean()
                 output = output / self.xp.sqrt(self.xp.where(square > 0, square, 1.0))
             found[-1] = found[-1] * output
@@ -286,12 +288,12 @@ class Pass:
         return values, ratios
 
     def _in_units(self, value: float, problem: int) -> float:
-        """Return an objective in the caller's units, infinity where that is out of range."""
+        """Return an objective in the caller's units, infinite if out of range."""
         unit = self.units[problem].targets.number
         return value * unit * unit  # ** would raise
 
     def _stop(self, run: _Run) -> Status | None:
-        """Return why a run, or all of them, ended before it was done."""
+        """Return why a run, or all runs, ended early."""
         return run.stop or self.asked.stop
 
     def _psnr(self, network: ReLUNetwork, problem: int) -> float:

@@ -1,4 +1,4 @@
-"""How many weights each round keeps, from all of them to the sparsity that was asked for."""
+"""Pruning schedules: how many weights each round keeps, down to the requested sparsity."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Rule(ABC):
 
     @abstractmethod
     def __call__(self, total: int, sparsity: int) -> list[int]:
-        """Return how many of `total` weights are kept after each round; the last entry ends the pruning."""
+        """Return how many of `total` weights are kept after each round; pruning ends with the last entry."""
 
 
 Schedule: TypeAlias = Rule | Callable[[int, int], Sequence[int]]
@@ -27,7 +27,7 @@ Schedule: TypeAlias = Rule | Callable[[int, int], Sequence[int]]
 
 @dataclass(frozen=True)
 class OneShot(Rule):
-    """All at once."""
+    """Prune to the sparsity in a single round."""
 
     def __call__(self, total: int, sparsity: int) -> list[int]:
         """Return one count, the sparsity."""
@@ -36,15 +36,15 @@ class OneShot(Rule):
 
 @dataclass(frozen=True)
 class Rounds(Rule):
-    """Each round drops a share of what is left.
+    """Each round prunes a fraction of the remaining weights.
 
     Parameters
     ----------
     share : float, default 0.2
-        Share of the remaining weights that a round drops, rounded to an integer, but at least 1.
+        Fraction of the remaining weights pruned per round; the number is rounded, but at least 1.
     lands : bool, default True
-        The last round drops fewer, so that exactly the sparsity is left. Otherwise pruning ends at the first count
-        that does not exceed it.
+        The last round prunes fewer weights if needed, so that exactly the sparsity is left. Otherwise pruning ends at
+        the first count that does not exceed it.
     """
 
     share: float = 0.2
@@ -53,7 +53,7 @@ class Rounds(Rule):
     def __post_init__(self) -> None:
         share = check_number(self.share, "share", minimum=0.0, maximum=1.0)
         if share in (0.0, 1.0):
-            raise ValueError(f"share={self.share}; expected a number between 0 and 1, both excluded")
+            raise ValueError(f"share={self.share}; expected a number strictly between 0 and 1")
 
     def __call__(self, total: int, sparsity: int) -> list[int]:
         """Return the counts."""
@@ -67,12 +67,12 @@ class Rounds(Rule):
 
 @dataclass(frozen=True)
 class Exponential(Rule):
-    """A fixed number of rounds; each keeps the same share of what is left.
+    """A fixed number of rounds, each of which keeps the same fraction of the remaining weights.
 
     Parameters
     ----------
     n_rounds : int, default 100
-        How many; round r keeps total (sparsity / total)^(r / n_rounds) weights, rounded.
+        Number of rounds; round r keeps total (sparsity / total)^(r / n_rounds) weights, rounded.
     """
 
     n_rounds: int = 100
@@ -89,24 +89,24 @@ class Exponential(Rule):
 
 
 def counts_of(schedule: Any, total: int, sparsity: int) -> list[int]:
-    """Return the counts of a schedule, checked.
+    """Return the validated counts of a schedule.
 
     Parameters
     ----------
     schedule : Schedule
         A rule or a function.
     total, sparsity : int
-        Weights there are, and weights to keep.
+        Total number of weights, and number to keep.
 
     Returns
     -------
     list of int
-        How many weights each round keeps, without repetitions.
+        Number of weights kept in each round, without repetitions.
 
     Raises
     ------
     TypeError, ValueError
-        If it is no function, or its counts rise, exceed `total`, or end above `sparsity`.
+        If it is not a function, or its counts increase, exceed `total`, or end above `sparsity`.
     """
     if not callable(schedule):
         raise TypeError(f"schedule={schedule!r} cannot be called; expected OneShot(), Rounds(...), or a function")
@@ -115,7 +115,7 @@ def counts_of(schedule: Any, total: int, sparsity: int) -> list[int]:
     for i, value in enumerate(schedule(total, sparsity)):
         count = check_integer(value, f"schedule: count {i}", minimum=0, maximum=total)
         if count > before:
-            raise ValueError(f"schedule: count {i} is {count}, after {before}; expected counts that do not rise")
+            raise ValueError(f"schedule: count {i} is {count}, after {before}; expected non-increasing counts")
         if not found or count < before:
             found.append(count)
         before = count

@@ -1,4 +1,4 @@
-"""Where scores compete: in the whole network, in each layer, or in each unit; and how many weights a layer keeps."""
+"""Scopes in which scores compete (network, layer or unit), and the number of weights that each layer keeps."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ __all__ = ["Ratio", "Scope", "fits", "largest", "layer_counts", "select"]
 
 Scope: TypeAlias = Literal["global", "layer", "unit"]
 Ratio: TypeAlias = Literal["equal", "erdos-renyi"] | Callable[[tuple[tuple[int, int], ...], int], Sequence[float]]
-"""How weights are shared out to layers: by name, or a function of (shapes, count) that returns numbers of weights."""
+"""How weights are distributed among layers: a name, or a function of (shapes, count) that returns numbers of
+weights."""
 
 
 def layer_counts(shapes: Sequence[tuple[int, int]], count: int, ratio: Ratio, room: Sequence[int]) -> list[int]:
-    """Share a number of weights out to layers.
+    """Distribute a number of weights among layers.
 
     Parameters
     ----------
     shapes : sequence of (int, int)
         Of the layers.
     count : int
-        Weights to keep in all.
+        Total number of weights to keep.
     ratio : {"equal", "erdos-renyi"} or callable
-        ``"equal"``: the same share of each layer. ``"erdos-renyi"``: the density of layer (a, b) is proportional to
-        (a + b) / (a b), and at most 1 (Mocanu et al. 2018, from memory of the literature; the formula is tested as it
-        stands here). A function of (shapes, count) returns the wanted numbers, which need not be integers.
+        ``"equal"``: the same fraction of each layer. ``"erdos-renyi"``: the density of layer (a, b) is proportional to
+        (a + b) / (a b), and at most 1 (Mocanu et al. 2018, from memory of the literature; the formula is tested as
+        implemented here). A function of (shapes, count) returns the desired numbers, which need not be integers.
     room : sequence of int
-        How many weights each layer has to offer.
+        Number of available weights in each layer.
 
     Returns
     -------
@@ -41,12 +42,12 @@ def layer_counts(shapes: Sequence[tuple[int, int]], count: int, ratio: Ratio, ro
     Raises
     ------
     ValueError
-        If `count` exceeds the room, or a function returns something else.
+        If `count` exceeds the available weights, or a function returns anything else.
 
     Notes
     -----
-    A layer without room for its number keeps all it has, and the others share the rest in the same proportions.
-    Fractions go to the layers with the largest ones, equal ones to the first.
+    A layer with fewer weights than its number keeps all of them, and the others share the rest in the same proportions.
+    Numbers are rounded by largest remainder, with ties going to the first layer.
     """
     count = check_integer(count, "count", minimum=0, maximum=sum(room))
     sizes = [a * b for a, b in shapes]
@@ -77,7 +78,7 @@ def layer_counts(shapes: Sequence[tuple[int, int]], count: int, ratio: Ratio, ro
 
 
 def _integers(shares: Sequence[float], count: int, room: Sequence[int]) -> list[int]:
-    """Round shares to integers that sum to `count`, largest fractions first, within the room."""
+    """Round shares to integers that sum to `count`, largest remainders first, within the available weights."""
     found = [min(int(share), r) for share, r in zip(shares, room, strict=True)]
     order = sorted(range(len(found)), key=lambda i: (found[i] - shares[i], i))
     missing = count - sum(found)
@@ -98,27 +99,26 @@ def select(scores: Sequence[Any], masks: Masks, count: int, scope: Scope = "glob
     Parameters
     ----------
     scores : sequence of array
-        One array for each layer, of its shape: larger ones stay. Signs count.
+        One array per layer, of its shape; larger scores are kept. Signs matter.
     masks : Masks
-        The weights that are still there.
+        The weights that are not pruned yet.
     count : int
         How many to keep.
     scope : {"global", "layer", "unit"}
-        Whether weights compete over all layers; within each layer; or within each unit, among the weights that it
-        reads.
+        Whether weights compete across all layers, within each layer, or within each unit, among its incoming weights.
     ratio : {"equal", "erdos-renyi"} or callable
         How many weights each layer keeps, for the scopes ``"layer"`` and ``"unit"``; the units of a layer keep equal
-        numbers, but for one more in the first ones where that does not divide.
+        numbers, up to one more in the first units if the division leaves a remainder.
 
     Returns
     -------
     Masks
-        Of equal scores those with smaller indices stay: layer after layer, rows first.
+        Ties are broken by smaller indices, layer by layer in row-major order.
 
     Raises
     ------
     ValueError
-        If a score of a weight that is still there is NaN, or `count` is out of range.
+        If the score of a weight that is not pruned yet is NaN, or `count` is out of range.
     """
     count = check_integer(count, "count", minimum=0, maximum=masks.count)
     if scope == "global":
@@ -150,7 +150,7 @@ def _top(scores: Sequence[Any], masks: Masks, count: int) -> Masks:
     values = flat[places]
     if bool(xp.isnan(values).any()):
         raise ValueError("a score of a weight that is not pruned yet is NaN; expected numbers")
-    # stable: of equal scores the smaller index comes first
+    # stable sort: among equal scores the smaller index comes first
     order = xp.argsort(-values, kind="stable")[:count]
     kept = xp.zeros(flat.shape[0], dtype=bool)
     kept[places[order]] = True
@@ -167,14 +167,14 @@ def largest(values: Any, count: int) -> Any:
     Parameters
     ----------
     values : array, shape (p,)
-        Numbers, none of them NaN. Signs count.
+        Numbers without NaN. Signs matter.
     count : int
         How many, from 0 to p.
 
     Returns
     -------
     array of bool, shape (p,)
-        Of equal values those with smaller indices. At most two synchronisations.
+        Ties are broken by smaller indices. At most two synchronisations.
     """
     xp, size = arrays.namespace(values), int(values.shape[0])
     if count in (0, size):
@@ -188,7 +188,7 @@ def largest(values: Any, count: int) -> Any:
 
 
 def fits(scores: Any, shapes: Sequence[tuple[int, ...]], name: str) -> list[Any]:
-    """Return scores as a list of arrays, or refuse what a criterion returned."""
+    """Return a criterion's scores as a list of arrays, or raise an error if they are invalid."""
     layers = list(scores)
     strangers = {type(layer).__name__ for layer in layers if not arrays.is_array(layer)}
     if strangers:

@@ -1,4 +1,4 @@
-"""Optimal Brain Surgeon: what removing a weight costs when all others make up for it, and how they do."""
+"""Optimal Brain Surgeon: the cost of removing a weight when all others are adjusted, and that adjustment."""
 
 from __future__ import annotations
 
@@ -16,35 +16,34 @@ __all__ = ["Obs"]
 
 @dataclass(frozen=True)
 class Obs:
-    """w_j^2 / (2 [H^-1]_jj): the rise of the loss, to second order, if w_j becomes 0 and all other weights adapt.
+    """w_j^2 / (2 [H^-1]_jj): the second-order increase of the loss if w_j becomes 0 and all other weights adapt.
 
     Parameters
     ----------
     curvature : {"auto", "hessian", "inputs"}, default "auto"
-        What H is. ``"hessian"``: the exact Hessian of the mean loss in all weights. ``"inputs"``: for each layer
-        the second moments of its inputs, A'A / n, as if each layer were a regression of its own (layer-wise OBS); for
-        a linear model with squared loss this is the Hessian. ``"auto"``: the Hessian up to `limit` weights, else
-        the inputs.
+        What H is. ``"hessian"``: the exact Hessian of the mean loss with respect to all weights. ``"inputs"``: for each
+        layer the second moments of its inputs, A'A / n, as if each layer were a separate regression (layer-wise OBS);
+        for a linear model with squared loss this is the Hessian. ``"auto"``: the Hessian for up to `limit` weights,
+        else the inputs.
     damping : float, optional
-        Eigenvalues of H count by their magnitude, and at least so many times the largest one; by default 1e-2 times for
-        the Hessian and 1e-6 times for the inputs. See Notes.
+        Eigenvalues of H are replaced by their magnitudes, and those below this fraction of the largest are raised to
+        it; by default 1e-2 for the Hessian and 1e-6 for the inputs. See Notes.
     limit : int, default 1000
-        The largest number of weights that the Hessian is computed for: it costs a Hessian product for each of them,
-        and the cube of their number for its eigenvalues.
+        Largest number of weights for which the Hessian is computed: it needs one Hessian product per weight, and cubic
+        time for its eigenvalues.
 
     Notes
     -----
     A ReLU network's loss stays the same when a neuron's incoming weights are multiplied by a number and its outgoing
-    ones divided by it, so that at a minimum H has a null direction for each neuron, and away from it eigenvalues of
-    both signs. Without damping the scores of all weights of a neuron would be equal, and the compensation would run
-    along these directions out of the range where a quadratic says anything. 1e-2: docs/appendix/pruning.md.
+    ones divided by it, so at a minimum H has a null direction for each neuron, and elsewhere eigenvalues of both signs.
+    Without damping the scores of all weights of a neuron would be equal, and the compensation would move along these
+    directions far beyond the validity of the quadratic approximation. The value 1e-2 is from docs/appendix/pruning.md.
     With ``curvature="inputs"`` scores of different layers are in different units: use ``scope="layer"``.
 
-    Weights that are pruned already stay 0, so H is restricted to the others. Biases are held.
-    :meth:`compensated` is the second half of the method: use it as weight map by
-    :class:`recovery.pruning.Compensation`. The original removes one weight at a time; here a whole round's weights
-    Q go at once, and the others move by the exact minimiser of the quadratic model, H_KK^-1 H_KQ w_Q, which for one
-    weight is the paper's -w_q / [H^-1]_qq H^-1 e_q.
+    Already pruned weights stay 0, so H is restricted to the others. Biases are held fixed. :meth:`compensated` is the
+    second half of the method: use it as a weight map via :class:`recovery.pruning.Compensation`. The original removes
+    one weight at a time; here all weights Q of a round are removed at once, and the others move by the exact minimiser
+    of the quadratic model, H_KK^-1 H_KQ w_Q, which for one weight is the paper's -w_q / [H^-1]_qq H^-1 e_q.
 
     References
     ----------
@@ -60,7 +59,7 @@ class Obs:
     def __post_init__(self) -> None:
         check_choice(self.curvature, "curvature", ("auto", "hessian", "inputs"))
         if self.damping is not None and check_number(self.damping, "damping", minimum=0.0, maximum=1.0) == 0:
-            raise ValueError("damping=0 leaves nothing to invert where H is singular; expected a positive number")
+            raise ValueError("damping=0 makes a singular H impossible to invert; expected a positive number")
         check_integer(self.limit, "limit", minimum=1)
 
     def __call__(self, view: View) -> list[Any]:
@@ -83,7 +82,7 @@ class Obs:
         return [layer * layer * gain / 2 for layer, gain in zip(view.layers, gains, strict=True)]
 
     def compensated(self, layers: Sequence[Any], masks: Masks, view: View) -> list[Any]:
-        """Return weights, zero outside new masks, that make up to second order for what was removed.
+        """Return weights, zero outside new masks, that compensate to second order for the removed ones.
 
         Parameters
         ----------
@@ -119,7 +118,7 @@ class Obs:
         return kept
 
     def _joint(self, view: View) -> bool:
-        """Return whether all weights are one quadratic, and not each column of each layer one of its own."""
+        """Return whether all weights share one quadratic, rather than each column of each layer having its own."""
         model = view.model
         if len(model.layers) == 1 and model.loss == "squared":  # the Hessian is the second moments of the inputs
             return False
@@ -130,7 +129,7 @@ class Obs:
         return self.curvature != "inputs" and model.n_weights <= self.limit
 
     def _hessian(self, view: View) -> tuple[Any, Any]:
-        """Return the places of the weights that are left, and their Hessian with its eigenvalues made positive."""
+        """Return the positions of the remaining weights, and their Hessian with its eigenvalues made positive."""
         key = ("hessian", self.damping)
         if key not in view.shared:
             places = view.xp.flatnonzero(view.masks.flat)
@@ -141,7 +140,7 @@ class Obs:
         return view.shared[key]
 
     def _moments(self, view: View) -> list[Any]:
-        """Return the second moments of each layer's inputs, with eigenvalues that are positive."""
+        """Return the second moments of each layer's inputs, with positive eigenvalues."""
         key = ("inputs", self.damping)
         if key not in view.shared:
             n = view.data.n_samples
@@ -152,19 +151,19 @@ class Obs:
 
 
 def hessian(view: View, places: Any) -> Any:
-    """Return the Hessian of the mean loss in some weights, shape (m, m), in float64.
+    """Return the Hessian of the mean loss with respect to some weights, shape (m, m), in float64.
 
     Parameters
     ----------
     view : View
         The model and the data.
     places : array of int, shape (m,)
-        Where the weights lie in the vector of all weights.
+        Positions of the weights in the vector of all weights.
 
     Returns
     -------
     array, shape (m, m)
-        Symmetric but for rounding.
+        Symmetric up to rounding.
     """
     xp, shapes = view.xp, view.model.shapes
     rows = []
@@ -189,7 +188,7 @@ def _positive(xp: Any, H: Any, damping: float) -> Any:
 
 
 def _moved(xp: Any, G: Any, weights: Any, stays: Any) -> Any:
-    """Return the move of weights that minimises d'Gd / 2 with d = -w where they do not stay; zero there."""
+    """Return the change d of the weights that minimises d'Gd / 2 with d = -w for removed weights; zero for those."""
     here, gone = xp.flatnonzero(stays), xp.flatnonzero(~stays)
     move = xp.zeros_like(weights)
     if here.shape[0] and gone.shape[0]:
@@ -198,7 +197,7 @@ def _moved(xp: Any, G: Any, weights: Any, stays: Any) -> Any:
 
 
 def _groups(mask: Any) -> list[tuple[Any, Any]]:
-    """Return the columns of a mask in groups of equal ones, each with the rows that it keeps."""
+    """Group equal columns of a mask, and return each group with the rows that it keeps."""
     xp = arrays.namespace(mask)
     host = arrays.to_numpy(mask)
     groups: dict[bytes, list[int]] = {}

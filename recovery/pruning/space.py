@@ -1,4 +1,4 @@
-"""The space of methods as a table: one row for each method, one column for each axis."""
+"""Table of pruning methods: one row per method, one column per axis of the framework."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ class Space:
     Parameters
     ----------
     rows : tuple of tuple of str
-        One row for each method, in the order of :attr:`columns`.
+        One row per method, in the order of :attr:`columns`.
     columns : tuple of str
         The names of the axes.
 
     Notes
     -----
-    ``str`` is the table in columns of equal width; notebooks show it as HTML.
+    ``str`` gives a table with aligned columns; notebooks show it as HTML.
     """
 
     rows: tuple[tuple[str, ...], ...]
@@ -83,7 +83,7 @@ class Space:
 
 
 def describe(methods: Mapping[str, Method] | Sequence[Method] | Method | None = None) -> Space:
-    """Return methods as a table, one row for each and one column for each axis.
+    """Return methods as a table, with one row per method and one column per axis.
 
     Parameters
     ----------
@@ -135,14 +135,14 @@ def _point(value: Any) -> str:
 
 
 def _words(value: Any) -> str:
-    """Return a short text for an option: its name, and the fields that are not at their defaults."""
+    """Return a short text for an option: its name, and the fields that differ from their defaults."""
     if isinstance(value, str):
         return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         shown = []
         for field in dataclasses.fields(value):
             given = getattr(value, field.name)
-            if isinstance(given, Trains):  # how long and with what steps is no axis
+            if isinstance(given, Trains):  # the training's length and steps are not an axis
                 continue
             if field.default is not dataclasses.MISSING and given == field.default:
                 continue

@@ -1,4 +1,4 @@
-"""Training of a masked model: the path that masks are found on, and the training after pruning."""
+"""Training of a masked model, both for the path on which masks are found and for the training after pruning."""
 
 from __future__ import annotations
 
@@ -22,36 +22,36 @@ from recovery.pruning.model import Model
 __all__ = ["Decay", "RateSchedule", "Sgd", "Step", "Task", "Trained", "Training", "Trains"]
 
 RateSchedule: TypeAlias = Literal["constant", "cosine", "steps"] | Callable[[float], float]
-"""How the learning rate falls: a name, or a function from the share of training that is done to a factor."""
+"""Learning rate schedule: a name, or a function that maps the completed fraction of training to a factor."""
 
 
 @dataclass(frozen=True)
 class Decay:
-    """A learning rate that falls geometrically, to `last` times the first one in the last of `total` updates."""
+    """A learning rate that falls geometrically to `last` times the initial rate in the last of `total` updates."""
 
     last: float
     total: int
 
     def __call__(self, share: float) -> float:
-        """Return the factor after a share of the training."""
+        """Return the factor after a fraction of the training."""
         return float(self.last ** (share * self.total / max(1, self.total - 1)))
 
 
 class Step:
-    """What an observer, or a dynamics, sees after an update.
+    """Information given to observers and dynamics after an update.
 
     Parameters
     ----------
     n_iter : int
-        Number of the update, from 1.
+        Index of the update, from 1.
     total : int
-        How many updates there will be.
+        Total number of updates.
     frame : Frame
-        How weights lie in vectors.
+        Layout of the weights in vectors.
     vector, gradient : array, shape (1, size)
-        Weights after the update, and the gradient, of all weights, that it was made with. Do not change them.
+        Weights after the update, and the gradient with respect to all weights that was used for it. Do not modify them.
     X, y : array
-        The batch: inputs (with a column of ones where there are biases) and targets of shape (n, k).
+        The batch: inputs (with a column of ones if there are biases) and targets of shape (n, k).
     """
 
     def __init__(self, n_iter: int, total: int, frame: Frame, vector: Any, *, gradient: Any, X: Any, y: Any) -> None:
@@ -60,12 +60,12 @@ class Step:
 
     @property
     def weights(self) -> list[Any]:
-        """Views of the weights after the update, one array for each layer."""
+        """Views of the weights after the update, one array per layer."""
         return self.frame.layers(self.vector)
 
     @property
     def gradient(self) -> list[Any]:
-        """Views of the gradient before the update, also of weights that are masked."""
+        """Views of the gradient before the update, including masked weights."""
         return self.frame.layers(self.flat_gradient)
 
     @property
@@ -76,32 +76,33 @@ class Step:
 
 @dataclass
 class Task:
-    """What a training is asked for.
+    """Specification of a training.
 
     Parameters
     ----------
     model : Model
-        Where it starts; weights outside the masks are zero.
+        The initial model; weights outside the masks are zero.
     masks : Masks
         Weights that may be trained.
     data : Data
-        As :meth:`Data.fit_to` returns it.
+        The result of :meth:`Data.fit_to`.
     rng : numpy.random.Generator
         Orders the rows of batches.
     cost : Cost
-        What training costs is added to it.
+        The cost of the training is added to it.
     observers : sequence of object
         Their ``step(step)`` is called after each update.
     first : int, default 0
-        Number of updates that count as made already; later ones are made.
+        Number of updates that count as already made.
     keep_at : sequence of int
-        Numbers of updates after which the model is kept.
+        Update counts after which the model is stored.
     until : int, optional
-        Number of the last update; by default all are made.
+        Index of the last update; by default all are made.
     dynamics : object, optional
-        Changes the masks on the way: ``update(step, masks) -> (masks, layers) or None`` after each update.
+        Changes the masks during training: ``update(step, masks) -> (masks, layers) or None`` is called after each
+        update.
     stop : callable, optional
-        Asked after each update; True ends the training.
+        Called after each update; returning True ends the training.
     """
 
     model: Model
@@ -119,24 +120,24 @@ class Task:
 
 @dataclass
 class Trained:
-    """What a training returns.
+    """Result of a training.
 
     Parameters
     ----------
     model : Model
         Where it ended.
     masks : Masks
-        The masks at the end; those of the task unless a dynamics changed them.
+        The final masks; those of the task unless dynamics changed them.
     n_iter : int
-        Updates that were made.
+        Number of updates made.
     loss : float
         Mean loss of the last batch before its update; NaN if no update was made.
     kept : dict of int to Model
-        The models that were asked for.
+        The models requested by `keep_at`.
     diverged : bool
-        Whether weights or loss left the range of numbers; the model is then the last finite one that was kept.
+        Whether weights or loss overflowed; the model is then the last finite one stored.
     details : object
-        What the training has to tell beyond this; usually None.
+        Additional information from the training; usually None.
     """
 
     model: Model
@@ -149,15 +150,15 @@ class Trained:
 
 
 class Trains(ABC):
-    """What can train a masked model.
+    """Base class of trainings for masked models.
 
-    Derive from it to prune with a training of your own; :class:`Training` takes gradient steps, and
-    ``linear_lottery.Flow`` is exact gradient flow of a linear model.
+    Derive from it to prune with your own training; :class:`Training` makes gradient steps, and ``linear_lottery.Flow``
+    is the exact gradient flow of a linear model.
     """
 
     @abstractmethod
     def total(self, n_samples: int) -> int:
-        """Return how many updates a whole training of so many samples has; points of the path are shares of it."""
+        """Return the number of updates of a full training on this many samples; path points are fractions of it."""
 
     @abstractmethod
     def train(self, task: Task) -> Trained:
@@ -170,7 +171,7 @@ class Sgd:
     Parameters
     ----------
     weights : array
-        What the steps will change; only shape, type and device are used.
+        The weights that steps will change; only their shape, dtype and device are used.
     momentum : float
         From 0 to below 1. These are PyTorch's formulas.
     """
@@ -181,7 +182,7 @@ class Sgd:
         self._scratch = self.xp.zeros_like(weights)
 
     def step(self, weights: Any, gradient: Any, rate: float) -> None:
-        """Make one step, in place; the gradient is left alone."""
+        """Make one step, in place; the gradient is not modified."""
         xp = self.xp
         xp.multiply(self.velocity, self.momentum, out=self.velocity)
         xp.add(self.velocity, gradient, out=self.velocity)
@@ -189,15 +190,15 @@ class Sgd:
         xp.subtract(weights, self._scratch, out=weights)
 
     def restrict(self, free: Any) -> None:
-        """Forget the velocity of weights where `free` is 0."""
+        """Reset the velocity of weights where `free` is 0."""
         self.xp.multiply(self.velocity, free, out=self.velocity)
 
 
 class _Adam(Adam):
-    """Adam that can forget weights."""
+    """Adam whose state can be reset for some weights."""
 
     def restrict(self, free: Any) -> None:
-        """Forget the running means of weights where `free` is 0."""
+        """Reset the running means of weights where `free` is 0."""
         self.xp.multiply(self.mean, free, out=self.mean)
         self.xp.multiply(self.square, free, out=self.square)
 
@@ -209,11 +210,11 @@ class Training(Trains):
     Parameters
     ----------
     n_iter : int, optional
-        Updates of a whole training. Give this or `epochs`.
+        Number of updates of a full training. Give either this or `epochs`.
     epochs : float, optional
-        Passes over the data, in place of `n_iter`. An epoch has floor(n / batch_size) updates, and at least one.
+        Passes over the data, instead of `n_iter`. An epoch has floor(n / batch_size) updates, but at least one.
     batch_size : int, optional
-        Rows an update sees; n or more, or None, means all.
+        Rows per update; n or more, or None, means all.
     learning_rate : float, default 1e-3
         Of the first update.
     optimiser : {"adam", "sgd"}, default "adam"
@@ -221,12 +222,13 @@ class Training(Trains):
     momentum : float, default 0.9
         Of ``"sgd"``.
     weight_decay : float, default 0
-        Times the weights, added to the gradient; of biases too.
+        Coefficient of the weights added to the gradient; biases are decayed too.
     schedule : {"constant", "cosine", "steps"} or callable, default "constant"
-        The learning rate at a share t of the training is `learning_rate` times 1; (1 + cos pi t) / 2; 1, .1 and .01
-        from t = 0, 1/2 and 3/4 on; or what the function returns for t.
+        After a fraction t of the training the learning rate is `learning_rate` times 1 (``"constant"``), (1 + cos pi t)
+        / 2 (``"cosine"``), or 1, .1 and .01 from t = 0, 1/2 and 3/4 on (``"steps"``); or times the value of the
+        function at t.
     mean_outputs : bool, default False
-        For the squared loss: the gradient is that of the mean of all n k squares, as PyTorch's.
+        For the squared loss, use the gradient of the mean of all n k squares, as PyTorch does.
 
     Raises
     ------
@@ -235,9 +237,9 @@ class Training(Trains):
 
     Notes
     -----
-    A training starts with a fresh state of the optimiser. Weights outside the masks stay exactly zero: their gradient
-    is zeroed before each update. An update does not synchronise with a GPU. The order of the rows comes from the
-    generator of the task; with all rows at once nothing is drawn.
+    A training starts with a fresh optimiser state. Weights outside the masks stay exactly zero: their gradient is
+    zeroed before each update. An update does not synchronise with a GPU. The order of the rows comes from the generator
+    of the task; without batches nothing is drawn.
 
     Examples
     --------
@@ -274,7 +276,7 @@ class Training(Trains):
             check_choice(self.schedule, "schedule", ("constant", "cosine", "steps"))
 
     def total(self, n_samples: int) -> int:
-        """Return the number of updates of a whole training of so many samples."""
+        """Return the number of updates of a full training on this many samples."""
         if self.n_iter is not None:
             return self.n_iter
         size = n_samples if self.batch_size is None else min(self.batch_size, n_samples)
@@ -291,14 +293,14 @@ class Training(Trains):
             return self.learning_rate * (1.0 if share < 0.5 else 0.1 if share < 0.75 else 0.01)
         return self.learning_rate
 
-    @np.errstate(over="ignore", invalid="ignore")  # a run that diverges says so
+    @np.errstate(over="ignore", invalid="ignore")  # a diverging run is reported in the result
     def train(self, task: Task) -> Trained:
         """Train a model.
 
         Parameters
         ----------
         task : Task
-            Where to start, on what, and who looks on.
+            The initial model, the data and the observers.
 
         Returns
         -------

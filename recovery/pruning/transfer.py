@@ -26,25 +26,24 @@ from recovery.pruning.view import View
 __all__ = ["FrozenFeatures", "StartOfTransfer", "Ticket", "TransferResult", "find_ticket", "ticket_transfer"]
 
 StartOfTransfer: TypeAlias = Literal["source", "initial", "random"]
-"""Weights that the mask is put on: trained on the source, those before that, or as many random ones."""
+"""Weights to which the mask is applied: those trained on the source, their initial values, or random ones."""
 _REWIND: dict[str, Rewind] = {"source": "dense", "initial": "start", "random": "random"}
 
 
 @dataclass(frozen=True)
 class FrozenFeatures(Trains):
-    """Training of the last layers alone; what they see, the features, stays as it is.
+    """Training of the last layers only; their inputs, the features, are frozen.
 
     Parameters
     ----------
     training : Trains
         How the last layers are trained.
     n_trained : int, default 1
-        How many layers, from the last one, are trained, with their biases.
+        Number of last layers that are trained, with their biases.
     standardise : bool, default False
-        Make the steps in units in which each feature has variance 1 over the samples and, where there are biases, mean
-        0. The network that comes out is one of the same kind; only the path of the training is another. Masks that
-        leave features small need it, as steps of a fixed size hardly move their weights in comparison with what is
-        needed.
+        Train in units in which each feature has variance 1 over the samples and, if there are biases, mean 0. The
+        result is a network of the same form; only the training path differs. This is needed if a mask leaves features
+        small, because steps of a fixed size then hardly change their contribution.
 
     Raises
     ------
@@ -53,11 +52,10 @@ class FrozenFeatures(Trains):
 
     Notes
     -----
-    The features of all samples are computed once. The last layers are then trained as a network of their own, which is
-    the same as leaving the other layers out of every update, and costs less: nothing is counted for the frozen layers
-    but one forward pass. With features standardised to (a - mean) / s, the layer above them is trained as s W and
-    b + W' mean, and is converted back afterwards. A feature that is the same for all samples, up to rounding, keeps its
-    units.
+    The features of all samples are computed once. The last layers are then trained as a separate network, which is
+    equivalent to excluding the other layers from every update but cheaper: the frozen layers cost only one forward
+    pass. With features standardised to (a - mean) / s, the layer above them is trained as s W and b + W' mean, and is
+    converted back afterwards. A feature that is constant over the samples, up to rounding, keeps its units.
     """
 
     training: Trains
@@ -72,7 +70,7 @@ class FrozenFeatures(Trains):
             raise TypeError(f"standardise={self.standardise!r}; expected True or False")
 
     def total(self, n_samples: int) -> int:
-        """Return how many updates a whole training of so many samples has."""
+        """Return the number of updates of a full training on this many samples."""
         return self.training.total(n_samples)
 
     def train(self, task: Task) -> Trained:
@@ -86,13 +84,13 @@ class FrozenFeatures(Trains):
         Returns
         -------
         Trained
-            Where it ended; weights and biases of the other layers are those of the start.
+            Where it ended; weights and biases of the other layers are unchanged.
 
         Raises
         ------
         ValueError
-            If the model has no layer below those that are trained, or someone wants to look on or to change masks: they
-            would see the last layers alone.
+            If the model has no layer below those that are trained, or if there are observers or dynamics, which would
+            see only the last layers.
         """
         model, cut = task.model, len(task.model.layers) - self.n_trained
         if cut < 1:
@@ -172,25 +170,25 @@ class _Units:
 @by_value
 @dataclass(frozen=True, eq=False, repr=False)
 class TransferResult:
-    """A model that was trained on a target task.
+    """A model trained on a target task.
 
     Parameters
     ----------
     masks : Masks
-        Weights of the model that may differ from zero; all of a new head.
+        Weights of the model that may be non-zero; all of them in a new head.
     model : Model
         The trained model.
     error : float
-        On the target's validation data: the share of wrong classes for the cross-entropy; for the squared loss the sum
-        of squares of f(x) - y, divided by that of y - mean(y). NaN without validation data.
+        Error on the target's validation data: for the cross-entropy the fraction of misclassified samples, for the
+        squared loss the sum of squares of f(x) - y divided by that of y - mean(y). NaN without validation data.
     train_error : float
         The same on the target's training data.
     cost : Cost
-        Of the training on the target.
+        Cost of the training on the target.
     n_iter : int
         Updates that were made.
     diverged : bool
-        Whether weights or loss left the range of numbers.
+        Whether weights or loss overflowed.
     """
 
     masks: Masks
@@ -203,7 +201,7 @@ class TransferResult:
 
     @property
     def accuracy(self) -> float:
-        """Share of right classes on the validation data; NaN for the squared loss."""
+        """Fraction of correctly classified validation samples; NaN for the squared loss."""
         return 1.0 - self.error if self.model.loss == "cross_entropy" else math.nan
 
     def __repr__(self) -> str:
@@ -216,7 +214,7 @@ class TransferResult:
 @by_value
 @dataclass(frozen=True, eq=False, repr=False)
 class Ticket:
-    """A mask that was found on a source task, with the weights at the start and at the end of its dense training.
+    """A mask found on a source task, with the weights before and after its dense training.
 
     Parameters
     ----------
@@ -229,17 +227,17 @@ class Ticket:
     path : tuple of Masks
         The masks after each round.
     cost : Cost
-        Of all training on the source.
+        Cost of all training on the source.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is of another kind, or shapes do not agree.
+        If an argument is of the wrong type, or shapes do not agree.
 
     Notes
     -----
-    :func:`find_ticket` finds one by magnitude. A mask from elsewhere can be transferred, too: build the ticket from the
-    result of any method.
+    :func:`find_ticket` finds one by magnitude. Masks found by other methods can be transferred too: build the ticket
+    from their results.
     """
 
     masks: Masks
@@ -278,15 +276,16 @@ class Ticket:
         Parameters
         ----------
         target : Data or (X, y)
-            The target task, with validation data if an error is wanted. The mask does not depend on it.
+            The target task, with validation data if the error is needed. The mask does not depend on it.
         start : {"source", "initial", "random"} or Model, default "source"
-            The weights that the mask is put on: theta_S, which the paper calls late resetting; theta_0; each layer of
-            theta_0 with its weights in random order, biases kept; or weights of your own, of the same shapes.
+            The weights to which the mask is applied: theta_S (``"source"``), which the paper calls late resetting;
+            theta_0 (``"initial"``); theta_0 with the weights of each layer in random order and the same biases
+            (``"random"``); or your own weights of the same shapes.
         mask : {"ticket", "random", "all"}, default "ticket"
-            The ticket's mask; a random one that keeps as many weights in each layer; or no mask at all, the dense
-            reference line.
+            The ticket's mask; a random mask that keeps equally many weights in each layer; or no mask at all, as the
+            dense reference.
         features : {"trained", "frozen"}, default "trained"
-            Train all weights, or those of the head alone: the last layer, or the new ones.
+            Train all weights, or only those of the head: the last layer, or the new layers.
         head : sequence of int, optional
             Replace the last layer with new, dense ones of these hidden widths: ``()`` is a new linear head, ``(100,)``
             one with a hidden layer. None keeps the last layer; then the target must have as many outputs.
@@ -294,7 +293,7 @@ class Ticket:
             By default 1,000 updates of Adam on all rows.
         rng : int, numpy.random.Generator or None
             Draws the random weights, the random mask, the head, and the order of rows, in this order, whether they are
-            used or not: transfers with the same seed and the same head share what they have in common.
+            used or not, so transfers with the same seed and the same head share their common parts.
 
         Returns
         -------
@@ -304,7 +303,8 @@ class Ticket:
         Raises
         ------
         TypeError, ValueError
-            If an argument is out of range, data do not fit, or a linear model is asked for features or a new head.
+            If an argument is out of range, data do not match, or frozen features or a new head are requested for a
+            linear model.
 
         References
         ----------
@@ -346,7 +346,7 @@ class Ticket:
 
     def _start(self, start: Any, shuffled: Model) -> Model:
         if isinstance(start, Model):
-            Ticket(self.masks, start, self.trained)  # refuses other shapes
+            Ticket(self.masks, start, self.trained)  # raises an error for other shapes
             return start
         if not isinstance(start, str):
             raise TypeError(f"start is of type {type(start).__name__}; expected a name or a Model")
@@ -377,14 +377,14 @@ def find_ticket(
     source : Data or (X, y)
         The source task.
     sparsity : int or float
-        How many of the weights of `layers` to keep, or which share of them.
+        Number of weights of `layers` to keep, or the fraction of them.
     schedule : Schedule, default Rounds(0.2)
-        The paper's iterative mask drops a fifth in each round, its one-shot mask is ``OneShot()``.
+        The paper's iterative mask prunes a fifth per round; its one-shot mask is ``OneShot()``.
     between : {"end", "start", "random"} or float, default "end"
-        Where each round's training starts from: "end" goes on with the weights there are, as the paper's code does; the
-        others are those of :class:`~recovery.pruning.Method`.
+        The starting point of each round's training: "end" continues with the current weights, as the paper's code does;
+        for the others see :class:`~recovery.pruning.Method`.
     layers : {"all", "hidden"} or tuple of int, optional
-        Layers that are pruned. By default all but the last one, as in the paper; the one layer of a linear model.
+        Layers that are pruned. By default all but the last one, as in the paper; for a linear model, its only layer.
     training : Trains, optional
         The training on the source, of each round. By default 1,000 updates of Adam on all rows.
     rng : int, numpy.random.Generator or None
@@ -443,7 +443,7 @@ def find_ticket(
     )
     found = prune(model, data_sets(source, ("source",))[0], method, sparsity=sparsity, rng=rng)
     trained = found.path[0].model
-    assert trained is not None  # the source of the method's mask is the end of a training
+    assert trained is not None  # the method's mask comes from the end of a training
     return Ticket(found.masks, model, trained, tuple(one.masks for one in found.path), found.cost)
 
 
@@ -458,19 +458,19 @@ def ticket_transfer(
     training: Trains | None = None,
     retraining: Trains | None = None,
 ) -> Method:
-    """Return transfer as a method of the space: a mask and weights of the source, trained on the target.
+    """Return transfer as a pruning method: mask and weights from the source, retraining on the target.
 
     Parameters
     ----------
     start : {"source", "initial", "random"} or float, default "source"
-        The weights that the mask is put on; a float is a share of the dense training on the source.
+        The weights to which the mask is applied; a float is a fraction of the dense training on the source.
     mask : {"ticket", "random"}, default "ticket"
         By magnitude, or the same magnitudes in random order within each layer. With ``OneShot()`` each layer then keeps
-        exactly as many weights as the ticket's. In rounds it does not: later ones train under random masks.
+        exactly as many weights as in the ticket, but not in rounds, because later rounds train under random masks.
     features : {"trained", "frozen"}, default "trained"
-        Train all weights on the target, or those of the last layer alone.
+        Train all weights on the target, or only those of the last layer.
     schedule, between, layers, training
-        As in :func:`find_ticket`, except that for a linear model you have to say layers="all".
+        As in :func:`find_ticket`, except that a linear model requires layers="all".
     retraining : Trains, optional
         The training on the target; by default as on the source.
 
@@ -486,7 +486,8 @@ def ticket_transfer(
 
     Notes
     -----
-    Source and target must have as many outputs. New heads, and many transfers of one mask: :class:`Ticket`.
+    Source and target must have equally many outputs. For new heads, and for many transfers of one mask, use
+    :class:`Ticket`.
 
     References
     ----------
@@ -539,7 +540,7 @@ def _shuffled_model(model: Model, rng: np.random.Generator) -> Model:
 
 
 def _head(model: Model, data: Data, hidden: Sequence[int], rng: np.random.Generator) -> Model:
-    """Draw a new head on the features of a model, with as many outputs as the targets need."""
+    """Draw a new head for the features of a model, with as many outputs as the targets need."""
     if isinstance(hidden, (str, bytes)) or not isinstance(hidden, Sequence):
         raise TypeError(f"head={hidden!r} is of type {type(hidden).__name__}; expected a sequence of widths, or None")
     widths = [check_integer(width, f"head[{i}]", minimum=1) for i, width in enumerate(hidden)]
@@ -565,7 +566,7 @@ def _head(model: Model, data: Data, hidden: Sequence[int], rng: np.random.Genera
 
 
 def _error(model: Model, X: Any, y: Any) -> float:
-    """Return the share of wrong classes, or the squared error over the variance of the targets, which are (n, k)."""
+    """Return the fraction of misclassified samples, or the squared error over the variance of the (n, k) targets."""
     outputs = model(X)
     outputs = outputs[:, None] if outputs.ndim == 1 else outputs
     xp = arrays.namespace(outputs)

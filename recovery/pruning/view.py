@@ -1,4 +1,4 @@
-"""What a criterion sees: a model at a point of its training, the data, gradients and second derivatives."""
+"""Argument of criteria: a model at a point of its training, with the data, gradients and second derivatives."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["View"]
 
 
 class View:
-    """A model at the point where weights are scored.
+    """A model at the point at which its weights are scored.
 
     Parameters
     ----------
@@ -37,9 +37,9 @@ class View:
     rng : numpy.random.Generator
         For criteria that draw.
     cost : Cost
-        What the criterion costs is added to it.
+        The cost of the criterion is added to it.
     count : int
-        How many weights will be kept.
+        Number of weights that will be kept.
     observed : sequence of array, optional
         Scores of the path, for a criterion that observes it.
 
@@ -48,7 +48,7 @@ class View:
     layers : tuple of array
         The weights as matrices (a, b).
     shared : dict
-        For what a criterion and the weight map after it both need; they fill it as they like.
+        Intermediate results shared by a criterion and the subsequent weight map, with any keys.
     """
 
     def __init__(
@@ -71,18 +71,18 @@ class View:
 
     @property
     def data(self) -> Data:
-        """The data of the mask; a sentence where there are none."""
+        """The data of the mask; raises an error if there are none."""
         if self._data is None:
             raise ValueError("data=None, but the criterion needs data; expected Data or a pair (X, y)")
         return self._data
 
     @cached_property
     def frame(self) -> Frame:
-        """How the weights lie in a vector."""
+        """Layout of the weights in a vector."""
         return Frame(self.model)
 
     def rows(self, count: int | None) -> View:
-        """Return a view of the same model that sees so many samples only, drawn without replacement."""
+        """Return a view of the same model with only this many samples, drawn without replacement."""
         n = self.data.n_samples
         if count is None or check_integer(count, "rows", minimum=1) >= n:
             return self
@@ -100,19 +100,19 @@ class View:
         )
 
     def activations(self) -> list[Any]:
-        """Return what each layer reads, shapes (n, a): the inputs, and the activations of each hidden layer."""
+        """Return the inputs of each layer, shapes (n, a): the data, and the activations of each hidden layer."""
         frame, data = self.frame, self.data
         self.cost.add(frame.plain, data.n_samples, kept=self.masks.count)
         values = forward(self._wide(), frame.inputs(data.X))[:-1]
         return [value[:, :rows] for value, (rows, _) in zip(values, frame.plain.layers, strict=True)]
 
     def gradient(self) -> list[Any]:
-        """Return the gradient of the mean loss in all weights, also in pruned ones: one new array for each layer."""
+        """Return the gradient of the mean loss for all weights, including pruned ones: one new array per layer."""
         self._count()
         return self.frame.gradient(self.model, self.data)[1]
 
     def hessian_product(self, direction: Sequence[Any]) -> list[Any]:
-        """Return the second derivative of the mean loss in the weights, applied to a direction.
+        """Return the Hessian of the mean loss with respect to the weights, applied to a direction.
 
         Parameters
         ----------
@@ -126,17 +126,17 @@ class View:
 
         Notes
         -----
-        Exact where no pre-activation is 0, by differentiating the backward pass along the direction (Pearlmutter's
-        R-operator; derived here). With gates g_l, activations a_l and errors e_l = dL/dz_l, and Ra, Re their
-        derivatives along the direction V: Ra_l = g_l (Ra_{l-1} W_l + a_{l-1} V_l), Re_L = C Rz_L with C the second
-        derivative of the loss in the outputs, Re_{l-1} = g_{l-1} (Re_l W_l' + e_l V_l'), and the product in layer l
-        is Ra_{l-1}' e_l + a_{l-1}' Re_l. Biases stay where they are.
+        Exact if no pre-activation is 0; computed by differentiating the backward pass along the direction
+        (Pearlmutter's R-operator; derived here). With gates g_l, activations a_l and errors e_l = dL/dz_l, and Ra, Re
+        their derivatives along the direction V: Ra_l = g_l (Ra_{l-1} W_l + a_{l-1} V_l), Re_L = C Rz_L with C the
+        Hessian of the loss with respect to the outputs, Re_{l-1} = g_{l-1} (Re_l W_l' + e_l V_l'), and the product in
+        layer l is Ra_{l-1}' e_l + a_{l-1}' Re_l. Biases are held fixed.
         """
         self._count(backward=2)
         frame, data = self.frame, self.data
         layers, moves = self._wide(), frame.wide(direction)
         values = forward(layers, frame.inputs(data.X))
-        moved: list[Any] = [None]  # the inputs do not move
+        moved: list[Any] = [None]  # the inputs do not change
         for level, (layer, move) in enumerate(zip(layers, moves, strict=True)):
             fresh = values[level] @ move
             if moved[level] is not None:
@@ -157,14 +157,14 @@ class View:
         return [part.copy() for part in frame.narrow(found[::-1])]
 
     def hessian_diagonal(self) -> list[Any]:
-        """Return the second derivatives of the mean loss in each weight alone: one new array for each layer.
+        """Return the diagonal of the Hessian of the mean loss: one new array per layer.
 
         Notes
         -----
-        Exact where no pre-activation is 0: along one weight the outputs f are piecewise linear, so that
-        d^2 L / dw^2 = (1 / n) sum_i (df_i/dw)' C_i (df_i/dw), with C the second derivative of the loss in the outputs:
+        Exact if no pre-activation is 0: as functions of a single weight the outputs f are piecewise linear, so that d^2
+        L / dw^2 = (1 / n) sum_i (df_i/dw)' C_i (df_i/dw), with C the Hessian of the loss with respect to the outputs:
         the identity for the squared loss, diag(p) - p p' for the cross-entropy with probabilities p. It takes one
-        backward pass for each output, and one more for the cross-entropy.
+        backward pass per output, and one more for the cross-entropy.
         """
         frame, data, xp = self.frame, self.data, self.xp
         layers = self._wide()

@@ -1,4 +1,4 @@
-"""Weight maps: what becomes of the weights that stay, before they are trained again."""
+"""Weight maps: transformations of the kept weights before retraining."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ __all__ = ["Compensation", "identity", "reinitialise", "sign_constant"]
 
 
 def identity(layers: Sequence[Any], masks: Masks, view: View) -> list[Any]:
-    """Return the weights as they are: f2 of most methods, and what ``weight_map=None`` does."""
+    """Return the weights unchanged: f2 of most methods, equivalent to ``weight_map=None``."""
     return list(layers)
 
 
 @dataclass(frozen=True)
 class Compensation:
-    """Optimal Brain Surgeon's second half: the weights that stay make up, to second order, for those that go.
+    """The compensation step of Optimal Brain Surgeon: kept weights compensate, to second order, for removed ones.
 
     Parameters
     ----------
     obs : Obs, default Obs()
-        The criterion whose curvature is used; give the method's own one.
+        The criterion whose curvature is used; pass the same one as in the method.
 
     See Also
     --------
@@ -53,8 +53,8 @@ def sign_constant(layers: Sequence[Any], masks: Masks, view: View) -> list[Any]:
 
     References
     ----------
-    H. Zhou et al., "Deconstructing Lottery Tickets" (NeurIPS 2019), from memory of the literature: signs matter more
-    than magnitudes where a winning ticket is rewound.
+    H. Zhou et al., "Deconstructing Lottery Tickets" (NeurIPS 2019), from memory of the literature: when a winning
+    ticket is rewound, signs matter more than magnitudes.
     """
     xp = view.xp
     return [

@@ -334,9 +334,9 @@ def test_other_data_are_refused(tmp_path):
     turned[[3, 4]] = turned[[4, 3]]
     wrong[5, 2] = np.nan
     for other, reason in (
-        (last, "another SHA-256"),
-        (turned, "another SHA-256"),
-        (wrong, "another SHA-256"),
+        (last, "SHA-256 differs"),
+        (turned, "SHA-256 differs"),
+        (wrong, "SHA-256 differs"),
         (table[:-1], "holds no 400 x 7 array"),
         (np.asfortranarray(table), "holds no 400 x 7 array"),
         (table.astype("f4"), "holds no 400 x 7 array"),

@@ -101,7 +101,7 @@ def test_restricted_eigenvalues_whose_ends_are_proved():
             both = found & plain
             assert both.largest.width <= plain.largest.width
             assert found.kappa.upper_certified
-        assert "exceed limit=10; dual" in found.message
+        assert "exceed limit=10; proved dual" in found.message
         tight = restricted_eigenvalues(A, 3, certify=True)
         assert tight.largest.width <= 1e-11
         assert tight.smallest.width <= 1e-11

@@ -415,7 +415,7 @@ def test_one_validation_row_is_refused_or_warned_about():
         (lambda m, d: RandomFreezing(()), ValueError, "counts is not a table"),
         (lambda m, d: RandomFreezing(((1, 2), (1,))), ValueError, "counts is not a table"),
         (lambda m, d: EarlyStopping(-1), ValueError, "budget=-1"),
-        (lambda m, d: NEq(RandomFreezing(((1, 0),)), SHORT).run(m, d), ValueError, "expected 3, one for each layer"),
+        (lambda m, d: NEq(RandomFreezing(((1, 0),)), SHORT).run(m, d), ValueError, "expected 3, one per layer"),
         (lambda m, d: NEq(RandomFreezing(((9, 0, 0),)), SHORT).run(m, d), ValueError, "9 frozen units of a layer"),
         (
             lambda m, d: NEq(n_validation=31, training=SHORT).run(m, d),

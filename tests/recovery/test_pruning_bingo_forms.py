@@ -161,7 +161,7 @@ def test_both_devices(backend):
         (lambda: bingo.expected_change(np.ones(3), np.eye(3), np.ones(2), 1), r"hessian and shift have the shapes"),
         (lambda: bingo.expected_change(np.ones(3), np.eye(3), np.ones(3), 4), r"size=4"),
         (lambda: bingo.expected_change(np.ones(3), np.eye(3), np.ones(3), 0), r"size=0"),
-        (lambda: bingo.single_change(np.ones(3), np.ones(2), np.ones(3)), r"expected one entry for each weight"),
+        (lambda: bingo.single_change(np.ones(3), np.ones(2), np.ones(3)), r"expected one entry per weight"),
         (lambda: bingo.effective_sample_size(0), r"n_probes=0"),
         (lambda: bingo.never_probed(1.5, 3), r"share=1.5"),
     ],

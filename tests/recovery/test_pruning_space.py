@@ -459,7 +459,7 @@ class TestPoints:
         dense = result.path[0].model
         for layer, mask, w in zip(result.model.layers, result.masks.layers, dense.layers, strict=True):
             assert np.array_equal(layer, mask * w)
-        with pytest.raises(ValueError, match=r"rewind=0\.1 and between=0\.2; expected one share"):
+        with pytest.raises(ValueError, match=r"rewind=0\.1 and between=0\.2; expected the same fraction"):
             method.replace(rewind=0.1, between=0.2)
 
     def test_layers_that_are_not_pruned(self):
@@ -544,7 +544,7 @@ class TestMethods:
     @pytest.mark.parametrize(
         ("fields", "words"),
         [
-            ({"source": "path"}, "source='path', but criterion magnitude sees a point"),
+            ({"source": "path"}, "source='path', but criterion magnitude scores a single point"),
             ({"criterion": "movement", "source": "start"}, "source='start', but criterion Accumulated observes"),
             ({"criterion": "best"}, "criterion='best'"),
             ({"layers": (7,)}, "layers"),

@@ -1,8 +1,8 @@
-"""BINGO's significance scores: the recursions as printed and repaired, what they average, and what they expect.
+"""BINGO's significance scores: the printed and corrected recursions, their averaging, and their expected values.
 
 A probe of BINGO (arXiv:2505.09864) takes a random subset T of the weights, resets them to their initial values (or to
-0), measures how far the accuracy (or the loss) moves, and credits that to every weight of T. The functions below say
-what the score of one weight becomes, how many probes it remembers, and, where the loss is quadratic, its expectation.
+0), measures how far the accuracy (or the loss) moves, and credits that to every weight of T. The functions below give
+the score of a weight, its effective number of probes and, for a quadratic loss, its expectation.
 """
 
 from __future__ import annotations
@@ -40,20 +40,21 @@ def printed_score(score: Any, before: float, after: float) -> Any:
     Parameters
     ----------
     score : float or array
-        S, of the weights of the probed subset.
+        S of the weights in the probed subset.
     before, after : float
-        Accuracy A (or loss) with the weights as they are, and A' with the subset reset. A is positive.
+        Accuracy A (or loss) with the current weights, and A' with the subset reset. A is positive.
 
     Returns
     -------
     float or array
-        Like `score`. A weight whose reset changes nothing goes to 1, one whose reset hurts goes to 0. Pruned in the
-        order of rising scores, the weights that matter go first: see :func:`corrected_score`.
+        Like `score`. The score of a weight whose reset changes nothing tends to 1, that of a weight whose reset hurts
+        tends to 0. Pruning in order of increasing scores therefore removes the important weights first: see
+        :func:`corrected_score`.
 
     Raises
     ------
     ValueError
-        If `before` is not positive, since the change relative to it is not defined then.
+        If `before` is not positive, since the relative change is then undefined.
 
     References
     ----------
@@ -63,14 +64,14 @@ def printed_score(score: Any, before: float, after: float) -> Any:
 
 
 def corrected_score(score: Any, before: float, after: float) -> Any:
-    """Return the score after one probe with the sign turned: (S + |A - A'| / A) / 2.
+    """Return the score after one probe with the sign corrected: (S + |A - A'| / A) / 2.
 
     Parameters
     ----------
     score : float or array
-        S, of the weights of the probed subset.
+        S of the weights in the probed subset.
     before, after : float
-        Accuracy A (or loss) with the weights as they are, and A' with the subset reset. A is positive.
+        Accuracy A (or loss) with the current weights, and A' with the subset reset. A is positive.
 
     Returns
     -------
@@ -85,7 +86,7 @@ def corrected_score(score: Any, before: float, after: float) -> Any:
     Notes
     -----
     From any start, printed + corrected = 1 + (P_0 + C_0 - 1) / 2^N after N probes of a weight. Both start at 1/2, so
-    that the two add up to exactly 1 and sort the weights in opposite orders.
+    the two add up to exactly 1 and rank the weights in opposite orders.
 
     References
     ----------
@@ -100,18 +101,18 @@ def released_score(score: Any, before: float, after: float) -> Any:
     Parameters
     ----------
     score : float or array
-        S, of the weights of the probed subset.
+        S of the weights in the probed subset.
     before, after : float
-        Accuracy (or loss) with the weights as they are, and with the subset set to 0.
+        Accuracy (or loss) with the current weights, and with the subset set to 0.
 
     Returns
     -------
     float or array
-        Like `score`. The change is not divided by the accuracy; the start is 0.
+        Like `score`. The change is not divided by the accuracy; the initial score is 0.
 
     References
     ----------
-    The code that was released with arXiv:2505.09864.
+    The code released with arXiv:2505.09864.
     """
     return (score + abs(check_number(before, "before") - check_number(after, "after"))) / 2.0
 
@@ -122,16 +123,16 @@ def running_mean(score: Any, before: float, after: float, n_probes: Any) -> Any:
     Parameters
     ----------
     score : float or array
-        The mean so far, of the weights of the probed subset.
+        The mean so far, for the weights in the probed subset.
     before, after : float
-        Accuracy A (or loss) with the weights as they are, and A' with the subset reset. A is positive.
+        Accuracy A (or loss) with the current weights, and A' with the subset reset. A is positive.
     n_probes : int or array
-        How many probes `score` is the mean of, this one not counted.
+        Number of probes averaged in `score`, not counting this one.
 
     Returns
     -------
     float or array
-        Like `score`. Its variance falls as 1 / N, that of the published average does not: :func:`score_variance`.
+        Like `score`. Its variance decreases as 1 / N, unlike that of the published average: :func:`score_variance`.
 
     Raises
     ------
@@ -156,7 +157,7 @@ def probe_weights(n_probes: int) -> np.ndarray:
     Returns
     -------
     numpy.ndarray, shape (n_probes,)
-        1/2^N, ..., 1/4, 1/2, the oldest first. The start has the rest, 1/2^N.
+        1/2^N, ..., 1/4, 1/2, oldest first. The initial score has the remaining weight, 1/2^N.
 
     References
     ----------
@@ -167,7 +168,7 @@ def probe_weights(n_probes: int) -> np.ndarray:
 
 
 def effective_sample_size(n_probes: int | None = None) -> float:
-    """Return how many probes BINGO's average is worth: (sum of the weights)^2 / (sum of their squares).
+    """Return the effective sample size of BINGO's average: (sum of the weights)^2 / (sum of their squares).
 
     Parameters
     ----------
@@ -195,14 +196,14 @@ def score_variance(variance: float, n_probes: int | None = None) -> float:
     Parameters
     ----------
     variance : float
-        sigma^2, of the change that one probe sees.
+        sigma^2 of the change measured by one probe.
     n_probes : int, optional
         N, at least 0. None is the limit.
 
     Returns
     -------
     float
-        sigma^2 (1 - 4^-N) / 3: it rises to sigma^2 / 3, however long the training.
+        sigma^2 (1 - 4^-N) / 3: it increases to sigma^2 / 3, however long the training.
 
     References
     ----------
@@ -219,7 +220,7 @@ def running_mean_variance(variance: float, n_probes: int) -> float:
     Parameters
     ----------
     variance : float
-        sigma^2, of the change that one probe sees.
+        sigma^2 of the change measured by one probe.
     n_probes : int
         N, at least 1.
 
@@ -232,26 +233,26 @@ def running_mean_variance(variance: float, n_probes: int) -> float:
 
 
 def never_probed(share: float, n_probes: int) -> float:
-    """Return the share of weights that no probe has touched.
+    """Return the fraction of weights that were never probed.
 
     Parameters
     ----------
     share : float
-        f, the share of the weights that one probe resets, from 0 to 1.
+        f, the fraction of the weights reset by one probe, from 0 to 1.
     n_probes : int
-        N, probes in all, with independent uniform subsets.
+        N, the total number of probes, with independent uniform subsets.
 
     Returns
     -------
     float
-        (1 - f)^N. Such weights keep the start of their score.
+        (1 - f)^N. Such weights keep their initial score.
     """
     share = check_number(share, "share", minimum=0.0, maximum=1.0)
     return float((1.0 - share) ** check_integer(n_probes, "n_probes", minimum=0))
 
 
 def coalition_share(size: int, n_weights: int) -> tuple[float, float]:
-    """Return how likely one other weight, and two others, are in a uniform subset that holds a given weight.
+    """Return the probabilities that one and two other weights are in a uniform subset containing a given weight.
 
     Parameters
     ----------
@@ -263,7 +264,7 @@ def coalition_share(size: int, n_weights: int) -> tuple[float, float]:
     Returns
     -------
     one, two : float
-        (m - 1) / (p - 1) and (m - 1)(m - 2) / ((p - 1)(p - 2)), 0 where there is no other weight, or only one.
+        (m - 1) / (p - 1) and (m - 1)(m - 2) / ((p - 1)(p - 2)), 0 if there is no other weight, or only one.
     """
     p = check_integer(n_weights, "n_weights", minimum=1)
     m = check_integer(size, "size", minimum=1, maximum=p)
@@ -273,7 +274,7 @@ def coalition_share(size: int, n_weights: int) -> tuple[float, float]:
 
 
 def single_change(gradient: Any, curvature: Any, shift: Any) -> Any:
-    """Return by how much a quadratic loss rises when one weight alone is moved: g_j d_j + H_jj d_j^2 / 2.
+    """Return the increase of a quadratic loss when a single weight is changed: g_j d_j + H_jj d_j^2 / 2.
 
     Parameters
     ----------
@@ -283,8 +284,8 @@ def single_change(gradient: Any, curvature: Any, shift: Any) -> Any:
     Returns
     -------
     array, shape (p,)
-        Where the gradient vanishes, the reset is worth H_jj (w_j - w_j(0))^2 / 2, the movement of the weight, and
-        zeroing H_jj w_j^2 / 2, the saliency of optimal brain damage.
+        If the gradient vanishes, a reset costs H_jj (w_j - w_j(0))^2 / 2, related to the movement of the weight, and
+        zeroing costs H_jj w_j^2 / 2, the saliency of Optimal Brain Damage.
 
     References
     ----------
@@ -297,12 +298,12 @@ def single_change(gradient: Any, curvature: Any, shift: Any) -> Any:
     arrays.namespace(gradient, curvature, shift)
     if not gradient.shape == curvature.shape == shift.shape:
         shapes = f"{gradient.shape}, {curvature.shape} and {shift.shape}"
-        raise ValueError(f"gradient, curvature and shift have the shapes {shapes}; expected one entry for each weight")
+        raise ValueError(f"gradient, curvature and shift have the shapes {shapes}; expected one entry per weight")
     return gradient * shift + 0.5 * curvature * shift * shift
 
 
 def expected_change(gradient: Any, hessian: Any, shift: Any, size: int) -> Any:
-    """Return the expected change of a quadratic loss when a random subset that holds a given weight is moved.
+    """Return the expected change of a quadratic loss when a random subset containing a given weight is changed.
 
     Parameters
     ----------
@@ -311,7 +312,7 @@ def expected_change(gradient: Any, hessian: Any, shift: Any, size: int) -> Any:
     hessian : array, shape (p, p)
         H, symmetric; it may be indefinite.
     shift : array, shape (p,)
-        d, by which a weight is moved if it is in the subset: w(0) - w for a reset, -w for zeroing.
+        d, by which a weight changes if it is in the subset: w(0) - w for a reset, -w for zeroing.
     size : int
         m, weights in a subset, from 1 to p.
 
@@ -323,7 +324,7 @@ def expected_change(gradient: Any, hessian: Any, shift: Any, size: int) -> Any:
     Raises
     ------
     TypeError, ValueError
-        If shapes do not fit or `size` is out of range.
+        If shapes do not match or `size` is out of range.
 
     Notes
     -----
@@ -332,8 +333,8 @@ def expected_change(gradient: Any, hessian: Any, shift: Any, size: int) -> Any:
 
         q sum(a) + (q2 / 2) sum(b) + (1 - q) a_j + (q - q2) b_j.
 
-    The first two terms are the same for all weights. Where no probe lowers the loss, as at a minimum, this is what
-    the running mean of |change of the loss| tends to.
+    The first two terms are the same for all weights. If no probe lowers the loss, as at a minimum, the running mean of
+    |change of the loss| converges to this.
 
     References
     ----------

@@ -1,9 +1,9 @@
-"""Neurons at equilibrium (NEq, arXiv:2207.09455): similarities, velocity filters, and what freezing saves.
+"""Neurons at equilibrium (NEq, arXiv:2207.09455): similarities, velocity filters, and the savings from freezing.
 
 phi^t is the cosine of a neuron's outputs on fixed samples after epochs t - 1 and t, dphi^t = phi^t - phi^{t-1}, and
-v^t a filter of dphi with a parameter mu; a neuron is frozen for the next epoch where |v^t| < eps. Before the first
-epoch phi = 1 and v = 0. ``filter`` is ``"paper"`` for v^t = dphi^t - mu v^{t-1}, and ``"released"`` for the filter of
-the released code, v^t = mu v^{t-1} - dphi^{t-1} + dphi^t.
+v^t a filter of dphi with a parameter mu; a neuron is frozen for the next epoch if |v^t| < eps. Before the first epoch
+phi = 1 and v = 0. ``filter`` is ``"paper"`` for v^t = dphi^t - mu v^{t-1}, and ``"released"`` for the filter of the
+released code, v^t = mu v^{t-1} - dphi^{t-1} + dphi^t.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ __all__ = [
 FILTERS = ("paper", "released")
 """The velocity filter of the paper, and that of the released code."""
 ABSORBED_AFTER = {"paper": 2, "released": 3}
-"""After so many frozen epochs in a row a neuron of the first layer stays frozen for ever."""
+"""After this many consecutive frozen epochs, a neuron of the first layer stays frozen."""
 
 _SMALL = 0.5
-_TERMS = 9  # of the series below 1/2: the next one is below 2^-56 of the first
+_TERMS = 9  # terms of the series, used below 1/2: the next term is below 2^-56 of the first
 _NEWTON = 8
 _PI_REST = 1.2246467991473532e-16  # pi minus the float next to it
 
@@ -54,12 +54,12 @@ def similarity(angle: Any) -> Any:
     Parameters
     ----------
     angle : float or array
-        t, the angle of the two weight vectors, from 0 to pi. The units have no bias.
+        t, the angle between the two weight vectors, from 0 to pi. The units have no bias.
 
     Returns
     -------
     float or array
-        kappa_1(t), from 1 to 0; to the last digits also near pi, where it is u^3 / (3 pi) with u = pi - t.
+        kappa_1(t), from 1 to 0; accurate to the last digits even near pi, where it is u^3 / (3 pi) with u = pi - t.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def dissimilarity(angle: Any) -> Any:
     Returns
     -------
     float or array
-        t^2 / 2 - t^3 / (3 pi) + ... at small angles, to the last digits.
+        t^2 / 2 - t^3 / (3 pi) + ... at small angles, accurate to the last digits.
 
     Raises
     ------
@@ -135,7 +135,7 @@ def similarity_series(order: int) -> np.ndarray:
 
 
 def angle_of_dissimilarity(value: Any) -> Any:
-    """Return the angle at which 1 - kappa_1 has a given value: what a threshold eps means.
+    """Return the angle at which 1 - kappa_1 has a given value, which is the meaning of a threshold eps.
 
     Parameters
     ----------
@@ -167,7 +167,7 @@ def angle_of_similarity(value: Any) -> Any:
     Returns
     -------
     float or array
-        In radians; to the last digits for small values. Near 1 ask :func:`angle_of_dissimilarity`.
+        In radians; accurate to the last digits for small values. Near 1 use :func:`angle_of_dissimilarity`.
 
     Raises
     ------
@@ -186,7 +186,7 @@ def filter_weights(n_epochs: int, mu: float, filter: str = "paper") -> np.ndarra
     n_epochs : int
         How many weights.
     mu : float
-        From 0 to 1, 1 excluded.
+        In [0, 1).
     filter : {"paper", "released"}
         Which filter.
 
@@ -197,9 +197,9 @@ def filter_weights(n_epochs: int, mu: float, filter: str = "paper") -> np.ndarra
 
     Notes
     -----
-    The generating functions are (1 - z) / (1 + mu z) and (1 - z)^2 / (1 - mu z). The second weights, -(1 + mu) and
-    mu - 2, are equal for mu = 1/2 alone, the third ones for mu = 1/3 alone: from the first epoch on the filters agree
-    for two epochs if mu = 1/2, otherwise for one.
+    The generating functions are (1 - z) / (1 + mu z) and (1 - z)^2 / (1 - mu z). The second weights, -(1 + mu) and mu -
+    2, are equal only for mu = 1/2, the third ones only for mu = 1/3. So the filters agree in the first two epochs if mu
+    = 1/2, and otherwise only in the first.
 
     References
     ----------
@@ -217,14 +217,14 @@ def filter_weights(n_epochs: int, mu: float, filter: str = "paper") -> np.ndarra
 
 
 def expanded_velocities(similarities: Any, mu: float, filter: str = "paper") -> Any:
-    """Return the velocities after every epoch, from the expanded sums.
+    """Return the velocities after every epoch, computed from the expanded sums.
 
     Parameters
     ----------
     similarities : array, shape (n_epochs,) or (n_epochs, n_neurons)
         phi^0, phi^1, ...
     mu : float
-        From 0 to 1, 1 excluded.
+        In [0, 1).
     filter : {"paper", "released"}
         Which filter.
 
@@ -251,21 +251,21 @@ def expanded_velocities(similarities: Any, mu: float, filter: str = "paper") -> 
 
 
 def drift_response(drift: float, mu: float, filter: str = "paper") -> float:
-    """Return the velocity that a constant drift of phi leads to.
+    """Return the limiting velocity for a constant drift of phi.
 
     Parameters
     ----------
     drift : float
         c, the change of phi in every epoch.
     mu : float
-        From 0 to 1, 1 excluded.
+        In [0, 1).
     filter : {"paper", "released"}
         Which filter.
 
     Returns
     -------
     float
-        c / (1 + mu) for the paper's filter, 0 for the released one, which does not see a steady change of phi.
+        c / (1 + mu) for the paper's filter, 0 for the released one, which does not respond to a steady change of phi.
 
     References
     ----------
@@ -276,12 +276,12 @@ def drift_response(drift: float, mu: float, filter: str = "paper") -> float:
 
 
 def velocity_bound(mu: float, filter: str = "paper", lowest: float = -1.0) -> float:
-    """Return the largest |v| that similarities within a range can lead to.
+    """Return the largest |v| possible for similarities within a range.
 
     Parameters
     ----------
     mu : float
-        From 0 to 1, 1 excluded.
+        In [0, 1).
     filter : {"paper", "released"}
         Which filter.
     lowest : float, default -1
@@ -290,8 +290,8 @@ def velocity_bound(mu: float, filter: str = "paper", lowest: float = -1.0) -> fl
     Returns
     -------
     float
-        (1 - lowest) / (1 - mu) for the paper's filter: 2 / (1 - mu) for any outputs, so that v stays bounded for
-        every mu < 1. (1 - lowest) (2 - mu) for the released one. Both are the smallest such bounds.
+        (1 - lowest) / (1 - mu) for the paper's filter: 2 / (1 - mu) for any outputs, so v stays bounded for every mu <
+        1. (1 - lowest) (2 - mu) for the released one. Both are the smallest such bounds.
 
     References
     ----------
@@ -302,14 +302,14 @@ def velocity_bound(mu: float, filter: str = "paper", lowest: float = -1.0) -> fl
 
 
 def false_freeze_epoch(angle: float, mu: float, eps: float, filter: str = "paper") -> int:
-    """Return the epoch after which a unit that turns by a constant angle is taken for one at equilibrium.
+    """Return the epoch after which a unit that turns by a constant angle is mistaken for one at equilibrium.
 
     Parameters
     ----------
     angle : float
         Rotation of its weights in every epoch, from 0 to pi; the inputs are Gaussian, the unit is a ReLU without bias.
     mu : float
-        From 0 to 1, 1 excluded.
+        In [0, 1).
     eps : float
         The threshold of the velocity, positive.
     filter : {"paper", "released"}
@@ -322,10 +322,10 @@ def false_freeze_epoch(angle: float, mu: float, eps: float, filter: str = "paper
 
     Notes
     -----
-    With delta = 1 - kappa_1(angle) the similarity is 1 - delta in every epoch, so that dphi^0 = -delta and dphi^t = 0
-    then: |v^t| = delta mu^t for the paper's filter; delta, then (1 - mu) mu^{t-1} delta for the released one. The
-    unit goes on turning until it is frozen. While it is, phi = 1, and the velocity of the next epoch is delta - mu
-    v^t for the paper's filter: if delta >= (1 + mu) eps the unit thaws after that one epoch.
+    With delta = 1 - kappa_1(angle) the similarity is 1 - delta in every epoch, so dphi^0 = -delta and dphi^t = 0
+    afterwards: |v^t| = delta mu^t for the paper's filter; delta, then (1 - mu) mu^{t-1} delta for the released one. The
+    unit continues to turn until it is frozen. While it is frozen, phi = 1, and the velocity of the next epoch is delta
+    - mu v^t for the paper's filter: if delta >= (1 + mu) eps the unit thaws after that one epoch.
 
     References
     ----------
@@ -344,7 +344,7 @@ def false_freeze_epoch(angle: float, mu: float, eps: float, filter: str = "paper
     if mu == 0.0:
         return begin + 1
     epochs = max(int(math.log(first / eps) / -math.log(mu)) - 1, 0)
-    while first * mu**epochs >= eps:  # the logarithms may be an epoch off
+    while first * mu**epochs >= eps:  # the logarithms may be off by one epoch
         epochs += 1
     return begin + epochs
 
@@ -362,8 +362,8 @@ def backward_work(n: int, widths: Sequence[int]) -> int:
     Returns
     -------
     int
-        n a b for the weight gradient of every layer with a inputs and b outputs, and as much again for what is passed
-        back to the layer below, except for the first one. Twice as many floating-point operations.
+        n a b for the weight gradient of every layer with a inputs and b outputs, and the same again for the gradient
+        passed to the layer below, except in the first layer. Floating-point operations are twice as many.
     """
     n, widths, _ = _sizes(n, widths, None)
     weights = sum(n * a * b for a, b in pairwise(widths))
@@ -371,7 +371,7 @@ def backward_work(n: int, widths: Sequence[int]) -> int:
 
 
 def executed_savings(n: int, widths: Sequence[int], frozen: Sequence[int]) -> int:
-    """Return the multiply-adds that frozen units make superfluous in the backward pass.
+    """Return the multiply-adds that frozen units save in the backward pass.
 
     Parameters
     ----------
@@ -385,15 +385,15 @@ def executed_savings(n: int, widths: Sequence[int], frozen: Sequence[int]) -> in
     Returns
     -------
     int
-        See Notes. Twice as many floating-point operations.
+        See Notes. Floating-point operations are twice as many.
 
     Notes
     -----
-    The row of the weight gradient of a frozen unit is left out, n a multiply-adds for a inputs. The derivative of the
-    loss by its output, n b multiply-adds for b units above, is left out only if nothing below needs it: if all units
-    of all layers below are frozen, too. In a network with n rows, d inputs, h hidden units and o outputs, freezing a
-    share f of the hidden units saves f h n (d + o) multiply-adds, that is f (2 n d h + 2 n h o) operations, since
-    nothing lies below; freezing output units saves n h each and nothing else.
+    The row of a frozen unit in the weight gradient is skipped, which saves n a multiply-adds for a inputs. The
+    derivative of the loss with respect to its output, n b multiply-adds for b units above, is skipped only if nothing
+    below needs it, that is, if all units of all layers below are frozen too. In a network with n rows, d inputs, h
+    hidden units and o outputs, freezing a share f of the hidden units saves f h n (d + o) multiply-adds, that is f (2 n
+    d h + 2 n h o) operations, since nothing lies below; freezing output units saves n h each and nothing else.
 
     References
     ----------
@@ -410,7 +410,7 @@ def executed_savings(n: int, widths: Sequence[int], frozen: Sequence[int]) -> in
 
 
 def counted_savings(n: int, widths: Sequence[int], frozen: Sequence[int]) -> int:
-    """Return the backward multiply-adds of the frozen units, each with its own share, whatever lies below.
+    """Return the backward multiply-adds of the frozen units, each with its own part, regardless of the layers below.
 
     Parameters
     ----------
@@ -422,8 +422,9 @@ def counted_savings(n: int, widths: Sequence[int], frozen: Sequence[int]) -> int
     Returns
     -------
     int
-        For each frozen unit n a for its row of the weight gradient, and n b for the derivative of the loss by its
-        output. It is what is executed in a network with one hidden layer; in a deeper one it is at least that.
+        For each frozen unit n a for its row of the weight gradient, and n b for the derivative of the loss with respect
+        to its output. This equals the executed savings in a network with one hidden layer, and is an upper bound on
+        them in deeper ones.
 
     References
     ----------
@@ -435,7 +436,7 @@ def counted_savings(n: int, widths: Sequence[int], frozen: Sequence[int]) -> int
 
 
 def booked_savings(n: int, widths: Sequence[int], frozen: Sequence[int]) -> int:
-    """Return the savings as the paper books them: each layer's backward pass as twice its forward pass, in proportion.
+    """Return the savings as the paper counts them, with each layer's backward pass counted as twice its forward pass.
 
     Parameters
     ----------
@@ -451,11 +452,11 @@ def booked_savings(n: int, widths: Sequence[int], frozen: Sequence[int]) -> int:
 
     Notes
     -----
-    Each layer is credited with the share of frozen units of its weight gradient and of what it passes back. The
-    second half is real only if everything below is frozen, so that the book says up to twice what is saved, and the
-    first layer passes nothing back. In a network with one hidden layer the frozen hidden units are booked with 2 n d
-    each, and save n (d + o): the two are equal only for d = o, and with more outputs than inputs the book says too
-    little.
+    Each layer is credited with the fraction of frozen units of its weight gradient and of the gradient that it passes
+    back. The second half is saved only if everything below is frozen, so the count overstates the savings by up to a
+    factor of two; and the first layer passes nothing back. In a network with one hidden layer each frozen hidden unit
+    counts as 2 n d but saves n (d + o): the two are equal only for d = o, and with more outputs than inputs the count
+    understates the savings.
 
     References
     ----------
@@ -475,9 +476,7 @@ def _sizes(n: int, widths: Sequence[int], frozen: Sequence[int] | None) -> tuple
         return n, widths, ()
     frozen = tuple(frozen)
     if len(frozen) != len(widths) - 1:
-        raise ValueError(
-            f"frozen={frozen} with widths={widths}; expected {len(widths) - 1} numbers, one for each layer"
-        )
+        raise ValueError(f"frozen={frozen} with widths={widths}; expected {len(widths) - 1} numbers, one per layer")
     checked = (
         check_integer(count, "frozen", minimum=0, maximum=width)
         for count, width in zip(frozen, widths[1:], strict=True)
@@ -488,12 +487,12 @@ def _sizes(n: int, widths: Sequence[int], frozen: Sequence[int] | None) -> tuple
 def _mu(mu: float) -> float:
     mu = check_number(mu, "mu", minimum=0.0)
     if mu >= 1.0:
-        raise ValueError(f"mu={mu:g}; expected a number from 0 to 1, 1 excluded: the filter would not forget")
+        raise ValueError(f"mu={mu:g}; expected a number in [0, 1), so that the filter has fading memory")
     return mu
 
 
 def _numbers(value: Any, name: str, most: float) -> tuple[Any, Any, Any]:
-    """Return the namespace, the numbers as an array of at least float32, and what makes a result of it."""
+    """Return the namespace, the numbers as an array of at least float32, and a function that converts the result."""
     value = check_array(value, name, ndim=tuple(range(9)))
     xp = arrays.namespace(value)
     found = value if value.dtype.kind == "f" else xp.asarray(value, dtype=float)
@@ -509,7 +508,7 @@ def _angles(angle: Any) -> tuple[Any, Any, Any]:
 
 
 def _supplement(t: Any) -> Any:
-    """Return pi - t, with the digits of pi that float64 lacks, where t may be that near to it."""
+    """Return pi - t, using the digits of pi beyond float64 because t may be very close to pi."""
     return (math.pi - t) + _PI_REST if t.dtype == np.float64 else math.pi - t
 
 
@@ -530,8 +529,8 @@ def _gap(xp: Any, t: Any) -> Any:
 def _invert(xp: Any, gap: Any, cosine: Any) -> Any:
     """Return t with 1 - kappa_1(t) = gap, kappa_1(t) = cosine; each branch reads the smaller of the two.
 
-    Newton's steps are on sqrt(2 (1 - kappa_1)), which is t - t^2 / (3 pi) + ..., and on (3 pi kappa_1)^(1/3), which
-    is u - u^3 / 30 + ... with u = pi - t: both are nearly straight lines where they are used.
+    Newton steps are applied to sqrt(2 (1 - kappa_1)), which is t - t^2 / (3 pi) + ..., and on (3 pi kappa_1)^(1/3),
+    which is u - u^3 / 30 + ... with u = pi - t: both are nearly linear where they are used.
     """
     near = gap <= 0.5
     goal = xp.sqrt(2.0 * xp.where(near, gap, 0.0))

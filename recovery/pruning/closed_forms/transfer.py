@@ -1,8 +1,8 @@
-"""Ticket transfer in linear models: where training on the target ends, and how large the error is then.
+"""Ticket transfer in linear models: the limit of training on the target, and its error.
 
 A mask m and a start theta come from a source task (arXiv:1905.07785); the weights m * theta are trained on n samples
-of the target y = X w + noise, with the other weights held at 0. Everything below is about squared loss and training
-to convergence.
+of the target y = X w + noise, with the other weights held at 0. All results are for squared loss and training to
+convergence.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ __all__ = ["ErrorSplit", "error_split", "expected_error", "mean_is_finite", "tic
 
 
 class ErrorSplit(NamedTuple):
-    """Squared distance of trained weights to the truth, in three parts that add up to it.
+    """Squared distance between trained weights and the truth, split into three parts.
 
     Parameters
     ----------
     outside : float
-        |w|^2 over the weights that the mask leaves out.
+        |w|^2 over the weights outside the mask.
     start : float
-        |P m (theta - w)|^2, P the projection on the null space of the columns of the mask: what no sample corrects.
+        |P m (theta - w)|^2, P the projection onto the null space of the mask's columns: the part that no sample
+        corrects.
     fitted : float
-        |X_m^+ e|^2 with e = X (w - m w) + noise: what is fitted of the weights outside, and of the noise.
+        |X_m^+ e|^2 with e = X (w - m w) + noise: the part caused by fitting the weights outside the mask and the noise.
     """
 
     outside: float
@@ -41,7 +42,7 @@ class ErrorSplit(NamedTuple):
 
 
 def training_limit(X: Any, y: Any, start: Any, mask: Any = None) -> Any:
-    """Return where gradient descent or gradient flow from masked weights ends: m theta + X_m^+ (y - X m theta).
+    """Return the limit of gradient descent or gradient flow from masked weights: m theta + X_m^+ (y - X m theta).
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ def training_limit(X: Any, y: Any, start: Any, mask: Any = None) -> Any:
     y : array, shape (n,)
         Its targets.
     start : array, shape (p,)
-        theta; entries outside the mask are not read.
+        theta; entries outside the mask are ignored.
     mask : array of bool, shape (p,), optional
         m; all weights by default.
 
@@ -62,12 +63,12 @@ def training_limit(X: Any, y: Any, start: Any, mask: Any = None) -> Any:
     Raises
     ------
     TypeError, ValueError
-        If shapes do not fit.
+        If shapes do not match.
 
     Notes
     -----
-    Gradients lie in the row space of X_m, so that the part of the start in its null space stays. Which columns count as
-    dependent is the rule of the whole project.
+    Gradients lie in the row space of X_m, so the part of the start in its null space does not change. The numerical
+    rank is determined as everywhere in the project.
 
     References
     ----------
@@ -90,7 +91,7 @@ def error_split(X: Any, start: Any, truth: Any, mask: Any = None, noise: Any = N
     mask : array of bool, shape (p,), optional
         m; all weights by default.
     noise : array, shape (n,), optional
-        None is no noise.
+        None means no noise.
 
     Returns
     -------
@@ -100,13 +101,13 @@ def error_split(X: Any, start: Any, truth: Any, mask: Any = None, noise: Any = N
     Raises
     ------
     TypeError, ValueError
-        If shapes do not fit.
+        If shapes do not match.
 
     Notes
     -----
-    The trained weights differ from m w by P m (theta - w) + X_m^+ e. The two are orthogonal, as one is in the null
-    space of X_m and the other in its row space. The start enters through the first alone: with independent columns it
-    is 0, and all starts end in the same place.
+    The trained weights differ from m w by P m (theta - w) + X_m^+ e. The two are orthogonal, since one is in the null
+    space of X_m and the other in its row space. The start affects only the first: with independent columns it is 0, and
+    all starts have the same limit.
 
     References
     ----------
@@ -137,7 +138,7 @@ def expected_error(n: int, size: int, outside: float, distance: float = 0.0, noi
     outside : float
         |w|^2 over the weights that it leaves out.
     distance : float, default 0
-        |m (theta - w)|^2. It is not read for n >= |m|, where the start does not matter.
+        |m (theta - w)|^2. Ignored for n >= |m|, where the start does not matter.
     noise_variance : float, default 0
         sigma^2 of the target's noise.
 
@@ -145,8 +146,8 @@ def expected_error(n: int, size: int, outside: float, distance: float = 0.0, noi
     -------
     float
         E|found - w|^2 over inputs with independent standard normal entries, which is the squared error of the
-        prediction of x'w. For the error against fresh noisy targets add sigma^2. Infinite where 1 <= n and | n - |m|
-        | <= 1, unless all of `outside` and `noise_variance` is 0.
+        prediction of x'w. For the error on new noisy targets add sigma^2. Infinite if 1 <= n and | n - |m| | <= 1,
+        unless `outside` and `noise_variance` are both 0.
 
     Raises
     ------
@@ -155,14 +156,14 @@ def expected_error(n: int, size: int, outside: float, distance: float = 0.0, noi
 
     Notes
     -----
-    With o = outside + sigma^2, as weights outside the mask and noise are the same to the weights inside:
+    With o = outside + sigma^2, since weights outside the mask act like noise on those inside:
 
         n > |m| + 1:  outside + o |m| / (n - |m| - 1);
         n < |m| - 1:  outside + (1 - n / |m|) distance + o n / (|m| - n - 1).
 
-    Without noise the first is outside (n - 1) / (n - |m| - 1); with it, the error against fresh noisy targets is o (n
-    - 1) / (n - |m| - 1). The variance of the error is finite only for | n - |m| | >= 4, so that near |m| means over
-    instances converge slowly, and their medians lie below the formula.
+    Without noise the first is outside (n - 1) / (n - |m| - 1); with it, the error on new noisy targets is o (n - 1) /
+    (n - |m| - 1). The variance of the error is finite only for | n - |m| | >= 4, so near |m| means over instances
+    converge slowly, and medians lie below the formula.
 
     References
     ----------
@@ -193,7 +194,7 @@ def mean_is_finite(n: int, size: int) -> bool:
     Returns
     -------
     bool
-        True also without samples, or without weights.
+        Also True without samples or without weights.
     """
     n, size = check_integer(n, "n", minimum=0), check_integer(size, "size", minimum=0)
     return n == 0 or size == 0 or abs(n - size) >= 2

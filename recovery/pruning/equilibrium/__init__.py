@@ -1,4 +1,4 @@
-"""Neurons at equilibrium: units whose outputs have stopped changing are frozen and left out of the backward pass."""
+"""Neurons at equilibrium (NEq): units whose outputs no longer change are frozen and skipped in the backward pass."""
 
 from planted.base.doors import listing
 from recovery.pruning.equilibrium.costs import (

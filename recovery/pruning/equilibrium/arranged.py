@@ -1,4 +1,4 @@
-"""A network whose units that learn come first in every layer, so that its backward pass leaves the others out."""
+"""A network with its learning units first in every layer, so that the backward pass can skip the others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Arranged"]
 
 
 class Arranged:
-    """A copy of a network, of what its optimiser remembers, and of the order of its units.
+    """A copy of a network and its optimiser state, with the units reordered.
 
     Parameters
     ----------
@@ -23,28 +23,28 @@ class Arranged:
     biases : sequence of array, shapes (m_1,), ..., (k,), or None
         Biases; they are copied.
     slots : sequence of sequence of array
-        Arrays that belong to the weights or to the units, such as momenta: each a list with one array of the shape of
-        the weights, or of the biases, for each layer. They are copied, and what belongs to frozen units is set to zero.
+        Optimiser state such as momenta: each slot is a list with one array per layer, of the shape of the weights or of
+        the biases. They are copied, and entries of frozen units are set to zero.
     frozen : sequence of numpy.ndarray of bool, shapes (m_1,), ..., (k,)
         Units that do not learn.
     masks : sequence of array of bool, optional
-        Weights that are not held at zero; all by default.
+        Weights that may be non-zero; all by default.
 
     Attributes
     ----------
     layers, biases, slots
-        The copies, in the new order; a step writes into them.
+        The copies in the new order, which steps modify in place.
     live : list of int
-        How many units of each layer learn: they are the first ones.
+        Number of learning units in each layer; these come first.
     lowest : int or None
-        The lowest layer in which one learns.
+        The lowest layer with a learning unit.
     executed : int
         Multiply-adds of the backward passes so far, counted at each product.
 
     Notes
     -----
-    Slices of the first columns are views, so that a product with them copies nothing. The order of the units changes
-    sums over them in their rounding alone.
+    Slices of the first columns are views, so products with them need no copies. The order of the units affects sums
+    over them only by rounding.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Arranged:
         return Y if self._places[-1] is None else self.xp.take(Y, self._places[-1], axis=1)
 
     def restored(self) -> tuple[list[Any], list[Any] | None, list[list[Any]]]:
-        """Return layers, biases and slots in the order in which they came."""
+        """Return layers, biases and slots in the original order."""
         biases = None if self.biases is None else self._moved(self.biases, self._back)
         return self._moved(self.layers, self._back), biases, [self._moved(slot, self._back) for slot in self.slots]
 
@@ -93,20 +93,21 @@ class Arranged:
         Parameters
         ----------
         values : sequence of array
-            What :meth:`forward` returned.
+            The result of :meth:`forward`.
         outward : array, shape (n, k)
-            Gradient in the outputs.
+            Gradient with respect to the outputs.
 
         Returns
         -------
         list of (array, array)
-            For each layer the gradients of the first columns, shape (a, live), and of their biases, shape (live,);
-            None without units that learn, and for the biases where there are none. The next call overwrites them.
+            For each layer, the gradients of the first columns, shape (a, live), and of their biases, shape (live,);
+            None if no unit learns, and for absent biases. The next call overwrites them.
 
         Notes
         -----
-        Weight gradients are made for units that learn only. The gradient in the outputs of a layer is made for all of
-        its units if a layer below learns, for those that learn in the lowest such layer, and not at all below it.
+        Weight gradients are computed only for learning units. The gradient with respect to a layer's outputs is
+        computed for all of its units if a layer below learns, only for its learning units if it is the lowest learning
+        layer, and not at all below that.
         """
         found: list[tuple[Any, Any]] = [(None, None)] * len(self.layers)
         if self.lowest is None:
@@ -132,7 +133,7 @@ class Arranged:
         return found
 
     def work(self, purpose: str, level: int) -> Any:
-        """Return work space of the shape of a layer's weights that learn, (a, live), which is used again."""
+        """Return reusable work space of the shape of a layer's learning weights, (a, live)."""
         if (purpose, level) not in self._work:
             layer = self.layers[level]
             self._work[purpose, level] = self.xp.empty((int(layer.shape[0]), self.live[level]), dtype=layer.dtype)
@@ -142,7 +143,7 @@ class Arranged:
         self.executed += int(left.shape[0]) * int(left.shape[1]) * columns
 
     def _moved(self, parts: Sequence[Any], places: Sequence[Any]) -> list[Any]:
-        """Return copies of arrays of layers or of units, with rows and columns in another order."""
+        """Return copies of layer or unit arrays with rows and columns reordered."""
         found = []
         for level, part in enumerate(parts):
             rows, columns, own = places[level - 1] if level else None, places[level], part
@@ -155,5 +156,5 @@ class Arranged:
 
 
 def _in_order(frozen: np.ndarray) -> bool:
-    """Tell whether the units that learn come first already."""
+    """Return whether the learning units already come first."""
     return not bool((frozen[:-1] & ~frozen[1:]).any())

@@ -1,4 +1,4 @@
-"""Multiply-adds of a backward pass: those that are executed, and those that the papers book."""
+"""Multiply-adds of a backward pass: those executed, and those counted in the papers."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ def forward_operations(shapes: Sequence[tuple[int, int]], n: int) -> int:
 
 
 def backward_operations(shapes: Sequence[tuple[int, int]], frozen: Sequence[int], n: int) -> int:
-    """Return the multiply-adds that a backward pass over n rows needs where some units are frozen.
+    """Return the multiply-adds that a backward pass over n rows needs if some units are frozen.
 
     Parameters
     ----------
     shapes : sequence of (int, int)
         The layers (a_l, b_l), l = 1, ..., L.
     frozen : sequence of int
-        How many units of each layer are frozen, f_l.
+        Number of frozen units in each layer, f_l.
     n : int
         Rows.
 
     Returns
     -------
     int
-        The number of multiply-adds. Sums for biases and products of one number each are not counted.
+        The number of multiply-adds. Sums for biases and elementwise products are not counted.
 
     Notes
     -----
-    Let m be the lowest layer with a unit that learns. Weight gradients cost n a_l (b_l - f_l) in layers l >= m. The
-    gradient in a hidden layer's outputs costs n b_l b_(l+1) if l > m, whatever is frozen there, because layers below
-    need all of it, and n (b_m - f_m) b_(m+1) in layer m. Below m nothing is computed. Derived here.
+    Let m be the lowest layer with a learning unit. Weight gradients cost n a_l (b_l - f_l) in layers l >= m. The
+    gradient with respect to a hidden layer's outputs costs n b_l b_(l+1) if l > m, whatever is frozen there, because
+    the layers below need all of it, and n (b_m - f_m) b_(m+1) in layer m. Below m nothing is computed. Derived here.
     """
     live = [b - count for (_, b), count in zip(shapes, frozen, strict=True)]
     lowest = next((level for level, count in enumerate(live) if count), None)
@@ -57,21 +57,21 @@ def counted_operations(shapes: Sequence[tuple[int, int]], frozen: Sequence[int],
     shapes : sequence of (int, int)
         The layers (a_l, b_l).
     frozen : sequence of int
-        How many units of each layer are frozen.
+        Number of frozen units in each layer.
     n : int
         Rows.
 
     Returns
     -------
     float
-        With ops_l = n b_l (a_l + b_(l+1)), and n b_L a_L at the end: what is there because of the units of layer l,
-        their weights' gradients and the gradient in their outputs.
+        With ops_l = n b_l (a_l + b_(l+1)), and n b_L a_L for the last layer: the operations caused by the units of
+        layer l, for their weight gradients and for the gradient with respect to their outputs.
 
     Notes
     -----
-    With nothing frozen this is what is executed, and in a network with one hidden layer it is so for frozen hidden
-    units too. In deeper networks of equal widths it promises up to twice what is saved: the gradient in a frozen
-    unit's output is needed as long as anything below it learns. Derived here; see also
+    With nothing frozen this equals what is executed, and in a network with one hidden layer also with frozen hidden
+    units. In deeper networks of equal widths it overstates the savings by up to a factor of two: the gradient with
+    respect to a frozen unit's output is needed as long as anything below it learns. Derived here; see also
     :func:`recovery.pruning.closed_forms.equilibrium.counted_savings`.
     """
     onward = [*(b for _, b in shapes[1:]), 0]
@@ -79,14 +79,14 @@ def counted_operations(shapes: Sequence[tuple[int, int]], frozen: Sequence[int],
 
 
 def booked_operations(shapes: Sequence[tuple[int, int]], frozen: Sequence[int], n: int) -> float:
-    """Return the multiply-adds of a backward pass as the paper books them: sum_l ops_l (1 - frozen share of layer l).
+    """Return the multiply-adds of a backward pass as the paper counts them: sum_l ops_l (1 - frozen share of layer l).
 
     Parameters
     ----------
     shapes : sequence of (int, int)
         The layers (a_l, b_l).
     frozen : sequence of int
-        How many units of each layer are frozen.
+        Number of frozen units in each layer.
     n : int
         Rows.
 
@@ -97,35 +97,35 @@ def booked_operations(shapes: Sequence[tuple[int, int]], frozen: Sequence[int], 
 
     Notes
     -----
-    So do the scripts that were released with arXiv:2207.09455. This counts a gradient in the inputs of the first layer,
-    which nobody computes, and may promise more or less than is saved; in a network with one hidden layer it is
-    exact for as many inputs as outputs only.
+    The scripts released with arXiv:2207.09455 count in this way. It includes a gradient with respect to the inputs of
+    the first layer, which is never computed, and may overstate or understate the savings; in a network with one hidden
+    layer it is exact only if there are as many inputs as outputs.
     """
     return float(2 * n * sum(a * (b - f) for (a, b), f in zip(shapes, frozen, strict=True)))
 
 
 @dataclass(frozen=True)
 class EpochCost:
-    """What an epoch of training cost.
+    """Cost of an epoch of training.
 
     Attributes
     ----------
     rows : int
-        Rows that passed forward and backward.
+        Rows passed forward and backward.
     validation_rows : int
-        Rows that passed forward for the similarities.
+        Rows passed forward for the similarities.
     forward : int
         Multiply-adds of all forward passes.
     executed : int
-        Multiply-adds of the backward passes, counted at the products that were made.
+        Multiply-adds of the backward passes, counted in the products actually made.
     counted : float
-        The same by units, :func:`counted_operations`.
+        The same, counted by units: :func:`counted_operations`.
     booked : float
-        The same as the paper books it, :func:`booked_operations`.
+        The same, counted as in the paper: :func:`booked_operations`.
     full : int
-        What the backward passes would have cost with nothing frozen, executed and counted.
+        Cost of the backward passes with nothing frozen, executed and counted.
     booked_full : float
-        What they would have been booked with.
+        The same, counted as in the paper.
     """
 
     rows: int = 0
@@ -142,17 +142,17 @@ class EpochCost:
 
     @property
     def saved(self) -> float:
-        """Share of the backward pass that was not executed."""
+        """Fraction of the backward pass that was not executed."""
         return 1.0 - self.executed / self.full if self.full else 0.0
 
     @property
     def counted_saved(self) -> float:
-        """Share of the backward pass that belongs to frozen units."""
+        """Fraction of the backward pass that belongs to frozen units."""
         return 1.0 - self.counted / self.full if self.full else 0.0
 
     @property
     def booked_saved(self) -> float:
-        """Share of the backward pass that the paper would book as saved."""
+        """Fraction of the backward pass that the paper would count as saved."""
         return 1.0 - self.booked / self.booked_full if self.booked_full else 0.0
 
     def as_row(self) -> np.ndarray:
@@ -161,7 +161,7 @@ class EpochCost:
 
     @classmethod
     def of_row(cls, row: np.ndarray) -> EpochCost:
-        """Return the cost that :meth:`as_row` wrote."""
+        """Return the cost from the result of :meth:`as_row`."""
         real = {"counted", "booked", "booked_full"}
         values: dict[str, Any] = {
             one.name: float(x) if one.name in real else int(x) for one, x in zip(fields(cls), row, strict=True)

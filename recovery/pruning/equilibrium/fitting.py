@@ -1,4 +1,4 @@
-"""The loop: train an epoch with the units that learn, measure similarities, choose the units of the next epoch."""
+"""The training loop: train an epoch with the learning units, measure similarities, choose the next epoch's units."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ __all__ = ["Loop", "Plan"]
 
 @dataclass(frozen=True)
 class Plan:
-    """What is trained on, and how; everything has been checked.
+    """The validated data and settings of a training.
 
     Attributes
     ----------
     X, Y : array, shapes (n, d) and (n, k)
         Inputs and targets.
     V : array, shape (q, d), or None
-        Validation inputs, whose labels nobody asks for; None measures nothing.
+        Validation inputs (labels are not needed); with None nothing is measured.
     loss : {"squared", "cross_entropy"}
         What is minimised.
     factor : float
-        Times its gradient.
+        Factor applied to its gradient.
     steps : SGDSteps or AdamSteps
         The optimiser.
     batch_size : int
-        Rows an update sees; a last batch of fewer rows is joined to the one before.
+        Rows per update; a smaller last batch is merged into the one before.
     total : int
         Updates of the whole training.
     rate : callable
@@ -47,7 +47,7 @@ class Plan:
     rule : Freezing
         Chooses the units.
     may : tuple of bool
-        For each layer whether its units may be frozen.
+        For each layer, whether its units may be frozen.
     compare : callable
         ``compare(before, after)`` returns the similarities of a layer's units.
     signal : {"activation", "preactivation"}
@@ -77,22 +77,22 @@ class Loop:
     plan : Plan
         Data, settings and rule.
     state : State
-        Where it starts; it is changed after each epoch, as a whole.
+        The starting state; it is updated as a whole after each epoch.
     masks : sequence of array of bool, optional
         Weights that may be non-zero; all by default.
     until : int, optional
-        Number of the last update, where it is not the last one of the plan.
+        Index of the last update, if it is not the last one of the plan.
     keep_at : sequence of int
-        Numbers of updates after which layers and biases are kept in :attr:`kept`.
+        Update counts after which layers and biases are stored in :attr:`kept`.
     stop : callable, optional
-        Asked after each update; True ends the training.
+        Called after each update; returning True ends the training.
 
     Attributes
     ----------
     failed, stopped : bool
-        Whether numbers left their range, and whether `stop` said so.
+        Whether an overflow occurred, and whether `stop` ended the training.
     kept : dict of int to (layers, biases)
-        What `keep_at` asked for.
+        The snapshots requested by `keep_at`.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class Loop:
         return self.failed or self.stopped or self.state.n_updates >= self.last
 
     def epoch(self) -> None:
-        """Make one epoch; where numbers get out of range the state stays as it was, and :attr:`failed` is set."""
+        """Make one epoch; on overflow the state is left unchanged and :attr:`failed` is set."""
         state, plan = self.state, self.plan
         with np.errstate(over="ignore", invalid="ignore"):
             if plan.V is not None and self._outputs is None:
@@ -195,7 +195,7 @@ class Loop:
         return unit_outputs(self.state.layers, self.state.biases, self.plan.V, self.plan.signal)
 
     def _remember(self, before: Any, after: list[Any]) -> None:
-        """Put similarities, their changes and velocities on record."""
+        """Record similarities, their changes and velocities."""
         state, rule = self.state, self.plan.rule
         phi = [
             arrays.to_numpy(self.plan.compare(old, new)).astype(np.float64)
@@ -228,7 +228,7 @@ class Loop:
         )
         found, name = plan.rule.frozen(seen), type(plan.rule).__name__
         if len(found) != len(self.shapes):
-            raise ValueError(f"{name} returned {len(found)} mask(s); expected {len(self.shapes)}, one for each layer")
+            raise ValueError(f"{name} returned {len(found)} mask(s); expected {len(self.shapes)}, one per layer")
         chosen = []
         for mask, may, (_, width) in zip(found, plan.may, self.shapes, strict=True):
             host = np.asarray(mask, dtype=bool)

@@ -1,4 +1,4 @@
-"""``NEq``: a training that freezes units, on its own or as a part of a pruning method."""
+"""``NEq``: training that freezes units, standalone or as part of a pruning method."""
 
 from __future__ import annotations
 
@@ -31,55 +31,56 @@ from recovery.pruning.training import Task, Trained, Training, Trains
 __all__ = ["NEq"]
 
 LEAST_VALIDATION = 100
-"""Rows that similarities are measured on where the caller gave neither rows nor a number, if there are so many."""
+"""Default number of rows for measuring similarities, if there are that many."""
 
 
 @dataclass(frozen=True)
 class NEq(Trains):
-    """Training in which units at equilibrium are frozen and left out of the backward pass.
+    """Training in which units at equilibrium are frozen and skipped in the backward pass.
 
     Parameters
     ----------
     rule : Freezing, default Equilibrium()
-        Which units learn in the next epoch: :class:`Equilibrium`, or one that it is compared with,
-        :class:`RandomFreezing` and :class:`EarlyStopping`.
+        Rule that chooses the units to freeze: :class:`Equilibrium`, or one of its baselines, :class:`RandomFreezing`
+        and :class:`EarlyStopping`.
     training : Training
-        Epochs, batches, optimiser and learning rates. The default is the published setting of CIFAR-10 with fewer
-        epochs: SGD of momentum 0.9, weight decay 5e-4, batches of 100, and a learning rate of 0.1 that falls
-        tenfold at 1/2 and 3/4.
+        Epochs, batches, optimiser and learning rates. The default is the published setting for CIFAR-10 with fewer
+        epochs: SGD with momentum 0.9, weight decay 5e-4, batches of 100, and a learning rate of 0.1 that falls tenfold
+        at 1/2 and 3/4.
     n_validation : int, optional
-        Measure similarities on so many rows, drawn without replacement. By default on all rows of
-        ``data.X_validation``; where there are none, on 1 % of the training rows, at least 100.
+        Number of rows for measuring similarities, drawn without replacement. By default all rows of
+        ``data.X_validation``; if there are none, 1 % of the training rows, but at least 100.
     freeze_outputs : bool, default False
-        Whether units of the last layer may be frozen, too.
+        Whether units of the last layer may be frozen too.
     signal : {"activation", "preactivation"}, default "activation"
         Whether a hidden unit's output is taken after the ReLU or before it.
     similarity : {"paper", "released"}, default "paper"
-        See :func:`similarities`; ``"released"`` takes batches of the training's batch size.
+        See :func:`similarities`; ``"released"`` uses the training's batch size.
     one_sample : {"refuse", "warn"}, default "refuse"
-        What to do where there is one validation row.
+        What to do if there is only one validation row.
     measure : bool, optional
-        Whether similarities are put on record. By default where the rule needs them.
+        Whether similarities are recorded; by default only if the rule needs them.
 
     Raises
     ------
     TypeError, ValueError
-        If an option is of the wrong kind or out of range.
+        If an option is of the wrong type or out of range.
 
     Notes
     -----
     After each epoch the similarity phi of a unit is the cosine of its outputs on the validation rows with those of one
     epoch earlier. The rule sees phi, its change and its velocity, and chooses the units that are frozen in the next
-    epoch. A frozen unit's weights and bias stay as they are: neither gradient nor
-    weight decay moves them, and its momentum is set to zero. Its outputs still go forward.
+    epoch. A frozen unit's weights and bias do not change: neither gradient nor weight decay affects them, and its
+    momentum is set to zero. Its outputs are still computed in the forward pass.
 
-    The released code computes all gradients and masks them. Here frozen units are left out of the products: no weight
-    gradient is made for them, in the lowest layer that learns no gradient in their outputs either, and nothing below
-    that layer. The weights are those of a masked training up to rounding; multiply-adds are counted at the products.
+    The released code computes all gradients and masks them. Here frozen units are omitted from the products: no weight
+    gradient is computed for them, in the lowest learning layer no gradient with respect to their outputs either, and
+    nothing below that layer. The resulting weights agree with those of masked training up to rounding; multiply-adds
+    are counted in the products actually made.
 
-    The cosine of one sample's single number is -1, 0 or 1 whatever the unit learns, so that a fully connected network
-    cannot be measured on one row: "one image is enough" may hold for convolutions, whose units put out many numbers
-    for each image.
+    With a single sample a unit outputs a single number, whose cosine is -1, 0 or 1 whatever the unit learns, so a fully
+    connected network cannot be measured on one row. "One image is enough" may hold for convolutions, whose units output
+    many numbers per image.
 
     References
     ----------
@@ -136,17 +137,17 @@ class NEq(Trains):
         Parameters
         ----------
         model : Model, planted.ReLUNetwork, or array of shape (d,) or (d, k)
-            Where training starts. An array is a linear model, of which nothing is frozen but with `freeze_outputs`.
+            The initial model. An array is a linear model, in which units are frozen only with `freeze_outputs`.
         data : Data or (X, y)
-            What it is trained on, and the rows that similarities are measured on.
+            The training data, and the rows for measuring similarities.
         rng : int, numpy.random.Generator or None
-            Orders the rows of batches, and serves rules that draw.
+            Source of the row order and of random rules.
         callback : callable, optional
             Called with an :class:`EpochState` after each epoch; returning True stops.
         checkpoint : path, optional
-            A file that the state is written to after each epoch. If it exists, training goes on from there, to the
-            same bits as without the interruption, which loses at most one epoch; it has to be of the same model, data,
-            settings and rng.
+            File to which the state is written after each epoch. If it exists, training resumes from it, with bitwise
+            the same result as without the interruption, which loses at most one epoch; model, data, settings and rng
+            must be the same.
 
         Returns
         -------
@@ -156,7 +157,7 @@ class NEq(Trains):
         Raises
         ------
         TypeError, ValueError
-            If an argument is of the wrong kind, data do not fit the model, there is one validation row, or the
+            If an argument is of the wrong type, data do not match the model, there is only one validation row, or the
             checkpoint belongs to another run.
         """
         model = as_model(model)
@@ -180,7 +181,7 @@ class NEq(Trains):
         return _record(model, loop, called_off and not loop.over)
 
     def total(self, n_samples: int) -> int:
-        """Return the number of updates of a whole training of so many samples."""
+        """Return the number of updates of a full training on this many samples."""
         return self.training.total(n_samples)
 
     def train(self, task: Task) -> Trained:
@@ -189,20 +190,22 @@ class NEq(Trains):
         Parameters
         ----------
         task : Task
-            Where to start, on what. Weights outside its masks stay zero.
+            The initial model and the data. Weights outside its masks stay zero.
 
         Returns
         -------
         Trained
-            Where it ended, with the :class:`EquilibriumRun` in `details`.
+            The trained model, with the :class:`EquilibriumRun` in `details`.
 
         Raises
         ------
         ValueError
-            If somebody wants to look on or to change masks at every update.
+            If an observer, or dynamics that change the masks, need access to every update.
         """
         if task.observers or task.dynamics is not None:
-            raise ValueError("NEq shows no single updates; expected no criterion of the whole path, and no dynamics")
+            raise ValueError(
+                "NEq does not expose single updates; expected no criterion that observes the path, and no dynamics"
+            )
         state = self._start(task.model, task.rng)
         state.n_updates = task.first
         whole = task.masks.count == Masks.full(task.model.matrices).count
@@ -228,7 +231,7 @@ class NEq(Trains):
         layers = [layer.copy() for layer in model.matrices]
         biases = None if model.biases is None else [bias.copy() for bias in model.biases]
         frozen = [np.zeros(width, dtype=bool) for width in model.widths[1:]]
-        # a rule's draws come from a hash of the generator's state, so that the rows of batches are those of a Training
+        # a rule's draws come from a hash of the generator's state, so the batches are the same as those of a Training
         text = json.dumps(rng.bit_generator.state, default=str, sort_keys=True).encode()
         words = np.frombuffer(hashlib.sha256(text).digest(), dtype="<u4")
         slots = self._steps().slots(layers, biases)
@@ -260,7 +263,7 @@ class NEq(Trains):
         )
 
     def _watched(self, data: Data, state: State) -> Any:
-        """Return the rows that similarities are measured on, or None."""
+        """Return the rows on which similarities are measured, or None."""
         wanted = self.rule.measures if self.measure is None else self.measure
         if not wanted:
             return None
@@ -275,10 +278,10 @@ class NEq(Trains):
         if count == 1:
             note = (
                 "similarities are measured on 1 row; the cosine of a fully connected unit's single number is "
-                "-1, 0 or 1 whatever it learns, so that it says nothing of equilibrium"
+                "-1, 0 or 1 whatever it learns, so it carries no information about equilibrium"
             )
             if self.one_sample == "refuse":
-                raise ValueError(f"{note}; expected at least 2 validation rows, better some hundreds")
+                raise ValueError(f"{note}; expected at least 2 validation rows, preferably some hundreds")
             warnings.warn(note, RuntimeWarning, stacklevel=4)
         if count < q:
             rows = np.sort(state.choices().permutation(q)[:count])
@@ -300,7 +303,7 @@ def _model(model: Model, layers: list[Any], biases: list[Any] | None) -> Model:
 def _record(model: Model, loop: Loop, stopped: bool) -> EquilibriumRun:
     state, spent = loop.state, total(loop.state.costs)
     if loop.failed:
-        how = f"numbers left their range in epoch {state.n_epochs + 1}, the weights are those before it"
+        how = f"overflow in epoch {state.n_epochs + 1}, the weights are those before it"
     elif stopped or loop.stopped:
         how = f"stopped after {state.n_epochs} epoch(s)"
     elif loop.last < loop.plan.total:

@@ -1,4 +1,4 @@
-"""What a training with frozen units returns: the network, and the record of every unit in every epoch."""
+"""Result of training with frozen units: the network, and a record of every unit in every epoch."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ __all__ = ["EpochState", "EquilibriumRun", "thaws"]
 
 
 def thaws(frozen: Any, after: int = 1) -> int:
-    """Return how often a unit learned again after it had been frozen.
+    """Return how often a unit resumed learning after being frozen.
 
     Parameters
     ----------
     frozen : array of bool, shape (epochs, m)
         Which units of a layer were frozen in each epoch.
     after : int, default 1
-        Count only units that had been frozen for at least so many epochs in a row.
+        Count only units that had been frozen for at least this many consecutive epochs.
 
     Returns
     -------
@@ -50,20 +50,20 @@ def thaws(frozen: Any, after: int = 1) -> int:
 
 @dataclass(frozen=True)
 class EpochState:
-    """What a callback is given after an epoch.
+    """Argument passed to a callback after each epoch.
 
     Attributes
     ----------
     n_epochs : int
-        Epochs that are done.
+        Number of completed epochs.
     loss : float
-        Mean loss of the last one, before each of its updates.
+        Mean training loss of the last epoch, measured before each update.
     frozen : tuple of numpy.ndarray of bool, shapes (m_1,), ..., (k,)
         Units that are frozen in the next epoch.
     cost : EpochCost
         Of all epochs so far.
     model : Model
-        The network as it is.
+        The current network.
     """
 
     n_epochs: int
@@ -76,7 +76,7 @@ class EpochState:
 @by_value
 @dataclass(frozen=True, eq=False, repr=False)
 class EquilibriumRun:
-    """The answer of :meth:`NEq.run`.
+    """Result of :meth:`NEq.run`.
 
     Attributes
     ----------
@@ -85,18 +85,18 @@ class EquilibriumRun:
     frozen : tuple of numpy.ndarray of bool, shapes (epochs, m_1), ..., (epochs, k)
         Which units were frozen in each epoch.
     phi, change, velocity : tuple of numpy.ndarray, shapes (epochs, m_1), ..., (epochs, k)
-        Similarities after each epoch, their changes, and the velocities of the changes; float64, on the CPU. Empty
-        where nothing was measured.
+        Similarities after each epoch, their changes, and the velocities of the changes; float64, on the CPU. Empty if
+        nothing was measured.
     losses : numpy.ndarray, shape (epochs,)
-        Mean training loss of each epoch, before each of its updates.
+        Mean training loss of each epoch, measured before each update.
     rates : numpy.ndarray, shape (epochs,)
         Mean learning rates.
     costs : tuple of EpochCost
         What each epoch cost.
     finished : bool
-        False where a callback or numbers out of range ended the training.
+        False if a callback or an overflow ended the training.
     message : str
-        How it ended and what it saved, in a sentence.
+        How the training ended and what it saved.
     """
 
     model: Model
@@ -112,7 +112,7 @@ class EquilibriumRun:
 
     @property
     def n_epochs(self) -> int:
-        """Epochs that were made."""
+        """Number of epochs made."""
         return len(self.costs)
 
     @property
@@ -122,9 +122,9 @@ class EquilibriumRun:
 
     @property
     def cost(self) -> Cost:
-        """The costs as all methods of pruning report them.
+        """The costs in the form reported by all pruning methods.
 
-        Multiply-adds of forward and backward passes together; booked are the forward passes of training and the
+        `executed` counts forward and backward passes together; `booked` counts the forward passes of training, and the
         backward passes by the paper's convention, see :func:`booked_operations`.
         """
         spent = self.total
@@ -138,11 +138,11 @@ class EquilibriumRun:
 
     @property
     def frozen_share(self) -> np.ndarray:
-        """Share of the units of each layer that were frozen, over all epochs; shape (layers,)."""
+        """Fraction of the units of each layer that were frozen, over all epochs; shape (layers,)."""
         return np.array([layer.mean() if layer.size else 0.0 for layer in self.frozen])
 
     def thaws(self, level: int, after: int = 1) -> int:
-        """Return how often a unit of a layer learned again after at least `after` frozen epochs, see :func:`thaws`."""
+        """Return how often a layer's units resumed learning after at least `after` frozen epochs; see :func:`thaws`."""
         return thaws(self.frozen[level], after)
 
     def __repr__(self) -> str:

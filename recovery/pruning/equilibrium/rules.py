@@ -1,4 +1,4 @@
-"""Which units learn in the next epoch: units out of equilibrium, random ones, or all until a budget is spent."""
+"""Rules that choose the units to freeze: those at equilibrium, random ones, or none until a budget is used up."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ __all__ = ["EarlyStopping", "Equilibrium", "Freezing", "RandomFreezing", "Seen"]
 
 @dataclass(frozen=True)
 class Seen:
-    """What a rule is shown after an epoch.
+    """Information given to a rule after an epoch.
 
     Attributes
     ----------
     n_epochs : int
-        Epochs that are done.
+        Number of completed epochs.
     phi, change, velocity : list of numpy.ndarray, shapes (n_epochs, m_1), ..., (n_epochs, k)
-        Similarities, their changes, and their velocities by the rule's own filter, after each epoch. Empty where the
-        rule does not ask for them.
+        Similarities, their changes, and their velocities by the rule's own filter, after each epoch. Empty if the rule
+        does not need them.
     frozen : list of numpy.ndarray of bool, shapes (m_1,), ..., (k,)
-        Units that were frozen in the epoch that is done.
+        Units that were frozen in the completed epoch.
     may : tuple of bool
-        For each layer whether its units may be frozen.
+        For each layer, whether its units may be frozen.
     rates : numpy.ndarray, shape (n_epochs,)
         Mean learning rates of the epochs.
     rng : numpy.random.Generator
-        Random numbers of this epoch, the same after an interruption.
+        Source of random numbers for this epoch, reproducible after an interruption.
     """
 
     n_epochs: int
@@ -46,18 +46,18 @@ class Seen:
 
 
 class Freezing:
-    """Base of the rules; one of your own overrides :meth:`frozen`.
+    """Base class of rules; override :meth:`frozen` to write your own.
 
     Attributes
     ----------
     measures : bool
-        Whether the rule needs similarities, and so a pass over the validation inputs after each epoch.
+        Whether the rule needs similarities, and hence a pass over the validation inputs after each epoch.
     compressed : bool
-        Whether the schedule of learning rates ends with the last update, rather than being cut off.
+        Whether the learning rate schedule is compressed to end with the last update, rather than being cut off.
     mu : float
-        Memory of the filter of the velocities on record.
+        Memory of the filter used for the recorded velocities.
     filter : str
-        That filter.
+        Name of that filter.
     """
 
     measures: ClassVar[bool] = True
@@ -81,14 +81,14 @@ class Freezing:
         raise NotImplementedError
 
     def last_update(self, total: int, backward: int, forward: int) -> int:
-        """Return after how many updates training ends.
+        """Return the number of updates after which training ends.
 
         Parameters
         ----------
         total : int
             Updates of the whole training.
         backward, forward : int
-            Multiply-adds of all of them, with nothing frozen.
+            Multiply-adds of all updates, with nothing frozen.
 
         Returns
         -------
@@ -106,15 +106,15 @@ class Equilibrium(Freezing):
     ----------
     eps : float or Calibrated, default 1e-3
         A unit is frozen while |velocity| < eps (``<=`` with the released filter, as in its code). 1e-3 is the published
-        value; ``Calibrated()`` finds one in the warm-up, which then needs at least two epochs to be of use.
+        value; ``Calibrated()`` determines it in the warm-up, which should then have at least two epochs.
     mu : float, default 0.5
         Memory of the velocity, 0 <= mu < 1.
     filter : {"paper", "released"}, default "paper"
         See :func:`recovery.pruning.equilibrium.next_velocity`.
     pinning : bool, default False
-        A unit that was frozen once stays so. Otherwise the set is made anew after each epoch, and units thaw.
+        Whether units stay frozen once they are. Otherwise the set is recomputed after each epoch, and units can thaw.
     warm_up : int, default 1
-        Epochs at the start in which all units learn.
+        Initial epochs in which all units learn.
 
     Raises
     ------
@@ -124,10 +124,10 @@ class Equilibrium(Freezing):
     Notes
     -----
     Equilibrium is not the same as having learned. A unit that turns by the same angle in each epoch has a constant
-    similarity, so its velocity goes to 0: it is frozen while it still learns, and thaws after an epoch in which it
-    stood still. In the first layer, whose inputs do not change, a unit that was frozen for two epochs in a row by the
-    paper's filter (three by the released one) never thaws with a constant threshold; in deeper layers it may, since
-    the units below it move, and so it may anywhere with a threshold that follows a falling learning rate.
+    similarity, so its velocity tends to 0: it is frozen while it is still learning, and thaws after an epoch in which
+    it did not change. In the first layer, whose inputs do not change, a unit that was frozen for two epochs in a row by
+    the paper's filter (three by the released one) never thaws with a constant threshold; in deeper layers it may thaw,
+    because the units below it change, and in any layer it may thaw if the threshold follows a falling learning rate.
 
     References
     ----------
@@ -166,17 +166,17 @@ class Equilibrium(Freezing):
 
 @dataclass(frozen=True)
 class RandomFreezing(Freezing):
-    """Freeze as many units as another run did, chosen at random: the paper's "stochastic" baseline.
+    """Freeze as many units as in another run, but chosen at random: the paper's "stochastic" baseline.
 
     Parameters
     ----------
     counts : sequence of sequence of int, shape (epochs, layers)
-        How many units of each layer are frozen in each epoch. After the last row its counts are kept.
+        Number of units to freeze in each layer and epoch. The last row is reused for later epochs.
 
     Raises
     ------
     TypeError, ValueError
-        If `counts` is no such table.
+        If `counts` is not such a table.
     """
 
     measures: ClassVar[bool] = False
@@ -185,12 +185,12 @@ class RandomFreezing(Freezing):
     def __post_init__(self) -> None:
         rows = [tuple(check_integer(one, "counts", minimum=0) for one in row) for row in self.counts]
         if not rows or len({len(row) for row in rows}) != 1 or not rows[0]:
-            raise ValueError("counts is not a table; expected one row for each epoch with one number for each layer")
+            raise ValueError("counts is not a table; expected one row per epoch with one number per layer")
         object.__setattr__(self, "counts", tuple(rows))
 
     @classmethod
     def like(cls, frozen: Sequence[Any]) -> RandomFreezing:
-        """Return the rule that freezes as many units as a run did.
+        """Return the rule that freezes as many units as a given run.
 
         Parameters
         ----------
@@ -200,16 +200,16 @@ class RandomFreezing(Freezing):
         Returns
         -------
         RandomFreezing
-            With equal counts in every layer and epoch, so that it executes just as many multiply-adds.
+            A rule with equal counts in every layer and epoch, which executes the same number of multiply-adds.
         """
         table = np.stack([np.asarray(layer).sum(axis=1) for layer in frozen], axis=1)
         return cls(tuple(tuple(int(one) for one in row) for row in table))
 
     def frozen(self, seen: Seen) -> list[np.ndarray]:
-        """Return random units, as many as asked for."""
+        """Return the requested number of random units."""
         row = self.counts[min(seen.n_epochs, len(self.counts) - 1)]
         if len(row) != len(seen.frozen):
-            raise ValueError(f"counts has {len(row)} column(s); expected {len(seen.frozen)}, one for each layer")
+            raise ValueError(f"counts has {len(row)} column(s); expected {len(seen.frozen)}, one per layer")
         found = []
         for count, before in zip(row, seen.frozen, strict=True):
             if count > before.size:
@@ -222,17 +222,17 @@ class RandomFreezing(Freezing):
 
 @dataclass(frozen=True)
 class EarlyStopping(Freezing):
-    """Freeze nothing, and stop when a budget of multiply-adds is spent.
+    """Freeze nothing, and stop when a budget of multiply-adds is used up.
 
     Parameters
     ----------
     budget : int
-        Multiply-adds that may be executed.
+        Largest number of multiply-adds to execute.
     counted : {"backward", "all"}, default "backward"
-        Which: those of the backward passes, or those of the forward passes as well. Freezing saves nothing
-        in forward passes, stopping does: with ``"all"`` stopping gets further.
+        Which operations count: those of backward passes only, or of forward passes too. Freezing saves nothing in
+        forward passes while stopping does, so with ``"all"`` early stopping gets further.
     compressed : bool, default False
-        Run the whole schedule of learning rates in the updates that the budget allows. Otherwise the schedule is cut
+        Whether to run the whole learning rate schedule within the updates that the budget allows. Otherwise it is cut
         off.
 
     Raises
@@ -255,6 +255,6 @@ class EarlyStopping(Freezing):
         return [np.zeros_like(layer) for layer in seen.frozen]
 
     def last_update(self, total: int, backward: int, forward: int) -> int:
-        """Return how many whole updates the budget pays for."""
+        """Return the number of complete updates within the budget."""
         whole = backward if self.counted == "backward" else backward + forward
         return total if whole <= self.budget else total * self.budget // whole

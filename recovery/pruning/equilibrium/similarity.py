@@ -13,7 +13,7 @@ SCALINGS = ("paper", "released")
 
 
 def unit_outputs(layers: Any, biases: Any, X: Any, signal: str = "activation") -> list[Any]:
-    """Return what every unit puts out, layer by layer.
+    """Return the outputs of every unit, layer by layer.
 
     Parameters
     ----------
@@ -24,12 +24,12 @@ def unit_outputs(layers: Any, biases: Any, X: Any, signal: str = "activation") -
     X : array, shape (n, d)
         Inputs.
     signal : {"activation", "preactivation"}, default "activation"
-        Hidden units' outputs after the ReLU or before it. The last layer has none.
+        Whether hidden units' outputs are taken after the ReLU or before it. The last layer has no ReLU.
 
     Returns
     -------
     list of array, shapes (n, m_1), ..., (n, k)
-        One array for each layer.
+        One array per layer.
     """
     xp, found, values = arrays.namespace(X), [], X
     for level, layer in enumerate(layers):
@@ -55,12 +55,12 @@ def cosines(before: Any, after: Any) -> Any:
     Returns
     -------
     array, shape (m,)
-        From -1 to 1. Exactly 1 where the columns are equal bit for bit or both zero, 0 where one of them is zero.
+        From -1 to 1. Exactly 1 if the columns are bitwise equal or both zero, 0 if only one of them is zero.
 
     Notes
     -----
-    <a, b> / (|a| |b|). Columns are divided by powers of two first, so that the result does not depend on units, and
-    the three sums are made in the same way, so that equal columns give (s / sqrt(s^2)) = 1 without rounding error.
+    <a, b> / (|a| |b|). Columns are first divided by powers of two, so the result does not depend on units, and the
+    three sums are computed in the same way, so equal columns give s / sqrt(s^2) = 1 without rounding error.
     """
     xp = arrays.namespace(before, after)
     first, second = _scaled(before), _scaled(after)
@@ -83,7 +83,7 @@ def similarities(before: Any, after: Any, *, scaling: str = "paper", batch: int 
         ``"paper"``: one cosine over all samples. ``"released"``: what the released code computes for fully connected
         layers, see Notes.
     batch : int, default 100
-        Samples of a validation batch, for ``"released"``.
+        Samples per validation batch, for ``"released"``.
 
     Returns
     -------
@@ -93,14 +93,14 @@ def similarities(before: Any, after: Any, *, scaling: str = "paper", batch: int 
     Raises
     ------
     TypeError, ValueError
-        If the arrays are no matrices of one shape, or an option is unknown.
+        If the arrays are not matrices of equal shape, or an option is unknown.
 
     Notes
     -----
-    The release takes one cosine for each batch, adds them up and divides by the number of *samples*: right for a
-    convolution, where there is one cosine for each sample, but for a fully connected layer about `batch` times too
-    small. phi of a unit that stands still is then 1 / batch instead of 1, and so are its changes and velocities
-    in proportion: a published eps freezes far more units than it says. This option exists to reproduce that.
+    The released code computes one cosine per batch, adds them up and divides by the number of *samples*. This is right
+    for a convolution, with one cosine per sample, but about `batch` times too small for a fully connected layer. phi of
+    a constant unit is then 1 / batch instead of 1, and its changes and velocities shrink in proportion, so a published
+    eps freezes far more units than intended. This option exists to reproduce that.
     """
     before, after = check_array(before, "before", ndim=2), check_array(after, "after", ndim=2)
     if before.shape != after.shape:

@@ -1,4 +1,4 @@
-"""Where a training with frozen units stands after an epoch: all that the next epoch needs, in one file."""
+"""State of a training with frozen units after an epoch: everything that the next epoch needs, saved in one file."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ _HISTORIES = ("phi", "change", "velocity", "masks")
 
 @dataclass
 class State:
-    """A training after some epochs.
+    """State of a training after some epochs.
 
     Attributes
     ----------
     layers, biases
         Weights, and biases or None, on the device of the model.
     slots : list of list of array
-        What the optimiser remembers.
+        The optimiser's state.
     frozen : list of numpy.ndarray of bool
         Units that are frozen in the next epoch.
     rng : numpy.random.Generator
         Orders the rows of batches.
     entropy : tuple of int
-        Where a rule's random numbers come from; those of an epoch need nothing but its number beside it.
+        Entropy of a rule's random numbers; together with the index of an epoch it determines that epoch's numbers.
     n_updates : int
-        Updates made.
+        Number of updates made.
     phi, change, velocity, masks : list of list of numpy.ndarray
-        For each epoch one array for each layer; `masks` are the units that were frozen in it.
+        For each epoch one array per layer; `masks` are the units that were frozen in it.
     losses, rates : list of float
         Mean loss and mean learning rate of each epoch.
     costs : list of EpochCost
@@ -67,23 +67,23 @@ class State:
         return len(self.losses)
 
     def history(self, name: str) -> list[np.ndarray]:
-        """Return a history as one array of shape (epochs, units) for each layer; empty where nothing was measured."""
+        """Return a history as one array of shape (epochs, units) per layer; empty if nothing was measured."""
         rows = getattr(self, name)
         return [np.stack(column) for column in zip(*rows, strict=True)]
 
     def choices(self) -> np.random.Generator:
-        """Return the random numbers of a rule after the epoch that is done: the same after an interruption."""
+        """Return the source of a rule's random numbers after the last epoch, reproducible after an interruption."""
         return np.random.default_rng([*self.entropy, self.n_epochs])
 
     def save(self, path: Path, mark: str) -> None:
-        """Write the state to an npz file, all of it or nothing.
+        """Write the state atomically to an npz file.
 
         Parameters
         ----------
         path : pathlib.Path
-            Where to.
+            Destination.
         mark : str
-            What identifies model, data and settings.
+            Fingerprint of model, data and settings.
         """
         groups: dict[str, list[Any]] = {"layer": self.layers, "bias": self.biases or [], "frozen": self.frozen}
         groups |= {f"slot {i}": slot for i, slot in enumerate(self.slots)}
@@ -100,28 +100,28 @@ class State:
         write_whole(path, content.getvalue())
 
     def load(self, path: Path, mark: str) -> None:
-        """Take over the state in a file.
+        """Load the state from a file.
 
         Parameters
         ----------
         path : pathlib.Path
-            A file of :meth:`save`.
+            A file written by :meth:`save`.
         mark : str
             As for :meth:`save`.
 
         Raises
         ------
         ValueError
-            If the file is none of these, or of another model, other data or other settings.
+            If the file is not such a file, or belongs to another model, other data or other settings.
         """
         try:
-            # of the bytes, since NumPy does not close a broken file
+            # from bytes, since NumPy does not close a broken file
             with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
                 kept = {name: file[name] for name in file.files}
             text = json.loads(kept["text"].tobytes())
             known = text["mark"]
         except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(f"checkpoint={str(path)!r} cannot be read ({error}); remove it to start anew") from error
+            raise ValueError(f"checkpoint={str(path)!r} cannot be read ({error}); remove it to start over") from error
         if known != mark:
             raise ValueError(
                 f"checkpoint={str(path)!r} belongs to another run; expected the same model, data, settings and rng. "

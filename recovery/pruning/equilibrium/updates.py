@@ -1,4 +1,4 @@
-"""Steps of SGD and Adam on the units that learn, with what they remember kept unit by unit."""
+"""SGD and Adam steps on the learning units, with the optimiser state kept per unit."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ class SGDSteps:
     Parameters
     ----------
     momentum : float, default 0.0
-        Share of the last step that is kept.
+        Fraction of the last step that is kept.
     weight_decay : float, default 0.0
-        Added to the gradient, times the weights; biases are decayed too.
+        Coefficient of the weights added to the gradient; biases are decayed too.
 
     Notes
     -----
     g <- g + weight_decay w, b <- momentum b + g, w <- w - rate b: PyTorch's formulas, without dampening or Nesterov.
-    A frozen unit makes no step, is not decayed, and its b is zero when it thaws.
+    A frozen unit makes no step and is not decayed, and its b is zero when it thaws.
     """
 
     momentum: float = 0.0
     weight_decay: float = 0.0
 
     def slots(self, layers: Any, biases: Any) -> list[list[Any]]:
-        """Return what is remembered before the first step."""
+        """Return the state before the first step."""
         return [_zeros(part) for part in (layers, biases) if part is not None]
 
     def step(self, network: Arranged, gradients: list[tuple[Any, Any]], rate: float) -> None:
-        """Move the units that learn, in place; the gradients serve as work space."""
+        """Update the learning units in place; the gradients serve as work space."""
         xp = network.xp
         for which, parts in enumerate((network.layers, network.biases)):
             if parts is None:
@@ -58,23 +58,23 @@ class SGDSteps:
 
 @dataclass(frozen=True)
 class AdamSteps:
-    """Adam's method.
+    """Adam.
 
     Parameters
     ----------
     weight_decay : float, default 0.0
-        Added to the gradient, times the weights, as PyTorch's Adam does it; biases are decayed too.
+        Coefficient of the weights added to the gradient, as in PyTorch's Adam; biases are decayed too.
     betas : tuple of float, default (0.9, 0.999)
         Decay of the means of gradient and squared gradient.
     eps : float, default 1e-8
-        Added to the root of the mean square.
+        Added to the square root of the mean square.
 
     Notes
     -----
-    The formulas are those of :class:`recovery.mlp.training.Adam`. Each unit counts its own steps: one that thaws starts
-    anew, with means of zero and the bias correction of a first step. With the count of the whole training, its
-    first step would be (1 - b1) / sqrt(1 - b2), or three times, as long as Adam's first steps are. The released code
-    does not say what Adam's means do in frozen units; this is a decision of ours.
+    The formulas are those of :class:`recovery.mlp.training.Adam`. Each unit counts its own steps: a unit that thaws
+    starts afresh, with zero means and the bias correction of a first step. With the step count of the whole training,
+    its first step would be longer than Adam's usual first step by (1 - b1) / sqrt(1 - b2), about a factor of three. The
+    released code does not specify what happens to Adam's means in frozen units; this is our choice.
     """
 
     weight_decay: float = 0.0
@@ -82,14 +82,14 @@ class AdamSteps:
     eps: float = 1e-8
 
     def slots(self, layers: Any, biases: Any) -> list[list[Any]]:
-        """Return what is remembered before the first step: means, mean squares, and the steps of each unit."""
+        """Return the state before the first step: means, mean squares, and the steps of each unit."""
         given = [part for part in (layers, biases) if part is not None]
         xp = arrays.namespace(*layers)
         counts = [xp.zeros(layer.shape[1], dtype=xp.float64) for layer in layers]
         return [*(_zeros(part) for part in given), *(_zeros(part) for part in given), counts]
 
     def step(self, network: Arranged, gradients: list[tuple[Any, Any]], rate: float) -> None:
-        """Move the units that learn, in place; the gradients serve as work space."""
+        """Update the learning units in place; the gradients serve as work space."""
         xp, (first, second) = network.xp, self.betas
         kinds = 1 if network.biases is None else 2
         factors: list[Any] = []

@@ -1,4 +1,4 @@
-"""Velocity of a similarity: the paper's filter, the released one, and what counts as standing still."""
+"""Velocities of similarities: the paper's filter, the released filter, and thresholds for equilibrium."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def next_velocity(change: Any, last_change: Any, last: Any, mu: float, filter: s
     Parameters
     ----------
     change, last_change : array, shape (m,)
-        phi^t - phi^(t-1), and the same of the epoch before.
+        phi^t - phi^(t-1), and the same for the previous epoch.
     last : array, shape (m,)
-        Velocity after the epoch before.
+        Velocity after the previous epoch.
     mu : float
         Memory of the filter.
     filter : {"paper", "released"}, default "paper"
@@ -35,16 +35,16 @@ def next_velocity(change: Any, last_change: Any, last: Any, mu: float, filter: s
 
     Notes
     -----
-    The released filter is the change minus (1 - mu) times an exponential sum of the changes before: of a constant
-    drift c of phi the paper's filter makes c / (1 + mu), the released one 0. Both give the same velocity in the first
-    epoch, and in the second one if mu = 1/2; afterwards they are two filters. Source: arXiv:2207.09455 and its released
-    code; the responses to a drift are derived here.
+    The released filter is the change minus (1 - mu) times an exponential sum of the previous changes. For a constant
+    drift c of phi the paper's filter gives c / (1 + mu), the released one 0. Both give the same velocity in the first
+    epoch, and in the second one if mu = 1/2; afterwards they differ. Source: arXiv:2207.09455 and its released code;
+    the responses to a drift are derived here.
     """
     return change - mu * last if filter == "paper" else mu * last - last_change + change
 
 
 def velocities(phi: Any, mu: float = 0.5, filter: str = "paper") -> np.ndarray:
-    """Return the velocities of a whole history of similarities.
+    """Return the velocities for a whole history of similarities.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def velocities(phi: Any, mu: float = 0.5, filter: str = "paper") -> np.ndarray:
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described.
+        If an argument is invalid.
     """
     phi = np.asarray(check_array(phi, "phi", ndim=2, dtype=np.float64, allow_empty=True))
     mu = check_mu(mu)
@@ -77,22 +77,22 @@ def velocities(phi: Any, mu: float = 0.5, filter: str = "paper") -> np.ndarray:
 
 
 def check_mu(mu: Any) -> float:
-    """Return mu as a float in [0, 1), or refuse it."""
+    """Return mu as a float in [0, 1), or raise an error."""
     mu = check_number(mu, "mu", minimum=0.0)
     if mu >= 1:
-        raise ValueError(f"mu={mu} is not below 1; expected 0 <= mu < 1, so that the velocity forgets")
+        raise ValueError(f"mu={mu} is not below 1; expected 0 <= mu < 1, so that the filter has fading memory")
     return mu
 
 
 def calibrated_eps(velocity: Any, quantile: float = 0.05) -> float:
-    """Return the threshold below which a given share of observed velocities lies.
+    """Return the threshold below which a given fraction of observed velocities lies.
 
     Parameters
     ----------
     velocity : array or sequence of array
         Velocities of units in epochs in which all of them learned, for instance those of the warm-up.
     quantile : float, default 0.05
-        Share of |velocity| that is to lie below the threshold, from 0 to 1.
+        Fraction of |velocity| below the threshold, from 0 to 1.
 
     Returns
     -------
@@ -107,8 +107,8 @@ def calibrated_eps(velocity: Any, quantile: float = 0.05) -> float:
     Notes
     -----
     The published 1e-3 was chosen for large convolutional networks. Per epoch a unit that turns by an angle a has
-    1 - phi = a^2 / 2 (ReLU unit, isotropic inputs), so that 1e-3 calls everything still that turns by less than 2.6
-    degrees in an epoch. In small networks that is nearly all of training.
+    1 - phi = a^2 / 2 (ReLU unit, isotropic inputs), so with 1e-3 every unit that turns by less than 2.6 degrees per
+    epoch counts as being at equilibrium. In small networks that is nearly all of training.
     """
     parts = list(velocity) if isinstance(velocity, (list, tuple)) else [velocity]
     if not parts:
@@ -118,19 +118,20 @@ def calibrated_eps(velocity: Any, quantile: float = 0.05) -> float:
 
 
 def eps_for_rate(learning_rate: float, n_updates: int, *, momentum: float = 0.0, slope: float = 0.002) -> float:
-    """Return the threshold that belongs to a smallest gradient worth following.
+    """Return the threshold that corresponds to the smallest relevant gradient.
 
     Parameters
     ----------
     learning_rate : float
         Learning rate.
     n_updates : int
-        Updates in an epoch.
+        Updates per epoch.
     momentum : float, default 0.0
-        Momentum, which lengthens the steps by 1 / (1 - momentum).
+        Momentum, which lengthens steps by a factor 1 / (1 - momentum).
     slope : float, default 0.002
-        Relative gradient |g_j| / |w_j| of a unit below which it counts as learned. The default is a choice of ours, for
-        which the two tasks of ``benchmarks/neq_savings.py`` save 60 % of the backward pass for 15 and 9 % more error.
+        Relative gradient |g_j| / |w_j| below which a unit counts as having learned. The default is our choice; with it
+        the two tasks of ``benchmarks/neq_savings.py`` save 60 % of the backward pass at the cost of 15 and 9 % more
+        error.
 
     Returns
     -------
@@ -146,8 +147,9 @@ def eps_for_rate(learning_rate: float, n_updates: int, *, momentum: float = 0.0,
     Notes
     -----
     Derived here, from phi = 1 - a^2 / 2 + a^3 / (3 pi) + ... for ReLU units without bias on isotropic inputs and a
-    gradient across the weights that keeps its direction during the epoch. It scales with the square of the learning
-    rate: after a decay by 10 a threshold that was right is 100 times too large. See also :class:`Calibrated`.
+    gradient orthogonal to the weights with constant direction during the epoch. It scales with the square of the
+    learning rate: after a decay by a factor of 10 a correct threshold becomes 100 times too large. See also
+    :class:`Calibrated`.
     """
     rate = check_number(learning_rate, "learning_rate", minimum=0.0)
     count = check_integer(n_updates, "n_updates", minimum=1)
@@ -160,14 +162,15 @@ def eps_for_rate(learning_rate: float, n_updates: int, *, momentum: float = 0.0,
 
 @dataclass(frozen=True)
 class Calibrated:
-    """A threshold that is found during the warm-up: a quantile of |velocity|.
+    """A threshold calibrated during the warm-up: a quantile of |velocity|.
 
     Parameters
     ----------
     quantile : float, default 0.05
-        Share of the warm-up's velocities that lie below the threshold.
+        Fraction of the warm-up's velocities below the threshold.
     follow_rate : bool, default True
-        Multiply it by (learning rate / learning rate of the warm-up)^2, since turns go with the square of the rate.
+        Multiply it by (learning rate / learning rate of the warm-up)^2, since 1 - phi scales with the square of the
+        rate.
 
     Raises
     ------
@@ -191,7 +194,7 @@ class Calibrated:
         rates : numpy.ndarray, shape (epochs,)
             Mean learning rates of the epochs.
         warm_up : int
-            Epochs of the warm-up. The first one is left out if there are others: it starts from phi = 1.
+            Epochs of the warm-up. The first one is ignored if there are others, because it starts from phi = 1.
 
         Returns
         -------
