@@ -1,8 +1,8 @@
-"""Drawing, and nothing else: from what ``paper_repro.load`` returns to matplotlib figures.
+"""Draw matplotlib figures from the results returned by ``paper_repro.load``.
 
-Numbers, means and intervals arrive computed in ``results.meta["summary"]``. Figures are plain
-``matplotlib.figure.Figure`` objects: no pyplot, no global state. Public are the names that ``dir(figures)`` lists;
-modules of this package may change at any time.
+This package only draws: numbers, means and intervals arrive precomputed in ``results.meta["summary"]``. Figures are
+plain ``matplotlib.figure.Figure`` objects: no pyplot, no global state. The public names are those that ``dir(figures)``
+lists; modules of this package may change at any time.
 """
 
 from typing import TYPE_CHECKING
@@ -24,6 +24,6 @@ __all__ = [
 _PLACES = {
     "figures.drawing": "draw names provide render",
 }
-"""Where the names above are; they are imported when they are asked for."""
-if not TYPE_CHECKING:  # from whom a misspelt name should not be hidden
+"""The module that defines each name above; it is imported on first use."""
+if not TYPE_CHECKING:  # type checkers must still report a misspelt name
     __getattr__, __dir__ = door(__name__, _PLACES)

@@ -1,4 +1,4 @@
-"""Recovery with raw and with centred gates: a row a solver, a column a number of neurons."""
+"""Recovery with raw and with centred gates: one row per solver, one column per number of neurons."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ARMS = {"raw": ("raw gates", COLOURS["orange"], "o"), "centred": ("centred gates
 
 
 def panels(summary: dict[str, Any]) -> int:
-    """Return the number of panels: one for each solver and number of neurons."""
+    """Return the number of panels: one per solver and number of neurons."""
     return len(summary["panels"])
 
 

@@ -1,4 +1,4 @@
-"""Heat maps of test accuracy as in :mod:`figures.panels`, and below them the methods against simpler models."""
+"""Heat maps of test accuracy as in :mod:`figures.panels`, and a comparison with simpler models below."""
 
 from __future__ import annotations
 

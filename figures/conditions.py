@@ -1,4 +1,4 @@
-"""What theory promises and what solvers do: a row an operator and sparsity, a column a solver."""
+"""Theoretical guarantees against solver performance: one row per operator and sparsity, one column per solver."""
 
 from __future__ import annotations
 

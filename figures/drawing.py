@@ -1,4 +1,4 @@
-"""The two public steps: results to a Figure, and a Figure to the bytes of its files."""
+"""The two public steps: from results to a Figure, and from a Figure to the bytes of its files."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _sources: list[Callable[[], Mapping[str, Any]]] = []
 
 
 def provide(layouts: Callable[[], Mapping[str, Any]]) -> None:
-    """Have figures known by name.
+    """Register figures by name.
 
     Parameters
     ----------
     layouts : callable
-        Returns a mapping from names to layouts, as :func:`draw` takes them. It is called when somebody asks for names;
-        ``paper_repro`` provides its own experiments when it is imported.
+        Returns a mapping from names to layouts, as :func:`draw` takes them. It is called when names are needed;
+        ``paper_repro`` registers its own experiments on import.
     """
     _sources.append(layouts)
 
 
 def names() -> list[str]:
-    """Return the names of the figures that can be drawn: those of the packages that were imported and provide any."""
+    """Return the names of the figures that can be drawn, as registered by the imported packages."""
     return sorted(_provided())
 
 
@@ -53,7 +53,7 @@ def draw(name: str, results: Any, axes: Sequence[Any] | None = None, *, title: b
         ``meta["summary"]``, where `own` tells whether the figure is its own. If there is a fifth one,
         ``arrange(figure, summary) -> list of axes``, it divides the figure in place of ``layout``.
     axes : sequence of matplotlib.axes.Axes, optional
-        Where to draw, one a panel; by default a new figure with a title is made.
+        Axes to draw into, one per panel; by default a new figure with a title is created.
     title : bool, default True
         Whether a new figure has its title: which figure of which paper it is, at which preset, what it shows, and the
         sizes. A page that says so already leaves it out.

@@ -1,4 +1,4 @@
-"""Heat maps of exact recovery and of PSNR, a method a column; below them sample complexity, and errors under noise."""
+"""Heat maps of exact recovery and PSNR, one column per method; below, sample complexity and errors under noise."""
 
 from __future__ import annotations
 

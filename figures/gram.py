@@ -1,4 +1,4 @@
-"""Entries of the limit of A'A / n over the angle of two gates, and what converges with n and what stays."""
+"""Entries of the limit of A'A / n over the angle between two gates, and which quantities converge with n."""
 
 from __future__ import annotations
 

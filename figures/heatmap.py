@@ -1,4 +1,4 @@
-"""A heat map over (sparsity, width), with the values written into the cells where there is room."""
+"""A heat map over (sparsity, width), with values written into the cells if there is room."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Controls of linear models: loss barrier and growth of the condition number, and beside them what is not zero."""
+"""Controls of linear models: loss barrier and growth of the condition number, next to quantities that are not zero."""
 
 from __future__ import annotations
 

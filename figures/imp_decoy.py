@@ -1,4 +1,4 @@
-"""Success of each method over the correlation of a misleading null column with the signal, a panel a level of noise."""
+"""Success of each method over the correlation of a misleading null column, one panel per noise level."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from figures.style import WIDTH
 __all__ = ["draw", "layout", "panels", "size"]
 
 SIZES = {"imp-1": 7.5, "one-shot": 6.2, "backward": 5.2, "htp": 4.2}
-"""The curves of these methods lie on each other: with markers inside each other all of them can be seen."""
+"""The curves of these methods coincide; nested markers keep all of them visible."""
 
 
 def panels(summary: dict[str, Any]) -> int:

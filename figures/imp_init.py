@@ -1,4 +1,4 @@
-"""Recovery over the scale of the start with more weights than samples, and what the tickets of two starts share."""
+"""Recovery over the scale of the initial weights with more weights than samples, and the overlap of two tickets."""
 
 from __future__ import annotations
 

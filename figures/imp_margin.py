@@ -1,4 +1,4 @@
-"""Recovery rate over the margin, a panel a schedule, and below them how near to sqrt(2) each design fails."""
+"""Recovery rate over the margin, one panel per schedule; below, how close to sqrt(2) each design fails."""
 
 from __future__ import annotations
 

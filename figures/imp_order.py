@@ -1,4 +1,4 @@
-"""The order of pruning: rank against rank for each law of features, and below the curves over n and the examples."""
+"""The order of pruning: rank against rank for each feature distribution; below, curves over n and examples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How often each method finds a sparse linear model: maps over samples and size of the weights, and slices of them."""
+"""Success rates of each method on sparse linear models: maps over samples and weight size, and slices of them."""
 
 from __future__ import annotations
 

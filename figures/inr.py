@@ -1,4 +1,4 @@
-"""Heat maps of PSNR as in :mod:`figures.panels`, and below them the image beside what each method made of it."""
+"""Heat maps of PSNR as in :mod:`figures.panels`, and below them the image next to each method's reconstruction."""
 
 from __future__ import annotations
 

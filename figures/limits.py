@@ -1,4 +1,4 @@
-"""What data determine over (sparsity, width): four heat maps, each with colours of its own."""
+"""What the data determine over (sparsity, width): four heat maps, each with its own colour scale."""
 
 from __future__ import annotations
 

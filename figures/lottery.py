@@ -1,4 +1,4 @@
-"""What the figures on pruning in linear models share: a look for each method, and curves with bands."""
+"""Common parts of the figures on pruning in linear models: a style for each method, and curves with bands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of heat maps over (sparsity, width): one row a quantity and depth, one column a method, a colour bar a row."""
+"""Heat maps over (sparsity, width): one row with a colour bar per quantity and depth, one column per method."""
 
 from __future__ import annotations
 

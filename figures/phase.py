@@ -1,4 +1,4 @@
-"""Maps of the recovery rate over samples and sparsity, a row an operator, and below them all lines of even odds."""
+"""Maps of the recovery rate over samples and sparsity, one row per operator; below, all 50 % recovery lines."""
 
 from __future__ import annotations
 

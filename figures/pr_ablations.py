@@ -1,4 +1,4 @@
-"""The survey's framework, one change at a time: a row for each change, dots with intervals, and a line for the base."""
+"""Ablations in the survey's framework: one row per change, dots with intervals, and a line for the base method."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Accuracy against sparsity, a panel for each family of methods; differences of pairs; and all methods at one share."""
+"""Accuracy against sparsity, one panel per family of methods; paired differences; all methods at one sparsity."""
 
 from __future__ import annotations
 

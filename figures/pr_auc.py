@@ -1,4 +1,4 @@
-"""AUC of criteria over training and over samples: one row for each kind of model."""
+"""AUC of criteria over training and over samples, with one row per kind of model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""BINGO's scores: variance over probes with the exact lines; AUC over the scale of the start, and over probes."""
+"""BINGO's scores: variance over probes with exact curves; AUC over the scale of initial weights and over probes."""
 
 from __future__ import annotations
 

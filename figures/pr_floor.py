@@ -1,4 +1,4 @@
-"""Accuracy while weights go, and beside it the share that is gone at the floor against the cost."""
+"""Accuracy while weights are pruned, and the fraction pruned at the accuracy floor against the cost."""
 
 from __future__ import annotations
 

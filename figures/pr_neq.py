@@ -1,4 +1,4 @@
-"""Test error against saved operations, of NEq and its rivals; below, how counts differ from what is executed."""
+"""Test error against saved operations for NEq and its baselines; below, counted against executed savings."""
 
 from __future__ import annotations
 

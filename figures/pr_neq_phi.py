@@ -1,4 +1,4 @@
-"""Similarities of units, their changes and velocities: distributions over the epochs; and which share is frozen."""
+"""Distributions over the epochs of units' similarities, their changes and velocities, and the frozen fraction."""
 
 from __future__ import annotations
 

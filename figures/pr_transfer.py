@@ -1,4 +1,4 @@
-"""Error of transferred tickets over the overlap of the tasks: measured, and for linear models the closed form."""
+"""Error of transferred tickets over the overlap of the tasks: measurements and, for linear models, closed forms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Condition of the planted columns over sparsity, a curve a width, and what a theorem would ask for."""
+"""Condition number of the planted columns over sparsity, one curve per width, and a theorem's requirement."""
 
 from __future__ import annotations
 

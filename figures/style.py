@@ -1,4 +1,4 @@
-"""The look of all figures: one style file, used inside a context, and colours that the colour-blind can tell apart."""
+"""The style of all figures: one style file, applied within a context, and colours suitable for the colour-blind."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _drawing = threading.RLock()
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Draw with the project's style, whatever the user's settings are, and put these back afterwards.
+    """Draw with the project's style regardless of the user's settings, which are restored afterwards.
 
-    The settings are those of the whole process: one thread draws at a time, so that no other one's are put back.
+    The settings are global to the process, so only one thread draws at a time.
     """
     with _drawing, mpl.rc_context():
         mpl.rcdefaults()

@@ -1,4 +1,4 @@
-"""Table 1 as a figure: what updating the gates every k steps does to the fit, and when the active columns settle."""
+"""Table 1 as a figure: effect of updating the gates every k steps on the fit, and when the active columns settle."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LOOK = {"float64": ("blue", "o", -0.13), "float32": ("orange", "s", 0.13)}
 
 
 def scatter_seeds(panel: Any, index: int, heights: np.ndarray, cut: np.ndarray, labels: str) -> None:
-    """Draw one point a seed.
+    """Draw one point per seed.
 
     Parameters
     ----------

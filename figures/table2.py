@@ -1,4 +1,4 @@
-"""Table 2 as a figure: the step at which the active columns stop changing, over k, a panel a method."""
+"""Table 2 as a figure: the step at which the active columns stop changing, over k, one panel per method."""
 
 from __future__ import annotations
 

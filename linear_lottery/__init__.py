@@ -1,7 +1,7 @@
 """Iterative magnitude pruning in linear models: gradient flow in closed form, pruning by magnitude and by threshold.
 
-Public are the names that ``dir(linear_lottery)`` lists, and of its modules `closed_forms`, `comparators`, `guarantees`,
-`symbolic` and `symbolic_risks` those that they list in turn. Other modules may change at any time.
+The public names are those that ``dir(linear_lottery)`` lists, and those that its modules `closed_forms`, `comparators`,
+`guarantees`, `symbolic` and `symbolic_risks` list in turn. Other modules may change at any time.
 """
 
 from typing import TYPE_CHECKING
@@ -40,7 +40,7 @@ _PLACES = {
     "linear_lottery.flow_training": "Flow imp_method",
     "linear_lottery.path": "PruningPath",
 }
-"""Where the names above are; they are imported when they are asked for."""
+"""The module that defines each name above; it is imported on first use."""
 _MODULES = "closed_forms comparators guarantees symbolic symbolic_risks"
-if not TYPE_CHECKING:  # from whom a misspelt name should not be hidden
+if not TYPE_CHECKING:  # type checkers must still report a misspelt name
     __getattr__, __dir__ = door(__name__, _PLACES, modules=_MODULES)

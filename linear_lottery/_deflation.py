@@ -14,48 +14,48 @@ from recovery.operators.ranks import column_norms, gram, rank_tolerance, triangl
 __all__ = ["Deflation"]
 
 TIE = 4.0
-"""Magnitudes are equal up to so many times :func:`Problem.rounding`; noise-free targets showed errors of 1.45."""
+"""Magnitudes count as equal up to this multiple of :func:`Problem.rounding`; errors of 1.45 occurred without noise."""
 
 PANEL = 48
-"""So many deflations are kept apart and then subtracted in one matrix product."""
+"""This many deflations are collected and then subtracted in one matrix product."""
 
 GRAM = 10.0
-"""Up to this condition number R comes from X'X, at half the time of a QR and the loss of at most a digit."""
+"""Up to this condition number R is computed from X'X, in half the time of a QR and losing at most one digit."""
 
 SHRINK = 0.6
-"""The survivors are factored anew when they are so few of those at the last factorisation."""
+"""The survivors are refactored when they are at most this fraction of those at the last factorisation."""
 
 GUARD = 0.1
-"""... or when the largest row of W has shrunk to so much of its length, so that no more than a digit is lost."""
+"""... or when the largest row of W has shrunk to this fraction of its length, so that at most one digit is lost."""
 
 BLOCK = 0.1
-"""A round that prunes more than this share of the survivors factors anew, instead of deflating one by one."""
+"""A round that prunes more than this fraction of the survivors refactors instead of deflating one by one."""
 
 
 class Deflation:
-    """Least-squares weights of the survivors, updated when some are pruned.
+    """Least-squares weights of the survivors, updated when weights are pruned.
 
     Notes
     -----
     From X_M = Q R take z = Q'y and W = R^-1, so that w_M = W z, and the rows W_i are those of the pseudo-inverse in the
-    basis Q. Pruning j takes the direction u = W_j / |W_j| out of all rows,
+    basis Q. Pruning j removes the direction u = W_j / |W_j| from all rows,
 
         w <- w - (W u) w_j / |W_j|,      W <- W - (W u) u',
 
-    after which row j is 0. Up to PANEL directions wait: row j is corrected for them when it is needed, and W u needs no
-    correction, since the directions are orthonormal. The errors are about eps |W_i| of the last factorisation. When
-    the largest |W_i| has shrunk, or enough weights have gone, the columns of R that are left are factored anew (R has d
-    rows, not n), which brings the errors back to those of a refit and the arrays to their present size.
+    after which row j is 0. Up to PANEL directions are deferred: row j is corrected for them when it is needed, and W u
+    needs no correction, since the directions are orthonormal. The errors are about eps |W_i| of the last factorisation.
+    When the largest |W_i| has shrunk, or enough weights have been pruned, the remaining columns of R are refactored (R
+    has d rows, not n), which reduces the errors to those of a refit and the arrays to the current size.
 
-    The first R is the Cholesky factor of X'X where that costs at most a digit, else it comes from Householder's QR of
-    X; later ones always come from a QR. docs/theory, "Pruning by magnitude", has the reasons.
+    The first R is the Cholesky factor of X'X if that loses at most one digit, else it comes from a Householder QR of X;
+    later ones always come from a QR. docs/theory, "Pruning by magnitude", has the reasons.
     """
 
     name = "deflation"
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        self.kept = np.arange(problem.d)  # one a row of W; some of them are gone, as `alive` says
+        self.kept = np.arange(problem.d)  # one per row of W; `alive` says which are left
         self._factor(problem.X, problem.y, by_gram=True)
         self.first_condition = self.loss = self.condition
         if not self.loss <= GRAM:
@@ -64,16 +64,16 @@ class Deflation:
 
     @classmethod
     def of(cls, problem: Problem) -> Deflation | None:
-        """Return the route, or None unless X has full column rank for certain."""
+        """Return the route, or None unless X certainly has full column rank."""
         if problem.n < problem.d:
             return None
-        with np.errstate(all="ignore"):  # whatever goes wrong in a singular X, the condition tells
+        with np.errstate(all="ignore"):  # any problem caused by a singular X shows in the condition
             route = cls(problem)
         return route if route.first_condition <= 1 / (8 * rank_tolerance(problem.d, problem.dtype)) else None
 
     @property
     def condition(self) -> float:
-        """An estimate of the condition number of the columns with norm 1, at most a little too small."""
+        """An estimate of the condition number of the columns with norm 1, at most slightly too small."""
         xp = self.problem.xp
         if not self.sound:
             return float("inf")
@@ -81,13 +81,13 @@ class Deflation:
         return _norm(xp, unit) * _norm(xp, self.W * norms[:, None])
 
     def _factor(self, A: Any, z: Any, by_gram: bool = False) -> None:
-        """Start from the columns of A, one for each of `kept`."""
+        """Start from the columns of A, one per entry of `kept`."""
         xp, m = self.problem.xp, A.shape[1]
         self.sound = False
-        # the last column of the triangle is Q'z: no Q is formed
+        # the last column of the triangular factor is Q'z, so Q is never formed
         if by_gram:
             T = gram(xp, A, z)
-            T[m, m] = 2 * T[m, m] + T[0, 0]  # only the last pivot sees it, which is 0 if A fits z
+            T[m, m] = 2 * T[m, m] + T[0, 0]  # affects only the last pivot, which is 0 if A fits z
             try:
                 T = xp.linalg.cholesky(T).T
             except np.linalg.LinAlgError:
@@ -124,7 +124,7 @@ class Deflation:
         row[self.index] = self.weights
 
     def magnitudes(self) -> tuple[np.ndarray, float]:
-        """Return |w| on the CPU, infinite where pruned, and what counts as a tie; one synchronisation."""
+        """Return |w| on the CPU, infinite where pruned, and the tolerance for ties; one synchronisation."""
         host = self._fetch()
         if host[-1] < GUARD * GUARD * self.longest:
             self._factor_again()
@@ -161,10 +161,10 @@ class Deflation:
         direction = self.W[j]
         if k:
             direction = direction - C[:, j] @ U
-            direction = direction - (U @ direction) @ U  # twice is enough: orthogonal to the others up to rounding
+            direction = direction - (U @ direction) @ U  # twice is enough for orthogonality up to rounding
         length = xp.sqrt(direction @ direction)
         direction = direction / length
-        change = (self.W @ direction) * self.living  # rows of the pruned stay 0 to the last bit
+        change = (self.W @ direction) * self.living  # rows of pruned weights stay exactly 0
         self.weights -= change * (self.weights[j] / length)
         self.squares -= change * change
         self.weights[j] = 0.0
@@ -183,7 +183,7 @@ class Deflation:
 
 
 def _norm(xp: Any, A: Any) -> float:
-    """Return |A|_2, or a little less: a few power iterations from the row of largest norm."""
+    """Return |A|_2, or slightly less, by a few power iterations from the row of largest norm."""
     v = A[xp.argmax((A * A).sum(axis=1))]
     for _ in range(4):
         v = v / xp.sqrt(v @ v)

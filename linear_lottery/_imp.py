@@ -21,7 +21,7 @@ from planted.base.progress import Bar, Progress, bar, check_progress
 __all__ = ["Schedule", "how_many", "imp", "threshold_prune"]
 
 Schedule: TypeAlias = Literal["one-by-one", "one-shot"] | float
-"""How many weights a round prunes; ``float`` stands for an int too."""
+"""How many weights a round prunes; ``float`` includes int."""
 
 
 def imp(
@@ -39,17 +39,17 @@ def imp(
     Parameters
     ----------
     X : array, shape (n, d), float64 or float32
-        Features, one sample a row.
+        Features, one sample per row.
     y : array, shape (n,)
         Targets.
     sparsity : int
-        How many weights survive, from 0 (prune all) to d (train once, prune none).
+        Number of weights that survive, from 0 (prune all) to d (train once, prune none).
     w0 : array, shape (d,), optional
         Initialisation, to which survivors are rewound before every round. Zeros by default.
     schedule : {"one-by-one", "one-shot"}, float or int, default "one-by-one"
-        How many weights a round prunes when m are left: 1; all that must go; a fraction p in (0, 1) stands for
-        ceil(p m), with p as the decimal it prints as; an int for that many. Never so many that fewer than
-        `sparsity` are left.
+        Number of weights pruned per round when m are left: 1; all that must be pruned; ceil(p m) for a fraction p in
+        (0, 1), which is interpreted as the decimal that it prints as; or that many for an int. Never so many that fewer
+        than `sparsity` are left.
     flow_time : float, default inf
         Training time of each round, at least 0; ``inf`` trains to convergence.
     progress : bool or callable, default False
@@ -67,7 +67,7 @@ def imp(
     TypeError
         If an argument is not an array of real numbers, or a scalar of the wrong type, or if devices are mixed.
     ValueError
-        If shapes do not fit, an array is empty, an element is NaN or infinite, `sparsity` is negative or exceeds d,
+        If shapes do not match, an array is empty, an element is NaN or infinite, `sparsity` is negative or exceeds d,
         `flow_time` is negative or NaN, or `schedule` is unknown.
 
     Notes
@@ -75,25 +75,25 @@ def imp(
     Round r trains w_M from (w0)_M by :func:`gradient_flow` under the mask M = masks[r], for the time
     `flow_time`, and then drops the smallest |w_j|.
 
-    *Ties.* The smallest magnitude goes first, and of all that exceed it by no more than a tolerance the one with the
-    largest index; so equal weights keep the smaller index, and constant or duplicated columns are pruned in the same
-    order on every machine, and so are weights that are 0 but for rounding, as with noise-free targets in float64.
-    The tolerance is the difference that rounding can make, q eps (g (|y| + |(c_j w_j)_j|) + max |w|), eps that of
-    float64, since all is computed in it. By deflation q = 4 (up to 40 where cond <= 10), c_j is the norm of column j,
-    g the largest row norm of X_M^+, and M the survivors at the last factorisation. In refits q = 20, c_j is the largest
-    norm of a column, g the largest row norm of the matrix that takes y to w_M, for t to infinity X_M^+, and w_M is
-    continued by (w0)_M. It is of the order of q cond(X_M) eps times the length of w_M or w0, or more where the residual
-    is large: negligible up to condition 1e10 or so. Rounding errors that a residual makes in proportion
-    to cond(X_M)^2 are left out. Two weights whose difference is about the tolerance may go in either order on another
-    machine or another route.
+    *Ties.* The smallest magnitude is pruned first; among all that exceed it by no more than a tolerance, the one with
+    the largest index. So among equal weights the smaller index survives, and constant or duplicated columns are pruned
+    in the same order on every machine, as are weights that are 0 up to rounding, as with noise-free targets in float64.
+    The tolerance bounds the effect of rounding, q eps (g (|y| + |(c_j w_j)_j|) + max |w|), with eps that of float64, in
+    which everything is computed. By deflation q = 4 (up to 40 where cond <= 10), c_j is the norm of column j, g the
+    largest row norm of X_M^+, and M the survivors at the last factorisation. In refits q = 20, c_j is the largest norm
+    of a column, g the largest row norm of the matrix that maps y to w_M (X_M^+ as t tends to infinity), and w_M is
+    extended by (w0)_M. It is of the order of q cond(X_M) eps times the length of w_M or w0, or more where the residual
+    is large: negligible up to condition 1e10 or so. Rounding errors proportional to cond(X_M)^2 times the residual are
+    neglected. Two weights whose difference is about the tolerance may be pruned in either order on another machine or
+    by another route.
 
     *Routes.* If n >= d, X has full column rank, and `flow_time` is infinite, then w_M is ordinary least squares and
     `w0` does not matter; the whole path costs O(n d^2 + d^3), by deflation of the inverse of the triangular factor of
     X. In all other cases every round costs one singular value decomposition of X_M. X counts as having full column rank
     if its columns, with norm 1, have a condition number that is estimated at no more than 1 / (8 tol), tol that of
-    :func:`recovery.operators.ranks.rank_tolerance`: neither n nor the unit of a feature has a say. All routes compute
-    in float64, from a triangle of [X, y] where n > d. On a GPU there is one synchronisation a round by deflation, and a
-    few for each halving of the number of weights; a refit has a few.
+    :func:`recovery.operators.ranks.rank_tolerance`: neither n nor the unit of a feature matters. All routes compute in
+    float64, from a triangular factor of [X, y] if n > d. On a GPU, deflation needs one synchronisation per round and a
+    few for each halving of the number of weights; a refit needs a few.
 
     References
     ----------
@@ -107,7 +107,7 @@ def imp(
     >>> path = imp(np.eye(4), np.array([0.1, -3.0, 0.2, 2.0]), 2)
     >>> path.support, path.order
     (array([1, 3]), array([0, 2]))
-    >>> imp(np.eye(4), np.ones(4), 1).order  # all equal: the smaller index stays
+    >>> imp(np.eye(4), np.ones(4), 1).order  # all equal: the smaller index survives
     array([3, 2, 1])
     """
     how_many(schedule)
@@ -157,8 +157,8 @@ def _sizes(d: int, sparsity: int, schedule: Schedule) -> list[int]:
 
 
 def how_many(schedule: Any) -> Callable[[int], int]:
-    """Return how many weights go when m are left, or refuse the schedule."""
-    expected = "expected 'one-by-one', 'one-shot', a fraction between 0 and 1 (both excluded), or an int of at least 1"
+    """Return how many weights to prune when m are left; raise an error for an invalid schedule."""
+    expected = "expected 'one-by-one', 'one-shot', a fraction strictly between 0 and 1, or an int of at least 1"
     if isinstance(schedule, str):
         if schedule == "one-by-one":
             return lambda m: 1
@@ -175,7 +175,7 @@ def how_many(schedule: Any) -> Callable[[int], int]:
     fraction = float(schedule)
     if not 0 < fraction < 1:
         raise ValueError(f"schedule={schedule} is out of range; {expected}")
-    # the decimal that is meant: 0.07 * 100 is 7.000000000000001 in floating point, and would prune 8
+    # use the intended decimal: 0.07 * 100 is 7.000000000000001 in floating point and would prune 8
     exact = Fraction(schedule) if isinstance(schedule, Rational) else Fraction(str(schedule))
     return lambda m: math.ceil(exact * m)
 
@@ -190,12 +190,12 @@ def threshold_prune(
     max_rounds: int | None = None,
     progress: Progress = False,
 ) -> PruningPath:
-    """Prune all weights of magnitude at most `tau`, rewind and retrain, until none is that small.
+    """Prune all weights of magnitude at most `tau`, rewind and retrain, until no weight is that small.
 
     Parameters
     ----------
     X : array, shape (n, d), float64 or float32
-        Features, one sample a row.
+        Features, one sample per row.
     y : array, shape (n,)
         Targets.
     tau : float
@@ -205,7 +205,8 @@ def threshold_prune(
     flow_time : float, default inf
         Training time of each round, at least 0; ``inf`` trains to convergence.
     max_rounds : int, optional
-        Prune at most so many times; as often as something is small by default, which is at most d times.
+        Largest number of prunings; by default pruning continues as long as some weight is small, which is at most d
+        times.
     progress : bool or callable, default False
         True draws a bar (needs tqdm); a function is called as ``progress(done, total)`` after each round, with None for
         `total` until the run has ended.
@@ -213,27 +214,26 @@ def threshold_prune(
     Returns
     -------
     PruningPath
-        Its last round prunes nothing: all of its weights exceed `tau`, or none is left. Where `max_rounds` ended the
-        run before, `success` is False. Within a round `order` is by ascending magnitude, equals with the larger index
-        first.
+        Its last round prunes nothing: all of its weights exceed `tau`, or none is left. If `max_rounds` ended the run
+        earlier, `success` is False. Within a round `order` is by ascending magnitude, with ties in order of decreasing
+        index.
 
     Raises
     ------
     TypeError
         If an argument is not an array of real numbers, or a scalar of the wrong type, or if devices are mixed.
     ValueError
-        If shapes do not fit, an element is NaN or infinite, or a number is out of range.
+        If shapes do not match, an element is NaN or infinite, or a number is out of range.
 
     Notes
     -----
     M <- {j in M: |w_j| > tau} with w_M trained from (w0)_M, which unlike :func:`imp` needs no number of survivors.
-    The comparison is of floating-point numbers as they are: a magnitude that equals `tau` in exact arithmetic may
-    fall on either side, and ``tau=0`` drops only weights that are 0 to the last bit. On y = X w* + noise with all
-    |w*_j| > 2 tau on the support and all errors of the first and of the last least-squares fit within tau, the
-    first round drops exactly the other weights and the second finds nothing to drop.
+    Floating-point numbers are compared directly: a magnitude that equals `tau` in exact arithmetic may fall on either
+    side, and ``tau=0`` prunes only weights that are exactly 0. On y = X w* + noise with all |w*_j| > 2 tau on the
+    support and all errors of the first and of the last least-squares fit within tau, the first round prunes exactly the
+    other weights and the second finds nothing to prune.
 
-    The routes are those of :func:`imp`; on a GPU there is one synchronisation a round, and a few for each
-    factorisation.
+    The routes are those of :func:`imp`; on a GPU there is one synchronisation per round, and a few per factorisation.
 
     References
     ----------

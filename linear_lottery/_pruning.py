@@ -1,4 +1,4 @@
-"""What all pruning routes share: who goes next when magnitudes tie, and how a path is put together."""
+"""Common parts of all pruning routes: tie-breaking, refits, and the assembly of a path."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ from recovery.operators.ranks import column_norms
 __all__ = ["Problem", "Refits", "assemble", "first_to_go"]
 
 TIE = 20.0
-"""Magnitudes of refits are equal up to so many times :func:`Problem.rounding`; duplicated columns differed by 7.4."""
+"""Magnitudes of refits count as equal up to this multiple of :func:`Problem.rounding`; duplicated columns differed by
+7.4."""
 
-"""All is computed in float64, whatever the type of the data."""
+"""Everything is computed in float64, whatever the type of the data."""
 
 SAFE_EXPONENT = 200
-"""X and y are used as they are if their largest entries lie between 2^-e and 2^e: all is computed in float64."""
+"""X and y are not rescaled if their largest entries lie between 2^-e and 2^e, since all is computed in float64."""
 
 
 class Problem:
-    """Checked data of a pruning run, on a scale where squares neither overflow nor underflow.
+    """Validated data of a pruning run, scaled so that squares neither overflow nor underflow.
 
     Scaling is by powers of two, which is exact: with X 2^-a and y 2^-b the weights are scaled by 2^(a - b), and
-    time by 2^(2 a). Data of usual size are not copied.
+    time by 2^(2 a). Data of ordinary size are not copied.
     """
 
     def __init__(self, X: Any, y: Any, w0: Any, t: float) -> None:
@@ -53,7 +54,7 @@ class Problem:
 
     @cached_property
     def reduced(self) -> tuple[Any, Any]:
-        """X and y in float64, or a triangle and Q'y that train alike where n > d; no round works on n rows."""
+        """X and y in float64, or, for n > d, a triangular factor and Q'y that give the same training on d rows."""
         return reduced(self.xp, self.X, self.y)
 
     def _scaled(self, X: Any, y: Any, w0: Any, t: float) -> tuple[Any, Any, Any, float]:
@@ -69,7 +70,7 @@ class Problem:
         self.exponent = b - a
         try:
             t = math.ldexp(t, 2 * a)
-        except OverflowError:  # modes that move at all have long arrived
+        except OverflowError:  # all modes that move have converged
             t = math.inf
         return self._times(X, -a), self._times(y, -b), self._times(w0, a - b), t
 
@@ -105,14 +106,14 @@ class Problem:
 
 
 def first_to_go(magnitude: np.ndarray, count: int, tolerance: float) -> np.ndarray:
-    """Return the positions of the `count` smallest magnitudes, in the order in which they go.
+    """Return the positions of the `count` smallest magnitudes, in the order of pruning.
 
-    One after another the smallest goes, and of those that exceed it by no more than `tolerance` the one with the
-    largest position, so that of equals those with the smaller index stay.
+    One after another the smallest is pruned; among those that exceed it by no more than `tolerance`, the one with the
+    largest position, so that among equal weights those with smaller indices stay.
     """
-    if not tolerance < np.inf:  # weights out of range: nothing is known
+    if not tolerance < np.inf:  # weights out of range, so nothing is known
         tolerance = np.inf
-    if count == 1:  # the same rule without sorting; most of the time is spent here
+    if count == 1:  # the same rule without sorting, since this takes most of the time
         return np.flatnonzero(magnitude <= magnitude.min() + tolerance)[-1:]
     rank = np.argsort(magnitude, kind="stable")
     ascending = magnitude[rank]
@@ -134,7 +135,7 @@ def first_to_go(magnitude: np.ndarray, count: int, tolerance: float) -> np.ndarr
 
 
 class Refits:
-    """Training from the start in every round: right for every X, every start and every time."""
+    """Retraining from the start in every round: valid for every X, every start and every time."""
 
     name = "refit"
 
@@ -151,7 +152,7 @@ class Refits:
             self.index = index = xp.asarray(self.kept)
             X, w0 = X[:, index], w0[index]
         self.weights, gain = trained(X, y, w0, problem.t, problem.n, problem.dtype)
-        # what the start adds in the row space is taken away again, up to rounding
+        # the start's component in the row space cancels, up to rounding
         size = xp.concatenate([self.weights, w0])
         self.tolerance = TIE * problem.rounding(gain.max(), size, column_norms(xp, X).max())
 
@@ -160,13 +161,13 @@ class Refits:
         row[... if self.index is None else self.index] = self.weights
 
     def magnitudes(self) -> tuple[np.ndarray, float]:
-        """Return |w| of the survivors on the CPU, and what counts as a tie; one synchronisation."""
+        """Return |w| of the survivors on the CPU, and the tolerance for ties; one synchronisation."""
         xp = self.problem.xp
         host = arrays.to_numpy(xp.concatenate([xp.abs(self.weights), self.tolerance.reshape(1)]))
         return host[:-1], float(host[-1])
 
     def remove(self, positions: np.ndarray) -> None:
-        """Prune survivors by their positions, and train the rest; nothing is trained when nothing is left."""
+        """Prune survivors by their positions, and train the rest, if any."""
         self.kept = np.delete(self.kept, positions)
         if len(self.kept):
             self._train()
@@ -175,7 +176,7 @@ class Refits:
 def assemble(
     problem: Problem, route: str, weights: Any, order: list[int], sizes: list[int], settled: bool = True
 ) -> PruningPath:
-    """Return the path of weights that were pruned in a known order, and whether the run came to its end."""
+    """Return the path for weights pruned in a known order, and whether the run was completed."""
     xp, d = problem.xp, problem.d
     rounds = np.repeat(np.arange(1, len(sizes)), -np.diff(sizes))
     gone_by = np.full(d, len(sizes))
@@ -186,7 +187,7 @@ def assemble(
         weights=problem.unscaled(weights).astype(problem.dtype),
         order=xp.asarray(np.array(order, dtype=np.int64)),
         support=xp.asarray(np.flatnonzero(gone_by == len(sizes)).astype(np.int64)),
-        w0=problem.start.copy(),  # the caller may change the array that was passed
+        w0=problem.start.copy(),  # the caller may modify the array that was passed
         sizes=tuple(sizes),
         route=route,
         success=settled,

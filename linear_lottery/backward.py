@@ -1,4 +1,4 @@
-"""Backward elimination: drop the weight whose loss costs least, by the deflation that magnitude pruning uses."""
+"""Backward elimination: repeatedly drop the least costly weight, using the deflation of magnitude pruning."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from planted.base.arrays import EPS
 __all__ = ["backward_elimination"]
 
 TIE = 8.0
-"""Roots of saliencies count as equal up to so many times eps (|y| + |(|x_j| w_j)_j|)."""
+"""Square roots of saliencies count as equal up to this multiple of eps (|y| + |(|x_j| w_j)_j|)."""
 
 
 def backward_elimination(X: Any, y: Any, sparsity: int) -> Selection:
-    """Drop one weight after another, always the one whose loss raises the squared error least, until k are left.
+    """Drop one weight after another, always the one whose removal raises the squared error least, until k are left.
 
     Parameters
     ----------
@@ -29,26 +29,25 @@ def backward_elimination(X: Any, y: Any, sparsity: int) -> Selection:
     y : array, shape (n,)
         Targets.
     sparsity : int
-        How many weights survive, k, from 0 to d.
+        Number of weights that survive, k, from 0 to d.
 
     Returns
     -------
     Selection
-        ``order`` holds the d - k dropped weights, the first to go first.
+        ``order`` lists the d - k dropped weights in order of removal.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument does not fit, or X has no full column rank (the rule of :func:`linear_lottery.imp`).
+        If an argument is invalid, or X lacks full column rank (as in :func:`linear_lottery.imp`).
 
     Notes
     -----
-    Without weight j and with the others fitted anew, |y - X w|^2 rises by w_j^2 / [(X_M'X_M)^-1]_jj: the saliency of
-    optimal brain surgeon, which :func:`linear_lottery.imp` replaces by w_j^2. With W = R^-1 from X_M = Q R it is
-    (w_j / |W_j|)^2, and the whole path is the deflation of ``imp``, O(n d^2 + d^3). Saliencies whose roots
-    differ by at most 8 eps (|y| + |(|x_j| w_j)_j|) tie, and the smaller index stays; others closer than about
-    eps cond(X_M) |y| may go in either order. One synchronisation a weight on a GPU, and a few for each time
-    that the triangle is factored anew.
+    Removing weight j and refitting the others raises |y - X w|^2 by w_j^2 / [(X_M'X_M)^-1]_jj, the saliency of Optimal
+    Brain Surgeon, which :func:`linear_lottery.imp` replaces by w_j^2. With W = R^-1 from X_M = Q R it is (w_j /
+    |W_j|)^2, and the whole path is the deflation of ``imp``, O(n d^2 + d^3). Saliencies whose square roots differ by at
+    most 8 eps (|y| + |(|x_j| w_j)_j|) are ties, and the smaller index survives; others closer than about eps cond(X_M)
+    |y| may be removed in either order. On a GPU there is one synchronisation per weight, and a few per refactorisation.
 
     References
     ----------
@@ -59,13 +58,13 @@ def backward_elimination(X: Any, y: Any, sparsity: int) -> Selection:
     X, y, k = checked(X, y, sparsity)
     route = _BySaliency.of(Problem(X, y, None, np.inf))
     if route is None:
-        raise ValueError(f"X of shape {tuple(X.shape)} has no full column rank; expected independent columns, n >= d")
+        raise ValueError(f"X of shape {tuple(X.shape)} lacks full column rank; expected independent columns, n >= d")
     path = prune_to(route, k, "one-by-one")
     return Selection("backward", path.support, path.w, path.order, k)
 
 
 class _BySaliency(Deflation):
-    """The deflation of magnitude pruning, ordered by the roots of saliencies, |w_j| / |W_j|."""
+    """The deflation of magnitude pruning, ordered by the square roots of saliencies, |w_j| / |W_j|."""
 
     def _factor(self, A: Any, z: Any, by_gram: bool = False) -> None:
         super()._factor(A, z, by_gram)
@@ -74,9 +73,9 @@ class _BySaliency(Deflation):
             self.first_squares[self.index] = self.squares
 
     def magnitudes(self) -> tuple[np.ndarray, float]:
-        """Return roots of saliencies on the CPU, infinite where dropped, and what counts as a tie."""
+        """Return square roots of saliencies on the CPU, infinite where dropped, and the tolerance for ties."""
         weights, squares, first, tolerance = self._saliencies()
-        # |W_j|^2 is kept up to eps times its value at the last factorisation, and must not fall near that
+        # |W_j|^2 has an error of eps times its value at the last factorisation, and must stay well above that
         if np.any(squares < GUARD**2 * first) or squares.max() < GUARD**2 * self.longest:
             self._factor_again()
             weights, squares, first, tolerance = self._saliencies()

@@ -1,4 +1,4 @@
-"""Other ways to select k of d weights, on the same problems as magnitude pruning: X, y, k in, a `Selection` out."""
+"""Methods to compare with magnitude pruning: each takes X, y and k, and returns a `Selection` of k of d weights."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = [
 
 
 def omp(X: Any, y: Any, sparsity: int) -> Selection:
-    """Take up k weights, always the one whose feature has the largest correlation with the residual.
+    """Select k weights by orthogonal matching pursuit: always the one most correlated with the residual.
 
     Parameters
     ----------
@@ -43,17 +43,17 @@ def omp(X: Any, y: Any, sparsity: int) -> Selection:
     y : array, shape (n,)
         Targets.
     sparsity : int
-        How many weights, k, from 0 to d.
+        Number of weights, k, from 0 to d.
 
     Returns
     -------
     Selection
-        Fewer than k weights where the residual vanishes before, or k > n.
+        Fewer than k weights if the residual vanishes earlier, or k > n.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument does not fit.
+        If an argument is invalid.
 
     Notes
     -----
@@ -77,21 +77,21 @@ def htp(X: Any, y: Any, sparsity: int) -> Selection:
     y : array, shape (n,)
         Targets.
     sparsity : int
-        How many weights, k, from 0 to d.
+        Number of weights, k, from 0 to d.
 
     Returns
     -------
     Selection
-        The best support the run saw.
+        The best support found in the run.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument does not fit.
+        If an argument is invalid.
 
     Notes
     -----
-    ``recovery.solve`` with solver ``"htp"``: unlike pruning, it takes dropped weights up again.
+    ``recovery.solve`` with solver ``"htp"``: unlike pruning, it can select dropped weights again.
 
     References
     ----------
@@ -111,23 +111,23 @@ def marginal_screening(X: Any, y: Any, sparsity: int, *, normalise: bool = False
     y : array, shape (n,)
         Targets.
     sparsity : int
-        How many weights, k, from 0 to d.
+        Number of weights, k, from 0 to d.
     normalise : bool, default False
-        Divide by |x_j|, so that the norms of the features do not matter; zero features come last.
+        Divide by |x_j|, so the norms of the features do not matter; zero features rank last.
 
     Returns
     -------
     Selection
-        Of equal values those with the smaller index are kept.
+        Ties are broken in favour of the smaller index.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument does not fit.
+        If an argument is invalid.
 
     Notes
     -----
-    Magnitude pruning does the same if the features are orthogonal and of equal norm.
+    Equivalent to magnitude pruning if the features are orthogonal and of equal norm.
 
     References
     ----------
@@ -143,7 +143,7 @@ def marginal_screening(X: Any, y: Any, sparsity: int, *, normalise: bool = False
 
 
 def holp(X: Any, y: Any, sparsity: int) -> Selection:
-    """Select the k largest weights of the least-norm interpolation, |X'(X X')^-1 y|.
+    """Select the k largest weights of the minimum-norm interpolation, |X'(X X')^-1 y|.
 
     Parameters
     ----------
@@ -152,22 +152,22 @@ def holp(X: Any, y: Any, sparsity: int) -> Selection:
     y : array, shape (n,)
         Targets.
     sparsity : int
-        How many weights, k, from 0 to d.
+        Number of weights, k, from 0 to d.
 
     Returns
     -------
     Selection
-        Of equal values those with the smaller index are kept.
+        Ties are broken in favour of the smaller index.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument does not fit, or the rows of X are dependent up to rounding.
+        If an argument is invalid, or the rows of X are dependent up to rounding.
 
     Notes
     -----
-    With X' = Q R the vector is Q R'^-1 y. It is what the first round of magnitude pruning looks at if it starts from
-    w0 = 0; one-shot pruning keeps the same weights.
+    With X' = Q R the vector is Q R'^-1 y. These are the weights after the first round of magnitude pruning from w0 = 0,
+    so one-shot pruning keeps the same weights.
 
     References
     ----------
@@ -185,7 +185,7 @@ def holp(X: Any, y: Any, sparsity: int) -> Selection:
 
 
 def least_squares_oracle(X: Any, y: Any, support: Any) -> Selection:
-    """Return least squares on the planted support: no method that has to find it does better on average.
+    """Return least squares on the planted support: on average no method that has to find the support does better.
 
     Parameters
     ----------
@@ -204,7 +204,7 @@ def least_squares_oracle(X: Any, y: Any, support: Any) -> Selection:
     Raises
     ------
     TypeError, ValueError
-        If an argument does not fit.
+        If an argument is invalid.
 
     Notes
     -----
@@ -227,7 +227,7 @@ COMPARATORS: dict[str, Callable[[Any, Any, int], Selection]] = {
     "marginal": marginal_screening,
     "holp": holp,
 }
-"""Methods that are told X, y and k. ``backward`` needs n >= d, ``holp`` n <= d."""
+"""Methods that are given X, y and k. ``backward`` needs n >= d, ``holp`` n <= d."""
 
 ORACLES: dict[str, Callable[[Any, Any, Any], Selection]] = {"lasso-best": lasso_best, "ols": least_squares_oracle}
-"""Methods that are told X, y and the planted support: bounds of what others can do."""
+"""Methods that are given X, y and the planted support, as bounds on what the others can achieve."""

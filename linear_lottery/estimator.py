@@ -1,4 +1,4 @@
-"""``IMPRegressor``: iterative magnitude pruning of a linear model as an estimator of scikit-learn."""
+"""``IMPRegressor``: iterative magnitude pruning of a linear model as a scikit-learn estimator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exact gradient flow as the training of a pruning method, and where ``linear_lottery.imp`` lies in their space."""
+"""Exact gradient flow as the training of a pruning method, and ``linear_lottery.imp`` as such a method."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Flow(Trains):
     flow_time : float, default inf
         Training time, at least 0; ``inf`` trains to convergence.
     n_points : int, default 1
-        Points of the path, at equal distances of time, that observers see and that shares of the training refer to;
-        more than one needs a finite `flow_time`.
+        Number of equidistant points in time that observers see and that fractions of the training refer to; more than
+        one needs a finite `flow_time`.
 
     Raises
     ------
@@ -38,9 +38,9 @@ class Flow(Trains):
 
     Notes
     -----
-    Weights of the masks, and biases, move by :func:`linear_lottery.gradient_flow`, each output by itself. There are no
-    batches, and nothing is drawn. `cost` counts as executed n m min(n, m) multiply-adds for m weights of an
-    output, the order of what a decomposition takes, and no passes. The loss on record is that of all rows at the end.
+    Weights within the masks, and biases, follow :func:`linear_lottery.gradient_flow`, separately for each output. There
+    are no batches, and nothing is random. `cost` counts as executed n m min(n, m) multiply-adds for m weights of an
+    output, the order of the cost of a decomposition, and no passes. The recorded loss is that of all rows at the end.
 
     Examples
     --------
@@ -59,7 +59,9 @@ class Flow(Trains):
         flow_time = check_number(self.flow_time, "flow_time", minimum=0, finite=False)
         points = check_integer(self.n_points, "n_points", minimum=1)
         if points > 1 and math.isinf(flow_time):
-            raise ValueError(f"n_points={points} of an endless training; expected a finite flow_time, or n_points=1")
+            raise ValueError(
+                f"n_points={points} with an infinite flow_time; expected a finite flow_time, or n_points=1"
+            )
 
     def total(self, n_samples: int) -> int:
         """Return the number of points."""
@@ -122,7 +124,7 @@ class Flow(Trains):
 
 
 def _move(frame: Frame, vector: Any, masks: Masks, data: tuple[Any, Any], time: float) -> int:
-    """Move the weights of each output, in place; return the multiply-adds."""
+    """Train the weights of each output, in place; return the multiply-adds."""
     X, y = data
     weights, free = (frame.shapes.split(value)[0][0] for value in (vector, frame.free(masks.layers)))
     n, spent = int(X.shape[0]), 0
@@ -142,7 +144,7 @@ class Blocks(Rule):
     Parameters
     ----------
     schedule : {"one-by-one", "one-shot"}, float or int
-        As of :func:`linear_lottery.imp`.
+        As in :func:`linear_lottery.imp`.
     """
 
     schedule: Schedule = "one-by-one"
@@ -164,7 +166,7 @@ def imp_method(schedule: Schedule = "one-by-one", *, flow_time: float = math.inf
     Parameters
     ----------
     schedule : {"one-by-one", "one-shot"}, float or int, default "one-by-one"
-        How many weights a round prunes.
+        Number of weights pruned per round.
     flow_time : float, default inf
         Training time of each round.
 
@@ -175,9 +177,10 @@ def imp_method(schedule: Schedule = "one-by-one", *, flow_time: float = math.inf
 
     Notes
     -----
-    The masks are those of :func:`imp`, bit for bit, as long as no two magnitudes at the boundary differ by less than
-    the rounding of a training. Within its tolerance :func:`imp` lets the larger index go, so that it decides alike on
-    all machines; here only magnitudes that are equal to the last bit are ties, of which the larger index goes, too.
+    The masks are those of :func:`imp`, bit for bit, unless two magnitudes at the boundary differ by less than the
+    rounding error of a training. :func:`imp` prunes the larger index among all weights within its tolerance, so that
+    the result is the same on all machines; here only bitwise equal magnitudes are ties, among which the larger index is
+    pruned too.
 
     Examples
     --------

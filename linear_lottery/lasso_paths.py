@@ -26,7 +26,7 @@ class LassoPath:
     Parameters
     ----------
     knots : numpy.ndarray, shape (R + 1,)
-        Penalties at which the support changes, descending. Above the first one w is 0.
+        Penalties at which the support changes, in descending order. Above the first one, w is 0.
     weights : numpy.ndarray, shape (R + 1, d)
         Solutions at the knots; linear in between.
     masks : numpy.ndarray of bool, shape (R, d)
@@ -48,17 +48,17 @@ class LassoPath:
         return self.masks.sum(axis=1)
 
     def visits(self, support: Any) -> bool:
-        """Say whether a positive penalty gives exactly this support.
+        """Return whether some positive penalty gives exactly this support.
 
         Parameters
         ----------
         support : array of int
-            Indices, in any order; none at all is the solution 0.
+            Indices, in any order; an empty support is the solution 0.
 
         Returns
         -------
         bool
-            True if a stretch of penalties has it.
+            True if it is the support on an interval of penalties.
         """
         wanted = np.zeros(self.weights.shape[1], dtype=bool)
         wanted[places(support, "support", wanted.shape[0])] = True
@@ -71,27 +71,27 @@ def lasso_path(X: Any, y: Any) -> LassoPath:
     Parameters
     ----------
     X : array, shape (n, d)
-        Features as they are: no centring, no scaling.
+        Features, used without centring or scaling.
     y : array, shape (n,)
         Targets.
 
     Returns
     -------
     LassoPath
-        On the CPU, in float64, wherever the data are.
+        On the CPU, in float64, wherever the data live.
 
     Raises
     ------
     TypeError, ValueError
-        If shapes or devices do not fit, or an element is NaN or infinite.
+        If shapes or devices do not match, or an element is NaN or infinite.
 
     Notes
     -----
-    :func:`recovery.solvers.homotopy.stretches`: any number of columns may join or leave at one penalty, and columns may
-    be equal or dependent; of several solutions the one that uses the columns with the smaller index is taken. Supports
-    are those of the open stretches between knots, so the limit of penalty 0 is left out: there the solution is least
-    squares, and without noise it has the planted support for trivial reasons (n >= d). Columns whose correlations
-    with the residual differ from the penalty by less than rounding tie.
+    :func:`recovery.solvers.homotopy.stretches`: any number of columns may enter or leave at one penalty, and columns
+    may be equal or dependent; among several solutions the one that uses columns with smaller indices is chosen.
+    Supports are those of the open intervals between knots, so the limit of penalty 0 is excluded: there the solution is
+    least squares, which without noise trivially has the planted support (n >= d). Columns whose correlations with the
+    residual differ from the penalty by less than rounding error are ties.
 
     References
     ----------
@@ -112,33 +112,33 @@ def lasso_path(X: Any, y: Any) -> LassoPath:
     masks = np.zeros((len(found), d), dtype=bool)
     for row, one in zip(masks, found, strict=True):
         row[one.support] = True
-    # what has just come up from 0, or down to it, is 0 at the knot itself
+    # weights that enter or leave at a knot are 0 at the knot itself
     both = np.concatenate([masks[:1] & False, masks[:-1] & masks[1:], masks[-1:]]) if found else weights != 0
     weights = np.where(both, weights, 0.0)
     return LassoPath(np.ldexp(knots / n, x_exponent + y_exponent), np.ldexp(weights, y_exponent - x_exponent), masks)
 
 
 def lasso(X: Any, y: Any, sparsity: int) -> Selection:
-    """Select k weights by the Lasso: the first support of size k as the penalty falls.
+    """Select k weights by the Lasso: the first support of size k as the penalty decreases.
 
     Parameters
     ----------
     X : array, shape (n, d)
-        Features as they are; computed on the CPU.
+        Features, used unscaled; computed on the CPU.
     y : array, shape (n,)
         Targets.
     sparsity : int
-        How many weights, k, from 0 to d.
+        Number of weights, k, from 0 to d.
 
     Returns
     -------
     Selection
-        If no penalty gives k weights, the first support of the largest smaller size that the path visits.
+        If no penalty gives k weights, the first support of the next smaller size that the path visits.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument does not fit.
+        If an argument is invalid.
 
     Notes
     -----
@@ -154,12 +154,12 @@ def lasso(X: Any, y: Any, sparsity: int) -> Selection:
 
 
 def lasso_best(X: Any, y: Any, support: Any) -> Selection:
-    """Return the given support if any positive penalty has exactly it: the best that the Lasso can do.
+    """Return the given support if some positive penalty selects exactly it: the best that the Lasso can do.
 
     Parameters
     ----------
     X : array, shape (n, d)
-        Features as they are; computed on the CPU.
+        Features, used unscaled; computed on the CPU.
     y : array, shape (n,)
         Targets.
     support : array of int
@@ -168,17 +168,17 @@ def lasso_best(X: Any, y: Any, support: Any) -> Selection:
     Returns
     -------
     Selection
-        The given support where the path visits it, otherwise that of :func:`lasso` of the same size, which then
-        differs from it.
+        The given support if the path visits it, otherwise that of :func:`lasso` of the same size, which then differs
+        from it.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument does not fit.
+        If an argument is invalid.
 
     Notes
     -----
-    An oracle: no rule that chooses the penalty from the data is right more often.
+    This is an oracle: no rule that chooses the penalty from the data finds the support more often.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""What pruning returns: the masks, the weights trained under each of them, and the order of the pruned."""
+"""The result of pruning: the masks, the weights trained under each of them, and the order of pruning."""
 
 from __future__ import annotations
 
@@ -14,35 +14,36 @@ from planted.base.values import by_value
 __all__ = ["PruningPath"]
 
 BLOCK = 1 << 24
-"""Predictions are formed for so many numbers at a time, so that the loss of a long path needs no large array."""
+"""Predictions are computed for this many numbers at a time, so the loss of a long path needs no large array."""
 
 
 @by_value
 @dataclass(frozen=True, eq=False, repr=False)
 class PruningPath(ShownPath):
-    """The path of :func:`linear_lottery.imp` and :func:`linear_lottery.threshold_prune`.
+    """Result of :func:`linear_lottery.imp` and :func:`linear_lottery.threshold_prune`.
 
-    Round 0 trains all d weights; each round ends by pruning some, and the next one trains the survivors, from where
-    they started. A path of R prunings has R + 1 masks. All arrays live on the device of the features.
+    Round 0 trains all d weights; each round ends by pruning some of them, and the next one trains the survivors again
+    from their initial values. A path with R prunings has R + 1 masks. All arrays live on the device of the features.
 
     Parameters
     ----------
     masks : array of bool, shape (R + 1, d)
-        The weights that round r trains. masks[0] is all True, each mask is contained in the one before.
+        masks[r] marks the weights trained in round r. masks[0] is all True, and each mask is contained in the previous
+        one.
     weights : array, shape (R + 1, d), float64 or float32
-        weights[r] is what round r ends with; exactly 0 outside masks[r].
+        weights[r] are the weights at the end of round r; exactly 0 outside masks[r].
     order : array of int64, shape (d - sizes[-1],)
-        The pruned weights in the order in which they went: round by round, within a round by magnitude.
+        The pruned weights in order of pruning: by round, and within a round by magnitude.
     support : array of int64, shape (sizes[-1],)
         The survivors, ascending.
     w0 : array, shape (d,)
-        Where every round starts: survivors are rewound to these very numbers.
+        The starting point of every round, to which survivors are rewound.
     sizes : tuple of int, length R + 1
-        How many weights each round trains.
+        Number of weights trained in each round.
     route : {"deflation", "refit"}
-        How it was computed: ``"refit"`` trains anew in each round; ``"deflation"`` updates one factorisation.
+        How the path was computed: ``"refit"`` retrains in each round; ``"deflation"`` updates one factorisation.
     success : bool
-        The run came to its end; False where a cap on rounds stopped it.
+        Whether the run was completed; False if a limit on rounds stopped it.
     names : tuple of str or None
         Names of the features, where they came as a data frame.
     """
@@ -66,24 +67,24 @@ class PruningPath(ShownPath):
 
     @property
     def message(self) -> str:
-        """A sentence on how the run ended."""
+        """A message that says how the run ended."""
         rounds = f"{self.n_rounds} round{'' if self.n_rounds == 1 else 's'}"
-        end = "" if self.success else "; max_rounds was reached while weights were still small enough to go"
+        end = "" if self.success else "; max_rounds was reached while some weights were still small enough to prune"
         return f"pruned to {self.sparsity} of {self.sizes[0]} weights in {rounds}{end}"
 
     @property
     def n_iter(self) -> int:
-        """How many times weights were trained, R + 1."""
+        """Number of times weights were trained, R + 1."""
         return len(self.sizes)
 
     @property
     def n_rounds(self) -> int:
-        """How many times weights were pruned, R."""
+        """Number of times weights were pruned, R."""
         return len(self.sizes) - 1
 
     @property
     def sparsity(self) -> int:
-        """How many weights survive."""
+        """Number of surviving weights."""
         return self.sizes[-1]
 
     @property
@@ -112,7 +113,7 @@ class PruningPath(ShownPath):
         Raises
         ------
         TypeError, ValueError
-            If `size` is not an integer, or the path jumps over it.
+            If `size` is not an integer, or the path skips it.
         """
         size = check_integer(size, "size", minimum=0, maximum=self.sizes[0])
         if size not in self.sizes:
@@ -122,7 +123,7 @@ class PruningPath(ShownPath):
         return self.sizes.index(size)
 
     def losses(self, X: Any, y: Any) -> Any:
-        """Return the loss of every round's weights, on the data of the path or on others.
+        """Return the loss of every round's weights, on the data of the path or on other data.
 
         Parameters
         ----------
@@ -139,7 +140,7 @@ class PruningPath(ShownPath):
         Raises
         ------
         TypeError, ValueError
-            If shapes or devices do not fit, or an element is NaN or infinite.
+            If shapes or devices do not match, or an element is NaN or infinite.
         """
         X = check_array(X, "X", ndim=2, shape=(None, self.sizes[0]))
         y = check_array(y, "y", ndim=1)

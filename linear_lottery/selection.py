@@ -1,4 +1,4 @@
-"""What a comparator returns, and what all of them do with their arguments."""
+"""The result of comparators, and their common argument checks."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ __all__ = ["Selection", "checked", "refitted"]
 @by_value
 @dataclass(frozen=True, eq=False)
 class Selection:
-    """The weights that a method selects.
+    """The weights selected by a method.
 
     Parameters
     ----------
     method : str
-        Which method.
+        Name of the method.
     support : array of int64, shape (at most k,)
-        Selected weights, ascending, on the device of the data. Fewer than k where the method finds no more.
+        Selected weights, ascending, on the device of the data. Fewer than k if the method finds no more.
     weights : array, shape (d,)
-        Least squares on the support, whatever the method's own weights are, so that methods compare; exactly 0
+        Least squares on the support, whatever the method's own weights are, so that methods are comparable; exactly 0
         elsewhere.
     order : array of int64, optional
-        Where the method has one, the order in which it took weights up, or dropped them; its docstring says which.
+        The order in which the method selected or dropped weights, if it has one; its docstring says which.
     sparsity : int, optional
-        How many weights were asked for; None for the oracles, which are given the support.
+        The requested number of weights; None for the oracles, which are given the support.
     """
 
     method: str
@@ -48,22 +48,22 @@ class Selection:
 
     @property
     def success(self) -> bool:
-        """Whether as many weights were selected as were asked for."""
+        """Whether the requested number of weights was selected."""
         return self.sparsity is None or int(self.support.shape[0]) == self.sparsity
 
     @property
     def message(self) -> str:
-        """A sentence on how many weights were selected."""
-        asked = "" if self.success else f", and {self.sparsity} were asked for"
+        """A message that says how many weights were selected."""
+        asked = "" if self.success else f", and {self.sparsity} were requested"
         return f"{self.method} selected {self.support.shape[0]} of {self.weights.shape[0]} weights{asked}"
 
 
 def checked(X: Any, y: Any, sparsity: Any = 0) -> tuple[Any, Any, int]:
-    """Return X, y (of one dtype, on one device) and the sparsity, or refuse them with a sentence."""
+    """Return X, y (of one dtype, on one device) and the sparsity, or raise an error."""
     X = check_array(X, "X", ndim=2)
     y = check_array(y, "y", ndim=1)
     check_same_rows(X, "X", y, "y")
-    arrays.namespace(X, y)  # which refuses mixed devices
+    arrays.namespace(X, y)  # raises an error for mixed devices
     sparsity = check_integer(sparsity, "sparsity", minimum=0, maximum=int(X.shape[1]))
     dtype = np.result_type(X.dtype, y.dtype)
     X, y = (value.astype(dtype) if value.dtype != dtype else value for value in (X, y))

@@ -1,8 +1,8 @@
-"""Flow and least squares under masks, derived a second time in SymPy, each from another starting point than the code.
+"""Independent SymPy derivations of gradient flow and least squares under masks.
 
-Every function returns SymPy expressions whose symbols carry the names in its docstring. They exist for the tests, which
-compare them with the numeric code at random rationals, and for readers who want to see a formula come out. SymPy is
-imported when a function is called. Results are cached: treat them as immutable.
+Every function returns SymPy expressions in the symbols named in its docstring. They serve the tests, which compare them
+with the numeric code at random rationals, and readers who want to see a formula derived. SymPy is imported when a
+function is called. Results are cached: treat them as immutable.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def flow_pair() -> Any:
 
     Notes
     -----
-    w' = h - G w becomes (z I + G) W = u + h / z. The residues of W exp(z t) at z = 0 and at z = -eigenvalue add up.
+    w' = h - G w becomes (z I + G) W = u + h / z. The residues of W exp(z t) at z = 0 and at z = -eigenvalue are summed.
     No decomposition of X and no pseudo-inverse is used.
     """
     sp = need("sympy")
@@ -104,7 +104,7 @@ def segment_excess() -> Any:
 
 @cache
 def ranking_time() -> Any:
-    """Return when the worst case of two weights is ranked, from equality of their magnitudes (D2).
+    """Return the time at which two weights are ranked in the worst case, from equality of their magnitudes (D2).
 
     Returns
     -------
@@ -122,21 +122,20 @@ def ranking_time() -> Any:
 
 @cache
 def removal(removed: tuple[int, ...]) -> dict[str, Any]:
-    """Return what happens to least squares on three weights when some go, by elimination (C3, D12).
+    """Return the effect of removing weights on least squares with three weights, by elimination (C3, D12).
 
     Parameters
     ----------
     removed : tuple of int
-        Which of 0, 1, 2 go; one or two of them.
+        Which of 0, 1, 2 to remove; one or two of them.
 
     Returns
     -------
     dict
-        ``increase``: growth of the residual sum of squares, b'K^-1 b minus the same on the weights that stay;
-        ``saliency``: w_R' [(K^-1)_RR]^-1 w_R, which should be equal;
-        ``weights``, ``downdated``: weights on those that stay, solved anew, and by the downdate of w = K^-1 b;
-        ``inverse``, ``downdated_inverse``: the same for the inverse of K. Symbols: ``k00`` to ``k22`` (upper triangle
-        of K = X'X) and ``b0``, ``b1``, ``b2`` (X'y).
+        ``increase``: increase of the residual sum of squares, b'K^-1 b minus the same on the remaining weights;
+        ``saliency``: w_R' [(K^-1)_RR]^-1 w_R, which should be equal to it; ``weights``, ``downdated``: the remaining
+        weights, by solving again and by downdating w = K^-1 b; ``inverse``, ``downdated_inverse``: the same for the
+        inverse of K. Symbols: ``k00`` to ``k22`` (upper triangle of K = X'X) and ``b0``, ``b1``, ``b2`` (X'y).
     """
     sp = need("sympy")
 

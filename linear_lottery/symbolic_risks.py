@@ -1,8 +1,8 @@
-"""Probabilities, risks and moments, derived a second time in SymPy, each from another starting point than the code.
+"""Independent SymPy derivations of the probabilities, risks and moments in the numeric code.
 
-Every function returns SymPy expressions whose symbols carry the names in its docstring. They exist for the tests, which
-compare them with the numeric code at random rationals, and for readers who want to see a formula come out. SymPy is
-imported when a function is called. Results are cached: treat them as immutable.
+Every function returns SymPy expressions in the symbols named in its docstring. They serve the tests, which compare them
+with the numeric code at random rationals, and readers who want to see a formula derived. SymPy is imported when a
+function is called. Results are cached: treat them as immutable.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def largest_null_density() -> Any:
 
 @cache
 def two_weight_recovery() -> Any:
-    """Return the probability of recovery for one signal and one null, by rotating the plane (E1).
+    """Return the probability of recovery for one signal and one null, by a rotation of the plane (E1).
 
     Returns
     -------
@@ -120,7 +120,7 @@ def largest_of_two() -> Any:
 
     radius, angle = sp.symbols("radius angle", positive=True)
     squared = sp.integrate(radius**3 * sp.exp(-(radius**2) / 2), (radius, 0, sp.oo))
-    # eight sectors in which the larger coordinate is the cosine
+    # eight sectors, in which the larger coordinate is the cosine
     return sp.simplify(squared * 8 * sp.integrate(sp.cos(angle) ** 2, (angle, 0, sp.pi / 4)) / (2 * sp.pi))
 
 
@@ -151,8 +151,8 @@ def projection_moments() -> dict[str, Any]:
 
     Notes
     -----
-    Three equations: P^2 = P on the diagonal, (tr P)^2 = n^2, and the law of P_ii is that of v'P v for every unit
-    vector v, here v = (e_i + e_j) / sqrt(2), where odd moments vanish since signs of axes may be flipped.
+    Three equations: P^2 = P on the diagonal, (tr P)^2 = n^2, and P_ii has the same distribution as v'P v for every unit
+    vector v, here v = (e_i + e_j) / sqrt(2); odd moments vanish because axes may be reflected.
     """
     sp = need("sympy")
 

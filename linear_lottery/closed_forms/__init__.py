@@ -1,7 +1,7 @@
-"""All closed forms of IMP in linear models in one place; the files named below hold them.
+"""Closed forms for IMP in linear models, collected from the modules below.
 
-They are formulas of this project for the phenomenon studied in Elesedy et al. 2020, computed with NumPy on the CPU in
-float64; arrays from a GPU are copied. :data:`LABELS` says which function belongs to which statement of
+They are formulas derived in this project for the phenomenon studied in Elesedy et al. 2020, computed with NumPy on the
+CPU in float64; arrays from a GPU are copied. :data:`LABELS` says which function belongs to which statement of
 docs/theory.
 """
 

@@ -1,4 +1,4 @@
-"""What pruning costs: exact increases of the residual, bounds on them, and when IMP is optimal brain surgery."""
+"""The cost of pruning: exact increases of the residual, bounds on them, and when IMP equals Optimal Brain Surgeon."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ __all__ = ["obs_saliency", "prunes_like_obs", "rss_bounds", "rss_increase", "thr
 
 
 def rss_increase(X: Any, w: Any, removed: Any, mask: Any = None) -> float:
-    """Return by how much the residual sum of squares grows when weights are pruned and the rest is retrained (D12).
+    """Return the increase of the residual sum of squares when weights are pruned and the rest is retrained (D12).
 
     Parameters
     ----------
     X : array, shape (n, d)
-        Features. Taken to the CPU.
+        Features, copied to the CPU.
     w : array, shape (d,)
-        A least-squares solution on the mask; only the weights that go are read.
+        A least-squares solution on the mask; only the removed weights are used.
     removed : array of int
-        R, the weights that go; all within the mask.
+        R, the weights to remove; all within the mask.
     mask : array, shape (d,), optional
         M, the weights of the solution; all by default.
 
@@ -44,13 +44,13 @@ def rss_increase(X: Any, w: Any, removed: Any, mask: Any = None) -> float:
     Raises
     ------
     TypeError, ValueError
-        If shapes do not fit or `removed` is not within the mask.
+        If shapes do not match or `removed` is not within the mask.
 
     Notes
     -----
-    |(I - P) X_R w_R|^2 with P the projection on the columns that stay. With full column rank this is
-    w_R' [Sg_RR]^-1 w_R, Sg = (X_M'X_M)^-1, and for a single weight OBS' saliency w_j^2 / Sg_jj; the projection
-    also holds without full rank, for every least-squares solution.
+    |(I - P) X_R w_R|^2 with P the projection onto the remaining columns. With full column rank this is w_R' [Sg_RR]^-1
+    w_R, Sg = (X_M'X_M)^-1, and for a single weight OBS' saliency w_j^2 / Sg_jj; the formula with the projection also
+    holds without full rank, for every least-squares solution.
 
     References
     ----------
@@ -62,16 +62,16 @@ def rss_increase(X: Any, w: Any, removed: Any, mask: Any = None) -> float:
 
 
 def rss_bounds(X: Any, w: Any, removed: Any, mask: Any = None) -> tuple[float, float, float]:
-    """Return three bounds on :func:`rss_increase`, cheaper and cheaper (D12).
+    """Return three increasingly cheap bounds on :func:`rss_increase` (D12).
 
     Parameters
     ----------
     X : array, shape (n, d)
-        Features. Taken to the CPU.
+        Features, copied to the CPU.
     w : array, shape (d,)
         A least-squares solution on the mask.
     removed : array of int
-        R, the weights that go.
+        R, the weights to remove.
     mask : array, shape (d,), optional
         M, the weights of the solution; all by default.
 
@@ -84,7 +84,7 @@ def rss_bounds(X: Any, w: Any, removed: Any, mask: Any = None) -> tuple[float, f
     Raises
     ------
     TypeError, ValueError
-        If shapes do not fit or `removed` is not within the mask.
+        If shapes do not match or `removed` is not within the mask.
 
     References
     ----------
@@ -100,12 +100,12 @@ def rss_bounds(X: Any, w: Any, removed: Any, mask: Any = None) -> tuple[float, f
 
 
 def obs_saliency(X: Any, w: Any, mask: Any = None) -> np.ndarray:
-    """Return the growth of the residual sum of squares that pruning each single weight causes (D12).
+    """Return the increase of the residual sum of squares caused by pruning each single weight (D12).
 
     Parameters
     ----------
     X : array, shape (n, d)
-        Features; the columns of the mask must be independent. Taken to the CPU.
+        Features, copied to the CPU; the columns of the mask must be independent.
     w : array, shape (d,)
         The least-squares solution on the mask.
     mask : array, shape (d,), optional
@@ -114,12 +114,12 @@ def obs_saliency(X: Any, w: Any, mask: Any = None) -> np.ndarray:
     Returns
     -------
     numpy.ndarray, shape (d,), float64
-        w_j^2 / Sg_jj on the mask, Sg = (X_M'X_M)^-1; infinity outside, where nothing is left to prune.
+        w_j^2 / Sg_jj on the mask, Sg = (X_M'X_M)^-1; infinite outside the mask.
 
     Raises
     ------
     TypeError, ValueError
-        If shapes do not fit or X_M has no full column rank.
+        If shapes do not match or X_M lacks full column rank.
 
     References
     ----------
@@ -135,16 +135,16 @@ def obs_saliency(X: Any, w: Any, mask: Any = None) -> np.ndarray:
 
 
 def threshold_loss_increase(X: Any, tau: float, n_pruned: int) -> float:
-    """Return a bound on how much a whole run of threshold pruning adds to the training error (D12).
+    """Return a bound on the increase of the training error over a whole run of threshold pruning (D12).
 
     Parameters
     ----------
     X : array, shape (n, d)
-        Features. Taken to the CPU.
+        Features, copied to the CPU.
     tau : float
         The threshold, at least 0.
     n_pruned : int
-        d - m, the number of weights that were pruned in all rounds together.
+        d - m, the total number of pruned weights.
 
     Returns
     -------
@@ -169,30 +169,30 @@ def threshold_loss_increase(X: Any, tau: float, n_pruned: int) -> float:
 
 
 def prunes_like_obs(X: Any, *, rtol: float = 1e-10) -> bool:
-    """Tell whether IMP one by one prunes like optimal brain surgery (backward elimination) for every y (E7).
+    """Return whether one-by-one IMP prunes like Optimal Brain Surgeon (backward elimination) for every y (E7).
 
     Parameters
     ----------
     X : array, shape (n, d)
-        Features, of full column rank. Taken to the CPU.
+        Features of full column rank, copied to the CPU.
     rtol : float, default 1e-10
-        What counts as equal, relative to the largest squared norm.
+        Tolerance for equality, relative to the largest squared norm.
 
     Returns
     -------
     bool
-        True if all columns have one norm and all pairs have one scalar product, up to the signs of columns.
+        True if all columns have the same norm and all pairs the same scalar product, up to the signs of columns.
 
     Raises
     ------
     TypeError, ValueError
-        If X has no full column rank or `rtol` is negative.
+        If X lacks full column rank or `rtol` is negative.
 
     Notes
     -----
     The two agree for every y if and only if diag((X_M'X_M)^-1) is constant for every set M of at least two columns,
-    and that holds if and only if signs e_i exist with e_i e_j <x_i, x_j> the same for all pairs, and norms are
-    equal. So this costs one Gram matrix instead of 2^d inverses.
+    which holds if and only if all norms are equal and there are signs e_i such that e_i e_j <x_i, x_j> is the same for
+    all pairs. So one Gram matrix is enough, instead of 2^d inverses.
 
     References
     ----------
@@ -207,7 +207,7 @@ def prunes_like_obs(X: Any, *, rtol: float = 1e-10) -> bool:
         return False
     if common <= allowed:
         return True
-    # flip columns so that those against the first one are positive; then all others must share one sign
+    # flip columns so that scalar products with the first one are positive; then all others must have the same sign
     signs = np.where(off[0] < 0, -1.0, 1.0)
     flipped = signs[:, None] * off * signs
     target = float(flipped[1, 2]) if d > 2 else common
@@ -218,7 +218,7 @@ def prunes_like_obs(X: Any, *, rtol: float = 1e-10) -> bool:
 
 
 def _removal(X: Any, w: Any, removed: Any, mask: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return X, X_R w_R, and the masks of the columns that stay and of those that go."""
+    """Return X, X_R w_R, and the masks of the remaining and the removed columns."""
     X = matrix(X)
     d = X.shape[1]
     w, M, gone = vector(w, "w", d), mask_of(mask, "mask", d), np.zeros(d, dtype=bool)

@@ -1,4 +1,4 @@
-"""Kappa: how much of the noise in pruned weights comes back in those that stay (D8)."""
+"""Kappa: how much of the noise in pruned weights is transferred to the remaining ones (D8)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from recovery.operators.ranks import rank
 __all__ = ["equicorrelated_amplification", "null_amplification", "null_amplification_bound"]
 
 TOGETHER = 7
-"""Subsets are worked on in blocks of 2^7: big enough to hide Python, small enough to stay in cache."""
+"""Subsets are processed in blocks of 2^7: large enough to hide Python's overhead, small enough to stay in cache."""
 
 
 def null_amplification(X: Any, support: Any, *, limit: int = 16) -> float | None:
@@ -24,21 +24,21 @@ def null_amplification(X: Any, support: Any, *, limit: int = 16) -> float | None
     Parameters
     ----------
     X : array, shape (n, d)
-        Features, of full column rank. Taken to the CPU.
+        Features of full column rank, copied to the CPU.
     support : array of int, shape (k,)
         S, the weights of the truth.
     limit : int, default 16
-        Largest d - k that is enumerated, since there are 2^(d - k) sets.
+        Largest d - k for which the 2^(d - k) sets are enumerated.
 
     Returns
     -------
     float or None
-        kappa >= 0, or None (unknown) if d - k exceeds `limit`: see :func:`null_amplification_bound` then.
+        kappa >= 0, or None (unknown) if d - k exceeds `limit`; then see :func:`null_amplification_bound`.
 
     Raises
     ------
     TypeError, ValueError
-        If X is not of full column rank or `support` is not a set of indices.
+        If X lacks full column rank or `support` is not a set of indices.
 
     Notes
     -----
@@ -46,10 +46,10 @@ def null_amplification(X: Any, support: Any, *, limit: int = 16) -> float | None
 
         kappa = max over R inside S^c and j not in R of |Sg_jR Sg_RR^-1|_1.
 
-    The row Sg_jR Sg_RR^-1 says how the least-squares noise of weight j changes when R is pruned:
-    eta^M = eta_M - Sg_MR Sg_RR^-1 eta_R, so |eta^M|_inf <= (1 + kappa) |eta|_inf for every set M that
-    contains S, with R the rest. All sets are visited by sweeping null weights into Sg one after the other, d^2
-    operations a set: 2^(d-k) d^2 in all. The error is about cond(X'X) eps, relative.
+    The row Sg_jR Sg_RR^-1 describes how the least-squares noise of weight j changes when R is pruned: eta^M = eta_M -
+    Sg_MR Sg_RR^-1 eta_R, so |eta^M|_inf <= (1 + kappa) |eta|_inf for every set M that contains S, with R the rest. All
+    sets are visited by sweeping null weights into Sg one after the other, with d^2 operations per set and 2^(d-k) d^2
+    in total. The relative error is about cond(X'X) eps.
 
     References
     ----------
@@ -71,7 +71,7 @@ def null_amplification_bound(X: Any, support: Any) -> float:
     Parameters
     ----------
     X : array, shape (n, d)
-        Features, of full column rank. Taken to the CPU.
+        Features of full column rank, copied to the CPU.
     support : array of int, shape (k,)
         S, the weights of the truth.
 
@@ -84,7 +84,7 @@ def null_amplification_bound(X: Any, support: Any) -> float:
     Raises
     ------
     TypeError, ValueError
-        If X is not of full column rank or `support` is not a set of indices.
+        If X lacks full column rank or `support` is not a set of indices.
 
     References
     ----------
@@ -104,14 +104,14 @@ def equicorrelated_amplification(d: int, sparsity: int, rho: float) -> float:
     d : int
         Number of weights.
     sparsity : int
-        Size of the support, k; any k of them, by symmetry.
+        Size of the support, k; by symmetry, which k does not matter.
     rho : float
         Correlation of any two columns, above -1 / (d - 1) and below 1.
 
     Returns
     -------
     float
-        (d - k) |rho| / (1 + (k - 1) rho); with an empty support the value of k = 1, since some weight must stay.
+        (d - k) |rho| / (1 + (k - 1) rho); for an empty support the value for k = 1, since some weight must remain.
 
     Raises
     ------
@@ -126,14 +126,16 @@ def equicorrelated_amplification(d: int, sparsity: int, rho: float) -> float:
     k = max(check_integer(sparsity, "sparsity", minimum=0, maximum=d), 1)
     rho = check_number(rho, "rho")
     if not (rho < 1 and 1 + (d - 1) * rho > 0):
-        raise ValueError(f"rho={rho} makes no Gram matrix of {d} columns; expected above -1 / (d - 1) and below 1")
+        raise ValueError(
+            f"rho={rho} gives no valid Gram matrix of {d} columns; expected above -1 / (d - 1) and below 1"
+        )
     return (d - k) * abs(rho) / (1 + (k - 1) * rho)
 
 
 def _singular_values(X: np.ndarray) -> np.ndarray:
     """Return the singular values of X, which must be of full column rank."""
     if rank(X) < X.shape[1]:
-        raise ValueError(f"X of shape {X.shape} has no full column rank; expected independent columns")
+        raise ValueError(f"X of shape {X.shape} lacks full column rank; expected independent columns")
     return np.linalg.svd(X, compute_uv=False)
 
 
@@ -160,7 +162,7 @@ def _sweep(tables: np.ndarray, r: int) -> np.ndarray:
 
 
 def _sweeps(table: np.ndarray, nulls: np.ndarray, swept: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield blocks of tables with the sets of nulls that are swept into them, all 2^p sets in all."""
+    """Yield blocks of tables with the sets of nulls swept into them, over all 2^p sets."""
     if nulls.size > TOGETHER:
         yield from _sweeps(table, nulls[1:], swept)
         with_first = swept.copy()

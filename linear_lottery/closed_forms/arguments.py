@@ -1,4 +1,4 @@
-"""Arguments of the closed forms, brought to NumPy: they are formulas on the CPU, in float64, wherever X lives."""
+"""Argument handling of the closed forms, which are evaluated on the CPU in float64, wherever X lives."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def numbers(
     maximum: float | None = None,
     finite: bool = True,
 ) -> np.ndarray:
-    """Return a number, or an array of numbers of any shape, as float64; refuse what is out of bounds."""
+    """Return a number, or an array of numbers of any shape, as float64; raise an error for values out of bounds."""
     found = np.asarray(arrays.to_numpy(check_array(value, name, ndim=tuple(range(9)), finite=finite)), dtype=float)
     bad = np.isnan(found)
     wanted: list[str] = []
@@ -65,14 +65,14 @@ def vector(value: Any, name: str, length: int) -> np.ndarray:
 
 
 def mask_of(value: Any, name: str, d: int) -> np.ndarray:
-    """Return a mask over d weights as bool; None is all of them."""
+    """Return a mask over d weights as bool; None means all of them."""
     if value is None:
         return np.ones(d, dtype=bool)
     return np.asarray(arrays.to_numpy(check_mask(value, name, d)))
 
 
 def places(value: Any, name: str, d: int) -> np.ndarray:
-    """Return distinct indices below d, ascending; none at all is legal."""
+    """Return distinct indices below d, ascending; may be empty."""
     found = arrays.to_numpy(value)
     if found.size and found.dtype.kind not in "iu":
         raise TypeError(f"{name} has dtype {found.dtype}; expected integers, the indices of weights")
@@ -84,18 +84,18 @@ def places(value: Any, name: str, d: int) -> np.ndarray:
 
 
 def scalar_or_array(value: Any) -> Any:
-    """Return a float for an array without dimensions, and the array otherwise."""
+    """Return a float for a 0-dimensional array, and the array otherwise."""
     found = np.asarray(value)
     return float(found) if found.ndim == 0 else found
 
 
 def of_unit_size(X: np.ndarray) -> np.ndarray:
-    """Return X times the power of two that makes its largest entry 1/2 to 1, so that no square under- or overflows."""
+    """Return X times the power of two that brings its largest entry to 1/2 to 1, so no square under- or overflows."""
     return np.ldexp(X, -math.frexp(float(np.abs(X).max()))[1])
 
 
 def project(part: np.ndarray, vector: np.ndarray) -> np.ndarray:
-    """Return the projection of a vector on the range of a matrix, whatever its rank."""
+    """Return the projection of a vector onto the range of a matrix of any rank."""
     if not part.shape[1]:
         return np.zeros_like(vector)
     U, s, _ = np.linalg.svd(unit_columns(np, part)[0], full_matrices=False)
@@ -114,14 +114,14 @@ def smallest_singular_value(part: np.ndarray) -> float:
 
 
 def independent(part: np.ndarray, name: str) -> np.ndarray:
-    """Return the matrix, or refuse it if its columns are dependent."""
+    """Return the matrix, or raise an error if its columns are dependent."""
     if smallest_singular_value(part) == 0:
-        raise ValueError(f"{name}, of shape {part.shape}, has no full column rank; expected independent columns")
+        raise ValueError(f"{name}, of shape {part.shape}, lacks full column rank; expected independent columns")
     return part
 
 
 POINTS, PANEL = 20, 0.25
-"""Points a panel, and a width of panels, in standard deviations, at which the error for a bell is below rounding."""
+"""Points per panel, and panel width in standard deviations, for which a Gaussian is integrated to rounding error."""
 
 
 def panels(edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -132,7 +132,7 @@ def panels(edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def log_erf(x: np.ndarray) -> np.ndarray:
-    """Return log erf(x): from erfc near 1, where 1 - erfc would lose what a large power needs."""
+    """Return log erf(x): using erfc near 1, where 1 - erfc would lose the accuracy that large powers need."""
     small = x < 0.5
     with np.errstate(divide="ignore"):
         return np.where(small, np.log(erf(np.where(small, x, 0.5))), np.log1p(-erfc(np.where(small, 0.5, x))))

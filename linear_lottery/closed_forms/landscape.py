@@ -1,4 +1,4 @@
-"""Conditioning and connectivity along a path of pruning: what can only get better, and a barrier that is 0."""
+"""Conditioning and connectivity along a pruning path: condition numbers that never increase, and zero loss barriers."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ def gram_extremes(X: Any, masks: Any) -> tuple[np.ndarray, np.ndarray]:
     Parameters
     ----------
     X : array, shape (n, d)
-        Features. Taken to the CPU.
+        Features, copied to the CPU.
     masks : array, shape (rounds, d), bool or of zeros and ones
-        One mask a row, such as ``PruningPath.masks``.
+        One mask per row, such as ``PruningPath.masks``.
 
     Returns
     -------
     smallest, largest : numpy.ndarray, shape (rounds,), float64
-        Extreme eigenvalues of G_M = X_M' X_M / n. An empty mask has no eigenvalues: infinity and 0.
+        Extreme eigenvalues of G_M = X_M' X_M / n. For an empty mask, infinity and 0.
 
     Raises
     ------
     TypeError, ValueError
-        If shapes do not fit or values are not as expected.
+        If shapes do not match or values are invalid.
 
     Notes
     -----
-    For M' inside M, G_M' is a principal submatrix of G_M, so its eigenvalues interlace: the smallest does not
-    fall along a path and the largest does not rise. Cost: one decomposition a mask.
+    For M' inside M, G_M' is a principal submatrix of G_M, so its eigenvalues interlace: the smallest never decreases
+    along a path and the largest never increases. Cost: one decomposition per mask.
 
     References
     ----------
@@ -62,19 +62,19 @@ def condition_numbers(X: Any, masks: Any) -> np.ndarray:
     Parameters
     ----------
     X : array, shape (n, d)
-        Features. Taken to the CPU.
+        Features, copied to the CPU.
     masks : array, shape (rounds, d), bool or of zeros and ones
-        One mask a row, such as ``PruningPath.masks``.
+        One mask per row, such as ``PruningPath.masks``.
 
     Returns
     -------
     numpy.ndarray, shape (rounds,), float64
-        lam_max(G_M) / lam_min(G_M); infinity where X_M has no full column rank, and 1 for an empty mask.
+        lam_max(G_M) / lam_min(G_M); infinite if X_M lacks full column rank, and 1 for an empty mask.
 
     Raises
     ------
     TypeError, ValueError
-        If shapes do not fit or values are not as expected.
+        If shapes do not match or values are invalid.
 
     References
     ----------
@@ -88,14 +88,14 @@ def condition_numbers(X: Any, masks: Any) -> np.ndarray:
 
 
 def segment_excess(X: Any, w_a: Any, w_b: Any, position: Any) -> Any:
-    """Return how far the loss on the segment between two weights lies above the chord of its ends (C5).
+    """Return how far the loss on the segment between two weight vectors lies above the chord (C5).
 
     Parameters
     ----------
     X : array, shape (n, d)
-        Features. Taken to the CPU.
+        Features, copied to the CPU.
     w_a, w_b : array, shape (d,)
-        The two ends: any weights, solutions or not.
+        The two ends: any weights, whether solutions or not.
     position : float or array
         s in w(s) = (1 - s) w_a + s w_b, between 0 and 1.
 
@@ -107,7 +107,7 @@ def segment_excess(X: Any, w_a: Any, w_b: Any, position: Any) -> Any:
     Raises
     ------
     TypeError, ValueError
-        If shapes do not fit or `position` is not within 0 and 1.
+        If shapes do not match or `position` is not between 0 and 1.
 
     Notes
     -----
@@ -125,12 +125,12 @@ def segment_excess(X: Any, w_a: Any, w_b: Any, position: Any) -> Any:
 
 
 def barrier(X: Any, w_a: Any, w_b: Any) -> float:
-    """Return the height of the loss barrier between two weights of a linear model: exactly 0 (C5).
+    """Return the height of the loss barrier between two weight vectors of a linear model: exactly 0 (C5).
 
     Parameters
     ----------
     X : array, shape (n, d)
-        Features. Taken to the CPU.
+        Features, copied to the CPU.
     w_a, w_b : array, shape (d,)
         The two ends.
 
@@ -142,12 +142,12 @@ def barrier(X: Any, w_a: Any, w_b: Any) -> float:
     Raises
     ------
     TypeError, ValueError
-        If shapes do not fit.
+        If shapes do not match.
 
     Notes
     -----
-    The excess is a parabola in s that opens upwards and vanishes at both ends, so its maximum is there. A control:
-    barriers of networks mean something only because that of a linear model is 0.
+    The excess is a parabola in s that opens upwards and vanishes at both ends, so its maximum is there. This serves as
+    a control: barriers of networks are meaningful only because that of a linear model is 0.
 
     References
     ----------

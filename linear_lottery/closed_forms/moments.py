@@ -1,4 +1,4 @@
-"""Mean and variance of trained weights when rows are Gaussian, with more or fewer samples than weights (E5, E6)."""
+"""Mean and variance of trained weights for Gaussian rows, with more or fewer samples than weights (E5, E6)."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ __all__ = ["fixed_mask_risk", "one_shot_recovery_approximation", "weight_moments
 def fixed_mask_risk(
     n: int, m: Any, sigma: float, *, signal: float = 0.0, alpha: float = 0.0, missing: float = 0.0
 ) -> Any:
-    """Return the expected excess test error on a fixed mask of m weights, rows N(0, I) (E5).
+    """Return the expected excess test error on a fixed mask of m weights, for rows N(0, I) (E5).
 
     Parameters
     ----------
     n : int
         Samples.
     m : int or array of int
-        Weights in the mask, at least 0, chosen without looking at the data.
+        Number of weights in the mask, at least 0; the mask is independent of the data.
     sigma : float
         Standard deviation of the noise.
     signal : float, default 0
-        |w*_M|^2, the squared length of the truth on the mask. Matters for m > n only.
+        |w*_M|^2, the squared length of the truth on the mask. Matters only for m > n.
     alpha : float, default 0
-        Standard deviation of the start, w0 ~ N(0, alpha^2 I). Matters for m > n only.
+        Standard deviation of the start, w0 ~ N(0, alpha^2 I). Matters only for m > n.
     missing : float, default 0
-        b = |w*_B|^2 for the part B of the truth that the mask leaves out.
+        b = |w*_B|^2 for the part B of the truth outside the mask.
 
     Returns
     -------
     float or numpy.ndarray
-        E |w - w*|^2 after endless training, with v = sigma^2 + b:
+        E |w - w*|^2 after training to convergence, with v = sigma^2 + b:
 
         - m <= n - 2: b + v m / (n - m - 1);
         - m >= n + 2: b + (1 - n/m) (|w*_M|^2 + m alpha^2) + v n / (m - n - 1);
-        - else infinity, unless v = 0 and the last term is absent.
+        - otherwise infinite, unless v = 0 and the last term is absent.
 
     Raises
     ------
@@ -50,8 +50,8 @@ def fixed_mask_risk(
 
     Notes
     -----
-    On such rows the excess test error E (x'w - x'w*)^2 is |w - w*|^2. What the mask leaves out acts as noise of
-    variance b, independent of X_M. A mask that was chosen by the data, as IMP's is, does worse than this.
+    On such rows the excess test error E (x'w - x'w*)^2 is |w - w*|^2. The part outside the mask acts as noise of
+    variance b, independent of X_M. A mask chosen from the data, such as IMP's, does worse than this.
 
     References
     ----------
@@ -60,7 +60,9 @@ def fixed_mask_risk(
     n = check_integer(n, "n", minimum=1)
     m = numbers(m, "m", minimum=0.0)
     if (m != np.floor(m)).any():
-        raise ValueError(f"m={m[m != np.floor(m)].flat[0] if m.ndim else float(m):g} is not whole; expected counts")
+        raise ValueError(
+            f"m={m[m != np.floor(m)].flat[0] if m.ndim else float(m):g} is not an integer; expected counts"
+        )
     b = check_number(missing, "missing", minimum=0.0)
     power = check_number(signal, "signal", minimum=0.0)
     noise = check_number(sigma, "sigma", minimum=0.0) ** 2 + b
@@ -70,7 +72,7 @@ def fixed_mask_risk(
 
 
 def weight_moments(n: int, w: Any, sigma: float, alpha: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and variance of each trained weight, rows N(0, I) (E6; E5 for more samples than weights).
+    """Return mean and variance of each trained weight, for rows N(0, I) (E6; E5 for more samples than weights).
 
     Parameters
     ----------
@@ -86,12 +88,12 @@ def weight_moments(n: int, w: Any, sigma: float, alpha: float = 0.0) -> tuple[np
     Returns
     -------
     mean, variance : numpy.ndarray, shape (m,), float64
-        Over X, noise and start, after endless training. For m >= n + 2 the mean is (n/m) w*_i and the variance
+        Over X, noise and start, after training to convergence. For m >= n + 2 the mean is (n/m) w*_i and the variance
 
             w*_i^2 2 n (m-n) / (m^2 (m+2)) + (|w*|^2 - w*_i^2) n (m-n) / (m (m-1) (m+2))
             + sigma^2 n / (m (m-n-1)) + alpha^2 (1 - n/m);
 
-        for m <= n - 2 they are w*_i and sigma^2 / (n-m-1). Else, with noise, the variance is infinite.
+        for m <= n - 2 they are w*_i and sigma^2 / (n-m-1). Otherwise, with noise, the variance is infinite.
 
     Raises
     ------
@@ -117,12 +119,12 @@ def weight_moments(n: int, w: Any, sigma: float, alpha: float = 0.0) -> tuple[np
 
 
 def one_shot_recovery_approximation(n: int, w: Any, sigma: float, alpha: float = 0.0) -> float:
-    """Return about how likely one-shot pruning finds the support, Gaussian rows, any n / d (E6 in E1).
+    """Approximate the probability that one-shot pruning finds the support, for Gaussian rows and any n / d (E6 in E1).
 
     Parameters
     ----------
     n : int
-        Samples; not within 1 of d, where the weights have no variance.
+        Samples; must differ from d by more than 1, since the weights otherwise have no variance.
     w : array, shape (d,)
         The truth.
     sigma : float
@@ -142,8 +144,8 @@ def one_shot_recovery_approximation(n: int, w: Any, sigma: float, alpha: float =
 
     Notes
     -----
-    An approximation, not a bound: the weights are neither Gaussian nor independent. Off by up to 0.05 at n = 100,
-    d = 200, k = 5, sigma = 0.5 (``python -m benchmarks.linear_numbers``).
+    This is an approximation, not a bound: the weights are neither Gaussian nor independent. The error is up to 0.05 at
+    n = 100, d = 200, k = 5, sigma = 0.5 (``python -m benchmarks.linear_numbers``).
 
     References
     ----------

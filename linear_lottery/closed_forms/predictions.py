@@ -1,4 +1,4 @@
-"""Errors of weights and predictions on one design: exact splits, expectations, and bounds."""
+"""Errors of weights and predictions on a given design: exact decompositions, expectations, and bounds."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def prediction_split(X: Any, w: Any, noise: Any, mask: Any = None) -> tuple[floa
     Parameters
     ----------
     X : array, shape (n, d)
-        Features. Taken to the CPU.
+        Features, copied to the CPU.
     w : array, shape (d,)
         The truth w*, so that y = X w* + noise.
     noise : array, shape (n,)
-        What was added to y.
+        The noise in y.
     mask : array, shape (d,), optional
-        M, the weights that are fitted; any set, with or without full rank. All by default.
+        M, the fitted weights; any set, with or without full rank. All by default.
 
     Returns
     -------
@@ -36,7 +36,7 @@ def prediction_split(X: Any, w: Any, noise: Any, mask: Any = None) -> tuple[floa
     Raises
     ------
     TypeError, ValueError
-        If shapes do not fit.
+        If shapes do not match.
 
     References
     ----------
@@ -50,20 +50,20 @@ def prediction_split(X: Any, w: Any, noise: Any, mask: Any = None) -> tuple[floa
 
 
 def prediction_bound(X: Any, support: Any, survivors: Any, tau: float, noise: Any) -> float:
-    """Return a bound on the in-sample error after one round of threshold pruning, for one noise vector (D13).
+    """Return a bound on the in-sample error after one round of threshold pruning, for a given noise vector (D13).
 
     Parameters
     ----------
     X : array, shape (n, d)
-        Features. Taken to the CPU.
+        Features, copied to the CPU.
     support : array of int
         S, the weights of the truth.
     survivors : array of int
         The weights that passed the threshold; within S.
     tau : float
-        The threshold. No least-squares weight of X may be off the truth by more: |eta|_inf <= tau.
+        The threshold. It must bound the error of every least-squares weight of X: |eta|_inf <= tau.
     noise : array, shape (n,)
-        What was added to y.
+        The noise in y.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def prediction_bound(X: Any, support: Any, survivors: Any, tau: float, noise: An
     Raises
     ------
     TypeError, ValueError
-        If shapes do not fit or `survivors` is not within `support`.
+        If shapes do not match or `survivors` is not within `support`.
 
     References
     ----------
@@ -95,25 +95,25 @@ def prediction_risk_bound(X: Any, support: Any, sigma: float, delta: float) -> f
     Parameters
     ----------
     X : array, shape (n, d)
-        Features. Taken to the CPU.
+        Features, copied to the CPU.
     support : array of int
         S, the weights of the truth.
     sigma : float
-        Standard deviation of independent Gaussian noise. The second term needs it Gaussian.
+        Standard deviation of independent Gaussian noise. The second term requires Gaussian noise.
     delta : float
-        Between 0 and 1; there are two events, each fails with probability at most delta.
+        Between 0 and 1; each of two events fails with probability at most delta.
 
     Returns
     -------
     float
         8 (lam_max(G_S) / lam) k sigma^2 log(2 d / delta) / n + sigma^2 (sqrt(k) + sqrt(2 log(1 / delta)))^2 / n, with
-        lam = lam_min(X'X / n): for the threshold tau = sigma sqrt(2 log(2 d / delta) / (n lam)). Infinity without
-        full column rank.
+        lam = lam_min(X'X / n): for the threshold tau = sigma sqrt(2 log(2 d / delta) / (n lam)). Infinite without full
+        column rank.
 
     Raises
     ------
     TypeError, ValueError
-        If a number is out of range or shapes do not fit.
+        If a number is out of range or shapes do not match.
 
     References
     ----------
@@ -131,12 +131,12 @@ def prediction_risk_bound(X: Any, support: Any, sigma: float, delta: float) -> f
 
 
 def oracle_risk(X: Any, support: Any, sigma: float) -> float:
-    """Return E |w - w*|^2 of least squares on the true support: what IMP attains when it finds it (D9).
+    """Return E |w - w*|^2 of least squares on the true support, the risk of IMP when it finds the support (D9).
 
     Parameters
     ----------
     X : array, shape (n, d)
-        Features. Taken to the CPU.
+        Features, copied to the CPU.
     support : array of int
         S, the weights of the truth.
     sigma : float
@@ -145,12 +145,12 @@ def oracle_risk(X: Any, support: Any, sigma: float) -> float:
     Returns
     -------
     float
-        sigma^2 tr (X_S'X_S)^-1; infinity if the columns of S are dependent.
+        sigma^2 tr (X_S'X_S)^-1; infinite if the columns of S are dependent.
 
     Raises
     ------
     TypeError, ValueError
-        If a number is out of range or shapes do not fit.
+        If a number is out of range or shapes do not match.
 
     References
     ----------
@@ -169,7 +169,7 @@ def oracle_error_bound(X: Any, support: Any, sigma: float, delta: float) -> floa
     Parameters
     ----------
     X : array, shape (n, d)
-        Features. Taken to the CPU.
+        Features, copied to the CPU.
     support : array of int
         S, the weights of the truth.
     sigma : float
@@ -180,12 +180,12 @@ def oracle_error_bound(X: Any, support: Any, sigma: float, delta: float) -> floa
     Returns
     -------
     float
-        sigma (sqrt(k) + sqrt(2 log(1 / delta))) / sigma_min(X_S); infinity if the columns of S are dependent.
+        sigma (sqrt(k) + sqrt(2 log(1 / delta))) / sigma_min(X_S); infinite if the columns of S are dependent.
 
     Raises
     ------
     TypeError, ValueError
-        If a number is out of range or shapes do not fit.
+        If a number is out of range or shapes do not match.
 
     References
     ----------
@@ -208,5 +208,5 @@ def _deviation(sigma: float) -> float:
 def _probability(delta: float) -> float:
     delta = check_number(delta, "delta", minimum=0.0, maximum=1.0)
     if delta in (0.0, 1.0):
-        raise ValueError(f"delta={delta} is no probability of failure; expected strictly between 0 and 1")
+        raise ValueError(f"delta={delta} is not a probability of failure; expected strictly between 0 and 1")
     return delta

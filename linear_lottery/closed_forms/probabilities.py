@@ -1,4 +1,4 @@
-"""The probability that magnitude pruning finds the true support, where it has a closed form (E1, E2)."""
+"""Closed forms of the probability that magnitude pruning finds the true support (E1, E2)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def recovery_probability(d: int, sparsity: int, amplitude: Any, s: Any = 1.0) ->
         P = int_0^inf f(t) Q(t)^k dt,  f(t) = (d-k) (2 Phi(t/s) - 1)^(d-k-1) (2/s) phi(t/s),
         Q(t) = 1 - Phi((t-a)/s) + Phi((-t-a)/s),
 
-    by Gauss-Legendre panels to about 1e-13, with logarithms of erfc and Phi where 1 - x would cancel.
+    computed by Gauss-Legendre panels to about 1e-13, with logarithms of erfc and Phi where 1 - x would cancel.
 
     References
     ----------
@@ -71,7 +71,7 @@ def gaussian_recovery_probability(means: Any, deviations: Any, n_null: int, null
     Parameters
     ----------
     means, deviations : array, shape (k,)
-        Of the signals; deviations more than 0. A single deviation serves all.
+        Means and standard deviations of the signals; deviations are positive. A single deviation is used for all.
     n_null : int
         Number of nulls, N(0, null_deviation^2).
     null_deviation : float
@@ -80,12 +80,12 @@ def gaussian_recovery_probability(means: Any, deviations: Any, n_null: int, null
     Returns
     -------
     float
-        E1's integral with a factor Q_i of its own for every signal.
+        E1's integral with a separate factor Q_i for every signal.
 
     Raises
     ------
     TypeError, ValueError
-        If a number is out of range or shapes do not fit.
+        If a number is out of range or shapes do not match.
 
     References
     ----------
@@ -97,7 +97,7 @@ def gaussian_recovery_probability(means: Any, deviations: Any, n_null: int, null
     means, deviations = np.abs(numbers(means, "means")) / unit, numbers(deviations, "deviations", above=0.0) / unit
     if means.ndim != 1 or deviations.shape not in ((), (1,), means.shape):
         raise ValueError(
-            f"means has shape {means.shape} and deviations {deviations.shape}; expected one of each a signal"
+            f"means has shape {means.shape} and deviations {deviations.shape}; expected one of each per signal"
         )
     n_null = check_integer(n_null, "n_null", minimum=0)
     if n_null == 0:
@@ -111,7 +111,7 @@ def gaussian_recovery_probability(means: Any, deviations: Any, n_null: int, null
 
 
 def asymptotic_transition(d: int, sparsity: int) -> float:
-    """Return where the recovery probability turns from 0 to 1 for d and k to infinity, in units of s (E1).
+    """Return the amplitude at which the recovery probability jumps from 0 to 1 as d and k grow, in units of s (E1).
 
     Parameters
     ----------
@@ -121,8 +121,8 @@ def asymptotic_transition(d: int, sparsity: int) -> float:
     Returns
     -------
     float
-        sqrt(2 log(d - k)) + sqrt(2 log k). Asymptotic: at d = 100, k = 10 it is 5.15, while the probability is
-        1/2 already at 4.21; see :func:`transition_amplitude`.
+        sqrt(2 log(d - k)) + sqrt(2 log k). Asymptotic: at d = 100, k = 10 it is 5.15, while the probability already
+        reaches 1/2 at 4.21; see :func:`transition_amplitude`.
 
     Raises
     ------
@@ -139,7 +139,7 @@ def asymptotic_transition(d: int, sparsity: int) -> float:
 
 
 def transition_amplitude(d: int, sparsity: int, s: float = 1.0, probability: float = 0.5) -> float:
-    """Return the amplitude at which IMP finds the support with a given probability: the root of E1.
+    """Return the amplitude at which IMP finds the support with a given probability, by solving E1.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def transition_amplitude(d: int, sparsity: int, s: float = 1.0, probability: flo
     Returns
     -------
     float
-        Amplitude, in the units of `s`, to about 1e-10 of it.
+        The amplitude, in units of `s`, to a relative accuracy of about 1e-10.
 
     Raises
     ------
@@ -196,8 +196,8 @@ def threshold_recovery_probability(d: int, sparsity: int, amplitude: Any, tau: A
     Returns
     -------
     float or numpy.ndarray
-        (2 Phi(tau/s) - 1)^(d-k) Q(tau)^k, Q of :func:`recovery_probability`. Retraining changes no weight of an
-        orthonormal design, so one round says all.
+        (2 Phi(tau/s) - 1)^(d-k) Q(tau)^k, Q of :func:`recovery_probability`. Retraining changes no weight on an
+        orthonormal design, so one round is enough.
 
     Raises
     ------
@@ -217,17 +217,17 @@ def threshold_recovery_probability(d: int, sparsity: int, amplitude: Any, tau: A
 
 
 def _reach(n_null: int) -> float:
-    """Return where the largest of n_null magnitudes is beyond with a probability below 1e-18."""
+    """Return the value that the largest of n_null magnitudes exceeds with probability below 1e-18."""
     return math.sqrt(2 * math.log(n_null) + 84.0)
 
 
 def _near_zero(k: float) -> np.ndarray:
-    """Return edges between 0 and the first panel's end: k signals near 0 all exceed t only for t of about 1 / k."""
+    """Return edges between 0 and the first panel's end: k signals near 0 all exceed t only if t is about 1 / k."""
     return PANEL * 2.0 ** -np.arange(1.0, 2.0 + math.ceil(math.log2(k)))
 
 
 def _edges(pairs: np.ndarray, k: int, reach: float) -> np.ndarray:
-    """Return edges of panels that resolve the nulls, and signals that are narrower than they are."""
+    """Return edges of panels that resolve the nulls, and signals that are narrower than the nulls."""
     edges = [np.arange(0.0, reach + PANEL, PANEL), _near_zero(k / np.clip(pairs[1].min(), 1e-30, 1.0))]
     for mean, deviation in pairs.T:
         if deviation < 1:

@@ -1,4 +1,4 @@
-"""In which order weights end up: after how long a time, and with infinitely many samples."""
+"""The order of weights: the time after which it is settled, and its limit for infinitely many samples."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ __all__ = ["equicorrelated_weights", "population_weights", "ranking_time", "sett
 
 
 def ranking_time(c_i: Any, c_j: Any, w0_i: Any, w0_j: Any, eigenvalue: Any = 1.0) -> Any:
-    """Return the time after which two weights of an orthogonal design are ranked as their limits are (D2).
+    """Return the time after which two weights of an orthogonal design are ranked like their limits (D2).
 
     Parameters
     ----------
     c_i, c_j : float or array
         The limits, c_j = <x_j, y> / |x_j|^2.
     w0_i, w0_j : float or array
-        Where the weights start.
+        The initial weights.
     eigenvalue : float or array, default 1
         lambda, the common eigenvalue of X'X / n: |x_j|^2 / n.
 
     Returns
     -------
     float or numpy.ndarray
-        Time, in the units of `t` in ``gradient_flow``. For every larger t the magnitudes of the two weights are in
-        the order of their limits. Infinity where |c_i| = |c_j|.
+        Time, in the units of ``flow_time`` in ``gradient_flow``. For every larger t the magnitudes of the two weights
+        are ordered like their limits. Infinite if |c_i| = |c_j|.
 
     Raises
     ------
@@ -40,8 +40,8 @@ def ranking_time(c_i: Any, c_j: Any, w0_i: Any, w0_j: Any, eigenvalue: Any = 1.0
 
     Notes
     -----
-    log(1 + (|w0_i| + |w0_j|) / ||c_i| - |c_j||) / lambda. It is attained by the worst signs (the larger limit's
-    weight starts on the other side of 0), so no smaller time depends on magnitudes alone.
+    log(1 + (|w0_i| + |w0_j|) / ||c_i| - |c_j||) / lambda. It is attained for the worst signs (the weight with the
+    larger limit starts on the other side of 0), so it is the smallest time that depends only on magnitudes.
 
     References
     ----------
@@ -57,35 +57,35 @@ def ranking_time(c_i: Any, c_j: Any, w0_i: Any, w0_j: Any, eigenvalue: Any = 1.0
 
 
 def settling_time(X: Any, y: Any, w0: Any, mask: Any = None) -> float:
-    """Return a time after which the weight that would be pruned is the one pruned after endless training (D2).
+    """Return a time after which the weight to be pruned is the one pruned after training to convergence (D2).
 
     Parameters
     ----------
     X : array, shape (n, d)
-        Features. Taken to the CPU.
+        Features, copied to the CPU.
     y : array, shape (n,)
         Targets.
     w0 : array, shape (d,)
         Start.
     mask : array, shape (d,), optional
-        Weights that are trained; all by default.
+        Weights to train; all by default.
 
     Returns
     -------
     float
         Time: argmin |w_j(t)| = argmin |w_j(inf)| over the mask for all larger t. 0 if a single weight is left,
-        infinity if the two smallest limits are equal. Sufficient, not necessary.
+        infinite if the two smallest limits are equal. This time is sufficient, not necessary.
 
     Raises
     ------
     TypeError, ValueError
-        If shapes do not fit, or the mask is empty.
+        If shapes do not match, or the mask is empty.
 
     Notes
     -----
     log(sqrt(2) |w0_M - w_M(inf)| / gap) / lam, at least 0, with lam the smallest non-zero eigenvalue of X_M'X_M / n
-    and gap the difference of the two smallest |w_j(inf)|. The error |w(t) - w(inf)| falls at least like
-    exp(-lam t), and two coordinates of a vector add up to at most sqrt(2) times its length.
+    and gap the difference of the two smallest |w_j(inf)|. The error |w(t) - w(inf)| decreases at least like exp(-lam
+    t), and the magnitudes of two coordinates of a vector sum to at most sqrt(2) times its length.
 
     References
     ----------
@@ -109,16 +109,16 @@ def settling_time(X: Any, y: Any, w0: Any, mask: Any = None) -> float:
 
 
 def population_weights(covariance: Any, c: Any, mask: Any = None) -> np.ndarray:
-    """Return the weights that endless training reaches on infinitely many samples (D4).
+    """Return the limit of training on infinitely many samples (D4).
 
     Parameters
     ----------
     covariance : array, shape (d, d)
-        Sigma = E[x x'], symmetric and positive definite on the mask. Taken to the CPU.
+        Sigma = E[x x'], symmetric and positive definite on the mask; copied to the CPU.
     c : array, shape (d,)
         E[x y].
     mask : array, shape (d,), optional
-        Weights that are trained; all by default.
+        Weights to train; all by default.
 
     Returns
     -------
@@ -128,7 +128,7 @@ def population_weights(covariance: Any, c: Any, mask: Any = None) -> np.ndarray:
     Raises
     ------
     TypeError, ValueError
-        If shapes do not fit, or Sigma is not symmetric, or not positive definite on the mask.
+        If shapes do not match, or Sigma is not symmetric, or not positive definite on the mask.
 
     References
     ----------
@@ -156,9 +156,9 @@ def equicorrelated_weights(rho: float, c: Any, mask: Any = None) -> np.ndarray:
     rho : float
         Correlation of any two features, above -1 / (m - 1) for m trained weights and below 1.
     c : array, shape (d,)
-        E[x y]. Taken to the CPU.
+        E[x y], copied to the CPU.
     mask : array, shape (d,), optional
-        Weights that are trained; all by default.
+        Weights to train; all by default.
 
     Returns
     -------
@@ -168,12 +168,12 @@ def equicorrelated_weights(rho: float, c: Any, mask: Any = None) -> np.ndarray:
     Raises
     ------
     TypeError, ValueError
-        If `rho` is out of range or shapes do not fit.
+        If `rho` is out of range or shapes do not match.
 
     Notes
     -----
-    IMP prunes in the order of |c_j - constant|, not of |c_j|: with correlated features, the feature with the
-    smallest projection onto the data need not go first.
+    IMP prunes in the order of |c_j - constant|, not of |c_j|: with correlated features, the feature with the smallest
+    projection onto the data need not be pruned first.
 
     References
     ----------
@@ -185,6 +185,8 @@ def equicorrelated_weights(rho: float, c: Any, mask: Any = None) -> np.ndarray:
     M = mask_of(mask, "mask", c.size)
     m, found = int(M.sum()), np.zeros(c.size)
     if not (rho < 1 and 1 - rho + rho * m > 0):
-        raise ValueError(f"rho={rho} makes no covariance of {m} features; expected above -1 / (m - 1) and below 1")
+        raise ValueError(
+            f"rho={rho} gives no valid covariance of {m} features; expected above -1 / (m - 1) and below 1"
+        )
     found[M] = (c[M] - rho * c[M].sum() / (1 - rho + rho * m)) / (1 - rho)
     return found

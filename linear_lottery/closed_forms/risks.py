@@ -1,4 +1,4 @@
-"""Risk of pruning on an orthonormal design: by a threshold (E3) and keeping the m largest (E4)."""
+"""Risk of pruning on an orthonormal design, by a threshold (E3) or by keeping the m largest weights (E4)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from planted.base.checks import check_integer, check_number
 __all__ = ["threshold_risk", "top_m_risk", "top_m_risk_asymptotic"]
 
 Binomial = tuple[int, np.ndarray, np.ndarray]
-"""Trials, and the probabilities of success and of failure, each as accurate as the other."""
+"""Number of trials, and the probabilities of success and of failure, both at full relative accuracy."""
 
 REACH = 9.5
 """Standard deviations beyond which a Gaussian's second moment is below 1e-18."""
@@ -49,8 +49,9 @@ def threshold_risk(d: int, sparsity: int, amplitude: Any, tau: Any, s: Any = 1.0
 
     Notes
     -----
-    First what is lost when the weight is pruned, then the noise that stays when it is not. As a function of tau it
-    falls while it removes nulls and rises when it removes signals: how pruning regularises, exactly.
+    The first term is the loss when the weight is pruned, the second the remaining noise when it is not. As a function
+    of tau the risk decreases while nulls are removed and increases when signals are removed: this is exactly how
+    pruning regularises.
 
     References
     ----------
@@ -72,16 +73,16 @@ def top_m_risk(d: int, sparsity: int, m: int, amplitude: float = math.inf, s: fl
     d, sparsity : int
         Weights, and non-zero weights among them, k: 0 <= k <= d.
     m : int
-        Weights that are kept, 0 <= m <= d.
+        Number of weights kept, 0 <= m <= d.
     amplitude : float, default inf
-        a, the magnitude of the non-zero weights. Infinity: every signal is kept (m >= k).
+        a, the magnitude of the non-zero weights. If infinite, every signal is kept (m >= k).
     s : float, default 1
         Standard deviation of the least-squares weights, more than 0.
 
     Returns
     -------
     float
-        Risk at any d. Infinity for endless amplitude and m < k.
+        The risk, for any d. Infinite for infinite amplitude and m < k.
 
     Raises
     ------
@@ -103,7 +104,7 @@ def top_m_risk(d: int, sparsity: int, m: int, amplitude: float = math.inf, s: fl
     A, nulls = check_number(amplitude, "amplitude", minimum=0.0, finite=False) / s, d - k
     if math.isinf(A) and m < k:
         return math.inf
-    # the kept ones turn into pruned ones over a width of about 1 / sqrt(d) around a quantile
+    # the transition from kept to pruned has a width of about 1 / sqrt(d) around a quantile
     width = min(0.25, 2 / math.sqrt(d))
     risk = 0.0
     if nulls:
@@ -113,12 +114,12 @@ def top_m_risk(d: int, sparsity: int, m: int, amplitude: float = math.inf, s: fl
     if math.isinf(A):
         return s**2 * (risk + k)
     if k:
-        # a signal of magnitude A + z is one of noise z, or of -(2 A + z), which never happens for a large A
+        # a signal of magnitude A + z has noise z or -(2 A + z), and the latter never happens for large A
         low = -min(A, REACH)
         z, weights = panels(np.linspace(low, REACH, 1 + math.ceil((REACH - low) / width)))
         far = np.minimum(2 * A + z, 40.0)
         (p, not_p), (q, not_q) = _tails(A + z, 0.0), (ndtr(-z) + ndtr(-far), ndtr(z) - ndtr(-far))
-        # pruned where m of the others are larger: so few of them are not, which is known with all digits
+        # pruned if m of the others are larger, so only a few are smaller, whose probability is fully accurate
         pruned = _two_binomials_cdf(d - 1 - m, (nulls, not_p, p), (k - 1, not_q, q))
         lost = (A * np.sqrt(pruned)) ** 2
         cost = (z**2 * (1 - pruned) + lost) * _phi(z) + (far**2 * (1 - pruned) + lost) * _phi(far)
@@ -127,14 +128,14 @@ def top_m_risk(d: int, sparsity: int, m: int, amplitude: float = math.inf, s: fl
 
 
 def top_m_risk_asymptotic(d: int, sparsity: int, m: Any, s: Any = 1.0) -> Any:
-    """Return what :func:`top_m_risk` tends to for strong signals and large d (E4).
+    """Return the limit of :func:`top_m_risk` for strong signals and large d (E4).
 
     Parameters
     ----------
     d, sparsity : int
         Weights, and non-zero weights among them, k: 0 <= k < d.
     m : int or array of int
-        Weights that are kept, k <= m <= d.
+        Number of weights kept, k <= m <= d.
     s : float or array, default 1
         Standard deviation of the least-squares weights, more than 0.
 
@@ -142,7 +143,7 @@ def top_m_risk_asymptotic(d: int, sparsity: int, m: Any, s: Any = 1.0) -> Any:
     -------
     float or numpy.ndarray
         s^2 [k + (d - k) 2 (q phi(q) + Phi(-q))], q the upper (m - k) / (2 (d - k)) quantile of N(0, 1). The relative
-        error is largest when few nulls stay, and falls like 1 / d at a fixed share.
+        error is largest when few nulls are kept, and decreases like 1 / d for a fixed fraction.
 
     Raises
     ------
@@ -151,7 +152,7 @@ def top_m_risk_asymptotic(d: int, sparsity: int, m: Any, s: Any = 1.0) -> Any:
 
     Notes
     -----
-    Pruning keeps the noisiest nulls: the risk is flat at first and falls only near m = k.
+    Pruning keeps the noisiest nulls, so the risk is flat at first and decreases only near m = k.
 
     References
     ----------
@@ -171,7 +172,7 @@ def _phi(x: Any) -> Any:
 
 
 def _unit_risk(A: np.ndarray, T: np.ndarray) -> np.ndarray:
-    """Return r(a) / s^2, for a finite or infinite T; A^2 is not formed where that signal is never pruned."""
+    """Return r(a) / s^2, for a finite or infinite T; A^2 is not computed if the signal is never pruned."""
     near, far = np.clip(T - A, -40.0, 40.0), np.minimum(T + A, 40.0)
     kept = ndtr(-near) + ndtr(-far) + near * _phi(near) + far * _phi(far)
     return (A * np.sqrt(ndtr(near) - ndtr(-far))) ** 2 + kept
@@ -189,7 +190,7 @@ def _tails(x: np.ndarray, A: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _binomial_cdf(r: int, size: int, p: np.ndarray, not_p: np.ndarray) -> np.ndarray:
-    """Return the probability of at most r successes in `size` trials, whatever the sign of r and of `size` - r."""
+    """Return the probability of at most r successes in `size` trials, for any sign of r and of `size` - r."""
     if r < 0:
         return np.zeros_like(p)
     return np.ones_like(p) if r >= size else betainc(size - r, r + 1, not_p)

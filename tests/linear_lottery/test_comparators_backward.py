@@ -152,7 +152,7 @@ def test_one_synchronisation_a_weight():
 def test_dependent_columns_are_refused(columns):
     X = np.random.default_rng(0).standard_normal((3, 4))[:, columns]
     X = X if columns[-1] == 3 else np.concatenate([X, X + 1.0])
-    with pytest.raises(ValueError, match=r"no full column rank; expected independent columns"):
+    with pytest.raises(ValueError, match=r"lacks full column rank; expected independent columns"):
         backward_elimination(X, np.ones(X.shape[0]), 2)
 
 

@@ -143,7 +143,7 @@ class TestFlow:
         method = pruning.Method("m", "magnitude", training=Flow())
         with pytest.raises(ValueError, match="Flow trains linear models with squared loss only; got Model"):
             pruning.prune(network, (X, y), method, sparsity=3)
-        with pytest.raises(ValueError, match="n_points=2 of an endless training"):
+        with pytest.raises(ValueError, match="n_points=2 with an infinite flow_time"):
             Flow(n_points=2)
         with pytest.raises(ValueError, match="flow_time"):
             Flow(-1.0)

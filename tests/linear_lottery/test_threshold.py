@@ -158,5 +158,5 @@ def test_a_run_that_its_cap_ended_says_so():
     assert threshold_prune(X, y, 0.5, max_rounds=1).success  # one round is all that it takes
     stopped = threshold_prune(X, y, 0.5, max_rounds=0)
     assert not stopped.success
-    assert stopped.message.endswith("max_rounds was reached while weights were still small enough to go")
+    assert stopped.message.endswith("max_rounds was reached while some weights were still small enough to prune")
     assert stopped.sizes == (4,)

@@ -377,7 +377,7 @@ def test_numbers_out_of_range_end_the_run_at_the_last_epoch():
     wild = dataclasses.replace(SHORT, schedule=lambda share: 1.0 if share < 0.5 else 1e200)
     run = NEq(training=wild).run(model, data, rng=0)
     assert (run.n_epochs, run.finished) == (3, False)
-    assert "left their range in epoch 4" in run.message
+    assert "overflow in epoch 4" in run.message
     assert same_bits(run.model, NEq(training=wild).run(model, data, rng=0, callback=lambda s: s.n_epochs == 3).model)
 
 

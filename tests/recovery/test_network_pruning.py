@@ -455,7 +455,7 @@ def test_many_refuses_problems_that_do_not_fit_together():
         imp_many(X, [y, y], n_neurons=2, sparsity=[[3]])
     with pytest.raises(TypeError, match="sparsity='3' is not a sequence"):
         imp_many(X, [y, y], n_neurons=2, sparsity="3")
-    with pytest.raises(TypeError, match=r"sparsity=2.5 is not understood"):
+    with pytest.raises(TypeError, match=r"sparsity=2.5 is invalid"):
         imp_many(X, [y, y], n_neurons=2, sparsity=[3, 2.5])
     with pytest.raises(ValueError, match=r"X has shape \(1, 150, 6\) for 2 problem"):
         imp_many(X[None], [y, y], n_neurons=2, sparsity=3)
