@@ -162,10 +162,7 @@ def _planned_bound(
     """
     method, sign, size, budget = proof.get("method"), 1 if largest else -1, form.size, form.budget
     _need(type(s) is int and 1 <= s <= size, f"s is not an integer from 1 to {size}")
-    _need(
-        method in (("witness",) if witness else ("dual", "enumeration")),
-        "the method of proof does not apply",
-    )
+    _need(method in (("witness",) if witness else ("dual", "enumeration")), "the method of proof does not apply")
     if method == "witness":
         support = _indices(proof.get("support"), size)
         x = _vector(proof.get("vector"), len(support), budget)[0]
@@ -576,10 +573,7 @@ class Source:
             name, shape = os.fspath(content), (rows, columns)
             try:
                 with open(name, "rb") as file:
-                    _need(
-                        _shape(file) == shape,
-                        f"its data file contains no {rows} x {columns} array of float64 (.npy)",
-                    )
+                    _need(_shape(file) == shape, f"its data file contains no {rows} x {columns} float64 array (.npy)")
                     content = file.read(8 * rows * columns + 1)
             except OSError as error:
                 raise Refused(f"its data file {name} cannot be read ({error.strerror})") from error

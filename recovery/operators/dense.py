@@ -299,8 +299,8 @@ class ScaledOperator(Operator):
 def is_operator(A: Any) -> bool:
     """Return whether `A` is an operator: one of ours, a sparse matrix, or an object with products.
 
-    That is a shape and the method ``columns`` or ``matvec``. The ``columns`` of a data frame are names, not a method, so
-    a frame counts as a matrix, unless all of its columns are sparse.
+    That is a shape and the method ``columns`` or ``matvec``. The ``columns`` of a data frame are names, not a method,
+    so a frame counts as a matrix, unless all of its columns are sparse.
     """
     if isinstance(A, Operator) or is_sparse(A) or sparse_frame(A):
         return True

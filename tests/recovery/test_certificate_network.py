@@ -337,10 +337,10 @@ def test_other_data_are_refused(tmp_path):
         (last, "SHA-256 differs"),
         (turned, "SHA-256 differs"),
         (wrong, "SHA-256 differs"),
-        (table[:-1], "contains no 400 x 7 array"),
-        (np.asfortranarray(table), "contains no 400 x 7 array"),
-        (table.astype("f4"), "contains no 400 x 7 array"),
-        (table.astype(">f8"), "contains no 400 x 7 array"),
+        (table[:-1], "contains no 400 x 7 float64 array"),
+        (np.asfortranarray(table), "contains no 400 x 7 float64 array"),
+        (table.astype("f4"), "contains no 400 x 7 float64 array"),
+        (table.astype(">f8"), "contains no 400 x 7 float64 array"),
     ):
         np.save(tmp_path / "fit.npy", other)
         report = checker.check_file(path)
