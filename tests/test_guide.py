@@ -1,10 +1,12 @@
 """The Python blocks and commands on the pages of the guide, of the choices, the reproduction and the appendix work."""
 
+import csv
 import re
 import warnings
 from pathlib import Path
 
 import pytest
+import theory
 
 DOCS = Path(__file__).parents[1] / "docs"
 FOLDERS = ("guide", "choose", "reproduction", "appendix", "theory")
@@ -62,3 +64,34 @@ def test_the_commands_of_a_page_are_understood(name, capsys):
         named = [*getattr(options, "figures", []), *([options.figure] if hasattr(options, "figure") else [])]
         assert set(named) <= set(experiment.names()), call
     assert capsys.readouterr().err == ""
+
+
+def test_the_index_of_the_theory_lists_every_section():
+    listed = re.findall(r"(?m)^- \[(.*?)\]\((\w+\.md)#", (theory.FOLDER / "index.md").read_text())
+    stand = [
+        (title, page.name)
+        for page in theory.PAGES
+        if page.name != "index.md"
+        for title in re.findall(r"(?m)^## (.*)$", page.read_text())
+    ]
+    assert sorted(listed) == sorted(stand)
+    assert {title for title, _ in listed} == theory.SECTIONS
+    assert len(listed) == len(theory.SECTIONS)
+
+
+def test_the_numbers_at_the_papers_size_are_those_of_the_pages():
+    rows = list(csv.DictReader((DOCS / "reproduction" / "paper_size.csv").read_text().splitlines()))
+    table = (DOCS / "figures_planted.md").read_text().partition("| m \\ s |")[2].split("\n\n")[0].splitlines()
+    sizes = [cell.strip() for cell in table[0].strip("| ").split("|")]
+    shown = {
+        (line.split("|")[1].strip(), s): value.strip()
+        for line in table[2:]
+        for s, value in zip(sizes, line.split("|")[2:-1], strict=True)
+        if value.strip() != "-"
+    }
+    iht = [row for row in rows if row["quantity"] == "mean PSNR"]
+    assert {(row["m"], row["s"]): row["value"] for row in iht} == shown
+    assert len(iht) == len(shown) == 94
+    assert all(float(row["value"]) == float(row["value"]) and row["data"] and row["runs"] for row in rows)
+    measured = (DOCS / "appendix" / "networks.md").read_text()
+    assert all(row["value"] in measured for row in rows if row["figure"] == "table 1")
