@@ -1,8 +1,8 @@
 """The notebooks, run from top to bottom, with what they print and draw put into them.
 
 Run from the repository root: ``python -m benchmarks.notebooks [--write] [NAME ...]``. Without ``--write`` it says which
-notebooks hold outputs of other sources than their own, and runs nothing. With it those notebooks, or the ones named, are run in a
-folder of their own and written back with their outputs, and with a fingerprint of the code that made them.
+notebooks hold outputs of other code than their own, and runs nothing. With it those notebooks, or the ones that are
+named, are run in a folder of their own and written back with their outputs, and with a fingerprint of the code.
 ``tests/notebooks`` compares the fingerprints, and in its slow part the outputs themselves.
 """
 

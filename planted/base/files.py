@@ -105,7 +105,8 @@ class Stored:
             return
         packed = io.BytesIO()
         about = np.frombuffer(json.dumps(content, allow_nan=False).encode(), dtype=np.uint8)
-        np.savez(packed, about=about, **{f"array_{i}": one for i, one in enumerate(held)})
+        named: dict[str, Any] = {f"array_{i}": one for i, one in enumerate(held)}
+        np.savez(packed, about=about, **named)
         write_whole(where, packed.getvalue())
 
     @classmethod
