@@ -8,6 +8,7 @@ from pathlib import Path
 import planted
 from paper_repro import results
 from paper_repro.experiment import PRESETS
+from recovery.guarantees.engine.instance import LAWS, NoiseLaw
 
 __all__ = ["parser"]
 
@@ -18,15 +19,13 @@ def parser() -> argparse.ArgumentParser:
         prog="paper-repro", description="Regenerate the papers' figures and tables, and look at the results."
     )
     whole.add_argument("--version", action="version", version=f"paper-repro {planted.__version__}")
+    folder = {"type": Path, "metavar": "DIR"}
+    meaning = f"folder of the store and the figures (default: {results.DEFAULT_FOLDER})"
+    whole.add_argument("--results", default=Path(results.DEFAULT_FOLDER), help=meaning, **folder)
     commands = whole.add_subparsers(required=True, metavar="COMMAND")
     where = argparse.ArgumentParser(add_help=False)
-    where.add_argument(
-        "--results",
-        type=Path,
-        default=Path(results.DEFAULT_FOLDER),
-        metavar="DIR",
-        help="folder of the store and the figures (default: %(default)s)",
-    )
+    # without a default of its own, so that one that stands before the command is kept
+    where.add_argument("--results", default=argparse.SUPPRESS, help=meaning, **folder)
     which = argparse.ArgumentParser(add_help=False)
     which.add_argument(
         "--preset",
@@ -38,6 +37,13 @@ def parser() -> argparse.ArgumentParser:
     which.add_argument("--seed", type=_seed, default=0, metavar="S", help="seed of the first trial (default: 0)")
 
     add = commands.add_parser("list", parents=[where], help="name the figures, and how much of each is computed")
+    add.add_argument(
+        "figures",
+        nargs="*",
+        metavar="FIG",
+        help="names, or parts of names and titles (default: all); of a single figure sizes and data are shown",
+    )
+    add.add_argument("--json", action="store_true", help="everything, as JSON")
     add.set_defaults(command="list")
 
     add = commands.add_parser("run", parents=[where, which], help="compute what is missing, and draw")
@@ -144,9 +150,24 @@ def parser() -> argparse.ArgumentParser:
         "diagnose", help="say which guarantees hold for a matrix of your own, and what would help"
     )
     add.add_argument(
-        "file", metavar="FILE.npz", help="arrays A, or X with gates or generators H; perhaps y, x and s (integer)"
+        "file",
+        metavar="FILE.npz",
+        help="arrays A, or X with gates or generators H; perhaps y, x, s (integer), lam, law (its name) and sigma",
     )
     add.add_argument("--sparsity", type=_count, metavar="S", help="non-zeros asked about (default: that of the file)")
+    add.add_argument(
+        "--lam",
+        type=_positive,
+        metavar="L",
+        help="penalty of the Lasso |y - A w|^2 / (2 n) + L |w|_1 (default: the file's)",
+    )
+    add.add_argument(
+        "--law",
+        type=_law,
+        metavar="NAME:SIGMA",
+        help=f"law of the noise ({', '.join(LAWS)}) and its standard deviation, such as gaussian:0.1 (default: the "
+        "file's)",
+    )
     add.add_argument("--no-changes", action="store_true", help="do not try changes of the matrix, which takes longest")
     add.set_defaults(command="diagnose")
 
@@ -203,6 +224,22 @@ def _seconds(text: str) -> float:
     if not 0.0 <= value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is not understood; expected a number of seconds, at least 0")
     return value
+
+
+def _positive(text: str) -> float:
+    try:
+        return _seconds(text)
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not understood; expected a number, at least 0") from None
+
+
+def _law(text: str) -> NoiseLaw:
+    name, _, sigma = text.partition(":")
+    try:
+        return NoiseLaw(name, float(sigma))
+    except (TypeError, ValueError):
+        expected = f"expected NAME:SIGMA such as gaussian:0.1, with NAME one of {', '.join(LAWS)}"
+        raise argparse.ArgumentTypeError(f"{text!r} is not understood; {expected}") from None
 
 
 def _gigabytes(text: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -62,15 +63,15 @@ def _complain(sentence: str, code: int) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    for name in experiments.names():
-        experiment = experiments.get(name)
-        print(f"{name}: {experiment.title}")
-        for preset in experiment.presets:
-            cells = [experiment.cell(one) for one in experiment.cells(preset, 0)]
-            store = results.store_of(options.results)
-            there = sum(store.path(cell).exists() for cell in cells)
-            data = "" if experiment.data is None else f"; {experiment.data(preset)}"
-            print(f"  {preset:<6} {len(cells):>5} cells, {there} of them in {options.results}{data}")
+    from paper_repro import listing
+
+    found = listing.chosen(options.figures)
+    if options.json:
+        print(listing.as_json(found, options.results))
+        return OK
+    # a file or a pipe gets whole lines
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    print(listing.as_text(found, options.results, width))
     return OK
 
 
@@ -151,13 +152,19 @@ def _show(options: argparse.Namespace) -> int:
     there = [
         path for path in render.files_of(experiment, options.preset, options.results, options.seed) if path.exists()
     ]
-    print("\n" + ("\n".join(str(path) for path in there) or "not drawn yet: `paper-repro run` draws it"))
+    command = results.command(experiment, options.preset, options.results, options.seed)
+    print("\n" + ("\n".join(str(path) for path in there) or f"not drawn yet: `{command}` draws it"))
     return OK
 
 
 def _report(options: argparse.Namespace) -> int:
     from paper_repro import report
 
+    if not options.results.is_dir():
+        raise FileNotFoundError(
+            f"there is no results folder {options.results}; "
+            f"`{results.command(None, options.preset, options.results, options.seed)}` makes it"
+        )
     path, failures = report.write_report(options.preset, options.results, options.output, seed=options.seed)
     print(f"report: {path}")
     if failures:
@@ -241,7 +248,8 @@ def _diagnose(options: argparse.Namespace) -> int:
     from paper_repro import diagnose
 
     try:
-        print(diagnose.report(options.file, sparsity=options.sparsity, improve=not options.no_changes))
+        asked = {"sparsity": options.sparsity, "lam": options.lam, "law": options.law}
+        print(diagnose.report(options.file, **asked, improve=not options.no_changes))
     except diagnose.BadFile as error:
         return _complain(str(error), FAILED)
     return OK

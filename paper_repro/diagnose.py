@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,14 @@ import numpy as np
 import linear_lottery
 import recovery
 from planted.base.exactness import check_exact
-from recovery import GatedOperator, Instance
+from recovery import GatedOperator, Instance, NoiseLaw
+from recovery.guarantees import Guarantee
+from recovery.guarantees.engine.instance import LAWS
 
 __all__ = ["BadFile", "read", "report"]
+
+_ARRAYS = ("A", "X", "H", "generators", "gates", "y", "x")
+_KNOWN = (*_ARRAYS, "s", "sparsity", "law", "sigma")
 
 
 class BadFile(ValueError):
@@ -27,7 +33,8 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], list[str]]:
     ----------
     path : path
         Holds ``A`` (n, N), or ``X`` (n, d) with ``gates`` (n, p) or generators ``H`` (d, p); perhaps ``y`` (n,), the
-        planted ``x`` (N,), and the sparsity ``s``. Also a file that :meth:`recovery.Instance.save` wrote.
+        planted ``x`` (N,), the sparsity ``s``, the name of the noise's ``law`` with its ``sigma``, and numbers that
+        guarantees ask for, such as ``lam``. Also a file that :meth:`recovery.Instance.save` wrote.
 
     Returns
     -------
@@ -70,7 +77,14 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], list[str]]:
     return arguments, sorted(set(found) - _used(found))
 
 
-def report(path: str | os.PathLike[str], *, sparsity: int | None = None, improve: bool = True) -> str:
+def report(
+    path: str | os.PathLike[str],
+    *,
+    sparsity: int | None = None,
+    lam: float | None = None,
+    law: NoiseLaw | None = None,
+    improve: bool = True,
+) -> str:
     """Diagnose the matrix in a file.
 
     Parameters
@@ -79,6 +93,10 @@ def report(path: str | os.PathLike[str], *, sparsity: int | None = None, improve
         See :func:`read`.
     sparsity : int, optional
         In place of the one in the file.
+    lam : float, optional
+        Penalty of the Lasso, in place of the one in the file.
+    law : NoiseLaw, optional
+        Of the noise, in place of the one in the file.
     improve : bool, default True
         Whether to measure what changes would bring.
 
@@ -95,14 +113,37 @@ def report(path: str | os.PathLike[str], *, sparsity: int | None = None, improve
     arguments, ignored = read(path)
     if sparsity is not None:
         arguments["sparsity"] = sparsity
-    listed = [*recovery.guarantees.catalogue(), *linear_lottery.guarantees.catalogue()]
+    if lam is not None:
+        arguments["options"] = {**arguments.get("options", {}), "lam": lam}
+    if law is not None:
+        arguments["law"] = law
+    listed = _listed()
     try:
         found = recovery.diagnose(**arguments, guarantees=listed, improve=improve)
     except (TypeError, ValueError) as error:
         raise BadFile(f"{os.fspath(path)}: {error}") from error
     if ignored:
-        found.notes.append(f"Not used: {', '.join(ignored)}.")
+        found.notes.insert(0, f"Not used: {', '.join(map(_hinted, ignored))}.")
     return found.table()
+
+
+def _listed() -> list[Guarantee]:
+    return [*recovery.guarantees.catalogue(), *linear_lottery.guarantees.catalogue()]
+
+
+def _names_of_options() -> set[str]:
+    """Return what guarantees ask for that is no array and no law, such as lam."""
+    fields = {"A", "y", "x", "noise", "x0", "law", "sparsity"}
+    return {name for guarantee in _listed() for name in guarantee.needs} - fields
+
+
+def _hinted(name: str) -> str:
+    """Return a name that is not used, with the known one that may have been meant."""
+    known = [*_KNOWN, *sorted(_names_of_options())]
+    if name in known:
+        return name
+    near = [one for one in known if one.lower() == name.lower()] or get_close_matches(name, known, n=1, cutoff=0.7)
+    return f"{name} (did you mean {near[0]}?)" if near else name
 
 
 def _array(stored: Any, key: str, name: str) -> np.ndarray:
@@ -117,12 +158,16 @@ def _instance(path: str | os.PathLike[str], name: str) -> dict[str, Any]:
         there = Instance.load(path)
     except (TypeError, ValueError, KeyError) as error:
         raise BadFile(f"{name}: {error}") from error
-    return {"A": there.A, "y": there.y, "x": there.x, "sparsity": there.sparsity or None}
+    known = _names_of_options()
+    options = {name: value for name, value in there.options.items() if name in known}
+    arguments = {"A": there.A, "y": there.y, "x": there.x, "sparsity": there.sparsity or None}
+    return arguments | {"law": there.law, "options": options}
 
 
 def _used(found: dict[str, np.ndarray]) -> set[str]:
     """Return the names that :func:`_arguments` looks at: A before X, H before generators, sparsity before s."""
-    choices = [("sparsity", "s"), ("y",), ("x",)]
+    choices = [("sparsity", "s"), ("y",), ("x",), *((name,) for name in _names_of_options() - {"generators"})]
+    choices += [("law",), ("sigma",)] if "law" in found else []
     choices += [("A",)] if "A" in found else [("X",), ("H", "generators"), ("gates",)]
     return {next(name for name in names if name in found) for names in choices if any(n in found for n in names)}
 
@@ -155,4 +200,23 @@ def _arguments(found: dict[str, np.ndarray]) -> dict[str, Any]:
             if value.shape != () or value.dtype.kind not in "iu":
                 raise ValueError(f"{key} is {value!r}; expected one integer")
             arguments["sparsity"] = int(value)
+    options = {
+        name: _number(found[name], name) for name in sorted(_names_of_options() & set(found)) if name not in _ARRAYS
+    }
+    if options:
+        arguments["options"] = options
+    if "law" in found:
+        name = found["law"]
+        if name.shape != () or name.dtype.kind != "U":
+            raise ValueError(f"law is {name!r}; expected the name of a law, one of {', '.join(LAWS)}")
+        if "sigma" not in found:
+            raise ValueError(f"law={str(name)!r} without sigma; expected the standard deviation of an entry, sigma")
+        arguments["law"] = NoiseLaw(str(name), _number(found["sigma"], "sigma"))
     return arguments
+
+
+def _number(value: np.ndarray, name: str) -> float | int:
+    if value.shape != () or value.dtype.kind not in "iuf":
+        raise ValueError(f"{name} is {value!r}; expected one number")
+    number: float | int = value.item()
+    return number

@@ -95,14 +95,42 @@ def load(
     folder = Path(DEFAULT_FOLDER if results is None else results)
     found, pairs = collect(experiment, preset, folder, seed)
     if not pairs:
-        option = "" if results is None else f" --results {shlex.quote(str(folder))}"
         first = f" and seed {seed}" if seed else ""
-        option += f" --seed {seed}" if seed else ""
         raise FileNotFoundError(
             f"no results of {experiment.name} at preset {preset}{first} in {folder.absolute()}; "
-            f"`paper-repro run {experiment.name} --preset {preset}{option}` computes them"
+            f"`{command(experiment, preset, results, seed)}` computes them"
         )
     return found
+
+
+def command(
+    experiment: experiments.Experiment | None,
+    preset: str,
+    folder: str | os.PathLike[str] | None = None,
+    seed: int = 0,
+) -> str:
+    """Return the command that computes and draws.
+
+    Parameters
+    ----------
+    experiment : Experiment, optional
+        Which; all by default.
+    preset : str
+        Its preset.
+    folder : path, optional
+        The results folder; the default one is not written out.
+    seed : int, default 0
+        First seed.
+
+    Returns
+    -------
+    str
+        To be pasted into a shell.
+    """
+    words = ["paper-repro", "run", *([] if experiment is None else [experiment.name]), "--preset", preset]
+    if folder is not None and os.fspath(folder) != DEFAULT_FOLDER:
+        words += ["--results", os.fspath(folder)]
+    return shlex.join([*words, *(["--seed", str(seed)] if seed else [])])
 
 
 def collect(experiment: experiments.Experiment, preset: str, folder: Path, seed: int) -> tuple[Results, list[Record]]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from planted.base import arrays
-from planted.base.checks import check_array, check_integer
+from planted.base.checks import check_array, check_integer, check_number
 from planted.base.exactness import check_exact, refuse_rounded
 from planted.base.progress import Bar, Progress, bar, check_progress
 from recovery.conditions import Interval, complementary_pairs, equal_gates, gate_coverage, gate_spread, gated_rank
@@ -19,7 +19,7 @@ from recovery.diagnosis.report import Diagnosis, Effect, Finding
 from recovery.diagnosis.uniform import CONDITIONS, MOST, Condition, Numbers, largest
 from recovery.exact.intervals import written
 from recovery.guarantees import Guarantee, Verdict, catalogue
-from recovery.guarantees.engine.instance import Instance
+from recovery.guarantees.engine.instance import UNITS, Instance, NoiseLaw
 from recovery.operators.base import Operator
 from recovery.operators.dense import as_operator, is_operator
 from recovery.operators.gated import GatedOperator
@@ -45,6 +45,9 @@ def diagnose(
     sparsity: int | None = None,
     x: Any = None,
     generators: Any = None,
+    lam: float | None = None,
+    law: NoiseLaw | None = None,
+    options: Mapping[str, Any] | None = None,
     guarantees: Sequence[Guarantee] | None = None,
     conditions: Sequence[Condition] = (),
     limit: int = LIMIT,
@@ -66,6 +69,12 @@ def diagnose(
         The planted vector: guarantees about one vector, its support and signs are then looked at too.
     generators : array, shape (d, p), optional
         Of the gates, for what many more rows would bring.
+    lam : float, optional
+        The penalty of the Lasso |y - A w|^2 / (2 n) + lam |w|_1, which guarantees about it ask for.
+    law : NoiseLaw, optional
+        The law of the noise, for guarantees that hold with a probability: ``recovery.NoiseLaw("gaussian", sigma)``.
+    options : mapping, optional
+        What else guarantees ask for, by the names in their `needs`, such as ``{"tau": 0.5}``.
     guarantees : sequence of Guarantee, optional
         Those looked at for the planted vector; the catalogue of :mod:`recovery.guarantees` by default.
     conditions : sequence of Condition, optional
@@ -99,6 +108,7 @@ def diagnose(
     differences within 1e-10 of |A x| are rounding and count as no noise. Changes are made and the conditions looked at
     again; many more rows alone are predicted, by the population Gram matrix of the generators.
     """
+    given = _options(lam, law, options)
     check_progress(progress)
     operator = _given(A)
     n, size = (int(one) for one in operator.shape)
@@ -113,6 +123,8 @@ def diagnose(
         far = int(np.frexp(np.abs(y).max())[1])
         if abs(far) > FAR:  # squares would leave the range; verdicts do not depend on the unit of y and x
             y = np.ldexp(y, -far)
+            law = None if law is None else NoiseLaw(law.name, math.ldexp(law.sigma, -far))
+            given = {name: value * 2.0 ** (-far * UNITS.get(name, (0, 0))[1]) for name, value in given.items()}
             if x is not None:
                 with np.errstate(over="ignore"):
                     x = check_array(np.ldexp(x, -far), f"x over max |y|, which is near 2^{far},", ndim=1)
@@ -145,18 +157,39 @@ def diagnose(
             f"{size - zeros} columns."
         )
     numbers = Numbers(columns, limit, programs)
+    if numbers.independent:
+        others = "" if not zeros else f" but for those {zeros}"
+        report.notes.append(
+            f"A has full column rank{others}: every x is determined by y = A x, whatever its sparsity, and least "
+            "squares finds it. Without noise no condition is needed; those below say when sparse methods find it too."
+        )
     looked_at = (*CONDITIONS, *conditions)
     with bar(progress, len(looked_at), user="diagnose", unit="check") as shown:
         _describe(report, numbers, instance)
         _uniform(report, numbers, shown.over(looked_at))
         truth = _truth(report, instance, y, x, columns.shape[1] < size)
         if truth is not None:
+            truth = truth.replace(law=law, options=given)
             asked = catalogue() if guarantees is None else guarantees
             shown.expect(len(looked_at) + len(asked))
             _planted(report, truth, shown.over(asked), programs)
         if improve:
             _improve(report, numbers, instance, generators, shown=shown)
     return report
+
+
+def _options(lam: Any, law: Any, options: Any) -> dict[str, Any]:
+    """Return the options of an instance, checked."""
+    if law is not None and not isinstance(law, NoiseLaw):
+        raise TypeError(f"law={law!r} is of type {type(law).__name__}; expected a recovery.NoiseLaw or None")
+    if options is not None and not isinstance(options, Mapping):
+        raise TypeError(f"options={options!r} is of type {type(options).__name__}; expected a mapping or None")
+    given = dict(options or {})
+    if lam is not None:
+        if "lam" in given:
+            raise ValueError(f"lam={lam!r} and options has 'lam' too; expected one of them")
+        given["lam"] = check_number(lam, "lam", minimum=0.0)
+    return given
 
 
 def _given(A: Any) -> Operator:

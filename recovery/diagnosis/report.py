@@ -189,11 +189,16 @@ def _sections(found: Diagnosis) -> Iterator[tuple[str, list[str], _Table | None]
     head = ["guarantees", "method", "asks for", "largest s", at, "margin", "numbers"]
     yield "For every x with s non-zeros, without noise", [_summary(found)], (head, rows)
     if found.planted:
+        folded = _folded(found.planted)
+        apart = {name for names in folded.values() for name in names}
         rows = [
             [one.names[0], *_verdict(one), one.verdict.reason]
             for one in sorted(found.planted, key=lambda one: _ORDER[one.verdict.status])
+            if one.names[0] not in apart
         ]
-        yield "For the planted vector", [], (["guarantee", "hypotheses", "margin", "why"], rows)
+        lines = [f"- {reason}: {', '.join(names)}" for reason, names in folded.items()]
+        more = [f"Not decided by a number, {len(apart)} guarantees:", "\n".join(lines)] if lines else []
+        yield "For the planted vector", more, (["guarantee", "hypotheses", "margin", "why"], rows)
     if found.effects:
         rows = [
             [
@@ -212,6 +217,17 @@ def _sections(found: Diagnosis) -> Iterator[tuple[str, list[str], _Table | None]
         yield "What would help", [found.advice()], (head, rows)
 
 
+def _folded(planted: list[Finding]) -> dict[str, list[str]]:
+    """Return the guarantees that are unknown, or fail without a number for a reason that others share, by reason."""
+    names: dict[str, list[str]] = {}
+    for one in planted:
+        if one.verdict.status == "unknown" or one.verdict.margin == -math.inf:
+            reason = one.verdict.reason.partition(";")[0]
+            status = "unknown, " if one.verdict.status == "unknown" else "fails, "
+            names.setdefault(status + reason, []).append(one.names[0])
+    return {reason: listed for reason, listed in names.items() if len(listed) > 1 or reason.startswith("unknown")}
+
+
 def _written(found: Diagnosis) -> str:
     """Return the sections as Markdown."""
     parts = [f"# {_title(found)}"]
@@ -228,6 +244,12 @@ def _summary(found: Diagnosis) -> str:
         sentence = sentence[:-1] + "; larger s were not tried."
     if not found.covers:
         sentence = "No method is proved to find every x with even one non-zero; single vectors may well be found."
+    unique = next((one.covers or 0 for one in found.uniform if one.names == ("unique-spark",)), 0)
+    if unique:
+        sentence += (
+            f" Whatever solver it comes from, an answer with at most {unique} non-zeros that explains the data exactly "
+            f'is x, if x has at most {unique} (spark > 2 s): `solver="auto"` stops at the first such answer.'
+        )
     return sentence
 
 

@@ -1,6 +1,9 @@
 """The command line: what it prints, what it returns, and that a second run has nothing to do."""
 
+import dataclasses
+import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +12,7 @@ import fabricated
 import pytest
 import toy_experiment
 
-from paper_repro import cli, experiment, load, machine, sweep
+from paper_repro import cli, experiment, load, machine, results, sweep
 from recovery import pruning
 
 ROOT = Path(__file__).parents[2]
@@ -80,17 +83,104 @@ def test_show_prints_the_table_and_the_paths(command, tmp_path):
     assert str(tmp_path / "r" / "fig1-smoke.png") in command("show", "fig1", "--preset", "smoke")[1]
 
 
-def test_list_names_figures_and_counts_cells(command, tmp_path, monkeypatch):
+def test_list_has_one_line_for_each_figure_and_the_share_of_its_cells(command, tmp_path):
+    fabricated.fill(tmp_path / "r", "fig1", "smoke", leave_out=5)
+    fabricated.fill(tmp_path / "r", "fig2", "smoke")
+    code, output, errors = command("list")
+    assert (code, errors) == (0, "")
+    lines = output.splitlines()
+    assert len(lines) == len(experiment.names()) + 3
+    assert lines[0].split() == ["figure", "smoke", "quick", "cpu", "paper", "title"]
+    assert [line.split()[0] for line in lines[1:-2]] == experiment.names()
+    shares = {line.split()[0]: line.split()[1:5] for line in lines[1:-2]}
+    assert shares["fig1"] == ["86%", "-", "-", "-"]
+    assert shares["fig2"][0] == "100%"
+
+
+@pytest.mark.parametrize(("columns", "whole"), [("80", False), ("300", True)])
+def test_a_list_on_a_terminal_fits_its_width(command, monkeypatch, columns, whole):
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    lines = command("list")[1].splitlines()
+    longest = max(map(len, lines[:-2]))
+    assert longest <= int(columns)
+    assert (max(len(experiment.get(name).title) for name in experiment.names()) + 20 < longest) == whole
+    assert any(line.endswith("...") for line in lines[1:-2]) != whole
+
+
+def test_list_is_filtered_by_names_and_titles_and_one_figure_is_shown_whole(command, tmp_path, monkeypatch):
     monkeypatch.setenv("SPARSE_RECOVERY_DATA", str(tmp_path / "data"))
     fabricated.fill(tmp_path / "r", "fig1", "smoke", leave_out=5)
-    code, output, _ = command("list")
-    assert code == 0
-    for name in ("fig1", "table1", "fig3-binary"):
-        assert f"\n{name}: " in f"\n{output}"
-    assert "smoke     36 cells, 31 of them in" in output
+
+    def names(*words):
+        return [line.split()[0] for line in command("list", *words)[1].splitlines()[1:-2]]
+
+    assert names("fig") == [name for name in experiment.names() if "fig" in name]
+    assert names("FIG3", "table") == ["fig3-binary", "fig3-digits", "table1", "table2"]
+    assert names("restricted", "gram") == ["rsc", "gram"]
+    output = command("list", "fig1")[1]  # and not fig10
+    assert output.startswith("fig1: Planted ReLU networks, scalar output: PSNR of the fit\n  smoke     36 cells, 31 of")
     assert "; planted networks, n = 5,000, d = 50, 3 seeds (the paper: n = 50,000, d = 100)\n" in output
-    assert "; stand-in: scikit-learn digits, 8 x 8 pixels, " in output
-    assert "; 10 planted networks, n=50,000, d=100, m=10, s=500 (the paper's size)\n" in output
+    assert "; stand-in: scikit-learn digits, 8 x 8 pixels, " in command("list", "fig3-digits")[1]
+    assert "; 10 planted networks, n=50,000, d=100, m=10, s=500 (the paper's size)\n" in command("list", "table1")[1]
+    code, output, errors = command("list", "fig", "table3")
+    assert (code, output) == (2, "")
+    assert "no figure has 'table3' in its name or title (did you mean table2?); the names are fig1, " in errors
+
+
+def test_a_list_as_json_has_everything(command, tmp_path):
+    fabricated.fill(tmp_path / "r", "fig1", "smoke", leave_out=5)
+    found = json.loads(command("list", "--json")[1])
+    assert [one["name"] for one in found] == experiment.names()
+    first = found[0]
+    assert first["title"] == experiment.get("fig1").title
+    assert list(first["presets"]) == list(experiment.get("fig1").presets)
+    data = experiment.get("fig1").data("smoke")
+    assert first["presets"]["smoke"] == {"cells": 36, "computed": 31, "data": data}
+    assert [one["name"] for one in json.loads(command("list", "--json", "fig1")[1])] == ["fig1"]
+
+
+def test_the_folder_may_stand_before_or_after_the_command(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    fabricated.fill(tmp_path / "r", "fig1", "smoke")
+    show = ["show", "fig1", "--preset", "smoke"]
+    outputs = []
+    for arguments in (
+        ["--results", "r", *show],
+        [*show, "--results", "r"],
+        ["--results", "nothere", *show, "--results", "r"],
+    ):
+        assert cli.main(arguments) == 0
+        outputs.append(capsys.readouterr().out)
+    assert outputs[0] == outputs[1] == outputs[2]
+    assert cli.main(show) == 1  # the default folder
+    assert f"in {tmp_path / 'results'}; `paper-repro run fig1 --preset smoke` computes them" in capsys.readouterr().err
+    assert cli.main(["--results", "nothere", "methods", "snip"]) == 0  # a command that needs none
+
+
+def test_show_names_the_command_that_draws(command, capsys, tmp_path):
+    fabricated.fill(tmp_path / "r", "fig1", "smoke")
+    words = f"paper-repro run fig1 --preset smoke --results {tmp_path / 'r'}"
+    assert f"not drawn yet: `{words}` draws it" in command("show", "fig1", "--preset", "smoke")[1]
+    spaced = tmp_path / "a folder"
+    store = results.store_of(spaced)
+    for record in fabricated.records("table1", "smoke"):
+        settings = {**record.cell.settings, "seed": record.cell.settings["seed"] + 5}
+        store.write(dataclasses.replace(record, cell=dataclasses.replace(record.cell, settings=settings)))
+    assert cli.main(["show", "table1", "--preset", "smoke", "--seed", "5", "--results", str(spaced)]) == 0
+    output = capsys.readouterr().out
+    words = re.search("`paper-repro (run .*)` draws it", output).group(1)
+    assert shlex.split(words) == ["run", "table1", "--preset", "smoke", "--results", str(spaced), "--seed", "5"]
+    assert cli.main([*shlex.split(words), "--device", "cpu"]) == 0
+    assert "table1: 0 cells computed" in capsys.readouterr().out
+
+
+def test_a_report_of_a_folder_that_is_not_there_is_an_error(command, tmp_path):
+    code, output, errors = command("report", "--preset", "smoke")
+    assert (code, output) == (1, "")
+    words = f"paper-repro run --preset smoke --results {tmp_path / 'r'}"
+    assert errors == f"paper-repro: there is no results folder {tmp_path / 'r'}; `{words}` makes it\n"
+    assert not (tmp_path / "r").exists()
 
 
 def test_methods_prints_the_space(capsys):
@@ -236,7 +326,7 @@ def test_python_dash_m_is_the_command_and_starts_without_the_heavy_packages():
         [sys.executable, "-X", "importtime", "-m", "paper_repro", "list"], capture_output=True, text=True, cwd=ROOT
     )
     assert done.returncode == 0
-    assert "fig1: " in done.stdout
+    assert "\nfig1 " in done.stdout
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert imported & {"numpy"}
     assert not imported & {"matplotlib", "cvxpy", "sympy", "flint", "hypothesis", "sklearn", "pandas", "cupy"}

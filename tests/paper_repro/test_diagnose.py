@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from paper_repro import cli, diagnose
-from recovery import GatedOperator, Instance
+from recovery import GatedOperator, Instance, NoiseLaw
 
 RNG = np.random.default_rng(0)
 A = np.eye(7)[:, :5] + 0.05 * RNG.standard_normal((7, 5))
@@ -140,3 +140,89 @@ def test_an_array_that_does_not_fit_into_memory_is_a_sentence(capsys, tmp_path):
         archive.writestr("A.npy", header.getvalue() + bytes(80))
     assert cli.main(["diagnose", str(tmp_path / "huge.npz")]) == 1
     assert "too large" in capsys.readouterr().err
+
+
+def test_misspelt_names_in_the_file_are_named_with_the_right_one(command):
+    output = command("--no-changes", A=A, Y=A[:, 0], S=np.array(1), lambda_=np.array(0.1), other=np.ones(2))[1]
+    assert "\n\nNot used: S (did you mean s?), Y (did you mean y?), lambda_, other.\n" in output
+    assert output.index("Not used") < output.index("## Numbers")
+    assert (
+        "Not used: Lam (did you mean lam?), gate (did you mean gates?)."
+        in command("--no-changes", X=X, H=H, gate=np.ones(2), Lam=np.array(1.0))[1]
+    )
+
+
+def test_full_column_rank_is_said_plainly(command):
+    sentence = (
+        "A has full column rank: every x is determined by y = A x, whatever its sparsity, and least squares finds it."
+    )
+    assert sentence in command("--no-changes", A=A)[1]
+    assert "full column rank" not in command("--no-changes", A=A.T)[1]
+    assert "full column rank" not in command("--no-changes", A=np.column_stack([A, A[:, 0]]))[1]
+    assert "A has full column rank but for those 1: " in command("--no-changes", A=np.column_stack([A, 0 * A[:, 0]]))[1]
+
+
+def test_lam_and_law_come_from_the_file_or_the_command(command):
+    x = np.array([0, 2.0, 0, 0, -1.0])
+    known = {"A": A, "y": A @ x + 0.01 * np.cos(np.arange(7)), "x": x}
+
+    def row(output, name):
+        return next((line for line in output.splitlines() if line.startswith(f"| {name} |")), "")
+
+    plain = command("--no-changes", **known)[1]
+    assert "- unknown, lam is not known of this instance: lasso-primal-dual-witness, " in plain
+    assert "- unknown, law is not known of this instance: " in plain
+    law = {"law": np.array("gaussian"), "sigma": np.array(0.01)}
+    filed = command("--no-changes", **known, lam=np.array(0.01), **law)[1]
+    given = command("--no-changes", "--lam", "0.01", "--law", "gaussian:0.01", **known)[1]
+    assert filed == given
+    for name in ("lasso-primal-dual-witness", "lasso-gaussian-noise", "probable-gaussian"):
+        assert not row(plain, name)
+        assert row(given, name)
+    other = command("--no-changes", "--lam", "0.02", **known, lam=np.array(0.01), **law)[1]
+    assert row(other, "lasso-restricted-eigenvalue") != row(filed, "lasso-restricted-eigenvalue")
+    assert row(command("--no-changes", **known, tau=np.array(0.5))[1], "threshold-estimate")
+
+
+def test_what_is_not_decided_by_a_number_is_folded(command):
+    x = np.array([0, 2.0, 0, 0, -1.0])
+    output = command("--no-changes", A=A, y=A @ x + 0.01, x=x)[1]
+    assert output.count("there is noise; the statement is about data without noise") == 0
+    line = next(line for line in output.splitlines() if line.startswith("- fails, there is noise: "))
+    assert "l1-coherence, " in line
+    assert "| l1-coherence |" not in output
+    assert "| omp-bounded-noise | holds |" in output
+
+
+def test_a_saved_instance_brings_its_law_and_options(capsys, tmp_path):
+    x = np.array([0, 2.0, 0, 0, -1.0])
+    law = NoiseLaw("gaussian", 0.01)
+    Instance.planted(A, x, law.draw(7, 0), law=law, options={"lam": 0.01, "design": "mine"}).save(tmp_path / "i.npz")
+    assert cli.main(["diagnose", str(tmp_path / "i.npz"), "--no-changes"]) == 0
+    output = capsys.readouterr().out
+    assert "| lasso-gaussian-noise |" in output
+    assert "Not used" not in output
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        ({"law": np.array("gauss"), "sigma": np.array(1.0)}, "name='gauss' is not known"),
+        ({"law": np.array("gaussian")}, "law='gaussian' without sigma"),
+        ({"law": np.array(3)}, "law is array(3); expected the name of a law"),
+        ({"law": np.array("gaussian"), "sigma": np.array(-1.0)}, "sigma=-1.0"),
+        ({"lam": np.ones(2)}, "lam is array([1., 1.]); expected one number"),
+    ],
+)
+def test_bad_laws_and_penalties_are_sentences(command, more, sentence):
+    code, output, errors = command("--no-changes", A=A, **more)
+    assert (code, output) == (1, "")
+    assert sentence in errors
+    assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize("law", ["gaussian", "gauss:1", "gaussian:-1", "gaussian:x", ":1"])
+def test_a_law_on_the_command_line_that_is_none_is_refused(capsys, law):
+    with pytest.raises(SystemExit):
+        cli.main(["diagnose", "x.npz", "--law", law])
+    assert "expected NAME:SIGMA such as gaussian:0.1, with NAME one of gaussian, " in capsys.readouterr().err

@@ -24,7 +24,7 @@ from recovery.operators.columns import all_columns
 from recovery.operators.dense import as_operator, is_operator
 from recovery.operators.gated import GatedOperator
 
-__all__ = ["LAWS", "SCALES", "Instance", "NoiseLaw", "in_range"]
+__all__ = ["LAWS", "SCALES", "UNITS", "Instance", "NoiseLaw", "in_range"]
 
 
 _STUDENT_DF = 3.0
@@ -442,7 +442,7 @@ SCALES = ("data", "matrix", "columns")
 """What a statement may not depend on: see :class:`recovery.guarantees.Guarantee`."""
 _COMFORT = 64
 """Exponents up to this size are left alone: sixth powers and sums of 10^100 of them are far from the ends of range."""
-_OPTIONS = {"lam": (1, 1), "tau": (-1, 1), "t": (-2, 0), "flow_time": (-2, 0), "step": (-2, 0)}
+UNITS = {"lam": (1, 1), "tau": (-1, 1), "t": (-2, 0), "flow_time": (-2, 0), "step": (-2, 0)}
 """Units of options: powers of those of A, and of y."""
 
 
@@ -499,7 +499,7 @@ def in_range(instance: Instance, scales: tuple[str, ...]) -> Instance | str:
     if law is not None:
         law = NoiseLaw(law.name, float(times(law.sigma, -b)))
     options = dict(instance.options)
-    for name, (of_matrix, of_data) in _OPTIONS.items():
+    for name, (of_matrix, of_data) in UNITS.items():
         value = options.get(name)
         if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
             options[name] = float(times(float(value), -of_matrix * a - of_data * b))
