@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.linalg import qr_delete
+from scipy.linalg.blas import dger
 from scipy.linalg.lapack import dtrtri
 
 from planted.base.arrays import EPS
@@ -58,6 +58,7 @@ class _Data:
         self.y, self.d = y, d
         self.size = float(np.linalg.norm(y))
         self.unit = 8.0 * (10.0 + min(X.shape)) * EPS
+        self.dependent = rank_tolerance(1, np.float64)  # grows with the square root of the number of columns
 
     def pick(self, columns: Any) -> np.ndarray:
         """Return columns of X as rows."""
@@ -65,81 +66,191 @@ class _Data:
         return found if isinstance(found, np.ndarray) else found.toarray()
 
 
+REFRESH, RESET = 50, 250
+"""After so many columns that joined or left, sums that were carried along are computed anew, and the factors too."""
+
+LOST = 1e-3
+"""Factors are computed anew where a column leaves that made the squares of other rows of W so much larger."""
+
+
 class _Active:
     """Columns with their signs: least squares on them, and how solutions and correlations move with the penalty.
 
     On the support P with signs s the optimality condition X_P'(y - X_P w) = lam s gives w = fit - lam pull with
-    fit = X_P^+ y and pull = (X_P'X_P)^-1 s, and X'(y - X w) = rest + lam slope. With X_P = Q R and W = R^-1 they are
-    fit = W Q'y, pull = W W's, rest = X'(y - Q Q'y) and slope = X'Q W's. Q is kept transposed.
+    fit = X_P^+ y and pull = (X_P'X_P)^-1 s, and X'(y - X w) = rest + lam slope. With X_P W = Q', where the rows of Q
+    are orthonormal, they are fit = W Q y, pull = W W's, rest = X'(y - Q'Q y) and slope = X'Q' W's: sums over the rows
+    of Q. So a column that joins, with one row of Q more, adds one term to each, and for one that leaves, Q and W are
+    turned by a reflection until the last row of Q is what only this column has, and its terms are taken away. Either
+    costs one product with X. Q, and W' (T below), grow and shrink in place.
+
+    Attributes
+    ----------
+    index, signs : array, shape (k,)
+        The columns and their signs.
     """
 
-    def __init__(
-        self,
-        data: _Data,
-        columns: list[int],
-        signs: np.ndarray,
-        factors: tuple[np.ndarray, np.ndarray],
-        before: _Active | None = None,
-    ) -> None:
-        self.data, self.columns, self.signs = data, columns, signs[columns]
-        self.Q, self.W = Q, W = factors
-        if before is None or not np.array_equal(before.signs, self.signs[:-1]):
-            along, turned = Q @ data.y, W.T @ self.signs
-            self.fit, self.pull, self.squares = W @ along, W @ turned, np.einsum("ij,ij->i", W, W)
-            moves = data.rows @ np.stack([data.y - along @ Q, turned @ Q], axis=1)
-            self.rest, self.slope = np.ascontiguousarray(moves[:, 0]), np.ascontiguousarray(moves[:, 1])
-        else:  # W is upper triangular, so that one row of Q more adds one term to each sum over its rows
-            q, w = Q[-1], np.ascontiguousarray(W[:, -1])
-            along, turned, more = float(q @ data.y), float(w @ self.signs), data.rows @ q
-            self.fit, self.pull, self.squares = along * w, turned * w, w * w
-            self.fit[:-1] += before.fit
-            self.pull[:-1] += before.pull
-            self.squares[:-1] += before.squares
-            self.rest, self.slope = before.rest - along * more, before.slope + turned * more
-        self.rest[columns], self.slope[columns] = 0.0, self.signs  # which they are but for rounding
+    def __init__(self, data: _Data, columns: list[int], signs: np.ndarray) -> None:
+        self.data, self.k = data, 0
+        self._room(max(16, len(columns)))
+        self.rest, self.slope = np.empty(data.d), np.empty(data.d)
+        self.reset(columns, signs)
+
+    def _room(self, size: int) -> None:
+        """Make room for so many columns."""
+        old, k = self.__dict__.copy(), self.k
+        self._Q, self._T = np.zeros((size, self.data.y.size)), np.zeros((size, size))
+        self._index = np.zeros(size, dtype=np.int64)
+        self._vectors = np.zeros((5, size))
+        if k:
+            self._Q[:k], self._T[:k, :k] = old["_Q"][:k], old["_T"][:k, :k]
+            self._index[:k], self._vectors[:, :k] = old["_index"][:k], old["_vectors"][:, :k]
+
+    def _cut(self) -> None:
+        """Let the names below stand for the columns in use."""
+        k = self.k
+        self.Q, self.T, self.index = self._Q[:k], self._T[:k, :k], self._index[:k]
+        self.fit, self.pull, self.squares, self.signs, self.norms = self._vectors[:, :k]
+        self.rest[self.index], self.slope[self.index] = 0.0, self.signs  # which they are but for rounding
         self.row_norms = np.sqrt(self.squares)
-        norms = data.norms[columns]
-        self._fit_reach, self.reach_of_pull = float(norms @ np.abs(self.fit)), float(norms @ np.abs(self.pull))
+        self._fit_reach = float(self.norms @ np.abs(self.fit))
+        self.reach_of_pull = float(self.norms @ np.abs(self.pull))
 
-    @classmethod
-    def of(cls, data: _Data, columns: list[int], signs: np.ndarray) -> _Active:
-        """Return it for any columns, from scratch."""
-        Q, R = np.linalg.qr(data.pick(columns).T)
-        W = np.asarray(dtrtri(R)[0]) if columns else R
-        return cls(data, columns, signs, (np.ascontiguousarray(Q.T), W))
+    @property
+    def columns(self) -> list[int]:
+        """The columns in use."""
+        found: list[int] = self.index.tolist()
+        return found
 
-    def with_one(self, enters: int, signs: np.ndarray, along: np.ndarray, rest: np.ndarray) -> _Active:
-        """Return it for a column more, of which `along` = Q x and `rest` = x - Q'Q x, orthogonalised here once more."""
-        k = len(self.columns)
-        again = self.Q @ rest
-        rest, along = rest - again @ self.Q, along + again
-        length = float(np.sqrt(rest @ rest))
-        W = np.zeros((k + 1, k + 1))
-        W[:k, :k], W[:k, k], W[k, k] = self.W, -(self.W @ along) / length, 1.0 / length
-        Q = np.concatenate([self.Q, rest[None] / length])
-        return _Active(self.data, [*self.columns, enters], signs, (Q, W), self)
+    def reset(self, columns: Any, signs: np.ndarray) -> None:
+        """Take other columns, or the same ones with new factors; `signs` has one for each column of X."""
+        k = self.k = len(columns)
+        if k > len(self._index):
+            self.k = 0
+            self._room(max(k, 2 * len(self._index)))
+            self.k = k
+        self._index[:k] = columns
+        index = self._index[:k]
+        self._vectors[3, :k], self._vectors[4, :k] = signs[index], self.data.norms[index]
+        Q, R = np.linalg.qr(self.data.pick(index).T)
+        self._Q[:k] = Q.T
+        self._T[:k, :k] = dtrtri(R)[0].T if k else 0.0
+        self._age = 0
+        self._sum()
 
-    def without(self, places: list[int], signs: np.ndarray) -> _Active:
-        """Return it for the columns that are not at these positions."""
-        if not places:
-            return _Active(self.data, self.columns, signs, (self.Q, self.W))
-        out = set(places)
-        left = [j for i, j in enumerate(self.columns) if i not in out]
-        if not left:
-            return _Active.of(self.data, left, signs)
-        Q, R = self.Q.T, np.triu(self.Q @ self.data.pick(self.columns).T)
-        for place in sorted(places, reverse=True):
-            Q, R = qr_delete(Q, R, place, which="col", check_finite=False)
-        k = len(left)  # a square Q keeps its size
-        Q, R = np.ascontiguousarray(Q.T[:k]), R[:k]
-        return _Active(self.data, left, signs, (Q, np.asarray(dtrtri(R)[0])))
+    def _sum(self) -> None:
+        """Compute all sums from the factors."""
+        k, data = self.k, self.data
+        Q, T, s = self._Q[:k], self._T[:k, :k], self._vectors[3, :k]
+        along, turned = Q @ data.y, T @ s
+        self._vectors[0, :k], self._vectors[1, :k] = along @ T, turned @ T
+        self._vectors[2, :k] = np.einsum("ij,ij->j", T, T)
+        moves = data.rows @ np.stack([data.y - along @ Q, turned @ Q], axis=1)
+        self.rest[:], self.slope[:] = moves[:, 0], moves[:, 1]
+        self._cut()
+
+    def join(self, enters: int, sign: float) -> bool:
+        """Take one column more, and return True; or do nothing, and return False, if it depends on those in use."""
+        k, data = self.k, self.data
+        if k == len(self._index):
+            self._room(2 * k)
+            self._cut()
+        x, Q = data.pick(enters), self._Q[:k]
+        along = Q @ x
+        rest = x - along @ Q
+        length, whole = math.sqrt(rest @ rest), float(data.norms[enters])
+        if length <= math.sqrt(k + 1) * data.dependent * whole:
+            return False
+        if length < 0.1 * whole:  # orthogonalised once more, where more than one digit was lost
+            again = Q @ rest
+            rest -= again @ Q
+            along += again
+            length = math.sqrt(rest @ rest)
+        q, w = self._Q[k], self._T[k, : k + 1]
+        np.divide(rest, length, out=q)
+        np.matmul(along, self._T[:k, :k], out=w[:k])
+        w[:k] /= -length
+        w[k] = 1.0 / length
+        self._T[:k, k] = 0.0
+        self._index[k] = enters
+        self._vectors[:, k] = 0.0, 0.0, 0.0, sign, data.norms[enters]
+        self.k = k + 1
+        self._age += 1
+        if self._age % REFRESH == 0:
+            self._again()
+            return True
+        self._add(float(q @ data.y), float(w @ self._vectors[3, : k + 1]), w, data.rows @ q)
+        self._cut()
+        return True
+
+    def _add(self, along: float, turned: float, w: np.ndarray, more: np.ndarray) -> None:
+        """Add one term to each sum."""
+        fit, pull, squares = self._vectors[:3, : len(w)]
+        fit += along * w
+        pull += turned * w
+        squares += w * w
+        self.rest -= along * more
+        self.slope += turned * more
+
+    def drop(self, place: int) -> None:
+        """Let the column at this position go."""
+        k, data = self.k, self.data
+        if k == 1:
+            self.reset(self._index[:0], self.data.norms)
+            return
+        Q, T = self._Q[:k], self._T[:k, :k]
+        v = T[:, place].copy()
+        v[-1] += math.copysign(math.sqrt(v @ v), v[-1])
+        for matrix in (Q, self._T[:k]):  # M -= 2 v v'M / v'v, in place (whole rows of T, which lie in one piece)
+            dger(-2.0 / (v @ v), v @ matrix, v, a=matrix.T, overwrite_x=0, overwrite_y=0, overwrite_a=1)
+        before = self._vectors[2, :k].copy()
+        q, w = Q[-1].copy(), T[-1].copy()
+        along, turned = float(q @ data.y), float(w @ self._vectors[3, :k])
+        fit, pull, squares = self._vectors[:3, :k]
+        fit -= along * w
+        pull -= turned * w
+        squares -= w * w
+        squares[place] = math.inf
+        lost = bool((squares <= LOST * before).any())
+        for row in (self._index, *self._vectors):
+            row[place : k - 1] = row[place + 1 : k]
+        self._T[: k - 1, place : k - 1] = self._T[: k - 1, place + 1 : k]
+        self.k = k - 1
+        self._age += 1
+        if lost or self._age % REFRESH == 0:
+            self._again(lost)
+            return
+        more = data.rows @ q
+        self.rest += along * more
+        self.slope -= turned * more
+        self._cut()
+
+    def _again(self, lost: bool = False) -> None:
+        """Compute the sums anew, and where it is time, or digits were lost, the factors too."""
+        if lost or self._age >= RESET:
+            signs = np.zeros(self.data.d)
+            signs[self._index[: self.k]] = self._vectors[3, : self.k]
+            self.reset(self._index[: self.k].copy(), signs)
+        else:
+            self._sum()
+
+    def keep(self, inside: list[int], signs: np.ndarray) -> None:
+        """Let all columns but these go, which have these signs now."""
+        kept = set(inside)
+        for place in range(self.k - 1, -1, -1):
+            if int(self._index[place]) not in kept:
+                self.drop(place)
+        if not np.array_equal(self._index[: self.k], inside):
+            self.reset(inside, signs)
+        elif not np.array_equal(self.signs, signs[self.index]):
+            self._vectors[3, : self.k] = signs[self.index]
+            self._sum()
 
     def solution(self, lam: float) -> np.ndarray:
         """Return the solution at a penalty, shape (d,), refined once, since fit - lam pull may cancel."""
         w, found = self.fit - lam * self.pull, np.zeros(self.data.d)
-        part = self.data.pick(self.columns)
+        part = self.data.pick(self.index)
         missed = part @ (self.data.y - w @ part) - lam * self.signs
-        found[self.columns] = w + self.W @ (self.W.T @ missed)
+        found[self.index] = w + (self.T @ missed) @ self.T
         return found
 
     def reach(self, lam: float) -> float:
@@ -148,15 +259,15 @@ class _Active:
 
     def weight_errors(self, lam: float) -> np.ndarray:
         """Return what rounding can make of the weights, one each."""
-        return self.data.unit * self.row_norms * self.reach(lam)
+        return (self.data.unit * self.reach(lam)) * self.row_norms
 
     def correlation_errors(self, lam: float) -> np.ndarray:
         """Return what rounding can make of the correlations, one a column of X."""
-        return self.data.unit * self.data.norms * self.reach(lam)
+        return (self.data.unit * self.reach(lam)) * self.data.norms
 
-    def slope_errors(self) -> np.ndarray:
+    def slope_errors(self, columns: Any = slice(None)) -> Any:
         """Return what rounding can make of the slopes, one a column of X."""
-        return self.data.unit * (1.0 + self.data.norms * self.reach_of_pull)
+        return self.data.unit * (1.0 + self.data.norms[columns] * self.reach_of_pull)
 
 
 def stretches(X: np.ndarray, y: np.ndarray) -> Iterator[Stretch]:
@@ -190,8 +301,7 @@ def stretches(X: np.ndarray, y: np.ndarray) -> Iterator[Stretch]:
     "The Lasso's path where correlations tie"; tests/recovery/test_homotopy.py compares with cvxpy.
     """
     for active, high, low in _path(_Data(X, y)):
-        support = np.sort(np.array(active.columns, dtype=np.int64))
-        yield Stretch(high, low, support, active.solution(high), active.solution(low))
+        yield Stretch(high, low, np.sort(active.index), active.solution(high), active.solution(low))
 
 
 def solution_at(
@@ -236,81 +346,123 @@ def solution_at(
         if high <= penalty:  # beyond the first knot, where w = 0
             break
         active, n, at = piece, n + 1, max(low, penalty)
+        state = active.index.copy(), active.signs.copy()
         if misfit > 0.0:
             # |y - X w|^2 = c + lam^2 d, as X_P'(y - X_P fit) = 0 (y - X_P fit is orthogonal to X_P pull)
-            rest, move = data.y - (active.Q @ data.y) @ active.Q, (active.W.T @ active.signs) @ active.Q
+            rest, move = data.y - (active.Q @ data.y) @ active.Q, (active.T @ active.signs) @ active.Q
             room, curve = misfit**2 - outside - float(rest @ rest), float(move @ move)
             if room >= curve * at * at:
                 at = min(high, max(at, math.sqrt(room / curve)))
                 break
-        if low <= penalty or (watch is not None and watch(len(active.columns))):
+        if low <= penalty or (watch is not None and watch(active.k)):
             break
-    return (w if active is None else active.solution(at)), n
+    if active is None:
+        return w, n
+    if not np.array_equal(active.index, state[0]):  # the path ended in an attempt to go on
+        signs = np.zeros(data.d)
+        signs[state[0]] = state[1]
+        active.reset(state[0], signs)
+    return active.solution(at), n
+
+
+@dataclass(frozen=True)
+class _Event:
+    """Where a stretch ends, and the column that joins there, or the position of the weight that is back at 0; or -1."""
+
+    lam: float
+    joins: int
+    drops: int
+
+
+_NONE = np.zeros(0, dtype=np.int64)
 
 
 def _path(data: _Data) -> Iterator[tuple[_Active, float, float]]:
-    """Yield the state of each stretch, with the penalties at its ends."""
+    """Yield the state of each stretch, which changes afterwards, with the penalties at its ends.
+
+    Where one column joins, or one weight is back at 0, and nothing ties with it, that is all that changes. All else is
+    left to the program of :func:`_direction`.
+    """
     c = data.rows @ data.y
     errors = data.unit * data.norms * data.size
     lam = float(np.abs(c).max())
     if lam <= errors[np.argmax(np.abs(c))]:
         return
-    free: list[int] = []
-    active: _Active | None = None
+    active, event = _Active(data, [], c), _Event(lam, -1, -1)
+    tied, gone = np.abs(c) >= lam - errors, np.zeros(0, dtype=bool)
     for _ in range(MOST):
-        tied = np.flatnonzero(np.abs(c) >= lam - errors)
-        signs = np.sign(c)
-        active = _direction(data, tied, free, signs, active)
-        if active is None or not active.columns:
+        free = active.index[~gone]
+        held = _simple(active, event, c, tied, gone)
+        if held is None:
+            held = np.flatnonzero(tied)
+            if not _direction(data, active, held, free.tolist(), np.sign(c)) or not active.k:
+                return
+        event = _next(data, active, lam, held, c)
+        if lam - event.lam > 4.0 * data.unit * lam:
+            yield active, lam, event.lam
+        if event.lam <= 0.0:
             return
-        low, dropped = _next(data, active, lam, tied, signs)
-        if lam - low > 4.0 * data.unit * lam:
-            yield active, lam, low
-        if low <= 0.0:
-            return
-        lam = low
-        c, errors = active.rest + lam * active.slope, active.correlation_errors(lam)
-        w = active.fit - lam * active.pull
-        gone = (np.abs(w) <= active.weight_errors(lam)) | (np.arange(len(w)) == dropped)
-        free = [j for j, out in zip(active.columns, gone, strict=True) if not out]
+        lam = event.lam
+        c = active.rest + lam * active.slope
+        tied = np.abs(c) >= lam - active.correlation_errors(lam)
+        gone = np.abs(active.fit - lam * active.pull) <= active.weight_errors(lam)
+        if event.drops >= 0:
+            gone[event.drops] = True
 
 
-def _direction(
-    data: _Data, tied: np.ndarray, free: list[int], signs: np.ndarray, before: _Active | None
-) -> _Active | None:
-    """Return the columns that move below a knot, `free` ones with any sign, the others of `tied` along `signs`."""
+def _simple(active: _Active, event: _Event, c: np.ndarray, tied: np.ndarray, gone: np.ndarray) -> np.ndarray | None:
+    """Let one column join or go, and return which are tied without being in use; None where that is not all."""
+    k = active.k
+    if event.joins >= 0:
+        j = event.joins
+        if np.count_nonzero(tied) != k + 1 or not tied[j] or gone.any():
+            return None
+        side = math.copysign(1.0, c[j])
+        if 1.0 - side * active.slope[j] <= 16.0 * active.slope_errors(j) or not active.join(j, side):
+            return None
+        least = 16.0 * active.data.unit * active.row_norms[-1] * active.reach_of_pull
+        return _NONE if side * active.pull[-1] > least else None
+    if event.drops >= 0 and k > 1:
+        if np.count_nonzero(tied) != k or np.count_nonzero(gone) != 1:
+            return None
+        j, side = int(active.index[event.drops]), float(active.signs[event.drops])
+        active.drop(event.drops)
+        stays = 1.0 - side * active.slope[j] <= 16.0 * active.slope_errors(j)
+        return np.array([j]) if stays else None
+    return None
+
+
+def _direction(data: _Data, active: _Active, tied: np.ndarray, free: list[int], signs: np.ndarray) -> bool:
+    """Find the columns that move below a knot, `free` ones with any sign, the others of `tied` along `signs`."""
     inside, bound = list(free), set(tied.tolist()) - set(free)
     v, in_use = np.zeros(data.d), np.zeros(data.d, dtype=bool)
-    active = _start(data, inside, signs, before)
+    active.keep(inside, signs)
     v[inside] = active.pull
     for _ in range(4 * len(tied) + 20):
         gain = np.where(signs[tied] == 0, 0.0, 1.0 - signs[tied] * active.slope[tied])
         in_use[:] = False
         in_use[inside] = True
         gain[in_use[tied]] = 0.0
-        gain[gain <= 16.0 * active.slope_errors()[tied]] = 0.0
+        errors = 16.0 * active.slope_errors(tied)
+        gain[gain <= errors] = 0.0
         if not gain.any():
-            return active
-        # in units of the column, so that none is preferred for its size
-        enters = int(tied[np.argmax(gain / data.norms[tied])])
-        x = data.pick(enters)
-        inner = active.Q @ x
-        outside = x - inner @ active.Q
-        apart = math.sqrt(float(outside @ outside))
+            return True
+        # in units of the column, so that none is preferred for its size; of equal ones the first
+        each = gain / data.norms[tied]
+        enters = int(tied[np.argmax((gain > 0.0) & (each + errors / data.norms[tied] >= each.max()))])
         held = [i for i, j in enumerate(inside) if j in bound]
-        if apart <= rank_tolerance(len(inside) + 1, np.float64) * data.norms[enters]:
+        if active.join(enters, float(signs[enters])):
+            inside = [*inside, enters]
+        else:
             # a direction that changes no prediction: follow it until a bounded weight is back at 0, and exchange
-            along = active.W @ inner
+            along = (active.Q @ data.pick(enters)) @ active.T
             back = [i for i in held if signs[inside[i]] * signs[enters] * along[i] > data.unit]
             if not back:
-                return None
+                return False
             i = min(back, key=lambda i: abs(v[inside[i]] / along[i]))
             v[inside[i]] = 0.0
             inside = [*inside[:i], *inside[i + 1 :], enters]
-            active = _Active.of(data, inside, signs)
-        else:
-            inside = [*inside, enters]
-            active = active.with_one(enters, signs, inner, outside)
+            active.reset(inside, signs)
         while True:
             wanted = active.pull
             late = [
@@ -327,23 +479,10 @@ def _direction(
             v[inside] = old + step * (wanted - old)
             v[inside[out]] = 0.0
             inside = inside[:out] + inside[out + 1 :]
-            active = active.without([out], signs)
+            active.drop(out)
         v[:] = 0.0
         v[inside] = active.pull
-    return None
-
-
-def _start(data: _Data, inside: list[int], signs: np.ndarray, before: _Active | None) -> _Active:
-    """Return the state for the columns that stay active at a knot, from the one before where that has them."""
-    if before is None:
-        return _Active.of(data, inside, signs)
-    kept = set(inside)
-    places = [i for i, j in enumerate(before.columns) if j not in kept]
-    if [j for j in before.columns if j in kept] != inside:
-        return _Active.of(data, inside, signs)
-    if not places and np.array_equal(before.signs, signs[inside]):
-        return before
-    return before.without(places, signs)
+    return False
 
 
 def _share(old: float, new: float) -> float:
@@ -351,30 +490,39 @@ def _share(old: float, new: float) -> float:
     return old / (old - new) if old > 0.0 > new else 1.0 if old > 0.0 else 0.0
 
 
-def _next(data: _Data, active: _Active, lam: float, tied: np.ndarray, signs: np.ndarray) -> tuple[float, int]:
-    """Return the penalty at which the stretch below `lam` ends, and the position of the weight that ends it, or -1."""
-    low, dropped = 0.0, -1
+def _next(data: _Data, active: _Active, lam: float, held: np.ndarray, c: np.ndarray) -> _Event:
+    """Return how the stretch below `lam` ends; `held` columns stay where they are at `lam`, on the side of c."""
+    low, joins, drops = 0.0, -1, -1
     # a weight that is back at 0, on its way to the other sign
-    fit = np.where(np.abs(active.fit) <= active.weight_errors(0.0), 0.0, active.fit)
-    s = np.sign(active.fit - lam * active.pull)
-    s = np.where(np.abs(active.fit - lam * active.pull) <= active.weight_errors(lam), np.sign(active.pull), s)
-    falls = (s * active.pull < 0.0) & (s * fit < 0.0)
-    roots = np.zeros(len(fit))
-    np.divide(fit, active.pull, out=roots, where=falls)
-    if len(roots) and roots.max() > 0.0:
-        low, dropped = float(min(roots.max(), lam)), int(np.argmax(roots))
+    fit, pull = active.fit, active.pull
+    w = fit - lam * pull
+    below = w < 0.0
+    falls = np.flatnonzero((below != (pull < 0.0)) & (below != (fit < 0.0)))
+    if falls.size:
+        part, norms = fit[falls], data.unit * active.row_norms[falls]
+        sure = (np.abs(w[falls]) > norms * active.reach(lam)) & (np.abs(part) > norms * active.reach(0.0))
+        falls = falls[sure]
+        if falls.size:
+            roots = part[sure] / pull[falls]
+            i = int(roots.argmax())
+            if roots[i] > 0.0:
+                low, drops = float(min(roots[i], lam)), int(falls[i])
     # a correlation that reaches +-lam: only on the side of what is left of it at penalty 0
-    size, side = np.abs(active.rest), np.sign(active.rest)
-    room = 1.0 - side * active.slope
-    asked = (size > active.correlation_errors(0.0)) & (room > active.slope_errors())
-    asked[active.columns] = False
-    asked[tied[signs[tied] == side[tied]]] = False
-    ends = np.zeros(data.d)
-    np.divide(size, room, out=ends, where=asked)
-    most = float(min(ends.max(initial=0.0), lam))
+    rest = active.rest
+    size, room = np.abs(rest), 1.0 - np.sign(rest) * active.slope
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        ends = size / room
+    ends[active.index] = 0.0
+    if held.size:
+        ends[held[np.sign(rest[held]) == np.sign(c[held])]] = 0.0
+    j = int(ends.argmax())
+    if not (size[j] > data.unit * data.norms[j] * active.reach(0.0) and room[j] > active.slope_errors(j)):
+        ends[(size <= active.correlation_errors(0.0)) | ~(room > active.slope_errors())] = 0.0
+        j = int(ends.argmax())
+    most = float(min(ends[j], lam))
     if most > low:
-        low, dropped = most, -1
-    return low, dropped
+        low, joins, drops = most, j, -1
+    return _Event(low, joins, drops)
 
 
 def violation(X: np.ndarray, y: np.ndarray, w: np.ndarray, lam: float) -> float:

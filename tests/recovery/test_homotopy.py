@@ -3,11 +3,14 @@
 import cvxpy
 import numpy as np
 import pytest
+from scipy.sparse import csc_array
 
 import planted
 import recovery
 from linear_lottery.comparators import lasso_path
-from recovery.solvers.homotopy import solution_at, violation
+from recovery.solvers import homotopy
+from recovery.solvers.homotopy import solution_at, stretches, violation
+from tests.oracles import plain_homotopy
 
 
 def solution(path, lam):
@@ -227,3 +230,105 @@ def test_the_homotopy_and_cvxpy_are_one_solver():
         one, other = recovery.solve(A, y, 12, "l1"), recovery.solve(A, y, 12, "l1", backend="CLARABEL")
         np.testing.assert_allclose(one.x, other.x, atol=1e-8)
         np.testing.assert_allclose(one.x, x, atol=1e-10)
+
+
+def long_path(kind, seed):
+    """Paths of some hundred knots, on which columns leave again: ones without ties, with some, with many."""
+    rng = np.random.default_rng(seed)
+    n, d = 40, 90
+    X = rng.standard_normal((n, d))
+    if kind == "toeplitz":
+        for j in range(1, d):
+            X[:, j] = 0.9 * X[:, j - 1] + np.sqrt(1 - 0.9**2) * X[:, j]
+    elif kind == "integers":
+        X = rng.integers(-2, 3, (n, d)).astype(float)
+        X[0, ~X.any(axis=0)] = 1.0
+    elif kind == "copies":
+        X[:, 60:] = X[:, :30] * rng.choice([-1.0, 1.0], 30)
+    elif kind == "scales":
+        X = X * 10.0 ** rng.uniform(-3, 3, d)
+    elif kind == "nearly equal":
+        X[:, 60:] = X[:, :30] + 1e-6 * X[:, 60:]
+    y = X @ rng.choice([-1.0, 0.0, 1.0], d) if kind == "integers" else rng.standard_normal(n)
+    return X, y
+
+
+LONG = ("gaussian", "toeplitz", "integers", "copies", "scales", "nearly equal")
+
+
+@pytest.mark.parametrize("refresh", [None, (1, 1), (10**9, 10**9)])
+@pytest.mark.parametrize("kind", LONG)
+def test_the_path_is_that_of_the_plain_version(kind, refresh, monkeypatch):
+    """The same knots, supports and solutions, whether sums are carried along for ever or computed anew each time."""
+    if refresh is not None:
+        monkeypatch.setattr(homotopy, "REFRESH", refresh[0])
+        monkeypatch.setattr(homotopy, "RESET", refresh[1])
+    for seed in range(2):
+        X, y = long_path(kind, seed)
+        ours, plain = list(stretches(X, y)), list(plain_homotopy.stretches(X, y))
+        assert ours[0].high == plain[0][0]
+        assert ours[-1].low == 0.0
+        for one in ours:
+            middle, lam = (one.first + one.last) / 2, (one.high + one.low) / 2
+            assert violation(X, y, middle, lam) <= 4.0 * steepness(X, middle != 0) ** 2
+        if kind == "nearly equal":  # by 1e-6: rounding may join knots, or part them
+            continue
+        fold = np.arange(90) % 60 if kind == "copies" else np.arange(90)  # either of two equal columns may be used
+        signs = np.sign([X[:, j] @ X[:, fold[j]] for j in range(90)]) if kind == "copies" else np.ones(90)
+        norms, size = np.linalg.norm(X, axis=0), np.linalg.norm(y)
+
+        def folded(w, fold=fold, signs=signs, norms=norms):
+            return np.bincount(fold, weights=w * signs * norms)
+
+        assert [sorted(fold[one.support]) for one in ours] == [sorted(fold[part]) for _, _, part, _, _ in plain]
+        for one, (_, low, _, first, last) in zip(ours, plain, strict=True):
+            assert one.low == pytest.approx(low, abs=1e-11 * plain[0][0])
+            np.testing.assert_allclose(folded(one.first), folded(first), atol=1e-9 * size)
+            np.testing.assert_allclose(folded(one.last), folded(last), atol=1e-9 * size)
+        if kind == "copies":
+            assert all((one.support < 60).all() for one in ours)  # the first of two equal ones
+
+
+def test_a_simple_knot_needs_no_program(monkeypatch):
+    """Without ties the program of a knot is asked for at the start only; with them it is."""
+    asked = []
+    plain = homotopy._direction
+    monkeypatch.setattr(homotopy, "_direction", lambda *given: asked.append(1) or plain(*given))
+    for seed in range(3):
+        asked.clear()
+        pieces = len(list(stretches(*long_path("gaussian", seed))))
+        assert len(asked) == 1
+        assert pieces > 40
+    asked.clear()
+    list(stretches(*long_path("copies", 0)))
+    assert len(asked) > 20
+
+
+def test_a_reflection_takes_a_column_out():
+    """What is left of factors and sums is what it would be from the start, at every place and in any order."""
+    rng = np.random.default_rng(1)
+    X, y = rng.standard_normal((20, 30)), rng.standard_normal(20)
+    data, signs = homotopy._Data(X, y), rng.choice([-1.0, 1.0], 30)
+    running = homotopy._Active(data, [4], signs)
+    for j in (9, 2, 17, 25, 11, 6):
+        assert running.join(j, signs[j])
+    assert not running.join(9, 1.0)
+    for place in (3, 0, 4, 1):
+        running.drop(place)
+        again = homotopy._Active(data, running.columns, signs)
+        np.testing.assert_allclose(running.Q @ running.Q.T, np.eye(running.k), atol=1e-14)
+        np.testing.assert_allclose(X[:, running.index] @ running.T.T, running.Q.T, atol=1e-13)
+        for name in ("fit", "pull", "squares", "rest", "slope"):
+            np.testing.assert_allclose(getattr(running, name), getattr(again, name), atol=1e-13)
+
+
+@pytest.mark.parametrize("shape", [(40, 90), (90, 40)])
+def test_a_sparse_matrix_has_the_path_of_the_dense_one(shape):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal(shape) * (rng.random(shape) < 0.3)
+    y = rng.standard_normal(shape[0])
+    for share in (0.0, 0.4):
+        ours, n = solution_at(csc_array(X), y, misfit=share * np.linalg.norm(y))
+        same, m = solution_at(X, y, misfit=share * np.linalg.norm(y))
+        assert n == m
+        np.testing.assert_allclose(ours, same, atol=1e-11)
