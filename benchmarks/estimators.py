@@ -379,7 +379,7 @@ def main(arguments=None):
     best.add_argument("--beta", nargs="+", type=int, choices=BETAS, default=list(BETAS))
     best.add_argument("--seeds", type=int, default=20)
     best.add_argument("--first-seed", type=int, default=0)
-    best.add_argument("--sample", type=int, help="how many instances of each setting and SNR, drawn from all (default all)")
+    best.add_argument("--sample", type=int, help="instances of each setting and SNR, drawn from all (default all)")
     best.add_argument("--show", action="store_true", help="the table of what the file holds; nothing is run")
     best.add_argument("--methods", nargs="+", choices=METHODS, default=DEFAULT)
     best.add_argument("--tuning", choices=("cv", "validation"), default="cv")

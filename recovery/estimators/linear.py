@@ -317,14 +317,14 @@ class _SparseLinear(LinearSelector):
             )
         if (self.noise_level is None) == (self.selection == "noise"):
             raise ValueError(
-                f"selection={self.selection!r} and noise_level={self.noise_level!r}; expected the standard deviation of "
-                "the noise with selection='noise', and None otherwise"
+                f"selection={self.selection!r} and noise_level={self.noise_level!r}; expected the standard deviation "
+                "of the noise with selection='noise', and None otherwise"
             )
         if self.noise_level is not None:
             check_number(self.noise_level, "noise_level", minimum=0.0)
 
     def _choose(self, problem: Prepared, found: list[Candidates], each: Any, shares: Any, unseen: float) -> None:
-        """Keep the best model of every size as the path, and the smallest error of all, or the average by `unseen` rows."""
+        """Keep the best model of every size as the path, and the best of all, or the average by `unseen` rows."""
         common = [one for one in found if all(one.found.key in errors for errors in each)]
         means = [
             sum(share * errors[one.found.key] for share, errors in zip(shares, each, strict=True)) for one in common

@@ -43,7 +43,7 @@ WITHIN = (0.0, 0.3, 1.0)
 MOST = 100
 """Largest size that is tried by default."""
 STEPS = 8
-"""Steps for one size of a path: beyond a few from a warm start the exchange is of features whose difference is noise."""
+"""Steps for one size of a path: beyond a few from a warm start features whose difference is noise are exchanged."""
 PIVOT = 1e-10
 """Least ridge inside a search, on columns of norm 1: far above rounding, far below what a choice depends on."""
 PENALTIES = 50
@@ -364,8 +364,8 @@ def averaged(candidates: list[Candidates], errors: list[Any], p: int, n: float) 
     The weight of a model of error e is exp(-n (e - e0) / (2 e0)), e0 the smallest error: the likelihood of rows that it
     has not seen, for Gaussian noise of variance e0 (pseudo-Bayesian model averaging). The average of sparse models is
     not sparse. Of its features those stay whose models have a third of the weight or more; half would be the median
-    probability model of Barbieri and Berger (2004), and keeps a little less (both from memory of the literature; `python -m
-    benchmarks.estimators subset` measures what averaging brings).
+    probability model of Barbieri and Berger (2004), and keeps a little less (both from memory of the literature;
+    `python -m benchmarks.estimators subset` measures what averaging brings).
     """
     least = min(float(one.min()) for one in errors)
     x, share, total = np.zeros(p), np.zeros(p), 0.0
