@@ -44,8 +44,9 @@ KFold: Any = need("sklearn.model_selection", _USER).KFold
 Selection = Literal["cv", "ebic", "validation", "noise"]
 CLOSE = 1e-9
 """Errors that differ by less, relative to the larger one, count as equal; of equal ones the smaller model is taken."""
-REPEATS = 4
-"""How often the rows are split anew where cross-validation is a number of folds."""
+REPEATS, ENTRIES = 4, 100_000
+"""How often the rows are split anew where cross-validation is a number of folds: for data of so many entries, and in
+inverse proportion for more."""
 
 
 class LinearSelector(SelectorMixin, RegressorMixin, BaseEstimator):
@@ -262,7 +263,8 @@ class _SparseLinear(LinearSelector):
             each = [_errors(problem, found, X_v, y_v, np.ones(len(y_v)))]
         else:
             each, totals = [], []
-            for train, test in splits_of(self.cv, X, y, weights, REPEATS):
+            repeats = max(1, min(REPEATS, REPEATS * ENTRIES // (X.shape[0] * X.shape[1])))
+            for train, test in splits_of(self.cv, X, y, weights, repeats):
                 part = prepare(X[train], y[train], weights[train], self.fit_intercept, self.standardize)
                 inner = self._all(part, sizes, ridges, penalties)
                 each.append(_errors(part, inner, X[test], y[test], weights[test]))

@@ -25,6 +25,7 @@ from recovery.estimators.paths import (
     RIDGES,
     Candidates,
     Found,
+    _Products,
     _thresholding,
     averaged,
     lasso_penalties,
@@ -213,14 +214,24 @@ def test_the_searches_along_a_path_find_what_solve_finds(union):
     dense, operator = (prepare(kind(X), y, np.ones(60), True, True) for kind in (np.asarray, sp.csr_array))
     sizes = np.array([0, 1, 2, 3])
     for ridge in (0.0, 0.2):
-        found, same = (_thresholding(problem, sizes, ridge, union) for problem in (dense, operator))
+        found, same = (_thresholding(_Products(one), sizes, ridge, union) for one in (dense, operator))
         assert [one.support.tolist() for one in found] == [one.support.tolist() for one in same]
         assert [len(one.support) for one in found] == [0, 1, 2, 3]
         assert found[-1].support.tolist() == [1, 4, 7]
     # a pair of equal features, and one that is constant
     X[:, 9], X[:, 10] = X[:, 1], 3.0
-    problem = prepare(X, y, np.ones(60), True, True)
-    assert all(np.isfinite(one.support).all() for one in _thresholding(problem, np.array([1, 5]), 0.0, union))
+    products = _Products(prepare(X, y, np.ones(60), True, True))
+    found = _thresholding(products, np.array([1, 5]), 0.0, union)
+    assert [len(one.support) for one in found] == [1, 5]
+    # the fit and its loss, from inner products alone
+    A, b = prepare(X, y, np.ones(60), True, True).A, prepare(X, y, np.ones(60), True, True).b
+    S = np.array([4, 7, 20])
+    values, left, loss = products.fit(S, 0.3)
+    expected = np.linalg.solve(A[:, S].T @ A[:, S] + 0.3 * np.eye(3), A[:, S].T @ b)
+    np.testing.assert_allclose(values, expected, rtol=1e-12)
+    rest = b - A[:, S] @ expected
+    np.testing.assert_allclose(left, A.T @ rest, atol=1e-13 * np.linalg.norm(b))
+    assert loss == pytest.approx(rest @ rest + 0.3 * expected @ expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("kind", [sp.csr_matrix, sp.csc_array, sp.coo_array])
