@@ -66,11 +66,12 @@ class SparsePath:
     intercepts : array, shape (k,)
         Intercepts.
     errors : array, shape (k,)
-        What was minimised, by size: the mean squared error of cross-validation or on the validation set, or the EBIC.
+        What was compared, by size: the mean squared error of cross-validation, on the validation set, or for a noise
+        level on the rows of the fit; or the EBIC.
     spread : array, shape (k,)
         Standard errors of the means over the folds; NaN where there is one fold, or none.
     best : int
-        Which of the k was chosen.
+        Which of the k was chosen. Where the estimator averages, its coefficients are not those of this one model.
     family : tuple of str, length k
         Where the support of each size is from: the name of a solver, or "lasso".
     shrinkage : tuple of float, length k
@@ -212,11 +213,11 @@ class _Products:
 
     def __init__(self, problem: Prepared) -> None:
         A = problem.A
-        self.operator = A if isinstance(A, Operator) else None
+        self.operator: Any = A if isinstance(A, Operator) else None
         norms = A.column_norms() if self.operator else np.sqrt(np.einsum("ij,ij->j", A, A))
         self.norms = np.where(norms > 0.0, norms, 1.0)
         # a column of A is a row here, so that picking some is cheap
-        self.columns = None if self.operator else np.ascontiguousarray((A / self.norms).T)
+        self.columns: Any = None if self.operator else np.ascontiguousarray((A / self.norms).T)
         self.b, self.square = self._with_all(problem.b), float(problem.b @ problem.b)
         self.place, self.rows, self.count = np.full(A.shape[1], -1), np.empty((0, A.shape[1])), 0
 
