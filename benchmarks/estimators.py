@@ -293,13 +293,17 @@ def subset(options):
 
 def searches(name):
     """Return {label: (pipeline, grid)} for one data set, and whether it is one of classes."""
+    from sklearn.feature_selection import VarianceThreshold
     from sklearn.linear_model import Lasso, LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     def entry(model, **grid):
         step = type(model).__name__.lower()
-        return make_pipeline(StandardScaler(), model), {f"{step}__{key}": values for key, values in grid.items()}
+        # abess takes no constant feature
+        return make_pipeline(VarianceThreshold(), StandardScaler(), model), {
+            f"{step}__{key}": values for key, values in grid.items()
+        }
 
     if name == "diabetes":
         found = {
@@ -307,7 +311,9 @@ def searches(name):
             "SparseRegressor(int)": entry(recovery.SparseRegressor(), sparsity=[2, 4, 6, 8]),
             "SparseRegressorCV": entry(recovery.SparseRegressorCV(), ridges=[[0.0], [0.1], [1.0]]),
             "IMPRegressor": entry(linear_lottery.IMPRegressor(), schedule=["one-by-one", 0.3]),
-            "SparseReLURegressor": entry(recovery.SparseReLURegressor(), n_neurons=[1, 2, 4], sparsity=[4, 8]),
+            "SparseReLURegressor": entry(
+                recovery.SparseReLURegressor(), n_neurons=[1, 2, 4], sparsity=[4, 8], ridge=[0.01, 0.1]
+            ),
             "Lasso": entry(Lasso(), alpha=np.geomspace(0.01, 30.0, 20)),
         }
         if importlib.util.find_spec("abess"):
@@ -318,7 +324,10 @@ def searches(name):
     sizes = [10, 30] if name == "breast_cancer" else [200, 400]
     found = {
         "SparseReLUClassifier": entry(
-            recovery.SparseReLUClassifier(), n_neurons=[5] if name == "breast_cancer" else [20], sparsity=sizes
+            recovery.SparseReLUClassifier(),
+            n_neurons=[5] if name == "breast_cancer" else [20],
+            sparsity=sizes,
+            ridge=[0.003, 0.01],
         ),
         "LogisticRegression(l1)": entry(
             LogisticRegression(l1_ratio=1.0, solver="saga", max_iter=300, tol=1e-3), C=[0.01, 0.1, 1.0]
@@ -379,9 +388,7 @@ def main(arguments=None):
     best.add_argument("--beta", nargs="+", type=int, choices=BETAS, default=list(BETAS))
     best.add_argument("--seeds", type=int, default=20)
     best.add_argument("--first-seed", type=int, default=0)
-    best.add_argument(
-        "--sample", type=int, help="how many instances of each setting and SNR, drawn from all (default all)"
-    )
+    best.add_argument("--sample", type=int, help="instances of each setting and SNR, drawn from all (default all)")
     best.add_argument("--show", action="store_true", help="the table of what the file holds; nothing is run")
     best.add_argument("--methods", nargs="+", choices=METHODS, default=DEFAULT)
     best.add_argument("--tuning", choices=("cv", "validation"), default="cv")

@@ -45,8 +45,9 @@ KFold: Any = need("sklearn.model_selection", _USER).KFold
 Selection = Literal["cv", "ebic", "validation", "noise"]
 CLOSE = 1e-9
 """Errors that differ by less, relative to the larger one, count as equal; of equal ones the smaller model is taken."""
-REPEATS = 4
-"""How often the rows are split anew where cross-validation is a number of folds."""
+REPEATS, ENTRIES = 4, 100_000
+"""How often the rows are split anew where cross-validation is a number of folds: for data of so many entries, and in
+inverse proportion for more."""
 
 
 class LinearSelector(StoredEstimator, SelectorMixin, RegressorMixin, BaseEstimator):
@@ -263,7 +264,8 @@ class _SparseLinear(LinearSelector):
             each = [_errors(problem, found, X_v, y_v, np.ones(len(y_v)))]
         else:
             each, totals = [], []
-            for train, test in splits_of(self.cv, X, y, weights, REPEATS):
+            repeats = max(1, min(REPEATS, REPEATS * ENTRIES // (X.shape[0] * X.shape[1])))
+            for train, test in splits_of(self.cv, X, y, weights, repeats):
                 part = prepare(X[train], y[train], weights[train], self.fit_intercept, self.standardize)
                 inner = self._all(part, sizes, ridges, penalties)
                 each.append(_errors(part, inner, X[test], y[test], weights[test]))
@@ -325,7 +327,7 @@ class _SparseLinear(LinearSelector):
             check_number(self.noise_level, "noise_level", minimum=0.0)
 
     def _choose(self, problem: Prepared, found: list[Candidates], each: Any, shares: Any, unseen: float) -> None:
-        """Keep the best model of each size as the path, and the smallest error or the average by `unseen` rows."""
+        """Keep the best model of every size as the path, and the best of all, or the average by `unseen` rows."""
         common = [one for one in found if all(one.found.key in errors for errors in each)]
         means = [
             sum(share * errors[one.found.key] for share, errors in zip(shares, each, strict=True)) for one in common
@@ -393,40 +395,47 @@ class SparseRegressor(_SparseLinear):
     ----------
     sparsity : "cv" or int, default "cv"
         How many coefficients may differ from 0. "cv" chooses the size from about 30 between 0 and 100 (or all features,
-        or half the number of different rows, where there are fewer of them), by `selection`.
+        or two fifths of the different rows, where there are fewer of them), by `selection`.
     solver : str or Solver, default "auto"
-        A name from :func:`recovery.list_solvers`, or a solver with its options. Along a path "auto" takes two families
-        of supports, those of hard thresholding pursuit (each size starts from the one before) and those of the Lasso;
-        for one size it is ``recovery.solve``'s own.
+        A name from :func:`recovery.list_solvers`, or a solver with its options. Along a path "auto" takes supports of
+        hard thresholding pursuit and of subspace pursuit, with several ridges, and of the Lasso; for one size it is
+        ``recovery.solve``'s own.
     ridge : "cv" or float, default "cv"
         Penalty on the squared coefficients of the support, in units of the squared norm of a standardised feature:
         1 halves the coefficient of a single feature, 0 is least squares. "cv" chooses it together with the size. On
         supports of the Lasso "cv" chooses a blend of the Lasso's coefficients and least squares (the relaxed Lasso)
-        instead.
+        instead. Along a path of "auto" the ridge is inside the searches, too.
     fit_intercept : bool, default True
         Centre both sides; the intercept is not counted, nor shrunk.
     standardize : bool, default True
         Divide the features by their standard deviations during the fit. ``coef_`` is in the caller's units.
     cv : int, splitter or iterable of splits, default 5
-        Cross-validation, as in scikit-learn.
-    selection : {"cv", "ebic", "validation"}, default "cv"
-        What chooses: cross-validation, the extended Bayesian information criterion (with ridge 0, unless it is a
-        number), or the data passed to ``fit`` as ``validation_set``.
+        Cross-validation, as in scikit-learn. For a number of folds the rows are split four times, in their order and
+        shuffled; fewer times where X has more than 1e5 entries, and once from 4e5 on.
+    selection : {"cv", "ebic", "validation", "noise"}, default "cv"
+        What chooses: cross-validation; the extended Bayesian information criterion; the data passed to ``fit`` as
+        ``validation_set``; or a noise level, for which the smallest size is taken that fits the rows as closely. The
+        EBIC and the noise level use ridge 0, unless it is a number.
+    average : bool, default True
+        Average all models that were compared by cross-validation or on a validation set, by their errors, and keep the
+        features that a third of them have, by weight. False keeps the model of smallest error.
     ebic_gamma : float, default 0.5
         Weight of the number of supports in the EBIC.
+    noise_level : float, optional
+        Standard deviation of the noise, for ``selection="noise"``.
 
     Attributes
     ----------
     coef_, intercept_, support_, n_features_in_, feature_names_in_
         The model; see :class:`sklearn.linear_model.Lasso`, and ``support_`` for the features that are used.
     sparsity_ : int
-        The size that was chosen.
+        How many coefficients the model has.
     ridge_ : float
-        The ridge, or on a support of the Lasso the share of its coefficients.
+        The ridge of the model of smallest error, or on a support of the Lasso the share of its coefficients.
     family_ : str
-        Where the support is from: the name of a solver, or "lasso".
+        Where the support of that model is from: the name of a solver, or "lasso".
     path_ : SparsePath or None
-        One model for every size; None where nothing was chosen.
+        The best model of every size; None where nothing was chosen.
 
     Notes
     -----
@@ -434,6 +443,12 @@ class SparseRegressor(_SparseLinear):
     s_j the standard deviation of feature j. For dense data with more rows than features the solvers see the triangle
     of a QR decomposition in place of the rows. Errors of the folds are weighted by the weights of their rows. Equal
     errors go to the smaller model.
+
+    Averaging: for errors e of the models, e0 the smallest, and n different rows, a model has the weight
+    exp(-n (e - e0) / (2 e0)), and features with less than a third of all weight get coefficient 0. With few rows many
+    models predict nearly as well, and which one has the smallest error is chance: the average is closer to the truth
+    than that one, and more sparse than it sounds. Where one model is clearly best it has all the weight; errors of the
+    size of rounding are not averaged.
 
     ``transform`` keeps the features of the support, so that the estimator may select features in a pipeline.
 
@@ -494,7 +509,7 @@ class SparseRegressorCV(_SparseLinear):
         Sizes to choose from; by default those of :class:`SparseRegressor`.
     ridges : sequence of float, optional
         Ridges to choose from; by default 0, .01, .03, .1, .3, 1 and 3.
-    solver, fit_intercept, standardize, cv, selection, ebic_gamma
+    solver, fit_intercept, standardize, cv, selection, average, ebic_gamma, noise_level
         As in :class:`SparseRegressor`.
 
     Attributes

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from planted.base import arrays
-from planted.base.checks import check_integer
+from planted.base.checks import check_integer, check_number
 from planted.base.extras import need
 from recovery.estimators.stored import StoredEstimator
 from recovery.mlp.losses import softmax
@@ -26,8 +26,8 @@ LabelEncoder: Any = need("sklearn.preprocessing", _USER).LabelEncoder
 check_classification_targets: Any = need("sklearn.utils.multiclass", _USER).check_classification_targets
 validation: Any = need("sklearn.utils.validation", _USER)
 
-POLISH_STEPS = 200
-"""Steps of the quasi-Newton method on the weights that are left, biases among them."""
+ROUNDS = 6
+"""Cuts of a network that is trained with all its weights, each to the same share of them."""
 
 
 @dataclass
@@ -51,6 +51,7 @@ class _ReLUNetwork(StoredEstimator, BaseEstimator):
     method: Method | FitMethod
     fit_intercept: bool
     standardize: bool
+    ridge: float
     max_iter: int
     restarts: int
     random_state: Any
@@ -64,6 +65,7 @@ class _ReLUNetwork(StoredEstimator, BaseEstimator):
                 raise TypeError(f"{name}={value!r} is of type {type(value).__name__}; expected a bool")
         check_integer(self.max_iter, "max_iter", minimum=1)
         check_integer(self.restarts, "restarts", minimum=0)
+        check_number(self.ridge, "ridge", minimum=0.0)
         d = X.shape[1]
         classes = loss == "cross_entropy"
         k = int(y.max()) + 1 if classes else 1
@@ -76,25 +78,46 @@ class _ReLUNetwork(StoredEstimator, BaseEstimator):
         # a constant feature: what is left after centring is rounding
         scale = np.where(scale > 1e-13 * np.sqrt((X * X).mean(axis=0)) * np.sqrt(len(X)), scale, np.inf)
         Z = (X - mean) / scale
-        network, self.fit_ = self._search(Z, y, loss, m, k, s)
-        network = _cut(_fewer_neurons(network, Z, m), Z, s, classes)
-        if self.fit_intercept:
-            network = _polish(network, Z, y, classes)
+        network = self._best(Z, y, loss, m, k, s)
         W = network.W / scale[:, None]
         self.coefs_ = (W, network.V)
         self.intercepts_ = (network.b - mean @ W, network.c)
         self.sparsity_ = int((W != 0.0).sum()) + (int((network.V != 0.0).sum()) if classes else 0)
-        self.n_iter_ = max(1, self.fit_.n_iter if self.fit_ is not None else 1)
 
-    def _search(self, Z: np.ndarray, y: np.ndarray, loss: Loss, m: int, k: int, s: int) -> tuple[_Weights, Any]:
+    def _best(self, Z: np.ndarray, y: np.ndarray, loss: Loss, m: int, k: int, s: int) -> _Weights:
+        """Return the network of smallest loss, with the ridge, of those that were found."""
+        classes, biases = loss == "cross_entropy", self.fit_intercept
+        training = _Training(Z, y, classes, biases, self.ridge)
+        automatic = isinstance(self.method, str) and self.method == "auto"
+        rng = arrays.generator(_seed(self.random_state))
+        start = _constant(y, k, classes) if biases else np.zeros(k)
+        nothing = _Weights(np.zeros((Z.shape[1], m)), np.zeros(m), np.zeros((m, k)), start)
+        self.fit_, self.n_iter_ = None, 1
+        if s == 0 or not Z.any() or (not classes and not (y - start).any()):
+            return nothing
+        found, steps = [], 0
+        if not (classes and automatic):
+            network, self.fit_ = self._search(Z, y, loss, m, k, s, rng)
+            network = _cut(_fewer_neurons(network, Z, m), Z, s, classes)
+            steps = self.fit_.n_iter
+            if not classes and training.exact(network):  # a step could only lose digits
+                self.n_iter_ = max(1, steps)
+                return network
+            network, taken = training.polished(network, 2 * self.max_iter)
+            found, steps = [network], steps + taken
+        if automatic:
+            for _ in range(self.restarts + 1):
+                network, taken = training.pruned(m, k, s, self.max_iter, rng)
+                found, steps = [*found, network], steps + taken
+        self.n_iter_ = max(1, steps)
+        return min(found, key=training.loss)
+
+    def _search(
+        self, Z: np.ndarray, y: np.ndarray, loss: Loss, m: int, k: int, s: int, rng: Any
+    ) -> tuple[_Weights, Any]:
         """Return the network of ``fit_network``, its constant part told apart, and what it returned."""
         n, d = Z.shape
         classes = loss == "cross_entropy"
-        start = _constant(y, k, classes) if self.fit_intercept else np.zeros(k)
-        nothing = _Weights(np.zeros((d, m)), np.zeros(m), np.zeros((m, k)), start)
-        if s == 0 or not Z.any() or (not classes and not (y - start).any()):
-            return nothing, None
-        rng = arrays.generator(_seed(self.random_state))
         inputs, budget, width = Z, s, m
         if self.fit_intercept:
             inputs = np.column_stack([Z, np.ones(n)])
@@ -190,47 +213,97 @@ def _loss(outputs: np.ndarray, y: np.ndarray, classes: bool) -> tuple[float, np.
     return -float(logs[np.arange(n), y].mean()), gradient / n
 
 
-def _polish(network: _Weights, Z: np.ndarray, y: np.ndarray, classes: bool) -> _Weights:
-    """Return the network with weights, where they are not 0, and all biases moved to where the loss is smaller."""
-    from scipy.optimize import minimize
+class _Training:
+    """Least mean loss + ridge |weights|^2 / 2 on given positions, by a quasi-Newton method.
 
-    live = np.asarray(network.W.any(axis=0))
-    w_mask, v_mask = network.W != 0.0, (network.V != 0.0) & live[:, None]
-    unit = 1.0 if classes else float(np.sqrt(((y - y.mean()) ** 2).mean())) or 1.0
-    target = y if classes else y / unit
-    # one output: its weights are +-1 and stay
-    parts = (int(w_mask.sum()), int(live.sum()), int(v_mask.sum()) if classes else 0)
-    ends = np.cumsum(parts)
+    For one output the targets are divided by their standard deviation, and the output weights, +-1, stay as they are.
+    """
 
-    def unpack(theta: np.ndarray) -> _Weights:
-        W, b, V = np.zeros_like(network.W), np.zeros_like(network.b), network.V
-        W[w_mask], b[live] = theta[: ends[0]], theta[ends[0] : ends[1]]
-        if classes:
-            V = np.zeros_like(network.V)
-            V[v_mask] = theta[ends[1] : ends[2]]
-        return _Weights(W, b, V, theta[ends[2] :])
+    def __init__(self, Z: np.ndarray, y: np.ndarray, classes: bool, biases: bool, ridge: float) -> None:
+        self.Z, self.classes, self.biases, self.ridge = Z, classes, biases, ridge
+        self.unit = 1.0 if classes else float(np.sqrt(((y - y.mean()) ** 2).mean())) or 1.0
+        self.y = y if classes else y / self.unit
 
-    def value(theta: np.ndarray) -> tuple[float, np.ndarray]:
-        now = unpack(theta)
-        before = Z @ now.W + now.b
+    def _scaled(self, network: _Weights, factor: float) -> _Weights:
+        """Return the network whose outputs are `factor` times as large, for one output."""
+        if self.classes:
+            return network
+        return _Weights(network.W * factor, network.b * factor, network.V, network.c * factor)
+
+    def _value(self, now: _Weights) -> tuple[float, tuple[np.ndarray, ...]]:
+        """Return the loss, with the ridge, and its derivatives by all four parts."""
+        before = self.Z @ now.W + now.b
         hidden = np.maximum(before, 0.0)
-        loss, outer = _loss(hidden @ now.V + now.c, target, classes)
+        loss, outer = _loss(hidden @ now.V + now.c, self.y, self.classes)
         inner = (outer @ now.V.T) * (before > 0.0)
-        gradient = [(Z.T @ inner)[w_mask], inner.sum(axis=0)[live]]
-        if classes:
-            gradient.append((hidden.T @ outer)[v_mask])
-        return loss, np.concatenate([*gradient, outer.sum(axis=0)])
+        squares = float((now.W**2).sum()) + (float((now.V**2).sum()) if self.classes else 0.0)
+        parts = (
+            self.Z.T @ inner + self.ridge * now.W,
+            inner.sum(axis=0),
+            hidden.T @ outer + self.ridge * now.V,
+            outer.sum(axis=0),
+        )
+        return loss + 0.5 * self.ridge * squares, parts
 
-    scaled = network if classes else _Weights(network.W / unit, network.b / unit, network.V, network.c / unit)
-    theta = np.concatenate([scaled.W[w_mask], scaled.b[live], *([scaled.V[v_mask]] if classes else []), scaled.c])
-    first = value(theta)[0]
-    if not classes and first <= 1e-20:  # exact already; a step could only lose digits
-        return network
-    found = minimize(value, theta, jac=True, method="L-BFGS-B", options={"maxiter": POLISH_STEPS})
-    if not found.fun < first:
-        return network
-    best = unpack(found.x)
-    return best if classes else _Weights(best.W * unit, best.b * unit, best.V, best.c * unit)
+    def loss(self, network: _Weights) -> float:
+        """Return the loss of a network in the units of the targets, with the ridge."""
+        return self._value(self._scaled(network, 1.0 / self.unit))[0]
+
+    def exact(self, network: _Weights) -> bool:
+        """Return whether the outputs are the targets, but for rounding."""
+        return _loss(self._scaled(network, 1.0 / self.unit)(self.Z), self.y, self.classes)[0] <= 1e-20
+
+    def polished(self, network: _Weights, steps: int) -> tuple[_Weights, int]:
+        """Return the network with its weights that are not 0, and biases, moved to a smaller loss; and the steps."""
+        from scipy.optimize import minimize
+
+        first = self._scaled(network, 1.0 / self.unit)
+        live = np.asarray(first.W.any(axis=0))
+        masks = [
+            first.W != 0.0,
+            live & self.biases,
+            (first.V != 0.0) & live[:, None] & self.classes,
+            np.full(first.c.shape, self.biases),
+        ]
+        ends = np.cumsum([int(mask.sum()) for mask in masks])
+        parts = [first.W, first.b, first.V, first.c]
+        if self.classes:
+            parts[2] = np.where(masks[2], first.V, 0.0)
+
+        def unpack(theta: np.ndarray) -> _Weights:
+            new = [part.copy() for part in parts]
+            for part, mask, values in zip(new, masks, np.split(theta, ends[:-1]), strict=True):
+                part[mask] = values
+            return _Weights(*new)
+
+        def value(theta: np.ndarray) -> tuple[float, np.ndarray]:
+            loss, slopes = self._value(unpack(theta))
+            return loss, np.concatenate([slope[mask] for slope, mask in zip(slopes, masks, strict=True)])
+
+        theta = np.concatenate([part[mask] for part, mask in zip(parts, masks, strict=True)])
+        if not len(theta):
+            return network, 0
+        found = minimize(value, theta, jac=True, method="L-BFGS-B", options={"maxiter": steps})
+        if not found.fun < value(theta)[0]:
+            return network, int(found.nit)
+        return self._scaled(unpack(found.x), self.unit), int(found.nit)
+
+    def pruned(self, m: int, k: int, s: int, steps: int, rng: Any) -> tuple[_Weights, int]:
+        """Return a network that was trained with all its weights, then cut to s of them in rounds; and the steps."""
+        d = self.Z.shape[1]
+        V = rng.standard_normal((m, k)) / np.sqrt(m) if self.classes else rng.choice([-1.0, 1.0], size=(m, 1))
+        W = rng.standard_normal((d, m)) / np.sqrt(d * (1 if self.classes else m))
+        network = self._scaled(_Weights(W, np.zeros(m), V, np.zeros(k)), self.unit)
+        network, total = self.polished(network, max(1, 2 * steps // 5))
+        full = d * m + (m * k if self.classes else 0)
+        for i in range(1, ROUNDS + 1):
+            size = max(s, round(full * (s / full) ** (i / ROUNDS)))
+            network = _cut(network, self.Z, size, self.classes)
+            network, taken = self.polished(network, 2 * steps if i == ROUNDS else max(1, 2 * steps // 5))
+            total += taken
+            if s == full:
+                break
+        return network, total
 
 
 class SparseReLURegressor(RegressorMixin, _ReLUNetwork):
@@ -243,14 +316,19 @@ class SparseReLURegressor(RegressorMixin, _ReLUNetwork):
     sparsity : int, optional
         Largest number of weights of the hidden layer that are not 0. All of them by default. Biases are not counted.
     method : str or FitMethod, default "auto"
-        As in :func:`recovery.fit_network`.
+        How supports are found. "auto" keeps the answer of :func:`recovery.fit_network` where it fits exactly. Otherwise
+        it is compared with networks that are trained with all their weights and cut in rounds, and the smallest loss,
+        with the ridge, is taken. Other methods are those of ``fit_network``.
     fit_intercept : bool, default True
         A bias for every neuron and for the output.
     standardize : bool, default True
         Centre the features (with an intercept) and divide them by their standard deviations during the fit. The network
         that is kept takes the features as they came.
+    ridge : float, default 0.01
+        Penalty, times half of the squared weights for standardised features and targets, while the weights are fitted.
     max_iter, restarts : int
-        As in :func:`recovery.fit_network`.
+        As in :func:`recovery.fit_network`. Networks that are cut in rounds make two fifths of `max_iter` quasi-Newton
+        steps a round and at most twice as many as `max_iter` at the end, from ``restarts + 1`` random starts.
     random_state : int, RandomState or None, default 0
         Source of the random numbers.
 
@@ -276,7 +354,8 @@ class SparseReLURegressor(RegressorMixin, _ReLUNetwork):
     constant. Neurons without other weights than their bias are added up to the output bias. If more than `sparsity`
     other weights, or more than `n_neurons` neurons, are left, those that move the outputs least go, and weights and
     biases are fitted again on their support, by a quasi-Newton method. A network that fits exactly is left as it is, so
-    that planted networks are found to the last digits.
+    that planted networks are found to the last digits. Six cuts lead from all weights to `sparsity`, each to the same
+    share of the weights before it; those go that move the outputs least.
 
     Sparse matrices are not taken, since gates act on rows in full.
 
@@ -298,6 +377,7 @@ class SparseReLURegressor(RegressorMixin, _ReLUNetwork):
         *,
         fit_intercept: bool = True,
         standardize: bool = True,
+        ridge: float = 0.01,
         max_iter: int = 100,
         restarts: int = 3,
         random_state: Any = 0,
@@ -307,6 +387,7 @@ class SparseReLURegressor(RegressorMixin, _ReLUNetwork):
         self.method = method
         self.fit_intercept = fit_intercept
         self.standardize = standardize
+        self.ridge = ridge
         self.max_iter = max_iter
         self.restarts = restarts
         self.random_state = random_state
@@ -348,14 +429,19 @@ class SparseReLUClassifier(ClassifierMixin, _ReLUNetwork):
     sparsity : int, optional
         Largest number of weights of both layers that are not 0. All of them by default. Biases are not counted.
     method : str or FitMethod, default "auto"
-        As in :func:`recovery.fit_network`.
+        How supports are found. "auto" trains networks with all their weights, cuts them in rounds, and takes the one of
+        smallest loss, with the ridge. Other methods are those of :func:`recovery.fit_network`.
     fit_intercept : bool, default True
         A bias for every neuron and for every class.
     standardize : bool, default True
         Centre the features (with an intercept) and divide them by their standard deviations during the fit. The network
         that is kept takes the features as they came.
+    ridge : float, default 0.01
+        Penalty, times half of the squared weights of both layers for standardised features, while they are fitted.
+        Without it classes that can be separated have no best weights, and the answer depends on when the fit stops.
     max_iter, restarts : int
-        As in :func:`recovery.fit_network`.
+        Two fifths of `max_iter` quasi-Newton steps are made after each cut, and at most twice as many as `max_iter`
+        after the last, from ``restarts + 1`` random starts. For methods of ``fit_network`` as there.
     random_state : int, RandomState or None, default 0
         Source of the random numbers.
 
@@ -370,16 +456,19 @@ class SparseReLUClassifier(ClassifierMixin, _ReLUNetwork):
     sparsity_ : int
         Number of weights that are not 0.
     fit_ : recovery.NetworkFit or None
-        What ``fit_network`` returned, in standardised features with the constant as the last one.
+        What ``fit_network`` returned, in standardised features with the constant as the last one; None under "auto".
     n_features_in_, feature_names_in_, n_iter_
         As everywhere in scikit-learn.
 
     Notes
     -----
-    How the biases come in: the standardised features get a constant column, and ``fit_network`` is asked for
+    A network is trained with all its weights, then cut six times, each time to the same share of the weights before,
+    and trained on after each cut. Those weights go that move the outputs least: |w_ij| times the root mean square of
+    the feature and the norm of the neuron's output weights, or |v_jk| times the root mean square of the neuron.
+
+    With a method of ``fit_network`` the standardised features get a constant column, and it is asked for
     ``sparsity + n_neurons`` weights, one bias a neuron. If more than `sparsity` other weights are left, those that move
-    the outputs least go. Then weights, biases of the neurons and biases of the classes are fitted on their support, by
-    a quasi-Newton method.
+    the outputs least go. Then weights and biases are fitted on their support.
 
     Sparse matrices are not taken, since gates act on rows in full.
 
@@ -400,6 +489,7 @@ class SparseReLUClassifier(ClassifierMixin, _ReLUNetwork):
         *,
         fit_intercept: bool = True,
         standardize: bool = True,
+        ridge: float = 0.01,
         max_iter: int = 100,
         restarts: int = 3,
         random_state: Any = 0,
@@ -409,6 +499,7 @@ class SparseReLUClassifier(ClassifierMixin, _ReLUNetwork):
         self.method = method
         self.fit_intercept = fit_intercept
         self.standardize = standardize
+        self.ridge = ridge
         self.max_iter = max_iter
         self.restarts = restarts
         self.random_state = random_state

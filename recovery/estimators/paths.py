@@ -43,7 +43,7 @@ WITHIN = (0.0, 0.3, 1.0)
 MOST = 100
 """Largest size that is tried by default."""
 STEPS = 8
-"""Steps for each size of a path: beyond a few, a warm start only exchanges features whose difference is noise."""
+"""Steps for one size of a path: beyond a few from a warm start features whose difference is noise are exchanged."""
 PIVOT = 1e-10
 """Least ridge inside a search, on columns of norm 1: far above rounding, far below what a choice depends on."""
 PENALTIES = 50
@@ -66,11 +66,12 @@ class SparsePath:
     intercepts : array, shape (k,)
         Intercepts.
     errors : array, shape (k,)
-        What was minimised, by size: the mean squared error of cross-validation or on the validation set, or the EBIC.
+        What was compared, by size: the mean squared error of cross-validation, on the validation set, or for a noise
+        level on the rows of the fit; or the EBIC.
     spread : array, shape (k,)
         Standard errors of the means over the folds; NaN where there is one fold, or none.
     best : int
-        Which of the k was chosen.
+        Which of the k was chosen. Where the estimator averages, its coefficients are not those of this one model.
     family : tuple of str, length k
         Where the support of each size is from: the name of a solver, or "lasso".
     shrinkage : tuple of float, length k
@@ -190,9 +191,10 @@ def supports(problem: Prepared, sizes: Any, solver: Any, penalties: Any, within:
         Families one after the other, sizes ascending.
     """
     if isinstance(solver, str) and solver == "auto":
-        found = [one for ridge in within for one in _thresholding(problem, sizes, ridge, union=False)]
+        products = _Products(problem)
+        found = [one for ridge in within for one in _thresholding(products, sizes, ridge, union=False)]
         few = sizes[sizes <= min(problem.A.shape) // 3]
-        found += [one for ridge in within for one in _thresholding(problem, few, ridge, union=True)]
+        found += [one for ridge in within for one in _thresholding(products, few, ridge, union=True)]
         return found + _lasso(problem, int(sizes[-1]), penalties)
     name = solver if isinstance(solver, str) else (type(solver).name or type(solver).__name__)
     found, x = [], None
@@ -203,7 +205,54 @@ def supports(problem: Prepared, sizes: Any, solver: Any, penalties: Any, within:
     return found
 
 
-def _thresholding(problem: Prepared, sizes: Any, ridge: float, union: bool) -> list[Found]:
+class _Products:
+    """Inner products of columns of norm 1 with b, and with each other where they are asked for.
+
+    Searches that meet the same columns again and again, with other ridges and sizes, compute them once.
+    """
+
+    def __init__(self, problem: Prepared) -> None:
+        A = problem.A
+        self.operator: Any = A if isinstance(A, Operator) else None
+        norms = A.column_norms() if self.operator else np.sqrt(np.einsum("ij,ij->j", A, A))
+        self.norms = np.where(norms > 0.0, norms, 1.0)
+        # a column of A is a row here, so that picking some is cheap
+        self.columns: Any = None if self.operator else np.ascontiguousarray((A / self.norms).T)
+        self.b, self.square = self._with_all(problem.b), float(problem.b @ problem.b)
+        self.place, self.rows, self.count = np.full(A.shape[1], -1), np.empty((0, A.shape[1])), 0
+
+    def _with_all(self, r: Any) -> Any:
+        return self.operator.rmatvec(r) / self.norms if self.operator is not None else self.columns @ r
+
+    def of(self, S: Any) -> Any:
+        """Return the inner products of the columns of S with all columns, shape (s, p)."""
+        new = S[self.place[S] < 0]
+        if len(new):
+            end = self.count + len(new)
+            if end > len(self.rows):
+                larger = np.empty((min(max(2 * end, 32), len(self.place)), len(self.place)))
+                larger[: self.count] = self.rows[: self.count]
+                self.rows = larger
+            if self.operator is not None:
+                some = self.operator.columns(new) / self.norms[new]
+                self.rows[self.count : end] = [self._with_all(some[:, i]) for i in range(len(new))]
+            else:
+                self.rows[self.count : end] = self.columns[new] @ self.columns.T
+            self.place[new] = np.arange(self.count, end)
+            self.count = end
+        return self.rows[self.place[S]]
+
+    def fit(self, S: Any, ridge: float) -> tuple[Any, Any, float]:
+        """Return the least squares on S with a ridge, the residual's inner products with all columns, and the loss."""
+        rows = self.of(S)
+        gram = rows[:, S]
+        gram.flat[:: len(S) + 1] += max(ridge, PIVOT)
+        values = dposv(gram, self.b[S])[1]
+        left = self.b - values @ rows
+        return values, left, self.square - float(values @ (self.b[S] + left[S])) + ridge * float(values @ values)
+
+
+def _thresholding(products: _Products, sizes: Any, ridge: float, union: bool) -> list[Found]:
     """Return supports of growing sizes by hard thresholding pursuit, or with `union` by subspace pursuit.
 
     Notes
@@ -212,35 +261,17 @@ def _thresholding(problem: Prepared, sizes: Any, ridge: float, union: bool) -> l
     takes the top s entries of (1 - t) z + A'(b - A z), or for subspace pursuit the top s entries of the fit on the
     support and the top s of A'(b - A z), and fits |A_S z - b|^2 + t |z|^2 there.
     """
-    A, b = problem.A, problem.b
-    if isinstance(A, Operator):
-        norms = A.column_norms()
-        norms = np.where(norms > 0.0, norms, 1.0)
-        pick, correlate = (lambda S: (A.columns(S) / norms[S]).T), (lambda r: A.rmatvec(r) / norms)
-    else:
-        norms = np.sqrt(np.einsum("ij,ij->j", A, A))
-        rows = np.ascontiguousarray((A / np.where(norms > 0.0, norms, 1.0)).T)
-        pick, correlate = rows.__getitem__, rows.__matmul__
-
-    def fit(S: Any) -> tuple[Any, Any, float]:
-        part = pick(S)
-        gram = part @ part.T
-        gram.flat[:: len(S) + 1] += max(ridge, PIVOT)
-        values = dposv(gram, part @ b)[1]
-        rest = b - values @ part
-        return values, rest, float(rest @ rest) + ridge * float(values @ values)
-
     name = "subspace-pursuit" if union else "htp"
     found = []
-    S, z, rest = np.zeros(0, dtype=np.int64), np.zeros(0), b
+    S, z, left = np.zeros(0, dtype=np.int64), np.zeros(0), products.b
     for size in sizes:
-        best = (math.inf, S, z, rest)
+        best = (math.inf, S, z, left)
         for _ in range(STEPS if size else 0):
-            point = correlate(rest)
+            point = left.copy()
             if union:
                 point[S] = 0.0
                 wider = np.union1d(S, _top(point, min(size, len(point) - len(S))))
-                values = fit(wider)[0]
+                values = products.fit(wider, ridge)[0]
                 new = wider[_top(values, min(size, len(wider)))]
             else:
                 point[S] += (1.0 - ridge) * z
@@ -248,10 +279,10 @@ def _thresholding(problem: Prepared, sizes: Any, ridge: float, union: bool) -> l
             if np.array_equal(new, S):
                 break
             S = new
-            z, rest, loss = fit(S)
+            z, left, loss = products.fit(S, ridge)
             if loss < best[0]:
-                best = (loss, S, z, rest)
-        _, S, z, rest = best
+                best = (loss, S, z, left)
+        _, S, z, left = best
         found.append(Found((name, ridge, int(size)), int(size), S))
     return found
 
@@ -364,8 +395,8 @@ def averaged(candidates: list[Candidates], errors: list[Any], p: int, n: float) 
     The weight of a model of error e is exp(-n (e - e0) / (2 e0)), e0 the smallest error: the likelihood of rows that it
     has not seen, for Gaussian noise of variance e0 (pseudo-Bayesian model averaging). The average of sparse models is
     not sparse. Of its features those stay whose models have a third of the weight or more; half would be the median
-    probability model of Barbieri and Berger (2004), and keeps a little less (both from memory of the literature; `python -m
-    benchmarks.estimators subset` measures what averaging brings).
+    probability model of Barbieri and Berger (2004), and keeps a little less (both from memory of the literature;
+    `python -m benchmarks.estimators subset` measures what averaging brings).
     """
     least = min(float(one.min()) for one in errors)
     x, share, total = np.zeros(p), np.zeros(p), 0.0

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from sklearn.base import clone
+from sklearn.datasets import load_digits
 from sklearn.linear_model import Lasso, LinearRegression, Ridge
-from sklearn.model_selection import GridSearchCV
+from sklearn.metrics import log_loss
+from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
@@ -18,12 +20,13 @@ from sklearn.utils.estimator_checks import check_estimator
 import linear_lottery
 import recovery
 from recovery.estimators.inputs import CentredOperator, distinct_rows, prepare
-from recovery.estimators.networks import _loss
+from recovery.estimators.networks import _loss, _Training, _Weights
 from recovery.estimators.paths import (
     BLENDS,
     RIDGES,
     Candidates,
     Found,
+    _Products,
     _thresholding,
     averaged,
     lasso_penalties,
@@ -212,14 +215,24 @@ def test_the_searches_along_a_path_find_what_solve_finds(union):
     dense, operator = (prepare(kind(X), y, np.ones(60), True, True) for kind in (np.asarray, sp.csr_array))
     sizes = np.array([0, 1, 2, 3])
     for ridge in (0.0, 0.2):
-        found, same = (_thresholding(problem, sizes, ridge, union) for problem in (dense, operator))
+        found, same = (_thresholding(_Products(one), sizes, ridge, union) for one in (dense, operator))
         assert [one.support.tolist() for one in found] == [one.support.tolist() for one in same]
         assert [len(one.support) for one in found] == [0, 1, 2, 3]
         assert found[-1].support.tolist() == [1, 4, 7]
     # a pair of equal features, and one that is constant
     X[:, 9], X[:, 10] = X[:, 1], 3.0
-    problem = prepare(X, y, np.ones(60), True, True)
-    assert all(np.isfinite(one.support).all() for one in _thresholding(problem, np.array([1, 5]), 0.0, union))
+    products = _Products(prepare(X, y, np.ones(60), True, True))
+    found = _thresholding(products, np.array([1, 5]), 0.0, union)
+    assert [len(one.support) for one in found] == [1, 5]
+    # the fit and its loss, from inner products alone
+    A, b = prepare(X, y, np.ones(60), True, True).A, prepare(X, y, np.ones(60), True, True).b
+    S = np.array([4, 7, 20])
+    values, left, loss = products.fit(S, 0.3)
+    expected = np.linalg.solve(A[:, S].T @ A[:, S] + 0.3 * np.eye(3), A[:, S].T @ b)
+    np.testing.assert_allclose(values, expected, rtol=1e-12)
+    rest = b - A[:, S] @ expected
+    np.testing.assert_allclose(left, A.T @ rest, atol=1e-13 * np.linalg.norm(b))
+    assert loss == pytest.approx(rest @ rest + 0.3 * expected @ expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("kind", [sp.csr_matrix, sp.csc_array, sp.coo_array])
@@ -242,7 +255,7 @@ def test_sparse_matrices_give_what_arrays_give_and_are_not_formed(kind, monkeypa
         predictions = found.predict(kind(X))
     np.testing.assert_allclose(found.coef_, dense.coef_, rtol=1e-8, atol=1e-12)
     np.testing.assert_allclose(predictions, dense.predict(X), rtol=1e-8)
-    chosen, dense = recovery.SparseRegressor().fit(kind(X), y), recovery.SparseRegressor().fit(X, y)
+    chosen, dense = (recovery.SparseRegressor(cv=2).fit(given, y) for given in (kind(X), X))
     np.testing.assert_allclose(chosen.coef_, dense.coef_, rtol=1e-6, atol=1e-9)
 
 
@@ -298,10 +311,11 @@ def test_networks_keep_within_their_sparsity_and_biases_are_not_counted(intercep
     X = rng.standard_normal((150, 8)) + 1.0
     y = np.tanh(X[:, 0] * X[:, 1]) + 0.3 * rng.standard_normal(150)
     for s in (0, 1, 6) if intercept else (1, 6):
-        model = recovery.SparseReLURegressor(3, s, fit_intercept=intercept, max_iter=30).fit(X, y)
+        quick = {"fit_intercept": intercept, "max_iter": 20, "restarts": 0}
+        model = recovery.SparseReLURegressor(3, s, **quick).fit(X, y)
         assert (model.coefs_[0] != 0.0).sum() == model.sparsity_ <= s
         assert (model.coefs_[0].any(axis=0) & model.coefs_[1].any(axis=1)).sum() <= 3
-        classes = recovery.SparseReLUClassifier(3, s, fit_intercept=intercept, max_iter=30).fit(X, y > 0.2)
+        classes = recovery.SparseReLUClassifier(3, s, **quick).fit(X, y > 0.2)
         assert sum((layer != 0.0).sum() for layer in classes.coefs_) == classes.sparsity_ <= s
         if not intercept:
             assert not any(b.any() for b in (*model.intercepts_, *classes.intercepts_))
@@ -427,3 +441,38 @@ def test_examples_of_the_page_run(tmp_path, monkeypatch, capsys):
     assert int(weights) <= 400
     assert int(pixels) <= 64
     assert float(error) < 0.1
+
+
+@pytest.mark.parametrize("biases", [True, False])
+@pytest.mark.parametrize("classes", [True, False])
+def test_training_descends_and_keeps_zeros(classes, biases):
+    rng = np.random.default_rng(25)
+    Z = rng.standard_normal((120, 6))
+    y = (Z[:, 0] > 0).astype(int) + (Z[:, 1] > 1) if classes else 3.0 * np.abs(Z[:, 0]) + 0.1 * Z[:, 1]
+    training = _Training(Z, y, classes, biases, 0.01)
+    W = np.where(rng.uniform(size=(6, 4)) < 0.6, rng.standard_normal((6, 4)), 0.0)
+    V = rng.standard_normal((4, 3)) if classes else np.array([[1.0], [-1.0], [1.0], [-1.0]])
+    start = _Weights(W, np.zeros(4), V, np.zeros(V.shape[1]))
+    end, steps = training.polished(start, 100)
+    assert 0 < steps <= 100
+    assert training.loss(end) < training.loss(start)
+    assert not end.W[W == 0.0].any()
+    assert end.b.any() == end.c.any() == biases
+    if not classes:
+        np.testing.assert_array_equal(end.V, V)
+        # the loss in its units: mean square over twice the variance, and the ridge on weights over the deviation
+        expected = 0.5 * ((end(Z)[:, 0] - y) ** 2).mean() / y.var() + 0.005 * (end.W**2).sum() / y.var()
+        assert training.loss(end) == pytest.approx(expected, rel=1e-12)
+    network, _ = training.pruned(4, V.shape[1], 7, 30, np.random.default_rng(0))
+    assert (network.W != 0.0).sum() + (int((network.V != 0.0).sum()) if classes else 0) <= 7
+
+
+@pytest.mark.slow
+def test_the_ridge_of_classifiers_helps_on_rows_that_were_not_seen():
+    X, y = load_digits(return_X_y=True)
+    X, X_test, y, y_test = train_test_split(X, y, random_state=1, stratify=y)
+    models = [recovery.SparseReLUClassifier(20, 400, ridge=t).fit(X, y) for t in (0.0, 0.01)]
+    # without it probabilities go to 0 and 1
+    without, ridged = (log_loss(y_test, model.predict_proba(X_test)) for model in models)
+    assert ridged < 0.7 * without
+    assert models[1].score(X_test, y_test) > 0.95
