@@ -120,10 +120,14 @@ def test_the_summary_of_the_phase_diagram_adds_up_cells_and_stands_beside_the_cl
     curve = summary["slices"][0]["curves"]["imp-1"]
     assert (curve["low"][1], curve["high"][1]) == pytest.approx((wilson.low, wilson.high))
     row = dict(zip(summary["table"]["columns"], summary["table"]["rows"][0], strict=True))
-    assert row["closed form, orthogonal design"] == pytest.approx(probabilities.recovery_probability(50, 5, 0.8, 55**-0.5))
+    assert row["closed form, orthogonal design"] == pytest.approx(
+        probabilities.recovery_probability(50, 5, 0.8, 55**-0.5)
+    )
     w = np.zeros(50)
     w[:5] = 0.8
-    assert row["one-shot, approximate closed form"] == pytest.approx(moments.one_shot_recovery_approximation(55, w, 1.0))
+    assert row["one-shot, approximate closed form"] == pytest.approx(
+        moments.one_shot_recovery_approximation(55, w, 1.0)
+    )
     for ratio, place in summary["exact_half"]:
         n = 50 * ratio
         assert probabilities.recovery_probability(50, 5, place, n**-0.5) == pytest.approx(0.5, abs=1e-6)
@@ -192,7 +196,7 @@ def test_the_summary_of_starts_takes_means_of_overlaps_and_approximates_one_shot
     assert summary["overlaps"]["one-shot"]["low"][0] < 0.5 < summary["overlaps"]["one-shot"]["high"][0] <= 1
     assert summary["rates"]["imp-10"]["rate"] == [0.75]
     row = dict(zip(summary["table"]["columns"], summary["table"]["rows"][0], strict=True))
-    assert row["one-shot, approximated"] == pytest.approx(0.661, abs=5e-4)
+    assert row["one-shot, approximate closed form"] == pytest.approx(0.661, abs=5e-4)
     assert summary["table"]["rows"][0][-1] == "1.00 / 0.68 / 0.99"
 
 
