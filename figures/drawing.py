@@ -87,7 +87,7 @@ def draw(name: str, results: Any, axes: Sequence[Any] | None = None, *, title: b
         if axes is None:
             figure = Figure(figsize=module.size(meta["summary"]), layout="constrained")
             if title:
-                figure.suptitle(_title(meta))
+                figure.suptitle(_title(meta), gid="title")  # by which a page that has headings of its own finds it
             arrange = getattr(module, "arrange", None)
             axes = module.layout(figure, count) if arrange is None else arrange(figure, meta["summary"])
         elif len(axes) < count:

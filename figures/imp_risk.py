@@ -44,7 +44,7 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
     bottom = min(min(one["imp"]["low"]) for one in summary["panels"])
     for panel in axes:
         panel.set_ylim(0.5 * bottom, CEILING * top)
-    legend_below(axes, own, 3)
+    legend_below(axes, own, 2)
 
 
 def _curves(panel: Any, one: dict[str, Any]) -> None:

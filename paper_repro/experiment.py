@@ -140,7 +140,7 @@ class Experiment:
         )
 
     def heading(self, preset: str) -> list[str]:
-        """Return which figure of which paper this is, at which preset, and what the paper's size is; empty for others."""
+        """Return which figure of which paper this is, at which preset, and the paper's size; empty for others."""
         if not self.origin:
             return []
         if preset == "paper":

@@ -202,7 +202,7 @@ def _overlap(records: Sequence[Record], method: str, alpha: float, k: int) -> di
 
 
 def _table(grid: InitPreset, there: Sequence[float], rates: Any, overlaps: Any) -> dict[str, Any]:
-    columns = ["alpha", "trials", *(LABELS[method] for method in METHODS), "one-shot, approximated"]
+    columns = ["alpha", "trials", *(LABELS[method] for method in METHODS), "one-shot, approximate closed form"]
     columns += [f"overlap of two starts: {LABELS[method]}" for method in METHODS]
     columns += ["earlier trial: " + " / ".join((*METHODS, f"overlap of {METHODS[0]}"))]
     full_size = (grid.n, grid.d, grid.k) == (InitCell.n, InitCell.d, InitCell.k)

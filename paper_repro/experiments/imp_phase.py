@@ -199,10 +199,10 @@ def _notes(transition: float, grid: PhasePreset) -> list[str]:
     return [
         SOURCE + " Brackets and bands: Wilson's 95 % intervals.",
         "All methods are told k; the Lasso counts as right if any λ on its path gives exactly the support.",
-        f"The closed form is exact for an orthogonal design and any schedule: even odds at {transition:.2f} noise / sqrt(n) "
-        f"(its asymptotic formula says {asymptotic:.2f}).",
-        "The approximate closed form of one-shot pruning takes its weights as independent and Gaussian, with their exact "
-        "means and variances: not a bound, not exact.",
+        "The closed form is exact for an orthogonal design and any schedule: even odds at "
+        f"{transition:.2f} noise / sqrt(n) (its asymptotic formula says {asymptotic:.2f}).",
+        "The approximate closed form of one-shot pruning takes its weights as independent and Gaussian, with their "
+        "exact means and variances: not a bound, not exact.",
         "Closed forms: derived in this project (docs/theory).",
         "Earlier trial: 200 runs a point with other code and other seeds.",
     ]

@@ -549,7 +549,7 @@ _COLOUR = {
         _both((1, 2, 5), (10, 50)), 1, (5, 50), block=4, n_features=94, n_iter=20, imp_updates=40, imp_fine_tune=100
     ),
     "quick": INRPreset(
-        _both((2, 5, 20), (20, 100, 500)),
+        _both((2, 20), (20, 100, 500)),
         2,
         (20, 500),
         block=2,

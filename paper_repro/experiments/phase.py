@@ -226,7 +226,7 @@ class PhasePreset:
 FINE_N = (12, 15, 20, 25, 30, 37, 45, 56, 70, 88, 110, 140, 170)
 PRESETS = {
     "smoke": PhasePreset((10, 20, 40), (1, 3), trials=4, slow=2, d=4, p=6),
-    "quick": PhasePreset((12, 20, 30, 45, 70, 110, 170), (1, 2, 4, 6, 10, 16), trials=12, slow=6),
+    "quick": PhasePreset((12, 20, 30, 45, 70, 110, 170), (1, 2, 4, 6, 10, 16), trials=10, slow=5),
     "cpu": PhasePreset(FINE_N, (1, 2, 3, 4, 6, 8, 10, 13, 16, 20), trials=20, slow=10, chunks=10),
     "paper": PhasePreset(FINE_N, (1, 2, 3, 4, 6, 8, 10, 13, 16, 20, 26), trials=20, slow=20, chunks=20),
 }

@@ -596,11 +596,11 @@ def _frame(size: PlantedPreset, seed: int, rows: list[dict[str, Any]]) -> dict[s
         "table": values_table(rows),
         "notes": [
             f"PSNR in dB on the samples that were fitted, at most {PSNR_CAP_DB:.0f} dB, median over the seeds. Below "
-            f"{DIVERGED_DB:.0f} dB a fit has diverged; where that is the median fit, or one of the two in the middle, the "
-            "cell is hatched, and the table says -inf (for a standard deviation: inf). Above {EXACT_DB:.0f} dB a fit is exact: down to the "
-            "rounding of the labels. The paper shows means; means of fits some of which are exact say little, and "
-            "depend on the last bits of the processor's arithmetic. Planted networks whose labels are all 0 are left "
-            "out."
+            f"{DIVERGED_DB:.0f} dB a fit has diverged; where that is the median fit, or one of the two in the middle, "
+            f"the cell is hatched, and the table says -inf (for a standard deviation: inf). Above {EXACT_DB:.0f} dB a "
+            "fit is exact: down to the rounding of the labels. The paper shows means; means of fits some of which are "
+            "exact say little, and depend on the last bits of the processor's arithmetic. Planted networks with "
+            "labels that are all 0 are left out."
         ],
     }
 
@@ -650,7 +650,7 @@ _VECTOR = {
     ),
     "quick": PlantedPreset(
         grids((2, 5, 20), (10, 50, 200), (5, 10), (50, 100, 200)),
-        seeds=3,
+        seeds=2,
         n=2_000,
         d=30,
         epochs=100,

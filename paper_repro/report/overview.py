@@ -14,7 +14,7 @@ from paper_repro.report.tables import settings, table
 from paper_repro.report.words import anchor, badge, command, count, duration, is_of_the_paper, label
 from paper_repro.verdicts import VERDICTS
 
-__all__ = ["overview"]
+__all__ = ["contents", "overview"]
 
 
 def overview(
@@ -34,7 +34,7 @@ def overview(
     Returns
     -------
     Markup
-        Contents, claims, states, failures, machines.
+        Claims, states, failures, machines.
     """
     keys = {record.cell.key: float(record.run.get("wall_s") or 0.0) for one in sections for record in one.records}
     if not any(one.records or one.failures for one in sections):
@@ -53,7 +53,6 @@ def overview(
     parts: list[Markup | None] = [
         element("p", state, class_="lead"),
         element("p", "Each figure has its table, its settings and the files it was drawn from.", class_="quiet"),
-        _contents(sections),
         _claims(sections),
         _states(sections),
         _failures(sections),
@@ -62,8 +61,20 @@ def overview(
     return join(parts)
 
 
-def _contents(sections: Sequence[Section]) -> Markup:
-    parts = [element("h2", "Contents", id="contents")]
+def contents(sections: Sequence[Section]) -> Markup:
+    """Return the table of contents, which stays in the window: at its side where there is room, else folded at its top.
+
+    Parameters
+    ----------
+    sections : sequence of Section
+        All figures.
+
+    Returns
+    -------
+    Markup
+        Links to the sections, with their titles.
+    """
+    parts: list[Markup] = []
     for heading, group in (
         ("Figures and tables of the paper", [one for one in sections if is_of_the_paper(one.experiment.name)]),
         ("Further experiments", [one for one in sections if not is_of_the_paper(one.experiment.name)]),
@@ -75,7 +86,8 @@ def _contents(sections: Sequence[Section]) -> Markup:
             for one in group
         ]
         parts += [element("h3", heading), element("ul", *items)] if items else []
-    return element("nav", *parts, aria_label="Contents")
+    folded = element("details", element("summary", "Contents"), *parts)
+    return element("nav", folded, aria_label="Contents", id="contents")
 
 
 def _claims(sections: Sequence[Section]) -> Markup | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from paper_repro.files import StoreError, make_folder, write_whole
 from paper_repro.report.gather import Section, circumstances, gather
 from paper_repro.report.markup import element, join
-from paper_repro.report.overview import overview
+from paper_repro.report.overview import contents, overview
 from paper_repro.report.sections import section
 
 __all__ = ["check_output", "page", "report_path", "write_report"]
@@ -102,13 +102,18 @@ def page(sections: Sequence[Section], preset: str, folder: Path, output: Path, s
     machines = circumstances(sections)
     content = join(
         [
-            element("header", element("h1", title), overview(sections, machines, preset, folder, seed)),
-            element("main", *(section(one, machines, preset, folder, output, seed) for one in sections)),
+            contents(sections),
+            element(
+                "div",
+                element("header", element("h1", title), overview(sections, machines, preset, folder, seed)),
+                element("main", *(section(one, machines, preset, folder, output, seed) for one in sections)),
+                class_="body",
+            ),
         ]
     )
     template = resources.files("paper_repro.report").joinpath("template.html").read_text(encoding="utf-8")
     policy = (
-        f"default-src 'none'; img-src data:; style-src '{_hash_of(template, 'style')}'; "
+        f"default-src 'none'; img-src data: blob:; style-src '{_hash_of(template, 'style')}'; "
         f"script-src '{_hash_of(template, 'script')}'; base-uri 'none'; form-action 'none'"
     )
     # the content goes in last: nothing in it is taken for a place to fill

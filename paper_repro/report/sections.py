@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import os
+import re
 import struct
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,32 +45,72 @@ def section(
     """
     name = one.experiment.name
     heading = element("h2", element("span", label(name), class_="name"), one.experiment.title)
-    parts: list[Markup | None] = [heading]
+    parts: list[Markup | None] = []
     if one.records:
-        parts += [element("p", prose(text), class_="quiet") for text in [one.summary.get("subtitle")] if text]
+        said = [*one.experiment.heading(preset), one.summary.get("subtitle")]
+        parts += [element("p", prose(text), class_="quiet") for text in said if text]
         parts += [_picture(one), _claims(one)]
-        parts += _tables(one)
         parts += [element("p", prose(note)) for note in one.summary.get("notes", [])]
+        parts += _tables(one)
     parts.append(_failures(one))
     if one.missing and not one.trouble:
         said = "Not computed" if not one.records else f"{count(one.missing, 'cell')} not computed yet"
         parts.append(element("p", prose(f"{said}: `{command(name, preset, folder, seed)}`")))
     parts += [_origin(one, machines), _settings(one, preset), _cells(one, output)]
     parts.append(element("p", element("a", "Back to the contents", href="#contents"), class_="back"))
-    return element("section", *parts, class_="figure", id=anchor(name))
+    folded = element("details", element("summary", heading), *parts, class_="fold", open=True)
+    return element("section", folded, class_="figure", id=anchor(name))
+
+
+EMPTY = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'/%3E"
+"""Stands for a picture until it comes near the window."""
+LINE_POINTS = 9 * 1.2
+"""Height of a line of a figure's title."""
 
 
 def _picture(one: Section) -> Markup | None:
+    """Return the picture, without the title that stands above it and packed; the page's script unpacks it."""
     if not one.pictures:
         return None
-    kinds = {"png": "image/png", "svg": "image/svg+xml"}
-    kind = min(one.pictures, key=lambda kind: (len(one.pictures[kind]), kind))
-    width, height = struct.unpack(">II", one.pictures["png"][16:24])  # its size keeps the page from jumping
-    source = f"data:{kinds[kind]};base64,{base64.b64encode(one.pictures[kind]).decode()}"
+    picture, (width, height) = untitled(one.pictures["svg"])
+    if not width:
+        width, height = struct.unpack(">II", one.pictures["png"][16:24])
+    packed = base64.b64encode(gzip.compress(picture, mtime=0)).decode()
     text = alternative(one.experiment.title, one.summary)
-    image = element("img", src=source, alt=text, width=width, height=height, decoding="async")
+    # its size keeps the page from jumping
+    image = element("img", src=EMPTY, data_packed=packed, alt=text, width=width, height=height, decoding="async")
     region = f"{label(one.experiment.name)}, picture"
-    return element("div", image, class_="picture scroll", tabindex=0, role="region", aria_label=region)
+    # photographs stay as they are in a dark room
+    kind = "picture scroll photo" if one.summary.get("images") else "picture scroll"
+    return join(
+        [
+            element("div", image, class_=kind, tabindex=0, role="region", aria_label=region),
+            element("p", "The picture is wider than this window: scroll it sideways.", class_="quiet hint"),
+        ]
+    )
+
+
+def untitled(svg: bytes) -> tuple[bytes, tuple[int, int]]:
+    """Return a drawing without its title, and its size in CSS pixels; (0, 0) where it does not tell.
+
+    Parameters
+    ----------
+    svg : bytes
+        What :func:`figures.render` made of a figure: its title is the group ``title``, and stands at the top.
+    """
+    text = svg.decode()
+    size = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt" viewBox="0 0 [\d.]+ [\d.]+"', text)
+    if size is None:
+        return svg, (0, 0)
+    width, height = float(size[1]), float(size[2])
+    title = re.search(r' <g id="title">.*?\n  ?</g>\n', text, re.DOTALL)
+    if title is not None:
+        top = title[0].count("<!--") * LINE_POINTS
+        # it is hidden and not cut out, as the other texts use its glyphs
+        text = text.replace('<g id="title">', '<g id="title" display="none">', 1)
+        box = f'width="{width:g}pt" height="{height - top:g}pt" viewBox="0 {top:g} {width:g} {height - top:g}"'
+        text, height = text.replace(size[0], box), height - top
+    return text.encode(), (round(width * 4 / 3), round(height * 4 / 3))
 
 
 def _claims(one: Section) -> Markup | None:
@@ -96,11 +138,15 @@ def _judged(claim: dict[str, Any], verdict: str, measured: str, interval: str) -
 def _tables(one: Section) -> list[Markup]:
     first = one.summary["table"]
     name = label(one.experiment.name)
-    parts = [element("h3", "Table"), table(first["columns"], first["rows"], f"{name}: table of the figure")]
+    parts = [_folded(f"Table: {count(len(first['rows']), 'row')}", first, f"{name}: table of the figure")]
     for further in one.summary.get("tables", []):
-        parts.append(element("h3", further["title"]))
-        parts.append(table(further["columns"], further["rows"], f"{name}: {further['title']}"))
+        heading = f"{further['title']}: {count(len(further['rows']), 'row')}"
+        parts.append(_folded(heading, further, f"{name}: {further['title']}"))
     return parts
+
+
+def _folded(heading: str, content: dict[str, Any], name: str) -> Markup:
+    return element("details", element("summary", heading), table(content["columns"], content["rows"], name))
 
 
 def _failures(one: Section) -> Markup | None:
@@ -132,7 +178,7 @@ def _origin(one: Section, machines: Sequence[Circumstances]) -> Markup | None:
         facts["Shares its cells with"] = label(one.experiment.cells_of)
     told = {key: value for key, value in facts.items() if value is not None}
     items = (join([element("dt", key), element("dd", value)]) for key, value in told.items())
-    return join([element("h3", "How it was computed"), element("dl", *items)])
+    return element("details", element("summary", "How it was computed"), element("dl", *items))
 
 
 def _settings(one: Section, preset: str) -> Markup:

@@ -33,7 +33,7 @@ def test_images_are_the_pixels_of_the_summary_not_smoothed(results, name):
             assert isinstance(image.norm, Normalize)
             assert image.get_clim() == (0.0, 1.0)
             assert image.get_cmap().name == "gray"
-    assert [here.get_title() for here in drawn[:5]] == [panel["title"] for panel in shown[:5]]
+    assert [here.get_title().replace("\n", " ") for here in drawn[:5]] == [panel["title"] for panel in shown[:5]]
     assert drawn[0].get_ylabel().startswith("one hidden layer\nm = ")
     assert drawn[5].get_ylabel().startswith("two hidden layers\nm = ")
 

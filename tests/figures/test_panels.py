@@ -1,12 +1,13 @@
 """Rows of panels: what stands in the cells, one font size a row, sizes that grow with the grid."""
 
+import math
 import re
 
 import pytest
 from matplotlib.figure import Figure
 
 from figures import panels
-from paper_repro.experiments.grids import METHODS, Grid, panel_row
+from paper_repro.experiments.grids import METHODS, Grid, deviations_of, medians_of, panel_row
 
 
 def row(values, *, m=(1, 10), s=(2, 20), limits=(0.0, 50.0), digits=0, name="one hidden layer", extend="both"):
@@ -75,3 +76,21 @@ def test_larger_grids_make_larger_figures_whose_texts_stay_in_their_cells():
     widths = [text.get_window_extent().width for text in axes[0].texts]
     assert max(widths) < panel
     assert all(re.fullmatch("123", text.get_text()) for text in axes[0].texts)
+
+
+def test_grey_crossed_and_hatched_cells_are_in_the_legend_and_a_diverged_fit_has_no_number():
+    summary = {"rows": [row([-math.inf, None, 3.0, math.inf])], "grey": "labels all 0", "diverged": "lost"}
+    figure, axes = drawn(summary)
+    (legend,) = figure.legends
+    texts = [text.get_text() for text in legend.get_texts()]
+    assert texts == ["labels all 0", "not computed, or not defined", "lost"]
+    assert [len(one.texts) for one in axes] == [0, 3, 3, 0]
+    assert [len(one.patches) for one in axes] == [3, 0, 0, 3]
+    figure, _ = drawn({"rows": [row([1, 2, 3, 4], m=(2, 10), s=(2, 5))]})
+    assert not figure.legends
+
+
+def test_a_median_over_diverged_fits_is_no_number():
+    assert medians_of({(1, 2): [-350.0, 40.0]}) == {(1, 2): -math.inf}
+    assert medians_of({(1, 2): [-350.0, 40.0, 60.0]}) == {(1, 2): 40.0}
+    assert deviations_of({(1, 2): [-350.0, 40.0], (1, 5): [20.0, 40.0]}) == {(1, 2): math.inf, (1, 5): 10.0}

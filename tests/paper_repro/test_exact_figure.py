@@ -181,10 +181,10 @@ def test_what_is_drawn(results):
     (legend,) = figure.legends
     assert {text.get_text() for text in legend.get_texts()} == {
         "IHT as in the paper", "IHT, robust", "exact recovery", "oracle", "the data tell all lines apart",
-        "number of unknowns",
+        "number of unknowns", "more than 400 samples", "no such network",
     }  # fmt: skip
     arrows = next(axes for axes in figure.axes if axes.get_xlabel() == "(m, s)").texts
-    assert len(arrows) == 6  # the paper's and the robust method at each of three sizes, as made up
+    assert len(arrows) == 4  # the paper's and the robust method at each of two sizes, as made up
     figure = figures.draw("exact-limits", results("exact-limits", "quick"))
     assert [axes.get_title() for axes in figure.axes[:4]] == [panel[0] for panel in exact.LIMITS]
 

@@ -196,7 +196,7 @@ def test_the_summary_of_starts_takes_means_of_overlaps_and_approximates_one_shot
     assert summary["overlaps"]["one-shot"]["low"][0] < 0.5 < summary["overlaps"]["one-shot"]["high"][0] <= 1
     assert summary["rates"]["imp-10"]["rate"] == [0.75]
     row = dict(zip(summary["table"]["columns"], summary["table"]["rows"][0], strict=True))
-    assert row["one-shot, approximated"] == pytest.approx(0.661, abs=5e-4)
+    assert row["one-shot, approximate closed form"] == pytest.approx(0.661, abs=5e-4)
     assert summary["table"]["rows"][0][-1] == "1.00 / 0.68 / 0.99"
 
 

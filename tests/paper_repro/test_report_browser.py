@@ -54,7 +54,7 @@ def test_it_loads_without_a_complaint_and_asks_for_nothing_but_itself(page):
     page.size(1280, 900)
     page.open(page.address)
     assert page.complaints() == []
-    asked = {address for address in page.addresses() if not address.startswith("data:")}
+    asked = {address for address in page.addresses() if not address.startswith(("data:", "blob:"))}
     assert asked == {page.address}
     assert page.run("document.title") == "Sparse recovery lab: results of preset smoke"
     assert "taken" in page.run("document.querySelector('.failures').textContent")
@@ -73,15 +73,61 @@ def test_the_policy_stops_what_is_not_part_of_the_page(page):
 
 
 def test_every_picture_loads_and_has_a_text_in_its_place(page):
-    page.run("Promise.all(Array.from(document.images, (one) => one.decode()))")
+    page.size(1280, 900)
+    page.open(page.address)
+    assert page.run("document.querySelectorAll('img[data-packed]').length") > 10  # far below the window: later
+    page.run("Array.from(document.images, (one) => unpack(one))")
+    page.run(
+        "new Promise((done) => { const look = () => Array.from(document.images).every((one) =>"
+        " one.src.startsWith('blob:') && one.complete && one.naturalWidth > 0) ? done() : setTimeout(look, 20);"
+        " look(); })"
+    )
     images = page.run("Array.from(document.images, (one) => [one.complete, one.naturalWidth, one.alt, one.width])")
     assert len(images) >= 15
     for complete, natural, text, shown in images:
         assert complete
         assert min(natural, shown) > 300
         assert len(text) > 40
-    kinds = page.run("Array.from(document.images, (one) => one.src.slice(0, 15))")
-    assert {"data:image/svg+", "data:image/png;"} == set(kinds)
+
+
+def test_pictures_are_unpacked_when_they_come_near_and_do_not_repeat_their_headings(page):
+    page.size(1280, 900)
+    page.open(page.address)
+    last = "Array.from(document.images).at(-1)"
+    assert page.run(f"{last}.dataset.packed.length") > 100
+    page.run(
+        f"new Promise((done) => {{ const one = {last}; one.onload = done;"
+        " one.scrollIntoView({behavior: 'instant'}); })"
+    )
+    assert page.run(f"{last}.src.startsWith('blob:')")
+    width, height = page.run("(({width, height}) => [width, height])(document.querySelector('#figure-rsc img'))")
+    assert width / height > 6.9 / 4.0  # lower than with its title
+
+
+def test_the_contents_stay_in_the_window_and_sections_fold(page):
+    page.size(1280, 900)
+    page.open(page.address)
+    page.run("scrollTo({top: document.documentElement.scrollHeight / 2, behavior: 'instant'})")
+    box = page.run(
+        "(({top, left, width}) => [top, left, width])(document.querySelector('nav').getBoundingClientRect())"
+    )
+    assert box[0] == pytest.approx(0, abs=1)
+    assert box[1] + box[2] < page.run("document.querySelector('main').getBoundingClientRect().left")
+    before = page.run("document.documentElement.scrollHeight")
+    page.click("document.querySelector('#figure-rsc > details > summary')")
+    assert page.run("document.documentElement.scrollHeight") < before
+    page.run("location.hash = '#figure-rsc'")
+    page.run("new Promise((done) => setTimeout(done, 100))")
+    assert page.run("document.querySelector('#figure-rsc > details').open")
+    page.size(390, 844)
+    page.open(page.address)
+    assert not page.run("document.querySelector('nav details').open")
+    page.run("scrollTo({top: 3000, behavior: 'instant'})")
+    assert page.run("document.querySelector('nav').getBoundingClientRect().top") == pytest.approx(0, abs=1)
+    assert page.run("Array.from(document.querySelectorAll('.hint')).every((one) => one.checkVisibility())")
+    page.size(1280, 900)
+    page.open(page.address)
+    assert not page.run("Array.from(document.querySelectorAll('.hint')).some((one) => one.checkVisibility())")
 
 
 def column(page, place):
@@ -160,7 +206,7 @@ def test_the_page_never_scrolls_sideways_but_wide_tables_do_in_their_box(page, w
         assert page.run("parseFloat(getComputedStyle(document.body).fontSize)") >= 16
 
 
-def test_dark_mode_is_dark_figures_keep_a_light_card_and_paper_is_white(page):
+def test_dark_mode_is_dark_figures_too_and_paper_is_white(page):
     page.size(1280, 900)
     look = (
         "['body', '.picture', 'p'].map((name) => document.querySelector(name)).map((one) =>"
@@ -174,7 +220,7 @@ def test_dark_mode_is_dark_figures_keep_a_light_card_and_paper_is_white(page):
     paper = page.run(look)
     page.media()
     assert [brightness(one[0]) for one in (light[0], dark[0], paper[0])] == pytest.approx([255, 24, 255], abs=10)
-    assert brightness(light[1][0]) == brightness(dark[1][0]) == 255
+    assert [brightness(one[1][0]) for one in (light, dark, paper)] == pytest.approx([255, 20, 255], abs=1)
     assert contrast(*light_pair(light)) > 7
     assert contrast(*light_pair(dark)) > 7
 

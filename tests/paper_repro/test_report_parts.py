@@ -4,10 +4,13 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 from pages import Page
 
+import figures
 from paper_repro.report.alternatives import alternative
 from paper_repro.report.markup import Markup, element, join, prose
+from paper_repro.report.sections import untitled
 from paper_repro.report.tables import leading_number, settings, table
 from paper_repro.report.words import anchor, badge, command, count, duration, label, span_of_dates
 
@@ -131,3 +134,15 @@ def test_words():
     assert span_of_dates(["2026-01-02T00:00:00Z", "", "2026-01-01T10:00:00Z"]) == "2026-01-01 to 2026-01-02"
     assert span_of_dates([]) == ""
     assert 'class="verdict not-measured"' in badge("something else")
+
+
+def test_a_drawing_loses_its_title_and_the_room_it_took():
+    figure = Figure(figsize=(6.0, 4.0), layout="constrained")
+    figure.subplots()
+    figure.suptitle("Figure 1\nof two lines", gid="title")
+    drawing = figures.render(figure)["svg"]
+    cropped, (width, height) = untitled(drawing)
+    assert (width, height) == (576, round((4.0 * 72 - 2 * 9 * 1.2) * 4 / 3))
+    assert b'<g id="title" display="none">' in cropped  # its glyphs stay, as other texts use them
+    assert cropped.count(b"<path") == drawing.count(b"<path")
+    assert untitled(b"<svg/>") == (b"<svg/>", (0, 0))
