@@ -83,7 +83,7 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
     "only_warn_on_example_error": False,
     "image_scrapers": ("matplotlib",),
-    "capture_repr": ("_repr_html_", "__repr__"),
+    "capture_repr": (),
     "show_signature": False,
     "copyfile_regex": "",
     "matplotlib_animations": False,

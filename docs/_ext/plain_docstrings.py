@@ -1,4 +1,4 @@
-"""Docstrings are plain text with formulas: |x| is a modulus in them, and coef_ a name, where reStructuredText sees references."""
+"""Docstrings are plain text with formulas: in them |x| is a modulus and coef_ a name, not a reference."""
 
 from docutils import nodes
 from docutils.parsers.rst.states import Inliner
@@ -18,7 +18,7 @@ def name(inliner, match, lineno, **options):
 
 
 def backticks(role, rawtext, text, lineno, inliner, options=None, content=()):
-    """Return what stands in single backticks: code, which `public_names` makes a link where it names something public."""
+    """Return what stands in single backticks: code, and a link where it names something public."""
     shown = nodes.literal(rawtext, text)
     reference = addnodes.pending_xref(
         rawtext, shown, refdomain="", reftype="backticks", reftarget=text, refexplicit=False

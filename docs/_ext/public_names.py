@@ -1,7 +1,7 @@
 """The reference: one page for every public name, written from the packages themselves.
 
-Public is what the ``__all__`` of a package lists, and of the modules in it what they list in turn. An object that several
-modules offer is described once, under its shortest name; its other names have a short page that leads there.
+Public is what the ``__all__`` of a package lists, and of the modules in it what they list in turn. An object that
+several modules offer is described once, under its shortest name; its other names have a page that leads there.
 """
 
 import dataclasses

@@ -12,11 +12,10 @@ import recovery
 
 A = np.random.default_rng(0).standard_normal((60, 20))
 diagnosis = recovery.diagnose(A, improve=False)
-print(diagnosis.table())
-reach = {}
-for one in diagnosis.uniform:
-    reach[one.name] = one.reach
+print(diagnosis.advice())
+reach = {f"{one.names[0]}\n{one.text}": one.covers for one in diagnosis.uniform}
 
-figure, panel = plt.subplots(figsize=(6.4, 4))
+figure, panel = plt.subplots(figsize=(6.4, 5))
 panel.barh(list(reach), list(reach.values()))
-panel.set(xlabel="largest sparsity for which it holds", title="A Gaussian matrix, 60 x 20");
+panel.tick_params(axis="y", labelsize=7)
+panel.set(xlabel="largest sparsity for which it holds", title="A Gaussian matrix, 60 x 20")

@@ -31,4 +31,4 @@ panel.plot(sizes, found, "o-", label="found by OMP")
 panel.plot(sizes, exact, "s--", label="exact recovery condition holds")
 panel.axvspan(0, proved, color="0.9", label="coherence condition holds")
 panel.set(xlabel="non-zeros", ylabel="share of vectors", xlim=(0, 30), title="A Gaussian matrix, 80 x 100")
-panel.legend();
+panel.legend()

@@ -22,4 +22,4 @@ panel.plot(sizes, exact, "ko-", label="enumerated")
 panel.plot(sizes, [one.upper for one in dual], "s--", label="dual bound, proved")
 panel.plot(sizes, coherence, "^:", label="bound from coherence")
 panel.set(xlabel="sparsity s", ylabel="largest restricted eigenvalue", title="A Gaussian matrix, 30 x 12")
-panel.legend();
+panel.legend()

@@ -27,13 +27,21 @@ def draw(rng):
     return Instance.planted(A, np.array([1.0, rng.choice([-1.0, 1.0]), 0, 0]))
 
 
-bold = Guarantee("bold", "implication", "mu < 1/2 => the column most like y is in the support of two", "nowhere", "none",
-                 lambda one: exceeds(0.5, coherence(one), "1/2 against mu"), first_pick, sampler=draw)
+bold = Guarantee(
+    "bold",
+    "implication",
+    "mu < 1/2 => the column most like y is in the support of two",
+    "nowhere",
+    "none",
+    lambda one: exceeds(0.5, coherence(one), "1/2 against mu"),
+    first_pick,
+    sampler=draw,
+)
 found = attack(bold, evaluations=5000, rng=0)
 print(found)
 small = shrink(bold, found.instance, evaluations=300)
 figure, panel = plt.subplots(figsize=(4.5, 3.4))
 image = panel.imshow(small.matrix, cmap="RdBu", vmin=-1.5, vmax=1.5)
-panel.set(title=f"Counter-example {small.matrix.shape[0]} x {small.matrix.shape[1]}, support {list(small.support)}")
+panel.set(title="The counter-example, shrunk", xlabel="column", ylabel="row")
 panel.grid(False)
-figure.colorbar(image, label="entry");
+figure.colorbar(image, label="entry")

@@ -27,4 +27,4 @@ panel.semilogx(samples, gated, "o-", label="ReLU columns behind four gates")
 panel.semilogx(samples, dense, "s-", label="Gaussian columns")
 panel.axhline(coherence_floor(H), color="black", linestyle=":", label="floor: 1 - smallest angle / π")
 panel.set(xlabel="samples", ylabel="coherence", title=f"{d * p} columns")
-panel.legend();
+panel.legend()

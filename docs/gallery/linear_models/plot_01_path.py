@@ -17,4 +17,4 @@ figure, panel = plt.subplots()
 for j, name in enumerate(X.columns):
     panel.plot(range(10, -1, -1), path.weights[:, j], ".-", label=name)
 panel.set(xlabel="columns left", ylabel="weight", xlim=(10, 0), title="The diabetes table")
-panel.legend(ncols=2, loc="upper right", bbox_to_anchor=(1.38, 1));
+figure.legend(loc="outside right upper")

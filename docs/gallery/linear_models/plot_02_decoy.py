@@ -27,5 +27,7 @@ for noise in noises:
 figure, panel = plt.subplots()
 for name, values in share.items():
     panel.semilogx(noises, values, "o-", label=name)
-panel.set(xlabel="standard deviation of the noise", ylabel="share of supports found", title="60 samples, 3 of 20 weights")
-panel.legend();
+panel.set(
+    xlabel="standard deviation of the noise", ylabel="share of supports found", title="60 samples, 3 of 20 weights"
+)
+panel.legend()

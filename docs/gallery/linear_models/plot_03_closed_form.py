@@ -27,4 +27,4 @@ figure, panel = plt.subplots()
 panel.plot(amplitudes, ll.closed_forms.recovery_probability(d, k, amplitudes), label="closed form")
 panel.plot(amplitudes, counted, "o", label=f"share of {trials} draws")
 panel.set(xlabel="planted weight, in standard deviations of the noise", ylabel="probability", title="3 of 20 weights")
-panel.legend();
+panel.legend()

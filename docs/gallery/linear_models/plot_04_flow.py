@@ -21,4 +21,4 @@ for panel, title, chosen in ((panels[0], "all six weights", None), (panels[1], "
     paths = np.array([ll.gradient_flow(X, y, start, flow_time=t, mask=chosen) for t in times])
     panel.semilogx(times, paths)
     panel.set(xlabel="training time", title=title)
-panels[0].set_ylabel("weight");
+panels[0].set_ylabel("weight")

@@ -19,4 +19,4 @@ figure, panel = plt.subplots()
 panel.step(taus, kept, where="mid", label="kept by threshold pruning")
 panel.axhline(4, color="black", linestyle=":", label="planted")
 panel.set(xscale="log", xlabel="threshold", ylabel="weights kept", title="4 of 30 weights, 80 samples")
-panel.legend();
+panel.legend()

@@ -25,4 +25,4 @@ for trial in range(trials):
 figure, panel = plt.subplots()
 order = sorted(found, key=found.get)
 panel.barh([name.replace("_", " ") for name in order], [found[name] / trials for name in order])
-panel.set(xlabel="share of supports found", xlim=(0, 1), title="4 of 20 weights, correlated columns, noise");
+panel.set(xlabel="share of supports found", xlim=(0, 1), title="4 of 20 weights, correlated columns, noise")

@@ -17,12 +17,15 @@ fit = recovery.fit_network(X, truth(X), n_neurons=3, sparsity=9, rng=2)
 print("the same network:", planted.match_networks(fit.network, truth).exact)
 
 planted_form, found = truth.kink_form(), fit.network.kink_form()
-same = np.abs(found.directions @ planted_form.directions.T).argmax(axis=1)  # a line is known up to order and sign
+same = np.abs(found.directions.T @ planted_form.directions).argmax(axis=1)  # a line is known up to order and sign
 figure, panels = plt.subplots(1, 2, sharey=True)
-for panel, lines, title in ((panels[0], planted_form.directions[same], "planted"), (panels[1], found.directions, "found")):
+for panel, lines, title in (
+    (panels[0], planted_form.directions.T[same], "planted"),
+    (panels[1], found.directions.T, "found"),
+):
     lines = lines * np.sign(lines[np.arange(len(lines)), np.abs(lines).argmax(axis=1)])[:, None]
     image = panel.imshow(lines, cmap="RdBu", vmin=-1, vmax=1, aspect="auto")
     panel.set(xlabel="input", yticks=range(len(lines)), title=title)
     panel.grid(False)
 panels[0].set_ylabel("line")
-figure.colorbar(image, ax=panels, label="entry of the direction");
+figure.colorbar(image, ax=panels, label="entry of the direction")

@@ -26,5 +26,6 @@ for method, style in (("paper", "s-"), ("exact", "o-")):
         median.append(min(np.median(psnr), 320))
     panel.plot(samples, median, style, label=method)
 panel.set(xscale="log", xlabel="samples", ylabel="median PSNR on 1,000 inputs (dB)", title="2 neurons, 6 of 16 weights")
-panel.set_xticks(samples, samples, minor=False)
-panel.legend();
+panel.set_xticks(samples, samples)
+panel.minorticks_off()
+panel.legend()

@@ -18,10 +18,10 @@ form = network.kink_form()
 
 figure, panel = plt.subplots()
 panel.plot(t, network(X), color="black", label="the network")
-for direction in form.directions:
+for direction in form.directions.T:
     place = -direction[1] / direction[0]
-    panel.axvline(place, color="tab:red", linestyle=":", label=None)
+    panel.axvline(place, color="tab:red", linestyle=":")
     panel.plot(place, network(np.array([[place, 1.0]])), "o", color="tab:red")
 panel.plot(t, X @ form.linear, "--", color="0.6", label="its linear part")
 panel.set(xlabel="input", ylabel="output", title=f"{form.n_lines} lines, where the function bends")
-panel.legend();
+panel.legend()

@@ -25,4 +25,4 @@ figure, panel = plt.subplots()
 for name, values in scores.items():
     panel.plot(sizes, values, "o-", label=name)
 panel.set(xlabel="non-zero weights", ylabel="R²", title="Three hidden neurons on the diabetes table")
-panel.legend();
+panel.legend()

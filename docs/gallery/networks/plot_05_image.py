@@ -2,7 +2,7 @@
 An image as a sparse network
 ============================
 
-A network of the coordinates of its pixels, with a tenth of the weights, draws a small image.
+A network of the coordinates of its pixels, with few non-zero weights, draws a small image.
 """
 
 import matplotlib.pyplot as plt

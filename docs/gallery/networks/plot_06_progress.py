@@ -25,4 +25,4 @@ recovery.fit_network(
 
 figure, panel = plt.subplots()
 panel.plot(range(1, len(seen) + 1), [min(one, 320) for one in seen], ".-")
-panel.set(xlabel="step", ylabel="PSNR (dB)", title="The robust method, step by step");
+panel.set(xlabel="step", ylabel="PSNR (dB)", title="The robust method, step by step")

@@ -24,5 +24,7 @@ for name in ("random", "snip", "magnitude"):
         result = pruning.prune(start, data, methods[name], sparsity=share, rng=0)
         right.append(np.mean(result.model(digits.x_test.astype("float32") / 16).argmax(axis=1) == digits.y_test))
     panel.plot([100 * one for one in shares], [100 * one for one in right], "o-", label=name)
-panel.set(xscale="log", xlabel="weights kept (%)", ylabel="test accuracy (%)", title="Digits, 20 hidden units")
-panel.legend();
+panel.set(xscale="log", xlabel="weights kept", ylabel="test accuracy (%)", title="Digits, 20 hidden units")
+panel.set_xticks([100 * one for one in shares], [f"{one:.0%}" for one in shares])
+panel.minorticks_off()
+panel.legend()

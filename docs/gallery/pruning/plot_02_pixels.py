@@ -21,4 +21,4 @@ for panel, name in zip(panels, ("random", "snip", "synflow", "magnitude"), stric
     image = panel.imshow(kept.reshape(8, 8), vmin=0, vmax=12)
     panel.set(title=name, xticks=[], yticks=[])
     panel.grid(False)
-figure.colorbar(image, ax=panels, label="weights kept");
+figure.colorbar(image, ax=panels, label="weights kept")

@@ -19,4 +19,4 @@ snip = np.concatenate([one.ravel() for one in pruning.score(model, data, "snip")
 
 figure, panel = plt.subplots()
 panel.loglog(size, np.maximum(snip, 1e-9), ".", markersize=3, alpha=0.6)
-panel.set(xlabel="score of magnitude", ylabel="score of SNIP", title=f"{len(size):,} weights of an untrained network");
+panel.set(xlabel="score of magnitude", ylabel="score of SNIP", title=f"{len(size):,} weights of an untrained network")

@@ -20,4 +20,4 @@ panel.stem(truth.nonzero()[0], truth[truth != 0], basefmt=" ", label="planted")
 panel.plot(result.support, result.x[result.support], "x", color="tab:red", markersize=9, label="recovered")
 panel.axhline(0, color="0.5", linewidth=0.8)
 panel.set(xlabel="column", ylabel="weight", xlim=(-5, 1005), title="10 of 1,000 weights, from 200 measurements")
-panel.legend(ncols=2, loc="upper right", bbox_to_anchor=(1, 0.9));
+panel.legend(ncols=2, loc="upper right", bbox_to_anchor=(1, 0.9))

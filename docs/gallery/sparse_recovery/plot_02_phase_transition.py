@@ -24,4 +24,4 @@ for solver in ("htp", "omp", "iht"):
         share.append(found / trials)
     panel.plot(samples, share, "o-", label=solver)
 panel.set(xlabel="measurements n", ylabel="share recovered", title="10 non-zeros among 200 columns")
-panel.legend();
+panel.legend()

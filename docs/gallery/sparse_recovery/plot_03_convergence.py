@@ -17,4 +17,4 @@ for solver in ("iht", "niht", "aiht", "htp"):
     history = [max(one, 1e-28) for one in result.history["objective"]]
     panel.semilogy(history, ".-", label=f"{solver}: {result.n_iter} steps")
 panel.set(xlabel="step", ylabel="objective |A x - y|² / 2", xlim=(0, 60), title="Steps of four solvers on one problem")
-panel.legend();
+panel.legend()

@@ -13,7 +13,7 @@ import recovery
 
 rhos, trials = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95), 12
 figure, panel = plt.subplots()
-for solver in ("omp", "htp", "auto"):
+for solver, style in (("omp", "s-"), ("htp", "o-"), ("auto", "x:")):
     share = []
     for rho in rhos:
         design = planted.designs.toeplitz(rho)
@@ -22,6 +22,8 @@ for solver in ("omp", "htp", "auto"):
             A, y, truth = planted.linear_model(60, 100, 8, design=design, signs="random", rng=trial)
             found += np.allclose(recovery.solve(A, y, sparsity=8, solver=solver).x, truth, atol=1e-6)
         share.append(found / trials)
-    panel.plot(rhos, share, "o-", label=solver)
-panel.set(xlabel="correlation of neighbouring columns", ylabel="share recovered", title="60 measurements, 8 of 100 weights")
-panel.legend();
+    panel.plot(rhos, share, style, label=solver)
+panel.set(
+    xlabel="correlation of neighbouring columns", ylabel="share recovered", title="60 measurements, 8 of 100 weights"
+)
+panel.legend()

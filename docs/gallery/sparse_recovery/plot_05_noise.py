@@ -27,5 +27,7 @@ for noise in levels:
 figure, panel = plt.subplots()
 for (name, values), style in zip(errors.items(), ("s-", "o-", "k--"), strict=True):
     panel.loglog(levels, values, style, label=name)
-panel.set(xlabel="standard deviation of the noise", ylabel="error of the weights", title="5 of 100 weights, 200 samples")
-panel.legend();
+panel.set(
+    xlabel="standard deviation of the noise", ylabel="error of the weights", title="5 of 100 weights, 200 samples"
+)
+panel.legend()
