@@ -24,6 +24,7 @@ extensions = [
     "myst_parser",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
+    "plain_docstrings",
     "public_names",
     "executed_pages",
 ]
@@ -31,8 +32,11 @@ root_doc = "index"
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 exclude_patterns = ["_build", "_ext", "gallery/**", "certificates", "**/README.md"]
 nitpicky = True
+nitpick_ignore_regex = [
+    ("py:.*", r"(abc|enum|sklearn|numpy|scipy|hypothesis|tests)\..*")
+]  # not ours, or not on this site
 highlight_language = "text"
-default_role = "py:obj"
+default_role = "backticks"
 templates_path = ["_templates"]
 suppress_warnings = [
     "config.cache",  # the order of the gallery is an object, which has no place in the cache
@@ -79,7 +83,7 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
     "only_warn_on_example_error": False,
     "image_scrapers": ("matplotlib",),
-    "capture_repr": ("_repr_html_", "__repr__"),
+    "capture_repr": (),
     "show_signature": False,
     "copyfile_regex": "",
     "matplotlib_animations": False,
@@ -118,5 +122,6 @@ def setup(app):
     """Give formulas of the derivations, which a test evaluates, a lexer that leaves them as they are."""
     from pygments.lexers.special import TextLexer
 
-    app.add_lexer("formula", TextLexer)
+    for name in ("formula", "population"):
+        app.add_lexer(name, TextLexer)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

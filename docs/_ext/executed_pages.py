@@ -1,8 +1,8 @@
 """Pages whose Python blocks are run when the site is built, with what they print and draw below them.
 
 The pages stay plain Markdown, which a code host shows and a test runs: blocks marked ``python``, which share one
-namespace, and nothing else. What the last line of a block is worth is shown, as in a notebook. What came out is kept under
-the hash of the page's code and of this file, so that only pages whose code has changed are run again.
+namespace, and nothing else. What the last line of a block is worth is shown, as in a notebook. What came out is kept
+under the hash of the page's code and of this file, so that only pages whose code has changed are run again.
 """
 
 import fnmatch
@@ -32,12 +32,13 @@ blocks, out = json.load(open(sys.argv[1])), sys.argv[2]
 space, results = {"__name__": "__page__"}, []
 for number, code in enumerate(blocks):
     matplotlib.rcParams.update(STYLE)
-    printed, html = io.StringIO(), None
+    printed, html, value = io.StringIO(), None, None
     tree = ast.parse(code)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     with contextlib.redirect_stdout(printed):
         exec(compile(tree, f"<block {number + 1}>", "exec"), space)
-        value = None if last is None else eval(compile(ast.Expression(last.value), f"<block {number + 1}>", "eval"), space)
+        if last is not None:
+            value = eval(compile(ast.Expression(last.value), f"<block {number + 1}>", "eval"), space)
     ours = type(value).__module__.split(".")[0] in ("matplotlib", "mpl_toolkits")
     arrays = isinstance(value, (list, tuple)) or type(value).__name__ == "ndarray"
     drawn = ours or (arrays and len(value) and "matplotlib" in str(type(next(iter(value)))))

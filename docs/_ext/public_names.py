@@ -1,22 +1,23 @@
 """The reference: one page for every public name, written from the packages themselves.
 
-Public is what the ``__all__`` of a package lists, and of the modules in it what they list in turn. An object that several
-modules offer is described once, under its shortest name; its other names have a short page that leads there.
+Public is what the ``__all__`` of a package lists, and of the modules in it what they list in turn. An object that
+several modules offer is described once, under its shortest name; its other names have a page that leads there.
 """
 
 import dataclasses
 import importlib
 import inspect
 import pkgutil
+import re
 import types
 from functools import cache
 from pathlib import Path
 
-from docutils import nodes
 from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.nodes import make_refnode
 
 FOLDER = "generated/api"
+TOP = ("planted", "recovery", "linear_lottery", "figures", "paper_repro")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +105,7 @@ def public_names(packages):
 def summary_of(value):
     """Return the first sentence or paragraph of a docstring, on one line."""
     text = inspect.getdoc(value) or ""
-    return " ".join(text.split("\n\n")[0].split())
+    return re.sub(r":[a-z:]+:`~?([^`]*)`", r"``\1``", " ".join(text.split("\n\n")[0].split()))
 
 
 def home_of(module, name):
@@ -128,20 +129,20 @@ def _imported_from(module, name):
             yield node.module
 
 
+def ours(value):
+    """Say whether a function or class was written here."""
+    return (getattr(value, "__module__", None) or "").split(".")[0] in TOP
+
+
 def members_of(value):
     """Return the names of the public methods and properties of a class that our own classes define."""
     shown = []
-    for owner in reversed(value.__mro__):
-        if owner.__module__.split(".")[0] in ("planted", "recovery", "linear_lottery", "figures", "paper_repro"):
-            shown += [
-                name
-                for name, one in vars(owner).items()
-                if not name.startswith("_")
-                and name not in shown
-                and (callable(one) or isinstance(one, property))
-                and not isinstance(one, type)
-                and inspect.getdoc(getattr(value, name))
-            ]
+    for owner in filter(ours, value.__mro__):
+        for name, one in vars(owner).items():
+            plain = getattr(one, "fget", None) or getattr(one, "func", None) or getattr(value, name)
+            wanted = callable(plain) and not isinstance(plain, type) and ours(plain) and inspect.getdoc(plain)
+            if wanted and not name.startswith("_") and name not in shown:
+                shown.append(name)
     return shown
 
 
@@ -172,7 +173,7 @@ def page_of(one):
     if one.kind == "class":
         members = members_of(value)
         if members:
-            text += f"   :members: {', '.join(members)}\n   :inherited-members:\n"
+            text += f"   :members: {', '.join(members)}\n"
         text += "   :show-inheritance:\n"
     examples = f"generated/backreferences/{one.full}.examples"
     text += f"\n.. include:: /{examples}\n" if one.kind != "data" else ""
@@ -243,22 +244,16 @@ def write(app):
             place.write_text(text)
 
 
-def _lookup(text, home):
-    """Return the object that a docstring of module `home` calls `text`, or raise LookupError."""
-    for full in (text, f"{home}.{text}" if home else text):
-        parts = full.split(".")
-        for cut in range(len(parts), 0, -1):
-            try:
-                value = importlib.import_module(".".join(parts[:cut]))
-            except ImportError:
-                continue
-            try:
-                for part in parts[cut:]:
-                    value = getattr(value, part)
-            except AttributeError:
-                break
-            return value
-    raise LookupError(text)
+def _lookup(text, homes):
+    """Return the object that docstrings of the modules `homes` call `text`, or None."""
+    if not re.fullmatch(r"[A-Za-z_][\w.]*", text):
+        return None
+    for full in (*(f"{home}.{text}" for home in homes), text if text.split(".")[0] in TOP else ""):
+        try:
+            return load(full)
+        except (AttributeError, ImportError, ValueError):
+            continue
+    return None
 
 
 def resolve(app, env, node, contnode):
@@ -266,35 +261,27 @@ def resolve(app, env, node, contnode):
 
     Single backticks are free: what they hold is often an argument. What a role such as ``:func:`` names must exist.
     """
-    if node.get("refdomain") != "py":
+    free = node["reftype"] == "backticks"
+    if not free and node.get("refdomain") != "py":
         return None
-    target = node["reftarget"]
-    names = {one.full: one for one in public_names(tuple(app.config.public_packages))}
+    target, packages = node["reftarget"], tuple(app.config.public_packages)
+    names = {one.full: one for one in public_names(packages)}
     stem = node.get("refdoc", "").removeprefix(f"{FOLDER}/")
-    home = None
+    homes = [stem] if stem in public_modules(list(packages)) else []
     if stem in names:
-        one = names[stem]
-        value = load(one.full)
-        home = getattr(value, "__module__", None) or home_of(one.module, one.name)
-        if one.kind == "class" and hasattr(value, target.split(".")[0]):
+        value = load(stem)
+        homes = [one.__module__ for one in getattr(value, "__mro__", ()) if ours(one)]
+        homes = homes or [value.__module__ if ours(value) else home_of(names[stem].module, names[stem].name)]
+        if names[stem].kind == "class" and (hasattr(value, target) or target in getattr(value, "__annotations__", {})):
             return contnode
-    elif stem in public_modules(list(app.config.public_packages)):
-        home = stem
-    try:
-        found = _lookup(target, home)
-    except LookupError:
-        return contnode if node["reftype"] == "obj" else None
-    if kind_of(found) in ("class", "function"):
+    found = _lookup(target, homes)
+    if found is None:
+        return contnode if free else None
+    if kind_of(found) in ("class", "function") and ours(found):
         for one in names.values():
             if one.described_as == one.full and load(one.full) is found:
                 return make_refnode(app.builder, node["refdoc"], one.page, one.full, contnode, one.full)
     return contnode
-
-
-def literal_backticks(app, doctree, docname):
-    """Show what stands in single backticks and is no link as code."""
-    for node in list(doctree.findall(nodes.literal)):
-        node["classes"] = [one for one in node["classes"] if not one.startswith("py-")]
 
 
 def setup(app):

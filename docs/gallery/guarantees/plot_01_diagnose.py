@@ -1,0 +1,21 @@
+"""
+Which guarantees hold for a matrix
+==================================
+
+Up to which sparsity each theorem applies to every sparse vector, for one Gaussian matrix.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+import recovery
+
+A = np.random.default_rng(0).standard_normal((60, 20))
+diagnosis = recovery.diagnose(A, improve=False)
+print(diagnosis.advice())
+reach = {f"{one.names[0]}\n{one.text}": one.covers for one in diagnosis.uniform}
+
+figure, panel = plt.subplots(figsize=(6.4, 5))
+panel.barh(list(reach), list(reach.values()))
+panel.tick_params(axis="y", labelsize=7)
+panel.set(xlabel="largest sparsity for which it holds", title="A Gaussian matrix, 60 x 20")

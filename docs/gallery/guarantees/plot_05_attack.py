@@ -1,0 +1,47 @@
+"""
+A false theorem is broken
+=========================
+
+The attacker looks for an instance on which the hypotheses hold and the conclusion fails.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from recovery import Instance
+from recovery.guarantees import Guarantee, attack, exceeds, shrink
+
+
+def coherence(instance):
+    A = instance.matrix / np.linalg.norm(instance.matrix, axis=0)
+    return np.abs(A.T @ A - np.eye(A.shape[1])).max()
+
+
+def first_pick(instance):
+    like = np.abs(instance.matrix.T @ instance.y) / np.linalg.norm(instance.matrix, axis=0)
+    return exceeds(like[instance.support].max(), np.delete(like, instance.support).max(), "inside against outside")
+
+
+def draw(rng):
+    A = np.eye(4) + rng.uniform(-0.5, 0.5, (4, 4))
+    return Instance.planted(A, np.array([1.0, rng.choice([-1.0, 1.0]), 0, 0]))
+
+
+bold = Guarantee(
+    "bold",
+    "implication",
+    "mu < 1/2 => the column most like y is in the support of two",
+    "nowhere",
+    "none",
+    lambda one: exceeds(0.5, coherence(one), "1/2 against mu"),
+    first_pick,
+    sampler=draw,
+)
+found = attack(bold, evaluations=5000, rng=0)
+print(found)
+small = shrink(bold, found.instance, evaluations=300)
+figure, panel = plt.subplots(figsize=(4.5, 3.4))
+image = panel.imshow(small.matrix, cmap="RdBu", vmin=-1.5, vmax=1.5)
+panel.set(title="The counter-example, shrunk", xlabel="column", ylabel="row")
+panel.grid(False)
+figure.colorbar(image, label="entry")

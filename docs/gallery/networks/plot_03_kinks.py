@@ -1,0 +1,27 @@
+"""
+A network of one input is its kinks
+===================================
+
+What data determine of a ReLU network is where it bends and by how much. Two lists of neurons may be one function.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+import planted
+
+U = np.array([[1.0, 1.0], [1.0, -0.5], [-1.0, 0.8]])  # a row for each neuron: slope and offset
+network = planted.ReLUNetwork([U.T, np.array([[1.0], [-1.5], [1.0]])])
+t = np.linspace(-3, 3, 601)
+X = np.column_stack([t, np.ones_like(t)])  # the second input is constant
+form = network.kink_form()
+
+figure, panel = plt.subplots()
+panel.plot(t, network(X), color="black", label="the network")
+for direction in form.directions.T:
+    place = -direction[1] / direction[0]
+    panel.axvline(place, color="tab:red", linestyle=":")
+    panel.plot(place, network(np.array([[place, 1.0]])), "o", color="tab:red")
+panel.plot(t, X @ form.linear, "--", color="0.6", label="its linear part")
+panel.set(xlabel="input", ylabel="output", title=f"{form.n_lines} lines, where the function bends")
+panel.legend()
