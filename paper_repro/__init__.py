@@ -1,6 +1,6 @@
-"""Reproducing the papers: experiments, a durable store of their results, and the command line.
+"""Reproduction of the papers: experiments, a durable store of their results, and the command line.
 
-Public are the names that ``dir(paper_repro)`` lists; modules of this package may change at any time.
+The public names are those that ``dir(paper_repro)`` lists; modules of this package may change at any time.
 
 >>> import paper_repro, figures
 >>> results = paper_repro.load("fig1", preset="quick")  # doctest: +SKIP
@@ -31,6 +31,6 @@ _PLACES = {
     "paper_repro.regenerate": "run",
     "paper_repro.results": "Results load",
 }
-"""Where the names above are; they are imported when they are asked for."""
-if not TYPE_CHECKING:  # from whom a misspelt name should not be hidden
+"""The module that defines each name above; it is imported on first use."""
+if not TYPE_CHECKING:  # type checkers must still report a misspelt name
     __getattr__, __dir__ = door(__name__, _PLACES)

@@ -1,4 +1,4 @@
-"""``python -m paper_repro`` is the command ``paper-repro``."""
+"""Run the command ``paper-repro`` by ``python -m paper_repro``."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""What the command line understands: commands, arguments, and sentences for those that it does not."""
+"""The parser of the command line, with an error message for each kind of invalid argument."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ __all__ = ["parser"]
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line; ``command`` of what it parses names the command."""
+    """Return the parser of the command line; its result has the command's name as ``command``."""
     whole = argparse.ArgumentParser(
-        prog="paper-repro", description="Regenerate the papers' figures and tables, and look at the results."
+        prog="paper-repro", description="Regenerate the papers' figures and tables, and inspect the results."
     )
     whole.add_argument("--version", action="version", version=f"paper-repro {planted.__version__}")
     folder = {"type": Path, "metavar": "DIR"}
@@ -47,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
     add.set_defaults(command="list")
 
     add = commands.add_parser("run", parents=[where, which], help="compute what is missing, and draw")
-    add.add_argument("figures", nargs="*", metavar="FIG", help="which (default: all)")
+    add.add_argument("figures", nargs="*", metavar="FIG", help="figures to compute (default: all)")
     add.add_argument(
         "--device", choices=("auto", "cpu", "gpu"), default="auto", help="where to compute (default: auto)"
     )
@@ -56,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
         "--jobs",
         type=_jobs,
         metavar="N",
-        help="worker processes, one thread each (default: one a core, or one for a GPU)",
+        help="worker processes, one thread each (default: one per core, or one for a GPU)",
     )
     where_to.add_argument(
         "--dask",
@@ -67,21 +67,23 @@ def parser() -> argparse.ArgumentParser:
         "--batch",
         type=_count,
         metavar="N",
-        help="cells in one call at most, where cells can be joined (default: 1; GPU: 16)",
+        help="largest number of cells per call, where cells can be batched (default: 1; GPU: 16)",
     )
     add.add_argument(
         "--shard",
         type=_shard,
         metavar="I/N",
-        help="compute the I-th of N shares only, and draw nothing; `merge` joins the shares",
+        help="compute only the I-th of N shares, and draw nothing; `merge` combines the shares",
     )
     add.set_defaults(command="run")
 
     add = commands.add_parser("merge", parents=[where], help="add the results of other folders to that of --results")
-    add.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="results folders, which are only read")
+    add.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="results folders, which are not modified")
     add.set_defaults(command="merge")
 
-    add = commands.add_parser("show", parents=[where, which], help="print the table of a figure and where it lies")
+    add = commands.add_parser(
+        "show", parents=[where, which], help="print the table of a figure and the paths of its files"
+    )
     add.add_argument("figure", metavar="FIG", help="which")
     add.set_defaults(command="show")
 
@@ -104,7 +106,7 @@ def parser() -> argparse.ArgumentParser:
     add.add_argument(
         "--controls",
         action="store_true",
-        help="put the search itself on trial: false statements that it must break on four seeds",
+        help="test the search itself: false statements that it must refute on four seeds",
     )
     add.add_argument(
         "--held",
@@ -118,7 +120,7 @@ def parser() -> argparse.ArgumentParser:
         type=_count,
         default=0,
         metavar="N",
-        help="instances in all, at least (default: what --held needs)",
+        help="smallest total number of instances (default: as many as --held needs)",
     )
     add.add_argument(
         "--evaluations",
@@ -134,21 +136,21 @@ def parser() -> argparse.ArgumentParser:
         "machines)",
     )
     add.add_argument("--seed", type=_seed, default=0, metavar="S", help="seed of the instances (default: 0)")
-    add.add_argument("--jobs", type=_jobs, metavar="N", help="worker processes, one thread each (default: one a core)")
+    add.add_argument(
+        "--jobs", type=_jobs, metavar="N", help="worker processes, one thread each (default: one per core)"
+    )
     add.set_defaults(command="verify")
 
-    add = commands.add_parser("check", help="verify certificates again, by exact arithmetic alone")
+    add = commands.add_parser("check", help="verify certificates independently, in exact arithmetic")
     add.add_argument("files", nargs="+", metavar="FILE", help="certificates, as JSON files")
-    limit = "what is expected to take more %s is refused before it begins (default: %%(default)s)"
+    limit = "refuse, before it begins, a check expected to take more %s (default: %%(default)s)"
     add.add_argument("--seconds", type=_seconds, default=120.0, metavar="S", help=limit % "time a file")
     add.add_argument("--gigabytes", type=_gigabytes, default=2.0, metavar="G", help=limit % "memory")
-    beside = "X and y of certificates that hold only their hash, as .npy (default: the .npy of FILE's name beside it)"
+    beside = "X and y of certificates that store only their hash, as .npy (default: the .npy file next to FILE)"
     add.add_argument("--data", metavar="DATA", help=beside)
     add.set_defaults(command="check")
 
-    add = commands.add_parser(
-        "diagnose", help="say which guarantees hold for a matrix of your own, and what would help"
-    )
+    add = commands.add_parser("diagnose", help="report which guarantees hold for your own matrix, and what would help")
     add.add_argument(
         "file",
         metavar="FILE.npz",
@@ -168,26 +170,26 @@ def parser() -> argparse.ArgumentParser:
         help=f"law of the noise ({', '.join(LAWS)}) and its standard deviation, such as gaussian:0.1 (default: the "
         "file's)",
     )
-    add.add_argument("--no-changes", action="store_true", help="do not try changes of the matrix, which takes longest")
+    add.add_argument("--no-changes", action="store_true", help="do not try changes of the matrix, the slowest part")
     add.set_defaults(command="diagnose")
 
     add = commands.add_parser(
         "data",
-        help="list the data sets that figures need, check the files that are there, and fetch those that are not",
+        help="list the data sets that figures need, check existing files, and download missing ones",
     )
     add.add_argument("names", nargs="*", metavar="NAME", help="mnist or cifar10 (default: both)")
-    add.add_argument("--download", action="store_true", help="fetch the files that are missing, and check them")
+    add.add_argument("--download", action="store_true", help="download missing files and verify them")
     add.set_defaults(command="data")
 
     add = commands.add_parser(
-        "methods", help="print the space of pruning methods: one row for each method, one column for each axis"
+        "methods", help="print a table of pruning methods: one row per method, one column per axis"
     )
     add.add_argument("names", nargs="*", metavar="NAME", help="methods of the catalogue (default: all)")
     add.add_argument("--markdown", action="store_true", help="as a Markdown table")
     add.set_defaults(command="methods")
 
     add = commands.add_parser(
-        "doctor", parents=[where], help="print versions, BLAS and its kernels, GPU and the data that is found"
+        "doctor", parents=[where], help="print versions, BLAS and its kernels, GPU and the data sets found"
     )
     add.set_defaults(command="doctor")
     return whole

@@ -1,4 +1,4 @@
-"""A paper's claims beside what was measured, and whether they survive a fair IMP; the judge is in ``verdicts``."""
+"""A paper's claims next to our measurements, also against a fair IMP; the verdict rules are in ``verdicts``."""
 
 from __future__ import annotations
 
@@ -27,36 +27,36 @@ __all__ = [
 ]
 
 NO_RIVAL = "does not apply"
-"""What a claim that IMP has no part in says of a fair IMP."""
+"""Entry for the fair IMP in claims that do not involve IMP."""
 OURS = {"paper": "IHT as in the paper", "robust": "IHT, robust"}
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One qualitative claim of a paper, and what this run says of it.
+    """One qualitative claim of a paper, and the verdict of this run.
 
     Parameters
     ----------
     figure : str
         The paper's figure or table, such as ``"Figure 1"``.
     claim : str
-        The claim, in our words.
+        The claim, in our own words.
     rule : str
-        What was counted, so that "held" has one meaning; fixed before the numbers were seen.
+        The precise criterion, so that "held" has a unique meaning; fixed before the results were seen.
     verdict : {"held", "not held", "too close to call", "not measured"}
-        The claim as the paper tests it.
+        Verdict on the claim as the paper tests it.
     measured : str
-        The numbers behind it.
+        The numbers behind the verdict.
     fair : str, optional
-        The same against IMP that is given enough updates: one of these verdicts, or ``"does not apply"``.
+        Verdict against IMP with enough updates: one of the same verdicts, or ``"does not apply"``.
     fair_measured : str, optional
         The numbers behind that.
     data : str
-        Which data, and of what size: a verdict is about no other.
+        The data and their size; the verdict refers to these only.
     interval, fair_interval : str, optional
-        What was compared with its limit, with its interval: ``"0.93 [0.85, 1.00] against 0.50"``.
+        The measured quantity with its interval, and its limit: ``"0.93 [0.85, 1.00] against 0.50"``.
     basis : str
-        How an interval becomes a verdict, in one sentence.
+        How the interval determines the verdict, in one sentence.
     """
 
     figure: str
@@ -78,22 +78,22 @@ class Claim:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two methods on the trials, a cell and a seed each, that both have.
+    """Comparison of two methods on their common trials (pairs of a cell and a seed).
 
     Parameters
     ----------
     trials : int
         Number of common trials.
     above : int
-        Trials in which the first method is above the second, by more than the margin and what counts as level.
+        Trials in which the first method is above the second, by more than the margin plus the tie tolerance.
     level : int
         Trials in which the two are level.
     median_difference : float
         Median of first minus second; NaN without trials.
     share : Measured
-        Share of the trials in which the first is above, those that are level counting half.
+        Share of the trials in which the first is above, counting level trials as half.
     margin, tie : float, default 0
-        What was allowed for, and what counts as level.
+        The margin, and the tolerance for level trials.
     """
 
     trials: int
@@ -120,16 +120,16 @@ class Comparison:
 
 
 def compare(first: Trials, second: Trials, margin: float = 0.0, tie: float = 0.0) -> Comparison:
-    """Compare two methods on the trials that both have.
+    """Compare two methods on their common trials.
 
     Parameters
     ----------
     first, second : mapping of cell to mapping of seed to float
         Values; equal infinities are level.
     margin : float, default 0
-        The first counts as above where first > second + margin; negative for "not worse by more than".
+        The first counts as above if first > second + margin; negative for "not worse by more than".
     tie : float, default 0
-        Trials that are at most this far from the margin are level: rounding may decide them.
+        Trials within this distance of the margin are level, because rounding may decide them.
 
     Returns
     -------
@@ -152,17 +152,17 @@ def compare(first: Trials, second: Trials, margin: float = 0.0, tie: float = 0.0
 
 
 def slopes_per_decade(values: Trials) -> dict[Any, dict[int, float]]:
-    """Return for each sparsity and seed the least-squares slope in log10 of the width.
+    """Return, for each sparsity and seed, the least-squares slope in log10 of the width.
 
     Parameters
     ----------
     values : mapping of (m, s) or (depth, m, s) to mapping of seed to float
-        Finite values count.
+        Only finite values are used.
 
     Returns
     -------
     dict
-        s, or (depth, s), -> seed -> change for ten times the width; only where there are at least three widths.
+        s, or (depth, s), -> seed -> change per factor of ten in width; only if there are at least three widths.
     """
     lines: dict[Any, dict[int, list[tuple[int, float]]]] = {}
     for (*rest, m, s), seeds in values.items():
@@ -198,17 +198,17 @@ def against(
     figure, claim, rule, data : str
         As in :class:`Claim`.
     trials : callable
-        ``trials(method) -> cell -> seed -> value``; empty where nothing was computed.
+        ``trials(method) -> cell -> seed -> value``; empty if nothing was computed.
     margin, tie, unit, digits
         As in :func:`compare` and :meth:`Comparison.text`.
     beside : mapping of str to callable, optional
-        Further conditions of the claim, all of which must hold: name -> what is measured of the two methods, and its
+        Further conditions of the claim, all of which must hold: name -> the measurement for the two methods, and its
         numbers as a phrase.
 
     Returns
     -------
     Claim
-        The verdict is on the paper's method; the robust one is in the text.
+        The verdict refers to the paper's method; the robust one is mentioned in the text.
     """
     sides = [
         _side(trials, rival, beside or {}, margin=margin, tie=tie, unit=unit, digits=digits)

@@ -52,7 +52,7 @@ def _main(argv: Sequence[str] | None) -> int:
         return _complain(str(error), USAGE)
     except (StoreError, ClusterError, MissingExtra, FileNotFoundError) as error:
         return _complain(str(error), FAILED)
-    except BrokenPipeError:  # the reader of a pipe, such as head, has had enough
+    except BrokenPipeError:  # the reading end of a pipe, such as head, was closed
         sys.stderr.close()
         return OK
 
@@ -80,12 +80,12 @@ def _run(options: argparse.Namespace) -> int:
     for experiment in chosen:
         experiment.check_preset(options.preset)
     device = options.device
-    if options.dask is not None:  # what there is on this machine is of no matter
+    if options.dask is not None:  # the hardware of this machine does not matter
         device = "cpu" if device == "auto" else device
     elif device == "auto":
         device = "gpu" if arrays.gpu_available() else "cpu"
     elif device == "gpu" and not arrays.gpu_available():
-        return _complain(f"--device gpu was asked for, but {arrays.gpu_status()[1]}", FAILED)
+        return _complain(f"--device gpu was requested, but {arrays.gpu_status()[1]}", FAILED)
     failures = [_run_one(experiment, options, device) for experiment in chosen]
     if any(failures):
         print(f"paper-repro: {sum(failures)} cells failed; the same command tries them again", file=sys.stderr)
@@ -122,7 +122,7 @@ def _run_one(experiment: Experiment, options: argparse.Namespace, device: str) -
     try:
         found, records = results.collect(experiment, options.preset, options.results, options.seed)
         files = render.render(experiment, found, records, options.results) if records else None
-    except BaseException:  # Ctrl-C and a full disk, too, leave a whole line
+    except BaseException:  # complete the line even after Ctrl-C or on a full disk
         print(f"{counted}; nothing drawn", flush=True)
         raise
     if files is None:
@@ -234,7 +234,7 @@ def _check(options: argparse.Namespace) -> int:
         try:
             report = checker.check_file(path, options.seconds, options.gigabytes, options.data)
         except OSError as error:
-            code = _complain(f"{path} cannot be read ({error.strerror}); expected the file of a certificate", FAILED)
+            code = _complain(f"{path} cannot be read ({error.strerror}); expected a certificate file", FAILED)
             continue
         print(f"{path}: verified" if report.valid else f"{path}: NOT verified: {report.reason}")
         if report.valid:

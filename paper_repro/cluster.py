@@ -1,12 +1,12 @@
-"""Computing cells on a Dask cluster: the same sweep, with the cells computed elsewhere and the store written here.
+"""Compute cells on a Dask cluster: the same sweep, with cells computed remotely and the store written locally.
 
-Dask needs no shared file system for that: a worker returns the bytes of a cell's two files, they
-are checked and written here. Cells of lost workers are computed again by others.
+No shared file system is needed: a worker returns the bytes of a cell's two files, which are checked and written here.
+Cells of lost workers are recomputed by others.
 
-On a Dask worker (:func:`compute`) a cell is computed by the same worker process as on one machine, one a
-thread of the Dask worker, so that cells on several threads do not share BLAS, warnings or
-memory, a cell that crashes does not take the Dask worker along, and heartbeats go on. It writes
-to a temporary store; what is returned are the bytes of the two files of each cell.
+On a Dask worker (:func:`compute`) cells are computed by the same kind of worker process as on a single machine, one per
+thread of the Dask worker. So cells on several threads do not share BLAS, warnings or memory, a crashing cell does not
+bring down the Dask worker, and heartbeats continue. The process writes to a temporary store, and the bytes of each
+cell's two files are returned.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from planted.base import arrays, extras
 __all__ = ["Answer", "Cluster", "ClusterError", "compute", "describe", "differences", "drop"]
 
 CONNECT_S = 10.0
-"""Seconds in which the scheduler must answer, and have a worker."""
+"""Timeouts in seconds for the scheduler's answer, and for its first worker."""
 
 
 Answer = tuple[dict[str, Any], bytes | None, bytes | None]
@@ -38,11 +38,11 @@ Answer = tuple[dict[str, Any], bytes | None, bytes | None]
 
 
 class ClusterError(RuntimeError):
-    """The cluster cannot be used; the message is a sentence for the user."""
+    """The cluster cannot be used; the message is for the user."""
 
 
 class Cluster:
-    """Where cells are computed on a Dask cluster; used like :class:`paper_repro.workers.Pool`.
+    """Computes cells on a Dask cluster; has the interface of :class:`paper_repro.workers.Pool`.
 
     Parameters
     ----------
@@ -55,12 +55,12 @@ class Cluster:
     address : str
         Address of the scheduler.
     say : callable
-        Takes a sentence for the user.
+        Called with messages for the user.
 
     Notes
     -----
-    As many batches are handed out as the workers have threads, so that the order is decided here and an interrupt
-    finds nothing queued elsewhere.
+    Only as many batches are submitted as the workers have threads, so the order is decided here and nothing is queued
+    elsewhere on an interrupt.
     """
 
     def __init__(
@@ -76,11 +76,11 @@ class Cluster:
 
     def __enter__(self) -> Cluster:
         self._distributed = _distributed()
-        # what goes wrong is said here in a sentence; Dask would add a traceback
+        # errors are reported here in one sentence; Dask would add a traceback
         for name in ("distributed", "distributed.client", "distributed.core", "distributed.comm"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
-            # a client that could not even read its address would hang when it is thrown away
+            # a client with an unreadable address would hang on disposal
             self._distributed.comm.get_address_host_port(self.address, strict=True)
         except ValueError as error:
             raise ClusterError(
@@ -102,19 +102,19 @@ class Cluster:
         return self
 
     def __exit__(self, *unused: object) -> None:
-        if self._futures:  # dropped in the middle
+        if self._futures:  # aborted
             stopper = threading.Thread(target=self._drop, daemon=True)
             stopper.start()
-            stopper.join(timeout=5.0)  # a worker that does not answer holds nobody up
+            stopper.join(timeout=5.0)  # do not wait for a worker that does not answer
         self._close()
 
     def slots(self) -> int:
-        """Return how many batches can be computed at once now: the threads of all workers."""
+        """Return how many batches can currently run at once: the number of threads of all workers."""
         now = time.monotonic()
         if now - self._asked > 1.0:
             try:
                 slots = sum(self._client.nthreads().values())
-            except Exception as error:  # Dask has many kinds for a connection that is gone
+            except Exception as error:  # Dask raises many exception types for a lost connection
                 raise self._lost() from error
             if not slots and self._slots:
                 self.say(f"no worker is left at {self.address}; waiting for new ones")
@@ -122,7 +122,7 @@ class Cluster:
         return self._slots
 
     def submit(self, cells: Sequence[Cell]) -> None:
-        """Have a batch computed; :meth:`next_reply` writes it to the store."""
+        """Submit a batch; :meth:`next_reply` writes it to the store."""
         task = task_of(self.experiment, cells, self.device)
         heads = [(cell.experiment, cell.version) for cell in cells]
         key = f"{self._sweep}-{cells[0].key}"
@@ -140,7 +140,7 @@ class Cluster:
         cells = self._cells[future.key]
         try:
             answers: list[Answer] = future.result(timeout=10.0)
-        except TimeoutError:  # its worker was lost meanwhile, and it is computed again
+        except TimeoutError:  # its worker was lost meanwhile, so it is recomputed
             self._finished.put(future)
             return None
         except self._distributed.scheduler.KilledWorker as error:
@@ -188,7 +188,7 @@ class Cluster:
                 raise ClusterError(f"the worker {worker} has other versions: {different}; install the same on both")
             if description["missing"]:
                 raise ClusterError(
-                    f"--device gpu was asked for, but the worker {worker} has none: {description['missing']}"
+                    f"--device gpu was requested, but the worker {worker} has none: {description['missing']}"
                 )
 
     def _close(self) -> None:
@@ -221,7 +221,7 @@ def describe(device: str) -> dict[str, Any]:
 
 
 def differences(ours: dict[str, str], theirs: dict[str, str]) -> str:
-    """Return in what two fingerprints differ, as part of a sentence; empty if they do not."""
+    """Return the differences of two fingerprints as part of a message; empty if there are none."""
     names = [name for name in ours if ours[name] != theirs.get(name)]
     return ", ".join(f"{name} {theirs.get(name, 'unknown')} there and {ours[name]} here" for name in names)
 
@@ -240,12 +240,12 @@ def compute(
     sweep : str
         Name of the sweep, for :func:`drop`.
     fingerprint : dict
-        That of the process that asks; a worker that joined late may be another.
+        That of the requesting process; a worker that joined late may differ.
 
     Returns
     -------
     list of Answer
-        One a cell; files of finished and failed cells.
+        One per cell, with the files of finished and failed cells.
     """
     child, different = _take(sweep, fingerprint)
     if child is None:
@@ -261,7 +261,7 @@ def compute(
 
 
 def drop(sweep: str) -> None:
-    """End the processes that compute for a sweep; what they have is lost."""
+    """End the processes of a sweep; their unfinished work is lost."""
     with _lock:
         for child in _busy.get(sweep, ()):
             child.kill()
@@ -283,7 +283,7 @@ def _take(sweep: str, wanted: dict[str, str]) -> tuple[Child | None, str]:
         child = None
         while child is None and _idle:
             known, child = _idle.pop()
-            if known != wanted:  # files were changed since it was started
+            if known != wanted:  # files have changed since it was started
                 child.close()
                 child = None
         if child is None:

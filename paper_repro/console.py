@@ -1,4 +1,4 @@
-"""Output streams that print any sign, also where their encoding does not have it."""
+"""Output streams that can print any character, even those missing from their encoding."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _GREEK = "GREEK SMALL LETTER ", "GREEK CAPITAL LETTER "
 
 
 def spelled_out(text: str) -> str:
-    """Return text in ASCII: signs as they are typed without them, Greek letters by name, others by number.
+    """Return text in ASCII: symbols by common replacements, Greek letters by name, other characters by number.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def spelled_out(text: str) -> str:
 
 
 def _raised_or_lowered(sign: str) -> tuple[str, str]:
-    """Return "^", "_" or nothing, and what stands there."""
+    """Return "^", "_" or nothing, and the character in normal position."""
     kind, _, codes = unicodedata.decomposition(sign).rpartition("> ")
     mark = {"<super": "^", "<sub": "_"}.get(kind, "")
     return (mark, "".join(_one(chr(int(code, 16))) for code in codes.split())) if mark else ("", _one(sign))
@@ -82,7 +82,7 @@ def _one(sign: str) -> str:
     name = unicodedata.name(sign, "")
     for start in _GREEK:
         word = name.removeprefix(start)
-        if word != name and word.isalpha():  # "ALPHA WITH TONOS" is none of ours
+        if word != name and word.isalpha():  # not for "ALPHA WITH TONOS"
             return word.lower() if start == _GREEK[0] else word.capitalize()
     return sign.encode("ascii", "backslashreplace").decode()
 
@@ -91,7 +91,7 @@ def _handle(error: UnicodeError) -> tuple[str | bytes, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     wrong = error.object[error.start : error.end]
-    if all("\udc80" <= sign <= "\udcff" for sign in wrong):  # bytes of a file's name that was never text
+    if all("\udc80" <= sign <= "\udcff" for sign in wrong):  # bytes of a file name that is not valid text
         return wrong.encode("ascii", "surrogateescape"), error.end
     return spelled_out(wrong), error.end
 
@@ -101,12 +101,12 @@ codecs.register_error(ERRORS, _handle)
 
 @contextlib.contextmanager
 def printable() -> Iterator[None]:
-    """Let standard output and standard error take any text, whatever their encoding, as long as this is entered.
+    """Within this context, standard output and standard error accept any text, whatever their encoding.
 
     Notes
     -----
-    A sign that the encoding lacks is spelled out, see :func:`spelled_out`; all others are printed as they are. A
-    stream that cannot be set up anew, such as that of a notebook, is left as it is.
+    Characters missing from the encoding are spelled out, see :func:`spelled_out`; all others are printed unchanged. A
+    stream that cannot be reconfigured, such as that of a notebook, is left alone.
     """
     before: list[tuple[Any, str]] = []
     for stream in (sys.stdout, sys.stderr):
@@ -118,5 +118,5 @@ def printable() -> Iterator[None]:
         yield
     finally:
         for stream, errors in before:
-            with contextlib.suppress(ValueError, OSError):  # closed meanwhile, as a pipe may be
+            with contextlib.suppress(ValueError, OSError):  # the stream may have been closed, such as a pipe
                 stream.reconfigure(errors=errors)

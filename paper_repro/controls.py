@@ -1,4 +1,4 @@
-"""The falsifier on trial: false statements that it must break, on several seeds, each within its budget."""
+"""Controls of the falsifier: false statements that it must refute, on several seeds, each within a budget."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from recovery.guarantees import Guarantee, attack, contradicts
 __all__ = ["SOURCE", "Controls", "try_controls"]
 
 SOURCE = "recovery.guarantees.controls:controls"
-"""The function that lists false statements and the number of evaluations within which each has to be broken."""
+"""The function that lists false statements, each with the number of evaluations within which it must be refuted."""
 SEEDS = 4
 
 
@@ -31,16 +31,16 @@ class _Task:
 
 @dataclass
 class Controls:
-    """What became of the false statements.
+    """Results for the false statements.
 
     Parameters
     ----------
     statements : list of (str, str, int)
         Name, statement and budget in evaluations.
     counts : dict
-        (name, seed) -> evaluations until the statement was broken, or a sentence where it was not.
+        (name, seed) -> evaluations until the statement was refuted, or a message if it was not.
     wall_s : float
-        Seconds in all.
+        Total seconds.
     seeds : sequence of int
         Of the attacks.
     """
@@ -52,12 +52,12 @@ class Controls:
 
     @property
     def broken(self) -> int:
-        """How often a statement was broken, over statements and seeds."""
+        """Number of refutations, over statements and seeds."""
         return sum(isinstance(value, int) for value in self.counts.values())
 
     @property
     def passed(self) -> bool:
-        """Whether every statement was broken on every seed within its budget."""
+        """Whether every statement was refuted on every seed within its budget."""
         return self.broken == len(self.seeds) * len(self.statements) > 0
 
     def table(self) -> str:
@@ -71,7 +71,7 @@ class Controls:
         return "\n".join(lines)
 
     def last_line(self) -> str:
-        """Return the sentence that ends the report."""
+        """Return the closing line of the report."""
         asked = len(self.seeds) * len(self.statements)
         return (
             f"{len(self.statements)} false statements, broken in {self.broken} of {asked} attacks, {self.wall_s:.0f} s"
@@ -88,7 +88,7 @@ def _listed(source: str) -> list[tuple[Guarantee, int]]:
 
 
 def _attack(task: _Task) -> int | str:
-    """Attack one statement; return the evaluations it took to break it, or a sentence."""
+    """Attack one statement; return the number of evaluations needed to refute it, or a message."""
     guarantee, budget = next(one for one in _listed(task.source) if one[0].name == task.name)
     evaluations = budget if task.evaluations is None else task.evaluations
     found = attack(guarantee, evaluations=evaluations, seconds=task.seconds, rng=task.seed)
@@ -114,7 +114,7 @@ def try_controls(
     Parameters
     ----------
     names : sequence of str
-        Which; none stands for all.
+        Names of controls; all by default.
     evaluations : int, optional
         Budget of each attack; by default that of the statement.
     seconds : float, optional
@@ -122,23 +122,23 @@ def try_controls(
     seed : int, default 0
         The first of the four seeds.
     jobs : int, optional
-        Worker processes, one BLAS thread each; one a core by default.
+        Worker processes, one BLAS thread each; one per core by default.
     folder : path, default "results"
-        The table goes to ``verify/controls.md`` in it.
+        Results folder; the table is written to ``verify/controls.md`` in it.
     source : str
         Lists the statements, as ``module:function``.
     progress : text stream, optional
-        Gets a line for each attack.
+        Receives one line per attack.
 
     Returns
     -------
     Controls
-        Evaluations until each was broken, the same on any machine.
+        Evaluations until each was refuted; the same on any machine.
 
     Raises
     ------
     UnknownName
-        If there is no control of a name.
+        If there is no control with a given name.
     """
     started = time.perf_counter()
     known = {

@@ -1,4 +1,4 @@
-"""What ``paper-repro data`` prints and fetches, and what ``run`` says where something stands in for real data."""
+"""The command ``paper-repro data``, and the messages of ``run`` about stand-ins for missing data."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from planted.inventory import DATA_SETS, STANDS_FOR, FileState, check, download,
 __all__ = ["DATA_SETS", "folder_words", "report", "stand_ins"]
 
 _KINDS = {"mnist": "grey", "cifar10": "colour"}
-"""Data set -> the image that figures 4 and 5 take from it."""
+"""Data set -> the image that figures 4 and 5 use from it."""
 
 
 def folder_words() -> str:
-    """Return the data folder, and why it is that one."""
+    """Return the data folder, and how it was chosen."""
     chosen = os.environ.get(datasets.ENVIRONMENT)
     how = f"set by {datasets.ENVIRONMENT}" if chosen else f"the default; {datasets.ENVIRONMENT} is not set"
     return f"{datasets.data_folder()} ({how})"
 
 
 def stand_ins(cells: Sequence[Any]) -> list[str]:
-    """Return a sentence for each kind of stand-in that cells compute with, and how to get the real data.
+    """Return a message for each kind of stand-in used by cells, with instructions to get the real data.
 
     Parameters
     ----------
     cells : sequence
-        Settings of an experiment; those without a field ``data`` need no files.
+        Settings of an experiment's cells; those without a field ``data`` need no files.
 
     Returns
     -------
     list of str
-        Empty where the real data are there.
+        Empty if the real data are available.
     """
     sentences = []
     for source in _sources(cells):
@@ -53,21 +53,21 @@ def stand_ins(cells: Sequence[Any]) -> list[str]:
 
 
 def report(names: Sequence[str], *, download: bool, say: Callable[[str], object]) -> bool:
-    """List data sets, check their files, and fetch what is missing if that is asked for.
+    """List data sets, check their files, and download missing ones if requested.
 
     Parameters
     ----------
     names : sequence of str
-        Keys of :data:`DATA_SETS`; none for all of them.
+        Keys of :data:`DATA_SETS`; all by default.
     download : bool
-        Whether to fetch missing files.
+        Whether to download missing files.
     say : callable
-        Takes each line as soon as it is known.
+        Called with each line as soon as it is available.
 
     Returns
     -------
     bool
-        False if a file is damaged, or if something is missing that was asked for by name or to be fetched.
+        False if a file is damaged, or if something requested by name or for download is missing.
     """
     say(f"data folder: {folder_words()}")
     users = _users()
@@ -116,7 +116,7 @@ def _verdict(name: str, states: Sequence[FileState]) -> str:
 
 
 def _users() -> dict[str, list[str]]:
-    """Return for each data set the experiments that show it, or what stands in for it."""
+    """Return, for each data set, the experiments that show it or its stand-in."""
     users: dict[str, list[str]] = {}
     for name in experiments.names():
         experiment = experiments.get(name)

@@ -1,4 +1,4 @@
-"""A user's own matrix, read from a file without unpickling anything, and what can be guaranteed for it."""
+"""The command ``paper-repro diagnose``: read a user's matrix, without unpickling, and report its guarantees."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _KNOWN = (*_ARRAYS, "s", "sparsity", "law", "sigma")
 
 
 class BadFile(ValueError):
-    """A file does not hold what is asked for; the message is a sentence."""
+    """A file does not contain the required arrays; the message is for the user."""
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], list[str]]:

@@ -1,4 +1,4 @@
-"""What ``paper-repro doctor`` prints: versions, linear algebra, GPU, data."""
+"""The command ``paper-repro doctor``: versions, linear algebra libraries, GPU and data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["report"]
 
 
 def report(results: Path) -> str:
-    """Return what there is on this machine, and what is missing, as text.
+    """Return a text that describes what is installed on this machine, and what is missing.
 
     Parameters
     ----------
@@ -58,16 +58,16 @@ def _blas() -> list[str]:
         f"{one['kernel'] or 'unknown'} kernels, {one['threads']} thread{'' if one['threads'] == 1 else 's'}"
         for one in found
     ]
-    lines = lines or ["no library that threadpoolctl knows, so its kernels and threads cannot be told"]
+    lines = lines or ["no library known to threadpoolctl, so its kernels and threads cannot be determined"]
     chosen = os.environ.get("OPENBLAS_CORETYPE")
     if chosen:
         lines.append(f"OPENBLAS_CORETYPE={chosen} is set; without it the processor decides which kernels are used")
-    lines.append("sweeps run one process a core (--jobs), each with one thread")
+    lines.append("sweeps run one process per core (--jobs), each with one thread")
     return lines
 
 
 def _data() -> list[str]:
-    """Return where data is looked for, and what reading each data set gives."""
+    """Return the data folder, and the result of reading each data set."""
     lines = [f"looked for in {data.folder_words()}", "`paper-repro data` says which figures need what, and fetches it"]
     for name in ("mnist", "cifar10", "digits"):
         try:
@@ -80,6 +80,6 @@ def _data() -> list[str]:
 
 
 def _nearest(path: Path) -> Path:
-    """Return the folder itself or the first one above it that exists."""
+    """Return the folder itself or its nearest existing parent."""
     path = path.absolute()
     return next(folder for folder in (path, *path.parents) if folder.exists())

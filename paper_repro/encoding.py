@@ -1,4 +1,4 @@
-"""Metrics as strict JSON: numbers, strings, lists and dicts, with infinities and NaN spelled out."""
+"""Encode metrics as strict JSON: numbers, strings, lists and dicts, with infinities and NaN spelled out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Computing cells in this process: one, or several in one call, with what went wrong said in a sentence."""
+"""Compute one or several cells in this process, turning errors into one-line messages."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ __all__ = ["compute_cells", "evaluate", "sentence", "write"]
 
 
 def evaluate(experiment: Experiment, settings: Sequence[Any], device: str) -> list[Record]:
-    """Compute cells, and return a record for each of them, whatever happens.
+    """Compute cells, and return a record for each of them even if it fails.
 
     Parameters
     ----------
     experiment : Experiment
         What is computed.
     settings : sequence
-        Its cells; several only where the experiment has a `compute_many`, and with equal batch keys.
+        Its cells; several only if the experiment has a `compute_many`, and with equal batch keys.
     device : {"cpu", "gpu"}
         Where.
 
     Returns
     -------
     list of Record
-        In the order of `settings`. ``run`` has ``wall_s`` (a batch's time shared out evenly), ``peak_bytes`` (of the
-        whole batch), and for a batch its size as ``batch``.
+        In the order of `settings`. ``run`` has ``wall_s`` (a batch's time divided evenly), ``peak_bytes`` (of the whole
+        batch), and, for a batch, its size as ``batch``.
 
     Notes
     -----
-    A batch that runs out of memory is halved; one that raises anything else is computed one at a time. A single cell
-    that runs out of memory is tried once more after everything that could be freed was freed. All of it is said
-    in ``run["warnings"]``.
+    A batch that runs out of memory is halved; if it raises any other exception, its cells are computed one at a time. A
+    single cell that runs out of memory is retried once after freeing all possible memory. All of this is recorded in
+    ``run["warnings"]``.
     """
     return _evaluate(experiment, list(settings), device, [])
 
@@ -70,7 +70,7 @@ def _evaluate(experiment: Experiment, settings: list[Any], device: str, said: li
             Record(experiment.cell(one), "done", "", *outcome, run)
             for one, outcome in zip(settings, outcomes, strict=True)
         ]
-    gc.collect()  # what the failed attempt left in reference cycles
+    gc.collect()  # frees reference cycles of the failed attempt
     return [record for part in parts for record in _evaluate(experiment, part, device, said)]
 
 
@@ -86,12 +86,12 @@ def _alone(experiment: Experiment, settings: Any, device: str, said: list[str]) 
         except arrays.out_of_memory_errors() as error:
             if last:
                 message = (
-                    f"out of memory on the {device}, twice, the second time with all freed that could be: "
+                    f"out of memory on the {device}, twice, the second time after freeing all possible memory: "
                     f"{sentence(error)}. {_ADVICE[device]}"
                 )
                 return Record(cell, "failed", message, run=attempt.run(said))
-            said = [*said, f"ran out of memory on the {device} once and was computed again"]
-        except Exception as error:  # one failing cell must not end a sweep of a night
+            said = [*said, f"ran out of memory on the {device} once and was recomputed"]
+        except Exception as error:  # one failing cell must not end an overnight sweep
             return Record(cell, "failed", sentence(error), run=attempt.run(said))
         gc.collect()
     raise AssertionError("the second attempt returns")
@@ -104,7 +104,7 @@ _ADVICE = {
 
 
 class _Attempt:
-    """What one attempt took and which warnings it gave; a context manager around the computation."""
+    """Context manager that records the time, memory and warnings of one attempt."""
 
     def __init__(self, device: str) -> None:
         self.device = device
@@ -127,7 +127,7 @@ class _Attempt:
         self._filter.__exit__(None, None, None)
 
     def run(self, said: Sequence[str]) -> dict[str, Any]:
-        """Return what the record says of the circumstances."""
+        """Return the circumstances for the record."""
         texts = {f"{item.category.__name__}: {item.message}" for item in self._caught}
         return {
             "wall_s": self.wall_s,
@@ -141,14 +141,14 @@ class _Attempt:
 
 
 def sentence(error: BaseException) -> str:
-    """Return an exception's kind, message and the line that raised it."""
+    """Return an exception's type, message and the line that raised it."""
     frame = traceback.extract_tb(error.__traceback__)[-1:]
     where = f" ({os.path.basename(frame[0].filename)}, line {frame[0].lineno})" if frame else ""
     return f"{type(error).__name__}: {error}{where}"
 
 
 def compute_cells(task: dict[str, Any]) -> list[dict[str, Any]]:
-    """Compute the cells of a task and write them.
+    """Compute the cells of a task and write them to the store.
 
     Parameters
     ----------
@@ -159,17 +159,17 @@ def compute_cells(task: dict[str, Any]) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        For each cell ``status`` ("done", "failed", or "store" when nothing can be written) and ``message``, and
-        where it was computed ``seconds``, which the start of the process is no part of.
+        For each cell ``status`` ("done", "failed", or "store" when nothing can be written) and ``message``, and, if it
+        was computed, ``seconds``, excluding the start of the process.
     """
     try:
         experiment = _found(task["module"], task["experiment"])
         settings = [experiment.settings(**one) for one in task["settings"]]
         wanted = [Cell(task["experiment"], task["version"], one).key for one in task["settings"]]
         same = wanted == [experiment.cell(one).key for one in settings]
-    except Exception as error:  # a cell that cannot even be named is a fault of the program, and is said as such
+    except Exception as error:  # a cell that cannot even be named is a bug, and is reported as such
         return [{"status": "store", "message": f"{task['module']}: {sentence(error)}"} for _ in task["settings"]]
-    if not same:  # under other names, nobody would find what is computed here
+    if not same:  # under other names, the results computed here would never be found
         message = (
             f"the source files of {task['module']} were changed while it was computed; what is finished is kept, and "
             "the same command goes on with the new ones"
@@ -188,11 +188,11 @@ def _found(module: str, name: str) -> Experiment:
 
 
 def write(store: Store, record: Record) -> dict[str, Any]:
-    """Write a record, or that it cannot be stored; return its status, message and seconds."""
+    """Write a record, or the fact that it cannot be stored; return its status, message and seconds."""
     try:
         try:
             store.write(record)
-        except (TypeError, ValueError) as error:  # a metric that JSON cannot hold
+        except (TypeError, ValueError) as error:  # a metric that cannot be represented in JSON
             message = f"the result cannot be stored: {error}"
             record = Record(record.cell, "failed", message, run=record.run)
             store.write(record)

@@ -1,4 +1,4 @@
-"""What an experiment is, and the list of those that the command line knows."""
+"""The class of experiments, and the registry used by the command line."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from paper_repro.store import Cell, Record
 __all__ = ["PRESETS", "Experiment", "Outcome", "UnknownName", "get", "layouts", "names", "register"]
 
 PRESETS = ("smoke", "quick", "cpu", "paper")
-"""From seconds, over minutes on two cores and a night on sixteen, to the size of the paper."""
+"""From seconds, through minutes on two cores and a night on sixteen, to the paper's size."""
 
 
 class UnknownName(ValueError):
-    """A figure or preset of that name does not exist; the message lists those that do."""
+    """There is no figure or preset of this name; the message lists the existing ones."""
 
 
 Outcome = tuple[dict[str, Any], dict[str, np.ndarray]]
@@ -34,46 +34,47 @@ Outcome = tuple[dict[str, Any], dict[str, np.ndarray]]
 
 @dataclass(frozen=True)
 class Experiment:
-    """A figure or table: which cells it has, how one is computed, and what they amount to.
+    """A figure or table: its cells, how to compute a cell, and how to summarise them.
 
     Parameters
     ----------
     name : str
-        Name on the command line and of the files.
+        Name on the command line, and base name of the files.
     version : int
-        To be raised whenever a cell's numbers would change; older results are then left alone.
+        Must be increased whenever a cell's numbers would change; older results are then ignored.
     title : str
-        One line that says what is shown.
+        One line that describes what is shown.
     module : str
-        Import path of the module that lists this object in ``EXPERIMENTS``; worker processes find it there by its name.
+        Import path of the module that lists this object in ``EXPERIMENTS``; worker processes find it there by name.
     settings : type
         Frozen dataclass of JSON values with the fields ``seed`` and ``dtype``; one instance is one cell.
     presets : dict
-        What ``cells`` is given for each name of :data:`PRESETS`.
+        Argument of ``cells`` for each name in :data:`PRESETS`.
     cells : callable
         ``cells(preset, seed) -> list of settings``; trials use the seeds ``seed``, ``seed + 1``, ...
     cost : callable
         ``cost(settings) -> float``, proportional to the time a cell takes; long cells start first.
     compute : callable
-        ``compute(settings, device) -> (metrics, arrays)``; depends on its settings alone.
+        ``compute(settings, device) -> (metrics, arrays)``; depends only on its settings.
     summarise : callable
-        ``summarise(preset, seed, records) -> dict`` of what the figure shows, with the printed table
-        as ``{"table": {"columns": [...], "rows": [[...], ...]}}``; see :mod:`paper_repro.experiments.grids` for
-        further tables, rows of panels and claims.
+        ``summarise(preset, seed, records) -> dict`` with the content of the figure, including the printed table as
+        ``{"table": {"columns": [...], "rows": [[...], ...]}}``; see :mod:`paper_repro.experiments.grids` for further
+        tables, rows of panels and claims.
     cells_of : str, optional
-        Name of another experiment whose cells these are: a companion shows more of the same results and computes
-        nothing that is there. Its `version`, `module`, `settings`, `cells` and `compute` are those of the other.
+        Name of another experiment whose cells these are: a companion shows further aspects of the same results and
+        recomputes nothing. Its `version`, `module`, `settings`, `cells` and `compute` are those of that experiment.
     compute_many : callable, optional
-        ``compute_many(sequence of settings, device) -> list`` of what `compute` returns for each of them, in their
-        order and equal to it; for cells that share work or that a GPU fits in one call. It need not guard against
+        ``compute_many(sequence of settings, device) -> list`` of what `compute` returns for each of them, in the same
+        order and with equal values; for cells that share work or that a GPU can process in one call. It need not handle
         running out of memory: the batch is then halved.
     batch_key : callable, optional
-        ``batch_key(settings)``: cells with equal keys may be computed in one call of `compute_many`. Both or none.
+        ``batch_key(settings)``: cells with equal keys may be computed in one call of `compute_many`. Define both or
+        neither.
     data : callable, optional
-        ``data(preset) -> str``: which data a run of this preset uses, and of what size, in a few words.
+        ``data(preset) -> str``: a short description of the data used by this preset, and their size.
     layout : str or object, optional
-        What draws it: the import path of a module, or an object, with the functions ``panels``, ``size``, ``layout``
-        and ``draw`` (see :func:`figures.draw`). Without one there are tables only.
+        What draws the figure: the import path of a module, or an object, with the functions ``panels``, ``size``,
+        ``layout`` and ``draw`` (see :func:`figures.draw`). Without it there are only tables.
     origin : str, optional
         The figure or table of a paper that it reproduces, such as ``"Figure 1 of arXiv:2509.20323"``; stands above the
         title. Nothing for an experiment of this project.
@@ -82,8 +83,8 @@ class Experiment:
     shows : str, optional
         One line for the table of figures in the README; the title by default.
     place : int, default 1,000
-        Where it stands in lists, by rising numbers, and by name where they are equal: the paper's figures and tables
-        from 100, their companions from 200, pruning from 300, conditions and recovery from 400.
+        Position in lists, in increasing order, with ties ordered by name: the paper's figures and tables from 100,
+        their companions from 200, pruning from 300, conditions and recovery from 400.
     """
 
     name: str
@@ -108,7 +109,9 @@ class Experiment:
 
     def __post_init__(self) -> None:
         if (self.compute_many is None) != (self.batch_key is None):
-            raise ValueError(f"experiment {self.name!r} has one of compute_many and batch_key; expected both or none")
+            raise ValueError(
+                f"experiment {self.name!r} has one of compute_many and batch_key; expected both or neither"
+            )
 
     @property
     def store_name(self) -> str:
@@ -126,7 +129,7 @@ class Experiment:
         shows: str = "",
         place: int = 1000,
     ) -> Experiment:
-        """Return an experiment that shows more of the same cells."""
+        """Return a companion experiment that shows further aspects of the same cells."""
         return replace(
             self,
             name=name,
@@ -153,7 +156,7 @@ class Experiment:
         return Cell(self.store_name, self.version, asdict(settings))
 
     def check_preset(self, preset: str) -> None:
-        """Refuse, with a sentence, a preset that this experiment does not have."""
+        """Raise an error for a preset that this experiment does not have."""
         if preset not in self.presets:
             listed = ", ".join(self.presets)
             raise UnknownName(f"preset={preset!r} is not known for {self.name}; expected one of {listed}")
@@ -163,18 +166,18 @@ _registered: dict[str, Experiment] = {}
 
 
 def register(experiment: Experiment) -> None:
-    """Make an experiment known to :func:`get`, and so to the command line.
+    """Register an experiment for :func:`get`, and thus for the command line.
 
     Parameters
     ----------
     experiment : Experiment
-        A name that is already taken is replaced.
+        An experiment that already has this name is replaced.
     """
     _registered[experiment.name] = experiment
 
 
 def names() -> list[str]:
-    """Return the names of all experiments, in the order in which ``run`` takes them."""
+    """Return the names of all experiments, in the order used by ``run``."""
     every = {one.name: one for module in _modules() for one in _listed(module)} | _registered
     return [one.name for one in sorted(every.values(), key=lambda one: (one.place, _natural(one.name)))]
 
@@ -195,11 +198,11 @@ def get(name: str) -> Experiment:
     Raises
     ------
     UnknownName
-        If there is none of that name; the sentence lists those there are.
+        If there is no experiment of this name; the message lists the existing ones.
     """
     if name in _registered:
         return _registered[name]
-    # modules that say the name come first, so that one figure does not wait for the imports of all others
+    # modules that contain the name come first, so that one figure does not wait for importing all others
     for module in sorted(_modules(), key=lambda module: f'"{name}"' not in _source(module)):
         for one in _listed(module):
             if one.name == name:
@@ -210,7 +213,7 @@ def get(name: str) -> Experiment:
 
 
 def layouts() -> dict[str, Any]:
-    """Return what draws each experiment that has a picture, by name."""
+    """Return the layout of each experiment that has a picture, by name."""
     every = {name: get(name).layout for name in names()}
     return {name: layout for name, layout in every.items() if layout is not None}
 

@@ -1,4 +1,4 @@
-"""Files of the store: written whole or not at all, and npz files of numbers without a trace of pickle."""
+"""File access for the store: atomic writes, and npz files of numbers without pickle."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ __all__ = ["DamagedCell", "StoreError", "is_stale", "make_folder", "pack", "read
 
 
 class StoreError(RuntimeError):
-    """The store cannot be used; the message is a sentence for the user."""
+    """The store cannot be used; the message is for the user."""
 
 
 class DamagedCell(StoreError):
-    """A cell's file exists but is not what was written; computing the cell again repairs it."""
+    """A cell's file exists but differs from what was written; recomputing the cell repairs it."""
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all, even if the machine stops.
+    """Write a file atomically, even if the machine crashes.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def write_whole(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
         _sync_folder(path.parent)
-    except BaseException as error:  # Ctrl-C leaves nothing half-written either
+    except BaseException as error:  # leave nothing half-written after Ctrl-C either
         with contextlib.suppress(OSError):
             temporary.unlink()
         if not isinstance(error, OSError):
@@ -70,17 +70,17 @@ def _sync_folder(folder: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, or say that it cannot be made.
+    """Create a folder and its parents; raise an error if that fails.
 
     Parameters
     ----------
     folder : path
-        May be there already.
+        May exist already.
 
     Raises
     ------
     StoreError
-        If it cannot be made.
+        If it cannot be created.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -89,7 +89,7 @@ def make_folder(folder: Path) -> None:
 
 
 def is_stale(temporary: Path) -> bool:
-    """Tell whether a temporary file's writer is gone (or, on another machine, a day old)."""
+    """Return whether a temporary file's writer is gone (or, for another machine, the file is a day old)."""
     host, _, process = temporary.name.removesuffix(".tmp").rpartition(".")
     if not process.isdigit():
         return False
@@ -136,12 +136,12 @@ def unpack(packed: bytes | None, expected: str, path: Path) -> dict[str, np.ndar
 
 
 def read_bytes(path: Path) -> bytes | None:
-    """Return what a file holds, or None where there is none.
+    """Return the content of a file, or None if it does not exist.
 
     Raises
     ------
     StoreError
-        If it is there and cannot be read.
+        If it exists but cannot be read.
     """
     try:
         return path.read_bytes()

@@ -1,8 +1,7 @@
-"""How long a sweep will still take: the experiment's estimates of cost, corrected by what has been measured.
+"""Forecast of the remaining time of a sweep: the experiment's cost estimates, corrected by measured times.
 
-Estimates of cost are in no unit, are wrong by a factor that differs between methods, and forget what every cell takes
-however small it is. So the time of a cell is forecast from those that are finished, and from how long those that run
-have been running.
+Cost estimates have no unit, are off by a factor that differs between methods, and ignore each cell's fixed overhead. So
+the time of a cell is forecast from finished cells, and from how long running cells have taken so far.
 """
 
 from __future__ import annotations
@@ -15,16 +14,16 @@ from dataclasses import dataclass
 __all__ = ["Forecast", "Task"]
 
 MEMORY = 0.95
-"""Weight of a finished task against that of the next one of its kind to finish: cells are done by falling cost, so the
-latest are most like those that wait."""
+"""Factor by which a finished task's weight decays with each later task of its kind: cells run in order of decreasing
+cost, so the latest are most similar to those still waiting."""
 SLOPE_PRIOR = 0.5
-"""How firmly a slope is held to be half-way between 1 and that of all kinds, as a sum of squares of log cost."""
+"""Strength of the prior that a slope is half-way between 1 and that of all kinds, as a sum of squares of log cost."""
 KIND_PRIOR = 0.3
-"""How firmly kinds are held to be alike: this many finished tasks on the line of all kinds together."""
+"""Strength of the prior that kinds are alike: this many finished tasks on the common line of all kinds."""
 SPREAD_PRIOR = 0.3
-"""Standard deviation of the log of a time about its forecast, before anything is known; it counts as one task."""
+"""Prior standard deviation of the log of a time around its forecast; counts as one task."""
 NEW_SPREAD = 0.7
-"""The same for a kind of which no task is finished."""
+"""The same for a kind without any finished task."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Task:
     key : hashable
         Which they are.
     kind : hashable
-        Tasks of one kind take about as long a unit of cost.
+        Tasks of one kind take about the same time per unit of cost.
     cost : float
         Estimated, positive, in any unit.
     """
@@ -52,7 +51,7 @@ def _exp(value: float) -> float:
 
 @dataclass(frozen=True)
 class _Law:
-    """log(seconds) = factor + slope log(cost), and the standard deviation of what is left over."""
+    """log(seconds) = factor + slope log(cost), and the residual standard deviation."""
 
     factor: float
     slope: float
@@ -65,14 +64,14 @@ class _Law:
         return _exp(self.middle(cost) + self.spread**2 / 2)
 
     def left(self, cost: float, elapsed: float) -> float:
-        """Return the mean time that is left of a task that has been running for `elapsed` seconds.
+        """Return the expected remaining time of a task that has been running for `elapsed` seconds.
 
         Notes
         -----
         The conditional mean of a log-normal time T with parameters mu, s: E[T | T > e] = exp(mu + s^2 / 2)
-        Phi(s - z) / Phi(-z) with z = (log(e) - mu) / s, of which e is taken off; derived here. A task that is more
-        than two standard deviations beyond its forecast refutes it: s is then raised until z = 2, so that the time
-        left grows with e, up to e itself. What has taken long will take long.
+        Phi(s - z) / Phi(-z) with z = (log(e) - mu) / s, minus e; derived here. A task more than two standard deviations
+        beyond its forecast contradicts it: s is then increased until z = 2, so that the remaining time grows with e, up
+        to e itself.
         """
         if elapsed <= 0.0:
             return self.mean(cost)
@@ -85,7 +84,7 @@ class _Law:
 
 
 class Forecast:
-    """The time left of a list of tasks that several workers take in order.
+    """The remaining time of a list of tasks that several workers process in order.
 
     Parameters
     ----------
@@ -94,10 +93,10 @@ class Forecast:
 
     Notes
     -----
-    The log of a task's time is taken to be linear in the log of its cost, with one line a kind: weighted least squares
-    over the finished tasks, drawn towards the line of all kinds, and its slope towards 1. A running task that is
-    beyond its forecast counts with the time that it is now expected to take, so that it corrects those of its kind
-    that wait. The time left is that of the tasks handed out to the workers in order, each to the first that is free.
+    The log of a task's time is taken to be linear in the log of its cost, with one line per kind: weighted least
+    squares over the finished tasks, shrunk towards the line of all kinds, with the slope shrunk towards 1. A running
+    task that exceeds its forecast counts with its updated expected time, so it corrects waiting tasks of its kind. The
+    remaining time is obtained by assigning the tasks in order, each to the first free worker.
     """
 
     def __init__(self, tasks: Sequence[Task]) -> None:
@@ -106,11 +105,11 @@ class Forecast:
         self._done: list[tuple[Task, float]] = []
 
     def start(self, key: Hashable, now: float) -> None:
-        """Note that a task has begun at a time, in seconds."""
+        """Record the start of a task at a time in seconds."""
         self._running[key] = self._waiting.pop(key), now
 
     def finish(self, key: Hashable, seconds: float | None) -> None:
-        """Note that a task has ended, and what it took; None where that says nothing of others, as when it failed."""
+        """Record the end of a task and its duration; None if that is not informative, as after a failure."""
         task, _ = self._running.pop(key)
         if seconds is not None:
             self._done.append((task, max(seconds, 1e-6)))
@@ -123,12 +122,12 @@ class Forecast:
         now : float
             The time, in seconds, by the clock of `start`.
         workers : int
-            How many tasks run at once; those that run already count among them.
+            Number of tasks that run at once, including those already running.
 
         Returns
         -------
         float or None
-            Seconds; None as long as nothing has been measured that it could be told from.
+            Seconds; None as long as there are no measurements to base it on.
         """
         if not self._running and not self._waiting:
             return 0.0
@@ -150,7 +149,7 @@ class Forecast:
         return max(free)
 
     def _laws(self, measured: Sequence[tuple[Task, float]]) -> dict[Hashable, _Law]:
-        """Return the law of every kind there is."""
+        """Return the law of every kind."""
         kinds: dict[Hashable, list[tuple[float, float]]] = {task.kind: [] for task in self._waiting.values()}
         kinds |= {task.kind: [] for task, _ in self._running.values()}
         points = [(math.log(task.cost), math.log(seconds)) for task, seconds in measured]
@@ -162,7 +161,7 @@ class Forecast:
 
 
 def _line(points: Sequence[tuple[float, float]], prior: _Law) -> _Law:
-    """Fit a line to (log cost, log seconds), drawn towards another law, which it is where there are no points."""
+    """Fit a line to (log cost, log seconds), shrunk towards another law, which is returned if there are no points."""
     if not points:
         return _Law(prior.factor, prior.slope, NEW_SPREAD)
     weights = [MEMORY**age for age in reversed(range(len(points)))]

@@ -1,4 +1,4 @@
-"""What a result was computed with: versions of packages, and the machine."""
+"""The circumstances of a computation: package versions and the machine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from planted.base.extras import need
 __all__ = ["PACKAGES", "blas", "cores", "description", "fingerprint", "peak_bytes", "reset_peak", "versions"]
 
 PACKAGES = ("numpy", "scipy", "matplotlib", "scikit-learn", "cvxpy", "sympy", "python-flint", "cupy", "pandas")
-"""Packages whose versions are recorded; CuPy is looked for under the names of its wheels too."""
+"""Packages whose versions are recorded; CuPy is also searched under the names of its wheels."""
 
 BLAS_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -35,23 +35,23 @@ def cores() -> int:
     """Return the number of cores this process may use."""
     try:
         return len(os.sched_getaffinity(0))
-    except AttributeError:  # not offered on every system
+    except AttributeError:  # not available on every system
         return os.cpu_count() or 1
 
 
 def blas() -> list[dict[str, Any]]:
-    """Return what is known of each BLAS library that this process uses.
+    """Return what is known about each BLAS library that this process uses.
 
     Returns
     -------
     list of dict
         ``"library"`` (its file's name), ``"api"`` (``"openblas"``, ``"mkl"``, ``"blis"``, ...), ``"version"``,
-        ``"kernel"`` (the processor family that its kernels are made for) and ``"threads"``, sorted by library. What a
-        library does not say is None. NumPy and SciPy are imported, since each may bring a library of its own.
+        ``"kernel"`` (the processor family that its kernels are made for) and ``"threads"``, sorted by library. Unknown
+        values are None. NumPy and SciPy are imported, since each may bring its own library.
 
     Notes
     -----
-    OpenBLAS chooses its kernels by the processor, or as the environment variable ``OPENBLAS_CORETYPE`` says. Results
+    OpenBLAS chooses its kernels by processor, unless the environment variable ``OPENBLAS_CORETYPE`` is set. Results
     differ between kernels in their last bits.
     """
     import numpy.linalg
@@ -82,7 +82,7 @@ def versions() -> dict[str, str]:
     Returns
     -------
     dict
-        Packages that are not installed are left out; nothing is imported.
+        Packages that are not installed are omitted; nothing is imported.
     """
     found = {"python": platform.python_version()}
     for name in ("sparse-recovery-lab", *PACKAGES):
@@ -103,7 +103,8 @@ def fingerprint() -> dict[str, str]:
     -------
     dict
         Versions of Python (without the last part), NumPy, SciPy and this project, and as ``"source files"`` a hash
-        of the project's files that compute, as they are on the disk now: development versions share a number.
+        of the project's files that compute, as they currently are on disk, since development versions share a version
+        number.
     """
     found = versions()
     wanted = {name: found.get(name, "not installed") for name in ("sparse-recovery-lab", "numpy", "scipy")}
@@ -125,7 +126,7 @@ def description() -> dict[str, str | int]:
     Returns
     -------
     dict
-        Nothing that names the machine or its user.
+        Nothing that identifies the machine or its user.
     """
     return {"system": platform.platform(), "processor": _processor(), "cores": cores()}
 
@@ -144,11 +145,11 @@ _CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 
 def reset_peak() -> None:
-    """Begin to look for the peak anew; what a GPU's memory pool keeps for later is handed back."""
+    """Reset the peak memory counter, and release the GPU memory held in reserve by the pool."""
     arrays.free_memory()
     try:
         _CLEAR.write_text("5")
-    except OSError:  # not Linux, or not allowed
+    except OSError:  # not Linux, or not permitted
         pass
 
 
@@ -158,14 +159,13 @@ def peak_bytes(device: str) -> int | None:
     Parameters
     ----------
     device : {"cpu", "gpu"}
-        On the CPU resident memory of this process is meant, the interpreter and its packages included; on the GPU
-        that of CuPy's pool.
+        On the CPU, the resident memory of this process, including the interpreter and its packages; on the GPU, that of
+        CuPy's pool.
 
     Returns
     -------
     int or None
-        Bytes. Where the system cannot begin anew it is the largest use since the process began; None where it
-        does not say.
+        Bytes. If the system cannot reset the counter, the peak since the process began; None if it is not available.
     """
     if device == "gpu":
         return arrays.pool_bytes()

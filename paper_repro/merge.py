@@ -1,4 +1,4 @@
-"""Putting the results of several machines into one folder."""
+"""Merge the results of several machines into one folder."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ __all__ = ["Merged", "merge"]
 
 @dataclass
 class Merged:
-    """What a merge did.
+    """Summary of a merge.
 
     Parameters
     ----------
     added, replaced, known : int
-        Cells that were new, that took the place of a failed or damaged one, and that changed nothing.
+        Numbers of cells that were new, that replaced a failed or damaged one, and that changed nothing.
     verify : int
         Files of ``paper-repro verify`` that were added or replaced.
     complaints : list of str
-        A sentence for each file that was skipped and each pair of records that contradict each other.
+        A message for each skipped file and each pair of contradictory records.
     """
 
     added: int = 0
@@ -46,9 +46,9 @@ def merge(sources: Sequence[Path], target: Path) -> Merged:
     Parameters
     ----------
     sources : sequence of path
-        Results folders, as ``paper-repro run --results`` was given them; they are only read.
+        Results folders, as passed to ``paper-repro run --results``; they are not modified.
     target : path
-        Results folder; made if it is not there.
+        Results folder; created if it does not exist.
 
     Returns
     -------
@@ -58,14 +58,14 @@ def merge(sources: Sequence[Path], target: Path) -> Merged:
     Raises
     ------
     StoreError
-        If a source holds no results or is the target, if a cell was written in another format, or if nothing can be
-        written. What was merged until then is whole, and merging again goes on from there.
+        If a source has no results or is the target, if a cell was written in another format, or if nothing can be
+        written. Results merged until then are complete, and merging again continues from there.
 
     Notes
     -----
-    A finished cell takes the place of a failed one. Two finished cells that differ are a conflict: the one that is
-    there is kept, and both files are named. Counter-examples and tables of ``paper-repro verify`` are kept where
-    they are there already, except that a table that found something takes the place of one that did not.
+    A finished cell replaces a failed one. Two finished cells that differ are a conflict: the existing one is kept, and
+    both files are named. Existing counter-examples and tables of ``paper-repro verify`` are kept, except that a table
+    with a violation replaces one without.
     """
     for source in sources:
         if not any((source / name).is_dir() for name in ("store", "verify")):
@@ -109,7 +109,7 @@ def _merge_cell(path: Path, store: Store, merged: Merged) -> None:
 
 
 def _why(new: Record, old: Record) -> str:
-    """Return in which circumstances two records differ, as part of a sentence."""
+    """Return the circumstances in which two records differ, as part of a message."""
     names = {**new.run.get("versions", {}), **old.run.get("versions", {})}
     both: list[tuple[str, Any, Any]] = [("device", new.run.get("device"), old.run.get("device"))]
     both += [(name, *(record.run.get("versions", {}).get(name) for record in (new, old))) for name in names]
@@ -119,7 +119,7 @@ def _why(new: Record, old: Record) -> str:
 
 def _merge_verify(source: Path, folder: Path, merged: Merged) -> None:
     paths = [path for path in sorted(source.glob("*")) if path.is_file() and not path.name.startswith(".")]
-    # a table and its JSON file are one thing, and what stood there before decides about both
+    # a table and its JSON file belong together: the existing table decides about both
     chosen = [
         path
         for path in paths
@@ -135,7 +135,7 @@ def _merge_verify(source: Path, folder: Path, merged: Merged) -> None:
 
 
 def _passed(path: Path) -> Any:
-    """Return what the JSON file of a table says of its guarantees; None where there is none that can be read."""
+    """Return whether the guarantees passed according to a table's JSON file; None if it cannot be read."""
     try:
         document = json.loads(read_bytes(path) or b"null")
     except ValueError:

@@ -1,4 +1,4 @@
-"""In which order the cells of a sweep are computed, by which of several machines, and which of them together."""
+"""Planning of a sweep: the order of its cells, their distribution among machines, and their batches."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from paper_repro.store import Cell
 __all__ = ["GPU_BATCH", "Job", "in_batches", "in_order"]
 
 GPU_BATCH = 16
-"""Cells that a GPU is given in one call, at most, unless ``--batch`` says otherwise; where the memory does not
-suffice, the batch is halved."""
+"""Default for the largest number of cells per call on a GPU (``--batch``); if memory does not suffice, batches are
+halved."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Job:
 
 
 def in_order(experiment: Experiment, settings: Sequence[Any], shard: tuple[int, int] | None = None) -> list[Job]:
-    """Return the cells, each once, the longest first; or one machine's share of them.
+    """Return the cells without duplicates, longest first, or one machine's share of them.
 
     Parameters
     ----------
@@ -45,8 +45,8 @@ def in_order(experiment: Experiment, settings: Sequence[Any], shard: tuple[int, 
     settings : sequence
         Its cells.
     shard : (int, int), optional
-        ``(i, n)``: the i-th of n machines, 1 <= i <= n. It takes cells i, i + n, i + 2 n, ... of the list, so that
-        all have about as much to do. The shares depend on `settings` alone, not on what is computed already.
+        ``(i, n)``: the i-th of n machines, 1 <= i <= n. It takes cells i, i + n, i + 2 n, ... of the list, so that all
+        have about the same amount of work. The shares depend only on `settings`, not on what is already computed.
 
     Returns
     -------
@@ -64,7 +64,7 @@ def in_order(experiment: Experiment, settings: Sequence[Any], shard: tuple[int, 
 
 
 def in_batches(experiment: Experiment, jobs: Sequence[Job], limit: int, places: int) -> list[list[Job]]:
-    """Return the cells in batches that may be computed in one call each, the longest batch first.
+    """Return the cells in batches that can be computed in one call each, longest batch first.
 
     Parameters
     ----------
@@ -73,14 +73,14 @@ def in_batches(experiment: Experiment, jobs: Sequence[Job], limit: int, places: 
     jobs : sequence of Job
         The cells, in order.
     limit : int
-        Cells in a batch, at most.
+        Largest number of cells per batch.
     places : int
-        How many batches are computed at once: cells that go together are shared out over that many.
+        Number of batches computed at once, among which cells are distributed.
 
     Returns
     -------
     list of lists of Job
-        Cells with equal batch keys, neighbours in the order.
+        Consecutive cells with equal batch keys.
     """
     if limit == 1 or experiment.batch_key is None:
         return [[job] for job in jobs]

@@ -13,13 +13,13 @@ from planted.base.extras import need
 __all__ = ["Progress", "Steps"]
 
 TERMINAL_S, FILE_S = 0.2, 5.0
-"""Seconds between two states of the bar, where a cell is finished; on a terminal also where none is."""
+"""Seconds between updates of the bar when a cell finishes; on a terminal also when none does."""
 QUIET_S = 60.0
-"""Seconds between two states in a file while no cell is finished."""
+"""Seconds between updates in a file while no cell finishes."""
 
 
 class Progress:
-    """A bar, and what is said meanwhile; without a stream neither.
+    """A progress bar with messages; without a stream nothing is printed.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Progress:
 
     Notes
     -----
-    The bar shows elapsed / (elapsed + left), which a corrected forecast may take back.
+    The bar shows elapsed / (elapsed + left), so it can move backwards when the forecast is corrected.
     """
 
     def __init__(self, name: str, stream: IO[str] | None, clock: Callable[[], float] = time.monotonic) -> None:
@@ -55,34 +55,34 @@ class Progress:
             self._bar.close()
 
     def plan(self, batches: Sequence[Sequence[Job]]) -> None:
-        """Set what is to be computed: batches in the order in which they are started, called by their first cells."""
+        """Set the planned batches, in starting order, identified by their first cells."""
         self.cells = sum(map(len, batches))
         self.forecast = Forecast(
             [Task(one[0].cell.key, _kind(one[0]), sum(job.cost for job in one)) for one in batches]
         )
 
     def say(self, sentence: str) -> None:
-        """Print a sentence above the bar."""
+        """Print a message above the bar."""
         if self._bar is not None:
             self._bar.write(f"{self.name}: {sentence}", file=self.stream)
 
     def start(self, key: str) -> None:
-        """Note that a batch has begun."""
+        """Record the start of a batch."""
         self.forecast.start(key, self.clock())
 
     def finish(self, key: str, cells: int, workers: int, seconds: float | None) -> None:
-        """Note that a batch of some cells has ended, what it took, and how many can now be computed at once."""
+        """Record the end of a batch, its duration, and how many batches can now run at once."""
         self.forecast.finish(key, seconds)
         self.finished += cells
         self._show(workers, self._often, always=self.finished == self.cells)
 
     def wait(self, workers: int) -> None:
-        """Note that time goes by while no batch ends."""
+        """Update the bar while no batch ends."""
         self._show(workers, TERMINAL_S if self._often == TERMINAL_S else QUIET_S)
 
     def _show(self, workers: int, interval: float, always: bool = False) -> None:
         now = self.clock()
-        # a forecast of ten thousand cells takes some hundredths of a second: a fiftieth of the time at most
+        # a forecast for ten thousand cells takes some hundredths of a second; spend at most 2 % of the time on it
         if self._bar is None or (now - self._shown < max(interval, 50 * self._costs_s) and not always):
             return
         left = self.forecast.left(now, workers)
@@ -163,5 +163,5 @@ class Steps:
 
 
 def _kind(job: Job) -> tuple[Any, ...]:
-    """Return what is not a number in a cell's settings, such as its method."""
+    """Return the non-numeric part of a cell's settings, such as its method."""
     return tuple((name, value) for name, value in sorted(job.cell.settings.items()) if isinstance(value, (str, bool)))

@@ -1,4 +1,4 @@
-"""Cells and their records: what is computed, what came out, and when two records are equal."""
+"""Cells and their records: settings, results, and equality of records."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Cell:
     experiment : str
         Name of the experiment.
     version : int
-        Version of its computation; results of other versions are other cells.
+        Version of its computation; results of different versions are different cells.
     settings : dict
-        Everything the result depends on, among it ``dtype`` and ``seed``; JSON values only.
+        Everything the result depends on, including ``dtype`` and ``seed``; JSON values only.
     """
 
     experiment: str
@@ -35,14 +35,14 @@ class Cell:
 
     @property
     def key(self) -> str:
-        """Name of the cell: 32 hexadecimal digits of the hash of what defines it."""
+        """Name of the cell: 32 hexadecimal digits of the hash of its definition."""
         text = _canonical({"experiment": self.experiment, "version": self.version, "settings": dict(self.settings)})
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True)
 class Record:
-    """What the store knows of a cell.
+    """The stored record of a cell.
 
     Parameters
     ----------
@@ -53,11 +53,11 @@ class Record:
     message : str
         Why it failed; empty otherwise.
     metrics : dict
-        Numbers and strings that depend on the settings alone.
+        Numbers and strings that depend only on the settings.
     arrays : dict of numpy.ndarray
-        Larger results that depend on the settings alone.
+        Larger results that depend only on the settings.
     run : dict
-        What may differ from run to run: wall time in seconds, peak memory in bytes, versions, machine, device,
+        Information that may differ between runs: wall time in seconds, peak memory in bytes, versions, machine, device,
         warnings.
     """
 
@@ -70,10 +70,10 @@ class Record:
 
 
 def comparable(record: Record) -> dict[str, Any]:
-    """Return the part of a record that depends on its settings alone.
+    """Return the part of a record that depends only on its settings.
 
     Two stores are equal when their cells are equal in this sense: wall time, memory, versions, machine,
-    device and warnings (``record.run``) are left out, everything else is compared bit for bit.
+    device and warnings (``record.run``) are excluded, everything else is compared bitwise.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def comparable(record: Record) -> dict[str, Any]:
 
 
 def contents(record: Record) -> dict[str, Any]:
-    """Return what a record says of its cell, as JSON values: all but arrays and the circumstances of the run."""
+    """Return a record's content as JSON values, without arrays and the circumstances of the run."""
     return {
         "key": record.cell.key,
         "experiment": record.cell.experiment,
@@ -105,7 +105,7 @@ def contents(record: Record) -> dict[str, Any]:
 
 
 def checksum(document: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of a JSON document, whatever the order of its keys."""
+    """Return the SHA-256 of a JSON document, independent of the order of its keys."""
     return hashlib.sha256(_canonical(document).encode()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Computing and drawing a figure from Python: what ``paper-repro run`` does, also for a figure that no list has."""
+"""Compute and draw a figure from Python, like ``paper-repro run``, including figures that are not registered."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def run(
     device: str = "auto",
     progress: IO[str] | None = None,
 ) -> Results:
-    """Compute the cells of a figure that are not there yet, draw it, and write its files.
+    """Compute the missing cells of a figure, draw it, and write its files.
 
     Parameters
     ----------
     figure : str or Experiment
-        A name that ``paper-repro list`` prints, or an experiment of your own. Where `Experiment.module` lists it in
-        ``EXPERIMENTS``, worker processes compute it; otherwise, as in a notebook, this process does.
+        A name printed by ``paper-repro list``, or your own experiment. If `Experiment.module` lists it in
+        ``EXPERIMENTS``, it is computed by worker processes; otherwise, as in a notebook, by this process.
     preset : str, default "quick"
         Which size.
     results : path, optional
@@ -40,24 +40,24 @@ def run(
     seed : int, default 0
         First seed of the trials.
     jobs : int, optional
-        Worker processes; one a core by default.
+        Worker processes; one per core by default.
     device : {"auto", "cpu", "gpu"}, default "auto"
         Where to compute.
     progress : text stream, optional
-        Gets a progress bar.
+        Stream for a progress bar.
 
     Returns
     -------
     Results
         As :func:`paper_repro.load` returns them; ``meta["failed"]`` lists the cells that raised an exception. The files
-        lie in the results folder.
+        are in the results folder.
 
     Raises
     ------
     ValueError
-        If figure, preset, jobs or device is not known.
+        If figure, preset, jobs or device is invalid.
     Interrupted
-        After Ctrl-C; what was finished is in the store.
+        After Ctrl-C; finished cells are in the store.
     """
     experiment = figure if isinstance(figure, Experiment) else experiments.get(figure)
     experiment.check_preset(preset)

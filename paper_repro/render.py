@@ -1,4 +1,4 @@
-"""From stored results to files: PNG, SVG, the table as Markdown and CSV, and a JSON file of how they came about."""
+"""Render stored results to files: PNG, SVG, the table as Markdown and CSV, and a JSON file with their provenance."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ __all__ = ["BESIDE", "Files", "claims_markdown", "files_of", "markdown", "render
 
 
 BESIDE = {"Data and size": "data", "Counted": "rule", "Verdict": "basis"}
-"""What stands beside every verdict: the name of the line and of the claim's field."""
+"""Lines printed with every verdict: label -> field of the claim."""
 
 
 @dataclass(frozen=True)
 class Files:
-    """What belongs to one figure.
+    """The files of one figure.
 
     Parameters
     ----------
     paths : list of path
-        PNG and SVG (where the experiment has a drawing), Markdown, CSV and JSON.
+        PNG and SVG (if the experiment has a drawing), Markdown, CSV and JSON.
     drawn : bool
-        False when all of them were up to date already.
+        False if all of them were already up to date.
     """
 
     paths: list[Path]
@@ -77,9 +77,8 @@ def render(experiment: Experiment, results: Results, records: Sequence[Record], 
 
     Notes
     -----
-    From one store and one version of the packages, the files have the same bytes whenever they are
-    drawn. The JSON file is written last and holds the hashes of the others; a set of files is up to
-    date when these hashes, and the hash of what they are drawn from, still hold.
+    The same store and package versions always give the same bytes. The JSON file is written last and contains the
+    hashes of the others; the files are up to date if these hashes, and the hash of their sources, still match.
     """
     meta = results.meta
     paths = files_of(experiment, meta["preset"], folder, meta["seed"])
@@ -131,7 +130,7 @@ def markdown(table: dict[str, Any]) -> str:
 
 
 def claims_markdown(claims: Sequence[dict[str, str]]) -> list[str]:
-    """Return a paper's claims and what was measured as paragraphs of Markdown; none without claims."""
+    """Return a paper's claims and the measurements as paragraphs of Markdown; empty without claims."""
     parts = ["## Claims"] if claims else []
     for claim in claims:
         lines = [f"**{claim['figure']}: {claim['claim']}** {claim['verdict']}. {claim['measured']}."]
@@ -149,13 +148,13 @@ def claims_markdown(claims: Sequence[dict[str, str]]) -> list[str]:
 
 
 def shown(value: Any) -> str:
-    """Return an entry of a table as text: a dash for None, and four significant digits or so of a number."""
+    """Return a table entry as text: a dash for None, and about four significant digits for a number."""
     if value is None:
         return "-"
     if isinstance(value, float):
         if not math.isfinite(value) or value.is_integer():
             return f"{value:g}"
-        if not 1e-3 <= abs(value) < 1e5:  # fixed digits would show a rounding error as 0
+        if not 1e-3 <= abs(value) < 1e5:  # fixed-point format would show a rounding error as 0
             return f"{value:.2e}"
         return f"{value:.4f}".rstrip("0").rstrip(".") if abs(value) < 10 else f"{value:.2f}"
     return str(value)
@@ -170,7 +169,7 @@ def _csv(table: dict[str, Any]) -> str:
 
 
 def _document(results: Results, records: Sequence[Record]) -> dict[str, Any]:
-    """Return what the JSON file says; nothing in it depends on when it is written."""
+    """Return the content of the JSON file, which does not depend on when it is written."""
     meta = results.meta
     runs = [record.run for record in records]
     return {
@@ -198,7 +197,7 @@ def _distinct(values: Any) -> list[Any]:
 
 
 def _drawing_version(layout: Any) -> str:
-    """Return a text that changes when the code that draws changes."""
+    """Return a text that changes when the drawing code changes."""
     folder = Path(figures.__file__).parent
     sources = [*sorted(folder.glob("*.py")), *sorted(folder.glob("*.mplstyle")), Path(__file__)]
     own = _file_of(layout)
@@ -208,7 +207,7 @@ def _drawing_version(layout: Any) -> str:
 
 
 def _file_of(layout: Any) -> Path | None:
-    """Return the source file of what draws; None where there is none."""
+    """Return the source file of the drawing code; None if there is none."""
     name = layout if isinstance(layout, str) else getattr(layout, "__module__", None) or getattr(layout, "__name__", "")
     spec = importlib.util.find_spec(name) if name and name != "__main__" else None
     return Path(spec.origin) if spec is not None and spec.origin and Path(spec.origin).is_file() else None

@@ -1,4 +1,4 @@
-"""Reading results back: what ``paper_repro.load`` returns."""
+"""Load stored results: ``paper_repro.load`` and its return value."""
 
 from __future__ import annotations
 
@@ -22,20 +22,19 @@ DEFAULT_FOLDER = "results"
 
 @dataclass(frozen=True)
 class Results:
-    """The results of an experiment, as figures and notebooks take them.
+    """The results of an experiment, for figures and notebooks.
 
     Parameters
     ----------
     records : list of dict
-        One a finished cell (or fit, where one cell holds several), in the order of the preset: its settings and metrics
-        in one flat dict, with the cell's ``key``, ``wall_s`` (seconds) and ``peak_bytes`` (memory; None where it was
-        not measured).
+        One per finished cell (or fit, if a cell has several), in the order of the preset: its settings and metrics in
+        one flat dict, with the cell's ``key``, ``wall_s`` (seconds) and ``peak_bytes`` (memory; None if not measured).
     arrays : dict
-        For each ``key`` the cell's arrays, a dict of numpy.ndarray.
+        ``key`` -> the cell's arrays, a dict of numpy.ndarray.
     meta : dict
         ``experiment``, ``version``, ``title``, ``preset``, ``seed``, ``cells`` (how many the preset
-        has), ``failed`` (list of settings and message), ``summary``: what the figure shows, and ``layout``: what
-        draws it (see :func:`figures.draw`), None where nothing does.
+        has), ``failed`` (list of settings and message), ``summary`` (the content of the figure), and ``layout`` (what
+        draws it, see :func:`figures.draw`; None if nothing does).
     """
 
     records: list[dict[str, Any]]
@@ -43,12 +42,12 @@ class Results:
     meta: dict[str, Any]
 
     def to_pandas(self) -> Any:
-        """Return the records as a pandas data frame, one row a cell.
+        """Return the records as a pandas data frame, one row per cell.
 
         Returns
         -------
         pandas.DataFrame
-            One column a setting or metric.
+            One column per setting or metric.
 
         Raises
         ------
@@ -70,25 +69,25 @@ def load(
     Parameters
     ----------
     name : str or Experiment
-        Its name, such as ``"fig1"``; ``paper-repro list`` prints them all. Or an experiment of your own.
+        Its name, such as ``"fig1"``; ``paper-repro list`` prints them all. Or your own experiment.
     preset : {"smoke", "quick", "cpu", "paper"}, default "quick"
         Which size.
     results : path, optional
-        The folder that ``paper-repro run --results`` was given; ``results`` in the current folder by default.
+        The folder passed to ``paper-repro run --results``; ``results`` in the current folder by default.
     seed : int, default 0
         First seed of the trials, as given to ``run --seed``.
 
     Returns
     -------
     Results
-        What is there; ``meta["cells"]`` tells how many cells a finished run has.
+        The available results; ``meta["cells"]`` is the number of cells of a complete run.
 
     Raises
     ------
     ValueError
-        If `name` or `preset` is not known.
+        If `name` or `preset` is unknown.
     FileNotFoundError
-        If no cell of it has been computed; the message says which command does.
+        If no cell of it has been computed; the message names the command that does.
     """
     experiment = name if isinstance(name, experiments.Experiment) else experiments.get(name)
     experiment.check_preset(preset)
@@ -134,7 +133,7 @@ def command(
 
 
 def collect(experiment: experiments.Experiment, preset: str, folder: Path, seed: int) -> tuple[Results, list[Record]]:
-    """Return the results of an experiment and the records they were made from.
+    """Return the results of an experiment and the records they are based on.
 
     Parameters
     ----------
@@ -150,7 +149,7 @@ def collect(experiment: experiments.Experiment, preset: str, folder: Path, seed:
     Returns
     -------
     results : Results
-        As :func:`load` returns them, also when nothing is there.
+        As returned by :func:`load`, even if nothing is computed.
     records : list of Record
         The finished cells.
     """
@@ -191,13 +190,13 @@ def collect(experiment: experiments.Experiment, preset: str, folder: Path, seed:
 
 
 def rows_of(record: Record) -> list[dict[str, Any]]:
-    """Return the settings and metrics of a cell, one flat dict a fit.
+    """Return the settings and metrics of a cell, one flat dict per fit.
 
     Parameters
     ----------
     record : Record
-        A finished cell. Where its metrics have ``fits``, a list of dicts (one pass of pruning serves several
-        sparsities), there is one row for each of them, and what it says stands above the cell's own settings.
+        A finished cell. If its metrics have ``fits``, a list of dicts (one pruning pass covers several sparsities),
+        there is one row for each of them, whose values override the cell's own settings.
 
     Returns
     -------
@@ -209,5 +208,5 @@ def rows_of(record: Record) -> list[dict[str, Any]]:
 
 
 def store_of(folder: Path) -> Store:
-    """Return the store of a results folder (its cells lie in the subfolder ``store``)."""
+    """Return the store of a results folder (its cells are in the subfolder ``store``)."""
     return Store(folder / "store")

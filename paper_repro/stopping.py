@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM during a sweep: the first asks it to end after the running cells, the second to end now."""
+"""Ctrl-C and SIGTERM during a sweep: the first one ends it after the running cells, the second immediately."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ __all__ = ["Interrupted", "Signals"]
 
 
 class Interrupted(Exception):
-    """The user stopped the sweep; what was finished is in the store.
+    """The user stopped the sweep; finished cells are in the store.
 
     Parameters
     ----------
     message : str
         A sentence.
     code : int, default 130
-        What the process should exit with: 128 and the number of the signal.
+        Exit code of the process: 128 plus the number of the signal.
     """
 
     def __init__(self, message: str, code: int = 130) -> None:
@@ -29,8 +29,8 @@ class Interrupted(Exception):
 class Signals:
     """Counts the signals that arrive while it is entered.
 
-    Only the main thread can hear signals; elsewhere nothing is ever counted. A signal that is ignored, as Ctrl-C is
-    in the background jobs of a shell script, stays ignored.
+    Only the main thread receives signals; in other threads nothing is counted. Ignored signals, such as Ctrl-C in
+    background jobs of a shell script, stay ignored.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Signals:
 
     @property
     def name(self) -> str:
-        """What the last signal is called."""
+        """Name of the last signal."""
         return "Ctrl-C" if self.last == signal.SIGINT else self.last.name
 
     def __enter__(self) -> Signals:

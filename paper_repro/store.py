@@ -1,9 +1,8 @@
-"""The store of results: one JSON file a cell, and beside it one npz file for its arrays.
+"""The store of results: one JSON file per cell, plus one npz file for its arrays.
 
-A cell is named by the hash of what defines it (experiment, version, settings with the dtype
-and the seed). Files are written under a temporary name in the same folder, synced and
-renamed, so that a file with a cell's name is whole or does not exist; a checksum tells if it
-was damaged later. Merging two stores is copying files. Nothing is ever unpickled.
+A cell is named by the hash of its definition (experiment, version, settings including dtype and seed). Files are
+written under a temporary name in the same folder, synced and renamed, so a file with a cell's name is either complete
+or does not exist; a checksum detects later damage. Stores are merged by copying files. Nothing is ever unpickled.
 """
 
 from __future__ import annotations
@@ -33,16 +32,16 @@ __all__ = [
 ]
 
 FORMAT = 1
-"""Number of the file format; a store written in another one is reported, not guessed at."""
+"""Number of the file format; files in other formats are reported rather than interpreted."""
 
 
 class Store:
-    """Cells in a folder, one subfolder an experiment.
+    """Cells in a folder, with one subfolder per experiment.
 
     Parameters
     ----------
     folder : str or path
-        Where the files lie; made at the first writing.
+        The folder of the files; created on first write.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
@@ -53,12 +52,12 @@ class Store:
         return self.folder / cell.experiment / f"{cell.key}.json"
 
     def write(self, record: Record) -> Path:
-        """Write a record, whole or not at all.
+        """Write a record atomically.
 
         Parameters
         ----------
         record : Record
-            What to keep; an older record of the same cell is replaced.
+            The record to store; an older record of the same cell is replaced.
 
         Returns
         -------
@@ -75,7 +74,7 @@ class Store:
         return self._put(self.path(record.cell), *to_files(record))
 
     def put(self, raw: bytes, packed: bytes | None) -> Record:
-        """Write the files of a record as another store or machine has them, byte for byte.
+        """Write the files of a record byte for byte as received from another store or machine.
 
         Parameters
         ----------
@@ -104,7 +103,7 @@ class Store:
         return path
 
     def read(self, cell: Cell) -> Record | None:
-        """Return the record of a cell, or None where there is none.
+        """Return the record of a cell, or None if there is none.
 
         Raises
         ------
@@ -120,7 +119,7 @@ class Store:
         return record
 
     def records(self, experiment: str | None = None) -> Iterator[Record]:
-        """Yield every record of the store, or of one experiment, in the order of the keys."""
+        """Yield all records of the store, or of one experiment, in order of their keys."""
         pattern = f"{experiment or '*'}/*.json"
         for path in sorted(self.folder.glob(pattern)):
             record = self._read_file(path)
@@ -128,19 +127,19 @@ class Store:
                 yield record
 
     def prepare(self, experiment: str) -> None:
-        """Make an experiment's folder and sweep out what killed runs left half written.
+        """Create an experiment's folder and remove half-written files of killed runs.
 
         Raises
         ------
         StoreError
-            If the folder cannot be made or written to.
+            If the folder cannot be created or written to.
         """
         folder = self.folder / experiment
         if not folder.is_dir():
             make_folder(folder)
 
     def check_writable(self, experiment: str) -> None:
-        """Refuse, with a sentence, a folder that cannot be written to; remove stale temporary files."""
+        """Raise an error for a folder that cannot be written to; remove stale temporary files."""
         self.prepare(experiment)
         folder = self.folder / experiment
         probe = folder / "probe"
@@ -168,7 +167,7 @@ def to_files(record: Record) -> tuple[bytes, bytes | None]:
     Raises
     ------
     TypeError
-        If a metric is no JSON value, or an array holds Python objects.
+        If a metric is not a JSON value, or an array contains Python objects.
     """
     document: dict[str, Any] = {
         "format": FORMAT,
@@ -189,14 +188,14 @@ def from_files(raw: bytes, packed: bytes | None, path: Path) -> Record:
     Parameters
     ----------
     raw, packed : bytes
-        The two files; an npz file that is not asked for is passed over.
+        The two files; an npz file that is not needed is ignored.
     path : path
-        What messages call the JSON file.
+        Path of the JSON file for messages.
 
     Raises
     ------
     DamagedCell
-        If they are not what was written.
+        If they differ from what was written.
     StoreError
         If they were written in another format.
     """
@@ -213,7 +212,7 @@ def from_files(raw: bytes, packed: bytes | None, path: Path) -> Record:
         )
     try:
         whole = document.pop("checksum", None) == checksum(document)
-    except (ValueError, RecursionError):  # NaN and infinities, which are no JSON
+    except (ValueError, RecursionError):  # NaN and infinities are not valid JSON
         whole = False
     if not whole:
         raise DamagedCell(f"{path} is damaged: its checksum does not match its content")

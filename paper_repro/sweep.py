@@ -1,4 +1,4 @@
-"""Running the cells of an experiment that are not in the store yet, in worker processes or on a Dask cluster."""
+"""Compute the cells of an experiment that are missing from the store, in worker processes or on a Dask cluster."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["Interrupted", "Sweep", "run"]
 
 @dataclass
 class Sweep:
-    """How a sweep went.
+    """Summary of a sweep.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class Sweep:
     failed : list of (settings, message)
         Cells that raised an exception.
     robust : list of str
-        A sentence for each damaged file that was computed again.
+        A message for each damaged file that was recomputed.
     """
 
     total: int = 0
@@ -53,7 +53,7 @@ def run(
     shard: tuple[int, int] | None = None,
     progress: IO[str] | None = None,
 ) -> Sweep:
-    """Compute the cells that the store does not hold, the longest first.
+    """Compute the cells that are missing from the store, longest first.
 
     Parameters
     ----------
@@ -62,22 +62,22 @@ def run(
     settings : sequence
         Its cells; equal ones are computed once.
     store : Store
-        Where results are looked for and put. Failed and damaged cells are tried again.
+        Where results are looked up and stored. Failed and damaged cells are retried.
     jobs : int, optional
-        Number of worker processes, each with one BLAS thread; by default one a core on the CPU, and
-        one on the GPU. Of no effect with `dask`.
+        Number of worker processes, each with one BLAS thread; by default one per core on the CPU, and one on the GPU.
+        Ignored with `dask`.
     device : {"cpu", "gpu"}, default "cpu"
         Where the cells compute.
     dask : str, optional
         Address of a Dask scheduler, such as ``tcp://host:8786``; its workers compute the cells, and this process
         writes the store.
     batch : int, optional
-        Cells that may be computed in one call, where the experiment can; by default 1 on the CPU and
+        Largest number of cells per call, if the experiment supports it; by default 1 on the CPU and
         :data:`paper_repro.plan.GPU_BATCH` on the GPU.
     shard : (int, int), optional
         ``(i, n)`` for the i-th of n machines, as :func:`paper_repro.plan.in_order` takes it.
     progress : text stream, optional
-        Where the progress bar goes, and what is said meanwhile; None for neither.
+        Stream for the progress bar and messages; None for neither.
 
     Returns
     -------
@@ -87,7 +87,8 @@ def run(
     Raises
     ------
     Interrupted
-        On Ctrl-C and on SIGTERM: the first ends the sweep when the running cells are finished, the second drops them.
+        On Ctrl-C and on SIGTERM: the first one ends the sweep when the running cells are finished, the second aborts
+        them.
     StoreError
         If nothing can be written, or a cell was written in another format.
     ClusterError
@@ -132,14 +133,14 @@ def _place(experiment: Experiment, store: Store, device: str, jobs: int) -> Pool
 
 
 class _Collection:
-    """Handing out batches and hearing what became of them, until all are done or a signal comes."""
+    """Submits batches and collects their results, until all are done or a signal arrives."""
 
     def __init__(
         self, place: Pool | Here | Cluster, batches: list[list[Job]], sweep: Sweep, progress: Progress, signals: Signals
     ) -> None:
         self.place, self.sweep, self.progress, self.signals = place, sweep, progress, signals
         self.waiting = deque(batches)
-        self.running: dict[str, int] = {}  # key of a batch's first cell -> number of its cells
+        self.running: dict[str, int] = {}  # key of a batch's first cell -> its number of cells
 
     def run(self) -> None:
         told = False

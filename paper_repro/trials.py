@@ -1,4 +1,4 @@
-"""One guarantee on trial: instances are drawn until enough hypotheses held, then it is attacked."""
+"""Test one guarantee: draw instances until its hypotheses held often enough, then attack it."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Verdicts on what was measured: held, not held, or too close to call, from an interval; one rule for all claims.
+"""Verdicts from confidence intervals: held, not held, or too close to call, with one rule for all claims.
 
-A trial is a cell (a width and a sparsity, say) and a seed. Methods that are compared see the same trial, so they are
-compared trial by trial. Two things vary: the seeds, which are drawn, and the cells, a coarse choice among all sizes
-that a claim is about. All cells of a seed share random numbers, and all seeds of a cell share its difficulty, so single
-trials are no independent units; cells and seeds are, and both are resampled.
+A trial is a cell (a width and a sparsity, say) and a seed. All methods see the same trials, so they are compared trial
+by trial. There are two sources of variation: the seeds, which are random, and the cells, a coarse selection from all
+sizes that a claim is about. All cells of a seed share random numbers, and all seeds of a cell share its difficulty, so
+single trials are not independent units; cells and seeds are, and both are resampled.
 """
 
 from __future__ import annotations
@@ -44,18 +44,20 @@ VERDICTS = (HELD, NOT_HELD, TOO_CLOSE, NOT_MEASURED)
 LEVEL = 0.95
 DRAWS = 4_000
 UNITS = 6
-"""Fewer units decide nothing: five that agree do so by chance in 2 of 32 cases, more often than 5 %."""
+"""Fewer units are never conclusive: five agree by chance in 2 of 32 cases, more often than 5 %."""
 
 BASIS = (
-    "held (not held) where the whole 95 % interval lies above (below) the limit; paired bootstrap, which draws the "
-    "cells and the seeds anew, independently; with one seed or fewer than six cells it is too close to call"
+    "held (not held) if the whole 95 % interval lies above (below) the limit; paired bootstrap that resamples "
+    ""
+    "cells and seeds independently; with one seed or fewer than six cells it is too close to call"
 )
 BASIS_SEEDS = (
-    "held (not held) where the whole 95 % interval lies above (below) the limit; paired bootstrap, which draws the "
-    "seeds anew; with fewer than six seeds it is too close to call"
+    "held (not held) if the whole 95 % interval lies above (below) the limit; paired bootstrap that resamples the "
+    ""
+    "seeds; with fewer than six seeds it is too close to call"
 )
-"""The rule where a claim is about each of a few settings, such as every k < 5, which are then not drawn anew."""
-EXACT = "an exact statement, which one counter-example refutes: it is judged without an interval"
+"""The rule for claims about each of a few settings, such as every k < 5, which are not resampled."""
+EXACT = "an exact statement, which a single counter-example refutes, so it is judged without an interval"
 
 Trials = Mapping[Any, Mapping[int, float]]
 """Cell -> seed -> value."""
@@ -65,20 +67,20 @@ Statistic = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Measured:
-    """A number with its interval, and the limit that it is compared with.
+    """A number with its interval, and the limit with which it is compared.
 
     Parameters
     ----------
     value : float
-        The number; NaN where nothing was measured.
+        The number; NaN if nothing was measured.
     low, high : float or None
-        Ends of the interval; None where there are too few cells or seeds for one.
+        Ends of the interval; None if there are too few cells or seeds.
     limit : float
-        What a claim wants the number to exceed.
+        The value that the number must exceed for the claim to hold.
     cells, seeds : int
         How many there are.
     slack : float, default 0
-        The interval must clear the limit by more than this: what rounding, or one test image, can do.
+        The interval must clear the limit by more than this, which allows for rounding or for a single test image.
     """
 
     value: float
@@ -123,8 +125,8 @@ def all_of(*parts: Measured) -> str:
     Returns
     -------
     str
-        Not measured where a part is not; not held where a part does not hold; held where all do; else too close to
-        call.
+        Not measured if a part is not; else not held if a part does not hold; else held if all do; otherwise too close
+        to call.
     """
     verdicts = [part.verdict for part in parts]
     for decisive in (NOT_MEASURED, NOT_HELD):
@@ -134,7 +136,7 @@ def all_of(*parts: Measured) -> str:
 
 
 def paired(*methods: Trials) -> tuple[list[Hashable], list[int], list[np.ndarray]]:
-    """Return what several methods did on the trials that all of them have.
+    """Return the results of several methods on their common trials.
 
     Parameters
     ----------
@@ -146,7 +148,7 @@ def paired(*methods: Trials) -> tuple[list[Hashable], list[int], list[np.ndarray
     cells, seeds : list
         In ascending order.
     values : list of numpy.ndarray, shape (cells, seeds)
-        One a method; NaN where a method lacks the trial, for all of them alike.
+        One per method; NaN for all methods if any of them lacks the trial.
     """
     first = methods[0]
     common = [(cell, seed) for cell in first for seed in first[cell] if all(seed in m.get(cell, {}) for m in methods)]
@@ -160,16 +162,16 @@ def paired(*methods: Trials) -> tuple[list[Hashable], list[int], list[np.ndarray
 
 
 def scores(first: np.ndarray, second: np.ndarray | float, margin: float = 0.0, tie: float = 0.0) -> np.ndarray:
-    """Return 1 where the first is above the second, 1/2 where they are level, and 0 where it is below.
+    """Return 1 if the first is above the second, 1/2 if they are level, and 0 if it is below.
 
     Parameters
     ----------
     first, second : numpy.ndarray, shape (cells, seeds)
         Values; NaN stays NaN, and equal infinities are level.
     margin : float, default 0
-        The first counts as above where first - second > margin + tie.
+        The first counts as above if first - second > margin + tie.
     tie : float, default 0
-        Level are those whose difference is within this of the margin: rounding may decide which of them is larger.
+        Values whose difference is within this of the margin are level, because rounding may decide which is larger.
 
     Returns
     -------
@@ -184,14 +186,14 @@ def scores(first: np.ndarray, second: np.ndarray | float, margin: float = 0.0, t
 
 
 def share(score: np.ndarray, limit: float = 0.5) -> Measured:
-    """Return the mean score over all trials with its interval: the share in which the first is above, ties halved.
+    """Return the mean score over all trials with its interval: the share in which the first is above, ties as half.
 
     Parameters
     ----------
     score : numpy.ndarray, shape (cells, seeds)
         From :func:`scores`.
     limit : float, default 0.5
-        What the claim wants it to exceed.
+        The value that it must exceed for the claim to hold.
 
     Returns
     -------
@@ -202,7 +204,7 @@ def share(score: np.ndarray, limit: float = 0.5) -> Measured:
     filled = np.where(known, score, 0.0)
 
     def statistic(cells: np.ndarray, seeds: np.ndarray) -> np.ndarray:
-        # products of small integers and halves: exact, whatever the order of the sums
+        # products of small integers and halves: exact in any order of summation
         total, count = (((cells @ part) * seeds).sum(axis=1) for part in (filled, known.astype(float)))
         return np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
 
@@ -210,19 +212,19 @@ def share(score: np.ndarray, limit: float = 0.5) -> Measured:
 
 
 def least_share(score: np.ndarray, limit: float = 0.5) -> Measured:
-    """Return the smallest mean score of a cell: a claim about each cell wants all of them to exceed the limit.
+    """Return the smallest mean score over cells, for claims that each cell exceeds the limit.
 
     Parameters
     ----------
     score : numpy.ndarray, shape (cells, seeds)
         From :func:`scores`.
     limit : float, default 0.5
-        What the claim wants it to exceed; for 1/2 that is a statement about the medians.
+        The value that it must exceed for the claim to hold; for 1/2 that is a statement about the medians.
 
     Returns
     -------
     Measured
-        Seeds drawn anew; the cells are those that the claim is about, and stay.
+        Seeds are resampled; the cells are those that the claim is about, and are fixed.
     """
 
     def statistic(cells: np.ndarray, seeds: np.ndarray) -> np.ndarray:
@@ -232,7 +234,7 @@ def least_share(score: np.ndarray, limit: float = 0.5) -> Measured:
 
 
 def worst_difference(first: np.ndarray, second: np.ndarray, slack: float = 0.0) -> Measured:
-    """Return by how much the worst cell of one method is above the worst cell of another, with its interval.
+    """Return the difference between the worst cells of two methods, with its interval.
 
     Parameters
     ----------
@@ -244,7 +246,7 @@ def worst_difference(first: np.ndarray, second: np.ndarray, slack: float = 0.0) 
     Returns
     -------
     Measured
-        Cells and seeds drawn anew; the limit is 0.
+        Cells and seeds are resampled; the limit is 0.
     """
 
     def statistic(cells: np.ndarray, seeds: np.ndarray) -> np.ndarray:
@@ -261,27 +263,27 @@ def bootstrap(
     Parameters
     ----------
     statistic : callable
-        From the multiplicities of the cells, shape (draws, cells), and of the seeds, shape (draws, seeds), to one
-        value a draw; NaN where a draw has no trial.
+        Maps the multiplicities of the cells, shape (draws, cells), and of the seeds, shape (draws, seeds), to one value
+        per draw; NaN if a draw has no trial.
     cells, seeds : int
         Their numbers.
     limit, slack : float
         As in :class:`Measured`.
     over_cells : bool, default True
-        Whether cells are drawn anew, too.
+        Whether cells are resampled too.
 
     Returns
     -------
     Measured
-        Without an interval where the units that are drawn are too few.
+        Without an interval if there are too few units to resample.
 
     Notes
     -----
-    Cells and seeds are drawn with replacement, each on their own, and a trial counts as often as its cell was drawn
-    times as often as its seed was (the pigeonhole bootstrap). Where both have effects of their own, the variance of a
-    mean comes out a little too large, while drawing single trials would make it far too small. Of N units N - 1 are
-    drawn: with N draws the variance would be too small by the factor (N - 1) / N, which for three seeds is 2 / 3.
-    The random numbers depend on the two counts alone.
+    Cells and seeds are drawn independently with replacement, and a trial is weighted by the product of the
+    multiplicities of its cell and its seed (the pigeonhole bootstrap). If both have separate effects, the variance of a
+    mean is slightly overestimated, while resampling single trials would greatly underestimate it. Of N units N - 1 are
+    drawn: with N draws the variance would be too small by the factor (N - 1) / N, which for three seeds is 2 / 3. The
+    random numbers depend only on the two counts.
 
     References
     ----------
@@ -305,20 +307,20 @@ def bootstrap(
 @functools.lru_cache(maxsize=64)
 def _multiplicities(cells: int, seeds: int) -> tuple[np.ndarray, np.ndarray]:
     generator = arrays.generator(arrays.seed_sequence("verdicts", cells, seeds))
-    # one fewer than there are, which makes the variance of a mean right for few units, too
+    # one fewer than there are, which corrects the variance of a mean for few units
     first, second = (generator.multinomial(max(n - 1, 1), [1 / n] * n, DRAWS).astype(float) for n in (cells, seeds))
     return first, second
 
 
 def _means(values: np.ndarray, seeds: np.ndarray) -> np.ndarray:
-    """Return the mean of each cell over the drawn seeds, shape (draws, cells); NaN where none was drawn."""
+    """Return the mean of each cell over the drawn seeds, shape (draws, cells); NaN if none was drawn."""
     known = ~np.isnan(values)
     total, count = (seeds @ part.T for part in (np.where(known, values, 0.0), known.astype(float)))
     return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
 
 
 def _least(means: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """Return the smallest of the drawn cells' means; NaN where there is none."""
+    """Return the smallest mean among the drawn cells; NaN if there is none."""
     there = (cells > 0) & ~np.isnan(means)
     least = np.where(there, means, np.inf).min(axis=1)
     return np.where(there.any(axis=1), least, np.nan)

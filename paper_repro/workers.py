@@ -1,7 +1,7 @@
-"""Worker processes on this machine: each has BLAS pinned to one thread, does one task at a time, and may die.
+"""Worker processes on this machine, each with one BLAS thread and one task at a time; a worker may crash.
 
-There is one kind of them, :mod:`paper_repro.worker` seen from outside as a :class:`Child`. A thread serves each child;
-:func:`each` applies a function to tasks that way, and :class:`Pool` has the cells of a sweep computed.
+All run :mod:`paper_repro.worker`, represented here by :class:`Child`. Each child is served by a thread; :func:`each`
+applies a function to tasks in this way, and :class:`Pool` computes the cells of a sweep.
 """
 
 from __future__ import annotations
@@ -44,21 +44,21 @@ Reply = tuple[Sequence[Cell], list[dict[str, Any]]]
 """Cells, and of each ``status`` ("done", "failed", or "store" when the sweep must end) and ``message``."""
 
 POLL_S = 0.1
-"""Seconds that a reply is waited for before signals and new workers are looked for."""
+"""Seconds to wait for a reply before checking for signals and new workers."""
 
 
 class Died(RuntimeError):
-    """A worker process ended in the middle of a task; the message is a sentence."""
+    """A worker process ended in the middle of a task; the message is for the user."""
 
 
 def send(stream: IO[bytes], message: bytes) -> None:
-    """Write a message, led by its length."""
+    """Write a message, preceded by its length."""
     stream.write(len(message).to_bytes(8, "big") + message)
     stream.flush()
 
 
 def receive(stream: IO[bytes]) -> bytes:
-    """Return the next message; EOFError if the stream ends before it is whole."""
+    """Return the next message; raises EOFError if the stream ends before it is complete."""
     head = stream.read(8)
     message = stream.read(int.from_bytes(head, "big")) if len(head) == 8 else b""
     if len(head) < 8 or len(message) < int.from_bytes(head, "big"):
@@ -67,7 +67,7 @@ def receive(stream: IO[bytes]) -> bytes:
 
 
 class Child:
-    """A process that runs :mod:`paper_repro.worker`; started when it is first needed, and again after a death."""
+    """A process that runs :mod:`paper_repro.worker`; started on first use, and restarted after a crash."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -76,7 +76,7 @@ class Child:
 
     @property
     def usable(self) -> bool:
-        """Whether it was neither killed nor closed."""
+        """Whether the process has been neither killed nor closed."""
         return not self._closed
 
     def call(self, function: Callable[[Any], Any], task: Any) -> Any:
@@ -87,12 +87,12 @@ class Child:
         function : callable
             Defined at the top of a module that can be imported.
         task : object
-            Can be pickled, as can what the function returns.
+            Picklable, like the return value of the function.
 
         Returns
         -------
         object
-            What the function returned.
+            The return value of the function.
 
         Raises
         ------
@@ -120,7 +120,7 @@ class Child:
         return pickle.loads(answer)
 
     def compute(self, task: dict[str, Any]) -> list[dict[str, Any]]:
-        """Have cells computed.
+        """Compute cells in the process.
 
         Parameters
         ----------
@@ -130,13 +130,13 @@ class Child:
         Returns
         -------
         list of dict
-            For each cell ``status`` and ``message``, as that function returns them; ``status`` is ``"died"`` for a
-            cell that took the process with it, or that :meth:`kill` cut off. Nothing is stored of such a cell.
+            For each cell ``status`` and ``message``, as that function returns them; ``status`` is ``"died"`` for a cell
+            that crashed the process or was aborted by :meth:`kill`. Nothing is stored for such a cell.
         """
         try:
             replies: list[dict[str, Any]] = self.call(compute_cells, task)
         except Died as death:
-            if len(task["settings"]) > 1 and not self._closed:  # which of them it was is found out one at a time
+            if len(task["settings"]) > 1 and not self._closed:  # find out which of them it was, one at a time
                 return [reply for one in task["settings"] for reply in self.compute({**task, "settings": [one]})]
             return [{"status": "died", "message": str(death)} for _ in task["settings"]]
         except Exception as error:
@@ -144,14 +144,14 @@ class Child:
         return replies
 
     def kill(self) -> None:
-        """End the process, also in the middle of a task, and start no other; may be called from another thread."""
+        """End the process, even during a task, without restarting it; may be called from another thread."""
         with self._lock:
             self._closed = True
             if self._process is not None:
                 self._process.kill()
 
     def close(self) -> None:
-        """End the process, which does nothing now, and start no other."""
+        """End the idle process without restarting it."""
         self.kill()
         self._bury()
 
@@ -170,7 +170,7 @@ def _start() -> subprocess.Popen[bytes]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=environment,
-        start_new_session=True,  # Ctrl-C in a terminal reaches the parent only
+        start_new_session=True,  # Ctrl-C in a terminal then reaches only the parent
     )
 
 
@@ -183,7 +183,7 @@ def _end(process: subprocess.Popen[bytes]) -> int:
 
 
 class Workers:
-    """A few children, each served by a thread that hands it one task at a time; a context manager.
+    """Context manager for several children, each served by a thread that gives it one task at a time.
 
     Parameters
     ----------
@@ -194,8 +194,8 @@ class Workers:
 
     Notes
     -----
-    When the context is left the children are killed, whatever they do, and no answer comes any more. They do not hear
-    Ctrl-C, since this process decides what it means, and end by themselves when this process is killed.
+    On exit the children are killed, even if busy, and no further answers arrive. They ignore Ctrl-C, since this process
+    decides how to handle it, and end by themselves when this process is killed.
     """
 
     def __init__(self, work: Callable[[Child, Any], Any], count: int) -> None:
@@ -221,13 +221,13 @@ class Workers:
             thread.join()
 
     def submit(self, task: Any) -> None:
-        """Have a task done; tasks are begun in the order in which they are submitted."""
+        """Submit a task; tasks are started in the order of submission."""
         self._tasks.put((task,))
 
     def next_answer(self, timeout: float | None = None) -> tuple[Any, Any] | None:
-        """Return the next task that is done and its answer, or None if there is none within `timeout` seconds.
+        """Return the next completed task and its answer, or None if there is none within `timeout` seconds.
 
-        The answer is the exception where `work` raised one.
+        If `work` raised an exception, that is the answer.
         """
         try:
             return self._answers.get(timeout=timeout)
@@ -239,7 +239,7 @@ class Workers:
             (task,) = item
             try:
                 answer = self._work(child, task)
-            except Exception as error:  # the thread that waits for it decides
+            except Exception as error:  # handled by the thread that waits for it
                 answer = error
             if self._closing:
                 break
@@ -253,16 +253,16 @@ def each(function: Callable[[Any], Any], tasks: Sequence[Any], jobs: int) -> Ite
     Parameters
     ----------
     function : callable
-        Defined at the top of a module; takes a task and returns something that can be pickled.
+        Defined at the top level of a module; takes a task and returns a picklable value.
     tasks : sequence
-        Can be pickled; they are started in this order.
+        Picklable tasks, started in this order.
     jobs : int
-        Processes; with 1 all is computed in this process.
+        Number of processes; with 1 everything is computed in this process.
 
     Yields
     ------
     task, result
-        As they are finished; the result is a :class:`Died` if the process did.
+        In order of completion; the result is a :class:`Died` if the process died.
 
     Notes
     -----
@@ -286,12 +286,12 @@ def each(function: Callable[[Any], Any], tasks: Sequence[Any], jobs: int) -> Ite
 
 _limiting = threading.Lock()
 _limited: list[Any] = []
-"""The limit that was set, and one entry for each user of it."""
+"""The limit that is set, and one entry per user of it."""
 
 
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
-    """Let BLAS use one thread; of users that overlap, in threads or suspended, the last puts back what was before."""
+    """Limit BLAS to one thread; if users overlap (in threads or suspended), the last one restores the old state."""
     threadpool_limits = need("threadpoolctl").threadpool_limits
 
     with _limiting:
@@ -307,7 +307,7 @@ def _one_thread() -> Iterator[None]:
 
 
 class Pool:
-    """Where the cells of a sweep are computed on this machine; :class:`paper_repro.cluster.Cluster` is used alike."""
+    """Computes the cells of a sweep on this machine; :class:`paper_repro.cluster.Cluster` has the same interface."""
 
     def __init__(self, experiment: Experiment, store: Store, device: str, count: int) -> None:
         self.experiment, self.store, self.device = experiment, store, device
@@ -321,11 +321,11 @@ class Pool:
         self._workers.__exit__(*unused)
 
     def slots(self) -> int:
-        """Return how many batches can be computed at once now."""
+        """Return how many batches can currently run at once."""
         return self._workers.count
 
     def submit(self, cells: Sequence[Cell]) -> None:
-        """Have a batch computed and written to the store."""
+        """Submit a batch to be computed and written to the store."""
         self._workers.submit(cells)
 
     def next_reply(self) -> Reply | None:
@@ -338,7 +338,7 @@ class Pool:
     def _compute(self, child: Child, cells: Sequence[Cell]) -> list[dict[str, Any]]:
         folder = str(Path(self.store.folder).absolute())
         replies = child.compute(task_of(self.experiment, cells, self.device) | {"store": folder})
-        if not child.usable:  # the sweep was dropped; nothing is kept of what it cut off
+        if not child.usable:  # the sweep was aborted, and interrupted cells are discarded
             return replies
         return [self._heard(*pair) for pair in zip(cells, replies, strict=True)]
 
@@ -353,7 +353,7 @@ class Pool:
 
 
 class Here:
-    """Where cells are computed in this process, one after the other, if workers cannot find their experiment."""
+    """Computes cells in this process, one after the other, if workers cannot find their experiment."""
 
     def __init__(self, experiment: Experiment, store: Store, device: str) -> None:
         self.experiment, self.store, self.device = experiment, store, device
@@ -368,11 +368,11 @@ class Here:
         self._limit.__exit__(*unused)
 
     def slots(self) -> int:
-        """Return how many batches can be computed at once now."""
+        """Return how many batches can currently run at once."""
         return 1
 
     def submit(self, cells: Sequence[Cell]) -> None:
-        """Have a batch computed when :meth:`next_reply` is called."""
+        """Submit a batch, which is computed when :meth:`next_reply` is called."""
         self._waiting.append(cells)
 
     def next_reply(self) -> Reply | None:
@@ -385,7 +385,7 @@ class Here:
 
 
 def listed(experiment: Experiment) -> bool:
-    """Return whether worker processes find an experiment: a module, which is not the main program, lists its name."""
+    """Return whether worker processes can find an experiment: a module other than ``__main__`` lists its name."""
     if experiment.module == "__main__":
         return False
     try:
@@ -396,7 +396,7 @@ def listed(experiment: Experiment) -> bool:
 
 
 def task_of(experiment: Experiment, cells: Sequence[Cell], device: str) -> dict[str, Any]:
-    """Return what a worker process is told, all but where to write."""
+    """Return the task for a worker process, without the place to write to."""
     return {
         "module": experiment.module,
         "experiment": experiment.store_name,

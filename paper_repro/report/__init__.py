@@ -1,4 +1,4 @@
-"""The report: one HTML page that holds every figure and table of a preset, and needs no other file to be read."""
+"""The report: one self-contained HTML page with all figures and tables of a preset."""
 
 from paper_repro.report.gather import Section, gather
 from paper_repro.report.page import write_report

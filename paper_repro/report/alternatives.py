@@ -1,4 +1,4 @@
-"""What a figure shows, in words: the text alternative of its picture."""
+"""Text alternatives for pictures: a description of what a figure shows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from paper_repro.report.tables import leading_number
 __all__ = ["alternative"]
 
 COLUMNS = 8
-"""Columns of a table whose ranges are told; more would be a second table."""
+"""Largest number of table columns whose ranges are described."""
 
 
 def alternative(title: str, summary: Mapping[str, Any]) -> str:
@@ -28,7 +28,7 @@ def alternative(title: str, summary: Mapping[str, Any]) -> str:
     Returns
     -------
     str
-        Title, subtitle, methods, and the ranges of what is drawn; the numbers themselves are in the table.
+        Title, subtitle, methods, and the ranges of the plotted values; the numbers themselves are in the table.
     """
     parts = [title, *str(summary.get("subtitle", "")).replace(",\n", ", ").split("\n")]
     rows = [row for row in summary.get("rows", []) if isinstance(row, Mapping) and row.get("panels")]
@@ -64,7 +64,7 @@ def _table(table: Mapping[str, Any]) -> list[str]:
         for place, title in enumerate(table["columns"])
     }
     told = {title: values for title, values in columns.items() if any(value is not None for value in values)}
-    if sum(leading_number(title) is not None for title in columns) > 1:  # one quantity, spread over a grid
+    if sum(leading_number(title) is not None for title in columns) > 1:  # a single quantity on a grid
         grid = [value for title, values in told.items() if leading_number(title) is not None for value in values]
         return [f"Values {_range(grid)}"]
     return ["Table: " + "; ".join(f"{title} {_range(values)}" for title, values in list(told.items())[:COLUMNS])]

@@ -1,4 +1,4 @@
-"""What the report says of each figure: results, picture, failures, and the machines that computed it."""
+"""Collect the content of the report: results, pictures, failures and machines of each figure."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ class Section:
     experiment : Experiment
         Which.
     results : Results
-        What is there of it; no records where nothing is computed.
+        The available results; no records if nothing is computed.
     records : list of Record
         The finished cells.
     trouble : str
-        Why the store of this figure cannot be used; empty otherwise.
+        The reason why the store of this figure cannot be used; empty otherwise.
     pictures : dict of bytes
-        ``"png"`` and ``"svg"``; empty for a table and where nothing is computed.
+        ``"png"`` and ``"svg"``; empty for a table or if nothing is computed.
     files : list of path
-        What is drawn of it in the results folder.
+        Its rendered files in the results folder.
     cells : list of path
         The JSON file of each finished cell, in the order of `records`.
     """
@@ -51,24 +51,24 @@ class Section:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """What the figure shows."""
+        """The content of the figure."""
         summary: dict[str, Any] = self.results.meta["summary"]
         return summary
 
     @property
     def failures(self) -> list[dict[str, Any]]:
-        """Settings and message of each cell that failed or is damaged; no settings for the store itself."""
+        """Settings and message of each failed or damaged cell; without settings for problems of the store itself."""
         failed: list[dict[str, Any]] = self.results.meta["failed"]
         return ([{"settings": {}, "message": self.trouble}] if self.trouble else []) + failed
 
     @property
     def missing(self) -> int:
-        """Number of cells that were not computed yet."""
+        """Number of cells not computed yet."""
         return int(self.results.meta["cells"]) - len(self.records) - len(self.results.meta["failed"])
 
     @property
     def status(self) -> str:
-        """How far it is, in a few words."""
+        """Short description of its progress."""
         if self.trouble:
             return "cannot be read"
         said = f"{len(self.results.meta['failed'])} failed" if self.results.meta["failed"] else ""
@@ -81,16 +81,16 @@ class Section:
 
 @dataclass
 class Circumstances:
-    """A machine with the versions of its packages, and what it computed.
+    """A machine with its package versions, and the cells it computed.
 
     Parameters
     ----------
     machine, versions : dict
-        As the cells have them.
+        As recorded in the cells.
     device : str
         ``"cpu"`` or ``"gpu"``.
     keys : dict
-        Names of the cells it computed -> their wall time in seconds.
+        Names of its cells -> their wall time in seconds.
     figures : list of str
         Names of the experiments.
     """
@@ -103,12 +103,12 @@ class Circumstances:
 
 
 def gather(preset: str, folder: Path, seed: int = 0) -> list[Section]:
-    """Return the section of every experiment; figures that are not up to date are drawn.
+    """Return the sections of all experiments; outdated figures are redrawn.
 
     Parameters
     ----------
     preset : str
-        Which size; experiments that do not have it are left out.
+        The preset; experiments without it are omitted.
     folder : path
         The results folder.
     seed : int, default 0
@@ -124,7 +124,7 @@ def gather(preset: str, folder: Path, seed: int = 0) -> list[Section]:
 
 
 def circumstances(sections: Iterable[Section]) -> list[Circumstances]:
-    """Return the machines, devices and versions that the cells were computed with, the busiest first."""
+    """Return the machines, devices and versions that the cells were computed with, busiest first."""
     found: dict[str, Circumstances] = {}
     for section in sections:
         for record in section.records:
@@ -139,7 +139,7 @@ def circumstances(sections: Iterable[Section]) -> list[Circumstances]:
 
 
 def settings_of(section: Section) -> tuple[dict[str, Any], list[str], list[str]]:
-    """Return what all cells have in common, the names of what varies, and what each finished cell is called."""
+    """Return the settings common to all cells, the names of those that vary, and a label for each finished cell."""
     settings = [record.cell.settings for record in section.records]
     common = {
         name: value
@@ -147,7 +147,7 @@ def settings_of(section: Section) -> tuple[dict[str, Any], list[str], list[str]]
         if all(one.get(name) == value for one in settings)
     }
     varying = sorted({name for one in settings for name in one} - set(common))
-    # one cell alone has everything in common with itself
+    # a single cell has everything in common with itself
     named = [", ".join(f"{name} = {one[name]}" for name in varying if name in one) or "the cell" for one in settings]
     return common, varying, named
 
@@ -165,7 +165,7 @@ def preset_of(experiment: Experiment, preset: str) -> dict[str, Any]:
 def _section(experiment: Experiment, preset: str, folder: Path, seed: int) -> Section:
     try:
         results, records = collect(experiment, preset, folder, seed)
-    except StoreError as error:  # such as a store in another format; the other figures can still be read
+    except StoreError as error:  # such as a store in another format; other figures remain readable
         return Section(experiment, _nothing(experiment, preset, seed), trouble=str(error))
     if not records:
         return Section(experiment, results)
@@ -186,7 +186,7 @@ def _drawn(
 ) -> tuple[dict[str, bytes], list[Path]]:
     try:
         files = render.render(experiment, results, records, folder).paths
-    except StoreError:  # a results folder that one may read, but not write to
+    except StoreError:  # a read-only results folder
         if experiment.layout is None:
             return {}, []
         return figures.render(figures.draw(experiment.name, results)), []

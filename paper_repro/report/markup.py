@@ -1,4 +1,4 @@
-"""HTML from values: whatever is not markup already is escaped, so that no text of a result becomes part of the page."""
+"""Generate HTML from values: everything except markup is escaped, so no text of a result becomes part of the page."""
 
 from __future__ import annotations
 
@@ -26,14 +26,15 @@ def element(name: str, *content: object, **attributes: object) -> Markup:
     name : str
         Its tag.
     *content : object
-        What it holds, one after the other: :class:`Markup` as it is, everything else escaped; None is left out.
+        Its content: :class:`Markup` unchanged, everything else escaped; None is omitted.
     **attributes : object
-        ``class_`` for ``class``, and ``_`` for ``-``; None and False are left out, True has no value.
+        ``class_`` for ``class``, and ``_`` for ``-``; None and False are omitted, True gives an attribute without
+        value.
 
     Returns
     -------
     Markup
-        The element, with its closing tag where it has one.
+        The element, with its closing tag if it has one.
     """
     start = f"<{name}"
     for key, value in attributes.items():
@@ -47,13 +48,13 @@ def element(name: str, *content: object, **attributes: object) -> Markup:
 
 
 def join(parts: Iterable[object], between: str = "") -> Markup:
-    """Return the parts one after the other, escaped where they are not markup; None is left out."""
+    """Return the concatenated parts, escaped unless they are markup; None is omitted."""
     texts = (part if isinstance(part, Markup) else html.escape(str(part)) for part in parts if part is not None)
     return Markup(html.escape(between).join(texts))
 
 
 def prose(text: str) -> Markup:
-    """Return a note: escaped, with what stands between backticks as code and line breaks kept."""
+    """Return a note: escaped, with text in backticks as code and line breaks kept."""
     pieces = re.split(r"`([^`\n]+)`", text)
     return join(_code(piece) if place % 2 else _lines(piece) for place, piece in enumerate(pieces))
 

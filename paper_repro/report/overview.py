@@ -20,16 +20,16 @@ __all__ = ["contents", "overview"]
 def overview(
     sections: Sequence[Section], machines: Sequence[Circumstances], preset: str, folder: Path, seed: int
 ) -> Markup:
-    """Return what stands above the figures.
+    """Return the part above the figures.
 
     Parameters
     ----------
     sections : sequence of Section
         All figures.
     machines : sequence of Circumstances
-        Where they were computed.
+        The machines that computed them.
     preset, folder, seed
-        What was asked for.
+        The arguments of the report.
 
     Returns
     -------
@@ -124,7 +124,7 @@ def _claims(sections: Sequence[Section]) -> Markup | None:
 
 
 def _judged_on(claims: Sequence[tuple[Section, dict[str, Any]]]) -> str:
-    """Return which figures were judged on which data and size: a verdict is about no other."""
+    """Return which figures were judged on which data and size, to which their verdicts are limited."""
     groups: dict[str, dict[str, None]] = {}
     for one, claim in claims:
         groups.setdefault(claim.get("data", ""), {})[label(one.experiment.name)] = None
@@ -133,13 +133,13 @@ def _judged_on(claims: Sequence[tuple[Section, dict[str, Any]]]) -> str:
 
 
 def _judged(verdict: str, measured: str) -> Markup:
-    # on a phone the numbers are left to the section of the figure
+    # on a phone, the numbers are shown only in the section of the figure
     return join([badge(verdict), element("span", " " + measured, class_="wide") if measured else None])
 
 
 def _counts(counted: Counter[str]) -> str:
     told = [f"{counted[verdict]} {verdict}" for verdict in VERDICTS]
-    if counted[NO_RIVAL]:  # claims that say nothing of IMP
+    if counted[NO_RIVAL]:  # claims that do not involve IMP
         told.append(f"{counted[NO_RIVAL]} without IMP")
     return ", ".join(told)
 

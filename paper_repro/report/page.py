@@ -1,4 +1,4 @@
-"""The whole page: its head, the summary at its top, and a section a figure."""
+"""The complete page: its head, the summary at the top, and one section per figure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["check_output", "page", "report_path", "write_report"]
 
 
 def report_path(preset: str, folder: Path, seed: int = 0) -> Path:
-    """Return the name that a report has unless another one is given."""
+    """Return the default name of a report."""
     return folder / (f"report-{preset}" + (f"-seed{seed}" if seed else "") + ".html")
 
 
@@ -47,7 +47,7 @@ def write_report(preset: str, folder: Path, output: Path | None = None, *, seed:
     Raises
     ------
     StoreError
-        If the page cannot be written; said before anything is drawn.
+        If the page cannot be written; raised before anything is drawn.
     """
     path = report_path(preset, folder, seed) if output is None else output
     check_output(path)
@@ -63,7 +63,7 @@ def write_report(preset: str, folder: Path, output: Path | None = None, *, seed:
 
 
 def check_output(path: Path) -> None:
-    """Refuse, with a sentence, a page that cannot be written; an older page of that name is kept."""
+    """Raise an error for a page that cannot be written; an existing page of that name is kept."""
     try:
         if path.is_dir():
             raise StoreError("it is a folder")
@@ -87,16 +87,16 @@ def page(sections: Sequence[Section], preset: str, folder: Path, output: Path, s
     preset : str
         Which size.
     folder : path
-        The results folder, as the reader should name it in a command.
+        The results folder, as to be shown in commands.
     output : path
-        Where the page will lie; its links to cells are relative to that folder.
+        Path of the page; its links to cells are relative to its folder.
     seed : int, default 0
         Seed of the first trial.
 
     Returns
     -------
     str
-        HTML with its own style and script, and the pictures inside. Its content security policy lets in nothing else.
+        HTML with its own style and script, and embedded pictures. Its content security policy allows nothing else.
     """
     title = f"Sparse recovery lab: results of preset {preset}"
     machines = circumstances(sections)
@@ -116,7 +116,7 @@ def page(sections: Sequence[Section], preset: str, folder: Path, output: Path, s
         f"default-src 'none'; img-src data: blob:; style-src '{_hash_of(template, 'style')}'; "
         f"script-src '{_hash_of(template, 'script')}'; base-uri 'none'; form-action 'none'"
     )
-    # the content goes in last: nothing in it is taken for a place to fill
+    # the content is inserted last, so that nothing in it is mistaken for a placeholder
     return template.replace("{{policy}}", policy).replace("{{title}}", join([title])).replace("{{content}}", content)
 
 

@@ -1,4 +1,4 @@
-"""A figure's section of the report: picture, claims, tables, notes, failures, settings and cells."""
+"""The report's section on a figure: picture, claims, tables, notes, failures, settings and cells."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ def section(
     one : Section
         The figure.
     machines : sequence of Circumstances
-        Those of the whole page, in the order in which it numbers them.
+        All machines of the page, in the order of their numbers.
     preset, folder, seed
-        What was asked for.
+        The arguments of the report.
     output : path
-        Where the page will lie.
+        Path of the page.
 
     Returns
     -------
     Markup
-        The section; of a figure that is not computed it says how to compute it.
+        The section; for a figure that is not computed it says how to compute it.
     """
     name = one.experiment.name
     heading = element("h2", element("span", label(name), class_="name"), one.experiment.title)
@@ -77,7 +77,7 @@ def _picture(one: Section) -> Markup | None:
         width, height = struct.unpack(">II", one.pictures["png"][16:24])
     packed = base64.b64encode(gzip.compress(picture, mtime=0)).decode()
     text = alternative(one.experiment.title, one.summary)
-    # its size keeps the page from jumping
+    # giving its size prevents the page from jumping
     image = element("img", src=EMPTY, data_packed=packed, alt=text, width=width, height=height, decoding="async")
     region = f"{label(one.experiment.name)}, picture"
     # photographs stay as they are in a dark room
@@ -208,7 +208,7 @@ def _cells(one: Section, output: Path) -> Markup | None:
 
 
 def _relative(path: Path, output: Path) -> str:
-    """Return a link from the page to a file; a full address where no relative one exists."""
+    """Return a link from the page to a file; an absolute one if there is no relative one."""
     try:
         return quote(Path(os.path.relpath(path.absolute(), output.absolute().parent)).as_posix())
     except ValueError:  # another drive

@@ -1,4 +1,4 @@
-"""Tables of the report: numbers carry their full value, so that the page's script sorts them as numbers."""
+"""Tables of the report: numbers carry their full value, so the page's script can sort them numerically."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from paper_repro.report.markup import Markup, element, join
 __all__ = ["leading_number", "settings", "table"]
 
 MEDIUM, LONG = 12, 32
-"""Characters of texts beyond which a column is wider."""
+"""Text length beyond which a column is made wider."""
 
 _NUMBER = re.compile(
     r"(?P<number>[-−+]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?)(?=$|[\s%±(\[])"
@@ -22,18 +22,18 @@ _NUMBER = re.compile(
 
 
 def table(columns: Sequence[Any], rows: Sequence[Sequence[Any]], label: str, classes: str = "") -> Markup:
-    """Return a table in a box of its own, which scrolls where the table is wider than the page.
+    """Return a table in a separate box, which scrolls if the table is wider than the page.
 
     Parameters
     ----------
     columns : sequence
-        Headings; the script of the page makes a button of each, which sorts.
+        Headings; the page's script turns each into a button that sorts.
     rows : sequence of sequences
-        Numbers, strings, markup, or None for what is missing.
+        Numbers, strings, markup, or None for missing values.
     label : str
-        What the table shows, for those who cannot see it.
+        Description of the table for screen readers.
     classes : str, optional
-        Further classes of the table.
+        Additional classes of the table.
 
     Returns
     -------
@@ -58,12 +58,12 @@ def table(columns: Sequence[Any], rows: Sequence[Sequence[Any]], label: str, cla
 
 
 def settings(values: Mapping[str, Any]) -> Markup:
-    """Return names and values as a list of definitions."""
+    """Return names and values as a definition list."""
     return element("dl", *(join((element("dt", name), element("dd", _flat(value)))) for name, value in values.items()))
 
 
 def leading_number(value: Any) -> float | None:
-    """Return the number that a cell is, or that its text begins with, as in ``"0.95 [0.91, 0.98]"``.
+    """Return a cell's numeric value, or the number that its text begins with, as in ``"0.95 [0.91, 0.98]"``.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def leading_number(value: Any) -> float | None:
     Returns
     -------
     float or None
-        None where it is no number.
+        None if there is no number.
     """
     if isinstance(value, Markup | bool) or value is None:
         return None

@@ -1,4 +1,4 @@
-"""Small pieces of text and markup that several parts of the report use."""
+"""Small pieces of text and markup shared by several parts of the report."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PAPER = re.compile(r"(fig|table)(\d+)(?:-(.+))?")
 
 
 def label(name: str) -> str:
-    """Return ``Figure 3, binary`` for ``fig3-binary``; other names stay as they are."""
+    """Return ``Figure 3, binary`` for ``fig3-binary``; other names are unchanged."""
     found = _PAPER.fullmatch(name)
     if not found:
         return name
@@ -31,12 +31,12 @@ def is_of_the_paper(name: str) -> bool:
 
 
 def anchor(name: str) -> str:
-    """Return the name of a section inside the page."""
+    """Return the anchor of a section within the page."""
     return "figure-" + re.sub(r"[^a-z0-9-]", "-", name.lower())
 
 
 def badge(verdict: str) -> Markup:
-    """Return a verdict as a coloured word; the word alone says it, too."""
+    """Return a verdict as a coloured word, which is clear without the colour too."""
     kind = verdict.replace(" ", "-") if verdict in (HELD, NOT_HELD, TOO_CLOSE) else "not-measured"
     return element("span", verdict, class_=f"verdict {kind}")
 
@@ -57,7 +57,7 @@ def count(number: int, thing: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return seconds as a reader says them: ``0.4 s``, ``3 min 20 s``, ``5 h 02 min``."""
+    """Return seconds in readable form: ``0.4 s``, ``3 min 20 s``, ``5 h 02 min``."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -65,6 +65,6 @@ def duration(seconds: float) -> str:
 
 
 def span_of_dates(dates: Sequence[str]) -> str:
-    """Return the first and the last of the days on which cells were finished."""
+    """Return the first and the last day on which cells were finished."""
     days = sorted({date[:10] for date in dates if date})
     return "" if not days else days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"

@@ -51,7 +51,7 @@ def test_a_file_that_cannot_be_read_is_a_sentence(certificate, capsys, name):
     assert cli.main(["check", str(certificate / name), str(certificate / "good.json")]) == 1
     output, errors = capsys.readouterr()
     assert "cannot be read" in errors
-    assert "expected the file of a certificate" in errors
+    assert "expected a certificate file" in errors
     assert "good.json: verified" in output
 
 

@@ -299,7 +299,7 @@ def test_a_gpu_that_is_not_there_is_a_sentence(toy, command, monkeypatch):
     monkeypatch.setattr(cli.arrays, "gpu_status", lambda: (False, "CuPy is not installed"))
     code, _, errors = command("run", "toy", "--preset", "smoke", "--device", "gpu")
     assert code == 1
-    assert "--device gpu was asked for, but CuPy is not installed" in errors
+    assert "--device gpu was requested, but CuPy is not installed" in errors
 
 
 def test_an_interrupt_gives_130(toy, command, monkeypatch):

@@ -82,7 +82,7 @@ def test_memory_that_runs_out_once_is_freed_and_the_cell_computed_again(monkeypa
 
     (record,) = evaluate(changed(compute=compute), CELLS[:1], device)
     assert (record.status, record.metrics) == ("done", {"total": 1.0})
-    assert record.run["warnings"] == [f"ran out of memory on the {device} once and was computed again"]
+    assert record.run["warnings"] == [f"ran out of memory on the {device} once and was recomputed"]
     assert tries == [device, device]
     assert 1 in freed  # between the two
 
@@ -181,5 +181,5 @@ def test_a_batch_that_kills_its_process_is_computed_one_at_a_time(tmp_path):
 
 def test_one_of_the_two_fields_is_refused():
     fields = {field.name: getattr(toy.EXPERIMENT, field.name) for field in dataclasses.fields(Experiment)}
-    with pytest.raises(ValueError, match="'toy' has one of compute_many and batch_key; expected both or none"):
+    with pytest.raises(ValueError, match="'toy' has one of compute_many and batch_key; expected both or neither"):
         Experiment(**{**fields, "batch_key": None})

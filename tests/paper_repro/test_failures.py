@@ -153,7 +153,7 @@ def test_a_corrupt_cell_is_said_and_computed_again(command, tmp_path, ending, da
 def test_a_cell_that_runs_out_of_memory_is_a_failure_that_says_what_to_do(command, tmp_path):
     code, output, errors = command(tmp_path, preset="paper", TOY_DIE="memory")
     assert code == 1
-    assert "a cell failed: out of memory on the cpu, twice, the second time with all freed that could be" in errors
+    assert "a cell failed: out of memory on the cpu, twice, the second time after freeing all possible memory" in errors
     assert "Fewer processes (--jobs) leave more memory for each" in errors
     assert "4 cells computed" in output
     assert sorted(record.status for record in Store(tmp_path / "store").records()) == [
