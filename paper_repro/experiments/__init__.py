@@ -1,1 +1,1 @@
-"""Experiments: :mod:`paper_repro.experiment` finds what a module here lists in its ``EXPERIMENTS``."""
+"""The experiments; :mod:`paper_repro.experiment` finds those listed in ``EXPERIMENTS`` of each module here."""

@@ -1,17 +1,17 @@
-"""Does it help to remove the linear part first: the same planted networks, sought with raw and with centred gates.
+"""Does removing the linear part help? The same planted networks, recovered with raw and with centred gates.
 
-A gate 1{x.h >= 0} is 1/2 + sign(x.h) / 2, so every block D_j X of A = [D_1 X, ..., D_p X] holds a half of X itself,
-which makes blocks resemble each other. Centring projects y and the columns of A off the columns of X: what remains of
-a block is its sign part. Every instance is solved both ways, by the same solvers with the same sparsity, on columns of
-unit norm, with the same step rules.
+A gate 1{x.h >= 0} is 1/2 + sign(x.h) / 2, so every block D_j X of A = [D_1 X, ..., D_p X] contains half of X itself,
+which makes the blocks similar. Centring projects y and the columns of A onto the orthogonal complement of the columns
+of X, which leaves the sign part of each block. Every instance is solved both ways, by the same solvers with the same
+sparsity, on columns of unit norm, with the same step rules.
 
 The generators are all e_a + e_b and e_a - e_b: one of each pair +-h, in both arms. A planted network has k of these
 as neurons, y = sum_j v_j relu(X h_j), so that w has s = 2 k non-zeros.
 
-What counts as success is the same in both arms. After centring, the linear part is fitted to what is left, b = X^+
-(y - A w), and the answer is (w, b); the raw arm answers (w, 0), and the truth is (w*, 0). An answer is right if its
-distance from the truth is at most 1e-4 of |w*|. So the centred arm is not credited for other weights that fit up to a
-linear function.
+The criterion for success is the same in both arms. After centring, the linear part is fitted to the residual, b = X^+
+(y - A w), and the result is (w, b); the raw arm returns (w, 0), and the truth is (w*, 0). A result counts as correct if
+its distance from the truth is at most 1e-4 of |w*|. So the centred arm gets no credit for other weights that fit up to
+a linear function.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def summarise_arms(
     solvers: Sequence[str],
     records: Sequence[Record],
 ) -> dict[str, Any]:
-    """Return a panel for each solver and number of neurons, and the table.
+    """Return one panel per solver and number of neurons, and the table.
 
     Parameters
     ----------
@@ -140,9 +140,10 @@ def summarise_arms(
         "notes": [
             SOURCE + " Brackets and bands: Wilson's 95 % intervals. p: McNemar's exact test of the paired outcomes, "
             f"two-sided; {len(points)} tests, so a star stands for p < 0.05 / {len(points)}.",
-            "Both arms seek 2 k weights on unit columns with the same step rules; the answer of the centred arm holds "
-            "its fitted linear part, which has to vanish to the same tolerance.",
-            f"Answers with other weights that fit all labels: raw {other['raw']}, centred (up to a linear function) "
+            "Both arms look for 2 k weights on unit columns with the same step rules; the result of the centred arm "
+            "includes "
+            "its fitted linear part, which must vanish to the same tolerance.",
+            f"Results with other weights that fit all labels: raw {other['raw']}, centred (up to a linear function) "
             f"{other['centred']}. They count as failures.",
             *_pooled_notes(points, signs, solvers),
         ],
@@ -182,7 +183,7 @@ def _curves(
 def _pooled_notes(
     points: Mapping[tuple[str, str, int, int], dict[str, Any]], signs: Sequence[str], solvers: Sequence[str]
 ) -> list[str]:
-    """Say how often each arm alone was right, over all points: the paired test stays valid when they are pooled."""
+    """Return how often only one arm was correct, over all points; the paired test is valid when they are pooled."""
     notes = []
     for kind in signs:
         parts = []
@@ -226,7 +227,7 @@ TOLERANCE = 1e-4
 
 @dataclass(frozen=True)
 class CentredCell:
-    """`trials` networks of k neurons, each sought in both arms by all solvers."""
+    """`trials` networks of k neurons, each recovered in both arms by all solvers."""
 
     n: int
     k: int
@@ -298,7 +299,7 @@ def draw_problem(cell: CentredCell, trial: int) -> tuple[np.ndarray, np.ndarray,
 
 
 def compute(cell: CentredCell, device: str) -> Outcome:
-    """Seek every network in both arms.
+    """Recover every network in both arms.
 
     Parameters
     ----------
@@ -352,7 +353,7 @@ EXPERIMENTS = (
     Experiment(
         name="centred",
         version=1,
-        title="Our experiment: planted networks sought with raw and with centred gates",
+        title="Our experiment: recovery of planted networks with raw and with centred gates",
         module=__name__,
         settings=CentredCell,
         presets=PRESETS,
@@ -361,7 +362,7 @@ EXPERIMENTS = (
         compute=compute,
         summarise=summarise,
         layout="figures.centred",
-        shows="planted networks sought with raw and with centred gates",
+        shows="recovery of planted networks with raw and with centred gates",
         place=440,
     ),
 )

@@ -1,4 +1,4 @@
-"""What the experiments share: grids, names of the methods, means over seeds."""
+"""Common parts of the experiments: grids, names of the methods, means over seeds."""
 
 from __future__ import annotations
 
@@ -26,13 +26,14 @@ METHODS = ("paper", "robust")
 LABELS = {"paper": "IHT as in the paper", "robust": "IHT, robust"}
 
 PSNR_CAP_DB = 350.0
-"""An exact fit has an infinite PSNR, and a diverged one minus that; in tables PSNR is between -+ this."""
+"""An exact fit has infinite PSNR, and a diverged one minus infinity; in tables PSNR is clipped to plus or minus
+this."""
 
 DIVERGED_DB = -100.0
-"""A PSNR below it, in dB, is that of a fit that diverged: its error is 100,000 times the largest label."""
+"""A fit with a PSNR below this, in dB, has diverged: its error is 100,000 times the largest label."""
 EXACT_DB = 150.0
-"""A fit above this PSNR counts as exact: it is down to the rounding of the labels, which for float32 puts a floor of
-155 to 180 dB under every fit. How far above it lies says nothing, so two exact fits are level in comparisons."""
+"""A fit above this PSNR counts as exact: its error is at the rounding of the labels, which for float32 limits every fit
+to 155 to 180 dB. Differences above this are meaningless, so two exact fits are level in comparisons."""
 
 
 def series_125(low: int, high: int) -> tuple[int, ...]:
@@ -52,21 +53,21 @@ def stream(*key: int | str) -> np.random.Generator:
 
 
 def exact_fit(X: Any, y: Any, *, m: int, s: int, rng: Any) -> Any:
-    """Fit by exact recovery: the one place where the figures call it.
+    """Fit by exact recovery; all figures call it through this function.
 
     Parameters
     ----------
     X, y : array
         Data, on one device.
     m, s : int
-        Neurons and weights that are asked for.
+        Requested numbers of neurons and weights.
     rng : numpy.random.Generator
         The cell's random numbers.
 
     Returns
     -------
     recovery.networks.exact.ExactFit
-        Its `network` is None where the kink form that was found does not fit into m and s.
+        Its `network` is None if the kink form found exceeds m or s.
     """
     from recovery.networks.exact import fit_exact
 

@@ -1,12 +1,12 @@
-"""For growing n: how often each condition of recovery holds, and how often each solver recovers.
+"""How often each recovery condition holds, and how often each solver succeeds, as n grows.
 
 Every trial draws gated columns A = [D_1 X, ..., D_p X] (or Gaussian columns of the same size), scales them to unit
 norm, and plants nested weights with s = 1, 2, ... non-zeros, uniformly chosen over all columns. The conditions are
-computed, the restricted ones by bounds and by complete enumeration, and the solvers run as they are by default. Where a
-condition holds, the solver also runs as its theorem prescribes: a failure there would be a violation.
+evaluated, the restricted ones by bounds and complete enumeration, and the solvers run with their defaults. If a
+condition holds, the solver is also run as its theorem prescribes; a failure then would be a violation.
 
-With more rows than columns the R of A = Q R takes the place of A: all conditions and all solvers depend on A'A, A'y and
-the null space alone.
+With more rows than columns, A is replaced by the R of A = Q R, since all conditions and solvers depend only on A'A, A'y
+and the null space.
 """
 
 from __future__ import annotations
@@ -396,7 +396,8 @@ def summarise_conditions(
             f"Where a condition held the solver also ran as its theorem prescribes (steps from the restricted "
             f"eigenvalues, NIHT with kappa = 1.05): {runs} runs, {failed} failures. That there is none is {EXACT}.",
             "Coherence, Babel, null-space and isometry conditions are about all supports of a size. Exact recovery, "
-            "irrepresentability and neural isometry are about the planted support; nobody who seeks it knows it.",
+            ""
+            "irrepresentability and neural isometry concern the planted support, which is unknown in practice.",
             *_uniform_notes(points, s_max),
             "'+k?': on k more instances a condition is unknown: too many supports to enumerate, and the bounds "
             "do not decide. Null-space constants are upper bounds from linear programs, proved with outward rounding.",
@@ -609,7 +610,7 @@ EXPERIMENTS = (
     Experiment(
         name="conditions",
         version=1,
-        title="Our experiment: what theory promises, and what the solvers do",
+        title="Our experiment: theoretical guarantees and actual success of solvers",
         module=__name__,
         settings=ConditionsCell,
         presets=PRESETS,
@@ -618,7 +619,7 @@ EXPERIMENTS = (
         compute=compute,
         summarise=summarise,
         layout="figures.conditions",
-        shows="the share of matrices on which theorems apply, beside what the solvers do, solver by solver",
+        shows="the share of matrices on which theorems apply, next to the success rate of each solver",
         place=420,
     ),
 )

@@ -1,14 +1,14 @@
-"""Exact recovery on Figure 1's grid: which networks are found to the last digit, from how many samples, under noise.
+"""Exact recovery on Figure 1's grid: networks recovered to the last digit, sample complexity, and errors under noise.
 
 The networks and inputs are those of the paper (:func:`planted.release_instance`), with labels that are not rounded to
 float32. Three methods: the paper's at its 15 steps, the robust one, and exact recovery. Exact means that the kink form,
-which is what a network's function determines, is the planted one: the same lines and supports, weights to 1e-9 of its
-norm.
+which is what a network's function determines, agrees with the planted one: the same lines and supports, and weights to
+1e-9 of its norm.
 
-A cell of the grid is one fit. A cell of the sample complexity is one n of one method: fits of up to 10 networks, ended
-by the second that fails, since 9 of 10 are then out of reach. A cell under noise is one fit, beside the oracle that is
-told the support and the gates. Further cells ask what is possible: whether the data tell all planted lines apart, and
-to how many digits they determine them (:func:`recovery.diagnosis.identifiability`). The companion shows these numbers.
+A grid cell is one fit. A sample-complexity cell is one n for one method: fits of up to 10 networks, ended by the second
+failure, since 9 of 10 are then out of reach. A noise cell is one fit, together with an oracle that knows the support
+and the gates. Further cells determine what is possible: whether the data distinguish all planted lines, and to how many
+digits they determine them (:func:`recovery.diagnosis.identifiability`). The companion shows these numbers.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ __all__ = [
 
 METHODS = ("paper", "robust", "exact")
 DATA = "data"
-"""In place of a method: what the data determine, without a fit."""
+"""Pseudo-method: what the data determine, without a fit."""
 LABELS = {
     "paper": "IHT as in the paper",
     "robust": "IHT, robust",
     "exact": "exact recovery",
-    DATA: "the data tell all lines apart",
+    DATA: "the data distinguish all lines",
 }
 PAPER_STEPS, ROBUST_STEPS = 15, 100
 """The paper's, and the default of ``fit_network``."""
@@ -378,8 +378,9 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
     told = [record.metrics["determined"] for record in parts["grid"] if record.cell.settings["method"] == DATA]
     return {
         "subtitle": f"n = {size.n:,} samples, d = {size.d} Gaussian inputs, seeds {seeds}, float64 labels\n"
-        f"the paper's method: {PAPER_STEPS} steps; robust: up to {ROBUST_STEPS}; the data tell all lines "
-        f"apart in {sum(told)} of {len(told)} networks",
+        f"the paper's method: {PAPER_STEPS} steps; robust: up to {ROBUST_STEPS}; the data distinguish all "
+        f"lines "
+        f"in {sum(told)} of {len(told)} networks",
         "rows": rows,
         "samples": samples,
         "noise": noise,
@@ -390,10 +391,11 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
             "PSNR in dB on the samples that were fitted, on the paper's colour scale; labels are not rounded to "
             "float32, so that an exact fit is above 250 dB.",
             f"Sample complexity: the smallest n on the ladder {', '.join(f'{n:,}' for n in size.ladder)} from which on "
-            f"the method finds at least {ENOUGH} of {TRIALS} networks, or the data tell all lines apart in as many of "
+            f"the method finds at least {ENOUGH} of {TRIALS} networks, or the data distinguish all lines in as many "
+            f"of "
             "them. Unknowns: the linear part, the bends on the axes and the weights, 2 d + s.",
             "Noise: errors of the outputs on fresh inputs, relative to the planted outputs, in the root mean square, "
-            "medians over the seeds. The oracle is told support and gates and makes one least-squares fit.",
+            "medians over the seeds. The oracle knows support and gates and makes one least-squares fit.",
         ],
     }
 
@@ -628,7 +630,8 @@ EXACT = Experiment(
     compute=compute,
     summarise=summarise,
     layout="figures.exact",
-    shows="which planted networks are found to the last digit, from how many samples, and the error under noise, "
+    shows="which planted networks are recovered to the last digit, from how many samples, and the error under noise, "
+    ""
     "for the paper's method, the robust one and exact recovery",
     place=402,
 )

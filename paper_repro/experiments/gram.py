@@ -1,10 +1,10 @@
-"""What A'A / n tends to for a ReLU operator, and that this is not the identity: no isometry constant falls with n.
+"""The limit of A'A / n for a ReLU operator, which is not the identity: no isometry constant decreases with n.
 
 Two parts. ``entries``: the expectation of x x' on the rows where two gates are open, at one angle, from a sample.
-``operator``: unit-norm operators with n rows, ReLU gates that are drawn once or a dense Gaussian matrix of the same
-size; their coherence and restricted isometry constants by enumeration, the condition number of one support that stays
-the same, the distance of A'A from its limit, and how often hard thresholding pursuit finds a planted vector. Limits are
-exact (:mod:`recovery.conditions.population`).
+``operator``: unit-norm operators with n rows, with ReLU gates drawn once, or a dense Gaussian matrix of the same size;
+their coherence and restricted isometry constants by enumeration, the condition number of one fixed support, the
+distance of A'A from its limit, and how often hard thresholding pursuit finds a planted vector. Limits are exact
+(:mod:`recovery.conditions.population`).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ __all__ = [
 
 DIRECTIONS = ("h, h", "h, g", "outside")
 IHT_LIMIT = 1 / math.sqrt(3)
-"""delta_{3s} below this is what the theorems on IHT and HTP ask for."""
+"""The theorems on IHT and HTP require delta_{3s} below this."""
 CURVE = 61
 QUANTITIES = ("delta_2", "delta_3", "condition", "distance")
 DESIGNS = ("relu", "gaussian")
@@ -411,8 +411,9 @@ EXPERIMENTS = (
         compute=compute,
         summarise=summarise,
         layout="figures.gram",
-        shows="why A'A of a ReLU network's sensing matrix never becomes an isometry: its limit, "
-        "isometry constants over n",
+        shows="why a ReLU network's sensing matrix never becomes an isometry: the limit of A'A, "
+        "isometry constants "
+        "over n",
         place=450,
     ),
 )

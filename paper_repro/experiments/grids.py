@@ -1,9 +1,9 @@
-"""What the paper's five figures share: four methods on grids of width and sparsity, for one and two hidden layers.
+"""Common parts of the paper's five figures: four methods on grids of width and sparsity, for one and two hidden layers.
 
-A summary of this kind has, besides ``table`` and ``notes``:
+Besides ``table`` and ``notes``, such a summary has:
 
 - ``rows``: rows of panels for :mod:`figures.panels`, each ``{"name", "unit", "limits", "extend", "digits", "panels"}``
-  with one panel a method: ``{"title", "m", "s", "possible", "values"}`` (values[i][j] for m[i], s[j], or None);
+  with one panel per method: ``{"title", "m", "s", "possible", "values"}`` (values[i][j] for m[i], s[j], or None);
 - ``tables``: further tables, each ``{"title", "columns", "rows"}``;
 - ``claims``: see :mod:`paper_repro.claims`.
 """
@@ -55,7 +55,7 @@ LABELS = {
 DEPTH_NAMES = {1: "one hidden layer", 2: "two hidden layers"}
 
 SPREAD_NOTE = "Standard deviations are over the seeds, divided by their number; a cell with one seed has none (×)."
-"""What the companions, figures 6 to 10, say of their upper rows."""
+"""Note of the companions, figures 6 to 10, on their upper rows."""
 
 Row = dict[str, Any]
 

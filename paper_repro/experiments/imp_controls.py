@@ -1,10 +1,10 @@
-"""Controls that are exactly zero in a linear model: the barrier between successive IMP solutions, growing condition.
+"""Controls that are exactly zero in linear models: the barrier between IMP solutions, and the growth of the condition.
 
 In networks, two things are measured along iterative magnitude pruning (IMP): the barrier of the loss on the straight
 line from one round's solution to the next one's, and how badly conditioned the pruned problem is. In a linear model
 the first is 0 because the loss is convex, and the condition number of X_M'X_M never grows because the eigenvalues of a
-principal submatrix interlace. A program that measures anything else here measures rounding or has a fault. Beside each
-control stands what is not zero: how far the loss dips below the chord, and how the condition number falls.
+principal submatrix interlace. Any other result is rounding error or a bug. Next to each control is a quantity that is
+not zero: how far the loss dips below the chord, and how the condition number decreases.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def summarise_paths(records: Sequence[Record], labels: Mapping[str, str], k: int
             "closed form of the excess is -a (1 - a) |X (w' - w)|^2 / (2 n).",
             "Growth: log10 of cond(X_M'X_M) after a step over before it; up to "
             f"{CONDITION_ROUNDING:.0f} eps cond(X_M) it counts as rounding. By interlacing it is at most 0.",
-            "Nothing is set to zero: the columns show the largest signed numbers.",
+            "Values are not clipped: the columns show the largest signed numbers.",
             f"That both are 0 is {EXACT}.",
         ],
         "table": {
@@ -373,7 +373,7 @@ EXPERIMENTS = (
     Experiment(
         name="imp-controls",
         version=1,
-        title="Controls that are zero in linear models: barrier of the loss, growth of the condition number",
+        title="Controls that are zero in linear models: loss barrier and growth of the condition number",
         module=__name__,
         settings=ControlsCell,
         presets=PRESETS,
@@ -382,7 +382,7 @@ EXPERIMENTS = (
         compute=compute,
         summarise=summarise,
         layout="figures.imp_controls",
-        shows="what is exactly zero in linear models: the barrier of the loss, growth of the condition number",
+        shows="what is exactly zero in linear models: the loss barrier and growth of the condition number",
         place=350,
     ),
 )

@@ -1,9 +1,10 @@
 """A design on which pruning by magnitude succeeds where the Lasso and OMP must fail.
 
-One null column leans on all k signal columns at once: it is c (their sum) / sqrt(k) + sqrt(1 - c^2) noise. Its
-correlation with the signal beats that of every signal column, so a method that adds columns by correlation takes it.
-In the population its irrepresentable value, and its exact recovery coefficient, is c sqrt(k): above 1 the Lasso and OMP
-must fail however many samples there are. Least squares on all columns tells it from the signal for any c < 1.
+One null column is correlated with all k signal columns at once: it is c (their sum) / sqrt(k) + sqrt(1 - c^2) noise.
+Its correlation with the signal exceeds that of every signal column, so a method that adds columns by correlation
+selects it. In the population its irrepresentable value, and its exact recovery coefficient, is c sqrt(k): above 1 the
+Lasso and OMP must fail however many samples there are. Least squares on all columns distinguishes it from the signal
+for any c < 1.
 """
 
 from __future__ import annotations
@@ -173,7 +174,7 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
             "(Tropp 2004) has the same population value.",
             "With a value above 1 and signs as planted, the Lasso needs noise that pushes the null column one way, the "
             "same for all λ: at most every second draw. " + _above(records),
-            "All methods are told k; the Lasso counts as right if any λ on its path gives exactly the support.",
+            "All methods are given k; the Lasso counts as correct if any λ on its path gives exactly the support.",
             f"Earlier trial: c = {EARLIER_CORRELATION}, other code and other seeds.",
         ],
         "table": _table(grid, rates, values),
@@ -215,7 +216,7 @@ EXPERIMENTS = (
     Experiment(
         name="imp-decoy",
         version=1,
-        title="Our experiment: a design on which pruning succeeds, the Lasso and OMP must fail",
+        title="Our experiment: a design on which pruning succeeds while the Lasso and OMP must fail",
         module=__name__,
         settings=DecoyCell,
         presets=PRESETS,
@@ -224,7 +225,7 @@ EXPERIMENTS = (
         compute=compute,
         summarise=summarise,
         layout="figures.imp_decoy",
-        shows="a design on which pruning succeeds and the Lasso and OMP must fail",
+        shows="a design on which pruning succeeds while the Lasso and OMP must fail",
         place=320,
     ),
 )

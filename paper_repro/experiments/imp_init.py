@@ -1,8 +1,8 @@
-"""What the initialisation does to a ticket when there are more weights than samples.
+"""Effect of the initialisation on a ticket when there are more weights than samples.
 
-With d > n the part of the start in the null space of X is never trained away: it acts as noise on the weights that
-pruning compares. So a large start destroys the ticket, training again after each round repairs part of it, and two
-starts give two masks. (With n >= d of full rank the start plays no role at all.)
+With d > n the component of the initial weights in the null space of X is never trained away: it acts as noise on the
+weights that pruning compares. So large initial weights destroy the ticket, retraining after each round repairs part of
+it, and two initialisations give two masks. (With n >= d and full rank the initialisation does not matter.)
 """
 
 from __future__ import annotations
@@ -226,7 +226,7 @@ EXPERIMENTS = (
     Experiment(
         name="imp-init",
         version=1,
-        title="Our experiment: the scale of the start and the ticket, with more weights than samples",
+        title="Our experiment: scale of the initial weights and the ticket, with more weights than samples",
         module=__name__,
         settings=InitCell,
         presets=PRESETS,
@@ -235,7 +235,7 @@ EXPERIMENTS = (
         compute=compute,
         summarise=summarise,
         layout="figures.imp_init",
-        shows="scale of the start and agreement of two tickets, with more weights than samples",
+        shows="scale of the initial weights and agreement of two tickets, with more weights than samples",
         place=330,
     ),
 )

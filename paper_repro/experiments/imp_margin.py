@@ -1,10 +1,10 @@
-"""How often IMP finds the planted support, over the margin sigma_min(X) min|w| / |P_X noise|.
+"""How often IMP finds the planted support, as a function of the margin sigma_min(X) min|w| / |P_X noise|.
 
 For n >= d a margin above sqrt(2) is enough, for every schedule (D7 of this project's derivations): no failure may lie
-to its right. The bound uses nothing of X but its smallest singular value, so for most problems IMP succeeds far to
-the left of it. To show that sqrt(2) cannot be lowered, some of the noise is adversarial: it lies along the direction
-that pushes the smallest signal weight and one null weight together at the least cost, in the first or in the last
-round of pruning, and one design is built so that this direction is the worst that the bound allows.
+to its right. The bound uses only the smallest singular value of X, so for most problems IMP succeeds far to the left of
+it. To show that sqrt(2) cannot be lowered, some of the noise is adversarial: it lies along the direction that pushes
+the smallest signal weight and one null weight together at the least cost, in the first or in the last round of pruning,
+and one design is built so that this direction is the worst that the bound allows.
 """
 
 from __future__ import annotations
@@ -405,7 +405,7 @@ EXPERIMENTS = (
     Experiment(
         name="imp-margin",
         version=1,
-        title="Exact recovery by IMP against its margin: no failure right of √2",
+        title="Exact recovery by IMP against its margin: no failure above √2",
         module=__name__,
         settings=MarginCell,
         presets=PRESETS,
@@ -414,7 +414,7 @@ EXPERIMENTS = (
         compute=compute,
         summarise=summarise,
         layout="figures.imp_margin",
-        shows="recovery against the margin of a sufficient condition: no failure right of sqrt(2)",
+        shows="recovery against the margin of a sufficient condition: no failure above sqrt(2)",
         place=360,
     ),
 )

@@ -1,9 +1,9 @@
-"""When iterative magnitude pruning finds a sparse linear model, and when OMP and the Lasso do.
+"""When iterative magnitude pruning, OMP and the Lasso recover a sparse linear model.
 
-Gaussian designs with d features and k equal weights in noise of standard deviation 1, over the number of samples a
+Gaussian designs with d features and k equal weights in noise of standard deviation 1, over the number of samples per
 feature, n / d, and the size of a weight. All methods and all sizes of weights of a trial see the same X and noise.
-Beside the measured rates: the exact probability for an orthogonal design (E1), and the same integral with the means
-and variances of the weights of a Gaussian design put in (an approximation: it takes the weights as independent).
+Beside the measured rates: the exact probability for an orthogonal design (E1), and the same integral with the means and
+variances of the weights of a Gaussian design put in (an approximation: it takes the weights as independent).
 """
 
 from __future__ import annotations
@@ -198,7 +198,7 @@ def _notes(transition: float, grid: PhasePreset) -> list[str]:
     asymptotic = probabilities.asymptotic_transition(grid.d, grid.k)
     return [
         SOURCE + " Brackets and bands: Wilson's 95 % intervals.",
-        "All methods are told k; the Lasso counts as right if any λ on its path gives exactly the support.",
+        "All methods are given k; the Lasso counts as correct if any λ on its path gives exactly the support.",
         "The closed form is exact for an orthogonal design and any schedule: even odds at "
         f"{transition:.2f} noise / sqrt(n) (its asymptotic formula says {asymptotic:.2f}).",
         "The approximate closed form of one-shot pruning takes its weights as independent and Gaussian, with their "
@@ -327,7 +327,7 @@ EXPERIMENTS = (
     Experiment(
         name="imp-phase",
         version=1,
-        title="Our experiment: how often a sparse linear model is found exactly, over samples and size of the weights",
+        title="Our experiment: how often a sparse linear model is recovered exactly, over samples and weight size",
         module=__name__,
         settings=PhaseCell,
         presets=PRESETS,
@@ -336,7 +336,7 @@ EXPERIMENTS = (
         compute=compute,
         summarise=summarise,
         layout="figures.imp_phase",
-        shows="how often pruning, OMP and the Lasso find a sparse linear model, over samples and size of the weights",
+        shows="how often pruning, OMP and the Lasso recover a sparse linear model, over samples and weight size",
         place=310,
     ),
 )

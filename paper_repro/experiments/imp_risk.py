@@ -1,4 +1,4 @@
-"""Excess test error along the path of iterative magnitude pruning, beside masks that are chosen without the data.
+"""Excess test error along the path of iterative magnitude pruning, compared with masks chosen without the data.
 
 Rows N(0, I), so that the excess test error of weights w is |w - w*|^2. Pruning one weight at a time gives weights for
 every number m of survivors. Beside them stand nested masks that hold the planted support and nulls drawn at random:

@@ -1,11 +1,12 @@
 """Figures 4, 5, 9 and 10: how well sparse networks of Fourier features represent an image, over width m and sparsity s.
 
-Implicit neural representations: a network's inputs are a pixel's place, its output is the pixel. Figure 4 has a grey
-image of 784 pixels, Figure 5 a colour image of 3,072 samples; Figures 9 and 10 show the spread over the seeds.
+Implicit neural representations: a network's inputs are the coordinates of a pixel, and its output is the pixel's value.
+Figure 4 has a grey image of 784 pixels, Figure 5 a colour image of 3,072 samples; Figures 9 and 10 show the spread over
+the seeds.
 
 
 As in the paper's release the inputs are Fourier features of the integer row and column (and colour plane) of a pixel,
-the frequencies are drawn anew for each seed, all pixels are one batch, and the PSNR takes 1, the largest value that a
+the frequencies are redrawn for each seed, all pixels are one batch, and the PSNR takes 1, the largest value that a
 pixel can have, as its peak. All methods of a seed see the same features.
 """
 
@@ -591,7 +592,7 @@ FIG4 = _figure(
     title="A grey image as a sparse network of its coordinates: PSNR",
     origin="Figure 4 of arXiv:2509.20323",
     full_size="784 pixels, 1,500 features, m up to 200, s up to 1,000",
-    shows="one grey image as a sparse network of its coordinates, and the images that come out",
+    shows="one grey image as a sparse network of its coordinates, and the reconstructed images",
     place=140,
 )
 FIG5 = _figure(

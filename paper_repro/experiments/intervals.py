@@ -1,4 +1,4 @@
-"""95 % intervals for what experiments count and measure."""
+"""95 % intervals for counts and measurements of experiments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the experiments on sparse linear models share: which methods find a support, and their rates."""
+"""Common parts of the experiments on sparse linear models: whether methods find a support, and their rates."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ Rate = dict[str, Any]
 
 
 def recovers(method: str, X: Any, y: Any, support: np.ndarray, w0: Any = None) -> bool:
-    """Tell whether a method that is told the number of non-zeros finds exactly the planted support.
+    """Return whether a method that is given the number of non-zeros finds exactly the planted support.
 
     Parameters
     ----------
     method : str
-        A key of :data:`LABELS`. ``"lasso"`` is told more: it counts if any value of λ gives exactly the support.
+        A key of :data:`LABELS`. ``"lasso"`` has an advantage: it counts if any value of λ gives exactly the support.
     X, y : array, shapes (n, d) and (n,)
         The data.
     support : numpy.ndarray, shape (k,)

@@ -1,14 +1,14 @@
-"""Figures 3 and 8: telling digits apart with few weights, over width m and sparsity s.
+"""Figures 3 and 8: classification of digits with few weights, over width m and sparsity s.
 
 Two classes (0 and 1): the target is 0 or 1, the loss is squared, and an output above 1/2 counts as a one; minibatches
 of 1,000 images, 15 epochs at the paper's size. Ten classes: networks with ten outputs, trained on the cross-entropy;
-the largest output counts; minibatches of 5,000 images, 50 epochs; the s weights are those of all layers. Simpler
-models are computed beside: dense linear ones, and for two classes one neuron with 10 pixels. Figure 8 shows standard
+the largest output counts; minibatches of 5,000 images, 50 epochs; the s weights are those of all layers. Simpler models
+are included for comparison: dense linear ones, and for two classes one neuron with 10 pixels. Figure 8 shows standard
 deviations over the seeds, above the means.
 
-As in the paper's release, the training and test images of MNIST are pooled per class, the first 5,000 of each
-class train and the next 1,000 test.
-Where MNIST is not found, the digits of scikit-learn (8 x 8 pixels) stand in, with smaller sizes, and the titles say so.
+As in the paper's release, the training and test images of MNIST are pooled per class, the first 5,000 of each class are
+for training and the next 1,000 for testing. If MNIST is not found, scikit-learn's digits (8 x 8 pixels) are used
+instead, at smaller sizes, and the titles say so.
 """
 
 from __future__ import annotations
@@ -776,7 +776,7 @@ _FULL_SIZE = "5,000 training images a class, m up to 1,000"
 FIG3_BINARY = Experiment(
     name="fig3-binary",
     version=3,
-    title="Telling two digits apart with few weights: test accuracy",
+    title="Classification of two digits with few weights: test accuracy",
     origin="Figure 3 of arXiv:2509.20323",
     full_size=_FULL_SIZE,
     module=__name__,
@@ -788,13 +788,13 @@ FIG3_BINARY = Experiment(
     summarise=summarise_binary,
     data=lambda preset: data_of(BinaryCell, _BINARY[preset]),
     layout="figures.classifiers",
-    shows="two digits told apart with s weights: test accuracy, beside simple baselines",
+    shows="two digits classified with s weights: test accuracy, compared with simple baselines",
     place=130,
 )
 FIG3_DIGITS = Experiment(
     name="fig3-digits",
     version=2,
-    title="Telling ten digits apart with few weights: test accuracy",
+    title="Classification of ten digits with few weights: test accuracy",
     origin="Figure 3 of arXiv:2509.20323",
     full_size=_FULL_SIZE,
     module=__name__,
@@ -806,12 +806,12 @@ FIG3_DIGITS = Experiment(
     summarise=summarise_digits,
     data=lambda preset: data_of(DigitsCell, _DIGITS[preset]),
     layout="figures.classifiers",
-    shows="ten digits told apart with s weights",
+    shows="ten digits classified with s weights",
     place=130,
 )
 FIG8_BINARY = FIG3_BINARY.companion(
     "fig8-binary",
-    "Telling two digits apart with few weights: spread of the test accuracy",
+    "Classification of two digits with few weights: spread of the test accuracy",
     lambda preset, seed, records: companion_of(
         BinaryCell, _BINARY[preset], seed, records, words=_BINARY_WORDS, limits=BINARY_LIMITS
     ),
@@ -822,7 +822,7 @@ FIG8_BINARY = FIG3_BINARY.companion(
 )
 FIG8_DIGITS = FIG3_DIGITS.companion(
     "fig8-digits",
-    "Telling ten digits apart with few weights: spread of the test accuracy",
+    "Classification of ten digits with few weights: spread of the test accuracy",
     lambda preset, seed, records: companion_of(
         DigitsCell, _DIGITS[preset], seed, records, words=_DIGITS_WORDS, limits=DIGITS_LIMITS
     ),

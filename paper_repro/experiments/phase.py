@@ -1,8 +1,8 @@
-"""How often six solvers find sparse weights, over samples n and sparsity s: gated columns beside Gaussian ones.
+"""How often six solvers recover sparse weights, over samples n and sparsity s, for gated and for Gaussian columns.
 
 The ReLU operator is A = [D_1 X, ..., D_p X] with Gaussian X and fixed gates of random generators; the Gaussian operator
 has as many rows and columns. Both have unit columns, and both hide the same weights: s of the d p weights, uniformly
-chosen, with values N(0, 1). All solvers of a trial see the same instance. Success: a distance of at most 1e-4 |w|.
+chosen, with values N(0, 1). All solvers of a trial see the same instance. Success means a distance of at most 1e-4 |w|.
 """
 
 from __future__ import annotations
@@ -300,7 +300,7 @@ EXPERIMENTS = (
     Experiment(
         name="phase",
         version=1,
-        title="Our experiment: how often sparse weights are found, over samples and sparsity",
+        title="Our experiment: how often sparse weights are recovered, over samples and sparsity",
         module=__name__,
         settings=PhaseCell,
         presets=PRESETS,
@@ -309,8 +309,9 @@ EXPERIMENTS = (
         compute=compute,
         summarise=summarise,
         layout="figures.phase",
-        shows="how often six solvers find sparse weights, over samples and sparsity, "
-        "behind ReLU gates and in Gaussian columns",
+        shows="how often six solvers recover sparse weights, over samples and sparsity, "
+        "for ReLU gates and "
+        "Gaussian columns",
         place=410,
     ),
 )

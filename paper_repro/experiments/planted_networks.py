@@ -1,4 +1,4 @@
-"""Figures 1, 2, 6 and 7: networks that are planted in random inputs and found again, over width m and sparsity s.
+"""Figures 1, 2, 6 and 7: recovery of networks planted on random inputs, over width m and sparsity s.
 
 The paper's grid is m, s = 1, 2, 5, ..., 1000 (m from 2 and s from 10 for two hidden layers) with 50,000 samples of 100
 inputs, seeds 0, 1, 2, and a colour scale from -20 to 50 dB (preset ``paper``): 15 steps for one output (Figure 1), 100
@@ -8,8 +8,8 @@ the standard deviations over the seeds, above medians and shares of exact fits.
 
 A cell is one fit. All methods of a grid point and seed see the same instance, the one of
 :func:`planted.release_instance`, and are scored on it (the paper's measure) and on fresh inputs. The released code
-draws so few weights into wide networks that some of them connect no input with an output; their labels are all 0,
-nothing is fitted, and they count nowhere.
+draws so few weights in wide networks that some of these connect no input to an output; their labels are all 0, nothing
+is fitted, and they are excluded.
 """
 
 from __future__ import annotations

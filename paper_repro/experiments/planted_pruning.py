@@ -1,4 +1,4 @@
-"""What the figures on pruning planted models share: instances, the rank AUC, a look into training, means with bands."""
+"""Common parts of the figures on pruning planted models: instances, rank AUC, observation of training, bands."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ KINDS = {"linear": "linear model", "relu": "two-layer ReLU network"}
 
 @dataclass(frozen=True)
 class Instance:
-    """A planted model, data, and where training starts.
+    """A planted model, its data, and the initial model.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""The survey's framework, one change at a time: when the mask is chosen, what weights it is put on, what follows.
+"""Ablations in the survey's framework: when the mask is chosen, to which weights it is applied, and the retraining.
 
-w* = f3(m f2(w(k2))), m = f1(w(k1)). The base is magnitude pruning after training: k1 = k2 = K, one cut, and training
-again. Each other row differs from it in one field of the method; the rows at the end are about pruning at
+w* = f3(m f2(w(k2))), m = f1(w(k1)). The base is magnitude pruning after training: k1 = k2 = K, one shot, and
+retraining. Each other row differs from it in one field of the method; the rows at the end concern pruning at
 initialisation.
 """
 
@@ -372,7 +372,7 @@ EXPERIMENTS = (
     Experiment(
         name="pr-ablations",
         version=1,
-        title="Our experiment: the framework of the survey, one change at a time",
+        title="Our experiment: ablations in the survey's framework",
         module=__name__,
         settings=AblationCell,
         presets=PRESETS,
@@ -382,7 +382,7 @@ EXPERIMENTS = (
         summarise=summarise,
         data=lambda preset: "planted linear models and two-layer ReLU networks",
         layout="figures.pr_ablations",
-        shows="the survey's framework with one change at a time: mask, weights, training, scope, schedule",
+        shows="ablations in the survey's framework, one change at a time: mask, weights, training, scope, schedule",
         place=530,
     ),
 )

@@ -1,10 +1,10 @@
-"""Accuracy against sparsity of the methods of the catalogue, on digits and on MNIST.
+"""Accuracy against sparsity for the catalogue's pruning methods, on digits and on MNIST.
 
-All methods of a seed start from the same weights, see the same images in the same order, and are trained as long as
-the dense network, once more after pruning where they prune a trained one. Those that prune after training share the
-dense training. Methods in rounds train fully in each round, drop a fifth of what is left, and land on each number of
-weights; one run serves all of them. Every BINGO is trained again here, as the other criteria are, though its paper
-does not: what it does without is in ``pr-floor``.
+All methods of a seed start from the same weights, see the same images in the same order, and are trained as long as the
+dense network, plus once more after pruning if they prune a trained one. Those that prune after training share the dense
+training. Methods in rounds train fully in each round, drop a fifth of the remaining weights, and hit each number of
+weights exactly; one run covers all of them. All BINGO variants are retrained here, like the other criteria, although
+its paper does not retrain; for BINGO without retraining see ``pr-floor``.
 """
 
 from __future__ import annotations
@@ -426,7 +426,7 @@ EXPERIMENTS = (
     Experiment(
         name="pr-accuracy",
         version=1,
-        title="Accuracy against sparsity: the methods of the catalogue",
+        title="Accuracy against sparsity for the catalogue's pruning methods",
         module=__name__,
         settings=AccuracyCell,
         presets=PRESETS,

@@ -1,8 +1,8 @@
-"""What each criterion sees of the weights that matter, and when, on planted models.
+"""How well, and when, each criterion identifies the relevant weights of planted models.
 
-A dense model is trained once. On the way every criterion ranks the weights of the first layer, and the AUC says how
-often a weight that matters is ranked above one that does not. Criteria of the path, and methods whose masks move, are
-looked at after the same updates; the latter are ranked by |w|, which is 0 outside their masks.
+A dense model is trained once. During training every criterion ranks the weights of the first layer, and the AUC
+measures how often a relevant weight is ranked above an irrelevant one. Path criteria, and methods with moving masks,
+are evaluated after the same updates; the latter are ranked by |w|, which is 0 outside their masks.
 """
 
 from __future__ import annotations
@@ -354,7 +354,7 @@ EXPERIMENTS = (
     Experiment(
         name="pr-auc",
         version=1,
-        title="Our experiment: what each pruning criterion sees of the planted weights, and when",
+        title="Our experiment: how well, and when, each pruning criterion identifies the planted weights",
         module=__name__,
         settings=AucCell,
         presets=PRESETS,
@@ -364,7 +364,7 @@ EXPERIMENTS = (
         summarise=summarise,
         data=lambda preset: "planted linear models and two-layer ReLU networks",
         layout="figures.pr_auc",
-        shows="what each pruning criterion sees of planted weights, over training and over samples",
+        shows="how well each pruning criterion identifies planted weights, over training and over samples",
         place=500,
     ),
 )

@@ -1,9 +1,9 @@
-"""What BINGO's scores know: their variance over the number of probes, and which weights they find.
+"""The information in BINGO's scores: their variance over the number of probes, and which weights they identify.
 
 A probe resets a random subset of the weights, and the change of loss or accuracy is credited to all of them. The paper
-averages with weights 1/2, 1/4, ..., which never adds up to more than three probes; a running mean does not forget.
-Scores of a reset are about how far weights have moved, scores of zeroing about how large they are: with a large
-initialisation these are two things.
+averages with weights 1/2, 1/4, ..., which has an effective sample size of at most three probes; a running mean uses all
+of them. Scores from resets reflect how far weights have moved, scores from zeroing how large they are; with large
+initial weights the two differ.
 """
 
 from __future__ import annotations
@@ -389,7 +389,7 @@ EXPERIMENTS = (
     Experiment(
         name="pr-bingo",
         version=1,
-        title="Our experiment: what BINGO's scores know, over probes and over the scale of the start",
+        title="Our experiment: the information in BINGO's scores, over probes and scale of the initial weights",
         module=__name__,
         settings=BingoCell,
         presets=PRESETS,
@@ -399,7 +399,7 @@ EXPERIMENTS = (
         summarise=summarise,
         data=lambda preset: "planted linear models and two-layer ReLU classifiers",
         layout="figures.pr_bingo",
-        shows="variance of BINGO's scores over the probes with the exact lines, and which weights its variants find",
+        shows="variance of BINGO's scores over probes with exact curves, and which weights its variants identify",
         place=510,
     ),
 )

@@ -1,10 +1,11 @@
-"""BINGO and IMP at a floor of the accuracy: how many weights can go until it is reached, and what that costs.
+"""BINGO and IMP at an accuracy floor: how many weights can be pruned until it is reached, and at what cost.
 
-BINGO's paper prunes one network for MNIST, dense at 97 %, until its accuracy falls to 90 %: 71 % of the weights go in
-17 minutes, against 85 % in 122 minutes by IMP. Here minutes are multiply-adds, which no machine changes, in units of
-one training of the dense network. As in the paper, one-shot methods do not train again: weights go by their scores,
-1 % of all of them at a time. IMP is done properly: each round drops a fifth of what is left, rewinds to the start, and
-trains again. As in the paper's release, the accuracy that stops the pruning is that on the test images.
+BINGO's paper prunes one network for MNIST, dense at 97 %, until its accuracy falls to 90 %: 71 % of the weights in 17
+minutes, against 85 % in 122 minutes by IMP. Here cost is measured in multiply-adds, which do not depend on the machine,
+in units of one training of the dense network. As in the paper, one-shot methods do not retrain: weights are pruned by
+their scores, 1 % of all weights at a time. IMP is run properly: each round prunes a fifth of the remaining weights,
+rewinds to the start, and retrains. As in the paper's release, the accuracy that stops the pruning is that on the test
+images.
 """
 
 from __future__ import annotations
@@ -311,7 +312,7 @@ def _claims(own: Mapping[str, Sequence[Record]], words: str) -> list[Claim]:
             above(spent["imp"], spent["bingo-printed"], 1 / ratio),
         ),
         (
-            "BINGO's score as printed finds weights that can go: it prunes more than random order.",
+            "BINGO's score as printed identifies dispensable weights: it prunes more than random order.",
             "the share of seeds in which it does is more than half",
             above(pruned["bingo-printed"], pruned["random"]),
         ),
@@ -359,7 +360,7 @@ EXPERIMENTS = (
     Experiment(
         name="pr-floor",
         version=1,
-        title="BINGO and IMP: how many weights can go until the accuracy falls to a floor, and what that costs",
+        title="BINGO and IMP: weights pruned until the accuracy falls to a floor, and the cost",
         module=__name__,
         settings=FloorCell,
         presets=PRESETS,

@@ -1,4 +1,4 @@
-"""What the figures on pruning with images share: the data and their splits, intervals of means, what is level."""
+"""Common parts of the figures on pruning with images: data and splits, intervals of means, tie tolerances."""
 
 from __future__ import annotations
 

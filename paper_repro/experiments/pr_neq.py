@@ -1,10 +1,11 @@
-"""NEq: what freezing units at equilibrium saves, and what it costs, beside random freezing and early stopping.
+"""NEq: savings and costs of freezing units at equilibrium, compared with random freezing and early stopping.
 
 Two problems: outputs of a planted ReLU network, learned by a network with one hidden layer, where counted and executed
 savings are the same; and digits (MNIST at the larger sizes), with two hidden layers, where they are not. Each run of
-NEq has two rivals with the same number of multiply-adds in the backward passes: one that freezes as many units of each
-layer in each epoch, chosen at random, and one that freezes none and stops early. The companion shows the similarities
-phi of all units, their changes and their velocities over the epochs of a training in which nothing is frozen.
+NEq has two baselines with the same number of multiply-adds in the backward passes: one that freezes as many units of
+each layer in each epoch, chosen at random, and one that freezes none and stops early. The companion shows the
+similarities phi of all units, their changes and their velocities over the epochs of a training in which nothing is
+frozen.
 """
 
 from __future__ import annotations
@@ -540,7 +541,7 @@ def data_of(preset: str) -> str:
 NEQ = Experiment(
     name="pr-neq",
     version=1,
-    title="NEq: operations saved by freezing units at equilibrium, and the error that it costs",
+    title="NEq: operations saved by freezing units at equilibrium, and the resulting error",
     module=__name__,
     settings=NeqCell,
     presets=PRESETS,
@@ -550,7 +551,8 @@ NEQ = Experiment(
     summarise=summarise,
     data=data_of,
     layout="figures.pr_neq",
-    shows="backward operations that NEq saves, executed and counted, against the test error; beside random freezing "
+    shows="backward operations saved by NEq, executed and counted, against test error, compared with random freezing "
+    ""
     "and early stopping at equal cost",
     place=384,
 )

@@ -1,8 +1,8 @@
-"""What a ticket of a source task is worth on a target task that shares a part of its relevant inputs.
+"""The value of a source task's ticket on a target task that shares part of its relevant inputs.
 
-A mask is found by magnitude on the source. On few samples of the target the masked weights are trained from what the
-source left (theta_S), from the initialisation (theta_0), or from random weights; beside them stand a random mask, and
-the dense model from theta_S. In linear models training ends where closed forms say.
+A mask is found by magnitude on the source. On few samples of the target the masked weights are trained from the weights
+trained on the source (theta_S), from the initialisation (theta_0), or from random weights; baselines are a random mask,
+and the dense model from theta_S. For linear models the limit of training is known in closed form.
 """
 
 from __future__ import annotations
@@ -333,7 +333,7 @@ EXPERIMENTS = (
     Experiment(
         name="pr-transfer",
         version=1,
-        title="Our experiment: tickets of a source task on a target task, over what the tasks share",
+        title="Our experiment: tickets of a source task on a target task, over the overlap of the tasks",
         module=__name__,
         settings=TransferCell,
         presets=PRESETS,
@@ -343,7 +343,7 @@ EXPERIMENTS = (
         summarise=summarise,
         data=lambda preset: "planted pairs of linear models and of two-layer ReLU networks",
         layout="figures.pr_transfer",
-        shows="error of transferred tickets over the inputs that source and target share, with the closed form",
+        shows="error of transferred tickets over the overlap of source and target inputs, with the closed form",
         place=520,
     ),
 )

@@ -1,10 +1,11 @@
 """Restricted strong convexity on the planted support, in the setting of the paper's planted networks.
 
-Of A = [D_1 X, ..., D_m X] with the gates of the planted network and unit columns, the columns that carry the planted
-weights: the ratio beta / alpha of the extreme eigenvalues of their Gram matrix. Jain, Tewari and Kar's condition, which
-the recovery theorem for ReLU networks rests on, asks for s~ >= 32 (beta / alpha)^2 s where beta and alpha belong to ALL
-supports of a larger order; by interlacing their ratio is at least the one measured here, so that what is shown is the
-least that the condition can ask for. It is set against d m, the number of all hidden weights of the planted width.
+This measures the ratio beta / alpha of the extreme eigenvalues of the Gram matrix of the planted columns: those columns
+of A = [D_1 X, ..., D_m X], with the gates of the planted network and unit norm, that carry planted weights. The
+condition of Jain, Tewari and Kar, on which the recovery theorem for ReLU networks rests, requires s~ >= 32 (beta /
+alpha)^2 s, where beta and alpha refer to ALL supports of a larger order. By interlacing, their ratio is at least the
+one measured here, so the values shown are lower bounds on the requirement. They are compared with d m, the total number
+of hidden weights at the planted width.
 """
 
 from __future__ import annotations
@@ -254,7 +255,7 @@ EXPERIMENTS = (
     Experiment(
         name="rsc",
         version=1,
-        title="Our experiment: restricted strong convexity on the planted support, and what a theorem makes of it",
+        title="Our experiment: restricted strong convexity on the planted support, and a theorem's requirement",
         module=__name__,
         settings=RscCell,
         presets=PRESETS,
@@ -263,7 +264,7 @@ EXPERIMENTS = (
         compute=compute,
         summarise=summarise,
         layout="figures.rsc",
-        shows="condition of the planted columns at the paper's size, and how many weights a theorem would keep",
+        shows="condition number of the planted columns at the paper's size, and how many weights a theorem would keep",
         place=430,
     ),
 )

@@ -1,4 +1,4 @@
-"""What the experiments on recovery share: the six solvers as they are run there, and when an answer counts as right."""
+"""Common parts of the recovery experiments: the six solvers with their settings, and the criterion for success."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PROGRAMS = ("l1", "group-l1")
 """Convex programs: solved by cvxpy on the CPU, 10 to 60 ms each."""
 
 TOLERANCE = 1e-4
-"""An answer is right if its distance from the planted weights is at most this share of their norm."""
+"""A result counts as correct if its distance from the planted weights is at most this fraction of their norm."""
 
 OPTIONS: dict[str, dict[str, Any]] = {"iht": {"max_iter": 1000}, "niht": {"max_iter": 1000, "normalise": False}}
 """IHT has the step 1/L, L the largest eigenvalue of A'A, as without knowledge of restricted constants. More steps

@@ -1,10 +1,10 @@
-"""Tables 1 and 2: what happens when the gates are updated only every k steps.
+"""Tables 1 and 2: the effect of updating the gates only every k steps.
 
 The paper fits one planted network (d = 100, m = 10, s = 500, n = 50,000) and reports the PSNR after
 100 steps and the step at which the set of active columns stops changing. Here the same is done for
-several planted networks, with labels rounded to float32 (which puts a floor under every fit, the
-paper's 160 dB) and not, and the network that is found is compared with the planted one. Table 2 shows more of the
-longer runs: the step at which the active columns stop changing.
+several planted networks, with labels rounded to float32 (which limits every fit to about the paper's 160 dB) and
+unrounded, and the network found is compared with the planted one. Table 2 shows another result of the longer runs: the
+step at which the active columns stop changing.
 """
 
 from __future__ import annotations

@@ -156,7 +156,7 @@ def test_the_summary_has_shares_medians_and_curves():
     (noise,) = summary["noise"]
     assert noise["curves"]["robust"]["ratio"] == pytest.approx([2.0] * 3)
     assert noise["curves"]["oracle"]["error"] == pytest.approx([10 ** (-db / 20) / 10 for db in noise["snr_db"]])
-    assert "the data tell all lines apart in" in summary["subtitle"]
+    assert "the data distinguish all lines in" in summary["subtitle"]
 
 
 def test_the_limits_show_the_worst_seed():
@@ -180,7 +180,7 @@ def test_what_is_drawn(results):
     assert {"(m, s)", "signal-to-noise ratio (dB)", "relative error", "smallest n, 9 of 10 seeds"} <= labels
     (legend,) = figure.legends
     assert {text.get_text() for text in legend.get_texts()} == {
-        "IHT as in the paper", "IHT, robust", "exact recovery", "oracle", "the data tell all lines apart",
+        "IHT as in the paper", "IHT, robust", "exact recovery", "oracle", "the data distinguish all lines",
         "number of unknowns", "more than 400 samples", "no such network",
     }  # fmt: skip
     arrows = next(axes for axes in figure.axes if axes.get_xlabel() == "(m, s)").texts
