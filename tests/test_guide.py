@@ -20,6 +20,7 @@ SAYS = {
     "guide/linear_models.md": ("found by htp", "[10 12 15]", "0.657", "4.208"),
     "guide/conditions.md": ("True", "0.730"),
     "guide/guarantees.md": ("l1-null-space", "claim is broken", "instance = Instance.planted("),
+    "guide/results.md": ("('bmi', 'glu')", "(1, 5) True", "objective", "weight", "coherence mu", "True\n"),
     "guide/certificates.md": ("True", "largest-eigenvalue"),
     "choose/guarantee.md": ("False\nTrue",),
     "choose/solver.md": ("auto True", "l1 True"),

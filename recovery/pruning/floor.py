@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from planted.base import arrays
 from planted.base.checks import check_number
+from planted.base.progress import Bar, Progress, bar
 from planted.base.values import by_value
 from recovery.mlp.masks import Masks
 from recovery.pruning.catalogue import named
@@ -81,6 +82,7 @@ def prune_to_floor(
     scope: Scope = "global",
     ratio: Ratio = "equal",
     rng: Any = None,
+    progress: Progress = False,
 ) -> FloorResult:
     """Prune increasingly, until the accuracy falls below a floor.
 
@@ -102,6 +104,9 @@ def prune_to_floor(
         Where scores compete, if scores are given; a method has its own.
     rng : int, numpy.random.Generator or None
         Source of all that is random.
+    progress : bool or callable, default False
+        True draws a bar (needs tqdm); a function is called as ``progress(done, total)`` after each level that was
+        tried, with None for `total` until the end.
 
     Returns
     -------
@@ -127,17 +132,24 @@ def prune_to_floor(
     check_number(floor, "floor", minimum=0.0, maximum=1.0)
     if check_number(step, "step", minimum=0.0, maximum=1.0) == 0:
         raise ValueError("step=0; expected a positive share of the weights")
-    start = as_model(model)
+    with bar(progress, user="prune_to_floor", unit="level") as shown:
+        return _to_floor(as_model(model), data, method, floor, _Levels((), scope, ratio, step), rng=rng, shown=shown)
+
+
+def _to_floor(
+    start: Model, data: Any, method: Any, floor: float, levels: _Levels, *, rng: Any, shown: Bar
+) -> FloorResult:
+    """Prune until the accuracy falls below the floor; the places of `levels` are not known yet."""
     if isinstance(method, str):
         method = named(method)
     if not isinstance(method, Method):
         if isinstance(method, bytes) or arrays.is_array(method) or not isinstance(method, Sequence):
             raise TypeError(f"method is of type {type(method).__name__}; expected a Method, or a list of score arrays")
         scores = fits(method, start.shapes.layers, "method")
-        meter = _Meter(start, data_sets(data, ("data",))[0].fit_to(start), floor)
+        meter = _Meter(start, data_sets(data, ("data",))[0].fit_to(start), floor, shown)
         meter.try_(start.n_weights, Masks.full(start.matrices), start)
-        return _cut_down(meter, start, scores, _Levels(tuple(range(len(scores))), scope, ratio, step), Cost())
-    meter = _Meter(start, data_sets(data, method.data)[2].fit_to(start), floor)
+        return _cut_down(meter, start, scores, replace(levels, places=tuple(range(len(scores)))), Cost())
+    meter = _Meter(start, data_sets(data, method.data)[2].fit_to(start), floor, shown)
     places = method.pruned(len(start.layers))
     total = sum(start.shapes.layers[i][0] * start.shapes.layers[i][1] for i in places)
     if not isinstance(method.schedule, OneShot):
@@ -148,18 +160,19 @@ def prune_to_floor(
             )
         return _in_rounds(meter, start, data, method.replace(training=_Watched(method.training, meter, places)), rng)
     if method.after is not None or method.weight_map is not None or method.rewind != "end":
-        return _anew(meter, start, data, method, (total, step), rng)
+        return _anew(meter, start, data, method, (total, levels.step), rng)
     result = prune(start, data, method, sparsity=total, rng=rng)
     point = result.path[-1].model or result.model
     meter.try_(total, Masks.full(point.matrices), point)
-    return _cut_down(meter, point, result.scores, _Levels(places, method.scope, method.ratio, step), result.cost)
+    found = _Levels(places, method.scope, method.ratio, levels.step)
+    return _cut_down(meter, point, result.scores, found, result.cost)
 
 
 class _Meter:
     """Measures accuracies and records the levels tried."""
 
-    def __init__(self, model: Model, data: Data, floor: float) -> None:
-        self.floor = floor
+    def __init__(self, model: Model, data: Data, floor: float, shown: Bar) -> None:
+        self.floor, self.shown = floor, shown
         self.X = data.X if data.X_validation is None else data.X_validation
         self.y = data.y if data.X_validation is None else data.y_validation
         if model.widths[-1] < 2:
@@ -184,6 +197,7 @@ class _Meter:
                     f"floor={self.floor}, but the dense model has an accuracy of {accuracy:.4f}; expected a floor below"
                 )
         self.path.append((left, accuracy))
+        self.shown.step(note=f"{left} weights, accuracy {accuracy:.3f}")
         if accuracy < self.floor:
             return False
         self.best = (left, accuracy, masks, model)

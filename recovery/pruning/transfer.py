@@ -11,6 +11,7 @@ import numpy as np
 
 from planted.base import arrays
 from planted.base.checks import check_choice, check_integer
+from planted.base.progress import Progress, bar, check_progress
 from planted.base.values import by_value
 from recovery.mlp.losses import class_targets
 from recovery.mlp.masks import Masks
@@ -270,6 +271,7 @@ class Ticket:
         head: Sequence[int] | None = None,
         training: Trains | None = None,
         rng: Any = None,
+        progress: Progress = False,
     ) -> TransferResult:
         """Train the masked weights on a target task.
 
@@ -294,6 +296,8 @@ class Ticket:
         rng : int, numpy.random.Generator or None
             Draws the random weights, the random mask, the head, and the order of rows, in this order, whether they are
             used or not, so transfers with the same seed and the same head share their common parts.
+        progress : bool or callable, default False
+            True draws a bar (needs tqdm); a function is called as ``progress(done, total)`` after each update.
 
         Returns
         -------
@@ -313,6 +317,7 @@ class Ticket:
         training = Training(n_iter=1000) if training is None else training
         if not isinstance(training, Trains):
             raise TypeError(f"training={training!r}; expected a Training, or another object derived from Trains")
+        check_progress(progress)
         check_choice(mask, "mask", ("ticket", "random", "all"))
         check_choice(features, "features", ("trained", "frozen"))
         (data,) = data_sets(target, ("target",))
@@ -337,7 +342,10 @@ class Ticket:
         if model.scalar:
             layers[-1] = layers[-1][:, 0]
         cost = Cost()
-        found = training.train(Task(model.replace(layers=layers), masks, fitted, generator, cost))
+        expected = training.total(fitted.n_samples)
+        with bar(progress, expected, user="transfer", unit="update") as shown:
+            stop = (lambda: shown.step() is not None) if shown.on else None
+            found = training.train(Task(model.replace(layers=layers), masks, fitted, generator, cost, stop=stop))
         held = math.nan
         if fitted.X_validation is not None:
             held = _error(found.model, fitted.X_validation, fitted.y_validation)
@@ -367,6 +375,7 @@ def find_ticket(
     layers: Literal["all", "hidden"] | tuple[int, ...] | None = None,
     training: Trains | None = None,
     rng: Any = None,
+    progress: Progress = False,
 ) -> Ticket:
     """Find a mask on a source task, by magnitude after training.
 
@@ -389,6 +398,8 @@ def find_ticket(
         The training on the source, of each round. By default 1,000 updates of Adam on all rows.
     rng : int, numpy.random.Generator or None
         For the order of rows.
+    progress : bool or callable, default False
+        As in :func:`recovery.pruning.prune`.
 
     Returns
     -------
@@ -441,7 +452,7 @@ def find_ticket(
         layers=layers,
         data=("source", "source", "source"),
     )
-    found = prune(model, data_sets(source, ("source",))[0], method, sparsity=sparsity, rng=rng)
+    found = prune(model, data_sets(source, ("source",))[0], method, sparsity=sparsity, rng=rng, progress=progress)
     trained = found.path[0].model
     assert trained is not None  # the method's mask comes from the end of a training
     return Ticket(found.masks, model, trained, tuple(one.masks for one in found.path), found.cost)

@@ -31,6 +31,17 @@ def pruned(method, **options):
     return pruning.prune(START, (X, Y), METHODS[method], sparsity=9, rng=1, **options)
 
 
+def ticket(**options):
+    training = pruning.Training(n_iter=3)
+    return pruning.find_ticket(START, (X, Y), sparsity=9, training=training, rng=0, **options)
+
+
+def floor(method, **options):
+    classes = np.eye(2)[(Y > 0).astype(int)]
+    start = pruning.Model.draw((8, 4, 2), loss="cross_entropy", rng=0)
+    return pruning.prune_to_floor(start, (X, classes), METHODS[method], floor=0.1, step=0.2, rng=1, **options)
+
+
 RUNS = {
     "solve": lambda **more: recovery.solve(X, Y, 3, **more),
     "solve, omp": lambda **more: recovery.solve(X, Y, 3, "omp", **more),
@@ -60,6 +71,12 @@ RUNS = {
     },
     "prune, snip": lambda **more: pruned("snip", **more),
     "prune, neq": lambda **more: pruned("neq", **more),
+    "find_ticket": lambda **more: ticket(**more),
+    "transfer": lambda **more: ticket().transfer((X, Y), training=pruning.Training(n_iter=4), rng=0, **more),
+    "transfer, frozen": lambda **more: ticket().transfer(
+        (X, Y), training=pruning.Training(n_iter=4), features="frozen", rng=0, **more
+    ),
+    **{f"prune_to_floor, {name}": lambda name=name, **more: floor(name, **more) for name in ("magnitude", "snip")},
     "linear imp": lambda **more: linear_lottery.imp(X, Y, 3, **more),
     "linear imp, flow": lambda **more: linear_lottery.imp(X, Y, 3, flow_time=1.0, schedule=0.4, **more),
     "threshold_prune": lambda **more: linear_lottery.threshold_prune(X, Y, 0.5, **more),
@@ -72,9 +89,11 @@ RUNS = {
     "attack": lambda **more: guarantees.attack(THEOREMS[0], evaluations=20, rng=0, **more),
     "diagnose": lambda **more: recovery.diagnose(X[:12, :6], sparsity=2, limit=500, programs=10, **more),
 }
-KNOWN = {"fit_network, robust", "fit_network, paper", "fit_many", "fit_many, together", "imp", "imp, paper", "imp_many",
-         "imp_many, shared", "linear imp", "linear imp, flow", "ledger", "attack",
-         *(name for name in RUNS if name.startswith("prune"))}  # fmt: skip
+KNOWN = {
+    *("fit_network, robust", "fit_network, paper", "fit_many", "fit_many, together", "imp", "imp, paper", "imp_many"),
+    *("imp_many, shared", "linear imp", "linear imp, flow", "ledger", "attack", "find_ticket", "transfer"),
+    *("transfer, frozen", *(name for name in RUNS if name.startswith("prune,"))),
+}
 """Runs whose number of steps is known at the start."""
 EXACT = KNOWN - {"fit_network, robust", "attack"}
 """Those that make as many as that."""
@@ -131,9 +150,10 @@ def test_a_callback_and_progress_see_the_same_steps():
 
 def test_what_takes_long_has_progress():
     for function in (
-        recovery.solve, recovery.fit_network, recovery.fit_many, recovery.imp, recovery.diagnose, pruning.prune,
-        networks.fit_exact, guarantees.ledger, guarantees.attack, linear_lottery.imp, linear_lottery.threshold_prune,
-    ):  # fmt: skip
+        *(recovery.solve, recovery.fit_network, recovery.fit_many, recovery.imp, recovery.diagnose, networks.fit_exact),
+        *(pruning.prune, pruning.prune_to_floor, pruning.find_ticket, pruning.Ticket.transfer),
+        *(guarantees.ledger, guarantees.attack, linear_lottery.imp, linear_lottery.threshold_prune),
+    ):
         assert inspect.signature(function).parameters["progress"].default is False
 
 
