@@ -1,4 +1,4 @@
-"""False statements about iterative methods and the homotopy, which the falsifier must break; no part of any catalogue."""
+"""False statements about iterative methods and the homotopy, which the falsifier must break; in no catalogue."""
 
 from __future__ import annotations
 
