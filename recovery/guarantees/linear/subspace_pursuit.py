@@ -84,7 +84,7 @@ def guarantees() -> list[Guarantee]:
             "=> subspace pursuit has |x_t - x| <= q r^{t-1} |x0 - x|, r = sqrt(2 delta^2 (1 + delta^2)) / (1 - "
             "delta^2) < 1, q = r if x0 = 0 and (1 + sqrt(2) delta) sqrt(1 + delta^2) / (1 - delta^2) else, and x_t = "
             "x once this is below min |x_S|.",
-            "derived here: docs/derivations.md, section Subspace pursuit; covers 0.165 and 0.205 (Dai and Milenkovic, "
+            "derived here: docs/theory, section Subspace pursuit; covers 0.165 and 0.205 (Dai and Milenkovic, "
             "IEEE Trans. Inf. Theory 2009, from memory of the literature), and is the constant of Song, Xia and Liu, "
             "arXiv:1309.6073, as we remember it",
             tests,
