@@ -48,6 +48,7 @@ _FAMILIES: dict[str, tuple[str, ...]] = {
         "recovery.guarantees.linear.lasso",
         "recovery.guarantees.linear.hard_thresholding",
         "recovery.guarantees.linear.screening",
+        "recovery.guarantees.linear.ridge",
     ),
     "sparse": (
         "recovery.guarantees.linear.basis_pursuit",
@@ -58,6 +59,9 @@ _FAMILIES: dict[str, tuple[str, ...]] = {
         "recovery.guarantees.linear.cosamp",
         "recovery.guarantees.linear.relaxed",
         "recovery.guarantees.linear.trajectory",
+        "recovery.guarantees.linear.subspace_pursuit",
+        "recovery.guarantees.linear.continuation",
+        "recovery.guarantees.linear.homotopy",
     ),
     "gated": (
         "recovery.guarantees.gated.neural_isometry",

@@ -442,7 +442,7 @@ SCALES = ("data", "matrix", "columns")
 """What a statement may not depend on: see :class:`recovery.guarantees.Guarantee`."""
 _COMFORT = 64
 """Exponents up to this size are left alone: sixth powers and sums of 10^100 of them are far from the ends of range."""
-UNITS = {"lam": (1, 1), "tau": (-1, 1), "t": (-2, 0), "flow_time": (-2, 0), "step": (-2, 0)}
+UNITS = {"lam": (1, 1), "ridge": (2, 0), "tau": (-1, 1), "t": (-2, 0), "flow_time": (-2, 0), "step": (-2, 0)}
 """Units of options: powers of those of A, and of y."""
 
 

@@ -1,4 +1,4 @@
-"""False statements about iterative methods, which the falsifier must break; no part of any catalogue."""
+"""False statements about iterative methods and the homotopy, which the falsifier must break; in no catalogue."""
 
 from __future__ import annotations
 
@@ -10,9 +10,17 @@ import numpy as np
 
 from recovery.guarantees.engine.base import Guarantee, Verdict
 from recovery.guarantees.engine.instance import Instance
-from recovery.guarantees.linear import descent, scaled_thresholding
+from recovery.guarantees.linear import (
+    continuation,
+    descent,
+    homotopy,
+    omp,
+    ridge,
+    scaled_thresholding,
+    subspace_pursuit,
+)
 from recovery.guarantees.linear.hard_thresholding import isometry_rule, sampler
-from recovery.guarantees.linear.iterative import extremes, nothing_to_run, trace
+from recovery.guarantees.linear.iterative import STEPS, extremes, held_to, least_entry, nothing_to_run, trace
 
 __all__ = ["controls"]
 
@@ -22,7 +30,7 @@ EVALUATIONS = 50_000
 
 
 def controls() -> list[tuple[Guarantee, int]]:
-    """Return false statements about IHT, HTP and NIHT, and the evaluations within which the attack must break each.
+    """Return false statements about solvers, and the evaluations within which the attack must break each.
 
     Returns
     -------
@@ -70,7 +78,69 @@ def controls() -> list[tuple[Guarantee, int]]:
             _ends("htp", _best, lambda one: {"step": _best(one), "escapes": 0}),
             partial(scaled_thresholding.sampler, limit=0.7),
         ),
+        _false(
+            "htp-continuation",
+            "Without noise: delta_{3s} < 0.8 in the best scale => HTP by continuation without escapes returns x.",
+            "the first choice may be wrong for columns of unequal norm, and then a fixed point",
+            continuation.continuation_rule(0.8),
+            continuation.reaches(escapes=0),
+            partial(continuation.sampler, limit=0.8),
+        ),
+        _false(
+            "subspace-pursuit-rate",
+            "Without noise: delta = delta_{3s} < 0.4859 => subspace pursuit has |x_t - x| <= delta^{2t} |x0 - x|.",
+            "a step from a wrong support leaves more",
+            scaled_thresholding.scaled_rule(subspace_pursuit.LIMIT),
+            _squared_rate,
+            subspace_pursuit.sampler,
+        ),
+        _false(
+            "homotopy-coherence",
+            "Without noise: mu < 1 / k => the path of the Lasso has at most k pieces, all on planted columns.",
+            "the Gram matrix [[1, -m, m], [-m, 1, m], [m, m, 1]] with x = (1, 1, 0) and 1 / 3 < m < 1 / 2",
+            omp.coherence_rule(lambda k: 1.0 / k),
+            homotopy.takes_k_steps,
+            omp.incoherent,
+        ),
+        _false(
+            "homotopy-exact-recovery",
+            "Without noise: max over j outside S of |A_S^+ a_j|_1 < 1 => the path of the Lasso has at most k pieces.",
+            "a planted weight that came first may leave, where planted columns are alike",
+            omp.coefficient_rule(1.0),
+            homotopy.takes_k_steps,
+            omp.exact,
+        ),
+        _false(
+            "ridge-shrinkage",
+            "rho > 0 => the ridge fit z on the support has |z - x| <= rho / (beta + rho) |x| - c |xi|.",
+            "that is the lower bound: beta is the largest eigenvalue of A_S'A_S, not the smallest",
+            ridge.positive,
+            ridge.shrinks(at_least=False),
+            ridge.shrunken,
+            needs=("x", "noise", "ridge"),
+        ),
+        _false(
+            "htp-ridge",
+            "As htp-ridge, with a quarter of its limit for min |x_S|.",
+            "noise against the weakest entry and towards one outside",
+            ridge.support_rule(0.25),
+            ridge.finds_support,
+            ridge.supported,
+            needs=("x", "noise", "ridge"),
+            steer="noise",
+        ),
     ]
+
+
+def _squared_rate(instance: Instance) -> Verdict:
+    """Return the outcome "the error of subspace pursuit falls by delta_{3s}^2 in each step"."""
+    aside = nothing_to_run(instance)
+    if aside is not None:
+        return aside
+    low, high = extremes(instance.matrix, 3 * instance.sparsity)
+    run = trace(instance, "subspace-pursuit")
+    bounds = [run.errors[0] * ((high - low) / (high + low)) ** (2 * t) for t in range(STEPS)]
+    return held_to(run.errors, bounds, run.floor, "the error", least_entry(instance.x))
 
 
 def _ends(
@@ -143,9 +213,9 @@ def _false(
     hypotheses: Callable[[Instance], Verdict],
     outcome: Callable[[Instance], Verdict],
     sampler: Callable[[np.random.Generator], Instance],
+    needs: tuple[str, ...] = ("x", "noise"),
+    steer: str | None = None,
 ) -> tuple[Guarantee, int]:
     source = "none: it is false"
-    made = Guarantee(
-        f"false-{name}", "implication", statement, source, why, hypotheses, outcome, sampler=sampler, steer=None
-    )
-    return made, EVALUATIONS
+    parts = (f"false-{name}", "implication", statement, source, why, hypotheses, outcome)
+    return Guarantee(*parts, needs=needs, sampler=sampler, steer=steer), EVALUATIONS
