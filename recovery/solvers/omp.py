@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
+from planted.base.checks import check_number
+from recovery.operators.arithmetic import power
 from recovery.operators.base import Operator
 from recovery.operators.dense import normalise
 from recovery.solvers.base import Problem, RecoveryResult, Run, Solver, Status, to_host
-from recovery.solvers.least_squares import least_squares
+from recovery.solvers.least_squares import ridge_fit
 
 __all__ = ["OMP"]
 
@@ -23,6 +25,10 @@ class OMP(Solver):
     ----------
     normalise : bool, default True
         Measure correlation, not the inner product: each column counts with unit norm.
+    ridge : float, default 0.0
+        Fit on the chosen columns with ridge |z|^2 / 2 added to |A x - y|^2 / 2, z the entries in units of unit columns
+        (of x on raw columns: ridge then has the unit of |A|^2). It shrinks the entries; which columns are chosen does
+        not depend on it.
 
     Notes
     -----
@@ -37,11 +43,20 @@ class OMP(Solver):
     """
 
     normalise: bool = True
+    ridge: float = 0.0
 
     name: ClassVar[str] = "omp"
     summary: ClassVar[str] = "orthogonal matching pursuit: s steps, one column a step"
     max_iter: ClassVar[int] = 10**9
     syncs_per_iteration: ClassVar[int] = 2
+
+    def check(self, problem: Problem) -> None:
+        """Refuse a negative ridge."""
+        check_number(self.ridge, "ridge", minimum=0.0)
+
+    def in_units(self, a: int, b: int) -> OMP:
+        """Convert the ridge, a multiple of |A|^2 unless the columns have unit norm."""
+        return self if self.normalise else replace(self, ridge=power(self.ridge, -2 * a))
 
     def run(self, problem: Problem) -> RecoveryResult:
         """Solve the problem."""
@@ -88,7 +103,7 @@ class OMP(Solver):
             values = None
             if problem.callback is not None:  # the coefficients are not needed before the end, but a callback may look
                 support = xp.sort(support)
-                values, _, _ = least_squares(operator, support, y)
+                values, _, _ = ridge_fit(operator, support, y, self.ridge)
             status = run.record(objective, support, values, step=1.0, change=1)
         note = "no column is left that could lower the residual" if status is Status.STALLED else ""
         if status is None:
@@ -96,5 +111,5 @@ class OMP(Solver):
         support = xp.sort(chosen[:count])
         values = xp.zeros(0, dtype=operator.dtype)
         if count:
-            values, _, _ = least_squares(operator, support, y)
+            values, _, _ = ridge_fit(operator, support, y, self.ridge)
         return run.finish(status, support, values, note=note, scale=scale)

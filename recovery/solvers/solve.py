@@ -356,8 +356,10 @@ def _chosen(solver: Any, options: dict[str, Any]) -> Solver:
     valid = [item.name for item in fields(cls)]
     unknown = sorted(set(options) - set(valid))
     if unknown:
+        fitting = [name for name, one in list_solvers().items() if "ridge" in one.options]
+        why = f"; a ridge needs a fit on the support, which {', '.join(fitting)} make" if "ridge" in unknown else ""
         raise TypeError(
-            f"solver {solver!r} has no option {', '.join(map(repr, unknown))}; it has {', '.join(valid) or 'none'}"
+            f"solver {solver!r} has no option {', '.join(map(repr, unknown))}; it has {', '.join(valid) or 'none'}{why}"
         )
     return cls(**options)
 

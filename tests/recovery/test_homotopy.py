@@ -332,3 +332,28 @@ def test_a_sparse_matrix_has_the_path_of_the_dense_one(shape):
         same, m = solution_at(X, y, misfit=share * np.linalg.norm(y))
         assert n == m
         np.testing.assert_allclose(ours, same, atol=1e-11)
+
+
+def vertex(X, y, w):
+    """A solution of cvxpy without its solver's tolerance: the fit on its support, where that is one and fits the data."""
+    support = np.flatnonzero(np.abs(w) > 1e-5 * np.abs(w).max())
+    found = np.zeros(len(w))
+    found[support], _, rank, _ = np.linalg.lstsq(X[:, support], y, rcond=None)
+    return found if rank == len(support) and np.linalg.norm(y - X @ found) <= 1e-12 * np.linalg.norm(y) else w
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "many"), [("gaussian", 170), ("signs", 165), ("copies", 165)])
+def test_five_hundred_programmes_have_the_answers_of_cvxpy(kind, many):
+    """To 1e-8: the norm of all, and the solution where it is unique, which ties and equal columns need not leave it."""
+    for seed in range(100, 100 + many):
+        X, y = wide(kind, seed)
+        if not np.any(y):
+            continue
+        w, _ = solution_at(X, y)
+        other = vertex(X, y, programme(X, y, 0.0)[1])
+        size = np.abs(w).sum()
+        assert np.linalg.norm(y - X @ w) <= 1e-12 * np.linalg.norm(y)
+        assert size == pytest.approx(np.abs(other).sum(), rel=1e-8)
+        if kind == "gaussian":
+            np.testing.assert_allclose(w, other, atol=1e-8 * size)

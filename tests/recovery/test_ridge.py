@@ -10,7 +10,7 @@ from recovery.operators.dense import DenseOperator
 from recovery.solvers import HTP, CoSaMP, SubspacePursuit
 from recovery.solvers.least_squares import least_squares, ridge_fit
 
-NAMES = ["htp", "subspace-pursuit", "cosamp", "l1", "auto"]
+NAMES = ["htp", "subspace-pursuit", "cosamp", "omp", "l1", "auto"]
 
 
 def draw(seed, n=30, size=50, noise=0.5, s=4):
@@ -117,3 +117,11 @@ def test_a_negative_ridge_is_refused(name):
 def test_a_stream_has_no_ridge():
     with pytest.raises(ValueError, match=r"stream=True and ridge=0\.5"):
         recovery.solve(np.eye(6, 8), np.arange(6.0), 2, stream=True, ridge=0.5)
+
+
+def test_solvers_that_fit_nothing_say_so():
+    for name in ("iht", "niht", "aiht", "group_l1"):
+        with pytest.raises(
+            TypeError, match=rf"solver '{name}' has no option 'ridge'.*; a ridge needs a fit on the supp"
+        ):
+            recovery.solve(np.eye(3), np.ones(3), 1, name, ridge=0.1)
