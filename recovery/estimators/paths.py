@@ -306,7 +306,8 @@ def _lasso(problem: Prepared, most: int, penalties: Any) -> list[Found]:
     wanted = penalties / (length * largest)
     A, b = A / largest, problem.b / length
     found, nothing = [], np.zeros(0, dtype=np.int64)
-    for i in np.flatnonzero(wanted >= np.abs(A.T @ b).max()):
+    # the first penalty is the largest of these inner products, but for the rounding of sums over the rows
+    for i in np.flatnonzero(wanted >= np.abs(A.T @ b).max() * (1.0 - 4.0 * len(b) * EPS)):
         found.append(Found(("lasso", int(i)), 0, nothing, np.zeros(0)))
     for piece in stretches(A, b):
         if len(piece.support) > most:

@@ -341,7 +341,7 @@ def test_frames_pipelines_pickles_and_grids(cls):
     X, y, _ = planted_data(n=60, p=8, noise=0.1)
     y = (y > np.median(y)).astype(int) if cls is recovery.SparseReLUClassifier else y
     frame = pandas.DataFrame(X, columns=[f"f{j}" for j in range(8)])
-    quick = {"max_iter": 10, "restarts": 0} if cls not in SELECTORS else {}
+    quick = {"cv": 2} if cls in SELECTORS else {"max_iter": 10, "restarts": 0}
     model = cls(**quick).fit(frame, y)
     assert model.feature_names_in_.tolist() == list(frame.columns)
     with pytest.raises(ValueError, match="feature names"):
@@ -426,6 +426,7 @@ def test_weights_that_are_no_weights():
         recovery.SparseRegressor(2).fit(X, y, sample_weight=-np.ones(len(y)))
 
 
+@pytest.mark.slow
 def test_examples_of_the_page_run(tmp_path, monkeypatch, capsys):
     pytest.importorskip("pandas")
     monkeypatch.chdir(tmp_path)  # one of them writes a file
