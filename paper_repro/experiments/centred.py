@@ -251,7 +251,7 @@ class CentredPreset:
 
 PRESETS = {
     "smoke": CentredPreset((60, 120), (1, 2), {"positive": 1, "mixed": 1}, trials=4, d=5),
-    "quick": CentredPreset((250, 400, 800), (1, 2, 3), {"positive": 2, "mixed": 1}, trials=40),
+    "quick": CentredPreset((250, 400, 800), (1, 3), {"positive": 2, "mixed": 1}, trials=40),
     "cpu": CentredPreset((150, 250, 400, 800, 1600), (1, 2, 3, 4), {"positive": 20, "mixed": 20}, trials=50),
     "paper": CentredPreset((150, 250, 400, 800, 1600, 3200), (1, 2, 3, 4, 5), {"positive": 40, "mixed": 40}, trials=50),
 }

@@ -514,7 +514,7 @@ class ConditionsPreset:
 
 PRESETS = {
     "smoke": ConditionsPreset((8, 32, 512), trials=2, chunks=1, s_max=2, shown=(2,), d=4, p=3),
-    "quick": ConditionsPreset((16, 24, 48, 100, 200, 400, 1600), trials=6, chunks=3),
+    "quick": ConditionsPreset((16, 24, 48, 100, 200, 400, 1600), trials=6, chunks=2),
     "cpu": ConditionsPreset((8, 12, 16, 20, 24, 32, 48, 70, 100, 140, 200, 400, 800, 1600, 6400), trials=8, chunks=25),
     "paper": ConditionsPreset(
         (10, 15, 20, 25, 30, 40, 60, 100, 200, 400, 800, 1600, 6400, 25_600), trials=8, chunks=50, d=8, p=5

@@ -67,7 +67,7 @@ COARSE = (0.0, 0.35, 0.5, 0.55, 0.6, 0.7, 0.8, 0.9)
 FINE = (*(round(0.05 * step, 2) for step in range(20)), 0.97, 0.99)
 PRESETS = {
     "smoke": DecoyPreset((0.0, 0.6, 0.9), (0.3, 0.6), trials=5, chunks=1),
-    "quick": DecoyPreset(COARSE, (0.3, 0.6), trials=50, chunks=2),
+    "quick": DecoyPreset(COARSE, (0.3, 0.6), trials=50, chunks=1),
     "cpu": DecoyPreset(FINE, (0.3, 0.6), trials=250, chunks=2),
     "paper": DecoyPreset(FINE, (0.3, 0.6), trials=400, chunks=5),
 }

@@ -540,7 +540,7 @@ _GREY = {
         _both((2, 5, 10), (10, 50)), 1, (10, 50), block=4, n_features=94, n_iter=20, imp_updates=40, imp_fine_tune=100
     ),
     # the paper's own image and features on a smaller grid: with fewer of either the slopes over m are other ones
-    "quick": INRPreset(_both((2, 10), (20, 100, 500)), 2, (10, 100), imp_updates=200, imp_fine_tune=500),
+    "quick": INRPreset(_both((2, 5, 10), (20, 100, 500)), 2, (10, 100), imp_updates=200, imp_fine_tune=500),
     "cpu": INRPreset(_both((2, 5, 10, 20, 50, 100, 200), (2, 10, 50, 200, 1000)), 3, (200, 200)),
     "paper": INRPreset(_both((2, 5, 10, 20, 50, 100, 200), (2, 5, 10, 20, 50, 100, 200, 500, 1000)), 3, (200, 200)),
 }

@@ -716,7 +716,7 @@ def _grids(m: tuple[int, ...], s: tuple[int, ...]) -> tuple[Grid, ...]:
 
 _BINARY = {
     "smoke": MnistPreset(_grids((1, 5), (20,)), 1, 100, 100, 100, 2, 5, 20, (100, 37, 100)),
-    "quick": MnistPreset(_grids((1, 10, 50), (5, 20, 200)), 3, 500, 1_000, 100, 15, 300, 1_000, _FEW, "float32"),
+    "quick": MnistPreset(_grids((1, 10, 50), (5, 20, 200)), 2, 500, 1_000, 100, 15, 300, 1_000, _FEW, "float32"),
     "cpu": MnistPreset(
         _grids((1, 2, 5, 10, 20, 50, 100, 200), series_125(1, 200)), 3, 5_000, 1_000, 1_000, 15, 200, 1_000, _FEW
     ),

@@ -111,8 +111,12 @@ def _claims(sections: Sequence[Section]) -> Markup | None:
         [
             element("h2", "The paper's claims, and what was measured"),
             element("p", f"As the paper compares: {_counts(counted)}. Against a fair IMP: {_counts(fair)}."),
-            element("p", _judged_on(claims)),
-            *(element("p", f"Verdict: {basis}.", class_="quiet") for basis in bases if basis),
+            element(
+                "details",
+                element("summary", "On which data each figure was judged, and by which rule"),
+                element("p", _judged_on(claims)),
+                *(element("p", f"Verdict: {basis}.", class_="quiet") for basis in bases if basis),
+            ),
             table(
                 ["Figure", "Claim", "Data and size", "As the paper compares", "Against a fair IMP"],
                 rows,

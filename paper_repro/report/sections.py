@@ -17,7 +17,7 @@ from paper_repro.report.alternatives import alternative
 from paper_repro.report.gather import Circumstances, Section, preset_of, settings_of
 from paper_repro.report.markup import Markup, element, join, prose
 from paper_repro.report.tables import settings, table
-from paper_repro.report.words import anchor, badge, command, count, duration, label, span_of_dates
+from paper_repro.report.words import anchor, badge, command, count, counts, duration, label, span_of_dates
 
 __all__ = ["section"]
 
@@ -47,8 +47,8 @@ def section(
     heading = element("h2", element("span", label(name), class_="name"), one.experiment.title)
     parts: list[Markup | None] = []
     if one.records:
-        said = [*one.experiment.heading(preset), one.summary.get("subtitle")]
-        parts += [element("p", prose(text), class_="quiet") for text in said if text]
+        said = "\n".join(text for text in (*one.experiment.heading(preset), one.summary.get("subtitle")) if text)
+        parts += [element("p", prose(said), class_="quiet")]
         parts += [_picture(one), _claims(one)]
         parts += [element("p", prose(note)) for note in one.summary.get("notes", [])]
         parts += _tables(one)
@@ -117,7 +117,8 @@ def _claims(one: Section) -> Markup | None:
     claims = one.summary.get("claims", [])
     if not claims:
         return None
-    return join([element("h3", "Claims"), *(_claim(claim) for claim in claims)])
+    heading = f"Claims and how they were judged: {counts([claim['verdict'] for claim in claims])}"
+    return element("details", element("summary", heading), *(_claim(claim) for claim in claims))
 
 
 def _claim(claim: dict[str, Any]) -> Markup:

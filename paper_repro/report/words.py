@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from paper_repro.report.markup import Markup, element
 from paper_repro.results import DEFAULT_FOLDER
 from paper_repro.verdicts import HELD, NOT_HELD, TOO_CLOSE
 
-__all__ = ["anchor", "badge", "command", "count", "duration", "is_of_the_paper", "label", "span_of_dates"]
+__all__ = ["anchor", "badge", "command", "count", "counts", "duration", "is_of_the_paper", "label", "span_of_dates"]
 
 _PAPER = re.compile(r"(fig|table)(\d+)(?:-(.+))?")
 
@@ -54,6 +55,11 @@ def command(name: str, preset: str, folder: Path, seed: int) -> str:
 def count(number: int, thing: str) -> str:
     """Return ``1 cell`` or ``2,000 cells``."""
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def counts(verdicts: Iterable[str]) -> str:
+    """Return how many verdicts there are of each kind, such as ``2 held, 1 too close to call``."""
+    return ", ".join(f"{number} {verdict}" for verdict, number in Counter(verdicts).items())
 
 
 def duration(seconds: float) -> str:
