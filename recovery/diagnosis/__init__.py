@@ -1,4 +1,4 @@
-"""Which guarantees hold for a matrix at hand, up to which sparsity, what would help, and what data determine."""
+"""Diagnosis: which guarantees hold for a matrix, up to which sparsity, what would help, and what data determine."""
 
 from planted.base.doors import listing
 from recovery.diagnosis.assess import diagnose

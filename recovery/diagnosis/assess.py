@@ -1,4 +1,4 @@
-"""What can be guaranteed for a sensing matrix at hand, up to which sparsity, and what would help."""
+"""``recovery.diagnose``: which guarantees hold for a sensing matrix, up to which sparsity, and what would help."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ __all__ = ["Diagnosis", "Effect", "Finding", "diagnose"]
 LIMIT = 200_000
 PROGRAMS = 120
 TINY = 1e-140
-"""Where squares of the largest entry of a column would leave the range of floats, or come near its ends."""
+"""Smallest largest entry of a column: beyond this and its inverse, squares could under- or overflow."""
 FAR = 400
-"""Exponents of y beyond which it is divided by a power of two, x too."""
+"""Exponent of y beyond which y and x are divided by a power of two."""
 NOISE_FREE = 1e-10
-"""y is taken for A x without noise if it differs by less than this share of its norm."""
+"""y counts as A x without noise if it differs from it by less than this fraction of its norm."""
 _SLOW = {"l1-null-space", "unique-spark", "unique-coherence"}
 
 
@@ -55,58 +55,58 @@ def diagnose(
     improve: bool = True,
     progress: Progress = False,
 ) -> Diagnosis:
-    """Say which guarantees hold for a sensing matrix, which fail, which cannot be known, and what would help.
+    """Report which guarantees hold for a sensing matrix, which fail, which are undecided, and what would help.
 
     Parameters
     ----------
     A : Operator or array, shape (n, N)
-        The matrix; a :class:`GatedOperator` for one made of inputs and gates. It is written out on the CPU.
+        The matrix; a :class:`GatedOperator` for one made of inputs and gates. It is formed on the CPU.
     y : array, shape (n,), optional
-        Data. With `sparsity` and without `x`, a vector is looked for that explains them.
+        Data. With `sparsity` and without `x`, a vector that explains them is searched for.
     sparsity : int, optional
-        s; by default the number of non-zeros of `x`, or every s is tried from 1 on.
+        s; by default the number of non-zeros of `x`; without `x`, s = 1, 2, ... are tried.
     x : array, shape (N,), optional
-        The planted vector: guarantees about one vector, its support and signs are then looked at too.
+        The planted vector: guarantees about one vector, its support and signs are then evaluated too.
     generators : array, shape (d, p), optional
-        Of the gates, for what many more rows would bring.
+        Generators of the gates, to predict the effect of many more rows.
     lam : float, optional
-        The penalty of the Lasso |y - A w|^2 / (2 n) + lam |w|_1, which guarantees about it ask for.
+        The penalty of the Lasso |y - A w|^2 / (2 n) + lam |w|_1, for guarantees about the Lasso.
     law : NoiseLaw, optional
         The law of the noise, for guarantees that hold with a probability: ``recovery.NoiseLaw("gaussian", sigma)``.
     options : mapping, optional
-        What else guarantees ask for, by the names in their `needs`, such as ``{"tau": 0.5}``.
+        Further inputs of guarantees, by the names in their `needs`, such as ``{"tau": 0.5}``.
     guarantees : sequence of Guarantee, optional
-        Those looked at for the planted vector; the catalogue of :mod:`recovery.guarantees` by default.
+        Guarantees evaluated for the planted vector; the catalogue of :mod:`recovery.guarantees` by default.
     conditions : sequence of Condition, optional
-        More conditions on A alone, each an object with what :class:`recovery.diagnosis.uniform.Condition` has. They are
-        looked at beside those of this package, but not for changes of A.
+        More conditions on A alone, each an object with the attributes of :class:`recovery.diagnosis.uniform.Condition`.
+        They are evaluated in addition to those of this package, but not for changes of A.
     limit : int, default 200,000
-        Supports are enumerated up to this number; beyond, bounds may decide or the answer is unknown.
+        Largest number of supports to enumerate; beyond it, bounds may decide, or the result is unknown.
     programs : int, default 120
-        Linear programs for null space and spark are solved up to this number of columns.
+        Largest number of columns for which linear programs for null space and spark are solved.
     improve : bool, default True
-        Whether to measure what changes of A would bring.
+        Whether to measure the effect of changes of A.
     progress : bool or callable, default False
-        True draws a bar (needs tqdm); a function is called as ``progress(done, total)`` after each condition, guarantee
-        and change. `total` is a first count, in which changes are left out; the last call has ``done == total``.
+        True shows a progress bar (needs tqdm); a function is called as ``progress(done, total)`` after each condition,
+        guarantee and change. `total` is an initial count without the changes; the last call has ``done == total``.
 
     Returns
     -------
     Diagnosis
-        ``print`` it. Numbers are floating-point estimates unless they say that they are proved.
+        The report; ``print`` shows it. Numbers are floating-point estimates unless marked as proved.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not an array of finite numbers that float64 holds exactly, shapes do not fit, or A has only
-        zeros or columns whose largest entry is below 1e-140 or beyond 1e140.
+        If an argument is not an array of finite numbers that float64 represents exactly, shapes do not fit, or A is
+        zero or has columns whose largest entry is non-zero and below 1e-140, or above 1e140.
 
     Notes
     -----
-    For every x with s non-zeros: the conditions look at A alone, without noise. Each is tried for s = 1, 2, ..., at
-    most 12, until it does not hold. For the planted vector: hypotheses of the catalogue, with noise y - A x;
-    differences within 1e-10 of |A x| are rounding and count as no noise. Changes are made and the conditions looked at
-    again; many more rows alone are predicted, by the population Gram matrix of the generators.
+    For every x with s non-zeros: the conditions depend on A alone, without noise. Each is tried for s = 1, 2, ..., at
+    most 12, until it fails. For the planted vector: hypotheses of the catalogue, with noise y - A x; differences within
+    1e-10 of |A x| are attributed to rounding, not noise. Changes of A are carried out and the conditions evaluated
+    again; only the effect of many more rows is predicted, from the population Gram matrix of the generators.
     """
     given = _options(lam, law, options)
     check_progress(progress)
@@ -121,7 +121,7 @@ def diagnose(
         x = arrays.to_numpy(check_exact(x, "x", ndim=1, shape=(size,))).astype(np.float64)
     if y is not None and np.any(y):
         far = int(np.frexp(np.abs(y).max())[1])
-        if abs(far) > FAR:  # squares would leave the range; verdicts do not depend on the unit of y and x
+        if abs(far) > FAR:  # squares would under- or overflow; verdicts do not depend on the unit of y and x
             y = np.ldexp(y, -far)
             law = None if law is None else NoiseLaw(law.name, math.ldexp(law.sigma, -far))
             given = {name: value * 2.0 ** (-far * UNITS.get(name, (0, 0))[1]) for name, value in given.items()}
@@ -137,13 +137,13 @@ def diagnose(
     instance = Instance(operator, np.zeros(n) if y is None else y, 0)
     matrix = instance.matrix
     if not np.any(matrix):
-        raise ValueError(f"A of shape {(n, size)} has only zeros; expected columns that carry something")
+        raise ValueError(f"A of shape {(n, size)} has only zeros; expected non-zero columns")
     reach = np.abs(matrix).max(axis=0)
     extreme = np.flatnonzero((reach > 0.0) & ((reach < TINY) | (reach > 1.0 / TINY)))
     if len(extreme):
         raise ValueError(
             f"the largest |entry| of column {extreme[0]} of A is {reach[extreme[0]]:.3g}; expected 0, or a value from "
-            f"{TINY:g} to {1.0 / TINY:g}: squares have to be floats, too"
+            f"{TINY:g} to {1.0 / TINY:g}: so that squares neither under- nor overflow"
         )
     norms = np.linalg.norm(matrix, axis=0)
     if x is not None and sparsity is None:
@@ -153,12 +153,12 @@ def diagnose(
     columns = matrix[:, norms > 0.0]
     if zeros:
         report.notes.append(
-            f"{zeros} of {size} columns are 0: no data can show what x is there. All below is about the other "
+            f"{zeros} of {size} columns are 0: no data can determine x there. Everything below is about the other "
             f"{size - zeros} columns."
         )
     numbers = Numbers(columns, limit, programs)
     if numbers.independent:
-        others = "" if not zeros else f" but for those {zeros}"
+        others = "" if not zeros else f" except for those {zeros}"
         report.notes.append(
             f"A has full column rank{others}: every x is determined by y = A x, whatever its sparsity, and least "
             "squares finds it. Without noise no condition is needed; those below say when sparse methods find it too."
@@ -193,7 +193,7 @@ def _options(lam: Any, law: Any, options: Any) -> dict[str, Any]:
 
 
 def _given(A: Any) -> Operator:
-    """Return A as an operator of the caller's own numbers; what was, or would be, rounded is refused."""
+    """Return A as an operator with exactly the caller's numbers; raise an error if any was, or would be, rounded."""
     operator = as_operator(A if is_operator(A) else check_exact(A, "A", ndim=2))
     refuse_rounded(operator)
     return operator
@@ -244,7 +244,7 @@ def _proved(value: Interval) -> str:
 
 
 def _ends(value: Interval) -> str:
-    """Return both ends; outward where they are proved."""
+    """Return both ends as text, rounded outward if they are proved."""
     if not _proved(value):
         return _range(value.lower, value.upper)
     low, high = written(value.lower, False), written(value.upper, True)
@@ -257,7 +257,7 @@ def _range(low: float, high: float) -> str:
 
 
 def _uniform(report: Diagnosis, numbers: Numbers, conditions: Iterable[Condition]) -> None:
-    """Add what holds for every x with s non-zeros."""
+    """Add the guarantees for every x with s non-zeros."""
     most = max(1, min(MOST, numbers.size - 1))
     for condition in conditions:
         covers = largest(condition, numbers, most)
@@ -266,7 +266,7 @@ def _uniform(report: Diagnosis, numbers: Numbers, conditions: Iterable[Condition
 
 
 def _truth(report: Diagnosis, instance: Instance, y: Any, x: Any, zeros: bool) -> Instance | None:
-    """Return the instance with a vector that is known or found, or None and a note why there is none."""
+    """Return the instance with a known or found vector, or None and a note that explains why there is none."""
     if x is None and y is not None and report.sparsity is not None:
         closest = (math.inf, "")
         for name in ("auto", "omp", "iht"):
@@ -280,7 +280,7 @@ def _truth(report: Diagnosis, instance: Instance, y: Any, x: Any, zeros: bool) -
                 meaning = "no other one does" if only else "whether another one does is not known"
                 report.notes.append(
                     f"x was not given; {solver} found one with {np.count_nonzero(x)} non-zeros that explains y to "
-                    f"{left_over:.1g}, and {meaning}. What is said of the planted vector is said of this one."
+                    f"{left_over:.1g}, and {meaning}. Statements about the planted vector are about this one."
                 )
                 break
         else:
@@ -310,21 +310,21 @@ def _truth(report: Diagnosis, instance: Instance, y: Any, x: Any, zeros: bool) -
 
 
 def _planted(report: Diagnosis, truth: Instance, guarantees: Iterable[Guarantee], programs: int) -> None:
-    """Add what the guarantees of the catalogue say about one vector."""
+    """Add the verdicts of the catalogue's guarantees about one vector."""
     for guarantee in guarantees:
         if truth.shape[1] > programs and guarantee.name in _SLOW:
-            verdict = Verdict.unknown(f"{truth.shape[1]} columns are more than the {programs} it is tried for")
+            verdict = Verdict.unknown(f"{truth.shape[1]} columns exceed the limit of {programs}")
         else:
             try:
                 with np.errstate(all="ignore"):
                     verdict = guarantee.check(truth)
             except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
-                verdict = Verdict.unknown(f"its code stopped: {error}")
+                verdict = Verdict.unknown(f"its code raised an error: {error}")
         report.planted.append(Finding((guarantee.name,), "", guarantee.statement, verdict))
 
 
 def _improve(report: Diagnosis, numbers: Numbers, instance: Instance, generators: Any, *, shown: Bar) -> None:
-    """Measure changes."""
+    """Measure the effect of changes of A."""
     report.effects.append(_effect("as it is", "", True, numbers))
     for change in shown.over(changes(instance.matrix, instance.gated, generators)):
         if change.matrix.shape[1] < 2:

@@ -1,4 +1,4 @@
-"""To how many digits given inputs determine each line of a ReLU network, and which lines they do not tell apart."""
+"""Identifiability of a ReLU network: the digits to which inputs determine each line, and indistinguishable lines."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ from recovery.operators.ranks import rank_tolerance, unit_columns
 __all__ = ["Identifiability", "identifiability"]
 
 MOST_DIGITS = -math.log10(EPS)
-"""Digits of float64: nothing is known to more."""
+"""Digits of float64, the upper limit."""
 TALL = 4
-"""Blocks of so many times p rows are factored at once: the triangle so far is then a fifth of what is factored."""
+"""Rows per block of the QR factorisation, in multiples of p; the previous triangle is then a fifth of each factored
+block."""
 
 
 @by_value
@@ -33,34 +34,34 @@ class Identifiability:
     Parameters
     ----------
     n_samples, n_unknowns, rank : int
-        Rows, unknowns p of the free kink form, and how many of them the rows determine.
+        Number of rows, number p of unknowns of the free kink form, and how many of them the rows determine.
     sigma_min : float
-        Smallest singular value of the Jacobian; 0 where the columns are dependent to rounding.
+        Smallest singular value of the Jacobian; 0 if the columns are dependent up to rounding.
     condition : float
-        Condition number of the Jacobian with columns of norm 1; infinite where the columns are dependent to rounding.
+        Condition number of the Jacobian with columns of norm 1; infinite if the columns are dependent up to rounding.
     lines : tuple of tuple of int
         The inputs of each line, in the order of :attr:`planted.KinkForm.supports`; q lines in all.
     angles : numpy.ndarray, shape (q,)
-        Angle to the nearest other line or bent axis, in radians; infinite where there is none.
+        Angle to the nearest other line or bent axis, in radians; infinite if there is none.
     nearest : numpy.ndarray of int, shape (q,)
-        Which: a line below q, axis i as q + i; -1 where there is none.
+        That line (a number below q) or axis (axis i is q + i); -1 if there is none.
     between : numpy.ndarray of int, shape (q,)
-        Rows between the line and the one that is hardest to tell from it: those on which not both have the same
-        side, or not both the opposite one.
+        Number of rows between the line and the one hardest to distinguish from it: rows that are not on the same side
+        of both, or not on opposite sides.
     shared : numpy.ndarray of int, shape (q,)
-        Unknowns that only these rows determine: the inputs that both have. 0 where the line shares no input with
-        another line or bent axis; `between` is then all rows.
+        Number of unknowns that only these rows determine: the inputs that both lines use. 0 if the line shares no input
+        with another line or bent axis; `between` is then the number of all rows.
     hardest : numpy.ndarray of int, shape (q,)
-        The one with the fewest rows for each such unknown, numbered as in `nearest`.
+        The line or axis with the fewest rows per such unknown, numbered as in `nearest`.
     errors : numpy.ndarray, shape (q,)
-        Largest change of the weights w_l, in the Euclidean norm, that the rounding of the labels can cause while no
-        gate turns; infinite where the rows do not determine them.
+        Largest change of the weights w_l, in the Euclidean norm, that rounding of the labels can cause while no gate
+        changes; infinite if the rows do not determine them.
     digits : numpy.ndarray, shape (q,)
-        To how many decimal digits w_l is determined: -log10(errors / |w_l|), between 0 and 15.7.
+        Number of decimal digits to which w_l is determined: -log10(errors / |w_l|), between 0 and 15.7.
     apart : numpy.ndarray of bool, shape (q,)
-        Whether the line is told apart from all others and the axes.
+        Whether the line is distinguishable from all other lines and from the axes.
     undecided : numpy.ndarray of int, shape (q,)
-        Rows so close to the line that a change of this size may turn their gate.
+        Number of rows so close to the line that a change of this size may change their gate.
     """
 
     n_samples: int
@@ -86,17 +87,17 @@ class Identifiability:
 
     @property
     def determined(self) -> bool:
-        """Whether all lines are told apart, and all unknowns determined."""
+        """Whether all lines are distinguishable and all unknowns determined."""
         return self.rank == self.n_unknowns and bool(self.apart.all())
 
     @property
     def smallest_angle(self) -> float:
-        """Smallest angle of two lines, or of a line and a bent axis, in radians; infinite where there are none."""
+        """Smallest angle of two lines, or of a line and a bent axis, in radians; infinite if there are none."""
         return float(self.angles.min(initial=math.inf))
 
     @property
     def thinnest(self) -> tuple[int, int]:
-        """Rows and unknowns of the wedge with the fewest rows for each unknown; all rows and 0 where there is none."""
+        """Rows and unknowns of the wedge with the fewest rows per unknown; all rows and 0 if there is none."""
         some = np.flatnonzero(self.shared)
         if not len(some):
             return self.n_samples, 0
@@ -105,18 +106,18 @@ class Identifiability:
 
     @property
     def fewest_digits(self) -> float:
-        """Digits of the line that is determined worst; those of float64 where there are no lines."""
+        """Digits of the least determined line; those of float64 if there are no lines."""
         return float(self.digits.min(initial=MOST_DIGITS))
 
     def name(self, number: int) -> str:
-        """Return a line or an axis in words, numbered as in :attr:`nearest`."""
+        """Return the name of a line or an axis, numbered as in :attr:`nearest`."""
         if number >= self.n_lines:
             return f"the axis of input {number - self.n_lines}"
         words = "input" if len(self.lines[number]) == 1 else "inputs"
         return f"line {number} ({words} {', '.join(map(str, self.lines[number]))})"
 
     def sentences(self) -> list[str]:
-        """Return what the rule says: of the whole, and of each line that is not told apart."""
+        """Return the findings in sentences: overall, and for each line that is not distinguishable."""
         rows, unknowns = self.thinnest
         said = [
             f"{_count(self.n_samples, 'row')} for {_count(self.n_unknowns, 'unknown')}; they determine {self.rank}."
@@ -155,17 +156,17 @@ def _count(number: int, what: str) -> str:
 
 
 def identifiability(X: Any, network: ReLUNetwork | KinkForm, *, precision: float = EPS) -> Identifiability:
-    """Say to how many digits inputs and labels determine each line of a network, and which lines they tell apart.
+    """Report to how many digits inputs and labels determine each line of a network, and which lines they distinguish.
 
     Parameters
     ----------
     X : array, shape (n, d)
         Inputs.
     network : planted.ReLUNetwork or planted.KinkForm
-        The network whose labels are meant, with one hidden layer and one output; on the device of `X`.
+        The network that makes the labels, with one hidden layer and one output; on the device of `X`.
     precision : float, default 2.2e-16
-        The labels are y + e with |e| <= precision |y|: eps of float64, which leaves room for the rounding of
-        labels and of a fit; 6e-8 for labels that were rounded to float32.
+        The labels are y + e with |e| <= precision |y|: eps of float64 allows for the rounding of labels and of a fit;
+        use 6e-8 for labels rounded to float32.
 
     Returns
     -------
@@ -175,20 +176,20 @@ def identifiability(X: Any, network: ReLUNetwork | KinkForm, *, precision: float
     Raises
     ------
     TypeError, ValueError
-        If X is not a finite matrix, the network has several outputs or hidden layers, or other inputs than X.
+        If X is not a finite matrix, the network has several outputs or hidden layers, or its inputs do not match X.
 
     Notes
     -----
-    The network is b . x + sum_i a_i |x_i| + sum_l sigma_l |w_l . x| with all of b and a free. While no gate turns
-    it is linear in its unknowns, with columns x_i, |x_i| and sigma_l sign(w_l . x) x_i for i in the support of line l.
-    With F these columns, labels that change by e change the least-squares fit by F^+ e, so line l by at most
-    |F^+_l| |e|, where F^+_l are its rows of the pseudo-inverse: the root of the largest eigenvalue of its block of
-    (F'F)^-1. This is reached for one e; rounding, which points anywhere, does less.
+    The network is b . x + sum_i a_i |x_i| + sum_l sigma_l |w_l . x| with all of b and a free. While no gate changes it
+    is linear in its unknowns, with columns x_i, |x_i| and sigma_l sign(w_l . x) x_i for i in the support of line l.
+    With F these columns, a change e of the labels changes the least-squares fit by F^+ e, so line l by at most |F^+_l|
+    |e|, where F^+_l are its rows of the pseudo-inverse: the root of the largest eigenvalue of its block of (F'F)^-1.
+    One e attains this; rounding errors, which have no special direction, cause less.
 
-    Off the rows between two lines their signs agree up to one sign for all, so for an input that both have, their two
+    Off the rows between two lines their signs agree up to one sign for all, so for an input that both use, their two
     columns are equal there up to that sign: the difference of the two weights is determined by the rows between the
-    lines alone. Fewer rows than such inputs leave it undetermined, and the lines are not told apart; nor is a line
-    whose error reaches half the angle to the nearest. Derived here; ``docs/theory``, "To how many digits data
+    lines alone. With fewer rows than such inputs it is undetermined, and the lines are not distinguishable; neither is
+    a line whose error reaches half the angle to the nearest. Derived here; ``docs/theory``, "To how many digits data
     determine a line".
 
     The work is a QR decomposition, 2 n p^2 operations, in blocks of 4 p rows.
@@ -206,7 +207,7 @@ def identifiability(X: Any, network: ReLUNetwork | KinkForm, *, precision: float
     precision = check_number(precision, "precision", minimum=0.0, maximum=1.0)
     form = _form(network, int(X.shape[1]))
     xp = arrays.namespace(X, form.directions)
-    # powers of two: units change no digit, and no square leaves the range of the numbers
+    # powers of two: units change no digit, and no square under- or overflows
     input_unit = math.frexp(float(xp.abs(X).max()))[1]
     weight_unit = math.frexp(
         max(float(xp.abs(part).max()) if part.size else 0.0 for part in (form.strengths, form.linear))
@@ -214,7 +215,7 @@ def identifiability(X: Any, network: ReLUNetwork | KinkForm, *, precision: float
     inputs = Inputs.of(xp.ldexp(X, -input_unit), np.float64)
     model, take = _model(form, weight_unit)
     count, d = model.n_lines, inputs.n_inputs
-    # lines and axes in one list; an axis along which no bend can be seen is nobody's neighbour
+    # lines and axes in one list; an axis without a visible bend is no neighbour of any line
     seen = np.concatenate([np.ones(count, dtype=bool), np.isin(np.arange(d), inputs.bent)])
     supports = np.concatenate([model.support, np.eye(d, dtype=bool)]) & seen[:, None]
     sizes = np.concatenate([model.norms, np.abs(model.axes)])
@@ -263,7 +264,7 @@ def _form(network: Any, d: int) -> KinkForm:
 
 
 def _model(form: KinkForm, unit: int) -> tuple[Lines, np.ndarray]:
-    """Return the parameters of a kink form over 2^unit, and the place of each of its lines among lines and axes."""
+    """Return the parameters of a kink form over 2^unit, and the position of each of its lines among lines and axes."""
     d, supports = form.n_inputs, form.supports
     directions, strengths = arrays.to_numpy(form.directions).T, np.ldexp(arrays.to_numpy(form.strengths), -unit)
     support = np.zeros(directions.shape, dtype=bool)
@@ -295,7 +296,7 @@ def _jacobian(inputs: Inputs, model: Lines) -> tuple[float, float, int, np.ndarr
     rank = int((values > cutoff).sum())
     if rank == 0:
         return 0.0, math.inf, 0, gains
-    # the null space is known to the cutoff over the smallest value that is not 0 (Davis and Kahan)
+    # the null space is accurate to the cutoff over the smallest non-zero singular value (Davis and Kahan)
     dim = min(0.5, cutoff / float(values[rank - 1]))
     line = np.concatenate([model.n_lines + inputs.bent, model.places()[0]])
     rows = len(inputs.straight) + np.arange(len(line))
@@ -310,7 +311,7 @@ def _jacobian(inputs: Inputs, model: Lines) -> tuple[float, float, int, np.ndarr
 
 
 def _triangle(inputs: Inputs, model: Lines) -> np.ndarray:
-    """Return R with R'R = F F' for the columns F (which are rows there), on the host."""
+    """Return R with R'R = F F', on the host; F holds the columns as rows."""
     xp = inputs.xp
     R, waiting, held = None, [], 0
     for _, _, F in columns(inputs, model):
@@ -339,7 +340,7 @@ def _wedges(
         same += arrays.to_numpy(sides @ sides.T)
         sides = xp.abs(sides)
         both += arrays.to_numpy(sides @ sides.T)
-    # sides agree on (both + same) / 2 rows, are opposite on (both - same) / 2, and on the others one row is on a line
+    # sides agree on (both + same) / 2 rows and are opposite on (both - same) / 2; the other rows are on a line
     between = np.rint(n - (both + np.abs(same)) / 2).astype(np.int64)
     shared = supports.astype(np.int64) @ supports.T.astype(np.int64)
     np.fill_diagonal(shared, 0)
@@ -354,7 +355,7 @@ def _wedges(
 
 
 def _angles(model: Lines, bent: np.ndarray) -> np.ndarray:
-    """Return angles of lines and axes, shape (L + d, L + d), infinite where one of two is no bend, and between axes."""
+    """Return angles of lines and axes, shape (L + d, L + d), infinite between axes, or if one of the two is no bend."""
     found = angles(model, bent)
     count, total = found.shape
     near = np.full((total, total), np.inf)
@@ -363,7 +364,7 @@ def _angles(model: Lines, bent: np.ndarray) -> np.ndarray:
 
 
 def _undecided(inputs: Inputs, model: Lines, supports: np.ndarray, errors: np.ndarray) -> np.ndarray:
-    """Return for each line and axis how many rows x have |w . x| <= error |x|, with x on the support."""
+    """Return the number of rows x with |w . x| <= error |x|, x restricted to the support, for each line and axis."""
     weights = inputs.put(np.concatenate([model.weights, np.diag(model.axes)]))
     held, bound = inputs.put(supports), inputs.put(np.where(np.isfinite(errors), errors, 0.0) ** 2)[:, None]
     found = np.zeros(len(supports), dtype=np.int64)

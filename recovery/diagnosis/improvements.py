@@ -1,4 +1,4 @@
-"""Changes of a sensing matrix that may bring a guarantee within reach; each is made, so that it can be measured."""
+"""Changes of a sensing matrix that may make a guarantee hold; each is carried out to measure its effect."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ __all__ = ["Change", "changes", "looks_normal", "parallel", "written_out"]
 
 @dataclass(frozen=True)
 class Change:
-    """A matrix in place of the one at hand.
+    """A changed matrix.
 
     Parameters
     ----------
     name : str
-        What to do.
+        The change.
     note : str
-        What it costs, or what x means afterwards.
+        Its cost, or the meaning of x afterwards.
     matrix : numpy.ndarray, shape (n', N')
-        The columns afterwards.
+        The changed matrix.
     measured : bool
-        Whether these are the data at hand, changed; else what they tend to.
+        Whether the change was made to the given data; otherwise the matrix is their limit.
     """
 
     name: str
@@ -44,7 +44,7 @@ def parallel(A: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     A : numpy.ndarray, shape (n, N)
-        Columns other than 0.
+        Non-zero columns.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def written_out(X: np.ndarray, gates: np.ndarray) -> np.ndarray:
 
 
 def changes(A: np.ndarray, gated: tuple[np.ndarray, np.ndarray] | None, H: Any = None) -> Iterator[Change]:
-    """Yield changes from the cheapest on.
+    """Yield changes, the cheapest first.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def changes(A: np.ndarray, gated: tuple[np.ndarray, np.ndarray] | None, H: Any =
     Yields
     ------
     Change
-        Only those that change something and leave columns that are not 0.
+        Only changes that have an effect and leave non-zero columns.
     """
     norms = np.linalg.norm(A, axis=0)
     if np.any(norms == 0.0):
@@ -139,7 +139,7 @@ def _inputs(X: np.ndarray, gates: np.ndarray, H: Any) -> Iterator[Change]:
     left, spectrum, right = np.linalg.svd(X, full_matrices=False)
     full = n > d and spectrum[-1] > n * EPS * spectrum[0]
     if full:
-        white = np.sqrt(n) * left @ right  # of all whitened features the closest to those at hand
+        white = np.sqrt(n) * left @ right  # the whitened features closest to the given ones
         note = (
             "features X (X'X / n)^(-1/2), same gates: weights are sparse in the whitened features, not in those at hand"
         )
@@ -156,7 +156,7 @@ def _inputs(X: np.ndarray, gates: np.ndarray, H: Any) -> Iterator[Change]:
 
 
 def looks_normal(X: np.ndarray) -> str:
-    """Return a sentence that says whether the rows look like draws from N(0, c I): mean, covariance, kurtosis.
+    """Return a sentence on whether the rows look like samples from N(0, c I): mean, covariance, kurtosis.
 
     Parameters
     ----------
@@ -166,8 +166,8 @@ def looks_normal(X: np.ndarray) -> str:
     Returns
     -------
     str
-        The largest deviation of each of the three is compared with 4.5 of its standard errors for normal rows; the
-        first that is off is named.
+        The sentence. The largest deviation of each of the three is compared with 4.5 standard errors for normal rows;
+        the first that exceeds them is named.
     """
     n, d = X.shape
     size = float(np.sqrt(np.mean(X * X))) or 1.0
@@ -194,7 +194,7 @@ def _coherence(A: np.ndarray) -> float:
 
 
 def _worst(unit: np.ndarray) -> int:
-    """Return the column of the most similar pair that is more like the others."""
+    """Return the column of the most similar pair that is more similar to the other columns."""
     cosines = np.abs(unit.T @ unit)
     np.fill_diagonal(cosines, 0.0)
     i, j = np.unravel_index(int(np.argmax(cosines)), cosines.shape)

@@ -1,4 +1,4 @@
-"""What a diagnosis holds, and its text."""
+"""The result of a diagnosis, and its report as text."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Finding:
     names : tuple of str
         Guarantees of the catalogue.
     method : str
-        What then finds x; empty for a guarantee about the planted vector.
+        The method that then finds x; empty for a guarantee about the planted vector.
     text : str
         The condition.
     verdict : Verdict
-        At the sparsity asked for, else at 1.
+        The verdict at the requested sparsity, otherwise at 1.
     covers : int or None
         Largest s for which it holds for every x with s non-zeros; None for a guarantee about the planted vector.
     """
@@ -51,18 +51,18 @@ class Finding:
 @by_value
 @dataclass(frozen=True)
 class Effect:
-    """A change of A and what the conditions say then.
+    """A change of A and its effect on the conditions.
 
     Parameters
     ----------
     name, note : str
-        What to do, and what it costs.
+        The change, and its cost.
     measured : bool
-        Whether it was made on the data at hand; else it is predicted.
+        Whether it was measured on the given data; otherwise it is predicted.
     covers : tuple of int
-        Largest s of each condition in :data:`recovery.diagnosis.uniform.CONDITIONS`, spark left out.
+        Largest s of each condition in :data:`recovery.diagnosis.uniform.CONDITIONS`, except the spark.
     coherence, kappa, share : float
-        mu, kappa_2 and the upper bound of alpha_1 (NaN where it was not computed).
+        mu, kappa_2 and the upper bound of alpha_1 (NaN if it was not computed).
     """
 
     name: str
@@ -75,31 +75,31 @@ class Effect:
 
     @property
     def best(self) -> int:
-        """Largest s that any method is guaranteed for."""
+        """Largest s for which some method is guaranteed."""
         return max(self.covers)
 
 
 @by_value
 @dataclass(repr=False)
 class Diagnosis(ShownDiagnosis):
-    """What :func:`diagnose` found; ``str()`` of it is the report.
+    """The result of :func:`diagnose`; ``str()`` gives the report.
 
     Parameters
     ----------
     shape : tuple of int
         Rows and columns of A.
     sparsity : int or None
-        What was asked about.
+        The requested sparsity.
     numbers : list of (str, str)
         Facts about A.
     uniform : list of Finding
         Guarantees for every x of a sparsity.
     planted : list of Finding
-        Guarantees about the x that was given or found; empty where there is none.
+        Guarantees about the x that was given or found; empty if there is none.
     effects : list of Effect
-        A as it is, then changed.
+        A unchanged, then each change.
     notes : list of str
-        Sentences.
+        Remarks, as sentences.
     """
 
     shape: tuple[int, int]
@@ -218,7 +218,7 @@ def _sections(found: Diagnosis) -> Iterator[tuple[str, list[str], _Table | None]
 
 
 def _folded(planted: list[Finding]) -> dict[str, list[str]]:
-    """Return the guarantees that are unknown, or fail without a number for a reason that others share, by reason."""
+    """Return guarantees grouped by reason: the unknown ones, and those failing without a number for a shared reason."""
     names: dict[str, list[str]] = {}
     for one in planted:
         if one.verdict.status == "unknown" or one.verdict.margin == -math.inf:

@@ -1,4 +1,4 @@
-"""What a diagnosis shows in a notebook: its tables, its plots, and its files."""
+"""Display of a diagnosis in notebooks: tables, plots and files."""
 
 from __future__ import annotations
 
@@ -73,18 +73,18 @@ class ShownDiagnosis(Stored):
         return data_frame(rows, "to_pandas")
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw up to which sparsity each condition guarantees every x.
+        """Plot up to which sparsity each condition guarantees every x.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Where to draw; a new figure by default.
+            Axes to draw on; a new figure by default.
 
         Returns
         -------
         matplotlib.axes.Axes
             The axes: one bar per condition on A, as long as the largest s for which it holds. A dashed line marks the
-            sparsity that was asked about.
+            requested sparsity.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Guarantees for every x with s non-zeros: what each asks of one matrix, with numbers that are computed once."""
+"""Guarantees for every x with s non-zeros: the condition of each on one matrix, with quantities computed once."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ __all__ = ["CONDITIONS", "MOST", "Condition", "Numbers", "largest"]
 
 Rule = Callable[["Numbers", int], Verdict]
 MOST = 12
-"""No condition is looked at for more non-zeros."""
+"""Conditions are not tried for more non-zeros."""
 UNIT, PLAIN = "l1 on unit columns, OMP", "l1 on the columns as they are"
-"""Of columns of different norms l1 prefers the long ones; ``solve(..., "l1")`` scales them by default."""
+"""If columns have different norms, l1 prefers the long ones; ``solve(..., "l1")`` scales them by default."""
 HALF, SHARP, THIRD = 0.5, 1.0 / math.sqrt(2.0), 1.0 / math.sqrt(3.0)
 GOLDEN, COSAMP = (math.sqrt(5.0) - 1.0) / 2.0, math.sqrt((math.sqrt(57.0) - 7.0) / 2.0)
 
 
 class Numbers:
-    """What the conditions ask of a matrix, each number computed when it is first needed.
+    """Quantities of a matrix that the conditions use, each computed when first needed.
 
     Parameters
     ----------
     matrix : numpy.ndarray of float64, shape (n, N)
         The columns, none of them 0.
     limit : int
-        So many supports are enumerated at most.
+        Largest number of supports to enumerate.
     programs : int
-        Up to so many columns linear programs are solved for the null space and the spark.
+        Largest number of columns for which linear programs for the null space and the spark are solved.
     """
 
     def __init__(self, matrix: np.ndarray, limit: int, programs: int) -> None:
@@ -68,7 +68,7 @@ class Numbers:
 
     @cached_property
     def spark(self) -> Interval | None:
-        """Bounds of the spark; None beyond the limit of programs, where columns are dependent."""
+        """Bounds of the spark; None if columns are dependent and their number exceeds the limit for programs."""
         if self.independent and self.size > self.programs:
             return Interval(math.inf, math.inf)
         return spark_bounds(self.matrix, limit=self.limit) if self.size <= self.programs else None
@@ -84,7 +84,7 @@ class Numbers:
 
     @cached_property
     def independent(self) -> bool:
-        """Whether all columns are, clearly."""
+        """Whether all columns are clearly independent."""
         unit = self.matrix / np.linalg.norm(self.matrix, axis=0)
         return self.size <= len(unit) and clear_rows(unit) is unit
 
@@ -98,30 +98,30 @@ class Numbers:
         alpha = null_space_constant(self._rows, s)
         if s > 1 and alpha.below(HALF) is None:
             alpha = alpha & null_space_constant(self._rows, s, "exact", limit=4 * self.size)
-        # what is proved of other rows is no proof about this matrix
+        # a proof about other rows is no proof about this matrix
         return alpha if self._rows is self.matrix else Interval(alpha.lower, alpha.upper, witness=alpha.witness)
 
     @cached_property
     def rough(self) -> Numbers:
-        """The same matrix without enumeration or programs: bounds that may already show that a condition holds."""
+        """The same matrix without enumeration or programs: its bounds may already show that a condition holds."""
         return Numbers(self.matrix, 0, 0)
 
     @cached_property
     def _rows(self) -> np.ndarray:
-        """Rows with the null space that the matrix has up to rounding."""
+        """Rows whose null space is that of the matrix up to rounding."""
         return clear_rows(self.matrix)
 
 
 @dataclass(frozen=True)
 class Condition:
-    """One condition on a matrix, and the guarantees of the catalogue that it is the hypothesis of.
+    """One condition on a matrix, and the guarantees of the catalogue that have it as hypothesis.
 
     Parameters
     ----------
     names : tuple of str
         Guarantees.
     method : str
-        What then finds x.
+        The method that then finds x.
     text : str
         The condition.
     rule : callable
@@ -140,19 +140,19 @@ def largest(condition: Condition, numbers: Numbers, most: int) -> int:
     Parameters
     ----------
     condition : Condition
-        One that becomes harder with s.
+        The condition, which must become harder with s.
     numbers : Numbers
-        Of the matrix.
+        The quantities of the matrix.
     most : int
-        Where to stop.
+        Largest s to try.
 
     Returns
     -------
     int
-        0 if it does not hold for 1; it may hold beyond what cannot be known.
+        0 if it does not hold for 1; the condition may hold again beyond an undecided s.
     """
     for s in range(1, most + 1):
-        # where bounds do, enumeration would be the slower the better the matrix is
+        # if bounds suffice, skip enumeration, which is slower the better the matrix is
         if condition.rule(numbers.rough, s).status != "holds" and condition.rule(numbers, s).status != "holds":
             return s - 1
     return most
@@ -161,9 +161,9 @@ def largest(condition: Condition, numbers: Numbers, most: int) -> int:
 def _spark(numbers: Numbers, s: int) -> Verdict:
     spark = numbers.spark
     if spark is None:
-        return Verdict.unknown(f"{numbers.size} columns: the spark is not looked for beyond {numbers.programs}")
+        return Verdict.unknown(f"{numbers.size} columns: the spark is not computed beyond {numbers.programs}")
     size = f"is {spark.lower:g}" if spark.lower == spark.upper else f"is between {spark.lower:g} and {spark.upper:g}"
-    reason = f"the spark {size}; more than {2 * s} is asked for"
+    reason = f"the spark {size}; more than {2 * s} is required"
     if spark.lower == math.inf:
         reason = "all columns are independent: the spark is infinite"
     if spark.lower > 2 * s:
@@ -183,7 +183,7 @@ def _babel(numbers: Numbers, s: int) -> Verdict:
 
 
 def _cosine_error(numbers: Numbers) -> float:
-    """Return what rounding can do to a cosine of two columns: n EPS for the product, (n + 10) EPS for the norms."""
+    """Bound the rounding error of the cosine of two columns: n EPS for the product, (n + 10) EPS for the norms."""
     return (2 * numbers.matrix.shape[0] + 16) * EPS
 
 
@@ -252,4 +252,4 @@ CONDITIONS = (
     ),
     Condition(("cosamp-restricted-isometry",), "CoSaMP", "delta_4s < 0.5243", _cosamp),
 )
-"""In the order of the report. delta is that of A in its best scale, which methods with a free step do not notice."""
+"""In the order of the report. delta is that of A in its best scale, which does not affect methods with a free step."""

@@ -1,1 +1,1 @@
-"""Estimators with the interface of scikit-learn, above the solvers and the fits of networks."""
+"""Estimators with the scikit-learn interface, built on the solvers and the network fits."""

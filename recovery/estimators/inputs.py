@@ -1,4 +1,4 @@
-"""What the linear estimators solve: weighted, centred and scaled data, also of a sparse matrix that is never formed."""
+"""Least-squares problems of the linear estimators: weighted, centred and scaled data, dense or sparse."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class CentredOperator(Operator):
     Parameters
     ----------
     X : scipy sparse matrix or array, shape (n, N)
-        The features, float64; taken to CSC.
+        The features, float64; converted to CSC.
     rows : array, shape (n,)
         r, square roots of weights.
     mean, scale : array, shape (N,)
@@ -29,8 +29,8 @@ class CentredOperator(Operator):
 
     Notes
     -----
-    Columns of a support are dense, n numbers each. The squared norms of the columns are
-    sum_i r_i^2 x_ij^2 - 2 m_j sum_i r_i^2 x_ij + m_j^2 sum_i r_i^2, over c_j^2.
+    Columns of a support are dense, with n entries each. The squared norms of the columns are sum_i r_i^2 x_ij^2 - 2 m_j
+    sum_i r_i^2 x_ij + m_j^2 sum_i r_i^2, over c_j^2.
     """
 
     def __init__(self, X: Any, rows: Any, mean: Any, scale: Any) -> None:
@@ -80,15 +80,15 @@ class Prepared:
     ----------
     A : array, shape (k, p), or Operator
         The square roots of the weights (of sum 1) times the centred and scaled features; for dense data with more rows
-        than features the triangle of its QR decomposition, which has the same least-squares problems.
+        than features the triangular factor of their QR decomposition, which gives the same least-squares problems.
     b : array, shape (k,)
-        The same of the targets.
+        The targets, weighted and centred in the same way.
     mean, scale : array, shape (p,)
-        What was subtracted from the features (0 without an intercept), and what they were divided by.
+        The numbers subtracted from the features (0 without an intercept), and those that they were divided by.
     offset : float
-        What was subtracted from the targets.
+        The number subtracted from the targets.
     rest : float
-        The part of |b|^2 that no x reaches, where A is a triangle.
+        The part of |b|^2 that no x can reduce, if A is a triangular factor.
     """
 
     A: Any
@@ -105,7 +105,7 @@ class Prepared:
 
 
 def distinct_rows(X: Any, weights: Any) -> int:
-    """Return how many different rows have a positive weight: a row that is repeated adds no direction."""
+    """Return the number of distinct rows with a positive weight: a repeated row adds no direction."""
     if hasattr(X, "tocsr"):
         X = X.tocsr()
         parts = [slice(X.indptr[i], X.indptr[i + 1]) for i in np.flatnonzero(weights)]
@@ -114,7 +114,7 @@ def distinct_rows(X: Any, weights: Any) -> int:
 
 
 def prepare(X: Any, y: Any, weights: Any, fit_intercept: bool, standardize: bool) -> Prepared:
-    """Return the least-squares problem of data with weights.
+    """Return the least-squares problem of weighted data.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def prepare(X: Any, y: Any, weights: Any, fit_intercept: bool, standardize: bool
     y : array, shape (n,), float64
         Targets.
     weights : array, shape (n,)
-        At least 0, and not all 0.
+        Weights of the rows, at least 0 and not all 0.
     fit_intercept, standardize : bool
         Whether both sides are centred, and whether features are divided by their standard deviations (without an
         intercept their root mean squares).
@@ -144,7 +144,7 @@ def prepare(X: Any, y: Any, weights: Any, fit_intercept: bool, standardize: bool
     if standardize:
         norms = A.column_norms() if sparse else np.sqrt(np.einsum("ij,ij->j", A, A))
         moment = np.asarray((X.multiply(X) if sparse else X * X).T @ weights).ravel()
-        # a constant feature: what is left after centring is rounding
+        # a constant feature: after centring only rounding error is left
         empty = norms <= 1e-7 * np.sqrt(moment) if sparse else norms <= 1e-13 * np.sqrt(moment) * np.sqrt(len(y))
         scale = np.where(empty, np.inf, np.where(norms > 0, norms, 1.0))
     else:

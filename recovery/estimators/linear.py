@@ -44,35 +44,36 @@ KFold: Any = need("sklearn.model_selection", _USER).KFold
 
 Selection = Literal["cv", "ebic", "validation", "noise"]
 CLOSE = 1e-9
-"""Errors that differ by less, relative to the larger one, count as equal; of equal ones the smaller model is taken."""
+"""Errors that differ by less than this, relative to the larger one, count as equal; the smaller model is then
+chosen."""
 REPEATS, ENTRIES = 4, 100_000
-"""How often the rows are split anew where cross-validation is a number of folds: for data of so many entries, and in
-inverse proportion for more."""
+"""Number of repeated splits if `cv` is a number of folds: for data with this many entries, and in inverse proportion
+for more."""
 
 
 class LinearSelector(StoredEstimator, SelectorMixin, RegressorMixin, BaseEstimator):
-    """What the linear estimators share: predictions, the support as a selection of features, and the plot of the path.
+    """Common base of the linear estimators: predictions, the support as a feature selection, and the plot of the path.
 
     Attributes
     ----------
     coef_ : array, shape (n_features_in_,)
-        Coefficients in units of the features as they came.
+        Coefficients in units of the original features.
     intercept_ : float
         The intercept.
     support_ : array of int64
-        The features with a coefficient, ascending.
+        The features with a non-zero coefficient, ascending.
     path_ : SparsePath or None
-        The models of other sizes, where they were computed.
+        The models of other sizes, if they were computed.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : array of str
-        Names of the features, where they came with a data frame.
+        Names of the features, if they were passed as a data frame.
     """
 
     _sparse_input = True
 
     def _checked(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
-        """Return features, targets and weights as float64, and keep number and names of the features."""
+        """Return features, targets and weights as float64, and store the number and names of the features."""
         X, y = validation.validate_data(
             self,
             X,
@@ -89,7 +90,7 @@ class LinearSelector(StoredEstimator, SelectorMixin, RegressorMixin, BaseEstimat
         return X, y, weights
 
     def _keep(self, problem: Prepared, support: Any, values: Any) -> None:
-        """Keep a model that was fitted to prepared data."""
+        """Store a model that was fitted to prepared data."""
         x = np.zeros(len(problem.mean))
         x[support] = values
         self.coef_, intercept = problem.raw(x)
@@ -128,29 +129,29 @@ class LinearSelector(StoredEstimator, SelectorMixin, RegressorMixin, BaseEstimat
         return tags
 
     def plot_path(self, ax: Any = None, *, show: Literal["coefficients", "errors"] = "coefficients") -> Any:
-        """Draw the models of all sizes.
+        """Plot the models of all sizes.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Where to draw; new axes by default.
+            Axes to draw on; new axes by default.
         show : {"coefficients", "errors"}, default "coefficients"
-            Coefficients against the size, or what the choice minimised, with standard errors over the folds.
+            Coefficients against the size, or the selection criterion, with standard errors over the folds.
 
         Returns
         -------
         matplotlib.axes.Axes
-            The axes. A dashed line marks the size that was chosen.
+            The axes. A dashed line marks the chosen size.
         """
         validation.check_is_fitted(self)
         check_choice(show, "show", ("coefficients", "errors"))
         path = self.path_
         if path is None:
             raise ValueError(
-                "path_ is None: a model of one size has no path; expected an estimator that chose its size"
+                "path_ is None: a model of one size has no path; expected an estimator that selects its size"
             )
         if ax is None:
-            # without pyplot, which would keep the figure
+            # not pyplot, which would keep a reference to the figure
             ax = need("matplotlib.figure", "plot_path").Figure(layout="constrained").add_subplot()
         if show == "coefficients":
             names = getattr(self, "feature_names_in_", None)
@@ -170,7 +171,7 @@ class LinearSelector(StoredEstimator, SelectorMixin, RegressorMixin, BaseEstimat
 
 
 def best_of(errors: Any, floor: float = 0.0) -> int:
-    """Return the first of the smallest errors, up to rounding; all up to `floor` are as good as 0."""
+    """Return the index of the first smallest error, up to rounding; errors up to `floor` count as 0."""
     least = float(np.min(errors))
     return int(np.flatnonzero(errors <= max(least + CLOSE * abs(least), floor))[0])
 
@@ -178,13 +179,13 @@ def best_of(errors: Any, floor: float = 0.0) -> int:
 def splits_of(cv: Any, X: Any, y: Any, weights: Any, repeats: int = 1) -> list[tuple[Any, Any]]:
     """Return the (train, test) rows of cross-validation, without splits in which either has no weight.
 
-    An integer is cut to the number of rows, so that small data have leave-one-out. Splits into folds are made `repeats`
-    times, the first time in the order of the rows, then of rows shuffled always in the same way.
+    An integer is limited to the number of rows, so that small data use leave-one-out. Splits into folds are repeated
+    `repeats` times: first in the order of the rows, then with rows shuffled in a fixed way.
     """
     kinds = [cv]
     if isinstance(cv, Integral) and not isinstance(cv, bool):
         cv = min(check_integer(cv, "cv", minimum=2), len(y))
-        # leave-one-out has one way
+        # leave-one-out has only one split
         kinds = [cv, *(KFold(cv, shuffle=True, random_state=i) for i in range(repeats - 1 if cv < len(y) else 0))]
     splits = [split for kind in kinds for split in check_cv(kind).split(X, y)]
     found = [(train, test) for train, test in splits if weights[train].any() and weights[test].any()]
@@ -194,7 +195,7 @@ def splits_of(cv: Any, X: Any, y: Any, weights: Any, repeats: int = 1) -> list[t
 
 
 class _SparseLinear(LinearSelector):
-    """The fit of :class:`SparseRegressor` and :class:`SparseRegressorCV`, whose parameters differ."""
+    """Common fit of :class:`SparseRegressor` and :class:`SparseRegressorCV`, which differ in their parameters."""
 
     solver: Any
     fit_intercept: bool
@@ -217,7 +218,7 @@ class _SparseLinear(LinearSelector):
         Parameters
         ----------
         X : array, data frame or scipy sparse matrix, shape (n, p)
-            Features. A sparse matrix is formed for the Lasso alone, and only up to 2e7 entries.
+            Features. A sparse matrix is converted to dense only for the Lasso, and only up to 2e7 entries.
         y : array, shape (n,)
             Targets.
         sample_weight : array, shape (n,), optional
@@ -275,16 +276,16 @@ class _SparseLinear(LinearSelector):
         return self
 
     def _most(self, p: int, rows: int) -> int:
-        """Return the largest size that is worth its time."""
+        """Return the largest size worth computing."""
         if p < rows:
             return p
         if self.selection == "ebic" and rows > 2:
-            # beyond, searches among many features fit the noise faster than the EBIC expects
+            # beyond this size, searches among many features fit the noise faster than the EBIC assumes
             return max(1, min(2 * rows // 5, int(rows / (math.log(p) * max(1.0, math.log(math.log(rows)))))))
         return max(1, 2 * rows // 5)  # half of the rows of a fold
 
     def _one(self, problem: Prepared, size: int) -> list[Found]:
-        """Return the support of one size, by the solver that was asked for."""
+        """Return the support of one size, found by the chosen solver."""
         # "auto" is the default of solve
         chosen = () if isinstance(self.solver, str) and self.solver == "auto" else (self.solver,)
         result = solve(problem.A, problem.b, size, *chosen)
@@ -292,7 +293,7 @@ class _SparseLinear(LinearSelector):
         return [Found((name, size), size, np.sort(result.support))]
 
     def _all(self, problem: Prepared, sizes: Any, ridges: Any, penalties: Any) -> list[Candidates]:
-        """Return the models of all sizes, or of the one that is asked for."""
+        """Return the models of all sizes, or of the requested size."""
         if len(sizes) == 1:
             return models(problem, self._one(problem, int(sizes[0])), ridges, ())
         several = len(ridges) > 1
@@ -327,13 +328,13 @@ class _SparseLinear(LinearSelector):
             check_number(self.noise_level, "noise_level", minimum=0.0)
 
     def _choose(self, problem: Prepared, found: list[Candidates], each: Any, shares: Any, unseen: float) -> None:
-        """Keep the best model of every size as the path, and the best of all, or the average by `unseen` rows."""
+        """Store the best model of every size as the path, and the best of all, or the average by `unseen` rows."""
         common = [one for one in found if all(one.found.key in errors for errors in each)]
         means = [
             sum(share * errors[one.found.key] for share, errors in zip(shares, each, strict=True)) for one in common
         ]
         sizes = sorted({one.found.size for one in common})
-        # in units of the squared targets, errors so small are rounding
+        # relative to the squared targets, errors this small are rounding
         floor = 0.0 if self.selection == "ebic" else CLOSE**2 * (float(problem.b @ problem.b) + problem.rest)
         best = []
         for size in sizes:
@@ -389,36 +390,36 @@ def _errors(problem: Prepared, found: list[Candidates], X: Any, y: Any, weights:
 
 
 class SparseRegressor(_SparseLinear):
-    """Linear regression with few features: the support, the shrinkage on it, and by default its size, from the data.
+    """Linear regression with few features; the support, its shrinkage and, by default, its size come from the data.
 
     Parameters
     ----------
     sparsity : "cv" or int, default "cv"
-        How many coefficients may differ from 0. "cv" chooses the size from about 30 between 0 and 100 (or all features,
-        or two fifths of the different rows, where there are fewer of them), by `selection`.
+        Largest number of non-zero coefficients. "cv" chooses the size from about 30 values between 0 and 100 (or the
+        number of features, or two fifths of the number of distinct rows, if smaller), by `selection`.
     solver : str or Solver, default "auto"
-        A name from :func:`recovery.list_solvers`, or a solver with its options. Along a path "auto" takes supports of
-        hard thresholding pursuit and of subspace pursuit, with several ridges, and of the Lasso; for one size it is
-        ``recovery.solve``'s own.
+        A name from :func:`recovery.list_solvers`, or a solver with its options. Along a path "auto" uses supports from
+        hard thresholding pursuit and subspace pursuit, with several ridges, and from the Lasso; for one size it is the
+        default of ``recovery.solve``.
     ridge : "cv" or float, default "cv"
         Penalty on the squared coefficients of the support, in units of the squared norm of a standardised feature:
         1 halves the coefficient of a single feature, 0 is least squares. "cv" chooses it together with the size. On
-        supports of the Lasso "cv" chooses a blend of the Lasso's coefficients and least squares (the relaxed Lasso)
-        instead. Along a path of "auto" the ridge is inside the searches, too.
+        supports found by the Lasso, "cv" instead chooses a blend of the Lasso's coefficients and least squares (the
+        relaxed Lasso). Along a path of "auto" the ridge is also used inside the searches.
     fit_intercept : bool, default True
-        Centre both sides; the intercept is not counted, nor shrunk.
+        Centre features and targets; the intercept is neither counted nor shrunk.
     standardize : bool, default True
         Divide the features by their standard deviations during the fit. ``coef_`` is in the caller's units.
     cv : int, splitter or iterable of splits, default 5
-        Cross-validation, as in scikit-learn. For a number of folds the rows are split four times, in their order and
-        shuffled; fewer times where X has more than 1e5 entries, and once from 4e5 on.
+        Cross-validation, as in scikit-learn. If `cv` is a number of folds, the rows are split four times, in their
+        order and shuffled; fewer times if X has more than 1e5 entries, and once from 4e5 on.
     selection : {"cv", "ebic", "validation", "noise"}, default "cv"
-        What chooses: cross-validation; the extended Bayesian information criterion; the data passed to ``fit`` as
-        ``validation_set``; or a noise level, for which the smallest size is taken that fits the rows as closely. The
-        EBIC and the noise level use ridge 0, unless it is a number.
+        How the size is selected: by cross-validation; by the extended Bayesian information criterion; on the data
+        passed to ``fit`` as ``validation_set``; or by a noise level, which selects the smallest size whose residual is
+        that small. The EBIC and the noise level use ridge 0, unless `ridge` is a number.
     average : bool, default True
-        Average all models that were compared by cross-validation or on a validation set, by their errors, and keep the
-        features that a third of them have, by weight. False keeps the model of smallest error.
+        Average all models that were compared by cross-validation or on a validation set, weighted by their errors, and
+        keep the features that have at least a third of the weight. False keeps the model with the smallest error.
     ebic_gamma : float, default 0.5
         Weight of the number of supports in the EBIC.
     noise_level : float, optional
@@ -427,30 +428,31 @@ class SparseRegressor(_SparseLinear):
     Attributes
     ----------
     coef_, intercept_, support_, n_features_in_, feature_names_in_
-        The model; see :class:`sklearn.linear_model.Lasso`, and ``support_`` for the features that are used.
+        The model, as in :class:`sklearn.linear_model.Lasso`; ``support_`` holds the features used.
     sparsity_ : int
-        How many coefficients the model has.
+        Number of non-zero coefficients.
     ridge_ : float
-        The ridge of the model of smallest error, or on a support of the Lasso the share of its coefficients.
+        The ridge of the model with the smallest error; on a support of the Lasso, the weight of the Lasso's
+        coefficients.
     family_ : str
-        Where the support of that model is from: the name of a solver, or "lasso".
+        What found the support of that model: the name of a solver, or "lasso".
     path_ : SparsePath or None
-        The best model of every size; None where nothing was chosen.
+        The best model of every size; None if no size was selected.
 
     Notes
     -----
     Minimises sum_i w_i (y_i - a - x_i . c)^2 / sum_i w_i + t sum_j (s_j c_j)^2 over the c on the support found, with
-    s_j the standard deviation of feature j. For dense data with more rows than features the solvers see the triangle
-    of a QR decomposition in place of the rows. Errors of the folds are weighted by the weights of their rows. Equal
-    errors go to the smaller model.
+    s_j the standard deviation of feature j. For dense data with more rows than features the solvers use the triangular
+    factor of a QR decomposition instead of the rows. Errors of the folds are weighted by the weights of their rows.
+    Ties go to the smaller model.
 
-    Averaging: for errors e of the models, e0 the smallest, and n different rows, a model has the weight
-    exp(-n (e - e0) / (2 e0)), and features with less than a third of all weight get coefficient 0. With few rows many
-    models predict nearly as well, and which one has the smallest error is chance: the average is closer to the truth
-    than that one, and more sparse than it sounds. Where one model is clearly best it has all the weight; errors of the
-    size of rounding are not averaged.
+    Averaging: with errors e of the models, e0 the smallest, and n distinct rows, a model has the weight exp(-n (e - e0)
+    / (2 e0)), and features with less than a third of the total weight get coefficient 0. With few rows many models
+    predict almost equally well, and chance decides which has the smallest error: the average is closer to the truth
+    than that model, and still fairly sparse. If one model is clearly best, it has all the weight; models with errors at
+    the level of rounding are not averaged.
 
-    ``transform`` keeps the features of the support, so that the estimator may select features in a pipeline.
+    ``transform`` keeps the features of the support, so that the estimator can select features in a pipeline.
 
     Examples
     --------
@@ -501,7 +503,7 @@ class SparseRegressor(_SparseLinear):
 
 
 class SparseRegressorCV(_SparseLinear):
-    """:class:`SparseRegressor` with grids of sizes and ridges of one's own.
+    """:class:`SparseRegressor` with custom grids of sizes and ridges.
 
     Parameters
     ----------

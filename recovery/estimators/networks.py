@@ -27,7 +27,7 @@ check_classification_targets: Any = need("sklearn.utils.multiclass", _USER).chec
 validation: Any = need("sklearn.utils.validation", _USER)
 
 ROUNDS = 6
-"""Cuts of a network that is trained with all its weights, each to the same share of them."""
+"""Number of cuts of a network that is trained with all its weights; each keeps the same fraction of the weights."""
 
 
 @dataclass
@@ -44,7 +44,7 @@ class _Weights:
 
 
 class _ReLUNetwork(StoredEstimator, BaseEstimator):
-    """The fit of both estimators."""
+    """Common fit of both estimators."""
 
     n_neurons: int
     sparsity: int | None
@@ -57,7 +57,7 @@ class _ReLUNetwork(StoredEstimator, BaseEstimator):
     random_state: Any
 
     def _fit(self, X: np.ndarray, y: np.ndarray, loss: Loss) -> None:
-        """Fit the network to float64 features and targets (n,), and keep it in units of the features."""
+        """Fit the network to float64 features and targets (n,), and store it in units of the features."""
         m = check_integer(self.n_neurons, "n_neurons", minimum=1)
         for name in ("fit_intercept", "standardize"):
             value = getattr(self, name)
@@ -72,10 +72,12 @@ class _ReLUNetwork(StoredEstimator, BaseEstimator):
         capacity = m * (d + k) if classes else m * d
         s = capacity if self.sparsity is None else check_integer(self.sparsity, "sparsity", minimum=0, maximum=capacity)
         if s == 0 and not self.fit_intercept:
-            raise ValueError("sparsity=0 without an intercept is no model; expected at least 1, or fit_intercept=True")
+            raise ValueError(
+                "sparsity=0 without an intercept gives an empty model; expected at least 1, or fit_intercept=True"
+            )
         mean = X.mean(axis=0) if self.standardize and self.fit_intercept else np.zeros(d)
         scale = np.sqrt(((X - mean) ** 2).mean(axis=0)) if self.standardize else np.ones(d)
-        # a constant feature: what is left after centring is rounding
+        # a constant feature: after centring only rounding error is left
         scale = np.where(scale > 1e-13 * np.sqrt((X * X).mean(axis=0)) * np.sqrt(len(X)), scale, np.inf)
         Z = (X - mean) / scale
         network = self._best(Z, y, loss, m, k, s)
@@ -85,7 +87,7 @@ class _ReLUNetwork(StoredEstimator, BaseEstimator):
         self.sparsity_ = int((W != 0.0).sum()) + (int((network.V != 0.0).sum()) if classes else 0)
 
     def _best(self, Z: np.ndarray, y: np.ndarray, loss: Loss, m: int, k: int, s: int) -> _Weights:
-        """Return the network of smallest loss, with the ridge, of those that were found."""
+        """Return the network found with the smallest loss, including the ridge."""
         classes, biases = loss == "cross_entropy", self.fit_intercept
         training = _Training(Z, y, classes, biases, self.ridge)
         automatic = isinstance(self.method, str) and self.method == "auto"
@@ -100,7 +102,7 @@ class _ReLUNetwork(StoredEstimator, BaseEstimator):
             network, self.fit_ = self._search(Z, y, loss, m, k, s, rng)
             network = _cut(_fewer_neurons(network, Z, m), Z, s, classes)
             steps = self.fit_.n_iter
-            if not classes and training.exact(network):  # a step could only lose digits
+            if not classes and training.exact(network):  # a further step could only lose digits
                 self.n_iter_ = max(1, steps)
                 return network
             network, taken = training.polished(network, 2 * self.max_iter)
@@ -115,16 +117,16 @@ class _ReLUNetwork(StoredEstimator, BaseEstimator):
     def _search(
         self, Z: np.ndarray, y: np.ndarray, loss: Loss, m: int, k: int, s: int, rng: Any
     ) -> tuple[_Weights, Any]:
-        """Return the network of ``fit_network``, its constant part told apart, and what it returned."""
+        """Return the network of ``fit_network`` with its constant part separated, and the result of ``fit_network``."""
         n, d = Z.shape
         classes = loss == "cross_entropy"
         inputs, budget, width = Z, s, m
         if self.fit_intercept:
             inputs = np.column_stack([Z, np.ones(n)])
-            # a bias for each neuron; one output has one more neuron, whose only weight is the bias: the constant
+            # a bias for each neuron; with one output, one more neuron whose only weight is the bias: the constant
             width = m if classes else m + 1
             budget = s + width
-        # one output is fused: its hidden weights carry its unit
+        # a network with one output is fused: its hidden weights carry the unit
         unit = 1.0 if classes else float(np.sqrt((y * y).mean())) or 1.0
         fit = fit_network(
             inputs,
@@ -149,7 +151,7 @@ class _ReLUNetwork(StoredEstimator, BaseEstimator):
 
 
 def _constant(y: np.ndarray, k: int, classes: bool) -> np.ndarray:
-    """Return the best constant outputs: the mean, or the logarithms of the shares of the classes."""
+    """Return the best constant outputs: the mean, or the logarithms of the class frequencies."""
     if not classes:
         return np.array([y.mean()])
     shares = np.log(np.bincount(y, minlength=k) / len(y))
@@ -157,14 +159,14 @@ def _constant(y: np.ndarray, k: int, classes: bool) -> np.ndarray:
 
 
 def _seed(random_state: Any) -> Any:
-    """Return what seeds a generator for any of scikit-learn's random states."""
+    """Return a seed for a generator from any of scikit-learn's random states."""
     if isinstance(random_state, np.random.RandomState):
         return int(random_state.randint(2**31 - 1))
     return random_state
 
 
 def _fewer_neurons(network: _Weights, Z: np.ndarray, m: int) -> _Weights:
-    """Return the network with the m neurons that move the outputs most, by the standard deviations of their values."""
+    """Return the network cut to the m neurons that affect the outputs most, by their standard deviations."""
     if network.W.shape[1] <= m:
         return network
     hidden = np.maximum(Z @ network.W + network.b, 0.0)
@@ -174,10 +176,10 @@ def _fewer_neurons(network: _Weights, Z: np.ndarray, m: int) -> _Weights:
 
 
 def _cut(network: _Weights, Z: np.ndarray, s: int, classes: bool) -> _Weights:
-    """Return the network with the s weights that move the outputs most, biases not counted, and at most its neurons.
+    """Return the network cut to the s weights that affect the outputs most, biases not counted.
 
-    A weight w_ij moves the outputs by about |w_ij| |z_i| |v_j|, an output weight by |v_jk| |relu_j|, in root mean
-    squares.
+    The root mean square effect of a weight w_ij on the outputs is about |w_ij| |z_i| |v_j|, and that of an output
+    weight |v_jk| |relu_j|.
     """
     size = np.sqrt((Z * Z).mean(axis=0))
     shares = [np.abs(network.W) * size[:, None] * np.sqrt((network.V**2).sum(axis=1))]
@@ -193,7 +195,7 @@ def _cut(network: _Weights, Z: np.ndarray, s: int, classes: bool) -> _Weights:
     keep[np.argsort(-flat, kind="stable")[:s]] = True
     W = np.where(keep[: network.W.size].reshape(network.W.shape), network.W, 0.0)
     V = np.where(keep[network.W.size :].reshape(network.V.shape), network.V, 0.0) if classes else network.V
-    # a neuron that has lost its inputs is a constant, which belongs to the output bias
+    # a neuron without inputs is constant and is added to the output bias
     still = ~np.asarray(W.any(axis=0))
     c = network.c + np.maximum(network.b[still], 0.0) @ V[still]
     V = np.where(still[:, None], 0.0, V)
@@ -201,7 +203,7 @@ def _cut(network: _Weights, Z: np.ndarray, s: int, classes: bool) -> _Weights:
 
 
 def _loss(outputs: np.ndarray, y: np.ndarray, classes: bool) -> tuple[float, np.ndarray]:
-    """Return the mean loss and its derivative by the outputs."""
+    """Return the mean loss and its derivative with respect to the outputs."""
     n = len(y)
     if not classes:
         residual = outputs[:, 0] - y
@@ -214,9 +216,9 @@ def _loss(outputs: np.ndarray, y: np.ndarray, classes: bool) -> tuple[float, np.
 
 
 class _Training:
-    """Least mean loss + ridge |weights|^2 / 2 on given positions, by a quasi-Newton method.
+    """Minimises the mean loss + ridge |weights|^2 / 2 on given positions, by a quasi-Newton method.
 
-    For one output the targets are divided by their standard deviation, and the output weights, +-1, stay as they are.
+    For one output the targets are divided by their standard deviation, and the output weights, +-1, are fixed.
     """
 
     def __init__(self, Z: np.ndarray, y: np.ndarray, classes: bool, biases: bool, ridge: float) -> None:
@@ -231,7 +233,7 @@ class _Training:
         return _Weights(network.W * factor, network.b * factor, network.V, network.c * factor)
 
     def _value(self, now: _Weights) -> tuple[float, tuple[np.ndarray, ...]]:
-        """Return the loss, with the ridge, and its derivatives by all four parts."""
+        """Return the loss, with the ridge, and its derivatives with respect to all four parts."""
         before = self.Z @ now.W + now.b
         hidden = np.maximum(before, 0.0)
         loss, outer = _loss(hidden @ now.V + now.c, self.y, self.classes)
@@ -250,11 +252,11 @@ class _Training:
         return self._value(self._scaled(network, 1.0 / self.unit))[0]
 
     def exact(self, network: _Weights) -> bool:
-        """Return whether the outputs are the targets, but for rounding."""
+        """Return whether the outputs equal the targets up to rounding."""
         return _loss(self._scaled(network, 1.0 / self.unit)(self.Z), self.y, self.classes)[0] <= 1e-20
 
     def polished(self, network: _Weights, steps: int) -> tuple[_Weights, int]:
-        """Return the network with its weights that are not 0, and biases, moved to a smaller loss; and the steps."""
+        """Minimise the loss over the non-zero weights and the biases; return the network and the number of steps."""
         from scipy.optimize import minimize
 
         first = self._scaled(network, 1.0 / self.unit)
@@ -289,7 +291,7 @@ class _Training:
         return self._scaled(unpack(found.x), self.unit), int(found.nit)
 
     def pruned(self, m: int, k: int, s: int, steps: int, rng: Any) -> tuple[_Weights, int]:
-        """Return a network that was trained with all its weights, then cut to s of them in rounds; and the steps."""
+        """Train a network with all its weights, then cut it to s weights in rounds; return it and the steps."""
         d = self.Z.shape[1]
         V = rng.standard_normal((m, k)) / np.sqrt(m) if self.classes else rng.choice([-1.0, 1.0], size=(m, 1))
         W = rng.standard_normal((d, m)) / np.sqrt(d * (1 if self.classes else m))
@@ -314,50 +316,50 @@ class SparseReLURegressor(RegressorMixin, _ReLUNetwork):
     n_neurons : int, default 5
         Largest number of hidden neurons.
     sparsity : int, optional
-        Largest number of weights of the hidden layer that are not 0. All of them by default. Biases are not counted.
+        Largest number of non-zero weights of the hidden layer; all of them by default. Biases are not counted.
     method : str or FitMethod, default "auto"
-        How supports are found. "auto" keeps the answer of :func:`recovery.fit_network` where it fits exactly. Otherwise
-        it is compared with networks that are trained with all their weights and cut in rounds, and the smallest loss,
-        with the ridge, is taken. Other methods are those of ``fit_network``.
+        How supports are found. "auto" keeps the network of :func:`recovery.fit_network` if it fits exactly. Otherwise
+        it is compared with networks that are trained with all their weights and cut in rounds, and the one with the
+        smallest loss, including the ridge, is kept. Other methods are those of ``fit_network``.
     fit_intercept : bool, default True
         A bias for every neuron and for the output.
     standardize : bool, default True
-        Centre the features (with an intercept) and divide them by their standard deviations during the fit. The network
-        that is kept takes the features as they came.
+        Centre the features (with an intercept) and divide them by their standard deviations during the fit. The stored
+        network takes the original features.
     ridge : float, default 0.01
-        Penalty, times half of the squared weights for standardised features and targets, while the weights are fitted.
+        Penalty during the fit: `ridge` times half of the squared weights for standardised features and targets.
     max_iter, restarts : int
-        As in :func:`recovery.fit_network`. Networks that are cut in rounds make two fifths of `max_iter` quasi-Newton
-        steps a round and at most twice as many as `max_iter` at the end, from ``restarts + 1`` random starts.
+        As in :func:`recovery.fit_network`. Networks that are cut in rounds take two fifths of `max_iter` quasi-Newton
+        steps per round and at most twice `max_iter` at the end, from ``restarts + 1`` random starts.
     random_state : int, RandomState or None, default 0
         Source of the random numbers.
 
     Attributes
     ----------
     coefs_ : tuple of array, shapes (n_features_in_, m) and (m, 1)
-        Hidden weights, and output weights of +-1 (0 for neurons that are not used).
+        Hidden weights, and output weights of +-1 (0 for unused neurons).
     intercepts_ : tuple of array, shapes (m,) and (1,)
         Biases of the neurons and of the output.
     support_ : array of int64
-        The features that any neuron uses.
+        The features used by at least one neuron.
     sparsity_ : int
-        Number of weights that are not 0.
+        Number of non-zero weights.
     fit_ : recovery.NetworkFit or None
-        What ``fit_network`` returned, in standardised features with the constant as the last one.
+        The result of ``fit_network``, for standardised features with the constant as the last one.
     n_features_in_, feature_names_in_, n_iter_
-        As everywhere in scikit-learn.
+        As usual in scikit-learn.
 
     Notes
     -----
-    How the biases come in: the standardised features get a constant column, and ``fit_network`` is asked for
-    ``n_neurons + 1`` neurons and ``sparsity + n_neurons + 1`` weights: one bias a neuron, and a neuron that is a
-    constant. Neurons without other weights than their bias are added up to the output bias. If more than `sparsity`
-    other weights, or more than `n_neurons` neurons, are left, those that move the outputs least go, and weights and
-    biases are fitted again on their support, by a quasi-Newton method. A network that fits exactly is left as it is, so
-    that planted networks are found to the last digits. Six cuts lead from all weights to `sparsity`, each to the same
-    share of the weights before it; those go that move the outputs least.
+    Biases: a constant column is appended to the standardised features, and ``fit_network`` is called with ``n_neurons +
+    1`` neurons and ``sparsity + n_neurons + 1`` weights: one bias per neuron, and one constant neuron. Neurons whose
+    only weight is the bias are summed into the output bias. If more than `sparsity` other weights, or more than
+    `n_neurons` neurons, are left, those that affect the outputs least are removed, and weights and biases are refitted
+    on their support by a quasi-Newton method. A network that fits exactly is left unchanged, so that planted networks
+    are recovered to the last digits. Six cuts lead from all weights to `sparsity`, each keeping the same fraction of
+    the weights; those that affect the outputs least are removed.
 
-    Sparse matrices are not taken, since gates act on rows in full.
+    Sparse matrices are not supported, since gates act on full rows.
 
     Examples
     --------
@@ -427,21 +429,21 @@ class SparseReLUClassifier(ClassifierMixin, _ReLUNetwork):
     n_neurons : int, default 10
         Largest number of hidden neurons.
     sparsity : int, optional
-        Largest number of weights of both layers that are not 0. All of them by default. Biases are not counted.
+        Largest number of non-zero weights of both layers; all of them by default. Biases are not counted.
     method : str or FitMethod, default "auto"
-        How supports are found. "auto" trains networks with all their weights, cuts them in rounds, and takes the one of
-        smallest loss, with the ridge. Other methods are those of :func:`recovery.fit_network`.
+        How supports are found. "auto" trains networks with all their weights, cuts them in rounds, and keeps the one
+        with the smallest loss, including the ridge. Other methods are those of :func:`recovery.fit_network`.
     fit_intercept : bool, default True
         A bias for every neuron and for every class.
     standardize : bool, default True
-        Centre the features (with an intercept) and divide them by their standard deviations during the fit. The network
-        that is kept takes the features as they came.
+        Centre the features (with an intercept) and divide them by their standard deviations during the fit. The stored
+        network takes the original features.
     ridge : float, default 0.01
-        Penalty, times half of the squared weights of both layers for standardised features, while they are fitted.
-        Without it classes that can be separated have no best weights, and the answer depends on when the fit stops.
+        Penalty during the fit: `ridge` times half of the squared weights of both layers for standardised features.
+        Without it, separable classes have no optimal weights, and the result depends on when the fit stops.
     max_iter, restarts : int
-        Two fifths of `max_iter` quasi-Newton steps are made after each cut, and at most twice as many as `max_iter`
-        after the last, from ``restarts + 1`` random starts. For methods of ``fit_network`` as there.
+        Two fifths of `max_iter` quasi-Newton steps are taken after each cut, and at most twice `max_iter` after the
+        last, from ``restarts + 1`` random starts. Methods of ``fit_network`` use them as described there.
     random_state : int, RandomState or None, default 0
         Source of the random numbers.
 
@@ -452,25 +454,26 @@ class SparseReLUClassifier(ClassifierMixin, _ReLUNetwork):
     coefs_, intercepts_ : tuple of array
         W (n_features_in_, m) and V (m, k); b (m,) and c (k,).
     support_ : array of int64
-        The features that any neuron uses.
+        The features used by at least one neuron.
     sparsity_ : int
-        Number of weights that are not 0.
+        Number of non-zero weights.
     fit_ : recovery.NetworkFit or None
-        What ``fit_network`` returned, in standardised features with the constant as the last one; None under "auto".
+        The result of ``fit_network``, for standardised features with the constant as the last one; None for "auto".
     n_features_in_, feature_names_in_, n_iter_
-        As everywhere in scikit-learn.
+        As usual in scikit-learn.
 
     Notes
     -----
-    A network is trained with all its weights, then cut six times, each time to the same share of the weights before,
-    and trained on after each cut. Those weights go that move the outputs least: |w_ij| times the root mean square of
-    the feature and the norm of the neuron's output weights, or |v_jk| times the root mean square of the neuron.
+    A network is trained with all its weights, then cut six times, each time keeping the same fraction of the weights,
+    and trained again after each cut. The weights that affect the outputs least are removed, as measured by |w_ij| times
+    the root mean square of the feature and the norm of the neuron's output weights, or |v_jk| times the root mean
+    square of the neuron.
 
-    With a method of ``fit_network`` the standardised features get a constant column, and it is asked for
-    ``sparsity + n_neurons`` weights, one bias a neuron. If more than `sparsity` other weights are left, those that move
-    the outputs least go. Then weights and biases are fitted on their support.
+    With a method of ``fit_network`` a constant column is appended to the standardised features, and the method is
+    called with ``sparsity + n_neurons`` weights, one bias per neuron. If more than `sparsity` other weights are left,
+    those that affect the outputs least are removed. Then weights and biases are fitted on their support.
 
-    Sparse matrices are not taken, since gates act on rows in full.
+    Sparse matrices are not supported, since gates act on full rows.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Models of every size: supports by solvers and by the Lasso, and the shrunken coefficients on them."""
+"""Models of every size: supports from solvers and from the Lasso, with shrunken coefficients on them."""
 
 from __future__ import annotations
 
@@ -33,49 +33,49 @@ __all__ = [
 ]
 
 RIDGES = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
-"""Values of the ridge among which cross-validation chooses, in units of the squared norm of a standardised feature."""
+"""Ridges that cross-validation chooses from, in units of the squared norm of a standardised feature."""
 KEPT = 1.0 / 3.0
-"""Least share of the weight of the models with a feature for which an average keeps the feature."""
+"""An average keeps a feature if the models that use it have at least this fraction of the total weight."""
 BLENDS = (0.0, 0.25, 0.5, 0.75, 1.0)
-"""Shares of the Lasso among which cross-validation chooses for the supports that the Lasso finds."""
+"""Weights of the Lasso's coefficients that cross-validation chooses from, on supports found by the Lasso."""
 WITHIN = (0.0, 0.3, 1.0)
-"""Ridges inside the searches, where the ridge is chosen: they lead to different supports."""
+"""Ridges used inside the searches if the ridge is chosen: they lead to different supports."""
 MOST = 100
-"""Largest size that is tried by default."""
+"""Largest size tried by default."""
 STEPS = 8
-"""Steps for one size of a path: beyond a few from a warm start features whose difference is noise are exchanged."""
+"""Steps per size of a path: from a warm start, more than a few steps only exchange features that differ by noise."""
 PIVOT = 1e-10
-"""Least ridge inside a search, on columns of norm 1: far above rounding, far below what a choice depends on."""
+"""Smallest ridge inside a search, on columns of norm 1: far above rounding, and too small to affect a selection."""
 PENALTIES = 50
-"""Penalties of the Lasso on a path."""
+"""Number of Lasso penalties on a path."""
 LASSO_ENTRIES = 20_000_000
-"""The Lasso, which needs the matrix, is left out for designs of more entries that are not formed."""
+"""The Lasso, which needs the dense matrix, is skipped for larger matrices that are not stored densely."""
 
 
 @by_value
 @dataclass(frozen=True, eq=False)
 class SparsePath:
-    """The models that were compared, one for each size, and the one that was chosen.
+    """The models that were compared, one for each size, and the chosen one.
 
     Parameters
     ----------
     sizes : array of int64, shape (k,)
-        How many features a model may have.
+        Largest number of features of each model.
     coefs : array, shape (p, k)
-        Coefficients, in units of the features as they came.
+        Coefficients, in units of the original features.
     intercepts : array, shape (k,)
         Intercepts.
     errors : array, shape (k,)
-        What was compared, by size: the mean squared error of cross-validation, on the validation set, or for a noise
-        level on the rows of the fit; or the EBIC.
+        The selection criterion for each size: the mean squared error in cross-validation, on the validation set, or
+        (for a noise level) on the rows of the fit; or the EBIC.
     spread : array, shape (k,)
-        Standard errors of the means over the folds; NaN where there is one fold, or none.
+        Standard errors of the means over the folds; NaN with one fold or none.
     best : int
-        Which of the k was chosen. Where the estimator averages, its coefficients are not those of this one model.
+        Index of the chosen size. If the estimator averages, its coefficients are not those of this single model.
     family : tuple of str, length k
-        Where the support of each size is from: the name of a solver, or "lasso".
+        What found the support of each size: the name of a solver, or "lasso".
     shrinkage : tuple of float, length k
-        The ridge on the support, or for "lasso" the share of the Lasso's coefficients.
+        The ridge on the support, or for "lasso" the weight of the Lasso's coefficients.
     """
 
     sizes: Any
@@ -89,7 +89,7 @@ class SparsePath:
 
     @property
     def size(self) -> int:
-        """The size that was chosen."""
+        """The chosen size."""
         return int(self.sizes[self.best])
 
 
@@ -100,10 +100,10 @@ class Found:
     Parameters
     ----------
     key : tuple
-        What it is called, which the same search on other rows gives to its own answer: the family, a solver's name or
-        "lasso", and the size, ridge or penalty.
+        Key that identifies the same search on other rows: the family (a solver's name or "lasso"), and the size, ridge
+        or penalty.
     size : int
-        How many entries it may have; for the Lasso, how many it has.
+        Largest number of entries; for the Lasso, their actual number.
     support : array of int64, shape (s,)
         S, ascending.
     lasso : array, shape (s,), optional
@@ -117,7 +117,7 @@ class Found:
 
     @property
     def family(self) -> str:
-        """Where it is from."""
+        """What found the support: the name of a solver, or "lasso"."""
         return str(self.key[0])
 
 
@@ -141,7 +141,7 @@ class Candidates:
 
 
 def default_sizes(most: int) -> Any:
-    """Return about 30 sizes from 0 to `most`: all up to 15, then each about a sixth larger than the one before."""
+    """Return about 30 sizes from 0 to `most`: all up to 15, then each about a sixth larger than the previous one."""
     sizes = list(range(min(15, most) + 1))
     while sizes[-1] < most:
         sizes.append(min(most, max(sizes[-1] + 1, round(1.17 * sizes[-1]))))
@@ -149,19 +149,20 @@ def default_sizes(most: int) -> Any:
 
 
 def lasso_penalties(problem: Prepared, wide: bool) -> Any:
-    """Return the penalties of the Lasso, from the smallest one whose solution is 0 on downwards.
+    """Return decreasing penalties of the Lasso, starting from the smallest one whose solution is 0.
 
     Parameters
     ----------
     problem : Prepared
-        The least-squares problem of all rows: those of folds get the same penalties.
+        The least-squares problem of all rows; folds use the same penalties.
     wide : bool
-        Whether features are at least as many as rows. Then the path ends at 2 % of the first penalty, else at 0.1 %.
+        Whether there are at least as many features as rows. The path then ends at 2 % of the first penalty, otherwise
+        at 0.1 %.
 
     Returns
     -------
     array, shape (50,)
-        Penalties, geometric.
+        Penalties, geometrically spaced.
     """
     A = problem.A
     first = np.abs(A.rmatvec(problem.b) if isinstance(A, Operator) else A.T @ problem.b).max(initial=0.0)
@@ -178,8 +179,8 @@ def supports(problem: Prepared, sizes: Any, solver: Any, penalties: Any, within:
     sizes : array of int64
         Ascending.
     solver : str or Solver
-        "auto" is hard thresholding pursuit and subspace pursuit with ridges, and the Lasso; any other solver is the
-        only family. Each size starts from the answer of the one before.
+        "auto" uses hard thresholding pursuit and subspace pursuit with ridges, and the Lasso; any other solver is the
+        only family. Each size starts from the solution of the previous one.
     penalties : array
         Penalties of the Lasso, descending.
     within : sequence of float
@@ -188,7 +189,7 @@ def supports(problem: Prepared, sizes: Any, solver: Any, penalties: Any, within:
     Returns
     -------
     list of Found
-        Families one after the other, sizes ascending.
+        One family after the other, each with ascending sizes.
     """
     if isinstance(solver, str) and solver == "auto":
         products = _Products(problem)
@@ -206,9 +207,9 @@ def supports(problem: Prepared, sizes: Any, solver: Any, penalties: Any, within:
 
 
 class _Products:
-    """Inner products of columns of norm 1 with b, and with each other where they are asked for.
+    """Inner products of columns of norm 1 with b, and with each other on demand.
 
-    Searches that meet the same columns again and again, with other ridges and sizes, compute them once.
+    Searches with different ridges and sizes often need the same columns; each product is computed once.
     """
 
     def __init__(self, problem: Prepared) -> None:
@@ -216,7 +217,7 @@ class _Products:
         self.operator: Any = A if isinstance(A, Operator) else None
         norms = A.column_norms() if self.operator else np.sqrt(np.einsum("ij,ij->j", A, A))
         self.norms = np.where(norms > 0.0, norms, 1.0)
-        # a column of A is a row here, so that picking some is cheap
+        # columns of A are stored as rows, so that selecting some is cheap
         self.columns: Any = None if self.operator else np.ascontiguousarray((A / self.norms).T)
         self.b, self.square = self._with_all(problem.b), float(problem.b @ problem.b)
         self.place, self.rows, self.count = np.full(A.shape[1], -1), np.empty((0, A.shape[1])), 0
@@ -243,7 +244,7 @@ class _Products:
         return self.rows[self.place[S]]
 
     def fit(self, S: Any, ridge: float) -> tuple[Any, Any, float]:
-        """Return the least squares on S with a ridge, the residual's inner products with all columns, and the loss."""
+        """Return the ridge solution on S, the residual's inner products with all columns, and the loss."""
         rows = self.of(S)
         gram = rows[:, S]
         gram.flat[:: len(S) + 1] += max(ridge, PIVOT)
@@ -253,13 +254,13 @@ class _Products:
 
 
 def _thresholding(products: _Products, sizes: Any, ridge: float, union: bool) -> list[Found]:
-    """Return supports of growing sizes by hard thresholding pursuit, or with `union` by subspace pursuit.
+    """Return supports of increasing sizes by hard thresholding pursuit, or with `union` by subspace pursuit.
 
     Notes
     -----
-    :func:`recovery.solve` has both, with more care for hard problems than pays along a path. For unit columns a step
-    takes the top s entries of (1 - t) z + A'(b - A z), or for subspace pursuit the top s entries of the fit on the
-    support and the top s of A'(b - A z), and fits |A_S z - b|^2 + t |z|^2 there.
+    :func:`recovery.solve` has both, with more effort on hard problems than is worthwhile along a path. For unit columns
+    a step takes the top s entries of (1 - t) z + A'(b - A z), or for subspace pursuit the top s entries of the fit on
+    the support and the top s of A'(b - A z), and fits |A_S z - b|^2 + t |z|^2 there.
     """
     name = "subspace-pursuit" if union else "htp"
     found = []
@@ -288,12 +289,12 @@ def _thresholding(products: _Products, sizes: Any, ridge: float, union: bool) ->
 
 
 def _top(x: Any, size: int) -> Any:
-    """Return where the largest entries in absolute value are, ascending."""
+    """Return the indices of the largest entries in absolute value, ascending."""
     return np.sort(np.argpartition(-np.abs(x), size - 1)[:size])
 
 
 def _lasso(problem: Prepared, most: int, penalties: Any) -> list[Found]:
-    """Return the solutions of the Lasso for penalties, up to the first stretch of the path with too many entries."""
+    """Return the solutions of the Lasso for penalties, up to the first segment of the path with too many entries."""
     A = problem.A
     if isinstance(A, Operator):
         if A.shape[0] * A.shape[1] > LASSO_ENTRIES:
@@ -335,12 +336,12 @@ def models(problem: Prepared, found: list[Found], ridges: Any, blends: Any) -> l
     ridges : sequence of float
         Amounts of the ridge.
     blends : sequence of float
-        Shares of the Lasso on its own supports; with none of them these have ridges too.
+        Weights of the Lasso on its own supports; if empty, ridges are used there too.
 
     Returns
     -------
     list of Candidates
-        In the order of `found`.
+        One per support, in the order of `found`.
 
     Notes
     -----
@@ -349,7 +350,7 @@ def models(problem: Prepared, found: list[Found], ridges: Any, blends: Any) -> l
     Hastie, Tibshirani, Tibshirani 2020).
     """
     answer = []
-    known: dict[bytes, tuple[Any, ...]] = {}  # families meet, and so do penalties of the Lasso
+    known: dict[bytes, tuple[Any, ...]] = {}  # families, and penalties of the Lasso, can give the same support
     ridges, blends = np.array(ridges, dtype=float), np.array(blends, dtype=float)
     for one in found:
         support, blended = one.support, one.lasso is not None and len(blends) > 0
@@ -373,14 +374,14 @@ def models(problem: Prepared, found: list[Found], ridges: Any, blends: Any) -> l
 
 
 def averaged(candidates: list[Candidates], errors: list[Any], p: int, n: float) -> Any:
-    """Return the average of models by their errors, on the features that enough of them have.
+    """Return the average of models weighted by their errors, on the features that enough of them use.
 
     Parameters
     ----------
     candidates : list of Candidates
         The models.
     errors : list of array, shape (k,)
-        Their mean squared errors on rows that they have not seen, above 0.
+        Their mean squared errors on unseen rows, above 0.
     p : int
         Number of features.
     n : float
@@ -393,11 +394,11 @@ def averaged(candidates: list[Candidates], errors: list[Any], p: int, n: float) 
 
     Notes
     -----
-    The weight of a model of error e is exp(-n (e - e0) / (2 e0)), e0 the smallest error: the likelihood of rows that it
-    has not seen, for Gaussian noise of variance e0 (pseudo-Bayesian model averaging). The average of sparse models is
-    not sparse. Of its features those stay whose models have a third of the weight or more; half would be the median
-    probability model of Barbieri and Berger (2004), and keeps a little less (both from memory of the literature;
-    `python -m benchmarks.estimators subset` measures what averaging brings).
+    The weight of a model of error e is exp(-n (e - e0) / (2 e0)), e0 the smallest error: the likelihood of unseen rows,
+    for Gaussian noise of variance e0 (pseudo-Bayesian model averaging). The average of sparse models is not sparse.
+    Features are kept if their models have at least a third of the weight; one half would give the median probability
+    model of Barbieri and Berger (2004), which keeps slightly fewer (both from memory of the literature; `python -m
+    benchmarks.estimators subset` measures the benefit of averaging).
     """
     least = min(float(one.min()) for one in errors)
     x, share, total = np.zeros(p), np.zeros(p), 0.0
@@ -427,5 +428,5 @@ def ebic(problem: Prepared, one: Candidates, total: float, gamma: float) -> Any:
     square = mean_square(problem, one)
     least = EPS**2 * float(problem.b @ problem.b + problem.rest)
     choices = math.lgamma(p + 1) - float(gammaln(s + 1)) - math.lgamma(p - s + 1)
-    with np.errstate(divide="ignore"):  # data that are all 0
+    with np.errstate(divide="ignore"):  # if all data are 0
         return total * np.log(np.maximum(square, least)) + s * math.log(max(total, 1.0)) + 2.0 * gamma * choices

@@ -1,4 +1,4 @@
-"""Estimators in files: parameters and what was fitted, in npz or JSON."""
+"""Saving and loading estimators: parameters and fitted attributes, in npz or JSON."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _Self = TypeVar("_Self", bound="StoredEstimator")
 
 
 class StoredEstimator(Stored):
-    """What lets an estimator be saved and loaded, fitted or not.
+    """Mixin for saving and loading an estimator, fitted or not.
 
-    Parameters that are objects of other packages, such as a splitter as `cv`, cannot be written to a file.
+    Parameters that are objects of other packages, such as a splitter as `cv`, cannot be saved.
     """
 
     def _state(self) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""The solvers behind :func:`recovery.solve`; each is a frozen dataclass whose fields are its options.
+"""Solvers that :func:`recovery.solve` calls by name; each is a frozen dataclass whose fields are its options.
 
-A solver of one's own is a subclass of :class:`Solver`.
+To add a solver, subclass :class:`Solver`.
 """
 
 from typing import TYPE_CHECKING
@@ -49,6 +49,6 @@ _PLACES = {
     "recovery.solvers.omp": "OMP",
     "recovery.solvers.solve": "list_solvers",
 }
-"""Where the names above are; they are imported when they are asked for."""
-if not TYPE_CHECKING:  # from whom a misspelt name should not be hidden
+"""Modules that define the names above; they are imported on first access."""
+if not TYPE_CHECKING:  # so that type checkers still report a misspelt name
     __getattr__, __dir__ = door(__name__, _PLACES)

@@ -21,15 +21,16 @@ class AIHT(Solver):
     Parameters
     ----------
     inner : int, default 10
-        Gradient steps on the support after each thresholded step.
+        Number of gradient steps on the support after each thresholded step.
     normalise : bool, optional
-        Work on columns of unit norm. None does so unless the run streams, which keeps no norms of all columns.
+        Work on columns of unit norm. None normalises unless the run streams, since a streamed run does not store all
+        column norms.
     stream : bool, default False
-        Select block by block and apply A_S in tiles of columns and rows: the extra memory is O(n b + s),
-        b the operator's block width; no vector of length N and no (n, s) matrix is formed. The gates of the
-        support are kept as bits during a step if they fit in such a block, and computed again for
-        every product otherwise. The result has ``x = None``; ``support`` and ``values`` hold the answer.
-        Pair it with :meth:`recovery.GatedOperator.from_seed`, which stores no generators.
+        Select block by block and apply A_S in tiles of columns and rows: the extra memory is O(n b + s), with b the
+        operator's block width; no vector of length N and no (n, s) matrix is formed. During a step the gates of the
+        support are stored as bits if they fit in such a block, and recomputed for every product otherwise. The result
+        has ``x = None``; ``support`` and ``values`` hold the solution. Combine it with
+        :meth:`recovery.GatedOperator.from_seed`, which stores no generators.
 
     Notes
     -----
@@ -37,8 +38,8 @@ class AIHT(Solver):
     0/0), x+ = H_s(x + mu g), then `inner` gradient steps on the support of x+ that start at mu and are
     halved until F falls by at least 0.9 step |g|^2, F = |r|^2; the step never grows again, and after
     more than 10 halvings the thresholded point is kept. F is quadratic, so the test reads
-    step |A_S g|^2 <= 1.1 |g|^2 and the number of halvings is a logarithm: the inner steps never wait
-    for the device. No acceptance check is made, so the objective may rise; the best iterate is kept.
+    step |A_S g|^2 <= 1.1 |g|^2 and the number of halvings is a logarithm: the inner steps never wait for the device.
+    Steps are not checked for descent, so the objective may rise; the best iterate is kept.
 
     References
     ----------
@@ -55,15 +56,15 @@ class AIHT(Solver):
     max_iter: ClassVar[int] = 2000
     makes_steps: ClassVar[bool] = True
     syncs_per_iteration: ClassVar[int] = 6
-    """When streaming, two a block more."""
+    """When streaming, two more per block."""
 
     @property
     def unit_columns(self) -> bool:
-        """Whether it works on columns of unit norm."""
+        """Whether the solver works on columns of unit norm."""
         return not self.stream if self.normalise is None else self.normalise
 
     def check(self, problem: Problem) -> None:
-        """Refuse a negative number of inner steps, and norms of all columns while streaming."""
+        """Raise an error for a negative number of inner steps, and for normalised columns while streaming."""
         check_integer(self.inner, "inner", minimum=0)
         if self.stream and self.normalise:
             raise ValueError("stream=True and normalise=True: the column norms are N numbers; expected one of the two")
@@ -101,7 +102,7 @@ class AIHT(Solver):
 
 
 def descend_on_support(columns: Support, values: Any, y: Any, step: float, inner: int) -> tuple[Any, Any]:
-    """Make gradient steps on |y - A_S v|^2 with Armijo's rule in closed form.
+    """Take gradient steps on |y - A_S v|^2 with Armijo's rule in closed form.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""``solver="auto"``: the solvers that are known to win somewhere, in the order of their cost."""
+"""``solver="auto"``: tries the solvers that are each best on some problems, in order of cost."""
 
 from __future__ import annotations
 
@@ -18,39 +18,39 @@ from recovery.solvers.l1 import L1
 __all__ = ["Auto"]
 
 CROWD = 0.9
-"""The homotopy is given up where more columns are in use than this share of the rows."""
+"""The homotopy is abandoned once the number of columns in use exceeds this fraction of the number of rows."""
 
 
 @dataclass(frozen=True)
 class Auto(Solver):
-    """Try several solvers in the order of their cost, and stop at the first answer that fits the data.
+    """Try several solvers in order of cost, and stop at the first solution that fits the data.
 
     Parameters
     ----------
     max_tries : int, default 5
-        How many solvers at most; 1 is htp alone.
+        Largest number of solvers to try; 1 means htp alone.
     largest_matrix : int, default 5_000_000
-        Basis pursuit, which forms A on the CPU, is left out where A has more entries.
+        Basis pursuit, which forms A on the CPU, is skipped if A has more entries than this.
     ridge : float, default 0.0
-        Fit with ridge |z|^2 / 2 added to |A x - y|^2 / 2, z the entries in units of unit columns. The answers are
-        then compared by this sum, and none fits.
+        Fit with ridge |z|^2 / 2 added to |A x - y|^2 / 2, z the entries in units of unit columns. The solutions are
+        then compared by this sum, and none counts as a fit.
     stream : bool, default False
-        Form no vector of length N: only `aiht` is tried then, the one of them that can do so; ``x`` is None.
+        Form no vector of length N: only `aiht` is tried, the only one of the solvers that supports it; ``x`` is None.
 
     Notes
     -----
     The order: hard thresholding pursuit; subspace pursuit; hard thresholding pursuit by continuation over sizes; basis
-    pursuit by homotopy, cut to s entries and fitted again; CoSaMP where 3 s <= n. All work on columns of unit norm. An
-    answer fits if its residual is at most tol |y|. Where nothing does, the data have noise, or the problem is too hard
-    for all of them: the answer with the smallest residual is returned.
+    pursuit by homotopy, cut to s entries and refitted; CoSaMP if 3 s <= n. All work on columns of unit norm. A solution
+    fits if its residual is at most tol |y|. If none does, the data are noisy or the problem is too hard for all of the
+    solvers, and the solution with the smallest residual is returned.
 
-    With noise nothing fits, and more tries would be waste: so the run also ends when two of the solvers find the
-    same support. On a problem without noise that is past the limits of both, two solvers rarely make the same
-    mistake. The message says which solver found the answer and what was tried.
+    With noise no solution fits, and further tries would be wasted, so the run also ends when two of the solvers find
+    the same support. On a noiseless problem beyond the limits of both, two solvers rarely make the same mistake. The
+    message says which solver found the solution and which were tried.
 
-    ``max_iter`` and ``time_limit`` bound the steps and the seconds of all solvers together (each has its own default
-    as a bound of its own), ``history`` and the callback have one row for each step of all of them. ``n_iter`` counts
-    those. Continuation begins at x = 0 even where x0 is given, since the others have begun there.
+    ``max_iter`` and ``time_limit`` bound the total steps and seconds of all solvers (each solver also keeps its own
+    default limit); ``history`` has one row, and the callback one call, per step of any of them, and ``n_iter`` counts
+    these steps. Continuation starts at x = 0 even if x0 is given, since the other solvers have already started from x0.
 
     Examples
     --------
@@ -74,11 +74,11 @@ class Auto(Solver):
 
     @property
     def unit_columns(self) -> bool:
-        """Whether it works on columns of unit norm."""
+        """Whether the solver works on columns of unit norm."""
         return not self.stream
 
     def check(self, problem: Problem) -> None:
-        """Refuse numbers that are out of range."""
+        """Raise an error for options that are out of range."""
         check_integer(self.max_tries, "max_tries", minimum=1)
         check_integer(self.largest_matrix, "largest_matrix", minimum=0)
         check_number(self.ridge, "ridge", minimum=0.0)
@@ -95,7 +95,7 @@ class Auto(Solver):
         return trail.result()
 
     def _solvers(self, problem: Problem) -> Iterator[tuple[str, Solver]]:
-        """Yield what is tried."""
+        """Yield the solvers to try."""
         found: list[tuple[str, Solver]] = [("htp", HTP(ridge=self.ridge))]
         found.append(("subspace-pursuit", SubspacePursuit(ridge=self.ridge)))
         found.append((CONTINUATION, HTP(ridge=self.ridge, path=True)))
@@ -112,7 +112,7 @@ CONTINUATION = "htp with continuation"
 
 @dataclass
 class _Trail:
-    """What was tried, and what is left of steps and seconds."""
+    """The solvers tried so far, and the remaining steps and seconds."""
 
     problem: Problem
     ridge: float
@@ -141,7 +141,7 @@ class _Trail:
         return replace(problem, max_iter=left, time_limit=self.clock.left, callback=callback, **start)
 
     def add(self, name: str, found: RecoveryResult) -> bool:
-        """Put an answer on record, and return whether it is the last."""
+        """Record a solution, and return whether it is the last."""
         agrees = any(_same(found.support, other.support) for _, other in self.tried)
         self.tried.append((name, found))
         for key, column in self.history.items():
@@ -150,11 +150,11 @@ class _Trail:
         return ends or agrees or found.objective <= self.target or self.n_iter >= self.problem.max_iter
 
     def score(self, found: RecoveryResult) -> float:
-        """Return what answers are compared by: with a ridge, what was minimised, which the history holds."""
+        """Return the score that solutions are compared by: with a ridge, the minimised sum, taken from the history."""
         return min(found.history["objective"]) if self.ridge and found.n_iter else found.objective
 
     def result(self) -> RecoveryResult:
-        """Return the answer with the smallest residual, and what was tried."""
+        """Return the solution with the smallest residual; its message says which solvers were tried."""
         name, best = min(self.tried, key=lambda one: self.score(one[1]))
         last, status = self.tried[-1][1].status, best.status
         if best.objective <= self.target:

@@ -1,4 +1,4 @@
-"""What all solvers share: the problem, the record of a run, and the base class that declares needs and options."""
+"""Base of all solvers: the problem, the record of a run, and the class that declares requirements and options."""
 
 from __future__ import annotations
 
@@ -38,41 +38,42 @@ __all__ = [
 
 @storable
 class Status(Enum):
-    """How a run ended; the value is the sentence for people."""
+    """How a run ended; the value is a readable message."""
 
     CONVERGED = "converged: the residual is below tol times the norm of y"
-    EXACT = "exact to rounding: the residual is what rounding leaves, and the data determine the fit"
+    EXACT = "exact to rounding: the residual is at the level of rounding, and the data determine the fit"
     FIXED_POINT = "converged: the iterate moves by less than tol times its norm, and fits the data"
     SUPPORT_STABLE = "support stable: the support repeated itself, and x is the least-squares solution on it"
     SUPPORT_COMPLETE = "complete: the requested number of columns was selected"
     PRUNED = "pruned: the requested number of weights is left"
     OPTIMAL = "optimal: the convex program was solved to the solver's own tolerance"
-    AT_REST = "came to rest: nothing changes the fit any more, and it is not exact"
+    AT_REST = "came to rest: the fit no longer changes, and it is not exact"
     STALLED = "stalled: the objective no longer falls"
     CYCLE = "cycle: the supports repeat in a cycle that could not be broken; the best iterate is returned"
-    NO_GAIN = "no further gain: a further search led to nothing better, and the residual looks like noise"
+    NO_GAIN = "no further gain: more search found nothing better, and the residual looks like noise"
     STEP_LIMIT = "step limit: all steps that were allowed were made before a stop rule held"
     TIME_LIMIT = "time limit: time_limit seconds passed before a stop rule held"
     DIVERGED = "diverged: the objective grew without bound; a finite iterate from before is returned"
     STOPPED = "stopped: the callback asked for it"
     ZERO_SPARSITY = "nothing to find: sparsity is 0, so x is 0"
     ZERO_DATA = "nothing to find: y is 0, so x is 0"
-    OUT_OF_RANGE = "out of range: the answer has numbers that its dtype cannot hold; try other units, or float64"
-    FAILED = "failed: the solver behind gave no answer"
+    OUT_OF_RANGE = "out of range: the solution has values that its dtype cannot hold; try other units, or float64"
+    FAILED = "failed: the backend solver returned no solution"
 
     @property
     def success(self) -> bool:
         """Whether a stop rule held, as opposed to a limit or a failure.
 
-        A success says that the run ended as it should, not that the planted support was found, nor that the data are
-        fitted: with noise a stable support is all that can be had. A gradient step that moves nothing any more is no
-        such end unless the data are fitted (``FIXED_POINT``); else the iterate came to rest (``AT_REST``).
+        Success means that the run ended as it should, not that the planted support was found or that the data are
+        fitted: with noise, a stable support is the best possible outcome. A gradient step that no longer moves the
+        iterate counts as success only if the data are fitted (``FIXED_POINT``); otherwise the iterate came to rest
+        (``AT_REST``).
         """
         return self in _SUCCESS
 
 
 FITS = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-8}
-"""A relative residual of at most this is rounding and what a stop rule leaves, not noise."""
+"""A relative residual of at most this is attributed to rounding and the stop rule, not to noise."""
 
 
 _SUCCESS = frozenset(
@@ -91,37 +92,37 @@ _SUCCESS = frozenset(
 )
 
 _RESTS = frozenset({Status.AT_REST, Status.STALLED, Status.SUPPORT_STABLE, Status.CYCLE, Status.SUPPORT_COMPLETE})
-"""Ends that say nothing of the residual: the message does."""
+"""Statuses that do not describe the residual; the message adds it."""
 
 
 @by_value
 @dataclass(frozen=True, eq=False, repr=False)
 class RecoveryResult(ShownResult):
-    """The answer of :func:`recovery.solve`.
+    """The result of :func:`recovery.solve`.
 
     Parameters
     ----------
     x : array, shape (N,), or None
-        The solution, on the device of y. None when a streaming run was asked for a sparse answer only.
+        The solution, on the device of y. None if a streamed run returns only the sparse solution.
     support : array of int64, shape (k,)
-        Where x is not 0, ascending; k <= sparsity.
+        Indices of the non-zero entries of x, ascending; k <= sparsity.
     objective : float
-        1/2 |A x - y|^2 of this very x.
+        1/2 |A x - y|^2 of exactly this x.
     n_iter : int
-        Steps that were made.
+        Number of steps taken.
     status : Status
         How the run ended; ``success`` says whether a stop rule held.
     message : str
-        The status' sentence, with what else is worth knowing (cycles broken, best iterate returned).
+        The message of the status, with further details (cycles broken, best iterate returned).
     history : dict of list
         One entry per step: ``objective``, 1/2 |A x - y|^2 of the iterate after the step, ``step`` (step size) and
-        ``support_change`` (indices that entered), and what a solver adds.
+        ``support_change`` (indices that entered), and entries that a solver adds.
     values : array, shape (k,)
         x on its support.
     relative_residual : float
-        |A x - y| / |y|; 0 where y is 0.
+        |A x - y| / |y|; 0 if y is 0.
     names : tuple of str or None
-        Names of the columns of A, where it came as a data frame.
+        Names of the columns of A, if it was passed as a data frame.
 
     Attributes
     ----------
@@ -159,32 +160,32 @@ class RecoveryResult(ShownResult):
 
 
 DIVERGENCE = 1e12
-"""A run has diverged when its objective exceeds both its first one and that of x = 0 by this factor."""
+"""A run has diverged when its objective exceeds both its initial value and that of x = 0 by this factor."""
 
 PATIENCE = 100
-"""A run has stalled when its best objective did not fall in this many steps, unless a solver says another number."""
+"""A run has stalled when its best objective has not fallen in this many steps, unless a solver sets another number."""
 
 
 @dataclass(frozen=True)
 class State:
-    """What a callback sees after each step.
+    """The state passed to a callback after each step.
 
     Parameters
     ----------
     n_iter : int
-        Steps made so far.
+        Number of steps taken so far.
     objective : float
         1/2 |A x - y|^2.
     support : array of int64, shape (s,)
         The selected indices, ascending.
     values : array, shape (s,)
-        The entries of x there (in units of normalised columns where the solver normalises).
+        The entries of x there (in units of normalised columns if the solver normalises).
     step : float
         Step size of this step.
 
     Notes
     -----
-    The arrays are copies: a callback may keep them and write into them.
+    The arrays are copies: a callback may keep and modify them.
     """
 
     n_iter: int
@@ -230,7 +231,7 @@ class Problem:
 
 
 class Clock:
-    """Says when the time is up.
+    """Checks a time limit.
 
     Parameters
     ----------
@@ -243,26 +244,26 @@ class Clock:
 
     @property
     def over(self) -> bool:
-        """Whether the time is up."""
+        """Whether the time limit has passed."""
         return self._end is not None and time.perf_counter() > self._end
 
     @property
     def left(self) -> float | None:
-        """Seconds that are left, at least 0; None without a limit."""
+        """Remaining seconds, at least 0; None without a limit."""
         return None if self._end is None else max(0.0, self._end - time.perf_counter())
 
 
 class Recorder:
-    """The record that every iterative method keeps: its history, the callback, the limits, and why it stopped.
+    """Record of an iterative run: its history, the callback, the limits, and why it stopped.
 
-    A subclass says in `KEYS` what a row of its history holds.
+    Subclasses list the entries of a row of the history in `KEYS`.
 
     Parameters
     ----------
     limit : int or None
-        Rows that may be put on record; None sets no limit.
+        Largest number of rows to record; None sets no limit.
     time_limit : float, Clock or None
-        Seconds that may pass from now, or a clock that several records share.
+        Seconds allowed from now on, or a clock shared by several records.
     callback : callable or None
         Called by :meth:`ask` with a state after each step; True stops the run.
 
@@ -271,7 +272,7 @@ class Recorder:
     history : dict of list of float
         One entry per row.
     stop : Status or None
-        Why the run has to end; the first reason stays.
+        Why the run has to end; the first reason is kept.
     """
 
     KEYS: ClassVar[tuple[str, ...]] = ("objective",)
@@ -294,20 +295,20 @@ class Recorder:
 
     @property
     def left(self) -> int:
-        """Number of rows that may still be put on record; 0 after a stop, and beyond the limit."""
+        """Number of rows that may still be recorded; 0 after a stop, and at or beyond the limit."""
         if self.stop is not None:
             return 0
         return sys.maxsize if self.limit is None else max(0, self.limit - self.n_iter)
 
     def append(self, **row: float) -> None:
-        """Put a row on record. Names beyond `KEYS` begin a list of their own."""
+        """Record a row. Names that are not in `KEYS` start new lists."""
         for key, value in row.items():
             self.history.setdefault(key, []).append(float(value))
 
     def ask(self, state: Callable[[], Any]) -> Status | None:
-        """Show the state to the callback, look at the clock, and return why the run has to end, or None.
+        """Pass the state to the callback, check the clock, and return why the run has to end, or None.
 
-        `state` makes the state; it is called only if somebody looks at it. After a stop the callback is not asked.
+        `state` creates the state; it is called only if there is a callback. After a stop the callback is not called.
         """
         if self.callback is not None and self.stop is None and self.callback(state()) is True:
             self.stop = Status.STOPPED
@@ -317,7 +318,7 @@ class Recorder:
 
 
 class Run(Recorder):
-    """The record of one run of a solver: also its stop rules, the best iterate, and the result made of them."""
+    """Record of one run of a solver, with its stop rules and the best iterate; it creates the result."""
 
     KEYS: ClassVar[tuple[str, ...]] = ("objective", "step", "support_change")
 
@@ -334,7 +335,7 @@ class Run(Recorder):
     def record(
         self, objective: float, support: Any, values: Any, *, step: float, change: float, **extra: float
     ) -> Status | None:
-        """Put a step on record and return the status that ends the run, or None to go on."""
+        """Record a step, and return the status that ends the run, or None to continue."""
         self.append(objective=objective, step=step, support_change=change, **extra)
         if objective < self.best[0]:
             self.best, self._best_at = (objective, support, values), self.n_iter
@@ -356,8 +357,7 @@ class Run(Recorder):
     ) -> RecoveryResult:
         """Return the result for the iterate with the given support and values.
 
-        `scale` holds the column norms where the run was on normalised columns; `sparse` leaves the
-        full vector out.
+        `scale` holds the column norms if the run used normalised columns; `sparse` omits the full vector.
         """
         problem = self.problem
         operator, xp = problem.operator, problem.operator.xp
@@ -383,30 +383,31 @@ class Run(Recorder):
 
 @dataclass(frozen=True)
 class Solver(ABC):
-    """Base of the solvers: the fields of a subclass are its options, with their defaults.
+    """Base class of the solvers: the fields of a subclass are its options, with their defaults.
 
     :func:`recovery.solve` divides A and y by powers of two before `run`, so that the largest entry of y, and the size
-    of A, are near 1. What comes back is converted: x, the objective, and the steps of solvers that make some (pure
-    numbers on columns of unit norm, else multiples of 1 / |A|^2). Options with a unit are converted by `in_units`.
+    of A, are near 1. It converts the results back: x, the objective, and the step sizes of solvers that have them
+    (dimensionless on columns of unit norm, otherwise multiples of 1 / |A|^2). Options with a unit are converted by
+    `in_units`.
 
     Attributes
     ----------
     name : str
-        The string that chooses it in :func:`recovery.solve`; empty for one that is only passed as an object.
+        The string that selects the solver in :func:`recovery.solve`; empty if it can only be passed as an object.
     requires : tuple of str
         Methods the operator must have.
     summary : str
         One line for :func:`recovery.list_solvers`.
     max_iter, tol : int, float
-        Defaults of these arguments of :func:`recovery.solve`.
+        Default values of these arguments of :func:`recovery.solve`.
     makes_steps : bool
-        Whether ``history["step"]`` is the size of a step along the gradient, and not a mere 1.
+        Whether ``history["step"]`` is the size of a step along the gradient, rather than a placeholder 1.
     syncs_per_iteration : int
-        Largest number of times a step waits for the device (reads a scalar, or the length of a selection).
+        Largest number of times that a step waits for the device (to read a scalar or the length of a selection).
 
     Examples
     --------
-    A solver of one's own needs no registration:
+    A new solver needs no registration:
 
     >>> import numpy as np, recovery
     >>> from recovery.solvers.base import Run
@@ -429,7 +430,7 @@ class Solver(ABC):
     syncs_per_iteration: ClassVar[int] = 0
 
     def in_units(self, a: int, b: int) -> Solver:
-        """Return this solver for A / 2^a and y / 2^b: with those options converted that have a unit.
+        """Return this solver for A / 2^a and y / 2^b, with the options that have a unit converted.
 
         Parameters
         ----------
@@ -445,11 +446,11 @@ class Solver(ABC):
 
     @property
     def unit_columns(self) -> bool:
-        """Whether it works on columns of unit norm, so that its steps are pure numbers: its option ``normalise``."""
+        """Whether the solver works on columns of unit norm, so that step sizes have no unit (option ``normalise``)."""
         return bool(getattr(self, "normalise", False))
 
     def check(self, problem: Problem) -> None:  # noqa: B027  (a solver without options has nothing to check)
-        """Refuse option values that do not suit the problem, before any work."""
+        """Raise an error for option values that do not suit the problem, before any work is done."""
 
     @abstractmethod
     def run(self, problem: Problem) -> RecoveryResult:
@@ -464,8 +465,8 @@ def counted_from(before: int, callback: Callable[[State], Any] | None) -> Callab
 
 
 def to_host(xp: Any, *scalars: Any) -> tuple[float, ...]:
-    """Bring scalars back from the device together, with one synchronisation."""
-    if xp is np:  # they are here: stacking them would cost more than the step that they belong to
+    """Copy scalars from the device together, with one synchronisation."""
+    if xp is np:  # already on the host: stacking them would cost more than the step itself
         return tuple(map(float, scalars))
     return tuple(float(value) for value in arrays.to_numpy(xp.stack(scalars)))
 
@@ -480,7 +481,7 @@ def entered(xp: Any, new: Any, old: Any) -> int:
 
 @dataclass
 class SeenSupports:
-    """Remembers supports by their objective, to notice at no extra synchronisation that one comes back.
+    """Stores supports by their objective, to detect repeated supports without extra synchronisation.
 
     Equal supports give bitwise equal objectives because every computation here is deterministic;
     the converse is checked on the supports themselves.
@@ -489,7 +490,7 @@ class SeenSupports:
     _seen: dict[float, tuple[int, Any]] = field(default_factory=dict)
 
     def period(self, objective: float, support: Any, step: int) -> int:
-        """Return after how many steps `support` came back, 0 if it is new, and remember it."""
+        """Return the number of steps since `support` was last seen, or 0 if it is new, and store it."""
         found = self._seen.get(objective)
         self._seen[objective] = (step, support)
         if found is None or found[1].shape != support.shape or not bool((found[1] == support).all()):

@@ -1,4 +1,4 @@
-"""Pursuits that enlarge the support, fit on the union, prune, and fit again: CoSaMP and subspace pursuit."""
+"""Pursuits that enlarge the support, fit on the union, prune, and refit: CoSaMP and subspace pursuit."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from recovery.solvers.least_squares import ridge_fit
 __all__ = ["CoSaMP", "SubspacePursuit"]
 
 PATIENCE = 10
-"""A run has stalled when its best objective did not fall in this many steps; near n columns it may wander for long."""
+"""A run has stalled when its best objective has not fallen in this many steps; near n columns it may wander for
+long."""
 
 
 @dataclass(frozen=True)
 class _Pursuit(Solver):
-    """What the two pursuits share: all but `factor`, times s the number of columns that a step adds."""
+    """Common base of the two pursuits, which differ only in `factor`: a step adds factor * s columns."""
 
     normalise: bool = True
     ridge: float = 0.0
@@ -31,11 +32,11 @@ class _Pursuit(Solver):
     syncs_per_iteration: ClassVar[int] = 12
 
     def check(self, problem: Problem) -> None:
-        """Refuse a negative ridge."""
+        """Raise an error for a negative ridge."""
         check_number(self.ridge, "ridge", minimum=0.0)
 
     def in_units(self, a: int, b: int) -> _Pursuit:
-        """Convert the ridge, a multiple of |A|^2 unless the columns have unit norm."""
+        """Convert the ridge, which scales with |A|^2 unless the columns have unit norm."""
         return self if self.normalise else replace(self, ridge=power(self.ridge, -2 * a))
 
     def run(self, problem: Problem) -> RecoveryResult:
@@ -53,18 +54,19 @@ class CoSaMP(_Pursuit):
         Work on columns of unit norm.
     ridge : float, default 0.0
         Fit with ridge |z|^2 / 2 added to |A x - y|^2 / 2, z the entries in units of unit columns (of x on raw
-        columns: ridge then has the unit of |A|^2). Shrinks
-        the entries, which pays with noise where s columns of few rows are chosen among many.
+        columns: ridge then has the unit of |A|^2). Shrinks the entries, which helps with noise if s columns with few
+        rows are selected from many.
 
     Notes
     -----
     T = S + the top 2s of A'(y - A x); b = least squares on T; S = top s of b; x = least squares on S. The original
-    keeps b on S instead of fitting again; the second fit (as in subspace pursuit) makes x exact as soon as S is right.
-    A support that repeats ends the run: the map of supports is deterministic, so from there on it would go round. So do
-    ten steps that bring no smaller residual.
+    keeps b on S instead of refitting; the second fit (as in subspace pursuit) makes x exact as soon as S is right. A
+    repeated support ends the run: the map from one support to the next is deterministic, so the run would cycle. Ten
+    steps without a smaller residual end it too.
 
-    A union of n columns or more fits any y, so that b says nothing. Where 3 s > n, a step adds s columns, as subspace
-    pursuit does, and where 2 s > n, too, half of what would fill the union up; the message says so.
+    A union of n columns or more fits any y, so that b carries no information. If 3 s > n, a step adds s columns, as
+    subspace pursuit does, and if also 2 s > n, half of the columns that would fill the union up to n; the message says
+    so.
 
     References
     ----------
@@ -80,7 +82,7 @@ class CoSaMP(_Pursuit):
 
 @dataclass(frozen=True)
 class SubspacePursuit(_Pursuit):
-    """Subspace pursuit (Dai and Milenkovic 2009): CoSaMP with s new columns in a step.
+    """Subspace pursuit (Dai and Milenkovic 2009): CoSaMP with s new columns per step.
 
     Parameters
     ----------
@@ -88,14 +90,14 @@ class SubspacePursuit(_Pursuit):
         Work on columns of unit norm.
     ridge : float, default 0.0
         Fit with ridge |z|^2 / 2 added to |A x - y|^2 / 2, z the entries in units of unit columns (of x on raw
-        columns: ridge then has the unit of |A|^2). Shrinks
-        the entries, which pays with noise where s columns of few rows are chosen among many.
+        columns: ridge then has the unit of |A|^2). Shrinks the entries, which helps with noise if s columns with few
+        rows are selected from many.
 
     Notes
     -----
     T = S + the top s of A'(y - A x); b = least squares on T; S = top s of b; x = least squares on S. The original ends
-    as soon as the residual grows; here the run goes on until a support repeats, or ten steps bring no smaller
-    residual, and the best one is returned. Where 2 s > n, a step adds half of the columns that would fill the union up
+    as soon as the residual grows; here the run continues until a support repeats, or ten steps bring no smaller
+    residual, and the best iterate is returned. If 2 s > n, a step adds half of the columns that would fill the union up
     to n; the message says so.
 
     References
@@ -110,7 +112,7 @@ class SubspacePursuit(_Pursuit):
 
 
 def _fresh(s: int, factor: int, rows: int, size: int) -> tuple[int, str]:
-    """Return how many columns a step adds to s of them, and a sentence if they are fewer than `factor` s."""
+    """Return how many columns a step adds to s columns, and a note if they are fewer than `factor` s."""
     if s + factor * s <= rows:
         return min(factor * s, size), ""
     fresh = s if 2 * s <= rows else max(1, (rows - s) // 2)
@@ -138,7 +140,7 @@ def _pursue(problem: Problem, solver: _Pursuit) -> RecoveryResult:
         gradient = operator.rmatvec(residual)
         if ridge and support.shape[0]:
             gradient[support] = gradient[support] - ridge * values
-        # at a support of size s the gradient there is rounding; keep it from the selection
+        # on a support of size s the gradient is only rounding error; exclude it from the selection
         union = xp.union1d(support, select_top(gradient, min(size, max(s, fresh))))
         fitted, _, _ = ridge_fit(operator, union, y, ridge)
         old, support = support, union[select_top(fitted, s)]

@@ -1,4 +1,4 @@
-"""Gradient steps: the hard-thresholded one, whole or streamed, and those on a support with Armijo's rule."""
+"""Gradient steps: hard-thresholded, in memory or streamed, and on a support with Armijo's rule."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def thresholded_step(
     s : int
         Sparsity.
     stream : bool, default False
-        Go block by block with O(n b + s) extra memory, never a vector of length N.
+        Work block by block with O(n b + s) extra memory, without any vector of length N.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def top_of_gradient(operator: Operator, residual: Any, s: int, *, stream: bool =
 def squared_move(xp: Any, new: Any, new_values: Any, old: Any, old_values: Any) -> tuple[Any, Any]:
     """Return |x_new - x_old|^2 and the number of indices that entered, without leaving the device.
 
-    Both supports are ascending. No difference of large sums is taken, so that small moves are exact.
+    Both supports are ascending. No large sums are subtracted, so small moves are exact.
     """
     if not old.shape[0]:
         return (new_values * new_values).sum(), xp.asarray(float(new.shape[0]), dtype=new_values.dtype)
@@ -94,8 +94,8 @@ def squared_move(xp: Any, new: Any, new_values: Any, old: Any, old_values: Any) 
 def relative_move(xp: Any, new: Any, new_values: Any, old: Any, old_values: Any) -> tuple[Any, Any]:
     """Return |x_new - x_old| / |x_new|, and the number of indices that entered, without leaving the device.
 
-    No square leaves the range, so that a move of tiny numbers is none of 0, and one of huge numbers none of infinity by
-    infinity. Infinite where x_new = 0 and x_old is not; 0 where both are 0.
+    No square under- or overflows, so that a move of tiny numbers is not 0 and one of huge numbers not infinity over
+    infinity. Infinite if x_new = 0 and x_old is not; 0 if both are 0.
     """
     _, unit = normalised_power(xp.concatenate([new_values, old_values]))
     new_values, old_values = new_values / unit, old_values / unit
@@ -119,7 +119,7 @@ def gradient_step_size(columns: Support, residual: Any) -> tuple[Any, Any]:
 
 
 ARMIJO = 0.9
-"""A step t is accepted when F(new) <= F - ARMIJO t |g|^2, F = |r|^2."""
+"""A step t is accepted if F(new) <= F - ARMIJO t |g|^2, F = |r|^2."""
 MAX_HALVINGS = 10
 """A step that needs more halvings than this fails."""
 
@@ -127,12 +127,12 @@ MAX_HALVINGS = 10
 def descend(
     columns: Any, start: Any, descent: Any, step: Any, n_steps: int, *, resume: bool = True, scaled: bool = False
 ) -> Any:
-    """Make gradient steps on |y - A_S v|^2 with Armijo's rule in closed form; no synchronisation.
+    """Take gradient steps on |y - A_S v|^2 with Armijo's rule in closed form, without synchronisation.
 
     Parameters
     ----------
     columns : Support, or an object with its `square`, `curvature` and `normal`
-        A_S. Several problems side by side, one per row, give one number per row.
+        A_S. Several problems, one per row, give one number per row.
     start, descent : array, shape (..., k)
         Values to start from, and A_S'(y - A_S start).
     step : array, shape (...)
@@ -140,8 +140,8 @@ def descend(
     n_steps : int
         Number of steps.
     resume : bool, default True
-        A step that fails goes back to the start, and the next one goes on from there with the shortened step.
-        Otherwise the start is what is returned if any step fails.
+        After a failed step, go back to its start and continue from there with the shortened step. Otherwise return the
+        start if any step fails.
     scaled : bool, default False
         Divide each gradient by a power of two first, so that no square under- or overflows whatever the units.
 
@@ -153,8 +153,8 @@ def descend(
     Notes
     -----
     |r - t A g|^2 = |r|^2 - 2 t |g|^2 + t^2 |A g|^2, so that Armijo's condition F(new) <= F - ARMIJO t |g|^2 is
-    t |A g|^2 <= (2 - ARMIJO) |g|^2, which stays meaningful near the floor of rounding and says how many
-    halvings it takes. The gradient is carried along: g - t A'A g.
+    t |A g|^2 <= (2 - ARMIJO) |g|^2, which stays meaningful near the rounding floor and gives the number of halvings
+    needed. The gradient is updated: g - t A'A g.
     """
     xp = arrays.namespace(start)
     tiny = float(np.finfo(start.dtype).tiny)
@@ -187,8 +187,8 @@ def power_iteration(operator: Operator, y: Any, *, max_iter: int = 100, tol: flo
     operator : Operator
         A, with ``matvec``.
     y : array, shape (n,)
-        The start is y in the space of the rows, so the estimate is deterministic and moves with
-        the columns when they are permuted.
+        The start is y, in the space of the rows, so the estimate is deterministic and does not depend on the order of
+        the columns.
     max_iter : int, default 100
         Largest number of products with A A'.
     tol : float, default 1e-3

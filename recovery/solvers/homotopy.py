@@ -1,4 +1,4 @@
-"""The Lasso's path by an exact homotopy: any number of columns may join or leave at a knot, dependent ones too."""
+"""The Lasso path by an exact homotopy: any number of columns may enter or leave at a knot, even dependent ones."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from recovery.operators.ranks import rank_tolerance, triangle
 __all__ = ["Stretch", "solution_at", "stretches", "violation"]
 
 MOST = 10**5
-"""Stretches and exchanges after which a path ends; paths have about as many as min(n, d)."""
+"""Largest number of segments and exchanges of a path; paths have about min(n, d)."""
 
 
 @dataclass(frozen=True, eq=False)
 class Stretch:
-    """Solutions for the penalties between two knots, between which they are linear in the penalty.
+    """Solutions between two knots of the path, where they are linear in the penalty.
 
     Parameters
     ----------
     high, low : float
         The penalties at its ends.
     support : numpy.ndarray of int64
-        Where the solutions are not 0, ascending.
+        Indices of the non-zero entries of the solutions, ascending.
     first, last : numpy.ndarray, shape (d,)
         The solutions at `high` and at `low`.
     """
@@ -42,11 +42,11 @@ class Stretch:
 
 
 class _Data:
-    """X and y, reduced to a triangle where n > d and X is dense, with the norms that errors are measured by."""
+    """X and y, reduced to a triangular factor if n > d and X is dense, with the norms that errors are measured by."""
 
     def __init__(self, X: Any, y: np.ndarray) -> None:
         n, d = X.shape
-        self.rows: Any  # a column of X is a row here, so that picking some is cheap
+        self.rows: Any  # columns of X are stored as rows, so that selecting some is cheap
         if hasattr(X, "indptr"):
             self.rows = X.T.tocsr()
             self.norms = np.sqrt(np.asarray(self.rows.multiply(self.rows).sum(axis=1)).ravel())
@@ -67,21 +67,21 @@ class _Data:
 
 
 REFRESH, RESET = 50, 250
-"""After so many columns that joined or left, sums that were carried along are computed anew, and the factors too."""
+"""After this many columns have entered or left, the running sums and the factors are recomputed."""
 
 LOST = 1e-3
-"""Factors are computed anew where a column leaves that made the squares of other rows of W so much larger."""
+"""Factors are recomputed if a column leaves that had enlarged the squared norms of other rows of W by this factor."""
 
 
 class _Active:
-    """Columns with their signs: least squares on them, and how solutions and correlations move with the penalty.
+    """Active columns with their signs: least squares on them, and how solutions and correlations move with the penalty.
 
     On the support P with signs s the optimality condition X_P'(y - X_P w) = lam s gives w = fit - lam pull with
     fit = X_P^+ y and pull = (X_P'X_P)^-1 s, and X'(y - X w) = rest + lam slope. With X_P W = Q', where the rows of Q
     are orthonormal, they are fit = W Q y, pull = W W's, rest = X'(y - Q'Q y) and slope = X'Q' W's: sums over the rows
-    of Q. So a column that joins, with one row of Q more, adds one term to each, and for one that leaves, Q and W are
-    turned by a reflection until the last row of Q is what only this column has, and its terms are taken away. Either
-    costs one product with X. Q, and W' (T below), grow and shrink in place.
+    of Q. So a column that enters adds a row to Q and one term to each sum. When a column leaves, Q and W are reflected
+    so that the last row of Q belongs to this column alone, and its terms are subtracted. Either costs one product with
+    X. Q, and W' (T below), grow and shrink in place.
 
     Attributes
     ----------
@@ -96,7 +96,7 @@ class _Active:
         self.reset(columns, signs)
 
     def _room(self, size: int) -> None:
-        """Make room for so many columns."""
+        """Allocate space for this many columns."""
         old, k = self.__dict__.copy(), self.k
         self._Q, self._T = np.zeros((size, self.data.y.size)), np.zeros((size, size))
         self._index = np.zeros(size, dtype=np.int64)
@@ -106,11 +106,11 @@ class _Active:
             self._index[:k], self._vectors[:, :k] = old["_index"][:k], old["_vectors"][:, :k]
 
     def _cut(self) -> None:
-        """Let the names below stand for the columns in use."""
+        """Set the views of the arrays below to the columns in use."""
         k = self.k
         self.Q, self.T, self.index = self._Q[:k], self._T[:k, :k], self._index[:k]
         self.fit, self.pull, self.squares, self.signs, self.norms = self._vectors[:, :k]
-        self.rest[self.index], self.slope[self.index] = 0.0, self.signs  # which they are but for rounding
+        self.rest[self.index], self.slope[self.index] = 0.0, self.signs  # exact values, without rounding error
         self.row_norms = np.sqrt(self.squares)
         self._fit_reach = float(self.norms @ np.abs(self.fit))
         self.reach_of_pull = float(self.norms @ np.abs(self.pull))
@@ -122,7 +122,7 @@ class _Active:
         return found
 
     def reset(self, columns: Any, signs: np.ndarray) -> None:
-        """Take other columns, or the same ones with new factors; `signs` has one for each column of X."""
+        """Switch to other columns, or recompute the factors of the same ones; `signs` has one entry per column of X."""
         k = self.k = len(columns)
         if k > len(self._index):
             self.k = 0
@@ -149,7 +149,7 @@ class _Active:
         self._cut()
 
     def join(self, enters: int, sign: float) -> bool:
-        """Take one column more, and return True; or do nothing, and return False, if it depends on those in use."""
+        """Add a column and return True; or, if it depends on those in use, do nothing and return False."""
         k, data = self.k, self.data
         if k == len(self._index):
             self._room(2 * k)
@@ -160,7 +160,7 @@ class _Active:
         length, whole = math.sqrt(rest @ rest), float(data.norms[enters])
         if length <= math.sqrt(k + 1) * data.dependent * whole:
             return False
-        if length < 0.1 * whole:  # orthogonalised once more, where more than one digit was lost
+        if length < 0.1 * whole:  # orthogonalise again if more than one digit was lost
             again = Q @ rest
             rest -= again @ Q
             along += again
@@ -192,7 +192,7 @@ class _Active:
         self.slope += turned * more
 
     def drop(self, place: int) -> None:
-        """Let the column at this position go."""
+        """Remove the column at this position."""
         k, data = self.k, self.data
         if k == 1:
             self.reset(self._index[:0], self.data.norms)
@@ -200,7 +200,7 @@ class _Active:
         Q, T = self._Q[:k], self._T[:k, :k]
         v = T[:, place].copy()
         v[-1] += math.copysign(math.sqrt(v @ v), v[-1])
-        for matrix in (Q, self._T[:k]):  # M -= 2 v v'M / v'v, in place (whole rows of T, which lie in one piece)
+        for matrix in (Q, self._T[:k]):  # M -= 2 v v'M / v'v, in place (whole rows of T, which are contiguous)
             dger(-2.0 / (v @ v), v @ matrix, v, a=matrix.T, overwrite_x=0, overwrite_y=0, overwrite_a=1)
         before = self._vectors[2, :k].copy()
         q, w = Q[-1].copy(), T[-1].copy()
@@ -225,7 +225,7 @@ class _Active:
         self._cut()
 
     def _again(self, lost: bool = False) -> None:
-        """Compute the sums anew, and where it is time, or digits were lost, the factors too."""
+        """Recompute the sums, and, if due or if digits were lost, the factors too."""
         if lost or self._age >= RESET:
             signs = np.zeros(self.data.d)
             signs[self._index[: self.k]] = self._vectors[3, : self.k]
@@ -234,7 +234,7 @@ class _Active:
             self._sum()
 
     def keep(self, inside: list[int], signs: np.ndarray) -> None:
-        """Let all columns but these go, which have these signs now."""
+        """Remove all columns except these, and set their signs."""
         kept = set(inside)
         for place in range(self.k - 1, -1, -1):
             if int(self._index[place]) not in kept:
@@ -254,45 +254,46 @@ class _Active:
         return found
 
     def reach(self, lam: float) -> float:
-        """Return the size of what cancels in residuals at a penalty."""
+        """Return the size of the terms that cancel in residuals at a penalty."""
         return self.data.size + self._fit_reach + lam * self.reach_of_pull
 
     def weight_errors(self, lam: float) -> np.ndarray:
-        """Return what rounding can make of the weights, one each."""
+        """Return bounds on the rounding errors of the weights, one per weight."""
         return (self.data.unit * self.reach(lam)) * self.row_norms
 
     def correlation_errors(self, lam: float) -> np.ndarray:
-        """Return what rounding can make of the correlations, one a column of X."""
+        """Return bounds on the rounding errors of the correlations, one per column of X."""
         return (self.data.unit * self.reach(lam)) * self.data.norms
 
     def slope_errors(self, columns: Any = slice(None)) -> Any:
-        """Return what rounding can make of the slopes, one a column of X."""
+        """Return bounds on the rounding errors of the slopes, one per column of X."""
         return self.data.unit * (1.0 + self.data.norms[columns] * self.reach_of_pull)
 
 
 def stretches(X: np.ndarray, y: np.ndarray) -> Iterator[Stretch]:
-    """Yield the stretches of the path of min |y - X w|^2 / 2 + lam |w|_1, from the largest penalty down to 0.
+    """Yield the segments of the path of min |y - X w|^2 / 2 + lam |w|_1, from the largest penalty down to 0.
 
     Parameters
     ----------
     X : numpy.ndarray, shape (n, d), float64
-        Columns, of a size whose squares stay in range.
+        Columns, scaled so that their squares do not under- or overflow.
     y : numpy.ndarray, shape (n,), float64
         Data.
 
     Yields
     ------
     Stretch
-        Adjacent, with falling penalties. The last one ends at penalty 0, unless rounding hides how the path goes on.
+        Adjacent segments, with decreasing penalties. The last one ends at penalty 0, unless rounding hides how the path
+        continues.
 
     Notes
     -----
-    At a knot, E holds the columns whose correlation with the residual is +-lam, up to its rounding error, F those of
-    them with a weight. As the penalty falls by h the weights move by h v, where v minimises |X_E v|^2 / 2 - s_E'v
-    subject to s_j v_j >= 0 for j in E without F, and v = 0 outside E: those conditions say that a correlation stays at
-    lam for as long as its weight moves, and falls below otherwise. The program is solved by active sets (Lawson and
-    Hanson's method, with free variables, and with an exchange where a column depends on those in use). So any number
-    of columns may join or leave at once, and of equal columns the first one is used.
+    At a knot, E holds the columns whose correlation with the residual is +-lam, up to rounding error, and F those of
+    them with a non-zero weight. As the penalty decreases by h the weights move by h v, where v minimises |X_E v|^2 / 2
+    - s_E'v subject to s_j v_j >= 0 for j in E without F, and v = 0 outside E: those conditions say that a correlation
+    stays at lam for as long as its weight moves, and falls below otherwise. The program is solved by active sets
+    (Lawson and Hanson's method, with free variables, and with an exchange where a column depends on those in use). So
+    any number of columns may enter or leave at once, and of equal columns the first one is used.
 
     References
     ----------
@@ -312,12 +313,12 @@ def solution_at(
     penalty: float = 0.0,
     watch: Callable[[int], bool] | None = None,
 ) -> tuple[np.ndarray, int]:
-    """Return the solution where its residual or its penalty has fallen to a bound, and the number of stretches before.
+    """Return the solution where the residual or the penalty reaches a bound, and the number of segments up to there.
 
     Parameters
     ----------
     X : numpy.ndarray, shape (n, d), float64
-        Columns, of a size whose squares stay in range.
+        Columns, scaled so that their squares do not under- or overflow.
     y : numpy.ndarray, shape (n,), float64
         Data.
     misfit : float, default 0
@@ -330,13 +331,13 @@ def solution_at(
     Returns
     -------
     w : numpy.ndarray, shape (d,)
-        The solution. Where no solution has so small a residual, that at the end of the path, which has the smallest.
+        The solution. If no solution reaches the bound, the one at the end of the path, which has the smallest residual.
     n_stretches : int
-        How many pieces of the path were followed.
+        Number of segments of the path that were followed.
     """
     data = _Data(X, y)
     n, w = 0, np.zeros(data.d)
-    # what the reduction to a triangle left out of the residual, for n > d
+    # the part of the residual lost in the reduction to a triangular factor, for n > d
     outside = max(0.0, float(y @ y) - float(data.y @ data.y))
     active: _Active | None = None
     at = math.inf
@@ -358,7 +359,7 @@ def solution_at(
             break
     if active is None:
         return w, n
-    if not np.array_equal(active.index, state[0]):  # the path ended in an attempt to go on
+    if not np.array_equal(active.index, state[0]):  # the path ended while trying to continue
         signs = np.zeros(data.d)
         signs[state[0]] = state[1]
         active.reset(state[0], signs)
@@ -367,7 +368,7 @@ def solution_at(
 
 @dataclass(frozen=True)
 class _Event:
-    """Where a stretch ends, and the column that joins there, or the position of the weight that is back at 0; or -1."""
+    """The end of a segment, and the column that enters there, or the position of the weight that reaches 0; or -1."""
 
     lam: float
     joins: int
@@ -378,10 +379,10 @@ _NONE = np.zeros(0, dtype=np.int64)
 
 
 def _path(data: _Data) -> Iterator[tuple[_Active, float, float]]:
-    """Yield the state of each stretch, which changes afterwards, with the penalties at its ends.
+    """Yield the state of each segment, with the penalties at its ends; the state is modified afterwards.
 
-    Where one column joins, or one weight is back at 0, and nothing ties with it, that is all that changes. All else is
-    left to the program of :func:`_direction`.
+    If one column enters, or one weight reaches 0, and nothing ties with it, only that changes. All other cases are left
+    to the program of :func:`_direction`.
     """
     c = data.rows @ data.y
     errors = data.unit * data.norms * data.size
@@ -411,7 +412,7 @@ def _path(data: _Data) -> Iterator[tuple[_Active, float, float]]:
 
 
 def _simple(active: _Active, event: _Event, c: np.ndarray, tied: np.ndarray, gone: np.ndarray) -> np.ndarray | None:
-    """Let one column join or go, and return which are tied without being in use; None where that is not all."""
+    """Add or remove one column, and return which columns are tied but not in use; None if more than that changes."""
     k = active.k
     if event.joins >= 0:
         j = event.joins
@@ -447,14 +448,14 @@ def _direction(data: _Data, active: _Active, tied: np.ndarray, free: list[int], 
         gain[gain <= errors] = 0.0
         if not gain.any():
             return True
-        # in units of the column, so that none is preferred for its size; of equal ones the first
+        # relative to the column's norm, so that long columns are not preferred; of equal ones the first
         each = gain / data.norms[tied]
         enters = int(tied[np.argmax((gain > 0.0) & (each + errors / data.norms[tied] >= each.max()))])
         held = [i for i, j in enumerate(inside) if j in bound]
         if active.join(enters, float(signs[enters])):
             inside = [*inside, enters]
         else:
-            # a direction that changes no prediction: follow it until a bounded weight is back at 0, and exchange
+            # a direction that changes no prediction: follow it until a bounded weight reaches 0, and exchange
             along = (active.Q @ data.pick(enters)) @ active.T
             back = [i for i in held if signs[inside[i]] * signs[enters] * along[i] > data.unit]
             if not back:
@@ -472,7 +473,7 @@ def _direction(data: _Data, active: _Active, tied: np.ndarray, free: list[int], 
             ]
             if not late:
                 break
-            # the last step that keeps all bounded weights at 0 or above, then without the one that is back at 0
+            # the last step that keeps all bounded weights at 0 or above, then continue without the one that reached 0
             old = v[inside]
             ratios = [_share(old[i] * signs[inside[i]], wanted[i] * signs[inside[i]]) for i in late]
             step, out = min(ratios), late[int(np.argmin(ratios))]
@@ -486,14 +487,14 @@ def _direction(data: _Data, active: _Active, tied: np.ndarray, free: list[int], 
 
 
 def _share(old: float, new: float) -> float:
-    """Return how far from `old` >= 0 towards `new` the value 0 lies."""
+    """Return the fraction of the way from `old` >= 0 to `new` at which the value is 0."""
     return old / (old - new) if old > 0.0 > new else 1.0 if old > 0.0 else 0.0
 
 
 def _next(data: _Data, active: _Active, lam: float, held: np.ndarray, c: np.ndarray) -> _Event:
-    """Return how the stretch below `lam` ends; `held` columns stay where they are at `lam`, on the side of c."""
+    """Return how the segment below `lam` ends; `held` columns keep their value at `lam`, on the side of c."""
     low, joins, drops = 0.0, -1, -1
-    # a weight that is back at 0, on its way to the other sign
+    # a weight that reaches 0 before changing sign
     fit, pull = active.fit, active.pull
     w = fit - lam * pull
     below = w < 0.0
@@ -507,7 +508,7 @@ def _next(data: _Data, active: _Active, lam: float, held: np.ndarray, c: np.ndar
             i = int(roots.argmax())
             if roots[i] > 0.0:
                 low, drops = float(min(roots[i], lam)), int(falls[i])
-    # a correlation that reaches +-lam: only on the side of what is left of it at penalty 0
+    # a correlation that reaches +-lam: only on the side where it ends at penalty 0
     rest = active.rest
     size, room = np.abs(rest), 1.0 - np.sign(rest) * active.slope
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -526,7 +527,7 @@ def _next(data: _Data, active: _Active, lam: float, held: np.ndarray, c: np.ndar
 
 
 def violation(X: np.ndarray, y: np.ndarray, w: np.ndarray, lam: float) -> float:
-    """Return by how much w misses the optimality conditions of |y - X w|^2 / 2 + lam |w|_1, over what rounding makes.
+    """Return the violation by w of the optimality conditions of |y - X w|^2 / 2 + lam |w|_1, relative to rounding.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Hard thresholding pursuit, with cycles of supports detected and broken."""
+"""Hard thresholding pursuit, which detects and breaks cycles of supports."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from recovery.solvers.least_squares import ridge_fit
 __all__ = ["HTP"]
 
 SIZES = 7
-"""Sizes of a continuation."""
+"""Number of sizes in a continuation."""
 
 ON_THE_WAY = 3
-"""Escapes at each size of a continuation but the last, at most: more of them cost more than they find."""
+"""Largest number of escapes at each size of a continuation except the last: more would cost more than they gain."""
 
 
 @dataclass(frozen=True)
@@ -43,28 +43,27 @@ class HTP(Solver):
     step : float, default 1.0
         Step size, on normalised columns if `normalise`.
     normalise : bool, default True
-        Work on columns of unit norm, so that neither the scale of A nor that of single columns matters.
+        Work on columns of unit norm, so that the scale of A and of its columns does not matter.
     escapes : int, default 5
-        How often a support that repeats with a residual left is enlarged, fitted and pruned, in the
-        hope of a smaller residual.
+        How often a support that repeats although the data are not fitted is enlarged, fitted and pruned to look for a
+        smaller residual.
     ridge : float, default 0.0
         Fit with ridge |z|^2 / 2 added to |A x - y|^2 / 2, z the entries in units of unit columns (of x on raw
-        columns: ridge then has the unit of |A|^2). Shrinks
-        the entries, which pays with noise where s columns of few rows are chosen among many.
+        columns: ridge then has the unit of |A|^2). Shrinks the entries, which helps with noise if s columns with few
+        rows are selected from many.
     path : bool, default False
-        Continuation: solve for s / 7 first, then for 2 s / 7, and so on, each from where the last one ended. It takes
-        some five times as long, and finds more where s is near the limit and the entries of x differ in size.
+        Continuation: solve for s / 7 first, then for 2 s / 7, and so on, each from the previous solution. It takes
+        about five times as long, and recovers more if s is near the limit and the entries of x differ in size.
 
     Notes
     -----
-    The map from one support to the next is deterministic, so the run ends in a fixed point or in a
-    cycle, which is noticed when an objective comes back with its support. A cycle is broken by
-    halving the step: for a step below 1/L, L the largest eigenvalue of A_T'A_T over 2s columns, a
-    step that changes the support lowers the objective, which rules cycles out (derived here:
-    f(x+) <= f(x) - (1/step - L)/2 |x+ - x|^2 as x+ before its least squares is the best s-sparse
-    point of the quadratic model). A fixed point with a residual left is left by adding the top
-    s, 2 s, ... entries of the gradient outside the best support, fitting on all of them, keeping the
-    s largest, and going on from there with the first step size; the answer is the best support seen.
+    The map from one support to the next is deterministic, so the run ends in a fixed point or in a cycle, which is
+    detected when an objective repeats together with its support. A cycle is broken by halving the step: for a step
+    below 1/L, L the largest eigenvalue of A_T'A_T over 2s columns, a step that changes the support lowers the
+    objective, which rules cycles out (derived here: f(x+) <= f(x) - (1/step - L)/2 |x+ - x|^2 as x+ before its least
+    squares is the best s-sparse point of the quadratic model). To escape from a fixed point that does not fit the data,
+    the run adds the top s, 2 s, ... entries of the gradient outside the best support, fits on all of them, keeps the s
+    largest, and continues from there with the first step size; the best support seen is returned.
 
     References
     ----------
@@ -85,13 +84,13 @@ class HTP(Solver):
     syncs_per_iteration: ClassVar[int] = 6
 
     def check(self, problem: Problem) -> None:
-        """Refuse a step that is not positive, a negative number of escapes and a negative ridge."""
+        """Raise an error for a step that is not positive, a negative number of escapes or a negative ridge."""
         check_number(self.step, "step", minimum=1e-300)
         check_integer(self.escapes, "escapes", minimum=0)
         check_number(self.ridge, "ridge", minimum=0.0)
 
     def in_units(self, a: int, b: int) -> HTP:
-        """Convert the step, a multiple of 1 / |A|^2, and the ridge, one of |A|^2, unless the columns have unit norm."""
+        """Convert the step, which scales with 1 / |A|^2, and the ridge (|A|^2), unless the columns have unit norm."""
         if self.normalise:
             return self
         return replace(self, step=step_in_units(self.step, a), ridge=power(self.ridge, -2 * a))
@@ -143,11 +142,11 @@ class HTP(Solver):
                 f"{cycles} cycle(s) of supports, the longest of length {longest}, were broken by halving the step"
             )
         if escapes:
-            note.append(f"{escapes} attempt(s) were made to leave a support that repeated with a residual left")
+            note.append(f"{escapes} attempt(s) to escape from a repeated support with a non-zero residual")
         return run.finish(status, *best, note="; ".join(note), scale=scale)
 
     def _along_sizes(self, problem: Problem) -> RecoveryResult:
-        """Solve for growing sizes, each from the last answer."""
+        """Solve for increasing sizes, each starting from the previous solution."""
         sizes = sorted({math.ceil(problem.s * i / SIZES) for i in range(1, SIZES + 1)})
         clock = Clock(problem.time_limit)
         support, values, found = problem.support, problem.values, None
@@ -155,7 +154,7 @@ class HTP(Solver):
         left = problem.max_iter
         for size in sizes:
             if problem.support.shape[0] > size:
-                continue  # a start that was given is kept
+                continue  # keep a given start
             part = replace(problem, s=size, support=support, values=values, max_iter=left, time_limit=clock.left)
             part = replace(part, callback=counted_from(problem.max_iter - left, problem.callback))
             escapes = self.escapes if size == problem.s else min(self.escapes, ON_THE_WAY)
@@ -172,7 +171,7 @@ class HTP(Solver):
         return replace(found, n_iter=len(history["objective"]), history=history, message=message)
 
     def _enlarge_and_prune(self, run: Run, operator: Operator, factor: int) -> Any:
-        """Return the s best of the best support, enlarged by the top `factor` s entries of the gradient outside it."""
+        """Return the s best columns of the best support enlarged by the top `factor` s gradient entries outside it."""
         xp, (n, size) = operator.xp, operator.shape
         (_, support, values), y, s = run.best, run.problem.y, run.problem.s
         gradient = operator.rmatvec(y - operator.matvec_support(support, values))

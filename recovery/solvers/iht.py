@@ -25,19 +25,19 @@ class IHT(Solver):
     ----------
     step : float, optional
         Step size. None takes 1 / L with L the largest eigenvalue of A'A, from a power iteration;
-        a given step is the only thing that is not equivariant under a scaling of A.
+        with a given step the solver is not equivariant under a scaling of A.
     normalise : bool, default False
         Work on columns of unit norm; the step then refers to them.
     stream : bool, default False
         Select block by block with O(n b + s) extra memory, b the operator's block width, and return
-        no full vector (``result.x`` is None; ``support`` and ``values`` hold the answer). Needs a
-        given step, or a power iteration that forms vectors of length N.
+        no full vector (``result.x`` is None; ``support`` and ``values`` hold the solution). Needs a given step, or a
+        power iteration that forms vectors of length N.
 
     Notes
     -----
     With step <= 1/L the objective never rises (derived here, as in :class:`recovery.solvers.htp.HTP`).
     1/L is a cautious step: L belongs to all columns, and the top s of a short step tend to be the
-    first ones found. :class:`recovery.solvers.iht.NIHT` takes the step that suits the support.
+    first ones found. :class:`recovery.solvers.iht.NIHT` adapts the step to the support.
 
     References
     ----------
@@ -57,14 +57,14 @@ class IHT(Solver):
     syncs_per_iteration: ClassVar[int] = 5
 
     def check(self, problem: Problem) -> None:
-        """Refuse a step that is not positive, and a streamed run that would need vectors of length N."""
+        """Raise an error for a step that is not positive, or a streamed run that would need vectors of length N."""
         if self.step is not None:
             check_number(self.step, "step", minimum=1e-300)
         if self.stream and self.normalise:
             raise ValueError("stream=True and normalise=True: the column norms are N numbers; expected one of the two")
 
     def in_units(self, a: int, b: int) -> IHT:
-        """Convert a given step, a multiple of 1 / |A|^2 unless the columns have unit norm."""
+        """Convert a given step, which scales with 1 / |A|^2 unless the columns have unit norm."""
         return self if self.step is None or self.normalise else replace(self, step=step_in_units(self.step, a))
 
     def run(self, problem: Problem) -> RecoveryResult:
@@ -106,19 +106,18 @@ class NIHT(Solver):
     c : float, default 0.01
         Margin of the acceptance check, in (0, 1).
     kappa : float, default 2.0
-        A refused step is divided by kappa (1 - c), which must exceed 1.
+        A rejected step is divided by kappa (1 - c), which must exceed 1.
     normalise : bool, default True
-        Work on columns of unit norm. On raw columns of different norms the step that suits the long ones leaves the
-        short ones where they are, and the run comes to rest far from the data.
+        Work on columns of unit norm. On raw columns of different norms a step that suits the long ones hardly moves the
+        short ones, and the run comes to rest far from the data.
 
     Notes
     -----
     With g = A'(y - A x) and S the support, mu = |g_S|^2 / |A_S g_S|^2 and x+ = H_s(x + mu g). If the
-    support changes, the step is accepted only if mu <= (1 - c) |x+ - x|^2 / |A (x+ - x)|^2, else mu
-    is divided by kappa (1 - c) and x+ formed anew. Every accepted step lowers the objective; a step
-    that does not, which only rounding can cause, is taken back and ends the run. Where g_S = 0 and
-    mu would be 0/0, as at x = 0 and at stationary points of a support, S is the top s of g.
-    No constant is added to the denominator: it would break scale equivariance.
+    support changes, the step is accepted only if mu <= (1 - c) |x+ - x|^2 / |A (x+ - x)|^2, otherwise mu is divided by
+    kappa (1 - c) and x+ recomputed. Every accepted step lowers the objective; if rounding makes a step raise it, that
+    step is undone and the run ends. If g_S = 0 and mu would be 0/0, as at x = 0 and at stationary points of a support,
+    S is the top s of g. No constant is added to the denominator: it would break scale equivariance.
 
     References
     ----------
@@ -136,10 +135,10 @@ class NIHT(Solver):
     max_iter: ClassVar[int] = 5000
     makes_steps: ClassVar[bool] = True
     syncs_per_iteration: ClassVar[int] = 6
-    """With one to five more for each step that is refused (``history["refused"]``)."""
+    """Plus one to five for each rejected step (``history["refused"]``)."""
 
     def check(self, problem: Problem) -> None:
-        """Refuse constants for which the shrinking of the step would not end."""
+        """Raise an error for constants with which the step would never shrink enough."""
         check_number(self.c, "c", minimum=1e-6, maximum=1 - 1e-6)
         check_number(self.kappa, "kappa")
         if not self.kappa * (1 - self.c) > 1:
@@ -180,9 +179,9 @@ class NIHT(Solver):
                     break
                 step, refused = step / (self.kappa * (1 - self.c)), refused + 1
             if new_square > square:
-                # only rounding brings this about: keep what is better
+                # only rounding can cause this: keep the better iterate
                 status = Status.FIXED_POINT if relative <= 1e-8 else Status.STALLED
-                if 0.5 * square <= run.target:  # a start that fits already
+                if 0.5 * square <= run.target:  # the start already fits
                     status = Status.CONVERGED
                 break
             support, values, residual, square = new, new_values, new_residual, new_square
@@ -196,7 +195,7 @@ def _step(operator: Operator, gradient: Any, support: Any, s: int) -> tuple[bool
     """Return whether the step belongs to the current support, and |g_S|^2 / |A_S g_S|^2."""
     xp = operator.xp
     peak = xp.abs(gradient).max()
-    # the ratio is the same, and no square under- or overflows
+    # same ratio, and no square under- or overflows
     gradient = gradient / xp.where(peak > 0.0, peak, 1.0).astype(gradient.dtype)
     if support.shape[0]:
         part = gradient[support]

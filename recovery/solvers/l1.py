@@ -1,4 +1,4 @@
-"""Basis pursuit, by homotopy or by cvxpy, cut to s entries and fitted again."""
+"""Basis pursuit, by homotopy or cvxpy, cut to s entries and refitted."""
 
 from __future__ import annotations
 
@@ -30,28 +30,27 @@ class L1(Solver):
     Parameters
     ----------
     noise : float, default 0.0
-        Bound on |A z - y|_2; 0 asks for equality.
+        Bound on |A z - y|_2; 0 requires equality.
     normalise : bool, default True
         Penalise the entries in units of normalised columns.
     backend : str, default "homotopy"
-        ``"homotopy"`` follows the path of the Lasso to its end, or to the bound: exact up to rounding, whatever ties or
-        equal columns there are. Any other string is the name of a cvxpy solver, such as ``"CLARABEL"``.
+        ``"homotopy"`` follows the Lasso path to its end, or to the bound: exact up to rounding, even with ties or equal
+        columns. Any other string is the name of a cvxpy solver, such as ``"CLARABEL"``.
     ridge : float, default 0.0
         Fit on the chosen columns with ridge |z|^2 / 2 added to |A x - y|^2 / 2, z the entries in units of unit columns
         (of x on raw columns: ridge then has the unit of |A|^2).
     crowd : float, default 1.0
-        Give the path up where more columns are in use than this share of the rows: an s-sparse x that basis pursuit
-        recovers rarely takes more than 0.9 of them. For the homotopy only.
+        Abandon the path once the number of columns in use exceeds this fraction of the number of rows: an s-sparse x
+        that basis pursuit recovers rarely needs more than 0.9. For the homotopy only.
 
     Notes
     -----
     The program has no sparsity parameter: its solution is cut to the s entries of largest magnitude
-    (in normalised units) and fitted again on them, so that the answer is s-sparse. Where the
-    program's solution is s-sparse, this only removes its numerical error. A is formed on the CPU, and the data are
-    scaled to unit norm before the call, so tolerances are relative. A warm start is not used. The homotopy makes about
-    as many pieces as the solution has entries where it recovers a sparse x, and a few times n at most otherwise; each
-    costs two products with A. Where the equality has no solution, it returns the least-squares solution at the end of
-    the path.
+    (in normalised units) and refitted on them, so that the result is s-sparse. If the program's solution is s-sparse,
+    this only removes its numerical error. A is formed on the CPU, and the data are scaled to unit norm before the call,
+    so tolerances are relative. A warm start is not used. If the homotopy recovers a sparse x, its path has about as
+    many segments as the solution has entries, and otherwise at most a few times n; each costs two products with A. If
+    the equality has no solution, it returns the least-squares solution at the end of the path.
 
     References
     ----------
@@ -67,13 +66,13 @@ class L1(Solver):
 
     name: ClassVar[str] = "l1"
     requires: ClassVar[tuple[str, ...]] = ("columns",)
-    summary: ClassVar[str] = "basis pursuit by homotopy (or cvxpy), cut to s entries and fitted again; forms A"
+    summary: ClassVar[str] = "basis pursuit by homotopy (or cvxpy), cut to s entries and refitted; forms A"
     max_iter: ClassVar[int] = 200
     tol: ClassVar[float] = 1e-8
     syncs_per_iteration: ClassVar[int] = 1
 
     def check(self, problem: Problem) -> None:
-        """Refuse negative bounds, and an A that is known by its products alone and too large to be formed."""
+        """Raise an error for negative bounds, and for an A given only by its products that is too large to form."""
         refuse_large(problem.operator)
         check_number(self.noise, "noise", minimum=0.0)
         check_number(self.crowd, "crowd", minimum=0.0)
@@ -94,9 +93,9 @@ class L1(Solver):
 
 
 def cut_and_fit(solver: Any, problem: Problem, penalty: Any) -> RecoveryResult:
-    """Solve the program with the given penalty (None: l1, by homotopy), keep its s largest entries and fit them.
+    """Solve the program with the given penalty (None: l1, by homotopy), keep its s largest entries and refit them.
 
-    A is formed on the CPU, sparse where it was given as a sparse matrix.
+    A is formed on the CPU, and is sparse if it was given as a sparse matrix.
     """
     operator: Operator = problem.operator
     scale = None
@@ -125,7 +124,7 @@ def cut_and_fit(solver: Any, problem: Problem, penalty: Any) -> RecoveryResult:
 
 
 class _Watch:
-    """Ends a path when the time is up, and where more columns are in use than the solver goes on with."""
+    """Ends a path at the time limit, or when more columns are in use than the solver's option `crowd` allows."""
 
     def __init__(self, solver: L1, rows: int, run: Run) -> None:
         self.most, self.run, self.late, self.note = solver.crowd * rows, run, False, ""
@@ -142,7 +141,7 @@ class _Watch:
 def solve_program(
     matrix: np.ndarray, y: np.ndarray, penalty: Any, solver: Any, max_iter: int, tol: float
 ) -> tuple[np.ndarray | None, int, str]:
-    """Minimise penalty(z) subject to the data; return z or None, the solver's steps, and a sentence.
+    """Minimise penalty(z) subject to the data; return z or None, the solver's steps, and a message.
 
     Parameters
     ----------
@@ -155,7 +154,7 @@ def solve_program(
     solver : L1 or GroupL1
         ``noise`` and ``backend``.
     max_iter : int
-        Limit for the solver behind.
+        Iteration limit of the backend solver.
     tol : float
         Its feasibility and gap tolerance (Clarabel).
 
@@ -164,9 +163,9 @@ def solve_program(
     z : numpy.ndarray, shape (N,), or None
         The solution.
     steps : int
-        Iterations of the solver behind.
+        Iterations of the backend solver.
     sentence : str
-        What cvxpy said.
+        The status reported by cvxpy.
     """
     cp = need("cvxpy")
 
@@ -179,7 +178,7 @@ def solve_program(
     if solver.backend == "CLARABEL":
         options = {"max_iter": max_iter, "tol_feas": tol, "tol_gap_abs": tol, "tol_gap_rel": tol}
     try:
-        with quiet():  # "may be inaccurate" is in the status, which is reported
+        with quiet():  # the status already reports "may be inaccurate"
             program.solve(solver=solver.backend, **options)
     except cp.SolverError as error:
         return None, 0, f"{solver.backend}: {error}"
@@ -201,7 +200,7 @@ class GroupL1(Solver):
         :class:`recovery.GatedOperator` by gate: the program that trains gated networks,
         min sum_j |w_j| subject to sum_j D_j X w_j = y.
     noise : float, default 0.0
-        Bound on |A z - y|_2; 0 asks for equality.
+        Bound on |A z - y|_2; 0 requires equality.
     normalise : bool, default False
         Penalise the entries in units of normalised columns.
     backend : str, default "CLARABEL"
@@ -210,11 +209,11 @@ class GroupL1(Solver):
     See Also
     --------
     recovery.networks.group_program : the program's own solution of gated data, before any cut, and its dual vector.
-    recovery.networks.cone_program : the same with the cones in which gates are those of a ReLU network.
+    recovery.networks.cone_program : the same with cone constraints, under which the gates are those of a ReLU network.
 
     Notes
     -----
-    The same cut to s entries and the same fit as :class:`recovery.solvers.l1.L1`.
+    Cuts to s entries and refits as :class:`recovery.solvers.l1.L1` does.
 
     References
     ----------
@@ -228,13 +227,13 @@ class GroupL1(Solver):
 
     name: ClassVar[str] = "group_l1"
     requires: ClassVar[tuple[str, ...]] = ("columns",)
-    summary: ClassVar[str] = "group basis pursuit (cvxpy), groups = gates; cut to s entries and fitted again; forms A"
+    summary: ClassVar[str] = "group basis pursuit (cvxpy), groups = gates; cut to s entries and refitted; forms A"
     max_iter: ClassVar[int] = 200
     tol: ClassVar[float] = 1e-8
     syncs_per_iteration: ClassVar[int] = 1
 
     def check(self, problem: Problem) -> None:
-        """Refuse groups that do not name one group for each column, and an A as for :class:`L1`."""
+        """Raise an error unless there is one group per column; A is checked as by :class:`L1`."""
         refuse_large(problem.operator)
         check_number(self.noise, "noise", minimum=0.0)
         self._labels(problem)
@@ -258,7 +257,7 @@ class GroupL1(Solver):
             if width is None:
                 raise ValueError(
                     f"groups=None, but A ({type(problem.operator).__name__}) has no gates; "
-                    "expected a GatedOperator, or groups with one label a column"
+                    "expected a GatedOperator, or groups with one label per column"
                 )
             return np.arange(size) // int(width)
         labels = np.asarray(self.groups)

@@ -17,7 +17,7 @@ __all__ = ["QR_COLUMNS", "least_squares", "restricted_cgls", "ridge_fit"]
 FLOAT = np.dtype(np.float64)
 
 QR_COLUMNS = 2000
-"""Supports of more columns than this are solved by CGLS."""
+"""Supports with more columns than this are solved by CGLS."""
 
 
 def least_squares(operator: Operator, idx: Any, y: Any, start: Any = None) -> tuple[Any, Any, float]:
@@ -45,13 +45,13 @@ def least_squares(operator: Operator, idx: Any, y: Any, start: Any = None) -> tu
 
     Notes
     -----
-    All small factors are computed in float64, and for float32 so is all that leads to them, in blocks of rows.
-    Well-conditioned columns, :data:`QR_COLUMNS` at most that are stored: Cholesky factor of the
-    Gram matrix of the scaled columns, in float64 with one refinement by the residual (Bjorck's corrected
-    semi-normal equations; from memory of the literature, verified by tests/recovery/test_least_squares.py),
-    half the work of QR and as exact while eps cond^2 is small. Where the smallest pivot is below
-    eps^(1/4), QR (of sparse columns too, written out by blocks of rows); where that does not prove full rank
-    (:func:`recovery.operators.ranks.rank_tolerance`), an SVD of the triangle. One synchronisation each.
+    All small factors are computed in float64; for float32 the steps leading to them are too, in blocks of rows. For
+    well-conditioned stored columns, at most :data:`QR_COLUMNS`: Cholesky factor of the Gram matrix of the scaled
+    columns, in float64 with one refinement by the residual (Bjorck's corrected semi-normal equations; from memory of
+    the literature, verified by tests/recovery/test_least_squares.py), half the work of QR and as accurate while eps
+    cond^2 is small. If the smallest pivot is below eps^(1/4), QR (of sparse columns too, expanded in blocks of rows);
+    if that does not prove full rank (:func:`recovery.operators.ranks.rank_tolerance`), an SVD of the triangle. One
+    synchronisation each.
     """
     count = int(idx.shape[0])
     columns = StoredSupport(operator, idx)
@@ -59,7 +59,7 @@ def least_squares(operator: Operator, idx: Any, y: Any, start: Any = None) -> tu
         return restricted_cgls(columns, y, start)
     xp, matrix, dtype = operator.xp, columns.matrix, operator.dtype
     sparse = hasattr(matrix, "indptr")
-    if sparse and dtype != FLOAT:  # few numbers: they may be of float64 all the way
+    if sparse and dtype != FLOAT:  # few numbers: use float64 throughout
         matrix, y = matrix.astype(FLOAT), y.astype(FLOAT)
     if count <= operator.shape[0]:
         values, sound = _by_cholesky(xp, matrix, y)
@@ -73,7 +73,7 @@ def least_squares(operator: Operator, idx: Any, y: Any, start: Any = None) -> tu
             return found
         least = nearest_solution(xp, T[:count, :count], T[:count, count], xp.zeros(count), dtype)[0]
     else:
-        whole = matrix.toarray() if sparse else matrix  # of fewer rows than columns
+        whole = matrix.toarray() if sparse else matrix  # fewer rows than columns
         least = nearest_solution(xp, whole.astype(FLOAT), y.astype(FLOAT), xp.zeros(count), dtype)[0]
     values = least.astype(dtype)
     residual = y - matrix @ values
@@ -94,7 +94,7 @@ def ridge_fit(operator: Operator, idx: Any, y: Any, ridge: float) -> tuple[Any, 
     y : array, shape (n,)
         Data.
     ridge : float
-        At least 0; of the unit of |A|^2.
+        At least 0; has the unit of |A|^2.
 
     Returns
     -------
@@ -107,7 +107,7 @@ def ridge_fit(operator: Operator, idx: Any, y: Any, ridge: float) -> tuple[Any, 
 
     Notes
     -----
-    Least squares for the rows of A_S and those of sqrt(ridge) I, on y and zeros.
+    Solved as least squares with the rows of A_S and of sqrt(ridge) I, for y and zeros.
     """
     if not ridge:
         return least_squares(operator, idx, y)
@@ -125,7 +125,7 @@ def ridge_fit(operator: Operator, idx: Any, y: Any, ridge: float) -> tuple[Any, 
 
 
 def _checked(xp: Any, matrix: Any, y: Any, values: Any, sound: Any, dtype: Any) -> tuple[Any, Any, float] | None:
-    """Return values, residual and objective, or None where an attempt was not sound; one synchronisation."""
+    """Return values, residual and objective, or None if the attempt is not reliable; one synchronisation."""
     values = values.astype(dtype)
     residual = y - matrix @ values
     residual = residual if residual.dtype == dtype else residual.astype(dtype)
@@ -146,7 +146,7 @@ def _by_cholesky(xp: Any, matrix: Any, y: Any) -> tuple[Any, Any]:
         lower = xp.linalg.cholesky(scale[:, None] * G * scale)
     except xp.linalg.LinAlgError:
         return xp.zeros(count), xp.zeros((), dtype=bool)
-    sound = xp.diag(lower).min() > EPS**0.25  # False where CuPy left NaN
+    sound = xp.diag(lower).min() > EPS**0.25  # False if CuPy returned NaN
     inverse = xp.linalg.solve(lower, xp.diag(scale))
     values = inverse.T @ (inverse @ right)
     if not double:  # the error, eps(float64) cond^2, is below the rounding of the values
@@ -160,9 +160,9 @@ def _by_triangle(xp: Any, R: Any, z: Any, dtype: Any) -> tuple[Any, Any]:
     some = xp.abs(xp.diag(unit)) > EPS
     unit = unit + xp.diag(xp.where(some, 0.0, 1.0))
     inverse = triangular_inverse(xp, unit)
-    # a lower bound of the smallest singular value; without pivoting the diagonal of R alone says nothing of the rank
+    # a lower bound of the smallest singular value; without pivoting the diagonal of R alone does not reveal the rank
     smallest = 1.0 / xp.sqrt((inverse * inverse).sum())
-    # R is upper triangular, so LU finds nothing to eliminate: this is back substitution
+    # R is upper triangular, so LU has nothing to eliminate: this is back substitution
     return xp.linalg.solve(unit, z) / norms, some.all() & (smallest > rank_tolerance(int(R.shape[0]), dtype))
 
 

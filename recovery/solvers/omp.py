@@ -19,12 +19,12 @@ __all__ = ["OMP"]
 
 @dataclass(frozen=True)
 class OMP(Solver):
-    """Orthogonal matching pursuit: one column a step, the one most correlated with the residual.
+    """Orthogonal matching pursuit: one column per step, the one most correlated with the residual.
 
     Parameters
     ----------
     normalise : bool, default True
-        Measure correlation, not the inner product: each column counts with unit norm.
+        Use correlations rather than inner products: each column counts with unit norm.
     ridge : float, default 0.0
         Fit on the chosen columns with ridge |z|^2 / 2 added to |A x - y|^2 / 2, z the entries in units of unit columns
         (of x on raw columns: ridge then has the unit of |A|^2). It shrinks the entries; which columns are chosen does
@@ -32,9 +32,9 @@ class OMP(Solver):
 
     Notes
     -----
-    Q of the selected columns grows by one column a step (Gram-Schmidt twice), so a step costs one
-    adjoint and O(n k). It ends after s columns, when the residual vanishes, or when no column is
-    left that is not in the span of those selected. A warm start selects its support first.
+    Q of the selected columns grows by one column per step (Gram-Schmidt twice), so a step costs one adjoint and O(n k).
+    The run ends after s columns, when the residual vanishes, or when all remaining columns are in the span of those
+    selected. A warm start selects its support first.
 
     References
     ----------
@@ -46,7 +46,7 @@ class OMP(Solver):
     ridge: float = 0.0
 
     name: ClassVar[str] = "omp"
-    summary: ClassVar[str] = "orthogonal matching pursuit: s steps, one column a step"
+    summary: ClassVar[str] = "orthogonal matching pursuit: s steps, one column per step"
     max_iter: ClassVar[int] = 10**9
     syncs_per_iteration: ClassVar[int] = 2
 
@@ -101,11 +101,11 @@ class OMP(Solver):
             count, residual, objective = count + 1, new, 0.5 * square
             support = chosen[:count].copy()
             values = None
-            if problem.callback is not None:  # the coefficients are not needed before the end, but a callback may look
+            if problem.callback is not None:  # the coefficients are not needed before the end, except by a callback
                 support = xp.sort(support)
                 values, _, _ = ridge_fit(operator, support, y, self.ridge)
             status = run.record(objective, support, values, step=1.0, change=1)
-        note = "no column is left that could lower the residual" if status is Status.STALLED else ""
+        note = "no remaining column can lower the residual" if status is Status.STALLED else ""
         if status is None:
             status = Status.SUPPORT_COMPLETE
         support = xp.sort(chosen[:count])

@@ -1,4 +1,4 @@
-"""What a solver's result shows in a notebook: its tables, its plots, and its files."""
+"""Display of solver results in notebooks: tables, plots and files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from planted.base.plots import axes_of, whole_numbers
 __all__ = ["ShownResult", "draw_history", "history_frame"]
 
 NAMED = 40
-"""A plot writes the names of the support below the axis for at most so many features."""
+"""A plot labels the axis with the names of the support for at most this many features."""
 
 
 class ShownResult(Stored):
@@ -30,11 +30,11 @@ class ShownResult(Stored):
 
     @property
     def support_names(self) -> Names:
-        """Names of the columns in the support, in its order; None where the columns of A have none."""
+        """Names of the columns in the support, in its order; None if the columns of A have no names."""
         return None if self.names is None else tuple(labels(self.names, arrays.to_numpy(self.support)))
 
     def to_pandas(self, table: Literal["coefficients", "history"] = "coefficients") -> Any:
-        """Return the coefficients, or the record of the run, as a table.
+        """Return the coefficients or the history of the run as a table.
 
         Parameters
         ----------
@@ -61,12 +61,12 @@ class ShownResult(Stored):
         return data_frame({"feature": features, "coefficient": arrays.to_numpy(values)}, "to_pandas")
 
     def plot(self, ax: Any = None, *, show: Literal["x", "history"] = "x", truth: Any = None) -> Any:
-        """Draw x as stems, or how the objective fell.
+        """Plot x as stems, or the objective against the steps.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Where to draw; a new figure by default.
+            Axes to draw on; a new figure by default.
         show : {"x", "history"}, default "x"
             The non-zero entries of x, or the objective after each step.
         truth : array, shape (N,), optional
@@ -82,7 +82,7 @@ class ShownResult(Stored):
         MissingExtra
             If matplotlib is not installed.
         TypeError, ValueError
-            If `show` is not known, or `truth` is no vector of the length of x.
+            If `show` is unknown, or `truth` is not a vector of the length of x.
         """
         check_choice(show, "show", ("x", "history"))
         size = None if self.x is None else int(self.x.shape[0])
@@ -110,7 +110,7 @@ class ShownResult(Stored):
         return ax
 
     def _repr_html_(self) -> str:
-        """Return numbers and the largest coefficients for notebooks."""
+        """Return a summary and the largest coefficients as HTML, for notebooks."""
         support = arrays.to_numpy(self.support)
         values = arrays.to_numpy(self.values if self.values is not None else self.x[self.support])
         order = np.argsort(-np.abs(values), kind="stable")
@@ -129,7 +129,7 @@ class ShownResult(Stored):
 
 
 def history_frame(history: dict[str, list[float]]) -> Any:
-    """Return a record of equal columns as a pandas frame; a shorter column ends with NaN.
+    """Return a history as a pandas data frame; shorter columns are padded with NaN.
 
     Parameters
     ----------
@@ -148,18 +148,18 @@ def history_frame(history: dict[str, list[float]]) -> Any:
 
 
 def draw_history(ax: Any, history: dict[str, list[float]], key: str, title: str, *, log: bool = True) -> Any:
-    """Draw one column of a record against the steps.
+    """Plot one column of a history against the steps.
 
     Parameters
     ----------
     ax : matplotlib.axes.Axes
-        Where to draw.
+        Axes to draw on.
     history : dict of list
-        The record.
+        The history.
     key, title : str
-        Which column, and what the axis is called.
+        The column, and the label of the axis.
     log : bool, default True
-        Draw it on a logarithmic axis; values that are not positive are then left out.
+        Use a logarithmic axis; values that are not positive are then left out.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""``recovery.solve``: one door to all solvers."""
+"""``recovery.solve``: the common entry point of all solvers."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _SOLVERS = {
 
 @dataclass(frozen=True)
 class SolverInfo:
-    """What :func:`list_solvers` says of one solver.
+    """Description of one solver in :func:`list_solvers`.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class SolverInfo:
     options : dict
         Options and their defaults.
     summary : str
-        One line.
+        One-line description.
     """
 
     name: str
@@ -97,7 +97,7 @@ def list_solvers() -> dict[str, SolverInfo]:
     Returns
     -------
     dict of str to SolverInfo
-        By name, in the order in which they should be tried.
+        The solvers by name, in the order in which they should be tried.
     """
     found = {}
     for name in _SOLVERS:
@@ -116,7 +116,7 @@ class Units:
     a, b : int
         The exponents.
     solver : Solver
-        On columns of unit norm step sizes have no unit, and the values that a callback sees have that of y.
+        On columns of unit norm step sizes have no unit, and the values passed to a callback have the unit of y.
     """
 
     a: int
@@ -134,7 +134,7 @@ class Units:
         return -2 * self.a if self.solver.makes_steps and not self.solver.unit_columns else 0
 
     def translated(self, callback: Callable[[State], Any] | None) -> Callable[[State], Any] | None:
-        """Return the caller's function of a state in the caller's units as one of a state in those of the solver."""
+        """Wrap the caller's callback, which expects states in the caller's units, for states in the solver's units."""
         if callback is None:
             return None
         unit = self.b if self.solver.unit_columns else self.x
@@ -154,8 +154,8 @@ class Units:
     def result(self, found: RecoveryResult, problem: Problem) -> RecoveryResult:
         """Return a solver's result in the caller's units.
 
-        Entries of x that the dtype cannot hold become infinite or 0, or lose digits; where that changes A x by more
-        than the rounding of y, the status says so. The objective is that of the x that is returned.
+        Entries of x that the dtype cannot hold become infinite or 0, or lose digits; if that changes A x by more than
+        the rounding of y, the status says so. The objective is that of the returned x.
         """
         history = {
             key: [power(value, {"objective": 2 * self.b, "step": self.step}.get(key, 0)) for value in column]
@@ -202,10 +202,10 @@ class Units:
 
 
 _SCALED = frozenset({"matvec", "rmatvec", "rmatvec_blocks", "matvec_support", "columns", "column_norms", "gram"})
-"""What :class:`recovery.operators.base.RescaledOperator` offers."""
+"""The products that :class:`recovery.operators.base.RescaledOperator` supports."""
 
 _NEAR = {np.dtype("float32"): 4, np.dtype("float64"): 16}
-"""An A of size within 2^+-this is left as it is, which saves the products with powers of two and changes no bit."""
+"""A is not rescaled if its size is within 2^+-this, which saves the products with powers of two and changes no bit."""
 
 
 def solve(
@@ -229,11 +229,11 @@ def solve(
     A : Operator, array, sparse matrix or array, data frame, or object with products, shape (n, N)
         The sensing matrix, dense, sparse or never formed, see :func:`recovery.as_operator`; float32 stays float32
         (tolerances are then no smaller than 8 machine epsilons, 1e-6), other types become float64. A frame must hold
-        numbers only. Of an object with ``matvec`` and ``rmatvec`` alone, such as a ``LinearOperator`` of SciPy or
-        PyLops, columns are products with unit vectors: a solver on columns of unit norm makes N of them once, unless
-        the object has a method ``column_norms``.
+        numbers only. If an object has only ``matvec`` and ``rmatvec``, such as a ``LinearOperator`` of SciPy or PyLops,
+        its columns are computed as products with unit vectors: a solver on columns of unit norm computes N of them
+        once, unless the object has a method ``column_norms``.
     y : array, shape (n,)
-        Data, on the device of A; taken to the dtype of A.
+        Data, on the device of A; converted to the dtype of A.
     sparsity : int
         s, from 0 to N.
     solver : str or Solver, default "auto"
@@ -250,27 +250,27 @@ def solve(
         Called after each step with a state (``n_iter``, ``objective``, ``support``, ``values``,
         ``step``); returning True stops the run. The cvxpy solvers never call it.
     time_limit : float, optional
-        Seconds, looked at after each step.
+        Time limit in seconds, checked after each step.
     progress : bool or callable, default False
-        True draws a bar (needs tqdm); a function is called as ``progress(done, total)`` after each step, `total` being
-        the `max_iter` that was passed, or None. The last call has ``done == total``.
+        True shows a progress bar (needs tqdm); a function is called as ``progress(done, total)`` after each step,
+        `total` being the `max_iter` that was passed, or None. The last call has ``done == total``.
     **options
-        Options of a solver that is chosen by name; one that is passed has its own.
+        Options of a solver that is chosen by name; a solver object has its own.
 
     Returns
     -------
     RecoveryResult
         ``x, support, objective, relative_residual, fits, n_iter, status, success, message, history``, and ``names`` and
-        ``support_names``, the names of the columns where A is a data frame with names. ``success`` says that the run
-        ended by a stop rule, ``fits`` that the data are explained up to rounding.
+        ``support_names``, the names of the columns if A is a data frame with names. ``success`` says that the run ended
+        by a stop rule, ``fits`` that the data are explained up to rounding.
 
     Raises
     ------
     TypeError
-        If an argument is of the wrong kind, devices are mixed, the operator lacks a method that the
-        solver requires, or an option is not known.
+        If an argument has the wrong type, devices are mixed, the operator lacks a method that the solver requires, or
+        an option is unknown.
     ValueError
-        If a value is out of range, NaN or infinite, a shape does not fit, or the solver is not known.
+        If a value is out of range, NaN or infinite, a shape does not fit, or the solver is unknown.
 
     Notes
     -----
@@ -278,10 +278,11 @@ def solve(
     run ended, not that x is the minimiser.
 
     Units do not matter: (A, y) -> (a A, b y) gives x b / a, for powers of two bit for bit over the whole range of the
-    dtype, for other factors up to rounding. Only IHT, and HTP on raw columns, with a given step are bound to the units
-    of A. Inside, A and y are divided by powers of two; A is not copied. Objectives beyond float64 come back infinite
-    or 0. Where entries of x are beyond its dtype, the status is ``OUT_OF_RANGE``. Nothing is promised for columns of
-    one A that differ in length by more than about 1e9 (float32: 1e5) on solvers without ``normalise``.
+    dtype, for other factors up to rounding. Only IHT with a given step, and HTP on raw columns with a given step,
+    depend on the units of A. Internally, A and y are divided by powers of two; A is not copied. Objectives outside the
+    range of float64 are returned as infinite or 0. If entries of x are outside the range of its dtype, the status is
+    ``OUT_OF_RANGE``. Nothing is guaranteed on solvers without ``normalise`` if the norms of the columns of A differ by
+    more than a factor of about 1e9 (float32: 1e5).
 
     Examples
     --------
@@ -301,7 +302,7 @@ def solve(
     if y.shape[0] != n:
         raise ValueError(f"y has {y.shape[0]} entries and A has {n} rows; expected equally many")
     if arrays.namespace(y) is not operator.xp:
-        raise TypeError("A and y live on different devices; move them to one device first")
+        raise TypeError("A and y are on different devices; move them to one device first")
     sparsity = check_integer(sparsity, "sparsity", minimum=0, maximum=size)
     tol = cls.tol if tol is None else check_number(tol, "tol", minimum=0.0)
     tol = max(tol, 8 * float(np.finfo(operator.dtype).eps)) if operator.dtype.itemsize < 8 else tol
@@ -312,7 +313,7 @@ def solve(
     if x0 is not None:
         x0 = check_array(x0, "x0", ndim=1, shape=(size,))
         if arrays.namespace(x0) is not operator.xp:
-            raise TypeError("A and x0 live on different devices; move them to one device first")
+            raise TypeError("A and x0 are on different devices; move them to one device first")
     nothing = operator.xp.zeros(0, dtype=operator.dtype)
     bare = Problem(operator, y, sparsity, nothing.astype(operator.xp.int64), nothing, tol, max_iter)
     chosen.check(bare)
@@ -335,13 +336,13 @@ def solve(
 
 
 def _named(found: RecoveryResult, A: Any) -> RecoveryResult:
-    """Return the result with the names of the columns, where A is a frame that has some."""
+    """Return the result with the names of the columns, if A is a data frame with names."""
     names = names_of(A)
     return found if names is None else replace(found, names=names)
 
 
 def _chosen(solver: Any, options: dict[str, Any]) -> Solver:
-    """Return the solver that was passed, or the one of a name with its options; else refuse with a sentence."""
+    """Return the solver that was passed, or the named one with its options; raise a helpful error otherwise."""
     if isinstance(solver, Solver):
         if options:
             raise TypeError(
@@ -365,9 +366,9 @@ def _chosen(solver: Any, options: dict[str, Any]) -> Solver:
 
 
 def _size_of(operator: Operator, y: Any, cls: type[Solver]) -> int:
-    """Return e with the size of A near 2^e: known, or from A'y, which costs one adjoint and no vector of length N.
+    """Return e such that the size of A is near 2^e: known, or from A'y, at the cost of one adjoint.
 
-    Solvers that require products which this package does not know, and so could not scale, get A as it is.
+    Solvers that require products unknown to this package, which it cannot rescale, get A unscaled.
     """
     if not set(cls.requires) <= _SCALED:
         return 0
@@ -380,7 +381,7 @@ def _size_of(operator: Operator, y: Any, cls: type[Solver]) -> int:
         return max(exponent_of(operator.columns(xp.arange(c, min(c + step, size)))) for c in range(0, size, step))
     before = 0
     for _ in range(4):
-        # where the sums may have left the range, once more with the power found so far on the vector
+        # if the sums may have overflowed, repeat with the vector scaled by the power found so far
         largest = max(float(operator.xp.abs(block).max()) for _, block in operator.rmatvec_blocks(shifted(y, -before)))
         info = np.finfo(operator.dtype)
         if largest == math.inf or largest != largest:
@@ -398,7 +399,7 @@ def _size_of(operator: Operator, y: Any, cls: type[Solver]) -> int:
 
 
 def _start(operator: Operator, x0: Any, s: int, units: Units) -> tuple[Any, Any]:
-    """Return the support and the values, in units of the scaled problem, that a run starts from."""
+    """Return the support and the values that a run starts from, in units of the scaled problem."""
     xp = operator.xp
     if x0 is None:
         return xp.zeros(0, dtype=xp.int64), xp.zeros(0, dtype=operator.dtype)
@@ -407,7 +408,7 @@ def _start(operator: Operator, x0: Any, s: int, units: Units) -> tuple[Any, Any]
         values = shifted(x0[support], -units.x).astype(operator.dtype)
     if not bool(xp.isfinite(values).all()):
         raise ValueError(
-            f"x0 has entries out of proportion: beside A near 2^{units.a} and y near 2^{units.b}, {operator.dtype} "
+            f"x0 has entries out of proportion: with A near 2^{units.a} and y near 2^{units.b}, {operator.dtype} "
             "cannot hold them; expected a start near the size of a solution, or x0=None"
         )
     kept = values != 0
@@ -423,7 +424,7 @@ def _zero(operator: Operator, objective: float, status: Status, relative: float)
 
 
 def _as_operator(A: Any, cls: type[Solver]) -> Operator:
-    """Return `A` as an operator that has the methods `cls` requires, or refuse it with a sentence."""
+    """Return `A` as an operator with the methods that `cls` requires, or raise a helpful error."""
     if not is_operator(A) or is_sparse(A) or sparse_frame(A):
         return as_operator(A)
     missing = [name for name in cls.requires if not _offers(A, name)]
@@ -444,5 +445,5 @@ def _offers(A: Any, name: str) -> bool:
     if name == "rmatvec" and method is Operator.rmatvec:
         return _offers(A, "rmatvec_blocks")
     if name == "columns" and not isinstance(A, Operator) and callable(getattr(A, "matvec", None)):
-        return True  # its products with unit vectors
+        return True  # columns are products with unit vectors
     return callable(method) and method is not abstract

@@ -84,7 +84,7 @@ def test_data_of_another_dtype_are_scaled_before_they_are_rounded(name):
     result = recovery.solve(1e-30 * A, 1e-60 * problem.y, 3, name, x0=1e-30 * problem.x)
     assert result.status.success
     np.testing.assert_allclose(result.x / 1e-30, problem.x, atol=1e-4)
-    with pytest.raises(ValueError, match="x0 has entries out of proportion: beside A near"):
+    with pytest.raises(ValueError, match="x0 has entries out of proportion: with A near"):
         recovery.solve(A, 1e-30 * problem.y, 3, name, x0=1e12 * problem.x)
 
 
@@ -95,7 +95,7 @@ def test_an_answer_that_is_no_number_of_the_dtype_is_named(name, up, down, entry
     result = recovery.solve(up * problem.A, down * problem.y, 3, name)
     assert result.status is Status.OUT_OF_RANGE
     assert not result.status.success
-    assert result.message.startswith("out of range: the answer has numbers that its dtype cannot hold")
+    assert result.message.startswith("out of range: the solution has values that its dtype cannot hold")
     assert set(np.abs(result.x)) <= {0.0, entry}
     np.testing.assert_array_equal(result.support, np.flatnonzero(result.x))
 

@@ -39,7 +39,7 @@ def test_omp_ends_when_nothing_is_left():
     A[0, :4] = 1.0, 2.0, -1.0, 3.0  # one direction only
     result = recovery.solve(A, np.array([2.0, 1, 0, 0, 0]), 3, solver="omp")
     assert result.status is Status.STALLED
-    assert "no column is left" in result.message
+    assert "no remaining column" in result.message
     assert result.support.shape == (1,)
     assert result.objective == pytest.approx(0.5)
 

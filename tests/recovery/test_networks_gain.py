@@ -27,9 +27,7 @@ def test_a_fit_of_noisy_data_says_that_nothing_is_left_to_gain(seed):
     fit = recovery.fit_network(X, y, n_neurons=4, sparsity=16, rng=seed, method="robust")
     assert fit.status is Status.NO_GAIN
     assert fit.status.success
-    assert fit.message.startswith(
-        "no further gain: a further search led to nothing better, and the residual looks like"
-    )
+    assert fit.message.startswith("no further gain: more search found nothing better, and the residual looks like")
     residual = y - fit.network(X)
     # no more is left than the noise, of 0.1 standard deviations of the noise-free y
     assert residual.std() <= 0.1 * y.std() * 1.05

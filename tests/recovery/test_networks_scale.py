@@ -116,7 +116,7 @@ def test_weights_that_the_dtype_cannot_hold_are_named():
     found = recovery.fit_network(X, y, n_neurons=1, sparsity=1, rng=0, method="robust")
     assert found.status is Status.OUT_OF_RANGE
     assert not found.status.success
-    assert found.message.startswith("out of range: the answer has numbers that its dtype cannot hold; try other units")
+    assert found.message.startswith("out of range: the solution has values that its dtype cannot hold; try other units")
     assert "before that: converged" in found.message
     assert np.isfinite(found.network.hidden).all()
     several = recovery.fit_network(X, y[:, None], n_neurons=1, sparsity=2, rng=0, max_iter=40, method="robust")
@@ -207,7 +207,7 @@ def test_convex_programs_whose_weights_are_no_floats_are_refused_or_infinite(pro
     pytest.importorskip("clarabel")
     X, _, gates = gated_problem()
     solve, y = getattr(recovery.networks, program), np.maximum(X[:, 0], 0)
-    with pytest.raises(ValueError, match="expected a ratio that float64 can hold"):
+    with pytest.raises(ValueError, match="expected a ratio that float64 can represent"):
         solve(np.ldexp(X, 1000), gates, np.ldexp(y, -1000))
     found = solve(np.ldexp(X, -1000), gates, np.ldexp(y, 1000))
     assert found.objective == math.inf

@@ -119,9 +119,9 @@ def test_another_library_s_operator_with_the_methods_will_do():
 def test_mixed_devices_are_refused():
     import standin
 
-    with pytest.raises(TypeError, match="A and y live on different devices"):
+    with pytest.raises(TypeError, match="A and y are on different devices"):
         recovery.solve(standin.device(np.eye(3)), np.ones(3), 1)
-    with pytest.raises(TypeError, match="A and x0 live on different devices"):
+    with pytest.raises(TypeError, match="A and x0 are on different devices"):
         recovery.solve(np.eye(3), np.ones(3), 1, x0=standin.device(np.ones(3)))
 
 
