@@ -1,4 +1,4 @@
-"""Theorems as programs: hypotheses that are checked on an instance, and conclusions that are checked afterwards."""
+"""Theorems as programs: their hypotheses, and then their conclusions, are checked on an instance."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ _FAMILIES: dict[str, tuple[str, ...]] = {
         "recovery.guarantees.gated.unfusing",
     ),
 }
-"""Modules of each family, imported when they are asked for; each has ``guarantees() -> list of Guarantee``."""
+"""Modules of each family, imported on first use; each has ``guarantees() -> list of Guarantee``."""
 
 
 def catalogue(family: Literal["linear", "sparse", "gated"] | None = None) -> list[Guarantee]:
@@ -90,7 +90,7 @@ def catalogue(family: Literal["linear", "sparse", "gated"] | None = None) -> lis
     Raises
     ------
     ValueError
-        If the family is not known.
+        If the family is unknown.
     """
     if family is not None and family not in _FAMILIES:
         raise ValueError(f"family={family!r} is not known; expected one of {', '.join(map(repr, _FAMILIES))} or None")

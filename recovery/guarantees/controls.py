@@ -1,4 +1,4 @@
-"""False statements that the falsifier must break: controls of the attack, and no part of any catalogue."""
+"""False statements that the attack must refute: its controls, which are not part of any catalogue."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EVALUATIONS = iterative_controls.EVALUATIONS
 
 
 def controls() -> list[tuple[Guarantee, int]]:
-    """Return statements that are known to be false, and the evaluations within which the attack must break each.
+    """Return statements that are known to be false, and the evaluations within which the attack must refute each.
 
     Returns
     -------
@@ -28,8 +28,8 @@ def controls() -> list[tuple[Guarantee, int]]:
 
     Notes
     -----
-    What the attack does not find proves little unless it finds what is there. Each is a statement of the catalogue
-    with its constant a little too weak, or a plausible one that is wrong.
+    That the attack finds nothing means little unless it finds counterexamples that exist. Each control is a statement
+    of the catalogue with a slightly too weak constant, or a plausible but wrong one.
     """
     return [
         *iterative_controls.controls(),

@@ -27,8 +27,8 @@ class OMP(Solver):
         Use correlations rather than inner products: each column counts with unit norm.
     ridge : float, default 0.0
         Fit on the chosen columns with ridge |z|^2 / 2 added to |A x - y|^2 / 2, z the entries in units of unit columns
-        (of x on raw columns: ridge then has the unit of |A|^2). It shrinks the entries; which columns are chosen does
-        not depend on it.
+        (of x on raw columns: ridge then has the unit of |A|^2). It shrinks the entries, but does not affect which
+        columns are chosen.
 
     Notes
     -----
@@ -51,11 +51,11 @@ class OMP(Solver):
     syncs_per_iteration: ClassVar[int] = 2
 
     def check(self, problem: Problem) -> None:
-        """Refuse a negative ridge."""
+        """Raise an error for a negative ridge."""
         check_number(self.ridge, "ridge", minimum=0.0)
 
     def in_units(self, a: int, b: int) -> OMP:
-        """Convert the ridge, a multiple of |A|^2 unless the columns have unit norm."""
+        """Convert the ridge, which scales with |A|^2 unless the columns have unit norm."""
         return self if self.normalise else replace(self, ridge=power(self.ridge, -2 * a))
 
     def run(self, problem: Problem) -> RecoveryResult:

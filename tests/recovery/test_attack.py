@@ -161,7 +161,7 @@ def test_code_that_raises_is_no_survival():
         attack(always, evaluations=30, rng=0)
     where, every, seed = caught.value.__notes__
     assert where.startswith("raised by the hypotheses of guarantee 'coherence-bound' on Instance(")
-    assert every == "coherence-bound raised on every one of the 30 instances tried"
+    assert every == "coherence-bound raised an error on each of the 30 instances tried"
     assert seed == "in the attack on 'coherence-bound', at instance 30; the seed 0 leads there again"
     calls = itertools.count()
 

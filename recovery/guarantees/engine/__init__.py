@@ -1,1 +1,1 @@
-"""What all guarantees share: instances, verdicts, sampling, the attack, the ledger, shrinking."""
+"""Framework of the guarantees: instances, verdicts, sampling, the attack, the ledger, shrinking."""

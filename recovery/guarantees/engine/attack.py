@@ -44,27 +44,27 @@ Change = Callable[[Arrays, Rng], None]
 
 
 def step(rng: Rng) -> float:
-    """Draw the size of a change relative to what is changed, log-uniform in 1e-3 to 1."""
+    """Draw the relative size of a change, log-uniform in 1e-3 to 1."""
     return float(10.0 ** rng.uniform(-3.0, 0.0))
 
 
 def size(values: np.ndarray) -> float:
-    """Return the root mean square, 1 where all is 0."""
+    """Return the root mean square, or 1 if all entries are 0."""
     return math.sqrt(float(np.mean(values * values))) or 1.0
 
 
 def two(count: int, rng: Rng) -> tuple[int, int]:
-    """Return two places, different ones if there are two."""
+    """Return two indices, different ones if possible."""
     first = int(rng.integers(count))
     return first, (first + 1 + int(rng.integers(max(count - 1, 1)))) % count
 
 
 def perturb(name: str) -> Change:
-    """Return the change that adds normal numbers to all entries, or to one; zeros of x stay, those of x0 mostly."""
+    """Return the change that adds Gaussian numbers to all entries, or to one; zeros of x, and most of x0, are kept."""
 
     def change(parts: Arrays, rng: Rng) -> None:
         values = parts[name]
-        # a sparse start mostly stays one
+        # a sparse start mostly stays sparse
         sparse = name == "x" or (name == "x0" and rng.random() < 0.75)
         mask = values != 0.0 if sparse else np.ones(values.shape, dtype=bool)
         if rng.random() < 0.5:  # one entry alone
@@ -79,7 +79,7 @@ def perturb(name: str) -> Change:
 
 
 def copy_entry(name: str) -> Change:
-    """Return the change that makes an entry equal to another, or to its negative; zeros of x stay."""
+    """Return the change that makes an entry equal to another, or to its negative; zeros of x are kept."""
 
     def change(parts: Arrays, rng: Rng) -> None:
         flat = parts[name].reshape(-1)
@@ -102,7 +102,7 @@ def no_entry(name: str) -> Change:
 
 
 def of_matrix(name: str) -> tuple[Change, ...]:
-    """Return the changes of a matrix: of entries, of columns, and of the rows two by two."""
+    """Return the changes of a matrix: of entries, of columns, and of pairs of rows."""
 
     def scale_column(parts: Arrays, rng: Rng) -> None:
         A = parts[name]
@@ -114,7 +114,7 @@ def of_matrix(name: str) -> tuple[Change, ...]:
         A[:, first] += step(rng) * (rng.choice([-1.0, 1.0]) * A[:, second] - A[:, first])
 
     def rotate_rows(parts: Arrays, rng: Rng) -> None:
-        """Turn two rows into each other: the Gram matrix stays, the noise is seen from another side."""
+        """Rotate two rows: the Gram matrix is kept, but the noise has another direction relative to the columns."""
         A = parts[name]
         first, second = two(A.shape[0], rng)
         if first != second:
@@ -132,7 +132,7 @@ def of_matrix(name: str) -> tuple[Change, ...]:
 
 
 def _stretch(parts: Arrays, rng: Rng) -> None:
-    """Move all eigenvalues of the Gram matrix away from their mean, or towards it, by the same factor."""
+    """Move all eigenvalues of the Gram matrix away from or towards their mean, by a common factor."""
     A = parts["A"]
     spectrum, basis = np.linalg.eigh(A.T @ A)
     mean = float(spectrum.mean())
@@ -143,7 +143,7 @@ def _stretch(parts: Arrays, rng: Rng) -> None:
 
 
 def _stationary_start(parts: Arrays, rng: Rng) -> None:
-    """Start from least squares on as many columns, most of them not in the support of x: wrong fixed points are so."""
+    """Start from least squares on s columns, most of them outside the support of x, like a wrong fixed point."""
     A, x, x0 = parts["A"], parts["x"], parts["x0"]
     count = int(np.count_nonzero(x0)) or int(np.count_nonzero(x))
     order = np.argsort((x != 0.0) + 1.5 * rng.random(len(x)))
@@ -159,7 +159,7 @@ def _noise_along_column(parts: Arrays, rng: Rng) -> None:
 
 
 def _noise_in_range(parts: Arrays, rng: Rng) -> None:
-    """Take away what least squares does not see: it costs hypotheses about |noise| and does nothing."""
+    """Move the noise towards the range of A: the rest does not affect least squares, only hypotheses on |noise|."""
     Q, _ = np.linalg.qr(parts["A"])
     parts["noise"] += step(rng) * (Q @ (Q.T @ parts["noise"]) - parts["noise"])
 
@@ -178,14 +178,14 @@ def _scale_row(parts: Arrays, rng: Rng) -> None:
 
 
 def _blank_row(parts: Arrays, rng: Rng) -> None:
-    """Make a sample 0, or 0 on the inputs that one neuron looks at: its activation is then exactly 0."""
+    """Set a sample to 0, or to 0 on the inputs of one neuron, whose activation is then exactly 0."""
     X, neurons = parts["X"], _neurons(parts)
     row, gate = int(rng.integers(X.shape[0])), int(rng.integers(neurons.shape[1]))
     X[row, neurons[:, gate] != 0.0 if rng.random() < 0.5 else slice(None)] = 0.0
 
 
 def _flip_bits(parts: Arrays, rng: Rng) -> None:
-    """Flip one bit, or each bit of a gate with a small chance."""
+    """Flip one bit, or each bit of a gate with small probability."""
     gates = parts["gates"]
     gate = int(rng.integers(gates.shape[1]))
     if rng.random() < 0.5:
@@ -213,14 +213,14 @@ def _open_gate(parts: Arrays, rng: Rng) -> None:
 
 
 def _random_generator(parts: Arrays, rng: Rng) -> None:
-    """Take a gate from a sparse or dense random generator."""
+    """Replace a gate by that of a sparse or dense random generator."""
     X, gates = parts["X"], parts["gates"]
     h = rng.standard_normal(X.shape[1]) * (rng.random(X.shape[1]) < rng.choice([0.3, 1.0]))
     gates[:, int(rng.integers(gates.shape[1]))] = X @ h >= 0.0
 
 
 def _near_generator(parts: Arrays, rng: Rng) -> None:
-    """Take a gate from a generator that is near plus or minus a planted neuron."""
+    """Replace a gate by that of a generator near plus or minus a planted neuron."""
     X, gates, neurons = parts["X"], parts["gates"], _neurons(parts)
     live = np.flatnonzero(neurons.any(axis=0))
     if live.size:
@@ -237,7 +237,7 @@ def _scale_neuron(parts: Arrays, rng: Rng) -> None:
 
 
 def _level_neuron(parts: Arrays, rng: Rng) -> None:
-    """Make the non-zero weights of a neuron equal, as those of binary hidden weights are."""
+    """Make the non-zero weights of a neuron equal, as with binary hidden weights."""
     neurons = _neurons(parts)
     u = neurons[:, int(rng.integers(neurons.shape[1]))]
     places = np.flatnonzero(u)
@@ -246,7 +246,7 @@ def _level_neuron(parts: Arrays, rng: Rng) -> None:
 
 
 def _neurons(parts: Arrays) -> np.ndarray:
-    """Return x as a (d, p) view, one planted neuron a column."""
+    """Return x as a (d, p) view, with one planted neuron per column."""
     return parts["x"].reshape(parts["gates"].shape[1], -1).T
 
 
@@ -262,7 +262,7 @@ GATED_CHANGES: dict[str, tuple[Change, ...]] = {
 
 
 def move(instance: Instance, rng: Rng, *, fixed_noise: bool = False, options: tuple[str, ...] = ()) -> Instance:
-    """Return a changed copy of an instance with as many non-zeros.
+    """Return a changed copy of an instance with the same number of non-zeros.
 
     Parameters
     ----------
@@ -271,23 +271,23 @@ def move(instance: Instance, rng: Rng, *, fixed_noise: bool = False, options: tu
     rng : numpy.random.Generator
         Source of randomness.
     fixed_noise : bool, default False
-        Leave the noise and its law alone; otherwise noise that changed has no law any more. Zero noise stays 0.
+        Keep the noise and its law; otherwise noise that changes loses its law. Zero noise stays 0.
     options : tuple of str
-        Options that may be scaled, where they are floats.
+        Options that may be scaled, if they are floats.
 
     Returns
     -------
     Instance
         One to three changes: entries, columns and rows of A, entries of x, of the noise and of x0, all on
-        scales from 1e-3 of an entry up to its size, and entries made equal to others. A gated operator stays one: X
-        changes, bits of gates and whole gates, and planted neurons. In half of the moves a gate that was the pattern
-        of plus or minus its own planted neuron follows that neuron.
+        scales from 1e-3 of an entry up to its size, and entries made equal to others. A gated operator stays gated: X,
+        single bits, whole gates and planted neurons change. In half of the moves a gate that was the pattern of plus or
+        minus its own planted neuron follows that neuron.
     """
     gated = instance.gated
     parts: Arrays = {"x": np.array(instance.x), "A": np.array(instance.matrix)}
     if gated is not None:
         parts.update(zip(("X", "gates"), (np.array(part) for part in gated), strict=True))
-    if not fixed_noise and np.any(instance.noise):  # a statement without noise stays one
+    if not fixed_noise and np.any(instance.noise):  # a noiseless statement stays noiseless
         parts["noise"] = np.array(instance.noise)
     if instance.x0 is not None:
         parts["x0"] = np.array(instance.x0)
@@ -310,14 +310,14 @@ def move(instance: Instance, rng: Rng, *, fixed_noise: bool = False, options: tu
 
 
 def follow(parts: Arrays, before: Arrays) -> None:
-    """Let each gate that was 1{X w_j >= 0} or 1{-X w_j >= 0} be so of what X and w_j are now.
+    """Update each gate that was 1{X w_j >= 0} or 1{-X w_j >= 0} to the current X and w_j.
 
     Parameters
     ----------
     parts : dict of array
-        X, x and gates, of which the gates are written into.
+        X, x and gates; the gates are modified.
     before : dict of array
-        The same before they changed.
+        The same arrays before the change.
     """
     p = parts["gates"].shape[1]
     old, new = (there["X"] @ there["x"].reshape(p, -1).T for there in (before, parts))
@@ -337,13 +337,13 @@ def _scaled(options: Mapping[str, object], names: tuple[str, ...], rng: Rng) -> 
 
 
 EVALUATIONS = 10_000
-"""Instances that an attack tries by default."""
+"""Default number of instances that an attack tries."""
 
 _PATIENCE = 150
-_PROGRESS = 1e-2  # a descent that creeps is left: the next one starts elsewhere
+_PROGRESS = 1e-2  # a descent with less progress than this is abandoned, and the next one starts elsewhere
 _FIRST = 25
 _REDRAWS = 40
-_REJECTED = (ValueError, ArithmeticError, np.linalg.LinAlgError)  # a change that makes no valid instance
+_REJECTED = (ValueError, ArithmeticError, np.linalg.LinAlgError)  # a change that does not give a valid instance
 
 
 def attack(
@@ -355,46 +355,47 @@ def attack(
     confidence: float = CONFIDENCE,
     progress: Progress = False,
 ) -> AttackResult:
-    """Look for an instance that contradicts a guarantee.
+    """Search for an instance that contradicts a guarantee.
 
     Parameters
     ----------
     guarantee : Guarantee
-        With a sampler.
+        A guarantee with a sampler.
     evaluations : int, default 10,000
-        Instances to try at most. An evaluation is one instance: the check of its hypotheses, in up to a dozen scales
-        until they just hold, and of its conclusion. For a probability each draw of the noise is one, and an instance
-        whose hypotheses hold costs 40.
+        Largest number of instances to try. One evaluation is one instance: its hypotheses are checked, at up to a dozen
+        scales until they just hold, and then its conclusion. For a probability each draw of the noise counts as one,
+        and an instance whose hypotheses hold costs 40.
     seconds : float, optional
-        Time to spend at most. With it the result depends on the machine and on what else that does.
+        Time limit. With a limit the result depends on the machine and its load.
     rng : int, numpy.random.SeedSequence, Generator or None
-        Source of randomness. The same seed and number of evaluations give the same result, however busy the machine.
+        Source of randomness. The same seed and number of evaluations give the same result, whatever the load of the
+        machine.
     confidence : float, default 1 - 1e-6
         Level at which a failure rate counts as too large, for a probability.
     progress : bool or callable, default False
-        True draws a bar (needs tqdm); a function is called as ``progress(done, total)`` with the number of instances
-        that were tried and `evaluations`. The last call has ``done == total``.
+        True shows a progress bar (needs tqdm); a function is called as ``progress(done, total)`` with the number of
+        instances tried and `evaluations`. The last call has ``done == total``.
 
     Returns
     -------
     AttackResult
-        Its ``status`` says whether the guarantee was broken (``instance`` was judged again from scratch), survived,
-        or never was on trial, and its counts how often it was tried.
+        The result. Its ``status`` says whether the guarantee was broken (``instance`` was judged again from scratch),
+        survived, or was never tested, and its counts say how often it was tested.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument does not fit, or the guarantee has no sampler. What the guarantee's own code raises is raised
-        too, except for ValueError, ArithmeticError and LinAlgError on some of the instances, which are counted.
+        If an argument does not fit, or the guarantee has no sampler. Exceptions of the guarantee's own code are passed
+        on, except for ValueError, ArithmeticError and LinAlgError on some of the instances, which are counted.
 
     Notes
     -----
-    From a drawn instance whose hypotheses just hold (margin 1e-6 to 0.05; where nothing steers them there, from that
-    one of 25 which comes nearest to failing), a descent on the margin of the conclusion: a random change
-    (``move`` of this module), noise or signal scaled back to the same margin, kept if the hypotheses
-    hold and the conclusion came no further from failing. After 150 changes that gain less than 1 % it starts again.
-    An equivalence is attacked from both sides of its boundary. For a probability the share of failures over 40 draws
-    of the noise is raised, and confirmed on fresh draws, which are not counted.
+    The search starts from a drawn instance whose hypotheses just hold (margin 1e-6 to 0.05; if they cannot be steered
+    there, the one of 25 that is nearest to failing), and descends on the margin of the conclusion: a random change
+    (``move`` of this module), noise or signal scaled back to the same margin, kept if the hypotheses hold and the
+    conclusion is no further from failing. After 150 changes that gain less than 1 % it restarts. An equivalence is
+    attacked from both sides of its boundary. For a probability the search increases the fraction of failures over 40
+    draws of the noise, and confirms it on fresh draws, which are not counted.
 
     Examples
     --------
@@ -416,7 +417,7 @@ def attack(
     if isinstance(rng, (int, np.integer)) and not isinstance(rng, bool):
         seed = int(rng)
     search = _Search(guarantee, arrays.generator(rng), evaluations, seconds, confidence)
-    # overflow on the way is no news
+    # intermediate overflow is expected
     with np.errstate(all="ignore"), bar(progress, evaluations, user="attack", unit="instance") as search.shown:
         found = None
         try:
@@ -431,7 +432,7 @@ def attack(
 
 
 class _Search:
-    """Descents from drawn instances, and the count of what was tried in them."""
+    """Descents from drawn instances, with counts of the instances tried."""
 
     def __init__(
         self,
@@ -449,11 +450,11 @@ class _Search:
         self.each = 1 if guarantee.delta is None else _REDRAWS
         self.best = math.inf
         self.error: Exception | None = None
-        self.obstacle = self.silence = ""  # why the last instance, and the last that held, was not on trial
+        self.obstacle = self.silence = ""  # why the last instance, and the last whose hypotheses held, was not tested
 
     @property
     def over(self) -> bool:
-        """Whether the budget is used up."""
+        """Whether the budget is exhausted."""
         if self.tried + self.each > self.limit:
             return True
         return self.seconds is not None and time.monotonic() >= self.deadline
@@ -470,7 +471,7 @@ class _Search:
         movable = here.x is not None and here.noise is not None
         idle, seen, goal = 0, math.inf, best - _PROGRESS * abs(best)
         while True:
-            if best < min(0.0, seen):  # once for each progress, and for the last one too
+            if best < min(0.0, seen):  # on every improvement, including the last one
                 if contradicts(guarantee, here, rng, confidence=self.confidence):
                     return failing_draw(guarantee, afresh(here), rng)
                 seen = best
@@ -490,7 +491,7 @@ class _Search:
                     idle, goal = 0, best - _PROGRESS * abs(best)
 
     def _begin(self, target: float, cost: _Cost) -> tuple[Instance | None, float]:
-        """Draw an instance on the right side of the boundary: steered there, or else the nearest to failing."""
+        """Draw an instance on the right side of the boundary: steered there, or else the one nearest to failing."""
         here, best = None, math.nan
         for _ in range(_FIRST if self.guarantee.steer is None else 1):
             made = self._evaluate(lambda: self.guarantee.drawn(self.rng), target, cost)
@@ -501,7 +502,7 @@ class _Search:
         return here, best
 
     def _evaluate(self, make: Callable[[], Instance], target: float, cost: _Cost) -> tuple[Instance, float] | None:
-        """Make an instance, bring it to the boundary, and return it with its cost; None if it is rejected."""
+        """Create an instance, move it to the boundary, and return it with its cost; None if it is rejected."""
         self.shown.at(self.tried)
         self.tried += 1
         try:
@@ -509,7 +510,7 @@ class _Search:
         except BadGuarantee:
             raise
         except _REJECTED as error:
-            self.obstacle = f"no instance could be made ({type(error).__name__}: {error})"
+            self.obstacle = f"no instance could be created ({type(error).__name__}: {error})"
             return None
         try:
             made = steer(self.guarantee, made, target)
@@ -528,9 +529,9 @@ class _Search:
         return made, seen.value
 
     def result(self, found: Instance | None, seed: int | None) -> AttackResult:
-        """Return what the search came to."""
+        """Return the result of the search."""
         if self.error is not None and self.errors == self.tried:
-            self.error.add_note(f"{self.guarantee.name} raised on every one of the {self.tried} instances tried")
+            self.error.add_note(f"{self.guarantee.name} raised an error on each of the {self.tried} instances tried")
             raise self.error
         if found is not None:
             status = "broken"
@@ -577,7 +578,7 @@ class _Search:
 
 
 class _Seen(NamedTuple):
-    """What was seen of a candidate: its cost, how often hypotheses held, how often a contradiction was possible."""
+    """Evaluation of a candidate: its cost, how often hypotheses held, how often a contradiction was possible."""
 
     value: float
     held: int
@@ -586,7 +587,7 @@ class _Seen(NamedTuple):
 
 
 class _Cost:
-    """How far the conclusion is from contradicting: negative where it does, NaN where the side is wrong."""
+    """Distance of the conclusion from a contradiction: negative for a contradiction, NaN on the wrong side."""
 
     def __init__(self, guarantee: Guarantee, side: str, seed: int) -> None:
         self.guarantee, self.side, self.seed = guarantee, side, seed
@@ -606,10 +607,10 @@ class _Cost:
         return _Seen(-max(size, 1e-300) if wrong else size, held, 1)
 
     def _rate(self, instance: Instance, delta: float) -> _Seen:
-        """Return delta minus the share of failures; the mean margin decides between equal shares."""
+        """Return delta minus the fraction of failures; the mean margin breaks ties."""
         if instance.law is None:
             return _Seen(math.nan, 1, 0, "the law of the noise is not known of this instance")
-        rng = arrays.generator(self.seed)  # all instances of a descent see the same random numbers
+        rng = arrays.generator(self.seed)  # all instances of a descent use the same random numbers
         failures, lean, decided = 0, 0.0, 0
         conclusion = Verdict.unknown("")
         for _ in range(_REDRAWS):

@@ -1,4 +1,4 @@
-"""What a guarantee is: hypotheses that a program checks on an instance, and a conclusion it checks afterwards."""
+"""Guarantees as programs: their hypotheses, and then their conclusion, are checked on an instance."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ _FIELDS = frozenset(item.name for item in dataclasses.fields(Instance))
 @by_value
 @dataclass(frozen=True)
 class Verdict:
-    """The answer to a yes-or-no question, with how clear it is.
+    """The answer to a yes-or-no question, with a margin.
 
     Parameters
     ----------
     status : {"holds", "fails", "unknown"}
-        Never a guess: ``unknown`` when a field is missing, the question is out of reach, or rounding decides it.
+        The answer, never a guess: ``unknown`` if a field is missing, the computation is too large, or rounding decides.
     margin : float
-        How far from the boundary, relative: 0.05 for a left side 5 % larger than the right side it has to
-        exceed; negative when it fails, NaN when it is not known.
+        Relative distance from the boundary: 0.05 for a left side 5 % larger than the right side that it has to exceed;
+        negative for ``fails``, NaN if unknown.
     reason : str
-        A sentence with the numbers.
+        A message with the numbers.
 
     Raises
     ------
@@ -92,7 +92,7 @@ class Verdict:
 
     @staticmethod
     def of(truth: bool, reason: str, margin: float | None = None) -> Verdict:
-        """Return ``holds`` or ``fails`` for something that is decided exactly; the margin is +-inf by default."""
+        """Return ``holds`` or ``fails`` for an exact decision; the margin is +-inf by default."""
         if not isinstance(truth, (bool, np.bool_)):
             raise TypeError(f"truth={truth!r} is of type {type(truth).__name__}; expected True or False")
         default = math.inf if truth else -math.inf
@@ -108,34 +108,34 @@ def exceeds(
     left_error: float | None = None,
     right_error: float | None = None,
 ) -> Verdict:
-    """Return whether left > right >= 0, for numbers whose errors are known: the one comparison of all guarantees.
+    """Return whether left > right >= 0, for numbers with known errors; all guarantees use this comparison.
 
     Parameters
     ----------
     left, right : Bounded, int, Fraction or float
-        Two numbers that are not negative. A :class:`~recovery.guarantees.Bounded` brings its error along, an int or
-        Fraction is exact, and a float is taken with the error that is stated.
+        Two non-negative numbers. A :class:`~recovery.guarantees.Bounded` carries its error, an int or Fraction is
+        exact, and a float has the stated error.
     reason : str
-        What they are; the numbers are appended.
+        Description of the two sides; the numbers are appended.
     rounding : float, default 1e-12
-        Relative error of two floats of which no error is stated. It says nothing about a number that is compared with
-        0: then the verdict is ``unknown``, unless `rounding` is 0, for exact numbers.
+        Relative error of two floats without a stated error. It does not apply to a comparison with 0, whose verdict is
+        ``unknown``, unless `rounding` is 0, for exact numbers.
     left_error, right_error : float, optional
         Bound of the absolute error of a side that is a float.
 
     Returns
     -------
     Verdict
-        ``holds`` or ``fails`` only if it does so for all numbers within the errors; ``unknown`` also where a side is
-        NaN or left the range of float64, or both are infinite. The margin is left / right - 1. It is infinite only if
-        the right side is exactly 0, or the left side infinite by definition; against a right side of 0 that may be
-        wrong by e it is left / e - 1.
+        ``holds`` or ``fails`` only if this is true for all numbers within the errors; ``unknown`` also if a side is NaN
+        or outside the range of float64, or both are infinite. The margin is left / right - 1. It is infinite only if
+        the right side is exactly 0, or the left side infinite by definition; for a right side of 0 with error e it is
+        left / e - 1.
 
     Raises
     ------
     TypeError
-        If one side is a Bounded and the other a float without an error: write :func:`~recovery.guarantees.constant`
-        for a constant of a theorem, and :class:`~recovery.guarantees.Bounded` for what was computed.
+        If one side is a Bounded and the other a float without an error: use :func:`~recovery.guarantees.constant` for a
+        constant of a theorem, and :class:`~recovery.guarantees.Bounded` for computed values.
     """
     for side, value in (("left", left), ("right", right)):
         if not isinstance(value, (Real, Bounded)) and (value is None or isinstance(value, str) or np.ndim(value)):
@@ -156,7 +156,7 @@ def exceeds(
 
 
 def _side(value: Any, error: float | None, name: str) -> Bounded | None:
-    """Return a side with its error, or None where none is stated."""
+    """Return a side with its error, or None if no error is stated."""
     if error is not None:
         if isinstance(value, Bounded):
             raise TypeError(f"{name} is a Bounded, which has its error; expected {name}_error=None")
@@ -169,10 +169,10 @@ def _side(value: Any, error: float | None, name: str) -> Bounded | None:
 def _unstated(
     left: Any, right: Any, reason: str, rounding: float, first: Bounded | None, second: Bounded | None
 ) -> Verdict:
-    """Compare floats of which only a relative error is known."""
+    """Compare floats with only a known relative error."""
     a, b = float(left), float(right)
     error = 0.5 * rounding * max(abs(a), abs(b))
-    if math.isinf(error):  # an infinity is meant as one
+    if math.isinf(error):  # an infinite error means no bound
         first, second = Bounded(a, 0.0), Bounded(b, 0.0)
     first = Bounded(a, error) if first is None else first
     second = Bounded(b, error) if second is None else second
@@ -202,19 +202,19 @@ def _compared(left: Bounded, right: Bounded, reason: str) -> Verdict:
 
 
 def vanishes(value: Any, reason: str) -> Verdict:
-    """Return whether a number, or each of an array, is 0: ``holds`` only where it is so exactly.
+    """Return whether a number, or each entry of an array, is 0: ``holds`` only if all are exactly 0.
 
     Parameters
     ----------
     value : Bounded, int or Fraction
-        What was computed.
+        The computed value.
     reason : str
-        What it is.
+        Description of the value.
 
     Returns
     -------
     Verdict
-        ``fails`` where an entry is larger than its error, ``unknown`` where rounding could have made it.
+        ``fails`` if an entry is larger than its error, ``unknown`` if rounding could have caused it.
     """
     found = number(value)
     size, error = np.abs(np.atleast_1d(found.value)), np.atleast_1d(found.error)
@@ -225,7 +225,7 @@ def vanishes(value: Any, reason: str) -> Verdict:
 
 
 def all_of(verdicts: Iterable[Verdict]) -> Verdict:
-    """Return the conjunction: one that fails decides, then one that is unknown; else the smallest margin counts."""
+    """Return the conjunction: the first that fails decides, then one that is unknown, then the smallest margin."""
     listed = list(verdicts)
     for one in listed:
         if not isinstance(one, Verdict):
@@ -240,24 +240,24 @@ def all_of(verdicts: Iterable[Verdict]) -> Verdict:
 
 
 class BadGuarantee(ValueError):
-    """The parts of a guarantee do not fit each other; the message is a sentence."""
+    """The parts of a guarantee do not fit together; the message explains why."""
 
 
 @by_value
 @dataclass(frozen=True)
 class Judgement:
-    """A guarantee looked at on one instance.
+    """The result of checking a guarantee on one instance.
 
     Parameters
     ----------
     check : Verdict
         Whether the hypotheses hold.
     conclusion : Verdict or None
-        Whether the conclusion does; None where it was not asked for.
+        Whether the conclusion holds; None if it was not requested.
     violated : bool
-        For an implication: held, and the conclusion fails. For an equivalence: one of them holds and
-        the other fails. For a statement with a probability: held, and this draw of the noise failed,
-        which is a violation only if it happens too often.
+        For an implication: the hypotheses hold and the conclusion fails. For an equivalence: one of them holds and the
+        other fails. For a probability: the hypotheses hold and the conclusion fails for this draw of the noise, which
+        is a violation only if it happens too often.
     """
 
     check: Verdict
@@ -273,50 +273,51 @@ class Guarantee:
     Parameters
     ----------
     name : str
-        Short and unique, words joined by hyphens.
+        Short and unique name, words joined by hyphens.
     kind : {"implication", "equivalence", "probability"}
-        How it can be wrong; see :class:`Judgement`.
+        The logical form; :class:`Judgement` says what contradicts each.
     statement : str
         The theorem in one or two sentences, in the symbols of the glossary.
     source : str
-        The paper it is from, or "derived here" and where.
+        The paper, or "derived here" and where.
     evidence : str
-        Proved where, tested where.
+        Where it is proved and where it is tested.
     hypotheses : callable
         Instance -> :class:`Verdict`. For an equivalence, the predicate.
     outcome : callable
-        Instance -> :class:`Verdict`: runs the method and looks. Shares no code with `hypotheses`.
+        Instance -> :class:`Verdict`: runs the method and checks the result. Shares no code with `hypotheses`.
     needs : tuple of str
-        Fields of the instance, or names of options, without which the answer is ``unknown``.
-        The instances of `sampler` must have these options.
+        Fields of the instance, or names of options, without which the verdict is ``unknown``. The instances of
+        `sampler` must have these options.
     sampler : callable, optional
-        ``sampler(rng) -> Instance``: random instances on which the hypotheses are in play.
+        ``sampler(rng) -> Instance``: random instances on which the hypotheses are not trivial.
     steer : {"noise", "signal", None}
-        Scaling this factor moves the margin through 0; None where nothing does.
+        Scaling this part moves the margin through 0; None if neither does.
     delta : float, optional
         For a probability: the conclusion fails with at most this probability over the noise law.
     vacuous : str, optional
-        Where it is proved that the hypotheses never hold with x != 0. No such instance is asked for
-        then, and one on which they do hold is a violation.
+        Where it is proved that the hypotheses never hold with x != 0. No such instance is then required, and one on
+        which they do hold is a violation.
     scales : tuple of {"data", "matrix", "columns"}, default ()
-        What may be multiplied by a power of two without changing the truth of hypotheses and conclusion: ``"data"``, y
-        with x, the noise, its law and x0; ``"matrix"``, A, with x divided by it; ``"columns"``, any column of A, with
-        its entry of x divided by it. Instances far from 1 are brought near it in this way before they are looked at
-        (with the options lam, tau, t and step in their units), so that nothing leaves the range of float64.
+        Parts that may be multiplied by a power of two without changing the truth of hypotheses and conclusion:
+        ``"data"``, y with x, the noise, its law and x0; ``"matrix"``, A, with x divided by it; ``"columns"``, any
+        column of A, with its entry of x divided by it. Instances with numbers far from 1 are rescaled in this way
+        before they are checked (with the options lam, tau, t and step in their units), so that nothing leaves the range
+        of float64.
 
     Raises
     ------
     ValueError
-        If `kind` is not known, `delta` is missing or out of place, or `needs` has a misspelt field.
+        If `kind` is unknown, `delta` is missing or unexpected, or `needs` has a misspelt field.
     TypeError
-        If a function is none, or a name or sentence is not a string.
+        If a function cannot be called, or a name or text is not a string.
 
     Notes
     -----
-    A guarantee of a catalogue is pickled as the name of the catalogue and its own. Any other one is pickled as its
-    fields, so its functions have to be found by their names: functions of a module, or ``functools.partial`` of
-    such functions. Two guarantees are equal (``==``) if they are the same one of a catalogue, or if all of their
-    fields are equal.
+    A guarantee of a catalogue is pickled by the names of the catalogue and the guarantee. Any other is pickled by its
+    fields, so its functions must be importable by name: functions of a module, or ``functools.partial`` of such
+    functions. Two guarantees are equal (``==``) if they are the same guarantee of a catalogue, or if all their fields
+    are equal.
     """
 
     name: str
@@ -385,12 +386,12 @@ class Guarantee:
         Returns
         -------
         Verdict
-            ``unknown`` when a field in :attr:`needs` is missing, or numbers range over more than float64 holds.
+            ``unknown`` if a field in :attr:`needs` is missing, or the range of the numbers exceeds that of float64.
         """
         return self._asked(self.hypotheses, "hypotheses", instance)
 
     def conclusion(self, instance: Instance) -> Verdict:
-        """Return whether the conclusion holds on an instance, hypotheses or not.
+        """Return whether the conclusion holds on an instance, whether or not the hypotheses do.
 
         Parameters
         ----------
@@ -400,7 +401,7 @@ class Guarantee:
         Returns
         -------
         Verdict
-            ``unknown`` when a field in :attr:`needs` is missing, or numbers range over more than float64 holds.
+            ``unknown`` if a field in :attr:`needs` is missing, or the range of the numbers exceeds that of float64.
         """
         return self._asked(self.outcome, "outcome", instance)
 
@@ -433,7 +434,7 @@ class Guarantee:
         Returns
         -------
         Instance
-            What the sampler returns.
+            The sampled instance.
 
         Raises
         ------
@@ -469,7 +470,7 @@ class Guarantee:
         ready = in_range(instance, self.scales)
         if isinstance(ready, str):
             return Verdict.unknown(ready)
-        # what leaves the range becomes inf or NaN, of which every comparison knows that it is unknown
+        # overflow gives inf or NaN, for which every comparison returns unknown
         with np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
             try:
                 found = rule(ready)
@@ -498,18 +499,18 @@ class Guarantee:
 
 
 _WRITTEN_OUT = 400
-"""Entries of a matrix up to which an instance is written out where its code raised."""
+"""Largest number of matrix entries for which an instance is written out when code raises an error on it."""
 
 
 def _misspelt(name: str) -> str:
-    """Return the field that a name was meant for, or nothing; names such as "noise_bound" are options."""
+    """Return the field that a misspelt name was meant for, or nothing; names such as "noise_bound" are options."""
     by_case = next((one for one in sorted(_FIELDS) if one.lower() == name.lower()), "")
     near = get_close_matches(name.lower(), sorted(_FIELDS), n=1, cutoff=0.75)
     return by_case or next((one for one in near if not name.startswith(one)), "")
 
 
 def _shown(value: Any) -> str:
-    """Return a value of a wrong type in words, cut if it is long."""
+    """Return a description of a value of the wrong type, shortened if it is long."""
     text = " ".join(repr(value).split())
     text = text if len(text) <= 60 else f"{text[:57]}..."
     return text if value is None else f"{text}, of type {type(value).__name__}"
@@ -521,19 +522,19 @@ def _seed(instance: Instance) -> str:
 
 
 def _described(instance: Instance) -> str:
-    """Return where an instance comes from, and code that makes it again unless it is large."""
+    """Return the origin of an instance, and, unless it is large, code that creates it."""
     head = f"{instance!r}{_seed(instance)}"
     n, size = instance.shape
     return head if n * size > _WRITTEN_OUT else f"{head}, which is made again by\n{as_code(instance)}"
 
 
 def at_home(guarantees: Iterable[Guarantee], home: str) -> list[Guarantee]:
-    """Return the guarantees of a catalogue, marked so that they are pickled by name.
+    """Mark the guarantees of a catalogue so that they are pickled by name, and return them.
 
     Parameters
     ----------
     guarantees : iterable of Guarantee
-        All with different names.
+        Guarantees with different names.
     home : str
         ``"module:function"``: the function, called without arguments, returns them.
 
@@ -552,7 +553,7 @@ def _of_catalogue(home: str, name: str) -> Guarantee:
     for guarantee in _catalogue(home):
         if guarantee.name == name:
             return guarantee
-    raise LookupError(f"{home} has no guarantee {name!r}; it was pickled by another version")
+    raise LookupError(f"{home} has no guarantee {name!r}; it was pickled with another version")
 
 
 @functools.cache
@@ -562,7 +563,7 @@ def _catalogue(home: str) -> list[Guarantee]:
 
 
 def check_guarantee(value: Any, name: str = "guarantee") -> Guarantee:
-    """Return `value` if it is a guarantee, or refuse it."""
+    """Return `value` if it is a guarantee; raise an error otherwise."""
     if not isinstance(value, Guarantee):
         raise TypeError(f"{name}={value!r} is of type {type(value).__name__}; expected a Guarantee of a catalogue")
     return value

@@ -1,4 +1,4 @@
-"""An instance written as Python code, to paste."""
+"""Instances as Python code, for copying."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["as_code"]
 
 
 def as_code(instance: Instance) -> str:
-    """Return Python code that makes the instance again, in every bit.
+    """Return Python code that recreates the instance bit for bit.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ def as_code(instance: Instance) -> str:
     Returns
     -------
     str
-        To paste: ``instance = Instance...``.
+        The code: ``instance = Instance...``.
     """
     gated = instance.gated
     used = {"GatedOperator": gated is not None, "Instance": True, "NoiseLaw": instance.law is not None}

@@ -1,4 +1,4 @@
-"""One recovery problem, with what is known about its truth."""
+"""Instances: recovery problems together with the known ground truth."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ LAWS = tuple(_DRAW)
 
 @dataclass(frozen=True)
 class NoiseLaw:
-    """Independent centred noise of one standard deviation.
+    """Independent centred noise with a common standard deviation.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class NoiseLaw:
     Raises
     ------
     ValueError
-        If the law is not known or `sigma` negative.
+        If the law is unknown or `sigma` is negative.
 
     Notes
     -----
@@ -88,7 +88,7 @@ class NoiseLaw:
         Parameters
         ----------
         n : int
-            How many entries.
+            Number of entries.
         rng : int, Generator or None
             Source of randomness.
 
@@ -107,46 +107,46 @@ _TINY = math.ulp(0.0)
 @by_value
 @dataclass(frozen=True, eq=False, repr=False)
 class Instance:
-    """A problem y = A x + noise, and whatever is known of x, the noise and its law.
+    """A problem y = A x + noise, with x, the noise and its law as far as they are known.
 
     Parameters
     ----------
     A : array or Operator, shape (n, N)
         Sensing matrix or design.
     y : array, shape (n,)
-        Data; with `x` and `noise` A x + noise, as rounding leaves it.
+        Data; if `x` and `noise` are given, A x + noise up to rounding.
     sparsity : int
         s, from 0 to N.
     x : array, shape (N,), optional
         The planted vector.
     noise : array, shape (n,), optional
-        The noise that was added; zeros say that there is none, None that it is not known. Where y is float32, what
-        its rounding left is noise, too, and added to this.
+        The noise that was added; zeros mean no noise, None that it is unknown. If y is float32, its rounding error
+        counts as noise and is added.
     x0 : array, shape (N,), optional
-        Where an iteration starts, or the initial weights.
+        Start of an iteration, or the initial weights.
     law : NoiseLaw, optional
         The law that the noise was drawn from, independently of A and x.
     options : mapping, optional
-        What else a guarantee asks for (``"flow_time"``, ``"tau"``, ``"lam"``, ``"schedule"``, ...) and where the
-        instance comes from (``"design"``, ``"seed"``): numbers, strings, bools and None.
+        Further inputs of guarantees (``"flow_time"``, ``"tau"``, ``"lam"``, ``"schedule"``, ...) and the origin of the
+        instance (``"design"``, ``"seed"``): numbers, strings, bools and None.
 
     Raises
     ------
     TypeError, ValueError
-        If a shape does not fit, a number is not finite or float64 would round it, or y differs from A x + noise by more
-        than rounding although both are given.
+        If a shape does not fit, a number is not finite or would be rounded in float64, or y differs from a given A x +
+        noise by more than rounding.
 
     Notes
     -----
-    Guarantees are checked on the CPU in float64: arrays of a GPU are copied over, and an operator is
-    written out (:attr:`matrix`), which costs n N numbers. Arrays and options are copied, and the copies that NumPy
-    holds are read-only, so that what was found out about an instance stays true of it; an operator is not copied.
+    Guarantees are checked on the CPU in float64: arrays on a GPU are copied, and an operator is formed as a matrix
+    (:attr:`matrix`) of n N numbers. Arrays and options are copied, and NumPy copies are read-only, so that results
+    about an instance stay valid; an operator is not copied.
 
-    The truth of an instance is one thing: y = A x + noise. A sum of k products and the noise is computed in any order
-    with an error of at most (k + 1) u (|A| |x| + |noise|), u = 2^-53, entry by entry; y and the sum that it is
-    compared with have one each, and two roundings more are granted for weights that were multiplied out of a network.
-    What is further away is refused. What is left is the :attr:`misfit`, by which hypotheses about the noise, which read
-    `noise`, and conclusions, which read `y`, may differ. It is computed in units in which nothing leaves the range.
+    An instance must be consistent: y = A x + noise. A sum of k products and the noise is computed in any order with an
+    error of at most (k + 1) u (|A| |x| + |noise|), u = 2^-53, entry by entry; y and the sum that it is compared with
+    have one each, and two more roundings are allowed for weights computed from a network. A larger difference raises an
+    error. The remaining difference is the :attr:`misfit`, by which hypotheses about the noise, which use `noise`, and
+    conclusions, which use `y`, may disagree. It is computed in units in which nothing leaves the range.
     """
 
     A: Any
@@ -211,30 +211,30 @@ class Instance:
         return y - (part @ x + noise), np.abs(part) @ np.abs(x) + np.abs(noise), exponent
 
     def _whole(self, size: np.ndarray) -> bool:
-        """Return whether A x + noise is a sum of integers below 2^53, so that nothing was rounded."""
+        """Return whether A x + noise is a sum of integers below 2^53, so that there was no rounding."""
         parts = (self.x, self.noise, self.matrix[:, self.support])
         return bool(np.all(size < 2.0**53)) and all(np.array_equal(part, np.floor(part)) for part in parts)
 
     def _rounding(self, size: np.ndarray, eps: float, exponent: int) -> np.ndarray:
-        """Return how far two ways of computing A x + noise may be apart, in a format of 2 u = eps; as mantissas."""
+        """Return how much two ways of computing A x + noise may differ, in a format with 2 u = eps; as mantissas."""
         terms = int(np.count_nonzero(self.x)) + 3
         with np.errstate(over="ignore", under="ignore"):
             lost = float(np.ldexp(2.0 * _TINY, -exponent)) + 2.0 * _TINY  # below the range, in either unit
         return terms * (eps * size + lost)
 
     def _left(self, off: np.ndarray, size: np.ndarray, exponent: int) -> np.ndarray:
-        """Return a bound of |y - A x - noise|: the computed difference, and how far that may be off."""
+        """Return a bound on |y - A x - noise|: the computed difference plus its error."""
         rounded: Any = 0.0 if exponent == 0 and self._whole(size) else 0.5 * self._rounding(size, 2.0**-52, exponent)
         with np.errstate(over="ignore", under="ignore"):
             return np.asarray(_frozen(np.ldexp(np.abs(off) + rounded, exponent)))
 
     @cached_property
     def misfit(self) -> np.ndarray | None:
-        """Bound of |y - A x - noise|, shape (n,): what rounding left. None where x or the noise is not known."""
+        """Bound on the rounding difference |y - A x - noise|, shape (n,); None if x or the noise is unknown."""
         return None if self.x is None or self.noise is None else self._left(*self._difference())
 
     def __repr__(self) -> str:
-        """Return what it is made of, without the numbers; :func:`recovery.guarantees.as_code` writes them out."""
+        """Return a summary without the numbers; :func:`recovery.guarantees.as_code` includes them."""
         given = [name for name in _ARRAYS if getattr(self, name) is not None]
         law = "" if self.law is None else f", law={self.law!r}"
         options = f", options={reprlib.repr(self.options)}" if self.options else ""
@@ -262,7 +262,7 @@ class Instance:
         x : array, shape (N,)
             The planted vector.
         noise : array, shape (n,), optional
-            None plants without noise.
+            None means no noise.
         sparsity : int, optional
             Number of non-zeros of x by default.
         **known
@@ -279,7 +279,7 @@ class Instance:
         if x.shape[0] != matrix.shape[1] or noise.shape[0] != matrix.shape[0]:
             raise ValueError(
                 f"A has shape {matrix.shape}, x has {x.shape[0]} entries and noise has {noise.shape[0]}; "
-                "expected x to have one a column of A, and noise one a row"
+                "expected one entry of x per column of A, and one of noise per row"
             )
         count = int(np.count_nonzero(x)) if sparsity is None else sparsity
         return cls(A, matrix @ x + noise, count, x=x, noise=noise, **known)
@@ -291,7 +291,7 @@ class Instance:
 
     @cached_property
     def gated(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """X (n, d), float64, and the gates (n, p), bool, on the CPU, where A is a GatedOperator; else None."""
+        """X (n, d), float64, and the gates (n, p), bool, on the CPU, if A is a GatedOperator; otherwise None."""
         if not isinstance(self.A, GatedOperator):
             return None
         X = arrays.to_numpy(self.A.inputs).T.astype(np.float64)
@@ -304,7 +304,7 @@ class Instance:
 
     @property
     def support(self) -> np.ndarray:
-        """Where the planted vector is not 0, ascending; needs `x`."""
+        """Indices of the non-zero entries of the planted vector, ascending; needs `x`."""
         if self.x is None:
             raise ValueError("x=None has no support; expected an instance whose planted vector is known")
         return np.flatnonzero(self.x)
@@ -315,7 +315,7 @@ class Instance:
         return self.noise is not None and not np.any(self.noise)
 
     def replace(self, **changes: Any) -> Instance:
-        """Return a copy with other fields; y follows if A, x or noise change and all are known.
+        """Return a copy with other fields; y is recomputed if A, x or noise change and all are known.
 
         Parameters
         ----------
@@ -365,7 +365,7 @@ class Instance:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the instance to an npz file that :meth:`load` reads without unpickling anything.
 
-        A gated operator is written as X and its gates and stays one, any other as its matrix.
+        A gated operator is saved as X and its gates and stays gated; any other is saved as its matrix.
 
         Parameters
         ----------
@@ -375,7 +375,7 @@ class Instance:
         Raises
         ------
         TypeError
-            If an option is no number, string, bool or None.
+            If an option is not a number, string, bool or None.
         """
         known = {name: getattr(self, name) for name in _ARRAYS if getattr(self, name) is not None}
         law = None if self.law is None else [self.law.name, self.law.sigma]
@@ -420,14 +420,14 @@ class Instance:
 
 
 def _plain(value: Any) -> Any:
-    """Return a NumPy number as one of Python."""
+    """Return a NumPy number as a Python number."""
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"an option is {value!r}; expected numbers, strings, bools and None, which a file can hold")
 
 
 def _frozen(values: Any) -> Any:
-    """Return an array of our own, read-only if it is NumPy's (CuPy has no such flag)."""
+    """Return a copy of the array, read-only if it is a NumPy array (CuPy has no such flag)."""
     if isinstance(values, np.ndarray):
         values.setflags(write=False)
     return values
@@ -439,34 +439,34 @@ def _matrix(A: Any) -> np.ndarray:
 
 
 SCALES = ("data", "matrix", "columns")
-"""What a statement may not depend on: see :class:`recovery.guarantees.Guarantee`."""
+"""Scalings that a statement may be invariant under: see :class:`recovery.guarantees.Guarantee`."""
 _COMFORT = 64
-"""Exponents up to this size are left alone: sixth powers and sums of 10^100 of them are far from the ends of range."""
+"""Exponents up to this size are not rescaled: sixth powers, and sums of 10^100 of them, do not over- or underflow."""
 UNITS = {"lam": (1, 1), "ridge": (2, 0), "tau": (-1, 1), "t": (-2, 0), "flow_time": (-2, 0), "step": (-2, 0)}
-"""Units of options: powers of those of A, and of y."""
+"""Units of options, as powers of the units of A and of y."""
 
 
 def in_range(instance: Instance, scales: tuple[str, ...]) -> Instance | str:
-    """Return the same problem with numbers near 1, or why there is none.
+    """Return the same problem with numbers near 1, or why that is not possible.
 
     Parameters
     ----------
     instance : Instance
         The problem.
     scales : tuple of {"data", "matrix", "columns"}
-        What may be multiplied by a power of two: y with x, the noise, its law and x0; A, with x by the inverse; each
-        column of A, with its entry of x by the inverse.
+        Parts that may be multiplied by a power of two: y with x, the noise, its law and x0; A, with x by the inverse;
+        each column of A, with its entry of x by the inverse.
 
     Returns
     -------
     Instance or str
-        The instance itself where its numbers are within 2^64 of 1, or nothing may be scaled. A sentence where scaling
-        would round one of its numbers: they range over more than float64 can hold beside each other.
+        The instance itself if its numbers are within 2^64 of 1, or nothing may be scaled. A message if scaling would
+        round one of its numbers, because their range exceeds that of float64.
     """
     if not scales:
         return instance
     matrix = instance.matrix
-    # where each column may be scaled all of them may, and blocks of gates share their columns
+    # if each column may be scaled, all of them may be together; blocks of gates share their columns
     a = int(exponents(matrix, None)) if "matrix" in scales or "columns" in scales else 0
     columns: Any = exponents(matrix) if "columns" in scales and instance.gated is None else np.full(matrix.shape[1], a)
     if np.all(np.abs(columns) <= _COMFORT):

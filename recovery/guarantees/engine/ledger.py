@@ -1,4 +1,4 @@
-"""The table of what happened to guarantees on many instances."""
+"""The ledger: a table of how guarantees fared on many instances."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ COLUMNS = (
     "attack",
 )
 """Columns of the table; `held` to `designs` count instances with x != 0 on which the hypotheses hold, `near` those
-within 5 % of the boundary, `concluded` and `failed` their conclusions, `unknown` hypotheses (and conclusions among
-the held) that were not decided, `attack` what an attack came to: after `survived` stands on how many of the instances
-that it tried the hypotheses held and the conclusion was decided."""
+within 5 % of the boundary, `concluded` and `failed` their conclusions, `unknown` hypotheses (and conclusions among the
+held) that were not decided, `attack` the result of an attack: after `survived`, the number of tried instances on which
+the hypotheses held and the conclusion was decided."""
 
 
 @by_value
 @dataclass(frozen=True, repr=False)
 class Ledger:
-    """Guarantees and what happened to them.
+    """Guarantees and the counts of their checks.
 
     Parameters
     ----------
     tallies : tuple of Tally
-        One a guarantee, in the order given.
+        One per guarantee, in the given order.
     """
 
     tallies: tuple[Tally, ...]
@@ -66,11 +66,11 @@ class Ledger:
 
     @property
     def violations(self) -> int:
-        """Violations in all, each in the sense of its guarantee's kind."""
+        """Total number of violations, each in the sense of its guarantee's kind."""
         return sum(tally.violations for tally in self.tallies)
 
     def records(self) -> list[dict[str, Any]]:
-        """Return one dict of JSON values a guarantee."""
+        """Return one dict of JSON values per guarantee."""
         return [tally.record() for tally in self.tallies]
 
     def markdown(self) -> str:
@@ -112,25 +112,25 @@ def ledger(
     rng: int = 0,
     progress: Progress = False,
 ) -> Ledger:
-    """Judge guarantees on instances and count, and perhaps attack them.
+    """Check guarantees on instances, count the results, and optionally attack the guarantees.
 
     Parameters
     ----------
     guarantees : iterable of Guarantee
-        Which.
+        The guarantees.
     instances : iterable of Instance, or callable
         The same instances for all of them, or ``instances(guarantee)``.
     confidence : float, default 1 - 1e-6
-        Level of the Clopper-Pearson bound for statements with a probability. Their instances must be
-        independent, and chosen without a look at the noise.
+        Level of the Clopper-Pearson bound for statements with a probability. Their instances must be independent and
+        must not be chosen depending on the noise.
     evaluations : int, default 0
         Instances that an attack (:func:`recovery.guarantees.attack`) tries on each guarantee that has a sampler and is
         not proved vacuous; 0 for no attack.
     rng : int, default 0
         Seed of the attacks.
     progress : bool or callable, default False
-        True draws a bar (needs tqdm); a function is called as ``progress(done, total)`` after each judgement and each
-        instance of an attack. `total` is None where `instances` is a function, until the end.
+        True shows a progress bar (needs tqdm); a function is called as ``progress(done, total)`` after each judgement
+        and each instance of an attack. `total` is None until the end if `instances` is a function.
 
     Returns
     -------

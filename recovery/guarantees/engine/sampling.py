@@ -1,4 +1,4 @@
-"""Instances on which guarantees are tried: random, adversarial, and moved to the boundary of a hypothesis."""
+"""Instances for testing guarantees: random, adversarial, and moved to the boundary of a hypothesis."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TALL_DESIGNS = (
 DESIGNS = (*TALL_DESIGNS, "duplicated")
 """All designs that :func:`linear_instance` knows."""
 
-_FURTHEST = 20.0  # steering never scales by more than exp(20): beyond, y = A x + noise forgets the smaller summand
+_FURTHEST = 20.0  # steering never scales by more than exp(20): beyond, y = A x + noise loses the smaller term
 _CHECKS = 12
 
 
@@ -50,31 +50,33 @@ def linear_instance(
     start: bool = False,
     wild: float = 0.2,
 ) -> Instance:
-    """Draw a small sparse linear model y = A x + noise, of a kind that is hard on theorems.
+    """Draw a small sparse linear model y = A x + noise, of a kind that challenges theorems.
 
     Parameters
     ----------
     rng : int, Generator or None
         Source of randomness.
     designs : sequence of str, default :data:`TALL_DESIGNS`
-        Laws of A, each as likely: names of :data:`planted.designs.BY_NAME` with random parameters, ``"collinear"``
-        (a column plus 1e-4 to 1e-1 times a fresh one) and ``"integer"`` (entries -2 to 2, full column rank if tall).
+        Laws of A, chosen with equal probability: names of :data:`planted.designs.BY_NAME` with random parameters,
+        ``"collinear"`` (a column plus 1e-4 to 1e-1 times a fresh one) and ``"integer"`` (entries -2 to 2, full column
+        rank if tall).
     n_range, d_range, k_range : tuple of int
         Inclusive ranges of rows, columns and non-zeros; k stays below d (if d > 1), and is 1 in at most
         about a third of the draws if the ranges allow more.
     laws : sequence of str, default all
-        Laws of the noise (:data:`recovery.guarantees.engine.instance.LAWS`), each as likely.
+        Laws of the noise (:data:`recovery.guarantees.engine.instance.LAWS`), chosen with equal probability.
     signs : sequence of {"random", "positive"}
         Signs of the non-zeros; their sizes are equal, spread over up to three decades, or normal.
     tall : bool, default True
-        Raise n to d at least; one instance in four has n = d.
+        Make n at least d; one instance in four has n = d.
     aimed : float, default 0.2
-        Share of instances whose noise is no draw from a law (``law`` is None): among all of its size, it
-        does most to bring the smallest non-zero weight below one that should be 0. 0 for statements about a law.
+        Fraction of instances whose noise is not drawn from a law (``law`` is None): among all noise of its size, it
+        most effectively brings the smallest non-zero weight below one that should be 0. Use 0 for statements about a
+        law.
     start : bool, default False
         Whether to draw x0 too (normal, 1e-2 to 10 times as large as x).
     wild : float, default 0.2
-        Share of instances in which A and x are multiplied by factors of 1e-3 to 1e6 and 1e-3 to 1e3.
+        Fraction of instances in which A and x are multiplied by factors of 1e-3 to 1e6 and 1e-3 to 1e3.
 
     Returns
     -------
@@ -85,7 +87,7 @@ def linear_instance(
     Raises
     ------
     ValueError
-        If a range is empty, or a design, law or kind of sign is not known.
+        If a range is empty, or a design, law or kind of sign is unknown.
     """
     rng = arrays.generator(rng)
     for argument, choices in (("designs", designs), ("laws", laws), ("signs", signs)):
@@ -126,23 +128,23 @@ def linear_instance(
 
 
 def draw(guarantee: Guarantee, seed: int, *, steered: bool = True) -> Instance:
-    """Draw the instance that belongs to a guarantee and a seed.
+    """Draw the instance of a guarantee with a given seed.
 
     Parameters
     ----------
     guarantee : Guarantee
-        With a sampler.
+        A guarantee with a sampler.
     seed : int
         At least 0.
     steered : bool, default True
         Scale noise or signal as the guarantee says, so that the hypotheses' margin is: log-uniform in 0.05
-        to 3 (45 %), in 1e-6 to 0.05 (25 %: just holds), in -0.3 to -1e-4 (15 %: just fails); else untouched.
-        For a probability 15, 70 and 5 %: instances far from the boundary would dilute its failure rate.
+        to 3 (45 %), in 1e-6 to 0.05 (25 %: just holds), in -0.3 to -1e-4 (15 %: just fails); otherwise unchanged. For a
+        probability 15, 70 and 5 %: instances far from the boundary would dilute the failure rate.
 
     Returns
     -------
     Instance
-        The same one whenever and wherever it is asked for; ``options["seed"]`` is the seed.
+        Always the same instance for the same arguments; ``options["seed"]`` is the seed.
 
     Raises
     ------
@@ -174,7 +176,7 @@ def steer(guarantee: Guarantee, instance: Instance, target_margin: float) -> Ins
     Parameters
     ----------
     guarantee : Guarantee
-        Its ``steer`` says what to scale.
+        The guarantee; its ``steer`` says what to scale.
     instance : Instance
         With x and noise.
     target_margin : float
@@ -183,13 +185,13 @@ def steer(guarantee: Guarantee, instance: Instance, target_margin: float) -> Ins
     Returns
     -------
     Instance
-        The scaled instance whose margin is within a tenth of the target of it; `instance` itself where
-        a dozen checks find none (another hypothesis decides, or the margin is unknown or infinite).
+        The scaled instance, whose margin is within a tenth of the target; `instance` itself if a dozen checks find none
+        (another hypothesis decides, or the margin is unknown or infinite).
 
     Notes
     -----
     In u = log(scale), log(1 + margin) of a ratio is linear with slope -1 (noise) or +1 (signal), so that the first
-    step is exact for most hypotheses; then come secant steps, or bisection once the target is enclosed.
+    step is exact for most hypotheses; secant steps follow, or bisection once the target is bracketed.
     """
     target = check_number(target_margin, "target_margin")
     if target <= -1.0:
@@ -208,7 +210,7 @@ def steer(guarantee: Guarantee, instance: Instance, target_margin: float) -> Ins
         if -1.0 < margin < math.inf:
             known.append((u, math.log1p(margin) - goal))
             u = _next_guess(known, slope)
-        elif known:  # NaN included: the step was too long
+        elif known:  # also for NaN: the step was too long
             u = 0.5 * (u + known[-1][0])
         else:
             return instance
@@ -229,7 +231,7 @@ def _next_guess(known: list[tuple[float, float]], slope: float) -> float:
             guess = here - miss * (here - before) / (miss - missed)
     if low and high:
         left, right = max(low), min(high)
-        # every third step halves, so that a kink cannot hold the secant up
+        # every third step bisects, so that a kink cannot stall the secant method
         if left < right and (not left < guess < right or len(known) % 3 == 0):
             guess = 0.5 * (left + right)
     return guess
@@ -249,7 +251,7 @@ def _sizes(k: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _aimed(A: np.ndarray, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return the direction of noise that lifts a zero weight j and lowers the smallest non-zero i the most together.
+    """Return the noise direction that most raises a zero weight j while lowering the smallest non-zero weight i.
 
     Least squares moves by eta = A^+ noise, and for |noise| = 1 the largest v . eta, v = e_j - sign(x_i) e_i, is
     that of noise = (A^+)' v / |(A^+)' v|.

@@ -1,4 +1,4 @@
-"""From an instance that contradicts a guarantee to a small one that a person can read."""
+"""Shrinks an instance that contradicts a guarantee to a small, readable one."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ __all__ = ["SHRINKINGS", "shrink"]
 
 
 SHRINKINGS = 5_000
-"""Candidates that are tried by default, each simpler than the instance so far."""
+"""Default number of candidates to try, each simpler than the current instance."""
 
 _REJECTED = (ValueError, ArithmeticError, IndexError, np.linalg.LinAlgError)
 _PARTS = ("A", "X", "gates", "x", "noise", "x0")
-"""Arrays of an instance; one with a gated operator has X and gates, any other one A."""
+"""Arrays of an instance; one with a gated operator has X and gates, any other has A."""
 _DIGITS = (1, 2, 3, 4, 6, 8)
 
 
@@ -37,32 +37,32 @@ def shrink(
     seconds: float | None = None,
     rng: Any = 0,
 ) -> Instance:
-    """Make an instance that contradicts a guarantee smaller, as long as it still does.
+    """Simplify an instance that contradicts a guarantee, keeping the contradiction.
 
     Parameters
     ----------
     guarantee : Guarantee
-        Which.
+        The guarantee.
     instance : Instance
-        Contradicts it.
+        An instance that contradicts it.
     evaluations : int, default 5,000
-        Candidates to judge at most; for a probability, each on many draws of the noise.
+        Largest number of candidates to check; for a probability, each on many draws of the noise.
     seconds : float, optional
-        Time to spend at most. With it the result depends on the machine and on what else that does.
+        Time limit. With a limit the result depends on the machine and its load.
     rng : int or Generator, default 0
-        Source of the noise for a probability; an int asks all candidates with the same draws.
+        Source of the noise for a probability; with an int all candidates use the same draws.
 
     Returns
     -------
     Instance
-        Fewer rows, columns and non-zeros, numbers of about 1 with few digits, zeros in the noise; options that
-        the guarantee does not need are gone. One step less and, up to the budget, it is no contradiction.
-        A gated operator becomes its matrix if that will do; else it loses rows, gates and inputs.
+        Fewer rows, columns and non-zeros, numbers of about 1 with few digits, zeros in the noise; options that the
+        guarantee does not need are removed. Unless the budget ran out, any further step would remove the contradiction.
+        A gated operator becomes its matrix if that still contradicts; otherwise it loses rows, gates and inputs.
 
     Raises
     ------
     ValueError
-        If `instance` is no contradiction, or an argument does not fit.
+        If `instance` does not contradict the guarantee, or an argument does not fit.
     """
     check_guarantee(guarantee)
     budget = _Budget(
@@ -82,7 +82,7 @@ def shrink(
     budget.used = 0
     best = afresh(instance)
     needed = {name: value for name, value in best.options.items() if name in guarantee.needs}
-    with np.errstate(all="ignore"):  # overflow on the way is no news
+    with np.errstate(all="ignore"):  # intermediate overflow is expected
         best = _try(best, iter([lambda here: here.replace(options=needed)]), wrong, budget)
         best = _try(best, iter([lambda here: here.replace(x0=None)]), wrong, budget)
         best = _try(best, iter([lambda here: here.replace(law=None)]), wrong, budget)
@@ -96,7 +96,7 @@ def shrink(
 
 
 class _Budget:
-    """How many candidates may be judged, and until when."""
+    """Limits on the number of candidates and on the time."""
 
     def __init__(self, evaluations: int, seconds: float | None) -> None:
         self.limit, self.used = evaluations, 0
@@ -104,7 +104,7 @@ class _Budget:
 
     @property
     def over(self) -> bool:
-        """Whether it is used up; the clock is looked at only if there is a limit."""
+        """Whether the budget is exhausted; the clock is read only if there is a time limit."""
         return self.used >= self.limit or (self.deadline < math.inf and time.monotonic() >= self.deadline)
 
 
@@ -112,7 +112,7 @@ Step = Callable[[Instance], Instance]
 
 
 def _try(best: Instance, steps: Iterator[Step], wrong: Callable[[Instance], bool], budget: _Budget) -> Instance:
-    """Take each step that leaves a contradiction; steps that no longer fit are passed over."""
+    """Take each step that keeps the contradiction; steps that no longer fit are skipped."""
     for step in steps:
         if budget.over:
             break
@@ -128,7 +128,7 @@ def _try(best: Instance, steps: Iterator[Step], wrong: Callable[[Instance], bool
 
 
 def _following(candidate: Instance, best: Instance) -> Iterator[Instance]:
-    """Yield the candidate with gates that still are the patterns of the planted neurons, if they were before."""
+    """Yield a gated candidate with its gates updated, so that patterns of planted neurons remain such patterns."""
     if candidate.gated is None or best.gated is None or candidate.x is None or candidate.shape != best.shape:
         return
     before, parts = ({"X": one.gated[0], "gates": np.array(one.gated[1]), "x": one.x} for one in (best, candidate))  # type: ignore[index]
@@ -137,7 +137,7 @@ def _following(candidate: Instance, best: Instance) -> Iterator[Instance]:
 
 
 def _smaller(instance: Instance) -> Iterator[Step]:
-    """Drop rows and columns, or rows, gates and inputs: half, then one by one from the end, so that places stay."""
+    """Drop rows and columns, or rows, gates and inputs: half, then one by one from the end (keeps indices valid)."""
     for axis, length in enumerate(_lengths(instance)):
         if length > 3:
             yield partial(_kept, axis=axis, places=frozenset(range(length // 2)))
@@ -186,7 +186,7 @@ def _of_size_one(instance: Instance) -> Iterator[Step]:
 
 
 def _rounded(instance: Instance) -> Iterator[Step]:
-    """Keep few significant digits: of everything, then of one array after the other; the fewest that will do."""
+    """Keep few significant digits: of everything, then of each array; the fewest that keep the contradiction."""
     for names in (_PARTS, *((name,) for name in _PARTS)):
         for digits in reversed(_DIGITS):
             yield partial(_mapped, names=names, digits=digits)
@@ -210,7 +210,7 @@ def _simple(instance: Instance) -> Iterator[Step]:
 
 
 def _shorter(value: float, digits: int) -> float:
-    """Return a number of fewer digits; one that has so few stays."""
+    """Return the number rounded to fewer digits; a number with that few is unchanged."""
     return value if len(repr(value)) <= 3 else float(f"{value:.{digits - 1}e}")
 
 
@@ -235,7 +235,7 @@ def _mapped(instance: Instance, names: tuple[str, ...], digits: int) -> Instance
 
 
 def _with_sparsity(instance: Instance, **changes: Any) -> Instance:
-    """Replace parts; a sparsity that was the number of non-zeros stays it, and a gated operator stays one."""
+    """Replace parts; a sparsity equal to the number of non-zeros is updated, and a gated operator stays gated."""
     if changes.keys() & {"X", "gates"}:
         X, gates = (changes.pop(name, _part(instance, name)) for name in ("X", "gates"))
         changes["A"] = GatedOperator(X, gates)
@@ -244,7 +244,7 @@ def _with_sparsity(instance: Instance, **changes: Any) -> Instance:
     if x is not None and instance.sparsity == np.count_nonzero(instance.x):
         sparsity = int(np.count_nonzero(x))
     if instance.x is not None and instance.noise is not None:
-        changes.pop("y", None)  # it follows from the rest
+        changes.pop("y", None)  # it is recomputed from the rest
     return instance.replace(**changes, sparsity=sparsity)
 
 

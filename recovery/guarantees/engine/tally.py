@@ -1,4 +1,4 @@
-"""What is counted when one guarantee is looked at on many instances."""
+"""Counts of the checks of one guarantee on many instances."""
 
 from __future__ import annotations
 
@@ -36,43 +36,44 @@ STATUSES = ("broken", "survived", "undecided", "never held", "not tried")
 @by_value
 @dataclass(frozen=True)
 class AttackResult:
-    """What :func:`recovery.guarantees.attack` found.
+    """The result of :func:`recovery.guarantees.attack`.
 
     Parameters
     ----------
     guarantee : str
         Name of the guarantee.
     status : {"broken", "survived", "undecided", "never held", "not tried"}
-        ``"broken"``: `instance` contradicts the guarantee. ``"survived"``: instances were on trial (`n_decided`), and
-        none contradicts it. The other three say that nothing was learnt. ``"undecided"``: hypotheses held, but the
-        conclusion was never decided. ``"never held"``: the hypotheses held on no instance that was tried.
-        ``"not tried"``: the budget allowed no instance.
+        ``"broken"``: `instance` contradicts the guarantee. ``"survived"``: instances were tested (`n_decided`), and
+        none contradicts it. The other three mean that nothing was learnt. ``"undecided"``: hypotheses held, but the
+        conclusion was never decided. ``"never held"``: the hypotheses held on none of the instances tried. ``"not
+        tried"``: the budget allowed no instance.
     n_evaluations : int
-        Instances that were tried, those among them that could not be made or judged.
+        Number of instances tried, including those that could not be created or judged.
     n_held : int
-        Those on which the hypotheses hold.
+        Number of instances on which the hypotheses hold.
     n_decided : int
-        Those that could have contradicted the guarantee: the hypotheses hold and the conclusion is decided; for an
-        equivalence that is attacked from the other side, the hypotheses fail and the conclusion is decided.
+        Number of instances that could have contradicted the guarantee: the hypotheses hold and the conclusion is
+        decided; for an equivalence that is attacked from the other side, the hypotheses fail and the conclusion is
+        decided.
     n_errors : int
-        Those on which the guarantee's code raised ValueError, ArithmeticError or LinAlgError.
+        Number of instances on which the guarantee's code raised ValueError, ArithmeticError or LinAlgError.
     best_margin : float
-        How near to a contradiction the search came: the smallest margin of a conclusion among the decided, negative
-        where it is contradicted. For a probability the smallest value of delta minus the share of failures in 40
-        draws. ``inf`` where nothing was decided.
+        How close the search came to a contradiction: the smallest margin of a decided conclusion, negative for a
+        contradiction. For a probability the smallest value of delta minus the fraction of failures in 40 draws. ``inf``
+        if nothing was decided.
     message : str
-        A sentence with these numbers.
+        A message with these numbers.
     seed : int or None
-        The seed that gives this result again, where it is known: the one that was handed in, or the one that was drawn
-        for ``rng=None``. None for a generator, whose state was the caller's.
+        The seed that reproduces this result, if known: the given one, or the one drawn for ``rng=None``. None for a
+        generator, whose state belongs to the caller.
     instance : Instance or None
         The contradiction, judged again from scratch.
 
     Raises
     ------
     TypeError
-        Where a result is used as a truth value: a guarantee that survived and one that was never on trial are
-        different things. Compare ``result.status``.
+        If a result is used as a truth value: a guarantee that survived differs from one that was never tested. Compare
+        ``result.status``.
     """
 
     guarantee: str
@@ -98,7 +99,7 @@ class AttackResult:
         return card(f"Attack on {self.guarantee}", pairs)
 
     def record(self) -> dict[str, Any]:
-        """Return all but the instance as a dict of JSON values; an infinite margin becomes None."""
+        """Return everything except the instance as a dict of JSON values; an infinite margin becomes None."""
         margin = self.best_margin if math.isfinite(self.best_margin) else None
         counts = {name: getattr(self, name) for name in ("n_evaluations", "n_held", "n_decided", "n_errors")}
         return {"status": self.status, **counts, "best_margin": margin, "message": self.message, "seed": self.seed}
@@ -107,7 +108,7 @@ class AttackResult:
 CONFIDENCE = 1.0 - 1e-6
 """Level at which a failure rate counts as too large: hundreds of tests raise a false alarm once in 10,000 runs."""
 NEAR = 0.05
-"""Hypotheses that hold with at most this margin hold near their boundary."""
+"""Hypotheses that hold with at most this margin count as near their boundary."""
 _KEPT = 5
 
 
@@ -150,19 +151,19 @@ def failure_rate_bound(failures: int, trials: int, confidence: float = CONFIDENC
 @by_value
 @dataclass
 class Tally:
-    """Counts of one guarantee; :meth:`add` looks at one more instance.
+    """Counts of one guarantee; :meth:`add` checks one more instance.
 
     Parameters
     ----------
     guarantee : Guarantee
-        Which.
+        The guarantee.
     confidence : float, default 1 - 1e-6
         Level of :func:`failure_rate_bound` for a statement with a probability.
 
     Attributes
     ----------
     instances : int
-        Looked at.
+        Number of instances checked.
     held : int
         Hypotheses hold and x is not 0 (x unknown counts as not 0). The next six count among these.
     plural : int
@@ -170,7 +171,7 @@ class Tally:
     near : int
         Margin in (0, 0.05].
     concluded, failed, undecided : int
-        The conclusion holds, fails, is unknown.
+        The conclusion holds, fails or is unknown.
     trivial : int
         Hypotheses hold, x = 0.
     vacuous : int
@@ -178,17 +179,17 @@ class Tally:
     unknown : int
         Hypotheses are unknown.
     contradicted : int
-        Judgements that contradict the statement; for a probability, draws that failed although it held.
+        Judgements that contradict the statement; for a probability, draws that fail although the hypotheses hold.
     tightest : float
         Smallest margin of the hypotheses at which the conclusion still held; at most about 0 if they are tight.
     failed_up_to : float
         Largest margin of the hypotheses at which the conclusion failed; about 0 if they are tight.
     bounded : bool
-        Whether a finite margin was seen: there is a boundary to be near to.
+        Whether a finite margin was seen, so that there is a boundary.
     examples : list of Instance
-        The first few that contradict.
+        The first few contradicting instances.
     attack : AttackResult or None
-        What an attack on the guarantee came to, if there was one; :meth:`add` does not touch it.
+        The result of an attack on the guarantee, if any; :meth:`add` does not change it.
     """
 
     guarantee: Guarantee
@@ -222,7 +223,7 @@ class Tally:
         Returns
         -------
         Judgement
-            What was found.
+            The judgement.
         """
         judgement = self.guarantee.judge(instance)
         check, conclusion = judgement.check, judgement.conclusion
@@ -264,14 +265,15 @@ class Tally:
         """Lower bound of the failure rate, for a statement with a probability."""
         if self.guarantee.delta is None:
             return None
-        # conclusions that are unknown count as successes, so that no guess becomes a violation
+        # unknown conclusions count as successes, so that no guess becomes a violation
         return failure_rate_bound(self.contradicted, self.held + self.trivial, self.confidence)
 
     @property
     def violations(self) -> int:
-        """How often the statement was contradicted; for a probability 1 if it fails too often, else 0.
+        """Number of contradictions; for a probability 1 if it fails too often, else 0.
 
-        Hypotheses that hold although they are proved vacuous contradict too, and so does what an attack found.
+        Hypotheses that hold although proved vacuous count as contradictions, and so does a contradiction found by an
+        attack.
         """
         bound, delta = self.rate_bound, self.guarantee.delta
         wrong = self.contradicted if bound is None or delta is None else int(bound > delta)
@@ -280,7 +282,7 @@ class Tally:
 
     @property
     def vacuous_share(self) -> float:
-        """Share of hypotheses that fail among those that are known; NaN if none is."""
+        """Fraction of failing hypotheses among those decided; NaN if none is decided."""
         known = self.instances - self.unknown
         return self.vacuous / known if known else math.nan
 
@@ -308,7 +310,7 @@ _FEWEST, _MOST = 200, 4000
 
 
 def afresh(instance: Instance) -> Instance:
-    """Return the same problem from copies of its arrays, with y computed again where x and the noise are known.
+    """Return the same problem with copies of its arrays, and y recomputed if x and the noise are known.
 
     Parameters
     ----------
@@ -318,7 +320,7 @@ def afresh(instance: Instance) -> Instance:
     Returns
     -------
     Instance
-        Shares nothing with `instance`, and remembers nothing.
+        An instance that shares no data or cached results with `instance`.
     """
     known = {
         name: None if getattr(instance, name) is None else np.array(getattr(instance, name))
@@ -341,12 +343,12 @@ def contradicts(
     draws: int | None = None,
     seconds: float | None = None,
 ) -> bool:
-    """Tell whether a guarantee is wrong about an instance, judging it from scratch.
+    """Return whether an instance contradicts a guarantee, judged from scratch.
 
     Parameters
     ----------
     guarantee : Guarantee
-        Which.
+        The guarantee.
     instance : Instance
         The problem; for a probability it needs a law, and its own noise is not used.
     rng : int, Generator or None
@@ -356,7 +358,7 @@ def contradicts(
     draws : int, optional
         Fresh draws of the noise; by default 40 / delta, from 200 to 4,000.
     seconds : float, optional
-        Time to spend on the draws at most. Where it ends them, the answer is False: nothing was shown.
+        Time limit for the draws. If it ends them, the result is False: nothing was shown.
 
     Returns
     -------
@@ -376,7 +378,7 @@ def contradicts(
     failures, deadline = 0, math.inf if seconds is None else time.monotonic() + seconds
     for count in range(1, check_integer(draws, "draws", minimum=1) + 1):
         failures += guarantee.judge(instance.redrawn(rng)).violated
-        # all that is left may fail and it would still be too rare
+        # even if all remaining draws fail, failures would be too rare
         if count % 32 == 0:
             best = failures + draws - count
             if failure_rate_bound(best, draws, confidence) <= guarantee.delta:
@@ -392,16 +394,16 @@ def failing_draw(guarantee: Guarantee, instance: Instance, rng: Any = None) -> I
     Parameters
     ----------
     guarantee : Guarantee
-        Which.
+        The guarantee.
     instance : Instance
-        Contradicts it in the sense of :func:`contradicts`.
+        An instance that contradicts it in the sense of :func:`contradicts`.
     rng : int, Generator or None
         Source of the noise.
 
     Returns
     -------
     Instance
-        `instance` itself for an implication or equivalence, or where 10,000 draws found none.
+        `instance` itself for an implication or equivalence, or if 10,000 draws found none.
     """
     if guarantee.delta is None:
         return instance
