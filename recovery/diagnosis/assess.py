@@ -11,6 +11,7 @@ import numpy as np
 from planted.base import arrays
 from planted.base.checks import check_array, check_integer, check_number
 from planted.base.exactness import check_exact, refuse_rounded
+from planted.base.frames import labels, names_of
 from planted.base.progress import Bar, Progress, bar, check_progress
 from recovery.conditions import Interval, complementary_pairs, equal_gates, gate_coverage, gate_spread, gated_rank
 from recovery.conditions.coverage import energy_coverage
@@ -33,6 +34,8 @@ TINY = 1e-140
 """Smallest largest entry of a column: beyond this and its inverse, squares could under- or overflow."""
 FAR = 400
 """Exponent of y beyond which y and x are divided by a power of two."""
+NAMED = 10
+"""Sentences name at most so many columns."""
 NOISE_FREE = 1e-10
 """y counts as A x without noise if it differs from it by less than this fraction of its norm."""
 _SLOW = {"l1-null-space", "unique-spark", "unique-coherence"}
@@ -148,12 +151,13 @@ def diagnose(
     norms = np.linalg.norm(matrix, axis=0)
     if x is not None and sparsity is None:
         sparsity = int(np.count_nonzero(x)) or None
-    report = Diagnosis((n, size), sparsity)
+    report = Diagnosis((n, size), sparsity, names=names_of(A))
     zeros = int(np.sum(norms == 0.0))
     columns = matrix[:, norms > 0.0]
     if zeros:
         report.notes.append(
-            f"{zeros} of {size} columns are 0: no data can determine x there. Everything below is about the other "
+            f"{zeros} of {size} columns are 0{_listed(report, np.flatnonzero(norms == 0.0))}: no data can determine x "
+            "there. Everything below is about the other "
             f"{size - zeros} columns."
         )
     numbers = Numbers(columns, limit, programs)
@@ -218,7 +222,9 @@ def _describe(report: Diagnosis, numbers: Numbers, instance: Instance) -> None:
     if share is not None:
         add(("alpha_1 of the null space" + _proved(share), _ends(share)))
     repeated = parallel(numbers.matrix)
-    add(("columns parallel to an earlier one", f"{len(repeated)}" if len(repeated) else "none"))
+    there = np.flatnonzero(instance.matrix.any(axis=0))  # all but the zero columns
+    listed = f"{len(repeated)}{_listed(report, there[repeated])}" if len(repeated) else "none"
+    add(("columns parallel to an earlier one", listed))
     if instance.gated is None:
         return
     X, gates = instance.gated
@@ -237,6 +243,14 @@ def _describe(report: Diagnosis, numbers: Numbers, instance: Instance) -> None:
         add(("nearly complementary", shown))
     rank = gated_rank(instance.A)
     add(("rank lost within single features", f"{rank.lost_within_features} of {rank.shape[1]} columns"))
+
+
+def _listed(report: Diagnosis, places: Any) -> str:
+    """Return the names of some columns in brackets; nothing where columns have no names."""
+    found = [] if report.names is None else labels(report.names, places)
+    if not found:
+        return ""
+    return f" ({', '.join(found[:NAMED])}{', ...' if len(found) > NAMED else ''})"
 
 
 def _proved(value: Interval) -> str:
@@ -279,8 +293,9 @@ def _truth(report: Diagnosis, instance: Instance, y: Any, x: Any, zeros: bool) -
                 only = report.uniform[0].verdict.status == "holds" and not zeros
                 meaning = "no other one does" if only else "whether another one does is not known"
                 report.notes.append(
-                    f"x was not given; {solver} found one with {np.count_nonzero(x)} non-zeros that explains y to "
-                    f"{left_over:.1g}, and {meaning}. Statements about the planted vector are about this one."
+                    f"x was not given; {solver} found one with {np.count_nonzero(x)} non-zeros"
+                    f"{_listed(report, np.flatnonzero(x))} that explains y to {left_over:.1g}, and {meaning}. Statements "
+                    "about the planted vector are about this one."
                 )
                 break
         else:
@@ -326,7 +341,7 @@ def _planted(report: Diagnosis, truth: Instance, guarantees: Iterable[Guarantee]
 def _improve(report: Diagnosis, numbers: Numbers, instance: Instance, generators: Any, *, shown: Bar) -> None:
     """Measure the effect of changes of A."""
     report.effects.append(_effect("as it is", "", True, numbers))
-    for change in shown.over(changes(instance.matrix, instance.gated, generators)):
+    for change in shown.over(changes(instance.matrix, instance.gated, generators, report.names)):
         if change.matrix.shape[1] < 2:
             continue
         changed = Numbers(change.matrix, numbers.limit, numbers.programs)

@@ -10,6 +10,7 @@ import numpy as np
 
 from planted.base import arrays
 from planted.base.arrays import EPS
+from planted.base.frames import Names, labels
 from recovery.conditions import complementary_pairs, equal_gates, one_per_pair
 from recovery.conditions.population import population_operator
 
@@ -64,7 +65,9 @@ def written_out(X: np.ndarray, gates: np.ndarray) -> np.ndarray:
     return np.hstack([X * gate[:, None] for gate in gates.T]) if gates.shape[1] else np.zeros((len(X), 0))
 
 
-def changes(A: np.ndarray, gated: tuple[np.ndarray, np.ndarray] | None, H: Any = None) -> Iterator[Change]:
+def changes(
+    A: np.ndarray, gated: tuple[np.ndarray, np.ndarray] | None, H: Any = None, names: Names = None
+) -> Iterator[Change]:
     """Yield changes, the cheapest first.
 
     Parameters
@@ -75,6 +78,8 @@ def changes(A: np.ndarray, gated: tuple[np.ndarray, np.ndarray] | None, H: Any =
         X, shape (n, d), and the gates, shape (n, p), if A is made of them.
     H : array, shape (d, p), optional
         Generators of the gates.
+    names : tuple of str, optional
+        Names of the columns; their numbers by default.
 
     Yields
     ------
@@ -82,6 +87,7 @@ def changes(A: np.ndarray, gated: tuple[np.ndarray, np.ndarray] | None, H: Any =
         Only changes that have an effect and leave non-zero columns.
     """
     norms = np.linalg.norm(A, axis=0)
+    there = labels(names, np.flatnonzero(norms > 0.0))
     if np.any(norms == 0.0):
         yield Change("drop zero columns", f"{int(np.sum(norms == 0.0))} columns say nothing about x", A[:, norms > 0.0])
         A, norms = A[:, norms > 0.0], norms[norms > 0.0]
@@ -103,7 +109,7 @@ def changes(A: np.ndarray, gated: tuple[np.ndarray, np.ndarray] | None, H: Any =
         yield from _gates(*gated)
     elif A.shape[1] > 2:
         j = _worst(A / norms)
-        yield Change(f"drop column {j}", "the column most like another; x_j must be 0", np.delete(A, j, axis=1))
+        yield Change(f"drop column {there[j]}", "the column most like another; x_j must be 0", np.delete(A, j, axis=1))
     if gated is not None:
         yield from _inputs(*gated, H)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from planted.base.files import storable
+from planted.base.frames import Names
 from planted.base.markup import table as html_table
 from planted.base.values import by_value
 from recovery.diagnosis.shown import ShownDiagnosis
@@ -100,6 +101,8 @@ class Diagnosis(ShownDiagnosis):
         A unchanged, then each change.
     notes : list of str
         Remarks, as sentences.
+    names : tuple of str or None
+        Names of the columns, where A came as a data frame.
     """
 
     shape: tuple[int, int]
@@ -109,6 +112,7 @@ class Diagnosis(ShownDiagnosis):
     planted: list[Finding] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    names: Names = None
 
     @property
     def covers(self) -> int:

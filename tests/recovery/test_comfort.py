@@ -348,3 +348,25 @@ def test_a_certificate_is_saved_with_its_fit(tmp_path):
     found = recovery.NetworkFit.load(tmp_path / "fit.json")
     assert found == fit
     assert found.certificate.to_json() == fit.certificate.to_json()
+
+
+def test_a_diagnosis_speaks_of_columns_by_name(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    few = {"limit": 500, "programs": 10}
+    values = np.column_stack([X[:12, 0], np.zeros(12), X[:12, 1], -2 * X[:12, 0], X[:12, 2], X[:12, 3]])
+    table = pandas.DataFrame(values, columns=["one", "blank", "two", "twin", "three", "four"])
+    found = recovery.diagnose(table, table["two"] - table["four"], sparsity=2, **few)
+    text = str(found)
+    assert found.names == tuple(table.columns)
+    assert "1 of 6 columns are 0 (blank): no data" in text
+    assert "| columns parallel to an earlier one | 1 (twin) |" in text
+    assert "with 2 non-zeros (two, four) that explains y" in text
+    assert any(effect.name in ("drop column one", "drop column twin") for effect in found.effects)
+    found.save(tmp_path / "found.json")
+    assert recovery.Diagnosis.load(tmp_path / "found.json") == found
+    plain = recovery.diagnose(values, values[:, 2] - values[:, 5], sparsity=2, **few)
+    assert plain.names is None
+    assert "1 of 6 columns are 0: no data" in str(plain)
+    # the number is that of the caller's column, beside columns that are 0
+    assert any(effect.name in ("drop column 0", "drop column 3") for effect in plain.effects)
+    assert [effect.coherence for effect in plain.effects] == [effect.coherence for effect in found.effects]
