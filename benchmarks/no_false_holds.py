@@ -175,7 +175,11 @@ def _scaled(rng, instance, factor):
         for name in ("t", "flow_time", "step"):
             if options.get(name) is not None and options.get("inputs") is None:
                 options[name] = float(options[name]) / a / a
-        units = [options[name] for name in ("lam", "tau", "t", "flow_time", "step") if options.get(name) is not None]
+        if options.get("ridge") is not None:
+            options["ridge"] = float(options["ridge"]) * a * a
+        units = [
+            options[name] for name in ("lam", "tau", "t", "flow_time", "step", "ridge") if options.get(name) is not None
+        ]
         if not all(math.isfinite(value) for value in units) or (0.0 in units and a * b != 1.0):
             return None
         x = instance.x * (b / a)

@@ -33,6 +33,7 @@ MOST = 12
 UNIT, PLAIN = "l1 on unit columns, OMP", "l1 on the columns as they are"
 """If columns have different norms, l1 prefers the long ones; ``solve(..., "l1")`` scales them by default."""
 HALF, SHARP, THIRD = 0.5, 1.0 / math.sqrt(2.0), 1.0 / math.sqrt(3.0)
+PURSUIT = math.sqrt(math.sqrt(5.0) - 2.0)
 GOLDEN, COSAMP = (math.sqrt(5.0) - 1.0) / 2.0, math.sqrt((math.sqrt(57.0) - 7.0) / 2.0)
 
 
@@ -223,7 +224,12 @@ def _cosamp(numbers: Numbers, s: int) -> Verdict:
 
 CONDITIONS = (
     Condition(("unique-spark",), "none: x is the sparsest solution", "spark > 2 s", _spark),
-    Condition(("l1-coherence", "omp-coherence", "unique-coherence"), UNIT, "mu < 1 / (2 s - 1)", _coherence),
+    Condition(
+        ("l1-coherence", "omp-coherence", "unique-coherence", "homotopy-coherence"),
+        UNIT,
+        "mu < 1 / (2 s - 1)",
+        _coherence,
+    ),
     Condition(("l1-babel", "omp-babel"), UNIT, "mu_1(s - 1) + mu_1(s) < 1", _babel),
     Condition(("l1-exact-recovery", "omp-exact-recovery"), UNIT, "|A_S^+ a_j|_1 < 1 for all S", _coefficient),
     Condition(("l1-null-space",), f"{PLAIN} (necessary, too)", "alpha_s < 1/2", _share),
@@ -245,10 +251,16 @@ CONDITIONS = (
         _isometry(lambda s: 3 * s, lambda s: GOLDEN),
     ),
     Condition(
-        ("htp-scaled-isometry",),
+        ("htp-scaled-isometry", "htp-continuation"),
         "HTP, best step",
         "delta_3s < 1 / sqrt(3)",
         _isometry(lambda s: 3 * s, lambda s: THIRD),
+    ),
+    Condition(
+        ("subspace-pursuit-restricted-isometry",),
+        "subspace pursuit",
+        "delta_3s < 0.4859",
+        _isometry(lambda s: 3 * s, lambda s: PURSUIT),
     ),
     Condition(("cosamp-restricted-isometry",), "CoSaMP", "delta_4s < 0.5243", _cosamp),
 )

@@ -6,9 +6,10 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from recovery.guarantees import catalogue, draw
-from recovery.guarantees.linear import cosamp, descent, hard_thresholding, relaxed
+from recovery.guarantees import Verdict, catalogue, draw
+from recovery.guarantees.linear import cosamp, descent, hard_thresholding, relaxed, subspace_pursuit
 
+HELD = Verdict.of(True, "as far as this test goes")
 SPARSE = {one.name: one for family in ("linear", "sparse") for one in catalogue(family)}
 
 
@@ -54,6 +55,23 @@ def fixed(instance):
     return high / low - 1
 
 
+def begun(instance):
+    return instance.x0 is not None and np.any(instance.x0)
+
+
+def four(instance):
+    delta = delta_of(instance, 4)
+    later = math.sqrt(1.5 * delta**2 * (1 + delta**2)) / (1 - delta**2)
+    return [later * math.sqrt(4 / 3) if begun(instance) else later, later, later]
+
+
+def three(instance):
+    delta = delta_of(instance, 3)
+    fits = math.sqrt(1 + delta**2) / (1 - delta**2)
+    later = math.sqrt(2) * delta * fits
+    return [(1 + math.sqrt(2) * delta) * fits if begun(instance) else later, later, later]
+
+
 RATES = {
     "iht-restricted-isometry": (hard_thresholding, lambda i: math.sqrt(3) * raw(i)),
     "htp-restricted-isometry": (hard_thresholding, lambda i: pursuit(raw(i))),
@@ -66,7 +84,8 @@ RATES = {
     "iht-condition-number": (descent, fixed),
     "niht-condition-number": (descent, adaptive),
     "iht-relaxed-sparsity": (relaxed, keeps_more),
-    "cosamp-restricted-isometry": (cosamp, None),
+    "cosamp-restricted-isometry": (cosamp, four),
+    "subspace-pursuit-restricted-isometry": (subspace_pursuit, three),
 }
 
 
@@ -90,13 +109,8 @@ def test_the_rate_is_the_stated_one(monkeypatch, name):
             assert seen == []  # what a step does there is rounding
             continue
         (bounds,) = seen
-        if rate is not None:
-            ratios = [rate(instance)] * 3
-        else:
-            delta = delta_of(instance, 4)
-            later = math.sqrt(1.5 * delta**2 * (1 + delta**2)) / (1 - delta**2)
-            begun = instance.x0 is not None and np.any(instance.x0)
-            ratios = [later * math.sqrt(4 / 3) if begun else later, later, later]
+        ratios = rate(instance)
+        ratios = ratios if isinstance(ratios, list) else [ratios] * 3
         for t, ratio in enumerate(ratios):
             assert bounds[t + 1] == pytest.approx(bounds[t] * ratio, rel=1e-6, abs=1e-12 * bounds[0])
         looked += 1
@@ -107,7 +121,7 @@ def test_the_rate_is_the_stated_one(monkeypatch, name):
 
 def test_the_rate_of_jain_tewari_and_kar(monkeypatch):
     seen = []
-    monkeypatch.setattr(relaxed, "held_to", lambda values, bounds, *rest: seen.append(bounds))
+    monkeypatch.setattr(relaxed, "held_to", lambda values, bounds, *rest: seen.append(bounds) or HELD)
     instance = draw(SPARSE["iht-relaxed-sparsity"], 1)
     SPARSE["iht-jain-tewari-kar"].conclusion(instance)
     (bounds,) = seen

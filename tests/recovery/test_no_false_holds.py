@@ -121,7 +121,7 @@ def test_the_lasso_of_long_columns(name, scale):
 def scaled(instance, a, b):
     """The same problem with A times 2^a and the data times 2^b."""
     options = dict(instance.options)
-    for name, power in (("lam", a + b), ("tau", b - a), ("t", -2 * a), ("step", -2 * a)):
+    for name, power in (("lam", a + b), ("tau", b - a), ("t", -2 * a), ("step", -2 * a), ("ridge", 2 * a)):
         if options.get(name) is not None:
             options[name] = math.ldexp(options[name], power)
     A = np.ldexp(instance.matrix, a)

@@ -143,8 +143,10 @@ def support_rule(share: float = 1.0) -> Callable[[Instance], Verdict]:
 def finds_support(instance: Instance) -> Verdict:
     """Return the outcome "errors stay below their bounds, and the support is S once these are below min |x_S|"."""
     s, x, S = instance.sparsity, instance.x, instance.support
+    if len(S) != s:
+        return Verdict.unknown(f"x has {len(S)} non-zeros, and s = {s}: the statement is about as many")
     if not s:
-        return Verdict.of(not np.any(x), "s = 0: every iterate is 0")
+        return Verdict.of(True, "s = 0: every iterate is 0")
     if not np.any(instance.y):
         return Verdict.unknown("y = 0: the run has no steps")
     A, y, ridge = instance.matrix, instance.y, float(instance.options["ridge"])
