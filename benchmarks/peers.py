@@ -4,17 +4,21 @@ Run from the repository root::
 
     python -m benchmarks.peers phase --seeds 20             # 62 cells without noise, n = 200, twenty seeds each
     python -m benchmarks.peers speed --seeds 20             # five sizes on which all succeed; medians
+    python -m benchmarks.peers speed --threads 1 2 --keep   # the same with one and two threads, for README and docs
     python -m benchmarks.peers l1 --seeds 20                # basis pursuit: ours by homotopy and by cvxpy, and LARS
+    python -m benchmarks.peers gated --seeds 5              # 100 gates of 50 inputs, n = 2000, k = 30, never formed
     python -m benchmarks.peers phase --solvers auto htp     # some solvers only
     python -m benchmarks.peers --show FILE                  # the tables of what was measured
 
 One line of JSON an instance and solver goes to ``--out`` as soon as it is there; what is in the file already is not
-measured again. Times are processor times in milliseconds, on one BLAS thread (``--threads``); on each instance all
+measured again. Times are processor times in milliseconds, on one BLAS thread (``--threads``; with several threads the
+time that passes is measured instead, of all solvers alike); on each instance all
 solvers run one after the other, in another order for each seed, so that none has the warmer cache. An answer is found
 if its largest error is at most 1e-6 of the largest weight. A solver whose package is missing is named, and left out.
 
 Units are each package's to choose: abess and skscope stop by thresholds that have units, so that they are given the
-data times 1e5 (on columns of unit norm abess finds nothing).
+data times 1e5 (on columns of unit norm abess finds nothing). ``--keep`` puts the medians of the table of speed into
+``benchmarks/solver_speed.json``, from which ``python -m benchmarks.tables --write`` makes the tables of the pages.
 """
 
 from __future__ import annotations
@@ -33,6 +37,9 @@ from threadpoolctl import threadpool_limits
 import recovery
 from benchmarks.machine import machine, table
 from benchmarks.phase_cells import CELLS, draw
+
+KEPT = Path(__file__).with_name("solver_speed.json")
+"""Medians of the table of speed, see :func:`keep`."""
 
 SIZES = ((200, 1000, 20), (500, 5000, 20), (500, 5000, 60), (1000, 10000, 50), (1000, 10000, 100))
 """n, N and k of the table of speed."""
@@ -137,6 +144,78 @@ def celer_path(A, y, k):
     return refit(A, y, coefs[:, -1] / norms, k)
 
 
+def skscope_size(A, y, k):
+    """Return the answer of skscope for the size k, which gets the gradient and exact least squares on a support."""
+    import skscope
+
+    A, y = A * 1e5, y * 1e5
+
+    def fit(objective, gradient, start, support, data):
+        part = A[:, support]
+        start[support] = np.linalg.lstsq(part, y, rcond=None)[0]
+        rest = y - part @ start[support]
+        return float(rest @ rest), start
+
+    model = skscope.ScopeSolver(A.shape[1], k, numeric_solver=fit)
+    return np.asarray(model.solve(lambda x: np.sum((y - A @ x) ** 2), gradient=lambda x: -2.0 * (A.T @ (y - A @ x))))
+
+
+def skglm_path(A, y, k):
+    """Return the Lasso by skglm's path on columns of unit norm, cut and fitted again."""
+    from skglm import penalties
+
+    return skglm(A, y, k, lambda alpha: penalties.L1(alpha))
+
+
+def skglm_mcp(A, y, k):
+    """Return MCP by skglm's path on columns of unit norm, cut and fitted again."""
+    from skglm import penalties
+
+    return skglm(A, y, k, lambda alpha: penalties.MCPenalty(alpha, 3.0))
+
+
+def skglm_scad(A, y, k):
+    """Return SCAD by skglm's path on columns of unit norm, cut and fitted again."""
+    from skglm import penalties
+
+    return skglm(A, y, k, lambda alpha: penalties.SCAD(alpha, 3.7))
+
+
+def skglm(A, y, k, penalty):
+    """Follow ten penalties down to 1e-3 of the largest, each from the last solution."""
+    import warnings
+
+    from skglm.datafits import Quadratic
+    from skglm.solvers import AndersonCD
+
+    norms, n = np.linalg.norm(A, axis=0), len(y)
+    unit = np.asfortranarray(A / norms * np.sqrt(n))  # the units of its step sizes: columns of mean square 1
+    top, x = np.abs(unit.T @ y).max() / n, np.zeros(A.shape[1])
+    solver = AndersonCD(tol=1e-6 * top, fit_intercept=False, warm_start=True)
+    rest = None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for alpha in top * np.geomspace(0.5, 1e-3, 10):
+            x = solver.solve(unit, y, Quadratic(), penalty(alpha), x, rest)[0]
+            rest = unit @ x
+    return refit(A, y, x * np.sqrt(n) / norms, k)
+
+
+def pyproximal_l0(A, y, k):
+    """Return the iterates of pyproximal's proximal gradient with the ball of k entries, fitted again."""
+    import pylops
+    import pyproximal
+
+    norms = np.linalg.norm(A, axis=0)
+    unit = A / norms
+    step = 1.0 / np.linalg.norm(unit, 2) ** 2
+    f = pyproximal.L2(Op=pylops.MatrixMult(unit), b=y)
+    x = pyproximal.optimization.primal.ProximalGradient(
+        f, pyproximal.L0Ball(k), x0=np.zeros(A.shape[1]), tau=step, niter=1000, acceleration="fista"
+    )
+    return refit(A, y, np.asarray(x) / norms, k)
+
+
 OURS = {
     "auto": ours("auto"),
     "htp": ours("htp"),
@@ -156,10 +235,16 @@ PEERS = {
     "abess, size k": ("abess", abess_size),
     "abess, path": ("abess", abess_path),
     "celer": ("celer", celer_path),
+    "skscope": ("skscope", skscope_size),
+    "skglm": ("skglm", skglm_path),
+    "skglm MCP": ("skglm", skglm_mcp),
+    "skglm SCAD": ("skglm", skglm_scad),
+    "pyproximal L0": ("pyproximal", pyproximal_l0),
 }
 """The package that each needs, and what to call."""
 
-SLOW = {"SPAMS OMP", "abess, path", "celer", "abess, size k"}
+SLOW = {"SPAMS OMP", "abess, path", "celer", "abess, size k", "skscope", "skglm", "skglm MCP", "skglm SCAD"}
+SLOW |= {"pyproximal L0"}
 """Those that the table of speed measures on five seeds only."""
 
 
@@ -212,12 +297,24 @@ def gaussian(n, size, k, seed, signs=False):
     return A, A @ x, x
 
 
+def gated(seed, signs):
+    """Return a ReLU operator that is never formed, y = A x and x."""
+    rng = np.random.default_rng(seed)
+    A = recovery.GatedOperator.from_generators(rng.standard_normal((2000, 50)), rng.standard_normal((50, 100)))
+    x = np.zeros(5000)
+    x[rng.choice(5000, 30, replace=False)] = rng.choice([-1.0, 1.0], 30) if signs else rng.standard_normal(30)
+    return A, A.matvec(x), x
+
+
 def instances(what, seeds, first):
     """Yield a name, a seed, and how to draw A, y, x, for each instance of a table."""
     for seed in range(first, first + seeds):
         if what == "phase":
             for cell in CELLS:
                 yield str(cell), cell.sparsity, seed, lambda cell=cell, seed=seed: draw(cell, seed)
+        elif what == "gated":
+            for name in ("normal", "signs"):
+                yield f"2000, 50 x 100, k=30, {name}", 30, seed, lambda s=seed, name=name: gated(s, name == "signs")
         else:
             for n, size, k in SIZES if what == "speed" else PROGRAMS:
                 name = f"{n} x {size}, k={k}"
@@ -229,13 +326,14 @@ def read(path):
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def measure(what, solvers, seeds, first, out):
+def measure(what, solvers, seeds, first, out, threads=1):
     """Run what is not in the file yet, and append it."""
-    done = {(row["table"], row["cell"], row["seed"], row["solver"]) for row in read(out)}
+    done = {(row["table"], row["cell"], row["seed"], row["solver"], row.get("threads", 1)) for row in read(out)}
     begun = set()
-    with out.open("a") as file:
+    clock = time.process_time if threads == 1 else time.perf_counter
+    with out.open("a") as file, threadpool_limits(threads):
         for cell, k, seed, make in instances(what, seeds, first):
-            names = [name for name in solvers if (what, cell, seed, name) not in done]
+            names = [name for name in solvers if (what, cell, seed, name, threads) not in done]
             if what == "speed" and seed >= first + 5:
                 names = [name for name in names if name not in SLOW]
             if not names:
@@ -247,24 +345,65 @@ def measure(what, solvers, seeds, first, out):
                 if name not in begun:  # imports and caches
                     begun.add(name)
                     call(A, y)
-                before = time.process_time()
+                before = clock()
                 found = call(A, y)
-                spent = (time.process_time() - before) * 1e3
+                spent = (clock() - before) * 1e3
                 error = float(np.abs(found - x).max() / np.abs(x).max())
                 row = {"table": what, "cell": cell, "seed": seed, "solver": name, "ms": round(spent, 3)}
-                row |= {"found": bool(error <= 1e-6), "error": error}
+                row |= {"found": bool(error <= 1e-6), "error": error, "threads": threads}
                 if what == "l1":
                     row["norm"] = float(np.linalg.norm(A, axis=0) @ np.abs(found))
                 file.write(json.dumps(row) + "\n")
                 file.flush()
 
 
+def keep(rows, path=KEPT):
+    """Write the medians of the table of speed, and on which machine they were measured."""
+    found = {}
+    for row in rows:
+        if row["table"] == "speed":
+            cell = found.setdefault(row["solver"], {}).setdefault(row["cell"], {})
+            cell.setdefault(str(row.get("threads", 1)), []).append((row["ms"], row["found"]))
+    medians = {
+        solver: {
+            cell: {
+                threads: [round(statistics.median(ms for ms, _ in runs), 2), sum(ok for _, ok in runs), len(runs)]
+                for threads, runs in by_threads.items()
+            }
+            for cell, by_threads in by_cell.items()
+        }
+        for solver, by_cell in found.items()
+    }
+    path.write_text(json.dumps({"machine": machine(), "medians": medians}, indent=1) + "\n")
+
+
+def kept_table(path=KEPT, sizes=SIZES):
+    """Return header and rows of the kept medians: milliseconds on each number of threads, and misses."""
+    medians = json.loads(path.read_text())["medians"]
+    cells = [f"{n} x {size}, k={k}" for n, size, k in sizes]
+    rows = []
+    for solver, by_cell in medians.items():
+        row = [f"`{solver}`" if solver in OURS else solver]
+        for cell in cells:
+            by_threads = by_cell.get(cell, {})
+            times = " / ".join(f"{by_threads[threads][0]:.3g}" for threads in sorted(by_threads)) or "-"
+            missed = [f"{ok} of {runs}" for _, ok, runs in by_threads.values() if ok < runs]
+            row.append(times + (f" ({missed[0]})" if missed else ""))
+        rows.append(row)
+    return ["solver", *cells], rows
+
+
+TABLES = ("phase", "speed", "l1", "gated")
+
+
 def show(rows):
     """Print the tables of the rows."""
-    for what in ("phase", "speed", "l1"):
-        part = [row for row in rows if row["table"] == what]
+    kinds = [(what, threads) for what in TABLES for threads in sorted({row.get("threads", 1) for row in rows})]
+    for what, threads in kinds:
+        part = [row for row in rows if row["table"] == what and row.get("threads", 1) == threads]
         if part:
-            print(f"\n{what}: found of {len({(row['cell'], row['seed']) for row in part})} instances\n")
+            count = len({(row["cell"], row["seed"]) for row in part})
+            print(f"\n{what}, {threads} BLAS thread(s): found of {count} instances\n")
             names = list(dict.fromkeys(row["solver"] for row in part))
             print(summary(part, names))
             if what == "phase":
@@ -328,23 +467,31 @@ def misses(rows, names):
 def main(arguments=None):
     """Measure, and print the tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__.split("\n", 1)[0])
-    parser.add_argument("what", nargs="?", choices=("phase", "speed", "l1"), default="phase")
+    parser.add_argument("what", nargs="?", choices=TABLES, default="phase")
     parser.add_argument("--solvers", nargs="*", default=None, help="names of the tables; all by default")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first", type=int, default=1000, help="the first seed")
-    parser.add_argument("--threads", type=int, default=1, help="threads of BLAS")
+    parser.add_argument(
+        "--threads", type=int, nargs="+", default=[1], help="threads of BLAS; several: one after another"
+    )
+    parser.add_argument("--keep", action="store_true", help=f"write the medians of speed to {KEPT.name}")
     parser.add_argument("--out", type=Path, default=Path("peers.jsonl"))
     parser.add_argument("--show", type=Path, default=None, metavar="FILE", help="measure nothing")
     options = parser.parse_args(arguments)
     if options.show is None:
-        print(f"{machine()}; {options.threads} BLAS thread(s)")
+        print(f"{machine()}; BLAS threads: {', '.join(map(str, options.threads))}")
         unknown = set(options.solvers or ()) - {*OURS, *PEERS, "l1 by homotopy", "l1 by cvxpy"}
         if unknown:
             parser.error(f"no solver {', '.join(sorted(unknown))}; there are {', '.join([*OURS, *PEERS])}")
         solvers = programs() if options.what == "l1" else chosen(options.solvers)
-        with threadpool_limits(options.threads):
-            measure(options.what, solvers, options.seeds, options.first, options.out)
-    show(read(options.show or options.out))
+        if options.what == "gated":  # peers would need the matrix; l1 forms it
+            solvers = {name: call for name, call in solvers.items() if name in OURS and name != "l1"}
+        for threads in options.threads:
+            measure(options.what, solvers, options.seeds, options.first, options.out, threads)
+    rows = read(options.show or options.out)
+    show(rows)
+    if options.keep:
+        keep(rows)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,13 @@ def solvers():
     ]
 
 
+def solver_speed():
+    """Return the medians that ``python -m benchmarks.peers speed --keep`` wrote: one row for each solver."""
+    from benchmarks.peers import kept_table
+
+    return kept_table()
+
+
 def guarantees(source, *arguments):
     """Return a function that gives one row for each guarantee that a catalogue lists."""
 
@@ -66,6 +73,7 @@ def shortened(source):
 TABLES = {
     "figures": figures,
     "solvers": solvers,
+    "solver-speed": solver_speed,
     "guarantees-linear-lottery": guarantees("linear_lottery.guarantees:catalogue"),
     "guarantees-linear": guarantees("recovery.guarantees:catalogue", "linear"),
     "guarantees-sparse": guarantees("recovery.guarantees:catalogue", "sparse"),

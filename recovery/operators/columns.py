@@ -115,12 +115,13 @@ class Columns:
 
     def __init__(self, A: Any, unit: bool = False) -> None:
         self.matrix: Any = None
+        self.norms: Any = None
         self.xp: Any
+        self.shape: tuple[int, ...]
         if large(A):
             operator = as_operator(A)
             refuse_rounded(operator, False)
             self.operator, self.xp, self.shape = operator, operator.xp, operator.shape
-            self.norms = None
             if unit:
                 self.norms = operator.column_norms().astype(np.float64)
                 _refuse_zeros(self.norms == 0, self.xp)

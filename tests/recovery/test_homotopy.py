@@ -335,7 +335,7 @@ def test_a_sparse_matrix_has_the_path_of_the_dense_one(shape):
 
 
 def vertex(X, y, w):
-    """A solution of cvxpy without its solver's tolerance: the fit on its support, where it is one and fits y."""
+    """A solution of cvxpy without its solver's tolerance: the fit on its support, where that fits and is one."""
     support = np.flatnonzero(np.abs(w) > 1e-5 * np.abs(w).max())
     found = np.zeros(len(w))
     found[support], _, rank, _ = np.linalg.lstsq(X[:, support], y, rcond=None)
