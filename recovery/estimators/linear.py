@@ -21,6 +21,7 @@ from recovery.estimators.paths import (
     Found,
     SparsePath,
     averaged,
+    charged,
     default_sizes,
     ebic,
     lasso_penalties,
@@ -272,7 +273,10 @@ class _SparseLinear(LinearSelector):
                 each.append(_errors(part, inner, X[test], y[test], weights[test]))
                 totals.append(weights[test].sum())
             shares = np.array(totals) / np.sum(totals)
-        self._choose(problem, found, each, shares, 0.0 if on_rows or not self.average else unseen)
+        charges = (
+            {one.found.key: charged(problem, one, rows) for one in found} if wide and self.selection == "cv" else {}
+        )
+        self._choose(problem, found, each, shares, charges, 0.0 if on_rows or not self.average else unseen)
         return self
 
     def _most(self, p: int, rows: int) -> int:
@@ -327,12 +331,16 @@ class _SparseLinear(LinearSelector):
         if self.noise_level is not None:
             check_number(self.noise_level, "noise_level", minimum=0.0)
 
-    def _choose(self, problem: Prepared, found: list[Candidates], each: Any, shares: Any, unseen: float) -> None:
+    def _choose(
+        self, problem: Prepared, found: list[Candidates], each: Any, shares: Any, charges: Any, unseen: float
+    ) -> None:
         """Store the best model of every size as the path, and the best of all, or the average by `unseen` rows."""
         common = [one for one in found if all(one.found.key in errors for errors in each)]
         means = [
             sum(share * errors[one.found.key] for share, errors in zip(shares, each, strict=True)) for one in common
         ]
+        if charges:
+            means = [np.minimum(mean, charges[one.found.key]) for mean, one in zip(means, common, strict=True)]
         sizes = sorted({one.found.size for one in common})
         # relative to the squared targets, errors this small are rounding
         floor = 0.0 if self.selection == "ebic" else CLOSE**2 * (float(problem.b @ problem.b) + problem.rest)
@@ -449,8 +457,10 @@ class SparseRegressor(_SparseLinear):
     Averaging: with errors e of the models, e0 the smallest, and n distinct rows, a model has the weight exp(-n (e - e0)
     / (2 e0)), and features with less than a third of the total weight get coefficient 0. With few rows many models
     predict almost equally well, and chance decides which has the smallest error: the average is closer to the truth
-    than that model, and still fairly sparse. If one model is clearly best, it has all the weight; models with errors at
-    the level of rounding are not averaged.
+    than that model, and still fairly sparse. With at least as many features as rows, the error of a model in
+    cross-validation is replaced by its residual on all rows with the charge of the EBIC (gamma = 1) where that is
+    smaller: a support that all rows find may be out of reach of the rows of a fold. If one model is clearly best, it
+    has all the weight; models with errors at the level of rounding are not averaged.
 
     ``transform`` keeps the features of the support, so that the estimator can select features in a pipeline.
 

@@ -24,6 +24,7 @@ __all__ = [
     "Found",
     "SparsePath",
     "averaged",
+    "charged",
     "default_sizes",
     "ebic",
     "lasso_penalties",
@@ -415,6 +416,36 @@ def mean_square(problem: Prepared, one: Candidates) -> Any:
     A, support = problem.A, one.found.support
     fitted = (A.columns(support) if isinstance(A, Operator) else A[:, support]) @ one.values
     return ((problem.b[:, None] - fitted) ** 2).sum(axis=0) + problem.rest
+
+
+def charged(problem: Prepared, one: Candidates, n: float) -> Any:
+    """Return the mean squared errors on the rows of the fit with the EBIC's charge, for every amount of shrinkage.
+
+    Parameters
+    ----------
+    problem : Prepared
+        The least-squares problem.
+    one : Candidates
+        The models.
+    n : float
+        Number of rows.
+
+    Returns
+    -------
+    array, shape (k,)
+        RSS / n times (n^s C(p, s)^2)^(1 / n), which is exp(EBIC / n) for gamma = 1; inf for more than n / 4 entries.
+
+    Notes
+    -----
+    Of many features, a support that all rows find may be out of reach of the rows of a fold: recovery has a threshold
+    in the number of rows. Cross-validation then knows nothing of it, but its small residual does, which no choice among
+    C(p, s) supports gives to noise. So the smaller of both errors counts.
+    """
+    p, s = problem.A.shape[1], len(one.found.support)
+    if s > n / 4.0:
+        return np.full(len(one.amounts), np.inf)
+    choices = math.lgamma(p + 1) - math.lgamma(s + 1) - math.lgamma(p - s + 1)
+    return mean_square(problem, one) * math.exp((s * math.log(n) + 2.0 * choices) / n)
 
 
 def ebic(problem: Prepared, one: Candidates, total: float, gamma: float) -> Any:

@@ -29,6 +29,8 @@ from recovery.estimators.paths import (
     _Products,
     _thresholding,
     averaged,
+    charged,
+    ebic,
     lasso_penalties,
     models,
     supports,
@@ -186,6 +188,27 @@ def test_averaging_pays_where_noise_is_large():
         assert one.path_.coefs[:, one.path_.best].tolist() == one.coef_.tolist()
         differences.append(((average.coef_ - coef) ** 2).sum() - ((one.coef_ - coef) ** 2).sum())
     assert np.mean(differences) < 0.0
+
+
+def test_what_all_rows_find_and_those_of_a_fold_do_not_is_kept():
+    for seed in range(2):
+        rng = np.random.default_rng(seed)
+        X = rng.standard_normal((60, 200))
+        coef = np.zeros(200)
+        coef[:13] = rng.choice([-1.0, 1.0], 13)  # within reach of 60 rows, and out of that of 40
+        model = recovery.SparseRegressor(cv=3).fit(X, X @ coef + 0.05 * rng.standard_normal(60))
+        assert ((model.coef_ - coef) ** 2).sum() < 0.05
+        assert set(range(13)) <= set(model.support_)
+
+
+def test_charged_errors_are_those_of_the_ebic():
+    X, y, _ = planted_data(n=40, p=60, noise=1.0, seed=26)
+    problem = prepare(X, y, np.ones(40), True, True)
+    (one,) = models(problem, [Found(("a",), 3, np.array([1, 4, 7]))], (0.0, 0.1), ())
+    expected = np.exp(ebic(problem, one, 40.0, 1.0) / 40.0)
+    np.testing.assert_allclose(charged(problem, one, 40.0), expected, rtol=1e-10)
+    (many,) = models(problem, [Found(("a",), 11, np.arange(11))], (0.0,), ())
+    assert charged(problem, many, 40.0).tolist() == [np.inf]
 
 
 @pytest.mark.parametrize("sparse", [False, True])
