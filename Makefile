@@ -42,6 +42,17 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The documentation site, in docs/_build/html. What the gallery and the tutorials computed is kept in docs/generated until
+# their code changes. Warnings are errors, and so are links that lead nowhere.
+docs: $(VENV)/ready-docs
+	$(ONE_THREAD) $(BIN)/python -m sphinx -W --keep-going -q -b html -d docs/_build/doctrees docs docs/_build/html
+	$(BIN)/python docs/_ext/site_checks.py docs/_build/html
+	@echo "open docs/_build/html/index.html"
+
+$(VENV)/ready-docs: $(READY) requirements-docs.lock
+	@$(PIP) --no-compile --require-hashes -r requirements-docs.lock
+	@touch $@
+
 bench: $(READY)
 	$(BIN)/python -m benchmarks
 
@@ -56,7 +67,7 @@ setup: $(READY)
 
 # Leaves results/ alone: they may have taken a night.
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist docs/_build docs/generated *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # setuptools, which the last line builds with, is in the lock: nothing that has no hash is fetched.
