@@ -12,7 +12,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_
 # compile all that they import, since pip does not (see below).
 BYTECODE := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/$(VENV)/bytecode
 
-.PHONY: figures test test-kernels test-slow test-times lint bench gpu setup clean
+.PHONY: figures test test-kernels test-slow test-times lint docs bench gpu setup clean
 
 # Figures and tables of preset quick and the report, in results/, with one process a core. What is there already is not
 # computed again. Where cells failed, the report is written all the same, and make says that it failed.
