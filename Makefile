@@ -12,7 +12,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_
 # compile all that they import, since pip does not (see below).
 BYTECODE := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/$(VENV)/bytecode
 
-.PHONY: figures test test-kernels test-slow test-times lint bench gpu setup clean
+.PHONY: figures test test-kernels test-slow test-times lint docs bench gpu setup clean
 
 # Figures and tables of preset quick and the report, in results/, with one process a core. What is there already is not
 # computed again. Where cells failed, the report is written all the same, and make says that it failed.
@@ -42,6 +42,17 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The documentation site, in docs/_build/html. What the gallery and the tutorials computed is kept in docs/generated until
+# their code changes. Warnings are errors, and so are links that lead nowhere.
+docs: $(VENV)/ready-docs
+	$(ONE_THREAD) $(BIN)/python -m sphinx -W --keep-going -q -b html -d docs/_build/doctrees docs docs/_build/html
+	$(BIN)/python docs/_ext/site_checks.py docs/_build/html
+	@echo "open docs/_build/html/index.html"
+
+$(VENV)/ready-docs: $(READY) requirements-docs.lock
+	@$(PIP) --no-compile --require-hashes -r requirements-docs.lock
+	@touch $@
+
 bench: $(READY)
 	$(BIN)/python -m benchmarks
 
@@ -56,7 +67,7 @@ setup: $(READY)
 
 # Leaves results/ alone: they may have taken a night.
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist docs/_build docs/generated *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # setuptools, which the last line builds with, is in the lock: nothing that has no hash is fetched.

@@ -52,7 +52,6 @@ autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 numpydoc_xref_param_type = False
-public_packages = ["recovery", "linear_lottery", "planted", "figures", "paper_repro"]
 viewcode_line_numbers = True
 
 # Tutorials: their code is run, and what it prints and draws stands below it
@@ -88,7 +87,7 @@ sphinx_gallery_conf = {
     "copyfile_regex": "",
     "matplotlib_animations": False,
     "reset_modules": ("matplotlib", "gallery_style.reset"),
-    "doc_module": tuple(public_packages),
+    "doc_module": ("recovery", "linear_lottery", "planted", "figures", "paper_repro"),
     "backreferences_dir": "generated/backreferences",
     "inspect_global_variables": False,
 }

@@ -15,8 +15,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-from sphinx.errors import ExtensionError
-
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 OFF = re.compile(r"<!-- not run: (.+?) -->\n+$")
 """A comment just before a block that is shown and not run; it has to give the reason."""
@@ -88,6 +86,8 @@ def run(codes, out, page):
             check=False,
         )
     if done.returncode:
+        from sphinx.errors import ExtensionError
+
         raise ExtensionError(f"{page}: its code failed\n{done.stderr}")
 
 

@@ -4,20 +4,19 @@ Public is what the ``__all__`` of a package lists, and of the modules in it what
 several modules offer is described once, under its shortest name; its other names have a page that leads there.
 """
 
+import ast
 import dataclasses
 import importlib
 import inspect
+import itertools
 import pkgutil
 import re
 import types
 from functools import cache
 from pathlib import Path
 
-from sphinx.pycode import ModuleAnalyzer
-from sphinx.util.nodes import make_refnode
-
 FOLDER = "generated/api"
-TOP = ("planted", "recovery", "linear_lottery", "figures", "paper_repro")
+PACKAGES = ("recovery", "linear_lottery", "planted", "figures", "paper_repro")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,6 +107,21 @@ def summary_of(value):
     return re.sub(r":[a-z:]+:`~?([^`]*)`", r"``\1``", " ".join(text.split("\n\n")[0].split()))
 
 
+def attribute_docs(module):
+    """Return the docstrings of the constants of a module, by name: a string below each of them, as lines."""
+    body = ast.parse(Path(inspect.getsourcefile(load(module))).read_text()).body
+    found = {}
+    for one, below in itertools.pairwise(body):
+        targets = one.targets if isinstance(one, ast.Assign) else [getattr(one, "target", None)]
+        if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant) and isinstance(below.value.value, str):
+            found |= {
+                target.id: inspect.cleandoc(below.value.value).splitlines()
+                for target in targets
+                if isinstance(target, ast.Name)
+            }
+    return found
+
+
 def home_of(module, name):
     """Return the module whose source defines a name that `module` may only pass on."""
     places = getattr(load(module), "_PLACES", {})
@@ -115,14 +129,12 @@ def home_of(module, name):
         if name in names.split():
             return place
     for candidate in (module, *_imported_from(module, name)):
-        if ("", name) in ModuleAnalyzer.for_module(load(candidate).__name__).find_attr_docs():
+        if name in attribute_docs(candidate):
             return candidate
     return module
 
 
 def _imported_from(module, name):
-    import ast
-
     tree = ast.parse(Path(inspect.getsourcefile(load(module))).read_text())
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and any((one.asname or one.name) == name for one in node.names):
@@ -131,7 +143,7 @@ def _imported_from(module, name):
 
 def ours(value):
     """Say whether a function or class was written here."""
-    return (getattr(value, "__module__", None) or "").split(".")[0] in TOP
+    return (getattr(value, "__module__", None) or "").split(".")[0] in PACKAGES
 
 
 def members_of(value):
@@ -159,11 +171,7 @@ def page_of(one):
         role = "class" if one.kind == "class" else "func"
         return f":orphan:\n\n{head}The same as :{role}:`{one.described_as}`.\n"
     if one.kind == "data":
-        lines = (
-            ModuleAnalyzer.for_module(load(home_of(one.module, one.name)).__name__)
-            .find_attr_docs()
-            .get(("", one.name), [])
-        )
+        lines = attribute_docs(home_of(one.module, one.name)).get(one.name, [])
         shown = repr(value)
         text = f"{head}.. py:data:: {one.full}\n"
         if len(shown) < 200 and " at 0x" not in shown and "\n" not in shown:
@@ -204,9 +212,7 @@ def module_page(module, names, below):
 
 
 def _about_data(one):
-    lines = (
-        ModuleAnalyzer.for_module(load(home_of(one.module, one.name)).__name__).find_attr_docs().get(("", one.name), [])
-    )
+    lines = attribute_docs(home_of(one.module, one.name)).get(one.name, [])
     return " ".join(" ".join(lines).split("  ")[0].split())
 
 
@@ -220,8 +226,7 @@ def parent(module, modules):
 
 def write(app):
     """Write the pages; those whose text has not changed are left alone, so that a second build is quick."""
-    packages = tuple(app.config.public_packages)
-    names, modules = public_names(packages), public_modules(list(packages))
+    names, modules = public_names(PACKAGES), public_modules(list(PACKAGES))
     texts = {}
     for module in modules:
         mine = [one for one in names if one.module == module]
@@ -248,7 +253,7 @@ def _lookup(text, homes):
     """Return the object that docstrings of the modules `homes` call `text`, or None."""
     if not re.fullmatch(r"[A-Za-z_][\w.]*", text):
         return None
-    for full in (*(f"{home}.{text}" for home in homes), text if text.split(".")[0] in TOP else ""):
+    for full in (*(f"{home}.{text}" for home in homes), text if text.split(".")[0] in PACKAGES else ""):
         try:
             return load(full)
         except (AttributeError, ImportError, ValueError):
@@ -261,13 +266,15 @@ def resolve(app, env, node, contnode):
 
     Single backticks are free: what they hold is often an argument. What a role such as ``:func:`` names must exist.
     """
+    from sphinx.util.nodes import make_refnode
+
     free = node["reftype"] == "backticks"
     if not free and node.get("refdomain") != "py":
         return None
-    target, packages = node["reftarget"], tuple(app.config.public_packages)
-    names = {one.full: one for one in public_names(packages)}
+    target = node["reftarget"]
+    names = {one.full: one for one in public_names(PACKAGES)}
     stem = node.get("refdoc", "").removeprefix(f"{FOLDER}/")
-    homes = [stem] if stem in public_modules(list(packages)) else []
+    homes = [stem] if stem in public_modules(list(PACKAGES)) else []
     if stem in names:
         value = load(stem)
         homes = [one.__module__ for one in getattr(value, "__mro__", ()) if ours(one)]
@@ -286,7 +293,6 @@ def resolve(app, env, node, contnode):
 
 def setup(app):
     """Register with Sphinx."""
-    app.add_config_value("public_packages", [], "env", list)
     app.connect("builder-inited", write, priority=900)  # after the gallery, which says which examples use what
     app.connect("missing-reference", resolve)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

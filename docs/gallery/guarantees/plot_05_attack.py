@@ -9,12 +9,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from recovery import Instance
+from recovery.conditions import mutual_coherence
 from recovery.guarantees import Guarantee, attack, exceeds, shrink
-
-
-def coherence(instance):
-    A = instance.matrix / np.linalg.norm(instance.matrix, axis=0)
-    return np.abs(A.T @ A - np.eye(A.shape[1])).max()
 
 
 def first_pick(instance):
@@ -27,21 +23,17 @@ def draw(rng):
     return Instance.planted(A, np.array([1.0, rng.choice([-1.0, 1.0]), 0, 0]))
 
 
-bold = Guarantee(
-    "bold",
-    "implication",
-    "mu < 1/2 => the column most like y is in the support of two",
-    "nowhere",
-    "none",
-    lambda one: exceeds(0.5, coherence(one), "1/2 against mu"),
-    first_pick,
-    sampler=draw,
-)
+def small_coherence(instance):
+    return exceeds(0.5, mutual_coherence(instance.matrix), "1/2 against mu")
+
+
+claim = "mu < 1/2 => the column most like y is in the support of two"
+bold = Guarantee("bold", "implication", claim, "nowhere", "none", small_coherence, first_pick, sampler=draw)
 found = attack(bold, evaluations=5000, rng=0)
 print(found)
 small = shrink(bold, found.instance, evaluations=300)
+
 figure, panel = plt.subplots(figsize=(4.5, 3.4))
 image = panel.imshow(small.matrix, cmap="RdBu", vmin=-1.5, vmax=1.5)
 panel.set(title="The counter-example, shrunk", xlabel="column", ylabel="row")
-panel.grid(False)
 figure.colorbar(image, label="entry")

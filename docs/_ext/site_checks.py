@@ -1,0 +1,66 @@
+"""Checks of the built site: no link leads nowhere, and every public name has its page.
+
+``python docs/_ext/site_checks.py docs/_build/html`` prints what is wrong, and its exit code is 1 if anything is.
+"""
+
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+
+class Page(HTMLParser):
+    """The links and the anchors of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.links, self.anchors = set(), set()
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        """Note the links and anchors of one element."""
+        has = dict(attrs)
+        self.anchors |= {has[key] for key in ("id", "name") if has.get(key)}
+        self.links |= {has[key] for key in ("href", "src") if has.get(key)}
+
+
+def broken_links(root):
+    """Return a sentence for each link within the site that leads nowhere, and for each file it needs from elsewhere."""
+    pages = {path: Page(path.read_text()) for path in sorted(root.rglob("*.html"))}
+    wrong = []
+    for path, page in pages.items():
+        for link in sorted(page.links):
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            name = path.relative_to(root)
+            if not target.is_file():
+                wrong.append(f"{name}: {link} is not there")
+            elif parts.fragment and target.suffix == ".html" and path.name != "search.html":
+                if unquote(parts.fragment) not in pages[target].anchors:
+                    wrong.append(f"{name}: {link} has no such anchor")
+    return wrong
+
+
+def missing_pages(root, packages):
+    """Return a sentence for each public name without a page."""
+    from public_names import public_modules, public_names
+
+    wanted = [one.page for one in public_names(tuple(packages))]
+    wanted += [f"generated/api/{one}" for one in public_modules(list(packages))]
+    return [f"{page}.html is missing" for page in wanted if not (root / f"{page}.html").is_file()]
+
+
+def main(arguments):
+    """Check the site in a folder; return the exit code."""
+    root = Path(arguments[0]).resolve()
+    from public_names import PACKAGES
+
+    wrong = [*broken_links(root), *missing_pages(root, PACKAGES)]
+    print("\n".join(wrong) or f"no broken link in {sum(1 for _ in root.rglob('*.html'))} pages")
+    return int(bool(wrong))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
