@@ -212,7 +212,7 @@ class RiskPreset:
 FULL = ((200, 100, 0.0), (100, 200, 0.0), (100, 200, 0.1))
 PRESETS = {
     "smoke": RiskPreset(((40, 20, 0.0), (20, 40, 0.0), (20, 40, 0.1)), trials=(3, 3, 3), chunks=(2, 2, 2), k=3),
-    "quick": RiskPreset(FULL, trials=(20, 4, 4), chunks=(3, 6, 6)),
+    "quick": RiskPreset(FULL, trials=(20, 4, 4), chunks=(2, 4, 4)),
     "cpu": RiskPreset(FULL, trials=(50, 8, 8), chunks=(8, 25, 25)),
     "paper": RiskPreset(FULL, trials=(100, 10, 10), chunks=(20, 100, 100)),
 }

@@ -97,7 +97,7 @@ class BingoPreset:
 SCALES = (0.0, 0.1, 0.3, 0.5, 1.0, 2.0)
 PRESETS = {
     "smoke": BingoPreset(2, 3, 2, (0.1, 1.0), 2, (1, 2)),
-    "quick": BingoPreset(8, 12, 8, SCALES, 6, (1, 4, 16)),
+    "quick": BingoPreset(8, 12, 10, SCALES, 10, (1, 4, 16)),
     "cpu": BingoPreset(20, 40, 40, (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0), 40, (1, 4, 16, 64)),
     "paper": BingoPreset(60, 100, 100, (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0), 100, (1, 4, 16, 64)),
 }

@@ -80,7 +80,7 @@ class TransferPreset:
 TARGETS = {"linear": (20, 60, 400), "relu": (50, 150, 500)}
 PRESETS = {
     "smoke": TransferPreset(4, 2, (0.0, 1.0), (0.0, 1.0)),
-    "quick": TransferPreset(60, 6),
+    "quick": TransferPreset(100, 8),
     "cpu": TransferPreset(200, 40),
     "paper": TransferPreset(1000, 100),
 }

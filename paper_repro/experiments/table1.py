@@ -445,7 +445,7 @@ class Table1Preset:
 
 PRESETS = {
     "smoke": Table1Preset(k=(1, 10), m=3, s=12, n=400, d=10, seeds=1, n_iter=20, n_iter_long=40),
-    "quick": Table1Preset(k=(1, 5, 20, 100), m=5, s=100, n=4_000, d=30, seeds=3, n_iter_long=200),
+    "quick": Table1Preset(k=(1, 5, 100), m=5, s=100, n=4_000, d=30, seeds=3, n_iter_long=200),
     "cpu": Table1Preset(k=(1, 2, 4, 5, 10, 20, 100), m=10, s=500, n=50_000, d=100, seeds=3),
     "paper": Table1Preset(k=(1, 2, 4, 5, 10, 20, 100), m=10, s=500, n=50_000, d=100, seeds=10),
 }
