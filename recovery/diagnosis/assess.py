@@ -294,8 +294,8 @@ def _truth(report: Diagnosis, instance: Instance, y: Any, x: Any, zeros: bool) -
                 meaning = "no other one does" if only else "whether another one does is not known"
                 report.notes.append(
                     f"x was not given; {solver} found one with {np.count_nonzero(x)} non-zeros"
-                    f"{_listed(report, np.flatnonzero(x))} that explains y to {left_over:.1g}, and {meaning}. Statements "
-                    "about the planted vector are about this one."
+                    f"{_listed(report, np.flatnonzero(x))} that explains y to {left_over:.1g}, and {meaning}. "
+                    "Statements about the planted vector are about this one."
                 )
                 break
         else:

@@ -344,8 +344,14 @@ class Ticket:
         cost = Cost()
         expected = training.total(fitted.n_samples)
         with bar(progress, expected, user="transfer", unit="update") as shown:
-            stop = (lambda: shown.step() is not None) if shown.on else None
-            found = training.train(Task(model.replace(layers=layers), masks, fitted, generator, cost, stop=stop))
+
+            def stop() -> bool:
+                shown.step()
+                return False
+
+            found = training.train(
+                Task(model.replace(layers=layers), masks, fitted, generator, cost, stop=stop if shown.on else None)
+            )
         held = math.nan
         if fitted.X_validation is not None:
             held = _error(found.model, fitted.X_validation, fitted.y_validation)

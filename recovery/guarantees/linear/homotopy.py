@@ -58,7 +58,7 @@ def takes_k_steps(instance: Instance) -> Verdict:
     return Verdict("holds", _margin(A, instance.y, pieces, S), reason)
 
 
-def _margin(A: np.ndarray, y: np.ndarray, pieces: list, S: np.ndarray) -> float:  # type: ignore[type-arg]
+def _margin(A: np.ndarray, y: np.ndarray, pieces: list, S: np.ndarray) -> float:
     """Return how far a planted weight is from shrinking, and a correlation outside from reaching the penalty."""
     others = np.ones(A.shape[1], dtype=bool)
     others[S] = False
