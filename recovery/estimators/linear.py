@@ -462,6 +462,10 @@ class SparseRegressor(_SparseLinear):
     smaller: a support that all rows find may be out of reach of the rows of a fold. If one model is clearly best, it
     has all the weight; models with errors at the level of rounding are not averaged.
 
+    With at least as many features as rows, the error of a model in cross-validation is replaced by its residual on all
+    rows with the charge of the EBIC (gamma = 1), if that is smaller: the rows of a fold may not suffice to find a
+    support that all rows find.
+
     ``transform`` keeps the features of the support, so that the estimator can select features in a pipeline.
 
     Examples
