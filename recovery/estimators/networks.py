@@ -99,7 +99,7 @@ class _ReLUNetwork(StoredEstimator, BaseEstimator):
             return nothing
         found, steps = [], 0
         if not (classes and automatic):
-            network, self.fit_ = self._search(Z, y, loss, m, k, s, rng)
+            network, self.fit_ = self._search(Z, y, loss, m, s, rng)
             network = _cut(_fewer_neurons(network, Z, m), Z, s, classes)
             steps = self.fit_.n_iter
             if not classes and training.exact(network):  # a further step could only lose digits
@@ -114,12 +114,11 @@ class _ReLUNetwork(StoredEstimator, BaseEstimator):
         self.n_iter_ = max(1, steps)
         return min(found, key=training.loss)
 
-    def _search(
-        self, Z: np.ndarray, y: np.ndarray, loss: Loss, m: int, k: int, s: int, rng: Any
-    ) -> tuple[_Weights, Any]:
+    def _search(self, Z: np.ndarray, y: np.ndarray, loss: Loss, m: int, s: int, rng: Any) -> tuple[_Weights, Any]:
         """Return the network of ``fit_network`` with its constant part separated, and the result of ``fit_network``."""
         n, d = Z.shape
         classes = loss == "cross_entropy"
+        k = int(y.max()) + 1 if classes else 1
         inputs, budget, width = Z, s, m
         if self.fit_intercept:
             inputs = np.column_stack([Z, np.ones(n)])
