@@ -377,16 +377,21 @@ def keep(rows, path=KEPT):
     path.write_text(json.dumps({"machine": machine(), "medians": medians}, indent=1) + "\n")
 
 
+def _short(ms):
+    return f"{ms:.0f}" if ms >= 100 else f"{ms:.3g}"
+
+
 def kept_table(path=KEPT, sizes=SIZES):
     """Return header and rows of the kept medians: milliseconds on each number of threads, and misses."""
     medians = json.loads(path.read_text())["medians"]
     cells = [f"{n} x {size}, k={k}" for n, size, k in sizes]
     rows = []
-    for solver, by_cell in medians.items():
+    for solver in [name for name in (*OURS, *PEERS) if name in medians]:
+        by_cell = medians[solver]
         row = [f"`{solver}`" if solver in OURS else solver]
         for cell in cells:
             by_threads = by_cell.get(cell, {})
-            times = " / ".join(f"{by_threads[threads][0]:.3g}" for threads in sorted(by_threads)) or "-"
+            times = " / ".join(_short(by_threads[threads][0]) for threads in sorted(by_threads)) or "-"
             missed = [f"{ok} of {runs}" for _, ok, runs in by_threads.values() if ok < runs]
             row.append(times + (f" ({missed[0]})" if missed else ""))
         rows.append(row)
