@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import planted
 from paper_repro import results
@@ -19,7 +20,7 @@ def parser() -> argparse.ArgumentParser:
         prog="paper-repro", description="Regenerate the papers' figures and tables, and inspect the results."
     )
     whole.add_argument("--version", action="version", version=f"paper-repro {planted.__version__}")
-    folder = {"type": Path, "metavar": "DIR"}
+    folder: dict[str, Any] = {"type": Path, "metavar": "DIR"}
     meaning = f"folder of the store and the figures (default: {results.DEFAULT_FOLDER})"
     whole.add_argument("--results", default=Path(results.DEFAULT_FOLDER), help=meaning, **folder)
     commands = whole.add_subparsers(required=True, metavar="COMMAND")
