@@ -27,7 +27,7 @@ ORDER = (
     "paper_repro",
 )
 """Every folder may import those that stand before it."""
-MOST_FILES = {"recovery": 200, "paper_repro": 75, "figures": 35}
+MOST_FILES = {"recovery": 210, "paper_repro": 75, "figures": 35}
 
 
 def test_no_modules_import_each_other():

@@ -1,10 +1,13 @@
 """The k-step property of the homotopy, held against a grid of penalties and cvxpy-free optimality conditions."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from recovery import Instance, solve
 from recovery.guarantees import draw
+from recovery.guarantees.linear import homotopy
 from recovery.guarantees.linear.homotopy import exact_recovery_rule, guarantees, takes_k_steps
 
 COHERENCE, EXACT = guarantees()
@@ -107,3 +110,31 @@ def test_what_the_statement_does_not_cover():
         assert known.conclusion(Instance.planted(np.eye(3), np.zeros(3))).status == "holds"
     small = Instance.planted(np.eye(3), np.array([1.0, 1e-12, 0.0]))
     assert COHERENCE.conclusion(small).status == "unknown"
+
+
+def test_columns_that_rounding_cannot_tell_apart_are_unknown():
+    # found by the attack: 1 - mu = 1.8e-14, and the solver takes the wrong one of the two
+    A = np.array([[0.903102, -1.0], [-0.846355, 0.937164]])
+    instance = Instance.planted(A, np.array([0.0, 1.0]))
+    assert COHERENCE.check(instance).status == "holds"
+    verdict = COHERENCE.conclusion(instance)
+    assert verdict.status == "unknown" or verdict.status == "holds"
+    clear = Instance.planted(gram([[1.0, 0.9], [0.9, 1.0]]), np.array([0.0, 1.0]))
+    assert COHERENCE.conclusion(clear).status == "holds"
+
+
+def test_a_path_that_is_wrong_without_need_is_a_failure(monkeypatch):
+    """A solver that drops a column, or takes a wrong one, where nothing is close, is found out."""
+    instance = misled(0.1)
+    right = list(homotopy.stretches(instance.matrix, instance.y))
+
+    def wrong(X, y):
+        found = list(stretches(X, y))
+        if X.shape[1] == 3:  # not the path of the planted columns alone
+            found = [dataclasses.replace(one, support=np.array([2])) for one in found]
+        return found
+
+    stretches = homotopy.stretches
+    assert len(right) <= 2
+    monkeypatch.setattr(homotopy, "stretches", wrong)
+    assert takes_k_steps(instance).status == "fails"

@@ -11,7 +11,7 @@ from recovery.exact.bounded import Bounded, coherence, constant
 from recovery.guarantees.engine.base import Guarantee, Verdict, all_of, exceeds
 from recovery.guarantees.engine.instance import Instance
 from recovery.guarantees.linear.omp import coefficient_rule, coherence_rule, exact, incoherent
-from recovery.solvers.homotopy import stretches
+from recovery.solvers.homotopy import Stretch, stretches
 
 __all__ = ["exact_recovery_rule", "guarantees", "takes_k_steps"]
 
@@ -43,34 +43,56 @@ def takes_k_steps(instance: Instance) -> Verdict:
     pieces = list(stretches(A, instance.y))
     if not pieces:
         return Verdict.unknown("y is 0 up to rounding")
+    wrong = _wrong(pieces, S, x)
     reason = f"{len(pieces)} pieces for k = {k}"
-    error = float(np.max(np.abs(pieces[-1].last - x)))
+    if not wrong:
+        return Verdict("holds", max(min(_slacks(A, instance.y, pieces, S)), 1e-12), reason)
+    # the path of the planted columns alone says how clear it is that none leaves, and that no other one joins
+    alone = [
+        Stretch(one.high, one.low, S[one.support], *(_spread(values, S, len(x)) for values in (one.first, one.last)))
+        for one in stretches(np.ascontiguousarray(A[:, S]), instance.y)
+    ]
+    slacks = _slacks(A, instance.y, alone, S)
+    if min(np.abs(slacks)) <= TINY:
+        return Verdict.unknown(f"{reason}; {wrong}, which rounding may decide", float(min(slacks)))
+    return Verdict("fails", -1.0, f"{reason}; {wrong}")
+
+
+def _spread(values: np.ndarray, S: np.ndarray, size: int) -> np.ndarray:
+    found = np.zeros(size)
+    found[S] = values
+    return found
+
+
+def _wrong(pieces: list[Stretch], S: np.ndarray, x: np.ndarray) -> str:
+    """Return what a path does that it should not, or nothing."""
     for number, piece in enumerate(pieces, 1):
         if not np.all(np.isin(piece.support, S)):
-            return Verdict("fails", -1.0, f"{reason}; piece {number} has {np.setdiff1d(piece.support, S).tolist()}")
+            return f"piece {number} has {np.setdiff1d(piece.support, S).tolist()}"
     for before, after in pairwise(pieces):
         if not np.all(np.isin(before.support, after.support)):
-            return Verdict("fails", -1.0, f"{reason}; {np.setdiff1d(before.support, after.support).tolist()} left")
-    if len(pieces) > k:
-        return Verdict("fails", k / len(pieces) - 1.0, reason)
+            return f"{np.setdiff1d(before.support, after.support).tolist()} left"
+    if len(pieces) > len(S):
+        return "that is more than k"
+    error = float(np.max(np.abs(pieces[-1].last - x)))
     if pieces[-1].low > 0.0 or error > TINY * float(np.max(np.abs(x))):
-        return Verdict("fails", -1.0, f"{reason}; the path ends {error:.3g} from x at penalty {pieces[-1].low:.3g}")
-    return Verdict("holds", _margin(A, instance.y, pieces, S), reason)
+        return f"the path ends {error:.3g} from x at penalty {pieces[-1].low:.3g}"
+    return ""
 
 
-def _margin(A: np.ndarray, y: np.ndarray, pieces: list, S: np.ndarray) -> float:
+def _slacks(A: np.ndarray, y: np.ndarray, pieces: list[Stretch], S: np.ndarray) -> tuple[float, float]:
     """Return how far a planted weight is from shrinking, and a correlation outside from reaching the penalty."""
     others = np.ones(A.shape[1], dtype=bool)
     others[S] = False
-    margin = math.inf
+    moves, room = math.inf, math.inf
     for piece in pieces:
-        moves = (np.abs(piece.last) - np.abs(piece.first))[piece.support] / (piece.high - piece.low)
-        margin = min(margin, float(moves.min()))
+        there = (np.abs(piece.last) - np.abs(piece.first))[piece.support] / (piece.high - piece.low)
+        moves = min(moves, float(there.min()))
         for lam, w in ((piece.high, piece.first), (piece.low, piece.last)):
             if lam > 1e-6 * pieces[0].high:
                 c = np.abs(A[:, others].T @ (y - A @ w))
-                margin = min(margin, 1.0 - float(c.max(initial=0.0)) / lam)
-    return max(margin, 1e-12)
+                room = min(room, 1.0 - float(c.max(initial=0.0)) / lam)
+    return moves, room
 
 
 def guarantees() -> list[Guarantee]:
