@@ -88,7 +88,7 @@ def gated_instance(
 def _model(
     rng: Rng, planted: tuple[int, int], linear: bool, cone: bool
 ) -> tuple[str, np.ndarray, np.ndarray, int, np.ndarray] | None:
-    """Return a design, X, the gates (planted ones first), their number and weights inside the cones; None if it fails."""
+    """Return a design, X, gates (planted ones first), their number and weights inside the cones; None if it fails."""
     d = int(rng.integers(2, 5))
     count = int(rng.integers(planted[0], planted[1] + 1))
     least = max(count * d, 4) if linear else 2 * count * d
