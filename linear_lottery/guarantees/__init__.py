@@ -1,4 +1,4 @@
-"""What is known of iterative magnitude pruning in linear models, as guarantees that a program checks."""
+"""Theorems about iterative magnitude pruning in linear models, as guarantees that a program checks."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def catalogue() -> list[Guarantee]:
     Returns
     -------
     list of Guarantee
-        About the order in which IMP prunes, about the planted support for one noise vector and with a given
-        probability, about threshold pruning, and about what holds on every path. Names are unique.
+        They are about the order in which IMP prunes, the planted support for one noise vector and with a given
+        probability, threshold pruning, and facts that hold on every path. Names are unique.
 
     Notes
     -----

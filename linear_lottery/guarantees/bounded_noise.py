@@ -1,4 +1,4 @@
-"""How large the noise may be for IMP, and backward elimination, to find the planted support for sure."""
+"""Guarantees with bounded noise: IMP, or backward elimination, finds the planted support."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from recovery.guarantees.engine.instance import Instance
 __all__ = ["BOUNDED_NOISE"]
 
 LARGEST = 12
-"""So many zero weights are enumerated at most: all their subsets are."""
+"""Largest number of zero weights whose subsets are all enumerated."""
 
 
 def _bounded_noise(instance: Instance, constant: float) -> Verdict:

@@ -1,4 +1,4 @@
-"""What the guarantees about the order ask of columns: norms, correlations, projections of the data onto them."""
+"""Properties of columns that the guarantees about the order need: norms, correlations, projections of the data."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ def leaning(known: Facts) -> float:
 
 
 def spread(known: Facts) -> float:
-    """Return by how much column norms differ at most, relative."""
+    """Return the largest relative difference of column norms."""
     sizes = norms(known)
     return float(sizes.max() / sizes.min() - 1.0) + 8.0 * (known.X.shape[1] + 10) * EPS
 
 
 def slack(c: np.ndarray, known: Facts) -> np.ndarray:
-    """Return how far weights may be from c because columns are orthogonal up to rounding only, shape (d,)."""
+    """Return how far weights may be from c because columns are only orthogonal up to rounding, shape (d,)."""
     sizes = norms(known)
     with np.errstate(over="ignore", invalid="ignore"):
         found = leaning(known) * float((np.abs(c) * sizes).max()) / sizes

@@ -1,4 +1,4 @@
-"""What is exactly so on every path of IMP: residuals, predictions, conditioning, connectivity, the start."""
+"""Exact facts about every path of IMP: residuals, predictions, conditioning, connectivity, the start."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def _full_rank(instance: Instance) -> Verdict:
 
 
 def _anything(instance: Instance) -> Verdict:
-    return Verdict.of(True, "nothing is asked of X, y and the start")
+    return Verdict.of(True, "nothing is required of X, y and the start")
 
 
 def _within(difference: float, error: float, reason: str) -> Verdict:
-    """Return whether two numbers that should be equal are so within rounding; the margin is error / difference - 1."""
+    """Return whether two numbers are equal within rounding; the margin is error / difference - 1."""
     if not math.isfinite(difference) or not math.isfinite(error):
         return Verdict.unknown(f"{reason}: a square leaves the range of the numbers")
     return exceeds(error, difference, reason, 0.0) if difference > 0.0 else Verdict.of(True, reason)
@@ -223,4 +223,4 @@ CONTROLS = (
         needs=("x", "noise"),
     ),
 )
-"""Guarantees without a boundary: their hypotheses hold or do not, and nothing is close."""
+"""Guarantees without a boundary: their hypotheses clearly hold or clearly fail."""

@@ -1,4 +1,4 @@
-"""When exactly IMP finds the planted support: no condition on the design but its rank."""
+"""Exact characterisations of when IMP finds the planted support; the design only needs full column rank."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from recovery.guarantees.engine.instance import Instance
 __all__ = ["EXACT"]
 
 MOST_MASKS = 100
-"""So many masks of one size are visited at most where ties within rounding make branches."""
+"""Largest number of masks of one size to visit if ties within rounding cause branches."""
 
 
 def _stage(known: Facts, instance: Instance, mask: np.ndarray) -> tuple[Verdict, np.ndarray]:
     """Return whether the smallest noise on a null weight stays below all true weights, and which nulls may go.
 
-    More than one may go where rounding decides which is the smallest.
+    There are several candidates if rounding decides which is the smallest.
     """
     w = np.zeros(len(mask))
     # least squares commutes with adding X w*: the weights are w* + eta on any mask that contains the support

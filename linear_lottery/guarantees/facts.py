@@ -1,4 +1,4 @@
-"""What the guarantees of this package ask of an instance: its singular values, its support, what rounding can do."""
+"""Facts about an instance that the guarantees of this package need: singular values, support, rounding errors."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Facts:
     z, xi : numpy.ndarray, shape (min(n, d),)
         y and the noise in that basis; zeros for a noise that is not known.
     s : numpy.ndarray, shape (min(n, d),)
-        Singular values of X, falling.
+        Singular values of X, descending.
     misfit : float
         How far y may be from X w + xi, by rounding alone; inf, so that nothing is decided, where squares of the
         numbers leave the range of float64 although units were chosen well.

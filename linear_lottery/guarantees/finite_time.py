@@ -1,4 +1,4 @@
-"""How long IMP has to train until it prunes as if it had trained to convergence."""
+"""Guarantees about finite training times: how long IMP must train to prune as if it had converged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which weights IMP keeps where features are nearly orthogonal: those with the largest projections."""
+"""Guarantees for nearly orthogonal features: IMP keeps the weights with the largest projections."""
 
 from __future__ import annotations
 
@@ -147,4 +147,4 @@ NEAR_ORTHOGONAL = (
         scales=("data", "matrix"),
     ),
 )
-"""Guarantees about the survivors, nearly orthogonal features."""
+"""Guarantees about the surviving weights for nearly orthogonal features."""

@@ -1,4 +1,4 @@
-"""In which order IMP prunes features that are orthogonal: by the projection onto the data."""
+"""Guarantees about the order in which IMP prunes orthogonal features: by their projections onto the data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from recovery.operators.ranks import unit_columns
 __all__ = ["ORDER"]
 
 LARGEST = 20_000
-"""So many subsets are enumerated at most for the best one."""
+"""Largest number of subsets to enumerate to find the best one."""
 
 
 def _order_hypotheses(instance: Instance) -> Verdict:
@@ -127,4 +127,4 @@ ORDER = (
         scales=("data", "matrix"),
     ),
 )
-"""Guarantees about the order of pruning, orthogonal features."""
+"""Guarantees about the order of pruning for orthogonal features."""

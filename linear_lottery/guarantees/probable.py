@@ -1,4 +1,4 @@
-"""When IMP finds the planted support with a given probability over the noise, and how good its weights are then."""
+"""Guarantees that IMP finds the planted support with a given probability over the noise, and bounds on its errors."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ __all__ = ["DELTA", "PROBABLE", "law_holds", "level"]
 DELTA = 0.1
 """The probability with which each of these statements may fail."""
 LARGEST = 12
-"""Kappa is enumerated up to so many zero weights."""
+"""Largest number of zero weights for which kappa is enumerated."""
 
 
 def law_holds(instance: Instance, *, gaussian: bool) -> Verdict:
-    """Return whether the noise has the law that is asked for."""
+    """Return whether the noise has the required law."""
     law = instance.law
     if law is None:
         return Verdict.unknown("the law of the noise is not known")

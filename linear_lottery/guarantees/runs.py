@@ -1,4 +1,4 @@
-"""Running the real algorithms on an instance, and saying by how much the outcome is right or wrong."""
+"""Outcomes of guarantees: run the algorithms on an instance, and measure how clearly the result is right or wrong."""
 
 from __future__ import annotations
 

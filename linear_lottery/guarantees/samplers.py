@@ -1,4 +1,4 @@
-"""Small random linear models with orthogonal or nearly orthogonal columns; the general ones are recovery's."""
+"""Small random linear models with orthogonal or nearly orthogonal columns; general ones are in ``recovery``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What threshold pruning finds, how far off it is, and how well it predicts."""
+"""Guarantees about threshold pruning: its support, its errors, and its predictions."""
 
 from __future__ import annotations
 

@@ -97,7 +97,9 @@ def test_memory_that_runs_out_twice_is_a_failure_that_says_what_to_do(device, ad
 
     (record,) = evaluate(changed(compute=compute), CELLS[:1], device)
     assert record.status == "failed"
-    assert record.message.startswith(f"out of memory on the {device}, twice, the second time with all freed")
+    assert record.message.startswith(
+        f"out of memory on the {device}, twice, the second time after freeing all possible memory"
+    )
     assert "StandInOutOfMemory: Out of memory allocating 1,000 bytes" in record.message
     assert advice in record.message
     assert len(tries) == 2

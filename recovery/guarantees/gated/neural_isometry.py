@@ -1,4 +1,4 @@
-"""When the group program and the cone program find a planted gated network: neural isometry."""
+"""Guarantees that the group program and the cone program find a planted gated network: neural isometry."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def gated_instance(
     cone: bool = False,
     normalised: bool = False,
 ) -> Instance:
-    """Draw a small gated model without noise, its weights turned until the condition is near its boundary.
+    """Draw a small noiseless gated model, with weights rotated so that the condition is near its boundary.
 
     Parameters
     ----------
@@ -59,8 +59,8 @@ def gated_instance(
 
     Notes
     -----
-    The value of the condition is continuous in the directions of the planted weights. Among a few of them the lowest
-    and the highest are taken, and bisection between these two finds the value 1 / (1 + margin), if it lies between, for
+    The value of the condition is continuous in the directions of the planted weights. The lowest and the highest of a
+    few values are taken, and bisection between these two finds the value 1 / (1 + margin), if it lies between them, for
     a margin of :func:`recovery.guarantees.linear.frames.aim`.
     """
     rng = arrays.generator(rng)
@@ -88,7 +88,7 @@ def gated_instance(
 def _model(
     rng: Rng, planted: tuple[int, int], linear: bool, cone: bool
 ) -> tuple[str, np.ndarray, np.ndarray, int, np.ndarray] | None:
-    """Return a design, X, the gates (planted ones first), their number and weights inside the cones; None: no luck."""
+    """Return a design, X, gates (planted ones first), their number and weights inside the cones; None if it fails."""
     d = int(rng.integers(2, 5))
     count = int(rng.integers(planted[0], planted[1] + 1))
     least = max(count * d, 4) if linear else 2 * count * d
@@ -96,11 +96,11 @@ def _model(
     name = DESIGNS[int(rng.integers(len(DESIGNS)))]
     X = _inputs(rng, name, n, d)
     W = rng.standard_normal((count, d)) * 10.0 ** rng.uniform(-1.0, 1.0, (count, 1))
-    if not cone and rng.random() < 0.3:  # sparse weights; all directions that are tried stay so
+    if not cone and rng.random() < 0.3:  # sparse weights; all directions tried keep the zeros
         W *= rng.random((count, d)) < 0.6
         W[np.arange(count), rng.integers(d, size=count)] += 1.0
     gates = np.ones((n, 1), dtype=bool) if linear else X @ W.T >= 0.0
-    if not (linear or cone) and rng.random() < 0.5:  # any gates will do
+    if not (linear or cone) and rng.random() < 0.5:  # arbitrary gates
         gates = X @ rng.standard_normal((d, count)) >= 0.0
     others = X @ rng.standard_normal((d, int(rng.integers(1, 5)))) >= 0.0
     for j in range(others.shape[1]):
@@ -134,13 +134,13 @@ def _inputs(rng: Rng, name: str, n: int, d: int) -> np.ndarray:
 
 
 def _value(X: np.ndarray, gates: np.ndarray, count: int, normalised: bool) -> Callable[[np.ndarray], float] | None:
-    """Return planted weights -> largest norm of the other gates, as matrices that act on the planted directions."""
+    """Return the map from planted weights to the largest norm of the other gates, as matrices acting on directions."""
     blocks = [X * gates[:, [j]] for j in range(gates.shape[1])]
     back = [np.eye(X.shape[1])] * count
     if normalised:
         factors = [np.linalg.svd(block, full_matrices=False) for block in blocks]
         if any(np.any((f[1] < 1e-6 * f[1][0]) & (f[1] > 1e-12 * f[1][0])) for f in factors):
-            return None  # ranks are a matter of rounding
+            return None  # ranks depend on rounding
         back = [f[1][:, None] * f[2] for f in factors[:count]]
         blocks = [f[0][:, f[1] > 1e-6 * f[1][0]] for f in factors]
     inverse = np.linalg.pinv(np.concatenate(blocks[:count], axis=1)).T
@@ -157,7 +157,7 @@ def _value(X: np.ndarray, gates: np.ndarray, count: int, normalised: bool) -> Ca
 def _extremes(
     rng: Rng, X: np.ndarray, W: np.ndarray, value: Callable[[np.ndarray], float], cone: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return weights of a low and of a high value; the segment between them stays in the cones if asked for."""
+    """Return weights of a low and of a high value; the segment between them stays in the cones if `cone`."""
     tried = [W]
     size = np.linalg.norm(W, axis=1, keepdims=True)
     for _ in range(_DIRECTIONS):
@@ -166,7 +166,7 @@ def _extremes(
             here, change = X @ W.T, X @ step.T
             with np.errstate(divide="ignore", invalid="ignore"):
                 room = np.where(here * change < 0.0, -here / change, np.inf).min(axis=0)
-            # onto the boundary of the cone now and then, but for rounding
+            # sometimes onto the boundary of the cone, up to rounding
             step *= (np.minimum(room, 10.0) * (1.0 - 10.0 ** rng.uniform(-6.0, 0.0)))[:, None]
             tried.append(W + step)
         else:
@@ -176,13 +176,13 @@ def _extremes(
 
 
 def _between(value: Callable[[np.ndarray], float], low: np.ndarray, high: np.ndarray, goal: float) -> np.ndarray:
-    """Return the weights on the segment at which the value is the goal."""
+    """Return the weights on the segment where the value equals the goal."""
     t = frames.crossing(lambda t: value(low + t * (high - low)), goal, 1.0)
     return np.asarray(low + t * (high - low))
 
 
 def _instance(rng: Rng, name: str, X: np.ndarray, gates: np.ndarray, W: np.ndarray) -> Instance:
-    """Return the instance, gates in any order, signs of neurons and sometimes other scales."""
+    """Return the instance with gates in random order, random signs of neurons and sometimes other scales."""
     d, p = X.shape[1], gates.shape[1]
     order = rng.permutation(p)
     x = np.zeros((p, d))
@@ -193,11 +193,11 @@ def _instance(rng: Rng, name: str, X: np.ndarray, gates: np.ndarray, W: np.ndarr
 
 
 EXACT = 1e-6
-"""A solution within this share of |w| is the planted w."""
+"""A solution within this fraction of |w| counts as the planted w."""
 TOL = 1e-12
-"""What the solver is asked for: it stops near 1e-13 where it can, and the error is this over the margin."""
+"""Tolerance requested from the solver: it stops near 1e-13 if it can, and the error is this over the margin."""
 LOWER = 1e-7
-"""An objective lower than that of the planted w by this share of it is lower."""
+"""An objective must be lower than that of the planted w by this fraction to count as lower."""
 Rule = Callable[[Instance], Verdict]
 
 
@@ -230,7 +230,7 @@ def isometry_rule(
 
 
 def _in_cone(X: np.ndarray, gate: np.ndarray, w: np.ndarray) -> Verdict:
-    """Return whether w or -w has (2 D - I) X w >= 0; signs that rounding could turn are found with fractions."""
+    """Return whether w or -w has (2 D - I) X w >= 0; signs that rounding could change are computed with fractions."""
     products = X @ w
     doubtful = np.abs(products) <= 4.0 * len(w) * EPS * (np.abs(X) @ np.abs(w))
     signs = np.sign(products)
@@ -247,7 +247,7 @@ def _in_cone(X: np.ndarray, gate: np.ndarray, w: np.ndarray) -> Verdict:
 def recovers(*, cone: bool = False, linear: bool = False, normalised: bool = False) -> Rule:
     """Return the outcome "the program's solution is w"; the margin is that of the best dual vector, 1 / value - 1.
 
-    With `cone` and `linear` the planted gate is left out of the list, and its block is a linear part without a cone.
+    With `cone` and `linear` the planted gate is removed from the list, and its block is a linear part without a cone.
     """
 
     def outcome(instance: Instance) -> Verdict:
@@ -260,7 +260,7 @@ def recovers(*, cone: bool = False, linear: bool = False, normalised: bool = Fal
         free = int(np.flatnonzero(np.any(w != 0.0, axis=1))[0]) if cone and linear else None
         if free is not None:  # the planted block comes first
             if gates.shape[1] == 1:
-                return Verdict.unknown("the planted gate is the only one: nothing is left beside the linear part")
+                return Verdict.unknown("the planted gate is the only one: no gate remains besides the linear part")
             w = np.concatenate([w[[free]], np.delete(w, free, axis=0)])
             gates = np.delete(gates, free, axis=1)
         if cone:
@@ -268,17 +268,17 @@ def recovers(*, cone: bool = False, linear: bool = False, normalised: bool = Fal
         else:
             found = group_program(X, gates, y, normalised=normalised, tol=TOL)
         if found.w is None or found.dual is None:
-            return Verdict.unknown(f"the solver behind gave no answer: {found.status}")
+            return Verdict.unknown(f"the backend solver returned no solution: {found.status}")
         got, there = np.reshape(found.w, (-1, X.shape[1])), w
         if found.linear is not None:
             got = np.concatenate([found.linear[None], got])
         if normalised:
             got, there = ((X @ one.T).T * gates.T for one in (got, there))
             if not there.any():
-                return Verdict.unknown("no planted gate lets anything through: y = 0")
+                return Verdict.unknown("all planted gates are closed on all data: y = 0")
         error = float(np.linalg.norm(got - there) / np.linalg.norm(there))
         aim = float(np.linalg.norm(there, axis=1).sum())
-        # what a residual can do to the objective is at most |lambda| times its length
+        # a residual changes the objective by at most |lambda| times its length
         lower = (aim - found.objective - float(np.linalg.norm(found.dual)) * found.residual) / aim
         margin = _margin(X, gates, w, cone, normalised)
         reason = f"error {error:.3g}, the objective {found.objective:.9g} against {aim:.9g} of w ({found.status})"
@@ -292,9 +292,9 @@ def recovers(*, cone: bool = False, linear: bool = False, normalised: bool = Fal
 
 
 def _margin(X: np.ndarray, gates: np.ndarray, w: np.ndarray, cone: bool, normalised: bool) -> float:
-    """Return 1 / value - 1 for the dual vector of the least value: positive where it proves that w is a minimiser.
+    """Return 1 / value - 1 for the dual vector of the least value: positive if it proves that w is a minimiser.
 
-    If w has a row more than there are gates, the first is a linear part.
+    If w has one more row than there are gates, the first is a linear part.
     """
     skip = len(w) - gates.shape[1]
     blocks = [X] * skip + [X * gates[:, [j]] for j in range(gates.shape[1])]
@@ -303,7 +303,7 @@ def _margin(X: np.ndarray, gates: np.ndarray, w: np.ndarray, cone: bool, normali
         bases = [np.linalg.svd(block, full_matrices=False) for block in blocks]
         kept = [left[:, values > max(X.shape) * EPS * values[0]] for left, values, _ in bases]
         outputs = {j: kept[j].T @ (blocks[j] @ w[j]) for j in directions}
-        # a planted w_j that its gate lets nothing of through has no part in y, and no direction
+        # a planted w_j with D_j X w_j = 0 does not contribute to y and has no direction
         blocks, directions = kept, {j: z / np.linalg.norm(z) for j, z in outputs.items() if z.any()}
     if not cone:
         value, _, _ = flattest_dual(blocks, directions)
@@ -328,8 +328,8 @@ def guarantees() -> list[Guarantee]:
     -------
     list of Guarantee
         The programs are :func:`recovery.networks.group_program` and :func:`recovery.networks.cone_program`, and "finds
-        w" means an error of at most 1e-6 |w|. Where the solution differs more and its objective is not lower by 1e-7 of
-        itself, the outcome is ``unknown``.
+        w" means an error of at most 1e-6 |w|. If the solution differs more and its objective is not lower by a fraction
+        of 1e-7, the outcome is ``unknown``.
     """
     tests = "tests/recovery/test_guarantees_neural_isometry.py"
     paper = "Wang, Hua, Candes and Pilanci, arXiv:2209.15265"

@@ -1,4 +1,4 @@
-"""The recovery theorem for ReLU networks with fixed gates: its hypotheses as they can be checked, what they leave."""
+"""Guarantees around the recovery theorem for ReLU networks with fixed gates: its hypotheses in checkable form."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Rng = np.random.Generator
 
 
 def few_gates(rng: Rng) -> Instance:
-    """Draw two or three gates that are nearly each other's complement, with beta / alpha near what s~ allows.
+    """Draw two or three nearly complementary gates, with beta / alpha near the limit for s~.
 
     Parameters
     ----------
@@ -36,8 +36,8 @@ def few_gates(rng: Rng) -> Instance:
     Returns
     -------
     Instance
-        34 to 90 columns, s = 1 or 2; ``options["design"]`` says what makes beta / alpha larger than 1: rows that all
-        gates share, gates with more energy, or inputs that are correlated.
+        34 to 90 columns, s = 1 or 2; ``options["design"]`` says what makes beta / alpha larger than 1: rows shared by
+        all gates, gates with more energy, or correlated inputs.
     """
     while True:
         s = 1 if rng.random() < 0.35 else 2
@@ -83,8 +83,8 @@ def half_spaces(rng: Rng) -> Instance:
     Returns
     -------
     Instance
-        At most 8 rows of 2 to 4 inputs, with blank entries, integers and equal rows among them; s~ is 32 s to d p, or
-        all of d p where that is less.
+        At most 8 rows of 2 to 4 inputs, with blank entries, integers and equal rows among them; s~ is 32 s to d p, or d
+        p if that is less.
     """
     d, n = int(rng.integers(2, 5)), int(rng.integers(3, 9))
     names = ("gaussian", "blank", "integer")
@@ -117,7 +117,7 @@ def gaussian_gates(rng: Rng) -> Instance:
     Returns
     -------
     Instance
-        A = 0, x the generators one after the other, noise the rows of X one after the other.
+        A = 0, x the concatenated generators, noise the concatenated rows of X.
     """
     d, p, n = int(rng.integers(2, 6)), int(rng.integers(1, 7)), int(rng.integers(20, 120))
     names = ("normal", "binary", "close")
@@ -142,7 +142,7 @@ def _orthogonal(rng: Rng, d: int) -> np.ndarray:
 Rule = Callable[[Instance], Verdict]
 DELTA = 0.1
 SHARE = 1e-6
-"""eps is this share of f(x_0): within the 40 steps of a run for the kappa that the hypotheses allow."""
+"""eps as a fraction of f(x_0): reachable within the 40 steps of a run for the kappa that the hypotheses allow."""
 
 
 def separated(instance: Instance) -> Verdict:
@@ -161,7 +161,7 @@ def recovers_with(instance: Instance) -> Verdict:
 
 
 def recovers_with_all(instance: Instance) -> Verdict:
-    """Return the same where the gates are all patterns of s'-sparse generators, s' >= 2, that let a row through."""
+    """Return the same for gates that are all non-empty patterns of s'-sparse generators, s' >= 2."""
     if instance.gated is None:
         return Verdict.unknown("A is no GatedOperator; the statement is about gates")
     if outside(instance, int(instance.options["relaxed"])) is not None:
@@ -242,7 +242,7 @@ def spread_rule(delta: float) -> Rule:
 
 
 def is_spread(instance: Instance) -> Verdict:
-    """Return whether all gates have the coverage and all pairs the separation that they are to have."""
+    """Return whether all gates have the required coverage and all pairs the required separation."""
     H = _generators(instance)
     if H is None:
         return Verdict.unknown("the instance does not hold X and generators")
@@ -253,16 +253,16 @@ def is_spread(instance: Instance) -> Verdict:
     margin = min(lean, float(apart[np.triu_indices(H.shape[1], 1)].min(initial=math.inf)))
     rounding = 1e-12
     if abs(margin) <= rounding:
-        return Verdict.unknown("a share is within rounding of its bound", margin)
+        return Verdict.unknown("a fraction is within rounding of its bound", margin)
     return Verdict("holds" if margin > 0.0 else "fails", margin, f"the smallest surplus is {margin:.4g}")
 
 
 def _generators(instance: Instance) -> np.ndarray | None:
-    """Return the generators (d, p) of an instance y = 0 x + vec(X), or None if it is no such thing."""
+    """Return the generators (d, p) of an instance y = 0 x + vec(X), or None if it has another form."""
     d = int(instance.options["inputs"])
     rows, size = instance.shape
     fitting = d >= 1 and rows % d == 0 and size % d == 0 and instance.gated is None and not instance.matrix.any()
-    law = instance.law  # gates do not depend on its scale, but where it is 0 there is no X
+    law = instance.law  # gates do not depend on its scale, but if it is 0 there is no X
     if not fitting or law is None or law.name != "gaussian" or law.sigma == 0.0:
         return None
     H = instance.x.reshape(-1, d).T

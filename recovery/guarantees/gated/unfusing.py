@@ -1,4 +1,4 @@
-"""When hidden and output weights are determined by fused ones, and stay so with errors."""
+"""Guarantees that fused weights determine the hidden and output weights, also with errors."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ __all__ = ["DESIGNS", "TOL", "exact_signs", "fits", "guarantees", "network_insta
 
 
 TOL = 1e-8
-"""What :func:`recovery.unfuse` takes for rounding: it decides nothing below, and nor do the hypotheses."""
+"""Values below this count as rounding in :func:`recovery.unfuse` and in the hypotheses, and are left undecided."""
 
 
 def exact_signs(X: np.ndarray, u: np.ndarray) -> np.ndarray | None:
-    """Return the signs of X u, decided with fractions where rounding could; None if one is not 0 but below TOL."""
+    """Return the signs of X u, exact where rounding could decide; None if one is non-zero but below TOL."""
     value, size = X @ u, np.abs(X) @ np.abs(u)
     signs = np.sign(value)
     for i in np.flatnonzero(np.abs(value) <= 2.0 * TOL * size):
@@ -34,7 +34,7 @@ def exact_signs(X: np.ndarray, u: np.ndarray) -> np.ndarray | None:
 
 
 def fits(signs: np.ndarray, gate: np.ndarray) -> bool:
-    """Return whether relu(X u) = D X u, from the signs of X u: where it is 0, any bit will do."""
+    """Return whether relu(X u) = D X u, from the signs of X u: where it is 0, either bit is allowed."""
     return bool(np.all((signs > 0.0)[signs != 0.0] == gate[signs != 0.0]))
 
 
@@ -45,7 +45,7 @@ Rng = np.random.Generator
 
 
 def network_instance(rng: Rng) -> Instance:
-    """Draw a planted network among other gates; in one of four a bit or a value of it is wrong.
+    """Draw a planted network among other gates; one in four has a wrong bit or value.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def noisy_network(rng: Rng) -> Instance:
     Returns
     -------
     Instance
-        The noise is Gaussian, or the one that turns the activation of a row of a neuron towards 0 the fastest.
+        The noise is Gaussian, or the one that moves a neuron's activation on one row towards 0 fastest.
     """
     while True:
         X, gates, W, name = _sampled_network(rng)
@@ -121,7 +121,7 @@ def _sampled_network(rng: Rng) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]
         H[support, j] = 1.0 if binary else _values(rng, support.size)
         v = rng.choice([-1.0, 1.0]) * (1.0 if signs else 10.0 ** rng.uniform(-2.0, 2.0))
         W[j] = v * H[:, j]
-    # the float product may round an activation of 0 to either side; sums of few small numbers do not
+    # the float product may round an activation of 0 to either sign; sums of few small numbers do not
     return X, X @ H >= 0.0, W, name
 
 
@@ -148,11 +148,12 @@ def _inputs(rng: Rng, name: str, n: int, d: int) -> np.ndarray:
 
 Rule = Callable[[Instance], Verdict]
 _TAKEN = 1e-6
-"""Share to which distances from hyperplanes are looked at: :func:`recovery.unfuse` takes less for rounding."""
+"""Relative precision of distances from hyperplanes here; :func:`recovery.unfuse` has a smaller tolerance for
+rounding."""
 
 
 def _blocks(instance: Instance) -> tuple[np.ndarray, np.ndarray, np.ndarray] | Verdict:
-    """Return X, gates and the planted weights (p, d), or why there are none."""
+    """Return X, gates and the planted weights (p, d), or the verdict if there are none."""
     if instance.gated is None:
         return Verdict.unknown("A is no GatedOperator; the statement is about gates")
     X, gates = instance.gated
@@ -205,7 +206,7 @@ def determined(binary: bool) -> Rule:
 
 
 def returns(*assumptions: str) -> Rule:
-    """Return the outcome "there is a network, with the planted weights as its fused ones"."""
+    """Return the outcome "a network is returned, and its fused weights are the planted ones"."""
 
     def outcome(instance: Instance) -> Verdict:
         if instance.gated is None:
@@ -236,7 +237,7 @@ def _wrong(network: ReLUNetwork, assumption: str, instance: Instance) -> str:
         "unit": bool(np.all(np.abs(np.linalg.norm(U, axis=0) - 1.0) < 1e-12)),
     }[assumption]
     if not kind:
-        return "the weights are not of the kind"
+        return "the weights do not satisfy the assumption"
     if U.shape[1] != len(W) or np.any(np.abs((U * v).T - W) > 2.0 * TOL * np.abs(W).max(axis=1, initial=0.0)[:, None]):
         return "the weights do not fuse to w"
     size = np.abs(X) @ np.abs(W).sum(axis=0)
@@ -272,11 +273,11 @@ def _all_right(instance: Instance) -> Verdict:
         wrong = "" if network is None else _wrong(network, assumption, instance)
         if wrong:
             return Verdict.of(False, f"{assumption}: {wrong}")
-    return Verdict.of(True, "what is returned is right")
+    return Verdict.of(True, "all returned networks are correct")
 
 
 def _least_squares(instance: Instance) -> np.ndarray | None:
-    """Return least squares on the planted support, None where its columns are dependent up to rounding."""
+    """Return least squares on the planted support, None if its columns are dependent up to rounding."""
     S = instance.support
     columns = instance.matrix[:, S]
     sizes = np.linalg.norm(columns, axis=0)
@@ -348,7 +349,7 @@ def guarantees() -> list[Guarantee]:
     Returns
     -------
     list of Guarantee
-        The planted x of the instance is the fused w. Signs of activations are decided with fractions.
+        The planted x of the instance is the fused w. Signs of activations are computed with fractions.
     """
     tests = "tests/recovery/test_guarantees_unfusing.py"
     source = "derived here: docs/theory, section Un-fusing"

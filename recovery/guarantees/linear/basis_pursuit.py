@@ -1,4 +1,4 @@
-"""When basis pursuit returns the planted vector, without noise: conditions on columns, supports and signs."""
+"""Guarantees that basis pursuit returns the planted vector, without noise: conditions on columns and signs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Rule = Callable[[Instance], Verdict]
 
 
 def _trivial(instance: Instance) -> Verdict | None:
-    """Return the verdict where no number has to be computed."""
+    """Return the verdict if it needs no computation, otherwise None."""
     if not instance.noise_free:
         return Verdict.of(False, "there is noise; the statement is about data without noise")
     if not len(instance.support):
@@ -43,7 +43,7 @@ def _trivial(instance: Instance) -> Verdict | None:
 
 
 def babel_sum(A: np.ndarray, k: int) -> float:
-    """Return mu_1(k - 1) + mu_1(k), where the second needs k others and takes all there are if there are fewer."""
+    """Return mu_1(k - 1) + mu_1(k), where mu_1(k) uses all other columns if there are fewer than k."""
     most = A.shape[1] - 1
     return babel_function(A, min(k - 1, most)) + babel_function(A, min(k, most))
 
@@ -93,7 +93,7 @@ def isometry_rule(limit: float = SHARP) -> Rule:
 
 
 def independent(rule: Rule) -> Rule:
-    """Return a hypothesis with another one: the columns of S are independent, which nothing says if S is everything."""
+    """Add to a hypothesis that the columns of S are independent, which it does not imply if S is all columns."""
 
     def hypotheses(instance: Instance) -> Verdict:
         S, A = instance.support, instance.matrix
@@ -136,8 +136,9 @@ def guarantees() -> list[Guarantee]:
     -------
     list of Guarantee
         The conclusion is that x is the only minimiser of |z|_1 subject to A z = y. Conditions on inner products of
-        columns speak of unit columns, and so does the program then (:func:`recovery.solve` with ``solver="l1"``,
-        ``normalise=True``); conditions by signs, null vectors and isometry speak of the columns as they are.
+        columns refer to unit columns, and so does the program in that case (:func:`recovery.solve` with
+        ``solver="l1"``, ``normalise=True``); conditions on signs, null vectors and isometry refer to the columns as
+        given.
     """
     tests = "tests/recovery/test_guarantees_basis_pursuit.py"
     memory = f"(from memory of the literature, verified numerically by {tests})"

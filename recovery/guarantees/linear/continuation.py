@@ -1,4 +1,4 @@
-"""When hard thresholding pursuit by continuation over sizes ends at the planted vector."""
+"""Guarantee that hard thresholding pursuit by continuation over sizes returns the planted vector."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def continuation_rule(limit: float) -> Callable[[Instance], Verdict]:
 
     def hypotheses(instance: Instance) -> Verdict:
         if instance.x0 is not None and np.any(instance.x0):
-            return Verdict.of(False, "x0 is not 0: sizes below that of x0 would be left out")
+            return Verdict.of(False, "x0 is not 0: sizes below that of x0 would be skipped")
         return isometric(instance)
 
     return hypotheses
 
 
 def most_steps(delta: float, x: np.ndarray) -> float:
-    """Return how many steps with s entries reach x: the least t >= 1 with r^t |x| / sqrt(1 - delta^2) < min |x_S|."""
+    """Return the steps with s entries that reach x: the least t >= 1 with r^t |x| / sqrt(1 - delta^2) < min |x_S|."""
     r = RATE(delta)
     if not r < 1.0:
         return math.inf
@@ -46,7 +46,7 @@ def most_steps(delta: float, x: np.ndarray) -> float:
 
 
 def reaches(**options: Any) -> Callable[[Instance], Verdict]:
-    """Return the outcome "the answer is x, and the steps with s entries are at most those that are proved"."""
+    """Return the outcome "the result is x, after at most the proved number of steps with s entries"."""
 
     def outcome(instance: Instance) -> Verdict:
         aside = nothing_to_run(instance)
@@ -62,7 +62,7 @@ def reaches(**options: Any) -> Callable[[Instance], Verdict]:
             return Verdict.unknown(reason + ", and it has not ended")
         if error > run.floor:
             return Verdict("fails", -1.0, reason)
-        # steps of the last size: a run that ends before has found x with fewer entries
+        # steps of the last size: a run that ends earlier has found x with fewer entries
         sizes = [len(one) for one in run.supports[1:]]
         last = next((t for t, size in enumerate(reversed(sizes)) if size != s), len(sizes))
         most = most_steps(delta * (1.0 + 1e-9), x)
@@ -74,7 +74,7 @@ def reaches(**options: Any) -> Callable[[Instance], Verdict]:
 
 
 def _distance(instance: Instance, supports: list[np.ndarray], step: float) -> float:
-    """Return how far the run was from resting at a wrong support of s columns that it visited; 1 if it visited none."""
+    """Return how far the run was from stopping at a visited wrong support of s columns; 1 if it visited none."""
     A, y, there = instance.matrix, instance.y, instance.support
     found = 1e3
     for chosen in supports:
@@ -94,13 +94,13 @@ def sampler(rng: np.random.Generator, limit: float = LIMIT) -> Instance:
 
 
 def guarantees() -> list[Guarantee]:
-    """Return the guarantee of continuation: the solver ``"htp"`` with ``path=True`` on the columns as they are.
+    """Return the guarantee of continuation: the solver ``"htp"`` with ``path=True`` on the columns as given.
 
     Returns
     -------
     list of Guarantee
-        Also about ``solver="auto"``, which tries it on columns of unit norm with unit steps: what it finds there is x
-        if the condition holds for those.
+        It also applies to ``solver="auto"``, which tries it on columns of unit norm with unit steps: the result is x if
+        the condition holds for those columns.
     """
     tests = "tests/recovery/test_guarantees_continuation.py"
     return [

@@ -1,4 +1,4 @@
-"""False statements about iterative methods and the homotopy, which the falsifier must break; in no catalogue."""
+"""False statements about iterative methods and the homotopy, which the attack must refute; in no catalogue."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ __all__ = ["controls"]
 
 LONG = 120
 EVALUATIONS = 50_000
-"""Budget of each. Most need some hundred, the slowest 200 to 11,000, by the seed and the last bits of BLAS."""
+"""Budget of each. Most need a few hundred, the slowest 200 to 11,000, depending on the seed and the rounding of
+BLAS."""
 
 
 def controls() -> list[tuple[Guarantee, int]]:
-    """Return false statements about solvers, and the evaluations within which the attack must break each.
+    """Return false statements about solvers, and the evaluations within which the attack must refute each.
 
     Returns
     -------
@@ -146,7 +147,7 @@ def _squared_rate(instance: Instance) -> Verdict:
 def _ends(
     solver: str, step: Callable[[Instance], float], options: Callable[[Instance], dict[str, Any]]
 ) -> Callable[[Instance], Verdict]:
-    """Return the outcome "the run ends at x", with a margin that says how near it comes to a wrong fixed point."""
+    """Return the outcome "the run ends at x", with its distance from a wrong fixed point as margin."""
 
     def outcome(instance: Instance) -> Verdict:
         aside = nothing_to_run(instance)
@@ -159,16 +160,16 @@ def _ends(
             return Verdict("holds", _distance(instance, run.supports, step(instance)), reason)
         if run.result.n_iter < LONG and error > 1e-3:
             return Verdict("fails", -min(error, 1.0), reason)
-        return Verdict.unknown(reason)  # it may be slow
+        return Verdict.unknown(reason)  # the run may just be slow
 
     return outcome
 
 
 def _distance(instance: Instance, supports: list[np.ndarray], step: float) -> float:
-    """Return how far the visited wrong supports T are from being fixed, 0 where one is.
+    """Return how far the visited wrong supports T are from being fixed points; 0 if one is.
 
-    With z the least squares solution on T, T stays if step |A'(y - A z)| is nowhere larger than the smallest |z|. A
-    run that visits none counts as further away, the more so the clearer its first choice is.
+    With z the least squares solution on T, T is fixed if step |A'(y - A z)| is nowhere larger than the smallest |z|. A
+    run that visits none counts as farther away, the more the clearer its first selection is.
     """
     A, y, there = instance.matrix, instance.y, instance.support
     wrong = {one.tobytes(): one for one in supports if one.size == there.size and not np.array_equal(one, there)}
@@ -202,7 +203,7 @@ def _two_of_six(instance: Instance) -> bool:
 def _and(
     rule: Callable[[Instance], Verdict], fits: Callable[[Instance], bool], otherwise: str
 ) -> Callable[[Instance], Verdict]:
-    """Return a hypothesis with another one that is decided at once."""
+    """Add another, immediately decided condition to a hypothesis."""
     return lambda instance: rule(instance) if fits(instance) else Verdict.of(False, otherwise)
 
 

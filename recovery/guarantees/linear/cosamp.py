@@ -1,4 +1,4 @@
-"""When compressive sampling matching pursuit converges to the planted vector."""
+"""Guarantee that compressive sampling matching pursuit (CoSaMP) converges to the planted vector."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def later_rate(delta: float) -> float:
 
 
 def pursuit_rule(limit: float) -> Callable[[Instance], Verdict]:
-    """Return the hypothesis delta_{4s} < limit, A in its best scale, with rows enough for the solver's selection."""
+    """Return the hypothesis delta_{4s} < limit, A in its best scale, with enough rows for the solver's selection."""
 
     def hypotheses(instance: Instance) -> Verdict:
         aside = outside(instance)
@@ -50,7 +50,7 @@ def pursuit_rule(limit: float) -> Callable[[Instance], Verdict]:
             return aside
         s, (rows, size) = instance.sparsity, instance.shape
         if rows < s + min(2 * s, size):
-            return Verdict.of(False, f"{rows} rows: the solver would choose fewer than 2 s columns a step")
+            return Verdict.of(False, f"{rows} rows: the solver would choose fewer than 2 s columns per step")
         found = isometry(instance.matrix, 4 * s).scaled_restricted_isometry
         return smaller(found, limit, f"the limit against delta_{4 * s} of A in its best scale")
 
@@ -58,7 +58,7 @@ def pursuit_rule(limit: float) -> Callable[[Instance], Verdict]:
 
 
 def pursues(limit: float) -> Callable[[Instance], Verdict]:
-    """Return the outcome "the errors fall at the proved rates", stretched so that the later rate is 1 at the limit."""
+    """Return the outcome "the errors fall at the proved rates", rescaled so that the later rate is 1 at the limit."""
 
     def outcome(instance: Instance) -> Verdict:
         aside = nothing_to_run(instance)
@@ -89,8 +89,8 @@ def guarantees() -> list[Guarantee]:
     Returns
     -------
     list of Guarantee
-        About the solver as it is, which fits again on the pruned support, on the columns as they are. The method does
-        not depend on the scale of A, so that delta is that of its best scale.
+        The guarantee applies to the solver as implemented, which refits on the pruned support, and to the columns as
+        given. The method does not depend on the scale of A, so delta is that of its best scale.
     """
     tests = "tests/recovery/test_guarantees_cosamp.py"
     return [

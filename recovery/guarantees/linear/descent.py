@@ -1,4 +1,4 @@
-"""When gradient steps with hard thresholding lower the objective at a linear rate: fixed steps, and adaptive ones."""
+"""Guarantees that hard-thresholded gradient steps lower the objective at a linear rate: fixed and adaptive steps."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from recovery.guarantees.linear.iterative import (
 __all__ = ["condition_rule", "descends", "guarantees", "normalised_descends", "normalised_rule"]
 
 KAPPA, C = 1.05, 0.01
-"""NIHT's constants where an instance does not name its own: with the solver's kappa = 2 the condition never holds."""
-_LONGEST = 100  # the solver shrinks a step at most so often
+"""Default constants of NIHT for instances without their own: with the solver's kappa = 2 the condition never holds."""
+_LONGEST = 100  # the solver shrinks a step at most this often
 
 
 def condition_rule(limit: float) -> Callable[[Instance], Verdict]:
@@ -44,7 +44,7 @@ def condition_rule(limit: float) -> Callable[[Instance], Verdict]:
 
 
 def normalised_rule(limit: float) -> Callable[[Instance], Verdict]:
-    """Return the hypothesis kappa beta_{2s} < limit alpha_{2s}, kappa the constant that NIHT is run with."""
+    """Return the hypothesis kappa beta_{2s} < limit alpha_{2s}, with kappa NIHT's constant."""
 
     def hypotheses(instance: Instance) -> Verdict:
         aside = outside(instance)
@@ -93,12 +93,12 @@ def normalised_descends(limit: float) -> Callable[[Instance], Verdict]:
         low, high = extremes(instance.matrix, 2 * instance.sparsity)
         slope = 2.0 * kappa * high / (limit * low) - 1.0 if low > 0.0 else np.inf
         run = trace(instance, "niht", kappa=kappa, c=c)
-        # a step is a quotient of two squares, which are rounding once the error is
+        # a step is a quotient of two squares, which is only rounding once the error is
         steps = [step for step, error in zip(run.steps, run.errors, strict=False) if error > 1e3 * run.floor]
         if not steps and run.errors[0] <= 1e3 * run.floor:
             if max(run.errors) <= 1e3 * run.floor:
                 return Verdict("holds", 1.0, "the start is x, up to rounding, and the run stays there")
-            return Verdict.unknown("the start is x, up to rounding: there is no step to look at")
+            return Verdict.unknown("the start is x, up to rounding: there is no step to check")
         if steps:
             least, bound = min(steps), 1.0 / (kappa * high)
             enough = exceeds(Bounded(least, 1e-9 * least), Bounded(bound, 1e-9 * bound), "a step and 1 / (kappa beta)")
@@ -110,7 +110,7 @@ def normalised_descends(limit: float) -> Callable[[Instance], Verdict]:
 
 
 def _falls(run: Trace, slope: float, largest: float) -> Verdict:
-    """Compare objectives with slope^t times the first; with a slope of 1 or more ask whether the run ends at 0."""
+    """Compare objectives with slope^t times the first; with a slope of 1 or more check whether the run ends at 0."""
     first, floor = run.objectives[0], 0.5 * largest * run.floor**2
     if not slope < 1.0:
         return ends_low(run, run.objectives[-1], floor, "the objective")
@@ -137,9 +137,9 @@ def guarantees() -> list[Guarantee]:
     Returns
     -------
     list of Guarantee
-        The runs are those of :func:`recovery.solve` on the columns as they are, from x0 (zero if None). The
-        condition does not depend on the scale of A. NIHT runs with the options ``"kappa"`` and ``"c"`` of the
-        instance (1.05 and 0.01 if there are none).
+        The runs are those of :func:`recovery.solve` on the columns as given, from x0 (zero if None). The condition does
+        not depend on the scale of A. NIHT runs with the options ``"kappa"`` and ``"c"`` of the instance (1.05 and 0.01
+        if there are none).
     """
     tests = "tests/recovery/test_guarantees_descent.py"
     proof = "docs/theory, section Steps that lower the objective"

@@ -1,4 +1,4 @@
-"""Small systems of nearly orthonormal columns, put at a chosen distance from the boundary of a condition."""
+"""Random small systems of nearly orthonormal columns, at a chosen distance from the boundary of a condition."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PATTERNS = ("random", "single_pairs", "equicorrelated", "decaying", "star", "si
 
 
 def aim(rng: Rng, largest: float = 3.0) -> float:
-    """Draw the margin at which a condition shall hold or fail.
+    """Draw a margin at which a condition is to hold or fail.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""When unit-step hard thresholding and hard thresholding pursuit converge to the planted vector."""
+"""Guarantees that unit-step hard thresholding and hard thresholding pursuit converge to the planted vector."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def iht_rate(limit: float) -> Rate:
 
 
 def htp_rate(limit: float) -> Rate:
-    """Return delta -> sqrt(2 delta^2 / (1 - delta^2)), 1 at 1 / sqrt(3), stretched so that it is 1 at the limit."""
+    """Return delta -> sqrt(2 delta^2 / (1 - delta^2)), 1 at 1 / sqrt(3), rescaled so that it is 1 at the limit."""
 
     def rate(delta: float) -> float:
         delta = delta / (limit * math.sqrt(3.0))
@@ -52,7 +52,7 @@ def isometry_rule(limit: float) -> Callable[[Instance], Verdict]:
         s, aside = instance.sparsity, outside(instance)
         if aside is not None:
             return aside
-        # at most N columns are in play, whatever s is
+        # at most N columns are involved, whatever s is
         return smaller(isometry(instance.matrix, 3 * s).restricted_isometry, limit, f"the limit against delta_{3 * s}")
 
     return hypotheses
@@ -78,13 +78,13 @@ def contracts(run: Trace, step: float, slope: float, finite: float | None = None
     Parameters
     ----------
     run : Trace
-        What happened.
+        The recorded run.
     step : float
-        A cycle of supports makes HTP shorten it: then the run is that of another method.
+        Step size. If HTP shortened it to break a cycle of supports, the run is not covered by the theorem.
     slope : float
-        With 1 or more it is asked instead whether the run ends at x.
+        Rate; if it is 1 or more, the check is instead whether the run ends at x.
     finite : float, optional
-        The run is to be at x once the bound is below this number.
+        The run must be at x once the bound is below this number.
 
     Returns
     -------
@@ -102,7 +102,7 @@ def contracts(run: Trace, step: float, slope: float, finite: float | None = None
 def sampler(
     rng: np.random.Generator, limit: float = 1.0 / math.sqrt(3.0), sizes: tuple[int, int] | None = None
 ) -> Instance:
-    """Draw columns with delta_{3s} near the limit, s and N if given, and starts from which a unit step leads astray."""
+    """Draw columns with delta_{3s} near the limit, s and N if given, and starts from which a unit step is misled."""
     while True:
         s, size = sizes or frames.sizes(rng, others=6)
         target = limit / (1.0 + frames.aim(rng))
@@ -115,7 +115,7 @@ def sampler(
     x0 = None
     if rng.random() < 0.6:
         x0 = np.zeros(size)
-        if rng.random() < 0.5:  # where a unit step from x would put its weight on the wrong column
+        if rng.random() < 0.5:  # start where a unit step from x would put the weight on the wrong column
             wrong = int(rng.choice(np.flatnonzero(x == 0.0)))
             x0[wrong] = float(A[:, wrong] @ A @ x)
         else:
@@ -129,8 +129,9 @@ def guarantees() -> list[Guarantee]:
     Returns
     -------
     list of Guarantee
-        The runs are those of :func:`recovery.solve`, with ``step=1, normalise=False``, on A as it is, from x0 (zero if
-        None). Isometry constants are enumerated up to 200,000 supports; beyond, Gershgorin's discs may still decide.
+        The runs are those of :func:`recovery.solve`, with ``step=1, normalise=False``, on A as given, from x0 (zero if
+        None). Isometry constants are enumerated up to 200,000 supports; beyond that, Gershgorin's discs may still
+        decide.
     """
     tests = "tests/recovery/test_guarantees_hard_thresholding.py"
     limit = 1.0 / math.sqrt(3.0)

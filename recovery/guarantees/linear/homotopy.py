@@ -1,4 +1,4 @@
-"""When the Lasso's path takes one step for each planted column: the k-step property of the homotopy."""
+"""Guarantees that the Lasso path takes one step per planted column: the k-step property of the homotopy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from recovery.solvers.homotopy import Stretch, stretches
 __all__ = ["exact_recovery_rule", "guarantees", "takes_k_steps"]
 
 TINY = 1e-9
-"""Planted entries below this share of the largest are left to rounding, and so is a solution that is nearer to x."""
+"""Planted entries below this fraction of the largest count as rounding, and so does a smaller distance from x."""
 
 
 def exact_recovery_rule(instance: Instance) -> Verdict:
@@ -31,7 +31,7 @@ def exact_recovery_rule(instance: Instance) -> Verdict:
 
 
 def takes_k_steps(instance: Instance) -> Verdict:
-    """Return the outcome "at most k pieces, on more and more planted columns, and the last ends at x"."""
+    """Return the outcome "at most k pieces, on an increasing set of planted columns, and the last ends at x"."""
     S, k = instance.support, len(instance.support)
     if not k:
         return Verdict.of(True, "x = 0: the path has no pieces")
@@ -39,7 +39,7 @@ def takes_k_steps(instance: Instance) -> Verdict:
     A = instance.matrix / np.where(norms > 0.0, norms, 1.0)
     x = norms * instance.x
     if np.min(np.abs(x[S])) < TINY * np.max(np.abs(x)):
-        return Verdict.unknown("the planted entries range over more than rounding leaves apart")
+        return Verdict.unknown("the range of the planted entries is too large for rounding")
     pieces = list(stretches(A, instance.y))
     if not pieces:
         return Verdict.unknown("y is 0 up to rounding")

@@ -1,4 +1,4 @@
-"""What guarantees of iterative methods share: the run with its errors, and bounds that it is held to."""
+"""Common parts of guarantees of iterative methods: the run with its errors, and the check against bounds."""
 
 from __future__ import annotations
 
@@ -45,15 +45,15 @@ __all__ = [
 
 
 LIMIT = 200_000
-"""So many supports are enumerated at most; beyond, bounds that need no enumeration may still decide."""
+"""Largest number of supports to enumerate; beyond it, bounds that need no enumeration may still decide."""
 _COMFORT = 64
-"""Exponents of the largest entry up to this are left alone."""
+"""No rescaling is done up to this exponent of the largest entry."""
 
 
 def isometry(A: np.ndarray, s: int) -> RestrictedEigenvalues:
     """Return the extreme eigenvalues of A_T'A_T over at most s (and at most all) columns.
 
-    The ends are outside of what rounding can have moved them by. Columns far from 1 are looked at in other units.
+    The ends are rounded outward. Columns with entries far from 1 are rescaled first.
     """
     s = min(max(s, 1), A.shape[1])
     shift = int(exponents(A, None))
@@ -75,16 +75,16 @@ def _times(value: float, power: int) -> float:
 
 
 def smaller(value: Interval, limit: float, reason: str) -> Verdict:
-    """Return whether a number known by bounds is below a limit; ``unknown`` where the bounds do not decide.
+    """Return whether a number given by bounds is below a limit; ``unknown`` if the bounds do not decide.
 
     Parameters
     ----------
     value : Interval
         Bounds of the number.
     limit : float
-        Not negative.
+        The limit, not negative.
     reason : str
-        What the two are.
+        Description of the two numbers.
 
     Returns
     -------
@@ -102,7 +102,7 @@ def smaller(value: Interval, limit: float, reason: str) -> Verdict:
 
 
 def _end(value: float, certified: bool) -> Bounded:
-    """Return an end of an interval: one that is not proved is known to 1e-12 of itself."""
+    """Return an end of an interval: an end that is not proved has a relative error of 1e-12."""
     return Bounded(value, 0.0 if certified or math.isinf(value) else ROUNDING * abs(value))
 
 
@@ -118,15 +118,15 @@ def isometric_columns(rng: np.random.Generator, size: int, s: int, delta: float)
     s : int
         Size of the supports, at most N.
     delta : float
-        delta_s of the columns as they are.
+        delta_s of the columns as given.
 
     Returns
     -------
     name : str
         The pattern of the Gram matrix.
     A : numpy.ndarray, shape (n, N)
-        One in four has fewer rows than columns: the corners of a simplex, scaled. None where there are no such columns
-        in the direction drawn.
+        One in four has fewer rows than columns: the corners of a simplex, scaled. None if there are no such columns in
+        the direction drawn.
 
     Notes
     -----
@@ -150,17 +150,17 @@ def isometric_columns(rng: np.random.Generator, size: int, s: int, delta: float)
 
 
 STEPS = 40
-"""Steps of a run."""
+"""Number of steps of a run."""
 FLOOR = 1e-9
-"""Errors below this share of |x| count as 0."""
+"""Errors below this fraction of |x| count as 0."""
 TOO_CLOSE = 1e-9
-"""Relative error of bounds, which come from singular values, and of errors of iterates above the floor."""
+"""Relative error of bounds, which are computed from singular values, and of errors of iterates above the floor."""
 _ENUMERATED = 20_000
 
 
 @dataclass(frozen=True)
 class Trace:
-    """A run, with what only somebody who knows x can say about it.
+    """A run, with quantities that require knowledge of x.
 
     Parameters
     ----------
@@ -169,13 +169,13 @@ class Trace:
     objectives : list of float
         1/2 |A x_t - y|^2.
     supports : list of numpy.ndarray
-        Where x_t may differ from 0, ascending.
+        Supports of x_t, ascending.
     steps : list of float
         Step sizes, from the first step on.
     floor : float
         Errors up to this count as 0.
     result : RecoveryResult
-        What the solver returned.
+        The solver's result.
     """
 
     errors: list[float]
@@ -210,7 +210,7 @@ def outside(instance: Instance, most: int | None = None) -> Verdict | None:
 
 
 def nothing_to_run(instance: Instance) -> Verdict | None:
-    """Return the conclusion about a run that has no steps: s = 0, or y = 0, where no solver starts. None if it has."""
+    """Return the verdict on a run without steps (s = 0, or y = 0, where no solver starts), or None."""
     if instance.sparsity == 0:
         return Verdict.of(not np.any(instance.x), "s = 0: every iterate is 0")
     if not np.any(instance.y):
@@ -219,25 +219,25 @@ def nothing_to_run(instance: Instance) -> Verdict | None:
 
 
 def trace(instance: Instance, solver: str, *, sparsity: int | None = None, steps: int = STEPS, **options: Any) -> Trace:
-    """Run a solver from the instance's x0 for at most so many steps and keep what it went through.
+    """Run a solver from the instance's x0 for at most `steps` steps and record its iterates.
 
     Parameters
     ----------
     instance : Instance
-        With x; y must not be 0, the solvers do not start there.
+        An instance with x; y must not be 0, since solvers do not start then.
     solver : str
         Name for :func:`recovery.solve`.
     sparsity : int, optional
-        What the solver keeps; the instance's by default.
+        Sparsity for the solver; the instance's by default.
     steps : int, default 40
-        Steps, fewer if the solver ends by itself.
+        Number of steps; fewer if the solver stops earlier.
     **options
-        Of the solver, which must not normalise columns.
+        Options of the solver, which must not normalise columns.
 
     Returns
     -------
     Trace
-        Errors are computed here from the iterates, not taken from the solver.
+        The run; its errors are computed from the iterates, not taken from the solver.
     """
     A, y, x = instance.matrix, instance.y, instance.x
     start = np.zeros(len(x)) if instance.x0 is None else instance.x0
@@ -270,13 +270,13 @@ def extremes(A: np.ndarray, order: int) -> tuple[float, float]:
     A : numpy.ndarray, shape (n, N)
         The columns.
     order : int
-        At least 1; at most N columns are in play.
+        At least 1; at most N columns are used.
 
     Returns
     -------
     smallest, largest : float
-        From singular values of the triangular factor, so that an outcome does not repeat the hypotheses' way over the
-        Gram matrix; beyond 20,000 sets the bounds of :func:`recovery.conditions.restricted_eigenvalues`.
+        Computed from singular values of the triangular factor, so that an outcome is independent of the hypotheses,
+        which use the Gram matrix; beyond 20,000 sets the bounds of :func:`recovery.conditions.restricted_eigenvalues`.
     """
     rows, size = A.shape
     order = min(order, size)
@@ -295,7 +295,7 @@ def least_entry(x: np.ndarray) -> float:
 
 
 def ends_low(run: Trace, value: float, floor: float, what: str) -> Verdict:
-    """Return whether a run without a rate ended at 0; ``unknown`` where it had not ended after its 40 steps."""
+    """Return whether a run without a rate ended at 0; ``unknown`` if it had not ended after its 40 steps."""
     reason = f"after {run.result.n_iter} steps {what} is {value:.3g}"
     if value <= floor:
         return Verdict("holds", 1.0, reason)
@@ -309,18 +309,18 @@ def ends_low(run: Trace, value: float, floor: float, what: str) -> Verdict:
 def held_to(
     values: Sequence[float], bounds: Sequence[float], floor: float, what: str, done: float | None = None
 ) -> Verdict:
-    """Return whether what a run went through stays below bounds.
+    """Return whether the values of a run stay below bounds.
 
     Parameters
     ----------
     values : sequence of float
-        One for the start and one for each step; a run that ended stays where it is.
+        One for the start and one for each step; after a run has ended the last value applies.
     bounds : sequence of float
-        One for the start and one for each of the steps that are looked at.
+        One for the start and one for each of the steps to check.
     floor : float
-        Bounds at or below this, and what follows them, are within rounding and not looked at.
+        Bounds at or below this, and later ones, are within rounding and are not checked.
     what : str
-        What the values are.
+        Description of the values.
     done : float, optional
         From the first step t >= 1 on whose bound is below this number the value must be 0 (below the floor).
 
@@ -336,7 +336,7 @@ def held_to(
         value = values[min(t, len(values) - 1)]
         if value <= floor:
             continue
-        # what rounding does to an iterate is far below the floor
+        # the rounding error of an iterate is far below the floor
         sides = Bounded(bound, TOO_CLOSE * bound), Bounded(value, TOO_CLOSE * value + 1e-3 * floor)
         found = exceeds(*sides, what)
         if found.margin < worst:
@@ -357,7 +357,7 @@ Rng = np.random.Generator
 
 
 def kappa_of_delta(delta: float) -> float:
-    """Return the condition number (1 + delta) / (1 - delta) that goes with an optimally scaled isometry constant."""
+    """Return the condition number (1 + delta) / (1 - delta) of an optimally scaled isometry constant delta."""
     return (1.0 + delta) / (1.0 - delta) if delta < 1.0 else math.inf
 
 
@@ -377,9 +377,9 @@ def instance_with(
     rng : numpy.random.Generator
         Source of randomness.
     order : callable
-        s -> how many columns are looked at together.
+        s -> number of columns of the condition number.
     kappa : callable
-        (s, margin) -> the condition number that leaves the margin.
+        (s, margin) -> the condition number with that margin.
     most : int, default 3
         Largest s.
     others : int, default 6
@@ -390,7 +390,7 @@ def instance_with(
     Returns
     -------
     Instance
-        x half of the time with the signs that mislead most, on a scale from 1e-2 to 1e2, A on one from 1e-1 to 1e1;
+        x, half of the time with the most misleading signs, on a scale from 1e-2 to 1e2, A on a scale from 1e-1 to 1e1;
         x0 zero, normal, or least squares on a wrong support. One in four is a gated operator.
     """
     while True:
@@ -418,7 +418,7 @@ def matrix_of(A: np.ndarray | GatedOperator) -> np.ndarray:
 
 
 def start(rng: Rng, A: np.ndarray, x: np.ndarray, most: int) -> np.ndarray | None:
-    """Draw where a run begins: None (zero), normal entries, or least squares on a support with wrong columns.
+    """Draw the start of a run: None (zero), normal entries, or least squares on a support with wrong columns.
 
     Parameters
     ----------
@@ -429,7 +429,7 @@ def start(rng: Rng, A: np.ndarray, x: np.ndarray, most: int) -> np.ndarray | Non
     x : numpy.ndarray, shape (N,)
         The planted vector.
     most : int
-        Non-zeros of the start.
+        Largest number of non-zeros of the start.
 
     Notes
     -----
@@ -439,7 +439,7 @@ def start(rng: Rng, A: np.ndarray, x: np.ndarray, most: int) -> np.ndarray | Non
     if kind < 0.3:
         return None
     chosen = rng.permutation(len(x))[:most]
-    if kind < 0.6:  # with a column that does not belong there, and without one that does
+    if kind < 0.6:  # with one column outside the support of x, and without one of its columns
         wrong, there = np.flatnonzero(x == 0.0), np.flatnonzero(x)
         if wrong.size and there.size:
             swapped = np.setdiff1d(there, rng.choice(there, int(rng.integers(1, there.size + 1)), replace=False))
@@ -453,7 +453,7 @@ def start(rng: Rng, A: np.ndarray, x: np.ndarray, most: int) -> np.ndarray | Non
 
 
 def conditioned(rng: Rng, size: int, order: int, kappa: float) -> tuple[str, np.ndarray] | None:
-    """Draw columns whose condition number over all supports of a size is given.
+    """Draw columns with a given condition number over all supports of a size.
 
     Parameters
     ----------
@@ -471,7 +471,7 @@ def conditioned(rng: Rng, size: int, order: int, kappa: float) -> tuple[str, np.
     name : str
         The pattern of the Gram matrix.
     A : numpy.ndarray, shape (n, N)
-        None where there are no such columns in the direction drawn.
+        None if there are no such columns in the direction drawn.
 
     Notes
     -----
@@ -489,7 +489,7 @@ def conditioned(rng: Rng, size: int, order: int, kappa: float) -> tuple[str, np.
 
 
 def gated(rng: Rng, p: int, d: int, order: int, kappa: float) -> tuple[str, GatedOperator] | None:
-    """Draw a gated operator whose condition number over all supports of a size is given.
+    """Draw a gated operator with a given condition number over all supports of a size.
 
     Parameters
     ----------
@@ -507,8 +507,8 @@ def gated(rng: Rng, p: int, d: int, order: int, kappa: float) -> tuple[str, Gate
     name : str
         ``"gated"``.
     A : GatedOperator
-        Each gate has rows of its own, with orthonormal features; rows that several gates share couple the blocks, and
-        are as large as `kappa` asks for. None where no size does.
+        Each gate has its own rows, with orthonormal features; rows shared by several gates couple the blocks, and are
+        scaled to give `kappa`. None if no scale does.
     """
     own = [np.linalg.qr(rng.standard_normal((d + int(rng.integers(0, 3)), d)))[0] for _ in range(p)]
     shared = rng.standard_normal((int(rng.integers(1, 4)), d))

@@ -1,4 +1,4 @@
-"""Basis pursuit as a conclusion: the program is solved and compared with the planted vector."""
+"""Conclusions about basis pursuit: the program is solved and its solution compared with the planted vector."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ __all__ = ["FAMILIES", "Comparison", "compare", "descent", "near", "recovers", "
 
 
 TOLERANCE = 1e-9
-"""Relative: entries that agree to it are equal, and l1 norms that differ by less are not told apart."""
+"""Relative: entries that agree to this are equal, and l1 norms that differ by less are indistinguishable."""
 DOUBT = 1e-7
-"""Margins smaller than this are within what the linear programs' own tolerances decide."""
+"""Margins smaller than this are within the tolerances of the linear programs."""
 _SHORTEST = 1e-8
-"""Columns are at least this share of the longest, or 0: beside others the programs' tolerances are larger than they."""
+"""Columns must be 0 or at least this fraction of the longest: shorter ones are below the programs' tolerances."""
 _OPTIONS = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What basis pursuit returned, beside the planted vector.
+    """The result of basis pursuit, compared with the planted vector.
 
     Parameters
     ----------
     z : numpy.ndarray, shape (N,), or None
-        A minimiser of |D z|_1 subject to A z = A x, D = diag(weights); None where the program was not solved.
+        A minimiser of |D z|_1 subject to A z = A x, D = diag(weights); None if the program was not solved.
     distance : float
         max |z - x| / max |x|, in the units of the weights.
     gain : float
         1 - |D z|_1 / |D x|_1: positive where z is better than the planted vector.
     reason : str
-        What the solver said.
+        The solver's message.
     """
 
     z: np.ndarray | None
@@ -51,9 +51,10 @@ class Comparison:
 
 
 def _null_basis(A: np.ndarray) -> np.ndarray | None:
-    """Return an orthonormal basis of the null space, shape (N, N - rank); None where the rank is not clear.
+    """Return an orthonormal basis of the null space, shape (N, N - rank); None if the rank is not clear.
 
-    Columns of very different norms are not: what is small beside the largest singular value may be a short column.
+    It is not clear if the norms of the columns differ much: a relatively small singular value may belong to a short
+    column.
     """
     lengths = norm(A, 0).value
     if np.any(lengths[lengths > 0.0] < _SHORTEST * lengths.max(initial=0.0)):
@@ -83,7 +84,7 @@ def compare(A: np.ndarray, x: np.ndarray, weights: np.ndarray | None = None) -> 
     -------
     Comparison
         The program is solved over z = x + Z c, with Z a basis of the null space, so that A z = A x up to rounding
-        whatever the condition number of A.
+        for any condition number of A.
     """
     scale = np.ones(len(x)) if weights is None else np.asarray(weights, dtype=np.float64)
     Z = _null_basis(A / scale)
@@ -129,12 +130,12 @@ def _vertex(Z: np.ndarray, z: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def descent(A: np.ndarray, support: np.ndarray, signs: np.ndarray) -> float:
-    """Return how much a null vector can lower the l1 norm on S for each unit that it adds outside.
+    """Return how much a null vector can lower the l1 norm on S per unit of l1 norm outside S.
 
     Parameters
     ----------
     A : numpy.ndarray, shape (n, N)
-        The columns as they are, on the CPU.
+        The columns as given, on the CPU.
     support : numpy.ndarray of int, shape (k,)
         S.
     signs : numpy.ndarray, shape (k,)
@@ -143,14 +144,14 @@ def descent(A: np.ndarray, support: np.ndarray, signs: np.ndarray) -> float:
     Returns
     -------
     float
-        rho = max -sgn'z_S subject to A z = 0, |z_{S^c}|_1 <= 1; ``inf`` where a null vector of S lowers it for nothing,
-        NaN where the program was not solved.
+        rho = max -sgn'z_S subject to A z = 0, |z_{S^c}|_1 <= 1; ``inf`` if a null vector supported on S lowers it, NaN
+        if the program was not solved.
 
     Notes
     -----
     Every x with this support and these signs is the unique minimiser of |z|_1 subject to A z = A x if and only if rho <
     1 and the columns of S are independent: near x the norm of x + e z is |x|_1 + e (sgn'z_S + |z_{S^c}|_1), and it is
-    convex. This is the primal side of the dual certificate, which is found from A'q instead.
+    convex. This is the primal counterpart of the dual certificate, which is computed from A'q.
     """
     Z = _null_basis(A)
     if Z is None:
@@ -170,7 +171,7 @@ def descent(A: np.ndarray, support: np.ndarray, signs: np.ndarray) -> float:
 
 
 def recovers(*, normalise: bool = True) -> Callable[[Instance], Verdict]:
-    """Return the outcome "x is the only minimiser of |z|_1 subject to A z = y", columns of unit norm if asked for.
+    """Return the outcome "x is the only minimiser of |z|_1 subject to A z = y", optionally for columns of unit norm.
 
     Parameters
     ----------
@@ -180,9 +181,9 @@ def recovers(*, normalise: bool = True) -> Callable[[Instance], Verdict]:
     Returns
     -------
     callable
-        Instance -> Verdict. It fails where the program found a z with a smaller norm, and holds where it returned x to
-        1e-9 and no null vector lowers the norm. The margin is 1 / rho - 1 where x was returned (see
-        :func:`descent`), else minus the share of the norm that is saved.
+        Instance -> Verdict. It fails if the program found a z with a smaller norm, and holds if it returned x to 1e-9
+        and no null vector lowers the norm. The margin is 1 / rho - 1 if x was returned (see :func:`descent`), otherwise
+        minus the relative decrease of the norm.
     """
 
     def outcome(instance: Instance) -> Verdict:
@@ -227,9 +228,9 @@ def near(rng: Rng, ratio: Ratio, *, most: int = 3, others: int = 6, scales: bool
     most : int, default 3
         Largest number of non-zeros.
     others : int, default 6
-        At most so many columns more than that.
+        Largest number of further columns.
     scales : bool, default True
-        Half of the time give dense columns norms spread over up to two decades, for conditions on unit columns.
+        Half of the time give dense columns norms spread over up to two decades, to test conditions on unit columns.
 
     Returns
     -------
@@ -239,8 +240,8 @@ def near(rng: Rng, ratio: Ratio, *, most: int = 3, others: int = 6, scales: bool
 
     Notes
     -----
-    Each family is a path of matrices, from one of low coherence to one that is not; the condition is put at the aimed
-    margin by bisection along it where the path crosses, else a random place on it is taken.
+    Each family is a path of matrices that starts at low coherence; bisection along the path finds the aimed margin if
+    the path crosses it, otherwise a random point is taken.
     """
     k, size = frames.sizes(rng, most, others)
     easy = bool(rng.random() < 0.85)
@@ -268,7 +269,7 @@ def near(rng: Rng, ratio: Ratio, *, most: int = 3, others: int = 6, scales: bool
 
 
 def twin(rng: Rng, k: int, spare: int) -> Instance:
-    """Draw 2 k + spare columns of one null vector that has no zeros, and half of it planted.
+    """Draw 2 k + spare columns with one null vector without zeros, k of whose entries are planted.
 
     Parameters
     ----------
@@ -277,7 +278,7 @@ def twin(rng: Rng, k: int, spare: int) -> Instance:
     k : int
         Non-zeros of x.
     spare : int
-        0: the other half, with its sign changed, gives the same data from as many non-zeros. More: it does not.
+        0: the other half, with its sign changed, gives the same data with as many non-zeros. If larger, it does not.
 
     Returns
     -------
@@ -293,7 +294,7 @@ def twin(rng: Rng, k: int, spare: int) -> Instance:
 
 
 def _place(rng: Rng, value: Callable[[float], float], goal: float) -> float | None:
-    """Return where a path crosses the goal, else None, or now and then a random place if all of it is below."""
+    """Return where a path crosses the goal, otherwise None, or sometimes a random point if the whole path is below."""
     first, last = value(0.0), value(1.0)
     if not (math.isfinite(first) and first < goal * (1.0 - 1e-9)):
         return None
@@ -302,7 +303,7 @@ def _place(rng: Rng, value: Callable[[float], float], goal: float) -> float | No
     low, high = 0.0, 1.0
     ends = first - goal, (last if math.isfinite(last) else 1e3) - goal
     f_low, f_high = ends
-    for step in range(24):  # false position, halved every third step so that a kink cannot hold it up
+    for step in range(24):  # false position, with bisection every third step so that a kink cannot stall it
         t = 0.5 * (low + high)
         if step % 3 and f_high > f_low:
             t = low - f_low * (high - low) / (f_high - f_low)
@@ -324,7 +325,7 @@ def _matrix(A: Any) -> np.ndarray:
 
 
 def _planted(rng: Rng, A: np.ndarray, k: int, signs: np.ndarray | None) -> np.ndarray:
-    """Draw x; half of the time against the null vector that the signs name, on its largest entries."""
+    """Draw x; half of the time with signs opposed to the null vector, on its largest entries."""
     unit = A / np.maximum(np.linalg.norm(A, axis=0), 1e-300)
     x = frames.plant(rng, unit.T @ unit, k)
     if signs is not None and rng.random() < 0.6:
@@ -346,7 +347,7 @@ def _spread(rng: Rng, size: int) -> np.ndarray:
 
 
 def _null_vector(rng: Rng, size: int, k: int) -> tuple[Path, np.ndarray]:
-    """One or two null vectors, from evenly spread ones to one that sits on a few columns."""
+    """One or two null vectors, from evenly spread to concentrated on a few columns."""
     count = 1 if rng.random() < 0.7 or size < 6 else 2
     even = np.column_stack([_spread(rng, size) for _ in range(count)])
     peaked = even.copy()
@@ -387,7 +388,7 @@ def _pattern(rng: Rng, size: int, k: int) -> tuple[Path, None] | None:
 
 
 def _frame(rng: Rng, d: int) -> np.ndarray:
-    """Draw d columns in d - 1 dimensions with a positive last coordinate: rows that x -> x_d >= 0 switches on."""
+    """Draw d columns in d - 1 dimensions with a positive last coordinate: rows on which the gate x_d >= 0 is open."""
     if d == 1:
         return np.ones((1, 1))
     drawn = _complement(rng.choice([-1.0, 1.0], (d, 1)))
@@ -395,7 +396,7 @@ def _frame(rng: Rng, d: int) -> np.ndarray:
 
 
 def _blank_rows(rng: Rng, size: int, k: int) -> tuple[Path, None]:
-    """Gates 1{x_d >= 0} and 1{-x_d >= 0}: complementary but for rows with x_d = 0, which both switch on."""
+    """Gates 1{x_d >= 0} and 1{-x_d >= 0}: complementary except for rows with x_d = 0, on which both are open."""
     d = k + 1 + int(rng.integers(3))  # enough for two simplices of coherence 1 / (d - 1) to be of use
     first, second = _frame(rng, d), _frame(rng, d)
     first = first * np.where(first[:, -1:] < 0.0, -1.0, 1.0)  # the sign of a row changes no inner product
@@ -428,5 +429,5 @@ FAMILIES: dict[str, Callable[[Rng, int, int], tuple[Path, np.ndarray | None] | N
     "gated_blank_rows": _blank_rows,
     "gated_relu": _relu,
 }
-"""``family(rng, size, k)``: a path of matrices, and a null vector where one is known, or None."""
+"""``family(rng, size, k)``: a path of matrices, and a known null vector or None."""
 _NAMES = tuple(name for name in FAMILIES for _ in range(1 if name == "pattern" else 2))

@@ -1,4 +1,4 @@
-"""When the Lasso has the support and the signs of the truth, and how far it is from the truth."""
+"""Guarantees that the Lasso has the support and signs of the planted vector, and bounds on its error."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = ["CLEAR", "gaussian", "guarantees", "irrepresentable_instance", "lasso
 
 
 CLEAR = 1e-9
-"""Entries and dual slacks smaller than this, relative, are not told from 0."""
+"""Relative size below which entries and dual slacks are not distinguished from 0."""
 
 
 def lasso_solution(A: np.ndarray, y: np.ndarray, lam: float) -> tuple[np.ndarray, np.ndarray] | None:
@@ -43,7 +43,7 @@ def lasso_solution(A: np.ndarray, y: np.ndarray, lam: float) -> tuple[np.ndarray
     Parameters
     ----------
     A : numpy.ndarray, shape (n, N)
-        Columns as they are.
+        Columns as given.
     y : numpy.ndarray, shape (n,)
         Data.
     lam : float
@@ -53,10 +53,10 @@ def lasso_solution(A: np.ndarray, y: np.ndarray, lam: float) -> tuple[np.ndarray
     -------
     w : numpy.ndarray, shape (N,)
         Signs and zeros are those of scikit-learn's LARS (or, where that fails, of the active-set method); the values
-        are solved for again.
+        are recomputed.
     z : numpy.ndarray, shape (N,)
         A'(y - A w) / (n lam): the signs of w where it is not 0, at most 1 + 1e-9 in size elsewhere. None instead of
-        both where neither answer passes this check.
+        both if neither solution passes this check.
     """
     config_context = need("sklearn").config_context
     lars_path = need("sklearn.linear_model").lars_path
@@ -65,7 +65,7 @@ def lasso_solution(A: np.ndarray, y: np.ndarray, lam: float) -> tuple[np.ndarray
     scale = float(np.linalg.norm(A)) or 1.0  # LARS has absolute tolerances
     length = float(np.linalg.norm(y)) or 1.0
     A, y, lam = A / scale, y / length, lam / scale / length
-    # what is asked is whether the answer passes; validation costs as much as the path
+    # only the check of the solution matters; validation would cost as much as the path
     with quiet(), config_context(skip_parameter_validation=True):
         _, _, path = lars_path(A, y, alpha_min=lam, method="lasso")
     found = _solved(A, y, n * lam, np.sign(path[:, -1]))
@@ -99,11 +99,11 @@ def _solved(A: np.ndarray, y: np.ndarray, push: float, signs: np.ndarray) -> tup
 
 
 def _active_set(A: np.ndarray, y: np.ndarray, push: float) -> np.ndarray:
-    """Return the signs of a solution, as far as rounding lets them be found.
+    """Return the signs of a solution, as far as rounding allows.
 
-    From 0: let the entry in that violates its condition most; go towards the minimiser for the signs assumed, as far
-    as the first entry that would change its sign, and drop that; repeat. Each step lowers the objective, so that no
-    signs come back and the number of steps is finite.
+    Start from 0: add the entry that violates its condition most; move towards the minimiser for the assumed signs until
+    the first entry would change its sign, and drop that entry; repeat. Each step lowers the objective, so signs never
+    repeat and the number of steps is finite.
     """
     w, signs = np.zeros(A.shape[1]), np.zeros(A.shape[1])
     for _ in range(50 * A.shape[1]):
@@ -149,7 +149,7 @@ def _interval(instance: Instance) -> tuple[float, float]:
 
 
 def witness(rng: Rng) -> Instance:
-    """Draw a model of any design, tall or wide, and a penalty in, near, or out of the interval that works."""
+    """Draw a model of any design, tall or wide, and a penalty inside, near, or outside the interval that works."""
     if rng.random() < 0.5:
         tall = bool(rng.random() < 0.6)
         instance = linear_instance(rng, n_range=(4, 20), d_range=(3, 10), tall=tall)
@@ -169,7 +169,7 @@ def witness(rng: Rng) -> Instance:
 
 
 def irrepresentable_instance(rng: Rng) -> Instance:
-    """Draw columns whose irrepresentable value, or a penalty whose size, is near its limit; without noise."""
+    """Draw columns whose irrepresentable value, or a penalty, near its limit; without noise."""
     k, size = frames.sizes(rng, others=6)
     name, E = frames.pattern(rng, size, unit=bool(rng.random() < 0.5))
     x = frames.plant(rng, np.eye(size) + E, k)
@@ -193,7 +193,7 @@ def irrepresentable_instance(rng: Rng) -> Instance:
 
 
 def gaussian(rng: Rng) -> Instance:
-    """Draw columns with an irrepresentable value below 1, a penalty that leaves room, and Gaussian noise."""
+    """Draw columns with an irrepresentable value below 1, a penalty within its limits, and Gaussian noise."""
     instance = irrepresentable_instance(rng)
     law = NoiseLaw("gaussian", 1e-3 * float(np.linalg.norm(instance.y)) / math.sqrt(len(instance.y)))
     lam = float(instance.options["lam"]) * rng.uniform(0.1, 0.9)
@@ -201,7 +201,7 @@ def gaussian(rng: Rng) -> Instance:
 
 
 def penalised(rng: Rng) -> Instance:
-    """Draw a tall model and a penalty of at least the size that its noise asks for."""
+    """Draw a tall model and a penalty of at least the size that its noise requires."""
     instance = linear_instance(rng, n_range=(4, 20), d_range=(2, 8))
     noise = float(np.max(np.abs(instance.matrix.T @ instance.noise))) / len(instance.y)
     return instance.with_options(lam=2.0 * noise * (1.0 + frames.aim(rng)) or 1.0)
@@ -218,7 +218,7 @@ def _lam(instance: Instance) -> float:
 def _bad_penalty(instance: Instance) -> Verdict | None:
     lam = instance.options["lam"]
     good = isinstance(lam, (int, float)) and math.isfinite(lam) and lam > 0.0
-    return None if good else Verdict.of(False, f"options['lam']={lam!r} is no penalty; expected a positive number")
+    return None if good else Verdict.of(False, f"options['lam']={lam!r} is not a penalty; expected a positive number")
 
 
 def has_signs(instance: Instance) -> Verdict:
@@ -235,7 +235,7 @@ def has_signs(instance: Instance) -> Verdict:
     size = float(np.max(np.abs(w), initial=0.0)) or 1.0
     slack = 1.0 - np.abs(z)
     weight, dual = _doubt(instance, w)
-    # an entry counts by its weight, or by how far its dual is from the sign it should have
+    # the margin of an entry is its weight, or the distance of its dual entry from the required sign
     inside = np.where(w != 0.0, signs * w / size, -np.abs(1.0 - signs * z))[there]
     outside = np.where(w != 0.0, -np.abs(w) / size, slack)[~there]
     doubt = np.where(w != 0.0, weight / size, dual) + CLEAR
@@ -247,7 +247,7 @@ def has_signs(instance: Instance) -> Verdict:
 
 
 def _doubt(instance: Instance, w: np.ndarray) -> tuple[float, np.ndarray]:
-    """Return how far weights, and dual entries, may be off, as y may be by its misfit and residuals by rounding."""
+    """Return bounds on the errors of weights and dual entries, from the misfit of y and rounding of residuals."""
     A = instance.matrix
     fit = matmul(A, w)
     off = fit.error + EPS * (np.abs(fit.value) + np.abs(instance.y)) + data_of(instance).error
@@ -326,7 +326,7 @@ def irrepresentable_rule(limit: float) -> Rule:
 
 
 def gaussian_rule(delta: float, factor: float = 1.0) -> Rule:
-    """Return the hypothesis under which Gaussian noise leaves support and signs right; `factor` < 1 is too weak."""
+    """Return the hypothesis under which Gaussian noise preserves support and signs; `factor` < 1 is too weak."""
 
     def hypotheses(instance: Instance) -> Verdict:
         bad = _bad_penalty(instance)
@@ -342,7 +342,7 @@ def gaussian_rule(delta: float, factor: float = 1.0) -> Rule:
         if found is None:
             return Verdict.unknown("the columns of the support are dependent, nearly")
         value, inverse, smallest = found
-        off = float(norm(noise_of(instance).error).upper)  # of the data, by rounding: noise without a law
+        off = float(norm(noise_of(instance).error).upper)  # rounding of the data: noise without a law
         asked = []
         if others:
             longest = norm(np.delete(A, S, axis=1), 0).max()
@@ -362,7 +362,7 @@ def gaussian_rule(delta: float, factor: float = 1.0) -> Rule:
 
 
 def _law(value: float, off: float) -> Bounded:
-    """Return a quantile of a law, a few roundings away from the formula, and what else may move the data."""
+    """Return a quantile of a law, accurate to a few roundings, and a bound on further perturbations of the data."""
     return Bounded(value, 8.0 * EPS * value + off)
 
 
@@ -385,7 +385,7 @@ def penalty_rule(factor: float) -> Rule:
 
 
 def _kappa(A: np.ndarray) -> Bounded | None:
-    """Return lam_min(A'A / n), None where it is 0 or not clear of it."""
+    """Return lam_min(A'A / n), None if it is 0 within rounding."""
     if A.shape[0] < A.shape[1]:
         return None
     spectrum = singular_values(A)
@@ -436,7 +436,7 @@ def guarantees() -> list[Guarantee]:
     Returns
     -------
     list of Guarantee
-        ``options["lam"]`` is the penalty; columns are as they are. The outcome is scikit-learn's solution, accepted
+        ``options["lam"]`` is the penalty; columns are used as given. The outcome is scikit-learn's solution, accepted
         only if it passes the optimality conditions.
     """
     tests = "tests/recovery/test_guarantees_lasso.py"

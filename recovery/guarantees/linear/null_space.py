@@ -1,4 +1,4 @@
-"""When basis pursuit returns the planted vector: the two conditions that are necessary, too, by linear programs."""
+"""Guarantees that basis pursuit returns the planted vector: necessary and sufficient conditions by linear programs."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from recovery.guarantees.linear.l1_program import descent, recovers
 __all__ = ["adversarial", "clear_rows", "guarantees", "null_space_rule"]
 
 LIMIT = 500
-"""So many programs are solved at most for the exact null-space constant; then its bounds decide or do not."""
+"""Largest number of programs to solve for the exact null-space constant; beyond it only its bounds are used."""
 _TALL = 2_000
-"""More rows than this, n^2 numbers, are not worked on where columns may be dependent."""
+"""Largest number of rows, n^2 numbers, if columns may be dependent."""
 _SOLVED = 1e-8
-"""Relative error of a bound that linear programs found and nothing proved."""
+"""Relative error of a bound from linear programs without a proof."""
 _ANGLES = 2.0 * math.pi * np.arange(720) / 720.0
 
 
@@ -39,7 +39,7 @@ def _noise_free(instance: Instance) -> Verdict | None:
 
 
 def clear_rows(A: np.ndarray) -> np.ndarray:
-    """Return A, or where rounding could have made singular values of it, as many rows as there are clear ones.
+    """Return A, or, if rounding affects some of its singular values, as many rows as there are clear ones.
 
     Parameters
     ----------
@@ -49,8 +49,8 @@ def clear_rows(A: np.ndarray) -> np.ndarray:
     Returns
     -------
     numpy.ndarray, shape (at most n, N)
-        With the null space that A has up to rounding. In exact arithmetic columns that should be dependent are not,
-        once they were computed, and what is proved of them is true of the numbers but says nothing about the program.
+        Rows with the null space that A has up to rounding. In exact arithmetic, computed columns that should be
+        dependent are not, and a proof about them holds for the numbers but says nothing about the program.
     """
     _, spectrum, right = np.linalg.svd(A, full_matrices=False)
     clear = spectrum > 1e3 * max(A.shape) * EPS * spectrum[0]
@@ -59,7 +59,7 @@ def clear_rows(A: np.ndarray) -> np.ndarray:
 
 def dual_rule(instance: Instance) -> Verdict:
     """Whether a dual vector is strictly feasible and A_S has full column rank, decided in exact arithmetic."""
-    if not instance.noise_free:  # an equivalence says nothing here, not even "fails"
+    if not instance.noise_free:  # an equivalence says nothing here, so not "fails"
         return Verdict.unknown("there is noise; the statement is about data without noise")
     if not len(instance.support):
         return Verdict.of(True, "x = 0: 0 is the only minimiser")
@@ -77,7 +77,7 @@ def dual_rule(instance: Instance) -> Verdict:
     if found.unique is None or close:
         return Verdict.unknown(reason)
     margin = 1.0 / found.coefficient - 1.0 if found.coefficient > 0.0 else math.inf
-    # proved either way: a margin that rounding gave the other sign is 0
+    # proved either way: a margin with the wrong sign by rounding is 0
     return Verdict.of(found.unique, reason, max(margin, 0.0) if found.unique else min(margin, 0.0))
 
 
@@ -107,18 +107,18 @@ def null_space_rule(limit: float = 0.5, *, order: int | None = None) -> Callable
 
 
 def _independent(A: np.ndarray) -> bool:
-    """Return whether the columns are independent, for sure."""
+    """Return whether the columns are certainly independent."""
     return A.shape[0] >= A.shape[1] and least_squares(A, np.zeros(len(A))).independent
 
 
 def _uneven(A: np.ndarray) -> bool:
-    """Return whether a column is so short beside another that a singular value near 0 may be it."""
+    """Return whether a column is so much shorter than another that it may cause a singular value near 0."""
     lengths = norm(A, 0).value
     return bool(np.any(lengths[lengths > 0.0] < 1e-6 * lengths.max(initial=0.0)))
 
 
 def _share_ratio(A: np.ndarray, x: np.ndarray) -> float:
-    """Return 2 alpha_k for one null vector, nearly for two, NaN for more, 0 for none."""
+    """Return 2 alpha_k for one null vector, approximately for two, NaN for more, 0 for none."""
     return 2.0 * _worst(A, int(np.count_nonzero(x)))[0]
 
 
@@ -138,7 +138,7 @@ def _worst(A: np.ndarray, k: int) -> tuple[float, np.ndarray]:
 
 
 def adversarial(rng: np.random.Generator) -> Instance:
-    """Draw an instance of few columns, half of the time with the worst support and signs planted."""
+    """Draw an instance with few columns, half of the time with the worst support and signs planted."""
     instance = samplers.near(rng, _share_ratio, others=3, scales=False)
     k = len(instance.support)
     z = _worst(instance.matrix, k)[1]
@@ -161,8 +161,8 @@ def guarantees() -> list[Guarantee]:
     Returns
     -------
     list of Guarantee
-        About the columns as they are. The hypotheses are proved numbers of :mod:`recovery.conditions`; the conclusion
-        solves the program of the null space on its own.
+        They refer to the columns as given. The hypotheses use proved bounds of :mod:`recovery.conditions`; the
+        conclusion solves its own program over the null space.
     """
     tests = "tests/recovery/test_guarantees_null_space.py"
     memory = f"(from memory of the literature, verified numerically by {tests})"

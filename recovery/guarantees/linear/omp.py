@@ -1,4 +1,4 @@
-"""When orthogonal matching pursuit picks the support: coherence, exact recovery coefficient, restricted isometry."""
+"""Guarantees that orthogonal matching pursuit picks the support: coherence, exact recovery, restricted isometry."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["bounded", "exact", "gaussian", "guarantees", "incoherent", "isometri
 
 
 def incoherent(rng: np.random.Generator, *, aimed: bool = True, rows: int = 0) -> Instance:
-    """Draw columns whose coherence is a given share of 1 / (2 k - 1): nearly 1 if aimed, else any."""
+    """Draw columns whose coherence is a fraction of 1 / (2 k - 1): near 1 if aimed, otherwise arbitrary."""
     while True:
         k, size = frames.sizes(rng)
         share = 1.0 / (1.0 + frames.aim(rng)) if aimed else 0.95 * rng.choice([0.0, 1.0, 1.0, 1.0]) * rng.random() ** 2
@@ -32,7 +32,7 @@ def incoherent(rng: np.random.Generator, *, aimed: bool = True, rows: int = 0) -
 
 
 def _scaled(rng: np.random.Generator, name: str, A: np.ndarray, x: np.ndarray) -> Instance:
-    """Return the instance, half of the time with columns of other norms."""
+    """Return the instance, half of the time with rescaled columns."""
     if rng.random() < 0.5:
         scale = 10.0 ** rng.uniform(-2.0, 2.0, len(x)) * 10.0 ** rng.uniform(-3.0, 3.0)
         return Instance.planted(A * scale, x / scale, options={"design": name + "_scaled"})
@@ -58,17 +58,17 @@ def exact(rng: np.random.Generator) -> Instance:
 
 
 def _noisy(rng: np.random.Generator, instance: Instance) -> Instance:
-    """Return the instance with noise: normal, or against the weakest atom, or that and towards one outside."""
+    """Return the instance with noise: normal, against the weakest atom, or also towards one outside the support."""
     A, y = instance.matrix, instance.y
     noise = rng.standard_normal(len(y))
     kind = rng.random()
     unit = A / np.linalg.norm(A, axis=0)
     weak = int(np.argmin(np.where(instance.x != 0.0, np.abs(instance.x) * np.linalg.norm(A, axis=0), np.inf)))
-    if kind < 0.3:  # the residual before the last step becomes small, where the stop rule looks
+    if kind < 0.3:  # makes the residual before the last step small, to test the stop rule
         noise = -np.sign(instance.x[weak]) * unit[:, weak]
     elif kind < 0.7:
         decoy = int(rng.choice(np.flatnonzero(instance.x == 0.0)))
-        # its inner products: those of the weakest planted atom are lowered, those of the decoy raised
+        # its inner products: lower that of the weakest planted atom, raise that of the decoy
         wish = np.zeros(len(instance.x))
         wish[weak], wish[decoy] = -np.sign(instance.x[weak]), np.sign(unit[:, decoy] @ y) or 1.0
         noise = np.linalg.pinv(unit).T @ wish
@@ -107,7 +107,7 @@ Rule = Callable[[Instance], Verdict]
 
 
 def _refused(instance: Instance, noise_free: bool) -> Verdict | None:
-    """Return the verdict where no number has to be computed."""
+    """Return the verdict if it needs no computation, otherwise None."""
     if noise_free and not instance.noise_free:
         return Verdict.of(False, "there is noise; the statement is about data without noise")
     if not len(instance.support):
@@ -153,7 +153,7 @@ def _chi_square(instance: Instance) -> Bounded:
     assert instance.law is not None
     n = instance.shape[0]
     bound = instance.law.sigma * math.sqrt(n + 2.0 * math.sqrt(n * math.log(n)))
-    # the data may be off by rounding, too
+    # the data may also have rounding errors
     return Bounded(bound, 8.0 * EPS * bound + float(norm(noise_of(instance).error).upper))
 
 
@@ -197,7 +197,7 @@ def isometry_rule(limit: Callable[[int], float], factor: float = 2.0) -> Rule:
         asked = smaller(delta, limit(k), f"the limit for k = {k} against delta_{k + 1}")
         if asked.status == "fails":
             return asked
-        # x in the units of the scaled columns; these bounds are far apart only where nothing was enumerated
+        # x in units of the scaled columns; these bounds are far apart only without enumeration
         middle = (found.smallest.upper + found.largest.lower) / 2.0
         loose = found.smallest.width + found.largest.width
         if loose > 1e-6 * middle:
@@ -215,8 +215,8 @@ def isometry_rule(limit: Callable[[int], float], factor: float = 2.0) -> Rule:
 def picks_support(*, normalise: bool = True, bound: Callable[[Instance], Bounded] | None = None) -> Rule:
     """Return the outcome "k steps of OMP pick the support", and with `bound` "no residual is below it before".
 
-    The scores are computed again with their errors: what y lost by rounding, what the residual did, and 16 (n + N) eps
-    cond(A_T) |y| for the solver's own residual, whose weights come from a factorisation that is updated.
+    The scores are recomputed with their errors: the rounding of y, that of the residual, and 16 (n + N) eps cond(A_T)
+    |y| for the solver's own residual, whose weights come from an updated factorisation.
     """
 
     def outcome(instance: Instance) -> Verdict:
@@ -239,7 +239,7 @@ def picks_support(*, normalise: bool = True, bound: Callable[[Instance], Bounded
             slack = 16.0 * sum(A.shape) * EPS * fit.condition * size
             length = Bounded(fit.residual_norm.value, fit.residual_norm.error + slack)
             if length.value <= max(length.error, 2e-12 * size):
-                return Verdict.unknown(f"what is left after {step} steps is rounding", worst)
+                return Verdict.unknown(f"the residual after {step} steps is rounding", worst)
             if stop is not None:
                 above = exceeds(length, stop, f"the residual after {step} steps, and the noise bound")
                 if above.margin < worst:
@@ -273,8 +273,8 @@ def guarantees() -> list[Guarantee]:
     Returns
     -------
     list of Guarantee
-        Columns are scaled to unit norm, except in the one by restricted isometry, where they share one scale. OMP
-        is :func:`recovery.solve` with ``solver="omp"``, for k = |S| steps.
+        Columns are scaled to unit norm, except for the guarantee by restricted isometry, where they share one scale.
+        OMP is :func:`recovery.solve` with ``solver="omp"``, for k = |S| steps.
     """
     tests = "tests/recovery/test_guarantees_omp.py"
     memory = f"(from memory of the literature, verified numerically by {tests})"

@@ -1,4 +1,4 @@
-"""When hard thresholding that keeps more non-zeros than x has converges, whatever the condition number is."""
+"""Guarantees that hard thresholding converges when it keeps more non-zeros than x has, for any condition number."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def expansion(s: int, kept: int) -> float:
     s : int
         Non-zeros of the vector, at least 0.
     kept : int
-        s~, how many entries are kept; at least s and 1.
+        s~, the number of entries kept; at least s and at least 1.
 
     Returns
     -------
@@ -58,7 +58,7 @@ def expansion(s: int, kept: int) -> float:
     Raises
     ------
     TypeError, ValueError
-        If a number is no integer, or `kept` is less than `s` or 1.
+        If a number is not an integer, or `kept` is less than `s` or 1.
 
     References
     ----------
@@ -87,7 +87,7 @@ def largest_kappa(s: int, kept: int, constant: float | None = None) -> float:
     Returns
     -------
     float
-        kappa; below 1 where no matrix will do.
+        kappa; below 1 if no matrix satisfies the condition.
 
     Raises
     ------
@@ -120,11 +120,11 @@ def relaxed_rule(constant: float | None) -> Callable[[Instance], Verdict]:
 
 
 jain_tewari_kar_rule = relaxed_rule(CONSTANT)
-"""s~ >= 32 kappa^2 s, kappa of order 2 s~ + s: the hypothesis that Theorem 1 about ReLU networks builds on."""
+"""s~ >= 32 kappa^2 s, kappa of order 2 s~ + s: the hypothesis used by Theorem 1 about ReLU networks."""
 
 
 def _setting(instance: Instance) -> Verdict | tuple[int, float, float]:
-    """Return s~ and the extreme eigenvalues of order 2 s~ + s, or the verdict where there is nothing to run."""
+    """Return s~ and the extreme eigenvalues of order 2 s~ + s, or the verdict if there is nothing to run."""
     aside = nothing_to_run(instance)
     if aside is not None:
         return aside
@@ -166,7 +166,7 @@ def descends_relaxed(instance: Instance) -> Verdict:
 
 
 def relaxed_sampler(rng: np.random.Generator, constant: float | None = None) -> Instance:
-    """Draw small columns and s~ from s to s + 4 with kappa_{2s~+s} near what s~ allows."""
+    """Draw small columns and s~ from s to s + 4 with kappa_{2s~+s} near the limit for s~."""
     more = int(rng.integers(0, 5))
     while True:
         drawn = instance_with(
@@ -201,7 +201,7 @@ def _nearly_orthonormal(rng: np.random.Generator, size: int, kappa: float) -> tu
     """Return at least `size` columns with a given condition number, and the name of their design."""
     scale = 10.0 ** rng.uniform(-1.0, 1.0)
     kind = int(rng.integers(4))
-    if kind == 0:  # two gates that share no row: each feature appears twice
+    if kind == 0:  # two gates without common rows: each feature appears twice
         d = -(-size // 2)
         lengths = np.sqrt(1.0 + (kappa - 1.0) * rng.permutation(np.linspace(0.0, 1.0, 2 * d)))
         gates = np.repeat(np.eye(2, dtype=bool), d, axis=0)
@@ -216,7 +216,7 @@ def _nearly_orthonormal(rng: np.random.Generator, size: int, kappa: float) -> tu
 
 
 def _turned(rng: np.random.Generator, A: np.ndarray) -> np.ndarray:
-    """Multiply from the left by three random reflections: as good as any rotation here, and cheap."""
+    """Multiply from the left by three random reflections: sufficient here instead of a general rotation, and cheap."""
     for _ in range(3):
         u = rng.standard_normal(len(A))
         A = A - np.outer(u, (2.0 / (u @ u)) * (u @ A))

@@ -1,4 +1,4 @@
-"""A ridge on the support: how far it shrinks, and when hard thresholding pursuit with it finds the support."""
+"""Guarantees about a ridge on the support: bounds on the shrinkage, and when HTP with it finds the support."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ EXACT = 1e-12
 
 
 def _ridge(instance: Instance) -> float | Verdict:
-    """Return the ridge, or why it is none."""
+    """Return the ridge, or the verdict if it is not a positive number."""
     value = instance.options["ridge"]
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.0 < value < math.inf:
         return Verdict.of(False, f"ridge = {value!r} is not a positive number")
@@ -68,7 +68,7 @@ def shrinks(*, at_least: bool = True) -> Callable[[Instance], Verdict]:
         distance = float(np.linalg.norm(z - x))
         upper = ridge / (least**2 + ridge) * size + spread
         lower = ridge / (float(sigma[0]) ** 2 + ridge) * size - spread
-        # what is left of cancelling x against z, in units of x and of what noise can do
+        # the rounding error of x - z, relative to x and to the effect of the noise
         slack = TOO_CLOSE * (size + spread)
         found = Bounded(distance, slack)
         if not at_least:
@@ -82,7 +82,7 @@ def shrinks(*, at_least: bool = True) -> Callable[[Instance], Verdict]:
 
 @functools.lru_cache(maxsize=8)
 def _eigenvalues(content: bytes, shape: tuple[int, int], order: int) -> tuple[Interval, Interval]:
-    """Return the restricted eigenvalues of a matrix; steering asks for those of the same one many times."""
+    """Return the restricted eigenvalues of a matrix; cached, since steering needs them many times."""
     found = isometry(np.frombuffer(content).reshape(shape), order)
     return found.smallest, found.largest
 
@@ -98,7 +98,7 @@ def _disturbance(instance: Instance, ridge: float) -> Bounded:
 
 
 def _factor(delta: float) -> float:
-    """Return (sqrt(2) / sqrt(1 - delta^2) + 1 / (1 - delta)) / (1 - r), by which the disturbance of a step counts."""
+    """Return (sqrt(2) / sqrt(1 - delta^2) + 1 / (1 - delta)) / (1 - r), the factor of a step's disturbance."""
     r = RATE(delta)
     return (math.sqrt(2.0 / (1.0 - delta * delta)) + 1.0 / (1.0 - delta)) / (1.0 - r) if r < 1.0 else math.inf
 
@@ -191,7 +191,7 @@ def shrunken(rng: np.random.Generator) -> Instance:
 
 
 def supported(rng: np.random.Generator) -> Instance:
-    """Draw columns with delta_{3s} up to 0.5, a ridge that leaves room for noise, and noise."""
+    """Draw columns with delta_{3s} up to 0.5, a ridge within the limits for the noise, and noise."""
     instance = instance_with(
         rng, lambda s: 3 * s, lambda s, margin: kappa_of_delta(0.01 + 0.45 * float(rng.random()) ** 1.5), most=3
     )
@@ -214,8 +214,8 @@ def guarantees() -> list[Guarantee]:
     Returns
     -------
     list of Guarantee
-        ``options["ridge"]`` is rho of |y - A z|^2 / 2 + rho |z|^2 / 2, z at most s-sparse, as ``solve(..., ridge=rho)``
-        has it on the columns as they are.
+        ``options["ridge"]`` is rho of |y - A z|^2 / 2 + rho |z|^2 / 2, z at most s-sparse, as in ``solve(...,
+        ridge=rho)`` on the columns as given.
     """
     tests = "tests/recovery/test_guarantees_ridge.py"
     proof = "derived here: docs/theory, section A ridge on the support"

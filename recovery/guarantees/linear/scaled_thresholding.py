@@ -1,4 +1,4 @@
-"""When hard thresholding with the best step for columns of any scale converges to the planted vector."""
+"""Guarantees that hard thresholding with the best step for columns of any scale converges to the planted vector."""
 
 from __future__ import annotations
 

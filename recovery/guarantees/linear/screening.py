@@ -1,4 +1,4 @@
-"""When marginal screening, the k largest correlations with the data, finds the support."""
+"""Guarantees that marginal screening, the k largest correlations with the data, finds the support."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _nothing_to_tell(instance: Instance) -> Verdict | None:
 
 
 def _faithful(instance: Instance) -> Verdict:
-    if not instance.noise_free:  # an equivalence says nothing here, not even "fails"
+    if not instance.noise_free:  # an equivalence says nothing here, so not "fails"
         return Verdict.unknown("there is noise; the statement is about data without noise")
     trivial = _nothing_to_tell(instance)
     if trivial is not None:
@@ -40,7 +40,7 @@ def _faithful(instance: Instance) -> Verdict:
 
 
 def separated_rule(factor: float) -> Callable[[Instance], Verdict]:
-    """Return the hypothesis with noise; 2 is the proved constant, tests lower it."""
+    """Return the hypothesis with noise; the proved constant is 2, and tests use smaller ones."""
 
     def hypotheses(instance: Instance) -> Verdict:
         trivial = _nothing_to_tell(instance)
@@ -93,7 +93,7 @@ def _noisy_sampler(rng: np.random.Generator) -> Instance:
         return linear_instance(rng, designs=("gaussian", "orthogonal", "toeplitz", "equicorrelated"), d_range=(3, 8))
     instance = _faithful_sampler(rng)
     noise = rng.standard_normal(instance.shape[0])
-    if rng.random() < 0.5:  # against the weakest of the support, towards the strongest of the others
+    if rng.random() < 0.5:  # against the weakest column of the support, towards the strongest outside
         score = instance.matrix.T @ instance.y
         there = instance.x != 0.0
         weak = int(np.argmin(np.where(there, np.abs(score), np.inf)))

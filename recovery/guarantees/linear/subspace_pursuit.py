@@ -1,4 +1,4 @@
-"""When subspace pursuit converges to the planted vector."""
+"""Guarantee that subspace pursuit converges to the planted vector."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def rate(delta: float) -> float:
 
 
 def start_rate(delta: float) -> float:
-    """Return (1 + sqrt(2) delta) sqrt(1 + delta^2) / (1 - delta^2), for a first step from anywhere else."""
+    """Return (1 + sqrt(2) delta) sqrt(1 + delta^2) / (1 - delta^2), for a first step from any other start."""
     square = delta * delta
     return (1.0 + math.sqrt(2.0) * delta) * math.sqrt(1.0 + square) / (1.0 - square) if square < 1.0 else math.inf
 
 
 def pursues(limit: float) -> Callable[[Instance], Verdict]:
-    """Return the outcome "the errors fall at the proved rates", stretched so that the rate is 1 at the limit."""
+    """Return the outcome "the errors fall at the proved rates", rescaled so that the rate is 1 at the limit."""
 
     def outcome(instance: Instance) -> Verdict:
         aside = nothing_to_run(instance)
@@ -72,8 +72,9 @@ def guarantees() -> list[Guarantee]:
     Returns
     -------
     list of Guarantee
-        About the solver as it is, on the columns as they are. It goes on where the original would stop because a
-        residual grew, and does not depend on the scale of A, so that delta is that of its best scale.
+        The guarantee applies to the solver as implemented, on the columns as given. The solver continues where the
+        original would stop because a residual grew, and does not depend on the scale of A, so delta is that of its best
+        scale.
     """
     tests = "tests/recovery/test_guarantees_subspace_pursuit.py"
     return [

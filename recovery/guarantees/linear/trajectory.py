@@ -1,4 +1,4 @@
-"""What can be said after a run: conditions on the supports it visited, and on the residual it ended with."""
+"""Guarantees after a run: conditions on the supports that it visited, and on its final residual."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ __all__ = ["guarantees", "residual_error", "residual_rule", "visited", "visited_
 
 _ROUNDING = 1e-9
 _LOOSE = 5e-7
-"""Relative error of the two sides of the outcome, which come from singular values and from the solver's answer."""
+"""Relative error of the two sides of the outcome, computed from singular values and the solver's result."""
 _DESIGNS = ("gaussian", "orthogonal", "toeplitz", "equicorrelated", "block", "heavy_tailed")
 
 
 def visited(instance: Instance, steps: int = STEPS) -> tuple[list[np.ndarray], float]:
-    """Run IHT and return the sets it went through, and its step.
+    """Run IHT and return the sets that it visited, and its step.
 
     Parameters
     ----------
     instance : Instance
-        With x. The step is the option ``"step"``; without it, the solver's own.
+        An instance with x. The step is the option ``"step"``, or the solver's own without it.
     steps : int, default 40
         Largest number of steps.
 
@@ -52,7 +52,7 @@ def visited(instance: Instance, steps: int = STEPS) -> tuple[list[np.ndarray], f
     sets : list of numpy.ndarray of int64
         The supports of x, x_t and x_{t+1} together, for each step; ascending indices.
     step : float
-        The step size, NaN where there was none.
+        The step size, NaN if there was no step.
     """
     supports, sizes = [np.flatnonzero(instance.x0) if instance.x0 is not None else np.arange(0)], []
 
@@ -92,7 +92,7 @@ def _distinct(sets: list[np.ndarray]) -> list[np.ndarray]:
 
 
 def follows(instance: Instance, limit: float = GOLDEN) -> Verdict:
-    """Return whether each step comes nearer to x, by what its set allows, and the last support holds that of x."""
+    """Return whether each step moves towards x as its set requires, and the last support contains that of x."""
     aside = nothing_to_run(instance)
     if aside is not None:
         return aside
@@ -107,13 +107,13 @@ def follows(instance: Instance, limit: float = GOLDEN) -> Verdict:
         values = run.steps[0] * np.linalg.svd(factor, compute_uv=False) ** 2
         least = 0.0 if shape[0] < shape[1] else float(values[-1])
         bounds.append(bounds[-1] * max(1.0 - least, float(values[0]) - 1.0, 0.0) / limit)
-    # rounding in an error is about 1e-16 |x|: far above it, a step that gains nothing is one
+    # rounding errors are about 1e-16 |x|: far above that, a step without progress is a failure
     nearer = min((a / b - 1.0 for a, b in pairwise(run.errors) if b > 1e3 * run.floor), default=math.inf)
     if nearer < 1e-10:
         return Verdict("fails", min(nearer, -1e-10), "a step does not come nearer to x")
     verdict = held_to(run.errors, bounds, run.floor, "the error")
     if verdict.status != "fails" and 10.0 * run.floor < bounds[-1] < least_entry(instance.x):
-        # an index of x that is missing would cost at least this entry; below the floor y may not know it
+        # a missing index of x causes an error of at least this entry; below the floor the data may not determine it
         missing = np.setdiff1d(instance.support, run.supports[-1])
         if missing.size:
             return Verdict("fails", -1.0, f"index {missing[0]} of x is not in the last support")
@@ -121,17 +121,17 @@ def follows(instance: Instance, limit: float = GOLDEN) -> Verdict:
 
 
 def residual_error(instance: Instance) -> tuple[np.ndarray, float, str]:
-    """Return HTP's answer and a bound of its distance to every s-sparse x that explains y up to the noise.
+    """Return HTP's result and a bound on its distance to every s-sparse x that explains y up to the noise.
 
     Parameters
     ----------
     instance : Instance
-        With the noise; x is not looked at.
+        An instance with the noise; x is not used.
 
     Returns
     -------
     found : numpy.ndarray, shape (N,)
-        HTP's answer with its default options.
+        HTP's result with its default options.
     bound : float
         (|y - A found| + |noise|) / sqrt(alpha_{2s}), with the certified lower side of alpha_{2s}: infinite if it is 0.
     message : str
@@ -140,7 +140,7 @@ def residual_error(instance: Instance) -> tuple[np.ndarray, float, str]:
     found = np.asarray(solve(instance.matrix, instance.y, instance.sparsity, "htp").x)
     order = 2 * max(instance.sparsity, 1)
     alpha = isometry(instance.matrix, order).smallest.lower
-    # the rounding of the residual itself, and of the data, if x is about what was found
+    # the rounding of the residual, and of the data if x is close to the result
     size = float(np.linalg.norm(np.abs(instance.matrix) @ np.abs(found) + np.abs(instance.y)))
     residual = float(np.linalg.norm(instance.y - instance.matrix @ found))
     residual = residual * (1.0 + len(instance.y) * EPS) + 4.0 * (instance.sparsity + 4) * EPS * size
@@ -150,7 +150,7 @@ def residual_error(instance: Instance) -> tuple[np.ndarray, float, str]:
 
 
 def residual_rule(instance: Instance, factor: float = 1.0) -> Verdict:
-    """Return whether the smallest of the s entries that HTP found exceeds `factor` times the bound of its error."""
+    """Return whether the smallest of the s entries that HTP found exceeds `factor` times its error bound."""
     s = instance.sparsity
     if instance.x is not None and len(instance.support) > s:
         return Verdict.of(False, f"x has {len(instance.support)} non-zeros, more than s = {s}")
@@ -159,7 +159,7 @@ def residual_rule(instance: Instance, factor: float = 1.0) -> Verdict:
         return Verdict.of(False, f"HTP's answer has {np.count_nonzero(found)} non-zeros, fewer than s = {s}")
     small, error = least_entry(found), factor * bound
     reason = f"smallest entry found against its error ({message})"
-    rounding = 0.0 if math.isinf(error) else 64.0 * EPS * error  # its parts are upper bounds already
+    rounding = 0.0 if math.isinf(error) else 64.0 * EPS * error  # its parts are already upper bounds
     return exceeds(Bounded(small, 0.0), Bounded(error, rounding), reason)
 
 
@@ -182,7 +182,7 @@ def residual_outcome(instance: Instance) -> Verdict:
 
 
 def visited_sampler(rng: np.random.Generator, limit: float = GOLDEN) -> Instance:
-    """Draw a design, dense or gated, and a step that leaves little room on the sets that the run visits."""
+    """Draw a design, dense or gated, and a step close to the limit on the sets that the run visits."""
     for _ in range(20):
         goal = limit / (1.0 + frames.aim(rng, 0.5))
         instance = _design(rng)
@@ -190,7 +190,7 @@ def visited_sampler(rng: np.random.Generator, limit: float = GOLDEN) -> Instance
         if steps:
             instance = instance.with_options(step=float(steps[int(rng.integers(len(steps)))]))
             steps = _steps(instance.matrix, visited(instance, 10)[0], goal)
-        if steps:  # most sets come early, and the next run mostly visits the same ones
+        if steps:  # most sets appear early, and the next run mostly visits the same ones
             instance = instance.with_options(step=float(steps[int(rng.integers(len(steps)))]))
             break
     return instance
@@ -228,14 +228,14 @@ def residual_sampler(rng: np.random.Generator) -> Instance:
 
 
 def guarantees() -> list[Guarantee]:
-    """Return the guarantees about a run that has been made.
+    """Return the guarantees about a completed run.
 
     Returns
     -------
     list of Guarantee
-        ``iht-trajectory`` looks at the supports that IHT visits in its first 40 steps, with the step in the option
-        ``"step"`` (the solver's own if there is none), and at that of x. ``residual-certificate`` asks nothing that
-        somebody without x could not compute, if the size of the noise is known.
+        ``iht-trajectory`` uses the supports that IHT visits in its first 40 steps, with the step in the option
+        ``"step"`` (the solver's own if there is none), and the support of x. ``residual-certificate`` can be computed
+        without x if the size of the noise is known.
     """
     tests = "tests/recovery/test_guarantees_trajectory.py"
     proof = "docs/theory, section What a run says afterwards"

@@ -1,4 +1,4 @@
-"""When no other vector is as sparse: spark and coherence, without noise and without any method."""
+"""Guarantees that no other vector is as sparse: spark and coherence, without noise and for any method."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from recovery.operators.columns import unit_columns
 __all__ = ["guarantees", "only_sparse", "spark_rule"]
 
 LIMIT = 100_000
-"""So many supports are looked at at most."""
+"""Largest number of supports to check."""
 _CLEAR = 1e-7
 _EXACT = 200
-"""Up to so many rows it is decided in exact arithmetic whether columns are dependent."""
+"""Largest number of rows for which dependence of columns is decided in exact arithmetic."""
 
 
 def spark_rule(order: int = 2) -> Callable[[Instance], Verdict]:
@@ -73,8 +73,9 @@ def only_sparse(instance: Instance) -> Verdict:
     Verdict
         The margin is the distance from y to the nearest other span, over |y|, minus the rounding; for other solutions
         on S itself the smallest singular value of the unit columns of S. ``unknown`` between 1e-12 and 1e-7, and below
-        where an entry of x that the other support lacks weighs less than 1e-4 |y|: the span is near because the entry
-        is small. With a larger one a distance of 1e-12 is a dependence, a singular value of at most 1e-8.
+        that if an entry of x outside the other support contributes less than 1e-4 |y|: the span is then near because
+        the entry is small. With a larger entry a distance of 1e-12 means a dependence, with a singular value of at most
+        1e-8.
     """
     S, size = instance.support, instance.shape[1]
     k = len(S)
@@ -82,7 +83,7 @@ def only_sparse(instance: Instance) -> Verdict:
         return Verdict.of(True, "x = 0: nothing is sparser")
     if math.comb(size, k) > LIMIT:
         return Verdict.unknown(f"there are {math.comb(size, k)} supports")
-    # in units of their largest entries: squares of a short column would vanish beside a long one
+    # relative to their largest entries: squares of a short column would vanish next to those of a long one
     longest = np.abs(instance.matrix).max(axis=0)
     columns = instance.matrix / np.where(longest > 0.0, longest, 1.0)
     norms = np.linalg.norm(columns, axis=0)
@@ -128,12 +129,12 @@ def _spark(rng: np.random.Generator) -> Instance:
 
 
 def guarantees() -> list[Guarantee]:
-    """Return the guarantees that a planted vector is the only solution as sparse as itself.
+    """Return the guarantees that a planted vector is the unique solution of its sparsity.
 
     Returns
     -------
     list of Guarantee
-        Nothing is said about how to find it.
+        They do not say how to find it.
     """
     tests = "tests/recovery/test_guarantees_basis_pursuit.py"
     memory = f"(from memory of the literature, verified numerically by {tests})"

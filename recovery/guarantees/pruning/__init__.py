@@ -1,4 +1,4 @@
-"""What is exactly so in three papers on pruning: BINGO's scores, NEq's frozen neurons, transferred tickets."""
+"""Exact guarantees about three papers on pruning: BINGO's scores, NEq's frozen neurons, transferred tickets."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def catalogue() -> list[Guarantee]:
 
     Notes
     -----
-    They say nothing about the recovery of a planted vector, so that :func:`recovery.guarantees.catalogue` does not
-    list them. An instance is a linear model and the start ``x0`` of its training, with settings of the method in its
-    options. The closed forms are in :mod:`recovery.pruning.closed_forms`, their derivations in docs/theory.
+    They are not about the recovery of a planted vector, so :func:`recovery.guarantees.catalogue` omits them. An
+    instance is a linear model and the start ``x0`` of its training, with settings of the method in its options. The
+    closed forms are in :mod:`recovery.pruning.closed_forms`, their derivations in docs/theory.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""BINGO's scores on linear models: orders, variances and expectations, by running probes or enumerating all subsets."""
+"""Guarantees about BINGO's scores on linear models: order, variance and expectation, by probes or enumeration."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ __all__ = ["BINGO", "controls"]
 
 PAPER = "BINGO (arXiv:2505.09864)"
 MOST_WEIGHTS = 10
-"""Subsets are enumerated for models of up to so many weights."""
+"""Largest number of weights of a model whose subsets are enumerated."""
 MOST_SEQUENCES = 4_000
-"""So many sequences of probes are enumerated."""
+"""Largest number of sequences of probes to enumerate."""
 NEEDS = ("x", "noise", "x0")
 PROBES = (*NEEDS, "size", "probes", "probe_seed")
 
 
 def _losses(instance: Instance, weights: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return |A w - y|^2 / (2 n) of each row of weights, and a bound of their rounding errors."""
+    """Return |A w - y|^2 / (2 n) for each row of weights, and a bound on the rounding errors."""
     A, y = instance.matrix, instance.y
     rest = weights @ A.T - y
     size = np.abs(weights) @ np.abs(A.T) + np.abs(y)
@@ -51,7 +51,7 @@ def _quadratic(instance: Instance, w: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _size(instance: Instance) -> int:
-    """Return how many weights a probe resets, between 1 and all."""
+    """Return the number of weights that a probe resets, between 1 and all."""
     return 1 + (int(instance.options["size"]) - 1) % instance.shape[1]
 
 
@@ -63,22 +63,22 @@ def _loss_is_there(instance: Instance) -> Verdict:
 
 
 def _loss_is_lost(instance: Instance) -> Verdict | None:
-    """Return that nothing is known where there are no changes relative to the loss."""
+    """Return the verdict ``unknown`` if changes relative to the loss are not defined."""
     there = _loss_is_there(instance)
     return None if there.status == "holds" else Verdict.unknown(there.reason)
 
 
 class _FromZero(Bingo):
-    """The same, with scores that start at 0: for a control."""
+    """The same with scores that start at 0, for a control."""
 
     @property
     def first(self) -> float:
-        """Score of a weight that no probe has seen."""
+        """Score of a weight before its first probe."""
         return 0.0
 
 
 def _both_scores(instance: Instance, rule: type[Bingo]) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return printed and corrected scores of the criterion itself, and how far rounding may have moved them.
+    """Return printed and corrected scores of the criterion itself, and bounds on their rounding errors.
 
     Training starts at x0, and its updates leave the weights at x.
     """
@@ -105,7 +105,7 @@ def _adds_up_and_reverses(instance: Instance) -> Verdict:
 
 
 def _reverses(instance: Instance, *, rule: type[Bingo] = Bingo) -> Verdict:
-    """Return whether printed scores sort the weights the other way round, where the corrected ones clearly differ."""
+    """Return whether printed scores sort the weights in reverse order wherever the corrected ones clearly differ."""
     lost = _loss_is_lost(instance)
     if lost is not None:
         return lost
@@ -121,7 +121,7 @@ def _reverses(instance: Instance, *, rule: type[Bingo] = Bingo) -> Verdict:
 
 
 def _aside(instance: Instance) -> Verdict | None:
-    """Return why nothing is enumerated."""
+    """Return the verdict if enumeration is too large, otherwise None."""
     p = instance.shape[1]
     if p > MOST_WEIGHTS:
         return Verdict.unknown(f"{p} weights have too many subsets to enumerate")
@@ -129,7 +129,7 @@ def _aside(instance: Instance) -> Verdict | None:
 
 
 def _sequences(instance: Instance) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
-    """Yield, for each weight, the changes that its subsets make, and the scores after every sequence of N probes."""
+    """Yield, for each weight, the loss changes of its subsets, and the scores after every sequence of N probes."""
     p, size = instance.shape[1], _size(instance)
     subsets = np.array([[j in one for j in range(p)] for one in combinations(range(p), size)])
     before = float(_losses(instance, instance.x[None])[0][0])
@@ -181,7 +181,7 @@ def _coalitions(instance: Instance, *, interactions: bool = True) -> Verdict:
             change = losses[counts == size] - losses[0]
             seen = (here.T @ change) / here.sum(axis=0)
             wanted = bingo.expected_change(gradient, hessian, shift, size)
-            if not interactions:  # a control: the same without b_j
+            if not interactions:  # a control: the closed form without b_j
                 one, two = bingo.coalition_share(size, p)
                 curvature = np.diagonal(hessian)
                 wanted = wanted - (one - two) * (shift * (hessian @ shift) - curvature * shift * shift)
@@ -273,7 +273,7 @@ BINGO: tuple[Guarantee, ...] = (
 
 
 def controls() -> list[tuple[Guarantee, int]]:
-    """Return false statements about BINGO, and the evaluations within which the attack must break each."""
+    """Return false statements about BINGO, and the evaluations within which the attack must refute each."""
     return [
         (
             false(

@@ -1,4 +1,4 @@
-"""NEq's similarities, filters and frozen neurons: quadrature, small networks that are trained, units that turn."""
+"""Guarantees about NEq's similarities, filters and frozen neurons, by quadrature and by training small networks."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(24)
 
 
 def _turned(instance: Instance) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return the directions before and after an epoch, from x0 to x0 + x, or None where one is 0."""
+    """Return the directions before and after an epoch, from x0 to x0 + x, or None if one is 0."""
     before, after = instance.x0, instance.x0 + instance.x
     sizes = float(np.linalg.norm(before)), float(np.linalg.norm(after))
     return None if min(sizes) == 0.0 else (before / sizes[0], after / sizes[1])
 
 
 def _angle(instance: Instance) -> Bounded | None:
-    """Return the angle of the two, from the chords: accurate for small ones, too."""
+    """Return the angle between the two, from chords: accurate also for small angles."""
     pair = _turned(instance)
     if pair is None:
         return None
@@ -47,7 +47,7 @@ def _angle(instance: Instance) -> Bounded | None:
 def _gap(angle: float) -> float:
     """Return 1 - phi = E(relu(u.z) - relu(v.z))^2 for |u| = |v| = 1, Gaussian z, by quadrature over directions.
 
-    Three arcs: where the first unit alone is active, where both are, and where the second one is.
+    Three arcs: where only the first unit is active, where both are, and where only the second is.
     """
     arcs = (
         (-math.pi / 2, angle - math.pi / 2, np.cos),
@@ -62,7 +62,7 @@ def _gap(angle: float) -> float:
 
 
 def _observed_gap(pair: tuple[np.ndarray, np.ndarray]) -> Bounded:
-    """Return 1 - phi of two directions, the angle taken from coordinates in their plane."""
+    """Return 1 - phi of two directions, with the angle from coordinates in their plane."""
     first, second = pair
     along = float(first @ second)
     across = float(np.linalg.norm(second - along * first))
@@ -107,13 +107,13 @@ def _still_trained(instance: Instance, *, rule: str = "paper") -> Verdict:
     t = min(float(angle.value), math.pi)
     factor = found["mu"] ** int(found["epoch"])
     delta = float(neq.dissimilarity(t))
-    # differences of similarities lose what is below the rounding of 1
+    # differences of similarities are only accurate to the rounding of 1
     error = float(angle.error) * (min(t, 1.0) + float(angle.error)) + 32 * EPS
     return exceeds(Bounded(delta * factor, error), Bounded(found["eps"], 0.0), "delta mu^T, and eps")
 
 
 def _no_freeze(instance: Instance, *, rule: str = "paper") -> Verdict:
-    """Turn a unit by the same angle in every epoch, and look at the velocities of the epochs 0 to T."""
+    """Rotate a unit by the same angle in every epoch, and check the velocities of the epochs 0 to T."""
     pair = _turned(instance)
     if pair is None:
         return Verdict.unknown("weights of 0 have no direction")
@@ -121,7 +121,7 @@ def _no_freeze(instance: Instance, *, rule: str = "paper") -> Verdict:
     along = float(first @ second)
     angle = math.atan2(float(np.linalg.norm(second - along * first)), along)
     mu, eps, last = (instance.options[name] for name in ("mu", "eps", "epoch"))
-    # coordinates in the plane of the two, which is there also if they are opposite
+    # coordinates in the plane of the two, which is defined also if they are opposite
     places = [np.array([math.cos(t * angle), math.sin(t * angle)]) for t in range(int(last) + 2)]
     before, change, v, found = 1.0, 0.0, 0.0, []
     for old, new in pairwise(places):
@@ -138,7 +138,7 @@ def _no_freeze(instance: Instance, *, rule: str = "paper") -> Verdict:
 
 
 def _path(instance: Instance) -> np.ndarray:
-    """Return phi of a ReLU unit that starts at x0 and follows the gradient of its error, in steps of given length."""
+    """Return phi of a ReLU unit trained from x0 by gradient steps of given length."""
     A, y, w = instance.matrix, instance.y, np.array(instance.x0)
     rate, outputs = float(instance.options["rate"]), []
     for _ in range(13):
@@ -203,9 +203,9 @@ def _absorption_settings(instance: Instance, *, layers: tuple[int, ...] = (1,)) 
 
 
 def _stays_frozen(instance: Instance, *, rule: str, after: int) -> Verdict:
-    """Train a network with NEq on one of its layers, and look for thaws after so many frozen epochs.
+    """Train a network with NEq on one of its layers, and check for thaws after `after` frozen epochs.
 
-    The margin says how near a neuron that has been frozen so long comes to a thaw: eps / |v| - 1.
+    The margin says how close a neuron frozen for that long comes to a thaw: eps / |v| - 1.
     """
     eps, layer = float(instance.options["eps"]), int(instance.options["layer"])
     run = _Run(instance, layer, rule)
@@ -231,7 +231,7 @@ def _stays_frozen(instance: Instance, *, rule: str, after: int) -> Verdict:
 
 
 class _Run:
-    """Three units in each of `layer` hidden layers and one output, trained by steps along the gradient."""
+    """Three units in each of `layer` hidden layers and one output, trained by gradient steps."""
 
     width = 3
 
@@ -255,7 +255,7 @@ class _Run:
         return H
 
     def velocity(self, phi: Any) -> Any:
-        """Return the velocities after one more epoch."""
+        """Train for one more epoch and return the velocities."""
         change = phi - self.before
         self.v = next_velocity(change, self.change, self.v, self.mu, self.rule)
         self.before, self.change = phi, change
@@ -353,7 +353,7 @@ EQUILIBRIUM: tuple[Guarantee, ...] = (
 
 
 def controls() -> list[tuple[Guarantee, int]]:
-    """Return false statements about NEq, and the evaluations within which the attack must break each."""
+    """Return false statements about NEq, and the evaluations within which the attack must refute each."""
     needs = ("x", "noise", "x0", *SETTINGS)
     return [
         (

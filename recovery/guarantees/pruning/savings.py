@@ -1,4 +1,4 @@
-"""What freezing neurons saves: backward passes whose products are counted."""
+"""Guarantees about the savings of freezing neurons: backward passes with counted multiply-adds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NEEDS = ("x", "noise", "hidden", "hidden_layers", "outputs", "init_seed")
 
 
 class _Products:
-    """Products of matrices, with their multiply-adds counted."""
+    """Computes matrix products and counts their multiply-adds."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -32,7 +32,7 @@ class _Products:
 
 
 class _Network:
-    """A network on the inputs of an instance, and which of its units are frozen."""
+    """A network on the inputs of an instance, with some frozen units."""
 
     def __init__(self, instance: Instance) -> None:
         rng = np.random.default_rng(int(instance.options["init_seed"]))
@@ -53,7 +53,7 @@ class _Network:
         return [int(np.sum(~one)) for one in self.live]
 
     def gradients(self, live: list[np.ndarray]) -> tuple[list[np.ndarray], int]:
-        """Return the weight gradients of the live units, and the multiply-adds it took: nothing else is computed."""
+        """Return the weight gradients of the live units and the number of multiply-adds; nothing else is computed."""
         product, delta, columns = _Products(), self.residual, np.arange(self.widths[-1])
         found = []
         for place in range(len(self.weights) - 1, -1, -1):
@@ -121,11 +121,11 @@ SAVINGS: tuple[Guarantee, ...] = (
         needs=NEEDS,
     ),
 )
-"""What is executed."""
+"""Guarantees about executed multiply-adds."""
 
 
 def controls() -> list[tuple[Guarantee, int]]:
-    """Return false statements about savings, and the evaluations within which the attack must break each."""
+    """Return false statements about savings, and the evaluations within which the attack must refute each."""
     return [
         (
             false(

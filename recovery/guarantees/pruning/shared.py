@@ -1,4 +1,4 @@
-"""What the guarantees about pruning share: options with bounds, numbers that should be equal, and texts."""
+"""Common parts of the guarantees about pruning: options with bounds, tests of equality, and texts."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from recovery.guarantees.engine.instance import Instance
 __all__ = ["equal", "false", "far_from_one", "nothing_asked", "settings", "stated", "within"]
 
 FAR = 2.0**200
-"""Numbers that are further from 1 have products and squares that may leave the range of float64."""
+"""Products and squares of numbers farther from 1 than this may leave the range of float64."""
 
 
 def within(difference: float, error: float, reason: str) -> Verdict:
-    """Return whether a difference that should be 0 is so within rounding; the margin is error / difference - 1."""
+    """Return whether a difference is 0 within rounding; the margin is error / difference - 1."""
     if not (math.isfinite(difference) and math.isfinite(error)):
         return Verdict.unknown(f"{reason}: a number leaves the range of float64")
     return exceeds(error, difference, reason, 0.0) if difference > 0.0 else Verdict.of(True, reason)
@@ -30,7 +30,7 @@ def equal(found: Any, wanted: Any, error: float, reason: str) -> Verdict:
 
 
 def far_from_one(*parts: np.ndarray | None) -> Verdict | None:
-    """Return that nothing is known where a number other than 0 is not within 2^200 of 1; else None."""
+    """Return the verdict ``unknown`` if a non-zero number is not within 2^200 of 1; otherwise None."""
     for part in parts:
         if part is not None and part.size:
             sizes = np.abs(part[part != 0.0])
@@ -40,19 +40,19 @@ def far_from_one(*parts: np.ndarray | None) -> Verdict | None:
 
 
 def nothing_asked(instance: Instance) -> Verdict:
-    """Return that the hypotheses hold on every instance."""
-    return Verdict.of(True, "nothing is asked of the model, the start and the settings")
+    """Return the verdict of hypotheses that hold on every instance."""
+    return Verdict.of(True, "nothing is required of the model, the start and the settings")
 
 
 def settings(instance: Instance, **bounds: tuple[float, float]) -> Verdict | dict[str, float]:
-    """Return options as floats, or the verdict that one of them is outside its bounds, the upper one excluded.
+    """Return options as floats, or the verdict that one is outside its bounds; the upper bound is excluded.
 
     Parameters
     ----------
     instance : Instance
-        With these options.
+        An instance with these options.
     **bounds
-        Lowest value, and the value that is too large.
+        For each option the lowest allowed value, and the smallest value that is too large.
 
     Returns
     -------

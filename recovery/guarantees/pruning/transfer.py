@@ -1,4 +1,4 @@
-"""Tickets trained on a target task: where gradient descent ends, by running it, and which start was the better one."""
+"""Guarantees about tickets trained on a target task: the limit of gradient descent, and which start is better."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ __all__ = ["TRANSFER", "controls"]
 
 PAPER = "ticket transfer (arXiv:1905.07785)"
 CONDITION = 300.0
-"""Descent is run where singular values, and lengths of columns, differ by no more: it takes the square in steps."""
+"""Descent is run if singular values and column norms differ by at most this factor; it needs its square in steps."""
 NEEDS = ("x", "noise", "x0", "kept")
 
 
 def _ticket(instance: Instance) -> np.ndarray:
-    """Return the mask of the largest weights of the source, x0; of equal ones the smaller index stays."""
+    """Return the mask of the largest weights of the source, x0; of equal ones the smaller index is kept."""
     mask = np.zeros(instance.shape[1], dtype=bool)
     mask[np.argsort(-np.abs(instance.x0), kind="stable")[: int(instance.options["kept"])]] = True
     return mask
 
 
 class _Part:
-    """The columns of the mask, their singular values, and what descent on them does."""
+    """The columns of the mask, their singular values, and gradient descent on them."""
 
     def __init__(self, instance: Instance) -> None:
         self.instance, self.mask = instance, _ticket(instance)
@@ -43,17 +43,17 @@ class _Part:
 
     @property
     def rank(self) -> int:
-        """How many singular values are not rounding."""
+        """Number of singular values above rounding."""
         return len(self.used) if self.largest > 0.0 else 0
 
     @property
     def condition(self) -> float:
-        """Ratio of the largest singular value to the smallest that is not 0."""
+        """Ratio of the largest to the smallest non-zero singular value."""
         return self.largest / float(self.used.min()) if self.rank else 1.0
 
     @property
     def clear(self) -> Verdict:
-        """Whether descent converges within the steps that are made, and its rank is no matter of rounding."""
+        """Whether descent converges within the steps taken, and the rank does not depend on rounding."""
         rest = self.s[self.s <= 1e-9 * self.largest]
         if np.any(rest > 1e-13 * self.largest * math.sqrt(max(self.A.shape))):
             return Verdict.unknown("singular values between rounding and 1e-9 of the largest")
@@ -62,7 +62,7 @@ class _Part:
             return far
         lengths = np.linalg.norm(self.A, axis=0)
         lengths = lengths[lengths > 0.0]
-        # short columns are columns to least squares, in any units, and nothing to descent
+        # short columns matter to least squares in any units, but hardly to descent
         if lengths.size and not float(lengths.max()) <= CONDITION * float(lengths.min()):
             return Verdict.of(
                 False, f"lengths of columns from {float(lengths.min()):.3g} to {float(lengths.max()):.3g}"
@@ -92,7 +92,7 @@ class _Part:
         return found
 
     def error(self, *starts: np.ndarray) -> float:
-        """Return how far rounding may move what :meth:`descend` returns."""
+        """Return a bound on the rounding error of :meth:`descend`."""
         size = sum(float(np.linalg.norm(start[self.mask])) for start in starts)
         size += float(np.linalg.norm(self.instance.y)) * (self.condition / self.largest if self.largest > 0.0 else 0.0)
         return 16.0 * 2.0 ** self._powers() * (sum(self.A.shape) + 8) * EPS * size
@@ -136,7 +136,7 @@ def _parts_add_up(instance: Instance) -> Verdict:
 
 
 def _seen_by_the_samples(part: _Part, vector: np.ndarray) -> tuple[float, float]:
-    """Return the length of the part of a masked vector that no sample sees, and its rounding error."""
+    """Return the norm of the part of a masked vector in the null space of the samples, and its rounding error."""
     inside = vector[part.mask]
     if not part.A.size:
         return float(np.linalg.norm(inside)), 0.0
@@ -169,14 +169,14 @@ def _ticket_ends_nearer(instance: Instance) -> Verdict:
 
 
 def _task(rng: np.random.Generator) -> Instance:
-    """Draw a target task, the weights of a source that is more or less like it, and how many of them stay."""
+    """Draw a target task, the weights of a more or less similar source, and how many of them are kept."""
     instance = linear_instance(rng, designs=DESIGNS, d_range=(2, 8), n_range=(1, 12), tall=False, start=True)
     x0 = instance.x0 + instance.x * rng.choice([0.0, 0.5, 1.0, 1.0])
     return instance.replace(x0=x0).with_options(kept=int(rng.integers(1, instance.shape[1] + 1)))
 
 
 def _few_samples(rng: np.random.Generator) -> Instance:
-    """Draw a task with fewer samples than weights in the mask, and a source that points the same way there."""
+    """Draw a task with fewer samples than weights in the mask, and a source that agrees with it there."""
     designs = ("gaussian", "toeplitz", "block", "equicorrelated")
     instance = linear_instance(
         rng, designs=designs, d_range=(5, 9), n_range=(1, 4), k_range=(2, 5), tall=False, start=True, wild=0.0
@@ -241,7 +241,7 @@ TRANSFER: tuple[Guarantee, ...] = (
 
 
 def controls() -> list[tuple[Guarantee, int]]:
-    """Return false statements about tickets, and the evaluations within which the attack must break each."""
+    """Return false statements about tickets, and the evaluations within which the attack must refute each."""
     return [
         (
             false(
