@@ -20,8 +20,7 @@ TABLE = Path(__file__).parents[1] / "slow_tests.txt"
 LIMIT = 0.7
 """Seconds beyond which a test is slow."""
 KEPT = (
-    "notebooks/test_notebooks.py::test_it_runs_and_draws[01_plant_and_recover]",
-    "paper_repro/test_cli.py::test_list_names_figures_and_counts_cells",
+    "notebooks/test_notebooks.py::test_it_runs_and_says_what_is_committed[01_plant_and_recover]",
     "paper_repro/test_cli.py::test_python_dash_m_is_the_command_and_starts_without_the_heavy_packages",
     "paper_repro/test_interrupt.py::test_the_first_ctrl_c_finishes_the_running_cells_and_leaves_a_store_that_can_be_resumed",
     "paper_repro/test_kill.py::test_three_kills",
