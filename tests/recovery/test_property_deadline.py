@@ -32,11 +32,11 @@ import recovery
 from hypothesis import given, settings
 from recovery.testing import assert_guarantee, gated_instances
 
-@settings(max_examples=20)
+@settings(max_examples=20, derandomize=True)
 @given(gated_instances())
 def test_mine(instance):
     recovery.solve(instance.A, instance.y, max(1, instance.sparsity))
-    assert recovery.conditions.mutual_coherence(instance.matrix + 1.0) <= 1.0 + 1e-12
+    assert recovery.conditions.mutual_coherence(instance.matrix + 3.0) <= 1.0 + 1e-12
 """
 
 
