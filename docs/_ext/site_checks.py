@@ -4,6 +4,7 @@
 """
 
 import html
+import os
 import re
 import sys
 from pathlib import Path
@@ -20,20 +21,22 @@ class Page:
 
 def broken_links(root):
     """Return a sentence for each link within the site that leads nowhere, and for each file it needs from elsewhere."""
-    pages = {path: Page(path.read_text()) for path in sorted(root.rglob("*.html")) if "_static" not in path.parts}
+    files = {str(path) for path in root.rglob("*") if path.is_file()}
+    pages = {
+        one: Page(Path(one).read_text()) for one in sorted(files) if one.endswith(".html") and "_static" not in one
+    }
     wrong = []
-    for path, page in pages.items():
+    for name, page in pages.items():
+        path = Path(name)
         for link in sorted(page.links):
             parts = urlsplit(link)
             if parts.scheme or parts.netloc:
                 continue
-            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
-            name = path.relative_to(root)
-            if not target.is_file():
-                wrong.append(f"{name}: {link} is not there")
-            elif parts.fragment and target.suffix == ".html" and path.name != "search.html":
-                if unquote(parts.fragment) not in pages[target].anchors:
-                    wrong.append(f"{name}: {link} has no such anchor")
+            target = os.path.normpath(path.parent / unquote(parts.path)) if parts.path else str(path)
+            if target not in files:
+                wrong.append(f"{path.relative_to(root)}: {link} is not there")
+            elif parts.fragment and target in pages and unquote(parts.fragment) not in pages[target].anchors:
+                wrong.append(f"{path.relative_to(root)}: {link} has no such anchor")
     return wrong
 
 
