@@ -45,7 +45,7 @@ lint: $(READY)
 # The documentation site, in docs/_build/html. What the gallery and the tutorials computed is kept in docs/generated until
 # their code changes. Warnings are errors, and so are links that lead nowhere.
 docs: $(VENV)/ready-docs
-	$(ONE_THREAD) $(BIN)/python -m sphinx -W --keep-going -q -b html -d docs/_build/doctrees docs docs/_build/html
+	$(ONE_THREAD) $(BIN)/python -m sphinx -W --keep-going -q -j auto -b html -d docs/_build/doctrees docs docs/_build/html
 	$(BIN)/python docs/_ext/site_checks.py docs/_build/html
 	@echo "open docs/_build/html/index.html"
 

@@ -37,7 +37,6 @@ nitpick_ignore_regex = [
 ]  # not ours, or not on this site
 highlight_language = "text"
 default_role = "backticks"
-templates_path = ["_templates"]
 suppress_warnings = [
     "config.cache",  # the order of the gallery is an object, which has no place in the cache
 ]

@@ -291,8 +291,21 @@ def resolve(app, env, node, contnode):
     return contnode
 
 
+def right_anchors(app, pagename, templatename, context, doctree):
+    """Let the links of source pages lead to the name under which an object is described, wherever it is defined."""
+    if pagename.startswith("_modules/"):
+
+        def anchor(found):
+            page, full, old = found.groups()
+            _, name, member = f"{old}.".partition(f".{full.rpartition('.')[2]}.")
+            return f'{page}#{full}{"." * bool(member)}{member.rstrip(".")}"' if name else found.group()
+
+        context["body"] = re.sub(r"(generated/api/([\w.]+)\.html)#([\w.]+)\"", anchor, context["body"])
+
+
 def setup(app):
     """Register with Sphinx."""
     app.connect("builder-inited", write, priority=900)  # after the gallery, which says which examples use what
     app.connect("missing-reference", resolve)
+    app.connect("html-page-context", right_anchors)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

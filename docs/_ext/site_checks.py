@@ -3,43 +3,40 @@
 ``python docs/_ext/site_checks.py docs/_build/html`` prints what is wrong, and its exit code is 1 if anything is.
 """
 
+import html
+import os
+import re
 import sys
-from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 
-class Page(HTMLParser):
+class Page:
     """The links and the anchors of a page."""
 
     def __init__(self, text):
-        super().__init__()
-        self.links, self.anchors = set(), set()
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        """Note the links and anchors of one element."""
-        has = dict(attrs)
-        self.anchors |= {has[key] for key in ("id", "name") if has.get(key)}
-        self.links |= {has[key] for key in ("href", "src") if has.get(key)}
+        self.links = {html.unescape(one) for one in re.findall(r'\s(?:href|src)="([^"]+)"', text)}
+        self.anchors = {html.unescape(one) for one in re.findall(r'\s(?:id|name)="([^"]+)"', text)}
 
 
 def broken_links(root):
     """Return a sentence for each link within the site that leads nowhere, and for each file it needs from elsewhere."""
-    pages = {path: Page(path.read_text()) for path in sorted(root.rglob("*.html"))}
+    files = {str(path) for path in root.rglob("*") if path.is_file()}
+    pages = {
+        one: Page(Path(one).read_text()) for one in sorted(files) if one.endswith(".html") and "_static" not in one
+    }
     wrong = []
-    for path, page in pages.items():
+    for name, page in pages.items():
+        path = Path(name)
         for link in sorted(page.links):
             parts = urlsplit(link)
             if parts.scheme or parts.netloc:
                 continue
-            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
-            name = path.relative_to(root)
-            if not target.is_file():
-                wrong.append(f"{name}: {link} is not there")
-            elif parts.fragment and target.suffix == ".html" and path.name != "search.html":
-                if unquote(parts.fragment) not in pages[target].anchors:
-                    wrong.append(f"{name}: {link} has no such anchor")
+            target = os.path.normpath(path.parent / unquote(parts.path)) if parts.path else str(path)
+            if target not in files:
+                wrong.append(f"{path.relative_to(root)}: {link} is not there")
+            elif parts.fragment and target in pages and unquote(parts.fragment) not in pages[target].anchors:
+                wrong.append(f"{path.relative_to(root)}: {link} has no such anchor")
     return wrong
 
 
