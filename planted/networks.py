@@ -13,7 +13,7 @@ from planted.base.checks import check_array
 from planted.base.files import Stored
 from planted.base.frames import check_names, data_frame, labels
 from planted.base.markup import SHOWN, card, table
-from planted.base.plots import axes_of
+from planted.base.plots import axes_of, whole_numbers
 from planted.base.values import by_value, frozen
 from planted.kinks import KinkForm, kink_form_of
 
@@ -324,6 +324,7 @@ class ReLUNetwork(Stored):
             ax.set_yticks(range(self.n_inputs), given)
         ax.set_ylabel("input")
         ax.set_xlabel("neuron")
+        whole_numbers(ax.xaxis)
         if self.depth == 1 and self.output.ndim == 1 and self.n_neurons <= SHOWN:
             signs = [f"{j}\n({value:+.3g})" for j, value in enumerate(arrays.to_numpy(self.output).tolist())]
             ax.set_xticks(range(self.n_neurons), signs)
