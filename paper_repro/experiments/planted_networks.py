@@ -145,7 +145,7 @@ def weights(d: int, m: int, depth: int, n_outputs: int) -> int:
 
 
 def methods_of(depth: int) -> tuple[str, ...]:
-    """Return the methods that fit networks with so many hidden layers."""
+    """Return the methods that fit networks with this many hidden layers."""
     return WITH_EXACT if depth == 1 else METHODS
 
 
