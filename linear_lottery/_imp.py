@@ -53,7 +53,7 @@ def imp(
     flow_time : float, default inf
         Training time of each round, at least 0; ``inf`` trains to convergence.
     progress : bool or callable, default False
-        True draws a bar (needs tqdm); a function is called as ``progress(done, total)`` after each round.
+        True shows a progress bar (needs tqdm); a function is called as ``progress(done, total)`` after each round.
 
     Returns
     -------
@@ -208,8 +208,8 @@ def threshold_prune(
         Largest number of prunings; by default pruning continues as long as some weight is small, which is at most d
         times.
     progress : bool or callable, default False
-        True draws a bar (needs tqdm); a function is called as ``progress(done, total)`` after each round, with None for
-        `total` until the run has ended.
+        True shows a progress bar (needs tqdm); a function is called as ``progress(done, total)`` after each round, with
+        None for `total` until the run has ended.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What a path of pruning shows in a notebook: its tables, its plots, and its files."""
+"""Display of pruning paths in notebooks: tables, plots and files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from planted.base.plots import axes_of, whole_numbers
 __all__ = ["ShownPath"]
 
 NAMED = 12
-"""A plot has a legend with the survivors where they are at most so many."""
+"""A plot has a legend with the survivors if there are at most this many."""
 
 
 class ShownPath(Stored):
@@ -62,7 +62,7 @@ class ShownPath(Stored):
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Where to draw; a new figure by default.
+            Axes to draw on; a new figure by default.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""Progress bars of the command line: of a sweep, with a forecast of what is left, and of a number of steps."""
+"""Progress bars of the command line: for a sweep, with a forecast of the remaining time, and for a number of steps."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Progress:
     name : str
         What is computed.
     stream : text stream, optional
-        Where to.
+        Stream to write to.
     clock : callable, optional
         Returns the time in seconds.
 
@@ -101,16 +101,16 @@ class Progress:
 
 
 class Steps:
-    """A bar for a known number of steps on a terminal, and one line for each step that is done, there and elsewhere.
+    """A progress bar for a known number of steps on a terminal, and one line per finished step on any stream.
 
     Parameters
     ----------
     name : str
-        What is done.
+        Name of the task.
     stream : text stream, optional
-        Where to; without one nothing is shown.
+        Stream to write to; without one nothing is shown.
     total : int
-        Steps.
+        Number of steps.
     clock : callable, optional
         Returns the time in seconds.
 
@@ -144,7 +144,7 @@ class Steps:
             self._bar.close()
 
     def within(self, name: str, share: float) -> None:
-        """Show the share, from 0 to 1, of a step that is being done."""
+        """Show the fraction, from 0 to 1, of the current step."""
         now = self.clock()
         if self._bar is not None and now - self._shown >= TERMINAL_S:
             self._shown = now
@@ -152,7 +152,7 @@ class Steps:
             self._bar.set_postfix_str(f"{self._done} of {self.total} done, now {name}")
 
     def finish(self, sentence: str) -> None:
-        """Count a step, and print what is to be said of it above the bar."""
+        """Count a step, and print its message above the bar."""
         self._done += 1
         if self._bar is not None:
             self._bar.write(sentence, file=self.stream)

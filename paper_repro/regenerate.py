@@ -42,7 +42,7 @@ def run(
     jobs : int, optional
         Worker processes; one per core by default.
     device : {"auto", "cpu", "gpu"}, default "auto"
-        Where to compute.
+        Device to compute on.
     progress : text stream, optional
         Stream for a progress bar.
 

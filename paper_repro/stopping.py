@@ -16,7 +16,7 @@ class Interrupted(Exception):
     Parameters
     ----------
     message : str
-        A sentence.
+        The message.
     code : int, default 130
         Exit code of the process: 128 plus the number of the signal.
     """

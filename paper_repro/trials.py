@@ -27,7 +27,7 @@ __all__ = ["DESIGNS", "Trial", "guarantees_of", "importable", "listed", "own_gua
 DESIGNS = 3
 Watch = Callable[[str, float], None]
 _DRAWING = 0.5
-"""Share of the progress that drawing counts for; the attack is the rest."""
+"""Fraction of the progress bar for drawing; the rest is for the attack."""
 _NEAR_SHARE = 10
 _UNKNOWN_SHARE = 20
 _CAP = 20
@@ -35,7 +35,7 @@ _CAP = 20
 
 @dataclass(frozen=True)
 class Trial:
-    """What to do with one guarantee.
+    """Settings for the test of one guarantee.
 
     Parameters
     ----------
@@ -44,17 +44,17 @@ class Trial:
     name : str
         Its name.
     held : int
-        On so many instances with x != 0 the hypotheses must hold and the conclusion be decided: at least half of them
-        with two non-zeros or more, a tenth of `held` within 5 % of the boundary, over 3 designs. Hypotheses may be
-        unknown on 1 instance in 20.
+        Number of instances with x != 0 on which the hypotheses must hold and the conclusion be decided: at least half
+        of them with two or more non-zeros, a tenth within 5 % of the boundary, over at least 3 designs. Hypotheses may
+        be unknown on 1 instance in 20.
     instances : int
-        Draw at least so many, and at most 20 times `held` or this.
+        Smallest number of instances to draw; at most 20 times this or 20 times `held` are drawn.
     evaluations : int
-        Instances that the attack tries; 0 for no attack.
+        Number of instances that the attack tries; 0 for no attack.
     seconds : float or None
-        Drawing, attacking and shrinking stop after so many, once the instance at hand is done; None for no limit.
+        Time limit for drawing, attacking and shrinking, which finish their current instance; None for no limit.
     seed : int
-        Instances belong to the seeds ``seed * 1000000``, ``seed * 1000000 + 1``, ...
+        Instances are drawn with the seeds ``seed * 1000000``, ``seed * 1000000 + 1``, ...
     folder : str
         Where counter-examples are saved.
     own : bool
@@ -78,19 +78,19 @@ def guarantees_of(source: str) -> list[Guarantee]:
     Parameters
     ----------
     source : str
-        ``"module:object"``: a function that is called without arguments, a list, or a single guarantee; or
+        ``"module:object"``: a function without arguments, a list, or a single guarantee; or
         ``"module:function/argument"``.
 
     Returns
     -------
     list of Guarantee
-        What is there.
+        The guarantees found there.
     """
     return listed(source)
 
 
 def listed(source: str) -> list[Any]:
-    """Return what is at ``"module:object"``, or what the function there returns; see :func:`guarantees_of`."""
+    """Return the object at ``"module:object"``, or the return value if it is a function; see :func:`guarantees_of`."""
     module, name, arguments = _parts(source)
     found: Any = importlib.import_module(module)
     for part in name.split("."):
@@ -101,7 +101,7 @@ def listed(source: str) -> list[Any]:
 
 
 def own_guarantees(source: str) -> list[Guarantee]:
-    """Return the guarantees of a user, or refuse what they named in a sentence.
+    """Return a user's own guarantees, or raise an error that says what is wrong with the given name.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def own_guarantees(source: str) -> list[Guarantee]:
     Returns
     -------
     list of Guarantee
-        At least one, each with a sampler and with a name of its own.
+        At least one, each with a sampler and a unique name.
 
     Raises
     ------
@@ -159,7 +159,7 @@ def own_guarantees(source: str) -> list[Guarantee]:
 
 @contextlib.contextmanager
 def importable() -> Iterator[None]:
-    """Let modules of the current folder be imported, here and in worker processes, as long as this is entered."""
+    """Allow modules of the current folder to be imported, here and in worker processes, within the context."""
     here = os.getcwd()
     if here in sys.path:
         yield
@@ -172,14 +172,14 @@ def importable() -> Iterator[None]:
 
 
 def described(error: BaseException, when: str = "") -> str:
-    """Return the type and sentence of an exception, where it was raised, and its notes."""
+    """Return the type and message of an exception, where it was raised, and its notes."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
     place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
     return "\n".join([f"{type(error).__name__}{when}: {error}{place}", *getattr(error, "__notes__", [])])
 
 
 def unknown_name(name: str, noun: str, known: Iterable[str], expected: str) -> UnknownName:
-    """Return the error that there is no such thing, with the nearest name."""
+    """Return the error for an unknown name, with the nearest known name."""
     near = get_close_matches(name, list(known), n=1)
     hint = f" (did you mean {near[0]}?)" if near else ""
     return UnknownName(f"there is no {noun} {name!r}{hint}; {expected}")
@@ -192,21 +192,21 @@ def _parts(source: str) -> tuple[str, str, list[str]]:
 
 
 def run(trial: Trial, watch: Watch | None = None) -> dict[str, Any]:
-    """Try one guarantee.
+    """Test one guarantee.
 
     Parameters
     ----------
     trial : Trial
-        What to do.
+        The settings.
     watch : callable, optional
-        Called as ``watch(name, share)`` with the share that is done, from 0 to 1, after each instance.
+        Called as ``watch(name, share)`` after each instance, with the fraction done, from 0 to 1.
 
     Returns
     -------
     dict
-        The record of its tally and of the attack, with ``wall_s``, ``missed`` (a sentence for each quota that was not
-        reached), ``error`` (a sentence if its code raised) and ``found`` (a dict for each counter-example: how,
-        sentence, path, and code that makes and judges it).
+        The record of its tally and of the attack, with ``wall_s``, ``missed`` (a message for each quota that was not
+        reached), ``error`` (a message if its code raised an error) and ``found`` (a dict for each counter-example: how,
+        sentence, path, and code that creates and judges it).
     """
     started = time.perf_counter()
     clock = _Clock(trial.seconds)
@@ -245,7 +245,7 @@ def run(trial: Trial, watch: Watch | None = None) -> dict[str, Any]:
 
 
 def _counted(guarantee: Guarantee, evaluations: int, watch: Watch) -> Guarantee:
-    """Return the same guarantee, with an outcome that says how often it was asked for."""
+    """Return the same guarantee, with an outcome that counts its calls."""
     asked = 0
 
     def outcome(instance: Instance) -> Any:
@@ -258,37 +258,37 @@ def _counted(guarantee: Guarantee, evaluations: int, watch: Watch) -> Guarantee:
 
 
 class _Clock:
-    """What is left of a time that the user may have set."""
+    """The remaining time of an optional limit."""
 
     def __init__(self, seconds: float | None) -> None:
         self.end = None if seconds is None else time.monotonic() + seconds
 
     def left(self) -> float | None:
-        """Return the seconds that are left, None where there is no limit."""
+        """Return the remaining seconds, or None without a limit."""
         return None if self.end is None else max(self.end - time.monotonic(), 0.0)
 
 
 def missed(tally: Tally, held: int, *, own: bool = False) -> list[str]:
-    """Return a sentence for each quota that is not reached.
+    """Return a message for each quota that is not reached.
 
     Parameters
     ----------
     tally : Tally
-        What was counted.
+        The counts.
     held : int
         The quota of instances.
     own : bool, default False
-        Do not ask for two non-zeros and several designs.
+        Do not require two non-zeros and several designs.
 
     Returns
     -------
     list of str
-        Nothing for a guarantee that is proved vacuous; without a boundary none need be near to it.
+        Empty for a guarantee that is proved vacuous; without a boundary no instance needs to be near it.
     """
     near = -(-held // _NEAR_SHARE)
     names = ", ".join(sorted(tally.designs))
     quotas: Sequence[tuple[bool, str]] = (
-        (tally.held < held, f"hypotheses held on {tally.held} instances with x != 0, {held} are asked for"),
+        (tally.held < held, f"hypotheses held on {tally.held} instances with x != 0, {held} are required"),
         (
             tally.held >= held > tally.held - tally.undecided,
             f"the conclusion was unknown on {tally.undecided} of {tally.held} that held, decided on fewer than {held}",
@@ -301,8 +301,8 @@ def missed(tally: Tally, held: int, *, own: bool = False) -> list[str]:
             not own and 2 * tally.plural < tally.held,
             f"only {tally.plural} of {tally.held} that held have two non-zeros or more",
         ),
-        (tally.bounded and tally.near < near, f"{tally.near} held within 5 % of the boundary, {near} are asked for"),
-        (not own and len(tally.designs) < DESIGNS, f"designs that held: {names or 'none'}; {DESIGNS} are asked for"),
+        (tally.bounded and tally.near < near, f"{tally.near} held within 5 % of the boundary, {near} are required"),
+        (not own and len(tally.designs) < DESIGNS, f"designs that held: {names or 'none'}; {DESIGNS} are required"),
         (
             tally.attack is not None and tally.attack.status in ("undecided", "never held"),
             f"the attack learnt nothing: {tally.attack}",
@@ -312,7 +312,7 @@ def missed(tally: Tally, held: int, *, own: bool = False) -> list[str]:
 
 
 def _enough(tally: Tally, trial: Trial) -> bool:
-    """Whether to stop drawing: all is reached, or it will not be."""
+    """Return whether to stop drawing: all quotas are reached, or cannot be reached."""
     drawn, cap = tally.instances, max(_CAP * trial.held, trial.instances)
     if drawn >= cap:
         return True
@@ -327,7 +327,7 @@ def _enough(tally: Tally, trial: Trial) -> bool:
 
 
 def _examples(tally: Tally, trial: Trial, clock: _Clock) -> list[dict[str, Any]]:
-    """Write up the first instance that contradicts by itself, else the first that failed."""
+    """Write up the first instance that is a contradiction by itself, otherwise the first that failed."""
     examples = tally.examples
     if not examples:
         return []
@@ -336,7 +336,7 @@ def _examples(tally: Tally, trial: Trial, clock: _Clock) -> list[dict[str, Any]]
 
 
 def _written_up(guarantee: Guarantee, instance: Instance, how: str, trial: Trial, clock: _Clock) -> dict[str, Any]:
-    """Shrink a counter-example, save it, and say what it shows."""
+    """Shrink a counter-example, save it, and describe it."""
     small = instance
     if contradicts(guarantee, instance, 0, seconds=clock.left()):
         small = shrink(guarantee, instance, seconds=clock.left())

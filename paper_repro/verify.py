@@ -1,4 +1,4 @@
-"""All guarantees on trial: which, in which processes, and what is printed and stored about it."""
+"""``paper-repro verify``: select guarantees, test them in worker processes, and report and store the results."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from recovery.guarantees import NEAR, markdown
 __all__ = ["EVALUATIONS", "GROUPS", "Report", "chosen", "verify"]
 
 EVALUATIONS = 3_000
-"""Instances that the attack on each guarantee tries by default."""
+"""Default number of instances that the attack on each guarantee tries."""
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "linear": ("linear_lottery.guarantees:catalogue", "recovery.guarantees:catalogue/linear"),
@@ -30,23 +30,23 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "recovery": ("recovery.guarantees:catalogue",),
     "pruning": ("recovery.guarantees.pruning:catalogue",),
 }
-"""What a name on the command line may stand for: the functions that list its guarantees."""
+"""Group names on the command line, with the functions that list their guarantees."""
 
 
 @dataclass
 class Report:
-    """What a run found.
+    """The results of a run.
 
     Parameters
     ----------
     settings : dict
-        What was asked for.
+        The settings of the run.
     records : list of dict
-        What :func:`paper_repro.trials.run` returned for each guarantee, in the order of the catalogue.
+        The results of :func:`paper_repro.trials.run` for each guarantee, in the order of the catalogue.
     missing : list of str
-        Guarantees that were not reached before an interrupt.
+        Guarantees not reached before an interrupt.
     wall_s : float
-        Seconds.
+        Wall-clock time in seconds.
     """
 
     settings: dict[str, Any]
@@ -56,27 +56,27 @@ class Report:
 
     @property
     def instances(self) -> int:
-        """Instances drawn in all."""
+        """Total number of instances drawn."""
         return sum(record["instances"] for record in self.records)
 
     @property
     def violations(self) -> int:
-        """Violations among the drawn instances, and guarantees that the attack broke."""
+        """Number of violations among the drawn instances and of guarantees that the attack broke."""
         violations: int = sum(record["violations"] for record in self.records)
         return violations
 
     @property
     def passed(self) -> bool:
-        """Whether nothing was violated, missed, raised or left out."""
+        """Whether there were no violations, missed quotas, errors or omitted guarantees."""
         bad = any(record["missed"] or record["error"] or record["found"] for record in self.records)
         return not (bad or self.violations or self.missing)
 
     def complaints(self) -> list[str]:
-        """Return a paragraph for each thing that is wrong."""
+        """Return a paragraph for each problem."""
         lines = []
         for record in self.records:
             for one in record["found"]:
-                head = f"{record['name']} is VIOLATED, found by {one['how']} and made small, in {one['path']}"
+                head = f"{record['name']} is VIOLATED, found by {one['how']} and shrunk, in {one['path']}"
                 lines.append(f"{head}\n{one['sentence']}\n{one['code']}")
             if record["violations"] and not record["found"]:
                 lines.append(f"{record['name']} is VIOLATED {record['violations']} times")
@@ -88,7 +88,7 @@ class Report:
         return lines
 
     def table(self) -> str:
-        """Return the table as Markdown, with what its columns mean."""
+        """Return the table as Markdown, with an explanation of its columns."""
         note = (
             f"near: the hypotheses hold with a margin of at most {100 * NEAR:g} %. tightest: smallest margin at which "
             "the conclusion still held. failed up to: largest margin at which it failed; near 0 from below, the "
@@ -106,7 +106,7 @@ class Report:
         )
 
     def cost(self) -> str:
-        """Return the sentence that says what the run cost, and where the time went."""
+        """Return a sentence on the cost of the run, and where the time was spent."""
         slowest = sorted(self.records, key=lambda record: -record["wall_s"])[:5]
         work = sum(record["wall_s"] for record in self.records)
         most = ", ".join(f"{record['name']} {record['wall_s']:.0f} s" for record in slowest)
@@ -114,13 +114,13 @@ class Report:
 
 
 def chosen(names: Sequence[str]) -> dict[str, str]:
-    """Return the guarantees that names stand for.
+    """Return the guarantees selected by names.
 
     Parameters
     ----------
     names : sequence of str
-        Groups (``all`` among them), names of guarantees, and places of the user's own, as ``"module:object"``; none
-        stands for all.
+        Groups (such as ``all``), names of guarantees, and the user's own guarantees as ``"module:object"``; none means
+        all.
 
     Returns
     -------
@@ -130,7 +130,7 @@ def chosen(names: Sequence[str]) -> dict[str, str]:
     Raises
     ------
     UnknownName
-        If a name is none of these; the sentence names the nearest.
+        If a name is none of these; the message suggests the nearest.
     """
     own: dict[str, str] = {}
     for place in dict.fromkeys(name for name in names if ":" in name):
@@ -179,34 +179,34 @@ def verify(
     folder: Path = Path("results"),
     progress: IO[str] | None = None,
 ) -> Report:
-    """Draw instances for guarantees, attack them, and store what came out.
+    """Draw instances for guarantees, attack the guarantees, and store the results.
 
     Parameters
     ----------
     names : sequence of str
-        Groups and guarantees; none stands for all.
+        Groups and guarantees; none means all.
     held : int, default 1000
         Instances with x != 0 on which the hypotheses of each guarantee must hold.
     instances : int, default 0
-        Instances in all, at least; as a rule the quotas need more.
+        Smallest total number of instances; usually the quotas need more.
     evaluations : int, default 3,000
-        Instances that the attack on each guarantee tries; 0 for no attack.
+        Number of instances that the attack on each guarantee tries; 0 for no attack.
     seconds : float, optional
-        Time for all of them at most: each gets an equal share for drawing, attack and shrinking, and ends with the
-        instance at hand. Where it runs out, the quotas that are missed are said, and the result depends on the machine.
+        Total time limit: each guarantee gets an equal share for drawing, attack and shrinking, and finishes its current
+        instance. If time runs out, missed quotas are reported, and the result depends on the machine.
     seed : int, default 0
-        The same seed gives the same table, whatever the number of jobs and however busy the machine.
+        The same seed gives the same table, whatever the number of jobs and the load of the machine.
     jobs : int, optional
-        Worker processes, one BLAS thread each; one a core by default.
+        Worker processes, one BLAS thread each; one per core by default.
     folder : path, default "results"
         The table, as Markdown and JSON, and counter-examples go to ``verify`` in it.
     progress : text stream, optional
-        Gets a line for each guarantee that is done; a terminal also a bar.
+        Receives a line per finished guarantee; a terminal also shows a progress bar.
 
     Returns
     -------
     Report
-        After Ctrl-C, of what was done until then.
+        The results; after Ctrl-C, those obtained so far.
     """
     started = time.perf_counter()
     sources = chosen(names)
@@ -218,7 +218,7 @@ def verify(
     settings = {"names": list(names), **asked}
     report = Report(settings)
     where = folder / "verify"
-    make_folder(where)  # minutes of work are not lost on a folder that cannot be written to
+    make_folder(where)  # fail early, so that no work is lost on a folder that cannot be written to
     share = None if seconds is None else seconds * min(jobs, len(sources)) / max(len(sources), 1)
     tasks = [
         trials.Trial(source, name, held, each, evaluations, share, seed, str(where), name in own)
@@ -243,7 +243,7 @@ def verify(
 
 
 def _of_the_dead(task: trials.Trial, problem: Exception) -> dict[str, Any]:
-    """Return the record of a guarantee whose process died: nothing is known but that."""
+    """Return the record of a guarantee whose process died; nothing else is known."""
     guarantee = next(one for one in trials.guarantees_of(task.source) if one.name == task.name)
     empty = trials.Tally(guarantee)
     return empty.record() | {"missed": [], "error": str(problem), "found": [], "wall_s": 0.0}

@@ -297,7 +297,7 @@ class ReLUNetwork(Stored):
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Where to draw; a new figure by default.
+            Axes to draw on; a new figure by default.
         names : sequence of str, optional
             Names of the inputs, for the axis; their numbers by default.
 

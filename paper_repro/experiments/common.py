@@ -75,7 +75,7 @@ def exact_fit(X: Any, y: Any, *, m: int, s: int, rng: Any) -> Any:
 
 
 def form_arrays(form: Any) -> dict[str, np.ndarray]:
-    """Return a kink form as arrays for the store, where no network was made of it."""
+    """Return a kink form as arrays for the store, if no network was made from it."""
     return {name: arrays.to_numpy(getattr(form, name)) for name in ("directions", "strengths", "linear")}
 
 

@@ -60,7 +60,7 @@ ENUMERATED = 200_000
 CHEAP = 20_000
 """Sizes with no more supports than this are enumerated in any case: they often refute larger sizes at once."""
 SLACK = 1e-9
-"""A number that is not below its limit by this share of it does not count as below."""
+"""A number counts as below its limit only if it is below by this fraction of the limit."""
 Extremes = tuple[float, float]
 
 
@@ -162,7 +162,7 @@ SYMBOLS = {
     "niht": "κ₂ₛ",
     "neural": "neural isometry",
 }
-"""The same, where there is little room."""
+"""The same in short form."""
 
 GUARANTEES: dict[str, tuple[str, ...]] = {
     "iht": ("isometry-iht", "grades"),
@@ -269,7 +269,7 @@ def as_prescribed(
 
 
 def multipliers_of(A: np.ndarray) -> np.ndarray | None:
-    """Return multipliers that bound the null-space constant, or None where the columns are independent.
+    """Return multipliers that bound the null-space constant, or None if the columns are independent.
 
     Parameters
     ----------
@@ -285,7 +285,7 @@ def multipliers_of(A: np.ndarray) -> np.ndarray | None:
 
 
 def compress(A: np.ndarray) -> np.ndarray:
-    """Return R of A = Q R where A has more rows than columns, else A: the same Gram matrix and the same null space."""
+    """Return R of A = Q R if A has more rows than columns, otherwise A: same Gram matrix and same null space."""
     if A.shape[0] <= A.shape[1]:
         return A
     _, R = np.linalg.qr(A)
@@ -322,7 +322,7 @@ def group_value(A: np.ndarray, w: np.ndarray, width: int) -> float:
 
 
 def _ratio(delta: float) -> float:
-    """Return the ratio of the extreme eigenvalues that goes with an isometry constant in the best scale."""
+    """Return the ratio of the extreme eigenvalues for an isometry constant in the best scale."""
     return (1.0 + delta) / (1.0 - delta)
 
 

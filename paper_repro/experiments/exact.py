@@ -186,7 +186,7 @@ def cells(preset: str, seed: int) -> list[ExactCell]:
 
 
 def cost(cell: ExactCell) -> float:
-    """Return about how many seconds a cell takes on one core."""
+    """Return the approximate time of a cell on one core, in seconds."""
     if cell.method == DATA:
         return cell.trials * (0.01 + 6e-11 * cell.n * (2 * cell.d + cell.s) ** 2)
     if cell.method == "exact":
@@ -228,7 +228,7 @@ def compute(cell: ExactCell, device: str) -> Outcome:
 
 
 def _fit(cell: ExactCell, X: Any, y: Any, seed: int) -> tuple[Any, Any]:
-    """Return a fit, and what it found: a network, or the kink form where exact recovery has no network."""
+    """Return a fit and its result: a network, or the kink form if exact recovery gives no network."""
     rng = stream("exact", "fit", cell.part, cell.m, cell.s, cell.n, seed)
     if cell.method == "exact":
         fit = exact_fit(X, y, m=cell.m, s=cell.s, rng=rng)
@@ -331,7 +331,7 @@ def _noisy(cell: ExactCell, device: str) -> Outcome:
 
 
 def oracle_network(X: np.ndarray, y: np.ndarray, truth: planted.ReLUNetwork) -> planted.ReLUNetwork:
-    """Return the least-squares fit of an oracle that is told the support, the gates and the output weights.
+    """Return the least-squares fit of an oracle that knows the support, the gates and the output weights.
 
     Parameters
     ----------
@@ -367,7 +367,7 @@ def smallest_n(reached: dict[int, bool], ladder: Sequence[int]) -> int | None:
 
 
 def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, Any]:
-    """Return heat maps of shares and PSNR, the smallest n of each method, and errors under noise."""
+    """Return heat maps of success rates and PSNR, the smallest n of each method, and errors under noise."""
     size = PRESETS[preset]
     parts: dict[str, list[Record]] = {"grid": [], "samples": [], "noise": []}
     for record in records:
@@ -470,7 +470,7 @@ def _noise(size: ExactPreset, records: Sequence[Record]) -> list[dict[str, Any]]
 
 
 def _totals(parts: dict[str, list[Record]]) -> dict[str, Any]:
-    """Return what each method says of its fits; another network than the planted one is wrong if the data tell them."""
+    """Return each method's statuses; a network other than the planted one is wrong if the data distinguish them."""
     told: dict[tuple[int, ...], bool] = {}
     for record in (*parts["grid"], *parts["samples"]):
         settings = record.cell.settings

@@ -265,7 +265,7 @@ def cost(cell: GramCell) -> float:
 
 
 def draw_gates(cell: GramCell) -> tuple[np.ndarray, np.ndarray]:
-    """Return the generators and the support that all numbers of rows share.
+    """Return the generators and the support, which are the same for all numbers of rows.
 
     Parameters
     ----------

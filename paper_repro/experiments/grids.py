@@ -196,7 +196,7 @@ def compared(values: Mapping[Any, Mapping[int, float]]) -> dict[Any, dict[int, f
 
 
 def _counted(name: str, value: Any) -> float:
-    """Return a metric as it goes into means: a PSNR is capped."""
+    """Return a metric as used in means: a PSNR is capped."""
     return capped(float(value)) if "psnr" in name else float(value)
 
 
@@ -218,7 +218,7 @@ def _median(numbers: Sequence[float]) -> float:
 
 
 def shares_above(values: dict[tuple[int, int], list[float]], level: float) -> dict[tuple[int, int], float]:
-    """Return for each grid point the share of its values above a level, in %."""
+    """Return the percentage of values above a level, for each grid point."""
     return {key: 100 * sum(number > level for number in numbers) / len(numbers) for key, numbers in values.items()}
 
 
@@ -251,7 +251,7 @@ def panel_row(
     digits: int = 0,
     labels: dict[str, str] = LABELS,
 ) -> dict[str, Any]:
-    """Return a row of panels, one a method.
+    """Return a row of panels, one per method.
 
     Parameters
     ----------

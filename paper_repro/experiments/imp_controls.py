@@ -43,7 +43,7 @@ LOSS_ROUNDING = 1e-13
 """Excess over the chord that counts as rounding, in units of the loss of zero weights."""
 
 CLEAR = 100 * LOSS_ROUNDING
-"""The shape of a segment is looked at where the loss rises by more than this; below, it drowns in rounding."""
+"""The shape of a segment is checked if the loss rises by more than this; smaller rises are hidden by rounding."""
 
 CONDITION_ROUNDING = 16.0
 """Growth (log10) of the condition number counts as rounding up to this many eps cond(X_M)."""
@@ -52,7 +52,7 @@ STORED = ("highest", "lowest", "rise", "deviation", "cond")
 
 
 def log_growth(cond: np.ndarray) -> np.ndarray:
-    """Return log10 of the condition number after a step over that before it; NaN where it is infinite before.
+    """Return log10 of the ratio of condition numbers after and before a step; NaN if it is infinite before.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def summarise_paths(records: Sequence[Record], labels: Mapping[str, str], k: int
 def _case(
     label: str, whole: dict[str, np.ndarray], shape: np.ndarray, k: int
 ) -> tuple[dict[str, Any], list[Any], list[str]]:
-    """Return what the figure shows of a design, its row of the table, and a sentence if a control failed."""
+    """Return the figure's data for a design, its row of the table, and a message if a control failed."""
     highest, cond = whole["highest"], whole["cond"]
     growth = log_growth(cond)
     barriers = int((highest > LOSS_ROUNDING).sum())
@@ -174,7 +174,8 @@ def _finite(values: np.ndarray, of: Any) -> float | None:
 
 
 POSITIONS = tuple(step / 20 for step in range(1, 20))
-"""Where a segment is sampled, as shares of its length; its ends, where the excess is 0 by definition, are left out."""
+"""Sample points of a segment, as fractions of its length; the ends, where the excess is 0 by definition, are
+omitted."""
 
 
 @dataclass(frozen=True)

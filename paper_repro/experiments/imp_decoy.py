@@ -138,7 +138,7 @@ def compute(cell: DecoyCell, device: str) -> Outcome:
 
 
 def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, Any]:
-    """Return rates with Wilson's intervals over the correlation, and where the conditions of the Lasso and OMP end."""
+    """Return rates with Wilson intervals over the correlation, and the limits of the conditions of Lasso and OMP."""
     grid = PRESETS[preset]
     rates = pooled(records, METHODS, lambda settings: (settings["noise"], settings["correlation"]))
     values = _conditions(records, grid)

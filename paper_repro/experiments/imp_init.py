@@ -190,7 +190,7 @@ def _approximated(grid: InitPreset, alpha: float) -> float:
 
 
 def _overlap(records: Sequence[Record], method: str, alpha: float, k: int) -> dict[str, Any]:
-    """Return the mean share of weights in common with its interval, over all pairs of starts at one scale."""
+    """Return the mean fraction of common weights with its interval, over all pairs of starts at one scale."""
     counts = np.zeros(k + 1, dtype=int)
     for record in records:
         if record.cell.settings["alpha"] == alpha:

@@ -43,7 +43,8 @@ __all__ = [
 LIMIT = math.sqrt(2)
 BINS_A_DECADE = 8
 RUG = 50
-"""The rug shows so many failures of a kind of noise nearest to the line, and twice as many of the others, thinned."""
+"""Number of failures nearest to the line that the rug shows for each kind of noise, and twice as many of the rest,
+thinned."""
 
 
 def bins(margins: np.ndarray) -> np.ndarray:
@@ -215,12 +216,12 @@ LAWS = {
 }
 RANGES = {"gaussian": (0.01, 4.0), "student": (0.01, 4.0), "first-round": (0.1, 4.0), "last-round": (0.1, 4.0)}
 NEAR = 0.05
-"""Half of the trials with adversarial noise have a margin within this share of sqrt(2)."""
+"""Half of the trials with adversarial noise have a margin within this fraction of sqrt(2)."""
 
 
 @dataclass(frozen=True)
 class MarginCell:
-    """Problems of one design and one kind of noise, whose margins spread over a range."""
+    """Problems of one design and one kind of noise, with margins spread over a range."""
 
     case: str
     law: str

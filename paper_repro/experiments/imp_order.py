@@ -60,7 +60,7 @@ def ranks(values: np.ndarray) -> np.ndarray:
 
 
 def sequential_ranks(weights: Callable[[np.ndarray], np.ndarray], d: int) -> np.ndarray:
-    """Return in which round each feature goes if the smallest weight of every mask does.
+    """Return the round in which each feature is pruned if every round prunes the smallest weight of the mask.
 
     Parameters
     ----------
@@ -214,7 +214,7 @@ def _pool(records: Sequence[Record], task: str, law: str, n: int) -> dict[str, n
 
 
 def _density(records: Sequence[Record], law: str, rule: str, n: int, label: str, words: str) -> dict[str, Any]:
-    """Return the share of problems for each pair of ranks, at the largest n, and the mean of tau."""
+    """Return the fraction of problems for each pair of ranks, at the largest n, and the mean of tau."""
     found = _pool(records, "order", law, n)
     if not found:
         return {"label": label, "rule": words, "n": n, "share": None, "tau": None, "interval": None}
@@ -267,7 +267,7 @@ def _counter_example(
 
 
 def _subsets(records: Sequence[Record]) -> tuple[list[dict[str, Any]], list[list[Any]]]:
-    """Return the share of problems in which IMP finds the best subset, by the ratio of the columns' norms."""
+    """Return the fraction of problems in which IMP finds the best subset, by the ratio of the columns' norms."""
     counts: dict[tuple[float, int], list[int]] = {}
     for record in records:
         settings = record.cell.settings
@@ -301,7 +301,7 @@ COUNTER = (2.0, 1.75, -1.5, 0.0)
 """Weights of the counter-example; the null feature is the last one, the smallest projection that of the third."""
 
 RATIOS = (1.0, 2.0, 5.0, 10.0)
-"""Largest over smallest norm of the columns where IMP is compared with the best subset."""
+"""Ratio of largest to smallest column norm in the comparison of IMP with the best subset."""
 
 
 BEST_OF = 3

@@ -278,7 +278,7 @@ def cells(preset: str, seed: int) -> list[PhaseCell]:
 
 
 def cost(cell: PhaseCell) -> float:
-    """Return what a cell costs; with fewer samples than features each round of pruning is trained anew."""
+    """Return the cost of a cell; with fewer samples than features each round of pruning trains from the start."""
     return cell.trials * cell.d * (cell.n + (20.0 * cell.d if cell.n < cell.d else 0.0))
 
 

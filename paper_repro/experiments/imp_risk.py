@@ -229,7 +229,7 @@ def cells(preset: str, seed: int) -> list[RiskCell]:
 
 
 def cost(cell: RiskCell) -> float:
-    """Return what a cell costs: one decomposition a mask where samples are few, one factorisation where not."""
+    """Return the cost of a cell: one decomposition per mask if there are few samples, otherwise one factorisation."""
     rounds = cell.d if cell.n < cell.d else 30
     return cell.trials * rounds * float(cell.n) * cell.d * min(cell.n, cell.d)
 

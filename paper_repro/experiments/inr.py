@@ -242,7 +242,7 @@ def compute(name: str) -> Callable[[INRCell, str], Outcome]:
 
 
 def _nonzeros(cell: INRCell, network: Any) -> int:
-    """Count what the budget counts: output weights are +-1 and free, but for the paper's pruning."""
+    """Count the weights of the budget: output weights are +-1 and free, except for the paper's pruning."""
     layers = network.layers if cell.method == "imp-paper" else network.layers[:-1]
     return sum(int(np.count_nonzero(arrays.to_numpy(layer))) for layer in layers)
 
@@ -251,7 +251,7 @@ COLOURS_DB = (0.0, 50.0)
 """The paper's range of colours, in dB."""
 SPREAD_DB = (0.0, 10.0)
 FLAT_DB, FALL_DB = 2.0, -2.0
-"""dB a decade of the width: flat where the median |slope| is below the first, falling where the median is below the
+"""dB per decade of the width: flat where the median |slope| is below the first, falling where the median is below the
 second."""
 TIE_DB = 1.0
 """Fits of two methods that are this close are level."""
@@ -401,7 +401,7 @@ def _name(figure: str, depths: Sequence[int]) -> str:
 
 
 def _flat_and_falling(ours: Trials, theirs: Trials) -> tuple[Measured, Measured]:
-    """Return the shares of slopes that are flat, and that fall."""
+    """Return the fractions of slopes that are flat and that fall."""
     _, _, (flat,) = verdicts.paired(ours)
     _, _, (falling,) = verdicts.paired(theirs)
     return (

@@ -64,7 +64,7 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float] | None:
 
 
 def median_interval(values: Sequence[float]) -> tuple[float, float] | None:
-    """Return an interval of a median whose ends are order statistics: it holds for every continuous law.
+    """Return a confidence interval for a median from order statistics, valid for every continuous law.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def crossing(places: Sequence[float], rates: Sequence[float | None], level: float = 0.5) -> float | None:
-    """Return where a rate that rises with its place first reaches a level.
+    """Return the position at which an increasing rate first reaches a level.
 
     Parameters
     ----------

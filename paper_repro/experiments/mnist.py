@@ -207,7 +207,7 @@ class MnistPreset:
 
 
 def data_name() -> str:
-    """Return "mnist" where its files are found, and "digits" elsewhere; the files are not read for that."""
+    """Return "mnist" if its files are found, otherwise "digits"; the files are not read."""
     folder = datasets.data_folder() / "mnist"
     found = all((folder / name).is_file() or (folder / f"{name}.gz").is_file() for name in downloads.MNIST_MD5)
     return "mnist" if found else "digits"
@@ -540,7 +540,7 @@ def robust(first: Trials, second: Trials, images: int) -> tuple[Measured, str]:
 
 
 def level_of(images: int) -> float:
-    """Return what difference of two accuracies counts as none: :data:`LEVEL`, or one test image where that is more."""
+    """Return the difference of two accuracies that counts as none: :data:`LEVEL`, or one test image if that is more."""
     return max(LEVEL, 1.01 / images)
 
 

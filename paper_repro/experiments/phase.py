@@ -142,7 +142,7 @@ def _fit(
 
 
 def _line(fit: EvenOdds | None, sizes: Sequence[int], sparsities: Sequence[int]) -> dict[str, list[float]]:
-    """Return the line of even odds where it lies inside the grid."""
+    """Return the part of the line of even odds inside the grid."""
     found: dict[str, list[float]] = {name: [] for name in ("s", "n", "low", "high")}
     if fit is None:
         return found

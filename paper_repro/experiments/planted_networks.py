@@ -145,7 +145,7 @@ def weights(d: int, m: int, depth: int, n_outputs: int) -> int:
 
 
 def methods_of(depth: int) -> tuple[str, ...]:
-    """Return the methods that fit networks with so many hidden layers."""
+    """Return the methods that fit networks with this many hidden layers."""
     return WITH_EXACT if depth == 1 else METHODS
 
 
@@ -196,7 +196,7 @@ def cells_of(size: PlantedPreset, seed: int, kind: type[PlantedCell]) -> list[An
 
 
 def cost(cell: PlantedCell) -> float:
-    """Return about how many seconds a cell takes on one core; the factors were measured on small cells."""
+    """Return the approximate time of a cell on one core, in seconds; the factors were measured on small cells."""
     rows, scalar = cell.batch_size or cell.n, cell.n_outputs == 1
     size = weights(cell.d, cell.m, cell.depth, cell.n_outputs)
     if cell.method.startswith("imp-"):
@@ -254,7 +254,7 @@ def compute(cell: PlantedCell, device: str) -> Outcome:
 
 
 def batch_key(cell: PlantedCell) -> Hashable:
-    """Return what cells of one batch have in common: all but the sparsity, as they then share their inputs.
+    """Return the settings common to the cells of a batch: all but the sparsity, since they then share their inputs.
 
     Parameters
     ----------
@@ -338,7 +338,7 @@ def _stream(cell: PlantedCell) -> np.random.Generator:
 
 
 def _outcome(cell: PlantedCell, truth: Any, fit: Any, device: str) -> Outcome:
-    """Return the scores of a fit; None where the planted network is silent and nothing was fitted."""
+    """Return the scores of a fit; None if the planted network is silent and nothing was fitted."""
     drawn = _nonzeros(truth, cell.n_outputs)
     if fit is None:
         return {**dict.fromkeys(SCORES), "planted_nonzeros": drawn, "status": "ZERO_DATA"}, {}
@@ -668,7 +668,7 @@ _VECTOR = {
 }
 
 MARGIN_DB = 3.0
-"""IHT counts as competitive where it is at most this much below IMP."""
+"""IHT counts as competitive if it is at most this much below IMP."""
 
 
 def above_claims(trials: Depths, data: str) -> list[Claim]:

@@ -218,7 +218,7 @@ class _Look:
 
 
 def band(values: Sequence[float]) -> dict[str, float | None]:
-    """Return the mean over seeds, and the ends of its 95 % interval (Student's); None where there is none."""
+    """Return the mean over seeds, and the ends of its 95 % interval (Student's t); None if there are no values."""
     known = [float(value) for value in values if math.isfinite(value)]
     ends = mean_interval(known)
     middle = math.fsum(known) / len(known) if known else None

@@ -73,7 +73,7 @@ GROUPS: dict[str, dict[str, str]] = {
 """Groups of rows: key -> label."""
 ROWS = {key: label for group in GROUPS.values() for key, label in group.items()}
 ONE_LAYER = ("layer", "unit")
-"""Rows that say nothing new where there is one layer with one unit."""
+"""Rows that are redundant for one layer with one unit."""
 
 
 @dataclass(frozen=True)
@@ -302,7 +302,7 @@ MARGIN = 0.01
 
 
 def claims(records: Sequence[Record], models: Sequence[dict[str, Any]]) -> list[Claim]:
-    """Return what the survey says of its coordinates."""
+    """Return the survey's claims about its coordinates."""
     data = "planted " + " and ".join(f"{KINDS[one['kind']]}s ({one['seeds']} seeds)" for one in models)
     kinds = [one["kind"] for one in models]
 

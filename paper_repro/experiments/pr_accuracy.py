@@ -93,7 +93,7 @@ compares; BINGO's paper says that its score finds the weights that matter."""
 
 @dataclass(frozen=True)
 class AccuracyCell:
-    """One method and seed, at all shares `keep` of the weights; `data` is a source of images."""
+    """One method and seed, at all fractions `keep` of the weights; `data` is a source of images."""
 
     data: str
     method: str
@@ -120,7 +120,7 @@ class AccuracyCell:
 
 @dataclass(frozen=True)
 class AccuracyPreset:
-    """Seeds, images, shares that are kept, hidden layers, epochs, batch size and rate; whether MNIST is wanted."""
+    """Seeds, images, fractions kept, hidden layers, epochs, batch size and rate; whether MNIST is used."""
 
     seeds: int
     n: int
@@ -144,14 +144,14 @@ PRESETS = {
 
 
 def size_of(preset: str) -> tuple[AccuracyPreset, str]:
-    """Return sizes and source of images: where MNIST is not found, digits at the size of quick stand in."""
+    """Return sizes and source of images: if MNIST is not found, digits at the size of quick are used instead."""
     size = PRESETS[preset]
     data = source(size.large)
     return (QUICK if data == "digits" else size), data
 
 
 def cells(preset: str, seed: int) -> list[AccuracyCell]:
-    """Return the cells, one a method and seed."""
+    """Return the cells, one per method and seed."""
     size, data = size_of(preset)
     rest = (size.n, size.hidden, size.epochs, size.batch_size, size.learning_rate)
     return [
@@ -246,7 +246,7 @@ Pruned = tuple[pruning.Model, Masks, pruning.Cost]
 
 
 def _pruned(cell: AccuracyCell, start: pruning.Model, data: pruning.Data) -> list[Pruned]:
-    """Return for each share the pruned model, its masks, and what it cost."""
+    """Return the pruned model, its masks and its cost for each fraction."""
     training, total = cell.training, start.n_weights
     counts = [round(keep * total) for keep in cell.keep]
 
@@ -304,7 +304,7 @@ def _in_rounds(found: pruning.PruningResult, counts: Sequence[int]) -> list[Prun
 
 
 def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, Any]:
-    """Return curves of each family, all methods at one share, differences of pairs, and claims."""
+    """Return curves of each family, all methods at one fraction, differences of pairs, and claims."""
     size, data = size_of(preset)
     data = str(records[0].cell.settings["data"]) if records else data
     trials: dict[str, dict[float, dict[int, float]]] = {}

@@ -41,7 +41,7 @@ POINT = ("magnitude", "distance", "obd", "obs", "snip", "gradient", "grasp", "sy
 PATH = ("movement", "bingo-running-mean", "bingo-printed")
 """Criteria that see the whole path up to there."""
 MOVING = ("iht", "rigl", "set", "gradual")
-"""Methods whose masks move during training."""
+"""Methods whose masks change during training."""
 LEARNED = "edge-popup"
 """Edge-popup: scores are trained, and the weights stay."""
 ALL = (*POINT, *PATH, *MOVING, LEARNED)
@@ -80,12 +80,12 @@ TRAINING = {
 """Gradient descent on all rows; the network's with momentum."""
 IHT_RATE = {"linear": 0.1, "relu": 0.5}
 PROBES = {"linear": (0.05, 4), "relu": (0.02, 2)}
-"""BINGO: the share of the weights that one probe resets, and how many probes follow each update."""
+"""BINGO: the fraction of the weights that one probe resets, and the number of probes after each update."""
 
 
 @dataclass(frozen=True)
 class AucCell:
-    """One planted model of a kind, with so many samples; `whole`: on the whole path, and not only at its ends."""
+    """One planted model of a kind and number of samples; `whole`: on the whole path, not only at its ends."""
 
     kind: str
     n: int
@@ -141,7 +141,7 @@ def criteria_of_paths(kind: str) -> dict[str, Any]:
 
 
 def moving_methods(kind: str, training: pruning.Trains) -> dict[str, pruning.Method]:
-    """Return the methods whose masks move, with their training."""
+    """Return the methods whose masks change, with their training."""
     period = UPDATES[kind] // 20
     methods = {
         "iht": moving.iht(training),
@@ -164,7 +164,7 @@ def cells(preset: str, seed: int) -> list[AucCell]:
 
 
 def cost(cell: AucCell) -> float:
-    """Return what a cell costs: passes of the training, of the probes, and of the methods whose masks move."""
+    """Return the cost of a cell: passes of the training, of the probes, and of the methods whose masks change."""
     size, passes = (200, 100) if cell.kind == "linear" else (32 * 16, 400)
     return (12.0 if cell.whole else 1.0) * passes * size * (cell.n + 100)
 
@@ -212,7 +212,7 @@ def compute(cell: AucCell, device: str) -> Outcome:
 
 
 def auc_of_moving(one: Instance, name: str, kind: str, steps: Sequence[int], seed: int) -> list[float]:
-    """Return the AUC of |w| along the training of a method whose masks move, told the true number of weights."""
+    """Return the AUC of |w| along the training of a method whose masks change, given the true number of weights."""
     found = {0: one.auc([abs(layer) for layer in one.start.matrices])}
 
     def look(step: pruning.Step) -> None:
@@ -228,7 +228,7 @@ def auc_of_moving(one: Instance, name: str, kind: str, steps: Sequence[int], see
 
 
 def auc_of_learned(one: Instance, kind: str, steps: Sequence[int], seed: int) -> list[float]:
-    """Return the AUC of edge-popup's scores after so many updates of the scores; each time from their own start."""
+    """Return the AUC of edge-popup's scores after given numbers of updates, in a new run for each number."""
     found = []
     for at in steps:
         rule = EdgePopup(replace(TRAINING[kind], n_iter=at), layers="all" if kind == "linear" else "hidden")

@@ -50,7 +50,7 @@ LABELS = {
 SCORES = ("printed", "corrected", "running-mean", "running-mean-zero", "release")
 """The variants of BINGO."""
 AVERAGES = ("printed", "running-mean")
-"""The two averages whose variance is shown; the others have that of the first."""
+"""The two averages whose variance is shown; the others have the same variance as the first."""
 MARKS = (1, 2, 4, 8, 16, 32, 64)
 """After how many probes of a weight its score is written down."""
 

@@ -94,14 +94,14 @@ PRESETS = {
 
 
 def size_of(preset: str) -> tuple[FloorPreset, str]:
-    """Return sizes and source of images: where MNIST is not found, digits at the size of quick stand in."""
+    """Return sizes and source of images: if MNIST is not found, digits at the size of quick are used instead."""
     size = PRESETS[preset]
     data = source(size.large)
     return (QUICK if data == "digits" else size), data
 
 
 def cells(preset: str, seed: int) -> list[FloorCell]:
-    """Return the cells, one a method and seed."""
+    """Return the cells, one per method and seed."""
     size, data = size_of(preset)
     rest = (size.n, size.hidden, size.epochs, size.batch_size, size.learning_rate, size.floor)
     return [FloorCell(data, method, trial, *rest) for trial in range(seed, seed + size.seeds) for method in METHODS]
@@ -204,7 +204,7 @@ def compute(cell: FloorCell, device: str) -> Outcome:
 
 
 def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, Any]:
-    """Return accuracies over the share that is pruned, shares and costs at the floor, and claims."""
+    """Return accuracies over the pruned fraction, fractions and costs at the floor, and claims."""
     size, data = size_of(preset)
     data = str(records[0].cell.settings["data"]) if records else data
     own = {name: [one for one in records if one.cell.settings["method"] == name] for name in METHODS}

@@ -67,7 +67,7 @@ def images(data: str, n_train: int, seed: int, dtype: str) -> tuple[np.ndarray, 
 
 
 def error_of(model: Any, X: Any, y: Any) -> float:
-    """Return the share of wrong classes."""
+    """Return the fraction of wrong classes."""
     return float((model(X).argmax(axis=1) != y).mean())
 
 
@@ -79,12 +79,12 @@ def named(data: str, n_train: int, seeds: int) -> str:
 
 
 def level_of(data: str) -> float:
-    """Return what difference of two accuracies counts as none: half a percent, or one test image where that is more."""
+    """Return the difference of accuracies that counts as none: half a percent, or one test image if that is more."""
     return max(0.005, 1.01 / N_TEST[data])
 
 
 def band(values: Iterable[float]) -> dict[str, float | None]:
-    """Return mean and 95 % interval of values over seeds; None where there are none, or only one."""
+    """Return mean and 95 % interval of values over seeds; None if there are none, or only one."""
     known = [value for value in values if value is not None and math.isfinite(value)]
     low, high = mean_interval(known) or (None, None)
     return {"mean": math.fsum(known) / len(known) if known else None, "low": low, "high": high}

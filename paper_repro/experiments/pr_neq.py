@@ -50,13 +50,13 @@ SETTINGS: dict[str, tuple[str, float, str]] = {
     "calibrated 5 %": ("quantile", 0.05, "paper"),
     "calibrated 25 %": ("quantile", 0.25, "paper"),
 }
-"""What eps is called -> whether it is a number or a quantile of the warm-up's velocities, its value, and the filter."""
+"""Name of an eps -> whether it is a number or a quantile of the warm-up's velocities, its value, and the filter."""
 PUBLISHED = "1e-3"
 SWEEP = ("1e-6", "1e-5", "1e-4", "1e-3", "1e-2")
 WARM_UP = 5
 """Epochs from which a calibrated eps is taken; the published method has one epoch of warm-up."""
 RIVALS = {"neq": "NEq", "random": "random freezing", "early": "early stopping", "compressed": "shorter schedule"}
-"""What is compared at equal numbers of multiply-adds in the backward passes."""
+"""Settings compared at equal numbers of multiply-adds in the backward passes."""
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 WORSE = {"planted": 0.1, "images": 0.01}
 """How much worse counts as a loss of performance: 10 % of the error for the planted problem, one point of accuracy."""
@@ -159,7 +159,7 @@ def problem(cell: NeqCell) -> tuple[Model, tuple[np.ndarray, ...]]:
 
 
 def rule_of(name: str) -> Equilibrium:
-    """Return the rule of a setting; for no freezing one whose eps is 0, which nothing falls below."""
+    """Return the rule of a setting; without freezing, a rule with eps = 0, which never freezes."""
     if name == DENSE:
         return Equilibrium(eps=0.0)
     kind, value, filter = SETTINGS[name]

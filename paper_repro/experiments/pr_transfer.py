@@ -35,7 +35,7 @@ WAYS: dict[str, tuple[str, Literal["ticket", "random", "all"]]] = {
     "random-mask": ("initial", "random"),
     "dense": ("source", "all"),
 }
-"""What is transferred: weights, and mask."""
+"""What is transferred: weights and mask."""
 LABELS = {
     "source": "ticket, trained source weights θ_S",
     "initial": "ticket, initial weights θ_0",
@@ -268,7 +268,7 @@ def _ratios(records: Sequence[Record]) -> list[str]:
 
 
 def claims(records: Sequence[Record]) -> list[Claim]:
-    """Return what the paper says of tickets, for tasks that share all, or most, of their relevant inputs."""
+    """Return the paper's claims about tickets, for tasks that share all, or most, of their relevant inputs."""
     data = "planted pairs of tasks: linear models (n_T = 20, 60, 400) and two-layer ReLU networks (n_T = 50, 150, 500)"
 
     def at(name: str, kind: str, n: int, overlap: float) -> dict[str, dict[int, float]]:

@@ -159,7 +159,7 @@ class RscCell:
 
 @dataclass(frozen=True)
 class RscPreset:
-    """A grid of widths and sparsities, with so many seeds a point."""
+    """A grid of widths and sparsities, with a number of seeds per point."""
 
     m: tuple[int, ...]
     s: tuple[int, ...]

@@ -57,10 +57,10 @@ PAPER_CONVERGED_DB = 160.0
 PAPER_FIXED_DB = 19.88
 """The paper: PSNR with k = 100, gates that do not move within the run."""
 NEAR_DB = 3.0
-"""What counts as near it."""
+"""Largest distance that counts as near it."""
 
 Steps = Mapping[int, Mapping[int, int | None]]
-"""k -> seed -> a run's convergence step, None where it was cut off."""
+"""k -> seed -> a run's convergence step, None if it was cut off."""
 
 
 def median_step(steps: Sequence[int | None]) -> float | None:
@@ -227,7 +227,7 @@ def psnr_claims(
 
 
 def _later(pairs: Sequence[tuple[int, int]], steps: Steps) -> np.ndarray:
-    """Return the scores of "the second k takes longer than the first", one row a pair of k, one column a network."""
+    """Return scores of "the second k takes longer than the first", one row per pair of k, one column per network."""
     beyond = {k: {seed: math.inf if step is None else float(step) for seed, step in steps[k].items()} for k in steps}
     seeds = sorted({seed for pair in pairs for k in pair for seed in steps[k]})
     rows = [[[beyond[k].get(seed, math.nan) for seed in seeds] for k in pair] for pair in pairs]
@@ -260,7 +260,7 @@ def is_full_size(size: Table1Preset) -> bool:
 
 
 def size_in_words(size: Table1Preset) -> str:
-    """Return the size of the planted networks, for a sentence."""
+    """Return the size of the planted networks in words."""
     return f"n={size.n:,}, d={size.d}, m={size.m}, s={size.s}"
 
 
@@ -387,7 +387,7 @@ def _first_at_floor(record: Record) -> int | None:
 
 
 def _typical(method: str, psnr: Sequence[Sequence[float]], size: Table1Preset) -> str:
-    """Return a sentence on how far one trajectory with k < 5, such as the paper's, speaks for the others."""
+    """Return a sentence on how representative one trajectory with k < 5, such as the paper's, is of the others."""
     runs = [value for k, values in zip(size.k, psnr, strict=True) if k < 5 for value in values]
     if not runs:
         return f"{LABELS[method]}: no run with k < 5."

@@ -20,7 +20,7 @@ from planted.base import arrays
 __all__ = ["FORMAT", "VERSION", "Stored", "storable", "write_whole"]
 
 FORMAT = "sparse-recovery-lab"
-"""What a file of ours says it is."""
+"""Format marker of the package's files."""
 VERSION = 1
 """Version of the layout of the files; a reader refuses later ones."""
 SUFFIXES = (".npz", ".json")
@@ -54,7 +54,7 @@ def storable(cls: _Class) -> _Class:
         The same class.
     """
     known = _KINDS.get(cls.__name__, cls)
-    # a module that is reloaded makes its classes anew
+    # reloading a module creates its classes again
     assert known.__module__ == cls.__module__, f"two classes are called {cls.__name__}"
     _KINDS[cls.__name__] = cls
     return cls

@@ -10,7 +10,7 @@ from typing import Any
 __all__ = ["SHOWN", "card", "number", "paragraph", "table"]
 
 SHOWN = 20
-"""A table in a notebook has at most so many rows."""
+"""Largest number of rows of a table in a notebook."""
 
 
 def number(value: Any, digits: int = 4) -> str:
@@ -42,7 +42,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]], *, most: int | Non
     Returns
     -------
     str
-        The table. Where it is too wide, it scrolls by itself.
+        The table. If it is too wide, it scrolls.
     """
     listed = list(rows)
     shown = listed if most is None else listed[:most]

@@ -13,13 +13,13 @@ __all__ = ["Bar", "Progress", "bar", "check_progress"]
 
 _Item = TypeVar("_Item")
 Progress: TypeAlias = bool | Callable[[int, int | None], Any]
-"""What an argument `progress` takes: True for a bar, False for nothing, or a function of (done, total)."""
+"""Type of an argument `progress`: True for a bar, False for nothing, or a function of (done, total)."""
 
 
 class Bar:
-    """What a run tells about its progress; this one tells nobody.
+    """Receiver of the progress of a run; this base class ignores it.
 
-    It is a context manager. Its methods cost nothing to speak of, so that code need not ask whether it is on.
+    It is a context manager. Its methods cost next to nothing, so code need not check whether it is on.
     """
 
     on = False
@@ -32,35 +32,35 @@ class Bar:
             self.finish()
 
     def step(self, count: int = 1, note: str = "") -> None:
-        """Count steps that were made; the note is shown beside the bar."""
+        """Count finished steps; the note is shown next to the bar."""
 
     def at(self, done: int, note: str = "") -> None:
-        """Say how many steps are made; a smaller number than before is ignored."""
+        """Set the number of finished steps; a smaller number than before is ignored."""
 
     def expect(self, total: int | None) -> None:
-        """Change the number of steps that are expected; None if it is not known."""
+        """Change the expected number of steps; None if it is unknown."""
 
     @contextmanager
     def part(self, count: int) -> Iterator[Progress]:
-        """Give what an inner run takes as `progress`; once it has ended it counts as so many steps."""
+        """Yield a `progress` argument for an inner run, which counts as the given number of steps once it has ended."""
         yield False
 
     def over(self, items: Iterable[_Item]) -> Iterable[_Item]:
-        """Return the items, each a step that is counted when the next one is asked for."""
+        """Iterate over the items; each is counted as a step when the next one is requested."""
         return items
 
     def finish(self) -> None:
-        """Say that the run has ended: what was done is all there was to do."""
+        """Mark the run as finished: the steps done are all steps."""
 
     def watching(
         self, callback: Callable[[Any], Any] | None, note: Callable[[Any], str] | None = None
     ) -> Callable[[Any], Any] | None:
-        """Return a callback whose calls move the bar; the callback itself where the bar is off."""
+        """Return a callback that advances the bar at each call, or the callback itself if the bar is off."""
         return callback
 
 
 class _Function(Bar):
-    """Progress for a function of the caller."""
+    """Progress that calls a function of the caller."""
 
     on = True
 
@@ -113,7 +113,7 @@ class _Function(Bar):
 
 
 class _Drawn(_Function):
-    """Progress as a bar of tqdm, which draws itself a few times a second at most."""
+    """Progress as a bar of tqdm, which is redrawn a few times a second at most."""
 
     def __init__(self, made: Any, total: int | None) -> None:
         super().__init__(lambda *_: None, total)
@@ -132,14 +132,14 @@ class _Drawn(_Function):
 
     def finish(self) -> None:
         super().finish()
-        self.made.refresh()  # the last state, however short ago the one before was drawn
+        self.made.refresh()  # the final state, however recently the bar was drawn
 
 
 _SILENT = Bar()
 
 
 def check_progress(progress: Any) -> Progress:
-    """Return an argument `progress`, or refuse it.
+    """Return an argument `progress`, or raise an error.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ def check_progress(progress: Any) -> Progress:
     Returns
     -------
     bool or callable
-        The same.
+        The argument.
 
     Raises
     ------
@@ -165,38 +165,38 @@ def check_progress(progress: Any) -> Progress:
 
 
 def bar(progress: Any, total: int | None = None, *, user: str, unit: str = "step") -> Bar:
-    """Return what tells about the progress of a run.
+    """Return the receiver of the progress of a run.
 
     Parameters
     ----------
     progress : bool or callable
-        False tells nobody. True draws a bar with ``tqdm.auto``. A function is called as ``progress(done, total)``
-        whenever `done` has grown; `total` is None where it is not known, and the last call of a run that ends without
-        an error has ``done == total``.
+        False shows nothing. True shows a bar with ``tqdm.auto``. A function is called as ``progress(done, total)``
+        whenever `done` has grown; `total` is None if it is unknown, and the last call of a run that ends without an
+        error has ``done == total``.
     total : int, optional
-        Steps that are expected. A run may end sooner.
+        Expected number of steps. A run may end sooner.
     user : str
-        The function that runs, for the bar and for the sentence where tqdm is missing.
+        Name of the running function, for the bar and for the message if tqdm is missing.
     unit : str, default "step"
-        What a step is called.
+        Name of a step.
 
     Returns
     -------
     Bar
-        To be used in a ``with`` statement.
+        A context manager.
 
     Raises
     ------
     TypeError
         If `progress` is neither a bool nor callable.
     MissingExtra
-        If a bar is asked for and tqdm is not installed.
+        If a bar is requested and tqdm is not installed.
     """
     check_progress(progress)
     if progress is False:
         return _SILENT
     if progress is not True:
         return _Function(progress, total)
-    with quiet():  # a notebook without widgets gets a bar of text, and no advice
+    with quiet():  # in a notebook without widgets, show a text bar without a warning
         tqdm = need("tqdm.auto", f"progress=True of {user}").tqdm
         return _Drawn(tqdm(total=total, desc=user, unit=f" {unit}", dynamic_ncols=True), total)

@@ -19,7 +19,7 @@ from recovery.operators.sparse import SparseOperator
 __all__ = ["babel_function", "exact_recovery_coefficient", "mutual_coherence", "worst_exact_recovery_coefficient"]
 
 PRODUCTS = 2**22
-"""About so many inner products of sparse columns are kept at a time."""
+"""Approximate number of inner products of sparse columns stored at a time."""
 
 
 def mutual_coherence(A: Any) -> float:

@@ -35,7 +35,7 @@ TINY = 1e-140
 FAR = 400
 """Exponent of y beyond which y and x are divided by a power of two."""
 NAMED = 10
-"""Sentences name at most so many columns."""
+"""Largest number of columns named in a sentence."""
 NOISE_FREE = 1e-10
 """y counts as A x without noise if it differs from it by less than this fraction of its norm."""
 _SLOW = {"l1-null-space", "unique-spark", "unique-coherence"}

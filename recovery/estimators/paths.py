@@ -419,7 +419,7 @@ def mean_square(problem: Prepared, one: Candidates) -> Any:
 
 
 def charged(problem: Prepared, one: Candidates, n: float) -> Any:
-    """Return the mean squared errors on the rows of the fit with the EBIC's charge, for every amount of shrinkage.
+    """Return the mean squared errors on the rows of the fit with the EBIC's penalty, for every amount of shrinkage.
 
     Parameters
     ----------
@@ -437,9 +437,9 @@ def charged(problem: Prepared, one: Candidates, n: float) -> Any:
 
     Notes
     -----
-    Of many features, a support that all rows find may be out of reach of the rows of a fold: recovery has a threshold
-    in the number of rows. Cross-validation then knows nothing of it, but its small residual does, which no choice among
-    C(p, s) supports gives to noise. So the smaller of both errors counts.
+    With many features, a support that is found on all rows may not be found on the rows of a fold, since recovery has a
+    threshold in the number of rows. Cross-validation then misses it, but its residual is smaller than any of the C(p,
+    s) supports could achieve on noise. So the smaller of both errors counts.
     """
     p, s = problem.A.shape[1], len(one.found.support)
     if s > n / 4.0:

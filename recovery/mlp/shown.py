@@ -1,4 +1,4 @@
-"""What a fit of a network shows in a notebook: its tables, its plots, and its files."""
+"""Display of network fits in notebooks: tables, plots and files."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class ShownFit(Stored):
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Where to draw; a new figure by default.
+            Axes to draw on; a new figure by default.
         show : {"history", "weights"}, default "history"
             ``"history"`` draws the PSNR in dB after each step, with dotted lines where further starts begin, and a
             dashed line at the PSNR of the answer. ``"weights"`` draws the first layer, see

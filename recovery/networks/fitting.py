@@ -117,9 +117,9 @@ def fit_network(
         (:func:`recovery.certificates.network_certificate`), or None if there is none, and the message says why. For one
         hidden layer and y of shape (n,).
     progress : bool or callable, default False
-        True draws a bar (needs tqdm); a function is called as ``progress(done, total)`` whenever `callback` would be,
-        `done` being the number of such calls. `total` is `max_iter` for ``"robust"`` and ``"paper"`` with one hidden
-        layer, and None where the number of steps is not known. The last call has ``done == total``.
+        True shows a progress bar (needs tqdm); a function is called as ``progress(done, total)`` whenever `callback`
+        would be, `done` being the number of such calls. `total` is `max_iter` for ``"robust"`` and ``"paper"`` with one
+        hidden layer, and None where the number of steps is not known. The last call has ``done == total``.
 
     Returns
     -------

@@ -291,8 +291,8 @@ def fit_many(
         one hidden layer, on all rows, without a time limit. By default only on a GPU, where a single problem leaves
         most of the device idle; a CPU is busy with one problem, and batching would only add the padding.
     progress : bool or callable, default False
-        True draws a bar (needs tqdm); a function is called as ``progress(done, total)`` with the number of problems
-        that are fitted, and of all.
+        True shows a progress bar (needs tqdm); a function is called as ``progress(done, total)`` with the number of
+        problems that are fitted, and of all.
 
     Returns
     -------

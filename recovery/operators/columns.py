@@ -67,28 +67,28 @@ def operator_columns(A: Any, proves: bool = True) -> Any:
 def whole(operator: Operator) -> Any:
     """Return all columns of an operator, shape (n, N), unless it is a sparse matrix, or products, too large for that.
 
-    A matrix that was given in a form that does not hold n N numbers is written out if it is small, and else refused
-    with a sentence: whoever has the memory can do it at the door.
+    A matrix in a form that does not store n N numbers is expanded if it is small; otherwise an error is raised, which
+    says how to pass the expanded matrix if there is enough memory.
     """
     refuse_large(operator, sparse=True)
     return operator.columns(operator.xp.arange(operator.shape[1]))
 
 
 def refuse_large(operator: Operator, sparse: bool = False) -> None:
-    """Refuse an operator that is too large to be written out: known by its products, or with `sparse` also sparse."""
+    """Raise an error for an operator too large to expand: given by products, or with `sparse` also a sparse one."""
     is_one = isinstance(_innermost(operator), SparseOperator)
     if large(operator) and (sparse or not is_one):
         n, size = operator.shape
         raise ValueError(
-            f"A of shape {operator.shape} is {'sparse' if is_one else 'known by its products'}, and this needs all n N "
+            f"A of shape {operator.shape} is {'sparse' if is_one else 'given by its products'}, and this needs all n N "
             f"numbers at once: {n * size * operator.dtype.itemsize / 2**30:.3g} GiB, more than the "
-            f"{SUPPORT_BYTES / 2**30:.2g} GiB up to which they are written out; expected a smaller A, or "
+            f"{SUPPORT_BYTES / 2**30:.2g} GiB up to which it is expanded; expected a smaller A, or "
             f"{'A.toarray()' if is_one else 'its columns as an array'} if there is the memory"
         )
 
 
 def large(A: Any) -> bool:
-    """Tell whether `A` is a sparse matrix, or products, that :func:`whole` refuses to write out."""
+    """Return whether `A` is a sparse matrix, or given by products, that is too large for :func:`whole`."""
     if not is_operator(A):
         return False
     operator = as_operator(A)
@@ -103,14 +103,14 @@ def _innermost(operator: Any) -> Any:
 
 
 class Columns:
-    """The columns of A for what needs a few of them and the products of all others, in float64.
+    """The columns of A in float64, for code that needs a few of them and the products of all others.
 
     Parameters
     ----------
     A : Operator, array, or what :func:`recovery.as_operator` takes, shape (n, N)
-        The columns: :func:`all_columns` of it, or an operator where that would be too large.
+        The columns: :func:`all_columns` of it, or an operator if that would be too large.
     unit : bool
-        Scale them to unit norm; zero columns are refused.
+        Scale them to unit norm; zero columns raise an error.
     """
 
     def __init__(self, A: Any, unit: bool = False) -> None:

@@ -18,7 +18,7 @@ from recovery.operators.base import Operator
 __all__ = ["SparseOperator", "is_sparse", "sparse_frame"]
 
 CHUNK = 2**22
-"""So many stored numbers are squared at a time."""
+"""Number of stored entries squared at a time."""
 
 
 def is_sparse(A: Any) -> bool:

@@ -105,8 +105,8 @@ def prune_to_floor(
     rng : int, numpy.random.Generator or None
         Source of all that is random.
     progress : bool or callable, default False
-        True draws a bar (needs tqdm); a function is called as ``progress(done, total)`` after each level that was
-        tried, with None for `total` until the end.
+        True shows a progress bar (needs tqdm); a function is called as ``progress(done, total)`` after each level that
+        was tried, with None for `total` until the end.
 
     Returns
     -------

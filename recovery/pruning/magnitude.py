@@ -130,7 +130,8 @@ def imp(
         Called with a :class:`recovery.networks.FitState` after each round's training (``start`` is the
         round, from 0; the loss is on all rows); returning True stops as `time_limit` does.
     progress : bool or callable, default False
-        True draws a bar (needs tqdm); a function is called as ``progress(done, total)`` after each round's training.
+        True shows a progress bar (needs tqdm); a function is called as ``progress(done, total)`` after each round's
+        training.
 
     Returns
     -------

@@ -63,7 +63,7 @@ def prune(
         File to which the state of the run is written after each round. If it exists, the run resumes from it, with
         bitwise the same result as without the interruption; model, data, method and sparsity must be the same.
     progress : bool or callable, default False
-        True draws a bar (needs tqdm); a function is called as ``progress(done, total)`` after each update of a
+        True shows a progress bar (needs tqdm); a function is called as ``progress(done, total)`` after each update of a
         training and each round. `total` is an estimate; the last call has ``done == total``.
 
     Returns

@@ -1,4 +1,4 @@
-"""What a pruning result shows in a notebook: its tables, its plots, and its files."""
+"""Display of pruning results in notebooks: tables, plots and files."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class ShownPruning(Stored):
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Where to draw; a new figure by default.
+            Axes to draw on; a new figure by default.
 
         Returns
         -------

@@ -80,7 +80,7 @@ class FrozenFeatures(Trains):
         Parameters
         ----------
         task : Task
-            Where to start, and on what.
+            Start and data.
 
         Returns
         -------
@@ -297,7 +297,7 @@ class Ticket:
             Draws the random weights, the random mask, the head, and the order of rows, in this order, whether they are
             used or not, so transfers with the same seed and the same head share their common parts.
         progress : bool or callable, default False
-            True draws a bar (needs tqdm); a function is called as ``progress(done, total)`` after each update.
+            True shows a progress bar (needs tqdm); a function is called as ``progress(done, total)`` after each update.
 
         Returns
         -------

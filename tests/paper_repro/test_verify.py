@@ -68,7 +68,7 @@ def test_true_guarantees_pass_and_leave_a_table(toys, command, tmp_path):
 def test_a_violation_prints_seed_and_code_that_reproduces_it(toys, command, tmp_path, capsys):
     code, output, _ = command("toy-false", *QUICK)
     assert code == 1
-    head = re.search(r"toy-false is VIOLATED, found by seed (\d+) and made small, in (\S+)", output)
+    head = re.search(r"toy-false is VIOLATED, found by seed (\d+) and shrunk, in (\S+)", output)
     assert head
     assert "found by the attack" in output
     assert re.search(r"\| toy-false .*\| broken in \d+ +\|", output)
@@ -148,9 +148,7 @@ def test_an_attack_that_learns_nothing_is_a_missed_quota():
     mute = dataclasses.replace(tally.guarantee, outcome=lambda one: Verdict.unknown("mute"))
     tally.attack = attack(mute, evaluations=20, rng=0)
     [sentence] = trials.missed(tally, 100)
-    assert sentence.startswith(
-        "the attack learnt nothing: projection-bound-2 was not put on trial: the hypotheses held"
-    )
+    assert sentence.startswith("the attack learnt nothing: projection-bound-2 was not tested: the hypotheses held")
     tally.attack = attack(tally.guarantee, evaluations=20, rng=0)
     assert trials.missed(tally, 100) == []
 
@@ -159,9 +157,9 @@ def test_quotas_that_are_missed_are_said_and_fail(monkeypatch, command):
     monkeypatch.setattr(verify, "GROUPS", {"poor": ("toy_guarantees:poor_catalogue",)})
     code, output, _ = command("--held", "30", "--instances", "30", "--evaluations", "0", "--jobs", "1")
     assert code == 1
-    assert "one-design missed a quota: designs that held: identity; 3 are asked for" in output
-    assert "never-holds missed a quota: hypotheses held on 0 instances with x != 0, 30 are asked for" in output
-    assert "never-holds missed a quota: 0 held within 5 % of the boundary, 3 are asked for" in output
+    assert "one-design missed a quota: designs that held: identity; 3 are required" in output
+    assert "never-holds missed a quota: hypotheses held on 0 instances with x != 0, 30 are required" in output
+    assert "never-holds missed a quota: 0 held within 5 % of the boundary, 3 are required" in output
     assert "raises stopped: ZeroDivisionError at seed 0: on purpose" in output
     assert "0 violations" in output
     # it gives up early where nothing will come

@@ -103,7 +103,7 @@ def test_a_budget_of_nothing_is_said():
     for options in ({"evaluations": 0}, {"seconds": 0.0}):
         found = attack(FALSE["equivalence"], rng=0, **options)
         assert (found.status, found.n_evaluations, found.best_margin) == ("not tried", 0, math.inf)
-        assert "sign-rule was not put on trial: no instance was tried" in found.message
+        assert "sign-rule was not tested: no instance was tried" in found.message
     few = attack(FALSE["probability"], evaluations=39, rng=0)
     assert few.status == "not tried"
     assert "one takes 40 evaluations" in few.message
@@ -136,7 +136,7 @@ def test_what_was_never_on_trial_did_not_survive(changes, status, sentence):
     assert found.best_margin == math.inf
     assert (found.n_held > 0) == (status == "undecided")
     assert sentence in found.message
-    assert "was not put on trial" in found.message
+    assert "was not tested" in found.message
 
 
 def test_a_probability_without_a_law_or_a_decided_draw_was_not_on_trial():

@@ -162,7 +162,7 @@ def test_too_large_to_be_written_out(monkeypatch):
     with pytest.raises(ValueError, match=r"\(40, 60\) is sparse, .* or A.toarray\(\) if there is the memory"):
         recovery.diagnose(given)
     np.testing.assert_allclose(recovery.solve(given, dense @ x, 2, "l1").x, x, atol=1e-12)
-    with pytest.raises(ValueError, match="known by its products"):
+    with pytest.raises(ValueError, match="given by its products"):
         recovery.solve(products, dense @ x, 2, "l1")
     np.testing.assert_allclose(recovery.solve(products, dense @ x, 2).x, x, atol=1e-12)
 

@@ -563,10 +563,10 @@ class _Search:
             "broken": f"{name} is broken: instance {self.tried:,} of at most {self.limit:,} contradicts it",
             "survived": f"{name} survived: {held}, the conclusion was decided on {self.decided:,} and came within "
             f"{self.best:.3g} of a contradiction",
-            "undecided": f"{name} was not put on trial: {held}, but its conclusion was decided on none{obstacle}",
-            "never held": f"{name} was not put on trial: its hypotheses held on none of the {instances} that were "
+            "undecided": f"{name} was not tested: {held}, but its conclusion was decided on none{obstacle}",
+            "never held": f"{name} was not tested: its hypotheses held on none of the {instances} that were "
             f"tried{obstacle}",
-            "not tried": f"{name} was not put on trial: no instance was tried"
+            "not tried": f"{name} was not tested: no instance was tried"
             + (f", since one takes {self.each} evaluations" if 0 < self.limit < self.each else ""),
         }[status]
         if self.errors:

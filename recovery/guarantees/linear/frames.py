@@ -98,7 +98,7 @@ def columns(rng: Rng, gram: np.ndarray, extra: int = 4) -> np.ndarray | None:
     gram : numpy.ndarray, shape (N, N)
         Symmetric; where it is singular there are fewer rows than columns, or as many.
     extra : int, default 4
-        At most so many rows more than its rank.
+        Largest number of rows beyond its rank.
 
     Returns
     -------

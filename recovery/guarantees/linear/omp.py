@@ -322,7 +322,7 @@ def guarantees() -> list[Guarantee]:
             "probability",
             "xi ~ N(0, sigma^2 I), n >= 10, mu < 1 / (2 k - 1), min |x_j| |a_j| > 2 b / (1 - (2 k - 1) mu), "
             "b = sigma sqrt(n + 2 sqrt(n log n)) => OMP picks the support in k steps, its residual above b before, "
-            f"with probability 1 - 1 / n, of which {1 - DELTA:g} is put on trial for all n.",
+            f"with probability 1 - 1 / n, of which {1 - DELTA:g} is tested for all n.",
             f"Cai and Wang, IEEE Trans. Inf. Theory 2011 {memory}",
             f"{tests}, which also compares P(|xi| > b) with 1 / n",
             gaussian_rule,

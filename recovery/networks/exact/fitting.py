@@ -320,8 +320,8 @@ def fit_exact(
         Starting point in place of the first search: an earlier fit that was ended early, or a guess. A fit that was
         ended before its first round starts again from the beginning. One output only.
     progress : bool or callable, default False
-        True draws a bar (needs tqdm); a function is called as ``progress(done, total)`` whenever `callback` would be,
-        `done` being the number of such calls, and `total` None until the fit has ended.
+        True shows a progress bar (needs tqdm); a function is called as ``progress(done, total)`` whenever `callback`
+        would be, `done` being the number of such calls, and `total` None until the fit has ended.
 
     Returns
     -------
