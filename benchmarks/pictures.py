@@ -44,9 +44,8 @@ def lead(results: Any) -> Any:
         _, height = panels.size(shown)
         figure = Figure(figsize=(5.4, height - 0.2), layout="constrained")
         sizes = summary["subtitle"].split("\n")[0]
-        figure.suptitle(
-            f"Planted ReLU networks, found again: the grid of Figure 1 at preset {results.meta['preset']}\n{sizes}"
-        )
+        heading = f"Recovering a planted ReLU network: the grid of Figure 1, preset {results.meta['preset']}"
+        figure.suptitle(f"{heading}\n{sizes}")
         panels.draw(panels.arrange(figure, shown), shown, True)
     return figure
 

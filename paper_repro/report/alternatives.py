@@ -71,7 +71,7 @@ def _table(table: Mapping[str, Any]) -> list[str]:
 
 
 def _range(values: Iterable[Any] | Sequence[Any]) -> str:
-    known = [float(value) for value in values if isinstance(value, int | float) and not math.isnan(value)]
+    known = [float(value) for value in values if isinstance(value, int | float) and math.isfinite(value)]
     if not known:
         return "not computed"
     low, high = min(known), max(known)

@@ -215,6 +215,7 @@ def test_what_is_not_computed_says_how_to_compute_it(filled):
 
 
 def test_an_empty_folder_is_a_page_that_says_so(few, tmp_path, capsys):
+    (tmp_path / "new").mkdir()
     assert cli.main(["report", "--preset", "quick", "--results", str(tmp_path / "new"), "--seed", "3"]) == 0
     path = tmp_path / "new" / "report-quick-seed3.html"
     assert capsys.readouterr().out == f"report: {path}\n"
