@@ -138,7 +138,7 @@ def test_it_runs_and_says_what_is_committed(path):
             r"<th>([a-z1, ]+)</th>\s*<td>([\d.]+)</td>\s*<td>[\d.]+</td>\s*<td>([\d.]+)</td>\s*<td>([\d.]+)</td>",
             tables[-1],
         )
-        of = {name: (float(right), float(inputs), float(held)) for name, right, _, inputs, held in rows}
+        of = {name: (float(right), float(inputs), float(held)) for name, right, inputs, held in rows}
         assert list(of) == ["sparse network", "logistic, l1", "logistic", "dense network", "random forest"]
         sparse = of["sparse network"]
         assert abs(sparse[0] - of["random forest"][0]) < 2  # what its prose says
