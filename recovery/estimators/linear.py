@@ -29,6 +29,7 @@ from recovery.estimators.paths import (
     models,
     supports,
 )
+from recovery.estimators.shown import draw_coefficients, draw_errors, names_of_features
 from recovery.estimators.stored import StoredEstimator
 from recovery.solvers.base import Solver
 from recovery.solvers.solve import SolverName, solve, solver_class
@@ -64,7 +65,7 @@ class LinearSelector(StoredEstimator, SelectorMixin, RegressorMixin, BaseEstimat
     support_ : array of int64
         The features with a non-zero coefficient, ascending.
     path_ : SparsePath or None
-        The models of other sizes, if they were computed.
+        The best single model of every size; None if the size was given.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : array of str
@@ -130,19 +131,28 @@ class LinearSelector(StoredEstimator, SelectorMixin, RegressorMixin, BaseEstimat
         return tags
 
     def plot_path(self, ax: Any = None, *, show: Literal["coefficients", "errors"] = "coefficients") -> Any:
-        """Plot the models of all sizes.
+        """Plot the best single model of every size, and the model that predicts.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Axes to draw on; new axes by default.
+            Axes to draw on; by default those of a new figure, which a notebook shows.
         show : {"coefficients", "errors"}, default "coefficients"
-            Coefficients against the size, or the selection criterion, with standard errors over the folds.
+            Coefficients against the size, or what the choice of the size compared, with standard errors over the folds.
 
         Returns
         -------
         matplotlib.axes.Axes
-            The axes. A dashed line marks the chosen size.
+            The axes. A dashed line marks the size with the smallest error (for a noise level, the chosen size). If the
+            model is an average, its coefficients are diamonds at its own size; it has no error of its own to draw.
+            Features that are not in the model are grey.
+
+        Raises
+        ------
+        MissingExtra
+            If matplotlib is not installed.
+        ValueError
+            If no size was chosen, so that ``path_`` is None, or `show` is not known.
         """
         validation.check_is_fitted(self)
         check_choice(show, "show", ("coefficients", "errors"))
@@ -151,24 +161,9 @@ class LinearSelector(StoredEstimator, SelectorMixin, RegressorMixin, BaseEstimat
             raise ValueError(
                 "path_ is None: a model of one size has no path; expected an estimator that selects its size"
             )
-        if ax is None:
-            # not pyplot, which would keep a reference to the figure
-            ax = need("matplotlib.figure", "plot_path").Figure(layout="constrained").add_subplot()
         if show == "coefficients":
-            names = getattr(self, "feature_names_in_", None)
-            for j in np.flatnonzero(path.coefs.any(axis=1)):
-                label = None if names is None or j not in self.support_ else str(names[j])
-                ax.plot(path.sizes, path.coefs[j], marker=".", label=label)
-            if ax.get_legend_handles_labels()[1]:
-                ax.legend(fontsize="small")
-            ax.set_ylabel("coefficient")
-        else:
-            spread = np.where(np.isnan(path.spread), 0.0, path.spread)
-            ax.errorbar(path.sizes, path.errors, yerr=spread, marker=".")
-            ax.set_ylabel("what the choice minimised")
-        ax.axvline(path.size, color="0.6", linestyle="--")
-        ax.set_xlabel("features in the model")
-        return ax
+            return draw_coefficients(ax, path, self.coef_, names_of_features(self))
+        return draw_errors(ax, path, self.coef_, getattr(self, "selection", "cv"))
 
 
 def best_of(errors: Any, floor: float = 0.0) -> int:
@@ -277,6 +272,8 @@ class _SparseLinear(LinearSelector):
             {one.found.key: charged(problem, one, rows) for one in found} if wide and self.selection == "cv" else {}
         )
         self._choose(problem, found, each, shares, charges, 0.0 if on_rows or not self.average else unseen)
+        if len(sizes) == 1:
+            self.path_ = None  # only the shrinkage was chosen
         return self
 
     def _most(self, p: int, rows: int) -> int:
@@ -445,7 +442,7 @@ class SparseRegressor(_SparseLinear):
     family_ : str
         What found the support of that model: the name of a solver, or "lasso".
     path_ : SparsePath or None
-        The best model of every size; None if no size was selected.
+        The best single model of every size; None if `sparsity` is a number, so that there is nothing to choose from.
 
     Notes
     -----
@@ -457,14 +454,12 @@ class SparseRegressor(_SparseLinear):
     Averaging: with errors e of the models, e0 the smallest, and n distinct rows, a model has the weight exp(-n (e - e0)
     / (2 e0)), and features with less than a third of the total weight get coefficient 0. With few rows many models
     predict almost equally well, and chance decides which has the smallest error: the average is closer to the truth
-    than that model, and still fairly sparse. With at least as many features as rows, the error of a model in
-    cross-validation is replaced by its residual on all rows with the charge of the EBIC (gamma = 1) where that is
-    smaller: a support that all rows find may be out of reach of the rows of a fold. If one model is clearly best, it
-    has all the weight; models with errors at the level of rounding are not averaged.
+    than that model, and still fairly sparse. If one model is clearly best, it has all the weight; models with errors at
+    the level of rounding are not averaged.
 
-    With at least as many features as rows, the error of a model in cross-validation is replaced by its residual on all
-    rows with the charge of the EBIC (gamma = 1), if that is smaller: the rows of a fold may not suffice to find a
-    support that all rows find.
+    With at least as many features as rows, a support may be found on all rows and missed on the rows of a fold, so that
+    its error in cross-validation is too large. The mean squared residual on all rows, increased by the penalty of the
+    EBIC (gamma = 1) for the number of supports that were searched, then counts instead, if it is smaller.
 
     ``transform`` keeps the features of the support, so that the estimator can select features in a pipeline.
 

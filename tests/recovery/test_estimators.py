@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.linear_model import Lasso, LinearRegression, Ridge
 from sklearn.metrics import log_loss
-from sklearn.model_selection import GridSearchCV, train_test_split
+from sklearn.model_selection import GridSearchCV, KFold, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
@@ -384,22 +384,80 @@ def test_frames_pipelines_pickles_and_grids(cls):
         assert list(model.transform(frame).columns) == [f"f{j}" for j in model.support_]
 
 
+def drawn(ax):
+    """Return the lines of a plot by the label in its legend."""
+    return dict(zip(*ax.get_legend_handles_labels()[::-1], strict=True))
+
+
 @pytest.mark.parametrize("cls", SELECTORS)
 def test_plots_of_the_path(cls):
     Figure = pytest.importorskip("matplotlib.figure").Figure
     X, y, _ = planted_data(noise=0.5)
-    model = cls().fit(X, y)
+    single = {"average": False} if cls is not linear_lottery.IMPRegressor else {}
+    model = cls(**single).fit(X, y)
     ax = Figure().add_subplot()
     assert model.plot_path(ax) is ax
-    used = model.path_.coefs.any(axis=1).sum()
-    assert len(ax.lines) == used + 1
-    errors = model.plot_path(show="errors")
-    assert errors.get_xlabel() == "features in the model"
-    fixed = cls(sizes=[3], ridges=[0.0]) if cls is recovery.SparseRegressorCV else cls(3)
-    if cls is recovery.SparseRegressor:
-        fixed.set_params(ridge=0.0)
+    lines = drawn(ax)
+    used = np.flatnonzero(model.path_.coefs.any(axis=1))
+    expected = {f"x{j}" if j in model.support_ else f"x{j} (not in the model)" for j in used}
+    assert set(lines) == {*expected, f"chosen size: {model.sparsity_}"}
+    assert ax.get_xlabel() == "features in the model"
+    errors = model.plot_path(Figure().add_subplot(), show="errors")
+    assert errors.get_ylabel() == "error in cross-validation"
+    assert set(drawn(errors)) == {"best single model of each size", f"chosen size: {model.sparsity_}"}
+    fixed = cls(sizes=[3]) if cls is recovery.SparseRegressorCV else cls(3)
     with pytest.raises(ValueError, match="path_ is None"):
         fixed.fit(X, y).plot_path()
+    assert fixed.path_ is None
+
+
+def test_the_plot_of_an_average_shows_the_model_that_predicts():
+    Figure = pytest.importorskip("matplotlib.figure").Figure
+    pandas = pytest.importorskip("pandas")
+    rng = np.random.default_rng(22)
+    X = pandas.DataFrame(rng.standard_normal((50, 12)), columns=[f"f{j}" for j in range(12)])
+    y = X.to_numpy()[:, :6].sum(axis=1) + 3.0 * rng.standard_normal(50)
+    model = recovery.SparseRegressor(cv=KFold(4)).fit(X, y)
+    path, size = model.path_, model.sparsity_
+    assert not np.array_equal(path.coefs[:, path.best], model.coef_)
+    ax = model.plot_path(Figure().add_subplot())
+    (diamonds,) = ax.collections
+    np.testing.assert_array_equal(diamonds.get_offsets(), [(size, model.coef_[j]) for j in model.support_])
+    lines = drawn(ax)
+    assert {f"f{j}" for j in model.support_} < set(lines)
+    used = path.coefs.any(axis=1)
+    assert sum(name.startswith("f") for name in lines) == used.sum()
+    assert used.sum() > size  # so that some are not in the model
+    assert lines[f"best single model: {path.size}"].get_xdata()[0] == path.size
+    assert "the average, which predicts" in lines
+    errors = drawn(model.plot_path(Figure().add_subplot(), show="errors"))
+    assert errors[f"size of the average, which predicts: {size}"].get_xdata()[0] == size
+
+
+def test_a_plot_of_many_features_names_those_of_the_model_and_counts_the_others():
+    Figure = pytest.importorskip("matplotlib.figure").Figure
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((200, 60))
+    y = X[:, :2] @ [2.0, 1.0] + 0.1 * rng.standard_normal(200)
+    model = recovery.SparseRegressor(selection="ebic").fit(X, y)
+    ax = model.plot_path(Figure().add_subplot())
+    used = int(model.path_.coefs.any(axis=1).sum())
+    assert set(drawn(ax)) == {"x0", "x1", f"{used - 2} features that are not in the model", "chosen size: 2"}
+    assert len(ax.lines) == used + 1
+    assert model.plot_path(Figure().add_subplot(), show="errors").get_ylabel() == "EBIC"
+    dense = recovery.SparseRegressor(selection="noise", noise_level=0.0).fit(X[:, :25], y)
+    assert len(dense.support_) == 25
+    named = drawn(dense.plot_path(Figure().add_subplot()))
+    assert [name for name in named if name.endswith("more")] == ["5 more"]
+
+
+def test_a_new_figure_is_one_that_a_notebook_shows():
+    plt = pytest.importorskip("matplotlib.pyplot")
+    plt.switch_backend("agg")
+    X, y, _ = planted_data()
+    ax = recovery.SparseRegressor(selection="ebic").fit(X, y).plot_path()
+    assert plt.gcf() is ax.figure
+    plt.close(ax.figure)
 
 
 @pytest.mark.parametrize(
