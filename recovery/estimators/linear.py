@@ -11,6 +11,7 @@ import numpy as np
 
 from planted.base.checks import check_choice, check_integer, check_number
 from planted.base.extras import need
+from recovery.estimators.arguments import checked_data, checked_ridge, checked_size
 from recovery.estimators.inputs import Prepared, distinct_rows, prepare
 from recovery.estimators.paths import (
     BLENDS,
@@ -76,7 +77,7 @@ class LinearSelector(StoredEstimator, SelectorMixin, RegressorMixin, BaseEstimat
 
     def _checked(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
         """Return features, targets and weights as float64, and store the number and names of the features."""
-        X, y = validation.validate_data(
+        X, y = checked_data(
             self,
             X,
             y,
@@ -114,7 +115,7 @@ class LinearSelector(StoredEstimator, SelectorMixin, RegressorMixin, BaseEstimat
         """
         validation.check_is_fitted(self)
         accept = ["csr", "csc"] if self._sparse_input else False
-        X = validation.validate_data(self, X, accept_sparse=accept, dtype=np.float64, reset=False)
+        X = checked_data(self, X, accept_sparse=accept, dtype=np.float64, reset=False)
         return X @ self.coef_ + self.intercept_
 
     def _get_support_mask(self) -> Any:
@@ -166,8 +167,8 @@ class LinearSelector(StoredEstimator, SelectorMixin, RegressorMixin, BaseEstimat
         return draw_errors(ax, path, self.coef_, getattr(self, "selection", "cv"))
 
 
-def best_of(errors: Any, floor: float = 0.0) -> int:
-    """Return the index of the first smallest error, up to rounding; errors up to `floor` count as 0."""
+def best_of(errors: Any, floor: float = -math.inf) -> int:
+    """Return the index of the first smallest error, up to rounding; errors up to `floor` count as equal."""
     least = float(np.min(errors))
     return int(np.flatnonzero(errors <= max(least + CLOSE * abs(least), floor))[0])
 
@@ -339,8 +340,8 @@ class _SparseLinear(LinearSelector):
         if charges:
             means = [np.minimum(mean, charges[one.found.key]) for mean, one in zip(means, common, strict=True)]
         sizes = sorted({one.found.size for one in common})
-        # relative to the squared targets, errors this small are rounding
-        floor = 0.0 if self.selection == "ebic" else CLOSE**2 * (float(problem.b @ problem.b) + problem.rest)
+        # relative to the squared targets, errors this small are rounding; the EBIC is a logarithm and has no such level
+        floor = -math.inf if self.selection == "ebic" else CLOSE**2 * (float(problem.b @ problem.b) + problem.rest)
         best = []
         for size in sizes:
             options = [
@@ -425,8 +426,9 @@ class SparseRegressor(_SparseLinear):
     average : bool, default True
         Average all models that were compared by cross-validation or on a validation set, weighted by their errors, and
         keep the features that have at least a third of the weight. False keeps the model with the smallest error.
-    ebic_gamma : float, default 0.5
-        Weight of the number of supports in the EBIC.
+    ebic_gamma : float, default 1.0
+        Weight of the number of supports in the EBIC; 0 gives the BIC. Smaller values keep more features, and false ones
+        among them if there are many more features than rows.
     noise_level : float, optional
         Standard deviation of the noise, for ``selection="noise"``.
 
@@ -483,7 +485,7 @@ class SparseRegressor(_SparseLinear):
         cv: Any = 5,
         selection: Selection = "cv",
         average: bool = True,
-        ebic_gamma: float = 0.5,
+        ebic_gamma: float = 1.0,
         noise_level: float | None = None,
     ) -> None:
         self.sparsity = sparsity
@@ -498,17 +500,15 @@ class SparseRegressor(_SparseLinear):
         self.noise_level = noise_level
 
     def _sizes(self, most: int) -> Any:
-        if isinstance(self.sparsity, str):
-            check_choice(self.sparsity, "sparsity", ("cv",))
+        if isinstance(self.sparsity, str) and self.sparsity == "cv":
             return default_sizes(min(MOST, most))
-        size = check_integer(self.sparsity, "sparsity", minimum=0, maximum=self.n_features_in_)
-        return np.array([size])
+        count = self.n_features_in_
+        return np.array([checked_size(self.sparsity, count, f"X has {count} feature(s)", "'cv'")])
 
     def _ridges(self) -> tuple[float, ...]:
-        if isinstance(self.ridge, str):
-            check_choice(self.ridge, "ridge", ("cv",))
+        if isinstance(self.ridge, str) and self.ridge == "cv":
             return RIDGES
-        return (check_number(self.ridge, "ridge", minimum=0.0),)
+        return (checked_ridge(self.ridge),)
 
 
 class SparseRegressorCV(_SparseLinear):
@@ -548,7 +548,7 @@ class SparseRegressorCV(_SparseLinear):
         cv: Any = 5,
         selection: Selection = "cv",
         average: bool = True,
-        ebic_gamma: float = 0.5,
+        ebic_gamma: float = 1.0,
         noise_level: float | None = None,
     ) -> None:
         self.sizes = sizes
@@ -567,8 +567,9 @@ class SparseRegressorCV(_SparseLinear):
             return default_sizes(min(MOST, most))
         if isinstance(self.sizes, (str, Real)) or not len(self.sizes):
             raise ValueError(f"sizes={self.sizes!r}; expected a sequence of one or more integers")
+        count = self.n_features_in_
         sizes = {
-            check_integer(size, f"sizes[{i}]", minimum=0, maximum=self.n_features_in_)
+            checked_size(size, count, f"X has {count} feature(s)", name=f"sizes[{i}]")
             for i, size in enumerate(self.sizes)
         }
         return np.array(sorted(sizes))

@@ -10,6 +10,7 @@ import numpy as np
 from planted.base import arrays
 from planted.base.checks import check_integer, check_number
 from planted.base.extras import need
+from recovery.estimators.arguments import checked_data, checked_size
 from recovery.estimators.stored import StoredEstimator
 from recovery.mlp.losses import softmax
 from recovery.mlp.record import FitMethod, Loss
@@ -70,7 +71,9 @@ class _ReLUNetwork(StoredEstimator, BaseEstimator):
         classes = loss == "cross_entropy"
         k = int(y.max()) + 1 if classes else 1
         capacity = m * (d + k) if classes else m * d
-        s = capacity if self.sparsity is None else check_integer(self.sparsity, "sparsity", minimum=0, maximum=capacity)
+        weights = f"{m} neuron(s) with {d} feature(s)" + (f" and {k} classes" if classes else "")
+        why = f"{weights} have {capacity} weight(s)"
+        s = capacity if self.sparsity is None else checked_size(self.sparsity, capacity, why, "None")
         if s == 0 and not self.fit_intercept:
             raise ValueError(
                 "sparsity=0 without an intercept gives an empty model; expected at least 1, or fit_intercept=True"
@@ -408,7 +411,7 @@ class SparseReLURegressor(RegressorMixin, _ReLUNetwork):
         self
             The fitted estimator.
         """
-        X, y = validation.validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
+        X, y = checked_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
         self._fit(X, y.astype(np.float64), "squared")
         self.support_ = np.flatnonzero(self.coefs_[0].any(axis=1))
         return self
@@ -416,7 +419,7 @@ class SparseReLURegressor(RegressorMixin, _ReLUNetwork):
     def predict(self, X: Any) -> Any:
         """Return the outputs of the network, shape (n,)."""
         validation.check_is_fitted(self)
-        X = validation.validate_data(self, X, dtype=np.float64, reset=False)
+        X = checked_data(self, X, dtype=np.float64, reset=False)
         return _Weights(self.coefs_[0], self.intercepts_[0], self.coefs_[1], self.intercepts_[1])(X)[:, 0]
 
 
@@ -521,7 +524,7 @@ class SparseReLUClassifier(ClassifierMixin, _ReLUNetwork):
         self
             The fitted estimator.
         """
-        X, y = validation.validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
+        X, y = checked_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
         check_classification_targets(y)
         encoder = LabelEncoder().fit(y)
         self.classes_ = encoder.classes_
@@ -533,7 +536,7 @@ class SparseReLUClassifier(ClassifierMixin, _ReLUNetwork):
 
     def _outputs(self, X: Any) -> Any:
         validation.check_is_fitted(self)
-        X = validation.validate_data(self, X, dtype=np.float64, reset=False)
+        X = checked_data(self, X, dtype=np.float64, reset=False)
         return _Weights(self.coefs_[0], self.intercepts_[0], self.coefs_[1], self.intercepts_[1])(X)
 
     def decision_function(self, X: Any) -> Any:

@@ -132,13 +132,23 @@ def test_ebic_and_a_validation_set_choose_too():
     size = by_ebic.path_.sizes.tolist().index(3)
     plain = LinearRegression().fit(X[:, [1, 4, 7]], y)
     square = ((plain.predict(X[:, [1, 4, 7]]) - y) ** 2).mean()
-    expected = 200 * np.log(square) + 3 * np.log(200) + 2 * 0.5 * np.log(220)  # 220 supports of 3 in 12
+    expected = 200 * np.log(square) + 3 * np.log(200) + 2 * np.log(220)  # 220 supports of 3 in 12
     assert by_ebic.path_.errors[size] == pytest.approx(expected, rel=1e-9)
     X_v, y_v = X[:60], y[:60]
     by_set = recovery.SparseRegressor(selection="validation", average=False)
     by_set.fit(X[60:], y[60:], validation_set=(X_v, y_v))
     assert by_set.path_.errors.min() == pytest.approx(((by_set.predict(X_v) - y_v) ** 2).mean(), rel=1e-9)
     assert np.isnan(by_set.path_.spread).all()
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1.0, 1e3])
+def test_the_choice_by_ebic_does_not_depend_on_the_unit_of_the_targets(unit):
+    X, y, _ = planted_data(n=200, noise=0.3, seed=5)
+    model = recovery.SparseRegressor(selection="ebic").fit(X, unit * y)
+    assert model.support_.tolist() == [1, 4, 7]
+    # negative for small residuals: the smallest value still wins
+    assert model.path_.errors[model.path_.best] == model.path_.errors.min()
+    assert (model.path_.errors.min() < 0.0) == (unit < 1e3)
 
 
 def test_ebic_does_not_interpolate_where_features_are_many():
