@@ -10,6 +10,7 @@ import pytest
 import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Lasso, LinearRegression, Ridge
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, KFold, train_test_split
@@ -356,6 +357,57 @@ def test_networks_keep_within_their_sparsity_and_biases_are_not_counted(intercep
             np.testing.assert_allclose(model.predict(X), y.mean(), rtol=1e-12)
             shares = np.mean(y > 0.2)
             np.testing.assert_allclose(classes.predict_proba(X)[:, 1], shares, rtol=1e-9)
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("kind", ["squared", "two classes", "three classes"])
+def test_the_network_that_is_shown_is_the_one_that_predicts(intercept, kind):
+    pandas = pytest.importorskip("pandas")
+    Figure = pytest.importorskip("matplotlib.figure").Figure
+    rng = np.random.default_rng(13)
+    X = pandas.DataFrame(rng.standard_normal((120, 5)) * [1, 10, 0.1, 1, 1] + 1.0, columns=list("abcde"))
+    y = np.abs(X["a"]) + X["b"] / 10.0 - 5.0 + 0.3 * rng.standard_normal(120)
+    quick = {"fit_intercept": intercept, "max_iter": 20, "restarts": 0}
+    if kind == "squared":
+        model = recovery.SparseReLURegressor(3, 5, **quick).fit(X, y)
+        expected = model.predict(X)
+    else:
+        labels = y > -3.5 if kind == "two classes" else np.digitize(y, [-4.0, -3.0])
+        model = recovery.SparseReLUClassifier(3, 9, **quick).fit(X, labels)
+        expected = model._outputs(X)
+    inputs = np.column_stack([X, np.ones(len(X))]) if intercept else X.to_numpy()
+    W, V = model.coefs_
+    used = W.any(axis=0) & V.any(axis=1)
+    assert model.network_.n_neurons == used.sum() + intercept
+    np.testing.assert_allclose(model.network_(inputs), expected, rtol=1e-12, atol=1e-12)
+    assert model.get_feature_names_out().tolist() == [X.columns[j] for j in model.support_]
+    with pytest.raises(ValueError, match="input_features is not equal"):
+        model.get_feature_names_out(list("vwxyz"))
+    ax = model.plot(Figure().add_subplot())
+    assert [one.get_text() for one in ax.get_yticklabels()] == [*model.get_feature_names_out(), *["(bias)"] * intercept]
+    Z = (X.to_numpy() - model.mean_) / model.scale_
+    picture = ax.images[0].get_array()
+    rows = len(model.support_)
+    before = Z[:, model.support_] @ picture[:rows] + (picture[rows] if intercept else 0.0)
+    np.testing.assert_allclose(before, X @ W[:, used] + model.intercepts_[0][used], rtol=1e-9, atol=1e-9)
+    if kind == "squared":
+        signs = [one.get_text().split("\n")[1] for one in ax.get_xticklabels()]
+        assert signs == [f"({value:+.3g})" for value in V[used, 0]]
+        assert ax.get_title().endswith(f"output bias {model.intercepts_[1][0]:.4g}") == intercept
+        assert "search" in model.fit_.message
+        assert model.fit_.names == (*X.columns, *["constant"] * intercept)
+
+
+def test_a_network_without_neurons_is_shown_as_a_constant():
+    Figure = pytest.importorskip("matplotlib.figure").Figure
+    X, y, _ = planted_data()
+    model = recovery.SparseReLURegressor(2, 0).fit(X, y)
+    np.testing.assert_allclose(model.network_(np.column_stack([X, np.ones(len(X))])), y.mean(), rtol=1e-12)
+    assert "constant" in model.plot(Figure().add_subplot()).texts[0].get_text()
+    assert model.get_feature_names_out().tolist() == []
+    with pytest.raises(NotFittedError):
+        recovery.SparseReLURegressor().plot()
+    assert not hasattr(recovery.SparseReLUClassifier(), "network_")
 
 
 def test_derivatives_of_the_losses_are_differences():
