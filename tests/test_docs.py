@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 FOLDERS = ("start", "tutorials", "guide", "choose", "reproduction")
 SLOW = {
+    "choose/guarantee.md",
     "choose/method.md",
     "guide/estimators.md",
     "guide/networks.md",
