@@ -16,6 +16,7 @@ SLOW = {
     "choose/method.md",
     "guide/estimators.md",
     "guide/networks.md",
+    "guide/pruning.md",
     "tutorials/from_csv.md",
     "tutorials/plant_and_recover.md",
     "tutorials/property_tests.md",
