@@ -43,8 +43,10 @@ lint: $(READY)
 	$(BIN)/mypy
 
 # The documentation site, in docs/_build/html. What the gallery and the tutorials computed is kept in docs/generated until
-# their code changes. Warnings are errors, and so are links that lead nowhere.
+# their code changes. Warnings are errors, and so are links that lead nowhere. Pages of source code are made anew: Sphinx keeps
+# those of files that did not change, though the names that they lead to may have.
 docs: $(VENV)/ready-docs
+	rm -rf docs/_build/html/_modules
 	$(ONE_THREAD) $(BIN)/python -m sphinx -W --keep-going -q -j auto -b html -d docs/_build/doctrees docs docs/_build/html
 	$(BIN)/python docs/_ext/site_checks.py docs/_build/html
 	@echo "open docs/_build/html/index.html"
