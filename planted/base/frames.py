@@ -142,13 +142,12 @@ def first_bad_cell(value: Any) -> Cell | None:
         bad = np.flatnonzero(~np.isfinite(sparse.data))
         if not len(bad):
             return None
-        column = int(sparse.col[bad].min())
-        inside = bad[sparse.col[bad] == column]
+        place = int(sparse.col[bad].min())
+        inside = bad[sparse.col[bad] == place]
         one = inside[np.argmin(sparse.row[inside])]
-        found, row, place = sparse.data[inside], int(sparse.row[one]), int(column)
-        kinds = ["missing" if math.isnan(entry) else "infinite" for entry in found]
-        first = "missing" if math.isnan(sparse.data[one]) else "infinite"
-        return Cell(first, sparse.data[one], row, None, place, kinds.count(first))
+        kinds = [_kind(entry) for entry in sparse.data[inside].tolist()]
+        kind = _kind(float(sparse.data[one]))
+        return Cell(kind, float(sparse.data[one]), int(sparse.row[one]), None, place, kinds.count(kind))
     table = np.asarray(value)
     if table.ndim not in (1, 2) or table.dtype.kind not in "fcOUSMm":
         return None
@@ -157,10 +156,11 @@ def first_bad_cell(value: Any) -> Cell | None:
         if table.dtype.kind == "f" and np.isfinite(entries).all():
             continue
         kinds = [_kind(entry) for entry in entries.tolist()]
-        row = next((i for i, kind in enumerate(kinds) if kind == "text"), None)
-        row = next((i for i, kind in enumerate(kinds) if kind), None) if row is None else row
-        if row is None:
+        # text first: it is what stops the conversion to numbers
+        rows = [i for i, kind in enumerate(kinds) if kind == "text"] or [i for i, kind in enumerate(kinds) if kind]
+        if not rows:
             continue
+        row = rows[0]
         index = getattr(value, "index", None)
         label = index[row] if hasattr(value, "iloc") and index is not None else None
         column: str | int | None = None

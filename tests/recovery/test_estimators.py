@@ -386,10 +386,10 @@ def test_the_network_that_is_shown_is_the_one_that_predicts(intercept, kind):
     ax = model.plot(Figure().add_subplot())
     assert [one.get_text() for one in ax.get_yticklabels()] == [*model.get_feature_names_out(), *["(bias)"] * intercept]
     Z = (X.to_numpy() - model.mean_) / model.scale_
-    picture = ax.images[0].get_array()
+    picture = np.asarray(ax.images[0].get_array())  # a masked one cannot be multiplied
     rows = len(model.support_)
     before = Z[:, model.support_] @ picture[:rows] + (picture[rows] if intercept else 0.0)
-    np.testing.assert_allclose(before, X @ W[:, used] + model.intercepts_[0][used], rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(before, X.to_numpy() @ W[:, used] + model.intercepts_[0][used], rtol=1e-9, atol=1e-9)
     if kind == "squared":
         signs = [one.get_text().split("\n")[1] for one in ax.get_xticklabels()]
         assert signs == [f"({value:+.3g})" for value in V[used, 0]]
