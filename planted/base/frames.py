@@ -124,7 +124,7 @@ class Cell:
 
 
 def first_bad_cell(value: Any) -> Cell | None:
-    """Return the first cell, column by column, that is not a finite number.
+    """Return the first cell, column by column, that is not a finite number; one with text, if there is any.
 
     Parameters
     ----------
@@ -151,12 +151,13 @@ def first_bad_cell(value: Any) -> Cell | None:
     table = np.asarray(value)
     if table.ndim not in (1, 2) or table.dtype.kind not in "fcOUSMm":
         return None
+    first = None
     for place in range(table.shape[1] if table.ndim == 2 else 1):
         entries = table[:, place] if table.ndim == 2 else table
         if table.dtype.kind == "f" and np.isfinite(entries).all():
             continue
         kinds = [_kind(entry) for entry in entries.tolist()]
-        # text first: it is what stops the conversion to numbers
+        # text comes first, here and below: it is what stops the conversion to numbers
         rows = [i for i, kind in enumerate(kinds) if kind == "text"] or [i for i, kind in enumerate(kinds) if kind]
         if not rows:
             continue
@@ -167,8 +168,11 @@ def first_bad_cell(value: Any) -> Cell | None:
         if table.ndim == 2:
             column = place if names is None else names[place]
         kind = kinds[row]
-        return Cell(kind, entries.tolist()[row], row, None if label == row else label, column, kinds.count(kind))
-    return None
+        cell = Cell(kind, entries.tolist()[row], row, None if label == row else label, column, kinds.count(kind))
+        if kind == "text":
+            return cell
+        first = first or cell
+    return first
 
 
 def _kind(entry: Any) -> str:
