@@ -13,6 +13,8 @@ from planted.base.frames import Cell, first_bad_cell
 
 __all__ = ["checked_data", "checked_ridge", "checked_size"]
 
+NO_TARGETS = "no_validation"
+"""What scikit-learn takes as y where there is none; None is a mistake of the caller, which it names."""
 ADVICE = {
     "text": "make numbers of it, for example with sklearn.preprocessing.OneHotEncoder or pandas.get_dummies, or leave "
     "the column out",
@@ -22,7 +24,7 @@ ADVICE = {
 """What to do about a cell, by its kind."""
 
 
-def checked_data(estimator: Any, X: Any, y: Any = None, **options: Any) -> Any:
+def checked_data(estimator: Any, X: Any, y: Any = NO_TARGETS, **options: Any) -> Any:
     """Return data that scikit-learn has validated; its errors about a cell then name the column and the row.
 
     Parameters
@@ -32,7 +34,7 @@ def checked_data(estimator: Any, X: Any, y: Any = None, **options: Any) -> Any:
     X : array, data frame or scipy sparse matrix, shape (n, p)
         Features.
     y : array, shape (n,), optional
-        Targets.
+        Targets; none in a prediction.
     **options
         Passed on to ``sklearn.utils.validation.validate_data``.
 
@@ -47,16 +49,15 @@ def checked_data(estimator: Any, X: Any, y: Any = None, **options: Any) -> Any:
         As scikit-learn raises them, with the place of the first cell that is not a finite number, and advice.
     """
     validate = need("sklearn.utils.validation", "an estimator").validate_data
-    given = {} if y is None else {"y": y}
     try:
-        return validate(estimator, X, **given, **options)
+        return validate(estimator, X, y, **options)
     except (TypeError, ValueError) as error:
         said = str(error)
         # errors about shapes, names and kinds of data are left as they are
         if not any(word in said for word in ("NaN", "infinity", "could not convert", "argument must be", "NA")):
             raise
         cell, name = (first_bad_cell(y), "y") if "Input y" in said else (first_bad_cell(X), "X")
-        if cell is None and y is not None:
+        if cell is None and y is not NO_TARGETS:
             cell, name = first_bad_cell(y), "y"
         if cell is None:
             raise

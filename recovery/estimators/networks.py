@@ -58,6 +58,7 @@ class _ReLUNetwork(StoredEstimator, BaseEstimator):
     max_iter: int
     restarts: int
     random_state: Any
+    fit_: Any
 
     def _fit(self, X: np.ndarray, y: np.ndarray, loss: Loss) -> None:
         """Fit the network to float64 features and targets (n,), and store it in units of the features."""

@@ -77,6 +77,9 @@ def test_cells_of_a_sparse_matrix_and_of_lists():
 
 def test_errors_about_the_shape_stay_as_they_are():
     X, y = table()
+    for cls in ALL:
+        with pytest.raises(ValueError, match="requires y to be passed, but the target y is None"):
+            cls().fit(X, None)
     with pytest.raises(ValueError, match=r"inconsistent numbers of samples: \[20, 19\]$"):
         recovery.SparseRegressor().fit(X, y.iloc[:-1])
 
