@@ -83,9 +83,10 @@ def parser() -> argparse.ArgumentParser:
     add.set_defaults(command="merge")
 
     add = commands.add_parser(
-        "show", parents=[where, which], help="print the table of a figure and the paths of its files"
+        "show", parents=[where, which], help="print the claims about a figure with their verdicts, and its tables"
     )
     add.add_argument("figure", metavar="FIG", help="which")
+    add.add_argument("--claims", action="store_true", help="only the claims: one line each, then how they were judged")
     add.set_defaults(command="show")
 
     add = commands.add_parser(

@@ -139,13 +139,10 @@ def _show(options: argparse.Namespace) -> int:
     experiment = experiments.get(options.figure)
     found = results.load(options.figure, options.preset, options.results, seed=options.seed)
     meta = found.meta
-    print(f"{meta['title']} ({meta['preset']}: {len(found.records)} of {meta['cells']} cells)\n")
-    print(render.markdown(meta["summary"]["table"]))
-    for note in meta["summary"].get("notes", []):
-        print(f"\n{note}")
-    for further in meta["summary"].get("tables", []):
-        print(f"\n{further['title']}\n\n{render.markdown(further)}")
-    for paragraph in render.claims_markdown(meta["summary"].get("claims", [])):
+    print(f"{meta['title']} ({meta['preset']}: {len(found.records)} of {meta['cells']} cells)")
+    if options.claims and not meta["summary"].get("claims"):
+        print("\nno claim of a paper is about this figure")
+    for paragraph in render.summary_markdown(meta["summary"], options.claims):
         print(f"\n{paragraph}")
     for failure in meta["failed"]:
         print(f"\nfailed: {failure['message']}\n  {failure['settings']}")

@@ -394,7 +394,10 @@ def extras_table(
                 line.append(float(middle(known)) if known else None)
             seconds = [float(record.run["wall_s"]) for record in own if record.run.get("wall_s") is not None]
             peaks = [float(record.run["peak_bytes"]) for record in own if record.run.get("peak_bytes")]
-            line += [math.fsum(seconds) / len(rows) if seconds and rows else None, max(peaks) / 2**20 if peaks else None]
+            line += [
+                math.fsum(seconds) / len(rows) if seconds and rows else None,
+                max(peaks) / 2**20 if peaks else None,
+            ]
             lines.append(line)
     shares = [] if above is None else [above[1]]
     columns = ["network", "method", "fits", *shares, *extras.values(), "wall time (s a fit)", "peak memory (MiB)"]

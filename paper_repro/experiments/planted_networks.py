@@ -693,9 +693,9 @@ MARGIN_DB = 3.0
 def above_claims(trials: Depths, data: str) -> list[Claim]:
     """Return the claim "IHT above IMP over most (m, s)", for each depth and for both together."""
     rule = (
-        "of the pairs of fits of one planted network (a cell m, s and a seed), the share in which the PSNR of IHT as "
-        f"in the paper is above that of IMP is more than half; pairs within {TIE_DB:g} dB, and two exact fits, count "
-        "half"
+        "both methods fit the same planted networks, one for each (m, s) and seed. IHT as in the paper must have the "
+        f"higher PSNR in more than half of these pairs of fits. A pair within {TIE_DB:g} dB, or of two exact fits, "
+        "counts half"
     )
     return claims_by_depth("Figure 1", "IHT is above IMP over most (m, s).", rule, trials, data)
 
@@ -703,9 +703,9 @@ def above_claims(trials: Depths, data: str) -> list[Claim]:
 def competitive_claims(trials: Depths, data: str) -> list[Claim]:
     """Return the claim "IHT is competitive with IMP", for each depth and for both together."""
     rule = (
-        "of the pairs of fits of one planted network (a cell m, s and a seed), the share in which the PSNR of IHT as "
-        f"in the paper is more than that of IMP minus {MARGIN_DB:.0f} dB is more than half; pairs within {TIE_DB:g} dB "
-        "of that count half, and two exact fits are level"
+        "both methods fit the same planted networks, one for each (m, s) and seed. IHT as in the paper must have a "
+        f"PSNR above that of IMP minus {MARGIN_DB:.0f} dB in more than half of these pairs of fits. A pair within "
+        f"{TIE_DB:g} dB of that limit counts half; two exact fits have equal PSNR"
     )
     return claims_by_depth("Figure 2", "IHT is competitive with IMP.", rule, trials, data, -MARGIN_DB)
 

@@ -12,7 +12,7 @@ import fabricated
 import pytest
 import toy_experiment
 
-from paper_repro import cli, experiment, load, machine, results, sweep
+from paper_repro import cli, experiment, load, machine, results, sweep, verdicts
 from recovery import pruning
 
 ROOT = Path(__file__).parents[2]
@@ -81,6 +81,31 @@ def test_show_prints_the_table_and_the_paths(command, tmp_path):
     assert "not drawn yet" in output
     assert command("run", "fig1", "--preset", "smoke", "--device", "cpu")[0] == 0  # draws, computes nothing
     assert str(tmp_path / "r" / "fig1-smoke.png") in command("show", "fig1", "--preset", "smoke")[1]
+
+
+def test_show_begins_with_one_line_for_each_claim_that_has_both_verdicts(command, tmp_path):
+    fabricated.fill(tmp_path / "r", "fig1", "smoke")
+    output = command("show", "fig1", "--preset", "smoke")[1]
+    _, heading, lines, *_ = output.split("\n\n")
+    assert heading == "## Claims"
+    kinds = "|".join(verdicts.VERDICTS)
+    for line, depth in zip(lines.splitlines(), ("One hidden layer", "Two hidden layers", "Both depths"), strict=True):
+        assert re.fullmatch(
+            rf"- Figure 1: {depth}: IHT is above IMP over most \(m, s\): ({kinds}); against a fair IMP: ({kinds})", line
+        )
+    headings = [line for line in output.splitlines() if line.startswith("## ")]
+    assert headings[:3] == ["## Claims", "## How the claims were judged", "## Table"]
+    assert output.count("- Rule: ") == 1  # common to all three
+    code, short, _ = command("show", "fig1", "--preset", "smoke", "--claims")
+    assert code == 0
+    assert [line for line in short.splitlines() if line.startswith("## ")] == headings[:2]
+    assert "|--" not in short
+
+
+def test_claims_of_a_figure_without_any_are_none(command, tmp_path):
+    fabricated.fill(tmp_path / "r", "fig6", "smoke")
+    code, output, _ = command("show", "fig6", "--preset", "smoke", "--claims")
+    assert (code, "no claim of a paper is about this figure" in output) == (0, True)
 
 
 def test_list_has_one_line_for_each_figure_and_the_share_of_its_cells(command, tmp_path):
