@@ -70,11 +70,11 @@ class AttackResult:
     instance : Instance or None
         The contradiction, judged again from scratch.
     nearest : Instance or None
-        If the guarantee survived: the instance that came nearest to a contradiction, whose margin is `best_margin`. None
-        if no conclusion had a finite margin.
+        If the guarantee survived: the instance that came nearest to a contradiction, whose margin is `best_margin`.
+        None if no conclusion had a finite margin.
     raised_on : Instance or None
-        The first instance on which the hypotheses or the outcome raised one of the exceptions that are counted: judge it
-        to see the exception. None also if the sampler raised it.
+        The first instance on which the hypotheses or the outcome raised one of the exceptions that are counted: judge
+        it to see the exception. None also if the sampler raised it.
 
     Raises
     ------
