@@ -7,16 +7,21 @@ otherwise imported when they are first used: inside the first example of a test,
 from __future__ import annotations
 
 import functools
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from planted import gated_model
+from planted.base.checks import check_choice, check_integer
 from planted.base.extras import need
 from planted.base.values import by_value
 from recovery.diagnosis import diagnose
-from recovery.guarantees import Guarantee, Judgement, as_code, catalogue, linear_instance
+from recovery.guarantees import Guarantee, Judgement, Tally, as_code, catalogue, draw, linear_instance
 from recovery.guarantees.engine.base import check_guarantee
 from recovery.guarantees.engine.instance import Instance
 from recovery.operators.base import Operator
@@ -28,8 +33,10 @@ __all__ = [
     "SparseProblem",
     "assert_guarantee",
     "draw_problem",
+    "enough_held",
     "gated_instances",
     "instances",
+    "instances_of",
     "operators",
     "sparse_problems",
 ]
@@ -182,19 +189,23 @@ def instances(
     tall: bool = True,
     start: bool = False,
     seeded: bool = True,
+    noise: str = "any",
 ) -> Any:
     """Return a strategy of small sparse linear models y = A x + noise.
 
     Parameters
     ----------
     rows, columns, sparsity : tuple of int
-        Inclusive ranges; the sparsity never exceeds the number of columns.
+        Inclusive ranges; the sparsity never exceeds the number of columns. Most theorems say nothing about x = 0, and
+        some only something new from two non-zeros on: ``sparsity=(2, 3)`` leaves out the rest.
     tall : bool, default True
         At least as many rows as columns.
     start : bool, default False
         With x0.
     seeded : bool, default True
         Also those that are drawn from a seed; they are nastier, and do not shrink.
+    noise : {"any", "none"}, default "any"
+        "none" for theorems about data without noise, which say nothing about nearly all of the others.
 
     Returns
     -------
@@ -203,6 +214,7 @@ def instances(
         zero columns and zero noise do occur): these shrink towards few rows and columns, zeros and ones. The
         other half are seeds of :func:`recovery.guarantees.linear_instance`, of all designs and laws.
     """
+    check_choice(noise, "noise", ("any", "none"))
     st = need("hypothesis.strategies")
     _use_once()
 
@@ -213,18 +225,21 @@ def instances(
         if seeded and draw(st.booleans()):
             k_range = (max(1, sparsity[0]), max(1, sparsity[1]))
             rng = np.random.default_rng(draw(st.integers(0, 2**31 - 1)))
-            return linear_instance(rng, n_range=rows, d_range=columns, k_range=k_range, tall=tall, start=start)
+            return linear_instance(
+                rng, n_range=rows, d_range=columns, k_range=k_range, tall=tall, start=start, noise=noise
+            )
         d = draw(st.integers(*columns))
         least, most = (max(rows[0], d), max(rows[1], d)) if tall else rows
         # a row and its noise are drawn together, so that shrinking can take out both
-        drawn = np.array(draw(st.lists(st.tuples(*[halves] * (d + 1)), min_size=least, max_size=most)))
-        noise = drawn[:, d] * draw(st.sampled_from([0.0, 0.01, 0.1, 1.0]))
+        width = d if noise == "none" else d + 1
+        drawn = np.array(draw(st.lists(st.tuples(*[halves] * width), min_size=least, max_size=most)))
+        added = None if noise == "none" else drawn[:, d] * draw(st.sampled_from([0.0, 0.01, 0.1, 1.0]))
         k = draw(st.integers(min(sparsity[0], d), min(sparsity[1], d)))
         x = np.zeros(d)
         places = draw(st.permutations(range(d)))[:k]
         x[places] = draw(st.lists(halves.filter(bool), min_size=k, max_size=k))
         x0 = np.array(draw(st.lists(halves, min_size=d, max_size=d))) if start else None
-        return Instance.planted(drawn[:, :d], x, noise, x0=x0, options={"design": "written out"})
+        return Instance.planted(drawn[:, :d], x, added, x0=x0, options={"design": "written out"})
 
     return build()
 
@@ -279,8 +294,109 @@ def gated_instances(
     return build()
 
 
+def instances_of(guarantee: Guarantee) -> Any:
+    """Return a strategy of the instances that the sampler of a guarantee draws.
+
+    Parameters
+    ----------
+    guarantee : Guarantee
+        A guarantee with a sampler.
+
+    Returns
+    -------
+    hypothesis strategy
+        Of :class:`recovery.Instance`: :func:`recovery.guarantees.draw` of seeds, so that the hypotheses of most just
+        hold or just fail. They do not shrink; :func:`recovery.guarantees.shrink` makes a counter-example small.
+
+    Raises
+    ------
+    ValueError
+        If the guarantee has no sampler.
+    """
+    if check_guarantee(guarantee).sampler is None:
+        raise ValueError(f"guarantee={guarantee.name!r} has no sampler; expected one that draws its own instances")
+    st = need("hypothesis.strategies")
+    _use_once()
+    return st.integers(0, 2**31 - 1).map(functools.partial(draw, guarantee))
+
+
+_COUNTING: ContextVar[tuple[Tally, ...]] = ContextVar("_COUNTING", default=())
+
+
+@contextmanager
+def enough_held(guarantee: Guarantee, least: int, *, plural: int = 0) -> Iterator[Tally]:
+    """Fail unless the hypotheses of a guarantee held often enough within the context.
+
+    Parameters
+    ----------
+    guarantee : Guarantee
+        The guarantee that :func:`assert_guarantee` is asked about within the context.
+    least : int
+        Number of instances with x != 0 on which its hypotheses must hold.
+    plural : int, default 0
+        Number of those that must have two non-zeros or more.
+
+    Yields
+    ------
+    Tally
+        The counts so far.
+
+    Raises
+    ------
+    AssertionError
+        At the end, if fewer held: the test would have passed for a false statement.
+
+    Examples
+    --------
+    As a decorator it stands above ``given``, or around a call of the whole test:
+
+    >>> import numpy as np
+    >>> from recovery import Instance
+    >>> from recovery.guarantees import catalogue
+    >>> from recovery.testing import assert_guarantee, enough_held
+    >>> omp = next(one for one in catalogue() if one.name == "omp-coherence")
+    >>> with enough_held(omp, 1) as tally:
+    ...     judgement = assert_guarantee(omp, Instance.planted(np.eye(2), np.array([1.0, 0.0])))
+    >>> tally.held
+    1
+    """
+    least = check_integer(least, "least", minimum=0)
+    plural = check_integer(plural, "plural", minimum=0)
+    tally = Tally(check_guarantee(guarantee))
+    token = _COUNTING.set((*_COUNTING.get(), tally))
+    try:
+        yield tally
+    finally:
+        _COUNTING.reset(token)
+    if tally.held < least or tally.plural < plural:
+        also = f", {plural} of them with two non-zeros or more" if plural else ""
+        raise AssertionError(
+            f"the hypotheses of {guarantee.name} held on {tally.held} of {tally.instances} instances with x != 0 "
+            f"({tally.plural} with two non-zeros or more); expected at least {least}{also}. Draw others, for instance "
+            "with instances(noise='none', sparsity=(2, 3)) or instances_of(guarantee)"
+        )
+
+
+def _tell_hypothesis(guarantee: Guarantee, instance: Instance, judgement: Judgement) -> None:
+    """Show the verdicts in the statistics of a running Hypothesis test."""
+    hypothesis = sys.modules.get("hypothesis")
+    if hypothesis is None or not hypothesis.currently_in_test_context():
+        return
+    check, conclusion = judgement.check, judgement.conclusion
+    assert conclusion is not None
+    trivial = instance.x is not None and not np.any(instance.x)
+    held = check.status == "holds"
+    of = f" of {guarantee.name}"
+    hypothesis.event(f"hypotheses{of}: {check.status}{' (x = 0)' if held and trivial else ''}")
+    if held and not trivial:
+        hypothesis.event(f"conclusion{of} where they hold: {conclusion.status}")
+
+
 def assert_guarantee(guarantee: Guarantee, instance: Instance) -> Judgement:
     """Fail if an instance contradicts a guarantee.
+
+    Hypotheses that fail make a test pass, too. In a Hypothesis test the verdicts are events, which ``pytest
+    --hypothesis-show-statistics`` counts; :func:`enough_held` demands that the hypotheses hold often enough.
 
     Parameters
     ----------
@@ -299,7 +415,10 @@ def assert_guarantee(guarantee: Guarantee, instance: Instance) -> Judgement:
     AssertionError
         With both reasons, and code that makes the instance again.
     """
-    judgement = check_guarantee(guarantee).judge(instance)
+    counting = [tally for tally in _COUNTING.get() if tally.guarantee == check_guarantee(guarantee)]
+    judgements = [tally.add(instance) for tally in counting]
+    judgement = judgements[0] if judgements else check_guarantee(guarantee).judge(instance)
+    _tell_hypothesis(guarantee, instance, judgement)
     if judgement.violated and guarantee.delta is None:
         check, conclusion = judgement.check, judgement.conclusion
         assert conclusion is not None

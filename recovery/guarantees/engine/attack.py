@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ import numpy as np
 from planted.base import arrays
 from planted.base.checks import check_integer, check_number
 from planted.base.progress import Bar, Progress, bar, check_progress
-from recovery.guarantees.engine.base import BadGuarantee, Guarantee, Verdict, check_guarantee
+from recovery.guarantees.engine.base import BadGuarantee, Guarantee, Verdict, check_guarantee, origin
 from recovery.guarantees.engine.instance import Instance
 from recovery.guarantees.engine.sampling import steer
 from recovery.guarantees.engine.tally import CONFIDENCE, AttackResult, afresh, contradicts, failing_draw
@@ -341,7 +342,9 @@ EVALUATIONS = 10_000
 
 _PATIENCE = 150
 _PROGRESS = 1e-2  # a descent with less progress than this is abandoned, and the next one starts elsewhere
+_SLICE = 500  # a descent that is not over after as many instances is put aside, so that it cannot starve the others
 _FIRST = 25
+_FEW = 5  # the same for a margin that can be steered, where each draw gets there
 _REDRAWS = 40
 _REJECTED = (ValueError, ArithmeticError, np.linalg.LinAlgError)  # a change that does not give a valid instance
 
@@ -385,8 +388,10 @@ def attack(
     Raises
     ------
     TypeError, ValueError
-        If an argument does not fit, or the guarantee has no sampler. Exceptions of the guarantee's own code are passed
-        on, except for ValueError, ArithmeticError and LinAlgError on some of the instances, which are counted.
+        If an argument does not fit, or the guarantee has no sampler. An exception of the guarantee's own code ends the
+        attack and is passed on. ValueError, ArithmeticError and LinAlgError are the exception, since a changed instance
+        may be one that the code has to refuse: they are counted, and the message says how often they were raised,
+        where, and on which instance first. If they are raised on every instance, the first of them is passed on.
 
     Notes
     -----
@@ -396,6 +401,14 @@ def attack(
     conclusion is no further from failing. After 150 changes that gain less than 1 % it restarts. An equivalence is
     attacked from both sides of its boundary. For a probability the search increases the fraction of failures over 40
     draws of the noise, and confirms it on fresh draws, which are not counted.
+
+    A statement may be tight and true for one sparsity, and false for another: the margin then falls for ever where
+    there is nothing to find. So two in three descents start at the number of non-zeros on which the fewest instances
+    were spent, every second of these also at the shape on which the fewest were, and a descent that is not over after
+    500 instances is put aside and continued in turn with new ones.
+
+    A conclusion with an infinite margin, such as ``Verdict.of(truth, reason)`` gives it, does not say how near it is to
+    failing. The search then walks at random, towards the boundary of the hypotheses, and the message says so.
 
     Examples
     --------
@@ -431,6 +444,29 @@ def attack(
             raise
 
 
+class _Descent:
+    """Where a descent stands: its instance, how far from a contradiction, and how long without progress."""
+
+    def __init__(self, target: float, cost: _Cost, here: Instance, seen: _Seen) -> None:
+        self.target, self.cost = target, cost
+        self.idle, self.confirmed = 0, math.inf
+        self.take(here, seen)
+        self.goal = self.next_goal()
+
+    def take(self, here: Instance, seen: _Seen) -> None:
+        self.here, self.best, self.side = here, seen.value, seen.side
+
+    def next_goal(self) -> float:
+        """Return the distance from a contradiction that counts as progress."""
+        return self.best - _PROGRESS * abs(self.best) if math.isfinite(self.best) else self.best
+
+    def accepts(self, seen: _Seen) -> bool:
+        """Whether to go there: no further from a contradiction, or nearer to the boundary if nobody knows how far."""
+        if seen.value == self.best == math.inf:
+            return seen.side <= self.side
+        return seen.value <= self.best
+
+
 class _Search:
     """Descents from drawn instances, with counts of the instances tried."""
 
@@ -449,8 +485,14 @@ class _Search:
         self.shown = Bar()
         self.each = 1 if guarantee.delta is None else _REDRAWS
         self.best = math.inf
+        self.nearest: Instance | None = None
         self.error: Exception | None = None
+        self.error_at = 0
+        self.raised_on: Instance | None = None
         self.obstacle = self.silence = ""  # why the last instance, and the last whose hypotheses held, was not tested
+        self.begun = 0
+        self.waiting: deque[_Descent] = deque()
+        self.spent: Counter[Any] = Counter()  # instances per number of non-zeros, and per that and the shape
 
     @property
     def over(self) -> bool:
@@ -460,73 +502,120 @@ class _Search:
         return self.seconds is not None and time.monotonic() >= self.deadline
 
     def descend(self) -> Instance | None:
-        """Search from one drawn instance."""
+        """Search from one drawn instance, and then go on with the descent that has waited longest."""
         guarantee, rng = self.guarantee, self.rng
+        waiting = self.waiting.popleft() if self.waiting else None
         two_sided = guarantee.kind == "equivalence" and rng.random() < 0.5
         target = (-1.0 if two_sided else 1.0) * 10.0 ** rng.uniform(-6.0, math.log10(0.05))
         cost = _Cost(guarantee, "fails" if two_sided else "holds", int(rng.integers(2**31)))
-        here, best = self._begin(target, cost)
-        if here is None:
-            return None
-        movable = here.x is not None and here.noise is not None
-        idle, seen, goal = 0, math.inf, best - _PROGRESS * abs(best)
-        while True:
-            if best < min(0.0, seen):  # on every improvement, including the last one
-                if contradicts(guarantee, here, rng, confidence=self.confidence):
-                    return failing_draw(guarantee, afresh(here), rng)
-                seen = best
-            if self.over or idle >= _PATIENCE or not movable or math.isnan(best):
-                return None
-            idle += 1
-            made = self._evaluate(
-                lambda before=here: move(  # type: ignore[misc]
-                    before, rng, fixed_noise=guarantee.delta is not None, options=guarantee.needs
-                ),
-                target,
-                cost,
-            )
-            if made is not None and made[1] <= best:
-                here, best = made
-                if best < goal:
-                    idle, goal = 0, best - _PROGRESS * abs(best)
+        start = self._begin(target, cost)
+        found = None if start is None else self._follow(_Descent(target, cost, *start))
+        if found is None and waiting is not None:
+            waiting.idle = 0
+            found = self._follow(waiting)
+        return found
 
-    def _begin(self, target: float, cost: _Cost) -> tuple[Instance | None, float]:
-        """Draw an instance on the right side of the boundary: steered there, or else the one nearest to failing."""
-        here, best = None, math.nan
-        for _ in range(_FIRST if self.guarantee.steer is None else 1):
-            made = self._evaluate(lambda: self.guarantee.drawn(self.rng), target, cost)
-            if made is not None and (here is None or math.isnan(best) or made[1] < best):
-                here, best = made
-            if best < 0.0 or self.over:
+    def _follow(self, way: _Descent) -> Instance | None:
+        """Descend until there is no more progress, or the turn of the descent is over."""
+        guarantee, rng = self.guarantee, self.rng
+        movable = way.here.x is not None and way.here.noise is not None
+        began, stratum = self.tried, _stratum(way.here)
+        try:
+            while True:
+                if way.best < min(0.0, way.confirmed):  # on every improvement, including the last one
+                    if contradicts(guarantee, way.here, rng, confidence=self.confidence):
+                        return failing_draw(guarantee, afresh(way.here), rng)
+                    way.confirmed = way.best
+                if self.over or way.idle >= _PATIENCE or not movable or math.isnan(way.best):
+                    return None
+                if self.tried - began >= _SLICE * self.each:
+                    self.waiting.append(way)
+                    return None
+                way.idle += 1
+                made = self._evaluate(
+                    lambda: move(way.here, rng, fixed_noise=guarantee.delta is not None, options=guarantee.needs),
+                    way.target,
+                    way.cost,
+                )
+                if made is not None and way.accepts(made[1]):
+                    way.take(*made)
+                    if way.best < way.goal:
+                        way.idle, way.goal = 0, way.next_goal()
+        finally:
+            for part in (stratum[0], stratum):
+                self.spent[part] += self.tried - began
+
+    def _begin(self, target: float, cost: _Cost) -> tuple[Instance, _Seen] | None:
+        """Draw an instance on the right side of the boundary: steered there, or else the one nearest to failing.
+
+        Two in three times it is the nearest of those with the number of non-zeros on which least was spent, and every
+        second of these also of those with the shape on which least was spent.
+        """
+        turn, self.begun = self.begun % 3, self.begun + 1
+        drawn: list[tuple[Instance, _Seen]] = []
+        count = _FIRST if self.guarantee.steer is None else _FEW if turn and self.guarantee.delta is None else 1
+        for _ in range(count):
+            made = self._evaluate(lambda: self.guarantee.drawn(self.rng), target, cost, drawn=True)
+            if made is not None:
+                drawn.append(made)
+                if made[1].value < 0.0:
+                    return made
+            if self.over:
                 break
-        return here, best
+        there = [one for one in drawn if not math.isnan(one[1].value)]
+        if not there:
+            return drawn[0] if drawn else None
+        if turn:
+            there = self._least(there, lambda stratum: stratum[0])
+        if turn == 2:
+            there = self._least(there, lambda stratum: stratum)
+        return min(there, key=lambda one: (one[1].value, one[1].side))
 
-    def _evaluate(self, make: Callable[[], Instance], target: float, cost: _Cost) -> tuple[Instance, float] | None:
+    def _least(
+        self, drawn: list[tuple[Instance, _Seen]], part: Callable[[tuple[Any, ...]], Any]
+    ) -> list[tuple[Instance, _Seen]]:
+        """Return those of the stratum on which the fewest instances were spent."""
+        of_each = [part(_stratum(one)) for one, _ in drawn]
+        least = min(of_each, key=lambda one: self.spent[one])
+        return [one for one, there in zip(drawn, of_each, strict=True) if there == least]
+
+    def _evaluate(
+        self, make: Callable[[], Instance], target: float, cost: _Cost, *, drawn: bool = False
+    ) -> tuple[Instance, _Seen] | None:
         """Create an instance, move it to the boundary, and return it with its cost; None if it is rejected."""
         self.shown.at(self.tried)
         self.tried += 1
+        made: Instance | None = None
         try:
             made = make()
         except BadGuarantee:
             raise
         except _REJECTED as error:
             self.obstacle = f"no instance could be created ({type(error).__name__}: {error})"
+            if drawn:  # the sampler itself raised; a change may lead out of what is an instance
+                self._raised(error, None)
             return None
         try:
             made = steer(self.guarantee, made, target)
             seen = cost(made)
         except _REJECTED as error:
-            self.errors += 1
-            self.error = self.error or error
+            self._raised(error, made)
             return None
+        if seen.error is not None:
+            self._raised(seen.error, made)
         self.tried += max(seen.held, 1) - 1
         self.held += seen.held
         self.decided += seen.decided
         self.obstacle = seen.obstacle or self.obstacle
         self.silence = seen.obstacle if seen.held else self.silence
         if seen.value < self.best:
-            self.best = seen.value
-        return made, seen.value
+            self.best, self.nearest = seen.value, made
+        return made, seen
+
+    def _raised(self, error: Exception, instance: Instance | None) -> None:
+        self.errors += 1
+        if self.error is None:
+            self.error, self.error_at, self.raised_on = error, self.tried, instance
 
     def result(self, found: Instance | None, seed: int | None) -> AttackResult:
         """Return the result of the search."""
@@ -552,6 +641,8 @@ class _Search:
             self._sentence(status, seed),
             seed,
             found,
+            self.nearest if status == "survived" else None,
+            self.raised_on,
         )
 
     def _sentence(self, status: str, seed: int | None) -> str:
@@ -561,8 +652,7 @@ class _Search:
         obstacle = f"; on the last of them: {self.silence if self.held else self.obstacle}"
         text = {
             "broken": f"{name} is broken: instance {self.tried:,} of at most {self.limit:,} contradicts it",
-            "survived": f"{name} survived: {held}, the conclusion was decided on {self.decided:,} and came within "
-            f"{self.best:.3g} of a contradiction",
+            "survived": f"{name} survived: {held}, the conclusion was decided on {self.decided:,}{self._how_near()}",
             "undecided": f"{name} was not tested: {held}, but its conclusion was decided on none{obstacle}",
             "never held": f"{name} was not tested: its hypotheses held on none of the {instances} that were "
             f"tried{obstacle}",
@@ -570,11 +660,41 @@ class _Search:
             + (f", since one takes {self.each} evaluations" if 0 < self.limit < self.each else ""),
         }[status]
         if self.errors:
-            error = self.error
-            text += f"; its code raised on {self.errors:,} of them, first {type(error).__name__}: {error}"
+            text += self._about_errors(seed)
         if status != "broken" and self.tried + self.each <= self.limit:
             text += f"; seconds={self.seconds:g} ended it before evaluations={self.limit}"
         return text + ("" if seed is None else f" (seed {seed})")
+
+    def _how_near(self) -> str:
+        if self.nearest is None:
+            return (
+                ". Its margin was infinite on all of them, so the search was random: return a finite margin, as "
+                "exceeds(left, right, reason) does, so that it can be led to a contradiction"
+            )
+        n, size = self.nearest.shape
+        k, _, _ = _stratum(self.nearest)
+        return f" and came within {self.best:.3g} of a contradiction (nearest: k = {k}, {n} x {size})"
+
+    def _about_errors(self, seed: int | None) -> str:
+        """Return which exception the guarantee's code raised, where, and how to see it again."""
+        error = self.error
+        assert error is not None
+        what, place = origin(error)
+        again = "judge result.raised_on to see it again"
+        if self.raised_on is None:
+            again = "no instance was made"
+            if seed is not None:
+                again = f"attack with evaluations={self.error_at} and rng={seed} leads there again"
+        return (
+            f"; its {what or 'code'} raised on {self.errors:,} of them, first {type(error).__name__} at instance "
+            f"{self.error_at:,}{place and f' ({place})'}: {error}; {again}"
+        )
+
+
+def _stratum(instance: Instance) -> tuple[int, int, int]:
+    """Return the number of non-zeros and the shape."""
+    k = instance.sparsity if instance.x is None else int(np.count_nonzero(instance.x))
+    return k, *instance.shape
 
 
 class _Seen(NamedTuple):
@@ -584,6 +704,8 @@ class _Seen(NamedTuple):
     held: int
     decided: int
     obstacle: str = ""
+    side: float = 0.0  # distance of the hypotheses from their boundary
+    error: Exception | None = None  # of the outcome
 
 
 class _Cost:
@@ -599,12 +721,18 @@ class _Cost:
             return _Seen(math.nan, held, 0, f"hypotheses: {check.status} ({check.reason})")
         if self.guarantee.delta is not None:
             return self._rate(instance, self.guarantee.delta)
-        conclusion = self.guarantee.conclusion(instance)
+        try:
+            conclusion = self.guarantee.conclusion(instance)
+        except BadGuarantee:
+            raise
+        except _REJECTED as error:
+            return _Seen(math.nan, held, 0, f"the conclusion raised {type(error).__name__}: {error}", error=error)
         if conclusion.status == "unknown":
             return _Seen(math.nan, held, 0, f"conclusion: unknown ({conclusion.reason})")
         wrong = (conclusion.status == "fails") == (self.side == "holds")
         size = abs(conclusion.margin) if not math.isnan(conclusion.margin) else math.inf
-        return _Seen(-max(size, 1e-300) if wrong else size, held, 1)
+        side = abs(check.margin) if not math.isnan(check.margin) else math.inf
+        return _Seen(-max(size, 1e-300) if wrong else size, held, 1, side=side)
 
     def _rate(self, instance: Instance, delta: float) -> _Seen:
         """Return delta minus the fraction of failures; the mean margin breaks ties."""

@@ -6,6 +6,8 @@ import dataclasses
 import functools
 import importlib
 import math
+import os
+import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -32,6 +34,7 @@ __all__ = [
     "at_home",
     "check_guarantee",
     "exceeds",
+    "origin",
     "vanishes",
 ]
 
@@ -496,6 +499,28 @@ class Guarantee:
                 listed = f"; it is no field, and the options are {', '.join(instance.options) or 'none'}"
                 return Verdict.unknown(f"{name} is not known of this instance" + ("" if known else listed))
         return None
+
+
+def origin(error: BaseException) -> tuple[str, str]:
+    """Return which part of a guarantee raised an error, and the line of its file, such as ``mine.py:12``.
+
+    Parameters
+    ----------
+    error : BaseException
+        Raised while a guarantee was asked.
+
+    Returns
+    -------
+    tuple of str
+        ``"sampler"``, ``"hypotheses"`` or ``"outcome"``, and the place; empty if unknown.
+    """
+    notes = [note for note in getattr(error, "__notes__", []) if note.startswith("raised by the ")]
+    part = notes[0].removeprefix("raised by the ").partition(" ")[0] if notes else ""
+    frames = traceback.extract_tb(error.__traceback__)
+    entered = [i for i, frame in enumerate(frames) if frame.filename == __file__ and frame.name in ("_asked", "drawn")]
+    inside = frames[entered[-1] + 1 :] if entered else []
+    own = [frame for frame in inside if frame.filename == inside[0].filename]
+    return part, f"{os.path.basename(own[-1].filename)}:{own[-1].lineno}" if own else ""
 
 
 _WRITTEN_OUT = 400

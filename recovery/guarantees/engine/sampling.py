@@ -49,6 +49,7 @@ def linear_instance(
     aimed: float = 0.2,
     start: bool = False,
     wild: float = 0.2,
+    noise: str = "any",
 ) -> Instance:
     """Draw a small sparse linear model y = A x + noise, of a kind that challenges theorems.
 
@@ -77,19 +78,23 @@ def linear_instance(
         Whether to draw x0 too (normal, 1e-2 to 10 times as large as x).
     wild : float, default 0.2
         Fraction of instances in which A and x are multiplied by factors of 1e-3 to 1e6 and 1e-3 to 1e3.
+    noise : {"any", "none"}, default "any"
+        "none" draws the same A, x and x0 without noise, for statements about data without noise.
 
     Returns
     -------
     Instance
-        With x, noise and, unless aimed, its law; ``options["design"]`` says the design and its parameters.
-        A design that does not fit the size drawn (orthogonal with n < d, two equal columns of one) is gaussian.
+        With x, noise and, unless aimed or without noise, its law; ``options["design"]`` says the design and its
+        parameters. A design that does not fit the size drawn (orthogonal with n < d, two equal columns of one) is
+        gaussian.
 
     Raises
     ------
     ValueError
-        If a range is empty, or a design, law or kind of sign is unknown.
+        If a range is empty, or a design, law, kind of sign or kind of noise is unknown.
     """
     rng = arrays.generator(rng)
+    check_choice(noise, "noise", ("any", "none"))
     for argument, choices in (("designs", designs), ("laws", laws), ("signs", signs)):
         if isinstance(choices, str) or not choices:
             raise ValueError(f"{argument}={choices!r}; expected a sequence of at least one name")
@@ -117,14 +122,16 @@ def linear_instance(
     sigma = 10.0 ** rng.uniform(-3, 0.5) * smallest * math.sqrt(float(np.mean(A * A)))
     law: NoiseLaw | None = None
     if rng.random() < aimed and k < d:
-        noise = _aimed(A, x, rng)
-        size = math.sqrt(float(np.mean(noise * noise)))
-        noise = noise * (sigma / size) if size > 0.0 else noise
+        added = _aimed(A, x, rng)
+        size = math.sqrt(float(np.mean(added * added)))
+        added = added * (sigma / size) if size > 0.0 else added
     else:
         law = NoiseLaw(laws[int(rng.integers(len(laws)))], sigma)
-        noise = law.draw(n, rng)
+        added = law.draw(n, rng)
     x0 = rng.standard_normal(d) * 10.0 ** rng.uniform(-2, 1) * math.sqrt(float(x @ x) / k) if start else None
-    return Instance.planted(A, x, noise, law=law, x0=x0, options={"design": design})
+    if noise == "none":
+        added, law = np.zeros(n), None
+    return Instance.planted(A, x, added, law=law, x0=x0, options={"design": design})
 
 
 def draw(guarantee: Guarantee, seed: int, *, steered: bool = True) -> Instance:

@@ -56,7 +56,8 @@ class AttackResult:
         decided; for an equivalence that is attacked from the other side, the hypotheses fail and the conclusion is
         decided.
     n_errors : int
-        Number of instances on which the guarantee's code raised ValueError, ArithmeticError or LinAlgError.
+        Number of instances on which the guarantee's code raised ValueError, ArithmeticError or LinAlgError; if its
+        outcome did, the instance still counts in `n_held`.
     best_margin : float
         How close the search came to a contradiction: the smallest margin of a decided conclusion, negative for a
         contradiction. For a probability the smallest value of delta minus the fraction of failures in 40 draws. ``inf``
@@ -68,6 +69,12 @@ class AttackResult:
         generator, whose state belongs to the caller.
     instance : Instance or None
         The contradiction, judged again from scratch.
+    nearest : Instance or None
+        If the guarantee survived: the instance that came nearest to a contradiction, whose margin is `best_margin`.
+        None if no conclusion had a finite margin.
+    raised_on : Instance or None
+        The first instance on which the hypotheses or the outcome raised one of the exceptions that are counted: judge
+        it to see the exception. None also if the sampler raised it.
 
     Raises
     ------
@@ -86,6 +93,8 @@ class AttackResult:
     message: str
     seed: int | None
     instance: Instance | None = field(default=None, repr=False)
+    nearest: Instance | None = field(default=None, repr=False)
+    raised_on: Instance | None = field(default=None, repr=False)
 
     def __bool__(self) -> bool:
         listed = ", ".join(map(repr, STATUSES))
@@ -99,7 +108,7 @@ class AttackResult:
         return card(f"Attack on {self.guarantee}", pairs)
 
     def record(self) -> dict[str, Any]:
-        """Return everything except the instance as a dict of JSON values; an infinite margin becomes None."""
+        """Return everything except the instances as a dict of JSON values; an infinite margin becomes None."""
         margin = self.best_margin if math.isfinite(self.best_margin) else None
         counts = {name: getattr(self, name) for name in ("n_evaluations", "n_held", "n_decided", "n_errors")}
         return {"status": self.status, **counts, "best_margin": margin, "message": self.message, "seed": self.seed}

@@ -1,0 +1,180 @@
+"""The attack searches every sparsity, says where it was, and says what the guarantee's own code raised."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from recovery import Instance
+from recovery.guarantees import Guarantee, Verdict, attack, contradicts, exceeds, linear_instance
+from recovery.guarantees.engine import attack as search
+
+
+def _coherence(A):
+    unit = A / np.linalg.norm(A, axis=0)
+    return float(np.abs(unit.T @ unit - np.eye(A.shape[1])).max())
+
+
+def _quiet_and_below(limit, instance):
+    k = len(instance.support)
+    if not instance.noise_free or k == 0:
+        return Verdict.of(False, "noise, or no signal")
+    return exceeds(limit(k), _coherence(instance.matrix), f"limit for k = {k} against the coherence")
+
+
+def bold(instance):
+    """The claim mu < 1 / k, which is true and tight for k = 1 alone."""
+    return _quiet_and_below(lambda k: 1 / k, instance)
+
+
+def tropp(instance):
+    """The theorem mu < 1 / (2 k - 1)."""
+    return _quiet_and_below(lambda k: 1 / (2 * k - 1), instance)
+
+
+def picks(instance):
+    """Compare the best column inside of the support with the best outside, in each of the k steps."""
+    A, y, inside = instance.matrix, instance.y, instance.x != 0.0
+    norms, chosen, residual = np.linalg.norm(A, axis=0), [], instance.y
+    worst = Verdict.of(True, "nothing to pick")
+    for _ in instance.support:
+        likeness = np.abs(A.T @ residual) / norms
+        likeness[chosen] = 0.0
+        found = exceeds(float(likeness[inside].max()), float(likeness[~inside].max(initial=0.0)), "in against out")
+        worst = min(worst, found, key=lambda one: one.margin)
+        if found.status != "holds":
+            break
+        chosen.append(int(np.argmax(likeness)))
+        residual = y - A[:, chosen] @ np.linalg.lstsq(A[:, chosen], y, rcond=None)[0]
+    return worst
+
+
+def yes_or_no(instance):
+    found = picks(instance)
+    return found if found.status == "unknown" else Verdict.of(found.status == "holds", "the support")
+
+
+def quiet(rng):
+    instance = linear_instance(rng, k_range=(1, 3))
+    return instance.replace(noise=np.zeros(instance.shape[0]), law=None)
+
+
+BOLD = Guarantee("bold", "implication", "mu < 1 / k => OMP", "", "", bold, picks, sampler=quiet, steer=None)
+TRUE = dataclasses.replace(BOLD, name="tropp", hypotheses=tropp)
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 6))])
+def test_a_statement_that_is_tight_and_true_for_one_sparsity_is_broken_at_another(seed):
+    found = attack(BOLD, evaluations=3000, rng=seed)
+    assert found.status == "broken"
+    assert found.instance.sparsity >= 2
+    assert contradicts(BOLD, found.instance)
+    assert found.nearest is None
+
+
+def test_the_nearest_miss_is_kept_and_named():
+    found = attack(TRUE, evaluations=600, rng=0)
+    assert found.status == "survived"
+    near = found.nearest
+    assert isinstance(near, Instance)
+    assert TRUE.check(near).status == "holds"
+    assert TRUE.conclusion(near).margin == found.best_margin
+    n, d = near.shape
+    assert f"(nearest: k = {len(near.support)}, {n} x {d})" in found.message
+
+
+def test_a_conclusion_without_a_margin_is_said():
+    found = attack(dataclasses.replace(TRUE, outcome=yes_or_no), evaluations=200, rng=0)
+    assert (found.status, found.best_margin, found.nearest) == ("survived", math.inf, None)
+    assert "Its margin was infinite on all of them, so the search was random: return a finite margin" in found.message
+    assert "within inf" not in found.message
+
+
+def test_without_a_margin_the_search_walks_to_the_boundary_of_the_hypotheses():
+    way = search._Descent(0.1, None, None, search._Seen(math.inf, 1, 1, side=0.3))
+    assert way.accepts(search._Seen(math.inf, 1, 1, side=0.2))
+    assert not way.accepts(search._Seen(math.inf, 1, 1, side=0.4))
+    assert way.accepts(search._Seen(-math.inf, 1, 1, side=0.4))
+    assert not way.accepts(search._Seen(math.nan, 1, 0))
+    # with a margin the hypotheses do not matter
+    way.take(None, search._Seen(0.5, 1, 1, side=0.3))
+    assert way.accepts(search._Seen(0.5, 1, 1, side=0.4))
+    assert not way.accepts(search._Seen(0.6, 1, 1, side=0.2))
+
+
+@pytest.mark.slow
+def test_every_sparsity_gets_a_share():
+    spent = {1: 0, 2: 0, 3: 0}
+
+    def counted(instance):
+        spent[len(instance.support)] += 1
+        return picks(instance)
+
+    attack(dataclasses.replace(TRUE, outcome=counted), evaluations=3000, rng=0)
+    assert min(spent.values()) > 0.1 * sum(spent.values())
+
+
+def _raises_on_two(instance):
+    if len(instance.support) == 2:
+        raise ValueError("two are too many")
+    return picks(instance)
+
+
+def test_an_outcome_that_raises_is_named_with_its_place_and_instance():
+    found = attack(dataclasses.replace(TRUE, outcome=_raises_on_two), evaluations=150, rng=0)
+    assert found.status == "survived"
+    assert found.n_errors > 0
+    assert found.n_held == found.n_decided + found.n_errors
+    line = _raises_on_two.__code__.co_firstlineno + 2
+    assert f"; its outcome raised on {found.n_errors} of them, first ValueError at instance " in found.message
+    assert f" (test_attack_search.py:{line}): two are too many; judge result.raised_on" in found.message
+    with pytest.raises(ValueError, match="two are too many"):
+        dataclasses.replace(TRUE, outcome=_raises_on_two).judge(found.raised_on)
+
+
+def test_hypotheses_that_held_are_not_denied_because_the_outcome_raised():
+    def raises(instance):
+        raise ArithmeticError("on purpose")
+
+    found = attack(dataclasses.replace(TRUE, outcome=raises), evaluations=120, rng=0)
+    assert found.status == "undecided"
+    assert found.n_held == found.n_errors > 0
+    assert "was not tested: the hypotheses held on" in found.message
+    assert "the conclusion raised ArithmeticError: on purpose" in found.message
+
+
+def test_a_sampler_that_raises_at_times_is_named():
+    def sampler(rng):
+        if rng.random() < 0.2:
+            raise ValueError("no luck")
+        return quiet(rng)
+
+    moody = dataclasses.replace(TRUE, sampler=sampler)
+    found = attack(moody, evaluations=60, rng=4)
+    assert "; its sampler raised on " in found.message
+    assert "first ValueError at instance " in found.message
+    assert found.raised_on is None
+    first = int(found.message.partition("first ValueError at instance ")[2].partition(" ")[0])
+    assert f"attack with evaluations={first} and rng=4 leads there again" in found.message
+    again = attack(moody, evaluations=first, rng=4)
+    assert again.n_errors == 1
+
+
+def test_hypotheses_that_raise_are_named():
+    def raises(instance):
+        if len(instance.support) == 1:
+            raise ValueError("one is not enough")
+        return tropp(instance)
+
+    found = attack(dataclasses.replace(TRUE, hypotheses=raises), evaluations=60, rng=0)
+    assert "; its hypotheses raised on " in found.message
+    assert len(found.raised_on.support) == 1
+
+
+def test_any_other_exception_ends_the_attack():
+    def raises(instance):
+        raise KeyError("lam")
+
+    with pytest.raises(KeyError):
+        attack(dataclasses.replace(TRUE, outcome=raises), evaluations=60, rng=0)
