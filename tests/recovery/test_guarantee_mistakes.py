@@ -38,7 +38,7 @@ def asked(guarantee, seed=3):
 @pytest.mark.parametrize(
     ("value", "sentence"),
     [
-        (True, "returned True, of type bool.*Verdict.of\\(truth, reason\\) makes one of a bool"),
+        (True, "returned True, of type bool.*Verdict.of\\(truth, reason\\) makes one of a bool, without a margin"),
         (np.bool_(False), "returned .*of type bool.*Verdict.of"),
         (None, "returned None.*is a return statement missing"),
         ("holds", "returned 'holds', of type str"),
