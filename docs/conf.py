@@ -75,6 +75,7 @@ sphinx_gallery_conf = {
     "nested_sections": True,
     "download_all_examples": False,
     "show_memory": False,
+    "write_computation_times": False,
     "min_reported_time": 3,
     "remove_config_comments": True,
     "plot_gallery": True,

@@ -18,6 +18,8 @@ IMPOSSIBLE = "0.85"
 """Grey of cells that cannot exist."""
 CROSS = "×"
 """Stands in a cell that was not computed."""
+FEW = 0.7
+"""Font size of the line that says how many seeds count, relative to that of the number above it."""
 DIVERGED: dict[str, Any] = {"facecolor": "white", "edgecolor": COLOURS["orange"], "hatch": "////", "linewidth": 0.0}
 """Look of a cell in which a fit diverged: a number of its own would say nothing."""
 
@@ -32,6 +34,7 @@ def heatmap(
     *,
     label: Callable[[float], str],
     longest: float | None = None,
+    few: Sequence[Sequence[str | None]] | None = None,
 ) -> Any:
     """Draw one panel.
 
@@ -52,6 +55,8 @@ def heatmap(
     longest : float, optional
         Characters of the longest text, where panels that stand side by side are to have one font size; by default
         that of this panel.
+    few : list of lists of str or None, optional
+        A second, smaller line in a cell, such as "1 of 3" where only one of three seeds counts.
 
     Returns
     -------
@@ -86,7 +91,12 @@ def heatmap(
             continue
         share = (min(value, limits[1]) - limits[0]) / (limits[1] - limits[0])
         colour = "black" if share > 0.6 else "white"
-        axes.text(column, row, label(value), ha="center", va="center", fontsize=size, color=colour)
+        below = few[row][column] if few is not None else None
+        if below is None:
+            axes.text(column, row, label(value), ha="center", va="center", fontsize=size, color=colour)
+            continue
+        axes.text(column, row + 0.2, label(value), ha="center", va="center", fontsize=size, color=colour)
+        axes.text(column, row - 0.28, below, ha="center", va="center", fontsize=FEW * size, color=colour)
     return image
 
 

@@ -73,6 +73,16 @@ def signs(summary: dict[str, Any]) -> dict[str, Any]:
         found["not computed, or not defined"] = Line2D([], [], ls="", marker=f"${CROSS}$", color="0.4")
     if any(value is not None and math.isinf(value) for value, _ in cells):
         found[summary.get("diverged", "a fit diverged")] = Patch(**DIVERGED)
+    few = [
+        text
+        for row in summary["rows"]
+        for panel in row["panels"]
+        for line in panel.get("few", [])
+        for text in line
+        if text is not None
+    ]
+    if few:
+        found[f"{few[0]}: only so many seeds count"] = Line2D([], [], ls="")
     return found
 
 
@@ -97,6 +107,7 @@ def draw_maps(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
                 (low, high),
                 label=partial(_text, digits=digits),
                 longest=longest,
+                few=content.get("few"),
             )
             if number == 0:
                 panel.set_title(content["title"])

@@ -9,7 +9,8 @@ import numpy as np
 
 from linear_lottery._imp import Schedule, how_many, imp
 from linear_lottery.path import PruningPath
-from planted.base.checks import check_choice, check_integer, check_number
+from planted.base.checks import check_number
+from recovery.estimators.arguments import checked_size
 from recovery.estimators.inputs import Prepared, prepare
 from recovery.estimators.linear import CLOSE, LinearSelector, best_of, splits_of
 from recovery.estimators.paths import SparsePath
@@ -104,10 +105,9 @@ class IMPRegressor(LinearSelector):
             if not isinstance(value, (bool, np.bool_)):
                 raise TypeError(f"{name}={value!r} is of type {type(value).__name__}; expected a bool")
         X, y, weights = self._checked(X, y, sample_weight)
-        by_data = isinstance(self.sparsity, str)
-        if by_data:
-            check_choice(self.sparsity, "sparsity", ("cv",))
-        least = 0 if by_data else check_integer(self.sparsity, "sparsity", minimum=0, maximum=X.shape[1])
+        by_data = isinstance(self.sparsity, str) and self.sparsity == "cv"
+        count = X.shape[1]
+        least = 0 if by_data else checked_size(self.sparsity, count, f"X has {count} feature(s)", "'cv'")
         problem = prepare(X, y, weights, self.fit_intercept, self.standardize)
         self.pruning_ = self._prune(problem, least)
         coefs, intercepts = problem.raw(self.pruning_.weights.T)

@@ -8,7 +8,7 @@ from typing import Any
 
 import planted
 from paper_repro import results
-from paper_repro.experiment import PRESETS
+from paper_repro.experiment import PRESETS, TAKES, near
 from recovery.guarantees.engine.instance import LAWS, NoiseLaw
 
 __all__ = ["parser"]
@@ -23,17 +23,19 @@ def parser() -> argparse.ArgumentParser:
     folder: dict[str, Any] = {"type": Path, "metavar": "DIR"}
     meaning = f"folder of the store and the figures (default: {results.DEFAULT_FOLDER})"
     whole.add_argument("--results", default=Path(results.DEFAULT_FOLDER), help=meaning, **folder)
-    commands = whole.add_subparsers(required=True, metavar="COMMAND")
+    commands = whole.add_subparsers(metavar="COMMAND")
     where = argparse.ArgumentParser(add_help=False)
     # without a default of its own, so that one that stands before the command is kept
     where.add_argument("--results", default=argparse.SUPPRESS, help=meaning, **folder)
     which = argparse.ArgumentParser(add_help=False)
     which.add_argument(
         "--preset",
-        choices=PRESETS,
+        type=_preset,
+        metavar="{" + ",".join(PRESETS) + "}",
         default="quick",
-        help="size: smoke takes seconds, quick minutes on 2 cores, cpu a night on 16, paper is the paper's "
-        "(default: %(default)s)",
+        help="size of a figure, and how long it takes: "
+        + "; ".join(f"{preset}: {takes}" for preset, takes in TAKES.items())
+        + " (default: %(default)s)",
     )
     which.add_argument("--seed", type=_seed, default=0, metavar="S", help="seed of the first trial (default: 0)")
 
@@ -83,9 +85,10 @@ def parser() -> argparse.ArgumentParser:
     add.set_defaults(command="merge")
 
     add = commands.add_parser(
-        "show", parents=[where, which], help="print the table of a figure and the paths of its files"
+        "show", parents=[where, which], help="print the claims about a figure with their verdicts, and its tables"
     )
     add.add_argument("figure", metavar="FIG", help="which")
+    add.add_argument("--claims", action="store_true", help="only the claims: one line each, then how they were judged")
     add.set_defaults(command="show")
 
     add = commands.add_parser(
@@ -202,6 +205,14 @@ def parser() -> argparse.ArgumentParser:
     )
     add.set_defaults(command="doctor")
     return whole
+
+
+def _preset(text: str) -> str:
+    if text in PRESETS:
+        return text
+    close = near(text, PRESETS)
+    hint = f"did you mean {close[0]}? " if close else ""
+    raise argparse.ArgumentTypeError(f"{text!r} is not a preset; {hint}expected one of {', '.join(PRESETS)}")
 
 
 def _seed(text: str) -> int:

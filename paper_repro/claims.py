@@ -107,15 +107,17 @@ class Comparison:
     def text(self, unit: str = "dB", digits: int = 1) -> str:
         """Return the numbers as a phrase."""
         if not self.trials:
-            return "no common fits"
+            return "no pair of fits to compare"
         unit = f" {unit}" if unit else ""
         what = f"difference above {self.margin:+g}{unit}" if self.margin else "above"
         cells = f"{self.share.cells} cell{'s' * (self.share.cells != 1)}"
-        where = "that" if self.margin else "each other"
-        level = f" and within {self.tie:g}{unit} of {where} in {self.level}" if self.level else ""
+        where = " of that" if self.margin else ""
+        level = f", within {self.tie:g}{unit}{where} in {self.level}" if self.level else ""
+        # no sign for what is rounded to 0
+        middle = f"{self.median_difference:+.{digits}f}"
+        middle = middle if float(middle) else middle[1:]
         return (
-            f"{what} in {self.above}{level} of {self.trials} pairs of fits in {cells}, "
-            f"share {self.share.interval()}, median difference {self.median_difference:+.{digits}f}{unit}"
+            f"{what} in {self.above} of {self.trials} pairs of fits ({cells}){level}; median difference {middle}{unit}"
         )
 
 
@@ -237,5 +239,8 @@ def _side(
             verdict = verdicts.all_of(found.share, *(part for part, _ in further.values()))
             named = {"share": found.share, **{name: part for name, (part, _) in further.items()}}
             interval = "; ".join(f"{name} {part.interval()}" for name, part in named.items()) if found.trials else ""
-        phrases.append(f"{label}: " + ", ".join([found.text(unit, digits), *(text for _, text in further.values())]))
-    return verdict, "; ".join(phrases), interval
+        told = [found.text(unit, digits), *(text for _, text in further.values())]
+        if method != "paper" and found.trials:
+            told.append(f"share {found.share.interval()}; not judged")
+        phrases.append(f"{label}: {'; '.join(told)}")
+    return verdict, ". ".join(phrases), interval

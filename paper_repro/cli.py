@@ -7,6 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from paper_repro import experiment as experiments
 from paper_repro import render, results, sweep
@@ -41,7 +42,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(argv: Sequence[str] | None) -> int:
-    options = parser().parse_args(argv)
+    understood = parser()
+    options = understood.parse_args(argv)
+    if getattr(options, "command", None) is None:  # the commands, each with a line
+        understood.print_help(sys.stderr)
+        return USAGE
     try:
         return _COMMANDS[options.command](options)
     except KeyboardInterrupt:
@@ -65,6 +70,8 @@ def _complain(sentence: str, code: int) -> int:
 def _list(options: argparse.Namespace) -> int:
     from paper_repro import listing
 
+    if options.results != Path(results.DEFAULT_FOLDER) and not options.results.is_dir():
+        _complain(f"there is no results folder {options.results}, so nothing is computed there", OK)
     found = listing.chosen(options.figures)
     if options.json:
         print(listing.as_json(found, options.results))
@@ -110,6 +117,7 @@ def _run_one(experiment: Experiment, options: argparse.Namespace, device: str) -
         batch=options.batch,
         shard=options.shard,
         progress=sys.stderr,
+        expected=experiments.TAKES[options.preset],
     )
     for sentence in outcome.robust:
         print(f"{experiment.name}: computed again, because {sentence}", file=sys.stderr)
@@ -119,6 +127,8 @@ def _run_one(experiment: Experiment, options: argparse.Namespace, device: str) -
     if options.shard is not None:
         print(f"{counted}; share {options.shard[0]} of {options.shard[1]}, nothing drawn")
         return len(outcome.failed)
+    if outcome.computed:
+        print(f"{experiment.name}: drawing", file=sys.stderr, flush=True)
     try:
         found, records = results.collect(experiment, options.preset, options.results, options.seed)
         files = render.render(experiment, found, records, options.results) if records else None
@@ -139,13 +149,10 @@ def _show(options: argparse.Namespace) -> int:
     experiment = experiments.get(options.figure)
     found = results.load(options.figure, options.preset, options.results, seed=options.seed)
     meta = found.meta
-    print(f"{meta['title']} ({meta['preset']}: {len(found.records)} of {meta['cells']} cells)\n")
-    print(render.markdown(meta["summary"]["table"]))
-    for note in meta["summary"].get("notes", []):
-        print(f"\n{note}")
-    for further in meta["summary"].get("tables", []):
-        print(f"\n{further['title']}\n\n{render.markdown(further)}")
-    for paragraph in render.claims_markdown(meta["summary"].get("claims", [])):
+    print(f"{meta['title']} ({meta['preset']}: {len(found.records)} of {meta['cells']} cells)")
+    if options.claims and not meta["summary"].get("claims"):
+        print("\nno claim of a paper is about this figure")
+    for paragraph in render.summary_markdown(meta["summary"], options.claims):
         print(f"\n{paragraph}")
     for failure in meta["failed"]:
         print(f"\nfailed: {failure['message']}\n  {failure['settings']}")

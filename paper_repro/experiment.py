@@ -19,10 +19,17 @@ import figures
 from paper_repro import experiments
 from paper_repro.store import Cell, Record
 
-__all__ = ["PRESETS", "Experiment", "Outcome", "UnknownName", "get", "layouts", "names", "register"]
+__all__ = ["PRESETS", "TAKES", "Experiment", "Outcome", "UnknownName", "get", "layouts", "names", "near", "register"]
 
 PRESETS = ("smoke", "quick", "cpu", "paper")
 """From seconds, through minutes on two cores and a night on sixteen, to the paper's size."""
+TAKES = {
+    "smoke": "some seconds",
+    "quick": "one to four minutes on two cores",
+    "cpu": "a night on 16 cores",
+    "paper": "a GPU or a cluster, and days without one",
+}
+"""How long one figure takes at each preset."""
 
 
 class UnknownName(ValueError):
@@ -159,7 +166,9 @@ class Experiment:
         """Raise an error for a preset that this experiment does not have."""
         if preset not in self.presets:
             listed = ", ".join(self.presets)
-            raise UnknownName(f"preset={preset!r} is not known for {self.name}; expected one of {listed}")
+            close = near(preset, list(self.presets)) if isinstance(preset, str) else []
+            hint = f" (did you mean {close[0]}?)" if close else ""
+            raise UnknownName(f"preset={preset!r} is not known for {self.name}{hint}; expected one of {listed}")
 
 
 _registered: dict[str, Experiment] = {}
@@ -207,9 +216,39 @@ def get(name: str) -> Experiment:
         for one in _listed(module):
             if one.name == name:
                 return one
-    near = [one for one in names() if name and one.startswith(name + "-")] or get_close_matches(name, names(), n=1)
-    hint = f" (did you mean {' or '.join(near)}?)" if near else ""
-    raise UnknownName(f"there is no figure {name!r}{hint}; expected one of {', '.join(names())}")
+    found = [one for one in names() if name and one.startswith(name + "-")] or near(name, names())
+    hint = f"; did you mean {' or '.join(found)}?" if found else ";"
+    raise UnknownName(f"there is no figure {name!r}{hint} `paper-repro list` shows all names")
+
+
+_ALIKE = str.maketrans("lio", "110")
+"""Characters that look alike, after :meth:`str.lower`."""
+
+
+def near(word: str, known: Sequence[str]) -> list[str]:
+    """Return the name that a mistyped word most likely stands for.
+
+    Parameters
+    ----------
+    word : str
+        What was typed.
+    known : sequence of str
+        The names.
+
+    Returns
+    -------
+    list of str
+        At most one: a name that looks alike (``figl`` is ``fig1``), else the only one that begins so, else the most
+        similar one, preferably of the same length.
+    """
+    alike = [one for one in known if one.lower().translate(_ALIKE) == word.lower().translate(_ALIKE)]
+    if alike:
+        return alike[:1]
+    begun = [one for one in known if word and one.startswith(word.lower())]
+    if len(begun) == 1:
+        return begun
+    found = get_close_matches(word.lower(), known, n=5)
+    return sorted(found, key=lambda one: len(one) != len(word))[:1]
 
 
 def layouts() -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +41,9 @@ def chosen(words: Sequence[str]) -> list[Experiment]:
         found = found or {one.name for one in everything if word.lower() in one.name.lower()}
         found = found or {one.name for one in everything if word.lower() in one.title.lower()}
         if not found:
-            names = [one.name for one in everything]
-            near = get_close_matches(word, names, n=1)
-            hint = f" (did you mean {near[0]}?)" if near else ""
-            raise UnknownName(f"no figure has {word!r} in its name or title{hint}; the names are {', '.join(names)}")
+            close = experiments.near(word, [one.name for one in everything])
+            hint = f"; did you mean {close[0]}?" if close else ";"
+            raise UnknownName(f"no figure has {word!r} in its name or title{hint} `paper-repro list` shows all names")
         wanted |= found
     return [one for one in everything if one.name in wanted]
 

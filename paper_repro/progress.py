@@ -10,7 +10,7 @@ from paper_repro.forecast import Forecast, Task
 from paper_repro.plan import Job
 from planted.base.extras import need
 
-__all__ = ["Progress", "Steps"]
+__all__ = ["Progress", "Steps", "kind"]
 
 TERMINAL_S, FILE_S = 0.2, 5.0
 """Seconds between updates of the bar when a cell finishes; on a terminal also when none does."""
@@ -29,15 +29,19 @@ class Progress:
         Stream to write to.
     clock : callable, optional
         Returns the time in seconds.
+    cells : int, default 0
+        Number of cells, where it is known before they are planned.
 
     Notes
     -----
-    The bar shows elapsed / (elapsed + left), so it can move backwards when the forecast is corrected.
+    The bar shows the share of the cells that are finished, so it never moves backwards; the forecast is beside it.
     """
 
-    def __init__(self, name: str, stream: IO[str] | None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, name: str, stream: IO[str] | None, clock: Callable[[], float] = time.monotonic, cells: int = 0
+    ) -> None:
         self.name, self.stream, self.clock = name, stream, clock
-        self.cells, self.finished = 0, 0
+        self.cells, self.finished = cells, 0
         self.forecast = Forecast([])
         self._begun = self._shown = clock()
         self._costs_s = 0.0
@@ -57,9 +61,7 @@ class Progress:
     def plan(self, batches: Sequence[Sequence[Job]]) -> None:
         """Set the planned batches, in starting order, identified by their first cells."""
         self.cells = sum(map(len, batches))
-        self.forecast = Forecast(
-            [Task(one[0].cell.key, _kind(one[0]), sum(job.cost for job in one)) for one in batches]
-        )
+        self.forecast = Forecast([Task(one[0].cell.key, kind(one[0]), sum(job.cost for job in one)) for one in batches])
 
     def say(self, sentence: str) -> None:
         """Print a message above the bar."""
@@ -88,9 +90,7 @@ class Progress:
         left = self.forecast.left(now, workers)
         self._shown = self.clock()
         self._costs_s = self._shown - now
-        if left is not None:
-            gone = max(now - self._begun, 1e-9)
-            self._bar.n = gone / (gone + left)
+        self._bar.n = self.finished / max(self.cells, 1)
         self._bar.bar_format = self._format(left, now - self._begun)
         self._bar.refresh()
 
@@ -162,6 +162,6 @@ class Steps:
             print(sentence, file=self.stream, flush=True)
 
 
-def _kind(job: Job) -> tuple[Any, ...]:
+def kind(job: Job) -> tuple[Any, ...]:
     """Return the non-numeric part of a cell's settings, such as its method."""
     return tuple((name, value) for name, value in sorted(job.cell.settings.items()) if isinstance(value, (str, bool)))

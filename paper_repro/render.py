@@ -8,23 +8,24 @@ import importlib.util
 import io
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import figures
+from paper_repro.claims import NO_RIVAL
 from paper_repro.encoding import encode
 from paper_repro.experiment import Experiment
 from paper_repro.files import write_whole
 from paper_repro.results import Results
 from paper_repro.store import Record, comparable
 
-__all__ = ["BESIDE", "Files", "claims_markdown", "files_of", "markdown", "render", "shown"]
+__all__ = ["BESIDE", "Files", "claims_markdown", "files_of", "markdown", "render", "shown", "summary_markdown"]
 
 
-BESIDE = {"Data and size": "data", "Counted": "rule", "Verdict": "basis"}
+BESIDE = {"Data and size": "data", "Rule": "rule", "Verdict": "basis"}
 """Lines printed with every verdict: label -> field of the claim."""
 
 
@@ -92,11 +93,8 @@ def render(experiment: Experiment, results: Results, records: Sequence[Record], 
     contents: dict[str, bytes] = {}
     if experiment.layout is not None:
         contents.update(figures.render(figures.draw(experiment.name, results)))
-    parts = [f"# {meta['title']} ({meta['preset']})", meta["summary"].get("subtitle", ""), markdown(table)]
-    parts += meta["summary"].get("notes", [])
-    for further in meta["summary"].get("tables", []):
-        parts += [f"## {further['title']}", markdown(further)]
-    parts += claims_markdown(meta["summary"].get("claims", []))
+    parts = [f"# {meta['title']} ({meta['preset']})", meta["summary"].get("subtitle", "")]
+    parts += [*summary_markdown(meta["summary"])]
     contents["md"] = ("\n\n".join(part for part in parts if part) + "\n").encode()
     contents["csv"] = _csv(table).encode()
     document["source"] = source
@@ -129,22 +127,78 @@ def markdown(table: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def claims_markdown(claims: Sequence[dict[str, str]]) -> list[str]:
-    """Return a paper's claims and the measurements as paragraphs of Markdown; empty without claims."""
-    parts = ["## Claims"] if claims else []
-    for claim in claims:
-        lines = [f"**{claim['figure']}: {claim['claim']}** {claim['verdict']}. {claim['measured']}."]
-        if claim.get("interval"):
-            lines[0] += f" Judged: {claim['interval']}."
-        against = f"Against a fair IMP: {claim['fair']}."
-        if claim["fair_measured"]:
-            against += f" {claim['fair_measured']}."
-        if claim.get("fair_interval"):
-            against += f" Judged: {claim['fair_interval']}."
-        lines.append(against)
-        lines += [f"{name}: {claim[key]}." for name, key in BESIDE.items() if claim.get(key)]
-        parts.append("\n".join(lines))
+def summary_markdown(summary: dict[str, Any], claims_only: bool = False) -> list[str]:
+    """Return what a figure says as paragraphs of Markdown: its claims, how they were judged, its tables and notes.
+
+    Parameters
+    ----------
+    summary : dict
+        Of the experiment.
+    claims_only : bool, default False
+        Leave out tables and notes.
+
+    Returns
+    -------
+    list of str
+        Headings, tables and paragraphs.
+    """
+    claims = summary.get("claims", [])
+    parts = claims_markdown(claims)
+    if claims_only:
+        return parts
+    parts += ["## Table"] if claims else []
+    parts += [markdown(summary["table"]), *summary.get("notes", [])]
+    for further in summary.get("tables", []):
+        parts += [f"## {further['title']}", markdown(further)]
     return parts
+
+
+def claims_markdown(claims: Sequence[dict[str, str]]) -> list[str]:
+    """Return a paper's claims as Markdown: one line each with both verdicts, then the numbers; empty without claims.
+
+    Parameters
+    ----------
+    claims : sequence of dict
+        Of a summary.
+
+    Returns
+    -------
+    list of str
+        Paragraphs. What all claims share, such as the data, stands once, at the end.
+    """
+    if not claims:
+        return []
+    shared = {key: len(claims) > 1 and len({claim.get(key) for claim in claims}) == 1 for key in BESIDE.values()}
+    parts = ["## Claims", "\n".join(map(_verdict_line, claims)), "## How the claims were judged"]
+    for claim in claims:
+        lines = [
+            f"**{_named(claim)}**",
+            f"- As the paper compares: {_judged(claim, 'verdict', 'interval', 'measured')}",
+        ]
+        if claim.get("fair", NO_RIVAL) != NO_RIVAL:
+            lines.append(f"- Against a fair IMP: {_judged(claim, 'fair', 'fair_interval', 'fair_measured')}")
+        lines += [f"- {name}: {claim[key]}." for name, key in BESIDE.items() if claim.get(key) and not shared[key]]
+        parts.append("\n".join(lines))
+    common = [f"- {name}: {claims[0][key]}." for name, key in BESIDE.items() if shared[key] and claims[0].get(key)]
+    if common:
+        parts.append("\n".join(["**For all of these claims**", *common]))
+    return parts
+
+
+def _named(claim: Mapping[str, str]) -> str:
+    return f"{claim['figure']}: {claim['claim'].rstrip('.')}"
+
+
+def _verdict_line(claim: Mapping[str, str]) -> str:
+    """Return a claim with its verdicts; the second keeps "held" from saying too much."""
+    line = f"- {_named(claim)}: {claim['verdict']}"
+    fair = claim.get("fair", NO_RIVAL)
+    return line if fair == NO_RIVAL else f"{line}; against a fair IMP: {fair}"
+
+
+def _judged(claim: Mapping[str, str], verdict: str, interval: str, measured: str) -> str:
+    told = [claim[verdict], claim.get(interval), claim.get(measured)]
+    return " ".join(f"{text[0].upper()}{text[1:]}." for text in told if text)
 
 
 def shown(value: Any) -> str:

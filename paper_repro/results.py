@@ -97,9 +97,16 @@ def load(
         first = f" and seed {seed}" if seed else ""
         raise FileNotFoundError(
             f"no results of {experiment.name} at preset {preset}{first} in {folder.absolute()}; "
-            f"`{command(experiment, preset, results, seed)}` computes them"
+            f"`{command(experiment, preset, results, seed)}` computes them: {_extent(experiment, preset, found)}"
         )
     return found
+
+
+def _extent(experiment: experiments.Experiment, preset: str, found: Results) -> str:
+    """Return how much there is to compute: the cells, their data, and about how long that takes."""
+    number = found.meta["cells"]
+    data = f" on {experiment.data(preset)}" if experiment.data is not None else ""
+    return f"{number:,} cell{'s' * (number != 1)}{data}; takes {experiments.TAKES[preset]}"
 
 
 def command(

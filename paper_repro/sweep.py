@@ -11,7 +11,7 @@ from paper_repro import machine
 from paper_repro.cluster import Cluster
 from paper_repro.experiment import Experiment
 from paper_repro.plan import GPU_BATCH, Job, in_batches, in_order
-from paper_repro.progress import Progress
+from paper_repro.progress import Progress, kind
 from paper_repro.stopping import Interrupted, Signals
 from paper_repro.store import DamagedCell, Store, StoreError
 from paper_repro.workers import Here, Pool, listed
@@ -52,6 +52,7 @@ def run(
     batch: int | None = None,
     shard: tuple[int, int] | None = None,
     progress: IO[str] | None = None,
+    expected: str = "",
 ) -> Sweep:
     """Compute the cells that are missing from the store, longest first.
 
@@ -78,6 +79,8 @@ def run(
         ``(i, n)`` for the i-th of n machines, as :func:`paper_repro.plan.in_order` takes it.
     progress : text stream, optional
         Stream for the progress bar and messages; None for neither.
+    expected : str, optional
+        How long it takes, in words, where the store has no times of such cells to tell from.
 
     Returns
     -------
@@ -102,6 +105,7 @@ def run(
     store.check_writable(experiment.store_name)
     sweep = Sweep()
     todo: list[Job] = []
+    times = _Times()
     for job in in_order(experiment, settings, shard):
         sweep.total += 1
         try:
@@ -111,21 +115,54 @@ def run(
             record = None
         if record is not None and record.status == "done":
             sweep.reused += 1
+            times.add(job, record.run.get("wall_s"))
         else:
             todo.append(job)
     if not todo:
         return sweep
     with (
         Signals() as signals,
-        Progress(experiment.name, progress) as shown,
+        Progress(experiment.name, progress, cells=len(todo)) as shown,
         _place(experiment, store, device, min(jobs, len(todo)))
         if dask is None
         else Cluster(experiment, store, device, dask, shown.say) as place,
     ):
         batches = in_batches(experiment, todo, batch, max(place.slots(), 1))
         shown.plan(batches)
+        about = times.forecast(todo, place.slots()) or expected
+        shown.say(
+            f"{len(todo)} cell{'s' * (len(todo) != 1)} to compute, {sweep.reused} in the store"
+            + (f"; takes {about}" if about else "")
+        )
         _Collection(place, batches, sweep, shown, signals).run()
     return sweep
+
+
+class _Times:
+    """Seconds per unit of cost of the cells that are in the store, which tell how long others take."""
+
+    def __init__(self) -> None:
+        self._sums: dict[Any, tuple[float, float]] = {}
+
+    def add(self, job: Job, seconds: float | None) -> None:
+        if seconds is None or job.cost <= 0:
+            return
+        for key in (kind(job), None):
+            before = self._sums.get(key, (0.0, 0.0))
+            self._sums[key] = before[0] + float(seconds), before[1] + job.cost
+
+    def forecast(self, todo: Sequence[Job], workers: int) -> str:
+        """Return a time in words, as the cells' kinds took so far, or all kinds where one is new; empty without any."""
+        if None not in self._sums:
+            return ""
+        seconds = 0.0
+        for job in todo:
+            took, cost = self._sums.get(kind(job), self._sums[None])
+            seconds += job.cost * took / cost
+        seconds /= max(min(workers, len(todo)), 1)
+        number, unit = (seconds, "s") if seconds < 90 else (seconds / 60, "min")
+        number, unit = (number, unit) if unit == "s" or number < 90 else (number / 60, "h")
+        return f"about {max(number, 1):.0f} {unit} on {workers} process{'es' * (workers != 1)}"
 
 
 def _place(experiment: Experiment, store: Store, device: str, jobs: int) -> Pool | Here:

@@ -47,14 +47,13 @@ UNITS = 6
 """Fewer units are never conclusive: five agree by chance in 2 of 32 cases, more often than 5 %."""
 
 BASIS = (
-    "held (not held) if the whole 95 % interval lies above (below) the limit; paired bootstrap that resamples "
-    ""
-    "cells and seeds independently; with one seed or fewer than six cells it is too close to call"
+    "held (not held) if the whole 95 % interval lies above (below) the limit; the interval is a paired bootstrap that "
+    "resamples cells and seeds independently; with one seed, or fewer than six cells, there is no interval, and the "
+    "verdict is too close to call"
 )
 BASIS_SEEDS = (
-    "held (not held) if the whole 95 % interval lies above (below) the limit; paired bootstrap that resamples the "
-    ""
-    "seeds; with fewer than six seeds it is too close to call"
+    "held (not held) if the whole 95 % interval lies above (below) the limit; the interval is a paired bootstrap that "
+    "resamples the seeds; with fewer than six seeds there is no interval, and the verdict is too close to call"
 )
 """The rule for claims about each of a few settings, such as every k < 5, which are not resampled."""
 EXACT = "an exact statement, which a single counter-example refutes, so it is judged without an interval"

@@ -109,8 +109,8 @@ class Report:
             "conclusions, where the hypotheses hold). vacuous: share of instances on which the hypotheses fail. "
             "tightest: the smallest margin of the hypotheses at which the conclusion was still true. failed up to: the "
             "largest margin of the hypotheses at which the conclusion was false; for a true statement it is negative, "
-            "and if it is close to 0, the hypotheses cannot be weakened much. attack: on how many of the instances that "
-            "it tried the hypotheses held and the conclusion was decided."
+            "and if it is close to 0, the hypotheses cannot be weakened much. attack: on how many of the instances "
+            "that it tried the hypotheses held and the conclusion was decided."
         )
         return f"{markdown(tried)}\n\n{note}"
 

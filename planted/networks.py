@@ -325,8 +325,8 @@ class ReLUNetwork(Stored):
         ax.set_ylabel("input")
         ax.set_xlabel("neuron")
         whole_numbers(ax.xaxis)
-        if self.depth == 1 and self.output.ndim == 1 and self.n_neurons <= SHOWN:
-            signs = [f"{j}\n({value:+.3g})" for j, value in enumerate(arrays.to_numpy(self.output).tolist())]
+        if self.depth == 1 and self.n_outputs == 1 and self.n_neurons <= SHOWN:
+            signs = [f"{j}\n({value:+.3g})" for j, value in enumerate(arrays.to_numpy(self.output).ravel().tolist())]
             ax.set_xticks(range(self.n_neurons), signs)
             ax.set_xlabel("neuron (output weight)")
         return ax

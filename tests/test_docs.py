@@ -12,9 +12,11 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 FOLDERS = ("start", "tutorials", "guide", "choose", "reproduction")
 SLOW = {
+    "choose/guarantee.md",
     "choose/method.md",
     "guide/estimators.md",
     "guide/networks.md",
+    "guide/pruning.md",
     "tutorials/from_csv.md",
     "tutorials/plant_and_recover.md",
     "tutorials/property_tests.md",

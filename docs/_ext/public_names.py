@@ -182,7 +182,8 @@ def page_of(one):
         members = members_of(value)
         if members:
             text += f"   :members: {', '.join(members)}\n"
-        text += "   :show-inheritance:\n"
+        if not any(base is object or base.__name__.startswith("_") for base in value.__bases__):
+            text += "   :show-inheritance:\n"
     examples = f"generated/backreferences/{one.full}.examples"
     text += f"\n.. include:: /{examples}\n" if one.kind != "data" else ""
     return text

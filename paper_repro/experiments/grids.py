@@ -3,7 +3,8 @@
 Besides ``table`` and ``notes``, such a summary has:
 
 - ``rows``: rows of panels for :mod:`figures.panels`, each ``{"name", "unit", "limits", "extend", "digits", "panels"}``
-  with one panel per method: ``{"title", "m", "s", "possible", "values"}`` (values[i][j] for m[i], s[j], or None);
+  with one panel per method: ``{"title", "m", "s", "possible", "values", "few"}`` (values[i][j] for m[i], s[j],
+  or None; few[i][j] is "1 of 3" where only one of three seeds counts, else None);
 - ``tables``: further tables, each ``{"title", "columns", "rows"}``;
 - ``claims``: see :mod:`paper_repro.claims`.
 """
@@ -17,6 +18,7 @@ from statistics import median, median_low
 from typing import Any, cast
 
 import recovery
+from paper_repro import render
 from paper_repro.experiments.common import DIVERGED_DB, EXACT_DB, capped, exact_fit
 from paper_repro.results import rows_of
 from paper_repro.store import Record
@@ -250,6 +252,8 @@ def panel_row(
     extend: str = "both",
     digits: int = 0,
     labels: dict[str, str] = LABELS,
+    counts: Mapping[str, Mapping[tuple[int, int], int]] | None = None,
+    seeds: int = 0,
 ) -> dict[str, Any]:
     """Return a row of panels, one per method.
 
@@ -273,6 +277,10 @@ def panel_row(
         Digits after the point in the cells.
     labels : dict
         Titles of the methods.
+    counts : dict, optional
+        method -> (m, s) -> number of seeds behind the value; where there are fewer than `seeds`, the panel says so.
+    seeds : int, default 0
+        Number of seeds of a complete cell.
 
     Returns
     -------
@@ -287,6 +295,7 @@ def panel_row(
             "s": list(grid.s),
             "possible": [[possible(m, s) for s in grid.s] for m in grid.m],
             "values": [[values.get((m, s)) for s in grid.s] for m in grid.m],
+            "few": [[_few((counts or {}).get(method, {}).get((m, s)), seeds) for s in grid.s] for m in grid.m],
         }
         for method, values in points.items()
     ]
@@ -300,6 +309,11 @@ def panel_row(
     }
 
 
+def _few(count: int | None, seeds: int) -> str | None:
+    """Return "1 of 3" where only some of the seeds count; None where all do, or where it is not known."""
+    return f"{count} of {seeds}" if count is not None and 0 < count < seeds else None
+
+
 def values_table(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Return the numbers of rows of panels as one table; all panels must have the same sparsities or are padded.
 
@@ -311,14 +325,19 @@ def values_table(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``columns`` and ``rows``.
+        ``columns`` and ``rows``; a value to which only some of the seeds contribute is the text "100 (1 of 3)".
     """
     sparsities = sorted({s for row in rows for panel in row["panels"] for s in panel["s"]})
     lines: list[list[Any]] = []
     for row in rows:
         for panel in row["panels"]:
-            for m, values in zip(panel["m"], panel["values"], strict=True):
-                known = dict(zip(panel["s"], values, strict=True))
+            whole = [[None] * len(panel["s"]) for _ in panel["m"]]
+            for m, values, few in zip(panel["m"], panel["values"], panel.get("few", whole), strict=True):
+                told = [
+                    value if value is None or count is None else f"{render.shown(value)} ({count})"
+                    for value, count in zip(values, few, strict=True)
+                ]
+                known = dict(zip(panel["s"], told, strict=True))
                 shown = " ".join(row["unit"].split())  # a long unit has a line break for the colour bar
                 lines.append([row["name"], shown, panel["title"], m, *(known.get(s) for s in sparsities)])
     return {"columns": ["panels", "shown", "method", "m \\ s", *(str(s) for s in sparsities)], "rows": lines}
@@ -362,7 +381,9 @@ def extras_table(
             ]
             if not own:
                 continue
-            rows = [row for record in own for row in rows_of(record)]
+            # nothing can be fitted to labels that are all 0
+            own = [record for record in own if record.metrics.get("status") != "ZERO_DATA"]
+            rows = [row for record in own for row in rows_of(record) if row.get("status") != "ZERO_DATA"]
             line: list[Any] = [DEPTH_NAMES[depth], LABELS[method], len(rows)]
             if above is not None:
                 scored = [float(row["psnr_db"] > above[0]) for row in rows if row.get("psnr_db") is not None]
@@ -373,7 +394,10 @@ def extras_table(
                 line.append(float(middle(known)) if known else None)
             seconds = [float(record.run["wall_s"]) for record in own if record.run.get("wall_s") is not None]
             peaks = [float(record.run["peak_bytes"]) for record in own if record.run.get("peak_bytes")]
-            line += [math.fsum(seconds) / len(rows) if seconds else None, max(peaks) / 2**20 if peaks else None]
+            line += [
+                math.fsum(seconds) / len(rows) if seconds and rows else None,
+                max(peaks) / 2**20 if peaks else None,
+            ]
             lines.append(line)
     shares = [] if above is None else [above[1]]
     columns = ["network", "method", "fits", *shares, *extras.values(), "wall time (s a fit)", "peak memory (MiB)"]

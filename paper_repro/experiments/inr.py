@@ -371,8 +371,8 @@ def above_claims(values: Values, depths: Sequence[int], data: str) -> list[Claim
         against(
             _name("Figure 5", chosen),
             "The PSNR of IHT is above that of IMP.",
-            "of the pairs of fits of a cell m, s and a seed, the share in which the PSNR of IHT as in the paper is "
-            f"above that of IMP is more than half; pairs within {TIE_DB:g} dB count half",
+            "both methods fit the same data, for each (m, s) and seed. IHT as in the paper must have the higher PSNR "
+            f"in more than half of these pairs of fits. A pair within {TIE_DB:g} dB counts half",
             functools.partial(_together, values, chosen),
             data=data,
             tie=TIE_DB,

@@ -382,9 +382,9 @@ EXTRAS = {
 }
 CLAIM = "IHT is more robust over (m, s) than IMP"
 RULE = (
-    "of the pairs of fits of a cell m, s and a seed, the share in which the test accuracy of IHT as in the paper is "
-    "above that of IMP is more than half, pairs within {:.1f} % counting half; and its worst cell, mean over the "
-    "seeds, is above IMP's worst by more than that"
+    "both methods fit the same images, for each (m, s) and seed. IHT as in the paper must have the higher test "
+    "accuracy in more than half of these pairs of fits, where a pair within {:.1f} % counts half. And its worst cell, "
+    "mean over the seeds, must be above IMP's worst cell by more than that"
 )
 LEVEL = 0.005
 PAPER = (5_000, 1_000)

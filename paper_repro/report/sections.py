@@ -132,8 +132,8 @@ def _claim(claim: dict[str, Any]) -> Markup:
 
 
 def _judged(claim: dict[str, Any], verdict: str, measured: str, interval: str) -> Markup:
-    judged = f". Judged: {claim[interval]}" if claim.get(interval) else ""
-    return join([badge(claim[verdict]), " ", claim[measured], judged])
+    judged = f"{claim[interval]}. " if claim.get(interval) else ""
+    return join([badge(claim[verdict]), " ", judged, claim[measured]])
 
 
 def _tables(one: Section) -> list[Markup]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from planted.base import arrays
+from planted.base.frames import first_bad_cell, names_of
 
 __all__ = [
     "check_array",
@@ -65,6 +66,7 @@ def check_array(
     ValueError
         If its dimensions, shape or values are not as expected.
     """
+    given = value
     if not arrays.is_array(value):
         if value is None or isinstance(value, (str, bytes, dict)):
             raise TypeError(f"{name}={value!r} is not an array; expected an array of real numbers")
@@ -86,7 +88,7 @@ def check_array(
         value = np.asarray(value)  # scalars have no array namespace, and * of np.matrix is not elementwise
     kind = np.dtype(value.dtype).kind
     if kind not in "fiub":
-        raise TypeError(f"{name} has dtype {value.dtype}; expected real numbers")
+        raise TypeError(f"{name} has dtype {value.dtype}; expected real numbers{_place(given)}")
     wanted = (ndim,) if isinstance(ndim, int) else tuple(ndim)
     if value.ndim not in wanted:
         expected = " or ".join(str(item) for item in wanted)
@@ -106,8 +108,14 @@ def check_array(
     if dtype is not None and value.dtype != dtype:
         value = value.astype(dtype)
     if finite:
-        check_finite(value, name)
+        check_finite(value, name, given)
     return value
+
+
+def _place(given: Any) -> str:
+    """Return which column of a data frame holds what is no finite number, as the end of a message; "" for others."""
+    cell = first_bad_cell(given) if names_of(given) is not None else None
+    return "" if cell is None else f"; column {cell.column!r} holds {cell.value!r} in row {cell.row}"
 
 
 def _nullable(value: Any) -> bool:
@@ -119,7 +127,7 @@ def _nullable(value: Any) -> bool:
     return numbers and not all(isinstance(kind, np.dtype) for kind in kinds)
 
 
-def check_finite(value: Any, name: str) -> None:
+def check_finite(value: Any, name: str, given: Any = None) -> None:
     """Raise an error if there are NaN or infinities, saying how many there are and where the first one is.
 
     Parameters
@@ -128,6 +136,8 @@ def check_finite(value: Any, name: str) -> None:
         The argument.
     name : str
         Its name.
+    given : object, optional
+        What the caller passed; if it is a data frame, the message names the column.
 
     Raises
     ------
@@ -142,7 +152,7 @@ def check_finite(value: Any, name: str) -> None:
     where = tuple(int(i) for i in np.argwhere(bad)[0])
     raise ValueError(
         f"{name} has {int(bad.sum())} element(s) that are NaN or infinite, the first {host[where]} at index {where}; "
-        "expected finite numbers"
+        f"expected finite numbers{_place(given)}"
     )
 
 

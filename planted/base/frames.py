@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from planted.base.extras import need
 
-__all__ = ["Names", "check_names", "data_frame", "labels", "names_of"]
+__all__ = ["Cell", "Names", "check_names", "data_frame", "first_bad_cell", "labels", "names_of"]
 
 Names = tuple[str, ...] | None
 """Names of features; None where they came without."""
@@ -91,6 +93,95 @@ def labels(names: Names, places: Any) -> list[Any]:
     """
     listed = np.asarray(places).tolist()
     return listed if names is None else [names[place] for place in listed]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a table that is not a finite number.
+
+    Parameters
+    ----------
+    kind : {"text", "missing", "infinite"}
+        What it holds; "text" stands for any object that is not a number.
+    value : object
+        The content.
+    row : int
+        The row, from 0.
+    label : object
+        The row's label in the index of a pandas frame; None without an index, or if it is the number of the row.
+    column : str or int or None
+        Name of the column, or its number if it has none; None for a vector.
+    count : int
+        Number of cells of this kind in the column.
+    """
+
+    kind: str
+    value: Any
+    row: int
+    label: Any
+    column: str | int | None
+    count: int
+
+
+def first_bad_cell(value: Any) -> Cell | None:
+    """Return the first cell, column by column, that is not a finite number.
+
+    Parameters
+    ----------
+    value : array, data frame, series, sequence or scipy sparse matrix
+        A table or a vector. It is read slowly, entry by entry if it is not of a numeric dtype: for error messages.
+
+    Returns
+    -------
+    Cell or None
+        The cell; None if all are finite numbers, or if `value` has another shape.
+    """
+    names = names_of(value)
+    if hasattr(value, "tocoo"):
+        sparse = value.tocoo()
+        bad = np.flatnonzero(~np.isfinite(sparse.data))
+        if not len(bad):
+            return None
+        column = int(sparse.col[bad].min())
+        inside = bad[sparse.col[bad] == column]
+        one = inside[np.argmin(sparse.row[inside])]
+        found, row, place = sparse.data[inside], int(sparse.row[one]), int(column)
+        kinds = ["missing" if math.isnan(entry) else "infinite" for entry in found]
+        first = "missing" if math.isnan(sparse.data[one]) else "infinite"
+        return Cell(first, sparse.data[one], row, None, place, kinds.count(first))
+    table = np.asarray(value)
+    if table.ndim not in (1, 2) or table.dtype.kind not in "fcOUSMm":
+        return None
+    for place in range(table.shape[1] if table.ndim == 2 else 1):
+        entries = table[:, place] if table.ndim == 2 else table
+        if table.dtype.kind == "f" and np.isfinite(entries).all():
+            continue
+        kinds = [_kind(entry) for entry in entries.tolist()]
+        row = next((i for i, kind in enumerate(kinds) if kind == "text"), None)
+        row = next((i for i, kind in enumerate(kinds) if kind), None) if row is None else row
+        if row is None:
+            continue
+        index = getattr(value, "index", None)
+        label = index[row] if hasattr(value, "iloc") and index is not None else None
+        column: str | int | None = None
+        if table.ndim == 2:
+            column = place if names is None else names[place]
+        kind = kinds[row]
+        return Cell(kind, entries.tolist()[row], row, None if label == row else label, column, kinds.count(kind))
+    return None
+
+
+def _kind(entry: Any) -> str:
+    """Return the kind of an entry, see :class:`Cell`; "" for a finite number."""
+    if entry is None or type(entry).__name__ in ("NAType", "NaTType"):
+        return "missing"
+    try:
+        number = float(entry)
+    except (TypeError, ValueError):
+        return "text"
+    if math.isnan(number):
+        return "missing"
+    return "infinite" if math.isinf(number) else ""
 
 
 def data_frame(content: Any, user: str, **options: Any) -> Any:

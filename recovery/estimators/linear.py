@@ -11,6 +11,7 @@ import numpy as np
 
 from planted.base.checks import check_choice, check_integer, check_number
 from planted.base.extras import need
+from recovery.estimators.arguments import checked_data, checked_ridge, checked_size
 from recovery.estimators.inputs import Prepared, distinct_rows, prepare
 from recovery.estimators.paths import (
     BLENDS,
@@ -29,6 +30,7 @@ from recovery.estimators.paths import (
     models,
     supports,
 )
+from recovery.estimators.shown import draw_coefficients, draw_errors, names_of_features
 from recovery.estimators.stored import StoredEstimator
 from recovery.solvers.base import Solver
 from recovery.solvers.solve import SolverName, solve, solver_class
@@ -64,7 +66,7 @@ class LinearSelector(StoredEstimator, SelectorMixin, RegressorMixin, BaseEstimat
     support_ : array of int64
         The features with a non-zero coefficient, ascending.
     path_ : SparsePath or None
-        The models of other sizes, if they were computed.
+        The best single model of every size; None if the size was given.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : array of str
@@ -75,7 +77,7 @@ class LinearSelector(StoredEstimator, SelectorMixin, RegressorMixin, BaseEstimat
 
     def _checked(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
         """Return features, targets and weights as float64, and store the number and names of the features."""
-        X, y = validation.validate_data(
+        X, y = checked_data(
             self,
             X,
             y,
@@ -113,7 +115,7 @@ class LinearSelector(StoredEstimator, SelectorMixin, RegressorMixin, BaseEstimat
         """
         validation.check_is_fitted(self)
         accept = ["csr", "csc"] if self._sparse_input else False
-        X = validation.validate_data(self, X, accept_sparse=accept, dtype=np.float64, reset=False)
+        X = checked_data(self, X, accept_sparse=accept, dtype=np.float64, reset=False)
         return X @ self.coef_ + self.intercept_
 
     def _get_support_mask(self) -> Any:
@@ -130,19 +132,28 @@ class LinearSelector(StoredEstimator, SelectorMixin, RegressorMixin, BaseEstimat
         return tags
 
     def plot_path(self, ax: Any = None, *, show: Literal["coefficients", "errors"] = "coefficients") -> Any:
-        """Plot the models of all sizes.
+        """Plot the best single model of every size, and the model that predicts.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Axes to draw on; new axes by default.
+            Axes to draw on; by default those of a new figure, which a notebook shows.
         show : {"coefficients", "errors"}, default "coefficients"
-            Coefficients against the size, or the selection criterion, with standard errors over the folds.
+            Coefficients against the size, or what the choice of the size compared, with standard errors over the folds.
 
         Returns
         -------
         matplotlib.axes.Axes
-            The axes. A dashed line marks the chosen size.
+            The axes. A dashed line marks the size with the smallest error (for a noise level, the chosen size). If the
+            model is an average, its coefficients are diamonds at its own size; it has no error of its own to draw.
+            Features that are not in the model are grey.
+
+        Raises
+        ------
+        MissingExtra
+            If matplotlib is not installed.
+        ValueError
+            If no size was chosen, so that ``path_`` is None, or `show` is not known.
         """
         validation.check_is_fitted(self)
         check_choice(show, "show", ("coefficients", "errors"))
@@ -151,28 +162,13 @@ class LinearSelector(StoredEstimator, SelectorMixin, RegressorMixin, BaseEstimat
             raise ValueError(
                 "path_ is None: a model of one size has no path; expected an estimator that selects its size"
             )
-        if ax is None:
-            # not pyplot, which would keep a reference to the figure
-            ax = need("matplotlib.figure", "plot_path").Figure(layout="constrained").add_subplot()
         if show == "coefficients":
-            names = getattr(self, "feature_names_in_", None)
-            for j in np.flatnonzero(path.coefs.any(axis=1)):
-                label = None if names is None or j not in self.support_ else str(names[j])
-                ax.plot(path.sizes, path.coefs[j], marker=".", label=label)
-            if ax.get_legend_handles_labels()[1]:
-                ax.legend(fontsize="small")
-            ax.set_ylabel("coefficient")
-        else:
-            spread = np.where(np.isnan(path.spread), 0.0, path.spread)
-            ax.errorbar(path.sizes, path.errors, yerr=spread, marker=".")
-            ax.set_ylabel("what the choice minimised")
-        ax.axvline(path.size, color="0.6", linestyle="--")
-        ax.set_xlabel("features in the model")
-        return ax
+            return draw_coefficients(ax, path, self.coef_, names_of_features(self))
+        return draw_errors(ax, path, self.coef_, getattr(self, "selection", "cv"))
 
 
-def best_of(errors: Any, floor: float = 0.0) -> int:
-    """Return the index of the first smallest error, up to rounding; errors up to `floor` count as 0."""
+def best_of(errors: Any, floor: float = -math.inf) -> int:
+    """Return the index of the first smallest error, up to rounding; errors up to `floor` count as equal."""
     least = float(np.min(errors))
     return int(np.flatnonzero(errors <= max(least + CLOSE * abs(least), floor))[0])
 
@@ -277,6 +273,8 @@ class _SparseLinear(LinearSelector):
             {one.found.key: charged(problem, one, rows) for one in found} if wide and self.selection == "cv" else {}
         )
         self._choose(problem, found, each, shares, charges, 0.0 if on_rows or not self.average else unseen)
+        if len(sizes) == 1:
+            self.path_ = None  # only the shrinkage was chosen
         return self
 
     def _most(self, p: int, rows: int) -> int:
@@ -342,8 +340,8 @@ class _SparseLinear(LinearSelector):
         if charges:
             means = [np.minimum(mean, charges[one.found.key]) for mean, one in zip(means, common, strict=True)]
         sizes = sorted({one.found.size for one in common})
-        # relative to the squared targets, errors this small are rounding
-        floor = 0.0 if self.selection == "ebic" else CLOSE**2 * (float(problem.b @ problem.b) + problem.rest)
+        # relative to the squared targets, errors this small are rounding; the EBIC is a logarithm and has no such level
+        floor = -math.inf if self.selection == "ebic" else CLOSE**2 * (float(problem.b @ problem.b) + problem.rest)
         best = []
         for size in sizes:
             options = [
@@ -428,8 +426,9 @@ class SparseRegressor(_SparseLinear):
     average : bool, default True
         Average all models that were compared by cross-validation or on a validation set, weighted by their errors, and
         keep the features that have at least a third of the weight. False keeps the model with the smallest error.
-    ebic_gamma : float, default 0.5
-        Weight of the number of supports in the EBIC.
+    ebic_gamma : float, default 1.0
+        Weight of the number of supports in the EBIC; 0 gives the BIC. Smaller values keep more features, and false ones
+        among them if there are many more features than rows.
     noise_level : float, optional
         Standard deviation of the noise, for ``selection="noise"``.
 
@@ -445,7 +444,7 @@ class SparseRegressor(_SparseLinear):
     family_ : str
         What found the support of that model: the name of a solver, or "lasso".
     path_ : SparsePath or None
-        The best model of every size; None if no size was selected.
+        The best single model of every size; None if `sparsity` is a number, so that there is nothing to choose from.
 
     Notes
     -----
@@ -457,14 +456,12 @@ class SparseRegressor(_SparseLinear):
     Averaging: with errors e of the models, e0 the smallest, and n distinct rows, a model has the weight exp(-n (e - e0)
     / (2 e0)), and features with less than a third of the total weight get coefficient 0. With few rows many models
     predict almost equally well, and chance decides which has the smallest error: the average is closer to the truth
-    than that model, and still fairly sparse. With at least as many features as rows, the error of a model in
-    cross-validation is replaced by its residual on all rows with the charge of the EBIC (gamma = 1) where that is
-    smaller: a support that all rows find may be out of reach of the rows of a fold. If one model is clearly best, it
-    has all the weight; models with errors at the level of rounding are not averaged.
+    than that model, and still fairly sparse. If one model is clearly best, it has all the weight; models with errors at
+    the level of rounding are not averaged.
 
-    With at least as many features as rows, the error of a model in cross-validation is replaced by its residual on all
-    rows with the charge of the EBIC (gamma = 1), if that is smaller: the rows of a fold may not suffice to find a
-    support that all rows find.
+    With at least as many features as rows, a support may be found on all rows and missed on the rows of a fold, so that
+    its error in cross-validation is too large. The mean squared residual on all rows, increased by the penalty of the
+    EBIC (gamma = 1) for the number of supports that were searched, then counts instead, if it is smaller.
 
     ``transform`` keeps the features of the support, so that the estimator can select features in a pipeline.
 
@@ -488,7 +485,7 @@ class SparseRegressor(_SparseLinear):
         cv: Any = 5,
         selection: Selection = "cv",
         average: bool = True,
-        ebic_gamma: float = 0.5,
+        ebic_gamma: float = 1.0,
         noise_level: float | None = None,
     ) -> None:
         self.sparsity = sparsity
@@ -503,17 +500,15 @@ class SparseRegressor(_SparseLinear):
         self.noise_level = noise_level
 
     def _sizes(self, most: int) -> Any:
-        if isinstance(self.sparsity, str):
-            check_choice(self.sparsity, "sparsity", ("cv",))
+        if isinstance(self.sparsity, str) and self.sparsity == "cv":
             return default_sizes(min(MOST, most))
-        size = check_integer(self.sparsity, "sparsity", minimum=0, maximum=self.n_features_in_)
-        return np.array([size])
+        count = self.n_features_in_
+        return np.array([checked_size(self.sparsity, count, f"X has {count} feature(s)", "'cv'")])
 
     def _ridges(self) -> tuple[float, ...]:
-        if isinstance(self.ridge, str):
-            check_choice(self.ridge, "ridge", ("cv",))
+        if isinstance(self.ridge, str) and self.ridge == "cv":
             return RIDGES
-        return (check_number(self.ridge, "ridge", minimum=0.0),)
+        return (checked_ridge(self.ridge),)
 
 
 class SparseRegressorCV(_SparseLinear):
@@ -553,7 +548,7 @@ class SparseRegressorCV(_SparseLinear):
         cv: Any = 5,
         selection: Selection = "cv",
         average: bool = True,
-        ebic_gamma: float = 0.5,
+        ebic_gamma: float = 1.0,
         noise_level: float | None = None,
     ) -> None:
         self.sizes = sizes
@@ -572,8 +567,9 @@ class SparseRegressorCV(_SparseLinear):
             return default_sizes(min(MOST, most))
         if isinstance(self.sizes, (str, Real)) or not len(self.sizes):
             raise ValueError(f"sizes={self.sizes!r}; expected a sequence of one or more integers")
+        count = self.n_features_in_
         sizes = {
-            check_integer(size, f"sizes[{i}]", minimum=0, maximum=self.n_features_in_)
+            checked_size(size, count, f"X has {count} feature(s)", name=f"sizes[{i}]")
             for i, size in enumerate(self.sizes)
         }
         return np.array(sorted(sizes))

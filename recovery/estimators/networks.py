@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,9 @@ import numpy as np
 from planted.base import arrays
 from planted.base.checks import check_integer, check_number
 from planted.base.extras import need
+from planted.networks import ReLUNetwork
+from recovery.estimators.arguments import checked_data, checked_size
+from recovery.estimators.shown import draw_weights, names_of_features
 from recovery.estimators.stored import StoredEstimator
 from recovery.mlp.losses import softmax
 from recovery.mlp.record import FitMethod, Loss
@@ -70,7 +73,9 @@ class _ReLUNetwork(StoredEstimator, BaseEstimator):
         classes = loss == "cross_entropy"
         k = int(y.max()) + 1 if classes else 1
         capacity = m * (d + k) if classes else m * d
-        s = capacity if self.sparsity is None else check_integer(self.sparsity, "sparsity", minimum=0, maximum=capacity)
+        weights = f"{m} neuron(s) with {d} feature(s)" + (f" and {k} classes" if classes else "")
+        why = f"{weights} have {capacity} weight(s)"
+        s = capacity if self.sparsity is None else checked_size(self.sparsity, capacity, why, "None")
         if s == 0 and not self.fit_intercept:
             raise ValueError(
                 "sparsity=0 without an intercept gives an empty model; expected at least 1, or fit_intercept=True"
@@ -82,9 +87,98 @@ class _ReLUNetwork(StoredEstimator, BaseEstimator):
         Z = (X - mean) / scale
         network = self._best(Z, y, loss, m, k, s)
         W = network.W / scale[:, None]
+        self.mean_, self.scale_ = mean, np.where(np.isinf(scale), 1.0, scale)
         self.coefs_ = (W, network.V)
         self.intercepts_ = (network.b - mean @ W, network.c)
         self.sparsity_ = int((W != 0.0).sum()) + (int((network.V != 0.0).sum()) if classes else 0)
+        self.support_ = np.flatnonzero(W.any(axis=1))
+        if self.fit_ is not None:
+            names = (*names_of_features(self), *(["constant"] if self.fit_intercept else []))
+            note = (
+                "the search, on standardised features; the model is network_. "
+                if self.standardize
+                else ("the search; the model is network_. ")
+            )
+            self.fit_ = replace(self.fit_, names=names, message=note + self.fit_.message)
+
+    @property
+    def network_(self) -> ReLUNetwork:
+        """The network that predicts, in units of the original features, without the neurons that are not used.
+
+        Networks have no biases, so with ``fit_intercept`` its last input is the constant 1, and its last neuron, which
+        depends on nothing else, gives the biases of the outputs: ``network_(np.column_stack([X, np.ones(len(X))]))``.
+        """
+        validation.check_is_fitted(self)
+        W, V, used = self._used()
+        if not self.fit_intercept:
+            return ReLUNetwork([W, self._outer(V)])
+        hidden = np.vstack([W, self.intercepts_[0][used]])
+        constant = np.zeros((len(hidden), 1))
+        # with one output, whose weights are signs, the bias is the weight of the hidden layer
+        c = self.intercepts_[1]
+        constant[-1] = abs(c[0]) if len(c) == 1 else 1.0
+        last = np.where(c < 0.0, -1.0, 1.0) if len(c) == 1 else c
+        return ReLUNetwork([np.hstack([hidden, constant]), self._outer(np.vstack([V, last]))])
+
+    def _used(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the weights of the neurons that are used, and their numbers."""
+        W, V = self.coefs_
+        used = np.flatnonzero(W.any(axis=0) & V.any(axis=1))
+        return W[:, used], V[used], used
+
+    def _outer(self, V: np.ndarray) -> np.ndarray:
+        """Return output weights as a network has them: a vector for one output."""
+        return V[:, 0] if V.shape[1] == 1 else V
+
+    def get_feature_names_out(self, input_features: Any = None) -> Any:
+        """Return the names of the features that the network uses.
+
+        Parameters
+        ----------
+        input_features : sequence of str, optional
+            Names of all features; by default those of the fit, or x0, x1, ...
+
+        Returns
+        -------
+        array of str
+            The names of the features in ``support_``.
+        """
+        validation.check_is_fitted(self)
+        return validation._check_feature_names_in(self, input_features)[self.support_]
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the weights of the network that predicts: a row per feature in use, a column per neuron in use.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Axes to draw on; by default those of a new figure, which a notebook shows.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The axes. Red weights are positive, blue ones negative, and zeros white. With ``standardize`` they are the
+            weights of standardised features, which can be compared: ``coefs_[0] * scale_[:, None]``, and the last row
+            has the biases of the neurons at the means of the features. For one output, its weight stands below each
+            neuron, and its bias in the title; for classes the output weights, ``coefs_[1]``, are not drawn.
+
+        Raises
+        ------
+        MissingExtra
+            If matplotlib is not installed.
+        """
+        validation.check_is_fitted(self)
+        W, V, used = self._used()
+        rows, names = self.support_, [names_of_features(self)[j] for j in self.support_]
+        weights = (W * self.scale_[:, None])[rows]
+        title = "weights per standard deviation" if self.standardize else "weights"
+        if self.fit_intercept:
+            weights = np.vstack([weights, self.intercepts_[0][used] + self.mean_ @ W])
+            names.append("(bias)")
+            if V.shape[1] == 1:
+                title += f"; output bias {self.intercepts_[1][0]:.4g}"
+        network = ReLUNetwork([weights if len(names) else np.zeros((1, 0)), self._outer(V)])
+        return draw_weights(ax, network, names, title)
 
     def _best(self, Z: np.ndarray, y: np.ndarray, loss: Loss, m: int, k: int, s: int) -> _Weights:
         """Return the network found with the smallest loss, including the ridge."""
@@ -323,8 +417,8 @@ class SparseReLURegressor(RegressorMixin, _ReLUNetwork):
     fit_intercept : bool, default True
         A bias for every neuron and for the output.
     standardize : bool, default True
-        Centre the features (with an intercept) and divide them by their standard deviations during the fit. The stored
-        network takes the original features.
+        Centre the features (with an intercept) and divide them by their standard deviations during the fit.
+        ``coefs_``, ``intercepts_`` and ``network_`` take the original features.
     ridge : float, default 0.01
         Penalty during the fit: `ridge` times half of the squared weights for standardised features and targets.
     max_iter, restarts : int
@@ -343,8 +437,13 @@ class SparseReLURegressor(RegressorMixin, _ReLUNetwork):
         The features used by at least one neuron.
     sparsity_ : int
         Number of non-zero weights.
+    network_ : planted.ReLUNetwork
+        The network that predicts, for the original features; with biases, for a constant 1 as the last input.
+    mean_, scale_ : array, shape (n_features_in_,)
+        What was subtracted from the features during the fit, and what they were divided by.
     fit_ : recovery.NetworkFit or None
-        The result of ``fit_network``, for standardised features with the constant as the last one.
+        The result of the search by ``fit_network``, for standardised features with the constant as the last one, before
+        biases were separated and weights cut. Its network is not the one that predicts, and may have been discarded.
     n_features_in_, feature_names_in_, n_iter_
         As usual in scikit-learn.
 
@@ -408,15 +507,14 @@ class SparseReLURegressor(RegressorMixin, _ReLUNetwork):
         self
             The fitted estimator.
         """
-        X, y = validation.validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
+        X, y = checked_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
         self._fit(X, y.astype(np.float64), "squared")
-        self.support_ = np.flatnonzero(self.coefs_[0].any(axis=1))
         return self
 
     def predict(self, X: Any) -> Any:
         """Return the outputs of the network, shape (n,)."""
         validation.check_is_fitted(self)
-        X = validation.validate_data(self, X, dtype=np.float64, reset=False)
+        X = checked_data(self, X, dtype=np.float64, reset=False)
         return _Weights(self.coefs_[0], self.intercepts_[0], self.coefs_[1], self.intercepts_[1])(X)[:, 0]
 
 
@@ -435,8 +533,8 @@ class SparseReLUClassifier(ClassifierMixin, _ReLUNetwork):
     fit_intercept : bool, default True
         A bias for every neuron and for every class.
     standardize : bool, default True
-        Centre the features (with an intercept) and divide them by their standard deviations during the fit. The stored
-        network takes the original features.
+        Centre the features (with an intercept) and divide them by their standard deviations during the fit.
+        ``coefs_``, ``intercepts_`` and ``network_`` take the original features.
     ridge : float, default 0.01
         Penalty during the fit: `ridge` times half of the squared weights of both layers for standardised features.
         Without it, separable classes have no optimal weights, and the result depends on when the fit stops.
@@ -456,8 +554,13 @@ class SparseReLUClassifier(ClassifierMixin, _ReLUNetwork):
         The features used by at least one neuron.
     sparsity_ : int
         Number of non-zero weights.
+    network_ : planted.ReLUNetwork
+        The network that predicts, for the original features; with biases, for a constant 1 as the last input.
+    mean_, scale_ : array, shape (n_features_in_,)
+        What was subtracted from the features during the fit, and what they were divided by.
     fit_ : recovery.NetworkFit or None
-        The result of ``fit_network``, for standardised features with the constant as the last one; None for "auto".
+        The result of the search by ``fit_network``, for standardised features with the constant as the last one, before
+        biases were separated and weights cut: its network is not the one that predicts. None for "auto".
     n_features_in_, feature_names_in_, n_iter_
         As usual in scikit-learn.
 
@@ -521,19 +624,18 @@ class SparseReLUClassifier(ClassifierMixin, _ReLUNetwork):
         self
             The fitted estimator.
         """
-        X, y = validation.validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
+        X, y = checked_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
         check_classification_targets(y)
         encoder = LabelEncoder().fit(y)
         self.classes_ = encoder.classes_
         if len(self.classes_) < 2:
             raise ValueError("y holds one class; expected at least two classes")
         self._fit(X, encoder.transform(y), "cross_entropy")
-        self.support_ = np.flatnonzero(self.coefs_[0].any(axis=1))
         return self
 
     def _outputs(self, X: Any) -> Any:
         validation.check_is_fitted(self)
-        X = validation.validate_data(self, X, dtype=np.float64, reset=False)
+        X = checked_data(self, X, dtype=np.float64, reset=False)
         return _Weights(self.coefs_[0], self.intercepts_[0], self.coefs_[1], self.intercepts_[1])(X)
 
     def decision_function(self, X: Any) -> Any:

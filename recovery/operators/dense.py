@@ -133,9 +133,9 @@ class DenseOperator(Operator):
         self.A = check_array(A, "A", ndim=2, finite=False)
         self.shape = (int(self.A.shape[0]), int(self.A.shape[1]))
         self.dtype = np.dtype(self.A.dtype)
-        self._norms, self._exponent = self._measure()
+        self._norms, self._exponent = self._measure(A)
 
-    def _measure(self) -> tuple[Any, int]:
+    def _measure(self, given: Any) -> tuple[Any, int]:
         """Return the column norms over 2^e, the largest between 1/2 and 1, and e; raise an error for NaN and infinity.
 
         One pass over A gives the squares of the norms and shows whether anything is NaN or infinite. If they are out of
@@ -148,7 +148,7 @@ class DenseOperator(Operator):
         largest = float(squares.max())
         shift = 0
         if not 4.0**-widest < largest < 4.0**widest:
-            check_finite(self.A, "A")
+            check_finite(self.A, "A", given)
             shift = exponent_of(self.A)
             if shift != 0:
                 squares = self._squares(shift)

@@ -40,6 +40,19 @@ def test_four_methods_stand_side_by_side_with_titles_once():
     assert len(axes[5].texts) == 3  # one of the four cells cannot exist
 
 
+def test_a_cell_in_which_not_all_seeds_count_says_so_below_its_number():
+    summary = {"rows": [row([100.0, 0.0, 3.0, 4.0], limits=(0.0, 100.0))]}
+    summary["rows"][0]["panels"][0]["few"] = [["1 of 3", None], [None, None]]
+    figure, axes = drawn(summary)
+    told = [text for text in axes[0].texts if text.get_text() == "1 of 3"]
+    assert [round(text.get_position()[0]) for text in told] == [0]
+    assert {text.get_text() for text in axes[1].texts} == {"0"}
+    (number,) = [text for text in axes[0].texts if text.get_text() == "100" and text.get_position()[0] == 0
+                 and text.get_position()[1] < 0.5]  # fmt: skip
+    assert told[0].get_window_extent().y1 <= number.get_window_extent().y1
+    assert "1 of 3: only so many seeds count" in [text.get_text() for text in figure.legends[0].get_texts()]
+
+
 def test_a_shorter_row_ends_earlier_and_colour_bars_stand_below_each_other():
     short = row([5, 6, 7, 8], name="two hidden layers")
     short["panels"] = short["panels"][:3]

@@ -18,7 +18,7 @@ def grid(value, cells=9, seeds=3):
 def test_only_trials_that_both_have_are_compared():
     found = claims.compare(HIGH, {**LOW, (1, 1): {0: 1.0, 7: 99.0}})
     assert (found.trials, found.above, found.median_difference) == (3, 2, 3.0)
-    assert found.text().startswith("above in 2 of 3 pairs of fits in 3 cells, share 0.67 [no interval from 3 cells, 1 ")
+    assert found.text().startswith("above in 2 of 3 pairs of fits (3 cells); median difference +")
     assert found.text().endswith("median difference +3.0 dB")
     assert claims.compare(LOW, HIGH).median_difference == -3.0
 
@@ -28,18 +28,21 @@ def test_a_margin_is_allowed_for_and_named():
     assert claims.compare(HIGH, LOW, margin=3.0).share.value == 0.5  # 4 is level with 1 + 3
     assert claims.compare(HIGH, LOW, margin=-1.1).above == 3
     text = claims.compare(HIGH, LOW, margin=-3.0, tie=3.0).text("dB", 2)
-    assert text.startswith("difference above -3 dB in 2 and within 3 dB of that in 1 of 3 pairs of fits")
+    assert text.startswith("difference above -3 dB in 2 of 3 pairs of fits (3 cells), within 3 dB of that in 1; ")
     assert text.endswith("median difference +3.00 dB")
-    assert "difference above +3 dB in 1 and" in claims.compare(HIGH, LOW, margin=3.0).text()
+    assert (
+        "difference above +3 dB in 1 of 3 pairs of fits (3 cells), within 0 dB of that in 1;"
+        in claims.compare(HIGH, LOW, margin=3.0).text()
+    )
 
 
 def test_level_fits_count_half():
     first = {(1, 1): {0: 1.0}, (1, 2): {0: 2.0}, (1, 3): {0: 9.0}}
     found = claims.compare(first, {(1, 1): {0: 0.5}, (1, 2): {0: 3.0}, (1, 3): {0: 2.0}}, tie=1.0)
     assert (found.above, found.level, found.share.value) == (1, 2, pytest.approx(2 / 3))
-    assert "above in 1 and within 1 dB of each other in 2 of 3 pairs" in found.text()
+    assert "above in 1 of 3 pairs of fits (3 cells), within 1 dB in 2; " in found.text()
     text = found.text(unit="", digits=3)
-    assert "within 1 of each other" in text
+    assert ", within 1 in 2;" in text
     assert text.endswith("median difference +0.500")
 
 
@@ -51,8 +54,14 @@ def test_infinities_are_equal_to_each_other():
 
 def test_nothing_in_common_is_said():
     found = claims.compare({(1, 1): {0: 1.0}}, {(2, 2): {0: 1.0}})
-    assert found.text() == "no common fits"
+    assert found.text() == "no pair of fits to compare"
     assert math.isnan(found.median_difference)
+
+
+def test_a_difference_that_is_rounded_to_0_has_no_sign():
+    for value in (-0.01, 0.0, 0.01):
+        found = claims.compare({1: {0: value}}, {1: {0: 0.0}}, tie=1.0)
+        assert found.text().endswith("median difference 0.0 dB")
 
 
 def test_slopes_are_per_ten_times_the_width_for_each_seed():
@@ -79,8 +88,12 @@ def test_a_verdict_is_on_the_released_method_and_both_are_reported():
     }
     found = judged(values)
     assert (found.verdict, found.fair) == (claims.HELD, claims.NOT_HELD)
-    assert "IHT as in the paper: above in 27 of 27 pairs of fits in 9 cells, share 1.00 [1.00, 1.00]" in found.measured
+    assert (
+        "IHT as in the paper: above in 27 of 27 pairs of fits (9 cells); median difference +10.0 dB. IHT, robust: "
+        in found.measured
+    )
     assert "IHT, robust: above in 27 of 27" in found.fair_measured
+    assert found.fair_measured.endswith("; share 1.00 [1.00, 1.00] against 0.50; not judged")
     assert "IHT as in the paper: above in 0 of 27" in found.fair_measured
     assert (found.interval, found.fair_interval) == (
         "share 1.00 [1.00, 1.00] against 0.50",
@@ -90,7 +103,7 @@ def test_a_verdict_is_on_the_released_method_and_both_are_reported():
     assert (found.data, found.basis) == ("these", verdicts.BASIS)
     missing = judged({**values, "imp-paper": {}})
     assert (missing.verdict, missing.fair) == (claims.NOT_MEASURED, claims.NOT_HELD)
-    assert "no common fits" in missing.measured
+    assert "no pair of fits to compare" in missing.measured
     assert missing.interval == ""
     assert judged(values, margin=-11.0).fair == claims.HELD
 

@@ -12,7 +12,7 @@ import fabricated
 import pytest
 import toy_experiment
 
-from paper_repro import cli, experiment, load, machine, results, sweep
+from paper_repro import cli, experiment, load, machine, results, sweep, verdicts
 from recovery import pruning
 
 ROOT = Path(__file__).parents[2]
@@ -83,6 +83,31 @@ def test_show_prints_the_table_and_the_paths(command, tmp_path):
     assert str(tmp_path / "r" / "fig1-smoke.png") in command("show", "fig1", "--preset", "smoke")[1]
 
 
+def test_show_begins_with_one_line_for_each_claim_that_has_both_verdicts(command, tmp_path):
+    fabricated.fill(tmp_path / "r", "fig1", "smoke")
+    output = command("show", "fig1", "--preset", "smoke")[1]
+    _, heading, lines, *_ = output.split("\n\n")
+    assert heading == "## Claims"
+    kinds = "|".join(verdicts.VERDICTS)
+    for line, depth in zip(lines.splitlines(), ("One hidden layer", "Two hidden layers", "Both depths"), strict=True):
+        assert re.fullmatch(
+            rf"- Figure 1: {depth}: IHT is above IMP over most \(m, s\): ({kinds}); against a fair IMP: ({kinds})", line
+        )
+    headings = [line for line in output.splitlines() if line.startswith("## ")]
+    assert headings[:3] == ["## Claims", "## How the claims were judged", "## Table"]
+    assert output.count("- Rule: ") == 1  # common to all three
+    code, short, _ = command("show", "fig1", "--preset", "smoke", "--claims")
+    assert code == 0
+    assert [line for line in short.splitlines() if line.startswith("## ")] == headings[:2]
+    assert "|--" not in short
+
+
+def test_claims_of_a_figure_without_any_are_none(command, tmp_path):
+    fabricated.fill(tmp_path / "r", "fig6", "smoke")
+    code, output, _ = command("show", "fig6", "--preset", "smoke", "--claims")
+    assert (code, "no claim of a paper is about this figure" in output) == (0, True)
+
+
 def test_list_has_one_line_for_each_figure_and_the_share_of_its_cells(command, tmp_path):
     fabricated.fill(tmp_path / "r", "fig1", "smoke", leave_out=5)
     fabricated.fill(tmp_path / "r", "fig2", "smoke")
@@ -125,7 +150,7 @@ def test_list_is_filtered_by_names_and_titles_and_one_figure_is_shown_whole(comm
     assert "; 10 planted networks, n=50,000, d=100, m=10, s=500 (the paper's size)\n" in command("list", "table1")[1]
     code, output, errors = command("list", "fig", "table3")
     assert (code, output) == (2, "")
-    assert "no figure has 'table3' in its name or title (did you mean table2?); the names are fig1, " in errors
+    assert "no figure has 'table3' in its name or title; did you mean table2? `paper-repro list` shows" in errors
 
 
 def test_a_list_as_json_has_everything(command, tmp_path):
@@ -239,12 +264,15 @@ def test_doctor_names_the_kernels_of_every_blas_library(command, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["run", "fig11"], "there is no figure 'fig11' (did you mean fig1?); expected one of fig1, "),
+        (["run", "fig11"], "there is no figure 'fig11'; did you mean fig10? `paper-repro list` shows all names\n"),
+        (["run", "figl"], "there is no figure 'figl'; did you mean fig1? `paper-repro list` shows all names\n"),
+        (["run", "FIG1O"], "there is no figure 'FIG1O'; did you mean fig10? "),
+        (["run", "exac"], "there is no figure 'exac'; did you mean exact? "),
         (
             ["run", "fig3"],
-            "there is no figure 'fig3' (did you mean fig3-binary or fig3-digits?); expected one of fig1, ",
+            "there is no figure 'fig3'; did you mean fig3-binary or fig3-digits? `paper-repro list` shows",
         ),
-        (["show", "nothing"], "there is no figure 'nothing'; expected one of fig1"),
+        (["show", "nothing"], "there is no figure 'nothing'; `paper-repro list` shows all names\n"),
     ],
 )
 def test_wrong_names_are_sentences(command, arguments, sentence):
@@ -256,13 +284,16 @@ def test_wrong_names_are_sentences(command, arguments, sentence):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["run", "--preset", "huge"], "invalid choice: 'huge'"),
+        (["run", "--preset", "huge"], "'huge' is not a preset; expected one of smoke, quick, cpu, paper"),
+        (
+            ["show", "fig1", "--preset", "papr"],
+            "'papr' is not a preset; did you mean paper? expected one of smoke, quick,",
+        ),
         (["run", "--jobs", "0"], "'0' is not understood; expected an integer of at least 1"),
         (["run", "--seed", "-1"], "'-1' is not understood; expected an integer of at least 0"),
         (["run", "--device", "tpu"], "invalid choice: 'tpu'"),
         (["run", "--nonsense"], "unrecognized arguments: --nonsense"),
         (["dance"], "invalid choice: 'dance'"),
-        ([], "required"),
     ],
 )
 def test_wrong_options_are_refused_as_argparse_does(capsys, arguments, sentence):
@@ -270,6 +301,39 @@ def test_wrong_options_are_refused_as_argparse_does(capsys, arguments, sentence)
         cli.main(arguments)
     assert caught.value.code == 2
     assert sentence in capsys.readouterr().err
+
+
+def test_without_a_command_the_commands_are_printed_and_the_code_is_2(capsys):
+    assert cli.main([]) == 2
+    said = capsys.readouterr().err
+    assert all(f"\n    {name} " in said for name in cli._COMMANDS)
+
+
+def test_a_folder_that_is_not_there_is_said_by_list(command, tmp_path):
+    code, output, errors = command("list")
+    assert code == 0
+    assert output.startswith("figure")
+    assert errors == f"paper-repro: there is no results folder {tmp_path / 'r'}, so nothing is computed there\n"
+
+
+def test_show_of_what_is_not_computed_tells_the_command_and_its_extent(command):
+    code, _, errors = command("show", "fig1", "--preset", "paper")
+    assert code == 1
+    assert "paper-repro run fig1 --preset paper" in errors
+    cells = len(experiment.get("fig1").cells("paper", 0))
+    assert f": {cells:,} cells on planted networks, n = 50,000, d = 100, 3 seeds (the paper's size); takes " in errors
+
+
+def test_the_durations_of_presets_are_those_of_the_pages(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["run", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    pages = [Path(__file__).parents[2] / "docs" / page for page in ("start/paper.md", "tutorials/your_size.md")]
+    for preset, takes in experiment.TAKES.items():
+        assert f"{preset}: {takes}" in said
+    for page in pages:
+        text = " ".join(page.read_text().split())
+        assert all(experiment.TAKES[preset] in text for preset in ("quick", "cpu"))
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["show", "--help"]])

@@ -120,6 +120,23 @@ def test_a_row_of_panels_and_its_table():
     assert len(table["rows"]) == 5
 
 
+def test_a_share_of_the_seeds_says_where_not_all_of_them_count():
+    grid = grids.Grid(2, (2,), (4, 9, 12))
+    points = {"paper": {(2, 4): 100.0, (2, 9): 50.0}}
+    counts = {"paper": {(2, 4): 1, (2, 9): 3, (2, 12): 0}}
+    row = grids.panel_row("two", "%", (0.0, 100.0), grid, points, lambda m, s: True, counts=counts, seeds=3)
+    assert row["panels"][0]["few"] == [["1 of 3", None, None]]
+    assert grids.values_table([row])["rows"][0][4:] == ["100 (1 of 3)", 50.0, None]
+
+
+def test_fits_are_counted_as_their_shares_are_without_labels_that_are_all_0():
+    scored = [record(1, 2, seed, {"psnr_db": value, "status": "CONVERGED"}) for seed, value in enumerate((164.0, 21.0))]
+    silent = record(1, 2, 2, {"psnr_db": None, "status": "ZERO_DATA"}, wall_s=90.0)
+    table = grids.extras_table([*scored, silent], (1,), {}, above=(150.0, "exact fits"))
+    row = dict(zip(table["columns"], table["rows"][0], strict=True))
+    assert (row["fits"], row["exact fits"], row["wall time (s a fit)"]) == (2, 0.5, 2.0)
+
+
 def test_the_table_of_extras_has_medians_of_psnr_means_seconds_a_fit_and_the_largest_peak():
     passes = {"fits": [{"s": 1, "exact": True}, {"s": 2, "exact": False}], "test_psnr_db": math.inf}
     records = [

@@ -115,7 +115,7 @@ def test_pandas_missing_is_a_sentence(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "preset", "error", "sentence"),
     [
-        ("fig11", "quick", ValueError, r"no figure 'fig11' \(did you mean fig1\?\); expected one of fig1, "),
+        ("fig11", "quick", ValueError, r"no figure 'fig11'; did you mean fig10\? `paper-repro list` shows"),
         ("fig1", "huge", ValueError, "preset='huge' is not known for fig1; expected one of smoke, quick, cpu, paper"),
         ("fig1", "quick", FileNotFoundError, "paper-repro run fig1 --preset quick --results"),
     ],

@@ -174,9 +174,9 @@ def test_claims_stand_at_the_top_and_beside_their_figure(filled, monkeypatch):
     assert "More numbers" in own
     for text in (
         "Figure 3: a < b",
-        "held 4 of 4 cells",
+        "held share 1.00 [0.90, 1.00] against 0.50. 4 of 4 cells",
         "not held 1 of 4 cells",
-        "Countedwhat was counted",
+        "Rulewhat was counted",
         "Data and sizedigits of 8",
     ):
         assert text in own

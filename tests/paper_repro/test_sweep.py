@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import re
 
 import pytest
 import toy_experiment as toy
@@ -112,6 +113,20 @@ def test_progress_counts_cells_and_shows_the_time_left(tmp_path):
     assert "100%" in stream.getvalue()
     assert "4/4 cells" in stream.getvalue()
     assert "left" in stream.getvalue()
+    assert "toy: 4 cells to compute, 0 in the store\n" in stream.getvalue()
+    assert "0/0 cells" not in stream.getvalue()
+    parts = re.findall(r" (\d+)%\|[^|]*\|[^|]* (\d)/4 cells", stream.getvalue())
+    assert [int(percent) for percent, _ in parts] == [25 * int(cells) for _, cells in parts]
+    assert parts == sorted(parts, key=lambda part: int(part[1]))
+
+
+def test_the_times_of_the_store_tell_how_long_the_rest_takes(tmp_path):
+    first, stream = io.StringIO(), io.StringIO()
+    settings, store = toy.cells("smoke", 0), Store(tmp_path)
+    sweep.run(toy.EXPERIMENT, settings[:2], store, jobs=1, progress=first, expected="a while")
+    assert "toy: 2 cells to compute, 0 in the store; takes a while\n" in first.getvalue()
+    sweep.run(toy.EXPERIMENT, settings, store, jobs=1, progress=stream, expected="a while")
+    assert "toy: 2 cells to compute, 2 in the store; takes about 1 s on 1 process\n" in stream.getvalue()
 
 
 @pytest.mark.parametrize(("options", "sentence"), [({"jobs": 0}, "jobs=0"), ({"device": "tpu"}, "device='tpu'")])

@@ -282,6 +282,12 @@ def test_weights_are_drawn_as_they_are(ax):
     assert fit.plot(ax) is ax
 
 
+@pytest.mark.parametrize("shape", [(3,), (3, 1)])
+def test_output_weights_stand_below_the_neurons_of_one_output(ax, shape):
+    planted.ReLUNetwork([np.eye(4, 3), np.array([1.0, -1.0, 0.5]).reshape(shape)]).plot(ax)
+    assert texts(ax) == ["0\n(+1)", "1\n(-1)", "2\n(+0.5)"]
+
+
 def test_a_new_figure_is_made_where_no_axes_are_given():
     plt = pytest.importorskip("matplotlib.pyplot")
     before = plt.get_fignums()

@@ -10,9 +10,10 @@ import pytest
 import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Lasso, LinearRegression, Ridge
 from sklearn.metrics import log_loss
-from sklearn.model_selection import GridSearchCV, train_test_split
+from sklearn.model_selection import GridSearchCV, KFold, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
@@ -132,13 +133,23 @@ def test_ebic_and_a_validation_set_choose_too():
     size = by_ebic.path_.sizes.tolist().index(3)
     plain = LinearRegression().fit(X[:, [1, 4, 7]], y)
     square = ((plain.predict(X[:, [1, 4, 7]]) - y) ** 2).mean()
-    expected = 200 * np.log(square) + 3 * np.log(200) + 2 * 0.5 * np.log(220)  # 220 supports of 3 in 12
+    expected = 200 * np.log(square) + 3 * np.log(200) + 2 * np.log(220)  # 220 supports of 3 in 12
     assert by_ebic.path_.errors[size] == pytest.approx(expected, rel=1e-9)
     X_v, y_v = X[:60], y[:60]
     by_set = recovery.SparseRegressor(selection="validation", average=False)
     by_set.fit(X[60:], y[60:], validation_set=(X_v, y_v))
     assert by_set.path_.errors.min() == pytest.approx(((by_set.predict(X_v) - y_v) ** 2).mean(), rel=1e-9)
     assert np.isnan(by_set.path_.spread).all()
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1.0, 1e3])
+def test_the_choice_by_ebic_does_not_depend_on_the_unit_of_the_targets(unit):
+    X, y, _ = planted_data(n=200, noise=0.3, seed=5)
+    model = recovery.SparseRegressor(selection="ebic").fit(X, unit * y)
+    assert model.support_.tolist() == [1, 4, 7]
+    # negative for small residuals: the smallest value still wins
+    assert model.path_.errors[model.path_.best] == model.path_.errors.min()
+    assert (model.path_.errors.min() < 0.0) == (unit < 1e3)
 
 
 def test_ebic_does_not_interpolate_where_features_are_many():
@@ -348,6 +359,57 @@ def test_networks_keep_within_their_sparsity_and_biases_are_not_counted(intercep
             np.testing.assert_allclose(classes.predict_proba(X)[:, 1], shares, rtol=1e-9)
 
 
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("kind", ["squared", "two classes", "three classes"])
+def test_the_network_that_is_shown_is_the_one_that_predicts(intercept, kind):
+    pandas = pytest.importorskip("pandas")
+    Figure = pytest.importorskip("matplotlib.figure").Figure
+    rng = np.random.default_rng(13)
+    X = pandas.DataFrame(rng.standard_normal((120, 5)) * [1, 10, 0.1, 1, 1] + 1.0, columns=list("abcde"))
+    y = np.abs(X["a"]) + X["b"] / 10.0 - 5.0 + 0.3 * rng.standard_normal(120)
+    quick = {"fit_intercept": intercept, "max_iter": 20, "restarts": 0}
+    if kind == "squared":
+        model = recovery.SparseReLURegressor(3, 5, **quick).fit(X, y)
+        expected = model.predict(X)
+    else:
+        labels = y > -3.5 if kind == "two classes" else np.digitize(y, [-4.0, -3.0])
+        model = recovery.SparseReLUClassifier(3, 9, **quick).fit(X, labels)
+        expected = model._outputs(X)
+    inputs = np.column_stack([X, np.ones(len(X))]) if intercept else X.to_numpy()
+    W, V = model.coefs_
+    used = W.any(axis=0) & V.any(axis=1)
+    assert model.network_.n_neurons == used.sum() + intercept
+    np.testing.assert_allclose(model.network_(inputs), expected, rtol=1e-12, atol=1e-12)
+    assert model.get_feature_names_out().tolist() == [X.columns[j] for j in model.support_]
+    with pytest.raises(ValueError, match="input_features is not equal"):
+        model.get_feature_names_out(list("vwxyz"))
+    ax = model.plot(Figure().add_subplot())
+    assert [one.get_text() for one in ax.get_yticklabels()] == [*model.get_feature_names_out(), *["(bias)"] * intercept]
+    Z = (X.to_numpy() - model.mean_) / model.scale_
+    picture = ax.images[0].get_array()
+    rows = len(model.support_)
+    before = Z[:, model.support_] @ picture[:rows] + (picture[rows] if intercept else 0.0)
+    np.testing.assert_allclose(before, X @ W[:, used] + model.intercepts_[0][used], rtol=1e-9, atol=1e-9)
+    if kind == "squared":
+        signs = [one.get_text().split("\n")[1] for one in ax.get_xticklabels()]
+        assert signs == [f"({value:+.3g})" for value in V[used, 0]]
+        assert ax.get_title().endswith(f"output bias {model.intercepts_[1][0]:.4g}") == intercept
+        assert "search" in model.fit_.message
+        assert model.fit_.names == (*X.columns, *["constant"] * intercept)
+
+
+def test_a_network_without_neurons_is_shown_as_a_constant():
+    Figure = pytest.importorskip("matplotlib.figure").Figure
+    X, y, _ = planted_data()
+    model = recovery.SparseReLURegressor(2, 0).fit(X, y)
+    np.testing.assert_allclose(model.network_(np.column_stack([X, np.ones(len(X))])), y.mean(), rtol=1e-12)
+    assert "constant" in model.plot(Figure().add_subplot()).texts[0].get_text()
+    assert model.get_feature_names_out().tolist() == []
+    with pytest.raises(NotFittedError):
+        recovery.SparseReLURegressor().plot()
+    assert not hasattr(recovery.SparseReLUClassifier(), "network_")
+
+
 def test_derivatives_of_the_losses_are_differences():
     rng = np.random.default_rng(12)
     outputs, labels = rng.standard_normal((7, 3)), rng.integers(0, 3, 7)
@@ -384,22 +446,80 @@ def test_frames_pipelines_pickles_and_grids(cls):
         assert list(model.transform(frame).columns) == [f"f{j}" for j in model.support_]
 
 
+def drawn(ax):
+    """Return the lines of a plot by the label in its legend."""
+    return dict(zip(*ax.get_legend_handles_labels()[::-1], strict=True))
+
+
 @pytest.mark.parametrize("cls", SELECTORS)
 def test_plots_of_the_path(cls):
     Figure = pytest.importorskip("matplotlib.figure").Figure
     X, y, _ = planted_data(noise=0.5)
-    model = cls().fit(X, y)
+    single = {"average": False} if cls is not linear_lottery.IMPRegressor else {}
+    model = cls(**single).fit(X, y)
     ax = Figure().add_subplot()
     assert model.plot_path(ax) is ax
-    used = model.path_.coefs.any(axis=1).sum()
-    assert len(ax.lines) == used + 1
-    errors = model.plot_path(show="errors")
-    assert errors.get_xlabel() == "features in the model"
-    fixed = cls(sizes=[3], ridges=[0.0]) if cls is recovery.SparseRegressorCV else cls(3)
-    if cls is recovery.SparseRegressor:
-        fixed.set_params(ridge=0.0)
+    lines = drawn(ax)
+    used = np.flatnonzero(model.path_.coefs.any(axis=1))
+    expected = {f"x{j}" if j in model.support_ else f"x{j} (not in the model)" for j in used}
+    assert set(lines) == {*expected, f"chosen size: {model.sparsity_}"}
+    assert ax.get_xlabel() == "features in the model"
+    errors = model.plot_path(Figure().add_subplot(), show="errors")
+    assert errors.get_ylabel() == "error in cross-validation"
+    assert set(drawn(errors)) == {"best single model of each size", f"chosen size: {model.sparsity_}"}
+    fixed = cls(sizes=[3]) if cls is recovery.SparseRegressorCV else cls(3)
     with pytest.raises(ValueError, match="path_ is None"):
         fixed.fit(X, y).plot_path()
+    assert fixed.path_ is None
+
+
+def test_the_plot_of_an_average_shows_the_model_that_predicts():
+    Figure = pytest.importorskip("matplotlib.figure").Figure
+    pandas = pytest.importorskip("pandas")
+    rng = np.random.default_rng(22)
+    X = pandas.DataFrame(rng.standard_normal((50, 12)), columns=[f"f{j}" for j in range(12)])
+    y = X.to_numpy()[:, :6].sum(axis=1) + 3.0 * rng.standard_normal(50)
+    model = recovery.SparseRegressor(cv=KFold(4)).fit(X, y)
+    path, size = model.path_, model.sparsity_
+    assert not np.array_equal(path.coefs[:, path.best], model.coef_)
+    ax = model.plot_path(Figure().add_subplot())
+    (diamonds,) = ax.collections
+    np.testing.assert_array_equal(diamonds.get_offsets(), [(size, model.coef_[j]) for j in model.support_])
+    lines = drawn(ax)
+    assert {f"f{j}" for j in model.support_} < set(lines)
+    used = path.coefs.any(axis=1)
+    assert sum(name.startswith("f") for name in lines) == used.sum()
+    assert used.sum() > size  # so that some are not in the model
+    assert lines[f"best single model: {path.size}"].get_xdata()[0] == path.size
+    assert "the average, which predicts" in lines
+    errors = drawn(model.plot_path(Figure().add_subplot(), show="errors"))
+    assert errors[f"size of the average, which predicts: {size}"].get_xdata()[0] == size
+
+
+def test_a_plot_of_many_features_names_those_of_the_model_and_counts_the_others():
+    Figure = pytest.importorskip("matplotlib.figure").Figure
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((200, 60))
+    y = X[:, :2] @ [2.0, 1.0] + 0.1 * rng.standard_normal(200)
+    model = recovery.SparseRegressor(selection="ebic").fit(X, y)
+    ax = model.plot_path(Figure().add_subplot())
+    used = int(model.path_.coefs.any(axis=1).sum())
+    assert set(drawn(ax)) == {"x0", "x1", f"{used - 2} features that are not in the model", "chosen size: 2"}
+    assert len(ax.lines) == used + 1
+    assert model.plot_path(Figure().add_subplot(), show="errors").get_ylabel() == "EBIC"
+    dense = recovery.SparseRegressor(selection="noise", noise_level=0.0).fit(X[:, :25], y)
+    assert len(dense.support_) == 25
+    named = drawn(dense.plot_path(Figure().add_subplot()))
+    assert [name for name in named if name.endswith("more")] == ["5 more"]
+
+
+def test_a_new_figure_is_one_that_a_notebook_shows():
+    plt = pytest.importorskip("matplotlib.pyplot")
+    plt.switch_backend("agg")
+    X, y, _ = planted_data()
+    ax = recovery.SparseRegressor(selection="ebic").fit(X, y).plot_path()
+    assert plt.gcf() is ax.figure
+    plt.close(ax.figure)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import recovery
 
 A = np.random.default_rng(0).standard_normal((60, 20))
 diagnosis = recovery.diagnose(A, improve=False)
-print(diagnosis.advice())
+print("some method provably finds every x with up to", diagnosis.covers, "non-zeros")
 reach = {f"{one.names[0]}\n{one.text}": one.covers for one in diagnosis.uniform}
 
 figure, panel = plt.subplots(figsize=(6.4, 5))

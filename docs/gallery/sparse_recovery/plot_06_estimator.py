@@ -2,7 +2,7 @@
 A regression that chooses its own size
 ======================================
 
-``SparseRegressorCV`` decides how many columns of the diabetes table are worth keeping, here by the extended BIC.
+``SparseRegressor`` decides how many columns of the diabetes table are worth keeping, here by the extended BIC.
 """
 
 import matplotlib.pyplot as plt
@@ -11,7 +11,7 @@ from sklearn.datasets import load_diabetes
 import recovery
 
 X, y = load_diabetes(return_X_y=True, as_frame=True)
-model = recovery.SparseRegressorCV(selection="ebic").fit(X, y)
+model = recovery.SparseRegressor(selection="ebic").fit(X, y)
 kept = X.columns[model.coef_ != 0]
 print("kept:", ", ".join(kept))
 
