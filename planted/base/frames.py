@@ -138,17 +138,7 @@ def first_bad_cell(value: Any) -> Cell | None:
     """
     names = names_of(value)
     if hasattr(value, "tocoo"):
-        sparse = value.tocoo()
-        bad = np.flatnonzero(~np.isfinite(sparse.data))
-        if not len(bad):
-            return None
-        column = int(sparse.col[bad].min())
-        inside = bad[sparse.col[bad] == column]
-        one = inside[np.argmin(sparse.row[inside])]
-        found, row, place = sparse.data[inside], int(sparse.row[one]), int(column)
-        kinds = ["missing" if math.isnan(entry) else "infinite" for entry in found]
-        first = "missing" if math.isnan(sparse.data[one]) else "infinite"
-        return Cell(first, sparse.data[one], row, None, place, kinds.count(first))
+        return _in_sparse(value.tocoo())
     table = np.asarray(value)
     if table.ndim not in (1, 2) or table.dtype.kind not in "fcOUSMm":
         return None
@@ -157,18 +147,32 @@ def first_bad_cell(value: Any) -> Cell | None:
         if table.dtype.kind == "f" and np.isfinite(entries).all():
             continue
         kinds = [_kind(entry) for entry in entries.tolist()]
-        row = next((i for i, kind in enumerate(kinds) if kind == "text"), None)
-        row = next((i for i, kind in enumerate(kinds) if kind), None) if row is None else row
-        if row is None:
+        bad = [i for i, kind in enumerate(kinds) if kind == "text"] or [i for i, kind in enumerate(kinds) if kind]
+        if not bad:
             continue
+        row = bad[0]
         index = getattr(value, "index", None)
         label = index[row] if hasattr(value, "iloc") and index is not None else None
         column: str | int | None = None
         if table.ndim == 2:
-            column = place if names is None else names[place]
+            column = names[place] if names is not None else place
         kind = kinds[row]
         return Cell(kind, entries.tolist()[row], row, None if label == row else label, column, kinds.count(kind))
     return None
+
+
+def _in_sparse(sparse: Any) -> Cell | None:
+    """Return the first bad cell of a sparse matrix in coordinate format, by columns, or None."""
+    bad = np.flatnonzero(~np.isfinite(sparse.data))
+    if not len(bad):
+        return None
+    column = int(sparse.col[bad].min())
+    inside = bad[sparse.col[bad] == column]
+    one = inside[np.argmin(sparse.row[inside])]
+    found, row, place = sparse.data[inside], int(sparse.row[one]), int(column)
+    kinds = ["missing" if math.isnan(entry) else "infinite" for entry in found]
+    first = "missing" if math.isnan(sparse.data[one]) else "infinite"
+    return Cell(first, sparse.data[one], row, None, place, kinds.count(first))
 
 
 def _kind(entry: Any) -> str:

@@ -15,7 +15,7 @@ from recovery.estimators.arguments import checked_data, checked_size
 from recovery.estimators.shown import draw_weights, names_of_features
 from recovery.estimators.stored import StoredEstimator
 from recovery.mlp.losses import softmax
-from recovery.mlp.record import FitMethod, Loss
+from recovery.mlp.record import FitMethod, Loss, NetworkFit
 from recovery.networks.fitting import fit_network
 from recovery.networks.methods import Method
 
@@ -53,6 +53,7 @@ class _ReLUNetwork(StoredEstimator, BaseEstimator):
     sparsity: int | None
     method: Method | FitMethod
     fit_intercept: bool
+    fit_: NetworkFit | None
     standardize: bool
     ridge: float
     max_iter: int
