@@ -99,7 +99,14 @@ def parser() -> argparse.ArgumentParser:
     )
     add.set_defaults(command="report")
 
-    add = commands.add_parser("verify", parents=[where], help="try to break the guarantees, and print the table")
+    add = commands.add_parser(
+        "verify",
+        parents=[where],
+        help="try to break the guarantees, and print the table",
+        epilog="exit codes: 0 all survived; 1 a guarantee is broken; 2 a name or option is not understood; 3 none is "
+        "broken, but a quota was missed, so that too little was tested; 4 none is broken, but the code of a guarantee "
+        "raised an error",
+    )
     add.add_argument(
         "names",
         nargs="*",
@@ -117,7 +124,8 @@ def parser() -> argparse.ArgumentParser:
         type=_count,
         default=1000,
         metavar="N",
-        help="instances on which each guarantee's hypotheses must hold (default: %(default)s)",
+        help="instances on which each guarantee's hypotheses must hold; drawing goes on until they did, but ends at 20 "
+        "times as many instances, or where it is clear that these will not do (default: %(default)s)",
     )
     add.add_argument(
         "--instances",

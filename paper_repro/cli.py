@@ -21,7 +21,7 @@ from planted.base.extras import MissingExtra
 
 __all__ = ["main"]
 
-OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+OK, FAILED, USAGE, MISSED, CRASHED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -230,7 +230,11 @@ def _verify_here(options: argparse.Namespace) -> int:
     print(f"\n{report.last_line()}")
     if report.missing:
         return INTERRUPTED
-    return OK if report.passed else FAILED
+    if report.broken:
+        return FAILED
+    if report.crashed:
+        return CRASHED
+    return OK if report.passed else MISSED
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -58,7 +58,8 @@ class Trial:
     folder : str
         Where counter-examples are saved.
     own : bool
-        A guarantee of the user: its instances need not have two non-zeros or come from several designs.
+        A guarantee of the user: its instances need not have two non-zeros, be near the boundary, or come from several
+        designs, so that drawing goes on until the hypotheses held often enough, or cannot.
     """
 
     source: str
@@ -278,7 +279,7 @@ def missed(tally: Tally, held: int, *, own: bool = False) -> list[str]:
     held : int
         The quota of instances.
     own : bool, default False
-        Do not require two non-zeros and several designs.
+        Do not require two non-zeros, several designs, and instances near the boundary.
 
     Returns
     -------
@@ -288,7 +289,11 @@ def missed(tally: Tally, held: int, *, own: bool = False) -> list[str]:
     near = -(-held // _NEAR_SHARE)
     names = ", ".join(sorted(tally.designs))
     quotas: Sequence[tuple[bool, str]] = (
-        (tally.held < held, f"hypotheses held on {tally.held} instances with x != 0, {held} are required"),
+        (
+            tally.held < held,
+            f"hypotheses held on {tally.held} instances with x != 0, {held} are required"
+            + (f"; {tally.instances} were drawn. Ask for fewer with --held, or let the sampler aim better" * own),
+        ),
         (
             tally.held >= held > tally.held - tally.undecided,
             f"the conclusion was unknown on {tally.undecided} of {tally.held} that held, decided on fewer than {held}",
@@ -301,11 +306,14 @@ def missed(tally: Tally, held: int, *, own: bool = False) -> list[str]:
             not own and 2 * tally.plural < tally.held,
             f"only {tally.plural} of {tally.held} that held have two non-zeros or more",
         ),
-        (tally.bounded and tally.near < near, f"{tally.near} held within 5 % of the boundary, {near} are required"),
+        (
+            not own and tally.bounded and tally.near < near,
+            f"{tally.near} held within 5 % of the boundary, {near} are required",
+        ),
         (not own and len(tally.designs) < DESIGNS, f"designs that held: {names or 'none'}; {DESIGNS} are required"),
         (
             tally.attack is not None and tally.attack.status in ("undecided", "never held"),
-            f"the attack learnt nothing: {tally.attack}",
+            f"the attack tested nothing. {tally.attack}",
         ),
     )
     return [] if tally.guarantee.vacuous else [sentence for short, sentence in quotas if short]
@@ -322,7 +330,8 @@ def _enough(tally: Tally, trial: Trial) -> bool:
         return True
     near = -(-trial.held // _NEAR_SHARE)
     reach = cap / drawn
-    hopeless = (tally.held - tally.undecided) * reach < trial.held or (tally.bounded and tally.near * reach < near)
+    hopeless = (tally.held - tally.undecided) * reach < trial.held
+    hopeless |= not trial.own and tally.bounded and tally.near * reach < near
     return hopeless and drawn >= 2 * trial.held
 
 

@@ -71,6 +71,16 @@ class Report:
         bad = any(record["missed"] or record["error"] or record["found"] for record in self.records)
         return not (bad or self.violations or self.missing)
 
+    @property
+    def crashed(self) -> bool:
+        """Whether the code of a guarantee raised an error, or its process died."""
+        return any(record["error"] for record in self.records)
+
+    @property
+    def broken(self) -> bool:
+        """Whether a guarantee was contradicted."""
+        return bool(self.violations) or any(record["found"] for record in self.records)
+
     def complaints(self) -> list[str]:
         """Return a paragraph for each problem."""
         lines = []
@@ -89,20 +99,28 @@ class Report:
 
     def table(self) -> str:
         """Return the table as Markdown, with an explanation of its columns."""
+        tried = [record for record in self.records if record["instances"] or not record["error"]]
+        if not tried:
+            return "No instance was judged."
         note = (
-            f"near: the hypotheses hold with a margin of at most {100 * NEAR:g} %. tightest: smallest margin at which "
-            "the conclusion still held. failed up to: largest margin at which it failed; near 0 from below, the "
-            "hypotheses are tight. attack: on how many of the instances that it tried the hypotheses held and the "
-            "conclusion was decided."
+            "held: instances with x != 0 on which the hypotheses hold. Of these, k >= 2: with two non-zeros or more; "
+            f"near: with a margin of at most {100 * NEAR:g} %; designs: number of laws of A; concluded, failed: what "
+            "became of the conclusion. unknown: hypotheses that rounding or a missing field leaves open (in brackets: "
+            "conclusions, where the hypotheses hold). vacuous: share of instances on which the hypotheses fail. "
+            "tightest: the smallest margin of the hypotheses at which the conclusion was still true. failed up to: the "
+            "largest margin of the hypotheses at which the conclusion was false; for a true statement it is negative, "
+            "and if it is close to 0, the hypotheses cannot be weakened much. attack: on how many of the instances "
+            "that it tried the hypotheses held and the conclusion was decided."
         )
-        return f"{markdown(self.records)}\n\n{note}"
+        return f"{markdown(tried)}\n\n{note}"
 
     def last_line(self) -> str:
         """Return the sentence that ends the report."""
         missed = sum(len(record["missed"]) for record in self.records)
+        stopped = sum(bool(record["error"]) for record in self.records)
         return (
             f"{len(self.records)} guarantees, {self.instances} instances, {self.violations} violations, "
-            f"{missed} quotas missed, {self.wall_s:.0f} s"
+            f"{missed} quotas missed, {f'{stopped} stopped by an error, ' if stopped else ''}{self.wall_s:.0f} s"
         )
 
     def cost(self) -> str:
@@ -161,6 +179,9 @@ def chosen(names: Sequence[str]) -> dict[str, str]:
                 f"expected a group ({', '.join(groups)}), module:object for one of your own, or one of "
                 f"{', '.join(sources) or 'no guarantees'}"
             )
+            module, dot, item = name.rpartition(".")
+            if dot and module and item:
+                raise UnknownName(f"there is no guarantee {name!r} (did you mean {module}:{item}?); {expected}")
             raise trials.unknown_name(name, "guarantee", [*groups, *sources], expected)
     for name in set(own) & set(wanted):
         raise UnknownName(f"{own[name]} has a guarantee {name!r}, as the catalogue has; expected another name")
@@ -233,6 +254,8 @@ def verify(
                 record = _of_the_dead(task, outcome) if isinstance(outcome, workers.Died) else outcome
                 done[task.name] = record
                 counts = f"{record['held']} held of {record['instances']}, {record['violations']} violations"
+                if record["error"]:
+                    counts = f"stopped by an error after {record['instances']} instances"
                 steps.finish(f"{task.name}: {counts}, {record['wall_s']:.1f} s")
         except KeyboardInterrupt:
             report.missing = [task.name for task in tasks if task.name not in done]

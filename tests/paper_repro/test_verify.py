@@ -114,7 +114,7 @@ def test_seconds_limit_drawing_attack_and_shrinking_in_equal_shares(toys, comman
     monkeypatch.setattr(time, "monotonic", lambda: float(next(now)))
     options = ("--evaluations", "100000", "--jobs", "1")
     code, output, _ = command(*names, "--seconds", str(30 * count), "--held", "1000", *options)
-    assert code == 1
+    assert code == (3 if count == 1 else 1)  # one of the others is broken
     assert "toy-projection missed a quota: --seconds ended the drawing after 29 instances, with 30 s for it" in output
     assert re.search(r"\| toy-projection .*\| not tried +\|", output)
     code, output, _ = command(*names, "--seconds", str(99 * count), "--held", "30", *options)
@@ -148,7 +148,7 @@ def test_an_attack_that_learns_nothing_is_a_missed_quota():
     mute = dataclasses.replace(tally.guarantee, outcome=lambda one: Verdict.unknown("mute"))
     tally.attack = attack(mute, evaluations=20, rng=0)
     [sentence] = trials.missed(tally, 100)
-    assert sentence.startswith("the attack learnt nothing: projection-bound-2 was not tested: the hypotheses held")
+    assert sentence.startswith("the attack tested nothing. projection-bound-2 was not tested: the hypotheses held")
     tally.attack = attack(tally.guarantee, evaluations=20, rng=0)
     assert trials.missed(tally, 100) == []
 
@@ -190,7 +190,7 @@ def test_quotas_count_what_they_say():
 def test_a_guarantee_that_never_decides_does_not_pass(monkeypatch, command):
     monkeypatch.setattr(verify, "GROUPS", {"poor": ("toy_guarantees:silent_catalogue",)})
     code, output, _ = command("--held", "30", "--instances", "30", "--evaluations", "0", "--jobs", "1")
-    assert code == 1
+    assert code == 3
     assert re.search(r"silent-outcome missed a quota: the conclusion was unknown on (\d+) of \1 that held", output)
     assert re.search(r"silent-predicate missed a quota: hypotheses were unknown on \d+ of \d+ instances", output)
 
@@ -317,7 +317,7 @@ def test_a_guarantee_whose_process_died_is_a_failure(toys, command, monkeypatch)
         workers, "each", lambda function, tasks, jobs: ((one, workers.Died("it died")) for one in tasks)
     )
     code, output, _ = command("toy", *QUICK)
-    assert code == 1
+    assert code == 4
     assert "toy-tail stopped: it died" in output
 
 

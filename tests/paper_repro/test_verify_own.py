@@ -40,6 +40,18 @@ TAKEN = Guarantee("omp-coherence", "implication", "", "", "", hypotheses, outcom
 BOOL = Guarantee("bool", "implication", "", "", "", hypotheses, lambda instance: True, sampler=sampler)
 
 
+def seldom(instance):
+    if instance.shape[0] != 7 or not np.any(instance.noise):
+        return Verdict.of(False, "not seven rows")
+    return Verdict.of(True, "seven rows", 0.5)
+
+
+SELDOM = Guarantee("seldom", "implication", "", "", "", seldom, lambda one: Verdict.of(True, "yes"), sampler=sampler)
+NEVER = Guarantee(
+    "never", "implication", "", "", "", lambda one: Verdict.of(False, "no", -0.5), outcome, sampler=sampler
+)
+
+
 class BREAKS:
     def __call__(self, instance):
         raise KeyError("lam")
@@ -159,13 +171,33 @@ def test_a_name_of_the_catalogue_is_taken_only_if_both_are_asked_for(command):
 
 def test_mistakes_inside_are_printed_with_seed_and_place(command, tmp_path):
     code, output, _ = command("mine:BOOL", *QUICK)
-    assert code == 1
+    assert code == 4
     assert "bool stopped: TypeError at seed 0: the outcome of guarantee 'bool' returned True, of type bool" in output
-    code, output, _ = command("mine:RAISES", *QUICK)
-    assert code == 1
+    code, output, errors = command("mine:RAISES", *QUICK)
+    assert code == 4
     assert f"raises stopped: KeyError at seed 0: 'lam' ({tmp_path / 'mine.py'}:" in output
     assert "raised by the hypotheses of guarantee 'raises' on Instance(" in output
     assert "instance = Instance.planted(" in output
+    assert output.startswith("No instance was judged.\n\nraises stopped")  # no row of zeros
+    assert output.endswith(" s\n")
+    assert "0 quotas missed, 1 stopped by an error, " in output
+    assert "raises: stopped by an error after 0 instances, " in errors
+
+
+def test_drawing_goes_on_until_the_hypotheses_of_an_own_one_held(command):
+    code, output, _ = command("mine:SELDOM", *QUICK)
+    assert code == 0, output
+    assert int(re.search(r"1 guarantees, (\d+) instances", output).group(1)) > 150
+    code, output, _ = command("mine:NEVER", *QUICK)
+    assert code == 3
+    assert re.search(r"held on 0 instances with x != 0, 30 are required; \d+ were drawn\. Ask for fewer", output)
+    assert "of the boundary, " not in output
+
+
+def test_a_dot_in_place_of_the_colon_is_pointed_out(command):
+    code, _, errors = command("mine.TRUE")
+    assert code == 2
+    assert "there is no guarantee 'mine.TRUE' (did you mean mine:TRUE?)" in errors
 
 
 def test_the_quotas_of_the_catalogue_on_designs_and_non_zeros_are_not_asked_for(command):

@@ -38,7 +38,7 @@ def asked(guarantee, seed=3):
 @pytest.mark.parametrize(
     ("value", "sentence"),
     [
-        (True, "returned True, of type bool.*Verdict.of\\(truth, reason\\) makes one of a bool"),
+        (True, "returned True, of type bool.*Verdict.of\\(truth, reason\\) makes one of a bool, without a margin"),
         (np.bool_(False), "returned .*of type bool.*Verdict.of"),
         (None, "returned None.*is a return statement missing"),
         ("holds", "returned 'holds', of type str"),
@@ -190,3 +190,20 @@ def test_verdicts_of_wrong_parts_are_refused(make, sentence):
 def test_numbers_of_every_kind_are_margins():
     for margin in (1, 1.0, np.float32(0.5), np.int64(2), math.inf, math.nan):
         assert Verdict("holds", margin, "").status == "holds"
+
+
+@pytest.mark.parametrize(("truth", "margin"), [(True, -0.3), (False, 0.3), (np.bool_(True), -math.inf)])
+def test_a_margin_whose_sign_contradicts_the_truth_is_refused(truth, margin):
+    with pytest.raises(ValueError, match=f"margin={margin!r} does not fit truth={bool(truth)}; expected at least 0"):
+        Verdict.of(truth, "why", margin)
+
+
+def test_margins_that_fit_are_kept():
+    for truth, margin in ((True, 0.0), (True, 0.3), (False, 0.0), (False, -0.3)):
+        assert Verdict.of(truth, "why", margin).margin == margin
+    assert math.isnan(Verdict.of(True, "why", math.nan).margin)
+
+
+def test_what_is_no_guarantee_may_be_a_users_own():
+    with pytest.raises(TypeError, match="guarantee=3 is of type int; expected a Guarantee, your own or of a catalogue"):
+        attack(3)

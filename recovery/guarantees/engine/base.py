@@ -95,9 +95,33 @@ class Verdict:
 
     @staticmethod
     def of(truth: bool, reason: str, margin: float | None = None) -> Verdict:
-        """Return ``holds`` or ``fails`` for an exact decision; the margin is +-inf by default."""
+        """Return ``holds`` or ``fails`` for an exact decision; the margin is +-inf by default.
+
+        Parameters
+        ----------
+        truth : bool
+            The decision.
+        reason : str
+            A message.
+        margin : float, optional
+            How far from the boundary: at least 0 if true, at most 0 if false. Without a finite margin of the conclusion
+            an attack does not see how near it came, and can only search at random; :func:`exceeds` returns one.
+
+        Returns
+        -------
+        Verdict
+            Never ``unknown``.
+
+        Raises
+        ------
+        ValueError
+            If the sign of the margin contradicts `truth`.
+        """
         if not isinstance(truth, (bool, np.bool_)):
             raise TypeError(f"truth={truth!r} is of type {type(truth).__name__}; expected True or False")
+        if margin is not None and (margin < 0.0 if truth else margin > 0.0):
+            expected = "at least 0 where it holds, and at most 0 where it fails"
+            raise ValueError(f"margin={margin!r} does not fit truth={bool(truth)}; expected {expected}")
         default = math.inf if truth else -math.inf
         return Verdict("holds" if truth else "fails", default if margin is None else margin, reason)
 
@@ -111,12 +135,13 @@ def exceeds(
     left_error: float | None = None,
     right_error: float | None = None,
 ) -> Verdict:
-    """Return whether left > right >= 0, for numbers with known errors; all guarantees use this comparison.
+    """Return whether left > right, for numbers with known errors; all guarantees use this comparison.
 
     Parameters
     ----------
     left, right : Bounded, int, Fraction or float
-        Two non-negative numbers. A :class:`~recovery.guarantees.Bounded` carries its error, an int or Fraction is
+        Two numbers. The right side should not be negative, since the margin is relative to it; of a negative one only
+        the status means something. A :class:`~recovery.guarantees.Bounded` carries its error, an int or Fraction is
         exact, and a float has the stated error.
     reason : str
         Description of the two sides; the numbers are appended.
@@ -482,7 +507,8 @@ class Guarantee:
                 raise
         if not isinstance(found, Verdict):
             hint = "is a return statement missing? " if found is None else ""
-            hint = "Verdict.of(truth, reason) makes one of a bool; " if isinstance(found, (bool, np.bool_)) else hint
+            if isinstance(found, (bool, np.bool_)):
+                hint = "Verdict.of(truth, reason) makes one of a bool, without a margin to search by; "
             raise TypeError(
                 f"the {what} of guarantee {self.name!r} returned {_shown(found)}{_seed(instance)}; {hint}expected a "
                 "recovery.guarantees.Verdict, as exceeds(left, right, reason) returns it"
@@ -590,5 +616,7 @@ def _catalogue(home: str) -> list[Guarantee]:
 def check_guarantee(value: Any, name: str = "guarantee") -> Guarantee:
     """Return `value` if it is a guarantee; raise an error otherwise."""
     if not isinstance(value, Guarantee):
-        raise TypeError(f"{name}={value!r} is of type {type(value).__name__}; expected a Guarantee of a catalogue")
+        raise TypeError(
+            f"{name}={value!r} is of type {type(value).__name__}; expected a Guarantee, your own or of a catalogue"
+        )
     return value

@@ -192,7 +192,8 @@ class Tally:
     tightest : float
         Smallest margin of the hypotheses at which the conclusion still held; at most about 0 if they are tight.
     failed_up_to : float
-        Largest margin of the hypotheses at which the conclusion failed; about 0 if they are tight.
+        Largest margin of the hypotheses at which the conclusion failed; negative for a true statement, and about 0 if
+        the hypotheses cannot be weakened much.
     bounded : bool
         Whether a finite margin was seen, so that there is a boundary.
     examples : list of Instance
