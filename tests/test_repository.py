@@ -101,7 +101,9 @@ def test_every_target_is_phony():
 
 
 def test_make_help_has_a_line_for_every_target():
-    said = subprocess.run(["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    said = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     lines = dict(line.removeprefix("make ").split(maxsplit=1) for line in said.stdout.splitlines())
     assert set(lines) == targets()
 
