@@ -27,7 +27,7 @@ TAKES = {
     "smoke": "some seconds",
     "quick": "one to four minutes on two cores",
     "cpu": "a night on 16 cores",
-    "paper": "a GPU or a cluster, and days without one",
+    "paper": "a GPU or a cluster",
 }
 """How long one figure takes at each preset."""
 
