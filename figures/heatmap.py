@@ -18,7 +18,7 @@ IMPOSSIBLE = "0.85"
 """Grey of cells that cannot exist."""
 CROSS = "×"
 """Stands in a cell that was not computed."""
-FEW = 0.7
+FEW = 0.8
 """Font size of the line that says how many seeds count, relative to that of the number above it."""
 DIVERGED: dict[str, Any] = {"facecolor": "white", "edgecolor": COLOURS["orange"], "hatch": "////", "linewidth": 0.0}
 """Look of a cell in which a fit diverged: a number of its own would say nothing."""

@@ -27,7 +27,7 @@ TAKES = {
     "smoke": "some seconds",
     "quick": "one to four minutes on two cores",
     "cpu": "a night on 16 cores",
-    "paper": "a GPU or a cluster, and days without one",
+    "paper": "a GPU or a cluster",
 }
 """How long one figure takes at each preset."""
 
@@ -166,7 +166,7 @@ class Experiment:
         """Raise an error for a preset that this experiment does not have."""
         if preset not in self.presets:
             listed = ", ".join(self.presets)
-            close = near(preset, list(self.presets)) if isinstance(preset, str) else []
+            close = near(str(preset), list(self.presets))
             hint = f" (did you mean {close[0]}?)" if close else ""
             raise UnknownName(f"preset={preset!r} is not known for {self.name}{hint}; expected one of {listed}")
 

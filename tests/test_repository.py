@@ -100,6 +100,14 @@ def test_every_target_is_phony():
     assert {"figures", "test", "test-slow", "lint", "bench", "clean"} <= phony
 
 
+def test_make_help_has_a_line_for_every_target():
+    said = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    lines = dict(line.removeprefix("make ").split(maxsplit=1) for line in said.stdout.splitlines())
+    assert set(lines) == targets()
+
+
 def can_be_run(module):
     """Say whether `python -m module` finds something: a file of ours, or what is installed."""
     ours = ROOT.joinpath(*module.split("."))

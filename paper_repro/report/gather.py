@@ -62,6 +62,11 @@ class Section:
         return ([{"settings": {}, "message": self.trouble}] if self.trouble else []) + failed
 
     @property
+    def is_absent(self) -> bool:
+        """Whether there is nothing of it: no finished cell, and no failure."""
+        return not self.records and not self.failures
+
+    @property
     def missing(self) -> int:
         """Number of cells not computed yet."""
         return int(self.results.meta["cells"]) - len(self.records) - len(self.results.meta["failed"])

@@ -72,7 +72,7 @@ def contents(sections: Sequence[Section]) -> Markup:
     Returns
     -------
     Markup
-        Links to the sections, with their titles.
+        Links to the sections, with their titles, and how much of each is computed.
     """
     parts: list[Markup] = []
     for heading, group in (
@@ -81,7 +81,10 @@ def contents(sections: Sequence[Section]) -> Markup:
     ):
         items = [
             element(
-                "li", element("a", label(one.experiment.name), href=_href(one)), element("span", one.experiment.title)
+                "li",
+                element("a", label(one.experiment.name), href=_href(one)),
+                element("span", one.experiment.title),
+                element("span", one.status, class_="absent" if one.is_absent else "computed"),
             )
             for one in group
         ]

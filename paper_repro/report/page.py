@@ -13,7 +13,7 @@ from paper_repro.files import StoreError, make_folder, write_whole
 from paper_repro.report.gather import Section, circumstances, gather
 from paper_repro.report.markup import element, join
 from paper_repro.report.overview import contents, overview
-from paper_repro.report.sections import section
+from paper_repro.report.sections import absent, section
 
 __all__ = ["check_output", "page", "report_path", "write_report"]
 
@@ -106,7 +106,11 @@ def page(sections: Sequence[Section], preset: str, folder: Path, output: Path, s
             element(
                 "div",
                 element("header", element("h1", title), overview(sections, machines, preset, folder, seed)),
-                element("main", *(section(one, machines, preset, folder, output, seed) for one in sections)),
+                element(
+                    "main",
+                    *(section(one, machines, preset, folder, output, seed) for one in sections if not one.is_absent),
+                    absent([one for one in sections if one.is_absent], preset, folder, seed),
+                ),
                 class_="body",
             ),
         ]

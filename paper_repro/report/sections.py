@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from paper_repro.claims import NO_RIVAL
 from paper_repro.render import BESIDE
 from paper_repro.report.alternatives import alternative
 from paper_repro.report.gather import Circumstances, Section, preset_of, settings_of
@@ -19,7 +20,7 @@ from paper_repro.report.markup import Markup, element, join, prose
 from paper_repro.report.tables import settings, table
 from paper_repro.report.words import anchor, badge, command, count, counts, duration, label, span_of_dates
 
-__all__ = ["section"]
+__all__ = ["absent", "section"]
 
 
 def section(
@@ -41,11 +42,16 @@ def section(
     Returns
     -------
     Markup
-        The section; for a figure that is not computed it says how to compute it.
+        The section.
     """
     name = one.experiment.name
     heading = element("h2", element("span", label(name), class_="name"), one.experiment.title)
     parts: list[Markup | None] = []
+    if one.records and one.experiment.cells_of:
+        shared = label(one.experiment.cells_of)
+        parts.append(
+            element("p", f"A companion of {shared}: drawn from its cells, so it is here with it.", class_="quiet")
+        )
     if one.records:
         said = "\n".join(text for text in (*one.experiment.heading(preset), one.summary.get("subtitle")) if text)
         parts += [element("p", prose(said), class_="quiet")]
@@ -60,6 +66,23 @@ def section(
     parts.append(element("p", element("a", "Back to the contents", href="#contents"), class_="back"))
     folded = element("details", element("summary", heading), *parts, class_="fold", open=True)
     return element("section", folded, class_="figure", id=anchor(name))
+
+
+def absent(found: Sequence[Section], preset: str, folder: Path, seed: int = 0) -> Markup | None:
+    """Return the figures that are not computed, a line each with the command that computes it; None without any."""
+    if not found:
+        return None
+    items = []
+    for one in found:
+        name = one.experiment.name
+        told = prose(f"`{command(name, preset, folder, seed)}`")
+        size = count(one.missing, "cell")
+        items.append(
+            element("li", element("strong", label(name)), f": {one.experiment.title}. {size}: ", told, id=anchor(name))
+        )
+    heading = element("h2", f"Not computed at preset {preset}")
+    back = element("p", element("a", "Back to the contents", href="#contents"), class_="back")
+    return element("section", heading, element("ul", *items), back, id="not-computed")
 
 
 EMPTY = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'/%3E"
@@ -117,7 +140,12 @@ def _claims(one: Section) -> Markup | None:
     claims = one.summary.get("claims", [])
     if not claims:
         return None
-    heading = f"Claims and how they were judged: {counts([claim['verdict'] for claim in claims])}"
+    heading = (
+        f"Claims and how they were judged. As the paper compares: {counts([claim['verdict'] for claim in claims])}"
+    )
+    fair = [claim["fair"] for claim in claims if claim["fair"] != NO_RIVAL]
+    if fair:
+        heading += f"; against a fair IMP: {counts(fair)}"
     return element("details", element("summary", heading), *(_claim(claim) for claim in claims))
 
 

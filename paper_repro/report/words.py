@@ -10,7 +10,7 @@ from pathlib import Path
 
 from paper_repro.report.markup import Markup, element
 from paper_repro.results import DEFAULT_FOLDER
-from paper_repro.verdicts import HELD, NOT_HELD, TOO_CLOSE
+from paper_repro.verdicts import HELD, NOT_HELD, TOO_CLOSE, VERDICTS
 
 __all__ = ["anchor", "badge", "command", "count", "counts", "duration", "is_of_the_paper", "label", "span_of_dates"]
 
@@ -59,7 +59,8 @@ def count(number: int, thing: str) -> str:
 
 def counts(verdicts: Iterable[str]) -> str:
     """Return how many verdicts there are of each kind, such as ``2 held, 1 too close to call``."""
-    return ", ".join(f"{number} {verdict}" for verdict, number in Counter(verdicts).items())
+    found = Counter(verdicts)
+    return ", ".join(f"{found[verdict]} {verdict}" for verdict in VERDICTS if found[verdict])
 
 
 def duration(seconds: float) -> str:

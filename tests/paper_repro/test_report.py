@@ -171,6 +171,7 @@ def test_claims_stand_at_the_top_and_beside_their_figure(filled, monkeypatch):
         "verdict too-close-to-call"
     ] * 2
     own = sections(page)["figure-rsc"]
+    assert "As the paper compares: 1 held, 1 too close to call, 1 not measured; against a fair IMP: 1 not held" in own
     assert "More numbers" in own
     for text in (
         "Figure 3: a < b",
@@ -208,9 +209,14 @@ def test_failed_and_damaged_cells_are_listed_as_text_and_give_exit_code_1(filled
 
 def test_what_is_not_computed_says_how_to_compute_it(filled):
     page = written(filled)
-    own = sections(page)["figure-gram"]
-    assert f"Not computed: paper-repro run gram --preset smoke --results {filled}" in own
-    assert "Settings of preset smoke" in own
+    assert "figure-gram" not in sections(page)
+    ((_, last),) = page.all("section", id="not-computed")
+    assert last.startswith("Not computed at preset smokegram: ")
+    assert f" cells: paper-repro run gram --preset smoke --results {filled}" in last
+    assert "Settings" not in last
+    # the contents tell which is which
+    told = [text for has, text in page.all("span") if has.get("class") in ("computed", "absent")]
+    assert sorted(told) == ["complete"] * 3 + ["not computed"]
     assert "3 of 4 figures and tables have results" in page.all("header")[0][1]
 
 
@@ -299,6 +305,7 @@ def test_a_companion_shares_its_cells_and_their_time_is_counted_once(few, tmp_pa
     page = written(tmp_path)
     assert f"{len(records)} cells, {len(records) * 0.5:.1f} s of wall time" in page.all("header")[0][1]
     assert "Shares its cells withrsc" in sections(page)["figure-twin"]
+    assert "A companion of rsc: drawn from its cells" in sections(page)["figure-twin"]
 
 
 def test_an_experiment_of_ones_own_without_a_drawing_is_a_table(tmp_path, monkeypatch):
