@@ -17,7 +17,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 TABLE = Path(__file__).parents[1] / "slow_tests.txt"
-LIMIT = 0.7
+LIMIT = 0.6
 """Seconds beyond which a test is slow."""
 KEPT = (
     "notebooks/test_notebooks.py::test_it_runs_and_says_what_is_committed[01_plant_and_recover]",

@@ -214,6 +214,7 @@ def _false(
     hypotheses: Callable[[Instance], Verdict],
     outcome: Callable[[Instance], Verdict],
     sampler: Callable[[np.random.Generator], Instance],
+    *,
     needs: tuple[str, ...] = ("x", "noise"),
     steer: str | None = None,
 ) -> tuple[Guarantee, int]:
