@@ -10,18 +10,12 @@ import numpy as np
 from recovery.guarantees.engine.base import Guarantee, Verdict
 from recovery.guarantees.engine.instance import Instance
 from recovery.guarantees.linear.iterative import (
-    STEPS,
-    ends_low,
-    extremes,
-    held_to,
+    errors_fall,
     instance_with,
     isometry,
     kappa_of_delta,
-    least_entry,
-    nothing_to_run,
     outside,
     smaller,
-    trace,
 )
 
 __all__ = ["LIMIT", "guarantees", "later_rate", "pursues", "pursuit_rule", "sampler"]
@@ -59,23 +53,7 @@ def pursuit_rule(limit: float) -> Callable[[Instance], Verdict]:
 
 def pursues(limit: float) -> Callable[[Instance], Verdict]:
     """Return the outcome "the errors fall at the proved rates", rescaled so that the later rate is 1 at the limit."""
-
-    def outcome(instance: Instance) -> Verdict:
-        aside = nothing_to_run(instance)
-        if aside is not None:
-            return aside
-        low, high = extremes(instance.matrix, 4 * instance.sparsity)
-        delta = (high - low) / (high + low) * LIMIT / limit
-        run = trace(instance, "cosamp")
-        again = later_rate(delta)
-        if not again < 1.0:
-            return ends_low(run, run.errors[-1], run.floor, "the error")
-        begun = instance.x0 is not None and bool(np.any(instance.x0))
-        first = first_rate(delta) if begun else again
-        bounds = [run.errors[0], *(run.errors[0] * first * again**t for t in range(STEPS))]
-        return held_to(run.errors, bounds, run.floor, f"the error with rate {again:.6g}", least_entry(instance.x))
-
-    return outcome
+    return errors_fall("cosamp", order=4, scale=LIMIT / limit, later=later_rate, first=first_rate)
 
 
 def sampler(rng: np.random.Generator, limit: float = LIMIT) -> Instance:

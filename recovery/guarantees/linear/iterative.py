@@ -27,6 +27,7 @@ __all__ = [
     "Trace",
     "conditioned",
     "ends_low",
+    "errors_fall",
     "extremes",
     "gated",
     "held_to",
@@ -354,6 +355,46 @@ def held_to(
 
 
 Rng = np.random.Generator
+
+
+def errors_fall(
+    solver: str, *, order: int, scale: float, later: Callable[[float], float], first: Callable[[float], float]
+) -> Callable[[Instance], Verdict]:
+    """Return the outcome "the errors of a pursuit fall at the proved rates".
+
+    Parameters
+    ----------
+    solver : str
+        Name of the pursuit.
+    order : int
+        The rates are functions of delta_{order s}, A in its best scale.
+    scale : float
+        Factor on delta; 1 for the rates as proved.
+    later, first : callable
+        delta -> rate of a step from zero or from a least squares solution, and of a first step from any other start.
+
+    Returns
+    -------
+    callable
+        Instance -> Verdict.
+    """
+
+    def outcome(instance: Instance) -> Verdict:
+        aside = nothing_to_run(instance)
+        if aside is not None:
+            return aside
+        low, high = extremes(instance.matrix, order * instance.sparsity)
+        delta = (high - low) / (high + low) * scale
+        run = trace(instance, solver)
+        again = later(delta)
+        if not again < 1.0:
+            return ends_low(run, run.errors[-1], run.floor, "the error")
+        begun = instance.x0 is not None and bool(np.any(instance.x0))
+        start_factor = first(delta) if begun else again
+        bounds = [run.errors[0], *(run.errors[0] * start_factor * again**t for t in range(STEPS))]
+        return held_to(run.errors, bounds, run.floor, f"the error with rate {again:.6g}", least_entry(instance.x))
+
+    return outcome
 
 
 def kappa_of_delta(delta: float) -> float:

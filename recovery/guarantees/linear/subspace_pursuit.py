@@ -11,15 +11,9 @@ from recovery.guarantees.engine.base import Guarantee, Verdict
 from recovery.guarantees.engine.instance import Instance
 from recovery.guarantees.linear.cosamp import first_rate
 from recovery.guarantees.linear.iterative import (
-    STEPS,
-    ends_low,
-    extremes,
-    held_to,
+    errors_fall,
     instance_with,
     kappa_of_delta,
-    least_entry,
-    nothing_to_run,
-    trace,
 )
 from recovery.guarantees.linear.scaled_thresholding import scaled_rule
 
@@ -42,23 +36,7 @@ def start_rate(delta: float) -> float:
 
 def pursues(limit: float) -> Callable[[Instance], Verdict]:
     """Return the outcome "the errors fall at the proved rates", rescaled so that the rate is 1 at the limit."""
-
-    def outcome(instance: Instance) -> Verdict:
-        aside = nothing_to_run(instance)
-        if aside is not None:
-            return aside
-        low, high = extremes(instance.matrix, 3 * instance.sparsity)
-        delta = (high - low) / (high + low) * LIMIT / limit
-        run = trace(instance, "subspace-pursuit")
-        again = rate(delta)
-        if not again < 1.0:
-            return ends_low(run, run.errors[-1], run.floor, "the error")
-        begun = instance.x0 is not None and bool(np.any(instance.x0))
-        first = start_rate(delta) if begun else again
-        bounds = [run.errors[0], *(run.errors[0] * first * again**t for t in range(STEPS))]
-        return held_to(run.errors, bounds, run.floor, f"the error with rate {again:.6g}", least_entry(instance.x))
-
-    return outcome
+    return errors_fall("subspace-pursuit", order=3, scale=LIMIT / limit, later=rate, first=start_rate)
 
 
 def sampler(rng: np.random.Generator, limit: float = LIMIT) -> Instance:
