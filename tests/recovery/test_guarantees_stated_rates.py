@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from recovery.guarantees import Verdict, catalogue, draw
-from recovery.guarantees.linear import cosamp, descent, hard_thresholding, relaxed, subspace_pursuit
+from recovery.guarantees.linear import descent, hard_thresholding, iterative, relaxed
 
 HELD = Verdict.of(True, "as far as this test goes")
 SPARSE = {one.name: one for family in ("linear", "sparse") for one in catalogue(family)}
@@ -84,8 +84,8 @@ RATES = {
     "iht-condition-number": (descent, fixed),
     "niht-condition-number": (descent, adaptive),
     "iht-relaxed-sparsity": (relaxed, keeps_more),
-    "cosamp-restricted-isometry": (cosamp, four),
-    "subspace-pursuit-restricted-isometry": (subspace_pursuit, three),
+    "cosamp-restricted-isometry": (iterative, four),
+    "subspace-pursuit-restricted-isometry": (iterative, three),
 }
 
 
