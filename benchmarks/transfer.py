@@ -374,7 +374,10 @@ def digits() -> Images:
     data = datasets.digits()
     return Images(
         "scikit-learn digits 0-4 to 5-9",
-        {"original pixels": datasets.class_tasks(data), "permuted pixels": datasets.class_tasks(data, permute=True, rng=0)},
+        {
+            "original pixels": datasets.class_tasks(data),
+            "permuted pixels": datasets.class_tasks(data, permute=True, rng=0),
+        },
         (64, 100),
         (20, 700),
         (0.5, 0.2, 0.05, 0.02),
