@@ -355,7 +355,7 @@ def show_images(task: Images, rows: list[dict[str, float]]) -> None:
                     [way, f"{100 * level:g} %", *(cell(kind, count, way, level, name) for name in TRANSFERS)]
                     for level in task.levels
                 ]
-            print(table(["trained", "left", *TRANSFERS], cells), "\n")
+            print(table(["target, weights trained", "weights left", *TRANSFERS], cells), "\n")
             if len(rows) > 1:
                 cells = []
                 for way in HEADS:
@@ -366,7 +366,7 @@ def show_images(task: Images, rows: list[dict[str, float]]) -> None:
                         ]
                         cells.append([way, f"{100 * level:g} %", *map(percent, pairs)])
                 print("Differences, seed by seed:\n")
-                print(table(["trained", "left", *DIFFERENCES], cells), "\n")
+                print(table(["target, weights trained", "weights left", *DIFFERENCES], cells), "\n")
 
 
 def digits() -> Images:
