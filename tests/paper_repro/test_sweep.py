@@ -1,4 +1,4 @@
-"""Sweeps: every cell once, failures reported, damage robust, the number of processes of no matter."""
+"""Sweeps: every cell is computed once, failures are reported, damaged cells are computed again, for any number of processes."""
 
 import dataclasses
 import io
