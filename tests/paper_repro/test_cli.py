@@ -92,7 +92,7 @@ def test_show_begins_with_one_line_for_each_claim_that_has_both_verdicts(command
     kinds = "|".join(verdicts.VERDICTS)
     for line, depth in zip(lines.splitlines(), ("One hidden layer", "Two hidden layers", "Both depths"), strict=True):
         assert re.fullmatch(
-            rf"- Figure 1: {depth}: IHT is above IMP over most \(m, s\): ({kinds}); against a fair IMP: ({kinds})", line
+            rf"- Figure 1: {depth}: IHT is above IMP for most \(m, s\): ({kinds}); against a fair IMP: ({kinds})", line
         )
     headings = [line for line in output.splitlines() if line.startswith("## ")]
     assert headings[:3] == ["## Claims", "## How the claims were judged", "## Table"]
