@@ -123,8 +123,8 @@ def obs_saliency(X: Any, w: Any, mask: Any = None) -> np.ndarray:
 
     References
     ----------
-    Hassibi and Stork 1993 (from memory of the literature), derived here: docs/theory, "Increase of the
-    residual by pruning".
+    Hassibi and Stork 1993 (from memory of the literature), derived here:
+    docs/theory, "Increase of the residual by pruning".
     """
     X = matrix(X)
     w, M = vector(w, "w", X.shape[1]), mask_of(mask, "mask", X.shape[1])
