@@ -1,4 +1,4 @@
-"""To how many digits data determine a line: definitions written out, refits of rounded labels, planted cells."""
+"""How accurately data determine a line: definitions written out, refits of rounded labels, planted cells."""
 
 from __future__ import annotations
 
