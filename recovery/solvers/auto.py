@@ -1,4 +1,4 @@
-"""``solver="auto"``: tries the solvers that are each best on some problems, in order of cost."""
+"""``solver="auto"``: several solvers, each the best on some problems, tried in order of cost."""
 
 from __future__ import annotations
 
