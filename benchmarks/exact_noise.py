@@ -148,7 +148,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--n", type=int, default=10_000)
     parser.add_argument("--d", type=int, default=50)
     parser.add_argument("--robust", action="store_true", help="also run the robust method")
-    parser.add_argument("--auto", nargs="*", default=[], choices=("n_neurons", "sparsity"), help="sizes to determine from the data")
+    parser.add_argument(
+        "--auto", nargs="*", default=[], choices=("n_neurons", "sparsity"), help="sizes to determine from the data"
+    )
     parser.add_argument("--search-steps", type=int, default=None)
     parser.add_argument("--out", type=Path, default=Path("exact_noise.jsonl"))
     parser.add_argument("--show", type=Path, default=None, metavar="FILE", help="measure nothing")
