@@ -104,7 +104,8 @@ def cost() -> None:
         done = len(fit.history["objective"])
         updates = options.get("max_iter", recipes.RECIPES[recipe].max_iter)
         print(
-            f"| ({n}, {d}, {m}) | {recipe}, {updates} updates | {done} | {seconds[0]:.1f} | {seconds[1]:.1f} |",
+            f"| ({n}, {d}, {m}) | {recipe}, {updates} updates per round | {done} "
+            f"| {seconds[0]:.1f} | {seconds[1]:.1f} |",
             flush=True,
         )
 
