@@ -6,7 +6,8 @@ The entries of A and y have few bits, so that scaling by powers of two is exact,
 the largest float. The scaled problems are (2^t A, 2^t y), (2^t A, y), (A, 2^t y) and (2^t A, 2^-t y), for all t for
 which the dtype represents the data. Support, entries of x, number of steps, objective, history and status must be those
 of (A, y), times the right power of two, bit for bit. If the dtype cannot represent x, the status must say so. The
-second part multiplies A and y by random numbers of any size, on data that a sparse x fits; x must then agree up to rounding.
+second part multiplies A and y by random numbers of any size, on data that a sparse x fits; x must then agree up to
+rounding.
 
 Operators: a dense matrix; a gated one with stored gates; the same with gates recomputed from generators, streamed if
 the solver can; and a foreign object with ``rmatvec``, ``columns`` and ``matvec`` only, whose norms are not known.
