@@ -3,8 +3,8 @@
 Run from the repository root: ``python -m benchmarks.sparse_design`` (10^5 x 10^6 with 10^7 stored entries, k = 100; ten
 seconds, half a GiB), or with ``--rows``, ``--columns``, ``--stored`` and ``--sparsity``. The pattern is uniform,
 entries and weights are standard normal, the data have no noise. The matrix is given in CSR format, as usual, so the
-time and the memory of the conversion are included. "peak so far" is the largest resident memory of the process, without that of
-the interpreter and the libraries. Time and memory are proportional to the number of stored entries.
+time and the memory of the conversion are included. "peak so far" is the largest resident memory of the process, without
+that of the interpreter and the libraries. Time and memory are proportional to the number of stored entries.
 """
 
 from __future__ import annotations
