@@ -1,4 +1,4 @@
-"""Direct versions of the pruning methods, one function each, in plain NumPy: nothing of recovery.pruning is used.
+"""Direct versions of the pruning methods, one function each, in plain NumPy, without recovery.pruning.
 
 A network is a list of weight matrices (a, b) and a list of biases (b,) or None. Scores are lists of matrices, masks
 lists of bool matrices. Slow and short.

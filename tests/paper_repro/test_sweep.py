@@ -1,4 +1,4 @@
-"""Sweeps: every cell once, failures reported, damage robust, the number of processes of no matter."""
+"""Sweeps: every cell is computed once, failures are reported, and damaged files are computed again."""
 
 import dataclasses
 import io

@@ -1,4 +1,4 @@
-"""A headless Chromium, driven through its DevTools pipe: no port, no driver, nothing to install beside the browser."""
+"""A headless Chromium, controlled through its DevTools pipe: only the browser needs to be installed."""
 
 import fcntl
 import json
@@ -106,7 +106,7 @@ class Browser:
         )
 
     def media(self, scheme="light", kind=""):
-        """Set what ``prefers-color-scheme`` says, and the medium (``print``)."""
+        """Set the preferred colour scheme and the medium (``print``)."""
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self._call("Emulation.setEmulatedMedia", media=kind, features=features)
 

@@ -1,4 +1,4 @@
-"""A Dask scheduler and workers on the loopback interface, each a process of its own, at ports that are free."""
+"""A Dask scheduler and workers on the loopback interface, each in a separate process, at free ports."""
 
 import contextlib
 import json

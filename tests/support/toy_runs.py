@@ -1,4 +1,4 @@
-"""The toy experiment run by the real command in a process of its own, and what is looked at while it runs."""
+"""The toy experiment run by the real command in a separate process, and functions to observe the run."""
 
 import os
 import sys
