@@ -67,7 +67,7 @@ class Auto(Solver):
     stream: bool = False
 
     name: ClassVar[str] = "auto"
-    summary: ClassVar[str] = "htp, then other solvers until one fits the data or two agree; the default"
+    summary: ClassVar[str] = "htp, then other solvers until one fits the data or two find the same support; the default"
     max_iter: ClassVar[int] = 10_000
     syncs_per_iteration: ClassVar[int] = 12
     makes_steps: ClassVar[bool] = True
