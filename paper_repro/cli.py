@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from paper_repro import experiment as experiments
-from paper_repro import render, results, sweep
+from paper_repro import render, results, sweep, workers
 from paper_repro.arguments import parser
 from paper_repro.cluster import ClusterError
 from paper_repro.console import printable
@@ -93,7 +93,8 @@ def _run(options: argparse.Namespace) -> int:
         device = "gpu" if arrays.gpu_available() else "cpu"
     elif device == "gpu" and not arrays.gpu_available():
         return _complain(f"--device gpu was requested, but {arrays.gpu_status()[1]}", FAILED)
-    failures = [_run_one(experiment, options, device) for experiment in chosen]
+    with workers.reused():
+        failures = [_run_one(experiment, options, device) for experiment in chosen]
     if any(failures):
         print(f"paper-repro: {sum(failures)} cells failed; the same command tries them again", file=sys.stderr)
         return FAILED
@@ -119,7 +120,7 @@ def _run_one(experiment: Experiment, options: argparse.Namespace, device: str) -
         progress=sys.stderr,
         expected=experiments.TAKES[options.preset],
     )
-    for sentence in outcome.robust:
+    for sentence in outcome.damaged:
         print(f"{experiment.name}: computed again, because {sentence}", file=sys.stderr)
     for settings, message in outcome.failed:
         print(f"{experiment.name}: a cell failed: {message}\n  {settings}", file=sys.stderr)
