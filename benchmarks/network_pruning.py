@@ -121,7 +121,7 @@ def main(arguments: list[str] | None = None) -> None:
         if options.cost:
             cost()
             return
-        print("| (m, s) | recipe | exact | minimum dB | median dB | maximum dB | mean s |")
+        print("| (m, s) | recipe | exact | minimum dB | median dB | maximum dB | mean seconds |")
         print("|---|---|---|---|---|---|---|")
         if options.ablations:
             ablate(options.seeds)

@@ -101,7 +101,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, default=None, help="seeds per setting (at most)")
     parser.add_argument("--n-iter", type=int, default=2000, help="total number of steps over all starts")
     options = parser.parse_args(arguments)
-    print("| (n, d, m, s) signs | method | exact | minimum dB | median dB | median s | maximum s |")
+    print("| (n, d, m, s) signs | method | exact | minimum dB | median dB | median seconds | maximum seconds |")
     print("|---|---|---|---|---|---|---|")
     if options.ablations:
         for *sizes, seeds in ABLATED:
