@@ -133,7 +133,7 @@ def show(rows: list[dict[str, Any]]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Measure what is missing and print the table."""
+    """Measure the missing instances and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cells", nargs="+", default=["5x20", "20x100"], metavar="MxS")
     parser.add_argument("--seeds", default="100:102", metavar="FROM:TO")

@@ -248,7 +248,7 @@ def grid(d: int) -> list[tuple[int, int]]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Measure what is missing and print the table."""
+    """Run the missing fits and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cells", nargs="+", default=["20x100", "50x200"], metavar="MxS")
     parser.add_argument("--grid", action="store_true", help="all cells of Figure 1 with one hidden layer")

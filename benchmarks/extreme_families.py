@@ -150,7 +150,7 @@ def ends_of_the_range(rng, number, folder):
     return _judged(f"1e+-300: {names[kind]}", given, truth, rng, number, folder)
 
 
-# ---- what is certified, and the truth ----------------------------------------------------------------------------
+# ---- certified claims, and the truth ------------------------------------------------------------------------------
 
 
 def _judged(family, given, truth, rng, number, folder, must_refuse=False):
@@ -184,7 +184,7 @@ def _judged(family, given, truth, rng, number, folder, must_refuse=False):
 
 
 def _claims(given, truth, s, rng, blocks, vectors, alpha, number, folder):
-    """Return functions by name; each raises Wrong if what is certified is false."""
+    """Return functions by name; each raises Wrong if a certified claim is false."""
     size = len(truth[0])
 
     def bounded(make, side, reached=False):

@@ -120,7 +120,7 @@ def levels(graph):
 
 
 def rooms(graph, root=ROOT):
-    """Return the table of ``docs/house.md``: every folder, the first line of its docstring, and what it imports."""
+    """Return the table of ``docs/house.md``: every folder, the first line of its docstring, and its imports."""
     at = folders(graph, root)
     floor = levels(at)
     rows = []
@@ -140,7 +140,7 @@ def write_docs(graph):
 
 
 def draw(graph):
-    """Return a figure of the folders, one row for each floor; an arrow points to what is imported."""
+    """Return a figure of the folders, one row for each floor; arrows point to the imported folders."""
     from matplotlib.figure import Figure
 
     at = levels(graph)
@@ -195,7 +195,7 @@ def main(arguments=None):
         chain = "-" if found else floors(graph, inside)
         rows.append([name, len(inside), chain, f"{lines:,}", ", ".join(sorted(at[name])) or "-"])
     print(table(["folder", "files", "floors", "lines", "imports"], rows))
-    print(f"\n{len(found)} circles of imports" + "".join(f"\n  {', '.join(group)}" for group in found))
+    print(f"\n{len(found)} cycles of imports" + "".join(f"\n  {', '.join(group)}" for group in found))
     if options.docs and not found:
         write_docs(graph)
     return 1 if found else 0

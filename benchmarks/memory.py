@@ -99,7 +99,7 @@ def main(arguments=None):
     """Measure, print the tables and write the plot."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--full", action="store_true", help="the sizes of docs/appendix/benchmarks.md; several minutes")
-    parser.add_argument("--results", type=Path, default=Path("results") / "benchmarks", help="where the plot goes")
+    parser.add_argument("--results", type=Path, default=Path("results") / "benchmarks", help="folder for the plot")
     options = parser.parse_args(arguments)
     sizes = [10**5, 10**6, 10**7] if options.full else [10**5, 3 * 10**5, 10**6]
     if options.full:

@@ -202,7 +202,7 @@ def single_row(rng):
 
 
 def subnormal(rng):
-    """Return subnormal numbers, or columns whose squares underflow; sometimes beside columns of order 1."""
+    """Return subnormal numbers, or columns whose squares underflow; sometimes together with columns of order 1."""
     n, N = _shape(rng)
     A = rng.integers(-9, 10, (n, N)) * 5e-324 if rng.uniform() < 0.5 else rng.standard_normal((n, N)) * 1e-170
     if rng.uniform() < 0.4:
@@ -489,7 +489,7 @@ def instance(kind, rng, number, folder):
     family = list(FAMILIES)[number % len(FAMILIES)]
     A = FAMILIES[family](rng)
     N = A.shape[1]
-    # all columns at once in one of five, where there are few enough
+    # in one case of five all columns at once, if there are few enough
     s = N if rng.uniform() < 0.2 and N <= 4 else int(rng.integers(1, min(4, N) + 1))
     return eigenvalue_instance(family, A, s, rng, number, folder)
 

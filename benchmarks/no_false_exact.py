@@ -230,7 +230,7 @@ FAMILIES = (
 
 
 def _points(rng, *forms):
-    """Points where a difference shows: axes, whole numbers, along each line and just beside it."""
+    """Return points that reveal differences: axes, integers, along each line and very close to it."""
     d = len(forms[0].linear)
     points = [[Fraction(int(i == j)) for j in range(d)] for i in range(d)]
     points += [[Fraction(int(number)) for number in rng.integers(-9, 10, d)] for _ in range(3)]

@@ -54,7 +54,7 @@ def rebuilt(instance, *, A=None, X=None, gates=None, x=None, noise=None, x0=None
         return Instance.planted(A, x, noise, sparsity, **known)
 
 
-# ---- changes: (rng, instance) -> instance, or None where they do not apply -------------------------------------------
+# ---- changes: (rng, instance) -> instance, or None if they do not apply ---------------------------------------------
 
 
 def drawn(rng, instance):
@@ -109,7 +109,7 @@ def empty(rng, instance):
 
 
 def nearly(rng, instance):
-    """Add rows of zeros and lean a column on two others by a few n eps: what a tolerance that grows with n allows."""
+    """Add zero rows, and make a column the sum of two others up to a few n eps, a gap that may grow with n."""
     if instance.gated is not None:
         return None
     n = int(rng.choice([30, 300, 1_000]))
@@ -328,7 +328,7 @@ ORACLES = {
     "screening-faithfulness": (exact_screening,),
     "screening-noise": (exact_screening,),
 }
-"""What must be true in exact arithmetic where the hypotheses hold."""
+"""Conditions that must be true in exact arithmetic if the hypotheses hold."""
 
 
 # ---- the campaign ----------------------------------------------------------------------------------------------------

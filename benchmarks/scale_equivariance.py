@@ -134,7 +134,7 @@ def differences(name, plain, found, a, b):
     if found.n_iter != plain.n_iter:
         wrong.append(f"{found.n_iter} steps, not {plain.n_iter}")
     if not exact:
-        # x is no number of the dtype: what was lost must be nothing beside y, or be said
+        # the dtype cannot represent x: the loss must be negligible compared with y, or be reported
         if found.status is not Status.OUT_OF_RANGE and not np.allclose(
             np.ldexp(found.values.astype(float), a - b).sum(), plain.values.astype(float).sum(), rtol=1e-5
         ):

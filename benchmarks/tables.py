@@ -19,7 +19,7 @@ BLOCK = re.compile(r"<!-- table: ([a-z-]+) -->\n(.*?)<!-- end -->", re.DOTALL)
 
 
 def figures():
-    """Return one row per figure: its name, and what it shows."""
+    """Return one row per figure: its name, and its description."""
     from paper_repro import experiment as experiments
 
     every = map(experiments.get, experiments.names())

@@ -206,7 +206,7 @@ class Direct:
         return masks
 
     def _rounds(self, count, share, start, first=0):
-        """Iterative magnitude pruning: train, drop a share of what is left, go back to `start(W, b)`; and again."""
+        """Iterative magnitude pruning: train, drop a share of the weights, return to `start(W, b)`, repeat."""
         masks, left, W, b, at = full(self.W), self.n, self.W, self.b, 0
         while left > count:
             W, b = self.trained(W, b, masks, first=at)

@@ -222,7 +222,7 @@ def _direction(
 
 
 def _start(data: _Data, inside: list[int], signs: np.ndarray, before: _Active | None) -> _Active:
-    """Return the state for the columns that stay active at a knot, from the one before where that has them."""
+    """Return the state for the columns that stay active at a knot, using the previous state if it has them."""
     if before is None:
         return _Active.of(data, inside, signs)
     kept = set(inside)

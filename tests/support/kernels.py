@@ -95,7 +95,7 @@ def complaint(found, kernel=None, threads=None):
 
 
 def abilities():
-    """Return the names of the processor's instruction sets in lower case, or nothing where they cannot be read."""
+    """Return the names of the processor's instruction sets in lower case, or an empty set if they cannot be read."""
     try:
         if sys.platform == "darwin":
             asked = ["sysctl", "-n", "machdep.cpu.features", "machdep.cpu.leaf7_features"]
