@@ -109,7 +109,7 @@ def empty(rng, instance):
 
 
 def nearly(rng, instance):
-    """Add zero rows, and make a column the sum of two others up to a few n eps, a gap that may grow with n."""
+    """Add zero rows, and change a column by a few n eps, which a tolerance that grows with n would ignore."""
     if instance.gated is not None:
         return None
     n = int(rng.choice([30, 300, 1_000]))
