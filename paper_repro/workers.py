@@ -1,4 +1,4 @@
-"""Worker processes on this machine, each with one BLAS thread and one task at a time; a worker may crash.
+"""Worker processes on this machine, each with one BLAS thread and one task at a time, which may crash safely.
 
 All run :mod:`paper_repro.worker`, represented here by :class:`Child`. Each child is served by a thread; :func:`each`
 applies a function to tasks in this way, and :class:`Pool` computes the cells of a sweep.

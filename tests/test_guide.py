@@ -1,4 +1,4 @@
-"""The Python blocks and commands on the pages of the guide, of the choices, the reproduction and the appendix work."""
+"""Python blocks and commands in the guide, "How to choose", reproduction and appendix pages work."""
 
 import csv
 import re
@@ -26,7 +26,7 @@ SAYS = {
     "choose/solver.md": ("auto True", "l1 True"),
     "choose/method.md": ("magnitude 0.8",),
 }
-"""What a page prints when it is read from the top, where its text says so."""
+"""Output of the blocks of a page, run from the top, to which its text refers."""
 
 
 def blocks(name):

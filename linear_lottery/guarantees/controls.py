@@ -1,4 +1,4 @@
-"""Exact facts about every path of IMP: residuals, predictions, conditioning, connectivity, the start."""
+"""Exact facts about every pruning path of IMP: residuals, predictions, conditioning, connectivity, the start."""
 
 from __future__ import annotations
 

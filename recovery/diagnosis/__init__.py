@@ -1,4 +1,4 @@
-"""Diagnosis: which guarantees hold for a matrix, up to which sparsity, what would help, and what data determine."""
+"""Diagnosis: which guarantees hold for a matrix, up to which sparsity, which changes help, what data determine."""
 
 from planted.base.doors import listing
 from recovery.diagnosis.assess import diagnose

@@ -1,4 +1,4 @@
-"""Arguments of the estimators: tables with cells that are no numbers, and sizes."""
+"""Argument checks of the estimators: tables with non-numeric cells, and sizes."""
 
 from __future__ import annotations
 

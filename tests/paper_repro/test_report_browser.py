@@ -1,4 +1,4 @@
-"""The report in a headless Chromium: it loads, sorts, can be used by keyboard, and fits phones and dark rooms."""
+"""The report in a headless Chromium: it loads and sorts, and works by keyboard, on phones and in dark mode."""
 
 import dataclasses
 

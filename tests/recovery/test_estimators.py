@@ -1,4 +1,4 @@
-"""The estimators: scikit-learn's checks, answers against plain versions, pipelines, frames, sparse matrices."""
+"""The estimators: scikit-learn's checks, results against plain versions, pipelines, frames, sparse matrices."""
 
 import copy
 import pickle

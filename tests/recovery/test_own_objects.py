@@ -1,4 +1,4 @@
-"""A solver, a guarantee and a condition that are written elsewhere, and passed in as objects that no registry knows."""
+"""A solver, a guarantee and a condition written outside the project, passed as objects without registration."""
 
 import inspect
 import re
