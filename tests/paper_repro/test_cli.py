@@ -204,7 +204,7 @@ def test_a_report_of_a_folder_that_is_not_there_is_an_error(command, tmp_path):
     code, output, errors = command("report", "--preset", "smoke")
     assert (code, output) == (1, "")
     words = f"paper-repro run --preset smoke --results {tmp_path / 'r'}"
-    assert errors == f"paper-repro: there is no results folder {tmp_path / 'r'}; `{words}` makes it\n"
+    assert errors == f"paper-repro: there is no results folder {tmp_path / 'r'}; `{words}` creates it\n"
     assert not (tmp_path / "r").exists()
 
 

@@ -20,8 +20,10 @@ FAR = 2.0**200
 def within(difference: float, error: float, reason: str) -> Verdict:
     """Return whether a difference is 0 within rounding; the margin is error / difference - 1."""
     if not (math.isfinite(difference) and math.isfinite(error)):
-        return Verdict.unknown(f"{reason}: a number leaves the range of float64")
-    return exceeds(error, difference, reason, 0.0) if difference > 0.0 else Verdict.of(True, reason)
+        return Verdict.unknown(f"{reason} cannot be compared: a number leaves the range of float64")
+    if difference > 0.0:
+        return exceeds(error, difference, f"{reason} differ by less than the rounding error", 0.0)
+    return Verdict.of(True, f"{reason} are equal")
 
 
 def equal(found: Any, wanted: Any, error: float, reason: str) -> Verdict:
@@ -35,13 +37,15 @@ def far_from_one(*parts: np.ndarray | None) -> Verdict | None:
         if part is not None and part.size:
             sizes = np.abs(part[part != 0.0])
             if sizes.size and not (1.0 / FAR < float(sizes.min()) and float(sizes.max()) < FAR):
-                return Verdict.unknown(f"numbers from {float(sizes.min()):.3g} to {float(sizes.max()):.3g}")
+                return Verdict.unknown(
+                    f"the numbers span too wide a range, from {float(sizes.min()):.3g} to {float(sizes.max()):.3g}"
+                )
     return None
 
 
 def nothing_asked(instance: Instance) -> Verdict:
     """Return the verdict of hypotheses that hold on every instance."""
-    return Verdict.of(True, "nothing is required of the model, the start and the settings")
+    return Verdict.of(True, "nothing is required of the model, the start or the settings")
 
 
 def settings(instance: Instance, **bounds: tuple[float, float]) -> Verdict | dict[str, float]:
