@@ -41,6 +41,13 @@ def _within(difference: float, error: float, reason: str) -> Verdict:
     return Verdict.of(True, f"{reason} are equal")
 
 
+def _at_most(excess: float, error: float, reason: str) -> Verdict:
+    """Return whether an excess over a bound is at most rounding error; the margin is error / excess - 1."""
+    if not math.isfinite(excess) or not math.isfinite(error):
+        return Verdict.unknown(f"a square leaves the range of float64: whether {reason} is open")
+    return exceeds(error, excess, f"{reason}, up to rounding error", 0.0) if excess > 0.0 else Verdict.of(True, reason)
+
+
 def _paths(instance: Instance, **options: Any) -> Iterator[Any]:
     for schedule in SCHEDULES:
         yield prune(instance, instance.sparsity, schedule, **options)
@@ -73,11 +80,7 @@ def _rss_outcome(instance: Instance) -> Verdict:
             low, high = known.smallest, float(known.s[0])
             steps = [low * low * length, seen, float(moved @ moved), high * high * length]
             for less, more in pairwise(steps):
-                found.append(
-                    _within(
-                        max(less - more, 0.0), error, "two bounds of the rise of |y - X w|^2, or the smaller of them,"
-                    )
-                )
+                found.append(_at_most(max(less - more, 0.0), error, "the rise of |y - X w|^2 lies between its bounds"))
     return all_of(found)
 
 
@@ -118,7 +121,7 @@ def _conditioning_outcome(instance: Instance) -> Verdict:
                 exceeds(
                     before + slack,
                     after,
-                    "the condition number before a round is at least that after it, up to rounding",
+                    "the condition number before a round exceeds that after it, up to rounding error",
                     0.0,
                 )
             )
@@ -136,13 +139,7 @@ def _barrier_outcome(instance: Instance) -> Verdict:
             error = 16.0 * sum(known.X.shape) * EPS * size * size
             for s in (0.25, 0.5, 0.75):
                 above = _rss(known, (1.0 - s) * first + s * second) - (1.0 - s) * ends[0] - s * ends[1]
-                found.append(
-                    _within(
-                        max(above, 0.0),
-                        error,
-                        "the loss and the smaller of the loss and the chord between two solutions",
-                    )
-                )
+                found.append(_at_most(max(above, 0.0), error, "the loss stays below the chord between two solutions"))
     return all_of(found)
 
 

@@ -203,7 +203,7 @@ def _sections(found: Diagnosis) -> Iterator[tuple[str, list[str], _Table | None]
             if one.names[0] not in apart
         ]
         lines = [f"- {reason}: {', '.join(names)}" for reason, names in folded.items()]
-        more = [f"{len(apart)} guarantees decided or left open without a number:", "\n".join(lines)] if lines else []
+        more = [f"{len(apart)} guarantees, grouped by reason:", "\n".join(lines)] if lines else []
         yield "For the planted vector", more, (["guarantee", "hypotheses", "margin", "reason"], rows)
     if found.effects:
         rows = [

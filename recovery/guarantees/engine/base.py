@@ -209,7 +209,7 @@ def _unstated(
     first = Bounded(a, error) if first is None else first
     second = Bounded(b, error) if second is None else second
     if rounding > 0.0 and b == 0.0 and math.isfinite(error):
-        doubt = "is not decided: a number that is compared with 0 needs a stated error"
+        doubt = "is not decided, because a number that is compared with 0 needs a stated error"
         return Verdict.unknown(_compared_text(reason, f"{a:.6g}", f"{b:.6g}", doubt))
     return _compared(first, second, reason)
 
@@ -223,7 +223,7 @@ def _compared(left: Bounded, right: Bounded, reason: str) -> Verdict:
     if math.isnan(a) or math.isnan(b) or a == b == math.inf:
         return Verdict.unknown(text("cannot be decided"))
     if math.isinf(left.error) or math.isinf(right.error):
-        return Verdict.unknown(text("is not decided: there is no bound on the rounding error"))
+        return Verdict.unknown(text("is not decided, because the rounding error has no bound"))
     if math.isinf(a) or math.isinf(b):
         return Verdict("holds", math.inf, text("holds")) if a > b else Verdict("fails", -1.0, text("does not hold"))
     size = b if b > 0.0 else float(right.error)
@@ -234,7 +234,7 @@ def _compared(left: Bounded, right: Bounded, reason: str) -> Verdict:
     if b - a > left.error + right.error or (exact and a <= b):
         return Verdict("fails", margin, text("does not hold", _digits(a, b)))
     finite = margin if math.isfinite(margin) else 0.0
-    doubt = f"is not decided: the rounding error may be {left.error + right.error:.3g}"
+    doubt = f"is not decided, because the rounding error may be {left.error + right.error:.3g}"
     return Verdict.unknown(text(doubt), finite)
 
 

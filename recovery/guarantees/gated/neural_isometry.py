@@ -225,7 +225,9 @@ def isometry_rule(
         found = neural_isometry(X, gates, w, normalised=normalised)
         if found.dual is None:
             return Verdict.of(False, found.reason)
-        asked = exceeds(constant(limit), Bounded(found.value, found.rounding), found.reason)
+        asked = exceeds(
+            constant(limit), Bounded(found.value, found.rounding), "the limit exceeds the norm of every other gate"
+        )
         return all_of([asked, *(_in_cone(X, gates[:, j], w[j]) for j in planted)]) if cone else asked
 
     return hypotheses

@@ -220,7 +220,7 @@ def returns(*assumptions: str) -> Rule:
             wrong = _wrong(network, assumption, instance)
             if wrong:
                 return Verdict.of(False, f"{assumption}: {wrong}")
-        return Verdict.of(True, f"un-fusing returned a correct network under {' and '.join(assumptions)}")
+        return Verdict.of(True, f"un-fusing returned a correct network (assumptions: {', '.join(assumptions)})")
 
     return outcome
 
@@ -253,7 +253,9 @@ def _some_return(instance: Instance) -> Verdict:
     if instance.gated is None:
         return Verdict.unknown("A is not a GatedOperator; the statement is about gates")
     found = [assumption for assumption in ("binary", "signs", "unit") if _network(instance, assumption) is not None]
-    return Verdict.of(bool(found), f"un-fusing returns a network under {' and '.join(found) or 'no assumption'}")
+    if not found:
+        return Verdict.of(False, "un-fusing returns no network under any of the assumptions")
+    return Verdict.of(True, f"un-fusing returns a network (assumptions: {', '.join(found)})")
 
 
 def _network(instance: Instance, assumption: str) -> ReLUNetwork | None:

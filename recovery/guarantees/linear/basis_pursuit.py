@@ -98,9 +98,7 @@ def independent(rule: Rule) -> Rule:
     def hypotheses(instance: Instance) -> Verdict:
         S, A = instance.support, instance.matrix
         if len(S) > A.shape[0]:
-            return Verdict(
-                "fails", -1.0, f"the {len(S)} columns of S have only {A.shape[0]} rows, so they are dependent"
-            )
+            return Verdict("fails", -1.0, f"the {len(S)} columns of S have length {A.shape[0]}, so they are dependent")
         if len(S) and not bounded.least_squares(A[:, S], np.zeros(A.shape[0])).independent:
             return Verdict.unknown("the columns of S may be dependent")
         return rule(instance)

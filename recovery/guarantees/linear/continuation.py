@@ -70,12 +70,12 @@ def reaches(**options: Any) -> Callable[[Instance], Verdict]:
             return Verdict(
                 "fails",
                 most / last - 1.0,
-                f"{reason}; the run took {last} steps with s entries, more than the proved {most:g}",
+                f"{reason}; the number of steps with s entries is {last}, above the proved {most:g}",
             )
         return Verdict(
             "holds",
             _distance(instance, run.supports[1:], step),
-            f"{reason}; the run took {last} steps with s entries, at most the proved {most:g}",
+            f"{reason}; the number of steps with s entries is {last}, and at most {most:g} is proved",
         )
 
     return outcome

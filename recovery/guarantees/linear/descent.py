@@ -121,7 +121,7 @@ def _falls(run: Trace, slope: float, largest: float) -> Verdict:
     if not slope < 1.0:
         return ends_low(run, run.objectives[-1], floor, "the objective")
     bounds = [first * max(slope, 0.0) ** t for t in range(STEPS + 1)]
-    return held_to(run.objectives, bounds, floor, f"the objective with rate {slope:.6g}")
+    return held_to(run.objectives, bounds, floor, f"the objective (rate {slope:.6g})")
 
 
 def grades_sampler(rng: np.random.Generator, limit: float = 2.0) -> Instance:

@@ -96,7 +96,7 @@ def contracts(run: Trace, step: float, slope: float, finite: float | None = None
     if not slope < 1.0:
         return ends_low(run, run.errors[-1], run.floor, "the error")
     bounds = [run.errors[0] * slope**t for t in range(STEPS + 1)]
-    return held_to(run.errors, bounds, run.floor, f"the error with rate {slope:.6g}", finite)
+    return held_to(run.errors, bounds, run.floor, f"the error (rate {slope:.6g})", finite)
 
 
 def sampler(

@@ -300,9 +300,9 @@ def ends_low(run: Trace, value: float, floor: float, what: str) -> Verdict:
     """Return whether a run without a rate ended at 0; ``unknown`` if it had not ended after its 40 steps."""
     reason = f"after {run.result.n_iter} steps {what} is {value:.3g}"
     if value <= floor:
-        return Verdict("holds", 1.0, reason)
+        return Verdict("holds", 1.0, f"{reason}, which is 0 within rounding error")
     return (
-        Verdict("fails", -1.0, reason)
+        Verdict("fails", -1.0, f"{reason}, and not 0")
         if run.result.n_iter < STEPS
         else Verdict.unknown(reason + ", and the run has not ended")
     )
@@ -342,13 +342,14 @@ def held_to(
         sides = Bounded(bound, TOO_CLOSE * bound), Bounded(value, TOO_CLOSE * value + 1e-3 * floor)
         found = exceeds(*sides, what)
         if found.margin < worst:
-            worst, at, status, numbers = found.margin, t, found.status, f"{value:.6g}, bound {bound:.6g}"
+            worst, at, status, numbers = found.margin, t, found.status, f"{value:.6g} and {bound:.6g}"
     after = f"after {at} step" + ("" if at == 1 else "s")
     if status == "unknown":
-        return Verdict.unknown(f"{what} is within rounding error of its bound {after}: {numbers}", worst)
+        return Verdict.unknown(f"{what} and its bound differ by no more than rounding error {after}: {numbers}", worst)
     if status == "fails":
-        return Verdict("fails", worst, f"{what} exceeds its bound {after}: {numbers}")
-    reason = f"{what} stays below its bound" + (f", nearest {after}: {numbers}" if at else " or within rounding error")
+        return Verdict("fails", worst, f"{what} exceeds its bound {after}: they are {numbers}")
+    nearest = f"; they are nearest {after}: {numbers}" if at else ", as far as it exceeds rounding error"
+    reason = f"{what} stays below its bound{nearest}"
     if done is not None and done > 10.0 * floor:
         needed = next((t for t, bound in enumerate(bounds) if t > 0 and bound < done), None)
         if needed is not None and values[min(needed, len(values) - 1)] > floor:
@@ -394,7 +395,7 @@ def errors_fall(
         begun = instance.x0 is not None and bool(np.any(instance.x0))
         start_factor = first(delta) if begun else again
         bounds = [run.errors[0], *(run.errors[0] * start_factor * again**t for t in range(STEPS))]
-        return held_to(run.errors, bounds, run.floor, f"the error with rate {again:.6g}", least_entry(instance.x))
+        return held_to(run.errors, bounds, run.floor, f"the error (rate {again:.6g})", least_entry(instance.x))
 
     return outcome
 

@@ -284,8 +284,8 @@ def _witness(instance: Instance) -> Verdict:
     if len(S):
         size = float(np.max(np.abs(weights.value - instance.x[S])) + np.max(np.abs(instance.x[S])))
     reason = (
-        f"the smallest signed weight is {primal.value:.6g}, to exceed 0, the largest dual entry {largest.value:.6g}, "
-        "below 1"
+        f"the smallest signed weight, {primal.value:.6g}, has to be above 0, and the largest dual entry, "
+        f"{largest.value:.6g}, below 1"
     )
     asked = [exceeds(primal, 0, reason), exceeds(1, largest, reason)]
     margin = min(primal.value / size, asked[1].margin)

@@ -72,7 +72,7 @@ def dual_rule(instance: Instance) -> Verdict:
     if rows is not instance.matrix and _uneven(instance.matrix):
         return Verdict.unknown("rounding leaves the rank of A open: its columns differ too much in norm")
     found = dual_certificate(rows, S, np.sign(instance.x[S]))
-    reason = f"the least |A_{{S^c}}'q|_inf is {found.coefficient:.6g}"
+    reason = f"the smallest |A_{{S^c}}'q|_inf is {found.coefficient:.6g}, and it has to be below 1"
     close = rows is not instance.matrix and abs(found.coefficient - 1.0) <= 1e-9
     if found.unique is None or close:
         return Verdict.unknown(reason)

@@ -150,7 +150,7 @@ def approaches(limit_of: Callable[[int, int], float]) -> Callable[[Instance], Ve
         if not slope < 1.0:
             return ends_low(run, run.errors[-1], run.floor, "the error")
         bounds = [run.errors[0] * slope**t for t in range(STEPS + 1)]
-        return held_to(run.errors, bounds, run.floor, f"the error with rate {slope:.6g}")
+        return held_to(run.errors, bounds, run.floor, f"the error (rate {slope:.6g})")
 
     return outcome
 
@@ -164,7 +164,7 @@ def descends_relaxed(instance: Instance) -> Verdict:
     run = trace(instance, "iht", sparsity=kept, step=2.0 / (3.0 * high))
     slope = 1.0 - 5.0 * low / (9.0 * high)
     bounds = [run.objectives[0] * slope**t for t in range(STEPS + 1)]
-    return held_to(run.objectives, bounds, 0.5 * high * run.floor**2, f"the objective with rate {slope:.6g}")
+    return held_to(run.objectives, bounds, 0.5 * high * run.floor**2, f"the objective (rate {slope:.6g})")
 
 
 def relaxed_sampler(rng: np.random.Generator, constant: float | None = None) -> Instance:

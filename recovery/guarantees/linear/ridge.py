@@ -163,7 +163,7 @@ def finds_support(instance: Instance) -> Verdict:
         held = Verdict("holds", 1.0, "the statement gives no rate here")
     else:
         bounds = [r**t * run.errors[0] + (1.0 - r**t) * limit for t in range(STEPS + 1)]
-        held = held_to(run.errors, bounds, run.floor, f"the error with rate {r:.6g}")
+        held = held_to(run.errors, bounds, run.floor, f"the error (rate {r:.6g})")
         if held.status != "holds":
             return held
         first = next((t for t, bound in enumerate(bounds) if t and bound < 0.999999 * least_entry(x)), None)

@@ -41,14 +41,17 @@ def spark_rule(order: int = 2) -> Callable[[Instance], Verdict]:
         if not np.all(np.any(instance.matrix != 0.0, axis=0)):
             return Verdict.of(False, "a column is 0")
         if many > instance.shape[0]:
-            return Verdict.of(False, f"any {many} columns with {instance.shape[0]} rows are dependent")
+            return Verdict.of(False, f"any {many} columns of length {instance.shape[0]} are dependent")
         if math.comb(size, many) > LIMIT:
             return Verdict.unknown(f"there are too many sets of {many} columns to enumerate: {math.comb(size, many)}")
         columns = unit_columns(instance.matrix)
         chosen = np.array(list(combinations(range(size), many)))
         least = np.linalg.svd(np.moveaxis(columns[:, chosen], 1, 0), compute_uv=False)[:, -1]
         smallest = float(least.min())
-        reason = f"the smallest singular value of {many} unit columns is {smallest:.3g}"
+        reason = (
+            f"the smallest singular value of any {many} columns of unit norm is {smallest:.3g}, and it has to be "
+            "positive"
+        )
         if smallest <= max(instance.shape) * EPS * 8.0:
             worst = instance.matrix[:, chosen[int(np.argmin(least))]]
             dependent = len(worst) <= _EXACT and null_vector(worst, np.linalg.svd(worst)[2][-1]) is not None
@@ -107,7 +110,7 @@ def only_sparse(instance: Instance) -> Verdict:
         left_over = float(np.linalg.norm(y - U @ (U.T @ y)))
         if left_over < nearest:
             nearest, where = left_over, np.array(T)
-    reason = f"y is {nearest:.3g} |y| away from the span of columns {where.tolist()}"
+    reason = f"the nearest other span, that of columns {where.tolist()}, is {nearest:.3g} |y| away from y"
     lacking = np.setdiff1d(S, where)
     if nearest <= 1e-12 and np.all(weight[lacking] >= 1e-4):
         return Verdict("fails", min(-nearest, -1e-15), reason)

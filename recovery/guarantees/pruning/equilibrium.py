@@ -14,7 +14,7 @@ from recovery.exact.bounded import Bounded
 from recovery.guarantees.engine.base import Guarantee, Verdict, all_of, exceeds
 from recovery.guarantees.engine.instance import Instance
 from recovery.guarantees.engine.sampling import DESIGNS, linear_instance
-from recovery.guarantees.pruning.shared import equal, false, settings, stated, within
+from recovery.guarantees.pruning.shared import at_most, equal, false, settings, stated
 from recovery.pruning.closed_forms import equilibrium as neq
 from recovery.pruning.equilibrium import cosines, next_velocity
 
@@ -178,11 +178,7 @@ def _filters(instance: Instance, *, agree_for: int | None = None) -> Verdict:
         )
         bound = neq.velocity_bound(mu, rule, lowest=0.0)
         found.append(
-            within(
-                max(float(np.abs(v).max()) - bound, 0.0),
-                error,
-                f"under the {rule} rule |v| and the smaller of |v| and its bound",
-            )
+            at_most(max(float(np.abs(v).max()) - bound, 0.0), error, f"under the {rule} rule |v| stays below its bound")
         )
     apart = runs["paper"] - runs["released"]
     first = 1 if agree_for is None else agree_for

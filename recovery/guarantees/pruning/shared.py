@@ -11,7 +11,7 @@ import numpy as np
 from recovery.guarantees.engine.base import Guarantee, Verdict, exceeds
 from recovery.guarantees.engine.instance import Instance
 
-__all__ = ["equal", "false", "far_from_one", "nothing_asked", "settings", "stated", "within"]
+__all__ = ["at_most", "equal", "false", "far_from_one", "nothing_asked", "settings", "stated", "within"]
 
 FAR = 2.0**200
 """Products and squares of numbers farther from 1 than this may leave the range of float64."""
@@ -24,6 +24,13 @@ def within(difference: float, error: float, reason: str) -> Verdict:
     if difference > 0.0:
         return exceeds(error, difference, f"{reason} differ by less than the rounding error", 0.0)
     return Verdict.of(True, f"{reason} are equal")
+
+
+def at_most(excess: float, error: float, reason: str) -> Verdict:
+    """Return whether an excess over a bound is at most rounding error; the margin is error / excess - 1."""
+    if not (math.isfinite(excess) and math.isfinite(error)):
+        return Verdict.unknown(f"a number leaves the range of float64: whether {reason} is open")
+    return exceeds(error, excess, f"{reason}, up to rounding error", 0.0) if excess > 0.0 else Verdict.of(True, reason)
 
 
 def equal(found: Any, wanted: Any, error: float, reason: str) -> Verdict:
