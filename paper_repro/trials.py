@@ -145,7 +145,7 @@ def own_guarantees(source: str) -> list[Guarantee]:
         raise UnknownName(f"{source} raised {described(error)}") from error
     wrong = next((one for one in found if not isinstance(one, Guarantee)), None)
     if wrong is not None or not found:
-        what = f"gives an object of type {type(wrong).__name__}" if found else "gives no object"
+        what = f"gives an object of type {type(wrong).__name__}" if found else "gives nothing"
         raise UnknownName(f"{source} {what}; expected a Guarantee, a list of them, or a function that returns either")
     for one in found:
         if one.sampler is None:

@@ -313,7 +313,7 @@ def test_a_folder_that_is_not_there_is_said_by_list(command, tmp_path):
     code, output, errors = command("list")
     assert code == 0
     assert output.startswith("figure")
-    assert errors == f"paper-repro: there is no results folder {tmp_path / 'r'}, so nothing is computed there\n"
+    assert errors == f"paper-repro: there is no results folder {tmp_path / 'r'}, so nothing is computed yet\n"
 
 
 def test_show_of_what_is_not_computed_tells_the_command_and_its_extent(command):

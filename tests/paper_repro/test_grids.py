@@ -154,7 +154,7 @@ def test_the_table_of_extras_has_medians_of_psnr_means_seconds_a_fit_and_the_lar
         "wall time (s per fit)",
         "peak memory (MiB)",
     ]
-    assert "medians of PSNR" in table["title"]
+    assert "medians of the PSNR" in table["title"]
     assert table["rows"] == [
         ["one hidden layer", "IHT as in the paper", 2, 15.0, 0.5, 1_000.0, 2.5, 3.0],
         ["one hidden layer", "IMP, fair", 2, 350.0, 0.5, None, 2.5, None],

@@ -192,7 +192,7 @@ def test_slopes_are_also_told_as_the_colours_show_them():
     (claim,) = inr.flat_claims(lambda depth, method: values.get((depth, method), {}), [1], "")
     # 40, 60, 80 dB rise by 20 a decade; 40, 50, 50 by 5
     assert (
-        "median slope +20.0, median |slope| 20.0 dB a decade (PSNR cut to 0 to 50 dB: +5.0 and 5.0)" in claim.measured
+        "median slope +20.0, median |slope| 20.0 dB per decade (PSNR cut to 0 to 50 dB: +5.0 and 5.0)" in claim.measured
     )
 
 

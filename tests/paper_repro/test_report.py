@@ -305,7 +305,7 @@ def test_a_companion_shares_its_cells_and_their_time_is_counted_once(few, tmp_pa
     page = written(tmp_path)
     assert f"{len(records)} cells, {len(records) * 0.5:.1f} s of wall time" in page.all("header")[0][1]
     assert "Shares its cells withrsc" in sections(page)["figure-twin"]
-    assert "A companion of rsc: drawn from its cells" in sections(page)["figure-twin"]
+    assert "A companion of rsc, drawn from the same cells" in sections(page)["figure-twin"]
 
 
 def test_an_experiment_of_ones_own_without_a_drawing_is_a_table(tmp_path, monkeypatch):

@@ -72,7 +72,7 @@ def test_a_violation_prints_seed_and_code_that_reproduces_it(toys, command, tmp_
         r"toy-false is VIOLATED by an instance that seed (\d+) found; it was shrunk and saved as (\S+)", output
     )
     assert head
-    assert "found by the attack" in output
+    assert "by an instance that the attack found" in output
     assert re.search(r"\| toy-false .*\| broken in \d+ +\|", output)
     assert "hypotheses: holds (signal: " in output
     guarantee = toy_guarantees.false_catalogue()[1]
