@@ -43,6 +43,20 @@ def solver_speed():
     return kept_table()
 
 
+def package_features():
+    """Return what ``python -m benchmarks.packages --keep`` wrote: one row for each feature."""
+    from benchmarks.packages import kept_features
+
+    return kept_features()
+
+
+def package_reasons():
+    """Return the reasons that it wrote: one row for each answer but "yes"."""
+    from benchmarks.packages import kept_reasons
+
+    return kept_reasons()
+
+
 def guarantees(source, *arguments):
     """Return a function that gives one row for each guarantee that a catalogue lists."""
 
@@ -74,6 +88,8 @@ TABLES = {
     "figures": figures,
     "solvers": solvers,
     "solver-speed": solver_speed,
+    "package-features": package_features,
+    "package-reasons": package_reasons,
     "guarantees-linear-lottery": guarantees("linear_lottery.guarantees:catalogue"),
     "guarantees-linear": guarantees("recovery.guarantees:catalogue", "linear"),
     "guarantees-sparse": guarantees("recovery.guarantees:catalogue", "sparse"),
