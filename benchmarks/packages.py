@@ -1,6 +1,6 @@
 """Features of this package and of others, each tried out by a small probe.
 
-Run from the repository root, with a Python in which the other packages are installed::
+Run from the repository root, with a Python in which the other packages are installed (extra ``peers``)::
 
     python -m benchmarks.packages                      # the table, and the reason for every answer but "yes"
     python -m benchmarks.packages --only skglm abess   # some packages
