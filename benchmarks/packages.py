@@ -2,7 +2,7 @@
 
 Run from the repository root, with a Python in which the other packages are installed (extra ``peers``)::
 
-    python -m benchmarks.packages                      # the table, and the reason for every answer but "yes"
+    python -m benchmarks.packages                      # the table, and the reasons of the answers
     python -m benchmarks.packages --only skglm abess   # some packages
     python -m benchmarks.packages --keep               # the same, and keep the answers for docs/choose/packages.md
 
@@ -604,7 +604,7 @@ def answer(probe):
         return "no", str(error)
     except Exception as error:
         lines = str(error).strip().splitlines() or [""]
-        return "no", f"{type(error).__name__}: {lines[0]}"
+        return "no", f"{type(error).__name__}: {' '.join(lines[0].split()).rstrip(':')}"
 
 
 def keep(answers, path=KEPT):
@@ -621,20 +621,19 @@ def features(answers, versions):
     """Return header and rows: one row for each feature, one column for each package."""
     rows = [["version", *(versions[name] or "-" for name in answers)]]
     for feature, words in FEATURES.items():
-        cells = [answers[name][feature] for name in answers]
-        rows.append([words, *(f"yes ({text})" if said == "yes" and text else said for said, text in cells)])
+        rows.append([words, *(answers[name][feature][0] for name in answers)])
     return ["feature", *answers], rows
 
 
-def reasons(answers):
-    """Return header and rows: why an answer is "no" or "not applicable"."""
+def details(answers):
+    """Return header and rows: how a feature is used, or why an answer is "no" or "not applicable"."""
     rows = [
-        [name, FEATURES[feature], said, text]
+        [name, FEATURES[feature], said, f"`{text}`" if "Error: " in text else text]
         for name, by_feature in answers.items()
         for feature, (said, text) in by_feature.items()
-        if said not in ("yes", "not installed")
+        if text
     ]
-    return ["package", "feature", "answer", "reason"], rows
+    return ["package", "feature", "answer", "how, or why not"], rows
 
 
 def kept_features(path=KEPT):
@@ -644,9 +643,9 @@ def kept_features(path=KEPT):
     return [f"tried on {kept['date']}", *names], rows
 
 
-def kept_reasons(path=KEPT):
-    """Return the table of reasons that was kept."""
-    return reasons(json.loads(path.read_text())["answers"])
+def kept_details(path=KEPT):
+    """Return the table of details that was kept."""
+    return details(json.loads(path.read_text())["answers"])
 
 
 def main(arguments=None):
@@ -658,7 +657,7 @@ def main(arguments=None):
     chosen = [one for one in PACKAGES if not options.only or one.name in options.only]
     answers = {one.name: tried(one) for one in chosen}
     print(table(*features(answers, {one.name: one.version for one in chosen})))
-    print("\n" + table(*reasons(answers)))
+    print("\n" + table(*details(answers)))
     if options.keep:
         keep(answers)
 

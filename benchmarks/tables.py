@@ -50,11 +50,11 @@ def package_features():
     return kept_features()
 
 
-def package_reasons():
-    """Return the reasons that it wrote: one row for each answer but "yes"."""
-    from benchmarks.packages import kept_reasons
+def package_details():
+    """Return the reasons that it wrote: one row for each answer that has one."""
+    from benchmarks.packages import kept_details
 
-    return kept_reasons()
+    return kept_details()
 
 
 def guarantees(source, *arguments):
@@ -89,7 +89,7 @@ TABLES = {
     "solvers": solvers,
     "solver-speed": solver_speed,
     "package-features": package_features,
-    "package-reasons": package_reasons,
+    "package-details": package_details,
     "guarantees-linear-lottery": guarantees("linear_lottery.guarantees:catalogue"),
     "guarantees-linear": guarantees("recovery.guarantees:catalogue", "linear"),
     "guarantees-sparse": guarantees("recovery.guarantees:catalogue", "sparse"),
