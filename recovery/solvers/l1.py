@@ -47,10 +47,11 @@ class L1(Solver):
     -----
     The program has no sparsity parameter: its solution is cut to the s entries of largest magnitude
     (in normalised units) and refitted on them, so that the result is s-sparse. If the program's solution is s-sparse,
-    this only removes its numerical error; if it has fewer than s entries, so has the result. A is formed on the CPU, and the data are scaled to unit norm before the call,
-    so tolerances are relative. A warm start is not used. If the homotopy recovers a sparse x, its path has about as
-    many segments as the solution has entries, and otherwise at most a few times n; each costs two products with A. If
-    the equality has no solution, it returns the least-squares solution at the end of the path.
+    this only removes its numerical error; if it has fewer than s entries, so has the result. A is formed on the CPU,
+    and the data are scaled to unit norm before the call, so tolerances are relative. A warm start is not used. If the
+    homotopy recovers a sparse x, its path has about as many segments as the solution has entries, and otherwise at most
+    a few times n; each costs two products with A. If the equality has no solution, it returns the least-squares
+    solution at the end of the path.
 
     References
     ----------
@@ -99,7 +100,7 @@ def _check_backend(backend: Any, own: tuple[str, ...] = ()) -> None:
         raise TypeError(f"backend={backend!r} is of type {type(backend).__name__}; expected the name of a solver")
     if backend not in own:
         names = [*own, *need("cvxpy").installed_solvers()]
-        if backend not in names:
+        if backend not in names and backend.upper() not in names:
             raise ValueError(f"backend={backend!r} is not known; expected one of {', '.join(names)}")
 
 
