@@ -52,7 +52,9 @@ def checked_data(estimator: Any, X: Any, y: Any = NO_TARGETS, **options: Any) ->
     """
     validate = need("sklearn.utils.validation", "an estimator").validate_data
     try:
-        return validate(estimator, X, y, **options)
+        found = validate(estimator, X, y, **options)
+        # y_numeric alone converts objects only
+        return (found[0], found[1].astype(np.float64)) if options.get("y_numeric") else found
     except (TypeError, ValueError) as error:
         said = str(error)
         # errors about shapes, names and kinds of data are left as they are

@@ -168,8 +168,9 @@ def test_a_noise_level_chooses_the_smallest_model_that_reaches_it():
     path = model.path_
     assert path.errors[path.best] <= 0.35**2 < path.errors[path.best - 1]
     assert path.errors[path.best] == pytest.approx(((model.predict(X) - y) ** 2).mean(), rel=1e-9)
-    # a level that no model reaches: the closest one
-    assert recovery.SparseRegressor(selection="noise", noise_level=0.01).fit(X, y).sparsity_ == 12
+    # a level that no model reaches: the closest one, with a warning
+    with pytest.warns(UserWarning, match=r"noise_level=0\.01"):
+        assert recovery.SparseRegressor(selection="noise", noise_level=0.01).fit(X, y).sparsity_ == 12
 
 
 def test_the_average_is_that_of_its_formula():
@@ -509,7 +510,9 @@ def test_a_plot_of_many_features_names_those_of_the_model_and_counts_the_others(
     assert set(drawn(ax)) == {"x0", "x1", f"{used - 2} features that are not in the model", "chosen size: 2"}
     assert len(ax.lines) == used + 1
     assert model.plot_path(Figure().add_subplot(), show="errors").get_ylabel() == "EBIC"
-    dense = recovery.SparseRegressor(selection="noise", noise_level=0.0).fit(X[:, :25], y)
+    # the largest model
+    with pytest.warns(UserWarning, match="no model fits the data so closely"):
+        dense = recovery.SparseRegressor(selection="noise", noise_level=0.0).fit(X[:, :25], y)
     assert len(dense.support_) == 25
     named = drawn(dense.plot_path(Figure().add_subplot()))
     assert [name for name in named if name.endswith("more")] == ["5 more"]
