@@ -1,4 +1,4 @@
-"""Sweeps: every cell is computed once, failures are reported, damaged cells are computed again, for any number of processes."""
+"""Sweeps: every cell is computed once, failures are reported, damaged cells are computed again."""
 
 import dataclasses
 import io
