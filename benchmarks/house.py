@@ -1,4 +1,4 @@
-"""The map of the source: the imports between folders, as a table, as floors, and as a picture.
+"""The map of the code: the imports between folders, as a table, as floors, and as a picture.
 
 Run from the repository root: ``python -m benchmarks.house [--docs]``. With ``--docs`` it writes the table and the
 picture of ``docs/house.md``; without, it prints the numbers of files, floors and lines. All imports count, also those

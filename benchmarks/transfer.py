@@ -356,7 +356,7 @@ def show_images(task: Images, rows: list[dict[str, float]]) -> None:
                     [way, f"{100 * level:g} %", *(cell(kind, count, way, level, name) for name in TRANSFERS)]
                     for level in task.levels
                 ]
-            print(table(["trained", "left", *TRANSFERS], cells), "\n")
+            print(table(["target, weights trained", "weights left", *TRANSFERS], cells), "\n")
             if len(rows) > 1:
                 cells = []
                 for way in HEADS:
@@ -367,7 +367,7 @@ def show_images(task: Images, rows: list[dict[str, float]]) -> None:
                         ]
                         cells.append([way, f"{100 * level:g} %", *map(percent, pairs)])
                 print("Differences, seed by seed:\n")
-                print(table(["trained", "left", *DIFFERENCES], cells), "\n")
+                print(table(["target, weights trained", "weights left", *DIFFERENCES], cells), "\n")
 
 
 def digits() -> Images:
@@ -375,7 +375,10 @@ def digits() -> Images:
     data = datasets.digits()
     return Images(
         "scikit-learn digits 0-4 to 5-9",
-        {"as it is": datasets.class_tasks(data), "pixels permuted": datasets.class_tasks(data, permute=True, rng=0)},
+        {
+            "original pixels": datasets.class_tasks(data),
+            "permuted pixels": datasets.class_tasks(data, permute=True, rng=0),
+        },
         (64, 100),
         (20, 700),
         (0.5, 0.2, 0.05, 0.02),
@@ -390,8 +393,8 @@ def mnist() -> Images:
     return Images(
         "MNIST 0-4 to 5-9",
         {
-            "as it is": datasets.class_tasks(data, dtype="float32"),
-            "pixels permuted": datasets.class_tasks(data, permute=True, rng=0, dtype="float32"),
+            "original pixels": datasets.class_tasks(data, dtype="float32"),
+            "permuted pixels": datasets.class_tasks(data, permute=True, rng=0, dtype="float32"),
         },
         (784, 100, 50),
         (100,),
@@ -419,7 +422,7 @@ def cifar() -> Images:
     goal, _ = datasets.class_tasks(datasets.mnist(), every, every, dtype="float32")
     steps = Training(n_iter=300, learning_rate=2e-3, batch_size=100)
     return Images(
-        f"{data.name} in grey to MNIST", {"as it is": (source, goal)}, (784, 100, 50), (100,), (0.5, 0.1, 0.02),
+        f"{data.name} in grey to MNIST", {"original pixels": (source, goal)}, (784, 100, 50), (100,), (0.5, 0.1, 0.02),
         steps, Training(n_iter=200, learning_rate=3e-3, batch_size=100), "float32",
     )  # fmt: skip
 

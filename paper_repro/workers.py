@@ -16,6 +16,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
 
@@ -27,6 +28,7 @@ from planted.base.extras import need
 
 __all__ = [
     "POLL_S",
+    "Aside",
     "Child",
     "Died",
     "Here",
@@ -308,6 +310,32 @@ def _dismiss(child: Child) -> None:
         child.close()
 
 
+class Aside:
+    """A worker process for one call at a time, while this process goes on."""
+
+    def __init__(self) -> None:
+        self._child = Child()
+        self._thread = ThreadPoolExecutor(1)
+        self._answer: Future[Any] | None = None
+
+    def start(self, function: Callable[[Any], Any], task: Any) -> None:
+        """Start to apply a function to a task; both are as :meth:`Child.call` takes them."""
+        self._answer = self._thread.submit(self._child.call, function, task)
+
+    def result(self) -> Any:
+        """Wait for the answer and return it, or the :class:`Died` if the process died."""
+        assert self._answer is not None
+        try:
+            return self._answer.result()
+        except Died as death:
+            return death
+
+    def close(self) -> None:
+        """End the process, also during a call."""
+        self._child.close()
+        self._thread.shutdown()
+
+
 def each(function: Callable[[Any], Any], tasks: Sequence[Any], jobs: int) -> Iterator[tuple[Any, Any]]:
     """Apply a function to tasks in worker processes, each with BLAS pinned to one thread.
 
@@ -445,15 +473,18 @@ class Here:
         return cells, [write(self.store, record) for record in evaluate(self.experiment, settings, self.device)]
 
 
-def listed(experiment: Experiment) -> bool:
-    """Return whether worker processes can find an experiment: a module other than ``__main__`` lists its name."""
+def listed(experiment: Experiment, name: str | None = None) -> bool:
+    """Return whether worker processes can find an experiment: a module other than ``__main__`` lists its name.
+
+    The name is that of the store by default, which the experiment may share with others.
+    """
     if experiment.module == "__main__":
         return False
     try:
         found = getattr(importlib.import_module(experiment.module), "EXPERIMENTS", ())
     except ImportError:
         return False
-    return any(one.name == experiment.store_name for one in found)
+    return any(one.name == (name or experiment.store_name) for one in found)
 
 
 def task_of(experiment: Experiment, cells: Sequence[Cell], device: str) -> dict[str, Any]:

@@ -124,7 +124,7 @@ class Identifiability:
         ]
         if self.n_lines and self.determined:
             lines = _count(self.n_lines, "line")
-            said.append(f"All lines are told apart: {lines}, the worst to {self.fewest_digits:.1f} digits.")
+            said.append(f"All lines are distinguishable: {lines}, the worst to {self.fewest_digits:.1f} digits.")
         if unknowns:
             own = f"{_count(rows, 'row')} for {_count(unknowns, 'unknown')} that they alone determine"
             said.append(f"Thinnest wedge: {own}.")
@@ -133,19 +133,19 @@ class Identifiability:
                 few = f"{_count(int(self.between[line]), 'row')} between them"
                 own = _count(int(self.shared[line]), "unknown")
                 other = self.name(int(self.hardest[line]))
-                said.append(f"{self.name(line)} is not told from {other}: {few} for {own}.")
+                said.append(f"{self.name(line)} is not distinguishable from {other}: {few} for {own}.")
             elif not math.isfinite(self.errors[line]):
                 said.append(f"{self.name(line)} is not determined: its columns depend on others.")
             else:
                 other = self.name(int(self.nearest[line]))
                 half = f"half of the angle between them, {self.angles[line]:.1e}, or more"
-                said.append(f"{self.name(line)} is not told from {other}: rounding moves it by {half}.")
+                said.append(f"{self.name(line)} is not distinguishable from {other}: rounding moves it by {half}.")
         return [sentence[0].upper() + sentence[1:] for sentence in said]
 
     def __repr__(self) -> str:
         rows, unknowns = self.thinnest
         return (
-            f"Identifiability({self.n_lines} lines, {int(self.apart.sum())} told apart, smallest angle "
+            f"Identifiability({self.n_lines} lines, {int(self.apart.sum())} distinguishable, smallest angle "
             f"{self.smallest_angle:.1e}, thinnest wedge {rows} rows for {unknowns} unknowns, condition "
             f"{self.condition:.1e}, {self.fewest_digits:.1f} digits or more)"
         )
@@ -189,7 +189,7 @@ def identifiability(X: Any, network: ReLUNetwork | KinkForm, *, precision: float
     Off the rows between two lines their signs agree up to one sign for all, so for an input that both use, their two
     columns are equal there up to that sign: the difference of the two weights is determined by the rows between the
     lines alone. With fewer rows than such inputs it is undetermined, and the lines are not distinguishable; neither is
-    a line whose error reaches half the angle to the nearest. Derived here; ``docs/theory``, "To how many digits data
+    a line whose error reaches half the angle to the nearest. Derived here; ``docs/theory``, "How accurately data
     determine a line".
 
     The work is a QR decomposition, 2 n p^2 operations, in blocks of 4 p rows.

@@ -1,4 +1,4 @@
-"""Sweeps: every cell is computed once, failures are reported, damaged cells are computed again."""
+"""Sweeps: all cells once, failures reported, damaged cells computed again, with any number of processes."""
 
 import dataclasses
 import io

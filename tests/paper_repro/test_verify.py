@@ -301,6 +301,22 @@ def test_idle_processes_serve_the_next_run():
     assert ids([1, 2]).isdisjoint(first | second)
 
 
+def test_a_call_aside_returns_or_dies(capfd):
+    aside = workers.Aside()
+    try:
+        for task, expected in ((3, 9), (13, None), (4, 16)):  # 13 kills its process, and the next call starts another
+            aside.start(square, task)
+            answer = aside.result()
+            assert (None if isinstance(answer, workers.Died) else answer[0]) == expected
+        aside.start(fail, 1)
+        assert isinstance(aside.result(), workers.Died)
+        aside.start(time.sleep, 600)
+    finally:
+        started = time.perf_counter()
+        aside.close()  # also during a call
+    assert time.perf_counter() - started < 60
+
+
 def test_runs_that_overlap_leave_the_number_of_threads():
     with threadpoolctl.threadpool_limits(2):
         before = [pool["num_threads"] for pool in threadpoolctl.threadpool_info()]

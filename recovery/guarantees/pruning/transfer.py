@@ -186,7 +186,7 @@ def _few_samples(rng: np.random.Generator) -> Instance:
     return instance.replace(x0=instance.x * rng.uniform(0.3, 2.5) + away).with_options(kept=kept)
 
 
-SECTION = "Where a transferred ticket ends"
+SECTION = "Limit of training a transferred ticket"
 MODEL = "Columns in the mask m with lengths and singular values within a factor of 300 of each other, or 0: "
 
 TRANSFER: tuple[Guarantee, ...] = (
