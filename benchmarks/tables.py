@@ -43,6 +43,20 @@ def solver_speed():
     return kept_table()
 
 
+def package_features():
+    """Return what ``python -m benchmarks.packages --keep`` wrote: one row for each feature."""
+    from benchmarks.packages import kept_features
+
+    return kept_features()
+
+
+def package_details():
+    """Return the reasons that it wrote: one row for each answer that has one."""
+    from benchmarks.packages import kept_details
+
+    return kept_details()
+
+
 def guarantees(source, *arguments):
     """Return a function that returns one row for each guarantee in a catalogue."""
 
@@ -74,6 +88,8 @@ TABLES = {
     "figures": figures,
     "solvers": solvers,
     "solver-speed": solver_speed,
+    "package-features": package_features,
+    "package-details": package_details,
     "guarantees-linear-lottery": guarantees("linear_lottery.guarantees:catalogue"),
     "guarantees-linear": guarantees("recovery.guarantees:catalogue", "linear"),
     "guarantees-sparse": guarantees("recovery.guarantees:catalogue", "sparse"),

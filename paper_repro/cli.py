@@ -72,7 +72,7 @@ def _list(options: argparse.Namespace) -> int:
     from paper_repro import listing
 
     if options.results != Path(results.DEFAULT_FOLDER) and not options.results.is_dir():
-        _complain(f"there is no results folder {options.results}, so nothing is computed there", OK)
+        _complain(f"there is no results folder {options.results}, so nothing is computed yet", OK)
     found = listing.chosen(options.figures)
     if options.json:
         print(listing.as_json(found, options.results))
@@ -240,7 +240,7 @@ def _report(options: argparse.Namespace) -> int:
     if not options.results.is_dir():
         raise FileNotFoundError(
             f"there is no results folder {options.results}; "
-            f"`{results.command(None, options.preset, options.results, options.seed)}` makes it"
+            f"`{results.command(None, options.preset, options.results, options.seed)}` creates it"
         )
     path, failures = report.write_report(options.preset, options.results, options.output, seed=options.seed)
     print(f"report: {path}")

@@ -1,4 +1,4 @@
-"""Python blocks and commands in the guide, "How to choose", reproduction and appendix pages work."""
+"""The Python blocks and commands on the pages of the guide, of the choices, the reproduction and the appendix work."""
 
 import csv
 import re
@@ -16,7 +16,7 @@ ELSEWHERE = {
 }  # tests/recovery/test_pruning_page.py and test_estimators.py run them
 SLOW = {"appendix/exact_recovery.md"}
 SAYS = {
-    "guide/networks.md": ("exact to rounding", "True 0.0", "All lines are distinguishable"),
+    "guide/networks.md": ("exact to rounding", "True 0.0", "All lines are distinguished by the data"),
     "guide/linear_models.md": ("found by htp", "[10 12 15]", "0.657", "4.208"),
     "guide/conditions.md": ("True", "0.730"),
     "guide/guarantees.md": ("l1-null-space", "claim is broken", "instance = Instance.planted("),
@@ -26,7 +26,7 @@ SAYS = {
     "choose/solver.md": ("auto True", "l1 True"),
     "choose/method.md": ("magnitude 0.8",),
 }
-"""Output of the blocks of a page, run from the top, to which its text refers."""
+"""What a page prints when it is read from the top, where its text says so."""
 
 
 def blocks(name):

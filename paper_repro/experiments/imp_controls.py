@@ -108,7 +108,7 @@ def summarise_paths(records: Sequence[Record], labels: Mapping[str, str], k: int
             "closed form of the excess is -a (1 - a) |X (w' - w)|^2 / (2 n).",
             "Growth: log10 of cond(X_M'X_M) after a step over before it; up to "
             f"{CONDITION_ROUNDING:.0f} eps cond(X_M) it counts as rounding. By interlacing it is at most 0.",
-            "Values are not clipped: the columns show the largest signed numbers.",
+            "Values are not clipped: the columns show the largest values with their signs.",
             f"That both are 0 is {EXACT}.",
         ],
         "table": {
@@ -362,8 +362,8 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
     size = PRESETS[preset]
     return {
         "subtitle": "controls of this project's experiments, for the phenomenon studied in Elesedy et al. 2020\n"
-        f"d = {size.d} features, {size.k} of them in the data, {size.chunks * size.trials} problems a design, "
-        "n = 3 d unless said",
+        f"d = {size.d} features, {size.k} of them in the data, {size.chunks * size.trials} problems per design, "
+        "n = 3 d unless stated",
         "survivors": list(range(size.d, 0, -1)),
         "positions": list(POSITIONS),
         **summarise_paths(records, {name: case.label for name, case in CASES.items()}, size.k),

@@ -347,9 +347,9 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
         "table": _table(trials, keep),
         "notes": [
             "Test accuracy in %, mean [95 % interval] over the seeds, at shares of the weights that are kept.",
-            "Methods before training: one training under the mask. After training: the dense one, and one more. In "
+            "Number of trainings. Before training: one, under the mask. After training: the dense one and one more. In "
             "rounds: one for each fifth of the weights. During training: one. Supermask: edge-popup, which trains "
-            "scores and leaves the weights as they were drawn; narrow networks have few good ones.",
+            "scores and leaves the weights as they were drawn; narrow networks have few good supermasks.",
         ],
     }
 
@@ -388,8 +388,8 @@ def _claim(pair: tuple[str, str, str], trials: dict[str, Any], keep: Sequence[fl
     return Claim(
         paper,
         f"{LABELS[better]} is more accurate than {LABELS[worse]}.",
-        f"of the pairs of a share of weights kept, {max(keep):g} to {min(keep):g}, and a seed, the share in which it "
-        f"is so is more than half; pairs within {100 * tie:.1f} points count half",
+        f"over all pairs of a seed and a share of weights kept, {max(keep):g} to {min(keep):g}, the share in which "
+        f"this is so is more than half; pairs within {100 * tie:.1f} points count half",
         measured.verdict,
         "mean differences by share kept: " + difference_text(ours, theirs, keep),
         data=words,

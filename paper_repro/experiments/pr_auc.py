@@ -312,7 +312,8 @@ def claims(records: Sequence[Record], rows: Sequence[dict[str, Any]]) -> list[Cl
 
     early = ("snip", "grasp", "synflow")
     rule = (
-        "for each kind of model, the share of seeds in which its AUC at the start is above that of random is above 1/2"
+        "for each kind of model, the share of seeds in which its AUC at the start is above that of random is more "
+        "than half"
     )
     found = [
         sided(

@@ -243,13 +243,14 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
             ],
         },
         "notes": [
-            "Cost: multiply-adds of all training and scoring, those of looking at the accuracy left out, in units of "
-            "one training of the dense network; rows in units of those of one training.",
+            "Cost: multiply-adds of all training and scoring, without evaluations of the accuracy, in units of one "
+            "training of the dense network. Rows are in units of those of one training.",
             "BINGO probes 1 % of each layer after each update (as released: in one sweep after training), as in the "
-            "release; the printed formula orders the weights the wrong way round. A probe of the output layer resets "
+            "release; the printed formula orders the weights in reverse. A probe of the output layer resets "
             "few weights and changes little, so that a mean over all probes lets that layer go first; in the last "
             "variant each layer loses the same share.",
-            f"IMP's levels are its rounds, those of the others steps of {100 * STEP:g} % of the weights.",
+            f"The levels of IMP are its rounds; those of the other methods are steps of {100 * STEP:g} % of the "
+            "weights.",
         ],
     }
 

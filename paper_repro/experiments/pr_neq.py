@@ -260,9 +260,9 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
         "claims": [claim.as_dict() for claim in claims],
         "table": {"columns": COLUMNS, "rows": rows},
         "notes": [
-            "Executed: multiply-adds of the backward passes that were not made, counted at the products. Counted: "
-            "what is there because of the frozen units, gradients of their weights and in their outputs. Booked: "
-            "as the paper does, each layer's frozen share of the weights, with gradients that nobody computes.",
+            "Executed: multiply-adds that the backward passes did not make, counted at the matrix products. Counted: "
+            "those that belong to the frozen units, for gradients of their weights and of their outputs. Booked: as in "
+            "the paper, each layer's frozen share of the weights, including gradients that are never computed.",
             f"Calibrated: eps is a quantile of the |velocity| of {WARM_UP} epochs of warm-up, times the square of the "
             "learning rate's decay since. Released: the filter of the released code in place of the paper's.",
             *notes,
@@ -391,7 +391,7 @@ def _claims(
             Claim(
                 "NEq, Table 2" if rival == "random" else "NEq, this project's question",
                 f"{claim} ({PROBLEMS[data]}).",
-                "of the pairs of runs of a setting of eps and a seed, the share in which the rival's test error is "
+                "over all pairs of runs with the same eps and seed, the share in which the rival's test error is "
                 f"larger is more than half{'' if planted else f', pairs within {100 * tie:.1f} % counting half'}",
                 measured.verdict,
                 f"{RIVALS[rival]} against NEq: " + "; ".join(gaps),
@@ -453,7 +453,7 @@ def _thaw_notes(data: str, records: Sequence[Record]) -> list[str]:
         return []
     layers = [f"{layer:.1f} in hidden layer {level}" for level, layer in enumerate(np.mean(counts, axis=0), start=1)]
     return [
-        f"{PROBLEMS[data]}, eps = 1e-3: units that learned again after two or more frozen epochs, a run: "
+        f"{PROBLEMS[data]}, eps = 1e-3: units per run that learned again after two or more frozen epochs: "
         f"{', '.join(layers)}. In the first layer there can be none (absorption)."
     ]
 
@@ -501,8 +501,8 @@ def summarise_phi(preset: str, seed: int, records: Sequence[Record]) -> dict[str
         "table": {"columns": PHI_COLUMNS, "rows": rows},
         "notes": [
             "phi: cosine of a unit's outputs on 100 training inputs with those of the epoch before; the velocity is "
-            "the change less half of the velocity before (the paper's filter, mu = 1/2). Units that are silent, or do "
-            "not move at all, are at the lower end.",
+            "the change minus half of the previous velocity (the paper's filter, mu = 1/2). Units that are silent, "
+            "or do not move at all, are drawn at the lower end.",
             "A unit without bias that turns by the angle a in an epoch has 1 - phi = a^2 / 2 on isotropic inputs.",
         ],
     }

@@ -52,7 +52,9 @@ def overview(
         )
     parts: list[Markup | None] = [
         element("p", state, class_="lead"),
-        element("p", "Each figure has its table, its settings and the files it was drawn from.", class_="quiet"),
+        element(
+            "p", "Each figure comes with its table, its settings and the files from which it was drawn.", class_="quiet"
+        ),
         _claims(sections),
         _states(sections),
         _failures(sections),
@@ -116,7 +118,7 @@ def _claims(sections: Sequence[Section]) -> Markup | None:
             element("p", f"As the paper compares: {_counts(counted)}. Against a fair IMP: {_counts(fair)}."),
             element(
                 "details",
-                element("summary", "On which data each figure was judged, and by which rule"),
+                element("summary", "Data and rule by which each figure was judged"),
                 element("p", _judged_on(claims)),
                 *(element("p", f"Verdict: {basis}.", class_="quiet") for basis in bases if basis),
             ),

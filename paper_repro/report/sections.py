@@ -49,9 +49,7 @@ def section(
     parts: list[Markup | None] = []
     if one.records and one.experiment.cells_of:
         shared = label(one.experiment.cells_of)
-        parts.append(
-            element("p", f"A companion of {shared}: drawn from its cells, so it is here with it.", class_="quiet")
-        )
+        parts.append(element("p", f"A companion of {shared}, drawn from the same cells.", class_="quiet"))
     if one.records:
         said = "\n".join(text for text in (*one.experiment.heading(preset), one.summary.get("subtitle")) if text)
         parts += [element("p", prose(said), class_="quiet")]

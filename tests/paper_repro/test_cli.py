@@ -205,7 +205,7 @@ def test_a_report_of_a_folder_that_is_not_there_is_an_error(command, tmp_path):
     code, output, errors = command("report", "--preset", "smoke")
     assert (code, output) == (1, "")
     words = f"paper-repro run --preset smoke --results {tmp_path / 'r'}"
-    assert errors == f"paper-repro: there is no results folder {tmp_path / 'r'}; `{words}` makes it\n"
+    assert errors == f"paper-repro: there is no results folder {tmp_path / 'r'}; `{words}` creates it\n"
     assert not (tmp_path / "r").exists()
 
 
@@ -314,7 +314,7 @@ def test_a_folder_that_is_not_there_is_said_by_list(command, tmp_path):
     code, output, errors = command("list")
     assert code == 0
     assert output.startswith("figure")
-    assert errors == f"paper-repro: there is no results folder {tmp_path / 'r'}, so nothing is computed there\n"
+    assert errors == f"paper-repro: there is no results folder {tmp_path / 'r'}, so nothing is computed yet\n"
 
 
 def test_show_of_what_is_not_computed_tells_the_command_and_its_extent(command):

@@ -1,4 +1,4 @@
-"""Sweeps: all cells once, failures reported, damaged cells computed again, with any number of processes."""
+"""Sweeps: every cell is computed once, failures are reported, damaged cells are computed again."""
 
 import dataclasses
 import io

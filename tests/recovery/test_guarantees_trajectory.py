@@ -1,4 +1,4 @@
-"""A posteriori guarantees: on the sets that it visited, and from its residual."""
+"""Guarantees after a run: on the supports that it visited, and from its residual."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""How accurately data determine a line: definitions written out, refits of rounded labels, planted cells."""
+"""To how many digits data determine a line: definitions written out, refits of rounded labels, planted cells."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ def test_as_many_rows_between_as_unknowns_are_enough(shared):
     assert found.thinnest == (shared, shared)
     assert found.rank == found.n_unknowns
     assert (found.digits > 8).all()
-    assert "All lines are distinguishable: 3 lines" in " ".join(found.sentences())
+    assert "All lines are distinguished by the data: 3 lines" in " ".join(found.sentences())
 
 
 def test_lines_closer_than_the_error_are_not_told_apart():
