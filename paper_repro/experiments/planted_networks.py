@@ -109,7 +109,7 @@ class PlantedPreset:
     Parameters
     ----------
     grids : tuple of Grid
-        One a depth.
+        One per depth.
     seeds : int
         Trials of each grid point.
     n, d : int
