@@ -171,7 +171,7 @@ def holp(X: Any, y: Any, sparsity: int) -> Selection:
 
     References
     ----------
-    Wang and Leng, "High dimensional ordinary least squares projection", JRSS B 2016 (by its abstract, arXiv:1506.01782).
+    Wang and Leng, "High dimensional ordinary least squares projection", JRSS B 2016 (abstract, arXiv:1506.01782).
     """
     X, y, k = checked(X, y, sparsity)
     xp = arrays.namespace(X, y)
