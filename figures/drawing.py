@@ -123,9 +123,14 @@ def render(figure: Figure) -> dict[str, bytes]:
 
     contents = {}
     metadata = {"png": {"Software": "sparse-recovery-lab"}, "svg": {"Date": None, "Creator": "sparse-recovery-lab"}}
-    with style():
-        for kind, values in metadata.items():
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format=kind, metadata=values)
-            contents[kind] = buffer.getvalue()
+    engine = figure.get_layout_engine()
+    try:
+        with style():
+            for kind, values in metadata.items():
+                buffer = io.BytesIO()
+                figure.savefig(buffer, format=kind, metadata=values)
+                contents[kind] = buffer.getvalue()
+                figure.set_layout_engine("none")  # the first file has laid it out, which takes a fifth of the time
+    finally:
+        figure.set_layout_engine(engine)
     return contents

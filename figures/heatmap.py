@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from figures.style import COLOURS
 
-__all__ = ["CROSS", "DIVERGED", "IMPOSSIBLE", "heatmap", "log_axis", "log_edges"]
+__all__ = ["CROSS", "DIVERGED", "IMPOSSIBLE", "beyond", "heatmap", "log_axis", "log_edges"]
 
 
 IMPOSSIBLE = "0.85"
@@ -89,8 +90,7 @@ def heatmap(
         if np.isneginf(value):
             axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1.0, 1.0, **DIVERGED))
             continue
-        share = (min(value, limits[1]) - limits[0]) / (limits[1] - limits[0])
-        colour = "black" if share > 0.6 else "white"
+        colour = _readable(image.cmap(image.norm(min(value, limits[1]))))
         below = few[row][column] if few is not None else None
         if below is None:
             axes.text(column, row, label(value), ha="center", va="center", fontsize=size, color=colour)
@@ -98,6 +98,28 @@ def heatmap(
         axes.text(column, row + 0.2, label(value), ha="center", va="center", fontsize=size, color=colour)
         axes.text(column, row - 0.28, below, ha="center", va="center", fontsize=FEW * size, color=colour)
     return image
+
+
+def beyond(values: Iterable[float | None], limits: tuple[float, float]) -> str:
+    """Return at which ends a colour bar needs an arrow, because a value lies beyond: "neither", "min", "max" or "both".
+
+    Parameters
+    ----------
+    values : iterable of float or None
+        What the bar stands for; None, NaN and -inf have no colour.
+    limits : (float, float)
+        Ends of the colour scale.
+    """
+    shown = [value for value in values if value is not None and value > -math.inf]
+    low, high = any(value < limits[0] for value in shown), any(value > limits[1] for value in shown)
+    return "both" if low and high else "min" if low else "max" if high else "neither"
+
+
+def _readable(ground: Sequence[float]) -> str:
+    """Return black or white, whichever has more contrast with a colour: at least 4.58 to 1."""
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in ground[:3]]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "black" if (luminance + 0.05) ** 2 > 1.05 * 0.05 else "white"
 
 
 def _flat(colour: str) -> Any:

@@ -61,9 +61,10 @@ def _limits(panel: Any, summary: dict[str, Any]) -> None:
 def _condition(panel: Any, summary: dict[str, Any]) -> None:
     places, low, middle, high = (numbers(column) for column in zip(*summary["irrepresentable"], strict=True))
     panel.fill_between(places, low, high, color="0.25", alpha=0.2, linewidth=0)
-    panel.plot(places, middle, color="0.25", marker=".")
-    panel.plot(places, places / summary["population"], color="0.25", linestyle=":", linewidth=1.0)
-    panel.axhline(1.0, color="0.25", linewidth=0.5)
+    panel.plot(places, middle, color="0.25", marker=".", label="irrepresentable value, median")
+    look = {"color": "0.25", "linestyle": "-.", "linewidth": 1.0}
+    panel.plot(places, places / summary["population"], label="irrepresentable value, population", **look)
+    panel.axhline(1.0, color="0.25", linewidth=0.5, linestyle="--", label="irrepresentable value 1: threshold")
     _limits(panel, summary)
     panel.set_ylim(bottom=0)
     panel.set_title("quartiles over designs")

@@ -96,6 +96,7 @@ def _nearest(panel: Any, summary: dict[str, Any]) -> None:
                         zorder=3 - position,
                     )
         panel.axhline(row + 0.5, color="0.9", linewidth=0.5, zorder=0)
+    panel.fill_between([], [], [], color="0.3", alpha=0.2, linewidth=0, label="band: 95 % interval of the rate")
     for position, schedule in enumerate(schedules):
         panel.plot(
             [],

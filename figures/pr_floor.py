@@ -98,6 +98,8 @@ def _points(panel: Any, summary: dict[str, Any]) -> None:
         if middle["low"] is not None:
             panel.plot([mean, mean], [middle["low"], middle["high"]], color=colour, linewidth=1.2)
         panel.plot([mean], [middle["mean"]], color=colour, marker=marker, linestyle="", markersize=6.5, zorder=4)
+    look = {"color": "0.25", "marker": "o", "linestyle": "", "markersize": 2.4, "alpha": 0.4}
+    panel.plot([], [], label="small marker: one seed", **look)
     panel.set_xscale("log")
     panel.set_xlim(0.7, 30)
     panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

@@ -10,9 +10,9 @@ import numpy as np
 from linear_lottery._imp import Schedule, how_many, imp
 from linear_lottery.path import PruningPath
 from planted.base.checks import check_number
-from recovery.estimators.arguments import checked_size
+from recovery.estimators.arguments import checked_size, written_out
 from recovery.estimators.inputs import Prepared, prepare
-from recovery.estimators.linear import CLOSE, LinearSelector, best_of, splits_of
+from recovery.estimators.linear import CLOSE, LinearSelector, best_of, in_units, splits_of
 from recovery.estimators.paths import SparsePath
 
 __all__ = ["IMPRegressor"]
@@ -41,17 +41,17 @@ class IMPRegressor(LinearSelector):
     coef_, intercept_, support_, n_features_in_, feature_names_in_
         The model, in units of the features as given.
     sparsity_ : int
-        How many coefficients survived.
+        Number of non-zero coefficients: those that survived, without features that are constant.
     path_ : SparsePath or None
         The models of all sizes and their errors; None if the size was given.
     pruning_ : PruningPath
-        What ``imp`` returned, for standardised features.
+        What ``imp`` returned, for standardised features (and for rescaled targets, if they are beyond 2^+-256).
 
     Notes
     -----
     A round trains for the loss sum_i w_i r_i^2 / (2 sum_i w_i), w the weights of the rows. For more rows than features
-    the rows are replaced by the triangle of their QR decomposition, whose flow is the same. Sparse matrices are not
-    accepted, because the first round trains all weights.
+    the rows are replaced by the triangle of their QR decomposition, whose flow is the same. The first round trains all
+    weights, so that a sparse matrix is written out.
 
     Examples
     --------
@@ -61,8 +61,6 @@ class IMPRegressor(LinearSelector):
     >>> model.support_.tolist(), round(model.intercept_, 9)
     ([3, 8], 1.0)
     """
-
-    _sparse_input = False
 
     def __init__(
         self,
@@ -86,8 +84,8 @@ class IMPRegressor(LinearSelector):
 
         Parameters
         ----------
-        X : array or data frame, shape (n, p)
-            Features.
+        X : array, data frame or scipy sparse matrix, shape (n, p)
+            Features. A sparse matrix is written out for the fit, which is refused beyond 2e7 entries, zeros included.
         y : array, shape (n,)
             Targets.
         sample_weight : array, shape (n,), optional
@@ -104,7 +102,8 @@ class IMPRegressor(LinearSelector):
             value = getattr(self, name)
             if not isinstance(value, (bool, np.bool_)):
                 raise TypeError(f"{name}={value!r} is of type {type(value).__name__}; expected a bool")
-        X, y, weights = self._checked(X, y, sample_weight)
+        X, y, weights, unit = self._checked(X, y, sample_weight)
+        X = written_out(X, type(self).__name__)
         by_data = isinstance(self.sparsity, str) and self.sparsity == "cv"
         count = X.shape[1]
         least = 0 if by_data else checked_size(self.sparsity, count, f"X has {count} feature(s)", "'cv'")
@@ -132,9 +131,9 @@ class IMPRegressor(LinearSelector):
             self.path_ = SparsePath(
                 sizes, coefs[:, ::-1], intercepts[::-1], errors[::-1], spread[::-1], back, names, (0.0,) * len(sizes)
             )
-        self.sparsity_ = self.pruning_.sizes[best]
+            self.path_ = in_units(self.path_, unit)
         kept = self.pruning_.weights[best]
-        self._keep(problem, np.arange(X.shape[1]), kept)
+        self._keep(problem, np.arange(X.shape[1]), kept, unit)
         return self
 
     def _prune(self, problem: Prepared, least: int) -> PruningPath:

@@ -1,4 +1,4 @@
-"""The command ``paper-repro data``, and the messages of ``run`` about stand-ins for missing data."""
+"""The command ``paper-repro data``, and the messages of ``run`` about substitutes for missing data."""
 
 from __future__ import annotations
 

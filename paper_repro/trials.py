@@ -1,4 +1,4 @@
-"""Test one guarantee: draw instances until its hypotheses held often enough, then attack it."""
+"""Test one guarantee: draw instances until its hypotheses have held often enough, then attack it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exact facts about every path of IMP: residuals, predictions, conditioning, connectivity, the start."""
+"""Exact facts about every pruning path of IMP: residuals, predictions, conditioning, connectivity, the start."""
 
 from __future__ import annotations
 
@@ -200,14 +200,14 @@ CONTROLS = (
         "pruning R and retraining raises |y - X w|^2 by w_R' [Sg_RR]^-1 w_R, Sg = (X_M'X_M)^-1, which lies between "
         "sigma_min(X)^2 |w_R|^2 and |X_R w_R|^2 <= sigma_max(X)^2 |w_R|^2.",
         _rss_outcome,
-        "What pruning costs",
+        "Increase of the residual by pruning",
     ),
     _guarantee(
         "threshold-training-error",
         "threshold pruning at tau that ends with m weights raises the mean squared training error by at most "
         "lam_max(X'X / n) tau^2 (d - m).",
         _run_outcome,
-        "What pruning costs",
+        "Increase of the residual by pruning",
         needs=("y", "tau"),
         full_rank=False,
     ),

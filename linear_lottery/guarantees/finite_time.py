@@ -113,7 +113,9 @@ def _first_sampler(rng: np.random.Generator) -> Instance:
     return instance.with_options(flow_time=max(time, 0.0))
 
 
-_EVIDENCE = 'docs/theory, "When two weights are ranked"; tests/linear_lottery/test_guarantees_finite_time.py'
+_EVIDENCE = (
+    'docs/theory, "Training time until two weights are ranked"; tests/linear_lottery/test_guarantees_finite_time.py'
+)
 
 FINITE_TIME = (
     Guarantee(

@@ -1,4 +1,4 @@
-"""Outcomes of guarantees: run the algorithms on an instance, and measure how clearly the result is right or wrong."""
+"""Outcomes of guarantees: run an algorithm on an instance, and measure how clearly its result is right or wrong."""
 
 from __future__ import annotations
 

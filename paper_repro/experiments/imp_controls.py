@@ -1,4 +1,4 @@
-"""Controls that are exactly zero in linear models: the barrier between IMP solutions, and the growth of the condition.
+"""Controls that are exactly zero in linear models: loss barriers between IMP solutions, growth of condition numbers.
 
 In networks, two things are measured along iterative magnitude pruning (IMP): the barrier of the loss on the straight
 line from one round's solution to the next one's, and how badly conditioned the pruned problem is. In a linear model

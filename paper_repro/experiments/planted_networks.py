@@ -691,13 +691,13 @@ MARGIN_DB = 3.0
 
 
 def above_claims(trials: Depths, data: str) -> list[Claim]:
-    """Return the claim "IHT above IMP over most (m, s)", for each depth and for both together."""
+    """Return the claim "IHT above IMP for most (m, s)", for each depth and for both together."""
     rule = (
         "both methods fit the same planted networks, one for each (m, s) and seed. IHT as in the paper must have the "
         f"higher PSNR in more than half of these pairs of fits. A pair within {TIE_DB:g} dB, or of two exact fits, "
         "counts half"
     )
-    return claims_by_depth("Figure 1", "IHT is above IMP over most (m, s).", rule, trials, data)
+    return claims_by_depth("Figure 1", "IHT is above IMP for most (m, s).", rule, trials, data)
 
 
 def competitive_claims(trials: Depths, data: str) -> list[Claim]:

@@ -1,4 +1,4 @@
-"""BINGO and IMP at an accuracy floor: how many weights can be pruned until it is reached, and at what cost.
+"""BINGO and IMP at an accuracy floor: the number of weights that can be pruned, and the cost.
 
 BINGO's paper prunes one network for MNIST, dense at 97 %, until its accuracy falls to 90 %: 71 % of the weights in 17
 minutes, against 85 % in 122 minutes by IMP. Here cost is measured in multiply-adds, which do not depend on the machine,

@@ -142,7 +142,7 @@ def energy_coverage(A: Any) -> Any:
 
     References
     ----------
-    Derived here: docs/theory, section "Why the sparsity that thresholding asks for is out of reach".
+    Derived here: docs/theory, section "When the sparsity condition of thresholding cannot hold".
     """
     A = check_gated(A)
     xp = A.xp

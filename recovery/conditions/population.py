@@ -1,4 +1,4 @@
-"""The population Gram matrix of gates: the limit of A'A / n of a ReLU operator for standard normal inputs."""
+"""The population Gram matrix of gates: the limit of A'A / n for a ReLU operator with standard normal inputs."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def theorem1_report(A: Any, sparsity: int, support: Any = None) -> Theorem1Repor
 
     References
     ----------
-    Derived here: docs/theory, section "Why the sparsity that thresholding asks for is out of reach".
+    Derived here: docs/theory, section "When the sparsity condition of thresholding cannot hold".
     """
     A = check_gated(A)
     n, d, p = int(A.shape[0]), A.n_features, A.n_gates

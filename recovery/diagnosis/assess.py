@@ -81,7 +81,7 @@ def diagnose(
     guarantees : sequence of Guarantee, optional
         Guarantees evaluated for the planted vector; the catalogue of :mod:`recovery.guarantees` by default.
     conditions : sequence of Condition, optional
-        More conditions on A alone, each an object with the attributes of :class:`recovery.diagnosis.uniform.Condition`.
+        More conditions on A alone, each a :class:`recovery.diagnosis.Condition`, or an object with its attributes.
         They are evaluated in addition to those of this package, but not for changes of A.
     limit : int, default 200,000
         Largest number of supports to enumerate; beyond it, bounds may decide, or the result is unknown.

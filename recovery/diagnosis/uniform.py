@@ -115,18 +115,30 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Condition:
-    """One condition on a matrix, and the guarantees of the catalogue that have it as hypothesis.
+    """One condition on a matrix, for every x with s non-zeros.
+
+    ``recovery.diagnose(A, conditions=[...])`` evaluates conditions that were written elsewhere.
 
     Parameters
     ----------
     names : tuple of str
-        Guarantees.
+        Names of the guarantees that have the condition as hypothesis.
     method : str
         The method that then finds x.
     text : str
-        The condition.
+        The condition in words or symbols.
     rule : callable
-        ``rule(numbers, s) -> Verdict``.
+        ``rule(numbers, s)`` returns a :class:`recovery.guarantees.Verdict`. ``numbers.matrix`` holds the columns of A
+        that are not 0, float64, shape (n, N). If the condition fails for one s, it must fail for all larger ones.
+
+    Examples
+    --------
+    >>> import numpy as np, recovery
+    >>> from recovery.guarantees import Verdict
+    >>> rule = lambda numbers, s: Verdict.of(len(numbers.matrix) > 2 * s, "n > 2 s")
+    >>> own = recovery.diagnosis.Condition(("tall",), "any", "n > 2 s", rule)
+    >>> recovery.diagnose(np.eye(6), conditions=[own], improve=False).uniform[-1].covers
+    2
     """
 
     names: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""False statements that the attack must refute: its controls, which are not part of any catalogue."""
+"""Controls of the attack: false statements that it must break, and that are not part of any catalogue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The comparators: same shape of answer, each against its definition."""
+"""The comparators: results of the same form, each checked against its definition."""
 
 import numpy as np
 import pytest

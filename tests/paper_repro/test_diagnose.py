@@ -1,4 +1,4 @@
-"""`paper-repro diagnose`: what a file may hold, and sentences for what it may not."""
+"""`paper-repro diagnose`: the contents of a file that are allowed, and messages for others."""
 
 import io
 import zipfile

@@ -177,7 +177,7 @@ def test_the_limits_show_the_worst_seed():
 def test_what_is_drawn(results):
     figure = figures.draw("exact", results("exact", "quick"))
     labels = {axes.get_xlabel() for axes in figure.axes} | {axes.get_ylabel() for axes in figure.axes}
-    assert {"(m, s)", "signal-to-noise ratio (dB)", "relative error", "smallest n, 9 of 10 seeds"} <= labels
+    assert {"(m, s)", "signal-to-noise ratio (dB)", "relative error, median", "smallest n, 9 of 10 seeds"} <= labels
     (legend,) = figure.legends
     assert {text.get_text() for text in legend.get_texts()} == {
         "IHT as in the paper", "IHT, robust", "exact recovery", "oracle", "the data distinguish all lines",

@@ -1,4 +1,4 @@
-"""Shares of a preset and what is made of them: nothing lost, nothing silently chosen."""
+"""Merging of shards of a preset: nothing is lost, and no conflict is resolved silently."""
 
 import json
 import shutil

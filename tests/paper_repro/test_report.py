@@ -1,4 +1,4 @@
-"""The report: everything that is in the store is on the page, nothing else can get into it, and it says what is not."""
+"""The report: the page shows everything in the store and nothing else, and lists missing results."""
 
 import base64
 import dataclasses

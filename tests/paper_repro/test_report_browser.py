@@ -1,4 +1,4 @@
-"""The report in a headless Chromium: it loads, sorts, can be used by keyboard, and fits phones and dark rooms."""
+"""The report in a headless Chromium: it loads and sorts, and works by keyboard, on phones and in dark mode."""
 
 import dataclasses
 
@@ -14,7 +14,7 @@ from paper_repro.store import Record
 REAL = ("rsc",)  # drawn by matplotlib; the others are blank, as their drawings have tests of their own
 CLAIM = {
     "figure": "Figure 3",
-    "claim": "IHT is above IMP over most (m, s)",
+    "claim": "IHT is above IMP for most (m, s)",
     "rule": "counted over the cells that both have",
     "verdict": "held",
     "measured": "above in 4 of 4 cells",

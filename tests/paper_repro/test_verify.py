@@ -281,6 +281,55 @@ def test_processes_survive_the_death_of_one_and_have_one_thread(monkeypatch):
     assert {result[2] for result in here.values()} == {os.getpid()}
 
 
+def test_idle_processes_serve_the_next_run():
+    def ids(tasks):
+        return {
+            result if isinstance(result, workers.Died) else result[2] for _, result in workers.each(square, tasks, 2)
+        }
+
+    def ended(process):
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return True
+        return False
+
+    with workers.reused():
+        first = ids([1, 2, 3, 4])
+        with workers.reused():
+            assert ids([5, 6]) | ids([7, 8]) <= first
+        assert not any(ended(one) for one in first)
+        victim = min(first)
+        os.kill(victim, signal.SIGKILL)  # while idle: the next run starts another one, and no task is lost
+        while workers._waiting and all(child.alive() for child in workers._waiting):
+            time.sleep(0.01)
+        second = ids([1, 2, 3, 4, 5, 6])
+        assert victim not in second
+        assert all(isinstance(one, int) for one in second)
+        early = workers.each(square, list(range(1, 9)), 2)
+        next(early)
+        early.close()  # what is busy now is killed, and not offered to the next run
+        assert all(isinstance(one, int) for one in ids([1, 2, 3]))
+    assert all(ended(one) for one in first | second)
+    assert ids([1, 2]).isdisjoint(first | second)
+
+
+def test_a_call_aside_returns_or_dies(capfd):
+    aside = workers.Aside()
+    try:
+        for task, expected in ((3, 9), (13, None), (4, 16)):  # 13 kills its process, and the next call starts another
+            aside.start(square, task)
+            answer = aside.result()
+            assert (None if isinstance(answer, workers.Died) else answer[0]) == expected
+        aside.start(fail, 1)
+        assert isinstance(aside.result(), workers.Died)
+        aside.start(time.sleep, 600)
+    finally:
+        started = time.perf_counter()
+        aside.close()  # also during a call
+    assert time.perf_counter() - started < 60
+
+
 def test_runs_that_overlap_leave_the_number_of_threads():
     with threadpoolctl.threadpool_limits(2):
         before = [pool["num_threads"] for pool in threadpoolctl.threadpool_info()]

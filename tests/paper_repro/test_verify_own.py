@@ -1,4 +1,4 @@
-"""`paper-repro verify module:object`: a guarantee of the user's own, and sentences for what is none."""
+"""`paper-repro verify module:object`: a user's own guarantee, and messages for objects that are none."""
 
 import itertools
 import re

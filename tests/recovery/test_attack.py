@@ -1,4 +1,4 @@
-"""The attack breaks what is false, on every seed, and leaves alone what is true."""
+"""The attack breaks false statements, on every seed, and does not break true ones."""
 
 import dataclasses
 import itertools

@@ -1,4 +1,4 @@
-"""The attack searches every sparsity, says where it was, and says what the guarantee's own code raised."""
+"""The attack searches every sparsity, reports where it searched, and reports errors in a guarantee's code."""
 
 import dataclasses
 import math

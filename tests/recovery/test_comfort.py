@@ -1,4 +1,4 @@
-"""In a notebook: progress changes no result, names of a frame come out again, plots and tables show what is there."""
+"""In a notebook: progress changes no result, column names of frames are kept, plots and tables are complete."""
 
 import inspect
 

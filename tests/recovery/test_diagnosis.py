@@ -1,4 +1,4 @@
-"""The diagnosis says what the guarantees say, changes are what their names say, and refusals are sentences."""
+"""The diagnosis: it agrees with the guarantees, changes are carried out as named, and refusals give messages."""
 
 import itertools
 import re

@@ -1,4 +1,4 @@
-"""Mistakes in a guarantee of one's own: each gets a sentence that names the guarantee and what was expected."""
+"""Mistakes in a user's guarantee: each gives a message that names the guarantee and what was expected."""
 
 import dataclasses
 import math

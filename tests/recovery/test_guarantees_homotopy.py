@@ -1,4 +1,4 @@
-"""The k-step property of the homotopy, held against a grid of penalties and cvxpy-free optimality conditions."""
+"""The k-step property of the homotopy, compared with a grid of penalties and with the optimality conditions."""
 
 import dataclasses
 

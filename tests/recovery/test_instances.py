@@ -1,4 +1,4 @@
-"""Instances: y follows from the rest, copies do not share, files bring every bit back, wrong parts are refused."""
+"""Instances: y follows from the rest, copies share nothing, files keep every bit, invalid parts are rejected."""
 
 import copy
 import pickle

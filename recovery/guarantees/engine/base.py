@@ -1,4 +1,4 @@
-"""Guarantees as programs: their hypotheses, and then their conclusion, are checked on an instance."""
+"""Guarantees as programs, which check the hypotheses on an instance, and then the conclusion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ledger: a table of how guarantees fared on many instances."""
+"""The ledger: a table of the verdicts of guarantees on many instances."""
 
 from __future__ import annotations
 

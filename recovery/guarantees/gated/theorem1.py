@@ -287,7 +287,7 @@ def guarantees() -> list[Guarantee]:
     """
     tests = "tests/recovery/test_guarantees_theorem1.py"
     known = "Fridovich-Keil and Pilanci, arXiv:2509.20323, Theorem 1 as reported by texts about the paper"
-    section = "docs/theory, section Why the sparsity that thresholding asks for is out of reach"
+    section = "docs/theory, section When the sparsity condition of thresholding cannot hold"
     run = (
         "if s~ >= 32 (beta / alpha)^2 s at order 2 s~ + s, then IHT that keeps s~ entries with step 2 / (3 beta) has "
         "f(x_K) <= eps and |x_K - x|^2 <= 2 eps / alpha after K = (9 beta / (5 alpha)) log(f(x_0) / eps) steps, eps "

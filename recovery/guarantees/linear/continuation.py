@@ -119,7 +119,7 @@ def guarantees() -> list[Guarantee]:
             "s-sparse, then HTP by continuation over sizes with step 2 / (alpha_{3s} + beta_{3s}) returns x, "
             "whatever it found for smaller sizes. It takes at most t steps with s entries, t >= 1 the least with r^t "
             "|x| / sqrt(1 - delta^2) < min |x_S|, r = sqrt(2 delta^2 / (1 - delta^2)).",
-            "derived here: docs/theory, section Continuation over sizes; from the theorem on HTP of Foucart, "
+            "derived here: docs/theory, section Continuation over sparsity levels; from the theorem on HTP of Foucart, "
             "SIAM J. Numer. Anal. 2011",
             tests,
             continuation_rule(LIMIT),

@@ -1,4 +1,4 @@
-"""False statements about iterative methods and the homotopy, which the attack must refute; in no catalogue."""
+"""False statements about iterative methods and the homotopy, which the attack must break; in no catalogue."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def guarantees() -> list[Guarantee]:
         norm. Columns that join at the same knot share a piece.
     """
     tests = "tests/recovery/test_guarantees_homotopy.py"
-    proof = "docs/theory, section The homotopy takes k steps"
+    proof = "docs/theory, section The k-step property of the homotopy"
     conclusion = (
         "the path of the Lasso down to penalty 0 has at most k pieces, uses planted columns only, never drops one, "
         "and ends at x (columns of unit norm)."

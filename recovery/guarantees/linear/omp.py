@@ -1,4 +1,4 @@
-"""Guarantees that orthogonal matching pursuit picks the support: coherence, exact recovery, restricted isometry."""
+"""Guarantees that orthogonal matching pursuit selects the support: coherence, exact recovery, restricted isometry."""
 
 from __future__ import annotations
 

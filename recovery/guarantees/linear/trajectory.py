@@ -238,7 +238,7 @@ def guarantees() -> list[Guarantee]:
         without x if the size of the noise is known.
     """
     tests = "tests/recovery/test_guarantees_trajectory.py"
-    proof = "docs/theory, section What a run says afterwards"
+    proof = "docs/theory, section A posteriori guarantees"
     return [
         Guarantee(
             "iht-trajectory",

@@ -127,7 +127,7 @@ SAVINGS: tuple[Guarantee, ...] = (
         _sizes,
         _saved,
         _network,
-        section="What freezing saves",
+        section="Operations saved by freezing neurons",
         paper="NEq (arXiv:2207.09455)",
         needs=NEEDS,
     ),

@@ -198,7 +198,7 @@ def _few_samples(rng: np.random.Generator) -> Instance:
     return instance.replace(x0=instance.x * rng.uniform(0.3, 2.5) + away).with_options(kept=kept)
 
 
-SECTION = "Where a transferred ticket ends"
+SECTION = "Limit of training a transferred ticket"
 MODEL = (
     "If the columns in the mask m have norms and singular values that are 0 or within a factor of 300 of each other, "
 )
