@@ -115,7 +115,7 @@ def _claims(sections: Sequence[Section]) -> Markup | None:
     return join(
         [
             element("h2", "The paper's claims, and what was measured"),
-            element("p", f"As the paper compares: {_counts(counted)}. Against a fair IMP: {_counts(fair)}."),
+            element("p", f"Compared as in the paper: {_counts(counted)}. Against a fair IMP: {_counts(fair)}."),
             element(
                 "details",
                 element("summary", "Data and rule by which each figure was judged"),
@@ -123,7 +123,7 @@ def _claims(sections: Sequence[Section]) -> Markup | None:
                 *(element("p", f"Verdict: {basis}.", class_="quiet") for basis in bases if basis),
             ),
             table(
-                ["Figure", "Claim", "Data and size", "As the paper compares", "Against a fair IMP"],
+                ["Figure", "Claim", "Data and size", "Compared as in the paper", "Against a fair IMP"],
                 rows,
                 "Claims and verdicts",
                 "claims",

@@ -139,7 +139,7 @@ def _claims(one: Section) -> Markup | None:
     if not claims:
         return None
     heading = (
-        f"Claims and how they were judged. As the paper compares: {counts([claim['verdict'] for claim in claims])}"
+        f"Claims and how they were judged. Compared as in the paper: {counts([claim['verdict'] for claim in claims])}"
     )
     fair = [claim["fair"] for claim in claims if claim["fair"] != NO_RIVAL]
     if fair:
