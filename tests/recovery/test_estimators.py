@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Lasso, LinearRegression, Ridge
 from sklearn.metrics import log_loss
-from sklearn.model_selection import GridSearchCV, KFold, train_test_split
+from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
@@ -58,6 +58,7 @@ def planted_data(n=80, p=12, noise=0.0, seed=0):
 @pytest.mark.slow
 @pytest.mark.parametrize("cls", ALL)
 @pytest.mark.filterwarnings("ignore:No features were selected:UserWarning")  # SelectorMixin's, on targets of noise
+@pytest.mark.filterwarnings("ignore:sparsity=None keeps all:UserWarning")  # networks, on tables of few rows
 def test_scikit_learns_checks_pass(cls):
     found = check_estimator(cls(), on_fail=None, on_skip=None)
     assert len(found) > 50
@@ -351,6 +352,88 @@ def test_networks_with_biases_are_found_to_the_last_digits():
     assert model.intercepts_[1][0] == pytest.approx(2.0, abs=1e-9)
 
 
+def noisy_network_data(classes=False):
+    """Return targets, or classes, that depend on three of 15 features, and rows that no fit sees."""
+    rng = np.random.default_rng(12)
+    X = rng.standard_normal((160, 15))
+    y = 3.0 * np.maximum(X[:, 0] - X[:, 2], 0.0) + 2.0 * X[:, 5] + 14.0 + 1.5 * rng.standard_normal(160)
+    y = (y > np.median(y)).astype(int) if classes else y
+    return X[:80], y[:80], X[80:], y[80:]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cls", [recovery.SparseReLURegressor, recovery.SparseReLUClassifier])
+def test_cross_validation_chooses_the_sparsity_of_a_network(cls):
+    X, y, X_test, y_test = noisy_network_data(cls is recovery.SparseReLUClassifier)
+    quick = {"n_neurons": 2, "max_iter": 20, "restarts": 0}
+    if cls is recovery.SparseReLUClassifier:
+        y, y_test = np.array(["low", "high"])[y], np.array(["low", "high"])[y_test]
+    with pytest.warns(UserWarning, match=r"sparsity=None keeps all (30|34) weights, .* 20 rows, .* pass sparsity='cv'"):
+        cls(**quick).fit(X[:20], y[:20])
+    full = cls(sparsity=30, **quick).fit(X, y)
+    assert full.cv_results_ is None
+    told = []
+    model = cls(sparsity="cv", cv=2, **quick).fit(X, y, progress=lambda *now: told.append(now))
+    found = model.cv_results_
+    assert found["sparsity"][0] == 0
+    assert found["sparsity"][-1] in (30, 34)
+    assert (np.diff(found["sparsity"]) > 0).all()
+    assert found["errors"].shape == (len(found["sparsity"]), 2)
+    assert told[-1] == (2 * len(found["sparsity"]) + 1,) * 2
+    least = np.argmin(found["mean_error"])
+    near = found["mean_error"] <= found["mean_error"][least] + found["standard_error"][least]
+    size = int(found["sparsity"][near][0])
+    assert model.sparsity_ <= size < 30
+    # the network with all weights overfits the targets, and for the classes it is no better than far fewer weights
+    margin = 0.1 if cls is recovery.SparseReLURegressor else -0.05
+    assert model.score(X_test, y_test) > full.score(X_test, y_test) + margin
+    assert {0, 2, 5} <= set(model.support_.tolist())
+    # the errors are those of plain fits, and the model is the plain fit of the size chosen
+    same = clone(model).set_params(sparsity=size).fit(X, y)
+    np.testing.assert_array_equal(same.predict(X_test), model.predict(X_test))
+    kind = KFold if cls is recovery.SparseReLURegressor else StratifiedKFold
+    parts = list(kind(2, shuffle=True, random_state=0).split(X, y))
+    train, test = parts[1]
+    part = clone(same).fit(X[train], y[train])
+    wrong = part.predict(X[test]) != y[test]
+    error = wrong.mean() if y.dtype.kind == "U" else np.mean((y[test] - part.predict(X[test])) ** 2)
+    assert found["errors"][list(found["sparsity"]).index(size), 1] == pytest.approx(error, rel=1e-9)
+    again = cls(sparsity="cv", cv=parts, **quick).fit(X, y)  # splits that are given
+    np.testing.assert_array_equal(again.cv_results_["errors"], found["errors"])
+
+
+def test_a_planted_network_is_found_where_cross_validation_chooses_its_size():
+    rng = np.random.default_rng(10)
+    X = 3.0 + 2.0 * rng.standard_normal((200, 4))
+    y = 2.0**300 * (np.maximum(X[:, 0] - X[:, 2] + 0.5, 0.0) + 2.0)
+    model = recovery.SparseReLURegressor(n_neurons=1, sparsity="cv", cv=2, restarts=0).fit(X, y)
+    assert model.sparsity_ == 2
+    np.testing.assert_allclose(model.predict(X), y, rtol=1e-9)
+    errors = model.cv_results_["mean_error"]
+    assert errors[0] == pytest.approx(np.var(y), rel=0.1)
+    constant = recovery.SparseReLURegressor(sparsity="cv", cv=2).fit(X, np.full(200, 3.0))
+    assert constant.sparsity_ == 0
+
+
+def test_rare_classes_and_few_rows_do_not_stop_the_choice():
+    rng = np.random.default_rng(13)
+    X = rng.standard_normal((40, 3))
+    quick = {"n_neurons": 2, "max_iter": 5, "restarts": 0, "cv": 3}
+    y = np.where(X[:, 0] > 0.0, 2, 7)
+    for rare in (1, 2):
+        y[:rare] = 9
+        model = recovery.SparseReLUClassifier(sparsity="cv", **quick).fit(X, y)
+        assert model.classes_.tolist() == [2, 7, 9]
+        assert np.isfinite(model.cv_results_["mean_error"]).all()
+    few = recovery.SparseReLURegressor(sparsity="cv", **quick).fit(X[:3], X[:3, 0])
+    assert few.cv_results_["errors"].shape[1] == 3
+    with pytest.raises(ValueError, match=r"cv=1"):
+        recovery.SparseReLURegressor(sparsity="cv", **{**quick, "cv": 1}).fit(X, X[:, 0])
+    alone = [(np.arange(20), np.arange(20, 40))]
+    with pytest.raises(ValueError, match="gives no split"):
+        recovery.SparseReLUClassifier(sparsity="cv", **{**quick, "cv": alone}).fit(X, (np.arange(40) > 20) * 1)
+
+
 @pytest.mark.parametrize("intercept", [True, False])
 def test_networks_keep_within_their_sparsity_and_biases_are_not_counted(intercept):
     rng = np.random.default_rng(11)
@@ -438,7 +521,7 @@ def test_frames_pipelines_pickles_and_grids(cls):
     X, y, _ = planted_data(n=60, p=8, noise=0.1)
     y = (y > np.median(y)).astype(int) if cls is recovery.SparseReLUClassifier else y
     frame = pandas.DataFrame(X, columns=[f"f{j}" for j in range(8)])
-    quick = {"cv": 2} if cls in SELECTORS else {"max_iter": 10, "restarts": 0}
+    quick = {"cv": 2} if cls in SELECTORS else {"sparsity": 6, "max_iter": 10, "restarts": 0}
     model = cls(**quick).fit(frame, y)
     assert model.feature_names_in_.tolist() == list(frame.columns)
     with pytest.raises(ValueError, match="feature names"):
