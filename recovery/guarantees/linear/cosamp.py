@@ -42,8 +42,8 @@ def pursuit_rule(limit: float) -> Callable[[Instance], Verdict]:
         aside = outside(instance)
         if aside is not None:
             return aside
-        s, (rows, size) = instance.sparsity, instance.shape
-        if rows < s + min(2 * s, size):
+        s, rows = instance.sparsity, instance.shape[0]
+        if rows < 3 * s:  # also if there are fewer than 2 s columns: the solver's rule does not look at their number
             return Verdict.of(False, f"with {rows} rows the solver would choose fewer than 2 s columns per step")
         found = isometry(instance.matrix, 4 * s).scaled_restricted_isometry
         return smaller(found, limit, f"the limit exceeds delta_{4 * s} of A scaled to make it smallest")
