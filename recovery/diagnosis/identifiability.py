@@ -190,7 +190,7 @@ def identifiability(X: Any, network: ReLUNetwork | KinkForm, *, precision: float
     Off the rows between two lines their signs agree up to one sign for all, so for an input that both use, their two
     columns are equal there up to that sign: the difference of the two weights is determined by the rows between the
     lines alone. With fewer rows than such inputs it is undetermined, and the lines are not distinguishable; neither is
-    a line whose error reaches half the angle to the nearest. Derived here; ``docs/theory``, "To how many digits data
+    a line whose error reaches half the angle to the nearest. Derived here; ``docs/theory``, "How accurately data
     determine a line".
 
     The work is a QR decomposition, 2 n p^2 operations, in blocks of 4 p rows.
