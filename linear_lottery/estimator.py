@@ -28,24 +28,24 @@ class IMPRegressor(LinearSelector):
     schedule : {"one-by-one", "one-shot"}, float or int, default "one-by-one"
         As in :func:`linear_lottery.imp`.
     flow_time : float, default inf
-        Training time of each round, from 0 on; ``inf`` trains to convergence.
+        Training time of each round, at least 0; ``inf`` trains to convergence.
     fit_intercept : bool, default True
         Centre both sides; the intercept is neither counted nor pruned.
     standardize : bool, default True
         Divide the features by their standard deviations during the fit, so that magnitudes can be compared.
     cv : int, splitter or iterable of splits, default 5
-        Cross-validation, as in scikit-learn; for ``sparsity="cv"`` alone.
+        Cross-validation, as in scikit-learn; used only for ``sparsity="cv"``.
 
     Attributes
     ----------
     coef_, intercept_, support_, n_features_in_, feature_names_in_
-        The model, in units of the features as they came.
+        The model, in units of the features as given.
     sparsity_ : int
         Number of non-zero coefficients: those that survived, without features that are constant.
     path_ : SparsePath or None
-        The models of all sizes and their errors; None where the size was given.
+        The models of all sizes and their errors; None if the size was given.
     pruning_ : PruningPath
-        What ``imp`` returned, for standardised features (and targets near 1, if theirs are beyond 2^+-256).
+        What ``imp`` returned, for standardised features (and for rescaled targets, if they are beyond 2^+-256).
 
     Notes
     -----
@@ -80,7 +80,7 @@ class IMPRegressor(LinearSelector):
         self.cv = cv
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> IMPRegressor:
-        """Prune the model, to the size that was asked for or to that of smallest error.
+        """Prune the model to the requested size, or to the size of smallest error.
 
         Parameters
         ----------
@@ -137,6 +137,6 @@ class IMPRegressor(LinearSelector):
         return self
 
     def _prune(self, problem: Prepared, least: int) -> PruningPath:
-        """Return the path of pruning for prepared data; times the root of the rows, which the loss divides by."""
+        """Return the path for prepared data times the root of the number of rows, by which the loss divides."""
         unit = math.sqrt(len(problem.b))
         return imp(unit * problem.A, unit * problem.b, least, schedule=self.schedule, flow_time=self.flow_time)

@@ -140,7 +140,7 @@ def paired(*methods: Trials) -> tuple[list[Hashable], list[int], list[np.ndarray
     Parameters
     ----------
     *methods : mapping of cell to mapping of seed to float
-        One a method.
+        One per method.
 
     Returns
     -------

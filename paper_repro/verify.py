@@ -131,7 +131,10 @@ class Report:
         slowest = sorted(self.records, key=lambda record: -record["wall_s"])[:5]
         work = sum(record["wall_s"] for record in self.records)
         most = ", ".join(f"{record['name']} {record['wall_s']:.0f} s" for record in slowest)
-        return f"{work:.0f} s of work in {self.settings['jobs']} processes, most of it in {most}"
+        return (
+            f"{work:.0f} s of work in {self.settings['jobs']} process{'es' * (self.settings['jobs'] != 1)}, most of "
+            f"it in {most}"
+        )
 
 
 def chosen(names: Sequence[str]) -> dict[str, str]:

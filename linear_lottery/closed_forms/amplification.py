@@ -26,7 +26,7 @@ def null_amplification(X: Any, support: Any, *, limit: int = 16) -> float | None
     X : array, shape (n, d)
         Features of full column rank, copied to the CPU.
     support : array of int, shape (k,)
-        S, the weights of the truth.
+        S, the support of the true weights.
     limit : int, default 16
         Largest d - k for which the 2^(d - k) sets are enumerated.
 
@@ -73,7 +73,7 @@ def null_amplification_bound(X: Any, support: Any) -> float:
     X : array, shape (n, d)
         Features of full column rank, copied to the CPU.
     support : array of int, shape (k,)
-        S, the weights of the truth.
+        S, the support of the true weights.
 
     Returns
     -------

@@ -94,7 +94,7 @@ def settling_time(X: Any, y: Any, w0: Any, mask: Any = None) -> float:
     X = matrix(X)
     y, w0, M = vector(y, "y", X.shape[0]), vector(w0, "w0", X.shape[1]), mask_of(mask, "mask", X.shape[1])
     if not M.any():
-        raise ValueError("mask has no weight; expected at least one that is trained")
+        raise ValueError("mask is empty; expected at least one weight to train")
     limit = gradient_flow(X, y, w0, mask=M)[M]
     if limit.size == 1:
         return 0.0
@@ -143,7 +143,9 @@ def population_weights(covariance: Any, c: Any, mask: Any = None) -> np.ndarray:
         try:
             np.linalg.cholesky(sigma[np.ix_(M, M)])
         except np.linalg.LinAlgError as error:
-            raise ValueError("covariance is not positive definite on the mask; expected a covariance there") from error
+            raise ValueError(
+                "covariance is not positive definite on the mask; expected a positive definite matrix"
+            ) from error
         found[M] = np.linalg.solve(sigma[np.ix_(M, M)], c[M])
     return found
 

@@ -511,7 +511,7 @@ def _totals(parts: dict[str, list[Record]]) -> dict[str, Any]:
         "wall time of the grid (s, median)",
         "largest",
     ]
-    return {"title": "All fits of a method, and what it says of them", "columns": columns, "rows": lines}
+    return {"title": "All fits of each method, and how many it reports as exact", "columns": columns, "rows": lines}
 
 
 def _list(value: Any) -> list[Any]:

@@ -123,7 +123,7 @@ def fits(
     Returns
     -------
     list of recovery.NetworkFit
-        One a sparsity, in their order; those of exact recovery have a `kink_form`, and a `network` or None.
+        One per sparsity, in their order; those of exact recovery have a `kink_form`, and a `network` or None.
     """
     if method == "exact":
         return [exact_fit(X, y, m=m, s=s, rng=rng()) for s in sparsities]

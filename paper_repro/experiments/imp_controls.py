@@ -103,10 +103,10 @@ def summarise_paths(records: Sequence[Record], labels: Mapping[str, str], k: int
         "cases": shown,
         "notes": [
             *faults,
-            "Barrier: largest of 0 and the excess, the loss at 19 points inside the segment minus its chord, in units "
-            f"of the loss of zero weights; up to {LOSS_ROUNDING:.0e} it counts as rounding. By convexity it is 0; the "
-            "closed form of the excess is -a (1 - a) |X (w' - w)|^2 / (2 n).",
-            "Growth: log10 of cond(X_M'X_M) after a step over before it; up to "
+            "Barrier: the largest excess of the loss over its chord at 19 points inside the segment, at least 0, in "
+            f"units of the loss of zero weights; up to {LOSS_ROUNDING:.0e} it counts as rounding. By convexity it is "
+            "0; the closed form of the excess is -a (1 - a) |X (w' - w)|^2 / (2 n).",
+            "Growth: log10 of the ratio of cond(X_M'X_M) after and before a step; up to "
             f"{CONDITION_ROUNDING:.0f} eps cond(X_M) it counts as rounding. By interlacing it is at most 0.",
             "Values are not clipped: the columns show the largest values with their signs.",
             f"That both are 0 is {EXACT}.",

@@ -173,7 +173,7 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
             "Irrepresentable value: Zhao and Yu 2006; for equal weights the exact recovery coefficient of OMP "
             "(Tropp 2004) has the same population value.",
             "With a value above 1 and the planted signs, the Lasso needs noise that pushes the zero weight in one "
-            "direction, the same for all λ: at most every second draw. " + _above(records),
+            "direction, the same for all λ, which at most every second draw has. " + _above(records),
             "All methods are given k; the Lasso counts as correct if any λ on its path gives exactly the support.",
             f"Earlier trial: c = {EARLIER_CORRELATION}, with other code and other seeds.",
         ],

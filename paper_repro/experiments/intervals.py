@@ -119,7 +119,7 @@ def crossing(places: Sequence[float], rates: Sequence[float | None], level: floa
     places : sequence of float
         Positive and increasing.
     rates : sequence of float or None
-        One a place; None where nothing was measured.
+        One per place; None where nothing was measured.
     level : float, default 0.5
         The level.
 

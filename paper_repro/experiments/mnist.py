@@ -238,7 +238,7 @@ def cells_of(
     Returns
     -------
     list of MnistCell
-        One a fit for IHT, one a pass over all sparsities for IMP.
+        One per fit for IHT, one per pass over all sparsities for IMP.
     """
     data = data_name()
     sizes = (data, *grid.sizes(data), grid.epochs)

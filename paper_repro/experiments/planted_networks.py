@@ -109,7 +109,7 @@ class PlantedPreset:
     Parameters
     ----------
     grids : tuple of Grid
-        One a depth.
+        One per depth.
     seeds : int
         Trials of each grid point.
     n, d : int
@@ -403,11 +403,11 @@ PAPER = (50_000, 100)
 """The paper's n and d."""
 MATCH_NOTE = (
     "Same function: the fitted network computes what the planted one does, for every input, to a relative error of "
-    "1e-6. This is decided by their kink forms: a network of ReLUs is linear except at the hyperplanes where a neuron "
-    "switches on or off, its kinks, and the places and strengths of the kinks, with the linear part, are its function. "
-    "Same network: each neuron has the planted one's weights up to a positive factor, zeros included. Two networks "
-    "can have the same function and differ, if the budget allows weights that the data do not need. For two hidden "
-    "layers neither is decided, only whether the fit is exact."
+    "1e-6. This is decided by their kink forms. A network of ReLUs is linear except at its kinks, the hyperplanes "
+    "where a neuron switches on or off; the positions and strengths of the kinks and the linear part determine its "
+    "function. Same network: each neuron has the weights of a planted one up to a positive factor, zeros included. "
+    "Two networks can have the same function and differ, if the budget allows weights that the data do not need. For "
+    "two hidden layers neither is decided, only whether the fit is exact."
 )
 
 EXTRAS = {

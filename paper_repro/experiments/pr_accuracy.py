@@ -69,7 +69,7 @@ LABELS = {
     "bingo-corrected": "BINGO, sign corrected",
     "bingo-release": "BINGO as released",
     "bingo-running-mean": "BINGO, running mean",
-    "imp": "IMP, to the start",
+    "imp": "IMP, full rewinding",
     "imp-late": "IMP, late rewinding",
     "imp-lr": "IMP, rate rewinding",
     "set": "SET",
@@ -378,6 +378,12 @@ def _gaps(worse: Trials, better: Trials, keep: Sequence[float]) -> dict[str, lis
     return {end: [one[end] for one in bands] for end in ("mean", "low", "high")}
 
 
+def _subject(name: str) -> str:
+    """Return the label of a method as the subject of a sentence, its variant in brackets."""
+    method, _, variant = LABELS[name].partition(", ")
+    return f"{method} ({variant})" if variant else method
+
+
 def _claim(pair: tuple[str, str, str], trials: dict[str, Any], keep: Sequence[float], data: str, words: str) -> Claim:
     paper, worse, better = pair
     ours: Trials = {share: trials.get(better, {}).get(share, {}) for share in keep}
@@ -387,7 +393,7 @@ def _claim(pair: tuple[str, str, str], trials: dict[str, Any], keep: Sequence[fl
     measured = verdicts.share(verdicts.scores(first, second, tie=tie))
     return Claim(
         paper,
-        f"{LABELS[better]} is more accurate than {LABELS[worse]}.",
+        f"{_subject(better)} is more accurate than {_subject(worse)}.",
         f"over all pairs of a seed and a share of weights kept, {max(keep):g} to {min(keep):g}, the share in which "
         f"this is so is more than half; pairs within {100 * tie:.1f} points count half",
         measured.verdict,

@@ -133,7 +133,7 @@ def at_floor(left: Sequence[int], accuracies: Sequence[float], floor: float) -> 
     left : sequence of int
         Weights left at each level, the dense network first.
     accuracies : sequence of float
-        One a level; the first one reaches the floor.
+        One per level; the first one reaches the floor.
     floor : float
         The least accuracy.
 

@@ -363,15 +363,15 @@ def _claims(
     _, _, (theirs, own) = verdicts.paired(dense, neq)
     allowed = theirs * WORSE["planted"] if planted else np.full_like(theirs, WORSE["images"])
     measured = verdicts.least_share(verdicts.scores(theirs + allowed, own))
-    much = f"{WORSE['planted']:.0%} of it" if planted else "one point of accuracy"
+    much = f"{100 * WORSE['planted']:.0f} %" if planted else "one point of accuracy"
     found.append(
         Claim(
             "NEq, recommended eps",
             f"With eps = 1e-3 performance is kept ({PROBLEMS[data]}).",
-            f"the share of seeds in which the test error is above that of the training without freezing by less than "
+            f"the share of seeds in which the test error exceeds that of training without freezing by less than "
             f"{much} is more than half",
             measured.verdict,
-            f"test error {_mean(own)} against {_mean(theirs)}",
+            f"test error {_mean(own)} with NEq, {_mean(theirs)} without freezing",
             data=words,
             interval=measured.interval(),
             basis=verdicts.BASIS_SEEDS,
@@ -386,7 +386,7 @@ def _claims(
         tie = 0.0 if planted else level_of(data)
         measured = verdicts.share(verdicts.scores(its, mine, tie=tie))
         shown = [rule for rule in size.rules if rule in (*SWEEP, "calibrated 5 %")]
-        gaps = [f"{rule}: {_mean_of(other, rule)} against {_mean_of(ours, rule)}" for rule in shown]
+        gaps = [f"eps {rule}: {_mean_of(other, rule)} and {_mean_of(ours, rule)}" for rule in shown]
         found.append(
             Claim(
                 "NEq, Table 2" if rival == "random" else "NEq, this project's question",
@@ -394,7 +394,7 @@ def _claims(
                 "over all pairs of runs with the same eps and seed, the share in which the rival's test error is "
                 f"larger is more than half{'' if planted else f', pairs within {100 * tie:.1f} % counting half'}",
                 measured.verdict,
-                f"{RIVALS[rival]} against NEq: " + "; ".join(gaps),
+                f"test errors of {RIVALS[rival]} and of NEq: " + "; ".join(gaps),
                 data=words,
                 interval=measured.interval(),
             )
@@ -407,7 +407,8 @@ def _claims(
     found.append(
         Claim(
             "NEq, operations",
-            f"What is counted as saved for frozen units is saved ({layers} hidden layer{'s' * (layers > 1)}).",
+            f"All multiply-adds counted as saved for frozen units are saved ({layers} hidden "
+            f"layer{'s' * (layers > 1)}).",
             "in each run the multiply-adds that are counted for frozen units, and those that were not executed, agree "
             "to 1e-9 of the whole",
             verdict,

@@ -104,7 +104,7 @@ def summarise_ratios(
             "beta / alpha is that of the planted support only. The theorem needs it over all supports of an order "
             "above s, where by interlacing it is no smaller: the theorem requires at least 32 (beta/alpha)^2 s "
             "weights.",
-            f"In the mildest network shown this is {least:.3g} times all d m hidden weights."
+            f"In the mildest network shown this minimum is {least:.3g} times all d m hidden weights."
             if least is not None
             else "",
             "Dependent: seeds on which planted columns coincide (two neurons with the same single weight); their ratio "

@@ -171,7 +171,9 @@ def test_claims_stand_at_the_top_and_beside_their_figure(filled, monkeypatch):
         "verdict too-close-to-call"
     ] * 2
     own = sections(page)["figure-rsc"]
-    assert "As the paper compares: 1 held, 1 too close to call, 1 not measured; against a fair IMP: 1 not held" in own
+    assert (
+        "Compared as in the paper: 1 held, 1 too close to call, 1 not measured; against a fair IMP: 1 not held" in own
+    )
     assert "More numbers" in own
     for text in (
         "Figure 3: a < b",
