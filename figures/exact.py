@@ -97,5 +97,5 @@ def _noise(panel: Any, content: dict[str, Any], first: bool) -> None:
     panel.set_yscale("log")
     panel.set_xticks(content["snr_db"])
     panel.set_xlabel("signal-to-noise ratio (dB)")
-    panel.set_ylabel("relative error" if first else "")
+    panel.set_ylabel("relative error, median" if first else "")
     panel.set_title(f"noise, (m, s) = ({content['m']}, {content['s']})")

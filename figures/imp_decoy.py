@@ -14,13 +14,13 @@ SIZES = {"imp-1": 7.5, "one-shot": 6.2, "backward": 5.2, "htp": 4.2}
 
 
 def panels(summary: dict[str, Any]) -> int:
-    """Return the number of panels: one a level of noise, and the irrepresentable value."""
+    """Return the number of panels: one per level of noise, and the irrepresentable value."""
     return len(summary["noise"]) + 1
 
 
 def size(summary: dict[str, Any]) -> tuple[float, float]:
     """Return width and height in inches."""
-    return WIDTH, 3.5
+    return WIDTH, 3.8
 
 
 def layout(figure: Any, count: int) -> list[Any]:
@@ -47,7 +47,7 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
         if position == 0:
             panel.set_ylabel("share recovered")
     _condition(axes[-1], summary)
-    legend_below(axes, own, 4)
+    legend_below(axes, own, 3)
 
 
 def _limits(panel: Any, summary: dict[str, Any]) -> None:
@@ -61,9 +61,10 @@ def _limits(panel: Any, summary: dict[str, Any]) -> None:
 def _condition(panel: Any, summary: dict[str, Any]) -> None:
     places, low, middle, high = (numbers(column) for column in zip(*summary["irrepresentable"], strict=True))
     panel.fill_between(places, low, high, color="0.25", alpha=0.2, linewidth=0)
-    panel.plot(places, middle, color="0.25", marker=".")
-    panel.plot(places, places / summary["population"], color="0.25", linestyle=":", linewidth=1.0)
-    panel.axhline(1.0, color="0.25", linewidth=0.5)
+    panel.plot(places, middle, color="0.25", marker=".", label="irrepresentable value, median")
+    look = {"color": "0.25", "linestyle": "-.", "linewidth": 1.0}
+    panel.plot(places, places / summary["population"], label="irrepresentable value, population", **look)
+    panel.axhline(1.0, color="0.25", linewidth=0.5, linestyle="--", label="irrepresentable value 1: threshold")
     _limits(panel, summary)
     panel.set_ylim(bottom=0)
     panel.set_title("quartiles over designs")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from figures.heatmap import heatmap
+from figures import panels as heat
+from figures.heatmap import colour_bar, heatmap
 from figures.style import WIDTH
 
 __all__ = ["draw", "layout", "panels", "size"]
@@ -54,11 +55,19 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
         panel.set_xlabel("non-zero weights s" if position >= len(axes) - 2 else "")
         if position % 2 == 0:
             panel.set_ylabel("hidden width m")
-        bar = panel.figure.colorbar(image, ax=panel, extend="both" if logarithmic else "neither", aspect=18, pad=0.02)
-        bar.outline.set_visible(False)
+        shown = [value for row in values for value in row]
+        bar = colour_bar(image, panel, shown, (low, high), aspect=18, pad=0.02)
         if logarithmic:
             ticks = range(math.ceil(low), math.floor(high) + 1, 2 if high - low > 5 else 1)
             bar.set_ticks(list(ticks), labels=[f"$10^{{{tick}}}$" for tick in ticks])
+    found = heat.signs({"rows": [{"panels": [_finite(content) for content in summary["panels"]]}]})
+    if own and found:
+        axes[0].figure.legend(found.values(), found.keys(), loc="outside lower center", ncols=len(found))
+
+
+def _finite(content: dict[str, Any]) -> dict[str, Any]:
+    """Return a panel without infinite values, which are a number here, not a fit that diverged."""
+    return {**content, "values": [[value and min(value, 1.0) for value in row] for row in content["values"]]}
 
 
 def _exponent(value: float) -> float:

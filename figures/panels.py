@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from figures.heatmap import CROSS, DIVERGED, IMPOSSIBLE, heatmap
+from figures.heatmap import CROSS, DIVERGED, IMPOSSIBLE, colour_bar, heatmap
 from figures.style import WIDTH
 
 __all__ = ["arrange", "draw", "draw_maps", "layout", "panels", "signs", "size"]
@@ -82,7 +82,7 @@ def signs(summary: dict[str, Any]) -> dict[str, Any]:
         if text is not None
     ]
     if few:
-        found[f"{few[0]}: only so many seeds count"] = Line2D([], [], ls="")
+        found[f"{few[0]}: seeds that count"] = Line2D([], [], ls="")
     return found
 
 
@@ -118,9 +118,9 @@ def draw_maps(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
             else:
                 panel.set_yticklabels([])
         beside = [*here, *_blank(here, number, columns)] if own else here
-        bar = here[0].figure.colorbar(image, ax=beside, extend=row["extend"], shrink=0.92, aspect=18, pad=0.012)
+        shown = [_signed(value) for panel in row["panels"] for line in panel["values"] for value in line]
+        bar = colour_bar(image, beside, shown, (low, high), shrink=0.92, aspect=18, pad=0.012)
         bar.set_label(row["unit"])
-        bar.outline.set_visible(False)
 
 
 def _blank(here: list[Any], number: int, columns: int) -> list[Any]:

@@ -48,7 +48,7 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
     if summary["relu"] is not None:
         _relu(relu, summary)
     for panel in (linear, relu):
-        panel.axhline(0.5, color="0.6", linewidth=0.6, zorder=0)
+        panel.axhline(0.5, color="0.6", linewidth=0.6, zorder=0, label="chance")
         panel.set_ylabel("AUC of the planted weights")
     linear.set_ylim(-0.03, 1.05)
     relu.set_ylim(0.35, 0.85)

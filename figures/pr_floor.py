@@ -72,7 +72,7 @@ def _curves(panel: Any, summary: dict[str, Any]) -> None:
         axis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
     panel.set_xlabel("weights pruned")
     panel.set_ylabel("test accuracy")
-    panel.set_title("accuracy on the way")
+    panel.set_title("accuracy while pruning")
 
 
 def _points(panel: Any, summary: dict[str, Any]) -> None:
@@ -98,6 +98,8 @@ def _points(panel: Any, summary: dict[str, Any]) -> None:
         if middle["low"] is not None:
             panel.plot([mean, mean], [middle["low"], middle["high"]], color=colour, linewidth=1.2)
         panel.plot([mean], [middle["mean"]], color=colour, marker=marker, linestyle="", markersize=6.5, zorder=4)
+    look = {"color": "0.25", "marker": "o", "linestyle": "", "markersize": 2.4, "alpha": 0.4}
+    panel.plot([], [], label="small marker: one seed", **look)
     panel.set_xscale("log")
     panel.set_xlim(0.7, 30)
     panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

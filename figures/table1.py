@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from figures.lottery import legend_below
 from figures.style import COLOURS, WIDTH
 
-__all__ = ["LOOK", "draw", "layout", "panels", "scatter_seeds", "size", "table"]
+__all__ = ["LIMIT", "LOOK", "draw", "layout", "panels", "scatter_seeds", "size", "table"]
 
 
+LIMIT: dict[str, Any] = {"color": COLOURS["grey"], "linestyle": ":", "linewidth": 0.8}
+"""Look of the line at the limit of steps."""
 LOOK = {"float64": ("blue", "o", -0.13), "float32": ("orange", "s", 0.13)}
 """Colour, marker and place beside the tick of each type of labels."""
 
@@ -125,7 +128,7 @@ def layout(figure: Any, count: int) -> list[Any]:
 
 
 def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
-    """Draw PSNR above and the settling step below, a point a seed and a line through the medians; then the table."""
+    """Draw PSNR above and the settling step below, one point per seed and a line through medians; then the table."""
     columns = len(summary["methods"])
     limit = summary["n_iter_long"]
     for position, method in enumerate(summary["methods"]):
@@ -136,7 +139,7 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
         if summary["paper"]:
             _paper(above, below, summary)
         _exact(above, summary, method)
-        below.axhline(limit, color=COLOURS["grey"], linestyle=":", linewidth=0.8)
+        below.axhline(limit, label=f"limit of {limit} steps", **LIMIT)
         below.set_yscale("log")
         below.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         below.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -152,11 +155,7 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
             place = (0.01, limit * NEVER)
             below.annotate(note, place, xycoords=("axes fraction", "data"), va="center", fontsize=6.5, color="0.25")
     table(axes[2 * columns], summary, "median PSNR in dB / step at which the active columns settle", _entry)
-    handles, texts = axes[0].get_legend_handles_labels()
-    if own:
-        axes[0].figure.legend(handles, texts, loc="outside lower center", ncols=(len(texts) + 1) // 2)
-    else:
-        axes[0].legend()
+    legend_below([axes[0], axes[columns]], own, 3)
 
 
 def _points(panel: Any, summary: dict[str, Any], method: str, quantity: str, limit: float) -> None:

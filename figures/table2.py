@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from figures.lottery import legend_below
 from figures.style import COLOURS, WIDTH
-from figures.table1 import LOOK, TABLE_INCHES, scatter_seeds, table
+from figures.table1 import LIMIT, LOOK, TABLE_INCHES, scatter_seeds, table
 
 __all__ = ["draw", "layout", "panels", "size"]
 
@@ -17,7 +18,7 @@ BEYOND = 1.35
 
 
 def panels(summary: dict[str, Any]) -> int:
-    """Return the number of panels: one a method, and the table."""
+    """Return the number of panels: one per method, and the table."""
     return len(summary["methods"]) + 1
 
 
@@ -36,7 +37,7 @@ def layout(figure: Any, count: int) -> list[Any]:
 
 
 def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
-    """Draw a point a run and a line through the medians, and the table of the medians."""
+    """Draw one point per run and a line through the medians, and the table of the medians."""
     limit, ticks = summary["limit"], range(len(summary["k"]))
     known = [step for method in summary["steps"].values() for runs in method.values() for run in runs for step in run]
     lowest = min((max(step, 1) for step in known if step is not None), default=1)
@@ -56,7 +57,7 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
                 zorder=4,
                 label="paper, one run",
             )
-        panel.axhline(limit, color=COLOURS["grey"], linestyle=":", linewidth=0.8)
+        panel.axhline(limit, label=f"limit of {limit} steps", **LIMIT)
         panel.set_yscale("log")
         panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -76,11 +77,7 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
         color="0.25",
     )
     table(axes[-1], summary, "step at which the active columns stop changing: median (range)", _entry)
-    handles, texts = axes[0].get_legend_handles_labels()
-    if own:
-        axes[0].figure.legend(handles, texts, loc="outside lower center", ncols=(len(texts) + 1) // 2)
-    else:
-        axes[0].legend()
+    legend_below(axes[:-1], own, 3)
 
 
 def _entry(summary: dict[str, Any], method: str, labels: str, place: int) -> str:

@@ -86,7 +86,10 @@ class Report:
         lines = []
         for record in self.records:
             for one in record["found"]:
-                head = f"{record['name']} is VIOLATED, found by {one['how']} and shrunk, in {one['path']}"
+                head = (
+                    f"{record['name']} is VIOLATED by an instance that {one['how']} found; it was shrunk and saved "
+                    f"as {one['path']}"
+                )
                 lines.append(f"{head}\n{one['sentence']}\n{one['code']}")
             if record["violations"] and not record["found"]:
                 lines.append(f"{record['name']} is VIOLATED {record['violations']} times")
@@ -104,13 +107,13 @@ class Report:
             return "No instance was judged."
         note = (
             "held: instances with x != 0 on which the hypotheses hold. Of these, k >= 2: with two non-zeros or more; "
-            f"near: with a margin of at most {100 * NEAR:g} %; designs: number of laws of A; concluded, failed: what "
-            "became of the conclusion. unknown: hypotheses that rounding or a missing field leaves open (in brackets: "
-            "conclusions, where the hypotheses hold). vacuous: share of instances on which the hypotheses fail. "
-            "tightest: the smallest margin of the hypotheses at which the conclusion was still true. failed up to: the "
-            "largest margin of the hypotheses at which the conclusion was false; for a true statement it is negative, "
-            "and if it is close to 0, the hypotheses cannot be weakened much. attack: on how many of the instances "
-            "that it tried the hypotheses held and the conclusion was decided."
+            f"near: with a margin of at most {100 * NEAR:g} %; designs: number of distributions of A; concluded, "
+            "failed: on how many the conclusion held, or failed. unknown: hypotheses that rounding or a missing "
+            "field leaves open (in brackets: conclusions, where the hypotheses hold). vacuous: share of instances on "
+            "which the hypotheses fail. tightest: the smallest margin of the hypotheses at which the conclusion was "
+            "still true. failed up to: the largest margin of the hypotheses at which the conclusion was false; for a "
+            "true statement it is negative, and if it is close to 0, the hypotheses cannot be weakened much. attack: "
+            "on how many of the instances that it tried the hypotheses held and the conclusion was decided."
         )
         return f"{markdown(tried)}\n\n{note}"
 
@@ -128,7 +131,10 @@ class Report:
         slowest = sorted(self.records, key=lambda record: -record["wall_s"])[:5]
         work = sum(record["wall_s"] for record in self.records)
         most = ", ".join(f"{record['name']} {record['wall_s']:.0f} s" for record in slowest)
-        return f"{work:.0f} s of work in {self.settings['jobs']} processes, most of it in {most}"
+        return (
+            f"{work:.0f} s of work in {self.settings['jobs']} process{'es' * (self.settings['jobs'] != 1)}, most of "
+            f"it in {most}"
+        )
 
 
 def chosen(names: Sequence[str]) -> dict[str, str]:
@@ -253,7 +259,9 @@ def verify(
             for task, outcome in workers.each(function, tasks, jobs):
                 record = _of_the_dead(task, outcome) if isinstance(outcome, workers.Died) else outcome
                 done[task.name] = record
-                counts = f"{record['held']} held of {record['instances']}, {record['violations']} violations"
+                counts = (
+                    f"hypotheses held on {record['held']} of {record['instances']}, {record['violations']} violations"
+                )
                 if record["error"]:
                     counts = f"stopped by an error after {record['instances']} instances"
                 steps.finish(f"{task.name}: {counts}, {record['wall_s']:.1f} s")

@@ -52,7 +52,9 @@ def overview(
         )
     parts: list[Markup | None] = [
         element("p", state, class_="lead"),
-        element("p", "Each figure has its table, its settings and the files it was drawn from.", class_="quiet"),
+        element(
+            "p", "Each figure comes with its table, its settings and the files from which it was drawn.", class_="quiet"
+        ),
         _claims(sections),
         _states(sections),
         _failures(sections),
@@ -101,9 +103,9 @@ def _claims(sections: Sequence[Section]) -> Markup | None:
         [
             element("a", claim["figure"], href=_href(one)),
             claim["claim"],
-            claim.get("data") or None,
             _judged(claim["verdict"], claim.get("interval") or claim["measured"]),
             _judged(claim["fair"], claim.get("fair_interval") or claim["fair_measured"]),
+            claim.get("data") or None,
         ]
         for one, claim in claims
     ]
@@ -113,19 +115,20 @@ def _claims(sections: Sequence[Section]) -> Markup | None:
     return join(
         [
             element("h2", "The paper's claims, and what was measured"),
-            element("p", f"As the paper compares: {_counts(counted)}. Against a fair IMP: {_counts(fair)}."),
+            element("p", f"Compared as in the paper: {_counts(counted)}. Against a fair IMP: {_counts(fair)}."),
             element(
                 "details",
-                element("summary", "On which data each figure was judged, and by which rule"),
+                element("summary", "Data and rule by which each figure was judged"),
                 element("p", _judged_on(claims)),
                 *(element("p", f"Verdict: {basis}.", class_="quiet") for basis in bases if basis),
             ),
             table(
-                ["Figure", "Claim", "Data and size", "As the paper compares", "Against a fair IMP"],
+                ["Figure", "Claim", "Compared as in the paper", "Against a fair IMP", "Data and size"],
                 rows,
                 "Claims and verdicts",
                 "claims",
             ),
+            element("p", "The table is wider than this window: scroll it sideways.", class_="quiet hint"),
         ]
     )
 
@@ -140,7 +143,6 @@ def _judged_on(claims: Sequence[tuple[Section, dict[str, Any]]]) -> str:
 
 
 def _judged(verdict: str, measured: str) -> Markup:
-    # on a phone, the numbers are shown only in the section of the figure
     return join([badge(verdict), element("span", " " + measured, class_="wide") if measured else None])
 
 
@@ -168,7 +170,11 @@ def _states(sections: Sequence[Section]) -> Markup:
     columns = ["Figure", "State", "Cells", "Wall time (s)", "Remarks"]
     if not any(row[-1] for row in rows):
         columns, rows = columns[:-1], [row[:-1] for row in rows]
-    return join([element("h2", "State of the figures"), table(columns, rows, "State of the figures", "states")])
+    shown = table(columns, rows, "State of the figures", "states")
+    counted = Counter(one.status for one in sections)
+    told = ", ".join(f"{number} {status}" for status, number in counted.most_common())
+    folded = element("details", element("summary", f"{count(len(sections), 'figure')}: {told}"), shown)
+    return join([element("h2", "State of the figures"), folded])
 
 
 def _failures(sections: Sequence[Section]) -> Markup | None:

@@ -76,15 +76,13 @@ class LinearSelector(StoredEstimator, SelectorMixin, RegressorMixin, BaseEstimat
         Names of the features, if they were passed as a data frame.
     """
 
-    _sparse_input = True
-
     def _checked(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any, int]:
         """Return features, targets over a power of two, weights, and its exponent; store the names of the features."""
         X, y = checked_data(
             self,
             X,
             y,
-            accept_sparse="csr" if self._sparse_input else False,
+            accept_sparse="csr",
             dtype=np.float64,
             y_numeric=True,
             ensure_min_samples=2,
@@ -123,8 +121,7 @@ class LinearSelector(StoredEstimator, SelectorMixin, RegressorMixin, BaseEstimat
             X coef_ + intercept_.
         """
         validation.check_is_fitted(self)
-        accept = ["csr", "csc"] if self._sparse_input else False
-        X = checked_data(self, X, accept_sparse=accept, dtype=np.float64, reset=False)
+        X = checked_data(self, X, accept_sparse=["csr", "csc"], dtype=np.float64, reset=False)
         return X @ self.coef_ + self.intercept_
 
     def _get_support_mask(self) -> Any:
@@ -137,7 +134,7 @@ class LinearSelector(StoredEstimator, SelectorMixin, RegressorMixin, BaseEstimat
     def __sklearn_tags__(self) -> Any:
         """Return scikit-learn's description of the estimator."""
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = self._sparse_input
+        tags.input_tags.sparse = True
         return tags
 
     def plot_path(self, ax: Any = None, *, show: Literal["coefficients", "errors"] = "coefficients") -> Any:

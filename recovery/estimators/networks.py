@@ -11,7 +11,7 @@ from planted.base import arrays
 from planted.base.checks import check_integer, check_number
 from planted.base.extras import need
 from planted.networks import ReLUNetwork
-from recovery.estimators.arguments import checked_data, checked_size
+from recovery.estimators.arguments import checked_data, checked_size, written_out
 from recovery.estimators.inputs import CONSTANT, centre, columns_over, far_exponent, far_exponents
 from recovery.estimators.shown import draw_weights, names_of_features
 from recovery.estimators.stored import StoredEstimator
@@ -45,7 +45,7 @@ class _Weights:
     V: np.ndarray
     c: np.ndarray
 
-    def __call__(self, X: np.ndarray) -> np.ndarray:
+    def __call__(self, X: Any) -> np.ndarray:
         return np.maximum(X @ self.W + self.b, 0.0) @ self.V + self.c
 
 
@@ -143,6 +143,12 @@ class _ReLUNetwork(StoredEstimator, SelectorMixin, BaseEstimator):
     def _outer(self, V: np.ndarray) -> np.ndarray:
         """Return output weights as a network has them: a vector for one output."""
         return V[:, 0] if V.shape[1] == 1 else V
+
+    def __sklearn_tags__(self) -> Any:
+        """Return scikit-learn's description of the estimator."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
     def _get_support_mask(self) -> Any:
         """Return which features are kept by ``transform``."""
@@ -533,8 +539,8 @@ class SparseReLURegressor(RegressorMixin, _ReLUNetwork):
 
         Parameters
         ----------
-        X : array or data frame, shape (n, d)
-            Features.
+        X : array, data frame or scipy sparse matrix, shape (n, d)
+            Features. A sparse matrix is written out for the fit, which is refused beyond 2e7 entries, zeros included.
         y : array, shape (n,)
             Targets.
 
@@ -543,14 +549,14 @@ class SparseReLURegressor(RegressorMixin, _ReLUNetwork):
         self
             The fitted estimator.
         """
-        X, y = checked_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
-        self._fit(X, y, "squared")
+        X, y = checked_data(self, X, y, accept_sparse="csr", dtype=np.float64, y_numeric=True, ensure_min_samples=2)
+        self._fit(written_out(X, type(self).__name__), y, "squared")
         return self
 
     def predict(self, X: Any) -> Any:
         """Return the outputs of the network, shape (n,)."""
         validation.check_is_fitted(self)
-        X = checked_data(self, X, dtype=np.float64, reset=False)
+        X = checked_data(self, X, accept_sparse=["csr", "csc"], dtype=np.float64, reset=False)
         return _Weights(self.coefs_[0], self.intercepts_[0], self.coefs_[1], self.intercepts_[1])(X)[:, 0]
 
 
@@ -651,8 +657,8 @@ class SparseReLUClassifier(ClassifierMixin, _ReLUNetwork):
 
         Parameters
         ----------
-        X : array or data frame, shape (n, d)
-            Features.
+        X : array, data frame or scipy sparse matrix, shape (n, d)
+            Features. A sparse matrix is written out for the fit, which is refused beyond 2e7 entries, zeros included.
         y : array, shape (n,)
             Classes, of any type that can be sorted.
 
@@ -661,18 +667,18 @@ class SparseReLUClassifier(ClassifierMixin, _ReLUNetwork):
         self
             The fitted estimator.
         """
-        X, y = checked_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
+        X, y = checked_data(self, X, y, accept_sparse="csr", dtype=np.float64, ensure_min_samples=2)
         check_classification_targets(y)
         encoder = LabelEncoder().fit(y)
         self.classes_ = encoder.classes_
         if len(self.classes_) < 2:
             raise ValueError("y holds one class; expected at least two classes")
-        self._fit(X, encoder.transform(y), "cross_entropy")
+        self._fit(written_out(X, type(self).__name__), encoder.transform(y), "cross_entropy")
         return self
 
     def _outputs(self, X: Any) -> Any:
         validation.check_is_fitted(self)
-        X = checked_data(self, X, dtype=np.float64, reset=False)
+        X = checked_data(self, X, accept_sparse=["csr", "csc"], dtype=np.float64, reset=False)
         return _Weights(self.coefs_[0], self.intercepts_[0], self.coefs_[1], self.intercepts_[1])(X)
 
     def decision_function(self, X: Any) -> Any:

@@ -1,4 +1,4 @@
-"""``solver="auto"``: tries the solvers that are each best on some problems, in order of cost."""
+"""``solver="auto"``: several solvers, each the best on some problems, tried in order of cost."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Auto(Solver):
     stream: bool = False
 
     name: ClassVar[str] = "auto"
-    summary: ClassVar[str] = "htp, then other solvers until one fits the data or two agree; the default"
+    summary: ClassVar[str] = "htp, then other solvers until one fits the data or two find the same support; the default"
     max_iter: ClassVar[int] = 10_000
     syncs_per_iteration: ClassVar[int] = 12
     makes_steps: ClassVar[bool] = True

@@ -68,7 +68,7 @@ class L1(Solver):
 
     name: ClassVar[str] = "l1"
     requires: ClassVar[tuple[str, ...]] = ("columns",)
-    summary: ClassVar[str] = "basis pursuit by homotopy (or cvxpy), cut to s entries and refitted; forms A"
+    summary: ClassVar[str] = "basis pursuit by homotopy (or cvxpy), cut to s entries and refitted; needs A as a matrix"
     max_iter: ClassVar[int] = 200
     tol: ClassVar[float] = 1e-8
     syncs_per_iteration: ClassVar[int] = 1
@@ -246,7 +246,7 @@ class GroupL1(Solver):
 
     name: ClassVar[str] = "group_l1"
     requires: ClassVar[tuple[str, ...]] = ("columns",)
-    summary: ClassVar[str] = "group basis pursuit (cvxpy), groups = gates; cut to s entries and refitted; forms A"
+    summary: ClassVar[str] = "group basis pursuit (cvxpy), one group per gate, cut and refitted; needs A as a matrix"
     max_iter: ClassVar[int] = 200
     tol: ClassVar[float] = 1e-8
     syncs_per_iteration: ClassVar[int] = 1

@@ -1,4 +1,4 @@
-"""The default solver: it finds what its solvers find, stops where it should, and says what it did."""
+"""The default solver: it solves the problems that its solvers solve, stops early, and reports its steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The door: what it refuses, what it tells, and what holds for every solver."""
+"""``recovery.solve``: invalid arguments, messages, and properties of every solver."""
 
 from __future__ import annotations
 
