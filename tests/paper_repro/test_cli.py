@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -394,3 +395,19 @@ def test_python_dash_m_is_the_command_and_starts_without_the_heavy_packages():
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert imported & {"numpy"}
     assert not imported & {"matplotlib", "cvxpy", "sympy", "flint", "hypothesis", "sklearn", "pandas", "cupy"}
+
+
+@pytest.mark.parametrize(
+    ("target", "code", "sentence"),
+    [
+        ("> /dev/full", 1, "paper-repro: cannot write the output: No space left on device\n"),
+        (">&-", 0, ""),
+        ("| true", 0, ""),
+    ],
+)
+@pytest.mark.parametrize("arguments", ["methods snip", "list"])
+def test_output_that_cannot_be_written_is_no_traceback(tmp_path, arguments, target, code, sentence):
+    line = f"set -o pipefail; {sys.executable} -m paper_repro {arguments} {target}"
+    done = subprocess.run(["bash", "-c", line], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)},
+                          capture_output=True, text=True, check=False)  # fmt: skip
+    assert (done.returncode, done.stderr) == (code, sentence)
