@@ -1,6 +1,7 @@
-"""Run all benchmarks at sizes that finish in minutes on two cores: ``python -m benchmarks``, or ``make bench``.
+"""Run the main benchmarks at sizes that take minutes on two cores: ``python -m benchmarks``, or ``make bench``.
 
-Each also runs alone; ``--full`` (where there is one) gives the sizes of docs/appendix/benchmarks.md.
+Each benchmark can also be run alone. Where there is an option ``--full``, it selects the sizes of
+docs/appendix/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def main():
     htp_vs_omp.main([])
     print("\n## One gradient step\n")
     step_speed.main([])
-    print("\n## Figure 1, cell by cell\n")
+    print("\n## Cells of Figure 1\n")
     fig1_grid.main(["--seeds", "1", "--widths", "1", "10", "100"])
     print("\n## The path of magnitude pruning\n")
     imp_path.main([])
@@ -43,7 +44,7 @@ def main():
     print("\n## Certificates of restricted eigenvalues\n")
     with threadpool_limits(1):
         certificates.main([])
-    print("\n## The null-space constant of l1\n")
+    print("\n## The null-space constant\n")
     with threadpool_limits(1):
         null_space.main(["--draws", "4"])
     print("\n## Neural isometry and the convex programs\n")

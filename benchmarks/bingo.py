@@ -1,22 +1,23 @@
-"""BINGO beside magnitude pruning: sparsity at an accuracy floor, what its scores know of the truth, their variance.
+"""BINGO compared with magnitude pruning: sparsity at an accuracy floor, accuracy of the scores, and their variance.
 
 Run from the repository root::
 
     python -m benchmarks.bingo                       # all tables at small sizes, about a minute
     python -m benchmarks.bingo floor --data mnist    # 784-128-64-10 as in the release; SPARSE_RECOVERY_DATA=...
-    python -m benchmarks.bingo floor --data mnist --images 60000 --epochs 10 --seeds 5    # full; hours
+    python -m benchmarks.bingo floor --data mnist --images 60000 --epochs 10 --seeds 5    # full size, takes hours
     python -m benchmarks.bingo truth linear variance --seeds 10
 
-``floor``: networks are pruned until the accuracy on held-out images falls below ``--floor``. One-shot methods are cut
-in steps of 1 % without retraining, as in the paper, over all layers or with the same share in each; IMP drops a fifth
-in each round, rewinds to the start and trains again. Passes are forward passes of all training images, without those
-that measure the accuracy; work is multiply-adds executed, in units of one dense training; seconds are processor seconds
-of one thread. Each interval is a mean and 95 % of Student's t over the seeds.
+``floor``: networks are pruned until the accuracy on held-out images falls below ``--floor``. One-shot methods prune
+in steps of 1 % without retraining, as in the paper, over all layers or with the same share in each layer. IMP drops a
+fifth of the weights in each round, rewinds to the start and trains again. Passes are forward passes of all training
+images, except those that measure the accuracy. Work is the number of executed multiply-adds, in units of one dense
+training. Seconds are processor seconds of one thread. Intervals are the mean and a 95 % Student's t interval over the
+seeds.
 
-``truth``: two classes that depend on 8 of 40 inputs, a network of 32 hidden units, 70 % of the first layer
-pruned. How well do the scores of its first layer tell relevant from other inputs (area under the ROC curve), and how
-accurate is the network with the rest of the first layer at zero? ``linear``: planted linear models, resetting
-against zeroing. ``variance``: of the published average and of the running mean, in units of the variance of one probe.
+``truth``: two classes depend on 8 of 40 inputs, and 70 % of the first layer of a network with 32 hidden units is
+pruned. The table shows how well the scores of the first layer distinguish relevant from other inputs (area under the
+ROC curve), and the accuracy of the pruned network. ``linear``: planted linear models, with resets compared to zeroing.
+``variance``: the variance of the published average and of the running mean, in units of the variance of one probe.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ def contenders(training: pruning.Training, subset: float) -> dict[str, pruning.M
 
 
 def floor(options: argparse.Namespace) -> None:
-    """Print how far each method prunes until the accuracy falls to the floor, and what that costs."""
+    """Print how far each method prunes until the accuracy falls to the floor, and the cost."""
     data, widths = images(options)
     epochs = options.epochs or (4 if options.data == "mnist" else 20)
     size, rate = (64, 1e-3) if options.data == "mnist" else (32, 3e-3)
@@ -132,7 +133,7 @@ def floor(options: argparse.Namespace) -> None:
 
 
 def relevant(seed: int, n: int = 2000, d: int = 40, k: int = 8) -> tuple[pruning.Data, np.ndarray]:
-    """Return two equally frequent classes that depend on k of d inputs, and which ones."""
+    """Return labels of two equally frequent classes that depend on k of d inputs, and the indices of these inputs."""
     rng = np.random.default_rng(seed)
     X = rng.standard_normal((2 * n, d))
     chosen = np.sort(rng.permutation(d)[:k])
@@ -144,7 +145,7 @@ def relevant(seed: int, n: int = 2000, d: int = 40, k: int = 8) -> tuple[pruning
 
 
 def rules(updates: int) -> dict[str, pruning.Method]:
-    """Return the scores whose knowledge is compared."""
+    """Return the scores to compare."""
     training = pruning.Training(n_iter=updates, batch_size=100, learning_rate=3e-3)
     return {
         "random": pruning.Method("random", "random", training=training, retraining=None),
@@ -174,8 +175,8 @@ def known(method: pruning.Method, seed: int, start: float = 1.0) -> tuple[float,
 
 
 def truth(options: argparse.Namespace) -> None:
-    """Print what scores of a first layer know of the relevant inputs."""
-    print(f"\nAbout {options.updates / 100:g} probes a weight, {options.seeds} seeds\n", flush=True)
+    """Print how well scores of a first layer identify the relevant inputs."""
+    print(f"\nAbout {options.updates / 100:g} probes per weight, {options.seeds} seeds\n", flush=True)
     found = {
         label: np.array([known(method, seed, options.start) for seed in range(options.seeds)]).T
         for label, method in rules(options.updates).items()
@@ -224,12 +225,12 @@ def linear(options: argparse.Namespace) -> None:
     for start in (0.0, 0.1, 0.3, 1.0, 2.0):
         found = [support_known(seed, start, options.probes) for seed in range(options.seeds)]
         rows.append([f"{start:g}", *(interval([one[label] for one in found]) for label in found[0])])
-    print(f"\np = 200, s = 20, n = 2000, values +-1, about {options.probes / 100:g} probes a weight\n")
+    print(f"\np = 200, s = 20, n = 2000, values +-1, about {options.probes / 100:g} probes per weight\n")
     print(table(["standard deviation of the start", "reset", "zero", "distance from the start"], rows), flush=True)
 
 
 def variance(options: argparse.Namespace) -> None:
-    """Print the variance of scores of one weight, over repeated probing, in units of that of one probe."""
+    """Print the variance of the scores of one weight over repeated probing, in units of the variance of one probe."""
     model, start = pruning.Model([np.ones((1, 1))]), pruning.Model([np.zeros((1, 1))])
     frame, X, rng = Frame(model), np.ones((1, 1)), np.random.default_rng(0)
     vector = frame.flat(model)

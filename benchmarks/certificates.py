@@ -1,9 +1,9 @@
-"""Certified restricted eigenvalues: how tight the bounds are, and what they cost.
+"""Certified restricted eigenvalues: tightness of the bounds, and their cost.
 
 Run from the repository root: ``python -m benchmarks.certificates`` (a minute or two); ``--full`` adds more draws,
 N = 100, C(60, 4) supports and the proposals of cvxpy's solvers. Operators are gated: X Gaussian, gates 1{X h >= 0} of
-Gaussian h, unit columns. Every bound is proved, and proving counts as part of every time; processor times in brackets
-are what other programs on the machine change least.
+Gaussian h, unit columns. Every bound is proved, and all times include the proof. Processor times, in brackets, depend
+least on other programs on the machine.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def relu_operator(n, d, p, seed):
 
 
 def clocked(function):
-    """Return the seconds of a call in words, wall and processor, and what it returned."""
+    """Return the wall and processor seconds of a call, as text, and its result."""
     wall, cpu = time.perf_counter(), time.process_time()
     out = function()
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
@@ -42,12 +42,12 @@ def clocked(function):
 
 
 def percent(value, reference):
-    """Return by how much two numbers differ."""
+    """Return the relative difference of two numbers, as text."""
     return f"{100 * abs(value / reference - 1):.2g} %" if reference else "-"
 
 
 def tightness(draws):
-    """Print the dual bounds of 200 x 40 operators beside complete enumeration."""
+    """Print the dual bounds of 200 x 40 operators, compared with complete enumeration."""
     rows = []
     for seed in range(draws):
         A = relu_operator(200, 8, 5, seed)
@@ -76,7 +76,7 @@ def tightness(draws):
 
 
 def enumeration(cases):
-    """Print supports a second: by an eigenvalue routine in floats, and with both sides proved."""
+    """Print supports per second: by an eigenvalue routine in floating point, and with both bounds proved."""
     rows = []
     for size, s in cases:
         A = relu_operator(300, size // 5, 5, 0)
@@ -91,7 +91,7 @@ def enumeration(cases):
 
 
 def larger(solvers):
-    """Print bounds at N = 100, by the first-order method and by others."""
+    """Print bounds at N = 100, proposed by the first-order method and by cvxpy's solvers."""
     A = relu_operator(500, 10, 10, 0)
     rows = []
     for solver in solvers:
@@ -107,7 +107,7 @@ def larger(solvers):
 
 
 def files():
-    """Print what a certificate weighs, and how long the independent checker takes."""
+    """Print the size of a certificate's file, and the time of the independent checker."""
     rows = []
     for n, d, p in ((30, 8, 5), (200, 8, 5)):
         certificate = dual_bound(relu_operator(n, d, p, 0), 4)
@@ -123,7 +123,7 @@ def main(arguments=None):
     parser.add_argument("--full", action="store_true", help="more draws, N = 100, C(60, 4), solvers of cvxpy")
     options = parser.parse_args(arguments)
     print(f"{machine()}; times are wall seconds, processor seconds in brackets\n")
-    # matrices this small: a second thread of BLAS only waits for the first, most of all on a busy machine
+    # for such small matrices a second BLAS thread only waits for the first, especially on a busy machine
     with threadpool_limits(1):
         tightness(8 if options.full else 2)
         enumeration([(40, 4), (60, 3), (60, 4)] if options.full else [(40, 4), (60, 3)])

@@ -1,8 +1,8 @@
-"""What the checker expects a check to take against what it takes, over kinds and sizes.
+"""Time and memory of certificate checks: the checker's estimates compared with measurements.
 
-Run from the repository root: ``python -m benchmarks.checker_cost`` (a minute) or with ``--full``. Seconds of processor
-and the peak of memory of a fresh process that checks one file by itself, less that of one that checks a small file
-(Linux).
+Run from the repository root: ``python -m benchmarks.checker_cost`` (a minute) or with ``--full``. A fresh process
+checks one file. Measured are its processor seconds, and its peak memory minus that of a process that checks a small
+file (Linux).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ print(json.dumps([found.seconds, took, found.gigabytes, peak]))
 
 
 def dual(n, N, bits):
-    """Return a bound with a dual matrix that no one has: elimination runs to its end."""
+    """Return a bound with a dual matrix for which elimination runs to its end."""
     A = _floats(n, N, bits)
     U = _floats(N, N, 40)
     U = np.triu(U) + np.triu(U, 1).T
@@ -44,7 +44,7 @@ def dual(n, N, bits):
 
 
 def enumeration(n, N, s, bits):
-    """Return a bound of every support."""
+    """Return a bound proved by enumeration of all supports."""
     return _eigenvalue(_floats(n, N, bits), s, {"method": "enumeration"}, 1000 * n)
 
 
@@ -81,7 +81,7 @@ def fractions(N):
 
 
 def cases(full):
-    """Yield names and certificates."""
+    """Yield the names and certificates to check."""
     for n, N in ((200, 40), (100, 60), *([(200, 100), (50, 140)] if full else [])):
         yield f"dual, {n} x {N}, 53 bits", dual(n, N, 53)
     yield "dual, 40 x 80, 10 bits", dual(40, 80, 10)
@@ -97,7 +97,7 @@ def cases(full):
 
 
 def measured(certificate, folder):
-    """Return expected and real seconds, expected and real gigabytes."""
+    """Return estimated and measured seconds, estimated and measured gigabytes."""
     path = Path(folder) / "certificate.json"
     certificate.save(path)
     run = [sys.executable, "-I", "-c", RUN, checker.__file__, str(path)]

@@ -1,13 +1,13 @@
-"""The paper's claims of a preset, computed under two kernels of the linear algebra library, and which verdicts differ.
+"""Verdicts on the papers' claims, compared between two kernels of the linear algebra library.
 
     OPENBLAS_CORETYPE=Haswell  paper-repro run --preset quick --results results-haswell
     OPENBLAS_CORETYPE=SkylakeX paper-repro run --preset quick --results results-skylakex
     python -m benchmarks.claims_by_kernel results-haswell results-skylakex
 
-Prints, for every claim of every experiment that both folders have, its verdict and interval in each, and how many
-verdicts are "held" in one and "not held" in the other. There must be none of these: the exit code is then 1. A verdict
-that is decided in one folder and too close to call in the other is counted, too; near a limit that cannot be avoided.
-Fits whose PSNR differs by more than 1 dB say how much the kernels matter.
+For every claim of every experiment that both folders have, it prints the verdict and the interval in each. If any
+verdict is "held" in one and "not held" in the other, the exit code is 1. Verdicts that are decided in one folder and
+too close to call in the other are also counted; near a limit they cannot be avoided. The number of fits whose PSNR
+differs by more than 1 dB shows how much the kernels matter.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FAR_DB = 1.0
 
 
 def compare(first: Results, second: Results) -> Iterator[dict[str, Any]]:
-    """Yield one dict a verdict: the claim, its rival, and verdict and interval on both sides."""
+    """Yield one dict per verdict: the claim, the method compared, and verdict and interval on both sides."""
     others = {(one["figure"], one["claim"]): one for one in second.meta["summary"].get("claims", [])}
     for claim in first.meta["summary"].get("claims", []):
         other = others.get((claim["figure"], claim["claim"]))
@@ -48,14 +48,14 @@ def compare(first: Results, second: Results) -> Iterator[dict[str, Any]]:
 
 
 def flips(found: Sequence[dict[str, Any]]) -> tuple[int, int]:
-    """Return how many verdicts are held on one side and not held on the other, and how many differ otherwise."""
+    """Return the numbers of verdicts that are held on one side and not held on the other, and that differ otherwise."""
     different = [set(one["verdicts"]) for one in found if len(set(one["verdicts"])) > 1]
     wrong = sum(pair == {HELD, NOT_HELD} for pair in different)
     return wrong, len(different) - wrong
 
 
 def moved(first: Results, second: Results) -> tuple[int, int]:
-    """Return how many fits have PSNRs that differ by more than :data:`FAR_DB`, and how many fits both have."""
+    """Return the number of fits whose PSNRs differ by more than :data:`FAR_DB`, and that of the fits in both."""
 
     def scores(results: Results) -> dict[tuple[str, Any], float]:
         return {
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print the tables; return 1 if a verdict flips."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", type=Path, nargs=2, help="results folders, computed under two kernels")
-    parser.add_argument("--names", nargs=2, default=None, help="what to call them; their own names by default")
+    parser.add_argument("--names", nargs=2, default=None, help="names in the tables; by default those of the folders")
     parser.add_argument("--preset", default="quick", choices=experiments.PRESETS)
     options = parser.parse_args(arguments)
     names = options.names or [folder.name for folder in options.folders]

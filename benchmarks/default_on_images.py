@@ -1,14 +1,13 @@
-"""The default method of ``fit_network`` beside the robust one on the cells of Figures 4 and 5: images, nothing planted.
+"""The default method of ``fit_network`` compared with the robust one on the images of Figures 4 and 5.
 
 Run from the repository root::
 
     python -m benchmarks.default_on_images                       # the cells of preset quick with one hidden layer
     python -m benchmarks.default_on_images --figures fig5 --seeds 1
 
-Prints PSNR and processor seconds of both methods for every cell, and how many cells the default method is worse on by
-more than 1 dB. Fits with batches, several hidden layers or cross-entropy are the robust method's own (Figure 3, and the
-lower rows of Figures 4 and 5): there the two are the same by construction, which
-``tests/recovery/test_networks_exact.py`` checks.
+Prints PSNR and processor seconds of both methods for every cell, and the number of cells on which the default method is
+worse by more than 1 dB. For batches, several hidden layers or cross-entropy (Figure 3, and the lower rows of Figures 4
+and 5) the default method is the robust one, which ``tests/recovery/test_networks_exact.py`` checks.
 """
 
 from __future__ import annotations

@@ -1,19 +1,21 @@
-"""The estimators beside those of scikit-learn: on real data, and on the best-subset benchmark.
+"""The estimators compared with those of scikit-learn, on real data and on the best-subset benchmark.
 
 Run from the repository root::
 
     python -m benchmarks.estimators data                        # diabetes, breast cancer, digits; about two minutes
     python -m benchmarks.estimators subset --settings high-5 --snr 1.22 6 --seeds 5
-    python -m benchmarks.estimators subset --out subset.jsonl   # everything; what the file holds is not run again
+    python -m benchmarks.estimators subset --out subset.jsonl   # all; instances that are in the file are skipped
     python -m benchmarks.estimators subset --sample 12 --first-seed 1000   # 12 instances of each setting and SNR
 
-``data`` fits each model in a pipeline with a grid search on three quarters of the rows and prints scores on the rest:
-means over ``--splits``, what the first search chose, weights that are not 0 on average, and the processor time of the
-longest fit.
+``data`` fits each model in a pipeline with a grid search on three quarters of the rows and scores it on the rest. It
+prints mean scores over ``--splits``, the parameters chosen in the first split, the mean number of non-zero weights, and
+the processor time of the longest fit.
+
 ``subset`` is the benchmark of Hastie, Tibshirani and Tibshirani (2020): rows N(0, Sigma) with correlation rho^|i - j|,
-five or ten coefficients, noise of a given signal-to-noise ratio. All methods are fitted with an intercept, and choose
-by five-fold cross-validation on the same rows, or with ``--tuning validation`` on as many more. Printed are relative
-test errors, (w - b)' Sigma (w - b) / sigma^2 + 1, the F-score of the support, and differences to ours in pairs.
+five or ten coefficients, noise of a given signal-to-noise ratio. All methods are fitted with an intercept. They are
+tuned by five-fold cross-validation on the same rows, or with ``--tuning validation`` on as many additional rows. It
+prints relative test errors, (w - b)' Sigma (w - b) / sigma^2 + 1, the F-score of the support, and paired differences to
+our estimator.
 """
 
 from __future__ import annotations
@@ -61,7 +63,7 @@ def coefficients(kind, p, s):
 
 
 def draw(setting, snr, rho, kind, seed):
-    """Return features and targets, twice, and coefficients, covariance and noise."""
+    """Return features and targets for training and validation, and coefficients, covariance and noise."""
     n, p, s = SETTINGS[setting]
     text = f"best subset {setting} {snr} {rho} {kind} {seed}"
     rng = np.random.default_rng(seed_sequence(text))
@@ -79,15 +81,15 @@ def draw(setting, snr, rho, kind, seed):
 
 
 def standardised(X, y):
-    """Return features with mean 0 and standard deviation 1, centred targets, and what turns coefficients back."""
+    """Return standardised features, centred targets, and a function that converts coefficients back."""
     mean, scale = X.mean(axis=0), X.std(axis=0)
     return (X - mean) / scale, y - y.mean(), scale, mean
 
 
 def tuned(path, penalties):
-    """Return a function of the data that fits the models of a path, tuned on the same splits as ours.
+    """Return a function of the data that fits the models of a path, tuned on the same splits as our estimator.
 
-    ``path(Z, y, alphas)`` returns coefficients, (p, k), for standardised data; ``penalties(Z, y)`` those of all rows.
+    ``path(Z, y, alphas)`` returns the coefficients (p, k) for standardised data, ``penalties(Z, y)`` the penalties.
     """
 
     def models(X, y, alphas):
@@ -114,7 +116,7 @@ def tuned(path, penalties):
 
 
 def falling(last):
-    """Return a function of the data: 50 penalties down to a share of the first one, `last` where features are many."""
+    """Return a function of the data that returns 50 penalties, down to a share of the first, `last` if p is large."""
 
     def penalties(Z, y):
         first = np.abs(Z.T @ y).max() / len(y)
@@ -124,7 +126,7 @@ def falling(last):
 
 
 def relaxed_lasso(blends):
-    """Return the path of the relaxed Lasso; blend 1 is the Lasso itself."""
+    """Return the path of the relaxed Lasso; a blend of 1 is the Lasso."""
 
     def path(Z, y, alphas):
         from sklearn.linear_model import lars_path
@@ -154,7 +156,7 @@ def relaxed_lasso(blends):
 
 
 def concave(name, gamma):
-    """Return the path of MCP or SCAD by skglm, warm starts from the largest penalty down."""
+    """Return the path of MCP or SCAD by skglm, with warm starts from the largest penalty down."""
 
     def path(Z, y, alphas):
         from skglm import datafits, penalties
@@ -171,7 +173,7 @@ def concave(name, gamma):
 
 
 def abess(train, other):
-    """Return the coefficients of abess, whose sizes are tuned on the same splits as ours."""
+    """Return the coefficients of abess, whose size is tuned on the same splits as that of our estimator."""
     from abess import LinearRegression
     from sklearn.model_selection import KFold
 
@@ -235,7 +237,7 @@ def mean(values):
 
 
 def instances(options):
-    """Return the instances in the order of the run, all cells growing evenly."""
+    """Return the instances in the order of the run, which goes through all cells once per seed."""
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     rest = list(itertools.product(options.rho, options.beta, seeds))
     rng = np.random.default_rng(seed_sequence(f"sample {options.first_seed}"))
@@ -250,7 +252,7 @@ def subset(options):
     methods = []
     for name in options.methods:
         if name in PACKAGES and not importlib.util.find_spec(PACKAGES[name]):
-            print(f"{name} is left out: {PACKAGES[name]} is not installed")
+            print(f"{name} is skipped: {PACKAGES[name]} is not installed")
         else:
             methods.append(name)
     keys = instances(options)
@@ -295,7 +297,7 @@ def subset(options):
 
 
 def searches(name):
-    """Return {label: (pipeline, grid)} for one data set, and whether it is one of classes."""
+    """Return {label: (pipeline, grid)} for one data set, and whether it is a classification problem."""
     from sklearn.feature_selection import VarianceThreshold
     from sklearn.linear_model import Lasso, LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -345,7 +347,7 @@ def searches(name):
 
 
 def used(model):
-    """Return how many weights of a fitted model are not 0."""
+    """Return the number of non-zero weights of a fitted model."""
     if hasattr(model, "sparsity_"):
         return int(model.sparsity_)
     return int(np.count_nonzero(model.coef_))
@@ -377,8 +379,8 @@ def data(options):
         score = mean(scores) if len(scores) > 1 else f"{scores[0]:.3f}"
         rows.append([name, label, chosen[0], f"{np.mean(weights):.0f}", score, f"{max(seconds):.2f}"])
     if not importlib.util.find_spec("abess"):
-        print("abess is left out: it is not installed\n")
-    print(table(["data", "model", "chosen", "weights", "score on the rest", "seconds"], rows))
+        print("abess is skipped: it is not installed\n")
+    print(table(["data", "model", "chosen", "weights", "test score", "seconds"], rows))
 
 
 def main(arguments=None):
@@ -386,7 +388,7 @@ def main(arguments=None):
     commands = parser.add_subparsers(dest="command", required=True)
     real = commands.add_parser("data", help="diabetes, breast cancer and digits, with grid searches")
     real.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
-    real.add_argument("--splits", type=int, default=1, help="how many splits into three quarters and the rest")
+    real.add_argument("--splits", type=int, default=1, help="number of training and test splits, 3 : 1")
     best = commands.add_parser("subset", help="the best-subset benchmark")
     best.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS))
     best.add_argument("--snr", nargs="+", type=float, default=list(SNRS))
@@ -395,10 +397,10 @@ def main(arguments=None):
     best.add_argument("--seeds", type=int, default=20)
     best.add_argument("--first-seed", type=int, default=0)
     best.add_argument("--sample", type=int, help="instances of each setting and SNR, drawn from all (default all)")
-    best.add_argument("--show", action="store_true", help="the table of what the file holds; nothing is run")
+    best.add_argument("--show", action="store_true", help="print the table of the results in this file; run nothing")
     best.add_argument("--methods", nargs="+", choices=METHODS, default=DEFAULT)
     best.add_argument("--tuning", choices=("cv", "validation"), default="cv")
-    best.add_argument("--out", help="file of finished instances, one a line; a run goes on where it was left")
+    best.add_argument("--out", help="file of finished instances, one per line; a run that was stopped continues there")
     options = parser.parse_args(arguments)
     with threadpool_limits(1):
         {"data": data, "subset": subset}[options.command](options)

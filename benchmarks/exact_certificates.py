@@ -1,17 +1,17 @@
-"""Certificates that an exact fit is the only network nearby: what they prove, and the time to make and to check them.
+"""Certificates that an exact fit is locally unique: the proved bounds, and the time to make and to check them.
 
 Run from the repository root::
 
     python -m benchmarks.exact_certificates                               # (5, 20) and (20, 100), n = 5,000, d = 50
     python -m benchmarks.exact_certificates --cells 100x200 200x500 --seeds 100:103 --n 50000 --d 100
     python -m benchmarks.exact_certificates --cells 50x100 --labels float32 --fit       # of fits, not of the truth
-    python -m benchmarks.exact_certificates --show FILE                   # the table of what was measured
+    python -m benchmarks.exact_certificates --show FILE                   # the table of stored results
 
-The instances are those of ``benchmarks.exact_recovery``. What is certified is the kink form of the planted network, or
-with ``--fit`` that of ``fit_exact``, which takes longer. Each certificate is saved with its data and checked again from
-the file by a process of its own, with the standard library alone; seconds are those of the processor, and megabytes the
-peak of that process (Linux). One line of JSON goes to ``--out`` as soon as it is there; what is in the file already is
-not made again.
+The instances are those of ``benchmarks.exact_recovery``. The certified network is the kink form of the planted network,
+or with ``--fit`` the result of ``fit_exact``, which takes longer. Each certificate is saved with its data, and a
+separate process checks the file with the standard library alone. Seconds are processor seconds, and megabytes the
+peak memory of that process (Linux). Each result is written to ``--out`` at once, as one line of JSON; results that are
+in the file are not computed again.
 """
 
 from __future__ import annotations
@@ -116,24 +116,24 @@ def show(rows: list[dict[str, Any]]) -> str:
         "n",
         "d",
         "labels",
-        "of the",
+        "network",
         "certified",
-        "planted not within reach",
-        "s to make",
-        "s to check (most)",
-        "MB",
+        "planted network beyond reach",
+        "seconds to make",
+        "seconds to check (maximum)",
+        "MB to check",
         "kB of the file",
         "radius",
         "reach",
         "sigma",
         "error bound",
-        "error",
+        "distance to planted",
     )
     return table(header, lines)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Measure what is missing and print the table."""
+    """Measure the missing instances and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cells", nargs="+", default=["5x20", "20x100"], metavar="MxS")
     parser.add_argument("--seeds", default="100:102", metavar="FROM:TO")
@@ -141,7 +141,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--n", type=int, default=5000)
     parser.add_argument("--d", type=int, default=50)
     parser.add_argument("--labels", default="float64", choices=tuple(ATOL))
-    parser.add_argument("--fit", action="store_true", help="certify fits, not the planted networks")
+    parser.add_argument("--fit", action="store_true", help="certify fits instead of the planted networks")
     parser.add_argument("--out", type=Path, default=Path("exact_certificates.jsonl"))
     parser.add_argument("--show", type=Path, default=None, metavar="FILE", help="measure nothing")
     chosen = parser.parse_args(arguments)

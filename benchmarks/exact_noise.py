@@ -1,17 +1,17 @@
-"""How close ``recovery.networks.exact.fit_exact`` comes to the oracle when the targets have noise.
+"""Error of ``recovery.networks.exact.fit_exact`` on noisy targets, compared with an oracle.
 
 Run from the repository root::
 
     python -m benchmarks.exact_noise                                # (10, 50), n = 10,000, d = 50
     python -m benchmarks.exact_noise --cells 20x100 50x100 100x200 --n 50000 --d 100 --seeds 100:105
-    python -m benchmarks.exact_noise --robust                       # the robust method beside it
-    python -m benchmarks.exact_noise --show FILE                    # the table of what was measured
+    python -m benchmarks.exact_noise --robust                       # also the robust method
+    python -m benchmarks.exact_noise --show FILE                    # the table of stored results
 
-Noise of DB decibels has the deviation of the noise-free targets times 10^(-DB / 20). The error of a network is the root
-mean square of its distance from the planted one on 20,000 fresh rows; the oracle knows the planted support and gates
-and solves least squares. Precision and recall are those of the supports of lines. One line of JSON a fit goes to
-``--out`` as soon as it is there; a fit that is in the file already is not made again. Seconds are processor seconds of
-one thread.
+At a signal-to-noise ratio of DB decibels, the standard deviation of the noise is that of the noise-free targets times
+10^(-DB / 20). The error of a network is its root mean square distance from the planted one on 20,000 fresh rows. The
+oracle knows the planted support and gates and solves least squares. Precision and recall are those of the supports of
+the lines. Each fit is written to ``--out`` at once, as one line of JSON; fits that are in the file are not computed
+again. Seconds are processor seconds of one thread.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def oracle(X: Any, y: Any, truth: Any) -> Any:
 
 
 def measure(cell: dict[str, Any], options: dict[str, Any], auto: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Fit one instance and return what came out."""
+    """Fit one instance and return the row of results."""
     X, y, truth, fresh = noisy(cell)
     target = truth(fresh)
 
@@ -139,7 +139,7 @@ def show(rows: list[dict[str, Any]]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Measure what is missing and print the table."""
+    """Run the missing fits and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cells", nargs="+", default=["10x50"], metavar="MxS")
     parser.add_argument("--seeds", default="100:105", metavar="FROM:TO")
@@ -147,8 +147,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--signs", nargs="+", default=["positive", "mixed"], choices=("positive", "mixed"))
     parser.add_argument("--n", type=int, default=10_000)
     parser.add_argument("--d", type=int, default=50)
-    parser.add_argument("--robust", action="store_true", help="the robust method, too")
-    parser.add_argument("--auto", nargs="*", default=[], choices=("n_neurons", "sparsity"), help="sizes left open")
+    parser.add_argument("--robust", action="store_true", help="also run the robust method")
+    parser.add_argument(
+        "--auto", nargs="*", default=[], choices=("n_neurons", "sparsity"), help="sizes to determine from the data"
+    )
     parser.add_argument("--search-steps", type=int, default=None)
     parser.add_argument("--out", type=Path, default=Path("exact_noise.jsonl"))
     parser.add_argument("--show", type=Path, default=None, metavar="FILE", help="measure nothing")

@@ -1,4 +1,4 @@
-"""How often ``recovery.networks.exact.fit_exact`` finds a planted network to the last digit, and how long that takes.
+"""Success rates and times of ``recovery.networks.exact.fit_exact`` on planted networks.
 
 Run from the repository root::
 
@@ -8,21 +8,21 @@ Run from the repository root::
     python -m benchmarks.exact_recovery --outputs 10 --n 50000 --d 100    # networks like those of Figure 2
     python -m benchmarks.exact_recovery --inputs uniform ar1 rademacher half-normal pixels --n 10000 --d 100
     python -m benchmarks.exact_recovery --smallest-n 20x100 --d 50 --methods exact robust paper
-    python -m benchmarks.exact_recovery --show FILE               # the table of what was measured
+    python -m benchmarks.exact_recovery --show FILE               # the table of stored results
 
-Positive signs: ``planted.release_instance``, whose networks and inputs are those of the paper. Mixed signs:
-``planted.sparse_network`` on ``planted.gaussian_inputs``. One line of JSON a fit goes to ``--out`` as soon as it is
-there; a fit that is in the file already is not made again. Exact means that the kink forms agree: the same lines and
-supports, weights to 1e-9 (1e-6 for float32 labels). Seconds are processor seconds of one thread.
+Networks with positive signs come from ``planted.release_instance``, with the networks and inputs of the paper; those
+with mixed signs from ``planted.sparse_network`` on ``planted.gaussian_inputs``. Each fit is written to ``--out`` at
+once, as one line of JSON; fits that are in the file are not computed again. A fit is exact if the kink forms agree:
+the same lines and supports, weights to 1e-9 (1e-6 for float32 labels). Seconds are processor seconds of one thread.
 
-Other inputs: a line with all samples on one side belongs to the linear part as far as the data can tell, so it is moved
-there in both forms before they are compared. With half-normal inputs those are the bends on the axes and the lines
-whose entries have one sign. With inputs +-1 the form is not determined at all: |x_i| = 1, and |u x_i + v x_k| has two
-values, so that a line of two entries tells its smaller one only; what the data determine is the function. For those,
-and beside the form for all, "function" says whether the error on 2,000 fresh samples is below the same bound, relative
-to the targets. Pixels are 10 x 10 of each image of MNIST, which has to be there (``planted.datasets.mnist``).
+Other inputs: the data cannot distinguish a line with all samples on one side from the linear part, so it is moved
+there in both forms before they are compared. With half-normal inputs these are the bends on the axes and the lines
+whose entries have one sign. With inputs +-1 the data determine only the function, not the form: |x_i| = 1, and
+|u x_i + v x_k| has two values, whose difference depends on the smaller of the two entries only. The column "function"
+therefore counts the fits whose error on 2,000 fresh samples, relative to the targets, is below the same bound. Pixels
+are 10 x 10 of each MNIST image, which must be available (``planted.datasets.mnist``).
 
-``--smallest-n`` looks, for each method, for the smallest n of 250, 354, 500, ... at which 9 of 10 seeds are exact, to
+``--smallest-n`` searches, for each method, for the smallest n of 250, 354, 500, ... at which 9 of 10 seeds are exact to
 1e-6.
 """
 
@@ -97,7 +97,7 @@ def instance(
 
 
 def seen(form: Any, X: Any) -> Any:
-    """Return the form with the lines that have samples on one side only in its linear part."""
+    """Return the form with all lines that have samples on one side only moved to its linear part."""
     Z = X @ form.directions
     both = (Z > 0).any(axis=0) & (Z < 0).any(axis=0)
     side = np.where((Z > 0).any(axis=0), 1.0, -1.0)
@@ -107,13 +107,13 @@ def seen(form: Any, X: Any) -> Any:
 
 
 def matched(found: Any, truth: Any, X: Any, atol: float) -> Any:
-    """Return the match of the kink forms of two functions, as far as X tells."""
+    """Return the match of the kink forms of two functions, as far as X distinguishes them."""
     one, other = (part if isinstance(part, planted.KinkForm) else part.kink_form() for part in (found, truth))
     return planted.match_networks(seen(one, X), seen(other, X), atol=atol)
 
 
 def measure(cell: dict[str, Any], options: dict[str, Any], device: str = "cpu") -> dict[str, Any]:
-    """Fit one instance on a device and return what came out."""
+    """Fit one instance on a device and return the row of results."""
     X, y, truth = instance(**cell)
     here = arrays.asarray(X, device), arrays.asarray(y, device)
     began, wall = time.process_time(), time.perf_counter()
@@ -224,7 +224,7 @@ def show(rows: list[dict[str, Any]]) -> str:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """Return what a file holds; a last line that was cut off is left out."""
+    """Return the rows of a file, without a last line that was cut off."""
     rows = []
     for line in path.read_text().splitlines() if path.exists() else ():
         try:
@@ -235,7 +235,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 def keep(row: dict[str, Any], rows: list[dict[str, Any]], path: Path) -> None:
-    """Put a row behind the others, in the file too, and show it."""
+    """Append a row to the list and to the file, and print it."""
     rows.append(row)
     with path.open("a") as file:
         file.write(json.dumps(row) + "\n")
@@ -248,7 +248,7 @@ def grid(d: int) -> list[tuple[int, int]]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Measure what is missing and print the table."""
+    """Run the missing fits and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cells", nargs="+", default=["20x100", "50x200"], metavar="MxS")
     parser.add_argument("--grid", action="store_true", help="all cells of Figure 1 with one hidden layer")
@@ -259,7 +259,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--labels", default="float64", choices=tuple(ATOL))
     parser.add_argument("--outputs", type=int, default=1, help="more than 1: a sparse output layer, signs as drawn")
     parser.add_argument("--inputs", nargs="+", default=["gaussian"], choices=INPUTS)
-    parser.add_argument("--smallest-n", nargs="+", default=None, metavar="MxS", help="look for the sample complexity")
+    parser.add_argument("--smallest-n", nargs="+", default=None, metavar="MxS", help="search for the sample complexity")
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS, help="for --smallest-n")
     parser.add_argument("--largest-n", type=int, default=50_000, help="for --smallest-n")
     parser.add_argument("--time-limit", type=float, default=None)

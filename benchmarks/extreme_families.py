@@ -1,8 +1,8 @@
 """Three families for benchmarks.no_false_certificate: integers beyond floats, numbers at 1e+-300, and forged files.
 
-Each instance is judged by tests/support/exact_oracle.py on the numbers that were drawn, as integers and Fractions,
-however they were handed over. A refusal in a sentence is no fault; a bound on the wrong side is, and so is anything
-that is neither.
+tests/support/exact_oracle.py judges each instance on the numbers that were drawn, as integers and Fractions, whatever
+object was passed. A refusal with a message is correct. A bound on the wrong side is an error, and so is any other
+outcome.
 """
 
 from __future__ import annotations
@@ -43,18 +43,18 @@ __all__ = ["FAMILIES", "beyond_floats", "ends_of_the_range", "forged"]
 
 SIDES = ("largest", "smallest")
 LONGEST = 10.0
-"""Seconds of processor in which any file has to be answered; the checker is allowed 2."""
+"""Processor seconds within which the check of any file has to end; the checker is allowed 2."""
 
 
 class Wrong(Exception):
-    """What was claimed, and is not so."""
+    """A claim that is false."""
 
 
 # ---- numbers -----------------------------------------------------------------------------------------------------
 
 
 def _large_integers(rng):
-    """Return rows of integers, small ones and ones beyond 2**53, and whether float64 holds them all."""
+    """Return rows of integers, small and beyond 2**53, and whether float64 represents them all exactly."""
     n, N = int(rng.integers(1, 4)), int(rng.integers(2, 5))
     held = rng.uniform() < 0.35
     top = int(rng.choice([53, 54, 60, 62]))
@@ -75,7 +75,7 @@ def _large_integers(rng):
 
 
 def _as_given(rows, rng):
-    """Return the numbers in some kind of object, its name, and the rows that it stands for."""
+    """Return an object of a random type with the numbers, its name, and the rows that it represents."""
     import pandas as pd
 
     N = len(rows[0])
@@ -114,7 +114,7 @@ def _as_given(rows, rng):
 
 
 def beyond_floats(rng, number, folder):
-    """Judge everything that is certified about integers that float64 may not hold."""
+    """Judge everything that is certified about integers that float64 may not represent."""
     rows, _ = _large_integers(rng)
     name, given, truth = _as_given(rows, rng)
     held = all(Fraction(float(one)) == one for row in truth for one in row)
@@ -122,7 +122,7 @@ def beyond_floats(rng, number, folder):
 
 
 def ends_of_the_range(rng, number, folder):
-    """Judge everything that is certified about floats at 1e+-300, beside others or alone."""
+    """Judge everything that is certified about floats at 1e+-300, alone or together with others."""
     n, N = int(rng.integers(1, 4)), int(rng.integers(2, 5))
     A = rng.integers(-3, 4, (n, N)).astype(float) if rng.uniform() < 0.5 else rng.standard_normal((n, N))
     kind = int(rng.integers(0, 6))
@@ -150,11 +150,11 @@ def ends_of_the_range(rng, number, folder):
     return _judged(f"1e+-300: {names[kind]}", given, truth, rng, number, folder)
 
 
-# ---- what is certified, and the truth ----------------------------------------------------------------------------
+# ---- certified claims, and the truth ------------------------------------------------------------------------------
 
 
 def _judged(family, given, truth, rng, number, folder, must_refuse=False):
-    """Return one outcome: what was claimed about `given` against the truth about its numbers."""
+    """Return one outcome: the claims about `given`, compared with the truth about its numbers."""
     N = len(truth[0])
     s = int(rng.integers(1, min(3, N) + 1))
     blocks = exact_oracle.ExactBlocks(truth, s)
@@ -173,7 +173,7 @@ def _judged(family, given, truth, rng, number, folder, must_refuse=False):
                 wrong.append(f"{name}: {error}")
             refusals.append(str(error))
     if must_refuse and answers > 2:  # patterns and semidefiniteness alone take numbers of any size
-        wrong.append(f"{answers} answers about numbers that float64 does not hold")
+        wrong.append(f"{answers} results about numbers that float64 does not represent")
     return {
         "family": family,
         "side": "all",
@@ -184,7 +184,7 @@ def _judged(family, given, truth, rng, number, folder, must_refuse=False):
 
 
 def _claims(given, truth, s, rng, blocks, vectors, alpha, number, folder):
-    """Return functions by name; each raises Wrong if what is certified is false."""
+    """Return functions by name; each raises Wrong if a certified claim is false."""
     size = len(truth[0])
 
     def bounded(make, side, reached=False):
@@ -273,7 +273,7 @@ def _claims(given, truth, s, rng, blocks, vectors, alpha, number, folder):
 
 
 def _interval(found, blocks, s):
-    """Judge all ends that are certified."""
+    """Judge all certified ends of intervals."""
     for side in SIDES:
         one = getattr(found, side)
         outer, inner = (one.upper, one.lower) if side == "largest" else (one.lower, one.upper)
@@ -346,7 +346,7 @@ STRANGE = (
 
 
 def _valid(rng):
-    """Return a certificate that is valid, about a small integer matrix."""
+    """Return a valid certificate about a small integer matrix."""
     n, N = int(rng.integers(1, 4)), int(rng.integers(2, 5))
     A = rng.integers(-3, 4, (n, N)).astype(float)
     A[0, 0] = A[0, 0] or 1.0
@@ -377,7 +377,7 @@ def _places(part, at=()):
 
 
 def forged(rng, number, folder):
-    """Forge a file with extreme numbers: whatever is then verified has to be true, and said on the safe side."""
+    """Forge a file with extreme numbers: every claim that is verified must be true, with numbers rounded safely."""
     made = _valid(rng)
     content = json.loads(made.to_json())
     del content["made_by"]
@@ -443,7 +443,7 @@ def _times(value, rng):
 
 
 def _rescaled(content, power):
-    """Return the certificate of 10**(power / 2) A where the kind allows: what it says stays true."""
+    """Return the certificate of 10**(power / 2) A if its kind allows scaling; its claim stays true."""
     content.pop("made_by", None)
     root = Fraction(10) ** (power // 2)
 
@@ -464,7 +464,7 @@ def _rescaled(content, power):
 
 
 def _false_claim(content):
-    """Return why what a file claims is not so; empty if it is."""
+    """Return why the claim of a file is false; an empty text if it is true."""
     kind, claim, data = content["kind"], content["claim"], content["data"]
     rows = [list(map(Fraction, row)) for row in next(iter(data.values()))]
     if "G" in data:
@@ -497,7 +497,7 @@ def _false_claim(content):
 
 
 def _printed(statement, content):
-    """Return why the number of a statement is on the wrong side of the claimed one; empty if it is not."""
+    """Return why a statement's number is on the wrong side of the claimed one; an empty text if it is not."""
     claim = content["claim"]
     if "bound" not in claim and "threshold" not in claim:
         return ""
@@ -513,4 +513,4 @@ def _printed(statement, content):
 
 
 FAMILIES = {"beyond": beyond_floats, "range": ends_of_the_range, "forged": forged}
-"""By the name of an option of the campaign."""
+"""The families, by the name of their option."""

@@ -1,18 +1,18 @@
-"""Figure 1's panel of iterative hard thresholding, cell by cell, against the loop in the shape of the released code.
+"""Time of the IHT cells of Figure 1, compared with a loop that has the structure of the released code.
 
-    python -m benchmarks.fig1_grid [--seeds 5] [--widths 1 10 100 1000]    both, in one run, on the named grid
-    python -m benchmarks.fig1_grid --paper [--sample] [--depths 1 2]        the paper preset's row, in processes
-    python -m benchmarks.fig1_grid --gpu                                   the same on a GPU
+    python -m benchmarks.fig1_grid [--seeds 5] [--widths 1 10 100 1000]    both in one run, on a small grid
+    python -m benchmarks.fig1_grid --paper [--sample] [--depths 1 2]        all IHT cells of preset paper, in processes
+    python -m benchmarks.fig1_grid --gpu                                   the small grid on a GPU
 
-The named grid is m and s in {1, 10, 100, 1000} where s <= d m, with d = 100, n = 5,000, 15 steps, float64. Both
-methods start from the same generators and take turns; the clock counts processor time of one thread, which other
-programs change less than wall time (they still share its memory). The loop is
+The small grid is m and s in {1, 10, 100, 1000} with s <= d m, and d = 100, n = 5,000, 15 steps, float64. Both
+methods start from the same generators and take turns. Times are processor times of one thread, which other
+programs affect less than wall times (they still share its memory). The loop is
 ``tests.oracles.paper_loop.released_loop``, with one evaluation of the network at the end.
 
-``--paper`` computes the cells of ``paper-repro run fig1 --preset paper`` whose method is ``paper`` into a results
-folder: it can be interrupted and goes on, and the figure finds them there. ``--sample`` computes a few of them, keeps
-nothing, and estimates the rest by interpolation in (log m, log s); the loop's time is estimated from one step
-at three of them.
+``--paper`` computes the cells of ``paper-repro run fig1 --preset paper`` whose method is ``paper``, and writes them to
+a results folder, where the figure finds them; it can be interrupted and continued. ``--sample`` computes a few of them,
+stores nothing, and estimates the others by interpolation in (log m, log s). The loop's time is estimated from one step
+in three of the cells.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def ours(X, y, m, s, n_iter, seed):
 
 
 def loop(X, y, m, s, n_iter, seed):
-    """Return the PSNR of the loop's last iterate; the network is evaluated block by block, too."""
+    """Return the PSNR of the loop's last iterate; the network is also evaluated block by block."""
     *_, weights = released_loop(X, y, n_neurons=m, sparsity=s, n_iter=n_iter, rng=seed)
     out = np.zeros_like(y)
     for row in weights:
@@ -54,7 +54,7 @@ def loop(X, y, m, s, n_iter, seed):
 
 
 def compare(m, s, seeds, n, d, n_iter, repeats):
-    """Return seconds and PSNR of both, one number a seed."""
+    """Return seconds and PSNR of both methods, one number per seed."""
     spent, reached = {"ours": [], "loop": []}, {"ours": [], "loop": []}
     for seed in range(seeds):
         X, y, _ = planted.release_instance(m, s, seed, n=n, d=d)
@@ -70,7 +70,7 @@ def compare(m, s, seeds, n, d, n_iter, repeats):
 
 
 def grid(widths, sparsities, seeds, n, d, n_iter, repeats=3):
-    """Print the table of the named grid, and return the sums of seconds (loop, ours) a width and in all."""
+    """Print the table of the small grid, and return the sums of seconds (loop, ours) per width and in total."""
     rows, sums = [], {}
     for m in widths:
         for s in (s for s in sparsities if s <= d * m):
@@ -108,7 +108,7 @@ def paper_cells(depths):
 
 
 def run_paper(depths, results, jobs):
-    """Compute the whole row in processes and print its time, of all cells that are there."""
+    """Compute all cells in processes and print the time of all cells in the results folder."""
     from paper_repro import sweep
     from paper_repro.results import store_of
 
@@ -128,7 +128,7 @@ def run_paper(depths, results, jobs):
 
 
 def log_interpolation(points, wanted):
-    """Return values at (m, s), linear in the logarithms; outside of the hull those of the nearest point."""
+    """Return values at (m, s), interpolated in the logarithms; outside the hull, the values of the nearest point."""
     from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator
 
     where, values = np.log(np.array(list(points))), np.log(np.array(list(points.values())))
@@ -156,7 +156,7 @@ def _blocks(m, s):
 
 
 def sample_paper(depths, places, loop_places):
-    """Print an estimate of the whole row's processor time, and of the loop's."""
+    """Print estimates of the processor time of all cells, for the project's method and for the loop."""
     experiment, cells = paper_cells(depths)
     n, d, n_iter = cells[0].n, cells[0].d, cells[0].n_iter
     for depth in depths:
@@ -182,7 +182,7 @@ def sample_paper(depths, places, loop_places):
 
 
 def gpu_grid(put, widths, sparsities, n, d, n_iter, problems=16):
-    """Print how long fits take on a device, whether the supports are the CPU's, and what batches gain.
+    """Print the times of fits on a device, whether the supports equal those of the CPU, and the speed-up by batches.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ def gpu_grid(put, widths, sparsities, n, d, n_iter, problems=16):
     widths, sparsities, n, d, n_iter
         The grid.
     problems : int
-        Fits that are made together, of sparsities of the grid and seeds 0, 1, ... in turn.
+        Number of fits that are made together, with the sparsities of the grid and the seeds 0, 1, ... in turn.
 
     Returns
     -------
@@ -242,7 +242,7 @@ def same_support(one, other):
 
 
 def adjoint_share(put, n, d, m, repeats=10):
-    """Return the rate of A' r with stored gates, that of a square product of as many operations, and their ratio."""
+    """Return the rate of A' r with stored gates, that of a square product with as many operations, and their ratio."""
     rng = np.random.default_rng(0)
     A = recovery.GatedOperator.from_generators(put(rng.standard_normal((n, d))), put(rng.standard_normal((d, m))))
     r, side = put(rng.standard_normal(n)), max(8, round((n * d * m) ** (1 / 3)))
@@ -266,11 +266,11 @@ def main(arguments=None):
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--widths", type=int, nargs="*", default=GRID)
     parser.add_argument("--sparsities", type=int, nargs="*", default=GRID)
-    parser.add_argument("--samples", type=int, default=5_000, help="n of the named grid")
-    parser.add_argument("--paper", action="store_true", help="compute the paper preset's row")
-    parser.add_argument("--sample", action="store_true", help="with --paper: estimate it from a few cells")
+    parser.add_argument("--samples", type=int, default=5_000, help="number of samples n of the small grid")
+    parser.add_argument("--paper", action="store_true", help="compute all IHT cells of preset paper")
+    parser.add_argument("--sample", action="store_true", help="with --paper: estimate the time from a few cells")
     parser.add_argument("--gpu", action="store_true", help="compare the CPU with a GPU")
-    parser.add_argument("--problems", type=int, default=16, help="with --gpu: fits that are made together")
+    parser.add_argument("--problems", type=int, default=16, help="with --gpu: number of fits that are made together")
     parser.add_argument("--depths", type=int, nargs="*", default=[1])
     parser.add_argument("--results", type=Path, default=Path("results"))
     parser.add_argument("--jobs", type=int, default=None)

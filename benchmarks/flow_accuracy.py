@@ -1,10 +1,10 @@
-"""How exact `gradient_flow` is: against an integrator, and against matrix exponentials with 60 digits.
+"""Accuracy of `gradient_flow`, compared with an integrator and with matrix exponentials in 60 digits.
 
     python -m benchmarks.flow_accuracy
 
 Errors are max |w - w_ref| / max |w_ref|. The integrator (DOP853, rtol 1e-13) is run up to t lambda_max = 1e4, on
-designs of full rank, of exactly deficient rank, with n < d, and under masks. It says nothing about
-ill-conditioning, because the small modes have not moved by then; 60 digits do, up to t = infinity.
+designs of full rank, of exactly deficient rank, with n < d, and under masks. It does not test ill-conditioning, because
+small modes have hardly moved by then; the comparison with 60 digits does, up to t = infinity.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def designs(rng: np.random.Generator) -> dict[str, np.ndarray]:
 
 
 def integrator_error(X: np.ndarray, reach: float, masked: bool, rng: np.random.Generator) -> float:
-    """Return the relative difference to the integrated differential equation at t lambda_max = `reach`."""
+    """Return the relative difference from the integrated differential equation at t lambda_max = `reach`."""
     n, d = X.shape
     y, w0 = rng.standard_normal(n), rng.standard_normal(d)
     mask = np.arange(d) % 3 != 0 if masked else np.ones(d, dtype=bool)
@@ -48,7 +48,7 @@ def integrator_error(X: np.ndarray, reach: float, masked: bool, rng: np.random.G
 
 
 def exact_error(cond: float, reach: float, rng: np.random.Generator) -> float:
-    """Return the relative difference to 60 digits at t lambda_min = `reach`, for X of condition number `cond`."""
+    """Return the relative difference from 60 digits at t lambda_min = `reach`, for X of condition number `cond`."""
     n, d = 9, 4
     left, right = np.linalg.qr(rng.standard_normal((n, d)))[0], np.linalg.qr(rng.standard_normal((d, d)))[0]
     X = left * np.geomspace(1.0, 1.0 / cond, d) @ right

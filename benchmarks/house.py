@@ -1,9 +1,9 @@
-"""The map of the house: which folder imports which, read from the source, as a table, floors and one picture.
+"""The map of the code: the imports between folders, as a table, as floors, and as a picture.
 
-Run from the repository root: ``python -m benchmarks.house [--docs]``. With ``--docs`` the table and the picture of
-``docs/house.md`` are made anew; without, files, floors and lines are printed. All imports count, also those
-inside functions and under ``TYPE_CHECKING``. Only names in strings do not: the lists of solvers, guarantees and
-experiments, whose modules are imported when they are asked for.
+Run from the repository root: ``python -m benchmarks.house [--docs]``. With ``--docs`` it writes the table and the
+picture of ``docs/house.md``; without, it prints the numbers of files, floors and lines. All imports count, also those
+inside functions and under ``TYPE_CHECKING``. Names in strings do not count: the lists of solvers, guarantees and
+experiments, whose modules are imported on first use.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def module_name(path, root=ROOT):
 
 
 def imports(root=ROOT, packages=PACKAGES):
-    """Return {module: set of modules of ours that it imports}, whatever the place of the import."""
+    """Return {module: set of modules of this project that it imports}, wherever the import is."""
     files = {module_name(path, root): path for name in packages for path in sorted((root / name).rglob("*.py"))}
     graph = {}
     for module, path in files.items():
@@ -77,7 +77,7 @@ def circles(graph):
 
 
 def floors(graph, within):
-    """Return the number of modules in the longest chain of imports inside a set of modules without circles."""
+    """Return the number of modules in the longest chain of imports inside a set of modules without cycles."""
     heights = {}
 
     def height(node):
@@ -89,7 +89,7 @@ def floors(graph, within):
 
 
 def folder_of(module, root=ROOT):
-    """Return the room of the house that a module lies in: a folder of ``recovery``, or one of the other packages."""
+    """Return the folder of a module on the map: a folder of ``recovery``, or one of the other packages."""
     package, *rest = module.split(".")
     if package == "recovery" and rest and (root / package / rest[0]).is_dir():
         return f"{package}.{rest[0]}"
@@ -106,7 +106,7 @@ def folders(graph, root=ROOT):
 
 
 def levels(graph):
-    """Return the floor of every folder: 0 for those that import no other one."""
+    """Return the floor of every folder: 0 for those that import no other folder."""
     found = {}
 
     def level(node):
@@ -120,18 +120,18 @@ def levels(graph):
 
 
 def rooms(graph, root=ROOT):
-    """Return the table of ``docs/house.md``: every folder, the first line of its docstring, and what it imports."""
+    """Return the table of ``docs/house.md``: every folder, the first line of its docstring, and its imports."""
     at = folders(graph, root)
     floor = levels(at)
     rows = []
     for name in sorted(at, key=lambda one: (-floor[one], one)):
         text = ast.get_docstring(ast.parse(_path(name).read_text())).splitlines()[0]
-        rows.append([f"`{name}`", text, ", ".join(f"`{other}`" for other in sorted(at[name])) or "nothing of ours"])
-    return table(["folder", "holds", "imports"], rows)
+        rows.append([f"`{name}`", text, ", ".join(f"`{other}`" for other in sorted(at[name])) or "none"])
+    return table(["folder", "contents", "imports"], rows)
 
 
 def write_docs(graph):
-    """Put the table and the picture into ``docs/``."""
+    """Write the table and the picture to ``docs/``."""
     page = ROOT / "docs" / "house.md"
     before, _, rest = page.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
@@ -140,7 +140,7 @@ def write_docs(graph):
 
 
 def draw(graph):
-    """Return a figure of the folders, one row for each floor; an arrow points to what is imported."""
+    """Return a figure of the folders, one row for each floor; arrows point to the imported folders."""
     from matplotlib.figure import Figure
 
     at = levels(graph)
@@ -156,7 +156,7 @@ def draw(graph):
         for floor, row in rows.items()
         for index, name in enumerate(row)
     }
-    # an arrow that other arrows imply is left out: a -> c where a -> b -> c
+    # omit an arrow that other arrows imply: a -> c if a -> b -> c
     reach = {}
     for name in sorted(at, key=at.get):
         reach[name] = set().union(*({other} | reach[other] for other in graph[name]), set())
@@ -181,9 +181,9 @@ def draw(graph):
 
 
 def main(arguments=None):
-    """Print the tables, and draw the picture where one is asked for."""
+    """Print the tables, or write the table and the picture of the documentation."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.house", description=__doc__.splitlines()[0])
-    parser.add_argument("--docs", action="store_true", help="make the table and the picture of docs/house.md anew")
+    parser.add_argument("--docs", action="store_true", help="write the table and the picture of docs/house.md")
     options = parser.parse_args(arguments)
     graph = imports()
     found = circles(graph)
@@ -195,7 +195,7 @@ def main(arguments=None):
         chain = "-" if found else floors(graph, inside)
         rows.append([name, len(inside), chain, f"{lines:,}", ", ".join(sorted(at[name])) or "-"])
     print(table(["folder", "files", "floors", "lines", "imports"], rows))
-    print(f"\n{len(found)} circles of imports" + "".join(f"\n  {', '.join(group)}" for group in found))
+    print(f"\n{len(found)} cycles of imports" + "".join(f"\n  {', '.join(group)}" for group in found))
     if options.docs and not found:
         write_docs(graph)
     return 1 if found else 0

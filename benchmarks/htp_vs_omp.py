@@ -1,9 +1,9 @@
-"""Hard thresholding pursuit against scikit-learn's orthogonal matching pursuit, side by side in one run.
+"""Times of hard thresholding pursuit and of scikit-learn's orthogonal matching pursuit, measured in one run.
 
-Run from the repository root: ``python -m benchmarks.htp_vs_omp``. Dense Gaussian 500 x 5000 with
-columns of about unit norm, k = 20 and 60, medians of 10; a warm-up call of
-each is not counted. One BLAS thread, as in every sweep, then two. Both solvers take their turns in one run, so a busy
-machine hits both; two threads suffer from it more than one.
+Run from the repository root: ``python -m benchmarks.htp_vs_omp``. The matrix is dense Gaussian, 500 x 5000, with
+columns of about unit norm; k = 20 and 60. Times are medians of 10, after a warm-up call of each solver, with one BLAS
+thread, as in every sweep, then with two. The solvers take turns, so that a busy machine affects both; it affects two
+threads more than one.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The whole path of one-by-one magnitude pruning, against refits and against downdates of the Gram inverse.
+"""Time of a complete path of one-by-one magnitude pruning, compared with refits and with downdates of the Gram inverse.
 
 Run from the repository root: ``python -m benchmarks.imp_path [--full] [--threads 2]``. All methods start from X and y
-and end with the order of all d weights, on one Gaussian problem and in one run; orders are compared. A second table
-says up to which condition number the orders are those of ``lstsq`` refits.
+and return the order of all d weights, on the same Gaussian problem and in one run. The orders are compared. A second
+table shows up to which condition number the orders equal those of ``lstsq`` refits.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def speed(n, d, repeats):
 
 
 def both_factors(n, d):
-    """Time imp where cond(X) is small, so that R comes from X'X, and where it is not, so that it comes from a QR."""
+    """Time imp with R from X'X, which needs a small cond(X), and with R from a QR factorisation."""
     rows = []
     for exponent, factor in ((0, "X'X (cond(X) <= 10)"), (4, "QR (cond(X) = 1e4)")):
         X, y = problem(n, d, exponent)
@@ -131,7 +131,7 @@ def main(arguments=None):
     n, d = (2000, 500) if chosen.full else (600, 150)
     print(f"{machine()}; {chosen.threads} BLAS thread(s)\n")
     with threadpool_limits(chosen.threads):
-        header = ("method", "wall s", "processor s", "times imp's wall", "order of lstsq")
+        header = ("method", "wall s", "processor s", "multiple of imp's wall time", "order as lstsq")
         print(f"n = {n}, d = {d}\n\n{table(header, speed(n, d, 3))}\n")
         print(f"Orders equal to those of lstsq refits, n = 300, d = 80\n\n{_accuracy_table(chosen.full)}")
         sizes = ((2000, 500), (8000, 2000)) if chosen.full else ((600, 150),)

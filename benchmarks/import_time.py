@@ -1,4 +1,4 @@
-"""How long the packages take to import: in a fresh process, the best of several, in seconds of the processor.
+"""Import times of the packages: the best of several fresh processes, in processor seconds.
 
 Run from the repository root: ``python -m benchmarks.import_time [--repeats 5]``.
 """

@@ -1,8 +1,8 @@
-"""The numbers of pruning in linear models: closed forms beside Monte Carlo, with its standard error.
+"""Closed forms of pruning in linear models, compared with Monte Carlo estimates and their standard errors.
 
 Run from the repository root: ``python -m benchmarks.linear_numbers`` (a minute; ``--trials`` scales the sampling).
-The formulas are this project's, for the phenomenon studied in Elesedy et al. 2020; docs/theory has them.
-"within" says whether Monte Carlo is within three standard errors; by chance about one number in 370 is not.
+The formulas are derived in this project, for the phenomenon studied in Elesedy et al. 2020; see docs/theory.
+"within" tells whether the Monte Carlo estimate is within three standard errors; by chance about one in 370 is not.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ def compared(samples, predicted):
     """Return the cells of a prediction, of Monte Carlo with its standard error, and of their agreement."""
     samples = np.asarray(samples, dtype=float)
     mean, error = samples.mean(), samples.std(ddof=1) / math.sqrt(len(samples))
-    # where every trial ended alike, the error of a probability is that of one trial in all that ended otherwise
+    # if all trials have the same outcome, take the error of a probability as if one trial had the other outcome
     error = max(error, 1 / len(samples)) if set(np.unique(samples)) <= {0.0, 1.0} else error
     return f"{predicted:.5f}", f"{mean:.5f} +- {error:.5f}", "yes" if abs(mean - predicted) <= 3 * error else "NO"
 
 
 def orthonormal(trials, rng):
-    """E1 at d = 100, k = 10: the weights' law for many trials, and IMP itself on designs for a few."""
+    """E1 at d = 100, k = 10: weights drawn from their law in many trials, and IMP on designs in a few."""
     d, k, rows = 100, 10, []
     for ratio in (2.5, 3.5, 4.5, 5.5):
         predicted, by_law = closed_forms.recovery_probability(d, k, ratio), []
@@ -47,18 +47,27 @@ def orthonormal(trials, rng):
         (size, size // 10, *(f"{value:.2f}" for value in transition(size, size // 10))) for size in (100, 1000, 10**5)
     ]
     print(
-        table(("d", "k", "asymptotic transition of a / s", "probability 1/2 at a / s", "P at the asymptotic one"), rows)
+        table(
+            (
+                "d",
+                "k",
+                "asymptotic transition of a / s",
+                "probability 1/2 at a / s",
+                "probability at the asymptotic transition",
+            ),
+            rows,
+        )
     )
 
 
 def transition(d, k):
-    """Return where the recovery probability turns, asymptotically and exactly, and what it is at the first."""
+    """Return the asymptotic and the exact transition of the recovery probability, and its value at the first."""
     asymptotic = closed_forms.asymptotic_transition(d, k)
     return asymptotic, closed_forms.transition_amplitude(d, k), closed_forms.recovery_probability(d, k, asymptotic)
 
 
 def starts(trials, rng):
-    """E6 at n = 100, d = 200, k = 5, sigma = .5: one-shot pruning from starts of growing size."""
+    """E6 at n = 100, d = 200, k = 5, sigma = .5: one-shot pruning from initial weights of growing scale."""
     n, d, k, sigma, sizes = 100, 200, 5, 0.5, (0.0, 0.05, 0.1, 0.15, 0.2)
     found = np.zeros((trials, len(sizes)))
     for trial in range(trials):
@@ -73,7 +82,7 @@ def starts(trials, rng):
         predicted = closed_forms.one_shot_recovery_approximation(n, w, sigma, alpha)
         cells = compared(column, predicted)
         rows.append((alpha, *cells[:2], f"{predicted - column.mean():+.3f}"))
-    print(f"### E6: one-shot recovery against the start's size, n = {n}, d = {d}, k = {k}, sigma = {sigma}\n")
+    print(f"### E6: one-shot recovery over the initial scale, n = {n}, d = {d}, k = {k}, sigma = {sigma}\n")
     print("The weights are taken as independent Gaussians with their exact moments: an approximation.\n")
     print(table(("alpha", "approximation", "Monte Carlo", "off by"), rows))
 

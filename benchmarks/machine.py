@@ -1,4 +1,4 @@
-"""What the benchmarks share: the machine in words, Markdown tables, timing in turns."""
+"""Common parts of the benchmarks: a description of the machine, Markdown tables, timing of jobs in turns."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 
 def machine():
-    """Return cores, processor and versions in words, without names of hosts."""
+    """Return cores, processor and versions as text, without host names."""
     model = platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
@@ -30,14 +30,14 @@ def table(header, rows):
 
 
 def seconds(function, clock=time.perf_counter):
-    """Return how long a call takes by a clock, and what it returns."""
+    """Return the time of a call by a clock, and its result."""
     begin = clock()
     out = function()
     return clock() - begin, out
 
 
 def medians(jobs, repeats, clock=time.perf_counter):
-    """Return the median seconds of each job of a dict, run in turns so that a busy moment hits all alike."""
+    """Return the median seconds of each job of a dict; jobs run in turns, so that a busy moment affects all alike."""
     spent = {name: [] for name in jobs}
     for _ in range(repeats):
         for name, job in jobs.items():

@@ -5,10 +5,10 @@ Run from the repository root::
     python -m benchmarks.memory            # d p up to 1e6, s up to 1e4
     python -m benchmarks.memory --full     # d p up to 1e7, s up to 1e5
 
-n = 5000, d = 100, generators re-drawn from their seed. "Peak" is what ``tracemalloc`` (which sees every NumPy
-array) counts above X and y while :func:`recovery.solve` makes two steps. "Time" is the processor time of a later
-step on one thread, without ``tracemalloc``; other programs on the machine do not change it much. A plot is written
-beside the results.
+n = 5000, d = 100, generators redrawn from their seed. "Peak" is the memory in addition to X and y that ``tracemalloc``
+(which sees every NumPy array) counts while :func:`recovery.solve` makes two steps. "Time" is the processor time of a
+later step on one thread, without ``tracemalloc``; other programs on the machine hardly affect it. A plot is written,
+too.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def peak_and_time(A, y, s, stream, timed=True):
 
 
 def generator_bytes(gates, dtype):
-    """Return the peak bytes of storing the generators, 8 d p: counted apart, the streaming mode has none."""
+    """Return the bytes of stored generators, 8 d p; the streaming mode does not store them."""
     return gates * D * np.dtype(dtype).itemsize
 
 
@@ -82,7 +82,7 @@ def plot(by_size, by_s, fit, path):
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
     sizes = np.array([row[0] for row in by_size], dtype=float)
-    left.loglog(sizes, [row[2] / MIB for row in by_size], "o-", label="streaming, generators re-drawn")
+    left.loglog(sizes, [row[2] / MIB for row in by_size], "o-", label="streaming, generators redrawn")
     left.loglog(sizes, 8 * sizes / MIB, "--", color="0.5", label="generators, if they were stored")
     left.set(xlabel="columns d p", ylabel="peak extra memory (MiB)", title=f"s = {by_size[0][1]}")
     left.legend(frameon=False, fontsize=8)
@@ -99,7 +99,7 @@ def main(arguments=None):
     """Measure, print the tables and write the plot."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--full", action="store_true", help="the sizes of docs/appendix/benchmarks.md; several minutes")
-    parser.add_argument("--results", type=Path, default=Path("results") / "benchmarks", help="where the plot goes")
+    parser.add_argument("--results", type=Path, default=Path("results") / "benchmarks", help="folder for the plot")
     options = parser.parse_args(arguments)
     sizes = [10**5, 10**6, 10**7] if options.full else [10**5, 3 * 10**5, 10**6]
     if options.full:
@@ -117,7 +117,7 @@ def main(arguments=None):
         (f"{size:.0e}", s, f"{peak / MIB:.1f}", f"{seconds:.2f}", f"{generator_bytes(size // D, 'float64') / MIB:.1f}")
         for size, s, peak, seconds in (*by_size, *by_s)
     ]
-    header = ("d p", "s", "peak extra memory (MiB)", "CPU seconds a step", "stored generators would add (MiB)")
+    header = ("d p", "s", "peak extra memory (MiB)", "CPU seconds per step", "stored generators would add (MiB)")
     print(table(header, rows))
     print(f"\nPeak against s at d p = {by_s[0][0]:.0e}: {fit[0]:.0f} bytes per non-zero + {fit[1] / MIB:.1f} MiB,")
     print(f"R^2 = {fit[2]:.4f}. A_S as a matrix would take {8 * N} bytes per non-zero.")

@@ -1,9 +1,9 @@
-"""MNIST 0 against 1 at m = 100, s = 200: mean test accuracy of 3 seeds, beside simpler models.
+"""MNIST 0 against 1 at m = 100, s = 200: mean test accuracy of 3 seeds, compared with simpler models.
 
     SPARSE_RECOVERY_DATA=... python -m benchmarks.mnist_binary [--seeds 3] [--m 100] [--s 200] [--depth 1]
 
-computes cells of IHT of ``paper-repro run fig3-binary --preset paper`` and prints them; without MNIST files it says so
-and uses scikit-learn's digits.
+This computes and prints the IHT cells of ``paper-repro run fig3-binary --preset paper``. Without MNIST files it uses
+scikit-learn's digits, and says so.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     data = mnist.data_name()
     print(f"Data: {TITLES[data]}, 0 against 1\n")
-    print("| model | m | s | test accuracy of each seed | mean |")
+    print("| model | m | s | test accuracy per seed | mean |")
     print("|---|---|---|---|---|")
     every = mnist.FIG3_BINARY.cells("paper", 0)
     sizes = [(method, options.m, options.depth, options.s) for method in ("paper", "robust")]

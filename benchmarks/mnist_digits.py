@@ -1,11 +1,11 @@
-"""All of MNIST, ten classes: time and test accuracy of the robust and the paper's method at one size.
+"""MNIST with ten classes: time and test accuracy of the robust method and of the paper's method at one size.
 
     SPARSE_RECOVERY_DATA=... python -m benchmarks.mnist_digits [--m 1000] [--s 2000] [--epochs 50] [--imp]
 
-50,000 training and 10,000 test images, batches of 5,000, pixels 0 to 255 as in the authors' released code (on pixels
-0 to 1 its fixed step hardly moves; ``--pixels unit`` shows it). ``--imp`` adds one pass of IMP as in the paper, which
-takes hours at the full size. Run it with ``OPENBLAS_NUM_THREADS=2``. Without MNIST files it says so and uses
-scikit-learn's digits.
+50,000 training and 10,000 test images, batches of 5,000, pixels from 0 to 255 as in the authors' released code (on
+pixels from 0 to 1 its fixed step hardly changes the weights; ``--pixels unit`` shows this). ``--imp`` adds one pass of
+IMP as in the paper, which takes hours at full size. Run it with ``OPENBLAS_NUM_THREADS=2``. Without MNIST files it uses
+scikit-learn's digits, and says so.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     data = mnist.data_name()
     sizes = mnist.FIG3_DIGITS.presets["paper"].sizes(data)
-    mnist.images(data, 10, *sizes[:2], options.pixels, options.dtype)  # reading the files is not what is timed
+    mnist.images(data, 10, *sizes[:2], options.pixels, options.dtype)  # exclude reading the files from the time
     print(
         f"Data: {TITLES[data]}, {10 * sizes[0]:,} training and {10 * sizes[1]:,} test images; {machine()}.", flush=True
     )

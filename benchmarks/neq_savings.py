@@ -1,24 +1,24 @@
-"""NEq's error against the operations it saves, beside random freezing and early stopping at equal executed operations.
+"""NEq's error against saved operations, compared with random freezing and early stopping at equal cost.
 
 Run from the repository root::
 
     python -m benchmarks.neq_savings           # 5 seeds; about two minutes
-    python -m benchmarks.neq_savings --full    # 20 seeds, and the deeper networks
+    python -m benchmarks.neq_savings --full    # 20 seeds, and deeper networks, too
 
-Tasks: *planted*, a student of 40 units on the noise-free outputs of a teacher of 5 (d = 30, relative squared error on
-fresh data); *digits*, 8 x 8 images and 60 units (cross-entropy on held-out images); ``--full`` adds both with two
-hidden layers. All runs of a seed start from the same weights and see the same rows.
+Tasks: *planted*, a student network of 40 units on the noise-free outputs of a teacher network of 5 (d = 30, relative
+squared error on fresh data); *digits*, 8 x 8 images and 60 units (cross-entropy on held-out images). ``--full`` adds
+both tasks with two hidden layers. All runs of a seed start from the same weights and see the same rows.
 
-For each threshold: the share of the backward pass's multiply-adds that was not executed, the share that belongs to
-frozen units, and the share that the paper books; the mean error, with a 95 % interval over the seeds; and how many
-times larger the errors of the others are, as geometric means of the ratios within a seed with 95 % t-intervals.
-*Random* freezes as many units of each layer in each epoch; *stop* trains everything and stops when as many
-multiply-adds of backward passes are spent; *shorter* runs the whole schedule of learning rates in that time; *stop,
-all* stops when forward and backward passes together cost as many as NEq's, for stopping saves forward passes, too. An
-interval above 1 says that NEq is better.
+The table has one row per threshold. It shows the share of the backward pass's multiply-adds that was not executed, the
+share that belongs to frozen units, and the share that the paper counts; the mean error, with a 95 % interval over the
+seeds; and the ratios of the other methods' errors to NEq's, as geometric means over the seeds with 95 % t-intervals.
+*Random* freezes as many random units of each layer in each epoch. *Stop* trains all units and stops when backward
+passes have cost as many multiply-adds. *Shorter* runs the whole schedule of learning rates in that time. *Stop, all*
+stops when forward and backward passes together have cost as much as NEq's, because stopping saves forward passes, too.
+An interval above 1 means that NEq is better.
 
-Then how often units thawed, and for the planted task with one hidden layer: when units froze for good against how near
-they are to a unit of the teacher, and how large their gradients were when they froze.
+Further tables show how often units thawed, and for the planted task with one hidden layer, when units froze for good
+against their similarity to a unit of the teacher, and the size of their gradients when they froze.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def rules(training, n_updates):
 
 
 def planted_task(seed, hidden):
-    """Return the start, the data, and what measures the error, of a student of a planted teacher."""
+    """Return the initial weights, the data, and the error function of a student of a planted teacher."""
     rng = np.random.default_rng([seed, len(hidden)])
     teacher = Model([rng.standard_normal((D, TEACHER)) / math.sqrt(D), rng.standard_normal(TEACHER)])
     X, V, T = (rng.standard_normal((n, D)) for n in (ROWS, 200, 4000))
@@ -108,13 +108,13 @@ def interval(values):
 
 
 def ratio(others, ours):
-    """Return how many times larger errors are, in words: geometric mean and interval."""
+    """Return the geometric mean of ratios of errors and its interval, as text."""
     middle, low, high = np.exp(interval(np.log(others) - np.log(ours)))
     return f"{middle:.2f} [{low:.2f}, {high:.2f}]", int(low > 1) - int(high < 1)
 
 
 def measure(make, hidden, training, seeds):
-    """Return errors and savings of all rules and of what they are compared with, and what their units did."""
+    """Return errors and savings of all rules and of the methods compared with them, and records of the units."""
     found, did = defaultdict(lambda: defaultdict(list)), defaultdict(lambda: defaultdict(list))
     for seed in range(seeds):
         start, data, error, teacher = make(seed, hidden)
@@ -146,7 +146,7 @@ def measure(make, hidden, training, seeds):
 
 
 def report(name, found, seeds):
-    """Print the table of a task, and how often NEq is better."""
+    """Print the table of a task, and the number of thresholds at which NEq is better."""
     others = ("random", "stop", "shorter", "stop, all")
     middle, low, high = interval(found["nothing frozen"]["ours"])
     print(f"\n### {name}: error with nothing frozen {middle:.4f} [{low:.4f}, {high:.4f}], {seeds} seeds\n")
@@ -172,7 +172,7 @@ def report(name, found, seeds):
 
 
 def units(did, seeds, hidden):
-    """Print thaws, and for one hidden layer freeze times against alignment and gradients of units when they froze."""
+    """Print thaws, and for one hidden layer the freeze times against alignment, and gradients at freezing."""
     rows = []
     for name, row in did.items():
         counts = np.mean(row["thaws"], axis=0).reshape(len(hidden), 3)
@@ -189,8 +189,8 @@ def units(did, seeds, hidden):
     if len(rows[0]) > 2:
         print(
             "Rank correlation of the epoch from which a unit was frozen for good with its largest |cosine|\n"
-            "with a unit of the teacher at the end: above 0, units that found one froze later. Quartiles of the\n"
-            "gradients of units when they froze, over all rows, divided by the median of those that learned on.",
+            "with a unit of the teacher at the end: if above 0, units that match one froze later. Quartiles of the\n"
+            "gradients of units when they froze, over all rows, divided by the median of the trained units.",
             end="",
         )
     print()
@@ -206,7 +206,7 @@ def aligned(one, teacher):
 
 
 def slopes(one, models, data):
-    """Return the sizes of gradients of units when they froze, relative to the median of those that learned on."""
+    """Return the gradients of units when they froze, relative to the median of the units that went on training."""
     found, frozen = [], one.frozen[0]
     for t in range(1, one.n_epochs):
         fresh = frozen[t] & ~frozen[t - 1]
@@ -224,7 +224,7 @@ def slopes(one, models, data):
 def main(arguments=None):
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--full", action="store_true", help="20 seeds, and the deeper networks")
+    parser.add_argument("--full", action="store_true", help="20 seeds, and deeper networks, too")
     parser.add_argument("--seeds", type=int, default=None)
     parser.add_argument("--tasks", nargs="*", default=None, help="planted, digits, planted-deep, digits-deep")
     options = parser.parse_args(arguments)

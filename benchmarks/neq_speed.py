@@ -1,13 +1,13 @@
-"""NEq's backward pass with frozen units against the same pass with none, and what is counted and booked as saved.
+"""Time of NEq's backward pass with and without frozen units, and the savings in executed and counted operations.
 
 Run from the repository root::
 
     python -m benchmarks.neq_speed             # 1,000 units in each hidden layer, batches of 128; about a minute
 
-*Backward* is the time of all gradients of one batch; *update* is a whole step of training, forward, backward and SGD
-with momentum on the units that learn. Both are medians of runs in turns, with one BLAS thread, in processor time, which
-other programs on the machine do not change much. *Executed* is the share of the multiply-adds of the backward pass that
-are left out, *counted* the share that belongs to frozen units, *booked* the share as the paper books it; see
+*Backward* is the time of all gradients of one batch; *update* is a complete training step: forward pass, backward pass
+and SGD with momentum on the trained units. Both are medians of runs in turns, with one BLAS thread, in processor time,
+which other programs on the machine hardly affect. *Executed* is the share of the multiply-adds of the backward pass
+that are skipped, *counted* the share that belongs to frozen units, *booked* the share as the paper counts it; see
 ``counted_operations`` and ``booked_operations`` in ``recovery.pruning.equilibrium``. Before the clock starts, the
 gradients are compared with those of the whole network.
 """
@@ -31,7 +31,7 @@ GOAL = 1.5
 
 
 def frozen_units(widths, shares, rng):
-    """Return random masks of units with these shares; the last layer learns."""
+    """Return random masks of frozen units with these shares; the last layer is trained."""
     masks = []
     for width, share in zip(widths[1:], (*shares, 0.0), strict=True):
         mask = np.zeros(width, dtype=bool)
@@ -94,7 +94,7 @@ def compare(widths, cases, batch, dtype, repeats):
 
 
 def check(whole, found, frozen, name):
-    """Compare gradients of the units that learn with those of the whole network."""
+    """Compare the gradients of the trained units with those of the whole network."""
     for level, (pair, mask) in enumerate(zip(found, frozen, strict=True)):
         if pair[0] is None:
             continue

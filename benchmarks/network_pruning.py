@@ -1,12 +1,13 @@
-"""What ``recovery.imp`` reaches on planted networks, what each ingredient of the fair recipe is worth, what it costs.
+"""Success rates of ``recovery.imp`` on planted networks, ablations of the fair recipe, and times.
 
 Run from the repository root::
 
     python -m benchmarks.network_pruning               # the paper's recipe and the fair one
-    python -m benchmarks.network_pruning --ablations   # the fair one with one setting changed; ten minutes
-    python -m benchmarks.network_pruning --cost        # passes with and without leaving out what is pruned away
+    python -m benchmarks.network_pruning --ablations   # the fair recipe with one setting changed; ten minutes
+    python -m benchmarks.network_pruning --cost        # times with and without skipping pruned neurons and inputs
 
-The planted networks are those of the paper's Figure 1 at n = 5,000, d = 50. Exact means: the kink forms agree to 1e-6.
+The planted networks are those of the paper's Figure 1 at n = 5,000, d = 50. A fit is exact if the kink forms agree to
+1e-6.
 Seconds are processor seconds of one thread.
 """
 
@@ -31,18 +32,18 @@ CELLS = ((5, 10), (5, 50), (20, 10), (20, 50))
 ABLATED = ((5, 10), (20, 50))
 ABLATIONS: dict[str, tuple[dict[str, Any], dict[str, Any], float]] = {
     # options of recovery.imp, other fields of the recipe, size of the start
-    "as it is": ({}, {}, 0.5),
-    "500 updates a round": ({"max_iter": 500}, {}, 0.5),
-    "4000 updates a round": ({"max_iter": 4000}, {}, 0.5),
+    "default": ({}, {}, 0.5),
+    "500 updates per round": ({"max_iter": 500}, {}, 0.5),
+    "4000 updates per round": ({"max_iter": 4000}, {}, 0.5),
     "batches of 128": ({"batch_size": 128}, {}, 0.5),
     "batches of 500": ({"batch_size": 500}, {}, 0.5),
     "rate 3e-3": ({"learning_rate": 3e-3}, {}, 0.5),
     "rate 3e-2": ({"learning_rate": 3e-2}, {}, 0.5),
-    "rate falls to a tenth": ({}, {"decay": 0.1}, 0.5),
-    "rewind to the start": ({"rewind": 0.0}, {}, 0.5),
-    "rewind to half a round": ({"rewind": 0.5}, {}, 0.5),
-    "a tenth a round": ({"prune_share": 0.1}, {}, 0.5),
-    "half a round": ({"prune_share": 0.5}, {}, 0.5),
+    "learning rate decays to a tenth": ({}, {"decay": 0.1}, 0.5),
+    "rewinding to the initial weights": ({"rewind": 0.0}, {}, 0.5),
+    "rewinding to half of the first round": ({"rewind": 0.5}, {}, 0.5),
+    "a tenth pruned per round": ({"prune_share": 0.1}, {}, 0.5),
+    "half pruned per round": ({"prune_share": 0.5}, {}, 0.5),
     "one shot": ({"prune_share": 0.0}, {}, 0.5),
     "no fine-tuning": ({"fine_tune": 0}, {}, 0.5),
     "start 0.02": ({}, {}, 0.02),
@@ -103,7 +104,8 @@ def cost() -> None:
         done = len(fit.history["objective"])
         updates = options.get("max_iter", recipes.RECIPES[recipe].max_iter)
         print(
-            f"| ({n}, {d}, {m}) | {recipe}, {updates} updates a round | {done} | {seconds[0]:.1f} | {seconds[1]:.1f} |",
+            f"| ({n}, {d}, {m}) | {recipe}, {updates} updates per round | {done} "
+            f"| {seconds[0]:.1f} | {seconds[1]:.1f} |",
             flush=True,
         )
 
@@ -119,7 +121,7 @@ def main(arguments: list[str] | None = None) -> None:
         if options.cost:
             cost()
             return
-        print("| (m, s) | recipe | exact | least dB | median dB | most dB | mean s |")
+        print("| (m, s) | recipe | exact | minimum dB | median dB | maximum dB | mean seconds |")
         print("|---|---|---|---|---|---|---|")
         if options.ablations:
             ablate(options.seeds)

@@ -1,13 +1,13 @@
-"""How often ``recovery.fit_network`` finds a planted network exactly, and how long that takes.
+"""Success rates and times of ``recovery.fit_network`` on planted networks.
 
 Run from the repository root::
 
     python -m benchmarks.network_recovery               # mixed signs: both methods, two minutes
-    python -m benchmarks.network_recovery --full        # more cells, where it fails too; several minutes
-    python -m benchmarks.network_recovery --ablations   # what each ingredient of the robust method is worth
+    python -m benchmarks.network_recovery --full        # more settings, also some that fail; several minutes
+    python -m benchmarks.network_recovery --ablations   # the robust method with one part left out
 
-Exact means: the kink forms agree to 1e-10 (``planted.match_networks``). Each seed plants, draws and fits anew.
-Seconds are processor seconds of one thread: on an idle machine they are the seconds one waits.
+A fit is exact if the kink forms agree to 1e-10 (``planted.match_networks``). Each seed has its own network, data and
+fit. Seconds are processor seconds of one thread, which on an idle machine equal wall seconds.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ FULL = (
 )
 ABLATED = ((10_000, 100, 20, 100, "mixed", 5), (20_000, 100, 50, 100, "positive", 5))
 ABLATIONS: dict[str, dict[Any, dict[str, Any]]] = {
-    "as it is": {},
+    "complete": {},
     "no surplus weights": {robust: {"SURPLUS": 1.0}},
     "no surplus neurons": {robust: {"BANK": 1}},
     "no damping": {robust: {"DAMPING": 0.0}},
@@ -74,7 +74,7 @@ def measure(cell: tuple[Any, ...], method: str, n_iter: int) -> str:
 
 @contextmanager
 def changed(settings: dict[Any, dict[str, Any]]) -> Iterator[None]:
-    """Run with other constants; ``move_gates: None`` leaves neurons without weights where they are."""
+    """Run with other constants; with ``move_gates: None`` neurons without weights keep their generators."""
     kept = [(owner, name, getattr(owner, name)) for owner, names in settings.items() for name in names]
     try:
         for owner, names in settings.items():
@@ -97,11 +97,11 @@ def main(arguments: list[str] | None = None) -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--full", action="store_true", help="more cells")
-    parser.add_argument("--ablations", action="store_true", help="the robust method without its ingredients")
-    parser.add_argument("--seeds", type=int, default=None, help="seeds a cell (at most)")
-    parser.add_argument("--n-iter", type=int, default=2000, help="steps in all, over all starts")
+    parser.add_argument("--ablations", action="store_true", help="the robust method with one part left out")
+    parser.add_argument("--seeds", type=int, default=None, help="seeds per setting (at most)")
+    parser.add_argument("--n-iter", type=int, default=2000, help="total number of steps over all starts")
     options = parser.parse_args(arguments)
-    print("| (n, d, m, s) signs | method | exact | least dB | median dB | median s | most s |")
+    print("| (n, d, m, s) signs | method | exact | minimum dB | median dB | median seconds | maximum seconds |")
     print("|---|---|---|---|---|---|---|")
     if options.ablations:
         for *sizes, seeds in ABLATED:

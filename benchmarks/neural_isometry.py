@@ -1,13 +1,13 @@
-"""How often the neural isometry conditions hold, and what the convex programs do where they hold and where they do not.
+"""How often the neural isometry conditions hold, and how often the convex programs recover in each case.
 
 Run from the repository root::
 
     python -m benchmarks.neural_isometry                  # some minutes
     python -m benchmarks.neural_isometry --held 60 --trials 20
 
-The first table plants one to three neurons behind their own gates, or a linear part, among random gates, and counts:
-recovered means that the program's solution is the planted w up to 1e-6 |w|. The second one plants a linear part and
-raises n / d, for standard normal X.
+For the first table, one to three neurons with their gates, or a linear part, are planted among random gates. A program
+has recovered w if its solution is the planted w up to 1e-6 |w|. For the second table a linear part is planted, and
+n / d grows, for standard normal X.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ ROWS = (
 
 
 def draw(rng, count):
-    """Return X, gates and w: `count` neurons behind their own gates and random gates, or a linear part for 0."""
+    """Return X, gates and w: `count` neurons with their gates, and random gates; for 0, a linear part."""
     d = int(rng.integers(2, 5))
     n = int(rng.integers(2 * d * count, 9 * d * count)) if count else int(rng.integers(d, 5 * d))
     X = rng.standard_normal((n, d)) if rng.random() < 0.5 else rng.standard_t(3.0, (n, d))
@@ -82,14 +82,14 @@ def trial(rng, count, normalised):
 
 
 def share(results, column):
-    """Return how many of the results have a column set, as text."""
+    """Return the number of results for which a column is true, as text."""
     if not results or results[0][column] is None:
         return "-"
     return f"{sum(one[column] for one in results)} of {len(results)}"
 
 
 def conditions(held, seed):
-    """Print the rows of the first table as they come, and return the number of violations."""
+    """Print each row of the first table when it is complete, and return the number of violations."""
     violations = 0
     for row, (name, count, normalised) in enumerate(ROWS):
         rng = np.random.default_rng([seed, row])
@@ -131,8 +131,8 @@ def threshold(trials, seed):
 def main(arguments=None):
     """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--held", type=int, default=500, help="instances a condition has to hold on")
-    parser.add_argument("--trials", type=int, default=50, help="instances a cell of the second table")
+    parser.add_argument("--held", type=int, default=500, help="number of instances on which a condition has to hold")
+    parser.add_argument("--trials", type=int, default=50, help="number of instances per row of the second table")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     print(machine() + "\n")

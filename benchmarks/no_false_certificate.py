@@ -1,13 +1,13 @@
-"""Try to get a false certificate: thousands of small awkward matrices, every certified bound against the exact value.
+"""Search for false certificates: certified bounds of thousands of difficult small matrices, compared with exact values.
 
 Run from the repository root: ``python -m benchmarks.no_false_certificate`` (2,000 instances, two minutes) or with
-``--full`` (20,000), ``--jobs 2`` and ``--store FILE``, which it goes on from. An instance is a matrix and a sparsity;
-both of its restricted eigenvalues are bounded, by complete enumeration or with a dual matrix: simple ones, those of
-the first-order method or of cvxpy's solvers, and any symmetric matrix at all. The exact value is decided in integers
-by code that shares nothing with the certificates. One certificate in 50 goes through a file and the independent
-checker, and is then moved past the truth, which the checker must refuse. Three families more, of integers beyond
-floats, numbers at 1e+-300 and forged files, are in benchmarks/extreme_families.py. The null-space bounds of l1 are
-compared with all null vectors of minimal support, in fractions.
+``--full`` (20,000), ``--jobs 2`` and ``--store FILE``, from which an interrupted run continues. An instance is a matrix
+and a sparsity. Both of its restricted eigenvalues are bounded, by complete enumeration or with a dual matrix: a simple
+one, that of the first-order method or of one of cvxpy's solvers, or an arbitrary symmetric matrix. Code in integers
+that shares nothing with the certificates compares the bounds with the exact value. One certificate in 50 is written to
+a file and checked independently; its bound is then moved past the true value, and the checker must reject it. Three
+more families (integers beyond floats, numbers at 1e+-300, forged files) are in benchmarks/extreme_families.py. Bounds
+of null-space constants are compared, in fractions, with all null vectors of minimal support.
 """
 
 from __future__ import annotations
@@ -49,15 +49,15 @@ from tests.support import exact_oracle
 SIDES = ("largest", "smallest")
 BESIDES = ("beyond floats", "1e+-300", "forged files")
 CHUNK = 250
-"""Instances of a piece: about ten seconds."""
+"""Instances per piece, which take about ten seconds."""
 KINDS = ("matrices", "solvers", "null space", "beyond", "range", "forged")
 EVERY = 50
-"""One certificate in so many is saved, loaded, checked and tampered with."""
+"""One certificate in this many is saved, loaded, checked and tampered with."""
 
 
 @dataclasses.dataclass
 class Outcome:
-    """What became of one bound: `crossed` is a false certificate, `slack` the distance from the truth over L_s."""
+    """The outcome of one bound: `crossed` means false, `slack` is the distance from the exact value divided by L_s."""
 
     family: str
     side: str
@@ -202,7 +202,7 @@ def single_row(rng):
 
 
 def subnormal(rng):
-    """Return subnormal numbers, or columns whose squares underflow; sometimes beside columns of order 1."""
+    """Return subnormal numbers, or columns whose squares underflow; sometimes together with columns of order 1."""
     n, N = _shape(rng)
     A = rng.integers(-9, 10, (n, N)) * 5e-324 if rng.uniform() < 0.5 else rng.standard_normal((n, N)) * 1e-170
     if rng.uniform() < 0.4:
@@ -245,14 +245,14 @@ FAMILIES = {
     "near overflow": near_overflow,
 }
 DEGENERATE = {"subnormal", "zero columns", "near overflow"}
-"""Where numbers leave the range of floats, or columns vanish: a refusal there is no fault."""
+"""Families with overflow, underflow or zero columns, for which a refusal is correct."""
 
 
 # ---- proposals ---------------------------------------------------------------------------------------------------
 
 
 def any_symmetric(A, rng):
-    """Return a symmetric matrix, wise or not: each is a legal proposal."""
+    """Return an arbitrary symmetric matrix; every one is a valid proposal."""
     A = np.asarray(A, dtype=np.float64)
     N = A.shape[1]
     with np.errstate(all="ignore"):
@@ -289,7 +289,7 @@ def any_symmetric(A, rng):
 
 
 def prove(A, s, side, rng, solver=None):
-    """Return the name of a way to prove, drawn at random, and its certificate."""
+    """Return the name of a random method of proof, and its certificate."""
     if solver is not None:
         # its own U, bit for bit, also where a simple one is better
         sign, A = (1.0 if side == "largest" else -1.0), np.asarray(A, dtype=np.float64)
@@ -341,7 +341,7 @@ def eigenvalue_instance(family, A, s, rng, number, folder, solver=None):
 
 
 def _interval_crossed(blocks, A, s, side, rng):
-    """Say whether an end of a certified interval is on the wrong side."""
+    """Return whether an end of a certified interval is on the wrong side."""
     options = ({"method": "dual"}, {"certify": True}, {"method": "search", "certify": True})[int(rng.integers(3))]
     try:
         found = getattr(restricted_eigenvalues(A, s, **options), side)
@@ -358,7 +358,7 @@ def _interval_crossed(blocks, A, s, side, rng):
 
 
 def _through_a_file(one, certificate, shown, s, side, scale, folder):
-    """Save, load and check; then move the bound past what a vector reaches, by the slack or by a hair."""
+    """Save, load and check; then move the bound past a value that a vector attains, by the slack or by very little."""
     path = Path(folder) / "certificate.json"
     certificate.save(path)
     again = Certificate.load(path)
@@ -418,7 +418,7 @@ def null_space_instance(rng, number, folder):
 
 
 def _null_matrix(rng, n, N):
-    """Return the name of a kind of matrix with few rows, and one."""
+    """Return the name of a family of matrices with few rows, and a matrix of it."""
     A = rng.standard_normal((n, N))
     kind = int(rng.integers(0, 6))
     if kind == 0:
@@ -442,18 +442,19 @@ def campaign(count, seed=0, *, solvers=8, null_space=12, beyond=0, range=0, forg
     Parameters
     ----------
     count : int
-        Instances of the families above in all.
+        Total number of instances of the families above.
     seed : int
-        Of the random numbers; instance k is the same for every `count`.
+        Seed of the random numbers; instance k is the same for every `count`.
     solvers, null_space : int
-        Of which so many have the U of CLARABEL or SCS, and so many are about null spaces.
+        Number of these with the U of CLARABEL or SCS, and number of these about null spaces.
     beyond, range, forged : int
-        Besides, so many of integers beyond floats, numbers at 1e+-300, and forged files (benchmarks.extreme_families).
+        Numbers of additional instances: integers beyond floats, numbers at 1e+-300, and forged files
+        (benchmarks.extreme_families).
 
     Yields
     ------
     Outcome
-        Two for each instance, one for a null space and for those besides.
+        Two per instance, but one per null space and per additional instance.
     """
     for kind, start, stop in pieces(count, solvers, null_space, beyond, range, forged):
         yield from piece(seed, kind, start, stop)
@@ -488,22 +489,22 @@ def instance(kind, rng, number, folder):
     family = list(FAMILIES)[number % len(FAMILIES)]
     A = FAMILIES[family](rng)
     N = A.shape[1]
-    # all columns at once in one of five, where there are few enough
+    # in one case of five all columns at once, if there are few enough
     s = N if rng.uniform() < 0.2 and N <= 4 else int(rng.integers(1, min(4, N) + 1))
     return eigenvalue_instance(family, A, s, rng, number, folder)
 
 
 def in_parallel(wanted, seed, jobs, store):
-    """Return the outcomes of pieces: those that a file has, and the others from worker processes, written as they come.
+    """Return the outcomes of pieces: stored ones from the file, the others from worker processes, stored one by one.
 
     Parameters
     ----------
     wanted : list of tuple
         :func:`pieces`.
     seed, jobs : int
-        Of the random numbers, and of processes.
+        Seed of the random numbers, and number of processes.
     store : pathlib.Path or None
-        JSON, one piece a line; a line that was cut off is computed anew.
+        JSON file with one piece per line; a line that was cut off is computed again.
     """
     known = {}
     if store is not None and store.exists():
@@ -540,13 +541,13 @@ def _plain(value):
 
 
 def received(outcomes):
-    """Return the share of bounds that were given, over families of ordinary floats that are not degenerate."""
+    """Return the share of bounds that were issued, over families of ordinary floats that are not degenerate."""
     asked = [one for one in outcomes if one.family not in DEGENERATE and one.side != "all"]
     return sum(not one.refused for one in asked) / len(asked)
 
 
 def summary(outcomes):
-    """Return a Markdown table: a row a family and side, or a way of proving."""
+    """Return a Markdown table: one row per family and side, or per method of proof."""
     rows = []
     for key in ("family", "prover"):
         for name in dict.fromkeys(getattr(one, key) for one in outcomes):
@@ -598,11 +599,11 @@ def main(arguments=None):
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--full", action="store_true", help="20,000 matrices, 600 with cvxpy's U, and 2,000 of each besides"
+        "--full", action="store_true", help="20,000 matrices, 600 with cvxpy's U, and 2,000 of each additional family"
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1, help="processes (default: 1)")
-    parser.add_argument("--store", type=Path, help="a file to go on from after an interruption")
+    parser.add_argument("--store", type=Path, help="file from which an interrupted run continues")
     options = parser.parse_args(arguments)
     print(f"{machine()}\n")
     wall = time.perf_counter()
@@ -617,11 +618,11 @@ def main(arguments=None):
         print(f"FALSE: {one.family}, {one.side}, {one.prover}: {one.refused}")
     besides = [sum(one.side == "all" and one.family.startswith(name) for one in outcomes) for name in BESIDES]
     print(
-        f"\n{sizes['count']:,} instances, {len(outcomes):,} outcomes, {len(wrong)} false; received "
-        f"{100 * received(outcomes):.2f} % of those of ordinary floats that are not degenerate.\nBesides: "
+        f"\n{sizes['count']:,} instances, {len(outcomes):,} outcomes, {len(wrong)} false; issued "
+        f"{100 * received(outcomes):.2f} % of those of ordinary floats that are not degenerate.\nAdditional instances: "
         f"{', '.join(f'{count:,} of {name}' for name, count in zip(BESIDES, besides, strict=True))}.\n"
         f"Checked again from files: {sum(bool(one.checked) for one in checked)} of {len(checked)}; "
-        f"moved past the truth and refused: {sum(bool(one.tampered_refused) for one in checked)}.\n"
+        f"moved past the true value and rejected: {sum(bool(one.tampered_refused) for one in checked)}.\n"
         f"{time.perf_counter() - wall:.0f} s."
     )
     return 1 if wrong else 0

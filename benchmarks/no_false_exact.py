@@ -1,10 +1,10 @@
-"""Try to get a false match: thousands of pairs of small awkward networks, `match_networks` against exact fractions.
+"""Search for false matches: `match_networks` on pairs of difficult small networks, compared with exact fractions.
 
 Run from the repository root: ``python -m benchmarks.no_false_exact --pairs 20000``. Weights are floats, so both
-functions are known without error: fractions decide whether they are equal, and give the least error that a match may
-report (the best pairs of lines by trying all, in 120 digits) and the outputs at points where the networks bend. A match
-is false if it says "same function" and the error or an output says otherwise, or "exact" and the supports differ, or
-if its error is below the least one. Equal functions that it does not recognise are counted too.
+functions are known without error. Fractions decide whether they are equal. They also give the smallest error that a
+match may report (by trying all pairings of lines, in 120 digits), and the outputs at points where the networks bend. A
+match is false if it reports "same function" and the error or an output contradicts this, or "exact" although the
+supports differ, or an error below the smallest one. Equal functions that it does not recognise are also counted.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ATOLS = (1e-6, 1e-6, 1e-6, 1e-10, 1e-15, 0.0)
 
 @dataclasses.dataclass
 class Outcome:
-    """What the match said of one pair, and what is true."""
+    """The result of the match of one pair, and the truth."""
 
     family: str
     equal: bool
@@ -66,18 +66,18 @@ def _join(*parts):
 
 
 def independent(rng, u, v):
-    """Draw another network."""
+    """Draw an independent network."""
     return (u, v), _network(rng, u.shape[0], v.shape[1])
 
 
 def rescaled(rng, u, v):
-    """Scale the neurons by powers of two, in another order."""
+    """Scale the neurons by powers of two, and permute them."""
     scale = 2.0 ** rng.integers(-30, 31, u.shape[1])
     return (u, v), _shuffled(rng, u * scale, v / scale[:, None])
 
 
 def split(rng, u, v):
-    """Split a neuron's output: equal functions."""
+    """Split a neuron in two with the same function."""
     j = int(rng.integers(u.shape[1]))
     if rng.random() < 0.5:  # u v = (u / 8) (7 v) + (u / 8) v; where 7 v is rounded, not quite
         other, rest = u.copy(), v.copy()
@@ -90,7 +90,7 @@ def split(rng, u, v):
 
 
 def tripled(rng, u, v):
-    """Compare 3 u and v with u and 3 v for whole weights: equal, though their lengths are rounded differently."""
+    """Compare 3 u and v with u and 3 v for integer weights: equal, although their norms are rounded differently."""
     u, v = np.round(8 * u), np.round(8 * v)
     return (3 * u, v), _shuffled(rng, u, 3 * v)
 
@@ -109,7 +109,7 @@ def mirrored(rng, u, v):
 
 
 def cancelling(rng, u, v):
-    """Add huge neurons on one line that cancel, wholly or but for their linear part."""
+    """Add huge neurons on one line that cancel, completely or except for their linear part."""
     d, k = u.shape[0], v.shape[1]
     w = rng.integers(-3, 4, (d, 1)).astype(float)
     big = 10.0 ** rng.integers(3, 200) * np.ones((1, k))
@@ -133,7 +133,7 @@ def nearly_cancelling(rng, u, v):
 
 
 def only_cancelled(rng, u, v):
-    """Leave of huge neurons only a linear function, or nothing."""
+    """Make a network of huge neurons that cancel to a linear function, or to nothing."""
     big = 10.0 ** rng.integers(0, 15)
     return _shuffled(rng, *_join((u, v), (u, -v), (u, big * v), (-u, -big * v))), (u * rng.choice([1.0, big]), v)
 
@@ -149,7 +149,7 @@ def near_parallel(rng, u, v):
 
 
 def extreme(rng, u, v):
-    """Move the layers to the ends of the range, so that products leave it."""
+    """Scale the layers to the ends of the float range, so that products overflow or underflow."""
     first, second = 10.0 ** rng.integers(-300, 300), 10.0 ** rng.integers(-300, 300)
     u, v = np.round(u, 2) * first, np.round(v, 2) * second
     u, v = np.clip(u, -1e308, 1e308), np.clip(v, -1e308, 1e308)
@@ -158,7 +158,7 @@ def extreme(rng, u, v):
 
 
 def subnormal(rng, u, v):
-    """Take weights of a few digits below the normal range."""
+    """Use subnormal weights with a few digits."""
     u = np.round(3 * u) * 5e-324
     other = u.copy()
     if rng.random() < 0.5:
@@ -230,7 +230,7 @@ FAMILIES = (
 
 
 def _points(rng, *forms):
-    """Points where a difference shows: axes, whole numbers, along each line and just beside it."""
+    """Return points that reveal differences: axes, integers, along each line and very close to it."""
     d = len(forms[0].linear)
     points = [[Fraction(int(i == j)) for j in range(d)] for i in range(d)]
     points += [[Fraction(int(number)) for number in rng.integers(-9, 10, d)] for _ in range(3)]
@@ -240,7 +240,7 @@ def _points(rng, *forms):
 
 
 def judge(family, found, truth, atol, rng):
-    """Compare what the match says of a pair with what is true."""
+    """Compare the match of a pair with the truth."""
     match = planted.match_networks(planted.ReLUNetwork(list(found)), planted.ReLUNetwork(list(truth)), atol=atol)
     one, two = oracle.kinks(*found), oracle.kinks(*truth)
     equal = oracle.equal(one, two)
@@ -286,7 +286,7 @@ def campaign(count, seed=0):
 
 
 def summary(outcomes):
-    """One row for each family."""
+    """Return one row per family."""
     rows = []
     for family in (*(family.__name__ for family in FAMILIES), "all"):
         own = [one for one in outcomes if family in (one.family, "all")]

@@ -1,14 +1,14 @@
-"""Try to get a false ``holds``: all guarantees on tied, duplicated, noise-free, tall and scaled instances.
+"""Search for a false ``holds``: all guarantees on tied, duplicated, noise-free, tall and scaled instances.
 
 Run from the repository root: ``python -m benchmarks.no_false_holds [NAMES] [--instances 2000] [--jobs 2] [--seed 0]``.
-An instance of the guarantee's own sampler, on which its hypotheses are in play, goes through one or two changes that
-hurt arithmetic: entries of x, or columns, that are equal or opposite, weights far below the rounding of y, no noise,
-columns off by a few n eps, rows repeated up to n = 100,000, everything times 1e+-150, columns of all sizes, numbers
-below the normal range. Both sides of the guarantee are then judged. A violation is a judgement that contradicts the
-statement; a probability is held to its delta by the Clopper-Pearson bound, and to never failing where the law has no
-noise. Small instances on which OMP's and screening's hypotheses hold are judged once more in fractions, conditions on
-cosines and signs are recomputed in fractions: these share nothing with the floating-point side. The exit code is 1
-where something was found.
+An instance from the guarantee's own sampler, on which its hypotheses are not trivial, goes through one or two changes
+that are difficult for floating-point arithmetic: equal or opposite entries of x or columns, weights far below the
+rounding of y, no noise, columns that differ by a few n eps, rows repeated up to n = 100,000, everything times 1e+-150,
+columns of very different sizes, subnormal numbers. Then hypotheses and conclusion are checked. A violation is a pair of
+verdicts that contradicts the statement. A statement with a probability may fail at most as often as the Clopper-Pearson
+bound for its delta allows, and never if the law has no noise. Small instances on which the hypotheses for OMP and
+screening hold are checked again in fractions, and conditions on cosines and signs are recomputed in fractions, by code
+that shares nothing with the floating-point side. The exit code is 1 if any error was found.
 """
 
 from __future__ import annotations
@@ -54,16 +54,16 @@ def rebuilt(instance, *, A=None, X=None, gates=None, x=None, noise=None, x0=None
         return Instance.planted(A, x, noise, sparsity, **known)
 
 
-# ---- changes: (rng, instance) -> instance, or None where they do not apply -------------------------------------------
+# ---- changes: (rng, instance) -> instance, or None if they do not apply ---------------------------------------------
 
 
 def drawn(rng, instance):
-    """Leave the instance as it was drawn."""
+    """Return the instance unchanged."""
     return instance
 
 
 def noise_free(rng, instance):
-    """Take the noise away."""
+    """Remove the noise."""
     return rebuilt(instance, noise=np.zeros(instance.shape[0]), sigma=0.0)
 
 
@@ -97,7 +97,7 @@ def faint(rng, instance):
 
 
 def empty(rng, instance):
-    """Plant nothing, or everything, or put a zero column in."""
+    """Set x to zero, make all its entries non-zero, or insert a zero column."""
     kind = int(rng.integers(3))
     if kind == 0:
         return rebuilt(instance, x=np.zeros(instance.shape[1]))
@@ -109,7 +109,7 @@ def empty(rng, instance):
 
 
 def nearly(rng, instance):
-    """Add rows of zeros and lean a column on two others by a few n eps: what a tolerance that grows with n allows."""
+    """Add zero rows, and change a column by a few n eps, which a tolerance that grows with n would ignore."""
     if instance.gated is not None:
         return None
     n = int(rng.choice([30, 300, 1_000]))
@@ -146,7 +146,7 @@ def scaled(rng, instance):
 
 
 def subnormal(rng, instance):
-    """Multiply A, or the data, by 1e+-300: below the normal range, or near the end of it."""
+    """Multiply A, or the data, by 1e+-300, so that numbers become subnormal or nearly overflow."""
     return _scaled(rng, instance, rng.choice([1e300, 1e-300, 1e-310]))
 
 
@@ -202,7 +202,7 @@ EXTREME = (scaled, subnormal, mixed)
 
 
 def changed(rng, guarantee, number):
-    """Draw an instance and change it; None where the numbers leave the range on the way."""
+    """Draw an instance and change it; None if numbers overflow."""
     instance = guarantee.sampler(rng)
     first = CHANGES[number % len(CHANGES)]
     changes = [first]
@@ -239,7 +239,7 @@ def dot(a, b):
 
 
 def solved(columns, right):
-    """Return the weights of least squares, by the normal equations in fractions; None where they are singular."""
+    """Return the weights of least squares, by the normal equations in fractions; None if they are singular."""
     k = len(columns)
     rows = [[dot(a, b) for b in columns] + [dot(a, right)] for a in columns]
     for i in range(k):
@@ -255,7 +255,7 @@ def solved(columns, right):
 
 
 def exact_omp(instance, *, unit):
-    """Tell whether OMP in exact arithmetic picks the support in k steps, strictly."""
+    """Return whether OMP in exact arithmetic selects the support in k steps, strictly."""
     columns, x, y = exact_parts(instance)
     there = {j for j, weight in enumerate(x) if weight}
     norms = [dot(c, c) for c in columns]
@@ -281,7 +281,7 @@ def exact_omp(instance, *, unit):
 
 
 def exact_screening(instance):
-    """Tell whether the k largest |a_j'y| are the support, strictly, in exact arithmetic."""
+    """Return whether the k largest |a_j'y| are the support, strictly, in exact arithmetic."""
     columns, x, y = exact_parts(instance)
     scores = [abs(dot(c, y)) for c in columns]
     inside = min((s for s, w in zip(scores, x, strict=True) if w), default=None)
@@ -290,7 +290,7 @@ def exact_screening(instance):
 
 
 def exact_coherence(instance):
-    """Tell whether mu < 1 / (2 k - 1), in exact arithmetic."""
+    """Return whether mu < 1 / (2 k - 1), in exact arithmetic."""
     columns, x, _ = exact_parts(instance)
     factor = (2 * sum(1 for w in x if w) - 1) ** 2
     norms = [dot(c, c) for c in columns]
@@ -302,7 +302,7 @@ def exact_coherence(instance):
 
 
 def exact_irrepresentable(instance):
-    """Tell whether |sgn'A_S^+ a_j| < 1 outside S and A_S has full column rank, in exact arithmetic."""
+    """Return whether |sgn'A_S^+ a_j| < 1 outside S and A_S has full column rank, in exact arithmetic."""
     columns, x, _ = exact_parts(instance)
     inside = [j for j, w in enumerate(x) if w]
     for j, w in enumerate(x):
@@ -328,7 +328,7 @@ ORACLES = {
     "screening-faithfulness": (exact_screening,),
     "screening-noise": (exact_screening,),
 }
-"""What must be true in exact arithmetic where the hypotheses hold."""
+"""Conditions that must be true in exact arithmetic if the hypotheses hold."""
 
 
 # ---- the campaign ----------------------------------------------------------------------------------------------------
@@ -341,7 +341,7 @@ def guarantees():
 
 
 def campaign(name, instances, seed):
-    """Judge one guarantee on so many instances and return counts."""
+    """Check one guarantee on a number of instances and return the counts."""
     guarantee = guarantees()[name]
     rng = np.random.default_rng([seed, sum(map(ord, name))])
     counts: Counter[str] = Counter()
@@ -388,7 +388,7 @@ def campaign(name, instances, seed):
 
 
 def merged(parts):
-    """Add the counts of chunks up, by guarantee."""
+    """Sum the counts of chunks, by guarantee."""
     found: dict[str, tuple[Counter[str], list[str]]] = {}
     for name, counts, examples in parts:
         total, listed = found.setdefault(name, (Counter(), []))
@@ -398,7 +398,7 @@ def merged(parts):
 
 
 def row(name, counts):
-    """Return one line of the table, and how many things were found."""
+    """Return one row of the table, and the number of errors found."""
     delta = guarantees()[name].delta
     draws = counts["draws"]
     rare = delta is None or failure_rate_bound(draws, max(counts["hypotheses holds"], draws)) <= delta
@@ -447,7 +447,7 @@ def main(arguments=None):
     for name in names:
         for example in found[name][1][:3]:
             print(f"{name}: {example}")
-    print(f"{len(names)} guarantees, {time.perf_counter() - begun:.0f} s, {wrong} found wrong")
+    print(f"{len(names)} guarantees, {time.perf_counter() - begun:.0f} s, {wrong} errors found")
     return int(wrong > 0)
 
 

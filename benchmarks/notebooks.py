@@ -1,9 +1,9 @@
-"""The notebooks, run from top to bottom, with what they print and draw put into them.
+"""Run the notebooks and store their outputs in them.
 
-Run from the repository root: ``python -m benchmarks.notebooks [--write] [NAME ...]``. Without ``--write`` it says which
-notebooks hold outputs of other code than their own, and runs nothing. With it those notebooks, or the ones that are
-named, are run in a folder of their own and written back with their outputs, and with a fingerprint of the code.
-``tests/notebooks`` compares the fingerprints, and in its slow part the outputs themselves.
+Run from the repository root: ``python -m benchmarks.notebooks [--write] [NAME ...]``. Without ``--write`` it lists the
+notebooks whose outputs come from an older version of their code, and runs nothing. With it these notebooks, or the
+named ones, are run in an empty folder and saved with their outputs and a fingerprint of the code. The tests in
+``tests/notebooks`` compare the fingerprints; slow tests compare the outputs themselves.
 """
 
 import argparse
@@ -19,12 +19,12 @@ import nbformat
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LARGEST = 400_000
-"""Bytes that a notebook may have."""
+"""Largest size of a notebook in bytes."""
 TIMEOUT_S = 900
 
 
 def code_cells(notebook):
-    """Return the cells that are run."""
+    """Return the code cells."""
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
@@ -34,12 +34,12 @@ def fingerprint(notebook):
 
 
 def is_current(notebook):
-    """Say whether the outputs are those of the code as it is."""
+    """Return whether the outputs come from the present code."""
     return notebook.metadata.get("sources_sha256") == fingerprint(notebook)
 
 
 def executed(path):
-    """Return a notebook with its outputs, run in an empty folder and without settings of the user."""
+    """Run a notebook in an empty folder, without the user's settings, and return it with its outputs."""
     import nbclient
 
     notebook = nbformat.read(path, as_version=4)
@@ -69,7 +69,7 @@ def executed(path):
 
 
 def words(notebook):
-    """Return what the cells print and show as text, with # for every number, one entry per cell."""
+    """Return the text outputs of the cells, one entry per cell, with # for every number."""
     found = []
     for cell in code_cells(notebook):
         parts = [output.text if output.output_type == "stream" else output.get("data", {}).get("text/html", "")
@@ -80,8 +80,10 @@ def words(notebook):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("names", nargs="*", help="stems of notebooks; those that are not current by default")
-    parser.add_argument("--write", action="store_true", help="run them and write them back")
+    parser.add_argument(
+        "names", nargs="*", help="names of notebooks without .ipynb; by default those that are not current"
+    )
+    parser.add_argument("--write", action="store_true", help="run the notebooks and save them with their outputs")
     arguments = parser.parse_args()
     unknown = set(arguments.names) - {path.stem for path in NOTEBOOKS}
     if unknown:

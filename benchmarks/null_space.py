@@ -1,8 +1,8 @@
-"""Where l1 is certified and no isometry helps: ReLU operators of 30 x 40, and the certificates of one of them.
+"""ReLU operators of 30 x 40 for which l1 recovery is certified but no isometry theorem applies.
 
-Run from the repository root: ``python -m benchmarks.null_space``. X is drawn and rounded to multiples of 1/64, its
-columns under 5 gates are scaled by multiples of 1/64 to about unit norm, so that the operator is exact in a short
-file. ``--save FOLDER`` writes certificates of the draw with the smallest bound, and they are checked from there.
+Run from the repository root: ``python -m benchmarks.null_space``. X is drawn and rounded to multiples of 1/64, and its
+columns behind 5 gates are scaled by multiples of 1/64 to about unit norm, so that a short file represents the operator
+exactly. ``--save FOLDER`` writes certificates for the draw with the smallest bound and checks them from these files.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FILES = ("relu-30x40-null-space", "relu-30x40-delta", "relu-30x40-alpha-2")
 
 
 def operator(seed, n=30, d=8, p=5):
-    """Return [D_1 X, ..., D_p X] times a diagonal matrix, all of it binary fractions."""
+    """Return [D_1 X, ..., D_p X] times a diagonal matrix; all entries are binary fractions."""
     rng = np.random.default_rng(seed)
     X = np.rint(64 * rng.standard_normal((n, d))) / 64
     A = GatedOperator(X, X @ rng.standard_normal((d, p)) >= 0).columns(np.arange(d * p))
@@ -31,7 +31,7 @@ def operator(seed, n=30, d=8, p=5):
 
 
 def row(seed):
-    """Return the numbers of one draw: bounds of alpha_3 by three sets of programs, and isometry constants."""
+    """Return the results of one draw: bounds of alpha_3 by three sets of programs, and isometry constants."""
     A = operator(seed)
     single, decoupled = (proved_bound(A, null_space_multipliers(A, 1), s) for s in (1, 3))
     joint = proved_bound(A, null_space_multipliers(A, 3, "joint"), 3)
@@ -40,7 +40,7 @@ def row(seed):
 
 
 def show(seed, folder):
-    """Print what is known of one draw, with times, and write and check its certificates."""
+    """Print the results of one draw, with times, and write and check its certificates."""
     A = operator(seed)
     rows = []
     for s in (1, 2, 3):

@@ -1,7 +1,7 @@
-"""How much damping Optimal Brain Surgeon needs in a ReLU network: the loss after pruning and compensation.
+"""Damping of Optimal Brain Surgeon in a ReLU network: the loss after pruning and compensation.
 
 Run from the repository root: ``python -m benchmarks.obs_damping [--seeds 3] [--keep 80]``. Trained networks 8-12-3 with
-biases and squared loss are pruned once, and not trained again.
+biases and squared loss are pruned once and not retrained.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ DAMPINGS = (1e-6, 1e-4, 1e-3, 1e-2, 3e-2, 1e-1)
 
 
 def trained(seed):
-    """Return data and a network that is trained on it."""
+    """Return data and a network trained on them."""
     rng = np.random.default_rng(seed)
     X = rng.standard_normal((300, 8))
     Y = Model.draw((8, 5, 3), rng=rng, initialisation=0.6)(X) + 0.3 * rng.standard_normal((300, 3))
@@ -43,7 +43,7 @@ def row(seed, keep):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--keep", type=int, default=80, help="weights that stay, of 132")
+    parser.add_argument("--keep", type=int, default=80, help="number of weights to keep, of 132")
     options = parser.parse_args()
     print(f"{machine()}\n")
     header = ["seed", "dense", *(f"{damping:g}" for damping in DAMPINGS), "OBD", "magnitude"]

@@ -1,4 +1,4 @@
-"""Solvers for sparse linear problems side by side: ours, scikit-learn's, and other packages where they are installed.
+"""Solvers for sparse linear problems: ours compared with those of scikit-learn and of other installed packages.
 
 Run from the repository root::
 
@@ -8,16 +8,16 @@ Run from the repository root::
     python -m benchmarks.peers l1 --seeds 20                # basis pursuit: ours by homotopy and by cvxpy, and LARS
     python -m benchmarks.peers gated --seeds 5              # 100 gates of 50 inputs, n = 2000, k = 30, never formed
     python -m benchmarks.peers phase --solvers auto htp     # some solvers only
-    python -m benchmarks.peers --show FILE                  # the tables of what was measured
+    python -m benchmarks.peers --show FILE                  # the tables of stored results
 
-One line of JSON an instance and solver goes to ``--out`` as soon as it is there; what is in the file already is not
-measured again. Times are processor times in milliseconds, on one BLAS thread (``--threads``; with several threads the
-time that passes is measured instead, of all solvers alike); on each instance all
-solvers run one after the other, in another order for each seed, so that none has the warmer cache. An answer is found
-if its largest error is at most 1e-6 of the largest weight. A solver whose package is missing is named, and left out.
+Each instance and solver is written to ``--out`` at once, as one line of JSON; results that are in the file are not
+measured again. Times are processor times in milliseconds on one BLAS thread, or with several threads (``--threads``)
+wall times of all solvers. On each instance the solvers run one after another, in a different order for each seed, so
+that none always has the warmer cache. A solver has found the vector if its largest error is at most 1e-6 of the largest
+weight. A solver whose package is missing is named and skipped.
 
-Units are each package's to choose: abess and skscope stop by thresholds that have units, so that they are given the
-data times 1e5 (on columns of unit norm abess finds nothing). ``--keep`` puts the medians of the table of speed into
+Each package gets the data in units that suit it: abess and skscope have stopping thresholds with units, so they get the
+data times 1e5 (on columns of unit norm abess finds nothing). ``--keep`` writes the medians of the speed table to
 ``benchmarks/solver_speed.json``, from which ``python -m benchmarks.tables --write`` makes the tables of the pages.
 """
 
@@ -39,13 +39,13 @@ from benchmarks.machine import machine, table
 from benchmarks.phase_cells import CELLS, draw
 
 KEPT = Path(__file__).with_name("solver_speed.json")
-"""Medians of the table of speed, see :func:`keep`."""
+"""Medians of the speed table, see :func:`keep`."""
 
 SIZES = ((200, 1000, 20), (500, 5000, 20), (500, 5000, 60), (1000, 10000, 50), (1000, 10000, 100))
-"""n, N and k of the table of speed."""
+"""n, N and k of the speed table."""
 
 PROGRAMS = ((100, 200, 10), (200, 1000, 20), (200, 400, 70))
-"""n, N and k of the table of basis pursuit; weights are +-1."""
+"""n, N and k of the basis pursuit table; weights are +-1."""
 
 
 def ours(name, **options):
@@ -112,7 +112,7 @@ def spams_path(A, y):
 
 
 def abess_size(A, y, k):
-    """Return the answer of abess for the size k."""
+    """Return the solution of abess for the size k."""
     import abess
 
     model = abess.LinearRegression(support_size=[k], fit_intercept=False, thread=1)
@@ -121,7 +121,7 @@ def abess_size(A, y, k):
 
 
 def abess_path(A, y, k):
-    """Return the answer of abess for the size k at the end of the path 0, 1, ..., k."""
+    """Return the solution of abess for the size k at the end of the path 0, 1, ..., k."""
     import abess
 
     model = abess.LinearRegression(support_size=list(range(k + 1)), fit_intercept=False, thread=1)
@@ -145,7 +145,7 @@ def celer_path(A, y, k):
 
 
 def skscope_size(A, y, k):
-    """Return the answer of skscope for the size k, which gets the gradient and exact least squares on a support."""
+    """Return the solution of skscope for the size k; it gets the gradient and exact least squares on a support."""
     import skscope
 
     A, y = A * 1e5, y * 1e5
@@ -241,15 +241,15 @@ PEERS = {
     "skglm SCAD": ("skglm", skglm_scad),
     "pyproximal L0": ("pyproximal", pyproximal_l0),
 }
-"""The package that each needs, and what to call."""
+"""The package that each solver needs, and the function to call."""
 
 SLOW = {"SPAMS OMP", "abess, path", "celer", "abess, size k", "skscope", "skglm", "skglm MCP", "skglm SCAD"}
 SLOW |= {"pyproximal L0"}
-"""Those that the table of speed measures on five seeds only."""
+"""Solvers that the speed table measures on five seeds only."""
 
 
 def programs():
-    """Return what solves basis pursuit, as functions of A and y."""
+    """Return the solvers of basis pursuit, as functions of A and y."""
     found = {
         "l1 by homotopy": ("recovery", lambda A, y: program(A, y, "homotopy")),
         "l1 by cvxpy": ("cvxpy", lambda A, y: program(A, y, "CLARABEL")),
@@ -273,15 +273,15 @@ def program(A, y, backend):
 
 
 def there(name, package):
-    """Return whether a package is installed, and say so if it is not."""
+    """Return whether a package is installed, and print a message if it is not."""
     if importlib.util.find_spec(package) is None:
-        print(f"{name} is left out: {package} is not installed")
+        print(f"{name} is skipped: {package} is not installed")
         return False
     return True
 
 
 def chosen(names):
-    """Return {name: function} of the solvers that can be called here."""
+    """Return {name: function} of the available solvers."""
     found = {name: call for name, call in OURS.items() if not names or name in names}
     for name, (package, call) in PEERS.items():
         if (not names or name in names) and there(name, package):
@@ -307,7 +307,7 @@ def gated(seed, signs):
 
 
 def instances(what, seeds, first):
-    """Yield a name, a seed, and how to draw A, y, x, for each instance of a table."""
+    """Yield a name, a seed, and a function that draws A, y, x, for each instance of a table."""
     for seed in range(first, first + seeds):
         if what == "phase":
             for cell in CELLS:
@@ -322,12 +322,12 @@ def instances(what, seeds, first):
 
 
 def read(path):
-    """Return the rows of a file, or none."""
+    """Return the rows of a file, or an empty list if there is no file."""
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def measure(what, solvers, seeds, first, out, threads=1):
-    """Run what is not in the file yet, and append it."""
+    """Run the instances that are not in the file yet, and append their rows."""
     done = {(row["table"], row["cell"], row["seed"], row["solver"], row.get("threads", 1)) for row in read(out)}
     begun = set()
     clock = time.process_time if threads == 1 else time.perf_counter
@@ -358,7 +358,7 @@ def measure(what, solvers, seeds, first, out, threads=1):
 
 
 def keep(rows, path=KEPT):
-    """Write the medians of the table of speed, and on which machine they were measured."""
+    """Write the medians of the speed table, and the machine on which they were measured."""
     found = {}
     for row in rows:
         if row["table"] == "speed":
@@ -382,7 +382,7 @@ def _short(ms):
 
 
 def kept_table(path=KEPT, sizes=SIZES):
-    """Return header and rows of the kept medians: milliseconds on each number of threads, and misses."""
+    """Return header and rows of the stored medians: milliseconds for each number of threads, and failures."""
     medians = json.loads(path.read_text())["medians"]
     cells = [f"{n} x {size}, k={k}" for n, size, k in sizes]
     rows = []
@@ -418,7 +418,7 @@ def show(rows):
 
 
 def summary(rows, names):
-    """Return a table of what each solver found, with mean and median times, cell by cell where they are few."""
+    """Return a table of the successes of each solver, with mean and median times, by cell if there are few cells."""
     groups = defaultdict(lambda: defaultdict(list))
     for row in rows:
         groups[row["cell"]][row["solver"]].append(row)
@@ -460,7 +460,7 @@ def cells(rows, names):
 
 
 def misses(rows, names):
-    """Yield the cells in which auto finds fewer than the best other solver, less one for chance."""
+    """Yield the cells in which auto finds at least two vectors fewer than the best other solver."""
     if "auto" in names:
         for cell, (_, by_name) in counts(rows, names).items():
             best = max(by_name.values())
@@ -470,16 +470,16 @@ def misses(rows, names):
 
 
 def main(arguments=None):
-    """Measure, and print the tables."""
+    """Run the instances, and print the tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__.split("\n", 1)[0])
     parser.add_argument("what", nargs="?", choices=TABLES, default="phase")
     parser.add_argument("--solvers", nargs="*", default=None, help="names of the tables; all by default")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first", type=int, default=1000, help="the first seed")
     parser.add_argument(
-        "--threads", type=int, nargs="+", default=[1], help="threads of BLAS; several: one after another"
+        "--threads", type=int, nargs="+", default=[1], help="numbers of BLAS threads, measured one after another"
     )
-    parser.add_argument("--keep", action="store_true", help=f"write the medians of speed to {KEPT.name}")
+    parser.add_argument("--keep", action="store_true", help=f"write the medians of the speed table to {KEPT.name}")
     parser.add_argument("--out", type=Path, default=Path("peers.jsonl"))
     parser.add_argument("--show", type=Path, default=None, metavar="FILE", help="measure nothing")
     options = parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""The noise-free problems that solvers are compared on: 62 cells with n = 200, twenty seeds each."""
+"""The noise-free problems on which solvers are compared: 62 cells with n = 200, twenty seeds each."""
 
 from __future__ import annotations
 

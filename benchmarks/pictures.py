@@ -1,8 +1,8 @@
-"""Draw the pictures of the documentation and of the README from results: ``python -m benchmarks.pictures``.
+"""Draw the pictures of the documentation and of the README from stored results: ``python -m benchmarks.pictures``.
 
-``make figures`` computes what is needed. The README's lead picture has two columns of Figure 1, one hidden layer: the
-paper's method and exact recovery; above the share of the seeds in which the planted network was recovered, below the
-PSNR of the fit.
+``make figures`` computes the results. The README's lead picture has two columns of Figure 1 for one hidden layer, the
+paper's method and exact recovery. Its upper row shows the share of seeds for which the planted network was recovered,
+the lower row the PSNR of the fit.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from figures.style import style
 
 DOCS = Path(__file__).parents[1] / "docs"
 SUFFIX = ("fig1", "fig2", "fig4", "fig5", "fig6", "fig7", "fig9", "fig10", "exact", "exact-limits")
-"""Figures whose files say which preset they are."""
+"""Figures whose file names contain the preset."""
 PLAIN = ("fig3-binary", "fig3-digits", "centred", "conditions", "gram", "phase", "rsc")
 PLAIN += ("imp-controls", "imp-decoy", "imp-init", "imp-margin", "imp-order", "imp-phase", "imp-risk")
 PLAIN += ("pr-ablations", "pr-accuracy", "pr-auc", "pr-bingo", "pr-floor", "pr-neq", "pr-neq-phi", "pr-transfer")
@@ -51,12 +51,12 @@ def lead(results: Any) -> Any:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Draw what there are results of, and say what there are none of."""
+    """Draw the figures that have results, and list those that have none."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="figures; all by default, and the lead picture ('lead')")
     parser.add_argument("--results", default="results", help="the results folder")
     parser.add_argument("--preset", default="quick", help="which size")
-    parser.add_argument("--output", type=Path, default=DOCS, help="where the pictures go")
+    parser.add_argument("--output", type=Path, default=DOCS, help="folder for the pictures")
     options = parser.parse_args(argv)
     for name in options.names or [*SUFFIX, *PLAIN, "lead"]:
         source = "fig1" if name == "lead" else name

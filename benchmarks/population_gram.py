@@ -1,14 +1,15 @@
-"""The population Gram matrix of two gates, SymPy's form against Monte Carlo, entry by entry at 20 angles.
+"""The population Gram matrix of two gates: SymPy's formula compared with Monte Carlo, entry by entry at 20 angles.
 
 Run from the repository root::
 
     python -m benchmarks.population_gram                  # 4,000,000 samples
     python -m benchmarks.population_gram --samples 400000 --seed 1
 
-Each block has 6 entries that differ, so that there are 120 comparisons. A deviation is counted in standard errors,
-which are estimated from the same samples. Bonferroni: all 120 together keep the two-sided error rate of one comparison
-at 4 standard errors if each stays within the corrected quantile that is printed; the limit asked for is 4 itself, which
-is stricter, and which 120 comparisons of a true formula exceed with a probability of at most the one printed.
+Each block has 6 different entries, so there are 120 comparisons. Deviations are in units of the standard error, which
+is estimated from the same samples. By Bonferroni's correction, 120 comparisons together have the two-sided error rate
+of one comparison at 4 standard errors if each deviation is below the corrected quantile that is printed. The limit used
+is 4 itself, which is stricter. For a true formula, 120 comparisons exceed it with at most the probability that is
+printed.
 """
 
 from __future__ import annotations
@@ -37,9 +38,9 @@ def frame(rng):
 
 
 def deviations(samples, seed, block=None):
-    """Return deviations in standard errors, shape (20, 6), and the largest difference of that form and NumPy's.
+    """Return deviations in standard errors, shape (20, 6), and the largest difference from NumPy's formula.
 
-    `block` is SymPy's matrix of theta in the coordinates of two generators; by default the derived one.
+    `block` is SymPy's matrix as a function of theta, in the coordinates of two generators; by default the derived one.
     """
     rng = np.random.default_rng(seed)
     form = sp.lambdify(sp.Symbol("theta", positive=True), gram.gate_block() if block is None else block, "numpy")
@@ -80,8 +81,8 @@ def main(arguments=None):
     for theta, row in zip(ANGLES, z, strict=True):
         print(f"| {theta:.3f} | {np.abs(row).max():.2f} |")
     print(f"\nlargest of {z.size}: {np.abs(z).max():.2f}, limit {LIMIT:.0f} (exceeded with probability {chance:.4f})")
-    print(f"corrected quantile: {quantile:.2f}; root of the mean square: {np.sqrt(np.mean(z**2)):.2f}")
-    print(f"SymPy's form and NumPy's differ by {apart:.1e}")
+    print(f"corrected quantile: {quantile:.2f}; root mean square: {np.sqrt(np.mean(z**2)):.2f}")
+    print(f"SymPy's and NumPy's formulas differ by {apart:.1e}")
 
 
 if __name__ == "__main__":

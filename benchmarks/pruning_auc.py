@@ -1,13 +1,13 @@
-"""What each criterion sees of a planted support: rank AUC on a linear model, at the start and after training.
+"""How well each pruning criterion identifies a planted support: AUC on a linear model, before and after training.
 
 Run from the repository root::
 
     python -m benchmarks.pruning_auc [--seeds 60] [--d 200] [--s 20]
 
-The truth has s of d weights, of values +-1 or standard normal, inputs are standard normal, targets have no noise, and
-training starts at normal weights of a small standard deviation. The AUC is the chance that a weight of the support has
-a higher score than one outside (1 is perfect, 1/2 is nothing). The table has means over the seeds, with standard
-deviations in brackets; below it the statements that are expected to hold, with what was found.
+The planted model has s of d weights, +-1 or standard normal. Inputs are standard normal, targets have no noise, and
+training starts at normal weights with a small standard deviation. The AUC is the probability that a weight on the
+support has a higher score than a weight off the support (1 is perfect, 1/2 is chance). The table has means over the
+seeds, with standard deviations in brackets. Below it are expected statements, each with the measured number.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def measure(seeds, settings=SETTINGS, d=200, s=20):
 
 
 def statements(found):
-    """Return (words, number, whether it holds) for what is expected."""
+    """Return (text, number, whether it holds) for each expected statement."""
     base, normal = found[BASE], found[NORMAL]
     mean = {key: float(values.mean()) for key, values in base.items()}
     rows = [("SNIP at the start, +-1: .95 +- .02", mean["snip", "start"], abs(mean["snip", "start"] - 0.95) <= 0.02)]

@@ -1,19 +1,19 @@
-"""Accuracy against sparsity of the catalogue's methods on MNIST, and the time of one network beside PyTorch's.
+"""Accuracy against sparsity of pruning methods on MNIST, and the training time compared with PyTorch's.
 
 Run from the repository root::
 
     python -m benchmarks.pruning_mnist                                  # one seed, one epoch: a minute or two
     python -m benchmarks.pruning_mnist --epochs 10 --seeds 0:5 --out rows.jsonl
     python -m benchmarks.pruning_mnist --methods imp rigl --keep 0.02 --out rows.jsonl
-    python -m benchmarks.pruning_mnist --show rows.jsonl                # the table, and the ordering that is reported
-    python -m benchmarks.pruning_mnist --time                           # one dense training, beside PyTorch's
+    python -m benchmarks.pruning_mnist --show rows.jsonl                # the table, and verdicts on the usual ordering
+    python -m benchmarks.pruning_mnist --time                           # one dense training, here and in PyTorch
 
-A network 784-300-100-10 with biases, cross-entropy, Adam at 1.2e-3, batches of 256, pixels from 0 to 1, float32; the
-accuracy is that on the 10,000 test images, in %. All methods of a seed start from the same weights; those that prune
-after training share one dense training, and are trained once more from what it left. Iterative
-magnitude pruning trains fully in each round, drops 20 % of what is left, rewinds to the start and lands on each
-sparsity; one run serves all of them. One line of JSON a network goes to ``--out`` as soon as it is there; what is in
-the file already is not made again. Data: MNIST has to be there (``planted.datasets.mnist``).
+A network 784-300-100-10 with biases, cross-entropy, Adam at 1.2e-3, batches of 256, pixels from 0 to 1, float32.
+Accuracies are in % of the 10,000 test images. All methods of a seed start from the same weights. Methods that prune
+after training share one dense training and are retrained from its weights. Iterative magnitude pruning trains fully in
+each round, drops 20 % of the remaining weights and rewinds to the start; one run passes through all sparsities. Each
+network is written to ``--out`` at once, as one line of JSON; networks that are in the file are not computed again.
+MNIST must be available (``planted.datasets.mnist``).
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ REPORTED = (
 
 
 def images() -> tuple[pruning.Data, Any, np.ndarray]:
-    """Return the training data, and inputs and labels of the test."""
+    """Return the training data, and the inputs and labels of the test set."""
     data = planted.datasets.mnist()
     inputs = (data.x_train / data.pixel_max).astype(np.float32)
     return pruning.Data(inputs, data.y_train), (data.x_test / data.pixel_max).astype(np.float32), data.y_test
 
 
 def accuracy(model: pruning.Model, X: Any, labels: np.ndarray) -> float:
-    """Return the share of right classes, in %."""
+    """Return the share of correctly classified images, in %."""
     return 100.0 * float((arrays.to_numpy(model(X)).argmax(axis=1) == labels).mean())
 
 
@@ -80,7 +80,7 @@ def dense(start: pruning.Model, training: pruning.Training, train: pruning.Data,
 
 
 def fit(name: str, keep: tuple[float, ...], seed: int, args: argparse.Namespace, data: Any) -> list[dict[str, Any]]:
-    """Return the rows of one run: one for each share that is kept, for iterative pruning; otherwise one."""
+    """Return the rows of one run: for iterative pruning one for each share of weights kept, otherwise one."""
     train, X, labels = data
     training = pruning.Training(epochs=args.epochs, batch_size=args.batch_size, learning_rate=1.2e-3)
     start = pruning.Model.draw(WIDTHS, bias=True, loss="cross_entropy", rng=seed, dtype="float32")
@@ -123,7 +123,7 @@ def fit(name: str, keep: tuple[float, ...], seed: int, args: argparse.Namespace,
                 goals.pop(0)
         return found
 
-    # the round after a count trains the network of that count, from the start: the retraining of this sparsity
+    # the round after a count trains the network with that count from the start, which is its retraining
     result = pruning.prune(start, train, method.replace(schedule=counts), sparsity=wanted[-1][0], rng=seed)
     trained = {one.masks.count: after.model for one, after in zip(result.path, result.path[1:], strict=False)}
     trained[wanted[-1][0]] = result.model
@@ -133,7 +133,7 @@ def fit(name: str, keep: tuple[float, ...], seed: int, args: argparse.Namespace,
 
 
 def measure(args: argparse.Namespace) -> list[dict[str, Any]]:
-    """Return all rows, those that were there included."""
+    """Return all rows, including stored ones."""
     rows = read(args.out)
     done = {(r["method"], r["keep"], r["seed"], r["epochs"]) for r in rows}
     data = images()
@@ -158,7 +158,7 @@ def measure(args: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def read(path: str | None) -> list[dict[str, Any]]:
-    """Return the rows of a file; none if it is not there."""
+    """Return the rows of a file, or an empty list if there is no file."""
     if path is None or not Path(path).exists():
         return []
     return [json.loads(line) for line in Path(path).read_text().splitlines()]
@@ -171,7 +171,7 @@ def show(rows: list[dict[str, Any]]) -> None:
     print(
         "method           "
         + "".join(f"{100 * (1 - share):>9.0f} % pruned  " for share in shares)
-        + " seconds a network"
+        + " seconds per network"
     )
     for name in names:
         text = f"{name:16s}"
@@ -211,7 +211,7 @@ def _interval(values: list[float]) -> str:
 
 
 def clock(args: argparse.Namespace) -> None:
-    """Print the time of one dense training, and of the same in PyTorch."""
+    """Print the time of one dense training, here and in PyTorch."""
     data = images()
     one = fit("dense", (1.0,), 0, args, data)[0]
     print(f"here: {one['seconds']:.1f} s of processor time, {one['accuracy']:.2f} %")
@@ -240,7 +240,7 @@ def clock(args: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Measure, or show what was measured."""
+    """Run the measurements, or show stored ones."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--methods", nargs="+", default=list(METHODS))
     parser.add_argument("--keep", nargs="+", type=float, default=list(KEEP))

@@ -1,12 +1,12 @@
-"""How often hard thresholding pursuit finds a planted sparse vector behind fixed gates, exactly.
+"""Success rates of solvers on planted sparse vectors with fixed gates.
 
 Run from the repository root::
 
-    python -m benchmarks.recovery_rates                 # the four cells of the README, a few seconds
+    python -m benchmarks.recovery_rates                 # hard thresholding pursuit on four settings, a few seconds
     python -m benchmarks.recovery_rates --solver niht   # another solver
-    python -m benchmarks.recovery_rates --plain         # the textbook iteration: a repeated support ends it
+    python -m benchmarks.recovery_rates --plain         # the textbook iteration, which a repeated support ends
 
-Exact means: the support is the planted one and every entry is right to 1e-12 of the largest.
+A solution is exact if it has the planted support and every entry is right to 1e-12 of the largest.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def exact(result, truth):
 
 
 def plain_htp(A, y, sparsity, max_iter=100):
-    """Unit-step HTP on normalised columns as in the textbook; True if its residual vanished."""
+    """Run textbook HTP with unit step on normalised columns; return whether its residual vanished."""
     operator, _ = recovery.normalise(A)
     support, values, residual, seen = np.zeros(0, dtype=int), np.zeros(0), y, set()
     for _ in range(max_iter):
@@ -53,7 +53,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--solver", default="htp")
     parser.add_argument("--plain", action="store_true", help="the textbook HTP iteration instead")
-    parser.add_argument("--trials", type=int, default=None, help="instances a cell (100 and 60 by default)")
+    parser.add_argument("--trials", type=int, default=None, help="instances per setting (100 and 60 by default)")
     options = parser.parse_args(arguments)
     for n, d, p, k, trials in CELLS:
         trials = options.trials or trials

@@ -1,15 +1,16 @@
-"""Whether answers depend on units: every solver on (2^a A, 2^b y), over the whole range of the dtype.
+"""Scale equivariance of every solver: results for (2^a A, 2^b y), over the whole range of the dtype.
 
 Run from the repository root: ``python -m benchmarks.scale_equivariance`` (``--every 1`` tries every exponent).
 
-The entries of A and y have few bits, so that every power of two tried is exact, down to the smallest subnormal number
-and up to the largest. Tried are (2^t A, 2^t y), (2^t A, y), (A, 2^t y) and (2^t A, 2^-t y) for all t for which the
-data are numbers of the dtype. Support, entries of x, steps, objective, history and status must be those of (A, y) times
-the right power of two, bit for bit; where x itself is no number of the dtype, the status must say so. Then other
-factors: A and y times random numbers of any size, on data that a sparse x fits, where x must agree to rounding.
+The entries of A and y have few bits, so that scaling by powers of two is exact, from the smallest subnormal number to
+the largest float. The scaled problems are (2^t A, 2^t y), (2^t A, y), (A, 2^t y) and (2^t A, 2^-t y), for all t for
+which the dtype represents the data. Support, entries of x, number of steps, objective, history and status must be those
+of (A, y), times the right power of two, bit for bit. If the dtype cannot represent x, the status must say so. The
+second part multiplies A and y by random numbers of any size, on data that a sparse x fits; x must then agree up to
+rounding.
 
-Operators: a dense matrix; a gated one with stored gates; the same with gates recomputed from generators, streamed where
-the solver can; and a foreign object with ``rmatvec``, ``columns`` and ``matvec`` alone, of whose size nothing is known.
+Operators: a dense matrix; a gated one with stored gates; the same with gates recomputed from generators, streamed if
+the solver can; and a foreign object with ``rmatvec``, ``columns`` and ``matvec`` only, whose norms are not known.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class Foreign:
 
 
 def problem(dtype, seed, noise=True):
-    """Return X (n, d), H (d, p), A = [D_j X] and y, of few bits; without noise y is A times a sparse vector."""
+    """Return X (n, d), H (d, p), A = [D_j X] and y, with few bits; without noise y is A times a sparse vector."""
     rng = np.random.default_rng(seed)
     X = np.clip(np.round(4 * rng.standard_normal((ROWS, FEATURES))), -15, 15).astype(dtype) / 4
     X[X == 0] = 0.25
@@ -81,7 +82,7 @@ def problem(dtype, seed, noise=True):
 
 
 def operator(kind, X, H, A, a, dtype):
-    """Return 2^a A as the kind of operator."""
+    """Return 2^a A as an operator of the given kind."""
     scaled = np.ldexp(X, a).astype(dtype)
     if kind == "gated":
         return recovery.GatedOperator.from_generators(scaled, H)
@@ -92,7 +93,7 @@ def operator(kind, X, H, A, a, dtype):
 
 
 def options_of(name, kind, a):
-    """Return the arguments of `solve`; a given step is meant in units of 1 / |A|^2, so it moves with A."""
+    """Return the arguments of `solve`; a given step is in units of 1 / |A|^2, so it scales with A."""
     options = {"solver": name, "max_iter": 40} | VARIANTS[name]
     if "step" in options:
         options["step"] = math.ldexp(options["step"], -2 * a)
@@ -102,7 +103,7 @@ def options_of(name, kind, a):
 
 
 def fits(values, exponent, dtype):
-    """Whether 2^exponent values are exact, finite numbers of the dtype."""
+    """Return whether 2^exponent times the values are exact, finite numbers of the dtype."""
     values = values.astype(dtype)
     with np.errstate(over="ignore"):
         moved = np.ldexp(values, exponent)
@@ -110,7 +111,7 @@ def fits(values, exponent, dtype):
 
 
 def exponents(dtype, every):
-    """Return the powers of two that are tried, over the whole range of the dtype."""
+    """Return the powers of two to try, over the whole range of the dtype."""
     info = np.finfo(dtype)
     low, high = int(info.minexp) - int(info.nmant), int(info.maxexp)
     return [0, *range(low, high + 1, every), *range(high - 6, high + 1), *range(low, low + 6)]
@@ -125,7 +126,7 @@ def pairs(X, A, y, dtype, every):
 
 
 def differences(name, plain, found, a, b):
-    """Return what is not as it should be for the answers to (A, y) and to (2^a A, 2^b y)."""
+    """Return the differences between the results for (A, y) and for (2^a A, 2^b y) that should not exist."""
     wrong = []
     with np.errstate(over="ignore", under="ignore"):
         expected = np.ldexp(plain.values, b - a)
@@ -133,7 +134,7 @@ def differences(name, plain, found, a, b):
     if found.n_iter != plain.n_iter:
         wrong.append(f"{found.n_iter} steps, not {plain.n_iter}")
     if not exact:
-        # x is no number of the dtype: what was lost must be nothing beside y, or be said
+        # the dtype cannot represent x: the loss must be negligible compared with y, or be reported
         if found.status is not Status.OUT_OF_RANGE and not np.allclose(
             np.ldexp(found.values.astype(float), a - b).sum(), plain.values.astype(float).sum(), rtol=1e-5
         ):
@@ -161,7 +162,7 @@ def _power(value, exponent):
 
 
 def by_powers(name, kind, dtype, every, seed=0):
-    """Try all powers of two; return how many there were and the list of (a, b, what is wrong)."""
+    """Try all powers of two; return their number and the list of (a, b, error)."""
     X, H, A, y, _ = problem(dtype, seed)
     plain = recovery.solve(operator(kind, X, H, A, 0, dtype), y, SPARSITY, **options_of(name, kind, 0))
     count, wrong = 0, []
@@ -176,7 +177,7 @@ def by_powers(name, kind, dtype, every, seed=0):
 
 
 def by_factors(name, kind, dtype, draws, seed=0):
-    """Try other factors on data that a sparse x fits; return how many there were and the list of what is wrong."""
+    """Try other factors on data that a sparse x fits; return their number and the list of errors."""
     X, H, A, y, _ = problem(dtype, seed, noise=False)
     rng, top = np.random.default_rng(seed), 0.8 * np.finfo(dtype).maxexp * math.log10(2)
     plain = recovery.solve(operator(kind, X, H, A, 0, dtype), y, SPARSITY, **options_of(name, kind, 0))
@@ -206,10 +207,12 @@ def by_factors(name, kind, dtype, draws, seed=0):
 
 
 def main(arguments=None):
-    """Try everything and print the table."""
+    """Try all scalings and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--every", type=int, default=0, help="step between exponents; 8 (float32) and 64 by default")
-    parser.add_argument("--factors", type=int, default=20, help="random factors beside the powers of two")
+    parser.add_argument(
+        "--factors", type=int, default=20, help="number of random factors in addition to the powers of two"
+    )
     parser.add_argument("--solvers", nargs="*", default=list(VARIANTS))
     options = parser.parse_args(arguments)
     rows, bad = [], 0

@@ -1,10 +1,10 @@
-"""Hard thresholding pursuit on a large sparse design: time and memory for a number of stored entries.
+"""Time and memory of hard thresholding pursuit on a large sparse design.
 
-Run from the repository root: ``python -m benchmarks.sparse_design`` (10^5 x 10^6 with 10^7 stored numbers, k = 100; ten
-seconds, half a GiB), or with ``--rows``, ``--columns``, ``--stored`` and ``--sparsity``. The pattern is uniform, the
-numbers and the weights are standard normal, the data have no noise. The matrix comes in CSR, as most do, so that the
-time and the memory of the conversion are counted. "largest so far" is the largest resident memory of the process, less
-what the interpreter and the libraries take. Time and memory grow in proportion to the stored numbers.
+Run from the repository root: ``python -m benchmarks.sparse_design`` (10^5 x 10^6 with 10^7 stored entries, k = 100; ten
+seconds, half a GiB), or with ``--rows``, ``--columns``, ``--stored`` and ``--sparsity``. The pattern is uniform,
+entries and weights are standard normal, the data have no noise. The matrix is given in CSR format, as usual, so the
+time and the memory of the conversion are included. "peak so far" is the largest resident memory of the process, without
+that of the interpreter and the libraries. Time and memory are proportional to the number of stored entries.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from benchmarks.machine import machine, table
 
 
 def design(rows, columns, stored, rng):
-    """Return a sparse matrix with as many numbers in each row."""
+    """Return a sparse matrix with the same number of entries in each row."""
     each = stored // rows
     indices = rng.integers(0, columns, rows * each, dtype=np.int32).reshape(rows, each)
     indices.sort(axis=1)
@@ -38,7 +38,7 @@ def resident():
 
 
 def main(arguments=None):
-    """Solve one, and print what it took."""
+    """Solve one problem, and print its time and memory."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sparse_design", description=__doc__.split("\n", 1)[0])
     parser.add_argument("--rows", type=int, default=10**5)
     parser.add_argument("--columns", type=int, default=10**6)
@@ -65,8 +65,8 @@ def main(arguments=None):
             found = recovery.solve(operator, y, options.sparsity, solver)
             spent, error = time.process_time() - begin, float(np.abs(found.x - x).max())
             rows.append((solver, found.n_iter, f"{error:.0e}", f"{spent:.2f}", f"{resident() - before:.2f}"))
-    print(f"largest after drawing: {made:.2f} GiB\n")
-    print(table(("step", "steps", "largest error", "seconds", "largest so far, GiB"), rows))
+    print(f"peak after drawing: {made:.2f} GiB\n")
+    print(table(("step", "steps", "largest error", "seconds", "peak so far, GiB"), rows))
 
 
 if __name__ == "__main__":

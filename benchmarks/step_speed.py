@@ -1,24 +1,24 @@
-"""One step of iterative hard thresholding against two loops over neurons, side by side in one run.
+"""Time of one step of iterative hard thresholding, compared with two loops over neurons in the same run.
 
 Run from the repository root::
 
     python -m benchmarks.step_speed            # n = 10,000, m = 200, s = 200
     python -m benchmarks.step_speed --full     # n = 50,000, m = 1000, s = 1000; about ten minutes on one core
 
-The step is the same for all: given X, generators H, y, an s-sparse x of length m d and a step size t, return
-H_s(x + t A'(y - A x)): the gates, the residual, the gradient over all m d columns, and the exact top s.
+All variants compute the same step: given X, generators H, y, an s-sparse x of length m d and a step size t, they return
+H_s(x + t A'(y - A x)), that is, the gates, the residual, the gradient over all m d columns, and the exact top s.
 
-- *released loop*: for each neuron an n x d block, its gradient, a merge by argsort into the top-s buffer;
-- *lean loop*: for each neuron the gate by one product, X' (g * r) by another; one top-s at the end;
-- *ours, generators*: gates recomputed in tiles, nothing stored; *ours, stored gates*: their bits are there before
+- *released loop*: for each neuron an n x d block, its gradient, and a merge by argsort into the top-s buffer;
+- *lean loop*: for each neuron the gate by one product and X' (g * r) by another; one top-s selection at the end;
+- *ours, generators*: gates are recomputed in tiles and not stored; *ours, stored gates*: gates are computed before
   the clock starts, as in a run with fixed gates;
-- *ours, following*: H is x itself, one neuron a column, gates ``> 0``, so a neuron without weights has no gradient:
-  only the others are in the products, and their activations give the residual too. Its loops do all neurons, as the
-  released code does; beside them a lean loop over the live neurons only.
+- *ours, following*: H is x itself, one column per neuron, with gates ``> 0``. A neuron without weights has no gradient,
+  so it is left out of the products; the activations of the others also give the residual. The loops compute all
+  neurons, as the released code does; a second lean loop computes only the live neurons (those with weights).
 
-All contenders run in turns; medians. With one thread the clock counts processor time, which other programs on the
-machine do not change much; with more it counts wall time. The results are compared with each other: no table is
-printed where they differ.
+All variants run in turns, and times are medians. With one thread they are processor times, which other programs on the
+machine hardly affect; with more threads they are wall times. The results are compared with each other, and no table is
+printed if they differ.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def following_step(base, y, x, s):
 
 
 def live_loop(X, y, x, s):
-    """Make the lean loop's step over the neurons that carry weight only."""
+    """Make the lean loop's step over the neurons with weights only."""
     d = X.shape[1]
     rows = x.reshape(-1, d)
     live = np.flatnonzero((rows != 0).any(axis=1))
@@ -157,7 +157,7 @@ def report(sizes, threads, repeats, slow_repeats, dtypes):
     print(f"BLAS threads: {threads}; n = {n}, d = {d}, m = {m}, s = {s}, {live} live neurons\n")
     print(table(("dtype", "step", f"seconds ({kind})", "times faster than released", "times faster than lean"), rows))
     print(f"\nAdjoint with stored gates, 2 n d m operations, as a share of a square product: {'; '.join(shares)}.")
-    print("'Following' steps are compared with the lean loop with gates that follow the weights, all neurons.\n")
+    print("'Following' steps are compared with the lean loop over all neurons with gates that follow the weights.\n")
 
 
 def main(arguments=None):

@@ -1,9 +1,9 @@
-"""Table 1 at the paper's size: how often the network is found when the gates move every k steps.
+"""Table 1 at the paper's size: success rates if the gates are updated every k steps.
 
     python -m benchmarks.table1_rates [--k 1 100] [--seeds 10] [--labels float32] [--steps 100] [--jobs 1]
 
-runs cells of ``paper-repro run table1 --preset paper`` into a results folder (they are the same cells, so a
-later full run finds them there) and prints the table of what has been computed so far.
+This computes cells of ``paper-repro run table1 --preset paper``, writes them to a results folder, where a later full
+run finds them, and prints the table of all cells computed so far.
 """
 
 from __future__ import annotations

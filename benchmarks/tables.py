@@ -1,8 +1,8 @@
 """The tables of figures, solvers and guarantees in README and docs, made from the registries.
 
-Run from the repository root: ``python -m benchmarks.tables`` says which tables on the pages are out of date, and
-``--write`` puts them right. A table stands between the lines ``<!-- table: NAME -->`` and ``<!-- end -->``; its NAME is
-a key of :data:`TABLES`, to which a table is added by a function that returns its header and rows.
+Run from the repository root: ``python -m benchmarks.tables`` lists the pages with tables that are out of date, and
+``--write`` updates them. A table is between the lines ``<!-- table: NAME -->`` and ``<!-- end -->``. NAME is a key of
+:data:`TABLES`; to add a table, add a function there that returns its header and rows.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ BLOCK = re.compile(r"<!-- table: ([a-z-]+) -->\n(.*?)<!-- end -->", re.DOTALL)
 
 
 def figures():
-    """Return one row for each figure: its name, and what it shows."""
+    """Return one row per figure: its name, and its description."""
     from paper_repro import experiment as experiments
 
     every = map(experiments.get, experiments.names())
@@ -27,7 +27,7 @@ def figures():
 
 
 def solvers():
-    """Return one row for each solver: its name, what it does, and which methods of an operator it calls."""
+    """Return one row per solver: its name, what it does, and which methods of an operator it calls."""
     import recovery
 
     return ["solver", "what it does", "calls"], [
@@ -37,14 +37,28 @@ def solvers():
 
 
 def solver_speed():
-    """Return the medians that ``python -m benchmarks.peers speed --keep`` wrote: one row for each solver."""
+    """Return the medians written by ``python -m benchmarks.peers speed --keep``: one row per solver."""
     from benchmarks.peers import kept_table
 
     return kept_table()
 
 
+def package_features():
+    """Return what ``python -m benchmarks.packages --keep`` wrote: one row for each feature."""
+    from benchmarks.packages import kept_features
+
+    return kept_features()
+
+
+def package_details():
+    """Return the reasons that it wrote: one row for each answer that has one."""
+    from benchmarks.packages import kept_details
+
+    return kept_details()
+
+
 def guarantees(source, *arguments):
-    """Return a function that gives one row for each guarantee that a catalogue lists."""
+    """Return a function that returns one row for each guarantee in a catalogue."""
 
     def table():
         from paper_repro.trials import guarantees_of
@@ -58,7 +72,7 @@ def guarantees(source, *arguments):
 
 
 def kind_of(guarantee):
-    """Return its kind, and with which probability."""
+    """Return the kind of a guarantee, with its probability."""
     return guarantee.kind if guarantee.delta is None else f"{guarantee.kind} 1 - {guarantee.delta:g}"
 
 
@@ -74,6 +88,8 @@ TABLES = {
     "figures": figures,
     "solvers": solvers,
     "solver-speed": solver_speed,
+    "package-features": package_features,
+    "package-details": package_details,
     "guarantees-linear-lottery": guarantees("linear_lottery.guarantees:catalogue"),
     "guarantees-linear": guarantees("recovery.guarantees:catalogue", "linear"),
     "guarantees-sparse": guarantees("recovery.guarantees:catalogue", "sparse"),
@@ -89,12 +105,12 @@ def pages():
 
 
 def rewritten(text):
-    """Return the text of a page with every table as its registry has it; KeyError for a table that nobody makes."""
+    """Return the text of a page with all tables updated; raise KeyError for a table that is not in `TABLES`."""
     return BLOCK.sub(lambda block: f"<!-- table: {block[1]} -->\n{markdown(*TABLES[block[1]]())}\n<!-- end -->", text)
 
 
 def escaped(cell):
-    """Return the text of a cell: no bar ends it, and no underscore after a bar or bracket starts italics."""
+    """Return the text of a cell, with bars escaped, and underscores that would start italics."""
     return re.sub(r"(?<=[|)}\]'^])_", r"\\_", cell).replace("|", "\\|")
 
 
@@ -105,15 +121,15 @@ def markdown(header, rows):
 
 
 def main(arguments=None):
-    """Compare the tables on the pages with the registries, or write them anew."""
+    """Compare the tables on the pages with the registries, or update them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help="put the tables right")
+    parser.add_argument("--write", action="store_true", help="update the tables")
     options = parser.parse_args(arguments)
     stale = {page: new for page in pages() if (new := rewritten(old := page.read_text())) != old}
     for page, text in stale.items():
         if options.write:
             page.write_text(text)
-        print(f"{page.relative_to(ROOT)}: {'written anew' if options.write else 'out of date'}")
+        print(f"{page.relative_to(ROOT)}: {'updated' if options.write else 'out of date'}")
     return 0 if options.write or not stale else 1
 
 

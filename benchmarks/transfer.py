@@ -1,21 +1,22 @@
-"""Sparse transfer by winning tickets (arXiv:1905.07785): what a mask carries to another task, and what weights do.
+"""Sparse transfer by winning tickets (arXiv:1905.07785): the value of a mask, and of its weights, on another task.
 
 Run from the repository root::
 
     python -m benchmarks.transfer                          # planted tasks and digits, few seeds: under a minute
-    python -m benchmarks.transfer linear --seeds 200       # linear models beside the closed form
+    python -m benchmarks.transfer linear --seeds 200       # linear models, compared with the closed form
     python -m benchmarks.transfer networks --seeds 5       # two-layer ReLU networks
     python -m benchmarks.transfer digits --seeds 5         # digits 0-4 to 5-9, and with permuted pixels
-    python -m benchmarks.transfer mnist --seeds 2          # the same for MNIST, which has to be there
-    python -m benchmarks.transfer cifar --seeds 1          # CIFAR-10, or the sample of it, in grey to MNIST
+    python -m benchmarks.transfer mnist --seeds 2          # the same for MNIST, which must be available
+    python -m benchmarks.transfer cifar --seeds 1          # from CIFAR-10, or its sample, in grey, to MNIST
 
-With ``--out rows.jsonl`` each seed is a line of a file, and seeds that are there are not made again; after ``--limit``
-seconds no seed is begun.
+With ``--out rows.jsonl`` each seed is one line of a file, and seeds that are in the file are not computed again. After
+``--limit`` seconds no further seed is started.
 
-Masks come from the source by magnitude, a fifth of the hidden weights a round, or in one shot, and are put on the
-weights that the dense source training ended with ("source"), on those before it ("initial"), or on random ones. Numbers
-are means over seeds with 95 % intervals. Linear and ReLU tasks: squared error over the variance of the target. Images:
-accuracy on the target's test images, in %; heads on frozen features are trained on standardised features.
+Masks are found on the source task by magnitude, with a fifth of the hidden weights pruned per round or all in one shot.
+They are applied to the weights after the dense source training ("source"), to the weights before it ("initial"), or to
+random weights. Numbers are means over seeds with 95 % intervals. For linear and ReLU tasks they are squared errors
+divided by the variance of the target; for images they are accuracies on the target's test images, in %. Heads on frozen
+features are trained on standardised features.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ OVERLAPS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 @dataclasses.dataclass(frozen=True)
 class Limit(Trains):
-    """Gradient descent to its end, for linear models: the closed form in place of the steps."""
+    """Gradient descent to convergence for linear models, by its closed form instead of steps."""
 
     def total(self, n_samples: int) -> int:
         """Return 1, as the limit is one step."""
@@ -90,11 +91,11 @@ def percent(values: Any) -> str:
 
 
 P, RELEVANT, KEPT, N_SOURCE, N_TARGET, DRAWS = 200, 20, 40, 180, (20, 36, 60, 400), 3
-"""Of the linear tasks; each seed has so many draws of the target's samples."""
+"""Settings of the linear tasks; each seed has this many draws of the target's samples."""
 
 
 def linear(seed: int) -> dict[str, float]:
-    """Return the errors of linear models, and what the closed form expects."""
+    """Return the errors of linear models, and their expectations by the closed form."""
     found = {}
     start = Model.draw((P, 1), initialisation=0.05, scalar=True, rng=stream(seed, 1))
     ticket = None
@@ -126,10 +127,10 @@ def terms(ticket: Ticket, name: str, truth: Any, rng: np.random.Generator) -> tu
 
 
 def show_linear(rows: list[dict[str, float]]) -> None:
-    """Print the errors beside the closed form, and the ratios of random mask to ticket."""
+    """Print the errors with the closed form, and the ratios of random mask to ticket."""
 
     def seen(overlap: float, n: int, name: str) -> np.ndarray:
-        """Return errors, a row a seed."""
+        """Return errors, one row per seed."""
         keys = [f"{overlap}|{n}|{name}|{draw}" for draw in range(DRAWS)]
         return np.array([[row[key] for key in keys if key in row] for row in rows])
 
@@ -243,7 +244,7 @@ def few(data: Any, count: int, rng: np.random.Generator) -> Data:
 
 
 def at_level(ticket: Ticket, level: float, one_shot: bool) -> Ticket:
-    """Return the ticket that keeps a share of the hidden weights, off the path or by magnitude of the dense weights."""
+    """Return the ticket that keeps a share of the hidden weights, from the path or by dense magnitude."""
     hidden = len(ticket.masks.layers) - 1
     total = sum(int(mask.size) for mask in ticket.masks.layers[:hidden])
     wanted = round(level * total)
@@ -259,7 +260,7 @@ def at_level(ticket: Ticket, level: float, one_shot: bool) -> Ticket:
 
 
 def stops(levels: tuple[float, ...]) -> Any:
-    """Return a schedule: a fifth in each round, with stops at the levels."""
+    """Return a schedule that prunes a fifth in each round and includes the given levels."""
 
     def counts(total: int, sparsity: int) -> list[int]:
         found = [total]
@@ -300,7 +301,7 @@ PLAIN = {"linear in pixels": (), "two layers, 50 units": (50,)}
 
 
 def images(task: Images, seed: int) -> dict[str, float]:
-    """Return accuracies for the ways to transfer."""
+    """Return the accuracies of all kinds of transfer."""
     found: dict[str, float] = {}
     first = next(iter(task.pairs.values()))[0]
     start = Model.draw(
@@ -355,7 +356,7 @@ def show_images(task: Images, rows: list[dict[str, float]]) -> None:
                     [way, f"{100 * level:g} %", *(cell(kind, count, way, level, name) for name in TRANSFERS)]
                     for level in task.levels
                 ]
-            print(table(["trained", "left", *TRANSFERS], cells), "\n")
+            print(table(["target, weights trained", "weights left", *TRANSFERS], cells), "\n")
             if len(rows) > 1:
                 cells = []
                 for way in HEADS:
@@ -366,7 +367,7 @@ def show_images(task: Images, rows: list[dict[str, float]]) -> None:
                         ]
                         cells.append([way, f"{100 * level:g} %", *map(percent, pairs)])
                 print("Differences, seed by seed:\n")
-                print(table(["trained", "left", *DIFFERENCES], cells), "\n")
+                print(table(["target, weights trained", "weights left", *DIFFERENCES], cells), "\n")
 
 
 def digits() -> Images:
@@ -374,7 +375,10 @@ def digits() -> Images:
     data = datasets.digits()
     return Images(
         "scikit-learn digits 0-4 to 5-9",
-        {"as it is": datasets.class_tasks(data), "pixels permuted": datasets.class_tasks(data, permute=True, rng=0)},
+        {
+            "original pixels": datasets.class_tasks(data),
+            "permuted pixels": datasets.class_tasks(data, permute=True, rng=0),
+        },
         (64, 100),
         (20, 700),
         (0.5, 0.2, 0.05, 0.02),
@@ -389,8 +393,8 @@ def mnist() -> Images:
     return Images(
         "MNIST 0-4 to 5-9",
         {
-            "as it is": datasets.class_tasks(data, dtype="float32"),
-            "pixels permuted": datasets.class_tasks(data, permute=True, rng=0, dtype="float32"),
+            "original pixels": datasets.class_tasks(data, dtype="float32"),
+            "permuted pixels": datasets.class_tasks(data, permute=True, rng=0, dtype="float32"),
         },
         (784, 100, 50),
         (100,),
@@ -418,7 +422,7 @@ def cifar() -> Images:
     goal, _ = datasets.class_tasks(datasets.mnist(), every, every, dtype="float32")
     steps = Training(n_iter=300, learning_rate=2e-3, batch_size=100)
     return Images(
-        f"{data.name} in grey to MNIST", {"as it is": (source, goal)}, (784, 100, 50), (100,), (0.5, 0.1, 0.02),
+        f"{data.name} in grey to MNIST", {"original pixels": (source, goal)}, (784, 100, 50), (100,), (0.5, 0.1, 0.02),
         steps, Training(n_iter=200, learning_rate=3e-3, batch_size=100), "float32",
     )  # fmt: skip
 
@@ -432,8 +436,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="*", help="linear, networks, digits, mnist, cifar; by default the first three")
     parser.add_argument("--seeds", type=int, help="by default few")
-    parser.add_argument("--out", type=Path, help="file of rows that are there, and will be")
-    parser.add_argument("--limit", type=float, default=float("inf"), help="seconds after which no seed is begun")
+    parser.add_argument("--out", type=Path, help="file of results, from which a run continues")
+    parser.add_argument(
+        "--limit", type=float, default=float("inf"), help="seconds after which no further seed is started"
+    )
     options = parser.parse_args(arguments)
     begin = time.perf_counter()
     for what in options.what or DEFAULT:

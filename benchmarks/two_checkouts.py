@@ -1,8 +1,9 @@
-"""Whether a change made anything slower: two checkouts, call by call in turns, in one run.
+"""Speed of two checkouts compared, to find calls that a change made slower.
 
-Run from the repository root: ``python -m benchmarks.two_checkouts OLD [NEW] [--repeats 9]``, where OLD and NEW are
-folders (a ``git worktree`` of an older commit, and by default this checkout). Each has a process of its own with one
-BLAS thread; both get the same instances. Seconds are processor time; the ratio is the median of the ratios of pairs.
+Run from the repository root: ``python -m benchmarks.two_checkouts OLD [NEW] [--repeats 9]``. OLD and NEW are folders: a
+``git worktree`` of an older commit, and by default this checkout. Each checkout runs in a separate process with one
+BLAS thread. Both get the same instances and take turns call by call. Seconds are processor time; the ratio is the
+median of the ratios of pairs.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ def jobs():
 
 
 def serve():
-    """Time what the other process asks for: lines "name|seed" come in, seconds go out."""
+    """Time the calls that the parent process requests: read lines "name|seed", write seconds."""
     known = jobs()
     print("\n".join(["ready", *known, "."]), flush=True)
     for line in sys.stdin:

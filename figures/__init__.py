@@ -1,4 +1,4 @@
-"""Draw matplotlib figures from the results returned by ``paper_repro.load``.
+"""Drawing of matplotlib figures from the results returned by ``paper_repro.load``.
 
 This package only draws: numbers, means and intervals arrive precomputed in ``results.meta["summary"]``. Figures are
 plain ``matplotlib.figure.Figure`` objects: no pyplot, no global state. The public names are those that ``dir(figures)``

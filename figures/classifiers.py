@@ -11,7 +11,7 @@ from figures.style import COLOURS
 __all__ = ["draw", "layout", "panels", "size"]
 
 MAPS = 4
-"""Heat maps in a row, one a method; a comparison for each row stands below them."""
+"""Heat maps in a row, one per method; a comparison for each row stands below them."""
 _LINES = (("blue", "o"), ("orange", "s"), ("green", "^"), ("purple", "D"))
 _DASHES = ("--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)))
 COMPARE_INCHES = 2.5
@@ -19,7 +19,7 @@ COMPARE_INCHES = 2.5
 
 
 def panels(summary: dict[str, Any]) -> int:
-    """Return the number of panels: one a method and depth, and one comparison a depth."""
+    """Return the number of panels: one per method and depth, and one comparison per depth."""
     return heat.panels(summary) + len(summary["rows"])
 
 
@@ -79,7 +79,7 @@ def _compare(panel: Any, lines: list[dict[str, Any]], summary: dict[str, Any], l
 
 
 def _coinciding(models: list[dict[str, Any]], gap: float) -> list[list[dict[str, Any]]]:
-    """Return the models in groups whose lines could not be told apart."""
+    """Return the models in groups whose lines coincide."""
     groups: list[list[dict[str, Any]]] = []
     for model in models:
         near = next((one for one in groups if abs(one[0]["accuracy"] - model["accuracy"]) < gap), None)

@@ -69,7 +69,7 @@ def _constants(panel: Any, summary: dict[str, Any]) -> None:
                 panel.axhline(summary["limits"][name], color=colour, zorder=0, **_LIMIT)
     panel.axhline(summary["iht_limit"], color="black", linewidth=0.9, linestyle=":", zorder=0)
     panel.annotate(
-        r"$1/\sqrt{3}$: IHT and HTP proved below, for $\delta_{3s}$",
+        r"$1/\sqrt{3}$: bound on $\delta_{3s}$ for IHT and HTP",
         (1, summary["iht_limit"]),
         xycoords=("axes fraction", "data"),
         xytext=(0, 2),
@@ -80,7 +80,7 @@ def _constants(panel: Any, summary: dict[str, Any]) -> None:
     )
     hits, trials = summary["recovered"]["relu"]
     panel.annotate(
-        f"ReLU: HTP still finds {hits} of {trials}\nplanted vectors of {summary['planted']} non-zeros",
+        f"ReLU: HTP still finds {hits} of {trials}\nplanted vectors with {summary['planted']} non-zeros",
         (1, summary["iht_limit"]),
         xycoords=("axes fraction", "data"),
         xytext=(0, -4),
@@ -93,7 +93,7 @@ def _constants(panel: Any, summary: dict[str, Any]) -> None:
     panel.set_ylim(0, 1.28)
     panel.set_yticks(np.arange(0, 1.01, 0.2))
     panel.set_ylabel("isometry constant, best scaling")
-    panel.set_title("What stays: isometry constants (dashed: limit)")
+    panel.set_title("Isometry constants stay large (dashed: limit)")
     panel.legend(loc="upper right", ncols=2, fontsize=6.5, columnspacing=1.0, handlelength=1.6)
 
 
@@ -103,7 +103,7 @@ def _condition(panel: Any, summary: dict[str, Any]) -> None:
     for limit, colour in ((summary["limits"]["condition"], COLOURS["blue"]), (1.0, COLOURS["grey"])):
         panel.axhline(limit, color=colour, zorder=0, **_LIMIT)
     panel.set_ylabel(r"condition number of $A_S^\top A_S$")
-    panel.set_title(f"What converges: a support of {summary['support']} (dashed: limit)")
+    panel.set_title(f"A support of {summary['support']} columns converges (dashed: limit)")
     panel.set_ylim(bottom=0)
     panel.legend()
 
@@ -134,7 +134,7 @@ def _distance(panel: Any, summary: dict[str, Any]) -> None:
     panel.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     panel.set_yticks([], minor=True)
     panel.set_ylabel(r"largest entry of $|A^\top\! A - \mathrm{limit}|$")
-    panel.set_title("What converges: the Gram matrix, but not to I")
+    panel.set_title("The Gram matrix converges, but not to I")
     panel.legend(loc="upper right")
 
 

@@ -19,11 +19,11 @@ __all__ = ["CROSS", "DIVERGED", "IMPOSSIBLE", "beyond", "colour_bar", "heatmap",
 IMPOSSIBLE = "0.85"
 """Grey of cells that cannot exist."""
 CROSS = "×"
-"""Stands in a cell that was not computed."""
+"""Drawn in a cell that was not computed."""
 FEW = 0.8
 """Font size of the line that says how many seeds count, relative to that of the number above it."""
 DIVERGED: dict[str, Any] = {"facecolor": "white", "edgecolor": COLOURS["orange"], "hatch": "////", "linewidth": 0.0}
-"""Look of a cell in which a fit diverged: a number of its own would say nothing."""
+"""Look of a cell in which a fit diverged, whose number would be meaningless."""
 
 
 def heatmap(
@@ -51,7 +51,7 @@ def heatmap(
     widths, sparsities : sequence of int
         The rows, from the bottom, and the columns.
     limits : (float, float)
-        Ends of the colour scale; values beyond them take the end's colour, their labels stay true.
+        Ends of the colour scale; values beyond them get the colour of the nearer end, and their labels are exact.
     label : callable
         Text of a value.
     longest : float, optional

@@ -14,7 +14,7 @@ SIZES = {"imp-1": 7.5, "one-shot": 6.2, "backward": 5.2, "htp": 4.2}
 
 
 def panels(summary: dict[str, Any]) -> int:
-    """Return the number of panels: one a level of noise, and the irrepresentable value."""
+    """Return the number of panels: one per level of noise, and the irrepresentable value."""
     return len(summary["noise"]) + 1
 
 

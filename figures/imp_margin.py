@@ -18,7 +18,7 @@ _LINE = {"color": "black", "linewidth": 1.0, "linestyle": "--", "zorder": 1}
 
 
 def panels(summary: dict[str, Any]) -> int:
-    """Return the number of panels: one a schedule, and the nearest failures."""
+    """Return the number of panels: one per schedule, and the nearest failures."""
     return len(summary["schedules"]) + 1
 
 
@@ -113,4 +113,4 @@ def _nearest(panel: Any, summary: dict[str, Any]) -> None:
     found = [value for line in summary["nearest"] for largest in line for value in largest if value is not None]
     panel.set_xlim(min([summary["limit"] / 2, *found]) / 1.5, summary["edges"][-1])
     panel.xaxis.set_minor_formatter(NullFormatter())  # their texts would run into each other
-    panel.set_title("Failure that lies nearest to √2, by design")
+    panel.set_title("Failure nearest to √2, by design")

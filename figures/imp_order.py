@@ -123,7 +123,7 @@ def _example(panel: Any, example: dict[str, Any]) -> None:
         smallest = int(np.argmin(values))
         panel.plot(places[smallest], values[smallest], marker, color=COLOURS[colour], markersize=5)
         panel.annotate(
-            "goes first",
+            "pruned first",
             (places[smallest], values[smallest]),
             xytext=(0, -5),
             textcoords="offset points",
@@ -135,7 +135,7 @@ def _example(panel: Any, example: dict[str, Any]) -> None:
     panel.set_xticks(range(1, len(example["c"]) + 1), ["1\nsignal", "2\nsignal", "3\nsignal", "4\nnull"])
     panel.set_xlim(0.5, len(example["c"]) + 0.6)
     panel.set_ylim(-0.35, 1.35 * max(np.abs(example["c"])))
-    panel.set_ylabel("size, and quartiles at the least n")
+    panel.set_ylabel("size; quartiles at the smallest n")
     panel.set_xlabel("feature")
     panel.legend(loc="upper right", fontsize=6.5, handletextpad=0.1, borderpad=0.1)
     panel.set_title(f"Counter-example, ρ = {example['rho']:g}")

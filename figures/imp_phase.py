@@ -21,7 +21,7 @@ APPROXIMATED = {"color": THEORY, "linestyle": (0, (1, 1.2)), "linewidth": 1.3}
 
 
 def panels(summary: dict[str, Any]) -> int:
-    """Return the number of panels: a map a method, and the slices."""
+    """Return the number of panels: one map per method, and the slices."""
     return len(summary["methods"]) + len(summary["slices"])
 
 

@@ -60,7 +60,7 @@ def _curves(panel: Any, one: dict[str, Any]) -> None:
     look = {"color": "black", "linestyle": (0, (1, 1.2)), "linewidth": 1.3}
     panel.plot(every, numbers(one["exact"]), label="random nulls, exact mean (closed form)", **look)
     if one["kept"] is not None:
-        label = "largest m, not trained again (approximate closed form)"
+        label = "largest m, not retrained (approximate closed form)"
         panel.plot(
             one["kept"]["survivors"],
             one["kept"]["mean"],

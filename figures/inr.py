@@ -11,7 +11,7 @@ from figures import panels as heat
 __all__ = ["draw", "layout", "panels", "size"]
 
 MAPS, IMAGES = 4, 5
-"""Panels in a row of heat maps, one a method, and in a row of images, where the original comes first."""
+"""Panels in a row of heat maps, one per method, and in a row of images, where the original comes first."""
 IMAGE_INCHES = 1.6
 """Height of a row of images, with its titles and numbers."""
 

@@ -82,7 +82,7 @@ def signs(summary: dict[str, Any]) -> dict[str, Any]:
         if text is not None
     ]
     if few:
-        found[f"{few[0]}: only so many seeds count"] = Line2D([], [], ls="")
+        found[f"{few[0]}: seeds that count"] = Line2D([], [], ls="")
     return found
 
 

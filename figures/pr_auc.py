@@ -49,8 +49,8 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
             panel.axhline(0.5, color="0.6", linewidth=0.6, zorder=0, label="chance" if panel is points else None)
             panel.set_ylim(min(-0.04, low) if low < 0.2 else 0.29, 1.04)
         if number == 0:
-            points.set_title("criteria of one point")
-            paths.set_title("moving masks; scores of the path")
+            points.set_title("criteria at one time")
+            paths.set_title("moving masks; path-based scores")
             samples.set_title("over samples")
     legend_below([axis for axis in axes if axis not in axes[2::3]], own, 4)
     handles, texts = axes[2].get_legend_handles_labels()

@@ -72,7 +72,7 @@ def _curves(panel: Any, summary: dict[str, Any]) -> None:
         axis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
     panel.set_xlabel("weights pruned")
     panel.set_ylabel("test accuracy")
-    panel.set_title("accuracy on the way")
+    panel.set_title("accuracy while pruning")
 
 
 def _points(panel: Any, summary: dict[str, Any]) -> None:

@@ -125,6 +125,6 @@ def _booked(panel: Any, one: dict[str, Any]) -> None:
     ends = [abs(value[end]) for rows in one["beside"].values() for value in rows for end in value if value[end]]
     reach = 1.1 * max([1.0, *ends])
     panel.set_xlim(-reach, reach)
-    panel.set_xlabel("saved as counted, less executed (points)")
+    panel.set_xlabel("counted minus executed savings (points)")
     panel.grid(axis="y", color="0.92", linewidth=0.6)
     panel.set_axisbelow(True)

@@ -38,7 +38,7 @@ def size(summary: dict[str, Any]) -> tuple[float, float]:
 
 
 def arrange(figure: Any, summary: dict[str, Any]) -> list[Any]:
-    """Return the axes, a layer a column."""
+    """Return the axes, one column per layer."""
     return list(figure.subplots(4, len(summary["panels"]), sharex="col", sharey="row", squeeze=False).ravel())
 
 

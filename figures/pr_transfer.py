@@ -38,7 +38,7 @@ def size(summary: dict[str, Any]) -> tuple[float, float]:
 
 
 def layout(figure: Any, count: int) -> list[Any]:
-    """Return the axes of the panels, three a row."""
+    """Return the axes of the panels, three per row."""
     return list(figure.subplots(-(-count // 3), min(count, 3), squeeze=False, sharey=True).ravel())
 
 

@@ -17,7 +17,7 @@ MARKERS = "os^Dvp*XP"
 
 
 def panels(summary: dict[str, Any]) -> int:
-    """Return the number of panels: the ratio, and what is asked for."""
+    """Return the number of panels: the ratio, and the requirement."""
     return 2
 
 
@@ -32,7 +32,7 @@ def layout(figure: Any, count: int) -> list[Any]:
 
 
 def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
-    """Draw medians with bars over the seeds, and the line that all weights make."""
+    """Draw medians with bars over the seeds, and the line for all weights."""
     ratio, asked = axes
     curves = summary["curves"]
     sparsities = sorted({s for curve in curves for s in curve["s"]})
@@ -54,7 +54,7 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
         panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ratio.set_ylabel("β / α on the planted support")
     ratio.set_title("extreme eigenvalues of the planted columns")
-    asked.axhline(1.0, color="black", linewidth=1.0, linestyle="--", label="1: every hidden weight there is")
+    asked.axhline(1.0, color="black", linewidth=1.0, linestyle="--", label="1: all hidden weights")
     asked.set_ylim(bottom=0.3)
     asked.set_ylabel("32 (β / α)² s / (d m)")
     asked.set_title("weights the theorem would keep, over all d m")

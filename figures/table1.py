@@ -128,7 +128,7 @@ def layout(figure: Any, count: int) -> list[Any]:
 
 
 def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
-    """Draw PSNR above and the settling step below, a point a seed and a line through the medians; then the table."""
+    """Draw PSNR above and the settling step below, one point per seed and a line through medians; then the table."""
     columns = len(summary["methods"])
     limit = summary["n_iter_long"]
     for position, method in enumerate(summary["methods"]):

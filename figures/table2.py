@@ -18,7 +18,7 @@ BEYOND = 1.35
 
 
 def panels(summary: dict[str, Any]) -> int:
-    """Return the number of panels: one a method, and the table."""
+    """Return the number of panels: one per method, and the table."""
     return len(summary["methods"]) + 1
 
 
@@ -37,7 +37,7 @@ def layout(figure: Any, count: int) -> list[Any]:
 
 
 def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
-    """Draw a point a run and a line through the medians, and the table of the medians."""
+    """Draw one point per run and a line through the medians, and the table of the medians."""
     limit, ticks = summary["limit"], range(len(summary["k"]))
     known = [step for method in summary["steps"].values() for runs in method.values() for run in runs for step in run]
     lowest = min((max(step, 1) for step in known if step is not None), default=1)

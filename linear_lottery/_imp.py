@@ -58,9 +58,9 @@ def imp(
     Returns
     -------
     PruningPath
-        Nested masks, the weights trained under each, the order in which weights went, and the survivors, on the
+        Nested masks, the weights trained under each, the order in which weights were pruned, and the survivors, on the
         device of `X`; and the names of the features, where `X` is a data frame with names. float32 if all arrays are,
-        which sees fewer differences between weights (see Notes).
+        which distinguishes fewer weights (see Notes).
 
     Raises
     ------

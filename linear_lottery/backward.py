@@ -51,9 +51,9 @@ def backward_elimination(X: Any, y: Any, sparsity: int) -> Selection:
 
     References
     ----------
-    Couvreur and Bresler, SIAM J. Matrix Anal. Appl. 2000; the saliency: docs/theory, "What pruning costs", and
-    :func:`linear_lottery.closed_forms.obs_saliency`. Checked against refits by
-    tests/linear_lottery/test_comparators_backward.py.
+    Couvreur and Bresler, SIAM J. Matrix Anal. Appl. 2000; the saliency: docs/theory,
+    "Increase of the residual by pruning", and :func:`linear_lottery.closed_forms.obs_saliency`. Checked against refits
+    by tests/linear_lottery/test_comparators_backward.py.
     """
     X, y, k = checked(X, y, sparsity)
     route = _BySaliency.of(Problem(X, y, None, np.inf))

@@ -131,7 +131,7 @@ def marginal_screening(X: Any, y: Any, sparsity: int, *, normalise: bool = False
 
     References
     ----------
-    Genovese, Jin, Wasserman and Yao, JMLR 2012 (its abstract; the method is one line).
+    Genovese, Jin, Wasserman and Yao, JMLR 2012 (by its abstract).
     """
     X, y, k = checked(X, y, sparsity)
     xp = arrays.namespace(X, y)
@@ -171,7 +171,7 @@ def holp(X: Any, y: Any, sparsity: int) -> Selection:
 
     References
     ----------
-    Wang and Leng, "High dimensional ordinary least squares projection", JRSS B 2016 (its abstract, arXiv:1506.01782).
+    Wang and Leng, "High dimensional ordinary least squares projection", JRSS B 2016 (abstract, arXiv:1506.01782).
     """
     X, y, k = checked(X, y, sparsity)
     xp = arrays.namespace(X, y)
@@ -180,7 +180,7 @@ def holp(X: Any, y: Any, sparsity: int) -> Selection:
         raise ValueError(f"X has shape {(n, d)}; expected n <= d, since X X' must be invertible")
     Q, R = xp.linalg.qr(X.astype(np.float64).T)
     if rank(R, X.dtype) < n:
-        raise ValueError(f"X of shape {(n, d)} has dependent rows up to rounding; expected independent ones")
+        raise ValueError(f"X of shape {(n, d)} has dependent rows up to rounding error; expected independent rows")
     return refitted("holp", X, y, select_top(Q @ xp.linalg.solve(R.T, y.astype(np.float64)), k), k)
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from linear_lottery._imp import Schedule, how_many, imp
 from linear_lottery.path import PruningPath
 from planted.base.checks import check_number
-from recovery.estimators.arguments import checked_size
+from recovery.estimators.arguments import checked_size, written_out
 from recovery.estimators.inputs import Prepared, prepare
-from recovery.estimators.linear import CLOSE, LinearSelector, best_of, splits_of
+from recovery.estimators.linear import CLOSE, LinearSelector, best_of, in_units, splits_of
 from recovery.estimators.paths import SparsePath
 
 __all__ = ["IMPRegressor"]
@@ -28,30 +28,30 @@ class IMPRegressor(LinearSelector):
     schedule : {"one-by-one", "one-shot"}, float or int, default "one-by-one"
         As in :func:`linear_lottery.imp`.
     flow_time : float, default inf
-        Training time of each round, from 0 on; ``inf`` trains to convergence.
+        Training time of each round, at least 0; ``inf`` trains to convergence.
     fit_intercept : bool, default True
         Centre both sides; the intercept is neither counted nor pruned.
     standardize : bool, default True
         Divide the features by their standard deviations during the fit, so that magnitudes can be compared.
     cv : int, splitter or iterable of splits, default 5
-        Cross-validation, as in scikit-learn; for ``sparsity="cv"`` alone.
+        Cross-validation, as in scikit-learn; used only for ``sparsity="cv"``.
 
     Attributes
     ----------
     coef_, intercept_, support_, n_features_in_, feature_names_in_
-        The model, in units of the features as they came.
+        The model, in units of the features as given.
     sparsity_ : int
-        How many coefficients survived.
+        Number of non-zero coefficients: those that survived, without features that are constant.
     path_ : SparsePath or None
-        The models of all sizes and their errors; None where the size was given.
+        The models of all sizes and their errors; None if the size was given.
     pruning_ : PruningPath
-        What ``imp`` returned, for standardised features.
+        What ``imp`` returned, for standardised features (and for rescaled targets, if they are beyond 2^+-256).
 
     Notes
     -----
     A round trains for the loss sum_i w_i r_i^2 / (2 sum_i w_i), w the weights of the rows. For more rows than features
-    the rows are replaced by the triangle of their QR decomposition, whose flow is the same. Sparse matrices are not
-    taken, since the first round trains all weights.
+    the rows are replaced by the triangle of their QR decomposition, whose flow is the same. The first round trains all
+    weights, so that a sparse matrix is written out.
 
     Examples
     --------
@@ -61,8 +61,6 @@ class IMPRegressor(LinearSelector):
     >>> model.support_.tolist(), round(model.intercept_, 9)
     ([3, 8], 1.0)
     """
-
-    _sparse_input = False
 
     def __init__(
         self,
@@ -82,12 +80,12 @@ class IMPRegressor(LinearSelector):
         self.cv = cv
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> IMPRegressor:
-        """Prune the model, to the size that was asked for or to that of smallest error.
+        """Prune the model to the requested size, or to the size of smallest error.
 
         Parameters
         ----------
-        X : array or data frame, shape (n, p)
-            Features.
+        X : array, data frame or scipy sparse matrix, shape (n, p)
+            Features. A sparse matrix is written out for the fit, which is refused beyond 2e7 entries, zeros included.
         y : array, shape (n,)
             Targets.
         sample_weight : array, shape (n,), optional
@@ -104,7 +102,8 @@ class IMPRegressor(LinearSelector):
             value = getattr(self, name)
             if not isinstance(value, (bool, np.bool_)):
                 raise TypeError(f"{name}={value!r} is of type {type(value).__name__}; expected a bool")
-        X, y, weights = self._checked(X, y, sample_weight)
+        X, y, weights, unit = self._checked(X, y, sample_weight)
+        X = written_out(X, type(self).__name__)
         by_data = isinstance(self.sparsity, str) and self.sparsity == "cv"
         count = X.shape[1]
         least = 0 if by_data else checked_size(self.sparsity, count, f"X has {count} feature(s)", "'cv'")
@@ -132,12 +131,12 @@ class IMPRegressor(LinearSelector):
             self.path_ = SparsePath(
                 sizes, coefs[:, ::-1], intercepts[::-1], errors[::-1], spread[::-1], back, names, (0.0,) * len(sizes)
             )
-        self.sparsity_ = self.pruning_.sizes[best]
+            self.path_ = in_units(self.path_, unit)
         kept = self.pruning_.weights[best]
-        self._keep(problem, np.arange(X.shape[1]), kept)
+        self._keep(problem, np.arange(X.shape[1]), kept, unit)
         return self
 
     def _prune(self, problem: Prepared, least: int) -> PruningPath:
-        """Return the path of pruning for prepared data; times the root of the rows, which the loss divides by."""
+        """Return the path for prepared data times the root of the number of rows, by which the loss divides."""
         unit = math.sqrt(len(problem.b))
         return imp(unit * problem.A, unit * problem.b, least, schedule=self.schedule, flow_time=self.flow_time)

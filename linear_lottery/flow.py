@@ -52,7 +52,7 @@ def gradient_flow(X: Any, y: Any, w0: Any, flow_time: float = math.inf, mask: An
 
     Notes
     -----
-    The loss is L(w) = |X w - y|^2 / (2 n), and and with M the mask only w_M changes: dw_M/dt = -X_M' (X_M w_M - y) / n.
+    The loss is L(w) = |X w - y|^2 / (2 n), and with M the mask only w_M changes: dw_M/dt = -X_M' (X_M w_M - y) / n.
     With the singular value decomposition X_M = U S V', lambda_i = s_i^2 / n, and c_i = v_i . w0_M,
 
         w_M(t) = w0_M + sum_i (1 - exp(-lambda_i t)) (u_i . y / s_i - c_i) v_i,

@@ -73,12 +73,12 @@ class Flow(Trains):
         Parameters
         ----------
         task : Task
-            Where to start, on what, and who looks on.
+            The start, the data and the observers.
 
         Returns
         -------
         Trained
-            Where it ended.
+            The end of the training.
 
         Raises
         ------

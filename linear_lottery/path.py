@@ -45,7 +45,7 @@ class PruningPath(ShownPath):
     success : bool
         Whether the run was completed; False if a limit on rounds stopped it.
     names : tuple of str or None
-        Names of the features, where they came as a data frame.
+        Names of the features, if they were given as a data frame.
     """
 
     masks: Any
@@ -119,7 +119,7 @@ class PruningPath(ShownPath):
         if size not in self.sizes:
             larger, smaller = [s for s in self.sizes if s > size], [s for s in self.sizes if s < size]
             near = " and ".join(str(s) for s in larger[-1:] + smaller[:1])
-            raise ValueError(f"size={size} is not on this path; expected a number it visits, such as {near}")
+            raise ValueError(f"size={size} is not on this path; expected a size that it visits, such as {near}")
         return self.sizes.index(size)
 
     def losses(self, X: Any, y: Any) -> Any:

@@ -54,7 +54,7 @@ class Selection:
     @property
     def message(self) -> str:
         """A message that says how many weights were selected."""
-        asked = "" if self.success else f", and {self.sparsity} were requested"
+        asked = "" if self.success else f", fewer than the {self.sparsity} requested"
         return f"{self.method} selected {self.support.shape[0]} of {self.weights.shape[0]} weights{asked}"
 
 

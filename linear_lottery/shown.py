@@ -34,7 +34,7 @@ class ShownPath(Stored):
 
     @property
     def order_names(self) -> Names:
-        """Names of the pruned weights, in the order in which they went; None where the features have none."""
+        """Names of the pruned weights, in the order of pruning; None where the features have none."""
         return None if self.names is None else tuple(labels(self.names, arrays.to_numpy(self.order)))
 
     def to_pandas(self) -> Any:
@@ -91,7 +91,7 @@ class ShownPath(Stored):
         if len(sizes) > 1:
             ax.invert_xaxis()
         whole_numbers(ax.xaxis)
-        ax.set_xlabel("weights that are left")
+        ax.set_xlabel("weights left")
         ax.set_ylabel("weight")
         return ax
 

@@ -63,12 +63,12 @@ def parser() -> argparse.ArgumentParser:
     )
     which.add_argument("--seed", type=_seed, default=0, metavar="S", help="seed of the first trial (default: 0)")
 
-    add = commands.add_parser("list", parents=[where], help="name the figures, and how much of each is computed")
+    add = commands.add_parser("list", parents=[where], help="list the figures, and how much of each is computed")
     add.add_argument(
         "figures",
         nargs="*",
         metavar="FIG",
-        help="names, or parts of names and titles (default: all); of a single figure sizes and data are shown",
+        help="names, or parts of names and titles (default: all); a single figure is shown with its sizes and data",
     )
     add.add_argument("--json", action="store_true", help="everything, as JSON")
     add.set_defaults(command="list")
@@ -148,8 +148,8 @@ def parser() -> argparse.ArgumentParser:
         type=_count,
         default=1000,
         metavar="N",
-        help="instances on which each guarantee's hypotheses must hold; drawing goes on until they did, but ends at 20 "
-        "times as many instances, or where it is clear that these will not do (default: %(default)s)",
+        help="number of instances on which the hypotheses of each guarantee have to hold; drawing ends when they did, "
+        "after 20 times as many instances, or when it is clear that these will not be enough (default: %(default)s)",
     )
     add.add_argument(
         "--instances",
@@ -168,8 +168,8 @@ def parser() -> argparse.ArgumentParser:
         "--seconds",
         type=_seconds,
         metavar="S",
-        help="time for all of them at most, in equal shares (default: no limit, so that a seed gives one result on all "
-        "machines)",
+        help="time limit for all guarantees together, in equal shares (default: no limit, so that a seed gives the "
+        "same result on all machines)",
     )
     add.add_argument("--seed", type=_seed, default=0, metavar="S", help="seed of the instances (default: 0)")
     add.add_argument(
@@ -179,8 +179,8 @@ def parser() -> argparse.ArgumentParser:
 
     add = commands.add_parser("check", help="verify certificates independently, in exact arithmetic")
     add.add_argument("files", nargs="+", metavar="FILE", help="certificates, as JSON files")
-    limit = "refuse, before it begins, a check expected to take more %s (default: %%(default)s)"
-    add.add_argument("--seconds", type=_seconds, default=120.0, metavar="S", help=limit % "time a file")
+    limit = "refuse at once a check that is expected to take more %s (default: %%(default)s)"
+    add.add_argument("--seconds", type=_seconds, default=120.0, metavar="S", help=limit % "time per file")
     add.add_argument("--gigabytes", type=_gigabytes, default=2.0, metavar="G", help=limit % "memory")
     beside = "X and y of certificates that store only their hash, as .npy (default: the .npy file next to FILE)"
     add.add_argument("--data", metavar="DATA", help=beside)
@@ -190,21 +190,21 @@ def parser() -> argparse.ArgumentParser:
     add.add_argument(
         "file",
         metavar="FILE.npz",
-        help="arrays A, or X with gates or generators H; perhaps y, x, s (integer), lam, law (its name) and sigma",
+        help="array A, or X with gates or generators H; optionally y, x, s (an integer), lam, law (a name) and sigma",
     )
-    add.add_argument("--sparsity", type=_count, metavar="S", help="non-zeros asked about (default: that of the file)")
+    add.add_argument("--sparsity", type=_count, metavar="S", help="number of non-zeros (default: s of the file)")
     add.add_argument(
         "--lam",
         type=_positive,
         metavar="L",
-        help="penalty of the Lasso |y - A w|^2 / (2 n) + L |w|_1 (default: the file's)",
+        help="penalty of the Lasso |y - A w|^2 / (2 n) + L |w|_1 (default: lam of the file)",
     )
     add.add_argument(
         "--law",
         type=_law,
         metavar="NAME:SIGMA",
-        help=f"law of the noise ({', '.join(LAWS)}) and its standard deviation, such as gaussian:0.1 (default: the "
-        "file's)",
+        help=f"law of the noise ({', '.join(LAWS)}) and its standard deviation, such as gaussian:0.1 (default: law "
+        "and sigma of the file)",
     )
     add.add_argument("--no-changes", action="store_true", help="do not try changes of the matrix, the slowest part")
     add.set_defaults(command="diagnose")

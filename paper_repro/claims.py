@@ -54,7 +54,7 @@ class Claim:
     data : str
         The data and their size; the verdict refers to these only.
     interval, fair_interval : str, optional
-        The measured quantity with its interval, and its limit: ``"0.93 [0.85, 1.00] against 0.50"``.
+        The measured quantity with its interval, and its limit: ``"0.93 [0.85, 1.00], limit 0.50"``.
     basis : str
         How the interval determines the verdict, in one sentence.
     """

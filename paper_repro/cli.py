@@ -13,10 +13,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from paper_repro import experiment as experiments
-from paper_repro import render, results, sweep
+from paper_repro import render, results, sweep, workers
 from paper_repro.arguments import parser
 from paper_repro.cluster import ClusterError
 from paper_repro.console import printable
+from paper_repro.evaluate import listed_as
 from paper_repro.experiment import Experiment, UnknownName
 from paper_repro.store import StoreError
 from planted.base import arrays
@@ -79,7 +80,7 @@ def _main(argv: Sequence[str] | None) -> int:
         return _complain(str(stop), stop.code)
     except UnknownName as error:
         return _complain(str(error), USAGE)
-    except (StoreError, ClusterError, MissingExtra, FileNotFoundError) as error:
+    except (StoreError, ClusterError, MissingExtra, FileNotFoundError, workers.Died) as error:
         return _complain(str(error), FAILED)
 
 
@@ -92,7 +93,7 @@ def _list(options: argparse.Namespace) -> int:
     from paper_repro import listing
 
     if options.results != Path(results.DEFAULT_FOLDER) and not options.results.is_dir():
-        _complain(f"there is no results folder {options.results}, so nothing is computed there", OK)
+        _complain(f"there is no results folder {options.results}, so nothing is computed yet", OK)
     found = listing.chosen(options.figures)
     if options.json:
         print(listing.as_json(found, options.results))
@@ -114,14 +115,15 @@ def _run(options: argparse.Namespace) -> int:
         device = "gpu" if arrays.gpu_available() else "cpu"
     elif device == "gpu" and not arrays.gpu_available():
         return _complain(f"--device gpu was requested, but {arrays.gpu_status()[1]}", FAILED)
-    failures = [_run_one(experiment, options, device) for experiment in chosen]
+    with workers.reused(), _Drawings(options, aside=len(chosen) > 1 and options.jobs != 1) as drawings:
+        failures = [_run_one(experiment, options, device, drawings) for experiment in chosen]
     if any(failures):
         print(f"paper-repro: {sum(failures)} cells failed; the same command tries them again", file=sys.stderr)
         return FAILED
     return OK
 
 
-def _run_one(experiment: Experiment, options: argparse.Namespace, device: str) -> int:
+def _run_one(experiment: Experiment, options: argparse.Namespace, device: str, drawings: _Drawings) -> int:
     from paper_repro import data
 
     started = time.perf_counter()
@@ -140,7 +142,8 @@ def _run_one(experiment: Experiment, options: argparse.Namespace, device: str) -
         progress=sys.stderr,
         expected=experiments.TAKES[options.preset],
     )
-    for sentence in outcome.robust:
+    drawings.finish()
+    for sentence in outcome.damaged:
         print(f"{experiment.name}: computed again, because {sentence}", file=sys.stderr)
     for settings, message in outcome.failed:
         print(f"{experiment.name}: a cell failed: {message}\n  {settings}", file=sys.stderr)
@@ -150,20 +153,87 @@ def _run_one(experiment: Experiment, options: argparse.Namespace, device: str) -
         return len(outcome.failed)
     if outcome.computed:
         print(f"{experiment.name}: drawing", file=sys.stderr, flush=True)
-    try:
-        found, records = results.collect(experiment, options.preset, options.results, options.seed)
-        files = render.render(experiment, found, records, options.results) if records else None
-    except BaseException:  # complete the line even after Ctrl-C or on a full disk
-        print(f"{counted}; nothing drawn", flush=True)
-        raise
-    if files is None:
-        print(f"{counted}; nothing to draw")
-        return len(outcome.failed)
-    verb = "drawn" if files.drawn else "up to date"
-    print(f"{counted}, {verb}, {time.perf_counter() - started:.1f} s")
-    for path in files.paths:
-        print(f"  {path}")
+    drawings.start(experiment, counted, time.perf_counter() - started)
     return len(outcome.failed)
+
+
+class _Drawings:
+    """Draws figures, and prints a line and the files of each; with `aside`, while the next figure is computed."""
+
+    def __init__(self, options: argparse.Namespace, aside: bool) -> None:
+        self._options = options
+        self._call = workers.Aside() if aside else None
+        self._counted: tuple[str, float] | None = None
+
+    def __enter__(self) -> _Drawings:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *unused: object) -> None:
+        try:
+            if kind is None or issubclass(kind, Exception):
+                self.finish()
+            else:
+                self._give_up()
+        finally:
+            if self._call is not None:
+                self._call.close()
+
+    def start(self, experiment: Experiment, counted: str, seconds: float) -> None:
+        """Draw a figure, or start to draw it."""
+        parts = self._options.preset, self._options.results, self._options.seed
+        self._counted = counted, seconds
+        if self._call is not None and workers.listed(experiment, experiment.name):
+            self._call.start(_draw_aside, (experiment.module, experiment.name, *parts))
+            return
+        try:
+            self._print(*_draw(experiment, *parts))
+        except BaseException:
+            self._give_up()
+            raise
+
+    def finish(self) -> None:
+        """Wait for the figure that is being drawn, if there is one, and print its line."""
+        if self._counted is None or self._call is None:
+            return
+        try:
+            answer = self._call.result()
+            if isinstance(answer, Exception):
+                raise answer
+        except BaseException:
+            self._give_up()
+            raise
+        self._print(*answer)
+
+    def _give_up(self) -> None:
+        """Complete the line of a figure all the same, after Ctrl-C or on a full disk."""
+        if self._counted is not None:
+            print(f"{self._counted[0]}; nothing drawn", flush=True)
+            self._counted = None
+
+    def _print(self, files: render.Files | None, seconds: float) -> None:
+        assert self._counted is not None
+        (counted, before), self._counted = self._counted, None
+        if files is None:
+            print(f"{counted}; nothing to draw")
+            return
+        print(f"{counted}, {'drawn' if files.drawn else 'up to date'}, {before + seconds:.1f} s")
+        for path in files.paths:
+            print(f"  {path}")
+
+
+def _draw(experiment: Experiment, preset: str, folder: Path, seed: int) -> tuple[render.Files | None, float]:
+    started = time.perf_counter()
+    found, records = results.collect(experiment, preset, folder, seed)
+    files = render.render(experiment, found, records, folder) if records else None
+    return files, time.perf_counter() - started
+
+
+def _draw_aside(task: tuple[str, str, str, Path, int]) -> tuple[render.Files | None, float] | Exception:
+    module, name, preset, folder, seed = task
+    try:
+        return _draw(listed_as(module, name), preset, folder, seed)
+    except Exception as error:  # an exception that is raised would end the process
+        return error
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -191,7 +261,7 @@ def _report(options: argparse.Namespace) -> int:
     if not options.results.is_dir():
         raise FileNotFoundError(
             f"there is no results folder {options.results}; "
-            f"`{results.command(None, options.preset, options.results, options.seed)}` makes it"
+            f"`{results.command(None, options.preset, options.results, options.seed)}` creates it"
         )
     path, failures = report.write_report(options.preset, options.results, options.output, seed=options.seed)
     print(f"report: {path}")

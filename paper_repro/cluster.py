@@ -1,4 +1,4 @@
-"""Compute cells on a Dask cluster: the same sweep, with cells computed remotely and the store written locally.
+"""Sweeps on a Dask cluster: cells are computed remotely, and the store is written locally.
 
 No shared file system is needed: a worker returns the bytes of a cell's two files, which are checked and written here.
 Cells of lost workers are recomputed by others.

@@ -1,4 +1,4 @@
-"""Controls of the falsifier: false statements that it must refute, on several seeds, each within a budget."""
+"""Controls of the attack: false statements that it must break, on several seeds, each within a budget."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command ``paper-repro data``, and the messages of ``run`` about stand-ins for missing data."""
+"""The command ``paper-repro data``, and the messages of ``run`` about substitutes for missing data."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def stand_ins(cells: Sequence[Any]) -> list[str]:
         name, words = STANDS_FOR[source]
         title = DATA_SETS[name].title.partition(":")[0].partition(",")[0]
         lacking = missing(name)
-        where = f"{datasets.data_folder() / name} lacks {_listed(lacking)}" if lacking else "which it does not use"
+        where = f"{datasets.data_folder() / name} lacks {_listed(lacking)}" if lacking else "these cells do not use it"
         sentences.append(
-            f"shows {words} instead of {title}: {where}. `paper-repro data {name} --download` fetches it, or put it "
-            f"there, or let {datasets.ENVIRONMENT} name the data folder; the same command then computes with {title}"
+            f"shows {words} instead of {title}: {where}. `paper-repro data {name} --download` fetches it; or put it "
+            f"there, or set {datasets.ENVIRONMENT} to the data folder. The same command then computes with {title}"
         )
     return sentences
 
@@ -110,7 +110,7 @@ def _verdict(name: str, states: Sequence[FileState]) -> str:
         return "complete: figures show it"
     source = planted.inr_source(_KINDS[name])
     if source == name:
-        return "incomplete, but figures need no more than is there"
+        return "incomplete, but the figures need only what is there"
     words = [text for stand_in, (real, text) in STANDS_FOR.items() if real == name and stand_in in ("digits", source)]
     return f"incomplete: figures show {' or '.join(words)} instead, and say so"
 

@@ -63,11 +63,11 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], list[str]]:
     except OSError as error:
         raise BadFile(f"{name} cannot be read ({error.strerror or error}); expected an npz file") from error
     except MemoryError as error:
-        raise BadFile(f"{name} holds an array that is too large for the memory here ({error})") from error
+        raise BadFile(f"{name} holds an array that is too large for the memory of this machine ({error})") from error
     except (ValueError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
         if isinstance(error, BadFile):
             raise
-        raise BadFile(f"{name} is no npz file; expected one as numpy.savez writes it") from error
+        raise BadFile(f"{name} is not an npz file; expected one that numpy.savez wrote") from error
     if "about" in found:
         return _instance(path, name), []
     try:

@@ -163,7 +163,7 @@ def compute_cells(task: dict[str, Any]) -> list[dict[str, Any]]:
         was computed, ``seconds``, excluding the start of the process.
     """
     try:
-        experiment = _found(task["module"], task["experiment"])
+        experiment = listed_as(task["module"], task["experiment"])
         settings = [experiment.settings(**one) for one in task["settings"]]
         wanted = [Cell(task["experiment"], task["version"], one).key for one in task["settings"]]
         same = wanted == [experiment.cell(one).key for one in settings]
@@ -179,7 +179,8 @@ def compute_cells(task: dict[str, Any]) -> list[dict[str, Any]]:
     return [write(store, record) for record in evaluate(experiment, settings, task["device"])]
 
 
-def _found(module: str, name: str) -> Experiment:
+def listed_as(module: str, name: str) -> Experiment:
+    """Return the experiment of this name that a module lists in ``EXPERIMENTS``; LookupError if there is none."""
     listed: tuple[Experiment, ...] = importlib.import_module(module).EXPERIMENTS
     for one in listed:
         if one.name == name:

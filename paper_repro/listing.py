@@ -101,7 +101,8 @@ def as_text(figures: Sequence[Experiment], folder: Path, width: int | None = Non
         line = f"{one.name:<{wide}}  {'  '.join(f'{share:>5}' for share in shares)}  {one.title}"
         lines.append(line if width is None or len(line) <= width else f"{line[: width - 3].rstrip()}...")
     lines.append(
-        f"\nBy preset, how much is in {folder}. `paper-repro list FIG` shows sizes and data of one; --json shows all."
+        f"\nShares computed in {folder}, by preset. `paper-repro list FIG` shows sizes and data of one; --json shows "
+        "all."
     )
     return "\n".join(lines)
 

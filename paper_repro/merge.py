@@ -37,7 +37,7 @@ class Merged:
 
     def __str__(self) -> str:
         files = f", {self.verify} files of verify" if self.verify else ""
-        return f"{self.added} cells added, {self.replaced} replaced, {self.known} there already{files}"
+        return f"{self.added} cells added, {self.replaced} replaced, {self.known} already present{files}"
 
 
 def merge(sources: Sequence[Path], target: Path) -> Merged:

@@ -96,7 +96,7 @@ class Progress:
 
     def _format(self, left: float | None, gone: float = 0.0) -> str:
         tqdm = need("tqdm").tqdm
-        times = f"{tqdm.format_interval(gone)} gone, {'?' if left is None else tqdm.format_interval(left)} left"
+        times = f"{tqdm.format_interval(gone)} elapsed, {'?' if left is None else tqdm.format_interval(left)} left"
         return "{desc}: {percentage:3.0f}%|{bar:30}| " + f"{times}, {self.finished}/{self.cells} cells"
 
 
@@ -135,7 +135,7 @@ class Steps:
                 desc=self.name,
                 file=self.stream,
                 leave=False,
-                bar_format="{desc}: {percentage:3.0f}%|{bar:30}| {elapsed} gone{postfix}",
+                bar_format="{desc}: {percentage:3.0f}%|{bar:30}| {elapsed} elapsed{postfix}",
             )
         return self
 

@@ -173,7 +173,7 @@ def claims_markdown(claims: Sequence[dict[str, str]]) -> list[str]:
     for claim in claims:
         lines = [
             f"**{_named(claim)}**",
-            f"- As the paper compares: {_judged(claim, 'verdict', 'interval', 'measured')}",
+            f"- Compared as in the paper: {_judged(claim, 'verdict', 'interval', 'measured')}",
         ]
         if claim.get("fair", NO_RIVAL) != NO_RIVAL:
             lines.append(f"- Against a fair IMP: {_judged(claim, 'fair', 'fair_interval', 'fair_measured')}")

@@ -30,7 +30,7 @@ class Sweep:
         Numbers of cells: all, found in the store, computed now.
     failed : list of (settings, message)
         Cells that raised an exception.
-    robust : list of str
+    damaged : list of str
         A message for each damaged file that was recomputed.
     """
 
@@ -38,7 +38,7 @@ class Sweep:
     reused: int = 0
     computed: int = 0
     failed: list[tuple[dict[str, Any], str]] = field(default_factory=list)
-    robust: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
 
 
 def run(
@@ -111,7 +111,7 @@ def run(
         try:
             record = store.read(job.cell)
         except DamagedCell as error:
-            sweep.robust.append(str(error))
+            sweep.damaged.append(str(error))
             record = None
         if record is not None and record.status == "done":
             sweep.reused += 1

@@ -1,4 +1,4 @@
-"""Test one guarantee: draw instances until its hypotheses held often enough, then attack it."""
+"""Test one guarantee: draw instances until its hypotheses have held often enough, then attack it."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def own_guarantees(source: str) -> list[Guarantee]:
         missing = isinstance(error, ModuleNotFoundError) and module.startswith(error.name or "\0")
         if missing:
             raise UnknownName(
-                f"there is no module {module!r}, neither in {os.getcwd()} nor among what is installed; "
+                f"there is no module {module!r}, neither in {os.getcwd()} nor installed; "
                 "expected module:object, such as mine:BOUND for BOUND of mine.py"
             ) from None
         raise UnknownName(f"importing {module} failed: {described(error)}") from error
@@ -263,7 +263,7 @@ def run(trial: Trial, watch: Watch | None = None) -> dict[str, Any]:
     short = [] if error else missed(tally, trial.held, own=trial.own)
     if late:
         drawn = count(tally.instances, "instance")
-        short.append(f"--seconds ended the drawing after {drawn}, with {trial.seconds:.3g} s for it")
+        short.append(f"--seconds ended the drawing after {drawn}, with a share of {trial.seconds:.3g} s")
     extra = {"missed": short, "error": error, "found": found}
     return tally.record() | extra | {"wall_s": time.perf_counter() - started}
 
@@ -314,26 +314,34 @@ def missed(tally: Tally, held: int, *, own: bool = False) -> list[str]:
     quotas: Sequence[tuple[bool, str]] = (
         (
             tally.held < held,
-            f"hypotheses held on {tally.held} instances with x != 0, {held} are required"
-            + (f"; {tally.instances} were drawn. Ask for fewer with --held, or let the sampler aim better" * own),
+            f"hypotheses held on {tally.held} instances with x != 0; {held} are required"
+            + (
+                f"; {tally.instances} were drawn. Ask for fewer with --held, or make the sampler hit the hypotheses "
+                "more often" * own
+            ),
         ),
         (
             tally.held >= held > tally.held - tally.undecided,
-            f"the conclusion was unknown on {tally.undecided} of {tally.held} that held, decided on fewer than {held}",
+            f"of {tally.held} instances on which the hypotheses held, the conclusion was unknown on "
+            f"{tally.undecided}; it has to be decided on {held}",
         ),
         (
             _UNKNOWN_SHARE * tally.unknown > tally.instances,
-            f"hypotheses were unknown on {tally.unknown} of {tally.instances} instances, 1 in {_UNKNOWN_SHARE} may be",
+            f"hypotheses were unknown on {tally.unknown} of {tally.instances} instances; at most 1 in "
+            f"{_UNKNOWN_SHARE} may be",
         ),
         (
             not own and 2 * tally.plural < tally.held,
-            f"only {tally.plural} of {tally.held} that held have two non-zeros or more",
+            f"only {tally.plural} of {tally.held} instances on which the hypotheses held have two non-zeros or more",
         ),
         (
             not own and tally.bounded and tally.near < near,
-            f"{tally.near} held within 5 % of the boundary, {near} are required",
+            f"hypotheses held on {tally.near} instances within 5 % of the boundary; {near} are required",
         ),
-        (not own and len(tally.designs) < DESIGNS, f"designs that held: {names or 'none'}; {DESIGNS} are required"),
+        (
+            not own and len(tally.designs) < DESIGNS,
+            f"hypotheses held on these designs: {names or 'none'}; {DESIGNS} are required",
+        ),
         (
             tally.attack is not None and tally.attack.status in ("undecided", "never held"),
             f"the attack tested nothing. {tally.attack}",

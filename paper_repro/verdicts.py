@@ -102,7 +102,7 @@ class Measured:
         return NOT_HELD if self.high < self.limit - self.slack else TOO_CLOSE
 
     def interval(self, digits: int = 2) -> str:
-        """Return the number, its interval and the limit, as in ``0.93 [0.85, 1.00] against 0.50``."""
+        """Return the number, its interval and the limit, as in ``0.93 [0.85, 1.00], limit 0.50``."""
         if math.isnan(self.value):
             return "-"
         if self.low is None or self.high is None:
@@ -110,7 +110,7 @@ class Measured:
             ends = f"no interval from {few}"
         else:
             ends = f"{self.low:.{digits}f}, {self.high:.{digits}f}"
-        return f"{self.value:.{digits}f} [{ends}] against {self.limit:.{digits}f}"
+        return f"{self.value:.{digits}f} [{ends}], limit {self.limit:.{digits}f}"
 
 
 def all_of(*parts: Measured) -> str:
@@ -140,7 +140,7 @@ def paired(*methods: Trials) -> tuple[list[Hashable], list[int], list[np.ndarray
     Parameters
     ----------
     *methods : mapping of cell to mapping of seed to float
-        One a method.
+        One per method.
 
     Returns
     -------

@@ -86,7 +86,10 @@ class Report:
         lines = []
         for record in self.records:
             for one in record["found"]:
-                head = f"{record['name']} is VIOLATED, found by {one['how']} and shrunk, in {one['path']}"
+                head = (
+                    f"{record['name']} is VIOLATED by an instance that {one['how']} found; it was shrunk and saved "
+                    f"as {one['path']}"
+                )
                 lines.append(f"{head}\n{one['sentence']}\n{one['code']}")
             if record["violations"] and not record["found"]:
                 lines.append(f"{record['name']} is VIOLATED {trials.count(record['violations'], 'time')}")
@@ -104,13 +107,13 @@ class Report:
             return "No instance was judged."
         note = (
             "held: instances with x != 0 on which the hypotheses hold. Of these, k >= 2: with two non-zeros or more; "
-            f"near: with a margin of at most {100 * NEAR:g} %; designs: number of laws of A; concluded, failed: what "
-            "became of the conclusion. unknown: hypotheses that rounding or a missing field leaves open (in brackets: "
-            "conclusions, where the hypotheses hold). vacuous: share of instances on which the hypotheses fail. "
-            "tightest: the smallest margin of the hypotheses at which the conclusion was still true. failed up to: the "
-            "largest margin of the hypotheses at which the conclusion was false; for a true statement it is negative, "
-            "and if it is close to 0, the hypotheses cannot be weakened much. attack: on how many of the instances "
-            "that it tried the hypotheses held and the conclusion was decided."
+            f"near: with a margin of at most {100 * NEAR:g} %; designs: number of distributions of A; concluded, "
+            "failed: on how many the conclusion held, or failed. unknown: hypotheses that rounding or a missing "
+            "field leaves open (in brackets: conclusions, where the hypotheses hold). vacuous: share of instances on "
+            "which the hypotheses fail. tightest: the smallest margin of the hypotheses at which the conclusion was "
+            "still true. failed up to: the largest margin of the hypotheses at which the conclusion was false; for a "
+            "true statement it is negative, and if it is close to 0, the hypotheses cannot be weakened much. attack: "
+            "on how many of the instances that it tried the hypotheses held and the conclusion was decided."
         )
         return f"{markdown(tried)}\n\n{note}"
 
@@ -257,7 +260,7 @@ def verify(
                 record = _of_the_dead(task, outcome) if isinstance(outcome, workers.Died) else outcome
                 done[task.name] = record
                 violations = trials.count(record["violations"], "violation")
-                counts = f"{record['held']} held of {record['instances']}, {violations}"
+                counts = f"hypotheses held on {record['held']} of {record['instances']}, {violations}"
                 if record["error"]:
                     counts = f"stopped by an error after {trials.count(record['instances'], 'instance')}"
                 steps.finish(f"{task.name}: {counts}, {record['wall_s']:.1f} s")

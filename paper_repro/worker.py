@@ -1,4 +1,4 @@
-"""A worker process, which applies functions to tasks from its standard input; see :mod:`paper_repro.workers`.
+"""A worker process, which applies functions to tasks read from its standard input; see :mod:`paper_repro.workers`.
 
 It is started as ``python -m paper_repro.worker`` with BLAS pinned to one thread in its environment, before NumPy is
 imported. It receives pickled pairs (function, task) and sends the results back. It ends when its standard input is

@@ -1,4 +1,4 @@
-"""Worker processes on this machine, each with one BLAS thread and one task at a time; a worker may crash.
+"""Worker processes on this machine, each with one BLAS thread and one task at a time, which may crash safely.
 
 All run :mod:`paper_repro.worker`, represented here by :class:`Child`. Each child is served by a thread; :func:`each`
 applies a function to tasks in this way, and :class:`Pool` computes the cells of a sweep.
@@ -16,6 +16,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
 
@@ -27,6 +28,7 @@ from planted.base.extras import need
 
 __all__ = [
     "POLL_S",
+    "Aside",
     "Child",
     "Died",
     "Here",
@@ -36,6 +38,7 @@ __all__ = [
     "each",
     "listed",
     "receive",
+    "reused",
     "send",
     "task_of",
 ]
@@ -78,6 +81,11 @@ class Child:
     def usable(self) -> bool:
         """Whether the process has been neither killed nor closed."""
         return not self._closed
+
+    def alive(self) -> bool:
+        """Return whether the process has been started, and neither ended nor been killed since."""
+        with self._lock:
+            return not self._closed and self._process is not None and self._process.poll() is None
 
     def call(self, function: Callable[[Any], Any], task: Any) -> Any:
         """Apply a function to a task in the process.
@@ -194,8 +202,9 @@ class Workers:
 
     Notes
     -----
-    On exit the children are killed, even if busy, and no further answers arrive. They ignore Ctrl-C, since this process
-    decides how to handle it, and end by themselves when this process is killed.
+    On exit busy children are killed, and no further answers arrive; idle ones end, too, or wait for the next `Workers`
+    inside of :func:`reused`. Children ignore Ctrl-C, since this process decides how to handle it, and end by themselves
+    when this process is killed.
     """
 
     def __init__(self, work: Callable[[Child, Any], Any], count: int) -> None:
@@ -203,7 +212,9 @@ class Workers:
         self._tasks: queue.SimpleQueue[tuple[Any] | None] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[tuple[Any, Any]] = queue.SimpleQueue()
         self._closing = False
-        self._children = [Child() for _ in range(count)]
+        self._lock = threading.Lock()
+        self._busy: set[Child] = set()
+        self._children = [_waiting_child() or Child() for _ in range(count)]
         self._threads = [threading.Thread(target=self._serve, args=(one,), daemon=True) for one in self._children]
 
     def __enter__(self) -> Workers:
@@ -212,13 +223,16 @@ class Workers:
         return self
 
     def __exit__(self, *unused: object) -> None:
-        self._closing = True
-        for child in self._children:
-            child.kill()
+        with self._lock:
+            self._closing = True
+            for child in self._busy:
+                child.kill()
         for _ in self._threads:
             self._tasks.put(None)
         for thread in self._threads:
             thread.join()
+        for child in self._children:
+            _dismiss(child)
 
     def submit(self, task: Any) -> None:
         """Submit a task; tasks are started in the order of submission."""
@@ -235,16 +249,91 @@ class Workers:
             return None
 
     def _serve(self, child: Child) -> None:
-        while (item := self._tasks.get()) is not None and not self._closing:
+        while (item := self._tasks.get()) is not None:
+            with self._lock:
+                if self._closing:
+                    return
+                self._busy.add(child)
             (task,) = item
             try:
                 answer = self._work(child, task)
             except Exception as error:  # handled by the thread that waits for it
                 answer = error
-            if self._closing:
-                break
+            with self._lock:
+                self._busy.discard(child)
+                if self._closing:
+                    return
             self._answers.put((task, answer))
+
+
+_waiting: list[Child] | None = None
+"""Idle children that the next `Workers` can take; None outside of :func:`reused`."""
+
+
+@contextlib.contextmanager
+def reused() -> Iterator[None]:
+    """Keep idle worker processes for the next sweep, so that not every sweep imports all modules again.
+
+    Notes
+    -----
+    A new process spends about two seconds on imports before its first cell. The processes that are idle on exit end.
+    Not for several threads.
+    """
+    global _waiting
+    if _waiting is not None:  # nested
+        yield
+        return
+    _waiting = []
+    try:
+        yield
+    finally:
+        idle, _waiting = _waiting, None
+        for child in idle:
+            child.close()
+
+
+def _waiting_child() -> Child | None:
+    """Take a child that waits and is alive."""
+    while _waiting:
+        child = _waiting.pop()
+        if child.alive():
+            return child
         child.close()
+    return None
+
+
+def _dismiss(child: Child) -> None:
+    """Let an idle child wait for the next sweep, or end it."""
+    if _waiting is not None and child.alive():
+        _waiting.append(child)
+    else:
+        child.close()
+
+
+class Aside:
+    """A worker process for one call at a time, while this process goes on."""
+
+    def __init__(self) -> None:
+        self._child = Child()
+        self._thread = ThreadPoolExecutor(1)
+        self._answer: Future[Any] | None = None
+
+    def start(self, function: Callable[[Any], Any], task: Any) -> None:
+        """Start to apply a function to a task; both are as :meth:`Child.call` takes them."""
+        self._answer = self._thread.submit(self._child.call, function, task)
+
+    def result(self) -> Any:
+        """Wait for the answer and return it, or the :class:`Died` if the process died."""
+        assert self._answer is not None
+        try:
+            return self._answer.result()
+        except Died as death:
+            return death
+
+    def close(self) -> None:
+        """End the process, also during a call."""
+        self._child.close()
+        self._thread.shutdown()
 
 
 def each(function: Callable[[Any], Any], tasks: Sequence[Any], jobs: int) -> Iterator[tuple[Any, Any]]:
@@ -384,15 +473,18 @@ class Here:
         return cells, [write(self.store, record) for record in evaluate(self.experiment, settings, self.device)]
 
 
-def listed(experiment: Experiment) -> bool:
-    """Return whether worker processes can find an experiment: a module other than ``__main__`` lists its name."""
+def listed(experiment: Experiment, name: str | None = None) -> bool:
+    """Return whether worker processes can find an experiment: a module other than ``__main__`` lists its name.
+
+    The name is that of the store by default, which the experiment may share with others.
+    """
     if experiment.module == "__main__":
         return False
     try:
         found = getattr(importlib.import_module(experiment.module), "EXPERIMENTS", ())
     except ImportError:
         return False
-    return any(one.name == experiment.store_name for one in found)
+    return any(one.name == (name or experiment.store_name) for one in found)
 
 
 def task_of(experiment: Experiment, cells: Sequence[Cell], device: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Ground truth: sparse networks, linear models, inputs and data sets, and measures of how close a result comes.
+"""Ground truth: sparse networks, linear models, inputs, data sets, and the distance of a result from the truth.
 
 The public names are those that ``dir(planted)`` lists, and those that its modules `arrays`, `datasets` and `designs`
 list in turn. Other modules may change at any time.

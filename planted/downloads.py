@@ -1,4 +1,4 @@
-"""Download the public data sets and verify their checksums. Used only when the caller asks for a download."""
+"""Downloads of the public data sets, with verified checksums, at the caller's request only."""
 
 from __future__ import annotations
 

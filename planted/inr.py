@@ -1,4 +1,4 @@
-"""Images for implicit neural representations: the paper's two, and crops of a photograph as a stand-in."""
+"""Images for implicit neural representations: the two of the paper, and crops of a photograph as a substitute."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ReLU networks without biases."""
+"""The class of ReLU networks without biases, with their kink form and files."""
 
 from __future__ import annotations
 

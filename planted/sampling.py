@@ -1,4 +1,4 @@
-"""Draw sparse random networks."""
+"""Random sparse networks to plant."""
 
 from __future__ import annotations
 

@@ -314,7 +314,7 @@ def instances_of(guarantee: Guarantee) -> Any:
         If the guarantee has no sampler.
     """
     if check_guarantee(guarantee).sampler is None:
-        raise ValueError(f"guarantee={guarantee.name!r} has no sampler; expected one that draws its own instances")
+        raise ValueError(f"guarantee={guarantee.name!r} has no sampler; expected a guarantee that can draw instances")
     st = need("hypothesis.strategies")
     _use_once()
     return st.integers(0, 2**31 - 1).map(functools.partial(draw, guarantee))
@@ -372,8 +372,8 @@ def enough_held(guarantee: Guarantee, least: int, *, plural: int = 0) -> Iterato
         also = f", {plural} of them with two non-zeros or more" if plural else ""
         raise AssertionError(
             f"the hypotheses of {guarantee.name} held on {tally.held} of {tally.instances} instances with x != 0 "
-            f"({tally.plural} with two non-zeros or more); expected at least {least}{also}. Draw others, for instance "
-            "with instances(noise='none', sparsity=(2, 3)) or instances_of(guarantee)"
+            f"({tally.plural} with two non-zeros or more); expected at least {least}{also}. Draw other instances, "
+            "for example with instances(noise='none', sparsity=(2, 3)) or instances_of(guarantee)"
         )
 
 

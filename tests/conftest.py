@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 from planted.base import arrays
 
 mpl.use("Agg")
-# the fast tier gives one commit one answer; the slow tier (HYPOTHESIS_PROFILE=slow) goes on looking for new examples
+# fast tests draw the same examples on every run; slow ones (HYPOTHESIS_PROFILE=slow) search for new examples
 settings.register_profile(
     "fast", derandomize=True, max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -175,8 +175,8 @@ def test_broken_links_are_found(tmp_path):
     (tmp_path / "b.html").write_text('<p id="in"><img src="no.png"><a href="a.html#out"></a><a href="c.html"></a></p>')
     assert site_checks.broken_links(tmp_path) == [
         "b.html: a.html#out has no such anchor",
-        "b.html: c.html is not there",
-        "b.html: no.png is not there",
+        "b.html: c.html does not exist",
+        "b.html: no.png does not exist",
     ]
 
 

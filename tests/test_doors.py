@@ -1,4 +1,4 @@
-"""What the packages show: their public names and nothing else, to users, to type checkers, and without the extras."""
+"""Packages show only their public names, to users and type checkers, and work without the extras."""
 
 import ast
 import importlib

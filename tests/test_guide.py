@@ -16,7 +16,7 @@ ELSEWHERE = {
 }  # tests/recovery/test_pruning_page.py and test_estimators.py run them
 SLOW = {"appendix/exact_recovery.md"}
 SAYS = {
-    "guide/networks.md": ("exact to rounding", "True 0.0", "All lines are told apart"),
+    "guide/networks.md": ("exact to rounding", "True 0.0", "All lines are distinguished by the data"),
     "guide/linear_models.md": ("found by htp", "[10 12 15]", "0.657", "4.208"),
     "guide/conditions.md": ("True", "0.730"),
     "guide/guarantees.md": ("l1-null-space", "claim is broken", "instance = Instance.planted("),

@@ -1,4 +1,4 @@
-"""The house has no circles: imports point down, between modules, between packages and between folders of recovery."""
+"""Imports have no cycles and point down, between modules, between packages and between folders of recovery."""
 
 import ast
 

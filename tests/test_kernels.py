@@ -1,4 +1,4 @@
-"""The passes under other BLAS kernels: which are made where, and that one that is not what it says fails."""
+"""The passes under other BLAS kernels: which are run on which machine, and that a pass with wrong kernels fails."""
 
 import os
 import subprocess

@@ -217,6 +217,7 @@ ON_CPU = {
     "TaskPair": lambda: planted.task_pair(8, 2, 0.5, n_source=4, n_target=3, n_neurons=2, rng=0),
     "GatedModel": lambda: planted.gated_model(8, 2, 2, 1, rng=0),
     "ReleaseInstance": lambda: planted.release_instance(2, 3, 0, n=6, d=4),
+    "Condition": lambda: recovery.diagnosis.Condition(("own",), "any", "rank A > s", np.linalg.matrix_rank),
     "Finding": lambda: recovery.diagnose(X, Y, sparsity=2).uniform[0],
     "Identifiability": lambda: recovery.diagnosis.identifiability(X, planted.sparse_network(6, 2, 4, rng=0)),
     "Effect": lambda: recovery.diagnosis.Effect("center", "", True, (1, 2), 0.5, 2.0, float("nan")),

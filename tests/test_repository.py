@@ -1,4 +1,4 @@
-"""What the repository says of itself is true: commands, versions, names, and nothing of any one machine."""
+"""Statements of the repository about itself are true: commands, versions, names; nothing names one machine."""
 
 import importlib
 import importlib.util

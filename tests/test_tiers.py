@@ -1,4 +1,4 @@
-"""The table of slow tests: what it names exists, and how it is written."""
+"""The table of slow tests: all tests listed exist, and its format."""
 
 import ast
 from pathlib import Path

@@ -1,8 +1,8 @@
-"""Pages whose Python blocks are run when the site is built, with what they print and draw below them.
+"""Sphinx extension that runs the Python blocks of a page and inserts their output and pictures below them.
 
-The pages stay plain Markdown, which a code host shows and a test runs: blocks marked ``python``, which share one
-namespace, and nothing else. What the last line of a block is worth is shown, as in a notebook. What came out is kept
-under the hash of the page's code and of this file, so that only pages whose code has changed are run again.
+The pages stay plain Markdown, so that code hosts can show them and a test can run them. All blocks marked ``python`` on
+a page share one namespace. As in a notebook, the value of a block's last line is shown. Outputs are stored under the
+hash of the page's code and of this file, so that only pages whose code has changed are run again.
 """
 
 import fnmatch
@@ -17,7 +17,7 @@ from pathlib import Path
 
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 OFF = re.compile(r"<!-- not run: (.+?) -->\n+$")
-"""A comment just before a block that is shown and not run; it has to give the reason."""
+"""The comment just before a block that is shown but not run; it gives the reason."""
 
 RUNNER = r"""
 import ast, contextlib, io, json, os, sys, traceback
@@ -68,7 +68,7 @@ def blocks_of(text):
 
 
 def run(codes, out, page):
-    """Run blocks in a process of their own, in an empty folder, and write what came out to `out` + ``.json``."""
+    """Run blocks in a separate process, in an empty folder, and write their outputs to `out` + ``.json``."""
     with tempfile.TemporaryDirectory() as folder:
         given = Path(folder, "blocks.json")
         given.write_text(json.dumps(codes))
@@ -92,7 +92,7 @@ def run(codes, out, page):
 
 
 def shown(result, folder, number):
-    """Return the Markdown of what one block printed and drew."""
+    """Return the Markdown that shows the printed output and the pictures of one block."""
     parts = []
     if result["text"].strip():
         fence = "`" * max(3, *(len(one) + 1 for one in re.findall(r"`+", result["text"])), 3)
@@ -101,16 +101,16 @@ def shown(result, folder, number):
         parts.append(f'````{{raw}} html\n<div class="output">{result["html"]}</div>\n````')
     for place, name in enumerate(result["pictures"], 1):
         words = (
-            f"Picture {place} that the block above draws"
+            f"Picture {place} drawn by the code above"
             if len(result["pictures"]) > 1
-            else "What the block above draws"
+            else "Picture drawn by the code above"
         )
         parts.append(f"```{{image}} /{folder}/{name}\n:alt: {words}\n:class: drawn\n```")
     return "\n\n".join(parts)
 
 
 def insert(app, docname, source):
-    """Run the code of a page, unless it is known what comes out, and insert that below each block."""
+    """Insert the outputs of a page's blocks below them; run the code first if no outputs are stored."""
     if not any(fnmatch.fnmatch(docname, pattern) for pattern in app.config.executed):
         return
     text = source[0]

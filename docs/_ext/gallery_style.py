@@ -1,4 +1,4 @@
-"""The look of the pictures in the gallery and the tutorials."""
+"""The matplotlib style of the pictures in the gallery and the tutorials."""
 
 STYLE = {
     "figure.figsize": (6.4, 3.6),
@@ -15,7 +15,7 @@ STYLE = {
 
 
 def reset(gallery_conf, fname):
-    """Set the style before each example: what an example changes does not reach the next one."""
+    """Set the style before each example, so that changes made by one example do not affect the next."""
     import matplotlib
 
     matplotlib.rcParams.update(STYLE)

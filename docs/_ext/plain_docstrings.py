@@ -1,4 +1,4 @@
-"""Docstrings are plain text with formulas: in them |x| is a modulus and coef_ a name, not a reference."""
+"""Sphinx extension that reads docstrings as plain text: |x| is an absolute value and coef_ a name, not a reference."""
 
 from docutils import nodes
 from docutils.parsers.rst.states import Inliner
@@ -6,19 +6,19 @@ from sphinx import addnodes
 
 
 def modulus(inliner, match, lineno):
-    """Leave a vertical bar in the text."""
+    """Keep a vertical bar as text."""
     end = match.end("start")
     return match.string[:end], [], match.string[end:], []
 
 
 def name(inliner, match, lineno, **options):
-    """Leave a name that ends with an underscore in the text."""
+    """Keep a name that ends with an underscore as text."""
     end = match.end("whole")
     return match.string[:end], [], match.string[end:], []
 
 
 def backticks(role, rawtext, text, lineno, inliner, options=None, content=()):
-    """Return what stands in single backticks: code, and a link where it names something public."""
+    """Return a node for text in single backticks: code, with a link if the text is a public name."""
     shown = nodes.literal(rawtext, text)
     reference = addnodes.pending_xref(
         rawtext, shown, refdomain="", reftype="backticks", reftarget=text, refexplicit=False

@@ -1,7 +1,7 @@
-"""The reference: one page for every public name, written from the packages themselves.
+"""Sphinx extension that writes the API reference: one page for every public name of the packages.
 
-Public is what the ``__all__`` of a package lists, and of the modules in it what they list in turn. An object that
-several modules offer is described once, under its shortest name; its other names have a page that leads there.
+A name is public if the ``__all__`` of a package lists it, or the ``__all__`` of a module listed there. An object that
+several modules export is described once, under its shortest name; the pages of its other names link to it.
 """
 
 import ast
@@ -21,7 +21,7 @@ PACKAGES = ("recovery", "linear_lottery", "planted", "figures", "paper_repro")
 
 @dataclasses.dataclass(frozen=True)
 class Name:
-    """One public name: where it is offered, what it is, and under which name it is described."""
+    """One public name: the module that exports it, its kind, and the name under which it is described."""
 
     module: str
     name: str
@@ -30,17 +30,17 @@ class Name:
 
     @property
     def full(self):
-        """The name with its module."""
+        """The qualified name, with its module."""
         return f"{self.module}.{self.name}"
 
     @property
     def page(self):
-        """The page about it."""
+        """The path of its page."""
         return f"{FOLDER}/{self.full}"
 
 
 def load(full):
-    """Return the module or object with a full name, such as ``planted.arrays``, which is a module of another name."""
+    """Return the module or object with a qualified name; it may be an alias, such as ``planted.arrays``."""
     parts = full.split(".")
     value = importlib.import_module(parts[0])
     for number, part in enumerate(parts[1:], 2):
@@ -52,7 +52,7 @@ def load(full):
 
 
 def public_modules(packages):
-    """Return the names of all public modules: packages with a list of names, and what these lists name."""
+    """Return the names of all public modules: packages that have ``__all__``, and the modules listed there."""
     found = []
 
     def visit(name):
@@ -83,7 +83,7 @@ def kind_of(value):
 
 @cache
 def public_names(packages):
-    """Return a `Name` for everything that the public modules of `packages` list."""
+    """Return a `Name` for every name that the public modules of `packages` export."""
     listed = []
     for module in public_modules(list(packages)):
         offered = load(module)
@@ -108,7 +108,7 @@ def summary_of(value):
 
 
 def attribute_docs(module):
-    """Return the docstrings of the constants of a module, by name: a string below each of them, as lines."""
+    """Return the docstrings of the constants of a module, by name, each as a list of lines."""
     body = ast.parse(Path(inspect.getsourcefile(load(module))).read_text()).body
     found = {}
     for one, below in itertools.pairwise(body):
@@ -123,7 +123,7 @@ def attribute_docs(module):
 
 
 def home_of(module, name):
-    """Return the module whose source defines a name that `module` may only pass on."""
+    """Return the module that defines a name; `module` may only re-export it."""
     places = getattr(load(module), "_PLACES", {})
     for place, names in places.items():
         if name in names.split():
@@ -142,12 +142,12 @@ def _imported_from(module, name):
 
 
 def ours(value):
-    """Say whether a function or class was written here."""
+    """Return whether a function or class is defined in this project."""
     return (getattr(value, "__module__", None) or "").split(".")[0] in PACKAGES
 
 
 def members_of(value):
-    """Return the names of the public methods and properties of a class that our own classes define."""
+    """Return the names of the public methods and properties of a class that are defined in this project."""
     shown = []
     for owner in filter(ours, value.__mro__):
         for name, one in vars(owner).items():
@@ -190,7 +190,7 @@ def page_of(one):
 
 
 def module_page(module, names, below):
-    """Return the text of the page about one module: its names, each with a line, and the modules in it."""
+    """Return the text of the page about one module: its names with their summaries, and the modules in it."""
     text = title(module) + f".. py:module:: {module}\n\n" + inspect.getdoc(load(module)) + "\n\n"
     for kind, heading in (("function", "Functions"), ("class", "Classes"), ("data", "Constants")):
         rows = [one for one in names if one.kind == kind]
@@ -226,7 +226,7 @@ def parent(module, modules):
 
 
 def write(app):
-    """Write the pages; those whose text has not changed are left alone, so that a second build is quick."""
+    """Write the pages whose text has changed; leaving the others alone makes a second build quick."""
     names, modules = public_names(PACKAGES), public_modules(list(PACKAGES))
     texts = {}
     for module in modules:
@@ -237,7 +237,7 @@ def write(app):
             texts[one.full] = page_of(one)
             examples = Path(app.srcdir, "generated/backreferences", f"{one.full}.examples")
             examples.parent.mkdir(parents=True, exist_ok=True)
-            if not examples.exists():  # no example of the gallery uses it
+            if not examples.exists():  # no example in the gallery uses it
                 examples.write_text("")
     folder = Path(app.srcdir, FOLDER)
     folder.mkdir(parents=True, exist_ok=True)
@@ -251,7 +251,7 @@ def write(app):
 
 
 def _lookup(text, homes):
-    """Return the object that docstrings of the modules `homes` call `text`, or None."""
+    """Return the object that `text` means in docstrings of the modules `homes`, or None."""
     if not re.fullmatch(r"[A-Za-z_][\w.]*", text):
         return None
     for full in (*(f"{home}.{text}" for home in homes), text if text.split(".")[0] in PACKAGES else ""):
@@ -263,9 +263,10 @@ def _lookup(text, homes):
 
 
 def resolve(app, env, node, contnode):
-    """Resolve what a docstring names by a short or an inner name: a link if it has a page, else its name as it is.
+    """Resolve a short name in a docstring: a link if the object has a page, otherwise the name as text.
 
-    Single backticks are free: what they hold is often an argument. What a role such as ``:func:`` names must exist.
+    Text in single backticks need not be a public name, since it is often an argument. The target of a role such as
+    ``:func:`` must exist.
     """
     from sphinx.util.nodes import make_refnode
 
@@ -293,7 +294,7 @@ def resolve(app, env, node, contnode):
 
 
 def right_anchors(app, pagename, templatename, context, doctree):
-    """Let the links of source pages lead to the name under which an object is described, wherever it is defined."""
+    """Change the links of source pages so that they lead to the name under which an object is described."""
     if pagename.startswith("_modules/"):
 
         def anchor(found):
@@ -306,7 +307,7 @@ def right_anchors(app, pagename, templatename, context, doctree):
 
 def setup(app):
     """Register with Sphinx."""
-    app.connect("builder-inited", write, priority=900)  # after the gallery, which says which examples use what
+    app.connect("builder-inited", write, priority=900)  # after the gallery has listed which examples use which names
     app.connect("missing-reference", resolve)
     app.connect("html-page-context", right_anchors)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

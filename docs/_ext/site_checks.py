@@ -1,6 +1,6 @@
-"""Checks of the built site: no link leads nowhere, and every public name has its page.
+"""Check that the built site has no broken links and a page for every public name.
 
-``python docs/_ext/site_checks.py docs/_build/html`` prints what is wrong, and its exit code is 1 if anything is.
+``python docs/_ext/site_checks.py docs/_build/html`` prints all errors; the exit code is 1 if there are any.
 """
 
 import html
@@ -20,7 +20,7 @@ class Page:
 
 
 def broken_links(root):
-    """Return a sentence for each link within the site that leads nowhere, and for each file it needs from elsewhere."""
+    """Return a message for each broken link within the site, to a page, an anchor or another file."""
     files = {str(path) for path in root.rglob("*") if path.is_file()}
     pages = {
         one: Page(Path(one).read_text()) for one in sorted(files) if one.endswith(".html") and "_static" not in one
@@ -34,14 +34,14 @@ def broken_links(root):
                 continue
             target = os.path.normpath(path.parent / unquote(parts.path)) if parts.path else str(path)
             if target not in files:
-                wrong.append(f"{path.relative_to(root)}: {link} is not there")
+                wrong.append(f"{path.relative_to(root)}: {link} does not exist")
             elif parts.fragment and target in pages and unquote(parts.fragment) not in pages[target].anchors:
                 wrong.append(f"{path.relative_to(root)}: {link} has no such anchor")
     return wrong
 
 
 def missing_pages(root, packages):
-    """Return a sentence for each public name without a page."""
+    """Return a message for each public name that has no page."""
     from public_names import public_modules, public_names
 
     wanted = [one.page for one in public_names(tuple(packages))]
@@ -55,7 +55,7 @@ def main(arguments):
     from public_names import PACKAGES
 
     wrong = [*broken_links(root), *missing_pages(root, PACKAGES)]
-    print("\n".join(wrong) or f"no broken link in {sum(1 for _ in root.rglob('*.html'))} pages")
+    print("\n".join(wrong) or f"no broken links in {sum(1 for _ in root.rglob('*.html'))} pages")
     return int(bool(wrong))
 
 

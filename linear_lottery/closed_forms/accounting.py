@@ -54,7 +54,7 @@ def rss_increase(X: Any, w: Any, removed: Any, mask: Any = None) -> float:
 
     References
     ----------
-    Derived here: docs/theory, "What pruning costs".
+    Derived here: docs/theory, "Increase of the residual by pruning".
     """
     X, moved, stay, _ = _removal(X, w, removed, mask)
     rest = moved - project(X[:, stay], moved)
@@ -88,7 +88,7 @@ def rss_bounds(X: Any, w: Any, removed: Any, mask: Any = None) -> tuple[float, f
 
     References
     ----------
-    Derived here: docs/theory, "What pruning costs".
+    Derived here: docs/theory, "Increase of the residual by pruning".
     """
     X, moved, stay, gone = _removal(X, w, removed, mask)
     length = float(vector(w, "w", X.shape[1])[gone] @ vector(w, "w", X.shape[1])[gone])
@@ -123,7 +123,8 @@ def obs_saliency(X: Any, w: Any, mask: Any = None) -> np.ndarray:
 
     References
     ----------
-    Hassibi and Stork 1993 (from memory of the literature), derived here: docs/theory, "What pruning costs".
+    Hassibi and Stork 1993 (from memory of the literature), derived here:
+    docs/theory, "Increase of the residual by pruning".
     """
     X = matrix(X)
     w, M = vector(w, "w", X.shape[1]), mask_of(mask, "mask", X.shape[1])
@@ -158,7 +159,7 @@ def threshold_loss_increase(X: Any, tau: float, n_pruned: int) -> float:
 
     References
     ----------
-    Derived here: docs/theory, "What pruning costs".
+    Derived here: docs/theory, "Increase of the residual by pruning".
     """
     X = matrix(X)
     tau, gone = (

@@ -26,7 +26,7 @@ def null_amplification(X: Any, support: Any, *, limit: int = 16) -> float | None
     X : array, shape (n, d)
         Features of full column rank, copied to the CPU.
     support : array of int, shape (k,)
-        S, the weights of the truth.
+        S, the support of the true weights.
     limit : int, default 16
         Largest d - k for which the 2^(d - k) sets are enumerated.
 
@@ -53,7 +53,7 @@ def null_amplification(X: Any, support: Any, *, limit: int = 16) -> float | None
 
     References
     ----------
-    Derived here: docs/theory, "How pruned noise comes back".
+    Derived here: docs/theory, "Noise amplification by pruning".
     """
     sg, nulls = _inverse_gram(X, support)
     if nulls.size > check_integer(limit, "limit", minimum=0):
@@ -73,7 +73,7 @@ def null_amplification_bound(X: Any, support: Any) -> float:
     X : array, shape (n, d)
         Features of full column rank, copied to the CPU.
     support : array of int, shape (k,)
-        S, the weights of the truth.
+        S, the support of the true weights.
 
     Returns
     -------
@@ -88,7 +88,7 @@ def null_amplification_bound(X: Any, support: Any) -> float:
 
     References
     ----------
-    Derived here: docs/theory, "How pruned noise comes back".
+    Derived here: docs/theory, "Noise amplification by pruning".
     """
     X = matrix(X)
     s, k = _singular_values(X), places(support, "support", X.shape[1]).size
@@ -120,7 +120,7 @@ def equicorrelated_amplification(d: int, sparsity: int, rho: float) -> float:
 
     References
     ----------
-    Derived here: docs/theory, "How pruned noise comes back".
+    Derived here: docs/theory, "Noise amplification by pruning".
     """
     d = check_integer(d, "d", minimum=1)
     k = max(check_integer(sparsity, "sparsity", minimum=0, maximum=d), 1)

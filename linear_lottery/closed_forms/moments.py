@@ -28,11 +28,11 @@ def fixed_mask_risk(
     sigma : float
         Standard deviation of the noise.
     signal : float, default 0
-        |w*_M|^2, the squared length of the truth on the mask. Matters only for m > n.
+        |w*_M|^2, the squared norm of the true weights on the mask. Matters only for m > n.
     alpha : float, default 0
         Standard deviation of the start, w0 ~ N(0, alpha^2 I). Matters only for m > n.
     missing : float, default 0
-        b = |w*_B|^2 for the part B of the truth outside the mask.
+        b = |w*_B|^2 for the part B of the support outside the mask.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def weight_moments(n: int, w: Any, sigma: float, alpha: float = 0.0) -> tuple[np
     n : int
         Samples.
     w : array, shape (m,)
-        The truth w*; all m weights are trained.
+        The true weights w*; all m weights are trained.
     sigma : float
         Standard deviation of the noise.
     alpha : float, default 0
@@ -126,7 +126,7 @@ def one_shot_recovery_approximation(n: int, w: Any, sigma: float, alpha: float =
     n : int
         Samples; must differ from d by more than 1, since the weights otherwise have no variance.
     w : array, shape (d,)
-        The truth.
+        The true weights.
     sigma : float
         Standard deviation of the noise.
     alpha : float, default 0

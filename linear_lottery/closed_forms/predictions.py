@@ -21,7 +21,7 @@ def prediction_split(X: Any, w: Any, noise: Any, mask: Any = None) -> tuple[floa
     X : array, shape (n, d)
         Features, copied to the CPU.
     w : array, shape (d,)
-        The truth w*, so that y = X w* + noise.
+        The true weights w*, so that y = X w* + noise.
     noise : array, shape (n,)
         The noise in y.
     mask : array, shape (d,), optional
@@ -57,7 +57,7 @@ def prediction_bound(X: Any, support: Any, survivors: Any, tau: float, noise: An
     X : array, shape (n, d)
         Features, copied to the CPU.
     support : array of int
-        S, the weights of the truth.
+        S, the support of the true weights.
     survivors : array of int
         The weights that passed the threshold; within S.
     tau : float
@@ -97,7 +97,7 @@ def prediction_risk_bound(X: Any, support: Any, sigma: float, delta: float) -> f
     X : array, shape (n, d)
         Features, copied to the CPU.
     support : array of int
-        S, the weights of the truth.
+        S, the support of the true weights.
     sigma : float
         Standard deviation of independent Gaussian noise. The second term requires Gaussian noise.
     delta : float
@@ -138,7 +138,7 @@ def oracle_risk(X: Any, support: Any, sigma: float) -> float:
     X : array, shape (n, d)
         Features, copied to the CPU.
     support : array of int
-        S, the weights of the truth.
+        S, the support of the true weights.
     sigma : float
         Standard deviation of uncorrelated noise.
 
@@ -171,7 +171,7 @@ def oracle_error_bound(X: Any, support: Any, sigma: float, delta: float) -> floa
     X : array, shape (n, d)
         Features, copied to the CPU.
     support : array of int
-        S, the weights of the truth.
+        S, the support of the true weights.
     sigma : float
         Standard deviation of independent Gaussian noise.
     delta : float

@@ -26,7 +26,7 @@ def recovery_probability(d: int, sparsity: int, amplitude: Any, s: Any = 1.0) ->
     Parameters
     ----------
     d, sparsity : int
-        Weights, and non-zero weights among them, k: 0 <= k <= d.
+        Number of weights, d, and of non-zero weights, k: 0 <= k <= d.
     amplitude : float or array
         a, the magnitude of the non-zero weights.
     s : float or array, default 1
@@ -116,7 +116,7 @@ def asymptotic_transition(d: int, sparsity: int) -> float:
     Parameters
     ----------
     d, sparsity : int
-        Weights, and non-zero weights among them, k: 1 <= k < d.
+        Number of weights, d, and of non-zero weights, k: 1 <= k < d.
 
     Returns
     -------
@@ -144,7 +144,7 @@ def transition_amplitude(d: int, sparsity: int, s: float = 1.0, probability: flo
     Parameters
     ----------
     d, sparsity : int
-        Weights, and non-zero weights among them, k: 1 <= k < d.
+        Number of weights, d, and of non-zero weights, k: 1 <= k < d.
     s : float, default 1
         Standard deviation of the least-squares weights.
     probability : float, default 0.5
@@ -185,7 +185,7 @@ def threshold_recovery_probability(d: int, sparsity: int, amplitude: Any, tau: A
     Parameters
     ----------
     d, sparsity : int
-        Weights, and non-zero weights among them, k: 0 <= k <= d.
+        Number of weights, d, and of non-zero weights, k: 0 <= k <= d.
     amplitude : float or array
         a, the magnitude of the non-zero weights.
     tau : float or array

@@ -45,7 +45,7 @@ def ranking_time(c_i: Any, c_j: Any, w0_i: Any, w0_j: Any, eigenvalue: Any = 1.0
 
     References
     ----------
-    Derived here: docs/theory, "When two weights are ranked".
+    Derived here: docs/theory, "Training time until two weights are ranked".
     """
     c_i, c_j = numbers(c_i, "c_i"), numbers(c_j, "c_j")
     start = np.abs(numbers(w0_i, "w0_i")) + np.abs(numbers(w0_j, "w0_j"))
@@ -89,12 +89,12 @@ def settling_time(X: Any, y: Any, w0: Any, mask: Any = None) -> float:
 
     References
     ----------
-    Derived here: docs/theory, "When two weights are ranked".
+    Derived here: docs/theory, "Training time until two weights are ranked".
     """
     X = matrix(X)
     y, w0, M = vector(y, "y", X.shape[0]), vector(w0, "w0", X.shape[1]), mask_of(mask, "mask", X.shape[1])
     if not M.any():
-        raise ValueError("mask has no weight; expected at least one that is trained")
+        raise ValueError("mask is empty; expected at least one weight to train")
     limit = gradient_flow(X, y, w0, mask=M)[M]
     if limit.size == 1:
         return 0.0
@@ -132,7 +132,7 @@ def population_weights(covariance: Any, c: Any, mask: Any = None) -> np.ndarray:
 
     References
     ----------
-    Derived here: docs/theory, "Infinite data".
+    Derived here: docs/theory, "The limit of infinite data".
     """
     sigma = matrix(covariance, "covariance")
     c, d = vector(c, "c", sigma.shape[0]), sigma.shape[0]
@@ -143,7 +143,9 @@ def population_weights(covariance: Any, c: Any, mask: Any = None) -> np.ndarray:
         try:
             np.linalg.cholesky(sigma[np.ix_(M, M)])
         except np.linalg.LinAlgError as error:
-            raise ValueError("covariance is not positive definite on the mask; expected a covariance there") from error
+            raise ValueError(
+                "covariance is not positive definite on the mask; expected a positive definite matrix"
+            ) from error
         found[M] = np.linalg.solve(sigma[np.ix_(M, M)], c[M])
     return found
 
@@ -177,7 +179,7 @@ def equicorrelated_weights(rho: float, c: Any, mask: Any = None) -> np.ndarray:
 
     References
     ----------
-    Derived here: docs/theory, "Infinite data".
+    Derived here: docs/theory, "The limit of infinite data".
     """
     rho = check_number(rho, "rho")
     c = numbers(c, "c")

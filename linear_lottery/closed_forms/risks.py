@@ -26,7 +26,7 @@ def threshold_risk(d: int, sparsity: int, amplitude: Any, tau: Any, s: Any = 1.0
     Parameters
     ----------
     d, sparsity : int
-        Weights, and non-zero weights among them, k: 0 <= k <= d.
+        Number of weights, d, and of non-zero weights, k: 0 <= k <= d.
     amplitude : float or array
         a, the magnitude of the non-zero weights.
     tau : float or array
@@ -71,7 +71,7 @@ def top_m_risk(d: int, sparsity: int, m: int, amplitude: float = math.inf, s: fl
     Parameters
     ----------
     d, sparsity : int
-        Weights, and non-zero weights among them, k: 0 <= k <= d.
+        Number of weights, d, and of non-zero weights, k: 0 <= k <= d.
     m : int
         Number of weights kept, 0 <= m <= d.
     amplitude : float, default inf
@@ -133,7 +133,7 @@ def top_m_risk_asymptotic(d: int, sparsity: int, m: Any, s: Any = 1.0) -> Any:
     Parameters
     ----------
     d, sparsity : int
-        Weights, and non-zero weights among them, k: 0 <= k < d.
+        Number of weights, d, and of non-zero weights, k: 0 <= k < d.
     m : int or array of int
         Number of weights kept, k <= m <= d.
     s : float or array, default 1

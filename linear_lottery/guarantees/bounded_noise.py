@@ -36,7 +36,7 @@ def _bounded_noise(instance: Instance, constant: float) -> Verdict:
     if shape.status != "holds":
         return shape
     low, right = smallest_signal(instance), constant * float(np.linalg.norm(known.xi)) / known.smallest
-    reason = f"min |w*|, and {constant:.6g} |P_X xi| / sigma_min(X)"
+    reason = f"min |w*| exceeds {constant:.6g} |P_X xi| / sigma_min(X)"
     return all_of([shape, clearly(low, right, reason, known.rounding(), left_error=known.run_error(instance))])
 
 
@@ -67,16 +67,16 @@ def _sup_noise_hypotheses(instance: Instance) -> Verdict:
         return Verdict.unknown(f"{len(instance.x) - instance.sparsity} zero weights have too many subsets to enumerate")
     low, high = smallest_signal(instance), _largest_noise(known, instance)
     error = known.run_error(instance)
-    return all_of([shape, clearly(low, 2.0 * high, "min |w*|, and 2 max |eta^M|_inf", left_error=error)])
+    return all_of([shape, clearly(low, 2.0 * high, "min |w*| exceeds 2 max |eta^M|_inf", left_error=error)])
 
 
 def _backward_outcome(instance: Instance) -> Verdict:
     known = facts(instance)
     rank = full_column_rank(known)
     if rank.status != "holds":
-        return Verdict.unknown("backward elimination does not run: " + rank.reason)
+        return Verdict.unknown("backward elimination does not apply: " + rank.reason)
     if not len(instance.support):
-        return Verdict.of(True, "x = 0: there is nothing to lose")
+        return Verdict.of(True, "x = 0, so no weight of the support can be pruned")
     found = backward_elimination(instance.matrix, instance.y, instance.sparsity)
     mask, worst = np.ones(len(instance.x), dtype=bool), math.inf
     good = instance.x != 0.0
@@ -92,13 +92,19 @@ def _backward_outcome(instance: Instance) -> Verdict:
         worst = min(worst, low / high - 1.0 if high > 0.0 else math.inf)
         if good[gone]:
             if abs(low - high) <= 4.0 * known.weight_error(instance.x) / float(lengths.min()):
-                return Verdict.unknown("a true weight was pruned, which rounding decides", worst)
+                return Verdict.unknown("a weight of the support was pruned, perhaps by rounding error", worst)
             return Verdict(
-                "fails", min(worst, 0.0), f"pruned the true weight {int(gone)}: {low:.6g} against {high:.6g}"
+                "fails",
+                min(worst, 0.0),
+                f"weight {int(gone)} of the support was pruned: its score is {low:.6g}, and {high:.6g} off the support",
             )
         mask[gone] = False
     right = np.array_equal(np.asarray(found.support), instance.support)
-    return Verdict("holds" if right else "fails", worst if right else -1.0, "support of backward elimination")
+    return Verdict(
+        "holds" if right else "fails",
+        worst if right else -1.0,
+        f"the support of backward elimination is {'' if right else 'not '}S",
+    )
 
 
 _RELATED = (
@@ -115,8 +121,8 @@ BOUNDED_NOISE = (
         name="smallest-singular-value",
         kind="implication",
         statement=(
-            "X of full column rank and min over S of |w*_i| > sqrt(2) |P_X xi|_2 / sigma_min(X): IMP with any schedule "
-            "ends with S. The constant is the best one."
+            "If X has full column rank and min over S of |w*_i| > sqrt(2) |P_X xi|_2 / sigma_min(X), then IMP with any "
+            "schedule ends with the support S. The constant is the best possible."
         ),
         source=_RELATED,
         evidence=_EVIDENCE,
@@ -129,8 +135,8 @@ BOUNDED_NOISE = (
         name="largest-noise",
         kind="implication",
         statement=(
-            "X of full column rank and min over S of |w*_i| > 2 max over M larger than S of |eta^M|_inf: IMP with any "
-            "schedule ends with S."
+            "If X has full column rank and min over S of |w*_i| > 2 max |eta^M|_inf over all M that properly contain "
+            "S, then IMP with any schedule ends with the support S."
         ),
         source=SOURCE,
         evidence=_EVIDENCE,
@@ -143,8 +149,8 @@ BOUNDED_NOISE = (
         name="backward-elimination",
         kind="implication",
         statement=(
-            "X of full column rank and min over S of |w*_i| > 2 |P_X xi|_2 / sigma_min(X): backward elimination (the "
-            "smallest rise of the residual goes first) ends with S."
+            "If X has full column rank and min over S of |w*_i| > 2 |P_X xi|_2 / sigma_min(X), then backward "
+            "elimination, which removes the column whose loss raises the residual least, ends with the support S."
         ),
         source=_RELATED,
         evidence=_EVIDENCE,

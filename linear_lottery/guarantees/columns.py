@@ -75,7 +75,7 @@ def equal_norms(known: Facts) -> Verdict:
     """Return whether columns have equal norms, up to rounding."""
     sizes = norms(known)
     spread = float(sizes.max() / sizes.min() - 1.0) if sizes.min() > 0.0 else math.inf
-    return Verdict.of(spread <= 16.0 * max(known.X.shape) * EPS, f"column norms differ by {spread:.3g}, relative")
+    return Verdict.of(spread <= 16.0 * max(known.X.shape) * EPS, f"column norms differ by a relative {spread:.3g}")
 
 
 def projections(known: Facts) -> np.ndarray:
@@ -91,7 +91,11 @@ def apart(c: np.ndarray, first: int, count: int, known: Facts) -> Verdict:
     # twice for ties
     size, error = np.abs(c)[order], 2.0 * known.weight_error(c) + slack(c, known)[order]
     return all_of(
-        exceeds(Bounded(size[r + 1], error[r + 1]), Bounded(size[r], error[r]), "neighbours in the order of |c|")
+        exceeds(
+            Bounded(size[r + 1], error[r + 1]),
+            Bounded(size[r], error[r]),
+            "the larger of two neighbours in the order of |c| exceeds the smaller",
+        )
         for r in range(first, first + count)
     )
 

@@ -1,4 +1,4 @@
-"""Exact facts about every path of IMP: residuals, predictions, conditioning, connectivity, the start."""
+"""Exact facts about every pruning path of IMP: residuals, predictions, conditioning, connectivity, the start."""
 
 from __future__ import annotations
 
@@ -29,14 +29,23 @@ def _full_rank(instance: Instance) -> Verdict:
 
 
 def _anything(instance: Instance) -> Verdict:
-    return Verdict.of(True, "nothing is required of X, y and the start")
+    return Verdict.of(True, "nothing is required of X, y or the start")
 
 
 def _within(difference: float, error: float, reason: str) -> Verdict:
     """Return whether two numbers are equal within rounding; the margin is error / difference - 1."""
     if not math.isfinite(difference) or not math.isfinite(error):
-        return Verdict.unknown(f"{reason}: a square leaves the range of the numbers")
-    return exceeds(error, difference, reason, 0.0) if difference > 0.0 else Verdict.of(True, reason)
+        return Verdict.unknown(f"{reason} cannot be compared: a square leaves the range of float64")
+    if difference > 0.0:
+        return exceeds(error, difference, f"{reason} differ by less than the rounding error", 0.0)
+    return Verdict.of(True, f"{reason} are equal")
+
+
+def _at_most(excess: float, error: float, reason: str) -> Verdict:
+    """Return whether an excess over a bound is at most rounding error; the margin is error / excess - 1."""
+    if not math.isfinite(excess) or not math.isfinite(error):
+        return Verdict.unknown(f"a square leaves the range of float64: whether {reason} is open")
+    return exceeds(error, excess, f"{reason}, up to rounding error", 0.0) if excess > 0.0 else Verdict.of(True, reason)
 
 
 def _paths(instance: Instance, **options: Any) -> Iterator[Any]:
@@ -66,12 +75,12 @@ def _rss_outcome(instance: Instance) -> Verdict:
             rise = float(np.sum(np.linalg.lstsq(rows, w[gone], rcond=None)[0] ** 2))
             seen = _rss(known, path.weights[r + 1]) - _rss(known, w)
             error = 2.0 * (_rss_error(known, w) + _rss_error(known, path.weights[r + 1])) + known.rounding() * rise
-            found.append(_within(abs(seen - rise), error, "rise of the residual, and w_R' [Sg_RR]^-1 w_R"))
+            found.append(_within(abs(seen - rise), error, "the rise of |y - X w|^2 and w_R' [Sg_RR]^-1 w_R"))
             length, moved = float(w[gone] @ w[gone]), known.X[:, gone] @ w[gone]
             low, high = known.smallest, float(known.s[0])
             steps = [low * low * length, seen, float(moved @ moved), high * high * length]
             for less, more in pairwise(steps):
-                found.append(_within(max(less - more, 0.0), error, "bounds of the rise of the residual, in order"))
+                found.append(_at_most(max(less - more, 0.0), error, "the rise of |y - X w|^2 lies between its bounds"))
     return all_of(found)
 
 
@@ -83,9 +92,9 @@ def _run_outcome(instance: Instance) -> Verdict:
     size = float(np.linalg.norm(known.y)) + float(known.s[0]) * float(np.linalg.norm(path.weights, axis=1).max())
     error = 64.0 * (n + d) * EPS * size * size / n
     bound = threshold_loss_increase(known.X, tau, d - path.sparsity)
-    reason = "lam_max(G) tau^2 (d - m), and rise of the training error"
+    reason = "lam_max(X'X / n) tau^2 (d - m) exceeds the rise of the training error"
     if rise <= error:
-        return Verdict.of(True, f"{reason}: the error did not rise")
+        return Verdict.of(True, "the training error did not rise")
     return exceeds(bound, rise, reason, error / max(bound, rise))
 
 
@@ -96,7 +105,7 @@ def _start_outcome(instance: Instance) -> Verdict:
     for mask, w in zip(path.masks, path.weights, strict=True):
         other = flow.gradient_flow(known.X, known.y, instance.x0, mask=mask)
         error = 2.0 * known.weight_error(w) + 8.0 * known.X.shape[1] * EPS * known.cond * away
-        found.append(_within(float(np.linalg.norm(other - w)), error, "difference that the start makes"))
+        found.append(_within(float(np.linalg.norm(other - w)), error, "the weights from two starts"))
     return all_of(found)
 
 
@@ -108,7 +117,14 @@ def _conditioning_outcome(instance: Instance) -> Verdict:
         numbers = condition_numbers(known.X, path.masks)
         for before, after in pairwise(numbers):
             slack = 4.0 * known.rounding() * before
-            found.append(exceeds(before + slack, after, "condition numbers before and after a round", 0.0))
+            found.append(
+                exceeds(
+                    before + slack,
+                    after,
+                    "the condition number before a round exceeds that after it, up to rounding error",
+                    0.0,
+                )
+            )
     return all_of(found)
 
 
@@ -123,7 +139,7 @@ def _barrier_outcome(instance: Instance) -> Verdict:
             error = 16.0 * sum(known.X.shape) * EPS * size * size
             for s in (0.25, 0.5, 0.75):
                 above = _rss(known, (1.0 - s) * first + s * second) - (1.0 - s) * ends[0] - s * ends[1]
-                found.append(_within(max(above, 0.0), error, "loss above the chord of two solutions"))
+                found.append(_at_most(max(above, 0.0), error, "the loss stays below the chord between two solutions"))
     return all_of(found)
 
 
@@ -140,7 +156,7 @@ def _split_outcome(instance: Instance) -> Verdict:
             shift = float(known.s[0]) * known.weight_error(w) + known.rounding() * size
             error = 4.0 * shift * (shift + float(np.linalg.norm(off)) + math.sqrt(len(off) * (bias + variance)))
             difference = abs(float(off @ off) - len(off) * (bias + variance))
-            found.append(_within(difference, error, "prediction error, and its bias and variance"))
+            found.append(_within(difference, error, "the prediction error and the sum of its bias and variance"))
     return all_of(found)
 
 
@@ -166,7 +182,7 @@ def _guarantee(
     return Guarantee(
         name=name,
         kind="implication",
-        statement=("X of full column rank: " if full_rank else "Any X, y and start: ") + statement,
+        statement=("If X has full column rank, " if full_rank else "For any X, y and start, ") + statement,
         source=SOURCE,
         evidence=f'docs/theory, "{section}"; tests/linear_lottery/test_guarantees_controls.py',
         hypotheses=_full_rank if full_rank else _anything,
@@ -181,30 +197,30 @@ def _guarantee(
 CONTROLS = (
     _guarantee(
         "residual-accounting",
-        "pruning R and training again raises |y - X w|^2 by w_R' [Sg_RR]^-1 w_R, Sg = (X_M'X_M)^-1, which lies between "
+        "pruning R and retraining raises |y - X w|^2 by w_R' [Sg_RR]^-1 w_R, Sg = (X_M'X_M)^-1, which lies between "
         "sigma_min(X)^2 |w_R|^2 and |X_R w_R|^2 <= sigma_max(X)^2 |w_R|^2.",
         _rss_outcome,
-        "What pruning costs",
+        "Increase of the residual by pruning",
     ),
     _guarantee(
         "threshold-training-error",
         "threshold pruning at tau that ends with m weights raises the mean squared training error by at most "
         "lam_max(X'X / n) tau^2 (d - m).",
         _run_outcome,
-        "What pruning costs",
+        "Increase of the residual by pruning",
         needs=("y", "tau"),
         full_rank=False,
     ),
     _guarantee(
         "start-irrelevant",
-        "trained to convergence, the weights of every round of IMP are the same from any start.",
+        "the weights of every round of IMP, trained to convergence, are the same from any start.",
         _start_outcome,
         "Pruning by magnitude",
         needs=("y", "x0"),
     ),
     _guarantee(
         "conditioning-improves",
-        "the condition number of X_M never rises along a path of IMP, with any schedule.",
+        "the condition number of X_M never rises along a path of IMP with any schedule.",
         _conditioning_outcome,
         "Conditioning and connectivity along a path",
     ),
@@ -217,7 +233,7 @@ CONTROLS = (
     ),
     _guarantee(
         "prediction-split",
-        "on every mask of a path of IMP |X w - X w*|^2 = |(I - P_M) X w*|^2 + |P_M xi|^2.",
+        "every mask of a path of IMP has |X w - X w*|^2 = |(I - P_M) X w*|^2 + |P_M xi|^2.",
         _split_outcome,
         "Errors of predictions",
         needs=("x", "noise"),

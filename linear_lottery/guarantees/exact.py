@@ -29,7 +29,7 @@ def _stage(known: Facts, instance: Instance, mask: np.ndarray) -> tuple[Verdict,
     w += instance.x
     error = 4.0 * known.weight_error(w)
     low, high = float(np.abs(w[instance.support]).min()), float(eta.min())
-    reason = f"with {int(mask.sum())} weights, the smallest true and the smallest null one"
+    reason = f"with {int(mask.sum())} weights left, the smallest on S exceeds the smallest off S"
     return clearly(low, high, reason, left_error=error / 2, right_error=error / 2), null[eta <= high + error]
 
 
@@ -37,14 +37,14 @@ def _one_by_one_hypotheses(instance: Instance) -> Verdict:
     known = facts(instance)
     shape = planted_shape(known, instance)
     if shape.status != "holds":
-        return Verdict.unknown("nothing is said of this instance: " + shape.reason)
+        return Verdict.unknown("the statement does not apply: " + shape.reason)
     masks, found = [np.ones(known.X.shape[1], dtype=bool)], [shape]
     for _ in range(known.X.shape[1] - instance.sparsity):
         # one mask, unless ties within rounding make branches
         stages = [_stage(known, instance, mask) for mask in masks]
         here = all_of([verdict for verdict, _ in stages])
         if len({verdict.status for verdict, _ in stages}) > 1:
-            here = Verdict.unknown("ties of null weights within rounding lead to different ends", here.margin)
+            here = Verdict.unknown("ties of weights off S within rounding error lead to different ends", here.margin)
         found.append(here)
         if here.status != "holds":
             break
@@ -56,7 +56,9 @@ def _one_by_one_hypotheses(instance: Instance) -> Verdict:
                 after[smaller.tobytes()] = smaller
         masks = list(after.values())
         if len(masks) > MOST_MASKS:
-            return Verdict.unknown(f"ties within rounding lead to more than {MOST_MASKS} masks", all_of(found).margin)
+            return Verdict.unknown(
+                f"ties within rounding error lead to more than {MOST_MASKS} masks", all_of(found).margin
+            )
     return all_of(found)
 
 
@@ -64,14 +66,14 @@ def _one_shot_hypotheses(instance: Instance) -> Verdict:
     known = facts(instance)
     shape = planted_shape(known, instance)
     if shape.status != "holds":
-        return Verdict.unknown("nothing is said of this instance: " + shape.reason)
+        return Verdict.unknown("the statement does not apply: " + shape.reason)
     if instance.sparsity == len(instance.x):
-        return Verdict.of(True, "all weights stay")
+        return Verdict.of(True, "no weight is pruned")
     eta = np.linalg.lstsq(known.R, known.xi, rcond=None)[0]
     w = instance.x + eta
     low, high = float(np.abs(w[instance.support]).min()), float(np.abs(eta[instance.x == 0.0]).max())
     error = 2.0 * known.weight_error(w)
-    return clearly(low, high, "smallest true weight, and largest null one", left_error=error, right_error=error)
+    return clearly(low, high, "the smallest weight on S exceeds the largest off S", left_error=error, right_error=error)
 
 
 def _noise_free_hypotheses(instance: Instance) -> Verdict:
@@ -81,7 +83,9 @@ def _noise_free_hypotheses(instance: Instance) -> Verdict:
     shape = planted_shape(known, instance)
     error = 4.0 * known.weight_error(instance.x)
     if shape.status == "holds" and smallest_signal(instance) <= error:
-        return Verdict.unknown(f"rounding of y alone makes weights of {error:.3g}, as large as the smallest true one")
+        return Verdict.unknown(
+            f"the rounding error of y alone causes weights of {error:.3g}, as large as the smallest on S"
+        )
     return shape
 
 
@@ -101,8 +105,8 @@ EXACT = (
         name="exact-one-by-one",
         kind="equivalence",
         statement=(
-            "X of full column rank: IMP one by one ends with S if and only if, at each mask M that it visits, "
-            "min over M \\ S of |eta^M_j| < min over S of |w*_i + eta^M_i|, where eta^M = X_M^+ xi."
+            "If X has full column rank, IMP one by one ends with the support S if and only if, at each mask M that "
+            "it visits, min over M \\ S of |eta^M_j| < min over S of |w*_i + eta^M_i|, where eta^M = X_M^+ xi."
         ),
         source=SOURCE,
         evidence=_EVIDENCE,
@@ -115,8 +119,8 @@ EXACT = (
         name="exact-one-shot",
         kind="equivalence",
         statement=(
-            "X of full column rank: IMP in one shot ends with S if and only if max over S^c of |eta_j| < min over S of "
-            "|w*_i + eta_i|, where eta = X^+ xi."
+            "If X has full column rank, IMP in one shot ends with the support S if and only if max over S^c of "
+            "|eta_j| < min over S of |w*_i + eta_i|, where eta = X^+ xi."
         ),
         source=SOURCE,
         evidence=_EVIDENCE,
@@ -128,7 +132,7 @@ EXACT = (
     Guarantee(
         name="noise-free",
         kind="implication",
-        statement="Without noise IMP with any schedule ends with S, for every X of full column rank.",
+        statement="Without noise, IMP with any schedule ends with the support S for every X of full column rank.",
         source=SOURCE,
         evidence=_EVIDENCE,
         hypotheses=_noise_free_hypotheses,

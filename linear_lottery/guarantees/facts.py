@@ -152,19 +152,19 @@ def full_column_rank(known: Facts) -> Verdict:
     """Return whether X has full column rank: ``unknown`` where rounding cannot tell it from rank deficiency."""
     n, d = known.X.shape
     if n < d:
-        return Verdict.of(False, f"X is {n} x {d}, so its columns are dependent")
+        return Verdict.of(False, f"X has {n} rows and {d} columns, so its columns are dependent")
     clear = 8.0 * rank_tolerance(d, np.float64)
     unit = np.linalg.svd(unit_columns(np, known.R)[0], compute_uv=False)
     if float(unit[-1]) <= clear or not known.smallest > clear * float(known.s[0]):
-        return Verdict.unknown(f"sigma_min(X) = {known.smallest:.3g} is 0 within rounding")
-    return Verdict.of(True, f"X has full column rank, sigma_min(X) = {known.smallest:.6g}")
+        return Verdict.unknown(f"sigma_min(X) = {known.smallest:.3g} is 0 within rounding error")
+    return Verdict.of(True, f"X has full column rank, with sigma_min(X) = {known.smallest:.6g}")
 
 
 def planted_shape(known: Facts, instance: Instance) -> Verdict:
     """Return whether X has full column rank and the sparsity is the number of planted weights, at least one."""
     k = len(instance.support)
     if k != instance.sparsity:
-        return Verdict.of(False, f"sparsity={instance.sparsity} and x has {k} non-zeros")
+        return Verdict.of(False, f"x has {k} non-zeros, not sparsity={instance.sparsity}")
     if k == 0:
         return Verdict.of(False, "x is 0, so there is nothing to recover")
     return full_column_rank(known)

@@ -31,7 +31,7 @@ def _ranking_hypotheses(instance: Instance) -> Verdict:
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = (w0[:, None] + w0)[asked] / above[asked]
     if np.any(above[asked] <= 2.0 * known.weight_error(c)):
-        return Verdict.unknown("two |c| are equal within rounding")
+        return Verdict.unknown("two |c| are equal within rounding error")
     rate = float(norms(known)[0]) ** 2 / known.X.shape[0]
     needed = math.log1p(float(ratios.max()))
     error = 16.0 * known.X.shape[1] * EPS + 4.0 * known.weight_error(c) / float(above[asked].min())
@@ -40,8 +40,10 @@ def _ranking_hypotheses(instance: Instance) -> Verdict:
     size = float(np.linalg.norm(instance.x0) + np.linalg.norm(c))
     away = 4.0 * (leaning(known) + 2.0 * spread(known)) * size + 4.0 * known.weight_error(c) + 64.0 * EPS * size
     lead = -math.expm1(-time) * above[asked] - math.exp(-time) * (w0[:, None] + w0)[asked]
-    ahead = clearly(max(float(lead.min()), 0.0), 0.0, "lead of the larger weight at time t", left_error=away)
-    late = clearly(time, needed, "lambda t, and the time needed", error)
+    ahead = clearly(
+        max(float(lead.min()), 0.0), 0.0, "the lead of the larger weight at time t exceeds 0", left_error=away
+    )
+    late = clearly(time, needed, "lambda t exceeds the time needed", error)
     if late.status == "holds" and ahead.status != "holds":
         return Verdict.unknown(ahead.reason, late.margin)
     return all_of([shape, late])
@@ -79,13 +81,13 @@ def _first_hypotheses(instance: Instance) -> Verdict:
     if rank.status != "holds":
         return rank
     if d < 2:
-        return Verdict.of(False, "one weight has no rival")
+        return Verdict.of(False, "there is only one weight")
     w = _limit(known, instance.x0)
     low, second = np.sort(np.abs(w))[:2]
     decay = known.smallest**2 / n * option(instance, "flow_time")
     right = math.sqrt(2.0) * math.exp(-decay) * float(np.linalg.norm(instance.x0 - w))
     away = known.weight_error(w) + 8.0 * EPS * known.cond * float(np.linalg.norm(instance.x0))
-    reason = "gap of the two smallest |w(inf)|, and sqrt(2) times the distance left"
+    reason = "the gap of the two smallest |w(inf)| exceeds sqrt(2) times the remaining distance"
     right_error = right * (known.rounding() * (1.0 + decay)) + away
     return clearly(float(second - low), right, reason, left_error=4.0 * away, right_error=right_error)
 
@@ -111,7 +113,9 @@ def _first_sampler(rng: np.random.Generator) -> Instance:
     return instance.with_options(flow_time=max(time, 0.0))
 
 
-_EVIDENCE = 'docs/theory, "When two weights are ranked"; tests/linear_lottery/test_guarantees_finite_time.py'
+_EVIDENCE = (
+    'docs/theory, "Training time until two weights are ranked"; tests/linear_lottery/test_guarantees_finite_time.py'
+)
 
 FINITE_TIME = (
     Guarantee(
@@ -119,7 +123,7 @@ FINITE_TIME = (
         kind="implication",
         statement=(
             "If X'X / n = lambda I and lambda t > log(1 + (|w0_i| + |w0_j|) / (|c_i| - |c_j|)) for all pairs with "
-            "|c_i| > |c_j|, IMP that trains for a time t prunes in the order of rising |c_j|, with any schedule."
+            "|c_i| > |c_j|, then IMP with any schedule that trains for a time t prunes in increasing order of |c_j|."
         ),
         source=SOURCE,
         evidence=_EVIDENCE,
@@ -134,9 +138,9 @@ FINITE_TIME = (
         name="order-finite-time",
         kind="implication",
         statement=(
-            "If X has full column rank and sqrt(2) exp(-lam_min(X'X / n) t) |w0 - w(inf)| is below the gap of the two "
-            "smallest |w_j(inf)|, the first weight that IMP prunes after training for a time t is the one it prunes "
-            "after training to convergence."
+            "If X has full column rank and sqrt(2) exp(-lam_min(X'X / n) t) |w0 - w(inf)| is below the gap of the "
+            "two smallest |w_j(inf)|, then the first weight that IMP prunes after training for a time t is the one "
+            "it prunes after training to convergence."
         ),
         source=SOURCE,
         evidence=_EVIDENCE,

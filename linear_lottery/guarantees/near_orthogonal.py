@@ -32,7 +32,7 @@ def _coherence_hypotheses(instance: Instance) -> Verdict:
     if shape.status != "holds":
         return shape
     room = (d - 1) * float(correlations(known).max(initial=0.0))
-    small = clearly(1.0, room, "1 and (d - 1) mu", right_error=8.0 * d * (d + 10) * EPS)
+    small = clearly(1.0, room, "1 exceeds (d - 1) mu", right_error=8.0 * d * (d + 10) * EPS)
     if small.status != "holds":
         return small
     c = projections(known)
@@ -41,9 +41,9 @@ def _coherence_hypotheses(instance: Instance) -> Verdict:
     # norms that are equal up to rounding move c by as much; 2 rho with the correlations that rounding allows
     away = 4.0 * known.weight_error(c) + 8.0 * spread(known) * size + 2.0 * leaning(known) * spread(known) * size
     off = max(2.0 * leaning(known) * size - right, 0.0)
-    reason = "gap in |c|, and 2 rho |c|_inf"
+    reason = "the gap in |c| exceeds 2 rho |c|_inf"
     if math.isinf(gap):
-        return Verdict.of(True, reason + ": all or none stay")
+        return Verdict.of(True, "all weights stay, or none")
     return clearly(gap, right, reason, left_error=away, right_error=off)
 
 
@@ -71,7 +71,7 @@ def _operator_hypotheses(instance: Instance) -> Verdict:
     error = 16.0 * (d + 10) * EPS * (float(largest * np.linalg.norm(known.y)) + known.cond * length)
     # what a run may confuse, in the units of c
     error += 4.0 * largest**2 * known.weight_error(c / largest**2)
-    reason = "gap in |X'y|, and sqrt(2) (cond - 1) / (cond + 1) |X'y|_2 with cond = cond(X'X)"
+    reason = "the gap in |X'y| exceeds sqrt(2) (cond - 1) / (cond + 1) |X'y|_2 with cond = cond(X'X)"
     return clearly(gap, right, reason, left_error=error, right_error=error)
 
 
@@ -117,9 +117,9 @@ NEAR_ORTHOGONAL = (
         name="order-coherence",
         kind="implication",
         statement=(
-            "Columns of equal norm, coherence mu, rho = (d-1) mu / (1 - (d-1) mu) with (d-1) mu < 1: if the gap "
-            "between the k-th and (k+1)-st largest |c_j|, c = X'y / |x_1|^2, exceeds 2 rho |c|_inf, IMP with any "
-            "schedule ends with the k largest |<x_j, y>|."
+            "If the columns have equal norms and coherence mu with (d-1) mu < 1, and the gap between the k-th and "
+            "(k+1)-st largest |c_j|, c = X'y / |x_1|^2, exceeds 2 rho |c|_inf with rho = (d-1) mu / (1 - (d-1) mu), "
+            "then IMP with any schedule ends with the columns of the k largest |<x_j, y>|."
         ),
         source=SOURCE,
         evidence=_EVIDENCE,
@@ -135,7 +135,8 @@ NEAR_ORTHOGONAL = (
         kind="implication",
         statement=(
             "If X has full column rank and the gap between the k-th and (k+1)-st largest |<x_j, y>| exceeds sqrt(2) "
-            "(c - 1) / (c + 1) |X'y|_2, c = cond(X'X), IMP with any schedule ends with the k largest |<x_j, y>|."
+            "(c - 1) / (c + 1) |X'y|_2 with c = cond(X'X), then IMP with any schedule ends with the columns of the k "
+            "largest |<x_j, y>|."
         ),
         source=SOURCE,
         evidence=_EVIDENCE,

@@ -49,7 +49,7 @@ def _best_hypotheses(instance: Instance) -> Verdict:
     if shape.status != "holds":
         return shape
     if math.comb(d, k) > LARGEST:
-        return Verdict.unknown(f"{math.comb(d, k)} subsets are more than {LARGEST}")
+        return Verdict.unknown(f"{math.comb(d, k)} subsets are too many to enumerate (limit {LARGEST})")
     if not 0 < k < d:
         return shape
     c = projections(known)
@@ -57,7 +57,7 @@ def _best_hypotheses(instance: Instance) -> Verdict:
     # what k columns explain is sum (c_j |x_j|)^2, up to a factor 1 +- rho for their correlations and one for the norms
     off = (2.0 * (leaning(known) + 2.0 * spread(known)) * k + 8.0 * (d + 10) * EPS) * float(size[-1]) ** 2
     low, high = float(size[d - k - 1]), float(size[d - k])
-    explains = clearly(high**2, low**2, "what the k-th and the next column explain", right_error=off)
+    explains = clearly(high**2, low**2, "the k-th column explains more of y than the next one", right_error=off)
     return all_of([shape, apart(c, d - k - 1, 1, known), explains])
 
 
@@ -65,10 +65,10 @@ def _best_outcome(instance: Instance) -> Verdict:
     known = facts(instance)
     k = instance.sparsity
     if k in (0, known.X.shape[1]):
-        return Verdict.of(True, f"k = {k}: there is one subset")
+        return Verdict.of(True, f"k = {k}, so there is only one subset")
     rank = full_column_rank(known)
     if rank.status != "holds":
-        return Verdict.unknown("what dependent columns explain is not computed: " + rank.reason)
+        return Verdict.unknown("the best subset is not computed for dependent columns: " + rank.reason)
     sets = np.array(list(combinations(range(known.X.shape[1]), k)), dtype=np.int64)
     # projections, and no normal equations, whose matrix can be singular where that of the columns is not
     Q = np.linalg.qr(np.moveaxis(unit_columns(np, known.R)[0][:, sets], 1, 0))[0]
@@ -79,7 +79,7 @@ def _best_outcome(instance: Instance) -> Verdict:
         others = float(explained[~mine].max(initial=0.0))
         left = float(explained[mine][0])
         error = known.rounding() * float(known.z @ known.z)
-        reason = f"schedule {schedule!r}: explained by the survivors and by others"
+        reason = f"schedule {schedule!r}: the survivors explain more of y than any other subset"
         found.append(clearly(left, others, reason, left_error=error, right_error=error))
     return all_of(found)
 
@@ -98,8 +98,8 @@ ORDER = (
         name="order-orthogonal",
         kind="implication",
         statement=(
-            "If the columns of X are orthogonal and the c_j = <x_j, y> / |x_j|^2 differ in magnitude, IMP with any "
-            "schedule and any start prunes in the order of rising |c_j|."
+            "If the columns of X are orthogonal and the c_j = <x_j, y> / |x_j|^2 differ in magnitude, then IMP with "
+            "any schedule and any start prunes in increasing order of |c_j|."
         ),
         source=SOURCE,
         evidence='docs/theory, "The order in which IMP prunes"; tests/linear_lottery/test_guarantees_order.py',
@@ -115,7 +115,7 @@ ORDER = (
         kind="implication",
         statement=(
             "If the columns of X are orthogonal with equal norms and the k-th and (k+1)-st largest |<x_j, y>| differ, "
-            "the k survivors of IMP, with any schedule, are the k columns that explain y best."
+            "then the k survivors of IMP with any schedule are the k columns that explain y best."
         ),
         source=SOURCE,
         evidence='docs/theory, "The order in which IMP prunes"; tests/linear_lottery/test_guarantees_order.py',

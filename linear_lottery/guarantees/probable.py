@@ -28,10 +28,12 @@ def law_holds(instance: Instance, *, gaussian: bool) -> Verdict:
     """Return whether the noise has the required law."""
     law = instance.law
     if law is None:
-        return Verdict.unknown("the law of the noise is not known")
+        return Verdict.unknown("the law of the noise is not given")
     if gaussian:
-        return Verdict.of(law.is_gaussian, f"the noise is {law.name}, Gaussian noise is asked for")
-    return Verdict.of(law.sub_gaussian is not None, f"the noise is {law.name}, sub-Gaussian noise is asked for")
+        return Verdict.of(law.is_gaussian, f"the noise is {law.name}; the statement requires Gaussian noise")
+    return Verdict.of(
+        law.sub_gaussian is not None, f"the noise is {law.name}; the statement requires sub-Gaussian noise"
+    )
 
 
 def level(known: Facts, sigma: float, delta: float, coordinates: float) -> float:
@@ -76,7 +78,7 @@ def _one_shot_hypotheses(instance: Instance) -> Verdict:
     def needed(known: Facts, instance: Instance) -> float:
         return 2.0 * level(known, _sigma(instance), DELTA, known.X.shape[1])
 
-    return _strong_enough(instance, needed, "min |w*|, and 2 tau0", gaussian=False)
+    return _strong_enough(instance, needed, "min |w*| exceeds 2 tau0", gaussian=False)
 
 
 def _gaussian_hypotheses(instance: Instance) -> Verdict:
@@ -84,7 +86,7 @@ def _gaussian_hypotheses(instance: Instance) -> Verdict:
         length = math.sqrt(known.X.shape[1]) + math.sqrt(2.0 * math.log(1.0 / DELTA))
         return math.sqrt(2.0) * _sigma(instance) * length / known.smallest
 
-    reason = "min |w*|, and sqrt(2) sigma (sqrt(d) + sqrt(2 log(1/delta))) / sigma_min(X)"
+    reason = "min |w*| exceeds sqrt(2) sigma (sqrt(d) + sqrt(2 log(1/delta))) / sigma_min(X)"
     return _strong_enough(instance, needed, reason, gaussian=True)
 
 
@@ -93,7 +95,7 @@ def _union_hypotheses(instance: Instance) -> Verdict:
         d = known.X.shape[1]
         return 2.0 * level(known, _sigma(instance), DELTA, 2.0 ** (d - instance.sparsity) * d)
 
-    return _strong_enough(instance, needed, "min |w*|, and 2 tau of all masks", gaussian=False)
+    return _strong_enough(instance, needed, "min |w*| exceeds 2 tau for all masks together", gaussian=False)
 
 
 def _kappa_hypotheses(instance: Instance) -> Verdict:
@@ -105,14 +107,16 @@ def _kappa_hypotheses(instance: Instance) -> Verdict:
     # kappa is computed from the inverse Gram matrix, whose condition number is that of X squared
     error, away = known.rounding() + 8.0 * known.X.shape[1] * EPS * known.cond**2, known.run_error(instance)
     cheap = 2.0 * (1.0 + null_amplification_bound(known.X, instance.support)) * tau
-    first = clearly(low, cheap, "min |w*|, and 2 (1 + bound of kappa) tau0", error, left_error=away)
+    first = clearly(low, cheap, "min |w*| exceeds 2 (1 + bound of kappa) tau0", error, left_error=away)
     kappa = null_amplification(known.X, instance.support, limit=LARGEST)
     if kappa is not None:
         right = 2.0 * (1.0 + kappa) * tau
-        return all_of([shape, clearly(low, right, "min |w*|, and 2 (1 + kappa) tau0", error, left_error=away)])
+        return all_of([shape, clearly(low, right, "min |w*| exceeds 2 (1 + kappa) tau0", error, left_error=away)])
     if first.status == "holds":
         return all_of([shape, first])
-    return Verdict.unknown(f"kappa is out of reach with {known.X.shape[1] - instance.sparsity} zero weights")
+    return Verdict.unknown(
+        f"kappa cannot be computed for {known.X.shape[1] - instance.sparsity} zero weights, and its bound is too large"
+    )
 
 
 def _success_hypotheses(instance: Instance) -> Verdict:
@@ -121,7 +125,7 @@ def _success_hypotheses(instance: Instance) -> Verdict:
 
 def _success_outcome(instance: Instance) -> Verdict:
     if instance.law is None:
-        return Verdict.unknown("the law of the noise is not known")
+        return Verdict.unknown("the law of the noise is not given")
     found = []
     bound = oracle_error_bound(instance.matrix, instance.support, instance.law.sigma, DELTA)
     error = 4.0 * facts(instance).weight_error(instance.x)
@@ -132,9 +136,9 @@ def _success_outcome(instance: Instance) -> Verdict:
             continue
         off = float(np.linalg.norm(path.w - instance.x))
         if off == bound == 0.0:
-            found.append(Verdict.of(True, "there is no noise, and no error", 0.0))
+            found.append(Verdict.of(True, "there is no noise and no error", 0.0))
             continue
-        found.append(clearly(bound, off, "bound and error of the weights", left_error=error))
+        found.append(clearly(bound, off, "the bound exceeds the error of the weights", left_error=error))
     return all_of(found)
 
 
@@ -174,38 +178,39 @@ def _guarantee(
 PROBABLE = (
     _guarantee(
         "probable-one-shot",
-        "X of full column rank, independent sigma-sub-Gaussian noise, min over S of |w*_i| > 2 tau0 with tau0 = sigma "
-        "sqrt(2 log(2 d / delta) / (n lam_min(X'X / n))): IMP in one shot ends with S with probability at least "
-        "1 - delta.",
+        "If X has full column rank, the noise is independent and sigma-sub-Gaussian, and min over S of |w*_i| > 2 "
+        "tau0 with tau0 = sigma sqrt(2 log(2 d / delta) / (n lam_min(X'X / n))), then IMP in one shot ends with the "
+        "support S with probability at least 1 - delta.",
         _one_shot_hypotheses,
         outcome=recovers(("one-shot",)),
     ),
     _guarantee(
         "probable-gaussian",
-        "X of full column rank, N(0, sigma^2) noise, min over S of |w*_i| > sqrt(2) sigma (sqrt(d) + "
-        "sqrt(2 log(1 / delta))) / sqrt(n lam_min(X'X / n)): with probability at least 1 - delta IMP ends with S, with "
-        "any schedule.",
+        "If X has full column rank, the noise is N(0, sigma^2), and min over S of |w*_i| > sqrt(2) sigma (sqrt(d) + "
+        "sqrt(2 log(1 / delta))) / sqrt(n lam_min(X'X / n)), then with probability at least 1 - delta IMP with any "
+        "schedule ends with the support S.",
         _gaussian_hypotheses,
         sampler=_gaussian,
     ),
     _guarantee(
         "probable-all-masks",
-        "X of full column rank, independent sigma-sub-Gaussian noise, min over S of |w*_i| > 2 sigma "
-        "sqrt(2 ((d - k) log 2 + log(2 d / delta)) / (n lam_min(X'X / n))): with probability at least 1 - delta IMP "
-        "ends with S, with any schedule.",
+        "If X has full column rank, the noise is independent and sigma-sub-Gaussian, and min over S of |w*_i| > 2 "
+        "sigma sqrt(2 ((d - k) log 2 + log(2 d / delta)) / (n lam_min(X'X / n))), then with probability at least 1 - "
+        "delta IMP with any schedule ends with the support S.",
         _union_hypotheses,
     ),
     _guarantee(
         "probable-amplification",
-        "X of full column rank, independent sigma-sub-Gaussian noise, min over S of |w*_i| > 2 (1 + kappa) tau0 with "
-        "kappa = max |Sg_jR Sg_RR^-1|_1 over sets R outside S and j not in R, Sg = (X'X)^-1: with probability at least "
-        "1 - delta IMP ends with S, with any schedule.",
+        "If X has full column rank, the noise is independent and sigma-sub-Gaussian, and min over S of |w*_i| > 2 (1 "
+        "+ kappa) tau0 with kappa = max |Sg_jR Sg_RR^-1|_1 over sets R outside S and j not in R, Sg = (X'X)^-1, then "
+        "with probability at least 1 - delta IMP with any schedule ends with the support S.",
         _kappa_hypotheses,
     ),
     _guarantee(
         "error-after-success",
-        "X of full column rank, N(0, sigma^2) noise: with probability at least 1 - delta IMP does not end with S, or "
-        "its weights are within sigma (sqrt(k) + sqrt(2 log(1 / delta))) / sqrt(n lam_min(G_S)) of w*.",
+        "If X has full column rank and the noise is N(0, sigma^2), then with probability at least 1 - delta IMP does "
+        "not end with the support S, or its weights are within sigma (sqrt(k) + sqrt(2 log(1 / delta))) / sqrt(n "
+        "lam_min(G_S)) of w*.",
         _success_hypotheses,
         outcome=_success_outcome,
         sampler=_gaussian,

@@ -1,4 +1,4 @@
-"""Outcomes of guarantees: run the algorithms on an instance, and measure how clearly the result is right or wrong."""
+"""Outcomes of guarantees: run an algorithm on an instance, and measure how clearly its result is right or wrong."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def keeps_exactly(path: Any, wanted: np.ndarray, known: Facts) -> Verdict:
     """
     good = np.zeros(path.masks.shape[1], dtype=bool)
     good[wanted] = True
-    worst, where = math.inf, "nothing is pruned"
+    worst, where = math.inf, "nothing was pruned"
     for before, after, weights in zip(path.masks[:-1], path.masks[1:], path.weights[:-1], strict=True):
         size = np.abs(weights)
         q = int(before.sum() - after.sum())
@@ -58,13 +58,17 @@ def keeps_exactly(path: Any, wanted: np.ndarray, known: Facts) -> Verdict:
         high = float(np.sort(size[before & ~good])[q - 1])
         margin = low / high - 1.0 if high > 0.0 else (math.inf if low > 0.0 else 0.0)
         if margin < worst:
-            worst, where = margin, f"{low:.6g} against {high:.6g} with {int(before.sum())} weights left"
+            worst, where = (
+                margin,
+                f"with {int(before.sum())} weights left, the smallest to keep was {low:.6g}, the largest to prune "
+                f"{high:.6g}",
+            )
         if np.any(good & before & ~after):
-            reason = f"a weight that should stay was pruned: {where}"
+            reason = f"a weight to keep was pruned: {where}"
             if abs(low - high) <= known.weight_error(weights):
-                return Verdict.unknown(reason + ", which rounding decides", margin)
+                return Verdict.unknown(reason + "; rounding error may have decided it", margin)
             return Verdict("fails", min(margin, 0.0), reason)
-    return Verdict("holds", worst, f"the right weights stay; the closest call was {where}")
+    return Verdict("holds", worst, f"the right weights are kept; at the closest decision, {where}")
 
 
 def recovers(schedules: tuple[Any, ...] = SCHEDULES) -> Callable[[Instance], Verdict]:
@@ -113,11 +117,11 @@ def follows(path: Any, c: np.ndarray, error: float) -> Verdict:
         gone = path.order[place : place + q]
         place += q
         if not np.array_equal(gone, active[:q]):
-            reason = f"pruned {gone.tolist()} where {active[:q].tolist()} have the smallest |c|"
+            reason = f"IMP pruned {gone.tolist()}, but {active[:q].tolist()} have the smallest |c|"
             if abs(float(later[at] - size[at])) <= error:
-                return Verdict.unknown(reason + ", which rounding decides", worst)
+                return Verdict.unknown(reason + "; rounding error may have decided it", worst)
             return Verdict("fails", min(worst, 0.0), reason)
-    return Verdict("holds", worst, "pruned in the order of rising |c|")
+    return Verdict("holds", worst, "IMP pruned in increasing order of |c|")
 
 
 def all_follow(instance: Instance, **options: Any) -> Verdict:
@@ -137,7 +141,7 @@ def all_follow(instance: Instance, **options: Any) -> Verdict:
     """
     known = facts(instance)
     if np.any(norms(known) == 0.0):
-        return Verdict.unknown("a column is 0 and has no projection")
+        return Verdict.unknown("a column is 0, so it has no projection")
     c = projections(known)
     starts = [None] if instance.x0 is None else [None, instance.x0]
     found = []

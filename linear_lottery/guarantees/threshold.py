@@ -27,7 +27,7 @@ def _run(instance: Instance, tau: float, max_rounds: int | None = None) -> Any:
 def _compare(left: float, right: float, reason: str, error: float) -> Verdict:
     """Return whether left > right or both are 0 (where there is no noise), both up to an absolute error."""
     if left == right == 0.0:
-        return Verdict.of(True, reason + ": both are 0", 0.0)
+        return Verdict.of(True, "there is no noise: the threshold and the weights compared with it are 0", 0.0)
     return clearly(left, right, reason, left_error=error)
 
 
@@ -47,11 +47,13 @@ def _exact_hypotheses(instance: Instance) -> Verdict:
     if shape.status != "holds":
         return shape
     tau, error = _exact_tau(known, instance), known.run_error(instance)
-    signal = clearly(smallest_signal(instance), 2.0 * tau, "min |w*|, and 2 tau", known.rounding(), left_error=error)
+    signal = clearly(smallest_signal(instance), 2.0 * tau, "min |w*| exceeds 2 tau", known.rounding(), left_error=error)
     if len(instance.support) == len(instance.x):
         return all_of([shape, signal])
     # a threshold of the size of rounding prunes by rounding
-    return all_of([shape, signal, clearly(tau, 0.0, "tau, and the rounding of null weights", right_error=error)])
+    return all_of(
+        [shape, signal, clearly(tau, 0.0, "tau exceeds the rounding error of the weights off S", right_error=error)]
+    )
 
 
 def _exact_outcome(instance: Instance) -> Verdict:
@@ -63,15 +65,19 @@ def _exact_outcome(instance: Instance) -> Verdict:
     path = _run(instance, tau)
     good, first = instance.x != 0.0, np.abs(path.weights[0])
     error = known.weight_error(path.weights[0])
-    found = [_compare(float(first[good].min()), tau, "smallest true weight in round 1, and tau", error)]
+    found = [_compare(float(first[good].min()), tau, "the smallest weight on S in round 1 exceeds tau", error)]
     if not good.all():
-        found.append(_compare(tau, float(first[~good].max()), "tau, and largest null weight in round 1", error))
+        found.append(_compare(tau, float(first[~good].max()), "tau exceeds the largest weight off S in round 1", error))
     if path.n_rounds and all(one.status == "holds" for one in found):
         second = np.abs(path.weights[1])
-        found.append(_compare(float(second[good].min()), tau, "smallest true weight in round 2, and tau", error))
+        found.append(_compare(float(second[good].min()), tau, "the smallest weight on S in round 2 exceeds tau", error))
     together = all_of(found)
     if together.status == "holds" and not (np.array_equal(path.support, instance.support) and path.n_rounds <= 1):
-        return Verdict("fails", -1.0, f"ended with {path.support.tolist()} after {path.n_rounds + 1} rounds")
+        return Verdict(
+            "fails",
+            -1.0,
+            f"threshold pruning ended with the support {path.support.tolist()} after {path.n_rounds + 1} rounds",
+        )
     return together
 
 
@@ -84,7 +90,7 @@ def _event(instance: Instance) -> Verdict:
     eta = np.linalg.lstsq(known.R, known.xi, rcond=None)[0]
     error = 2.0 * known.weight_error(instance.x + eta)
     tau = option(instance, "tau")
-    return all_of([shape, clearly(tau, float(np.abs(eta).max()), "tau, and |eta|_inf", left_error=error)])
+    return all_of([shape, clearly(tau, float(np.abs(eta).max()), "tau exceeds |eta|_inf", left_error=error)])
 
 
 def _one_round(instance: Instance, tau: float) -> tuple[Any, np.ndarray, Verdict]:
@@ -93,10 +99,10 @@ def _one_round(instance: Instance, tau: float) -> tuple[Any, np.ndarray, Verdict
     null = np.abs(path.weights[0])[instance.x == 0.0]
     error = facts(instance).weight_error(path.weights[0])
     if not null.size:
-        return path, path.masks[-1], Verdict.of(True, "no weight is null")
-    verdict = _compare(tau, float(null.max()), "tau, and largest null weight", error)
+        return path, path.masks[-1], Verdict.of(True, "no weight lies off S")
+    verdict = _compare(tau, float(null.max()), "tau exceeds the largest weight off S", error)
     if verdict.status == "holds" and np.any(path.masks[-1] & (instance.x == 0.0)):
-        verdict = Verdict("fails", -1.0, "a null weight below tau survived")
+        verdict = Verdict("fails", -1.0, "a weight off S below tau survived")
     return path, path.masks[-1], verdict
 
 
@@ -106,7 +112,7 @@ def _estimate_outcome(instance: Instance) -> Verdict:
     off = float(np.linalg.norm(np.where(kept, path.weights[0], 0.0) - instance.x))
     bound = 2.0 * tau * math.sqrt(len(instance.support))
     error = 2.0 * facts(instance).weight_error(path.weights[0])
-    return all_of([pure, _compare(bound, off, "2 tau sqrt(k), and |w_thr - w*|", error)])
+    return all_of([pure, _compare(bound, off, "2 tau sqrt(k) exceeds |w_thr - w*|", error)])
 
 
 def _prediction(instance: Instance, tau: float, bound: Callable[[np.ndarray], float]) -> Verdict:
@@ -120,11 +126,12 @@ def _prediction(instance: Instance, tau: float, bound: Callable[[np.ndarray], fl
     # to first order an error e of the weights changes the loss by 2 |off| |X e| / n
     shift = float(known.s[0]) * (known.weight_error(path.w) + 8.0 * EPS * float(np.linalg.norm(instance.x)))
     error = 2.0 * shift * (shift + float(np.linalg.norm(off))) / len(off) + known.rounding() * right
-    reason = f"bound {right:.6g}, and |X w - X w*|^2 / n = {loss:.6g}"
+    reason = "the bound exceeds |X w - X w*|^2 / n"
     if abs(right - loss) <= error:
         # where all of S survives, the bound for one noise vector is an identity
         whole = np.array_equal(kept, instance.x != 0.0)
-        return Verdict.of(True, reason + ", the same", 0.0) if whole else Verdict.unknown(reason + "; too close", 0.0)
+        same = f"the bound and |X w - X w*|^2 / n are {right:.6g} and {loss:.6g}, equal within rounding error"
+        return Verdict.of(True, same, 0.0) if whole else Verdict.unknown(same, 0.0)
     return all_of([pure, _compare(right, loss, reason, error)])
 
 
@@ -175,9 +182,9 @@ THRESHOLD = (
         name="threshold-exact",
         kind="probability",
         statement=(
-            "X of full column rank, independent sigma-sub-Gaussian noise, tau = sigma sqrt(2 log(2 (d + k) / delta) / "
-            "(n lam_min(X'X / n))), min over S of |w*_i| > 2 tau: with probability at least 1 - delta threshold "
-            "pruning at tau ends with S after at most two rounds of training."
+            "If X has full column rank, the noise is independent and sigma-sub-Gaussian, and min over S of |w*_i| > "
+            "2 tau with tau = sigma sqrt(2 log(2 (d + k) / delta) / (n lam_min(X'X / n))), then with probability at "
+            "least 1 - delta threshold pruning at tau ends with the support S after at most two rounds of training."
         ),
         source=SOURCE,
         evidence=f'docs/theory, "Threshold pruning finds the support"; {_TEST}',
@@ -193,8 +200,8 @@ THRESHOLD = (
         name="threshold-estimate",
         kind="implication",
         statement=(
-            "X of full column rank and |eta|_inf <= tau, eta = X^+ xi: one round of threshold pruning at tau keeps no "
-            "null weight, and without retraining |w - w*|_2 <= 2 tau sqrt(k)."
+            "If X has full column rank and |eta|_inf <= tau with eta = X^+ xi, then one round of threshold pruning "
+            "at tau keeps no weight off S, and without retraining |w - w*|_2 <= 2 tau sqrt(k)."
         ),
         source=SOURCE,
         evidence=f'docs/theory, "Threshold pruning finds the support"; {_TEST}',
@@ -209,8 +216,9 @@ THRESHOLD = (
         name="threshold-prediction",
         kind="implication",
         statement=(
-            "X of full column rank and |eta|_inf <= tau: one round of threshold pruning at tau, retrained on the "
-            "survivors M, has |X w - X w*|^2 / n <= 4 tau^2 lam_max(G_S) |S \\ M| + |P_S xi|^2 / n."
+            "If X has full column rank and |eta|_inf <= tau with eta = X^+ xi, then one round of threshold pruning "
+            "at tau, retrained on the survivors M, has |X w - X w*|^2 / n <= 4 tau^2 lam_max(G_S) |S \\ M| + |P_S "
+            "xi|^2 / n."
         ),
         source=SOURCE,
         evidence=f'docs/theory, "Errors of predictions"; {_TEST}',
@@ -225,10 +233,10 @@ THRESHOLD = (
         name="probable-prediction",
         kind="probability",
         statement=(
-            "X of full column rank, N(0, sigma^2) noise, tau = sigma sqrt(2 log(4 d / delta) / (n lam)), lam = "
-            "lam_min(X'X / n): with probability at least 1 - delta one round of threshold pruning at tau, retrained, "
-            "keeps no null weight and has |X w - X w*|^2 / n <= 8 (lam_max(G_S) / lam) k sigma^2 log(4 d / delta) / n "
-            "+ sigma^2 (sqrt(k) + sqrt(2 log(2 / delta)))^2 / n."
+            "If X has full column rank and the noise is N(0, sigma^2), then with probability at least 1 - delta one "
+            "round of threshold pruning at tau = sigma sqrt(2 log(4 d / delta) / (n lam)), lam = lam_min(X'X / n), "
+            "with retraining keeps no weight off S and has |X w - X w*|^2 / n <= 8 (lam_max(G_S) / lam) k sigma^2 "
+            "log(4 d / delta) / n + sigma^2 (sqrt(k) + sqrt(2 log(2 / delta)))^2 / n."
         ),
         source=SOURCE,
         evidence=f'docs/theory, "Errors of predictions"; {_TEST}',

@@ -131,7 +131,7 @@ def summarise_arms(
         for arm in ("raw", "centred")
     }
     return {
-        "subtitle": f"d = {d}, gates of e_a ± e_b ({d * d * (d - 1)} columns), k neurons, s = 2k; instances a point: "
+        "subtitle": f"d = {d}, gates of e_a ± e_b ({d * d * (d - 1)} columns), k neurons, s = 2k; instances per point: "
         f"{listed}\nbands: 95 %; star: the arms differ, McNemar's exact test, p < 0.05 / {len(points)}",
         "n": list(sizes),
         "k": list(neurons),
@@ -140,9 +140,8 @@ def summarise_arms(
         "notes": [
             SOURCE + " Brackets and bands: Wilson's 95 % intervals. p: McNemar's exact test of the paired outcomes, "
             f"two-sided; {len(points)} tests, so a star stands for p < 0.05 / {len(points)}.",
-            "Both arms look for 2 k weights on unit columns with the same step rules; the result of the centred arm "
-            "includes "
-            "its fitted linear part, which must vanish to the same tolerance.",
+            "Both arms look for 2 k weights on columns of unit norm with the same step rules; the result of the "
+            "centred arm includes its fitted linear part, which must vanish to the same tolerance.",
             f"Results with other weights that fit all labels: raw {other['raw']}, centred (up to a linear function) "
             f"{other['centred']}. They count as failures.",
             *_pooled_notes(points, signs, solvers),
@@ -190,8 +189,11 @@ def _pooled_notes(
         for solver in solvers:
             here = [point for key, point in points.items() if key[:2] == (solver, kind)]
             gained, lost = sum(point["gained"] for point in here), sum(point["lost"] for point in here)
-            parts.append(f"{LABELS[solver]} {gained} against {lost} (p = {paired_test(gained, lost):.1e})")
-        notes.append(f"Only centred right against only raw right, all points, {kind} outputs: {'; '.join(parts)}.")
+            parts.append(f"{LABELS[solver]} {gained} versus {lost} (p = {paired_test(gained, lost):.1e})")
+        notes.append(
+            f"Instances that only the centred arm recovers versus only the raw arm, all points, {kind} outputs: "
+            f"{'; '.join(parts)}."
+        )
     return notes
 
 

@@ -378,8 +378,8 @@ def summarise_conditions(
     trials = max((len(point["coherence"]) for point in points.values()), default=0)
     runs, failed = _prescribed(points)
     return {
-        "subtitle": f"d = {d}, p = {p}, N = {d * p} unit columns, s weights at random places; {trials} instances a "
-        "point\nthick: share recovered, with 95 % band; thin: share on which a condition holds that guarantees it",
+        "subtitle": f"d = {d}, p = {p}, N = {d * p} unit columns, s weights at random places; {trials} instances per "
+        "point\nthick: share recovered, with 95 % band; thin: share on which a condition that guarantees it holds",
         "n": list(sizes),
         "columns": d * p,
         "rows": [f"{OPERATOR_LABELS[operator]}, s = {s}" for operator, s in rows],
@@ -390,19 +390,24 @@ def summarise_conditions(
         "panels": panels,
         "violations": failed,
         "notes": [
-            *([f"VIOLATION: {failed} runs failed although a condition held that guarantees them."] if failed else []),
+            *(
+                [f"VIOLATION: {failed} runs failed although a condition that guarantees success held."]
+                if failed
+                else []
+            ),
             f"{SOURCE} Success: a distance from the planted weights of at most {TOLERANCE:g} of their norm. Brackets: "
             "Wilson's 95 % intervals.",
             f"Where a condition held the solver also ran as its theorem prescribes (steps from the restricted "
             f"eigenvalues, NIHT with kappa = 1.05): {runs} runs, {failed} failures. That there is none is {EXACT}.",
-            "Coherence, Babel, null-space and isometry conditions are about all supports of a size. Exact recovery, "
+            "Coherence, Babel, null-space and isometry conditions concern all supports of one size. Exact recovery, "
             ""
             "irrepresentability and neural isometry concern the planted support, which is unknown in practice.",
             *_uniform_notes(points, s_max),
-            "'+k?': on k more instances a condition is unknown: too many supports to enumerate, and the bounds "
-            "do not decide. Null-space constants are upper bounds from linear programs, proved with outward rounding.",
-            f"From n = {d * p} on the columns are independent, unless a gate is open on too few rows: the labels "
-            "determine the weights, and l1 cannot fail.",
+            "'+k?': on k more instances the condition is unknown, because there are too many supports to enumerate "
+            "and the bounds do not decide. Null-space constants are upper bounds from linear programs, proved with "
+            "outward rounding.",
+            f"From n = {d * p} on the columns are independent, unless a gate is open on too few rows. Then the "
+            "labels determine the weights, and l1 cannot fail.",
         ],
         "table": _table(points, s_max, sizes, operators),
     }
@@ -460,7 +465,7 @@ def _uniform_notes(points: Points, s_max: int) -> list[str]:
     for s in range(1, s_max + 1):
         held = np.concatenate([np.stack([point[name][:, s - 1] == 1 for name in names]).any(axis=0) for point in here])
         parts.append(f"{int(held.sum())} of {len(held)} for s = {s}")
-    return [f"ReLU gates, any n: some isometry or condition-number condition held on {', '.join(parts)}."]
+    return [f"ReLU gates, all n: at least one isometry or condition-number condition held on {', '.join(parts)}."]
 
 
 def _table(points: Points, s_max: int, sizes: Sequence[int], operators: Sequence[str]) -> dict[str, Any]:

@@ -387,15 +387,15 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
         "table": values_table(rows),
         "tables": [_totals(parts), _samples_table(size, parts["samples"], samples), _noise_table(noise)],
         "notes": [
-            f"Exact: the kink form is the planted one, the same lines and supports, weights to {ATOL:g} of its norm. "
-            "PSNR in dB on the samples that were fitted, on the paper's colour scale; labels are not rounded to "
-            "float32, so that an exact fit is above 250 dB.",
-            f"Sample complexity: the smallest n on the ladder {', '.join(f'{n:,}' for n in size.ladder)} from which on "
+            "Exact: the fit has the kink form of the planted network: its lines and supports, and its weights to "
+            f"{ATOL:g} of their norm. PSNR in dB on the samples that were fitted, on the paper's colour scale; "
+            "labels are not rounded to float32, so that an exact fit is above 250 dB.",
+            f"Sample complexity: the smallest n of {', '.join(f'{n:,}' for n in size.ladder)} from which on "
             f"the method finds at least {ENOUGH} of {TRIALS} networks, or the data distinguish all lines in as many "
             f"of "
             "them. Unknowns: the linear part, the bends on the axes and the weights, 2 d + s.",
-            "Noise: errors of the outputs on fresh inputs, relative to the planted outputs, in the root mean square, "
-            "medians over the seeds. The oracle knows support and gates and makes one least-squares fit.",
+            "Noise: root-mean-square errors of the outputs on fresh inputs, relative to the planted outputs; medians "
+            "over the seeds. The oracle knows the support and the gates and makes one least-squares fit.",
         ],
     }
 
@@ -504,9 +504,13 @@ def _totals(parts: dict[str, list[Record]]) -> dict[str, Any]:
                 max(seconds) if seconds else None,
             ]
         )
-    columns = ["method", "fits of the grid", "exact", "fits that say so (all parts)", "wrongly"]
-    columns += ["another network that the data do not tell from it", "wall time of the grid (s, median)", "largest"]
-    return {"title": "All fits of a method, and what it says of them", "columns": columns, "rows": lines}
+    columns = ["method", "fits of the grid", "exact", "fits reported as exact (all parts)", "wrongly reported"]
+    columns += [
+        "another network that the data do not distinguish from it",
+        "wall time of the grid (s, median)",
+        "largest",
+    ]
+    return {"title": "All fits of each method, and how many it reports as exact", "columns": columns, "rows": lines}
 
 
 def _list(value: Any) -> list[Any]:
@@ -572,15 +576,15 @@ def summarise_limits(preset: str, seed: int, records: Sequence[Record]) -> dict[
     apart = [one["determined"] for every in found.values() for one in every]
     return {
         "subtitle": f"n = {size.n:,} samples, d = {size.d} Gaussian inputs; the worst of the seeds {seeds}\n"
-        f"all lines are told apart in {sum(apart)} of {len(apart)} networks; inf: there are no two lines, or "
-        "no full rank",
+        f"the data distinguish all lines in {sum(apart)} of {len(apart)} networks; inf: fewer than two lines, or no "
+        "full rank",
         "panels": panels,
         "table": _limits_table(found),
         "notes": [
-            "Angles are those between lines, and between lines and axes. Two lines that share q inputs are told apart "
-            "only by the rows between them, which have to be q or more. Condition numbers are of the Jacobian of the "
-            "free kink form, with columns of norm 1, at the planted network.",
-            "Digits: -log10 of the largest relative change of a line's weights that labels off by eps of their norm "
+            "Angles are those between lines, and between lines and axes. Two lines that share q inputs are "
+            "distinguished only by the rows between them, of which there have to be at least q. Condition numbers "
+            "are of the Jacobian of the free kink form, with columns of norm 1, at the planted network.",
+            "Digits: -log10 of the largest relative change of a line's weights that an error of eps |y| in the labels "
             "can cause; labels rounded to float32 cost 8.4 digits. 0: some line is not determined.",
         ],
     }
@@ -589,21 +593,21 @@ def summarise_limits(preset: str, seed: int, records: Sequence[Record]) -> dict[
 LIMITS: tuple[tuple[str, str, tuple[float, float], Any, Any], ...] = (
     ("smallest angle (rad)", "log", (1e-4, 1.0), min, lambda one: one["angle"]),
     (
-        "rows in the thinnest wedge, for each unknown",
+        "rows in the thinnest wedge, per unknown",
         "log",
         (1.0, 1e4),
         min,
         lambda one: one["between"] / one["shared"] if one["shared"] else math.inf,
     ),
     ("condition number of the Jacobian", "log", (1.0, 1e8), max, lambda one: one["condition"]),
-    ("digits of the line that is known worst", "linear", (0.0, 16.0), min, lambda one: one["digits"]),
+    ("digits of the least certain line", "linear", (0.0, 16.0), min, lambda one: one["digits"]),
 )
 """Title, scale, ends of the colours, which seed is shown, and the value of each."""
 
 
 def _limits_table(found: dict[tuple[int, int], list[Mapping[str, Any]]]) -> dict[str, Any]:
-    columns = ["m", "s", "seeds", "lines", "unknowns", "told apart", "smallest angle", "rows of the thinnest wedge"]
-    columns += ["for so many unknowns", "sigma_min", "condition", "fewest digits"]
+    columns = ["m", "s", "seeds", "lines", "unknowns", "distinguished", "smallest angle", "rows of the thinnest wedge"]
+    columns += ["unknowns of that wedge", "sigma_min", "condition", "fewest digits"]
     rows: list[list[Any]] = []
     for (m, s), seeds in sorted(found.items()):
         ratios = [one["between"] / one["shared"] if one["shared"] else math.inf for one in seeds]
@@ -629,7 +633,7 @@ EXACT = Experiment(
     compute=compute,
     summarise=summarise,
     layout="figures.exact",
-    shows="which planted networks are recovered to the last digit, from how many samples, and the error under noise, "
+    shows="which planted networks are recovered exactly, from how many samples, and the error under noise, "
     ""
     "for the paper's method, the robust one and exact recovery",
     place=402,
@@ -639,7 +643,8 @@ LIMITS_OF_DATA = EXACT.companion(
     "Planted ReLU networks: what the data determine",
     summarise_limits,
     layout="figures.limits",
-    shows="what is possible there: angles between lines, rows between them, condition numbers, and digits",
+    shows="what the data determine of these networks: angles between lines, rows between them, condition numbers, and "
+    "digits",
     place=404,
 )
 EXPERIMENTS = (EXACT, LIMITS_OF_DATA)

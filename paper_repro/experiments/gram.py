@@ -179,8 +179,8 @@ def _notes(deviations: Sequence[float], limit: Any, records: Sequence[Record], s
         )
     if limit["delta_2"] >= IHT_LIMIT:
         notes.append(
-            f"In the limit δ2 = {limit['delta_2']:.3f}, above 1/√3 = .577: since δ3s >= δ2, no more data will make the "
-            "theorems on IHT and HTP apply, for any s."
+            f"In the limit δ2 = {limit['delta_2']:.3f}, above 1/√3 = .577: because δ3s >= δ2, more data will never "
+            "make the theorems on IHT and HTP apply, for any s."
         )
     elif limit["delta_2"] >= 1 / 3:
         notes.append(
@@ -189,7 +189,7 @@ def _notes(deviations: Sequence[float], limit: Any, records: Sequence[Record], s
     hits, trials = _recovered(records, "relu")
     if trials:
         notes.append(
-            f"On the ReLU operator HTP finds {hits} of {trials} planted vectors of {k} non-zeros, all n together."
+            f"On the ReLU operator HTP finds {hits} of {trials} planted vectors with {k} non-zeros, over all n."
         )
     return notes
 

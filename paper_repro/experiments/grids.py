@@ -56,7 +56,7 @@ LABELS = {
 }
 DEPTH_NAMES = {1: "one hidden layer", 2: "two hidden layers"}
 
-SPREAD_NOTE = "Standard deviations are over the seeds, divided by their number; a cell with one seed has none (×)."
+SPREAD_NOTE = "Standard deviations are over the seeds, with their number as divisor; a cell with one seed has none (×)."
 """Note of the companions, figures 6 to 10, on their upper rows."""
 
 Row = dict[str, Any]
@@ -123,7 +123,7 @@ def fits(
     Returns
     -------
     list of recovery.NetworkFit
-        One a sparsity, in their order; those of exact recovery have a `kink_form`, and a `network` or None.
+        One per sparsity, in their order; those of exact recovery have a `kink_form`, and a `network` or None.
     """
     if method == "exact":
         return [exact_fit(X, y, m=m, s=s, rng=rng()) for s in sparsities]
@@ -396,8 +396,8 @@ def extras_table(
             ]
             lines.append(line)
     shares = [] if above is None else [above[1]]
-    columns = ["network", "method", "fits", *shares, *extras.values(), "wall time (s a fit)", "peak memory (MiB)"]
-    title = "Beyond the paper: all fits of a method, medians of PSNR and means of the rest"
+    columns = ["network", "method", "fits", *shares, *extras.values(), "wall time (s per fit)", "peak memory (MiB)"]
+    title = "Beyond the paper: all fits of each method; medians of the PSNR, means of the other numbers"
     return {"title": title, "columns": columns, "rows": lines}
 
 

@@ -1,4 +1,4 @@
-"""Controls that are exactly zero in linear models: the barrier between IMP solutions, and the growth of the condition.
+"""Controls that are exactly zero in linear models: loss barriers between IMP solutions, growth of condition numbers.
 
 In networks, two things are measured along iterative magnitude pruning (IMP): the barrier of the loss on the straight
 line from one round's solution to the next one's, and how badly conditioned the pruned problem is. In a linear model
@@ -103,12 +103,12 @@ def summarise_paths(records: Sequence[Record], labels: Mapping[str, str], k: int
         "cases": shown,
         "notes": [
             *faults,
-            "Barrier: largest of 0 and the excess, the loss at 19 points inside the segment minus its chord, in units "
-            f"of the loss of zero weights; up to {LOSS_ROUNDING:.0e} it counts as rounding. By convexity it is 0; the "
-            "closed form of the excess is -a (1 - a) |X (w' - w)|^2 / (2 n).",
-            "Growth: log10 of cond(X_M'X_M) after a step over before it; up to "
+            "Barrier: the largest excess of the loss over its chord at 19 points inside the segment, at least 0, in "
+            f"units of the loss of zero weights; up to {LOSS_ROUNDING:.0e} it counts as rounding. By convexity it is "
+            "0; the closed form of the excess is -a (1 - a) |X (w' - w)|^2 / (2 n).",
+            "Growth: log10 of the ratio of cond(X_M'X_M) after and before a step; up to "
             f"{CONDITION_ROUNDING:.0f} eps cond(X_M) it counts as rounding. By interlacing it is at most 0.",
-            "Values are not clipped: the columns show the largest signed numbers.",
+            "Values are not clipped: the columns show the largest values with their signs.",
             f"That both are 0 is {EXACT}.",
         ],
         "table": {
@@ -362,8 +362,8 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
     size = PRESETS[preset]
     return {
         "subtitle": "controls of this project's experiments, for the phenomenon studied in Elesedy et al. 2020\n"
-        f"d = {size.d} features, {size.k} of them in the data, {size.chunks * size.trials} problems a design, "
-        "n = 3 d unless said",
+        f"d = {size.d} features, {size.k} of them in the data, {size.chunks * size.trials} problems per design, "
+        "n = 3 d unless stated",
         "survivors": list(range(size.d, 0, -1)),
         "positions": list(POSITIONS),
         **summarise_paths(records, {name: case.label for name, case in CASES.items()}, size.k),

@@ -157,7 +157,7 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
     population = 1 / math.sqrt(DecoyCell.k)
     return {
         "subtitle": f"n = {DecoyCell.n}, d = {DecoyCell.d}, k = {DecoyCell.k} weights of {DecoyCell.amplitude:g}, "
-        f"{trials[-1]} instances a point; bands: 95 %",
+        f"{trials[-1]} instances per point; bands: 95 %",
         "methods": list(METHODS),
         "labels": {method: LABELS[method] for method in METHODS},
         "noise": list(grid.noise),
@@ -169,13 +169,13 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
             SOURCE
             + " Brackets and bands: Wilson's 95 % intervals. The design is derived here (planted.designs.decoy).",
             f"Irrepresentable value: c sqrt({DecoyCell.k}) in the population, 1 at c = {population:.3f}; its median "
-            + (f"over the designs drawn is 1 at c = {measured:.3f}." if measured else "here does not reach 1."),
+            + (f"over the designs drawn is 1 at c = {measured:.3f}." if measured else "does not reach 1 here."),
             "Irrepresentable value: Zhao and Yu 2006; for equal weights the exact recovery coefficient of OMP "
             "(Tropp 2004) has the same population value.",
-            "With a value above 1 and signs as planted, the Lasso needs noise that pushes the null column one way, the "
-            "same for all λ: at most every second draw. " + _above(records),
+            "With a value above 1 and the planted signs, the Lasso needs noise that pushes the zero weight in one "
+            "direction, the same for all λ, which at most every second draw has. " + _above(records),
             "All methods are given k; the Lasso counts as correct if any λ on its path gives exactly the support.",
-            f"Earlier trial: c = {EARLIER_CORRELATION}, other code and other seeds.",
+            f"Earlier trial: c = {EARLIER_CORRELATION}, with other code and other seeds.",
         ],
         "table": _table(grid, rates, values),
     }
@@ -192,7 +192,9 @@ def _conditions(records: Sequence[Record], grid: DecoyPreset) -> dict[float, lis
 def _above(records: Sequence[Record]) -> str:
     counts = {name: sum(record.metrics["above"][name] for record in records) for name in ("trials", *METHODS)}
     solved = ", ".join(f"{LABELS[method]} {counts[method]}" for method in METHODS)
-    return f"Solved of the {counts['trials']} instances whose own irrepresentable value is above 1: {solved}."
+    return (
+        f"Of the {counts['trials']} instances whose own irrepresentable value is above 1, these were solved: {solved}."
+    )
 
 
 def _table(grid: DecoyPreset, rates: Any, values: dict[float, list[float]]) -> dict[str, Any]:

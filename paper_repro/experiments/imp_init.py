@@ -156,7 +156,7 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
     trials = sorted({point[METHODS[0]]["trials"] for point in rates.values()})
     return {
         "subtitle": f"n = {grid.n} samples, d = {grid.d} features, k = {grid.k} weights of {InitCell.amplitude:g}, "
-        f"noise {InitCell.noise:g}, {trials[-1]} instances a point; bands: 95 %",
+        f"noise {InitCell.noise:g}, {trials[-1]} instances per point; bands: 95 %",
         "methods": list(METHODS),
         "labels": {method: LABELS[method] for method in METHODS},
         "alpha": there,
@@ -173,11 +173,11 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
         "approximated": [_approximated(grid, alpha) for alpha in line],
         "notes": [
             SOURCE + " Brackets and bands: 95 % intervals, Wilson's for rates, Student's for the mean overlap.",
-            "A rate counts the first start of an instance only; the overlap is the share of the k survivors that two "
+            "A rate counts only the first start of each instance. The overlap is the share of the k survivors that two "
             "starts have in common.",
             "The approximate closed form takes the weights as independent and Gaussian, with their exact means and "
             "variances.",
-            "Earlier trial: 60 runs a point with other code and other seeds.",
+            "Earlier trial: 60 runs per point with other code and other seeds.",
         ],
         "table": _table(grid, there, rates, overlaps),
     }

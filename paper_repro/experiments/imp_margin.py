@@ -142,9 +142,9 @@ def summarise_trials(
             f"{count} problems, {right} of them right of sqrt(2), each pruned with {len(schedules)} schedules: {wrong} "
             f"failures there{below}. That there is none is {EXACT}.",
             "Rates are pooled over the designs, which have equally many problems; bands are Wilson's 95 % intervals. "
-            f"The rug: for each kind of noise the {RUG} failures nearest to the line, and {2 * RUG} of the others.",
+            f"Rug marks: for each kind of noise, the {RUG} failures nearest to the line and {2 * RUG} of the others.",
             "The last columns give the largest margin at which a problem failed, over sqrt(2): 1 is the most that the "
-            "condition allows. Adversarial noise is aimed at the weakest signal weight and one null weight; half of "
+            "condition allows. Adversarial noise is aimed at the smallest planted weight and one zero weight; half of "
             "its problems lie within 5 % of the line.",
         ],
         "table": {
@@ -397,7 +397,8 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
     return {
         "subtitle": "this project's experiment; condition derived in this project,\n"
         "for the phenomenon studied in Elesedy et al. 2020\n"
-        f"n = {size.n}, d = {size.d}, k = {size.k}, {len(CASES)} designs, {trials} problems a design and kind of noise",
+        f"n = {size.n}, d = {size.d}, k = {size.k}, {len(CASES)} designs, {trials} problems per design "
+        "and kind of noise",
         **summarise_trials(records, list(SCHEDULES), {name: label for name, (label, _) in CASES.items()}, LAWS),
     }
 

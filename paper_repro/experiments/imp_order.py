@@ -182,11 +182,11 @@ def summarise_orders(
             "The projection is exact for orthogonal columns of equal norm, at every n. For equal correlations it does "
             "not become exact with n; (c_j - rho C / (1 - rho + rho m)) / (1 - rho), computed anew for the survivors, "
             "does.",
-            "First to go: share of problems in which IMP prunes the null feature of the counter-example first, and in "
-            "which the smallest projection is that of a signal feature; Wilson's 95 % intervals.",
+            "Pruned first: share of problems in which IMP prunes the irrelevant feature of the counter-example "
+            "first, and in which the smallest projection is that of a relevant feature; Wilson's 95 % intervals.",
             "Best subset: share of problems (orthogonal columns, d = 8, k = 3) in which IMP's survivors are the best "
-            "subset, by largest over smallest norm. It depends on the spread of the norms: 28 % belongs to a ratio of "
-            "about 5.",
+            "subset, by largest over smallest norm. It depends on the spread of the norms: a share of 28 % "
+            "corresponds to a ratio of about 5.",
         ],
         "table": {
             "columns": ["task", "features", "rule or event", "n", "problems", "tau or share", "low", "high"],
@@ -452,7 +452,7 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
         "subtitle": "this project's experiment; conditions derived in this project,\n"
         "for the phenomenon studied in Elesedy et al. 2020\n"
         f"d = {size.d} features with N(0, 1) weights, noise sd {OrderCell.noise}, "
-        f"{size.chunks * size.trials} problems a point",
+        f"{size.chunks * size.trials} problems per point",
         **summarise_orders(records, LAWS, RULES, list(size.n), np.array(COUNTER), RHO),
     }
 

@@ -121,7 +121,8 @@ def summarise_rates(grid: PhasePreset, methods: Sequence[str], records: Sequence
     trials = sorted({rate["trials"] for point in rates.values() for rate in point.values()})
     return {
         "subtitle": f"Gaussian design, d = {d}, k = {k} equal weights, noise {noise:g}; "
-        f"{' to '.join(str(count) for count in dict.fromkeys((trials[0], trials[-1])))} instances a point; bands: 95 %",
+        f"{' to '.join(str(count) for count in dict.fromkeys((trials[0], trials[-1])))} instances per point; "
+        "bands: 95 %",
         "methods": list(methods),
         "labels": {method: LABELS[method] for method in methods},
         "d": d,
@@ -204,7 +205,7 @@ def _notes(transition: float, grid: PhasePreset) -> list[str]:
         "The approximate closed form of one-shot pruning takes its weights as independent and Gaussian, with their "
         "exact means and variances: not a bound, not exact.",
         "Closed forms: derived in this project (docs/theory).",
-        "Earlier trial: 200 runs a point with other code and other seeds.",
+        "Earlier trial: 200 runs per point with other code and other seeds.",
     ]
 
 

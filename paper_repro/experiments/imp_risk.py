@@ -76,8 +76,9 @@ def summarise_risks(
         "panels": shown,
         "notes": [
             SOURCE + " Brackets: 95 % intervals, of order statistics for medians, Student's for means.",
-            "Random nulls: nested masks of the planted support and nulls drawn at random; the closed form is the exact "
-            "mean of their error, infinite for |m - n| <= 1 (there and near it sample means say little: heavy tails).",
+            "Random nulls: nested masks of the planted support and random zero weights; the closed form is the exact "
+            "mean of their error, infinite for |m - n| <= 1 (there and nearby, heavy tails make sample means "
+            "unreliable).",
             "The approximate closed form: the exact risk of keeping the m largest of independent Gaussian weights with "
             "the variance of the full fit, noise^2 / (n - d - 1).",
             *(f"n = {p['n']}, d = {p['d']}, start {p['alpha']:g}: {_recovered(p)}" for p in shown),

@@ -348,9 +348,9 @@ def flat_claims(values: Values, depths: Sequence[int], data: str) -> list[Claim]
                 _name("Figure 4", chosen),
                 "The PSNR of IHT is nearly flat in m, that of IMP falls as m grows.",
                 "for each s and seed the least-squares slope of the PSNR in log10 m; of these, the share of IHT's "
-                f"with an absolute value below {FLAT_DB:g} dB a decade, and the share of IMP's below {FALL_DB:g} dB a "
-                f"decade, are both more than half, which is a statement on medians (PSNR above {EXACT_DB:g} dB counts "
-                "as that)",
+                f"with an absolute value below {FLAT_DB:g} dB per decade, and the share of IMP's below {FALL_DB:g} "
+                "dB per decade, are both more than half, which is a statement about medians (a PSNR above "
+                f"{EXACT_DB:g} dB counts as {EXACT_DB:g} dB)",
                 verdicts.all_of(*paper),
                 "; ".join(texts[method] for method in ("paper", "robust", "imp-paper")),
                 verdicts.all_of(*fair),
@@ -419,7 +419,7 @@ def _slopes_text(method: str, slopes: Trials, seen: Trials) -> str:
     every, cut = ([slope for seeds in part.values() for slope in seeds.values()] for part in (slopes, seen))
     size = median(map(abs, every))
     return (
-        f"{LABELS[method]}: median slope {median(every):+.1f}, median |slope| {size:.1f} dB a decade "
+        f"{LABELS[method]}: median slope {median(every):+.1f}, median |slope| {size:.1f} dB per decade "
         f"(PSNR cut to {COLOURS_DB[0]:g} to {COLOURS_DB[1]:g} dB: {median(cut):+.1f} and {median(map(abs, cut)):.1f})"
     )
 
@@ -482,16 +482,16 @@ def _head(preset: INRPreset, seed: int, data: str) -> dict[str, Any]:
     if preset.block > 1:
         samples = f"{preset.block} x {preset.block} pixels averaged: {samples}"
         samples, features = f"{samples} ({image.pixels.size * preset.block**2:,} in the paper)", f"{features} (1,500)"
-    updates = "" if preset.imp_updates is None else f" ({preset.imp_updates:,} Adam updates a round of the fair IMP)"
+    updates = "" if preset.imp_updates is None else f" ({preset.imp_updates:,} Adam updates per round of the fair IMP)"
     return {
         "subtitle": f"{image.name[0].upper()}{image.name[1:]}\n{samples}, {features}\n"
         f"{preset.n_iter} steps{updates}, seed{'s' if preset.seeds > 1 else ''} {seeds}",
         "data": data,
         "notes": [
             f"Data: {image.name}. PSNR with the peak 1, in dB, over the pixels that were fitted; median over the "
-            "seeds. The budget s counts hidden weights (output weights are +-1), but for IMP "
-            "as in the paper, which prunes and counts all weights. Under the images stand the PSNR of the unclipped "
-            "output and the share of outputs outside of [0, 1], which are drawn at the nearer end."
+            "seeds. The budget s counts hidden weights (output weights are +-1), except for IMP "
+            "as in the paper, which prunes and counts all weights. Below each image are the PSNR of the unclipped "
+            "output and the share of outputs outside [0, 1], which are drawn at the nearer end."
         ],
     }
 
@@ -618,7 +618,7 @@ FIG10 = FIG5.companion(
     lambda preset, seed, records: spreads_of(_COLOUR[preset], seed, records),
     layout="figures.panels",
     origin="Figure 10 of arXiv:2509.20323",
-    shows="the same of `fig5`",
+    shows="the same for `fig5`",
     place=250,
 )
 EXPERIMENTS = (FIG4, FIG5, FIG9, FIG10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ LEVEL = 0.95
 """Confidence level of all intervals."""
 
 
+@functools.cache
 def wilson(successes: int, trials: int) -> tuple[float, float] | None:
     """Return Wilson's interval of a probability, from the number of successes among independent trials.
 
@@ -117,7 +119,7 @@ def crossing(places: Sequence[float], rates: Sequence[float | None], level: floa
     places : sequence of float
         Positive and increasing.
     rates : sequence of float or None
-        One a place; None where nothing was measured.
+        One per place; None where nothing was measured.
     level : float, default 0.5
         The level.
 

@@ -27,8 +27,8 @@ SCHEDULES: dict[str, Literal["one-by-one", "one-shot"] | float] = {
 
 LABELS = {
     "imp-1": "IMP, one by one",
-    "imp-10": "IMP, 10 % a round",
-    "imp-20": "IMP, 20 % a round",
+    "imp-10": "IMP, 10 % per round",
+    "imp-20": "IMP, 20 % per round",
     "one-shot": "one-shot pruning",
     "omp": "OMP",
     "lasso": "Lasso, best λ",

@@ -238,7 +238,7 @@ def cells_of(
     Returns
     -------
     list of MnistCell
-        One a fit for IHT, one a pass over all sparsities for IMP.
+        One per fit for IHT, one per pass over all sparsities for IMP.
     """
     data = data_name()
     sizes = (data, *grid.sizes(data), grid.epochs)
@@ -383,8 +383,8 @@ EXTRAS = {
 CLAIM = "IHT is more robust over (m, s) than IMP"
 RULE = (
     "both methods fit the same images, for each (m, s) and seed. IHT as in the paper must have the higher test "
-    "accuracy in more than half of these pairs of fits, where a pair within {:.1f} % counts half. And its worst cell, "
-    "mean over the seeds, must be above IMP's worst cell by more than that"
+    "accuracy in more than half of these pairs of fits, where a pair within {:.1f} % counts half. Also, its worst cell "
+    "(mean over the seeds) must be above IMP's worst cell by more than that"
 )
 LEVEL = 0.005
 PAPER = (5_000, 1_000)
@@ -460,7 +460,7 @@ def summary_of(
         "notes": [
             f"Data: {TITLES[data]}, {words}. Test accuracy, mean over the seeds. {SCALINGS[kind.scaling]}",
             *_against_linear(grid, means, best),
-            *([] if data == "mnist" else ["`paper-repro doctor` says where MNIST is looked for."]),
+            *([] if data == "mnist" else ["`paper-repro doctor` shows where MNIST is looked for."]),
         ],
         "table": table,
         "tables": [extras_table(records, depths, EXTRAS)],
@@ -511,8 +511,8 @@ def subtitle(kind: type[MnistCell], grid: MnistPreset, seed: int, record: Record
     return (
         f"{TITLES[one.data]}, {words}\n{classes * one.n_train:,} training and {classes * one.n_test:,} test images, "
         f"{one.epochs} epochs of {one.batches} batches, {_seeds(grid, seed)}\n"
-        f"IMP as in the paper: {one.epochs * one.batches:,} updates a round; fair IMP: {grid.imp_updates:,}, "
-        f"and {grid.fine_tune:,} in the end"
+        f"IMP as in the paper: {one.epochs * one.batches:,} updates per round; fair IMP: {grid.imp_updates:,}, "
+        f"and {grid.fine_tune:,} at the end"
     )
 
 
@@ -769,7 +769,7 @@ def summarise_digits(preset: str, seed: int, records: Sequence[Record]) -> dict[
     )
 
 
-_FULL_SIZE = "5,000 training images a class, m up to 1,000"
+_FULL_SIZE = "5,000 training images per class, m up to 1,000"
 FIG3_BINARY = Experiment(
     name="fig3-binary",
     version=3,
@@ -825,7 +825,7 @@ FIG8_DIGITS = FIG3_DIGITS.companion(
     ),
     layout="figures.panels",
     origin="Figure 8 of arXiv:2509.20323",
-    shows="the same of `fig3-digits`",
+    shows="the same for `fig3-digits`",
     place=230,
 )
 EXPERIMENTS = (FIG3_BINARY, FIG3_DIGITS, FIG8_BINARY, FIG8_DIGITS)

@@ -90,7 +90,7 @@ def summarise_phases(
     fewer = [LABELS[method] for method in trials if trials[method] < most]
     listed = f"{most}" + (f", {min(trials.values())} for {', '.join(fewer)}" if fewer else "")
     return {
-        "subtitle": f"d = {d}, p = {p} fixed gates, N = {d * p} unit columns; instances a point: {listed}\n"
+        "subtitle": f"d = {d}, p = {p} fixed gates, N = {d * p} unit columns; instances per point: {listed}\n"
         "line: even odds by logistic regression on log n and log s, with its 95 % interval",
         "n": list(sizes),
         "s": list(sparsities),
@@ -101,11 +101,13 @@ def summarise_phases(
         "notes": [
             f"{SOURCE} Success: a distance from the planted weights of at most {TOLERANCE:g} of their norm. Brackets: "
             "Wilson's 95 % intervals.",
-            "All solvers are told s; l1 and group-l1 are cut to s entries and fitted on them. IHT has the step 1/L, L "
-            "the largest eigenvalue of A'A. HTP escapes from supports that repeat with a residual left. The weights "
-            "are chosen over all columns, not gate by gate, which is not what group-l1 is made for.",
-            "Even odds: logit P = a + b log n + c log s, fitted with Firth's correction, interval by the delta method; "
-            "only inside the grid. Misfit: Pearson's statistic over its degrees of freedom, about 1 if the line fits.",
+            "All solvers are given s; the results of l1 and group-l1 are cut to s entries and refitted. IHT has the "
+            "step 1/L with L the largest eigenvalue of A'A. HTP escapes from supports that repeat while a residual "
+            "is left. The non-zeros are chosen among all columns and not gate by gate, which group-l1 is not made "
+            "for.",
+            "Even odds: logit P = a + b log n + c log s, fitted with Firth's correction, interval by the delta "
+            "method; shown only inside the grid. Misfit: Pearson's statistic over its degrees of freedom, about 1 if "
+            "the line fits.",
         ],
         "table": _table(counts, fits, sizes, sparsities, operators, methods),
     }

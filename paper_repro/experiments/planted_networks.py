@@ -109,7 +109,7 @@ class PlantedPreset:
     Parameters
     ----------
     grids : tuple of Grid
-        One a depth.
+        One per depth.
     seeds : int
         Trials of each grid point.
     n, d : int
@@ -403,11 +403,11 @@ PAPER = (50_000, 100)
 """The paper's n and d."""
 MATCH_NOTE = (
     "Same function: the fitted network computes what the planted one does, for every input, to a relative error of "
-    "1e-6. This is decided by their kink forms: a network of ReLUs is linear except at the hyperplanes where a neuron "
-    "switches on or off, its kinks, and the places and strengths of the kinks, with the linear part, are its function. "
-    "Same network: each neuron has the planted one's weights up to a positive factor, zeros included. Two networks "
-    "can have the same function and differ, where the budget allows weights that the data do not need. For two hidden "
-    "layers neither is decided; there a fit can only be exact."
+    "1e-6. This is decided by their kink forms. A network of ReLUs is linear except at its kinks, the hyperplanes "
+    "where a neuron switches on or off; the positions and strengths of the kinks and the linear part determine its "
+    "function. Same network: each neuron has the weights of a planted one up to a positive factor, zeros included. "
+    "Two networks can have the same function and differ, if the budget allows weights that the data do not need. For "
+    "two hidden layers neither is decided, only whether the fit is exact."
 )
 
 EXTRAS = {
@@ -600,7 +600,7 @@ def _frame(size: PlantedPreset, seed: int, rows: list[dict[str, Any]]) -> dict[s
     batches = f" on batches of {size.batch_size:,}" if size.batch_size else ""
     outputs = f", {size.n_outputs} outputs" if size.n_outputs > 1 else ""
     steps = f"{size.epochs} epochs{batches}" if size.batch_size else f"{size.epochs} steps on all samples"
-    updates = "" if size.imp_updates is None else f", fair IMP {size.imp_updates:,} updates a round"
+    updates = "" if size.imp_updates is None else f", fair IMP {size.imp_updates:,} updates per round"
     seeds = f"seed{'s' if size.seeds > 1 else ''} " + ", ".join(str(seed + trial) for trial in range(size.seeds))
     return {
         "subtitle": f"n = {size.n:,} samples, d = {size.d} Gaussian inputs{outputs}, {seeds}\n{steps}{updates}",
@@ -609,10 +609,10 @@ def _frame(size: PlantedPreset, seed: int, rows: list[dict[str, Any]]) -> dict[s
         "table": values_table(rows),
         "notes": [
             f"PSNR in dB on the samples that were fitted, at most {PSNR_CAP_DB:.0f} dB, median over the seeds. Below "
-            f"{DIVERGED_DB:.0f} dB a fit has diverged; where that is the median fit, or one of the two in the middle, "
+            f"{DIVERGED_DB:.0f} dB a fit has diverged; if that is the median fit, or one of the two in the middle, "
             f"the cell is hatched, and the table says -inf (for a standard deviation: inf). Above {EXACT_DB:.0f} dB a "
-            "fit is exact: down to the rounding of the labels. The paper shows means; means of fits some of which are "
-            "exact say little, and depend on the last bits of the processor's arithmetic. Planted networks with "
+            "fit is exact: down to the rounding of the labels. The paper shows means; where some fits are exact, "
+            "means say little and depend on the last bits of the processor's arithmetic. Planted networks with "
             'labels that are all 0 are left out: "1 of 3" means that only one of three seeds counts.'
         ],
     }
@@ -685,13 +685,13 @@ MARGIN_DB = 3.0
 
 
 def above_claims(trials: Depths, data: str) -> list[Claim]:
-    """Return the claim "IHT above IMP over most (m, s)", for each depth and for both together."""
+    """Return the claim "IHT above IMP for most (m, s)", for each depth and for both together."""
     rule = (
         "both methods fit the same planted networks, one for each (m, s) and seed. IHT as in the paper must have the "
         f"higher PSNR in more than half of these pairs of fits. A pair within {TIE_DB:g} dB, or of two exact fits, "
         "counts half"
     )
-    return claims_by_depth("Figure 1", "IHT is above IMP over most (m, s).", rule, trials, data)
+    return claims_by_depth("Figure 1", "IHT is above IMP for most (m, s).", rule, trials, data)
 
 
 def competitive_claims(trials: Depths, data: str) -> list[Claim]:
@@ -766,7 +766,7 @@ FIG7 = FIG2.companion(
     lambda preset, seed, records: summarise_companion(_VECTOR[preset], seed, records),
     layout="figures.panels",
     origin="Figure 7 of arXiv:2509.20323",
-    shows="the same of `fig2`",
+    shows="the same for `fig2`",
     place=220,
 )
 EXPERIMENTS = (FIG1, FIG2, FIG6, FIG7)

@@ -260,13 +260,13 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
         "notes": [
             SOURCE + " Brackets: Student's 95 % intervals of the mean over the seeds.",
             "Linear: n = 120 samples, 20 of 200 weights +-1, noise .5, initialisation .2, gradient descent of 200 "
-            "updates; 20 weights are kept. One layer with one unit has one scope.",
+            "updates; 20 weights are kept. With one layer of one unit there is only one scope.",
             "ReLU: n = 500, a planted network of 5 units on 6 of 32 inputs, noise .1; 16 hidden units, "
             "initialisation .1 / sqrt(inputs), gradient descent with momentum, 300 updates; 112 of 528 weights are "
             "kept.",
-            "k1: where on the path the mask is chosen; k2: whose weights it is put on; f2: what is done to them; "
-            "f3: the training after pruning. Test error: relative to the variance. Share that matters: of the kept "
-            "weights of the first layer those of the planted support (ReLU: of the relevant inputs).",
+            "k1: the update at which the mask is chosen; k2: the update whose weights it is put on; f2: how these "
+            "are changed; f3: the training after pruning. Test error: relative to the variance. Share that matters: "
+            "of the kept weights of the first layer those of the planted support (ReLU: of the relevant inputs).",
             "Equal updates: all rounds and the last training together make as many updates as the base.",
         ],
         "table": {"columns": columns, "rows": [row for one in models for row in _lines(one, records)]},

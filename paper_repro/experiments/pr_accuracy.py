@@ -69,7 +69,7 @@ LABELS = {
     "bingo-corrected": "BINGO, sign corrected",
     "bingo-release": "BINGO as released",
     "bingo-running-mean": "BINGO, running mean",
-    "imp": "IMP, to the start",
+    "imp": "IMP, full rewinding",
     "imp-late": "IMP, late rewinding",
     "imp-lr": "IMP, rate rewinding",
     "set": "SET",
@@ -347,9 +347,9 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
         "table": _table(trials, keep),
         "notes": [
             "Test accuracy in %, mean [95 % interval] over the seeds, at shares of the weights that are kept.",
-            "Methods before training: one training under the mask. After training: the dense one, and one more. In "
+            "Number of trainings. Before training: one, under the mask. After training: the dense one and one more. In "
             "rounds: one for each fifth of the weights. During training: one. Supermask: edge-popup, which trains "
-            "scores and leaves the weights as they were drawn; narrow networks have few good ones.",
+            "scores and leaves the weights as they were drawn; narrow networks have few good supermasks.",
         ],
     }
 
@@ -378,6 +378,12 @@ def _gaps(worse: Trials, better: Trials, keep: Sequence[float]) -> dict[str, lis
     return {end: [one[end] for one in bands] for end in ("mean", "low", "high")}
 
 
+def _subject(name: str) -> str:
+    """Return the label of a method as the subject of a sentence, its variant in brackets."""
+    method, _, variant = LABELS[name].partition(", ")
+    return f"{method} ({variant})" if variant else method
+
+
 def _claim(pair: tuple[str, str, str], trials: dict[str, Any], keep: Sequence[float], data: str, words: str) -> Claim:
     paper, worse, better = pair
     ours: Trials = {share: trials.get(better, {}).get(share, {}) for share in keep}
@@ -387,9 +393,9 @@ def _claim(pair: tuple[str, str, str], trials: dict[str, Any], keep: Sequence[fl
     measured = verdicts.share(verdicts.scores(first, second, tie=tie))
     return Claim(
         paper,
-        f"{LABELS[better]} is more accurate than {LABELS[worse]}.",
-        f"of the pairs of a share of weights kept, {max(keep):g} to {min(keep):g}, and a seed, the share in which it "
-        f"is so is more than half; pairs within {100 * tie:.1f} points count half",
+        f"{_subject(better)} is more accurate than {_subject(worse)}.",
+        f"over all pairs of a seed and a share of weights kept, {max(keep):g} to {min(keep):g}, the share in which "
+        f"this is so is more than half; pairs within {100 * tie:.1f} points count half",
         measured.verdict,
         "mean differences by share kept: " + difference_text(ours, theirs, keep),
         data=words,

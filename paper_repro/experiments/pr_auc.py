@@ -303,7 +303,9 @@ def _lines(row: dict[str, Any]) -> list[list[Any]]:
 
 def claims(records: Sequence[Record], rows: Sequence[dict[str, Any]]) -> list[Claim]:
     """Return what the papers say of criteria, for both kinds of model."""
-    data = "planted " + " and ".join(f"{KINDS[row['kind']]}s, n = {row['n']:,}, {row['seeds']} seeds" for row in rows)
+    data = "planted " + " and ".join(
+        f"{KINDS[row['kind']]}s, n = {row['n']:,}, {row['seeds']} seed{'s' * (row['seeds'] != 1)}" for row in rows
+    )
     kinds = [row["kind"] for row in rows]
 
     def at(name: str, kind: str, place: int) -> dict[str, dict[int, float]]:
@@ -312,7 +314,8 @@ def claims(records: Sequence[Record], rows: Sequence[dict[str, Any]]) -> list[Cl
 
     early = ("snip", "grasp", "synflow")
     rule = (
-        "for each kind of model, the share of seeds in which its AUC at the start is above that of random is above 1/2"
+        "for each kind of model, the share of seeds in which its AUC at the start is above that of random is more "
+        "than half"
     )
     found = [
         sided(

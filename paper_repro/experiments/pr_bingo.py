@@ -260,9 +260,9 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
         "notes": [
             SOURCE + " Bands and brackets: Student's 95 % intervals of the mean over the seeds.",
             f"Variance: a trained linear model, fixed; over runs, divided by that of one probe. Exact limit: {exact}.",
-            "Linear: 20 of 200 weights +-1, n = 1,000, noise .5; loss as the signal; 40 probes a weight, 5 % of the "
-            "weights a probe. The magnitude of the trained weights, and their distance from the start, are what "
-            "zeroing and resetting estimate.",
+            "Linear: 20 of 200 weights +-1, n = 1,000, noise .5; loss as the signal; 40 probes per weight, each of 5 "
+            "% of the weights. Zeroing estimates the magnitude of the trained weights, resetting their distance from "
+            "the start.",
             "ReLU: two classes, by a planted network of 5 units on 6 of 32 inputs; 16 hidden units, cross-entropy, "
             "Adam, n = 1,000, accuracy of the batch as the signal; the first layer is ranked.",
             *_order(parts),

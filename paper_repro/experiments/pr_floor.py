@@ -1,4 +1,4 @@
-"""BINGO and IMP at an accuracy floor: how many weights can be pruned until it is reached, and at what cost.
+"""BINGO and IMP at an accuracy floor: the number of weights that can be pruned, and the cost.
 
 BINGO's paper prunes one network for MNIST, dense at 97 %, until its accuracy falls to 90 %: 71 % of the weights in 17
 minutes, against 85 % in 122 minutes by IMP. Here cost is measured in multiply-adds, which do not depend on the machine,
@@ -133,7 +133,7 @@ def at_floor(left: Sequence[int], accuracies: Sequence[float], floor: float) -> 
     left : sequence of int
         Weights left at each level, the dense network first.
     accuracies : sequence of float
-        One a level; the first one reaches the floor.
+        One per level; the first one reaches the floor.
     floor : float
         The least accuracy.
 
@@ -243,13 +243,14 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
             ],
         },
         "notes": [
-            "Cost: multiply-adds of all training and scoring, those of looking at the accuracy left out, in units of "
-            "one training of the dense network; rows in units of those of one training.",
+            "Cost: multiply-adds of all training and scoring, without evaluations of the accuracy, in units of one "
+            "training of the dense network. Rows are in units of those of one training.",
             "BINGO probes 1 % of each layer after each update (as released: in one sweep after training), as in the "
-            "release; the printed formula orders the weights the wrong way round. A probe of the output layer resets "
+            "release; the printed formula orders the weights in reverse. A probe of the output layer resets "
             "few weights and changes little, so that a mean over all probes lets that layer go first; in the last "
             "variant each layer loses the same share.",
-            f"IMP's levels are its rounds, those of the others steps of {100 * STEP:g} % of the weights.",
+            f"The levels of IMP are its rounds; those of the other methods are steps of {100 * STEP:g} % of the "
+            "weights.",
         ],
     }
 

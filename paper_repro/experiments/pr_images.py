@@ -73,7 +73,7 @@ def error_of(model: Any, X: Any, y: Any) -> float:
 
 def named(data: str, n_train: int, seeds: int) -> str:
     """Return data and sizes in words, for subtitles and claims."""
-    split = "" if data == "mnist" else ", each with another split"
+    split = "" if data == "mnist" else ", each with a different split"
     size = f"{n_train:,} training and {N_TEST[data]:,} test images"
     return f"{TITLES[data]}, {size}, {seeds} seed{'s' * (seeds != 1)}{split}"
 

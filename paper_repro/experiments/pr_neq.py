@@ -260,9 +260,9 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
         "claims": [claim.as_dict() for claim in claims],
         "table": {"columns": COLUMNS, "rows": rows},
         "notes": [
-            "Executed: multiply-adds of the backward passes that were not made, counted at the products. Counted: "
-            "what is there because of the frozen units, gradients of their weights and in their outputs. Booked: "
-            "as the paper does, each layer's frozen share of the weights, with gradients that nobody computes.",
+            "Executed: multiply-adds that the backward passes did not make, counted at the matrix products. Counted: "
+            "those that belong to the frozen units, for gradients of their weights and of their outputs. Booked: as in "
+            "the paper, each layer's frozen share of the weights, including gradients that are never computed.",
             f"Calibrated: eps is a quantile of the |velocity| of {WARM_UP} epochs of warm-up, times the square of the "
             "learning rate's decay since. Released: the filter of the released code in place of the paper's.",
             *notes,
@@ -363,15 +363,15 @@ def _claims(
     _, _, (theirs, own) = verdicts.paired(dense, neq)
     allowed = theirs * WORSE["planted"] if planted else np.full_like(theirs, WORSE["images"])
     measured = verdicts.least_share(verdicts.scores(theirs + allowed, own))
-    much = f"{WORSE['planted']:.0%} of it" if planted else "one point of accuracy"
+    much = f"{100 * WORSE['planted']:.0f} %" if planted else "one point of accuracy"
     found.append(
         Claim(
             "NEq, recommended eps",
             f"With eps = 1e-3 performance is kept ({PROBLEMS[data]}).",
-            f"the share of seeds in which the test error is above that of the training without freezing by less than "
+            f"the share of seeds in which the test error exceeds that of training without freezing by less than "
             f"{much} is more than half",
             measured.verdict,
-            f"test error {_mean(own)} against {_mean(theirs)}",
+            f"test error {_mean(own)} with NEq, {_mean(theirs)} without freezing",
             data=words,
             interval=measured.interval(),
             basis=verdicts.BASIS_SEEDS,
@@ -386,15 +386,15 @@ def _claims(
         tie = 0.0 if planted else level_of(data)
         measured = verdicts.share(verdicts.scores(its, mine, tie=tie))
         shown = [rule for rule in size.rules if rule in (*SWEEP, "calibrated 5 %")]
-        gaps = [f"{rule}: {_mean_of(other, rule)} against {_mean_of(ours, rule)}" for rule in shown]
+        gaps = [f"eps {rule}: {_mean_of(other, rule)} and {_mean_of(ours, rule)}" for rule in shown]
         found.append(
             Claim(
                 "NEq, Table 2" if rival == "random" else "NEq, this project's question",
                 f"{claim} ({PROBLEMS[data]}).",
-                "of the pairs of runs of a setting of eps and a seed, the share in which the rival's test error is "
+                "over all pairs of runs with the same eps and seed, the share in which the rival's test error is "
                 f"larger is more than half{'' if planted else f', pairs within {100 * tie:.1f} % counting half'}",
                 measured.verdict,
-                f"{RIVALS[rival]} against NEq: " + "; ".join(gaps),
+                f"test errors of {RIVALS[rival]} and of NEq: " + "; ".join(gaps),
                 data=words,
                 interval=measured.interval(),
             )
@@ -407,7 +407,8 @@ def _claims(
     found.append(
         Claim(
             "NEq, operations",
-            f"What is counted as saved for frozen units is saved ({layers} hidden layer{'s' * (layers > 1)}).",
+            f"All multiply-adds counted as saved for frozen units are saved ({layers} hidden "
+            f"layer{'s' * (layers > 1)}).",
             "in each run the multiply-adds that are counted for frozen units, and those that were not executed, agree "
             "to 1e-9 of the whole",
             verdict,
@@ -453,7 +454,7 @@ def _thaw_notes(data: str, records: Sequence[Record]) -> list[str]:
         return []
     layers = [f"{layer:.1f} in hidden layer {level}" for level, layer in enumerate(np.mean(counts, axis=0), start=1)]
     return [
-        f"{PROBLEMS[data]}, eps = 1e-3: units that learned again after two or more frozen epochs, a run: "
+        f"{PROBLEMS[data]}, eps = 1e-3: units per run that learned again after two or more frozen epochs: "
         f"{', '.join(layers)}. In the first layer there can be none (absorption)."
     ]
 
@@ -501,8 +502,8 @@ def summarise_phi(preset: str, seed: int, records: Sequence[Record]) -> dict[str
         "table": {"columns": PHI_COLUMNS, "rows": rows},
         "notes": [
             "phi: cosine of a unit's outputs on 100 training inputs with those of the epoch before; the velocity is "
-            "the change less half of the velocity before (the paper's filter, mu = 1/2). Units that are silent, or do "
-            "not move at all, are at the lower end.",
+            "the change minus half of the previous velocity (the paper's filter, mu = 1/2). Units that are silent, "
+            "or do not move at all, are drawn at the lower end.",
             "A unit without bias that turns by the angle a in an epoch has 1 - phi = a^2 / 2 on isotropic inputs.",
         ],
     }

@@ -215,7 +215,7 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
             SOURCE + " Linear: means with Student's 95 % intervals; ReLU: medians with intervals of order statistics.",
             "Linear: 20 of 200 weights +-1, Gaussian inputs, no noise; source of 180 samples; a one-shot mask of 40 "
             "weights by magnitude; exact gradient flow. Lines are closed forms (expected error over the target's "
-            "inputs, for each mask and start at hand).",
+            "inputs, for each given mask and start).",
             "ReLU: planted networks of 5 units on 6 of 40 inputs; 20 hidden units; source of 1,000 samples; a mask of "
             "20 % of the first layer in 3 rounds; gradient descent with momentum.",
             "Random weights are normal, as large as the initial ones. Errors below .001 are drawn at .001.",
@@ -313,7 +313,7 @@ def claims(records: Sequence[Record]) -> list[Claim]:
         )
         for settings, words in (
             (few, "with few samples of the target"),
-            ([pair for pair in every if pair not in few], "with more samples than weights, or nearly"),
+            ([pair for pair in every if pair not in few], "with about as many samples as weights, or more"),
         )
     ]
     found.append(

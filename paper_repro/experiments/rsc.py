@@ -101,9 +101,10 @@ def summarise_ratios(
         "least": least,
         "notes": [
             SOURCE + " Networks, inputs and seeds are those of the paper's planted experiments.",
-            "beta / alpha is that of the planted support only. The condition wants it over all supports of an order "
-            "above s, where by interlacing it is no smaller: 32 (beta/alpha)^2 s is the least that it can ask for.",
-            f"In the mildest network shown it asks for {least:.3g} times all d m hidden weights."
+            "beta / alpha is that of the planted support only. The theorem needs it over all supports of an order "
+            "above s, where by interlacing it is no smaller: the theorem requires at least 32 (beta/alpha)^2 s "
+            "weights.",
+            f"In the mildest network shown this minimum is {least:.3g} times all d m hidden weights."
             if least is not None
             else "",
             "Dependent: seeds on which planted columns coincide (two neurons with the same single weight); their ratio "
@@ -115,7 +116,7 @@ def summarise_ratios(
 
 def _table(found: dict[tuple[int, int], list[float]], d: int) -> dict[str, Any]:
     columns = ["m", "s", "seeds", "dependent", "beta/alpha: median", "smallest", "largest"]
-    columns += ["32 (beta/alpha)^2 s: median", "d m", "asked / (d m): median"]
+    columns += ["32 (beta/alpha)^2 s: median", "d m", "required / (d m): median"]
     rows = []
     for (m, s), ratios in sorted(found.items()):
         middle = _middle(ratios)

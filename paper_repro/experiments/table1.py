@@ -204,7 +204,7 @@ def psnr_claims(
         ),
         Claim(
             "Table 1",
-            "With k = 5 it converges later.",
+            "With k = 5 the fit converges later.",
             "IHT as in the paper, float32 labels: for each k < 5, the share of planted networks on which the active "
             "columns stop changing later with k = 5 is more than half; equal steps, and two runs that were cut off, "
             "count half",
@@ -215,7 +215,7 @@ def psnr_claims(
         ),
         Claim(
             "Table 1",
-            f"With k = 100, gates that do not move before the end, it stays at {PAPER_FIXED_DB} dB.",
+            f"With k = 100, where the gates do not change before the end, the fit stays at {PAPER_FIXED_DB} dB.",
             "IHT as in the paper, float32 labels: the share of planted networks whose PSNR at k = 100 is within "
             f"{NEAR_DB:g} dB of {PAPER_FIXED_DB} dB is more than half (judged at the paper's size)",
             close.verdict,
@@ -363,8 +363,8 @@ def summarise_runs(size: Table1Preset, seed: int, records: Sequence[Record]) -> 
         "paper": list(PAPER) if full_size else [],
         "claims": [claim.as_dict() for claim in claims],
         "notes": [
-            "same function: the kink form of the planted network, to 1e-6; same network: its lines and supports, too "
-            "(planted.match_networks).",
+            "same function: the kink form of the planted network, to 1e-6; same network: its lines and supports as "
+            "well (planted.match_networks).",
             "settles at: last step at which a column entered or left the active set, among the runs that settled "
             f"within {size.n_iter_long} steps.",
             f"at floor: PSNR above {FLOOR_DB:.0f} dB. first at floor: the step at which it first was, among the runs "
@@ -395,7 +395,7 @@ def _typical(method: str, psnr: Sequence[Sequence[float]], size: Table1Preset) -
     rest = f", the others end between {min(missed):.0f} and {max(missed):.0f} dB" if missed else ""
     return (
         f"{LABELS[method]}, float32 labels, k < 5: {len(runs) - len(missed)} of {len(runs)} runs are at the floor "
-        f"after {size.n_iter} steps{rest}. The paper shows one run a k, at the floor."
+        f"after {size.n_iter} steps{rest}. The paper shows one run per k, at the floor."
     )
 
 
@@ -670,7 +670,7 @@ TABLE2 = TABLE1.companion(
     summarise_convergence,
     layout="figures.table2",
     origin="Table 2 of arXiv:2509.20323",
-    shows="when the active columns stop changing, over k",
+    shows="the step at which the active columns stop changing, over k",
     place=170,
 )
 EXPERIMENTS = (TABLE1, TABLE2)

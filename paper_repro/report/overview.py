@@ -52,7 +52,9 @@ def overview(
         )
     parts: list[Markup | None] = [
         element("p", state, class_="lead"),
-        element("p", "Each figure has its table, its settings and the files it was drawn from.", class_="quiet"),
+        element(
+            "p", "Each figure comes with its table, its settings and the files from which it was drawn.", class_="quiet"
+        ),
         _claims(sections),
         _states(sections),
         _failures(sections),
@@ -113,15 +115,15 @@ def _claims(sections: Sequence[Section]) -> Markup | None:
     return join(
         [
             element("h2", "The paper's claims, and what was measured"),
-            element("p", f"As the paper compares: {_counts(counted)}. Against a fair IMP: {_counts(fair)}."),
+            element("p", f"Compared as in the paper: {_counts(counted)}. Against a fair IMP: {_counts(fair)}."),
             element(
                 "details",
-                element("summary", "On which data each figure was judged, and by which rule"),
+                element("summary", "Data and rule by which each figure was judged"),
                 element("p", _judged_on(claims)),
                 *(element("p", f"Verdict: {basis}.", class_="quiet") for basis in bases if basis),
             ),
             table(
-                ["Figure", "Claim", "As the paper compares", "Against a fair IMP", "Data and size"],
+                ["Figure", "Claim", "Compared as in the paper", "Against a fair IMP", "Data and size"],
                 rows,
                 "Claims and verdicts",
                 "claims",

@@ -50,9 +50,7 @@ def section(
     parts: list[Markup | None] = []
     if one.records and one.experiment.cells_of:
         shared = label(one.experiment.cells_of)
-        parts.append(
-            element("p", f"A companion of {shared}: drawn from its cells, so it is here with it.", class_="quiet")
-        )
+        parts.append(element("p", f"A companion of {shared}, drawn from the same cells.", class_="quiet"))
     if one.records:
         first, *paper = one.experiment.heading(preset) or [""]  # as in the title of the figure
         said = "\n".join(text for text in (first, one.summary.get("subtitle"), *paper) if text)
@@ -155,7 +153,7 @@ def _claims(one: Section) -> Markup | None:
     if not claims:
         return None
     heading = (
-        f"Claims and how they were judged. As the paper compares: {counts([claim['verdict'] for claim in claims])}"
+        f"Claims and how they were judged. Compared as in the paper: {counts([claim['verdict'] for claim in claims])}"
     )
     fair = [claim["fair"] for claim in claims if claim["fair"] != NO_RIVAL]
     if fair:

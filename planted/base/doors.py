@@ -1,4 +1,4 @@
-"""Make a package expose its public names only, and import each on first use."""
+"""Packages that expose only their public names, and import each on first use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Objects in files that outlive a version: npz and JSON, never pickle."""
+"""Saving and loading of objects in npz and JSON, never pickle, so that later versions can read the files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Data frames at the door: names that come in with a frame, and tables that go out as one."""
+"""Data frames as input and output: column names of a frame that is passed in, and tables returned as frames."""
 
 from __future__ import annotations
 

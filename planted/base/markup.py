@@ -1,4 +1,4 @@
-"""Small HTML tables for notebooks, escaped, and without colours of their own, so that they suit dark themes too."""
+"""Small HTML tables for notebooks, escaped, and without fixed colours, so that they suit dark themes too."""
 
 from __future__ import annotations
 

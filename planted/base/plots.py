@@ -1,4 +1,4 @@
-"""Where the plots of results are drawn: axes in, axes out."""
+"""The axes of plots of results: those passed by the caller, or new ones."""
 
 from __future__ import annotations
 

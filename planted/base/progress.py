@@ -1,4 +1,4 @@
-"""Progress of long runs: a bar, a function of the caller, or nothing."""
+"""Progress of long runs: a bar, a call of the caller's function, or nothing."""
 
 from __future__ import annotations
 

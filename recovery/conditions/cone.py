@@ -66,7 +66,7 @@ def restricted_eigenvalue(
     n, size = columns.shape
     chosen = check_support(support, size)
     if not chosen.size:
-        raise ValueError("support is empty; expected at least one index, since the cone of an empty support is {0}")
+        raise ValueError("support is empty; expected at least one index: the cone of an empty support is {0}")
     cone = check_number(cone, "cone", minimum=0.0)
     starts, max_iter = check_integer(starts, "starts", minimum=0), check_integer(max_iter, "max_iter", minimum=0)
     # scaled so that squares and inverses neither under- nor overflow

@@ -105,7 +105,7 @@ def expected_separation(H: Any) -> Any:
     xp = arrays.namespace(H)
     largest = xp.abs(H).max(axis=0)
     if bool((largest == 0.0).any()):
-        raise ValueError(f"H has a zero column at index {int(xp.argmin(largest))}; expected generators other than 0")
+        raise ValueError(f"H has a zero column at index {int(xp.argmin(largest))}; expected non-zero generators")
     units = H / largest
     units = (units / xp.sqrt((units * units).sum(axis=0))).T
     # one row of pairs at a time: p^2 d numbers would not fit for many generators
@@ -142,7 +142,7 @@ def energy_coverage(A: Any) -> Any:
 
     References
     ----------
-    Derived here: docs/theory, section "Why the sparsity that thresholding asks for is out of reach".
+    Derived here: docs/theory, section "When the sparsity condition of thresholding cannot hold".
     """
     A = check_gated(A)
     xp = A.xp

@@ -149,7 +149,7 @@ def _find(
 ) -> NeuralIsometry:
     n, count = gates.shape
     if not planted:
-        why = "no gate is planted: w = 0 is the only minimiser for y = 0"
+        why = "no gate is planted, and w = 0 is the only minimiser for y = 0"
         return NeuralIsometry(0.0, True, np.zeros(count), np.zeros(n), (), 0.0, why)
     M = np.concatenate([X * gates[:, [j]] for j in planted], axis=1)
     factors = orthogonalise(M)
@@ -194,7 +194,7 @@ def _find(
     if not others:
         return NeuralIsometry(0.0, True, norms, lam, tuple(planted), rounding, "every gate is planted")
     worst = others[int(np.argmax(norms[others]))]
-    reason = f"gate {worst} has the largest norm, {value:.6g}, against 1"
+    reason = f"gate {worst} has the largest norm, {value:.6g}, where the limit is 1"
     holds: bool | None = value < 1.0
     if copies:
         holds, reason = False, f"gate {copies[0]} is open wherever a planted one is, which makes its norm 1"

@@ -294,7 +294,7 @@ def cover_count(n: int, sparsity: int) -> int:
     Notes
     -----
     In any position there are at most this many patterns 1{X h >= 0} with h != 0, even when those with X h = 0 on some
-    rows are counted (docs/theory, section "How many patterns there are").
+    rows are counted (docs/theory, section "Number of gate patterns").
 
     References
     ----------
@@ -379,7 +379,7 @@ def enumerate_patterns(X: Any, sparsity: int, *, boundary: bool = True, limit: i
 
     References
     ----------
-    Derived here: docs/theory, section "How many patterns there are".
+    Derived here: docs/theory, section "Number of gate patterns".
     """
     rows = _integer_rows(X)
     n, d = len(rows), len(rows[0])

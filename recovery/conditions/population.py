@@ -1,4 +1,4 @@
-"""The population Gram matrix of gates: the limit of A'A / n of a ReLU operator for standard normal inputs."""
+"""The population Gram matrix of gates: the limit of A'A / n for a ReLU operator with standard normal inputs."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def arc_cosine_kernel(H: Any, order: int = 1) -> Any:
     U, live = _unit(H)
     xp = arrays.namespace(U)
     if not bool(live.all()):
-        raise ValueError(f"H has {int((~live).sum())} column(s) of zeros; expected non-zero vectors")
+        raise ValueError(f"H has {int((~live).sum())} zero column(s); expected non-zero columns")
     together, apart = _lengths(U)
     left = 2.0 * xp.arctan2(together, apart)  # pi - theta
     if order == 0:

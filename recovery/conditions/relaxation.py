@@ -96,7 +96,7 @@ def theorem1_report(A: Any, sparsity: int, support: Any = None) -> Theorem1Repor
 
     References
     ----------
-    Derived here: docs/theory, section "Why the sparsity that thresholding asks for is out of reach".
+    Derived here: docs/theory, section "When the sparsity condition of thresholding cannot hold".
     """
     A = check_gated(A)
     n, d, p = int(A.shape[0]), A.n_features, A.n_gates
@@ -119,9 +119,9 @@ def theorem1_report(A: Any, sparsity: int, support: Any = None) -> Theorem1Repor
         return kept >= CONSTANT * np.maximum(bound, 1.0) ** 2 * sparsity
 
     ways = (
-        (independent, f"columns of the gates {dependent} are linearly dependent, so alpha = 0"),
+        (independent, f"the columns of the gates {dependent} are linearly dependent, so alpha = 0"),
         (e * np.minimum(order, p), f"beta / alpha >= e min(2 s~ + s, p), e = {e:.4g}, p = {p}, d = {d}"),
-        (coherent, "the columns of one feature have too large a beta"),
+        (coherent, "beta is too large on the columns of one feature"),
         (of_support, f"the support alone has beta / alpha = {math.nan if ratio is None else ratio:.4g}"),
     )
     fitting = np.logical_and.reduce([satisfied(bound) for bound, _ in ways])
@@ -131,10 +131,10 @@ def theorem1_report(A: Any, sparsity: int, support: Any = None) -> Theorem1Repor
         reasons = [f"32 s = {CONSTANT * sparsity:.0f} exceeds d p = {d * p}, and beta / alpha >= 1"]
     if fitting.any():
         reason = (
-            f"not shown to be empty: s~ = {asked:.0f} of d p = {d * p} passes the bounds; beta / alpha is not known"
+            f"not shown to be empty: s~ = {asked:.0f} of d p = {d * p} satisfies the bounds; beta / alpha is not known"
         )
     else:
-        reason = reasons[0] if reasons else "the bounds together leave no s~"
+        reason = reasons[0] if reasons else "no s~ satisfies all bounds together"
     return Theorem1Report(
         (n, d, p), sparsity, spread.coverage, spread.separation, e, ratio, dependent, asked, not fitting.any(), reason
     )

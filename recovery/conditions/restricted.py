@@ -200,8 +200,8 @@ def _enumerate(gram: np.ndarray, s: int, limit: int) -> tuple[Interval, Interval
         return (
             Interval(min(floor, smallest.upper), smallest.upper, witness=smallest.witness),
             Interval(largest.lower, max(ceiling, largest.lower), witness=largest.witness),
-            f"not enumerated: {count} supports exceed limit={limit}; bounds by Gershgorin discs, by the spectrum of "
-            "the whole Gram matrix and by pairs of columns",
+            f"not enumerated: {count} supports exceed limit={limit}; bounds from Gershgorin discs, from the spectrum "
+            "of the whole Gram matrix and from pairs of columns",
         )
     low, low_at, high, high_at = extreme_blocks(gram, s)
     return (
@@ -233,7 +233,7 @@ def _gershgorin(gram: np.ndarray, s: int, limit: int) -> tuple[Interval, Interva
     return (
         Interval(min(floor, low), low, witness=low_at),
         Interval(high, max(ceiling, high), witness=high_at),
-        "bounds by Gershgorin discs and by pairs of columns",
+        "bounds from Gershgorin discs and from pairs of columns",
     )
 
 
@@ -244,7 +244,7 @@ def _search(gram: np.ndarray, s: int, limit: int) -> tuple[Interval, Interval, s
     return (
         Interval(0.0, max(0.0, float(low[0])), witness=low_at),
         Interval(float(high[-1]), math.inf, witness=high_at),
-        "bounds by supports found by a local search: others may be worse",
+        "bounds from supports found by a local search; others may be more extreme",
     )
 
 

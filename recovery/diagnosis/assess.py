@@ -81,7 +81,7 @@ def diagnose(
     guarantees : sequence of Guarantee, optional
         Guarantees evaluated for the planted vector; the catalogue of :mod:`recovery.guarantees` by default.
     conditions : sequence of Condition, optional
-        More conditions on A alone, each an object with the attributes of :class:`recovery.diagnosis.uniform.Condition`.
+        More conditions on A alone, each a :class:`recovery.diagnosis.Condition`, or an object with its attributes.
         They are evaluated in addition to those of this package, but not for changes of A.
     limit : int, default 200,000
         Largest number of supports to enumerate; beyond it, bounds may decide, or the result is unknown.
@@ -146,7 +146,7 @@ def diagnose(
     if len(extreme):
         raise ValueError(
             f"the largest |entry| of column {extreme[0]} of A is {reach[extreme[0]]:.3g}; expected 0, or a value from "
-            f"{TINY:g} to {1.0 / TINY:g}: so that squares neither under- nor overflow"
+            f"{TINY:g} to {1.0 / TINY:g}, so that squares neither under- nor overflow"
         )
     norms = np.linalg.norm(matrix, axis=0)
     if x is not None and sparsity is None:
@@ -157,8 +157,7 @@ def diagnose(
     if zeros:
         report.notes.append(
             f"{zeros} of {size} columns are 0{_listed(report, np.flatnonzero(norms == 0.0))}: no data can determine x "
-            "there. Everything below is about the other "
-            f"{size - zeros} columns."
+            f"there. Everything below is about the other {size - zeros} columns."
         )
     numbers = Numbers(columns, limit, programs)
     if numbers.independent:
@@ -191,7 +190,7 @@ def _options(lam: Any, law: Any, options: Any) -> dict[str, Any]:
     given = dict(options or {})
     if lam is not None:
         if "lam" in given:
-            raise ValueError(f"lam={lam!r} and options has 'lam' too; expected one of them")
+            raise ValueError(f"lam={lam!r} was given, and options contains 'lam' too; expected only one of them")
         given["lam"] = check_number(lam, "lam", minimum=0.0)
     return given
 
@@ -224,7 +223,7 @@ def _describe(report: Diagnosis, numbers: Numbers, instance: Instance) -> None:
     repeated = parallel(numbers.matrix)
     there = np.flatnonzero(instance.matrix.any(axis=0))  # all but the zero columns
     listed = f"{len(repeated)}{_listed(report, there[repeated])}" if len(repeated) else "none"
-    add(("columns parallel to an earlier one", listed))
+    add(("columns parallel to an earlier column", listed))
     if instance.gated is None:
         return
     X, gates = instance.gated
@@ -232,14 +231,14 @@ def _describe(report: Diagnosis, numbers: Numbers, instance: Instance) -> None:
     energy = np.asarray(arrays.to_numpy(energy_coverage(instance.A)))
     add(("gates p, features d", f"{gates.shape[1]}, {X.shape[1]}"))
     add(("coverage tr(D_j) / n", f"{spread.coverage:.3g} to {float(np.max(gate_coverage(gates))):.3g}"))
-    add(("energy coverage, least", f"{float(np.nanmin(energy)):.3g}"))
-    add(("separation of gates, least", f"{spread.separation:.3g} of the rows"))
+    add(("smallest energy coverage", f"{float(np.nanmin(energy)):.3g}"))
+    add(("smallest separation of gates", f"{spread.separation:.3g} of the rows"))
     equal, pairs = equal_gates(gates), complementary_pairs(gates)
     near = [one for one in complementary_pairs(gates, max(1, len(X) // 20)) if one.both + one.neither]
     add(("equal gates", "; ".join(map(str, equal)) or "none"))
     add(("complementary pairs", ", ".join(f"({one.first}, {one.second})" for one in pairs) or "none"))
     if near:
-        shown = ", ".join(f"({one.first}, {one.second}) but for {one.both + one.neither} rows" for one in near[:5])
+        shown = ", ".join(f"({one.first}, {one.second}) except on {one.both + one.neither} rows" for one in near[:5])
         add(("nearly complementary", shown))
     rank = gated_rank(instance.A)
     add(("rank lost within single features", f"{rank.lost_within_features} of {rank.shape[1]} columns"))
@@ -291,27 +290,27 @@ def _truth(report: Diagnosis, instance: Instance, y: Any, x: Any, zeros: bool) -
             if left_over <= NOISE_FREE:
                 x = arrays.to_numpy(found.x)
                 only = report.uniform[0].verdict.status == "holds" and not zeros
-                meaning = "no other one does" if only else "whether another one does is not known"
+                meaning = "no other one does" if only else "others may do so too"
                 report.notes.append(
-                    f"x was not given; {solver} found one with {np.count_nonzero(x)} non-zeros"
-                    f"{_listed(report, np.flatnonzero(x))} that explains y to {left_over:.1g}, and {meaning}. "
-                    "Statements about the planted vector are about this one."
+                    f"x was not given; {solver} found one with {np.count_nonzero(x)} "
+                    f"non-zeros{_listed(report, np.flatnonzero(x))} that explains y to a relative error of "
+                    f"{left_over:.1g}, and {meaning}. Statements about the planted vector refer to this one."
                 )
                 break
         else:
             report.notes.append(
                 f"x was not given, and no vector with {report.sparsity} non-zeros was found that explains y: the "
-                f"closest leaves {closest[0]:.2g} of its norm ({closest[1]}). There is noise or rounding, or the "
-                "methods failed. Guarantees about one vector are unknown."
+                f"closest leaves a residual of {closest[0]:.2g} |y| ({closest[1]}). There is noise or rounding "
+                "error, or the methods failed. Guarantees about a single vector are not listed."
             )
     if x is None:
         if y is None or report.sparsity is None:
             report.notes.append(
-                "Guarantees about one vector (its support, signs, sizes, noise) need x, or y and the sparsity."
+                "Guarantees about a single vector (its support, signs, sizes and noise) need x, or y and the sparsity."
             )
         return None
     if not np.any(x):
-        report.notes.append("x = 0: every guarantee about it holds trivially.")
+        report.notes.append("x = 0, so every guarantee about it holds trivially.")
         return None
     s = max(int(np.count_nonzero(x)), report.sparsity or 0)
     there = instance.matrix @ x
@@ -319,7 +318,7 @@ def _truth(report: Diagnosis, instance: Instance, y: Any, x: Any, zeros: bool) -
     if float(np.linalg.norm(noise)) <= NOISE_FREE * float(np.linalg.norm(there)):
         return Instance.planted(instance.A, x, sparsity=s)
     report.notes.append(
-        f"y differs from A x by {np.linalg.norm(noise) / np.linalg.norm(there):.3g} of its norm: noise."
+        f"y differs from A x by {np.linalg.norm(noise) / np.linalg.norm(there):.3g} |A x|; this is taken as noise."
     )
     return Instance.planted(instance.A, x, noise, sparsity=s)
 
@@ -328,7 +327,7 @@ def _planted(report: Diagnosis, truth: Instance, guarantees: Iterable[Guarantee]
     """Add the verdicts of the catalogue's guarantees about one vector."""
     for guarantee in guarantees:
         if truth.shape[1] > programs and guarantee.name in _SLOW:
-            verdict = Verdict.unknown(f"{truth.shape[1]} columns exceed the limit of {programs}")
+            verdict = Verdict.unknown(f"{truth.shape[1]} columns exceed the limit of {programs} for linear programs")
         else:
             try:
                 with np.errstate(all="ignore"):

@@ -119,33 +119,34 @@ class Identifiability:
     def sentences(self) -> list[str]:
         """Return the findings in sentences: overall, and for each line that is not distinguishable."""
         rows, unknowns = self.thinnest
-        said = [
-            f"{_count(self.n_samples, 'row')} for {_count(self.n_unknowns, 'unknown')}; they determine {self.rank}."
-        ]
+        said = [f"The {_count(self.n_samples, 'row')} determine {self.rank} of {_count(self.n_unknowns, 'unknown')}."]
         if self.n_lines and self.determined:
             lines = _count(self.n_lines, "line")
-            said.append(f"All lines are told apart: {lines}, the worst to {self.fewest_digits:.1f} digits.")
+            digits = f"{self.fewest_digits:.1f} digits or more"
+            said.append(f"All lines are distinguished by the data: {lines}, determined to {digits}.")
         if unknowns:
-            own = f"{_count(rows, 'row')} for {_count(unknowns, 'unknown')} that they alone determine"
-            said.append(f"Thinnest wedge: {own}.")
+            own = f"{_count(rows, 'row')} for {_count(unknowns, 'unknown')} that no other rows determine"
+            said.append(f"The thinnest wedge between lines has {own}.")
         for line in np.flatnonzero(~self.apart).tolist():
             if self.between[line] < self.shared[line]:
                 few = f"{_count(int(self.between[line]), 'row')} between them"
                 own = _count(int(self.shared[line]), "unknown")
                 other = self.name(int(self.hardest[line]))
-                said.append(f"{self.name(line)} is not told from {other}: {few} for {own}.")
+                said.append(f"{self.name(line)} cannot be distinguished from {other}: {few} for {own}.")
             elif not math.isfinite(self.errors[line]):
-                said.append(f"{self.name(line)} is not determined: its columns depend on others.")
+                said.append(f"{self.name(line)} is not determined: its columns are linearly dependent on others.")
             else:
                 other = self.name(int(self.nearest[line]))
                 half = f"half of the angle between them, {self.angles[line]:.1e}, or more"
-                said.append(f"{self.name(line)} is not told from {other}: rounding moves it by {half}.")
+                said.append(
+                    f"{self.name(line)} cannot be distinguished from {other}: rounding error moves it by {half}."
+                )
         return [sentence[0].upper() + sentence[1:] for sentence in said]
 
     def __repr__(self) -> str:
         rows, unknowns = self.thinnest
         return (
-            f"Identifiability({self.n_lines} lines, {int(self.apart.sum())} told apart, smallest angle "
+            f"Identifiability({self.n_lines} lines, {int(self.apart.sum())} distinguished, smallest angle "
             f"{self.smallest_angle:.1e}, thinnest wedge {rows} rows for {unknowns} unknowns, condition "
             f"{self.condition:.1e}, {self.fewest_digits:.1f} digits or more)"
         )
@@ -257,7 +258,7 @@ def _form(network: Any, d: int) -> KinkForm:
     if not isinstance(network, KinkForm):
         raise TypeError(f"network is a {type(network).__name__}; expected a ReLUNetwork or a KinkForm")
     if network.n_inputs != d:
-        raise ValueError(f"network has {network.n_inputs} inputs; expected {d}, as many as X has columns")
+        raise ValueError(f"network has {network.n_inputs} inputs; expected {d}, the number of columns of X")
     if network.linear.ndim != 1:
         raise ValueError(f"network has {network.n_outputs} outputs; expected one")
     return network

@@ -89,27 +89,31 @@ def changes(
     norms = np.linalg.norm(A, axis=0)
     there = labels(names, np.flatnonzero(norms > 0.0))
     if np.any(norms == 0.0):
-        yield Change("drop zero columns", f"{int(np.sum(norms == 0.0))} columns say nothing about x", A[:, norms > 0.0])
+        yield Change(
+            "drop zero columns", f"{int(np.sum(norms == 0.0))} columns carry no information on x", A[:, norms > 0.0]
+        )
         A, norms = A[:, norms > 0.0], norms[norms > 0.0]
     repeated = parallel(A)
     if 0 < len(repeated) < A.shape[1] - 1:
-        note = f"{len(repeated)} columns are multiples of an earlier one; no data can tell their weights apart"
+        note = f"{len(repeated)} columns are multiples of an earlier one; no data can separate their weights"
         yield Change("drop parallel columns", note, np.delete(A, repeated, axis=1))
     if norms.max() > norms.min() * (1.0 + 1e-9):
-        yield Change("unit columns", "free: x_j becomes |a_j| x_j, with the same support", A / norms)
+        yield Change("unit columns", "no cost: x_j becomes |a_j| x_j, with the same support", A / norms)
     left, spectrum, right = np.linalg.svd(A, full_matrices=False)
     kept = spectrum > max(A.shape) * EPS * spectrum[0]
     if spectrum[kept].max() > spectrum[kept].min() * (1.0 + 1e-9):
         yield Change(
             "precondition the rows",
-            "free without noise: y and A are multiplied by (A A')^(-1/2), x is the same; the null space is, too",
+            "no cost without noise: y and A are multiplied by (A A')^(-1/2); x and the null space stay the same",
             left[:, kept] @ right[kept],
         )
     if gated is not None:
         yield from _gates(*gated)
     elif A.shape[1] > 2:
         j = _worst(A / norms)
-        yield Change(f"drop column {there[j]}", "the column most like another; x_j must be 0", np.delete(A, j, axis=1))
+        yield Change(
+            f"drop column {there[j]}", "the column most similar to another one; x_j must be 0", np.delete(A, j, axis=1)
+        )
     if gated is not None:
         yield from _inputs(*gated, H)
 
@@ -118,11 +122,13 @@ def _gates(X: np.ndarray, gates: np.ndarray) -> Iterator[Change]:
     groups = equal_gates(gates)
     if groups:
         keep = np.setdiff1d(np.arange(gates.shape[1]), [j for group in groups for j in group[1:]])
-        note = f"{gates.shape[1] - len(keep)} of {gates.shape[1]} gates are equal to another; their weights add up"
+        note = (
+            f"{gates.shape[1] - len(keep)} of {gates.shape[1]} gates are equal to another one; their weights are added"
+        )
         yield Change("drop equal gates", note, _nonzero(written_out(X, gates[:, keep])))
     if complementary_pairs(gates):
         reduced = one_per_pair(gates)
-        note = "same range; the weights of a gate that was replaced are counted twice, so s may double"
+        note = "same range; the weights of a replaced gate are counted twice, so s may double"
         changed = _nonzero(written_out(X, reduced.gates))
         yield Change("one gate per complementary pair and an ungated block", note, changed)
     if gates.shape[1] > 1:
@@ -133,10 +139,10 @@ def _gates(X: np.ndarray, gates: np.ndarray) -> Iterator[Change]:
                 value = _coherence(rest)
                 best, where = (value, j) if value < best else (best, where)
         fewer = np.delete(gates, where, axis=1)
-        note = "the one without which the coherence is least; no neuron may have its pattern"
+        note = "the gate whose removal lowers the coherence most; no neuron may have its pattern"
         yield Change(f"drop gate {where}", note, _nonzero(written_out(X, fewer)))
         half = _spread(gates, max(1, gates.shape[1] // 2))
-        note = f"gates {', '.join(map(str, half))}, chosen far apart; no neuron may have another pattern"
+        note = f"gates {', '.join(map(str, half))}, chosen to be far apart; no neuron may have another pattern"
         yield Change("keep half of the gates", note, _nonzero(written_out(X, gates[:, half])))
 
 
@@ -147,17 +153,18 @@ def _inputs(X: np.ndarray, gates: np.ndarray, H: Any) -> Iterator[Change]:
     if full:
         white = np.sqrt(n) * left @ right  # the whitened features closest to the given ones
         note = (
-            "features X (X'X / n)^(-1/2), same gates: weights are sparse in the whitened features, not in those at hand"
+            "features X (X'X / n)^(-1/2), same gates: weights are sparse in the whitened features, not in the given "
+            "ones"
         )
         yield Change("whiten X", note, _nonzero(written_out(white, gates)))
     centred = written_out(X, gates)
     centred = centred - left @ (left.T @ centred)
     if full and np.linalg.norm(centred, axis=0).min() > 1e-9 * np.linalg.norm(centred, axis=0).max():
-        note = "y and A are projected off the columns of X; x is the same, d equations fewer"
+        note = "the range of X is projected out of y and A; x stays the same, with d equations fewer"
         yield Change("remove the linear part", note, centred)
     if H is not None:
         limit = arrays.to_numpy(population_operator(H).columns(np.arange(d * gates.shape[1])))
-        note = "the limit for rows from N(0, I), by the population Gram matrix of the generators; " + looks_normal(X)
+        note = "the limit for rows from N(0, I), from the population Gram matrix of the generators; " + looks_normal(X)
         yield Change("many more rows", note, limit, measured=False)
 
 
@@ -184,8 +191,8 @@ def looks_normal(X: np.ndarray) -> str:
     kurtosis = abs(float(np.mean(Z**4)) - 3.0) / np.sqrt(96.0 / (n * d))
     for name, value in (("means", mean), ("covariances", spread), ("fourth moments", kurtosis)):
         if value > 4.5:
-            return f"but X is not of that kind: its {name} are {value:.0f} standard errors off"
-    return "X is compatible with it in means, covariances and fourth moments"
+            return f"but the rows of X are not of that kind: their {name} are {value:.0f} standard errors off"
+    return "the means, covariances and fourth moments of X are compatible with it"
 
 
 def _nonzero(A: np.ndarray) -> np.ndarray:

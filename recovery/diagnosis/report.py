@@ -125,16 +125,16 @@ class Diagnosis(ShownDiagnosis):
             return "No change was tried."
         here, others = self.effects[0], [one for one in self.effects[1:] if one.measured]
         more = next((one for one in self.effects[1:] if not one.measured), None)
-        tail = "" if more is None else f" With many more rows, by prediction: s = {more.best}."
+        tail = "" if more is None else f" The prediction for many more rows is s = {more.best}."
         for one in others:
             if one.best > here.best:
-                raised = f"The cheapest change that raises what is guaranteed, from s = {here.best} to {one.best}"
+                raised = f"The cheapest change that raises the guaranteed sparsity, from s = {here.best} to {one.best}"
                 return f"{raised}: {one.name} ({one.note})." + tail
         better = [one for one in others if _score(one) < 0.99 * _score(here)]
         if not better:
             wider = next((one for one in others if sum(one.covers) > sum(here.covers)), None)
             if wider is None:
-                return "None of the changes that were tried helps." + tail
+                return "None of the tried changes helps." + tail
             pairs = zip(_LISTED, here.covers, wider.covers, strict=True)
             raised = ", ".join(f"{name} from {old} to {new}" for name, old, new in pairs if new > old)
             return (
@@ -144,7 +144,7 @@ class Diagnosis(ShownDiagnosis):
         what = "alpha_1" if not math.isnan(here.share) else "the coherence"
         return (
             f"None of the changes raises s = {here.best}; {what} falls most, from {_score(here):.3g} to "
-            f"{_score(best):.3g}, with: {best.name}." + tail
+            f"{_score(best):.3g}, with this change: {best.name}." + tail
         )
 
     def table(self) -> str:
@@ -158,7 +158,9 @@ class Diagnosis(ShownDiagnosis):
         n, size = self.shape
         held = sum(one.verdict.status == "holds" for one in self.planted)
         planted = f", {held} of {len(self.planted)} guarantees for the planted vector" if self.planted else ""
-        return f"Diagnosis({n} x {size}, sparsity={self.sparsity}, covers={self.covers}{planted}; print it for all)"
+        return (
+            f"Diagnosis({n} x {size}, sparsity={self.sparsity}, covers={self.covers}{planted}; print it for the report)"
+        )
 
     def _repr_html_(self) -> str:
         parts = [f"<h3>{html.escape(_title(self))}</h3>"]
@@ -190,7 +192,7 @@ def _sections(found: Diagnosis) -> Iterator[tuple[str, list[str], _Table | None]
         [", ".join(one.names), one.method, one.text, str(one.covers), *_verdict(one), one.verdict.reason]
         for one in found.uniform
     ]
-    head = ["guarantees", "method", "asks for", "largest s", at, "margin", "numbers"]
+    head = ["guarantees", "method", "condition", "largest s", at, "margin", "reason"]
     yield "For every x with s non-zeros, without noise", [_summary(found)], (head, rows)
     if found.planted:
         folded = _folded(found.planted)
@@ -201,8 +203,8 @@ def _sections(found: Diagnosis) -> Iterator[tuple[str, list[str], _Table | None]
             if one.names[0] not in apart
         ]
         lines = [f"- {reason}: {', '.join(names)}" for reason, names in folded.items()]
-        more = [f"Not decided by a number, {len(apart)} guarantees:", "\n".join(lines)] if lines else []
-        yield "For the planted vector", more, (["guarantee", "hypotheses", "margin", "why"], rows)
+        more = [f"{len(apart)} guarantees, grouped by reason:", "\n".join(lines)] if lines else []
+        yield "For the planted vector", more, (["guarantee", "hypotheses", "margin", "reason"], rows)
     if found.effects:
         rows = [
             [
@@ -217,7 +219,7 @@ def _sections(found: Diagnosis) -> Iterator[tuple[str, list[str], _Table | None]
             ]
             for one in found.effects
         ]
-        head = ["change", "how", "mu", "kappa_2", "alpha_1", "largest s", "by", "what it means"]
+        head = ["change", "how", "mu", "kappa_2", "alpha_1", "largest s", "by method", "note"]
         yield "What would help", [found.advice()], (head, rows)
 
 
@@ -243,16 +245,16 @@ def _written(found: Diagnosis) -> str:
 
 
 def _summary(found: Diagnosis) -> str:
-    sentence = f"Some method provably finds every x with s <= {found.covers} non-zeros."
+    sentence = f"At least one method provably finds every x with at most {found.covers} non-zeros."
     if found.covers >= MOST:
-        sentence = sentence[:-1] + "; larger s were not tried."
+        sentence = sentence[:-1] + "; larger numbers were not tried."
     if not found.covers:
-        sentence = "No method is proved to find every x with even one non-zero; single vectors may well be found."
+        sentence = "No method is proved to find every x with one non-zero; many vectors may be found all the same."
     unique = next((one.covers or 0 for one in found.uniform if one.names == ("unique-spark",)), 0)
     if unique:
         sentence += (
-            f" Whatever solver it comes from, an answer with at most {unique} non-zeros that explains the data exactly "
-            f'is x, if x has at most {unique} (spark > 2 s): `solver="auto"` stops at the first such answer.'
+            f" If x has at most {unique} non-zeros, any solution with at most {unique} that explains the data exactly "
+            'is x, whichever solver found it (spark > 2 s): `solver="auto"` stops at the first such solution.'
         )
     return sentence
 

@@ -30,7 +30,7 @@ __all__ = ["CONDITIONS", "MOST", "Condition", "Numbers", "largest"]
 Rule = Callable[["Numbers", int], Verdict]
 MOST = 12
 """Conditions are not tried for more non-zeros."""
-UNIT, PLAIN = "l1 on unit columns, OMP", "l1 on the columns as they are"
+UNIT, PLAIN = "l1 on columns of unit norm, OMP", "l1 on the columns as given"
 """If columns have different norms, l1 prefers the long ones; ``solve(..., "l1")`` scales them by default."""
 HALF, SHARP, THIRD = 0.5, 1.0 / math.sqrt(2.0), 1.0 / math.sqrt(3.0)
 PURSUIT = math.sqrt(math.sqrt(5.0) - 2.0)
@@ -115,18 +115,30 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Condition:
-    """One condition on a matrix, and the guarantees of the catalogue that have it as hypothesis.
+    """One condition on a matrix, for every x with s non-zeros.
+
+    ``recovery.diagnose(A, conditions=[...])`` evaluates conditions that were written elsewhere.
 
     Parameters
     ----------
     names : tuple of str
-        Guarantees.
+        Names of the guarantees that have the condition as hypothesis.
     method : str
         The method that then finds x.
     text : str
-        The condition.
+        The condition in words or symbols.
     rule : callable
-        ``rule(numbers, s) -> Verdict``.
+        ``rule(numbers, s)`` returns a :class:`recovery.guarantees.Verdict`. ``numbers.matrix`` holds the columns of A
+        that are not 0, float64, shape (n, N). If the condition fails for one s, it must fail for all larger ones.
+
+    Examples
+    --------
+    >>> import numpy as np, recovery
+    >>> from recovery.guarantees import Verdict
+    >>> rule = lambda numbers, s: Verdict.of(len(numbers.matrix) > 2 * s, "n > 2 s")
+    >>> own = recovery.diagnosis.Condition(("tall",), "any", "n > 2 s", rule)
+    >>> recovery.diagnose(np.eye(6), conditions=[own], improve=False).uniform[-1].covers
+    2
     """
 
     names: tuple[str, ...]
@@ -162,11 +174,11 @@ def largest(condition: Condition, numbers: Numbers, most: int) -> int:
 def _spark(numbers: Numbers, s: int) -> Verdict:
     spark = numbers.spark
     if spark is None:
-        return Verdict.unknown(f"{numbers.size} columns: the spark is not computed beyond {numbers.programs}")
+        return Verdict.unknown(f"the spark is not computed for {numbers.size} columns, more than {numbers.programs}")
     size = f"is {spark.lower:g}" if spark.lower == spark.upper else f"is between {spark.lower:g} and {spark.upper:g}"
     reason = f"the spark {size}; more than {2 * s} is required"
     if spark.lower == math.inf:
-        reason = "all columns are independent: the spark is infinite"
+        reason = "all columns are independent, so the spark is infinite"
     if spark.lower > 2 * s:
         return Verdict("holds", spark.lower / (2 * s) - 1.0, reason)
     return Verdict("fails", spark.upper / (2 * s) - 1.0, reason) if spark.upper <= 2 * s else Verdict.unknown(reason)
@@ -174,13 +186,13 @@ def _spark(numbers: Numbers, s: int) -> Verdict:
 
 def _coherence(numbers: Numbers, s: int) -> Verdict:
     value = Bounded(numbers.coherence, _cosine_error(numbers))
-    return exceeds(constant(1.0 / (2 * s - 1)), value, f"1 / (2 s - 1) for s = {s} against the coherence")
+    return exceeds(constant(1.0 / (2 * s - 1)), value, f"1 / (2 s - 1) for s = {s} exceeds the coherence")
 
 
 def _babel(numbers: Numbers, s: int) -> Verdict:
     value = numbers.similarity(s - 1) + numbers.similarity(s)
     error = (2 * s - 1) * _cosine_error(numbers)
-    return exceeds(1, Bounded(value, error), f"1 against mu_1({s - 1}) + mu_1({s})")
+    return exceeds(1, Bounded(value, error), f"1 exceeds mu_1({s - 1}) + mu_1({s})")
 
 
 def _cosine_error(numbers: Numbers) -> float:
@@ -190,40 +202,42 @@ def _cosine_error(numbers: Numbers) -> float:
 
 def _coefficient(numbers: Numbers, s: int) -> Verdict:
     if s >= numbers.size:
-        return Verdict.unknown(f"s = {s} is every column")
-    return smaller(numbers.coefficient(s), 1.0, f"1 against the worst recovery coefficient of {s} columns")
+        return Verdict.unknown(f"the support of s = {s} entries contains all columns")
+    return smaller(numbers.coefficient(s), 1.0, f"1 exceeds the largest recovery coefficient of {s} columns")
 
 
 def _share(numbers: Numbers, s: int) -> Verdict:
     alpha = numbers.share(s)
     if alpha is None:
-        return Verdict.unknown(f"{numbers.size} columns: no programs are solved beyond {numbers.programs}")
-    return smaller(alpha, HALF, f"1/2 against alpha_{s}")
+        return Verdict.unknown(
+            f"no linear programs are solved for {numbers.size} columns, more than {numbers.programs}"
+        )
+    return smaller(alpha, HALF, f"1/2 exceeds alpha_{s}")
 
 
 def _isometry(order: Callable[[int], int], limit: Callable[[int], float]) -> Rule:
     def rule(numbers: Numbers, s: int) -> Verdict:
         found = numbers.eigenvalues(order(s)).scaled_restricted_isometry
-        return smaller(found, limit(s), f"{limit(s):.4g} against delta_{order(s)} in the best scale")
+        return smaller(found, limit(s), f"{limit(s):.4g} exceeds delta_{order(s)} in the best scale")
 
     return rule
 
 
 def _condition_number(limit: float) -> Rule:
     def rule(numbers: Numbers, s: int) -> Verdict:
-        return smaller(numbers.eigenvalues(2 * s).kappa, limit, f"{limit:.4g} against kappa_{2 * s}")
+        return smaller(numbers.eigenvalues(2 * s).kappa, limit, f"{limit:.4g} exceeds kappa_{2 * s}")
 
     return rule
 
 
 def _cosamp(numbers: Numbers, s: int) -> Verdict:
     if numbers.matrix.shape[0] < s + min(2 * s, numbers.size):
-        return Verdict.of(False, f"{numbers.matrix.shape[0]} rows are fewer than 3 s = {3 * s}")
+        return Verdict.of(False, f"A has {numbers.matrix.shape[0]} rows, fewer than 3 s = {3 * s}")
     return _isometry(lambda s: 4 * s, lambda s: COSAMP)(numbers, s)
 
 
 CONDITIONS = (
-    Condition(("unique-spark",), "none: x is the sparsest solution", "spark > 2 s", _spark),
+    Condition(("unique-spark",), "any: x is the sparsest solution", "spark > 2 s", _spark),
     Condition(
         ("l1-coherence", "omp-coherence", "unique-coherence", "homotopy-coherence"),
         UNIT,
@@ -232,7 +246,7 @@ CONDITIONS = (
     ),
     Condition(("l1-babel", "omp-babel"), UNIT, "mu_1(s - 1) + mu_1(s) < 1", _babel),
     Condition(("l1-exact-recovery", "omp-exact-recovery"), UNIT, "|A_S^+ a_j|_1 < 1 for all S", _coefficient),
-    Condition(("l1-null-space",), f"{PLAIN} (necessary, too)", "alpha_s < 1/2", _share),
+    Condition(("l1-null-space",), f"{PLAIN} (also necessary)", "alpha_s < 1/2", _share),
     Condition(
         ("l1-restricted-isometry",), PLAIN, "delta_2s < 1 / sqrt(2)", _isometry(lambda s: 2 * s, lambda s: SHARP)
     ),

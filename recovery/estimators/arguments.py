@@ -1,4 +1,4 @@
-"""Arguments of the estimators: tables with cells that are no numbers, and sizes."""
+"""Argument checks of the estimators: tables with non-numeric cells, and sizes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from planted.base.checks import check_integer, check_number
 from planted.base.extras import need
 from planted.base.frames import Cell, first_bad_cell
 
-__all__ = ["checked_data", "checked_ridge", "checked_size"]
+__all__ = ["checked_data", "checked_ridge", "checked_size", "written_out"]
 
 NO_TARGETS = "no_validation"
 """What scikit-learn takes as y where there is none; None is a mistake of the caller, which it names."""
+WRITTEN = 20_000_000
+"""A sparse matrix with more entries, zeros included, is not written out."""
 ADVICE = {
     "text": "make numbers of it, for example with sklearn.preprocessing.OneHotEncoder or pandas.get_dummies, or leave "
     "the column out",
@@ -50,7 +52,9 @@ def checked_data(estimator: Any, X: Any, y: Any = NO_TARGETS, **options: Any) ->
     """
     validate = need("sklearn.utils.validation", "an estimator").validate_data
     try:
-        return validate(estimator, X, y, **options)
+        found = validate(estimator, X, y, **options)
+        # y_numeric alone converts objects only
+        return (found[0], found[1].astype(np.float64)) if options.get("y_numeric") else found
     except (TypeError, ValueError) as error:
         said = str(error)
         # errors about shapes, names and kinds of data are left as they are
@@ -63,6 +67,37 @@ def checked_data(estimator: Any, X: Any, y: Any = NO_TARGETS, **options: Any) ->
             raise
         short = said.partition("\n")[0].rstrip(".")
         raise type(error)(f"{short}. {_sentence(cell, name)}; {ADVICE[cell.kind]}") from error
+
+
+def written_out(X: Any, user: str) -> Any:
+    """Return features as a dense array, for a model that computes with all of them.
+
+    Parameters
+    ----------
+    X : array or scipy sparse matrix, shape (n, p)
+        Features.
+    user : str
+        The class of the model, for the message.
+
+    Returns
+    -------
+    array, shape (n, p)
+        X itself if it is dense.
+
+    Raises
+    ------
+    ValueError
+        If X is sparse and has more than 2e7 entries, zeros included.
+    """
+    if not hasattr(X, "toarray"):
+        return X
+    n, p = X.shape
+    if n * p > WRITTEN:
+        raise ValueError(
+            f"X is a sparse matrix of shape {(n, p)}, with {n * p:,} entries if zeros count; {user} computes with a "
+            f"dense array and expected at most {WRITTEN:,}; select features first, for example with SparseRegressor"
+        )
+    return X.toarray()
 
 
 def _sentence(cell: Cell, name: str) -> str:

@@ -8,10 +8,26 @@ from typing import Any
 
 import numpy as np
 
+from planted.base.arrays import EPS
 from planted.base.values import by_value
+from recovery.operators.arithmetic import exponent_of
 from recovery.operators.base import Operator
 
-__all__ = ["CentredOperator", "Prepared", "distinct_rows", "prepare"]
+__all__ = [
+    "CONSTANT",
+    "CentredOperator",
+    "Prepared",
+    "centre",
+    "columns_over",
+    "distinct_rows",
+    "far_exponent",
+    "far_exponents",
+    "prepare",
+]
+
+CONSTANT = 64 * EPS
+"""A feature or target whose standard deviation is at most this fraction of its root mean square is constant: only the
+rounding errors of its values differ."""
 
 
 @by_value
@@ -29,8 +45,8 @@ class CentredOperator(Operator):
 
     Notes
     -----
-    Columns of a support are dense, with n entries each. The squared norms of the columns are sum_i r_i^2 x_ij^2 - 2 m_j
-    sum_i r_i^2 x_ij + m_j^2 sum_i r_i^2, over c_j^2.
+    Columns of a support are dense, with n entries each. The squared norm of a column is the sum of r_i^2 (x_ij - m_j)^2
+    over its stored entries, plus m_j^2 times the sum of r_i^2 over the other rows, over c_j^2: nothing cancels.
     """
 
     def __init__(self, X: Any, rows: Any, mean: Any, scale: Any) -> None:
@@ -66,10 +82,8 @@ class CentredOperator(Operator):
 
     def column_norms(self) -> Any:
         """Return the Euclidean norms of the columns, shape (N,)."""
-        weights = self.rows * self.rows
-        linear, square = self.X.T @ weights, self.X.multiply(self.X).T @ weights
-        squares = square - 2.0 * self.mean * linear + self.mean**2 * weights.sum()
-        return np.sqrt(np.maximum(squares, 0.0)) / self.scale
+        squares, weights = _deviations(self.X, self.rows * self.rows, self.mean)
+        return np.sqrt(squares + self.mean**2 * weights) / self.scale
 
 
 @dataclass(frozen=True)
@@ -110,7 +124,7 @@ def distinct_rows(X: Any, weights: Any) -> int:
         X = X.tocsr()
         parts = [slice(X.indptr[i], X.indptr[i + 1]) for i in np.flatnonzero(weights)]
         return len({(X.indices[one].tobytes(), X.data[one].tobytes()) for one in parts})
-    return len({row.tobytes() for row in X[weights > 0]})
+    return len({row.tobytes() for row in X[weights > 0] + 0.0})  # -0.0 and 0.0 are the same number
 
 
 def prepare(X: Any, y: Any, weights: Any, fit_intercept: bool, standardize: bool) -> Prepared:
@@ -135,24 +149,111 @@ def prepare(X: Any, y: Any, weights: Any, fit_intercept: bool, standardize: bool
     """
     weights = weights / weights.sum()
     rows = np.sqrt(weights)
-    sparse = hasattr(X, "tocsr")
+    exponents = far_exponents(X) if standardize else np.zeros(X.shape[1], dtype=np.int64)
+    if hasattr(X, "tocsr"):
+        return _prepare_sparse(columns_over(X.tocsc(), exponents), y, rows, fit_intercept, standardize, exponents)
+    X = np.ascontiguousarray(columns_over(X, exponents))  # so that the order in memory changes no bit of the result
     p = X.shape[1]
-    mean = np.asarray(X.T @ weights).ravel() if fit_intercept else np.zeros(p)
-    offset = float(y @ weights) if fit_intercept else 0.0
-    b = rows * (y - offset)
-    A: Any = CentredOperator(X, rows, mean, np.ones(p)) if sparse else rows[:, None] * (X - mean)
-    if standardize:
-        norms = A.column_norms() if sparse else np.sqrt(np.einsum("ij,ij->j", A, A))
-        moment = np.asarray((X.multiply(X) if sparse else X * X).T @ weights).ravel()
-        # a constant feature: after centring only rounding error is left
-        empty = norms <= 1e-7 * np.sqrt(moment) if sparse else norms <= 1e-13 * np.sqrt(moment) * np.sqrt(len(y))
-        scale = np.where(empty, np.inf, np.where(norms > 0, norms, 1.0))
-    else:
-        scale = np.ones(p)
-    if sparse:
-        return Prepared(CentredOperator(X, rows, mean, scale), b, mean, scale, offset)
+    centred, mean = centre(X, weights) if fit_intercept else (X, np.zeros(p))
+    b, offset = _targets(y, rows, fit_intercept)
+    A = rows[:, None] * centred
+    scale = _scale(np.sqrt(np.einsum("ij,ij->j", A, A)), weights @ (X * X)) if standardize else np.ones(p)
     A = A / scale
+    mean, scale = np.ldexp(mean, exponents), np.ldexp(scale, exponents)
     if A.shape[0] > p + 1:
         R: np.ndarray = np.asarray(np.linalg.qr(np.column_stack([A, b]), mode="r"))
         return Prepared(np.ascontiguousarray(R[:p, :p]), R[:p, p].copy(), mean, scale, offset, float(R[p, p] ** 2))
     return Prepared(A, b, mean, scale, offset)
+
+
+def _prepare_sparse(X: Any, y: Any, rows: Any, fit_intercept: bool, standardize: bool, exponents: Any) -> Prepared:
+    """Return the problem of a matrix in CSC format whose columns are given over powers of two."""
+    weights, count = rows * rows, np.diff(X.indptr)
+    shift = mean = np.zeros(X.shape[1])
+    moved = X
+    if fit_intercept:
+        # columns without zeros are shifted as they are stored: with large means, differences of products lose digits
+        shift = np.where(count == X.shape[0], np.asarray(X.T @ weights).ravel(), 0.0)
+        moved = type(X)((X.data - np.repeat(shift, count), X.indices, X.indptr), shape=X.shape)
+        mean = np.asarray(moved.T @ weights).ravel()
+    b, offset = _targets(y, rows, fit_intercept)
+    scale = np.ones(X.shape[1])
+    if standardize:
+        norms = CentredOperator(moved, rows, mean, scale).column_norms()
+        scale = _scale(norms, np.asarray(X.multiply(X).T @ weights).ravel())
+    A = CentredOperator(moved, rows, mean, scale)
+    return Prepared(A, b, np.ldexp(shift + mean, exponents), np.ldexp(scale, exponents), offset)
+
+
+def centre(X: Any, weights: Any) -> tuple[Any, Any]:
+    """Return X minus its weighted column means, and the means, for weights of sum 1.
+
+    In two steps: the second subtracts the rounding error of the first, so that constant columns become 0.
+    """
+    mean = weights @ X
+    centred = X - mean
+    more = weights @ centred
+    return centred - more, mean + more
+
+
+def _targets(y: Any, rows: Any, fit_intercept: bool) -> tuple[Any, float]:
+    """Return the targets, centred and weighted, and the number that was subtracted; constant targets become 0."""
+    if not fit_intercept:
+        return rows * y, 0.0
+    b, offset = centre(y, rows * rows)
+    b = rows * b
+    if np.linalg.norm(b) <= CONSTANT * np.linalg.norm(rows * y):
+        b = np.zeros_like(b)
+    return b, float(offset)
+
+
+def _scale(norms: Any, moments: Any) -> Any:
+    """Return what to divide features by: their norms, 1 for zeros and infinity for other constants."""
+    return np.where(norms <= CONSTANT * np.sqrt(moments), np.inf, np.where(norms > 0, norms, 1.0))
+
+
+FAR = 256
+"""Numbers within 2^+-FAR of 1 have squares, and sums of these, that float64 can hold; others are scaled first."""
+
+
+def far_exponent(y: Any) -> int:
+    """Return e such that y / 2^e is near 1, or 0 if y is near enough."""
+    e = exponent_of(y)
+    return e if abs(e) > FAR else 0
+
+
+def far_exponents(X: Any) -> Any:
+    """Return such exponents for the columns of a dense or sparse matrix, int64, shape (p,)."""
+    if hasattr(X, "tocsr"):
+        peaks = np.asarray(abs(X).max(axis=0).todense()).ravel() if X.nnz else np.zeros(X.shape[1])
+    else:
+        peaks = np.abs(X).max(axis=0)
+    e = np.frexp(peaks)[1].astype(np.int64)
+    return np.where(np.abs(e) > FAR, e, 0)
+
+
+def columns_over(X: Any, exponents: Any) -> Any:
+    """Return the columns of a dense matrix, or of one in CSC format, divided by powers of two."""
+    if not exponents.any():
+        return X
+    if hasattr(X, "indptr"):
+        entries = np.ldexp(X.data, -np.repeat(exponents, np.diff(X.indptr)))
+        return type(X)((entries, X.indices, X.indptr), shape=X.shape)
+    return np.ldexp(X, -exponents)
+
+
+def _deviations(X: Any, weights: Any, mean: Any) -> tuple[Any, Any]:
+    """Return, for each column (CSC), the sums of w_i (x_ij - m_j)^2 over stored entries, and of w_i over the others."""
+    count = np.diff(X.indptr)
+    each = weights[X.indices]
+    moved = X.data - np.repeat(mean, count)
+    squares, stored = (_by_column(X.indptr, one) for one in (each * moved * moved, each))
+    return squares, np.where(count == X.shape[0], 0.0, np.maximum(weights.sum() - stored, 0.0))
+
+
+def _by_column(pointers: Any, entries: Any) -> Any:
+    """Return the sums of the stored entries of each column."""
+    sums, filled = np.zeros(len(pointers) - 1), np.flatnonzero(np.diff(pointers))
+    if filled.size:
+        sums[filled] = np.add.reduceat(entries, pointers[filled])
+    return sums

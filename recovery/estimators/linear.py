@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, Literal
 
@@ -12,7 +14,7 @@ import numpy as np
 from planted.base.checks import check_choice, check_integer, check_number
 from planted.base.extras import need
 from recovery.estimators.arguments import checked_data, checked_ridge, checked_size
-from recovery.estimators.inputs import Prepared, distinct_rows, prepare
+from recovery.estimators.inputs import Prepared, distinct_rows, far_exponent, prepare
 from recovery.estimators.paths import (
     BLENDS,
     MOST,
@@ -32,10 +34,11 @@ from recovery.estimators.paths import (
 )
 from recovery.estimators.shown import draw_coefficients, draw_errors, names_of_features
 from recovery.estimators.stored import StoredEstimator
+from recovery.operators.arithmetic import power, shifted
 from recovery.solvers.base import Solver
 from recovery.solvers.solve import SolverName, solve, solver_class
 
-__all__ = ["LinearSelector", "SparseRegressor", "SparseRegressorCV", "best_of", "splits_of"]
+__all__ = ["LinearSelector", "SparseRegressor", "SparseRegressorCV", "best_of", "in_units", "splits_of"]
 
 _USER = "an estimator"
 BaseEstimator: Any = need("sklearn.base", _USER).BaseEstimator
@@ -73,32 +76,36 @@ class LinearSelector(StoredEstimator, SelectorMixin, RegressorMixin, BaseEstimat
         Names of the features, if they were passed as a data frame.
     """
 
-    _sparse_input = True
-
-    def _checked(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
-        """Return features, targets and weights as float64, and store the number and names of the features."""
+    def _checked(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any, int]:
+        """Return features, targets over a power of two, weights, and its exponent; store the names of the features."""
         X, y = checked_data(
             self,
             X,
             y,
-            accept_sparse="csr" if self._sparse_input else False,
+            accept_sparse="csr",
             dtype=np.float64,
             y_numeric=True,
             ensure_min_samples=2,
         )
-        y = y.astype(np.float64)
+        if hasattr(X, "tocsr"):
+            if not X.has_canonical_format or not X.data.all():
+                X = X.copy()
+                X.sum_duplicates()
+                X.eliminate_zeros()
         weights = validation._check_sample_weight(sample_weight, X, dtype=np.float64)
         if (weights < 0.0).any() or not (weights > 0.0).any():
             raise ValueError("sample_weight has negative elements or none above 0; expected weights of at least 0")
-        return X, y, weights
+        unit = far_exponent(y)
+        return X, shifted(y, -unit), weights, unit
 
-    def _keep(self, problem: Prepared, support: Any, values: Any) -> None:
-        """Store a model that was fitted to prepared data."""
+    def _keep(self, problem: Prepared, support: Any, values: Any, unit: int) -> None:
+        """Store a model that was fitted to prepared data, whose targets were divided by 2^unit."""
         x = np.zeros(len(problem.mean))
         x[support] = values
-        self.coef_, intercept = problem.raw(x)
-        self.intercept_ = float(intercept)
+        coef, intercept = problem.raw(x)
+        self.coef_, self.intercept_ = shifted(coef, unit), power(float(intercept), unit)
         self.support_ = np.flatnonzero(self.coef_)
+        self.sparsity_ = len(self.support_)
 
     def predict(self, X: Any) -> Any:
         """Return the predictions.
@@ -114,8 +121,7 @@ class LinearSelector(StoredEstimator, SelectorMixin, RegressorMixin, BaseEstimat
             X coef_ + intercept_.
         """
         validation.check_is_fitted(self)
-        accept = ["csr", "csc"] if self._sparse_input else False
-        X = checked_data(self, X, accept_sparse=accept, dtype=np.float64, reset=False)
+        X = checked_data(self, X, accept_sparse=["csr", "csc"], dtype=np.float64, reset=False)
         return X @ self.coef_ + self.intercept_
 
     def _get_support_mask(self) -> Any:
@@ -128,7 +134,7 @@ class LinearSelector(StoredEstimator, SelectorMixin, RegressorMixin, BaseEstimat
     def __sklearn_tags__(self) -> Any:
         """Return scikit-learn's description of the estimator."""
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = self._sparse_input
+        tags.input_tags.sparse = True
         return tags
 
     def plot_path(self, ax: Any = None, *, show: Literal["coefficients", "errors"] = "coefficients") -> Any:
@@ -170,6 +176,8 @@ class LinearSelector(StoredEstimator, SelectorMixin, RegressorMixin, BaseEstimat
 def best_of(errors: Any, floor: float = -math.inf) -> int:
     """Return the index of the first smallest error, up to rounding; errors up to `floor` count as equal."""
     least = float(np.min(errors))
+    if math.isinf(least):  # the EBIC of an exact fit to zeros
+        return int(np.argmin(errors))
     return int(np.flatnonzero(errors <= max(least + CLOSE * abs(least), floor))[0])
 
 
@@ -229,7 +237,7 @@ class _SparseLinear(LinearSelector):
             The fitted estimator.
         """
         self._check_parameters(validation_set)
-        X, y, weights = self._checked(X, y, sample_weight)
+        X, y, weights, unit = self._checked(X, y, sample_weight)
         problem = prepare(X, y, weights, self.fit_intercept, self.standardize)
         rows = distinct_rows(X, weights)
         wide = X.shape[1] >= rows
@@ -237,8 +245,8 @@ class _SparseLinear(LinearSelector):
         self.path_: SparsePath | None = None
         if len(sizes) == 1 and len(ridges) == 1:
             (one,) = models(problem, self._one(problem, int(sizes[0])), ridges, ())
-            self._keep(problem, one.found.support, one.values[:, 0])
-            self.sparsity_, self.ridge_, self.family_ = one.found.size, ridges[0], one.found.family
+            self._keep(problem, one.found.support, one.values[:, 0], unit)
+            self.ridge_, self.family_ = ridges[0], one.found.family
             return self
         on_rows = self.selection in ("ebic", "noise")
         if on_rows:
@@ -253,11 +261,7 @@ class _SparseLinear(LinearSelector):
         elif self.selection == "noise":
             each = [{key: mean_square(problem, one) for key, one in zip(keys, found, strict=True)}]
         elif self.selection == "validation":
-            X_v, y_v = validation.check_X_y(*validation_set, accept_sparse="csr", dtype=np.float64, y_numeric=True)
-            if X_v.shape[1] != X.shape[1]:
-                raise ValueError(
-                    f"validation_set has {X_v.shape[1]} features and X has {X.shape[1]}; expected equally many"
-                )
+            X_v, y_v = self._validation_rows(validation_set, unit)
             unseen = float(distinct_rows(X_v, np.ones(len(y_v))))
             each = [_errors(problem, found, X_v, y_v, np.ones(len(y_v)))]
         else:
@@ -272,10 +276,28 @@ class _SparseLinear(LinearSelector):
         charges = (
             {one.found.key: charged(problem, one, rows) for one in found} if wide and self.selection == "cv" else {}
         )
-        self._choose(problem, found, each, shares, charges, 0.0 if on_rows or not self.average else unseen)
+        self._choose(problem, found, each, shares, charges, 0.0 if on_rows or not self.average else unseen, unit)
         if len(sizes) == 1:
             self.path_ = None  # only the shrinkage was chosen
+        elif unit:
+            self.path_ = in_units(self.path_, unit, float(weights.sum()) if self.selection == "ebic" else None)
         return self
+
+    def _validation_rows(self, validation_set: Any, unit: int) -> tuple[Any, Any]:
+        """Return the features and the targets / 2^unit of the validation set; names have to be those of the fit."""
+        try:
+            X, y = validation_set
+        except (TypeError, ValueError) as error:
+            raise TypeError(
+                f"validation_set is of type {type(validation_set).__name__}, which is not a pair; expected (X, y)"
+            ) from error
+        try:
+            X, y = checked_data(
+                self, X, y, reset=False, accept_sparse="csr", dtype=np.float64, y_numeric=True, ensure_min_samples=1
+            )
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"validation_set: {error}") from error
+        return X, shifted(y, -unit)
 
     def _most(self, p: int, rows: int) -> int:
         """Return the largest size worth computing."""
@@ -330,9 +352,12 @@ class _SparseLinear(LinearSelector):
             check_number(self.noise_level, "noise_level", minimum=0.0)
 
     def _choose(
-        self, problem: Prepared, found: list[Candidates], each: Any, shares: Any, charges: Any, unseen: float
+        self, problem: Prepared, found: list[Candidates], each: Any, shares: Any, charges: Any, unseen: float, unit: int
     ) -> None:
-        """Store the best model of every size as the path, and the best of all, or the average by `unseen` rows."""
+        """Store the best model of every size as the path, and the best of all, or the average by `unseen` rows.
+
+        Targets were divided by 2^unit. The model gets its own units here, the path does not.
+        """
         common = [one for one in found if all(one.found.key in errors for errors in each)]
         means = [
             sum(share * errors[one.found.key] for share, errors in zip(shares, each, strict=True)) for one in common
@@ -360,7 +385,15 @@ class _SparseLinear(LinearSelector):
         coefs, intercepts = problem.raw(x)
         chosen = best_of(errors, floor)
         if self.noise_level is not None:
-            enough = np.flatnonzero(errors <= max(self.noise_level**2, floor))
+            enough = np.flatnonzero(errors <= max(power(self.noise_level, -unit) ** 2, floor))
+            if not len(enough):
+                reached = power(math.sqrt(float(errors.min())), unit)
+                warnings.warn(
+                    f"noise_level={self.noise_level!r}: no model fits the data so closely; the smallest root mean "
+                    f"square residual is {reached:.3g}, and the model with it is kept",
+                    UserWarning,
+                    stacklevel=3,
+                )
             chosen = int(enough[0]) if len(enough) else chosen
         self.path_ = SparsePath(
             np.array(sizes),
@@ -376,10 +409,21 @@ class _SparseLinear(LinearSelector):
         self.family_, self.ridge_ = common[i].found.family, common[i].amounts[j]
         if unseen and errors[chosen] > floor:
             x = averaged(common, means, len(problem.mean), unseen)
-            self._keep(problem, np.flatnonzero(x), x[x != 0.0])
+            self._keep(problem, np.flatnonzero(x), x[x != 0.0], unit)
         else:
-            self._keep(problem, common[i].found.support, common[i].values[:, j])
-        self.sparsity_ = len(self.support_)
+            self._keep(problem, common[i].found.support, common[i].values[:, j], unit)
+
+
+def in_units(path: Any, unit: int, rows: float | None = None) -> SparsePath:
+    """Return a path for targets that were divided by 2^unit; `rows` is the factor of the logarithm in the EBIC."""
+    errors = shifted(path.errors, 2 * unit) if rows is None else path.errors + 2.0 * unit * rows * math.log(2.0)
+    return replace(
+        path,
+        coefs=shifted(path.coefs, unit),
+        intercepts=shifted(path.intercepts, unit),
+        errors=errors,
+        spread=shifted(path.spread, 2 * unit),
+    )
 
 
 def _errors(problem: Prepared, found: list[Candidates], X: Any, y: Any, weights: Any) -> dict[tuple[Any, ...], Any]:
@@ -421,8 +465,9 @@ class SparseRegressor(_SparseLinear):
         order and shuffled; fewer times if X has more than 1e5 entries, and once from 4e5 on.
     selection : {"cv", "ebic", "validation", "noise"}, default "cv"
         How the size is selected: by cross-validation; by the extended Bayesian information criterion; on the data
-        passed to ``fit`` as ``validation_set``; or by a noise level, which selects the smallest size whose residual is
-        that small. The EBIC and the noise level use ridge 0, unless `ridge` is a number.
+        passed to ``fit`` as ``validation_set``; or by a noise level, which selects the smallest size whose root mean
+        square residual is at most that (with a warning, the size with the smallest residual if there is none). The EBIC
+        and the noise level use ridge 0, unless `ridge` is a number.
     average : bool, default True
         Average all models that were compared by cross-validation or on a validation set, weighted by their errors, and
         keep the features that have at least a third of the weight. False keeps the model with the smallest error.
@@ -449,9 +494,10 @@ class SparseRegressor(_SparseLinear):
     Notes
     -----
     Minimises sum_i w_i (y_i - a - x_i . c)^2 / sum_i w_i + t sum_j (s_j c_j)^2 over the c on the support found, with
-    s_j the standard deviation of feature j. For dense data with more rows than features the solvers use the triangular
-    factor of a QR decomposition instead of the rows. Errors of the folds are weighted by the weights of their rows.
-    Ties go to the smaller model.
+    s_j the standard deviation of feature j (without an intercept its root mean square, and 1 without `standardize`, so
+    that the ridge then has the unit of the squared features). For dense data with more rows than features the solvers
+    use the triangular factor of a QR decomposition instead of the rows. Errors of the folds are weighted by the weights
+    of their rows. Ties go to the smaller model.
 
     Averaging: with errors e of the models, e0 the smallest, and n distinct rows, a model has the weight exp(-n (e - e0)
     / (2 e0)), and features with less than a third of the total weight get coefficient 0. With few rows many models

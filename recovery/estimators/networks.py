@@ -11,13 +11,15 @@ from planted.base import arrays
 from planted.base.checks import check_integer, check_number
 from planted.base.extras import need
 from planted.networks import ReLUNetwork
-from recovery.estimators.arguments import checked_data, checked_size
+from recovery.estimators.arguments import checked_data, checked_size, written_out
+from recovery.estimators.inputs import CONSTANT, centre, columns_over, far_exponent, far_exponents
 from recovery.estimators.shown import draw_weights, names_of_features
 from recovery.estimators.stored import StoredEstimator
 from recovery.mlp.losses import softmax
 from recovery.mlp.record import FitMethod, Loss, NetworkFit
 from recovery.networks.fitting import fit_network
 from recovery.networks.methods import Method
+from recovery.operators.arithmetic import shifted
 
 __all__ = ["SparseReLUClassifier", "SparseReLURegressor"]
 
@@ -25,6 +27,7 @@ _USER = "an estimator"
 BaseEstimator: Any = need("sklearn.base", _USER).BaseEstimator
 ClassifierMixin: Any = need("sklearn.base", _USER).ClassifierMixin
 RegressorMixin: Any = need("sklearn.base", _USER).RegressorMixin
+SelectorMixin: Any = need("sklearn.feature_selection", _USER).SelectorMixin
 LabelEncoder: Any = need("sklearn.preprocessing", _USER).LabelEncoder
 check_classification_targets: Any = need("sklearn.utils.multiclass", _USER).check_classification_targets
 validation: Any = need("sklearn.utils.validation", _USER)
@@ -42,11 +45,11 @@ class _Weights:
     V: np.ndarray
     c: np.ndarray
 
-    def __call__(self, X: np.ndarray) -> np.ndarray:
+    def __call__(self, X: Any) -> np.ndarray:
         return np.maximum(X @ self.W + self.b, 0.0) @ self.V + self.c
 
 
-class _ReLUNetwork(StoredEstimator, BaseEstimator):
+class _ReLUNetwork(StoredEstimator, SelectorMixin, BaseEstimator):
     """Common fit of both estimators."""
 
     n_neurons: int
@@ -81,16 +84,26 @@ class _ReLUNetwork(StoredEstimator, BaseEstimator):
             raise ValueError(
                 "sparsity=0 without an intercept gives an empty model; expected at least 1, or fit_intercept=True"
             )
-        mean = X.mean(axis=0) if self.standardize and self.fit_intercept else np.zeros(d)
-        scale = np.sqrt(((X - mean) ** 2).mean(axis=0)) if self.standardize else np.ones(d)
-        # a constant feature: after centring only rounding error is left
-        scale = np.where(scale > 1e-13 * np.sqrt((X * X).mean(axis=0)) * np.sqrt(len(X)), scale, np.inf)
-        Z = (X - mean) / scale
+        unit = 0 if classes else far_exponent(y)
+        y = y if classes else shifted(y, -unit)
+        exponents = far_exponents(X) if self.standardize else np.zeros(d, dtype=np.int64)
+        X = np.ascontiguousarray(columns_over(X, exponents))  # so that the order in memory changes no bit of the result
+        Z, mean, scale = X, np.zeros(d), np.ones(d)
+        if self.standardize:
+            if self.fit_intercept:
+                Z, mean = centre(X, np.full(len(X), 1.0 / len(X)))
+            scale = np.sqrt((Z * Z).mean(axis=0))
+            scale = np.where(scale > CONSTANT * np.sqrt((X * X).mean(axis=0)), scale, np.inf)
+            Z = Z / scale
         network = self._best(Z, y, loss, m, k, s)
         W = network.W / scale[:, None]
+        b = network.b - mean @ W
+        mean, scale = np.ldexp(mean, exponents), np.ldexp(scale, exponents)
         self.mean_, self.scale_ = mean, np.where(np.isinf(scale), 1.0, scale)
-        self.coefs_ = (W, network.V)
-        self.intercepts_ = (network.b - mean @ W, network.c)
+        # with one output the hidden weights carry the unit of the targets
+        self.coefs_ = (np.ldexp(W, unit - exponents[:, None]), network.V)
+        self.intercepts_ = (shifted(b, unit), shifted(network.c, unit))
+        W = self.coefs_[0]
         self.sparsity_ = int((W != 0.0).sum()) + (int((network.V != 0.0).sum()) if classes else 0)
         self.support_ = np.flatnonzero(W.any(axis=1))
         if self.fit_ is not None:
@@ -131,21 +144,18 @@ class _ReLUNetwork(StoredEstimator, BaseEstimator):
         """Return output weights as a network has them: a vector for one output."""
         return V[:, 0] if V.shape[1] == 1 else V
 
-    def get_feature_names_out(self, input_features: Any = None) -> Any:
-        """Return the names of the features that the network uses.
+    def __sklearn_tags__(self) -> Any:
+        """Return scikit-learn's description of the estimator."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
-        Parameters
-        ----------
-        input_features : sequence of str, optional
-            Names of all features; by default those of the fit, or x0, x1, ...
-
-        Returns
-        -------
-        array of str
-            The names of the features in ``support_``.
-        """
+    def _get_support_mask(self) -> Any:
+        """Return which features are kept by ``transform``."""
         validation.check_is_fitted(self)
-        return validation._check_feature_names_in(self, input_features)[self.support_]
+        mask = np.zeros(self.n_features_in_, dtype=bool)
+        mask[self.support_] = True
+        return mask
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the weights of the network that predicts: a row per feature in use, a column per neuron in use.
@@ -186,11 +196,12 @@ class _ReLUNetwork(StoredEstimator, BaseEstimator):
         classes, biases = loss == "cross_entropy", self.fit_intercept
         training = _Training(Z, y, classes, biases, self.ridge)
         automatic = isinstance(self.method, str) and self.method == "auto"
-        rng = arrays.generator(_seed(self.random_state))
+        rng = _generator(self.random_state)
         start = _constant(y, k, classes) if biases else np.zeros(k)
         nothing = _Weights(np.zeros((Z.shape[1], m)), np.zeros(m), np.zeros((m, k)), start)
         self.fit_, self.n_iter_ = None, 1
-        if s == 0 or not Z.any() or (not classes and not (y - start).any()):
+        rest = y if classes else y - start
+        if s == 0 or not Z.any() or np.linalg.norm(rest) <= (0.0 if classes else CONSTANT * np.linalg.norm(y)):
             return nothing
         found, steps = [], 0
         if not (classes and automatic):
@@ -252,11 +263,17 @@ def _constant(y: np.ndarray, k: int, classes: bool) -> np.ndarray:
     return shares - shares.mean()
 
 
-def _seed(random_state: Any) -> Any:
-    """Return a seed for a generator from any of scikit-learn's random states."""
+def _generator(random_state: Any) -> np.random.Generator:
+    """Return a generator for any of scikit-learn's random states."""
     if isinstance(random_state, np.random.RandomState):
-        return int(random_state.randint(2**31 - 1))
-    return random_state
+        random_state = int(random_state.randint(2**31 - 1))
+    try:
+        return arrays.generator(random_state)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"random_state={random_state!r} is not understood; expected an int of at least 0, a RandomState, a "
+            "Generator or None"
+        ) from error
 
 
 def _fewer_neurons(network: _Weights, Z: np.ndarray, m: int) -> _Weights:
@@ -458,7 +475,8 @@ class SparseReLURegressor(RegressorMixin, _ReLUNetwork):
     are recovered to the last digits. Six cuts lead from all weights to `sparsity`, each keeping the same fraction of
     the weights; those that affect the outputs least are removed.
 
-    Sparse matrices are not supported, since gates act on full rows.
+    Sparse matrices are not supported, since gates act on full rows. ``transform`` keeps the features in ``support_``,
+    so that the estimator can select features in a pipeline.
 
     Examples
     --------
@@ -498,8 +516,8 @@ class SparseReLURegressor(RegressorMixin, _ReLUNetwork):
 
         Parameters
         ----------
-        X : array or data frame, shape (n, d)
-            Features.
+        X : array, data frame or scipy sparse matrix, shape (n, d)
+            Features. A sparse matrix is written out for the fit, which is refused beyond 2e7 entries, zeros included.
         y : array, shape (n,)
             Targets.
 
@@ -508,14 +526,14 @@ class SparseReLURegressor(RegressorMixin, _ReLUNetwork):
         self
             The fitted estimator.
         """
-        X, y = checked_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
-        self._fit(X, y.astype(np.float64), "squared")
+        X, y = checked_data(self, X, y, accept_sparse="csr", dtype=np.float64, y_numeric=True, ensure_min_samples=2)
+        self._fit(written_out(X, type(self).__name__), y, "squared")
         return self
 
     def predict(self, X: Any) -> Any:
         """Return the outputs of the network, shape (n,)."""
         validation.check_is_fitted(self)
-        X = checked_data(self, X, dtype=np.float64, reset=False)
+        X = checked_data(self, X, accept_sparse=["csr", "csc"], dtype=np.float64, reset=False)
         return _Weights(self.coefs_[0], self.intercepts_[0], self.coefs_[1], self.intercepts_[1])(X)[:, 0]
 
 
@@ -576,7 +594,8 @@ class SparseReLUClassifier(ClassifierMixin, _ReLUNetwork):
     called with ``sparsity + n_neurons`` weights, one bias per neuron. If more than `sparsity` other weights are left,
     those that affect the outputs least are removed. Then weights and biases are fitted on their support.
 
-    Sparse matrices are not supported, since gates act on full rows.
+    Sparse matrices are not supported, since gates act on full rows. ``transform`` keeps the features in ``support_``,
+    so that the estimator can select features in a pipeline.
 
     Examples
     --------
@@ -615,8 +634,8 @@ class SparseReLUClassifier(ClassifierMixin, _ReLUNetwork):
 
         Parameters
         ----------
-        X : array or data frame, shape (n, d)
-            Features.
+        X : array, data frame or scipy sparse matrix, shape (n, d)
+            Features. A sparse matrix is written out for the fit, which is refused beyond 2e7 entries, zeros included.
         y : array, shape (n,)
             Classes, of any type that can be sorted.
 
@@ -625,18 +644,18 @@ class SparseReLUClassifier(ClassifierMixin, _ReLUNetwork):
         self
             The fitted estimator.
         """
-        X, y = checked_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
+        X, y = checked_data(self, X, y, accept_sparse="csr", dtype=np.float64, ensure_min_samples=2)
         check_classification_targets(y)
         encoder = LabelEncoder().fit(y)
         self.classes_ = encoder.classes_
         if len(self.classes_) < 2:
             raise ValueError("y holds one class; expected at least two classes")
-        self._fit(X, encoder.transform(y), "cross_entropy")
+        self._fit(written_out(X, type(self).__name__), encoder.transform(y), "cross_entropy")
         return self
 
     def _outputs(self, X: Any) -> Any:
         validation.check_is_fitted(self)
-        X = checked_data(self, X, dtype=np.float64, reset=False)
+        X = checked_data(self, X, accept_sparse=["csr", "csc"], dtype=np.float64, reset=False)
         return _Weights(self.coefs_[0], self.intercepts_[0], self.coefs_[1], self.intercepts_[1])(X)
 
     def decision_function(self, X: Any) -> Any:

@@ -14,6 +14,7 @@ from planted.base.arrays import EPS
 from planted.base.values import by_value
 from recovery.estimators.inputs import Prepared
 from recovery.operators.base import Operator
+from recovery.operators.ranks import rank_tolerance
 from recovery.solvers.homotopy import stretches
 from recovery.solvers.solve import solve
 
@@ -49,6 +50,11 @@ PIVOT = 1e-10
 """Smallest ridge inside a search, on columns of norm 1: far above rounding, and too small to affect a selection."""
 PENALTIES = 50
 """Number of Lasso penalties on a path."""
+CACHED = 50_000
+"""With more features than this, inner products of all of them with those of a search are not kept: a thousand of these
+rows would need more than 400 MB."""
+WELL = 1e-6
+"""Gram matrices whose smallest eigenvalue is above this fraction of the largest lose at most six digits."""
 LASSO_ENTRIES = 20_000_000
 """The Lasso, which needs the dense matrix, is skipped for larger matrices that are not stored densely."""
 
@@ -210,7 +216,8 @@ def supports(problem: Prepared, sizes: Any, solver: Any, penalties: Any, within:
 class _Products:
     """Inner products of columns of norm 1 with b, and with each other on demand.
 
-    Searches with different ridges and sizes often need the same columns; each product is computed once.
+    Searches with different ridges and sizes often need the same columns; each product is computed once, unless there
+    are so many columns that the products would need too much memory.
     """
 
     def __init__(self, problem: Prepared) -> None:
@@ -220,6 +227,7 @@ class _Products:
         self.norms = np.where(norms > 0.0, norms, 1.0)
         # columns of A are stored as rows, so that selecting some is cheap
         self.columns: Any = None if self.operator else np.ascontiguousarray((A / self.norms).T)
+        self.target = problem.b
         self.b, self.square = self._with_all(problem.b), float(problem.b @ problem.b)
         self.place, self.rows, self.count = np.full(A.shape[1], -1), np.empty((0, A.shape[1])), 0
 
@@ -246,12 +254,24 @@ class _Products:
 
     def fit(self, S: Any, ridge: float) -> tuple[Any, Any, float]:
         """Return the ridge solution on S, the residual's inner products with all columns, and the loss."""
+        if self.operator is not None and len(self.norms) > CACHED:
+            return self._fit_alone(S, ridge)
         rows = self.of(S)
         gram = rows[:, S]
         gram.flat[:: len(S) + 1] += max(ridge, PIVOT)
         values = dposv(gram, self.b[S])[1]
         left = self.b - values @ rows
         return values, left, self.square - float(values @ (self.b[S] + left[S])) + ridge * float(values @ values)
+
+    def _fit_alone(self, S: Any, ridge: float) -> tuple[Any, Any, float]:
+        """Return the same from the columns of S alone and one product with all columns."""
+        columns = self.operator.columns(S) / self.norms[S]
+        gram = columns.T @ columns
+        gram.flat[:: len(S) + 1] += max(ridge, PIVOT)
+        values = dposv(gram, self.b[S])[1]
+        residual = self.target - columns @ values
+        loss = float(residual @ residual) + ridge * float(values @ values)
+        return values, self._with_all(residual), loss
 
 
 def _thresholding(products: _Products, sizes: Any, ridge: float, union: bool) -> list[Found]:
@@ -346,8 +366,9 @@ def models(problem: Prepared, found: list[Found], ridges: Any, blends: Any) -> l
 
     Notes
     -----
-    Ridge: (A_S' A_S + t I) v = A_S' b, by the eigenvectors of A_S' A_S; directions with eigenvalues below
-    s eps of the largest get 0. Lasso: t times its own values plus 1 - t times least squares on S (the relaxed Lasso of
+    Ridge: (A_S' A_S + t I) v = A_S' b, by the eigenvectors of A_S' A_S, or if it is ill-conditioned by the singular
+    vectors of A_S, since A_S' A_S has the square of its condition number; directions without any numerical rank get 0.
+    Lasso: t times its own values plus 1 - t times least squares on S (the relaxed Lasso of
     Hastie, Tibshirani, Tibshirani 2020).
     """
     answer = []
@@ -361,10 +382,7 @@ def models(problem: Prepared, found: list[Found], ridges: Any, blends: Any) -> l
             name = support.tobytes()
             if name not in known:
                 columns = problem.A.columns(support) if isinstance(problem.A, Operator) else problem.A[:, support]
-                eigenvalues, vectors = np.linalg.eigh(columns.T @ columns)
-                right = vectors.T @ (columns.T @ problem.b)
-                some = eigenvalues > len(support) * EPS * max(eigenvalues[-1], 0.0)
-                known[name] = vectors, np.where(some, right, 0.0), np.where(some, eigenvalues, np.inf)
+                known[name] = _spectrum(columns, problem.b)
             vectors, right, eigenvalues = known[name]
             shift = np.zeros(1) if blended else ridges
             values = vectors @ (right[:, None] / (eigenvalues[:, None] + shift))
@@ -372,6 +390,16 @@ def models(problem: Prepared, found: list[Found], ridges: Any, blends: Any) -> l
                 values = one.lasso[:, None] * blends + values * (1.0 - blends)
         answer.append(Candidates(one, values, tuple(amounts.tolist())))
     return answer
+
+
+def _spectrum(columns: Any, b: Any) -> tuple[Any, Any, Any]:
+    """Return V, V' A_S' b and w with A_S' A_S = V diag(w) V'; in directions without rank w is infinite."""
+    w, V = np.linalg.eigh(columns.T @ columns)
+    if w[0] > WELL * w[-1]:
+        return V, V.T @ (columns.T @ b), w
+    U, s, Vt = np.linalg.svd(columns, full_matrices=False)
+    some = s > rank_tolerance(len(s), np.float64) * s[0]
+    return Vt.T, np.where(some, s * (b @ U), 0.0), np.where(some, s * s, np.inf)
 
 
 def averaged(candidates: list[Candidates], errors: list[Any], p: int, n: float) -> Any:

@@ -1,4 +1,4 @@
-"""Theorems as programs: their hypotheses, and then their conclusions, are checked on an instance."""
+"""Theorems as programs, which check the hypotheses on an instance, and then the conclusion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""False statements that the attack must refute: its controls, which are not part of any catalogue."""
+"""Controls of the attack: false statements that it must break, and that are not part of any catalogue."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def controls() -> list[tuple[Guarantee, int]]:
         (
             _false(
                 "omp-coherence",
-                "Without noise: mu < 1 / k => OMP picks the support in k steps.",
+                "Without noise, if mu < 1 / k, then OMP picks the support in k steps.",
                 "the Gram matrix [[1, -m, m], [-m, 1, m], [m, m, 1]] with x = (1, 1, 0) and 1 / 3 < m <= 1 / 2",
                 hypotheses=omp.coherence_rule(lambda k: 1.0 / k),
                 outcome=omp.picks_support(),
@@ -48,7 +48,7 @@ def controls() -> list[tuple[Guarantee, int]]:
         (
             _false(
                 "omp-exact-recovery",
-                "Without noise: max over j outside S of |A_S^+ a_j|_1 < 1.1 => OMP picks the support in k steps.",
+                "Without noise, if max over j outside S of |A_S^+ a_j|_1 < 1.1, then OMP picks the support in k steps.",
                 "above 1 there is an x on S whose first pick is wrong",
                 hypotheses=omp.coefficient_rule(1.1),
                 outcome=omp.picks_support(),
@@ -59,7 +59,8 @@ def controls() -> list[tuple[Guarantee, int]]:
         (
             _false(
                 "l1-one-sign-pattern",
-                "Without noise: |A_{S^c}'A_S (A_S'A_S)^-1 1|_inf < 1 => basis pursuit returns x, whatever its signs.",
+                "Without noise, if |A_{S^c}'A_S (A_S'A_S)^-1 1|_inf < 1, then basis pursuit returns x, whatever its "
+                "signs.",
                 "the irrepresentable value depends on the signs",
                 hypotheses=basis_pursuit.irrepresentable_rule(planted_signs=False),
                 outcome=l1_program.recovers(normalise=False),
@@ -70,8 +71,8 @@ def controls() -> list[tuple[Guarantee, int]]:
         (
             _false(
                 "l1-restricted-isometry",
-                "Without noise: delta_{2k} < 0.85 in the best scale => basis pursuit returns x.",
-                "three columns with the null vector (2 + e, 1, 1): delta_2 is 5 / 7 and a little",
+                "Without noise, if delta_{2k} < 0.85 for the best scale of A, then basis pursuit returns x.",
+                "three columns with the null vector (2 + e, 1, 1): delta_2 is slightly above 5 / 7",
                 hypotheses=basis_pursuit.isometry_rule(0.85),
                 outcome=l1_program.recovers(normalise=False),
                 sampler=partial(wide_samplers.near, ratio=basis_pursuit.isometry_ratio, scales=False),
@@ -81,7 +82,7 @@ def controls() -> list[tuple[Guarantee, int]]:
         (
             _false(
                 "l1-null-space",
-                "Without noise: k alpha_1 < 0.6 => basis pursuit returns x.",
+                "Without noise, if k alpha_1 < 0.6, then basis pursuit returns x.",
                 "above 1/2 there is an x with one non-zero that is not returned",
                 hypotheses=null_space.null_space_rule(0.6, order=1),
                 outcome=l1_program.recovers(normalise=False),

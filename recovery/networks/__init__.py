@@ -1,4 +1,4 @@
-"""Fit sparse ReLU networks: the paper's method, a robust method, exact recovery, and convex programs."""
+"""Fits of sparse ReLU networks: the paper's method, a robust method, exact recovery, and convex programs."""
 
 from planted.base.doors import listing
 from recovery.mlp.losses import psnr

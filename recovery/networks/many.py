@@ -1,4 +1,4 @@
-"""Fit many networks of the same width: as batched products on a GPU, one after the other on a CPU."""
+"""Fit many networks of the same width: as batched products on a GPU, one after another on a CPU."""
 
 from __future__ import annotations
 

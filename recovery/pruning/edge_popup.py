@@ -1,4 +1,4 @@
-"""Edge-popup: train a mask while the weights keep their initial values."""
+"""Edge-popup: training of a mask while the weights keep their initial values."""
 
 from __future__ import annotations
 

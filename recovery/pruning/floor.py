@@ -1,4 +1,4 @@
-"""Prune a network as far as possible while its accuracy stays above a floor."""
+"""Pruning of a network as far as possible while its accuracy stays above a floor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scopes in which scores compete (network, layer or unit), and the number of weights that each layer keeps."""
+"""Scopes within which scores are compared (network, layer or unit), and the number of weights that each layer keeps."""
 
 from __future__ import annotations
 

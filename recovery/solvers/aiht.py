@@ -52,7 +52,7 @@ class AIHT(Solver):
     stream: bool = False
 
     name: ClassVar[str] = "aiht"
-    summary: ClassVar[str] = "accelerated iterative hard thresholding: inner steps on the support; can stream"
+    summary: ClassVar[str] = "accelerated iterative hard thresholding: extra gradient steps on each support; can stream"
     max_iter: ClassVar[int] = 2000
     makes_steps: ClassVar[bool] = True
     syncs_per_iteration: ClassVar[int] = 6

@@ -1,4 +1,4 @@
-"""``solver="auto"``: tries the solvers that are each best on some problems, in order of cost."""
+"""``solver="auto"``: several solvers, each the best on some problems, tried in order of cost."""
 
 from __future__ import annotations
 
@@ -14,9 +14,13 @@ from recovery.solvers.base import Clock, Problem, RecoveryResult, Run, Solver, S
 from recovery.solvers.cosamp import CoSaMP, SubspacePursuit
 from recovery.solvers.htp import HTP
 from recovery.solvers.l1 import L1
+from recovery.solvers.least_squares import QR_COLUMNS
+from recovery.solvers.omp import OMP
 
 __all__ = ["Auto"]
 
+TWINS = 0.99
+"""Columns whose correlation exceeds this in absolute value are nearly equal: thresholding takes both or neither."""
 CROWD = 0.9
 """The homotopy is abandoned once the number of columns in use exceeds this fraction of the number of rows."""
 
@@ -27,7 +31,7 @@ class Auto(Solver):
 
     Parameters
     ----------
-    max_tries : int, default 5
+    max_tries : int, default 6
         Largest number of solvers to try; 1 means htp alone.
     largest_matrix : int, default 5_000_000
         Basis pursuit, which forms A on the CPU, is skipped if A has more entries than this.
@@ -45,8 +49,10 @@ class Auto(Solver):
     solvers, and the solution with the smallest residual is returned.
 
     With noise no solution fits, and further tries would be wasted, so the run also ends when two of the solvers find
-    the same support. On a noiseless problem beyond the limits of both, two solvers rarely make the same mistake. The
-    message says which solver found the solution and which were tried.
+    the same support. On a noiseless problem beyond the limits of both, two solvers rarely make the same mistake, with
+    one exception: of columns that are nearly equal (a correlation above .99) thresholding takes both or neither. So
+    supports with such columns do not count as agreement, and orthogonal matching pursuit, which takes one column at a
+    time, is tried next. The message says which solver found the solution and which were tried.
 
     ``max_iter`` and ``time_limit`` bound the total steps and seconds of all solvers (each solver also keeps its own
     default limit); ``history`` has one row, and the callback one call, per step of any of them, and ``n_iter`` counts
@@ -61,13 +67,13 @@ class Auto(Solver):
     ([7, 30], 'found by htp')
     """
 
-    max_tries: int = 5
+    max_tries: int = 6
     largest_matrix: int = 5_000_000
     ridge: float = 0.0
     stream: bool = False
 
     name: ClassVar[str] = "auto"
-    summary: ClassVar[str] = "htp, then other solvers until one fits the data or two agree; the default"
+    summary: ClassVar[str] = "htp, then other solvers until one fits the data or two find the same support; the default"
     max_iter: ClassVar[int] = 10_000
     syncs_per_iteration: ClassVar[int] = 12
     makes_steps: ClassVar[bool] = True
@@ -88,14 +94,17 @@ class Auto(Solver):
     def run(self, problem: Problem) -> RecoveryResult:
         """Solve the problem."""
         trail = _Trail(problem, self.ridge)
-        for name, solver in self._solvers(problem):
+        for name, solver in self._solvers(problem, trail):
             found = solver.run(trail.part(name, solver))
             if trail.add(name, found):
                 break
         return trail.result()
 
-    def _solvers(self, problem: Problem) -> Iterator[tuple[str, Solver]]:
-        """Yield the solvers to try."""
+    def _solvers(self, problem: Problem, trail: _Trail) -> Iterator[tuple[str, Solver]]:
+        """Yield the solvers to try; what the ones before found decides about orthogonal matching pursuit."""
+        if self.stream:
+            yield "aiht", AIHT(stream=True)
+            return
         found: list[tuple[str, Solver]] = [("htp", HTP(ridge=self.ridge))]
         found.append(("subspace-pursuit", SubspacePursuit(ridge=self.ridge)))
         found.append((CONTINUATION, HTP(ridge=self.ridge, path=True)))
@@ -104,7 +113,14 @@ class Auto(Solver):
             found.append(("l1", L1(ridge=self.ridge, crowd=CROWD)))
         if 3 * problem.s <= rows:
             found.append(("cosamp", CoSaMP(ridge=self.ridge)))
-        yield from [("aiht", AIHT(stream=True))] if self.stream else found[: self.max_tries]
+        left, one_by_one = self.max_tries, True
+        while left and (found or (one_by_one and trail.twins)):
+            if one_by_one and trail.twins:
+                one_by_one = False
+                yield "omp", OMP(ridge=self.ridge)
+            else:
+                yield found.pop(0)
+            left -= 1
 
 
 CONTINUATION = "htp with continuation"
@@ -118,6 +134,8 @@ class _Trail:
     ridge: float
     tried: list[tuple[str, RecoveryResult]] = field(default_factory=list)
     history: dict[str, list[float]] = field(default_factory=lambda: {key: [] for key in Run.KEYS})
+    twins: bool = False
+    """Whether a support was found that has columns that are nearly equal."""
 
     def __post_init__(self) -> None:
         problem = self.problem
@@ -147,7 +165,22 @@ class _Trail:
         for key, column in self.history.items():
             column.extend(found.history[key])
         ends = found.status in (Status.CONVERGED, Status.STOPPED, Status.TIME_LIMIT)
-        return ends or agrees or found.objective <= self.target or self.n_iter >= self.problem.max_iter
+        if ends or found.objective <= self.target or self.n_iter >= self.problem.max_iter:
+            return True
+        twins = self._has_twins(found.support)
+        self.twins |= twins
+        return agrees and not twins
+
+    def _has_twins(self, support: Any) -> bool:
+        """Return whether two columns of a support are nearly equal, up to sign and norm."""
+        count = int(support.shape[0])
+        if not 1 < count <= QR_COLUMNS:
+            return False
+        operator = self.problem.operator
+        xp, gram = operator.xp, operator.gram(support)
+        norms = xp.sqrt(xp.diag(gram))
+        cosines = xp.abs(gram) - TWINS * norms[:, None] * norms
+        return int((cosines > 0.0).sum()) > int((norms > 0.0).sum())  # the diagonal has one of them for each column
 
     def score(self, found: RecoveryResult) -> float:
         """Return the score that solutions are compared by: with a ridge, the minimised sum, taken from the history."""

@@ -76,7 +76,7 @@ class CoSaMP(_Pursuit):
     """
 
     name: ClassVar[str] = "cosamp"
-    summary: ClassVar[str] = "CoSaMP: 2s new columns, fit on 3s, prune to s, fit"
+    summary: ClassVar[str] = "CoSaMP: adds 2s columns, fits on 3s, prunes to s and refits"
     factor: ClassVar[int] = 2
 
 
@@ -107,7 +107,7 @@ class SubspacePursuit(_Pursuit):
     """
 
     name: ClassVar[str] = "subspace-pursuit"
-    summary: ClassVar[str] = "subspace pursuit: s new columns, fit on 2s, prune to s, fit"
+    summary: ClassVar[str] = "subspace pursuit: adds s columns, fits on 2s, prunes to s and refits"
     factor: ClassVar[int] = 1
 
 

@@ -78,7 +78,7 @@ class HTP(Solver):
     path: bool = False
 
     name: ClassVar[str] = "htp"
-    summary: ClassVar[str] = "hard thresholding pursuit: top s of a gradient step, least squares there; the fastest"
+    summary: ClassVar[str] = "hard thresholding pursuit: least squares on the top s of a gradient step; the fastest"
     max_iter: ClassVar[int] = 300
     makes_steps: ClassVar[bool] = True
     syncs_per_iteration: ClassVar[int] = 6

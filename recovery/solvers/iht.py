@@ -51,7 +51,7 @@ class IHT(Solver):
 
     name: ClassVar[str] = "iht"
     requires: ClassVar[tuple[str, ...]] = ("rmatvec", "columns", "matvec")
-    summary: ClassVar[str] = "iterative hard thresholding with a fixed step, given or from a power iteration"
+    summary: ClassVar[str] = "iterative hard thresholding with a fixed step size, given or from a power iteration"
     max_iter: ClassVar[int] = 5000
     makes_steps: ClassVar[bool] = True
     syncs_per_iteration: ClassVar[int] = 5
@@ -131,7 +131,7 @@ class NIHT(Solver):
     normalise: bool = True
 
     name: ClassVar[str] = "niht"
-    summary: ClassVar[str] = "iterative hard thresholding with Blumensath and Davies' adaptive, checked step"
+    summary: ClassVar[str] = "iterative hard thresholding with the adaptive step size of Blumensath and Davies"
     max_iter: ClassVar[int] = 5000
     makes_steps: ClassVar[bool] = True
     syncs_per_iteration: ClassVar[int] = 6

@@ -47,10 +47,12 @@ class L1(Solver):
     -----
     The program has no sparsity parameter: its solution is cut to the s entries of largest magnitude
     (in normalised units) and refitted on them, so that the result is s-sparse. If the program's solution is s-sparse,
-    this only removes its numerical error. A is formed on the CPU, and the data are scaled to unit norm before the call,
-    so tolerances are relative. A warm start is not used. If the homotopy recovers a sparse x, its path has about as
-    many segments as the solution has entries, and otherwise at most a few times n; each costs two products with A. If
-    the equality has no solution, it returns the least-squares solution at the end of the path.
+    this only removes its numerical error; if it has fewer than s entries, so has the result. A is formed on the CPU,
+    and the data are scaled to unit norm before the call, so tolerances are relative. A warm start is not used. If the
+    homotopy recovers a sparse x, its path has about as many segments as the solution has entries, and otherwise at most
+    a few times n; each costs two products with A. It ends early only by `crowd` and by ``time_limit``: ``max_iter`` and
+    ``tol`` are those of the cvxpy solver. If the equality has no solution, it returns the least-squares
+    solution at the end of the path.
 
     References
     ----------
@@ -66,7 +68,7 @@ class L1(Solver):
 
     name: ClassVar[str] = "l1"
     requires: ClassVar[tuple[str, ...]] = ("columns",)
-    summary: ClassVar[str] = "basis pursuit by homotopy (or cvxpy), cut to s entries and refitted; forms A"
+    summary: ClassVar[str] = "basis pursuit by homotopy (or cvxpy), cut to s entries and refitted; needs A as a matrix"
     max_iter: ClassVar[int] = 200
     tol: ClassVar[float] = 1e-8
     syncs_per_iteration: ClassVar[int] = 1
@@ -77,6 +79,7 @@ class L1(Solver):
         check_number(self.noise, "noise", minimum=0.0)
         check_number(self.crowd, "crowd", minimum=0.0)
         check_number(self.ridge, "ridge", minimum=0.0)
+        _check_backend(self.backend, ("homotopy",))
 
     def in_units(self, a: int, b: int) -> L1:
         """Convert the bound on |A z - y|, which has the unit of y, and the ridge of raw columns."""
@@ -90,6 +93,16 @@ class L1(Solver):
         cp = need("cvxpy")
 
         return cut_and_fit(self, problem, lambda z: cp.norm1(z))
+
+
+def _check_backend(backend: Any, own: tuple[str, ...] = ()) -> None:
+    """Raise an error unless `backend` is one of `own` or the name of a solver that cvxpy has."""
+    if not isinstance(backend, str):
+        raise TypeError(f"backend={backend!r} is of type {type(backend).__name__}; expected the name of a solver")
+    if backend not in own:
+        names = [*own, *need("cvxpy").installed_solvers()]
+        if backend not in names and backend.upper() not in names:
+            raise ValueError(f"backend={backend!r} is not known; expected one of {', '.join(names)}")
 
 
 def cut_and_fit(solver: Any, problem: Problem, penalty: Any) -> RecoveryResult:
@@ -116,7 +129,11 @@ def cut_and_fit(solver: Any, problem: Problem, penalty: Any) -> RecoveryResult:
     if z is None:
         empty = xp.zeros(0, dtype=xp.int64)
         return run.finish(Status.FAILED, empty, xp.zeros(0, dtype=operator.dtype), note=sentence)
-    support = select_top(xp.asarray(z, dtype=operator.dtype), problem.s)
+    z = xp.asarray(z, dtype=operator.dtype)
+    support = select_top(z, problem.s)
+    support = support[z[support] != 0]  # a solution with fewer entries chooses no others
+    if not support.shape[0]:
+        return run.finish(Status.TIME_LIMIT if late else Status.OPTIMAL, support, z[support], note=sentence)
     values, _, objective = ridge_fit(operator, support, problem.y, getattr(solver, "ridge", 0.0))
     run.record(objective, support, values, step=1.0, change=float(problem.s), program_steps=steps)
     status = Status.TIME_LIMIT if late else Status.STOPPED if run.stop is Status.STOPPED else Status.OPTIMAL
@@ -170,6 +187,8 @@ def solve_program(
     cp = need("cvxpy")
 
     size, length = float(abs(matrix).max()) or 1.0, float(np.linalg.norm(y))
+    if length <= solver.noise:
+        return np.zeros(matrix.shape[1]), 0, "|y| is within the bound, so the solution is 0"
     z = cp.Variable(matrix.shape[1])
     misfit = (matrix / size) @ z - y / length
     constraint = misfit == 0 if solver.noise == 0 else cp.norm2(misfit) <= solver.noise / length
@@ -227,7 +246,7 @@ class GroupL1(Solver):
 
     name: ClassVar[str] = "group_l1"
     requires: ClassVar[tuple[str, ...]] = ("columns",)
-    summary: ClassVar[str] = "group basis pursuit (cvxpy), groups = gates; cut to s entries and refitted; forms A"
+    summary: ClassVar[str] = "group basis pursuit (cvxpy), one group per gate, cut and refitted; needs A as a matrix"
     max_iter: ClassVar[int] = 200
     tol: ClassVar[float] = 1e-8
     syncs_per_iteration: ClassVar[int] = 1
@@ -236,6 +255,7 @@ class GroupL1(Solver):
         """Raise an error unless there is one group per column; A is checked as by :class:`L1`."""
         refuse_large(problem.operator)
         check_number(self.noise, "noise", minimum=0.0)
+        _check_backend(self.backend)
         self._labels(problem)
 
     def in_units(self, a: int, b: int) -> GroupL1:

@@ -294,6 +294,7 @@ def solve(
     """
     chosen = _chosen(solver, options)
     cls = type(chosen)
+    _check_flags(chosen)
     check_progress(progress)
     expected = max_iter
     operator = _as_operator(A, cls)
@@ -363,6 +364,17 @@ def _chosen(solver: Any, options: dict[str, Any]) -> Solver:
             f"solver {solver!r} has no option {', '.join(map(repr, unknown))}; it has {', '.join(valid) or 'none'}{why}"
         )
     return cls(**options)
+
+
+def _check_flags(chosen: Solver) -> None:
+    """Raise an error for a flag that is neither True nor False, such as "no", which would count as True."""
+    for item in fields(chosen):
+        value = getattr(chosen, item.name)
+        optional = str(item.type) == "bool | None"
+        if isinstance(item.default, bool) or optional:
+            if not isinstance(value, (bool, np.bool_)) and not (optional and value is None):
+                kinds = "a bool or None" if optional else "a bool"
+                raise TypeError(f"{item.name}={value!r} is of type {type(value).__name__}; expected {kinds}")
 
 
 def _size_of(operator: Operator, y: Any, cls: type[Solver]) -> int:

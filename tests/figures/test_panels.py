@@ -50,7 +50,7 @@ def test_a_cell_in_which_not_all_seeds_count_says_so_below_its_number():
     (number,) = [text for text in axes[0].texts if text.get_text() == "100" and text.get_position()[0] == 0
                  and text.get_position()[1] < 0.5]  # fmt: skip
     assert told[0].get_window_extent().y1 <= number.get_window_extent().y1
-    assert "1 of 3: only so many seeds count" in [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "1 of 3: seeds that count" in [text.get_text() for text in figure.legends[0].get_texts()]
 
 
 def test_a_shorter_row_ends_earlier_and_colour_bars_stand_below_each_other():

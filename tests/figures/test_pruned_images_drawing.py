@@ -11,7 +11,7 @@ PANELS = {"pr-accuracy": 7, "pr-floor": 2, "pr-neq": 4, "pr-neq-phi": 12}
 LABELS = {
     "pr-accuracy": {"weights kept (%)", "test accuracy (%)", "difference (points)"},
     "pr-floor": {"weights pruned", "test accuracy", "cost (trainings of the dense network)", "pruned at the floor"},
-    "pr-neq": {"multiply-adds saved in backward passes", "saved as counted, less executed (points)"},
+    "pr-neq": {"multiply-adds saved in backward passes", "counted minus executed savings (points)"},
     "pr-neq-phi": {"epoch", "frozen units"},
 }
 

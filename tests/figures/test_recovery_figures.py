@@ -92,7 +92,7 @@ def test_infinite_ratios_leave_the_panel(results):
     assert len(arrows) == endless > 0
     widest = next(line for line in ratio.get_lines() if line.get_label() == "m = 2")
     np.testing.assert_allclose(widest.get_ydata(), curves[2]["median"])
-    assert any(line.get_label().startswith("1: every hidden weight") for line in asked.get_lines())
+    assert any(line.get_label().startswith("1: all hidden weights") for line in asked.get_lines())
 
 
 def test_stars_stand_where_the_arms_differ(results):

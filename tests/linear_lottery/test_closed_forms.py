@@ -341,7 +341,7 @@ X5 = np.eye(5)[:, :3]
         (lambda: forms.segment_excess(X5, np.ones(3), np.ones(3), 1.2), ValueError, "position=1.2"),
         (lambda: forms.ranking_time(1.0, 2.0, 0.0, 0.0, 0.0), ValueError, "eigenvalue=0"),
         (lambda: forms.ranking_time("a", 2.0, 0.0, 0.0), TypeError, "c_i"),
-        (lambda: forms.settling_time(X5, np.ones(5), np.ones(3), np.zeros(3)), ValueError, "mask has no weight"),
+        (lambda: forms.settling_time(X5, np.ones(5), np.ones(3), np.zeros(3)), ValueError, "mask is empty"),
         (lambda: forms.population_weights([[1.0, 2.0], [0.0, 1.0]], [1.0, 1.0]), ValueError, "not symmetric"),
         (lambda: forms.population_weights(-np.eye(2), [1.0, 1.0]), ValueError, "not positive definite"),
         (lambda: forms.equicorrelated_weights(-0.6, np.ones(3)), ValueError, "rho=-0.6"),

@@ -1,4 +1,4 @@
-"""The comparators: same shape of answer, each against its definition."""
+"""The comparators: results of the same form, each checked against its definition."""
 
 import numpy as np
 import pytest
@@ -181,6 +181,6 @@ def test_results_are_printed_in_a_line_and_say_whether_they_found_enough():
     assert found.message == "omp selected 2 of 6 weights"
     short = comparators.omp(X, y, 3)  # the residual vanishes before
     assert not short.success
-    assert short.message == "omp selected 2 of 6 weights, and 3 were requested"
+    assert short.message == "omp selected 2 of 6 weights, fewer than the 3 requested"
     assert comparators.least_squares_oracle(X, y, [0]).success
     assert repr(comparators.lasso_path(X, y)) == "LassoPath(d=6, 2 supports of up to 2 weights)"

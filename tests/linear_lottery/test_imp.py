@@ -300,7 +300,7 @@ def test_a_path_finds_its_rounds_and_prints_no_arrays():
     path = imp(X, y, 2, schedule=4)
     assert repr(path) == ("PruningPath(d=12, sparsity=2, n_rounds=3, route='deflation', dtype=float64, device='cpu')")
     assert [path.round_of(size) for size in (12, 8, 4, 2)] == [0, 1, 2, 3]
-    with pytest.raises(ValueError, match="size=5 is not on this path; expected a number it visits, such as 8 and 4"):
+    with pytest.raises(ValueError, match="size=5 is not on this path; expected a size that it visits, such as 8 and 4"):
         path.round_of(5)
     with pytest.raises(ValueError, match="size=1 is not on this path"):
         path.round_of(1)

@@ -1,4 +1,4 @@
-"""No false ``holds``, no false alarm, no traceback where arithmetic hurts: ties, copies, tall data, far from 1."""
+"""No false ``holds``, false alarm or traceback on numerically difficult data: ties, copies, tall, badly scaled."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""Direct versions of the pruning methods, one function each, in plain NumPy: nothing of recovery.pruning is used.
+"""Direct versions of the pruning methods, one function each, in plain NumPy, without recovery.pruning.
 
 A network is a list of weight matrices (a, b) and a list of biases (b,) or None. Scores are lists of matrices, masks
 lists of bool matrices. Slow and short.
@@ -206,7 +206,7 @@ class Direct:
         return masks
 
     def _rounds(self, count, share, start, first=0):
-        """Iterative magnitude pruning: train, drop a share of what is left, go back to `start(W, b)`; and again."""
+        """Iterative magnitude pruning: train, drop a share of the weights, return to `start(W, b)`, repeat."""
         masks, left, W, b, at = full(self.W), self.n, self.W, self.b, 0
         while left > count:
             W, b = self.trained(W, b, masks, first=at)

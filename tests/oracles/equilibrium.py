@@ -1,4 +1,4 @@
-"""NEq written plainly: full gradients by the book, frozen columns set back after every step."""
+"""A plain version of NEq: full textbook gradients, with frozen columns restored after every step."""
 
 import numpy as np
 

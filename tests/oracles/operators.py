@@ -1,7 +1,7 @@
-"""The operators and the steps written out plainly: slow, obviously right, the test oracle.
+"""Plain versions of the operators and the steps, as test oracles: slow and obviously right.
 
-Everything here works on NumPy arrays and forms what the fast code avoids forming. The two loops at
-the end have the shape of other implementations and are what the benchmarks compare with.
+Everything here works on NumPy arrays and forms the matrices that the fast code avoids. The two loops at
+the end have the structure of other implementations; the benchmarks compare with them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The paper's method in the shape of the authors' released code: all neurons one by one, the yardstick of its cost."""
+"""The paper's method with the structure of the authors' released code, neuron by neuron, to compare costs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The Lasso's path with the whole program solved at each knot, and new factors for each set of columns.
+"""The Lasso path with the whole program solved at each knot, and new factors for each set of columns.
 
-The version that recovery.solvers.homotopy makes fast: no column joins or goes without the program, nothing is updated
-in place, and what leaves is taken out of a QR decomposition.
+This is the plain version of recovery.solvers.homotopy: every column that joins or leaves is decided by the program,
+nothing is updated in place, and columns that leave are removed from a QR decomposition.
 """
 
 from __future__ import annotations
@@ -222,7 +222,7 @@ def _direction(
 
 
 def _start(data: _Data, inside: list[int], signs: np.ndarray, before: _Active | None) -> _Active:
-    """Return the state for the columns that stay active at a knot, from the one before where that has them."""
+    """Return the state for the columns that stay active at a knot, using the previous state if it has them."""
     if before is None:
         return _Active.of(data, inside, signs)
     kept = set(inside)

@@ -1,4 +1,4 @@
-"""Plain versions of parts of the inner loops: selections that remember, H_s, and training without compaction."""
+"""Plain versions of parts of the inner loops: top-s selection with a remembered threshold, H_s, and training."""
 
 from __future__ import annotations
 

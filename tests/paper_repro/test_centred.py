@@ -131,7 +131,7 @@ def test_the_summary_pairs_instances_and_adds_up_cells():
         [0.9],
         [True],
     )
-    assert "NIHT 30 against 4" in " ".join(summary["notes"])
+    assert "NIHT 30 versus 4" in " ".join(summary["notes"])
 
 
 @pytest.mark.slow

@@ -93,11 +93,11 @@ def test_a_verdict_is_on_the_released_method_and_both_are_reported():
         in found.measured
     )
     assert "IHT, robust: above in 27 of 27" in found.fair_measured
-    assert found.fair_measured.endswith("; share 1.00 [1.00, 1.00] against 0.50; not judged")
+    assert found.fair_measured.endswith("; share 1.00 [1.00, 1.00], limit 0.50; not judged")
     assert "IHT as in the paper: above in 0 of 27" in found.fair_measured
     assert (found.interval, found.fair_interval) == (
-        "share 1.00 [1.00, 1.00] against 0.50",
-        "share 0.00 [0.00, 0.00] against 0.50",
+        "share 1.00 [1.00, 1.00], limit 0.50",
+        "share 0.00 [0.00, 0.00], limit 0.50",
     )
     assert found.as_dict()["rule"] == "the rule"
     assert (found.data, found.basis) == ("these", verdicts.BASIS)
@@ -129,4 +129,4 @@ def test_further_conditions_must_hold_too():
     found = judged(values, beside={"worst": never})
     assert found.verdict == claims.NOT_HELD
     assert found.measured.count("never") == 2
-    assert found.interval.endswith("; worst -1.00 [-2.00, -0.50] against 0.00")
+    assert found.interval.endswith("; worst -1.00 [-2.00, -0.50], limit 0.00")

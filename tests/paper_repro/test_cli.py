@@ -13,7 +13,8 @@ import fabricated
 import pytest
 import toy_experiment
 
-from paper_repro import cli, experiment, load, machine, results, sweep, verdicts
+from paper_repro import cli, experiment, load, machine, results, sweep, verdicts, workers
+from paper_repro.store import StoreError
 from recovery import pruning
 
 ROOT = Path(__file__).parents[2]
@@ -92,7 +93,7 @@ def test_show_begins_with_one_line_for_each_claim_that_has_both_verdicts(command
     kinds = "|".join(verdicts.VERDICTS)
     for line, depth in zip(lines.splitlines(), ("One hidden layer", "Two hidden layers", "Both depths"), strict=True):
         assert re.fullmatch(
-            rf"- Figure 1: {depth}: IHT is above IMP over most \(m, s\): ({kinds}); against a fair IMP: ({kinds})", line
+            rf"- Figure 1: {depth}: IHT is above IMP for most \(m, s\): ({kinds}); against a fair IMP: ({kinds})", line
         )
     headings = [line for line in output.splitlines() if line.startswith("## ")]
     assert headings[:3] == ["## Claims", "## How the claims were judged", "## Table"]
@@ -205,7 +206,7 @@ def test_a_report_of_a_folder_that_is_not_there_is_an_error(command, tmp_path):
     code, output, errors = command("report", "--preset", "smoke")
     assert (code, output) == (1, "")
     words = f"paper-repro run --preset smoke --results {tmp_path / 'r'}"
-    assert errors == f"paper-repro: there is no results folder {tmp_path / 'r'}; `{words}` makes it\n"
+    assert errors == f"paper-repro: there is no results folder {tmp_path / 'r'}; `{words}` creates it\n"
     assert not (tmp_path / "r").exists()
 
 
@@ -334,7 +335,7 @@ def test_a_folder_that_is_not_there_is_said_by_list(command, tmp_path):
     code, output, errors = command("list")
     assert code == 0
     assert output.startswith("figure")
-    assert errors == f"paper-repro: there is no results folder {tmp_path / 'r'}, so nothing is computed there\n"
+    assert errors == f"paper-repro: there is no results folder {tmp_path / 'r'}, so nothing is computed yet\n"
 
 
 def test_show_of_what_is_not_computed_tells_the_command_and_its_extent(command):
@@ -404,6 +405,74 @@ def test_what_is_counted_stands_on_a_line_of_its_own_also_when_drawing_is_cut_of
     code, output, _ = command("run", "toy", "--preset", "smoke", "--device", "cpu")
     assert code == 130
     assert output.endswith("4 cells computed, 0 reused; nothing drawn\n")
+
+
+def second_toy(monkeypatch):
+    other = dataclasses.replace(toy_experiment.EXPERIMENT, name="toy-again", cells_of="toy")
+    monkeypatch.setattr(toy_experiment, "EXPERIMENTS", (*toy_experiment.EXPERIMENTS, other))
+    experiment.register(other)
+
+
+class Aside:
+    """A stand-in for the process that draws: it draws when it is asked for the answer."""
+
+    made = ()
+
+    def __init__(self):
+        type(self).made = (*type(self).made, self)
+        self.started, self.closed = [], False
+
+    def start(self, function, task):
+        self.started.append(task[1])
+        self.call = function, task
+
+    def result(self):
+        function, task = self.call
+        return function(task)
+
+    def close(self):
+        self.closed = True
+
+
+BOTH = ("run", "toy", "toy-again", "--preset", "smoke", "--jobs", "2", "--device", "cpu")
+
+
+def test_several_figures_are_drawn_aside_in_their_order(toy, command, monkeypatch):
+    second_toy(monkeypatch)
+    monkeypatch.setattr(Aside, "made", ())
+    monkeypatch.setattr(cli.workers, "Aside", Aside)
+    code, output, _ = command(*BOTH)
+    assert code == 0
+    lines = output.splitlines()
+    assert [line.split(",")[0] for line in lines if line.startswith("toy")] == [
+        "toy: 4 cells computed",
+        "toy-again: 0 cells computed",
+    ]
+    assert [Path(line.strip()).name for line in lines[1:4]] == ["toy-smoke.md", "toy-smoke.csv", "toy-smoke.json"]
+    (aside,) = Aside.made
+    assert aside.started == ["toy", "toy-again"]
+    assert aside.closed
+    assert "up to date" in command(*BOTH[:1], *BOTH[2:])[1]  # one figure: drawn by this process
+    assert len(Aside.made) == 1
+
+
+def test_errors_while_drawing_aside_are_those_of_drawing(toy, command, monkeypatch):
+    second_toy(monkeypatch)
+    monkeypatch.setattr(Aside, "made", ())
+    monkeypatch.setattr(cli.workers, "Aside", Aside)
+    for error in (StoreError("the disk is full"), workers.Died("it died")):
+        monkeypatch.setattr(cli.render, "render", lambda *args, error=error: (_ for _ in ()).throw(error))
+        code, output, errors = command(*BOTH)
+        assert code == 1
+        assert output.splitlines()[-1].endswith("; nothing drawn")
+        assert output.startswith("toy: ")
+        assert str(error) in errors
+        assert Aside.made[-1].closed
+    monkeypatch.setattr(Aside, "result", lambda aside: (_ for _ in ()).throw(KeyboardInterrupt))
+    code, output, _ = command(*BOTH)
+    assert code == 130
+    assert output == "toy: 0 cells computed, 4 reused; nothing drawn\n"
+    assert Aside.made[-1].closed
 
 
 def test_python_dash_m_is_the_command_and_starts_without_the_heavy_packages():

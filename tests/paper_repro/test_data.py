@@ -103,7 +103,7 @@ def test_a_part_of_cifar10_that_suffices_is_not_called_a_stand_in(root, command,
     monkeypatch.setattr(downloads, "CIFAR10_IMAGES", 4)
     imagefiles.write_cifar(root, batches=1)
     output = command("cifar10")[1]
-    assert "incomplete, but figures need no more than is there" in output
+    assert "incomplete, but the figures need only what is there" in output
     shutil.rmtree(root / "cifar10")
     imagefiles.write_cifar(root, folder="cifar10-jpeg", batches=1)
     assert "figures show the JPEG-compressed CIFAR-10 sample instead, and say so" in command("cifar10")[1]

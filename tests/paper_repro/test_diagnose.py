@@ -1,4 +1,4 @@
-"""`paper-repro diagnose`: what a file may hold, and sentences for what it may not."""
+"""`paper-repro diagnose`: the contents of a file that are allowed, and messages for others."""
 
 import io
 import zipfile
@@ -94,9 +94,9 @@ def test_files_that_are_none(capsys, tmp_path):
     np.savez(tmp_path / "about.npz", about=np.array("{"), A=A)
     for name, sentence in (
         ("missing.npz", "there is no file"),
-        ("text.npz", "is no npz file"),
-        ("cut.npz", "is no npz file"),
-        ("empty.npz", "is no npz file"),
+        ("text.npz", "is not an npz file"),
+        ("cut.npz", "is not an npz file"),
+        ("empty.npz", "is not an npz file"),
         ("one.npy", "holds one array without a name"),
         ("about.npz", "about.npz: "),
         (".", "cannot be read"),
@@ -171,8 +171,8 @@ def test_lam_and_law_come_from_the_file_or_the_command(command):
         return next((line for line in output.splitlines() if line.startswith(f"| {name} |")), "")
 
     plain = command("--no-changes", **known)[1]
-    assert "- unknown, lam is not known of this instance: lasso-primal-dual-witness, " in plain
-    assert "- unknown, law is not known of this instance: " in plain
+    assert "- unknown, lam is not given for this instance: lasso-primal-dual-witness, " in plain
+    assert "- unknown, law is not given for this instance: " in plain
     law = {"law": np.array("gaussian"), "sigma": np.array(0.01)}
     filed = command("--no-changes", **known, lam=np.array(0.01), **law)[1]
     given = command("--no-changes", "--lam", "0.01", "--law", "gaussian:0.01", **known)[1]

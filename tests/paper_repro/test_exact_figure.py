@@ -126,10 +126,10 @@ def test_another_network_is_wrong_where_the_data_tell_it_from_the_planted_one():
     ]
     table = exact.summarise("smoke", 0, records)["tables"][0]
     row = dict(zip(table["columns"], table["rows"][2], strict=True))
-    assert (row["fits of the grid"], row["exact"], row["fits that say so (all parts)"]) == (3, 1, 6)
+    assert (row["fits of the grid"], row["exact"], row["fits reported as exact (all parts)"]) == (3, 1, 6)
     # seed 2; the second of the trials, which is seed 1, told by n = 500 as little; noise is never exact
-    assert row["wrongly"] == 2
-    assert row["another network that the data do not tell from it"] == 2
+    assert row["wrongly reported"] == 2
+    assert row["another network that the data do not distinguish from it"] == 2
 
 
 def test_the_summary_has_shares_medians_and_curves():

@@ -1,4 +1,4 @@
-"""What goes wrong on real machines, at the real command line: each a sentence, and nothing finished is lost."""
+"""Failures on real machines, at the real command line: each gives a message, and no finished result is lost."""
 
 import json
 import os

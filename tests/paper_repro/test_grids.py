@@ -134,7 +134,7 @@ def test_fits_are_counted_as_their_shares_are_without_labels_that_are_all_0():
     silent = record(1, 2, 2, {"psnr_db": None, "status": "ZERO_DATA"}, wall_s=90.0)
     table = grids.extras_table([*scored, silent], (1,), {}, above=(150.0, "exact fits"))
     row = dict(zip(table["columns"], table["rows"][0], strict=True))
-    assert (row["fits"], row["exact fits"], row["wall time (s a fit)"]) == (2, 0.5, 2.0)
+    assert (row["fits"], row["exact fits"], row["wall time (s per fit)"]) == (2, 0.5, 2.0)
 
 
 def test_the_table_of_extras_has_medians_of_psnr_means_seconds_a_fit_and_the_largest_peak():
@@ -151,10 +151,10 @@ def test_the_table_of_extras_has_medians_of_psnr_means_seconds_a_fit_and_the_lar
         "test PSNR (dB)",
         "exact",
         "steps",
-        "wall time (s a fit)",
+        "wall time (s per fit)",
         "peak memory (MiB)",
     ]
-    assert "medians of PSNR" in table["title"]
+    assert "medians of the PSNR" in table["title"]
     assert table["rows"] == [
         ["one hidden layer", "IHT as in the paper", 2, 15.0, 0.5, 1_000.0, 2.5, 3.0],
         ["one hidden layer", "IMP, fair", 2, 350.0, 0.5, None, 2.5, None],

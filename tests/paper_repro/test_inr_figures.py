@@ -184,7 +184,7 @@ def test_slopes_that_agree_in_half_of_the_cases_decide_nothing():
     (claim,) = inr.flat_claims(lambda depth, method: values.get(method, {}), [1], "")
     assert claim.verdict == "too close to call"
     assert claim.interval.startswith("IHT flat: 0.50 [")
-    assert claim.interval.endswith("IMP falls: 1.00 [1.00, 1.00] against 0.50")
+    assert claim.interval.endswith("IMP falls: 1.00 [1.00, 1.00], limit 0.50")
 
 
 def test_slopes_are_also_told_as_the_colours_show_them():
@@ -192,7 +192,7 @@ def test_slopes_are_also_told_as_the_colours_show_them():
     (claim,) = inr.flat_claims(lambda depth, method: values.get((depth, method), {}), [1], "")
     # 40, 60, 80 dB rise by 20 a decade; 40, 50, 50 by 5
     assert (
-        "median slope +20.0, median |slope| 20.0 dB a decade (PSNR cut to 0 to 50 dB: +5.0 and 5.0)" in claim.measured
+        "median slope +20.0, median |slope| 20.0 dB per decade (PSNR cut to 0 to 50 dB: +5.0 and 5.0)" in claim.measured
     )
 
 

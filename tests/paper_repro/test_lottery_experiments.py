@@ -167,7 +167,7 @@ def test_the_summary_of_the_misleading_column_finds_where_the_measured_value_is_
     assert rates["rate"][0] == 1.0
     assert rates["rate"][-1] < 0.5
     count = sum(record.metrics["above"]["trials"] for record in records)
-    assert any(f"of the {count} instances" in note for note in summary["notes"])
+    assert any(f"Of the {count} instances" in note for note in summary["notes"])
 
 
 def test_starts_do_not_matter_with_enough_samples_and_do_with_few():

@@ -1,4 +1,4 @@
-"""Shares of a preset and what is made of them: nothing lost, nothing silently chosen."""
+"""Merging of shards of a preset: nothing is lost, and no conflict is resolved silently."""
 
 import json
 import shutil
@@ -171,7 +171,7 @@ def test_shards_and_merge_at_the_command_line_give_what_one_run_gives(tmp_path, 
         assert (code, output) == (0, f"toy: 2 cells computed, 0 reused; share {index} of 2, nothing drawn\n")
         assert [path.name for path in (tmp_path / str(index)).iterdir()] == ["store"]
     code, output, _ = command("merge", str(tmp_path / "1"), str(tmp_path / "2"), to="r")
-    assert (code, output) == (0, f"{tmp_path / 'r'}: 4 cells added, 0 replaced, 0 there already\n")
+    assert (code, output) == (0, f"{tmp_path / 'r'}: 4 cells added, 0 replaced, 0 already present\n")
     code, output, _ = command(*options, to="r")
     assert code == 0
     assert "toy: 0 cells computed, 4 reused, drawn" in output

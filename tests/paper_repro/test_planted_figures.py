@@ -331,7 +331,9 @@ def test_the_subtitle_says_sizes_steps_and_updates():
     text = planted_networks.FIG2.summarise("quick", 1, fabricated.records("fig2", "quick"))["subtitle"]
     size = planted_networks.FIG2.presets["quick"]
     assert text.startswith(f"n = {size.n:,} samples, d = {size.d} Gaussian inputs, 10 outputs, seeds 1, 2\n")
-    assert f"{size.epochs} epochs on batches of {size.batch_size}, fair IMP {size.imp_updates} updates a round" in text
+    assert (
+        f"{size.epochs} epochs on batches of {size.batch_size}, fair IMP {size.imp_updates} updates per round" in text
+    )
     assert max(map(len, text.split("\n"))) < 105
 
 

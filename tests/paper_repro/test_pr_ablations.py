@@ -1,4 +1,4 @@
-"""The framework, one change at a time: what the rows change, what a cell computes, and what the summary says."""
+"""Ablations in the framework: the changes of the rows, the results of a cell, and the summary."""
 
 import dataclasses
 

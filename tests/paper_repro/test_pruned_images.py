@@ -174,8 +174,8 @@ def test_the_ordering_is_judged_pair_by_pair():
     summary = pr_accuracy.summarise("quick", 0, fabricated.records("pr-accuracy", "quick"))
     claims = {claim["claim"]: claim for claim in summary["claims"]}
     assert claims["SNIP is more accurate than random."]["verdict"] == "held"
-    assert claims["IMP, to the start is more accurate than magnitude."]["verdict"] == "held"
-    assert claims["BINGO, sign corrected is more accurate than magnitude."]["verdict"] == "not held"
+    assert claims["IMP (full rewinding) is more accurate than magnitude."]["verdict"] == "held"
+    assert claims["BINGO (sign corrected) is more accurate than magnitude."]["verdict"] == "not held"
     assert "0.05: " in claims["magnitude is more accurate than SNIP."]["measured"]
     assert all("1,437 training and 360 test images, 5 seeds" in claim["data"] for claim in summary["claims"])
     pair = next(one for one in summary["pairs"] if (one["worse"], one["better"]) == ("random", "SNIP"))
@@ -313,8 +313,8 @@ def test_claims_of_neq():
     claims = {claim["claim"]: claim for claim in summary["claims"]}
     assert claims["With eps = 1e-3 performance is kept (planted network)."]["verdict"] == "not held"  # 1.8 times
     assert claims["NEq loses less than freezing as many random units does (planted network)."]["verdict"] == "held"
-    one = claims["What is counted as saved for frozen units is saved (1 hidden layer)."]
-    two = claims["What is counted as saved for frozen units is saved (2 hidden layers)."]
+    one = claims["All multiply-adds counted as saved for frozen units are saved (1 hidden layer)."]
+    two = claims["All multiply-adds counted as saved for frozen units are saved (2 hidden layers)."]
     assert (one["verdict"], two["verdict"]) == ("held", "not held")
     assert "1.00 points" in two["measured"]
     planted = summary["panels"][0]

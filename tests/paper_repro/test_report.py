@@ -1,4 +1,4 @@
-"""The report: everything that is in the store is on the page, nothing else can get into it, and it says what is not."""
+"""The report: the page shows everything in the store and nothing else, and lists missing results."""
 
 import base64
 import dataclasses
@@ -72,7 +72,7 @@ def with_claims(monkeypatch, name="rsc"):
             "not held",
             "1 of 4 cells",
             data="digits of 8 x 8 (the paper: MNIST)",
-            interval="share 1.00 [0.90, 1.00] against 0.50",
+            interval="share 1.00 [0.90, 1.00], limit 0.50",
         ),
         claims.Claim("Figure 3", "c", "and that", "not measured", "nothing", data="no data"),
         claims.Claim("Figure 3", "d", "and this", "too close to call", "2 of 4 cells", data="no data"),
@@ -158,7 +158,7 @@ def test_claims_stand_at_the_top_and_beside_their_figure(filled, monkeypatch):
     page = written(filled)
     ((_, top),) = page.all("table", class_="sortable claims")
     assert "a < b" in top
-    assert "share 1.00 [0.90, 1.00] against 0.50" in top
+    assert "share 1.00 [0.90, 1.00], limit 0.50" in top
     assert "digits of 8 x 8 (the paper: MNIST)" in top
     (header,) = (text for _, text in page.all("header"))
     assert (
@@ -171,11 +171,13 @@ def test_claims_stand_at_the_top_and_beside_their_figure(filled, monkeypatch):
         "verdict too-close-to-call"
     ] * 2
     own = sections(page)["figure-rsc"]
-    assert "As the paper compares: 1 held, 1 too close to call, 1 not measured; against a fair IMP: 1 not held" in own
+    assert (
+        "Compared as in the paper: 1 held, 1 too close to call, 1 not measured; against a fair IMP: 1 not held" in own
+    )
     assert "More numbers" in own
     for text in (
         "Figure 3: a < b",
-        "held share 1.00 [0.90, 1.00] against 0.50. 4 of 4 cells",
+        "held share 1.00 [0.90, 1.00], limit 0.50. 4 of 4 cells",
         "not held 1 of 4 cells",
         "Rulewhat was counted",
         "Data and sizedigits of 8",
@@ -305,7 +307,7 @@ def test_a_companion_shares_its_cells_and_their_time_is_counted_once(few, tmp_pa
     page = written(tmp_path)
     assert f"{len(records)} cells, {len(records) * 0.5:.1f} s of wall time" in page.all("header")[0][1]
     assert "Shares its cells withrsc" in sections(page)["figure-twin"]
-    assert "A companion of rsc: drawn from its cells" in sections(page)["figure-twin"]
+    assert "A companion of rsc, drawn from the same cells" in sections(page)["figure-twin"]
 
 
 def test_an_experiment_of_ones_own_without_a_drawing_is_a_table(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""The report in a headless Chromium: it loads, sorts, can be used by keyboard, and fits phones and dark rooms."""
+"""The report in a headless Chromium: it loads and sorts, and works by keyboard, on phones and in dark mode."""
 
 import base64
 import dataclasses
@@ -19,7 +19,7 @@ from paper_repro.store import Record
 REAL = ("rsc",)  # drawn by matplotlib; the others are blank, as their drawings have tests of their own
 CLAIM = {
     "figure": "Figure 3",
-    "claim": "IHT is above IMP over most (m, s)",
+    "claim": "IHT is above IMP for most (m, s)",
     "rule": "counted over the cells that both have",
     "verdict": "held",
     "measured": "above in 4 of 4 cells",
@@ -238,7 +238,7 @@ def test_the_claims_scroll_on_a_phone_and_their_words_stay_whole(page):
     assert page.run(f"{box}.scrollWidth > {box}.clientWidth")
     assert page.run("document.querySelector('table.claims').closest('.scroll').nextElementSibling.checkVisibility()")
     heads = page.run("Array.from(document.querySelectorAll('table.claims th'), (one) => one.textContent)")
-    assert heads == ["Figure", "Claim", "As the paper compares", "Against a fair IMP", "Data and size"]
+    assert heads == ["Figure", "Claim", "Compared as in the paper", "Against a fair IMP", "Data and size"]
     heights = page.run("Array.from(document.querySelectorAll('table.claims .verdict'), (one) => one.offsetHeight)")
     assert max(heights) < 30  # one line each
     page.size(1280, 900)

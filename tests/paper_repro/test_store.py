@@ -1,4 +1,4 @@
-"""The store: whole files or none, nothing trusted, sentences for what goes wrong."""
+"""The store: files are written completely or not at all, contents are checked, and errors give messages."""
 
 import errno
 import json

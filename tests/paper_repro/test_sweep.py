@@ -1,4 +1,4 @@
-"""Sweeps: every cell once, failures reported, damage robust, the number of processes of no matter."""
+"""Sweeps: every cell is computed once, failures are reported, damaged cells are computed again."""
 
 import dataclasses
 import io
@@ -64,7 +64,7 @@ def test_a_damaged_cell_is_computed_again_and_said_so(tmp_path):
     paths[0].write_bytes(paths[0].read_bytes()[:50])
     paths[1].with_suffix(".npz").unlink()
     outcome = sweep.run(toy.EXPERIMENT, cells, store, jobs=1)
-    assert (outcome.computed, outcome.reused, len(outcome.robust)) == (2, 2, 2)
+    assert (outcome.computed, outcome.reused, len(outcome.damaged)) == (2, 2, 2)
     assert contents(store) == before
 
 

@@ -79,7 +79,7 @@ def test_the_claims_of_table_1_are_judged_in_db_at_the_papers_size_alone():
     assert [claim.verdict for claim in elsewhere] == [NOT_MEASURED, HELD, NOT_MEASURED]
     assert "k=5 36.5 dB" in elsewhere[0].measured
     assert elsewhere[0].interval == ""
-    assert elsewhere[1].interval == "smallest share 1.00 [1.00, 1.00] against 0.50"
+    assert elsewhere[1].interval == "smallest share 1.00 [1.00, 1.00], limit 0.50"
     changed = {**psnr, **by_seed({2: [30.0] * 10, 100: [30.0] * 10})}
     assert [claim.verdict for claim in found(changed, {**steps, **by_seed({5: [75] * 10})})] == [NOT_HELD] * 3
     # a run that ends at 161 or at 30 dB by its last bits decides nothing

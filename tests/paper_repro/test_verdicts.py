@@ -147,5 +147,5 @@ def test_all_parts_must_hold(parts, expected):
 
 
 def test_an_interval_is_told_with_its_limit():
-    assert Measured(0.934, 0.851, 1.0, 0.5, 9, 3).interval() == "0.93 [0.85, 1.00] against 0.50"
-    assert Measured(0.5, None, None, 0.5, 1, 3).interval() == "0.50 [no interval from 1 cell, 3 seeds] against 0.50"
+    assert Measured(0.934, 0.851, 1.0, 0.5, 9, 3).interval() == "0.93 [0.85, 1.00], limit 0.50"
+    assert Measured(0.5, None, None, 0.5, 1, 3).interval() == "0.50 [no interval from 1 cell, 3 seeds], limit 0.50"

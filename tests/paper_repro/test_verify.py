@@ -51,7 +51,7 @@ def test_true_guarantees_pass_and_leave_a_table(toys, command, tmp_path):
     assert "| toy-projection | implication " in output
     assert "2 guarantees, " in output
     assert " 0 violations, 0 quotas missed, " in output
-    assert re.search(r"toy-tail: \d+ held of \d+, 0 violations", errors)
+    assert re.search(r"toy-tail: hypotheses held on \d+ of \d+, 0 violations", errors)
     stored = json.loads((tmp_path / "r" / "verify" / "toy.json").read_text())
     assert stored["passed"] is True
     assert stored["settings"]["held"] == 40
@@ -68,9 +68,11 @@ def test_true_guarantees_pass_and_leave_a_table(toys, command, tmp_path):
 def test_a_violation_prints_seed_and_code_that_reproduces_it(toys, command, tmp_path, capsys):
     code, output, _ = command("toy-false", *QUICK)
     assert code == 1
-    head = re.search(r"toy-false is VIOLATED, found by seed (\d+) and shrunk, in (\S+)", output)
+    head = re.search(
+        r"toy-false is VIOLATED by an instance that seed (\d+) found; it was shrunk and saved as (\S+)", output
+    )
     assert head
-    assert "found by the attack" in output
+    assert "by an instance that the attack found" in output
     assert re.search(r"\| toy-false .*\| broken in \d+ +\|", output)
     assert "hypotheses: holds (signal: " in output
     guarantee = toy_guarantees.false_catalogue()[1]
@@ -115,7 +117,9 @@ def test_seconds_limit_drawing_attack_and_shrinking_in_equal_shares(toys, comman
     options = ("--evaluations", "100000", "--jobs", "1")
     code, output, _ = command(*names, "--seconds", str(30 * count), "--held", "1000", *options)
     assert code == (3 if count == 1 else 1)  # one of the others is broken
-    assert "toy-projection missed a quota: --seconds ended the drawing after 29 instances, with 30 s for it" in output
+    assert (
+        "toy-projection missed a quota: --seconds ended the drawing after 29 instances, with a share of 30 s" in output
+    )
     assert re.search(r"\| toy-projection .*\| not tried +\|", output)
     code, output, _ = command(*names, "--seconds", str(99 * count), "--held", "30", *options)
     assert "ended the drawing" not in output
@@ -157,9 +161,12 @@ def test_quotas_that_are_missed_are_said_and_fail(monkeypatch, command):
     monkeypatch.setattr(verify, "GROUPS", {"poor": ("toy_guarantees:poor_catalogue",)})
     code, output, _ = command("--held", "30", "--instances", "30", "--evaluations", "0", "--jobs", "1")
     assert code == 4  # the guarantee that raises outweighs the missed quotas
-    assert "one-design missed a quota: designs that held: identity; 3 are required" in output
-    assert "never-holds missed a quota: hypotheses held on 0 instances with x != 0, 30 are required" in output
-    assert "never-holds missed a quota: 0 held within 5 % of the boundary, 3 are required" in output
+    assert "one-design missed a quota: hypotheses held on these designs: identity; 3 are required" in output
+    assert "never-holds missed a quota: hypotheses held on 0 instances with x != 0; 30 are required" in output
+    assert (
+        "never-holds missed a quota: hypotheses held on 0 instances within 5 % of the boundary; 3 are required"
+        in output
+    )
     assert "raises stopped: ZeroDivisionError at seed 0: on purpose" in output
     assert "0 violations" in output
     # it gives up early where nothing will come
@@ -174,24 +181,30 @@ def test_quotas_count_what_they_say():
     assert trials.missed(tally, 100) == []
     assert len(trials.missed(tally, 101)) == 2  # one more, and a tenth of it near
     tally.plural = 49
-    assert trials.missed(tally, 100) == ["only 49 of 100 that held have two non-zeros or more"]
+    assert trials.missed(tally, 100) == [
+        "only 49 of 100 instances on which the hypotheses held have two non-zeros or more"
+    ]
     tally.plural, tally.near, tally.bounded = 50, 0, False
     assert trials.missed(tally, 100) == []
     tally.undecided = 1
     [sentence] = trials.missed(tally, 100)
-    assert sentence == "the conclusion was unknown on 1 of 100 that held, decided on fewer than 100"
+    assert sentence == (
+        "of 100 instances on which the hypotheses held, the conclusion was unknown on 1; it has to be decided on 100"
+    )
     assert trials.missed(tally, 99) == []
     tally.instances, tally.unknown = 200, 10
     assert trials.missed(tally, 99) == []
     tally.unknown = 11
-    assert trials.missed(tally, 99) == ["hypotheses were unknown on 11 of 200 instances, 1 in 20 may be"]
+    assert trials.missed(tally, 99) == ["hypotheses were unknown on 11 of 200 instances; at most 1 in 20 may be"]
 
 
 def test_a_guarantee_that_never_decides_does_not_pass(monkeypatch, command):
     monkeypatch.setattr(verify, "GROUPS", {"poor": ("toy_guarantees:silent_catalogue",)})
     code, output, _ = command("--held", "30", "--instances", "30", "--evaluations", "0", "--jobs", "1")
     assert code == 3
-    assert re.search(r"silent-outcome missed a quota: the conclusion was unknown on (\d+) of \1 that held", output)
+    assert re.search(
+        r"silent-outcome missed a quota: of (\d+) instances [a-z ]+, the conclusion was unknown on \1;", output
+    )
     assert re.search(r"silent-predicate missed a quota: hypotheses were unknown on \d+ of \d+ instances", output)
 
 
@@ -268,6 +281,55 @@ def test_processes_survive_the_death_of_one_and_have_one_thread(monkeypatch):
     assert {result[2] for result in here.values()} == {os.getpid()}
 
 
+def test_idle_processes_serve_the_next_run():
+    def ids(tasks):
+        return {
+            result if isinstance(result, workers.Died) else result[2] for _, result in workers.each(square, tasks, 2)
+        }
+
+    def ended(process):
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return True
+        return False
+
+    with workers.reused():
+        first = ids([1, 2, 3, 4])
+        with workers.reused():
+            assert ids([5, 6]) | ids([7, 8]) <= first
+        assert not any(ended(one) for one in first)
+        victim = min(first)
+        os.kill(victim, signal.SIGKILL)  # while idle: the next run starts another one, and no task is lost
+        while workers._waiting and all(child.alive() for child in workers._waiting):
+            time.sleep(0.01)
+        second = ids([1, 2, 3, 4, 5, 6])
+        assert victim not in second
+        assert all(isinstance(one, int) for one in second)
+        early = workers.each(square, list(range(1, 9)), 2)
+        next(early)
+        early.close()  # what is busy now is killed, and not offered to the next run
+        assert all(isinstance(one, int) for one in ids([1, 2, 3]))
+    assert all(ended(one) for one in first | second)
+    assert ids([1, 2]).isdisjoint(first | second)
+
+
+def test_a_call_aside_returns_or_dies(capfd):
+    aside = workers.Aside()
+    try:
+        for task, expected in ((3, 9), (13, None), (4, 16)):  # 13 kills its process, and the next call starts another
+            aside.start(square, task)
+            answer = aside.result()
+            assert (None if isinstance(answer, workers.Died) else answer[0]) == expected
+        aside.start(fail, 1)
+        assert isinstance(aside.result(), workers.Died)
+        aside.start(time.sleep, 600)
+    finally:
+        started = time.perf_counter()
+        aside.close()  # also during a call
+    assert time.perf_counter() - started < 60
+
+
 def test_runs_that_overlap_leave_the_number_of_threads():
     with threadpoolctl.threadpool_limits(2):
         before = [pool["num_threads"] for pool in threadpoolctl.threadpool_info()]
@@ -332,7 +394,7 @@ def test_ctrl_c_ends_all_processes(tmp_path):
         output, _ = done.communicate(timeout=60)
     finally:
         done.kill()
-    assert " held of " in first
+    assert "hypotheses held on " in first
     assert done.returncode == 130
     assert "interrupted before" in output
 

@@ -1,4 +1,4 @@
-"""`paper-repro verify --controls`: what is false is broken, what is not is said, and the exit code follows."""
+"""`paper-repro verify --controls`: false statements are broken, others are reported, and the exit code shows it."""
 
 import re
 from functools import partial

@@ -1,4 +1,4 @@
-"""`paper-repro verify module:object`: a guarantee of the user's own, and sentences for what is none."""
+"""`paper-repro verify module:object`: a user's own guarantee, and messages for objects that are none."""
 
 import itertools
 import re
@@ -126,7 +126,7 @@ def test_one_of_the_catalogue_may_stand_beside_it(command):
 def test_a_false_one_is_broken_made_small_and_printed_as_code_that_runs(command, capsys, name, monkeypatch, tmp_path):
     code, output, _ = command(name, *QUICK)
     assert code == 1
-    assert "half-left is VIOLATED, found by " in output
+    assert "half-left is VIOLATED by an instance that " in output
     last = "print(contradicts(guarantee, instance, 0))\n"
     there = {}
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -196,7 +196,7 @@ def test_drawing_goes_on_until_the_hypotheses_of_an_own_one_held(command):
     assert int(re.search(r"1 guarantee, (\d+) instances", output).group(1)) > 150
     code, output, _ = command("mine:NEVER", *QUICK)
     assert code == 3
-    assert re.search(r"held on 0 instances with x != 0, 30 are required; \d+ were drawn\. Ask for fewer", output)
+    assert re.search(r"held on 0 instances with x != 0; 30 are required; \d+ were drawn\. Ask for fewer", output)
     assert "of the boundary, " not in output
 
 
@@ -240,7 +240,7 @@ def test_a_terminal_sees_a_bar_that_moves_within_one_guarantee(command, tmp_path
     assert len(set(shares)) > 5
     assert shares == sorted(shares)
     assert "now half-left" in shown
-    assert "half-left: 30 held of " in shown or re.search(r"half-left: \d+ held of \d+, 0 violations", shown)
+    assert re.search(r"half-left: hypotheses held on \d+ of \d+, 0 violations", shown)
 
 
 def test_trials_are_found_again_by_their_place(command, tmp_path, monkeypatch):

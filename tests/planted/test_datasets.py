@@ -1,4 +1,4 @@
-"""Data sets: files where they are, sentences where they are not, downloads only when asked for."""
+"""Data sets: files that are found, messages if they are missing, downloads only on request."""
 
 import gzip
 import hashlib

@@ -1,4 +1,4 @@
-"""The gate: the caller's own numbers, exactly, or a sentence that names the argument, the value and its place."""
+"""The input check of proofs: exact numbers pass, others raise a message with argument, value and position."""
 
 from decimal import Decimal
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""Objects in files: every number back, and every other file refused with a sentence."""
+"""Saved objects: every number is read back, and every other file raises a message."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Readers of IDX and CIFAR-10 files: intact files to the byte, and a sentence for every broken one."""
+"""Readers of IDX and CIFAR-10 files: intact files byte by byte, and a message for every broken one."""
 
 import gzip
 import struct

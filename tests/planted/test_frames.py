@@ -1,4 +1,4 @@
-"""Names come in with a frame, and tables are safe and plain HTML."""
+"""Data frames: column names are kept, and HTML tables are plain and escaped."""
 
 import numpy as np
 import pytest

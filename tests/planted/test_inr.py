@@ -1,4 +1,4 @@
-"""The images of the implicit neural representations: which one it is, and sentences where it is not there."""
+"""The images of the implicit neural representations: which one is used, and messages for missing files."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""The data sets: which files are there, whether they are what they should be, and fetching those that are not."""
+"""The data sets: which files exist, whether they are intact, and downloads of those that are not."""
 
 import dataclasses
 import gzip

@@ -1,4 +1,4 @@
-"""The kink form is the function, and nothing but the function."""
+"""The kink form determines the function, and the function determines the kink form."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""linear_model and the designs: the laws are what their names say."""
+"""linear_model and the designs: each design has the law of its name."""
 
 import pickle
 

@@ -1,4 +1,4 @@
-"""ReLUNetwork evaluates what it says, on every array type, and refuses what does not fit."""
+"""ReLUNetwork: values on every array type, and rejection of layers that do not fit."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The campaign against false matches, small; and an oracle that sees what it should."""
+"""The search for false matches at a small size, and tests of its oracle."""
 
 import numpy as np
 import pytest

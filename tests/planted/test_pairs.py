@@ -1,4 +1,4 @@
-"""task_pair and class_tasks: what two tasks share is what was asked for."""
+"""task_pair and class_tasks: the two tasks share the requested inputs."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Progress: what a caller's function is told, what a bar shows, and that nothing is said where nothing was asked."""
+"""Progress: the calls of a caller's function, the text of a bar, and silence by default."""
 
 import io
 import subprocess

@@ -1,4 +1,4 @@
-"""Warnings of other libraries are ignored in one thread, and the filters of the process are what they were."""
+"""Warnings of other libraries are ignored in one thread, and the filters of the process do not change."""
 
 import copy
 import pickle

@@ -1,4 +1,4 @@
-"""Answers do not depend on units: powers of two change no bit, over the whole range of the dtype."""
+"""Results do not depend on units: powers of two change no bit, over the whole range of the dtype."""
 
 from __future__ import annotations
 

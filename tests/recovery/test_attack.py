@@ -1,4 +1,4 @@
-"""The attack breaks what is false, on every seed, and leaves alone what is true."""
+"""The attack breaks false statements, on every seed, and does not break true ones."""
 
 import dataclasses
 import itertools
@@ -96,7 +96,7 @@ def test_seconds_are_an_upper_limit_and_are_said(monkeypatch):
     found = attack(TRUE["OMP, mu < 1/3"], evaluations=1000, seconds=20, rng=0)
     assert found.status == "survived"
     assert 0 < found.n_evaluations <= 20
-    assert "; seconds=20 ended it before evaluations=1000 (seed 0)" in found.message
+    assert "; the time limit of 20 s ended the attack before 1,000 evaluations (seed 0)" in found.message
 
 
 def test_a_budget_of_nothing_is_said():
@@ -146,7 +146,7 @@ def test_a_probability_without_a_law_or_a_decided_draw_was_not_on_trial():
     )
     found = attack(lawless, evaluations=100, rng=0)
     assert found.status == "undecided"
-    assert "the law of the noise is not known of this instance" in found.message
+    assert "the law of the noise is not given for this instance" in found.message
     mute = dataclasses.replace(base, outcome=lambda one: Verdict.unknown("mute"))
     found = attack(mute, evaluations=100, rng=0)
     assert (found.status, found.n_evaluations, found.n_held) == ("undecided", 80, 80)
@@ -162,7 +162,7 @@ def test_code_that_raises_is_no_survival():
     where, every, seed = caught.value.__notes__
     assert where.startswith("raised by the hypotheses of guarantee 'coherence-bound' on Instance(")
     assert every == "coherence-bound raised an error on each of the 30 instances tried"
-    assert seed == "in the attack on 'coherence-bound', at instance 30; the seed 0 leads there again"
+    assert seed == "in the attack on 'coherence-bound', at instance 30; the seed 0 reproduces it"
     calls = itertools.count()
 
     def seldom(instance):

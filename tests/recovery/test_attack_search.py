@@ -1,4 +1,4 @@
-"""The attack searches every sparsity, says where it was, and says what the guarantee's own code raised."""
+"""The attack searches every sparsity, reports where it searched, and reports errors in a guarantee's code."""
 
 import dataclasses
 import math
@@ -87,7 +87,7 @@ def test_the_nearest_miss_is_kept_and_named():
 def test_a_conclusion_without_a_margin_is_said():
     found = attack(dataclasses.replace(TRUE, outcome=yes_or_no), evaluations=200, rng=0)
     assert (found.status, found.best_margin, found.nearest) == ("survived", math.inf, None)
-    assert "Its margin was infinite on all of them, so the search was random: return a finite margin" in found.message
+    assert "Its margin was always infinite, so the search was random: return a finite margin" in found.message
     assert "within inf" not in found.message
 
 
@@ -156,7 +156,7 @@ def test_a_sampler_that_raises_at_times_is_named():
     assert "first ValueError at instance " in found.message
     assert found.raised_on is None
     first = int(found.message.partition("first ValueError at instance ")[2].partition(" ")[0])
-    assert f"attack with evaluations={first} and rng=4 leads there again" in found.message
+    assert f"an attack with evaluations={first} and rng=4 reproduces it" in found.message
     again = attack(moody, evaluations=first, rng=4)
     assert again.n_errors == 1
 

@@ -1,4 +1,4 @@
-"""The default solver: it finds what its solvers find, stops where it should, and says what it did."""
+"""The default solver: it solves the problems that its solvers solve, stops early, and reports its steps."""
 
 from __future__ import annotations
 
@@ -69,6 +69,25 @@ def test_with_noise_two_that_agree_are_enough():
     assert found.success
     assert not found.fits
     np.testing.assert_array_equal(found.support, np.flatnonzero(problem.x))
+
+
+@pytest.mark.parametrize("sign", [1.0, -3.0])
+@pytest.mark.parametrize(("gap", "noise"), [(0.0, 0.0), (0.0, 0.1), (1e-6, 0.1), (1e-3, 0.1)])
+def test_of_columns_that_are_nearly_equal_one_is_chosen(gap, noise, sign):
+    """Thresholding takes both, so htp and subspace pursuit agree on a support that misses another column."""
+    rng = np.random.default_rng(0)
+    A = rng.standard_normal((60, 200))
+    A[:, 9] = sign * (A[:, 7] + gap * rng.standard_normal(60))
+    y = 3.0 * A[:, 7] + A[:, 20] - 0.8 * A[:, 60] + 0.6 * A[:, 150] + noise * rng.standard_normal(60)
+    htp, found = recovery.solve(A, y, 4, "htp"), recovery.solve(A, y, 4)
+    assert {7, 9} <= set(htp.support.tolist())
+    assert set(found.support.tolist()) - {7, 9} == {20, 60, 150}
+    assert "tried htp, omp" in found.message
+    if not noise:
+        assert found.fits
+    # without twins the same noise needs no third solver
+    A[:, 9] = rng.standard_normal(60)
+    assert "omp" not in recovery.solve(A, y, 4).message
 
 
 def test_where_nothing_fits_the_smallest_residual_is_returned():

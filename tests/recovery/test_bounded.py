@@ -1,4 +1,4 @@
-"""Errors of computed numbers, against fractions: the true number is never further away than they say."""
+"""Error bounds of computed numbers, against fractions: the true number is always within the bound."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is proved at the edges of floats, and of numbers that floats do not hold."""
+"""Proofs with numbers at the limits of floats, and with numbers that floats cannot represent."""
 
 import math
 from fractions import Fraction

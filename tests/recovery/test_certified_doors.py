@@ -1,4 +1,4 @@
-"""Every function that proves something, and every kind of number: what float64 would round is refused at the door."""
+"""Every function that proves something, with every kind of number: numbers that float64 would round are refused."""
 
 import copy
 import inspect

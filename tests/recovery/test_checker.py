@@ -1,4 +1,4 @@
-"""The checker: it verifies what is true, refuses what is false, and survives whatever a file may hold."""
+"""The checker: it verifies true claims, rejects false ones, and handles any content of a file."""
 
 import ast
 import copy

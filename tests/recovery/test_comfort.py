@@ -1,4 +1,4 @@
-"""In a notebook: progress changes no result, names of a frame come out again, plots and tables show what is there."""
+"""In a notebook: progress changes no result, column names of frames are kept, plots and tables are complete."""
 
 import inspect
 
@@ -383,7 +383,7 @@ def test_a_diagnosis_speaks_of_columns_by_name(tmp_path):
     text = str(found)
     assert found.names == tuple(table.columns)
     assert "1 of 6 columns are 0 (blank): no data" in text
-    assert "| columns parallel to an earlier one | 1 (twin) |" in text
+    assert "| columns parallel to an earlier column | 1 (twin) |" in text
     assert "with 2 non-zeros (two, four) that explains y" in text
     assert any(effect.name in ("drop column one", "drop column twin") for effect in found.effects)
     found.save(tmp_path / "found.json")

@@ -1,4 +1,4 @@
-"""What the recovery theorem asks for, against eigenvalues that are computed, and where that is out of reach."""
+"""The hypotheses of the recovery theorem, against computed eigenvalues, and where they cannot hold."""
 
 import math
 

@@ -134,7 +134,7 @@ def test_intersections():
     enumerated, bounded = restricted_eigenvalues(A, 3), restricted_eigenvalues(A, 3, "coherence")
     both = enumerated & bounded
     assert (both.smallest.lower, both.largest.upper) == (enumerated.smallest.lower, enumerated.largest.upper)
-    assert both.message == "56 supports were enumerated; bounds by Gershgorin discs and by pairs of columns"
+    assert both.message == "56 supports were enumerated; bounds from Gershgorin discs and from pairs of columns"
     with pytest.raises(ValueError, match="s=3 and s=2"):
         enumerated & restricted_eigenvalues(A, 2)
     proved = RestrictedEigenvalues(3, Interval(0.1, 0.5, True, True), Interval(1.5, 2.0, True, True))

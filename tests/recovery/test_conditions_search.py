@@ -1,4 +1,4 @@
-"""The local search for extreme supports: what it shows is so, and how often it is the extreme."""
+"""The local search for extreme supports: its values are attained, and how often they are the extremes."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Property tests of guarantees try something: data without noise on demand, and counts of hypotheses that held."""
+"""Property tests of guarantees are not vacuous: data without noise on demand, and counts of hypotheses that held."""
 
 import dataclasses
 

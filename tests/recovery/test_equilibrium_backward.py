@@ -1,4 +1,4 @@
-"""The backward pass of NEq: gradients and weights of a masked reference, and what it executes and books."""
+"""The backward pass of NEq: gradients and weights of a masked reference, and executed and counted operations."""
 
 import itertools
 

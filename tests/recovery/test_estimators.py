@@ -1,4 +1,4 @@
-"""The estimators: scikit-learn's checks, answers against plain versions, pipelines, frames, sparse matrices."""
+"""The estimators: scikit-learn's checks, results against plain versions, pipelines, frames, sparse matrices."""
 
 import copy
 import pickle
@@ -16,10 +16,12 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, KFold, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import check_estimator
 
 import linear_lottery
 import recovery
+from recovery.estimators import arguments
 from recovery.estimators.inputs import CentredOperator, distinct_rows, prepare
 from recovery.estimators.networks import _loss, _Training, _Weights
 from recovery.estimators.paths import (
@@ -166,8 +168,9 @@ def test_a_noise_level_chooses_the_smallest_model_that_reaches_it():
     path = model.path_
     assert path.errors[path.best] <= 0.35**2 < path.errors[path.best - 1]
     assert path.errors[path.best] == pytest.approx(((model.predict(X) - y) ** 2).mean(), rel=1e-9)
-    # a level that no model reaches: the closest one
-    assert recovery.SparseRegressor(selection="noise", noise_level=0.01).fit(X, y).sparsity_ == 12
+    # a level that no model reaches: the closest one, with a warning
+    with pytest.warns(UserWarning, match=r"noise_level=0\.01"):
+        assert recovery.SparseRegressor(selection="noise", noise_level=0.01).fit(X, y).sparsity_ == 12
 
 
 def test_the_average_is_that_of_its_formula():
@@ -507,7 +510,9 @@ def test_a_plot_of_many_features_names_those_of_the_model_and_counts_the_others(
     assert set(drawn(ax)) == {"x0", "x1", f"{used - 2} features that are not in the model", "chosen size: 2"}
     assert len(ax.lines) == used + 1
     assert model.plot_path(Figure().add_subplot(), show="errors").get_ylabel() == "EBIC"
-    dense = recovery.SparseRegressor(selection="noise", noise_level=0.0).fit(X[:, :25], y)
+    # the largest model
+    with pytest.warns(UserWarning, match="no model fits the data so closely"):
+        dense = recovery.SparseRegressor(selection="noise", noise_level=0.0).fit(X[:, :25], y)
     assert len(dense.support_) == 25
     named = drawn(dense.plot_path(Figure().add_subplot()))
     assert [name for name in named if name.endswith("more")] == ["5 more"]
@@ -554,13 +559,49 @@ def test_bad_parameters_are_refused_with_a_sentence(model, match):
         model.fit(X, y > 0.0 if isinstance(model, recovery.SparseReLUClassifier) else y)
 
 
-@pytest.mark.parametrize(
-    "cls", [linear_lottery.IMPRegressor, recovery.SparseReLURegressor, recovery.SparseReLUClassifier]
+WRITES_OUT = (
+    linear_lottery.IMPRegressor(),
+    recovery.SparseReLURegressor(2, 4, restarts=0, max_iter=20),
+    recovery.SparseReLUClassifier(2, 6, restarts=0, max_iter=20),
 )
-def test_who_takes_no_sparse_matrix_says_so(cls):
-    X, y, _ = planted_data()
-    with pytest.raises(TypeError, match=r"[Ss]parse"):
-        cls().fit(sp.csr_array(X), (y > 0.0).astype(int))
+
+
+def numbers(model):
+    return [model.coef_, model.intercept_] if hasattr(model, "coef_") else [*model.coefs_, *model.intercepts_]
+
+
+@pytest.mark.parametrize("kind", [sp.csr_matrix, sp.csc_array, sp.coo_array])
+@pytest.mark.parametrize("model", WRITES_OUT, ids=lambda model: type(model).__name__)
+def test_models_that_need_all_numbers_write_a_sparse_matrix_out(model, kind):
+    rng = np.random.default_rng(8)
+    X = np.where(rng.uniform(size=(50, 6)) < 0.5, rng.integers(-3, 4, (50, 6)), 0)
+    y = X[:, 1] - 2.0 * X[:, 4] + 0.1 * rng.standard_normal(50)
+    y = y > 0.0 if isinstance(model, recovery.SparseReLUClassifier) else y
+    given = kind(X)
+    before = given.toarray()
+    dense, found = clone(model).fit(X, y), clone(model).fit(given, y)
+    for left, right in zip(numbers(found), numbers(dense), strict=True):
+        np.testing.assert_array_equal(left, right)
+    np.testing.assert_array_equal(given.toarray(), before)
+    np.testing.assert_array_equal(found.support_, dense.support_)
+    if hasattr(dense, "predict_proba"):
+        np.testing.assert_allclose(found.predict_proba(given), dense.predict_proba(X), rtol=1e-12, atol=1e-15)
+    else:  # sums of at most 6 products, in another order
+        np.testing.assert_allclose(found.predict(given), dense.predict(X), rtol=0, atol=1e-13 * np.abs(y).max())
+    assert get_tags(model).input_tags.sparse
+
+
+@pytest.mark.parametrize("model", WRITES_OUT, ids=lambda model: type(model).__name__)
+def test_a_sparse_matrix_that_is_too_large_to_write_out_is_a_sentence(model, monkeypatch):
+    monkeypatch.setattr(arguments, "WRITTEN", 1000)
+    few, many = sp.csr_array(np.eye(50, 20)), sp.csr_array(np.eye(50, 21))
+    y = np.arange(50) % 2
+    with pytest.raises(
+        ValueError, match=rf"shape \(50, 21\), with 1,050 entries.*{type(model).__name__} .*at most 1,000"
+    ):
+        clone(model).fit(many, y)
+    fitted = clone(model).fit(few, y)
+    assert fitted.predict(sp.vstack([few] * 3, format="csr")).shape == (150,)  # a prediction writes nothing out
 
 
 def test_weights_that_are_no_weights():

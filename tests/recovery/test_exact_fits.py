@@ -1,4 +1,4 @@
-"""``fit_exact``: planted networks come back to the last digit, and the status says what happened."""
+"""``fit_exact``: planted networks are recovered to the last digit, and the status tells how the fit ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An object that only has products is an operator everywhere: in solvers, conditions, certificates and diagnoses."""
+"""An object with products only is accepted as an operator by solvers, conditions, certificates and diagnoses."""
 
 import functools
 

@@ -144,6 +144,19 @@ def test_l1_with_a_noise_bound():
     assert np.abs(result.x - problem.x).max() < 5e-3
 
 
+@pytest.mark.parametrize("backend", ["homotopy", "CLARABEL"])
+def test_basis_pursuit_chooses_no_columns_that_its_solution_does_not_use(backend):
+    problem = draw_problem(40, 60, 3, 1)
+    length = float(np.linalg.norm(problem.y))
+    nothing = recovery.solve(problem.A, problem.y, 5, "l1", noise=1.5 * length, backend=backend)
+    assert nothing.support.size == 0
+    assert nothing.status is Status.OPTIMAL
+    assert nothing.relative_residual == 1.0
+    if backend == "homotopy":  # whose zeros are exact
+        few = recovery.solve(problem.A, problem.y, 30, "l1", noise=0.9 * length)
+        assert 0 < few.support.size < 10
+
+
 def test_an_infeasible_program_is_reported():
     A = np.zeros((3, 4))
     A[0] = 1.0

@@ -83,10 +83,10 @@ def test_a_missing_field_or_option_is_unknown():
     bare = Instance(np.eye(2), np.ones(2), 1)
     judged = guarantee("holds", "fails").judge(bare)
     assert judged.check.status == judged.conclusion.status == "unknown"
-    assert judged.check.reason == "x is not known of this instance"
+    assert judged.check.reason == "x is not given for this instance"
     assert not judged.violated
     timed = guarantee("holds", "holds", needs=("x", "t"))
-    assert timed.check(ONE).reason == ("t is not known of this instance; it is no field, and the options are none")
+    assert timed.check(ONE).reason == ("t is not given for this instance; it is not a field, and the options are none")
     assert timed.check(ONE.with_options(t=1.0)).status == "holds"
     # an option may be called what a method of the instance is called
     assert guarantee("holds", "holds", needs=("scaled",)).check(ONE).status == "unknown"
@@ -129,8 +129,8 @@ def test_the_families_make_up_the_catalogue_and_names_are_unique():
         (lambda: ledger(["bound"], [ONE]), TypeError, "guarantees='bound' is of type str; expected a Guarantee"),
         (lambda: ledger(guarantee("holds", "holds"), [ONE]), TypeError, "guarantees is the single guarantee 'toy'"),
         (lambda: ledger([guarantee("holds", "holds")], [3]), TypeError, "instance is of type int; expected a"),
-        (lambda: linear_instance(0, designs=()), ValueError, "designs=(); expected a sequence of at least one name"),
-        (lambda: linear_instance(0, laws="gaussian"), ValueError, "laws='gaussian'; expected a sequence of at least"),
+        (lambda: linear_instance(0, designs=()), ValueError, "designs=(); expected a non-empty sequence of names"),
+        (lambda: linear_instance(0, laws="gaussian"), ValueError, "laws='gaussian'; expected a non-empty sequence"),
     ],
 )
 def test_wrong_arguments_are_sentences(call, error, sentence):

@@ -1,4 +1,4 @@
-"""Mistakes in a guarantee of one's own: each gets a sentence that names the guarantee and what was expected."""
+"""Mistakes in a user's guarantee: each gives a message that names the guarantee and what was expected."""
 
 import dataclasses
 import math
@@ -38,7 +38,7 @@ def asked(guarantee, seed=3):
 @pytest.mark.parametrize(
     ("value", "sentence"),
     [
-        (True, "returned True, of type bool.*Verdict.of\\(truth, reason\\) makes one of a bool, without a margin"),
+        (True, "returned True, of type bool.*Verdict.of\\(truth, reason\\) turns a bool into one, without a margin"),
         (np.bool_(False), "returned .*of type bool.*Verdict.of"),
         (None, "returned None.*is a return statement missing"),
         ("holds", "returned 'holds', of type str"),
@@ -75,9 +75,7 @@ def test_an_exception_names_the_guarantee_the_instance_and_the_seed(place, kind)
         assert np.array_equal(there["instance"].y, instance.y)
     with pytest.raises(kind, match="on purpose") as caught:
         attack(wrong, evaluations=20, rng=7)
-    assert re.search(
-        r"in the attack on 'mine', at instance \d+; the seed 7 leads there again", caught.value.__notes__[-1]
-    )
+    assert re.search(r"in the attack on 'mine', at instance \d+; the seed 7 reproduces it", caught.value.__notes__[-1])
 
 
 def test_a_large_instance_is_not_written_out():
@@ -104,7 +102,7 @@ def test_a_large_instance_is_not_written_out():
     ],
 )
 def test_a_misspelt_field_is_refused_at_once(needs, meant):
-    with pytest.raises(ValueError, match=f"no field of an Instance; did you mean '{meant}'"):
+    with pytest.raises(ValueError, match=f"not a field of an Instance; did you mean '{meant}'"):
         dataclasses.replace(MINE, needs=needs)
 
 
@@ -116,9 +114,13 @@ def test_names_of_options_are_not_taken_for_misspelt_fields(name):
 def test_an_option_that_the_sampler_does_not_draw_is_refused():
     wrong = dataclasses.replace(MINE, needs=("x", "bound"))
     for ask in (lambda: draw(wrong, 0), lambda: attack(wrong, evaluations=5, rng=0)):
-        with pytest.raises(ValueError, match=r"'mine' has 'bound', which is no field .*\(their options: design\)"):
+        with pytest.raises(
+            ValueError, match=r"'mine' has 'bound', which is neither a field .*\(their options: design\)"
+        ):
             ask()
-    assert wrong.check(ONE).reason == ("bound is not known of this instance; it is no field, and the options are none")
+    assert wrong.check(ONE).reason == (
+        "bound is not given for this instance; it is not a field, and the options are none"
+    )
     assert (
         dataclasses.replace(wrong, sampler=lambda rng: sampler(rng).with_options(bound=1.0))
         .drawn(np.random.default_rng(0))
@@ -205,7 +207,9 @@ def test_margins_that_fit_are_kept():
 
 
 def test_what_is_no_guarantee_may_be_a_users_own():
-    with pytest.raises(TypeError, match="guarantee=3 is of type int; expected a Guarantee, your own or of a catalogue"):
+    with pytest.raises(
+        TypeError, match="guarantee=3 is of type int; expected a Guarantee, from a catalogue or your own"
+    ):
         attack(3)
 
 

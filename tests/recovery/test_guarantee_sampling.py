@@ -70,7 +70,7 @@ def test_a_start_is_drawn_when_asked_for():
     [
         ({"d_range": (4, 2)}, r"d_range=\(4, 2\); expected two integers"),
         ({"k_range": (0, 2)}, r"k_range=\(0, 2\)"),
-        ({"designs": ("round",)}, "designs has 'round'; expected names of gaussian"),
+        ({"designs": ("round",)}, "designs has 'round'; expected names from gaussian"),
         ({"signs": ("negative",)}, "signs='negative' is not known"),
         ({"laws": ("cauchy",), "aimed": 0.0}, "name='cauchy' is not known"),
     ],
@@ -164,5 +164,5 @@ def test_steering_leaves_what_it_cannot_move(function):
     assert steer(steered_by(lambda size: 1.0 / size - 1.0, factor=None), BASE, 0.1) is BASE
     unknown = Instance(np.eye(1), np.ones(1), 1)
     assert steer(PROJECTION, unknown, 0.1) is unknown
-    with pytest.raises(ValueError, match=r"target_margin=-1.0; expected more than -1"):
+    with pytest.raises(ValueError, match=r"target_margin=-1.0; expected a number above -1"):
         steer(PROJECTION, BASE, -1.0)

@@ -1,4 +1,4 @@
-"""Continuation over sizes: the last size takes at most the steps that are proved, and the answer is x."""
+"""Continuation over sparsity levels: the last size takes at most the steps that are proved, and the answer is x."""
 
 import math
 

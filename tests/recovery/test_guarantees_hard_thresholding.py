@@ -133,7 +133,7 @@ def test_too_many_supports_are_unknown(monkeypatch):
     for known in KNOWN.values():
         verdict = known.check(Instance.planted(A, x))
         assert verdict.status == "unknown"
-        assert "to" in verdict.reason
+        assert "not decided, the limit is" in verdict.reason
 
 
 def test_frames_have_what_was_asked_for():

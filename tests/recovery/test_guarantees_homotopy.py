@@ -1,4 +1,4 @@
-"""The k-step property of the homotopy, held against a grid of penalties and cvxpy-free optimality conditions."""
+"""The k-step property of the homotopy, compared with a grid of penalties and with the optimality conditions."""
 
 import dataclasses
 
@@ -89,7 +89,7 @@ def test_a_column_may_leave_where_planted_ones_are_alike():
     assert exact_recovery_rule(instance).status == "fails"
     verdict = takes_k_steps(instance)
     assert verdict.status == "fails"
-    assert "left" in verdict.reason or "pieces for k = 3" in verdict.reason
+    assert "left the path" in verdict.reason or "pieces for k = 3" in verdict.reason
 
 
 def test_orthonormal_columns_take_one_piece_for_each_size():
@@ -97,9 +97,9 @@ def test_orthonormal_columns_take_one_piece_for_each_size():
     for known in (COHERENCE, EXACT):
         judged = known.judge(Instance.planted(np.eye(5)[:, :4], x))
         assert judged.check.status == judged.conclusion.status == "holds"
-        assert judged.conclusion.reason == "3 pieces for k = 3"
+        assert judged.conclusion.reason == "the path has 3 pieces for k = 3"
         tied = known.conclusion(Instance.planted(np.eye(5)[:, :4], np.sign(x)))
-        assert tied.reason == "1 pieces for k = 3"
+        assert tied.reason == "the path has 1 piece for k = 3"
 
 
 def test_what_the_statement_does_not_cover():

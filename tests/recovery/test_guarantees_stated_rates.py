@@ -1,4 +1,4 @@
-"""The bounds that runs are held to are those of the statements, computed here from singular values of all subsets."""
+"""The bounds used for runs equal those of the statements, computed here from singular values of all subsets."""
 
 import math
 from itertools import combinations

@@ -1,4 +1,4 @@
-"""What a run says afterwards: on the sets that it visited, and from its residual."""
+"""Guarantees after a run: on the supports that it visited, and from its residual."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Hard thresholding pursuit: the planted cells, cycles that are broken, fixed points that are left."""
+"""Hard thresholding pursuit: the planted settings, broken cycles, and fixed points that are left."""
 
 from __future__ import annotations
 

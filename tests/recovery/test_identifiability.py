@@ -181,7 +181,7 @@ def test_as_many_rows_between_as_unknowns_are_enough(shared):
     assert found.thinnest == (shared, shared)
     assert found.rank == found.n_unknowns
     assert (found.digits > 8).all()
-    assert "All lines are told apart: 3 lines" in " ".join(found.sentences())
+    assert "All lines are distinguished by the data: 3 lines" in " ".join(found.sentences())
 
 
 def test_lines_closer_than_the_error_are_not_told_apart():

@@ -1,4 +1,4 @@
-"""Instances: y follows from the rest, copies do not share, files bring every bit back, wrong parts are refused."""
+"""Instances: y follows from the rest, copies share nothing, files keep every bit, invalid parts are rejected."""
 
 import copy
 import pickle
@@ -98,7 +98,7 @@ def test_load_refuses_another_file(tmp_path):
     np.save(tmp_path / "one.npy", np.zeros(2))
     for content in (b"", b"text", b"PK\x03\x04cut", (tmp_path / "one.npy").read_bytes()):
         (tmp_path / "other.npz").write_bytes(content)
-        with pytest.raises(ValueError, match=r"other.npz is no npz file; expected a saved Instance"):
+        with pytest.raises(ValueError, match=r"other.npz is not an npz file; expected a saved Instance"):
             Instance.load(tmp_path / "other.npz")
 
 
@@ -143,7 +143,7 @@ Y = np.array([1.0, 0.0, 0.0])
         (lambda: Instance(A, Y, 1).support, ValueError, "x=None has no support"),
         (lambda: Instance(A, Y, 1).scaled(noise=2.0), ValueError, "x or noise is None"),
         (lambda: Instance.planted(A, Y).scaled(noise=-1.0), ValueError, "noise=-1.0 is out of range"),
-        (lambda: Instance(A, Y, 1).redrawn(), ValueError, "law=None cannot be drawn from"),
+        (lambda: Instance(A, Y, 1).redrawn(), ValueError, "law=None: no noise can be drawn"),
     ],
 )
 def test_wrong_parts_are_sentences(make, error, sentence):

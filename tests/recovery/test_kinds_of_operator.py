@@ -1,4 +1,4 @@
-"""Every kind of A at every door: sparse matrices and arrays, LinearOperators, frames, operators of other libraries."""
+"""Every kind of A for every function: sparse matrices and arrays, LinearOperators, frames, foreign operators."""
 
 import pickle
 from fractions import Fraction

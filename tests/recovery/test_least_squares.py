@@ -1,4 +1,4 @@
-"""Least squares on a support: Cholesky, QR, SVD and CGLS give one answer."""
+"""Least squares on a support: Cholesky, QR, SVD and CGLS agree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fits on batches whose neurons all fall silent end with a network, not with an error."""
+"""Fits on batches in which all neurons become inactive end with a network, not with an error."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""No false ``holds``, no false alarm and no traceback on instances that hurt arithmetic."""
+"""No false ``holds``, false alarm or traceback on numerically difficult instances."""
 
 from __future__ import annotations
 

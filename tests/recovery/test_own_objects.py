@@ -1,4 +1,4 @@
-"""A solver, a guarantee and a condition that are written elsewhere, and passed in as objects that no registry knows."""
+"""A solver, a guarantee and a condition written outside the project, passed as objects without registration."""
 
 import inspect
 import re
@@ -13,7 +13,7 @@ import pytest
 import recovery
 from recovery import Status
 from recovery.certificates import enumeration_bound
-from recovery.diagnosis.uniform import Condition
+from recovery.diagnosis import Condition
 from recovery.guarantees import Guarantee, Verdict, attack, exceeds, ledger, linear_instance
 from recovery.operators.thresholding import select_top
 from recovery.solvers.base import RecoveryResult, Run, Solver

@@ -194,7 +194,7 @@ def test_sentences_for_what_does_not_fit():
         population_gram(H, [0, 9])
     with pytest.raises(ValueError, match=r"order=2 is not known; expected one of 0, 1"):
         arc_cosine_kernel(H, order=2)
-    with pytest.raises(ValueError, match=r"H has 1 column\(s\) of zeros; expected non-zero vectors"):
+    with pytest.raises(ValueError, match=r"H has 1 zero column\(s\); expected non-zero columns"):
         arc_cosine_kernel(np.diag([1.0, 1.0, 0.0]))
     with pytest.raises(ValueError, match=r"H has 1 column\(s\); expected at least 2 generators"):
         coherence_floor(H[:, :1])

@@ -1,4 +1,4 @@
-"""What criteria see of a planted support at the start and after training."""
+"""How well criteria identify a planted support before and after training."""
 
 import numpy as np
 import pytest

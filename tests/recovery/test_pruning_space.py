@@ -1,4 +1,4 @@
-"""The core of recovery.pruning: models, data, derivatives, schedules, scopes, rewinding, interruption, and refusals."""
+"""The core of recovery.pruning: models, data, derivatives, schedules, scopes, rewinding, interruption, errors."""
 
 import dataclasses
 import functools

@@ -1,4 +1,4 @@
-"""A ridge on the support: the augmented matrix as the oracle, units, and that it pays with noise."""
+"""A ridge on the support: the augmented matrix as the oracle, units, and a smaller error with noise."""
 
 from __future__ import annotations
 

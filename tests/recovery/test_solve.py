@@ -1,4 +1,4 @@
-"""The door: what it refuses, what it tells, and what holds for every solver."""
+"""``recovery.solve``: invalid arguments, messages, and properties of every solver."""
 
 from __future__ import annotations
 
@@ -80,6 +80,14 @@ def test_import_is_light():
         ({"solver": "group_l1"}, ValueError, r"groups=None, but A \(DenseOperator\) has no gates"),
         ({"solver": "group_l1", "groups": [0, 1]}, ValueError, r"groups has shape \(2,\)"),
         ({"solver": "l1", "noise": -1.0}, ValueError, r"noise=-1\.0"),
+        ({"solver": "l1", "backend": "SIMPLEX"}, ValueError, r"backend='SIMPLEX' is not known; expected .*CLARABEL"),
+        ({"solver": "l1", "backend": None}, TypeError, r"backend=None is of type NoneType"),
+        ({"solver": "group_l1", "backend": "homotopy"}, ValueError, r"backend='homotopy' is not known"),
+        ({"solver": "htp", "normalise": "no"}, TypeError, r"normalise='no' is of type str; expected a bool"),
+        ({"solver": "htp", "path": 1}, TypeError, r"path=1 is of type int; expected a bool"),
+        ({"solver": "aiht", "normalise": 0}, TypeError, r"normalise=0 is of type int; expected a bool or None"),
+        ({"solver": "l1", "normalise": None}, TypeError, r"normalise=None is of type NoneType; expected a bool"),
+        ({"stream": "False"}, TypeError, r"stream='False' is of type str; expected a bool"),
     ],
 )
 def test_refusals_are_sentences(changes, error, sentence):

@@ -1,4 +1,4 @@
-"""Functions that call other libraries, in worker threads: the state of the host program is what it was."""
+"""Functions that call other libraries, in worker threads: the state of the host program does not change."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Hidden and output weights from fused ones: exact on planted networks, refused in words where there are none."""
+"""Hidden and output weights from fused ones: exact on planted networks, a message if there are none."""
 
 from fractions import Fraction
 

@@ -1,4 +1,4 @@
-"""Pictures without content in place of matplotlib's, so that a report on every figure takes no time to draw."""
+"""Blank pictures instead of matplotlib's, so that a test can write a report on every figure quickly."""
 
 import os
 import struct

@@ -1,4 +1,4 @@
-"""A headless Chromium, driven through its DevTools pipe: no port, no driver, nothing to install beside the browser."""
+"""A headless Chromium, controlled through its DevTools pipe: only the browser needs to be installed."""
 
 import fcntl
 import json
@@ -11,7 +11,7 @@ import time
 NAMES = ("chromium", "chromium-browser", "chromium-headless-shell", "google-chrome", "google-chrome-stable", "chrome")
 SWITCHES = (
     "--headless=new",
-    "--no-sandbox",  # it reads one file of our own, often as root in a container, where the sandbox does not start
+    "--no-sandbox",  # it reads only our own file, often as root in a container, where the sandbox does not start
     "--disable-gpu",
     "--disable-dev-shm-usage",
     "--disable-background-networking",
@@ -106,12 +106,12 @@ class Browser:
         )
 
     def media(self, scheme="light", kind=""):
-        """Set what ``prefers-color-scheme`` says, and the medium (``print``)."""
+        """Set the preferred colour scheme and the medium (``print``)."""
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self._call("Emulation.setEmulatedMedia", media=kind, features=features)
 
     def picture(self):
-        """Return what the window shows, as the base64 of a PNG file."""
+        """Return a screenshot of the window, as the base64 text of a PNG file."""
         return self._call("Page.captureScreenshot", format="png")["data"]
 
     def addresses(self):

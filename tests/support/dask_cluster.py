@@ -1,4 +1,4 @@
-"""A Dask scheduler and workers on the loopback interface, each a process of its own, at ports that are free."""
+"""A Dask scheduler and workers on the loopback interface, each in a separate process, at free ports."""
 
 import contextlib
 import json
@@ -11,7 +11,7 @@ from toy_runs import ENVIRONMENT
 
 
 class LocalCluster:
-    """A scheduler and workers that are there; `workers` are processes that can be killed."""
+    """A running scheduler and its workers; `workers` are processes that can be killed."""
 
     def __init__(self, folder, count=2, nanny=False, **environment):
         self.folder, self.processes = folder, []
@@ -33,7 +33,7 @@ class LocalCluster:
         return None
 
     def log(self):
-        """Return what the processes have printed."""
+        """Return the output of the processes."""
         return (self.folder / "dask.log").read_text()
 
     def _start(self, kind, *options):
@@ -50,7 +50,7 @@ class LocalCluster:
         return process
 
     def close(self):
-        """Kill what is left; a scheduler and its workers that are asked at the same moment wait for each other."""
+        """Kill all processes; asked to end together, a scheduler and its workers would wait for each other."""
         for process in self.processes:
             process.kill()
             process.wait()

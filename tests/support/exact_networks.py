@@ -1,4 +1,4 @@
-"""Two networks compared in fractions: an oracle for match_networks that shares no code with it."""
+"""Comparison of two networks in fractions: an oracle for match_networks that shares no code with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Made-up outcomes of the experiments on controls, margin and order of pruning: few trials a cell, quickly written."""
+"""Made-up outcomes of the experiments on controls, margin and order of pruning, with few trials per cell."""
 
 import numpy as np
 

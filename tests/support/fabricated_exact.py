@@ -1,4 +1,4 @@
-"""Made-up outcomes of the cells of exact recovery: exact fits more often for better methods, some lines too close."""
+"""Made-up outcomes of the cells of exact recovery: better methods are exact more often, some lines are too close."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""A web server on this machine that hands out the files of a folder."""
+"""A local web server that serves the files of a folder."""
 
 import contextlib
 import functools

@@ -1,4 +1,4 @@
-"""Child processes that Ctrl-C reaches, also where the shell that started the tests ignores it."""
+"""Child processes that receive Ctrl-C, even if the shell that started the tests ignores it."""
 
 import os
 import signal

@@ -1,8 +1,8 @@
-"""The numeric tests again under other kernels of the BLAS library than this machine's own, and with two threads.
+"""Run the numeric tests under other BLAS kernels than this machine's own, and with two threads.
 
-OpenBLAS picks its kernels by the processor, and results differ between them in their last bits. ``make test-kernels``
-runs this file: a pass for each of two other families of kernels, and one with two threads. NumPy and SciPy bring an
-OpenBLAS each; a pass fails unless both of them use the kernels, and the number of threads, that were asked for.
+OpenBLAS selects its kernels by the processor, and results of different kernels differ in their last bits. ``make
+test-kernels`` runs this file: one pass for each of two other families of kernels, and one with two threads. NumPy and
+SciPy each bring an OpenBLAS; a pass fails unless both use the requested kernels and number of threads.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ NAMES = {
     "Haswell": {"Haswell", "Zen"},
     "SkylakeX": {"SkylakeX", "Cooperlake", "Sapphirerapids"},
     "Nehalem": {"Nehalem"},
-    # builds for many processors call the kernels of Prescott by the name of the first of their like
+    # builds for many processors call the Prescott kernels by the name of the first kernel with the same code
     "Prescott": {"Prescott", "Katmai", "Coppermine", "Northwood", "Banias"},
 }
-"""Value of OPENBLAS_CORETYPE -> what the library may then call its kernels."""
+"""Value of OPENBLAS_CORETYPE -> the names that the library may then report for its kernels."""
 NEEDED = {"Haswell": {"avx2", "fma"}, "SkylakeX": {"avx512f", "avx512vl", "avx512dq", "avx512bw"}}
-"""What a processor must be able to do for a family; the others run on every x86-64 processor."""
+"""Instruction sets that a family needs; the other families run on every x86-64 processor."""
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -50,7 +50,7 @@ class Pass:
 
     @property
     def options(self):
-        """What the tests are told to insist on."""
+        """The kernels and threads that the tests require, as options of pytest."""
         kernel = [f"--blas-kernel={self.kernel}"] if self.kernel else []
         return [*kernel, f"--blas-threads={self.threads}"]
 
@@ -62,7 +62,7 @@ class Pass:
 
 
 def libraries():
-    """Return what threadpoolctl says of each BLAS library in this process, those of NumPy and SciPy loaded."""
+    """Return threadpoolctl's information on each BLAS library in this process, after loading NumPy's and SciPy's."""
     import numpy.linalg
     import scipy.linalg
     from threadpoolctl import threadpool_info
@@ -82,7 +82,7 @@ def words(found):
 
 
 def complaint(found, kernel=None, threads=None):
-    """Return why the libraries are not set up as asked, in a sentence; an empty one if they are."""
+    """Return a sentence that says how the libraries differ from the request, or an empty text."""
     if not found:
         return "no BLAS library is loaded that threadpoolctl knows, so its kernels and threads cannot be told"
     for one in found:
@@ -95,7 +95,7 @@ def complaint(found, kernel=None, threads=None):
 
 
 def abilities():
-    """Return the names of the processor's instruction sets in lower case, or nothing where they cannot be read."""
+    """Return the names of the processor's instruction sets in lower case, or an empty set if they cannot be read."""
     try:
         if sys.platform == "darwin":
             asked = ["sysctl", "-n", "machdep.cpu.features", "machdep.cpu.leaf7_features"]

@@ -1,4 +1,4 @@
-"""A figure of somebody else: one file, which this project does not name, with its experiment and its own layout."""
+"""A figure from outside the project: one file with an experiment and its own layout, which no other file lists."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Reading a page without a browser: its elements, with their attributes, text and nesting."""
+"""Parse a page without a browser: its elements, with their attributes, text and nesting."""
 
 from html.parser import HTMLParser
 

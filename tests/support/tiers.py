@@ -1,13 +1,13 @@
-"""Which tests belong to the slow tier because of the time they take.
+"""The tests that count as slow because of their measured times.
 
-Two tests in a hundred take half of the time of all tests. Those are named in ``tests/slow_tests.txt``, with the seconds
-that were measured, and get the marker ``slow`` when tests are collected; tests that are marked in their own files
-are not named there. To measure again::
+Two percent of the tests take half of the total time. They are listed in ``tests/slow_tests.txt`` with their measured
+seconds, and get the marker ``slow`` when tests are collected. Tests that are marked in their own files are not listed
+there. To measure again::
 
     make test-times
 
-which runs all tests once, and calls this file with the report of the run. A test of :data:`KEPT` stays in the fast tier
-whatever it takes: it is the only one there of something that must not break unnoticed.
+This runs all tests once, and calls this file with the report of the run. A test in :data:`KEPT` is never counted as
+slow: it is the only fast test of something that must not break unnoticed.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def measured(report):
 
 
 def main(report, limit=LIMIT):
-    """Write the table anew from a report, and say what it is worth."""
+    """Write the table from a report, and print how much time it saves."""
     times = measured(report)
     unknown = [name for name in KEPT if name not in times]
     if unknown:

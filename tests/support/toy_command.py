@@ -1,4 +1,4 @@
-"""``paper-repro`` with the toy experiment beside the real ones: a program for tests to start and to kill."""
+"""``paper-repro`` with an additional toy experiment: a program that tests start and kill."""
 
 import sys
 

@@ -1,7 +1,7 @@
-"""A small experiment for the tests of the sweep: sums of random numbers, with knobs for time and faults.
+"""A small experiment for the tests of the sweep: sums of random numbers, with settings for time and faults.
 
-TOY_LOG names a file that gets a line a computation, TOY_ROOM the largest batch for which there is
-memory, TOY_SECONDS overrides the time of each cell, TOY_DIE the fault of the cell that dies.
+TOY_LOG names a file that gets one line per computation, TOY_ROOM is the largest batch that fits into memory,
+TOY_SECONDS sets the time of each cell, and TOY_DIE the fault of the cell that fails.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Guarantees that are true, and false ones next to them, for tests of what is to find out which is which."""
+"""True guarantees, and false ones similar to them, for tests of the attack and the ledger."""
 
 from __future__ import annotations
 

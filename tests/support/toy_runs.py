@@ -1,4 +1,4 @@
-"""The toy experiment run by the real command in a process of its own, and what is looked at while it runs."""
+"""The toy experiment run by the real command in a separate process, and functions to observe the run."""
 
 import os
 import sys
@@ -15,7 +15,7 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT 
 
 
 def start(folder, *options, **environment):
-    """Start ``paper-repro run toy`` with results in `folder`; what it computes is logged beside it."""
+    """Start ``paper-repro run toy`` with results in `folder`; its computations are logged in the same place."""
     command = [*COMMAND, "run", "toy", "--results", str(folder), "--device", "cpu", *options]
     return interrupts.popen(command, env={**ENVIRONMENT, "TOY_LOG": f"{folder}.log", **environment})
 
@@ -40,12 +40,12 @@ def wait_for(condition, seconds=600.0):
 
 
 def gone(processes):
-    """Wait until none of the processes is there, for a hundred seconds at most."""
+    """Wait until all processes have ended, at most a hundred seconds."""
     return wait_for(lambda: not any(Path(f"/proc/{process}").exists() for process in processes), 100.0)
 
 
 def whole(folder):
-    """Return the records of a store after checking that no file is left over and that each cell is there once."""
+    """Return the records of a store, and check that there are no other files and that each cell occurs once."""
     names = [path.name for path in (folder / "store" / "toy").iterdir()]
     keys = {path.split(".")[0] for path in names}
     assert sorted(names) == sorted(f"{key}.{ending}" for key in keys for ending in ("json", "npz"))

@@ -1,4 +1,4 @@
-"""What a user may write, for type checkers; they must complain about the lines that say so, and about no others."""
+"""User code for type checkers, which must report an error on the lines marked wrong, and on no others."""
 
 import linear_lottery
 import planted

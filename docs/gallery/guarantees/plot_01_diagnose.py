@@ -2,7 +2,7 @@
 Which guarantees hold for a matrix
 ==================================
 
-Up to which sparsity each theorem applies to every sparse vector, for one Gaussian matrix.
+For a Gaussian matrix, the largest sparsity up to which each theorem guarantees recovery of every sparse vector.
 """
 
 import matplotlib.pyplot as plt

@@ -1,8 +1,8 @@
 """
-A guarantee and what happens
-============================
+A guarantee and the actual success rate
+=======================================
 
-The coherence condition proves OMP up to a small sparsity. OMP itself works much further.
+The coherence condition guarantees that OMP succeeds up to a small sparsity. In practice OMP succeeds far beyond it.
 """
 
 import matplotlib.pyplot as plt

@@ -1,8 +1,8 @@
 """
-A number between two proved ends
-================================
+Proved bounds of a restricted eigenvalue
+========================================
 
-The largest eigenvalue over supports of s columns: exact by enumeration, and bounded by a proof.
+The largest eigenvalue over all supports of s columns, by enumeration, with two upper bounds.
 """
 
 import matplotlib.pyplot as plt

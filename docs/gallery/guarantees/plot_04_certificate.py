@@ -1,9 +1,9 @@
 """
-A proof that is checked again
-=============================
+A certificate of the null-space constant
+========================================
 
-The share of the l1 norm that s entries of a null vector can hold, with a proof. Below one half, l1 recovers every
-s-sparse vector.
+The null-space constant is the largest share of the l1 norm that s entries of a null vector can have. Below one half, l1
+minimisation recovers every s-sparse vector. A saved proof of the bound is checked in exact arithmetic.
 """
 
 import matplotlib.pyplot as plt

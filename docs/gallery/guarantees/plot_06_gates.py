@@ -1,8 +1,8 @@
 """
-Why ReLU columns are never nearly orthogonal
-============================================
+Why the columns of a ReLU network stay correlated
+=================================================
 
-Two gates agree on part of the inputs, so columns behind them stay correlated however many samples there are.
+Any two gates are open together on some inputs, so their columns stay correlated, however many samples there are.
 """
 
 import matplotlib.pyplot as plt
@@ -23,7 +23,7 @@ for n in samples:
     dense.append(conditions.mutual_coherence(planted.gaussian_inputs(n, d * p, rng=2)))
 
 figure, panel = plt.subplots()
-panel.semilogx(samples, gated, "o-", label="ReLU columns behind four gates")
+panel.semilogx(samples, gated, "o-", label="columns of a ReLU network with four gates")
 panel.semilogx(samples, dense, "s-", label="Gaussian columns")
 panel.axhline(coherence_floor(H), color="black", linestyle=":", label="floor: 1 - smallest angle / π")
 panel.set(xlabel="samples", ylabel="coherence", title=f"{d * p} columns")

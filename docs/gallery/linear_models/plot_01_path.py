@@ -2,7 +2,7 @@
 The path of iterative magnitude pruning
 =======================================
 
-Weights of the diabetes table, as one column after the other is dropped.
+The weights of a linear model of scikit-learn's diabetes data, while pruning drops one column after another.
 """
 
 import matplotlib.pyplot as plt
@@ -16,5 +16,5 @@ path = ll.imp(X * len(X) ** 0.5, y - y.mean(), sparsity=0)
 figure, panel = plt.subplots()
 for j, name in enumerate(X.columns):
     panel.plot(range(10, -1, -1), path.weights[:, j], ".-", label=name)
-panel.set(xlabel="columns left", ylabel="weight", xlim=(10, 0), title="The diabetes table")
+panel.set(xlabel="columns left", ylabel="weight", xlim=(10, 0), title="Diabetes data")
 figure.legend(loc="outside right upper")

@@ -2,7 +2,7 @@
 A design that misleads OMP and the Lasso
 ========================================
 
-A decoy column is like the sum of the planted ones. Pruning drops it, and the greedy methods take it first.
+A decoy column is correlated with the sum of the planted columns. Pruning drops it; OMP and the Lasso select it first.
 """
 
 import matplotlib.pyplot as plt

@@ -1,8 +1,8 @@
 """
-A recovery probability, computed and counted
-============================================
+Recovery probability in closed form
+===================================
 
-On an orthonormal design the chance that pruning finds the support has a closed form.
+On an orthonormal design, the probability that pruning finds the support has a closed form. Simulations agree with it.
 """
 
 import matplotlib.pyplot as plt

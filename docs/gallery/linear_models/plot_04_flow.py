@@ -2,7 +2,7 @@
 Gradient flow in closed form
 ============================
 
-Weights over training time, from the same start, with and without a mask.
+The weights of a linear model over training time, from the same start, with and without a mask.
 """
 
 import matplotlib.pyplot as plt
@@ -17,7 +17,7 @@ mask = w != 0
 times = np.geomspace(1e-3, 1e2, 60)
 
 figure, panels = plt.subplots(1, 2, sharey=True)
-for panel, title, chosen in ((panels[0], "all six weights", None), (panels[1], "the planted two", mask)):
+for panel, title, chosen in ((panels[0], "all six weights", None), (panels[1], "the two planted weights", mask)):
     paths = np.array([ll.gradient_flow(X, y, start, flow_time=t, mask=chosen) for t in times])
     panel.semilogx(times, paths)
     panel.set(xlabel="training time", title=title)

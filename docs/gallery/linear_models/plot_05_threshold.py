@@ -1,8 +1,8 @@
 """
-Pruning without knowing how many
-================================
+Pruning with an unknown number of weights
+=========================================
 
-The number of weights that threshold pruning keeps, over the threshold. The plateau is the planted number.
+The number of weights kept by threshold pruning, over the threshold. The plateau is at the number of planted weights.
 """
 
 import matplotlib.pyplot as plt

@@ -1,8 +1,8 @@
 """
-How six selections compare
-==========================
+Six methods of variable selection compared
+==========================================
 
-The share of planted supports that each method finds where columns are correlated.
+The share of planted supports that each method finds on a design with correlated columns.
 """
 
 import matplotlib.pyplot as plt

@@ -2,7 +2,7 @@
 Plant a network and recover it
 ==============================
 
-A planted network with three hidden neurons and nine weights is found exactly from 400 samples.
+A planted network with three hidden neurons and nine weights is recovered exactly from 400 samples.
 """
 
 import matplotlib.pyplot as plt
@@ -17,7 +17,7 @@ fit = recovery.fit_network(X, truth(X), n_neurons=3, sparsity=9, rng=2)
 print("the same network:", planted.match_networks(fit.network, truth).exact)
 
 planted_form, found = truth.kink_form(), fit.network.kink_form()
-same = np.abs(found.directions.T @ planted_form.directions).argmax(axis=1)  # a line is known up to order and sign
+same = np.abs(found.directions.T @ planted_form.directions).argmax(axis=1)  # order and sign of lines are arbitrary
 figure, panels = plt.subplots(1, 2, sharey=True)
 for panel, lines, title in (
     (panels[0], planted_form.directions.T[same], "planted"),

@@ -1,8 +1,9 @@
 """
-A network of one input is its kinks
-===================================
+The kinks of a ReLU network
+===========================
 
-What data determine of a ReLU network is where it bends and by how much. Two lists of neurons may be one function.
+Data determine where a ReLU network bends, and by how much, but not its list of neurons: different neurons can represent
+the same function.
 """
 
 import matplotlib.pyplot as plt
@@ -10,7 +11,7 @@ import numpy as np
 
 import planted
 
-U = np.array([[1.0, 1.0], [1.0, -0.5], [-1.0, 0.8]])  # a row for each neuron: slope and offset
+U = np.array([[1.0, 1.0], [1.0, -0.5], [-1.0, 0.8]])  # one row per neuron: slope and offset
 network = planted.ReLUNetwork([U.T, np.array([[1.0], [-1.5], [1.0]])])
 t = np.linspace(-3, 3, 601)
 X = np.column_stack([t, np.ones_like(t)])  # the second input is constant
@@ -23,5 +24,5 @@ for direction in form.directions.T:
     panel.axvline(place, color="tab:red", linestyle=":")
     panel.plot(place, network(np.array([[place, 1.0]])), "o", color="tab:red")
 panel.plot(t, X @ form.linear, "--", color="0.6", label="its linear part")
-panel.set(xlabel="input", ylabel="output", title=f"{form.n_lines} lines, where the function bends")
+panel.set(xlabel="input", ylabel="output", title=f"The function bends at {form.n_lines} points")
 panel.legend()

@@ -2,7 +2,7 @@
 Follow a fit
 ============
 
-A callback sees every step of a fit, and may stop it.
+A callback is called after every step of a fit; it can record the state, or stop the fit.
 """
 
 import matplotlib.pyplot as plt

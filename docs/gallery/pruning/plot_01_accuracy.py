@@ -2,7 +2,7 @@
 Accuracy against sparsity
 =========================
 
-Three ways to prune a network that reads digits, over the share of weights that stay.
+Test accuracy of a digit classifier that was pruned in three ways, over the share of weights kept.
 """
 
 import matplotlib.pyplot as plt

@@ -1,8 +1,8 @@
 """
-Which pixels a pruned network reads
-===================================
+Which pixels a pruned network uses
+==================================
 
-Weights of the first layer that stay, counted by pixel.
+The number of first-layer weights kept for each pixel, by four pruning methods.
 """
 
 import matplotlib.pyplot as plt

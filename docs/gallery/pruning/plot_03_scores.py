@@ -1,8 +1,9 @@
 """
-Scores of two criteria
-======================
+The scores of two pruning criteria
+==================================
 
-A criterion gives each weight a score before anything is pruned. SNIP's is not that of magnitude.
+A criterion gives each weight a score, and the weights with the lowest scores are pruned. SNIP and magnitude rank the
+weights of an untrained network differently.
 """
 
 import matplotlib.pyplot as plt
@@ -19,4 +20,4 @@ snip = np.concatenate([one.ravel() for one in pruning.score(model, data, "snip")
 
 figure, panel = plt.subplots()
 panel.loglog(size, np.maximum(snip, 1e-9), ".", markersize=3, alpha=0.6)
-panel.set(xlabel="score of magnitude", ylabel="score of SNIP", title=f"{len(size):,} weights of an untrained network")
+panel.set(xlabel="magnitude score", ylabel="SNIP score", title=f"{len(size):,} weights of an untrained network")

@@ -1,8 +1,9 @@
 """
-A criterion of your own
-=======================
+A pruning criterion of your own
+===============================
 
-Any function of a network and data may rank the weights: here, the size of a weight times the spread of what it reads.
+Any function of the network and the data can score the weights. Here the score is |weight| times the standard deviation
+of its input.
 """
 
 import matplotlib.pyplot as plt

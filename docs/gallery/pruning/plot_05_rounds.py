@@ -2,7 +2,7 @@
 Iterative magnitude pruning, round by round
 ===========================================
 
-Train, drop the smallest weights, rewind, train again: the loss of each round over the weights that are left.
+Train, drop the smallest weights, rewind, train again: the training loss of each round, over the number of weights left.
 """
 
 import matplotlib.pyplot as plt

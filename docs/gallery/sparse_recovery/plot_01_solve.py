@@ -2,7 +2,7 @@
 Recover a sparse vector
 =======================
 
-A 10-sparse vector of length 1,000 is recovered from 200 measurements, to the last digits.
+A 10-sparse vector of length 1,000 is recovered from 200 measurements, up to rounding.
 """
 
 import matplotlib.pyplot as plt

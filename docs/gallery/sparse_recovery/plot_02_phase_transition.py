@@ -1,8 +1,8 @@
 """
-How many measurements a solver needs
+Measurements needed by three solvers
 ====================================
 
-The share of sparse vectors that three solvers recover, over the number of measurements.
+The share of sparse vectors that each solver recovers, over the number of measurements.
 """
 
 import matplotlib.pyplot as plt

@@ -1,8 +1,8 @@
 """
-How fast solvers converge
-=========================
+Convergence of four solvers
+===========================
 
-The objective after each step, as the history of a result has it.
+The objective after each step, from the ``history`` of the result.
 """
 
 import matplotlib.pyplot as plt

@@ -2,7 +2,7 @@
 Coherent columns mislead greedy solvers
 =======================================
 
-As neighbouring columns become alike, orthogonal matching pursuit fails before the default does.
+As the correlation of neighbouring columns grows, orthogonal matching pursuit fails earlier than the default solver.
 """
 
 import matplotlib.pyplot as plt

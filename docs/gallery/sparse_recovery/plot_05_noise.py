@@ -1,8 +1,8 @@
 """
-Error under noise
-=================
+Estimation error under noise
+============================
 
-The error of sparse recovery beside least squares on all columns, and on the true support.
+The error of sparse recovery, compared with least squares on all columns and on the true support.
 """
 
 import matplotlib.pyplot as plt
@@ -12,14 +12,14 @@ import planted
 import recovery
 
 levels = np.geomspace(0.01, 3, 9)
-errors = {"least squares on all columns": [], "sparse recovery": [], "the support is told": []}
+errors = {"least squares on all columns": [], "sparse recovery": [], "least squares on the true support": []}
 for noise in levels:
     mean = np.zeros(3)
     for trial in range(8):
         X, y, w = planted.linear_model(200, 100, 5, noise=noise, signs="random", rng=trial)
-        told = np.zeros(100)
-        told[w != 0] = np.linalg.lstsq(X[:, w != 0], y, rcond=None)[0]
-        estimates = (np.linalg.lstsq(X, y, rcond=None)[0], recovery.solve(X, y, sparsity=5).x, told)
+        oracle = np.zeros(100)
+        oracle[w != 0] = np.linalg.lstsq(X[:, w != 0], y, rcond=None)[0]
+        estimates = (np.linalg.lstsq(X, y, rcond=None)[0], recovery.solve(X, y, sparsity=5).x, oracle)
         mean += [np.linalg.norm(one - w) / 8 for one in estimates]
     for values, value in zip(errors.values(), mean, strict=True):
         values.append(value)

@@ -1,8 +1,8 @@
 """
-A regression that chooses its own size
-======================================
+Regression with an automatic choice of features
+===============================================
 
-``SparseRegressor`` decides how many columns of the diabetes table are worth keeping, here by the extended BIC.
+``SparseRegressor`` chooses how many columns of the diabetes data to keep, here by the extended BIC.
 """
 
 import matplotlib.pyplot as plt
@@ -19,4 +19,4 @@ figure, panel = plt.subplots()
 colours = ["tab:blue" if one in set(kept) else "0.8" for one in X.columns]
 panel.bar(X.columns, model.coef_, color=colours)
 panel.axhline(0, color="0.5", linewidth=0.8)
-panel.set(xlabel="measurement", ylabel="coefficient", title=f"{len(kept)} of {X.shape[1]} measurements are kept")
+panel.set(xlabel="measurement", ylabel="coefficient", title=f"{len(kept)} of {X.shape[1]} measurements kept")

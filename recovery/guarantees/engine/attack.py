@@ -423,7 +423,7 @@ def attack(
     check_progress(progress)
     check_guarantee(guarantee)
     if guarantee.sampler is None:
-        raise ValueError(f"guarantee={guarantee.name!r} has no sampler; expected one that draws its own instances")
+        raise ValueError(f"guarantee={guarantee.name!r} has no sampler; expected a guarantee that can draw instances")
     seed = None
     if rng is None:
         rng = int(np.random.default_rng().integers(2**63))
@@ -439,7 +439,7 @@ def attack(
             search.shown.at(search.tried)
             return search.result(found, seed)
         except Exception as error:
-            again = "" if seed is None else f"; the seed {seed} leads there again"
+            again = "" if seed is None else f"; the seed {seed} reproduces it"
             error.add_note(f"in the attack on {guarantee.name!r}, at instance {search.tried:,}{again}")
             raise
 
@@ -648,43 +648,42 @@ class _Search:
     def _sentence(self, status: str, seed: int | None) -> str:
         name = self.guarantee.name
         instances = f"{self.tried:,} instance" + ("" if self.tried == 1 else "s")
-        held = f"the hypotheses held on {self.held:,} of the {instances} that were tried"
-        obstacle = f"; on the last of them: {self.silence if self.held else self.obstacle}"
+        held = f"the hypotheses held on {self.held:,} of the {instances} tried"
+        obstacle = f"; the last one: {self.silence if self.held else self.obstacle}"
         text = {
             "broken": f"{name} is broken: instance {self.tried:,} of at most {self.limit:,} contradicts it",
-            "survived": f"{name} survived: {held}, the conclusion was decided on {self.decided:,}{self._how_near()}",
-            "undecided": f"{name} was not tested: {held}, but its conclusion was decided on none{obstacle}",
-            "never held": f"{name} was not tested: its hypotheses held on none of the {instances} that were "
-            f"tried{obstacle}",
+            "survived": f"{name} survived: {held} and the conclusion was decided on {self.decided:,}{self._how_near()}",
+            "undecided": f"{name} was not tested: {held}, but the conclusion was decided on none{obstacle}",
+            "never held": f"{name} was not tested: its hypotheses held on none of the {instances} tried{obstacle}",
             "not tried": f"{name} was not tested: no instance was tried"
-            + (f", since one takes {self.each} evaluations" if 0 < self.limit < self.each else ""),
+            + (f", because one takes {self.each} evaluations" if 0 < self.limit < self.each else ""),
         }[status]
         if self.errors:
             text += self._about_errors(seed)
         if status != "broken" and self.tried + self.each <= self.limit:
-            text += f"; seconds={self.seconds:g} ended it before evaluations={self.limit}"
+            text += f"; the time limit of {self.seconds:g} s ended the attack before {self.limit:,} evaluations"
         return text + ("" if seed is None else f" (seed {seed})")
 
     def _how_near(self) -> str:
         if self.nearest is None:
             return (
-                ". Its margin was infinite on all of them, so the search was random: return a finite margin, as "
-                "exceeds(left, right, reason) does, so that it can be led to a contradiction"
+                ". Its margin was always infinite, so the search was random: return a finite margin, as "
+                "exceeds(left, right, reason) does, to guide it"
             )
         n, size = self.nearest.shape
         k, _, _ = _stratum(self.nearest)
-        return f" and came within {self.best:.3g} of a contradiction (nearest: k = {k}, {n} x {size})"
+        return f"; the search came within {self.best:.3g} of a contradiction (nearest: k = {k}, {n} x {size})"
 
     def _about_errors(self, seed: int | None) -> str:
         """Return which exception the guarantee's code raised, where, and how to see it again."""
         error = self.error
         assert error is not None
         what, place = origin(error)
-        again = "judge result.raised_on to see it again"
+        again = "judge result.raised_on to reproduce it"
         if self.raised_on is None:
-            again = "no instance was made"
+            again = "no instance was created"
             if seed is not None:
-                again = f"attack with evaluations={self.error_at} and rng={seed} leads there again"
+                again = f"an attack with evaluations={self.error_at} and rng={seed} reproduces it"
         return (
             f"; its {what or 'code'} raised on {self.errors:,} of them, first {type(error).__name__} at instance "
             f"{self.error_at:,}{place and f' ({place})'}: {error}; {again}"
@@ -737,7 +736,7 @@ class _Cost:
     def _rate(self, instance: Instance, delta: float) -> _Seen:
         """Return delta minus the fraction of failures; the mean margin breaks ties."""
         if instance.law is None:
-            return _Seen(math.nan, 1, 0, "the law of the noise is not known of this instance")
+            return _Seen(math.nan, 1, 0, "the law of the noise is not given for this instance")
         rng = arrays.generator(self.seed)  # all instances of a descent use the same random numbers
         failures, lean, decided = 0, 0.0, 0
         conclusion = Verdict.unknown("")

@@ -1,4 +1,4 @@
-"""Guarantees as programs: their hypotheses, and then their conclusion, are checked on an instance."""
+"""Guarantees as programs, which check the hypotheses on an instance, and then the conclusion."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ class Verdict:
         check_choice(self.status, "status", ("holds", "fails", "unknown"))
         if not isinstance(self.margin, Real) or isinstance(self.margin, bool):
             raise TypeError(
-                f"margin={self.margin!r} is of type {type(self.margin).__name__}; expected a number: how far from the "
-                "boundary, relative; math.inf for something that is decided exactly, math.nan where it is not known"
+                f"margin={self.margin!r} is of type {type(self.margin).__name__}; expected a number: the relative "
+                "distance from the boundary, math.inf for an exact decision, math.nan if it is not known"
             )
         if not isinstance(self.reason, str):
             raise TypeError(f"reason={self.reason!r} is of type {type(self.reason).__name__}; expected a sentence")
@@ -123,7 +123,7 @@ class Verdict:
         if not isinstance(truth, (bool, np.bool_)):
             raise TypeError(f"truth={truth!r} is of type {type(truth).__name__}; expected True or False")
         if margin is not None and (margin < 0.0 if truth else margin > 0.0):
-            expected = "at least 0 where it holds, and at most 0 where it fails"
+            expected = "at least 0 for True, at most 0 for False"
             raise ValueError(f"margin={margin!r} does not fit truth={bool(truth)}; expected {expected}")
         default = math.inf if truth else -math.inf
         return Verdict("holds" if truth else "fails", default if margin is None else margin, reason)
@@ -147,7 +147,8 @@ def exceeds(
         the status means something. A :class:`~recovery.guarantees.Bounded` carries its error, an int or Fraction is
         exact, and a float has the stated error.
     reason : str
-        Description of the two sides; the numbers are appended.
+        What is compared, best as a claim: "the limit exceeds the coherence". The numbers and the outcome are appended:
+        ": 0.5 > 0.3 holds".
     rounding : float, default 1e-12
         Relative error of two floats without a stated error. It does not apply to a comparison with 0, whose verdict is
         ``unknown``, unless `rounding` is 0, for exact numbers.
@@ -174,7 +175,10 @@ def exceeds(
             raise TypeError(f"{side}={value!r} is of type {kind}; expected a number: a Bounded, an int or a float")
     if isinstance(left, (int, Fraction)) and isinstance(right, (int, Fraction)):
         margin = float(Fraction(left) / Fraction(right) - 1) if right > 0 else math.inf if left > right else 0.0
-        return Verdict("holds" if left > right else "fails", margin, f"{reason}: {left} against {right}, exactly")
+        outcome = "holds" if left > right else "does not hold"
+        return Verdict(
+            "holds" if left > right else "fails", margin, _compared_text(reason, str(left), str(right), outcome)
+        )
     first, second = _side(left, left_error, "left"), _side(right, right_error, "right")
     if first is None or second is None:
         if isinstance(left, Bounded) or isinstance(right, Bounded):
@@ -190,7 +194,7 @@ def _side(value: Any, error: float | None, name: str) -> Bounded | None:
     """Return a side with its error, or None if no error is stated."""
     if error is not None:
         if isinstance(value, Bounded):
-            raise TypeError(f"{name} is a Bounded, which has its error; expected {name}_error=None")
+            raise TypeError(f"{name} is a Bounded, which carries its error; expected {name}_error=None")
         return Bounded(float(value), check_number(error, f"{name}_error", minimum=0.0))
     if isinstance(value, (Bounded, int, Fraction)) and not isinstance(value, bool):
         return number(value)
@@ -208,28 +212,43 @@ def _unstated(
     first = Bounded(a, error) if first is None else first
     second = Bounded(b, error) if second is None else second
     if rounding > 0.0 and b == 0.0 and math.isfinite(error):
-        return Verdict.unknown(f"{reason}: {a:.6g} against {b:.6g}; the error of what is compared with 0 is not stated")
+        doubt = "is not decided, because a number that is compared with 0 needs a stated error"
+        return Verdict.unknown(_compared_text(reason, f"{a:.6g}", f"{b:.6g}", doubt))
     return _compared(first, second, reason)
 
 
 def _compared(left: Bounded, right: Bounded, reason: str) -> Verdict:
     a, b = float(left.value), float(right.value)
-    reason = f"{reason}: {a:.6g} against {b:.6g}"
+
+    def text(outcome: str, digits: int = 6) -> str:
+        return _compared_text(reason, f"{a:.{digits}g}", f"{b:.{digits}g}", outcome)
+
     if math.isnan(a) or math.isnan(b) or a == b == math.inf:
-        return Verdict.unknown(reason)
+        return Verdict.unknown(text("cannot be decided"))
     if math.isinf(left.error) or math.isinf(right.error):
-        return Verdict.unknown(reason + "; the error of these numbers is not bounded")
+        return Verdict.unknown(text("is not decided, because the rounding error has no bound"))
     if math.isinf(a) or math.isinf(b):
-        return Verdict("holds", math.inf, reason) if a > b else Verdict("fails", -1.0, reason)
+        return Verdict("holds", math.inf, text("holds")) if a > b else Verdict("fails", -1.0, text("does not hold"))
     size = b if b > 0.0 else float(right.error)
     margin = max(a / size - 1.0, -1.0) if size > 0.0 else (math.inf if a > 0.0 else -1.0 if a < 0.0 else 0.0)
     exact = left.error == 0.0 == right.error
     if a - b > left.error + right.error or (exact and a > b):
-        return Verdict("holds", margin, reason)
+        return Verdict("holds", margin, text("holds", _digits(a, b)))
     if b - a > left.error + right.error or (exact and a <= b):
-        return Verdict("fails", margin, reason)
+        return Verdict("fails", margin, text("does not hold", _digits(a, b)))
     finite = margin if math.isfinite(margin) else 0.0
-    return Verdict.unknown(f"{reason}; within the rounding error {left.error + right.error:.3g}", finite)
+    doubt = f"is not decided, because the rounding error may be {left.error + right.error:.3g}"
+    return Verdict.unknown(text(doubt), finite)
+
+
+def _compared_text(reason: str, left: str, right: str, outcome: str) -> str:
+    """Return the description of two sides, their numbers, and what follows."""
+    return f"{reason}: {left} > {right} {outcome}"
+
+
+def _digits(a: float, b: float) -> int:
+    """Return how many digits show that two numbers differ, at least 6."""
+    return next((digits for digits in (6, 9, 12) if a == b or f"{a:.{digits}g}" != f"{b:.{digits}g}"), 17)
 
 
 def vanishes(value: Any, reason: str) -> Verdict:
@@ -249,10 +268,10 @@ def vanishes(value: Any, reason: str) -> Verdict:
     """
     found = number(value)
     size, error = np.abs(np.atleast_1d(found.value)), np.atleast_1d(found.error)
-    worst = f"{reason}: up to {float(np.max(size, initial=0.0)):.3g}"
+    worst = f"{reason}: at most {float(np.max(size, initial=0.0)):.3g}"
     if np.any(size > error):
         return Verdict("fails", -1.0, worst)
-    return Verdict.of(True, worst) if not np.any(error) else Verdict.unknown(worst + ", which may be rounding")
+    return Verdict.of(True, worst) if not np.any(error) else Verdict.unknown(worst + ", which may be rounding error")
 
 
 def all_of(verdicts: Iterable[Verdict]) -> Verdict:
@@ -266,7 +285,7 @@ def all_of(verdicts: Iterable[Verdict]) -> Verdict:
         if found:
             return min(found, key=lambda verdict: math.inf if math.isnan(verdict.margin) else verdict.margin)
     if not listed:
-        return Verdict("holds", math.inf, "nothing is asked")
+        return Verdict("holds", math.inf, "nothing is required")
     return min(listed, key=lambda verdict: verdict.margin)
 
 
@@ -370,11 +389,11 @@ class Guarantee:
             if not isinstance(getattr(self, item), str):
                 raise TypeError(f"{item}={getattr(self, item)!r} is not a string; expected a string")
         if not self.name.strip():
-            raise ValueError(f"name={self.name!r} is empty; expected a short name, words joined by hyphens")
+            raise ValueError(f"name={self.name!r} is empty; expected a short name with words joined by hyphens")
         if not self.name.isprintable() or len(self.name) > _LONGEST_NAME:
             raise ValueError(
                 f"name={reprlib.repr(self.name)} has {len(self.name)} characters on {len(self.name.splitlines())} "
-                f"line(s); expected a short name, at most {_LONGEST_NAME} printable characters, words joined by hyphens"
+                f"line(s); expected a short name, at most {_LONGEST_NAME} printable characters, with words joined by hyphens"
             )
         for item in ("hypotheses", "outcome", "sampler"):
             value = getattr(self, item)
@@ -384,18 +403,21 @@ class Guarantee:
         for item in ("needs", "scales"):
             value = getattr(self, item)
             if isinstance(value, str) or not all(isinstance(one, str) for one in value):
-                raise TypeError(f"{item}={value!r} is not a tuple of strings; expected one, such as ('x', 'noise')")
+                raise TypeError(f"{item}={value!r} is not a tuple of strings; expected a tuple such as ('x', 'noise')")
             object.__setattr__(self, item, tuple(value))
         for name in self.needs:
             near = "" if name in _FIELDS else _misspelt(name)
             if near:
-                raise ValueError(f"needs has {name!r}, which is no field of an Instance; did you mean {near!r}?")
+                raise ValueError(f"needs has {name!r}, which is not a field of an Instance; did you mean {near!r}?")
         check_choice(self.kind, "kind", KINDS)
         for scale in self.scales:
             check_choice(scale, "scales", SCALES)
         check_choice(self.steer, "steer", ("noise", "signal", None))
         if (self.kind == "probability") != (self.delta is not None):
-            raise ValueError(f"delta={self.delta} with kind={self.kind!r}; expected delta for a probability, else None")
+            raise ValueError(
+                f"delta={self.delta} with kind={self.kind!r}; expected a delta for a probability, None for any other "
+                "kind"
+            )
         if self.delta is not None:
             check_number(self.delta, "delta", minimum=0.0, maximum=1.0)
 
@@ -480,7 +502,7 @@ class Guarantee:
             If there is no sampler, or its instance lacks an option in :attr:`needs`.
         """
         if self.sampler is None:
-            raise ValueError(f"guarantee={self.name!r} has no sampler; expected one that draws its own instances")
+            raise ValueError(f"guarantee={self.name!r} has no sampler; expected a guarantee that can draw instances")
         try:
             found = self.sampler(rng)
         except (Exception, SystemExit) as error:
@@ -494,8 +516,8 @@ class Guarantee:
             if name not in _FIELDS and name not in found.options:
                 listed = ", ".join(found.options) or "none"
                 raise BadGuarantee(
-                    f"needs of guarantee {self.name!r} has {name!r}, which is no field of an Instance and no option of "
-                    f"those that its sampler draws (their options: {listed}); expected one that they have"
+                    f"needs of guarantee {self.name!r} has {name!r}, which is neither a field of an Instance nor an "
+                    f"option of the instances that its sampler draws (their options: {listed}); expected one of these"
                 )
         return found
 
@@ -516,10 +538,10 @@ class Guarantee:
         if not isinstance(found, Verdict):
             hint = "is a return statement missing? " if found is None else ""
             if isinstance(found, (bool, np.bool_)):
-                hint = "Verdict.of(truth, reason) makes one of a bool, without a margin to search by; "
+                hint = "Verdict.of(truth, reason) turns a bool into one, without a margin for the search; "
             raise TypeError(
                 f"the {what} of guarantee {self.name!r} returned {_shown(found)}{_seed(instance)}; {hint}expected a "
-                "recovery.guarantees.Verdict, as exceeds(left, right, reason) returns it"
+                "recovery.guarantees.Verdict, such as exceeds(left, right, reason) returns"
             )
         return found
 
@@ -530,8 +552,8 @@ class Guarantee:
             value: Any = getattr(instance, name) if name in _FIELDS else instance.options.get(name)
             if value is None:
                 known = name in _FIELDS or name in instance.options
-                listed = f"; it is no field, and the options are {', '.join(instance.options) or 'none'}"
-                return Verdict.unknown(f"{name} is not known of this instance" + ("" if known else listed))
+                listed = f"; it is not a field, and the options are {', '.join(instance.options) or 'none'}"
+                return Verdict.unknown(f"{name} is not given for this instance" + ("" if known else listed))
         return None
 
 
@@ -584,7 +606,7 @@ def _described(instance: Instance) -> str:
     """Return the origin of an instance, and, unless it is large, code that creates it."""
     head = f"{instance!r}{_seed(instance)}"
     n, size = instance.shape
-    return head if n * size > _WRITTEN_OUT else f"{head}, which is made again by\n{as_code(instance)}"
+    return head if n * size > _WRITTEN_OUT else f"{head}; this code creates it:\n{as_code(instance)}"
 
 
 def at_home(guarantees: Iterable[Guarantee], home: str) -> list[Guarantee]:
@@ -612,7 +634,7 @@ def _of_catalogue(home: str, name: str) -> Guarantee:
     for guarantee in _catalogue(home):
         if guarantee.name == name:
             return guarantee
-    raise LookupError(f"{home} has no guarantee {name!r}; it was pickled with another version")
+    raise LookupError(f"{home} has no guarantee {name!r}; it was pickled by another version")
 
 
 @functools.cache
@@ -625,6 +647,6 @@ def check_guarantee(value: Any, name: str = "guarantee") -> Guarantee:
     """Return `value` if it is a guarantee; raise an error otherwise."""
     if not isinstance(value, Guarantee):
         raise TypeError(
-            f"{name}={value!r} is of type {type(value).__name__}; expected a Guarantee, your own or of a catalogue"
+            f"{name}={value!r} is of type {type(value).__name__}; expected a Guarantee, from a catalogue or your own"
         )
     return value

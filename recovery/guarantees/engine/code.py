@@ -1,4 +1,4 @@
-"""Instances as Python code, for copying."""
+"""Instances written as Python code that can be copied into a script."""
 
 from __future__ import annotations
 

@@ -179,7 +179,7 @@ class Instance:
                 single |= name == "y" and checked.dtype == np.float32
                 object.__setattr__(self, name, _frozen(arrays.to_numpy(checked).astype(np.float64)))
         if self.y is None:
-            raise TypeError("y=None is not an array; expected the data, an array of real numbers")
+            raise TypeError("y=None is not an array; expected the data as an array of real numbers")
         check_integer(self.sparsity, "sparsity", minimum=0, maximum=size)
         if self.law is not None and not isinstance(self.law, NoiseLaw):
             raise TypeError(f"law={self.law!r} is of type {type(self.law).__name__}; expected a NoiseLaw or None")
@@ -309,7 +309,7 @@ class Instance:
     def support(self) -> np.ndarray:
         """Indices of the non-zero entries of the planted vector, ascending; needs `x`."""
         if self.x is None:
-            raise ValueError("x=None has no support; expected an instance whose planted vector is known")
+            raise ValueError("x=None has no support; expected an instance with its planted vector")
         return np.flatnonzero(self.x)
 
     @property
@@ -355,14 +355,14 @@ class Instance:
         """
         signal, noise = check_number(signal, "signal"), check_number(noise, "noise", minimum=0.0)
         if self.x is None or self.noise is None:
-            raise ValueError("x or noise is None; expected an instance whose planted vector and noise are known")
+            raise ValueError("x or noise is None; expected an instance with its planted vector and noise")
         law = None if self.law is None else NoiseLaw(self.law.name, noise * self.law.sigma)
         return self.replace(x=signal * self.x, noise=noise * self.noise, law=law)
 
     def redrawn(self, rng: Any = None) -> Instance:
         """Return a copy with fresh noise from its law."""
         if self.law is None:
-            raise ValueError("law=None cannot be drawn from; expected an instance with a NoiseLaw")
+            raise ValueError("law=None: no noise can be drawn; expected an instance with a NoiseLaw")
         return self.replace(noise=self.law.draw(self.shape[0], rng))
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -421,7 +421,7 @@ class Instance:
                 stored = np.load(file, allow_pickle=False)
                 known = {name: stored[name] for name in stored.files}
             except (ValueError, AttributeError, EOFError, OSError, zipfile.BadZipFile) as error:
-                raise ValueError(f"{os.fspath(path)} is no npz file; expected a saved Instance") from error
+                raise ValueError(f"{os.fspath(path)} is not an npz file; expected a saved Instance") from error
         if "about" not in known or not ("A" in known or {"X", "gates"} <= known.keys()):
             raise ValueError(f"{os.fspath(path)} holds {', '.join(known)}; expected a saved Instance")
         try:
@@ -440,7 +440,7 @@ def _plain(value: Any) -> Any:
     """Return a NumPy number as a Python number."""
     if isinstance(value, np.generic):
         return value.item()
-    raise TypeError(f"an option is {value!r}; expected numbers, strings, bools and None, which a file can hold")
+    raise TypeError(f"an option is {value!r}; expected a number, string, bool or None, which a file can store")
 
 
 def _frozen(values: Any) -> Any:
@@ -521,11 +521,11 @@ def in_range(instance: Instance, scales: tuple[str, ...]) -> Instance | str:
         if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
             options[name] = float(times(float(value), -of_matrix * a - of_data * b))
     if not exact[0]:
-        return "the numbers of this instance range over more than float64 can hold in any units"
+        return "the numbers of this instance span a range that float64 cannot hold in any units"
     try:
         return Instance(A, sparsity=instance.sparsity, law=law, options=options, **known)
     except ValueError:  # y lost digits below the range, which these units would have kept
-        return "the data of this instance lost digits at the end of the range of float64"
+        return "the data of this instance lost digits near the limits of float64"
 
 
 def _largest(instance: Instance, columns: np.ndarray) -> int:

@@ -1,4 +1,4 @@
-"""The ledger: a table of how guarantees fared on many instances."""
+"""The ledger: a table of the verdicts of guarantees on many instances."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def ledger(
     >>> print(ledger(guarantees, lambda one: (draw(one, seed) for seed in range(1000))))  # doctest: +SKIP
     """
     if isinstance(guarantees, Guarantee):
-        raise TypeError(f"guarantees is the single guarantee {guarantees.name!r}; expected a sequence of them")
+        raise TypeError(f"guarantees is the single guarantee {guarantees.name!r}; expected a sequence of guarantees")
     evaluations = check_integer(evaluations, "evaluations", minimum=0)
     shared: Sequence[Instance] | None = None if callable(instances) else list(instances)
     listed = [check_guarantee(guarantee, "guarantees") for guarantee in guarantees]

@@ -97,10 +97,10 @@ def linear_instance(
     check_choice(noise, "noise", ("any", "none"))
     for argument, choices in (("designs", designs), ("laws", laws), ("signs", signs)):
         if isinstance(choices, str) or not choices:
-            raise ValueError(f"{argument}={choices!r}; expected a sequence of at least one name")
+            raise ValueError(f"{argument}={choices!r}; expected a non-empty sequence of names")
     for argument, (low, high) in (("n_range", n_range), ("d_range", d_range), ("k_range", k_range)):
         if not 1 <= low <= high:
-            raise ValueError(f"{argument}={(low, high)}; expected two integers, 1 <= first <= last")
+            raise ValueError(f"{argument}={(low, high)}; expected two integers with 1 <= first <= second")
     d = int(rng.integers(d_range[0], d_range[1] + 1))
     n = int(rng.integers(n_range[0], n_range[1] + 1))
     if tall:
@@ -202,7 +202,7 @@ def steer(guarantee: Guarantee, instance: Instance, target_margin: float) -> Ins
     """
     target = check_number(target_margin, "target_margin")
     if target <= -1.0:
-        raise ValueError(f"target_margin={target}; expected more than -1, where the left side is 0")
+        raise ValueError(f"target_margin={target}; expected a number above -1, the margin of a left side of 0")
     if guarantee.steer is None or instance.x is None or instance.noise is None:
         return instance
     slope = -1.0 if guarantee.steer == "noise" else 1.0
@@ -297,7 +297,7 @@ def _matrix(
         A[0] += np.where(np.any(A != 0.0, axis=0), 0.0, 1.0)  # no column is 0
         return A, "integer"
     if name not in DESIGNS:
-        raise ValueError(f"designs has {name!r}; expected names of {', '.join(DESIGNS)}")
+        raise ValueError(f"designs has {name!r}; expected names from {', '.join(DESIGNS)}")
     law = {
         "toeplitz": lambda: planted.toeplitz(rng.uniform(-0.95, 0.95)),
         "equicorrelated": lambda: planted.equicorrelated(rng.uniform(0.0, 0.95)),

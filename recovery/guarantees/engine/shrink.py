@@ -1,4 +1,4 @@
-"""Shrinks an instance that contradicts a guarantee to a small, readable one."""
+"""Shrinking of an instance that contradicts a guarantee to a small, readable one."""
 
 from __future__ import annotations
 

@@ -208,22 +208,26 @@ def isometry_rule(
 
     def hypotheses(instance: Instance) -> Verdict:
         if instance.gated is None:
-            return Verdict.unknown("A is no GatedOperator; the statement is about gates")
+            return Verdict.unknown("A is not a GatedOperator; the statement is about gates")
         X, gates = instance.gated
         if not instance.noise_free:
             return Verdict.of(False, "there is noise; the statement is about data without noise")
         w = np.reshape(instance.x, (gates.shape[1], X.shape[1]))
         planted = np.flatnonzero(np.any(w != 0.0, axis=1))
         if not planted.size:
-            return Verdict.of(True, "w = 0: every other point has a larger norm")
+            return Verdict.of(True, "w = 0, and every other point has a larger norm")
         if (single or linear) and planted.size > 1:
-            return Verdict.of(False, f"{planted.size} gates are planted; the statement is about one")
+            return Verdict.of(False, f"{planted.size} gates are planted; the statement is about exactly one")
         if linear and not gates[:, planted[0]].all():
-            return Verdict.of(False, "the planted gate is closed on some rows; the statement is about a linear part")
+            return Verdict.of(
+                False, "the planted gate is closed on some rows; the statement is about a gate that is open on all rows"
+            )
         found = neural_isometry(X, gates, w, normalised=normalised)
         if found.dual is None:
             return Verdict.of(False, found.reason)
-        asked = exceeds(constant(limit), Bounded(found.value, found.rounding), found.reason)
+        asked = exceeds(
+            constant(limit), Bounded(found.value, found.rounding), "the limit exceeds the norm of every other gate"
+        )
         return all_of([asked, *(_in_cone(X, gates[:, j], w[j]) for j in planted)]) if cone else asked
 
     return hypotheses
@@ -252,15 +256,15 @@ def recovers(*, cone: bool = False, linear: bool = False, normalised: bool = Fal
 
     def outcome(instance: Instance) -> Verdict:
         if instance.gated is None:
-            return Verdict.unknown("A is no GatedOperator; the program is about gates")
+            return Verdict.unknown("A is not a GatedOperator; the program is about gates")
         X, gates = instance.gated
         w, y = np.reshape(instance.x, (gates.shape[1], X.shape[1])), instance.y
         if not np.any(w):
-            return Verdict.of(not np.any(y), "w = 0: the program's solution for y = 0 is 0")
+            return Verdict.of(not np.any(y), "w = 0, and the solution of the program for y = 0 is 0")
         free = int(np.flatnonzero(np.any(w != 0.0, axis=1))[0]) if cone and linear else None
         if free is not None:  # the planted block comes first
             if gates.shape[1] == 1:
-                return Verdict.unknown("the planted gate is the only one: no gate remains besides the linear part")
+                return Verdict.unknown("the planted gate is the only one, so no gate remains besides the linear part")
             w = np.concatenate([w[[free]], np.delete(w, free, axis=0)])
             gates = np.delete(gates, free, axis=1)
         if cone:
@@ -275,18 +279,20 @@ def recovers(*, cone: bool = False, linear: bool = False, normalised: bool = Fal
         if normalised:
             got, there = ((X @ one.T).T * gates.T for one in (got, there))
             if not there.any():
-                return Verdict.unknown("all planted gates are closed on all data: y = 0")
+                return Verdict.unknown("all planted gates are closed on all rows, so y = 0")
         error = float(np.linalg.norm(got - there) / np.linalg.norm(there))
         aim = float(np.linalg.norm(there, axis=1).sum())
         # a residual changes the objective by at most |lambda| times its length
         lower = (aim - found.objective - float(np.linalg.norm(found.dual)) * found.residual) / aim
         margin = _margin(X, gates, w, cone, normalised)
-        reason = f"error {error:.3g}, the objective {found.objective:.9g} against {aim:.9g} of w ({found.status})"
+        reason = (
+            f"the error is {error:.3g}, the objective {found.objective:.9g}, and that of w {aim:.9g} ({found.status})"
+        )
         if error <= EXACT:
             return Verdict("holds", max(margin, 0.0), reason)
         if lower > LOWER:
             return Verdict("fails", min(margin, -lower), reason)
-        return Verdict.unknown(reason + ": as good within the solver's tolerance", margin)
+        return Verdict.unknown(reason + "; they agree within the tolerance of the solver", margin)
 
     return outcome
 
@@ -357,17 +363,17 @@ def guarantees() -> list[Guarantee]:
     return [
         one(
             "nic-linear",
-            "Without noise: one gate that is open on all rows is planted, X of full column rank, "
-            f"|X'D_j X (X'X)^-1 w / |w||_2 < 1 for all other gates j => {group} finds w.",
+            "Without noise, if one gate that is open on all rows is planted, X has full column rank, and "
+            f"|X'D_j X (X'X)^-1 w / |w||_2 < 1 for all other gates j, then {group} finds w.",
             source,
             (1, 1),
             linear=True,
         ),
         one(
             "nic-linear-cone",
-            "Without noise: y = X w, X of full column rank, |X'D_j X (X'X)^-1 w / |w||_2 < 1 for all gates j => "
-            "min |w_0|_2 + sum_j |u_j|_2 + |v_j|_2 subject to X w_0 + sum_j D_j X (u_j - v_j) = y, "
-            "(2 D_j - I) X u_j >= 0, (2 D_j - I) X v_j >= 0 finds w_0 = w.",
+            "Without noise, if y = X w, X has full column rank, and |X'D_j X (X'X)^-1 w / |w||_2 < 1 for all gates "
+            "j, then min |w_0|_2 + sum_j |u_j|_2 + |v_j|_2 subject to X w_0 + sum_j D_j X (u_j - v_j) = y, (2 D_j - "
+            "I) X u_j >= 0, (2 D_j - I) X v_j >= 0 finds w_0 = w.",
             source,
             (1, 1),
             linear=True,
@@ -375,33 +381,34 @@ def guarantees() -> list[Guarantee]:
         ),
         one(
             "nic-1",
-            "Without noise: one gate D is planted, D X of full column rank, |X'D_j D X (X'D X)^-1 w / |w||_2 < 1 for "
-            f"all other gates j => {group} finds w.",
+            "Without noise, if one gate D is planted, D X has full column rank, and |X'D_j D X (X'D X)^-1 w / |w||_2 "
+            f"< 1 for all other gates j, then {group} finds w.",
             source,
             (1, 1),
             single=True,
         ),
         one(
             "nic-k",
-            "Without noise: M = [D_j X] over the planted gates of full column rank, lambda = M (M'M)^-1 [w_j / |w_j|], "
-            f"|X'D_j lambda|_2 < 1 for all other gates j => {group} finds w.",
+            "Without noise, if M = [D_j X] over the planted gates has full column rank and lambda = M (M'M)^-1 [w_j "
+            f"/ |w_j|] has |X'D_j lambda|_2 < 1 for all other gates j, then {group} finds w.",
             source,
             (1, 3),
         ),
         one(
             "nic-k-cone",
-            "Without noise: as nic-k, and every planted w_j or -w_j has (2 D_j - I) X w_j >= 0 => "
-            "min sum_j |u_j|_2 + |v_j|_2 subject to sum_j D_j X (u_j - v_j) = y, (2 D_j - I) X u_j >= 0, "
-            "(2 D_j - I) X v_j >= 0 finds w = u - v.",
+            "Without noise, if the hypotheses of nic-k hold and every planted w_j or -w_j has (2 D_j - I) X w_j >= "
+            "0, then min sum_j |u_j|_2 + |v_j|_2 subject to sum_j D_j X (u_j - v_j) = y, (2 D_j - I) X u_j >= 0, (2 "
+            "D_j - I) X v_j >= 0 finds w = u - v.",
             "derived here",
             (1, 3),
             cone=True,
         ),
         one(
             "nic-k-normalised",
-            "Without noise: M = [D_j X] over the planted gates of full column rank, U_j the left singular vectors of "
-            "D_j X, lambda the shortest vector with U_j'lambda = U_j'D_j X w_j / |D_j X w_j| on them, |U_j'lambda|_2 < "
-            "1 for all other gates j => min sum_j |D_j X w_j|_2 subject to sum_j D_j X w_j = y finds w.",
+            "Without noise, let U_j be the left singular vectors of D_j X. If M = [D_j X] over the planted gates has "
+            "full column rank and the shortest vector lambda with U_j'lambda = U_j'D_j X w_j / |D_j X w_j| on these "
+            "gates has |U_j'lambda|_2 < 1 for all other gates j, then min sum_j |D_j X w_j|_2 subject to sum_j D_j X "
+            "w_j = y finds w.",
             source,
             (1, 3),
             normalised=True,

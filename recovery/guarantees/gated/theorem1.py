@@ -148,9 +148,9 @@ SHARE = 1e-6
 def separated(instance: Instance) -> Verdict:
     """Return whether no gate is empty and no two are equal: Assumption 2 with some eps > 0 and gamma > 0."""
     if instance.gated is None:
-        return Verdict.unknown("A is no GatedOperator; the statement is about gates")
+        return Verdict.unknown("A is not a GatedOperator; the statement is about gates")
     spread = gate_spread(instance.gated[1])
-    reason = f"eps = {spread.coverage:.4g}, gamma = {spread.separation:.4g}"
+    reason = f"coverage eps = {spread.coverage:.4g} and separation gamma = {spread.separation:.4g} have to be positive"
     return Verdict.of(spread.coverage > 0.0 and spread.separation > 0.0, reason)
 
 
@@ -163,9 +163,9 @@ def recovers_with(instance: Instance) -> Verdict:
 def recovers_with_all(instance: Instance) -> Verdict:
     """Return the same for gates that are all non-empty patterns of s'-sparse generators, s' >= 2."""
     if instance.gated is None:
-        return Verdict.unknown("A is no GatedOperator; the statement is about gates")
+        return Verdict.unknown("A is not a GatedOperator; the statement is about gates")
     if outside(instance, int(instance.options["relaxed"])) is not None:
-        return Verdict.of(False, "there is noise, x0 is dense, or s = 0")
+        return Verdict.of(False, "there is noise, or x0 is dense, or s = 0")
     X, gates = instance.gated
     d = X.shape[1]
     most = int(instance.options["generators"])
@@ -180,7 +180,7 @@ def recovers_with_all(instance: Instance) -> Verdict:
         return Verdict.of(False, f"the gates are not the {every.shape[1]} patterns of {most}-sparse generators")
     dependent = dependent_gates(gates)
     if dependent is not None:
-        return Verdict.of(False, f"the gates {dependent[0]} and {dependent[1]} have equal sums: alpha_4 = 0")
+        return Verdict.of(False, f"the gates {dependent[0]} and {dependent[1]} have equal sums, so alpha_4 = 0")
     return all_of([separated(instance), jain_tewari_kar_rule(instance)])
 
 
@@ -196,20 +196,20 @@ def arrives(factor: float = 1.8) -> Rule:
             return Verdict.unknown(f"s~ = {kept} is not between s = {instance.sparsity} and N = {instance.shape[1]}")
         low, high = extremes(instance.matrix, 2 * kept + instance.sparsity)
         if low <= 0.0:
-            return Verdict.unknown("alpha is not above 0, so that the number of steps is not finite")
+            return Verdict.unknown("alpha is not above 0, so the number of steps is not finite")
         steps = math.ceil(factor * high / low * math.log(1.0 / SHARE))
         if steps > STEPS:
-            return Verdict.unknown(f"{steps} steps are more than the {STEPS} of a run")
+            return Verdict.unknown(f"the statement takes {steps} steps, more than the {STEPS} of a run")
         run = trace(instance, "iht", sparsity=kept, step=2.0 / (3.0 * high))
         if run.objectives[0] <= 0.5 * high * run.floor**2:
-            return Verdict("holds", math.inf, "the start is x")
+            return Verdict("holds", math.inf, "the start is x, and the run stays there")
         eps, last = SHARE * run.objectives[0], min(steps, len(run.errors) - 1)
         reason = f"after {last} of {steps} steps"
         return all_of(
             [
-                _above(eps, run.objectives[last], 0.5 * high * run.floor**2, f"{reason} eps against f"),
+                _above(eps, run.objectives[last], 0.5 * high * run.floor**2, f"{reason}, eps exceeds f"),
                 _above(
-                    2.0 * eps / low, run.errors[last] ** 2, run.floor**2, f"{reason} 2 eps / alpha against |x_K - x|^2"
+                    2.0 * eps / low, run.errors[last] ** 2, run.floor**2, f"{reason}, 2 eps / alpha exceeds |x_K - x|^2"
                 ),
             ]
         )
@@ -228,7 +228,9 @@ def spread_rule(delta: float) -> Rule:
     def hypotheses(instance: Instance) -> Verdict:
         H = _generators(instance)
         if H is None:
-            return Verdict.of(False, "the instance is not X = noise, standard normal, with A = 0 and x the generators")
+            return Verdict.of(
+                False, "the instance does not hold X as standard normal noise and the generators as x, with A = 0"
+            )
         (d, p), t = H.shape, float(instance.options["t"])
         n = instance.shape[0] // d
         if t <= 0.0:
@@ -236,7 +238,7 @@ def spread_rule(delta: float) -> Rule:
         power = 2.0 * n * t * t
         bound = (p + 0.5 * p * p) * math.exp(-power)
         rounding = 8.0 * EPS * (1.0 + power) * bound
-        return exceeds(constant(delta), Bounded(bound, rounding), "delta against the union bound")
+        return exceeds(constant(delta), Bounded(bound, rounding), "delta exceeds the union bound")
 
     return hypotheses
 
@@ -245,7 +247,7 @@ def is_spread(instance: Instance) -> Verdict:
     """Return whether all gates have the required coverage and all pairs the required separation."""
     H = _generators(instance)
     if H is None:
-        return Verdict.unknown("the instance does not hold X and generators")
+        return Verdict.unknown("the instance does not hold X and the generators")
     X = instance.y.reshape(-1, H.shape[0])
     gates, t = X @ H >= 0.0, float(instance.options["t"])
     lean = float(np.min(gate_spread(gates).coverage - (0.5 - t)))
@@ -253,8 +255,12 @@ def is_spread(instance: Instance) -> Verdict:
     margin = min(lean, float(apart[np.triu_indices(H.shape[1], 1)].min(initial=math.inf)))
     rounding = 1e-12
     if abs(margin) <= rounding:
-        return Verdict.unknown("a fraction is within rounding of its bound", margin)
-    return Verdict("holds" if margin > 0.0 else "fails", margin, f"the smallest surplus is {margin:.4g}")
+        return Verdict.unknown("a fraction is within rounding error of its bound", margin)
+    return Verdict(
+        "holds" if margin > 0.0 else "fails",
+        margin,
+        f"the smallest distance of a fraction from its bound is {margin:.4g}",
+    )
 
 
 def _generators(instance: Instance) -> np.ndarray | None:
@@ -280,19 +286,19 @@ def guarantees() -> list[Guarantee]:
         an instance with A = 0, row after row; x holds the generators and the options ``"inputs"`` d and ``"t"`` t.
     """
     tests = "tests/recovery/test_guarantees_theorem1.py"
-    known = "Fridovich-Keil and Pilanci, arXiv:2509.20323, Theorem 1 as texts about the paper report it"
-    section = "docs/theory, section Why the sparsity that thresholding asks for is out of reach"
+    known = "Fridovich-Keil and Pilanci, arXiv:2509.20323, Theorem 1 as reported by texts about the paper"
+    section = "docs/theory, section When the sparsity condition of thresholding cannot hold"
     run = (
-        "s~ >= 32 (beta / alpha)^2 s at order 2 s~ + s => IHT that keeps s~ entries with step 2 / (3 beta) has f(x_K) "
-        "<= eps and |x_K - x|^2 <= 2 eps / alpha after K = (9 beta / (5 alpha)) log(f(x_0) / eps) steps, eps = 1e-6 "
-        "f(x_0)."
+        "if s~ >= 32 (beta / alpha)^2 s at order 2 s~ + s, then IHT that keeps s~ entries with step 2 / (3 beta) has "
+        "f(x_K) <= eps and |x_K - x|^2 <= 2 eps / alpha after K = (9 beta / (5 alpha)) log(f(x_0) / eps) steps, eps "
+        "= 1e-6 f(x_0)."
     )
     return [
         Guarantee(
             "theorem1-all-patterns",
             "implication",
-            "Without noise, the gates are all patterns but the empty one of generators with at most s' >= 2 non-zeros: "
-            + run,
+            "Without noise, and with the gates being all non-empty patterns of generators with at most s' >= 2 "
+            "non-zeros: " + run,
             f"{known}; the number of steps is derived here: docs/theory, section Keeping more entries",
             tests,
             recovers_with_all,
@@ -306,7 +312,7 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "theorem1-few-gates",
             "implication",
-            "Without noise, gates that are not empty and differ: " + run,
+            "Without noise, and with distinct non-empty gates: " + run,
             f"{known}, for any gates; the number of steps is derived here: docs/theory, section Keeping more entries",
             tests,
             recovers_with,
@@ -319,10 +325,11 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "gaussian-spread",
             "probability",
-            "h_1, ..., h_p != 0 fixed, X with n independent rows N(0, I), (p + p^2 / 2) exp(-2 n t^2) < 0.1 => tr(D_j) "
-            ">= (1/2 - t) n and Hamming(D_i, D_j) >= (theta_ij / pi - t) n for all i != j, with probability 0.9.",
+            "If h_1, ..., h_p != 0 are fixed, X has n independent rows N(0, I), and (p + p^2 / 2) exp(-2 n t^2) < "
+            "0.1, then with probability 0.9 tr(D_j) >=  (1/2 - t) n and Hamming(D_i, D_j) >= (theta_ij / pi - t) n "
+            "for all i != j.",
             "derived here: docs/theory, section Coverage and separation of Gaussian gates; appendix D of the "
-            "paper has a statement of this kind with constants of its own",
+            "paper has a similar statement with other constants",
             tests,
             spread_rule(DELTA),
             is_spread,

@@ -155,7 +155,7 @@ rounding."""
 def _blocks(instance: Instance) -> tuple[np.ndarray, np.ndarray, np.ndarray] | Verdict:
     """Return X, gates and the planted weights (p, d), or the verdict if there are none."""
     if instance.gated is None:
-        return Verdict.unknown("A is no GatedOperator; the statement is about gates")
+        return Verdict.unknown("A is not a GatedOperator; the statement is about gates")
     X, gates = instance.gated
     return X, gates, instance.x.reshape(gates.shape[1], X.shape[1])
 
@@ -192,15 +192,15 @@ def determined(binary: bool) -> Rule:
                 continue
             if binary and np.ptp(values) > 0.0:
                 if np.ptp(values) <= 4.0 * TOL * np.abs(values).max():
-                    return Verdict.unknown(f"the values at gate {j} differ by rounding")
+                    return Verdict.unknown(f"the values at gate {j} differ only by rounding error")
                 return Verdict.of(False, f"the values at gate {j} differ")
             signs = exact_signs(X, (w != 0.0).astype(np.float64) if binary else w)
             if signs is None:
-                return Verdict.unknown(f"an activation at gate {j} is within rounding of 0")
+                return Verdict.unknown(f"an activation at gate {j} is within rounding error of 0")
             possible = sum(fits(sign * signs, gate) for sign in ((1.0,) if binary else (1.0, -1.0)))
             if possible != 1:
-                return Verdict.of(False, f"the block at gate {j} belongs to {possible} neurons")
-        return Verdict.of(True, "each block belongs to one neuron")
+                return Verdict.of(False, f"the block at gate {j} is that of {possible} possible neurons, not of one")
+        return Verdict.of(True, "each block is that of exactly one neuron")
 
     return hypotheses
 
@@ -210,7 +210,7 @@ def returns(*assumptions: str) -> Rule:
 
     def outcome(instance: Instance) -> Verdict:
         if instance.gated is None:
-            return Verdict.unknown("A is no GatedOperator; the statement is about gates")
+            return Verdict.unknown("A is not a GatedOperator; the statement is about gates")
         X, gates = instance.gated
         for assumption in assumptions:
             try:
@@ -220,7 +220,7 @@ def returns(*assumptions: str) -> Rule:
             wrong = _wrong(network, assumption, instance)
             if wrong:
                 return Verdict.of(False, f"{assumption}: {wrong}")
-        return Verdict.of(True, f"a network under {' and '.join(assumptions)}")
+        return Verdict.of(True, f"un-fusing returned a correct network (assumptions: {', '.join(assumptions)})")
 
     return outcome
 
@@ -251,9 +251,11 @@ def _wrong(network: ReLUNetwork, assumption: str, instance: Instance) -> str:
 def _some_return(instance: Instance) -> Verdict:
     """Return whether un-fusing returns anything, under any assumption."""
     if instance.gated is None:
-        return Verdict.unknown("A is no GatedOperator; the statement is about gates")
+        return Verdict.unknown("A is not a GatedOperator; the statement is about gates")
     found = [assumption for assumption in ("binary", "signs", "unit") if _network(instance, assumption) is not None]
-    return Verdict.of(bool(found), f"un-fusing returns a network under {' and '.join(found) or 'no assumption'}")
+    if not found:
+        return Verdict.of(False, "un-fusing returns no network under any of the assumptions")
+    return Verdict.of(True, f"un-fusing returns a network (assumptions: {', '.join(found)})")
 
 
 def _network(instance: Instance, assumption: str) -> ReLUNetwork | None:
@@ -267,7 +269,7 @@ def _network(instance: Instance, assumption: str) -> ReLUNetwork | None:
 def _all_right(instance: Instance) -> Verdict:
     """Return whether every network that un-fusing returns has the weights and outputs that it should."""
     if instance.gated is None:
-        return Verdict.unknown("A is no GatedOperator; the statement is about gates")
+        return Verdict.unknown("A is not a GatedOperator; the statement is about gates")
     for assumption in ("binary", "signs", "unit"):
         network = _network(instance, assumption)
         wrong = "" if network is None else _wrong(network, assumption, instance)
@@ -300,7 +302,7 @@ def clear_of_the_data(factor: float) -> Rule:
             return found
         X, _, W = found
         if planted_signs(instance) is None or _least_squares(instance) is None:
-            return Verdict.of(False, "the planted neurons are not determined, or their columns dependent")
+            return Verdict.of(False, "the planted neurons are not determined, or their columns are dependent")
         S = instance.support
         fit = least_squares(instance.matrix[:, S], data_of(instance)).weights - instance.x[S]
         value, error = np.zeros(instance.shape[1]), np.zeros(instance.shape[1])
@@ -315,7 +317,9 @@ def clear_of_the_data(factor: float) -> Rule:
             clear = (abs(matmul(X[rows], w)) / looked[rows]).min()
             clear = Bounded(clear.value, clear.error + _TAKEN * abs(clear.value))
             off = constant(factor) * norm(Bounded(value[place], error[place]))
-            asked.append(exceeds(clear, off, f"distance of the data from the hyperplane of gate {j} over the error"))
+            asked.append(
+                exceeds(clear, off, f"the distance of the data from the hyperplane of gate {j} exceeds the error")
+            )
         return all_of(asked)
 
     return hypotheses
@@ -325,7 +329,7 @@ def keeps_signs(instance: Instance) -> Verdict:
     """Return whether the un-fused least-squares weights have the planted signs, and the outputs A w^."""
     signs, estimate = planted_signs(instance), _least_squares(instance)
     if instance.gated is None or signs is None or estimate is None:
-        return Verdict.unknown("there is nothing to compare with")
+        return Verdict.unknown("there is no planted network to compare with")
     X, gates = instance.gated
     try:
         network = unfuse(estimate, X, gates, "unit", tol=TOL)
@@ -340,7 +344,11 @@ def keeps_signs(instance: Instance) -> Verdict:
             lean = sign * np.where(gate, 1.0, -1.0) * (X @ w)
             scale = np.abs(X) @ np.abs(w)
             flips = min(flips, float(np.min(lean[scale > 0.0] / scale[scale > 0.0], initial=np.inf)))
-    return Verdict("holds" if right and same else "fails", max(flips, 0.0) if right and same else -1.0, "the signs")
+    if right and same:
+        return Verdict("holds", max(flips, 0.0), "un-fusing returned the signs of w and the outputs A w^")
+    return Verdict(
+        "fails", -1.0, f"un-fusing returned other {'outputs than A w^' if right else 'signs than those of w'}"
+    )
 
 
 def guarantees() -> list[Guarantee]:
@@ -357,31 +365,32 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "unfuse-binary",
             "equivalence",
-            "Each w_j != 0 is v_j u_j with u_j = 1{w_j != 0} and D_j X u_j = relu(X u_j) <=> un-fusing w under binary "
-            "hidden weights returns a network, namely these u_j and v_j.",
+            "Un-fusing w under binary hidden weights returns a network if and only if each w_j != 0 is v_j u_j with "
+            "u_j = 1{w_j != 0} and D_j X u_j = relu(X u_j); the network has these u_j and v_j.",
             source, tests, determined(True), returns("binary"), sampler=network_instance, steer=None,
             scales=("data", "matrix"),
         ),
         Guarantee(
             "unfuse-signs",
             "equivalence",
-            "For each w_j != 0 exactly one sign v_j has D_j X w_j v_j = relu(X w_j v_j) <=> un-fusing w under output "
-            "weights +-1, and with |u_j| = 1, returns networks, namely with these signs.",
+            "Un-fusing w under output weights +-1, and under |u_j| = 1, returns networks if and only if for each w_j "
+            "!= 0 exactly one sign v_j has D_j X w_j v_j = relu(X w_j v_j); the networks have these signs.",
             source, tests, determined(False), returns("signs", "unit"), sampler=network_instance, steer=None,
             scales=("data", "matrix"),
         ),
         Guarantee(
             "unfused-outputs",
             "implication",
-            "Un-fusing returns a network => its weights fuse to w and its outputs on X are A w.",
+            "If un-fusing returns a network, then its weights fuse to w and its outputs on X are A w.",
             source, tests, _some_return, _all_right, sampler=network_instance, steer=None,
             scales=("data", "matrix"),
         ),
         Guarantee(
             "unfuse-least-squares",
             "implication",
-            "w^ least squares on the support of w, |x_i . w_j| > |w^_j - w_j| |x_{i,S_j}| for all neurons j and rows i "
-            "with x_{i,S_j} != 0 => un-fusing w^ with |u_j| = 1 returns the signs v_j of w, and outputs A w^.",
+            "If w^ is the least-squares solution on the support of w and |x_i . w_j| > |w^_j - w_j| |x_{i,S_j}| for "
+            "all neurons j and rows i with x_{i,S_j} != 0, then un-fusing w^ with |u_j| = 1 returns the signs v_j of "
+            "w, and outputs A w^.",
             source, tests, clear_of_the_data(1.0), keeps_signs, sampler=noisy_network,
             scales=("data", "matrix"),
         ),

@@ -57,7 +57,7 @@ def babel_rule(limit: float = 1.0) -> Rule:
             return trivial
         A, k = instance.matrix, len(instance.support)
         value = bounded.babel(A, k - 1) + bounded.babel(A, k)
-        return exceeds(bounded.constant(limit), value, f"the limit against mu_1({k - 1}) + mu_1({k})")
+        return exceeds(bounded.constant(limit), value, f"the limit exceeds mu_1({k - 1}) + mu_1({k})")
 
     return hypotheses
 
@@ -72,7 +72,7 @@ def irrepresentable_rule(limit: float = 1.0, *, planted_signs: bool = True) -> R
         S, A = instance.support, instance.matrix
         signs = np.sign(instance.x[S]) if planted_signs else np.ones(len(S))
         value = bounded.extra(A, S, signs)
-        return exceeds(bounded.constant(limit), value, "the limit against the irrepresentable value")
+        return exceeds(bounded.constant(limit), value, "the limit exceeds the irrepresentable value")
 
     return hypotheses
 
@@ -86,7 +86,7 @@ def isometry_rule(limit: float = SHARP) -> Rule:
             return trivial
         k = len(instance.support)
         return smaller(
-            isometry(instance.matrix, 2 * k).scaled_restricted_isometry, limit, f"the limit against delta_{2 * k}"
+            isometry(instance.matrix, 2 * k).scaled_restricted_isometry, limit, f"the limit exceeds delta_{2 * k}"
         )
 
     return hypotheses
@@ -98,7 +98,7 @@ def independent(rule: Rule) -> Rule:
     def hypotheses(instance: Instance) -> Verdict:
         S, A = instance.support, instance.matrix
         if len(S) > A.shape[0]:
-            return Verdict("fails", -1.0, f"{len(S)} columns in {A.shape[0]} dimensions are dependent")
+            return Verdict("fails", -1.0, f"the {len(S)} columns of S have length {A.shape[0]}, so they are dependent")
         if len(S) and not bounded.least_squares(A[:, S], np.zeros(A.shape[0])).independent:
             return Verdict.unknown("the columns of S may be dependent")
         return rule(instance)
@@ -143,7 +143,7 @@ def guarantees() -> list[Guarantee]:
     tests = "tests/recovery/test_guarantees_basis_pursuit.py"
     memory = f"(from memory of the literature, verified numerically by {tests})"
     proved = "proved in docs/theory, section Basis pursuit without noise"
-    unit = "(unit columns)"
+    unit = "(columns of unit norm)"
 
     def made(name: str, statement: str, source: str, rule: Rule, ratio: samplers.Ratio, *, scaled: bool) -> Guarantee:
         return Guarantee(
@@ -155,7 +155,7 @@ def guarantees() -> list[Guarantee]:
     return [
         made(
             "l1-coherence",
-            f"Without noise: mu < 1 / (2 k - 1) => x is the only minimiser of |z|_1 with A z = y {unit}.",
+            f"Without noise, if mu < 1 / (2 k - 1), then x is the only minimiser of |z|_1 with A z = y {unit}.",
             f"Donoho and Elad, PNAS 2003 {memory}; {proved}",
             coherence_rule(lambda k: 1.0 / (2 * k - 1)),
             _coherence_ratio,
@@ -163,7 +163,7 @@ def guarantees() -> list[Guarantee]:
         ),
         made(
             "l1-babel",
-            f"Without noise: mu_1(k - 1) + mu_1(k) < 1 => x is the only minimiser of |z|_1 with A z = y {unit}.",
+            f"Without noise, if mu_1(k - 1) + mu_1(k) < 1, then x is the only minimiser of |z|_1 with A z = y {unit}.",
             f"Tropp, IEEE Trans. Inf. Theory 2004 {memory}; {proved}",
             babel_rule(),
             _babel_ratio,
@@ -171,8 +171,8 @@ def guarantees() -> list[Guarantee]:
         ),
         made(
             "l1-exact-recovery",
-            "Without noise: A_S of full column rank, max over j outside S of |A_S^+ a_j|_1 < 1 => x is the only "
-            f"minimiser of |z|_1 with A z = y {unit}.",
+            "Without noise, if A_S has full column rank and max over j outside S of |A_S^+ a_j|_1 < 1, then x is the "
+            f"only minimiser of |z|_1 with A z = y {unit}.",
             f"Tropp, IEEE Trans. Inf. Theory 2004 {memory}; {proved}",
             independent(coefficient_rule(1.0)),
             _coefficient_ratio,
@@ -180,8 +180,8 @@ def guarantees() -> list[Guarantee]:
         ),
         made(
             "l1-irrepresentable",
-            "Without noise: A_S of full column rank, |A_{S^c}'A_S (A_S'A_S)^-1 sgn_S|_inf < 1 => x is the only "
-            "minimiser of |z|_1 with A z = y.",
+            "Without noise, if A_S has full column rank and |A_{S^c}'A_S (A_S'A_S)^-1 sgn_S|_inf < 1, then x is the "
+            "only minimiser of |z|_1 with A z = y.",
             f"Fuchs, IEEE Trans. Inf. Theory 2004 {memory}; {proved}",
             independent(irrepresentable_rule()),
             irrepresentable_ratio,
@@ -189,8 +189,8 @@ def guarantees() -> list[Guarantee]:
         ),
         made(
             "l1-restricted-isometry",
-            "Without noise: delta_{2k} < 1 / sqrt(2), A in the scale that makes delta smallest => x is the only "
-            "minimiser of |z|_1 with A z = y.",
+            "Without noise, if delta_{2k} < 1 / sqrt(2) with A in the scale that makes delta smallest, then x is the "
+            "only minimiser of |z|_1 with A z = y.",
             f"Cai and Zhang, IEEE Trans. Inf. Theory 2014 {memory}",
             isometry_rule(),
             isometry_ratio,
@@ -199,7 +199,7 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "omp-babel",
             "implication",
-            "Without noise: mu_1(k - 1) + mu_1(k) < 1 => OMP picks the support in k steps (unit columns).",
+            f"Without noise, if mu_1(k - 1) + mu_1(k) < 1, then OMP picks the support in k steps {unit}.",
             f"Tropp, IEEE Trans. Inf. Theory 2004 {memory}; {proved}",
             tests,
             babel_rule(),

@@ -30,7 +30,7 @@ def continuation_rule(limit: float) -> Callable[[Instance], Verdict]:
 
     def hypotheses(instance: Instance) -> Verdict:
         if instance.x0 is not None and np.any(instance.x0):
-            return Verdict.of(False, "x0 is not 0: sizes below that of x0 would be skipped")
+            return Verdict.of(False, "x0 is not 0, so sizes below its number of non-zeros would be skipped")
         return isometric(instance)
 
     return hypotheses
@@ -59,7 +59,7 @@ def reaches(**options: Any) -> Callable[[Instance], Verdict]:
         error = float(np.linalg.norm(run.result.x - x))
         reason = f"after {run.result.n_iter} steps the error is {error / float(np.linalg.norm(x)):.3g} |x|"
         if run.result.n_iter >= STEPS:
-            return Verdict.unknown(reason + ", and it has not ended")
+            return Verdict.unknown(reason + ", and the run has not ended")
         if error > run.floor:
             return Verdict("fails", -1.0, reason)
         # steps of the last size: a run that ends earlier has found x with fewer entries
@@ -67,8 +67,16 @@ def reaches(**options: Any) -> Callable[[Instance], Verdict]:
         last = next((t for t, size in enumerate(reversed(sizes)) if size != s), len(sizes))
         most = most_steps(delta * (1.0 + 1e-9), x)
         if last > most:
-            return Verdict("fails", most / last - 1.0, f"{reason}; {last} steps with s entries, {most:g} are proved")
-        return Verdict("holds", _distance(instance, run.supports[1:], step), f"{reason}; {last} steps with s entries")
+            return Verdict(
+                "fails",
+                most / last - 1.0,
+                f"{reason}; the number of steps with s entries is {last}, above the proved {most:g}",
+            )
+        return Verdict(
+            "holds",
+            _distance(instance, run.supports[1:], step),
+            f"{reason}; the number of steps with s entries is {last}, and at most {most:g} is proved",
+        )
 
     return outcome
 
@@ -107,11 +115,11 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "htp-continuation",
             "implication",
-            "Without noise: delta = delta_{3s} < 1 / sqrt(3) (A in its best scale), x0 = 0, x s-sparse => HTP by "
-            "continuation over sizes with step 2 / (alpha_{3s} + beta_{3s}) returns x, whatever it found for smaller "
-            "sizes, with at most t >= 1 steps of s entries, the least t with r^t |x| / sqrt(1 - delta^2) < min |x_S|, "
-            "r = sqrt(2 delta^2 / (1 - delta^2)).",
-            "derived here: docs/theory, section Continuation over sizes; from the theorem on HTP of Foucart, "
+            "Without noise, if delta = delta_{3s} < 1 / sqrt(3) (A scaled to make delta smallest), x0 = 0 and x is "
+            "s-sparse, then HTP by continuation over sizes with step 2 / (alpha_{3s} + beta_{3s}) returns x, "
+            "whatever it found for smaller sizes. It takes at most t steps with s entries, t >= 1 the least with r^t "
+            "|x| / sqrt(1 - delta^2) < min |x_S|, r = sqrt(2 delta^2 / (1 - delta^2)).",
+            "derived here: docs/theory, section Continuation over sparsity levels; from the theorem on HTP of Foucart, "
             "SIAM J. Numer. Anal. 2011",
             tests,
             continuation_rule(LIMIT),

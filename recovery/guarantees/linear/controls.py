@@ -1,4 +1,4 @@
-"""False statements about iterative methods and the homotopy, which the attack must refute; in no catalogue."""
+"""False statements about iterative methods and the homotopy, which the attack must break; in no catalogue."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def controls() -> list[tuple[Guarantee, int]]:
     return [
         _false(
             "iht-restricted-isometry",
-            "Without noise: delta_{3s} < 0.7, s = 1 => unit-step IHT converges to x from any 1-sparse x0.",
+            "Without noise, if delta_{3s} < 0.7 and s = 1, then unit-step IHT converges to x from any 1-sparse x0.",
             "two columns of inner product 0.62 to 0.7: the wrong one is a fixed point",
             _and(isometry_rule(0.7), lambda instance: instance.sparsity == 1, "s is not 1"),
             _ends("iht", lambda one: 1.0, lambda one: {"step": 1.0}),
@@ -49,15 +49,15 @@ def controls() -> list[tuple[Guarantee, int]]:
         ),
         _false(
             "iht-restricted-isometry-from-zero",
-            "Without noise: delta_{3s} < 0.7, s = 2, N = 6 => unit-step IHT converges to x from zero.",
-            "such columns exist from delta_6 = 0.63 on, found by search",
-            _and(isometry_rule(0.7), _two_of_six, "s is not 2, N not 6, or x0 not zero"),
+            "Without noise, if delta_{3s} < 0.7, s = 2 and N = 6, then unit-step IHT converges to x from zero.",
+            "a search found such columns with delta_6 = 0.63 and more",
+            _and(isometry_rule(0.7), _two_of_six, "s is not 2, N is not 6, or x0 is not zero"),
             _ends("iht", lambda one: 1.0, lambda one: {"step": 1.0}),
             lambda rng: sampler(rng, 0.7, (2, 6)).replace(x0=None),
         ),
         _false(
             "iht-condition-number",
-            "Without noise: kappa_{2s} < 3.5 => IHT with step 1 / beta_{2s} converges to x.",
+            "Without noise, if kappa_{2s} < 3.5, then IHT with step 1 / beta_{2s} converges to x.",
             "two columns with eigenvalues 1 and 1 / k at 45 degrees have a wrong fixed point for k > 3",
             descent.condition_rule(3.5),
             _ends("iht", _cautious, lambda one: {"step": _cautious(one)}),
@@ -65,7 +65,7 @@ def controls() -> list[tuple[Guarantee, int]]:
         ),
         _false(
             "niht-condition-number",
-            "Without noise: kappa beta_{2s} < 5 alpha_{2s} => NIHT converges to x.",
+            "Without noise, if kappa beta_{2s} < 5 alpha_{2s}, then NIHT converges to x.",
             "the step may be so short that the wrong support stays, as for steps of 1 / beta_{2s}",
             descent.normalised_rule(5.0),
             _ends("niht", _cautious, lambda one: dict(zip(("kappa", "c"), descent.constants(one), strict=True))),
@@ -73,7 +73,7 @@ def controls() -> list[tuple[Guarantee, int]]:
         ),
         _false(
             "htp-scaled-isometry",
-            "Without noise: delta_{3s} < 0.7 in the best scale => HTP with the best step converges to x.",
+            "Without noise, if delta_{3s} < 0.7 for the best scale of A, then HTP with the best step converges to x.",
             "two columns of inner product 0.62 to 0.7: the wrong one is a fixed point",
             scaled_thresholding.scaled_rule(0.7),
             _ends("htp", _best, lambda one: {"step": _best(one), "escapes": 0}),
@@ -81,23 +81,25 @@ def controls() -> list[tuple[Guarantee, int]]:
         ),
         _false(
             "htp-continuation",
-            "Without noise: delta_{3s} < 0.8 in the best scale => HTP by continuation without escapes returns x.",
-            "the first choice may be wrong for columns of unequal norm, and then a fixed point",
+            "Without noise, if delta_{3s} < 0.8 for the best scale of A, then HTP by continuation without escapes "
+            "returns x.",
+            "the first choice may be wrong for columns of unequal norm, and is then a fixed point",
             continuation.continuation_rule(0.8),
             continuation.reaches(escapes=0),
             partial(continuation.sampler, limit=0.8),
         ),
         _false(
             "subspace-pursuit-rate",
-            "Without noise: delta = delta_{3s} < 0.4859 => subspace pursuit has |x_t - x| <= delta^{2t} |x0 - x|.",
-            "a step from a wrong support leaves more",
+            "Without noise, if delta = delta_{3s} < 0.4859, then subspace pursuit has |x_t - x| <= delta^{2t} |x0 - "
+            "x|.",
+            "a step from a wrong support leaves a larger error",
             scaled_thresholding.scaled_rule(subspace_pursuit.LIMIT),
             _squared_rate,
             subspace_pursuit.sampler,
         ),
         _false(
             "homotopy-coherence",
-            "Without noise: mu < 1 / k => the path of the Lasso has at most k pieces, all on planted columns.",
+            "Without noise, if mu < 1 / k, then the path of the Lasso has at most k pieces, all on planted columns.",
             "the Gram matrix [[1, -m, m], [-m, 1, m], [m, m, 1]] with x = (1, 1, 0) and 1 / 3 < m < 1 / 2",
             omp.coherence_rule(lambda k: 1.0 / k),
             homotopy.takes_k_steps,
@@ -105,15 +107,16 @@ def controls() -> list[tuple[Guarantee, int]]:
         ),
         _false(
             "homotopy-exact-recovery",
-            "Without noise: max over j outside S of |A_S^+ a_j|_1 < 1 => the path of the Lasso has at most k pieces.",
-            "a planted weight that came first may leave, where planted columns are alike",
+            "Without noise, if max over j outside S of |A_S^+ a_j|_1 < 1, then the path of the Lasso has at most k "
+            "pieces.",
+            "a planted column that entered first may leave again if planted columns are similar",
             omp.coefficient_rule(1.0),
             homotopy.takes_k_steps,
             omp.exact,
         ),
         _false(
             "ridge-shrinkage",
-            "rho > 0 => the ridge fit z on the support has |z - x| <= rho / (beta + rho) |x| - c |xi|.",
+            "If rho > 0, then the ridge fit z on the support has |z - x| <= rho / (beta + rho) |x| - c |xi|.",
             "that is the lower bound: beta is the largest eigenvalue of A_S'A_S, not the smallest",
             ridge.positive,
             ridge.shrinks(at_least=False),
@@ -123,7 +126,7 @@ def controls() -> list[tuple[Guarantee, int]]:
         _false(
             "htp-ridge",
             "As htp-ridge, with a quarter of its limit for min |x_S|.",
-            "noise against the weakest entry and towards one outside",
+            "noise that lowers the smallest entry and raises one outside the support",
             ridge.support_rule(0.25),
             ridge.finds_support,
             ridge.supported,
@@ -155,7 +158,7 @@ def _ends(
             return aside
         run = trace(instance, solver, steps=LONG, **options(instance))
         error = run.errors[-1] / float(np.linalg.norm(instance.x))
-        reason = f"after {run.result.n_iter} steps the error is {error:.3g} |x|: {run.result.status.name}"
+        reason = f"after {run.result.n_iter} steps the error is {error:.3g} |x| ({run.result.status.name})"
         if error <= 1e-6:
             return Verdict("holds", _distance(instance, run.supports, step(instance)), reason)
         if run.result.n_iter < LONG and error > 1e-3:

@@ -44,9 +44,9 @@ def pursuit_rule(limit: float) -> Callable[[Instance], Verdict]:
             return aside
         s, (rows, size) = instance.sparsity, instance.shape
         if rows < s + min(2 * s, size):
-            return Verdict.of(False, f"{rows} rows: the solver would choose fewer than 2 s columns per step")
+            return Verdict.of(False, f"with {rows} rows the solver would choose fewer than 2 s columns per step")
         found = isometry(instance.matrix, 4 * s).scaled_restricted_isometry
-        return smaller(found, limit, f"the limit against delta_{4 * s} of A in its best scale")
+        return smaller(found, limit, f"the limit exceeds delta_{4 * s} of A scaled to make it smallest")
 
     return hypotheses
 
@@ -75,12 +75,13 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "cosamp-restricted-isometry",
             "implication",
-            "Without noise: delta = delta_{4s} < sqrt((sqrt(57) - 7) / 2) = 0.5243 (A in its best scale), n >= 3 s, x0 "
-            "and x s-sparse => CoSaMP with a second fit has |x_t - x| <= q r^{t-1} |x0 - x|, r = sqrt(3/2 delta^2 (1 + "
-            "delta^2)) / (1 - delta^2) < 1, q = r if x0 = 0 and sqrt(4/3) r else, and x_t = x once this is below "
-            "min |x_S|.",
+            "Without noise, if delta = delta_{4s} < sqrt((sqrt(57) - 7) / 2) = 0.5243 (A scaled to make delta "
+            "smallest), n >= 3 s, and x0 and x are s-sparse, then CoSaMP with a second fit has |x_t - x| <= q "
+            "r^{t-1} |x0 - x|, r = sqrt(3/2 delta^2 (1 + delta^2)) / (1 - delta^2) < 1, q = r if x0 = 0 and q = "
+            "sqrt(4/3) r otherwise, and x_t = x once this bound is below min |x_S|.",
             "derived here: docs/theory, section CoSaMP with a second fit; covers 0.5 (Song, Xia and Liu, "
-            "arXiv:1309.6073) and 0.3843 (Foucart 2010) of the abstracts, which are about the method without that fit",
+            "arXiv:1309.6073) and 0.3843 (Foucart 2010) from the abstracts, which are about the method without that "
+            "fit",
             tests,
             pursuit_rule(LIMIT),
             pursues(LIMIT),

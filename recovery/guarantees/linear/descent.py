@@ -38,7 +38,7 @@ def condition_rule(limit: float) -> Callable[[Instance], Verdict]:
         if aside is not None:
             return aside
         order = 2 * instance.sparsity
-        return smaller(isometry(instance.matrix, order).kappa, limit, f"the limit against kappa_{order}")
+        return smaller(isometry(instance.matrix, order).kappa, limit, f"the limit exceeds kappa_{order}")
 
     return hypotheses
 
@@ -53,11 +53,15 @@ def normalised_rule(limit: float) -> Callable[[Instance], Verdict]:
         kappa, c = constants(instance)
         factor = kappa * (1.0 - c)
         if not (0.0 < c < 1.0 and factor > 1.0):
-            return Verdict.of(False, f"kappa (1 - c) = {factor:.6g} is not above 1: steps would not shrink")
+            return Verdict.of(False, f"kappa (1 - c) = {factor:.6g} is not above 1, so steps would not shrink")
         if factor**_LONGEST < limit:
-            return Verdict.of(False, f"(kappa (1 - c))^{_LONGEST} is below {limit:.3g}: the solver gives up shrinking")
+            return Verdict.of(
+                False,
+                f"(kappa (1 - c))^{_LONGEST} is below {limit:.3g}, so the solver would stop shrinking its step too "
+                "early",
+            )
         order = 2 * instance.sparsity
-        reason = f"{limit:.3g} / kappa, kappa = {kappa:.6g}, against beta / alpha of order {order}"
+        reason = f"{limit:.3g} / kappa with kappa = {kappa:.6g} exceeds beta_{order} / alpha_{order}"
         return smaller(isometry(instance.matrix, order).kappa, limit / kappa, reason)
 
     return hypotheses
@@ -97,13 +101,15 @@ def normalised_descends(limit: float) -> Callable[[Instance], Verdict]:
         steps = [step for step, error in zip(run.steps, run.errors, strict=False) if error > 1e3 * run.floor]
         if not steps and run.errors[0] <= 1e3 * run.floor:
             if max(run.errors) <= 1e3 * run.floor:
-                return Verdict("holds", 1.0, "the start is x, up to rounding, and the run stays there")
-            return Verdict.unknown("the start is x, up to rounding: there is no step to check")
+                return Verdict("holds", 1.0, "the start is x up to rounding, and the run stays there")
+            return Verdict.unknown("the start is x up to rounding, so there is no step to check")
         if steps:
             least, bound = min(steps), 1.0 / (kappa * high)
-            enough = exceeds(Bounded(least, 1e-9 * least), Bounded(bound, 1e-9 * bound), "a step and 1 / (kappa beta)")
+            enough = exceeds(
+                Bounded(least, 1e-9 * least), Bounded(bound, 1e-9 * bound), "the smallest step exceeds 1 / (kappa beta)"
+            )
             if enough.status == "fails":
-                return Verdict("fails", enough.margin, "a step is below 1 / (kappa beta)")
+                return enough
         return _falls(run, slope, high)
 
     return outcome
@@ -115,7 +121,7 @@ def _falls(run: Trace, slope: float, largest: float) -> Verdict:
     if not slope < 1.0:
         return ends_low(run, run.objectives[-1], floor, "the objective")
     bounds = [first * max(slope, 0.0) ** t for t in range(STEPS + 1)]
-    return held_to(run.objectives, bounds, floor, f"the objective with rate {slope:.6g}")
+    return held_to(run.objectives, bounds, floor, f"the objective (rate {slope:.6g})")
 
 
 def grades_sampler(rng: np.random.Generator, limit: float = 2.0) -> Instance:
@@ -147,9 +153,9 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "iht-condition-number",
             "implication",
-            "Without noise: kappa_{2s} = beta_{2s} / alpha_{2s} < 2, x0 and x s-sparse => IHT with step 1 / beta_{2s} "
-            "has f(x_t) <= (kappa_{2s} - 1)^t f(x_0), so f(x_t) <= eps from t = log(f(x_0) / eps) / log(1 / "
-            "(kappa_{2s} - 1)) on.",
+            "Without noise, if kappa_{2s} = beta_{2s} / alpha_{2s} < 2 and x0 and x are s-sparse, then IHT with step "
+            "1 / beta_{2s} has f(x_t) <= (kappa_{2s} - 1)^t f(x_0), so f(x_t) <= eps for all t >= log(f(x_0) / eps) / "
+            "log(1 / (kappa_{2s} - 1)).",
             f"Garg and Khandekar (GraDeS), ICML 2009, by the abstract; proved in {proof}",
             tests,
             condition_rule(2.0),
@@ -161,9 +167,10 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "niht-condition-number",
             "implication",
-            "Without noise: kappa beta_{2s} < 2 alpha_{2s}, (kappa (1 - c))^100 >= 2, x0 and x s-sparse => NIHT with "
-            "the constants kappa and c takes steps >= 1 / (kappa beta_{2s}) and has f(x_t) <= (kappa beta_{2s} / "
-            "alpha_{2s} - 1)^t f(x_0); where its step is 0/0, as at x = 0, it belongs to the top s of the gradient.",
+            "Without noise, if kappa beta_{2s} < 2 alpha_{2s}, (kappa (1 - c))^100 >= 2, and x0 and x are s-sparse, "
+            "then NIHT with the constants kappa and c takes steps >= 1 / (kappa beta_{2s}) and has f(x_t) <= (kappa "
+            "beta_{2s} / alpha_{2s} - 1)^t f(x_0); where its step would be 0/0, as at x = 0, it is that of the s "
+            "largest entries of the gradient.",
             f"derived here: {proof}; the method is that of Blumensath and Davies 2010",
             tests,
             normalised_rule(2.0),

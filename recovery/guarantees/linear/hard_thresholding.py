@@ -53,7 +53,7 @@ def isometry_rule(limit: float) -> Callable[[Instance], Verdict]:
         if aside is not None:
             return aside
         # at most N columns are involved, whatever s is
-        return smaller(isometry(instance.matrix, 3 * s).restricted_isometry, limit, f"the limit against delta_{3 * s}")
+        return smaller(isometry(instance.matrix, 3 * s).restricted_isometry, limit, f"the limit exceeds delta_{3 * s}")
 
     return hypotheses
 
@@ -92,11 +92,11 @@ def contracts(run: Trace, step: float, slope: float, finite: float | None = None
         The margin is that of the tightest step.
     """
     if run.steps and run.steps[-1] != step:
-        return Verdict("fails", -1.0, "the supports repeat in a cycle")
+        return Verdict("fails", -1.0, "the run cycles through the same supports")
     if not slope < 1.0:
         return ends_low(run, run.errors[-1], run.floor, "the error")
     bounds = [run.errors[0] * slope**t for t in range(STEPS + 1)]
-    return held_to(run.errors, bounds, run.floor, f"the error with rate {slope:.6g}", finite)
+    return held_to(run.errors, bounds, run.floor, f"the error (rate {slope:.6g})", finite)
 
 
 def sampler(
@@ -141,8 +141,8 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "iht-restricted-isometry",
             "implication",
-            "Without noise: delta_{3s} < 1 / sqrt(3), x0 and x s-sparse => x_t <- H_s(x_t + A'(y - A x_t)) has "
-            "|x_t - x| <= (sqrt(3) delta_{3s})^t |x0 - x|.",
+            "Without noise, if delta_{3s} < 1 / sqrt(3) and x0 and x are s-sparse, then x_{t+1} = H_s(x_t + A'(y - A "
+            "x_t)) has |x_t - x| <= (sqrt(3) delta_{3s})^t |x0 - x|.",
             f"Foucart, SIAM J. Numer. Anal. 2011 {memory}; {proved}",
             tests,
             isometry_rule(limit),
@@ -154,9 +154,9 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "htp-restricted-isometry",
             "implication",
-            "Without noise: delta_{3s} < 1 / sqrt(3), x0 and x s-sparse => HTP with unit steps has |x_t - x| <= r^t "
-            "|x0 - x| with r = sqrt(2 delta^2 / (1 - delta^2)), and x_t = x from the first t >= 1 on with r^t |x0 - x| "
-            "< min |x_S|.",
+            "Without noise, if delta_{3s} < 1 / sqrt(3) and x0 and x are s-sparse, then HTP with unit steps has |x_t "
+            "- x| <= r^t |x0 - x| with r = sqrt(2 delta^2 / (1 - delta^2)), and x_t = x from the first t >= 1 on "
+            "with r^t |x0 - x| < min |x_S|.",
             f"Foucart, SIAM J. Numer. Anal. 2011 {memory}; {proved}",
             tests,
             isometry_rule(limit),

@@ -26,7 +26,7 @@ def exact_recovery_rule(instance: Instance) -> Verdict:
     if outside.status == "fails" or k < 2:
         return outside
     inner: Bounded = coherence(instance.matrix[:, instance.support])
-    inside = exceeds(constant(0.5 / (k - 1)), inner, f"1 / (2 k - 2) for k = {k} against the coherence of the support")
+    inside = exceeds(constant(0.5 / (k - 1)), inner, f"1 / (2 k - 2) for k = {k} exceeds the coherence of the support")
     return all_of([outside, inside])
 
 
@@ -44,7 +44,7 @@ def takes_k_steps(instance: Instance) -> Verdict:
     if not pieces:
         return Verdict.unknown("y is 0 up to rounding")
     wrong = _wrong(pieces, S, x)
-    reason = f"{len(pieces)} pieces for k = {k}"
+    reason = f"the path has {len(pieces)} {'piece' if len(pieces) == 1 else 'pieces'} for k = {k}"
     if not wrong:
         return Verdict("holds", max(min(_slacks(A, instance.y, pieces, S)), 1e-12), reason)
     # the path of the planted columns alone says how clear it is that none leaves, and that no other one joins
@@ -54,7 +54,7 @@ def takes_k_steps(instance: Instance) -> Verdict:
     ]
     slacks = _slacks(A, instance.y, alone, S)
     if min(np.abs(slacks)) <= TINY:
-        return Verdict.unknown(f"{reason}; {wrong}, which rounding may decide", float(min(slacks)))
+        return Verdict.unknown(f"{reason}; {wrong}, which may be rounding error", float(min(slacks)))
     return Verdict("fails", -1.0, f"{reason}; {wrong}")
 
 
@@ -68,10 +68,10 @@ def _wrong(pieces: list[Stretch], S: np.ndarray, x: np.ndarray) -> str:
     """Return what a path does that it should not, or nothing."""
     for number, piece in enumerate(pieces, 1):
         if not np.all(np.isin(piece.support, S)):
-            return f"piece {number} has {np.setdiff1d(piece.support, S).tolist()}"
+            return f"piece {number} has columns {np.setdiff1d(piece.support, S).tolist()}, which are not planted"
     for before, after in pairwise(pieces):
         if not np.all(np.isin(before.support, after.support)):
-            return f"{np.setdiff1d(before.support, after.support).tolist()} left"
+            return f"the planted columns {np.setdiff1d(before.support, after.support).tolist()} left the path"
     if len(pieces) > len(S):
         return "that is more than k"
     error = float(np.max(np.abs(pieces[-1].last - x)))
@@ -105,16 +105,16 @@ def guarantees() -> list[Guarantee]:
         norm. Columns that join at the same knot share a piece.
     """
     tests = "tests/recovery/test_guarantees_homotopy.py"
-    proof = "docs/theory, section The homotopy takes k steps"
+    proof = "docs/theory, section The k-step property of the homotopy"
     conclusion = (
-        "the path of the Lasso has at most k pieces down to penalty 0, on each of them planted columns alone, none "
-        "ever leaves, and it ends at x (unit columns)."
+        "the path of the Lasso down to penalty 0 has at most k pieces, uses planted columns only, never drops one, "
+        "and ends at x (columns of unit norm)."
     )
     return [
         Guarantee(
             "homotopy-coherence",
             "implication",
-            f"Without noise: mu < 1 / (2 k - 1) => {conclusion}",
+            f"Without noise, if mu < 1 / (2 k - 1), then {conclusion}",
             f"Donoho and Tsaig, IEEE Trans. Inf. Theory 2008 (from memory of the literature, verified numerically by "
             f"{tests}); proved in {proof}",
             tests,
@@ -127,8 +127,8 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "homotopy-exact-recovery",
             "implication",
-            "Without noise: A_S of full column rank, max over j outside S of |A_S^+ a_j|_1 < 1, any two columns of S "
-            f"of coherence below 1 / (2 k - 2) => {conclusion}",
+            "Without noise, if A_S has full column rank, max over j outside S of |A_S^+ a_j|_1 < 1, and any two "
+            f"columns of S have coherence below 1 / (2 k - 2), then {conclusion}",
             f"derived here: {proof}",
             tests,
             exact_recovery_rule,

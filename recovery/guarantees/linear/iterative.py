@@ -99,7 +99,8 @@ def smaller(value: Interval, limit: float, reason: str) -> Verdict:
     never = exceeds(bound, _end(value.lower, value.lower_certified), reason)
     if never.status == "fails":
         return never
-    return Verdict.unknown(f"{reason}: {limit:.6g} against {value.lower:.6g} to {value.upper:.6g}", sure.margin)
+    doubt = f"not decided, the limit is {limit:.6g} and the number between {value.lower:.6g} and {value.upper:.6g}"
+    return Verdict.unknown(f"{reason}: {doubt}", sure.margin)
 
 
 def _end(value: float, certified: bool) -> Bounded:
@@ -215,7 +216,7 @@ def nothing_to_run(instance: Instance) -> Verdict | None:
     if instance.sparsity == 0:
         return Verdict.of(not np.any(instance.x), "s = 0: every iterate is 0")
     if not np.any(instance.y):
-        return Verdict.unknown("y = 0: the run has no steps")
+        return Verdict.unknown("y = 0, so the run has no steps")
     return None
 
 
@@ -299,11 +300,11 @@ def ends_low(run: Trace, value: float, floor: float, what: str) -> Verdict:
     """Return whether a run without a rate ended at 0; ``unknown`` if it had not ended after its 40 steps."""
     reason = f"after {run.result.n_iter} steps {what} is {value:.3g}"
     if value <= floor:
-        return Verdict("holds", 1.0, reason)
+        return Verdict("holds", 1.0, f"{reason}, which is 0 within rounding error")
     return (
-        Verdict("fails", -1.0, reason)
+        Verdict("fails", -1.0, f"{reason}, and not 0")
         if run.result.n_iter < STEPS
-        else Verdict.unknown(reason + ", and it has not ended")
+        else Verdict.unknown(reason + ", and the run has not ended")
     )
 
 
@@ -330,7 +331,7 @@ def held_to(
     Verdict
         Its margin is the smallest bound / value - 1.
     """
-    worst, at, status = math.inf, 0, "holds"
+    worst, at, status, numbers = math.inf, 0, "holds", ""
     for t, bound in enumerate(bounds[1:], 1):
         if bound <= floor:
             break
@@ -341,16 +342,18 @@ def held_to(
         sides = Bounded(bound, TOO_CLOSE * bound), Bounded(value, TOO_CLOSE * value + 1e-3 * floor)
         found = exceeds(*sides, what)
         if found.margin < worst:
-            worst, at, status = found.margin, t, found.status
-    reason = f"{what} is nearest to its bound after {at} steps"
+            worst, at, status, numbers = found.margin, t, found.status, f"{value:.6g} and {bound:.6g}"
+    after = f"after {at} step" + ("" if at == 1 else "s")
     if status == "unknown":
-        return Verdict.unknown(reason + "; too close for rounding", worst)
+        return Verdict.unknown(f"{what} and its bound differ by no more than rounding error {after}: {numbers}", worst)
     if status == "fails":
-        return Verdict("fails", worst, reason)
+        return Verdict("fails", worst, f"{what} exceeds its bound {after}: they are {numbers}")
+    nearest = f"; they are nearest {after}: {numbers}" if at else ", as far as it exceeds rounding error"
+    reason = f"{what} stays below its bound{nearest}"
     if done is not None and done > 10.0 * floor:
         needed = next((t for t, bound in enumerate(bounds) if t > 0 and bound < done), None)
         if needed is not None and values[min(needed, len(values) - 1)] > floor:
-            return Verdict("fails", -1.0, f"{what} is not 0 after {needed} steps")
+            return Verdict("fails", -1.0, f"{what} is not 0 after {needed} steps, as it should be")
     return Verdict("holds", worst, reason)
 
 
@@ -392,7 +395,7 @@ def errors_fall(
         begun = instance.x0 is not None and bool(np.any(instance.x0))
         start_factor = first(delta) if begun else again
         bounds = [run.errors[0], *(run.errors[0] * start_factor * again**t for t in range(STEPS))]
-        return held_to(run.errors, bounds, run.floor, f"the error with rate {again:.6g}", least_entry(instance.x))
+        return held_to(run.errors, bounds, run.floor, f"the error (rate {again:.6g})", least_entry(instance.x))
 
     return outcome
 

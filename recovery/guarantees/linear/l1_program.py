@@ -90,7 +90,7 @@ def compare(A: np.ndarray, x: np.ndarray, weights: np.ndarray | None = None) -> 
     Z = _null_basis(A / scale)
     if Z is None:
         return Comparison(
-            None, math.nan, math.nan, "the rank of A is not clear, or its columns differ too much in norm"
+            None, math.nan, math.nan, "rounding leaves the rank of A open, or its columns differ too much in norm"
         )
     target = scale * x / float(np.abs(scale * x).max())
     size, free = Z.shape
@@ -102,7 +102,7 @@ def compare(A: np.ndarray, x: np.ndarray, weights: np.ndarray | None = None) -> 
     rows, right = np.block([[Z, -eye], [-Z, -eye]]), np.concatenate([-target, target])
     found = _minimum(cost, rows, right, free)
     if found.status != 0:
-        return Comparison(None, math.nan, math.nan, f"the program was not solved: {found.message}")
+        return Comparison(None, math.nan, math.nan, f"the linear program was not solved: {found.message}")
     z = _vertex(Z, target + Z @ found.x[:free], target)
     distance = float(np.abs(z - target).max())
     gain = 1.0 - float(np.abs(z).sum()) / float(np.abs(target).sum())
@@ -199,11 +199,18 @@ def recovers(*, normalise: bool = True) -> Callable[[Instance], Verdict]:
         if found.z is None:
             return Verdict.unknown(found.reason)
         if found.gain > TOLERANCE:
-            return Verdict("fails", -found.gain, f"the minimiser is {found.gain:.3g} shorter than x, relative")
+            return Verdict(
+                "fails",
+                -found.gain,
+                f"the minimiser is not x: its norm is smaller than that of x by a relative {found.gain:.3g}",
+            )
         unit = A if weights is None else A / weights
         rho = descent(unit, S, np.sign(instance.x[S]))
         margin = 1.0 / rho - 1.0 if rho > 0.0 else math.inf
-        reason = f"the minimiser is x up to {found.distance:.3g}; a null vector lowers its norm by {rho:.6g} a unit"
+        reason = (
+            f"the minimiser is x up to {found.distance:.3g}; a null vector with l1 norm 1 outside S lowers the norm "
+            f"on S by at most {rho:.6g}, where the limit is 1"
+        )
         if found.distance > TOLERANCE or math.isnan(margin) or margin < DOUBT:
             return Verdict.unknown(reason, margin)
         return Verdict("holds", margin, reason)

@@ -228,7 +228,7 @@ def has_signs(instance: Instance) -> Verdict:
         return bad
     found = lasso_solution(instance.matrix, instance.y, _lam(instance))
     if found is None:
-        return Verdict.unknown("no solution passed the optimality conditions")
+        return Verdict.unknown("no computed solution satisfies the optimality conditions")
     w, z = found
     there = instance.x != 0.0
     signs = np.sign(instance.x)
@@ -242,8 +242,13 @@ def has_signs(instance: Instance) -> Verdict:
     parts, doubts = np.concatenate([inside, outside]), np.concatenate([doubt[there], doubt[~there]])
     margin = float(parts.min()) if len(parts) else math.inf
     if np.any(np.abs(parts) <= doubts):
-        return Verdict.unknown("an entry or a dual slack is 0 within rounding", margin)
-    return Verdict("holds" if margin > 0.0 else "fails", margin, f"support and signs, the closest entry {margin:.3g}")
+        return Verdict.unknown("an entry or a dual slack is within rounding error of 0", margin)
+    found_signs = "has the support and signs of x" if margin > 0.0 else "does not have the support and signs of x"
+    return Verdict(
+        "holds" if margin > 0.0 else "fails",
+        margin,
+        f"the Lasso {found_signs}; the smallest margin of an entry is {margin:.3g}",
+    )
 
 
 def _doubt(instance: Instance, w: np.ndarray) -> tuple[float, np.ndarray]:
@@ -278,12 +283,15 @@ def _witness(instance: Instance) -> Verdict:
     size = 1.0
     if len(S):
         size = float(np.max(np.abs(weights.value - instance.x[S])) + np.max(np.abs(instance.x[S])))
-    reason = f"signed weights from {primal.value:.6g}, dual entries up to {largest.value:.6g}"
+    reason = (
+        f"the smallest signed weight, {primal.value:.6g}, has to be above 0, and the largest dual entry, "
+        f"{largest.value:.6g}, below 1"
+    )
     asked = [exceeds(primal, 0, reason), exceeds(1, largest, reason)]
     margin = min(primal.value / size, asked[1].margin)
     status = all_of(asked).status
     if status == "unknown":
-        return Verdict.unknown(f"{reason}, which rounding decides", margin)
+        return Verdict.unknown(f"{reason}; rounding error leaves this open", margin)
     return Verdict(status, margin, reason)
 
 
@@ -309,16 +317,16 @@ def irrepresentable_rule(limit: float) -> Rule:
         if not instance.noise_free:
             return Verdict.of(False, "there is noise; the statement is about data without noise")
         if not len(instance.support):
-            return Verdict.of(True, "x = 0, and so is the Lasso")
+            return Verdict.of(True, "x = 0, and the Lasso solution is 0 too")
         found = _support_facts(instance)
         if found is None:
-            return Verdict.unknown("the columns of the support are dependent, nearly")
+            return Verdict.unknown("the columns of the support are nearly dependent")
         value, inverse, _ = found
         signal = data(float(np.min(np.abs(instance.x[instance.support]))))
         return all_of(
             [
-                exceeds(constant(limit), value, "the limit against the irrepresentable value"),
-                exceeds(signal, data(_lam(instance)) * inverse, "min|x| against lam |G_SS^-1|_inf"),
+                exceeds(constant(limit), value, "the limit exceeds the irrepresentable value"),
+                exceeds(signal, data(_lam(instance)) * inverse, "min |x_S| exceeds lam |G_SS^-1|_inf"),
             ]
         )
 
@@ -340,7 +348,7 @@ def gaussian_rule(delta: float, factor: float = 1.0) -> Rule:
         none = data(0.0), data(0.0), data(1.0)
         found = _support_facts(instance) if k else none
         if found is None:
-            return Verdict.unknown("the columns of the support are dependent, nearly")
+            return Verdict.unknown("the columns of the support are nearly dependent")
         value, inverse, smallest = found
         off = float(norm(noise_of(instance).error).upper)  # rounding of the data: noise without a law
         asked = []
@@ -348,14 +356,16 @@ def gaussian_rule(delta: float, factor: float = 1.0) -> Rule:
             longest = norm(np.delete(A, S, axis=1), 0).max()
             needed = longest * _law(sigma * math.sqrt(2.0 * math.log(4.0 * others / delta)), off)
             if exceeds(1, value, "").status == "fails":
-                return Verdict("fails", 1.0 / value.value - 1.0, f"the irrepresentable value is {value.value:.6g}")
-            asked.append(exceeds((1 - value) * n * lam, needed, "gamma n lam and noise"))
+                return Verdict(
+                    "fails", 1.0 / value.value - 1.0, f"the irrepresentable value is {value.value:.6g}, not below 1"
+                )
+            asked.append(exceeds((1 - value) * n * lam, needed, "gamma n lam exceeds its limit for the noise"))
         if k:
             room = data(float(np.min(np.abs(instance.x[S])))) - lam * inverse
             needed = _law(sigma * math.sqrt(2.0 * math.log(4.0 * k / delta)), off) / (smallest * n).sqrt()
             if room.upper <= 0.0:
-                return Verdict("fails", -1.0, f"min|x| - lam |G_SS^-1|_inf = {room.value:.6g} is not positive")
-            asked.append(exceeds(room, needed, "min|x| - lam |G_SS^-1|_inf and noise"))
+                return Verdict("fails", -1.0, f"min |x_S| - lam |G_SS^-1|_inf = {room.value:.6g} is not positive")
+            asked.append(exceeds(room, needed, "min |x_S| - lam |G_SS^-1|_inf exceeds its limit for the noise"))
         return all_of(asked)
 
     return hypotheses
@@ -375,11 +385,11 @@ def penalty_rule(factor: float) -> Rule:
             return bad
         A = instance.matrix
         if A.shape[0] < A.shape[1]:
-            return Verdict.of(False, "lam_min(A'A / n) = 0: the bounds are infinite")
+            return Verdict.of(False, "lam_min(A'A / n) = 0, so the bounds are infinite")
         if _kappa(A) is None:
-            return Verdict.unknown("lam_min(A'A / n) = 0 within rounding: there may be no bounds")
+            return Verdict.unknown("lam_min(A'A / n) is 0 within rounding error, so there may be no bounds")
         noise = abs(matmul(A.T, noise_of(instance))).max(0.0) / len(A)
-        return exceeds(data(_lam(instance)), constant(factor) * noise, "lam against 2 |A'xi|_inf / n")
+        return exceeds(data(_lam(instance)), constant(factor) * noise, "lam exceeds 2 |A'xi|_inf / n")
 
     return hypotheses
 
@@ -402,14 +412,14 @@ def near_truth(factor: float = 3.0) -> Rule:
         if bad is not None:
             return bad
         if kappa is None:
-            return Verdict.unknown("lam_min(A'A / n) = 0 within rounding: there are no bounds")
+            return Verdict.unknown("lam_min(A'A / n) is 0 within rounding error, so there are no bounds")
         A, lam = instance.matrix, data(_lam(instance))
         found = lasso_solution(A, instance.y, _lam(instance))
         if found is None:
-            return Verdict.unknown("no solution passed the optimality conditions")
+            return Verdict.unknown("no computed solution satisfies the optimality conditions")
         off, k = found[0] - instance.x, len(instance.support)
         if k == 0:
-            return Verdict.of(not np.any(off), "x = 0: the Lasso is 0")
+            return Verdict.of(not np.any(off), "for x = 0 the Lasso has to return 0")
         weight, _ = _doubt(instance, found[0])
         size = float(np.linalg.norm(off))
         image = matmul(A, Bounded(off, 0.0))
@@ -418,11 +428,11 @@ def near_truth(factor: float = 3.0) -> Rule:
         longest = float(singular_values(A).max().upper)
         return all_of(
             [
-                exceeds(bound, Bounded(size, CLEAR * size + weight), "3 sqrt(k) lam / kappa against |w - x|"),
+                exceeds(bound, Bounded(size, CLEAR * size + weight), "3 sqrt(k) lam / kappa exceeds |w - x|"),
                 exceeds(
                     bound * bound * kappa,
                     Bounded(length.value, CLEAR * length.value + length.error + longest * weight).square() / len(A),
-                    "9 k lam^2 / kappa and |A (w - x)|^2 / n",
+                    "9 k lam^2 / kappa exceeds |A (w - x)|^2 / n",
                 ),
             ]
         )
@@ -447,9 +457,10 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "lasso-primal-dual-witness",
             "equivalence",
-            "The Lasso has the support and signs of x, strictly <=> sgn_S(x_S + G_SS^-1 (A_S'xi / n - lam sgn_S)) > 0 "
-            "and |A_{S^c}'(A_S G_SS^-1 sgn_S / n + (I - P_S) xi / (n lam))|_inf < 1, G = A'A / n.",
-            "Wainwright, IEEE Trans. Inf. Theory 2009 (from memory of the literature); the optimality conditions",
+            "The Lasso has the support and signs of x, strictly, if and only if sgn_S(x_S + G_SS^-1 (A_S'xi / n - lam "
+            "sgn_S)) > 0 and |A_{S^c}'(A_S G_SS^-1 sgn_S / n + (I - P_S) xi / (n lam))|_inf < 1, G = A'A / n.",
+            "Wainwright, IEEE Trans. Inf. Theory 2009 (from memory of the literature); these are the optimality "
+            "conditions",
             tests,
             _witness,
             has_signs,
@@ -459,8 +470,8 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "lasso-irrepresentable",
             "implication",
-            "Without noise: |A_{S^c}'A_S (A_S'A_S)^-1 sgn_S|_inf < 1, min|x_S| > lam |G_SS^-1|_inf => the Lasso has "
-            "the support and signs of x.",
+            "Without noise, if |A_{S^c}'A_S (A_S'A_S)^-1 sgn_S|_inf < 1 and min |x_S| > lam |G_SS^-1|_inf, then the "
+            "Lasso has the support and signs of x.",
             f"Zhao and Yu, JMLR 2006 (from memory of the literature, verified numerically by {tests})",
             tests,
             irrepresentable_rule(1.0),
@@ -471,9 +482,10 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "lasso-gaussian-noise",
             "probability",
-            "xi ~ N(0, sigma^2 I), irrepresentable value 1 - gamma, gamma n lam > sigma max_{S^c}|a_j| "
-            "sqrt(2 log(4 (N - k) / delta)), min|x_S| > lam |G_SS^-1|_inf + sigma sqrt(2 log(4 k / delta) / (n "
-            f"lam_min(G_SS))) => the Lasso has the support and signs of x with probability 1 - delta = {1 - DELTA:g}.",
+            "If xi ~ N(0, sigma^2 I), the irrepresentable value is 1 - gamma, gamma n lam > sigma max_{S^c}|a_j| "
+            "sqrt(2 log(4 (N - k) / delta)), and min |x_S| > lam |G_SS^-1|_inf + sigma sqrt(2 log(4 k / delta) / (n "
+            "lam_min(G_SS))), then the Lasso has the support and signs of x with probability 1 - delta = "
+            f"{1 - DELTA:g}.",
             "of the kind of Wainwright, IEEE Trans. Inf. Theory 2009 (from memory of the literature); with this "
             f"probability derived here: {derived} The Lasso with Gaussian noise",
             tests,
@@ -487,10 +499,10 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "lasso-restricted-eigenvalue",
             "implication",
-            "lam > 2 |A'xi|_inf / n, kappa = lam_min(A'A / n) > 0 => |w - x| <= 3 sqrt(k) lam / kappa and "
+            "If lam > 2 |A'xi|_inf / n and kappa = lam_min(A'A / n) > 0, then |w - x| <= 3 sqrt(k) lam / kappa and "
             "|A (w - x)|^2 / n <= 9 k lam^2 / kappa.",
-            "Bickel, Ritov and Tsybakov, Ann. Statist. 2009, with the smallest eigenvalue for the restricted one; "
-            f"these constants are derived here: {derived} The Lasso's error",
+            "Bickel, Ritov and Tsybakov, Ann. Statist. 2009, with the smallest eigenvalue in place of the restricted "
+            f"one; these constants are derived here: {derived} The Lasso's error",
             tests,
             penalty_rule(2.0),
             near_truth(),

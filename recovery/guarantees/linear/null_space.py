@@ -65,14 +65,14 @@ def dual_rule(instance: Instance) -> Verdict:
         return Verdict.of(True, "x = 0: 0 is the only minimiser")
     S = instance.support
     if _independent(instance.matrix):
-        return Verdict.of(True, "the columns are independent: A_{S^c}'q = 0 for some q with A_S'q = sgn_S")
+        return Verdict.of(True, "the columns are independent, so some q has A_S'q = sgn_S and A_{S^c}'q = 0")
     if len(instance.matrix) > _TALL:
-        return Verdict.unknown(f"{len(instance.matrix)} rows, and columns that may be dependent")
+        return Verdict.unknown(f"the columns may be dependent, and there are {len(instance.matrix)} rows")
     rows = clear_rows(instance.matrix)
     if rows is not instance.matrix and _uneven(instance.matrix):
-        return Verdict.unknown("the rank of A is not clear: its columns differ too much in norm")
+        return Verdict.unknown("rounding leaves the rank of A open: its columns differ too much in norm")
     found = dual_certificate(rows, S, np.sign(instance.x[S]))
-    reason = f"the least |A_{{S^c}}'q|_inf is {found.coefficient:.6g}"
+    reason = f"the smallest |A_{{S^c}}'q|_inf is {found.coefficient:.6g}, and it has to be below 1"
     close = rows is not instance.matrix and abs(found.coefficient - 1.0) <= 1e-9
     if found.unique is None or close:
         return Verdict.unknown(reason)
@@ -91,17 +91,17 @@ def null_space_rule(limit: float = 0.5, *, order: int | None = None) -> Callable
         k = len(instance.support)
         s = order or k
         if _independent(instance.matrix):
-            return Verdict.of(True, "the columns are independent: there is no null vector")
+            return Verdict.of(True, "the columns are independent, so there is no null vector")
         if len(instance.matrix) > _TALL:
-            return Verdict.unknown(f"{len(instance.matrix)} rows, and columns that may be dependent")
+            return Verdict.unknown(f"the columns may be dependent, and there are {len(instance.matrix)} rows")
         method: Literal["exact", "decoupled"] = "exact" if s > 1 else "decoupled"
         rows = clear_rows(instance.matrix)
         if rows is not instance.matrix and _uneven(instance.matrix):
-            return Verdict.unknown("the rank of A is not clear: its columns differ too much in norm")
+            return Verdict.unknown("rounding leaves the rank of A open: its columns differ too much in norm")
         alpha = null_space_constant(rows, s, method, limit=LIMIT)
         low = alpha.lower if alpha.lower_certified else alpha.lower * (1.0 - _SOLVED)
         high = alpha.upper if alpha.upper_certified else alpha.upper * (1.0 + _SOLVED)
-        return smaller(Interval(low, high), limit * s / k, f"the limit against alpha_{s}")
+        return smaller(Interval(low, high), limit * s / k, f"the limit exceeds alpha_{s}")
 
     return hypotheses
 
@@ -171,8 +171,8 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "l1-dual-certificate",
             "equivalence",
-            "Without noise: x is the only minimiser of |z|_1 with A z = y <=> A_S has full column rank and some q has "
-            "A_S'q = sgn_S and |A_{S^c}'q|_inf < 1.",
+            "Without noise, x is the only minimiser of |z|_1 with A z = y if and only if A_S has full column rank "
+            "and some q has A_S'q = sgn_S and |A_{S^c}'q|_inf < 1.",
             f"Fuchs, IEEE Trans. Inf. Theory 2004 {memory}; {proved}",
             tests,
             dual_rule,
@@ -184,8 +184,8 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "l1-null-space",
             "implication",
-            "Without noise: k entries of a null vector of A never hold half of its l1 norm, alpha_k < 1/2 => x is the "
-            "only minimiser of |z|_1 with A z = y.",
+            "Without noise, if k entries of a null vector of A never hold half of its l1 norm, alpha_k < 1/2, then x "
+            "is the only minimiser of |z|_1 with A z = y.",
             f"Juditsky and Nemirovski, arXiv:0809.2650 {memory}; {proved}",
             tests,
             null_space_rule(),

@@ -1,4 +1,4 @@
-"""Guarantees that orthogonal matching pursuit picks the support: coherence, exact recovery, restricted isometry."""
+"""Guarantees that orthogonal matching pursuit selects the support: coherence, exact recovery, restricted isometry."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def _refused(instance: Instance, noise_free: bool) -> Verdict | None:
     if noise_free and not instance.noise_free:
         return Verdict.of(False, "there is noise; the statement is about data without noise")
     if not len(instance.support):
-        return Verdict.of(True, "x = 0: there is nothing to pick")
+        return Verdict.of(True, "x = 0, so there is nothing to pick")
     if not np.all(np.any(instance.matrix != 0.0, axis=0)):
         return Verdict.of(False, "a column is 0")
     return None
@@ -125,7 +125,7 @@ def coherence_rule(limit: Callable[[int], float]) -> Rule:
         if refused is not None:
             return refused
         k = len(instance.support)
-        reason = f"the limit for k = {k} against the coherence"
+        reason = f"the limit for k = {k} exceeds the coherence"
         return exceeds(constant(limit(k)), coherence(instance.matrix), reason)
 
     return hypotheses
@@ -139,7 +139,7 @@ def coefficient_rule(limit: float) -> Rule:
         if refused is not None:
             return refused
         value = extra(instance.matrix, instance.support, unit=True)
-        return exceeds(constant(limit), value, "the limit against the exact recovery coefficient")
+        return exceeds(constant(limit), value, "the limit exceeds the exact recovery coefficient")
 
     return hypotheses
 
@@ -169,7 +169,11 @@ def noise_rule(factor: float, bound: Callable[[Instance], Bounded]) -> Rule:
         if left_over.upper <= 0.0:
             return Verdict("fails", -1.0, f"1 - (2 k - 1) mu = {left_over.value:.6g} is not positive")
         signal = (np.abs(instance.x[S]) * norm(instance.matrix[:, S], 0)).min()
-        return exceeds(signal * left_over, factor * bound(instance), "min|x| (1 - (2 k - 1) mu) and noise")
+        return exceeds(
+            signal * left_over,
+            factor * bound(instance),
+            "min |x_j| |a_j| (1 - (2 k - 1) mu) exceeds its limit for the noise",
+        )
 
     return hypotheses
 
@@ -180,7 +184,9 @@ def gaussian_rule(instance: Instance) -> Verdict:
     if not instance.law.is_gaussian:
         return Verdict.of(False, f"the noise is {instance.law.name}, not Gaussian")
     if instance.shape[0] < 1.0 / DELTA:
-        return Verdict.of(False, f"{instance.shape[0]} rows: the noise exceeds its bound with more than {DELTA:g}")
+        return Verdict.of(
+            False, f"with {instance.shape[0]} rows the noise may exceed its bound with a probability above {DELTA:g}"
+        )
     return noise_rule(2.0, _chi_square)(instance)
 
 
@@ -194,19 +200,23 @@ def isometry_rule(limit: Callable[[int], float], factor: float = 2.0) -> Rule:
         k = len(instance.support)
         found = isometry(instance.matrix, k + 1)
         delta = found.scaled_restricted_isometry
-        asked = smaller(delta, limit(k), f"the limit for k = {k} against delta_{k + 1}")
+        asked = smaller(delta, limit(k), f"the limit for k = {k} exceeds delta_{k + 1}")
         if asked.status == "fails":
             return asked
         # x in units of the scaled columns; these bounds are far apart only without enumeration
         middle = (found.smallest.upper + found.largest.lower) / 2.0
         loose = found.smallest.width + found.largest.width
         if loose > 1e-6 * middle:
-            return Verdict.unknown(f"delta_{k + 1} is not known well enough: {found.message}")
+            return Verdict.unknown(f"delta_{k + 1} is not known precisely enough: {found.message}")
         if asked.status == "unknown":
             return asked
         signal = np.abs(instance.x[instance.support]).min() * Bounded(middle, loose + EPS * middle).sqrt()
         left_over = 1 - Bounded(delta.upper, delta.width) / constant(limit(k))
-        noise = exceeds(signal * left_over, factor * _norm(instance), "min|x| (1 - delta / limit) and noise")
+        noise = exceeds(
+            signal * left_over,
+            factor * _norm(instance),
+            "min |x_j| (1 - delta / limit) exceeds its limit for the noise",
+        )
         return asked if instance.noise_free and noise.status == "holds" else all_of([asked, noise])
 
     return hypotheses
@@ -222,7 +232,7 @@ def picks_support(*, normalise: bool = True, bound: Callable[[Instance], Bounded
     def outcome(instance: Instance) -> Verdict:
         S, A = instance.support, instance.matrix
         if not len(S):
-            return Verdict.of(True, "x = 0: there is nothing to pick")
+            return Verdict.of(True, "x = 0, so there is nothing to pick")
         y = data_of(instance)
         size = float(norm(y).upper)
         picked: list[Any] = []
@@ -239,9 +249,9 @@ def picks_support(*, normalise: bool = True, bound: Callable[[Instance], Bounded
             slack = 16.0 * sum(A.shape) * EPS * fit.condition * size
             length = Bounded(fit.residual_norm.value, fit.residual_norm.error + slack)
             if length.value <= max(length.error, 2e-12 * size):
-                return Verdict.unknown(f"the residual after {step} steps is rounding", worst)
+                return Verdict.unknown(f"the residual after {step} steps is no larger than rounding error", worst)
             if stop is not None:
-                above = exceeds(length, stop, f"the residual after {step} steps, and the noise bound")
+                above = exceeds(length, stop, f"the residual after {step} steps exceeds the noise bound")
                 if above.margin < worst:
                     worst, where = above.margin, f"; {above.reason}"
                 if above.status != "holds":
@@ -252,17 +262,17 @@ def picks_support(*, normalise: bool = True, bound: Callable[[Instance], Bounded
             others[S] = False
             good = score[np.setdiff1d(S, chosen)].max(0.0)
             bad = score[others].max(0.0)
-            call = exceeds(good, bad, f"the closest call in step {step + 1}")
+            call = exceeds(good, bad, f"in step {step + 1} the largest score on S exceeds the largest outside")
             if call.margin < worst:
                 worst, where = call.margin, f"; {call.reason}"
             now = picked[step] if step < len(picked) else chosen
             if len(now) == len(chosen) or not np.all(np.isin(now, S)):
                 reason = f"step {step + 1} picked {np.setdiff1d(now, chosen).tolist()}: {call.reason}"
                 if call.status == "unknown" or good.upper <= slack:
-                    return Verdict.unknown(reason + ", which rounding decides", call.margin)
+                    return Verdict.unknown(reason + "; rounding error may have decided it", call.margin)
                 return Verdict("fails", min(call.margin, 0.0), reason)
             chosen = now
-        return Verdict("holds", worst, f"the support was picked{where}")
+        return Verdict("holds", worst, f"OMP picked the support{where}")
 
     return outcome
 
@@ -283,9 +293,9 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "omp-coherence",
             "implication",
-            "Without noise: mu < 1 / (2 k - 1) => OMP picks the support in k steps.",
+            "Without noise, if mu < 1 / (2 k - 1), then OMP picks the support in k steps.",
             f"Tropp, IEEE Trans. Inf. Theory 2004 {memory}",
-            f"{tests}; mu <= 1 / 2 is too weak for k = 2",
+            f"{tests}; mu <= 1 / 2 would be too weak for k = 2",
             coherence_rule(lambda k: 1.0 / (2 * k - 1)),
             picks_support(),
             sampler=incoherent,
@@ -295,8 +305,8 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "omp-exact-recovery",
             "implication",
-            "Without noise: A_S of full column rank, max over j outside S of |A_S^+ a_j|_1 < 1 => OMP picks the "
-            "support in k steps.",
+            "Without noise, if A_S has full column rank and max over j outside S of |A_S^+ a_j|_1 < 1, then OMP picks "
+            "the support in k steps.",
             f"Tropp, IEEE Trans. Inf. Theory 2004 {memory}",
             tests,
             coefficient_rule(1.0),
@@ -308,8 +318,8 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "omp-bounded-noise",
             "implication",
-            "mu < 1 / (2 k - 1), min |x_j| |a_j| > 2 |xi| / (1 - (2 k - 1) mu) => OMP picks the support in k steps, "
-            "and its residual is above |xi| before.",
+            "If mu < 1 / (2 k - 1) and min |x_j| |a_j| > 2 |xi| / (1 - (2 k - 1) mu), then OMP picks the support in k "
+            "steps, and its residual is above |xi| before each of them.",
             f"Cai and Wang, IEEE Trans. Inf. Theory 2011 {memory}",
             tests,
             noise_rule(2.0, _norm),
@@ -320,9 +330,9 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "omp-gaussian-noise",
             "probability",
-            "xi ~ N(0, sigma^2 I), n >= 10, mu < 1 / (2 k - 1), min |x_j| |a_j| > 2 b / (1 - (2 k - 1) mu), "
-            "b = sigma sqrt(n + 2 sqrt(n log n)) => OMP picks the support in k steps, its residual above b before, "
-            f"with probability 1 - 1 / n, of which {1 - DELTA:g} is tested for all n.",
+            "If xi ~ N(0, sigma^2 I), n >= 10, mu < 1 / (2 k - 1), and min |x_j| |a_j| > 2 b / (1 - (2 k - 1) mu) with "
+            "b = sigma sqrt(n + 2 sqrt(n log n)), then with probability at least 1 - 1 / n OMP picks the support in k "
+            f"steps, and its residual is above b before each of them; {1 - DELTA:g} is tested for all n.",
             f"Cai and Wang, IEEE Trans. Inf. Theory 2011 {memory}",
             f"{tests}, which also compares P(|xi| > b) with 1 / n",
             gaussian_rule,
@@ -335,9 +345,9 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "omp-restricted-isometry",
             "implication",
-            "delta = delta_{k+1} < 1 / sqrt(k + 1), min |x_j| > 2 |xi| / (1 - sqrt(k + 1) delta) => OMP on the columns "
-            "as they are picks the support in k steps, and its residual is above |xi| before (A in the scale that "
-            "makes delta smallest).",
+            "If delta = delta_{k+1} < 1 / sqrt(k + 1) and min |x_j| > 2 |xi| / (1 - sqrt(k + 1) delta), with A in the "
+            "scale that makes delta smallest, then OMP on the columns as given picks the support in k steps, and its "
+            "residual is above |xi| before each of them.",
             f"Wen et al., arXiv:1512.07248, by its abstract; the constant of the noise {memory}",
             tests,
             isometry_rule(lambda k: 1.0 / math.sqrt(k + 1)),

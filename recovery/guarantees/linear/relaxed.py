@@ -114,7 +114,9 @@ def relaxed_rule(constant: float | None) -> Callable[[Instance], Verdict]:
             return aside
         order = min(2 * kept + s, instance.shape[1])
         limit = largest_kappa(s, kept, constant)
-        return smaller(isometry(instance.matrix, order).kappa, limit, f"s~ = {kept} allows, against kappa_{order}")
+        return smaller(
+            isometry(instance.matrix, order).kappa, limit, f"the limit for s~ = {kept} exceeds kappa_{order}"
+        )
 
     return hypotheses
 
@@ -148,7 +150,7 @@ def approaches(limit_of: Callable[[int, int], float]) -> Callable[[Instance], Ve
         if not slope < 1.0:
             return ends_low(run, run.errors[-1], run.floor, "the error")
         bounds = [run.errors[0] * slope**t for t in range(STEPS + 1)]
-        return held_to(run.errors, bounds, run.floor, f"the error with rate {slope:.6g}")
+        return held_to(run.errors, bounds, run.floor, f"the error (rate {slope:.6g})")
 
     return outcome
 
@@ -162,7 +164,7 @@ def descends_relaxed(instance: Instance) -> Verdict:
     run = trace(instance, "iht", sparsity=kept, step=2.0 / (3.0 * high))
     slope = 1.0 - 5.0 * low / (9.0 * high)
     bounds = [run.objectives[0] * slope**t for t in range(STEPS + 1)]
-    return held_to(run.objectives, bounds, 0.5 * high * run.floor**2, f"the objective with rate {slope:.6g}")
+    return held_to(run.objectives, bounds, 0.5 * high * run.floor**2, f"the objective (rate {slope:.6g})")
 
 
 def relaxed_sampler(rng: np.random.Generator, constant: float | None = None) -> Instance:
@@ -238,9 +240,9 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "iht-relaxed-sparsity",
             "implication",
-            "Without noise: s~ > (kappa - 1 / kappa)^2 s / 16, kappa of order 2 s~ + s, x s-sparse, x0 s~-sparse => "
-            "IHT that keeps s~ entries with step 2 / (alpha + beta) has |x_t - x| <= (tau (kappa - 1) / (kappa + 1))^t "
-            "|x0 - x|, tau = (sqrt(rho) + sqrt(rho + 4)) / 2, rho = s / s~.",
+            "Without noise, if s~ > (kappa - 1 / kappa)^2 s / 16 with kappa of order 2 s~ + s, x is s-sparse and x0 "
+            "s~-sparse, then IHT that keeps s~ entries with step 2 / (alpha + beta) has |x_t - x| <= (tau (kappa - "
+            "1) / (kappa + 1))^t |x0 - x|, tau = (sqrt(rho) + sqrt(rho + 4)) / 2, rho = s / s~.",
             f"derived here: {proof}",
             tests,
             relaxed_rule(None),
@@ -253,9 +255,9 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "iht-jain-tewari-kar",
             "implication",
-            "Without noise: s~ >= 32 kappa^2 s, kappa = L / alpha of order 2 s~ + s, x s-sparse, x0 s~-sparse => IHT "
-            "that keeps s~ entries with step 2 / (3 L) has f(x_t) <= (1 - 5 / (9 kappa))^t f(x_0), so f(x_t) <= eps "
-            "from t = (9 kappa / 5) log(f(x_0) / eps) on.",
+            "Without noise, if s~ >= 32 kappa^2 s with kappa = L / alpha of order 2 s~ + s, x is s-sparse and x0 "
+            "s~-sparse, then IHT that keeps s~ entries with step 2 / (3 L) has f(x_t) <= (1 - 5 / (9 kappa))^t "
+            "f(x_0), so f(x_t) <= eps for all t >= (9 kappa / 5) log(f(x_0) / eps).",
             f"Jain, Tewari and Kar, NIPS 2014 (from memory of the literature, verified numerically by {tests}); the "
             f"rate is derived here: {proof}",
             tests,

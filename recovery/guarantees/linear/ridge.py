@@ -58,7 +58,7 @@ def shrinks(*, at_least: bool = True) -> Callable[[Instance], Verdict]:
     def outcome(instance: Instance) -> Verdict:
         S, ridge = instance.support, float(instance.options["ridge"])
         if not len(S):
-            return Verdict.of(True, "x = 0: nothing is fitted")
+            return Verdict.of(True, "x = 0, so nothing is fitted")
         A, x = instance.matrix[:, S], instance.x[S]
         z = ridge_fit(DenseOperator(np.ascontiguousarray(A)), np.arange(len(S)), instance.y, ridge)[0]
         sigma = np.linalg.svd(A, compute_uv=False)
@@ -72,9 +72,9 @@ def shrinks(*, at_least: bool = True) -> Callable[[Instance], Verdict]:
         slack = TOO_CLOSE * (size + spread)
         found = Bounded(distance, slack)
         if not at_least:
-            return exceeds(Bounded(max(lower, 0.0), slack), found, "the lower bound, and |z - x|")
-        above = exceeds(Bounded(upper, slack), found, "the upper bound, and |z - x|")
-        below = exceeds(found, Bounded(lower, slack), "|z - x|, and the lower bound") if lower > 0.0 else above
+            return exceeds(Bounded(max(lower, 0.0), slack), found, "the lower bound exceeds |z - x|")
+        above = exceeds(Bounded(upper, slack), found, "the upper bound exceeds |z - x|")
+        below = exceeds(found, Bounded(lower, slack), "|z - x| exceeds the lower bound") if lower > 0.0 else above
         return all_of([above, below])
 
     return outcome
@@ -111,7 +111,7 @@ def support_rule(share: float = 1.0) -> Callable[[Instance], Verdict]:
         if isinstance(ridge, Verdict):
             return ridge
         if len(instance.support) != s:
-            return Verdict.of(False, f"x has {len(instance.support)} non-zeros, and s = {s}")
+            return Verdict.of(False, f"x has {len(instance.support)} non-zeros, not s = {s}")
         if instance.x0 is not None and np.count_nonzero(instance.x0) > s:
             return Verdict.of(False, f"x0 has {np.count_nonzero(instance.x0)} non-zeros, more than s = {s}")
         if not s:
@@ -120,7 +120,7 @@ def support_rule(share: float = 1.0) -> Callable[[Instance], Verdict]:
         low, high = _eigenvalues(matrix.tobytes(), matrix.shape, 3 * s)
         ends = [(b - a) / (a + b + 2.0 * ridge) for a, b in ((low.upper, high.lower), (low.lower, high.upper))]
         delta = Interval(max(ends[0], 0.0) * (1.0 - EXACT), ends[1] * (1.0 + EXACT))
-        asked = smaller(delta, LIMIT, f"1 / sqrt(3) against delta_{3 * s} with the ridge")
+        asked = smaller(delta, LIMIT, f"1 / sqrt(3) exceeds delta_{3 * s} with the ridge")
         if asked.status != "holds":
             return asked
         force = _disturbance(instance, ridge)
@@ -130,7 +130,7 @@ def support_rule(share: float = 1.0) -> Callable[[Instance], Verdict]:
         for end, step in zip((delta.lower, delta.upper), steps, strict=True):
             scale = share * step * _factor(end)
             need = force * Bounded(scale, EXACT * scale)
-            verdicts.append(exceeds(signal, need, "min |x_S|, and the limit of the error"))
+            verdicts.append(exceeds(signal, need, "min |x_S| exceeds the limit of the error"))
         if verdicts[1].status == "holds":
             return verdicts[1] if verdicts[1].margin < asked.margin else asked
         if verdicts[0].status == "fails":
@@ -144,11 +144,11 @@ def finds_support(instance: Instance) -> Verdict:
     """Return the outcome "errors stay below their bounds, and the support is S once these are below min |x_S|"."""
     s, x, S = instance.sparsity, instance.x, instance.support
     if len(S) != s:
-        return Verdict.unknown(f"x has {len(S)} non-zeros, and s = {s}: the statement is about as many")
+        return Verdict.unknown(f"x has {len(S)} non-zeros; the statement is about exactly s = {s}")
     if not s:
         return Verdict.of(True, "s = 0: every iterate is 0")
     if not np.any(instance.y):
-        return Verdict.unknown("y = 0: the run has no steps")
+        return Verdict.unknown("y = 0, so the run has no steps")
     A, y, ridge = instance.matrix, instance.y, float(instance.options["ridge"])
     low, high = extremes(A, 3 * s)
     step, delta = 2.0 / (low + high + 2.0 * ridge), (high - low) / (low + high + 2.0 * ridge)
@@ -160,23 +160,27 @@ def finds_support(instance: Instance) -> Verdict:
     fitted[S] = np.linalg.solve(A[:, S].T @ A[:, S] + ridge * np.eye(s), A[:, S].T @ y)
     ends = run.supports[-1]
     if not r < 1.0 or not math.isfinite(limit):
-        held = Verdict("holds", 1.0, "there is no rate")
+        held = Verdict("holds", 1.0, "the statement gives no rate here")
     else:
         bounds = [r**t * run.errors[0] + (1.0 - r**t) * limit for t in range(STEPS + 1)]
-        held = held_to(run.errors, bounds, run.floor, f"the error with rate {r:.6g}")
+        held = held_to(run.errors, bounds, run.floor, f"the error (rate {r:.6g})")
         if held.status != "holds":
             return held
         first = next((t for t, bound in enumerate(bounds) if t and bound < 0.999999 * least_entry(x)), None)
         wrong = [] if first is None else [one for one in [*run.supports[first:], ends] if not np.array_equal(one, S)]
         if first is None and run.result.n_iter >= STEPS:
-            return Verdict.unknown(f"the bound is above min |x_S| for {STEPS} steps, and the run has not ended")
+            return Verdict.unknown(f"the bound stays above min |x_S| for {STEPS} steps, and the run has not ended")
         if wrong:
-            return Verdict("fails", -1.0, f"after {first} steps or more the support was {wrong[0].tolist()}")
+            return Verdict("fails", -1.0, f"the support should be S from step {first} on, but was {wrong[0].tolist()}")
     if not np.array_equal(ends, S):
-        return Verdict("fails", -1.0, f"the run ended on {ends.tolist()}: {run.result.status.name}")
+        return Verdict(
+            "fails", -1.0, f"the run ended on the support {ends.tolist()} instead of S ({run.result.status.name})"
+        )
     error = float(np.linalg.norm(fitted - x))
     if abs(error - run.errors[-1]) > 1e-6 * (error + run.floor):
-        return Verdict("fails", -1.0, f"the error is {run.errors[-1]:.6g}, that of the ridge fit on S {error:.6g}")
+        return Verdict(
+            "fails", -1.0, f"the error is {run.errors[-1]:.6g}, but that of the ridge fit on S is {error:.6g}"
+        )
     outside = np.abs(A.T @ (y - A @ fitted))
     outside[S] = 0.0
     clear = least_entry(fitted[S]) / max(step * float(outside.max()), 1e-300) - 1.0
@@ -224,7 +228,7 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "ridge-shrinkage",
             "implication",
-            "rho > 0 => the ridge fit z on the support of x has rho / (beta + rho) |x| - c |xi| <= |z - x| <= "
+            "If rho > 0, then the ridge fit z on the support of x has rho / (beta + rho) |x| - c |xi| <= |z - x| <= "
             "rho / (alpha + rho) |x| + c |xi|, alpha and beta the extreme eigenvalues of A_S'A_S and c the largest "
             "sigma / (sigma^2 + rho) of its singular values sigma, at most 1 / (2 sqrt(rho)).",
             proof,
@@ -239,11 +243,11 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "htp-ridge",
             "implication",
-            "rho > 0, delta = (beta - alpha) / (alpha + beta + 2 rho) < 1 / sqrt(3), alpha and beta of order 3s, x0 "
-            "and x s-sparse, min |x_S| > e = step f (|(A'xi)_{2s largest}| + rho |x|) / (1 - r), step = 2 / (alpha + "
-            "beta + 2 rho), f = sqrt(2 / (1 - delta^2)) + 1 / (1 - delta), r = sqrt(2 delta^2 / (1 - delta^2)) => HTP "
-            "with the ridge rho, this step and no escapes has |x_t - x| <= r^t |x0 - x| + (1 - r^t) e, and x_t is "
-            "the ridge fit on S once this is below min |x_S|.",
+            "If rho > 0, delta = (beta - alpha) / (alpha + beta + 2 rho) < 1 / sqrt(3) with alpha and beta of order "
+            "3s, x0 and x are s-sparse, and min |x_S| > e = step f (|(A'xi)_{2s largest}| + rho |x|) / (1 - r) with "
+            "step = 2 / (alpha + beta + 2 rho), f = sqrt(2 / (1 - delta^2)) + 1 / (1 - delta), r = sqrt(2 delta^2 / "
+            "(1 - delta^2)), then HTP with the ridge rho, this step and no escapes has |x_t - x| <= r^t |x0 - x| + "
+            "(1 - r^t) e, and x_t is the ridge fit on S once this bound is below min |x_S|.",
             proof,
             tests,
             support_rule(),

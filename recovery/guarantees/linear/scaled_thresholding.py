@@ -38,7 +38,7 @@ def scaled_rule(limit: float, times: int = 3) -> Callable[[Instance], Verdict]:
             return aside
         order = times * instance.sparsity
         found = isometry(instance.matrix, order).scaled_restricted_isometry
-        return smaller(found, limit, f"the limit against delta_{order} of A in its best scale")
+        return smaller(found, limit, f"the limit exceeds delta_{order} of A scaled to make it smallest")
 
     return hypotheses
 
@@ -83,9 +83,9 @@ def guarantees() -> list[Guarantee]:
     third = 1.0 / math.sqrt(3.0)
     proof = "docs/theory, section Thresholding with the best step"
     memory = f"(from memory of the literature, verified numerically by {tests})"
-    step = "step 2 / (alpha_{3s} + beta_{3s}), delta_{3s} that of A in its best scale"
+    step = "step 2 / (alpha_{3s} + beta_{3s}), delta_{3s} of A scaled to make it smallest"
 
-    pairs = "step 2 / (alpha_{2s} + beta_{2s}), delta_{2s} that of A in its best scale"
+    pairs = "step 2 / (alpha_{2s} + beta_{2s}), delta_{2s} of A scaled to make it smallest"
     xie = f"Xie, IEEE Signal Process. Lett. 2023, by the abstract; proved in {proof}"
 
     def near(limit: float, times: int = 3) -> Callable[[np.random.Generator], Instance]:
@@ -95,8 +95,8 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "iht-scaled-golden-ratio",
             "implication",
-            f"Without noise: delta_{{3s}} < (sqrt(5) - 1) / 2, x0 and x s-sparse => IHT with {step}, has |x_t - x| <= "
-            "(delta_{3s} (sqrt(5) + 1) / 2)^t |x0 - x|. The constant is the best one.",
+            f"Without noise, if delta_{{3s}} < (sqrt(5) - 1) / 2 and x0 and x are s-sparse, then IHT with {step}, has "
+            "|x_t - x| <= (delta_{3s} (sqrt(5) + 1) / 2)^t |x0 - x|. The constant is the best possible.",
             f"Zhao and Luo 2023 {memory}; proved in {proof}",
             tests,
             scaled_rule(GOLDEN),
@@ -108,8 +108,8 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "iht-scaled-isometry",
             "implication",
-            f"Without noise: delta_{{3s}} < 1 / sqrt(3), x0 and x s-sparse => IHT with {step}, has |x_t - x| <= "
-            "(sqrt(3) delta_{3s})^t |x0 - x|.",
+            f"Without noise, if delta_{{3s}} < 1 / sqrt(3) and x0 and x are s-sparse, then IHT with {step}, has "
+            "|x_t - x| <= (sqrt(3) delta_{3s})^t |x0 - x|.",
             f"Foucart, SIAM J. Numer. Anal. 2011 {memory}; proved in {proof}",
             tests,
             scaled_rule(third),
@@ -121,8 +121,8 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "iht-scaled-isometry-half",
             "implication",
-            f"Without noise: delta_{{3s}} < 1 / 2, x0 and x s-sparse => IHT with {step}, has |x_t - x| <= (2 "
-            "delta_{3s})^t |x0 - x|.",
+            f"Without noise, if delta_{{3s}} < 1 / 2 and x0 and x are s-sparse, then IHT with {step}, has "
+            "|x_t - x| <= (2 delta_{3s})^t |x0 - x|.",
             f"Foucart 2010, Sparse recovery algorithms, by the abstract; proved in {proof}",
             tests,
             scaled_rule(0.5),
@@ -134,9 +134,9 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "htp-scaled-isometry",
             "implication",
-            f"Without noise: delta_{{3s}} < 1 / sqrt(3), x0 and x s-sparse => HTP with {step}, has |x_t - x| <= r^t "
-            "|x0 - x| with r = sqrt(2 delta^2 / (1 - delta^2)), and x_t = x from the first t >= 1 on with r^t "
-            "|x0 - x| < min |x_S|.",
+            f"Without noise, if delta_{{3s}} < 1 / sqrt(3) and x0 and x are s-sparse, then HTP with {step}, has |x_t "
+            "- x| <= r^t |x0 - x| with r = sqrt(2 delta^2 / (1 - delta^2)), and x_t = x from the first t >= 1 on "
+            "with r^t |x0 - x| < min |x_S|.",
             f"Foucart, SIAM J. Numer. Anal. 2011 {memory}; proved in {proof}",
             tests,
             scaled_rule(third),
@@ -148,8 +148,8 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "iht-scaled-isometry-2s",
             "implication",
-            "Without noise: delta_{2s} < (sqrt(5) - 1) / (2 sqrt(3)) = 0.3568, x0 and x s-sparse => IHT with "
-            f"{pairs}, has |x_t - x| <= (delta_{{2s}} sqrt(3) (sqrt(5) + 1) / 2)^t |x0 - x|.",
+            "Without noise, if delta_{2s} < (sqrt(5) - 1) / (2 sqrt(3)) = 0.3568 and x0 and x are s-sparse, then IHT "
+            f"with {pairs}, has |x_t - x| <= (delta_{{2s}} sqrt(3) (sqrt(5) + 1) / 2)^t |x0 - x|.",
             xie,
             tests,
             scaled_rule(GOLDEN / math.sqrt(3.0), 2),
@@ -161,7 +161,7 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "htp-scaled-isometry-2s",
             "implication",
-            "Without noise: delta_{2s} < 1 / sqrt(7) = 0.3780, x0 and x s-sparse => HTP with "
+            "Without noise, if delta_{2s} < 1 / sqrt(7) = 0.3780 and x0 and x are s-sparse, then HTP with "
             f"{pairs}, has |x_t - x| <= r^t |x0 - x| with r = sqrt(6 delta^2 / (1 - delta^2)), and x_t = x from the "
             "first t >= 1 on with r^t |x0 - x| < min |x_S|.",
             xie,

@@ -26,7 +26,7 @@ def _correlations(instance: Instance) -> tuple[Bounded, Bounded]:
 
 def _nothing_to_tell(instance: Instance) -> Verdict | None:
     k = len(instance.support)
-    return Verdict.of(True, f"k = {k}: there is nothing to tell apart") if k in (0, instance.shape[1]) else None
+    return Verdict.of(True, f"k = {k}, so there is nothing to select") if k in (0, instance.shape[1]) else None
 
 
 def _faithful(instance: Instance) -> Verdict:
@@ -36,7 +36,7 @@ def _faithful(instance: Instance) -> Verdict:
     if trivial is not None:
         return trivial
     low, high = _correlations(instance)
-    return exceeds(low, high, "min |G_SS x_S| against max |G_{S^c S} x_S|")
+    return exceeds(low, high, "min |G_SS x_S| exceeds max |G_{S^c S} x_S|")
 
 
 def separated_rule(factor: float) -> Callable[[Instance], Verdict]:
@@ -51,8 +51,8 @@ def separated_rule(factor: float) -> Callable[[Instance], Verdict]:
         gap = low - high
         if gap.upper <= 0.0:
             worse = low.value / high.value - 1.0 if high.value > 0.0 else -1.0
-            return Verdict("fails", worse, "screening fails without noise")
-        return exceeds(gap, disturbance, "the gap of the correlations against the noise's")
+            return Verdict("fails", worse, "screening fails even without noise")
+        return exceeds(gap, disturbance, "the gap between the correlations exceeds the effect of the noise")
 
     return hypotheses
 
@@ -64,9 +64,11 @@ def _screen(instance: Instance) -> Verdict:
     score = abs(matmul(instance.matrix.T, data_of(instance)))
     first = np.sort(np.argsort(-score.value, kind="stable")[: len(instance.support)])
     there = instance.x != 0.0
-    verdict = exceeds(score[there].min(), score[~there].max(), "weakest wanted against strongest other")
+    verdict = exceeds(
+        score[there].min(), score[~there].max(), "the smallest |a_j'y| on S exceeds the largest outside S"
+    )
     if verdict.status != "unknown" and (verdict.status == "holds") != np.array_equal(first, instance.support):
-        return Verdict.unknown("a tie that rounding decides", 0.0)
+        return Verdict.unknown("two correlations are tied within rounding error", 0.0)
     return verdict
 
 
@@ -116,7 +118,8 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "screening-faithfulness",
             "equivalence",
-            "Without noise: the k largest |a_j'y| are the support <=> min |G_SS x_S| > max |G_{S^c S} x_S|, G = A'A.",
+            "Without noise, the k largest |a_j'y| are those of the support if and only if min |G_SS x_S| > max "
+            "|G_{S^c S} x_S|, G = A'A.",
             "Genovese, Jin, Wasserman and Yao 2012 call it faithfulness, by the abstract; immediate from A'y = G x",
             "tests/recovery/test_guarantees_screening.py",
             _faithful,
@@ -128,7 +131,8 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "screening-noise",
             "implication",
-            "min |G_SS x_S| - max |G_{S^c S} x_S| > 2 |A'xi|_inf => the k largest |a_j'y| are the support.",
+            "If min |G_SS x_S| - max |G_{S^c S} x_S| > 2 |A'xi|_inf with G = A'A, then the k largest |a_j'y| are "
+            "those of the support.",
             "derived here: docs/theory, section Marginal screening with noise",
             "tests/recovery/test_guarantees_screening.py",
             separated_rule(2.0),

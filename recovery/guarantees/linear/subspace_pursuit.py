@@ -59,13 +59,13 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "subspace-pursuit-restricted-isometry",
             "implication",
-            "Without noise: delta = delta_{3s} < sqrt(sqrt(5) - 2) = 0.4859 (A in its best scale), x0 and x s-sparse "
-            "=> subspace pursuit has |x_t - x| <= q r^{t-1} |x0 - x|, r = sqrt(2 delta^2 (1 + delta^2)) / (1 - "
-            "delta^2) < 1, q = r if x0 = 0 and (1 + sqrt(2) delta) sqrt(1 + delta^2) / (1 - delta^2) else, and x_t = "
-            "x once this is below min |x_S|.",
+            "Without noise, if delta = delta_{3s} < sqrt(sqrt(5) - 2) = 0.4859 (A scaled to make delta smallest) and "
+            "x0 and x are s-sparse, then subspace pursuit has |x_t - x| <= q r^{t-1} |x0 - x|, r = sqrt(2 delta^2 (1 "
+            "+ delta^2)) / (1 - delta^2) < 1, q = r if x0 = 0 and (1 + sqrt(2) delta) sqrt(1 + delta^2) / (1 - "
+            "delta^2) otherwise, and x_t = x once this bound is below min |x_S|.",
             "derived here: docs/theory, section Subspace pursuit; covers 0.165 and 0.205 (Dai and Milenkovic, "
             "IEEE Trans. Inf. Theory 2009, from memory of the literature), and is the constant of Song, Xia and Liu, "
-            "arXiv:1309.6073, as we remember it",
+            "arXiv:1309.6073 (from memory of the literature)",
             tests,
             scaled_rule(LIMIT),
             pursues(LIMIT),

@@ -74,7 +74,7 @@ def visited_rule(instance: Instance, limit: float = GOLDEN) -> Verdict:
     if aside is not None:
         return aside
     if not np.any(instance.y):
-        return Verdict.unknown("y = 0: the run has no steps")
+        return Verdict.unknown("y = 0, so the run has no steps")
     sets, step = visited(instance)
     if not sets:
         return Verdict.unknown("the run has no steps")
@@ -84,7 +84,7 @@ def visited_rule(instance: Instance, limit: float = GOLDEN) -> Verdict:
         spectrum = constant(step) * eigenvalues(matmul(columns.T, columns))
         found += [1 - spectrum[0], spectrum[-1] - 1]
     worst = maximum(0, *found)
-    return exceeds(constant(limit), worst, f"the limit against |1 - step lambda| on {len(sets)} visited sets")
+    return exceeds(constant(limit), worst, f"the limit exceeds |1 - step lambda| on the {len(sets)} visited sets")
 
 
 def _distinct(sets: list[np.ndarray]) -> list[np.ndarray]:
@@ -110,7 +110,7 @@ def follows(instance: Instance, limit: float = GOLDEN) -> Verdict:
     # rounding errors are about 1e-16 |x|: far above that, a step without progress is a failure
     nearer = min((a / b - 1.0 for a, b in pairwise(run.errors) if b > 1e3 * run.floor), default=math.inf)
     if nearer < 1e-10:
-        return Verdict("fails", min(nearer, -1e-10), "a step does not come nearer to x")
+        return Verdict("fails", min(nearer, -1e-10), "a step increases the distance from x")
     verdict = held_to(run.errors, bounds, run.floor, "the error")
     if verdict.status != "fails" and 10.0 * run.floor < bounds[-1] < least_entry(instance.x):
         # a missing index of x causes an error of at least this entry; below the floor the data may not determine it
@@ -156,9 +156,9 @@ def residual_rule(instance: Instance, factor: float = 1.0) -> Verdict:
         return Verdict.of(False, f"x has {len(instance.support)} non-zeros, more than s = {s}")
     found, bound, message = residual_error(instance)
     if np.count_nonzero(found) < s:
-        return Verdict.of(False, f"HTP's answer has {np.count_nonzero(found)} non-zeros, fewer than s = {s}")
+        return Verdict.of(False, f"the result of HTP has {np.count_nonzero(found)} non-zeros, fewer than s = {s}")
     small, error = least_entry(found), factor * bound
-    reason = f"smallest entry found against its error ({message})"
+    reason = f"the smallest entry found exceeds its error bound ({message})"
     rounding = 0.0 if math.isinf(error) else 64.0 * EPS * error  # its parts are already upper bounds
     return exceeds(Bounded(small, 0.0), Bounded(error, rounding), reason)
 
@@ -167,18 +167,18 @@ def residual_outcome(instance: Instance) -> Verdict:
     """Return whether HTP's support is that of x, and its error within the bound."""
     A, s, x = instance.matrix, instance.sparsity, instance.x
     if x is None:
-        return Verdict.unknown("x is not known of this instance")
+        return Verdict.unknown("x is not given for this instance")
     answer = solve(A, instance.y, s, "htp")
     if not np.array_equal(answer.support, instance.support):
-        return Verdict("fails", -1.0, "the supports differ")
+        return Verdict("fails", -1.0, "the result does not have the support of x")
     error, size = float(np.linalg.norm(answer.x - x)), float(np.linalg.norm(x))
     if error <= _ROUNDING * size or s == 0:
-        return Verdict("holds", 1.0, "the error is within rounding")
+        return Verdict("holds", 1.0, "the error is no larger than rounding error")
     smallest, _ = extremes(A, 2 * s)
     total = float(np.linalg.norm(instance.y - A @ answer.x) + np.linalg.norm(instance.noise))
     bound = total / math.sqrt(smallest) if smallest > 0.0 else math.inf
     rounding = 0.0 if math.isinf(bound) else _LOOSE * bound
-    return exceeds(Bounded(bound, rounding), Bounded(error, _LOOSE * error), "bound against error")
+    return exceeds(Bounded(bound, rounding), Bounded(error, _LOOSE * error), "the bound exceeds the error")
 
 
 def visited_sampler(rng: np.random.Generator, limit: float = GOLDEN) -> Instance:
@@ -238,15 +238,15 @@ def guarantees() -> list[Guarantee]:
         without x if the size of the noise is known.
     """
     tests = "tests/recovery/test_guarantees_trajectory.py"
-    proof = "docs/theory, section What a run says afterwards"
+    proof = "docs/theory, section A posteriori guarantees"
     return [
         Guarantee(
             "iht-trajectory",
             "implication",
-            "Without noise: q_i = max |1 - step lambda| over the eigenvalues lambda of A_U'A_U, U = S u S_i u S_{i+1} "
-            "the sets that IHT with this step visits, all q_i < (sqrt(5) - 1) / 2 => each step comes nearer to x, "
-            "|x_t - x| is at most |x0 - x| times the product of q_i (sqrt(5) + 1) / 2 over i < t, and S_t holds S once "
-            "this is below min |x_S|.",
+            "Without noise, let q_i = max |1 - step lambda| over the eigenvalues lambda of A_U'A_U, U = S u S_i u "
+            "S_{i+1} the sets that IHT with this step visits. If all q_i < (sqrt(5) - 1) / 2, then each step comes "
+            "nearer to x, |x_t - x| is at most |x0 - x| times the product of q_i (sqrt(5) + 1) / 2 over i < t, and "
+            "S_t contains S once this bound is below min |x_S|.",
             f"derived here: {proof}",
             tests,
             visited_rule,
@@ -258,8 +258,8 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "residual-certificate",
             "implication",
-            "x has at most s non-zeros and z = HTP's answer has s with min |z_i| > b = (|y - A z| + |xi|) / "
-            "sqrt(alpha_{2s}) => z has the support of x and |z - x| <= b.",
+            "If x has at most s non-zeros and the result z of HTP has s, with min |z_i| > b = (|y - A z| + |xi|) / "
+            "sqrt(alpha_{2s}), then z has the support of x and |z - x| <= b.",
             f"derived here: {proof}",
             tests,
             residual_rule,

@@ -35,20 +35,23 @@ def spark_rule(order: int = 2) -> Callable[[Instance], Verdict]:
             return Verdict.of(False, "there is noise; the statement is about data without noise")
         k = len(instance.support)
         if k == 0:
-            return Verdict.of(True, "x = 0: nothing is sparser")
+            return Verdict.of(True, "x = 0, and nothing is sparser")
         size = instance.shape[1]
         many = min(order * k, size)
         if not np.all(np.any(instance.matrix != 0.0, axis=0)):
             return Verdict.of(False, "a column is 0")
         if many > instance.shape[0]:
-            return Verdict.of(False, f"{many} columns in {instance.shape[0]} dimensions are dependent")
+            return Verdict.of(False, f"any {many} columns of length {instance.shape[0]} are dependent")
         if math.comb(size, many) > LIMIT:
-            return Verdict.unknown(f"there are {math.comb(size, many)} sets of {many} columns")
+            return Verdict.unknown(f"there are too many sets of {many} columns to enumerate: {math.comb(size, many)}")
         columns = unit_columns(instance.matrix)
         chosen = np.array(list(combinations(range(size), many)))
         least = np.linalg.svd(np.moveaxis(columns[:, chosen], 1, 0), compute_uv=False)[:, -1]
         smallest = float(least.min())
-        reason = f"the smallest singular value of {many} unit columns is {smallest:.3g}"
+        reason = (
+            f"the smallest singular value of any {many} columns of unit norm is {smallest:.3g}, and it has to be "
+            "positive"
+        )
         if smallest <= max(instance.shape) * EPS * 8.0:
             worst = instance.matrix[:, chosen[int(np.argmin(least))]]
             dependent = len(worst) <= _EXACT and null_vector(worst, np.linalg.svd(worst)[2][-1]) is not None
@@ -80,9 +83,9 @@ def only_sparse(instance: Instance) -> Verdict:
     S, size = instance.support, instance.shape[1]
     k = len(S)
     if k == 0:
-        return Verdict.of(True, "x = 0: nothing is sparser")
+        return Verdict.of(True, "x = 0, and nothing is sparser")
     if math.comb(size, k) > LIMIT:
-        return Verdict.unknown(f"there are {math.comb(size, k)} supports")
+        return Verdict.unknown(f"there are too many supports to enumerate: {math.comb(size, k)}")
     # relative to their largest entries: squares of a short column would vanish next to those of a long one
     longest = np.abs(instance.matrix).max(axis=0)
     columns = instance.matrix / np.where(longest > 0.0, longest, 1.0)
@@ -107,7 +110,7 @@ def only_sparse(instance: Instance) -> Verdict:
         left_over = float(np.linalg.norm(y - U @ (U.T @ y)))
         if left_over < nearest:
             nearest, where = left_over, np.array(T)
-    reason = f"y is {nearest:.3g} |y| away from the span of columns {where.tolist()}"
+    reason = f"the nearest other span, that of columns {where.tolist()}, is {nearest:.3g} |y| away from y"
     lacking = np.setdiff1d(S, where)
     if nearest <= 1e-12 and np.all(weight[lacking] >= 1e-4):
         return Verdict("fails", min(-nearest, -1e-15), reason)
@@ -143,8 +146,8 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "unique-spark",
             "implication",
-            "Without noise: every 2 k columns are independent (spark > 2 k) => x is the only solution of A z = y with "
-            "at most k non-zeros.",
+            "Without noise, if any 2 k columns are independent (spark > 2 k), then x is the only solution of A z = y "
+            "with at most k non-zeros.",
             f"Donoho and Elad, PNAS 2003 {memory}; {proved}",
             tests,
             spark_rule(),
@@ -156,7 +159,7 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "unique-coherence",
             "implication",
-            "Without noise: mu < 1 / (2 k - 1) => x is the only solution of A z = y with at most k non-zeros.",
+            "Without noise, if mu < 1 / (2 k - 1), then x is the only solution of A z = y with at most k non-zeros.",
             f"Donoho and Elad, PNAS 2003 {memory}; {proved}",
             tests,
             coherence_rule(lambda k: 1.0 / (2 * k - 1)),

@@ -58,8 +58,8 @@ def _size(instance: Instance) -> int:
 def _loss_is_there(instance: Instance) -> Verdict:
     before = float(_losses(instance, instance.x[None])[0][0])
     if before > 0.0 and math.isfinite(before):
-        return Verdict.of(True, f"the loss is {before:.3g}")
-    return Verdict.of(False, f"the loss is {before:.3g}: changes relative to it are not defined")
+        return Verdict.of(True, f"the loss {before:.3g} is positive")
+    return Verdict.of(False, f"the loss is {before:.3g}, so changes relative to it are not defined")
 
 
 def _loss_is_lost(instance: Instance) -> Verdict | None:
@@ -100,7 +100,7 @@ def _adds_up_and_reverses(instance: Instance) -> Verdict:
     if lost is not None:
         return lost
     printed, corrected, error = _both_scores(instance, Bingo)
-    identity = equal(printed, 1.0 - corrected, error, "printed score, and 1 - corrected score")
+    identity = equal(printed, 1.0 - corrected, error, "the printed score and 1 - the corrected score")
     return all_of([identity, _reverses(instance)])
 
 
@@ -116,7 +116,7 @@ def _reverses(instance: Instance, *, rule: type[Bingo] = Bingo) -> Verdict:
         return Verdict.of(True, "no two scores differ")
     ratio = (printed - printed[:, None])[clear] / gap[clear]
     worst = float(ratio.min())
-    reason = "difference of printed scores over that of corrected ones, in the other order"
+    reason = "difference of two printed scores over that of the corrected ones in reverse order"
     return Verdict("holds" if worst > 0.0 else "fails", worst, f"{reason}: at least {worst:.3g}")
 
 
@@ -157,10 +157,14 @@ def _average_forgets(instance: Instance, *, claimed: float | None = None) -> Ver
         seen = float(np.var(scores))
         if claimed is None:
             wanted = bingo.score_variance(variance, probes)
-            reason = f"variance of the average of {probes} probes, and sigma^2 (1 - 4^-N) / 3"
+            reason = f"the variance of the average of {probes} probes and sigma^2 (1 - 4^-N) / 3"
             found.append(within(abs(seen - wanted), error, reason))
         elif seen > claimed * variance / probes + error:
-            found.append(Verdict("fails", -1.0, f"variance {seen:.3g} after {probes} probes, sigma^2 = {variance:.3g}"))
+            found.append(
+                Verdict(
+                    "fails", -1.0, f"the variance is {seen:.3g} after {probes} probes, with sigma^2 = {variance:.3g}"
+                )
+            )
     return all_of(found)
 
 
@@ -185,7 +189,7 @@ def _coalitions(instance: Instance, *, interactions: bool = True) -> Verdict:
                 one, two = bingo.coalition_share(size, p)
                 curvature = np.diagonal(hessian)
                 wanted = wanted - (one - two) * (shift * (hessian @ shift) - curvature * shift * shift)
-            reason = f"{name}, {size} of {p} weights: mean over all subsets, and closed form"
+            reason = f"{name}, {size} of {p} weights: the mean over all subsets and the closed form"
             found.append(equal(seen, wanted, 4 * error, reason))
     return all_of(found)
 
@@ -205,9 +209,9 @@ def _single_probes(instance: Instance, *, at: str = "optimum") -> Verdict:
         losses, error = _losses(instance, np.vstack([w, np.where(np.eye(p, dtype=bool), target, w)]))
         # the gradient at the computed optimum is not exactly 0
         if at == "optimum" and float(np.max(np.abs(gradient * (target - w)), initial=0.0)) > 4 * error:
-            return Verdict.unknown("rounding leaves a gradient at the computed least-squares solution")
+            return Verdict.unknown("the gradient at the computed least-squares solution is not 0, by rounding error")
         wanted = curvature * (w - target) ** 2 / 2
-        found.append(equal(losses[1:] - losses[0], wanted, 8 * error, f"probe of one weight, and {name}"))
+        found.append(equal(losses[1:] - losses[0], wanted, 8 * error, f"the probe of one weight and {name}"))
     return all_of(found)
 
 
@@ -224,8 +228,9 @@ def _sampler(rng: np.random.Generator) -> Instance:
 BINGO: tuple[Guarantee, ...] = (
     stated(
         "bingo-printed-reverses",
-        "Scores that start at 1/2, a loss L > 0, any probes of the weights: printed score S <- (S + 1 - |dL| / L) "
-        "/ 2 = 1 - corrected score S <- (S + |dL| / L) / 2, so that the printed one prunes in the reverse order.",
+        "If scores start at 1/2 and the loss L > 0, then after any probes of the weights the printed score S <- (S + "
+        "1 - |dL| / L) / 2 equals 1 minus the corrected score S <- (S + |dL| / L) / 2, so that the printed score "
+        "prunes in the reverse order.",
         _loss_is_there,
         _adds_up_and_reverses,
         _sampler,
@@ -235,9 +240,9 @@ BINGO: tuple[Guarantee, ...] = (
     ),
     stated(
         "bingo-average-variance",
-        "A loss L > 0, independent uniform subsets of m weights: after N probes of a weight its corrected score "
-        "has variance sigma^2 (1 - 4^-N) / 3, sigma^2 the variance of |dL| / L over subsets that hold the weight: "
-        "more probes do not lower it.",
+        "If the loss L > 0 and probes use independent uniform subsets of m weights, then after N probes of a weight "
+        "its corrected score has variance sigma^2 (1 - 4^-N) / 3, with sigma^2 the variance of |dL| / L over subsets "
+        "that contain the weight: more probes do not lower it.",
         _loss_is_there,
         _average_forgets,
         _sampler,
@@ -247,24 +252,25 @@ BINGO: tuple[Guarantee, ...] = (
     ),
     stated(
         "bingo-coalition",
-        "Any linear model, weights and start: over uniform subsets T of m weights E[dL | j in T] = q sum(a) + (q2 "
+        "For any linear model, weights and start, and uniform subsets T of m weights, E[dL | j in T] = q sum(a) + (q2 "
         "/ 2) sum(b) + (1 - q) a_j + (q - q2) b_j, for resets (d = w0 - w) and zeroing (d = -w), with a_j = g_j "
         "d_j + H_jj d_j^2 / 2, b_j = d_j (H d)_j - H_jj d_j^2, q = (m - 1) / (p - 1), q2 = q (m - 2) / (p - 2).",
         nothing_asked,
         _coalitions,
         _sampler,
-        section="What a probe of BINGO expects",
+        section="Expected change of the loss in a probe of BINGO",
         paper=PAPER,
         needs=NEEDS,
     ),
     stated(
         "bingo-single-probe",
-        "w a least-squares solution, probes of one weight: the loss rises by H_jj (w_j - w0_j)^2 / 2 for a reset, "
-        "the movement of the weight, and by H_jj w_j^2 / 2 for zeroing, the saliency of optimal brain damage.",
+        "If w is a least-squares solution, a probe of one weight raises the loss by H_jj (w_j - w0_j)^2 / 2 for a "
+        "reset, which measures the movement of the weight, and by H_jj w_j^2 / 2 for zeroing, the saliency of "
+        "optimal brain damage.",
         nothing_asked,
         _single_probes,
         _sampler,
-        section="What a probe of BINGO expects",
+        section="Expected change of the loss in a probe of BINGO",
         paper=PAPER,
         needs=("y", "x0"),
     ),
@@ -280,7 +286,7 @@ def controls() -> list[tuple[Guarantee, int]]:
                 "bingo-any-start",
                 "A loss L > 0, scores that start at 0: the printed score prunes in the reverse order of the "
                 "corrected one.",
-                "weights that were probed more often have lost more of the start",
+                "the more often a weight was probed, the less its start matters",
                 _loss_is_there,
                 partial(_reverses, rule=_FromZero),
                 _sampler,
@@ -292,7 +298,7 @@ def controls() -> list[tuple[Guarantee, int]]:
             false(
                 "bingo-average-consistent",
                 "The variance of BINGO's average of N probes is at most sigma^2 / N.",
-                "it is sigma^2 / 3 and not less",
+                "for large N it is sigma^2 / 3",
                 _loss_is_there,
                 partial(_average_forgets, claimed=1.0),
                 _sampler,
@@ -304,7 +310,7 @@ def controls() -> list[tuple[Guarantee, int]]:
             false(
                 "bingo-no-interaction",
                 "E[dL | j in T] differs between weights by (1 - q) a_j alone.",
-                "weights of a subset interact through H, unless its columns are orthogonal",
+                "the weights of a subset interact through H, unless its columns are orthogonal",
                 nothing_asked,
                 partial(_coalitions, interactions=False),
                 _sampler,
@@ -316,7 +322,7 @@ def controls() -> list[tuple[Guarantee, int]]:
             false(
                 "bingo-single-probe-anywhere",
                 "At any weights a probe of one weight raises the loss by H_jj (w_j - w0_j)^2 / 2.",
-                "the gradient matters where it is not 0",
+                "at other points the gradient is not 0 and contributes",
                 nothing_asked,
                 partial(_single_probes, at="truth"),
                 _sampler,

@@ -14,7 +14,7 @@ from recovery.exact.bounded import Bounded
 from recovery.guarantees.engine.base import Guarantee, Verdict, all_of, exceeds
 from recovery.guarantees.engine.instance import Instance
 from recovery.guarantees.engine.sampling import DESIGNS, linear_instance
-from recovery.guarantees.pruning.shared import equal, false, settings, stated, within
+from recovery.guarantees.pruning.shared import at_most, equal, false, settings, stated
 from recovery.pruning.closed_forms import equilibrium as neq
 from recovery.pruning.equilibrium import cosines, next_velocity
 
@@ -78,16 +78,16 @@ def _turns_further(instance: Instance) -> Verdict:
         return Verdict.unknown(found.reason)
     angle = _angle(instance)
     if angle is None:
-        return Verdict.unknown("weights of 0 have no direction")
+        return Verdict.unknown("weights that are all 0 have no direction")
     limit = neq.angle_of_dissimilarity(found["eps"])
-    return exceeds(angle, Bounded(limit, 16 * EPS * limit), "angle, and the angle that eps stands for")
+    return exceeds(angle, Bounded(limit, 16 * EPS * limit), "the angle exceeds that for 1 - phi = eps")
 
 
 def _looks_changed(instance: Instance) -> Verdict:
     pair = _turned(instance)
     if pair is None:
-        return Verdict.unknown("weights of 0 have no direction")
-    return exceeds(_observed_gap(pair), Bounded(float(instance.options["eps"]), 0.0), "1 - phi, and eps")
+        return Verdict.unknown("weights that are all 0 have no direction")
+    return exceeds(_observed_gap(pair), Bounded(float(instance.options["eps"]), 0.0), "1 - phi exceeds eps")
 
 
 def _turning(rng: np.random.Generator) -> Instance:
@@ -103,20 +103,20 @@ def _still_trained(instance: Instance, *, rule: str = "paper") -> Verdict:
         return Verdict.unknown(found.reason)
     angle = _angle(instance)
     if angle is None:
-        return Verdict.unknown("weights of 0 have no direction")
+        return Verdict.unknown("weights that are all 0 have no direction")
     t = min(float(angle.value), math.pi)
     factor = found["mu"] ** int(found["epoch"])
     delta = float(neq.dissimilarity(t))
     # differences of similarities are only accurate to the rounding of 1
     error = float(angle.error) * (min(t, 1.0) + float(angle.error)) + 32 * EPS
-    return exceeds(Bounded(delta * factor, error), Bounded(found["eps"], 0.0), "delta mu^T, and eps")
+    return exceeds(Bounded(delta * factor, error), Bounded(found["eps"], 0.0), "delta mu^T exceeds eps")
 
 
 def _no_freeze(instance: Instance, *, rule: str = "paper") -> Verdict:
     """Rotate a unit by the same angle in every epoch, and check the velocities of the epochs 0 to T."""
     pair = _turned(instance)
     if pair is None:
-        return Verdict.unknown("weights of 0 have no direction")
+        return Verdict.unknown("weights that are all 0 have no direction")
     first, second = pair
     along = float(first @ second)
     angle = math.atan2(float(np.linalg.norm(second - along * first)), along)
@@ -130,7 +130,7 @@ def _no_freeze(instance: Instance, *, rule: str = "paper") -> Verdict:
         before, change = phi, phi - before
         found.append(abs(v))
     error = 8.0 * (len(first) + 32) * EPS / (1.0 - mu)
-    reason = f"smallest |v| of {len(found)} epochs, and eps"
+    reason = f"the smallest |v| of {len(found)} epochs exceeds eps"
     return exceeds(Bounded(min(found), error), Bounded(float(eps), 0.0), reason)
 
 
@@ -169,16 +169,25 @@ def _filters(instance: Instance, *, agree_for: int | None = None) -> Verdict:
             v.append(next_velocity(float(change[t]), float(change[t - 1]), v[-1], mu, rule))
         runs[rule] = np.array(v)
         found.append(
-            equal(neq.expanded_velocities(phi, mu, rule), v, error, f"{rule} velocities, and the expanded sums")
+            equal(
+                neq.expanded_velocities(phi, mu, rule),
+                v,
+                error,
+                f"under the {rule} rule the velocities and the expanded sums",
+            )
         )
         bound = neq.velocity_bound(mu, rule, lowest=0.0)
-        found.append(within(max(float(np.abs(v).max()) - bound, 0.0), error, f"excess of {rule} |v| over its bound"))
+        found.append(
+            at_most(max(float(np.abs(v).max()) - bound, 0.0), error, f"under the {rule} rule |v| stays below its bound")
+        )
     apart = runs["paper"] - runs["released"]
     first = 1 if agree_for is None else agree_for
-    found.append(equal(apart[:first], 0.0, error, f"the filters agree for {first} epochs"))
+    found.append(equal(apart[:first], 0.0, error, f"the two filters over the first {first} epochs"))
     if agree_for is None:
         wanted = (1.0 - 2.0 * mu) * (phi[0] - 1.0)
-        found.append(equal(apart[1], wanted, error, "their difference after the second epoch, and (1 - 2 mu) dphi^0"))
+        found.append(
+            equal(apart[1], wanted, error, "the difference of the filters after the second epoch and (1 - 2 mu) dphi^0")
+        )
     return all_of(found)
 
 
@@ -198,7 +207,7 @@ def _absorption_settings(instance: Instance, *, layers: tuple[int, ...] = (1,)) 
     if isinstance(found, Verdict):
         return found
     layer = instance.options["layer"]
-    reason = f"the neurons are in layer {layer}, whose inputs are fixed only if it is the first"
+    reason = f"the neurons are in layer {layer}; only the inputs of layer 1 are fixed"
     return Verdict.of(layer in layers, reason)
 
 
@@ -223,10 +232,12 @@ def _stays_frozen(instance: Instance, *, rule: str, after: int) -> Verdict:
         if long.any():
             closest = min(closest, eps / max(float(speed[long].max()), 1e-300) - 1.0)
         if closest <= 0.0:
-            reason = f"a neuron thaws after {int(streak[long & ~frozen].max(initial=after))} frozen epochs: epoch {t}"
+            reason = (
+                f"a neuron thaws in epoch {t}, after {int(streak[long & ~frozen].max(initial=after))} frozen epochs"
+            )
             return Verdict("fails", min(closest, -1e-300), reason) if closest < -1e-9 else Verdict.unknown(reason, 0.0)
         streak = np.where(frozen, streak + 1, 0)
-    reason = f"no thaw after {after} frozen epochs; the closest |v| is eps / {closest + 1.0:.3g}"
+    reason = f"no neuron thaws after {after} frozen epochs; the largest |v| is eps / {closest + 1.0:.3g}"
     return Verdict("holds", closest, reason)
 
 
@@ -289,22 +300,23 @@ SETTINGS = ("mu", "eps", "rate", "layer", "init_seed")
 EQUILIBRIUM: tuple[Guarantee, ...] = (
     stated(
         "neq-arc-cosine",
-        "Gaussian inputs, a ReLU unit without bias, weights x0 before an epoch and x0 + x after it: 1 - phi > eps "
-        "if and only if the weights turned by more than the angle t with 1 - (sin t + (pi - t) cos t) / pi = eps.",
+        "For Gaussian inputs and a ReLU unit without bias, with weights x0 before an epoch and x0 + x after it, 1 - "
+        "phi > eps if and only if the weights turned by more than the angle t with 1 - (sin t + (pi - t) cos t) / pi "
+        "= eps.",
         _turns_further,
         _looks_changed,
         _turning,
         kind="equivalence",
         steer="signal",
-        section="Similarity of a neuron with itself",
+        section="Similarity of a neuron to itself",
         paper=PAPER,
         needs=("x", "noise", "x0", "eps"),
     ),
     stated(
         "neq-filters",
-        "0 <= mu < 1, phi = 1 before training: the velocities are the expanded sums of similarities, for ReLU "
-        "units |v| <= 1 / (1 - mu) (paper) and |v| <= 2 - mu (released), and the two differ by (1 - 2 mu) dphi^0 "
-        "after the second epoch.",
+        "If 0 <= mu < 1 and phi = 1 before training, then the velocities are the expanded sums of similarities; for "
+        "ReLU units |v| <= 1 / (1 - mu) (paper) and |v| <= 2 - mu (released code); and the two differ by (1 - 2 mu) "
+        "dphi^0 after the second epoch.",
         _filter_settings,
         _filters,
         _trained,
@@ -314,7 +326,7 @@ EQUILIBRIUM: tuple[Guarantee, ...] = (
     ),
     stated(
         "neq-absorption",
-        "Neurons of the first layer, fixed inputs, 0 <= mu < 1, any training of the others: under the paper's "
+        "In the first layer, with fixed inputs, 0 <= mu < 1 and any training of the other neurons, under the paper's "
         "rule a neuron that was frozen for 2 epochs in a row is never trained again.",
         _absorption_settings,
         partial(_stays_frozen, rule="paper", after=neq.ABSORBED_AFTER["paper"]),
@@ -325,8 +337,8 @@ EQUILIBRIUM: tuple[Guarantee, ...] = (
     ),
     stated(
         "neq-absorption-released",
-        "Neurons of the first layer, fixed inputs, 0 <= mu < 1, any training of the others: under the released "
-        "rule a neuron that was frozen for 3 epochs in a row is never trained again.",
+        "In the first layer, with fixed inputs, 0 <= mu < 1 and any training of the other neurons, under the rule of "
+        "the released code a neuron that was frozen for 3 epochs in a row is never trained again.",
         _absorption_settings,
         partial(_stays_frozen, rule="released", after=neq.ABSORBED_AFTER["released"]),
         _trained,
@@ -336,15 +348,15 @@ EQUILIBRIUM: tuple[Guarantee, ...] = (
     ),
     stated(
         "neq-false-freeze",
-        "Gaussian inputs, a ReLU unit without bias that turns by the angle between x0 and x0 + x in every epoch, "
-        "delta = 1 - kappa_1(angle): the paper's rule trains it in all epochs up to T + 1 if and only if delta "
-        "mu^T > eps; then it is frozen, although it turns as before.",
+        "For Gaussian inputs and a ReLU unit without bias that turns by the angle between x0 and x0 + x in every "
+        "epoch, with delta = 1 - kappa_1(angle), the paper's rule trains the unit in all epochs up to T + 1 if and "
+        "only if delta mu^T > eps. After that it is frozen, although it would turn as before.",
         _still_trained,
         _no_freeze,
         _turning,
         kind="equivalence",
         steer="signal",
-        section="A unit that turns and is frozen",
+        section="False freezing of a unit that still learns",
         paper=PAPER,
         needs=("x", "noise", "x0", "mu", "eps", "epoch"),
     ),
@@ -360,7 +372,7 @@ def controls() -> list[tuple[Guarantee, int]]:
             false(
                 "neq-absorption-deep",
                 "A neuron of the second layer that was frozen for 2 epochs in a row is never trained again.",
-                "its inputs change while it is frozen, and phi with them",
+                "its inputs change while it is frozen, and so does phi",
                 partial(_absorption_settings, layers=(2,)),
                 partial(_stays_frozen, rule="paper", after=2),
                 _deep,
@@ -371,9 +383,9 @@ def controls() -> list[tuple[Guarantee, int]]:
         (
             false(
                 "neq-absorption-released-two",
-                "Under the released rule a neuron of the first layer that was frozen for 2 epochs is never "
+                "Under the rule of the released code a neuron of the first layer that was frozen for 2 epochs is never "
                 "trained again.",
-                "the filter still holds the jump of phi to 1",
+                "the filter still contains the jump of phi to 1",
                 _absorption_settings,
                 partial(_stays_frozen, rule="released", after=2),
                 _trained,
@@ -398,7 +410,7 @@ def controls() -> list[tuple[Guarantee, int]]:
             false(
                 "neq-filters-agree",
                 "The two velocity filters agree for the first two epochs, for every mu.",
-                "they do for mu = 1/2 only",
+                "they agree for mu = 1/2 only",
                 _filter_settings,
                 partial(_filters, agree_for=2),
                 _trained,

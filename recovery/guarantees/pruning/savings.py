@@ -70,7 +70,7 @@ class _Network:
 
 def _sizes(instance: Instance) -> Verdict:
     found = settings(instance, hidden=(1, 50), hidden_layers=(0, 4), outputs=(1, 50))
-    return found if isinstance(found, Verdict) else Verdict.of(True, "there are units in every layer")
+    return found if isinstance(found, Verdict) else Verdict.of(True, "every layer has units")
 
 
 def _saved(instance: Instance, *, claim: str = "executed") -> Verdict:
@@ -83,16 +83,27 @@ def _saved(instance: Instance, *, claim: str = "executed") -> Verdict:
         "counted": neq.counted_savings,
         "booked": neq.booked_savings,
     }[claim]
-    wanted, frozen = formula(n, network.widths, network.frozen), f"{network.frozen} of {network.widths[1:]} frozen"
-    reason = f"{work - left} multiply-adds saved, {wanted} by the formula, {frozen}"
+    wanted, frozen = (
+        formula(n, network.widths, network.frozen),
+        f"with {network.frozen} of {network.widths[1:]} units frozen",
+    )
+    reason = f"{frozen}, {work - left} multiply-adds are saved, and the formula says {wanted}"
     found = [Verdict.of(work - left == wanted, reason)]
     if claim == "executed":
         counts = backward_operations(list(pairwise(network.widths)), network.frozen, n)
-        found.append(Verdict.of(left == counts, f"{left} multiply-adds are made, {counts} by NEq's own count"))
-        found.append(Verdict.of(work == neq.backward_work(n, network.widths), f"{work} multiply-adds without freezing"))
+        found.append(Verdict.of(left == counts, f"{left} multiply-adds are executed, and NEq's own count is {counts}"))
+        found.append(
+            Verdict.of(
+                work == neq.backward_work(n, network.widths), f"without freezing {work} multiply-adds are executed"
+            )
+        )
         for one, full, live in zip(part, whole, network.live, strict=True):
             error = 64 * (n + max(network.widths)) ** 2 * EPS * float(np.abs(full).max(initial=0.0))
-            found.append(equal(one, full[live], error, "gradients of the live units, with and without the frozen ones"))
+            found.append(
+                equal(
+                    one, full[live], error, "the gradients of the live units with and without those of the frozen units"
+                )
+            )
     return all_of(found)
 
 
@@ -109,14 +120,14 @@ def _network(rng: np.random.Generator, layers: tuple[int, ...] = (0, 1, 1, 2, 3)
 SAVINGS: tuple[Guarantee, ...] = (
     stated(
         "neq-executed-savings",
-        "Any fully connected network and frozen units: leaving out their rows of the weight gradients, and their "
-        "columns of what is passed back where all units below are frozen, changes no gradient of a live unit and "
-        "saves `executed_savings` multiply-adds; with one hidden layer f h n (d + o) for a share f of h frozen "
-        "hidden units.",
+        "In any fully connected network, leaving out the rows of the weight gradients that belong to frozen units, "
+        "and their columns of the back-propagated signal where all units below are frozen, changes no gradient of a "
+        "live unit and saves `executed_savings` multiply-adds: with one hidden layer f h n (d + o), if a share f of "
+        "the h hidden units is frozen.",
         _sizes,
         _saved,
         _network,
-        section="What freezing saves",
+        section="Operations saved by freezing neurons",
         paper="NEq (arXiv:2207.09455)",
         needs=NEEDS,
     ),
@@ -131,8 +142,8 @@ def controls() -> list[tuple[Guarantee, int]]:
             false(
                 "neq-counted-savings",
                 "In any network each frozen unit saves its own row of the weight gradient and its own column of "
-                "what is passed back.",
-                "what lies below needs the column, unless it is frozen as a whole",
+                "the back-propagated signal.",
+                "the layers below need the column, unless all their units are frozen",
                 _sizes,
                 partial(_saved, claim="counted"),
                 _network,
@@ -143,8 +154,8 @@ def controls() -> list[tuple[Guarantee, int]]:
         (
             false(
                 "neq-booked-savings",
-                "With one hidden layer the backward pass is saved in proportion: 2 n d for each frozen hidden unit.",
-                "it is n (d + o)",
+                "With one hidden layer the saving is proportional: 2 n d for each frozen hidden unit.",
+                "the saving is n (d + o)",
                 _sizes,
                 partial(_saved, claim="booked"),
                 partial(_network, layers=(1,)),

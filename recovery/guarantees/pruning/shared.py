@@ -11,7 +11,7 @@ import numpy as np
 from recovery.guarantees.engine.base import Guarantee, Verdict, exceeds
 from recovery.guarantees.engine.instance import Instance
 
-__all__ = ["equal", "false", "far_from_one", "nothing_asked", "settings", "stated", "within"]
+__all__ = ["at_most", "equal", "false", "far_from_one", "nothing_asked", "settings", "stated", "within"]
 
 FAR = 2.0**200
 """Products and squares of numbers farther from 1 than this may leave the range of float64."""
@@ -20,8 +20,17 @@ FAR = 2.0**200
 def within(difference: float, error: float, reason: str) -> Verdict:
     """Return whether a difference is 0 within rounding; the margin is error / difference - 1."""
     if not (math.isfinite(difference) and math.isfinite(error)):
-        return Verdict.unknown(f"{reason}: a number leaves the range of float64")
-    return exceeds(error, difference, reason, 0.0) if difference > 0.0 else Verdict.of(True, reason)
+        return Verdict.unknown(f"{reason} cannot be compared: a number leaves the range of float64")
+    if difference > 0.0:
+        return exceeds(error, difference, f"{reason} differ by less than the rounding error", 0.0)
+    return Verdict.of(True, f"{reason} are equal")
+
+
+def at_most(excess: float, error: float, reason: str) -> Verdict:
+    """Return whether an excess over a bound is at most rounding error; the margin is error / excess - 1."""
+    if not (math.isfinite(excess) and math.isfinite(error)):
+        return Verdict.unknown(f"a number leaves the range of float64: whether {reason} is open")
+    return exceeds(error, excess, f"{reason}, up to rounding error", 0.0) if excess > 0.0 else Verdict.of(True, reason)
 
 
 def equal(found: Any, wanted: Any, error: float, reason: str) -> Verdict:
@@ -35,13 +44,15 @@ def far_from_one(*parts: np.ndarray | None) -> Verdict | None:
         if part is not None and part.size:
             sizes = np.abs(part[part != 0.0])
             if sizes.size and not (1.0 / FAR < float(sizes.min()) and float(sizes.max()) < FAR):
-                return Verdict.unknown(f"numbers from {float(sizes.min()):.3g} to {float(sizes.max()):.3g}")
+                return Verdict.unknown(
+                    f"the numbers span too wide a range, from {float(sizes.min()):.3g} to {float(sizes.max()):.3g}"
+                )
     return None
 
 
 def nothing_asked(instance: Instance) -> Verdict:
     """Return the verdict of hypotheses that hold on every instance."""
-    return Verdict.of(True, "nothing is required of the model, the start and the settings")
+    return Verdict.of(True, "nothing is required of the model, the start or the settings")
 
 
 def settings(instance: Instance, **bounds: tuple[float, float]) -> Verdict | dict[str, float]:

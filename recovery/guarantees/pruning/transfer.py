@@ -56,7 +56,7 @@ class _Part:
         """Whether descent converges within the steps taken, and the rank does not depend on rounding."""
         rest = self.s[self.s <= 1e-9 * self.largest]
         if np.any(rest > 1e-13 * self.largest * math.sqrt(max(self.A.shape))):
-            return Verdict.unknown("singular values between rounding and 1e-9 of the largest")
+            return Verdict.unknown("a singular value lies between rounding error and 1e-9 of the largest")
         far = far_from_one(self.A, self.instance.y, self.instance.x0)
         if far is not None:
             return far
@@ -65,11 +65,14 @@ class _Part:
         # short columns matter to least squares in any units, but hardly to descent
         if lengths.size and not float(lengths.max()) <= CONDITION * float(lengths.min()):
             return Verdict.of(
-                False, f"lengths of columns from {float(lengths.min()):.3g} to {float(lengths.max()):.3g}"
+                False,
+                f"the norms of columns range from {float(lengths.min()):.3g} to {float(lengths.max()):.3g}, too far",
             )
         if rank(self.A) != self.rank:
-            return Verdict.unknown("the rank is a matter of rounding")
-        reason = f"condition number {self.condition:.3g} without zeros, rank {self.rank} of {self.A.shape[1]}"
+            return Verdict.unknown("rounding leaves the rank open")
+        reason = (
+            f"the condition number without zeros is {self.condition:.3g}, the rank {self.rank} of {self.A.shape[1]}"
+        )
         return Verdict.of(self.condition <= CONDITION, reason)
 
     def _powers(self) -> int:
@@ -105,14 +108,19 @@ def _descends(instance: Instance) -> Verdict:
 def _limit(instance: Instance) -> Verdict:
     part = _Part(instance)
     wanted = transfer.training_limit(instance.matrix, instance.y, instance.x0, part.mask)
-    return equal(part.descend(instance.x0), wanted, part.error(instance.x0), "descent from m theta, and its limit")
+    return equal(
+        part.descend(instance.x0),
+        wanted,
+        part.error(instance.x0),
+        "the end of descent from m theta and its stated limit",
+    )
 
 
 def _full_rank(instance: Instance) -> Verdict:
     part = _Part(instance)
     if part.clear.status != "holds":
         return part.clear
-    return Verdict.of(part.rank == part.A.shape[1], f"rank {part.rank} of {part.A.shape[1]} columns in the mask")
+    return Verdict.of(part.rank == part.A.shape[1], f"the {part.A.shape[1]} columns in the mask have rank {part.rank}")
 
 
 def _one_end(instance: Instance) -> Verdict:
@@ -120,7 +128,7 @@ def _one_end(instance: Instance) -> Verdict:
     size = float(np.sqrt(np.mean(instance.x0**2)))
     starts = (instance.x0, np.zeros_like(instance.x0), size * rng.standard_normal(len(instance.x0)))
     first, *others = (part.descend(start) for start in starts)
-    reason = "ends of descent from theta_S, 0 and random weights"
+    reason = "the ends of descent from theta_S, 0 and random weights"
     return equal(np.array(others), first, 2.0 * part.error(*starts), reason)
 
 
@@ -131,7 +139,7 @@ def _parts_add_up(instance: Instance) -> Verdict:
     seen = float(np.sum((found - instance.x) ** 2))
     slack = error * (2.0 * math.sqrt(seen) + error) + 64 * len(found) * EPS * (seen + split.total)
     return within(
-        abs(seen - split.total), 2.0 * slack, "error of the descended weights, and the sum of its three parts"
+        abs(seen - split.total), 2.0 * slack, "the error of the trained weights and the sum of its three parts"
     )
 
 
@@ -154,8 +162,10 @@ def _ticket_is_nearer(instance: Instance) -> Verdict:
     far, first = _seen_by_the_samples(part, instance.x)
     near, second = _seen_by_the_samples(part, instance.x - instance.x0)
     if far <= first or near <= second:
-        return Verdict.unknown("what no sample sees is 0 within rounding, so that neither start can win")
-    return exceeds(Bounded(far, first), Bounded(near, second), "|P m w| and |P m (w - theta)|")
+        return Verdict.unknown(
+            "the component in the null space of the samples is 0 within rounding error, so neither start is better"
+        )
+    return exceeds(Bounded(far, first), Bounded(near, second), "|P m w| exceeds |P m (w - theta)|")
 
 
 def _ticket_ends_nearer(instance: Instance) -> Verdict:
@@ -165,7 +175,9 @@ def _ticket_ends_nearer(instance: Instance) -> Verdict:
     ends = [part.descend(start) for start in (np.zeros_like(instance.x), instance.x0)]
     away = [float(np.linalg.norm((end - instance.x)[part.mask])) for end in ends]
     error = part.error(instance.x0, instance.x)
-    return exceeds(Bounded(away[0], error), Bounded(away[1], error), "errors of the ends from 0 and from theta")
+    return exceeds(
+        Bounded(away[0], error), Bounded(away[1], error), "the error from the start 0 exceeds that from theta"
+    )
 
 
 def _task(rng: np.random.Generator) -> Instance:
@@ -186,13 +198,15 @@ def _few_samples(rng: np.random.Generator) -> Instance:
     return instance.replace(x0=instance.x * rng.uniform(0.3, 2.5) + away).with_options(kept=kept)
 
 
-SECTION = "Where a transferred ticket ends"
-MODEL = "Columns in the mask m with lengths and singular values within a factor of 300 of each other, or 0: "
+SECTION = "Limit of training a transferred ticket"
+MODEL = (
+    "If the columns in the mask m have norms and singular values that are 0 or within a factor of 300 of each other, "
+)
 
 TRANSFER: tuple[Guarantee, ...] = (
     stated(
         "transfer-limit",
-        MODEL + "gradient descent from m theta converges to m theta + X_m^+ (y - X m theta).",
+        MODEL + "then gradient descent from m theta converges to m theta + X_m^+ (y - X m theta).",
         _descends,
         _limit,
         _task,
@@ -202,8 +216,9 @@ TRANSFER: tuple[Guarantee, ...] = (
     ),
     stated(
         "transfer-start-irrelevant",
-        MODEL + "if they are independent, gradient descent ends in the same place from theta_S, from 0 and from random "
-        "weights.",
+        MODEL
+        + "and the columns are independent, then gradient descent reaches the same end from theta_S, from 0 and from "
+        "random weights.",
         _full_rank,
         _one_end,
         _task,
@@ -214,7 +229,7 @@ TRANSFER: tuple[Guarantee, ...] = (
     stated(
         "transfer-error-split",
         MODEL
-        + "the error |found - w|^2 is the sum of |w - m w|^2, of |P m (theta - w)|^2 with P the projection on the "
+        + "then the error |found - w|^2 is the sum of |w - m w|^2, of |P m (theta - w)|^2 with P the projection on the "
         "null space of X_m, and of |X_m^+ (X (w - m w) + noise)|^2.",
         _descends,
         _parts_add_up,
@@ -225,7 +240,8 @@ TRANSFER: tuple[Guarantee, ...] = (
     ),
     stated(
         "transfer-crossover",
-        MODEL + "the ticket theta ends nearer to w than the start 0 if and only if |P m (w - theta)| < |P m w|, P the "
+        MODEL
+        + "then the ticket theta ends nearer to w than the start 0 if and only if |P m (w - theta)| < |P m w|, P the "
         "projection on the null space of X_m.",
         _ticket_is_nearer,
         _ticket_ends_nearer,
@@ -246,8 +262,8 @@ def controls() -> list[tuple[Guarantee, int]]:
         (
             false(
                 "transfer-start-irrelevant",
-                MODEL + "gradient descent ends in the same place from theta_S, from 0 and from random weights.",
-                "with fewer samples than weights the start stays in the null space",
+                MODEL + "then gradient descent reaches the same end from theta_S, from 0 and from random weights.",
+                "with fewer samples than weights, the null-space component of the start remains",
                 _descends,
                 _one_end,
                 _task,
@@ -258,8 +274,8 @@ def controls() -> list[tuple[Guarantee, int]]:
         (
             false(
                 "transfer-crossover",
-                MODEL + "the ticket ends nearer to w than the start 0 if |m (w - theta)| < |m w|.",
-                "that is so on average over Gaussian inputs; one set of samples sees some directions and not others",
+                MODEL + "then the ticket ends nearer to w than the start 0 if |m (w - theta)| < |m w|.",
+                "this holds on average over Gaussian inputs, but one set of samples covers only some directions",
                 partial(_nearer_before, 1.0),
                 _ticket_ends_nearer,
                 _few_samples,
@@ -277,4 +293,4 @@ def _nearer_before(factor: float, instance: Instance) -> Verdict:
         return Verdict.of(False, part.clear.reason)
     inside = part.mask
     far, near = (float(np.linalg.norm(one[inside])) for one in (instance.x, instance.x - instance.x0))
-    return exceeds(far, factor * near, "|m w| and |m (w - theta)|")
+    return exceeds(far, factor * near, "|m w| exceeds |m (w - theta)|")

@@ -1,4 +1,4 @@
-"""Automatic sizes: the sizes assumed by the search while m or s is "auto", and when to revise them."""
+"""Automatic sizes: the sizes that the search assumes while m or s is "auto", and when to revise them."""
 
 from __future__ import annotations
 

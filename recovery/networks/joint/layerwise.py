@@ -1,4 +1,4 @@
-"""Several hidden layers: fitted one after the other as in the paper; the robust method then fits them jointly."""
+"""Several hidden layers: fitted one after another as in the paper; the robust method then fits them jointly."""
 
 from __future__ import annotations
 

@@ -289,7 +289,7 @@ def single_change(gradient: Any, curvature: Any, shift: Any) -> Any:
 
     References
     ----------
-    Derived here: docs/theory, "What a probe of BINGO expects".
+    Derived here: docs/theory, "Expected change of the loss in a probe of BINGO".
     """
     gradient, curvature, shift = (
         check_array(value, name, ndim=1)
@@ -338,7 +338,7 @@ def expected_change(gradient: Any, hessian: Any, shift: Any, size: int) -> Any:
 
     References
     ----------
-    Derived here: docs/theory, "What a probe of BINGO expects".
+    Derived here: docs/theory, "Expected change of the loss in a probe of BINGO".
     """
     gradient, hessian, shift = (
         check_array(gradient, "gradient", ndim=1),

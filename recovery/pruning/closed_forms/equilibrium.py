@@ -73,7 +73,7 @@ def similarity(angle: Any) -> Any:
     References
     ----------
     Cho and Saul's arc-cosine kernel of degree 1, from memory of the literature; derived again in docs/theory,
-    "Similarity of a neuron with itself", and verified by tests/recovery/test_pruning_equilibrium_forms.py.
+    "Similarity of a neuron to itself", and verified by tests/recovery/test_pruning_equilibrium_forms.py.
     """
     xp, t, back = _angles(angle)
     return back(_lune(xp, _supplement(t)) / math.pi)
@@ -103,7 +103,7 @@ def dissimilarity(angle: Any) -> Any:
 
     References
     ----------
-    Derived here: docs/theory, "Similarity of a neuron with itself".
+    Derived here: docs/theory, "Similarity of a neuron to itself".
     """
     xp, t, back = _angles(angle)
     return back(_gap(xp, t))
@@ -124,7 +124,7 @@ def similarity_series(order: int) -> np.ndarray:
 
     References
     ----------
-    Derived here: docs/theory, "Similarity of a neuron with itself".
+    Derived here: docs/theory, "Similarity of a neuron to itself".
     """
     found = []
     for power in range(check_integer(order, "order", minimum=0) + 1):
@@ -329,7 +329,7 @@ def false_freeze_epoch(angle: float, mu: float, eps: float, filter: str = "paper
 
     References
     ----------
-    Derived here: docs/theory, "A unit that turns and is frozen".
+    Derived here: docs/theory, "False freezing of a unit that still learns".
     """
     mu, eps = _mu(mu), check_number(eps, "eps")
     if eps <= 0.0:
@@ -397,7 +397,7 @@ def executed_savings(n: int, widths: Sequence[int], frozen: Sequence[int]) -> in
 
     References
     ----------
-    Derived here: docs/theory, "What freezing saves".
+    Derived here: docs/theory, "Operations saved by freezing neurons".
     """
     n, widths, frozen = _sizes(n, widths, frozen)
     saved, below_frozen = 0, True
@@ -428,7 +428,7 @@ def counted_savings(n: int, widths: Sequence[int], frozen: Sequence[int]) -> int
 
     References
     ----------
-    Derived here: docs/theory, "What freezing saves".
+    Derived here: docs/theory, "Operations saved by freezing neurons".
     """
     n, widths, frozen = _sizes(n, widths, frozen)
     above = (*widths[2:], 0)
@@ -460,8 +460,8 @@ def booked_savings(n: int, widths: Sequence[int], frozen: Sequence[int]) -> int:
 
     References
     ----------
-    The accounting is that of the scripts released with arXiv:2207.09455; compared in docs/theory, "What
-    freezing saves".
+    The accounting is that of the scripts released with arXiv:2207.09455; compared in docs/theory,
+    "Operations saved by freezing neurons".
     """
     n, widths, frozen = _sizes(n, widths, frozen)
     return sum(2 * n * widths[layer] * count for layer, count in enumerate(frozen))

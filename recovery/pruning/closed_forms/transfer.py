@@ -72,7 +72,7 @@ def training_limit(X: Any, y: Any, start: Any, mask: Any = None) -> Any:
 
     References
     ----------
-    Derived here: docs/theory, "Where a transferred ticket ends".
+    Derived here: docs/theory, "Limit of training a transferred ticket".
     """
     X, start, mask, xp = _problem(X, start, mask)
     y = check_array(y, "y", ndim=1, shape=(int(X.shape[0]),))
@@ -111,7 +111,7 @@ def error_split(X: Any, start: Any, truth: Any, mask: Any = None, noise: Any = N
 
     References
     ----------
-    Derived here: docs/theory, "Where a transferred ticket ends".
+    Derived here: docs/theory, "Limit of training a transferred ticket".
     """
     X, start, mask, xp = _problem(X, start, mask)
     truth = check_array(truth, "truth", ndim=1, shape=start.shape)
