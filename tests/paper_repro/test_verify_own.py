@@ -270,7 +270,7 @@ def test_the_file_of_a_counter_example_lies_in_its_folder_whatever_the_name(comm
     (tmp_path / "bad.py").write_text(NAMES)
     code, output, _ = command("bad:SLASH", *QUICK)
     assert code == 1
-    assert "../up/here is VIOLATED, found by " in output
+    assert "../up/here is VIOLATED by an instance that " in output
     files = [path.relative_to(tmp_path / "r" / "verify").as_posix() for path in (tmp_path / "r").rglob("*.npz")]
     assert files
     assert all(re.fullmatch(r"-up-here-[0-9a-f]{9}-\w+\.npz", name) for name in files)

@@ -393,7 +393,7 @@ class Guarantee:
         if not self.name.isprintable() or len(self.name) > _LONGEST_NAME:
             raise ValueError(
                 f"name={reprlib.repr(self.name)} has {len(self.name)} characters on {len(self.name.splitlines())} "
-                f"line(s); expected a short name, at most {_LONGEST_NAME} printable characters, with words joined by hyphens"
+                f"line(s); expected a short name, at most {_LONGEST_NAME} printable characters"
             )
         for item in ("hypotheses", "outcome", "sampler"):
             value = getattr(self, item)
