@@ -105,7 +105,7 @@ EXACT = (
         name="exact-one-by-one",
         kind="equivalence",
         statement=(
-            "If X has full column rank, IMP one by one ends with the support S if and only if, at each mask M that "
+            "If X has full column rank, one-by-one IMP ends with the support S if and only if, at each mask M that "
             "it visits, min over M \\ S of |eta^M_j| < min over S of |w*_i + eta^M_i|, where eta^M = X_M^+ xi."
         ),
         source=SOURCE,
