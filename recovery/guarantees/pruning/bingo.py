@@ -266,7 +266,7 @@ BINGO: tuple[Guarantee, ...] = (
         "bingo-single-probe",
         "If w is a least-squares solution, a probe of one weight raises the loss by H_jj (w_j - w0_j)^2 / 2 for a "
         "reset, which measures the movement of the weight, and by H_jj w_j^2 / 2 for zeroing, the saliency of "
-        "optimal brain damage.",
+        "Optimal Brain Damage.",
         nothing_asked,
         _single_probes,
         _sampler,
