@@ -1,4 +1,4 @@
-"""The map of the source: the imports between folders, as a table, as floors, and as a picture.
+"""The map of the code: the imports between folders, as a table, as floors, and as a picture.
 
 Run from the repository root: ``python -m benchmarks.house [--docs]``. With ``--docs`` it writes the table and the
 picture of ``docs/house.md``; without, it prints the numbers of files, floors and lines. All imports count, also those
@@ -126,8 +126,8 @@ def rooms(graph, root=ROOT):
     rows = []
     for name in sorted(at, key=lambda one: (-floor[one], one)):
         text = ast.get_docstring(ast.parse(_path(name).read_text())).splitlines()[0]
-        rows.append([f"`{name}`", text, ", ".join(f"`{other}`" for other in sorted(at[name])) or "nothing of ours"])
-    return table(["folder", "holds", "imports"], rows)
+        rows.append([f"`{name}`", text, ", ".join(f"`{other}`" for other in sorted(at[name])) or "none"])
+    return table(["folder", "contents", "imports"], rows)
 
 
 def write_docs(graph):

@@ -12,7 +12,10 @@ from planted.base.extras import need
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["draw", "names", "provide", "render"]
+__all__ = ["CELL", "draw", "names", "provide", "render"]
+
+CELL = "cell"
+"""Name in the SVG of what stands on a colour scale and is coloured for it: a dark variant changes both or neither."""
 
 _sources: list[Callable[[], Mapping[str, Any]]] = []
 

@@ -10,9 +10,10 @@ import numpy as np
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from figures.drawing import CELL
 from figures.style import COLOURS
 
-__all__ = ["CROSS", "DIVERGED", "IMPOSSIBLE", "beyond", "heatmap", "log_axis", "log_edges"]
+__all__ = ["CROSS", "DIVERGED", "IMPOSSIBLE", "beyond", "colour_bar", "heatmap", "log_axis", "log_edges"]
 
 
 IMPOSSIBLE = "0.85"
@@ -68,7 +69,8 @@ def heatmap(
     colours = np.ma.masked_invalid(np.where(np.isposinf(numbers), limits[1], numbers))
     axes.set_facecolor("white")
     grey = np.ma.masked_where(np.asarray(possible), np.zeros(numbers.shape))
-    axes.imshow(grey, cmap=_flat(IMPOSSIBLE), origin="lower", aspect="auto", interpolation="nearest")
+    edges = [np.arange(length + 1) - 0.5 for length in reversed(numbers.shape)]
+    axes.pcolormesh(*edges, grey, cmap=_flat(IMPOSSIBLE), linewidth=0.0)
     image = axes.imshow(colours, vmin=limits[0], vmax=limits[1], origin="lower", aspect="auto", interpolation="nearest")
     # 9 numbers of up to 4 digits, as on the paper's grids, would touch
     crowded = len(sparsities) * max(len(str(value)) for value in sparsities) > 28
@@ -93,11 +95,41 @@ def heatmap(
         colour = _readable(image.cmap(image.norm(min(value, limits[1]))))
         below = few[row][column] if few is not None else None
         if below is None:
-            axes.text(column, row, label(value), ha="center", va="center", fontsize=size, color=colour)
+            axes.text(column, row, label(value), ha="center", va="center", fontsize=size, color=colour, gid=CELL)
             continue
-        axes.text(column, row + 0.2, label(value), ha="center", va="center", fontsize=size, color=colour)
-        axes.text(column, row - 0.28, below, ha="center", va="center", fontsize=FEW * size, color=colour)
+        axes.text(column, row + 0.2, label(value), ha="center", va="center", fontsize=size, color=colour, gid=CELL)
+        axes.text(column, row - 0.28, below, ha="center", va="center", fontsize=FEW * size, color=colour, gid=CELL)
     return image
+
+
+def colour_bar(
+    image: Any, axes: Any, values: Iterable[float | None], limits: tuple[float, float], **options: Any
+) -> Any:
+    """Draw the colour bar of an image, with an arrow at each end beyond which there are values.
+
+    Parameters
+    ----------
+    image : matplotlib.cm.ScalarMappable
+        What the bar explains.
+    axes : matplotlib.axes.Axes or sequence of them
+        Those that make room for it.
+    values : iterable of float or None
+        What the image shows, see :func:`beyond`.
+    limits : (float, float)
+        Ends of the colour scale.
+    **options
+        Passed to :meth:`matplotlib.figure.Figure.colorbar`.
+
+    Returns
+    -------
+    matplotlib.colorbar.Colorbar
+        The bar, without a frame.
+    """
+    bar = image.axes.figure.colorbar(image, ax=axes, extend=beyond(values, limits), **options)
+    bar.outline.set_visible(False)
+    for arrow in bar.ax.patches:
+        arrow.set_gid(CELL)
+    return bar
 
 
 def beyond(values: Iterable[float | None], limits: tuple[float, float]) -> str:

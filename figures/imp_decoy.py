@@ -20,7 +20,7 @@ def panels(summary: dict[str, Any]) -> int:
 
 def size(summary: dict[str, Any]) -> tuple[float, float]:
     """Return width and height in inches."""
-    return WIDTH, 3.5
+    return WIDTH, 3.8
 
 
 def layout(figure: Any, count: int) -> list[Any]:
@@ -47,7 +47,7 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
         if position == 0:
             panel.set_ylabel("share recovered")
     _condition(axes[-1], summary)
-    legend_below(axes, own, 4)
+    legend_below(axes, own, 3)
 
 
 def _limits(panel: Any, summary: dict[str, Any]) -> None:

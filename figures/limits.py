@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from figures import panels as heat
-from figures.heatmap import beyond, heatmap
+from figures.heatmap import colour_bar, heatmap
 from figures.style import WIDTH
 
 __all__ = ["draw", "layout", "panels", "size"]
@@ -55,9 +55,8 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
         panel.set_xlabel("non-zero weights s" if position >= len(axes) - 2 else "")
         if position % 2 == 0:
             panel.set_ylabel("hidden width m")
-        extend = beyond([value for row in values for value in row], (low, high))
-        bar = panel.figure.colorbar(image, ax=panel, extend=extend, aspect=18, pad=0.02)
-        bar.outline.set_visible(False)
+        shown = [value for row in values for value in row]
+        bar = colour_bar(image, panel, shown, (low, high), aspect=18, pad=0.02)
         if logarithmic:
             ticks = range(math.ceil(low), math.floor(high) + 1, 2 if high - low > 5 else 1)
             bar.set_ticks(list(ticks), labels=[f"$10^{{{tick}}}$" for tick in ticks])

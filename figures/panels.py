@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from figures.heatmap import CROSS, DIVERGED, IMPOSSIBLE, beyond, heatmap
+from figures.heatmap import CROSS, DIVERGED, IMPOSSIBLE, colour_bar, heatmap
 from figures.style import WIDTH
 
 __all__ = ["arrange", "draw", "draw_maps", "layout", "panels", "signs", "size"]
@@ -119,10 +119,8 @@ def draw_maps(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
                 panel.set_yticklabels([])
         beside = [*here, *_blank(here, number, columns)] if own else here
         shown = [_signed(value) for panel in row["panels"] for line in panel["values"] for value in line]
-        extend = beyond(shown, (low, high))
-        bar = here[0].figure.colorbar(image, ax=beside, extend=extend, shrink=0.92, aspect=18, pad=0.012)
+        bar = colour_bar(image, beside, shown, (low, high), shrink=0.92, aspect=18, pad=0.012)
         bar.set_label(row["unit"])
-        bar.outline.set_visible(False)
 
 
 def _blank(here: list[Any], number: int, columns: int) -> list[Any]:

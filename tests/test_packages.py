@@ -54,7 +54,7 @@ def test_no_table_of_the_page_has_a_no_in_our_column():
 
 
 def test_parts_are_described_under_the_names_they_are_passed_by():
-    part = PAGE[PAGE.index("## Parts of your own") : PAGE.index("## Speed and errors")]
+    part = PAGE[PAGE.index("## Parts of your own") : PAGE.index("## Measured speed")]
     for name in ("solver", "operator", "method for networks", "pruning criterion", "condition", "guarantee"):
         assert re.search(rf"(?m)^\| {name}.*\]\(\.\./.*\) \|$", part), name
 

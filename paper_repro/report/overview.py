@@ -103,9 +103,9 @@ def _claims(sections: Sequence[Section]) -> Markup | None:
         [
             element("a", claim["figure"], href=_href(one)),
             claim["claim"],
-            claim.get("data") or None,
             _judged(claim["verdict"], claim.get("interval") or claim["measured"]),
             _judged(claim["fair"], claim.get("fair_interval") or claim["fair_measured"]),
+            claim.get("data") or None,
         ]
         for one, claim in claims
     ]
@@ -123,11 +123,12 @@ def _claims(sections: Sequence[Section]) -> Markup | None:
                 *(element("p", f"Verdict: {basis}.", class_="quiet") for basis in bases if basis),
             ),
             table(
-                ["Figure", "Claim", "Data and size", "Compared as in the paper", "Against a fair IMP"],
+                ["Figure", "Claim", "Compared as in the paper", "Against a fair IMP", "Data and size"],
                 rows,
                 "Claims and verdicts",
                 "claims",
             ),
+            element("p", "The table is wider than this window: scroll it sideways.", class_="quiet hint"),
         ]
     )
 
@@ -142,7 +143,6 @@ def _judged_on(claims: Sequence[tuple[Section, dict[str, Any]]]) -> str:
 
 
 def _judged(verdict: str, measured: str) -> Markup:
-    # on a phone, the numbers are shown only in the section of the figure
     return join([badge(verdict), element("span", " " + measured, class_="wide") if measured else None])
 
 
@@ -170,7 +170,11 @@ def _states(sections: Sequence[Section]) -> Markup:
     columns = ["Figure", "State", "Cells", "Wall time (s)", "Remarks"]
     if not any(row[-1] for row in rows):
         columns, rows = columns[:-1], [row[:-1] for row in rows]
-    return join([element("h2", "State of the figures"), table(columns, rows, "State of the figures", "states")])
+    shown = table(columns, rows, "State of the figures", "states")
+    counted = Counter(one.status for one in sections)
+    told = ", ".join(f"{number} {status}" for status, number in counted.most_common())
+    folded = element("details", element("summary", f"{count(len(sections), 'figure')}: {told}"), shown)
+    return join([element("h2", "State of the figures"), folded])
 
 
 def _failures(sections: Sequence[Section]) -> Markup | None:

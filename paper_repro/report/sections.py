@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from figures.drawing import CELL
 from paper_repro.claims import NO_RIVAL
 from paper_repro.render import BESIDE
 from paper_repro.report.alternatives import alternative
@@ -51,7 +52,8 @@ def section(
         shared = label(one.experiment.cells_of)
         parts.append(element("p", f"A companion of {shared}, drawn from the same cells.", class_="quiet"))
     if one.records:
-        said = "\n".join(text for text in (*one.experiment.heading(preset), one.summary.get("subtitle")) if text)
+        first, *paper = one.experiment.heading(preset) or [""]  # as in the title of the figure
+        said = "\n".join(text for text in (first, one.summary.get("subtitle"), *paper) if text)
         parts += [element("p", prose(said), class_="quiet")]
         parts += [_picture(one), _claims(one)]
         parts += [element("p", prose(note)) for note in one.summary.get("notes", [])]
@@ -60,7 +62,9 @@ def section(
     if one.missing and not one.trouble:
         said = "Not computed" if not one.records else f"{count(one.missing, 'cell')} not computed yet"
         parts.append(element("p", prose(f"{said}: `{command(name, preset, folder, seed)}`")))
-    parts += [_origin(one, machines), _settings(one, preset), _cells(one, output)]
+    details = [part for part in (_origin(one, machines), _settings(one, preset), _cells(one, output)) if part]
+    heading_of_details = element("summary", "How it was computed: machines, settings, files")
+    parts.append(element("details", heading_of_details, *details, class_="origin"))
     parts.append(element("p", element("a", "Back to the contents", href="#contents"), class_="back"))
     folded = element("details", element("summary", heading), *parts, class_="fold", open=True)
     return element("section", folded, class_="figure", id=anchor(name))
@@ -89,11 +93,22 @@ LINE_POINTS = 9 * 1.2
 """Height of a line of a figure's title."""
 
 
+DARK = (
+    f"<style>@media screen and (prefers-color-scheme: dark) {{ image, #{CELL} "
+    "{ filter: invert(1) hue-rotate(180deg); } }</style>"
+).encode()
+"""In a dark room the page inverts its drawings; colour scales, and what is written on them, are inverted back."""
+
+
 def _picture(one: Section) -> Markup | None:
     """Return the picture, without the title that stands above it and packed; the page's script unpacks it."""
     if not one.pictures:
         return None
+    # photographs stay as they are in a dark room
+    photo = bool(one.summary.get("images"))
     picture, (width, height) = untitled(one.pictures["svg"])
+    if not photo:
+        picture = picture.replace(b"<defs>", DARK + b"<defs>", 1)
     if not width:
         width, height = struct.unpack(">II", one.pictures["png"][16:24])
     packed = base64.b64encode(gzip.compress(picture, mtime=0)).decode()
@@ -101,8 +116,7 @@ def _picture(one: Section) -> Markup | None:
     # giving its size prevents the page from jumping
     image = element("img", src=EMPTY, data_packed=packed, alt=text, width=width, height=height, decoding="async")
     region = f"{label(one.experiment.name)}, picture"
-    # photographs stay as they are in a dark room
-    kind = "picture scroll photo" if one.summary.get("images") else "picture scroll"
+    kind = "picture scroll photo" if photo else "picture scroll"
     return join(
         [
             element("div", image, class_=kind, tabindex=0, role="region", aria_label=region),

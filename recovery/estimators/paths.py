@@ -50,6 +50,9 @@ PIVOT = 1e-10
 """Smallest ridge inside a search, on columns of norm 1: far above rounding, and too small to affect a selection."""
 PENALTIES = 50
 """Number of Lasso penalties on a path."""
+CACHED = 50_000
+"""With more features than this, inner products of all of them with those of a search are not kept: a thousand of these
+rows would need more than 400 MB."""
 WELL = 1e-6
 """Gram matrices whose smallest eigenvalue is above this fraction of the largest lose at most six digits."""
 LASSO_ENTRIES = 20_000_000
@@ -213,7 +216,8 @@ def supports(problem: Prepared, sizes: Any, solver: Any, penalties: Any, within:
 class _Products:
     """Inner products of columns of norm 1 with b, and with each other on demand.
 
-    Searches with different ridges and sizes often need the same columns; each product is computed once.
+    Searches with different ridges and sizes often need the same columns; each product is computed once, unless there
+    are so many columns that the products would need too much memory.
     """
 
     def __init__(self, problem: Prepared) -> None:
@@ -223,6 +227,7 @@ class _Products:
         self.norms = np.where(norms > 0.0, norms, 1.0)
         # columns of A are stored as rows, so that selecting some is cheap
         self.columns: Any = None if self.operator else np.ascontiguousarray((A / self.norms).T)
+        self.target = problem.b
         self.b, self.square = self._with_all(problem.b), float(problem.b @ problem.b)
         self.place, self.rows, self.count = np.full(A.shape[1], -1), np.empty((0, A.shape[1])), 0
 
@@ -249,12 +254,24 @@ class _Products:
 
     def fit(self, S: Any, ridge: float) -> tuple[Any, Any, float]:
         """Return the ridge solution on S, the residual's inner products with all columns, and the loss."""
+        if self.operator is not None and len(self.norms) > CACHED:
+            return self._fit_alone(S, ridge)
         rows = self.of(S)
         gram = rows[:, S]
         gram.flat[:: len(S) + 1] += max(ridge, PIVOT)
         values = dposv(gram, self.b[S])[1]
         left = self.b - values @ rows
         return values, left, self.square - float(values @ (self.b[S] + left[S])) + ridge * float(values @ values)
+
+    def _fit_alone(self, S: Any, ridge: float) -> tuple[Any, Any, float]:
+        """Return the same from the columns of S alone and one product with all columns."""
+        columns = self.operator.columns(S) / self.norms[S]
+        gram = columns.T @ columns
+        gram.flat[:: len(S) + 1] += max(ridge, PIVOT)
+        values = dposv(gram, self.b[S])[1]
+        residual = self.target - columns @ values
+        loss = float(residual @ residual) + ridge * float(values @ values)
+        return values, self._with_all(residual), loss
 
 
 def _thresholding(products: _Products, sizes: Any, ridge: float, union: bool) -> list[Found]:

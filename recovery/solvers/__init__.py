@@ -1,4 +1,4 @@
-"""Solvers that :func:`recovery.solve` calls by name; each is a frozen dataclass whose fields are its options.
+"""Solvers that `recovery.solve` calls by name; each is a frozen dataclass whose fields are its options.
 
 To add a solver, subclass :class:`Solver`.
 """

@@ -50,7 +50,8 @@ class L1(Solver):
     this only removes its numerical error; if it has fewer than s entries, so has the result. A is formed on the CPU,
     and the data are scaled to unit norm before the call, so tolerances are relative. A warm start is not used. If the
     homotopy recovers a sparse x, its path has about as many segments as the solution has entries, and otherwise at most
-    a few times n; each costs two products with A. If the equality has no solution, it returns the least-squares
+    a few times n; each costs two products with A. It ends early only by `crowd` and by ``time_limit``: ``max_iter`` and
+    ``tol`` are those of the cvxpy solver. If the equality has no solution, it returns the least-squares
     solution at the end of the path.
 
     References

@@ -66,7 +66,7 @@ def test_every_criterion_has_a_curve_with_its_band(results):
                 np.testing.assert_array_equal(drawn.get_xdata(), row["steps"])
         assert len(bands(samples)) == 2 * len(pr_auc.OVER_N)
     texts = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert sorted(texts) == sorted(pr_auc.LABELS.values())
+    assert sorted(texts) == sorted([*pr_auc.LABELS.values(), "chance"])
 
 
 def test_variances_stand_beside_the_exact_lines(results):

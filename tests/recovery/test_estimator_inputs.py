@@ -8,6 +8,7 @@ from sklearn.pipeline import make_pipeline
 
 import linear_lottery
 import recovery
+from recovery.estimators import paths
 from recovery.estimators.inputs import CentredOperator, distinct_rows, prepare
 
 pytestmark = pytest.mark.numeric
@@ -233,3 +234,14 @@ def test_a_bad_random_state_is_named(state):
     X, y, _ = data()
     with pytest.raises((TypeError, ValueError), match=f"random_state={state!r} is not understood"):
         recovery.SparseReLURegressor(2, random_state=state).fit(X, y)
+
+
+def test_many_sparse_features_need_no_inner_products_with_all_of_them(monkeypatch):
+    rng = np.random.default_rng(3)
+    X = sp.random_array((80, 300), density=0.2, rng=rng, format="csc")
+    y = X[:, [3, 40]] @ [3.0, -2.0] + 0.1 * rng.standard_normal(80)
+    kept = recovery.SparseRegressor(cv=3).fit(X, y)
+    monkeypatch.setattr(paths, "CACHED", 0)
+    monkeypatch.setattr(paths._Products, "of", lambda self, S: pytest.fail("rows of inner products were formed"))
+    found = recovery.SparseRegressor(cv=3).fit(X, y)
+    np.testing.assert_allclose(found.coef_, kept.coef_, rtol=1e-8, atol=1e-12)
