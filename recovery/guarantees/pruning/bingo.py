@@ -291,7 +291,7 @@ def controls() -> list[tuple[Guarantee, int]]:
         (
             false(
                 "bingo-any-start",
-                "A loss L > 0, scores that start at 0: the printed score prunes in the reverse order of the "
+                "If the loss L > 0 and scores start at 0, the printed score prunes in the reverse order of the "
                 "corrected one.",
                 "the more often a weight was probed, the less its start matters",
                 _loss_is_there,
