@@ -102,7 +102,7 @@ class Diagnosis(ShownDiagnosis):
     notes : list of str
         Remarks, as sentences.
     names : tuple of str or None
-        Names of the columns, where A came as a data frame.
+        Names of the columns, if A was given as a data frame.
     """
 
     shape: tuple[int, int]
