@@ -347,7 +347,7 @@ def solve(
 
 
 POOR = 0.1
-"""A fit is poor if its residual is larger than this fraction of |y - mean(y)|: more than a hundredth of the variance."""
+"""A fit is poor if its residual is above this fraction of |y - mean(y)|, so above a hundredth of the variance."""
 
 
 def _offset_note(operator: Operator, y: Any, b: int, found: RecoveryResult) -> str:
@@ -369,8 +369,8 @@ def _offset_note(operator: Operator, y: Any, b: int, found: RecoveryResult) -> s
         if bool((left * left).sum() <= 1e-6 * n):  # the support has a constant column, or makes one
             return ""
     return (
-        f"; y has mean {power(mean, b):.3g} and standard deviation {power(spread, b):.3g}, and solve fits no intercept: "
-        "subtract the means from y and from the columns of A, or use recovery.SparseRegressor"
+        f"; y has mean {power(mean, b):.3g} and standard deviation {power(spread, b):.3g}, and solve fits no "
+        "intercept: subtract the means from y and from the columns of A, or use recovery.SparseRegressor"
     )
 
 
