@@ -260,3 +260,13 @@ def test_an_average_keeps_the_fit_of_features_that_nearly_equal_others(gap, seed
     assert errors[0] < errors[1]
     given = recovery.SparseRegressor().fit(sp.csr_array(twins[0]), y)
     assert ((given.predict(twins[1]) - new @ coef) ** 2).mean() < errors[1]
+
+
+@pytest.mark.parametrize(("sizes", "seed"), [((3, 8), 0), ((3, 8), 3), ((5, None), 1)])
+def test_a_network_that_may_be_larger_than_the_planted_one_still_fits_exactly(sizes, seed):
+    X = np.random.default_rng(seed).standard_normal((300, 10))
+    y = np.maximum(X[:, 0] - X[:, 1] + 0.5, 0.0) - np.maximum(X[:, 2], 0.0) + 2.0
+    model = recovery.SparseReLURegressor(*sizes).fit(X, y)
+    assert ((model.predict(X) - y) ** 2).mean() < 1e-20 * y.var()
+    assert model.sparsity_ <= (sizes[1] or 50)
+    assert model.coefs_[0].shape[1] <= sizes[0]
