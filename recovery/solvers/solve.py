@@ -347,7 +347,7 @@ def solve(
 
 
 POOR = 0.1
-"""A fit is poor if its residual is above this fraction of |y - mean(y)|, that is above a hundredth of the variance."""
+"""A fit is poor if its residual is above this fraction of |y - mean(y)|, so above a hundredth of the variance."""
 
 
 def _offset_note(operator: Operator, y: Any, b: int, found: RecoveryResult) -> str:

@@ -560,10 +560,10 @@ def test_plots_of_the_path(cls):
     assert set(lines) == {*expected, f"chosen size: {model.sparsity_}"}
     assert ax.get_xlabel() == "features in the model"
     errors = model.plot_path(Figure().add_subplot(), show="errors")
-    assert errors.get_ylabel() == "error in cross-validation"
+    assert errors.get_ylabel() == "mean squared error in cross-validation"
     assert set(drawn(errors)) == {"best single model of each size", f"chosen size: {model.sparsity_}"}
     fixed = cls(sizes=[3]) if cls is recovery.SparseRegressorCV else cls(3)
-    with pytest.raises(ValueError, match="path_ is None"):
+    with pytest.raises(ValueError, match=r"path_ is None.*plot\(\) draws the coefficients"):
         fixed.fit(X, y).plot_path()
     assert fixed.path_ is None
 
@@ -579,7 +579,10 @@ def test_the_plot_of_an_average_shows_the_model_that_predicts():
     assert not np.array_equal(path.coefs[:, path.best], model.coef_)
     ax = model.plot_path(Figure().add_subplot())
     (diamonds,) = ax.collections
-    np.testing.assert_array_equal(diamonds.get_offsets(), [(size, model.coef_[j]) for j in model.support_])
+    each = model.coef_ * X.to_numpy().std(axis=0)
+    np.testing.assert_allclose(model.scale_, X.to_numpy().std(axis=0), rtol=1e-12)
+    each = model.coef_ * model.scale_
+    np.testing.assert_array_equal(diamonds.get_offsets(), [(size, each[j]) for j in model.support_])
     lines = drawn(ax)
     assert {f"f{j}" for j in model.support_} < set(lines)
     used = path.coefs.any(axis=1)
@@ -589,6 +592,80 @@ def test_the_plot_of_an_average_shows_the_model_that_predicts():
     assert "the average, which predicts" in lines
     errors = drawn(model.plot_path(Figure().add_subplot(), show="errors"))
     assert errors[f"size of the average, which predicts: {size}"].get_xdata()[0] == size
+
+
+def test_a_plot_of_the_path_shows_the_sizes_around_the_model():
+    plt = pytest.importorskip("matplotlib.pyplot")
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((200, 60)) * np.geomspace(0.01, 40.0, 60)
+    y = X[:, 3] / 0.015 + 0.1 * rng.standard_normal(200)
+    model = recovery.SparseRegressor(selection="ebic").fit(X, y)
+    assert model.path_.sizes[-1] == 60
+    for show in ("coefficients", "errors"):
+        ax = model.plot_path(show=show)
+        limit = max(10, 3 * max(model.sparsity_, model.path_.size))
+        assert ax.get_xlim()[1] == pytest.approx(1.03 * limit)
+        # the new figure makes room for the legend, beside the lines
+        ax.figure.canvas.draw()
+        assert ax.get_legend().get_window_extent().x0 >= ax.get_window_extent().x1
+        plt.close(ax.figure)
+        ax = model.plot_path(plt.figure().add_subplot(), show=show, largest=4)
+        assert ax.get_xlim()[1] == pytest.approx(4.12)
+        inside = model.path_.sizes <= 4
+        if show == "errors":
+            heights = model.path_.errors[inside]
+            assert ax.get_ylim()[1] <= heights.max() + 0.06 * np.ptp(heights)
+        plt.close(ax.figure)
+    assert model.plot_path(plt.figure().add_subplot(), largest=100).get_xlim()[1] >= 60
+    plt.close("all")
+    with pytest.raises(ValueError, match="largest=0"):
+        model.plot_path(largest=0)
+
+
+@pytest.mark.parametrize("cls", SELECTORS)
+@pytest.mark.parametrize("standardize", [True, False])
+def test_the_table_of_a_model_compares_features_of_different_units(cls, standardize):
+    pandas = pytest.importorskip("pandas")
+    Figure = pytest.importorskip("matplotlib.figure").Figure
+    X, y, _ = planted_data(noise=0.2)
+    frame = pandas.DataFrame(np.column_stack([X, np.full(80, 7.0)]), columns=[*map("g{}".format, range(12)), "same"])
+    weights = np.ones(80)
+    weights[:20] = 3.0
+    model = cls(standardize=standardize).fit(frame, y, sample_weight=weights)
+    table = model.to_pandas()
+    assert list(table.columns) == ["feature", "coefficient", "per_standard_deviation", "share"]
+    assert set(table["feature"]) == set(model.get_feature_names_out())
+    rows = np.repeat(X, weights.astype(int), axis=0)
+    for _, (name, coefficient, each, share) in table.iterrows():
+        j = int(name[1:])
+        assert coefficient == model.coef_[j]
+        assert each == pytest.approx(coefficient * rows[:, j].std(), rel=1e-9)
+        assert 1.0 / 3.0 <= share <= 1.0
+    assert (np.diff(table["per_standard_deviation"].abs()) <= 0.0).all()
+    whole = model.to_pandas(all_features=True)
+    assert len(whole) == 13
+    same = whole.set_index("feature").loc["same"]
+    assert same["coefficient"] == same["per_standard_deviation"] == 0.0
+    assert (whole["share"] < 1.0 / 3.0).sum() == 13 - model.sparsity_
+    ax = model.plot(Figure().add_subplot())
+    assert [one.get_text() for one in ax.get_yticklabels()] == table["feature"].tolist()[::-1]
+    assert [bar.get_width() for bar in ax.patches] == table["per_standard_deviation"].tolist()[::-1]
+    constant = cls(0) if cls is not recovery.SparseRegressorCV else cls([0])
+    constant.fit(X, y)
+    assert len(constant.to_pandas()) == 0
+    assert "constant" in constant.plot(Figure().add_subplot()).texts[0].get_text()
+
+
+def test_the_share_of_a_feature_is_that_of_the_models_that_use_it():
+    X, y, _ = planted_data(noise=2.0)
+    model = recovery.SparseRegressorCV(sizes=range(9), ridges=[0.0], solver="omp").fit(X, y)
+    path = model.path_
+    weights = np.exp(-0.5 * len(X) * (path.errors / path.errors.min() - 1.0))
+    np.testing.assert_allclose(model.inclusion_, (path.coefs != 0.0) @ weights / weights.sum(), rtol=1e-9, atol=1e-15)
+    assert ((model.inclusion_ > 0.0) & (model.inclusion_ < 1.0 / 3.0)).any()
+    assert set(np.flatnonzero(model.inclusion_ >= 1.0 / 3.0)) == set(model.support_)
+    alone = recovery.SparseRegressor(3).fit(X, y)
+    np.testing.assert_array_equal(alone.inclusion_, alone.coef_ != 0.0)
 
 
 def test_a_plot_of_many_features_names_those_of_the_model_and_counts_the_others():
