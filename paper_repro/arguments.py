@@ -179,9 +179,9 @@ def parser() -> argparse.ArgumentParser:
 
     add = commands.add_parser("check", help="verify certificates independently, in exact arithmetic")
     add.add_argument("files", nargs="+", metavar="FILE", help="certificates, as JSON files")
-    limit = "refuse at once a check that is expected to take more %s (default: %%(default)s)"
-    add.add_argument("--seconds", type=_seconds, default=120.0, metavar="S", help=limit % "time per file")
-    add.add_argument("--gigabytes", type=_gigabytes, default=2.0, metavar="G", help=limit % "memory")
+    limit = "refuse at once a check that is expected to take more than this many %s (default: %%(default)s)"
+    add.add_argument("--seconds", type=_seconds, default=120.0, metavar="S", help=limit % "seconds per file")
+    add.add_argument("--gigabytes", type=_gigabytes, default=2.0, metavar="G", help=limit % "gigabytes of memory")
     beside = "X and y of certificates that store only their hash, as .npy (default: the .npy file next to FILE)"
     add.add_argument("--data", metavar="DATA", help=beside)
     add.set_defaults(command="check")

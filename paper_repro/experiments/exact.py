@@ -575,7 +575,7 @@ def summarise_limits(preset: str, seed: int, records: Sequence[Record]) -> dict[
     seeds = ", ".join(str(seed + trial) for trial in range(size.seeds))
     apart = [one["determined"] for every in found.values() for one in every]
     return {
-        "subtitle": f"n = {size.n:,} samples, d = {size.d} Gaussian inputs; the worst of the seeds {seeds}\n"
+        "subtitle": f"n = {size.n:,} samples, d = {size.d} Gaussian inputs; worst over the seeds {seeds}\n"
         f"the data distinguish all lines in {sum(apart)} of {len(apart)} networks; inf: fewer than two lines, or no "
         "full rank",
         "panels": panels,
