@@ -175,7 +175,7 @@ def download(name: str, root: str | Path | None = None) -> list[str]:
 def _state(top: Path, name: str, file: str, published: str | None, sums: Mapping[str, str]) -> FileState:
     path = datasets.existing(top / name, file)
     if path is None:
-        return FileState(file, "missing", "not there")
+        return FileState(file, "missing", "no such file")
     try:
         if published is not None:
             same = hashlib.sha256(read_bytes(path)).hexdigest() == published

@@ -1,7 +1,7 @@
 """Hypothesis strategies and assertions for property tests of solvers, operators and guarantees, ours and users' own.
 
-The strategies need hypothesis, which is imported when one is made. So are the solvers and guarantees, which are
-otherwise imported when they are first used: inside the first example of a test, whose time Hypothesis limits.
+The strategies need hypothesis, which is imported when a strategy is created. The solvers and guarantees are imported
+then, too: an import inside the first example of a test would count towards the deadline of Hypothesis.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class SparseProblem:
     s : int
         Sparsity.
     seed : int
-        What it was drawn from.
+        Seed of the draw.
     """
 
     A: np.ndarray
@@ -95,7 +95,7 @@ def draw_problem(n: int, size: int, sparsity: int, seed: int, *, gated: bool = F
     Returns
     -------
     SparseProblem
-        Tie-free with probability 1, unless a gate lets less than two rows through.
+        Tie-free with probability 1, unless a gate lets fewer than two rows through.
     """
     rng = np.random.default_rng(seed)
     if gated:
@@ -197,15 +197,15 @@ def instances(
     ----------
     rows, columns, sparsity : tuple of int
         Inclusive ranges; the sparsity never exceeds the number of columns. Most theorems say nothing about x = 0, and
-        some only something new from two non-zeros on: ``sparsity=(2, 3)`` leaves out the rest.
+        some say something new only for two or more non-zeros: ``sparsity=(2, 3)`` leaves out the rest.
     tall : bool, default True
         At least as many rows as columns.
     start : bool, default False
         With x0.
     seeded : bool, default True
-        Also those that are drawn from a seed; they are nastier, and do not shrink.
+        Also instances that are drawn from a seed; they are harder, and do not shrink.
     noise : {"any", "none"}, default "any"
-        "none" for theorems about data without noise, which say nothing about nearly all of the others.
+        "none" for theorems about data without noise, which do not apply to nearly all other instances.
 
     Returns
     -------
@@ -348,7 +348,7 @@ def enough_held(guarantee: Guarantee, least: int, *, plural: int = 0) -> Iterato
 
     Examples
     --------
-    As a decorator it stands above ``given``, or around a call of the whole test:
+    As a decorator it stands above ``given``; as a context it encloses a call of the whole test:
 
     >>> import numpy as np
     >>> from recovery import Instance
@@ -395,7 +395,7 @@ def _tell_hypothesis(guarantee: Guarantee, instance: Instance, judgement: Judgem
 def assert_guarantee(guarantee: Guarantee, instance: Instance) -> Judgement:
     """Fail if an instance contradicts a guarantee.
 
-    Hypotheses that fail make a test pass, too. In a Hypothesis test the verdicts are events, which ``pytest
+    A test also passes where the hypotheses fail. In a Hypothesis test the verdicts are events, which ``pytest
     --hypothesis-show-statistics`` counts; :func:`enough_held` demands that the hypotheses hold often enough.
 
     Parameters
@@ -408,12 +408,12 @@ def assert_guarantee(guarantee: Guarantee, instance: Instance) -> Judgement:
     Returns
     -------
     Judgement
-        What was found.
+        The verdicts on hypotheses and conclusion.
 
     Raises
     ------
     AssertionError
-        With both reasons, and code that makes the instance again.
+        With both reasons, and code that recreates the instance.
     """
     counting = [tally for tally in _COUNTING.get() if tally.guarantee == check_guarantee(guarantee)]
     judgements = [tally.add(instance) for tally in counting]

@@ -105,7 +105,7 @@ EXACT = (
         name="exact-one-by-one",
         kind="equivalence",
         statement=(
-            "If X has full column rank, w* is not 0 and no two weights tie, IMP one by one ends with the support S if "
+            "If X has full column rank, w* is not 0 and no two weights tie, one-by-one IMP ends with the support S if "
             "and only if, at each mask M that it visits and that contains S and other weights, min over M \\ S of "
             "|eta^M_j| < min over S of |w*_i + eta^M_i|, where eta^M = X_M^+ xi."
         ),

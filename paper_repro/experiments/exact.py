@@ -413,7 +413,6 @@ def _rows(size: ExactPreset, records: Sequence[Record]) -> list[dict[str, Any]]:
         size.grid,
         shares,
         possible,
-        extend="neither",
         labels=LABELS,
     )
     psnr = panel_row("PSNR", "median PSNR (dB)", COLOUR_RANGE_DB, size.grid, scores, possible, labels=LABELS)
@@ -576,7 +575,7 @@ def summarise_limits(preset: str, seed: int, records: Sequence[Record]) -> dict[
     seeds = ", ".join(str(seed + trial) for trial in range(size.seeds))
     apart = [one["determined"] for every in found.values() for one in every]
     return {
-        "subtitle": f"n = {size.n:,} samples, d = {size.d} Gaussian inputs; the worst of the seeds {seeds}\n"
+        "subtitle": f"n = {size.n:,} samples, d = {size.d} Gaussian inputs; worst over the seeds {seeds}\n"
         f"the data distinguish all lines in {sum(apart)} of {len(apart)} networks; inf: fewer than two lines, or no "
         "full rank",
         "panels": panels,

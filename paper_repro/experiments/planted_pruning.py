@@ -20,6 +20,7 @@ from recovery.mlp.masks import Masks
 
 __all__ = [
     "KINDS",
+    "SHORT",
     "SOURCE",
     "Instance",
     "Watched",
@@ -35,6 +36,7 @@ __all__ = [
 
 SOURCE = "Planted models of this project; no figure of the papers is copied."
 KINDS = {"linear": "linear model", "relu": "two-layer ReLU network"}
+SHORT = {"linear": "linear", "relu": "ReLU"}
 
 
 @dataclass(frozen=True)

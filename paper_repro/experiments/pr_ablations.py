@@ -17,6 +17,7 @@ from paper_repro.experiment import Experiment, Outcome
 from paper_repro.experiments.common import stream
 from paper_repro.experiments.planted_pruning import (
     KINDS,
+    SHORT,
     SOURCE,
     Instance,
     band,
@@ -311,7 +312,7 @@ def claims(records: Sequence[Record], models: Sequence[dict[str, Any]]) -> list[
         return {kind: {r.cell.settings["seed"]: r.metrics[what][key] for r in chosen}}
 
     def pairs(what: str, high: str, low: str) -> list[Any]:
-        return [(kind, of(what, high, kind), of(what, low, kind)) for kind in kinds]
+        return [(SHORT[kind], of(what, high, kind), of(what, low, kind)) for kind in kinds]
 
     each = "for each kind of model, the share of seeds in which "
     more, less = f"by more than {MARGIN:g} is more than half", f"by {MARGIN:g} or more is more than half"

@@ -16,6 +16,7 @@ from paper_repro.experiment import Experiment, Outcome
 from paper_repro.experiments.common import stream
 from paper_repro.experiments.planted_pruning import (
     KINDS,
+    SHORT,
     SOURCE,
     Instance,
     Watched,
@@ -324,7 +325,7 @@ def claims(records: Sequence[Record], rows: Sequence[dict[str, Any]]) -> list[Cl
             "for each of SNIP, GraSP and SynFlow and each kind of model, the share of seeds in which the AUC of "
             "magnitude after training is above that of the criterion at the start is more than half",
             [
-                (f"{LABELS[name].split()[0]}, {kind}", at("magnitude", kind, -1), at(name, kind, 0))
+                (f"{LABELS[name].split()[0]}, {SHORT[kind]}", at("magnitude", kind, -1), at(name, kind, 0))
                 for name in early
                 for kind in kinds
             ],
@@ -336,7 +337,7 @@ def claims(records: Sequence[Record], rows: Sequence[dict[str, Any]]) -> list[Cl
             "Survey, companion paper",
             f"{LABELS[name].split()[0]} at initialisation is better than random pruning.",
             rule,
-            [(kind, at(name, kind, 0), at("random", kind, 0)) for kind in kinds],
+            [(SHORT[kind], at(name, kind, 0), at("random", kind, 0)) for kind in kinds],
             data,
         )
         for name in early
@@ -346,7 +347,7 @@ def claims(records: Sequence[Record], rows: Sequence[dict[str, Any]]) -> list[Cl
             "BINGO, section on the score",
             "A high score, by the printed formula, marks a significant weight.",
             "for each kind of model, the share of seeds in which its AUC after training is above 1/2 is more than half",
-            [(kind, at("bingo-printed", kind, -1), 0.5) for kind in kinds],
+            [(SHORT[kind], at("bingo-printed", kind, -1), 0.5) for kind in kinds],
             data,
         )
     )

@@ -254,7 +254,7 @@ def summarise(preset: str, seed: int, records: Sequence[Record]) -> dict[str, An
         notes += _thaw_notes(data, own)
     return {
         "subtitle": "each rival makes as many multiply-adds in its backward passes as NEq does at that eps\n"
-        f"means over {size.seeds} seeds with 95 % bands; each run against the training of its seed without freezing",
+        f"means over {size.seeds} seeds with 95 % bands; each run compared with the unfrozen run of its seed",
         "published": PUBLISHED,
         "panels": shown,
         "claims": [claim.as_dict() for claim in claims],
@@ -320,9 +320,9 @@ def _panel(
     return {
         "data": data,
         "title": f"planted network, {INPUTS}-{hidden}-1" if planted else f"{TITLES[data]}, {PIXELS[data]}-{hidden}-10",
-        "ylabel": "test error, times that of\nno freezing"
+        "ylabel": "test error relative to\nno freezing"
         if planted
-        else "test error, more than that of\nno freezing (points)",
+        else "test error minus that of\nno freezing (points)",
         "scale": "log" if planted else "linear",
         "dense": band(dense.values())["mean"],
         "rules": rules,
@@ -412,7 +412,7 @@ def _claims(
             "in each run the multiply-adds that are counted for frozen units, and those that were not executed, agree "
             "to 1e-9 of the whole",
             verdict,
-            f"counted is larger by up to {100 * larger:.2f} points" if len(saved) else "",
+            f"the counted saving is larger by up to {100 * larger:.2f} points" if len(saved) else "",
             data=words,
             basis=verdicts.EXACT,
         )

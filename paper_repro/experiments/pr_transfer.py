@@ -20,7 +20,7 @@ from paper_repro.claims import Claim
 from paper_repro.experiment import Experiment, Outcome
 from paper_repro.experiments.common import stream
 from paper_repro.experiments.intervals import median_interval
-from paper_repro.experiments.planted_pruning import KINDS, SOURCE, band, interval_text, sided
+from paper_repro.experiments.planted_pruning import KINDS, SHORT, SOURCE, band, interval_text, sided
 from paper_repro.store import Record
 from planted.base import arrays
 from recovery import pruning
@@ -285,7 +285,8 @@ def claims(records: Sequence[Record]) -> list[Claim]:
 
     def compared(worse: str, better: str, settings: Any, overlap: float = 1.0) -> list[Any]:
         return [
-            (f"{kind}, n_T = {n}", at(worse, kind, n, overlap), at(better, kind, n, overlap)) for kind, n in settings
+            (f"{SHORT[kind]}, n_T = {n}", at(worse, kind, n, overlap), at(better, kind, n, overlap))
+            for kind, n in settings
         ]
 
     each = "for each kind of model and each n_T, the share of seeds in which "

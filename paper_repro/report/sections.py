@@ -244,7 +244,7 @@ def _cells(one: Section, output: Path) -> Markup | None:
         element("li", element("a", path.name, href=_relative(path, output))) for path in one.files if path.exists()
     ]
     files = [element("h3", "Files of the figure"), element("ul", *drawn, class_="cells")] if drawn else []
-    heading = element("summary", f"Files: {count(len(links), 'cell')} as JSON, and what was drawn from them")
+    heading = element("summary", f"Files: {count(len(links), 'cell')} as JSON, and the files of the figure")
     return element("details", heading, *files, element("h3", "Cells"), element("ul", *links, class_="cells"))
 
 

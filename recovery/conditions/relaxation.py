@@ -78,7 +78,7 @@ def theorem1_report(A: Any, sparsity: int, support: Any = None) -> Theorem1Repor
     Returns
     -------
     Theorem1Report
-        See there.
+        The requirement and the verdict.
 
     Raises
     ------

@@ -63,7 +63,7 @@ class Effect:
     covers : tuple of int
         Largest s of each condition in :data:`recovery.diagnosis.uniform.CONDITIONS`, except the spark.
     coherence, kappa, share : float
-        mu, kappa_2 and the upper bound of alpha_1 (NaN if it was not computed).
+        mu, kappa_2 and the upper bound on alpha_1 (NaN if it was not computed).
     """
 
     name: str
@@ -102,7 +102,7 @@ class Diagnosis(ShownDiagnosis):
     notes : list of str
         Remarks, as sentences.
     names : tuple of str or None
-        Names of the columns, where A came as a data frame.
+        Names of the columns, if A was given as a data frame.
     """
 
     shape: tuple[int, int]

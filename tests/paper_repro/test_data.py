@@ -54,7 +54,7 @@ def test_an_empty_folder_is_listed_and_is_no_failure(root, command):
     assert f"data folder: {root} (set by SPARSE_RECOVERY_DATA)" in output
     assert "MNIST: 60,000 + 10,000 grey images of 28 x 28, digits; for fig3-binary, fig3-digits, fig4, fig8" in output
     assert "50,000 + 10,000 colour images of 32 x 32; for fig5, fig10\n" in output
-    assert output.count("missing: not there") == 10
+    assert output.count("missing: no such file") == 10
     assert "figures show scikit-learn's digits (8 x 8) or a grey crop of scikit-learn's photograph" in output
     assert "figures show a colour crop of scikit-learn's photograph china.jpg instead, and say so" in output
     assert "`paper-repro data --download` fetches what is missing (mnist 12 MB, cifar10 170 MB)" in output
@@ -95,7 +95,7 @@ def test_without_a_network_it_says_so_and_what_to_do(root, command, monkeypatch)
     assert "not fetched: train-images-idx3-ubyte.gz could not be downloaded from http://127.0.0.1" in output
     assert "there is no connection to 127.0.0.1" in output
     assert f"get it on another machine and put it in {root / 'mnist'}" in output
-    assert output.count("missing: not there") == 4
+    assert output.count("missing: no such file") == 4
     assert "Traceback" not in output
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 import linear_lottery
@@ -245,3 +245,28 @@ def test_many_sparse_features_need_no_inner_products_with_all_of_them(monkeypatc
     monkeypatch.setattr(paths._Products, "of", lambda self, S: pytest.fail("rows of inner products were formed"))
     found = recovery.SparseRegressor(cv=3).fit(X, y)
     np.testing.assert_allclose(found.coef_, kept.coef_, rtol=1e-8, atol=1e-12)
+
+
+@pytest.mark.parametrize(("gap", "seed"), [(1e-6, 0), (1e-6, 2), (1e-4, 2)])
+def test_an_average_keeps_the_fit_of_features_that_nearly_equal_others(gap, seed):
+    """Models on twins have large coefficients that cancel; an average that drops one of two must not keep the other."""
+    rng = np.random.default_rng(seed)
+    X, new = rng.standard_normal((100, 10)), rng.standard_normal((500, 10))
+    coef = np.where(np.arange(10) < 2, 1.0, np.where(np.arange(10) == 2, -1.0, 0.0))
+    y = X @ coef + rng.standard_normal(100)
+    twins = [np.hstack([Z, Z + gap * rng.standard_normal(Z.shape)]) for Z in (X, new)]
+    model, plain = recovery.SparseRegressor().fit(twins[0], y), LinearRegression().fit(twins[0], y)
+    errors = [((one.predict(twins[1]) - new @ coef) ** 2).mean() for one in (model, plain)]
+    assert errors[0] < errors[1]
+    given = recovery.SparseRegressor().fit(sp.csr_array(twins[0]), y)
+    assert ((given.predict(twins[1]) - new @ coef) ** 2).mean() < errors[1]
+
+
+@pytest.mark.parametrize(("sizes", "seed"), [((3, 8), 0), ((3, 8), 3), ((5, None), 1)])
+def test_a_network_that_may_be_larger_than_the_planted_one_still_fits_exactly(sizes, seed):
+    X = np.random.default_rng(seed).standard_normal((300, 10))
+    y = np.maximum(X[:, 0] - X[:, 1] + 0.5, 0.0) - np.maximum(X[:, 2], 0.0) + 2.0
+    model = recovery.SparseReLURegressor(*sizes).fit(X, y)
+    assert ((model.predict(X) - y) ** 2).mean() < 1e-20 * y.var()
+    assert model.sparsity_ <= (sizes[1] or 50)
+    assert model.coefs_[0].shape[1] <= sizes[0]

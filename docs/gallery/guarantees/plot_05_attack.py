@@ -24,7 +24,7 @@ def draw(rng):
 
 
 def small_coherence(instance):
-    return exceeds(0.5, mutual_coherence(instance.matrix), "1/2 against mu")
+    return exceeds(0.5, mutual_coherence(instance.matrix), "1/2 exceeds mu")
 
 
 claim = "coherence < 1/2 => the column most correlated with y is in the support of size 2"

@@ -326,8 +326,8 @@ def guarantees() -> list[Guarantee]:
             "gaussian-spread",
             "probability",
             "If h_1, ..., h_p != 0 are fixed, X has n independent rows N(0, I), and (p + p^2 / 2) exp(-2 n t^2) < "
-            "0.1, then with probability 0.9 tr(D_j) >=  (1/2 - t) n and Hamming(D_i, D_j) >= (theta_ij / pi - t) n "
-            "for all i != j.",
+            "0.1, then with probability at least 0.9, tr(D_j) >= (1/2 - t) n and Hamming(D_i, D_j) >= (theta_ij / pi "
+            "- t) n for all i != j.",
             "derived here: docs/theory, section Coverage and separation of Gaussian gates; appendix D of the "
             "paper has a similar statement with other constants",
             tests,

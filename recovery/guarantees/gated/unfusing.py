@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -220,9 +220,14 @@ def returns(*assumptions: str) -> Rule:
             wrong = _wrong(network, assumption, instance)
             if wrong:
                 return Verdict.of(False, f"{assumption}: {wrong}")
-        return Verdict.of(True, f"un-fusing returned a correct network (assumptions: {', '.join(assumptions)})")
+        return Verdict.of(True, f"un-fusing returned a correct network under {_assumed(assumptions)}")
 
     return outcome
+
+
+def _assumed(names: Sequence[str]) -> str:
+    """Return the names of assumptions as part of a sentence."""
+    return f"the assumption{'s' * (len(names) > 1)} {' and '.join(map(repr, names))}"
 
 
 def _wrong(network: ReLUNetwork, assumption: str, instance: Instance) -> str:
@@ -255,7 +260,7 @@ def _some_return(instance: Instance) -> Verdict:
     found = [assumption for assumption in ("binary", "signs", "unit") if _network(instance, assumption) is not None]
     if not found:
         return Verdict.of(False, "un-fusing returns no network under any of the assumptions")
-    return Verdict.of(True, f"un-fusing returns a network (assumptions: {', '.join(found)})")
+    return Verdict.of(True, f"un-fusing returns a network under {_assumed(found)}")
 
 
 def _network(instance: Instance, assumption: str) -> ReLUNetwork | None:

@@ -58,8 +58,7 @@ def guarantees() -> list[Guarantee]:
             "r^{t-1} |x0 - x|, r = sqrt(3/2 delta^2 (1 + delta^2)) / (1 - delta^2) < 1, q = r if x0 = 0 and q = "
             "sqrt(4/3) r otherwise, and x_t = x once this bound is below min |x_S|.",
             "derived here: docs/theory, section CoSaMP with a second fit; covers 0.5 (Song, Xia and Liu, "
-            "arXiv:1309.6073) and 0.3843 (Foucart 2010) from the abstracts, which are about the method without that "
-            "fit",
+            "arXiv:1309.6073) and 0.3843 (Foucart 2010) from the abstracts, for the method without that fit",
             tests,
             scaled_rule(LIMIT, 4),
             pursues(LIMIT),

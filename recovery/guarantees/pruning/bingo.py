@@ -116,8 +116,8 @@ def _reverses(instance: Instance, *, rule: type[Bingo] = Bingo) -> Verdict:
         return Verdict.of(True, "no two scores differ")
     ratio = (printed - printed[:, None])[clear] / gap[clear]
     worst = float(ratio.min())
-    reason = "difference of two printed scores over that of the corrected ones in reverse order"
-    return Verdict("holds" if worst > 0.0 else "fails", worst, f"{reason}: at least {worst:.3g}")
+    reason = "the smallest difference of printed scores, over that of the corrected scores in reverse order,"
+    return Verdict("holds" if worst > 0.0 else "fails", worst, f"{reason} is {worst:.3g}")
 
 
 def _aside(instance: Instance) -> Verdict | None:
@@ -211,7 +211,14 @@ def _single_probes(instance: Instance, *, at: str = "optimum") -> Verdict:
         if at == "optimum" and float(np.max(np.abs(gradient * (target - w)), initial=0.0)) > 4 * error:
             return Verdict.unknown("the gradient at the computed least-squares solution is not 0, by rounding error")
         wanted = curvature * (w - target) ** 2 / 2
-        found.append(equal(losses[1:] - losses[0], wanted, 8 * error, f"the probe of one weight and {name}"))
+        found.append(
+            equal(
+                losses[1:] - losses[0],
+                wanted,
+                8 * error,
+                f"the rise of the loss by a probe of one weight and its {name} score",
+            )
+        )
     return all_of(found)
 
 
@@ -266,7 +273,7 @@ BINGO: tuple[Guarantee, ...] = (
         "bingo-single-probe",
         "If w is a least-squares solution, a probe of one weight raises the loss by H_jj (w_j - w0_j)^2 / 2 for a "
         "reset, which measures the movement of the weight, and by H_jj w_j^2 / 2 for zeroing, the saliency of "
-        "optimal brain damage.",
+        "Optimal Brain Damage.",
         nothing_asked,
         _single_probes,
         _sampler,
@@ -284,7 +291,7 @@ def controls() -> list[tuple[Guarantee, int]]:
         (
             false(
                 "bingo-any-start",
-                "A loss L > 0, scores that start at 0: the printed score prunes in the reverse order of the "
+                "If the loss L > 0 and scores start at 0, the printed score prunes in the reverse order of the "
                 "corrected one.",
                 "the more often a weight was probed, the less its start matters",
                 _loss_is_there,

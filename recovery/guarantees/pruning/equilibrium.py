@@ -130,7 +130,7 @@ def _no_freeze(instance: Instance, *, rule: str = "paper") -> Verdict:
         before, change = phi, phi - before
         found.append(abs(v))
     error = 8.0 * (len(first) + 32) * EPS / (1.0 - mu)
-    reason = f"the smallest |v| of {len(found)} epochs exceeds eps"
+    reason = f"the smallest |v| of all epochs, {len(found)} in number, exceeds eps"
     return exceeds(Bounded(min(found), error), Bounded(float(eps), 0.0), reason)
 
 
@@ -173,12 +173,12 @@ def _filters(instance: Instance, *, agree_for: int | None = None) -> Verdict:
                 neq.expanded_velocities(phi, mu, rule),
                 v,
                 error,
-                f"under the {rule} rule the velocities and the expanded sums",
+                f"the velocities of the {rule} rule and the expanded sums",
             )
         )
         bound = neq.velocity_bound(mu, rule, lowest=0.0)
         found.append(
-            at_most(max(float(np.abs(v).max()) - bound, 0.0), error, f"under the {rule} rule |v| stays below its bound")
+            at_most(max(float(np.abs(v).max()) - bound, 0.0), error, f"|v| of the {rule} rule stays below its bound")
         )
     apart = runs["paper"] - runs["released"]
     first = 1 if agree_for is None else agree_for

@@ -70,9 +70,7 @@ class _Part:
             )
         if rank(self.A) != self.rank:
             return Verdict.unknown("rounding leaves the rank open")
-        reason = (
-            f"the condition number without zeros is {self.condition:.3g}, the rank {self.rank} of {self.A.shape[1]}"
-        )
+        reason = f"the condition number without zeros is {self.condition:.3g}, where {CONDITION:g} is the limit"
         return Verdict.of(self.condition <= CONDITION, reason)
 
     def _powers(self) -> int:
