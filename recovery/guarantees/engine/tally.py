@@ -214,6 +214,8 @@ class Tally:
         Margin in (0, 0.05].
     concluded, failed, undecided : int
         The conclusion holds, fails or is unknown.
+    several : int
+        Instances with at least two non-zeros, whether or not the hypotheses hold.
     trivial : int
         Hypotheses hold, x = 0.
     vacuous : int
@@ -248,6 +250,7 @@ class Tally:
     vacuous: int = 0
     unknown: int = 0
     contradicted: int = 0
+    several: int = 0
     tightest: float = math.inf
     failed_up_to: float = -math.inf
     bounded: bool = False
@@ -272,6 +275,7 @@ class Tally:
         check, conclusion = judgement.check, judgement.conclusion
         assert conclusion is not None
         self.instances += 1
+        self.several += _non_zeros(instance) >= 2
         self.unknown += check.status == "unknown"
         self.vacuous += check.status == "fails"
         self.bounded |= math.isfinite(check.margin)
@@ -292,9 +296,8 @@ class Tally:
         if instance.x is not None and not np.any(instance.x):
             self.trivial += 1
             return
-        count = instance.sparsity if instance.x is None else int(np.count_nonzero(instance.x))
         self.held += 1
-        self.plural += count >= 2
+        self.plural += _non_zeros(instance) >= 2
         self.near += 0.0 < judgement.check.margin <= NEAR
         self.designs.add(str(instance.options.get("design", "not named")).partition("(")[0].strip())
         assert judgement.conclusion is not None
@@ -334,7 +337,7 @@ class Tally:
         numbers = {
             name: getattr(self, name)
             for name in (
-                *("instances", "held", "plural", "near"),
+                *("instances", "several", "held", "plural", "near"),
                 *("concluded", "failed", "undecided", "trivial", "vacuous", "unknown", "contradicted", "violations"),
             )
         }
@@ -343,6 +346,10 @@ class Tally:
         tail = {"rate_bound": self.rate_bound, "bounded": self.bounded, "designs": sorted(self.designs)}
         attack = None if self.attack is None else self.attack.record()
         return head | numbers | floats | tail | {"attack": attack}
+
+
+def _non_zeros(instance: Instance) -> int:
+    return instance.sparsity if instance.x is None else int(np.count_nonzero(instance.x))
 
 
 def _finite(value: float) -> float | None:
