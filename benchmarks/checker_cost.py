@@ -107,7 +107,7 @@ def measured(certificate, folder):
 def main(arguments=None):
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--full", action="store_true", help="larger files, some minutes")
+    parser.add_argument("--full", action="store_true", help="larger files, a few minutes")
     options = parser.parse_args(arguments)
     print(f"{machine()}\n")
     rows, ratios = [], []

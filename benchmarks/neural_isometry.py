@@ -2,7 +2,7 @@
 
 Run from the repository root::
 
-    python -m benchmarks.neural_isometry                  # some minutes
+    python -m benchmarks.neural_isometry                  # a few minutes
     python -m benchmarks.neural_isometry --held 60 --trials 20
 
 For the first table, one to three neurons with their gates, or a linear part, are planted among random gates. A program

@@ -372,7 +372,7 @@ def _through_a_file(one, certificate, shown, s, side, scale, folder):
 
 
 def null_space_instance(rng, number, folder):
-    """Return the outcome of the bounds of the null-space constants of one matrix."""
+    """Return the outcome of the bounds on the null-space constants of one matrix."""
     n = int(rng.integers(1, 5))
     N = int(rng.integers(n, 8))
     name, A = _null_matrix(rng, n, max(N, 2))

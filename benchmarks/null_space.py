@@ -31,7 +31,7 @@ def operator(seed, n=30, d=8, p=5):
 
 
 def row(seed):
-    """Return the results of one draw: bounds of alpha_3 by three sets of programs, and isometry constants."""
+    """Return the results of one draw: bounds on alpha_3 by three sets of programs, and isometry constants."""
     A = operator(seed)
     single, decoupled = (proved_bound(A, null_space_multipliers(A, 1), s) for s in (1, 3))
     joint = proved_bound(A, null_space_multipliers(A, 3, "joint"), 3)
@@ -47,7 +47,7 @@ def show(seed, folder):
         for method in ("decoupled", "joint", "exact") if s < 3 else ("decoupled", "joint"):
             spent, alpha = seconds(lambda s=s, method=method: null_space_constant(A, s, method))
             rows.append((s, method, f"{alpha.lower:.6f}", f"{alpha.upper:.6f}", f"{spent:.2f}"))
-    print(f"\nDraw {seed}, proved bounds of alpha_s (l1 recovers all s-sparse x if and only if it is below 1/2):\n")
+    print(f"\nDraw {seed}, proved bounds on alpha_s (l1 recovers all s-sparse x if and only if it is below 1/2):\n")
     print(table(("s", "method", "lower", "upper", "s"), rows))
     alpha = null_space_constant(A, 2, "exact")
     twice, delta = 2 * null_space_constant(A, 1).upper, restricted_eigenvalues(A, 4).scaled_restricted_isometry

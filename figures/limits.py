@@ -60,6 +60,8 @@ def draw(axes: list[Any], summary: dict[str, Any], own: bool) -> None:
         if logarithmic:
             ticks = range(math.ceil(low), math.floor(high) + 1, 2 if high - low > 5 else 1)
             bar.set_ticks(list(ticks), labels=[f"$10^{{{tick}}}$" for tick in ticks])
+        else:
+            bar.set_ticks(range(0, int(high) + 1, 4))  # digits are whole
     found = heat.signs({"rows": [{"panels": [_finite(content) for content in summary["panels"]]}]})
     if own and found:
         axes[0].figure.legend(found.values(), found.keys(), loc="outside lower center", ncols=len(found))

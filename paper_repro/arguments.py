@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import planted
 from paper_repro import results
@@ -14,16 +17,37 @@ from recovery.guarantees.engine.instance import LAWS, NoiseLaw
 __all__ = ["parser"]
 
 
+class _Whole(argparse.ArgumentParser):
+    """The parser of everything: a wrong command is answered with the nearest one, and options find their place."""
+
+    commands: Sequence[str] = ()
+    _first = ""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        given = [str(one) for one in (sys.argv[1:] if args is None else args)]
+        self._first = given[0] if given else ""
+        return super().parse_known_args(args, namespace)
+
+    def error(self, message: str) -> NoReturn:
+        if message.startswith("argument COMMAND: invalid choice: "):
+            name = message.partition("'")[2].partition("'")[0]
+            close = get_close_matches(name, self.commands, n=1, cutoff=0.7)
+            hint = f"did you mean {close[0]}? " if close else ""
+            if self._first.startswith("-") and not self._first.startswith("--results"):
+                hint = f"{self._first} stands behind the command, as in `paper-repro COMMAND {self._first} ...`; "
+            message = f"there is no command {name!r}; {hint}expected one of {', '.join(self.commands)}"
+        super().error(message)
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line; its result has the command's name as ``command``."""
-    whole = argparse.ArgumentParser(
-        prog="paper-repro", description="Regenerate the papers' figures and tables, and inspect the results."
-    )
+    purpose = "Regenerate the papers' figures and tables, and inspect the results."
+    whole = _Whole(prog="paper-repro", description=purpose)
     whole.add_argument("--version", action="version", version=f"paper-repro {planted.__version__}")
     folder: dict[str, Any] = {"type": Path, "metavar": "DIR"}
     meaning = f"folder of the store and the figures (default: {results.DEFAULT_FOLDER})"
     whole.add_argument("--results", default=Path(results.DEFAULT_FOLDER), help=meaning, **folder)
-    commands = whole.add_subparsers(metavar="COMMAND")
+    commands = whole.add_subparsers(metavar="COMMAND", parser_class=argparse.ArgumentParser)
     where = argparse.ArgumentParser(add_help=False)
     # without a default of its own, so that one that stands before the command is kept
     where.add_argument("--results", default=argparse.SUPPRESS, help=meaning, **folder)
@@ -87,7 +111,7 @@ def parser() -> argparse.ArgumentParser:
     add = commands.add_parser(
         "show", parents=[where, which], help="print the claims about a figure with their verdicts, and its tables"
     )
-    add.add_argument("figure", metavar="FIG", help="which")
+    add.add_argument("figure", metavar="FIG", help="name of a figure or table, such as fig1")
     add.add_argument("--claims", action="store_true", help="only the claims: one line each, then how they were judged")
     add.set_defaults(command="show")
 
@@ -204,6 +228,10 @@ def parser() -> argparse.ArgumentParser:
         "doctor", parents=[where], help="print versions, BLAS and its kernels, GPU and the data sets found"
     )
     add.set_defaults(command="doctor")
+    for action in commands._choices_actions:  # the line of the list of commands stands in the help of each, too
+        told = str(action.help)
+        commands.choices[action.dest].description = f"{told[0].upper()}{told[1:]}."
+    whole.commands = list(commands.choices)
     return whole
 
 

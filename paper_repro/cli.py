@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import errno
+import os
 import shutil
 import sys
 import time
@@ -22,6 +25,7 @@ from planted.base.extras import MissingExtra
 
 __all__ = ["main"]
 
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF)
 OK, FAILED, USAGE, MISSED, CRASHED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
@@ -39,7 +43,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 on success, 1 when cells failed or something is missing, 2 for a wrong argument, 130 after Ctrl-C.
     """
     with printable():
-        return _main(argv)
+        try:
+            code = _main(argv)
+            if sys.stdout is not None:
+                sys.stdout.flush()  # here, and not at the exit of Python, a disk that is full can still be reported
+        except BrokenPipeError:  # the reading end of a pipe, such as head, was closed
+            _discard_output()
+            return OK
+        except OSError as error:
+            if error.filename is not None or error.errno not in _UNWRITABLE:
+                raise
+            _discard_output()
+            return _complain(f"cannot write the output: {error.strerror or error}", FAILED)
+        return code
+
+
+def _discard_output() -> None:
+    """Send what is still buffered, and cannot be written, to nowhere; else Python would complain at its exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # a stream without a file, as in a notebook
+        os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def _main(argv: Sequence[str] | None) -> int:
@@ -58,9 +82,6 @@ def _main(argv: Sequence[str] | None) -> int:
         return _complain(str(error), USAGE)
     except (StoreError, ClusterError, MissingExtra, FileNotFoundError, workers.Died) as error:
         return _complain(str(error), FAILED)
-    except BrokenPipeError:  # the reading end of a pipe, such as head, was closed
-        sys.stderr.close()
-        return OK
 
 
 def _complain(sentence: str, code: int) -> int:
@@ -78,7 +99,7 @@ def _list(options: argparse.Namespace) -> int:
         print(listing.as_json(found, options.results))
         return OK
     # a file or a pipe gets whole lines
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    width = shutil.get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else None
     print(listing.as_text(found, options.results, width))
     return OK
 

@@ -162,7 +162,7 @@ class Cluster:
     def _lost(self) -> ClusterError:
         return ClusterError(
             f"the connection to the Dask scheduler at {self.address} was lost; finished cells are in the store, "
-            "and the same command goes on from there"
+            "and the same command continues from there"
         )
 
     def _drop(self) -> None:

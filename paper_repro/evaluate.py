@@ -172,7 +172,7 @@ def compute_cells(task: dict[str, Any]) -> list[dict[str, Any]]:
     if not same:  # under other names, the results computed here would never be found
         message = (
             f"the source files of {task['module']} were changed while it was computed; what is finished is kept, and "
-            "the same command goes on with the new ones"
+            "the same command continues with the new ones"
         )
         return [{"status": "store", "message": message} for _ in task["settings"]]
     store = Store(task["store"])

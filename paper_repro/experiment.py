@@ -24,7 +24,7 @@ __all__ = ["PRESETS", "TAKES", "Experiment", "Outcome", "UnknownName", "get", "l
 PRESETS = ("smoke", "quick", "cpu", "paper")
 """From seconds, through minutes on two cores and a night on sixteen, to the paper's size."""
 TAKES = {
-    "smoke": "some seconds",
+    "smoke": "a few seconds",
     "quick": "one to four minutes on two cores",
     "cpu": "a night on 16 cores",
     "paper": "a GPU or a cluster",

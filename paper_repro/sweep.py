@@ -201,7 +201,7 @@ class _Collection:
             there = self.sweep.reused + self.sweep.computed - len(self.sweep.failed)
             raise Interrupted(
                 f"interrupted: {there} of {self.sweep.total} cells are in the store; "
-                "the same command goes on from there",
+                "the same command continues from there",
                 128 + self.signals.last,
             )
 

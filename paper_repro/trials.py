@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import importlib
 import os
+import re
 import sys
 import time
 import traceback
@@ -22,7 +24,18 @@ from planted.base import arrays
 from recovery import Instance
 from recovery.guarantees import Guarantee, Tally, as_code, attack, contradicts, draw, shrink
 
-__all__ = ["DESIGNS", "Trial", "guarantees_of", "importable", "listed", "own_guarantees", "run", "unknown_name"]
+__all__ = [
+    "DESIGNS",
+    "Trial",
+    "count",
+    "file_name",
+    "guarantees_of",
+    "importable",
+    "listed",
+    "own_guarantees",
+    "run",
+    "unknown_name",
+]
 
 DESIGNS = 3
 Watch = Callable[[str, float], None]
@@ -124,9 +137,13 @@ def own_guarantees(source: str) -> list[Guarantee]:
     module, name, _ = _parts(source)
     if not module or not name:
         raise UnknownName(f"{source!r} is not understood; expected module:object, such as mine:BOUND")
+    if module.endswith(".py") or not all(part.isidentifier() for part in module.split(".")):
+        meant = Path(module.replace("\\", "/")).name.removesuffix(".py")
+        hint = f"did you mean {meant}:{name}, in the folder of {meant}.py? " if meant.isidentifier() else ""
+        raise UnknownName(f"{module!r} is no name of a module; {hint}expected module:object, such as mine:BOUND")
     try:
         there = importlib.import_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script without a guard may end the process
         missing = isinstance(error, ModuleNotFoundError) and module.startswith(error.name or "\0")
         if missing:
             raise UnknownName(
@@ -143,7 +160,7 @@ def own_guarantees(source: str) -> list[Guarantee]:
         guarantees = [one for one in public if isinstance(getattr(there, one), Guarantee)]
         listed_there = ", ".join(guarantees) or "none"
         raise unknown_name(name, f"object in {module}:", public, f"guarantees there: {listed_there}") from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UnknownName(f"{source} raised {described(error)}") from error
     wrong = next((one for one in found if not isinstance(one, Guarantee)), None)
     if wrong is not None or not found:
@@ -179,6 +196,11 @@ def described(error: BaseException, when: str = "") -> str:
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
     place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
     return "\n".join([f"{type(error).__name__}{when}: {error}{place}", *getattr(error, "__notes__", [])])
+
+
+def count(number: int, thing: str) -> str:
+    """Return a number with its noun, such as ``1 instance`` or ``2 processes``."""
+    return f"{number} {thing}" + ("" if number == 1 else "es" if thing.endswith("ss") else "s")
 
 
 def unknown_name(name: str, noun: str, known: Iterable[str], expected: str) -> UnknownName:
@@ -237,12 +259,13 @@ def run(trial: Trial, watch: Watch | None = None) -> dict[str, Any]:
                 tally.attack = attack(attacked, evaluations=trial.evaluations, seconds=clock.left(), rng=rng)
                 if tally.attack.instance is not None:
                     found.append(_written_up(guarantee, tally.attack.instance, "the attack", trial, clock))
-        except Exception as problem:  # one guarantee that raises must not end the run of the others
+        # one guarantee that raises, or calls sys.exit, must not end the run of the others
+        except (Exception, SystemExit) as problem:
             error = described(problem, f" {place}")
     short = [] if error else missed(tally, trial.held, own=trial.own)
     if late:
-        count = f"{tally.instances} instance" + ("" if tally.instances == 1 else "s")
-        short.append(f"--seconds ended the drawing after {count}, with a share of {trial.seconds:.3g} s")
+        drawn = count(tally.instances, "instance")
+        short.append(f"--seconds ended the drawing after {drawn}, with a share of {trial.seconds:.3g} s")
     extra = {"missed": short, "error": error, "found": found}
     return tally.record() | extra | {"wall_s": time.perf_counter() - started}
 
@@ -377,7 +400,7 @@ def _written_up(guarantee: Guarantee, instance: Instance, how: str, trial: Trial
     assert judgement.conclusion is not None
     folder = Path(trial.folder)
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{guarantee.name}-{how.replace('the ', '').replace(' ', '')}.npz"
+    path = folder / f"{file_name(guarantee.name)}-{how.replace('the ', '').replace(' ', '')}.npz"
     small.save(path)
     sentence = (
         f"hypotheses: {judgement.check.status} ({judgement.check.reason}); "
@@ -385,6 +408,12 @@ def _written_up(guarantee: Guarantee, instance: Instance, how: str, trial: Trial
     )
     code = f"{as_code(small)}\n{_judging(guarantee, trial.source)}"
     return {"how": how, "sentence": sentence, "code": code, "path": str(path)}
+
+
+def file_name(name: str) -> str:
+    """Return a part of a file name for a guarantee: its name, or a safe one, told from others by a hash."""
+    safe = re.sub(r"[^\w.-]", "-", name)[:60].lstrip(".")
+    return name if safe == name else f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:9]}"
 
 
 def _judging(guarantee: Guarantee, source: str) -> str:

@@ -92,7 +92,7 @@ class Report:
                 )
                 lines.append(f"{head}\n{one['sentence']}\n{one['code']}")
             if record["violations"] and not record["found"]:
-                lines.append(f"{record['name']} is VIOLATED {record['violations']} times")
+                lines.append(f"{record['name']} is VIOLATED {trials.count(record['violations'], 'time')}")
             lines += [f"{record['name']} missed a quota: {sentence}" for sentence in record["missed"]]
             if record["error"]:
                 lines.append(f"{record['name']} stopped: {record['error']}")
@@ -121,9 +121,11 @@ class Report:
         """Return the sentence that ends the report."""
         missed = sum(len(record["missed"]) for record in self.records)
         stopped = sum(bool(record["error"]) for record in self.records)
+        counted = {"guarantee": len(self.records), "instance": self.instances, "violation": self.violations}
+        counts = ", ".join(trials.count(number, thing) for thing, number in counted.items())
         return (
-            f"{len(self.records)} guarantees, {self.instances} instances, {self.violations} violations, "
-            f"{missed} quotas missed, {f'{stopped} stopped by an error, ' if stopped else ''}{self.wall_s:.0f} s"
+            f"{counts}, {trials.count(missed, 'quota')} missed, "
+            f"{f'{stopped} stopped by an error, ' if stopped else ''}{self.wall_s:.0f} s"
         )
 
     def cost(self) -> str:
@@ -131,10 +133,8 @@ class Report:
         slowest = sorted(self.records, key=lambda record: -record["wall_s"])[:5]
         work = sum(record["wall_s"] for record in self.records)
         most = ", ".join(f"{record['name']} {record['wall_s']:.0f} s" for record in slowest)
-        return (
-            f"{work:.0f} s of work in {self.settings['jobs']} process{'es' * (self.settings['jobs'] != 1)}, most of "
-            f"it in {most}"
-        )
+        processes = min(self.settings["jobs"], len(self.records))
+        return f"{work:.0f} s of work in {trials.count(processes, 'process')}, most of it in {most}"
 
 
 def chosen(names: Sequence[str]) -> dict[str, str]:
@@ -259,11 +259,10 @@ def verify(
             for task, outcome in workers.each(function, tasks, jobs):
                 record = _of_the_dead(task, outcome) if isinstance(outcome, workers.Died) else outcome
                 done[task.name] = record
-                counts = (
-                    f"hypotheses held on {record['held']} of {record['instances']}, {record['violations']} violations"
-                )
+                violations = trials.count(record["violations"], "violation")
+                counts = f"hypotheses held on {record['held']} of {record['instances']}, {violations}"
                 if record["error"]:
-                    counts = f"stopped by an error after {record['instances']} instances"
+                    counts = f"stopped by an error after {trials.count(record['instances'], 'instance')}"
                 steps.finish(f"{task.name}: {counts}, {record['wall_s']:.1f} s")
         except KeyboardInterrupt:
             report.missing = [task.name for task in tasks if task.name not in done]

@@ -129,7 +129,7 @@ ZERO_POWER = -(10**6)
 @by_value
 @dataclass(frozen=True, eq=False)
 class KinkForm(Stored):
-    """Lines along which a piecewise linear function bends, the strength of each bend, and the linear part.
+    """Normals of the hyperplanes along which a function bends, the strength of each bend, and the linear part.
 
     Attributes
     ----------

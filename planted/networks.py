@@ -21,6 +21,8 @@ __all__ = ["ReLUNetwork", "forward"]
 
 BLOCK_BYTES = 64 * 2**20
 """Target size, in bytes, of the hidden activations held in memory at a time."""
+NAMED = 40
+"""A plot names the inputs in use if there are at most this many."""
 
 
 def forward(layers: Sequence[Any], X: Any, hidden: Callable[[int, Any, Any], Any] | None = None) -> Iterator[Any]:
@@ -299,7 +301,8 @@ class ReLUNetwork(Stored):
         ax : matplotlib.axes.Axes, optional
             Axes to draw on; a new figure by default.
         names : sequence of str, optional
-            Names of the inputs, for the axis; their numbers by default.
+            Names of the inputs, for the axis; their numbers by default. Of many inputs only those with a weight are
+            named, and none if these are more than 40.
 
         Returns
         -------
@@ -320,8 +323,11 @@ class ReLUNetwork(Stored):
         top = float(np.abs(weights).max(initial=0.0)) or 1.0
         image = ax.imshow(weights, cmap="RdBu_r", vmin=-top, vmax=top, aspect="auto", interpolation="nearest")
         ax.figure.colorbar(image, ax=ax, label="weight")
-        if given is not None:
-            ax.set_yticks(range(self.n_inputs), given)
+        if given is not None:  # all names, or where they would overlap those of the inputs in use
+            used = np.flatnonzero(np.any(weights != 0.0, axis=1))
+            places = range(self.n_inputs) if self.n_inputs <= SHOWN else used.tolist()
+            if len(places) <= NAMED:
+                ax.set_yticks(places, [given[place] for place in places])
         ax.set_ylabel("input")
         ax.set_xlabel("neuron")
         whole_numbers(ax.xaxis)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from theory import SECTIONS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -199,6 +200,19 @@ def test_what_code_prints_stands_below_it(tmp_path):
     assert (tmp_path / results[2]["pictures"][0]).is_file()
     shown = executed_pages.shown({"text": "```", "html": None, "pictures": []}, "generated", 1)
     assert shown.startswith("````{code-block} text")
+
+
+def test_every_section_of_the_theory_that_the_code_cites_exists():
+    cited = set()
+    for package in ("planted", "recovery", "linear_lottery", "figures", "paper_repro", "benchmarks"):
+        for path in (ROOT / package).rglob("*.py"):
+            text = re.sub(r'"\s*\n\s*f?"', "", path.read_text())  # parts of a string on several lines
+            flat = re.sub(r"\s*\n\s*", " ", text)
+            found = re.findall(r'docs/theory(?:``)?,(?: section)? "([^"{]+)"', flat)
+            found += re.findall(r"docs/theory(?:``)?, section ([A-Z][^\";,.)]+)", flat)
+            cited |= {(str(path.relative_to(ROOT)), " ".join(title.split())) for title in found}
+    assert len(cited) > 70
+    assert not {(path, title) for path, title in cited if title not in SECTIONS}
 
 
 def test_the_lock_of_the_site_agrees_with_the_first():

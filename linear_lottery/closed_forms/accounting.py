@@ -197,7 +197,7 @@ def prunes_like_obs(X: Any, *, rtol: float = 1e-10) -> bool:
 
     References
     ----------
-    Derived here: docs/theory, "When IMP is optimal brain surgery".
+    Derived here: docs/theory, "When IMP equals Optimal Brain Surgeon".
     """
     X = of_unit_size(independent(matrix(X), "X"))
     gram, d = X.T @ X, X.shape[1]

@@ -39,7 +39,7 @@ def fixed_mask_risk(
     float or numpy.ndarray
         E |w - w*|^2 after training to convergence, with v = sigma^2 + b:
 
-        - m <= n - 2: b + v m / (n - m - 1);
+        - m <= n - 2, or m = 0: b + v m / (n - m - 1), so b for m = 0;
         - m >= n + 2: b + (1 - n/m) (|w*_M|^2 + m alpha^2) + v n / (m - n - 1);
         - otherwise infinite, unless v = 0 and the last term is absent.
 

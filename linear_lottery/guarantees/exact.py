@@ -105,8 +105,9 @@ EXACT = (
         name="exact-one-by-one",
         kind="equivalence",
         statement=(
-            "If X has full column rank, IMP one by one ends with the support S if and only if, at each mask M that "
-            "it visits, min over M \\ S of |eta^M_j| < min over S of |w*_i + eta^M_i|, where eta^M = X_M^+ xi."
+            "If X has full column rank, w* is not 0 and no two weights tie, one-by-one IMP ends with the support S if "
+            "and only if, at each mask M that it visits and that contains S and other weights, min over M \\ S of "
+            "|eta^M_j| < min over S of |w*_i + eta^M_i|, where eta^M = X_M^+ xi."
         ),
         source=SOURCE,
         evidence=_EVIDENCE,
@@ -119,8 +120,8 @@ EXACT = (
         name="exact-one-shot",
         kind="equivalence",
         statement=(
-            "If X has full column rank, IMP in one shot ends with the support S if and only if max over S^c of "
-            "|eta_j| < min over S of |w*_i + eta_i|, where eta = X^+ xi."
+            "If X has full column rank, w* is not 0 and no two weights tie, IMP in one shot ends with the support S if "
+            "and only if max over S^c of |eta_j| < min over S of |w*_i + eta_i|, where eta = X^+ xi."
         ),
         source=SOURCE,
         evidence=_EVIDENCE,

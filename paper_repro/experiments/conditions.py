@@ -66,7 +66,7 @@ Extremes = tuple[float, float]
 
 @dataclass(eq=False)
 class Spreads:
-    """Bounds of the extreme eigenvalues of A_S'A_S over supports of a size, no more exact than the limits need.
+    """Bounds on the extreme eigenvalues of A_S'A_S over supports of a size, no more exact than the limits need.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ class Spreads:
         Returns
         -------
         (float, float), False or None
-            Bounds of the eigenvalues from outside whose ratio is below the limit; False if it is not; None if too many
+            Bounds on the eigenvalues from outside whose ratio is below the limit; False if it is not; None if too many
             supports would have to be enumerated.
 
         Notes

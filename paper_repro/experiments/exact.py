@@ -413,7 +413,6 @@ def _rows(size: ExactPreset, records: Sequence[Record]) -> list[dict[str, Any]]:
         size.grid,
         shares,
         possible,
-        extend="neither",
         labels=LABELS,
     )
     psnr = panel_row("PSNR", "median PSNR (dB)", COLOUR_RANGE_DB, size.grid, scores, possible, labels=LABELS)

@@ -2,7 +2,7 @@
 
 Besides ``table`` and ``notes``, such a summary has:
 
-- ``rows``: rows of panels for :mod:`figures.panels`, each ``{"name", "unit", "limits", "extend", "digits", "panels"}``
+- ``rows``: rows of panels for :mod:`figures.panels`, each ``{"name", "unit", "limits", "digits", "panels"}``
   with one panel per method: ``{"title", "m", "s", "possible", "values", "few"}`` (values[i][j] for m[i], s[j],
   or None; few[i][j] is "1 of 3" where only one of three seeds counts, else None);
 - ``tables``: further tables, each ``{"title", "columns", "rows"}``;
@@ -249,7 +249,6 @@ def panel_row(
     points: dict[str, dict[tuple[int, int], float]],
     possible: Callable[[int, int], bool],
     *,
-    extend: str = "both",
     digits: int = 0,
     labels: dict[str, str] = LABELS,
     counts: Mapping[str, Mapping[tuple[int, int], int]] | None = None,
@@ -271,8 +270,6 @@ def panel_row(
         method -> (m, s) -> value.
     possible : callable
         ``possible(m, s)``: False where no such network exists (drawn in grey).
-    extend : {"neither", "both", "min", "max"}
-        Whether values can lie beyond the limits.
     digits : int
         Digits after the point in the cells.
     labels : dict
@@ -303,7 +300,6 @@ def panel_row(
         "name": name,
         "unit": unit,
         "limits": list(limits),
-        "extend": extend,
         "digits": digits,
         "panels": panels,
     }

@@ -328,9 +328,7 @@ def spreads_of(preset: INRPreset, seed: int, records: Sequence[Record]) -> dict[
         name = DEPTH_NAMES[grid.depth]
         spread = {key: deviations_of(found) for key, found in values.items()}
         medians = {key: medians_of(found) for key, found in values.items()}
-        rows.append(
-            _row(preset, grid, spread, name=name, unit="std of PSNR (dB)", limits=SPREAD_DB, extend="max", digits=1)
-        )
+        rows.append(_row(preset, grid, spread, name=name, unit="std of PSNR (dB)", limits=SPREAD_DB, digits=1))
         rows.append(_row(preset, grid, medians, name=name, unit="median PSNR (dB)", limits=COLOURS_DB))
     head = _head(preset, seed, data)
     return {**head, "rows": rows, "notes": [*head["notes"], SPREAD_NOTE], "table": values_table(rows)}
@@ -434,7 +432,6 @@ def _row(
     name: str,
     unit: str,
     limits: tuple[float, float],
-    extend: str = "both",
     digits: int = 0,
 ) -> dict[str, Any]:
     return panel_row(
@@ -444,7 +441,6 @@ def _row(
         grid,
         {method: points[grid.depth, method] for method in METHODS},
         lambda m, s: possible(preset.n_features, grid.depth, m, s),
-        extend=extend,
         digits=digits,
     )
 

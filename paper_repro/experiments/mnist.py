@@ -626,8 +626,6 @@ def _row(
     unit: str,
     limits: tuple[float, float],
 ) -> dict[str, Any]:
-    values = [value for method in METHODS for value in points[part.depth, method].values()]
-    below, above = any(value < limits[0] for value in values), any(value > limits[1] for value in values)
     return panel_row(
         DEPTH_NAMES[part.depth],
         unit,
@@ -635,7 +633,6 @@ def _row(
         part,
         {method: points[part.depth, method] for method in METHODS},
         lambda m, s: possible(kind, data, part.depth, m, s),
-        extend="both" if below and above else "min" if below else "max" if above else "neither",
         digits=3 if unit == "standard deviation" or len(kind.classes) == 2 else 2,
     )
 

@@ -467,7 +467,7 @@ def summarise_figure(
                 ("exact", "same network\n(% of the seeds)"),
             ):
                 points = {method: shares_above(statistics(records, name, 1, method), 0.5) for method in shown}
-                rows.append(_row(size, records, 1, points, unit, (0.0, 100.0), value=name, extend="neither"))
+                rows.append(_row(size, records, 1, points, unit, (0.0, 100.0), value=name))
         else:  # no kink form is known there, so only the fit can be exact
             rows.append(_exact_fits(size, records, grid.depth))
     depths = [grid.depth for grid in size.grids]
@@ -492,11 +492,7 @@ def summarise_companion(size: PlantedPreset, seed: int, records: Sequence[Record
             method: deviations_of(statistics(records, "psnr_db", grid.depth, method))
             for method in methods_of(grid.depth)
         }
-        rows.append(
-            _row(
-                size, records, grid.depth, spread, "standard deviation\nof PSNR (dB)", DEVIATION_RANGE_DB, extend="max"
-            )
-        )
+        rows.append(_row(size, records, grid.depth, spread, "standard deviation\nof PSNR (dB)", DEVIATION_RANGE_DB))
         rows.append(_medians(size, records, grid.depth))
         rows.append(_exact_fits(size, records, grid.depth))
     summary = _frame(size, seed, rows)
@@ -552,7 +548,7 @@ def _exact_fits(size: PlantedPreset, records: Sequence[Record], depth: int) -> d
     shown = methods_of(depth)
     points = {method: shares_above(statistics(records, "psnr_db", depth, method), EXACT_DB) for method in shown}
     unit = f"exact fits, > {EXACT_DB:g} dB\n(% of the seeds)"
-    return _row(size, records, depth, points, unit, (0.0, 100.0), extend="neither")
+    return _row(size, records, depth, points, unit, (0.0, 100.0))
 
 
 def _row(
@@ -564,7 +560,6 @@ def _row(
     limits: tuple[float, float],
     *,
     value: str = "psnr_db",
-    extend: str = "both",
     digits: int = 0,
 ) -> dict[str, Any]:
     (grid,) = [grid for grid in size.grids if grid.depth == depth]
@@ -584,7 +579,6 @@ def _row(
         grid,
         points,
         drawn,
-        extend=extend,
         digits=digits,
         counts=counts,
         seeds=size.seeds,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import io
 import json
@@ -35,9 +36,14 @@ _DTYPES = {"bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file under another name first, so that a reader never sees half of it."""
     partial = path.with_name(path.name + ".part")
-    with open(partial, "wb") as file:
-        file.write(content)
-    partial.replace(path)
+    try:
+        with open(partial, "wb") as file:
+            file.write(content)
+        partial.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise type(error)(error.errno, error.strerror, os.fspath(path)) from None  # not the name of the partial file
 
 
 def storable(cls: _Class) -> _Class:

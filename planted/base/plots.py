@@ -49,4 +49,4 @@ def whole_numbers(axis: Any) -> None:
     """
     locator = axis.get_major_locator()
     if isinstance(locator, need("matplotlib.ticker").MaxNLocator):
-        locator.set_params(integer=True)
+        locator.set_params(integer=True, min_n_ticks=1)  # two ticks in a range below 1 would be fractions

@@ -102,7 +102,7 @@ def dual_bound(
     References
     ----------
     The dual of the relaxation of d'Aspremont, El Ghaoui, Jordan and Lanckriet (2007). Derived here:
-    docs/theory, "The dual bound of restricted eigenvalues".
+    docs/theory, "The dual bound on restricted eigenvalues".
 
     Examples
     --------

@@ -137,7 +137,7 @@ def restricted_eigenvalues(
 
     References
     ----------
-    Derived here: docs/theory, "Bounds of restricted eigenvalues and of the recovery coefficient"; verified
+    Derived here: docs/theory, "Bounds on restricted eigenvalues and on the recovery coefficient"; verified
     numerically against plain loops by tests/recovery/test_conditions_restricted.py.
 
     Examples

@@ -48,7 +48,7 @@ def spark_bounds(A: Any, *, limit: int = LIMIT) -> Interval:
 
     References
     ----------
-    Donoho and Elad 2003 (from memory of the literature; proved in docs/theory, "Bounds of the spark", and
+    Donoho and Elad 2003 (from memory of the literature; proved in docs/theory, "Bounds on the spark", and
     verified against a search in exact arithmetic by tests/recovery/test_spark.py).
 
     Examples

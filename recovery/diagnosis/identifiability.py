@@ -139,7 +139,7 @@ class Identifiability:
                 other = self.name(int(self.nearest[line]))
                 half = f"half of the angle between them, {self.angles[line]:.1e}, or more"
                 said.append(
-                    f"{self.name(line)} cannot be distinguished from {other}: rounding error moves it by {half}."
+                    f"{self.name(line)} cannot be distinguished from {other}: rounding error turns it by {half}."
                 )
         return [sentence[0].upper() + sentence[1:] for sentence in said]
 
@@ -190,7 +190,7 @@ def identifiability(X: Any, network: ReLUNetwork | KinkForm, *, precision: float
     Off the rows between two lines their signs agree up to one sign for all, so for an input that both use, their two
     columns are equal there up to that sign: the difference of the two weights is determined by the rows between the
     lines alone. With fewer rows than such inputs it is undetermined, and the lines are not distinguishable; neither is
-    a line whose error reaches half the angle to the nearest. Derived here; ``docs/theory``, "To how many digits data
+    a line that its error may turn by half the angle to the nearest. Derived here; ``docs/theory``, "How accurately data
     determine a line".
 
     The work is a QR decomposition, 2 n p^2 operations, in blocks of 4 p rows.
@@ -230,7 +230,9 @@ def identifiability(X: Any, network: ReLUNetwork | KinkForm, *, precision: float
     near = _angles(model, inputs.bent)[take]
     other = near.argmin(axis=1) if near.size else np.zeros(0, dtype=np.intp)
     smallest = near.min(axis=1, initial=math.inf)
-    apart = np.isfinite(relative) & (between >= shared) & (relative < smallest / 2)
+    # a relative error of sin(t) can turn a line by t
+    room = np.where(np.isfinite(smallest), np.sin(np.where(np.isfinite(smallest), smallest, 0.0) / 2), np.inf)
+    apart = np.isfinite(relative) & (between >= shared) & (relative < room)
     return Identifiability(
         n_samples=inputs.n_samples,
         n_unknowns=len(inputs.straight) + len(inputs.bent) + int(model.support.sum()),

@@ -63,7 +63,7 @@ class Effect:
     covers : tuple of int
         Largest s of each condition in :data:`recovery.diagnosis.uniform.CONDITIONS`, except the spark.
     coherence, kappa, share : float
-        mu, kappa_2 and the upper bound of alpha_1 (NaN if it was not computed).
+        mu, kappa_2 and the upper bound on alpha_1 (NaN if it was not computed).
     """
 
     name: str

@@ -69,7 +69,7 @@ class Numbers:
 
     @cached_property
     def spark(self) -> Interval | None:
-        """Bounds of the spark; None if columns are dependent and their number exceeds the limit for programs."""
+        """Bounds on the spark; None if columns are dependent and their number exceeds the limit for programs."""
         if self.independent and self.size > self.programs:
             return Interval(math.inf, math.inf)
         return spark_bounds(self.matrix, limit=self.limit) if self.size <= self.programs else None

@@ -408,7 +408,7 @@ class _SparseLinear(LinearSelector):
         i, j = best[chosen]
         self.family_, self.ridge_ = common[i].found.family, common[i].amounts[j]
         if unseen and errors[chosen] > floor:
-            x = averaged(common, means, len(problem.mean), unseen)
+            x = averaged(common, means, problem, unseen)
             self._keep(problem, np.flatnonzero(x), x[x != 0.0], unit)
         else:
             self._keep(problem, common[i].found.support, common[i].values[:, j], unit)
@@ -502,8 +502,9 @@ class SparseRegressor(_SparseLinear):
     Averaging: with errors e of the models, e0 the smallest, and n distinct rows, a model has the weight exp(-n (e - e0)
     / (2 e0)), and features with less than a third of the total weight get coefficient 0. With few rows many models
     predict almost equally well, and chance decides which has the smallest error: the average is closer to the truth
-    than that model, and still fairly sparse. If one model is clearly best, it has all the weight; models with errors at
-    the level of rounding are not averaged.
+    than that model, and still fairly sparse. If features that are dropped matter to the fit, as of nearly equal ones,
+    their part is projected on the features kept. If one model is clearly best, it has all the weight; models with
+    errors at the level of rounding are not averaged.
 
     With at least as many features as rows, a support may be found on all rows and missed on the rows of a fold, so that
     its error in cross-validation is too large. The mean squared residual on all rows, increased by the penalty of the

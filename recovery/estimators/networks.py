@@ -205,9 +205,17 @@ class _ReLUNetwork(StoredEstimator, SelectorMixin, BaseEstimator):
             return nothing
         found, steps = [], 0
         if not (classes and automatic):
-            network, self.fit_ = self._search(Z, y, loss, m, s, rng)
-            network = _cut(_fewer_neurons(network, Z, m), Z, s, classes)
+            whole, self.fit_ = self._search(Z, y, loss, m, s, rng)
+            network = _cut(_fewer_neurons(whole, Z, m), Z, s, classes)
             steps = self.fit_.n_iter
+            if not classes and biases and training.exact(whole) and not training.exact(network):
+                # an exact fit that used what is meant for the biases: look for one that does without
+                for neurons in (m, m + 1):
+                    other, fit = self._search(Z, y, loss, m, s, rng, spare=(neurons - m, 0))
+                    other, steps = _cut(_fewer_neurons(other, Z, m), Z, s, classes), steps + fit.n_iter
+                    if training.exact(other):
+                        network, self.fit_ = other, fit
+                        break
             if not classes and training.exact(network):  # a further step could only lose digits
                 self.n_iter_ = max(1, steps)
                 return network
@@ -220,8 +228,20 @@ class _ReLUNetwork(StoredEstimator, SelectorMixin, BaseEstimator):
         self.n_iter_ = max(1, steps)
         return min(found, key=training.loss)
 
-    def _search(self, Z: np.ndarray, y: np.ndarray, loss: Loss, m: int, s: int, rng: Any) -> tuple[_Weights, Any]:
-        """Return the network of ``fit_network`` with its constant part separated, and the result of ``fit_network``."""
+    def _search(
+        self,
+        Z: np.ndarray,
+        y: np.ndarray,
+        loss: Loss,
+        m: int,
+        s: int,
+        rng: Any,
+        spare: tuple[int, int] | None = None,
+    ) -> tuple[_Weights, Any]:
+        """Return the network of ``fit_network`` with its constant part separated, and the result of ``fit_network``.
+
+        `spare` holds how many neurons and weights there are besides `m` and `s`; by default enough for all biases.
+        """
         n, d = Z.shape
         classes = loss == "cross_entropy"
         k = int(y.max()) + 1 if classes else 1
@@ -231,6 +251,8 @@ class _ReLUNetwork(StoredEstimator, SelectorMixin, BaseEstimator):
             # a bias for each neuron; with one output, one more neuron whose only weight is the bias: the constant
             width = m if classes else m + 1
             budget = s + width
+            if spare is not None:
+                width, budget = m + spare[0], s + spare[1]
         # a network with one output is fused: its hidden weights carry the unit
         unit = 1.0 if classes else float(np.sqrt((y * y).mean())) or 1.0
         fit = fit_network(
@@ -472,7 +494,8 @@ class SparseReLURegressor(RegressorMixin, _ReLUNetwork):
     only weight is the bias are summed into the output bias. If more than `sparsity` other weights, or more than
     `n_neurons` neurons, are left, those that affect the outputs least are removed, and weights and biases are refitted
     on their support by a quasi-Newton method. A network that fits exactly is left unchanged, so that planted networks
-    are recovered to the last digits. Six cuts lead from all weights to `sparsity`, each keeping the same fraction of
+    are recovered to the last digits; if it only does so before the removal, the search is repeated without the
+    additional weights. Six cuts lead from all weights to `sparsity`, each keeping the same fraction of
     the weights; those that affect the outputs least are removed.
 
     Sparse matrices are not supported, since gates act on full rows. ``transform`` keeps the features in ``support_``,

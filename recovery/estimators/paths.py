@@ -381,8 +381,7 @@ def models(problem: Prepared, found: list[Found], ridges: Any, blends: Any) -> l
         if len(support):
             name = support.tobytes()
             if name not in known:
-                columns = problem.A.columns(support) if isinstance(problem.A, Operator) else problem.A[:, support]
-                known[name] = _spectrum(columns, problem.b)
+                known[name] = _spectrum(_columns(problem, support), problem.b)
             vectors, right, eigenvalues = known[name]
             shift = np.zeros(1) if blended else ridges
             values = vectors @ (right[:, None] / (eigenvalues[:, None] + shift))
@@ -402,7 +401,7 @@ def _spectrum(columns: Any, b: Any) -> tuple[Any, Any, Any]:
     return Vt.T, np.where(some, s * (b @ U), 0.0), np.where(some, s * s, np.inf)
 
 
-def averaged(candidates: list[Candidates], errors: list[Any], p: int, n: float) -> Any:
+def averaged(candidates: list[Candidates], errors: list[Any], problem: Prepared, n: float) -> Any:
     """Return the average of models weighted by their errors, on the features that enough of them use.
 
     Parameters
@@ -411,8 +410,8 @@ def averaged(candidates: list[Candidates], errors: list[Any], p: int, n: float) 
         The models.
     errors : list of array, shape (k,)
         Their mean squared errors on unseen rows, above 0.
-    p : int
-        Number of features.
+    problem : Prepared
+        The least-squares problem, with p features.
     n : float
         Number of rows on which they were measured.
 
@@ -424,25 +423,43 @@ def averaged(candidates: list[Candidates], errors: list[Any], p: int, n: float) 
     Notes
     -----
     The weight of a model of error e is exp(-n (e - e0) / (2 e0)), e0 the smallest error: the likelihood of unseen rows,
-    for Gaussian noise of variance e0 (pseudo-Bayesian model averaging). The average of sparse models is not sparse.
+    for Gaussian noise of variance e0 (pseudo-Bayesian model averaging). If the fits of the features that are left out
+    have a mean square above e0 k / n, k the number of features kept, which is the size of the model's own error, their
+    projection on the features kept is added to the coefficients: models on features that are nearly equal have large
+    coefficients that cancel, of which only some may be kept. The average of sparse models is not sparse.
     Features are kept if their models have at least a third of the weight; one half would give the median probability
     model of Barbieri and Berger (2004), which keeps slightly fewer (both from memory of the literature; `python -m
     benchmarks.estimators subset` measures the benefit of averaging).
     """
-    least = min(float(one.min()) for one in errors)
+    least, p = min(float(one.min()) for one in errors), len(problem.mean)
     x, share, total = np.zeros(p), np.zeros(p), 0.0
     for one, error in zip(candidates, errors, strict=True):
         weights = np.exp(-0.5 * n * (error / least - 1.0))
         total += float(weights.sum())
         x[one.found.support] += one.values @ weights
         share[one.found.support] += (one.values != 0.0) @ weights
-    return np.where(share >= KEPT * total, x / total, 0.0)
+    x /= total
+    kept = np.flatnonzero((share >= KEPT * total) & (x != 0.0))
+    dropped = np.flatnonzero((share < KEPT * total) & (x != 0.0))
+    answer = np.zeros(p)
+    answer[kept] = x[kept]
+    if len(kept) and len(dropped):
+        columns, others = (_columns(problem, support) for support in (kept, dropped))
+        lost = others @ x[dropped]
+        if float(lost @ lost) > least * len(kept) / n:
+            vectors, right, eigenvalues = _spectrum(columns, lost)
+            answer[kept] += vectors @ (right / eigenvalues)
+    return answer
+
+
+def _columns(problem: Prepared, support: Any) -> Any:
+    """Return the columns of a support, dense, shape (k, s)."""
+    return problem.A.columns(support) if isinstance(problem.A, Operator) else problem.A[:, support]
 
 
 def mean_square(problem: Prepared, one: Candidates) -> Any:
     """Return the weighted mean squared errors on the rows of the fit, for every amount of shrinkage."""
-    A, support = problem.A, one.found.support
-    fitted = (A.columns(support) if isinstance(A, Operator) else A[:, support]) @ one.values
+    fitted = _columns(problem, one.found.support) @ one.values
     return ((problem.b[:, None] - fitted) ** 2).sum(axis=0) + problem.rest
 
 

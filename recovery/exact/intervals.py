@@ -103,7 +103,7 @@ class Interval:
         Parameters
         ----------
         other : Interval
-            Bounds of the same number from another method.
+            Bounds on the same number from another method.
 
         Returns
         -------

@@ -47,6 +47,7 @@ class Status(Enum):
     SUPPORT_COMPLETE = "complete: the requested number of columns was selected"
     PRUNED = "pruned: the requested number of weights is left"
     OPTIMAL = "optimal: the convex program was solved to the solver's own tolerance"
+    REFITTED = "refitted: x is the least-squares solution on the largest entries of the convex program's solution"
     AT_REST = "came to rest: the fit no longer changes, and it is not exact"
     STALLED = "stalled: the objective no longer falls"
     CYCLE = "cycle: the supports repeat in a cycle that could not be broken; the best iterate is returned"
@@ -86,12 +87,23 @@ _SUCCESS = frozenset(
         Status.SUPPORT_COMPLETE,
         Status.PRUNED,
         Status.OPTIMAL,
+        Status.REFITTED,
         Status.ZERO_SPARSITY,
         Status.ZERO_DATA,
     }
 )
 
-_RESTS = frozenset({Status.AT_REST, Status.STALLED, Status.SUPPORT_STABLE, Status.CYCLE, Status.SUPPORT_COMPLETE})
+_RESTS = frozenset(
+    {
+        Status.AT_REST,
+        Status.STALLED,
+        Status.SUPPORT_STABLE,
+        Status.CYCLE,
+        Status.SUPPORT_COMPLETE,
+        Status.OPTIMAL,
+        Status.REFITTED,
+    }
+)
 """Statuses that do not describe the residual; the message adds it."""
 
 
@@ -375,6 +387,8 @@ class Run(Recorder):
         found = RecoveryResult(x, support, 0.5 * square, self.n_iter, status, "", self.history, values, relative)
         if status is Status.FIXED_POINT and not found.fits:
             status = Status.AT_REST
+        if status is Status.OPTIMAL and support.shape[0] and not found.fits:  # the program's solution, not this x
+            status = Status.REFITTED
         limit = f" (max_iter={problem.max_iter})" if status is Status.STEP_LIMIT else ""
         left = f"|A x - y| is {relative:.1e} |y|" if status in _RESTS and not found.fits else ""
         message = status.value + limit + "".join(f"; {part}" for part in (left, note) if part)

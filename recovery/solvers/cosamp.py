@@ -140,8 +140,9 @@ def _pursue(problem: Problem, solver: _Pursuit) -> RecoveryResult:
         gradient = operator.rmatvec(residual)
         if ridge and support.shape[0]:
             gradient[support] = gradient[support] - ridge * values
-        # on a support of size s the gradient is only rounding error; exclude it from the selection
-        union = xp.union1d(support, select_top(gradient, min(size, max(s, fresh))))
+        # a smaller support, as that of a start, is first filled up to s columns
+        added = fresh if support.shape[0] >= s else max(s, fresh)
+        union = xp.union1d(support, select_top(gradient, min(size, added)))
         fitted, _, _ = ridge_fit(operator, union, y, ridge)
         old, support = support, union[select_top(fitted, s)]
         values, residual, objective = ridge_fit(operator, support, y, ridge)

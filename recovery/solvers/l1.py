@@ -52,7 +52,7 @@ class L1(Solver):
     homotopy recovers a sparse x, its path has about as many segments as the solution has entries, and otherwise at most
     a few times n; each costs two products with A. It ends early only by `crowd` and by ``time_limit``: ``max_iter`` and
     ``tol`` are those of the cvxpy solver. If the equality has no solution, it returns the least-squares
-    solution at the end of the path.
+    solution at the end of the path. The status is ``OPTIMAL`` if the result fits the data, and otherwise ``REFITTED``.
 
     References
     ----------
@@ -137,6 +137,8 @@ def cut_and_fit(solver: Any, problem: Problem, penalty: Any) -> RecoveryResult:
     values, _, objective = ridge_fit(operator, support, problem.y, getattr(solver, "ridge", 0.0))
     run.record(objective, support, values, step=1.0, change=float(problem.s), program_steps=steps)
     status = Status.TIME_LIMIT if late else Status.STOPPED if run.stop is Status.STOPPED else Status.OPTIMAL
+    if status is Status.OPTIMAL and penalty is None and watch.note:  # the path was given up
+        status = Status.REFITTED
     return run.finish(status, support, values, note=sentence, scale=scale)
 
 

@@ -160,7 +160,7 @@ def _by_triangle(xp: Any, R: Any, z: Any, dtype: Any) -> tuple[Any, Any]:
     some = xp.abs(xp.diag(unit)) > EPS
     unit = unit + xp.diag(xp.where(some, 0.0, 1.0))
     inverse = triangular_inverse(xp, unit)
-    # a lower bound of the smallest singular value; without pivoting the diagonal of R alone does not reveal the rank
+    # a lower bound on the smallest singular value; without pivoting the diagonal of R alone does not reveal the rank
     smallest = 1.0 / xp.sqrt((inverse * inverse).sum())
     # R is upper triangular, so LU has nothing to eliminate: this is back substitution
     return xp.linalg.solve(unit, z) / norms, some.all() & (smallest > rank_tolerance(int(R.shape[0]), dtype))

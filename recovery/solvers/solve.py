@@ -19,7 +19,7 @@ from recovery.operators.base import Operator, RescaledOperator
 from recovery.operators.dense import as_operator, is_operator
 from recovery.operators.sparse import is_sparse, sparse_frame
 from recovery.operators.thresholding import top_s
-from recovery.solvers.base import Problem, RecoveryResult, Solver, State, Status
+from recovery.solvers.base import Problem, RecoveryResult, Solver, State, Status, to_host
 
 __all__ = ["SolverInfo", "SolverName", "Units", "list_solvers", "solve", "solver_class"]
 
@@ -222,7 +222,10 @@ def solve(
     progress: Progress = False,
     **options: Any,
 ) -> RecoveryResult:
-    """Find x with at most `sparsity` non-zeros and A x close to y.
+    """Find x with at most `sparsity` non-zeros and A x close to y, without an intercept.
+
+    For a table whose target has an offset, use :class:`recovery.SparseRegressor`, which fits an intercept and scales
+    the features; or subtract the means from y and from the columns of A.
 
     Parameters
     ----------
@@ -276,6 +279,10 @@ def solve(
     -----
     Minimises 1/2 |A x - y|^2 over |x|_0 <= s, which is NP-hard in general: the status says how a
     run ended, not that x is the minimiser.
+
+    A column of ones in A gives an intercept, but a poor one: columns with large means are then nearly parallel to it
+    and to each other, and the search may confuse them. If the fit is poor, the mean of y is larger than its standard
+    deviation and the columns found cannot express a constant, the message says that an intercept may be missing.
 
     Units do not matter: (A, y) -> (a A, b y) gives x b / a, for powers of two bit for bit over the whole range of the
     dtype, for other factors up to rounding. Only IHT with a given step, and HTP on raw columns with a given step,
@@ -333,7 +340,38 @@ def solve(
         watched = shown.watching(units.translated(callback))
         problem = Problem(scaled, small, sparsity, support, values, tol, max_iter, watched, time_limit)
         found = units.result(chosen.in_units(a, b).run(problem), problem)
+    if operator is not A and not found.fits:
+        note = _offset_note(operator, small, b, found)
+        found = replace(found, message=found.message + note) if note else found
     return _named(found, A)
+
+
+POOR = 0.1
+"""A fit is poor if its residual is above this fraction of |y - mean(y)|, so above a hundredth of the variance."""
+
+
+def _offset_note(operator: Operator, y: Any, b: int, found: RecoveryResult) -> str:
+    """Return a note for the message if a poor fit may be due to the missing intercept, or an empty string.
+
+    That is the case if the mean of y, given over 2^b, is larger than its standard deviation, and the columns of the
+    support cannot express a constant.
+    """
+    xp, support = operator.xp, found.support
+    mean, square = to_host(xp, y.mean(), (y * y).sum())
+    n, count = int(y.shape[0]), int(support.shape[0])
+    spread = math.sqrt(max(square - n * mean * mean, 0.0) / n)
+    if abs(mean) <= spread or found.relative_residual * math.sqrt(square / n) <= POOR * spread or count >= n:
+        return ""
+    if count:
+        columns = operator.columns(support)
+        one = xp.ones(n, dtype=columns.dtype)
+        left = one - columns @ xp.linalg.lstsq(columns, one, rcond=None)[0]
+        if bool((left * left).sum() <= 1e-6 * n):  # the support has a constant column, or makes one
+            return ""
+    return (
+        f"; y has mean {power(mean, b):.3g} and standard deviation {power(spread, b):.3g}, and solve fits no "
+        "intercept: subtract the means from y and from the columns of A, or use recovery.SparseRegressor"
+    )
 
 
 def _named(found: RecoveryResult, A: Any) -> RecoveryResult:

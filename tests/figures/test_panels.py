@@ -10,10 +10,10 @@ from figures import panels
 from paper_repro.experiments.grids import METHODS, Grid, deviations_of, medians_of, panel_row
 
 
-def row(values, *, m=(1, 10), s=(2, 20), limits=(0.0, 50.0), digits=0, name="one hidden layer", extend="both"):
+def row(values, *, m=(1, 10), s=(2, 20), limits=(0.0, 50.0), digits=0, name="one hidden layer"):
     points = {method: {(a, b): value for a in m for b in s} for method, value in zip(METHODS, values, strict=True)}
     return panel_row(name, "mean PSNR (dB)", limits, Grid(1, m, s), points, lambda m, s: (m, s) != (1, 20),
-                     extend=extend, digits=digits)  # fmt: skip
+                     digits=digits)  # fmt: skip
 
 
 def drawn(summary, size=None):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -294,7 +295,7 @@ def test_wrong_names_are_sentences(command, arguments, sentence):
         (["run", "--seed", "-1"], "'-1' is not understood; expected an integer of at least 0"),
         (["run", "--device", "tpu"], "invalid choice: 'tpu'"),
         (["run", "--nonsense"], "unrecognized arguments: --nonsense"),
-        (["dance"], "invalid choice: 'dance'"),
+        (["dance"], "there is no command 'dance'; expected one of list"),
     ],
 )
 def test_wrong_options_are_refused_as_argparse_does(capsys, arguments, sentence):
@@ -302,6 +303,26 @@ def test_wrong_options_are_refused_as_argparse_does(capsys, arguments, sentence)
         cli.main(arguments)
     assert caught.value.code == 2
     assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["shwo", "fig1"], "there is no command 'shwo'; did you mean show? expected one of list, run, merge, "),
+        (["--results", "x", "nothing"], "there is no command 'nothing'; expected one of list, "),
+        (["--preset", "quick", "list"], "--preset stands behind the command, as in `paper-repro COMMAND --preset ...`"),
+    ],
+)
+def test_a_wrong_command_is_answered_with_the_right_one(capsys, arguments, sentence):
+    with pytest.raises(SystemExit, match=r"^2$"):
+        cli.main(arguments)
+    assert sentence in capsys.readouterr().err
+
+
+def test_the_help_of_a_command_says_what_it_does(capsys):
+    with pytest.raises(SystemExit, match=r"^0$"):
+        cli.main(["merge", "--help"])
+    assert "\nAdd the results of other folders to that of --results.\n" in capsys.readouterr().out
 
 
 def test_without_a_command_the_commands_are_printed_and_the_code_is_2(capsys):
@@ -463,3 +484,19 @@ def test_python_dash_m_is_the_command_and_starts_without_the_heavy_packages():
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert imported & {"numpy"}
     assert not imported & {"matplotlib", "cvxpy", "sympy", "flint", "hypothesis", "sklearn", "pandas", "cupy"}
+
+
+@pytest.mark.parametrize(
+    ("target", "code", "sentence"),
+    [
+        ("> /dev/full", 1, "paper-repro: cannot write the output: No space left on device\n"),
+        (">&-", 0, ""),
+        ("| true", 0, ""),
+    ],
+)
+@pytest.mark.parametrize("arguments", ["methods snip", "list"])
+def test_output_that_cannot_be_written_is_no_traceback(tmp_path, arguments, target, code, sentence):
+    line = f"set -o pipefail; {sys.executable} -m paper_repro {arguments} {target}"
+    done = subprocess.run(["bash", "-c", line], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)},
+                          capture_output=True, text=True, check=False)  # fmt: skip
+    assert (done.returncode, done.stderr) == (code, sentence)

@@ -101,7 +101,7 @@ def test_a_row_of_panels_and_its_table():
     assert (first["title"], second["title"]) == ("IHT as in the paper", "IMP, fair")
     assert first["values"] == [[1.5, None, None], [None, 2.5, None]]
     assert first["possible"] == [[True, True, False], [True, True, True]]
-    assert (row["limits"], row["extend"], row["digits"]) == ([0.0, 1.0], "both", 2)
+    assert (row["limits"], row["digits"]) == ([0.0, 1.0], 2)
     other = grids.panel_row("two", "dB", (0.0, 1.0), grids.Grid(2, (2,), (4, 9)), {"paper": {(2, 9): 8.0}}, max)
     other["unit"] = "standard deviation\nof PSNR (dB)"
     table = grids.values_table([row, other])

@@ -37,7 +37,7 @@ def test_the_first_ctrl_c_finishes_the_running_cells_and_leaves_a_store_that_can
     _, errors = process.communicate(timeout=600)
     assert process.returncode == 130
     assert "toy: finishing 2 running cells; Ctrl-C again drops them" in errors
-    assert "interrupted: 2 of 6 cells are in the store; the same command goes on from there" in errors
+    assert "interrupted: 2 of 6 cells are in the store; the same command continues from there" in errors
     assert "Traceback" not in errors
     assert len(whole(folder)) == 2
     assert gone(workers(folder))

@@ -104,10 +104,10 @@ def test_the_same_seed_gives_the_same_table_in_any_number_of_processes(toys, tmp
 def test_one_guarantee_draws_what_its_quotas_need_and_no_more(toys, command):
     code, output, _ = command("toy-tail", "--held", "40", "--evaluations", "0", "--jobs", "1")
     assert code == 0
-    [drawn] = re.findall(r"1 guarantees, (\d+) instances", output)
+    [drawn] = re.findall(r"1 guarantee, (\d+) instances", output)
     assert 40 <= int(drawn) < 80
     _, output, _ = command("toy-tail", "--held", "40", "--instances", "200", "--evaluations", "0", "--jobs", "1")
-    assert "1 guarantees, 208 instances" in output  # the next multiple of 16
+    assert "1 guarantee, 208 instances" in output  # the next multiple of 16
 
 
 @pytest.mark.parametrize(("names", "count"), [(["toy-projection"], 1), (["toy", "bad"], 4)])
@@ -295,7 +295,7 @@ def test_an_interrupt_prints_what_is_done(toys, command, monkeypatch):
     code, output, _ = command(*QUICK)
     assert code == 130
     assert "interrupted before toy-tail, toy-true, toy-false" in output
-    assert "1 guarantees, " in output
+    assert "1 guarantee, " in output
 
 
 def test_an_unusable_folder_is_a_sentence(toys, command, tmp_path):

@@ -109,7 +109,7 @@ def test_an_object_a_list_and_a_function_are_tried(command, name, tmp_path):
     code, output, errors = command(name, *QUICK)
     assert code == 0, output
     assert re.search(r"\| half-left +\| implication ", output)
-    assert "1 guarantees, " in output
+    assert "1 guarantee, " in output
     assert "half-left: " in errors
     stem = re.sub(r"\W", "-", name) if "." not in name else "mine-Space.TRUE"
     assert (tmp_path / "r" / "verify" / f"{stem}.md").exists()
@@ -151,6 +151,12 @@ def test_a_false_one_is_broken_made_small_and_printed_as_code_that_runs(command,
         ("mine:NO_SAMPLER", "guarantee 'bare' of mine:NO_SAMPLER has no sampler; expected sampler="),
         ("mine:TWICE", "mine:TWICE has two guarantees 'half-left'; expected different names"),
         ("bad:TRUE", "importing bad failed: AttributeError: "),
+        (
+            "mine.py:TRUE",
+            "'mine.py' is no name of a module; did you mean mine:TRUE, in the folder of mine.py?",
+        ),
+        ("./mine:TRUE", "'./mine' is no name of a module; did you mean mine:TRUE"),
+        ("a b:TRUE", "'a b' is no name of a module; expected module:object"),
         ("needs:TRUE", "importing needs failed: ModuleNotFoundError: No module named 'a_package_that_is_not_there'"),
     ],
 )
@@ -187,7 +193,7 @@ def test_mistakes_inside_are_printed_with_seed_and_place(command, tmp_path):
 def test_drawing_goes_on_until_the_hypotheses_of_an_own_one_held(command):
     code, output, _ = command("mine:SELDOM", *QUICK)
     assert code == 0, output
-    assert int(re.search(r"1 guarantees, (\d+) instances", output).group(1)) > 150
+    assert int(re.search(r"1 guarantee, (\d+) instances", output).group(1)) > 150
     code, output, _ = command("mine:NEVER", *QUICK)
     assert code == 3
     assert re.search(r"held on 0 instances with x != 0; 30 are required; \d+ were drawn\. Ask for fewer", output)
@@ -242,3 +248,41 @@ def test_trials_are_found_again_by_their_place(command, tmp_path, monkeypatch):
     (one,) = trials.own_guarantees("mine:TRUE")
     assert one.name == "half-left"
     assert trials.guarantees_of("mine:listing") == [one]
+
+
+NAMES = """
+import dataclasses
+from mine import RAISES, TRUE
+from wrong import TRUE as FALSE
+
+SLASH = dataclasses.replace(FALSE, name="../up/here")
+
+
+def leave(instance):
+    raise SystemExit(3)
+
+
+LEAVES = dataclasses.replace(TRUE, name="leaves", outcome=leave)
+"""
+
+
+def test_the_file_of_a_counter_example_lies_in_its_folder_whatever_the_name(command, tmp_path):
+    (tmp_path / "bad.py").write_text(NAMES)
+    code, output, _ = command("bad:SLASH", *QUICK)
+    assert code == 1
+    assert "../up/here is VIOLATED by an instance that " in output
+    files = [path.relative_to(tmp_path / "r" / "verify").as_posix() for path in (tmp_path / "r").rglob("*.npz")]
+    assert files
+    assert all(re.fullmatch(r"-up-here-[0-9a-f]{9}-\w+\.npz", name) for name in files)
+
+
+def test_leaving_python_inside_is_an_error_and_no_verdict(command, tmp_path):
+    (tmp_path / "bad.py").write_text(NAMES)
+    code, output, _ = command("bad:LEAVES", *QUICK)
+    assert code == 4
+    assert "leaves stopped: SystemExit at seed 0: 3 (" in output
+    assert "raised by the outcome of guarantee 'leaves'" in output
+    (tmp_path / "needs.py").write_text("raise SystemExit(1)\n")
+    code, output, errors = command("needs:TRUE", *QUICK)
+    assert (code, output) == (2, "")
+    assert "importing needs failed: SystemExit: 1 (" in errors

@@ -177,3 +177,14 @@ def test_arguments_are_refused_with_a_sentence(tmp_path):
         with pytest.raises(TypeError, match="cannot be saved"):
             Holder(value).save(tmp_path / "one.npz")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_names_the_file_and_not_the_one_it_is_written_to_first(tmp_path):
+    network = planted.sparse_network(3, 2, 4, rng=0)
+    for path in (tmp_path / "nodir" / "a.npz", tmp_path / "folder.json"):
+        if path.suffix == ".json":
+            path.mkdir()
+        with pytest.raises(OSError, match=r"No such file|Is a directory") as caught:
+            network.save(path)
+        assert caught.value.filename == str(path)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["folder.json"]

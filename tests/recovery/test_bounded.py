@@ -1,4 +1,4 @@
-"""Error bounds of computed numbers, against fractions: the true number is always within the bound."""
+"""Error bounds on computed numbers, against fractions: the true number is always within the bound."""
 
 from __future__ import annotations
 

@@ -253,6 +253,24 @@ def test_stems_stand_where_the_support_is(ax):
         found.plot(ax, show="y")
 
 
+@pytest.mark.parametrize(("n_inputs", "named"), [(10, 10), (30, 3), (200, 3)])
+def test_names_of_inputs_do_not_pile_up(ax, n_inputs, named):
+    hidden = np.zeros((n_inputs, 1))
+    hidden[[1, 4, 8]] = 1.0
+    planted.ReLUNetwork([hidden, np.ones(1)]).plot(ax, names=[f"x{j}" for j in range(n_inputs)])
+    found = [one.get_text() for one in ax.get_yticklabels()]
+    assert len(found) == named
+    assert {"x1", "x4", "x8"} <= set(found)
+    assert found == [f"x{place:g}" for place in ax.get_yticks()]
+
+
+def test_neurons_are_counted_in_whole_numbers_even_if_there_is_one(ax):
+    planted.ReLUNetwork([np.ones((3, 1)), np.ones((1, 2))]).plot(ax)
+    low, high = ax.get_xlim()
+    shown = [place for place in ax.get_xticks() if low <= place <= high]
+    assert shown == [0]
+
+
 def test_an_empty_answer_can_be_drawn(ax):
     recovery.solve(X, Y, 0).plot(ax)
     recovery.solve(X, Y, 0).plot(ax, show="history")

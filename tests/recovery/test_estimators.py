@@ -22,7 +22,7 @@ from sklearn.utils.estimator_checks import check_estimator
 import linear_lottery
 import recovery
 from recovery.estimators import arguments
-from recovery.estimators.inputs import CentredOperator, distinct_rows, prepare
+from recovery.estimators.inputs import CentredOperator, Prepared, distinct_rows, prepare
 from recovery.estimators.networks import _loss, _Training, _Weights
 from recovery.estimators.paths import (
     BLENDS,
@@ -183,10 +183,19 @@ def test_the_average_is_that_of_its_formula():
     weights = np.exp(-0.5 * 10 * np.array([0.0, 0.5, 0.1]))
     weights /= weights.sum()
     assert weights[2] == pytest.approx(0.359, abs=1e-3)
-    x = averaged(models, errors, 4, 10.0)
+    A = np.array([[1.0, 0.0, 2.0, 0.0], [0.0, 1.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]])
+    small, large = (Prepared(unit * A, np.zeros(3), np.zeros(4), np.ones(4), 0.0) for unit in (1e-2, 1.0))
+    x = averaged(models, errors, small, 10.0)
     np.testing.assert_allclose(x, [weights @ [2.0, 1.0, 4.0], 0.0, 8.0 * weights[2], 0.0], rtol=1e-12)
     # feature 2 has less than a third of the weight
-    assert np.flatnonzero(averaged(models, [errors[0], np.array([1.2])], 4, 10.0)).tolist() == [0]
+    errors[1] = np.array([1.2])
+    weights = np.exp(-0.5 * 10 * np.array([0.0, 0.5, 0.2]))
+    weights /= weights.sum()
+    x = averaged(models, errors, small, 10.0)
+    np.testing.assert_allclose(x, [weights @ [2.0, 1.0, 4.0], 0.0, 0.0, 0.0], rtol=1e-12)
+    # where its part of the fit is large, that is projected on feature 0: column 2 is twice column 0 and more
+    moved = averaged(models, errors, large, 10.0)
+    np.testing.assert_allclose(moved - x, [2.0 * 8.0 * weights[2], 0.0, 0.0, 0.0], rtol=1e-12)
 
 
 @pytest.mark.slow

@@ -211,3 +211,16 @@ def test_what_is_no_guarantee_may_be_a_users_own():
         TypeError, match="guarantee=3 is of type int; expected a Guarantee, from a catalogue or your own"
     ):
         attack(3)
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "tab\there", "a" * 101, "bell\a"])
+def test_a_name_that_would_break_a_table_or_a_file_is_refused(name):
+    with pytest.raises(ValueError, match=r"expected a short name, at most 100 printable characters"):
+        dataclasses.replace(MINE, name=name)
+
+
+def test_a_bar_in_a_name_does_not_break_the_table():
+    found = ledger([dataclasses.replace(MINE, name="|x| > 0")], [ONE])
+    head, _, row = found.markdown().splitlines()
+    assert row.replace("\\|", "").count("|") == head.count("|")
+    assert "| \\|x\\| > 0 |" in row

@@ -109,6 +109,18 @@ def test_what_the_statement_does_not_cover():
     assert KNOWN.conclusion(Instance.planted(np.eye(3), np.zeros(3))).status == "holds"
 
 
+def test_fewer_than_three_s_rows_are_not_covered_even_if_there_are_few_columns():
+    # s = 2, N = 3 and 5 rows: the solver then chooses 2 of the 3 columns, and not those of S
+    e = 0.1 / math.sqrt(2.0)
+    gram = np.array([[1.0, -e, e], [-e, 1.0, 0.0], [e, 0.0, 1.0]])
+    square = np.linalg.cholesky(gram).T
+    x = np.array([1.0, 0.135, 0.0])
+    short, long = (Instance.planted(np.vstack([square, np.zeros((extra, 3))]), x) for extra in (2, 3))
+    assert KNOWN.check(short).status == "fails"
+    assert KNOWN.conclusion(short).status == "fails"
+    assert KNOWN.check(long).status == KNOWN.conclusion(long).status == "holds"
+
+
 def test_beyond_the_limit_it_may_fail():
     failed = 0
     for seed in range(15):

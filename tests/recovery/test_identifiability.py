@@ -215,6 +215,22 @@ def test_bends_that_the_rows_do_not_see():
     assert list(found.apart) == [True, False, False]
 
 
+def test_an_error_of_the_sine_of_half_the_angle_may_move_a_line_onto_its_neighbour():
+    X = planted.gaussian_inputs(80, 2, rng=0)
+    form = form_of(np.array([[1.0, 1.0], [1.0, -1.0]]), np.array([1.0, 1.0]), np.zeros(2))
+    first = identifiability(X, form)
+    (half,) = {round(float(angle) / 2, 12) for angle in first.angles}
+    relative = (first.errors / (np.abs(form.strengths) / 2)).max()
+
+    def apart(share):
+        return identifiability(X, form, precision=EPS * share / relative).apart.all()
+
+    # vectors of norm 1 at an angle of 2 half are sin(half) away from the line between the two
+    assert apart(0.999 * math.sin(half))
+    assert not apart(1.001 * math.sin(half))
+    assert math.sin(half) * 1.01 < half
+
+
 def test_rows_that_rounding_may_move_across_a_line_are_counted():
     X, form = small()
     X = np.array(X)

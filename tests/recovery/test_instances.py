@@ -285,3 +285,27 @@ def test_noise_alone_is_data_of_any_size(size):
     made = Instance.planted(np.eye(2, 3), np.zeros(3), noise, 0)
     np.testing.assert_array_equal(made.y, noise)
     assert np.all(made.misfit <= 1e-15 * size)
+
+
+@pytest.mark.parametrize("name", ["a", "a.json", "a.NPZ"])
+def test_a_name_that_load_would_not_find_is_refused(instance, tmp_path, name):
+    with pytest.raises(ValueError, match=r"expected \.npz"):
+        instance.save(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("about", "sentence"),
+    [
+        ("{}", "has no entry 'law'"),
+        ("no JSON", "is damaged"),
+        ("[1]", "is damaged"),
+        ('{"law": ["gauss", 1.0], "sparsity": 1, "options": {}}', "is damaged .*'gauss' is not known"),
+        ('{"law": null, "sparsity": 99, "options": {}}', "is damaged .*sparsity=99"),
+    ],
+)
+def test_a_damaged_file_is_a_sentence_with_its_name(tmp_path, about, sentence):
+    path = tmp_path / "a.npz"
+    np.savez(path, about=np.array(about), A=np.eye(2), y=np.ones(2))
+    with pytest.raises(ValueError, match=rf"a\.npz {sentence}.*expected a saved Instance"):
+        Instance.load(path)

@@ -258,3 +258,59 @@ def test_data_frames_are_taken_and_sentences_about_other_containers_are_true():
     whole = np.rint(8 * problem.A).astype(int)
     other = recovery.solve(np.asfortranarray(whole), problem.y, 3)
     np.testing.assert_allclose(other.x, recovery.solve(whole.astype(float), problem.y, 3).x, rtol=1e-13)
+
+
+def table_with_offsets(columns=8, noise=0.3):
+    """Columns of different means and scales, and a target with a large mean that three of them determine."""
+    rng = np.random.default_rng(0)
+    A = rng.standard_normal((80, columns)) * np.geomspace(0.1, 30.0, columns) + np.geomspace(60.0, 1.0, columns)
+    Z = (A - A.mean(axis=0)) / A.std(axis=0)
+    return A, 14.0 + Z[:, 1] - Z[:, 3] + 0.7 * Z[:, 4] + noise * rng.standard_normal(80)
+
+
+def test_a_poor_fit_of_data_with_an_offset_says_that_there_is_no_intercept(backend):
+    A, y = table_with_offsets()
+    poor = recovery.solve(backend.put(A), backend.put(y), 3)
+    assert not poor.fits
+    expected = f"y has mean {y.mean():.3g} and standard deviation {y.std():.3g}, and solve fits no intercept"
+    assert expected in poor.message
+    assert "recovery.SparseRegressor" in poor.message
+    far = recovery.solve(backend.put(A), backend.put(2.0**40 * y), 3)
+    assert f"y has mean {2.0**40 * y.mean():.3g} " in far.message
+    centred = recovery.solve(backend.put(A - A.mean(axis=0)), backend.put(y - y.mean()), 3)
+    assert not centred.fits
+    assert sorted(backend.get(centred.support).tolist()) == [1, 3, 4]
+    assert "intercept" not in centred.message
+
+
+def test_a_fit_that_has_an_intercept_or_needs_none_is_left_in_peace():
+    A, y = table_with_offsets()
+    with_ones = np.column_stack([A, np.ones(80)])
+    full = recovery.solve(with_ones, y, 9)
+    assert 8 in full.support
+    assert not full.fits
+    assert "intercept" not in full.message
+    # columns of ones and zeros for each of three groups express a constant too
+    groups = np.eye(3)[np.arange(80) % 3]
+    assert "intercept" not in recovery.solve(groups, y, 3).message
+    # a good fit without an intercept
+    w = np.array([1.0, 0.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+    good = recovery.solve(A, A @ w * (1.0 + 1e-5 * np.cos(np.arange(80.0))), 2)
+    assert not good.fits
+    assert "intercept" not in good.message
+    # the rows of an operator are samples of anything
+    assert "intercept" not in recovery.solve(recovery.DenseOperator(A), y, 3).message
+
+
+@pytest.mark.parametrize("backend_of_l1", ["homotopy", "CLARABEL"])
+def test_a_result_that_does_not_fit_is_not_called_optimal(backend_of_l1):
+    if backend_of_l1 != "homotopy":
+        pytest.importorskip("cvxpy")
+    rng = np.random.default_rng(1)
+    A, y = rng.standard_normal((20, 40)), rng.standard_normal(20)
+    result = recovery.solve(A, y, 3, "l1", backend=backend_of_l1)
+    assert not result.fits
+    assert result.success
+    assert result.status is Status.REFITTED
+    assert "optimal" not in result.message.partition(";")[0]
+    assert f"|A x - y| is {result.relative_residual:.1e} |y|" in result.message

@@ -1,4 +1,4 @@
-"""Bounds of the spark: against a search over all sets in exact arithmetic."""
+"""Bounds on the spark: against a search over all sets in exact arithmetic."""
 
 import itertools
 import math

@@ -1,5 +1,5 @@
 """
-Proved bounds of a restricted eigenvalue
+Proved bounds on a restricted eigenvalue
 ========================================
 
 The largest eigenvalue over all supports of s columns, by enumeration, with two upper bounds.

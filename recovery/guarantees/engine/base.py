@@ -7,6 +7,7 @@ import functools
 import importlib
 import math
 import os
+import reprlib
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -40,6 +41,8 @@ __all__ = [
 
 KINDS = ("implication", "equivalence", "probability")
 ROUNDING = 1e-12
+_LONGEST_NAME = 100
+"""Names stand in tables and in names of files."""
 _FIELDS = frozenset(item.name for item in dataclasses.fields(Instance))
 
 
@@ -387,6 +390,11 @@ class Guarantee:
                 raise TypeError(f"{item}={getattr(self, item)!r} is not a string; expected a string")
         if not self.name.strip():
             raise ValueError(f"name={self.name!r} is empty; expected a short name with words joined by hyphens")
+        if not self.name.isprintable() or len(self.name) > _LONGEST_NAME:
+            raise ValueError(
+                f"name={reprlib.repr(self.name)} has {len(self.name)} characters on {len(self.name.splitlines())} "
+                f"line(s); expected a short name, at most {_LONGEST_NAME} printable characters"
+            )
         for item in ("hypotheses", "outcome", "sampler"):
             value = getattr(self, item)
             if not callable(value) and not (item == "sampler" and value is None):
@@ -497,7 +505,7 @@ class Guarantee:
             raise ValueError(f"guarantee={self.name!r} has no sampler; expected a guarantee that can draw instances")
         try:
             found = self.sampler(rng)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             error.add_note(f"raised by the sampler of guarantee {self.name!r}")
             raise
         if not isinstance(found, Instance):
@@ -524,7 +532,7 @@ class Guarantee:
         with np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
             try:
                 found = rule(ready)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 error.add_note(f"raised by the {what} of guarantee {self.name!r} on {_described(instance)}")
                 raise
         if not isinstance(found, Verdict):

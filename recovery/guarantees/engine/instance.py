@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import math
 import os
@@ -11,6 +12,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ import numpy as np
 from planted.base import arrays
 from planted.base.checks import check_choice, check_integer, check_number
 from planted.base.exactness import check_exact, refuse_rounded
+from planted.base.files import write_whole
 from planted.base.values import by_value
 from recovery.exact.bounded import exponents
 from recovery.operators.columns import all_columns
@@ -374,16 +377,23 @@ class Instance:
 
         Raises
         ------
+        ValueError
+            If the name has another ending.
         TypeError
             If an option is not a number, string, bool or None.
         """
+        where = Path(path)
+        if where.suffix != ".npz":
+            raise ValueError(f"path={os.fspath(path)!r} ends in {where.suffix!r}; expected .npz")
         known = {name: getattr(self, name) for name in _ARRAYS if getattr(self, name) is not None}
         law = None if self.law is None else [self.law.name, self.law.sigma]
         about = {"sparsity": int(self.sparsity), "law": law, "options": dict(self.options)}
         sensing: dict[str, Any] = (
             {"A": self.matrix} if self.gated is None else dict(zip(("X", "gates"), self.gated, strict=True))
         )
-        np.savez(path, about=np.array(json.dumps(about, default=_plain)), **sensing, **known)
+        packed = io.BytesIO()
+        np.savez(packed, about=np.array(json.dumps(about, default=_plain)), **sensing, **known)
+        write_whole(where, packed.getvalue())
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Instance:
@@ -401,22 +411,29 @@ class Instance:
 
         Raises
         ------
+        FileNotFoundError
+            If there is no such file.
         ValueError
-            If the file holds something else.
+            If the file holds something else, or is damaged.
         """
         with open(path, "rb") as file:
             try:
                 stored = np.load(file, allow_pickle=False)
                 known = {name: stored[name] for name in stored.files}
-            except (ValueError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+            except (ValueError, AttributeError, EOFError, OSError, zipfile.BadZipFile) as error:
                 raise ValueError(f"{os.fspath(path)} is not an npz file; expected a saved Instance") from error
         if "about" not in known or not ("A" in known or {"X", "gates"} <= known.keys()):
             raise ValueError(f"{os.fspath(path)} holds {', '.join(known)}; expected a saved Instance")
-        about = json.loads(str(known["about"]))
-        parts = {name: known[name] for name in _ARRAYS if name in known}
-        law = None if about["law"] is None else NoiseLaw(*about["law"])
-        A = known["A"] if "A" in known else GatedOperator(known["X"], known["gates"])
-        return Instance(A, sparsity=about["sparsity"], law=law, options=about["options"], **parts)
+        try:
+            about = json.loads(str(known["about"]))
+            parts = {name: known[name] for name in _ARRAYS if name in known}
+            law = None if about["law"] is None else NoiseLaw(*about["law"])
+            A = known["A"] if "A" in known else GatedOperator(known["X"], known["gates"])
+            return Instance(A, sparsity=about["sparsity"], law=law, options=about["options"], **parts)
+        except KeyError as error:
+            raise ValueError(f"{os.fspath(path)} has no entry {error}; expected a saved Instance") from error
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{os.fspath(path)} is damaged ({error}); expected a saved Instance") from error
 
 
 def _plain(value: Any) -> Any:

@@ -192,7 +192,7 @@ def cells(record: dict[str, Any]) -> list[str]:
 
 def markdown(records: Sequence[dict[str, Any]]) -> str:
     """Return records as a Markdown table whose columns are aligned."""
-    rows = [list(COLUMNS), *(cells(record) for record in records)]
+    rows = [list(COLUMNS), *([text.replace("|", "\\|") for text in cells(record)] for record in records)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
     lines = [
         "| " + " | ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) + " |" for row in rows

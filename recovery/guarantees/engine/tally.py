@@ -155,7 +155,7 @@ _KEPT = 5
 
 
 def failure_rate_bound(failures: int, trials: int, confidence: float = CONFIDENCE) -> float:
-    """Return the Clopper-Pearson lower bound of a failure probability.
+    """Return the Clopper-Pearson lower bound on a failure probability.
 
     Parameters
     ----------

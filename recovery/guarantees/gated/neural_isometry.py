@@ -408,7 +408,7 @@ def guarantees() -> list[Guarantee]:
             "Without noise, let U_j be the left singular vectors of D_j X. If M = [D_j X] over the planted gates has "
             "full column rank and the shortest vector lambda with U_j'lambda = U_j'D_j X w_j / |D_j X w_j| on these "
             "gates has |U_j'lambda|_2 < 1 for all other gates j, then min sum_j |D_j X w_j|_2 subject to sum_j D_j X "
-            "w_j = y finds w.",
+            "w_j = y finds all D_j X w_j, and so w_j for each j with D_j X of full column rank.",
             source,
             (1, 3),
             normalised=True,

@@ -393,9 +393,9 @@ def guarantees() -> list[Guarantee]:
         Guarantee(
             "unfuse-least-squares",
             "implication",
-            "If w^ is the least-squares solution on the support of w and |x_i . w_j| > |w^_j - w_j| |x_{i,S_j}| for "
-            "all neurons j and rows i with x_{i,S_j} != 0, then un-fusing w^ with |u_j| = 1 returns the signs v_j of "
-            "w, and outputs A w^.",
+            "If the signs v_j of w are determined as in unfuse-signs, w^ is the least-squares solution on the support "
+            "of w, whose columns are independent, and |x_i . w_j| > |w^_j - w_j| |x_{i,S_j}| for all neurons j and "
+            "rows i with x_{i,S_j} != 0, then un-fusing w^ with |u_j| = 1 returns the signs v_j, and outputs A w^.",
             source, tests, clear_of_the_data(1.0), keeps_signs, sampler=noisy_network,
             scales=("data", "matrix"),
         ),

@@ -42,8 +42,8 @@ def pursuit_rule(limit: float) -> Callable[[Instance], Verdict]:
         aside = outside(instance)
         if aside is not None:
             return aside
-        s, (rows, size) = instance.sparsity, instance.shape
-        if rows < s + min(2 * s, size):
+        s, rows = instance.sparsity, instance.shape[0]
+        if rows < 3 * s:  # also if there are fewer than 2 s columns: the solver's rule does not look at their number
             return Verdict.of(False, f"with {rows} rows the solver would choose fewer than 2 s columns per step")
         found = isometry(instance.matrix, 4 * s).scaled_restricted_isometry
         return smaller(found, limit, f"the limit exceeds delta_{4 * s} of A scaled to make it smallest")
@@ -80,8 +80,7 @@ def guarantees() -> list[Guarantee]:
             "r^{t-1} |x0 - x|, r = sqrt(3/2 delta^2 (1 + delta^2)) / (1 - delta^2) < 1, q = r if x0 = 0 and q = "
             "sqrt(4/3) r otherwise, and x_t = x once this bound is below min |x_S|.",
             "derived here: docs/theory, section CoSaMP with a second fit; covers 0.5 (Song, Xia and Liu, "
-            "arXiv:1309.6073) and 0.3843 (Foucart 2010) from the abstracts, which are about the method without that "
-            "fit",
+            "arXiv:1309.6073) and 0.3843 (Foucart 2010) from the abstracts, for the method without that fit",
             tests,
             pursuit_rule(LIMIT),
             pursues(LIMIT),

@@ -155,7 +155,7 @@ def guarantees() -> list[Guarantee]:
             "htp-restricted-isometry",
             "implication",
             "Without noise, if delta_{3s} < 1 / sqrt(3) and x0 and x are s-sparse, then HTP with unit steps has |x_t "
-            "- x| <= r^t |x0 - x| with r = sqrt(2 delta^2 / (1 - delta^2)), and x_t = x from the first t >= 1 on "
+            "- x| <= r^t |x0 - x| with r = sqrt(2 delta^2 / (1 - delta^2)), and x_t = x for all t >= 1 "
             "with r^t |x0 - x| < min |x_S|.",
             f"Foucart, SIAM J. Numer. Anal. 2011 {memory}; {proved}",
             tests,

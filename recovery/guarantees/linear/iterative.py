@@ -81,7 +81,7 @@ def smaller(value: Interval, limit: float, reason: str) -> Verdict:
     Parameters
     ----------
     value : Interval
-        Bounds of the number.
+        Bounds on the number.
     limit : float
         The limit, not negative.
     reason : str

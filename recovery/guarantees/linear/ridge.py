@@ -244,10 +244,10 @@ def guarantees() -> list[Guarantee]:
             "htp-ridge",
             "implication",
             "If rho > 0, delta = (beta - alpha) / (alpha + beta + 2 rho) < 1 / sqrt(3) with alpha and beta of order "
-            "3s, x0 and x are s-sparse, and min |x_S| > e = step f (|(A'xi)_{2s largest}| + rho |x|) / (1 - r) with "
-            "step = 2 / (alpha + beta + 2 rho), f = sqrt(2 / (1 - delta^2)) + 1 / (1 - delta), r = sqrt(2 delta^2 / "
-            "(1 - delta^2)), then HTP with the ridge rho, this step and no escapes has |x_t - x| <= r^t |x0 - x| + "
-            "(1 - r^t) e, and x_t is the ridge fit on S once this bound is below min |x_S|.",
+            "3s, x has s non-zeros and x0 at most s, and min |x_S| > e = step f (|(A'xi)_{2s largest}| + rho |x|) / "
+            "(1 - r) with step = 2 / (alpha + beta + 2 rho), f = sqrt(2 / (1 - delta^2)) + 1 / (1 - delta), r = sqrt(2 "
+            "delta^2 / (1 - delta^2)), then HTP with the ridge rho, this step and no escapes has |x_t - x| <= r^t |x0 "
+            "- x| + (1 - r^t) e, and x_t is the ridge fit on S once this bound is below min |x_S|.",
             proof,
             tests,
             support_rule(),

@@ -135,7 +135,7 @@ def guarantees() -> list[Guarantee]:
             "htp-scaled-isometry",
             "implication",
             f"Without noise, if delta_{{3s}} < 1 / sqrt(3) and x0 and x are s-sparse, then HTP with {step}, has |x_t "
-            "- x| <= r^t |x0 - x| with r = sqrt(2 delta^2 / (1 - delta^2)), and x_t = x from the first t >= 1 on "
+            "- x| <= r^t |x0 - x| with r = sqrt(2 delta^2 / (1 - delta^2)), and x_t = x for all t >= 1 "
             "with r^t |x0 - x| < min |x_S|.",
             f"Foucart, SIAM J. Numer. Anal. 2011 {memory}; proved in {proof}",
             tests,
@@ -162,8 +162,8 @@ def guarantees() -> list[Guarantee]:
             "htp-scaled-isometry-2s",
             "implication",
             "Without noise, if delta_{2s} < 1 / sqrt(7) = 0.3780 and x0 and x are s-sparse, then HTP with "
-            f"{pairs}, has |x_t - x| <= r^t |x0 - x| with r = sqrt(6 delta^2 / (1 - delta^2)), and x_t = x from the "
-            "first t >= 1 on with r^t |x0 - x| < min |x_S|.",
+            f"{pairs}, has |x_t - x| <= r^t |x0 - x| with r = sqrt(6 delta^2 / (1 - delta^2)), and x_t = x for all "
+            "t >= 1 with r^t |x0 - x| < min |x_S|.",
             xie,
             tests,
             scaled_rule(1.0 / math.sqrt(7.0), 2),

@@ -273,7 +273,7 @@ BINGO: tuple[Guarantee, ...] = (
         "bingo-single-probe",
         "If w is a least-squares solution, a probe of one weight raises the loss by H_jj (w_j - w0_j)^2 / 2 for a "
         "reset, which measures the movement of the weight, and by H_jj w_j^2 / 2 for zeroing, the saliency of "
-        "optimal brain damage.",
+        "Optimal Brain Damage.",
         nothing_asked,
         _single_probes,
         _sampler,
@@ -291,7 +291,7 @@ def controls() -> list[tuple[Guarantee, int]]:
         (
             false(
                 "bingo-any-start",
-                "A loss L > 0, scores that start at 0: the printed score prunes in the reverse order of the "
+                "If the loss L > 0 and scores start at 0, the printed score prunes in the reverse order of the "
                 "corrected one.",
                 "the more often a weight was probed, the less its start matters",
                 _loss_is_there,
