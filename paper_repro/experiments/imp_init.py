@@ -235,7 +235,7 @@ EXPERIMENTS = (
         compute=compute,
         summarise=summarise,
         layout="figures.imp_init",
-        shows="recovery and agreement of two tickets over the scale of the initial weights, if weights outnumber samples",
+        shows="recovery and agreement of two tickets over the scale of the initial weights, for n < d",
         place=330,
     ),
 )
