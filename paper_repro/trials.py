@@ -41,7 +41,8 @@ DESIGNS = 3
 Watch = Callable[[str, float], None]
 _DRAWING = 0.5
 """Fraction of the progress bar for drawing; the rest is for the attack."""
-_NEAR_SHARE = 10
+_NEAR_SHARE = _PLURAL_SHARE = 10
+_SEVERAL_SHARE = 20
 _UNKNOWN_SHARE = 20
 _CAP = 20
 
@@ -71,8 +72,9 @@ class Trial:
     folder : str
         Where counter-examples are saved.
     own : bool
-        A guarantee of the user: its instances need not have two non-zeros, be near the boundary, or come from several
-        designs, so that drawing goes on until the hypotheses held often enough, or cannot.
+        A guarantee of the user: its instances need not be near the boundary, or come from several designs. If one in 20
+        of them has two non-zeros or more, so must one in 10 of `held`. Drawing goes on until that is reached, or cannot
+        be.
     """
 
     source: str
@@ -302,7 +304,8 @@ def missed(tally: Tally, held: int, *, own: bool = False) -> list[str]:
     held : int
         The quota of instances.
     own : bool, default False
-        Do not require two non-zeros, several designs, and instances near the boundary.
+        Do not require several designs and instances near the boundary; and two non-zeros in one of 10 instances only,
+        if the sampler draws such instances at all.
 
     Returns
     -------
@@ -335,6 +338,13 @@ def missed(tally: Tally, held: int, *, own: bool = False) -> list[str]:
             f"only {tally.plural} of {tally.held} instances on which the hypotheses held have two non-zeros or more",
         ),
         (
+            own and _draws_several(tally) and tally.plural < -(-held // _PLURAL_SHARE),
+            f"two non-zeros or more were tested too seldom: {tally.several} of {tally.instances} instances have them, "
+            f"but the hypotheses held on {tally.plural} of these; {-(-held // _PLURAL_SHARE)} are required. For one "
+            "non-zero many statements are trivial. Make the sampler draw more instances with two or more on which the "
+            "hypotheses hold, or, if the statement is about one non-zero, only one",
+        ),
+        (
             not own and tally.bounded and tally.near < near,
             f"hypotheses held on {tally.near} instances within 5 % of the boundary; {near} are required",
         ),
@@ -350,6 +360,11 @@ def missed(tally: Tally, held: int, *, own: bool = False) -> list[str]:
     return [] if tally.guarantee.vacuous else [sentence for short, sentence in quotas if short]
 
 
+def _draws_several(tally: Tally) -> bool:
+    """Whether the sampler draws two non-zeros or more, not only by exception."""
+    return _SEVERAL_SHARE * tally.several >= tally.instances > 0
+
+
 def _enough(tally: Tally, trial: Trial) -> bool:
     """Return whether to stop drawing: all quotas are reached, or cannot be reached."""
     drawn, cap = tally.instances, max(_CAP * trial.held, trial.instances)
@@ -363,6 +378,7 @@ def _enough(tally: Tally, trial: Trial) -> bool:
     reach = cap / drawn
     hopeless = (tally.held - tally.undecided) * reach < trial.held
     hopeless |= not trial.own and tally.bounded and tally.near * reach < near
+    hopeless |= trial.own and _draws_several(tally) and tally.plural * reach < -(-trial.held // _PLURAL_SHARE)
     return hopeless and drawn >= 2 * trial.held
 
 

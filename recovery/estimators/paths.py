@@ -28,6 +28,7 @@ __all__ = [
     "charged",
     "default_sizes",
     "ebic",
+    "included",
     "lasso_penalties",
     "mean_square",
     "models",
@@ -450,6 +451,30 @@ def averaged(candidates: list[Candidates], errors: list[Any], problem: Prepared,
             vectors, right, eigenvalues = _spectrum(columns, lost)
             answer[kept] += vectors @ (right / eigenvalues)
     return answer
+
+
+def included(candidates: list[Candidates], errors: list[Any], p: int, n: float) -> Any:
+    """Return for each feature the share of the weight of :func:`averaged` that models with the feature have.
+
+    Parameters
+    ----------
+    candidates, errors, n
+        As for :func:`averaged`.
+    p : int
+        Number of features.
+
+    Returns
+    -------
+    array, shape (p,)
+        From 0 to 1.
+    """
+    least = min(float(one.min()) for one in errors)
+    share, total = np.zeros(p), 0.0
+    for one, error in zip(candidates, errors, strict=True):
+        weights = np.exp(-0.5 * n * (error / least - 1.0))
+        total += float(weights.sum())
+        share[one.found.support] += (one.values != 0.0) @ weights
+    return share / total
 
 
 def _columns(problem: Prepared, support: Any) -> Any:

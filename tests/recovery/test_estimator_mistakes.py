@@ -49,7 +49,7 @@ def test_missing_values_are_named_with_advice(cls):
     known.iloc[3, 3] = pandas.NA
     with pytest.raises(ValueError, match=r"column 'bp' of X, 1 value\(s\) are missing"):
         cls().fit(known, y)
-    quick = {"cv": 2} if "cv" in cls().get_params() else {"max_iter": 1, "restarts": 0}
+    quick = {"sparsity": 2, "max_iter": 1, "restarts": 0} if "max_iter" in cls().get_params() else {"cv": 2}
     model = cls(**quick).fit(clean, y)
     with pytest.raises(ValueError, match="column 'bmi' of X"):
         model.predict(X)
@@ -107,7 +107,7 @@ def test_solve_names_the_column_of_a_frame():
         (recovery.SparseReLUClassifier(2, 13), ValueError, r"0 and 12: .* and 2 classes have 12 weight"),
         (recovery.SparseRegressor("auto"), ValueError, "expected 'cv' or an integer"),
         (linear_lottery.IMPRegressor("auto"), ValueError, "expected 'cv' or an integer"),
-        (recovery.SparseReLURegressor(2, "auto"), ValueError, "expected None or an integer between 0 and 8"),
+        (recovery.SparseReLURegressor(2, "auto"), ValueError, "expected 'cv', None or an integer between 0 and 8"),
         (recovery.SparseRegressor(2.5), TypeError, "expected 'cv' or an integer"),
         (recovery.SparseRegressor(ridge="auto"), ValueError, "expected 'cv' or a number"),
     ],
