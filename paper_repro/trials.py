@@ -21,6 +21,7 @@ import numpy as np
 
 from paper_repro.experiment import UnknownName
 from planted.base import arrays
+from planted.base.markup import count
 from recovery import Instance
 from recovery.guarantees import Guarantee, Tally, as_code, attack, contradicts, draw, shrink
 
@@ -198,11 +199,6 @@ def described(error: BaseException, when: str = "") -> str:
     return "\n".join([f"{type(error).__name__}{when}: {error}{place}", *getattr(error, "__notes__", [])])
 
 
-def count(number: int, thing: str) -> str:
-    """Return a number with its noun, such as ``1 instance`` or ``2 processes``."""
-    return f"{number} {thing}" + ("" if number == 1 else "es" if thing.endswith("ss") else "s")
-
-
 def unknown_name(name: str, noun: str, known: Iterable[str], expected: str) -> UnknownName:
     """Return the error for an unknown name, with the nearest known name."""
     near = get_close_matches(name, list(known), n=1)
@@ -259,6 +255,9 @@ def run(trial: Trial, watch: Watch | None = None) -> dict[str, Any]:
                 tally.attack = attack(attacked, evaluations=trial.evaluations, seconds=clock.left(), rng=rng)
                 if tally.attack.instance is not None:
                     found.append(_written_up(guarantee, tally.attack.instance, "the attack", trial, clock))
+                    if trial.seconds is None:
+                        again = f"attack(guarantee, evaluations={trial.evaluations}, rng={rng})"
+                        found[-1]["sentence"] += f"\n{again} finds it again, before it is shrunk"
         # one guarantee that raises, or calls sys.exit, must not end the run of the others
         except (Exception, SystemExit) as problem:
             error = described(problem, f" {place}")
@@ -400,7 +399,7 @@ def _written_up(guarantee: Guarantee, instance: Instance, how: str, trial: Trial
     assert judgement.conclusion is not None
     folder = Path(trial.folder)
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{file_name(guarantee.name)}-{how.replace('the ', '').replace(' ', '')}.npz"
+    path = folder / f"{_stem(guarantee, how, trial)}.npz"
     small.save(path)
     sentence = (
         f"hypotheses: {judgement.check.status} ({judgement.check.reason}); "
@@ -414,6 +413,14 @@ def file_name(name: str) -> str:
     """Return a part of a file name for a guarantee: its name, or a safe one, told from others by a hash."""
     safe = re.sub(r"[^\w.-]", "-", name)[:60].lstrip(".")
     return name if safe == name else f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:9]}"
+
+
+def _stem(guarantee: Guarantee, how: str, trial: Trial) -> str:
+    """Return the name of a file, with source and seed: guarantees of two modules may have one name."""
+    name = f"{trial.source.replace(':', '-')}-{guarantee.name}" if trial.own else guarantee.name
+    place = "attack" if how == "the attack" else how.replace(" ", "")
+    seed = f"-seed{trial.seed}" if place == "attack" and trial.seed else ""
+    return f"{file_name(name)}-{place}{seed}"
 
 
 def _judging(guarantee: Guarantee, source: str) -> str:

@@ -248,6 +248,9 @@ ON_CPU = {
     "Bounded": lambda: guarantees.Bounded(np.array([1.0, 2.0]), 0.5),
     "Verdict": lambda: guarantees.Verdict.unknown("nothing is known"),
     "SparseProblem": lambda: recovery.testing.SparseProblem(X, Y, np.zeros(6), 3, 0),
+    "SparsePath": lambda: recovery.SparsePath(
+        np.arange(2), np.eye(6)[:, :2], np.zeros(2), np.ones(2), np.full(2, np.nan), 1, ("htp", "lasso"), (0.0, 0.5)
+    ),
     "LassoPath": lambda: comparators.lasso_path(X, Y),
     "ConeFit": lambda: networks.cone_program(X, gated().gates(), network()(X)),
     "GroupFit": lambda: networks.group_program(X, gated().gates(), network()(X)),

@@ -522,8 +522,9 @@ class SparseRegressor(_SparseLinear):
     Parameters
     ----------
     sparsity : "cv" or int, default "cv"
-        Largest number of non-zero coefficients. "cv" chooses the size from about 30 values between 0 and 100 (or the
-        number of features, or two fifths of the number of distinct rows, if smaller), by `selection`.
+        Largest number of non-zero coefficients. "cv" chooses the size by `selection`: searches go through about 30
+        sizes between 0 and 100 (or the number of features, or two fifths of the number of distinct rows, if smaller),
+        and the Lasso adds the sizes of its solutions.
     solver : str or Solver, default "auto"
         A name from :func:`recovery.list_solvers`, or a solver with its options. Along a path "auto" uses supports from
         hard thresholding pursuit and subspace pursuit, with several ridges, and from the Lasso; for one size it is the
@@ -536,7 +537,7 @@ class SparseRegressor(_SparseLinear):
     fit_intercept : bool, default True
         Centre features and targets; the intercept is neither counted nor shrunk.
     standardize : bool, default True
-        Divide the features by their standard deviations during the fit. ``coef_`` is in the caller's units.
+        Divide the features by their standard deviations during the fit; see ``coef_``.
     cv : int, splitter or iterable of splits, default 5
         Cross-validation, as in scikit-learn. If `cv` is a number of folds, the rows are split four times, in their
         order and shuffled; fewer times if X has more than 1e5 entries, and once from 4e5 on.
@@ -544,7 +545,8 @@ class SparseRegressor(_SparseLinear):
         How the size is selected: by cross-validation; by the extended Bayesian information criterion; on the data
         passed to ``fit`` as ``validation_set``; or by a noise level, which selects the smallest size whose root mean
         square residual is at most that (with a warning, the size with the smallest residual if there is none). The EBIC
-        and the noise level use ridge 0, unless `ridge` is a number.
+        and the noise level measure errors on the rows of the fit, where a ridge never helps: with them ``ridge="cv"``
+        means 0.
     average : bool, default True
         Average all models that were compared by cross-validation or on a validation set, weighted by their errors, and
         keep the features that have at least a third of the weight. False keeps the model with the smallest error.
@@ -556,8 +558,15 @@ class SparseRegressor(_SparseLinear):
 
     Attributes
     ----------
-    coef_, intercept_, support_, n_features_in_, feature_names_in_
-        The model, as in :class:`sklearn.linear_model.Lasso`; ``support_`` holds the features used.
+    coef_ : array, shape (n_features_in_,)
+        Coefficients in units of the original features, whatever `standardize`; :meth:`to_pandas` also has them per
+        standard deviation.
+    intercept_ : float
+        The intercept.
+    support_ : array of int64
+        The features with a non-zero coefficient, ascending.
+    n_features_in_, feature_names_in_
+        As usual in scikit-learn.
     sparsity_ : int
         Number of non-zero coefficients.
     scale_ : array, shape (n_features_in_,)
@@ -565,8 +574,8 @@ class SparseRegressor(_SparseLinear):
     inclusion_ : array, shape (n_features_in_,)
         Share of the averaging weight that models with the feature have; 1 and 0 if a single model predicts.
     ridge_ : float
-        The ridge of the model with the smallest error; on a support of the Lasso, the weight of the Lasso's
-        coefficients.
+        The ridge of the best single model. If ``family_`` is "lasso" and `ridge` is "cv", it is instead the weight of
+        the Lasso's coefficients in the relaxed Lasso: 1 for the Lasso, 0 for least squares.
     family_ : str
         What found the support of that model: the name of a solver, or "lasso".
     path_ : SparsePath or None
@@ -587,9 +596,9 @@ class SparseRegressor(_SparseLinear):
     their part is projected on the features kept. If one model is clearly best, it has all the weight; models with
     errors at the level of rounding are not averaged.
 
-    With at least as many features as rows, a support may be found on all rows and missed on the rows of a fold, so that
-    its error in cross-validation is too large. The mean squared residual on all rows, increased by the penalty of the
-    EBIC (gamma = 1) for the number of supports that were searched, then counts instead, if it is smaller.
+    With at least as many features as rows, a support may be found on all rows and missed on the rows of a fold. Its
+    error in cross-validation is then too large. So for such data there is a second error, the mean squared residual on
+    all rows times exp(penalty / n) with the penalty of the EBIC (gamma = 1), and the smaller of the two counts.
 
     ``transform`` keeps the features of the support, so that the estimator can select features in a pipeline.
 

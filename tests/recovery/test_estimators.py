@@ -656,6 +656,18 @@ def test_the_table_of_a_model_compares_features_of_different_units(cls, standard
     assert "constant" in constant.plot(Figure().add_subplot()).texts[0].get_text()
 
 
+def test_a_path_is_shown_in_a_line():
+    X, y, _ = planted_data(noise=0.5)
+    model = recovery.SparseRegressor(average=False).fit(X, y)
+    path = model.path_
+    assert type(path) is recovery.SparsePath
+    shown = repr(path)
+    assert len(shown) < 200
+    assert shown.startswith(f"SparsePath({len(path.sizes)} sizes from 0 to 12, 12 features; chosen: size {path.size}, ")
+    assert f"error {path.errors[path.best]:.4g} +- {path.spread[path.best]:.2g}, found by {model.family_}" in shown
+    assert "+-" not in repr(recovery.SparseRegressor(selection="ebic").fit(X, y).path_)
+
+
 def test_the_share_of_a_feature_is_that_of_the_models_that_use_it():
     X, y, _ = planted_data(noise=2.0)
     model = recovery.SparseRegressorCV(sizes=range(9), ridges=[0.0], solver="omp").fit(X, y)

@@ -797,8 +797,8 @@ class _Search:
             if seed is not None:
                 again = f"an attack with evaluations={self.error_at} and rng={seed} reproduces it"
         return (
-            f"; its {what or 'code'} raised on {self.errors:,} of them, first {type(error).__name__} at instance "
-            f"{self.error_at:,}{place and f' ({place})'}: {error}; {again}"
+            f"; the {what or 'code'} of the guarantee raised an exception on {self.errors:,} of the instances, first "
+            f"on number {self.error_at:,}{place and f' ({place})'}: {type(error).__name__}: {error}; {again}"
         )
 
 
