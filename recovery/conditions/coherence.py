@@ -216,7 +216,7 @@ def worst_exact_recovery_coefficient(A: Any, sparsity: int, *, limit: int = LIMI
     References
     ----------
     The bound by the Babel function: Tropp 2004 (from memory of the literature; proved in docs/theory, "Bounds
-    of restricted eigenvalues and of the recovery coefficient", and verified numerically by
+    on restricted eigenvalues and on the recovery coefficient", and verified numerically by
     tests/recovery/test_conditions_supports.py).
     """
     columns = arrays.to_numpy(unit_columns(A))
