@@ -12,6 +12,7 @@ import numpy as np
 from planted.base import arrays
 from planted.base.checks import check_integer, check_number
 from planted.base.extras import need
+from planted.base.frames import data_frame
 from planted.base.progress import Bar, Progress, bar, check_progress
 from planted.networks import ReLUNetwork
 from recovery.estimators.arguments import checked_data, checked_size, written_out
@@ -139,15 +140,13 @@ class _ReLUNetwork(StoredEstimator, SelectorMixin, BaseEstimator):
         self.coefs_ = (np.ldexp(W, unit - exponents[:, None]), network.V)
         self.intercepts_ = (shifted(b, unit), shifted(network.c, unit))
         W = self.coefs_[0]
+        self.activity_ = ((Z @ network.W + network.b > 0.0) & W.any(axis=0)).mean(axis=0)
         self.sparsity_ = int((W != 0.0).sum()) + (int((network.V != 0.0).sum()) if classes else 0)
         self.support_ = np.flatnonzero(W.any(axis=1))
         if self.fit_ is not None:
             names = (*names_of_features(self), *(["constant"] if self.fit_intercept else []))
-            note = (
-                "the search, on standardised features; the model is network_. "
-                if self.standardize
-                else ("the search; the model is network_. ")
-            )
+            features = ", on standardised features" if self.standardize else ""
+            note = f"the fit went on from this search{features}, and ended with network_; the search: "
             self.fit_ = replace(self.fit_, names=names, message=note + self.fit_.message)
 
     def _splits(self, X: np.ndarray, y: np.ndarray, classes: bool) -> list[tuple[Any, Any]]:
@@ -241,6 +240,38 @@ class _ReLUNetwork(StoredEstimator, SelectorMixin, BaseEstimator):
         mask[self.support_] = True
         return mask
 
+    def to_pandas(self) -> Any:
+        """Return the weights of the hidden layer as a table, with effects that can be compared.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per non-zero weight of a neuron in use: ``neuron``, its column in ``coefs_[0]``; ``feature``, its
+            name; ``weight``, in units of the feature; ``output``, the name of the output (``"y"``, or a class);
+            ``effect``, weight times ``scale_`` times output weight, which is the change of the output if the feature
+            grows by ``scale_``, usually its standard deviation, while the neuron is active; and ``active``, the share
+            of the rows of the fit on which it is active. Neurons are in their order, and the effects of each in
+            descending order of size. For several classes a weight has a row for each output that its neuron affects.
+
+        Raises
+        ------
+        MissingExtra
+            If pandas is not installed.
+        """
+        validation.check_is_fitted(self)
+        (W, V), names = self.coefs_, names_of_features(self)
+        outputs = [str(one) for one in self.classes_] if hasattr(self, "classes_") else ["y"]
+        rows = [
+            (int(j), names[i], W[i, j], outputs[k], W[i, j] * self.scale_[i] * V[j, k], self.activity_[j])
+            for j in self._used()[2]
+            for k in np.flatnonzero(V[j])
+            for i in np.flatnonzero(W[:, j])
+        ]
+        rows.sort(key=lambda row: (row[0], -abs(row[4])))
+        columns = ("neuron", "feature", "weight", "output", "effect", "active")
+        content = zip(*rows, strict=True) if rows else [()] * len(columns)
+        return data_frame(dict(zip(columns, map(list, content), strict=True)), "to_pandas")
+
     def plot(self, ax: Any = None) -> Any:
         """Draw the weights of the network that predicts: a row per feature in use, a column per neuron in use.
 
@@ -252,10 +283,12 @@ class _ReLUNetwork(StoredEstimator, SelectorMixin, BaseEstimator):
         Returns
         -------
         matplotlib.axes.Axes
-            The axes. Red weights are positive, blue ones negative, and zeros white. With ``standardize`` they are the
-            weights of standardised features, which can be compared: ``coefs_[0] * scale_[:, None]``, and the last row
-            has the biases of the neurons at the means of the features. For one output, its weight stands below each
-            neuron, and its bias in the title; for classes the output weights, ``coefs_[1]``, are not drawn.
+            The axes. For one output the colours are effects on the prediction: red if it grows with the feature where
+            the neuron is active, blue if it falls (weights times output weights, ``coefs_[0] * coefs_[1].T``). For
+            classes they are ``coefs_[0]``, and the output weights are not drawn. With ``standardize`` features are in
+            units of their standard deviations, so that colours can be compared. Biases are not drawn. Below each neuron
+            stands the share of the rows of the fit on which it is active: one that is always active is linear. Names
+            need room beside the axes, which a figure of ``plt.subplots(layout="constrained")`` makes.
 
         Raises
         ------
@@ -264,16 +297,15 @@ class _ReLUNetwork(StoredEstimator, SelectorMixin, BaseEstimator):
         """
         validation.check_is_fitted(self)
         W, V, used = self._used()
-        rows, names = self.support_, [names_of_features(self)[j] for j in self.support_]
-        weights = (W * self.scale_[:, None])[rows]
-        title = "weights per standard deviation" if self.standardize else "weights"
-        if self.fit_intercept:
-            weights = np.vstack([weights, self.intercepts_[0][used] + self.mean_ @ W])
-            names.append("(bias)")
-            if V.shape[1] == 1:
-                title += f"; output bias {self.intercepts_[1][0]:.4g}"
-        network = ReLUNetwork([weights if len(names) else np.zeros((1, 0)), self._outer(V)])
-        return draw_weights(ax, network, names, title)
+        names = [names_of_features(self)[j] for j in self.support_]
+        single = V.shape[1] == 1
+        weights = (W * self.scale_[:, None] * (V.T if single else 1.0))[self.support_]
+        title = "effect on the prediction where the neuron is active" if single else "weights"
+        if self.standardize:
+            title += "\n(per standard deviation of the feature)"
+        network = ReLUNetwork([weights if len(names) else np.zeros((1, 0)), np.ones(len(used))])
+        labels = [f"{j}\n{share:.0%} active" for j, share in zip(used, self.activity_[used], strict=True)]
+        return draw_weights(ax, network, names, title, labels)
 
     def _best(self, Z: np.ndarray, y: np.ndarray, loss: Loss, m: int, k: int, s: int) -> _Weights:
         """Return the network found with the smallest loss, including the ridge."""
@@ -574,6 +606,8 @@ class SparseReLURegressor(RegressorMixin, _ReLUNetwork):
         Number of non-zero weights.
     network_ : planted.ReLUNetwork
         The network that predicts, for the original features; with biases, for a constant 1 as the last input.
+    activity_ : array, shape (m,)
+        Share of the rows of the fit on which a neuron is active; one that is active on all of them is linear there.
     mean_, scale_ : array, shape (n_features_in_,)
         What was subtracted from the features during the fit, and what they were divided by.
     fit_ : recovery.NetworkFit or None
@@ -716,6 +750,8 @@ class SparseReLUClassifier(ClassifierMixin, _ReLUNetwork):
         Number of non-zero weights.
     network_ : planted.ReLUNetwork
         The network that predicts, for the original features; with biases, for a constant 1 as the last input.
+    activity_ : array, shape (m,)
+        Share of the rows of the fit on which a neuron is active; one that is active on all of them is linear there.
     mean_, scale_ : array, shape (n_features_in_,)
         What was subtracted from the features during the fit, and what they were divided by.
     fit_ : recovery.NetworkFit or None

@@ -147,7 +147,7 @@ def draw_errors(ax: Any, path: SparsePath, coef: Any, criterion: str, largest: i
     return _finished(ax, path, size, largest)
 
 
-def draw_weights(ax: Any, network: ReLUNetwork, names: list[str], title: str) -> Any:
+def draw_weights(ax: Any, network: ReLUNetwork, names: list[str], title: str, labels: list[str]) -> Any:
     """Draw the hidden weights of a network; without neurons, say so.
 
     Parameters
@@ -160,6 +160,8 @@ def draw_weights(ax: Any, network: ReLUNetwork, names: list[str], title: str) ->
         Names of its inputs.
     title : str
         Title of the axes.
+    labels : list of str
+        Labels of the neurons; left out if they are too many.
 
     Returns
     -------
@@ -169,6 +171,9 @@ def draw_weights(ax: Any, network: ReLUNetwork, names: list[str], title: str) ->
     ax = axes_of(ax, "plot")
     if network.n_neurons:
         network.plot(ax, names=names)
+        if network.n_neurons <= SHOWN:
+            ax.set_xticks(range(network.n_neurons), labels)
+        ax.set_xlabel("neuron")
     else:
         ax.text(0.5, 0.5, "no neuron: the prediction is constant", ha="center", va="center", transform=ax.transAxes)
         ax.set_axis_off()

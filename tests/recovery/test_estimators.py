@@ -479,18 +479,44 @@ def test_the_network_that_is_shown_is_the_one_that_predicts(intercept, kind):
     with pytest.raises(ValueError, match="input_features is not equal"):
         model.get_feature_names_out(list("vwxyz"))
     ax = model.plot(Figure().add_subplot())
-    assert [one.get_text() for one in ax.get_yticklabels()] == [*model.get_feature_names_out(), *["(bias)"] * intercept]
-    Z = (X.to_numpy() - model.mean_) / model.scale_
-    picture = np.asarray(ax.images[0].get_array())  # a masked one cannot be multiplied
-    rows = len(model.support_)
-    before = Z[:, model.support_] @ picture[:rows] + (picture[rows] if intercept else 0.0)
-    np.testing.assert_allclose(before, X.to_numpy() @ W[:, used] + model.intercepts_[0][used], rtol=1e-9, atol=1e-9)
+    assert [one.get_text() for one in ax.get_yticklabels()] == model.get_feature_names_out().tolist()
+    before = X.to_numpy() @ W + model.intercepts_[0]
+    picture = np.asarray(ax.images[0].get_array())
+    signs = V[used, 0] if kind == "squared" else 1.0
+    effects = (W[:, used] * model.scale_[:, None] * signs)[model.support_]
+    np.testing.assert_allclose(picture, effects, rtol=1e-12)
+    np.testing.assert_array_equal(model.activity_[used], (before[:, used] > 0.0).mean(axis=0))
+    active = [one.get_text().split("\n")[1] for one in ax.get_xticklabels()]
+    assert active == [f"{share:.0%} active" for share in model.activity_[used]]
+    table = model.to_pandas()
+    columns = model.coefs_[1].shape[1]
+    assert len(table) == sum(np.count_nonzero(W[:, j]) * np.count_nonzero(V[j]) for j in np.flatnonzero(used))
+    outputs = ["y"] if columns == 1 else [str(one) for one in model.classes_]
+    assert set(table["output"]) <= set(outputs)
+    row = table.iloc[0]
+    i, k = list(X.columns).index(row["feature"]), outputs.index(row["output"])
+    assert row["weight"] == W[i, row["neuron"]]
+    size = X.iloc[:, i].std(ddof=0) if intercept else np.sqrt((X.iloc[:, i] ** 2).mean())
+    assert row["effect"] == pytest.approx(row["weight"] * size * V[row["neuron"], k], rel=1e-9)
+    assert row["active"] == (before[:, row["neuron"]] > 0.0).mean()
     if kind == "squared":
-        signs = [one.get_text().split("\n")[1] for one in ax.get_xticklabels()]
-        assert signs == [f"({value:+.3g})" for value in V[used, 0]]
-        assert ax.get_title().endswith(f"output bias {model.intercepts_[1][0]:.4g}") == intercept
-        assert "search" in model.fit_.message
+        assert "the fit went on from this search" in model.fit_.message
         assert model.fit_.names == (*X.columns, *["constant"] * intercept)
+
+
+def test_the_plot_of_a_network_shows_what_raises_the_prediction():
+    Figure = pytest.importorskip("matplotlib.figure").Figure
+    rng = np.random.default_rng(14)
+    X = rng.standard_normal((200, 3)) * [1.0, 5.0, 1.0]
+    y = 20.0 + 2.0 * X[:, 0] - 0.1 * X[:, 1] + 0.1 * rng.standard_normal(200)
+    for seed in range(3):  # the output weight of a neuron may be of either sign
+        model = recovery.SparseReLURegressor(1, 2, restarts=0, random_state=seed).fit(X, y)
+        effects = model.to_pandas().set_index("feature")["effect"]
+        assert effects["x0"] == pytest.approx(2.0, rel=0.1)
+        assert effects["x1"] == pytest.approx(-0.5, rel=0.2)
+        picture = np.asarray(model.plot(Figure().add_subplot()).images[0].get_array())
+        assert picture[0] > 0.0 > picture[1]
+        assert model.activity_.tolist() == [1.0]  # a linear model
 
 
 def test_a_network_without_neurons_is_shown_as_a_constant():
@@ -500,6 +526,7 @@ def test_a_network_without_neurons_is_shown_as_a_constant():
     np.testing.assert_allclose(model.network_(np.column_stack([X, np.ones(len(X))])), y.mean(), rtol=1e-12)
     assert "constant" in model.plot(Figure().add_subplot()).texts[0].get_text()
     assert model.get_feature_names_out().tolist() == []
+    assert len(model.to_pandas()) == 0
     with pytest.raises(NotFittedError):
         recovery.SparseReLURegressor().plot()
     assert not hasattr(recovery.SparseReLUClassifier(), "network_")
