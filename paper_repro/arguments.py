@@ -171,7 +171,14 @@ def parser() -> argparse.ArgumentParser:
         help="time limit for all guarantees together, in equal shares (default: no limit, so that a seed gives the "
         "same result on all machines)",
     )
-    add.add_argument("--seed", type=_seed, default=0, metavar="S", help="seed of the instances (default: 0)")
+    add.add_argument(
+        "--seed",
+        type=_seed,
+        default=0,
+        metavar="S",
+        help="seed of the instances and of the attacks (default: 0). The seed of each attack is derived from it and "
+        "from the name of the guarantee; it is in the results (JSON), for attack(guarantee, evaluations=N, rng=SEED)",
+    )
     add.add_argument(
         "--jobs", type=_jobs, metavar="N", help="worker processes, one thread each (default: one per core)"
     )

@@ -21,6 +21,7 @@ import numpy as np
 
 from paper_repro.experiment import UnknownName
 from planted.base import arrays
+from planted.base.markup import count
 from recovery import Instance
 from recovery.guarantees import Guarantee, Tally, as_code, attack, contradicts, draw, shrink
 
@@ -41,7 +42,8 @@ DESIGNS = 3
 Watch = Callable[[str, float], None]
 _DRAWING = 0.5
 """Fraction of the progress bar for drawing; the rest is for the attack."""
-_NEAR_SHARE = 10
+_NEAR_SHARE = _PLURAL_SHARE = 10
+_SEVERAL_SHARE = 20
 _UNKNOWN_SHARE = 20
 _CAP = 20
 
@@ -71,8 +73,9 @@ class Trial:
     folder : str
         Where counter-examples are saved.
     own : bool
-        A guarantee of the user: its instances need not have two non-zeros, be near the boundary, or come from several
-        designs, so that drawing goes on until the hypotheses held often enough, or cannot.
+        A guarantee of the user: its instances need not be near the boundary, or come from several designs. If one in 20
+        of them has two non-zeros or more, so must one in 10 of `held`. Drawing goes on until that is reached, or cannot
+        be.
     """
 
     source: str
@@ -196,11 +199,6 @@ def described(error: BaseException, when: str = "") -> str:
     return "\n".join([f"{type(error).__name__}{when}: {error}{place}", *getattr(error, "__notes__", [])])
 
 
-def count(number: int, thing: str) -> str:
-    """Return a number with its noun, such as ``1 instance`` or ``2 processes``."""
-    return f"{number} {thing}" + ("" if number == 1 else "es" if thing.endswith("ss") else "s")
-
-
 def unknown_name(name: str, noun: str, known: Iterable[str], expected: str) -> UnknownName:
     """Return the error for an unknown name, with the nearest known name."""
     near = get_close_matches(name, list(known), n=1)
@@ -257,6 +255,9 @@ def run(trial: Trial, watch: Watch | None = None) -> dict[str, Any]:
                 tally.attack = attack(attacked, evaluations=trial.evaluations, seconds=clock.left(), rng=rng)
                 if tally.attack.instance is not None:
                     found.append(_written_up(guarantee, tally.attack.instance, "the attack", trial, clock))
+                    if trial.seconds is None:
+                        again = f"attack(guarantee, evaluations={trial.evaluations}, rng={rng})"
+                        found[-1]["sentence"] += f"\n{again} finds it again, before it is shrunk"
         # one guarantee that raises, or calls sys.exit, must not end the run of the others
         except (Exception, SystemExit) as problem:
             error = described(problem, f" {place}")
@@ -302,7 +303,8 @@ def missed(tally: Tally, held: int, *, own: bool = False) -> list[str]:
     held : int
         The quota of instances.
     own : bool, default False
-        Do not require two non-zeros, several designs, and instances near the boundary.
+        Do not require several designs and instances near the boundary; and two non-zeros in one of 10 instances only,
+        if the sampler draws such instances at all.
 
     Returns
     -------
@@ -335,6 +337,13 @@ def missed(tally: Tally, held: int, *, own: bool = False) -> list[str]:
             f"only {tally.plural} of {tally.held} instances on which the hypotheses held have two non-zeros or more",
         ),
         (
+            own and _draws_several(tally) and tally.plural < -(-held // _PLURAL_SHARE),
+            f"two non-zeros or more were tested too seldom: {tally.several} of {tally.instances} instances have them, "
+            f"but the hypotheses held on {tally.plural} of these; {-(-held // _PLURAL_SHARE)} are required. For one "
+            "non-zero many statements are trivial. Make the sampler draw more instances with two or more on which the "
+            "hypotheses hold, or, if the statement is about one non-zero, only one",
+        ),
+        (
             not own and tally.bounded and tally.near < near,
             f"hypotheses held on {tally.near} instances within 5 % of the boundary; {near} are required",
         ),
@@ -350,6 +359,11 @@ def missed(tally: Tally, held: int, *, own: bool = False) -> list[str]:
     return [] if tally.guarantee.vacuous else [sentence for short, sentence in quotas if short]
 
 
+def _draws_several(tally: Tally) -> bool:
+    """Whether the sampler draws two non-zeros or more, not only by exception."""
+    return _SEVERAL_SHARE * tally.several >= tally.instances > 0
+
+
 def _enough(tally: Tally, trial: Trial) -> bool:
     """Return whether to stop drawing: all quotas are reached, or cannot be reached."""
     drawn, cap = tally.instances, max(_CAP * trial.held, trial.instances)
@@ -363,6 +377,7 @@ def _enough(tally: Tally, trial: Trial) -> bool:
     reach = cap / drawn
     hopeless = (tally.held - tally.undecided) * reach < trial.held
     hopeless |= not trial.own and tally.bounded and tally.near * reach < near
+    hopeless |= trial.own and _draws_several(tally) and tally.plural * reach < -(-trial.held // _PLURAL_SHARE)
     return hopeless and drawn >= 2 * trial.held
 
 
@@ -384,7 +399,7 @@ def _written_up(guarantee: Guarantee, instance: Instance, how: str, trial: Trial
     assert judgement.conclusion is not None
     folder = Path(trial.folder)
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{file_name(guarantee.name)}-{how.replace('the ', '').replace(' ', '')}.npz"
+    path = folder / f"{_stem(guarantee, how, trial)}.npz"
     small.save(path)
     sentence = (
         f"hypotheses: {judgement.check.status} ({judgement.check.reason}); "
@@ -398,6 +413,14 @@ def file_name(name: str) -> str:
     """Return a part of a file name for a guarantee: its name, or a safe one, told from others by a hash."""
     safe = re.sub(r"[^\w.-]", "-", name)[:60].lstrip(".")
     return name if safe == name else f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:9]}"
+
+
+def _stem(guarantee: Guarantee, how: str, trial: Trial) -> str:
+    """Return the name of a file, with source and seed: guarantees of two modules may have one name."""
+    name = f"{trial.source.replace(':', '-')}-{guarantee.name}" if trial.own else guarantee.name
+    place = "attack" if how == "the attack" else how.replace(" ", "")
+    seed = f"-seed{trial.seed}" if place == "attack" and trial.seed else ""
+    return f"{file_name(name)}-{place}{seed}"
 
 
 def _judging(guarantee: Guarantee, source: str) -> str:

@@ -106,14 +106,15 @@ class Report:
         if not tried:
             return "No instance was judged."
         note = (
-            "held: instances with x != 0 on which the hypotheses hold. Of these, k >= 2: with two non-zeros or more; "
-            f"near: with a margin of at most {100 * NEAR:g} %; designs: number of distributions of A; concluded, "
-            "failed: on how many the conclusion held, or failed. unknown: hypotheses that rounding or a missing "
-            "field leaves open (in brackets: conclusions, where the hypotheses hold). vacuous: share of instances on "
-            "which the hypotheses fail. tightest: the smallest margin of the hypotheses at which the conclusion was "
-            "still true. failed up to: the largest margin of the hypotheses at which the conclusion was false; for a "
-            "true statement it is negative, and if it is close to 0, the hypotheses cannot be weakened much. attack: "
-            "on how many of the instances that it tried the hypotheses held and the conclusion was decided."
+            "held: hypotheses hold and x != 0; of these, k >= 2: at least two non-zeros; near: margin of at most "
+            f"{100 * NEAR:g} %; designs: distributions of A; concluded, failed: the conclusion holds, or fails\n"
+            "unknown: hypotheses that rounding or a missing field leaves open (in brackets: conclusions, among held)\n"
+            "not met: share of instances on which the hypotheses fail\n"
+            "tightest: smallest margin of the hypotheses on an instance where the conclusion holds\n"
+            "failed up to: largest margin of the hypotheses on an instance where the conclusion fails: negative for a "
+            "true statement; near 0 if the hypotheses cannot be weakened much\n"
+            "attack: survived D of N: N instances tried, D tested (hypotheses hold, conclusion decided); broken in N: "
+            "the N-th contradicts the guarantee"
         )
         return f"{markdown(tried)}\n\n{note}"
 

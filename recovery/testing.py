@@ -317,7 +317,20 @@ def instances_of(guarantee: Guarantee) -> Any:
         raise ValueError(f"guarantee={guarantee.name!r} has no sampler; expected a guarantee that can draw instances")
     st = need("hypothesis.strategies")
     _use_once()
-    return st.integers(0, 2**31 - 1).map(functools.partial(draw, guarantee))
+    return st.integers(0, 2**31 - 1).map(_Drawn(guarantee))
+
+
+class _Drawn:
+    """The function from a seed to an instance of a guarantee; Hypothesis prints its representation."""
+
+    def __init__(self, guarantee: Guarantee) -> None:
+        self.guarantee = guarantee
+
+    def __call__(self, seed: int) -> Instance:
+        return draw(self.guarantee, seed)
+
+    def __repr__(self) -> str:
+        return f"draws of {self.guarantee.name!r}"
 
 
 _COUNTING: ContextVar[tuple[Tally, ...]] = ContextVar("_COUNTING", default=())

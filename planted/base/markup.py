@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-__all__ = ["SHOWN", "card", "number", "paragraph", "table"]
+__all__ = ["SHOWN", "card", "count", "number", "paragraph", "table"]
 
 SHOWN = 20
 """Largest number of rows of a table in a notebook."""
@@ -78,3 +78,8 @@ def card(title: str, pairs: Iterable[tuple[str, Any]], *parts: str) -> str:
     )
     body = "\n".join([f"<table>\n{inner}\n</table>", *parts])
     return f"<div><strong>{html.escape(title)}</strong>\n{body}</div>"
+
+
+def count(number: int, thing: str) -> str:
+    """Return a number with its noun, such as ``1 instance`` or ``2 processes``."""
+    return f"{number} {thing}" + ("" if number == 1 else "es" if thing.endswith("ss") else "s")

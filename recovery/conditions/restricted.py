@@ -88,7 +88,7 @@ class RestrictedEigenvalues:
 def restricted_eigenvalues(
     A: Any,
     sparsity: int,
-    method: Literal["enumerate", "coherence", "dual"] = "enumerate",
+    method: Literal["enumerate", "coherence", "search", "dual"] = "enumerate",
     *,
     limit: int = LIMIT,
     certify: bool = False,
@@ -100,7 +100,8 @@ def restricted_eigenvalues(
     A : Operator or array, shape (n, N)
         The columns, neither scaled to unit norm nor divided by sqrt(n).
     sparsity : int
-        Largest number of columns, from 1 to N.
+        Largest number of columns, from 1 to N. For a theorem about 2 s columns use ``min(2 * s, N)``: no support has
+        more than N.
     method : {"enumerate", "coherence", "search", "dual"}, default "enumerate"
         ``"enumerate"`` examines all C(N, s) supports, on the CPU. ``"coherence"`` bounds the eigenvalues by Gershgorin
         discs. ``"search"`` bounds them on one side only, by supports found by local search: it can refute a condition

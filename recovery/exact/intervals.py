@@ -41,7 +41,7 @@ class Interval:
     Notes
     -----
     ``repr`` writes decimals rounded outward that still parse to the same floats: 0.1 for a lower bound,
-    0.10000000000000001 for an upper one.
+    0.10000000000000001 for an upper one. ``str`` writes six digits: 0.1 to 0.100001 (not proved).
     """
 
     lower: float
@@ -67,6 +67,15 @@ class Interval:
             f"Interval(lower={_same_float(self.lower, False)}, upper={_same_float(self.upper, True)}, "
             f"lower_certified={self.lower_certified}, upper_certified={self.upper_certified})"
         )
+
+    def __str__(self) -> str:
+        """Return the bounds with six digits, rounded outward, and which of them are proved."""
+        if self.lower_certified and self.upper_certified:
+            proved = "proved"
+        else:
+            one = "lower" if self.lower_certified else "upper" if self.upper_certified else ""
+            proved = f"{one} bound proved" if one else "not proved"
+        return f"{written(self.lower, False)} to {written(self.upper, True)} ({proved})"
 
     @property
     def width(self) -> float:

@@ -284,6 +284,9 @@ def solve(
     and to each other, and the search may confuse them. If the fit is poor, the mean of y is larger than its standard
     deviation and the columns found cannot express a constant, the message says that an intercept may be missing.
 
+    HTP, subspace pursuit, CoSaMP, NIHT, OMP and l1 work on columns of unit norm unless ``normalise=False``, AIHT unless
+    it streams, IHT and group_l1 only with ``normalise=True``. The x returned belongs to the columns of A as passed.
+
     Units do not matter: (A, y) -> (a A, b y) gives x b / a, for powers of two bit for bit over the whole range of the
     dtype, for other factors up to rounding. Only IHT with a given step, and HTP on raw columns with a given step,
     depend on the units of A. Internally, A and y are divided by powers of two; A is not copied. Objectives outside the

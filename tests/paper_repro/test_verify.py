@@ -198,6 +198,50 @@ def test_quotas_count_what_they_say():
     assert trials.missed(tally, 99) == ["hypotheses were unknown on 11 of 200 instances; at most 1 in 20 may be"]
 
 
+def test_two_non_zeros_that_are_drawn_but_hardly_ever_tested_are_a_missed_quota_of_an_own_guarantee():
+    tally = Tally(toy_guarantees.projection_bound(2.0))
+    tally.held, tally.instances, tally.several, tally.plural = 200, 400, 250, 19
+    [sentence] = trials.missed(tally, 200, own=True)
+    assert sentence.startswith(
+        "two non-zeros or more were tested too seldom: 250 of 400 instances have them, but the hypotheses held on 19 "
+        "of these; 20 are required"
+    )
+    tally.plural = 20
+    assert trials.missed(tally, 200, own=True) == []
+    tally.plural, tally.several = 0, 19  # a statement about one non-zero
+    assert trials.missed(tally, 200, own=True) == []
+
+
+OWN = """
+import numpy as np
+from recovery import Instance
+from recovery.guarantees import Guarantee, exceeds
+
+def draw(rng):
+    x = np.zeros(4)
+    x[: rng.integers(1, MOST)] = 1.0
+    return Instance.planted(np.eye(4), x)
+
+def few(instance):
+    return exceeds(2, len(instance.support), "fewer than two")
+
+def exact(instance):
+    return exceeds(1, int(np.abs(instance.y - instance.x).max()), "error")
+
+ONE = Guarantee("own-one", "implication", "k < 2 => y = x", "", "", few, exact, sampler=draw, steer=None)
+"""
+
+
+@pytest.mark.parametrize(("most", "expected"), [(2, 0), (4, 3)])
+def test_an_own_guarantee_tested_with_one_non_zero_alone_does_not_pass(command, tmp_path, monkeypatch, most, expected):
+    name = f"own_{most}"
+    (tmp_path / f"{name}.py").write_text(OWN.replace("MOST", str(most)))
+    monkeypatch.syspath_prepend(tmp_path)
+    code, output, _ = command(f"{name}:ONE", "--held", "40", "--evaluations", "50", "--jobs", "1")
+    assert code == expected
+    assert ("own-one missed a quota: two non-zeros or more were tested too seldom: " in output) == (expected == 3)
+
+
 def test_a_guarantee_that_never_decides_does_not_pass(monkeypatch, command):
     monkeypatch.setattr(verify, "GROUPS", {"poor": ("toy_guarantees:silent_catalogue",)})
     code, output, _ = command("--held", "30", "--instances", "30", "--evaluations", "0", "--jobs", "1")

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from paper_repro import cli, progress, trials, verify
+from recovery.guarantees import attack
 
 MINE = '''
 import numpy as np
@@ -273,7 +274,7 @@ def test_the_file_of_a_counter_example_lies_in_its_folder_whatever_the_name(comm
     assert "../up/here is VIOLATED by an instance that " in output
     files = [path.relative_to(tmp_path / "r" / "verify").as_posix() for path in (tmp_path / "r").rglob("*.npz")]
     assert files
-    assert all(re.fullmatch(r"-up-here-[0-9a-f]{9}-\w+\.npz", name) for name in files)
+    assert all(re.fullmatch(r"bad-SLASH-[-.]*up-here-[0-9a-f]{9}-\w+\.npz", name) for name in files)
 
 
 def test_leaving_python_inside_is_an_error_and_no_verdict(command, tmp_path):
@@ -286,3 +287,15 @@ def test_leaving_python_inside_is_an_error_and_no_verdict(command, tmp_path):
     code, output, errors = command("needs:TRUE", *QUICK)
     assert (code, output) == (2, "")
     assert "importing needs failed: SystemExit: 1 (" in errors
+
+
+def test_files_of_two_modules_and_two_seeds_are_kept_apart_and_the_attack_can_be_repeated(command, tmp_path):
+    with trials.importable():
+        (broken,) = trials.own_guarantees("wrong:TRUE")
+    for seed in ("0", "7"):
+        code, output, _ = command("wrong:TRUE", "--held", "1", "--evaluations", "300", "--seed", seed, "--jobs", "1")
+        assert code == 1
+        rng = int(re.search(r"^attack\(guarantee, evaluations=300, rng=(\d+)\) finds it again", output, re.M).group(1))
+        assert attack(broken, evaluations=300, rng=rng).status == "broken"
+    names = {path.name for path in (tmp_path / "r" / "verify").glob("*attack*.npz")}
+    assert names == {"wrong-TRUE-half-left-attack.npz", "wrong-TRUE-half-left-attack-seed7.npz"}

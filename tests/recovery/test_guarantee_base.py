@@ -1,5 +1,6 @@
 """Verdicts, and how a guarantee puts two of them together."""
 
+import functools
 import math
 import re
 
@@ -7,8 +8,20 @@ import numpy as np
 import pytest
 
 from recovery import Instance
-from recovery.guarantees import Guarantee, Verdict, all_of, attack, catalogue, draw, exceeds, ledger, linear_instance
-from recovery.testing import assert_guarantee
+from recovery.conditions import Interval
+from recovery.guarantees import (
+    Guarantee,
+    Verdict,
+    all_of,
+    attack,
+    catalogue,
+    constant,
+    draw,
+    exceeds,
+    ledger,
+    linear_instance,
+)
+from recovery.testing import assert_guarantee, instances_of
 
 ONE = Instance.planted(np.eye(2), np.array([1.0, 0.0]))
 
@@ -141,3 +154,43 @@ def test_wrong_arguments_are_sentences(call, error, sentence):
 def test_a_model_may_be_drawn_from_a_seed():
     one, two = linear_instance(3), linear_instance(np.random.default_rng(3))
     np.testing.assert_array_equal(one.matrix, two.matrix)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "status", "margin"),
+    [
+        (1, Interval(0.25, 0.5), "holds", 1.0),
+        (1.0, Interval(0.25, 0.5), "holds", pytest.approx(1.0)),
+        (constant(1.0), Interval(0.25, 0.5), "holds", pytest.approx(1.0)),
+        (Interval(3.0, 5.0), Interval(1.0, 2.0), "holds", 0.5),
+        (Interval(3.0, math.inf), 2, "holds", 0.5),
+        (1, Interval(2.0, 4.0), "fails", -0.5),
+        (1, Interval(1.0, 1.0), "fails", 0.0),
+        (1.0, Interval(1.0, 1.0), "unknown", None),  # a float may be off by its rounding error
+        (1, Interval(2.0, math.inf), "fails", -0.5),
+        (1, Interval(0.5, 2.0), "unknown", None),
+        (math.nan, Interval(0.5, 2.0), "unknown", None),
+        (1, Interval(-1.0, 0.0), "holds", math.inf),
+    ],
+)
+def test_an_interval_is_compared_by_its_ends(left, right, status, margin):
+    found = exceeds(left, right, "left exceeds right")
+    assert found.status == status
+    assert math.isnan(found.margin) if margin is None else found.margin == margin
+    assert found.reason.startswith("left exceeds right: ")
+
+
+def test_a_reason_shows_an_interval_with_six_digits():
+    found = exceeds(1, Interval(1 / 3, 2 / 3), "1 exceeds delta")
+    assert found.reason == "1 exceeds delta: 1 > [0.333333, 0.666667] holds"
+    assert str(Interval(1 / 3, 2 / 3)) == "0.333333 to 0.666667 (not proved)"
+    assert str(Interval(1, 2, True, True)) == "1 to 2 (proved)"
+    assert str(Interval(0, math.inf, True)) == "0 to inf (lower bound proved)"
+
+
+def test_a_guarantee_prints_the_names_of_its_functions_and_hypothesis_only_its_name():
+    own = Guarantee("own", "implication", "s", "", "", len, functools.partial(abs, 1), sampler=max, steer=None)
+    assert "hypotheses=len, outcome=abs, " in repr(own)
+    assert "sampler=max, steer=None" in repr(own)
+    pytest.importorskip("hypothesis")
+    assert repr(instances_of(own)).endswith("draws of 'own')")

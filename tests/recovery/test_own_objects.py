@@ -138,7 +138,7 @@ def test_results_are_short_to_look_at():
     )
     shown = "Instance(40 x 60 array, y, x, noise, sparsity=2, options={'design': 'gaussian', 'seed': 3})"
     assert repr(instance) == shown
-    assert repr(ledger([SHRINKS], [instance])) == "Ledger(1 guarantees, 1 judgements, 0 violations)"
+    assert repr(ledger([SHRINKS], [instance])) == "Ledger(1 guarantee, 1 judgement, 0 violations)"
     assert repr(diagnosis).startswith("Diagnosis(40 x 12, sparsity=1, covers=")
     certificate = enumeration_bound(np.eye(3), 2)
     for one in (diagnosis, certificate, norms(instance), SHRINKS.judge(instance), attack(SHRINKS, evaluations=50)):

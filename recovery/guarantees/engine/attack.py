@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from planted.base.progress import Bar, Progress, bar, check_progress
 from recovery.guarantees.engine.base import BadGuarantee, Guarantee, Verdict, check_guarantee, origin
 from recovery.guarantees.engine.instance import Instance
 from recovery.guarantees.engine.sampling import steer
-from recovery.guarantees.engine.tally import CONFIDENCE, AttackResult, afresh, contradicts, failing_draw
+from recovery.guarantees.engine.tally import CONFIDENCE, AtSparsity, AttackResult, afresh, contradicts, failing_draw
 from recovery.operators.gated import GatedOperator
 
 __all__ = [
@@ -342,9 +342,13 @@ EVALUATIONS = 10_000
 
 _PATIENCE = 150
 _PROGRESS = 1e-2  # a descent with less progress than this is abandoned, and the next one starts elsewhere
-_SLICE = 500  # a descent that is not over after as many instances is put aside, so that it cannot starve the others
-_FIRST = 25
-_FEW = 5  # the same for a margin that can be steered, where each draw gets there
+_PLAIN = 0.3  # share of the instances that are draws of the sampler, judged as they are
+_FIRST = 25  # as many of them come first, unless each draw can be steered to where a descent starts
+_FEW = 5  # draws for a descent, where they can be steered
+_SHORT, _TURN = 50, 500  # instances of the turn of a descent: fewer where other sparsities had fewer tests
+_POOL = 25  # starts kept for each number of non-zeros
+_USES = 4  # descents from one start
+_SHOWN = 6  # numbers of non-zeros in a message
 _REDRAWS = 40
 _REJECTED = (ValueError, ArithmeticError, np.linalg.LinAlgError)  # a change that does not give a valid instance
 
@@ -395,17 +399,20 @@ def attack(
 
     Notes
     -----
-    The search starts from a drawn instance whose hypotheses just hold (margin 1e-6 to 0.05; if they cannot be steered
-    there, the one of 25 that is nearest to failing), and descends on the margin of the conclusion: a random change
-    (``move`` of this module), noise or signal scaled back to the same margin, kept if the hypotheses hold and the
-    conclusion is no further from failing. After 150 changes that gain less than 1 % it restarts. An equivalence is
-    attacked from both sides of its boundary. For a probability the search increases the fraction of failures over 40
-    draws of the noise, and confirms it on fresh draws, which are not counted.
+    Three instances in ten are draws of the sampler, judged as they are. The others belong to descents. A descent starts
+    from a drawn instance whose hypotheses just hold (scaled to a margin of 1e-6 to 0.05; if they cannot be steered, a
+    draw on which they hold), and descends on the margin of the conclusion: a random change (``move`` of this module),
+    noise or signal scaled back to the same margin, kept if the hypotheses hold and the conclusion is no further from
+    failing. It ends after 150 changes that gain less than 1 %. An equivalence is attacked from both sides of its
+    boundary. For a probability the search increases the fraction of failures over 40 draws of the noise, and confirms
+    it on fresh draws, which are not counted.
 
     A statement may be tight and true for one sparsity, and false for another: the margin then falls for ever where
-    there is nothing to find. So two in three descents start at the number of non-zeros on which the fewest instances
-    were spent, every second of these also at the shape on which the fewest were, and a descent that is not over after
-    500 instances is put aside and continued in turn with new ones.
+    there is nothing to find. So two in three turns go to the number of non-zeros at which the fewest conclusions were
+    decided, among those at which a drawn instance satisfied the hypotheses; one in three starts at the instance nearest
+    to failing. Moves keep the number of non-zeros, so a number for which the sampler draws nothing that satisfies the
+    hypotheses is not searched: ``by_sparsity`` of the result shows it. A turn is 500 instances, or 50 where another
+    number had less than half as many decided; a descent that is not over then waits for another turn.
 
     A conclusion with an infinite margin, such as ``Verdict.of(truth, reason)`` gives it, does not say how near it is to
     failing. The search then walks at random, towards the boundary of the hypotheses, and the message says so.
@@ -435,7 +442,7 @@ def attack(
         found = None
         try:
             while found is None and not search.over:
-                found = search.descend()
+                found = search.proceed()
             search.shown.at(search.tried)
             return search.result(found, seed)
         except Exception as error:
@@ -447,14 +454,14 @@ def attack(
 class _Descent:
     """Where a descent stands: its instance, how far from a contradiction, and how long without progress."""
 
-    def __init__(self, target: float, cost: _Cost, here: Instance, seen: _Seen) -> None:
+    def __init__(self, target: float | None, cost: _Cost, here: Instance, seen: _Seen) -> None:
         self.target, self.cost = target, cost
         self.idle, self.confirmed = 0, math.inf
         self.take(here, seen)
         self.goal = self.next_goal()
 
     def take(self, here: Instance, seen: _Seen) -> None:
-        self.here, self.best, self.side = here, seen.value, seen.side
+        self.here, self.best, self.side, self.seen = here, seen.value, seen.side, seen
 
     def next_goal(self) -> float:
         """Return the distance from a contradiction that counts as progress."""
@@ -467,8 +474,23 @@ class _Descent:
         return seen.value <= self.best
 
 
+class _Start:
+    """A drawn instance on the right side of the boundary, from which descents can start."""
+
+    def __init__(self, way: _Descent) -> None:
+        self.way, self.used = way, 0
+
+    def order(self) -> tuple[int, float, float]:
+        """Return the key of the next one: used least, then nearest to failing, then nearest to the boundary."""
+        return self.used, self.way.best, self.way.side
+
+
 class _Search:
-    """Descents from drawn instances, with counts of the instances tried."""
+    """Plain draws and descents, with counts of the instances tried.
+
+    The descents that can be begun or continued are kept per number of non-zeros, so that each number gets its share of
+    tests even if the sampler seldom draws an instance of it on which the hypotheses hold.
+    """
 
     def __init__(
         self,
@@ -481,7 +503,7 @@ class _Search:
         self.guarantee, self.rng, self.confidence = guarantee, rng, confidence
         self.limit, self.seconds = evaluations, seconds
         self.deadline = math.inf if seconds is None else time.monotonic() + seconds
-        self.tried = self.held = self.decided = self.errors = 0
+        self.tried = self.plain = self.held = self.decided = self.errors = 0
         self.shown = Bar()
         self.each = 1 if guarantee.delta is None else _REDRAWS
         self.best = math.inf
@@ -491,8 +513,11 @@ class _Search:
         self.raised_on: Instance | None = None
         self.obstacle = self.silence = ""  # why the last instance, and the last whose hypotheses held, was not tested
         self.begun = 0
-        self.waiting: deque[_Descent] = deque()
-        self.spent: Counter[Any] = Counter()  # instances per number of non-zeros, and per that and the shape
+        self.starts: defaultdict[tuple[str, int], list[_Start]] = defaultdict(list)  # per side and number of non-zeros
+        self.waiting: defaultdict[int, deque[_Descent]] = defaultdict(deque)
+        self.turns: Counter[int] = Counter()
+        self.asked: Counter[Any] = Counter()  # decided conclusions per number of non-zeros, and per that and the shape
+        self.at: dict[int, AtSparsity] = {}
 
     @property
     def over(self) -> bool:
@@ -501,88 +526,150 @@ class _Search:
             return True
         return self.seconds is not None and time.monotonic() >= self.deadline
 
-    def descend(self) -> Instance | None:
-        """Search from one drawn instance, and then go on with the descent that has waited longest."""
-        guarantee, rng = self.guarantee, self.rng
-        waiting = self.waiting.popleft() if self.waiting else None
-        two_sided = guarantee.kind == "equivalence" and rng.random() < 0.5
-        target = (-1.0 if two_sided else 1.0) * 10.0 ** rng.uniform(-6.0, math.log10(0.05))
-        cost = _Cost(guarantee, "fails" if two_sided else "holds", int(rng.integers(2**31)))
-        start = self._begin(target, cost)
-        found = None if start is None else self._follow(_Descent(target, cost, *start))
-        if found is None and waiting is not None:
-            waiting.idle = 0
-            found = self._follow(waiting)
-        return found
+    def proceed(self) -> Instance | None:
+        """Judge a plain draw if it is time for one, and otherwise give a descent its turn."""
+        if self._draws_next():
+            return self._draw()
+        way = self._next()
+        if way is None:
+            return None if self.over else self._draw()
+        return self._follow(way)
 
-    def _follow(self, way: _Descent) -> Instance | None:
-        """Descend until there is no more progress, or the turn of the descent is over."""
-        guarantee, rng = self.guarantee, self.rng
-        movable = way.here.x is not None and way.here.noise is not None
-        began, stratum = self.tried, _stratum(way.here)
-        try:
-            while True:
-                if way.best < min(0.0, way.confirmed):  # on every improvement, including the last one
-                    if contradicts(guarantee, way.here, rng, confidence=self.confidence):
-                        return failing_draw(guarantee, afresh(way.here), rng)
-                    way.confirmed = way.best
-                if self.over or way.idle >= _PATIENCE or not movable or math.isnan(way.best):
-                    return None
-                if self.tried - began >= _SLICE * self.each:
-                    self.waiting.append(way)
-                    return None
-                way.idle += 1
-                made = self._evaluate(
-                    lambda: move(way.here, rng, fixed_noise=guarantee.delta is not None, options=guarantee.needs),
-                    way.target,
-                    way.cost,
-                )
-                if made is not None and way.accepts(made[1]):
-                    way.take(*made)
-                    if way.best < way.goal:
-                        way.idle, way.goal = 0, way.next_goal()
-        finally:
-            for part in (stratum[0], stratum):
-                self.spent[part] += self.tried - began
+    def _draws_next(self) -> bool:
+        """Whether the next instance is a plain draw, so that these get their share."""
+        return self.plain < max(_PLAIN * self.tried, _FIRST if self.guarantee.steer is None else 0)
 
-    def _begin(self, target: float, cost: _Cost) -> tuple[Instance, _Seen] | None:
-        """Draw an instance on the right side of the boundary: steered there, or else the one nearest to failing.
+    def _draw(self) -> Instance | None:
+        """Judge an instance as the sampler draws it; keep it as a start unless it is a contradiction."""
+        before = self.tried
+        way = self._begin(None, self._cost(""))
+        self.plain += self.tried - before
+        if way is None:
+            return None
+        if way.best < 0.0:
+            return self._confirmed(way)
+        self._keep(way)
+        return None
 
-        Two in three times it is the nearest of those with the number of non-zeros on which least was spent, and every
-        second of these also of those with the shape on which least was spent.
+    def _cost(self, side: str) -> _Cost:
+        return _Cost(self.guarantee, side, int(self.rng.integers(2**31)))
+
+    def _begin(self, target: float | None, cost: _Cost) -> _Descent | None:
+        """Draw an instance, steered to a target if there is one; None on the wrong side of the boundary."""
+        made = self._evaluate(lambda: self.guarantee.drawn(self.rng), target, cost, drawn=True)
+        return None if made is None or math.isnan(made[1].value) else _Descent(target, cost, *made)
+
+    def _keep(self, way: _Descent) -> None:
+        if way.here.x is None or way.here.noise is None:  # nothing to change
+            return
+        pool = self.starts[way.seen.on, _stratum(way.here)[0]]
+        pool.append(_Start(way))
+        if len(pool) > _POOL:
+            del pool[0]
+
+    def _next(self) -> _Descent | None:
+        """Return the descent whose turn it is: one that begins, or one that waits; None if there is neither.
+
+        Two in three times it is one at the number of non-zeros at which the fewest conclusions were decided; half of
+        those that begin start at the shape at which the fewest were.
         """
         turn, self.begun = self.begun % 3, self.begun + 1
-        drawn: list[tuple[Instance, _Seen]] = []
-        count = _FIRST if self.guarantee.steer is None else _FEW if turn and self.guarantee.delta is None else 1
-        for _ in range(count):
-            made = self._evaluate(lambda: self.guarantee.drawn(self.rng), target, cost, drawn=True)
-            if made is not None:
-                drawn.append(made)
-                if made[1].value < 0.0:
-                    return made
-            if self.over:
-                break
-        there = [one for one in drawn if not math.isnan(one[1].value)]
+        two_sided = self.guarantee.kind == "equivalence" and self.rng.random() < 0.5
+        side = "fails" if two_sided else "holds"
+        if self.guarantee.steer is not None:
+            for _ in range(_FEW if turn and self.guarantee.delta is None else 1):
+                way = self._begin(self._target(side), self._cost(side))
+                if way is not None and way.best < 0.0:
+                    return way
+                if way is not None:
+                    self._keep(way)
+                if self.over:
+                    return None
+        there = {k for (of, k), pool in self.starts.items() if pool and of == side}
+        there |= {k for k, queue in self.waiting.items() if queue}
         if not there:
-            return drawn[0] if drawn else None
+            return None
         if turn:
-            there = self._least(there, lambda stratum: stratum[0])
+            there = {min(sorted(there), key=lambda k: self.asked[k])}
+        starts = [one for k in sorted(there) for one in self.starts[side, k]]
+        queues = [self.waiting[k] for k in sorted(there) if self.waiting[k]]
+        which = min(there) if turn else -1
+        self.turns[which] += 1
+        if queues and (not starts or self.turns[which] % 2 == 0):
+            way = max(queues, key=len).popleft()
+            way.idle = 0
+            return way
         if turn == 2:
-            there = self._least(there, lambda stratum: stratum)
-        return min(there, key=lambda one: (one[1].value, one[1].side))
+            least = min(self.asked[_stratum(one.way.here)] for one in starts)
+            starts = [one for one in starts if self.asked[_stratum(one.way.here)] == least]
+        return self._open(min(starts, key=_Start.order), side)
 
-    def _least(
-        self, drawn: list[tuple[Instance, _Seen]], part: Callable[[tuple[Any, ...]], Any]
-    ) -> list[tuple[Instance, _Seen]]:
-        """Return those of the stratum on which the fewest instances were spent."""
-        of_each = [part(_stratum(one)) for one, _ in drawn]
-        least = min(of_each, key=lambda one: self.spent[one])
-        return [one for one, there in zip(drawn, of_each, strict=True) if there == least]
+    def _ahead(self, way: _Descent) -> bool:
+        """Whether another number of non-zeros had less than half as many tests, and can have one now."""
+        k = _stratum(way.here)[0]
+        others = {of for (_, of), pool in self.starts.items() if pool} | {of for of, q in self.waiting.items() if q}
+        return any(2 * self.asked[of] < self.asked[k] for of in others)
+
+    def _target(self, side: str) -> float:
+        """Draw the margin of the hypotheses at which a descent stays."""
+        size = 10.0 ** float(self.rng.uniform(-6.0, math.log10(0.05)))
+        return -size if side == "fails" else size
+
+    def _open(self, start: _Start, side: str) -> _Descent | None:
+        """Return a descent from a start, which is steered first if it was drawn as it is."""
+        way, start.used = start.way, start.used + 1
+        if start.used == _USES:
+            self.starts[side, _stratum(way.here)[0]].remove(start)
+        if self.guarantee.steer is None or way.target is not None:
+            return _Descent(way.target, way.cost, way.here, way.seen)
+        target, cost = self._target(side), self._cost(side)
+        made = self._evaluate(lambda: way.here, target, cost)
+        return None if made is None or math.isnan(made[1].value) else _Descent(target, cost, *made)
+
+    def _confirmed(self, way: _Descent) -> Instance | None:
+        """Return the instance, or one with a noise that fails, if it contradicts the guarantee from scratch."""
+        if contradicts(self.guarantee, way.here, self.rng, confidence=self.confidence):
+            return failing_draw(self.guarantee, afresh(way.here), self.rng)
+        way.confirmed = way.best
+        return None
+
+    def _follow(self, way: _Descent) -> Instance | None:
+        """Descend until there is no more progress, or the turn of the descent is over; draws come in between."""
+        guarantee, rng = self.guarantee, self.rng
+        movable = way.here.x is not None and way.here.noise is not None
+        spent = 0
+        while True:
+            if way.best < min(0.0, way.confirmed):  # on every improvement, including the last one
+                found = self._confirmed(way)
+                if found is not None:
+                    return found
+            if self.over or way.idle >= _PATIENCE or not movable or math.isnan(way.best):
+                return None
+            if spent >= _TURN * self.each or (spent >= _SHORT * self.each and self._ahead(way)):
+                self.waiting[_stratum(way.here)[0]].append(way)
+                return None
+            if self._draws_next():
+                found = self._draw()
+                if found is not None:
+                    return found
+                continue
+            before = self.tried
+            way.idle += 1
+            made = self._evaluate(
+                lambda: move(way.here, rng, fixed_noise=guarantee.delta is not None, options=guarantee.needs),
+                way.target,
+                way.cost,
+            )
+            spent += self.tried - before
+            if made is not None and way.accepts(made[1]):
+                way.take(*made)
+                if way.best < way.goal:
+                    way.idle, way.goal = 0, way.next_goal()
 
     def _evaluate(
-        self, make: Callable[[], Instance], target: float, cost: _Cost, *, drawn: bool = False
+        self, make: Callable[[], Instance], target: float | None, cost: _Cost, *, drawn: bool = False
     ) -> tuple[Instance, _Seen] | None:
-        """Create an instance, move it to the boundary, and return it with its cost; None if it is rejected."""
+        """Create an instance, move it to a target, if any, and return it with its cost; None if it is rejected."""
         self.shown.at(self.tried)
         self.tried += 1
         made: Instance | None = None
@@ -596,7 +683,8 @@ class _Search:
                 self._raised(error, None)
             return None
         try:
-            made = steer(self.guarantee, made, target)
+            if target is not None:
+                made = steer(self.guarantee, made, target)
             seen = cost(made)
         except _REJECTED as error:
             self._raised(error, made)
@@ -608,9 +696,23 @@ class _Search:
         self.decided += seen.decided
         self.obstacle = seen.obstacle or self.obstacle
         self.silence = seen.obstacle if seen.held else self.silence
+        self._count(made, seen)
         if seen.value < self.best:
             self.best, self.nearest = seen.value, made
         return made, seen
+
+    def _count(self, instance: Instance, seen: _Seen) -> None:
+        """Count an instance at its number of non-zeros."""
+        stratum = _stratum(instance)
+        for part in (stratum[0], stratum):
+            self.asked[part] += seen.decided
+        before = self.at.get(stratum[0], AtSparsity())
+        self.at[stratum[0]] = AtSparsity(
+            before.n_evaluations + max(seen.held, 1),
+            before.n_held + seen.held,
+            before.n_decided + seen.decided,
+            before.best_margin if math.isnan(seen.value) else min(before.best_margin, seen.value),
+        )
 
     def _raised(self, error: Exception, instance: Instance | None) -> None:
         self.errors += 1
@@ -643,6 +745,7 @@ class _Search:
             found,
             self.nearest if status == "survived" else None,
             self.raised_on,
+            dict(sorted(self.at.items())),
         )
 
     def _sentence(self, status: str, seed: int | None) -> str:
@@ -652,7 +755,8 @@ class _Search:
         obstacle = f"; the last one: {self.silence if self.held else self.obstacle}"
         text = {
             "broken": f"{name} is broken: instance {self.tried:,} of at most {self.limit:,} contradicts it",
-            "survived": f"{name} survived: {held} and the conclusion was decided on {self.decided:,}{self._how_near()}",
+            "survived": f"{name} survived: {held} and the conclusion was decided on {self.decided:,}{self._how_near()}"
+            + self._by_sparsity(),
             "undecided": f"{name} was not tested: {held}, but the conclusion was decided on none{obstacle}",
             "never held": f"{name} was not tested: its hypotheses held on none of the {instances} tried{obstacle}",
             "not tried": f"{name} was not tested: no instance was tried"
@@ -674,6 +778,14 @@ class _Search:
         k, _, _ = _stratum(self.nearest)
         return f"; the search came within {self.best:.3g} of a contradiction (nearest: k = {k}, {n} x {size})"
 
+    def _by_sparsity(self) -> str:
+        """Return how often the conclusion was decided at each number of non-zeros, and how nearly it failed."""
+        if not self.at:
+            return ""
+        listed = [f"k = {k}: {one}" for k, one in sorted(self.at.items())]
+        shown = listed if len(listed) <= _SHOWN else [*listed[: _SHOWN - 1], f"and up to k = {max(self.at)}"]
+        return f". By number of non-zeros: {'; '.join(shown)}"
+
     def _about_errors(self, seed: int | None) -> str:
         """Return which exception the guarantee's code raised, where, and how to see it again."""
         error = self.error
@@ -685,8 +797,8 @@ class _Search:
             if seed is not None:
                 again = f"an attack with evaluations={self.error_at} and rng={seed} reproduces it"
         return (
-            f"; its {what or 'code'} raised on {self.errors:,} of them, first {type(error).__name__} at instance "
-            f"{self.error_at:,}{place and f' ({place})'}: {error}; {again}"
+            f"; the {what or 'code'} of the guarantee raised an exception on {self.errors:,} of the instances, first "
+            f"on number {self.error_at:,}{place and f' ({place})'}: {type(error).__name__}: {error}; {again}"
         )
 
 
@@ -705,10 +817,14 @@ class _Seen(NamedTuple):
     obstacle: str = ""
     side: float = 0.0  # distance of the hypotheses from their boundary
     error: Exception | None = None  # of the outcome
+    on: str = "holds"  # the side of the boundary from which the statement is attacked
 
 
 class _Cost:
-    """Distance of the conclusion from a contradiction: negative for a contradiction, NaN on the wrong side."""
+    """Distance of the conclusion from a contradiction: negative for a contradiction, NaN on the wrong side.
+
+    Without a side each instance is judged on its own, unless a contradiction is impossible there.
+    """
 
     def __init__(self, guarantee: Guarantee, side: str, seed: int) -> None:
         self.guarantee, self.side, self.seed = guarantee, side, seed
@@ -716,7 +832,9 @@ class _Cost:
     def __call__(self, instance: Instance) -> _Seen:
         check = self.guarantee.check(instance)
         held = int(check.status == "holds")
-        if check.status != self.side:
+        either = self.guarantee.kind == "equivalence" and check.status != "unknown"
+        on = self.side or (check.status if either else "holds")
+        if check.status != on:
             return _Seen(math.nan, held, 0, f"hypotheses: {check.status} ({check.reason})")
         if self.guarantee.delta is not None:
             return self._rate(instance, self.guarantee.delta)
@@ -728,10 +846,10 @@ class _Cost:
             return _Seen(math.nan, held, 0, f"the conclusion raised {type(error).__name__}: {error}", error=error)
         if conclusion.status == "unknown":
             return _Seen(math.nan, held, 0, f"conclusion: unknown ({conclusion.reason})")
-        wrong = (conclusion.status == "fails") == (self.side == "holds")
+        wrong = (conclusion.status == "fails") == (on == "holds")
         size = abs(conclusion.margin) if not math.isnan(conclusion.margin) else math.inf
         side = abs(check.margin) if not math.isnan(check.margin) else math.inf
-        return _Seen(-max(size, 1e-300) if wrong else size, held, 1, side=side)
+        return _Seen(-max(size, 1e-300) if wrong else size, held, 1, side=side, on=on)
 
     def _rate(self, instance: Instance, delta: float) -> _Seen:
         """Return delta minus the fraction of failures; the mean margin breaks ties."""

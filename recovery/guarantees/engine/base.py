@@ -22,6 +22,7 @@ from planted.base.checks import check_choice, check_number
 from planted.base.markup import card
 from planted.base.values import by_value
 from recovery.exact.bounded import Bounded, number
+from recovery.exact.intervals import Interval, down, up, written
 from recovery.guarantees.engine.code import as_code
 from recovery.guarantees.engine.instance import SCALES, Instance, in_range
 
@@ -142,7 +143,7 @@ def exceeds(
 
     Parameters
     ----------
-    left, right : Bounded, int, Fraction or float
+    left, right : Bounded, Interval, int, Fraction or float
         Two numbers. The right side should not be negative, since the margin is relative to it; of a negative one only
         the status means something. A :class:`~recovery.guarantees.Bounded` carries its error, an int or Fraction is
         exact, and a float has the stated error.
@@ -168,7 +169,24 @@ def exceeds(
     TypeError
         If one side is a Bounded and the other a float without an error: use :func:`~recovery.guarantees.constant` for a
         constant of a theorem, and :class:`~recovery.guarantees.Bounded` for computed values.
+
+    Notes
+    -----
+    An :class:`~recovery.conditions.Interval`, such as :mod:`recovery.conditions` returns, is compared by its ends: the
+    comparison holds or fails if it does so for all numbers of the interval, whether or not the ends are proved. The
+    margin belongs to the ends that decide. A float on the other side is taken as exact up to `rounding`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from recovery.conditions import restricted_eigenvalues
+    >>> from recovery.guarantees import exceeds
+    >>> delta = restricted_eigenvalues(np.eye(3), 2).restricted_isometry
+    >>> exceeds(1, delta, "1 exceeds delta_2").status
+    'holds'
     """
+    if isinstance(left, Interval) or isinstance(right, Interval):
+        return _by_ends(_ends(left, rounding, left_error), _ends(right, rounding, right_error), reason)
     for side, value in (("left", left), ("right", right)):
         if not isinstance(value, (Real, Bounded)) and (value is None or isinstance(value, str) or np.ndim(value)):
             kind = type(value).__name__
@@ -215,6 +233,41 @@ def _unstated(
         doubt = "is not decided, because a number that is compared with 0 needs a stated error"
         return Verdict.unknown(_compared_text(reason, f"{a:.6g}", f"{b:.6g}", doubt))
     return _compared(first, second, reason)
+
+
+def _ends(value: Any, rounding: float, error: float | None) -> Interval:
+    """Return the interval in which a side lies."""
+    if isinstance(value, Interval):
+        return value
+    if isinstance(value, Bounded):
+        middle, error = float(value.value), float(value.error)
+    elif isinstance(value, (int, Fraction)) and not isinstance(value, bool):
+        return Interval(value, value)  # rounded outward
+    else:
+        middle = float(value)
+        error = rounding * abs(middle) if error is None else error
+    if math.isnan(middle) or math.isnan(error):
+        return Interval(-math.inf, math.inf)
+    if math.isinf(middle) or error == 0.0:
+        return Interval(middle, middle)
+    return Interval(down(middle - error), up(middle + error))
+
+
+def _by_ends(left: Interval, right: Interval, reason: str) -> Verdict:
+    ends = [(written(one.lower, False), written(one.upper, True)) for one in (left, right)]
+    a, b = (low if low == high else f"[{low}, {high}]" for low, high in ends)
+    if left.lower > right.upper:
+        return Verdict("holds", _margin(left.lower, right.upper), _compared_text(reason, a, b, "holds"))
+    if left.upper <= right.lower and left.upper < math.inf:
+        margin = min(_margin(left.upper, right.lower), 0.0)
+        return Verdict("fails", margin, _compared_text(reason, a, b, "does not hold"))
+    return Verdict.unknown(_compared_text(reason, a, b, "is not decided by these bounds"))
+
+
+def _margin(left: float, right: float) -> float:
+    if right > 0.0 and math.isfinite(right):
+        return max(left / right - 1.0, -1.0)
+    return -1.0 if right > 0.0 else math.inf if left > right else 0.0
 
 
 def _compared(left: Bounded, right: Bounded, reason: str) -> Verdict:
@@ -316,7 +369,7 @@ class Judgement:
 
 
 @by_value
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Guarantee:
     """A theorem as a program.
 
@@ -375,10 +428,10 @@ class Guarantee:
     statement: str
     source: str
     evidence: str
-    hypotheses: Callable[[Instance], Verdict] = field(repr=False)
-    outcome: Callable[[Instance], Verdict] = field(repr=False)
+    hypotheses: Callable[[Instance], Verdict]
+    outcome: Callable[[Instance], Verdict]
     needs: tuple[str, ...] = ("x", "noise")
-    sampler: Callable[[np.random.Generator], Instance] | None = field(default=None, repr=False)
+    sampler: Callable[[np.random.Generator], Instance] | None = None
     steer: str | None = "noise"
     delta: float | None = None
     vacuous: str = ""
@@ -420,6 +473,12 @@ class Guarantee:
             )
         if self.delta is not None:
             check_number(self.delta, "delta", minimum=0.0, maximum=1.0)
+
+    def __repr__(self) -> str:
+        listed = (item.name for item in dataclasses.fields(self) if item.init)
+        values = [(name, getattr(self, name)) for name in listed]
+        shown = [f"{name}={_function_name(value) if callable(value) else repr(value)}" for name, value in values]
+        return f"Guarantee({', '.join(shown)})"
 
     _home: str = field(init=False, repr=False, compare=False, default="")
 
@@ -595,6 +654,13 @@ def _shown(value: Any) -> str:
     text = " ".join(repr(value).split())
     text = text if len(text) <= 60 else f"{text[:57]}..."
     return text if value is None else f"{text}, of type {type(value).__name__}"
+
+
+def _function_name(value: Any) -> str:
+    """Return the name of a function, of the function of a partial, or of the class of another callable."""
+    while isinstance(value, functools.partial):
+        value = value.func
+    return getattr(value, "__qualname__", type(value).__qualname__)
 
 
 def _seed(instance: Instance) -> str:

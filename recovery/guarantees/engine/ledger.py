@@ -8,6 +8,7 @@ from typing import Any
 
 from planted.base.checks import check_integer
 from planted.base.frames import data_frame
+from planted.base.markup import count
 from planted.base.markup import table as html_table
 from planted.base.progress import Progress, bar
 from planted.base.values import by_value
@@ -30,7 +31,7 @@ COLUMNS = (
     "failed",
     "unknown",
     "violations",
-    "vacuous",
+    "not met",
     "tightest",
     "failed up to",
     "attack",
@@ -38,7 +39,7 @@ COLUMNS = (
 """Columns of the table; `held` to `designs` count instances with x != 0 on which the hypotheses hold, `near` those
 within 5 % of the boundary, `concluded` and `failed` their conclusions, `unknown` hypotheses (and conclusions among the
 held) that were not decided, `attack` the result of an attack: after `survived`, the number of tried instances on which
-the hypotheses held and the conclusion was decided."""
+the hypotheses held and the conclusion was decided. `not met` is the share of instances on which the hypotheses fail."""
 
 
 @by_value
@@ -97,7 +98,8 @@ class Ledger:
 
     def __repr__(self) -> str:
         judged = sum(record["instances"] for record in self.records())
-        return f"Ledger({len(self.tallies)} guarantees, {judged} judgements, {self.violations} violations)"
+        counts = (len(self.tallies), "guarantee"), (judged, "judgement"), (self.violations, "violation")
+        return f"Ledger({', '.join(count(*one) for one in counts)})"
 
     def _repr_html_(self) -> str:
         return html_table(COLUMNS, [cells(record) for record in self.records()])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,7 @@ __all__ = [
     "CONFIDENCE",
     "NEAR",
     "STATUSES",
+    "AtSparsity",
     "AttackResult",
     "Tally",
     "afresh",
@@ -31,6 +32,29 @@ __all__ = [
 
 
 STATUSES = ("broken", "survived", "undecided", "never held", "not tried")
+
+
+class AtSparsity(NamedTuple):
+    """Counts of an attack at one number of non-zeros.
+
+    Parameters
+    ----------
+    n_evaluations, n_held, n_decided : int
+        As in :class:`AttackResult`, except that instances that could not be created or judged are left out.
+    best_margin : float
+        The smallest margin of a decided conclusion.
+    """
+
+    n_evaluations: int = 0
+    n_held: int = 0
+    n_decided: int = 0
+    best_margin: float = math.inf
+
+    def __str__(self) -> str:
+        if not self.n_decided:
+            return f"{'held but not decided' if self.n_held else 'never held'}, {self.n_evaluations:,} tried"
+        near = f", nearest {self.best_margin:.3g}" if math.isfinite(self.best_margin) else ""
+        return f"decided on {self.n_decided:,}{near}"
 
 
 @by_value
@@ -75,6 +99,9 @@ class AttackResult:
     raised_on : Instance or None
         The first instance on which the hypotheses or the outcome raised one of the exceptions that are counted: judge
         it to see the exception. None also if the sampler raised it.
+    by_sparsity : dict of int to AtSparsity
+        The same counts for each number of non-zeros (a named tuple of `n_evaluations`, `n_held`, `n_decided` and
+        `best_margin`). A statement is often trivial for one non-zero: then only the counts of the others are evidence.
 
     Raises
     ------
@@ -95,6 +122,7 @@ class AttackResult:
     instance: Instance | None = field(default=None, repr=False)
     nearest: Instance | None = field(default=None, repr=False)
     raised_on: Instance | None = field(default=None, repr=False)
+    by_sparsity: dict[int, AtSparsity] = field(default_factory=dict, repr=False)
 
     def __bool__(self) -> bool:
         listed = ", ".join(map(repr, STATUSES))
@@ -105,13 +133,18 @@ class AttackResult:
 
     def _repr_html_(self) -> str:
         pairs = [(name.replace("_", " "), value) for name, value in self.record().items() if value is not None]
-        return card(f"Attack on {self.guarantee}", pairs)
+        counts = [(f"k = {k}", str(one)) for k, one in self.by_sparsity.items()]
+        return card(f"Attack on {self.guarantee}", [pair for pair in pairs if pair[0] != "by sparsity"] + counts)
 
     def record(self) -> dict[str, Any]:
         """Return everything except the instances as a dict of JSON values; an infinite margin becomes None."""
         margin = self.best_margin if math.isfinite(self.best_margin) else None
         counts = {name: getattr(self, name) for name in ("n_evaluations", "n_held", "n_decided", "n_errors")}
-        return {"status": self.status, **counts, "best_margin": margin, "message": self.message, "seed": self.seed}
+        record = {"status": self.status, **counts, "best_margin": margin, "message": self.message, "seed": self.seed}
+        parts = {
+            str(k): one._asdict() | {"best_margin": _finite(one.best_margin)} for k, one in self.by_sparsity.items()
+        }
+        return record | {"by_sparsity": parts}
 
 
 CONFIDENCE = 1.0 - 1e-6
@@ -181,6 +214,8 @@ class Tally:
         Margin in (0, 0.05].
     concluded, failed, undecided : int
         The conclusion holds, fails or is unknown.
+    several : int
+        Instances with at least two non-zeros, whether or not the hypotheses hold.
     trivial : int
         Hypotheses hold, x = 0.
     vacuous : int
@@ -215,6 +250,7 @@ class Tally:
     vacuous: int = 0
     unknown: int = 0
     contradicted: int = 0
+    several: int = 0
     tightest: float = math.inf
     failed_up_to: float = -math.inf
     bounded: bool = False
@@ -239,6 +275,7 @@ class Tally:
         check, conclusion = judgement.check, judgement.conclusion
         assert conclusion is not None
         self.instances += 1
+        self.several += _non_zeros(instance) >= 2
         self.unknown += check.status == "unknown"
         self.vacuous += check.status == "fails"
         self.bounded |= math.isfinite(check.margin)
@@ -259,9 +296,8 @@ class Tally:
         if instance.x is not None and not np.any(instance.x):
             self.trivial += 1
             return
-        count = instance.sparsity if instance.x is None else int(np.count_nonzero(instance.x))
         self.held += 1
-        self.plural += count >= 2
+        self.plural += _non_zeros(instance) >= 2
         self.near += 0.0 < judgement.check.margin <= NEAR
         self.designs.add(str(instance.options.get("design", "not named")).partition("(")[0].strip())
         assert judgement.conclusion is not None
@@ -301,7 +337,7 @@ class Tally:
         numbers = {
             name: getattr(self, name)
             for name in (
-                *("instances", "held", "plural", "near"),
+                *("instances", "several", "held", "plural", "near"),
                 *("concluded", "failed", "undecided", "trivial", "vacuous", "unknown", "contradicted", "violations"),
             )
         }
@@ -310,6 +346,10 @@ class Tally:
         tail = {"rate_bound": self.rate_bound, "bounded": self.bounded, "designs": sorted(self.designs)}
         attack = None if self.attack is None else self.attack.record()
         return head | numbers | floats | tail | {"attack": attack}
+
+
+def _non_zeros(instance: Instance) -> int:
+    return instance.sparsity if instance.x is None else int(np.count_nonzero(instance.x))
 
 
 def _finite(value: float) -> float | None:
