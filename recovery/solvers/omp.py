@@ -46,9 +46,7 @@ class OMP(Solver):
     ridge: float = 0.0
 
     name: ClassVar[str] = "omp"
-    summary: ClassVar[str] = (
-        "orthogonal matching pursuit: s steps, each adds the column most correlated with the residual"
-    )
+    summary: ClassVar[str] = "orthogonal matching pursuit: s steps, each adds the column of largest correlation"
     max_iter: ClassVar[int] = 10**9
     syncs_per_iteration: ClassVar[int] = 2
 

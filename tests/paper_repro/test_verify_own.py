@@ -3,6 +3,7 @@
 import itertools
 import re
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -299,3 +300,38 @@ def test_files_of_two_modules_and_two_seeds_are_kept_apart_and_the_attack_can_be
         assert attack(broken, evaluations=300, rng=rng).status == "broken"
     names = {path.name for path in (tmp_path / "r" / "verify").glob("*attack*.npz")}
     assert names == {"wrong-TRUE-half-left-attack.npz", "wrong-TRUE-half-left-attack-seed7.npz"}
+
+
+TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorials" / "own_guarantee.md"
+ONE_STEP = """
+
+def one_step(instance):
+    correlation = np.abs(instance.matrix.T @ instance.y) / np.linalg.norm(instance.matrix, axis=0)
+    inside = instance.x != 0.0
+    return exceeds(correlation[inside].min(), correlation[~inside].max(initial=0.0), "smallest in, largest out")
+
+
+def random_columns(rng):
+    n, size, k = int(rng.integers(2, 7)), int(rng.integers(2, 7)), int(rng.integers(1, 4))
+    x = np.zeros(size)
+    x[rng.permutation(size)[: min(k, size - 1)]] = rng.standard_normal(min(k, size - 1))
+    return Instance.planted(rng.standard_normal((n, size)), x)
+
+
+import dataclasses
+
+STEP = dataclasses.replace(TRUE, name="one-step", outcome=one_step, sampler=random_columns)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", ["0", "1", "2", "3"])
+@pytest.mark.parametrize(("name", "expected"), [("FALSE", 1), ("TRUE", 0), ("STEP", 1)])
+def test_the_commands_of_the_tutorial_have_the_exit_codes_it_states(command, tmp_path, name, expected, seed):
+    page = TUTORIAL.read_text()
+    assert f"paper-repro verify mine:{name} " in page or name == "STEP"
+    blocks = re.findall(r"(?ms)^```python\n(.*?)^```$", page)
+    until = next(i for i, block in enumerate(blocks) if "import attack" in block)
+    (tmp_path / "mine.py").write_text("\n".join(blocks[:until]) + ONE_STEP)
+    code, output, _ = command(f"mine:{name}", "--seed", seed, "--jobs", "1")
+    assert code == expected, output

@@ -242,7 +242,8 @@ def _ends(value: Any, rounding: float, error: float | None) -> Interval:
     if isinstance(value, Bounded):
         middle, error = float(value.value), float(value.error)
     elif isinstance(value, (int, Fraction)) and not isinstance(value, bool):
-        return Interval(value, value)  # rounded outward
+        exact: Any = value  # rounded outward
+        return Interval(exact, exact)
     else:
         middle = float(value)
         error = rounding * abs(middle) if error is None else error
