@@ -706,7 +706,7 @@ def test_the_share_of_a_feature_is_that_of_the_models_that_use_it():
     np.testing.assert_allclose(model.inclusion_, (path.coefs != 0.0) @ weights / weights.sum(), rtol=1e-9, atol=1e-15)
     assert ((model.inclusion_ > 0.0) & (model.inclusion_ < 1.0 / 3.0)).any()
     assert set(np.flatnonzero(model.inclusion_ >= 1.0 / 3.0)) == set(model.support_)
-    alone = recovery.SparseRegressor(3).fit(X, y)
+    alone = recovery.SparseRegressor(3, ridge=0.0).fit(X, y)
     np.testing.assert_array_equal(alone.inclusion_, alone.coef_ != 0.0)
 
 
