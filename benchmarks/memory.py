@@ -24,6 +24,7 @@ from threadpoolctl import threadpool_limits
 
 import recovery
 from benchmarks.machine import machine, table
+from figures.style import WIDTH, style
 from recovery.operators import base, gated
 from recovery.operators import gated as supports
 
@@ -78,21 +79,23 @@ def plot(by_size, by_s, fit, path):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.2, 3), layout="constrained")
-    FigureCanvasAgg(figure)
-    left, right = figure.subplots(1, 2)
-    sizes = np.array([row[0] for row in by_size], dtype=float)
-    left.loglog(sizes, [row[2] / MIB for row in by_size], "o-", label="streaming, generators redrawn")
-    left.loglog(sizes, 8 * sizes / MIB, "--", color="0.5", label="generators, if they were stored")
-    left.set(xlabel="columns d p", ylabel="peak extra memory (MiB)", title=f"s = {by_size[0][1]}")
-    left.legend(frameon=False, fontsize=8)
-    s = np.array([row[1] for row in by_s], dtype=float)
-    right.semilogx(s, [row[2] / MIB for row in by_s], "o", label="streaming")
-    grid = np.geomspace(s[0], s[-1], 200)
-    right.semilogx(grid, (fit[0] * grid + fit[1]) / MIB, "-", label=f"{fit[0]:.0f} bytes per non-zero")
-    right.set(xlabel="non-zeros s", title=f"d p = {by_s[0][0]:.0e}", ylim=(0, None))
-    right.legend(frameon=False, fontsize=8)
-    figure.savefig(path, dpi=150, metadata={"Software": None})
+    with style():
+        figure = Figure(figsize=(WIDTH, 3.1), layout="constrained")
+        FigureCanvasAgg(figure)
+        figure.suptitle(f"Peak extra memory of a streamed AIHT step, n = {N:,}, d = {D}, float64")
+        left, right = figure.subplots(1, 2)
+        sizes = np.array([row[0] for row in by_size], dtype=float)
+        left.loglog(sizes, [row[2] / MIB for row in by_size], "o-", label="streaming, generators redrawn")
+        left.loglog(sizes, 8 * sizes / MIB, "--", color="0.5", label="generators, if they were stored")
+        left.set(xlabel="columns d p", ylabel="peak extra memory (MiB)", title=f"s = {by_size[0][1]:,}")
+        left.legend()
+        s = np.array([row[1] for row in by_s], dtype=float)
+        right.semilogx(s, [row[2] / MIB for row in by_s], "o", label="streaming")
+        grid = np.geomspace(s[0], s[-1], 200)
+        right.semilogx(grid, (fit[0] * grid + fit[1]) / MIB, "-", label=f"linear fit: {fit[0]:.0f} bytes per non-zero")
+        right.set(xlabel="non-zeros s", title=f"d p = {by_s[0][0]:,}", ylim=(0, None))
+        right.legend()
+        figure.savefig(path, dpi=150, metadata={"Software": None})
 
 
 def main(arguments=None):

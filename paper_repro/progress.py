@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from typing import IO, Any
@@ -10,7 +11,7 @@ from paper_repro.forecast import Forecast, Task
 from paper_repro.plan import Job
 from planted.base.extras import need
 
-__all__ = ["Progress", "Steps", "kind"]
+__all__ = ["Progress", "Steps", "bar_width", "kind"]
 
 TERMINAL_S, FILE_S = 0.2, 5.0
 """Seconds between updates of the bar when a cell finishes; on a terminal also when none does."""
@@ -97,7 +98,9 @@ class Progress:
     def _format(self, left: float | None, gone: float = 0.0) -> str:
         tqdm = need("tqdm").tqdm
         times = f"{tqdm.format_interval(gone)} elapsed, {'?' if left is None else tqdm.format_interval(left)} left"
-        return "{desc}: {percentage:3.0f}%|{bar:30}| " + f"{times}, {self.finished}/{self.cells} cells"
+        return (
+            f"{{desc}}: {{percentage:3.0f}}%|{{bar:{bar_width()}}}| " + f"{times}, {self.finished}/{self.cells} cells"
+        )
 
 
 class Steps:
@@ -135,7 +138,7 @@ class Steps:
                 desc=self.name,
                 file=self.stream,
                 leave=False,
-                bar_format="{desc}: {percentage:3.0f}%|{bar:30}| {elapsed} elapsed{postfix}",
+                bar_format=f"{{desc}}: {{percentage:3.0f}}%|{{bar:{bar_width()}}}| {{elapsed}} elapsed{{postfix}}",
             )
         return self
 
@@ -160,6 +163,11 @@ class Steps:
             self._bar.set_postfix_str(f"{self._done} of {self.total} done")
         elif self.stream is not None:
             print(sentence, file=self.stream, flush=True)
+
+
+def bar_width() -> int:
+    """Return the width of a bar in characters: a narrow terminal needs its room for the numbers beside it."""
+    return min(30, max(4, shutil.get_terminal_size((120, 24)).columns - 62))
 
 
 def kind(job: Job) -> tuple[Any, ...]:

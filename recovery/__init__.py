@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from recovery.diagnosis.report import Diagnosis
     from recovery.estimators.linear import SparseRegressor, SparseRegressorCV
     from recovery.estimators.networks import SparseReLUClassifier, SparseReLURegressor
+    from recovery.estimators.paths import SparsePath
     from recovery.guarantees.engine.instance import Instance, NoiseLaw
     from recovery.mlp.losses import psnr
     from recovery.mlp.record import FitState, NetworkFit
@@ -51,6 +52,7 @@ __all__ = [
     "NoiseLaw",
     "Operator",
     "RecoveryResult",
+    "SparsePath",
     "SparseReLUClassifier",
     "SparseReLURegressor",
     "SparseRegressor",
@@ -85,6 +87,7 @@ _PLACES = {
     "recovery.diagnosis.report": "Diagnosis",
     "recovery.estimators.linear": "SparseRegressor SparseRegressorCV",
     "recovery.estimators.networks": "SparseReLUClassifier SparseReLURegressor",
+    "recovery.estimators.paths": "SparsePath",
     "recovery.guarantees.engine.instance": "Instance NoiseLaw",
     "recovery.mlp.losses": "psnr",
     "recovery.mlp.record": "FitState NetworkFit",

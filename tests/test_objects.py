@@ -248,6 +248,9 @@ ON_CPU = {
     "Bounded": lambda: guarantees.Bounded(np.array([1.0, 2.0]), 0.5),
     "Verdict": lambda: guarantees.Verdict.unknown("nothing is known"),
     "SparseProblem": lambda: recovery.testing.SparseProblem(X, Y, np.zeros(6), 3, 0),
+    "SparsePath": lambda: recovery.SparsePath(
+        np.arange(2), np.eye(6)[:, :2], np.zeros(2), np.ones(2), np.full(2, np.nan), 1, ("htp", "lasso"), (0.0, 0.5)
+    ),
     "LassoPath": lambda: comparators.lasso_path(X, Y),
     "ConeFit": lambda: networks.cone_program(X, gated().gates(), network()(X)),
     "GroupFit": lambda: networks.group_program(X, gated().gates(), network()(X)),
@@ -451,8 +454,8 @@ SAVED = {"ReLUNetwork", "KinkForm", "RecoveryResult", "NetworkFit", "PruningPath
 def test_what_can_be_saved_and_shown_is_listed():
     classes = public_classes()
     assert {cls.__name__ for cls in classes if issubclass(cls, Stored)} == SAVED | ESTIMATORS
-    assert {cls.__name__ for cls in classes if hasattr(cls, "plot")} == PLOTTED | NETWORKS
-    assert {cls.__name__ for cls in classes if hasattr(cls, "to_pandas")} == FRAMED
+    assert {cls.__name__ for cls in classes if hasattr(cls, "plot")} == PLOTTED | ESTIMATORS
+    assert {cls.__name__ for cls in classes if hasattr(cls, "to_pandas")} == FRAMED | ESTIMATORS
     estimators = {cls.__name__ for cls in classes if cls.__name__ in ESTIMATORS}
     assert {cls.__name__ for cls in classes if hasattr(cls, "_repr_html_")} - estimators == SHOWN
 
@@ -488,8 +491,7 @@ def test_notebooks_show_a_small_table(backend, name):
 
 
 PLOTTED = {"RecoveryResult", "NetworkFit", "ReLUNetwork", "PruningPath", "PruningResult", "Diagnosis"}
-NETWORKS = {"SparseReLURegressor", "SparseReLUClassifier"}
-"""Estimators with a plot; tests/recovery/test_estimators.py draws them."""
+"""Estimators have tables and plots too; tests/recovery/test_estimators.py makes them."""
 FRAMED = PLOTTED | {"Ledger", "Space"}
 
 

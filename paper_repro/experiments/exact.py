@@ -643,8 +643,8 @@ LIMITS_OF_DATA = EXACT.companion(
     "Planted ReLU networks: what the data determine",
     summarise_limits,
     layout="figures.limits",
-    shows="what the data determine of these networks: angles between lines, rows between them, condition numbers, and "
-    "digits",
+    shows="how accurately the data determine these networks: angles between lines, rows between them, condition "
+    "numbers, and accurate digits",
     place=404,
 )
 EXPERIMENTS = (EXACT, LIMITS_OF_DATA)

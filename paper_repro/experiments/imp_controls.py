@@ -383,7 +383,7 @@ EXPERIMENTS = (
         compute=compute,
         summarise=summarise,
         layout="figures.imp_controls",
-        shows="what is exactly zero in linear models: the loss barrier and growth of the condition number",
+        shows="two numbers that are exactly zero in linear models: loss barrier, and growth of the condition number",
         place=350,
     ),
 )

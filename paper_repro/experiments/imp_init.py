@@ -235,7 +235,7 @@ EXPERIMENTS = (
         compute=compute,
         summarise=summarise,
         layout="figures.imp_init",
-        shows="scale of the initial weights and agreement of two tickets, with more weights than samples",
+        shows="recovery and agreement of two tickets over the scale of the initial weights, for n < d",
         place=330,
     ),
 )

@@ -416,7 +416,7 @@ EXPERIMENTS = (
         compute=compute,
         summarise=summarise,
         layout="figures.imp_margin",
-        shows="recovery against the margin of a sufficient condition: no failure above sqrt(2)",
+        shows="success of IMP over the margin of a sufficient condition: no failure above sqrt(2)",
         place=360,
     ),
 )

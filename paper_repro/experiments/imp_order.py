@@ -470,7 +470,7 @@ EXPERIMENTS = (
         compute=compute,
         summarise=summarise,
         layout="figures.imp_order",
-        shows="the order of pruning against the projection of the features onto the data",
+        shows="order in which IMP prunes, compared with the projections of the features onto the data",
         place=370,
     ),
 )

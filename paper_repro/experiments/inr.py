@@ -609,7 +609,7 @@ FIG9 = FIG4.companion(
     lambda preset, seed, records: spreads_of(_GREY[preset], seed, records),
     layout="figures.panels",
     origin="Figure 9 of arXiv:2509.20323",
-    shows="standard deviation over the seeds, above the medians, of `fig4`",
+    shows="standard deviations over the seeds of `fig4`, above its medians",
     place=240,
 )
 FIG10 = FIG5.companion(

@@ -814,7 +814,7 @@ FIG8_BINARY = FIG3_BINARY.companion(
     ),
     layout="figures.panels",
     origin="Figure 8 of arXiv:2509.20323",
-    shows="standard deviation over the seeds, above the means, of `fig3-binary`",
+    shows="standard deviations over the seeds of `fig3-binary`, above its means",
     place=230,
 )
 FIG8_DIGITS = FIG3_DIGITS.companion(

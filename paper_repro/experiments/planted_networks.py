@@ -757,7 +757,7 @@ FIG6 = FIG1.companion(
     lambda preset, seed, records: summarise_companion(_SCALAR[preset], seed, records),
     layout="figures.panels",
     origin="Figure 6 of arXiv:2509.20323",
-    shows="standard deviation over the seeds, above medians and shares of exact fits, of `fig1`",
+    shows="standard deviations over the seeds of `fig1`, above its medians and shares of exact fits",
     place=210,
 )
 FIG7 = FIG2.companion(

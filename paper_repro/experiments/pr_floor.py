@@ -371,7 +371,7 @@ EXPERIMENTS = (
         summarise=summarise,
         data=data_of,
         layout="figures.pr_floor",
-        shows="BINGO, one-shot magnitude and IMP at a floor of the accuracy: weights pruned, and counted cost",
+        shows="weights pruned by BINGO, one-shot magnitude pruning and IMP at a required accuracy, and their cost",
         place=382,
     ),
 )

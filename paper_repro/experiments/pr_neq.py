@@ -562,7 +562,7 @@ PHI = NEQ.companion(
     "NEq: similarity of units from epoch to epoch, its change and its velocity",
     summarise_phi,
     layout="figures.pr_neq_phi",
-    shows="distributions of similarity, change and velocity over the epochs, and the frozen share",
+    shows="distributions of similarity, change and velocity over the epochs, and the share of frozen neurons",
     place=386,
 )
 EXPERIMENTS = (NEQ, PHI)

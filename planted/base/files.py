@@ -18,7 +18,7 @@ import numpy as np
 
 from planted.base import arrays
 
-__all__ = ["FORMAT", "VERSION", "Stored", "storable", "write_whole"]
+__all__ = ["FORMAT", "VERSION", "Stored", "can_be_saved", "storable", "write_whole"]
 
 FORMAT = "sparse-recovery-lab"
 """Format marker of the package's files."""
@@ -101,6 +101,8 @@ class Stored:
             If the name has another ending.
         TypeError
             If a part cannot be written, such as a function.
+        FileNotFoundError
+            If the folder does not exist.
         """
         where = _named(path)
         text, held = _encoded(self)
@@ -211,6 +213,15 @@ def _encoded(value: Any) -> tuple[Any, list[np.ndarray]]:
         )
 
     return put(value), held
+
+
+def can_be_saved(value: Any) -> bool:
+    """Return whether :meth:`Stored.save` can write a value."""
+    try:
+        _encoded(value)
+    except TypeError:
+        return False
+    return True
 
 
 def _short(value: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -113,6 +113,10 @@ class Cell:
         Name of the column, or its number if it has none; None for a vector.
     count : int
         Number of cells of this kind in the column.
+    columns : tuple
+        All columns with a cell of this kind, by name or number; empty for a vector.
+    distinct : int
+        Number of different values of this kind in the column.
     """
 
     kind: str
@@ -121,6 +125,8 @@ class Cell:
     label: Any
     column: str | int | None
     count: int
+    columns: tuple[str | int, ...] = ()
+    distinct: int = 0
 
 
 def first_bad_cell(value: Any) -> Cell | None:
@@ -142,7 +148,8 @@ def first_bad_cell(value: Any) -> Cell | None:
     table = np.asarray(value)
     if table.ndim not in (1, 2) or table.dtype.kind not in "fcOUSMm":
         return None
-    first = None
+    first: Cell | None = None
+    columns: dict[str, list[str | int]] = {"text": [], "missing": [], "infinite": []}
     for place in range(table.shape[1] if table.ndim == 2 else 1):
         entries = table[:, place] if table.ndim == 2 else table
         if table.dtype.kind == "f" and np.isfinite(entries).all():
@@ -158,12 +165,15 @@ def first_bad_cell(value: Any) -> Cell | None:
         column: str | int | None = None
         if table.ndim == 2:
             column = names[place] if names is not None else place
-        kind = kinds[row]
-        cell = Cell(kind, entries.tolist()[row], row, None if label == row else label, column, kinds.count(kind))
-        if kind == "text":
-            return cell
-        first = first or cell
-    return first
+        for kind in set(kinds) & set(columns):
+            if column is not None:
+                columns[kind].append(column)
+        kind, listed = kinds[row], entries.tolist()
+        if first is None or (kind == "text" and first.kind != "text"):
+            distinct = len({str(entry) for entry, one in zip(listed, kinds, strict=True) if one == kind})
+            label = None if label == row else label
+            first = Cell(kind, listed[row], row, label, column, kinds.count(kind), distinct=distinct)
+    return None if first is None else replace(first, columns=tuple(columns[first.kind]))
 
 
 def _in_sparse(sparse: Any) -> Cell | None:

@@ -230,12 +230,6 @@ def _condition_number(limit: float) -> Rule:
     return rule
 
 
-def _cosamp(numbers: Numbers, s: int) -> Verdict:
-    if numbers.matrix.shape[0] < s + min(2 * s, numbers.size):
-        return Verdict.of(False, f"A has {numbers.matrix.shape[0]} rows, fewer than 3 s = {3 * s}")
-    return _isometry(lambda s: 4 * s, lambda s: COSAMP)(numbers, s)
-
-
 CONDITIONS = (
     Condition(("unique-spark",), "any: x is the sparsest solution", "spark > 2 s", _spark),
     Condition(
@@ -276,6 +270,11 @@ CONDITIONS = (
         "delta_3s < 0.4859",
         _isometry(lambda s: 3 * s, lambda s: PURSUIT),
     ),
-    Condition(("cosamp-restricted-isometry",), "CoSaMP", "delta_4s < 0.5243", _cosamp),
+    Condition(
+        ("cosamp-restricted-isometry",),
+        "CoSaMP",
+        "delta_4s < 0.5243",
+        _isometry(lambda s: 4 * s, lambda s: COSAMP),
+    ),
 )
 """In the order of the report. delta is that of A in its best scale, which does not affect methods with a free step."""

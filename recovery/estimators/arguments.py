@@ -23,7 +23,15 @@ ADVICE = {
     "missing": "fill the gaps, for example with sklearn.impute.SimpleImputer, or leave out the rows or the column",
     "infinite": "replace or leave out these rows",
 }
-"""What to do about a cell, by its kind."""
+"""What to do about a cell of X, by its kind."""
+ADVICE_Y = {
+    "text": "make numbers of it, or for classes use a classifier",
+    "missing": "leave out these rows of X and y, for example with keep = y.notna()",
+    "infinite": "leave out these rows of X and y",
+}
+"""What to do about a cell of y: a target that is filled in would be an invention."""
+SHOWN = 10
+"""A message names at most this many columns."""
 
 
 def checked_data(estimator: Any, X: Any, y: Any = NO_TARGETS, **options: Any) -> Any:
@@ -66,7 +74,7 @@ def checked_data(estimator: Any, X: Any, y: Any = NO_TARGETS, **options: Any) ->
         if cell is None:
             raise
         short = said.partition("\n")[0].rstrip(".")
-        raise type(error)(f"{short}. {_sentence(cell, name)}; {ADVICE[cell.kind]}") from error
+        raise type(error)(f"{short}. {_sentence(cell, name)}; {_advice(cell, name)}") from error
 
 
 def written_out(X: Any, user: str) -> Any:
@@ -105,9 +113,30 @@ def _sentence(cell: Cell, name: str) -> str:
     where = name if cell.column is None else f"column {cell.column!r} of {name}"
     row = f"row {cell.row}" if cell.label is None else f"row {cell.row} (index {cell.label!r})"
     if cell.kind == "text":
-        return f"In {where}, {row} holds {cell.value!r}, which is not a number"
+        return f"In {where}, {row} holds {cell.value!r}, which is not a number{_others(cell, 'with text')}"
     word = "missing (NaN)" if cell.kind == "missing" else "infinite"
-    return f"In {where}, {cell.count} value(s) are {word}, the first in {row}"
+    others = _others(cell, f"with {word.partition(' ')[0]} values")
+    return f"In {where}, {cell.count} value(s) are {word}, the first in {row}{others}"
+
+
+def _others(cell: Cell, what: str) -> str:
+    """Return the columns with cells of the same kind, if there are several, as the end of a sentence."""
+    if len(cell.columns) < 2:
+        return ""
+    listed = ", ".join(map(repr, cell.columns[:SHOWN])) + (", ..." if len(cell.columns) > SHOWN else "")
+    return f" ({len(cell.columns)} columns {what}: {listed})"
+
+
+def _advice(cell: Cell, name: str) -> str:
+    """Return what to do about a cell."""
+    if name == "y":
+        return ADVICE_Y[cell.kind]
+    if cell.kind == "text" and cell.count > SHOWN and 2 * cell.distinct > cell.count:
+        return (
+            f"the column has {cell.distinct} different values, so it seems to identify the rows: leave it out, or if "
+            f"it does not, {ADVICE['text'].partition(', or leave')[0]}"
+        )
+    return ADVICE[cell.kind]
 
 
 def checked_size(value: Any, most: int, why: str, other: str = "", name: str = "sparsity") -> int:

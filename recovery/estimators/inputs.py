@@ -117,6 +117,13 @@ class Prepared:
         coef = (x.T / self.scale).T
         return coef, self.offset - self.mean @ coef
 
+    def spread(self) -> Any:
+        """Return the standard deviations of the features, without an intercept their root mean squares, shape (p,)."""
+        norms = (
+            self.A.column_norms() if isinstance(self.A, Operator) else np.sqrt(np.einsum("ij,ij->j", self.A, self.A))
+        )
+        return norms * np.where(np.isinf(self.scale), 0.0, self.scale)
+
 
 def distinct_rows(X: Any, weights: Any) -> int:
     """Return the number of distinct rows with a positive weight: a repeated row adds no direction."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from planted.base.checks import check_choice, check_integer, check_number
 from planted.base.extras import need
+from planted.base.frames import data_frame
 from recovery.estimators.arguments import checked_data, checked_ridge, checked_size
 from recovery.estimators.inputs import Prepared, distinct_rows, far_exponent, prepare
 from recovery.estimators.paths import (
@@ -27,12 +28,13 @@ from recovery.estimators.paths import (
     charged,
     default_sizes,
     ebic,
+    included,
     lasso_penalties,
     mean_square,
     models,
     supports,
 )
-from recovery.estimators.shown import draw_coefficients, draw_errors, names_of_features
+from recovery.estimators.shown import draw_coefficients, draw_errors, draw_model, names_of_features
 from recovery.estimators.stored import StoredEstimator
 from recovery.operators.arithmetic import power, shifted
 from recovery.solvers.base import Solver
@@ -68,6 +70,10 @@ class LinearSelector(StoredEstimator, SelectorMixin, RegressorMixin, BaseEstimat
         The intercept.
     support_ : array of int64
         The features with a non-zero coefficient, ascending.
+    scale_ : array, shape (n_features_in_,)
+        Standard deviations of the features (without an intercept their root mean squares), 0 for constants.
+    inclusion_ : array, shape (n_features_in_,)
+        Share of the averaging weight that models with the feature have; 1 and 0 if a single model predicts.
     path_ : SparsePath or None
         The best single model of every size; None if the size was given.
     n_features_in_ : int
@@ -106,6 +112,8 @@ class LinearSelector(StoredEstimator, SelectorMixin, RegressorMixin, BaseEstimat
         self.coef_, self.intercept_ = shifted(coef, unit), power(float(intercept), unit)
         self.support_ = np.flatnonzero(self.coef_)
         self.sparsity_ = len(self.support_)
+        self.scale_ = problem.spread()
+        self.inclusion_ = (self.coef_ != 0.0) * 1.0
 
     def predict(self, X: Any) -> Any:
         """Return the predictions.
@@ -137,15 +145,80 @@ class LinearSelector(StoredEstimator, SelectorMixin, RegressorMixin, BaseEstimat
         tags.input_tags.sparse = True
         return tags
 
-    def plot_path(self, ax: Any = None, *, show: Literal["coefficients", "errors"] = "coefficients") -> Any:
-        """Plot the best single model of every size, and the model that predicts.
+    def to_pandas(self, *, all_features: bool = False) -> Any:
+        """Return the model as a table, with coefficients that can be compared.
+
+        Parameters
+        ----------
+        all_features : bool, default False
+            Include the features with coefficient 0.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per feature: ``feature``, its name; ``coefficient``, in units of the feature;
+            ``per_standard_deviation``, the change of the prediction if the feature grows by its standard deviation on
+            the rows of the fit; and ``share``, the share of the averaging weight that models with the feature have.
+            Rows are in descending order of the size of ``per_standard_deviation``, then of ``share``.
+
+        Raises
+        ------
+        MissingExtra
+            If pandas is not installed.
+        """
+        validation.check_is_fitted(self)
+        each, names = self.coef_ * self.scale_, names_of_features(self)
+        order = np.lexsort((-self.inclusion_, -np.abs(each)))
+        if not all_features:
+            order = order[self.coef_[order] != 0.0]
+        content = {
+            "feature": [names[j] for j in order],
+            "coefficient": self.coef_[order],
+            "per_standard_deviation": each[order],
+            "share": self.inclusion_[order],
+        }
+        return data_frame(content, "to_pandas")
+
+    def plot(self, ax: Any = None) -> Any:
+        """Plot the coefficients per standard deviation of the features as bars, largest first.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
             Axes to draw on; by default those of a new figure, which a notebook shows.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The axes. Of many features only the 40 largest are drawn, and the title says so.
+
+        Raises
+        ------
+        MissingExtra
+            If matplotlib is not installed.
+        """
+        validation.check_is_fitted(self)
+        return draw_model(ax, self.coef_ * self.scale_, names_of_features(self))
+
+    def plot_path(
+        self,
+        ax: Any = None,
+        *,
+        show: Literal["coefficients", "errors"] = "coefficients",
+        largest: int | None = None,
+    ) -> Any:
+        """Plot the best single model of every size, and the model that predicts.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Axes to draw on; by default those of a new figure, which a notebook shows. In a figure with a layout, such
+            as that of ``plt.subplots(layout="constrained")``, the legend stands beside the axes.
         show : {"coefficients", "errors"}, default "coefficients"
-            Coefficients against the size, or what the choice of the size compared, with standard errors over the folds.
+            Coefficients per standard deviation of the features against the size, or what the choice of the size
+            compared, with standard errors over the folds.
+        largest : int, optional
+            Largest size on the axis; by default three times the larger of the marked sizes, and at least 10.
 
         Returns
         -------
@@ -166,11 +239,14 @@ class LinearSelector(StoredEstimator, SelectorMixin, RegressorMixin, BaseEstimat
         path = self.path_
         if path is None:
             raise ValueError(
-                "path_ is None: a model of one size has no path; expected an estimator that selects its size"
+                "path_ is None: a model of one size has no path; expected an estimator that selects its size. plot() "
+                "draws the coefficients"
             )
+        if largest is not None:
+            check_integer(largest, "largest", minimum=1)
         if show == "coefficients":
-            return draw_coefficients(ax, path, self.coef_, names_of_features(self))
-        return draw_errors(ax, path, self.coef_, getattr(self, "selection", "cv"))
+            return draw_coefficients(ax, path, self.coef_, self.scale_, names_of_features(self), largest)
+        return draw_errors(ax, path, self.coef_, getattr(self, "selection", "cv"), largest)
 
 
 def best_of(errors: Any, floor: float = -math.inf) -> int:
@@ -410,6 +486,7 @@ class _SparseLinear(LinearSelector):
         if unseen and errors[chosen] > floor:
             x = averaged(common, means, problem, unseen)
             self._keep(problem, np.flatnonzero(x), x[x != 0.0], unit)
+            self.inclusion_ = included(common, means, len(x), unseen)
         else:
             self._keep(problem, common[i].found.support, common[i].values[:, j], unit)
 
@@ -445,8 +522,9 @@ class SparseRegressor(_SparseLinear):
     Parameters
     ----------
     sparsity : "cv" or int, default "cv"
-        Largest number of non-zero coefficients. "cv" chooses the size from about 30 values between 0 and 100 (or the
-        number of features, or two fifths of the number of distinct rows, if smaller), by `selection`.
+        Largest number of non-zero coefficients. "cv" chooses the size by `selection`: searches go through about 30
+        sizes between 0 and 100 (or the number of features, or two fifths of the number of distinct rows, if smaller),
+        and the Lasso adds the sizes of its solutions.
     solver : str or Solver, default "auto"
         A name from :func:`recovery.list_solvers`, or a solver with its options. Along a path "auto" uses supports from
         hard thresholding pursuit and subspace pursuit, with several ridges, and from the Lasso; for one size it is the
@@ -459,7 +537,7 @@ class SparseRegressor(_SparseLinear):
     fit_intercept : bool, default True
         Centre features and targets; the intercept is neither counted nor shrunk.
     standardize : bool, default True
-        Divide the features by their standard deviations during the fit. ``coef_`` is in the caller's units.
+        Divide the features by their standard deviations during the fit; see ``coef_``.
     cv : int, splitter or iterable of splits, default 5
         Cross-validation, as in scikit-learn. If `cv` is a number of folds, the rows are split four times, in their
         order and shuffled; fewer times if X has more than 1e5 entries, and once from 4e5 on.
@@ -467,7 +545,8 @@ class SparseRegressor(_SparseLinear):
         How the size is selected: by cross-validation; by the extended Bayesian information criterion; on the data
         passed to ``fit`` as ``validation_set``; or by a noise level, which selects the smallest size whose root mean
         square residual is at most that (with a warning, the size with the smallest residual if there is none). The EBIC
-        and the noise level use ridge 0, unless `ridge` is a number.
+        and the noise level measure errors on the rows of the fit, where a ridge never helps: with them ``ridge="cv"``
+        means 0.
     average : bool, default True
         Average all models that were compared by cross-validation or on a validation set, weighted by their errors, and
         keep the features that have at least a third of the weight. False keeps the model with the smallest error.
@@ -479,13 +558,24 @@ class SparseRegressor(_SparseLinear):
 
     Attributes
     ----------
-    coef_, intercept_, support_, n_features_in_, feature_names_in_
-        The model, as in :class:`sklearn.linear_model.Lasso`; ``support_`` holds the features used.
+    coef_ : array, shape (n_features_in_,)
+        Coefficients in units of the original features, whatever `standardize`; :meth:`to_pandas` also has them per
+        standard deviation.
+    intercept_ : float
+        The intercept.
+    support_ : array of int64
+        The features with a non-zero coefficient, ascending.
+    n_features_in_, feature_names_in_
+        As usual in scikit-learn.
     sparsity_ : int
         Number of non-zero coefficients.
+    scale_ : array, shape (n_features_in_,)
+        Standard deviations of the features (without an intercept their root mean squares), 0 for constants.
+    inclusion_ : array, shape (n_features_in_,)
+        Share of the averaging weight that models with the feature have; 1 and 0 if a single model predicts.
     ridge_ : float
-        The ridge of the model with the smallest error; on a support of the Lasso, the weight of the Lasso's
-        coefficients.
+        The ridge of the best single model. If ``family_`` is "lasso" and `ridge` is "cv", it is instead the weight of
+        the Lasso's coefficients in the relaxed Lasso: 1 for the Lasso, 0 for least squares.
     family_ : str
         What found the support of that model: the name of a solver, or "lasso".
     path_ : SparsePath or None
@@ -506,9 +596,9 @@ class SparseRegressor(_SparseLinear):
     their part is projected on the features kept. If one model is clearly best, it has all the weight; models with
     errors at the level of rounding are not averaged.
 
-    With at least as many features as rows, a support may be found on all rows and missed on the rows of a fold, so that
-    its error in cross-validation is too large. The mean squared residual on all rows, increased by the penalty of the
-    EBIC (gamma = 1) for the number of supports that were searched, then counts instead, if it is smaller.
+    With at least as many features as rows, a support may be found on all rows and missed on the rows of a fold. Its
+    error in cross-validation is then too large. So for such data there is a second error, the mean squared residual on
+    all rows times exp(penalty / n) with the penalty of the EBIC (gamma = 1), and the smaller of the two counts.
 
     ``transform`` keeps the features of the support, so that the estimator can select features in a pipeline.
 
@@ -572,7 +662,9 @@ class SparseRegressorCV(_SparseLinear):
 
     Attributes
     ----------
-    coef_, intercept_, support_, sparsity_, ridge_, family_, path_, n_features_in_, feature_names_in_
+    coef_, intercept_, support_, sparsity_, scale_, inclusion_, ridge_, family_, path_
+        As in :class:`SparseRegressor`.
+    n_features_in_, feature_names_in_
         As in :class:`SparseRegressor`.
 
     Examples

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
-from typing import Any
+from numbers import Integral
+from typing import Any, Literal
 
 import numpy as np
 
 from planted.base import arrays
 from planted.base.checks import check_integer, check_number
 from planted.base.extras import need
+from planted.base.frames import data_frame
+from planted.base.progress import Bar, Progress, bar, check_progress
 from planted.networks import ReLUNetwork
 from recovery.estimators.arguments import checked_data, checked_size, written_out
 from recovery.estimators.inputs import CONSTANT, centre, columns_over, far_exponent, far_exponents
+from recovery.estimators.linear import CLOSE, best_of
 from recovery.estimators.shown import draw_weights, names_of_features
 from recovery.estimators.stored import StoredEstimator
 from recovery.mlp.losses import softmax
@@ -26,6 +31,10 @@ __all__ = ["SparseReLUClassifier", "SparseReLURegressor"]
 _USER = "an estimator"
 BaseEstimator: Any = need("sklearn.base", _USER).BaseEstimator
 ClassifierMixin: Any = need("sklearn.base", _USER).ClassifierMixin
+clone: Any = need("sklearn.base", _USER).clone
+check_cv: Any = need("sklearn.model_selection", _USER).check_cv
+KFold: Any = need("sklearn.model_selection", _USER).KFold
+StratifiedKFold: Any = need("sklearn.model_selection", _USER).StratifiedKFold
 RegressorMixin: Any = need("sklearn.base", _USER).RegressorMixin
 SelectorMixin: Any = need("sklearn.feature_selection", _USER).SelectorMixin
 LabelEncoder: Any = need("sklearn.preprocessing", _USER).LabelEncoder
@@ -34,6 +43,9 @@ validation: Any = need("sklearn.utils.validation", _USER)
 
 ROUNDS = 6
 """Number of cuts of a network that is trained with all its weights; each keeps the same fraction of the weights."""
+
+SIZES = 10
+"""Number of sizes that cross-validation compares, besides 0."""
 
 
 @dataclass
@@ -53,8 +65,9 @@ class _ReLUNetwork(StoredEstimator, SelectorMixin, BaseEstimator):
     """Common fit of both estimators."""
 
     n_neurons: int
-    sparsity: int | None
+    sparsity: int | Literal["cv"] | None
     method: Method | FitMethod
+    cv: Any
     fit_intercept: bool
     fit_: NetworkFit | None
     standardize: bool
@@ -63,8 +76,9 @@ class _ReLUNetwork(StoredEstimator, SelectorMixin, BaseEstimator):
     restarts: int
     random_state: Any
 
-    def _fit(self, X: np.ndarray, y: np.ndarray, loss: Loss) -> None:
+    def _fit(self, X: np.ndarray, y: np.ndarray, loss: Loss, progress: Progress) -> None:
         """Fit the network to float64 features and targets (n,), and store it in units of the features."""
+        check_progress(progress)
         m = check_integer(self.n_neurons, "n_neurons", minimum=1)
         for name in ("fit_intercept", "standardize"):
             value = getattr(self, name)
@@ -79,13 +93,35 @@ class _ReLUNetwork(StoredEstimator, SelectorMixin, BaseEstimator):
         capacity = m * (d + k) if classes else m * d
         weights = f"{m} neuron(s) with {d} feature(s)" + (f" and {k} classes" if classes else "")
         why = f"{weights} have {capacity} weight(s)"
-        s = capacity if self.sparsity is None else checked_size(self.sparsity, capacity, why, "None")
+        chosen = isinstance(self.sparsity, str) and self.sparsity == "cv"
+        s = capacity
+        if not chosen and self.sparsity is not None:
+            s = checked_size(self.sparsity, capacity, why, "'cv', None")
+        elif not chosen and capacity > len(X):
+            warnings.warn(
+                f"sparsity=None keeps all {capacity} weights, which are more than the {len(X)} rows, so the network is "
+                "likely to overfit; pass sparsity='cv' to choose their number by cross-validation, or a number",
+                UserWarning,
+                stacklevel=3,
+            )
         if s == 0 and not self.fit_intercept:
             raise ValueError(
                 "sparsity=0 without an intercept gives an empty model; expected at least 1, or fit_intercept=True"
             )
         unit = 0 if classes else far_exponent(y)
         y = y if classes else shifted(y, -unit)
+        self.cv_results_: dict[str, Any] | None = None
+        splits = self._splits(X, y, classes) if chosen else []
+        sizes = _sizes(min(capacity, len(X)), self.fit_intercept)
+        with bar(progress, len(sizes) * len(splits) + 1, user="an estimator") as shown:
+            if chosen:
+                s = self._select(X, y, k if classes else 0, sizes, splits, unit, shown)
+            self._fit_size(X, y, loss, m, k, s, unit)
+            shown.step()
+
+    def _fit_size(self, X: np.ndarray, y: np.ndarray, loss: Loss, m: int, k: int, s: int, unit: int) -> None:
+        """Fit a network with s weights to targets that were divided by 2^unit, and store it."""
+        classes, d = loss == "cross_entropy", X.shape[1]
         exponents = far_exponents(X) if self.standardize else np.zeros(d, dtype=np.int64)
         X = np.ascontiguousarray(columns_over(X, exponents))  # so that the order in memory changes no bit of the result
         Z, mean, scale = X, np.zeros(d), np.ones(d)
@@ -104,16 +140,63 @@ class _ReLUNetwork(StoredEstimator, SelectorMixin, BaseEstimator):
         self.coefs_ = (np.ldexp(W, unit - exponents[:, None]), network.V)
         self.intercepts_ = (shifted(b, unit), shifted(network.c, unit))
         W = self.coefs_[0]
+        self.activity_ = ((Z @ network.W + network.b > 0.0) & W.any(axis=0)).mean(axis=0)
         self.sparsity_ = int((W != 0.0).sum()) + (int((network.V != 0.0).sum()) if classes else 0)
         self.support_ = np.flatnonzero(W.any(axis=1))
         if self.fit_ is not None:
             names = (*names_of_features(self), *(["constant"] if self.fit_intercept else []))
-            note = (
-                "the search, on standardised features; the model is network_. "
-                if self.standardize
-                else ("the search; the model is network_. ")
-            )
+            features = ", on standardised features" if self.standardize else ""
+            note = f"the fit went on from this search{features}, and ended with network_; the search: "
             self.fit_ = replace(self.fit_, names=names, message=note + self.fit_.message)
+
+    def _splits(self, X: np.ndarray, y: np.ndarray, classes: bool) -> list[tuple[Any, Any]]:
+        """Return the (train, test) rows of cross-validation; a number of folds is limited to that of the rows.
+
+        Folds of classes have nearly the same shares of each; splits whose training rows are all of one class are left
+        out. Folds are shuffled in a fixed way, since rows are often in some order.
+        """
+        cv = self.cv
+        if isinstance(cv, Integral) and not isinstance(cv, bool):
+            folds = check_integer(cv, "cv", minimum=2)
+            rows = int(np.bincount(y).min()) if classes else len(y)
+            stratified = classes and rows > 1
+            folds = min(folds, rows if stratified else len(y))
+            cv = (StratifiedKFold if stratified else KFold)(folds, shuffle=True, random_state=0)
+        found = list(check_cv(cv).split(X, y))
+        if classes:
+            found = [(train, test) for train, test in found if len(np.unique(y[train])) > 1]
+        if not found:
+            raise ValueError(f"cv={self.cv!r} gives no split; expected a number of folds of at least 2, or splits")
+        return found
+
+    def _select(
+        self, X: np.ndarray, y: np.ndarray, k: int, sizes: np.ndarray, splits: list[Any], unit: int, shown: Bar
+    ) -> int:
+        """Return the size with the smallest mean error over the splits, and store the errors; k is 0 for targets."""
+        errors = np.empty((len(sizes), len(splits)))
+        for j, (train, test) in enumerate(splits):
+            # rows of classes that the training rows do not have are left out
+            test = test[np.isin(y[test], y[train])] if k else test
+            # and a network for fewer classes has fewer weights
+            most = self.n_neurons * (X.shape[1] + len(np.unique(y[train])) if k else X.shape[1])
+            for i, size in enumerate(sizes):
+                model = clone(self).set_params(sparsity=min(int(size), most)).fit(X[train], y[train])
+                errors[i, j] = model._error(X[test], y[test])
+                shown.step()
+        shares = np.array([float(len(test)) for _, test in splits])
+        means = errors @ (shares / shares.sum())
+        spread = errors.std(axis=1, ddof=1) / np.sqrt(len(splits)) if len(splits) > 1 else np.full(len(sizes), np.nan)
+        floor = 0.0 if k else CLOSE**2 * float(((y - y.mean()) ** 2).mean())
+        best = best_of(means, floor)
+        if len(splits) > 1:  # the one-standard-error rule
+            best = int(np.flatnonzero(means <= means[best] + spread[best])[0])
+        self.cv_results_ = {
+            "sparsity": sizes,
+            "errors": shifted(errors, 2 * unit),
+            "mean_error": shifted(means, 2 * unit),
+            "standard_error": shifted(spread, 2 * unit),
+        }
+        return int(sizes[best])
 
     @property
     def network_(self) -> ReLUNetwork:
@@ -157,6 +240,38 @@ class _ReLUNetwork(StoredEstimator, SelectorMixin, BaseEstimator):
         mask[self.support_] = True
         return mask
 
+    def to_pandas(self) -> Any:
+        """Return the weights of the hidden layer as a table, with effects that can be compared.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per non-zero weight of a neuron in use: ``neuron``, its column in ``coefs_[0]``; ``feature``, its
+            name; ``weight``, in units of the feature; ``output``, the name of the output (``"y"``, or a class);
+            ``effect``, weight times ``scale_`` times output weight, which is the change of the output if the feature
+            grows by ``scale_``, usually its standard deviation, while the neuron is active; and ``active``, the share
+            of the rows of the fit on which it is active. Neurons are in their order, and the effects of each in
+            descending order of size. For several classes a weight has a row for each output that its neuron affects.
+
+        Raises
+        ------
+        MissingExtra
+            If pandas is not installed.
+        """
+        validation.check_is_fitted(self)
+        (W, V), names = self.coefs_, names_of_features(self)
+        outputs = [str(one) for one in self.classes_] if hasattr(self, "classes_") else ["y"]
+        rows = [
+            (int(j), names[i], W[i, j], outputs[k], W[i, j] * self.scale_[i] * V[j, k], self.activity_[j])
+            for j in self._used()[2]
+            for k in np.flatnonzero(V[j])
+            for i in np.flatnonzero(W[:, j])
+        ]
+        rows.sort(key=lambda row: (row[0], -abs(row[4])))
+        columns = ("neuron", "feature", "weight", "output", "effect", "active")
+        content = zip(*rows, strict=True) if rows else [()] * len(columns)
+        return data_frame(dict(zip(columns, map(list, content), strict=True)), "to_pandas")
+
     def plot(self, ax: Any = None) -> Any:
         """Draw the weights of the network that predicts: a row per feature in use, a column per neuron in use.
 
@@ -168,10 +283,12 @@ class _ReLUNetwork(StoredEstimator, SelectorMixin, BaseEstimator):
         Returns
         -------
         matplotlib.axes.Axes
-            The axes. Red weights are positive, blue ones negative, and zeros white. With ``standardize`` they are the
-            weights of standardised features, which can be compared: ``coefs_[0] * scale_[:, None]``, and the last row
-            has the biases of the neurons at the means of the features. For one output, its weight stands below each
-            neuron, and its bias in the title; for classes the output weights, ``coefs_[1]``, are not drawn.
+            The axes. For one output the colours are effects on the prediction: red if it grows with the feature where
+            the neuron is active, blue if it falls (weights times output weights, ``coefs_[0] * coefs_[1].T``). For
+            classes they are ``coefs_[0]``, and the output weights are not drawn. With ``standardize`` features are in
+            units of their standard deviations, so that colours can be compared. Biases are not drawn. Below each neuron
+            stands the share of the rows of the fit on which it is active: one that is always active is linear. Names
+            need room beside the axes, which a figure of ``plt.subplots(layout="constrained")`` makes.
 
         Raises
         ------
@@ -180,16 +297,15 @@ class _ReLUNetwork(StoredEstimator, SelectorMixin, BaseEstimator):
         """
         validation.check_is_fitted(self)
         W, V, used = self._used()
-        rows, names = self.support_, [names_of_features(self)[j] for j in self.support_]
-        weights = (W * self.scale_[:, None])[rows]
-        title = "weights per standard deviation" if self.standardize else "weights"
-        if self.fit_intercept:
-            weights = np.vstack([weights, self.intercepts_[0][used] + self.mean_ @ W])
-            names.append("(bias)")
-            if V.shape[1] == 1:
-                title += f"; output bias {self.intercepts_[1][0]:.4g}"
-        network = ReLUNetwork([weights if len(names) else np.zeros((1, 0)), self._outer(V)])
-        return draw_weights(ax, network, names, title)
+        names = [names_of_features(self)[j] for j in self.support_]
+        single = V.shape[1] == 1
+        weights = (W * self.scale_[:, None] * (V.T if single else 1.0))[self.support_]
+        title = "effect on the prediction where the neuron is active" if single else "weights"
+        if self.standardize:
+            title += "\n(per standard deviation of the feature)"
+        network = ReLUNetwork([weights if len(names) else np.zeros((1, 0)), np.ones(len(used))])
+        labels = [f"{j}\n{share:.0%} active" for j, share in zip(used, self.activity_[used], strict=True)]
+        return draw_weights(ax, network, names, title, labels)
 
     def _best(self, Z: np.ndarray, y: np.ndarray, loss: Loss, m: int, k: int, s: int) -> _Weights:
         """Return the network found with the smallest loss, including the ridge."""
@@ -275,6 +391,12 @@ class _ReLUNetwork(StoredEstimator, SelectorMixin, BaseEstimator):
             c = np.maximum(b[still], 0.0) @ V[still]
             W, b, V = W[:, ~still], b[~still], V[~still]
         return _Weights(W, b, V, c), fit
+
+
+def _sizes(most: int, intercept: bool) -> np.ndarray:
+    """Return the numbers of weights that are compared: a geometric grid, and 0 if there is an intercept."""
+    sizes = np.unique(np.round(np.geomspace(1, most, SIZES)).astype(np.int64))
+    return np.concatenate([[0], sizes]) if intercept else sizes
 
 
 def _constant(y: np.ndarray, k: int, classes: bool) -> np.ndarray:
@@ -448,8 +570,10 @@ class SparseReLURegressor(RegressorMixin, _ReLUNetwork):
     ----------
     n_neurons : int, default 5
         Largest number of hidden neurons.
-    sparsity : int, optional
-        Largest number of non-zero weights of the hidden layer; all of them by default. Biases are not counted.
+    sparsity : "cv", int or None, default None
+        Largest number of non-zero weights of the hidden layer, biases not counted. "cv" chooses it by cross-validation,
+        which takes about fifty fits. None keeps all weights, and warns if they are more than the rows, because such a
+        network is likely to overfit.
     method : str or FitMethod, default "auto"
         How supports are found. "auto" keeps the network of :func:`recovery.fit_network` if it fits exactly. Otherwise
         it is compared with networks that are trained with all their weights and cut in rounds, and the one with the
@@ -464,6 +588,9 @@ class SparseReLURegressor(RegressorMixin, _ReLUNetwork):
     max_iter, restarts : int
         As in :func:`recovery.fit_network`. Networks that are cut in rounds take two fifths of `max_iter` quasi-Newton
         steps per round and at most twice `max_iter` at the end, from ``restarts + 1`` random starts.
+    cv : int, splitter or iterable of splits, default 5
+        Cross-validation for ``sparsity="cv"``, as in scikit-learn. For a number of folds the rows are shuffled in a
+        fixed way; folds of classes are stratified.
     random_state : int, RandomState or None, default 0
         Source of the random numbers.
 
@@ -479,16 +606,27 @@ class SparseReLURegressor(RegressorMixin, _ReLUNetwork):
         Number of non-zero weights.
     network_ : planted.ReLUNetwork
         The network that predicts, for the original features; with biases, for a constant 1 as the last input.
+    activity_ : array, shape (m,)
+        Share of the rows of the fit on which a neuron is active; one that is active on all of them is linear there.
     mean_, scale_ : array, shape (n_features_in_,)
         What was subtracted from the features during the fit, and what they were divided by.
     fit_ : recovery.NetworkFit or None
         The result of the search by ``fit_network``, for standardised features with the constant as the last one, before
         biases were separated and weights cut. Its network is not the one that predicts, and may have been discarded.
+    cv_results_ : dict or None
+        What ``sparsity="cv"`` compared, else None: ``sparsity``, the sizes, shape (k,); ``errors``, shape (k, splits);
+        ``mean_error``, over all rows of the splits, and ``standard_error``, shape (k,).
     n_features_in_, feature_names_in_, n_iter_
         As usual in scikit-learn.
 
     Notes
     -----
+    With ``sparsity="cv"`` the sizes compared are 0 and ten numbers from 1 to the number of rows (or of weights, if
+    smaller), in geometric progression. A network of each size is fitted to the training rows of each split, and its
+    mean squared error e is measured on the other rows. The smallest size is taken whose mean of e is within one
+    standard error of the smallest mean, and a network of that size is fitted to all rows: of sizes that the data
+    cannot tell apart, the larger ones are more likely to overfit.
+
     Biases: a constant column is appended to the standardised features, and ``fit_network`` is called with ``n_neurons +
     1`` neurons and ``sparsity + n_neurons + 1`` weights: one bias per neuron, and one constant neuron. Neurons whose
     only weight is the bias are summed into the output bias. If more than `sparsity` other weights, or more than
@@ -498,8 +636,8 @@ class SparseReLURegressor(RegressorMixin, _ReLUNetwork):
     additional weights. Six cuts lead from all weights to `sparsity`, each keeping the same fraction of
     the weights; those that affect the outputs least are removed.
 
-    Sparse matrices are not supported, since gates act on full rows. ``transform`` keeps the features in ``support_``,
-    so that the estimator can select features in a pipeline.
+    A sparse matrix is converted to a dense one for the fit, but not for predictions. ``transform`` keeps the features
+    in ``support_``, so that the estimator can select features in a pipeline.
 
     Examples
     --------
@@ -514,7 +652,7 @@ class SparseReLURegressor(RegressorMixin, _ReLUNetwork):
     def __init__(
         self,
         n_neurons: int = 5,
-        sparsity: int | None = None,
+        sparsity: int | Literal["cv"] | None = None,
         method: Method | FitMethod = "auto",
         *,
         fit_intercept: bool = True,
@@ -522,6 +660,7 @@ class SparseReLURegressor(RegressorMixin, _ReLUNetwork):
         ridge: float = 0.01,
         max_iter: int = 100,
         restarts: int = 3,
+        cv: Any = 5,
         random_state: Any = 0,
     ) -> None:
         self.n_neurons = n_neurons
@@ -532,9 +671,10 @@ class SparseReLURegressor(RegressorMixin, _ReLUNetwork):
         self.ridge = ridge
         self.max_iter = max_iter
         self.restarts = restarts
+        self.cv = cv
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any) -> SparseReLURegressor:
+    def fit(self, X: Any, y: Any, *, progress: Progress = False) -> SparseReLURegressor:
         """Fit the network.
 
         Parameters
@@ -543,6 +683,9 @@ class SparseReLURegressor(RegressorMixin, _ReLUNetwork):
             Features. A sparse matrix is written out for the fit, which is refused beyond 2e7 entries, zeros included.
         y : array, shape (n,)
             Targets.
+        progress : bool or callable, default False
+            True shows a progress bar (needs tqdm); a function is called as ``progress(done, total)`` after each fit:
+            one per size and split with ``sparsity="cv"``, and the last one.
 
         Returns
         -------
@@ -550,8 +693,12 @@ class SparseReLURegressor(RegressorMixin, _ReLUNetwork):
             The fitted estimator.
         """
         X, y = checked_data(self, X, y, accept_sparse="csr", dtype=np.float64, y_numeric=True, ensure_min_samples=2)
-        self._fit(written_out(X, type(self).__name__), y, "squared")
+        self._fit(written_out(X, type(self).__name__), y, "squared", progress)
         return self
+
+    def _error(self, X: Any, y: Any) -> float:
+        """Return the mean squared error on rows."""
+        return float(((y - self.predict(X)) ** 2).mean())
 
     def predict(self, X: Any) -> Any:
         """Return the outputs of the network, shape (n,)."""
@@ -567,8 +714,10 @@ class SparseReLUClassifier(ClassifierMixin, _ReLUNetwork):
     ----------
     n_neurons : int, default 10
         Largest number of hidden neurons.
-    sparsity : int, optional
-        Largest number of non-zero weights of both layers; all of them by default. Biases are not counted.
+    sparsity : "cv", int or None, default None
+        Largest number of non-zero weights of both layers, biases not counted. "cv" chooses it by cross-validation,
+        which takes about fifty fits. None keeps all weights, and warns if they are more than the rows, because such a
+        network is likely to overfit.
     method : str or FitMethod, default "auto"
         How supports are found. "auto" trains networks with all their weights, cuts them in rounds, and keeps the one
         with the smallest loss, including the ridge. Other methods are those of :func:`recovery.fit_network`.
@@ -583,6 +732,9 @@ class SparseReLUClassifier(ClassifierMixin, _ReLUNetwork):
     max_iter, restarts : int
         Two fifths of `max_iter` quasi-Newton steps are taken after each cut, and at most twice `max_iter` after the
         last, from ``restarts + 1`` random starts. Methods of ``fit_network`` use them as described there.
+    cv : int, splitter or iterable of splits, default 5
+        Cross-validation for ``sparsity="cv"``, as in scikit-learn. For a number of folds the rows are shuffled in a
+        fixed way; folds of classes are stratified.
     random_state : int, RandomState or None, default 0
         Source of the random numbers.
 
@@ -598,16 +750,27 @@ class SparseReLUClassifier(ClassifierMixin, _ReLUNetwork):
         Number of non-zero weights.
     network_ : planted.ReLUNetwork
         The network that predicts, for the original features; with biases, for a constant 1 as the last input.
+    activity_ : array, shape (m,)
+        Share of the rows of the fit on which a neuron is active; one that is active on all of them is linear there.
     mean_, scale_ : array, shape (n_features_in_,)
         What was subtracted from the features during the fit, and what they were divided by.
     fit_ : recovery.NetworkFit or None
         The result of the search by ``fit_network``, for standardised features with the constant as the last one, before
         biases were separated and weights cut: its network is not the one that predicts. None for "auto".
+    cv_results_ : dict or None
+        What ``sparsity="cv"`` compared, else None: ``sparsity``, the sizes, shape (k,); ``errors``, shape (k, splits);
+        ``mean_error``, over all rows of the splits, and ``standard_error``, shape (k,).
     n_features_in_, feature_names_in_, n_iter_
         As usual in scikit-learn.
 
     Notes
     -----
+    With ``sparsity="cv"`` the sizes compared are 0 and ten numbers from 1 to the number of rows (or of weights, if
+    smaller), in geometric progression. A network of each size is fitted to the training rows of each split, and its
+    share e of wrong classes is measured on the other rows. The smallest size is taken whose mean of e is within one
+    standard error of the smallest mean, and a network of that size is fitted to all rows: of sizes that the data
+    cannot tell apart, the larger ones are more likely to overfit.
+
     A network is trained with all its weights, then cut six times, each time keeping the same fraction of the weights,
     and trained again after each cut. The weights that affect the outputs least are removed, as measured by |w_ij| times
     the root mean square of the feature and the norm of the neuron's output weights, or |v_jk| times the root mean
@@ -617,8 +780,8 @@ class SparseReLUClassifier(ClassifierMixin, _ReLUNetwork):
     called with ``sparsity + n_neurons`` weights, one bias per neuron. If more than `sparsity` other weights are left,
     those that affect the outputs least are removed. Then weights and biases are fitted on their support.
 
-    Sparse matrices are not supported, since gates act on full rows. ``transform`` keeps the features in ``support_``,
-    so that the estimator can select features in a pipeline.
+    A sparse matrix is converted to a dense one for the fit, but not for predictions. ``transform`` keeps the features
+    in ``support_``, so that the estimator can select features in a pipeline.
 
     Examples
     --------
@@ -632,7 +795,7 @@ class SparseReLUClassifier(ClassifierMixin, _ReLUNetwork):
     def __init__(
         self,
         n_neurons: int = 10,
-        sparsity: int | None = None,
+        sparsity: int | Literal["cv"] | None = None,
         method: Method | FitMethod = "auto",
         *,
         fit_intercept: bool = True,
@@ -640,6 +803,7 @@ class SparseReLUClassifier(ClassifierMixin, _ReLUNetwork):
         ridge: float = 0.01,
         max_iter: int = 100,
         restarts: int = 3,
+        cv: Any = 5,
         random_state: Any = 0,
     ) -> None:
         self.n_neurons = n_neurons
@@ -650,9 +814,10 @@ class SparseReLUClassifier(ClassifierMixin, _ReLUNetwork):
         self.ridge = ridge
         self.max_iter = max_iter
         self.restarts = restarts
+        self.cv = cv
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any) -> SparseReLUClassifier:
+    def fit(self, X: Any, y: Any, *, progress: Progress = False) -> SparseReLUClassifier:
         """Fit the network.
 
         Parameters
@@ -661,6 +826,8 @@ class SparseReLUClassifier(ClassifierMixin, _ReLUNetwork):
             Features. A sparse matrix is written out for the fit, which is refused beyond 2e7 entries, zeros included.
         y : array, shape (n,)
             Classes, of any type that can be sorted.
+        progress : bool or callable, default False
+            As in :meth:`SparseReLURegressor.fit`.
 
         Returns
         -------
@@ -673,8 +840,12 @@ class SparseReLUClassifier(ClassifierMixin, _ReLUNetwork):
         self.classes_ = encoder.classes_
         if len(self.classes_) < 2:
             raise ValueError("y holds one class; expected at least two classes")
-        self._fit(written_out(X, type(self).__name__), encoder.transform(y), "cross_entropy")
+        self._fit(written_out(X, type(self).__name__), encoder.transform(y), "cross_entropy", progress)
         return self
+
+    def _error(self, X: Any, y: Any) -> float:
+        """Return the share of rows whose class is not the predicted one."""
+        return float((self.predict(X) != y).mean()) if len(y) else 0.0
 
     def _outputs(self, X: Any) -> Any:
         validation.check_is_fitted(self)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ __all__ = [
     "charged",
     "default_sizes",
     "ebic",
+    "included",
     "lasso_penalties",
     "mean_square",
     "models",
@@ -60,14 +61,15 @@ LASSO_ENTRIES = 20_000_000
 
 
 @by_value
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SparsePath:
-    """The models that were compared, one for each size, and the chosen one.
+    """The best single model of every size that was compared, and the chosen size: ``path_`` of a linear estimator.
 
     Parameters
     ----------
     sizes : array of int64, shape (k,)
-        Largest number of features of each model.
+        Numbers of features, ascending: those that the searches were run for, and those of the Lasso's solutions, which
+        have sizes of their own.
     coefs : array, shape (p, k)
         Coefficients, in units of the original features.
     intercepts : array, shape (k,)
@@ -86,13 +88,21 @@ class SparsePath:
     """
 
     sizes: Any
-    coefs: Any = field(repr=False)
-    intercepts: Any = field(repr=False)
+    coefs: Any
+    intercepts: Any
     errors: Any
     spread: Any
     best: int
     family: tuple[str, ...]
     shrinkage: tuple[float, ...]
+
+    def __repr__(self) -> str:
+        spread = self.spread[self.best]
+        error = f"{self.errors[self.best]:.4g}" + ("" if np.isnan(spread) else f" +- {spread:.2g}")
+        return (
+            f"SparsePath({len(self.sizes)} sizes from {self.sizes[0]} to {self.sizes[-1]}, {len(self.coefs)} features; "
+            f"chosen: size {self.size}, error {error}, found by {self.family[self.best]})"
+        )
 
     @property
     def size(self) -> int:
@@ -450,6 +460,30 @@ def averaged(candidates: list[Candidates], errors: list[Any], problem: Prepared,
             vectors, right, eigenvalues = _spectrum(columns, lost)
             answer[kept] += vectors @ (right / eigenvalues)
     return answer
+
+
+def included(candidates: list[Candidates], errors: list[Any], p: int, n: float) -> Any:
+    """Return for each feature the share of the weight of :func:`averaged` that models with the feature have.
+
+    Parameters
+    ----------
+    candidates, errors, n
+        As for :func:`averaged`.
+    p : int
+        Number of features.
+
+    Returns
+    -------
+    array, shape (p,)
+        From 0 to 1.
+    """
+    least = min(float(one.min()) for one in errors)
+    share, total = np.zeros(p), 0.0
+    for one, error in zip(candidates, errors, strict=True):
+        weights = np.exp(-0.5 * n * (error / least - 1.0))
+        total += float(weights.sum())
+        share[one.found.support] += (one.values != 0.0) @ weights
+    return share / total
 
 
 def _columns(problem: Prepared, support: Any) -> Any:

@@ -12,15 +12,18 @@ from planted.base.plots import axes_of, whole_numbers
 from planted.networks import ReLUNetwork
 from recovery.estimators.paths import SparsePath
 
-__all__ = ["CRITERIA", "draw_coefficients", "draw_errors", "draw_weights", "names_of_features"]
+__all__ = ["CRITERIA", "draw_coefficients", "draw_errors", "draw_model", "draw_weights", "names_of_features"]
+
+BARS = 40
+"""A plot of coefficients has at most this many bars."""
 
 CRITERIA = {
-    "cv": "error in cross-validation",
+    "cv": "mean squared error in cross-validation",
     "ebic": "EBIC",
-    "validation": "error on the validation set",
-    "noise": "error on the rows of the fit",
+    "validation": "mean squared error on the validation set",
+    "noise": "mean squared error on the rows of the fit",
 }
-"""What a choice of the size compares, by `selection`; the errors are mean squared errors."""
+"""What a choice of the size compares, by `selection`."""
 
 
 def names_of_features(model: Any) -> list[str]:
@@ -29,7 +32,43 @@ def names_of_features(model: Any) -> list[str]:
     return [f"x{j}" for j in range(model.n_features_in_)] if names is None else [str(name) for name in names]
 
 
-def draw_coefficients(ax: Any, path: SparsePath, coef: Any, names: list[str]) -> Any:
+def draw_model(ax: Any, coef: Any, names: list[str]) -> Any:
+    """Draw the coefficients of a linear model as horizontal bars; without any, say so.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes or None
+        Axes to draw on.
+    coef : array, shape (p,)
+        Coefficients per standard deviation of the features.
+    names : list of str
+        Names of the features.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes.
+    """
+    ax = axes_of(ax, "plot")
+    order = np.argsort(-np.abs(coef), kind="stable")[: np.count_nonzero(coef)]
+    if not len(order):
+        ax.text(0.5, 0.5, "no feature: the prediction is constant", ha="center", va="center", transform=ax.transAxes)
+        ax.set_axis_off()
+        return ax
+    shown = order[:BARS][::-1]  # bars go from the bottom to the top
+    places = np.arange(len(shown))
+    ax.barh(places, coef[shown], color=["C3" if value > 0.0 else "C0" for value in coef[shown]])
+    ax.set_yticks(places, [names[j] for j in shown], fontsize="small" if len(shown) > SHOWN else None)
+    ax.axvline(0.0, color="0.6", linewidth=0.8)
+    ax.set_xlabel("coefficient per standard deviation")
+    if len(order) > BARS:
+        ax.set_title(f"the {BARS} largest of {len(order)} coefficients", fontsize="medium")
+    return ax
+
+
+def draw_coefficients(
+    ax: Any, path: SparsePath, coef: Any, scale: Any, names: list[str], largest: int | None = None
+) -> Any:
     """Draw the coefficients of the models of all sizes, and those of the model that predicts.
 
     Parameters
@@ -40,8 +79,12 @@ def draw_coefficients(ax: Any, path: SparsePath, coef: Any, names: list[str]) ->
         The best single model of every size.
     coef : array, shape (p,)
         The coefficients of the model that predicts.
+    scale : array, shape (p,)
+        Standard deviations of the features, by which coefficients are multiplied.
     names : list of str
         Names of the features.
+    largest : int, optional
+        Largest size on the axis.
 
     Returns
     -------
@@ -55,24 +98,23 @@ def draw_coefficients(ax: Any, path: SparsePath, coef: Any, names: list[str]) ->
     for i, j in enumerate(outside):
         word = f"{names[j]} (not in the model)" if single else f"{len(outside)} features that are not in the model"
         label = word if single or i == 0 else None
-        ax.plot(path.sizes, path.coefs[j], color="0.75", linestyle=":", marker=".", label=label)
+        ax.plot(path.sizes, path.coefs[j] * scale[j], color="0.75", linestyle=":", marker=".", label=label)
     colours = _colours(len(support))
     for i, j in enumerate(support):
         label = names[j] if i < SHOWN else f"{len(support) - SHOWN} more" if i == SHOWN else None
-        ax.plot(path.sizes, path.coefs[j], color=colours[i], marker=".", label=label)
+        ax.plot(path.sizes, path.coefs[j] * scale[j], color=colours[i], marker=".", label=label)
     averaged = _is_average(path, coef)
     if averaged:
-        ax.scatter(
-            np.full(len(support), len(support)), coef[support], c=colours, marker="D", edgecolors="black", zorder=3
-        )
+        heights = coef[support] * scale[support]
+        ax.scatter(np.full(len(support), len(support)), heights, c=colours, marker="D", edgecolors="black", zorder=3)
         # one entry for all of them, without the colour of one
         ax.plot([], [], "D", color="white", markeredgecolor="black", label="the average, which predicts")
     _mark(ax, path, averaged)
-    ax.set_ylabel("coefficient")
-    return _finished(ax)
+    ax.set_ylabel("coefficient per standard deviation")
+    return _finished(ax, path, len(support), largest)
 
 
-def draw_errors(ax: Any, path: SparsePath, coef: Any, criterion: str) -> Any:
+def draw_errors(ax: Any, path: SparsePath, coef: Any, criterion: str, largest: int | None = None) -> Any:
     """Draw what the choice of the size compared.
 
     Parameters
@@ -85,6 +127,8 @@ def draw_errors(ax: Any, path: SparsePath, coef: Any, criterion: str) -> Any:
         The coefficients of the model that predicts.
     criterion : str
         A key of :data:`CRITERIA`.
+    largest : int, optional
+        Largest size on the axis.
 
     Returns
     -------
@@ -94,16 +138,16 @@ def draw_errors(ax: Any, path: SparsePath, coef: Any, criterion: str) -> Any:
     ax = axes_of(ax, "plot_path")
     spread = np.where(np.isnan(path.spread), 0.0, path.spread)
     ax.errorbar(path.sizes, path.errors, yerr=spread, marker=".", label="best single model of each size")
-    averaged = _is_average(path, coef)
-    if averaged:
-        size = int(np.count_nonzero(coef))
-        ax.axvline(size, color="black", linestyle=":", label=f"size of the average, which predicts: {size}")
+    averaged, size = _is_average(path, coef), int(np.count_nonzero(coef))
     _mark(ax, path, averaged)
+    if averaged:  # above the other line, and wider, so that both are seen where the sizes are equal
+        label = f"size of the average, which predicts: {size}"
+        ax.axvline(size, color="black", linestyle=":", linewidth=2.5, label=label)
     ax.set_ylabel(CRITERIA[criterion])
-    return _finished(ax)
+    return _finished(ax, path, size, largest)
 
 
-def draw_weights(ax: Any, network: ReLUNetwork, names: list[str], title: str) -> Any:
+def draw_weights(ax: Any, network: ReLUNetwork, names: list[str], title: str, labels: list[str]) -> Any:
     """Draw the hidden weights of a network; without neurons, say so.
 
     Parameters
@@ -116,6 +160,8 @@ def draw_weights(ax: Any, network: ReLUNetwork, names: list[str], title: str) ->
         Names of its inputs.
     title : str
         Title of the axes.
+    labels : list of str
+        Labels of the neurons; left out if they are too many.
 
     Returns
     -------
@@ -125,11 +171,34 @@ def draw_weights(ax: Any, network: ReLUNetwork, names: list[str], title: str) ->
     ax = axes_of(ax, "plot")
     if network.n_neurons:
         network.plot(ax, names=names)
+        if network.n_neurons <= SHOWN:
+            ax.set_xticks(range(network.n_neurons), labels)
+        ax.set_xlabel("neuron")
     else:
         ax.text(0.5, 0.5, "no neuron: the prediction is constant", ha="center", va="center", transform=ax.transAxes)
         ax.set_axis_off()
     ax.set_title(title, fontsize="medium")
     return ax
+
+
+def _fit_heights(ax: Any, largest: int) -> None:
+    """Limit the vertical axis to the points at sizes up to a limit."""
+    inside = [
+        y
+        for line in ax.lines
+        if len(line.get_xdata()) > 2
+        for x, y in zip(*line.get_data(), strict=True)
+        if x <= largest
+    ]
+    inside += [
+        y for points in ax.collections if hasattr(points, "get_sizes") for x, y in points.get_offsets() if x <= largest
+    ]
+    heights = np.array(inside, dtype=float)
+    heights = heights[np.isfinite(heights)]
+    if len(heights):
+        low, high = float(heights.min()), float(heights.max())
+        margin = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
+        ax.set_ylim(low - margin, high + margin)
 
 
 def _is_average(path: SparsePath, coef: Any) -> bool:
@@ -151,9 +220,18 @@ def _colours(count: int) -> Any:
     return [kept[i % len(kept)] for i in range(count)]
 
 
-def _finished(ax: Any) -> Any:
+def _finished(ax: Any, path: SparsePath, size: int, largest: int | None) -> Any:
+    """Label the axes, and limit them to the sizes around that of the model that predicts."""
+    last = int(path.sizes[-1])
+    largest = max(10, 3 * max(size, path.size)) if largest is None else largest
+    if largest < last:
+        ax.set_xlim(-0.03 * largest, 1.03 * largest)
+        _fit_heights(ax, largest)
     entries = len(ax.get_legend_handles_labels()[1])
-    ax.legend(fontsize="x-small", ncols=1 + entries // 12)
+    if ax.figure.get_layout_engine() is None:
+        ax.legend(fontsize="x-small", ncols=1 + entries // 12, framealpha=0.6)
+    else:  # which makes room beside the axes, where the legend hides no line
+        ax.legend(fontsize="x-small", ncols=1 + entries // 24, loc="upper left", bbox_to_anchor=(1.01, 1.0))
     whole_numbers(ax.xaxis)
     ax.set_xlabel("features in the model")
     return ax

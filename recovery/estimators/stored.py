@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, TypeVar
 
-from planted.base.files import Stored, storable
+from planted.base.files import Stored, can_be_saved, storable
 from recovery.estimators.paths import SparsePath
 
 __all__ = ["StoredEstimator"]
@@ -19,6 +20,34 @@ class StoredEstimator(Stored):
 
     Parameters that are objects of other packages, such as a splitter as `cv`, cannot be saved.
     """
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the estimator to a file that :meth:`load` reads without unpickling anything.
+
+        Parameters
+        ----------
+        path : path
+            File name, ending in ``.npz`` or ``.json``, as for all results of this package.
+
+        Raises
+        ------
+        ValueError
+            If the name has another ending.
+        TypeError
+            If a parameter cannot be written, such as a splitter as `cv`. A fitted model does not need it to predict:
+            set another value first.
+        FileNotFoundError
+            If the folder does not exist.
+        """
+        estimator: Any = self
+        default = type(self)().get_params(deep=False)  # type: ignore[attr-defined]
+        for name, value in estimator.get_params(deep=False).items():
+            if not can_be_saved(value):
+                raise TypeError(
+                    f"{name}={value!r} is of type {type(value).__name__}, which cannot be saved; a fitted model does "
+                    f"not need it to predict: call set_params({name}={default[name]!r}), or another value, before save"
+                )
+        super().save(path)
 
     def _state(self) -> dict[str, Any]:
         parameters = self.get_params(deep=False)  # type: ignore[attr-defined]

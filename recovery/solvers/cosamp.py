@@ -64,9 +64,9 @@ class CoSaMP(_Pursuit):
     repeated support ends the run: the map from one support to the next is deterministic, so the run would cycle. Ten
     steps without a smaller residual end it too.
 
-    A union of n columns or more fits any y, so that b carries no information. If 3 s > n, a step adds s columns, as
-    subspace pursuit does, and if also 2 s > n, half of the columns that would fill the union up to n; the message says
-    so.
+    A union of more than n columns fits any y, so that b carries no information. If 3 s > n and A has more than n
+    columns, a step adds s columns, as subspace pursuit does, and if also 2 s > n, half of the columns that would fill
+    the union up to n; the message says so.
 
     References
     ----------
@@ -97,8 +97,8 @@ class SubspacePursuit(_Pursuit):
     -----
     T = S + the top s of A'(y - A x); b = least squares on T; S = top s of b; x = least squares on S. The original ends
     as soon as the residual grows; here the run continues until a support repeats, or ten steps bring no smaller
-    residual, and the best iterate is returned. If 2 s > n, a step adds half of the columns that would fill the union up
-    to n; the message says so.
+    residual, and the best iterate is returned. If 2 s > n and A has more than n columns, a step adds half of the
+    columns that would fill the union up to n; the message says so.
 
     References
     ----------
@@ -113,7 +113,7 @@ class SubspacePursuit(_Pursuit):
 
 def _fresh(s: int, factor: int, rows: int, size: int) -> tuple[int, str]:
     """Return how many columns a step adds to s columns, and a note if they are fewer than `factor` s."""
-    if s + factor * s <= rows:
+    if min(s + factor * s, size) <= rows:
         return min(factor * s, size), ""
     fresh = s if 2 * s <= rows else max(1, (rows - s) // 2)
     if fresh == factor * s:

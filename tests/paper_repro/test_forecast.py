@@ -10,7 +10,7 @@ import toy_experiment as toy
 
 from paper_repro.forecast import Forecast, Task
 from paper_repro.plan import in_order
-from paper_repro.progress import Progress
+from paper_repro.progress import Progress, bar_width
 
 COSTS = [1000 * 0.965**index for index in range(200)]
 
@@ -213,3 +213,13 @@ def test_the_bar_goes_on_while_no_cell_is_finished(stream, changes):
     last = written.getvalue().rstrip("\n").split("\r")[-1]
     assert last.startswith("toy: 100%")
     assert "00:00 left, 4/4 cells" in last
+
+
+@pytest.mark.parametrize(("columns", "width"), [(60, 4), (80, 18), (120, 30)])
+def test_a_bar_leaves_room_for_the_numbers_beside_it(monkeypatch, columns, width):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    bar = Progress("gram", None, cells=1000)
+    assert bar_width() == width
+    shown = bar._format(3600.0, 60.0).format(desc="gram", percentage=0.0, bar="")
+    assert len(shown) <= columns
+    assert shown.endswith("1:00:00 left, 0/1000 cells")

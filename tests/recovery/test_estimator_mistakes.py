@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.model_selection import KFold
 
 import linear_lottery
 import recovery
@@ -49,7 +50,7 @@ def test_missing_values_are_named_with_advice(cls):
     known.iloc[3, 3] = pandas.NA
     with pytest.raises(ValueError, match=r"column 'bp' of X, 1 value\(s\) are missing"):
         cls().fit(known, y)
-    quick = {"cv": 2} if "cv" in cls().get_params() else {"max_iter": 1, "restarts": 0}
+    quick = {"sparsity": 2, "max_iter": 1, "restarts": 0} if "max_iter" in cls().get_params() else {"cv": 2}
     model = cls(**quick).fit(clean, y)
     with pytest.raises(ValueError, match="column 'bmi' of X"):
         model.predict(X)
@@ -57,8 +58,40 @@ def test_missing_values_are_named_with_advice(cls):
     with pytest.raises(ValueError, match=r"infinity.*column 'age' of X, 1 value\(s\) are infinite"):
         cls().fit(clean, y)
     y.iloc[4] = np.nan
-    with pytest.raises(ValueError, match=r"Input y contains NaN. In y, 1 value\(s\) .* row 4 \(index 104\)"):
+    advice = r"row 4 \(index 104\); leave out these rows of X and y, .*notna\(\)$"
+    with pytest.raises(ValueError, match=r"Input y contains NaN. In y, 1 value\(s\) .* " + advice):
         cls().fit(table()[0], y)
+
+
+def test_all_columns_of_text_are_named_and_one_that_identifies_rows_is_recognised():
+    X, y = table()
+    X["batch"] = list("ab") * 10
+    X["sample"] = [f"s{i}" for i in range(20)]
+    with pytest.raises(
+        ValueError, match=r"'a', which is not a number \(2 columns with text: 'batch', 'sample'\); make"
+    ):
+        recovery.SparseRegressor().fit(X, y)
+    del X["batch"]
+    match = r"column 'sample' .* has 20 different values, so it seems to identify the rows: leave it out"
+    with pytest.raises(ValueError, match=match):
+        recovery.SparseRegressor().fit(X, y)
+    X, y = table()
+    X.iloc[3, 0] = X.iloc[5, 2] = X.iloc[6, 2] = np.nan
+    with pytest.raises(ValueError, match=r"row 3 \(index 103\) \(2 columns with missing values: 'age', 'bmi'\); fill"):
+        recovery.SparseRegressor().fit(X, y)
+    with pytest.raises(ValueError, match=r"In y, row 2 .*'high', which is not a number; make numbers of it, or for cl"):
+        recovery.SparseRegressor().fit(table()[0], [1.0, 2.0, "high", *range(17)])
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_a_parameter_that_cannot_be_saved_is_named_with_a_way_out(cls, tmp_path):
+    X, y = table()
+    quick = {"sparsity": 2, "max_iter": 1, "restarts": 0} if "max_iter" in cls().get_params() else {}
+    model = cls(cv=KFold(3), **quick).fit(X, y)
+    with pytest.raises(TypeError, match=r"^cv=KFold\(.* is of type KFold, .* call set_params\(cv=5\)"):
+        model.save(tmp_path / "model.json")
+    model.set_params(cv=5).save(tmp_path / "model.json")
+    np.testing.assert_array_equal(cls.load(tmp_path / "model.json").predict(X), model.predict(X))
 
 
 def test_cells_of_a_sparse_matrix_and_of_lists():
@@ -107,7 +140,7 @@ def test_solve_names_the_column_of_a_frame():
         (recovery.SparseReLUClassifier(2, 13), ValueError, r"0 and 12: .* and 2 classes have 12 weight"),
         (recovery.SparseRegressor("auto"), ValueError, "expected 'cv' or an integer"),
         (linear_lottery.IMPRegressor("auto"), ValueError, "expected 'cv' or an integer"),
-        (recovery.SparseReLURegressor(2, "auto"), ValueError, "expected None or an integer between 0 and 8"),
+        (recovery.SparseReLURegressor(2, "auto"), ValueError, "expected 'cv', None or an integer between 0 and 8"),
         (recovery.SparseRegressor(2.5), TypeError, "expected 'cv' or an integer"),
         (recovery.SparseRegressor(ridge="auto"), ValueError, "expected 'cv' or a number"),
     ],

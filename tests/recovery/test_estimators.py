@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Lasso, LinearRegression, Ridge
 from sklearn.metrics import log_loss
-from sklearn.model_selection import GridSearchCV, KFold, train_test_split
+from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
@@ -58,6 +58,7 @@ def planted_data(n=80, p=12, noise=0.0, seed=0):
 @pytest.mark.slow
 @pytest.mark.parametrize("cls", ALL)
 @pytest.mark.filterwarnings("ignore:No features were selected:UserWarning")  # SelectorMixin's, on targets of noise
+@pytest.mark.filterwarnings("ignore:sparsity=None keeps all:UserWarning")  # networks, on tables of few rows
 def test_scikit_learns_checks_pass(cls):
     found = check_estimator(cls(), on_fail=None, on_skip=None)
     assert len(found) > 50
@@ -351,6 +352,88 @@ def test_networks_with_biases_are_found_to_the_last_digits():
     assert model.intercepts_[1][0] == pytest.approx(2.0, abs=1e-9)
 
 
+def noisy_network_data(classes=False):
+    """Return targets, or classes, that depend on three of 15 features, and rows that no fit sees."""
+    rng = np.random.default_rng(12)
+    X = rng.standard_normal((160, 15))
+    y = 3.0 * np.maximum(X[:, 0] - X[:, 2], 0.0) + 2.0 * X[:, 5] + 14.0 + 1.5 * rng.standard_normal(160)
+    y = (y > np.median(y)).astype(int) if classes else y
+    return X[:80], y[:80], X[80:], y[80:]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cls", [recovery.SparseReLURegressor, recovery.SparseReLUClassifier])
+def test_cross_validation_chooses_the_sparsity_of_a_network(cls):
+    X, y, X_test, y_test = noisy_network_data(cls is recovery.SparseReLUClassifier)
+    quick = {"n_neurons": 2, "max_iter": 20, "restarts": 0}
+    if cls is recovery.SparseReLUClassifier:
+        y, y_test = np.array(["low", "high"])[y], np.array(["low", "high"])[y_test]
+    with pytest.warns(UserWarning, match=r"sparsity=None keeps all (30|34) weights, .* 20 rows, .* pass sparsity='cv'"):
+        cls(**quick).fit(X[:20], y[:20])
+    full = cls(sparsity=30, **quick).fit(X, y)
+    assert full.cv_results_ is None
+    told = []
+    model = cls(sparsity="cv", cv=2, **quick).fit(X, y, progress=lambda *now: told.append(now))
+    found = model.cv_results_
+    assert found["sparsity"][0] == 0
+    assert found["sparsity"][-1] in (30, 34)
+    assert (np.diff(found["sparsity"]) > 0).all()
+    assert found["errors"].shape == (len(found["sparsity"]), 2)
+    assert told[-1] == (2 * len(found["sparsity"]) + 1,) * 2
+    least = np.argmin(found["mean_error"])
+    near = found["mean_error"] <= found["mean_error"][least] + found["standard_error"][least]
+    size = int(found["sparsity"][near][0])
+    assert model.sparsity_ <= size < 30
+    # the network with all weights overfits the targets, and for the classes it is no better than far fewer weights
+    margin = 0.1 if cls is recovery.SparseReLURegressor else -0.05
+    assert model.score(X_test, y_test) > full.score(X_test, y_test) + margin
+    assert {0, 2, 5} <= set(model.support_.tolist())
+    # the errors are those of plain fits, and the model is the plain fit of the size chosen
+    same = clone(model).set_params(sparsity=size).fit(X, y)
+    np.testing.assert_array_equal(same.predict(X_test), model.predict(X_test))
+    kind = KFold if cls is recovery.SparseReLURegressor else StratifiedKFold
+    parts = list(kind(2, shuffle=True, random_state=0).split(X, y))
+    train, test = parts[1]
+    part = clone(same).fit(X[train], y[train])
+    wrong = part.predict(X[test]) != y[test]
+    error = wrong.mean() if y.dtype.kind == "U" else np.mean((y[test] - part.predict(X[test])) ** 2)
+    assert found["errors"][list(found["sparsity"]).index(size), 1] == pytest.approx(error, rel=1e-9)
+    again = cls(sparsity="cv", cv=parts, **quick).fit(X, y)  # splits that are given
+    np.testing.assert_array_equal(again.cv_results_["errors"], found["errors"])
+
+
+def test_a_planted_network_is_found_where_cross_validation_chooses_its_size():
+    rng = np.random.default_rng(10)
+    X = 3.0 + 2.0 * rng.standard_normal((200, 4))
+    y = 2.0**300 * (np.maximum(X[:, 0] - X[:, 2] + 0.5, 0.0) + 2.0)
+    model = recovery.SparseReLURegressor(n_neurons=1, sparsity="cv", cv=2, restarts=0).fit(X, y)
+    assert model.sparsity_ == 2
+    np.testing.assert_allclose(model.predict(X), y, rtol=1e-9)
+    errors = model.cv_results_["mean_error"]
+    assert errors[0] == pytest.approx(np.var(y), rel=0.1)
+    constant = recovery.SparseReLURegressor(sparsity="cv", cv=2).fit(X, np.full(200, 3.0))
+    assert constant.sparsity_ == 0
+
+
+def test_rare_classes_and_few_rows_do_not_stop_the_choice():
+    rng = np.random.default_rng(13)
+    X = rng.standard_normal((40, 3))
+    quick = {"n_neurons": 2, "max_iter": 5, "restarts": 0, "cv": 3}
+    y = np.where(X[:, 0] > 0.0, 2, 7)
+    for rare in (1, 2):
+        y[:rare] = 9
+        model = recovery.SparseReLUClassifier(sparsity="cv", **quick).fit(X, y)
+        assert model.classes_.tolist() == [2, 7, 9]
+        assert np.isfinite(model.cv_results_["mean_error"]).all()
+    few = recovery.SparseReLURegressor(sparsity="cv", **quick).fit(X[:3], X[:3, 0])
+    assert few.cv_results_["errors"].shape[1] == 3
+    with pytest.raises(ValueError, match=r"cv=1"):
+        recovery.SparseReLURegressor(sparsity="cv", **{**quick, "cv": 1}).fit(X, X[:, 0])
+    alone = [(np.arange(20), np.arange(20, 40))]
+    with pytest.raises(ValueError, match="gives no split"):
+        recovery.SparseReLUClassifier(sparsity="cv", **{**quick, "cv": alone}).fit(X, (np.arange(40) > 20) * 1)
+
+
 @pytest.mark.parametrize("intercept", [True, False])
 def test_networks_keep_within_their_sparsity_and_biases_are_not_counted(intercept):
     rng = np.random.default_rng(11)
@@ -396,18 +479,44 @@ def test_the_network_that_is_shown_is_the_one_that_predicts(intercept, kind):
     with pytest.raises(ValueError, match="input_features is not equal"):
         model.get_feature_names_out(list("vwxyz"))
     ax = model.plot(Figure().add_subplot())
-    assert [one.get_text() for one in ax.get_yticklabels()] == [*model.get_feature_names_out(), *["(bias)"] * intercept]
-    Z = (X.to_numpy() - model.mean_) / model.scale_
-    picture = np.asarray(ax.images[0].get_array())  # a masked one cannot be multiplied
-    rows = len(model.support_)
-    before = Z[:, model.support_] @ picture[:rows] + (picture[rows] if intercept else 0.0)
-    np.testing.assert_allclose(before, X.to_numpy() @ W[:, used] + model.intercepts_[0][used], rtol=1e-9, atol=1e-9)
+    assert [one.get_text() for one in ax.get_yticklabels()] == model.get_feature_names_out().tolist()
+    before = X.to_numpy() @ W + model.intercepts_[0]
+    picture = np.asarray(ax.images[0].get_array())
+    signs = V[used, 0] if kind == "squared" else 1.0
+    effects = (W[:, used] * model.scale_[:, None] * signs)[model.support_]
+    np.testing.assert_allclose(picture, effects, rtol=1e-12)
+    np.testing.assert_array_equal(model.activity_[used], (before[:, used] > 0.0).mean(axis=0))
+    active = [one.get_text().split("\n")[1] for one in ax.get_xticklabels()]
+    assert active == [f"{share:.0%} active" for share in model.activity_[used]]
+    table = model.to_pandas()
+    columns = model.coefs_[1].shape[1]
+    assert len(table) == sum(np.count_nonzero(W[:, j]) * np.count_nonzero(V[j]) for j in np.flatnonzero(used))
+    outputs = ["y"] if columns == 1 else [str(one) for one in model.classes_]
+    assert set(table["output"]) <= set(outputs)
+    row = table.iloc[0]
+    i, k = list(X.columns).index(row["feature"]), outputs.index(row["output"])
+    assert row["weight"] == W[i, row["neuron"]]
+    size = X.iloc[:, i].std(ddof=0) if intercept else np.sqrt((X.iloc[:, i] ** 2).mean())
+    assert row["effect"] == pytest.approx(row["weight"] * size * V[row["neuron"], k], rel=1e-9)
+    assert row["active"] == (before[:, row["neuron"]] > 0.0).mean()
     if kind == "squared":
-        signs = [one.get_text().split("\n")[1] for one in ax.get_xticklabels()]
-        assert signs == [f"({value:+.3g})" for value in V[used, 0]]
-        assert ax.get_title().endswith(f"output bias {model.intercepts_[1][0]:.4g}") == intercept
-        assert "search" in model.fit_.message
+        assert "the fit went on from this search" in model.fit_.message
         assert model.fit_.names == (*X.columns, *["constant"] * intercept)
+
+
+def test_the_plot_of_a_network_shows_what_raises_the_prediction():
+    Figure = pytest.importorskip("matplotlib.figure").Figure
+    rng = np.random.default_rng(14)
+    X = rng.standard_normal((200, 3)) * [1.0, 5.0, 1.0]
+    y = 20.0 + 2.0 * X[:, 0] - 0.1 * X[:, 1] + 0.1 * rng.standard_normal(200)
+    for seed in range(3):  # the output weight of a neuron may be of either sign
+        model = recovery.SparseReLURegressor(1, 2, restarts=0, random_state=seed).fit(X, y)
+        effects = model.to_pandas().set_index("feature")["effect"]
+        assert effects["x0"] == pytest.approx(2.0, rel=0.1)
+        assert effects["x1"] == pytest.approx(-0.5, rel=0.2)
+        picture = np.asarray(model.plot(Figure().add_subplot()).images[0].get_array())
+        assert picture[0] > 0.0 > picture[1]
+        assert model.activity_.tolist() == [1.0]  # a linear model
 
 
 def test_a_network_without_neurons_is_shown_as_a_constant():
@@ -417,6 +526,7 @@ def test_a_network_without_neurons_is_shown_as_a_constant():
     np.testing.assert_allclose(model.network_(np.column_stack([X, np.ones(len(X))])), y.mean(), rtol=1e-12)
     assert "constant" in model.plot(Figure().add_subplot()).texts[0].get_text()
     assert model.get_feature_names_out().tolist() == []
+    assert len(model.to_pandas()) == 0
     with pytest.raises(NotFittedError):
         recovery.SparseReLURegressor().plot()
     assert not hasattr(recovery.SparseReLUClassifier(), "network_")
@@ -438,7 +548,7 @@ def test_frames_pipelines_pickles_and_grids(cls):
     X, y, _ = planted_data(n=60, p=8, noise=0.1)
     y = (y > np.median(y)).astype(int) if cls is recovery.SparseReLUClassifier else y
     frame = pandas.DataFrame(X, columns=[f"f{j}" for j in range(8)])
-    quick = {"cv": 2} if cls in SELECTORS else {"max_iter": 10, "restarts": 0}
+    quick = {"cv": 2} if cls in SELECTORS else {"sparsity": 6, "max_iter": 10, "restarts": 0}
     model = cls(**quick).fit(frame, y)
     assert model.feature_names_in_.tolist() == list(frame.columns)
     with pytest.raises(ValueError, match="feature names"):
@@ -477,10 +587,10 @@ def test_plots_of_the_path(cls):
     assert set(lines) == {*expected, f"chosen size: {model.sparsity_}"}
     assert ax.get_xlabel() == "features in the model"
     errors = model.plot_path(Figure().add_subplot(), show="errors")
-    assert errors.get_ylabel() == "error in cross-validation"
+    assert errors.get_ylabel() == "mean squared error in cross-validation"
     assert set(drawn(errors)) == {"best single model of each size", f"chosen size: {model.sparsity_}"}
     fixed = cls(sizes=[3]) if cls is recovery.SparseRegressorCV else cls(3)
-    with pytest.raises(ValueError, match="path_ is None"):
+    with pytest.raises(ValueError, match=r"path_ is None.*plot\(\) draws the coefficients"):
         fixed.fit(X, y).plot_path()
     assert fixed.path_ is None
 
@@ -496,7 +606,10 @@ def test_the_plot_of_an_average_shows_the_model_that_predicts():
     assert not np.array_equal(path.coefs[:, path.best], model.coef_)
     ax = model.plot_path(Figure().add_subplot())
     (diamonds,) = ax.collections
-    np.testing.assert_array_equal(diamonds.get_offsets(), [(size, model.coef_[j]) for j in model.support_])
+    each = model.coef_ * X.to_numpy().std(axis=0)
+    np.testing.assert_allclose(model.scale_, X.to_numpy().std(axis=0), rtol=1e-12)
+    each = model.coef_ * model.scale_
+    np.testing.assert_array_equal(diamonds.get_offsets(), [(size, each[j]) for j in model.support_])
     lines = drawn(ax)
     assert {f"f{j}" for j in model.support_} < set(lines)
     used = path.coefs.any(axis=1)
@@ -506,6 +619,92 @@ def test_the_plot_of_an_average_shows_the_model_that_predicts():
     assert "the average, which predicts" in lines
     errors = drawn(model.plot_path(Figure().add_subplot(), show="errors"))
     assert errors[f"size of the average, which predicts: {size}"].get_xdata()[0] == size
+
+
+def test_a_plot_of_the_path_shows_the_sizes_around_the_model():
+    plt = pytest.importorskip("matplotlib.pyplot")
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((200, 60)) * np.geomspace(0.01, 40.0, 60)
+    y = X[:, 3] / 0.015 + 0.1 * rng.standard_normal(200)
+    model = recovery.SparseRegressor(selection="ebic").fit(X, y)
+    assert model.path_.sizes[-1] == 60
+    for show in ("coefficients", "errors"):
+        ax = model.plot_path(show=show)
+        limit = max(10, 3 * max(model.sparsity_, model.path_.size))
+        assert ax.get_xlim()[1] == pytest.approx(1.03 * limit)
+        # the new figure makes room for the legend, beside the lines
+        ax.figure.canvas.draw()
+        assert ax.get_legend().get_window_extent().x0 >= ax.get_window_extent().x1
+        plt.close(ax.figure)
+        ax = model.plot_path(plt.figure().add_subplot(), show=show, largest=4)
+        assert ax.get_xlim()[1] == pytest.approx(4.12)
+        inside = model.path_.sizes <= 4
+        if show == "errors":
+            heights = model.path_.errors[inside]
+            assert ax.get_ylim()[1] <= heights.max() + 0.06 * np.ptp(heights)
+        plt.close(ax.figure)
+    assert model.plot_path(plt.figure().add_subplot(), largest=100).get_xlim()[1] >= 60
+    plt.close("all")
+    with pytest.raises(ValueError, match="largest=0"):
+        model.plot_path(largest=0)
+
+
+@pytest.mark.parametrize("cls", SELECTORS)
+@pytest.mark.parametrize("standardize", [True, False])
+def test_the_table_of_a_model_compares_features_of_different_units(cls, standardize):
+    pandas = pytest.importorskip("pandas")
+    Figure = pytest.importorskip("matplotlib.figure").Figure
+    X, y, _ = planted_data(noise=0.2)
+    frame = pandas.DataFrame(np.column_stack([X, np.full(80, 7.0)]), columns=[*map("g{}".format, range(12)), "same"])
+    weights = np.ones(80)
+    weights[:20] = 3.0
+    model = cls(standardize=standardize).fit(frame, y, sample_weight=weights)
+    table = model.to_pandas()
+    assert list(table.columns) == ["feature", "coefficient", "per_standard_deviation", "share"]
+    assert set(table["feature"]) == set(model.get_feature_names_out())
+    rows = np.repeat(X, weights.astype(int), axis=0)
+    for _, (name, coefficient, each, share) in table.iterrows():
+        j = int(name[1:])
+        assert coefficient == model.coef_[j]
+        assert each == pytest.approx(coefficient * rows[:, j].std(), rel=1e-9)
+        assert 1.0 / 3.0 <= share <= 1.0
+    assert (np.diff(table["per_standard_deviation"].abs()) <= 0.0).all()
+    whole = model.to_pandas(all_features=True)
+    assert len(whole) == 13
+    same = whole.set_index("feature").loc["same"]
+    assert same["coefficient"] == same["per_standard_deviation"] == 0.0
+    assert (whole["share"] < 1.0 / 3.0).sum() == 13 - model.sparsity_
+    ax = model.plot(Figure().add_subplot())
+    assert [one.get_text() for one in ax.get_yticklabels()] == table["feature"].tolist()[::-1]
+    assert [bar.get_width() for bar in ax.patches] == table["per_standard_deviation"].tolist()[::-1]
+    constant = cls(0) if cls is not recovery.SparseRegressorCV else cls([0])
+    constant.fit(X, y)
+    assert len(constant.to_pandas()) == 0
+    assert "constant" in constant.plot(Figure().add_subplot()).texts[0].get_text()
+
+
+def test_a_path_is_shown_in_a_line():
+    X, y, _ = planted_data(noise=0.5)
+    model = recovery.SparseRegressor(average=False).fit(X, y)
+    path = model.path_
+    assert type(path) is recovery.SparsePath
+    shown = repr(path)
+    assert len(shown) < 200
+    assert shown.startswith(f"SparsePath({len(path.sizes)} sizes from 0 to 12, 12 features; chosen: size {path.size}, ")
+    assert f"error {path.errors[path.best]:.4g} +- {path.spread[path.best]:.2g}, found by {model.family_}" in shown
+    assert "+-" not in repr(recovery.SparseRegressor(selection="ebic").fit(X, y).path_)
+
+
+def test_the_share_of_a_feature_is_that_of_the_models_that_use_it():
+    X, y, _ = planted_data(noise=2.0)
+    model = recovery.SparseRegressorCV(sizes=range(9), ridges=[0.0], solver="omp").fit(X, y)
+    path = model.path_
+    weights = np.exp(-0.5 * len(X) * (path.errors / path.errors.min() - 1.0))
+    np.testing.assert_allclose(model.inclusion_, (path.coefs != 0.0) @ weights / weights.sum(), rtol=1e-9, atol=1e-15)
+    assert ((model.inclusion_ > 0.0) & (model.inclusion_ < 1.0 / 3.0)).any()
+    assert set(np.flatnonzero(model.inclusion_ >= 1.0 / 3.0)) == set(model.support_)
+    alone = recovery.SparseRegressor(3).fit(X, y)
+    np.testing.assert_array_equal(alone.inclusion_, alone.coef_ != 0.0)
 
 
 def test_a_plot_of_many_features_names_those_of_the_model_and_counts_the_others():

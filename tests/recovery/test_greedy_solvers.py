@@ -131,6 +131,9 @@ def test_a_union_that_would_fit_anything_is_not_formed(monkeypatch):
             sizes.clear()
             recovery.solve(A, y, s, name)
             assert max(sizes) == s + max(1, (20 - s) // 2) < 20
+            sizes.clear()  # no more columns than rows: their union is not too large
+            assert "each step added" not in recovery.solve(A[:, :19], y, s, name).message
+            assert max(sizes) == 19
     monkeypatch.undo()
     for s in (19, 20, 25, 60):  # nor is any size refused
         for name in ("cosamp", "subspace-pursuit"):

@@ -2,7 +2,8 @@
 Which guarantees hold for a matrix
 ==================================
 
-For a Gaussian matrix, the largest sparsity up to which each theorem guarantees recovery of every sparse vector.
+The picture shows, for a Gaussian matrix, the largest sparsity level up to which each theorem guarantees recovery of
+every sparse vector.
 """
 
 import matplotlib.pyplot as plt
@@ -18,4 +19,4 @@ reach = {f"{one.names[0]}\n{one.text}": one.covers for one in diagnosis.uniform}
 figure, panel = plt.subplots(figsize=(6.4, 5))
 panel.barh(list(reach), list(reach.values()))
 panel.tick_params(axis="y", labelsize=7)
-panel.set(xlabel="largest sparsity for which it holds", title="A Gaussian matrix, 60 x 20")
+panel.set(xlabel="largest sparsity level that is covered", title="A Gaussian matrix, 60 x 20")

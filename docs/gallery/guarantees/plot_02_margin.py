@@ -2,7 +2,8 @@
 A guarantee and the actual success rate
 =======================================
 
-The coherence condition guarantees that OMP succeeds up to a small sparsity. In practice OMP succeeds far beyond it.
+The coherence condition guarantees that OMP succeeds up to a small sparsity level. In practice OMP succeeds far beyond
+it.
 """
 
 import matplotlib.pyplot as plt

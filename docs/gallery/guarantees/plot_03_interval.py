@@ -2,7 +2,7 @@
 Proved bounds on a restricted eigenvalue
 ========================================
 
-The largest eigenvalue over all supports of s columns, by enumeration, with two upper bounds.
+The picture shows the largest eigenvalue over all supports of s columns, computed by enumeration, and two upper bounds.
 """
 
 import matplotlib.pyplot as plt

@@ -20,6 +20,6 @@ for n, style in ((12, "s-"), (16, "o-")):
 multipliers = conditions.null_space_multipliers(A, 2)
 certificate = recovery.certificates.null_space_certificate(A, 2, multipliers)
 print("checked in exact arithmetic:", certificate.check().valid)
-panel.axhline(0.5, color="black", linestyle=":", label="l1 is proved below")
+panel.axhline(0.5, color="black", linestyle=":", label="below: l1 recovers all s-sparse x")
 panel.set(xlabel="sparsity s", ylabel="null-space constant", xticks=(1, 2, 3, 4), title="Two Gaussian matrices")
 panel.legend()

@@ -2,7 +2,7 @@
 Why the columns of a ReLU network stay correlated
 =================================================
 
-Any two gates are open together on some inputs, so their columns stay correlated, however many samples there are.
+Any two neurons are active together on some inputs, so their columns stay correlated, however many samples there are.
 """
 
 import matplotlib.pyplot as plt

@@ -2,7 +2,8 @@
 The path of iterative magnitude pruning
 =======================================
 
-The weights of a linear model of scikit-learn's diabetes data, while pruning drops one column after another.
+The picture shows the weights of a linear model of scikit-learn's diabetes data, while pruning drops one column after
+another.
 """
 
 import matplotlib.pyplot as plt

@@ -2,7 +2,7 @@
 Gradient flow in closed form
 ============================
 
-The weights of a linear model over training time, from the same start, with and without a mask.
+The picture shows the weights of a linear model during training, from the same start with and without a mask.
 """
 
 import matplotlib.pyplot as plt

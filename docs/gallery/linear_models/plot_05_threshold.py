@@ -2,7 +2,8 @@
 Pruning with an unknown number of weights
 =========================================
 
-The number of weights kept by threshold pruning, over the threshold. The plateau is at the number of planted weights.
+The picture shows the number of weights kept by threshold pruning against the threshold. The plateau is at the number of
+planted weights.
 """
 
 import matplotlib.pyplot as plt

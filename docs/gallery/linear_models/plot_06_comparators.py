@@ -2,7 +2,7 @@
 Six methods of variable selection compared
 ==========================================
 
-The share of planted supports that each method finds on a design with correlated columns.
+The picture shows the share of planted supports that each method finds on a design with correlated columns.
 """
 
 import matplotlib.pyplot as plt
@@ -25,4 +25,4 @@ for trial in range(trials):
 figure, panel = plt.subplots()
 order = sorted(found, key=found.get)
 panel.barh([name.replace("_", " ") for name in order], [found[name] / trials for name in order])
-panel.set(xlabel="share of supports found", xlim=(0, 1), title="4 of 20 weights, correlated columns, noise")
+panel.set(xlabel="share of supports found", xlim=(0, 1), title="4 of 20 weights, correlated columns, with noise")

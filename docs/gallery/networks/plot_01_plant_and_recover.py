@@ -2,7 +2,8 @@
 Plant a network and recover it
 ==============================
 
-A planted network with three hidden neurons and nine weights is recovered exactly from 400 samples.
+A planted network with three hidden neurons and nine weights is recovered exactly from 400 samples. The pictures show
+its lines, which are the directions of its neurons.
 """
 
 import matplotlib.pyplot as plt

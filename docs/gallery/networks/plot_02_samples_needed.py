@@ -2,7 +2,8 @@
 Samples needed to recover a planted network
 ===========================================
 
-The median PSNR on 1,000 inputs, over the number of samples, for the paper's method and for exact recovery.
+The picture shows the median PSNR on 1,000 inputs against the number of samples, for the paper's method and for exact
+recovery.
 """
 
 import matplotlib.pyplot as plt

@@ -2,8 +2,8 @@
 The kinks of a ReLU network
 ===========================
 
-Data determine where a ReLU network bends, and by how much, but not its list of neurons: different neurons can represent
-the same function.
+Data determine where a ReLU network bends, and by how much. They do not determine its neurons: different lists of
+neurons can represent the same function.
 """
 
 import matplotlib.pyplot as plt

@@ -2,7 +2,8 @@
 A sparse network for real data
 ==============================
 
-A network with few weights predicts the progression of diabetes: R² on training and held-out rows, over its size.
+A network with few weights predicts the progression of diabetes. The picture shows R² on training and held-out rows
+against the number of weights.
 """
 
 import matplotlib.pyplot as plt

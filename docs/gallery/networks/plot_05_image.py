@@ -2,7 +2,7 @@
 An image as a sparse network
 ============================
 
-A network with few non-zero weights maps the coordinates of a pixel to its grey value, and so represents the image.
+A network with few non-zero weights maps the coordinates of a pixel to its grey value, so it represents the image.
 """
 
 import matplotlib.pyplot as plt

@@ -2,7 +2,7 @@
 Accuracy against sparsity
 =========================
 
-Test accuracy of a digit classifier that was pruned in three ways, over the share of weights kept.
+The picture shows the test accuracy of a digit classifier, pruned in three ways, against the share of weights kept.
 """
 
 import matplotlib.pyplot as plt

@@ -2,7 +2,7 @@
 Which pixels a pruned network uses
 ==================================
 
-The number of first-layer weights kept for each pixel, by four pruning methods.
+The picture shows how many first-layer weights of each pixel are kept by four pruning methods.
 """
 
 import matplotlib.pyplot as plt

@@ -2,7 +2,8 @@
 Iterative magnitude pruning, round by round
 ===========================================
 
-Train, drop the smallest weights, rewind, train again: the training loss of each round, over the number of weights left.
+Each round trains the network, prunes the smallest weights, and rewinds the others. The picture shows the training loss
+of each round against the number of weights left.
 """
 
 import matplotlib.pyplot as plt

@@ -2,7 +2,7 @@
 Measurements needed by three solvers
 ====================================
 
-The share of sparse vectors that each solver recovers, over the number of measurements.
+The picture shows the share of sparse vectors that each solver recovers, against the number of measurements.
 """
 
 import matplotlib.pyplot as plt

@@ -2,7 +2,7 @@
 Convergence of four solvers
 ===========================
 
-The objective after each step, from the ``history`` of the result.
+The picture shows the objective after each step, from the ``history`` of the result.
 """
 
 import matplotlib.pyplot as plt

@@ -2,7 +2,7 @@
 Estimation error under noise
 ============================
 
-The error of sparse recovery, compared with least squares on all columns and on the true support.
+The picture compares the error of sparse recovery with those of least squares on all columns and on the true support.
 """
 
 import matplotlib.pyplot as plt

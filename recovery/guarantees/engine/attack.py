@@ -399,7 +399,7 @@ def attack(
 
     Notes
     -----
-    A quarter of the instances are draws of the sampler, judged as they are. The others belong to descents. A descent starts
+    A quarter of the instances are draws of the sampler, judged as they are. The others are descents. A descent starts
     from a drawn instance whose hypotheses just hold (scaled to a margin of 1e-6 to 0.05; if they cannot be steered, a
     draw on which they hold), and descends on the margin of the conclusion: a random change (``move`` of this module),
     noise or signal scaled back to the same margin, kept if the hypotheses hold and the conclusion is no further from

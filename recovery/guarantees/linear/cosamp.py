@@ -9,16 +9,10 @@ import numpy as np
 
 from recovery.guarantees.engine.base import Guarantee, Verdict
 from recovery.guarantees.engine.instance import Instance
-from recovery.guarantees.linear.iterative import (
-    errors_fall,
-    instance_with,
-    isometry,
-    kappa_of_delta,
-    outside,
-    smaller,
-)
+from recovery.guarantees.linear.iterative import errors_fall, instance_with, kappa_of_delta
+from recovery.guarantees.linear.scaled_thresholding import scaled_rule
 
-__all__ = ["LIMIT", "guarantees", "later_rate", "pursues", "pursuit_rule", "sampler"]
+__all__ = ["LIMIT", "guarantees", "later_rate", "pursues", "sampler"]
 
 LIMIT = math.sqrt((math.sqrt(57.0) - 7.0) / 2.0)
 """0.5243, where :func:`later_rate` is 1."""
@@ -33,22 +27,6 @@ def first_rate(delta: float) -> float:
 def later_rate(delta: float) -> float:
     """Return sqrt(3/2 delta^2 (1 + delta^2)) / (1 - delta^2), for a step from zero or from a least squares solution."""
     return math.sqrt(0.75) * first_rate(delta)
-
-
-def pursuit_rule(limit: float) -> Callable[[Instance], Verdict]:
-    """Return the hypothesis delta_{4s} < limit, A in its best scale, with enough rows for the solver's selection."""
-
-    def hypotheses(instance: Instance) -> Verdict:
-        aside = outside(instance)
-        if aside is not None:
-            return aside
-        s, rows = instance.sparsity, instance.shape[0]
-        if rows < 3 * s:  # also if there are fewer than 2 s columns: the solver's rule does not look at their number
-            return Verdict.of(False, f"with {rows} rows the solver would choose fewer than 2 s columns per step")
-        found = isometry(instance.matrix, 4 * s).scaled_restricted_isometry
-        return smaller(found, limit, f"the limit exceeds delta_{4 * s} of A scaled to make it smallest")
-
-    return hypotheses
 
 
 def pursues(limit: float) -> Callable[[Instance], Verdict]:
@@ -76,13 +54,13 @@ def guarantees() -> list[Guarantee]:
             "cosamp-restricted-isometry",
             "implication",
             "Without noise, if delta = delta_{4s} < sqrt((sqrt(57) - 7) / 2) = 0.5243 (A scaled to make delta "
-            "smallest), n >= 3 s, and x0 and x are s-sparse, then CoSaMP with a second fit has |x_t - x| <= q "
+            "smallest), and x0 and x are s-sparse, then CoSaMP with a second fit has |x_t - x| <= q "
             "r^{t-1} |x0 - x|, r = sqrt(3/2 delta^2 (1 + delta^2)) / (1 - delta^2) < 1, q = r if x0 = 0 and q = "
             "sqrt(4/3) r otherwise, and x_t = x once this bound is below min |x_S|.",
             "derived here: docs/theory, section CoSaMP with a second fit; covers 0.5 (Song, Xia and Liu, "
             "arXiv:1309.6073) and 0.3843 (Foucart 2010) from the abstracts, for the method without that fit",
             tests,
-            pursuit_rule(LIMIT),
+            scaled_rule(LIMIT, 4),
             pursues(LIMIT),
             sampler=sampler,
             steer=None,
