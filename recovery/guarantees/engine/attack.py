@@ -342,7 +342,7 @@ EVALUATIONS = 10_000
 
 _PATIENCE = 150
 _PROGRESS = 1e-2  # a descent with less progress than this is abandoned, and the next one starts elsewhere
-_PLAIN = 0.3  # share of the instances that are draws of the sampler, judged as they are
+_PLAIN = 0.25  # share of the instances that are draws of the sampler, judged as they are
 _FIRST = 25  # as many of them come first, unless each draw can be steered to where a descent starts
 _FEW = 5  # draws for a descent, where they can be steered
 _SHORT, _TURN = 50, 500  # instances of the turn of a descent: fewer where other sparsities had fewer tests
@@ -399,7 +399,7 @@ def attack(
 
     Notes
     -----
-    Three instances in ten are draws of the sampler, judged as they are. The others belong to descents. A descent starts
+    A quarter of the instances are draws of the sampler, judged as they are. The others are descents. A descent starts
     from a drawn instance whose hypotheses just hold (scaled to a margin of 1e-6 to 0.05; if they cannot be steered, a
     draw on which they hold), and descends on the margin of the conclusion: a random change (``move`` of this module),
     noise or signal scaled back to the same margin, kept if the hypotheses hold and the conclusion is no further from
@@ -409,10 +409,14 @@ def attack(
 
     A statement may be tight and true for one sparsity, and false for another: the margin then falls for ever where
     there is nothing to find. So two in three turns go to the number of non-zeros at which the fewest conclusions were
-    decided, among those at which a drawn instance satisfied the hypotheses; one in three starts at the instance nearest
-    to failing. Moves keep the number of non-zeros, so a number for which the sampler draws nothing that satisfies the
-    hypotheses is not searched: ``by_sparsity`` of the result shows it. A turn is 500 instances, or 50 where another
-    number had less than half as many decided; a descent that is not over then waits for another turn.
+    decided, among those with a descent that waits or a drawn instance to start from; half of the new ones of these also
+    start at the shape at which the fewest were. In the third turn the descent starts at the instance nearest to
+    failing, or the longest queue goes on. A drawn instance is the start of at most four descents. A turn is 500
+    instances, and a descent that is not over then waits. It is interrupted after 50 where another number of non-zeros
+    is behind: where the conclusions decided, twice and 150 more, are fewer.
+
+    Changes keep the number of non-zeros. A number for which the sampler draws nothing that satisfies the hypotheses is
+    therefore not searched: ``by_sparsity`` of the result shows it.
 
     A conclusion with an infinite margin, such as ``Verdict.of(truth, reason)`` gives it, does not say how near it is to
     failing. The search then walks at random, towards the boundary of the hypotheses, and the message says so.
@@ -456,7 +460,7 @@ class _Descent:
 
     def __init__(self, target: float | None, cost: _Cost, here: Instance, seen: _Seen) -> None:
         self.target, self.cost = target, cost
-        self.idle, self.confirmed = 0, math.inf
+        self.idle, self.spent, self.confirmed = 0, 0, math.inf
         self.take(here, seen)
         self.goal = self.next_goal()
 
@@ -595,9 +599,11 @@ class _Search:
         queues = [self.waiting[k] for k in sorted(there) if self.waiting[k]]
         which = min(there) if turn else -1
         self.turns[which] += 1
-        if queues and (not starts or self.turns[which] % 2 == 0):
+        cut_short = bool(turn) and any(queue[0].spent for queue in queues)
+        if queues and (cut_short or not starts or self.turns[which] % 2 == 0):
             way = max(queues, key=len).popleft()
-            way.idle = 0
+            if not way.spent:
+                way.idle = 0
             return way
         if turn == 2:
             least = min(self.asked[_stratum(one.way.here)] for one in starts)
@@ -605,10 +611,10 @@ class _Search:
         return self._open(min(starts, key=_Start.order), side)
 
     def _ahead(self, way: _Descent) -> bool:
-        """Whether another number of non-zeros had less than half as many tests, and can have one now."""
+        """Whether another number of non-zeros is far behind in tests, and can have one now."""
         k = _stratum(way.here)[0]
         others = {of for (_, of), pool in self.starts.items() if pool} | {of for of, q in self.waiting.items() if q}
-        return any(2 * self.asked[of] < self.asked[k] for of in others)
+        return any(2 * self.asked[of] + _PATIENCE * self.each < self.asked[k] for of in others)
 
     def _target(self, side: str) -> float:
         """Draw the margin of the hypotheses at which a descent stays."""
@@ -637,7 +643,7 @@ class _Search:
         """Descend until there is no more progress, or the turn of the descent is over; draws come in between."""
         guarantee, rng = self.guarantee, self.rng
         movable = way.here.x is not None and way.here.noise is not None
-        spent = 0
+        began = way.spent
         while True:
             if way.best < min(0.0, way.confirmed):  # on every improvement, including the last one
                 found = self._confirmed(way)
@@ -645,8 +651,12 @@ class _Search:
                     return found
             if self.over or way.idle >= _PATIENCE or not movable or math.isnan(way.best):
                 return None
-            if spent >= _TURN * self.each or (spent >= _SHORT * self.each and self._ahead(way)):
+            if way.spent >= _TURN * self.each:
+                way.spent = 0
                 self.waiting[_stratum(way.here)[0]].append(way)
+                return None
+            if way.spent - began >= _SHORT * self.each and self._ahead(way):
+                self.waiting[_stratum(way.here)[0]].appendleft(way)  # the next of its sparsity
                 return None
             if self._draws_next():
                 found = self._draw()
@@ -660,7 +670,7 @@ class _Search:
                 way.target,
                 way.cost,
             )
-            spent += self.tried - before
+            way.spent += self.tried - before
             if made is not None and way.accepts(made[1]):
                 way.take(*made)
                 if way.best < way.goal:
