@@ -18,6 +18,7 @@ __all__ = [
     "NOT_HELD",
     "NOT_MEASURED",
     "NO_RIVAL",
+    "RIVALS",
     "TOO_CLOSE",
     "Claim",
     "Comparison",
@@ -28,6 +29,12 @@ __all__ = [
 
 NO_RIVAL = "does not apply"
 """Entry for the fair IMP in claims that do not involve IMP."""
+RIVALS = (
+    "The paper's magnitude pruning (IMP) makes only as many updates per round as IHT makes steps, and may be hardly "
+    "trained; a fair IMP makes enough updates to train the network. A claim that is held against the first only says "
+    "little about pruning."
+)
+"""Reading the two verdicts of a claim."""
 OURS = {"paper": "IHT as in the paper", "robust": "IHT, robust"}
 
 
@@ -55,6 +62,8 @@ class Claim:
         The data and their size; the verdict refers to these only.
     interval, fair_interval : str, optional
         The measured quantity with its interval, and its limit: ``"0.93 [0.85, 1.00], limit 0.50"``.
+    other, fair_other : str, optional
+        The same numbers for the robust method, about which the paper claims nothing.
     basis : str
         How the interval determines the verdict, in one sentence.
     """
@@ -69,6 +78,8 @@ class Claim:
     data: str = ""
     interval: str = ""
     fair_interval: str = ""
+    other: str = ""
+    fair_other: str = ""
     basis: str = verdicts.BASIS
 
     def as_dict(self) -> dict[str, str]:
@@ -87,7 +98,9 @@ class Comparison:
     above : int
         Trials in which the first method is above the second, by more than the margin plus the tie tolerance.
     level : int
-        Trials in which the two are level.
+        Trials in which the two are level, that is, tied.
+    exact : int or None
+        Those of the level trials in which both are exact; None where exactness has no meaning.
     median_difference : float
         Median of first minus second; NaN without trials.
     share : Measured
@@ -99,6 +112,7 @@ class Comparison:
     trials: int
     above: int
     level: int
+    exact: int | None
     median_difference: float
     share: Measured
     margin: float = 0.0
@@ -110,18 +124,24 @@ class Comparison:
             return "no pair of fits to compare"
         unit = f" {unit}" if unit else ""
         what = f"difference above {self.margin:+g}{unit}" if self.margin else "above"
-        cells = f"{self.share.cells} cell{'s' * (self.share.cells != 1)}"
+        number = self.share.cells
+        pairs = f"pairs of fits at {number} pair{'s' * (number != 1)} (m, s)"
         where = " of that" if self.margin else ""
-        level = f", within {self.tie:g}{unit}{where} in {self.level}" if self.level else ""
+        exact = f" (both exact in {self.exact})" if self.exact else ""
+        level = f"tied within {self.tie:g}{unit}{where} in {self.level}{exact}"
+        below = self.trials - self.above - self.level
         # no sign for what is rounded to 0
         middle = f"{self.median_difference:+.{digits}f}"
         middle = middle if float(middle) else middle[1:]
         return (
-            f"{what} in {self.above} of {self.trials} pairs of fits ({cells}){level}; median difference {middle}{unit}"
+            f"{what} in {self.above} of {self.trials} {pairs}, {level}, below in {below}; "
+            f"median difference {middle}{unit}"
         )
 
 
-def compare(first: Trials, second: Trials, margin: float = 0.0, tie: float = 0.0) -> Comparison:
+def compare(
+    first: Trials, second: Trials, margin: float = 0.0, tie: float = 0.0, exact: float | None = None
+) -> Comparison:
     """Compare two methods on their common trials.
 
     Parameters
@@ -132,6 +152,8 @@ def compare(first: Trials, second: Trials, margin: float = 0.0, tie: float = 0.0
         The first counts as above if first > second + margin; negative for "not worse by more than".
     tie : float, default 0
         Trials within this distance of the margin are level, because rounding may decide them.
+    exact : float, optional
+        A value from which a fit counts as exact.
 
     Returns
     -------
@@ -146,6 +168,7 @@ def compare(first: Trials, second: Trials, margin: float = 0.0, tie: float = 0.0
         len(differences),
         int((score == 1.0).sum()),
         int((score == 0.5).sum()),
+        None if exact is None else int(((score == 0.5) & (ours >= exact) & (theirs >= exact)).sum()),
         median(differences) if differences else math.nan,
         verdicts.share(score),
         margin,
@@ -191,6 +214,7 @@ def against(
     tie: float = 0.0,
     unit: str = "dB",
     digits: int = 1,
+    exact: float | None = None,
     beside: Mapping[str, Callable[[Trials, Trials], tuple[Measured, str]]] | None = None,
 ) -> Claim:
     """Return the claim "IHT is above IMP", judged as the paper does and against a fair IMP.
@@ -201,7 +225,7 @@ def against(
         As in :class:`Claim`.
     trials : callable
         ``trials(method) -> cell -> seed -> value``; empty if nothing was computed.
-    margin, tie, unit, digits
+    margin, tie, unit, digits, exact
         As in :func:`compare` and :meth:`Comparison.text`.
     beside : mapping of str to callable, optional
         Further conditions of the claim, all of which must hold: name -> the measurement for the two methods, and its
@@ -210,14 +234,25 @@ def against(
     Returns
     -------
     Claim
-        The verdict refers to the paper's method; the robust one is mentioned in the text.
+        The verdict refers to the paper's method; the numbers of the robust one are in `other` and `fair_other`.
     """
-    sides = [
-        _side(trials, rival, beside or {}, margin=margin, tie=tie, unit=unit, digits=digits)
-        for rival in ("imp-paper", "imp-fair")
-    ]
-    (verdict, measured, interval), (fair, fair_measured, fair_interval) = sides
-    return Claim(figure, claim, rule, verdict, measured, fair, fair_measured, data, interval, fair_interval)
+    options: dict[str, Any] = {"margin": margin, "tie": tie, "unit": unit, "digits": digits, "exact": exact}
+    sides = [_side(trials, rival, beside or {}, **options) for rival in ("imp-paper", "imp-fair")]
+    (verdict, measured, interval, other), (fair, fair_measured, fair_interval, fair_other) = sides
+    return Claim(
+        figure,
+        claim,
+        rule,
+        verdict,
+        measured,
+        fair,
+        fair_measured,
+        data,
+        interval,
+        fair_interval,
+        other,
+        fair_other,
+    )
 
 
 def _side(
@@ -229,11 +264,12 @@ def _side(
     tie: float,
     unit: str,
     digits: int,
-) -> tuple[str, str, str]:
-    """Return verdict, numbers and intervals against one rival."""
+    exact: float | None,
+) -> tuple[str, str, str, str]:
+    """Return verdict, numbers and intervals against one rival, and the numbers of the robust method."""
     verdict, interval, phrases = "", "", []
-    for method, label in OURS.items():
-        found = compare(trials(method), trials(rival), margin, tie)
+    for method in OURS:
+        found = compare(trials(method), trials(rival), margin, tie, exact)
         further = {name: of(trials(method), trials(rival)) for name, of in beside.items()} if found.trials else {}
         if method == "paper":
             verdict = verdicts.all_of(found.share, *(part for part, _ in further.values()))
@@ -241,6 +277,7 @@ def _side(
             interval = "; ".join(f"{name} {part.interval()}" for name, part in named.items()) if found.trials else ""
         told = [found.text(unit, digits), *(text for _, text in further.values())]
         if method != "paper" and found.trials:
-            told.append(f"share {found.share.interval()}; not judged")
-        phrases.append(f"{label}: {'; '.join(told)}")
-    return verdict, ". ".join(phrases), interval
+            told.append(f"share {found.share.interval(limit=False)}")
+        phrases.append(f"{OURS[method]}: {'; '.join(told)}")
+    measured, other = phrases
+    return verdict, measured, interval, other

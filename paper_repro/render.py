@@ -144,9 +144,12 @@ def summary_markdown(summary: dict[str, Any], claims_only: bool = False) -> list
     """
     claims = summary.get("claims", [])
     parts = claims_markdown(claims)
+    told = summary.get("meanings", [])
+    if told and (claims or not claims_only):  # next to the verdicts, which are about these methods
+        parts[2:2] = ["## Methods", "\n".join(f"- {line}" for line in told)]
     if claims_only:
         return parts
-    parts += ["## Table"] if claims else []
+    parts += ["## Table"] if parts else []
     parts += [markdown(summary["table"]), *summary.get("notes", [])]
     for further in summary.get("tables", []):
         parts += [f"## {further['title']}", markdown(further)]
@@ -177,6 +180,8 @@ def claims_markdown(claims: Sequence[dict[str, str]]) -> list[str]:
         ]
         if claim.get("fair", NO_RIVAL) != NO_RIVAL:
             lines.append(f"- Against a fair IMP: {_judged(claim, 'fair', 'fair_interval', 'fair_measured')}")
+        lines[2:2] = _others(claim, "other")
+        lines += _others(claim, "fair_other")
         lines += [f"- {name}: {claim[key]}." for name, key in BESIDE.items() if claim.get(key) and not shared[key]]
         parts.append("\n".join(lines))
     common = [f"- {name}: {claims[0][key]}." for name, key in BESIDE.items() if shared[key] and claims[0].get(key)]
@@ -199,6 +204,11 @@ def _verdict_line(claim: Mapping[str, str]) -> str:
 def _judged(claim: Mapping[str, str], verdict: str, interval: str, measured: str) -> str:
     told = [claim[verdict], claim.get(interval), claim.get(measured)]
     return " ".join(f"{text[0].upper()}{text[1:]}." for text in told if text)
+
+
+def _others(claim: Mapping[str, str], name: str) -> list[str]:
+    """Return the line about the robust method, which has no verdict."""
+    return [f"- For comparison, without a verdict, {claim[name]}."] if claim.get(name) else []
 
 
 def shown(value: Any) -> str:
@@ -235,6 +245,7 @@ def _document(results: Results, records: Sequence[Record]) -> dict[str, Any]:
         "devices": _distinct(run.get("device") for run in runs),
         "warnings": sorted({text for run in runs for text in run.get("warnings", [])}),
         "table": encode(meta["summary"]["table"]),
+        "meanings": meta["summary"].get("meanings", []),
         "notes": meta["summary"].get("notes", []),
         "tables": encode(meta["summary"].get("tables", [])),
         "claims": meta["summary"].get("claims", []),

@@ -101,8 +101,8 @@ class Measured:
             return HELD
         return NOT_HELD if self.high < self.limit - self.slack else TOO_CLOSE
 
-    def interval(self, digits: int = 2) -> str:
-        """Return the number, its interval and the limit, as in ``0.93 [0.85, 1.00], limit 0.50``."""
+    def interval(self, digits: int = 2, *, limit: bool = True) -> str:
+        """Return the number, its interval and, unless it is left out, the limit: ``0.93 [0.85, 1.00], limit 0.50``."""
         if math.isnan(self.value):
             return "-"
         if self.low is None or self.high is None:
@@ -110,7 +110,8 @@ class Measured:
             ends = f"no interval from {few}"
         else:
             ends = f"{self.low:.{digits}f}, {self.high:.{digits}f}"
-        return f"{self.value:.{digits}f} [{ends}], limit {self.limit:.{digits}f}"
+        beside = f", limit {self.limit:.{digits}f}" if limit else ""
+        return f"{self.value:.{digits}f} [{ends}]{beside}"
 
 
 def all_of(*parts: Measured) -> str:

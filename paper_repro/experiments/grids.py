@@ -6,6 +6,7 @@ Besides ``table`` and ``notes``, such a summary has:
   with one panel per method: ``{"title", "m", "s", "possible", "values", "few"}`` (values[i][j] for m[i], s[j],
   or None; few[i][j] is "1 of 3" where only one of three seeds counts, else None);
 - ``tables``: further tables, each ``{"title", "columns", "rows"}``;
+- ``meanings``: what each method does, a line each;
 - ``claims``: see :mod:`paper_repro.claims`.
 """
 
@@ -23,10 +24,12 @@ from paper_repro.experiments.common import DIVERGED_DB, EXACT_DB, capped, exact_
 from paper_repro.results import rows_of
 from paper_repro.store import Record
 from recovery import networks
+from recovery.pruning.recipes import FAIR
 
 __all__ = [
     "DEPTH_NAMES",
     "LABELS",
+    "MEANINGS",
     "METHODS",
     "SPREAD_NOTE",
     "WITH_EXACT",
@@ -35,6 +38,7 @@ __all__ = [
     "deviations_of",
     "extras_table",
     "fits",
+    "meanings",
     "means_of",
     "medians_of",
     "panel_row",
@@ -54,12 +58,52 @@ LABELS = {
     "imp-fair": "IMP, fair",
     "exact": "exact recovery",
 }
+MEANINGS = {
+    "paper": "iterative hard thresholding (IHT) as in the authors' released code, {steps} steps for each hidden layer",
+    "robust": "our version of IHT: damped steps, output weights of either sign, and a search with "
+    "more neurons and weights than the result may have",
+    "imp-paper": "iterative magnitude pruning (IMP) as in the authors' released code. It trains a dense network, "
+    "prunes a tenth of the weights, rewinds the others to their initial values, and repeats this; the network of the "
+    "first round with at most s weights is the result, right after pruning. It makes only as many updates per round as "
+    "IHT makes steps: {steps}",
+    "imp-fair": "our version of IMP, meant to train the network: {updates} updates per round on batches, rewinding to "
+    "an early point of the first round, and fine-tuning after the last pruning",
+    "exact": "our method for one hidden layer: finds the lines along which the network bends, and adds, splits and "
+    "removes lines by statistical tests until only rounding error is left",
+}
+"""What each method does, a line for readers; see :func:`meanings`."""
 DEPTH_NAMES = {1: "one hidden layer", 2: "two hidden layers"}
 
 SPREAD_NOTE = "Standard deviations are over the seeds, with their number as divisor; a cell with one seed has none (×)."
 """Note of the companions, figures 6 to 10, on their upper rows."""
 
 Row = dict[str, Any]
+
+
+def meanings(methods: Sequence[str], *, steps: int, imp_updates: int | None = None, remark: str = "") -> list[str]:
+    """Return what each method of a figure does, in a line each.
+
+    Parameters
+    ----------
+    methods : sequence of str
+        Of :data:`WITH_EXACT`.
+    steps : int
+        Steps of IHT for each hidden layer, and updates per round of IMP as in the paper.
+    imp_updates : int, optional
+        Updates per round of the fair IMP; the default of its recipe if None.
+    remark : str, optional
+        A sentence about the training of IMP as in the paper.
+
+    Returns
+    -------
+    list of str
+        For ``summary["meanings"]``.
+    """
+    updates = FAIR.max_iter if imp_updates is None else imp_updates
+    told = {method: MEANINGS[method].format(steps=f"{steps:,}", updates=f"{updates:,}") for method in methods}
+    if remark and "imp-paper" in told:
+        told["imp-paper"] += f". {remark.rstrip('.')}"
+    return [f"{LABELS[method]}: {text}." for method, text in told.items()]
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ from paper_repro.experiments.grids import (
     deviations_of,
     extras_table,
     fits,
+    meanings,
     medians_of,
     panel_row,
     statistics,
@@ -374,6 +375,7 @@ def above_claims(values: Values, depths: Sequence[int], data: str) -> list[Claim
             functools.partial(_together, values, chosen),
             data=data,
             tie=TIE_DB,
+            exact=EXACT_DB,
         )
         for chosen in _parts(depths)
     ]
@@ -487,6 +489,7 @@ def _head(preset: INRPreset, seed: int, data: str) -> dict[str, Any]:
         "subtitle": f"{image.name[0].upper()}{image.name[1:]}\n{samples}, {features}\n"
         f"{preset.n_iter} steps{updates}, seed{'s' if preset.seeds > 1 else ''} {seeds}",
         "data": data,
+        "meanings": meanings(METHODS, steps=preset.n_iter, imp_updates=preset.imp_updates),
         "notes": [
             f"Data: {image.name}. PSNR with the peak 1, in dB, over the pixels that were fitted; median over the "
             "seeds. The budget s counts hidden weights (output weights are +-1), except for IMP "

@@ -34,6 +34,7 @@ from paper_repro.experiments.grids import (
     deviations_of,
     extras_table,
     fits,
+    meanings,
     means_of,
     panel_row,
     trials,
@@ -463,6 +464,7 @@ def summary_of(
             *([] if data == "mnist" else ["`paper-repro doctor` shows where MNIST is looked for."]),
         ],
         "table": table,
+        "meanings": _meanings(kind, grid, records[0]),
         "tables": [extras_table(records, depths, EXTRAS)],
         "claims": [
             _claim(words, depth, each, named, images).as_dict()
@@ -501,7 +503,13 @@ def companion_of(
             SPREAD_NOTE,
         ],
         "table": values_table(rows),
+        "meanings": _meanings(kind, grid, records[0]),
     }
+
+
+def _meanings(kind: type[MnistCell], grid: MnistPreset, record: Record) -> list[str]:
+    one = kind(**record.cell.settings)
+    return meanings(METHODS, steps=one.epochs * one.batches, imp_updates=grid.imp_updates)
 
 
 def subtitle(kind: type[MnistCell], grid: MnistPreset, seed: int, record: Record, words: str) -> str:

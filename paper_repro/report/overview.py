@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from paper_repro.claims import NO_RIVAL
+from paper_repro.claims import NO_RIVAL, RIVALS
 from paper_repro.report.gather import Circumstances, Section
 from paper_repro.report.markup import Markup, element, join, prose
 from paper_repro.report.tables import settings, table
@@ -116,6 +116,9 @@ def _claims(sections: Sequence[Section]) -> Markup | None:
         [
             element("h2", "The paper's claims, and what was measured"),
             element("p", f"Compared as in the paper: {_counts(counted)}. Against a fair IMP: {_counts(fair)}."),
+            element("p", f"{RIVALS} Each figure says what its methods do.", class_="quiet")
+            if set(fair) - {NO_RIVAL}
+            else None,
             element(
                 "details",
                 element("summary", "Data and rule by which each figure was judged"),

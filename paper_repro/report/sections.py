@@ -55,7 +55,7 @@ def section(
         first, *paper = one.experiment.heading(preset) or [""]  # as in the title of the figure
         said = "\n".join(text for text in (first, one.summary.get("subtitle"), *paper) if text)
         parts += [element("p", prose(said), class_="quiet")]
-        parts += [_picture(one), _claims(one)]
+        parts += [_picture(one), _meanings(one), _claims(one)]
         parts += [element("p", prose(note)) for note in one.summary.get("notes", [])]
         parts += _tables(one)
     parts.append(_failures(one))
@@ -161,11 +161,20 @@ def _claims(one: Section) -> Markup | None:
     return element("details", element("summary", heading), *(_claim(claim) for claim in claims))
 
 
+def _meanings(one: Section) -> Markup | None:
+    """Return what each method does, next to the verdicts, which are about these methods."""
+    told = one.summary.get("meanings", [])
+    return element("ul", *(element("li", prose(line)) for line in told)) if told else None
+
+
 def _claim(claim: dict[str, Any]) -> Markup:
     facts = {
         "As in the paper": _judged(claim, "verdict", "measured", "interval"),
+        "The same, without a verdict": join([claim["other"]]) if claim.get("other") else None,
         "Against a fair IMP": _judged(claim, "fair", "fair_measured", "fair_interval"),
+        "Fair IMP, without a verdict": join([claim["fair_other"]]) if claim.get("fair_other") else None,
     }
+    facts = {name: value for name, value in facts.items() if value is not None}
     facts |= {name: join([claim[key]]) for name, key in BESIDE.items() if claim.get(key)}
     listed = element("dl", *(join([element("dt", key), element("dd", value)]) for key, value in facts.items()))
     return element("div", element("p", f"{claim['figure']}: {claim['claim']}"), listed, class_="claim")

@@ -18,7 +18,9 @@ def grid(value, cells=9, seeds=3):
 def test_only_trials_that_both_have_are_compared():
     found = claims.compare(HIGH, {**LOW, (1, 1): {0: 1.0, 7: 99.0}})
     assert (found.trials, found.above, found.median_difference) == (3, 2, 3.0)
-    assert found.text().startswith("above in 2 of 3 pairs of fits (3 cells); median difference +")
+    assert found.text().startswith(
+        "above in 2 of 3 pairs of fits at 3 pairs (m, s), tied within 0 dB in 0, below in 1; "
+    )
     assert found.text().endswith("median difference +3.0 dB")
     assert claims.compare(LOW, HIGH).median_difference == -3.0
 
@@ -28,10 +30,12 @@ def test_a_margin_is_allowed_for_and_named():
     assert claims.compare(HIGH, LOW, margin=3.0).share.value == 0.5  # 4 is level with 1 + 3
     assert claims.compare(HIGH, LOW, margin=-1.1).above == 3
     text = claims.compare(HIGH, LOW, margin=-3.0, tie=3.0).text("dB", 2)
-    assert text.startswith("difference above -3 dB in 2 of 3 pairs of fits (3 cells), within 3 dB of that in 1; ")
+    assert text.startswith(
+        "difference above -3 dB in 2 of 3 pairs of fits at 3 pairs (m, s), tied within 3 dB of that in 1, below in 0; "
+    )
     assert text.endswith("median difference +3.00 dB")
     assert (
-        "difference above +3 dB in 1 of 3 pairs of fits (3 cells), within 0 dB of that in 1;"
+        "difference above +3 dB in 1 of 3 pairs of fits at 3 pairs (m, s), tied within 0 dB of that in 1, below in 1;"
         in claims.compare(HIGH, LOW, margin=3.0).text()
     )
 
@@ -40,10 +44,19 @@ def test_level_fits_count_half():
     first = {(1, 1): {0: 1.0}, (1, 2): {0: 2.0}, (1, 3): {0: 9.0}}
     found = claims.compare(first, {(1, 1): {0: 0.5}, (1, 2): {0: 3.0}, (1, 3): {0: 2.0}}, tie=1.0)
     assert (found.above, found.level, found.share.value) == (1, 2, pytest.approx(2 / 3))
-    assert "above in 1 of 3 pairs of fits (3 cells), within 1 dB in 2; " in found.text()
+    assert "above in 1 of 3 pairs of fits at 3 pairs (m, s), tied within 1 dB in 2, below in 0; " in found.text()
     text = found.text(unit="", digits=3)
-    assert ", within 1 in 2;" in text
+    assert ", tied within 1 in 2, below in 0;" in text
     assert text.endswith("median difference +0.500")
+
+
+def test_ties_of_two_exact_fits_are_counted_apart():
+    first = {(1, 1): {0: 150.0, 1: 150.0, 2: 150.0}, (1, 2): {0: 149.5, 1: 20.0, 2: 10.0}}
+    second = {(1, 1): {0: 150.0, 1: 150.0, 2: 30.0}, (1, 2): {0: 150.0, 1: 20.5, 2: 30.0}}
+    found = claims.compare(first, second, tie=1.0, exact=150.0)
+    assert (found.above, found.level, found.exact) == (1, 4, 2)
+    assert ", tied within 1 dB in 4 (both exact in 2), below in 1; " in found.text()
+    assert claims.compare(first, second, tie=1.0).exact is None
 
 
 def test_infinities_are_equal_to_each_other():
@@ -89,11 +102,13 @@ def test_a_verdict_is_on_the_released_method_and_both_are_reported():
     found = judged(values)
     assert (found.verdict, found.fair) == (claims.HELD, claims.NOT_HELD)
     assert (
-        "IHT as in the paper: above in 27 of 27 pairs of fits (9 cells); median difference +10.0 dB. IHT, robust: "
-        in found.measured
+        found.measured
+        == "IHT as in the paper: above in 27 of 27 pairs of fits at 9 pairs (m, s), tied within 0 dB in 0, "
+        "below in 0; median difference +10.0 dB"
     )
-    assert "IHT, robust: above in 27 of 27" in found.fair_measured
-    assert found.fair_measured.endswith("; share 1.00 [1.00, 1.00], limit 0.50; not judged")
+    assert found.other.startswith("IHT, robust: above in 27 of 27")
+    assert found.fair_other.startswith("IHT, robust: above in 27 of 27")
+    assert found.fair_other.endswith("; share 1.00 [1.00, 1.00]")  # no limit, as it is not judged
     assert "IHT as in the paper: above in 0 of 27" in found.fair_measured
     assert (found.interval, found.fair_interval) == (
         "share 1.00 [1.00, 1.00], limit 0.50",

@@ -85,6 +85,23 @@ def test_show_prints_the_table_and_the_paths(command, tmp_path):
     assert str(tmp_path / "r" / "fig1-smoke.png") in command("show", "fig1", "--preset", "smoke")[1]
 
 
+def test_show_and_the_files_say_what_each_method_is(command, tmp_path):
+    fabricated.fill(tmp_path / "r", "fig1", "smoke")
+    for arguments in ((), ("--claims",)):
+        output = command("show", "fig1", "--preset", "smoke", *arguments)[1]
+        told = output.partition("## Methods\n")[2].partition("\n## ")[0]
+        assert "- IMP as in the paper: " in told
+        assert "within 0.5 dB of the zero network" in told
+        assert "- IMP, fair: our version of IMP, meant to train the network: 30 updates per round" in told
+        assert output.index("## Claims") < output.index("## Methods") < output.index("## How the claims were judged")
+    assert command("run", "fig1", "--preset", "smoke", "--device", "cpu")[0] == 0
+    assert "- IHT, robust: our version of IHT" in (tmp_path / "r" / "fig1-smoke.md").read_text()
+    assert command("report", "--preset", "smoke")[0] == 0
+    page = (tmp_path / "r" / "report-smoke.html").read_text()
+    assert "IMP, fair: our version of IMP" in page
+    assert "a fair IMP makes enough updates to train the network" in page
+
+
 def test_show_begins_with_one_line_for_each_claim_that_has_both_verdicts(command, tmp_path):
     fabricated.fill(tmp_path / "r", "fig1", "smoke")
     output = command("show", "fig1", "--preset", "smoke")[1]
@@ -96,7 +113,7 @@ def test_show_begins_with_one_line_for_each_claim_that_has_both_verdicts(command
             rf"- Figure 1: {depth}: IHT is above IMP for most \(m, s\): ({kinds}); against a fair IMP: ({kinds})", line
         )
     headings = [line for line in output.splitlines() if line.startswith("## ")]
-    assert headings[:3] == ["## Claims", "## How the claims were judged", "## Table"]
+    assert headings[:4] == ["## Claims", "## Methods", "## How the claims were judged", "## Table"]
     assert output.count("- Rule: ") == 1  # common to all three
     code, short, _ = command("show", "fig1", "--preset", "smoke", "--claims")
     assert code == 0

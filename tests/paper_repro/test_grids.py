@@ -180,3 +180,12 @@ def test_trials_keep_their_seeds_and_exact_fits_are_level():
     found = grids.trials(records, "psnr_db", 1, "paper")
     assert found == {(1, 2): {7: 350.0, 3: 40.0}}
     assert grids.compared(found) == {(1, 2): {7: 150.0, 3: 40.0}}
+
+
+def test_each_method_has_a_line_with_its_updates():
+    lines = grids.meanings(grids.WITH_EXACT, steps=15, imp_updates=1_000, remark="Hardly trained.")
+    assert [line.partition(":")[0] for line in lines] == [grids.LABELS[method] for method in grids.WITH_EXACT]
+    assert "as IHT makes steps: 15. Hardly trained." in lines[2]
+    assert "1,000 updates per round" in lines[3]
+    assert all(line.endswith(".") and not line.endswith("..") and "{" not in line for line in lines)
+    assert "2,000 updates per round" in grids.meanings(["imp-fair"], steps=15)[0]

@@ -202,7 +202,10 @@ def test_figure_5_counts_each_depth_and_both():
     assert [claim.figure.split(", ")[1] for claim in claims] == ["one hidden layer", "two hidden layers", "both depths"]
     assert [claim.verdict for claim in claims] == ["held", "not held", "too close to call"]
     # of each 36, the 12 with m = 1 are equal
-    assert "above in 24 of 72 pairs of fits (36 cells), within 1 dB in 24; " in claims[2].measured
+    assert (
+        "above in 24 of 72 pairs of fits at 36 pairs (m, s), tied within 1 dB in 24, below in 24; "
+        in claims[2].measured
+    )
     assert {claim.fair for claim in claims} == {"not measured"}
     assert {claim.data for claim in claims} == {"which image"}
 

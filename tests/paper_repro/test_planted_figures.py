@@ -292,7 +292,7 @@ def test_claims_are_judged_for_each_depth_and_together():
     # 18 of 26 cells are of one depth
     assert [claim["verdict"] for claim in found] == ["held", "not held", "held"]
     assert [claim["fair"] for claim in found] == ["held", "not held", "held"]
-    assert "above in 54 of 78 pairs of fits (26 cells)" in found[2]["measured"]
+    assert "above in 54 of 78 pairs of fits at 26 pairs (m, s)" in found[2]["measured"]
     assert found[2]["interval"].startswith("share 0.69 [")
     assert {claim["data"] for claim in found} == {
         "planted networks, n = 5,000, d = 50, 3 seeds (the paper: n = 50,000, d = 100)"
