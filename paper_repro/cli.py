@@ -240,7 +240,7 @@ def _show(options: argparse.Namespace) -> int:
     experiment = experiments.get(options.figure)
     found = results.load(options.figure, options.preset, options.results, seed=options.seed)
     meta = found.meta
-    print(f"{meta['title']} ({meta['preset']}: {len(found.arrays)} of {meta['cells']} cells)")
+    print(f"{meta['title']} ({meta['preset']}: {len(found.arrays)} of {meta['cells']} results)")
     if options.claims and not meta["summary"].get("claims"):
         print("\nno claim of a paper is about this figure")
     for paragraph in render.summary_markdown(meta["summary"], options.claims):

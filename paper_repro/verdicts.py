@@ -48,7 +48,8 @@ UNITS = 6
 
 BASIS = (
     "held (not held) if the whole 95 % interval lies above (below) the limit; the interval is a paired bootstrap that "
-    "resamples cells and seeds independently; with one seed, or fewer than six cells, there is no interval, and the "
+    "resamples cells (settings such as a pair (m, s)) and seeds independently; with one seed, or fewer than six cells, "
+    "there is no interval, and the "
     "verdict is too close to call"
 )
 BASIS_SEEDS = (

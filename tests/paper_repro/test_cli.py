@@ -70,7 +70,7 @@ def test_failing_cells_give_exit_code_1_a_summary_and_a_figure_of_the_rest(toy, 
     assert "2 cells failed; the same command tries them again" in errors
     code, output, _ = command("show", "toy", "--preset", "paper")
     assert code == 0
-    assert "2 of 4 cells" in output
+    assert "2 of 4 results" in output
     assert "failed: ValueError" in output
 
 
@@ -78,7 +78,7 @@ def test_show_prints_the_table_and_the_paths(command, tmp_path):
     fabricated.fill(tmp_path / "r", "fig1", "smoke")
     code, output, _ = command("show", "fig1", "--preset", "smoke")
     assert code == 0
-    assert "36 of 36 cells" in output
+    assert "36 of 36 results" in output  # a cell is a pair (m, s) in the verdicts below
     assert re.search(r"\| IHT as in the paper +\| 5 ", output)
     assert "not drawn yet" in output
     assert command("run", "fig1", "--preset", "smoke", "--device", "cpu")[0] == 0  # draws, computes nothing
@@ -93,6 +93,7 @@ def test_show_and_the_files_say_what_each_method_is(command, tmp_path):
         assert "- IMP as in the paper: " in told
         assert "within 0.5 dB of the zero network" in told
         assert "- IMP, fair: our version of IMP, meant to train the network: 30 updates per round" in told
+        assert "\n- For comparison, without a verdict, IHT, robust: above in " in output
         assert output.index("## Claims") < output.index("## Methods") < output.index("## How the claims were judged")
     assert command("run", "fig1", "--preset", "smoke", "--device", "cpu")[0] == 0
     assert "- IHT, robust: our version of IHT" in (tmp_path / "r" / "fig1-smoke.md").read_text()
@@ -117,7 +118,7 @@ def test_show_begins_with_one_line_for_each_claim_that_has_both_verdicts(command
     assert output.count("- Rule: ") == 1  # common to all three
     code, short, _ = command("show", "fig1", "--preset", "smoke", "--claims")
     assert code == 0
-    assert [line for line in short.splitlines() if line.startswith("## ")] == headings[:2]
+    assert [line for line in short.splitlines() if line.startswith("## ")] == headings[:3]
     assert "|--" not in short
 
 
