@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from paper_repro import experiment as experiments
@@ -117,10 +117,23 @@ def _run(options: argparse.Namespace) -> int:
         return _complain(f"--device gpu was requested, but {arrays.gpu_status()[1]}", FAILED)
     with workers.reused(), _Drawings(options, aside=len(chosen) > 1 and options.jobs != 1) as drawings:
         failures = [_run_one(experiment, options, device, drawings) for experiment in chosen]
+    if drawings.claims:
+        print("\n".join(_outlook(chosen, options, drawings.claims)))
     if any(failures):
         print(f"paper-repro: {sum(failures)} cells failed; the same command tries them again", file=sys.stderr)
         return FAILED
     return OK
+
+
+def _outlook(
+    chosen: Sequence[Experiment], options: argparse.Namespace, drawn: Sequence[Sequence[Mapping[str, str]]]
+) -> list[str]:
+    """Return the last lines of a run: the verdicts of a single figure in short, and the command to read on with."""
+    at = options.preset, options.results, options.seed
+    if len(chosen) > 1:
+        return [f"next: {results.command(None, *at, verb='report')}"]
+    said = render.verdicts_in_short(drawn[0])
+    return [*([f"claims: {said}"] if said else []), f"next: {results.command(chosen[0], *at, verb='show')}"]
 
 
 def _run_one(experiment: Experiment, options: argparse.Namespace, device: str, drawings: _Drawings) -> int:
@@ -164,6 +177,8 @@ class _Drawings:
         self._options = options
         self._call = workers.Aside() if aside else None
         self._counted: tuple[str, float] | None = None
+        self.claims: list[list[dict[str, str]]] = []
+        """Those of each figure that was drawn."""
 
     def __enter__(self) -> _Drawings:
         return self
@@ -210,25 +225,30 @@ class _Drawings:
             print(f"{self._counted[0]}; nothing drawn", flush=True)
             self._counted = None
 
-    def _print(self, files: render.Files | None, seconds: float) -> None:
+    def _print(self, files: render.Files | None, claims: list[dict[str, str]], seconds: float) -> None:
         assert self._counted is not None
         (counted, before), self._counted = self._counted, None
         if files is None:
             print(f"{counted}; nothing to draw")
             return
+        self.claims.append(claims)
         print(f"{counted}, {'drawn' if files.drawn else 'up to date'}, {before + seconds:.1f} s")
         for path in files.paths:
             print(f"  {path}")
 
 
-def _draw(experiment: Experiment, preset: str, folder: Path, seed: int) -> tuple[render.Files | None, float]:
+_Drawn = tuple[render.Files | None, list[dict[str, str]], float]
+"""The files of a figure, its claims, and the seconds that drawing took."""
+
+
+def _draw(experiment: Experiment, preset: str, folder: Path, seed: int) -> _Drawn:
     started = time.perf_counter()
     found, records = results.collect(experiment, preset, folder, seed)
     files = render.render(experiment, found, records, folder) if records else None
-    return files, time.perf_counter() - started
+    return files, found.meta["summary"].get("claims", []), time.perf_counter() - started
 
 
-def _draw_aside(task: tuple[str, str, str, Path, int]) -> tuple[render.Files | None, float] | Exception:
+def _draw_aside(task: tuple[str, str, str, Path, int]) -> _Drawn | Exception:
     module, name, preset, folder, seed = task
     try:
         return _draw(listed_as(module, name), preset, folder, seed)

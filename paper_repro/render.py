@@ -21,8 +21,19 @@ from paper_repro.experiment import Experiment
 from paper_repro.files import write_whole
 from paper_repro.results import Results
 from paper_repro.store import Record, comparable
+from paper_repro.verdicts import VERDICTS
 
-__all__ = ["BESIDE", "Files", "claims_markdown", "files_of", "markdown", "render", "shown", "summary_markdown"]
+__all__ = [
+    "BESIDE",
+    "Files",
+    "claims_markdown",
+    "files_of",
+    "markdown",
+    "render",
+    "shown",
+    "summary_markdown",
+    "verdicts_in_short",
+]
 
 
 BESIDE = {"Data and size": "data", "Rule": "rule", "Verdict": "basis"}
@@ -188,6 +199,13 @@ def claims_markdown(claims: Sequence[dict[str, str]]) -> list[str]:
     if common:
         parts.append("\n".join(["**For all of these claims**", *common]))
     return parts
+
+
+def verdicts_in_short(claims: Sequence[Mapping[str, str]]) -> str:
+    """Return how many claims have which verdict, ``2 held, 1 not held; against a fair IMP: 3 not held``; "" if none."""
+    sides = [[claim["verdict"] for claim in claims], [claim.get("fair", NO_RIVAL) for claim in claims]]
+    told = [", ".join(f"{side.count(verdict)} {verdict}" for verdict in VERDICTS if verdict in side) for side in sides]
+    return "; against a fair IMP: ".join(text for text in told if text)
 
 
 def _named(claim: Mapping[str, str]) -> str:

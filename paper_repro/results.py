@@ -114,8 +114,9 @@ def command(
     preset: str,
     folder: str | os.PathLike[str] | None = None,
     seed: int = 0,
+    verb: str = "run",
 ) -> str:
-    """Return the command that computes and draws.
+    """Return the command that computes and draws, or another one with the same options.
 
     Parameters
     ----------
@@ -127,13 +128,15 @@ def command(
         The results folder; the default one is not written out.
     seed : int, default 0
         First seed.
+    verb : {"run", "show", "report"}, default "run"
+        Which command.
 
     Returns
     -------
     str
         To be pasted into a shell.
     """
-    words = ["paper-repro", "run", *([] if experiment is None else [experiment.name]), "--preset", preset]
+    words = ["paper-repro", verb, *([] if experiment is None else [experiment.name]), "--preset", preset]
     if folder is not None and os.fspath(folder) != DEFAULT_FOLDER:
         words += ["--results", os.fspath(folder)]
     return shlex.join([*words, *(["--seed", str(seed)] if seed else [])])

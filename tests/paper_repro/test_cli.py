@@ -45,7 +45,8 @@ def test_run_computes_draws_and_the_second_time_does_neither(toy, command, tmp_p
     assert code == 0
     assert "toy: 4 cells computed, 0 reused, drawn" in output
     assert "100%" in errors
-    printed = [Path(line.strip()) for line in output.splitlines()[1:]]
+    *printed, following = [Path(line.strip()) for line in output.splitlines()[1:]]
+    assert str(following) == f"next: paper-repro show toy --preset smoke --results {tmp_path / 'r'}"
     assert [path.name for path in printed] == ["toy-smoke.md", "toy-smoke.csv", "toy-smoke.json"]
     stamps = [path.stat().st_mtime_ns for path in printed]
     code, output, _ = command(*options)
@@ -101,6 +102,20 @@ def test_show_and_the_files_say_what_each_method_is(command, tmp_path):
     page = (tmp_path / "r" / "report-smoke.html").read_text()
     assert "IMP, fair: our version of IMP" in page
     assert "a fair IMP makes enough updates to train the network" in page
+
+
+def test_run_ends_with_the_verdicts_of_a_figure_and_the_next_command(command, tmp_path):
+    for figure in ("fig1", "fig6"):
+        fabricated.fill(tmp_path / "r", figure, "smoke")
+    output = command("run", "fig1", "--preset", "smoke", "--device", "cpu", "--seed", "0")[1]
+    claims, following = output.splitlines()[-2:]
+    number = r"\d (held|not held|too close to call|not measured)(, \d [a-z ]+)*"
+    assert re.fullmatch(f"claims: {number}; against a fair IMP: {number}", claims)
+    assert following == f"next: paper-repro show fig1 --preset smoke --results {tmp_path / 'r'}"
+    output = command("run", "fig1", "fig6", "--preset", "smoke", "--device", "cpu", "--jobs", "1")[1]
+    assert output.splitlines()[-1] == f"next: paper-repro report --preset smoke --results {tmp_path / 'r'}"
+    assert "claims: " not in output
+    assert command("run", "fig1", "--preset", "smoke", "--shard", "1/2")[1].count("next:") == 0
 
 
 def test_show_begins_with_one_line_for_each_claim_that_has_both_verdicts(command, tmp_path):
