@@ -628,10 +628,11 @@ def _frame(size: PlantedPreset, seed: int, rows: list[dict[str, Any]]) -> dict[s
         ),
         "notes": [
             f"PSNR in dB on the samples that were fitted, at most {PSNR_CAP_DB:.0f} dB, median over the seeds. Below "
-            f"{DIVERGED_DB:.0f} dB a fit has diverged; if that is the median fit, or one of the two in the middle, "
-            f"the cell is hatched, and the table says -inf (for a standard deviation: inf). Above {EXACT_DB:.0f} dB a "
-            "fit is exact: down to the rounding of the labels. The paper shows means; where some fits are exact, "
-            "means say little and depend on the last bits of the processor's arithmetic. Planted networks with "
+            f"{DIVERGED_DB:.0f} dB a fit has diverged. If the median fit of a cell (or one of the two in the middle) "
+            "has diverged, the cell is hatched in the figure, and its median is -inf in the table. If any fit has, the "
+            f"standard deviation is inf. Above {EXACT_DB:.0f} dB a fit is exact: down to the rounding of the labels. "
+            "The paper shows means; where some fits are exact, means say little and depend on the last bits of the "
+            "processor's arithmetic. Planted networks with "
             'labels that are all 0 are left out: "1 of 3" means that only one of three seeds counts.'
         ],
     }
