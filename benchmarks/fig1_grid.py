@@ -15,9 +15,9 @@ a results folder, where the figure finds them; it can be interrupted and continu
 
 ``--sample`` stores nothing. For each method and depth of preset ``paper`` it computes a few fits, the cheapest first,
 until a budget of seconds is used up. A fit's time divided by the experiment's own estimate is interpolated in
-(log m, log s), and corrects the estimates of all fits. The fair IMP is timed with 10 and with 30 updates per round and
-extrapolated linearly, because a whole fit of a wide network takes too long. Peaks of memory are those of the sampled
-fits. ``--loop`` also estimates the loop's time, from one step in three of the cells.
+(log m, log s), and corrects the estimates of all fits. A long fair IMP is timed with 30 and with 120 updates per round
+and extrapolated linearly, because a whole fit of a wide network takes too long. Peaks of memory are those of the
+sampled fits. ``--loop`` also estimates the loop's time, from one step in three of the cells.
 """
 
 from __future__ import annotations
@@ -163,21 +163,25 @@ def _blocks(m, s):
     return m + 2 * m * (1 - (1 - 1 / m) ** s)
 
 
-FEW_UPDATES = (10, 30)
+FEW_UPDATES = (30, 120)
+WHOLE_S = 30.0
+"""A fair IMP of at most so many estimated seconds is timed as a whole."""
 
 
 def timed(experiment, cell):
-    """Return the processor seconds of a fit with its scores, and the peak memory in bytes.
+    """Return the processor seconds of a fit with its scores, and the peak memory in bytes; None if all labels are 0.
 
-    Of a fair IMP two short fits are made, and their time is extrapolated linearly in the updates per round.
+    Of a long fair IMP two short fits are made, and their time is extrapolated linearly in the updates per round.
     """
     reset_peak()
-    if cell.method != "imp-fair":
-        spent = seconds(partial(experiment.compute, cell, "cpu"), time.process_time)[0]
-        return spent, peak_bytes("cpu")
-    short = [replace(cell, imp_updates=number) for number in FEW_UPDATES]
-    low, high = (seconds(partial(experiment.compute, one, "cpu"), time.process_time)[0] for one in short)
-    return extrapolated(low, high, cell.imp_updates), peak_bytes("cpu")
+    whole = _whole(experiment, cell)
+    spent = []
+    for one in [cell] if whole else [replace(cell, imp_updates=number) for number in FEW_UPDATES]:
+        took, (metrics, _) = seconds(partial(experiment.compute, one, "cpu"), time.process_time)
+        if metrics["status"] == "ZERO_DATA":
+            return None
+        spent.append(took)
+    return spent[0] if whole else extrapolated(*spent, cell.imp_updates), peak_bytes("cpu")
 
 
 def extrapolated(low, high, updates):
@@ -185,24 +189,37 @@ def extrapolated(low, high, updates):
     return low + max(0.0, high - low) / (FEW_UPDATES[1] - FEW_UPDATES[0]) * (updates - FEW_UPDATES[0])
 
 
+def _whole(experiment, cell):
+    return cell.method != "imp-fair" or experiment.cost(cell) <= WHOLE_S
+
+
 def sampled(experiment, cells, places, budget):
     """Return (m, s) -> (seconds, bytes) of the cells that a budget of processor seconds allows, the cheapest first."""
     chosen = {(cell.m, cell.s): cell for cell in cells if (cell.m, cell.s) in places and cell.seed == cells[0].seed}
-    found, used, worst = {}, 0.0, 1.0
+    found, used = {}, 0.0
     for place, cell in sorted(chosen.items(), key=lambda item: _effort(experiment, item[1])):
-        if found and used + worst * _effort(experiment, cell) > budget:
+        if found and used + _effort(experiment, cell) > budget:
             break
         began = time.process_time()
-        found[place] = timed(experiment, cell)
-        spent = time.process_time() - began
-        used, worst = used + spent, max(worst, spent / _effort(experiment, cell))
-        print(cell.method, cell.depth, *place, f"{found[place][0]:.2f} s", file=sys.stderr, flush=True)
+        timing = timed(experiment, cell)
+        if timing is None:
+            continue
+        found[place] = timing
+        used += time.process_time() - began
+        print(
+            cell.method,
+            cell.depth,
+            *place,
+            f"{found[place][0]:.2f} s, {_mib(found[place][1])} MiB",
+            file=sys.stderr,
+            flush=True,
+        )
     return found
 
 
 def _effort(experiment, cell):
     """Return the estimated seconds of :func:`timed`."""
-    if cell.method != "imp-fair":
+    if _whole(experiment, cell):
         return experiment.cost(cell)
     return sum(experiment.cost(replace(cell, imp_updates=number)) for number in FEW_UPDATES)
 

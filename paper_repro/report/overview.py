@@ -11,7 +11,7 @@ from paper_repro.claims import NO_RIVAL, RIVALS
 from paper_repro.report.gather import Circumstances, Section
 from paper_repro.report.markup import Markup, element, join, prose
 from paper_repro.report.tables import settings, table
-from paper_repro.report.words import anchor, badge, command, count, duration, is_of_the_paper, label
+from paper_repro.report.words import added, anchor, badge, command, count, is_of_the_paper, label
 from paper_repro.verdicts import VERDICTS
 
 __all__ = ["contents", "overview"]
@@ -47,7 +47,7 @@ def overview(
         state = join(
             [
                 f"{computed} of {len(sections)} figures and tables have results: {count(len(keys), 'cell')}, "
-                f"{duration(sum(keys.values()))} of wall time, summed over the cells."
+                f"{added(sum(keys.values()))}, of which several may run at once."
             ]
         )
     parts: list[Markup | None] = [
@@ -203,7 +203,7 @@ def _machines(found: Sequence[Circumstances]) -> Markup | None:
         facts = {
             **one.machine,
             "device": one.device,
-            "computed": f"{count(len(one.keys), 'cell')} in {duration(sum(one.keys.values()))} of wall time",
+            "computed": f"{count(len(one.keys), 'cell')} in {added(sum(one.keys.values()))}",
             "figures": ", ".join(map(label, one.figures)),
             "versions": ", ".join(f"{name} {version}" for name, version in one.versions.items()),
         }

@@ -19,7 +19,7 @@ from paper_repro.report.alternatives import alternative
 from paper_repro.report.gather import Circumstances, Section, preset_of, settings_of
 from paper_repro.report.markup import Markup, element, join, prose
 from paper_repro.report.tables import settings, table
-from paper_repro.report.words import anchor, badge, command, count, counts, duration, label, span_of_dates
+from paper_repro.report.words import added, anchor, badge, command, count, counts, label, span_of_dates
 
 __all__ = ["absent", "section"]
 
@@ -219,7 +219,7 @@ def _origin(one: Section, machines: Sequence[Circumstances]) -> Markup | None:
     warnings = sorted({text for record in one.records for text in record.run.get("warnings", [])})
     facts: dict[str, Any] = {
         "Cells": f"{len(one.records):,} of {one.results.meta['cells']:,} computed, version {one.experiment.version}",
-        "Wall time": f"{duration(wall)}, summed over the cells",
+        "Time": added(wall),
         "Finished": span_of_dates([str(record.run.get("finished", "")) for record in one.records]) or None,
         "Machines": join([element("a", ", ".join(places), href="#machines")]),
         "Warnings": "; ".join(warnings) or None,

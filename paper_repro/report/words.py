@@ -12,7 +12,18 @@ from paper_repro.report.markup import Markup, element
 from paper_repro.results import DEFAULT_FOLDER
 from paper_repro.verdicts import HELD, NOT_HELD, TOO_CLOSE, VERDICTS
 
-__all__ = ["anchor", "badge", "command", "count", "counts", "duration", "is_of_the_paper", "label", "span_of_dates"]
+__all__ = [
+    "added",
+    "anchor",
+    "badge",
+    "command",
+    "count",
+    "counts",
+    "duration",
+    "is_of_the_paper",
+    "label",
+    "span_of_dates",
+]
 
 _PAPER = re.compile(r"(fig|table)(\d+)(?:-(.+))?")
 
@@ -69,6 +80,11 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def added(seconds: float) -> str:
+    """Return the wall times of cells, added up; the time of a run is shorter, since it computes several at once."""
+    return f"{duration(seconds)} of wall time, summed over the cells"
 
 
 def span_of_dates(dates: Sequence[str]) -> str:

@@ -288,7 +288,7 @@ def test_cells_of_several_machines_list_them_all(filled):
     page = written(filled)
     header = page.all("header")[0][1]
     assert "Machine 1" in header
-    assert "computed5 cells in 2.5 s of wall time" in header
+    assert "computed5 cells in 2.5 s of wall time, summed over the cells" in header
     assert "processoranother" in header
     own = sections(page)["figure-rsc"]
     assert "Machines1, 2" in own
@@ -318,7 +318,7 @@ def test_an_experiment_of_ones_own_without_a_drawing_is_a_table(tmp_path, monkey
         run = {"wall_s": 400.0}
         store_of(tmp_path).write(Record(own.cell(settings), "done", "", *own.compute(settings, "cpu"), run))
     page = written(tmp_path)
-    assert "26 min 40 s, summed over the cells" in sections(page)["figure-toy"]
+    assert "26 min 40 s of wall time, summed over the cells" in sections(page)["figure-toy"]
     assert page.all("img") == []
     cells = page.all("td", class_="number")
     assert [float(has["data-value"]) for has, _ in cells][-8::2] == [1.0, 2.0, 3.0, 4.0]
