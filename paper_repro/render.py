@@ -230,7 +230,7 @@ def _others(claim: Mapping[str, str], name: str) -> list[str]:
 
 
 def shown(value: Any) -> str:
-    """Return a table entry as text: a dash for None, and about four significant digits for a number."""
+    """Return a table entry as text: a dash for None, two decimals for a number from 1 on, four below."""
     if value is None:
         return "-"
     if isinstance(value, float):
@@ -238,7 +238,7 @@ def shown(value: Any) -> str:
             return f"{value:g}"
         if not 1e-3 <= abs(value) < 1e5:  # fixed-point format would show a rounding error as 0
             return f"{value:.2e}"
-        return f"{value:.4f}".rstrip("0").rstrip(".") if abs(value) < 10 else f"{value:.2f}"
+        return f"{value:.4f}".rstrip("0").rstrip(".") if abs(value) < 1 else f"{value:.2f}"
     return str(value)
 
 

@@ -137,6 +137,11 @@ def test_damaged_and_failed_cells_are_listed_and_the_rest_is_loaded(tmp_path):
     assert "so it is" in found.meta["failed"][1]["message"]
 
 
+def test_numbers_of_one_column_have_the_same_number_of_digits():
+    assert [render.shown(value) for value in (8.1417, 8.302, 10.45, 166.777)] == ["8.14", "8.30", "10.45", "166.78"]
+    assert [render.shown(value) for value in (0.5, 0.1234567, 3.0)] == ["0.5", "0.1235", "3"]
+
+
 def test_tables_keep_small_numbers_and_bars():
     table = {"columns": ["|x|", "b"], "rows": [[1.5, -2e-15], [0.0, 3e-4], ["a|b", 1234567.8], [12.345, None]]}
     text = render.markdown(table)

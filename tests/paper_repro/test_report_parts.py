@@ -98,7 +98,7 @@ def test_panels_are_told_with_their_ranges():
     summary = {"subtitle": "n = 5,\nseed 0", "rows": [{"name": "one layer", "unit": "PSNR (dB)", "panels": panels}]}
     assert alternative("A title", summary) == (
         "A title. n = 5, seed 0. one layer, PSNR (dB), width m from 1 to 5, sparsity s from 2 to 20: "
-        "IHT from 1 to 3.5; IMP not computed. The numbers are in the table below."
+        "IHT from 1 to 3.50; IMP not computed. The numbers are in the table below."
     )
 
 
