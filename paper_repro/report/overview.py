@@ -53,7 +53,13 @@ def overview(
     parts: list[Markup | None] = [
         element("p", state, class_="lead"),
         element(
-            "p", "Each figure comes with its table, its settings and the files from which it was drawn.", class_="quiet"
+            "p",
+            prose(
+                "Each figure comes with its table, its settings and the files from which it was drawn. The "
+                "documentation has the methods and findings, paper by paper: `docs/reproduction/index.md` in the "
+                "source, or `docs/_build/html/reproduction/index.html` after `make docs`."
+            ),
+            class_="quiet",
         ),
         _claims(sections),
         _states(sections),
@@ -74,7 +80,7 @@ def contents(sections: Sequence[Section]) -> Markup:
     Returns
     -------
     Markup
-        Links to the sections, with their titles, and how much of each is computed.
+        Links to the sections, with their titles, and how much of each is computed; one link to all that are not.
     """
     parts: list[Markup] = []
     for heading, group in (
@@ -86,11 +92,15 @@ def contents(sections: Sequence[Section]) -> Markup:
                 "li",
                 element("a", label(one.experiment.name), href=_href(one)),
                 element("span", one.experiment.title),
-                element("span", one.status, class_="absent" if one.is_absent else "computed"),
+                element("span", one.status, class_="computed"),
             )
             for one in group
+            if not one.is_absent
         ]
         parts += [element("h3", heading), element("ul", *items)] if items else []
+    absent = sum(one.is_absent for one in sections)
+    if absent:  # they are listed, with their commands, at the end of the page
+        parts.append(element("p", element("a", f"{absent} not computed", href="#not-computed"), class_="absent"))
     folded = element("details", element("summary", "Contents"), *parts)
     return element("nav", folded, aria_label="Contents", id="contents")
 
@@ -158,7 +168,7 @@ def _counts(counted: Counter[str]) -> str:
 
 def _states(sections: Sequence[Section]) -> Markup:
     rows = []
-    for one in sections:
+    for one in (one for one in sections if not one.is_absent):
         wall = sum(float(record.run.get("wall_s") or 0.0) for record in one.records)
         shared = one.experiment.cells_of
         rows.append(
@@ -176,7 +186,8 @@ def _states(sections: Sequence[Section]) -> Markup:
     shown = table(columns, rows, "State of the figures", "states")
     counted = Counter(one.status for one in sections)
     told = ", ".join(f"{number} {status}" for status, number in counted.most_common())
-    folded = element("details", element("summary", f"{count(len(sections), 'figure')}: {told}"), shown)
+    summary = element("summary", f"{count(len(sections), 'figure')}: {told}")
+    folded = element("details", summary, shown if rows else None)
     return join([element("h2", "State of the figures"), folded])
 
 

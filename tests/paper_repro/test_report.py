@@ -216,9 +216,13 @@ def test_what_is_not_computed_says_how_to_compute_it(filled):
     assert last.startswith("Not computed at preset smokegram: ")
     assert f" cells: paper-repro run gram --preset smoke --results {filled}" in last
     assert "Settings" not in last
-    # the contents tell which is which
-    told = [text for has, text in page.all("span") if has.get("class") in ("computed", "absent")]
-    assert sorted(told) == ["complete"] * 3 + ["not computed"]
+    # one link in the contents, and no row in the table of states
+    told = [text for has, text in page.all("span") if has.get("class") == "computed"]
+    assert told == ["complete"] * 3
+    assert "1 not computed" in [text for has, text in page.all("a", href="#not-computed")]
+    ((_, states),) = page.all("table", class_="sortable states")
+    assert "gram" not in states
+    assert "docs/reproduction/index.md" in page.all("header")[0][1]
     assert "3 of 4 figures and tables have results" in page.all("header")[0][1]
 
 
