@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import standin
 
 from benchmarks import fig1_grid
+from paper_repro import experiment
+from paper_repro.experiments.grids import METHODS, WITH_EXACT
+from paper_repro.experiments.planted_networks import FIG1
 
 
 def test_the_named_grid_has_the_same_psnr_as_the_loop(capsys):
@@ -41,3 +46,21 @@ def test_the_paper_row_is_the_released_method_at_the_papers_size():
     _, cells = fig1_grid.paper_cells([1])
     assert {(cell.method, cell.depth, cell.n, cell.d, cell.n_iter) for cell in cells} == {("paper", 1, 50_000, 100, 15)}
     assert len(cells) == 3 * sum(s <= 100 * m for m in {cell.m for cell in cells} for s in {cell.s for cell in cells})
+
+
+def test_a_sample_covers_every_method(monkeypatch, capsys):
+    preset = FIG1.presets["smoke"]
+    small = dataclasses.replace(FIG1, presets={"paper": preset}, cells=lambda _, seed: FIG1.cells("smoke", seed))
+    monkeypatch.setattr(experiment, "get", lambda name: small)
+    monkeypatch.setattr(fig1_grid, "WHOLE_S", 0.0)  # the fair IMP is extrapolated
+    totals = fig1_grid.sample_paper(WITH_EXACT, (1, 2), [(5, 20)], budget=1.0)
+    assert set(totals) == {(method, 1) for method in WITH_EXACT} | {(method, 2) for method in METHODS}
+    assert {count for count, _ in totals.values()} == {4}  # two widths, two sparsities, one seed
+    assert all(spent > 0 for _, spent in totals.values())
+    assert capsys.readouterr().out.count("(5, 20)") == 2 * len(totals)  # where memory was largest, and the widest
+
+
+def test_the_time_of_a_fair_imp_is_linear_in_its_updates():
+    first, second = fig1_grid.FEW_UPDATES
+    assert fig1_grid.extrapolated(2.0 + 0.1 * first, 2.0 + 0.1 * second, 1_000) == pytest.approx(102.0)
+    assert fig1_grid.extrapolated(5.0, 4.0, 1_000) == 5.0
