@@ -38,7 +38,7 @@ class IMPRegressor(LinearSelector):
 
     Attributes
     ----------
-    coef_, intercept_, support_, n_features_in_, feature_names_in_
+    coef_, intercept_, support_, scale_, inclusion_, n_features_in_, feature_names_in_
         The model, in units of the features as given.
     sparsity_ : int
         Number of non-zero coefficients: those that survived, without features that are constant.

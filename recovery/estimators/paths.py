@@ -483,7 +483,7 @@ def included(candidates: list[Candidates], errors: list[Any], p: int, n: float) 
         weights = np.exp(-0.5 * n * (error / least - 1.0))
         total += float(weights.sum())
         share[one.found.support] += (one.values != 0.0) @ weights
-    return share / total
+    return np.minimum(share / total, 1.0)  # sums in another order may exceed 1 by rounding
 
 
 def _columns(problem: Prepared, support: Any) -> Any:
