@@ -1,7 +1,8 @@
 """Time of the IHT cells of Figure 1, compared with a loop that has the structure of the released code.
 
     python -m benchmarks.fig1_grid [--seeds 5] [--widths 1 10 100 1000]    both in one run, on a small grid
-    python -m benchmarks.fig1_grid --paper [--sample] [--depths 1 2]        all IHT cells of preset paper, in processes
+    python -m benchmarks.fig1_grid --paper [--depths 1 2]                   all IHT fits of preset paper, in processes
+    python -m benchmarks.fig1_grid --paper --sample [--methods ...] [--budget 60]   estimates for all its fits
     python -m benchmarks.fig1_grid --gpu                                   the small grid on a GPU
 
 The small grid is m and s in {1, 10, 100, 1000} with s <= d m, and d = 100, n = 5,000, 15 steps, float64. Both
@@ -10,9 +11,13 @@ programs affect less than wall times (they still share its memory). The loop is
 ``tests.oracles.paper_loop.released_loop``, with one evaluation of the network at the end.
 
 ``--paper`` computes the cells of ``paper-repro run fig1 --preset paper`` whose method is ``paper``, and writes them to
-a results folder, where the figure finds them; it can be interrupted and continued. ``--sample`` computes a few of them,
-stores nothing, and estimates the others by interpolation in (log m, log s). The loop's time is estimated from one step
-in three of the cells.
+a results folder, where the figure finds them; it can be interrupted and continued.
+
+``--sample`` stores nothing. For each method and depth of preset ``paper`` it computes a few fits, the cheapest first,
+until a budget of seconds is used up. A fit's time divided by the experiment's own estimate is interpolated in
+(log m, log s), and corrects the estimates of all fits. The fair IMP is timed with 10 and with 30 updates per round and
+extrapolated linearly, because a whole fit of a wide network takes too long. Peaks of memory are those of the sampled
+fits. ``--loop`` also estimates the loop's time, from one step in three of the cells.
 """
 
 from __future__ import annotations
@@ -21,6 +26,7 @@ import argparse
 import statistics
 import sys
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -30,6 +36,8 @@ from threadpoolctl import threadpool_limits
 import planted
 import recovery
 from benchmarks.machine import machine, seconds, table
+from paper_repro.experiments.grids import WITH_EXACT
+from paper_repro.machine import peak_bytes, reset_peak
 from planted.base import arrays
 from recovery import fit_many
 from tests.oracles.paper_loop import released_loop
@@ -155,30 +163,99 @@ def _blocks(m, s):
     return m + 2 * m * (1 - (1 - 1 / m) ** s)
 
 
-def sample_paper(depths, places, loop_places):
-    """Print estimates of the processor time of all cells, for the project's method and for the loop."""
-    experiment, cells = paper_cells(depths)
-    n, d, n_iter = cells[0].n, cells[0].d, cells[0].n_iter
+FEW_UPDATES = (10, 30)
+
+
+def timed(experiment, cell):
+    """Return the processor seconds of a fit with its scores, and the peak memory in bytes.
+
+    Of a fair IMP two short fits are made, and their time is extrapolated linearly in the updates per round.
+    """
+    reset_peak()
+    if cell.method != "imp-fair":
+        spent = seconds(partial(experiment.compute, cell, "cpu"), time.process_time)[0]
+        return spent, peak_bytes("cpu")
+    short = [replace(cell, imp_updates=number) for number in FEW_UPDATES]
+    low, high = (seconds(partial(experiment.compute, one, "cpu"), time.process_time)[0] for one in short)
+    return extrapolated(low, high, cell.imp_updates), peak_bytes("cpu")
+
+
+def extrapolated(low, high, updates):
+    """Return the seconds at a number of updates per round, from those at the two of :data:`FEW_UPDATES`."""
+    return low + max(0.0, high - low) / (FEW_UPDATES[1] - FEW_UPDATES[0]) * (updates - FEW_UPDATES[0])
+
+
+def sampled(experiment, cells, places, budget):
+    """Return (m, s) -> (seconds, bytes) of the cells that a budget of processor seconds allows, the cheapest first."""
+    chosen = {(cell.m, cell.s): cell for cell in cells if (cell.m, cell.s) in places and cell.seed == cells[0].seed}
+    found, used, worst = {}, 0.0, 1.0
+    for place, cell in sorted(chosen.items(), key=lambda item: _effort(experiment, item[1])):
+        if found and used + worst * _effort(experiment, cell) > budget:
+            break
+        began = time.process_time()
+        found[place] = timed(experiment, cell)
+        spent = time.process_time() - began
+        used, worst = used + spent, max(worst, spent / _effort(experiment, cell))
+        print(cell.method, cell.depth, *place, f"{found[place][0]:.2f} s", file=sys.stderr, flush=True)
+    return found
+
+
+def _effort(experiment, cell):
+    """Return the estimated seconds of :func:`timed`."""
+    if cell.method != "imp-fair":
+        return experiment.cost(cell)
+    return sum(experiment.cost(replace(cell, imp_updates=number)) for number in FEW_UPDATES)
+
+
+def sample_paper(methods, depths, places, budget):
+    """Print the number of fits of each method, and estimates of their processor time and memory.
+
+    Returns
+    -------
+    dict
+        (method, depth) -> (number of fits, processor seconds in all).
+    """
+    from paper_repro.experiment import get
+
+    experiment = get("fig1")
+    rows, samples, totals = [], [], {}
     for depth in depths:
-        here = [cell for cell in cells if cell.depth == depth]
-        found, rows = {}, []
-        for m, s in places:
-            chosen = [cell for cell in here if (cell.m, cell.s, cell.seed) == (m, s, 0)]
-            for cell in chosen:
-                found[m, s] = seconds(partial(experiment.compute, cell, "cpu"), time.process_time)[0]
-                rows.append((depth, m, s, f"{found[m, s]:.2f}"))
-                print(*rows[-1], file=sys.stderr, flush=True)
-        total = log_interpolation(found, [(cell.m, cell.s) for cell in here]).sum()
-        print(table(("hidden layers", "m", "s", "processor seconds, with instance and scores"), rows))
-        print(f"\n{len(here)} cells with {depth} hidden layer(s): about {total:.0f} processor seconds in all.\n")
-        if depth == 1 and loop_places:
-            step, taken, cost = loop_model(n, d, loop_places)
-            whole = n_iter * sum(step(cell.m, cell.s) for cell in here)
-            listed = ", ".join(f"m={m}, s={s}: {t:.2f} s" for (m, s), t in taken.items())
-            print(
-                f"One step of the loop: {listed}; {1e3 * cost[0]:.1f} ms a block, {1e3 * cost[1]:.2f} ms a column. "
-                f"All cells: about {whole:.0f} processor seconds, {whole / total:.0f} times as many.\n"
-            )
+        for method in methods:
+            cells = [c for c in experiment.cells("paper", 0) if (c.method, c.depth) == (method, depth)]
+            if not cells:  # exact recovery is for one hidden layer
+                continue
+            found = sampled(experiment, cells, places, budget)
+            guess = {(cell.m, cell.s): experiment.cost(cell) for cell in cells}
+            ratios = {place: spent / guess[place] for place, (spent, _) in found.items()}
+            factors = log_interpolation(ratios, [(cell.m, cell.s) for cell in cells])
+            times = [factor * experiment.cost(cell) for factor, cell in zip(factors, cells, strict=True)]
+            totals[method, depth] = len(cells), sum(times)
+            for (m, s), (spent, used) in found.items():
+                samples.append((depth, method, m, s, f"{spent:.2f}", _mib(used)))
+            largest = max((used or 0, place) for place, (_, used) in found.items())
+            memory = f"{_mib(largest[0])} at {largest[1]}"
+            hours, longest = f"{sum(times) / 3600:.2f}", f"{max(times):.0f}"
+            rows.append((depth, method, len(cells), hours, longest, memory, len(found), max(found)))
+    print(table(("hidden layers", "method", "m", "s", "processor seconds", "peak memory, MiB"), samples) + "\n")
+    header = ("hidden layers", "method", "fits", "processor hours", "longest fit, s", "peak memory, MiB")
+    print(table((*header, "fits sampled", "widest sampled"), rows) + "\n")
+    return totals
+
+
+def _mib(size):
+    return f"{(size or 0) / 2**20:.0f}"
+
+
+def sample_loop(places, depth=1):
+    """Print an estimate of the processor time of the loop for all cells of the paper's preset."""
+    _, cells = paper_cells([depth])
+    step, taken, cost = loop_model(cells[0].n, cells[0].d, places)
+    whole = cells[0].n_iter * sum(step(cell.m, cell.s) for cell in cells)
+    listed = ", ".join(f"m={m}, s={s}: {t:.2f} s" for (m, s), t in taken.items())
+    print(
+        f"One step of the loop: {listed}; {1e3 * cost[0]:.1f} ms a block, {1e3 * cost[1]:.2f} ms a column. "
+        f"All {len(cells)} cells: about {whole:.0f} processor seconds.\n"
+    )
 
 
 def gpu_grid(put, widths, sparsities, n, d, n_iter, problems=16):
@@ -268,7 +345,10 @@ def main(arguments=None):
     parser.add_argument("--sparsities", type=int, nargs="*", default=GRID)
     parser.add_argument("--samples", type=int, default=5_000, help="number of samples n of the small grid")
     parser.add_argument("--paper", action="store_true", help="compute all IHT cells of preset paper")
-    parser.add_argument("--sample", action="store_true", help="with --paper: estimate the time from a few cells")
+    parser.add_argument("--sample", action="store_true", help="with --paper: estimate times from a few fits")
+    parser.add_argument("--methods", nargs="*", default=list(WITH_EXACT), help="with --sample: which methods")
+    parser.add_argument("--budget", type=float, default=60.0, help="with --sample: seconds for each method and depth")
+    parser.add_argument("--loop", action="store_true", help="with --sample: estimate the time of the loop, too")
     parser.add_argument("--gpu", action="store_true", help="compare the CPU with a GPU")
     parser.add_argument("--problems", type=int, default=16, help="with --gpu: number of fits that are made together")
     parser.add_argument("--depths", type=int, nargs="*", default=[1])
@@ -289,7 +369,9 @@ def main(arguments=None):
     with threadpool_limits(1):
         if options.paper:
             places = [(m, s) for m in options.widths for s in options.sparsities]
-            sample_paper(options.depths, places, [(10, 10), (10, 1000), (50, 100)])
+            sample_paper(options.methods, options.depths, places, options.budget)
+            if options.loop:
+                sample_loop([(10, 10), (10, 1000), (50, 100)])
         else:
             grid(options.widths, options.sparsities, options.seeds, options.samples, 100, 15)
 
