@@ -352,7 +352,7 @@ class _SparseLinear(LinearSelector):
         charges = (
             {one.found.key: charged(problem, one, rows) for one in found} if wide and self.selection == "cv" else {}
         )
-        self._choose(problem, found, each, shares, charges, 0.0 if on_rows or not self.average else unseen, unit)
+        self._choose(problem, found, each, shares, charges, 0.0 if on_rows or not self.average else unseen, unit=unit)
         if len(sizes) == 1:
             self.path_ = None  # only the shrinkage was chosen
         elif unit:
@@ -428,7 +428,15 @@ class _SparseLinear(LinearSelector):
             check_number(self.noise_level, "noise_level", minimum=0.0)
 
     def _choose(
-        self, problem: Prepared, found: list[Candidates], each: Any, shares: Any, charges: Any, unseen: float, unit: int
+        self,
+        problem: Prepared,
+        found: list[Candidates],
+        each: Any,
+        shares: Any,
+        charges: Any,
+        unseen: float,
+        *,
+        unit: int,
     ) -> None:
         """Store the best model of every size as the path, and the best of all, or the average by `unseen` rows.
 

@@ -115,11 +115,11 @@ class _ReLUNetwork(StoredEstimator, SelectorMixin, BaseEstimator):
         sizes = _sizes(min(capacity, len(X)), self.fit_intercept)
         with bar(progress, len(sizes) * len(splits) + 1, user="an estimator") as shown:
             if chosen:
-                s = self._select(X, y, k if classes else 0, sizes, splits, unit, shown)
-            self._fit_size(X, y, loss, m, k, s, unit)
+                s = self._select(X, y, k if classes else 0, sizes, splits, unit=unit, shown=shown)
+            self._fit_size(X, y, loss, m, k, s, unit=unit)
             shown.step()
 
-    def _fit_size(self, X: np.ndarray, y: np.ndarray, loss: Loss, m: int, k: int, s: int, unit: int) -> None:
+    def _fit_size(self, X: np.ndarray, y: np.ndarray, loss: Loss, m: int, k: int, s: int, *, unit: int) -> None:
         """Fit a network with s weights to targets that were divided by 2^unit, and store it."""
         classes, d = loss == "cross_entropy", X.shape[1]
         exponents = far_exponents(X) if self.standardize else np.zeros(d, dtype=np.int64)
@@ -170,7 +170,7 @@ class _ReLUNetwork(StoredEstimator, SelectorMixin, BaseEstimator):
         return found
 
     def _select(
-        self, X: np.ndarray, y: np.ndarray, k: int, sizes: np.ndarray, splits: list[Any], unit: int, shown: Bar
+        self, X: np.ndarray, y: np.ndarray, k: int, sizes: np.ndarray, splits: list[Any], *, unit: int, shown: Bar
     ) -> int:
         """Return the size with the smallest mean error over the splits, and store the errors; k is 0 for targets."""
         errors = np.empty((len(sizes), len(splits)))
@@ -352,6 +352,7 @@ class _ReLUNetwork(StoredEstimator, SelectorMixin, BaseEstimator):
         m: int,
         s: int,
         rng: Any,
+        *,
         spare: tuple[int, int] | None = None,
     ) -> tuple[_Weights, Any]:
         """Return the network of ``fit_network`` with its constant part separated, and the result of ``fit_network``.
