@@ -14,8 +14,8 @@ programs affect less than wall times (they still share its memory). The loop is
 a results folder, where the figure finds them; it can be interrupted and continued.
 
 ``--sample`` stores nothing. For each method and depth of preset ``paper`` it computes a few fits, the cheapest first,
-until a budget of seconds is used up. A fit's time divided by the experiment's own estimate is interpolated in
-(log m, log s), and corrects the estimates of all fits. A long fair IMP is timed with 30 and with 120 updates per round
+until a budget of seconds is used up. A power law from the experiment's own estimates to these times then gives the time
+of all fits. A long fair IMP is timed with 30 and with 120 updates per round
 and extrapolated linearly, because a whole fit of a wide network takes too long. Peaks of memory are those of the
 sampled fits. ``--loop`` also estimates the loop's time, from one step in three of the cells.
 """
@@ -135,16 +135,6 @@ def run_paper(depths, results, jobs):
     print(table(("hidden layers", "m", "cells", "sum, s", "longest, s"), rows))
 
 
-def log_interpolation(points, wanted):
-    """Return values at (m, s), interpolated in the logarithms; outside the hull, the values of the nearest point."""
-    from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator
-
-    where, values = np.log(np.array(list(points))), np.log(np.array(list(points.values())))
-    asked = np.log(np.array(wanted, dtype=float))
-    inside = LinearNDInterpolator(where, values)(asked) if len(points) > 3 else np.full(len(wanted), np.nan)
-    return np.exp(np.where(np.isnan(inside), NearestNDInterpolator(where, values)(asked), inside))
-
-
 def loop_model(n, d, places):
     """Return a function (m, s) -> seconds of one step of the loop: blocks it forms times b, plus columns times c."""
     lines, taken = [], []
@@ -187,6 +177,16 @@ def timed(experiment, cell):
 def extrapolated(low, high, updates):
     """Return the seconds at a number of updates per round, from those at the two of :data:`FEW_UPDATES`."""
     return low + max(0.0, high - low) / (FEW_UPDATES[1] - FEW_UPDATES[0]) * (updates - FEW_UPDATES[0])
+
+
+def power_law(estimates, times):
+    """Return a function that corrects estimates: times = a estimate^b, fitted to logarithms, with b from 0 to 1.
+
+    Small fits take longer than estimated, as drawing the data and scoring the network take time, too.
+    """
+    x, y = np.log(estimates), np.log(times)
+    slope = float(np.clip(np.polyfit(x, y, 1)[0], 0.0, 1.0)) if len(set(estimates)) > 1 else 1.0
+    return lambda estimate: float(np.exp(y.mean() + slope * (np.log(estimate) - x.mean())))
 
 
 def _whole(experiment, cell):
@@ -243,9 +243,8 @@ def sample_paper(methods, depths, places, budget):
                 continue
             found = sampled(experiment, cells, places, budget)
             guess = {(cell.m, cell.s): experiment.cost(cell) for cell in cells}
-            ratios = {place: spent / guess[place] for place, (spent, _) in found.items()}
-            factors = log_interpolation(ratios, [(cell.m, cell.s) for cell in cells])
-            times = [factor * experiment.cost(cell) for factor, cell in zip(factors, cells, strict=True)]
+            estimate = power_law([guess[place] for place in found], [spent for spent, _ in found.values()])
+            times = [estimate(experiment.cost(cell)) for cell in cells]
             totals[method, depth] = len(cells), sum(times)
             for (m, s), (spent, used) in found.items():
                 samples.append((depth, method, m, s, f"{spent:.2f}", _mib(used)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 
-import numpy as np
 import pytest
 import standin
 
@@ -30,10 +29,11 @@ def test_the_comparison_of_devices_runs_on_the_stand_in(capsys):
     assert "| m | cells a second alone | 5 together | times as many | equal supports |" in out
 
 
-def test_interpolation_is_exact_for_powers_and_falls_back_to_the_nearest():
-    points = {(m, s): 3.0 * m**0.5 * s**2 for m in (1, 10, 100) for s in (1, 10, 100)}
-    found = fig1_grid.log_interpolation(points, [(5, 50), (20, 2), (100, 1000)])
-    np.testing.assert_allclose(found, [3.0 * 5**0.5 * 2500, 3.0 * 20**0.5 * 4, points[100, 100]], rtol=1e-10)
+def test_a_power_law_corrects_estimates_and_never_grows_faster_than_they_do():
+    law = fig1_grid.power_law([0.1, 1.0, 100.0], [2.0 * e**0.5 for e in (0.1, 1.0, 100.0)])
+    assert law(16.0) == pytest.approx(8.0)
+    assert fig1_grid.power_law([1.0, 2.0], [1.0, 16.0])(8.0) == pytest.approx(8.0 * 4.0 / 2**0.5)  # slope 1
+    assert fig1_grid.power_law([2.0], [6.0])(10.0) == pytest.approx(30.0)
 
 
 def test_blocks_of_a_step_of_the_loop():
