@@ -125,7 +125,7 @@ def test_run_says_that_something_stands_in_and_how_to_get_the_real_data(root, ca
     wanted = "mnist" if words.endswith("MNIST: ") else "cifar10"
     assert f"{name}: {words}{root / wanted} lacks " in said
     assert f"`paper-repro data {wanted} --download` fetches it" in said
-    assert "let SPARSE_RECOVERY_DATA name the data folder" in said
+    assert "set SPARSE_RECOVERY_DATA to the data folder" in said
 
 
 def test_real_data_and_planted_data_need_no_words(root):
