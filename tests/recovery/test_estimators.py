@@ -826,7 +826,7 @@ def test_examples_of_the_page_run(tmp_path, monkeypatch, capsys):
     pytest.importorskip("pandas")
     monkeypatch.chdir(tmp_path)  # one of them writes a file
     page = Path(__file__).parents[2] / "docs" / "guide" / "estimators.md"
-    table, digits = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    table, digits, pipeline, saved = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
     exec(table, {})
     names, score = capsys.readouterr().out.rsplit(maxsplit=1)
     assert "'bmi'" in names
@@ -837,6 +837,8 @@ def test_examples_of_the_page_run(tmp_path, monkeypatch, capsys):
     assert int(weights) <= 400
     assert int(pixels) <= 64
     assert float(error) < 0.1
+    exec(pipeline + saved, {})
+    assert (tmp_path / "pipeline.joblib").stat().st_size > 1000
 
 
 @pytest.mark.parametrize("biases", [True, False])
