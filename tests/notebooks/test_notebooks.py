@@ -113,7 +113,7 @@ def test_it_runs_and_says_what_is_committed(path):
         silent = text[text.index("silent at n = 200:") : text.index("n = 60: found by")]
         named = {"iht-restricted-isometry", "htp-scaled-isometry", "iht-condition-number", "iht-trajectory"}
         assert named <= set(silent.replace(",", "").split())
-        assert "n = 200: found by htp, cosamp, omp, l1, group_l1\n" in text  # neither IHT nor NIHT
+        assert "n = 200: found by auto, htp, subspace-pursuit, cosamp, niht, omp, l1, group_l1\n" in text  # not IHT
         assert "between 0.223 and 0.263, proved" in text
     if path.stem == "04_six_ways_to_prune":
         lines = [line for line in text.split("\n") if "237 weights" in line]
