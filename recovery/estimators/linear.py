@@ -34,6 +34,7 @@ from recovery.estimators.paths import (
     models,
     supports,
 )
+from recovery.estimators.selector import SparseSelector
 from recovery.estimators.shown import draw_coefficients, draw_errors, draw_model, names_of_features
 from recovery.estimators.stored import StoredEstimator
 from recovery.operators.arithmetic import power, shifted
@@ -45,7 +46,6 @@ __all__ = ["LinearSelector", "SparseRegressor", "SparseRegressorCV", "best_of", 
 _USER = "an estimator"
 BaseEstimator: Any = need("sklearn.base", _USER).BaseEstimator
 RegressorMixin: Any = need("sklearn.base", _USER).RegressorMixin
-SelectorMixin: Any = need("sklearn.feature_selection", _USER).SelectorMixin
 validation: Any = need("sklearn.utils.validation", _USER)
 check_cv: Any = need("sklearn.model_selection", _USER).check_cv
 KFold: Any = need("sklearn.model_selection", _USER).KFold
@@ -59,7 +59,7 @@ REPEATS, ENTRIES = 4, 100_000
 for more."""
 
 
-class LinearSelector(StoredEstimator, SelectorMixin, RegressorMixin, BaseEstimator):
+class LinearSelector(StoredEstimator, SparseSelector, RegressorMixin, BaseEstimator):
     """Common base of the linear estimators: predictions, the support as a feature selection, and the plot of the path.
 
     Attributes
@@ -131,19 +131,6 @@ class LinearSelector(StoredEstimator, SelectorMixin, RegressorMixin, BaseEstimat
         validation.check_is_fitted(self)
         X = checked_data(self, X, accept_sparse=["csr", "csc"], dtype=np.float64, reset=False)
         return X @ self.coef_ + self.intercept_
-
-    def _get_support_mask(self) -> Any:
-        """Return which features are kept by ``transform``."""
-        validation.check_is_fitted(self)
-        mask = np.zeros(self.n_features_in_, dtype=bool)
-        mask[self.support_] = True
-        return mask
-
-    def __sklearn_tags__(self) -> Any:
-        """Return scikit-learn's description of the estimator."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
 
     def to_pandas(self, *, all_features: bool = False) -> Any:
         """Return the model as a table, with coefficients that can be compared.

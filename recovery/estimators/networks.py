@@ -18,6 +18,7 @@ from planted.networks import ReLUNetwork
 from recovery.estimators.arguments import checked_data, checked_size, written_out
 from recovery.estimators.inputs import CONSTANT, centre, columns_over, far_exponent, far_exponents
 from recovery.estimators.linear import CLOSE, best_of
+from recovery.estimators.selector import SparseSelector
 from recovery.estimators.shown import draw_weights, names_of_features
 from recovery.estimators.stored import StoredEstimator
 from recovery.mlp.losses import softmax
@@ -36,7 +37,6 @@ check_cv: Any = need("sklearn.model_selection", _USER).check_cv
 KFold: Any = need("sklearn.model_selection", _USER).KFold
 StratifiedKFold: Any = need("sklearn.model_selection", _USER).StratifiedKFold
 RegressorMixin: Any = need("sklearn.base", _USER).RegressorMixin
-SelectorMixin: Any = need("sklearn.feature_selection", _USER).SelectorMixin
 LabelEncoder: Any = need("sklearn.preprocessing", _USER).LabelEncoder
 check_classification_targets: Any = need("sklearn.utils.multiclass", _USER).check_classification_targets
 validation: Any = need("sklearn.utils.validation", _USER)
@@ -61,7 +61,7 @@ class _Weights:
         return np.maximum(X @ self.W + self.b, 0.0) @ self.V + self.c
 
 
-class _ReLUNetwork(StoredEstimator, SelectorMixin, BaseEstimator):
+class _ReLUNetwork(StoredEstimator, SparseSelector, BaseEstimator):
     """Common fit of both estimators."""
 
     n_neurons: int
@@ -226,19 +226,6 @@ class _ReLUNetwork(StoredEstimator, SelectorMixin, BaseEstimator):
     def _outer(self, V: np.ndarray) -> np.ndarray:
         """Return output weights as a network has them: a vector for one output."""
         return V[:, 0] if V.shape[1] == 1 else V
-
-    def __sklearn_tags__(self) -> Any:
-        """Return scikit-learn's description of the estimator."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
-
-    def _get_support_mask(self) -> Any:
-        """Return which features are kept by ``transform``."""
-        validation.check_is_fitted(self)
-        mask = np.zeros(self.n_features_in_, dtype=bool)
-        mask[self.support_] = True
-        return mask
 
     def to_pandas(self) -> Any:
         """Return the weights of the hidden layer as a table, with effects that can be compared.
